@@ -1,0 +1,48 @@
+//! The main job in one screen: groups, roles, a sub-group, a temporary member, and why each may do what it may.
+
+use rolecall::blocking::Authorizer;
+use rolecall::{Timestamp, Window};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let authorizer = Authorizer::in_memory();
+    let acme = authorizer.create_tenant("acme-corp", "Acme Corp")?;
+    let friday = Timestamp::from_secs(1_800_000_000)?;
+
+    acme.update(|tx| {
+        for permission in ["posts:read", "posts:write", "audit-logs:read"] {
+            tx.create_permission(permission)?;
+        }
+        tx.create_role("editor")?.grant("posts:*")?;
+        tx.create_role("auditor")?.grant("audit-logs:read")?;
+        tx.create_group_named("Engineering")?.description("Engineering team members")?.assign("editor")?;
+        tx.create_group("backend")?.add_parent("engineering")?;
+        tx.create_user("alice@acme.com")?.join("engineering")?.assign("auditor")?;
+        tx.create_user("bob@acme.com")?.join("backend")?;
+        tx.create_user("temp@acme.com")?.join_during("engineering", Window::until(friday))?;
+        Ok(())
+    })?;
+
+    let before_friday = Timestamp::from_secs(1_799_999_999)?;
+    let moment = acme.snapshot().at(before_friday);
+    for user in ["alice@acme.com", "bob@acme.com", "temp@acme.com"] {
+        println!("{user} may:");
+        for permission in moment.effective(user).slugs() {
+            println!("  {}", moment.explain(user, permission.as_str()));
+        }
+    }
+    assert_eq!(moment.effective("alice@acme.com").slugs(), ["audit-logs:read", "posts:read", "posts:write"]);
+    assert_eq!(moment.effective("bob@acme.com").slugs(), ["posts:read", "posts:write"]);
+    assert!(moment.check("temp@acme.com", "posts:write"));
+
+    // Nothing has to be cleaned up: on Friday the membership counts for nothing.
+    let friday = acme.snapshot().at(friday);
+    println!("on Friday: {}", friday.explain("temp@acme.com", "posts:write"));
+    assert!(!friday.check("temp@acme.com", "posts:write"));
+
+    // Who is removed from the group loses what only the group gave.
+    acme.update(|tx| tx.group("engineering")?.remove_member("alice@acme.com").map(drop))?;
+    println!("after leaving: {}", acme.explain("alice@acme.com", "posts:write"));
+    assert!(!acme.check("alice@acme.com", "posts:write"));
+    assert!(acme.check("alice@acme.com", "audit-logs:read"));
+    Ok(())
+}

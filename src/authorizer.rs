@@ -1,0 +1,84 @@
+//! What an application holds. It forwards and decides nothing.
+//!
+//! Asynchronous are only this layer and the store's. `open.rs` and `birth.rs` say how a tenant comes to be open,
+//! `commit.rs` how it is changed, `settle.rs` how an unknown outcome is found out, `refresh.rs` how other writers are
+//! seen, `repair.rs` what to do when a new catalog and a tenant claim one slug. `current.rs` is the one cell that
+//! readers and writers share, `turns.rs` the order in which writers come.
+
+mod birth;
+mod builder;
+mod commit;
+mod current;
+mod open;
+mod registry;
+mod refresh;
+mod repair;
+mod settle;
+mod tenant;
+mod turns;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::builder::Builder;
+pub use self::commit::Committed;
+pub use self::repair::Repair;
+pub use self::tenant::{Lag, Outcome, Tenant};
+pub(crate) use self::registry::Registry;
+use self::tenant::Tools;
+use crate::catalog::Catalog;
+
+/// Keeps tenants open over a store. A clone is another hold on the same one.
+///
+/// # Example
+/// ```
+/// use rolecall::Authorizer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), rolecall::Error> {
+/// let authorizer = Authorizer::in_memory();
+/// let acme = authorizer.create_tenant("acme", "Acme Corp").await?;
+/// acme.update(|tx| {
+///     tx.create_permission("posts:write")?;
+///     tx.create_role("editor")?.grant("posts:*")?;
+///     tx.create_user("alice")?.assign("editor")?;
+///     Ok(())
+/// })
+/// .await?;
+/// assert!(acme.check("alice", "posts:write"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Authorizer {
+    tools: Arc<Tools>,
+    registry: Arc<Registry>,
+}
+
+impl Authorizer {
+    /// An authorizer over a store of its own in memory, without a catalog.
+    pub fn in_memory() -> Self {
+        Self::builder().build()
+    }
+
+    /// An authorizer with what can be chosen, chosen.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The catalog that its tenants share.
+    pub fn catalog(&self) -> &Catalog {
+        &self.tools.base.catalog
+    }
+
+    /// How many tenants are open.
+    pub fn open_tenants(&self) -> usize {
+        self.registry.len()
+    }
+}
+
+impl fmt::Debug for Authorizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorizer").field("catalog", self.catalog()).field("open", &self.open_tenants()).finish()
+    }
+}

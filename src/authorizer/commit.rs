@@ -1,0 +1,320 @@
+//! Writing: plan, commit, publish. The last step cannot fail.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::tenant::{Inner, Outcome, Pending, Tenant};
+use crate::error::{Error, ErrorKind, Noun, Result};
+use crate::plan::{Draft, Origins, Plan, Tx};
+use crate::records::{Change, CommitId, Revision};
+use crate::snapshot::{Compiled, Standing};
+use crate::store::{Base, Commit, Since, StoreError};
+
+/// What an update did.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Committed<T> {
+    /// What the closure returned.
+    pub value: T,
+    /// The revision at which what it did is in force.
+    pub revision: Revision,
+    /// The id of the commit; none if there was nothing to change.
+    pub commit: Option<CommitId>,
+    /// What changed, ordered by the keys of the records; empty if nothing did.
+    pub changes: Vec<Change>,
+}
+
+impl<T: fmt::Debug> fmt::Debug for Committed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Committed")
+            .field("value", &self.value)
+            .field("revision", &self.revision)
+            .field("commit", &self.commit)
+            .field("changes", &self.changes.len())
+            .finish()
+    }
+}
+
+/// What came of bringing a plan to the store.
+pub(super) enum Pushed {
+    /// It is in force.
+    Done,
+    /// It is not, and the snapshot in hand is newer than its base: plan again.
+    Again,
+}
+
+impl Tenant {
+    /// Changes the tenant: all that the closure does, or nothing.
+    ///
+    /// The closure may run again on a newer state if another writer came first; keep it free of side effects. If it
+    /// returns an error or panics, nothing has happened. An update without net effect makes no revision (R11).
+    ///
+    /// # Consistency
+    /// When it returns, every question in this process sees the change.
+    ///
+    /// # Errors
+    /// The closure's; [`Conflict`](ErrorKind::Conflict) if other writers won every try;
+    /// [`Exists`](ErrorKind::Exists) if the tenant was given a slug that is taken;
+    /// [`Unavailable`](ErrorKind::Unavailable) if nothing happened because the store could not be reached;
+    /// [`Unsettled`](ErrorKind::Unsettled) if it is not known whether the commit landed: until it is, the tenant denies,
+    /// and [`Tenant::outcome`] tells what became of it. [`Nested`](ErrorKind::Nested) inside the closure of an update.
+    pub async fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Committed<T>> {
+        self.try_update(f).await
+    }
+
+    /// [`Tenant::update`] for a closure with an error type of the application's own.
+    ///
+    /// # Errors
+    /// Those of [`Tenant::update`], converted.
+    pub async fn try_update<T, E: From<Error>>(
+        &self,
+        mut f: impl FnMut(&Tx) -> Result<T, E>,
+    ) -> Result<Committed<T>, E> {
+        let clock = Arc::clone(&self.0.tools.clock);
+        self.0.run(|base| plan(base, Origins::new(&*clock), false, &mut f)).await
+    }
+
+    /// Plans what an update would do, on the newest snapshot, and commits nothing.
+    ///
+    /// # Errors
+    /// The closure's.
+    pub fn plan<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<(T, Plan)> {
+        self.try_plan(f)
+    }
+
+    /// [`Tenant::plan`] for a closure with an error type of the application's own.
+    ///
+    /// # Errors
+    /// Those of [`Tenant::plan`], converted.
+    pub fn try_plan<T, E: From<Error>>(&self, mut f: impl FnMut(&Tx) -> Result<T, E>) -> Result<(T, Plan), E> {
+        self.0.alive()?;
+        plan(self.0.current.load(), Origins::new(&*self.0.tools.clock), false, &mut f)
+    }
+
+    /// Commits a plan that was made apart.
+    ///
+    /// # Errors
+    /// [`Stale`](ErrorKind::Stale) if the tenant has moved on since; otherwise those of [`Tenant::update`].
+    pub async fn commit(&self, plan: Plan) -> Result<Committed<()>> {
+        not_nested()?;
+        let _turn = self.0.slot.turns.take().await;
+        self.0.ready().await?;
+        let present = self.0.current.load();
+        let fits = plan.base.position == present.position && Arc::ptr_eq(&plan.base.opening, &present.opening);
+        if !fits {
+            return Err(Error::new(ErrorKind::Stale));
+        }
+        match self.0.push(&plan).await? {
+            Pushed::Done => Ok(committed((), plan)),
+            Pushed::Again => Err(Error::new(ErrorKind::Stale)),
+        }
+    }
+
+    /// Ends the tenant's life with all that it has. Its slug is free afterwards.
+    ///
+    /// # Errors
+    /// Those of [`Tenant::update`].
+    pub async fn delete(&self) -> Result<()> {
+        self.update(Tx::delete_tenant).await.map(drop)
+    }
+}
+
+pub(super) fn committed<T>(value: T, plan: Plan) -> Committed<T> {
+    let commit = (!plan.changes.is_empty()).then_some(plan.envelope.id);
+    Committed { value, revision: plan.next.position.revision, commit, changes: plan.changes }
+}
+
+impl Origins {
+    pub(crate) fn new(clock: &dyn crate::clock::Clock) -> Self {
+        Self { commit: CommitId::random(), at: clock.now(), new_id: Uuid::new_v4 }
+    }
+}
+
+thread_local! {
+    /// Whether this thread is inside the closure of an update. It names no tenant to anyone.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks the thread for as long as it lives, also through a panic.
+struct Inside(bool);
+
+impl Inside {
+    fn enter() -> Self {
+        Self(INSIDE.replace(true))
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(self.0);
+    }
+}
+
+pub(super) fn not_nested() -> Result<()> {
+    if INSIDE.get() { Err(Error::new(ErrorKind::Nested)) } else { Ok(()) }
+}
+
+/// Runs a closure on a draft of this state.
+pub(super) fn plan<T, E: From<Error>>(
+    base: Arc<Compiled>,
+    origins: Origins,
+    repair: bool,
+    f: &mut impl FnMut(&Tx) -> Result<T, E>,
+) -> Result<(T, Plan), E> {
+    let _inside = Inside::enter();
+    Tx::run(Draft::new(base, origins, repair), f)
+}
+
+/// Keeps a commit in mind until somebody has said what became of it. Dropped before that, by a future that was dropped
+/// or a store that panicked, it leaves the tenant unsettled.
+struct Sent<'a> {
+    inner: &'a Inner,
+    pending: Option<Arc<Pending>>,
+}
+
+impl Sent<'_> {
+    fn settled(mut self) {
+        self.pending = None;
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            self.inner.unsettle(pending);
+        }
+    }
+}
+
+impl Inner {
+    /// From now on until it is settled, the tenant does not answer.
+    pub(super) fn unsettle(&self, pending: Arc<Pending>) {
+        self.tell(pending.envelope.id, Outcome::Open);
+        self.slot.set_pending(Some(pending));
+        self.current.stand(Standing::Unsettled);
+    }
+
+    /// Plans, commits and publishes, again while others come first.
+    pub(super) async fn run<T, E: From<Error>>(
+        &self,
+        mut make: impl FnMut(Arc<Compiled>) -> Result<(T, Plan), E>,
+    ) -> Result<Committed<T>, E> {
+        not_nested()?;
+        let _turn = self.slot.turns.take().await;
+        self.ready().await?;
+        for _ in 0..=self.tools.retries {
+            let (value, plan) = make(self.current.load())?;
+            match self.push(&plan).await? {
+                Pushed::Done => return Ok(committed(value, plan)),
+                Pushed::Again => self.alive()?,
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict).into())
+    }
+
+    /// Settled, alive, and with content that was accepted.
+    pub(super) async fn ready(&self) -> Result<()> {
+        self.alive()?;
+        self.settle_first().await?;
+        if self.current.guard().standing == Standing::Refused {
+            self.sync().await?;
+        }
+        self.alive()
+    }
+
+    /// Brings a plan to the store. The caller has the turn, and the plan was made on the snapshot in hand.
+    pub(super) async fn push(&self, plan: &Plan) -> Result<Pushed> {
+        if plan.changes.is_empty() {
+            return self.still_latest(plan).await;
+        }
+        let pending = Arc::new(Pending {
+            base: plan.base.position,
+            envelope: plan.envelope.clone(),
+            changes: plan.changes.clone(),
+            next: Some(Arc::clone(&plan.next)),
+        });
+        let sent = Sent { inner: self, pending: Some(Arc::clone(&pending)) };
+        let answer = self.tools.store.commit(pending.as_commit()).await;
+        match answer {
+            Ok(revision) if revision == plan.next.position.revision => {
+                self.publish(Arc::clone(&plan.next));
+                sent.settled();
+                Ok(Pushed::Done)
+            }
+            // Its own commit may hide behind a conflict: a driver may have sent it twice. Readers go on meanwhile.
+            Err(StoreError::Conflict { actual }) => {
+                self.seen(actual);
+                let outcome = self.settle(&pending).await;
+                if outcome != Outcome::Open {
+                    sent.settled();
+                }
+                Self::judged(outcome, &pending)
+            }
+            // An answer that no commit has, or that says nothing: unknown.
+            Ok(_) | Err(StoreError::Unknown(_)) => {
+                drop(sent);
+                let outcome = self.settle(&pending).await;
+                Self::judged(outcome, &pending)
+            }
+            Err(error) => {
+                sent.settled();
+                if matches!(error, StoreError::Gone) {
+                    self.current.stand(Standing::Deleted);
+                }
+                Err(not_done(error, plan.next.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str())))
+            }
+        }
+    }
+
+    fn judged(outcome: Outcome, pending: &Pending) -> Result<Pushed> {
+        match outcome {
+            Outcome::Landed(_) => Ok(Pushed::Done),
+            Outcome::Lost => Ok(Pushed::Again),
+            Outcome::Open => Err(Error::new(ErrorKind::Unsettled).of_commit(pending.envelope.id.uuid())),
+            Outcome::Unknowable => {
+                let error = Error::new(ErrorKind::Unsettled).of_commit(pending.envelope.id.uuid());
+                Err(error.detail("and it cannot be known any more"))
+            }
+        }
+    }
+
+    /// Before *no effect* is answered, the store is asked whether the base is still the latest (R11).
+    async fn still_latest(&self, plan: &Plan) -> Result<Pushed> {
+        let base = plan.base.position;
+        match self.tools.store.since(base).await {
+            Ok(Since::Commits(commits)) if commits.is_empty() => {
+                self.latest_is(base.revision);
+                Ok(Pushed::Done)
+            }
+            answer => {
+                self.take_in(answer).await?;
+                let moved = self.current.guard().position != base;
+                Ok(if moved { Pushed::Again } else { Pushed::Done })
+            }
+        }
+    }
+}
+
+impl Pending {
+    pub(super) fn as_commit(&self) -> Commit<'_> {
+        Commit { base: Base::State(self.base), envelope: &self.envelope, changes: &self.changes }
+    }
+}
+
+/// The public error for an answer of a store's that means: nothing happened.
+pub(super) fn not_done(error: StoreError, slug: &str) -> Error {
+    match error {
+        StoreError::Conflict { .. } => Error::new(ErrorKind::Conflict),
+        StoreError::Gone => Error::new(ErrorKind::Deleted),
+        StoreError::Taken => Error::new(ErrorKind::Exists).about(Noun::Tenant, slug),
+        StoreError::TooLarge(ref why) => Error::new(ErrorKind::TooLarge).detail(why).because(error),
+        StoreError::Refused(ref why) => Error::new(ErrorKind::Refused).detail(why).because(error),
+        StoreError::Corrupt(ref why) => Error::new(ErrorKind::Corrupt).detail(why).because(error),
+        StoreError::Unavailable(ref why) | StoreError::Unknown(ref why) => {
+            Error::new(ErrorKind::Unavailable).detail(why).because(error)
+        }
+        StoreError::Stopped => Error::new(ErrorKind::Corrupt).detail("the load stopped before its end").because(error),
+    }
+}

@@ -1,0 +1,118 @@
+//! Asking for a tenant opens it, once per life.
+
+use std::sync::Arc;
+
+use super::commit::not_nested;
+use super::refresh::{Earlier, Loaded, Unloaded, load};
+use super::tenant::{Inner, Slot, Tenant};
+use super::{Authorizer, commit};
+use crate::error::{Error, ErrorKind, Noun, Result};
+use crate::invariants::refused;
+use crate::records::{Life, TenantSlug};
+use crate::snapshot::Standing;
+use crate::store::{Listed, StoreError};
+
+impl Authorizer {
+    /// The tenant with this slug, opened if it is not open.
+    ///
+    /// # Consistency
+    /// An open tenant that bears the slug at its own revision is answered from memory, exactly as fresh as that tenant
+    /// is; otherwise the store is asked.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable), [`Corrupt`](ErrorKind::Corrupt);
+    /// [`Clash`](ErrorKind::Clash) if the tenant has slugs that the catalog takes, see [`Authorizer::repair`];
+    /// [`Unsettled`](ErrorKind::Unsettled) if it is not known whether a tenant was created under this slug.
+    pub async fn tenant(&self, slug: &str) -> Result<Tenant> {
+        not_nested()?;
+        let slug = TenantSlug::new(slug)?;
+        self.settle_birth(&slug).await?;
+        if let Some(inner) = self.registry.by_slug(&slug) {
+            return Ok(Tenant(inner));
+        }
+        let life = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
+        self.registry.bears(slug.clone(), life);
+        self.open(life).await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => not_found(slug.as_str()),
+            _ => error,
+        })
+    }
+
+    /// The tenant of this life, opened if it is not open.
+    ///
+    /// # Errors
+    /// Those of [`Authorizer::tenant`].
+    pub async fn tenant_of(&self, life: Life) -> Result<Tenant> {
+        not_nested()?;
+        match self.registry.by_life(life) {
+            Some(inner) => Ok(Tenant(inner)),
+            None => self.open(life).await,
+        }
+    }
+
+    /// The tenant with this slug, created with this name if there is none: for what runs at every start.
+    ///
+    /// # Errors
+    /// Those of [`Authorizer::tenant`] and [`Authorizer::create_tenant`].
+    pub async fn open_or_create(&self, slug: &str, name: &str) -> Result<Tenant> {
+        match self.tenant(slug).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            answer => return answer,
+        }
+        match self.create_tenant(slug, name).await {
+            // Somebody else has just created it.
+            Err(error) if error.kind() == ErrorKind::Exists => self.tenant(slug).await,
+            answer => answer,
+        }
+    }
+
+    /// At most `limit` tenants of the store, open or not, by slug, after this one.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Corrupt`](ErrorKind::Corrupt), [`Malformed`](ErrorKind::Malformed).
+    pub async fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>> {
+        let after = after.map(TenantSlug::new).transpose()?;
+        let listed = self.tools.store.list(after.as_ref(), limit).await;
+        listed.map_err(|error| commit::not_done(error, ""))
+    }
+
+    pub(super) async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>> {
+        self.tools.store.find(slug).await.map_err(|error| commit::not_done(error, slug.as_str()))
+    }
+
+    pub(super) async fn open(&self, life: Life) -> Result<Tenant> {
+        let slot = self.registry.slot(life);
+        let _turn = slot.turns.take().await;
+        if let Some(inner) = self.registry.by_life(life) {
+            return Ok(Tenant(inner));
+        }
+        let inner = self.load_life(life, &slot, false).await?;
+        if slot.pending().is_some() {
+            inner.current.stand(Standing::Unsettled);
+            // What cannot be settled now is tried again by the next call on the tenant, which denies until then.
+            drop(inner.settle_first().await);
+        }
+        inner.alive()?;
+        self.registry.opened(life, &inner);
+        Ok(Tenant(inner))
+    }
+
+    /// A new opening of a life. The caller has its turn.
+    pub(super) async fn load_life(&self, life: Life, slot: &Arc<Slot>, repair: bool) -> Result<Arc<Inner>> {
+        let base = Arc::clone(&self.tools.base);
+        let earlier = Earlier { life, state: None, opening: Arc::new(base.open()), base, repair };
+        match load(&*self.tools.store, earlier).await {
+            Ok(Loaded::At(compiled)) => {
+                let registry = Arc::downgrade(&self.registry);
+                Ok(Arc::new(Inner::new(Arc::clone(&self.tools), registry, Arc::clone(slot), compiled)))
+            }
+            Ok(Loaded::Gone) | Err(Unloaded::Store(StoreError::Gone)) => Err(not_found(&life.to_string())),
+            Err(Unloaded::Store(error)) => Err(commit::not_done(error, "")),
+            Err(Unloaded::Refused(violations)) => Err(refused(&violations)),
+        }
+    }
+}
+
+fn not_found(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound).about(Noun::Tenant, name)
+}

@@ -1,0 +1,198 @@
+//! Seeing what other writers did.
+
+use std::sync::Arc;
+
+use super::commit::{not_done, not_nested};
+use super::tenant::{Inner, Tenant};
+use crate::error::{Error, ErrorKind, Result};
+use crate::invariants::{Violation, refused};
+use crate::records::{At, Life, Record, Revision};
+use crate::snapshot::advance::Unfit;
+use crate::snapshot::build::Build;
+use crate::snapshot::state::State;
+use crate::snapshot::{Compiled, Standing};
+use crate::store::{Committed, Erased, Since, Sink, Stop, StoreError};
+
+impl Tenant {
+    /// Brings the tenant up to its store, and returns the revision.
+    ///
+    /// # Consistency
+    /// Readers see the old snapshot until the new one is whole. If the store cannot be reached, they go on seeing it,
+    /// and [`Tenant::lag`] counts. If what the store holds is refused, the tenant denies until a refresh succeeds.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Unsettled`](ErrorKind::Unsettled), [`Corrupt`](ErrorKind::Corrupt),
+    /// [`Clash`](ErrorKind::Clash), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
+    pub async fn refresh(&self) -> Result<Revision> {
+        not_nested()?;
+        let _turn = self.0.slot.turns.take().await;
+        self.0.alive()?;
+        self.0.settle_first().await?;
+        self.0.sync().await?;
+        self.0.alive()?;
+        Ok(self.revision())
+    }
+
+    /// Closes the tenant: it answers nothing any more, and gives its memory back once nobody holds it. Opening it again
+    /// makes another one. A commit that is unsettled is settled first; where that cannot be done, it is kept for the next
+    /// opening.
+    ///
+    /// # Errors
+    /// [`Nested`](ErrorKind::Nested) inside the closure of an update.
+    pub async fn close(&self) -> Result<()> {
+        not_nested()?;
+        let _turn = self.0.slot.turns.take().await;
+        if self.0.slot.pending().is_some() {
+            // What cannot be settled now stays with the slot.
+            drop(self.0.settle_first().await);
+        }
+        if self.0.current.guard().standing != Standing::Deleted {
+            self.0.current.stand(Standing::Closed);
+        }
+        if let Some(registry) = self.0.registry.upgrade() {
+            registry.forget(self.life(), &self.0);
+        }
+        Ok(())
+    }
+}
+
+/// What a load found.
+pub(super) enum Loaded {
+    At(Compiled),
+    Gone,
+}
+
+/// Whose numbers a load keeps, and whose life it is.
+pub(super) struct Earlier<'a> {
+    pub(super) life: Life,
+    pub(super) state: Option<&'a State>,
+    pub(super) opening: Arc<crate::snapshot::opening::Opening>,
+    pub(super) base: Arc<crate::snapshot::base::Base>,
+    pub(super) repair: bool,
+}
+
+impl<'a> From<&'a Compiled> for Earlier<'a> {
+    fn from(compiled: &'a Compiled) -> Self {
+        Self {
+            life: compiled.position.life,
+            state: Some(&compiled.state),
+            opening: Arc::clone(&compiled.opening),
+            base: Arc::clone(&compiled.base),
+            repair: compiled.standing == Standing::Repair,
+        }
+    }
+}
+
+impl Inner {
+    /// Asks the store what happened since the snapshot in hand, and takes it in.
+    pub(super) async fn sync(&self) -> Result<()> {
+        let position = self.current.guard().position;
+        let answer = self.tools.store.since(position).await;
+        self.take_in(answer).await
+    }
+
+    pub(super) async fn take_in(&self, answer: Result<Since, StoreError>) -> Result<()> {
+        match answer {
+            Ok(Since::Commits(commits)) => self.follow(commits).await,
+            Ok(Since::TooOld) => self.reload().await,
+            Ok(Since::Gone) => {
+                self.current.stand(Standing::Deleted);
+                Err(Error::new(ErrorKind::Deleted))
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Advances by these commits; where they do not fit, loads the whole.
+    pub(super) async fn follow(&self, commits: Vec<Committed>) -> Result<()> {
+        let present = self.current.load();
+        let newer = commits.iter().filter(|commit| commit.revision > present.position.revision);
+        let steps = newer.map(|commit| (commit.revision, &commit.envelope, commit.changes.as_slice()));
+        match present.advance(steps) {
+            Ok(next) => {
+                self.publish(Arc::new(next));
+                Ok(())
+            }
+            Err(Unfit::OutOfOrder | Unfit::Broken) => self.reload().await,
+        }
+    }
+
+    async fn reload(&self) -> Result<()> {
+        match self.load(self.current.load().as_ref().into()).await? {
+            Loaded::At(compiled) => self.accept(compiled),
+            Loaded::Gone => {
+                self.current.stand(Standing::Deleted);
+                Err(Error::new(ErrorKind::Deleted))
+            }
+        }
+    }
+
+    /// Publishes what was loaded, unless the history went back.
+    pub(super) fn accept(&self, loaded: Compiled) -> Result<()> {
+        let (present, found) = (self.current.guard().position, loaded.position);
+        let other = found.revision == present.revision && found.commit != present.commit;
+        if found.revision < present.revision || other {
+            self.current.stand(Standing::Refused);
+            let detail = format!("the history went back: revision {} is in hand", present.revision);
+            return Err(Error::new(ErrorKind::Corrupt).detail(detail));
+        }
+        self.publish(Arc::new(loaded));
+        Ok(())
+    }
+
+    pub(super) async fn load(&self, earlier: Earlier<'_>) -> Result<Loaded> {
+        match load(&*self.tools.store, earlier).await {
+            Ok(loaded) => Ok(loaded),
+            Err(Unloaded::Store(error)) => Err(self.failed(error)),
+            Err(Unloaded::Refused(violations)) => {
+                self.current.stand(Standing::Refused);
+                Err(refused(&violations))
+            }
+        }
+    }
+
+    /// What a failed refresh means: damage is refused, anything else is lag.
+    fn failed(&self, error: StoreError) -> Error {
+        self.refresh_failed();
+        if matches!(error, StoreError::Corrupt(_) | StoreError::Refused(_)) {
+            self.current.stand(Standing::Refused);
+        }
+        not_done(error, "")
+    }
+}
+
+/// Why a load came to nothing.
+pub(super) enum Unloaded {
+    Store(StoreError),
+    Refused(Vec<Violation>),
+}
+
+pub(super) async fn load(store: &dyn Erased, earlier: Earlier<'_>) -> Result<Loaded, Unloaded> {
+    struct Into(Build, bool);
+    impl Sink for Into {
+        fn push(&mut self, record: Record) -> Result<(), Stop> {
+            self.1 |= !self.0.push(record);
+            if self.1 { Err(Stop) } else { Ok(()) }
+        }
+    }
+
+    let Earlier { life, state, opening, base, repair } = earlier;
+    let build = Build::new(base, opening, repair);
+    // Before the first record: what number an id was met as, it keeps.
+    let build = match state {
+        Some(state) => build.keeping_numbers_of(state),
+        None => build,
+    };
+    let mut sink = Into(build, false);
+    let at: Option<At> = match store.load(life, &mut sink).await {
+        Err(StoreError::Stopped) if sink.1 => None,
+        answer => match answer.map_err(Unloaded::Store)? {
+            Some(at) => Some(at),
+            None => return Ok(Loaded::Gone),
+        },
+    };
+    let Into(build, _) = sink;
+    // A load that was stopped has violations, so the position it lacks is never used.
+    let at = at.unwrap_or(At { life, revision: Revision::FIRST, commit: crate::records::CommitId::from_uuid(uuid::Uuid::nil()) });
+    build.finish(at).map(Loaded::At).map_err(Unloaded::Refused)
+}

@@ -1,0 +1,280 @@
+//! An open tenant: what an application holds, and what the parts of its protocol share.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::Registry;
+use super::current::Current;
+use super::turns::Turns;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind};
+use crate::explain::{Decision, Explanation};
+use crate::moment::Moment;
+use crate::moment::PermissionSet;
+use crate::records::{At, Change, CommitId, Envelope, Life, Revision};
+use crate::snapshot::base::Base;
+use crate::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
+use crate::snapshot::opening::Opening;
+use crate::snapshot::{Compiled, Snapshot, Standing};
+use crate::store::Erased;
+
+/// An open tenant. A clone is another hold on the same one.
+///
+/// Questions are answered from memory at once: they do not fail, block or await. Everything that writes, refreshes or
+/// closes reaches the store, and takes its turn with the others of this tenant.
+///
+/// # Consistency
+/// A question sees the newest snapshot that this process has published. Commits of this authorizer are published before
+/// `update` returns. Those of other processes are seen after [`Tenant::refresh`], or after a commit that met them.
+///
+/// Run writes in a task of their own: a future that is dropped after it reached the store leaves a commit whose outcome
+/// is not known, and until that is settled the tenant denies everything.
+#[derive(Clone)]
+pub struct Tenant(pub(crate) Arc<Inner>);
+
+/// What never changes about an authorizer.
+pub(crate) struct Tools {
+    pub(crate) store: Arc<dyn Erased>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) base: Arc<Base>,
+    pub(crate) retries: u32,
+}
+
+/// What outlives one opening of a life: its turns, and a commit of ours whose outcome is not known.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) turns: Turns,
+    pending: Mutex<Option<Arc<Pending>>>,
+}
+
+/// A commit of ours whose outcome is not known.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) base: At,
+    pub(crate) envelope: Envelope,
+    pub(crate) changes: Vec<Change>,
+    /// The snapshot that it leads to, of the opening with this token.
+    pub(crate) next: Option<Arc<Compiled>>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) tools: Arc<Tools>,
+    pub(crate) registry: Weak<Registry>,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) opening: Arc<Opening>,
+    pub(crate) current: Current,
+    known: Mutex<Known>,
+}
+
+/// What is known beside the snapshot.
+#[derive(Debug, Default)]
+struct Known {
+    latest: Option<Revision>,
+    failed_refreshes: u32,
+    outcomes: VecDeque<(CommitId, Outcome)>,
+}
+
+/// What became of a commit whose outcome was not known at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It landed, at this revision.
+    Landed(Revision),
+    /// It did not land, and never will.
+    Lost,
+    /// It is not known yet.
+    Open,
+    /// It cannot be known any more: the store no longer has the commits of that time, or the life has ended.
+    Unknowable,
+}
+
+/// How far a tenant in hand is known to be behind its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// How many revisions the store is known to be ahead.
+    pub revisions: u64,
+    /// How many refreshes have failed since the last one that succeeded.
+    pub failed_refreshes: u32,
+}
+
+const MOST_OUTCOMES: usize = 1_024;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every critical section here is a plain assignment, so what a panic left behind is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Slot {
+    pub(crate) fn pending(&self) -> Option<Arc<Pending>> {
+        lock(&self.pending).clone()
+    }
+
+    pub(crate) fn set_pending(&self, pending: Option<Arc<Pending>>) {
+        *lock(&self.pending) = pending;
+    }
+}
+
+impl Inner {
+    pub(crate) fn new(
+        tools: Arc<Tools>,
+        registry: Weak<Registry>,
+        slot: Arc<Slot>,
+        compiled: Compiled,
+    ) -> Self {
+        let opening = Arc::clone(&compiled.opening);
+        opening.published_all(&compiled.state);
+        Self { tools, registry, slot, opening, current: Current::new(Arc::new(compiled)), known: Mutex::default() }
+    }
+
+    /// Publishes a snapshot that is known to be a state of the store's.
+    pub(crate) fn publish(&self, next: Arc<Compiled>) {
+        let standing = match (&next.state.tenant, self.current.guard().standing) {
+            (None, _) => Standing::Deleted,
+            (Some(_), Standing::Repair) => Standing::Repair,
+            (Some(_), _) => Standing::Good,
+        };
+        let next = if next.standing == standing { next } else { Arc::new(next.standing_as(standing)) };
+        self.opening.published_all(&next.state);
+        self.latest_is(next.position.revision);
+        self.current.publish(next);
+    }
+
+    pub(crate) fn latest_is(&self, revision: Revision) {
+        let mut known = lock(&self.known);
+        known.latest = known.latest.max(Some(revision));
+        known.failed_refreshes = 0;
+    }
+
+    pub(crate) fn seen(&self, revision: Revision) {
+        let mut known = lock(&self.known);
+        known.latest = known.latest.max(Some(revision));
+    }
+
+    pub(crate) fn refresh_failed(&self) {
+        let mut known = lock(&self.known);
+        known.failed_refreshes = known.failed_refreshes.saturating_add(1);
+    }
+
+    pub(crate) fn tell(&self, commit: CommitId, outcome: Outcome) {
+        let mut known = lock(&self.known);
+        known.outcomes.retain(|(id, _)| *id != commit);
+        if known.outcomes.len() >= MOST_OUTCOMES {
+            known.outcomes.pop_front();
+        }
+        known.outcomes.push_back((commit, outcome));
+    }
+
+    /// Whether there is a tenant to write to.
+    pub(crate) fn alive(&self) -> Result<(), Error> {
+        match self.current.guard().standing {
+            Standing::Closed => Err(Error::new(ErrorKind::Closed)),
+            Standing::Deleted => Err(Error::new(ErrorKind::Deleted)),
+            Standing::Good | Standing::Unsettled | Standing::Refused | Standing::Repair => Ok(()),
+        }
+    }
+}
+
+impl Tenant {
+    /// May this user do this, now? See [`Moment::check`].
+    #[inline]
+    #[must_use = "a check that is not looked at protects nothing"]
+    pub fn check(&self, user: impl AsUser, permission: impl AsPermission) -> bool {
+        self.now().check(user, permission)
+    }
+
+    /// May this user do at least one of these, now? See [`Moment::check_any`].
+    #[must_use = "a check that is not looked at protects nothing"]
+    pub fn check_any<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
+        self.now().check_any(user, permissions)
+    }
+
+    /// May this user do all of these, now? See [`Moment::check_all`].
+    #[must_use = "a check that is not looked at protects nothing"]
+    pub fn check_all<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
+        self.now().check_all(user, permissions)
+    }
+
+    /// The check and the reason, now. See [`Moment::decide`].
+    pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
+        self.now().decide(user, permission)
+    }
+
+    /// The decision and how it came about, now. See [`Moment::explain`].
+    pub fn explain(&self, user: impl AsUser, permission: impl AsPermission) -> Explanation {
+        self.now().explain(user, permission)
+    }
+
+    /// Everything that a user may do, now. See [`Moment::effective`].
+    pub fn effective(&self, user: impl AsUser) -> PermissionSet {
+        self.now().effective(user)
+    }
+
+    /// A number for a user, for fast questions on this opening. See [`Moment::user_handle`].
+    pub fn user_handle(&self, user: impl AsUser) -> Option<UserHandle> {
+        self.now().user_handle(user)
+    }
+
+    /// A number for a permission, for fast questions on this opening. See [`Moment::permission_handle`].
+    pub fn permission_handle(&self, permission: impl AsPermission) -> Option<PermissionHandle> {
+        self.now().permission_handle(permission)
+    }
+
+    /// This moment: the newest snapshot, at the clock's instant. All questions are asked on it.
+    ///
+    /// # Complexity
+    /// An atomic load. Keep it for a request, not for long: for that, take a [`Tenant::snapshot`].
+    #[inline]
+    pub fn now(&self) -> Moment<'_> {
+        Moment::guarded(self.0.current.guard(), &*self.0.tools.clock)
+    }
+
+    /// The newest snapshot, to be held.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.0.current.load())
+    }
+
+    /// Which life of a tenant this is.
+    pub fn life(&self) -> Life {
+        self.0.current.guard().position.life
+    }
+
+    /// The newest revision that this process has published.
+    pub fn revision(&self) -> Revision {
+        self.0.current.guard().position.revision
+    }
+
+    /// The tenant's slug, as of the newest snapshot; empty once the tenant was deleted.
+    pub fn slug(&self) -> String {
+        self.snapshot().slug().to_owned()
+    }
+
+    /// The tenant's name, as of the newest snapshot; empty once the tenant was deleted.
+    pub fn name(&self) -> String {
+        self.snapshot().name().to_owned()
+    }
+
+    /// How far this tenant is known to be behind its store. What was never asked is not known.
+    pub fn lag(&self) -> Lag {
+        let known = lock(&self.0.known);
+        let ahead = known.latest.map_or(0, |latest| latest.number().saturating_sub(self.revision().number()));
+        Lag { revisions: ahead, failed_refreshes: known.failed_refreshes }
+    }
+
+    /// What became of a commit whose outcome was not known when its update returned, or was dropped. None if no such
+    /// commit is known here: only the last 1,024 of an opening are remembered.
+    pub fn outcome(&self, commit: CommitId) -> Option<Outcome> {
+        let known = lock(&self.0.known);
+        known.outcomes.iter().find(|(id, _)| *id == commit).map(|(_, outcome)| *outcome)
+    }
+
+    /// The commit that must be settled before the tenant answers again, if there is one.
+    pub fn unsettled(&self) -> Option<CommitId> {
+        self.0.slot.pending().map(|pending| pending.envelope.id)
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tenant").field(&self.snapshot()).finish()
+    }
+}

@@ -1,0 +1,212 @@
+//! The same without an executor. Only the difference is documented here: each call waits on the calling thread.
+//!
+//! For stores that need no reactor: the one in memory, and those whose futures are woken by a thread of their own. A
+//! store that needs a runtime's reactor (tokio's sockets, say) would wait for ever; use the asynchronous types within
+//! that runtime for it.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use crate::authorizer::{self, Builder, Committed};
+use crate::error::{Error, Noun, Result};
+use crate::plan::{Plan, Tx};
+use crate::records::{Life, Revision, Slug};
+use crate::store::Listed;
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn wait<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// [`crate::Authorizer`] without an executor.
+#[derive(Clone, Debug)]
+pub struct Authorizer(authorizer::Authorizer);
+
+/// [`crate::Tenant`] without an executor. Questions are those of the asynchronous type, to which it dereferences.
+#[derive(Clone, Debug)]
+pub struct Tenant(authorizer::Tenant);
+
+/// [`crate::Repair`] without an executor.
+#[derive(Clone, Debug)]
+pub struct Repair(authorizer::Repair);
+
+impl Authorizer {
+    /// See [`crate::Authorizer::in_memory`].
+    pub fn in_memory() -> Self {
+        Self(authorizer::Authorizer::in_memory())
+    }
+
+    /// See [`crate::Authorizer::builder`]; finish with [`Builder::build_blocking`].
+    pub fn builder() -> Builder {
+        authorizer::Authorizer::builder()
+    }
+
+    /// See [`crate::Authorizer::create_tenant`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
+        wait(self.0.create_tenant(slug, name)).map(Tenant)
+    }
+
+    /// See [`crate::Authorizer::create_tenant_named`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn create_tenant_named(&self, name: &str) -> Result<Tenant> {
+        wait(self.0.create_tenant_named(name)).map(Tenant)
+    }
+
+    /// See [`crate::Authorizer::tenant`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn tenant(&self, slug: &str) -> Result<Tenant> {
+        wait(self.0.tenant(slug)).map(Tenant)
+    }
+
+    /// See [`crate::Authorizer::tenant_of`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn tenant_of(&self, life: Life) -> Result<Tenant> {
+        wait(self.0.tenant_of(life)).map(Tenant)
+    }
+
+    /// See [`crate::Authorizer::open_or_create`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_or_create(&self, slug: &str, name: &str) -> Result<Tenant> {
+        wait(self.0.open_or_create(slug, name)).map(Tenant)
+    }
+
+    /// See [`crate::Authorizer::tenants`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>> {
+        wait(self.0.tenants(after, limit))
+    }
+
+    /// See [`crate::Authorizer::repair`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn repair(&self, slug: &str) -> Result<Repair> {
+        wait(self.0.repair(slug)).map(Repair)
+    }
+}
+
+impl Deref for Authorizer {
+    type Target = authorizer::Authorizer;
+
+    fn deref(&self) -> &authorizer::Authorizer {
+        &self.0
+    }
+}
+
+impl From<authorizer::Authorizer> for Authorizer {
+    fn from(authorizer: authorizer::Authorizer) -> Self {
+        Self(authorizer)
+    }
+}
+
+impl Builder {
+    /// The authorizer, for an application without an executor.
+    pub fn build_blocking(self) -> Authorizer {
+        Authorizer(self.build())
+    }
+}
+
+impl Tenant {
+    /// See [`crate::Tenant::update`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Committed<T>> {
+        wait(self.0.update(f))
+    }
+
+    /// See [`crate::Tenant::try_update`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn try_update<T, E: From<Error>>(&self, f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Committed<T>, E> {
+        wait(self.0.try_update(f))
+    }
+
+    /// See [`crate::Tenant::commit`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn commit(&self, plan: Plan) -> Result<Committed<()>> {
+        wait(self.0.commit(plan))
+    }
+
+    /// See [`crate::Tenant::delete`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn delete(&self) -> Result<()> {
+        wait(self.0.delete())
+    }
+
+    /// See [`crate::Tenant::refresh`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn refresh(&self) -> Result<Revision> {
+        wait(self.0.refresh())
+    }
+
+    /// See [`crate::Tenant::close`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn close(&self) -> Result<()> {
+        wait(self.0.close())
+    }
+}
+
+impl Deref for Tenant {
+    type Target = authorizer::Tenant;
+
+    fn deref(&self) -> &authorizer::Tenant {
+        &self.0
+    }
+}
+
+impl Repair {
+    /// See [`crate::Repair::clashes`].
+    pub fn clashes(&self) -> Vec<(Noun, Slug)> {
+        self.0.clashes()
+    }
+
+    /// See [`crate::Repair::update`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Committed<T>> {
+        wait(self.0.update(f))
+    }
+}

@@ -1,0 +1,234 @@
+//! The paths from a user to a permission, shortest first.
+//!
+//! First everything that the user reaches, then, backwards from the roles that grant, how far each of it is from a grant.
+//! What is left is a search that takes no step in vain: it always goes on with the partial path of least total length,
+//! the longest of those. So the first path that is complete is a shortest one, and in a lattice of 40 diamonds, which
+//! has 2^40 paths, each path found costs its own length.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use super::{Link, Path};
+use crate::clock::When;
+use crate::records::{Slug, Window};
+use crate::snapshot::nouns::UserRow;
+use crate::snapshot::state::{Source, State};
+use crate::snapshot::walk::counts;
+
+pub(crate) const MOST_PATHS: usize = 64;
+pub(crate) const MOST_STEPS: usize = 10_000;
+
+/// Which edges a path may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Edges<'a, 'c> {
+    /// Those that count at an instant.
+    Counting(&'a When<'c>),
+    /// All, whenever they count.
+    All,
+}
+
+/// The paths that were found, and whether there may be more.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) paths: Vec<Path>,
+    pub(crate) more: bool,
+}
+
+pub(crate) fn find(state: &State, user: &UserRow, permission: u32, edges: Edges<'_, '_>, most: usize) -> Found {
+    let map = Map::new(state, user, permission, edges);
+    let mut search = Search::default();
+    for (source, _) in map.starts.iter().rev() {
+        search.push(None, *source, 1, &map);
+    }
+    let mut found = Found::default();
+    let mut steps = 0;
+    while let Some((Reverse(_), _, _, at)) = search.heap.pop() {
+        steps += 1;
+        if found.paths.len() >= most || (!found.paths.is_empty() && steps > MOST_STEPS) {
+            found.more = true;
+            break;
+        }
+        let Some(step) = search.arena.get(at).copied() else { continue };
+        if step.ends {
+            let links = search.links(state, at, &map);
+            steps += links.len();
+            found.paths.extend(grants(state, step.node, permission).map(|grant| Path { links: links.clone(), grant }));
+            continue;
+        }
+        for (next, _) in map.next(step.node).iter().rev() {
+            search.push(Some(at), *next, step.length + 1, &map);
+        }
+        if map.grants(step.node) {
+            search.end(at);
+        }
+    }
+    if found.paths.len() > most {
+        found.paths.truncate(most);
+        found.more = true;
+    }
+    found.paths.sort_by(|a, b| a.links.len().cmp(&b.links.len()).then_with(|| a.names().cmp(b.names())).then_with(|| a.cmp(b)));
+    found
+}
+
+/// The windows on whatever could lead from a user to a permission.
+pub(crate) fn windows(state: &State, user: &UserRow, permission: u32) -> Vec<Window> {
+    let map = Map::new(state, user, permission, Edges::All);
+    let all = map.edges.values().flatten().chain(&map.starts).map(|(_, window)| *window);
+    all.filter(|window| !window.is_always()).collect()
+}
+
+/// What the user reaches, and how far each of it is from a grant.
+struct Map {
+    starts: Vec<(Source, Window)>,
+    edges: HashMap<Source, Vec<(Source, Window)>>,
+    /// Steps from here to a role that grants; what is not in it leads nowhere.
+    distance: HashMap<Source, usize>,
+}
+
+impl Map {
+    fn new(state: &State, user: &UserRow, permission: u32, edges: Edges<'_, '_>) -> Self {
+        let takes = |edge| match edges {
+            Edges::Counting(when) => counts(edge, when),
+            Edges::All => true,
+        };
+        let mut starts: Vec<(Source, Window)> =
+            State::sources_of(user).filter(|(_, edge)| takes(*edge)).map(|(source, edge)| (source, edge.window)).collect();
+        let mut map = Self { starts: Vec::new(), edges: HashMap::new(), distance: HashMap::new() };
+        let mut back: HashMap<Source, Vec<Source>> = HashMap::new();
+        let mut near = VecDeque::new();
+        let mut todo: Vec<Source> = starts.iter().map(|(source, _)| *source).collect();
+        while let Some(node) = todo.pop() {
+            if map.edges.contains_key(&node) {
+                continue;
+            }
+            let next: Vec<(Source, Window)> = edges_of(state, node)
+                .into_iter()
+                .filter(|(to, window)| takes(crate::snapshot::nouns::Edge { to: to.number(), window: *window }))
+                .collect();
+            for (to, _) in &next {
+                back.entry(*to).or_default().push(node);
+                todo.push(*to);
+            }
+            map.edges.insert(node, next);
+            if grants(state, node, permission).next().is_some() {
+                map.distance.insert(node, 0);
+                near.push_back((node, 0));
+            }
+        }
+        while let Some((node, distance)) = near.pop_front() {
+            for before in back.get(&node).into_iter().flatten() {
+                if !map.distance.contains_key(before) {
+                    map.distance.insert(*before, distance + 1);
+                    near.push_back((*before, distance + 1));
+                }
+            }
+        }
+        let Self { edges, distance, .. } = &mut map;
+        for next in edges.values_mut().chain([&mut starts]) {
+            next.retain(|(to, _)| distance.contains_key(to));
+            next.sort_by(|(a, _), (b, _)| name(state, *a).cmp(&name(state, *b)));
+        }
+        map.starts = starts;
+        map
+    }
+
+    fn next(&self, node: Source) -> &[(Source, Window)] {
+        self.edges.get(&node).map_or(&[], Vec::as_slice)
+    }
+
+    fn grants(&self, node: Source) -> bool {
+        self.distance.get(&node) == Some(&0)
+    }
+
+    fn window(&self, from: Option<Source>, to: Source) -> Window {
+        let edges = from.map_or(self.starts.as_slice(), |from| self.next(from));
+        edges.iter().find(|(node, _)| *node == to).map_or(Window::ALWAYS, |(_, window)| *window)
+    }
+}
+
+fn edges_of(state: &State, node: Source) -> Vec<(Source, Window)> {
+    match node {
+        Source::Group(n) => state.groups.row(n).map_or_else(Vec::new, |group| {
+            let parents = group.parents.iter().map(|n| (Source::Group(*n), Window::ALWAYS));
+            parents.chain(group.roles.iter().map(|edge| (Source::Role(edge.to), edge.window))).collect()
+        }),
+        Source::Role(n) => state
+            .roles
+            .row(n)
+            .map_or_else(Vec::new, |role| role.includes.iter().map(|n| (Source::Role(*n), Window::ALWAYS)).collect()),
+    }
+}
+
+/// What a node itself grants that is this permission: its slug, and patterns that match.
+fn grants(state: &State, node: Source, permission: u32) -> impl Iterator<Item = String> {
+    let role = match node {
+        Source::Role(role) if state.permission_counts(permission) => state.roles.row(role),
+        _ => None,
+    };
+    let slug = state.permissions.name_at(permission);
+    let exact = role.is_some_and(|role| role.grants.contains(|n| n.cmp(&permission)));
+    let patterns = role.into_iter().flat_map(|role| role.patterns.iter()).filter(|pattern| pattern.matches(slug));
+    exact.then(|| slug.to_owned()).into_iter().chain(patterns.map(ToString::to_string))
+}
+
+fn name(state: &State, node: Source) -> Option<Slug> {
+    match node {
+        Source::Group(n) => state.groups.row(n).map(|row| row.record.slug.clone()),
+        Source::Role(n) => state.roles.row(n).map(|row| row.record.slug.clone()),
+    }
+}
+
+/// Partial paths, each one step longer than another.
+#[derive(Default)]
+struct Search {
+    arena: Vec<Partial>,
+    /// Least total length first, then the longest, then the one pushed last.
+    heap: BinaryHeap<(Reverse<usize>, usize, usize, usize)>,
+}
+
+#[derive(Clone, Copy)]
+struct Partial {
+    before: Option<usize>,
+    node: Source,
+    length: usize,
+    ends: bool,
+}
+
+impl Search {
+    fn push(&mut self, before: Option<usize>, node: Source, length: usize, map: &Map) {
+        let Some(distance) = map.distance.get(&node) else { return };
+        let at = self.arena.len();
+        self.arena.push(Partial { before, node, length, ends: false });
+        self.heap.push((Reverse(length + distance), length, at, at));
+    }
+
+    /// The partial path here is complete, too.
+    fn end(&mut self, at: usize) {
+        let Some(step) = self.arena.get(at).copied() else { return };
+        let end = self.arena.len();
+        self.arena.push(Partial { ends: true, ..step });
+        self.heap.push((Reverse(step.length), step.length + 1, end, end));
+    }
+
+    fn links(&self, state: &State, at: usize, map: &Map) -> Vec<Link> {
+        let mut nodes = Vec::new();
+        let mut step = self.arena.get(at).copied();
+        while let Some(here) = step {
+            nodes.push(here.node);
+            step = here.before.and_then(|before| self.arena.get(before)).copied();
+        }
+        nodes.reverse();
+        let before = [None].into_iter().chain(nodes.iter().map(|node| Some(*node)));
+        let links = nodes.iter().zip(before).filter_map(|(node, before)| {
+            let window = map.window(before, *node);
+            let name = name(state, *node)?;
+            Some(match (before, node) {
+                (None, Source::Group(_)) => Link::Member { group: name, window },
+                (Some(_), Source::Group(_)) => Link::Parent { group: name },
+                (Some(Source::Role(_)), Source::Role(_)) => Link::Included { role: name },
+                (_, Source::Role(_)) => Link::Role { role: name, window },
+            })
+        });
+        links.collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! Looking things up, and listing them.
+
+use std::ops::Deref;
+
+use serde::Serialize;
+
+use super::Moment;
+use super::page::{self, Listing, Page};
+use crate::records::{GroupRecord, PermissionRecord, RoleRecord, UserRecord};
+use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
+use crate::snapshot::nouns::{Origin, PermissionRow, RoleRow};
+
+/// A permission or role, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Owned<R> {
+    /// What there is to say about it.
+    #[serde(flatten)]
+    pub record: R,
+    /// Whether the application's catalog defines it: then the tenant can use it, and not change it.
+    pub system: bool,
+    /// Whether it has left the catalog: then it gives nothing, and the tenant still refers to it.
+    pub departed: bool,
+}
+
+impl<R> Owned<R> {
+    fn new(record: R, origin: Origin) -> Self {
+        Self { record, system: origin != Origin::Own, departed: origin == Origin::Departed }
+    }
+}
+
+impl<R> Deref for Owned<R> {
+    type Target = R;
+
+    fn deref(&self) -> &R {
+        &self.record
+    }
+}
+
+impl From<&PermissionRow> for Owned<PermissionRecord> {
+    fn from(row: &PermissionRow) -> Self {
+        Self::new(row.record.clone(), row.origin)
+    }
+}
+
+impl From<&RoleRow> for Owned<RoleRecord> {
+    fn from(row: &RoleRow) -> Self {
+        Self::new(row.record.clone(), row.origin)
+    }
+}
+
+impl Moment<'_> {
+    /// The user of this name.
+    pub fn user(&self, user: impl AsUser) -> Option<UserRecord> {
+        let snapshot = self.compiled();
+        let number = user.user(snapshot.scope()).filter(|_| self.answers())?;
+        snapshot.state.users.row(number).map(|row| row.record.clone())
+    }
+
+    /// The group of this name.
+    pub fn group(&self, group: impl AsGroup) -> Option<GroupRecord> {
+        let snapshot = self.compiled();
+        let number = group.group(snapshot.scope()).filter(|_| self.answers())?;
+        snapshot.state.groups.row(number).map(|row| row.record.clone())
+    }
+
+    /// The role of this name, the tenant's or the catalog's.
+    pub fn role(&self, role: impl AsRole) -> Option<Owned<RoleRecord>> {
+        let snapshot = self.compiled();
+        let number = role.role(snapshot.scope()).filter(|_| self.answers())?;
+        snapshot.state.roles.row(number).map(Owned::from)
+    }
+
+    /// The permission of this name, the tenant's or the catalog's.
+    pub fn permission(&self, permission: impl AsPermission) -> Option<Owned<PermissionRecord>> {
+        let snapshot = self.compiled();
+        let number = permission.permission(snapshot.scope()).filter(|_| self.answers())?;
+        snapshot.state.permissions.row(number).map(Owned::from)
+    }
+
+    /// A page of all users, by key.
+    ///
+    /// # Complexity
+    /// O(log n + the page); with a search text, O(what is passed over).
+    pub fn users(&self, page: &Page) -> Listing<UserRecord> {
+        let users = &self.compiled().state.users;
+        let found = page::of_table(users, page, |row| page.finds(&[row.key().as_str()]));
+        let record = |n| users.row(n).map(|row| row.record.clone());
+        Listing::new(found, page, self.unanswered(), |n| users.name_at(n), record)
+    }
+
+    /// A page of all groups, by slug. The search looks at slugs and names.
+    ///
+    /// # Complexity
+    /// O(log n + the page); with a search text, O(what is passed over).
+    pub fn groups(&self, page: &Page) -> Listing<GroupRecord> {
+        let groups = &self.compiled().state.groups;
+        let found =
+            page::of_table(groups, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
+        let record = |n| groups.row(n).map(|row| row.record.clone());
+        Listing::new(found, page, self.unanswered(), |n| groups.name_at(n), record)
+    }
+
+    /// A page of all roles, the tenant's and the catalog's, by slug. The search looks at slugs and names.
+    ///
+    /// # Complexity
+    /// O(log n + the page); with a search text, O(what is passed over).
+    pub fn roles(&self, page: &Page) -> Listing<Owned<RoleRecord>> {
+        let roles = &self.compiled().state.roles;
+        let found = page::of_table(roles, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
+        Listing::new(found, page, self.unanswered(), |n| roles.name_at(n), |n| roles.row(n).map(Owned::from))
+    }
+
+    /// A page of all permissions, the tenant's and the catalog's, by slug. The search looks at slugs and names.
+    ///
+    /// # Complexity
+    /// O(log n + the page); with a search text, O(what is passed over).
+    pub fn permissions(&self, page: &Page) -> Listing<Owned<PermissionRecord>> {
+        let all = &self.compiled().state.permissions;
+        let found = page::of_table(all, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
+        Listing::new(found, page, self.unanswered(), |n| all.name_at(n), |n| all.row(n).map(Owned::from))
+    }
+
+    /// Roles that the tenant refers to and that have left the catalog. They give nothing (R9).
+    pub fn departed_roles(&self) -> Vec<Owned<RoleRecord>> {
+        let rows = self.compiled().state.roles.rows().filter(|row| row.origin == Origin::Departed);
+        let mut departed: Vec<Owned<RoleRecord>> = rows.filter(|_| self.answers()).map(Owned::from).collect();
+        departed.sort_by(|a, b| a.slug.cmp(&b.slug));
+        departed
+    }
+
+    /// Permissions that the tenant refers to and that have left the catalog. Nobody has them (R9).
+    pub fn departed_permissions(&self) -> Vec<Owned<PermissionRecord>> {
+        let rows = self.compiled().state.permissions.rows().filter(|row| row.origin == Origin::Departed);
+        let mut departed: Vec<Owned<PermissionRecord>> = rows.filter(|_| self.answers()).map(Owned::from).collect();
+        departed.sort_by(|a, b| a.slug.cmp(&b.slug));
+        departed
+    }
+}

@@ -1,0 +1,147 @@
+//! A transaction in progress: the state so far, and each record it touched as it was before and is now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::Plan;
+use crate::error::{Error, ErrorKind, Noun, Result};
+use crate::invariants::Violation;
+use crate::near::near_names;
+use crate::records::{Actor, At, Change, CommitId, Envelope, Note, Record, RecordKey, Timestamp};
+use crate::snapshot::Compiled;
+use crate::snapshot::edit::{Edit, Touched};
+use crate::snapshot::flatten::flatten;
+use crate::snapshot::nouns::Origin;
+
+/// What a plan cannot make itself: the id of its commit, the time, ids for new things.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origins {
+    pub(crate) commit: CommitId,
+    pub(crate) at: Timestamp,
+    pub(crate) new_id: fn() -> Uuid,
+}
+
+#[derive(Debug)]
+pub(crate) struct Draft {
+    base: Arc<Compiled>,
+    pub(super) next: Compiled,
+    touched: Touched,
+    journal: BTreeMap<RecordKey, (Option<Record>, Option<Record>)>,
+    origins: Origins,
+    pub(super) actor: Option<Actor>,
+    pub(super) note: Option<Note>,
+    /// Only renames and deletions.
+    repair: bool,
+}
+
+impl Draft {
+    pub(crate) fn new(base: Arc<Compiled>, origins: Origins, repair: bool) -> Self {
+        let next = (*base).clone();
+        let touched = Touched::default();
+        Self { base, next, touched, journal: BTreeMap::new(), origins, actor: None, note: None, repair }
+    }
+
+    pub(super) fn new_id(&self) -> Uuid {
+        (self.origins.new_id)()
+    }
+
+    pub(super) fn base(&self) -> &Arc<Compiled> {
+        &self.base
+    }
+
+    /// Applies a change that has been judged.
+    pub(super) fn apply(&mut self, change: Change) -> Result<()> {
+        let is_rename = change.before().is_some() && change.kind() <= crate::records::Kind::User;
+        if self.repair && !is_rename && change.after().is_some() {
+            return Err(Error::refusal("a repair takes renames and deletions only"));
+        }
+        let Compiled { state, opening, .. } = &mut self.next;
+        if state.tenant.is_none() {
+            return Err(Error::new(ErrorKind::Deleted));
+        }
+        let mut edit = Edit { state, opening, touched: &mut self.touched, repair: self.repair };
+        edit.apply(&change).map_err(|violation| match violation {
+            Violation::Exhausted => Error::new(ErrorKind::Exhausted),
+            // What reaches this has been judged against the very state it is applied to.
+            other => crate::invariants::refused(&[other]),
+        })?;
+        let (before, after) = (change.before().cloned(), change.after().cloned());
+        self.journal.entry(change.key()).and_modify(|sides| sides.1.clone_from(&after)).or_insert((before, after));
+        Ok(())
+    }
+
+    /// Applies a set of changes as one, for imports: judged as a whole by whoever made them.
+    pub(crate) fn apply_whole(&mut self, changes: Vec<Change>) -> Result<()> {
+        let Compiled { state, opening, .. } = &mut self.next;
+        let mut edit = Edit { state, opening, touched: &mut self.touched, repair: false };
+        edit.apply_all(&changes).map_err(|violation| crate::invariants::refused(&[violation]))?;
+        for change in changes {
+            self.journal.insert(change.key(), (change.before().cloned(), change.after().cloned()));
+        }
+        Ok(())
+    }
+
+    /// The plan: what is left after whatever was undone within the transaction, and the state with its rows worked out.
+    pub(crate) fn finish(mut self) -> Plan {
+        let ends = self.next.state.tenant.is_none();
+        let journal = self.journal.into_iter();
+        // The end of a life takes all its records along; the store derives that.
+        let kept = journal.filter(|(key, (before, after))| before != after && (!ends || *key == RecordKey::Tenant));
+        let changes: Vec<Change> = kept.filter_map(|(_, (before, after))| Change::new(before, after)).collect();
+        let At { life, revision, commit } = self.base.position;
+        let envelope = Envelope {
+            id: self.origins.commit,
+            previous: Some(commit),
+            actor: self.actor,
+            actor_id: None,
+            at: self.origins.at,
+            note: self.note,
+            catalog: self.base.base.catalog.fingerprint(),
+        };
+        if changes.is_empty() {
+            return Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes };
+        }
+        flatten(&mut self.next.state, &mut self.touched);
+        self.next.position = At { life, revision: revision.next(), commit: envelope.id };
+        Plan { base: self.base, next: Arc::new(self.next), envelope, changes }
+    }
+
+    /// The error for a name that stands for nothing, with those that it may have been meant as.
+    pub(super) fn not_found(&self, noun: Noun, name: &str) -> Error {
+        let state = &self.next.state;
+        let near = match noun {
+            Noun::Permission => near_names(&state.permissions, name),
+            Noun::Role => near_names(&state.roles, name),
+            Noun::Group => near_names(&state.groups, name),
+            Noun::User => near_names(&state.users, name),
+            Noun::Tenant => Vec::new(),
+        };
+        Error::new(ErrorKind::NotFound).about(noun, name).near_of(near).at_revision(self.revision())
+    }
+
+    pub(super) fn departed(&self, noun: Noun, name: &str) -> Error {
+        Error::new(ErrorKind::NotFound).about(noun, name).detail("in the catalog any more").at_revision(self.revision())
+    }
+
+    pub(super) fn exists(&self, noun: Noun, name: &str) -> Error {
+        Error::new(ErrorKind::Exists).about(noun, name).at_revision(self.revision())
+    }
+
+    pub(super) fn system(noun: Noun, name: &str) -> Error {
+        Error::new(ErrorKind::System).about(noun, name)
+    }
+
+    /// Only the tenant's own can be changed.
+    pub(super) fn own(noun: Noun, name: &str, origin: Origin) -> Result<()> {
+        match origin {
+            Origin::Own => Ok(()),
+            Origin::Catalog | Origin::Departed => Err(Self::system(noun, name)),
+        }
+    }
+
+    fn revision(&self) -> u64 {
+        self.base.position.revision.number()
+    }
+}

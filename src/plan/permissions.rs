@@ -1,0 +1,142 @@
+//! What a transaction can do to permissions.
+
+use super::draft::Draft;
+use super::tx::Tx;
+use crate::catalog::Taken;
+use crate::error::{Noun, Result};
+use crate::records::{Change, Description, Grant, Granted, Name, PermissionId, PermissionRecord, Record, Slug};
+use crate::snapshot::names::AsPermission;
+use crate::snapshot::nouns::{Origin, PermissionRow};
+
+/// A permission in a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct PermissionEdit<'a> {
+    tx: &'a Tx,
+    number: u32,
+}
+
+impl Tx {
+    /// Registers a permission. Its name is its slug until it is given another.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), or [`Exists`](crate::ErrorKind::Exists): also where the catalog has
+    /// the slug or has retired it.
+    pub fn create_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
+        let slug = Slug::new(slug)?;
+        self.free_permission(&slug)?;
+        let id = PermissionId::from_uuid(self.draft().new_id());
+        let name = Name::of_slug(slug.as_str());
+        let record = PermissionRecord { id, slug, name, description: Description::default(), category: None };
+        self.apply(Change::added(Record::Permission(record)))?;
+        self.created(Noun::Permission, id.uuid()).map(|number| PermissionEdit::new(self, number))
+    }
+
+    /// The permission with this slug, which is registered if it is not there.
+    ///
+    /// # Errors
+    /// Those of [`Tx::create_permission`].
+    pub fn ensure_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
+        if let Ok(number) = self.find_permission(&slug) {
+            return Ok(PermissionEdit::new(self, number));
+        }
+        self.create_permission(slug)
+    }
+
+    /// Deletes a permission: it is gone from all roles (R8).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), or [`System`](crate::ErrorKind::System).
+    pub fn delete_permission(&self, permission: impl AsPermission) -> Result<()> {
+        let number = self.find_permission(&permission)?;
+        let row = self.with_permission(number, PermissionRow::clone)?;
+        Draft::own(Noun::Permission, row.record.slug.as_str(), row.origin)?;
+        let mut records = Vec::new();
+        for role in row.granted_by.iter() {
+            let role = self.with_role(*role, |role| role.record.id)?;
+            records.push(Record::Grant(Grant { role, granted: Granted::Permission(row.reference()) }));
+        }
+        records.push(Record::Permission(row.record));
+        self.remove_all(records)
+    }
+
+    fn free_permission(&self, slug: &Slug) -> Result<()> {
+        let draft = self.draft();
+        let exists = || draft.exists(Noun::Permission, slug.as_str());
+        match draft.next.base.catalog.permission_slug_is_taken(slug.as_str()) {
+            Taken::Present => return Err(exists().detail("it is the catalog's")),
+            Taken::Retired => return Err(exists().detail("the catalog has retired it")),
+            Taken::Free => {}
+        }
+        let row = draft.next.state.permissions.by_name(slug.as_str()).and_then(|n| draft.next.state.permissions.row(n));
+        match row.map(|row| row.origin) {
+            None => Ok(()),
+            Some(Origin::Departed) => Err(exists().detail("it has left the catalog and is still referred to")),
+            Some(Origin::Own | Origin::Catalog) => Err(exists()),
+        }
+    }
+}
+
+impl<'a> PermissionEdit<'a> {
+    pub(super) fn new(tx: &'a Tx, number: u32) -> Self {
+        Self { tx, number }
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    pub fn id(&self) -> Result<PermissionId> {
+        self.tx.with_permission(self.number, |row| row.record.id)
+    }
+
+    /// Gives it another slug. Roles that grant it by name go on granting it; patterns match the new slug (R5).
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists), [`System`](crate::ErrorKind::System).
+    pub fn rename(&self, slug: &str) -> Result<&Self> {
+        let slug = Slug::new(slug)?;
+        if self.tx.with_permission(self.number, |row| row.record.slug != slug)? {
+            self.tx.free_permission(&slug)?;
+        }
+        self.change(|record| record.slug = slug)
+    }
+
+    /// Gives it a display name.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
+    pub fn name(&self, name: &str) -> Result<&Self> {
+        let name = Name::new(name)?;
+        self.change(|record| record.name = name)
+    }
+
+    /// Says what it is for.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
+    pub fn description(&self, description: &str) -> Result<&Self> {
+        let description = Description::new(description)?;
+        self.change(|record| record.description = description)
+    }
+
+    /// Puts it into a category, or into none.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
+    pub fn category(&self, category: Option<&str>) -> Result<&Self> {
+        let category = category.map(Name::new).transpose()?;
+        self.change(|record| record.category = category)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut PermissionRecord)) -> Result<&Self> {
+        let (before, origin) = self.tx.with_permission(self.number, |row| (row.record.clone(), row.origin))?;
+        Draft::own(Noun::Permission, before.slug.as_str(), origin)?;
+        let mut after = before.clone();
+        change(&mut after);
+        if before != after {
+            let change = Change::new(Some(Record::Permission(before)), Some(Record::Permission(after)));
+            change.map_or(Ok(()), |change| self.tx.apply(change))?;
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,404 @@
+//! What a transaction can do to roles.
+
+use super::draft::Draft;
+use super::tx::Tx;
+use super::cycle;
+use crate::catalog::{CatalogPermission, Taken};
+use crate::error::{Error, ErrorKind, Noun, Result};
+use crate::records::{
+    Assignment, Change, Description, Grant, Granted, Holder, Inclusion, Name, Pattern, PermissionId, Record, RoleId,
+    RoleRecord, Slug,
+};
+use crate::snapshot::names::{AsPermission, AsRole};
+use crate::snapshot::nouns::{Origin, RoleRow};
+
+/// A role in a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleEdit<'a> {
+    tx: &'a Tx,
+    number: u32,
+}
+
+mod sealed {
+    use super::{Granted, Result, Tx};
+
+    pub trait Grant {
+        /// What is meant; a departed permission is only for taking away.
+        fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted>;
+    }
+}
+
+/// What names something that a role can grant: a permission's slug or a pattern (`&str`; what contains `*` is a
+/// pattern), a [`Pattern`], a permission's id, or a variant of the application's own enum.
+pub trait AsGrant: sealed::Grant {}
+
+impl sealed::Grant for &str {
+    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
+        if Pattern::is_meant(self) {
+            return Pattern::new(self).map(Granted::Pattern);
+        }
+        // A text that cannot be a slug at all is malformed rather than unknown.
+        Slug::new(self)?;
+        tx.granted(self, revoking)
+    }
+}
+
+impl sealed::Grant for String {
+    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
+        self.as_str().granted(tx, revoking)
+    }
+}
+
+impl sealed::Grant for &String {
+    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
+        self.as_str().granted(tx, revoking)
+    }
+}
+
+impl sealed::Grant for Pattern {
+    fn granted(&self, _: &Tx, _: bool) -> Result<Granted> {
+        Ok(Granted::Pattern(self.clone()))
+    }
+}
+
+impl sealed::Grant for PermissionId {
+    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
+        tx.granted(self, revoking)
+    }
+}
+
+impl<T: CatalogPermission> sealed::Grant for T {
+    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
+        tx.granted(self, revoking)
+    }
+}
+
+impl AsGrant for &str {}
+impl AsGrant for String {}
+impl AsGrant for &String {}
+impl AsGrant for Pattern {}
+impl AsGrant for PermissionId {}
+impl<T: CatalogPermission> AsGrant for T {}
+
+impl Tx {
+    /// Creates a role that grants nothing. Its name is its slug until it is given another.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), or [`Exists`](crate::ErrorKind::Exists): also where the catalog has
+    /// the slug or has retired it.
+    pub fn create_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
+        self.new_role(Slug::new(slug)?, Name::of_slug(slug))
+    }
+
+    /// Creates a role with this name, and the slug that is made from it (R10).
+    ///
+    /// # Errors
+    /// Those of [`Tx::create_role`].
+    pub fn create_role_named(&self, name: &str) -> Result<RoleEdit<'_>> {
+        self.new_role(Slug::from_name(name)?, Name::new(name)?)
+    }
+
+    /// The role with this slug, which is created if it is not there.
+    ///
+    /// # Errors
+    /// Those of [`Tx::create_role`].
+    pub fn ensure_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
+        if let Ok(number) = self.find_role(&slug) {
+            return Ok(RoleEdit::new(self, number));
+        }
+        self.create_role(slug)
+    }
+
+    /// Deletes a role: it is gone from users, groups and the roles that included it (R8).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), or [`System`](crate::ErrorKind::System).
+    pub fn delete_role(&self, role: impl AsRole) -> Result<()> {
+        let number = self.find_role(&role)?;
+        let row = self.with_role(number, RoleRow::clone)?;
+        Draft::own(Noun::Role, row.record.slug.as_str(), row.origin)?;
+        let records = self.edges_of_role(number, &row)?;
+        self.remove_all(records)?;
+        self.apply(Change::removed(Record::Role(row.record)))
+    }
+
+    fn edges_of_role(&self, number: u32, row: &RoleRow) -> Result<Vec<Record>> {
+        let id = row.record.id;
+        let mut records = Vec::new();
+        for permission in row.grants.iter() {
+            let reference = self.with_permission(*permission, super::super::snapshot::nouns::PermissionRow::reference)?;
+            records.push(Record::Grant(Grant { role: id, granted: Granted::Permission(reference) }));
+        }
+        for pattern in &row.patterns {
+            records.push(Record::Grant(Grant { role: id, granted: Granted::Pattern(pattern.clone()) }));
+        }
+        for included in row.includes.iter() {
+            let included = self.with_role(*included, RoleRow::reference)?;
+            records.push(Record::Inclusion(Inclusion { role: id, included }));
+        }
+        for role in row.included_by.iter() {
+            let role = self.with_role(*role, |role| role.record.id)?;
+            records.push(Record::Inclusion(Inclusion { role, included: row.reference() }));
+        }
+        for back in row.groups.iter() {
+            let (id, edge) = self.with_group(back.from(), |group| {
+                (group.id(), group.roles.get(|edge| edge.to.cmp(&number)).copied())
+            })?;
+            let window = edge.map(|edge| edge.window).unwrap_or_default();
+            records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::Group(id), window }));
+        }
+        for back in row.users.iter() {
+            let (id, edge) = self.with_user(back.from(), |user| {
+                (user.id(), user.roles.get(|edge| edge.to.cmp(&number)).copied())
+            })?;
+            let window = edge.map(|edge| edge.window).unwrap_or_default();
+            records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::User(id), window }));
+        }
+        Ok(records)
+    }
+
+    fn new_role(&self, slug: Slug, name: Name) -> Result<RoleEdit<'_>> {
+        self.free_role(&slug)?;
+        let id = RoleId::from_uuid(self.draft().new_id());
+        let record = RoleRecord { id, slug, name, description: Description::default() };
+        self.apply(Change::added(Record::Role(record)))?;
+        self.created(Noun::Role, id.uuid()).map(|number| RoleEdit::new(self, number))
+    }
+
+    fn free_role(&self, slug: &Slug) -> Result<()> {
+        let draft = self.draft();
+        let exists = || draft.exists(Noun::Role, slug.as_str());
+        match draft.next.base.catalog.role_slug_is_taken(slug.as_str()) {
+            Taken::Present => return Err(exists().detail("it is the catalog's")),
+            Taken::Retired => return Err(exists().detail("the catalog has retired it")),
+            Taken::Free => {}
+        }
+        let row = draft.next.state.roles.by_name(slug.as_str()).and_then(|n| draft.next.state.roles.row(n));
+        match row.map(|row| row.origin) {
+            None => Ok(()),
+            Some(Origin::Departed) => Err(exists().detail("it has left the catalog and is still referred to")),
+            Some(Origin::Own | Origin::Catalog) => Err(exists()),
+        }
+    }
+
+    /// A permission that a role may grant, or stop granting.
+    fn granted(&self, permission: &impl AsPermission, revoking: bool) -> Result<Granted> {
+        let number = self.find_permission(permission)?;
+        let (reference, origin) = self.with_permission(number, |row| (row.reference(), row.origin))?;
+        if origin == Origin::Departed && !revoking {
+            return Err(self.draft().departed(Noun::Permission, &permission.permission_text()));
+        }
+        Ok(Granted::Permission(reference))
+    }
+
+    /// A role that may be assigned or included: one that has left the catalog may only be taken away.
+    pub(super) fn usable_role(&self, role: &impl AsRole) -> Result<u32> {
+        let number = self.find_role(role)?;
+        if self.with_role(number, |row| row.origin == Origin::Departed)? {
+            return Err(self.draft().departed(Noun::Role, &role.role_text()));
+        }
+        Ok(number)
+    }
+}
+
+impl<'a> RoleEdit<'a> {
+    pub(super) fn new(tx: &'a Tx, number: u32) -> Self {
+        Self { tx, number }
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    pub fn id(&self) -> Result<RoleId> {
+        self.tx.with_role(self.number, |row| row.record.id)
+    }
+
+    /// Gives it another slug.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists), [`System`](crate::ErrorKind::System).
+    pub fn rename(&self, slug: &str) -> Result<&Self> {
+        let slug = Slug::new(slug)?;
+        if self.tx.with_role(self.number, |row| row.record.slug != slug)? {
+            self.tx.free_role(&slug)?;
+        }
+        self.change(|record| record.slug = slug)
+    }
+
+    /// Gives it a display name.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
+    pub fn name(&self, name: &str) -> Result<&Self> {
+        let name = Name::new(name)?;
+        self.change(|record| record.name = name)
+    }
+
+    /// Says what it is for.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
+    pub fn description(&self, description: &str) -> Result<&Self> {
+        let description = Description::new(description)?;
+        self.change(|record| record.description = description)
+    }
+
+    /// Grants a permission, or a pattern of permissions.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Malformed`](crate::ErrorKind::Malformed),
+    /// [`System`](crate::ErrorKind::System).
+    pub fn grant(&self, what: impl AsGrant) -> Result<&Self> {
+        let granted = what.granted(self.tx, false)?;
+        self.set_grant(granted, true)
+    }
+
+    /// Takes a grant back. A pattern is taken back by its own text; it cannot be narrowed.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Malformed`](crate::ErrorKind::Malformed),
+    /// [`System`](crate::ErrorKind::System).
+    pub fn revoke(&self, what: impl AsGrant) -> Result<&Self> {
+        let granted = what.granted(self.tx, true)?;
+        self.set_grant(granted, false)
+    }
+
+    /// Grants exactly these: what is missing is granted, what is too much is taken back.
+    ///
+    /// # Errors
+    /// Those of [`RoleEdit::grant`]; then nothing is changed.
+    pub fn set_grants<G: AsGrant>(&self, what: impl IntoIterator<Item = G>) -> Result<&Self> {
+        self.own()?;
+        let wanted: Vec<Granted> = what.into_iter().map(|what| what.granted(self.tx, false)).collect::<Result<_>>()?;
+        let key = |granted: &Granted| match granted {
+            Granted::Permission(reference) => (Some(reference.id()), None),
+            Granted::Pattern(pattern) => (None, Some(pattern.clone())),
+        };
+        let keep: std::collections::HashSet<_> = wanted.iter().map(key).collect();
+        for granted in self.grants()? {
+            if !keep.contains(&key(&granted)) {
+                self.set_grant(granted, false)?;
+            }
+        }
+        wanted.into_iter().try_for_each(|granted| self.set_grant(granted, true).map(drop))?;
+        Ok(self)
+    }
+
+    /// Includes a role: whoever has this one has that one, too.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle), [`System`](crate::ErrorKind::System).
+    pub fn include(&self, role: impl AsRole) -> Result<&Self> {
+        self.own()?;
+        let included = self.tx.usable_role(&role)?;
+        self.set_inclusion(included, true)
+    }
+
+    /// Includes a role no more.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`System`](crate::ErrorKind::System).
+    pub fn exclude(&self, role: impl AsRole) -> Result<&Self> {
+        self.own()?;
+        let included = self.tx.find_role(&role)?;
+        self.set_inclusion(included, false)
+    }
+
+    /// Includes exactly these roles.
+    ///
+    /// # Errors
+    /// Those of [`RoleEdit::include`]. A role that would close a cycle is refused, those before it stay included.
+    pub fn set_includes<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
+        self.own()?;
+        let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
+        let present: Vec<u32> = self.tx.with_role(self.number, |row| row.includes.iter().copied().collect())?;
+        for role in present.into_iter().filter(|role| !wanted.contains(role)) {
+            self.set_inclusion(role, false)?;
+        }
+        wanted.into_iter().try_for_each(|role| self.set_inclusion(role, true).map(drop))?;
+        Ok(self)
+    }
+
+    fn own(&self) -> Result<()> {
+        self.tx.with_role(self.number, |row| Draft::own(Noun::Role, row.record.slug.as_str(), row.origin))?
+    }
+
+    /// What it grants itself.
+    fn grants(&self) -> Result<Vec<Granted>> {
+        let (numbers, patterns) = self.tx.with_role(self.number, |row| {
+            (row.grants.iter().copied().collect::<Vec<u32>>(), row.patterns.clone())
+        })?;
+        let permissions = numbers.into_iter().map(|number| {
+            self.tx.with_permission(number, super::super::snapshot::nouns::PermissionRow::reference).map(Granted::Permission)
+        });
+        permissions.chain(patterns.into_iter().map(|pattern| Ok(Granted::Pattern(pattern)))).collect()
+    }
+
+    fn set_grant(&self, granted: Granted, wanted: bool) -> Result<&Self> {
+        self.own()?;
+        let number = match &granted {
+            Granted::Permission(reference) => self.tx.find_permission(&reference.id())?,
+            Granted::Pattern(_) => u32::MAX,
+        };
+        let (role, has) = self.tx.with_role(self.number, |row| {
+            let has = match &granted {
+                Granted::Permission(_) => row.grants.contains(|n| n.cmp(&number)),
+                Granted::Pattern(pattern) => row.patterns.binary_search(pattern).is_ok(),
+            };
+            (row.record.id, has)
+        })?;
+        let record = Record::Grant(Grant { role, granted });
+        if wanted != has {
+            self.tx.apply(if wanted { Change::added(record) } else { Change::removed(record) })?;
+        }
+        Ok(self)
+    }
+
+    fn set_inclusion(&self, included: u32, wanted: bool) -> Result<&Self> {
+        let has = self.tx.with_role(self.number, |row| row.includes.contains(|n| n.cmp(&included)))?;
+        if wanted == has {
+            return Ok(self);
+        }
+        if wanted {
+            self.acyclic(included)?;
+        }
+        let role = self.id()?;
+        let reference = self.tx.with_role(included, RoleRow::reference)?;
+        let record = Record::Inclusion(Inclusion { role, included: reference });
+        self.tx.apply(if wanted { Change::added(record) } else { Change::removed(record) })?;
+        Ok(self)
+    }
+
+    fn acyclic(&self, included: u32) -> Result<()> {
+        let draft = self.tx.draft();
+        let roles = &draft.next.state.roles;
+        let up = |n| roles.row(n).into_iter().flat_map(|row| row.includes.iter().copied());
+        let down = |n| roles.row(n).into_iter().flat_map(|row| row.included_by.iter().copied());
+        let Some(path) = cycle::path(included, self.number, up, down) else { return Ok(()) };
+        let names = [self.number].into_iter().chain(path).map(|n| roles.name_at(n).to_owned()).collect();
+        Err(Error::new(ErrorKind::Cycle).about(Noun::Role, roles.name_at(self.number)).details_of(shortened(names)))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut RoleRecord)) -> Result<&Self> {
+        self.own()?;
+        let before = self.tx.with_role(self.number, |row| row.record.clone())?;
+        let mut after = before.clone();
+        change(&mut after);
+        if before != after {
+            let change = Change::new(Some(Record::Role(before)), Some(Record::Role(after)));
+            change.map_or(Ok(()), |change| self.tx.apply(change))?;
+        }
+        Ok(self)
+    }
+}
+
+/// A cycle as an error shows it: both ends of a long one.
+pub(super) fn shortened(mut names: Vec<String>) -> Vec<String> {
+    const MOST: usize = 20;
+    if names.len() > MOST {
+        let hidden = names.len() - MOST;
+        names.splice(MOST / 2..MOST / 2 + hidden, [format!("… {hidden} more …")]);
+    }
+    names
+}

@@ -1,0 +1,211 @@
+//! What the closure of an update is handed.
+
+use std::cell::{RefCell, RefMut};
+use std::fmt;
+
+use super::draft::Draft;
+use super::{GroupEdit, PermissionEdit, Plan, RoleEdit, UserEdit};
+use crate::error::{Error, Noun, Result};
+use crate::records::{Actor, Change, Note, Record, Window};
+use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
+use crate::snapshot::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
+use crate::snapshot::Snapshot;
+use crate::tables::order::Order;
+
+/// A transaction in progress. Its calls are validated at once, against the state it began with and what it has done so
+/// far; a call that is refused changes nothing, and the transaction goes on.
+///
+/// Calls that make or find a thing return an edit of it, whose calls can be chained. Several edits can be open at once.
+/// Doing what is done already is no error; naming what does not exist is one.
+///
+/// # Consistency
+/// Nothing is visible to anybody before the closure has returned and the changes are committed. The closure may run
+/// again on a newer state, if another writer came first: keep it free of side effects.
+///
+/// # Example
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.actor("ops@acme.com")?.note("the first team")?;
+///     tx.create_permission("posts:write")?.name("Write posts")?;
+///     tx.create_role("editor")?.grant("posts:*")?;
+///     let engineering = tx.create_group("engineering")?;
+///     for key in ["alice", "bob"] {
+///         tx.create_user(key)?;
+///         engineering.add_member(key)?;
+///     }
+///     engineering.assign("editor")?;
+///     Ok(())
+/// })?;
+/// assert!(acme.check("bob", "posts:write"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+pub struct Tx {
+    draft: RefCell<Draft>,
+}
+
+impl Tx {
+    /// Runs a closure on a draft of this state, and makes the plan of what it did.
+    pub(crate) fn run<T, E>(draft: Draft, f: impl FnOnce(&Self) -> Result<T, E>) -> Result<(T, Plan), E> {
+        let tx = Self { draft: RefCell::new(draft) };
+        let value = f(&tx)?;
+        Ok((value, tx.draft.into_inner().finish()))
+    }
+
+    /// INVARIANT: no borrow outlives the call that took it, and no call runs code of the caller's while it holds one.
+    pub(super) fn draft(&self) -> RefMut<'_, Draft> {
+        self.draft.borrow_mut()
+    }
+
+    /// The state that the transaction began with, to be asked.
+    pub fn base(&self) -> Snapshot {
+        Snapshot(std::sync::Arc::clone(self.draft().base()))
+    }
+
+    /// Who makes the change, in the application's words, for the history.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed).
+    pub fn actor(&self, actor: &str) -> Result<&Self> {
+        self.draft().actor = Some(Actor::new(actor)?);
+        Ok(self)
+    }
+
+    /// Why the change is made, for the history.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed).
+    pub fn note(&self, note: &str) -> Result<&Self> {
+        self.draft().note = Some(Note::new(note)?);
+        Ok(self)
+    }
+
+    pub(super) fn apply(&self, change: Change) -> Result<()> {
+        self.draft().apply(change)
+    }
+
+    /// Applies removals, in order. They have been read off the state, so none is refused.
+    pub(super) fn remove_all(&self, records: Vec<Record>) -> Result<()> {
+        records.into_iter().try_for_each(|record| self.apply(Change::removed(record)))
+    }
+
+    /// The edit of what was just created.
+    pub(super) fn created(&self, noun: Noun, id: uuid::Uuid) -> Result<u32> {
+        self.draft().next.state.number_met(noun, id).ok_or_else(|| gone(noun))
+    }
+
+    /// Looks at a row of the state so far.
+    pub(super) fn with_permission<T>(&self, number: u32, look: impl FnOnce(&PermissionRow) -> T) -> Result<T> {
+        self.draft().next.state.permissions.row(number).map(look).ok_or_else(|| gone(Noun::Permission))
+    }
+
+    pub(super) fn with_role<T>(&self, number: u32, look: impl FnOnce(&RoleRow) -> T) -> Result<T> {
+        self.draft().next.state.roles.row(number).map(look).ok_or_else(|| gone(Noun::Role))
+    }
+
+    pub(super) fn with_group<T>(&self, number: u32, look: impl FnOnce(&GroupRow) -> T) -> Result<T> {
+        self.draft().next.state.groups.row(number).map(look).ok_or_else(|| gone(Noun::Group))
+    }
+
+    pub(super) fn with_user<T>(&self, number: u32, look: impl FnOnce(&UserRow) -> T) -> Result<T> {
+        self.draft().next.state.users.row(number).map(look).ok_or_else(|| gone(Noun::User))
+    }
+
+    pub(super) fn find_permission(&self, permission: &impl AsPermission) -> Result<u32> {
+        let draft = self.draft();
+        let found = permission.permission(draft.next.scope());
+        found.ok_or_else(|| draft.not_found(Noun::Permission, &permission.permission_text()))
+    }
+
+    pub(super) fn find_role(&self, role: &impl AsRole) -> Result<u32> {
+        let draft = self.draft();
+        role.role(draft.next.scope()).ok_or_else(|| draft.not_found(Noun::Role, &role.role_text()))
+    }
+
+    pub(super) fn find_group(&self, group: &impl AsGroup) -> Result<u32> {
+        let draft = self.draft();
+        group.group(draft.next.scope()).ok_or_else(|| draft.not_found(Noun::Group, &group.group_text()))
+    }
+
+    pub(super) fn find_user(&self, user: &impl AsUser) -> Result<u32> {
+        let draft = self.draft();
+        user.user(draft.next.scope()).ok_or_else(|| draft.not_found(Noun::User, &user.user_text()))
+    }
+
+    /// The permission of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn permission(&self, permission: impl AsPermission) -> Result<PermissionEdit<'_>> {
+        self.find_permission(&permission).map(|number| PermissionEdit::new(self, number))
+    }
+
+    /// The role of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn role(&self, role: impl AsRole) -> Result<RoleEdit<'_>> {
+        self.find_role(&role).map(|number| RoleEdit::new(self, number))
+    }
+
+    /// The group of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn group(&self, group: impl AsGroup) -> Result<GroupEdit<'_>> {
+        self.find_group(&group).map(|number| GroupEdit::new(self, number))
+    }
+
+    /// The user of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn user(&self, user: impl AsUser) -> Result<UserEdit<'_>> {
+        self.find_user(&user).map(|number| UserEdit::new(self, number))
+    }
+}
+
+/// An edit whose thing was deleted in the same transaction.
+pub(super) fn gone(noun: Noun) -> Error {
+    Error::new(crate::ErrorKind::NotFound).about(noun, "").detail("any more: it was deleted in this transaction")
+}
+
+/// What to do about an edge that is to be there with a window.
+pub(super) enum Add {
+    /// It is there, like that.
+    Done,
+    /// It is not there.
+    New,
+    /// It is there, with another window (R3).
+    Other(Window),
+}
+
+pub(super) fn to_add(edges: &Order<Edge>, to: u32, window: Window) -> Add {
+    match edges.get(|edge| edge.to.cmp(&to)) {
+        None => Add::New,
+        Some(edge) if edge.window == window => Add::Done,
+        Some(edge) => Add::Other(edge.window),
+    }
+}
+
+pub(super) fn other_window(noun: Noun, name: &str, present: Window) -> Error {
+    Error::new(crate::ErrorKind::OtherWindow).about(noun, name).detail(present.to_string())
+}
+
+/// The change of an edge's window, if the edge is there and its window is another.
+pub(super) fn rewindow(
+    edges: &Order<Edge>,
+    to: u32,
+    window: Window,
+    record: impl Fn(Window) -> Record,
+    missing: impl FnOnce() -> Error,
+) -> Result<Option<Change>> {
+    let present = edges.get(|edge| edge.to.cmp(&to)).ok_or_else(missing)?.window;
+    Ok(if present == window { None } else { Change::new(Some(record(present)), Some(record(window))) })
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").finish_non_exhaustive()
+    }
+}

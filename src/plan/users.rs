@@ -1,0 +1,234 @@
+//! What a transaction can do to users.
+
+use super::tx::{Add, Tx, other_window, rewindow, to_add};
+use crate::error::{Error, ErrorKind, Noun, Result};
+use crate::records::{
+    Assignment, Change, Holder, Membership, Record, Status, UserId, UserKey, UserRecord, Window,
+};
+use crate::snapshot::names::{AsGroup, AsRole, AsUser};
+use crate::snapshot::nouns::{GroupRow, RoleRow, UserRow};
+
+/// A user in a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct UserEdit<'a> {
+    tx: &'a Tx,
+    number: u32,
+}
+
+impl Tx {
+    /// Creates a user that the application knows by this key, active and without any rights.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
+    pub fn create_user(&self, key: &str) -> Result<UserEdit<'_>> {
+        let id = UserId::from_uuid(self.draft().new_id());
+        self.create_user_with_id(id, key)
+    }
+
+    /// Creates a user with an id of the application's own choosing.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
+    pub fn create_user_with_id(&self, id: UserId, key: &str) -> Result<UserEdit<'_>> {
+        let key = UserKey::new(key)?;
+        self.free_user(&key)?;
+        if self.draft().next.state.users.by_id(id.uuid()).is_some() {
+            return Err(self.draft().exists(Noun::User, &id.to_string()));
+        }
+        self.apply(Change::added(Record::User(UserRecord { id, key, status: Status::Active })))?;
+        self.created(Noun::User, id.uuid()).map(|number| UserEdit::new(self, number))
+    }
+
+    /// The user with this key, which is created if it is not there.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed).
+    pub fn ensure_user(&self, key: &str) -> Result<UserEdit<'_>> {
+        if let Ok(number) = self.find_user(&key) {
+            return Ok(UserEdit::new(self, number));
+        }
+        self.create_user(key)
+    }
+
+    /// Deletes a user with all memberships and assignments (R8).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn delete_user(&self, user: impl AsUser) -> Result<()> {
+        let number = self.find_user(&user)?;
+        let row = self.with_user(number, UserRow::clone)?;
+        let id = row.id();
+        let mut records = Vec::new();
+        for edge in row.groups.iter() {
+            let group = self.with_group(edge.to, GroupRow::id)?;
+            records.push(Record::Membership(Membership { user: id, group, window: edge.window }));
+        }
+        for edge in row.roles.iter() {
+            let role = self.with_role(edge.to, RoleRow::reference)?;
+            records.push(Record::Assignment(Assignment { role, holder: Holder::User(id), window: edge.window }));
+        }
+        records.push(Record::User(row.record));
+        self.remove_all(records)
+    }
+
+    fn free_user(&self, key: &UserKey) -> Result<()> {
+        let draft = self.draft();
+        match draft.next.state.users.by_name(key.as_str()) {
+            None => Ok(()),
+            Some(_) => Err(draft.exists(Noun::User, key.as_str())),
+        }
+    }
+}
+
+impl<'a> UserEdit<'a> {
+    pub(super) fn new(tx: &'a Tx, number: u32) -> Self {
+        Self { tx, number }
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    pub fn id(&self) -> Result<UserId> {
+        self.tx.with_user(self.number, UserRow::id)
+    }
+
+    /// Gives it another key: whoever the application knows by that key has from now on all that this user has.
+    ///
+    /// # Errors
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
+    pub fn set_key(&self, key: &str) -> Result<&Self> {
+        let key = UserKey::new(key)?;
+        if self.tx.with_user(self.number, |row| *row.key() != key)? {
+            self.tx.free_user(&key)?;
+        }
+        self.change(|record| record.key = key)
+    }
+
+    /// Takes all its rights away, and none of its memberships and assignments (R4).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    pub fn suspend(&self) -> Result<&Self> {
+        self.change(|record| record.status = Status::Suspended)
+    }
+
+    /// Gives back what [`UserEdit::suspend`] took.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    pub fn activate(&self) -> Result<&Self> {
+        self.change(|record| record.status = Status::Active)
+    }
+
+    /// Makes it a member of a group for good.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is a member for a
+    /// time (R3).
+    pub fn join(&self, group: impl AsGroup) -> Result<&Self> {
+        self.join_during(group, Window::ALWAYS)
+    }
+
+    /// Makes it a member of a group for a time.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is a member for
+    /// another time, or for good (R3).
+    pub fn join_during(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
+        let group = self.tx.find_group(&group)?;
+        self.tx.add_membership(self.number, group, window)?;
+        Ok(self)
+    }
+
+    /// Changes when a membership counts.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if it is no member.
+    pub fn set_membership_window(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
+        let group = self.tx.find_group(&group)?;
+        self.tx.set_membership(self.number, group, window)?;
+        Ok(self)
+    }
+
+    /// Makes it a member of a group no more (R2).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such group; none if it is no member.
+    pub fn leave(&self, group: impl AsGroup) -> Result<&Self> {
+        let group = self.tx.find_group(&group)?;
+        self.tx.remove_membership(self.number, group)?;
+        Ok(self)
+    }
+
+    /// Assigns a role to it directly.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is assigned for a
+    /// time (R3).
+    pub fn assign(&self, role: impl AsRole) -> Result<&Self> {
+        self.assign_during(role, Window::ALWAYS)
+    }
+
+    /// Assigns a role to it directly for a time.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is assigned for
+    /// another time, or for good (R3).
+    pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
+        let role = self.tx.usable_role(&role)?;
+        match self.tx.with_user(self.number, |row| to_add(&row.roles, role, window))? {
+            Add::Done => {}
+            Add::New => self.tx.apply(Change::added(self.assignment(role, window)?))?,
+            Add::Other(present) => {
+                let name = self.tx.with_role(role, |row| row.record.slug.to_string())?;
+                return Err(other_window(Noun::Role, &name, present));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Changes when a direct assignment counts.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to it directly.
+    pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
+        let role = self.tx.find_role(&role)?;
+        let (slug, reference) = self.tx.with_role(role, |row| (row.record.slug.to_string(), row.reference()))?;
+        let holder = Holder::User(self.id()?);
+        let record = |window| Record::Assignment(Assignment { role: reference.clone(), holder, window });
+        let missing = || Error::new(ErrorKind::NotFound).about(Noun::Role, slug).detail("assigned to this user");
+        let change = self.tx.with_user(self.number, |row| rewindow(&row.roles, role, window, record, missing))??;
+        change.map_or(Ok(()), |change| self.tx.apply(change))?;
+        Ok(self)
+    }
+
+    /// Takes a directly assigned role from it. What groups give stays.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such role; none if it is not assigned.
+    pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
+        let role = self.tx.find_role(&role)?;
+        let edge = self.tx.with_user(self.number, |row| row.roles.get(|edge| edge.to.cmp(&role)).copied())?;
+        if let Some(edge) = edge {
+            self.tx.apply(Change::removed(self.assignment(role, edge.window)?))?;
+        }
+        Ok(self)
+    }
+
+    fn assignment(&self, role: u32, window: Window) -> Result<Record> {
+        let reference = self.tx.with_role(role, RoleRow::reference)?;
+        Ok(Record::Assignment(Assignment { role: reference, holder: Holder::User(self.id()?), window }))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut UserRecord)) -> Result<&Self> {
+        let before = self.tx.with_user(self.number, |row| row.record.clone())?;
+        let mut after = before.clone();
+        change(&mut after);
+        if before != after {
+            let change = Change::new(Some(Record::User(before)), Some(Record::User(after)));
+            change.map_or(Ok(()), |change| self.tx.apply(change))?;
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,99 @@
+//! The catalog compiled: the state that every tenant of an authorizer begins as a clone of, so that ten thousand tenants
+//! share one catalog.
+//!
+//! Bits come in two parts: numbers below [`Base::first_permission`] are the catalog's, in the order of its entries (an
+//! enum variant is its bit), and the tenant's own begin on the next whole word. A row spans only the words it uses, so
+//! neither part costs the other anything.
+
+use std::hash::RandomState;
+
+use super::edit::Touched;
+use super::flatten::flatten;
+use super::nouns::{Origin, PermissionRow, RoleRow};
+use super::opening::Opening;
+use super::state::State;
+use crate::catalog::Catalog;
+use crate::records::{PermissionRecord, RoleRecord};
+
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub(crate) catalog: Catalog,
+    pub(crate) state: State,
+    first_permission: u32,
+    first_role: u32,
+}
+
+impl Base {
+    pub(crate) fn new(catalog: Catalog) -> Self {
+        let mut state = State::new(&RandomState::new());
+        let mut touched = Touched::default();
+        let mut first_permission = 0;
+        for (number, entry) in (0..).zip(catalog.permissions()) {
+            let record = PermissionRecord {
+                id: entry.id(),
+                slug: entry.slug().clone(),
+                name: entry.name().clone(),
+                description: entry.description().clone(),
+                category: entry.category().cloned(),
+            };
+            state.permissions.insert(number, PermissionRow::new(record, Origin::Catalog));
+            first_permission = number + 1;
+        }
+        let mut first_role = 0;
+        for (number, entry) in (0..).zip(catalog.roles()) {
+            let record = RoleRecord {
+                id: entry.id(),
+                slug: entry.slug().clone(),
+                name: entry.name().clone(),
+                description: entry.description().clone(),
+            };
+            let mut row = RoleRow::new(record, Origin::Catalog);
+            for permission in entry.grants() {
+                row.grants.insert(*permission, |n| n.cmp(permission));
+            }
+            for included in entry.includes() {
+                row.includes.insert(*included, |n| n.cmp(included));
+            }
+            row.patterns = entry.patterns().to_vec();
+            row.patterns.sort();
+            row.patterns.dedup();
+            if !row.patterns.is_empty() {
+                state.patterned.insert(number, |n| n.cmp(&number));
+            }
+            state.roles.insert(number, row);
+            touched.roles.insert(number);
+            first_role = number + 1;
+        }
+        link(&mut state, first_role);
+        flatten(&mut state, &mut touched);
+        Self { catalog, state, first_permission: first_permission.next_multiple_of(u64::BITS), first_role }
+    }
+
+    /// Whether a number is a permission of the catalog's.
+    #[inline]
+    pub(crate) fn has_permission(&self, number: u32) -> bool {
+        number < self.first_permission
+    }
+
+    /// A new opening of a tenant, whose own numbers begin after the catalog's.
+    pub(crate) fn open(&self) -> Opening {
+        Opening::new(self.first_permission, self.first_role)
+    }
+}
+
+/// Writes the far ends of the catalog's edges (I9).
+fn link(state: &mut State, roles: u32) {
+    for number in 0..roles {
+        let Some(row) = state.roles.row(number).cloned() else { continue };
+        for permission in row.grants.iter() {
+            if let Some(permission) = state.permissions.row_mut(*permission) {
+                permission.granted_by.insert(number, |n| n.cmp(&number));
+            }
+        }
+        for included in row.includes.iter() {
+            if let Some(included) = state.roles.row_mut(*included) {
+                included.included_by.insert(number, |n| n.cmp(&number));
+            }
+        }
+    }
+}

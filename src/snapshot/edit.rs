@@ -1,0 +1,212 @@
+//! One change applied to a state, whoever made it: a plan's call, another writer's commit, a record of a load.
+//!
+//! A change is applied in two halves: *lift* what was, *put* what is to be. For a set of changes all edges are lifted
+//! first, then nouns lifted, nouns put, edges put: so two things can swap their names, and no edge hangs in the air.
+//! What breaks an invariant is refused, and the state is then of no use. This file has the nouns; `edges.rs` the edges.
+//!
+//! Deliberately absent: cycles (I3), which are judged once per set; and kept rows, which `flatten.rs` works out.
+
+mod edges;
+
+use std::collections::BTreeSet;
+
+use super::nouns::{Back, Origin};
+use super::opening::Opening;
+use super::state::{Brief, State};
+use super::table::{Row, Table};
+use crate::error::Noun;
+use crate::invariants::Violation;
+use crate::records::{Change, Kind, Record, RecordKey};
+
+/// What the edits so far have touched.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touched {
+    /// Roles whose own grants, patterns or inclusions changed.
+    pub(crate) roles: BTreeSet<u32>,
+    /// Groups whose own roles or parents changed.
+    pub(crate) groups: BTreeSet<u32>,
+    /// Slugs that permissions got or lost: patterns may match them.
+    pub(crate) slugs: BTreeSet<String>,
+}
+
+type Outcome<T = ()> = Result<T, Violation>;
+
+#[derive(Debug)]
+pub(crate) struct Edit<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) opening: &'a Opening,
+    pub(crate) touched: &'a mut Touched,
+    /// A repair opening: what clashes with the catalog hides the catalog's.
+    pub(crate) repair: bool,
+}
+
+impl Edit<'_> {
+    /// Applies a set of changes, in the order that lets names be swapped.
+    pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Outcome {
+        let is_edge = |c: &&Change| c.kind() > Kind::User;
+        changes.iter().filter(is_edge).try_for_each(|c| self.lift(c))?;
+        changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.lift(c))?;
+        changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.put(c))?;
+        changes.iter().filter(is_edge).try_for_each(|c| self.put(c))
+    }
+
+    /// Applies one change.
+    pub(crate) fn apply(&mut self, change: &Change) -> Outcome {
+        self.lift(change)?;
+        self.put(change)
+    }
+
+    fn lift(&mut self, change: &Change) -> Outcome {
+        let Some(before) = change.before() else { return Ok(()) };
+        let stays = change.after().is_some();
+        match before {
+            Record::Tenant(record) => {
+                if self.state.tenant.take().as_ref() != Some(record) {
+                    return Err(Violation::Misfit { key: RecordKey::Tenant });
+                }
+            }
+            Record::Permission(record) => {
+                self.touched.slugs.insert(record.slug.as_str().to_owned());
+                lift_noun(&mut self.state.permissions, record, stays, before)?;
+            }
+            Record::Role(record) => {
+                let number = lift_noun(&mut self.state.roles, record, stays, before)?;
+                self.touched.roles.insert(number);
+            }
+            Record::Group(record) => {
+                let number = lift_noun(&mut self.state.groups, record, stays, before)?;
+                self.touched.groups.insert(number);
+            }
+            Record::User(record) => {
+                if let Some(number) = self.state.users.by_id(record.id.uuid()) {
+                    self.detach(number);
+                }
+                let number = lift_noun(&mut self.state.users, record, stays, before)?;
+                self.brief(number);
+            }
+            // An edge that only changes its window is replaced in `put`.
+            _ if stays => {}
+            edge => self.remove_edge(edge)?,
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, change: &Change) -> Outcome {
+        let Some(after) = change.after() else { return Ok(()) };
+        let new = change.before().is_none();
+        match after {
+            Record::Tenant(record) => {
+                if self.state.tenant.replace(record.clone()).is_some() {
+                    return Err(Violation::Misfit { key: RecordKey::Tenant });
+                }
+            }
+            Record::Permission(record) => {
+                self.touched.slugs.insert(record.slug.as_str().to_owned());
+                let number = self.number(Noun::Permission, record.id.uuid())?;
+                put_noun(&mut self.state.permissions, number, record, new, self.repair)?;
+            }
+            Record::Role(record) => {
+                let number = self.number(Noun::Role, record.id.uuid())?;
+                put_noun(&mut self.state.roles, number, record, new, self.repair)?;
+                self.touched.roles.insert(number);
+            }
+            Record::Group(record) => {
+                let number = self.number(Noun::Group, record.id.uuid())?;
+                put_noun(&mut self.state.groups, number, record, new, self.repair)?;
+                self.touched.groups.insert(number);
+            }
+            Record::User(record) => {
+                let number = self.number(Noun::User, record.id.uuid())?;
+                put_noun(&mut self.state.users, number, record, new, self.repair)?;
+                self.attach(number);
+                self.brief(number);
+            }
+            edge => self.put_edge(edge, new)?,
+        }
+        Ok(())
+    }
+
+    fn number(&self, noun: Noun, id: uuid::Uuid) -> Outcome<u32> {
+        self.opening.number(self.state, noun, id).map_err(|_| Violation::Exhausted)
+    }
+
+    /// Takes a user out of the lists that are sorted by its key, before the key changes.
+    fn detach(&mut self, number: u32) {
+        let State { users, groups, roles, .. } = &mut *self.state;
+        let Some(row) = users.row(number) else { return };
+        for edge in row.groups.iter() {
+            if let Some(group) = groups.row_mut(edge.to) {
+                group.members.remove(|back| users.name_at(back.from()).cmp(row.name()));
+            }
+        }
+        for edge in row.roles.iter() {
+            if let Some(role) = roles.row_mut(edge.to) {
+                role.users.remove(|back| users.name_at(back.from()).cmp(row.name()));
+            }
+        }
+    }
+
+    /// Puts a user into the lists that are sorted by its key.
+    fn attach(&mut self, number: u32) {
+        let State { users, groups, roles, .. } = &mut *self.state;
+        let Some(row) = users.row(number) else { return };
+        for edge in row.groups.iter() {
+            if let Some(group) = groups.row_mut(edge.to) {
+                let back = Back::new(number, edge.window);
+                group.members.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
+            }
+        }
+        for edge in row.roles.iter() {
+            if let Some(role) = roles.row_mut(edge.to) {
+                let back = Back::new(number, edge.window);
+                role.users.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
+            }
+        }
+    }
+
+    /// Writes a user's short form again (I11).
+    fn brief(&mut self, number: u32) {
+        let brief = match self.state.users.row(number) {
+            Some(row) => Brief::of(row),
+            None => Brief::default(),
+        };
+        self.state.briefs.set(number, brief);
+    }
+}
+
+/// Takes a noun out of the names, and out altogether unless it stays. Its edges must have gone before it.
+fn lift_noun<R: Row>(table: &mut Table<R>, record: &R::Record, stays: bool, whole: &Record) -> Outcome<u32> {
+    let misfit = || Violation::Misfit { key: whole.key() };
+    let number = table.by_id(R::id_of(record)).ok_or_else(misfit)?;
+    let row = table.row(number).filter(|row| row.record() == record).ok_or_else(misfit)?;
+    if row.origin() != Origin::Own || !(stays || row.is_bare()) {
+        return Err(misfit());
+    }
+    if stays { table.lift(number) } else { table.remove(number) };
+    Ok(number)
+}
+
+/// Puts a noun at its number, with the edges it had (I2).
+fn put_noun<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new: bool, repair: bool) -> Outcome {
+    let name = R::name_of(record);
+    let row = match table.row(number) {
+        Some(_) if new => return Err(Violation::Taken { noun: R::NOUN, name: R::id_of(record).to_string() }),
+        Some(row) => {
+            let mut row = row.clone();
+            record.clone_into(row.record_mut());
+            row
+        }
+        None => R::own(record.clone()),
+    };
+    if let Some(other) = table.by_name(name) {
+        match table.row(other).map(Row::origin) {
+            Some(Origin::Catalog) if repair => drop(table.lift(other)),
+            Some(Origin::Catalog) => return Err(Violation::Clash { noun: R::NOUN, slug: name.to_owned() }),
+            Some(Origin::Own) => return Err(Violation::Taken { noun: R::NOUN, name: name.to_owned() }),
+            // What has left the catalog may stand beside an own thing of its last known slug, and is found by id.
+            Some(Origin::Departed) | None => {}
+        }
+    }
+    table.insert(number, row);
+    Ok(())
+}

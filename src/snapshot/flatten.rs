@@ -1,0 +1,192 @@
+//! The kept rows: what a role or group gives at every instant, worked out ahead (I7, I8).
+//!
+//! After a set of edits, the rows of what was touched are worked out again, and of whatever leans on a row that came out
+//! different: roles that include it, groups that hold it, their sub-groups. No user is visited.
+//!
+//! **The bound.** A row is kept if it has at most [`WORDS_PER_EDGE`] words for each of its own parents, roles,
+//! inclusions and grants, and one more. Past that nothing is kept and the walk walks: a chain of 100,000 groups costs
+//! its length and not its square. A row spans only the words between its first and last permission.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::edit::Touched;
+use super::nouns::Origin;
+use super::state::{Kept, State};
+use crate::bits::{Bits, Row as BitRow};
+use crate::records::Pattern;
+
+/// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
+pub(crate) const WORDS_PER_EDGE: usize = 16;
+
+/// Works out the kept rows again, after the touched roles, groups and slugs.
+///
+/// # Complexity
+/// O(edges of what is touched and of all that leans on it), a union of rows each; patterns cost one match for each
+/// permission that begins with their literal prefix.
+pub(crate) fn flatten(state: &mut State, touched: &mut Touched) {
+    touch_patterned(state, touched);
+    let mut patterns = HashMap::new();
+    let affected = closure(&touched.roles, |role, visit| {
+        if let Some(row) = state.roles.row(role) {
+            row.included_by.iter().for_each(|n| visit(*n));
+        }
+    });
+    let order = in_order(&affected, |role, visit| {
+        if let Some(row) = state.roles.row(role) {
+            row.includes.iter().for_each(|n| visit(*n));
+        }
+    });
+    let mut changed = HashSet::new();
+    for role in order {
+        let leans = |row: &super::nouns::RoleRow| row.includes.iter().any(|n| changed.contains(n));
+        if touched.roles.contains(&role) || state.roles.row(role).is_some_and(leans) {
+            let kept = role_row(state, role, &mut patterns);
+            if state.role_rows.get(role).is_none_or(|old| old.exact != kept.exact || old.row != kept.row) {
+                state.role_rows.set(role, kept);
+                changed.insert(role);
+                if let Some(row) = state.roles.row(role) {
+                    touched.groups.extend(row.groups.iter().map(|back| back.from()));
+                }
+            }
+        }
+    }
+    flatten_groups(state, touched);
+}
+
+fn flatten_groups(state: &mut State, touched: &Touched) {
+    let affected = closure(&touched.groups, |group, visit| {
+        if let Some(row) = state.groups.row(group) {
+            row.children.iter().for_each(|n| visit(*n));
+        }
+    });
+    let order = in_order(&affected, |group, visit| {
+        if let Some(row) = state.groups.row(group) {
+            row.parents.iter().for_each(|n| visit(*n));
+        }
+    });
+    let mut changed = HashSet::new();
+    for group in order {
+        let leans = |row: &super::nouns::GroupRow| row.parents.iter().any(|n| changed.contains(n));
+        if touched.groups.contains(&group) || state.groups.row(group).is_some_and(leans) {
+            let kept = group_row(state, group);
+            if state.group_rows.get(group).is_none_or(|old| old.exact != kept.exact || old.row != kept.row) {
+                state.group_rows.set(group, kept);
+                changed.insert(group);
+            }
+        }
+    }
+}
+
+/// Roles whose patterns match a slug that came or went.
+fn touch_patterned(state: &State, touched: &mut Touched) {
+    for role in state.patterned.iter() {
+        let Some(row) = state.roles.row(*role).filter(|_| !touched.roles.contains(role)) else { continue };
+        if touched.slugs.iter().any(|slug| row.matches(slug)) {
+            touched.roles.insert(*role);
+        }
+    }
+}
+
+fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>) -> Kept {
+    let Some(role) = state.roles.row(number) else { return Kept::default() };
+    let mut bits = Bits::new();
+    let mut exact = true;
+    for included in role.includes.iter() {
+        if let Some(kept) = state.role_rows.get(*included) {
+            bits.union_row(&kept.row);
+            exact &= kept.exact;
+        }
+    }
+    if role.origin != Origin::Departed {
+        role_bits(state, role, patterns, &mut bits);
+    }
+    bound(&bits, exact, role.includes.len() + role.grants.len() + role.patterns.len())
+}
+
+/// What a role itself grants, as bits.
+fn role_bits(
+    state: &State,
+    role: &super::nouns::RoleRow,
+    patterns: &mut HashMap<Pattern, BitRow>,
+    bits: &mut Bits,
+) {
+    for permission in role.grants.iter().filter(|n| state.permission_counts(**n)) {
+        bits.insert(*permission);
+    }
+    for pattern in &role.patterns {
+        let row = patterns.entry(pattern.clone()).or_insert_with(|| BitRow::from_bits(&state.matched(pattern)));
+        bits.union_row(row);
+    }
+}
+
+fn group_row(state: &State, number: u32) -> Kept {
+    let Some(group) = state.groups.row(number) else { return Kept::default() };
+    let mut bits = Bits::new();
+    let mut exact = true;
+    for kept in group.parents.iter().filter_map(|parent| state.group_rows.get(*parent)) {
+        bits.union_row(&kept.row);
+        exact &= kept.exact;
+    }
+    for edge in group.roles.iter() {
+        match state.role_rows.get(edge.to) {
+            Some(kept) if edge.window.is_always() => {
+                bits.union_row(&kept.row);
+                exact &= kept.exact;
+            }
+            // What has a window is not in the row, so the row cannot be all.
+            _ => exact = false,
+        }
+    }
+    bound(&bits, exact, group.parents.len() + group.roles.len())
+}
+
+fn bound(bits: &Bits, exact: bool, edges: usize) -> Kept {
+    let row = BitRow::from_bits(bits);
+    if row.word_count() <= WORDS_PER_EDGE * (edges + 1) {
+        Kept { row, exact }
+    } else {
+        Kept { row: BitRow::default(), exact: false }
+    }
+}
+
+/// All that is reached from these, themselves included.
+fn closure(from: &std::collections::BTreeSet<u32>, next: impl Fn(u32, &mut dyn FnMut(u32))) -> BTreeMap<u32, u32> {
+    let mut reached: BTreeMap<u32, u32> = from.iter().map(|n| (*n, 0)).collect();
+    let mut todo: Vec<u32> = from.iter().copied().collect();
+    while let Some(node) = todo.pop() {
+        next(node, &mut |to| {
+            if reached.insert(to, 0).is_none() {
+                todo.push(to);
+            }
+        });
+    }
+    reached
+}
+
+/// The same, each after all those among them that it depends on. There is no cycle (I3), so each gets its turn.
+fn in_order(nodes: &BTreeMap<u32, u32>, depends: impl Fn(u32, &mut dyn FnMut(u32))) -> Vec<u32> {
+    let mut waiting = nodes.clone();
+    let mut leaners: HashMap<u32, Vec<u32>> = HashMap::new();
+    for node in nodes.keys() {
+        depends(*node, &mut |on| {
+            if nodes.contains_key(&on) {
+                leaners.entry(on).or_default().push(*node);
+                waiting.entry(*node).and_modify(|count| *count += 1);
+            }
+        });
+    }
+    let mut order: Vec<u32> = waiting.iter().filter(|(_, count)| **count == 0).map(|(n, _)| *n).collect();
+    let mut done = 0;
+    while let Some(node) = order.get(done).copied() {
+        done += 1;
+        for leaner in leaners.get(&node).into_iter().flatten() {
+            if let Some(count) = waiting.get_mut(leaner) {
+                *count -= 1;
+                if *count == 0 {
+                    order.push(*leaner);
+                }
+            }
+        }
+    }
+    order
+}

@@ -1,0 +1,196 @@
+//! How a caller says which user, permission, role or group it means: by name, by id, or by a handle. Told apart by type;
+//! nothing is guessed from the shape of a string.
+
+use uuid::Uuid;
+
+use super::Compiled;
+use super::nouns::Origin;
+use self::sealed::Scope;
+use crate::catalog::{CatalogPermission, CatalogRole};
+use crate::error::Noun;
+use crate::records::{GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, UserId, UserKey, UserRecord};
+
+/// A user in a fast question: good for one opening of a tenant, through all its commits and reloads. On another tenant,
+/// or after the tenant was closed, it stands for nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserHandle {
+    pub(crate) owner: u64,
+    pub(crate) number: u32,
+}
+
+/// A permission in a fast question: good for one opening of a tenant, through all its commits and reloads; one of a
+/// catalog's is good wherever that catalog is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PermissionHandle {
+    pub(crate) owner: u64,
+    pub(crate) number: u32,
+}
+
+pub(crate) mod sealed {
+    use super::Compiled;
+
+    /// Where a name is looked up.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Scope<'a>(pub(crate) &'a Compiled);
+
+    pub trait User {
+        fn user(&self, scope: Scope<'_>) -> Option<u32>;
+        fn user_text(&self) -> String;
+    }
+
+    pub trait Permission {
+        fn permission(&self, scope: Scope<'_>) -> Option<u32>;
+        fn permission_text(&self) -> String;
+    }
+
+    pub trait Role {
+        fn role(&self, scope: Scope<'_>) -> Option<u32>;
+        fn role_text(&self) -> String;
+    }
+
+    pub trait Group {
+        fn group(&self, scope: Scope<'_>) -> Option<u32>;
+        fn group_text(&self) -> String;
+    }
+}
+
+/// What names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), a [`UserHandle`], or its record.
+pub trait AsUser: sealed::User {}
+/// What names a permission: its slug (`&str`), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], or a variant
+/// of the application's own enum ([`catalog!`](crate::catalog!)).
+pub trait AsPermission: sealed::Permission {}
+/// What names a role: its slug (`&str`), its id ([`RoleId`], [`Uuid`]), or a variant of the catalog's enum of roles.
+pub trait AsRole: sealed::Role {}
+/// What names a group: its slug (`&str`), or its id ([`GroupId`], [`Uuid`]).
+pub trait AsGroup: sealed::Group {}
+
+macro_rules! named {
+    ($as:ident, $trait:ident, $find:ident, $text:ident, $table:ident, $id:ident, $record:ident) => {
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| (*self_).to_string(), str);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| self_.clone(), String);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(*self_), |self_| self_.to_string(), Uuid);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(self_.uuid()), |self_| self_.to_string(), $id);
+        named!(@ $as, $trait, $find, $text,
+            |self_, s| s.state.$table.by_id(self_.id.uuid()), |self_| self_.id.to_string(), $record);
+    };
+    (@ $as:ident, $trait:ident, $find:ident, $text:ident, |$a:ident, $s:ident| $found:expr, |$b:ident| $shown:expr, $type:ty) => {
+        impl sealed::$trait for $type {
+            #[inline]
+            fn $find(&self, scope: Scope<'_>) -> Option<u32> {
+                let ($a, $s) = (self, scope.0);
+                $found
+            }
+
+            fn $text(&self) -> String {
+                let $b = self;
+                $shown
+            }
+        }
+
+        impl $as for $type {}
+    };
+}
+
+macro_rules! by_reference {
+    ($($as:ident, $trait:ident, $find:ident, $text:ident, $($type:ty),*;)*) => {$($(
+        impl sealed::$trait for &$type {
+            #[inline]
+            fn $find(&self, scope: Scope<'_>) -> Option<u32> {
+                (**self).$find(scope)
+            }
+
+            fn $text(&self) -> String {
+                (**self).$text()
+            }
+        }
+
+        impl $as for &$type {}
+    )*)*};
+}
+
+// A user by id is found from the short forms alone: one table look-up less.
+named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| (*key).to_string(), str);
+named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| key.clone(), String);
+named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key.as_str()), |key| key.to_string(), UserKey);
+named!(@ AsUser, User, user, user_text, |id, s| s.state.user_by_id(*id), |id| id.to_string(), Uuid);
+named!(@ AsUser, User, user, user_text, |id, s| s.state.user_by_id(id.uuid()), |id| id.to_string(), UserId);
+named!(@ AsUser, User, user, user_text, |user, s| s.state.user_by_id(user.id.uuid()), |user| user.key.to_string(), UserRecord);
+named!(@ AsUser, User, user, user_text, |handle, s| s.user_of(*handle), |handle| format!("{handle:?}"), UserHandle);
+named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
+named!(@ AsPermission, Permission, permission, permission_text,
+    |handle, s| s.permission_of(*handle), |handle| format!("{handle:?}"), PermissionHandle);
+named!(AsRole, Role, role, role_text, roles, RoleId, RoleRecord);
+named!(AsGroup, Group, group, group_text, groups, GroupId, GroupRecord);
+by_reference! {
+    AsUser, User, user, user_text, str, String, UserKey, UserRecord;
+    AsPermission, Permission, permission, permission_text, str, String, PermissionRecord;
+    AsRole, Role, role, role_text, str, String, RoleRecord;
+    AsGroup, Group, group, group_text, str, String, GroupRecord;
+}
+
+impl<T: CatalogPermission> sealed::Permission for T {
+    #[inline]
+    fn permission(&self, Scope(snapshot): Scope<'_>) -> Option<u32> {
+        (T::catalog().token() == snapshot.base.catalog.token()).then(|| self.index())
+    }
+
+    fn permission_text(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl<T: CatalogPermission> AsPermission for T {}
+
+impl<T: CatalogRole> sealed::Role for T {
+    #[inline]
+    fn role(&self, Scope(snapshot): Scope<'_>) -> Option<u32> {
+        (T::catalog().token() == snapshot.base.catalog.token()).then(|| self.index())
+    }
+
+    fn role_text(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl<T: CatalogRole> AsRole for T {}
+
+impl Compiled {
+    /// Where names are looked up.
+    #[inline]
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope(self)
+    }
+
+    #[inline]
+    fn user_of(&self, handle: UserHandle) -> Option<u32> {
+        (handle.owner == self.opening.token()).then_some(handle.number).filter(|n| self.state.user_is_there(*n))
+    }
+
+    #[inline]
+    fn permission_of(&self, handle: PermissionHandle) -> Option<u32> {
+        let is_own = handle.owner == self.opening.token();
+        let is_catalogs = (handle.owner == self.base.catalog.token()) & self.base.has_permission(handle.number);
+        (is_own | is_catalogs).then_some(handle.number).filter(|n| self.state.permissions.row(*n).is_some())
+    }
+
+    pub(crate) fn permission_handle(&self, number: u32) -> Option<PermissionHandle> {
+        let origin = self.state.permissions.row(number)?.origin;
+        let owner = if origin == Origin::Catalog { self.base.catalog.token() } else { self.opening.token() };
+        Some(PermissionHandle { owner, number })
+    }
+
+    pub(crate) fn user_handle(&self, number: u32) -> UserHandle {
+        UserHandle { owner: self.opening.token(), number }
+    }
+
+    /// Which of the nouns a number stands for, by name; for messages.
+    pub(crate) fn name_of(&self, noun: Noun, number: u32) -> &str {
+        match noun {
+            Noun::Permission => self.state.permissions.name_at(number),
+            Noun::Role => self.state.roles.name_at(number),
+            Noun::Group => self.state.groups.name_at(number),
+            Noun::User => self.state.users.name_at(number),
+            Noun::Tenant => self.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str()),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The rows of the compiled tables: each noun with the edges that leave it and those that lead to it.
+//!
+//! Edges that leave a thing are sorted by number and carry their windows. Lists that may hold a million users are
+//! sorted by the users' keys, so that a page of one costs its length.
+
+use uuid::Uuid;
+
+use super::table::Row;
+use crate::error::Noun;
+use crate::records::{
+    Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef, RoleId,
+    RoleRecord, RoleRef, Slug, Status, UserId, UserKey, UserRecord, Window,
+};
+use crate::tables::order::Order;
+
+/// Whose a permission or role is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Own,
+    Catalog,
+    /// The catalog had it once; the tenant still refers to it (R9).
+    Departed,
+}
+
+/// An edge to a number, and when it counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    pub(crate) to: u32,
+    pub(crate) window: Window,
+}
+
+/// The other end of an [`Edge`]: the number it comes from, and whether it has a window, which is kept there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Back(u32);
+
+const WINDOWED: u32 = 1 << 31;
+
+/// Numbers stay below this, so that one bit is free beside them.
+pub(crate) const MOST_NUMBERS: u32 = WINDOWED;
+
+impl Back {
+    pub(crate) fn new(from: u32, window: Window) -> Self {
+        Self(if window.is_always() { from } else { from | WINDOWED })
+    }
+
+    pub(crate) fn from(self) -> u32 {
+        self.0 & !WINDOWED
+    }
+
+    pub(crate) fn is_windowed(self) -> bool {
+        self.0 & WINDOWED != 0
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PermissionRow {
+    pub(crate) record: PermissionRecord,
+    pub(crate) origin: Origin,
+    /// Roles that grant it by name, by number.
+    pub(crate) granted_by: Order<u32>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RoleRow {
+    pub(crate) record: RoleRecord,
+    pub(crate) origin: Origin,
+    pub(crate) grants: Order<u32>,
+    /// Sorted.
+    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) includes: Order<u32>,
+    pub(crate) included_by: Order<u32>,
+    /// Users that hold it directly, by key.
+    pub(crate) users: Order<Back>,
+    /// Groups that hold it, by number.
+    pub(crate) groups: Order<Back>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct GroupRow {
+    pub(crate) record: GroupRecord,
+    pub(crate) parents: Order<u32>,
+    pub(crate) children: Order<u32>,
+    pub(crate) roles: Order<Edge>,
+    /// Direct members, by key.
+    pub(crate) members: Order<Back>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct UserRow {
+    pub(crate) record: UserRecord,
+    pub(crate) groups: Order<Edge>,
+    pub(crate) roles: Order<Edge>,
+}
+
+impl PermissionRow {
+    pub(crate) fn new(record: PermissionRecord, origin: Origin) -> Self {
+        Self { record, origin, granted_by: Order::default() }
+    }
+
+    /// What has left the catalog: only its id and last known slug are left.
+    pub(crate) fn departed(id: PermissionId, slug: &Slug) -> Self {
+        let record = PermissionRecord {
+            id,
+            slug: slug.clone(),
+            name: Name::of_slug(slug.as_str()),
+            description: Description::default(),
+            category: None,
+        };
+        Self::new(record, Origin::Departed)
+    }
+
+    pub(crate) fn reference(&self) -> PermissionRef {
+        match self.origin {
+            Origin::Own => PermissionRef::Own(self.record.id),
+            Origin::Catalog | Origin::Departed => {
+                PermissionRef::Catalog { id: self.record.id, slug: self.record.slug.clone() }
+            }
+        }
+    }
+}
+
+impl RoleRow {
+    pub(crate) fn new(record: RoleRecord, origin: Origin) -> Self {
+        Self {
+            record,
+            origin,
+            grants: Order::default(),
+            patterns: Vec::new(),
+            includes: Order::default(),
+            included_by: Order::default(),
+            users: Order::default(),
+            groups: Order::default(),
+        }
+    }
+
+    /// What has left the catalog: only its id and last known slug are left.
+    pub(crate) fn departed(id: RoleId, slug: &Slug) -> Self {
+        let record = RoleRecord {
+            id,
+            slug: slug.clone(),
+            name: Name::of_slug(slug.as_str()),
+            description: Description::default(),
+        };
+        Self::new(record, Origin::Departed)
+    }
+
+    pub(crate) fn reference(&self) -> RoleRef {
+        match self.origin {
+            Origin::Own => RoleRef::Own(self.record.id),
+            Origin::Catalog | Origin::Departed => {
+                RoleRef::Catalog { id: self.record.id, slug: self.record.slug.clone() }
+            }
+        }
+    }
+
+    /// Whether nothing of the tenant refers to it.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.included_by.is_empty() && self.users.is_empty() && self.groups.is_empty()
+    }
+}
+
+impl GroupRow {
+    pub(crate) fn new(record: GroupRecord) -> Self {
+        Self {
+            record,
+            parents: Order::default(),
+            children: Order::default(),
+            roles: Order::default(),
+            members: Order::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> GroupId {
+        self.record.id
+    }
+}
+
+impl UserRow {
+    pub(crate) fn new(record: UserRecord) -> Self {
+        Self { record, groups: Order::default(), roles: Order::default() }
+    }
+
+    pub(crate) fn id(&self) -> UserId {
+        self.record.id
+    }
+
+    pub(crate) fn key(&self) -> &UserKey {
+        &self.record.key
+    }
+
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.record.status == Status::Suspended
+    }
+}
+
+macro_rules! rows {
+    ($($row:ident: $noun:ident, $record:ident, $name:ident, $own:expr, $origin:expr, $bare:expr;)*) => {$(
+        impl Row for $row {
+            const NOUN: Noun = Noun::$noun;
+            type Record = $record;
+
+            fn own(record: $record) -> Self {
+                $own(record)
+            }
+
+            fn record(&self) -> &$record {
+                &self.record
+            }
+
+            fn record_mut(&mut self) -> &mut $record {
+                &mut self.record
+            }
+
+            fn id_of(record: &$record) -> Uuid {
+                record.id.uuid()
+            }
+
+            fn name_of(record: &$record) -> &str {
+                record.$name.as_str()
+            }
+
+            fn origin(&self) -> Origin {
+                $origin(self)
+            }
+
+            fn is_bare(&self) -> bool {
+                $bare(self)
+            }
+        }
+    )*};
+}
+
+rows! {
+    PermissionRow: Permission, PermissionRecord, slug,
+        |record| Self::new(record, Origin::Own), |row: &Self| row.origin, |row: &Self| row.granted_by.is_empty();
+    RoleRow: Role, RoleRecord, slug,
+        |record| Self::new(record, Origin::Own), |row: &Self| row.origin,
+        |row: &Self| row.is_unused() && row.grants.is_empty() && row.patterns.is_empty() && row.includes.is_empty();
+    GroupRow: Group, GroupRecord, slug, Self::new, |_| Origin::Own,
+        |row: &Self| row.roles.is_empty() && row.members.is_empty() && row.parents.is_empty() && row.children.is_empty();
+    UserRow: User, UserRecord, key, Self::new, |_| Origin::Own,
+        |row: &Self| row.groups.is_empty() && row.roles.is_empty();
+}

@@ -1,0 +1,213 @@
+//! A tenant's state, compiled for questions: the tables, the short form of every user, the kept rows.
+//!
+//! Everything is persistent: a clone costs a few reference counts, and a change copies the path to what it changes.
+
+use std::hash::RandomState;
+
+use uuid::Uuid;
+
+use super::nouns::{Edge, GroupRow, Origin, PermissionRow, RoleRow, UserRow};
+use super::table::Table;
+use crate::bits::{Bits, Row};
+use crate::error::Noun;
+use crate::records::{Pattern, TenantRecord};
+use crate::tables::order::Order;
+use crate::tables::slab::Slab;
+
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// There once the tenant record is; gone when the life has ended.
+    pub(crate) tenant: Option<TenantRecord>,
+    pub(crate) permissions: Table<PermissionRow>,
+    pub(crate) roles: Table<RoleRow>,
+    pub(crate) groups: Table<GroupRow>,
+    pub(crate) users: Table<UserRow>,
+    /// The short form of each user, which nearly every check reads and nothing else.
+    pub(crate) briefs: Slab<Brief>,
+    pub(crate) role_rows: Slab<Kept>,
+    pub(crate) group_rows: Slab<Kept>,
+    /// Roles that have patterns, by number.
+    pub(crate) patterned: Order<u32>,
+}
+
+/// What is kept about a role or group so that a check need not walk (I7, I8).
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    /// Permissions that it gives at every instant. Perhaps not all of them.
+    pub(crate) row: Row,
+    /// Whether it gives nothing else, at any instant.
+    pub(crate) exact: bool,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { row: Row::default(), exact: true }
+    }
+}
+
+/// A user in 32 bytes: id, and up to seven sources that always count (I11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Brief {
+    pub(crate) id: Uuid,
+    sources: [u16; MOST_SOURCES],
+    count: u8,
+    pub(crate) form: Form,
+}
+
+const MOST_SOURCES: usize = 7;
+const ROLE: u16 = 1 << 15;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// There is no such user.
+    Absent,
+    /// Nothing counts.
+    Suspended,
+    /// All its sources are in the brief.
+    Plain,
+    /// A window, too many sources, or numbers too large: the row tells.
+    Long,
+}
+
+/// What a user holds directly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    Group(u32),
+    Role(u32),
+}
+
+impl Source {
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Group(number) | Self::Role(number) => number,
+        }
+    }
+}
+
+impl Default for Brief {
+    fn default() -> Self {
+        Self { id: Uuid::nil(), sources: [0; MOST_SOURCES], count: 0, form: Form::Absent }
+    }
+}
+
+impl Brief {
+    pub(crate) fn of(row: &UserRow) -> Self {
+        let mut brief = Self { id: row.record.id.uuid(), form: Form::Plain, ..Self::default() };
+        if row.groups.len() + row.roles.len() > MOST_SOURCES {
+            brief.form = Form::Long;
+        } else {
+            let groups = row.groups.iter().map(|edge| (edge, 0));
+            for ((edge, bit), place) in groups.chain(row.roles.iter().map(|edge| (edge, ROLE))).zip(&mut brief.sources) {
+                match u16::try_from(edge.to) {
+                    Ok(number) if number < ROLE && edge.window.is_always() => *place = number | bit,
+                    _ => brief.form = Form::Long,
+                }
+                brief.count += 1;
+            }
+        }
+        if row.is_suspended() {
+            brief.form = Form::Suspended;
+        }
+        brief
+    }
+
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Source> + '_ {
+        self.sources.iter().take(self.count.into()).map(|source| {
+            let number = u32::from(source & !ROLE);
+            if source & ROLE == 0 { Source::Group(number) } else { Source::Role(number) }
+        })
+    }
+}
+
+impl State {
+    pub(crate) fn new(hasher: &RandomState) -> Self {
+        Self {
+            tenant: None,
+            permissions: Table::new(hasher.clone()),
+            roles: Table::new(hasher.clone()),
+            groups: Table::new(hasher.clone()),
+            users: Table::new(hasher.clone()),
+            briefs: Slab::new(),
+            role_rows: Slab::new(),
+            group_rows: Slab::new(),
+            patterned: Order::default(),
+        }
+    }
+
+    /// The number of an id, also where the thing is gone.
+    pub(crate) fn number_met(&self, noun: Noun, id: Uuid) -> Option<u32> {
+        match noun {
+            Noun::Permission => self.permissions.number_met(id),
+            Noun::Role => self.roles.number_met(id),
+            Noun::Group => self.groups.number_met(id),
+            Noun::User => self.users.number_met(id),
+            Noun::Tenant => None,
+        }
+    }
+
+    /// What an earlier state knew by number keeps that number, gone things included: handles to them may be held.
+    pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
+        self.permissions.keep_numbers_of(&earlier.permissions);
+        self.roles.keep_numbers_of(&earlier.roles);
+        self.groups.keep_numbers_of(&earlier.groups);
+        self.users.keep_numbers_of(&earlier.users);
+    }
+
+    #[inline]
+    pub(crate) fn user_is_there(&self, number: u32) -> bool {
+        self.briefs.get(number).is_some_and(|brief| brief.form != Form::Absent)
+    }
+
+    #[inline]
+    pub(crate) fn is_suspended(&self, user: u32) -> bool {
+        self.briefs.get(user).is_some_and(|brief| brief.form == Form::Suspended)
+    }
+
+    /// The number of a living user, from the short forms alone.
+    #[inline]
+    pub(crate) fn user_by_id(&self, id: Uuid) -> Option<u32> {
+        self.users.find_id(id, |n| self.briefs.get(n).is_some_and(|b| b.id == id && b.form != Form::Absent))
+    }
+
+    #[inline]
+    pub(crate) fn kept(&self, source: Source) -> Option<&Kept> {
+        match source {
+            Source::Group(group) => self.group_rows.get(group),
+            Source::Role(role) => self.role_rows.get(role),
+        }
+    }
+
+    /// Whether a permission is there and has not left the catalog: otherwise nothing grants it.
+    pub(crate) fn permission_counts(&self, permission: u32) -> bool {
+        self.permissions.row(permission).is_some_and(|row| row.origin != Origin::Departed)
+    }
+
+    /// Whether a role itself grants a permission, by name or by pattern.
+    pub(crate) fn role_grants(&self, role: &RoleRow, permission: u32) -> bool {
+        let Some(row) = self.permissions.row(permission).filter(|row| row.origin != Origin::Departed) else {
+            return false;
+        };
+        role.grants.contains(|n| n.cmp(&permission)) || role.matches(row.record.slug.as_str())
+    }
+
+    /// The permissions whose present slug a pattern matches.
+    pub(crate) fn matched(&self, pattern: &Pattern) -> Bits {
+        let prefix = pattern.prefix();
+        let near = self.permissions.sorted_from(prefix).map(|n| (n, self.permissions.name_at(n)));
+        let near = near.take_while(|(_, slug)| slug.starts_with(prefix));
+        near.filter(|(_, slug)| pattern.matches(slug)).map(|(n, _)| n).collect()
+    }
+
+    /// What a user holds directly, with when it counts.
+    pub(crate) fn sources_of(user: &UserRow) -> impl Iterator<Item = (Source, Edge)> + '_ {
+        let groups = user.groups.iter().map(|edge| (Source::Group(edge.to), *edge));
+        groups.chain(user.roles.iter().map(|edge| (Source::Role(edge.to), *edge)))
+    }
+}
+
+impl RoleRow {
+    /// Whether one of its patterns matches.
+    pub(crate) fn matches(&self, slug: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(slug))
+    }
+}

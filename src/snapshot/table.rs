@@ -1,0 +1,213 @@
+//! The things of one kind, by number, id and name: the shape that permissions, roles, groups and users share.
+//!
+//! A number is never given to another thing within an opening: a thing that goes leaves its id behind in its place, so
+//! that the same id, should it come back, gets the same number. Look-ups cost one hash and one comparison; listing
+//! follows the bytewise order of names. Next: `nouns.rs` has the rows.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::nouns::Origin;
+use crate::error::Noun;
+use crate::tables::index::Index;
+use crate::tables::order::Order;
+use crate::tables::slab::Slab;
+
+/// The row of a noun: its record, and the edges around it.
+pub(crate) trait Row: Clone {
+    const NOUN: Noun;
+    type Record: Clone + PartialEq;
+
+    fn own(record: Self::Record) -> Self;
+    fn record(&self) -> &Self::Record;
+    fn record_mut(&mut self) -> &mut Self::Record;
+    fn id_of(record: &Self::Record) -> Uuid;
+    /// Slug or key.
+    fn name_of(record: &Self::Record) -> &str;
+    /// The tenant's own, the catalog's, or what has left the catalog: kept, and not listed.
+    fn origin(&self) -> Origin;
+    /// Whether no edge hangs on it.
+    fn is_bare(&self) -> bool;
+
+    fn id(&self) -> Uuid {
+        Self::id_of(self.record())
+    }
+
+    fn name(&self) -> &str {
+        Self::name_of(self.record())
+    }
+
+    fn is_listed(&self) -> bool {
+        self.origin() != Origin::Departed
+    }
+}
+
+/// What is at a number.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Slot<R> {
+    /// Nothing has this number here.
+    #[default]
+    Empty,
+    /// What had this number is gone; its id stays.
+    Gone(Uuid),
+    /// A thing.
+    Live(Arc<R>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Table<R> {
+    hasher: RandomState,
+    slots: Slab<Slot<R>>,
+    ids: Index,
+    names: Index,
+    sorted: Order<u32>,
+}
+
+impl<R: Row> Table<R> {
+    /// An empty table. Keys come from outside, so the hash is keyed (A21).
+    pub(crate) fn new(hasher: RandomState) -> Self {
+        Self { hasher, slots: Slab::new(), ids: Index::default(), names: Index::default(), sorted: Order::default() }
+    }
+
+    pub(crate) fn hash_id(&self, id: Uuid) -> u64 {
+        self.hasher.hash_one(id.as_u128())
+    }
+
+    fn hash_name(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
+    }
+
+    #[inline]
+    pub(crate) fn row(&self, number: u32) -> Option<&R> {
+        match self.slots.get(number) {
+            Some(Slot::Live(row)) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The row, to be changed in everything but its id and name.
+    pub(crate) fn row_mut(&mut self, number: u32) -> Option<&mut R> {
+        match self.slots.get_mut(number) {
+            Some(Slot::Live(row)) => Some(Arc::make_mut(row)),
+            _ => None,
+        }
+    }
+
+    /// Whether two tables hold the very same row at a number: then nothing about it has changed.
+    pub(crate) fn same_row(&self, other: &Self, number: u32) -> bool {
+        match (self.slots.get(number), other.slots.get(number)) {
+            (Some(Slot::Live(a)), Some(Slot::Live(b))) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// The number of an id, where somebody else can tell whose a number is.
+    #[inline]
+    pub(crate) fn find_id(&self, id: Uuid, is: impl Fn(u32) -> bool) -> Option<u32> {
+        self.ids.get(self.hash_id(id), is)
+    }
+
+    /// The number of an id, also where the thing is gone.
+    pub(crate) fn number_met(&self, id: Uuid) -> Option<u32> {
+        self.ids.get(self.hash_id(id), |n| match self.slots.get(n) {
+            Some(Slot::Live(row)) => row.id() == id,
+            Some(Slot::Gone(gone)) => *gone == id,
+            _ => false,
+        })
+    }
+
+    pub(crate) fn by_id(&self, id: Uuid) -> Option<u32> {
+        self.number_met(id).filter(|n| self.row(*n).is_some())
+    }
+
+    pub(crate) fn by_name(&self, name: &str) -> Option<u32> {
+        self.names.get(self.hash_name(name), |n| self.row(n).is_some_and(|row| row.name() == name))
+    }
+
+    /// Marks as gone here whatever another table has at a number that is empty here.
+    pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
+        for (number, slot) in earlier.slots.iter() {
+            let id = match slot {
+                Slot::Empty => continue,
+                Slot::Gone(id) => *id,
+                Slot::Live(row) => row.id(),
+            };
+            if matches!(self.slots.get(number), None | Some(Slot::Empty)) {
+                self.ids.insert(self.hash_id(id), number);
+                self.slots.set(number, Slot::Gone(id));
+            }
+        }
+    }
+
+    /// All rows, by number, what is not listed included.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &R> {
+        self.slots.iter().filter_map(|(_, slot)| match slot {
+            Slot::Live(row) => Some(&**row),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// The numbers of what is listed, in bytewise order of names.
+    pub(crate) fn sorted(&self) -> impl Iterator<Item = u32> + '_ {
+        self.sorted.iter().copied()
+    }
+
+    /// The same, from the first name that is not before this one.
+    pub(crate) fn sorted_from<'a>(&'a self, name: &'a str) -> impl Iterator<Item = u32> + 'a {
+        self.sorted.iter_from(move |n| self.name_at(*n).cmp(name)).copied()
+    }
+
+    pub(crate) fn name_at(&self, number: u32) -> &str {
+        self.row(number).map_or("", Row::name)
+    }
+
+    /// Puts a thing at its number. The caller has made sure that neither id nor name is another's; a thing that is not
+    /// listed may find its name taken, and is then found by id alone.
+    pub(crate) fn insert(&mut self, number: u32, row: R) {
+        if self.number_met(row.id()).is_none() {
+            self.ids.insert(self.hash_id(row.id()), number);
+        }
+        let (hash, free) = (self.hash_name(row.name()), self.by_name(row.name()).is_none());
+        let (slots, sorted) = (&self.slots, &mut self.sorted);
+        if row.is_listed() {
+            sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()));
+        }
+        if free || row.is_listed() {
+            self.names.insert(hash, number);
+        }
+        self.slots.set(number, Slot::Live(Arc::new(row)));
+    }
+
+    /// Takes a thing away; its number stays its id's.
+    pub(crate) fn remove(&mut self, number: u32) -> Option<R> {
+        let row = self.lift(number)?;
+        self.slots.set(number, Slot::Gone(row.id()));
+        Some(row)
+    }
+
+    /// Takes a thing out of the names and listings until it is inserted again: so two things can swap their names.
+    pub(crate) fn lift(&mut self, number: u32) -> Option<R> {
+        let row = self.row(number)?.clone();
+        self.unname(number, &row);
+        Some(row)
+    }
+
+    fn unname(&mut self, number: u32, row: &R) {
+        let slots = &self.slots;
+        self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number)));
+        self.names.remove(self.hash_name(row.name()), number);
+    }
+}
+
+fn name_in<R: Row>(slots: &Slab<Slot<R>>, number: u32) -> &str {
+    match slots.get(number) {
+        Some(Slot::Live(row)) => row.name(),
+        _ => "",
+    }
+}

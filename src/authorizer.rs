@@ -10,8 +10,8 @@ mod builder;
 mod commit;
 mod current;
 mod open;
-mod registry;
 mod refresh;
+mod registry;
 mod repair;
 mod settle;
 mod tenant;
@@ -22,10 +22,10 @@ use std::sync::Arc;
 
 pub use self::builder::Builder;
 pub use self::commit::Committed;
-pub use self::repair::Repair;
-pub use self::tenant::{Lag, Outcome, Tenant};
 pub(crate) use self::registry::Registry;
+pub use self::repair::Repair;
 use self::tenant::Tools;
+pub use self::tenant::{Lag, Outcome, Tenant};
 use crate::catalog::Catalog;
 
 /// Keeps tenants open over a store. A clone is another hold on the same one.

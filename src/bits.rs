@@ -82,19 +82,13 @@ impl Bits {
 
     pub(crate) fn intersect_with(&mut self, other: &Self) {
         self.words.truncate(other.words.len());
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(mine, theirs)| *mine &= theirs);
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= theirs);
         self.trim();
     }
 
     /// Takes out every number of `other`.
     pub(crate) fn subtract(&mut self, other: &Self) {
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(mine, theirs)| *mine &= !theirs);
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= !theirs);
         self.trim();
     }
 
@@ -124,11 +118,7 @@ impl Bits {
             return;
         }
         self.reach(first + words.len());
-        self.words
-            .iter_mut()
-            .skip(first)
-            .zip(words)
-            .for_each(|(mine, theirs)| *mine |= theirs);
+        self.words.iter_mut().skip(first).zip(words).for_each(|(mine, theirs)| *mine |= theirs);
     }
 
     fn reach(&mut self, words: usize) {
@@ -138,11 +128,7 @@ impl Bits {
     }
 
     fn trim(&mut self) {
-        let kept = self
-            .words
-            .iter()
-            .rposition(|&word| word != 0)
-            .map_or(0, |last| last + 1);
+        let kept = self.words.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
         self.words.truncate(kept);
     }
 }
@@ -184,10 +170,7 @@ impl Row {
         let Some((first, _)) = (0..).zip(&bits.words).find(|(_, word)| **word != 0) else {
             return Self::EMPTY;
         };
-        Self {
-            words: bits.words.get(first as usize..).map(Arc::from),
-            first,
-        }
+        Self { words: bits.words.get(first as usize..).map(Arc::from), first }
     }
 
     /// Whether `n` is in the row. A number before the span wraps round to a place far beyond it.
@@ -230,11 +213,7 @@ struct Ones<'a> {
 impl<'a> Ones<'a> {
     fn new(words: &'a [u64], first: u32) -> Self {
         // `base` steps to the first word when that word is read.
-        Self {
-            rest: words.iter(),
-            word: 0,
-            base: (first * 64).wrapping_sub(64),
-        }
+        Self { rest: words.iter(), word: 0, base: (first * 64).wrapping_sub(64) }
     }
 }
 

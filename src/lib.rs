@@ -1,23 +1,25 @@
 //! rolecall
 #![forbid(unsafe_code)]
 
-pub mod blocking;
 mod authorizer;
-pub mod store;
-mod plan;
-mod moment;
-mod explain;
-mod check;
-mod near;
-mod snapshot;
-pub mod meaning;
-mod invariants;
-pub mod catalog;
-mod clock;
-pub mod records;
-mod error;
-mod tables;
 mod bits;
+pub mod blocking;
+pub mod catalog;
+mod check;
+mod clock;
+mod error;
+mod explain;
+#[cfg(test)]
+mod histories;
+mod invariants;
+pub mod meaning;
+mod moment;
+mod near;
+mod plan;
+pub mod records;
+mod snapshot;
+pub mod store;
+mod tables;
 
 pub use authorizer::{Authorizer, Builder, Committed, Lag, Outcome, Repair, Tenant};
 pub use clock::{Clock, ManualClock, SystemClock};

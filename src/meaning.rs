@@ -29,7 +29,10 @@ impl<'a> Meaning<'a> {
     pub fn effective(&self, user: UserId, at: Timestamp) -> BTreeSet<Slug> {
         let active = self.users().any(|u| u.id == user && u.status == Status::Active);
         let roles = if active { self.roles(user, at) } else { BTreeSet::new() };
-        self.permissions().filter(|(id, slug)| roles.iter().any(|role| self.grants(*role, *id, slug))).map(|p| p.1).collect()
+        self.permissions()
+            .filter(|(id, slug)| roles.iter().any(|role| self.grants(*role, *id, slug)))
+            .map(|p| p.1)
+            .collect()
     }
 
     /// Whether a user may do something, named by slug.
@@ -100,7 +103,8 @@ impl<'a> Meaning<'a> {
             _ => false,
         });
         let system = || {
-            let patterns = self.catalog.roles().iter().filter(|entry| entry.id() == role).flat_map(|entry| entry.patterns());
+            let patterns =
+                self.catalog.roles().iter().filter(|entry| entry.id() == role).flat_map(|entry| entry.patterns());
             self.catalog.granted(role).any(|entry| entry.id() == permission)
                 || patterns.into_iter().any(|pattern| pattern.matches(slug.as_str()))
         };

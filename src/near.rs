@@ -13,8 +13,7 @@ pub(crate) fn near_names<R: Row>(table: &Table<R>, name: &str) -> Vec<String> {
     let all = table.len() <= MOST_SEARCHED;
     let from = if all { "" } else { head.as_str() };
     let names = table.sorted_from(from).take(MOST_SEARCHED).map(|n| table.name_at(n));
-    let mut near: Vec<(usize, &str)> =
-        names.filter_map(|other| Some((distance(name, other, most)?, other))).collect();
+    let mut near: Vec<(usize, &str)> = names.filter_map(|other| Some((distance(name, other, most)?, other))).collect();
     near.sort_unstable();
     near.into_iter().take(MOST_NEAR).map(|(_, other)| other.to_owned()).collect()
 }
@@ -57,7 +56,12 @@ mod tests {
 
     #[test]
     fn distances() {
-        let table = [("editor", "edtior", Some(1)), ("a", "b", Some(1)), ("posts:read", "post:read", Some(1)), ("abc", "xyz", None)];
+        let table = [
+            ("editor", "edtior", Some(1)),
+            ("a", "b", Some(1)),
+            ("posts:read", "post:read", Some(1)),
+            ("abc", "xyz", None),
+        ];
         for (a, b, expected) in table {
             assert_eq!(distance(a, b, 2), expected, "{a} {b}");
         }

@@ -17,7 +17,7 @@ mod timestamp;
 mod window;
 
 pub use change::Change;
-pub use edges::{Assignment, Granted, Grant, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef};
+pub use edges::{Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef};
 pub use envelope::{At, Envelope, Fingerprint, Revision};
 pub use ids::{CommitId, GroupId, Life, PermissionId, RoleId, UserId};
 pub use nouns::{GroupRecord, PermissionRecord, RoleRecord, Status, TenantRecord, UserRecord};

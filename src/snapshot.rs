@@ -14,6 +14,8 @@ pub(crate) mod opening;
 pub(crate) mod reverse;
 pub(crate) mod state;
 pub(crate) mod table;
+#[cfg(test)]
+pub(crate) mod verify;
 pub(crate) mod walk;
 
 use std::fmt;

@@ -59,11 +59,7 @@ fn s1_a_life_begins_once_and_ends_for_good() {
         assert_eq!(loaded(&store, gone), None);
         assert_eq!(since(&store, at(gone, 1, 3)), Since::Gone);
     }
-    assert_eq!(
-        loaded(&store, three).unwrap().0,
-        [tenant("a")],
-        "nothing old sticks to the slug"
-    );
+    assert_eq!(loaded(&store, three).unwrap().0, [tenant("a")], "nothing old sticks to the slug");
 }
 
 #[test]
@@ -85,17 +81,10 @@ fn s2_a_load_is_one_state_whatever_is_committed_meanwhile() {
     }
     let store = MemoryStore::default();
     let base = born(&store, 1, "acme", &[Change::added(user(1, "a"))]);
-    let mut writer = Writer {
-        store: store.clone(),
-        base,
-        taken: Vec::new(),
-    };
+    let mut writer = Writer { store: store.clone(), base, taken: Vec::new() };
     assert_eq!(block_on(store.load(base.life, &mut writer)).unwrap(), Some(base));
     assert_eq!(writer.taken, [tenant("acme"), user(1, "a")]);
-    assert_eq!(
-        loaded(&store, base.life),
-        Some((vec![tenant("acme"), user(2, "b")], at(base.life, 2, 7)))
-    );
+    assert_eq!(loaded(&store, base.life), Some((vec![tenant("acme"), user(2, "b")], at(base.life, 2, 7))));
 }
 
 #[test]
@@ -108,10 +97,7 @@ fn s2_a_load_stops_when_the_sink_says_so() {
     }
     let store = MemoryStore::default();
     let base = born(&store, 1, "acme", &[]);
-    assert!(matches!(
-        block_on(store.load(base.life, &mut Full)),
-        Err(StoreError::Stopped)
-    ));
+    assert!(matches!(block_on(store.load(base.life, &mut Full)), Err(StoreError::Stopped)));
 }
 
 #[test]
@@ -124,10 +110,7 @@ fn s3_a_stale_base_changes_nothing() {
     let ahead = at(birth.life, 3, 2);
     for base in [birth, restored, ahead, at(birth.life, 0, 2)] {
         let answer = commit(&store, Base::State(base), 3, &[Change::added(user(2, "b"))]);
-        assert!(
-            matches!(answer, Err(StoreError::Conflict { actual }) if actual.number() == 2),
-            "{base:?}: {answer:?}"
-        );
+        assert!(matches!(answer, Err(StoreError::Conflict { actual }) if actual.number() == 2), "{base:?}: {answer:?}");
         assert_eq!(loaded(&store, birth.life), before);
     }
 }
@@ -148,16 +131,9 @@ fn s4_a_commit_with_one_wrong_change_makes_none() {
     ];
     let before = loaded(&store, base.life);
     for (clause, wrong) in table {
-        let changes = [
-            good.clone(),
-            Change::new(Some(tenant("acme")), Some(tenant("new"))).unwrap(),
-            wrong,
-        ];
+        let changes = [good.clone(), Change::new(Some(tenant("acme")), Some(tenant("new"))).unwrap(), wrong];
         let answer = commit(&store, Base::State(base), 2, &changes).unwrap_err();
-        assert!(
-            matches!(&answer, StoreError::Corrupt(why) if why.starts_with(clause)),
-            "{answer}"
-        );
+        assert!(matches!(&answer, StoreError::Corrupt(why) if why.starts_with(clause)), "{answer}");
         assert_eq!(loaded(&store, base.life), before);
         assert_eq!((found(&store, "acme"), found(&store, "new")), (Some(base.life), None));
         assert_eq!(since(&store, base), Since::Commits(vec![]));
@@ -181,15 +157,8 @@ fn s7_revisions_rise_by_one_with_empty_commits_too() {
     let store = MemoryStore::default();
     let mut base = born(&store, 1, "acme", &[]);
     for n in 2..50 {
-        let changes = if n % 2 == 0 {
-            vec![]
-        } else {
-            vec![Change::added(user(n, "a"))]
-        };
-        assert_eq!(
-            u128::from(commit(&store, Base::State(base), n, &changes).unwrap().number()),
-            n
-        );
+        let changes = if n % 2 == 0 { vec![] } else { vec![Change::added(user(n, "a"))] };
+        assert_eq!(u128::from(commit(&store, Base::State(base), n, &changes).unwrap().number()), n);
         base = loaded(&store, base.life).unwrap().1;
         assert_eq!(base.commit, CommitId::from_uuid(Uuid::from_u128(n)));
     }
@@ -199,40 +168,22 @@ fn s7_revisions_rise_by_one_with_empty_commits_too() {
 fn s8_texts_that_look_alike_stay_apart() {
     // A1: case, trailing space, NFC and NFD, length.
     let (long, longer) = ("k".repeat(319), "k".repeat(320));
-    let keys = [
-        "Alice", "alice", "alice ", " alice", "\u{e9}", "e\u{301}", &long, &longer,
-    ];
+    let keys = ["Alice", "alice", "alice ", " alice", "\u{e9}", "e\u{301}", &long, &longer];
     let mut records: Vec<_> = (1..).zip(keys).map(|(n, key)| user(n, key)).collect();
     let slugs = ["Editor", "editor", "editor.", "edito"];
     records.extend((1..).zip(slugs).map(|(n, slug)| role(n, slug)));
     let role = RoleId::from_uuid(Uuid::from_u128(1));
     for pattern in ["a:*", "A:*", "a:**"] {
-        records.push(Record::Grant(Grant {
-            role,
-            granted: Granted::Pattern(Pattern::new(pattern).unwrap()),
-        }));
+        records.push(Record::Grant(Grant { role, granted: Granted::Pattern(Pattern::new(pattern).unwrap()) }));
     }
     let store = MemoryStore::default();
-    let base = born(
-        &store,
-        1,
-        "a",
-        &records.iter().cloned().map(Change::added).collect::<Vec<_>>(),
-    );
+    let base = born(&store, 1, "a", &records.iter().cloned().map(Change::added).collect::<Vec<_>>());
     born(&store, 2, "a-", &[]);
-    assert_eq!(
-        (found(&store, "a"), found(&store, "a-"), found(&store, "a--")),
-        (Some(life(1)), Some(life(2)), None)
-    );
+    assert_eq!((found(&store, "a"), found(&store, "a-"), found(&store, "a--")), (Some(life(1)), Some(life(2)), None));
     let (loaded, _) = loaded(&store, base.life).unwrap();
     assert_eq!(loaded.len(), 1 + records.len());
     assert!(records.iter().all(|record| loaded.contains(record)));
-    let key = |wanted: &str| {
-        loaded
-            .iter()
-            .filter(|r| matches!(r, Record::User(u) if u.key == wanted))
-            .count()
-    };
+    let key = |wanted: &str| loaded.iter().filter(|r| matches!(r, Record::User(u) if u.key == wanted)).count();
     assert!(keys.iter().all(|wanted| key(wanted) == 1));
 }
 
@@ -245,10 +196,7 @@ fn s9_one_id_in_two_tenants_is_two_things() {
     commit(&store, Base::State(one), 5, &[Change::removed(user(1, "a"))]).unwrap();
     assert_eq!(loaded(&store, two.life), Some((vec![tenant("two"), user(1, "b")], two)));
     commit(&store, Base::State(two), 5, &[Change::removed(tenant("two"))]).unwrap();
-    assert_eq!(
-        loaded(&store, one.life),
-        Some((vec![tenant("one")], at(one.life, 2, 5)))
-    );
+    assert_eq!(loaded(&store, one.life), Some((vec![tenant("one")], at(one.life, 2, 5))));
 }
 
 #[test]
@@ -257,14 +205,8 @@ fn s9_a_tenant_slug_is_unique_by_rename_too() {
     let rename = |from, to| [Change::new(Some(tenant(from)), Some(tenant(to))).unwrap()];
     let one = born(&store, 1, "one", &[]);
     let two = born(&store, 2, "two", &[]);
-    assert!(matches!(
-        commit(&store, Base::State(two), 3, &rename("two", "one")),
-        Err(StoreError::Taken)
-    ));
-    assert_eq!(
-        (found(&store, "one"), found(&store, "two")),
-        (Some(one.life), Some(two.life))
-    );
+    assert!(matches!(commit(&store, Base::State(two), 3, &rename("two", "one")), Err(StoreError::Taken)));
+    assert_eq!((found(&store, "one"), found(&store, "two")), (Some(one.life), Some(two.life)));
     commit(&store, Base::State(one), 4, &rename("one", "first")).unwrap();
     commit(&store, Base::State(two), 5, &rename("two", "one")).unwrap();
     let seen = [("first", Some(one.life)), ("one", Some(two.life)), ("two", None)];
@@ -272,10 +214,7 @@ fn s9_a_tenant_slug_is_unique_by_rename_too() {
         assert_eq!(found(&store, slug), life, "{slug}");
     }
     // A new display name under the slug that it has already is no clash with itself.
-    let named = Record::Tenant(TenantRecord {
-        slug: "one".parse().unwrap(),
-        name: name("One"),
-    });
+    let named = Record::Tenant(TenantRecord { slug: "one".parse().unwrap(), name: name("One") });
     let change = Change::new(Some(tenant("one")), Some(named)).unwrap();
     commit(&store, Base::State(at(two.life, 2, 5)), 6, &[change]).unwrap();
     assert_eq!(found(&store, "one"), Some(two.life));
@@ -287,19 +226,8 @@ fn s9_living_tenants_are_listed_in_the_order_of_their_slugs() {
     for (n, slug) in (1..).zip(["b", "a", "c-", "c", "-", "0"]) {
         born(&store, n, slug, &[]);
     }
-    commit(
-        &store,
-        Base::State(at(life(4), 1, 4)),
-        9,
-        &[Change::removed(tenant("c"))],
-    )
-    .unwrap();
-    let slugs = |after, limit| {
-        listed(&store, after, limit)
-            .into_iter()
-            .map(|(_, slug)| slug)
-            .collect::<Vec<_>>()
-    };
+    commit(&store, Base::State(at(life(4), 1, 4)), 9, &[Change::removed(tenant("c"))]).unwrap();
+    let slugs = |after, limit| listed(&store, after, limit).into_iter().map(|(_, slug)| slug).collect::<Vec<_>>();
     assert_eq!(slugs(None, usize::MAX), ["-", "0", "a", "b", "c-"]);
     assert_eq!(slugs(None, 2), ["-", "0"]);
     assert_eq!(slugs(Some("0"), 2), ["a", "b"]);
@@ -328,11 +256,7 @@ fn s11_a_future_that_was_never_polled_has_done_nothing() {
     let store = MemoryStore::default();
     let base = born(&store, 1, "acme", &[]);
     let changes = [Change::removed(tenant("acme"))];
-    drop(store.commit(Commit {
-        base: Base::State(base),
-        envelope: &envelope(2),
-        changes: &changes,
-    }));
+    drop(store.commit(Commit { base: Base::State(base), envelope: &envelope(2), changes: &changes }));
     assert_eq!(loaded(&store, base.life), Some((vec![tenant("acme")], base)));
 }
 
@@ -359,24 +283,14 @@ fn s12_of_racing_commits_exactly_one_wins() {
             racers.into_iter().map(|racer| racer.join().unwrap()).collect()
         });
         let next = base.revision.next();
-        let winners: Vec<_> = answers
-            .iter()
-            .filter(|(_, answer)| answer.is_ok())
-            .map(|(id, _)| *id)
-            .collect();
+        let winners: Vec<_> = answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(id, _)| *id).collect();
         let lost = |answer: &_| matches!(answer, Err(StoreError::Conflict { actual }) if *actual == next);
-        assert_eq!(
-            (winners.len(), answers.iter().filter(|(_, answer)| lost(answer)).count()),
-            (1, 3)
-        );
+        assert_eq!((winners.len(), answers.iter().filter(|(_, answer)| lost(answer)).count()), (1, 3));
         base = at(base.life, next.number(), *winners.first().unwrap());
         let (records, latest) = loaded(&store, base.life).unwrap();
         assert_eq!((records.len(), latest), (1 + usize::try_from(round).unwrap(), base));
     }
-    assert!(
-        together.into_inner() > 1,
-        "no two commits were ever under way at once: nothing was shown"
-    );
+    assert!(together.into_inner() > 1, "no two commits were ever under way at once: nothing was shown");
 }
 
 #[test]
@@ -386,21 +300,13 @@ fn s12_of_racing_births_with_one_slug_exactly_one_wins() {
         let (slug, start) = (format!("slug-{round}"), Barrier::new(2));
         let race = |life_number| {
             start.wait();
-            commit(
-                &store,
-                Base::Nothing(life(life_number)),
-                life_number,
-                &[Change::added(tenant(&slug))],
-            )
+            commit(&store, Base::Nothing(life(life_number)), life_number, &[Change::added(tenant(&slug))])
         };
         let (a, b) = thread::scope(|scope| {
             let other = scope.spawn(|| race(2 * round + 1));
             (race(2 * round + 2), other.join().unwrap())
         });
-        assert!(matches!(
-            (a, b),
-            (Ok(_), Err(StoreError::Taken)) | (Err(StoreError::Taken), Ok(_))
-        ));
+        assert!(matches!((a, b), (Ok(_), Err(StoreError::Taken)) | (Err(StoreError::Taken), Ok(_))));
     }
 }
 
@@ -420,22 +326,8 @@ fn s14_a_base_that_is_not_in_the_history_is_too_old() {
     let store = MemoryStore::default();
     let birth = born(&store, 1, "acme", &[]);
     written(&store, birth, 2..=5);
-    for (revision, id) in [
-        (0, 0),
-        (0, 1),
-        (1, 2),
-        (3, 2),
-        (5, 4),
-        (5, 99),
-        (6, 5),
-        (6, 6),
-        (u64::MAX, 5),
-    ] {
-        assert_eq!(
-            since(&store, at(birth.life, revision, id)),
-            Since::TooOld,
-            "revision {revision} by {id}"
-        );
+    for (revision, id) in [(0, 0), (0, 1), (1, 2), (3, 2), (5, 4), (5, 99), (6, 5), (6, 6), (u64::MAX, 5)] {
+        assert_eq!(since(&store, at(birth.life, revision, id)), Since::TooOld, "revision {revision} by {id}");
     }
 }
 
@@ -444,12 +336,7 @@ fn s14_what_no_longer_fits_in_the_history_is_too_old() {
     // Each of the commits counts for one change, the empty ones too.
     for (max_changes, oldest) in [(0, 9), (1, 8), (3, 6), (8, 1), (100, 1)] {
         let store = MemoryStore::with_history(max_changes);
-        let birth = born(
-            &store,
-            1,
-            "acme",
-            &[Change::added(user(100, "a")), Change::added(user(101, "b"))],
-        );
+        let birth = born(&store, 1, "acme", &[Change::added(user(100, "a")), Change::added(user(101, "b"))]);
         written(&store, birth, 2..=9);
         for id in 1..=9 {
             let told = since(&store, at(birth.life, u64::try_from(id).unwrap(), id));
@@ -462,14 +349,10 @@ fn s14_what_no_longer_fits_in_the_history_is_too_old() {
 fn s15_a_commit_of_200_000_changes_is_one_commit() {
     let store = MemoryStore::with_history(200_000);
     let base = born(&store, 1, "acme", &[]);
-    let changes: Vec<_> = (1..=200_000)
-        .map(|n| Change::added(user(n, &format!("user-{n}"))))
-        .collect();
+    let changes: Vec<_> = (1..=200_000).map(|n| Change::added(user(n, &format!("user-{n}")))).collect();
     assert_eq!(commit(&store, Base::State(base), 2, &changes).unwrap().number(), 2);
     assert_eq!(loaded(&store, base.life).unwrap().0.len(), 200_001);
-    let Since::Commits(told) = since(&store, base) else {
-        panic!("one commit fits")
-    };
+    let Since::Commits(told) = since(&store, base) else { panic!("one commit fits") };
     assert!(told.len() == 1 && told.first().unwrap().changes == changes);
     commit(&store, Base::State(at(base.life, 2, 2)), 3, &[]).unwrap();
     assert_eq!(since(&store, base), Since::TooOld);
@@ -487,11 +370,7 @@ fn life(n: u128) -> Life {
 }
 
 fn at(life: Life, revision: u64, commit: u128) -> At {
-    At {
-        life,
-        revision: Revision::new(revision),
-        commit: CommitId::from_uuid(Uuid::from_u128(commit)),
-    }
+    At { life, revision: Revision::new(revision), commit: CommitId::from_uuid(Uuid::from_u128(commit)) }
 }
 
 fn name(text: &str) -> Name {
@@ -499,32 +378,17 @@ fn name(text: &str) -> Name {
 }
 
 fn tenant(slug: &str) -> Record {
-    Record::Tenant(TenantRecord {
-        slug: slug.parse().unwrap(),
-        name: name("A Tenant"),
-    })
+    Record::Tenant(TenantRecord { slug: slug.parse().unwrap(), name: name("A Tenant") })
 }
 
 fn user(n: u128, key: &str) -> Record {
     let id = UserId::from_uuid(Uuid::from_u128(n));
-    Record::User(UserRecord {
-        id,
-        key: UserKey::new(key).unwrap(),
-        status: Status::Suspended,
-    })
+    Record::User(UserRecord { id, key: UserKey::new(key).unwrap(), status: Status::Suspended })
 }
 
 fn role(n: u128, slug: &str) -> Record {
-    let (id, description) = (
-        RoleId::from_uuid(Uuid::from_u128(n)),
-        Description::new("what it is\nfor").unwrap(),
-    );
-    Record::Role(RoleRecord {
-        id,
-        slug: Slug::new(slug).unwrap(),
-        name: name("A Role"),
-        description,
-    })
+    let (id, description) = (RoleId::from_uuid(Uuid::from_u128(n)), Description::new("what it is\nfor").unwrap());
+    Record::Role(RoleRecord { id, slug: Slug::new(slug).unwrap(), name: name("A Role"), description })
 }
 
 /// A record of each kind and shape, in the order of a load; the tenant is `acme`.
@@ -534,23 +398,12 @@ fn one_of_each() -> Vec<Record> {
     let (group, wider) = (GroupId::from_uuid(uuid(1)), GroupId::from_uuid(uuid(2)));
     let (user_id, role_id) = (UserId::from_uuid(uuid(1)), RoleId::from_uuid(uuid(1)));
     let permission = PermissionId::from_uuid(uuid(1));
-    let catalog_permission = PermissionRef::Catalog {
-        id: PermissionId::from_uuid(uuid(2)),
-        slug: slug("of:catalog"),
-    };
-    let catalog_role = RoleRef::Catalog {
-        id: RoleId::from_uuid(uuid(3)),
-        slug: slug("Of-Catalog"),
-    };
+    let catalog_permission = PermissionRef::Catalog { id: PermissionId::from_uuid(uuid(2)), slug: slug("of:catalog") };
+    let catalog_role = RoleRef::Catalog { id: RoleId::from_uuid(uuid(3)), slug: slug("Of-Catalog") };
     let window = Window::between(Timestamp::from_secs(1).unwrap(), Timestamp::MAX).unwrap();
     let granted = |granted| Record::Grant(Grant { role: role_id, granted });
     let group_record = |id, text| {
-        Record::Group(GroupRecord {
-            id,
-            slug: slug(text),
-            name: name("G"),
-            description: Description::default(),
-        })
+        Record::Group(GroupRecord { id, slug: slug(text), name: name("G"), description: Description::default() })
     };
     vec![
         tenant("acme"),
@@ -568,26 +421,11 @@ fn one_of_each() -> Vec<Record> {
         granted(Granted::Permission(PermissionRef::Own(permission))),
         granted(Granted::Permission(catalog_permission)),
         granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
-        Record::Inclusion(Inclusion {
-            role: role_id,
-            included: catalog_role.clone(),
-        }),
+        Record::Inclusion(Inclusion { role: role_id, included: catalog_role.clone() }),
         Record::Parent(Parent { group, parent: wider }),
-        Record::Assignment(Assignment {
-            role: RoleRef::Own(role_id),
-            holder: Holder::User(user_id),
-            window,
-        }),
-        Record::Assignment(Assignment {
-            role: catalog_role,
-            holder: Holder::Group(group),
-            window: Window::ALWAYS,
-        }),
-        Record::Membership(Membership {
-            user: user_id,
-            group,
-            window: Window::until(Timestamp::MAX),
-        }),
+        Record::Assignment(Assignment { role: RoleRef::Own(role_id), holder: Holder::User(user_id), window }),
+        Record::Assignment(Assignment { role: catalog_role, holder: Holder::Group(group), window: Window::ALWAYS }),
+        Record::Membership(Membership { user: user_id, group, window: Window::until(Timestamp::MAX) }),
     ]
 }
 
@@ -604,11 +442,7 @@ fn envelope(id: u128) -> Envelope {
 }
 
 fn commit(store: &MemoryStore, base: Base, id: u128, changes: &[Change]) -> Result<Revision, StoreError> {
-    block_on(store.commit(Commit {
-        base,
-        envelope: &envelope(id),
-        changes,
-    }))
+    block_on(store.commit(Commit { base, envelope: &envelope(id), changes }))
 }
 
 /// Begins the life of this number, with the tenant record and what else is given. The commit has the same number.
@@ -624,17 +458,9 @@ fn written(store: &MemoryStore, birth: At, numbers: std::ops::RangeInclusive<u64
     let mut commits = Vec::new();
     for n in numbers {
         let (id, revision) = (u128::from(n), Revision::new(n));
-        let changes = if n % 2 == 0 {
-            vec![Change::added(user(id, "a"))]
-        } else {
-            vec![]
-        };
+        let changes = if n % 2 == 0 { vec![Change::added(user(id, "a"))] } else { vec![] };
         assert_eq!(commit(store, Base::State(base), id, &changes).unwrap(), revision);
-        commits.push(Committed {
-            revision,
-            envelope: envelope(id),
-            changes,
-        });
+        commits.push(Committed { revision, envelope: envelope(id), changes });
         base = at(birth.life, n, id);
     }
     commits
@@ -647,17 +473,12 @@ fn found(store: &MemoryStore, slug: &str) -> Option<Life> {
 fn listed(store: &MemoryStore, after: Option<&str>, limit: usize) -> Vec<(Life, String)> {
     let after = after.map(|slug| TenantSlug::new(slug).unwrap());
     let listed = block_on(store.list(after.as_ref(), limit)).unwrap();
-    listed
-        .into_iter()
-        .map(|Listed { life, slug }| (life, slug.to_string()))
-        .collect()
+    listed.into_iter().map(|Listed { life, slug }| (life, slug.to_string())).collect()
 }
 
 fn loaded(store: &MemoryStore, life: Life) -> Option<(Vec<Record>, At)> {
     let mut records = Vec::new();
-    block_on(store.load(life, &mut records))
-        .unwrap()
-        .map(|at| (records, at))
+    block_on(store.load(life, &mut records)).unwrap().map(|at| (records, at))
 }
 
 fn since(store: &MemoryStore, at: At) -> Since {

@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Authorizer;
 use super::commit::{not_done, not_nested};
 use super::tenant::{Inner, Tenant};
 use super::turns::Turns;
-use super::Authorizer;
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::invariants::refused;
 use crate::plan::Origins;
@@ -86,7 +86,9 @@ impl Authorizer {
         let base = Arc::clone(&self.tools.base);
         let catalog = base.catalog.fingerprint();
         let mut build = Build::new(Arc::clone(&base), Arc::new(base.open()), false);
-        records.iter().for_each(|record| drop(build.push(record.clone())));
+        for record in &records {
+            build.push(record.clone());
+        }
         let position = At { life, revision: Revision::FIRST, commit: origins.commit };
         let compiled = build.finish(position).map_err(|violations| refused(&violations))?;
         let envelope = Envelope {

@@ -74,7 +74,10 @@ impl Builder {
     pub fn build(self) -> Authorizer {
         let Self { store, clock, catalog, retries, most_open } = self;
         let base = Arc::new(Base::new(catalog));
-        Authorizer { tools: Arc::new(Tools { store, clock, base, retries }), registry: Arc::new(Registry::new(most_open)) }
+        Authorizer {
+            tools: Arc::new(Tools { store, clock, base, retries }),
+            registry: Arc::new(Registry::new(most_open)),
+        }
     }
 }
 

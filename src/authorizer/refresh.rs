@@ -193,6 +193,10 @@ pub(super) async fn load(store: &dyn Erased, earlier: Earlier<'_>) -> Result<Loa
     };
     let Into(build, _) = sink;
     // A load that was stopped has violations, so the position it lacks is never used.
-    let at = at.unwrap_or(At { life, revision: Revision::FIRST, commit: crate::records::CommitId::from_uuid(uuid::Uuid::nil()) });
+    let at = at.unwrap_or(At {
+        life,
+        revision: Revision::FIRST,
+        commit: crate::records::CommitId::from_uuid(uuid::Uuid::nil()),
+    });
     build.finish(at).map(Loaded::At).map_err(Unloaded::Refused)
 }

@@ -126,7 +126,8 @@ impl Entries {
             }
             // Held by nobody but this table, so nobody can begin anything with it while the table is locked.
             let idle = |entry: &Entry| {
-                entry.tenant.as_ref().is_some_and(|inner| Arc::strong_count(inner) == 1) && entry.slot.pending().is_none()
+                entry.tenant.as_ref().is_some_and(|inner| Arc::strong_count(inner) == 1)
+                    && entry.slot.pending().is_none()
             };
             let oldest = self.lives.iter().filter(|(_, entry)| idle(entry)).min_by_key(|(_, entry)| entry.used);
             let Some(life) = oldest.map(|(life, _)| *life) else { return };

@@ -115,12 +115,7 @@ impl Slot {
 }
 
 impl Inner {
-    pub(crate) fn new(
-        tools: Arc<Tools>,
-        registry: Weak<Registry>,
-        slot: Arc<Slot>,
-        compiled: Compiled,
-    ) -> Self {
+    pub(crate) fn new(tools: Arc<Tools>, registry: Weak<Registry>, slot: Arc<Slot>, compiled: Compiled) -> Self {
         let opening = Arc::clone(&compiled.opening);
         opening.published_all(&compiled.state);
         Self { tools, registry, slot, opening, current: Current::new(Arc::new(compiled)), known: Mutex::default() }

@@ -65,8 +65,7 @@ impl Parts {
     fn permission(&mut self, of: &PermissionDef<'_>) -> Result<()> {
         let label = label(of.slug, of.name, of.description, of.was)?;
         let id = PermissionId::from_uuid(id_in(PERMISSIONS, &label));
-        self.permission_names
-            .add(index(self.permissions.len())?, id.uuid(), &label.slug, &label.was);
+        self.permission_names.add(index(self.permissions.len())?, id.uuid(), &label.slug, &label.was);
         let category = of.category.map(Name::new).transpose()?;
         self.permissions.push(PermissionEntry { id, category, label });
         Ok(())
@@ -87,16 +86,9 @@ impl Parts {
             includes.push(self.role_names.by_slug(role).ok_or_else(unsound)?);
         }
         // After its own inclusions were resolved: these are of roles that stand before it.
-        self.role_names
-            .add(index(self.roles.len())?, id.uuid(), &label.slug, &label.was);
+        self.role_names.add(index(self.roles.len())?, id.uuid(), &label.slug, &label.was);
         let (grants, patterns, includes) = (set(grants), set(patterns), set(includes));
-        self.roles.push(RoleEntry {
-            id,
-            label,
-            grants,
-            patterns,
-            includes,
-        });
+        self.roles.push(RoleEntry { id, label, grants, patterns, includes });
         Ok(())
     }
 
@@ -125,12 +117,7 @@ fn label(slug: &str, name: Option<&str>, description: &str, was: &[&str]) -> Res
     let slug = Slug::new(slug)?;
     let name = name.map_or_else(|| Ok(Name::of_slug(slug.as_str())), Name::new)?;
     let was = was.iter().map(|earlier| Slug::new(earlier)).collect::<Result<_>>()?;
-    Ok(Label {
-        slug,
-        name,
-        description: Description::new(description)?,
-        was,
-    })
+    Ok(Label { slug, name, description: Description::new(description)?, was })
 }
 
 /// The id of an entry: of its first published slug, whatever it is called now.

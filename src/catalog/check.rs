@@ -78,17 +78,8 @@ const fn find_fault<'a>(of: &Definition<'a>, permissions: &mut Slots<'a>, roles:
 }
 
 const fn in_permission<'a>(permission: &PermissionDef<'a>, slots: &mut Slots<'a>) -> Option<Fault<'a>> {
-    let PermissionDef {
-        slug,
-        name,
-        description,
-        category,
-        was,
-    } = *permission;
-    let entry = Entry {
-        noun: Noun::Permission,
-        slug: Some(slug),
-    };
+    let PermissionDef { slug, name, description, category, was } = *permission;
+    let entry = Entry { noun: Noun::Permission, slug: Some(slug) };
     first!(in_slugs(entry, slug, was, slots), in_words(entry, name, description));
     match category {
         Some(category) if !is_name(category) => Some(entry.breaks(Rule::Category, category)),
@@ -97,23 +88,10 @@ const fn in_permission<'a>(permission: &PermissionDef<'a>, slots: &mut Slots<'a>
 }
 
 const fn in_role<'a>(role: &RoleDef<'a>, permissions: &Slots<'a>, roles: &mut Slots<'a>) -> Option<Fault<'a>> {
-    let RoleDef {
-        slug,
-        name,
-        description,
-        was,
-        grants,
-        includes,
-    } = *role;
-    let entry = Entry {
-        noun: Noun::Role,
-        slug: Some(slug),
-    };
+    let RoleDef { slug, name, description, was, grants, includes } = *role;
+    let entry = Entry { noun: Noun::Role, slug: Some(slug) };
     // Before its own slug is in the table, so that an included role is one that stands before it. So there is no cycle.
-    first!(
-        in_includes(entry, slug, includes, roles),
-        in_slugs(entry, slug, was, roles)
-    );
+    first!(in_includes(entry, slug, includes, roles), in_slugs(entry, slug, was, roles));
     first!(in_words(entry, name, description));
     in_grants(entry, grants, permissions)
 }
@@ -127,14 +105,7 @@ const fn in_slugs<'a>(entry: Entry<'a>, slug: &'a str, was: &[&'a str], slots: &
         if !back && same(earlier, slug) {
             back = true;
         } else {
-            first!(take(
-                entry,
-                Slot {
-                    slug: earlier,
-                    present: false
-                },
-                slots
-            ));
+            first!(take(entry, Slot { slug: earlier, present: false }, slots));
         }
         rest = tail;
     }
@@ -205,10 +176,7 @@ const fn is_present(slug: &str, slots: &Slots<'_>) -> bool {
 }
 
 /// Where a slug is, or would be: linear probing. It ends because at least half of the table is free.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the length is a power of two, so the mask keeps `at` below it"
-)]
+#[expect(clippy::indexing_slicing, reason = "the length is a power of two, so the mask keeps `at` below it")]
 const fn place(slug: &str, slots: &Slots<'_>) -> usize {
     let mask = slots.len() - 1;
     let mut at = hash(slug) & mask;

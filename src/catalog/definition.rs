@@ -41,13 +41,7 @@ pub struct PermissionDef<'a> {
 impl<'a> PermissionDef<'a> {
     /// The permission with this slug, and nothing else to say about it.
     pub const fn new(slug: &'a str) -> Self {
-        Self {
-            slug,
-            name: None,
-            description: "",
-            category: None,
-            was: &[],
-        }
+        Self { slug, name: None, description: "", category: None, was: &[] }
     }
 }
 
@@ -78,13 +72,6 @@ pub struct RoleDef<'a> {
 impl<'a> RoleDef<'a> {
     /// The role with this slug, and nothing else to say about it.
     pub const fn new(slug: &'a str) -> Self {
-        Self {
-            slug,
-            name: None,
-            description: "",
-            was: &[],
-            grants: &[],
-            includes: &[],
-        }
+        Self { slug, name: None, description: "", was: &[], grants: &[], includes: &[] }
     }
 }

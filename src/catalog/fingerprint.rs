@@ -90,57 +90,26 @@ mod tests {
     const R: RoleDef<'_> = RoleDef::new("viewer");
     const X: RoleDef<'_> = RoleDef::new("x");
 
-    const PLAIN: Definition<'_> = Definition {
-        permissions: &[P],
-        retired_permissions: &[],
-        roles: &[R, X],
-        retired_roles: &[],
-    };
+    const PLAIN: Definition<'_> =
+        Definition { permissions: &[P], retired_permissions: &[], roles: &[R, X], retired_roles: &[] };
 
     #[test]
     fn r9_every_content_has_its_own_fingerprint() {
         let permissions = [
-            PermissionDef {
-                slug: "posts:Read",
-                ..P
-            },
-            PermissionDef {
-                name: Some("Read"),
-                ..P
-            },
-            PermissionDef {
-                description: "Read",
-                ..P
-            },
-            PermissionDef {
-                category: Some("Read"),
-                ..P
-            },
+            PermissionDef { slug: "posts:Read", ..P },
+            PermissionDef { name: Some("Read"), ..P },
+            PermissionDef { description: "Read", ..P },
+            PermissionDef { category: Some("Read"), ..P },
             PermissionDef { was: &["Read"], ..P },
-            PermissionDef {
-                was: &["posts:read", "Read"],
-                ..P
-            },
+            PermissionDef { was: &["posts:read", "Read"], ..P },
         ];
         let roles = [
             RoleDef { slug: "Viewer", ..R },
-            RoleDef {
-                name: Some("Read"),
-                ..R
-            },
-            RoleDef {
-                description: "Read",
-                ..R
-            },
+            RoleDef { name: Some("Read"), ..R },
+            RoleDef { description: "Read", ..R },
             RoleDef { was: &["Read"], ..R },
-            RoleDef {
-                grants: &["posts:read"],
-                ..R
-            },
-            RoleDef {
-                grants: &["posts:read", "*"],
-                ..R
-            },
+            RoleDef { grants: &["posts:read"], ..R },
+            RoleDef { grants: &["posts:read", "*"], ..R },
             RoleDef { grants: &["*"], ..R },
             RoleDef { grants: &["**"], ..R },
             RoleDef { includes: &["x"], ..R },
@@ -148,38 +117,16 @@ mod tests {
         let rest = [
             PLAIN,
             Definition::default(),
-            Definition {
-                permissions: &[],
-                ..PLAIN
-            },
+            Definition { permissions: &[], ..PLAIN },
             Definition { roles: &[], ..PLAIN },
             Definition { roles: &[R], ..PLAIN },
-            Definition {
-                retired_permissions: &["y"],
-                ..PLAIN
-            },
-            Definition {
-                retired_permissions: &["y", "z"],
-                ..PLAIN
-            },
-            Definition {
-                retired_roles: &["y"],
-                ..PLAIN
-            },
+            Definition { retired_permissions: &["y"], ..PLAIN },
+            Definition { retired_permissions: &["y", "z"], ..PLAIN },
+            Definition { retired_roles: &["y"], ..PLAIN },
         ];
         let of = |definition: Definition<'_>| Catalog::new(&definition).unwrap().fingerprint();
-        let permissions = permissions.map(|permission| {
-            of(Definition {
-                permissions: &[permission],
-                ..PLAIN
-            })
-        });
-        let roles = roles.map(|role| {
-            of(Definition {
-                roles: &[X, role],
-                ..PLAIN
-            })
-        });
+        let permissions = permissions.map(|permission| of(Definition { permissions: &[permission], ..PLAIN }));
+        let roles = roles.map(|role| of(Definition { roles: &[X, role], ..PLAIN }));
         let all = [&permissions[..], &roles, &rest.map(of)].concat();
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     }
@@ -189,24 +136,13 @@ mod tests {
         let q = PermissionDef::new("posts:write");
         let of = |permissions, retired_permissions, grants| {
             let roles = &[RoleDef { grants, ..R }];
-            let definition = Definition {
-                permissions,
-                retired_permissions,
-                roles,
-                retired_roles: &[],
-            };
+            let definition = Definition { permissions, retired_permissions, roles, retired_roles: &[] };
             Catalog::new(&definition).unwrap().fingerprint()
         };
         assert_eq!(
             of(&[P, q], &["a", "b"], &["posts:read", "posts:write", "a*", "b*"]),
             of(
-                &[
-                    q,
-                    PermissionDef {
-                        name: Some("posts:read"),
-                        ..P
-                    }
-                ],
+                &[q, PermissionDef { name: Some("posts:read"), ..P }],
                 &["b", "a"],
                 &["b*", "a*", "b*", "posts:write", "posts:read"]
             ),

@@ -2,10 +2,7 @@
 //!
 //! Read next: `check/tests.rs`, what is refused.
 
-#![expect(
-    clippy::allow_attributes,
-    reason = "the macro writes them for applications, where they are right"
-)]
+#![expect(clippy::allow_attributes, reason = "the macro writes them for applications, where they are right")]
 
 use super::*;
 use crate::records::Pattern;
@@ -14,11 +11,7 @@ const P: PermissionDef<'_> = PermissionDef::new("posts:read");
 const R: RoleDef<'_> = RoleDef::new("viewer");
 
 fn permissions(permissions: &[PermissionDef<'_>]) -> Catalog {
-    Catalog::new(&Definition {
-        permissions,
-        ..Definition::default()
-    })
-    .unwrap()
+    Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap()
 }
 
 mod listed {
@@ -52,10 +45,7 @@ const LISTED: Definition<'_> = Definition {
     ],
     retired_permissions: &["posts:publish"],
     roles: &[
-        RoleDef {
-            grants: &["posts:read"],
-            ..R
-        },
+        RoleDef { grants: &["posts:read"], ..R },
         RoleDef {
             grants: &["posts:write", "drafts:*"],
             includes: &["viewer"],
@@ -81,10 +71,7 @@ fn r9_the_macro_lists_what_the_constructor_makes() {
         assert_eq!(role.index() as usize, at);
         assert_eq!(Role::from_slug(catalog.roles()[at].slug().as_str()), Some(*role));
     }
-    assert_eq!(
-        (Permission::from_slug("posts:edit"), Role::from_slug("moderator")),
-        (None, None)
-    );
+    assert_eq!((Permission::from_slug("posts:edit"), Role::from_slug("moderator")), (None, None));
     assert_eq!(format!("{:>9}", Role::Viewer), "   viewer");
 }
 
@@ -93,39 +80,19 @@ fn r9_a_role_tells_what_it_grants_and_includes() {
     let catalog = Catalog::new(&LISTED).unwrap();
     let editor = &catalog.roles()[1];
     assert_eq!((editor.grants(), editor.includes()), (&[1][..], &[0][..]));
-    assert_eq!(
-        catalog
-            .granted(editor.id())
-            .map(PermissionEntry::slug)
-            .collect::<Vec<_>>(),
-        ["posts:write"]
-    );
-    assert_eq!(
-        catalog.included(editor.id()).map(RoleEntry::slug).collect::<Vec<_>>(),
-        ["viewer"]
-    );
+    assert_eq!(catalog.granted(editor.id()).map(PermissionEntry::slug).collect::<Vec<_>>(), ["posts:write"]);
+    assert_eq!(catalog.included(editor.id()).map(RoleEntry::slug).collect::<Vec<_>>(), ["viewer"]);
     assert_eq!(editor.patterns(), [Pattern::new("drafts:*").unwrap()]);
     let of_another = RoleId::from_uuid(uuid::Uuid::nil());
-    assert_eq!(
-        catalog.granted(of_another).count() + catalog.included(of_another).count(),
-        0
-    );
+    assert_eq!(catalog.granted(of_another).count() + catalog.included(of_another).count(), 0);
 }
 
 #[test]
 fn r9_a_rename_keeps_the_id_and_look_up_by_id() {
     let first = permissions(&[PermissionDef::new("a")]);
     let id = first.permissions()[0].id();
-    for (slug, was) in [
-        ("b", &["a"][..]),
-        ("c", &["a", "b"]),
-        ("a", &["a", "b"]),
-        ("b", &["a", "b", "c"]),
-    ] {
-        let renamed = permissions(&[PermissionDef {
-            was,
-            ..PermissionDef::new(slug)
-        }]);
+    for (slug, was) in [("b", &["a"][..]), ("c", &["a", "b"]), ("a", &["a", "b"]), ("b", &["a", "b", "c"])] {
+        let renamed = permissions(&[PermissionDef { was, ..PermissionDef::new(slug) }]);
         assert_eq!(renamed.permissions()[0].id(), id, "{slug}");
         assert_eq!(renamed.permission_by_id(id), Some(0));
         assert_eq!(renamed.permission_by_slug(slug), Some(0));
@@ -136,22 +103,10 @@ fn r9_a_rename_keeps_the_id_and_look_up_by_id() {
 #[test]
 fn r9_ids_and_fingerprints_are_those_that_were_stored() {
     let catalog = Catalog::new(&LISTED).unwrap();
-    assert_eq!(
-        catalog.permissions()[0].id().to_string(),
-        "e8759b8a-c72b-5720-94a3-510a63aaf18a"
-    );
-    assert_eq!(
-        catalog.roles()[0].id().to_string(),
-        "3d8d2823-408f-5ec7-bc8f-f44cc3d4fd4d"
-    );
-    assert_eq!(
-        catalog.fingerprint().uuid().to_string(),
-        "97fee70f-16bb-5848-ba8c-e0aa052385e7"
-    );
-    assert_eq!(
-        Catalog::empty().fingerprint().uuid().to_string(),
-        "cb07bf0a-48bd-5eae-8daa-090eeb7d9a62"
-    );
+    assert_eq!(catalog.permissions()[0].id().to_string(), "e8759b8a-c72b-5720-94a3-510a63aaf18a");
+    assert_eq!(catalog.roles()[0].id().to_string(), "3d8d2823-408f-5ec7-bc8f-f44cc3d4fd4d");
+    assert_eq!(catalog.fingerprint().uuid().to_string(), "97fee70f-16bb-5848-ba8c-e0aa052385e7");
+    assert_eq!(Catalog::empty().fingerprint().uuid().to_string(), "cb07bf0a-48bd-5eae-8daa-090eeb7d9a62");
 }
 
 #[test]
@@ -173,14 +128,8 @@ fn r9_slugs_that_were_and_are_retired_are_taken() {
             "{slug}"
         );
     }
-    assert_eq!(
-        (catalog.permission_by_slug("posts:edit"), catalog.role_by_slug("author")),
-        (None, None)
-    );
-    let back = permissions(&[PermissionDef {
-        was: &["a", "b"],
-        ..PermissionDef::new("a")
-    }]);
+    assert_eq!((catalog.permission_by_slug("posts:edit"), catalog.role_by_slug("author")), (None, None));
+    let back = permissions(&[PermissionDef { was: &["a", "b"], ..PermissionDef::new("a") }]);
     assert_eq!(back.permission_slug_is_taken("a"), Taken::Present);
 }
 
@@ -202,21 +151,10 @@ fn debug_shows_counts_and_no_content() {
 fn r9_permissions_and_roles_have_slugs_of_their_own() {
     let (same, was) = (PermissionDef::new("x"), &["y"][..]);
     let permissions = &[PermissionDef { was, ..same }];
-    let roles = &[RoleDef {
-        was,
-        ..RoleDef::new("x")
-    }];
+    let roles = &[RoleDef { was, ..RoleDef::new("x") }];
     let retired = &["z"][..];
-    let catalog = Catalog::new(&Definition {
-        permissions,
-        roles,
-        retired_permissions: retired,
-        retired_roles: retired,
-    });
+    let catalog =
+        Catalog::new(&Definition { permissions, roles, retired_permissions: retired, retired_roles: retired });
     let catalog = catalog.unwrap();
-    assert_ne!(
-        catalog.permissions()[0].id().uuid(),
-        catalog.roles()[0].id().uuid(),
-        "and ids of their own"
-    );
+    assert_ne!(catalog.permissions()[0].id().uuid(), catalog.roles()[0].id().uuid(), "and ids of their own");
 }

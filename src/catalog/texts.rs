@@ -76,10 +76,7 @@ pub(super) const fn same(a: &str, b: &str) -> bool {
 }
 
 /// FNV-1a of 32 bits. Unkeyed: what is hashed is the application's own source, and an unlucky one compiles slowly.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "32 bits, which every machine of this crate can count"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "32 bits, which every machine of this crate can count")]
 pub(super) const fn hash(text: &str) -> usize {
     let (mut rest, mut hash) = (text.as_bytes(), 0x811c_9dc5_u64);
     while let [byte, tail @ ..] = rest {

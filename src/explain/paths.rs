@@ -66,7 +66,9 @@ pub(crate) fn find(state: &State, user: &UserRow, permission: u32, edges: Edges<
         found.paths.truncate(most);
         found.more = true;
     }
-    found.paths.sort_by(|a, b| a.links.len().cmp(&b.links.len()).then_with(|| a.names().cmp(b.names())).then_with(|| a.cmp(b)));
+    found.paths.sort_by(|a, b| {
+        a.links.len().cmp(&b.links.len()).then_with(|| a.names().cmp(b.names())).then_with(|| a.cmp(b))
+    });
     found
 }
 
@@ -91,8 +93,10 @@ impl Map {
             Edges::Counting(when) => counts(edge, when),
             Edges::All => true,
         };
-        let mut starts: Vec<(Source, Window)> =
-            State::sources_of(user).filter(|(_, edge)| takes(*edge)).map(|(source, edge)| (source, edge.window)).collect();
+        let mut starts: Vec<(Source, Window)> = State::sources_of(user)
+            .filter(|(_, edge)| takes(*edge))
+            .map(|(source, edge)| (source, edge.window))
+            .collect();
         let mut map = Self { starts: Vec::new(), edges: HashMap::new(), distance: HashMap::new() };
         let mut back: HashMap<Source, Vec<Source>> = HashMap::new();
         let mut near = VecDeque::new();

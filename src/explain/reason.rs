@@ -12,12 +12,7 @@ use crate::snapshot::{Compiled, Standing, reverse};
 const MOST_HOLDERS: usize = 32;
 
 /// The decision. `user` and `permission` are numbers, where the names stand for something.
-pub(crate) fn decide(
-    snapshot: &Compiled,
-    user: Option<u32>,
-    permission: Option<u32>,
-    when: &When<'_>,
-) -> Decision {
+pub(crate) fn decide(snapshot: &Compiled, user: Option<u32>, permission: Option<u32>, when: &When<'_>) -> Decision {
     if let Some(reason) = silence(snapshot.standing) {
         return Decision::Denied(reason);
     }
@@ -93,7 +88,11 @@ pub(crate) fn explain(
         (Decision::Denied(Reason::UnknownPermission), ..) => {
             explanation.near = near_names(&state.permissions, &explanation.permission);
         }
-        (Decision::Denied(Reason::Over { .. } | Reason::NotBegun { .. } | Reason::NoPath), Some(_), Some(permission)) => {
+        (
+            Decision::Denied(Reason::Over { .. } | Reason::NotBegun { .. } | Reason::NoPath),
+            Some(_),
+            Some(permission),
+        ) => {
             let found = denied(state, user.unwrap_or(u32::MAX), permission, when).1;
             (explanation.paths, explanation.more_paths) = (found.paths, found.more);
             holders(state, permission, when, &mut explanation);

@@ -106,7 +106,8 @@ impl Moment<'_> {
     /// O(log n + the page); with a search text, O(what is passed over).
     pub fn roles(&self, page: &Page) -> Listing<Owned<RoleRecord>> {
         let roles = &self.compiled().state.roles;
-        let found = page::of_table(roles, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
+        let found =
+            page::of_table(roles, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
         Listing::new(found, page, self.unanswered(), |n| roles.name_at(n), |n| roles.row(n).map(Owned::from))
     }
 

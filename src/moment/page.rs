@@ -43,9 +43,9 @@ impl Page {
     /// Whether one of these texts contains what is searched for.
     pub(crate) fn finds(&self, texts: &[&str]) -> bool {
         let Some(search) = self.search.as_deref() else { return true };
-        texts.iter().any(|text| {
-            text.as_bytes().windows(search.len()).any(|part| part.eq_ignore_ascii_case(search.as_bytes()))
-        })
+        texts
+            .iter()
+            .any(|text| text.as_bytes().windows(search.len()).any(|part| part.eq_ignore_ascii_case(search.as_bytes())))
     }
 
     pub(crate) fn from(&self) -> &str {

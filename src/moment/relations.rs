@@ -9,9 +9,9 @@ use crate::bits::Bits;
 use crate::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window};
 use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::snapshot::nouns::{Back, Edge};
+use crate::snapshot::reverse;
 use crate::snapshot::state::{Source, State};
 use crate::snapshot::walk::{counts, own_bits};
-use crate::snapshot::reverse;
 use crate::tables::order::Order;
 
 /// Something held directly, and when it counts.
@@ -108,15 +108,24 @@ impl Moment<'_> {
     /// The groups that a user is a direct member of, by slug, windows that do not count included and marked.
     pub fn groups_of(&self, user: impl AsUser) -> Vec<Held<GroupRecord>> {
         let snapshot = self.compiled();
-        let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else { return Vec::new() };
+        let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else {
+            return Vec::new();
+        };
         let groups = &snapshot.state.groups;
-        self.held(&user.groups, !user.is_suspended(), |n| groups.name_at(n), |n| groups.row(n).map(|g| g.record.clone()))
+        self.held(
+            &user.groups,
+            !user.is_suspended(),
+            |n| groups.name_at(n),
+            |n| groups.row(n).map(|g| g.record.clone()),
+        )
     }
 
     /// The roles that are assigned to a user directly, by slug, windows that do not count included and marked.
     pub fn roles_of(&self, user: impl AsUser) -> Vec<Held<Owned<RoleRecord>>> {
         let snapshot = self.compiled();
-        let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else { return Vec::new() };
+        let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else {
+            return Vec::new();
+        };
         let roles = &snapshot.state.roles;
         self.held(&user.roles, !user.is_suspended(), |n| roles.name_at(n), |n| roles.row(n).map(Owned::from))
     }
@@ -124,7 +133,9 @@ impl Moment<'_> {
     /// The roles that are assigned to a group, by slug, windows that do not count included and marked.
     pub fn roles_of_group(&self, group: impl AsGroup) -> Vec<Held<Owned<RoleRecord>>> {
         let snapshot = self.compiled();
-        let Some(group) = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n)) else { return Vec::new() };
+        let Some(group) = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n)) else {
+            return Vec::new();
+        };
         let roles = &snapshot.state.roles;
         self.held(&group.roles, true, |n| roles.name_at(n), |n| roles.row(n).map(Owned::from))
     }
@@ -132,7 +143,8 @@ impl Moment<'_> {
     /// The groups that a role is assigned to directly, by slug, windows that do not count included and marked.
     pub fn groups_with(&self, role: impl AsRole) -> Vec<Held<GroupRecord>> {
         let snapshot = self.compiled();
-        let Some((number, row)) = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)))
+        let Some((number, row)) =
+            role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)))
         else {
             return Vec::new();
         };
@@ -159,7 +171,9 @@ impl Moment<'_> {
     /// What a role itself grants: permissions by slug, then patterns.
     pub fn grants_of(&self, role: impl AsRole) -> Vec<Granted> {
         let snapshot = self.compiled();
-        let Some(row) = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n)).filter(|_| self.answers()) else {
+        let Some(row) =
+            role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n)).filter(|_| self.answers())
+        else {
             return Vec::new();
         };
         let permissions = row.grants.iter().filter_map(|n| snapshot.state.permissions.row(*n));
@@ -174,8 +188,12 @@ impl Moment<'_> {
         let snapshot = self.compiled();
         let roles = &snapshot.state.roles;
         let row = role.role(snapshot.scope()).and_then(|n| roles.row(n)).filter(|_| self.answers());
-        let mut included: Vec<Owned<RoleRecord>> =
-            row.into_iter().flat_map(|row| row.includes.iter()).filter_map(|n| roles.row(*n)).map(Owned::from).collect();
+        let mut included: Vec<Owned<RoleRecord>> = row
+            .into_iter()
+            .flat_map(|row| row.includes.iter())
+            .filter_map(|n| roles.row(*n))
+            .map(Owned::from)
+            .collect();
         included.sort_by(|a, b| a.slug.cmp(&b.slug));
         included
     }
@@ -306,7 +324,8 @@ impl Moment<'_> {
     ) -> Listing<Held<UserRecord>> {
         let users = &self.compiled().state.users;
         let (to, list) = list.map_or((0, None), |(to, list)| (to, Some(list)));
-        let numbers = list.into_iter().flat_map(|list| list.iter_from(|back| users.name_at(back.from()).cmp(page.from())));
+        let numbers =
+            list.into_iter().flat_map(|list| list.iter_from(|back| users.name_at(back.from()).cmp(page.from())));
         let wanted = numbers.map(|back| back.from()).filter(|n| {
             let name = users.name_at(*n);
             page.is_after(name) && page.finds(&[name])

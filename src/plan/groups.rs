@@ -65,9 +65,8 @@ impl Tx {
             records.push(Record::Assignment(Assignment { role, holder: Holder::Group(id), window: edge.window }));
         }
         for back in row.members.iter() {
-            let (user, edge) = self.with_user(back.from(), |user| {
-                (user.id(), user.groups.get(|edge| edge.to.cmp(&number)).copied())
-            })?;
+            let (user, edge) =
+                self.with_user(back.from(), |user| (user.id(), user.groups.get(|edge| edge.to.cmp(&number)).copied()))?;
             let window = edge.map(|edge| edge.window).unwrap_or_default();
             records.push(Record::Membership(Membership { user, group: id, window }));
         }
@@ -303,7 +302,8 @@ impl<'a> GroupEdit<'a> {
     }
 
     fn set_parent(&self, parent: u32, wanted: bool) -> Result<&Self> {
-        let (group, has) = self.tx.with_group(self.number, |row| (row.id(), row.parents.contains(|n| n.cmp(&parent))))?;
+        let (group, has) =
+            self.tx.with_group(self.number, |row| (row.id(), row.parents.contains(|n| n.cmp(&parent))))?;
         if wanted == has {
             return Ok(self);
         }

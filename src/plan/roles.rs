@@ -1,8 +1,8 @@
 //! What a transaction can do to roles.
 
+use super::cycle;
 use super::draft::Draft;
 use super::tx::Tx;
-use super::cycle;
 use crate::catalog::{CatalogPermission, Taken};
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::records::{
@@ -126,7 +126,8 @@ impl Tx {
         let id = row.record.id;
         let mut records = Vec::new();
         for permission in row.grants.iter() {
-            let reference = self.with_permission(*permission, super::super::snapshot::nouns::PermissionRow::reference)?;
+            let reference =
+                self.with_permission(*permission, super::super::snapshot::nouns::PermissionRow::reference)?;
             records.push(Record::Grant(Grant { role: id, granted: Granted::Permission(reference) }));
         }
         for pattern in &row.patterns {
@@ -141,16 +142,14 @@ impl Tx {
             records.push(Record::Inclusion(Inclusion { role, included: row.reference() }));
         }
         for back in row.groups.iter() {
-            let (id, edge) = self.with_group(back.from(), |group| {
-                (group.id(), group.roles.get(|edge| edge.to.cmp(&number)).copied())
-            })?;
+            let (id, edge) = self
+                .with_group(back.from(), |group| (group.id(), group.roles.get(|edge| edge.to.cmp(&number)).copied()))?;
             let window = edge.map(|edge| edge.window).unwrap_or_default();
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::Group(id), window }));
         }
         for back in row.users.iter() {
-            let (id, edge) = self.with_user(back.from(), |user| {
-                (user.id(), user.roles.get(|edge| edge.to.cmp(&number)).copied())
-            })?;
+            let (id, edge) =
+                self.with_user(back.from(), |user| (user.id(), user.roles.get(|edge| edge.to.cmp(&number)).copied()))?;
             let window = edge.map(|edge| edge.window).unwrap_or_default();
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::User(id), window }));
         }
@@ -326,11 +325,13 @@ impl<'a> RoleEdit<'a> {
 
     /// What it grants itself.
     fn grants(&self) -> Result<Vec<Granted>> {
-        let (numbers, patterns) = self.tx.with_role(self.number, |row| {
-            (row.grants.iter().copied().collect::<Vec<u32>>(), row.patterns.clone())
-        })?;
+        let (numbers, patterns) = self
+            .tx
+            .with_role(self.number, |row| (row.grants.iter().copied().collect::<Vec<u32>>(), row.patterns.clone()))?;
         let permissions = numbers.into_iter().map(|number| {
-            self.tx.with_permission(number, super::super::snapshot::nouns::PermissionRow::reference).map(Granted::Permission)
+            self.tx
+                .with_permission(number, super::super::snapshot::nouns::PermissionRow::reference)
+                .map(Granted::Permission)
         });
         permissions.chain(patterns.into_iter().map(|pattern| Ok(Granted::Pattern(pattern)))).collect()
     }

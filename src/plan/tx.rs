@@ -7,9 +7,9 @@ use super::draft::Draft;
 use super::{GroupEdit, PermissionEdit, Plan, RoleEdit, UserEdit};
 use crate::error::{Error, Noun, Result};
 use crate::records::{Actor, Change, Note, Record, Window};
+use crate::snapshot::Snapshot;
 use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::snapshot::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
-use crate::snapshot::Snapshot;
 use crate::tables::order::Order;
 
 /// A transaction in progress. Its calls are validated at once, against the state it began with and what it has done so

@@ -2,9 +2,7 @@
 
 use super::tx::{Add, Tx, other_window, rewindow, to_add};
 use crate::error::{Error, ErrorKind, Noun, Result};
-use crate::records::{
-    Assignment, Change, Holder, Membership, Record, Status, UserId, UserKey, UserRecord, Window,
-};
+use crate::records::{Assignment, Change, Holder, Membership, Record, Status, UserId, UserKey, UserRecord, Window};
 use crate::snapshot::names::{AsGroup, AsRole, AsUser};
 use crate::snapshot::nouns::{GroupRow, RoleRow, UserRow};
 

@@ -85,11 +85,26 @@ mod tests {
     #[test]
     fn r5_a15_a_table_of_patterns() {
         let table = [
-            ("*", "", true), ("*", "a", true), ("**", "x", true), ("a*", "a", true), ("a*", "ba", false),
-            ("*a", "a", true), ("*a", "ab", false), ("*a*", "bab", true), ("a*a", "a", false), ("a*a", "aa", true),
-            ("a*b*c", "abc", true), ("a*b*c", "a-b-b-c", true), ("a*b*c", "acb", false), ("*ab*ab", "ab", false),
-            ("*ab*ab", "abab", true), ("users:*", "users:read", true), ("users:*", "users", false),
-            ("users:*", "Users:read", false), ("*/*:*", "apps/deployments:get", true), ("*/*:*", "pods:get", false),
+            ("*", "", true),
+            ("*", "a", true),
+            ("**", "x", true),
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*a", "a", true),
+            ("*a", "ab", false),
+            ("*a*", "bab", true),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "abc", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "acb", false),
+            ("*ab*ab", "ab", false),
+            ("*ab*ab", "abab", true),
+            ("users:*", "users:read", true),
+            ("users:*", "users", false),
+            ("users:*", "Users:read", false),
+            ("*/*:*", "apps/deployments:get", true),
+            ("*/*:*", "pods:get", false),
             ("a*", "a\nb", true),
         ];
         for (pattern, slug, expected) in table {

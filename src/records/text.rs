@@ -148,8 +148,12 @@ mod tests {
             assert!(UserKey::new(bad).is_err(), "{bad:?}");
         }
         assert!(Name::new(&"ü".repeat(128)).is_err(), "bounds are bytes");
-        assert!(Description::new("").is_ok() && Description::new("a\n\tb").is_ok() && Description::new("a\rb").is_err());
-        assert!(Description::new(&"d".repeat(4097)).is_err() && Note::new("\u{1b}").is_err() && Actor::new("").is_err());
+        assert!(
+            Description::new("").is_ok() && Description::new("a\n\tb").is_ok() && Description::new("a\rb").is_err()
+        );
+        assert!(
+            Description::new(&"d".repeat(4097)).is_err() && Note::new("\u{1b}").is_err() && Actor::new("").is_err()
+        );
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl Timestamp {
         const EXPECTED: &str = "expected RFC 3339 with an offset, like 2027-01-31T00:00:00Z";
         let malformed = |expected: &str| Error::malformed("instant", text, expected);
         // The parser is lenient in two ways that RFC 3339's grammar is not: a space for the `T`, and text around it.
-        if text.as_bytes().get(10).is_none_or(|b| !b.eq_ignore_ascii_case(&b'T')) || text.contains(char::is_whitespace) {
+        if text.as_bytes().get(10).is_none_or(|b| !b.eq_ignore_ascii_case(&b'T')) || text.contains(char::is_whitespace)
+        {
             return Err(malformed(EXPECTED));
         }
         let time = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| malformed(EXPECTED))?;
@@ -175,14 +176,32 @@ mod tests {
     #[cfg(feature = "json")]
     #[test]
     fn r3_rfc_3339_is_read_strictly() {
-        for good in ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2024-02-29T12:00:00.5+00:00", "2027-01-01t00:00:00z"] {
+        for good in [
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999Z",
+            "2024-02-29T12:00:00.5+00:00",
+            "2027-01-01t00:00:00z",
+        ] {
             assert!(Timestamp::parse(good).is_ok(), "{good}");
         }
         let bad = [
-            "", "2027", "2027-01-01", "2027-01-01T00:00:00", "2027-01-01 00:00:00Z", " 2027-01-01T00:00:00Z",
-            "2027-02-29T00:00:00Z", "2027-01-01T24:00:00Z", "2016-12-31T23:59:60Z", "2027-01-01T00:00:00.1234567Z",
-            "0000-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "+12027-01-01T00:00:00Z", "2027-01-01T00:00:00+0100",
-            "-001-01-01T00:00:00Z", "2027-01-01T00:00:00Zx", "2027-01-01T00:00:00.Z",
+            "",
+            "2027",
+            "2027-01-01",
+            "2027-01-01T00:00:00",
+            "2027-01-01 00:00:00Z",
+            " 2027-01-01T00:00:00Z",
+            "2027-02-29T00:00:00Z",
+            "2027-01-01T24:00:00Z",
+            "2016-12-31T23:59:60Z",
+            "2027-01-01T00:00:00.1234567Z",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "+12027-01-01T00:00:00Z",
+            "2027-01-01T00:00:00+0100",
+            "-001-01-01T00:00:00Z",
+            "2027-01-01T00:00:00Zx",
+            "2027-01-01T00:00:00.Z",
         ];
         for bad in bad {
             assert!(Timestamp::parse(bad).is_err(), "{bad}");

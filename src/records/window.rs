@@ -62,10 +62,8 @@ impl Window {
     /// # Errors
     /// [`Malformed`](crate::ErrorKind::Malformed) unless `from` is before `until`.
     pub fn new(from: Option<Timestamp>, until: Option<Timestamp>) -> Result<Self> {
-        let window = Self {
-            from: from.map_or(i64::MIN, Timestamp::micros),
-            until: until.map_or(i64::MAX, Timestamp::micros),
-        };
+        let window =
+            Self { from: from.map_or(i64::MIN, Timestamp::micros), until: until.map_or(i64::MAX, Timestamp::micros) };
         if window.from < window.until {
             Ok(window)
         } else {

@@ -31,7 +31,9 @@ impl Compiled {
                 return Err(Unfit::OutOfOrder);
             }
             let Self { state, opening, .. } = &mut next;
-            Edit { state, opening, touched: &mut touched, repair: false }.apply_all(changes).map_err(|_| Unfit::Broken)?;
+            Edit { state, opening, touched: &mut touched, repair: false }
+                .apply_all(changes)
+                .map_err(|_| Unfit::Broken)?;
             next.position = At { life, revision, commit: envelope.id };
             if next.state.tenant.is_none() {
                 break;

@@ -182,7 +182,11 @@ fn lift_noun<R: Row>(table: &mut Table<R>, record: &R::Record, stays: bool, whol
     if row.origin() != Origin::Own || !(stays || row.is_bare()) {
         return Err(misfit());
     }
-    if stays { table.lift(number) } else { table.remove(number) };
+    if stays {
+        table.lift(number)
+    } else {
+        table.remove(number)
+    };
     Ok(number)
 }
 

@@ -104,12 +104,7 @@ fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>)
 }
 
 /// What a role itself grants, as bits.
-fn role_bits(
-    state: &State,
-    role: &super::nouns::RoleRow,
-    patterns: &mut HashMap<Pattern, BitRow>,
-    bits: &mut Bits,
-) {
+fn role_bits(state: &State, role: &super::nouns::RoleRow, patterns: &mut HashMap<Pattern, BitRow>, bits: &mut Bits) {
     for permission in role.grants.iter().filter(|n| state.permission_counts(**n)) {
         bits.insert(*permission);
     }

@@ -3,12 +3,14 @@
 
 use uuid::Uuid;
 
+use self::sealed::Scope;
 use super::Compiled;
 use super::nouns::Origin;
-use self::sealed::Scope;
 use crate::catalog::{CatalogPermission, CatalogRole};
 use crate::error::Noun;
-use crate::records::{GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, UserId, UserKey, UserRecord};
+use crate::records::{
+    GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, UserId, UserKey, UserRecord,
+};
 
 /// A user in a fast question: good for one opening of a tenant, through all its commits and reloads. On another tenant,
 /// or after the tenant was closed, it stands for nobody.

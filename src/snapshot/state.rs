@@ -97,7 +97,8 @@ impl Brief {
             brief.form = Form::Long;
         } else {
             let groups = row.groups.iter().map(|edge| (edge, 0));
-            for ((edge, bit), place) in groups.chain(row.roles.iter().map(|edge| (edge, ROLE))).zip(&mut brief.sources) {
+            for ((edge, bit), place) in groups.chain(row.roles.iter().map(|edge| (edge, ROLE))).zip(&mut brief.sources)
+            {
                 match u16::try_from(edge.to) {
                     Ok(number) if number < ROLE && edge.window.is_always() => *place = number | bit,
                     _ => brief.form = Form::Long,

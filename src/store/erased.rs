@@ -56,11 +56,7 @@ mod tests {
     #[test]
     fn a_store_answers_behind_a_pointer_that_hides_its_type() {
         let store: Arc<dyn Erased> = Arc::new(MemoryStore::default());
-        let at = At {
-            life: Life::random(),
-            revision: Revision::FIRST,
-            commit: CommitId::random(),
-        };
+        let at = At { life: Life::random(), revision: Revision::FIRST, commit: CommitId::random() };
         let slug = TenantSlug::new("acme").unwrap();
         pollster::block_on(async {
             assert_eq!(store.find(&slug).await.unwrap(), None);

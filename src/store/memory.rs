@@ -62,10 +62,7 @@ impl MemoryStore {
     /// an empty commit counts as one. Whoever asks for the commits since an older state is told that it is too old
     /// (S14), and loads instead. The latest state is never too old.
     pub fn with_history(max_changes: usize) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            max_changes,
-            ..State::default()
-        })))
+        Self(Arc::new(Mutex::new(State { max_changes, ..State::default() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -83,24 +80,12 @@ impl Store for MemoryStore {
     async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.state();
-        let slugs = state
-            .slugs
-            .range::<TenantSlug, _>((after, Bound::Unbounded))
-            .take(limit);
-        Ok(slugs
-            .map(|(slug, life)| Listed {
-                life: *life,
-                slug: slug.clone(),
-            })
-            .collect())
+        let slugs = state.slugs.range::<TenantSlug, _>((after, Bound::Unbounded)).take(limit);
+        Ok(slugs.map(|(slug, life)| Listed { life: *life, slug: slug.clone() }).collect())
     }
 
     async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let found = self
-            .state()
-            .living
-            .get(&life)
-            .map(|tenant| (Arc::clone(&tenant.records), tenant.at));
+        let found = self.state().living.get(&life).map(|tenant| (Arc::clone(&tenant.records), tenant.at));
         let Some((records, at)) = found else { return Ok(None) };
         for record in records.values() {
             sink.push(record.clone()).map_err(|Stop| StoreError::Stopped)?;
@@ -119,9 +104,7 @@ impl Store for MemoryStore {
             None => return Ok(Since::Gone),
             Some(tenant) => tenant.history.since(at),
         };
-        Ok(told.map_or(Since::TooOld, |commits| {
-            Since::Commits(commits.iter().map(|c| Committed::clone(c)).collect())
-        }))
+        Ok(told.map_or(Since::TooOld, |commits| Since::Commits(commits.iter().map(|c| Committed::clone(c)).collect())))
     }
 }
 
@@ -153,12 +136,7 @@ struct Living {
 
 impl Default for State {
     fn default() -> Self {
-        Self {
-            living: HashMap::new(),
-            ended: HashSet::new(),
-            slugs: BTreeMap::new(),
-            max_changes: 100_000,
-        }
+        Self { living: HashMap::new(), ended: HashSet::new(), slugs: BTreeMap::new(), max_changes: 100_000 }
     }
 }
 
@@ -180,9 +158,7 @@ impl State {
             (None, Base::Nothing(_)) => (&Records::new(), Revision::FIRST),
             (Some(tenant), Base::State(at)) if at == tenant.at => (&*tenant.records, at.revision.next()),
             (Some(tenant), _) => {
-                return Err(StoreError::Conflict {
-                    actual: tenant.at.revision,
-                });
+                return Err(StoreError::Conflict { actual: tenant.at.revision });
             }
         };
         if matches!(base, Base::State(at) if at.revision == revision) {
@@ -215,21 +191,13 @@ impl State {
             self.ended.insert(life);
             return;
         }
-        let at = At {
-            life,
-            revision,
-            commit: commit.envelope.id,
-        };
+        let at = At { life, revision, commit: commit.envelope.id };
         let max_changes = self.max_changes;
         let tenant = self
             .living
             .entry(life)
             .and_modify(|tenant| tenant.history.push(commit, revision, max_changes))
-            .or_insert_with(|| Living {
-                at,
-                records: Arc::default(),
-                history: History::after(at),
-            });
+            .or_insert_with(|| Living { at, records: Arc::default(), history: History::after(at) });
         tenant.at = at;
         tenant.replace(changes);
     }
@@ -259,10 +227,7 @@ fn slugs<'a>(changes: &Ordered<'a>) -> (Option<&'a TenantSlug>, Option<&'a Tenan
         _ => None,
     };
     let tenant = changes.first().map(|(_, change)| *change);
-    (
-        tenant.and_then(|change| slug(change.before())),
-        tenant.and_then(|change| slug(change.after())),
-    )
+    (tenant.and_then(|change| slug(change.before())), tenant.and_then(|change| slug(change.after())))
 }
 
 impl Living {
@@ -291,29 +256,17 @@ struct History {
 impl History {
     /// A history that begins with this state. The birth itself is in nobody's past: no base comes before it.
     fn after(floor: At) -> Self {
-        Self {
-            floor,
-            commits: VecDeque::new(),
-            changes: 0,
-        }
+        Self { floor, commits: VecDeque::new(), changes: 0 }
     }
 
     fn push(&mut self, commit: Commit<'_>, revision: Revision, max_changes: usize) {
         let (envelope, changes) = (commit.envelope.clone(), commit.changes.to_vec());
         self.changes += weight(&changes);
-        self.commits.push_back(Arc::new(Committed {
-            revision,
-            envelope,
-            changes,
-        }));
+        self.commits.push_back(Arc::new(Committed { revision, envelope, changes }));
         while self.changes > max_changes {
             let Some(oldest) = self.commits.pop_front() else { return };
             self.changes -= weight(&oldest.changes);
-            self.floor = At {
-                revision: oldest.revision,
-                commit: oldest.envelope.id,
-                ..self.floor
-            };
+            self.floor = At { revision: oldest.revision, commit: oldest.envelope.id, ..self.floor };
         }
     }
 

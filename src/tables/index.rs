@@ -100,11 +100,7 @@ impl Index {
     fn address(&self, tag: u32) -> u32 {
         let mask = u32::MAX.checked_shr(self.last.leading_zeros()).unwrap_or(0);
         let address = tag & mask;
-        if address <= self.last {
-            address
-        } else {
-            address & (mask >> 1)
-        }
+        if address <= self.last { address } else { address & (mask >> 1) }
     }
 
     /// Adds one bucket, which takes its entries from the one whose address lacks the new one's top bit.
@@ -148,16 +144,10 @@ impl Bucket {
         let (count, entries) = match self {
             Self::Few { count, entries } => (count, entries),
             Self::Many(entries) => {
-                return entries
-                    .iter()
-                    .filter(|entry| entry.tag == tag)
-                    .map(|entry| entry.number)
-                    .find(|n| same(*n));
+                return entries.iter().filter(|entry| entry.tag == tag).map(|entry| entry.number).find(|n| same(*n));
             }
         };
-        let hits = (0..)
-            .zip(entries)
-            .fold(0, |hits, (at, entry)| hits | (u32::from(entry.tag == tag) << at));
+        let hits = (0..).zip(entries).fold(0, |hits, (at, entry)| hits | (u32::from(entry.tag == tag) << at));
         let mut hits = hits & ((1 << count) - 1);
         while hits != 0 {
             let number = entries.get(hits.trailing_zeros() as usize)?.number;
@@ -203,10 +193,7 @@ impl Bucket {
 
 impl Default for Bucket {
     fn default() -> Self {
-        Self::Few {
-            count: 0,
-            entries: [Entry::default(); FEW],
-        }
+        Self::Few { count: 0, entries: [Entry::default(); FEW] }
     }
 }
 

@@ -93,10 +93,7 @@ impl<T> Order<T> {
 
     /// The items from the first one which is not less, ascending.
     pub(crate) fn iter_from(&self, cmp: impl Fn(&T) -> Ordering) -> Iter<'_, T> {
-        let mut iter = Iter {
-            rest: SmallVec::new(),
-            leaf: [].iter(),
-        };
+        let mut iter = Iter { rest: SmallVec::new(), leaf: [].iter() };
         if let Some(root) = &self.root {
             iter.descend(root, |item| cmp(item).is_lt());
         }
@@ -149,10 +146,7 @@ impl<T: Copy> Order<T> {
     pub(crate) fn from_sorted(items: Vec<T>) -> Self {
         let len = items.len();
         if (1..=MAX).contains(&len) {
-            return Self {
-                root: Some(Arc::new(Node::Leaf(items))),
-                len,
-            };
+            return Self { root: Some(Arc::new(Node::Leaf(items))), len };
         }
         let leaves = items.chunks(FILL).map(|items| Node::Leaf(items.to_vec()));
         let mut level: Vec<Child<T>> = leaves.filter_map(|leaf| Child::new(Arc::new(leaf))).collect();
@@ -160,27 +154,19 @@ impl<T: Copy> Order<T> {
             let branches = level.chunks(FILL).map(|children| Node::Branch(children.to_vec()));
             level = branches.filter_map(|branch| Child::new(Arc::new(branch))).collect();
         }
-        Self {
-            root: level.pop().map(|child| child.node),
-            len,
-        }
+        Self { root: level.pop().map(|child| child.node), len }
     }
 }
 
 /// The child below which an equal item must lie.
 #[inline]
 fn child_at<T>(children: &[Child<T>], cmp: impl Fn(&T) -> Ordering) -> usize {
-    children
-        .partition_point(|child| cmp(&child.first).is_le())
-        .saturating_sub(1)
+    children.partition_point(|child| cmp(&child.first).is_le()).saturating_sub(1)
 }
 
 impl<T: Copy> Child<T> {
     fn new(node: Arc<Node<T>>) -> Option<Self> {
-        Some(Self {
-            first: node.first()?,
-            node,
-        })
+        Some(Self { first: node.first()?, node })
     }
 
     /// Works on the node below, then brings the copy of its first item up to date.
@@ -258,7 +244,11 @@ impl<T: Copy> Node<T> {
     fn append(&mut self, right: Self) {
         match (self, right) {
             (Self::Leaf(items), Self::Leaf(more)) => items.extend(more),
-            (Self::Branch(children), Self::Branch(more)) => children.extend(more),
+            (Self::Branch(children), Self::Branch(more)) => {
+                let seam = children.len();
+                children.extend(more);
+                mend(children, seam);
+            }
             (Self::Leaf(_), Self::Branch(_)) | (Self::Branch(_), Self::Leaf(_)) => {}
         }
     }
@@ -379,11 +369,7 @@ mod tests {
     fn height(node: &Node<Item>) -> usize {
         assert!((1..=MAX).contains(&node.width()));
         let Node::Branch(children) = node else { return 1 };
-        assert!(
-            children
-                .windows(2)
-                .all(|pair| pair[0].node.width() + pair[1].node.width() > THIN)
-        );
+        assert!(children.windows(2).all(|pair| pair[0].node.width() + pair[1].node.width() > THIN));
         assert!(children.iter().all(|child| child.node.first() == Some(child.first)));
         let heights: Vec<usize> = children.iter().map(|child| height(&child.node)).collect();
         assert!(heights.iter().all(|height| *height == heights[0]));
@@ -393,10 +379,7 @@ mod tests {
     fn same(order: &Order<Item>, model: &BTreeMap<u32, u32>) -> bool {
         order.root.as_deref().map_or(0, height) <= 4
             && order.len() == model.len()
-            && order
-                .iter()
-                .copied()
-                .eq(model.iter().map(|(key, value)| (*key, *value)))
+            && order.iter().copied().eq(model.iter().map(|(key, value)| (*key, *value)))
     }
 
     proptest! {
@@ -435,9 +418,7 @@ mod tests {
     #[test]
     fn removing_nearly_everything_leaves_a_low_tree() {
         let mut order = Order::from_sorted((0..100_000u32).map(|n| (n, 0)).collect());
-        (0..100_000)
-            .filter(|n| n % 2000 != 7)
-            .for_each(|n| assert!(order.remove(by(n)).is_some()));
+        (0..100_000).filter(|n| n % 2000 != 7).for_each(|n| assert!(order.remove(by(n)).is_some()));
         assert!(order.root.as_deref().map_or(0, height) <= 2);
         assert!(order.iter().map(|item| item.0).eq((0..50).map(|n| n * 2000 + 7)));
     }

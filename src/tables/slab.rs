@@ -53,10 +53,7 @@ enum Node<T> {
 impl<T> Slab<T> {
     /// The empty slab; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Self {
-            root: Root::Empty,
-            len: 0,
-        }
+        Self { root: Root::Empty, len: 0 }
     }
 
     /// The highest index set, plus one. A `u64`, for index `u32::MAX` can be set.
@@ -77,9 +74,7 @@ impl<T> Slab<T> {
 
     /// Index and value, ascending, from 0 to `len`, holes included. O(1) a value: each leaf is looked up once.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let starts = (0..=u32::MAX)
-            .step_by(LEAF)
-            .take_while(|&start| u64::from(start) < self.len);
+        let starts = (0..=u32::MAX).step_by(LEAF).take_while(|&start| u64::from(start) < self.len);
         starts.flat_map(|start| (start..=u32::MAX).zip(self.leaf(start)))
     }
 
@@ -133,10 +128,7 @@ impl<T: Clone + Default> Slab<T> {
             return Self::new();
         }
         if items.len() <= LEAF {
-            return Self {
-                root: Root::Flat(Arc::new(items)),
-                len,
-            };
+            return Self { root: Root::Flat(Arc::new(items)), len };
         }
         let leaves = items.len().div_ceil(LEAF);
         let mut items = items.into_iter();
@@ -237,9 +229,7 @@ fn padded<P: Clone>(parts: impl IntoIterator<Item = P>, blank: &P) -> [P; WIDTH]
 fn group<T, P: Clone>(parts: Vec<P>, blank: &P, node: fn([P; WIDTH]) -> Node<T>) -> Vec<Arc<Node<T>>> {
     let nodes = parts.len().div_ceil(WIDTH);
     let mut parts = parts.into_iter();
-    (0..nodes)
-        .map(|_| Arc::new(node(padded(parts.by_ref(), blank))))
-        .collect()
+    (0..nodes).map(|_| Arc::new(node(padded(parts.by_ref(), blank)))).collect()
 }
 
 impl<T> Default for Slab<T> {
@@ -298,10 +288,7 @@ mod tests {
         slab.set(7, 1u8);
         slab.set(u32::MAX, 2);
         assert_eq!(slab.len(), 1 << 32);
-        assert_eq!(
-            [0, 7, 8, 1 << 30, u32::MAX].map(|n| slab.get(n).copied()),
-            [0, 1, 0, 0, 2].map(Some)
-        );
+        assert_eq!([0, 7, 8, 1 << 30, u32::MAX].map(|n| slab.get(n).copied()), [0, 1, 0, 0, 2].map(Some));
     }
 
     #[test]

@@ -39,18 +39,11 @@ impl Rule {
             Self::Slug => ("slug", "expected 1 to 255 visible ASCII characters other than `*`"),
             Self::Name => ("name", NAME),
             Self::Category => ("category", NAME),
-            Self::Description => (
-                "description",
-                "expected at most 4,096 bytes, no control characters but newline and tab",
-            ),
-            Self::Pattern => (
-                "pattern",
-                "expected 1 to 255 visible ASCII characters with 1 to 8 stars",
-            ),
-            Self::Taken => (
-                "",
-                "stands twice: a slug that is in use, was, or is retired stands for one thing",
-            ),
+            Self::Description => {
+                ("description", "expected at most 4,096 bytes, no control characters but newline and tab")
+            }
+            Self::Pattern => ("pattern", "expected 1 to 255 visible ASCII characters with 1 to 8 stars"),
+            Self::Taken => ("", "stands twice: a slug that is in use, was, or is retired stands for one thing"),
             Self::Grant => ("", "is no permission of the catalog"),
             Self::Include => ("", "is no role that stands before it"),
             Self::Itself => ("", "would include itself"),
@@ -60,11 +53,7 @@ impl Rule {
 
 impl<'a> Entry<'a> {
     pub(super) const fn breaks(self, rule: Rule, text: &'a str) -> Fault<'a> {
-        Fault {
-            entry: self,
-            rule,
-            text,
-        }
+        Fault { entry: self, rule, text }
     }
 }
 
@@ -77,15 +66,8 @@ impl Fault<'_> {
     )]
     pub(super) const fn panic(&self) -> ! {
         let (what, told) = self.rule.told();
-        let mut message = Message {
-            bytes: [0; 1024],
-            length: 0,
-        };
-        message.push(if matches!(self.entry.noun, Noun::Role) {
-            "role"
-        } else {
-            "permission"
-        });
+        let mut message = Message { bytes: [0; 1024], length: 0 };
+        message.push(if matches!(self.entry.noun, Noun::Role) { "role" } else { "permission" });
         match self.entry.slug {
             Some(slug) => message.push_all(&[" `", slug, "`: `"]),
             None => message.push_all(&["s that are retired: `"]),
@@ -101,11 +83,7 @@ impl Fault<'_> {
 
 impl From<Fault<'_>> for Error {
     fn from(fault: Fault<'_>) -> Self {
-        let Fault {
-            entry: Entry { noun, slug },
-            rule,
-            text,
-        } = fault;
+        let Fault { entry: Entry { noun, slug }, rule, text } = fault;
         let (what, told) = rule.told();
         let of = shown(slug.unwrap_or_default());
         match rule {
@@ -121,9 +99,7 @@ impl From<Fault<'_>> for Error {
                 let of = format!("before the role `{of}` in the catalog");
                 Self::new(ErrorKind::NotFound).about(noun, text).detail(of)
             }
-            Rule::Itself => Self::new(ErrorKind::Cycle)
-                .about(noun, text)
-                .details_of(vec![shown(text), shown(text)]),
+            Rule::Itself => Self::new(ErrorKind::Cycle).about(noun, text).details_of(vec![shown(text), shown(text)]),
         }
     }
 }

@@ -12,32 +12,17 @@ const R: RoleDef<'_> = RoleDef::new("viewer");
 const S: RoleDef<'_> = RoleDef::new("editor");
 
 fn of_permissions(permissions: &[PermissionDef<'_>]) -> Result<Catalog> {
-    Catalog::new(&Definition {
-        permissions,
-        ..Definition::default()
-    })
+    Catalog::new(&Definition { permissions, ..Definition::default() })
 }
 
 /// Roles beside `posts:read`, which was `posts:see`.
 fn of_roles(roles: &[RoleDef<'_>]) -> Result<Catalog> {
-    let permissions = &[PermissionDef {
-        was: &["posts:see"],
-        ..P
-    }];
-    Catalog::new(&Definition {
-        permissions,
-        roles,
-        ..Definition::default()
-    })
+    let permissions = &[PermissionDef { was: &["posts:see"], ..P }];
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() })
 }
 
 fn of_retired(retired_permissions: &[&str], retired_roles: &[&str]) -> Result<Catalog> {
-    Catalog::new(&Definition {
-        permissions: &[P],
-        retired_permissions,
-        roles: &[R],
-        retired_roles,
-    })
+    Catalog::new(&Definition { permissions: &[P], retired_permissions, roles: &[R], retired_roles })
 }
 
 /// Each row is what a definition gives, and a part of what must be said.
@@ -58,13 +43,7 @@ fn r9_a_malformed_text_is_refused() {
         (of_permissions(&[PermissionDef::new(&long)]), "is no slug"),
         (of_permissions(&[PermissionDef { was: &["ü"], ..P }]), "`ü` is no slug"),
         (of_permissions(&[PermissionDef { name: Some(""), ..P }]), "is no name"),
-        (
-            of_permissions(&[PermissionDef {
-                category: Some("a\tb"),
-                ..P
-            }]),
-            "is no category",
-        ),
+        (of_permissions(&[PermissionDef { category: Some("a\tb"), ..P }]), "is no category"),
         (of_roles(&[RoleDef::new("a b")]), "`a b` is no slug"),
         (of_roles(&[RoleDef { description: "\0", ..R }]), "is no description"),
         (of_roles(&[RoleDef { grants: &[&stars], ..R }]), "is no pattern"),
@@ -80,34 +59,10 @@ fn r9_a_malformed_text_is_refused() {
 fn r9_a_slug_that_stands_twice_is_refused() {
     let table = [
         (of_permissions(&[P, P]), "the permission `posts:read` exists already"),
-        (
-            of_permissions(&[
-                P,
-                PermissionDef {
-                    was: &["posts:read"],
-                    ..Q
-                },
-            ]),
-            "`posts:read`",
-        ),
-        (
-            of_permissions(&[
-                PermissionDef {
-                    was: &["posts:write"],
-                    ..P
-                },
-                Q,
-            ]),
-            "`posts:write`",
-        ),
+        (of_permissions(&[P, PermissionDef { was: &["posts:read"], ..Q }]), "`posts:read`"),
+        (of_permissions(&[PermissionDef { was: &["posts:write"], ..P }, Q]), "`posts:write`"),
         (of_permissions(&[PermissionDef { was: &["a", "a"], ..P }]), "`a`"),
-        (
-            of_permissions(&[PermissionDef {
-                was: &["posts:read", "posts:read"],
-                ..P
-            }]),
-            "`posts:read`",
-        ),
+        (of_permissions(&[PermissionDef { was: &["posts:read", "posts:read"], ..P }]), "`posts:read`"),
         (of_roles(&[R, S, R]), "the role `viewer` exists already"),
         (of_roles(&[R, RoleDef { was: &["viewer"], ..S }]), "the role `viewer`"),
         (of_retired(&["posts:read"], &[]), "the permission `posts:read`"),
@@ -120,90 +75,32 @@ fn r9_a_slug_that_stands_twice_is_refused() {
 #[test]
 fn r9_what_is_not_there_is_not_granted_or_included() {
     let table = [
-        (
-            of_roles(&[RoleDef {
-                grants: &["posts:raed"],
-                ..R
-            }]),
-            "there is no permission `posts:raed`",
-        ),
-        (
-            of_roles(&[RoleDef {
-                grants: &["posts:see"],
-                ..R
-            }]),
-            "there is no permission `posts:see`",
-        ),
-        (
-            of_roles(&[RoleDef {
-                includes: &["author"],
-                ..R
-            }]),
-            "there is no role `author` before the role `viewer`",
-        ),
+        (of_roles(&[RoleDef { grants: &["posts:raed"], ..R }]), "there is no permission `posts:raed`"),
+        (of_roles(&[RoleDef { grants: &["posts:see"], ..R }]), "there is no permission `posts:see`"),
+        (of_roles(&[RoleDef { includes: &["author"], ..R }]), "there is no role `author` before the role `viewer`"),
     ];
     refused(ErrorKind::NotFound, table);
 }
 
 #[test]
 fn r7_roles_have_no_cycle() {
-    let forward = RoleDef {
-        includes: &["editor"],
-        ..R
-    };
-    let back = RoleDef {
-        includes: &["viewer"],
-        ..S
-    };
-    refused(
-        ErrorKind::NotFound,
-        [(
-            of_roles(&[forward, back]),
-            "there is no role `editor` before the role `viewer`",
-        )],
-    );
-    refused(
-        ErrorKind::Cycle,
-        [(
-            of_roles(&[RoleDef {
-                includes: &["viewer"],
-                ..R
-            }]),
-            "`viewer` > `viewer`",
-        )],
-    );
-    assert!(
-        of_roles(&[
-            R,
-            back,
-            RoleDef {
-                includes: &["editor", "viewer"],
-                ..RoleDef::new("admin")
-            }
-        ])
-        .is_ok()
-    );
+    let forward = RoleDef { includes: &["editor"], ..R };
+    let back = RoleDef { includes: &["viewer"], ..S };
+    refused(ErrorKind::NotFound, [(of_roles(&[forward, back]), "there is no role `editor` before the role `viewer`")]);
+    refused(ErrorKind::Cycle, [(of_roles(&[RoleDef { includes: &["viewer"], ..R }]), "`viewer` > `viewer`")]);
+    assert!(of_roles(&[R, back, RoleDef { includes: &["editor", "viewer"], ..RoleDef::new("admin") }]).is_ok());
 }
 
 #[test]
 #[should_panic(expected = "role `editor`: `posts:raed` is no permission of the catalog")]
 fn a_compile_error_names_the_entry_and_the_text() {
-    let roles = &[RoleDef {
-        grants: &["posts:raed"],
-        ..RoleDef::new("editor")
-    }];
-    assert_sound::<8>(&Definition {
-        roles,
-        ..Definition::default()
-    });
+    let roles = &[RoleDef { grants: &["posts:raed"], ..RoleDef::new("editor") }];
+    assert_sound::<8>(&Definition { roles, ..Definition::default() });
 }
 
 #[test]
 #[should_panic(expected = "permissions that are retired: `…` is no slug: expected 1 to 255 visible ASCII")]
 fn a_compile_error_leaves_out_what_is_too_long() {
     let long = "x".repeat(2000);
-    assert_sound::<8>(&Definition {
-        retired_permissions: &[&long],
-        ..Definition::default()
-    });
+    assert_sound::<8>(&Definition { retired_permissions: &[&long], ..Definition::default() });
 }

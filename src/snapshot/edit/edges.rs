@@ -73,9 +73,7 @@ impl Edit<'_> {
                 self.state.permissions.insert(number, PermissionRow::departed(*id, slug));
                 Ok(number)
             }
-            (PermissionRef::Own(_), None, _) => {
-                Err(Violation::Dangling { edge: whole.key(), noun: Noun::Permission })
-            }
+            (PermissionRef::Own(_), None, _) => Err(Violation::Dangling { edge: whole.key(), noun: Noun::Permission }),
             _ => Err(Violation::NotOwn { key: whole.key() }),
         }
     }
@@ -272,7 +270,11 @@ fn set_edge(edges: &mut Edges, edge: Edge, new: bool) -> bool {
 }
 
 fn set_back(backs: &mut Backs, back: Back, new: bool, order: impl Fn(&Back) -> std::cmp::Ordering) {
-    if new { backs.insert(back, order) } else { backs.replace(back, order) };
+    if new {
+        backs.insert(back, order)
+    } else {
+        backs.replace(back, order)
+    };
 }
 
 fn take_edge(edges: &mut Edges, to: u32, window: Window) -> Option<Edge> {

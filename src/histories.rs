@@ -1,0 +1,337 @@
+//! Random histories: after every step the advanced snapshot, one built from scratch, and the meaning by the book agree
+//! (A20), and lists, sets, explanations and who-can agree with checks (A19).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use crate::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+use crate::meaning::Meaning;
+use crate::plan::{Draft, Origins, Plan, Tx};
+use crate::records::{At, CommitId, Life, Name, Record, RecordKey, Revision, TenantRecord, TenantSlug};
+use crate::snapshot::base::Base;
+use crate::snapshot::build::Build;
+use crate::snapshot::opening::Opening;
+use crate::snapshot::verify::verify;
+use crate::snapshot::{Compiled, Snapshot};
+use crate::{Decision, Page, Reason, Result, Timestamp, Via, Window};
+
+const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
+const GROUPS: [&str; 6] = ["g0", "g1", "g2", "g3", "g4", "g5"];
+const ROLES: [&str; 7] = ["r0", "r1", "r2", "r3", "r4", "sys-viewer", "sys-all"];
+const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
+const GRANTS: [&str; 13] =
+    ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
+const INSTANTS: [i64; 7] = [5, 10, 15, 20, 25, 30, 35];
+
+#[derive(Clone, Debug)]
+struct Call {
+    what: u8,
+    a: usize,
+    b: usize,
+    window: u8,
+}
+
+fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
+    let call =
+        (0..26_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
+    prop::collection::vec(prop::collection::vec(call, 1..6), 1..14)
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs).unwrap()
+}
+
+fn window(n: u8) -> Window {
+    match n {
+        0 => Window::from(at(10)),
+        1 => Window::until(at(20)),
+        2 => Window::between(at(10), at(30)).unwrap(),
+        3 => Window::from(at(30)),
+        _ => Window::ALWAYS,
+    }
+}
+
+fn pick<'a>(names: &[&'a str], n: usize) -> &'a str {
+    names[n % names.len()]
+}
+
+/// One call of a transaction. Most are refused at first, which must leave everything as it was.
+fn make(tx: &Tx, call: &Call) -> Result<()> {
+    let Call { what, a, b, window: w } = *call;
+    let (user, group, role) = (pick(&USERS, a), pick(&GROUPS, a), pick(&ROLES, a));
+    match what {
+        0 => drop(tx.create_user(user)?),
+        1 => drop(tx.create_group(group)?),
+        2 => drop(tx.create_role(role)?),
+        3 => drop(tx.create_permission(pick(&PERMISSIONS, a))?),
+        4 | 5 => drop(tx.role(role)?.grant(pick(&GRANTS, b))?),
+        6 => drop(tx.role(role)?.revoke(pick(&GRANTS, b))?),
+        7 => drop(tx.role(role)?.include(pick(&ROLES, b))?),
+        8 => drop(tx.role(role)?.exclude(pick(&ROLES, b))?),
+        9 | 10 => drop(tx.group(group)?.assign_during(pick(&ROLES, b), window(w))?),
+        11 => drop(tx.group(group)?.unassign(pick(&ROLES, b))?),
+        12 => drop(tx.group(group)?.add_parent(pick(&GROUPS, b))?),
+        13 => drop(tx.group(group)?.remove_parent(pick(&GROUPS, b))?),
+        14 | 15 => drop(tx.user(user)?.join_during(pick(&GROUPS, b), window(w))?),
+        16 => drop(tx.user(user)?.leave(pick(&GROUPS, b))?),
+        17 => drop(tx.user(user)?.assign_during(pick(&ROLES, b), window(w))?),
+        18 => drop(tx.user(user)?.unassign(pick(&ROLES, b))?),
+        19 if w % 2 == 0 => drop(tx.user(user)?.suspend()?),
+        19 => drop(tx.user(user)?.activate()?),
+        20 => match b % 4 {
+            0 => tx.delete_user(user)?,
+            1 => tx.delete_group(group)?,
+            2 => tx.delete_role(role)?,
+            _ => tx.delete_permission(pick(&PERMISSIONS, a))?,
+        },
+        21 => match b % 4 {
+            0 => drop(tx.user(user)?.set_key(pick(&USERS, b / 4))?),
+            1 => drop(tx.group(group)?.rename(pick(&GROUPS, b / 4))?),
+            2 => drop(tx.role(role)?.rename(pick(&ROLES, b / 4))?),
+            _ => drop(tx.permission(pick(&PERMISSIONS, a))?.rename(pick(&PERMISSIONS, b / 4))?),
+        },
+        22 => drop(tx.user(user)?.set_membership_window(pick(&GROUPS, b), window(w))?),
+        23 => drop(tx.group(group)?.set_assignment_window(pick(&ROLES, b), window(w))?),
+        24 => drop(tx.role(role)?.set_grants([pick(&GRANTS, b), pick(&GRANTS, b + 5)])?),
+        _ => drop(tx.group(group)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
+    }
+    Ok(())
+}
+
+fn catalog() -> Catalog {
+    let permissions = &[PermissionDef::new("sys:read"), PermissionDef::new("sys:write")];
+    let roles = &[
+        RoleDef { grants: &["sys:read", "a:*"], ..RoleDef::new("sys-viewer") },
+        RoleDef { grants: &["sys:*"], includes: &["sys-viewer"], ..RoleDef::new("sys-all") },
+    ];
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap()
+}
+
+struct History {
+    base: Arc<Base>,
+    opening: Arc<Opening>,
+    records: BTreeMap<RecordKey, Record>,
+    present: Arc<Compiled>,
+}
+
+impl History {
+    fn new() -> Self {
+        let base = Arc::new(Base::new(catalog()));
+        let opening = Arc::new(base.open());
+        let tenant = TenantRecord { slug: TenantSlug::new("t").unwrap(), name: Name::new("T").unwrap() };
+        let records = BTreeMap::from([(RecordKey::Tenant, Record::Tenant(tenant))]);
+        let position = At { life: Life::random(), revision: Revision::FIRST, commit: CommitId::random() };
+        let present = build(&base, &opening, &records, position);
+        Self { base, opening, records, present: Arc::new(present) }
+    }
+
+    fn step(&mut self, calls: &[Call]) {
+        let origins = Origins { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
+        let draft = Draft::new(Arc::clone(&self.present), origins, false);
+        let run = |tx: &Tx| -> Result<()> {
+            calls.iter().for_each(|call| drop(make(tx, call)));
+            Ok(())
+        };
+        let ((), plan) = Tx::run(draft, run).unwrap();
+        self.records_after(&plan);
+        let Plan { envelope, changes, next, .. } = &plan;
+        let advanced = if changes.is_empty() {
+            (*self.present).clone()
+        } else {
+            let step = (self.present.position.revision.next(), envelope, changes.as_slice());
+            self.present.advance([step]).expect("a plan's changes fit on its base")
+        };
+        let rebuilt = build(&self.base, &self.opening, &self.records, next.position);
+        let seeded = {
+            let build = Build::new(Arc::clone(&self.base), Arc::clone(&self.opening), false);
+            let build = push_all(build.keeping_numbers_of(&next.state), &self.records);
+            build.finish(next.position).unwrap()
+        };
+        let all = [next, &Arc::new(advanced), &Arc::new(rebuilt), &Arc::new(seeded)];
+        for compiled in all {
+            assert_eq!(compiled.position, next.position);
+            verify(&compiled.state);
+            self.agrees_with_meaning(compiled);
+        }
+        lists_agree(next);
+        differences_agree(&plan);
+        self.present = Arc::clone(next);
+    }
+
+    fn records_after(&mut self, plan: &Plan) {
+        for change in &plan.changes {
+            let old = match change.after() {
+                Some(after) => self.records.insert(change.key(), after.clone()),
+                None => self.records.remove(&change.key()),
+            };
+            assert_eq!(old.as_ref(), change.before(), "a change says what was there");
+        }
+    }
+
+    fn agrees_with_meaning(&self, compiled: &Arc<Compiled>) {
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        let meaning = Meaning::new(&records, &self.base.catalog);
+        let snapshot = Snapshot(Arc::clone(compiled));
+        for user in meaning.users() {
+            for instant in INSTANTS.map(at) {
+                let moment = snapshot.at(instant);
+                let effective = meaning.effective(user.id, instant);
+                assert_eq!(moment.effective(user.id).slugs(), effective.iter().cloned().collect::<Vec<_>>());
+                for permission in PERMISSIONS {
+                    let expected = effective.iter().any(|slug| slug == permission);
+                    assert_eq!(moment.check(user.id, permission), expected, "{user:?} {permission} at {instant}");
+                    assert_eq!(moment.check(&user.key, permission), expected);
+                }
+            }
+        }
+    }
+}
+
+fn build(base: &Arc<Base>, opening: &Arc<Opening>, records: &BTreeMap<RecordKey, Record>, position: At) -> Compiled {
+    push_all(Build::new(Arc::clone(base), Arc::clone(opening), false), records).finish(position).unwrap()
+}
+
+fn push_all(mut build: Build, records: &BTreeMap<RecordKey, Record>) -> Build {
+    for record in records.values() {
+        assert!(build.push(record.clone()));
+    }
+    build
+}
+
+/// Every form of a question gives the check's answer (R4, A9, A19).
+fn lists_agree(compiled: &Arc<Compiled>) {
+    let snapshot = Snapshot(Arc::clone(compiled));
+    for instant in INSTANTS.map(at) {
+        let moment = snapshot.at(instant);
+        let users: Vec<_> = moment.users(&Page::of(1_000)).items;
+        for permission in PERMISSIONS.map(|slug| moment.permission(slug)).into_iter().flatten() {
+            let can = moment.who_can(permission.id);
+            let mut listed = Vec::new();
+            let mut page = Page::of(2);
+            loop {
+                let part = can.page(&page);
+                listed.extend(part.items.iter().map(|user| user.id));
+                let Some(next) = part.next else { break };
+                page = page.after(next);
+            }
+            let allowed: Vec<_> = users.iter().filter(|u| moment.check(u.id, permission.id)).map(|u| u.id).collect();
+            assert_eq!(listed, allowed, "pages of who-can, in order of keys");
+            assert_eq!(can.len(), allowed.len());
+            for user in &users {
+                let handle = (moment.user_handle(user.id).unwrap(), moment.permission_handle(permission.id).unwrap());
+                let check = moment.check(handle.0, handle.1);
+                assert_eq!(can.contains(user.id), check);
+                explanation_agrees(&snapshot, &user.key, &permission.slug, instant, check);
+                holds_until_is_right(&snapshot, user.id, permission.id, instant, check);
+            }
+        }
+        users.iter().for_each(|user| sources_agree(&moment, user.id));
+    }
+}
+
+fn explanation_agrees(
+    snapshot: &Snapshot,
+    user: &crate::records::UserKey,
+    permission: &crate::records::Slug,
+    instant: Timestamp,
+    check: bool,
+) {
+    let moment = snapshot.at(instant);
+    let explanation = moment.explain(user, permission.as_str());
+    assert_eq!(explanation.is_allowed(), check);
+    assert_eq!(moment.decide(user, permission.as_str()), explanation.decision());
+    let paths = explanation.paths();
+    assert!(paths.is_sorted_by_key(|path| path.links().len()), "shortest first");
+    assert_eq!(paths.iter().collect::<BTreeSet<_>>().len(), paths.len(), "distinct");
+    match explanation.decision() {
+        Decision::Allowed => {
+            assert!(!paths.is_empty() && paths.iter().all(|p| p.over(instant).or(p.not_begun(instant)).is_none()))
+        }
+        Decision::Denied(Reason::Over { .. } | Reason::NotBegun { .. }) => assert!(!paths.is_empty()),
+        Decision::Denied(_) => assert!(paths.is_empty()),
+    }
+}
+
+/// No answer changes before the instant given, and if none is given it never changes (R3).
+fn holds_until_is_right(
+    snapshot: &Snapshot,
+    user: crate::records::UserId,
+    permission: crate::records::PermissionId,
+    instant: Timestamp,
+    check: bool,
+) {
+    let until = snapshot.at(instant).holds_until(user, permission);
+    assert!(until.is_none_or(|until| until > instant));
+    for later in INSTANTS.map(at).into_iter().filter(|later| *later > instant && until.is_none_or(|u| *later < u)) {
+        assert_eq!(snapshot.at(later).check(user, permission), check);
+    }
+}
+
+/// Effective groups and roles, and members and holders the other way.
+fn sources_agree(moment: &crate::Moment<'_>, user: crate::records::UserId) {
+    let suspended = moment.user(user).unwrap().status == crate::records::Status::Suspended;
+    let groups = moment.all_groups_of(user);
+    let roles = moment.all_roles_of(user);
+    for slug in GROUPS {
+        let is_in = groups.iter().any(|g| g.record.slug == slug);
+        assert!(suspended || moment.all_members(slug).contains(user) == is_in);
+    }
+    for slug in ROLES {
+        let has = roles.iter().any(|r| r.record.slug == slug);
+        assert!(suspended || moment.all_holders(slug).contains(user) == has);
+    }
+    let known: BTreeSet<_> = groups.iter().map(|g| &g.record.slug).collect();
+    for via in groups.iter().map(|g| &g.via).chain(roles.iter().map(|r| &r.via)) {
+        match via {
+            Via::Direct => {}
+            Via::Group(slug) => assert!(known.contains(slug)),
+            Via::Role(slug) => assert!(roles.iter().any(|r| r.record.slug == *slug)),
+        }
+    }
+    let union = roles
+        .iter()
+        .map(|r| moment.effective_of_role(r.record.id))
+        .fold(None, |all: Option<crate::PermissionSet>, set| {
+            Some(all.map_or_else(|| set.clone(), |all| all.union(&set)))
+        });
+    if let Some(union) = union {
+        assert_eq!(union, moment.effective(user));
+    }
+}
+
+/// What a plan says that users gain and lose is what they do (its preview is what the commit then publishes).
+fn differences_agree(plan: &Plan) {
+    for instant in [5, 15, 25, 35].map(at) {
+        let differences: Vec<_> = plan.differences(instant).collect();
+        let (before, after) = (plan.base(), plan.preview());
+        let (before, after) = (before.at(instant), after.at(instant));
+        let mut users: BTreeSet<_> = before.users(&Page::of(1_000)).items.iter().map(|u| u.id).collect();
+        users.extend(after.users(&Page::of(1_000)).items.iter().map(|u| u.id));
+        for user in users {
+            let (had, has) = (before.effective(user), after.effective(user));
+            match differences.iter().find(|d| d.user.id == user) {
+                None => assert_eq!(had, has),
+                Some(d) => assert!(d.gained == has.difference(&had) && d.lost == had.difference(&has)),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 48 } else { 1_000 }))]
+    #[test]
+    fn a20_three_agree_after_every_step_of_random_histories(history in calls()) {
+        let mut present = History::new();
+        // A populated start, so that most calls do something.
+        let populate = |what, n| (0..n).map(move |a| Call { what, a, b: 0, window: 7 });
+        let start: Vec<Call> =
+            populate(0, USERS.len()).chain(populate(1, GROUPS.len())).chain(populate(2, 5)).chain(populate(3, 5)).collect();
+        present.step(&start);
+        for calls in history {
+            present.step(&calls);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Holds the compiled form against its invariants I7 to I11, for tests.
+
+use super::nouns::{Back, GroupRow, RoleRow};
+use super::state::{Brief, Source, State};
+use super::table::{Row, Table};
+use super::walk::own_bits;
+use crate::bits::Bits;
+use std::collections::BTreeSet;
+
+/// Panics where an invariant is broken.
+pub(crate) fn verify(state: &State) {
+    listings(&state.permissions);
+    listings(&state.roles);
+    listings(&state.groups);
+    listings(&state.users);
+    ends(state);
+    for (number, user) in live(&state.users) {
+        assert_eq!(state.briefs.get(number), Some(&Brief::of(user)), "I11");
+    }
+    for (number, _) in live(&state.roles) {
+        kept(state, Source::Role(number));
+    }
+    for (number, _) in live(&state.groups) {
+        kept(state, Source::Group(number));
+    }
+    let patterned: Vec<u32> = live(&state.roles).filter(|(_, r)| !r.patterns.is_empty()).map(|(n, _)| n).collect();
+    assert_eq!(state.patterned.iter().copied().collect::<Vec<_>>(), patterned);
+}
+
+fn live<R: Row>(table: &Table<R>) -> impl Iterator<Item = (u32, &R)> {
+    (0..10_000).filter_map(|n| table.row(n).map(|row| (n, row)))
+}
+
+/// I10
+fn listings<R: Row>(table: &Table<R>) {
+    let listed: Vec<&str> = table.sorted().map(|n| table.name_at(n)).collect();
+    let mut expected: Vec<&str> = live(table).filter(|(_, row)| row.is_listed()).map(|(_, row)| row.name()).collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected, "I10");
+    for (number, row) in live(table) {
+        assert_eq!(table.by_id(row.id()), Some(number), "I10");
+        if row.is_listed() {
+            assert_eq!(table.by_name(row.name()), Some(number), "I10");
+        }
+    }
+}
+
+/// I9
+fn ends(state: &State) {
+    type Edges = BTreeSet<(&'static str, u32, u32, bool)>;
+    let (mut near, mut far) = (Edges::new(), Edges::new());
+    let back = |b: &Back| (b.from(), b.is_windowed());
+    for (n, user) in live(&state.users) {
+        near.extend(user.groups.iter().map(|e| ("member", n, e.to, !e.window.is_always())));
+        near.extend(user.roles.iter().map(|e| ("user role", n, e.to, !e.window.is_always())));
+    }
+    for (n, group) in live(&state.groups) {
+        near.extend(group.roles.iter().map(|e| ("group role", n, e.to, !e.window.is_always())));
+        near.extend(group.parents.iter().map(|to| ("parent", n, *to, false)));
+        far.extend(group.children.iter().map(|from| ("parent", *from, n, false)));
+        far.extend(group.members.iter().map(back).map(|(from, w)| ("member", from, n, w)));
+    }
+    for (n, role) in live(&state.roles) {
+        near.extend(role.includes.iter().map(|to| ("includes", n, *to, false)));
+        near.extend(role.grants.iter().map(|to| ("grants", n, *to, false)));
+        far.extend(role.included_by.iter().map(|from| ("includes", *from, n, false)));
+        far.extend(role.users.iter().map(back).map(|(from, w)| ("user role", from, n, w)));
+        far.extend(role.groups.iter().map(back).map(|(from, w)| ("group role", from, n, w)));
+        sorted_by_key(state, role);
+    }
+    for (n, permission) in live(&state.permissions) {
+        far.extend(permission.granted_by.iter().map(|from| ("grants", *from, n, false)));
+    }
+    assert_eq!(near, far, "I9");
+    for (_, group) in live(&state.groups) {
+        members_by_key(state, group);
+    }
+}
+
+fn sorted_by_key(state: &State, role: &RoleRow) {
+    let keys: Vec<&str> = role.users.iter().map(|b| state.users.name_at(b.from())).collect();
+    assert!(keys.is_sorted(), "I9");
+}
+
+fn members_by_key(state: &State, group: &GroupRow) {
+    let keys: Vec<&str> = group.members.iter().map(|b| state.users.name_at(b.from())).collect();
+    assert!(keys.is_sorted(), "I9");
+}
+
+/// I7 and I8: what is given at every instant, and what at any, by plain closure over the edges.
+fn kept(state: &State, source: Source) {
+    let kept = state.kept(source).expect("every live group and role has a kept row");
+    let row: Bits = kept.row.iter().collect();
+    assert!(row.is_subset(&given(state, source, false)), "I7");
+    if kept.exact {
+        assert_eq!(row, given(state, source, true), "I8");
+    }
+}
+
+fn given(state: &State, source: Source, ever: bool) -> Bits {
+    let (mut bits, mut seen, mut todo) = (Bits::new(), std::collections::HashSet::new(), vec![source]);
+    while let Some(source) = todo.pop() {
+        if !seen.insert(source) {
+            continue;
+        }
+        match source {
+            Source::Group(n) => {
+                let group = state.groups.row(n).expect("live");
+                todo.extend(group.parents.iter().map(|n| Source::Group(*n)));
+                let roles = group.roles.iter().filter(|e| ever || e.window.is_always());
+                todo.extend(roles.map(|e| Source::Role(e.to)));
+            }
+            Source::Role(n) => {
+                own_bits(state, n, &mut bits);
+                todo.extend(state.roles.row(n).expect("live").includes.iter().map(|n| Source::Role(*n)));
+            }
+        }
+    }
+    bits
+}

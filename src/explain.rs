@@ -229,6 +229,8 @@ impl Link {
     }
 }
 
+/// More paths than this are left out of the text; the data has them all.
+const MOST_PATHS_SHOWN: usize = 8;
 /// More steps than this of one path are cut from the text; the data has them all.
 const MOST_SHOWN: usize = 24;
 
@@ -295,11 +297,13 @@ impl fmt::Display for Explanation {
             Decision::Denied(Reason::NoPath) => write!(f, "denied: nothing that {user} holds grants {permission}")?,
             Decision::Denied(_) => write!(f, "{}", self.decision)?,
         }
-        for (i, path) in self.paths.iter().enumerate() {
+        for (i, path) in self.paths.iter().take(MOST_PATHS_SHOWN).enumerate() {
             write!(f, "{} {user} {path}", if i == 0 { ":" } else { "\n  also:" })?;
         }
-        if self.more_paths {
-            f.write_str("\n  and perhaps by more paths")?;
+        match (self.paths.len().checked_sub(MOST_PATHS_SHOWN), self.more_paths) {
+            (_, true) => f.write_str("\n  and by more paths")?,
+            (Some(hidden @ 1..), false) => write!(f, "\n  and by {hidden} more paths")?,
+            _ => {}
         }
         listed(f, &self.near, "; near names: ")?;
         listed(f, &self.roles, "\n  roles that would grant it: ")?;

@@ -1,0 +1,200 @@
+//! Bad input gets an error that names the thing, changes nothing, and never panics.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::records::{GroupId, UserId};
+use rolecall::{Error, ErrorKind, Timestamp, Tx, Window};
+use uuid::Uuid;
+
+fn acme() -> Tenant {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_permission("posts:read")?;
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.grant("posts:*")?;
+        tx.create_role("viewer")?.grant("posts:read")?;
+        tx.create_group("staff")?.assign("viewer")?;
+        tx.create_group("engineering")?.add_parent("staff")?;
+        tx.create_user("alice")?.join("engineering")?;
+        Ok(())
+    })
+    .unwrap();
+    acme
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs).unwrap()
+}
+
+type Call = fn(&Tx) -> rolecall::Result<()>;
+
+/// Every refused call: its kind, and that nothing came of it, neither in the transaction nor afterwards.
+#[test]
+fn a_refused_call_changes_nothing_and_the_transaction_goes_on() {
+    use ErrorKind::{Cycle, Exists, Malformed, NotFound, OtherWindow};
+    let table: &[(ErrorKind, Call)] = &[
+        (Malformed, |tx| tx.create_permission("").map(drop)),
+        (Malformed, |tx| tx.create_permission("posts:*").map(drop)),
+        (Malformed, |tx| tx.create_role("a b").map(drop)),
+        (Malformed, |tx| tx.create_role("*").map(drop)),
+        (Malformed, |tx| tx.create_role(&"r".repeat(256)).map(drop)),
+        (Malformed, |tx| tx.create_group("naïve").map(drop)),
+        (Malformed, |tx| tx.create_group("g\0").map(drop)),
+        (Malformed, |tx| tx.create_group_named("---").map(drop)),
+        (Malformed, |tx| tx.create_role_named("日本").map(drop)),
+        (Malformed, |tx| tx.create_user("").map(drop)),
+        (Malformed, |tx| tx.create_user("a\nb").map(drop)),
+        (Malformed, |tx| tx.create_user(&"k".repeat(321)).map(drop)),
+        (Malformed, |tx| tx.role("editor")?.name("").map(drop)),
+        (Malformed, |tx| tx.role("editor")?.description("\u{1b}[31m").map(drop)),
+        (Malformed, |tx| tx.role("editor")?.rename("*").map(drop)),
+        (Malformed, |tx| tx.permission("posts:read")?.category(Some("")).map(drop)),
+        (Malformed, |tx| tx.role("editor")?.grant("").map(drop)),
+        (Malformed, |tx| tx.role("editor")?.grant("posts: *").map(drop)),
+        (Malformed, |tx| tx.role("editor")?.grant("*********").map(drop)),
+        (Malformed, |tx| tx.actor("").map(drop)),
+        (Malformed, |tx| tx.note(&"n".repeat(4097)).map(drop)),
+        (Malformed, |tx| tx.rename_tenant("Acme").map(drop)),
+        (Malformed, |tx| tx.name_tenant("\0").map(drop)),
+        (Exists, |tx| tx.create_permission("posts:read").map(drop)),
+        (Exists, |tx| tx.create_role("editor").map(drop)),
+        (Exists, |tx| tx.create_group("staff").map(drop)),
+        (Exists, |tx| tx.create_group_named("Staff").map(drop)),
+        (Exists, |tx| tx.create_user("alice").map(drop)),
+        (Exists, |tx| {
+            let id = tx.user("alice")?.id()?;
+            tx.create_user_with_id(id, "another").map(drop)
+        }),
+        (Exists, |tx| tx.role("editor")?.rename("viewer").map(drop)),
+        (Exists, |tx| tx.group("staff")?.rename("engineering").map(drop)),
+        (NotFound, |tx| tx.role("edtior")?.name("x").map(drop)),
+        (NotFound, |tx| tx.delete_role("nothing")),
+        (NotFound, |tx| tx.delete_user(Uuid::nil())),
+        (NotFound, |tx| tx.delete_group(GroupId::from_uuid(Uuid::nil()))),
+        (NotFound, |tx| tx.role("editor")?.grant("posts:raed").map(drop)),
+        (NotFound, |tx| tx.role("editor")?.revoke("posts:raed").map(drop)),
+        (NotFound, |tx| tx.role("editor")?.include("nothing").map(drop)),
+        (NotFound, |tx| tx.role("editor")?.set_grants(["posts:read", "nothing"]).map(drop)),
+        (NotFound, |tx| tx.group("staff")?.set_roles(["viewer", "nothing"]).map(drop)),
+        (NotFound, |tx| tx.group("staff")?.add_member("nobody").map(drop)),
+        (NotFound, |tx| tx.group("staff")?.remove_member("nobody").map(drop)),
+        (NotFound, |tx| tx.group("staff")?.set_member_window("alice", Window::ALWAYS).map(drop)),
+        (NotFound, |tx| tx.user("alice")?.set_assignment_window("editor", Window::ALWAYS).map(drop)),
+        (NotFound, |tx| tx.user("alice")?.join("nothing").map(drop)),
+        (Cycle, |tx| tx.group("staff")?.add_parent("staff").map(drop)),
+        (Cycle, |tx| tx.group("staff")?.add_parent("engineering").map(drop)),
+        (Cycle, |tx| tx.role("editor")?.include("editor").map(drop)),
+        (OtherWindow, |tx| tx.user("alice")?.join_during("engineering", Window::until(Timestamp::MAX)).map(drop)),
+        (OtherWindow, |tx| tx.group("staff")?.assign_during("viewer", Window::from(Timestamp::MIN)).map(drop)),
+    ];
+    for (n, (kind, call)) in table.iter().enumerate() {
+        let acme = acme();
+        let before = acme.revision();
+        let alone = acme.update(|tx| call(tx)).unwrap_err();
+        assert_eq!(alone.kind(), *kind, "row {n}: {alone}");
+        assert!(!alone.to_string().contains('\u{1b}') && alone.to_string().len() < 2_000, "row {n}");
+        assert_eq!(acme.revision(), before);
+        let done = acme.update(|tx| {
+            drop(call(tx));
+            tx.create_user("bob").map(drop)
+        });
+        assert_eq!(done.unwrap().changes.len(), 1, "row {n}: only bob");
+        let nothing = acme.update(|tx| {
+            drop(call(tx));
+            Ok(())
+        });
+        assert!(nothing.unwrap().changes.is_empty(), "row {n}");
+    }
+}
+
+#[test]
+fn r3_a_window_is_changed_by_a_call_of_its_own() {
+    let acme = acme();
+    let (march, june) = (Window::until(at(1_000)), Window::until(at(2_000)));
+    acme.update(|tx| tx.user("alice")?.join_during("staff", march).map(drop)).unwrap();
+    let error = acme.update(|tx| tx.group("staff")?.add_member("alice").map(drop)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OtherWindow);
+    assert_eq!(error.details(), ["until 1970-01-01T00:16:40Z"], "it shows the present one");
+    let same = acme.update(|tx| tx.user("alice")?.join_during("staff", march).map(drop)).unwrap();
+    assert!(same.changes.is_empty());
+    acme.update(|tx| tx.user("alice")?.set_membership_window("staff", june).map(drop)).unwrap();
+    assert_eq!(acme.now().groups_of("alice").iter().find(|g| g.record.slug == "staff").unwrap().window, june);
+    for (from, until) in [(5, 5), (6, 5)] {
+        assert_eq!(Window::between(at(from), at(until)).unwrap_err().kind(), ErrorKind::Malformed);
+    }
+}
+
+#[test]
+fn r6_an_error_names_the_thing_the_revision_and_near_names() {
+    let acme = acme();
+    let error = acme.update(|tx| tx.role("editor")?.grant("post:write").map(drop)).unwrap_err();
+    assert_eq!((error.name(), error.near(), error.revision()), ("post:write", &["posts:write".to_owned()][..], Some(2)));
+    assert_eq!(error.to_string(), "there is no permission `post:write` at revision 2; did you mean `posts:write`?");
+    let error = acme.update(|tx| tx.create_user("alice").map(drop)).unwrap_err();
+    assert_eq!(error.to_string(), "the user `alice` exists already at revision 2");
+    let error = acme.update(|tx| tx.group("staff")?.add_parent("engineering").map(drop)).unwrap_err();
+    assert_eq!(error.cycle(), ["staff", "engineering", "staff"]);
+}
+
+/// An edit of what was deleted in the same transaction.
+#[test]
+fn an_edit_of_something_deleted_is_an_error() {
+    let acme = acme();
+    let errors = acme.update(|tx| {
+        let (role, group, user) = (tx.role("editor")?, tx.group("staff")?, tx.user("alice")?);
+        let permission = tx.permission("posts:read")?;
+        tx.delete_role("editor")?;
+        tx.delete_group("staff")?;
+        tx.delete_user("alice")?;
+        tx.delete_permission("posts:read")?;
+        let errors: Vec<Error> = vec![
+            role.grant("*").unwrap_err(),
+            role.include("viewer").unwrap_err(),
+            role.id().unwrap_err(),
+            group.assign("viewer").unwrap_err(),
+            group.add_parent("engineering").unwrap_err(),
+            group.remove_member("alice").unwrap_err(),
+            user.suspend().unwrap_err(),
+            user.join("engineering").unwrap_err(),
+            user.unassign("viewer").unwrap_err(),
+            permission.rename("x").unwrap_err(),
+        ];
+        tx.delete_tenant()?;
+        assert_eq!(tx.create_user("zed").unwrap_err().kind(), ErrorKind::Deleted);
+        assert_eq!(tx.delete_tenant().unwrap_err().kind(), ErrorKind::Deleted);
+        Err::<(), _>(Error::refusal(format!("{}", errors.iter().all(|e| e.kind() == ErrorKind::NotFound))))
+    });
+    assert_eq!(errors.unwrap_err().to_string(), "true");
+}
+
+#[test]
+fn an_id_of_a_deleted_thing_is_unknown_in_every_form() {
+    let acme = acme();
+    let alice = acme.now().user("alice").unwrap();
+    acme.update(|tx| tx.delete_user("alice")).unwrap();
+    let now = acme.now();
+    assert!(!now.check(alice.id, "posts:read") && !now.check(&alice, "posts:read") && now.user(alice.id).is_none());
+    assert!(now.effective(alice.id).is_empty() && now.groups_of(alice.id).is_empty());
+    drop(now);
+    // Brought back with the same id, no old reference revives (a restore).
+    acme.update(|tx| tx.create_user_with_id(alice.id, "alice").map(drop)).unwrap();
+    assert!(!acme.check(alice.id, "posts:read") && acme.now().groups_of(alice.id).is_empty());
+    assert_eq!(acme.now().user("alice").unwrap().id, alice.id);
+    let chosen = UserId::from_uuid(Uuid::from_u128(7));
+    acme.update(|tx| tx.create_user_with_id(chosen, "bob").map(drop)).unwrap();
+    assert_eq!(acme.now().user(chosen).unwrap().key, "bob");
+}
+
+#[test]
+fn tenants_with_bad_names_are_not_created() {
+    let authorizer = Authorizer::in_memory();
+    for (slug, name) in [("", "x"), ("Acme", "x"), ("a b", "x"), (&"a".repeat(64), "x"), ("acme", ""), ("acme", "a\0")] {
+        assert_eq!(authorizer.create_tenant(slug, name).unwrap_err().kind(), ErrorKind::Malformed);
+    }
+    assert_eq!(authorizer.tenant("no such/thing").unwrap_err().kind(), ErrorKind::Malformed);
+    assert_eq!(authorizer.create_tenant_named("Acme Corp").unwrap().slug(), "acme-corp");
+    assert_eq!(authorizer.create_tenant_named("Ünï").unwrap().slug(), "n");
+    assert_eq!(authorizer.create_tenant_named("日本").unwrap_err().kind(), ErrorKind::Malformed);
+    assert_eq!(authorizer.create_tenant_named("N").unwrap_err().kind(), ErrorKind::Exists);
+}

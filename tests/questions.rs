@@ -1,0 +1,278 @@
+//! Every form of question gives one answer, and says why.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::sync::Arc;
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::{Decision, ManualClock, Page, Reason, Timestamp, Via, Window};
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs).unwrap()
+}
+
+fn acme() -> (Tenant, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new(at(1_000)));
+    let acme = Authorizer::builder().clock(Arc::clone(&clock)).build_blocking().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        for slug in ["posts:read", "posts:write", "posts:writeable", "post:write", "audit:read"] {
+            tx.create_permission(slug)?;
+        }
+        tx.create_role("viewer")?.grant("posts:read")?;
+        tx.create_role("editor")?.grant("posts:write")?.include("viewer")?;
+        tx.create_role("auditor")?.grant("audit:*")?;
+        tx.create_group("staff")?.name("All staff")?;
+        tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+        tx.create_group("backend")?.add_parent("engineering")?;
+        tx.create_user("alice")?.join("backend")?.assign("auditor")?;
+        tx.create_user("bob")?.join_during("engineering", Window::between(at(500), at(2_000)).unwrap_or_default())?;
+        tx.create_user("carol")?.suspend()?.join("engineering")?.assign("auditor")?;
+        tx.create_user("dave")?.join_during("staff", Window::until(at(900)))?;
+        Ok(())
+    })
+    .unwrap();
+    (acme, clock)
+}
+
+#[test]
+fn r1_permissions_come_from_roles_groups_and_wider_groups() {
+    let (acme, _) = acme();
+    let now = acme.now();
+    assert_eq!(now.effective("alice").slugs(), ["audit:read", "posts:read", "posts:write"]);
+    let groups: Vec<_> = now.all_groups_of("alice").into_iter().map(|g| (g.record.slug.to_string(), g.via)).collect();
+    let via = |slug: &str| Via::Group(slug.parse().unwrap());
+    assert_eq!(
+        groups,
+        [("backend".into(), Via::Direct), ("engineering".into(), via("backend")), ("staff".into(), via("engineering"))]
+    );
+    let roles: Vec<_> = now.all_roles_of("alice").into_iter().map(|r| (r.record.slug.to_string(), r.via)).collect();
+    assert_eq!(
+        roles,
+        [
+            ("auditor".into(), Via::Direct),
+            ("editor".into(), via("engineering")),
+            ("viewer".into(), Via::Role("editor".parse().unwrap()))
+        ]
+    );
+    assert_eq!(now.who_can("posts:read").keys(), ["alice", "bob"]);
+    assert_eq!(now.all_members("staff").keys(), ["alice", "bob", "carol"]);
+    assert_eq!(now.all_holders("viewer").keys(), ["alice", "bob", "carol"]);
+    let direct = now.members("staff", &Page::of(10)).items;
+    assert_eq!(direct.len(), 1);
+    assert!(direct[0].record.key == "dave" && !direct[0].counts && direct[0].window == Window::until(at(900)));
+}
+
+#[test]
+fn r2_leaving_a_group_takes_only_what_came_through_it() {
+    let (acme, _) = acme();
+    acme.update(|tx| tx.user("alice")?.assign("viewer")?.leave("backend").map(drop)).unwrap();
+    assert_eq!(acme.effective("alice").slugs(), ["audit:read", "posts:read"]);
+}
+
+/// A18: on a held snapshot, through the tenant, and after reopening.
+#[test]
+fn a18_windows_end_on_time_without_a_clean_up() {
+    let (acme, clock) = acme();
+    let held = acme.snapshot();
+    let table = [(499, false), (500, true), (1_999, true), (2_000, false)];
+    for (secs, allowed) in table {
+        clock.set(at(secs));
+        assert_eq!(acme.check("bob", "posts:write"), allowed, "{secs}");
+        assert_eq!(held.at(at(secs)).check("bob", "posts:write"), allowed, "{secs}");
+        assert_eq!(held.now(&*clock).check("bob", "posts:write"), allowed, "{secs}");
+    }
+    let moment = acme.now();
+    assert!(!moment.check("bob", "posts:write"));
+    clock.set(at(1_000));
+    assert!(!moment.check("bob", "posts:write"), "one moment has one instant");
+    assert!(acme.check("bob", "posts:write"));
+}
+
+#[test]
+fn r3_the_instant_until_which_an_answer_holds() {
+    let (acme, _) = acme();
+    let until = |secs, user, permission| acme.snapshot().at(at(secs)).holds_until(user, permission);
+    assert_eq!(until(0, "bob", "posts:write"), Some(at(500)));
+    assert_eq!(until(500, "bob", "posts:write"), Some(at(2_000)));
+    assert_eq!(until(2_000, "bob", "posts:write"), None);
+    assert_eq!(until(1_000, "bob", "audit:read"), None, "no window leads there");
+    assert_eq!(until(1_000, "alice", "posts:write"), None);
+    assert_eq!(until(1_000, "nobody", "posts:write"), None);
+    assert_eq!(until(0, "dave", "posts:write"), None, "the wider group has no role");
+}
+
+#[test]
+fn a_denial_says_why() {
+    let (acme, _) = acme();
+    let table = [
+        ("alice", "posts:write", 1_000, Decision::Allowed),
+        ("bob", "posts:write", 100, Decision::Denied(Reason::NotBegun { from: at(500) })),
+        ("bob", "posts:write", 3_000, Decision::Denied(Reason::Over { until: at(2_000) })),
+        ("bob", "audit:read", 1_000, Decision::Denied(Reason::NoPath)),
+        ("carol", "posts:write", 1_000, Decision::Denied(Reason::Suspended)),
+        ("eve", "posts:write", 1_000, Decision::Denied(Reason::UnknownUser)),
+        ("alice", "posts:wirte", 1_000, Decision::Denied(Reason::UnknownPermission)),
+        ("Alice", "posts:write", 1_000, Decision::Denied(Reason::UnknownUser)),
+    ];
+    for (user, permission, secs, expected) in table {
+        let snapshot = acme.snapshot();
+        let moment = snapshot.at(at(secs));
+        assert_eq!(moment.decide(user, permission), expected, "{user} {permission}");
+        assert_eq!(moment.explain(user, permission).decision(), expected);
+        assert_eq!(moment.check(user, permission), expected.is_allowed());
+    }
+    let unknown = acme.explain("alice", "posts:wirte");
+    assert_eq!(unknown.near(), ["posts:write", "post:write"]);
+    assert!(unknown.to_string().starts_with("denied: there is no permission posts:wirte; near names: posts:write"));
+    let denied = acme.explain("dave", "posts:write");
+    assert_eq!((denied.roles(), denied.groups()), (&["editor".parse().unwrap()][..], &["backend".parse().unwrap(), "engineering".parse().unwrap()][..]));
+}
+
+#[test]
+fn explanations_read_as_sentences_and_as_data() {
+    let (acme, _) = acme();
+    assert_eq!(
+        acme.explain("alice", "posts:read").to_string(),
+        "allowed: alice is in backend, a part of engineering, which has the role editor, which includes viewer, \
+         which grants posts:read"
+    );
+    assert_eq!(acme.explain("alice", "audit:read").to_string(), "allowed: alice has the role auditor, which grants audit:*");
+    assert!(acme.explain("bob", "posts:write").to_string().contains(
+        "bob is in engineering (from 1970-01-01T00:08:20Z until 1970-01-01T00:33:20Z), which has the role editor"
+    ));
+    let json = serde_json::to_value(acme.explain("alice", "posts:read")).unwrap();
+    assert_eq!(json["decision"], "allowed");
+    assert_eq!(json["paths"][0]["links"][3]["included"]["role"], "viewer");
+    let json = serde_json::to_value(acme.explain("eve", "posts:read")).unwrap();
+    assert_eq!(json["decision"]["denied"], "unknown_user");
+}
+
+/// R4, A9: a suspended user, asked about in every form.
+#[test]
+fn a9_a_suspended_user_gets_in_by_no_door() {
+    let (acme, _) = acme();
+    acme.update(|tx| tx.user("alice")?.suspend().map(drop)).unwrap();
+    let now = acme.now();
+    let (user, permission) = (now.user_handle("alice").unwrap(), now.permission_handle("posts:write").unwrap());
+    assert!(!now.check("alice", "posts:write") && !now.check(user, permission));
+    assert!(!now.check_any("alice", ["posts:write", "audit:read"]) && !now.check_all("alice", ["posts:write"]));
+    assert!(now.effective("alice").is_empty() && !now.who_can("posts:write").contains("alice"));
+    assert!(now.who_can("posts:write").page(&Page::of(10)).items.iter().all(|user| user.key != "alice"));
+    assert!(now.all_groups_of("alice").is_empty() && now.all_roles_of("alice").is_empty());
+    let direct = now.roles_of("alice");
+    assert!(direct.len() == 1 && !direct[0].counts, "still listed, marked");
+    assert!(now.groups_of("alice").iter().all(|group| !group.counts));
+    assert!(now.holders("auditor", &Page::of(9)).items.iter().all(|user| !user.counts));
+    drop(now);
+    acme.update(|tx| tx.user("alice")?.activate().map(drop)).unwrap();
+    assert!(acme.check("alice", "posts:write"));
+}
+
+/// A6: duplicates, unknown names, nothing.
+#[test]
+fn a6_any_of_and_all_of() {
+    let (acme, _) = acme();
+    let any = |list: &[&str]| acme.check_any("alice", list.iter().copied());
+    let all = |list: &[&str]| acme.check_all("alice", list.iter().copied());
+    assert!(any(&["posts:write"]) && any(&["post:write", "posts:write", "post:write"]) && any(&["nope", "posts:write"]));
+    assert!(!any(&[]) && !any(&["nope"]) && !any(&["post:write", "post:write"]));
+    assert!(all(&["posts:write"]) && all(&["posts:write", "posts:write", "audit:read"]));
+    assert!(!all(&[]) && !all(&["posts:write", "nope"]) && !all(&["posts:write", "post:write", "posts:write"]));
+    assert!(!acme.check_any("eve", ["posts:write"]) && !acme.check_all("eve", ["posts:write"]));
+}
+
+/// A5: holders of a pattern beside holders of exact grants, and names that are neighbours and prefixes of each other.
+#[test]
+fn a5_neither_a_pattern_nor_a_grant_widens_to_its_neighbours() {
+    let (acme, _) = acme();
+    acme.update(|tx| {
+        tx.create_role("exact")?.grant("posts:write")?;
+        tx.create_role("pattern")?.grant("posts:write*")?;
+        tx.create_user("exact")?.assign("exact")?;
+        tx.create_user("pattern")?.assign("pattern").map(drop)
+    })
+    .unwrap();
+    assert_eq!(acme.effective("exact").slugs(), ["posts:write"]);
+    assert_eq!(acme.effective("pattern").slugs(), ["posts:write", "posts:writeable"]);
+    assert!(!acme.now().who_can("posts:writeable").contains("exact"));
+    // What is registered later is covered by the pattern alone.
+    acme.update(|tx| tx.create_permission("posts:write2").map(drop)).unwrap();
+    assert!(acme.check("pattern", "posts:write2") && !acme.check("exact", "posts:write2"));
+    // A rename moves it under another pattern, and out of the old one; who grants it by name keeps it.
+    acme.update(|tx| tx.permission("posts:write")?.rename("audit:write").map(drop)).unwrap();
+    assert!(acme.check("exact", "audit:write") && !acme.check("pattern", "audit:write"));
+    assert!(acme.check("alice", "audit:write"), "auditor grants audit:*");
+}
+
+/// A1: identifiers that look alike.
+#[test]
+fn a1_names_are_compared_byte_for_byte_on_every_path() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    let keys = ["Ann", "ann", "ann ", "e\u{301}", "é"];
+    let slugs = ["Storage:Read", "storage:read"];
+    acme.update(|tx| {
+        for slug in slugs {
+            tx.create_permission(slug)?;
+            tx.create_role(slug)?.grant(slug)?;
+            tx.create_group(slug)?.assign(slug)?;
+        }
+        for (n, key) in keys.iter().enumerate() {
+            tx.create_user(key)?.join(slugs[n % 2])?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    for (n, key) in keys.iter().enumerate() {
+        let own = [slugs[n % 2], slugs[1 - n % 2]];
+        assert!(acme.check(*key, own[0]) && !acme.check(*key, own[1]), "{key:?}");
+        assert_eq!(acme.effective(*key).slugs(), [own[0]]);
+        assert!(acme.now().who_can(own[0]).contains(*key) && !acme.now().who_can(own[1]).contains(*key));
+    }
+    assert!(!acme.check("ANN", slugs[0]) && !acme.check(" ann", slugs[1]));
+    assert_eq!(acme.now().users(&Page::of(10)).items.len(), keys.len());
+}
+
+#[test]
+fn listings_are_complete_ordered_and_searchable() {
+    let (acme, _) = acme();
+    let now = acme.now();
+    let mut slugs = Vec::new();
+    let mut page = Page::of(2);
+    loop {
+        let listing = now.permissions(&page);
+        slugs.extend(listing.items.iter().map(|p| p.slug.to_string()));
+        let Some(next) = listing.next else { break };
+        page = page.after(next);
+    }
+    assert_eq!(slugs, ["audit:read", "post:write", "posts:read", "posts:write", "posts:writeable"]);
+    let found = |text: &str| now.groups(&Page::of(9).search(text)).items.iter().map(|g| g.slug.to_string()).collect::<Vec<_>>();
+    assert_eq!(found("ALL ST"), ["staff"], "names are searched, ASCII case ignored");
+    assert_eq!(found("e"), ["backend", "engineering"]);
+    assert!(found("é").is_empty());
+    assert_eq!(now.roles(&Page::of(0)).items.len(), 1, "a page has at least one");
+    assert_eq!(now.subgroups_of("engineering")[0].slug, "backend");
+    assert_eq!(now.parents_of("engineering")[0].slug, "staff");
+    assert_eq!(now.roles_of_group("engineering")[0].record.slug, "editor");
+    assert_eq!(now.groups_with("editor")[0].record.slug, "engineering");
+    assert_eq!(now.included_in("editor")[0].slug, "viewer");
+    assert_eq!(now.grants_of("editor").len(), 1);
+    assert_eq!(now.effective_of_role("editor").slugs(), ["posts:read", "posts:write"]);
+    assert_eq!(now.all_members("staff").page(&Page::of(2)).next.as_deref(), Some("bob"));
+    let (alice, bob) = (now.effective("alice"), now.effective("bob"));
+    assert!(bob.is_subset(&alice) && alice.difference(&bob).slugs() == ["audit:read"] && alice.contains("posts:read"));
+}
+
+/// A3: vary one part of the question at a time; every answer is fresh.
+#[test]
+fn a3_no_answer_is_remembered_for_another_question() {
+    let (acme, clock) = acme();
+    assert!(acme.check("bob", "posts:write") && !acme.check("bob", "post:write"));
+    clock.set(at(2_000));
+    assert!(!acme.check("bob", "posts:write"));
+    clock.set(at(1_000));
+    assert!(acme.check("bob", "posts:write") && !acme.check("dave", "posts:write"));
+    acme.update(|tx| tx.role("editor")?.revoke("posts:write").map(drop)).unwrap();
+    assert!(!acme.check("bob", "posts:write") && acme.check("bob", "posts:read"));
+    acme.update(|tx| tx.role("editor")?.grant("posts:write").map(drop)).unwrap();
+    assert!(acme.check("bob", "posts:write"));
+}

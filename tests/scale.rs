@@ -1,0 +1,209 @@
+//! Depth and width: right answers and explanations, no stack overflow, nothing quadratic. A test that were quadratic
+//! would not end; times are for benches.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::{Page, Timestamp, Window};
+
+const LONG: usize = 100_000;
+
+fn acme() -> Tenant {
+    Authorizer::in_memory().create_tenant("acme", "Acme").unwrap()
+}
+
+/// Questions of every kind about a user who holds the top of something long.
+fn answers(acme: &Tenant, user: &str, granted: &str, denied: &str, steps: usize) {
+    assert!(acme.check(user, granted) && !acme.check(user, denied));
+    let explanation = acme.explain(user, granted);
+    assert!(explanation.is_allowed());
+    assert_eq!(explanation.paths().first().unwrap().links().len(), steps);
+    assert!(explanation.to_string().len() < 10_000, "the text of a long path is cut");
+    assert!(!acme.explain(user, denied).is_allowed());
+    assert!(acme.effective(user).contains(granted) && !acme.effective(user).contains(denied));
+    assert!(acme.now().who_can(granted).contains(user) && !acme.now().who_can(denied).contains(user));
+    assert_eq!(acme.now().holds_until(user, denied), None);
+}
+
+#[test]
+fn a_chain_of_100_000_groups_costs_its_length() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.create_permission("p:top")?;
+        tx.create_permission("p:none")?;
+        tx.create_role("r")?.grant("p:top")?;
+        tx.create_group("g0")?.assign("r")?;
+        for n in 1..LONG {
+            tx.create_group(&format!("g{n}"))?.add_parent(format!("g{}", n - 1))?;
+        }
+        tx.create_user("deep")?.join(format!("g{}", LONG - 1))?;
+        Ok(())
+    })
+    .unwrap();
+    answers(&acme, "deep", "p:top", "p:none", LONG + 1);
+    assert_eq!(acme.now().all_groups_of("deep").len(), LONG);
+    assert_eq!(acme.now().all_members("g0").len(), 1);
+    let cycle = acme.update(|tx| tx.group("g0")?.add_parent(format!("g{}", LONG - 1)).map(drop)).unwrap_err();
+    assert!(!cycle.cycle().is_empty() && cycle.to_string().len() < 1_000);
+
+    // The top loses the role: everything below is worked out again.
+    acme.update(|tx| tx.group("g0")?.unassign("r").map(drop)).unwrap();
+    assert!(!acme.check("deep", "p:top"));
+    // Reloaded from the store it is the same.
+    acme.update(|tx| tx.group("g0")?.assign("r").map(drop)).unwrap();
+    assert!(acme.check("deep", "p:top"));
+}
+
+#[test]
+fn a_chain_of_100_000_roles_with_a_grant_each_costs_its_length() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.create_permission("p:none")?;
+        for n in 0..LONG {
+            tx.create_permission(&format!("p:{n}"))?;
+            let role = tx.create_role(&format!("r{n}"))?;
+            role.grant(format!("p:{n}"))?;
+            if n > 0 {
+                role.include(format!("r{}", n - 1))?;
+            }
+        }
+        tx.create_user("deep")?.assign(format!("r{}", LONG - 1))?;
+        Ok(())
+    })
+    .unwrap();
+    answers(&acme, "deep", "p:0", "p:none", LONG);
+    assert_eq!(acme.effective("deep").len(), LONG);
+    assert_eq!(acme.now().all_roles_of("deep").len(), LONG);
+}
+
+/// As above, and each group has a window on its role, so that no row can be kept.
+#[test]
+fn a_chain_of_windows_is_walked() {
+    let acme = acme();
+    let until = Window::until(Timestamp::MAX);
+    acme.update(|tx| {
+        tx.create_permission("p:none")?;
+        for n in 0..2_000 {
+            tx.create_permission(&format!("p:{n}"))?;
+            tx.create_role(&format!("r{n}"))?.grant(format!("p:{n}"))?;
+            let group = tx.create_group(&format!("g{n}"))?;
+            group.assign_during(format!("r{n}"), until)?;
+            if n > 0 {
+                group.add_parent(format!("g{}", n - 1))?;
+            }
+        }
+        tx.create_user("deep")?.join("g1999")?;
+        Ok(())
+    })
+    .unwrap();
+    assert!(acme.check("deep", "p:0") && !acme.check("deep", "p:none"));
+    assert_eq!(acme.effective("deep").len(), 2_000);
+    assert_eq!(acme.now().holds_until("deep", "p:0"), Some(Timestamp::MAX));
+    assert!(!acme.snapshot().at(Timestamp::MAX).check("deep", "p:0"));
+}
+
+#[test]
+fn a_group_with_100_000_members_is_paged_and_left() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.create_permission("p")?;
+        tx.create_role("r")?.grant("p")?;
+        let all = tx.create_group("all")?;
+        all.assign("r")?;
+        for n in 0..LONG {
+            tx.create_user(&format!("u{n:06}"))?.join("all")?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(acme.now().who_can("p").len(), LONG);
+    let moment = acme.now();
+    let first = moment.members("all", &Page::of(50));
+    assert_eq!(first.items.first().unwrap().record.key, "u000000");
+    let next = moment.members("all", &Page::of(50).after(first.next.unwrap()));
+    assert_eq!(next.items.first().unwrap().record.key, "u000050");
+    let page = moment.who_can("p").page(&Page::of(3).after("u099996"));
+    assert_eq!(page.items.len(), 3);
+    assert_eq!(page.next, None);
+    let found = moment.users(&Page::of(10).search("99999"));
+    assert_eq!(found.items.len(), 1);
+    drop(moment);
+
+    let (_, plan) = acme.plan(|tx| tx.group("all")?.unassign("r").map(drop)).unwrap();
+    assert_eq!(plan.differences(Timestamp::MIN).take(3).count(), 3, "worked out as it is asked");
+    acme.update(|tx| tx.delete_group("all")).unwrap();
+    assert!(acme.now().who_can("p").is_empty());
+}
+
+#[test]
+fn a_role_with_10_000_permissions_and_a_commit_of_100_000_changes() {
+    let acme = acme();
+    let done = acme
+        .update(|tx| {
+            let role = tx.create_role("everything")?;
+            for n in 0..10_000 {
+                tx.create_permission(&format!("res{}:act{}", n / 10, n % 10))?;
+                role.grant(format!("res{}:act{}", n / 10, n % 10))?;
+            }
+            for n in 0..40_000 {
+                tx.create_user(&format!("u{n}"))?.assign("everything")?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(done.changes.len(), 100_001, "A2: whole");
+    assert_eq!(acme.effective("u39999").len(), 10_000);
+    assert!(acme.check("u0", "res999:act9"));
+    acme.update(|tx| tx.delete_role("everything")).unwrap();
+    assert!(!acme.check("u0", "res999:act9"));
+}
+
+/// A11: 2^40 paths.
+#[test]
+fn a11_a_lattice_of_40_diamonds() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.create_permission("p:bottom")?;
+        tx.create_permission("p:none")?;
+        tx.create_role("r")?.grant("p:bottom")?;
+        tx.create_group("d0")?.assign("r")?;
+        for n in 1..=40 {
+            for side in ["left", "right"] {
+                tx.create_group(&format!("{side}{n}"))?.add_parent(format!("d{}", n - 1))?;
+            }
+            tx.create_group(&format!("d{n}"))?.add_parent(format!("left{n}"))?.add_parent(format!("right{n}"))?;
+        }
+        tx.create_user("u")?.join("d40")?;
+        // A short cut, so that one path is shorter than all others.
+        tx.group("d40")?.add_parent("d1")?;
+        Ok(())
+    })
+    .unwrap();
+    answers(&acme, "u", "p:bottom", "p:none", 5);
+    let explanation = acme.explain("u", "p:bottom");
+    assert_eq!(explanation.paths().len(), 64);
+    assert!(explanation.has_more_paths());
+    assert!(explanation.paths().is_sorted_by_key(|path| path.links().len()));
+}
+
+#[test]
+fn a_cycle_of_1_000_is_refused_and_shown() {
+    let acme = acme();
+    acme.update(|tx| {
+        for n in 0..1_000 {
+            tx.create_group(&format!("g{n}"))?;
+            tx.create_role(&format!("r{n}"))?;
+        }
+        // Every other edge first, so that the search meets pieces of chains.
+        for n in (0..999).step_by(2).chain((1..999).step_by(2)) {
+            tx.group(format!("g{n}"))?.add_parent(format!("g{}", n + 1))?;
+            tx.role(format!("r{n}"))?.include(format!("r{}", n + 1))?;
+        }
+        let groups = tx.group("g999")?.add_parent("g0").unwrap_err();
+        let roles = tx.role("r999")?.include("r0").unwrap_err();
+        assert_eq!(groups.cycle().first(), groups.cycle().last());
+        assert_eq!((groups.cycle()[0].as_str(), roles.cycle()[0].as_str()), ("g999", "r999"));
+        Ok(())
+    })
+    .unwrap();
+}

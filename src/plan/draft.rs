@@ -9,7 +9,10 @@ use super::Plan;
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::invariants::Violation;
 use crate::near::near_names;
-use crate::records::{Actor, At, Change, CommitId, Envelope, Note, Record, RecordKey, Timestamp};
+use crate::records::{
+    Actor, At, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Record, RecordKey, RoleRecord, Timestamp,
+    UserRecord,
+};
 use crate::snapshot::Compiled;
 use crate::snapshot::edit::{Edit, Touched};
 use crate::snapshot::flatten::flatten;
@@ -53,8 +56,7 @@ impl Draft {
 
     /// Applies a change that has been judged.
     pub(super) fn apply(&mut self, change: Change) -> Result<()> {
-        let is_rename = change.before().is_some() && change.kind() <= crate::records::Kind::User;
-        if self.repair && !is_rename && change.after().is_some() {
+        if self.repair && change.after().is_some() && !is_rename(&change) {
             return Err(Error::refusal("a repair takes renames and deletions only"));
         }
         let Compiled { state, opening, .. } = &mut self.next;
@@ -143,5 +145,18 @@ impl Draft {
 
     fn revision(&self) -> u64 {
         self.base.position.revision.number()
+    }
+}
+
+/// Whether a change gives a noun another slug or key, and nothing else.
+fn is_rename(change: &Change) -> bool {
+    match (change.before(), change.after()) {
+        (Some(Record::Permission(a)), Some(Record::Permission(b))) => {
+            *b == PermissionRecord { slug: b.slug.clone(), ..a.clone() }
+        }
+        (Some(Record::Role(a)), Some(Record::Role(b))) => *b == RoleRecord { slug: b.slug.clone(), ..a.clone() },
+        (Some(Record::Group(a)), Some(Record::Group(b))) => *b == GroupRecord { slug: b.slug.clone(), ..a.clone() },
+        (Some(Record::User(a)), Some(Record::User(b))) => *b == UserRecord { key: b.key.clone(), ..a.clone() },
+        _ => false,
     }
 }

@@ -48,8 +48,14 @@ impl Build {
             Err(Violation::Misfit { key: record.key() })
         } else {
             self.last = kind;
+            let change = Change::added(record);
             let Self { state, opening, touched, repair, .. } = self;
-            Edit { state, opening, touched, repair: *repair }.apply(&Change::added(record))
+            let outcome = Edit { state, opening, touched, repair: *repair }.apply(&change);
+            if matches!(outcome, Err(Violation::Clash { .. })) {
+                // As for a repair, so that what refers to it is not reported, too.
+                self.violations.extend(Edit { state, opening, touched, repair: true }.apply(&change).err());
+            }
+            outcome
         };
         self.violations.extend(outcome.err());
         self.violations.len() < MOST_VIOLATIONS

@@ -1,0 +1,245 @@
+//! R9: what the application defines in code, over several releases of it.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::catalog::{Catalog, CatalogPermission, Definition, PermissionDef, RoleDef};
+use rolecall::records::Granted;
+use rolecall::store::MemoryStore;
+use rolecall::{Decision, ErrorKind, Noun, Page, Reason, Timestamp, Window};
+
+rolecall::catalog! {
+    /// What a user of the first release may do.
+    pub enum Permission {
+        PostsRead = "posts:read" { name: "Read posts", category: "Posts" },
+        PostsWrite = "posts:write",
+        PostsDelete = "posts:delete",
+    }
+    retired ["posts:publish"];
+    /// Its system roles.
+    pub enum SystemRole {
+        Viewer = "viewer" { grants: [PostsRead] },
+        Editor = "editor" { name: "Editor", grants: [PostsWrite, "drafts:*"], includes: [Viewer] },
+    }
+    retired ["moderator"];
+}
+
+mod other {
+    rolecall::catalog! {
+        /// Another application's, which happens to look the same.
+        pub enum Permission {
+            PostsRead = "posts:read",
+            PostsWrite = "posts:write",
+        }
+    }
+}
+
+fn first(store: &MemoryStore) -> Tenant {
+    let authorizer = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build_blocking();
+    authorizer.open_or_create("acme", "Acme").unwrap()
+}
+
+fn release(store: &MemoryStore, definition: &Definition<'_>) -> Authorizer {
+    Authorizer::builder().store(store.clone()).catalog(&Catalog::new(definition).unwrap()).build_blocking()
+}
+
+fn populate(acme: &Tenant) {
+    acme.update(|tx| {
+        tx.create_permission("drafts:read")?;
+        tx.create_role("writer")?.include(SystemRole::Editor)?.grant(Permission::PostsDelete)?;
+        tx.create_group("staff")?.assign("writer")?;
+        tx.create_user("alice")?.join("staff")?;
+        tx.create_user("bob")?.assign(SystemRole::Viewer)?;
+        tx.create_user("carol")?.assign_during("editor", Window::until(Timestamp::MAX)).map(drop)
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_variant_is_a_permission_and_costs_no_string() {
+    let acme = first(&MemoryStore::default());
+    populate(&acme);
+    assert!(acme.check("alice", Permission::PostsWrite) && acme.check("alice", Permission::PostsDelete));
+    assert!(acme.check("bob", Permission::PostsRead) && !acme.check("bob", Permission::PostsWrite));
+    assert!(acme.check_all("alice", Permission::ALL.iter().copied()));
+    assert_eq!(acme.check("alice", "posts:write"), acme.check("alice", Permission::PostsWrite));
+    assert!(acme.check("carol", "drafts:read"), "a catalog role's pattern covers the tenant's own");
+    assert_eq!(acme.effective("alice").slugs(), ["drafts:read", "posts:delete", "posts:read", "posts:write"]);
+    assert_eq!(acme.now().permission(Permission::PostsRead).unwrap().name, "Read posts");
+    let handle = acme.permission_handle(Permission::PostsRead).unwrap();
+    let globex = Authorizer::builder().catalog(Permission::catalog()).build_blocking();
+    let globex = globex.create_tenant("globex", "Globex").unwrap();
+    globex.update(|tx| tx.create_user("bob")?.assign("viewer").map(drop)).unwrap();
+    assert!(globex.check("bob", handle), "a catalog's handle is good wherever the catalog is");
+    assert!(acme.explain("alice", Permission::PostsRead).is_allowed());
+}
+
+#[test]
+fn a_variant_of_another_catalog_is_unknown() {
+    let acme = first(&MemoryStore::default());
+    populate(&acme);
+    assert_eq!(acme.decide("alice", other::Permission::PostsRead), Decision::Denied(Reason::UnknownPermission));
+    assert!(!acme.check("alice", other::Permission::PostsWrite));
+    assert!(other::Permission::catalog().permissions().len() == 2);
+    let error = acme.update(|tx| tx.role("writer")?.grant(other::Permission::PostsRead).map(drop)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let plain = Authorizer::in_memory().create_tenant("plain", "No catalog").unwrap();
+    plain.update(|tx| tx.create_user("alice").map(drop)).unwrap();
+    assert!(!plain.check("alice", Permission::PostsRead));
+    assert!(<Permission as CatalogPermission>::catalog().roles().len() == 2);
+}
+
+#[test]
+fn a_tenant_uses_the_catalog_and_cannot_change_it() {
+    let acme = first(&MemoryStore::default());
+    populate(&acme);
+    type Call = fn(&rolecall::Tx) -> rolecall::Result<()>;
+    let system: [Call; 8] = [
+        |tx| tx.delete_role(SystemRole::Viewer),
+        |tx| tx.delete_permission(Permission::PostsRead),
+        |tx| tx.role("editor")?.grant("*").map(drop),
+        |tx| tx.role("editor")?.revoke("drafts:*").map(drop),
+        |tx| tx.role("editor")?.include("writer").map(drop),
+        |tx| tx.role("viewer")?.rename("reader").map(drop),
+        |tx| tx.role("viewer")?.set_grants(["*"]).map(drop),
+        |tx| tx.permission("posts:read")?.name("x").map(drop),
+    ];
+    for call in system {
+        assert_eq!(acme.update(|tx| call(tx)).unwrap_err().kind(), ErrorKind::System);
+    }
+    let taken: [Call; 5] = [
+        |tx| tx.create_permission("posts:read").map(drop),
+        |tx| tx.create_permission("posts:publish").map(drop),
+        |tx| tx.create_role("viewer").map(drop),
+        |tx| tx.create_role("moderator").map(drop),
+        |tx| tx.role("writer")?.rename("editor").map(drop),
+    ];
+    for call in taken {
+        assert_eq!(acme.update(|tx| call(tx)).unwrap_err().kind(), ErrorKind::Exists);
+    }
+    assert!(acme.update(|tx| tx.create_role("posts:publish").map(drop)).is_ok(), "slugs are taken kind by kind");
+}
+
+/// The second release renames one entry and drops others that the tenant still refers to.
+#[test]
+fn what_left_the_catalog_gives_nothing_is_kept_and_is_reported() {
+    let store = MemoryStore::default();
+    populate(&first(&store));
+    let second = Definition {
+        permissions: &[
+            PermissionDef { was: &["posts:read"], ..PermissionDef::new("articles:read") },
+            PermissionDef::new("posts:write"),
+        ],
+        roles: &[RoleDef { grants: &["articles:read"], ..RoleDef::new("viewer") }],
+        retired_roles: &["editor"],
+        ..Definition::default()
+    };
+    let acme = release(&store, &second).tenant("acme").unwrap();
+    assert!(acme.check("bob", "articles:read"), "a rename in code keeps the id");
+    assert!(!acme.check("bob", "posts:read"));
+    assert!(!acme.check("alice", "posts:write") && !acme.check("carol", "drafts:read"), "the editor has left");
+    let now = acme.now();
+    let departed: Vec<String> = now.departed_roles().iter().map(|role| role.slug.to_string()).collect();
+    assert_eq!(departed, ["editor"]);
+    assert_eq!(now.departed_permissions()[0].slug, "posts:delete");
+    assert!(now.role("editor").unwrap().departed && now.roles(&Page::of(99)).items.iter().all(|role| !role.departed));
+    assert!(now.roles_of("carol").len() == 1, "the assignment is still listed");
+    drop(now);
+    // It can be taken away, and not given; its slug counts as taken.
+    let refused = |error: rolecall::Error, kind| assert_eq!(error.kind(), kind);
+    refused(acme.update(|tx| tx.user("bob")?.assign("editor").map(drop)).unwrap_err(), ErrorKind::NotFound);
+    refused(acme.update(|tx| tx.role("writer")?.grant("posts:delete").map(drop)).unwrap_err(), ErrorKind::NotFound);
+    refused(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).unwrap_err(), ErrorKind::Exists);
+    refused(acme.update(|tx| tx.delete_role("editor")).unwrap_err(), ErrorKind::System);
+    acme.update(|tx| {
+        tx.user("carol")?.unassign("editor")?;
+        tx.role("writer")?.exclude("editor")?.revoke("posts:delete").map(drop)
+    })
+    .unwrap();
+    assert!(acme.now().departed_roles().is_empty() && acme.now().departed_permissions().is_empty());
+    assert!(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).is_ok());
+
+    // Back under the first release the slug clashes.
+    let authorizer = Authorizer::builder().store(store).catalog(Permission::catalog()).build_blocking();
+    assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::Clash);
+}
+
+#[test]
+fn what_comes_back_to_the_catalog_gives_again() {
+    let store = MemoryStore::default();
+    populate(&first(&store));
+    let acme = release(&store, &Definition::default()).tenant("acme").unwrap();
+    assert!(!acme.check("alice", "posts:write") && acme.now().departed_roles().len() == 2);
+    let grants = acme.now().grants_of("writer");
+    assert!(matches!(&grants[0], Granted::Permission(reference) if !matches!(reference, rolecall::records::PermissionRef::Own(_))));
+    assert!(first(&store).check("alice", "posts:write"));
+}
+
+#[test]
+fn a_clash_is_refused_with_the_list_and_repaired() {
+    let store = MemoryStore::default();
+    let old = release(&store, &Definition::default());
+    let acme = old.create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_permission("posts:read")?;
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.grant("posts:*")?;
+        tx.create_user("alice")?.assign("editor").map(drop)
+    })
+    .unwrap();
+    let new = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build_blocking();
+    let error = new.tenant("acme").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Clash);
+    assert_eq!(error.details(), ["permission `posts:read`", "permission `posts:write`", "role `editor`"]);
+    assert_eq!(new.tenant_of(acme.life()).unwrap_err().kind(), ErrorKind::Clash);
+
+    let repair = new.repair("acme").unwrap();
+    let clashes: Vec<(Noun, String)> = repair.clashes().into_iter().map(|(noun, slug)| (noun, slug.to_string())).collect();
+    assert_eq!(clashes.len(), 3);
+    let refused = repair.update(|tx| tx.create_user("mallory").map(drop)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refusal);
+    assert_eq!(repair.update(|tx| tx.user("alice")?.suspend().map(drop)).map(|_| ()).unwrap_err().kind(), ErrorKind::Refusal);
+    repair.update(|tx| tx.permission("posts:read")?.rename("acme:read").map(drop)).unwrap();
+    assert_eq!(new.tenant("acme").unwrap_err().details().len(), 2);
+    repair
+        .update(|tx| {
+            tx.delete_permission("posts:write")?;
+            tx.role("editor")?.rename("acme-editor").map(drop)
+        })
+        .unwrap();
+    assert!(repair.clashes().is_empty());
+    let acme = new.tenant("acme").unwrap();
+    assert!(acme.check("alice", Permission::PostsRead), "its pattern now covers the catalog's");
+    assert!(!acme.check("alice", "acme:read"));
+    assert_eq!(new.repair("acme").unwrap_err().kind(), ErrorKind::Refusal);
+}
+
+/// A tenant that is open under the old release meets one whose slugs clash with its catalog: it denies.
+#[test]
+fn a_refresh_that_meets_a_clash_denies_until_it_is_mended() {
+    let store = MemoryStore::default();
+    let acme = first(&store);
+    populate(&acme);
+    let other = release(&store, &Definition::default()).tenant("acme").unwrap();
+    other.update(|tx| {
+        tx.role("writer")?.exclude(SystemRole::Viewer).ok();
+        Ok(())
+    })
+    .unwrap();
+    // Without the catalog the slug counts as taken only while it is referred to.
+    other.update(|tx| tx.create_permission("posts:write").map(drop)).unwrap();
+    assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::Clash);
+    assert_eq!(acme.decide("alice", "posts:read"), Decision::Denied(Reason::Refused));
+    assert_eq!(acme.update(|tx| tx.create_user("x").map(drop)).unwrap_err().kind(), ErrorKind::Clash);
+    other.update(|tx| tx.delete_permission("posts:write")).unwrap();
+    acme.refresh().unwrap();
+    assert!(acme.check("alice", "posts:read"));
+}
+
+#[test]
+fn the_fingerprint_is_the_contents() {
+    let of = |slug| Catalog::new(&Definition { permissions: &[PermissionDef::new(slug)], ..Definition::default() }).unwrap();
+    assert_eq!(of("a").fingerprint(), of("a").fingerprint());
+    assert_ne!(of("a").fingerprint(), of("b").fingerprint());
+    assert_ne!(Permission::catalog().fingerprint(), Catalog::empty().fingerprint());
+}

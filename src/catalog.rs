@@ -30,7 +30,7 @@ pub use definition::{Definition, PermissionDef, RoleDef};
 pub use entries::{PermissionEntry, RoleEntry};
 pub(crate) use names::Taken;
 
-use crate::records::{Fingerprint, PermissionId, RoleId};
+use crate::records::{Fingerprint, RoleId};
 use names::Names;
 
 /// The system permissions and roles of an application. Cloning it copies a pointer.
@@ -106,11 +106,6 @@ impl Catalog {
     /// The index of the permission with this present slug.
     pub(crate) fn permission_by_slug(&self, slug: &str) -> Option<u32> {
         self.0.permission_names.by_slug(slug)
-    }
-
-    /// The index of the permission with this id.
-    pub(crate) fn permission_by_id(&self, id: PermissionId) -> Option<u32> {
-        self.0.permission_names.by_id(id.uuid())
     }
 
     /// Whether a tenant may call a permission of its own so.

@@ -29,7 +29,8 @@ impl Clock for SystemClock {
 /// A clock that stands still until it is set.
 ///
 /// ```
-/// use rolecall::{Authorizer, ManualClock, Timestamp};
+/// use rolecall::clock::ManualClock;
+/// use rolecall::{Authorizer, Timestamp};
 /// use std::sync::Arc;
 /// let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)?));
 /// let authorizer = Authorizer::builder().clock(clock.clone()).build();

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use crate::meaning::Meaning;
+use crate::moment::{PermissionSet, Via};
 use crate::plan::{Draft, Origins, Plan, Tx};
 use crate::records::{At, CommitId, Life, Name, Record, RecordKey, Revision, TenantRecord, TenantSlug};
 use crate::snapshot::base::Base;
@@ -16,7 +17,7 @@ use crate::snapshot::build::Build;
 use crate::snapshot::opening::Opening;
 use crate::snapshot::verify::verify;
 use crate::snapshot::{Compiled, Snapshot};
-use crate::{Decision, Page, Reason, Result, Timestamp, Via, Window};
+use crate::{Decision, Page, Reason, Result, Timestamp, Window};
 
 const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
 const GROUPS: [&str; 6] = ["g0", "g1", "g2", "g3", "g4", "g5"];
@@ -132,7 +133,9 @@ impl History {
         let origins = Origins { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
         let draft = Draft::new(Arc::clone(&self.present), origins, false);
         let run = |tx: &Tx| -> Result<()> {
-            calls.iter().for_each(|call| drop(make(tx, call)));
+            for call in calls {
+                drop(make(tx, call));
+            }
             Ok(())
         };
         let ((), plan) = Tx::run(draft, run).unwrap();
@@ -228,7 +231,9 @@ fn lists_agree(compiled: &Arc<Compiled>) {
                 holds_until_is_right(&snapshot, user.id, permission.id, instant, check);
             }
         }
-        users.iter().for_each(|user| sources_agree(&moment, user.id));
+        for user in &users {
+            sources_agree(&moment, user.id);
+        }
     }
 }
 
@@ -248,7 +253,7 @@ fn explanation_agrees(
     assert_eq!(paths.iter().collect::<BTreeSet<_>>().len(), paths.len(), "distinct");
     match explanation.decision() {
         Decision::Allowed => {
-            assert!(!paths.is_empty() && paths.iter().all(|p| p.over(instant).or(p.not_begun(instant)).is_none()))
+            assert!(!paths.is_empty() && paths.iter().all(|p| p.over(instant).or(p.not_begun(instant)).is_none()));
         }
         Decision::Denied(Reason::Over { .. } | Reason::NotBegun { .. }) => assert!(!paths.is_empty()),
         Decision::Denied(_) => assert!(paths.is_empty()),
@@ -294,9 +299,7 @@ fn sources_agree(moment: &crate::Moment<'_>, user: crate::records::UserId) {
     let union = roles
         .iter()
         .map(|r| moment.effective_of_role(r.record.id))
-        .fold(None, |all: Option<crate::PermissionSet>, set| {
-            Some(all.map_or_else(|| set.clone(), |all| all.union(&set)))
-        });
+        .fold(None, |all: Option<PermissionSet>, set| Some(all.map_or_else(|| set.clone(), |all| all.union(&set))));
     if let Some(union) = union {
         assert_eq!(union, moment.effective(user));
     }

@@ -64,7 +64,9 @@ pub(crate) fn refused(violations: &[Violation]) -> Error {
     const MOST: usize = 100;
     let clashes = !violations.is_empty() && violations.iter().all(|v| matches!(v, Violation::Clash { .. }));
     let kind = if clashes { ErrorKind::Clash } else { ErrorKind::Corrupt };
-    Error::new(kind).details_of(violations.iter().take(MOST).map(Violation::to_string).collect())
+    let mut details: Vec<String> = violations.iter().take(MOST).map(Violation::to_string).collect();
+    details.sort_unstable();
+    Error::new(kind).details_of(details)
 }
 
 /// A cycle in a graph, as the numbers around it, the first again at the end. Iterative: the data may be 100,000 deep.

@@ -1,32 +1,68 @@
-//! rolecall
+//! **May this user do this, in this tenant, and why?** Answered in your own process, from memory, without a network
+//! hop, a lock or an `await`.
+//!
+//! ```
+//! use rolecall::blocking::Authorizer;
+//!
+//! let acme = Authorizer::in_memory().create_tenant("acme-corp", "Acme Corp")?;
+//! acme.update(|tx| {
+//!     tx.create_permission("posts:write")?;
+//!     tx.create_role("editor")?.grant("posts:*")?;
+//!     tx.create_group("engineering")?.assign("editor")?;
+//!     tx.create_user("alice@acme.com")?.join("engineering")?;
+//!     Ok(())
+//! })?;
+//! assert!(acme.check("alice@acme.com", "posts:write"));
+//! println!("{}", acme.explain("alice@acme.com", "posts:write"));
+//! // allowed: alice@acme.com is in engineering, which has the role editor, which grants posts:*
+//! # Ok::<(), rolecall::Error>(())
+//! ```
+//!
+//! # Map
+//!
+//! | I want to | read |
+//! |---|---|
+//! | ask | [`Moment`]: every question lives there; [`Tenant`] leads to it |
+//! | understand an answer | [`Explanation`], [`Decision`], [`Reason`] |
+//! | change something | [`Tx`]; look before with [`Plan`] |
+//! | open, create, list tenants | [`Authorizer`], or without an executor [`blocking`] |
+//! | define permissions in code | [`catalog!`] |
+//! | follow a recipe | [`docs::cookbook`] |
+//! | keep tenants in my database | [`store::Store`], [`docs::implementing_a_store`] |
+//! | read and write a whole organisation | `Document`, with the feature `json` |
+//! | know why it is so, what is promised, what it costs | [`docs`] |
+//! | have a second opinion | [`meaning::Meaning`], the rules by the book |
+//!
+//! # Features
+//!
+//! `json` (on by default): the organisation document, and reading instants as RFC 3339. Features only add.
 #![forbid(unsafe_code)]
 
-mod authorizer;
-mod bits;
-pub mod blocking;
-pub mod catalog;
-mod check;
-mod clock;
-mod error;
-mod explain;
+pub mod docs;
 #[cfg(test)]
 mod histories;
-mod invariants;
-pub mod meaning;
-mod moment;
-mod near;
-mod plan;
-pub mod records;
-mod snapshot;
+pub mod blocking;
+mod authorizer;
 pub mod store;
+pub mod plan;
+pub mod moment;
+pub mod explain;
+mod check;
+mod near;
+pub mod snapshot;
+pub mod meaning;
+mod invariants;
+pub mod catalog;
+pub mod clock;
+pub mod records;
+mod error;
 mod tables;
+mod bits;
 
 pub use authorizer::{Authorizer, Builder, Committed, Lag, Outcome, Repair, Tenant};
-pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind, Noun, Result};
-pub use explain::{Decision, Explanation, Link, Path, Reason};
-pub use moment::{Held, Inherited, Listing, Moment, Owned, Page, PermissionSet, UserSet, Via};
-pub use plan::{AsGrant, Difference, GroupEdit, PermissionEdit, Plan, RoleEdit, Tx, UserEdit};
+pub use explain::{Decision, Explanation, Reason};
+pub use moment::{Moment, Page};
+pub use plan::{Plan, Tx};
 pub use records::{Timestamp, Window};
-pub use snapshot::Snapshot;
-pub use snapshot::names::{AsGroup, AsPermission, AsRole, AsUser, PermissionHandle, UserHandle};
+pub use snapshot::{PermissionHandle, Snapshot, UserHandle};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, RoleEntry};
 use crate::records::{
     Granted, GroupId, Holder, PermissionId, Record, RoleId, RoleRef, Slug, Status, Timestamp, UserId, UserRecord,
 };
@@ -90,7 +90,7 @@ impl<'a> Meaning<'a> {
             Record::Inclusion(edge) if edge.role == role => Some(edge.included.id()),
             _ => None,
         });
-        own.chain(self.catalog.included(role).map(|entry| entry.id()))
+        own.chain(self.catalog.included(role).map(RoleEntry::id))
     }
 
     /// Whether a role itself grants a permission: by id, or by a pattern that matches its present slug (R5).
@@ -104,7 +104,7 @@ impl<'a> Meaning<'a> {
         });
         let system = || {
             let patterns =
-                self.catalog.roles().iter().filter(|entry| entry.id() == role).flat_map(|entry| entry.patterns());
+                self.catalog.roles().iter().filter(|entry| entry.id() == role).flat_map(RoleEntry::patterns);
             self.catalog.granted(role).any(|entry| entry.id() == permission)
                 || patterns.into_iter().any(|pattern| pattern.matches(slug.as_str()))
         };

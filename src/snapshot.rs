@@ -21,6 +21,8 @@ pub(crate) mod walk;
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, PermissionHandle, UserHandle};
+
 use self::base::Base;
 use self::opening::Opening;
 use self::state::State;
@@ -62,10 +64,6 @@ pub(crate) enum Standing {
 }
 
 impl Snapshot {
-    pub(crate) fn new(compiled: Compiled) -> Self {
-        Self(Arc::new(compiled))
-    }
-
     /// The life of the tenant.
     pub fn life(&self) -> Life {
         self.0.position.life

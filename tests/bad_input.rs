@@ -129,7 +129,10 @@ fn r3_a_window_is_changed_by_a_call_of_its_own() {
 fn r6_an_error_names_the_thing_the_revision_and_near_names() {
     let acme = acme();
     let error = acme.update(|tx| tx.role("editor")?.grant("post:write").map(drop)).unwrap_err();
-    assert_eq!((error.name(), error.near(), error.revision()), ("post:write", &["posts:write".to_owned()][..], Some(2)));
+    assert_eq!(
+        (error.name(), error.near(), error.revision()),
+        ("post:write", &["posts:write".to_owned()][..], Some(2))
+    );
     assert_eq!(error.to_string(), "there is no permission `post:write` at revision 2; did you mean `posts:write`?");
     let error = acme.update(|tx| tx.create_user("alice").map(drop)).unwrap_err();
     assert_eq!(error.to_string(), "the user `alice` exists already at revision 2");
@@ -189,7 +192,8 @@ fn an_id_of_a_deleted_thing_is_unknown_in_every_form() {
 #[test]
 fn tenants_with_bad_names_are_not_created() {
     let authorizer = Authorizer::in_memory();
-    for (slug, name) in [("", "x"), ("Acme", "x"), ("a b", "x"), (&"a".repeat(64), "x"), ("acme", ""), ("acme", "a\0")] {
+    for (slug, name) in [("", "x"), ("Acme", "x"), ("a b", "x"), (&"a".repeat(64), "x"), ("acme", ""), ("acme", "a\0")]
+    {
         assert_eq!(authorizer.create_tenant(slug, name).unwrap_err().kind(), ErrorKind::Malformed);
     }
     assert_eq!(authorizer.tenant("no such/thing").unwrap_err().kind(), ErrorKind::Malformed);

@@ -171,7 +171,9 @@ fn what_comes_back_to_the_catalog_gives_again() {
     let acme = release(&store, &Definition::default()).tenant("acme").unwrap();
     assert!(!acme.check("alice", "posts:write") && acme.now().departed_roles().len() == 2);
     let grants = acme.now().grants_of("writer");
-    assert!(matches!(&grants[0], Granted::Permission(reference) if !matches!(reference, rolecall::records::PermissionRef::Own(_))));
+    assert!(
+        matches!(&grants[0], Granted::Permission(reference) if !matches!(reference, rolecall::records::PermissionRef::Own(_)))
+    );
     assert!(first(&store).check("alice", "posts:write"));
 }
 
@@ -194,11 +196,15 @@ fn a_clash_is_refused_with_the_list_and_repaired() {
     assert_eq!(new.tenant_of(acme.life()).unwrap_err().kind(), ErrorKind::Clash);
 
     let repair = new.repair("acme").unwrap();
-    let clashes: Vec<(Noun, String)> = repair.clashes().into_iter().map(|(noun, slug)| (noun, slug.to_string())).collect();
+    let clashes: Vec<(Noun, String)> =
+        repair.clashes().into_iter().map(|(noun, slug)| (noun, slug.to_string())).collect();
     assert_eq!(clashes.len(), 3);
     let refused = repair.update(|tx| tx.create_user("mallory").map(drop)).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refusal);
-    assert_eq!(repair.update(|tx| tx.user("alice")?.suspend().map(drop)).map(|_| ()).unwrap_err().kind(), ErrorKind::Refusal);
+    assert_eq!(
+        repair.update(|tx| tx.user("alice")?.suspend().map(drop)).map(|_| ()).unwrap_err().kind(),
+        ErrorKind::Refusal
+    );
     repair.update(|tx| tx.permission("posts:read")?.rename("acme:read").map(drop)).unwrap();
     assert_eq!(new.tenant("acme").unwrap_err().details().len(), 2);
     repair
@@ -221,11 +227,12 @@ fn a_refresh_that_meets_a_clash_denies_until_it_is_mended() {
     let acme = first(&store);
     populate(&acme);
     let other = release(&store, &Definition::default()).tenant("acme").unwrap();
-    other.update(|tx| {
-        tx.role("writer")?.exclude(SystemRole::Viewer).ok();
-        Ok(())
-    })
-    .unwrap();
+    other
+        .update(|tx| {
+            tx.role("writer")?.exclude(SystemRole::Viewer).ok();
+            Ok(())
+        })
+        .unwrap();
     // Without the catalog the slug counts as taken only while it is referred to.
     other.update(|tx| tx.create_permission("posts:write").map(drop)).unwrap();
     assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::Clash);
@@ -238,8 +245,30 @@ fn a_refresh_that_meets_a_clash_denies_until_it_is_mended() {
 
 #[test]
 fn the_fingerprint_is_the_contents() {
-    let of = |slug| Catalog::new(&Definition { permissions: &[PermissionDef::new(slug)], ..Definition::default() }).unwrap();
+    let of =
+        |slug| Catalog::new(&Definition { permissions: &[PermissionDef::new(slug)], ..Definition::default() }).unwrap();
     assert_eq!(of("a").fingerprint(), of("a").fingerprint());
     assert_ne!(of("a").fingerprint(), of("b").fingerprint());
     assert_ne!(Permission::catalog().fingerprint(), Catalog::empty().fingerprint());
+}
+
+/// The stored reference remembers the slug of its day; a release that knows the entry by a newer one takes it away.
+#[test]
+fn a_reference_with_an_older_slug_can_be_taken_away() {
+    let store = MemoryStore::default();
+    populate(&first(&store));
+    let renamed = Definition {
+        permissions: &[PermissionDef { was: &["posts:delete"], ..PermissionDef::new("articles:delete") }],
+        roles: &[RoleDef { was: &["viewer"], ..RoleDef::new("reader") }],
+        ..Definition::default()
+    };
+    let acme = release(&store, &renamed).tenant("acme").unwrap();
+    assert!(acme.check("alice", "articles:delete"));
+    acme.update(|tx| {
+        tx.role("writer")?.revoke("articles:delete")?;
+        tx.user("bob")?.unassign("reader").map(drop)
+    })
+    .unwrap();
+    let again = release(&store, &renamed).tenant("acme").unwrap();
+    assert!(!again.check("alice", "articles:delete") && again.now().roles_of("bob").is_empty());
 }

@@ -69,7 +69,7 @@ fn a_deleted_tenant_denies_and_its_slug_begins_a_new_life() {
     let held = acme.snapshot();
     acme.delete().unwrap();
     assert_eq!(acme.decide("alice", "p"), Decision::Denied(Reason::Deleted));
-    assert!(held.now(&rolecall::SystemClock).check("alice", "p"), "a snapshot taken before goes on");
+    assert!(held.now(&rolecall::clock::SystemClock).check("alice", "p"), "a snapshot taken before goes on");
     assert_eq!(acme.update(|_| Ok(())).unwrap_err().kind(), ErrorKind::Deleted);
     assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::Deleted);
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);

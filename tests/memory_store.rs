@@ -123,9 +123,8 @@ fn s4_a_commit_with_one_wrong_change_makes_none() {
     let table = [
         ("S3", Change::added(user(1, "a"))),
         ("S10", Change::added(tenant("second"))),
-        ("S3", Change::removed(user(1, "other"))),
         ("S3", Change::removed(user(9, "a"))),
-        ("S3", Change::new(Some(user(1, "other")), Some(user(1, "b"))).unwrap()),
+        ("S3", Change::new(Some(user(9, "other")), Some(user(9, "b"))).unwrap()),
         ("S10", good.clone()),
         ("S10", Change::added(user(2, "another"))),
     ];

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use rolecall::blocking::{Authorizer, Tenant};
-use rolecall::{Decision, ManualClock, Page, Reason, Timestamp, Via, Window};
+use rolecall::clock::ManualClock;
+use rolecall::moment::Via;
+use rolecall::{Decision, Page, Reason, Timestamp, Window};
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs).unwrap()
@@ -125,7 +127,10 @@ fn a_denial_says_why() {
     assert_eq!(unknown.near(), ["posts:write", "post:write"]);
     assert!(unknown.to_string().starts_with("denied: there is no permission posts:wirte; near names: posts:write"));
     let denied = acme.explain("dave", "posts:write");
-    assert_eq!((denied.roles(), denied.groups()), (&["editor".parse().unwrap()][..], &["backend".parse().unwrap(), "engineering".parse().unwrap()][..]));
+    assert_eq!(
+        (denied.roles(), denied.groups()),
+        (&["editor".parse().unwrap()][..], &["backend".parse().unwrap(), "engineering".parse().unwrap()][..])
+    );
 }
 
 #[test]
@@ -136,7 +141,10 @@ fn explanations_read_as_sentences_and_as_data() {
         "allowed: alice is in backend, a part of engineering, which has the role editor, which includes viewer, \
          which grants posts:read"
     );
-    assert_eq!(acme.explain("alice", "audit:read").to_string(), "allowed: alice has the role auditor, which grants audit:*");
+    assert_eq!(
+        acme.explain("alice", "audit:read").to_string(),
+        "allowed: alice has the role auditor, which grants audit:*"
+    );
     assert!(acme.explain("bob", "posts:write").to_string().contains(
         "bob is in engineering (from 1970-01-01T00:08:20Z until 1970-01-01T00:33:20Z), which has the role editor"
     ));
@@ -174,7 +182,9 @@ fn a6_any_of_and_all_of() {
     let (acme, _) = acme();
     let any = |list: &[&str]| acme.check_any("alice", list.iter().copied());
     let all = |list: &[&str]| acme.check_all("alice", list.iter().copied());
-    assert!(any(&["posts:write"]) && any(&["post:write", "posts:write", "post:write"]) && any(&["nope", "posts:write"]));
+    assert!(
+        any(&["posts:write"]) && any(&["post:write", "posts:write", "post:write"]) && any(&["nope", "posts:write"])
+    );
     assert!(!any(&[]) && !any(&["nope"]) && !any(&["post:write", "post:write"]));
     assert!(all(&["posts:write"]) && all(&["posts:write", "posts:write", "audit:read"]));
     assert!(!all(&[]) && !all(&["posts:write", "nope"]) && !all(&["posts:write", "post:write", "posts:write"]));
@@ -245,7 +255,8 @@ fn listings_are_complete_ordered_and_searchable() {
         page = page.after(next);
     }
     assert_eq!(slugs, ["audit:read", "post:write", "posts:read", "posts:write", "posts:writeable"]);
-    let found = |text: &str| now.groups(&Page::of(9).search(text)).items.iter().map(|g| g.slug.to_string()).collect::<Vec<_>>();
+    let found =
+        |text: &str| now.groups(&Page::of(9).search(text)).items.iter().map(|g| g.slug.to_string()).collect::<Vec<_>>();
     assert_eq!(found("ALL ST"), ["staff"], "names are searched, ASCII case ignored");
     assert_eq!(found("e"), ["backend", "engineering"]);
     assert!(found("é").is_empty());

@@ -104,7 +104,7 @@ impl Authorizer {
         match load(&*self.tools.store, earlier).await {
             Ok(Loaded::At(compiled)) => {
                 let registry = Arc::downgrade(&self.registry);
-                Ok(Arc::new(Inner::new(Arc::clone(&self.tools), registry, Arc::clone(slot), compiled)))
+                Ok(Arc::new(Inner::new(Arc::clone(&self.tools), registry, Arc::clone(slot), *compiled)))
             }
             Ok(Loaded::Gone) | Err(Unloaded::Store(StoreError::Gone)) => Err(not_found(&life.to_string())),
             Err(Unloaded::Store(error)) => Err(commit::not_done(error, "")),

@@ -58,7 +58,7 @@ impl Tenant {
 
 /// What a load found.
 pub(super) enum Loaded {
-    At(Compiled),
+    At(Box<Compiled>),
     Gone,
 }
 
@@ -128,7 +128,7 @@ impl Inner {
     }
 
     /// Publishes what was loaded, unless the history went back.
-    pub(super) fn accept(&self, loaded: Compiled) -> Result<()> {
+    pub(super) fn accept(&self, loaded: Box<Compiled>) -> Result<()> {
         let (present, found) = (self.current.guard().position, loaded.position);
         let other = found.revision == present.revision && found.commit != present.commit;
         if found.revision < present.revision || other {
@@ -136,7 +136,7 @@ impl Inner {
             let detail = format!("the history went back: revision {} is in hand", present.revision);
             return Err(Error::new(ErrorKind::Corrupt).detail(detail));
         }
-        self.publish(Arc::new(loaded));
+        self.publish(Arc::from(loaded));
         Ok(())
     }
 
@@ -198,5 +198,5 @@ pub(super) async fn load(store: &dyn Erased, earlier: Earlier<'_>) -> Result<Loa
         revision: Revision::FIRST,
         commit: crate::records::CommitId::from_uuid(uuid::Uuid::nil()),
     });
-    build.finish(at).map(Loaded::At).map_err(Unloaded::Refused)
+    build.finish(at).map(|compiled| Loaded::At(Box::new(compiled))).map_err(Unloaded::Refused)
 }

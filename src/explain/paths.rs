@@ -130,7 +130,7 @@ impl Map {
         let Self { edges, distance, .. } = &mut map;
         for next in edges.values_mut().chain([&mut starts]) {
             next.retain(|(to, _)| distance.contains_key(to));
-            next.sort_by(|(a, _), (b, _)| name(state, *a).cmp(&name(state, *b)));
+            next.sort_by_key(|(to, _)| name(state, *to));
         }
         map.starts = starts;
         map

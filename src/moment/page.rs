@@ -56,9 +56,6 @@ impl Page {
         self.after.as_deref().is_none_or(|after| name > after)
     }
 
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
-    }
 }
 
 /// One page of a list.

@@ -101,7 +101,9 @@ impl Moment<'_> {
         let groups = reverse::groups_having(state, &roles, &self.when);
         let mut users = reverse::users_of(state, &roles, &groups, &self.when);
         let suspended: Vec<u32> = users.iter().filter(|n| state.is_suspended(*n)).collect();
-        suspended.into_iter().for_each(|n| users.remove(n));
+        for user in suspended {
+            users.remove(user);
+        }
         self.user_set(users)
     }
 

@@ -58,7 +58,7 @@ macro_rules! algebra {
 
             /// Whether all of this set is in the other.
             pub fn is_subset(&self, other: &Self) -> bool {
-                self.difference(other).is_empty()
+                self.bits.is_subset(&self.intersection(other).bits)
             }
 
             fn with(&self, other: &Self, join: impl FnOnce(&mut Bits, &Bits)) -> Self {

@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::invariants::Violation;
 use crate::near::near_names;
 use crate::records::{
-    Actor, At, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Record, RecordKey, RoleRecord, Timestamp,
-    UserRecord,
+    Actor, At, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Record, RecordKey, RoleRecord,
+    Timestamp, UserRecord,
 };
 use crate::snapshot::Compiled;
 use crate::snapshot::edit::{Edit, Touched};

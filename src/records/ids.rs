@@ -24,7 +24,7 @@ macro_rules! ids {
             }
 
             /// A new id that nothing has.
-            pub(crate) fn random() -> Self {
+            pub fn random() -> Self {
                 Self(Uuid::new_v4())
             }
         }

@@ -7,7 +7,6 @@ use self::sealed::Scope;
 use super::Compiled;
 use super::nouns::Origin;
 use crate::catalog::{CatalogPermission, CatalogRole};
-use crate::error::Noun;
 use crate::records::{
     GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, UserId, UserKey, UserRecord,
 };
@@ -183,16 +182,5 @@ impl Compiled {
 
     pub(crate) fn user_handle(&self, number: u32) -> UserHandle {
         UserHandle { owner: self.opening.token(), number }
-    }
-
-    /// Which of the nouns a number stands for, by name; for messages.
-    pub(crate) fn name_of(&self, noun: Noun, number: u32) -> &str {
-        match noun {
-            Noun::Permission => self.state.permissions.name_at(number),
-            Noun::Role => self.state.roles.name_at(number),
-            Noun::Group => self.state.groups.name_at(number),
-            Noun::User => self.state.users.name_at(number),
-            Noun::Tenant => self.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str()),
-        }
     }
 }

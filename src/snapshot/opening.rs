@@ -68,14 +68,6 @@ impl Opening {
         Ok(number)
     }
 
-    /// A state was published: its own index knows these ids from now on.
-    pub(crate) fn published(&self, ids: impl Iterator<Item = (Noun, Uuid)>) {
-        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        for id in ids {
-            met.remove(&id);
-        }
-    }
-
     /// Everything that was met so far is in the state that is published.
     pub(crate) fn published_all(&self, state: &State) {
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);

@@ -203,13 +203,16 @@ impl State {
     }
 }
 
-/// Whether the changes can be made: no two of one record, and each from what is stored.
+/// Whether the changes can be made: no two of one record, and each from what is stored or from nothing.
+///
+/// A record that is there is not compared with the one that the change begins with: a reference to a catalog entry
+/// remembers the slug of its day, and a newer release knows the same entry by a newer one.
 fn compare(records: &Records, changes: &Ordered<'_>) -> Result<(), StoreError> {
     let mut neighbours = changes.iter().zip(changes.iter().skip(1));
     if let Some(((key, _), _)) = neighbours.find(|((key, _), (next, _))| key == next) {
         return Err(corrupt("S10", key, "is changed twice in one commit"));
     }
-    match changes.iter().find(|(key, change)| records.get(key) != change.before()) {
+    match changes.iter().find(|(key, change)| records.contains_key(key) != change.before().is_some()) {
         Some((key, _)) => Err(corrupt("S3", key, "is not what the change begins with")),
         None => Ok(()),
     }

@@ -55,6 +55,7 @@ enum Bucket {
 
 impl Index {
     /// How many numbers it holds.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.len
     }

@@ -120,28 +120,6 @@ impl<T: Clone + Default> Slab<T> {
             *slot = item;
         }
     }
-
-    /// The values in their order, in O(values). Not more than 2³² of them.
-    pub(crate) fn from_vec(items: Vec<T>) -> Self {
-        let len = items.len() as u64;
-        if items.is_empty() {
-            return Self::new();
-        }
-        if items.len() <= LEAF {
-            return Self { root: Root::Flat(Arc::new(items)), len };
-        }
-        let leaves = items.len().div_ceil(LEAF);
-        let mut items = items.into_iter();
-        let leaves = (0..leaves).map(|_| Arc::new(filled(&mut items))).collect();
-        let mut level = group(leaves, &blank_leaf(), Node::Leaves);
-        let mut shift = LEAF_BITS;
-        while level.len() > 1 {
-            level = group(level, &Node::blank(shift), Node::Branch);
-            shift += BITS;
-        }
-        let root = level.pop().map_or(Root::Empty, |node| Root::Tree { node, shift });
-        Self { root, len }
-    }
 }
 
 impl<T: Clone + Default> Root<T> {
@@ -225,13 +203,6 @@ fn padded<P: Clone>(parts: impl IntoIterator<Item = P>, blank: &P) -> [P; WIDTH]
     array::from_fn(|_| parts.next().unwrap_or_else(|| blank.clone()))
 }
 
-/// One level up: the nodes above these parts.
-fn group<T, P: Clone>(parts: Vec<P>, blank: &P, node: fn([P; WIDTH]) -> Node<T>) -> Vec<Arc<Node<T>>> {
-    let nodes = parts.len().div_ceil(WIDTH);
-    let mut parts = parts.into_iter();
-    (0..nodes).map(|_| Arc::new(node(padded(parts.by_ref(), blank)))).collect()
-}
-
 impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self::new()
@@ -257,6 +228,12 @@ mod tests {
             && slab.get(u32::try_from(model.len()).unwrap()).is_none()
     }
 
+    fn slab_of(model: &[u64]) -> Slab<u64> {
+        let mut slab = Slab::new();
+        (0..).zip(model).for_each(|(n, item)| slab.set(n, *item));
+        slab
+    }
+
     proptest! {
         #[test]
         fn a_slab_answers_like_a_vec_and_leaves_older_clones_alone(
@@ -264,7 +241,7 @@ mod tests {
             ops in vec((prop_oneof![0..40u32, 0..5000u32], 1..u64::MAX), 0..40),
         ) {
             let mut model: Vec<u64> = (0..start as u64).collect();
-            let mut slab = Slab::from_vec(model.clone());
+            let mut slab = slab_of(&model);
             prop_assert!(same(&slab, &model));
             for (n, item) in ops {
                 let (older, before) = (slab.clone(), model.clone());
@@ -292,10 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn a_vec_of_any_length_survives_the_bulk_load() {
+    fn a_slab_of_any_length_holds_what_was_set() {
         for len in [0, 1, 31, 32, 33, 2047, 2048, 2049, 131_072, 131_073] {
             let model: Vec<u64> = (1..=len).collect();
-            assert!(same(&Slab::from_vec(model.clone()), &model), "{len}");
+            assert!(same(&slab_of(&model), &model), "{len}");
         }
     }
 }

@@ -103,8 +103,7 @@ impl<'a> Meaning<'a> {
             _ => false,
         });
         let system = || {
-            let patterns =
-                self.catalog.roles().iter().filter(|entry| entry.id() == role).flat_map(RoleEntry::patterns);
+            let patterns = self.catalog.roles().iter().filter(|entry| entry.id() == role).flat_map(RoleEntry::patterns);
             self.catalog.granted(role).any(|entry| entry.id() == permission)
                 || patterns.into_iter().any(|pattern| pattern.matches(slug.as_str()))
         };

@@ -431,3 +431,58 @@ fn a_taken_slug_refuses_the_whole_update() {
     assert_eq!(block_on(update).unwrap_err().kind(), ErrorKind::Exists);
     assert!(acme.slug() == "acme" && acme.now().user("bob").is_none() && acme.unsettled().is_none());
 }
+
+/// Opening is an asynchronous call on the tenant, too.
+#[test]
+fn asking_for_an_unsettled_tenant_settles_it() {
+    let (store, authorizer, acme) = acme();
+    store.commits_meet([Some(Fault::HangsAfter)]);
+    assert!(poll_once(promote(&acme)).is_none());
+    let again = block_on(authorizer.tenant("acme")).unwrap();
+    assert!(may(&again) && may(&acme));
+    store.commits_meet([Some(Fault::HangsAfter)]);
+    assert!(poll_once(acme.update(|tx| tx.create_user("bob").map(drop))).is_none());
+    assert!(block_on(authorizer.tenant_of(acme.life())).unwrap().now().user("bob").is_some());
+}
+
+/// The store keeps no history, so a refresh loads everything again: who was met under a number keeps it.
+#[test]
+fn a_handle_survives_a_reload() {
+    let (store, _authorizer, acme) = acme();
+    block_on(promote(&acme)).unwrap();
+    let (user, permission) = (acme.user_handle("alice").unwrap(), acme.permission_handle("posts:write").unwrap());
+    let other = Authorizer::builder().store(store.store()).build();
+    let other = block_on(other.tenant("acme")).unwrap();
+    let update = other.update(|tx| {
+        (0..50).try_for_each(|n| tx.create_user(&format!("a{n}")).map(drop))?;
+        tx.create_permission("a:first").map(drop)
+    });
+    block_on(update).unwrap();
+    store.sinces_meet([Some(Fault::TooOld)]);
+    block_on(acme.refresh()).unwrap();
+    assert!(acme.now().user("a49").is_some() && acme.check(user, permission) && !acme.check(user, "a:first"));
+    assert_eq!(acme.user_handle("alice"), Some(user));
+
+    // A user that was planned, and then deleted elsewhere and brought back, has the number it was first met under.
+    let id = rolecall::records::UserId::random();
+    let ((), plan) = acme.plan(|tx| tx.create_user_with_id(id, "ghost").map(drop)).unwrap();
+    let ghost = plan.preview().at(rolecall::Timestamp::MIN).user_handle(id).unwrap();
+    drop(plan);
+    block_on(other.update(|tx| tx.create_user_with_id(id, "ghost")?.assign("editor").map(drop))).unwrap();
+    store.sinces_meet([Some(Fault::TooOld)]);
+    block_on(acme.refresh()).unwrap();
+    assert!(acme.check(ghost, permission) && acme.user_handle("ghost") == Some(ghost));
+}
+
+/// An update that is interrupted while it looks into a conflict leaves nothing undecided unsaid.
+#[test]
+fn a_conflict_that_cannot_be_looked_into_is_unknown() {
+    let (store, _authorizer, acme) = acme();
+    store.commits_meet([Some(Fault::SentTwice)]);
+    store.sinces_meet([Some(Fault::Down)]);
+    let error = block_on(promote(&acme)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsettled);
+    assert!(!may(&acme));
+    block_on(acme.refresh()).unwrap();
+    assert!(may(&acme) && acme.revision() == Revision::new(3));
+}

@@ -240,6 +240,7 @@ impl Inner {
         match answer {
             Ok(revision) if revision == plan.next.position.revision => {
                 self.publish(Arc::clone(&plan.next));
+                self.opening.published(&plan.changes);
                 sent.settled();
                 Ok(Pushed::Done)
             }

@@ -28,7 +28,7 @@ impl Authorizer {
         let slug = TenantSlug::new(slug)?;
         self.settle_birth(&slug).await?;
         if let Some(inner) = self.registry.by_slug(&slug) {
-            return Ok(Tenant(inner));
+            return Ok(hand_out(inner).await);
         }
         let life = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
         self.registry.bears(slug.clone(), life);
@@ -45,7 +45,7 @@ impl Authorizer {
     pub async fn tenant_of(&self, life: Life) -> Result<Tenant> {
         not_nested()?;
         match self.registry.by_life(life) {
-            Some(inner) => Ok(Tenant(inner)),
+            Some(inner) => Ok(hand_out(inner).await),
             None => self.open(life).await,
         }
     }
@@ -111,6 +111,15 @@ impl Authorizer {
             Err(Unloaded::Refused(violations)) => Err(refused(&violations)),
         }
     }
+}
+
+/// An open tenant, settled if that can be done. Where it cannot, the tenant denies, and the next call on it tries again.
+async fn hand_out(inner: Arc<Inner>) -> Tenant {
+    if inner.slot.pending().is_some() {
+        let _turn = inner.slot.turns.take().await;
+        drop(inner.settle_first().await);
+    }
+    Tenant(inner)
 }
 
 fn not_found(name: &str) -> Error {

@@ -111,6 +111,7 @@ impl Inner {
         match present.advance(steps) {
             Ok(next) => {
                 self.publish(Arc::new(next));
+                commits.iter().for_each(|commit| self.opening.published(&commit.changes));
                 Ok(())
             }
             Err(Unfit::OutOfOrder | Unfit::Broken) => self.reload().await,
@@ -136,6 +137,7 @@ impl Inner {
             let detail = format!("the history went back: revision {} is in hand", present.revision);
             return Err(Error::new(ErrorKind::Corrupt).detail(detail));
         }
+        self.opening.published_all(&loaded.state);
         self.publish(Arc::from(loaded));
         Ok(())
     }

@@ -129,7 +129,6 @@ impl Inner {
             (Some(_), _) => Standing::Good,
         };
         let next = if next.standing == standing { next } else { Arc::new(next.standing_as(standing)) };
-        self.opening.published_all(&next.state);
         self.latest_is(next.position.revision);
         self.current.publish(next);
     }

@@ -55,7 +55,6 @@ impl Page {
     pub(crate) fn is_after(&self, name: &str) -> bool {
         self.after.as_deref().is_none_or(|after| name > after)
     }
-
 }
 
 /// One page of a list.

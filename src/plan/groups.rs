@@ -301,6 +301,20 @@ impl<'a> GroupEdit<'a> {
         self.set_parent(parent, false)
     }
 
+    /// Makes the group a part of exactly these.
+    ///
+    /// # Errors
+    /// Those of [`GroupEdit::add_parent`]. One that would close a cycle is refused, those before it stay parents.
+    pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
+        let wanted: Vec<u32> = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
+        let present: Vec<u32> = self.tx.with_group(self.number, |row| row.parents.iter().copied().collect())?;
+        for parent in present.into_iter().filter(|parent| !wanted.contains(parent)) {
+            self.set_parent(parent, false)?;
+        }
+        wanted.into_iter().try_for_each(|parent| self.set_parent(parent, true).map(drop))?;
+        Ok(self)
+    }
+
     fn set_parent(&self, parent: u32, wanted: bool) -> Result<&Self> {
         let (group, has) =
             self.tx.with_group(self.number, |row| (row.id(), row.parents.contains(|n| n.cmp(&parent))))?;

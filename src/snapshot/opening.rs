@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::nouns::MOST_NUMBERS;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Noun, Result};
+use crate::records::{Change, Record};
 
 #[derive(Debug)]
 pub(crate) struct Opening {
@@ -68,7 +69,22 @@ impl Opening {
         Ok(number)
     }
 
-    /// Everything that was met so far is in the state that is published.
+    /// A state was published with these things: its own index knows them from now on.
+    pub(crate) fn published(&self, changes: &[Change]) {
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in changes.iter().filter(|change| change.before().is_none()).filter_map(Change::after) {
+            let id = match record {
+                Record::Permission(record) => (Noun::Permission, record.id.uuid()),
+                Record::Role(record) => (Noun::Role, record.id.uuid()),
+                Record::Group(record) => (Noun::Group, record.id.uuid()),
+                Record::User(record) => (Noun::User, record.id.uuid()),
+                _ => continue,
+            };
+            met.remove(&id);
+        }
+    }
+
+    /// A state was published whole: what it holds, its own index knows.
     pub(crate) fn published_all(&self, state: &State) {
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         met.retain(|(noun, id), _| state.number_met(*noun, *id).is_none());

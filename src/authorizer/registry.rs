@@ -124,9 +124,11 @@ impl Entries {
             if open <= most_open {
                 return;
             }
-            // Held by nobody but this table, so nobody can begin anything with it while the table is locked.
+            // Held by nobody but this table, so nobody can begin anything with it while the table is locked; and nobody
+            // waits for its turn: only this table and the tenant hold the turns.
             let idle = |entry: &Entry| {
                 entry.tenant.as_ref().is_some_and(|inner| Arc::strong_count(inner) == 1)
+                    && Arc::strong_count(&entry.slot) == 2
                     && entry.slot.pending().is_none()
             };
             let oldest = self.lives.iter().filter(|(_, entry)| idle(entry)).min_by_key(|(_, entry)| entry.used);

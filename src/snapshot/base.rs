@@ -8,7 +8,7 @@
 use std::hash::RandomState;
 
 use super::edit::Touched;
-use super::flatten::flatten;
+use super::flatten::{WORDS_PER_EDGE, flatten};
 use super::nouns::{Origin, PermissionRow, RoleRow};
 use super::opening::Opening;
 use super::state::State;
@@ -25,7 +25,12 @@ pub(crate) struct Base {
 
 impl Base {
     pub(crate) fn new(catalog: Catalog) -> Self {
-        let mut state = State::new(&RandomState::new());
+        Self::with_bound(catalog, WORDS_PER_EDGE)
+    }
+
+    /// The same with another bound on what is kept, for tests.
+    pub(crate) fn with_bound(catalog: Catalog, words_per_edge: usize) -> Self {
+        let mut state = State { words_per_edge, ..State::new(&RandomState::new()) };
         let mut touched = Touched::default();
         let mut first_permission = 0;
         for (number, entry) in (0..).zip(catalog.permissions()) {

@@ -100,7 +100,7 @@ fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>)
     if role.origin != Origin::Departed {
         role_bits(state, role, patterns, &mut bits);
     }
-    bound(&bits, exact, role.includes.len() + role.grants.len() + role.patterns.len())
+    bound(state, &bits, exact, role.includes.len() + role.grants.len() + role.patterns.len())
 }
 
 /// What a role itself grants, as bits.
@@ -132,12 +132,12 @@ fn group_row(state: &State, number: u32) -> Kept {
             _ => exact = false,
         }
     }
-    bound(&bits, exact, group.parents.len() + group.roles.len())
+    bound(state, &bits, exact, group.parents.len() + group.roles.len())
 }
 
-fn bound(bits: &Bits, exact: bool, edges: usize) -> Kept {
+fn bound(state: &State, bits: &Bits, exact: bool, edges: usize) -> Kept {
     let row = BitRow::from_bits(bits);
-    if row.word_count() <= WORDS_PER_EDGE * (edges + 1) {
+    if row.word_count() <= state.words_per_edge * (edges + 1) {
         Kept { row, exact }
     } else {
         Kept { row: BitRow::default(), exact: false }

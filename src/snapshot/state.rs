@@ -6,6 +6,7 @@ use std::hash::RandomState;
 
 use uuid::Uuid;
 
+use super::flatten::WORDS_PER_EDGE;
 use super::nouns::{Edge, GroupRow, Origin, PermissionRow, RoleRow, UserRow};
 use super::table::Table;
 use crate::bits::{Bits, Row};
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) group_rows: Slab<Kept>,
     /// Roles that have patterns, by number.
     pub(crate) patterned: Order<u32>,
+    /// The bound on what is kept. Tests lower it, so that small histories walk.
+    pub(crate) words_per_edge: usize,
 }
 
 /// What is kept about a role or group so that a check need not walk (I7, I8).
@@ -132,6 +135,7 @@ impl State {
             role_rows: Slab::new(),
             group_rows: Slab::new(),
             patterned: Order::default(),
+            words_per_edge: WORDS_PER_EDGE,
         }
     }
 

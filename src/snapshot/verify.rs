@@ -5,7 +5,6 @@ use super::state::{Brief, Source, State};
 use super::table::{Row, Table};
 use super::walk::own_bits;
 use crate::bits::Bits;
-use std::collections::BTreeSet;
 
 /// Panics where an invariant is broken.
 pub(crate) fn verify(state: &State) {
@@ -47,7 +46,7 @@ fn listings<R: Row>(table: &Table<R>) {
 
 /// I9
 fn ends(state: &State) {
-    type Edges = BTreeSet<(&'static str, u32, u32, bool)>;
+    type Edges = Vec<(&'static str, u32, u32, bool)>;
     let (mut near, mut far) = (Edges::new(), Edges::new());
     let back = |b: &Back| (b.from(), b.is_windowed());
     for (n, user) in live(&state.users) {
@@ -71,6 +70,8 @@ fn ends(state: &State) {
     for (n, permission) in live(&state.permissions) {
         far.extend(permission.granted_by.iter().map(|from| ("grants", *from, n, false)));
     }
+    near.sort_unstable();
+    far.sort_unstable();
     assert_eq!(near, far, "I9");
     for (_, group) in live(&state.groups) {
         members_by_key(state, group);

@@ -57,6 +57,7 @@ impl Edit<'_> {
             None => {
                 let number = self.number(Noun::Role, id.uuid())?;
                 self.state.roles.insert(number, RoleRow::departed(id, slug));
+                self.touched.roles.insert(number);
                 Ok(number)
             }
         }

@@ -1,14 +1,16 @@
 //! What an application holds. It forwards and decides nothing.
 //!
 //! Asynchronous are only this layer and the store's. `open.rs` and `birth.rs` say how a tenant comes to be open,
-//! `commit.rs` how it is changed, `settle.rs` how an unknown outcome is found out, `refresh.rs` how other writers are
-//! seen, `repair.rs` what to do when a new catalog and a tenant claim one slug. `current.rs` is the one cell that
-//! readers and writers share, `turns.rs` the order in which writers come.
+//! `commit.rs` how it is changed, `import.rs` how all of it comes from a document, `settle.rs` how an unknown outcome is
+//! found out, `refresh.rs` how other writers are seen, `repair.rs` what to do when a new catalog and a tenant claim one
+//! slug. `current.rs` is the one cell that readers and writers share, `turns.rs` the order in which writers come.
 
 mod birth;
 mod builder;
 mod commit;
 mod current;
+#[cfg(feature = "json")]
+mod import;
 mod open;
 mod refresh;
 mod registry;

@@ -12,6 +12,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use crate::authorizer::{self, Builder, Committed};
+#[cfg(feature = "json")]
+use crate::document::Document;
 use crate::error::{Error, Noun, Result};
 use crate::plan::{Plan, Tx};
 use crate::records::{Life, Revision, Slug};
@@ -108,6 +110,15 @@ impl Authorizer {
         wait(self.0.tenants(after, limit))
     }
 
+    /// See [`crate::Authorizer::import`].
+    ///
+    /// # Errors
+    /// The same.
+    #[cfg(feature = "json")]
+    pub fn import(&self, document: &Document) -> Result<Tenant> {
+        wait(self.0.import(document)).map(Tenant)
+    }
+
     /// See [`crate::Authorizer::repair`].
     ///
     /// # Errors
@@ -161,6 +172,15 @@ impl Tenant {
     /// The same.
     pub fn commit(&self, plan: Plan) -> Result<Committed<()>> {
         wait(self.0.commit(plan))
+    }
+
+    /// See [`crate::Tenant::replace`].
+    ///
+    /// # Errors
+    /// The same.
+    #[cfg(feature = "json")]
+    pub fn replace(&self, document: &Document) -> Result<Committed<()>> {
+        wait(self.0.replace(document))
     }
 
     /// See [`crate::Tenant::delete`].

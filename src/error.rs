@@ -301,11 +301,16 @@ impl StdError for Error {
 
 /// A text from outside as it may stand in a message: control characters escaped, cut after 80 characters.
 pub(crate) fn shown(text: &str) -> String {
+    escaped(text, 80)
+}
+
+/// The same, cut after so many characters.
+pub(crate) fn escaped(text: &str, most: usize) -> String {
     let mut out = String::new();
-    for c in text.chars().take(80) {
+    for c in text.chars().take(most) {
         if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
     }
-    if text.chars().nth(80).is_some() {
+    if text.chars().nth(most).is_some() {
         out.push('…');
     }
     out

@@ -43,6 +43,8 @@ pub mod docs;
 mod histories;
 pub mod blocking;
 mod authorizer;
+#[cfg(feature = "json")]
+mod document;
 pub mod store;
 pub mod plan;
 pub mod moment;
@@ -60,6 +62,8 @@ mod tables;
 mod bits;
 
 pub use authorizer::{Authorizer, Builder, Committed, Lag, Outcome, Repair, Tenant};
+#[cfg(feature = "json")]
+pub use document::Document;
 pub use error::{Error, ErrorKind, Noun, Result};
 pub use explain::{Decision, Explanation, Reason};
 pub use moment::{Moment, Page};

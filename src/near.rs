@@ -8,11 +8,16 @@ const MOST_SEARCHED: usize = 10_000;
 
 /// At most three names of a table that differ from this one by at most a third of its length, nearest first.
 pub(crate) fn near_names<R: Row>(table: &Table<R>, name: &str) -> Vec<String> {
-    let most = (name.chars().count() / 3).clamp(1, 4);
     let head: String = name.chars().take(1).collect();
     let all = table.len() <= MOST_SEARCHED;
     let from = if all { "" } else { head.as_str() };
-    let names = table.sorted_from(from).take(MOST_SEARCHED).map(|n| table.name_at(n));
+    near_of(table.sorted_from(from).map(|n| table.name_at(n)), name)
+}
+
+/// The same among the first 10,000 of these names.
+pub(crate) fn near_of<'a>(names: impl Iterator<Item = &'a str>, name: &str) -> Vec<String> {
+    let most = (name.chars().count() / 3).clamp(1, 4);
+    let names = names.take(MOST_SEARCHED);
     let mut near: Vec<(usize, &str)> = names.filter_map(|other| Some((distance(name, other, most)?, other))).collect();
     near.sort_unstable();
     near.into_iter().take(MOST_NEAR).map(|(_, other)| other.to_owned()).collect()

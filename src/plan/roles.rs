@@ -395,7 +395,7 @@ impl<'a> RoleEdit<'a> {
 }
 
 /// A cycle as an error shows it: both ends of a long one.
-pub(super) fn shortened(mut names: Vec<String>) -> Vec<String> {
+pub(crate) fn shortened(mut names: Vec<String>) -> Vec<String> {
     const MOST: usize = 20;
     if names.len() > MOST {
         let hidden = names.len() - MOST;

@@ -1,0 +1,151 @@
+//! The organisation document: a whole tenant as JSON, for people to read, edit and keep under version control.
+//!
+//! `document/shape.rs` is the format and `document/written.rs` how it is read and written; `document/rules.rs` makes
+//! records of it, or finds every mistake (`mistakes.rs` has the places, `targets.rs` what references mean, `ids.rs`
+//! what is matched with what); `document/export.rs` is the way back, `document/replace.rs` the difference to a present
+//! state. All of it is pure: what creates or replaces a tenant is in `authorizer/import.rs`.
+//!
+//! Deliberately absent: partial documents. A document is the whole tenant, so that two of them can be compared.
+
+mod cycles;
+mod export;
+mod ids;
+mod mistakes;
+mod replace;
+mod rules;
+mod shape;
+mod targets;
+mod written;
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use self::ids::Ground;
+use self::shape::Whole;
+use self::written::object;
+use crate::catalog::Catalog;
+use crate::error::{Error, ErrorKind, Result, escaped};
+use crate::records::Record;
+
+/// A whole tenant as a document: its permissions, roles, groups and users, with who is in what and who has what.
+///
+/// A document that was read has the right shape and nothing more: whether it keeps the rules shows when it is imported
+/// ([`Authorizer::import`](crate::Authorizer::import), [`Tenant::replace`](crate::Tenant::replace)), against the
+/// catalog of the authorizer. [`Snapshot::export`](crate::Snapshot::export) makes one of a tenant.
+///
+/// # The format
+/// Unknown fields are refused. Lists may be left out when empty; an entry that needs only a slug (or key) may be written
+/// as a plain string; a name that is left out is the slug. Everything but the tenant may carry an `id`, and gets a new
+/// one if it carries none. References are by slug or key; one that names an entry of the catalog refers to that.
+/// Order does not matter. Instants are RFC 3339 with an offset, at most six digits of a second.
+///
+/// ```
+/// use rolecall::{Document, blocking::Authorizer};
+///
+/// let document = Document::from_json(br#"{
+///   "format": 1,
+///   "tenant": {"slug": "acme-corp", "name": "Acme Corp"},
+///   "permissions": ["audit-logs:read", {"slug": "users:read", "name": "Read Users", "category": "Users"}],
+///   "roles": [{"slug": "editor", "permissions": ["users:read", "posts:*"], "includes": ["viewer"]}, "viewer"],
+///   "groups": [{"slug": "engineering", "parents": ["staff"], "roles": ["viewer"],
+///               "members": ["alice@acme.com", {"user": "bob@acme.com", "until": "2027-01-31T00:00:00Z"}]},
+///              "staff"],
+///   "users": ["bob@acme.com", {"key": "alice@acme.com", "roles": [{"role": "editor"}]},
+///             {"key": "mallory@acme.com", "status": "suspended"}]
+/// }"#)?;
+/// let acme = Authorizer::in_memory().import(&document)?;
+/// assert!(acme.check("alice@acme.com", "users:read"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+///
+/// `"departed": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog that are still referred to
+/// by these slugs: such references are kept, and give nothing.
+///
+/// # Security
+/// Whoever may import a document decides who may do what.
+#[derive(Clone)]
+pub struct Document(Whole);
+
+impl Document {
+    /// Reads a document. Only its shape is looked at.
+    ///
+    /// # Complexity
+    /// O(bytes). Brackets that nest deeper than the format does are refused where they begin.
+    ///
+    /// # Errors
+    /// [`Document`](ErrorKind::Document), with line and column of the first fault: no JSON, not UTF-8, cut off, of
+    /// another format than 1, an unknown field, a field twice, a value of the wrong type.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        serde_json::from_slice(json).map_err(|fault| misshapen(&fault))
+    }
+
+    /// The document as JSON: a list entry to a line, lists in bytewise order, what need not be said left out.
+    ///
+    /// # Complexity
+    /// O(n log n) for n entries.
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "every key is a string, and writing to memory does not fail"
+    )]
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(&self.0).expect("a document is JSON");
+        json.push('\n');
+        json
+    }
+
+    /// The slug of the tenant, as it stands in the document.
+    pub fn slug(&self) -> &str {
+        &self.0.tenant.slug
+    }
+
+    /// The records of a new tenant, in the order of kinds.
+    pub(crate) fn records(&self, catalog: &Catalog, new_id: fn() -> Uuid) -> Result<Vec<Record>> {
+        rules::records(&self.0, Ground { catalog, present: None, new_id })
+    }
+}
+
+/// The error for a fault of shape: where, then what.
+fn misshapen(fault: &serde_json::Error) -> Error {
+    let (line, column) = (fault.line(), fault.column());
+    let text = fault.to_string();
+    // The parser says where at the end of its text.
+    let what = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
+    Error::new(ErrorKind::Document).detail(format!("line {line}, column {column}: {}", escaped(what, 300)))
+}
+
+/// Two documents are equal if they are written equally, in whatever order they list things.
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_json() == other.to_json()
+    }
+}
+
+impl Eq for Document {}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer, "an organisation document: an object with `format` and `tenant`").map(Self)
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Whole { permissions, roles, groups, users, .. } = &self.0;
+        f.debug_struct("Document")
+            .field("slug", &self.slug())
+            .field("permissions", &permissions.len())
+            .field("roles", &roles.len())
+            .field("groups", &groups.len())
+            .field("users", &users.len())
+            .finish_non_exhaustive()
+    }
+}

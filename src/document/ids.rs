@@ -1,0 +1,182 @@
+//! Which id each entry gets: the one that it states, that of the present thing which it matches, or a new one.
+//!
+//! An entry that states an id is matched by it alone; one that states none by its slug or key, unless the thing that has
+//! it now is stated elsewhere. So a rename by id frees the old name for another thing, and nothing old sticks to that.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::mistakes::{Mistakes, Place};
+use super::shape::{Group, Permission, Role, User};
+use super::written::Entry;
+use crate::catalog::Catalog;
+use crate::error::{Error, Noun, Result};
+use crate::records::{PermissionId, RoleId};
+use crate::snapshot::nouns::Origin;
+use crate::snapshot::state::State;
+use crate::snapshot::table::{Row, Table};
+
+/// What a document is judged against.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) catalog: &'a Catalog,
+    /// The tenant that it is to replace, if it is.
+    pub(super) present: Option<&'a State>,
+    pub(super) new_id: fn() -> Uuid,
+}
+
+/// An entry that has a name and perhaps an id.
+pub(super) trait Named {
+    const NOUN: Noun;
+    const LIST: &'static str;
+    const NAME: &'static str;
+
+    fn name(&self) -> &str;
+    fn id(&self) -> Option<&str>;
+}
+
+macro_rules! named {
+    ($($entry:ident, $list:literal, $name:ident;)*) => {$(
+        impl Named for $entry {
+            const NOUN: Noun = Noun::$entry;
+            const LIST: &'static str = $list;
+            const NAME: &'static str = stringify!($name);
+
+            fn name(&self) -> &str {
+                &self.$name
+            }
+
+            fn id(&self) -> Option<&str> {
+                self.id.as_deref()
+            }
+        }
+    )*};
+}
+
+named! {
+    Permission, "permissions", slug;
+    Role, "roles", slug;
+    Group, "groups", slug;
+    User, "users", key;
+}
+
+/// The ids that are stated, and where first.
+pub(super) struct Ids<'a> {
+    ground: Ground<'a>,
+    stated: HashMap<Uuid, Place>,
+}
+
+impl<'a> Ids<'a> {
+    pub(super) fn new(ground: Ground<'a>) -> Self {
+        Self { ground, stated: HashMap::new() }
+    }
+
+    /// The ids of the entries of a list, in order. `table` has what is present of the kind.
+    pub(super) fn of<T: Named, R: Row + 'a>(
+        &mut self,
+        entries: &[Entry<T>],
+        table: impl Fn(&'a State) -> &'a Table<R>,
+        mistakes: &mut Mistakes,
+    ) -> Vec<Uuid> {
+        let mut ids: Vec<Option<Uuid>> = Vec::with_capacity(entries.len());
+        for (at, entry) in entries.iter().enumerate() {
+            let place = Place::entry(T::LIST, at).field("id");
+            let stated = entry.id().and_then(|text| mistakes.judge(place, read_id(text)));
+            ids.push(
+                stated.filter(|id| self.state(*id, place, mistakes) && self.is_own(*id, T::NOUN, place, mistakes)),
+            );
+        }
+        let table = self.ground.present.map(table);
+        let found = ids.iter().zip(entries).map(|(id, entry)| match id {
+            Some(id) => *id,
+            None => table.and_then(|table| self.matched(table, entry.name())).unwrap_or_else(|| (self.ground.new_id)()),
+        });
+        found.collect()
+    }
+
+    /// The id of something that has left the catalog, or was there when the document was written.
+    pub(super) fn departed(&mut self, text: &str, noun: Noun, place: Place, mistakes: &mut Mistakes) -> Option<Uuid> {
+        let id = mistakes.judge(place, read_id(text))?;
+        if !self.state(id, place, mistakes) {
+            return None;
+        }
+        let other = match (self.catalogs(id), self.ground.present.and_then(|state| present(state, id))) {
+            (Some(other), _) if other != noun => format!("the catalog's {other}"),
+            (None, Some((other, Origin::Own))) => format!("a {other} of the tenant's own"),
+            (None, Some((other, _))) if other != noun => format!("a {other}"),
+            _ => return Some(id),
+        };
+        mistakes.add(place, || format!("the id is that of {other}"));
+        None
+    }
+
+    /// Whether an id stands here for the first time.
+    fn state(&mut self, id: Uuid, place: Place, mistakes: &mut Mistakes) -> bool {
+        match self.stated.get(&id) {
+            None => self.stated.insert(id, place).is_none(),
+            Some(first) => {
+                mistakes.add(place, || format!("the id {id} stands twice; first at {first}"));
+                false
+            }
+        }
+    }
+
+    /// Whether an id can be that of an own thing of this kind.
+    fn is_own(&self, id: Uuid, noun: Noun, place: Place, mistakes: &mut Mistakes) -> bool {
+        let other = match (self.catalogs(id), self.ground.present.and_then(|state| present(state, id))) {
+            (Some(other), _) => format!("the catalog's {other}"),
+            (None, Some((other, Origin::Own))) if other != noun => format!("a {other}"),
+            (None, Some((other, Origin::Departed))) => format!("a {other} that has left the catalog"),
+            _ => return true,
+        };
+        mistakes.add(place, || format!("the id is that of {other}, and not of a {noun} of the tenant's own"));
+        false
+    }
+
+    fn catalogs(&self, id: Uuid) -> Option<Noun> {
+        let catalog = self.ground.catalog;
+        let permission = catalog.permission_by_id(PermissionId::from_uuid(id)).map(|_| Noun::Permission);
+        permission.or_else(|| catalog.role_by_id(RoleId::from_uuid(id)).map(|_| Noun::Role))
+    }
+
+    /// The id of the present thing with this name, unless an entry states it. What is listed is not departed.
+    fn matched<R: Row>(&self, table: &Table<R>, name: &str) -> Option<Uuid> {
+        let number = table.sorted_from(name).next().filter(|number| table.name_at(*number) == name)?;
+        let row = table.row(number).filter(|row| row.origin() == Origin::Own)?;
+        Some(row.id()).filter(|id| !self.stated.contains_key(id))
+    }
+}
+
+/// What a present id is the id of.
+fn present(state: &State, id: Uuid) -> Option<(Noun, Origin)> {
+    fn of<R: Row>(table: &Table<R>, id: Uuid) -> Option<(Noun, Origin)> {
+        table.by_id(id).and_then(|number| table.row(number)).map(|row| (R::NOUN, row.origin()))
+    }
+    let State { permissions, roles, groups, users, .. } = state;
+    of(permissions, id).or_else(|| of(roles, id)).or_else(|| of(groups, id)).or_else(|| of(users, id))
+}
+
+/// The one form in which ids are written: 36 characters with hyphens.
+fn read_id(text: &str) -> Result<Uuid> {
+    let expected = "expected a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH);
+    id.ok_or_else(|| Error::malformed("id", text, expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_form() {
+        let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        assert_eq!(read_id(id).unwrap().to_string(), id);
+        let braced = format!("{{{id}}}");
+        for bad in
+            ["", "x", "67e5504410b1426f9247bb680e5fe0c8", &braced, "urn:uuid:67e55044-10b1-426f-9247-bb680e5fe0c8"]
+        {
+            assert!(read_id(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! From a document to records: every rule that a document can break, and every mistake at once.
+//!
+//! First the nouns: each entry's texts and id, then what has left the catalog. Then the references, one kind of edge
+//! after the other, in the order of kinds; then cycles. Where there is any mistake, there are no records.
+//!
+//! Deliberately absent: the store, and what the records would change (`replace.rs`).
+
+mod edges;
+mod nouns;
+
+use super::ids::{Ground, Ids, Named};
+use super::mistakes::{Mistakes, Place};
+use super::shape::{DepartedKind, Group, Permission, Role, User, Whole};
+use super::targets::{Shared, Targets};
+use super::written::Entry;
+use crate::error::{Result, shown};
+use crate::records::{GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
+
+/// A document on its way to records.
+struct Reading<'a> {
+    whole: &'a Whole,
+    ground: Ground<'a>,
+    mistakes: Mistakes,
+    records: Vec<Record>,
+    permissions: Targets<'a, PermissionRef>,
+    roles: Targets<'a, RoleRef>,
+    groups: Targets<'a, GroupId>,
+    users: Targets<'a, UserId>,
+}
+
+/// The records of a document, in the order of kinds.
+///
+/// # Complexity
+/// O(the document), and for each of the first hundred mistakes a search for near names.
+pub(super) fn records(whole: &Whole, ground: Ground<'_>) -> Result<Vec<Record>> {
+    let mut reading = Reading::new(whole, ground);
+    reading.tenant();
+    reading.permissions();
+    reading.roles();
+    reading.groups();
+    reading.users();
+    reading.grants();
+    reading.inclusions();
+    reading.parents();
+    reading.assignments();
+    reading.memberships();
+    reading.mistakes.finish()?;
+    Ok(reading.records)
+}
+
+impl<'a> Reading<'a> {
+    fn new(whole: &'a Whole, ground: Ground<'a>) -> Self {
+        let (mut ids, mut mistakes) = (Ids::new(ground), Mistakes::default());
+        let permissions = ids.of(&whole.permissions, |state| &state.permissions, &mut mistakes);
+        let roles = ids.of(&whole.roles, |state| &state.roles, &mut mistakes);
+        let groups = ids.of(&whole.groups, |state| &state.groups, &mut mistakes);
+        let users = ids.of(&whole.users, |state| &state.users, &mut mistakes);
+        let (group_ids, user_ids) =
+            (groups.into_iter().map(GroupId::from_uuid), users.into_iter().map(UserId::from_uuid));
+        let mut reading = Self {
+            whole,
+            ground,
+            mistakes,
+            records: Vec::new(),
+            permissions: Targets::with_catalog(ground.catalog, names(&whole.permissions), &permissions),
+            roles: Targets::with_catalog(ground.catalog, names(&whole.roles), &roles),
+            groups: Targets::own(Group::NOUN, names(&whole.groups), group_ids.collect()),
+            users: Targets::own(User::NOUN, names(&whole.users), user_ids.collect()),
+        };
+        reading.departed(&mut ids);
+        reading
+    }
+
+    fn departed(&mut self, ids: &mut Ids<'a>) {
+        for (at, entry) in self.whole.departed.iter().enumerate() {
+            let place = Place::entry("departed", at);
+            let slug = self.mistakes.judge(place.field("slug"), Slug::new(&entry.slug));
+            let noun = match entry.kind {
+                DepartedKind::Permission => Permission::NOUN,
+                DepartedKind::Role => Role::NOUN,
+            };
+            let id = ids.departed(&entry.id, noun, place.field("id"), &mut self.mistakes);
+            let (Some(slug), Some(id)) = (slug, id) else { continue };
+            // What is remembered already goes on being remembered as it was.
+            let added = match entry.kind {
+                DepartedKind::Permission => {
+                    let last = self.ground.present.and_then(|state| PermissionRef::last_slug(state, id));
+                    self.permissions.add_departed(&entry.slug, id, last.unwrap_or(slug))
+                }
+                DepartedKind::Role => {
+                    let last = self.ground.present.and_then(|state| RoleRef::last_slug(state, id));
+                    self.roles.add_departed(&entry.slug, id, last.unwrap_or(slug))
+                }
+            };
+            if !added {
+                self.mistakes.add(place.field("slug"), || {
+                    format!("another {noun} is called `{}`, in this document or the catalog", shown(&entry.slug))
+                });
+            }
+        }
+    }
+}
+
+fn names<T: Named>(entries: &[Entry<T>]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.name()).collect()
+}

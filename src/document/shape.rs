@@ -1,0 +1,233 @@
+//! What a document consists of, as it is read and written: texts that have a place, and nothing that has been judged.
+//!
+//! The names of the fields are the format, and a pointer in a mistake names the same ones. `written.rs` has the plumbing:
+//! what may stand as a plain string, and the order of lists.
+
+use serde::{Deserialize, Serialize};
+
+use super::written::{Entry, Full, given, instant, is_empty, sorted};
+
+/// The whole document.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whole {
+    pub(super) format: Format,
+    pub(super) tenant: Entry<Tenant>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) permissions: Vec<Entry<Permission>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) roles: Vec<Entry<Role>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) groups: Vec<Entry<Group>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) users: Vec<Entry<User>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) departed: Vec<Entry<Departed>>,
+}
+
+/// The one format there is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format;
+
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tenant {
+    pub(super) slug: String,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+}
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Permission {
+    pub(super) slug: String,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
+    pub(super) description: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) category: Option<String>,
+}
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Role {
+    pub(super) slug: String,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
+    pub(super) description: Option<String>,
+    /// Permissions and patterns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) permissions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) includes: Vec<String>,
+}
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub(super) slug: String,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
+    pub(super) description: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) parents: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) roles: Vec<Entry<Holding>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) members: Vec<Entry<Member>>,
+}
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct User {
+    pub(super) key: String,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    #[serde(default, skip_serializing_if = "Status::is_active")]
+    pub(super) status: Status,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) roles: Vec<Entry<Holding>>,
+}
+
+/// Written out: an enum that takes a map, as the derived one would, is another way to write what is a plain string.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Status {
+    #[default]
+    Active,
+    Suspended,
+}
+
+/// A role that a user or group has.
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Holding {
+    pub(super) role: String,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
+    pub(super) from: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
+    pub(super) until: Option<String>,
+}
+
+/// A user that a group has.
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Member {
+    pub(super) user: String,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
+    pub(super) from: Option<String>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
+    pub(super) until: Option<String>,
+}
+
+/// An entry of the catalog that is still referred to and gone.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Departed {
+    pub(super) kind: DepartedKind,
+    pub(super) slug: String,
+    pub(super) id: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum DepartedKind {
+    Permission,
+    Role,
+}
+
+impl Status {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's attribute passes a reference")]
+    pub(super) fn is_active(&self) -> bool {
+        *self == Self::Active
+    }
+}
+
+impl Full for Tenant {
+    const EXPECTED: &'static str = "a tenant: an object with a `slug`";
+
+    fn of_text(_: String) -> Option<Self> {
+        None
+    }
+
+    fn text(&self) -> Option<&str> {
+        None
+    }
+
+    fn tidy(&mut self) {
+        self.name.take_if(|name| *name == self.slug);
+    }
+
+    fn order(&self) -> (&str, &str) {
+        (&self.slug, "")
+    }
+}
+
+impl Full for Departed {
+    const EXPECTED: &'static str = "an object with `kind`, `slug` and `id`";
+
+    fn of_text(_: String) -> Option<Self> {
+        None
+    }
+
+    fn text(&self) -> Option<&str> {
+        None
+    }
+
+    fn tidy(&mut self) {}
+
+    fn order(&self) -> (&str, &str) {
+        (self.kind.word(), &self.slug)
+    }
+}
+
+/// The entries that may be written as a plain string. `bare` names the fields that must be unset for that.
+macro_rules! entries {
+    ($($entry:ident: $expected:literal, $name:ident, |$bare:ident| $is_bare:expr, |$tidy:ident| $tidied:expr;)*) => {$(
+        impl Full for $entry {
+            const EXPECTED: &'static str = $expected;
+
+            fn of_text(text: String) -> Option<Self> {
+                Some(Self { $name: text, ..Self::default() })
+            }
+
+            fn text(&self) -> Option<&str> {
+                let $bare = self;
+                $is_bare.then_some(self.$name.as_str())
+            }
+
+            fn tidy(&mut self) {
+                let $tidy = self;
+                $tidied;
+            }
+
+            fn order(&self) -> (&str, &str) {
+                (&self.$name, "")
+            }
+        }
+    )*};
+}
+
+entries! {
+    Permission: "a permission's slug, or an object with a `slug`", slug,
+        |p| p.id.is_none() && p.name.is_none() && is_empty(&p.description) && p.category.is_none(),
+        |p| p.name.take_if(|name| *name == p.slug);
+    Role: "a role's slug, or an object with a `slug`", slug,
+        |r| r.id.is_none() && r.name.is_none() && is_empty(&r.description) && r.permissions.is_empty() && r.includes.is_empty(),
+        |r| r.name.take_if(|name| *name == r.slug);
+    Group: "a group's slug, or an object with a `slug`", slug,
+        |g| g.id.is_none() && g.name.is_none() && is_empty(&g.description)
+            && g.parents.is_empty() && g.roles.is_empty() && g.members.is_empty(),
+        |g| g.name.take_if(|name| *name == g.slug);
+    User: "a user's key, or an object with a `key`", key,
+        |u| u.id.is_none() && u.status.is_active() && u.roles.is_empty(), |_u| {};
+    Holding: "a role's slug, or an object with a `role`", role, |h| h.from.is_none() && h.until.is_none(), |_h| {};
+    Member: "a user's key, or an object with a `user`", user, |m| m.from.is_none() && m.until.is_none(), |_m| {};
+}

@@ -1,0 +1,206 @@
+//! How the parts of a document are read and written: entries as plain strings or objects, lists in bytewise order.
+//!
+//! Reading is strict where serde is lenient: an array is no object, and `null` is nothing that a field may be. No call
+//! here recurses over what is read; how deep brackets may nest is the parser's bound.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::shape::{DepartedKind, Format, Status};
+use crate::records::Timestamp;
+
+/// An entry of a list, and whether it stood as a plain string: then its name has the place of the whole entry.
+#[derive(Clone)]
+pub(super) struct Entry<T> {
+    full: T,
+    pub(super) plain: bool,
+}
+
+/// What an entry says.
+pub(super) trait Full: Sized {
+    const EXPECTED: &'static str;
+
+    /// The entry that a plain string stands for, if one may.
+    fn of_text(text: String) -> Option<Self>;
+    /// The plain string that says all that there is to say, if one does.
+    fn text(&self) -> Option<&str>;
+    /// Leaves out what need not be said.
+    fn tidy(&mut self);
+    /// What the entry is sorted by: its slug or key.
+    fn order(&self) -> (&str, &str);
+}
+
+impl<T> Entry<T> {
+    pub(super) fn new(full: T) -> Self {
+        Self { full, plain: false }
+    }
+}
+
+impl<T> Deref for Entry<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.full
+    }
+}
+
+impl<T> DerefMut for Entry<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.full
+    }
+}
+
+impl<'de, T: Full + Deserialize<'de>> Deserialize<'de> for Entry<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read<T>(PhantomData<T>);
+
+        impl<'de, T: Full + Deserialize<'de>> Visitor<'de> for Read<T> {
+            type Value = Entry<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(T::EXPECTED)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Entry<T>, E> {
+                let full = T::of_text(text.to_owned()).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))?;
+                Ok(Entry { full, plain: true })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry<T>, A::Error> {
+                let mut full = T::deserialize(MapAccessDeserializer::new(map))?;
+                full.tidy();
+                Ok(Entry { full, plain: false })
+            }
+        }
+
+        deserializer.deserialize_any(Read(PhantomData))
+    }
+}
+
+impl<T: Full + Serialize> Serialize for Entry<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.full.text() {
+            Some(text) => serializer.serialize_str(text),
+            None => self.full.serialize(serializer),
+        }
+    }
+}
+
+/// An object, whatever else the type would be read from.
+pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<T, D::Error> {
+    struct Read<T>(&'static str, PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Read<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(Read(expected, PhantomData))
+}
+
+/// A field that is there: `null` is not.
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Whether there is nothing to read.
+#[expect(clippy::ref_option, reason = "serde's attribute passes a reference")]
+pub(super) fn is_empty(text: &Option<String>) -> bool {
+    text.as_ref().is_none_or(String::is_empty)
+}
+
+/// An instant as the crate shows it, whatever its offset was; as it stands, if it is none.
+#[expect(clippy::ref_option, reason = "serde's attribute passes a reference")]
+pub(super) fn instant<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = text.as_deref().unwrap_or_default();
+    match Timestamp::parse(text) {
+        Ok(instant) => serializer.collect_str(&instant),
+        Err(_) => serializer.serialize_str(text),
+    }
+}
+
+/// What has a place in a sorted list.
+pub(super) trait Sorted {
+    fn order(&self) -> (&str, &str);
+}
+
+impl Sorted for String {
+    fn order(&self) -> (&str, &str) {
+        (self, "")
+    }
+}
+
+impl<T: Full> Sorted for Entry<T> {
+    fn order(&self) -> (&str, &str) {
+        self.full.order()
+    }
+}
+
+/// A list in bytewise order of slugs or keys, whatever order it has in memory.
+pub(super) fn sorted<T: Sorted + Serialize, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut list: Vec<&T> = list.iter().collect();
+    list.sort_by(|a, b| a.order().cmp(&b.order()));
+    serializer.collect_seq(list)
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            1 => Ok(Self),
+            other => Err(D::Error::custom(format_args!("this is format {other}, and what can be read is format 1"))),
+        }
+    }
+}
+
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(1)
+    }
+}
+
+/// Enums that are words.
+macro_rules! words {
+    ($($words:ident: $($variant:ident = $word:literal),*;)*) => {$(
+        impl $words {
+            pub(super) fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $words {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                match text.as_str() {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err(D::Error::unknown_variant(other, &[$($word),*])),
+                }
+            }
+        }
+
+        impl Serialize for $words {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
+    )*};
+}
+
+words! {
+    Status: Active = "active", Suspended = "suspended";
+    DepartedKind: Permission = "permission", Role = "role";
+}

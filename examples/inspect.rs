@@ -1,0 +1,271 @@
+//! Asks an organisation document questions: who may do what, at an instant, and why.
+//!
+//! `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT]`; without arguments it says what there is. The
+//! exit status is 0 for yes, 1 for no (denied, or a decision that is not the expected one) and 2 for every error, which
+//! goes to standard error.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use rolecall::blocking::Authorizer;
+use rolecall::records::{Granted, Slug};
+use rolecall::{Document, ErrorKind, Listing, Moment, Page, SystemClock, Timestamp};
+
+const USAGE: &str = "\
+usage: inspect FILE COMMAND [--at INSTANT]
+
+FILE is an organisation document; INSTANT is RFC 3339, by default now. The commands:
+  stats                      how many there are of what
+  check USER PERMISSION      `allowed` or `denied`; exit status 0 or 1
+  explain USER PERMISSION    the decision and why
+  effective USER             what the user may do, a line each
+  who-can PERMISSION         the users who may do it, a line each
+  matrix                     every `user<TAB>permission` that is allowed
+  verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong";
+
+/// How many wrong decisions are explained.
+const MOST_EXPLAINED: usize = 10;
+
+/// A message for whoever ran this.
+type Failure = String;
+
+fn main() -> ExitCode {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let answer = run(std::env::args_os().skip(1).collect(), &mut out);
+    // What was said so far is said before the error; a closed pipe is an error like any other, and no panic.
+    let answer = out.flush().map_err(|error| told(&error)).and(answer);
+    match answer {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(failure) => {
+            // There is nobody left to tell if this fails.
+            let _ = writeln!(io::stderr(), "{failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What is asked.
+struct Asked {
+    file: PathBuf,
+    words: Vec<String>,
+    at: Option<Timestamp>,
+}
+
+impl Asked {
+    fn read(args: Vec<OsString>) -> Result<Self, Failure> {
+        let (mut words, mut at) = (Vec::new(), None);
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            if arg == "--at" {
+                let instant = args.next().ok_or_else(|| format!("--at: expected an instant\n\n{USAGE}"))?;
+                let instant = Timestamp::parse(&instant.to_string_lossy()).map_err(|error| format!("--at: {error}"))?;
+                if at.replace(instant).is_some() {
+                    return Err(format!("--at: expected one instant\n\n{USAGE}"));
+                }
+            } else {
+                words.push(arg);
+            }
+        }
+        let mut words = words.into_iter();
+        let file = words.next().map(PathBuf::from).ok_or(USAGE)?;
+        let text =
+            |word: OsString| word.into_string().map_err(|word| format!("expected UTF-8: {}", word.to_string_lossy()));
+        Ok(Self { file, words: words.map(text).collect::<Result<_, _>>()?, at })
+    }
+}
+
+/// The answer: yes or no. What is to be read has been written to `out`.
+fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
+    let asked = Asked::read(args)?;
+    let words: Vec<&str> = asked.words.iter().map(String::as_str).collect();
+    // Before the file is read, so that a wrong command is told at once.
+    let question = match *words.as_slice() {
+        ["stats"] => Question::Stats,
+        ["check", user, permission] => Question::Check(user, permission),
+        ["explain", user, permission] => Question::Explain(user, permission),
+        ["effective", user] => Question::Effective(user),
+        ["who-can", permission] => Question::WhoCan(permission),
+        ["matrix"] => Question::Matrix,
+        ["verify", file] => Question::Verify(Path::new(file)),
+        _ => return Err(USAGE.to_owned()),
+    };
+
+    let json = read(&asked.file)?;
+    let tenant = Document::from_json(&json).and_then(|document| Authorizer::in_memory().import(&document));
+    let tenant = tenant.map_err(|error| refused(&asked.file, &error))?;
+    let (snapshot, clock) = (tenant.snapshot(), SystemClock);
+    let moment = asked.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
+    question.answer(&moment, out)
+}
+
+enum Question<'a> {
+    Stats,
+    Check(&'a str, &'a str),
+    Explain(&'a str, &'a str),
+    Effective(&'a str),
+    WhoCan(&'a str),
+    Matrix,
+    Verify(&'a Path),
+}
+
+impl Question<'_> {
+    fn answer(&self, moment: &Moment<'_>, out: &mut impl Write) -> Result<bool, Failure> {
+        match self {
+            Self::Stats => say(out, stats(moment)),
+            Self::Check(user, permission) => {
+                let allowed = moment.check(*user, *permission);
+                say(out, [if allowed { "allowed" } else { "denied" }]).map(|_| allowed)
+            }
+            Self::Explain(user, permission) => say(out, [moment.explain(*user, *permission)]),
+            Self::Effective(user) if moment.user(*user).is_none() => Err(format!("there is no user `{user}`")),
+            Self::Effective(user) => say(out, moment.effective(*user).slugs()),
+            Self::WhoCan(permission) if moment.permission(*permission).is_none() => {
+                Err(format!("there is no permission `{permission}`"))
+            }
+            Self::WhoCan(permission) => say(out, moment.who_can(*permission).keys()),
+            Self::Matrix => say(out, matrix(moment)),
+            Self::Verify(file) => verify(moment, file, out),
+        }
+    }
+}
+
+fn stats(moment: &Moment<'_>) -> Vec<String> {
+    let permissions = all(|page| moment.permissions(page));
+    let roles = all(|page| moment.roles(page));
+    let groups = all(|page| moment.groups(page));
+    let users = all(|page| moment.users(page));
+    let granted: Vec<Granted> = roles.iter().flat_map(|role| moment.grants_of(role.id)).collect();
+    let of_groups: usize = groups.iter().map(|group| moment.roles_of_group(group.id).len()).sum();
+    let of_users: usize = users.iter().map(|user| moment.roles_of(user.id).len()).sum();
+    let counts = [
+        ("permissions", permissions.len()),
+        ("roles", roles.len()),
+        ("groups", groups.len()),
+        ("users", users.len()),
+        ("suspended users", users.iter().filter(|user| user.status == rolecall::records::Status::Suspended).count()),
+        ("grants", granted.len()),
+        ("granted patterns", granted.iter().filter(|granted| matches!(granted, Granted::Pattern(_))).count()),
+        ("included roles", roles.iter().map(|role| moment.included_in(role.id).len()).sum()),
+        ("parents", groups.iter().map(|group| moment.parents_of(group.id).len()).sum()),
+        ("memberships", users.iter().map(|user| moment.groups_of(user.id).len()).sum()),
+        ("assignments", of_groups + of_users),
+        ("departed", moment.departed_permissions().len() + moment.departed_roles().len()),
+    ];
+    let snapshot = moment.snapshot();
+    let tenant = format!("tenant {} ({})", snapshot.slug(), snapshot.name());
+    std::iter::once(tenant).chain(counts.map(|(what, count)| format!("{what} {count}"))).collect()
+}
+
+fn matrix(moment: &Moment<'_>) -> Vec<String> {
+    let users = all(|page| moment.users(page));
+    let line = |key: &str, slug: &Slug| format!("{key}\t{slug}");
+    let lines = users.iter().flat_map(|user| {
+        moment.effective(user.id).slugs().into_iter().map(|slug| line(user.key.as_str(), &slug)).collect::<Vec<_>>()
+    });
+    let mut lines: Vec<String> = lines.collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn verify(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool, Failure> {
+    let text = String::from_utf8(read(file)?).map_err(|error| format!("{}: {error}", file.display()))?;
+    let at = |line: usize, what: &str| format!("{}: line {line}: {what}", file.display());
+    let mut lines = (1..).zip(text.lines());
+    if lines.next().is_none_or(|(_, header)| header != "user,permission,allowed") {
+        return Err(at(1, "expected the header `user,permission,allowed`"));
+    }
+    let (mut decisions, mut wrong) = (0_usize, 0_usize);
+    for (number, line) in lines {
+        let (user, permission, expected) = match fields(line).as_deref() {
+            Some([user, permission, allowed]) if allowed == "true" => (user.clone(), permission.clone(), true),
+            Some([user, permission, allowed]) if allowed == "false" => (user.clone(), permission.clone(), false),
+            _ => return Err(at(number, "expected `user,permission,true` or `user,permission,false`")),
+        };
+        decisions += 1;
+        if moment.check(&user, &permission) != expected {
+            wrong += 1;
+            if wrong <= MOST_EXPLAINED {
+                let explanation = moment.explain(&user, &permission);
+                say(out, [at(number, &format!("expected {expected} for {user}, {permission}, and found"))])?;
+                say(out, [explanation])?;
+            }
+        }
+    }
+    say(out, [format!("{decisions} decisions, {wrong} wrong")]).map(|_| wrong == 0)
+}
+
+/// The fields of a line of CSV. One in quotes may have commas in it, and a quote as two (RFC 4180).
+fn fields(line: &str) -> Option<Vec<String>> {
+    let (mut fields, mut rest) = (Vec::new(), line);
+    loop {
+        let field = match rest.strip_prefix('"') {
+            None => {
+                let (field, after) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+                rest = after;
+                Some(field.to_owned()).filter(|field| !field.contains('"'))?
+            }
+            Some(quoted) => {
+                let mut field = String::new();
+                rest = quoted;
+                loop {
+                    let (part, after) = rest.split_once('"')?;
+                    field.push_str(part);
+                    rest = after;
+                    match rest.strip_prefix('"') {
+                        Some(after) => rest = after,
+                        None => break,
+                    }
+                    field.push('"');
+                }
+                field
+            }
+        };
+        fields.push(field);
+        if rest.is_empty() {
+            return Some(fields);
+        }
+        rest = rest.strip_prefix(',')?;
+    }
+}
+
+/// Every entry of a list, page by page.
+fn all<T>(list: impl Fn(&Page) -> Listing<T>) -> Vec<T> {
+    let (mut entries, mut page) = (Vec::new(), Page::of(1_000));
+    loop {
+        let listing = list(&page);
+        entries.extend(listing.items);
+        match listing.next {
+            Some(next) => page = page.after(next),
+            None => return entries,
+        }
+    }
+}
+
+/// Writes lines. True, for that was the question.
+fn say<T: Display>(out: &mut impl Write, lines: impl IntoIterator<Item = T>) -> Result<bool, Failure> {
+    lines.into_iter().try_for_each(|line| writeln!(out, "{line}")).map_err(|error| told(&error))?;
+    Ok(true)
+}
+
+fn told(error: &io::Error) -> Failure {
+    format!("standard output: {error}")
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Every mistake on a line of its own.
+fn refused(file: &Path, error: &rolecall::Error) -> Failure {
+    let file = file.display();
+    match error.kind() {
+        ErrorKind::Document => {
+            error.details().iter().map(|line| format!("{file}: {line}")).collect::<Vec<_>>().join("\n")
+        }
+        _ => format!("{file}: {error}"),
+    }
+}

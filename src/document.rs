@@ -113,7 +113,7 @@ fn misshapen(fault: &serde_json::Error) -> Error {
     let text = fault.to_string();
     // The parser says where at the end of its text.
     let what = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
-    Error::new(ErrorKind::Document).detail(format!("line {line}, column {column}: {}", escaped(what, 300)))
+    Error::new(ErrorKind::Document).detail(format!("line {line}, column {}: {}", column.max(1), escaped(what, 300)))
 }
 
 /// Two documents are equal if they are written equally, in whatever order they list things.

@@ -160,10 +160,24 @@ pub(super) fn sorted<T: Sorted + Serialize, S: Serializer>(list: &[T], serialize
 
 impl<'de> Deserialize<'de> for Format {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u64::deserialize(deserializer)? {
-            1 => Ok(Self),
-            other => Err(D::Error::custom(format_args!("this is format {other}, and what can be read is format 1"))),
+        struct Read;
+
+        impl Visitor<'_> for Read {
+            type Value = Format;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the number 1")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, format: u64) -> Result<Format, E> {
+                match format {
+                    1 => Ok(Format),
+                    _ => Err(E::custom(format_args!("this is format {format}, and what can be read is format 1"))),
+                }
+            }
         }
+
+        deserializer.deserialize_u64(Read)
     }
 }
 

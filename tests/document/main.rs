@@ -1,0 +1,82 @@
+//! The organisation document (DESIGN.md, section 5): what is refused and where, what comes back, what a replace does.
+
+#![cfg(feature = "json")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod mistakes;
+mod replace;
+mod round_trips;
+mod shape;
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+use rolecall::records::Record;
+use rolecall::store::{MemoryStore, Store as _};
+use rolecall::{Document, Timestamp};
+use serde_json::Value;
+
+const ACME: &str = include_str!("../fixtures/acme.json");
+
+fn document(json: &Value) -> Document {
+    Document::from_json(json.to_string().as_bytes()).unwrap()
+}
+
+fn acme() -> Document {
+    Document::from_json(ACME.as_bytes()).unwrap()
+}
+
+fn export(tenant: &Tenant) -> Document {
+    tenant.snapshot().export().unwrap()
+}
+
+fn at(instant: &str) -> Timestamp {
+    Timestamp::parse(instant).unwrap()
+}
+
+/// An application's first release: what it defines, and what it retired.
+fn first_release() -> Catalog {
+    let definition = Definition {
+        permissions: &[PermissionDef::new("billing:read"), PermissionDef::new("billing:write")],
+        roles: &[
+            RoleDef { grants: &["billing:read"], ..RoleDef::new("clerk") },
+            RoleDef { grants: &["billing:*"], includes: &["clerk"], ..RoleDef::new("accountant") },
+        ],
+        retired_permissions: &["billing:all"],
+        retired_roles: &["bookkeeper"],
+    };
+    Catalog::new(&definition).unwrap()
+}
+
+/// The next one: a permission and a role have gone, and a role has another name.
+fn second_release() -> Catalog {
+    let definition = Definition {
+        permissions: &[PermissionDef::new("billing:read")],
+        roles: &[RoleDef { grants: &["billing:read"], was: &["clerk"], ..RoleDef::new("billing-clerk") }],
+        ..Definition::default()
+    };
+    Catalog::new(&definition).unwrap()
+}
+
+fn authorizer(catalog: &Catalog) -> (Authorizer, MemoryStore) {
+    let store = MemoryStore::default();
+    (Authorizer::builder().store(store.clone()).catalog(catalog).build_blocking(), store)
+}
+
+/// What the store holds, which the order of kinds and keys has sorted.
+fn stored(store: &MemoryStore, tenant: &Tenant) -> Vec<Record> {
+    let mut records = Vec::new();
+    pollster::block_on(store.load(tenant.life(), &mut records)).unwrap();
+    records
+}
+
+/// Every decision there is, of the users and permissions, at an instant.
+fn answers(tenant: &Tenant, instant: &str) -> Vec<String> {
+    let snapshot = tenant.snapshot();
+    let moment = snapshot.at(at(instant));
+    let users = moment.users(&rolecall::Page::of(1_000)).items;
+    let lines = users.iter().flat_map(|user| {
+        let slugs = moment.effective(user.id).slugs();
+        slugs.into_iter().map(|slug| format!("{}\t{slug}", user.key)).collect::<Vec<_>>()
+    });
+    lines.collect()
+}

@@ -1,0 +1,231 @@
+//! Replacing a tenant: what is matched with what, and what that does to ids, edges and handles.
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::records::Change;
+use rolecall::{Document, ErrorKind};
+use serde_json::{Value, json};
+
+use super::{acme, document, export};
+
+fn tenant(json: &Value) -> Tenant {
+    Authorizer::in_memory().import(&document(json)).unwrap()
+}
+
+/// What a change does, in short.
+fn shown(changes: &[Change]) -> Vec<String> {
+    let sign = |change: &Change| match (change.before(), change.after()) {
+        (None, _) => "+",
+        (_, None) => "-",
+        _ => "~",
+    };
+    changes.iter().map(|change| format!("{}{:?}", sign(change), change.kind())).collect()
+}
+
+/// The exported document, edited.
+fn edited(tenant: &Tenant, edit: impl FnOnce(&mut Value)) -> Document {
+    let mut value = serde_json::to_value(export(tenant)).unwrap();
+    edit(&mut value);
+    document(&value)
+}
+
+fn small() -> Value {
+    json!({"format": 1, "tenant": {"slug": "acme"}, "permissions": ["read"], "roles": [{"slug": "editor", "permissions": ["read"]}, "viewer"],
+           "groups": [{"slug": "staff", "roles": ["editor"], "members": ["alice"]}], "users": ["alice"]})
+}
+
+#[test]
+fn without_ids_entries_are_matched_by_name_and_equal_content_makes_no_revision() {
+    let acme = tenant(&small());
+    let before = export(&acme);
+    let replaced = acme.replace(&document(&small())).unwrap();
+    assert_eq!((replaced.commit, replaced.changes.len(), acme.revision().number()), (None, 0, 1));
+    assert_eq!(export(&acme), before);
+}
+
+#[test]
+fn an_id_renames() {
+    let acme = tenant(&small());
+    let (role, alice) = (acme.now().role("editor").unwrap().id, acme.now().user("alice").unwrap().id);
+    let renamed = edited(&acme, |value| {
+        value["roles"][0]["slug"] = json!("writer");
+        value["groups"][0]["roles"][0] = json!("writer");
+        value["users"][0]["key"] = json!("alicia");
+        value["groups"][0]["members"][0] = json!("alicia");
+    });
+    let replaced = acme.replace(&renamed).unwrap();
+    assert_eq!(shown(&replaced.changes), ["~Role", "~User"]);
+    assert_eq!((acme.now().role("writer").unwrap().id, acme.now().user("alicia").unwrap().id), (role, alice));
+    assert!(acme.check("alicia", "read") && !acme.check("alice", "read"));
+}
+
+#[test]
+fn names_are_swapped_by_id() {
+    let acme = tenant(&small());
+    let editor = acme.now().role("editor").unwrap().id;
+    let swapped = edited(&acme, |value| {
+        value["roles"][0]["slug"] = json!("viewer");
+        value["roles"][1]["slug"] = json!("editor");
+        value["groups"][0]["roles"][0] = json!("viewer");
+    });
+    assert_eq!(shown(&acme.replace(&swapped).unwrap().changes), ["~Role", "~Role"]);
+    assert_eq!(acme.now().role("viewer").unwrap().id, editor);
+    assert!(acme.check("alice", "read"));
+}
+
+#[test]
+fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
+    let acme = tenant(&small());
+    let old = acme.now().role("editor").unwrap().id;
+    let handle = acme.user_handle("alice").unwrap();
+    let anew = edited(&acme, |value| {
+        value["roles"][0]["id"] = json!("67e55044-10b1-426f-9247-bb680e5fe0c8");
+        value["groups"][0]["roles"] = json!([]);
+        value["users"][0] = json!({"key": "alice", "id": "0f3f1f8e-3f5e-4b0a-9d2c-1a2b3c4d5e6f"});
+    });
+    let replaced = acme.replace(&anew).unwrap();
+    // The group is the same, and all edges of what went are gone.
+    let mut changes = shown(&replaced.changes);
+    changes.sort();
+    assert_eq!(
+        changes,
+        ["+Grant", "+Membership", "+Role", "+User", "-Assignment", "-Grant", "-Membership", "-Role", "-User"]
+    );
+    assert_ne!(acme.now().role("editor").unwrap().id, old);
+    assert!(!acme.check("alice", "read") && !acme.check(handle, "read"), "nothing old sticks to it");
+    acme.update(|tx| tx.group("staff")?.assign("editor").map(drop)).unwrap();
+    assert!(acme.check("alice", "read") && !acme.check(handle, "read"), "a handle never comes to mean another user");
+}
+
+#[test]
+fn a22_a_slug_that_an_id_leaves_is_free_for_another_thing() {
+    let acme = tenant(&small());
+    let old = acme.now().role("editor").unwrap().id;
+    // The old editor is called writer, stated by id; so the entry without an id is new, though it has the old slug.
+    let split = edited(&acme, |value| {
+        value["roles"][0]["slug"] = json!("writer");
+        value["roles"].as_array_mut().unwrap().push(json!("editor"));
+        value["groups"][0]["roles"][0] = json!("writer");
+    });
+    let replaced = acme.replace(&split).unwrap();
+    assert_eq!(shown(&replaced.changes).len(), 2, "one role is added and one renamed: {:?}", shown(&replaced.changes));
+    assert_eq!(acme.now().role("writer").unwrap().id, old);
+    assert_ne!(acme.now().role("editor").unwrap().id, old);
+    assert!(acme.check("alice", "read"));
+}
+
+#[test]
+fn a22_deleted_and_made_anew_in_two_replaces_inherits_nothing() {
+    let acme = tenant(&small());
+    let old = acme.now().user("alice").unwrap().id;
+    let handle = acme.user_handle("alice").unwrap();
+    let yesterday = export(&acme);
+    acme.replace(&edited(&acme, |value| {
+        value["users"] = json!([]);
+        value["groups"][0]["members"] = json!([]);
+    }))
+    .unwrap();
+    assert!(!acme.check(handle, "read"));
+    acme.replace(&edited(&acme, |value| value["users"] = json!(["alice"]))).unwrap();
+    assert_ne!(acme.now().user("alice").unwrap().id, old);
+    assert!(!acme.check("alice", "read") && !acme.check(handle, "read"));
+    // A restore brings the old id back, by what the document says and not by what was once.
+    acme.replace(&yesterday).unwrap();
+    assert_eq!(acme.now().user("alice").unwrap().id, old);
+    assert!(acme.check("alice", "read") && acme.check(handle, "read"));
+}
+
+#[test]
+fn what_nothing_matched_is_deleted_with_its_edges() {
+    let acme = Authorizer::in_memory().import(&acme()).unwrap();
+    let empty = json!({"format": 1, "tenant": {"slug": "acme-corp", "name": "Acme Corp"}});
+    let count = acme.replace(&document(&empty)).unwrap().changes.len();
+    assert_eq!(
+        count,
+        5 + 4 + 3 + 4 + 4 + 1 + 2 + 4 + 4,
+        "permissions, roles, groups, users; grants, inclusion, parents, roles, members"
+    );
+    assert_eq!(export(&acme).to_json(), document(&empty).to_json());
+}
+
+#[test]
+fn every_kind_of_edge_is_changed_in_place() {
+    let acme = Authorizer::in_memory().import(&acme()).unwrap();
+    let changed = edited(&acme, |value| {
+        value["tenant"]["name"] = json!("Acme");
+        value["groups"][1]["members"][1] = json!("bob@acme.com");
+        value["groups"][1]["roles"][0]["until"] = json!("2029-01-01T00:00:00Z");
+        value["users"][0]["roles"][0] = json!("auditor");
+        value["users"][3]["status"] = json!("active");
+    });
+    assert_eq!(
+        shown(&acme.replace(&changed).unwrap().changes),
+        ["~Tenant", "~User", "~Assignment", "~Assignment", "~Membership"].map(str::to_owned)
+    );
+    assert_eq!(export(&acme), changed);
+    assert_eq!(acme.name(), "Acme");
+}
+
+#[test]
+fn a_replace_can_be_looked_at_first_and_is_then_stale_if_others_came() {
+    let acme = tenant(&small());
+    let empty = json!({"format": 1, "tenant": {"slug": "acme"}, "permissions": ["read"], "users": ["alice"]});
+    let plan = acme.plan_replace(&document(&empty)).unwrap();
+    let lost: Vec<String> = plan
+        .differences(super::at("2027-01-01T00:00:00Z"))
+        .map(|difference| format!("{} loses {:?}", difference.user.key, difference.lost.slugs()))
+        .collect();
+    assert_eq!(lost, ["alice loses [\"read\"]"]);
+    assert!(acme.check("alice", "read"), "nothing has happened");
+    acme.update(|tx| tx.create_user("bob").map(drop)).unwrap();
+    assert_eq!(acme.commit(plan).unwrap_err().kind(), ErrorKind::Stale);
+    let plan = acme.plan_replace(&document(&empty)).unwrap();
+    acme.commit(plan).unwrap();
+    assert!(!acme.check("alice", "read") && acme.now().user("bob").is_none());
+}
+
+#[test]
+fn a_replace_plans_again_when_another_writer_came_first() {
+    let store = rolecall::store::MemoryStore::default();
+    let [ours, theirs] = [(); 2].map(|()| Authorizer::builder().store(store.clone()).build_blocking());
+    let ours = ours.import(&document(&small())).unwrap();
+    theirs.tenant("acme").unwrap().update(|tx| tx.create_user("bob")?.join("staff").map(drop)).unwrap();
+    assert_eq!(shown(&ours.replace(&document(&small())).unwrap().changes), ["-User", "-Membership"]);
+    assert_eq!(ours.revision().number(), 3);
+}
+
+#[test]
+fn handles_of_what_stays_survive_a_replace() {
+    let acme = tenant(&small());
+    let (alice, read) = (acme.user_handle("alice").unwrap(), acme.permission_handle("read").unwrap());
+    acme.replace(&edited(&acme, |value| {
+        value["users"].as_array_mut().unwrap().insert(0, json!("aaron"));
+        value["permissions"].as_array_mut().unwrap().insert(0, json!("a"));
+    }))
+    .unwrap();
+    assert!(acme.check(alice, read));
+}
+
+#[test]
+fn a_closed_or_deleted_tenant_is_not_replaced() {
+    let acme = tenant(&small());
+    acme.delete().unwrap();
+    assert_eq!(acme.replace(&document(&small())).unwrap_err().kind(), ErrorKind::Deleted);
+    assert_eq!(acme.plan_replace(&document(&small())).unwrap_err().kind(), ErrorKind::Deleted);
+    let acme = tenant(&small());
+    acme.close().unwrap();
+    assert_eq!(acme.plan_replace(&document(&small())).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn an_import_inside_an_update_is_an_error() {
+    let authorizer = Authorizer::in_memory();
+    let acme = authorizer.import(&document(&small())).unwrap();
+    let (mut import, mut replace) = (None, None);
+    acme.update(|_| {
+        import = authorizer.import(&super::acme()).err().map(|error| error.kind());
+        replace = acme.replace(&document(&small())).err().map(|error| error.kind());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!((import, replace), (Some(ErrorKind::Nested), Some(ErrorKind::Nested)));
+}

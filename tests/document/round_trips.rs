@@ -1,0 +1,164 @@
+//! Export, import elsewhere, export: the same document, ids included, and the same answers. And back over itself: no
+//! revision.
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::catalog::Catalog;
+use rolecall::{Document, ErrorKind, ManualClock, Result, Tx, Window};
+use serde_json::json;
+
+use super::{acme, answers, at, authorizer, document, export, first_release, second_release, stored};
+
+const BEFORE: &str = "2026-12-31T23:59:59Z";
+const WITHIN: &str = "2027-01-15T00:00:00Z";
+const AFTER: &str = "2028-01-01T00:00:00Z";
+
+/// What holds of every tenant, whatever has been done to it.
+fn survives(tenant: &Tenant, store: &rolecall::store::MemoryStore, catalog: &Catalog, what: &str) {
+    let exported = export(tenant);
+    let read = Document::from_json(exported.to_json().as_bytes()).unwrap();
+    assert_eq!(read.to_json(), exported.to_json(), "{what}");
+    let (elsewhere, other_store) = authorizer(catalog);
+    let other = elsewhere.import(&read).unwrap();
+    assert_eq!(export(&other).to_json(), exported.to_json(), "{what}");
+    assert_eq!(stored(&other_store, &other), stored(store, tenant), "a17: equal records after {what}");
+    for instant in [BEFORE, WITHIN, AFTER] {
+        assert_eq!(answers(&other, instant), answers(tenant, instant), "a18: {what}");
+    }
+    let before = tenant.revision();
+    let replaced = tenant.replace(&read).unwrap();
+    assert_eq!((replaced.commit, tenant.revision()), (None, before), "{what}");
+    assert!(other.plan_replace(&exported).unwrap().is_empty(), "{what}");
+}
+
+type Step = (&'static str, fn(&Tx) -> Result<()>);
+
+const STEPS: &[Step] = &[
+    ("a category", |tx| tx.permission("posts:read")?.category(Some("Posts")).map(drop)),
+    ("no category", |tx| tx.permission("users:read")?.category(None).map(drop)),
+    ("a description with lines", |tx| tx.role("viewer")?.description("a\n\tb \"c\" \\ é").map(drop)),
+    ("a name", |tx| tx.group("staff")?.name("Ståff").map(drop)),
+    ("a renamed permission", |tx| tx.permission("posts:read")?.rename("Microsoft.Posts/posts/read").map(drop)),
+    ("a renamed user", |tx| tx.user("carol@acme.com")?.set_key("cåról \"x\"").map(drop)),
+    ("a suspended user", |tx| tx.user("bob@acme.com")?.suspend().map(drop)),
+    ("a user active again", |tx| tx.user("mallory@acme.com")?.activate().map(drop)),
+    ("an eight-star pattern", |tx| tx.role("empty")?.grant("*a*b*c*d*e*f*g*").map(drop)),
+    ("everything granted", |tx| tx.role("empty")?.grant("*").map(drop)),
+    ("a catalog's permission", |tx| tx.role("viewer")?.grant("billing:write").map(drop)),
+    ("a catalog's role included", |tx| tx.role("editor")?.include("accountant").map(drop)),
+    ("a catalog's role to a group", |tx| tx.group("staff")?.assign("clerk").map(drop)),
+    ("a catalog's role to a user, for a time", |tx| {
+        tx.user("bob@acme.com")?.assign_during("accountant", Window::between(at(BEFORE), at(AFTER))?).map(drop)
+    }),
+    ("a deeper group", |tx| tx.create_group("kernel")?.add_parent("backend")?.add_member("bob@acme.com").map(drop)),
+    ("a second parent", |tx| tx.create_group("eu").and_then(|_| tx.group("kernel")?.add_parent("eu").map(drop))),
+    ("a window from one microsecond", |tx| {
+        tx.user("carol@acme.com")
+            .or_else(|_| tx.user("cåról \"x\""))?
+            .join_during("eu", Window::from(at("0000-01-01T00:00:00.000001Z")))
+            .map(drop)
+    }),
+    ("a deleted role", |tx| tx.delete_role("auditor")),
+    ("a deleted permission", |tx| tx.delete_permission("posts:write")),
+    ("a deleted group", |tx| tx.delete_group("engineering")),
+    ("a deleted user", |tx| tx.delete_user("alice@acme.com")),
+    ("made anew", |tx| tx.create_user("alice@acme.com")?.join("staff").map(drop)),
+    ("slugs that differ in case alone", |tx| tx.create_role("Viewer").and_then(|_| tx.create_role("VIEWER")).map(drop)),
+    ("the tenant's own name", |tx| tx.rename_tenant("acme")?.name_tenant("Acme & Söhne").map(drop)),
+];
+
+#[test]
+fn a17_a18_nothing_is_lost_after_any_kind_of_change() {
+    let catalog = first_release();
+    let (authorizer, store) = authorizer(&catalog);
+    let acme = authorizer.import(&acme()).unwrap();
+    survives(&acme, &store, &catalog, "the import");
+    for (what, step) in STEPS {
+        acme.update(step).unwrap();
+        survives(&acme, &store, &catalog, what);
+    }
+}
+
+#[test]
+fn a18_a_window_ends_on_time_after_export_and_import() {
+    let clock = std::sync::Arc::new(ManualClock::new(at(WITHIN)));
+    let authorizer = Authorizer::builder().clock(clock.clone()).build_blocking();
+    let exported = export(&Authorizer::in_memory().import(&acme()).unwrap());
+    let acme = authorizer.import(&exported).unwrap();
+    let held = acme.snapshot();
+    assert!(acme.check("bob@acme.com", "posts:write"));
+    clock.set(at("2027-01-31T00:00:00Z"));
+    assert!(!acme.check("bob@acme.com", "posts:write"));
+    assert!(!held.now(&clock).check("bob@acme.com", "posts:write"));
+    assert!(acme.check("alice@acme.com", "posts:write"));
+    clock.set(at("2027-06-29T23:59:59.999999Z"));
+    assert!(acme.check("alice@acme.com", "posts:write"));
+    clock.set(at("2027-06-30T00:00:00Z"));
+    assert!(!acme.check("alice@acme.com", "posts:write"));
+}
+
+#[test]
+fn r9_what_has_departed_is_listed_and_comes_back() {
+    let (first, second) = (first_release(), second_release());
+    let (old, store) = authorizer(&first);
+    let acme = old.create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_role("boss")?.include("accountant")?.grant("billing:write")?.grant("billing:read")?;
+        tx.create_user("bob")?.assign("accountant")?.assign("boss")?.assign("clerk").map(drop)
+    })
+    .unwrap();
+    let under_first = export(&acme);
+    let new = Authorizer::builder().store(store).catalog(&second).build_blocking();
+    let acme = new.tenant("acme").unwrap();
+    let exported = export(&acme);
+    let value = serde_json::to_value(&exported).unwrap();
+    assert_eq!(
+        value["departed"],
+        json!([
+            {"kind": "permission", "slug": "billing:write", "id": first.permissions()[1].id()},
+            {"kind": "role", "slug": "accountant", "id": first.roles()[1].id()},
+        ])
+    );
+    assert_eq!(value["users"][0]["roles"], json!(["accountant", "billing-clerk", "boss"]));
+
+    // Elsewhere under the same catalog, it is the same; under the first one, what departed is there again.
+    let elsewhere = authorizer(&second).0.import(&exported).unwrap();
+    assert_eq!(export(&elsewhere), exported);
+    assert!(!elsewhere.check("bob", "billing:write"));
+    assert!(acme.plan_replace(&exported).unwrap().is_empty());
+    let mut renamed = serde_json::to_value(&exported).unwrap();
+    renamed["users"][0]["roles"][1] = json!("clerk");
+    let back = authorizer(&first).0.import(&document(&renamed)).unwrap();
+    assert_eq!(export(&back), under_first);
+    assert!(back.check("bob", "billing:write"));
+}
+
+#[test]
+fn r9_a_departed_slug_that_means_another_thing_now_is_called_by_its_id() {
+    use rolecall::catalog::{Definition, RoleDef};
+    let release = |roles| Catalog::new(&Definition { roles, ..Definition::default() }).unwrap();
+    // `a` became `b`, and went; then another `b` was made.
+    let (first, second) = (release(&[RoleDef { was: &["a"], ..RoleDef::new("b") }]), release(&[RoleDef::new("b")]));
+    let (old, store) = authorizer(&first);
+    old.create_tenant("acme", "Acme").unwrap().update(|tx| tx.create_user("u")?.assign("b").map(drop)).unwrap();
+    let new = Authorizer::builder().store(store).catalog(&second).build_blocking();
+    let acme = new.tenant("acme").unwrap();
+    acme.update(|tx| tx.user("u")?.assign("b").map(drop)).unwrap();
+    let (exported, id) = (export(&acme), first.roles()[0].id());
+    let value = serde_json::to_value(&exported).unwrap();
+    assert_eq!(value["users"][0]["roles"], json!(["b", format!("departed:{id}")]));
+    assert!(acme.plan_replace(&exported).unwrap().is_empty());
+    assert_eq!(export(&authorizer(&second).0.import(&exported).unwrap()), exported);
+}
+
+#[test]
+fn a_snapshot_that_answers_nothing_has_no_document() {
+    let authorizer = Authorizer::in_memory();
+    let acme = authorizer.import(&acme()).unwrap();
+    let held = acme.snapshot();
+    acme.close().unwrap();
+    assert_eq!(acme.snapshot().export().unwrap_err().kind(), ErrorKind::Closed);
+    assert!(held.export().is_ok(), "a snapshot that was taken before goes on answering");
+    let acme = authorizer.tenant("acme-corp").unwrap();
+    acme.delete().unwrap();
+    assert_eq!(acme.snapshot().export().unwrap_err().kind(), ErrorKind::Deleted);
+}

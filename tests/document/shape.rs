@@ -1,0 +1,196 @@
+//! What has the wrong shape is refused with line and column of the first fault, and nothing panics.
+
+use rolecall::{Document, ErrorKind, Result};
+use serde_json::json;
+
+use super::{ACME, acme, document};
+
+fn fault(json: &[u8]) -> String {
+    let error = Document::from_json(json).unwrap_err();
+    assert_eq!((error.kind(), error.details().len()), (ErrorKind::Document, 1), "{error}");
+    error.details()[0].clone()
+}
+
+/// An empty document with this in it.
+fn with(field: &str) -> String {
+    format!("{{\"format\": 1, \"tenant\": {{\"slug\": \"acme\"}},\n{field}}}")
+}
+
+#[test]
+fn a_wrong_shape_is_refused_with_its_line_and_column() {
+    let table = [
+        (String::new(), "line 1, column 1: EOF while parsing a value"),
+        ("{".to_owned(), "line 1, column 1: EOF while parsing an object"),
+        ("\u{feff}{}".to_owned(), "line 1, column 1: expected value"),
+        ("{} {}".to_owned(), "line 1, column 2: missing field `format`"),
+        (r#"{"format": 2}"#.to_owned(), "line 1, column 12: this is format 2, and what can be read is format 1"),
+        (
+            r#"{"format": 1.0}"#.to_owned(),
+            "line 1, column 14: invalid type: floating point `1.0`, expected the number 1",
+        ),
+        (r#"{"format": 1}"#.to_owned(), "line 1, column 13: missing field `tenant`"),
+        (
+            r#"{"format": 1, "tenant": "a"}"#.to_owned(),
+            "line 1, column 27: invalid type: string \"a\", expected a tenant",
+        ),
+        (r#"{"format": 1, "tenant": {}}"#.to_owned(), "line 1, column 26: missing field `slug`"),
+        (
+            r#"[1, {"slug": "a"}]"#.to_owned(),
+            "line 1, column 1: invalid type: sequence, expected an organisation document",
+        ),
+        (r#""a""#.to_owned(), "line 1, column 3: invalid type: string \"a\", expected an organisation document"),
+        (with(r#""teams": []"#), "line 2, column 7: unknown field `teams`, expected one of `format`, `tenant`"),
+        (with(r#""users": [], "users": []"#), "line 2, column 20: duplicate field `users`"),
+        (with(r#""users": null"#), "line 2, column 13: invalid type: null, expected a sequence"),
+        (with(r#""users": {}"#), "line 2, column 9: invalid type: map, expected a sequence"),
+        (with(r#""users": [1]"#), "line 2, column 11: invalid type: integer `1`, expected a user's key"),
+        (with(r#""users": [null]"#), "line 2, column 14: invalid type: null, expected a user's key"),
+        (with(r#""users": [["a"]]"#), "line 2, column 11: invalid type: sequence, expected a user's key"),
+        (with(r#""users": [{"key": "a", "id": null}]"#), "line 2, column 33: invalid type: null, expected a string"),
+        (with(r#""users": [{"key": "a", "key": "a"}]"#), "line 2, column 28: duplicate field `key`"),
+        (with(r#""users": [{"slug": "a"}]"#), "line 2, column 17: unknown field `slug`, expected one of `key`"),
+        (
+            with(r#""users": [{"key": "a", "status": "gone"}]"#),
+            "line 2, column 40: unknown variant `gone`, expected `active`",
+        ),
+        (
+            with(r#""users": [{"key": "a", "status": {"active": null}}]"#),
+            "line 2, column 33: invalid type: map, expected a string",
+        ),
+        (with(r#""users": ["a",]"#), "line 2, column 15: trailing comma"),
+        (with("\"users\": [\"a\nb\"]"), "line 3, column 1: control character"),
+        (with(r#""users": ["\ud800"]"#), "line 2, column 18: unexpected end of hex escape"),
+        (
+            with(r#""roles": [{"slug": "a", "permissions": [{}]}]"#),
+            "line 2, column 40: invalid type: map, expected a string",
+        ),
+        (with(r#""departed": ["a"]"#), "line 2, column 16: invalid type: string \"a\", expected an object with `kind`"),
+        (
+            with(r#""departed": [{"kind": "user"}]"#),
+            "line 2, column 29: unknown variant `user`, expected `permission` or `role`",
+        ),
+    ];
+    let faults = table.iter().map(|(json, expected)| (fault(json.as_bytes()), expected));
+    let wrong: Vec<String> =
+        faults.filter(|(fault, expected)| !fault.starts_with(**expected)).map(|(fault, _)| fault).collect();
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn what_is_not_utf_8_is_refused() {
+    let json = with(r#""users": ["?"]"#).replace('?', "\u{80}").into_bytes();
+    let latin: Vec<u8> = json.into_iter().filter(|byte| *byte != 0xc2).collect();
+    assert!(fault(&latin).starts_with("line 2, column 12: invalid unicode code point"), "{}", fault(&latin));
+    assert!(fault(b"\xff\xfe{}").starts_with("line 1, column 1: "));
+}
+
+#[test]
+fn a_document_that_is_cut_off_anywhere_is_refused() {
+    let json = ACME.trim_end().as_bytes();
+    for end in 0..json.len() {
+        assert!(Document::from_json(&json[..end]).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn a_document_with_any_byte_altered_is_read_or_refused() -> Result<()> {
+    let authorizer = rolecall::blocking::Authorizer::in_memory();
+    let tenant = authorizer.import(&acme())?;
+    for place in 0..ACME.len() {
+        for byte in [0, b'"', b'}', b'*', b'0', 0xff] {
+            let mut json = ACME.as_bytes().to_vec();
+            json[place] = byte;
+            let replaced = Document::from_json(&json).and_then(|document| tenant.plan_replace(&document));
+            assert!(replaced.is_ok() || replaced.is_err_and(|error| error.kind() == ErrorKind::Document));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a12_deep_json_is_an_error() {
+    let deep = "[".repeat(200_000);
+    let objects = r#"{"a":"#.repeat(200_000);
+    for inside in [&deep, &objects] {
+        fault(inside.as_bytes());
+        for field in ["format", "tenant", "users", "departed", "unknown"] {
+            fault(format!("{{\"{field}\": {inside}").as_bytes());
+        }
+        for list in ["permissions", "roles", "groups", "users", "departed"] {
+            fault(with(&format!("\"{list}\": [{inside}")).as_bytes());
+            for field in ["slug", "key", "id", "name", "permissions", "parents", "members", "roles", "unknown"] {
+                fault(with(&format!("\"{list}\": [{{\"{field}\": {inside}")).as_bytes());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fault_shows_no_control_characters_and_no_whole_document() {
+    let json = with(&format!("\"\\u001b[31m{}\": 1", "x".repeat(10_000)));
+    let fault = fault(json.as_bytes());
+    assert!(fault.len() < 500 && !fault.contains('\u{1b}'), "{fault}");
+}
+
+#[test]
+fn json_is_canonical_whatever_was_read() {
+    let shuffled = json!({
+        "users": [{"status": "active", "key": "b"}, {"key": "a", "roles": [
+            {"role": "r", "until": "2027-01-31T01:00:00+01:00"}, "q"]}],
+        "roles": [{"slug": "r", "name": "r", "description": "", "permissions": ["x:*", "p"]}, {"slug": "q"}],
+        "permissions": [{"slug": "p", "category": "P"}], "departed": [], "groups": [],
+        "tenant": {"name": "acme", "slug": "acme"}, "format": 1,
+    });
+    let canonical = document(&shuffled).to_json();
+    assert_eq!(
+        canonical,
+        r#"{
+  "format": 1,
+  "tenant": {
+    "slug": "acme"
+  },
+  "permissions": [
+    {
+      "slug": "p",
+      "category": "P"
+    }
+  ],
+  "roles": [
+    "q",
+    {
+      "slug": "r",
+      "permissions": [
+        "p",
+        "x:*"
+      ]
+    }
+  ],
+  "users": [
+    {
+      "key": "a",
+      "roles": [
+        "q",
+        {
+          "role": "r",
+          "until": "2027-01-31T00:00:00Z"
+        }
+      ]
+    },
+    "b"
+  ]
+}
+"#
+    );
+    let again = Document::from_json(canonical.as_bytes()).unwrap();
+    assert_eq!((again.to_json(), &again), (canonical, &document(&shuffled)));
+}
+
+#[test]
+fn a_document_passes_through_serde() {
+    let value = serde_json::to_value(acme()).unwrap();
+    assert_eq!(serde_json::from_value::<Document>(value).unwrap(), acme());
+    assert_eq!(
+        format!("{:?}", acme()),
+        "Document { slug: \"acme-corp\", permissions: 5, roles: 4, groups: 3, users: 4, .. }"
+    );
+}

@@ -1,0 +1,157 @@
+//! `examples/inspect.rs`, run as its users run it: what it prints, where, and with which exit status.
+
+#![cfg(feature = "json")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+const ACME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/acme.json");
+const BROKEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/broken.json");
+const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/acme.expected.csv");
+const AT: [&str; 2] = ["--at", "2027-01-15T00:00:00Z"];
+
+/// Cargo builds the examples before it runs the tests, beside the directory of the tests.
+fn inspect() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let profile: PathBuf = test.ancestors().nth(2).unwrap().to_owned();
+    let name = format!("inspect{}", std::env::consts::EXE_SUFFIX);
+    Command::new(profile.join("examples").join(name))
+}
+
+fn run(args: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = inspect().args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+fn ask(words: &[&str]) -> (i32, String) {
+    let args: Vec<&str> = [ACME].iter().chain(words).chain(&AT).copied().collect();
+    let (status, out, errors) = run(&args);
+    assert_eq!(errors, "", "{words:?}");
+    (status, out)
+}
+
+#[test]
+fn questions_are_answered_with_yes_or_no() {
+    let table: &[(&[&str], i32, &str)] = &[
+        (&["check", "alice@acme.com", "posts:write"], 0, "allowed\n"),
+        (&["check", "alice@acme.com", "users:write"], 1, "denied\n"),
+        (&["check", "mallory@acme.com", "posts:read"], 1, "denied\n"),
+        (&["check", "nobody", "posts:read"], 1, "denied\n"),
+        (&["check", "alice@acme.com", "nothing"], 1, "denied\n"),
+        (&["effective", "alice@acme.com"], 0, "audit-logs:read\nposts:read\nposts:write\nusers:read\n"),
+        (&["effective", "mallory@acme.com"], 0, ""),
+        (&["who-can", "posts:write"], 0, "alice@acme.com\nbob@acme.com\ncarol@acme.com\n"),
+        (&["who-can", "users:write"], 0, ""),
+        (&["verify", EXPECTED], 0, "8 decisions, 0 wrong\n"),
+    ];
+    for (words, status, out) in table {
+        assert_eq!(ask(words), (*status, (*out).to_owned()), "{words:?}");
+    }
+    let (status, out) = ask(&["explain", "carol@acme.com", "posts:write"]);
+    assert_eq!(
+        (status, out.lines().next().unwrap()),
+        (
+            0,
+            "allowed: carol@acme.com is in backend, a part of engineering, \
+        which has the role editor (until 2027-06-30T00:00:00Z), which grants posts:*"
+        )
+    );
+    let (status, out) = ask(&["matrix"]);
+    assert!(out.lines().is_sorted() && out.lines().any(|line| line == "carol@acme.com\tposts:read"));
+    assert_eq!((status, out.lines().count()), (0, 10));
+    let (status, out) = ask(&["stats"]);
+    assert_eq!(status, 0);
+    for line in [
+        "tenant acme-corp (Acme Corp)",
+        "permissions 5",
+        "users 4",
+        "suspended users 1",
+        "memberships 4",
+        "assignments 4",
+    ] {
+        assert!(out.lines().any(|found| found == line), "{line} in {out}");
+    }
+}
+
+#[test]
+fn the_instant_of_a_question_can_be_chosen() {
+    let at = |instant| run(&[ACME, "--at", instant, "check", "bob@acme.com", "posts:write"]).0;
+    assert_eq!(
+        (at("2027-01-30T23:59:59.999999Z"), at("2027-01-31T00:00:00Z"), at("2027-01-31T00:30:00+01:00")),
+        (0, 1, 0)
+    );
+}
+
+#[test]
+fn wrong_decisions_are_counted_and_explained() {
+    let file = std::env::temp_dir().join(format!("rolecall-inspect-{}.csv", std::process::id()));
+    let lines = "alice@acme.com,posts:write,false\n".repeat(12);
+    std::fs::write(&file, format!("user,permission,allowed\n{lines}bob@acme.com,users:read,true\n")).unwrap();
+    let (status, out) = ask(&["verify", file.to_str().unwrap()]);
+    assert_eq!((status, out.lines().last().unwrap()), (1, "13 decisions, 12 wrong"));
+    assert_eq!(out.matches("expected false for alice@acme.com, posts:write, and found").count(), 10);
+    assert!(out.contains("allowed: alice@acme.com is in engineering"));
+
+    for (bad, line) in [
+        ("a,b\n", 2),
+        ("a,b,yes\n", 2),
+        ("a,b,true\n\n", 3),
+        ("\"a,b,true\n", 2),
+        ("a,b,true,\n", 2),
+        ("a\"b,c,true\n", 2),
+    ] {
+        std::fs::write(&file, format!("user,permission,allowed\n{bad}")).unwrap();
+        let (status, out, errors) = run(&[ACME, "verify", file.to_str().unwrap()]);
+        assert!(
+            !out.contains("decisions") && errors.contains(&format!("line {line}: expected `user,permission,true`")),
+            "{errors}"
+        );
+        assert_eq!(status, 2);
+    }
+    for bad in [&b""[..], b"user,permission\n", b"user,permission,allowed\n\xff,b,true\n"] {
+        std::fs::write(&file, bad).unwrap();
+        assert_eq!(run(&[ACME, "verify", file.to_str().unwrap()]).0, 2);
+    }
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn errors_go_to_standard_error_with_status_2() {
+    let table: &[(&[&str], &str)] = &[
+        (&[], "usage: inspect"),
+        (&[ACME], "usage: inspect"),
+        (&[ACME, "check", "alice@acme.com"], "usage: inspect"),
+        (&[ACME, "matrix", "x"], "usage: inspect"),
+        (&[ACME, "audit"], "usage: inspect"),
+        (&[ACME, "matrix", "--at"], "--at: expected an instant"),
+        (&[ACME, "matrix", "--at", "today"], "--at: `today` is no instant"),
+        (&[ACME, "matrix", "--at", AT[1], "--at", AT[1]], "--at: expected one instant"),
+        (&["no-such-file", "matrix"], "no-such-file: "),
+        (&[ACME, "verify", "no-such-file"], "no-such-file: "),
+        (&[ACME, "effective", "nobody"], "there is no user `nobody`"),
+        (&[ACME, "who-can", "nothing"], "there is no permission `nothing`"),
+        (&[EXPECTED, "matrix"], "acme.expected.csv: line 1, column 1: expected value"),
+        (&[BROKEN, "stats"], "/groups/0/members/0: there is no user `alcie` in this document; did you mean `alice`?"),
+    ];
+    for (args, expected) in table {
+        let (status, out, errors) = run(args);
+        assert_eq!((status, out.as_str()), (2, ""), "{args:?}");
+        assert!(errors.contains(expected), "{args:?}: {errors}");
+    }
+    assert_eq!(run(&[BROKEN, "stats"]).2.lines().count(), 2, "a line for each mistake");
+}
+
+#[test]
+fn a_closed_pipe_is_an_error_and_no_panic() {
+    for words in [&["matrix"][..], &["stats"], &["check", "alice@acme.com", "posts:write"]] {
+        let mut child =
+            inspect().arg(ACME).args(words).args(AT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+        let errors = String::from_utf8(stderr).unwrap();
+        // A program that was quicker than this one has written into the pipe's buffer and noticed nothing.
+        assert!(matches!(status.code(), Some(0 | 2)) && !errors.contains("panicked"), "{status}: {errors}");
+    }
+}

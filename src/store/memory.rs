@@ -239,6 +239,13 @@ impl Living {
             return; // not even a copy for the sake of a load
         }
         let records = Arc::make_mut(&mut self.records);
+        if records.is_empty() {
+            // A birth: a map made of sorted records at once needs no search for each. Importing 165,179 grants: 125 ms
+            // rather than 175.
+            let added = changes.iter().filter_map(|(key, change)| Some((key.clone(), change.after()?.clone())));
+            *records = added.collect();
+            return;
+        }
         for (key, change) in changes {
             match change.after() {
                 Some(after) => records.insert(key.clone(), after.clone()),

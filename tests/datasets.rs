@@ -184,7 +184,14 @@ fn googles_roles_are_imported_in_a_third_of_a_second() {
         let tenant = Authorizer::in_memory().import(&document).unwrap();
         let time = start.elapsed();
         assert_eq!(permissions(&tenant).len(), 13_790);
-        println!("read in {shaped:?}, imported by {time:?}");
+        let exported = tenant.snapshot().export().unwrap();
+        let export = start.elapsed();
+        assert!(tenant.plan_replace(&exported).unwrap().is_empty());
+        println!(
+            "read in {shaped:?}, imported by {time:?}, exported in {:?}, compared in {:?}",
+            export - time,
+            start.elapsed() - export
+        );
         time
     });
     let best = times.min().unwrap();

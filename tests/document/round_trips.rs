@@ -151,6 +151,31 @@ fn r9_a_departed_slug_that_means_another_thing_now_is_called_by_its_id() {
 }
 
 #[test]
+fn a11_a_chain_of_a_hundred_thousand_comes_and_goes_at_the_cost_of_its_length() {
+    let last = 100_000;
+    let entry = |list: &str, n: usize| match n {
+        0 => json!({"slug": "0"}),
+        _ => json!({"slug": n.to_string(), list: [(n - 1).to_string()]}),
+    };
+    let entries = |list, top| (0..=last).map(|n| entry(list, n)).chain([top]).collect::<Vec<_>>();
+    let top = last.to_string();
+    let chain = json!({
+        "format": 1, "tenant": {"slug": "chain"}, "permissions": ["p"], "users": ["u"],
+        "roles": entries("includes", json!({"slug": "r", "permissions": ["p"], "includes": [top]})),
+        "groups": entries("parents", json!({"slug": "g", "parents": [top], "roles": ["r"], "members": ["u"]})),
+    });
+    let start = std::time::Instant::now();
+    let tenant = Authorizer::in_memory().import(&document(&chain)).unwrap();
+    assert!(tenant.check("u", "p"));
+    let exported = export(&tenant);
+    assert!(tenant.plan_replace(&exported).unwrap().is_empty());
+    let only = json!({"format": 1, "tenant": {"slug": "chain"}, "users": ["u"]});
+    assert_eq!(tenant.replace(&document(&only)).unwrap().changes.len(), 4 * last + 10);
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+    println!("{:?}", start.elapsed());
+}
+
+#[test]
 fn a_snapshot_that_answers_nothing_has_no_document() {
     let authorizer = Authorizer::in_memory();
     let acme = authorizer.import(&acme()).unwrap();

@@ -1,7 +1,7 @@
 //! The organisation document (DESIGN.md, section 5): what is refused and where, what comes back, what a replace does.
 
 #![cfg(feature = "json")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod mistakes;
 mod replace;

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rolecall::blocking::Authorizer;
+use rolecall::clock::SystemClock;
+use rolecall::moment::Listing;
 use rolecall::records::{Granted, Slug};
-use rolecall::{Document, ErrorKind, Listing, Moment, Page, SystemClock, Timestamp};
+use rolecall::{Document, ErrorKind, Moment, Page, Timestamp};
 
 const USAGE: &str = "\
 usage: inspect FILE COMMAND [--at INSTANT]

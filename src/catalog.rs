@@ -30,6 +30,8 @@ pub use definition::{Definition, PermissionDef, RoleDef};
 pub use entries::{PermissionEntry, RoleEntry};
 pub(crate) use names::Taken;
 
+#[cfg(feature = "json")]
+use crate::records::PermissionId;
 use crate::records::{Fingerprint, RoleId};
 use names::Names;
 
@@ -106,6 +108,12 @@ impl Catalog {
     /// The index of the permission with this present slug.
     pub(crate) fn permission_by_slug(&self, slug: &str) -> Option<u32> {
         self.0.permission_names.by_slug(slug)
+    }
+
+    /// The index of the permission with this id.
+    #[cfg(feature = "json")]
+    pub(crate) fn permission_by_id(&self, id: PermissionId) -> Option<u32> {
+        self.0.permission_names.by_id(id.uuid())
     }
 
     /// Whether a tenant may call a permission of its own so.

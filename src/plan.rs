@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub(crate) use self::draft::{Draft, Origins};
 pub use self::groups::GroupEdit;
 pub use self::permissions::PermissionEdit;
+#[cfg(feature = "json")]
 pub(crate) use self::roles::shortened;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::meaning::Meaning;
+use rolecall::moment::Listing;
 use rolecall::records::{PermissionRecord, Record, Slug, UserRecord};
 use rolecall::store::{MemoryStore, Store as _};
-use rolecall::{Document, Listing, Page, Timestamp};
+use rolecall::{Document, Page, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 fn path(name: &str) -> PathBuf {

@@ -75,6 +75,7 @@ impl Draft {
     }
 
     /// Applies a set of changes as one, for imports: judged as a whole by whoever made them.
+    #[cfg(feature = "json")]
     pub(crate) fn apply_whole(&mut self, changes: Vec<Change>) -> Result<()> {
         let Compiled { state, opening, .. } = &mut self.next;
         let mut edit = Edit { state, opening, touched: &mut self.touched, repair: false };

@@ -3,7 +3,8 @@
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::Catalog;
-use rolecall::{Document, ErrorKind, ManualClock, Result, Tx, Window};
+use rolecall::clock::ManualClock;
+use rolecall::{Document, ErrorKind, Result, Tx, Window};
 use serde_json::json;
 
 use super::{acme, answers, at, authorizer, document, export, first_release, second_release, stored};

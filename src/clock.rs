@@ -1,4 +1,4 @@
-//! Where "now" comes from. The rules never read a clock; they are handed a [`When`], which reads it late and once.
+//! Where "now" comes from. The rules never read a clock; they are handed a `When`, which reads it late and once.
 
 use std::cell::OnceCell;
 use std::fmt;

@@ -51,7 +51,7 @@ pub enum ErrorKind {
     NotFound,
     /// The name or id that was to be created is taken.
     Exists,
-    /// A group would be its own parent, or a role would include itself, in the end. [`Error::cycle`] shows how.
+    /// A group would be its own parent, or a role would include itself, in the end. [`Error::cycle_names`] shows how.
     Cycle,
     /// The membership or assignment is there already, with another window. Changing a window is a call of its own.
     OtherWindow,
@@ -199,7 +199,7 @@ impl Error {
     }
 
     /// The names around the cycle, the first one again at the end; empty for other kinds. A long cycle is cut.
-    pub fn cycle(&self) -> &[String] {
+    pub fn cycle_names(&self) -> &[String] {
         if self.0.kind == ErrorKind::Cycle { &self.0.details } else { &[] }
     }
 

@@ -91,7 +91,7 @@ fn a_refused_call_changes_nothing_and_the_transaction_goes_on() {
     for (n, (kind, call)) in table.iter().enumerate() {
         let acme = acme();
         let before = acme.revision();
-        let alone = acme.update(|tx| call(tx)).unwrap_err();
+        let alone = acme.update(call).unwrap_err();
         assert_eq!(alone.kind(), *kind, "row {n}: {alone}");
         assert!(!alone.to_string().contains('\u{1b}') && alone.to_string().len() < 2_000, "row {n}");
         assert_eq!(acme.revision(), before);
@@ -137,7 +137,7 @@ fn r6_an_error_names_the_thing_the_revision_and_near_names() {
     let error = acme.update(|tx| tx.create_user("alice").map(drop)).unwrap_err();
     assert_eq!(error.to_string(), "the user `alice` exists already at revision 2");
     let error = acme.update(|tx| tx.group("staff")?.add_parent("engineering").map(drop)).unwrap_err();
-    assert_eq!(error.cycle(), ["staff", "engineering", "staff"]);
+    assert_eq!(error.cycle_names(), ["staff", "engineering", "staff"]);
 }
 
 /// An edit of what was deleted in the same transaction.

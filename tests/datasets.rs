@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::meaning::Meaning;
@@ -175,27 +174,13 @@ fn foreign(tenant: &Tenant, other: &Tenant) {
     }
 }
 
-/// 13,790 permissions and 165,179 grants in a third of a second, read and imported.
+/// 13,790 permissions and 165,179 grants: read, imported, exported, compared.
 #[test]
 #[ignore = "needs ../shared"]
-fn googles_roles_are_imported_in_a_third_of_a_second() {
-    let json = read("gcp-roles.json");
-    let times = (0..5).map(|_| {
-        let start = Instant::now();
-        let document = Document::from_json(&json).unwrap();
-        let shaped = start.elapsed();
-        let tenant = Authorizer::in_memory().import(&document).unwrap();
-        let time = start.elapsed();
-        assert_eq!(permissions(&tenant).len(), 13_790);
-        let exported = tenant.snapshot().export().unwrap();
-        let exporting = start.elapsed();
-        assert!(tenant.plan_replace(&exported).unwrap().is_empty());
-        println!(
-            "read by {shaped:?}, imported by {time:?}, exported by {exporting:?}, compared by {:?}",
-            start.elapsed()
-        );
-        time
-    });
-    let best = times.min().unwrap();
-    assert!(cfg!(debug_assertions) || best < Duration::from_millis(333), "{best:?}");
+fn googles_roles_come_back_whole() {
+    let document = Document::from_json(&read("gcp-roles.json")).unwrap();
+    let tenant = Authorizer::in_memory().import(&document).unwrap();
+    assert_eq!(permissions(&tenant).len(), 13_790);
+    let exported = tenant.snapshot().export().unwrap();
+    assert!(tenant.plan_replace(&exported).unwrap().is_empty());
 }

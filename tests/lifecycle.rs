@@ -167,8 +167,7 @@ fn a_panicking_or_failing_closure_leaves_everything_as_it_was() {
     let panicked = std::thread::spawn(move || {
         tenant.update(|tx| {
             tx.delete_user("alice")?;
-            let none: Option<()> = None;
-            none.unwrap();
+            tx.user("bob").unwrap();
             Ok(())
         })
     });

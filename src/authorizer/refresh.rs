@@ -111,7 +111,9 @@ impl Inner {
         match present.advance(steps) {
             Ok(next) => {
                 self.publish(Arc::new(next));
-                commits.iter().for_each(|commit| self.opening.published(&commit.changes));
+                for commit in &commits {
+                    self.opening.published(&commit.changes);
+                }
                 Ok(())
             }
             Err(Unfit::OutOfOrder | Unfit::Broken) => self.reload().await,

@@ -11,12 +11,13 @@ const BROKEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/broken
 const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/acme.expected.csv");
 const AT: [&str; 2] = ["--at", "2027-01-15T00:00:00Z"];
 
-/// Cargo builds the examples before it runs the tests, beside the directory of the tests.
+/// Cargo builds the examples before it runs all tests, beside the folder of the tests.
 fn inspect() -> Command {
     let test = std::env::current_exe().unwrap();
     let profile: PathBuf = test.ancestors().nth(2).unwrap().to_owned();
-    let name = format!("inspect{}", std::env::consts::EXE_SUFFIX);
-    Command::new(profile.join("examples").join(name))
+    let program = profile.join("examples").join(format!("inspect{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "`cargo test --test examples` builds no examples; add `--examples`, or run all tests");
+    Command::new(program)
 }
 
 fn run(args: &[&str]) -> (i32, String, String) {

@@ -80,7 +80,7 @@ impl<T> Listing<T> {
         if unanswered.is_some() {
             return Self { items: Vec::new(), next: None, unanswered };
         }
-        let numbers: Vec<u32> = numbers.into_iter().take(page.limit + 1).collect();
+        let numbers: Vec<u32> = numbers.into_iter().take(page.limit.saturating_add(1)).collect();
         let more = numbers.len() > page.limit;
         let next = numbers.get(page.limit - 1).filter(|_| more).map(|last| name(*last).to_owned());
         Self { items: numbers.into_iter().take(page.limit).filter_map(item).collect(), next, unanswered }

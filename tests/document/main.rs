@@ -73,7 +73,7 @@ fn stored(store: &MemoryStore, tenant: &Tenant) -> Vec<Record> {
 fn answers(tenant: &Tenant, instant: &str) -> Vec<String> {
     let snapshot = tenant.snapshot();
     let moment = snapshot.at(at(instant));
-    let users = moment.users(&rolecall::Page::of(1_000)).items;
+    let users = moment.users(&rolecall::Page::of(usize::MAX)).items;
     let lines = users.iter().flat_map(|user| {
         let slugs = moment.effective(user.id).slugs();
         slugs.into_iter().map(|slug| format!("{}\t{slug}", user.key)).collect::<Vec<_>>()

@@ -4,6 +4,7 @@
 //! `draft.rs` is the work in progress; `tx.rs` what a closure is handed, with one file per noun for its calls;
 //! `cycle.rs` the one rule that needs a search.
 
+mod assignments;
 mod cycle;
 mod draft;
 mod groups;

@@ -9,8 +9,9 @@ use super::shape::{
 use super::written::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::{self, Window};
-use crate::snapshot::nouns::{Edge, Origin};
+use crate::snapshot::nouns::Edge;
 use crate::snapshot::state::State;
+use crate::snapshot::table::Origin;
 use crate::snapshot::table::{Row, Table};
 use crate::snapshot::{Snapshot, Standing};
 use crate::tables::order::Order;

@@ -13,8 +13,8 @@ use super::written::Entry;
 use crate::catalog::Catalog;
 use crate::error::{Error, Noun, Result};
 use crate::records::{PermissionId, RoleId};
-use crate::snapshot::nouns::Origin;
 use crate::snapshot::state::State;
+use crate::snapshot::table::Origin;
 use crate::snapshot::table::{Row, Table};
 
 /// What a document is judged against.

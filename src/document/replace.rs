@@ -9,8 +9,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Draft, Origins, Plan};
 use crate::records::{Assignment, Change, Grant, Granted, Holder, Inclusion, Membership, Parent, Record};
 use crate::snapshot::Compiled;
-use crate::snapshot::nouns::{Origin, RoleRow};
+use crate::snapshot::nouns::RoleRow;
 use crate::snapshot::state::State;
+use crate::snapshot::table::Origin;
 use crate::snapshot::table::Row as _;
 
 impl Document {

@@ -8,7 +8,8 @@ use super::Moment;
 use super::page::{self, Listing, Page};
 use crate::records::{GroupRecord, PermissionRecord, RoleRecord, UserRecord};
 use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
-use crate::snapshot::nouns::{Origin, PermissionRow, RoleRow};
+use crate::snapshot::nouns::{PermissionRow, RoleRow};
+use crate::snapshot::table::Origin;
 
 /// A permission or role, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

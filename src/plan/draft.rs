@@ -16,7 +16,7 @@ use crate::records::{
 use crate::snapshot::Compiled;
 use crate::snapshot::edit::{Edit, Touched};
 use crate::snapshot::flatten::flatten;
-use crate::snapshot::nouns::Origin;
+use crate::snapshot::table::Origin;
 
 /// What a plan cannot make itself: the id of its commit, the time, ids for new things.
 #[derive(Clone, Copy, Debug)]

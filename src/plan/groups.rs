@@ -1,8 +1,9 @@
 //! What a transaction can do to groups.
 
+use super::assignments::By;
 use super::cycle;
 use super::roles::shortened;
-use super::tx::{Add, Tx, other_window, rewindow, to_add};
+use super::tx::{Tx, other_window};
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::records::{
     Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Parent, Record, Slug, Window,
@@ -92,11 +93,10 @@ impl Tx {
 
     /// Makes a user a member of a group, from whichever side it was asked.
     pub(super) fn add_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
-        let add = self.with_user(user, |row| to_add(&row.groups, group, window))?;
-        match add {
-            Add::Done => Ok(()),
-            Add::New => self.apply(Change::added(self.membership(user, group, window)?)),
-            Add::Other(present) => {
+        match self.member_during(user, group)? {
+            None => self.apply(Change::added(self.membership(user, group, window)?)),
+            Some(present) if present == window => Ok(()),
+            Some(present) => {
                 let name = self.with_group(group, |row| row.record.slug.to_string())?;
                 Err(other_window(Noun::Group, &name, present))
             }
@@ -104,18 +104,28 @@ impl Tx {
     }
 
     pub(super) fn remove_membership(&self, user: u32, group: u32) -> Result<()> {
-        let edge = self.with_user(user, |row| row.groups.get(|edge| edge.to.cmp(&group)).copied())?;
-        let Some(edge) = edge else { return Ok(()) };
-        self.apply(Change::removed(self.membership(user, group, edge.window)?))
+        match self.member_during(user, group)? {
+            Some(window) => self.apply(Change::removed(self.membership(user, group, window)?)),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn set_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
-        let (user_id, key) = self.with_user(user, |row| (row.id(), row.key().to_string()))?;
-        let group_id = self.with_group(group, GroupRow::id)?;
-        let record = |window| Record::Membership(Membership { user: user_id, group: group_id, window });
-        let missing = || Error::new(ErrorKind::NotFound).about(Noun::User, key).detail("in this group");
-        let change = self.with_user(user, |row| rewindow(&row.groups, group, window, record, missing))??;
-        change.map_or(Ok(()), |change| self.apply(change))
+        let Some(present) = self.member_during(user, group)? else {
+            let key = self.with_user(user, |row| row.key().to_string())?;
+            return Err(Error::new(ErrorKind::NotFound).about(Noun::User, key).detail("in this group"));
+        };
+        if present == window {
+            return Ok(());
+        }
+        let (before, after) = (self.membership(user, group, present)?, self.membership(user, group, window)?);
+        Change::new(Some(before), Some(after)).map_or(Ok(()), |change| self.apply(change))
+    }
+
+    /// The window of a membership, if there is one.
+    fn member_during(&self, user: u32, group: u32) -> Result<Option<Window>> {
+        self.with_group(group, GroupRow::id)?;
+        self.with_user(user, |row| row.groups.get(|edge| edge.to.cmp(&group)).map(|edge| edge.window))
     }
 
     fn membership(&self, user: u32, group: u32, window: Window) -> Result<Record> {
@@ -223,15 +233,7 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is assigned for
     /// another time, or for good (R3).
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        let role = self.tx.usable_role(&role)?;
-        match self.tx.with_group(self.number, |row| to_add(&row.roles, role, window))? {
-            Add::Done => {}
-            Add::New => self.tx.apply(Change::added(self.assignment(role, window)?))?,
-            Add::Other(present) => {
-                let name = self.tx.with_role(role, |row| row.record.slug.to_string())?;
-                return Err(other_window(Noun::Role, &name, present));
-            }
-        }
+        self.tx.assign_to(By::Group(self.number), &role, window)?;
         Ok(self)
     }
 
@@ -240,13 +242,7 @@ impl<'a> GroupEdit<'a> {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to the group.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        let role = self.tx.find_role(&role)?;
-        let (slug, reference) = self.tx.with_role(role, |row| (row.record.slug.to_string(), row.reference()))?;
-        let holder = Holder::Group(self.id()?);
-        let record = |window| Record::Assignment(Assignment { role: reference.clone(), holder, window });
-        let missing = || Error::new(ErrorKind::NotFound).about(Noun::Role, slug).detail("assigned to this group");
-        let change = self.tx.with_group(self.number, |row| rewindow(&row.roles, role, window, record, missing))??;
-        change.map_or(Ok(()), |change| self.tx.apply(change))?;
+        self.tx.reassign_to(By::Group(self.number), &role, window)?;
         Ok(self)
     }
 
@@ -256,10 +252,7 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such role; none if it is not assigned.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
-        let edge = self.tx.with_group(self.number, |row| row.roles.get(|edge| edge.to.cmp(&role)).copied())?;
-        if let Some(edge) = edge {
-            self.tx.apply(Change::removed(self.assignment(role, edge.window)?))?;
-        }
+        self.tx.unassign_from(By::Group(self.number), role)?;
         Ok(self)
     }
 
@@ -269,15 +262,16 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound); then nothing is changed.
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
+        let by = By::Group(self.number);
         let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles.iter().copied().collect())?;
         for edge in present {
             if !wanted.contains(&edge.to) || !edge.window.is_always() {
-                self.tx.apply(Change::removed(self.assignment(edge.to, edge.window)?))?;
+                self.tx.unassign_from(by, edge.to)?;
             }
         }
         for role in wanted {
-            if matches!(self.tx.with_group(self.number, |row| to_add(&row.roles, role, Window::ALWAYS))?, Add::New) {
-                self.tx.apply(Change::added(self.assignment(role, Window::ALWAYS)?))?;
+            if self.tx.assigned(by, role)?.is_none() {
+                self.tx.apply(Change::added(self.tx.assignment(by, role, Window::ALWAYS)?))?;
             }
         }
         Ok(self)
@@ -339,19 +333,8 @@ impl<'a> GroupEdit<'a> {
         Err(Error::new(ErrorKind::Cycle).about(Noun::Group, groups.name_at(self.number)).details_of(shortened(names)))
     }
 
-    fn assignment(&self, role: u32, window: Window) -> Result<Record> {
-        let reference = self.tx.with_role(role, RoleRow::reference)?;
-        Ok(Record::Assignment(Assignment { role: reference, holder: Holder::Group(self.id()?), window }))
-    }
-
     fn change(&self, change: impl FnOnce(&mut GroupRecord)) -> Result<&Self> {
-        let before = self.tx.with_group(self.number, |row| row.record.clone())?;
-        let mut after = before.clone();
-        change(&mut after);
-        if before != after {
-            let change = Change::new(Some(Record::Group(before)), Some(Record::Group(after)));
-            change.map_or(Ok(()), |change| self.tx.apply(change))?;
-        }
+        self.tx.change(self.number, |state| &state.groups, Record::Group, change)?;
         Ok(self)
     }
 }

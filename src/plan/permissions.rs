@@ -6,7 +6,8 @@ use crate::catalog::Taken;
 use crate::error::{Noun, Result};
 use crate::records::{Change, Description, Grant, Granted, Name, PermissionId, PermissionRecord, Record, Slug};
 use crate::snapshot::names::AsPermission;
-use crate::snapshot::nouns::{Origin, PermissionRow};
+use crate::snapshot::nouns::PermissionRow;
+use crate::snapshot::table::Origin;
 
 /// A permission in a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -129,14 +130,7 @@ impl<'a> PermissionEdit<'a> {
     }
 
     fn change(&self, change: impl FnOnce(&mut PermissionRecord)) -> Result<&Self> {
-        let (before, origin) = self.tx.with_permission(self.number, |row| (row.record.clone(), row.origin))?;
-        Draft::own(Noun::Permission, before.slug.as_str(), origin)?;
-        let mut after = before.clone();
-        change(&mut after);
-        if before != after {
-            let change = Change::new(Some(Record::Permission(before)), Some(Record::Permission(after)));
-            change.map_or(Ok(()), |change| self.tx.apply(change))?;
-        }
+        self.tx.change(self.number, |state| &state.permissions, Record::Permission, change)?;
         Ok(self)
     }
 }

@@ -10,7 +10,8 @@ use crate::records::{
     RoleRecord, Slug,
 };
 use crate::snapshot::names::{AsPermission, AsRole};
-use crate::snapshot::nouns::{Origin, RoleRow};
+use crate::snapshot::nouns::RoleRow;
+use crate::snapshot::table::Origin;
 
 /// A role in a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -382,14 +383,7 @@ impl<'a> RoleEdit<'a> {
     }
 
     fn change(&self, change: impl FnOnce(&mut RoleRecord)) -> Result<&Self> {
-        self.own()?;
-        let before = self.tx.with_role(self.number, |row| row.record.clone())?;
-        let mut after = before.clone();
-        change(&mut after);
-        if before != after {
-            let change = Change::new(Some(Record::Role(before)), Some(Record::Role(after)));
-            change.map_or(Ok(()), |change| self.tx.apply(change))?;
-        }
+        self.tx.change(self.number, |state| &state.roles, Record::Role, change)?;
         Ok(self)
     }
 }

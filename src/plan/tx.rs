@@ -9,8 +9,9 @@ use crate::error::{Error, Noun, Result};
 use crate::records::{Actor, Change, Note, Record, Window};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
-use crate::snapshot::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
-use crate::tables::order::Order;
+use crate::snapshot::nouns::{GroupRow, PermissionRow, RoleRow, UserRow};
+use crate::snapshot::state::State;
+use crate::snapshot::table::{Row, Table};
 
 /// A transaction in progress. Its calls are validated at once, against the state it began with and what it has done so
 /// far; a call that is refused changes nothing, and the transaction goes on.
@@ -82,6 +83,28 @@ impl Tx {
 
     pub(super) fn apply(&self, change: Change) -> Result<()> {
         self.draft().apply(change)
+    }
+
+    /// Changes a noun's record. The catalog's cannot be changed, and what comes out the same is no change.
+    pub(super) fn change<R: Row>(
+        &self,
+        number: u32,
+        table: fn(&State) -> &Table<R>,
+        wrap: fn(R::Record) -> Record,
+        change: impl FnOnce(&mut R::Record),
+    ) -> Result<()> {
+        let (before, origin) = {
+            let draft = self.draft();
+            let row = table(&draft.next.state).row(number).ok_or_else(|| gone(R::NOUN))?;
+            (row.record().clone(), row.origin())
+        };
+        Draft::own(R::NOUN, R::name_of(&before), origin)?;
+        let mut after = before.clone();
+        change(&mut after);
+        if before == after {
+            return Ok(());
+        }
+        Change::new(Some(wrap(before)), Some(wrap(after))).map_or(Ok(()), |change| self.apply(change))
     }
 
     /// Applies removals, in order. They have been read off the state, so none is refused.
@@ -170,38 +193,8 @@ pub(super) fn gone(noun: Noun) -> Error {
     Error::new(crate::ErrorKind::NotFound).about(noun, "").detail("any more: it was deleted in this transaction")
 }
 
-/// What to do about an edge that is to be there with a window.
-pub(super) enum Add {
-    /// It is there, like that.
-    Done,
-    /// It is not there.
-    New,
-    /// It is there, with another window (R3).
-    Other(Window),
-}
-
-pub(super) fn to_add(edges: &Order<Edge>, to: u32, window: Window) -> Add {
-    match edges.get(|edge| edge.to.cmp(&to)) {
-        None => Add::New,
-        Some(edge) if edge.window == window => Add::Done,
-        Some(edge) => Add::Other(edge.window),
-    }
-}
-
 pub(super) fn other_window(noun: Noun, name: &str, present: Window) -> Error {
     Error::new(crate::ErrorKind::OtherWindow).about(noun, name).detail(present.to_string())
-}
-
-/// The change of an edge's window, if the edge is there and its window is another.
-pub(super) fn rewindow(
-    edges: &Order<Edge>,
-    to: u32,
-    window: Window,
-    record: impl Fn(Window) -> Record,
-    missing: impl FnOnce() -> Error,
-) -> Result<Option<Change>> {
-    let present = edges.get(|edge| edge.to.cmp(&to)).ok_or_else(missing)?.window;
-    Ok(if present == window { None } else { Change::new(Some(record(present)), Some(record(window))) })
 }
 
 impl fmt::Debug for Tx {

@@ -1,7 +1,8 @@
 //! What a transaction can do to users.
 
-use super::tx::{Add, Tx, other_window, rewindow, to_add};
-use crate::error::{Error, ErrorKind, Noun, Result};
+use super::assignments::By;
+use super::tx::Tx;
+use crate::error::{Noun, Result};
 use crate::records::{Assignment, Change, Holder, Membership, Record, Status, UserId, UserKey, UserRecord, Window};
 use crate::snapshot::names::{AsGroup, AsRole, AsUser};
 use crate::snapshot::nouns::{GroupRow, RoleRow, UserRow};
@@ -174,15 +175,7 @@ impl<'a> UserEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is assigned for
     /// another time, or for good (R3).
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        let role = self.tx.usable_role(&role)?;
-        match self.tx.with_user(self.number, |row| to_add(&row.roles, role, window))? {
-            Add::Done => {}
-            Add::New => self.tx.apply(Change::added(self.assignment(role, window)?))?,
-            Add::Other(present) => {
-                let name = self.tx.with_role(role, |row| row.record.slug.to_string())?;
-                return Err(other_window(Noun::Role, &name, present));
-            }
-        }
+        self.tx.assign_to(By::User(self.number), &role, window)?;
         Ok(self)
     }
 
@@ -191,13 +184,7 @@ impl<'a> UserEdit<'a> {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to it directly.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        let role = self.tx.find_role(&role)?;
-        let (slug, reference) = self.tx.with_role(role, |row| (row.record.slug.to_string(), row.reference()))?;
-        let holder = Holder::User(self.id()?);
-        let record = |window| Record::Assignment(Assignment { role: reference.clone(), holder, window });
-        let missing = || Error::new(ErrorKind::NotFound).about(Noun::Role, slug).detail("assigned to this user");
-        let change = self.tx.with_user(self.number, |row| rewindow(&row.roles, role, window, record, missing))??;
-        change.map_or(Ok(()), |change| self.tx.apply(change))?;
+        self.tx.reassign_to(By::User(self.number), &role, window)?;
         Ok(self)
     }
 
@@ -207,26 +194,12 @@ impl<'a> UserEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such role; none if it is not assigned.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
-        let edge = self.tx.with_user(self.number, |row| row.roles.get(|edge| edge.to.cmp(&role)).copied())?;
-        if let Some(edge) = edge {
-            self.tx.apply(Change::removed(self.assignment(role, edge.window)?))?;
-        }
+        self.tx.unassign_from(By::User(self.number), role)?;
         Ok(self)
     }
 
-    fn assignment(&self, role: u32, window: Window) -> Result<Record> {
-        let reference = self.tx.with_role(role, RoleRow::reference)?;
-        Ok(Record::Assignment(Assignment { role: reference, holder: Holder::User(self.id()?), window }))
-    }
-
     fn change(&self, change: impl FnOnce(&mut UserRecord)) -> Result<&Self> {
-        let before = self.tx.with_user(self.number, |row| row.record.clone())?;
-        let mut after = before.clone();
-        change(&mut after);
-        if before != after {
-            let change = Change::new(Some(Record::User(before)), Some(Record::User(after)));
-            change.map_or(Ok(()), |change| self.tx.apply(change))?;
-        }
+        self.tx.change(self.number, |state| &state.users, Record::User, change)?;
         Ok(self)
     }
 }

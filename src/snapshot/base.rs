@@ -8,10 +8,11 @@
 use std::hash::RandomState;
 
 use super::edit::Touched;
-use super::flatten::{WORDS_PER_EDGE, flatten};
-use super::nouns::{Origin, PermissionRow, RoleRow};
+use super::flatten::flatten;
+use super::nouns::{PermissionRow, RoleRow};
 use super::opening::Opening;
-use super::state::State;
+use super::state::{State, WORDS_PER_EDGE};
+use super::table::Origin;
 use crate::catalog::Catalog;
 use crate::records::{PermissionRecord, RoleRecord};
 

@@ -10,9 +10,10 @@ mod edges;
 
 use std::collections::BTreeSet;
 
-use super::nouns::{Back, Origin};
+use super::nouns::Back;
 use super::opening::Opening;
 use super::state::{Brief, State};
+use super::table::Origin;
 use super::table::{Row, Table};
 use crate::error::Noun;
 use crate::invariants::Violation;

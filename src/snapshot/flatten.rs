@@ -3,20 +3,17 @@
 //! After a set of edits, the rows of what was touched are worked out again, and of whatever leans on a row that came out
 //! different: roles that include it, groups that hold it, their sub-groups. No user is visited.
 //!
-//! **The bound.** A row is kept if it has at most [`WORDS_PER_EDGE`] words for each of its own parents, roles,
+//! **The bound.** A row is kept if it has at most `WORDS_PER_EDGE` words for each of its own parents, roles,
 //! inclusions and grants, and one more. Past that nothing is kept and the walk walks: a chain of 100,000 groups costs
 //! its length and not its square. A row spans only the words between its first and last permission.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::edit::Touched;
-use super::nouns::Origin;
 use super::state::{Kept, State};
+use super::table::Origin;
 use crate::bits::{Bits, Row as BitRow};
 use crate::records::Pattern;
-
-/// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
-pub(crate) const WORDS_PER_EDGE: usize = 16;
 
 /// Works out the kept rows again, after the touched roles, groups and slugs.
 ///

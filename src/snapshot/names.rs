@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use self::sealed::Scope;
 use super::Compiled;
-use super::nouns::Origin;
+use super::table::Origin;
 use crate::catalog::{CatalogPermission, CatalogRole};
 use crate::records::{
     GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, UserId, UserKey, UserRecord,

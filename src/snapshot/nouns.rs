@@ -5,22 +5,13 @@
 
 use uuid::Uuid;
 
-use super::table::Row;
+use super::table::{Origin, Row};
 use crate::error::Noun;
 use crate::records::{
     Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef, RoleId,
     RoleRecord, RoleRef, Slug, Status, UserId, UserKey, UserRecord, Window,
 };
 use crate::tables::order::Order;
-
-/// Whose a permission or role is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Own,
-    Catalog,
-    /// The catalog had it once; the tenant still refers to it (R9).
-    Departed,
-}
 
 /// An edge to a number, and when it counts.
 #[derive(Clone, Copy, Debug)]

@@ -6,14 +6,17 @@ use std::hash::RandomState;
 
 use uuid::Uuid;
 
-use super::flatten::WORDS_PER_EDGE;
-use super::nouns::{Edge, GroupRow, Origin, PermissionRow, RoleRow, UserRow};
+use super::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
+use super::table::Origin;
 use super::table::Table;
 use crate::bits::{Bits, Row};
 use crate::error::Noun;
 use crate::records::{Pattern, TenantRecord};
 use crate::tables::order::Order;
 use crate::tables::slab::Slab;
+
+/// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
+pub(crate) const WORDS_PER_EDGE: usize = 16;
 
 #[derive(Clone, Debug)]
 pub(crate) struct State {

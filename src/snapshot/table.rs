@@ -9,11 +9,19 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::nouns::Origin;
 use crate::error::Noun;
 use crate::tables::index::Index;
 use crate::tables::order::Order;
 use crate::tables::slab::Slab;
+
+/// Whose a permission or role is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Own,
+    Catalog,
+    /// The catalog had it once; the tenant still refers to it (R9).
+    Departed,
+}
 
 /// The row of a noun: its record, and the edges around it.
 pub(crate) trait Row: Clone {

@@ -6,8 +6,9 @@ use crate::invariants::Violation;
 use crate::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
 };
-use crate::snapshot::nouns::{Back, Edge, Origin, PermissionRow, RoleRow};
+use crate::snapshot::nouns::{Back, Edge, PermissionRow, RoleRow};
 use crate::snapshot::state::State;
+use crate::snapshot::table::Origin;
 use crate::snapshot::table::Row;
 
 impl Edit<'_> {

@@ -83,12 +83,14 @@ impl<'a> Race<'a> {
             return;
         }
         let ratio = one_time / other_time;
+        let least = |name| self.entered.iter().find(|entered| entered.name == name).and_then(|e| e.times.first());
+        let fastest = least(one).zip(least(other)).map_or(f64::NAN, |(one, other)| one / other);
         let verdict = match wanted {
             Goal::None => String::new(),
             Goal::AtMost(most) => format!("goal <= {most}: {}", if ratio <= most { "met" } else { "MISSED" }),
             Goal::AtLeast(least) => format!("goal >= {least}: {}", if ratio >= least { "met" } else { "MISSED" }),
         };
-        println!("{goal:<4} {:<40} {one} / {other} = {ratio:.2}  {verdict}", self.name);
+        println!("{goal:<4} {:<40} {one} / {other} = {ratio:.2} (fastest rounds {fastest:.2})  {verdict}", self.name);
     }
 }
 

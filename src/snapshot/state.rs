@@ -6,6 +6,7 @@ use std::hash::RandomState;
 
 use uuid::Uuid;
 
+use super::columns::{Columns, column};
 use super::flatten::WORDS_PER_EDGE;
 use super::nouns::{Edge, GroupRow, Origin, PermissionRow, RoleRow, UserRow};
 use super::table::Table;
@@ -27,6 +28,8 @@ pub(crate) struct State {
     pub(crate) briefs: Slab<Brief>,
     pub(crate) role_rows: Slab<Kept>,
     pub(crate) group_rows: Slab<Kept>,
+    /// The kept rows turned, which nearly every check reads beside the short forms (I7).
+    pub(crate) columns: Columns,
     /// Roles that have patterns, by number.
     pub(crate) patterned: Order<u32>,
     /// The bound on what is kept. Tests lower it, so that small histories walk.
@@ -52,13 +55,12 @@ impl Default for Kept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Brief {
     pub(crate) id: Uuid,
-    sources: [u16; MOST_SOURCES],
-    count: u8,
+    /// Column 0, which has nothing, where there are fewer.
+    pub(crate) columns: [u16; MOST_SOURCES],
     pub(crate) form: Form,
 }
 
 const MOST_SOURCES: usize = 7;
-const ROLE: u16 = 1 << 15;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -66,9 +68,9 @@ pub(crate) enum Form {
     Absent,
     /// Nothing counts.
     Suspended,
-    /// All its sources are in the brief.
+    /// All its sources are in the brief, and always count.
     Plain,
-    /// A window, too many sources, or numbers too large: the row tells.
+    /// There are others: in a window, beyond seven, or with numbers too large. The row has them.
     Long,
 }
 
@@ -89,37 +91,25 @@ impl Source {
 
 impl Default for Brief {
     fn default() -> Self {
-        Self { id: Uuid::nil(), sources: [0; MOST_SOURCES], count: 0, form: Form::Absent }
+        Self { id: Uuid::nil(), columns: [0; MOST_SOURCES], form: Form::Absent }
     }
 }
 
 impl Brief {
     pub(crate) fn of(row: &UserRow) -> Self {
         let mut brief = Self { id: row.record.id.uuid(), form: Form::Plain, ..Self::default() };
-        if row.groups.len() + row.roles.len() > MOST_SOURCES {
-            brief.form = Form::Long;
-        } else {
-            let groups = row.groups.iter().map(|edge| (edge, 0));
-            for ((edge, bit), place) in groups.chain(row.roles.iter().map(|edge| (edge, ROLE))).zip(&mut brief.sources)
-            {
-                match u16::try_from(edge.to) {
-                    Ok(number) if number < ROLE && edge.window.is_always() => *place = number | bit,
-                    _ => brief.form = Form::Long,
-                }
-                brief.count += 1;
+        let mut places = brief.columns.iter_mut();
+        for (source, edge) in State::sources_of(row) {
+            let column = column(source).filter(|_| edge.window.is_always());
+            match column.and_then(|column| places.next().map(|place| (place, column))) {
+                Some((place, column)) => *place = column,
+                None => brief.form = Form::Long,
             }
         }
         if row.is_suspended() {
             brief.form = Form::Suspended;
         }
         brief
-    }
-
-    pub(crate) fn sources(&self) -> impl Iterator<Item = Source> + '_ {
-        self.sources.iter().take(self.count.into()).map(|source| {
-            let number = u32::from(source & !ROLE);
-            if source & ROLE == 0 { Source::Group(number) } else { Source::Role(number) }
-        })
     }
 }
 
@@ -134,6 +124,7 @@ impl State {
             briefs: Slab::new(),
             role_rows: Slab::new(),
             group_rows: Slab::new(),
+            columns: Columns::default(),
             patterned: Order::default(),
             words_per_edge: WORDS_PER_EDGE,
         }
@@ -172,6 +163,20 @@ impl State {
     #[inline]
     pub(crate) fn user_by_id(&self, id: Uuid) -> Option<u32> {
         self.users.find_id(id, |n| self.briefs.get(n).is_some_and(|b| b.id == id && b.form != Form::Absent))
+    }
+
+    /// Keeps this about a source: false if it is what was kept.
+    pub(crate) fn keep(&mut self, source: Source, kept: Kept) -> bool {
+        let before = self.kept(source).cloned();
+        if before.as_ref().is_some_and(|before| before.exact == kept.exact && before.row == kept.row) {
+            return false;
+        }
+        self.columns.replace(source, before.as_ref(), &kept);
+        match source {
+            Source::Group(group) => self.group_rows.set(group, kept),
+            Source::Role(role) => self.role_rows.set(role, kept),
+        }
+        true
     }
 
     #[inline]

@@ -7,6 +7,15 @@
 //! ROLECALL_SIZES=M cargo bench --bench ratios -- P1 P8  # some of it
 //! ```
 //!
+//! A ratio of the fastest rounds stands beside that of the medians: on a machine that is shared, medians are of others too.
+//!
+//! Instructions of one form, of 262,144 questions at S:
+//!
+//! ```text
+//! valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect='*Timed*run*' \
+//!     target/release/deps/ratios-HASH --bench count uuid
+//! ```
+//!
 //! Deliberately absent: memory and allocations (the bench `memory`, whose allocator slows what it counts); P5, P13 and
 //! the documents of P12, which the crate or this bench does not have yet; the libraries of P15, which are a bench of
 //! their own.
@@ -41,6 +50,9 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
+    if std::env::args().any(|argument| argument == "count") {
+        return count();
+    }
     let mut table = Table::of_arguments();
     let small = is_wanted(&S).then(|| Bed::<4>::new(&S));
     if let Some(bed) = &small {
@@ -54,6 +66,18 @@ fn main() {
         one_size(&mut table, &large);
         if let Some(small) = &small {
             two_sizes(&mut table, small, &large);
+        }
+    }
+}
+
+/// Asks the mixed list once, in the forms that the command line names, for a tool that counts instructions.
+fn count() {
+    let bed = Bed::<4>::new(&S);
+    let questions = questions::draw(&bed, About::Mixed);
+    let words = Words::new(&questions);
+    for form in Form::ALL.into_iter().filter(|form| std::env::args().any(|argument| argument == form.name())) {
+        for contestant in &mut named(bed.ours(form, &questions, &words), ["rolecall"]) {
+            contestant.run(Pace::Throughput, questions.len() as u64);
         }
     }
 }

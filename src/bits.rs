@@ -165,6 +165,17 @@ impl Row {
         self.words().get(at).is_some_and(|word| word >> (n % 64) & 1 == 1)
     }
 
+    /// Which of its words a [`Bits`] would have at this place, beyond its span too.
+    pub(crate) fn word(&self, at: usize) -> u64 {
+        let within = at.checked_sub(self.first as usize);
+        within.and_then(|at| self.words().get(at)).copied().unwrap_or(0)
+    }
+
+    /// Past its last word, counted as in a [`Bits`].
+    pub(crate) fn words_end(&self) -> usize {
+        self.first as usize + self.word_count()
+    }
+
     /// The words that it holds, 8 bytes each.
     pub(crate) fn word_count(&self) -> usize {
         self.words().len()

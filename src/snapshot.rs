@@ -6,12 +6,14 @@
 pub(crate) mod advance;
 pub(crate) mod base;
 pub(crate) mod build;
+pub(crate) mod columns;
 pub(crate) mod edit;
 pub(crate) mod flatten;
 pub(crate) mod names;
 pub(crate) mod nouns;
 pub(crate) mod opening;
 pub(crate) mod reverse;
+pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod table;
 #[cfg(test)]

@@ -18,5 +18,6 @@
 //! Read next: `tables/slab.rs`; the index is built on it, the order stands alone.
 
 pub(crate) mod index;
+pub(crate) mod keyed;
 pub(crate) mod order;
 pub(crate) mod slab;

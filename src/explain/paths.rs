@@ -12,7 +12,8 @@ use super::{Link, Path};
 use crate::clock::When;
 use crate::records::{Slug, Window};
 use crate::snapshot::nouns::UserRow;
-use crate::snapshot::state::{Source, State};
+use crate::snapshot::source::Source;
+use crate::snapshot::state::State;
 use crate::snapshot::walk::counts;
 
 pub(crate) const MOST_PATHS: usize = 64;

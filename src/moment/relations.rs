@@ -10,7 +10,8 @@ use crate::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window}
 use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::snapshot::nouns::{Back, Edge};
 use crate::snapshot::reverse;
-use crate::snapshot::state::{Source, State};
+use crate::snapshot::source::Source;
+use crate::snapshot::state::State;
 use crate::snapshot::walk::{counts, own_bits};
 use crate::tables::order::Order;
 

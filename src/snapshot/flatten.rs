@@ -10,7 +10,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::edit::Touched;
-use super::state::{Kept, State};
+use super::source::{Kept, Source};
+use super::state::State;
 use super::table::Origin;
 use crate::bits::{Bits, Row as BitRow};
 use crate::records::Pattern;
@@ -38,8 +39,7 @@ pub(crate) fn flatten(state: &mut State, touched: &mut Touched) {
         let leans = |row: &super::nouns::RoleRow| row.includes.iter().any(|n| changed.contains(n));
         if touched.roles.contains(&role) || state.roles.row(role).is_some_and(leans) {
             let kept = role_row(state, role, &mut patterns);
-            if state.role_rows.get(role).is_none_or(|old| old.exact != kept.exact || old.row != kept.row) {
-                state.role_rows.set(role, kept);
+            if state.keep(Source::Role(role), kept) {
                 changed.insert(role);
                 if let Some(row) = state.roles.row(role) {
                     touched.groups.extend(row.groups.iter().map(|back| back.from()));
@@ -66,8 +66,7 @@ fn flatten_groups(state: &mut State, touched: &Touched) {
         let leans = |row: &super::nouns::GroupRow| row.parents.iter().any(|n| changed.contains(n));
         if touched.groups.contains(&group) || state.groups.row(group).is_some_and(leans) {
             let kept = group_row(state, group);
-            if state.group_rows.get(group).is_none_or(|old| old.exact != kept.exact || old.row != kept.row) {
-                state.group_rows.set(group, kept);
+            if state.keep(Source::Group(group), kept) {
                 changed.insert(group);
             }
         }

@@ -6,10 +6,12 @@ use std::hash::RandomState;
 
 use uuid::Uuid;
 
+use super::columns::{Columns, column};
 use super::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
+use super::source::{Kept, Source};
 use super::table::Origin;
 use super::table::Table;
-use crate::bits::{Bits, Row};
+use crate::bits::Bits;
 use crate::error::Noun;
 use crate::records::{Pattern, TenantRecord};
 use crate::tables::order::Order;
@@ -30,38 +32,24 @@ pub(crate) struct State {
     pub(crate) briefs: Slab<Brief>,
     pub(crate) role_rows: Slab<Kept>,
     pub(crate) group_rows: Slab<Kept>,
+    /// The kept rows turned, which nearly every check reads beside the short forms (I7).
+    pub(crate) columns: Columns,
     /// Roles that have patterns, by number.
     pub(crate) patterned: Order<u32>,
     /// The bound on what is kept. Tests lower it, so that small histories walk.
     pub(crate) words_per_edge: usize,
 }
 
-/// What is kept about a role or group so that a check need not walk (I7, I8).
-#[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    /// Permissions that it gives at every instant. Perhaps not all of them.
-    pub(crate) row: Row,
-    /// Whether it gives nothing else, at any instant.
-    pub(crate) exact: bool,
-}
-
-impl Default for Kept {
-    fn default() -> Self {
-        Self { row: Row::default(), exact: true }
-    }
-}
-
 /// A user in 32 bytes: id, and up to seven sources that always count (I11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Brief {
     pub(crate) id: Uuid,
-    sources: [u16; MOST_SOURCES],
-    count: u8,
+    /// Column 0, which has nothing, where there are fewer.
+    pub(crate) columns: [u16; MOST_SOURCES],
     pub(crate) form: Form,
 }
 
 const MOST_SOURCES: usize = 7;
-const ROLE: u16 = 1 << 15;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -69,60 +57,33 @@ pub(crate) enum Form {
     Absent,
     /// Nothing counts.
     Suspended,
-    /// All its sources are in the brief.
+    /// All its sources are in the brief, and always count.
     Plain,
-    /// A window, too many sources, or numbers too large: the row tells.
+    /// There are others: in a window, beyond seven, or with numbers too large. The row has them.
     Long,
-}
-
-/// What a user holds directly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
-    Group(u32),
-    Role(u32),
-}
-
-impl Source {
-    pub(crate) fn number(self) -> u32 {
-        match self {
-            Self::Group(number) | Self::Role(number) => number,
-        }
-    }
 }
 
 impl Default for Brief {
     fn default() -> Self {
-        Self { id: Uuid::nil(), sources: [0; MOST_SOURCES], count: 0, form: Form::Absent }
+        Self { id: Uuid::nil(), columns: [0; MOST_SOURCES], form: Form::Absent }
     }
 }
 
 impl Brief {
     pub(crate) fn of(row: &UserRow) -> Self {
         let mut brief = Self { id: row.record.id.uuid(), form: Form::Plain, ..Self::default() };
-        if row.groups.len() + row.roles.len() > MOST_SOURCES {
-            brief.form = Form::Long;
-        } else {
-            let groups = row.groups.iter().map(|edge| (edge, 0));
-            for ((edge, bit), place) in groups.chain(row.roles.iter().map(|edge| (edge, ROLE))).zip(&mut brief.sources)
-            {
-                match u16::try_from(edge.to) {
-                    Ok(number) if number < ROLE && edge.window.is_always() => *place = number | bit,
-                    _ => brief.form = Form::Long,
-                }
-                brief.count += 1;
+        let mut places = brief.columns.iter_mut();
+        for (source, edge) in State::sources_of(row) {
+            let column = column(source).filter(|_| edge.window.is_always());
+            match column.and_then(|column| places.next().map(|place| (place, column))) {
+                Some((place, column)) => *place = column,
+                None => brief.form = Form::Long,
             }
         }
         if row.is_suspended() {
             brief.form = Form::Suspended;
         }
         brief
-    }
-
-    pub(crate) fn sources(&self) -> impl Iterator<Item = Source> + '_ {
-        self.sources.iter().take(self.count.into()).map(|source| {
-            let number = u32::from(source & !ROLE);
-            if source & ROLE == 0 { Source::Group(number) } else { Source::Role(number) }
-        })
     }
 }
 
@@ -137,6 +98,7 @@ impl State {
             briefs: Slab::new(),
             role_rows: Slab::new(),
             group_rows: Slab::new(),
+            columns: Columns::default(),
             patterned: Order::default(),
             words_per_edge: WORDS_PER_EDGE,
         }
@@ -175,6 +137,20 @@ impl State {
     #[inline]
     pub(crate) fn user_by_id(&self, id: Uuid) -> Option<u32> {
         self.users.find_id(id, |n| self.briefs.get(n).is_some_and(|b| b.id == id && b.form != Form::Absent))
+    }
+
+    /// Keeps this about a source: false if it is what was kept.
+    pub(crate) fn keep(&mut self, source: Source, kept: Kept) -> bool {
+        let before = self.kept(source).cloned();
+        if before.as_ref().is_some_and(|before| before.exact == kept.exact && before.row == kept.row) {
+            return false;
+        }
+        self.columns.replace(source, before.as_ref(), &kept);
+        match source {
+            Source::Group(group) => self.group_rows.set(group, kept),
+            Source::Role(role) => self.role_rows.set(role, kept),
+        }
+        true
     }
 
     #[inline]

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::error::Noun;
 use crate::tables::index::Index;
+use crate::tables::keyed::Keyed;
 use crate::tables::order::Order;
 use crate::tables::slab::Slab;
 
@@ -67,6 +68,7 @@ pub(crate) enum Slot<R> {
 #[derive(Clone, Debug)]
 pub(crate) struct Table<R> {
     hasher: RandomState,
+    keyed: Keyed,
     slots: Slab<Slot<R>>,
     ids: Index,
     names: Index,
@@ -76,11 +78,20 @@ pub(crate) struct Table<R> {
 impl<R: Row> Table<R> {
     /// An empty table. Keys come from outside, so the hash is keyed (A21).
     pub(crate) fn new(hasher: RandomState) -> Self {
-        Self { hasher, slots: Slab::new(), ids: Index::default(), names: Index::default(), sorted: Order::default() }
+        let keyed = Keyed::new(&hasher);
+        Self {
+            hasher,
+            keyed,
+            slots: Slab::new(),
+            ids: Index::default(),
+            names: Index::default(),
+            sorted: Order::default(),
+        }
     }
 
+    #[inline]
     pub(crate) fn hash_id(&self, id: Uuid) -> u64 {
-        self.hasher.hash_one(id.as_u128())
+        self.keyed.hash(id.as_u128())
     }
 
     fn hash_name(&self, name: &str) -> u64 {

@@ -1,7 +1,9 @@
 //! Holds the compiled form against its invariants I7 to I11, for tests.
 
+use super::columns::column;
 use super::nouns::{Back, GroupRow, RoleRow};
-use super::state::{Brief, Source, State};
+use super::source::Source;
+use super::state::{Brief, State};
 use super::table::{Row, Table};
 use super::walk::own_bits;
 use crate::bits::Bits;
@@ -93,6 +95,10 @@ fn kept(state: &State, source: Source) {
     let kept = state.kept(source).expect("every live group and role has a kept row");
     let row: Bits = kept.row.iter().collect();
     assert!(row.is_subset(&given(state, source, false)), "I7");
+    if let Some(column) = column(source) {
+        let turned: Bits = (0..10_000).filter(|n| state.columns.any(&[column], *n)).collect();
+        assert_eq!(row, turned, "I7");
+    }
     if kept.exact {
         assert_eq!(row, given(state, source, true), "I8");
     }

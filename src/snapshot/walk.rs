@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 
 use super::nouns::{Edge, UserRow};
-use super::state::{Source, State};
+use super::source::Source;
+use super::state::State;
 use crate::bits::Bits;
 use crate::clock::When;
 

@@ -1,0 +1,163 @@
+//! Times every question, commits, and opening a tenant, on the workload in `workload/`, which is printed first. Answers
+//! are compared with the right ones before anything is timed.
+//!
+//! ```text
+//! cargo bench --bench check                            # S and M, at leisure
+//! cargo bench --bench check -- 'check/M/uuid/mixed'    # some of it
+//! ROLECALL_SIZES=S,M,L cargo bench --bench check       # L too: about 5 GB
+//! ROLECALL_SIZES=S cargo bench --bench check -- \
+//!     --warm-up-time 0.05 --measurement-time 0.1 --sample-size 10 --nresamples 1000   # all names, briefly
+//! ```
+//!
+//! Names: `check/{S,M,L}/{handle,uuid,key_slug,enum}/{hot,mixed}/{throughput,latency}/CONTESTANT`. `rolecall` is a held
+//! snapshot, `rolecall_tenant` asks the tenant, `by_hand_flat` and `by_hand_fast` are what a program would do without the
+//! crate, `limit_one` and `limit_two` what the memory costs. `limit_one` and, past 1,024 permissions, `limit_two` do not
+//! answer; they only wait as long. `by_hand_flat` is left out at L, where it does not fit in memory.
+//!
+//! Criterion times one contestant after the other, and a machine drifts: for ratios run `ratios`, which takes turns.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
+
+mod workload;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::{BatchSize, Criterion};
+use rolecall::records::UserId;
+
+use self::workload::Bed;
+use self::workload::forms::{Form, Rivals, Words};
+use self::workload::organisation::{L, M, S, Size, is_wanted};
+use self::workload::pace::Pace;
+use self::workload::questions::{self, About};
+use self::workload::records::permission_id;
+use self::workload::shelf::{Shelf, life};
+use self::workload::writer::Writer;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    if is_wanted(&S) {
+        size::<4>(&mut criterion, &S);
+    }
+    if is_wanted(&M) {
+        size::<16>(&mut criterion, &M);
+    }
+    if is_wanted(&L) {
+        size::<32>(&mut criterion, &L);
+    }
+    criterion.final_summary();
+}
+
+fn size<const N: usize>(criterion: &mut Criterion, size: &'static Size) {
+    let bed = Bed::<N>::new(size);
+    check(criterion, &bed);
+    questions(criterion, &bed);
+    commits(criterion, &bed);
+    opening(criterion, &bed);
+}
+
+fn check<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
+    let rivals = Rivals::new(bed, bed.size.name != "L");
+    for (about, about_name) in [(About::Hot, "hot"), (About::Mixed, "mixed")] {
+        let questions = questions::draw(bed, about);
+        let words = Words::new(&questions);
+        for form in Form::ALL {
+            let mut contestants = bed.ours(form, &questions, &words);
+            contestants.extend(bed.rivals(form, &questions, &rivals));
+            for (pace, pace_name) in [(Pace::Throughput, "throughput"), (Pace::Latency, "latency")] {
+                let name = [bed.size.name, form.name(), about_name, pace_name].join("/");
+                let mut group = criterion.benchmark_group(format!("check/{name}"));
+                for contestant in &mut contestants {
+                    group.bench_function(contestant.name, |b| {
+                        b.iter_custom(|questions| contestant.run(pace, questions));
+                    });
+                }
+                group.finish();
+            }
+        }
+    }
+}
+
+/// The other questions: each time about the next question of the mixed list.
+fn questions<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
+    let questions = questions::draw(bed, About::Mixed);
+    let held = bed.held();
+    let name = bed.size.name;
+    let mut next = questions
+        .iter()
+        .map(|question| {
+            let user = UserId::from_uuid(bed.organisation.users[question.user as usize].id);
+            (user, permission_id(question.permission), question.allowed)
+        })
+        .cycle();
+    criterion.bench_function(&format!("effective/{name}/rolecall"), |b| {
+        b.iter_batched(|| next.next().unwrap().0, |user| held.effective(user), BatchSize::SmallInput);
+    });
+    for (kind, wanted) in [("allowed", true), ("denied", false)] {
+        criterion.bench_function(&format!("explain/{name}/{kind}/rolecall"), |b| {
+            let question = || next.find(|(_, _, allowed)| *allowed == wanted).unwrap();
+            b.iter_batched(question, |(user, permission, _)| held.explain(user, permission), BatchSize::SmallInput);
+        });
+    }
+    let mut group = criterion.benchmark_group(format!("who_can/{name}"));
+    let mut permissions = (0..bed.size.permissions).cycle();
+    group.bench_function("rolecall", |b| {
+        b.iter(|| held.who_can(permission_id(permissions.next().unwrap())).ids().collect::<Vec<_>>());
+    });
+    group.bench_function("by_hand_fast", |b| b.iter(|| bed.fast.who_can(permissions.next().unwrap())));
+    group.finish();
+}
+
+fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
+    type Run<'a> = fn(&mut Writer<'a>, usize) -> Duration;
+    let kinds: [(&str, usize, Run<'_>); 6] = [
+        ("member", 64, Writer::members),
+        ("thousand_members", 1, Writer::thousand_members),
+        ("grant", 16, Writer::grant),
+        ("role", 16, Writer::role),
+        ("reparent", 16, Writer::reparent),
+        ("permission", 16, Writer::permission),
+    ];
+    let mut writer = Writer::new(&bed.tenant, &bed.organisation);
+    let mut group = criterion.benchmark_group(format!("commit/{}", bed.size.name));
+    for (kind, at_once, run) in kinds {
+        // One run's average stands for all iterations: a run of each would take too long for the slow ones.
+        let runs = |iterations: u64| iterations.div_ceil(at_once as u64).min(16);
+        group.bench_function(kind, |b| {
+            b.iter_custom(|iterations| {
+                let runs = u32::try_from(runs(iterations)).unwrap();
+                let took: Duration = (0..runs).map(|_| run(&mut writer, at_once)).sum();
+                (took / runs).mul_f64(u32::try_from(iterations).unwrap().into())
+            });
+        });
+    }
+    group.finish();
+}
+
+/// `load` is a tenant from records in memory; `open` asks for one that is open already.
+fn opening<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
+    let name = bed.size.name;
+    let shelf = Shelf::new(Arc::clone(&bed.records));
+    if name != "L" {
+        criterion.bench_function(&format!("load/{name}/rolecall"), |b| {
+            b.iter_custom(|iterations| {
+                let once = || {
+                    let authorizer = shelf.clone().authorizer(None);
+                    let start = Instant::now();
+                    let tenant = authorizer.tenant_of(life(0)).unwrap();
+                    let took = start.elapsed();
+                    drop(tenant);
+                    took
+                };
+                (0..iterations).map(|_| once()).sum()
+            });
+        });
+    }
+    let authorizer = shelf.authorizer(None);
+    let _open = authorizer.tenant_of(life(0)).unwrap();
+    criterion.bench_function(&format!("open/{name}/rolecall"), |b| {
+        b.iter(|| black_box(authorizer.tenant_of(life(0)).unwrap()));
+    });
+}

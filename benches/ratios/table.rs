@@ -1,0 +1,108 @@
+//! The table of ratios: contestants take turns, and each line is printed as soon as it is known.
+
+/// What a ratio is held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    /// Nothing: it is only told.
+    None,
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// Which goals are wanted.
+pub(crate) struct Table {
+    wanted: Vec<String>,
+}
+
+impl Table {
+    /// Those that the command line names, or all.
+    pub(crate) fn of_arguments() -> Self {
+        let wanted = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+        Self { wanted }
+    }
+
+    /// Whether one of these goals, apart by spaces, is wanted.
+    pub(crate) fn wants(&self, goals: &str) -> bool {
+        self.wanted.is_empty() || goals.split(' ').any(|goal| self.wanted.iter().any(|wanted| wanted == goal))
+    }
+
+    /// A race for these goals.
+    pub(crate) fn race<'a>(&self, goals: &str, name: &str) -> Race<'a> {
+        Race { wanted: self.wants(goals), name: name.to_owned(), entered: Vec::new() }
+    }
+}
+
+/// Contestants that are timed in turns.
+pub(crate) struct Race<'a> {
+    wanted: bool,
+    name: String,
+    entered: Vec<Entered<'a>>,
+}
+
+struct Entered<'a> {
+    name: &'static str,
+    turn: Box<dyn FnMut() -> f64 + 'a>,
+    times: Vec<f64>,
+}
+
+impl<'a> Race<'a> {
+    /// Enters a contestant; a turn tells how many nanoseconds one of what is asked took.
+    pub(crate) fn enter(&mut self, name: &'static str, turn: impl FnMut() -> f64 + 'a) {
+        self.entered.push(Entered { name, turn: Box::new(turn), times: Vec::new() });
+    }
+
+    /// So many rounds, of which each contestant has a turn in each; then their medians are printed.
+    pub(crate) fn run(&mut self, rounds: usize) {
+        if !self.wanted {
+            return;
+        }
+        for _ in 0..rounds {
+            for Entered { turn, times, .. } in &mut self.entered {
+                times.push(turn());
+            }
+        }
+        for Entered { name, times, .. } in &mut self.entered {
+            times.sort_unstable_by(f64::total_cmp);
+            let (least, most) = (times.first().copied().unwrap_or(0.0), times.last().copied().unwrap_or(0.0));
+            println!(
+                "     {:<40} {name:<18} {}  ({} to {})",
+                self.name,
+                shown(median(times)),
+                shown(least),
+                shown(most)
+            );
+        }
+    }
+
+    /// Prints the ratio of two of them.
+    pub(crate) fn ratio(&self, goal: &str, one: &str, other: &str, wanted: Goal) {
+        let time =
+            |name| self.entered.iter().find(|entered| entered.name == name).map(|entered| median(&entered.times));
+        let (Some(one_time), Some(other_time)) = (time(one), time(other)) else { return };
+        if !self.wanted {
+            return;
+        }
+        let ratio = one_time / other_time;
+        let least = |name| self.entered.iter().find(|entered| entered.name == name).and_then(|e| e.times.first());
+        let fastest = least(one).zip(least(other)).map_or(f64::NAN, |(one, other)| one / other);
+        let verdict = match wanted {
+            Goal::None => String::new(),
+            Goal::AtMost(most) => format!("goal <= {most}: {}", if ratio <= most { "met" } else { "MISSED" }),
+            Goal::AtLeast(least) => format!("goal >= {least}: {}", if ratio >= least { "met" } else { "MISSED" }),
+        };
+        println!("{goal:<4} {:<40} {one} / {other} = {ratio:.2} (fastest rounds {fastest:.2})  {verdict}", self.name);
+    }
+}
+
+/// Of sorted times.
+fn median(times: &[f64]) -> f64 {
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn shown(nanos: f64) -> String {
+    match nanos {
+        n if n < 1e3 => format!("{n:.1} ns"),
+        n if n < 1e6 => format!("{:.2} µs", n / 1e3),
+        n => format!("{:.2} ms", n / 1e6),
+    }
+}

@@ -1,0 +1,169 @@
+//! Changing the organisation, and looking at the clock. Each change is taken back afterwards, outside the measurement, so
+//! that the organisation stays as it was drawn.
+
+use std::time::{Duration, Instant};
+
+use rolecall::blocking::Tenant;
+use rolecall::records::{GroupId, PermissionId, RoleId, UserId};
+use rolecall::{Result, Tx};
+
+use super::organisation::Organisation;
+use super::records::{group_id, permission_id, role_id};
+use super::stream::Stream;
+
+/// Draws changes and makes them, one commit each unless it says otherwise. The times are those of one commit, on average.
+pub(crate) struct Writer<'a> {
+    tenant: &'a Tenant,
+    organisation: &'a Organisation,
+    draws: Stream,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(tenant: &'a Tenant, organisation: &'a Organisation) -> Self {
+        Self { tenant, organisation, draws: Stream::new(3) }
+    }
+
+    fn commit(&self, f: impl FnMut(&Tx) -> Result<()>) {
+        let committed = self.tenant.update(f).unwrap();
+        assert!(!committed.changes.is_empty(), "a commit that changes nothing measures nothing");
+    }
+
+    fn timed<T>(&self, each: &[T], todo: impl Fn(&Tx, &T) -> Result<()>) -> Duration {
+        let start = Instant::now();
+        for one in each {
+            self.commit(|tx| todo(tx, one));
+        }
+        start.elapsed()
+    }
+
+    fn undo<T>(&self, each: &[T], todo: impl Fn(&Tx, &T) -> Result<()>) {
+        self.commit(|tx| each.iter().try_for_each(|one| todo(tx, one)));
+    }
+
+    /// So many memberships that are not there.
+    fn new_members(&mut self, count: usize) -> Vec<(UserId, GroupId)> {
+        let size = self.organisation.size;
+        let mut drawn: Vec<(u32, u32)> = Vec::new();
+        while drawn.len() < count {
+            let (user, group) = (self.draws.below(size.users), self.draws.below(size.groups));
+            let there = self.organisation.users[user as usize].groups.iter().any(|(other, _)| *other == group);
+            if !there && !drawn.contains(&(user, group)) {
+                drawn.push((user, group));
+            }
+        }
+        let ids =
+            |(user, group): (u32, u32)| (UserId::from_uuid(self.organisation.users[user as usize].id), group_id(group));
+        drawn.into_iter().map(ids).collect()
+    }
+
+    /// Users join groups.
+    pub(crate) fn members(&mut self, count: usize) -> Duration {
+        let members = self.new_members(count);
+        let took = self.timed(&members, |tx, (user, group)| tx.group(*group)?.add_member(*user).map(drop));
+        self.undo(&members, |tx, (user, group)| tx.group(*group)?.remove_member(*user).map(drop));
+        average(took, members.len())
+    }
+
+    /// A thousand users join groups in each commit.
+    pub(crate) fn thousand_members(&mut self, count: usize) -> Duration {
+        let members: Vec<_> = (0..count).map(|_| self.new_members(1_000)).collect();
+        let mut took = Duration::ZERO;
+        for members in &members {
+            took += self.timed(std::slice::from_ref(members), |tx, members| {
+                members.iter().try_for_each(|(user, group)| tx.group(*group)?.add_member(*user).map(drop))
+            });
+            self.undo(members, |tx, (user, group)| tx.group(*group)?.remove_member(*user).map(drop));
+        }
+        average(took, count)
+    }
+
+    /// So many different roles.
+    fn roles(&mut self, count: usize) -> Vec<u32> {
+        let all = self.organisation.size.roles;
+        self.draws.distinct(u32::try_from(count).unwrap().min(all), all)
+    }
+
+    /// Roles are granted one more permission.
+    pub(crate) fn grant(&mut self, count: usize) -> Duration {
+        let mut grants: Vec<(RoleId, PermissionId)> = Vec::new();
+        for role in self.roles(count) {
+            let granted = &self.organisation.roles[role as usize].grants;
+            let permission = loop {
+                let drawn = self.draws.below(self.organisation.size.permissions);
+                if !granted.contains(&drawn) {
+                    break drawn;
+                }
+            };
+            grants.push((role_id(role), permission_id(permission)));
+        }
+        let took = self.timed(&grants, |tx, (role, permission)| tx.role(*role)?.grant(*permission).map(drop));
+        self.undo(&grants, |tx, (role, permission)| tx.role(*role)?.revoke(*permission).map(drop));
+        average(took, grants.len())
+    }
+
+    /// All grants of a role are replaced by others.
+    pub(crate) fn role(&mut self, count: usize) -> Duration {
+        let permissions = self.organisation.size.permissions;
+        let mut changes: Vec<(RoleId, Vec<PermissionId>)> = Vec::new();
+        for role in self.roles(count) {
+            let wanted = 5 + self.draws.below(36);
+            let wanted = self.draws.distinct(wanted, permissions).into_iter().map(permission_id).collect();
+            changes.push((role_id(role), wanted));
+        }
+        let took =
+            self.timed(&changes, |tx, (role, wanted)| tx.role(*role)?.set_grants(wanted.iter().copied()).map(drop));
+        let before = |role: RoleId| {
+            let drawn = (0..).zip(&self.organisation.roles).find(|(number, _)| role_id(*number) == role).unwrap().1;
+            let patterns = drawn.pattern.map(|res| format!("res{res}:*"));
+            (drawn.grants.iter().copied().map(permission_id).collect::<Vec<_>>(), patterns)
+        };
+        self.undo(&changes, |tx, (role, _)| {
+            let (grants, pattern) = before(*role);
+            let edit = tx.role(*role)?;
+            edit.set_grants(grants)?;
+            pattern.map_or(Ok(()), |pattern| edit.grant(pattern.as_str()).map(drop))
+        });
+        average(took, changes.len())
+    }
+
+    /// Groups get another parent.
+    pub(crate) fn reparent(&mut self, count: usize) -> Duration {
+        let groups = self.organisation.size.groups;
+        let mut moves: Vec<(GroupId, Option<GroupId>, GroupId)> = Vec::new();
+        for group in self.draws.distinct(u32::try_from(count).unwrap().min(groups / 2), groups - 2) {
+            let group = group + 2;
+            let old = self.organisation.groups[group as usize].parent;
+            let new = loop {
+                let drawn = self.draws.below(group);
+                if Some(drawn) != old {
+                    break drawn;
+                }
+            };
+            moves.push((group_id(group), old.map(group_id), group_id(new)));
+        }
+        let took = self.timed(&moves, |tx, (group, old, new)| {
+            let group = tx.group(*group)?;
+            old.map_or(Ok(()), |old| group.remove_parent(old).map(drop))?;
+            group.add_parent(*new).map(drop)
+        });
+        self.undo(&moves, |tx, (group, old, new)| {
+            let group = tx.group(*group)?;
+            group.remove_parent(*new)?;
+            old.map_or(Ok(()), |old| group.add_parent(old).map(drop))
+        });
+        average(took, moves.len())
+    }
+
+    /// Permissions are created under a resource that is there; patterns may match them.
+    pub(crate) fn permission(&mut self, count: usize) -> Duration {
+        let resources = self.organisation.size.permissions / 10;
+        let slugs: Vec<String> = (0..count).map(|n| format!("res{}:new{n}", self.draws.below(resources))).collect();
+        let took = self.timed(&slugs, |tx, slug| tx.create_permission(slug).map(drop));
+        self.undo(&slugs, |tx, slug| tx.delete_permission(slug));
+        average(took, slugs.len())
+    }
+}
+
+fn average(took: Duration, count: usize) -> Duration {
+    took / u32::try_from(count).unwrap()
+}

@@ -129,7 +129,10 @@ fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
             b.iter_custom(|iterations| {
                 let runs = u32::try_from(runs(iterations)).unwrap();
                 let took: Duration = (0..runs).map(|_| run(&mut writer, at_once)).sum();
-                (took / runs).mul_f64(u32::try_from(iterations).unwrap().into())
+                // While it warms up, criterion doubles the iterations as long as there is time.
+                #[expect(clippy::cast_precision_loss, reason = "an average needs no more than 52 bits")]
+                let iterations = iterations as f64;
+                Duration::from_secs_f64((took / runs).as_secs_f64() * iterations)
             });
         });
     }

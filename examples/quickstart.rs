@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for user in ["alice@acme.com", "bob@acme.com", "temp@acme.com"] {
         println!("{user} may:");
         for permission in moment.effective(user).slugs() {
-            println!("  {}", moment.explain(user, permission.as_str()));
+            println!("  {permission}\n    {}", moment.explain(user, &permission));
         }
     }
     assert_eq!(moment.effective("alice@acme.com").slugs(), ["audit-logs:read", "posts:read", "posts:write"]);

@@ -11,13 +11,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use crate::authorizer::{self, Builder, Committed};
+use crate::authorizer::{self, Committed};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
 #[cfg(feature = "json")]
 use crate::document::Document;
 use crate::error::{Error, Noun, Result};
 use crate::plan::{Plan, Tx};
 use crate::records::{Life, Revision, Slug};
-use crate::store::Listed;
+use crate::store::{Listed, Store};
 
 struct Unpark(Thread);
 
@@ -57,9 +59,9 @@ impl Authorizer {
         Self(authorizer::Authorizer::in_memory())
     }
 
-    /// See [`crate::Authorizer::builder`]; finish with [`Builder::build_blocking`].
+    /// See [`crate::Authorizer::builder`].
     pub fn builder() -> Builder {
-        authorizer::Authorizer::builder()
+        Builder::default()
     }
 
     /// See [`crate::Authorizer::create_tenant`].
@@ -142,10 +144,40 @@ impl From<authorizer::Authorizer> for Authorizer {
     }
 }
 
+/// [`crate::Builder`] without an executor.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Builder(authorizer::Builder);
+
 impl Builder {
-    /// The authorizer, for an application without an executor.
-    pub fn build_blocking(self) -> Authorizer {
-        Authorizer(self.build())
+    /// See [`crate::Builder::store`].
+    pub fn store(self, store: impl Store) -> Self {
+        Self(self.0.store(store))
+    }
+
+    /// See [`crate::Builder::catalog`].
+    pub fn catalog(self, catalog: &Catalog) -> Self {
+        Self(self.0.catalog(catalog))
+    }
+
+    /// See [`crate::Builder::clock`].
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self(self.0.clock(clock))
+    }
+
+    /// See [`crate::Builder::retries`].
+    pub fn retries(self, retries: u32) -> Self {
+        Self(self.0.retries(retries))
+    }
+
+    /// See [`crate::Builder::most_open`].
+    pub fn most_open(self, most: usize) -> Self {
+        Self(self.0.most_open(most))
+    }
+
+    /// See [`crate::Builder::build`].
+    pub fn build(self) -> Authorizer {
+        Authorizer(self.0.build())
     }
 }
 

@@ -6,6 +6,9 @@ pub mod cookbook {}
 #[doc = include_str!("docs/when_to_use.md")]
 pub mod when_to_use {}
 
+#[doc = include_str!("docs/rules.md")]
+pub mod rules {}
+
 #[doc = include_str!("docs/design.md")]
 pub mod design {}
 

@@ -61,10 +61,12 @@ pub enum ErrorKind {
     Clash,
     /// A document breaks rules. The details list every one, each with its place.
     Document,
-    /// An update was begun inside the closure of an update of the same thread.
+    /// A call that reaches the store was made inside the closure of an update, on the same thread. End the closure first.
     Nested,
-    /// The plan was made on a base that is no longer the tenant's state.
+    /// The plan was made on a base that is no longer the tenant's state. Planning again helps.
     Stale,
+    /// The plan was made by another tenant, or by another opening of this one. Trying again does not help.
+    Foreign,
     /// Other writers won every try.
     Conflict,
     /// Whether the commit has landed is not known yet. [`Error::commit`] is its id.
@@ -213,7 +215,8 @@ impl Error {
         self.0.revision
     }
 
-    /// The id of the commit whose outcome is not known.
+    /// The id of the commit whose outcome is not known: `into()` a [`CommitId`](crate::records::CommitId), by which
+    /// `Tenant::outcome` tells what became of it.
     pub fn commit(&self) -> Option<Uuid> {
         self.0.commit
     }
@@ -236,7 +239,10 @@ impl Error {
     }
 
     fn not_found(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no {}", self.subject())?;
+        match self.0.noun {
+            Some(noun) if self.0.name.is_empty() => write!(f, "there is no such {noun}")?,
+            _ => write!(f, "there is no {}", self.subject())?,
+        }
         if let Some(detail) = self.0.details.first() {
             write!(f, " {detail}")?;
         }
@@ -267,12 +273,20 @@ impl fmt::Display for Error {
                 self.listed(f, "")
             }
             ErrorKind::Cycle => write!(f, "this would make a cycle: `{}`", detail.details.join("` > `")),
-            ErrorKind::OtherWindow => self.listed(f, &format!("the {} is there with another window", self.subject())),
+            ErrorKind::OtherWindow => {
+                let what = if detail.noun == Some(Noun::Group) { "membership in" } else { "assignment of" };
+                let intro =
+                    format!("the {what} the {} has another window, to be changed by a call of its own", self.subject());
+                self.listed(f, &intro)
+            }
             ErrorKind::System => write!(f, "the {} belongs to the catalog and cannot be changed here", self.subject()),
             ErrorKind::Clash => self.listed(f, "the tenant has slugs that the catalog takes"),
             ErrorKind::Document => self.listed(f, "the document breaks rules"),
-            ErrorKind::Nested => f.write_str("an update inside the closure of an update"),
+            ErrorKind::Nested => {
+                f.write_str("a call that reaches the store, inside the closure of an update on this thread")
+            }
             ErrorKind::Stale => f.write_str("the plan was made on a state that is no longer the latest"),
+            ErrorKind::Foreign => f.write_str("the plan was made by another tenant, or by another opening of this one"),
             ErrorKind::Conflict => f.write_str("other writers won every try"),
             ErrorKind::Unsettled => self.listed(f, "whether the commit has landed is not known yet"),
             ErrorKind::Unavailable => self.listed(f, "the store is unavailable, and nothing happened"),

@@ -28,6 +28,7 @@
 //! | open, create, list tenants | [`Authorizer`], or without an executor [`blocking`] |
 //! | define permissions in code | [`catalog!`] |
 //! | follow a recipe | [`docs::cookbook`] |
+//! | know what everything means (R1 to R12) | [`docs::rules`] |
 //! | keep tenants in my database | [`store::Store`], [`docs::implementing_a_store`] |
 //! | read and write a whole organisation | `Document`, with the feature `json` |
 //! | know why it is so, what is promised, what it costs | [`docs`] |

@@ -70,7 +70,8 @@ impl Plan {
     }
 
     /// Who would gain or lose what at an instant, user by user, worked out as the iterator is asked: first users that
-    /// are there before, by key, then new ones, by key.
+    /// are there before, by key, then new ones, by key. What a window keeps from counting at that instant is not among it:
+    /// ask at other instants, too, where access for a time matters.
     ///
     /// # Complexity
     /// A comparison of the sources of each user passed over; for each that is touched, two effective sets.

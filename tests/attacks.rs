@@ -177,7 +177,7 @@ fn a12_a_load_that_breaks_an_invariant_is_refused_with_the_list() {
     for (number, records) in table {
         let liar = Liar::default();
         *liar.records.lock().unwrap() = records.clone();
-        let authorizer = Authorizer::builder().store(liar).catalog(&catalog).build_blocking();
+        let authorizer = Authorizer::builder().store(liar).catalog(&catalog).build();
         let error = authorizer.tenant("acme").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{records:?}");
         assert!(error.details().iter().any(|line| line.starts_with(number)), "{number}: {error}");
@@ -192,12 +192,12 @@ fn a12_large_lies_are_refused_in_few_words() {
     records.extend((0..1_000).map(|n| parent(n, (n + 1) % 1_000)));
     let liar = Liar::default();
     *liar.records.lock().unwrap() = records;
-    let error = Authorizer::builder().store(liar).build_blocking().tenant("acme").unwrap_err();
+    let error = Authorizer::builder().store(liar).build().tenant("acme").unwrap_err();
     assert!(error.kind() == ErrorKind::Corrupt && error.details()[0].starts_with("I3"));
 
     let liar = Liar::default();
     *liar.records.lock().unwrap() = [tenant()].into_iter().chain((0..200_000).map(|n| member(n, n))).collect();
-    let error = Authorizer::builder().store(liar).build_blocking().tenant("acme").unwrap_err();
+    let error = Authorizer::builder().store(liar).build().tenant("acme").unwrap_err();
     assert!(error.details().len() <= 101 && error.to_string().len() < 4_000);
 }
 
@@ -217,7 +217,7 @@ fn a14_a_refresh_that_lies_shows_nothing_of_it() {
     for lie in lies {
         let liar = Liar::default();
         *liar.records.lock().unwrap() = good.clone();
-        let authorizer = Authorizer::builder().store(liar.clone()).build_blocking();
+        let authorizer = Authorizer::builder().store(liar.clone()).build();
         let acme = authorizer.tenant("acme").unwrap();
         acme.refresh().unwrap();
         // The commits do not fit, and the load that follows has gone back behind them: it is the state in hand.
@@ -289,7 +289,7 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
     type Call = fn(&rolecall::Tx) -> rolecall::Result<()>;
     let until = Window::until(Timestamp::MAX);
     let store = MemoryStore::default();
-    let acme = Authorizer::builder().store(store.clone()).build_blocking().create_tenant("acme", "Acme").unwrap();
+    let acme = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
     let set_up = |tx: &rolecall::Tx| {
         tx.create_permission("p")?.category(Some("C"))?.description("d")?;
         tx.create_permission("q")?;
@@ -318,7 +318,7 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
     for change in changes {
         assert!(!acme.update(change).unwrap().changes.is_empty());
         let slug = acme.slug();
-        let loaded = Authorizer::builder().store(store.clone()).build_blocking().tenant(&slug).unwrap();
+        let loaded = Authorizer::builder().store(store.clone()).build().tenant(&slug).unwrap();
         assert_eq!(loaded.revision(), acme.revision());
         let (ours, theirs) = (acme.now(), loaded.now());
         let all = rolecall::Page::of(100);

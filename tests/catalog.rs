@@ -35,12 +35,12 @@ mod other {
 }
 
 fn first(store: &MemoryStore) -> Tenant {
-    let authorizer = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build_blocking();
+    let authorizer = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build();
     authorizer.open_or_create("acme", "Acme").unwrap()
 }
 
 fn release(store: &MemoryStore, definition: &Definition<'_>) -> Authorizer {
-    Authorizer::builder().store(store.clone()).catalog(&Catalog::new(definition).unwrap()).build_blocking()
+    Authorizer::builder().store(store.clone()).catalog(&Catalog::new(definition).unwrap()).build()
 }
 
 fn populate(acme: &Tenant) {
@@ -67,7 +67,7 @@ fn a_variant_is_a_permission_and_costs_no_string() {
     assert_eq!(acme.effective("alice").slugs(), ["drafts:read", "posts:delete", "posts:read", "posts:write"]);
     assert_eq!(acme.now().permission(Permission::PostsRead).unwrap().name, "Read posts");
     let handle = acme.permission_handle(Permission::PostsRead).unwrap();
-    let globex = Authorizer::builder().catalog(Permission::catalog()).build_blocking();
+    let globex = Authorizer::builder().catalog(Permission::catalog()).build();
     let globex = globex.create_tenant("globex", "Globex").unwrap();
     globex.update(|tx| tx.create_user("bob")?.assign("viewer").map(drop)).unwrap();
     assert!(globex.check("bob", handle), "a catalog's handle is good wherever the catalog is");
@@ -160,7 +160,7 @@ fn what_left_the_catalog_gives_nothing_is_kept_and_is_reported() {
     assert!(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).is_ok());
 
     // Back under the first release the slug clashes.
-    let authorizer = Authorizer::builder().store(store).catalog(Permission::catalog()).build_blocking();
+    let authorizer = Authorizer::builder().store(store).catalog(Permission::catalog()).build();
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::Clash);
 }
 
@@ -189,7 +189,7 @@ fn a_clash_is_refused_with_the_list_and_repaired() {
         tx.create_user("alice")?.assign("editor").map(drop)
     })
     .unwrap();
-    let new = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build_blocking();
+    let new = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build();
     let error = new.tenant("acme").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Clash);
     assert_eq!(error.details(), ["permission `posts:read`", "permission `posts:write`", "role `editor`"]);

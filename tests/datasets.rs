@@ -123,7 +123,7 @@ fn the_matrices_have_the_hashes_that_a_slow_program_found() {
 #[ignore = "needs ../shared"]
 fn the_meaning_by_the_book_agrees_on_the_rust_team() {
     let store = MemoryStore::default();
-    let authorizer = Authorizer::builder().store(store.clone()).build_blocking();
+    let authorizer = Authorizer::builder().store(store.clone()).build();
     let tenant = load(&authorizer, "rust-team.json");
     let mut records: Vec<Record> = Vec::new();
     pollster::block_on(store.load(tenant.life(), &mut records)).unwrap();

@@ -15,7 +15,7 @@ fn at(secs: i64) -> Timestamp {
 
 fn acme() -> (Tenant, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(at(1_000)));
-    let acme = Authorizer::builder().clock(Arc::clone(&clock)).build_blocking().create_tenant("acme", "Acme").unwrap();
+    let acme = Authorizer::builder().clock(Arc::clone(&clock)).build().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         for slug in ["posts:read", "posts:write", "posts:writeable", "post:write", "audit:read"] {
             tx.create_permission(slug)?;
@@ -286,4 +286,65 @@ fn a3_no_answer_is_remembered_for_another_question() {
     assert!(!acme.check("bob", "posts:write") && acme.check("bob", "posts:read"));
     acme.update(|tx| tx.role("editor")?.grant("posts:write").map(drop)).unwrap();
     assert!(acme.check("bob", "posts:write"));
+}
+
+/// Whatever the crate hands out names the thing that it came from.
+#[test]
+fn a_thing_is_named_by_whatever_was_handed_out() {
+    let (acme, _) = acme();
+    let now = acme.now();
+    let (user, role, group) = (now.user("alice").unwrap(), now.role("editor").unwrap(), now.group("backend").unwrap());
+    let permission = now.permission("posts:write").unwrap();
+    let (by_handle, what) = (now.user_handle(&user).unwrap(), now.permission_handle(&permission).unwrap());
+    assert!(now.check(&user.id, &permission.id) && now.check(user.id.uuid(), &permission.id.uuid()));
+    assert!(now.check(&user.key, &permission.slug) && now.check(user.key.as_str(), permission.slug.clone()));
+    assert!(now.check(&by_handle, &what) && now.check(&&*user.key.as_str(), &permission));
+    assert!(now.check_any(&user, &["posts:write", "nope"]) && now.check_all(&user, now.effective(&user).slugs()));
+    assert_eq!(now.all_holders(&role.slug).len(), now.all_holders(&role).len());
+    for via in now.all_groups_of(&user).into_iter().map(|found| found.via) {
+        assert!(matches!(via, Via::Direct) || matches!(via, Via::Group(slug) if now.group(&slug).is_some()));
+    }
+    assert_eq!(now.members(&group.slug, &Page::of(9)).items.len(), now.members(group.id, &Page::of(9)).items.len());
+    drop(now);
+    acme.update(|tx| {
+        tx.role(&role.slug)?.grant(&permission.slug)?.grant(what)?.grant(permission.id)?.grant(permission.id.uuid())?;
+        tx.group(&group)?.add_member(&user)?;
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_group_gives_what_its_wider_groups_give() {
+    let (acme, _) = acme();
+    let now = acme.now();
+    assert!(now.roles_of_group("backend").is_empty());
+    let roles: Vec<_> =
+        now.all_roles_of_group("backend").into_iter().map(|r| (r.record.slug.to_string(), r.via)).collect();
+    let via = |slug: &str| slug.parse().unwrap();
+    assert_eq!(roles, [("editor".into(), Via::Group(via("engineering"))), ("viewer".into(), Via::Role(via("editor")))]);
+    assert_eq!(now.effective_of_group("backend").slugs(), ["posts:read", "posts:write"]);
+    assert!(now.effective_of_group("nothing").is_empty());
+    assert_eq!(now.effective_of_group("backend").records()[0].slug, "posts:read");
+}
+
+/// The first contract ends and the person is employed: one call, whatever was there before.
+#[test]
+fn a_membership_is_brought_to_a_window() {
+    let (acme, clock) = acme();
+    let until = Window::until(at(5_000));
+    acme.update(|tx| {
+        tx.user("bob")?.ensure_membership("engineering", until)?.ensure_membership("backend", until)?;
+        assert_eq!(tx.instant(), at(1_000));
+        let so_far = tx.preview();
+        assert!(so_far.at(at(4_999)).check("bob", "posts:write") && !so_far.at(at(5_000)).check("bob", "posts:write"));
+        assert!(!tx.base().at(at(4_999)).check("bob", "posts:write"));
+        tx.group("engineering")?.ensure_member("bob", Window::ALWAYS)?;
+        Ok(())
+    })
+    .unwrap();
+    clock.set(at(6_000));
+    assert!(acme.check("bob", "posts:write"));
+    let again = acme.update(|tx| tx.group("engineering")?.ensure_member("bob", Window::ALWAYS).map(drop)).unwrap();
+    assert!(again.changes.is_empty());
 }

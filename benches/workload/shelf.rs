@@ -33,8 +33,8 @@ impl Shelf {
     pub(crate) fn authorizer(self, catalog: Option<&Catalog>) -> Authorizer {
         let builder = Authorizer::builder().store(self).clock(ManualClock::new(now()));
         match catalog {
-            Some(catalog) => builder.catalog(catalog).build_blocking(),
-            None => builder.build_blocking(),
+            Some(catalog) => builder.catalog(catalog).build(),
+            None => builder.build(),
         }
     }
 

@@ -49,7 +49,9 @@ impl Tenant {
     /// Changes the tenant: all that the closure does, or nothing.
     ///
     /// The closure may run again on a newer state if another writer came first; keep it free of side effects. If it
-    /// returns an error or panics, nothing has happened. An update without net effect makes no revision (R11).
+    /// returns an error or panics, nothing has happened. An update without net effect makes no revision (R11). What it
+    /// returns is handed out; an edit cannot be, so a closure of one line ends in `.map(drop)`:
+    /// `acme.update(|tx| tx.user("alice")?.leave("staff").map(drop))`.
     ///
     /// # Consistency
     /// When it returns, every question in this process sees the change.
@@ -96,14 +98,17 @@ impl Tenant {
     /// Commits a plan that was made apart.
     ///
     /// # Errors
-    /// [`Stale`](ErrorKind::Stale) if the tenant has moved on since; otherwise those of [`Tenant::update`].
+    /// [`Stale`](ErrorKind::Stale) if the tenant has moved on since; [`Foreign`](ErrorKind::Foreign) if another tenant
+    /// made it; otherwise those of [`Tenant::update`].
     pub async fn commit(&self, plan: Plan) -> Result<Committed<()>> {
         not_nested()?;
         let _turn = self.0.slot.turns.take().await;
         self.0.ready().await?;
         let present = self.0.current.load();
-        let fits = plan.base.position == present.position && Arc::ptr_eq(&plan.base.opening, &present.opening);
-        if !fits {
+        if !Arc::ptr_eq(&plan.base.opening, &present.opening) {
+            return Err(Error::new(ErrorKind::Foreign));
+        }
+        if plan.base.position != present.position {
             return Err(Error::new(ErrorKind::Stale));
         }
         match self.0.push(&plan).await? {

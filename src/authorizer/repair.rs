@@ -20,13 +20,13 @@ use crate::snapshot::Standing;
 /// use rolecall::{ErrorKind, store::MemoryStore};
 ///
 /// let store = MemoryStore::default();
-/// let old = Authorizer::builder().store(store.clone()).build_blocking();
+/// let old = Authorizer::builder().store(store.clone()).build();
 /// old.create_tenant("acme", "Acme")?.update(|tx| tx.create_permission("billing:read").map(drop))?;
 ///
 /// // The next release defines that permission itself.
 /// let permissions = &[PermissionDef::new("billing:read")];
 /// let catalog = Catalog::new(&Definition { permissions, ..Definition::default() })?;
-/// let new = Authorizer::builder().store(store).catalog(&catalog).build_blocking();
+/// let new = Authorizer::builder().store(store).catalog(&catalog).build();
 /// assert_eq!(new.tenant("acme").unwrap_err().kind(), ErrorKind::Clash);
 ///
 /// let repair = new.repair("acme")?;

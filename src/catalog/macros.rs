@@ -57,7 +57,8 @@
 /// | `grants: [Variant, "…*"]` | roles | permissions, and patterns of slugs | none |
 /// | `includes: [Variant]` | roles | roles that stand *before* it | none |
 ///
-/// Comments and attributes go to the enum and its variants. A comment is for programmers and is not the description:
+/// The enums derive `Clone`, `Copy`, `Debug`, `PartialEq`, `Eq`, `PartialOrd`, `Ord` and `Hash`, and show as the slug.
+/// Comments and other attributes go to the enum and its variants. A comment is for programmers and is not the description:
 /// what tenants can read is written as such. Each variant gets a line of documentation with its slug. No entry can
 /// depend on a `#[cfg]`: what a slug stands for is the same in every build.
 ///

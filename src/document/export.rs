@@ -32,6 +32,9 @@ impl Snapshot {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
+    /// What the catalog defines is referred to and not written: the document means the same where the same catalog is, and
+    /// is refused as naming unknown roles and permissions where it is not.
+    ///
     /// # Complexity
     /// O(n log n) for n records.
     ///

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Moment;
 use super::page::{self, Listing, Page};
 use crate::records::{GroupRecord, PermissionRecord, RoleRecord, UserRecord};
-use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
+use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser, sealed};
 use crate::snapshot::nouns::{PermissionRow, RoleRow};
 use crate::snapshot::table::Origin;
 
@@ -47,6 +47,27 @@ impl From<&RoleRow> for Owned<RoleRecord> {
     fn from(row: &RoleRow) -> Self {
         Self::new(row.record.clone(), row.origin)
     }
+}
+
+macro_rules! owned_names {
+    ($($as:ident, $trait:ident, $find:ident, $text:ident, $record:ty;)*) => {$(
+        impl sealed::$trait for &Owned<$record> {
+            fn $find(&self, scope: sealed::Scope<'_>) -> Option<u32> {
+                self.record.$find(scope)
+            }
+
+            fn $text(&self) -> String {
+                self.record.$text()
+            }
+        }
+
+        impl $as for &Owned<$record> {}
+    )*};
+}
+
+owned_names! {
+    AsPermission, Permission, permission, permission_text, PermissionRecord;
+    AsRole, Role, role, role_text, RoleRecord;
 }
 
 impl Moment<'_> {

@@ -58,7 +58,7 @@ impl Page {
 }
 
 /// One page of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Listing<T> {
     /// The entries, in bytewise order of their slugs or keys.
     pub items: Vec<T>,

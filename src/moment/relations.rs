@@ -12,7 +12,7 @@ use crate::snapshot::nouns::{Back, Edge};
 use crate::snapshot::reverse;
 use crate::snapshot::source::Source;
 use crate::snapshot::state::State;
-use crate::snapshot::walk::{counts, own_bits};
+use crate::snapshot::walk::{counts, effective_from};
 use crate::tables::order::Order;
 
 /// Something held directly, and when it counts.
@@ -204,15 +204,17 @@ impl Moment<'_> {
     /// Everything that a role gives, with what it includes.
     pub fn effective_of_role(&self, role: impl AsRole) -> PermissionSet {
         let snapshot = self.compiled();
-        let state = &snapshot.state;
-        let mut bits = Bits::new();
-        let mut seen: Bits = role.role(snapshot.scope()).into_iter().collect();
-        let mut todo: Vec<u32> = seen.iter().collect();
-        while let Some(role) = todo.pop() {
-            own_bits(state, role, &mut bits);
-            let includes = state.roles.row(role).into_iter().flat_map(|row| row.includes.iter().copied());
-            todo.extend(includes.filter(|n| seen.insert(*n)));
-        }
+        self.given_by(role.role(snapshot.scope()).map(Source::Role))
+    }
+
+    /// Everything that a group gives its members at the instant, with what its wider groups give.
+    pub fn effective_of_group(&self, group: impl AsGroup) -> PermissionSet {
+        let snapshot = self.compiled();
+        self.given_by(group.group(snapshot.scope()).map(Source::Group))
+    }
+
+    fn given_by(&self, source: Option<Source>) -> PermissionSet {
+        let bits = effective_from(&self.compiled().state, source.into_iter(), &self.when);
         PermissionSet::new(self.snapshot(), bits, self.unanswered())
     }
 
@@ -238,27 +240,45 @@ impl Moment<'_> {
     /// # Complexity
     /// O(groups and roles walked), and their order.
     pub fn all_roles_of(&self, user: impl AsUser) -> Vec<Inherited<Owned<RoleRecord>>> {
+        self.roles_among(self.sources(user))
+    }
+
+    /// All roles that the members of a group have through it at the instant, each with the group or role that it comes
+    /// from, by slug: those of its wider groups, too.
+    ///
+    /// # Complexity
+    /// O(groups and roles walked), and their order.
+    pub fn all_roles_of_group(&self, group: impl AsGroup) -> Vec<Inherited<Owned<RoleRecord>>> {
+        let snapshot = self.compiled();
+        let group = group.group(snapshot.scope()).filter(|_| self.answers());
+        self.roles_among(self.held_in_the_end(group.map(Source::Group).into_iter()))
+    }
+
+    fn roles_among(&self, found: HashMap<Source, Via>) -> Vec<Inherited<Owned<RoleRecord>>> {
         let roles = &self.compiled().state.roles;
-        let found = self.sources(user).into_iter().filter_map(|(source, via)| match source {
+        let found = found.into_iter().filter_map(|(source, via)| match source {
             Source::Role(n) => roles.row(n).map(|row| Inherited { record: row.into(), via }),
             Source::Group(_) => None,
         });
-        let mut found: Vec<_> = found.collect();
-        found.sort_by(|a: &Inherited<Owned<RoleRecord>>, b| a.record.slug.cmp(&b.record.slug));
+        let mut found: Vec<Inherited<Owned<RoleRecord>>> = found.collect();
+        found.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
         found
     }
 
-    /// Everything that a user holds in the end, breadth first, each with what it was reached from first.
+    /// Everything that a user holds in the end.
     fn sources(&self, user: impl AsUser) -> HashMap<Source, Via> {
         let snapshot = self.compiled();
-        let state = &snapshot.state;
-        let row = user.user(snapshot.scope()).and_then(|n| state.users.row(n));
+        let row = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
+        let user = row.filter(|row| self.answers() && !row.is_suspended());
+        let held = user.into_iter().flat_map(State::sources_of);
+        self.held_in_the_end(held.filter(|(_, edge)| counts(*edge, &self.when)).map(|(source, _)| source))
+    }
+
+    /// What is held and all that comes with it, breadth first, each with what it was reached from first.
+    fn held_in_the_end(&self, held: impl Iterator<Item = Source>) -> HashMap<Source, Via> {
+        let state = &self.compiled().state;
         let mut found = HashMap::new();
-        let Some(user) = row.filter(|row| self.answers() && !row.is_suspended()) else { return found };
-        let mut todo: VecDeque<(Source, Via)> = State::sources_of(user)
-            .filter(|(_, edge)| counts(*edge, &self.when))
-            .map(|(source, _)| (source, Via::Direct))
-            .collect();
+        let mut todo: VecDeque<(Source, Via)> = held.map(|source| (source, Via::Direct)).collect();
         while let Some((source, via)) = todo.pop_front() {
             if found.contains_key(&source) {
                 continue;

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use super::lookup::Owned;
 use super::page::{self, Listing, Page};
 use crate::bits::Bits;
 use crate::explain::Reason;
-use crate::records::{Slug, UserId, UserKey, UserRecord};
+use crate::records::{PermissionRecord, Slug, UserId, UserKey, UserRecord};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::{AsPermission, AsUser};
 
@@ -106,6 +107,17 @@ algebra!(PermissionSet, AsPermission, permission);
 algebra!(UserSet, AsUser, user);
 
 impl PermissionSet {
+    /// The permissions, by slug.
+    ///
+    /// # Complexity
+    /// O(n log n) for n in the set.
+    pub fn records(&self) -> Vec<Owned<PermissionRecord>> {
+        let rows = self.bits.iter().filter_map(|n| self.snapshot.0.state.permissions.row(n));
+        let mut records: Vec<Owned<PermissionRecord>> = rows.map(Owned::from).collect();
+        records.sort_unstable_by(|a, b| a.slug.cmp(&b.slug));
+        records
+    }
+
     /// The slugs, in bytewise order.
     ///
     /// # Complexity

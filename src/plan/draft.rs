@@ -13,10 +13,10 @@ use crate::records::{
     Actor, At, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Record, RecordKey, RoleRecord,
     Timestamp, UserRecord,
 };
-use crate::snapshot::Compiled;
 use crate::snapshot::edit::{Edit, Touched};
 use crate::snapshot::flatten::flatten;
 use crate::snapshot::table::Origin;
+use crate::snapshot::{Compiled, Snapshot};
 
 /// What a plan cannot make itself: the id of its commit, the time, ids for new things.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,16 @@ impl Draft {
 
     pub(super) fn new_id(&self) -> Uuid {
         (self.origins.new_id)()
+    }
+
+    pub(super) fn instant(&self) -> Timestamp {
+        self.origins.at
+    }
+
+    pub(super) fn preview(&self) -> Snapshot {
+        let mut so_far = self.next.clone();
+        flatten(&mut so_far.state, &mut self.touched.clone());
+        Snapshot(Arc::new(so_far))
     }
 
     pub(super) fn base(&self) -> &Arc<Compiled> {

@@ -113,13 +113,24 @@ impl Tx {
     pub(super) fn set_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
         let Some(present) = self.member_during(user, group)? else {
             let key = self.with_user(user, |row| row.key().to_string())?;
-            return Err(Error::new(ErrorKind::NotFound).about(Noun::User, key).detail("in this group"));
+            let slug = self.with_group(group, |row| row.record.slug.clone())?;
+            return Err(Error::new(ErrorKind::NotFound)
+                .about(Noun::User, key)
+                .detail(format!("in the group `{slug}`")));
         };
         if present == window {
             return Ok(());
         }
         let (before, after) = (self.membership(user, group, present)?, self.membership(user, group, window)?);
         Change::new(Some(before), Some(after)).map_or(Ok(()), |change| self.apply(change))
+    }
+
+    /// A membership during this window, whatever was there before.
+    pub(super) fn ensure_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
+        match self.member_during(user, group)? {
+            None => self.add_membership(user, group, window),
+            Some(_) => self.set_membership(user, group, window),
+        }
     }
 
     /// The window of a membership, if there is one.
@@ -197,6 +208,16 @@ impl<'a> GroupEdit<'a> {
         Ok(self)
     }
 
+    /// Makes the user a member during this window, whatever it was before: added, or its window changed.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn ensure_member(&self, user: impl AsUser, window: Window) -> Result<&Self> {
+        let user = self.tx.find_user(&user)?;
+        self.tx.ensure_membership(user, self.number, window)?;
+        Ok(self)
+    }
+
     /// Changes when a membership counts.
     ///
     /// # Errors
@@ -256,7 +277,8 @@ impl<'a> GroupEdit<'a> {
         Ok(self)
     }
 
-    /// Assigns exactly these roles to the group, for good. One that is assigned for a time is assigned for good.
+    /// Assigns exactly these roles to the group, for good. One that is assigned for a time is assigned for good, and one
+    /// that somebody else has assigned is taken away.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); then nothing is changed.

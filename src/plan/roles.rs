@@ -9,7 +9,7 @@ use crate::records::{
     Assignment, Change, Description, Grant, Granted, Holder, Inclusion, Name, Pattern, PermissionId, Record, RoleId,
     RoleRecord, Slug,
 };
-use crate::snapshot::names::{AsPermission, AsRole};
+use crate::snapshot::names::{AsPermission, AsRole, PermissionHandle};
 use crate::snapshot::nouns::RoleRow;
 use crate::snapshot::table::Origin;
 
@@ -30,7 +30,7 @@ mod sealed {
 }
 
 /// What names something that a role can grant: a permission's slug or a pattern (`&str`; what contains `*` is a
-/// pattern), a [`Pattern`], a permission's id, or a variant of the application's own enum.
+/// pattern), a [`Slug`], a [`Pattern`], a permission's id or handle, or a variant of the application's own enum.
 pub trait AsGrant: sealed::Grant {}
 
 impl sealed::Grant for &str {
@@ -73,6 +73,20 @@ impl<T: CatalogPermission> sealed::Grant for T {
         tx.granted(self, revoking)
     }
 }
+
+macro_rules! grants_by_name {
+    ($($type:ty),*) => {$(
+        impl sealed::Grant for $type {
+            fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
+                tx.granted(self, revoking)
+            }
+        }
+
+        impl AsGrant for $type {}
+    )*};
+}
+
+grants_by_name!(Slug, &Slug, uuid::Uuid, PermissionHandle);
 
 impl AsGrant for &str {}
 impl AsGrant for String {}
@@ -264,7 +278,7 @@ impl<'a> RoleEdit<'a> {
         self.set_grant(granted, false)
     }
 
-    /// Grants exactly these: what is missing is granted, what is too much is taken back.
+    /// Grants exactly these: what is missing is granted, what is too much is taken back, whoever granted it.
     ///
     /// # Errors
     /// Those of [`RoleEdit::grant`]; then nothing is changed.

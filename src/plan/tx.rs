@@ -6,7 +6,7 @@ use std::fmt;
 use super::draft::Draft;
 use super::{GroupEdit, PermissionEdit, Plan, RoleEdit, UserEdit};
 use crate::error::{Error, Noun, Result};
-use crate::records::{Actor, Change, Note, Record, Window};
+use crate::records::{Actor, Change, Note, Record, Timestamp, Window};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::snapshot::nouns::{GroupRow, PermissionRow, RoleRow, UserRow};
@@ -14,7 +14,7 @@ use crate::snapshot::state::State;
 use crate::snapshot::table::{Row, Table};
 
 /// A transaction in progress. Its calls are validated at once, against the state it began with and what it has done so
-/// far; a call that is refused changes nothing, and the transaction goes on.
+/// far; a call that is refused changes nothing, and the transaction goes on: who ignores its error commits the rest.
 ///
 /// Calls that make or find a thing return an edit of it, whose calls can be chained. Several edits can be open at once.
 /// Doing what is done already is no error; naming what does not exist is one.
@@ -56,6 +56,19 @@ impl Tx {
     /// INVARIANT: no borrow outlives the call that took it, and no call runs code of the caller's while it holds one.
     pub(super) fn draft(&self) -> RefMut<'_, Draft> {
         self.draft.borrow_mut()
+    }
+
+    /// The instant of the transaction, by the tenant's clock: what the commit will carry.
+    pub fn instant(&self) -> Timestamp {
+        self.draft().instant()
+    }
+
+    /// The state so far, to be asked: what the transaction began with, and what it has done.
+    ///
+    /// # Complexity
+    /// That of planning what has been done so far, at every call.
+    pub fn preview(&self) -> Snapshot {
+        self.draft().preview()
     }
 
     /// The state that the transaction began with, to be asked.

@@ -140,6 +140,16 @@ impl<'a> UserEdit<'a> {
         Ok(self)
     }
 
+    /// Makes it a member during this window, whatever it was before: added, or its window changed.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn ensure_membership(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
+        let group = self.tx.find_group(&group)?;
+        self.tx.ensure_membership(self.number, group, window)?;
+        Ok(self)
+    }
+
     /// Changes when a membership counts.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::Compiled;
 use super::table::Origin;
 use crate::catalog::{CatalogPermission, CatalogRole};
 use crate::records::{
-    GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, UserId, UserKey, UserRecord,
+    GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
 };
 
 /// A user in a fast question: good for one opening of a tenant, through all its commits and reloads. On another tenant,
@@ -55,20 +55,25 @@ pub(crate) mod sealed {
     }
 }
 
-/// What names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), a [`UserHandle`], or its record.
+/// What names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), a [`UserHandle`], or its record; by
+/// value or by reference.
 pub trait AsUser: sealed::User {}
-/// What names a permission: its slug (`&str`), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], or a variant
+/// What names a permission: its slug (`&str`, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], or a variant
 /// of the application's own enum ([`catalog!`](crate::catalog!)).
 pub trait AsPermission: sealed::Permission {}
-/// What names a role: its slug (`&str`), its id ([`RoleId`], [`Uuid`]), or a variant of the catalog's enum of roles.
+/// What names a role: its slug (`&str`, [`Slug`]), its id ([`RoleId`], [`Uuid`]), or a variant of the catalog's enum of roles.
 pub trait AsRole: sealed::Role {}
-/// What names a group: its slug (`&str`), or its id ([`GroupId`], [`Uuid`]).
+/// What names a group: its slug (`&str`, [`Slug`]), or its id ([`GroupId`], [`Uuid`]).
 pub trait AsGroup: sealed::Group {}
+
+/// What a handle that stands for nothing here is called: it has no name.
+const FOREIGN: &str = "handle of another opening, or of something deleted";
 
 macro_rules! named {
     ($as:ident, $trait:ident, $find:ident, $text:ident, $table:ident, $id:ident, $record:ident) => {
         named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| (*self_).to_string(), str);
         named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| self_.clone(), String);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_.as_str()), |self_| self_.to_string(), Slug);
         named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(*self_), |self_| self_.to_string(), Uuid);
         named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(self_.uuid()), |self_| self_.to_string(), $id);
         named!(@ $as, $trait, $find, $text,
@@ -116,17 +121,18 @@ named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key.as_st
 named!(@ AsUser, User, user, user_text, |id, s| s.state.user_by_id(*id), |id| id.to_string(), Uuid);
 named!(@ AsUser, User, user, user_text, |id, s| s.state.user_by_id(id.uuid()), |id| id.to_string(), UserId);
 named!(@ AsUser, User, user, user_text, |user, s| s.state.user_by_id(user.id.uuid()), |user| user.key.to_string(), UserRecord);
-named!(@ AsUser, User, user, user_text, |handle, s| s.user_of(*handle), |handle| format!("{handle:?}"), UserHandle);
+named!(@ AsUser, User, user, user_text, |handle, s| s.user_of(*handle), |_handle| FOREIGN.to_owned(), UserHandle);
 named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
 named!(@ AsPermission, Permission, permission, permission_text,
-    |handle, s| s.permission_of(*handle), |handle| format!("{handle:?}"), PermissionHandle);
+    |handle, s| s.permission_of(*handle), |_handle| FOREIGN.to_owned(), PermissionHandle);
 named!(AsRole, Role, role, role_text, roles, RoleId, RoleRecord);
 named!(AsGroup, Group, group, group_text, groups, GroupId, GroupRecord);
 by_reference! {
-    AsUser, User, user, user_text, str, String, UserKey, UserRecord;
-    AsPermission, Permission, permission, permission_text, str, String, PermissionRecord;
-    AsRole, Role, role, role_text, str, String, RoleRecord;
-    AsGroup, Group, group, group_text, str, String, GroupRecord;
+    AsUser, User, user, user_text, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle;
+    AsPermission, Permission, permission, permission_text,
+        str, &str, String, Slug, PermissionRecord, Uuid, PermissionId, PermissionHandle;
+    AsRole, Role, role, role_text, str, &str, String, Slug, RoleRecord, Uuid, RoleId;
+    AsGroup, Group, group, group_text, str, &str, String, Slug, GroupRecord, Uuid, GroupId;
 }
 
 impl<T: CatalogPermission> sealed::Permission for T {
@@ -136,7 +142,7 @@ impl<T: CatalogPermission> sealed::Permission for T {
     }
 
     fn permission_text(&self) -> String {
-        format!("{self:?}")
+        format!("{self:?} of a catalog that is not this authorizer's")
     }
 }
 
@@ -149,7 +155,7 @@ impl<T: CatalogRole> sealed::Role for T {
     }
 
     fn role_text(&self) -> String {
-        format!("{self:?}")
+        format!("{self:?} of a catalog that is not this authorizer's")
     }
 }
 

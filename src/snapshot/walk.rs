@@ -29,7 +29,18 @@ pub(crate) enum Step {
 ///
 /// # Complexity
 /// O(nodes and edges visited).
-pub(crate) fn walk(state: &State, user: &UserRow, when: &When<'_>, mut visit: impl FnMut(Source) -> Step) -> bool {
+pub(crate) fn walk(state: &State, user: &UserRow, when: &When<'_>, visit: impl FnMut(Source) -> Step) -> bool {
+    let counting = State::sources_of(user).filter(|(_, edge)| counts(*edge, when)).map(|(source, _)| source);
+    walk_from(state, counting, when, visit)
+}
+
+/// The same from whatever is held.
+fn walk_from(
+    state: &State,
+    held: impl Iterator<Item = Source>,
+    when: &When<'_>,
+    mut visit: impl FnMut(Source) -> Step,
+) -> bool {
     let mut seen = Seen::default();
     let mut todo: SmallVec<[Source; INLINE]> = SmallVec::new();
     let mut found = |source, todo: &mut SmallVec<[Source; INLINE]>| {
@@ -42,8 +53,8 @@ pub(crate) fn walk(state: &State, user: &UserRow, when: &When<'_>, mut visit: im
         }
         false
     };
-    for (source, edge) in State::sources_of(user) {
-        if counts(edge, when) && found(source, &mut todo) {
+    for source in held {
+        if found(source, &mut todo) {
             return true;
         }
     }
@@ -87,8 +98,14 @@ pub(crate) fn reaches(state: &State, user: &UserRow, permission: u32, when: &Whe
 
 /// Everything that a user may do at an instant.
 pub(crate) fn effective(state: &State, user: &UserRow, when: &When<'_>) -> Bits {
+    let counting = State::sources_of(user).filter(|(_, edge)| counts(*edge, when)).map(|(source, _)| source);
+    effective_from(state, counting, when)
+}
+
+/// Everything that these give at an instant.
+pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, when: &When<'_>) -> Bits {
     let mut bits = Bits::new();
-    walk(state, user, when, |source| {
+    walk_from(state, held, when, |source| {
         let kept = state.kept(source);
         if let Some(kept) = kept {
             bits.union_row(&kept.row);

@@ -59,7 +59,7 @@ fn second_release() -> Catalog {
 
 fn authorizer(catalog: &Catalog) -> (Authorizer, MemoryStore) {
     let store = MemoryStore::default();
-    (Authorizer::builder().store(store.clone()).catalog(catalog).build_blocking(), store)
+    (Authorizer::builder().store(store.clone()).catalog(catalog).build(), store)
 }
 
 /// What the store holds, which the order of kinds and keys has sorted.

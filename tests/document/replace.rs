@@ -186,7 +186,7 @@ fn a_replace_can_be_looked_at_first_and_is_then_stale_if_others_came() {
 #[test]
 fn a_replace_plans_again_when_another_writer_came_first() {
     let store = rolecall::store::MemoryStore::default();
-    let [ours, theirs] = [(); 2].map(|()| Authorizer::builder().store(store.clone()).build_blocking());
+    let [ours, theirs] = [(); 2].map(|()| Authorizer::builder().store(store.clone()).build());
     let ours = ours.import(&document(&small())).unwrap();
     theirs.tenant("acme").unwrap().update(|tx| tx.create_user("bob")?.join("staff").map(drop)).unwrap();
     assert_eq!(shown(&ours.replace(&document(&small())).unwrap().changes), ["-User", "-Membership"]);

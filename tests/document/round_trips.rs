@@ -82,7 +82,7 @@ fn a17_a18_nothing_is_lost_after_any_kind_of_change() {
 #[test]
 fn a18_a_window_ends_on_time_after_export_and_import() {
     let clock = std::sync::Arc::new(ManualClock::new(at(WITHIN)));
-    let authorizer = Authorizer::builder().clock(clock.clone()).build_blocking();
+    let authorizer = Authorizer::builder().clock(clock.clone()).build();
     let exported = export(&Authorizer::in_memory().import(&acme()).unwrap());
     let acme = authorizer.import(&exported).unwrap();
     let held = acme.snapshot();
@@ -108,7 +108,7 @@ fn r9_what_has_departed_is_listed_and_comes_back() {
     })
     .unwrap();
     let under_first = export(&acme);
-    let new = Authorizer::builder().store(store).catalog(&second).build_blocking();
+    let new = Authorizer::builder().store(store).catalog(&second).build();
     let acme = new.tenant("acme").unwrap();
     let exported = export(&acme);
     let value = serde_json::to_value(&exported).unwrap();
@@ -141,7 +141,7 @@ fn r9_a_departed_slug_that_means_another_thing_now_is_called_by_its_id() {
     let (first, second) = (release(&[RoleDef { was: &["a"], ..RoleDef::new("b") }]), release(&[RoleDef::new("b")]));
     let (old, store) = authorizer(&first);
     old.create_tenant("acme", "Acme").unwrap().update(|tx| tx.create_user("u")?.assign("b").map(drop)).unwrap();
-    let new = Authorizer::builder().store(store).catalog(&second).build_blocking();
+    let new = Authorizer::builder().store(store).catalog(&second).build();
     let acme = new.tenant("acme").unwrap();
     acme.update(|tx| tx.user("u")?.assign("b").map(drop)).unwrap();
     let (exported, id) = (export(&acme), first.roles()[0].id());

@@ -25,6 +25,7 @@ mod written;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use definition::{Definition, PermissionDef, RoleDef};
 pub use entries::{PermissionEntry, RoleEntry};
@@ -66,6 +67,13 @@ struct Inner {
     permission_names: Names,
     roles: Box<[RoleEntry]>,
     role_names: Names,
+}
+
+/// Whose a handle is. Catalogs and openings draw from one source, so that a handle of the one is never taken for a handle
+/// of the other; a clone of a catalog has the token of its original.
+pub(crate) fn new_token() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Catalog {

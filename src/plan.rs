@@ -84,7 +84,11 @@ impl Plan {
     fn difference(&self, number: u32, at: Timestamp) -> Option<Difference> {
         let (before, after) = (self.base.state.users.row(number), self.next.state.users.row(number));
         match (before, after) {
-            (Some(before), Some(_)) if self.is_untouched(number, before) => None,
+            (Some(before), Some(_))
+                if self.next.standing == self.base.standing && self.is_untouched(number, before) =>
+            {
+                None
+            }
             _ => self.compare(number, at),
         }
     }

@@ -65,6 +65,13 @@ pub(crate) enum Standing {
     Deleted,
 }
 
+impl Standing {
+    /// Whether there is no way back.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::Closed | Self::Deleted)
+    }
+}
+
 impl Snapshot {
     /// The life of the tenant.
     pub fn life(&self) -> Life {

@@ -23,21 +23,23 @@ impl Current {
         self.0.load_full()
     }
 
-    /// Publishes a snapshot. Revisions only go up: one that is behind the present one is left out, and false returned.
+    /// Publishes a snapshot. Revisions only go up: one that is behind the present one is left out, and false returned;
+    /// so is any once the tenant was closed or deleted.
     ///
     /// Only who has the turn calls this, so nobody swaps between the look and the swap.
     pub(crate) fn publish(&self, next: Arc<Compiled>) -> bool {
-        let rises = next.position.revision >= self.0.load().position.revision;
+        let present = self.0.load();
+        let rises = next.position.revision >= present.position.revision && !present.standing.is_over();
         if rises {
             self.0.store(next);
         }
         rises
     }
 
-    /// Changes whether the present snapshot answers.
+    /// Changes whether the present snapshot answers. What is closed or deleted stays so.
     pub(crate) fn stand(&self, standing: Standing) {
         let present = self.0.load_full();
-        if present.standing != standing {
+        if present.standing != standing && !present.standing.is_over() {
             self.0.store(Arc::new(present.standing_as(standing)));
         }
     }

@@ -28,7 +28,9 @@ impl Authorizer {
         let slug = TenantSlug::new(slug)?;
         self.settle_birth(&slug).await?;
         if let Some(inner) = self.registry.by_slug(&slug) {
-            return Ok(hand_out(inner).await);
+            if settled(&inner).await {
+                return Ok(Tenant(inner));
+            }
         }
         let life = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
         self.registry.bears(slug.clone(), life);
@@ -45,8 +47,8 @@ impl Authorizer {
     pub async fn tenant_of(&self, life: Life) -> Result<Tenant> {
         not_nested()?;
         match self.registry.by_life(life) {
-            Some(inner) => Ok(hand_out(inner).await),
-            None => self.open(life).await,
+            Some(inner) if settled(&inner).await => Ok(Tenant(inner)),
+            _ => self.open(life).await,
         }
     }
 
@@ -113,13 +115,16 @@ impl Authorizer {
     }
 }
 
-/// An open tenant, settled if that can be done. Where it cannot, the tenant denies, and the next call on it tries again.
-async fn hand_out(inner: Arc<Inner>) -> Tenant {
+/// Settles an open tenant, if that can be done; where it cannot, the tenant denies, and the next call on it tries again.
+/// False if it is open no more: closed while this waited for its turn, or found to have ended.
+async fn settled(inner: &Inner) -> bool {
     if inner.slot.pending().is_some() {
         let _turn = inner.slot.turns.take().await;
-        drop(inner.settle_first().await);
+        if inner.is_open() {
+            drop(inner.settle_first().await);
+        }
     }
-    Tenant(inner)
+    inner.is_open()
 }
 
 fn not_found(name: &str) -> Error {

@@ -42,13 +42,12 @@ impl Tenant {
     pub async fn close(&self) -> Result<()> {
         not_nested()?;
         let _turn = self.0.slot.turns.take().await;
-        if self.0.slot.pending().is_some() {
+        // What is pending of a life belongs to its newest opening: an older one that was closed leaves it alone.
+        if self.0.alive().is_ok() && self.0.slot.pending().is_some() {
             // What cannot be settled now stays with the slot.
             drop(self.0.settle_first().await);
         }
-        if self.0.current.guard().standing != Standing::Deleted {
-            self.0.current.stand(Standing::Closed);
-        }
+        self.0.current.stand(Standing::Closed);
         if let Some(registry) = self.0.registry.upgrade() {
             registry.forget(self.life(), &self.0);
         }
@@ -69,18 +68,6 @@ pub(super) struct Earlier<'a> {
     pub(super) opening: Arc<crate::snapshot::opening::Opening>,
     pub(super) base: Arc<crate::snapshot::base::Base>,
     pub(super) repair: bool,
-}
-
-impl<'a> From<&'a Compiled> for Earlier<'a> {
-    fn from(compiled: &'a Compiled) -> Self {
-        Self {
-            life: compiled.position.life,
-            state: Some(&compiled.state),
-            opening: Arc::clone(&compiled.opening),
-            base: Arc::clone(&compiled.base),
-            repair: compiled.standing == Standing::Repair,
-        }
-    }
 }
 
 impl Inner {
@@ -121,7 +108,7 @@ impl Inner {
     }
 
     async fn reload(&self) -> Result<()> {
-        match self.load(self.current.load().as_ref().into()).await? {
+        match self.load().await? {
             Loaded::At(compiled) => self.accept(compiled),
             Loaded::Gone => {
                 self.current.stand(Standing::Deleted);
@@ -144,7 +131,16 @@ impl Inner {
         Ok(())
     }
 
-    pub(super) async fn load(&self, earlier: Earlier<'_>) -> Result<Loaded> {
+    /// Loads the whole, with the numbers of the snapshot in hand.
+    pub(super) async fn load(&self) -> Result<Loaded> {
+        let present = self.current.load();
+        let earlier = Earlier {
+            life: self.life,
+            state: Some(&present.state),
+            opening: Arc::clone(&self.opening),
+            base: Arc::clone(&self.tools.base),
+            repair: self.repair,
+        };
         match load(&*self.tools.store, earlier).await {
             Ok(loaded) => Ok(loaded),
             Err(Unloaded::Store(error)) => Err(self.failed(error)),

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::birth::Birth;
 use super::tenant::{Inner, Slot};
 use crate::records::{Life, TenantSlug};
-use crate::snapshot::Standing;
 
 pub(crate) struct Registry {
     most_open: usize,
@@ -154,8 +153,8 @@ impl Inner {
         self.current.guard().state.tenant.as_ref().is_some_and(|tenant| tenant.slug == *slug)
     }
 
-    fn is_open(&self) -> bool {
-        !matches!(self.current.guard().standing, Standing::Closed | Standing::Deleted)
+    pub(crate) fn is_open(&self) -> bool {
+        !self.current.guard().standing.is_over()
     }
 }
 

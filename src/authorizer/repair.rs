@@ -9,7 +9,6 @@ use super::{Authorizer, Tenant};
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::plan::{Origins, Tx};
 use crate::records::{Slug, TenantSlug};
-use crate::snapshot::Standing;
 
 /// A tenant that is open for repair.
 ///
@@ -57,7 +56,6 @@ impl Authorizer {
             return Err(Error::refusal("the tenant is open, and needs no repair"));
         }
         let inner = self.load_life(life, &slot, true).await?;
-        inner.current.stand(Standing::Repair);
         inner.settle_first().await?;
         Ok(Repair(Tenant(inner)))
     }

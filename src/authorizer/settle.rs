@@ -59,14 +59,19 @@ impl Inner {
     async fn found_among(&self, pending: &Pending, commits: Vec<Committed>) -> Round {
         let own = commits.iter().find(|commit| commit.envelope.id == pending.envelope.id);
         let outcome = own.map_or(Outcome::Lost, |commit| Outcome::Landed(commit.revision));
-        match self.follow(commits).await {
-            Ok(()) => Round::Settled(outcome),
-            Err(_) => Round::Settled(Outcome::Open),
-        }
+        self.settled_as(outcome, pending, commits).await
+    }
+
+    /// A commit is settled once the snapshot in hand holds what was found: these commits on the base. A snapshot that is
+    /// not the base (of a later opening) asks for itself what happened since; in a history that went back, it is refused.
+    async fn settled_as(&self, outcome: Outcome, pending: &Pending, commits: Vec<Committed>) -> Round {
+        let on_base = self.current.guard().position == pending.base;
+        let taken_in = if on_base { self.follow(commits).await } else { self.sync().await };
+        Round::Settled(if taken_in.is_ok() { outcome } else { Outcome::Open })
     }
 
     async fn found_by_load(&self, pending: &Arc<Pending>) -> Round {
-        match self.load(self.current.load().as_ref().into()).await {
+        match self.load().await {
             Ok(Loaded::At(compiled)) => {
                 let at = compiled.position;
                 if at == pending.base {
@@ -111,10 +116,7 @@ impl Inner {
             return Round::Settled(Outcome::Landed(revision));
         }
         let commit = Committed { revision, envelope: pending.envelope.clone(), changes: pending.changes.clone() };
-        match self.follow(vec![commit]).await {
-            Ok(()) => Round::Settled(Outcome::Landed(revision)),
-            Err(_) => Round::Settled(Outcome::Open),
-        }
+        self.settled_as(Outcome::Landed(revision), pending, vec![commit]).await
     }
 
     /// The store refuses the commit for good, and an earlier copy may still be under way: an empty one takes its place.
@@ -123,10 +125,8 @@ impl Inner {
         let commit = Commit { base: Base::State(pending.base), envelope: &envelope, changes: &[] };
         match self.tools.store.commit(commit).await {
             Ok(revision) if revision == pending.base.revision.next() => {
-                match self.follow(vec![Committed { revision, envelope, changes: Vec::new() }]).await {
-                    Ok(()) => Round::Settled(Outcome::Lost),
-                    Err(_) => Round::Settled(Outcome::Open),
-                }
+                let commit = Committed { revision, envelope, changes: Vec::new() };
+                self.settled_as(Outcome::Lost, pending, vec![commit]).await
             }
             Err(StoreError::Conflict { .. }) => Round::Again,
             Err(StoreError::Gone) => self.life_is_over(),

@@ -63,6 +63,9 @@ pub(crate) struct Inner {
     pub(crate) registry: Weak<Registry>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) opening: Arc<Opening>,
+    pub(crate) life: Life,
+    /// Opened for repair: it never answers, whatever else happens to it.
+    pub(crate) repair: bool,
     pub(crate) current: Current,
     known: Mutex<Known>,
 }
@@ -118,15 +121,17 @@ impl Inner {
     pub(crate) fn new(tools: Arc<Tools>, registry: Weak<Registry>, slot: Arc<Slot>, compiled: Compiled) -> Self {
         let opening = Arc::clone(&compiled.opening);
         opening.published_all(&compiled.state);
-        Self { tools, registry, slot, opening, current: Current::new(Arc::new(compiled)), known: Mutex::default() }
+        let (life, repair) = (compiled.position.life, compiled.standing == Standing::Repair);
+        let current = Current::new(Arc::new(compiled));
+        Self { tools, registry, slot, opening, life, repair, current, known: Mutex::default() }
     }
 
     /// Publishes a snapshot that is known to be a state of the store's.
     pub(crate) fn publish(&self, next: Arc<Compiled>) {
-        let standing = match (&next.state.tenant, self.current.guard().standing) {
-            (None, _) => Standing::Deleted,
-            (Some(_), Standing::Repair) => Standing::Repair,
-            (Some(_), _) => Standing::Good,
+        let standing = match &next.state.tenant {
+            None => Standing::Deleted,
+            Some(_) if self.repair => Standing::Repair,
+            Some(_) => Standing::Good,
         };
         let next = if next.standing == standing { next } else { Arc::new(next.standing_as(standing)) };
         self.latest_is(next.position.revision);

@@ -3,14 +3,13 @@
 //! Read next: `fingerprint.rs`, the last step.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::{Uuid, uuid};
 
 use super::definition::{Definition, PermissionDef, RoleDef};
 use super::entries::{Label, PermissionEntry, RoleEntry};
 use super::names::Names;
-use super::{Catalog, Inner, check, fingerprint};
+use super::{Catalog, Inner, check, fingerprint, new_token};
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::{Description, Name, Pattern, PermissionId, RoleId, Slug};
 
@@ -93,8 +92,6 @@ impl Parts {
     }
 
     fn finish(mut self) -> Catalog {
-        // Clones have the number of their original; no two catalogs of the process have the same.
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let fingerprint = fingerprint::of(&self);
         for slug in &self.retired_permissions {
             self.permission_names.retire(slug);
@@ -103,7 +100,7 @@ impl Parts {
             self.role_names.retire(slug);
         }
         Catalog(Arc::new(Inner {
-            token: NEXT.fetch_add(1, Ordering::Relaxed),
+            token: new_token(),
             fingerprint,
             permissions: self.permissions.into(),
             permission_names: self.permission_names,

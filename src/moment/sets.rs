@@ -11,7 +11,7 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::names::{AsPermission, AsUser};
 
 macro_rules! algebra {
-    ($set:ident, $as:ident, $find:ident) => {
+    ($set:ident, $as:ident, $find:ident, $table:ident) => {
         impl $set {
             pub(crate) fn new(snapshot: Snapshot, bits: Bits, unanswered: Option<Reason>) -> Self {
                 let bits = if unanswered.is_some() { Bits::new() } else { bits };
@@ -39,10 +39,20 @@ macro_rules! algebra {
             }
 
             /// What is in this set or in the other. Sets of two openings have nothing in common: of another opening's
-            /// set, nothing is taken.
+            /// set, nothing is taken. Of two revisions the result is of the newer one, without what is gone by then.
             #[must_use]
             pub fn union(&self, other: &Self) -> Self {
-                self.with(other, |bits, other| bits.union_with(other))
+                let mut union = self.with(other, |bits, other| bits.union_with(other));
+                if self.is_beside(other) && self.snapshot.revision() != other.snapshot.revision() {
+                    if other.snapshot.revision() > self.snapshot.revision() {
+                        union.snapshot = other.snapshot.clone();
+                    }
+                    let gone = |n: &u32| union.snapshot.0.state.$table.row(*n).is_none();
+                    for number in union.bits.iter().filter(gone).collect::<Vec<_>>() {
+                        union.bits.remove(number);
+                    }
+                }
+                union
             }
 
             /// What is in this set and in the other.
@@ -62,10 +72,14 @@ macro_rules! algebra {
                 self.bits.is_subset(&self.intersection(other).bits)
             }
 
+            /// Whether the numbers of both mean the same.
+            fn is_beside(&self, other: &Self) -> bool {
+                self.snapshot.0.opening.token() == other.snapshot.0.opening.token()
+            }
+
             fn with(&self, other: &Self, join: impl FnOnce(&mut Bits, &Bits)) -> Self {
                 let mut bits = self.bits.clone();
-                let same = self.snapshot.0.opening.token() == other.snapshot.0.opening.token();
-                join(&mut bits, if same { &other.bits } else { const { &Bits::new() } });
+                join(&mut bits, if self.is_beside(other) { &other.bits } else { const { &Bits::new() } });
                 Self { snapshot: self.snapshot.clone(), bits, unanswered: self.unanswered }
             }
         }
@@ -73,7 +87,7 @@ macro_rules! algebra {
         impl PartialEq for $set {
             /// Equal sets are of one opening of a tenant, whatever their revisions.
             fn eq(&self, other: &Self) -> bool {
-                self.snapshot.0.opening.token() == other.snapshot.0.opening.token() && self.bits == other.bits
+                self.is_beside(other) && self.bits == other.bits
             }
         }
 
@@ -103,8 +117,8 @@ pub struct UserSet {
     unanswered: Option<Reason>,
 }
 
-algebra!(PermissionSet, AsPermission, permission);
-algebra!(UserSet, AsUser, user);
+algebra!(PermissionSet, AsPermission, permission, permissions);
+algebra!(UserSet, AsUser, user, users);
 
 impl PermissionSet {
     /// The permissions, by slug.

@@ -27,6 +27,19 @@ impl Tx {
         }
     }
 
+    /// An assignment without a window, whatever was there before.
+    pub(super) fn assign_for_good(&self, by: By, role: u32) -> Result<()> {
+        let after = self.assignment(by, role, Window::ALWAYS)?;
+        match self.assigned(by, role)? {
+            None => self.apply(Change::added(after)),
+            Some(window) if window.is_always() => Ok(()),
+            Some(window) => {
+                let before = self.assignment(by, role, window)?;
+                Change::new(Some(before), Some(after)).map_or(Ok(()), |change| self.apply(change))
+            }
+        }
+    }
+
     pub(super) fn reassign_to(&self, by: By, role: &impl AsRole, window: Window) -> Result<()> {
         let number = self.find_role(role)?;
         let Some(present) = self.assigned(by, number)? else {

@@ -16,7 +16,7 @@ use crate::records::{
 use crate::snapshot::edit::{Edit, Touched};
 use crate::snapshot::flatten::flatten;
 use crate::snapshot::table::Origin;
-use crate::snapshot::{Compiled, Snapshot};
+use crate::snapshot::{Compiled, Snapshot, Standing};
 
 /// What a plan cannot make itself: the id of its commit, the time, ids for new things.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,9 @@ impl Draft {
     pub(super) fn preview(&self) -> Snapshot {
         let mut so_far = self.next.clone();
         flatten(&mut so_far.state, &mut self.touched.clone());
+        if so_far.state.tenant.is_none() {
+            so_far.standing = Standing::Deleted;
+        }
         Snapshot(Arc::new(so_far))
     }
 
@@ -117,6 +120,9 @@ impl Draft {
             return Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes };
         }
         flatten(&mut self.next.state, &mut self.touched);
+        if ends {
+            self.next.standing = Standing::Deleted;
+        }
         self.next.position = At { life, revision: revision.next(), commit: envelope.id };
         Plan { base: self.base, next: Arc::new(self.next), envelope, changes }
     }

@@ -286,15 +286,10 @@ impl<'a> GroupEdit<'a> {
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let by = By::Group(self.number);
         let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles.iter().copied().collect())?;
-        for edge in present {
-            if !wanted.contains(&edge.to) || !edge.window.is_always() {
-                self.tx.unassign_from(by, edge.to)?;
-            }
-        }
-        for role in wanted {
-            if self.tx.assigned(by, role)?.is_none() {
-                self.tx.apply(Change::added(self.tx.assignment(by, role, Window::ALWAYS)?))?;
-            }
+        // What is refused is refused here, before anything is taken away.
+        wanted.iter().try_for_each(|role| self.tx.assign_for_good(by, *role))?;
+        for edge in present.into_iter().filter(|edge| !wanted.contains(&edge.to)) {
+            self.tx.unassign_from(by, edge.to)?;
         }
         Ok(self)
     }
@@ -320,14 +315,17 @@ impl<'a> GroupEdit<'a> {
     /// Makes the group a part of exactly these.
     ///
     /// # Errors
-    /// Those of [`GroupEdit::add_parent`]. One that would close a cycle is refused, those before it stay parents.
+    /// Those of [`GroupEdit::add_parent`]; then nothing is changed.
     pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
         let wanted: Vec<u32> = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
         let present: Vec<u32> = self.tx.with_group(self.number, |row| row.parents.iter().copied().collect())?;
+        // A cycle goes through what is wanted and back, never through this group's own parents: so each can be judged
+        // before any is changed.
+        wanted.iter().try_for_each(|parent| self.acyclic(*parent))?;
+        wanted.iter().try_for_each(|parent| self.set_parent(*parent, true).map(drop))?;
         for parent in present.into_iter().filter(|parent| !wanted.contains(parent)) {
             self.set_parent(parent, false)?;
         }
-        wanted.into_iter().try_for_each(|parent| self.set_parent(parent, true).map(drop))?;
         Ok(self)
     }
 

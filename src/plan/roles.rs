@@ -290,12 +290,12 @@ impl<'a> RoleEdit<'a> {
             Granted::Pattern(pattern) => (None, Some(pattern.clone())),
         };
         let keep: std::collections::HashSet<_> = wanted.iter().map(key).collect();
-        for granted in self.grants()? {
-            if !keep.contains(&key(&granted)) {
-                self.set_grant(granted, false)?;
-            }
-        }
+        let present = self.grants()?;
+        // What is refused is refused here, before anything is taken back.
         wanted.into_iter().try_for_each(|granted| self.set_grant(granted, true).map(drop))?;
+        for granted in present.into_iter().filter(|granted| !keep.contains(&key(granted))) {
+            self.set_grant(granted, false)?;
+        }
         Ok(self)
     }
 
@@ -322,15 +322,18 @@ impl<'a> RoleEdit<'a> {
     /// Includes exactly these roles.
     ///
     /// # Errors
-    /// Those of [`RoleEdit::include`]. A role that would close a cycle is refused, those before it stay included.
+    /// Those of [`RoleEdit::include`]; then nothing is changed.
     pub fn set_includes<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
         self.own()?;
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let present: Vec<u32> = self.tx.with_role(self.number, |row| row.includes.iter().copied().collect())?;
+        // A cycle goes through what is wanted and back, never through what this role includes itself: so each can be
+        // judged before any is changed.
+        wanted.iter().try_for_each(|role| self.acyclic(*role))?;
+        wanted.iter().try_for_each(|role| self.set_inclusion(*role, true).map(drop))?;
         for role in present.into_iter().filter(|role| !wanted.contains(role)) {
             self.set_inclusion(role, false)?;
         }
-        wanted.into_iter().try_for_each(|role| self.set_inclusion(role, true).map(drop))?;
         Ok(self)
     }
 

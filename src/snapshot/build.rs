@@ -76,8 +76,9 @@ impl Build {
             return Err(self.violations);
         }
         flatten(&mut self.state, &mut self.touched);
-        let Self { base, opening, state, .. } = self;
-        Ok(Compiled { base, opening, position, standing: Standing::Good, state })
+        let Self { base, opening, state, repair, .. } = self;
+        let standing = if repair { Standing::Repair } else { Standing::Good };
+        Ok(Compiled { base, opening, position, standing, state })
     }
 }
 

@@ -4,13 +4,14 @@
 //! unknown, a refresh. A number is never given to a second id.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
 use super::nouns::MOST_NUMBERS;
 use super::state::State;
+use crate::catalog::new_token;
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::records::{Change, Record};
 
@@ -30,12 +31,6 @@ fn place(noun: Noun) -> usize {
         Noun::Group => 2,
         Noun::User | Noun::Tenant => 3,
     }
-}
-
-/// Handles of two owners are never mixed up: every opening and every catalog draws its token here.
-pub(crate) fn new_token() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Opening {

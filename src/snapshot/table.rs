@@ -73,6 +73,8 @@ pub(crate) struct Table<R> {
     ids: Index,
     names: Index,
     sorted: Order<u32>,
+    /// What is not listed, by name and id: found by name where nothing listed has it.
+    unlisted: Order<u32>,
 }
 
 impl<R: Row> Table<R> {
@@ -86,6 +88,7 @@ impl<R: Row> Table<R> {
             ids: Index::default(),
             names: Index::default(),
             sorted: Order::default(),
+            unlisted: Order::default(),
         }
     }
 
@@ -142,7 +145,11 @@ impl<R: Row> Table<R> {
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<u32> {
-        self.names.get(self.hash_name(name), |n| self.row(n).is_some_and(|row| row.name() == name))
+        let listed = self.names.get(self.hash_name(name), |n| self.row(n).is_some_and(|row| row.name() == name));
+        listed.or_else(|| {
+            let first = self.unlisted.iter_from(|n| self.name_at(*n).cmp(name)).next().copied();
+            first.filter(|n| self.name_at(*n) == name)
+        })
     }
 
     /// Marks as gone here whatever another table has at a number that is empty here.
@@ -192,13 +199,12 @@ impl<R: Row> Table<R> {
         if self.number_met(row.id()).is_none() {
             self.ids.insert(self.hash_id(row.id()), number);
         }
-        let (hash, free) = (self.hash_name(row.name()), self.by_name(row.name()).is_none());
-        let (slots, sorted) = (&self.slots, &mut self.sorted);
+        let (slots, order) = (&self.slots, |n: &u32| order_in(&self.slots, *n).cmp(&(row.name(), row.id())));
         if row.is_listed() {
-            sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()));
-        }
-        if free || row.is_listed() {
-            self.names.insert(hash, number);
+            self.sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()));
+            self.names.insert(self.hasher.hash_one(row.name()), number);
+        } else {
+            self.unlisted.insert(number, order);
         }
         self.slots.set(number, Slot::Live(Arc::new(row)));
     }
@@ -219,8 +225,12 @@ impl<R: Row> Table<R> {
 
     fn unname(&mut self, number: u32, row: &R) {
         let slots = &self.slots;
-        self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number)));
-        self.names.remove(self.hash_name(row.name()), number);
+        if row.is_listed() {
+            self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number)));
+            self.names.remove(self.hasher.hash_one(row.name()), number);
+        } else {
+            self.unlisted.remove(|n| order_in(slots, *n).cmp(&(row.name(), row.id())));
+        }
     }
 }
 
@@ -228,5 +238,13 @@ fn name_in<R: Row>(slots: &Slab<Slot<R>>, number: u32) -> &str {
     match slots.get(number) {
         Some(Slot::Live(row)) => row.name(),
         _ => "",
+    }
+}
+
+/// By name, and of one name by id, so that the order is the same however a snapshot came about.
+fn order_in<R: Row>(slots: &Slab<Slot<R>>, number: u32) -> (&str, Uuid) {
+    match slots.get(number) {
+        Some(Slot::Live(row)) => (row.name(), row.id()),
+        _ => ("", Uuid::nil()),
     }
 }

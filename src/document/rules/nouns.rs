@@ -116,6 +116,8 @@ fn shared_slug<R: Shared, T: Named>(
     match R::taken(catalog, entry.name()) {
         Taken::Free => {}
         Taken::Present => mistakes.add(place, || says("is the catalog's: it can be referred to, and not listed")),
+        // What states its id is brought back: a tenant may have had the slug before the catalog retired it.
+        Taken::Retired if entry.id().is_some() => {}
         Taken::Retired => mistakes.add(place, || says("is one that the catalog has retired")),
     }
     once(targets, entry, at, mistakes);

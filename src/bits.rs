@@ -158,6 +158,31 @@ impl Row {
         Self { words: bits.words.get(first as usize..).map(Arc::from), first }
     }
 
+    /// What is in one of these rows or among these numbers; none if it spans more than `most` words.
+    ///
+    /// O(words of the rows + numbers + words of the span): what lies before the span costs nothing.
+    pub(crate) fn join(rows: &[&Self], numbers: &[u32], most: usize) -> Option<Self> {
+        let spans = rows.iter().filter(|row| row.words.is_some()).map(|row| (row.first as usize, row.words_end()));
+        let singles = numbers.iter().map(|n| (*n as usize / 64, *n as usize / 64 + 1));
+        let whole = spans.chain(singles).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let Some((start, end)) = whole else { return Some(Self::EMPTY) };
+        if end - start > most {
+            return None;
+        }
+        let mut words = vec![0; end - start];
+        for row in rows {
+            let part = words.iter_mut().skip((row.first as usize).saturating_sub(start));
+            part.zip(row.words()).for_each(|(word, more)| *word |= more);
+        }
+        for n in numbers {
+            if let Some(word) = words.get_mut(*n as usize / 64 - start) {
+                *word |= 1 << (n % 64);
+            }
+        }
+        // Neither end is zero: each is the end of a row, or holds a number.
+        Some(Self { words: Some(words.into()), first: u32::try_from(start).ok()? })
+    }
+
     /// Whether `n` is in the row. A number before the span wraps round to a place far beyond it.
     #[inline]
     pub(crate) fn contains(&self, n: u32) -> bool {
@@ -169,6 +194,11 @@ impl Row {
     pub(crate) fn word(&self, at: usize) -> u64 {
         let within = at.checked_sub(self.first as usize);
         within.and_then(|at| self.words().get(at)).copied().unwrap_or(0)
+    }
+
+    /// Its first word, counted as in a [`Bits`].
+    pub(crate) fn words_start(&self) -> usize {
+        self.first as usize
     }
 
     /// Past its last word, counted as in a [`Bits`].
@@ -287,6 +317,10 @@ mod tests {
             prop_assert_eq!(after(Bits::subtract), bits(&(&a - &b)));
             prop_assert_eq!(x.is_subset(&y), a.is_subset(&b));
             prop_assert!(bits(&(&a & &b)).is_subset(&x));
+            let (row, more): (Row, Vec<u32>) = (Row::from_bits(&y), a.iter().copied().collect());
+            let joined = Row::from_bits(&bits(&(&a | &b)));
+            prop_assert_eq!(Row::join(&[&row, &Row::EMPTY], &more, joined.word_count()), Some(joined.clone()));
+            prop_assert!(joined.word_count() == 0 || Row::join(&[&row], &more, joined.word_count() - 1).is_none());
         }
 
         #[test]

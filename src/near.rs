@@ -3,11 +3,16 @@
 use crate::snapshot::table::{Row, Table};
 
 const MOST_NEAR: usize = 3;
+/// Nothing is called by more bytes than a user's key may have.
+const LONGEST: usize = 320;
 /// A table with more names than this is searched only around the name's own place, so that an error stays cheap.
 const MOST_SEARCHED: usize = 10_000;
 
 /// At most three names of a table that differ from this one by at most a third of its length, nearest first.
 pub(crate) fn near_names<R: Row>(table: &Table<R>, name: &str) -> Vec<String> {
+    if name.len() > LONGEST {
+        return Vec::new();
+    }
     let head: String = name.chars().take(1).collect();
     let all = table.len() <= MOST_SEARCHED;
     let from = if all { "" } else { head.as_str() };

@@ -123,6 +123,7 @@ impl Authorizer {
                 | StoreError::Unavailable(_)),
             ) => {
                 *birth.slot() = None;
+                self.registry.not_there(life);
                 Err(not_done(error, slug.as_str()))
             }
             // Unknown, or what no first answer to a birth of a new life can be.

@@ -245,7 +245,7 @@ impl Inner {
         match answer {
             Ok(revision) if revision == plan.next.position.revision => {
                 self.publish(Arc::clone(&plan.next));
-                self.opening.published(&plan.changes);
+                self.opening.published(&plan.next.state, &plan.changes);
                 sent.settled();
                 Ok(Pushed::Done)
             }
@@ -267,7 +267,7 @@ impl Inner {
             Err(error) => {
                 sent.settled();
                 if matches!(error, StoreError::Gone) {
-                    self.current.stand(Standing::Deleted);
+                    self.ended();
                 }
                 Err(not_done(error, plan.next.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str())))
             }

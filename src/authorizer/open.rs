@@ -32,12 +32,20 @@ impl Authorizer {
                 return Ok(Tenant(inner));
             }
         }
-        let life = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
-        self.registry.bears(slug.clone(), life);
-        self.open(life).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => not_found(slug.as_str()),
-            _ => error,
-        })
+        // Between the look-up and the opening, the tenant may be renamed and its slug given to another.
+        for _ in 0..MOST_RENAMES {
+            let life = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
+            match self.open(life).await {
+                Ok(tenant) if tenant.bears(&slug).await? => {
+                    self.registry.bears(slug, life);
+                    return Ok(tenant);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(not_found(slug.as_str()))
     }
 
     /// The tenant of this life, opened if it is not open.
@@ -88,7 +96,15 @@ impl Authorizer {
         if let Some(inner) = self.registry.by_life(life) {
             return Ok(Tenant(inner));
         }
-        let inner = self.load_life(life, &slot, false).await?;
+        let inner = match self.load_life(life, &slot, false).await {
+            Ok(inner) => inner,
+            Err(error) => {
+                if error.kind() == ErrorKind::NotFound {
+                    self.registry.not_there(life);
+                }
+                return Err(error);
+            }
+        };
         if slot.pending().is_some() {
             inner.current.stand(Standing::Unsettled);
             // What cannot be settled now is tried again by the next call on the tenant, which denies until then.
@@ -115,10 +131,27 @@ impl Authorizer {
     }
 }
 
+/// How often a slug may move to another tenant while it is asked for.
+const MOST_RENAMES: usize = 4;
+
+impl Tenant {
+    /// Whether it has this slug: in the snapshot in hand, or else in the newest one, since the store has just said so.
+    async fn bears(&self, slug: &TenantSlug) -> Result<bool> {
+        if self.0.bears(slug) {
+            return Ok(true);
+        }
+        match self.refresh().await {
+            Err(error) if error.kind() == ErrorKind::Deleted => Ok(false),
+            Err(error) => Err(error),
+            Ok(_) => Ok(self.0.bears(slug)),
+        }
+    }
+}
+
 /// Settles an open tenant, if that can be done; where it cannot, the tenant denies, and the next call on it tries again.
 /// False if it is open no more: closed while this waited for its turn, or found to have ended.
 async fn settled(inner: &Inner) -> bool {
-    if inner.slot.pending().is_some() {
+    if inner.slot.pending().is_some() || inner.current.guard().standing == Standing::Unsettled {
         let _turn = inner.slot.turns.take().await;
         if inner.is_open() {
             drop(inner.settle_first().await);

@@ -48,6 +48,7 @@ impl Tenant {
             drop(self.0.settle_first().await);
         }
         self.0.current.stand(Standing::Closed);
+        self.0.opening.close();
         if let Some(registry) = self.0.registry.upgrade() {
             registry.forget(self.life(), &self.0);
         }
@@ -83,7 +84,7 @@ impl Inner {
             Ok(Since::Commits(commits)) => self.follow(commits).await,
             Ok(Since::TooOld) => self.reload().await,
             Ok(Since::Gone) => {
-                self.current.stand(Standing::Deleted);
+                self.ended();
                 Err(Error::new(ErrorKind::Deleted))
             }
             Err(error) => Err(self.failed(error)),
@@ -97,9 +98,10 @@ impl Inner {
         let steps = newer.map(|commit| (commit.revision, &commit.envelope, commit.changes.as_slice()));
         match present.advance(steps) {
             Ok(next) => {
-                self.publish(Arc::new(next));
+                let next = Arc::new(next);
+                self.publish(Arc::clone(&next));
                 for commit in &commits {
-                    self.opening.published(&commit.changes);
+                    self.opening.published(&next.state, &commit.changes);
                 }
                 Ok(())
             }
@@ -111,7 +113,7 @@ impl Inner {
         match self.load().await? {
             Loaded::At(compiled) => self.accept(compiled),
             Loaded::Gone => {
-                self.current.stand(Standing::Deleted);
+                self.ended();
                 Err(Error::new(ErrorKind::Deleted))
             }
         }
@@ -154,7 +156,7 @@ impl Inner {
     /// What a failed refresh means: damage is refused, anything else is lag.
     fn failed(&self, error: StoreError) -> Error {
         self.refresh_failed();
-        if matches!(error, StoreError::Corrupt(_) | StoreError::Refused(_)) {
+        if matches!(error, StoreError::Corrupt(_) | StoreError::Refused(_) | StoreError::Stopped) {
             self.current.stand(Standing::Refused);
         }
         not_done(error, "")
@@ -187,6 +189,10 @@ pub(super) async fn load(store: &dyn Erased, earlier: Earlier<'_>) -> Result<Loa
     let at: Option<At> = match store.load(life, &mut sink).await {
         Err(StoreError::Stopped) if sink.1 => None,
         answer => match answer.map_err(Unloaded::Store)? {
+            Some(at) if at.life != life => {
+                let other = format!("a load of life {life} says that it is of life {}", at.life);
+                return Err(Unloaded::Store(StoreError::Corrupt(other)));
+            }
             Some(at) => Some(at),
             None => return Ok(Loaded::Gone),
         },

@@ -38,7 +38,8 @@ impl Registry {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries().lives.values().filter(|entry| entry.tenant.is_some()).count()
+        let is_open = |entry: &&Entry| entry.tenant.as_ref().is_some_and(|inner| inner.is_open());
+        self.entries().lives.values().filter(is_open).count()
     }
 
     /// The open tenant that bears this slug at its own revision.
@@ -82,13 +83,25 @@ impl Registry {
     }
 
     /// A tenant is open no more.
-    pub(crate) fn forget(&self, life: Life, inner: &Arc<Inner>) {
+    pub(crate) fn forget(&self, life: Life, inner: &Inner) {
         let mut entries = self.entries();
         let Some(entry) = entries.lives.get_mut(&life) else { return };
-        if entry.tenant.as_ref().is_some_and(|tenant| Arc::ptr_eq(tenant, inner)) {
+        if entry.tenant.as_ref().is_some_and(|tenant| std::ptr::eq(&raw const **tenant, inner)) {
             entry.tenant = None;
         }
         entries.sweep();
+    }
+
+    /// A life was asked for and is not there: nothing is kept of it, unless somebody else waits or something is pending.
+    pub(crate) fn not_there(&self, life: Life) {
+        let mut entries = self.entries();
+        let idle = |entry: &Entry| {
+            entry.tenant.is_none() && entry.slot.pending().is_none() && Arc::strong_count(&entry.slot) <= 2
+        };
+        if entries.lives.get(&life).is_some_and(idle) {
+            entries.lives.remove(&life);
+            entries.slugs.retain(|_, other| *other != life);
+        }
     }
 
     /// The turns of births under a slug.
@@ -118,9 +131,9 @@ impl Entries {
     }
 
     fn make_room(&mut self, most_open: usize) {
-        loop {
-            let open = self.lives.values().filter(|entry| entry.tenant.is_some()).count();
-            if open <= most_open {
+        // What is not open may stand among them, but not many such: so most calls count nothing.
+        while self.lives.len() > most_open {
+            if self.lives.values().filter(|entry| entry.tenant.is_some()).count() <= most_open {
                 return;
             }
             // Held by nobody but this table, so nobody can begin anything with it while the table is locked; and nobody
@@ -149,7 +162,7 @@ impl Entries {
 
 impl Inner {
     /// Whether it is open and bears this slug at its own revision.
-    fn bears(&self, slug: &TenantSlug) -> bool {
+    pub(crate) fn bears(&self, slug: &TenantSlug) -> bool {
         self.current.guard().state.tenant.as_ref().is_some_and(|tenant| tenant.slug == *slug)
     }
 

@@ -25,7 +25,11 @@ enum Round {
 impl Inner {
     /// Settles what is open, if something is.
     pub(super) async fn settle_first(&self) -> Result<()> {
-        let Some(pending) = self.slot.pending() else { return Ok(()) };
+        let Some(pending) = self.slot.pending() else {
+            // Settled through another opening of the same life: what was found is still to be seen here.
+            let is_unsettled = self.current.guard().standing == Standing::Unsettled;
+            return if is_unsettled { self.sync().await } else { Ok(()) };
+        };
         match self.settle(&pending).await {
             Outcome::Open => Err(Error::new(ErrorKind::Unsettled).of_commit(pending.envelope.id.uuid())),
             Outcome::Landed(_) | Outcome::Lost | Outcome::Unknowable => Ok(()),
@@ -112,7 +116,7 @@ impl Inner {
         let next = pending.next.as_ref().filter(|next| Arc::ptr_eq(&next.opening, &present.opening));
         if let Some(next) = next.filter(|_| present.position == pending.base) {
             self.publish(Arc::clone(next));
-            self.opening.published(&pending.changes);
+            self.opening.published(&next.state, &pending.changes);
             return Round::Settled(Outcome::Landed(revision));
         }
         let commit = Committed { revision, envelope: pending.envelope.clone(), changes: pending.changes.clone() };
@@ -135,7 +139,7 @@ impl Inner {
     }
 
     fn life_is_over(&self) -> Round {
-        self.current.stand(Standing::Deleted);
+        self.ended();
         Round::Settled(Outcome::Unknowable)
     }
 }

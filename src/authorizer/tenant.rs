@@ -136,6 +136,17 @@ impl Inner {
         let next = if next.standing == standing { next } else { Arc::new(next.standing_as(standing)) };
         self.latest_is(next.position.revision);
         self.current.publish(next);
+        if standing == Standing::Deleted {
+            self.ended();
+        }
+    }
+
+    /// The life has ended: the tenant denies, and nothing is kept of it but what is held.
+    pub(crate) fn ended(&self) {
+        self.current.stand(Standing::Deleted);
+        if let Some(registry) = self.registry.upgrade() {
+            registry.forget(self.life, self);
+        }
     }
 
     pub(crate) fn latest_is(&self, revision: Revision) {

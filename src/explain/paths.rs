@@ -53,7 +53,10 @@ pub(crate) fn find(state: &State, user: &UserRow, permission: u32, edges: Edges<
         if step.ends {
             let links = search.links(state, at, &map);
             steps += links.len();
-            found.paths.extend(grants(state, step.node, permission).map(|grant| Path { links: links.clone(), grant }));
+            // One more than wanted tells that there are more.
+            let wanted = (most + 1).saturating_sub(found.paths.len());
+            let grants = grants(state, step.node, permission).take(wanted);
+            found.paths.extend(grants.map(|grant| Path { links: links.clone(), grant }));
             continue;
         }
         for (next, _) in map.next(step.node).iter().rev() {

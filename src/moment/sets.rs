@@ -67,9 +67,9 @@ macro_rules! algebra {
                 self.with(other, |bits, other| bits.subtract(other))
             }
 
-            /// Whether all of this set is in the other.
+            /// Whether all of this set is in the other. Of a set that was not looked at, no.
             pub fn is_subset(&self, other: &Self) -> bool {
-                self.bits.is_subset(&self.intersection(other).bits)
+                self.unanswered.is_none() && self.bits.is_subset(&self.intersection(other).bits)
             }
 
             /// Whether the numbers of both mean the same.

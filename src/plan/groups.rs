@@ -1,5 +1,7 @@
 //! What a transaction can do to groups.
 
+use std::collections::HashSet;
+
 use super::assignments::By;
 use super::cycle;
 use super::roles::shortened;
@@ -285,10 +287,11 @@ impl<'a> GroupEdit<'a> {
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let by = By::Group(self.number);
+        let keep: HashSet<u32> = wanted.iter().copied().collect();
         let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles.iter().copied().collect())?;
         // What is refused is refused here, before anything is taken away.
         wanted.iter().try_for_each(|role| self.tx.assign_for_good(by, *role))?;
-        for edge in present.into_iter().filter(|edge| !wanted.contains(&edge.to)) {
+        for edge in present.into_iter().filter(|edge| !keep.contains(&edge.to)) {
             self.tx.unassign_from(by, edge.to)?;
         }
         Ok(self)
@@ -318,12 +321,13 @@ impl<'a> GroupEdit<'a> {
     /// Those of [`GroupEdit::add_parent`]; then nothing is changed.
     pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
         let wanted: Vec<u32> = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
+        let keep: HashSet<u32> = wanted.iter().copied().collect();
         let present: Vec<u32> = self.tx.with_group(self.number, |row| row.parents.iter().copied().collect())?;
         // A cycle goes through what is wanted and back, never through this group's own parents: so each can be judged
         // before any is changed.
         wanted.iter().try_for_each(|parent| self.acyclic(*parent))?;
         wanted.iter().try_for_each(|parent| self.set_parent(*parent, true).map(drop))?;
-        for parent in present.into_iter().filter(|parent| !wanted.contains(parent)) {
+        for parent in present.into_iter().filter(|parent| !keep.contains(parent)) {
             self.set_parent(parent, false)?;
         }
         Ok(self)

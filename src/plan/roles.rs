@@ -1,5 +1,7 @@
 //! What a transaction can do to roles.
 
+use std::collections::HashSet;
+
 use super::cycle;
 use super::draft::Draft;
 use super::tx::Tx;
@@ -289,7 +291,7 @@ impl<'a> RoleEdit<'a> {
             Granted::Permission(reference) => (Some(reference.id()), None),
             Granted::Pattern(pattern) => (None, Some(pattern.clone())),
         };
-        let keep: std::collections::HashSet<_> = wanted.iter().map(key).collect();
+        let keep: HashSet<_> = wanted.iter().map(key).collect();
         let present = self.grants()?;
         // What is refused is refused here, before anything is taken back.
         wanted.into_iter().try_for_each(|granted| self.set_grant(granted, true).map(drop))?;
@@ -326,12 +328,13 @@ impl<'a> RoleEdit<'a> {
     pub fn set_includes<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
         self.own()?;
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
+        let keep: HashSet<u32> = wanted.iter().copied().collect();
         let present: Vec<u32> = self.tx.with_role(self.number, |row| row.includes.iter().copied().collect())?;
         // A cycle goes through what is wanted and back, never through what this role includes itself: so each can be
         // judged before any is changed.
         wanted.iter().try_for_each(|role| self.acyclic(*role))?;
         wanted.iter().try_for_each(|role| self.set_inclusion(*role, true).map(drop))?;
-        for role in present.into_iter().filter(|role| !wanted.contains(role)) {
+        for role in present.into_iter().filter(|role| !keep.contains(role)) {
             self.set_inclusion(role, false)?;
         }
         Ok(self)

@@ -24,15 +24,15 @@ impl Tx {
         self.create_user_with_id(id, key)
     }
 
-    /// Creates a user with an id of the application's own choosing.
+    /// Creates a user with an id of the application's own choosing, which nothing else of the tenant has.
     ///
     /// # Errors
     /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
     pub fn create_user_with_id(&self, id: UserId, key: &str) -> Result<UserEdit<'_>> {
         let key = UserKey::new(key)?;
         self.free_user(&key)?;
-        if self.draft().next.state.users.by_id(id.uuid()).is_some() {
-            return Err(self.draft().exists(Noun::User, &id.to_string()));
+        if self.draft().next.state.has_id(id.uuid()) {
+            return Err(self.draft().exists(Noun::User, &id.to_string()).detail("the id is in use"));
         }
         self.apply(Change::added(Record::User(UserRecord { id, key, status: Status::Active })))?;
         self.created(Noun::User, id.uuid()).map(|number| UserEdit::new(self, number))

@@ -71,7 +71,8 @@ impl Columns {
             return;
         }
         self.reach(after.row.words_end(), usize::from(column));
-        for page in 0..old.words_end().max(after.row.words_end()) {
+        let starts = [old, &after.row].into_iter().filter(|row| row.word_count() > 0).map(Row::words_start);
+        for page in starts.min().unwrap_or(0)..old.words_end().max(after.row.words_end()) {
             if old.word(page) != after.row.word(page) {
                 self.write(page, usize::from(column), after.row.word(page));
             }

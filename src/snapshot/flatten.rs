@@ -13,7 +13,7 @@ use super::edit::Touched;
 use super::source::{Kept, Source};
 use super::state::State;
 use super::table::Origin;
-use crate::bits::{Bits, Row as BitRow};
+use crate::bits::Row as BitRow;
 use crate::records::Pattern;
 
 /// Works out the kept rows again, after the touched roles, groups and slugs.
@@ -85,58 +85,50 @@ fn touch_patterned(state: &State, touched: &mut Touched) {
 
 fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>) -> Kept {
     let Some(role) = state.roles.row(number) else { return Kept::default() };
-    let mut bits = Bits::new();
     let mut exact = true;
-    for included in role.includes.iter() {
-        if let Some(kept) = state.role_rows.get(*included) {
-            bits.union_row(&kept.row);
-            exact &= kept.exact;
+    let mut rows = Vec::new();
+    for kept in role.includes.iter().filter_map(|included| state.role_rows.get(*included)) {
+        rows.push(kept.row.clone());
+        exact &= kept.exact;
+    }
+    let mut numbers = Vec::new();
+    if role.origin != Origin::Departed {
+        numbers.extend(role.grants.iter().copied().filter(|n| state.permission_counts(*n)));
+        for pattern in &role.patterns {
+            let matched = || BitRow::from_bits(&state.matched(pattern));
+            rows.push(patterns.entry(pattern.clone()).or_insert_with(matched).clone());
         }
     }
-    if role.origin != Origin::Departed {
-        role_bits(state, role, patterns, &mut bits);
-    }
-    bound(state, &bits, exact, role.includes.len() + role.grants.len() + role.patterns.len())
-}
-
-/// What a role itself grants, as bits.
-fn role_bits(state: &State, role: &super::nouns::RoleRow, patterns: &mut HashMap<Pattern, BitRow>, bits: &mut Bits) {
-    for permission in role.grants.iter().filter(|n| state.permission_counts(**n)) {
-        bits.insert(*permission);
-    }
-    for pattern in &role.patterns {
-        let row = patterns.entry(pattern.clone()).or_insert_with(|| BitRow::from_bits(&state.matched(pattern)));
-        bits.union_row(row);
-    }
+    bound(state, &rows, &numbers, exact, role.includes.len() + role.grants.len() + role.patterns.len())
 }
 
 fn group_row(state: &State, number: u32) -> Kept {
     let Some(group) = state.groups.row(number) else { return Kept::default() };
-    let mut bits = Bits::new();
     let mut exact = true;
+    let mut rows = Vec::new();
     for kept in group.parents.iter().filter_map(|parent| state.group_rows.get(*parent)) {
-        bits.union_row(&kept.row);
+        rows.push(kept.row.clone());
         exact &= kept.exact;
     }
     for edge in group.roles.iter() {
         match state.role_rows.get(edge.to) {
             Some(kept) if edge.window.is_always() => {
-                bits.union_row(&kept.row);
+                rows.push(kept.row.clone());
                 exact &= kept.exact;
             }
             // What has a window is not in the row, so the row cannot be all.
             _ => exact = false,
         }
     }
-    bound(state, &bits, exact, group.parents.len() + group.roles.len())
+    bound(state, &rows, &[], exact, group.parents.len() + group.roles.len())
 }
 
-fn bound(state: &State, bits: &Bits, exact: bool, edges: usize) -> Kept {
-    let row = BitRow::from_bits(bits);
-    if row.word_count() <= state.words_per_edge * (edges + 1) {
-        Kept { row, exact }
-    } else {
-        Kept { row: BitRow::default(), exact: false }
+/// These rows and numbers as one row, if it is within the bound.
+fn bound(state: &State, rows: &[BitRow], numbers: &[u32], exact: bool, edges: usize) -> Kept {
+    let rows: Vec<&BitRow> = rows.iter().collect();
+    match BitRow::join(&rows, numbers, state.words_per_edge * (edges + 1)) {
+        Some(row) => Kept { row, exact },
+        None => Kept { row: BitRow::EMPTY, exact: false },
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
@@ -19,9 +19,17 @@ use crate::records::{Change, Record};
 pub(crate) struct Opening {
     token: u64,
     next: [AtomicU32; 4],
-    /// Numbers given to ids that no published snapshot held at that time. An entry goes when its id is published; those
-    /// of dropped plans stay as long as the opening, since a handle from their preview may be held by someone.
-    met: Mutex<HashMap<(Noun, Uuid), u32>>,
+    met: Mutex<Met>,
+}
+
+/// Who was met under which number, beside those that the state a plan is made on knows.
+#[derive(Debug, Default)]
+struct Met {
+    /// The state that was published last: a plan that is being made may not know it yet.
+    latest: Option<State>,
+    /// Numbers given to ids that no published state held. An entry goes when its id is published; those of dropped plans
+    /// stay as long as the opening, since a handle from their preview may be held by someone.
+    numbers: HashMap<(Noun, Uuid), u32>,
 }
 
 fn place(noun: Noun) -> usize {
@@ -49,9 +57,10 @@ impl Opening {
         if let Some(number) = state.number_met(noun, id) {
             return Ok(number);
         }
-        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = met.get(&(noun, id)) {
-            return Ok(*number);
+        let mut met = self.met();
+        let latest = met.latest.as_ref().and_then(|latest| latest.number_met(noun, id));
+        if let Some(number) = latest.or_else(|| met.numbers.get(&(noun, id)).copied()) {
+            return Ok(number);
         }
         let [permissions, roles, groups, users] = &self.next;
         let next = [permissions, roles, groups, users].into_iter().nth(place(noun)).unwrap_or(users);
@@ -60,13 +69,14 @@ impl Opening {
             return Err(Error::new(ErrorKind::Exhausted));
         }
         next.store(number + 1, Ordering::Relaxed); // the lock is held: nobody stores between the two
-        met.insert((noun, id), number);
+        met.numbers.insert((noun, id), number);
         Ok(number)
     }
 
-    /// A state was published with these things: its own index knows them from now on.
-    pub(crate) fn published(&self, changes: &[Change]) {
-        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+    /// A state was published, with these things new in it: it knows them from now on.
+    pub(crate) fn published(&self, state: &State, changes: &[Change]) {
+        let mut met = self.met();
+        met.latest = Some(state.clone());
         for record in changes.iter().filter(|change| change.before().is_none()).filter_map(Change::after) {
             let id = match record {
                 Record::Permission(record) => (Noun::Permission, record.id.uuid()),
@@ -75,13 +85,24 @@ impl Opening {
                 Record::User(record) => (Noun::User, record.id.uuid()),
                 _ => continue,
             };
-            met.remove(&id);
+            met.numbers.remove(&id);
         }
     }
 
-    /// A state was published whole: what it holds, its own index knows.
+    /// A state was published whole: what it holds, it knows.
     pub(crate) fn published_all(&self, state: &State) {
-        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        met.retain(|(noun, id), _| state.number_met(*noun, *id).is_none());
+        let mut met = self.met();
+        met.numbers.retain(|(noun, id), _| state.number_met(*noun, *id).is_none());
+        met.latest = Some(state.clone());
+    }
+
+    /// Nothing more will be met: a snapshot that is still held keeps only itself in memory.
+    pub(crate) fn close(&self) {
+        *self.met() = Met::default();
+    }
+
+    /// Each critical section leaves both parts whole, so what a panic left behind is whole.
+    fn met(&self) -> MutexGuard<'_, Met> {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -104,6 +104,12 @@ impl State {
         }
     }
 
+    /// Whether a living thing of any kind has this id.
+    pub(crate) fn has_id(&self, id: Uuid) -> bool {
+        let roles_or_permissions = self.roles.by_id(id).or_else(|| self.permissions.by_id(id));
+        roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.users.by_id(id)).is_some()
+    }
+
     /// The number of an id, also where the thing is gone.
     pub(crate) fn number_met(&self, noun: Noun, id: Uuid) -> Option<u32> {
         match noun {

@@ -13,7 +13,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Base, Commit, Committed, Listed, Since, Sink, Stop, Store, StoreError};
-use crate::records::{At, Change, Life, Record, RecordKey, Revision, TenantSlug};
+use crate::records::{At, Change, Kind, Life, Record, RecordKey, Revision, TenantSlug};
 
 /// Keeps tenants in memory. A clone is a second connection to the same tenants; nothing survives the process.
 ///
@@ -205,14 +205,18 @@ impl State {
 
 /// Whether the changes can be made: no two of one record, and each from what is stored or from nothing.
 ///
-/// A record that is there is not compared with the one that the change begins with: a reference to a catalog entry
+/// An edge that is there is not compared with the one that the change begins with: a reference to a catalog entry
 /// remembers the slug of its day, and a newer release knows the same entry by a newer one.
 fn compare(records: &Records, changes: &Ordered<'_>) -> Result<(), StoreError> {
     let mut neighbours = changes.iter().zip(changes.iter().skip(1));
     if let Some(((key, _), _)) = neighbours.find(|((key, _), (next, _))| key == next) {
         return Err(corrupt("S10", key, "is changed twice in one commit"));
     }
-    match changes.iter().find(|(key, change)| records.contains_key(key) != change.before().is_some()) {
+    let fits = |key, change: &Change| match (records.get(key), change.before()) {
+        (Some(stored), Some(before)) => stored == before || stored.kind() > Kind::User,
+        (stored, before) => stored.is_none() && before.is_none(),
+    };
+    match changes.iter().find(|(key, change)| !fits(key, change)) {
         Some((key, _)) => Err(corrupt("S3", key, "is not what the change begins with")),
         None => Ok(()),
     }

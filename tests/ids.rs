@@ -1,0 +1,75 @@
+//! Ids that an application chooses, numbers, and the slugs that the store in memory keeps.
+
+use pollster::block_on;
+use rolecall::blocking::Authorizer;
+use rolecall::records::{
+    At, Change, CommitId, Envelope, Life, Name, Record, Revision, TenantRecord, TenantSlug, UserId,
+};
+use rolecall::store::{Base, Commit, MemoryStore, Store};
+
+/// "Export then import gives an equal tenant", for every tenant that the API lets one make.
+#[test]
+fn an_id_of_the_applications_choosing_can_be_exported_and_imported() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    let group = acme.update(|tx| tx.create_group("staff")?.id()).unwrap().value;
+    let made = acme.update(|tx| tx.create_user_with_id(UserId::from_uuid(group.uuid()), "alice").map(drop));
+    if made.is_ok() {
+        let document = acme.snapshot().export().unwrap();
+        let plan = acme.plan_replace(&document).map(|plan| plan.is_empty());
+        assert_eq!(plan.map_err(|e| e.to_string()), Ok(true));
+    }
+}
+
+/// "One id has one number per opening, whoever met it first (plan, settling, refresh)."
+#[test]
+fn one_id_has_one_number_also_for_a_plan_that_was_being_made_meanwhile() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    let id = UserId::random();
+    let ((), plan) = acme
+        .plan(|tx| {
+            std::thread::scope(|scope| {
+                scope
+                    .spawn(|| acme.update(|tx| tx.create_user_with_id(id, "alice").map(drop)).unwrap())
+                    .join()
+                    .map(drop)
+                    .unwrap();
+            });
+            tx.create_user_with_id(id, "alice").map(drop)
+        })
+        .unwrap();
+    let at = rolecall::Timestamp::from_secs(0).unwrap();
+    let previewed = plan.preview().at(at).user_handle(id);
+    assert_eq!(previewed, acme.user_handle(id), "the handles of one user in one opening");
+}
+
+/// The docs of `MemoryStore`: a change that does not begin with what is stored is *corrupt*.
+#[test]
+fn a_commit_of_one_tenant_does_not_take_the_slug_of_another() {
+    let store = MemoryStore::default();
+    let record = |slug: &str| {
+        Record::Tenant(TenantRecord { slug: TenantSlug::new(slug).unwrap(), name: Name::new("x").unwrap() })
+    };
+    let catalog = Authorizer::in_memory().catalog().fingerprint();
+    let envelope = |previous| Envelope {
+        id: CommitId::random(),
+        previous,
+        actor: None,
+        actor_id: None,
+        at: rolecall::Timestamp::from_secs(0).unwrap(),
+        note: None,
+        catalog,
+    };
+    let born = |slug: &str| {
+        let (life, envelope) = (Life::random(), envelope(None));
+        let changes = [Change::added(record(slug))];
+        let commit = Commit { base: Base::Nothing(life), envelope: &envelope, changes: &changes };
+        block_on(store.commit(commit)).unwrap();
+        At { life, revision: Revision::FIRST, commit: envelope.id }
+    };
+    let (mine, theirs) = (born("mine"), born("theirs"));
+    let changes = [Change::new(Some(record("theirs")), Some(record("mine"))).unwrap()];
+    let envelope = envelope(Some(mine.commit));
+    let answer = block_on(store.commit(Commit { base: Base::State(mine), envelope: &envelope, changes: &changes }));
+    let found = block_on(store.find(&TenantSlug::new("theirs").unwrap())).unwrap();
+    assert_eq!(found, Some(theirs.life), "after {answer:?}");
+}

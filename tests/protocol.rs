@@ -1,0 +1,270 @@
+//! The protocol between openings of one life: closes that race with opens, holders that settle for others, repairs,
+//! restored histories. `settling.rs` has what happens to one opening.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use pollster::block_on;
+use rolecall::records::{At, Life, Revision, TenantSlug};
+use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use rolecall::{Authorizer, Decision, Outcome, Reason, Tenant};
+
+#[derive(Clone)]
+enum Fault {
+    /// Carried out, and the answer lost (commits only).
+    AnswerLost,
+    RequestLost,
+    Down,
+    /// Waits until the gate is open, then says that it is down.
+    GateThenDown(Arc<AtomicBool>),
+}
+
+#[derive(Clone, Default)]
+struct Faulty {
+    inner: Arc<Mutex<MemoryStore>>,
+    commits: Arc<Mutex<VecDeque<Fault>>>,
+    sinces: Arc<Mutex<VecDeque<Fault>>>,
+    always_too_old: Arc<AtomicBool>,
+}
+
+impl Faulty {
+    fn store(&self) -> MemoryStore {
+        self.inner.lock().unwrap().clone()
+    }
+    fn commits(&self, f: impl IntoIterator<Item = Fault>) {
+        self.commits.lock().unwrap().extend(f);
+    }
+    fn sinces(&self, f: impl IntoIterator<Item = Fault>) {
+        self.sinces.lock().unwrap().extend(f);
+    }
+}
+
+impl Store for Faulty {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+        self.store().find(slug).await
+    }
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+        self.store().list(after, limit).await
+    }
+    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        self.store().load(life, sink).await
+    }
+    async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let fault = self.commits.lock().unwrap().pop_front();
+        match fault {
+            None => self.store().commit(commit).await,
+            Some(Fault::AnswerLost) => {
+                self.store().commit(commit).await?;
+                Err(StoreError::Unknown("lost".into()))
+            }
+            Some(Fault::RequestLost) => Err(StoreError::Unknown("lost".into())),
+            Some(_) => Err(StoreError::Unavailable("down".into())),
+        }
+    }
+    async fn since(&self, at: At) -> Result<Since, StoreError> {
+        let fault = self.sinces.lock().unwrap().pop_front();
+        match fault {
+            None if self.always_too_old.load(Ordering::SeqCst) => Ok(Since::TooOld),
+            None => self.store().since(at).await,
+            Some(Fault::GateThenDown(gate)) => {
+                poll_fn(|_| if gate.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
+                Err(StoreError::Unavailable("down".into()))
+            }
+            Some(_) => Err(StoreError::Unavailable("down".into())),
+        }
+    }
+}
+
+fn acme() -> (Faulty, Authorizer, Tenant) {
+    let store = Faulty::default();
+    let authorizer = Authorizer::builder().store(store.clone()).build();
+    let acme = block_on(authorizer.create_tenant("acme", "Acme")).unwrap();
+    block_on(acme.update(|tx| {
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.grant("posts:write")?;
+        tx.create_user("alice")?;
+        Ok(())
+    }))
+    .unwrap();
+    (store, authorizer, acme)
+}
+
+async fn promote(acme: &Tenant) -> rolecall::Result<()> {
+    acme.update(|tx| tx.user("alice")?.assign("editor").map(drop)).await.map(drop)
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// An open that waits behind a close which could not settle brings the closed tenant back to life.
+#[test]
+fn a_closed_tenant_stays_closed_though_an_open_was_waiting() {
+    let (store, authorizer, acme) = acme();
+    // The commit lands, its answer is lost, and settling finds the store down: unsettled.
+    store.commits([Fault::AnswerLost]);
+    store.sinces([Fault::Down]);
+    assert!(block_on(promote(&acme)).is_err());
+
+    let gate = Arc::new(AtomicBool::new(false));
+    store.sinces([Fault::GateThenDown(gate.clone())]);
+    let mut close = pin!(acme.close());
+    assert!(poll(close.as_mut()).is_pending(), "the close has the turn and asks the store");
+    let mut open = pin!(authorizer.tenant("acme"));
+    assert!(poll(open.as_mut()).is_pending(), "the open waits for its turn");
+    gate.store(true, Ordering::SeqCst);
+    assert!(poll(close.as_mut()).is_ready());
+    assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Closed));
+
+    let opened = block_on(open).unwrap();
+    assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Closed), "after a close, denied");
+    drop(opened);
+}
+
+/// The consequence: two openings of one life at once, and the revived one misses a revocation.
+#[test]
+fn a_life_is_open_once_and_a_revocation_is_seen_by_whoever_holds_it() {
+    let (store, authorizer, acme) = acme();
+    store.commits([Fault::AnswerLost]);
+    store.sinces([Fault::Down]);
+    assert!(block_on(promote(&acme)).is_err());
+    let gate = Arc::new(AtomicBool::new(false));
+    store.sinces([Fault::GateThenDown(gate.clone())]);
+    let mut close = pin!(acme.close());
+    assert!(poll(close.as_mut()).is_pending());
+    let mut open = pin!(authorizer.tenant("acme"));
+    assert!(poll(open.as_mut()).is_pending());
+    gate.store(true, Ordering::SeqCst);
+    assert!(poll(close.as_mut()).is_ready());
+    let first = block_on(open).unwrap();
+    let second = block_on(authorizer.tenant("acme")).unwrap();
+    block_on(second.update(|tx| tx.user("alice")?.unassign("editor").map(drop))).unwrap();
+    assert!(!second.check("alice", "posts:write"));
+    assert!(!first.check("alice", "posts:write"), "revoked in this very authorizer, before this question");
+}
+
+/// Two holders both close; the second close settles the commit of the opening that came between.
+#[test]
+fn what_somebody_else_has_settled_is_settled_here_too() {
+    let (store, authorizer, acme) = acme();
+    store.commits([Fault::AnswerLost]);
+    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
+    let error = block_on(promote(&acme)).unwrap_err();
+    let id = acme.unsettled().unwrap();
+    drop(error);
+    block_on(acme.close()).unwrap();
+    let again = block_on(authorizer.tenant("acme")).unwrap();
+    assert_eq!(again.decide("alice", "posts:write"), Decision::Denied(Reason::Unsettled));
+    block_on(acme.close()).unwrap(); // the other holder of the first opening
+    // "the next asynchronous call on the tenant by anyone" settles it:
+    let once_more = block_on(authorizer.tenant("acme")).unwrap();
+    block_on(once_more.update(|_| Ok(()))).unwrap();
+    assert_eq!(again.unsettled(), None);
+    assert_eq!(again.decide("alice", "posts:write"), Decision::Allowed, "nothing is open any more");
+    assert_eq!(again.outcome(id), Some(Outcome::Landed(Revision::new(3))));
+}
+
+/// A repair whose commit was unknown, on a store that keeps no history.
+#[test]
+fn a_repair_goes_on_after_an_answer_was_lost() {
+    use rolecall::catalog::{Catalog, Definition, PermissionDef};
+    let store = Faulty::default();
+    let old = Authorizer::builder().store(store.clone()).build();
+    let acme = block_on(old.create_tenant("acme", "Acme")).unwrap();
+    block_on(acme.update(|tx| {
+        tx.create_permission("a:read")?;
+        tx.create_permission("b:read").map(drop)
+    }))
+    .unwrap();
+    store.always_too_old.store(true, Ordering::SeqCst);
+    let permissions = &[PermissionDef::new("a:read"), PermissionDef::new("b:read")];
+    let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
+    let new = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
+    let repair = block_on(new.repair("acme")).unwrap();
+    store.commits([Fault::AnswerLost]);
+    let first = block_on(repair.update(|tx| tx.permission("a:read")?.rename("my-a:read").map(drop)));
+    let second = block_on(repair.update(|tx| tx.permission("b:read")?.rename("my-b:read").map(drop)));
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+}
+
+/// A backup is restored while a commit is unsettled and the tenant in hand is ahead of it.
+#[test]
+fn what_was_found_is_in_the_snapshot_in_hand() {
+    let (store, authorizer, acme) = acme();
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    // A backup: a birth with all the records of now, then an empty commit with the id of the latest. Same position.
+    use rolecall::records::{Change, CommitId, Envelope, Record};
+    use rolecall::store::{Base, Stop};
+    struct Take(Vec<Record>);
+    impl Sink for Take {
+        fn push(&mut self, record: Record) -> Result<(), Stop> {
+            self.0.push(record);
+            Ok(())
+        }
+    }
+    let (backup, life, mut take) = (MemoryStore::default(), acme.life(), Take(Vec::new()));
+    let at = block_on(store.store().load(life, &mut take)).unwrap().unwrap();
+    let birth = Envelope {
+        id: CommitId::random(),
+        previous: None,
+        actor: None,
+        actor_id: None,
+        at: rolecall::Timestamp::from_secs(0).unwrap(),
+        note: None,
+        catalog: authorizer.catalog().fingerprint(),
+    };
+    let changes: Vec<Change> = take.0.into_iter().map(Change::added).collect();
+    block_on(backup.commit(Commit { base: Base::Nothing(life), envelope: &birth, changes: &changes })).unwrap();
+    let first = At { life, revision: Revision::new(1), commit: birth.id };
+    let second = Envelope { id: at.commit, previous: Some(birth.id), ..birth };
+    block_on(backup.commit(Commit { base: Base::State(first), envelope: &second, changes: &[] })).unwrap();
+
+    // A commit of ours is lost on the way; nobody can say so yet.
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down]);
+    assert!(block_on(promote(&acme)).is_err());
+    // Others go on: bob may write.
+    let other = block_on(elsewhere.tenant("acme")).unwrap();
+    block_on(other.update(|tx| tx.create_user("bob")?.assign("editor").map(drop))).unwrap();
+    block_on(other.update(|tx| tx.create_user("carol").map(drop))).unwrap();
+    // Ours is opened again: it has bob, and cannot settle.
+    store.sinces([Fault::Down, Fault::Down]);
+    block_on(acme.close()).unwrap();
+    let again = block_on(authorizer.tenant("acme")).unwrap();
+    assert_eq!(again.revision(), Revision::new(4));
+    // The backup of revision 2 is restored: no bob. Now our commit is settled: it lands there as revision 3.
+    *store.inner.lock().unwrap() = backup;
+    let id = again.unsettled().unwrap();
+    drop(block_on(authorizer.tenant("acme")));
+    let landed = again.outcome(id);
+    if matches!(landed, Some(Outcome::Landed(_))) {
+        let decision = again.decide("alice", "posts:write");
+        assert!(
+            matches!(decision, Decision::Allowed | Decision::Denied(Reason::Refused)),
+            "settled as {landed:?}, and the snapshot in hand does not hold it: {decision:?}; bob, whom the store does \
+             not know, may write: {}",
+            again.check("bob", "posts:write")
+        );
+    }
+}
+
+/// An open that settles first, and finds that the life is over, hands out the dead tenant though the slug has a new one.
+#[test]
+fn a_slug_whose_life_ended_while_unsettled_is_looked_up_again() {
+    let (store, authorizer, acme) = acme();
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down]);
+    assert!(block_on(promote(&acme)).is_err());
+    let other = block_on(elsewhere.tenant("acme")).unwrap();
+    block_on(other.delete()).unwrap();
+    let new = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
+    let found = block_on(authorizer.tenant("acme")).unwrap();
+    assert_eq!(found.life(), new.life(), "{:?}", found.decide("alice", "posts:write"));
+}

@@ -1,0 +1,87 @@
+//! Catalogs over several releases: what a new one meets in tenants that an older one left.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+use pollster::block_on;
+use rolecall::catalog::{Catalog, Definition, PermissionDef};
+use rolecall::store::MemoryStore;
+use rolecall::{Authorizer, ErrorKind};
+
+fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
+    Authorizer::builder().store(store.clone()).catalog(&Catalog::new(&definition).unwrap()).build()
+}
+
+/// R9: a slug that the catalog retires counts as taken. Either a tenant that has one is refused at opening, or, since it
+/// is not, what it exports can be brought back.
+#[test]
+fn what_a_tenant_exports_it_can_import_also_after_the_catalog_retired_a_slug_of_its_own() {
+    let store = MemoryStore::default();
+    let first = over(&store, Definition::default());
+    let acme = block_on(first.create_tenant("acme", "Acme")).unwrap();
+    block_on(acme.update(|tx| tx.create_permission("x:read").map(drop))).unwrap();
+    let next = over(&store, Definition { retired_permissions: &["x:read"], ..Definition::default() });
+    match block_on(next.tenant("acme")) {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Clash),
+        Ok(acme) => {
+            let document = acme.snapshot().export().unwrap();
+            let plan = acme.plan_replace(&document).map(|plan| plan.is_empty());
+            assert_eq!(plan.map_err(|e| e.to_string()), Ok(true), "a document that says what is there");
+        }
+    }
+}
+
+/// "After every advance, three agree": an own thing beside a departed one of the same last known slug.
+#[test]
+fn an_own_slug_is_found_by_name_beside_a_departed_one_however_the_snapshot_came_about() {
+    let was: &[&str] = &["s0"];
+    let s1 = &[PermissionDef { was, ..PermissionDef::new("s1") }];
+    let s2 = &[PermissionDef { was, ..PermissionDef::new("s2") }];
+    for _ in 0..8 {
+        let store = MemoryStore::default();
+        let release_1 = over(&store, Definition { permissions: s1, ..Definition::default() });
+        let acme = block_on(release_1.create_tenant("acme", "Acme")).unwrap();
+        block_on(acme.update(|tx| {
+            tx.create_role("old")?.grant("s1")?;
+            tx.create_user("alice").map(drop)
+        }))
+        .unwrap();
+        let without = over(&store, Definition::default());
+        let here = block_on(without.tenant("acme")).unwrap();
+        let release_2 = over(&store, Definition { permissions: s2, ..Definition::default() });
+        let there = block_on(release_2.tenant("acme")).unwrap();
+        block_on(there.update(|tx| {
+            tx.create_permission("s1")?;
+            tx.create_role("new")?.grant("s1")?;
+            tx.user("alice")?.assign("new").map(drop)
+        }))
+        .unwrap();
+        block_on(here.refresh()).unwrap();
+        let anew = block_on(over(&store, Definition::default()).tenant("acme")).unwrap();
+        assert_eq!(here.check("alice", "s1"), anew.check("alice", "s1"), "advanced and loaded");
+    }
+}
+
+/// A repair takes renames and deletions; a call that it refuses changes nothing.
+#[test]
+fn what_a_repair_refuses_leaves_no_trace() {
+    let store = MemoryStore::default();
+    let first = over(&store, Definition::default());
+    let acme = block_on(first.create_tenant("acme", "Acme")).unwrap();
+    block_on(acme.update(|tx| {
+        tx.create_permission("x:read")?;
+        tx.create_permission("y:read")?;
+        tx.create_role("r")?.grant("y:read")?;
+        tx.create_role("s")?;
+        tx.create_group("g")?.assign("r")?;
+        Ok(())
+    }))
+    .unwrap();
+    let next = over(&store, Definition { permissions: &[PermissionDef::new("x:read")], ..Definition::default() });
+    let repair = block_on(next.repair("acme")).unwrap();
+    let done = block_on(repair.update(|tx| {
+        assert!(tx.role("r")?.set_grants(["*"]).is_err());
+        assert!(tx.group("g")?.set_roles(["s"]).is_err());
+        Ok(())
+    }))
+    .unwrap();
+    assert_eq!(done.changes, []);
+}

@@ -1,0 +1,52 @@
+//! A tenant is renamed, and its slug given to another, between the look-up and the load of an opening by slug.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::sync::{Arc, Mutex};
+
+use pollster::block_on;
+use rolecall::Authorizer;
+use rolecall::records::{At, Life, Revision, TenantSlug};
+use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+
+type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+#[derive(Clone, Default)]
+struct Hooked(MemoryStore, Hook);
+
+impl Store for Hooked {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+        let found = self.0.find(slug).await;
+        let hook = self.1.lock().unwrap().take();
+        if let Some(hook) = hook {
+            hook();
+        }
+        found
+    }
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+        self.0.list(after, limit).await
+    }
+    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        self.0.load(life, sink).await
+    }
+    async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        self.0.commit(commit).await
+    }
+    async fn since(&self, at: At) -> Result<Since, StoreError> {
+        self.0.since(at).await
+    }
+}
+
+#[test]
+fn what_is_opened_by_slug_bears_the_slug_at_its_own_revision() {
+    let store = Hooked::default();
+    let here = Authorizer::builder().store(store.clone()).build();
+    let there = Authorizer::builder().store(store.0.clone()).build();
+    let first = block_on(there.create_tenant("acme", "The first")).unwrap();
+    *store.1.lock().unwrap() = Some(Box::new(move || {
+        block_on(first.update(|tx| tx.rename_tenant("acme-old").map(drop))).unwrap();
+        block_on(there.create_tenant("acme", "The second")).unwrap();
+    }));
+    let opened = block_on(here.tenant("acme")).unwrap();
+    assert_eq!((opened.slug().as_str(), opened.name().as_str()), ("acme", "The second"));
+}

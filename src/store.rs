@@ -1,5 +1,5 @@
-//! **The seam.** Implement [`Store`] to keep tenants in your own database. This file is the contract, and nothing else;
-//! [`MemoryStore`] is the smallest example that keeps all of it. *Implementing a store* in [`crate::docs`] is the guide.
+//! **The seam.** Implement [`Store`] to keep tenants in your own database. This module is the contract, and nothing else;
+//! [`MemoryStore`] keeps all of it. *Implementing a store* in [`crate::docs`] is the guide.
 //!
 //! Deliberately absent: permissions, decisions, bitsets, cascades. A store knows records, revisions and the slugs of
 //! tenants; every rule about what a set of records may be has been applied before a commit reaches it.
@@ -9,6 +9,7 @@ mod memory;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::records::{At, Change, Envelope, Life, Record, Revision, TenantSlug};
 
@@ -22,16 +23,16 @@ pub use memory::MemoryStore;
 ///
 /// | | clause |
 /// |---|---|
-/// | S1 | An unknown slug or life is absent. A life begins with its birth, at revision one; once ended, it is gone for good. A birth of a living life answers *conflict*, of an ended one *gone*, before the slug is looked at. An empty commit against nothing ends that life before it began: its birth is then *gone*. |
+/// | S1 | An unknown slug or life is absent. A life begins with its birth, at revision one; once ended, it is gone for good. A birth of a living life answers *conflict*, of an ended one *gone*, before the slug is looked at. An empty commit against nothing ends that life before it began, answering revision one, which names nothing: its birth is then *gone*. |
 /// | S2 | A load is one consistent state, with its revision. |
-/// | S3 | A commit on a stale base changes nothing and answers *conflict* with the actual revision, or *gone*. A base whose revision is right and whose commit id is another (a restored backup) is stale. |
+/// | S3 | A commit on a stale base changes nothing and answers *conflict* with the actual revision, or *gone*. A base whose revision is right and whose commit id is another (a restored backup) is stale. So is the base of a commit that has landed and is sent again: whoever sent it looks for its id. Conflict and gone come before taken and too large. |
 /// | S4 | A commit is all or nothing, also when the process dies. |
 /// | S5 | After a success, a *conflict* that names a revision, or a read that showed it, every later find, list, load and since, through any connection, sees at least that revision. |
 /// | S6 | An error that may hide a success is *unknown*, never *unavailable*. A driver that may have sent a commit twice says *unknown*, unless the answer is success or a *conflict*. |
 /// | S7 | Revisions rise by one with each commit and never repeat within a life, also after reopening. |
 /// | S8 | Identifiers are compared byte for byte: case, trailing space, Unicode form and length survive. |
 /// | S9 | The same identifier in two tenants is two things. Tenant slugs are unique among the living, by rename too. |
-/// | S10 | What was committed is what is loaded, nothing dropped or widened. A kind that the store does not know is refused or kept whole. |
+/// | S10 | What was committed is what is loaded, nothing dropped or widened. A kind that the store does not know is refused or kept whole; a load or since that meets such a record answers *refused*, for that life only. |
 /// | S11 | Dropping a pending future leaves the state before or the state after. A commit may land later, until another one on its base wins. |
 /// | S12 | Of two commits racing on one base, exactly one wins. |
 /// | S13 | A second connection shares the state. |
@@ -48,22 +49,25 @@ pub trait Store: Send + Sync + 'static {
     /// The living tenant with this slug.
     fn find(&self, slug: &TenantSlug) -> impl Future<Output = Result<Option<Life>, StoreError>> + Send;
 
-    /// At most `limit` living tenants, in bytewise order of their slugs, after this one.
+    /// At most `limit` living tenants, in bytewise order of their slugs, after this one, which need not exist. Fewer only
+    /// at the end.
     fn list(
         &self,
         after: Option<&TenantSlug>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Listed>, StoreError>> + Send;
 
-    /// Pushes every record of a life into the sink, kind by kind in the order of [`Kind`](crate::records::Kind), and
-    /// returns where that state stands. None if the life is unknown or ended. When the sink says stop, the answer is
-    /// [`StoreError::Stopped`].
+    /// Pushes every record of a life into the sink, kind by kind in the order of [`Kind`](crate::records::Kind), within a
+    /// kind in any order, and returns where that state stands. None if the life is unknown or ended. When the sink says
+    /// stop, also at the last record, the answer is [`StoreError::Stopped`]. Push outside of locks: a sink may be slow.
     fn load(&self, life: Life, sink: &mut dyn Sink) -> impl Future<Output = Result<Option<At>, StoreError>> + Send;
 
-    /// Makes the changes durable, all or none, and returns the new revision.
+    /// Makes the changes durable, all or none, and returns the new revision; of a commit that ends the life, the one after
+    /// its base, though nothing can be read at it.
     fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
-    /// The commits after this state.
+    /// The commits after this state: none if it is the latest. A state is in the history if its own commit has this id,
+    /// or the next one's `previous` has.
     fn since(&self, at: At) -> impl Future<Output = Result<Since, StoreError>> + Send;
 }
 
@@ -87,7 +91,8 @@ impl Sink for Vec<Record> {
     }
 }
 
-/// A set of changes on their way to a store. Empty is allowed: it makes the next revision and changes nothing else.
+/// A set of changes on their way to a store. Empty is allowed: against a state it makes the next revision and changes
+/// nothing else; against nothing, see S1.
 #[derive(Clone, Copy, Debug)]
 pub struct Commit<'a> {
     /// What the changes were made against.
@@ -157,8 +162,8 @@ pub enum StoreError {
         /// The latest revision.
         actual: Revision,
     },
-    /// The life has ended. Nothing happened.
-    #[error("the life has ended")]
+    /// The life has ended, or never began. Nothing happened.
+    #[error("the life has ended, or never began")]
     Gone,
     /// The tenant's slug is another living tenant's. Nothing happened.
     #[error("the tenant slug is taken")]
@@ -169,18 +174,42 @@ pub enum StoreError {
     /// A kind of record that the store does not know. Nothing happened.
     #[error("refused: {0}")]
     Refused(String),
-    /// What the store holds is damaged. Nothing happened.
+    /// What the store holds, or was sent, cannot be right. Nothing happened.
     #[error("corrupt: {0}")]
     Corrupt(String),
-    /// The store could not be reached. Nothing happened.
+    /// Certainly nothing happened, for whatever reason: not reached, full, denied, timed out before it was sent. It is not
+    /// tried again, and reaches the application.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// Something may have happened, or may still happen.
+    /// Something may have happened, or may still happen. The commit's id will be looked for with `since`, and the same
+    /// commit may be sent again.
     #[error("outcome unknown: {0}")]
     Unknown(String),
     /// The sink of a load wanted no more.
     #[error("stopped by the sink")]
     Stopped,
+}
+
+impl<S: Store> Store for Arc<S> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+        (**self).find(slug).await
+    }
+
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+        (**self).list(after, limit).await
+    }
+
+    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        (**self).load(life, sink).await
+    }
+
+    async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        (**self).commit(commit).await
+    }
+
+    async fn since(&self, at: At) -> Result<Since, StoreError> {
+        (**self).since(at).await
+    }
 }
 
 impl fmt::Display for Base {

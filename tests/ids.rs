@@ -8,6 +8,7 @@ use rolecall::records::{
 use rolecall::store::{Base, Commit, MemoryStore, Store};
 
 /// "Export then import gives an equal tenant", for every tenant that the API lets one make.
+#[cfg(feature = "json")]
 #[test]
 fn an_id_of_the_applications_choosing_can_be_exported_and_imported() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
@@ -72,4 +73,16 @@ fn a_commit_of_one_tenant_does_not_take_the_slug_of_another() {
     let answer = block_on(store.commit(Commit { base: Base::State(mine), envelope: &envelope, changes: &changes }));
     let found = block_on(store.find(&TenantSlug::new("theirs").unwrap())).unwrap();
     assert_eq!(found, Some(theirs.life), "after {answer:?}");
+}
+
+/// What is written in a format that goes by position reads back the same: no part of a window is left out.
+#[test]
+fn every_window_writes_both_its_ends() {
+    use rolecall::{Timestamp, Window};
+    let at = Timestamp::from_secs(5).unwrap();
+    for window in [Window::ALWAYS, Window::from(at), Window::until(at)] {
+        let json = serde_json::to_value(window).unwrap();
+        assert_eq!(json.as_object().map(serde_json::Map::len), Some(2));
+        assert_eq!(serde_json::from_value::<Window>(json).unwrap(), window);
+    }
 }

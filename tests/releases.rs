@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 use pollster::block_on;
+use rolecall::Authorizer;
+#[cfg(feature = "json")]
+use rolecall::ErrorKind;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::store::MemoryStore;
-use rolecall::{Authorizer, ErrorKind};
 
 fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
     Authorizer::builder().store(store.clone()).catalog(&Catalog::new(&definition).unwrap()).build()
@@ -12,6 +14,7 @@ fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
 
 /// R9: a slug that the catalog retires counts as taken. Either a tenant that has one is refused at opening, or, since it
 /// is not, what it exports can be brought back.
+#[cfg(feature = "json")]
 #[test]
 fn what_a_tenant_exports_it_can_import_also_after_the_catalog_retired_a_slug_of_its_own() {
     let store = MemoryStore::default();

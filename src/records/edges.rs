@@ -65,6 +65,7 @@ pub enum Granted {
 
 /// A role grants a permission, or a pattern of permissions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Grant {
     /// One of the tenant's own roles.
     pub role: RoleId,
@@ -74,6 +75,7 @@ pub struct Grant {
 
 /// A role includes another: whoever has the one has the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Inclusion {
     /// One of the tenant's own roles.
     pub role: RoleId,
@@ -83,6 +85,7 @@ pub struct Inclusion {
 
 /// A group has a parent, the wider group: a member of the group counts as a member of the parent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Parent {
     /// The narrower group.
     pub group: GroupId,
@@ -102,6 +105,7 @@ pub enum Holder {
 
 /// A role is assigned to a user or to a group, for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// The role.
     pub role: RoleRef,
@@ -113,6 +117,7 @@ pub struct Assignment {
 
 /// A user is a member of a group, for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Membership {
     /// The member.
     pub user: UserId,

@@ -78,7 +78,7 @@ impl fmt::Debug for Fingerprint {
 pub struct Envelope {
     /// The commit's own id.
     pub id: CommitId,
-    /// The commit before it; none for a birth.
+    /// The commit before it: that of the base. None for a birth. A store need not check it.
     pub previous: Option<CommitId>,
     /// Who made it, in the application's words.
     pub actor: Option<Actor>,

@@ -6,6 +6,7 @@ use super::{Description, GroupId, Name, PermissionId, RoleId, Slug, TenantSlug, 
 
 /// The tenant itself. There is one in every life; a commit that removes it ends the life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TenantRecord {
     /// Unique among the living tenants of a store.
     pub slug: TenantSlug,
@@ -15,6 +16,7 @@ pub struct TenantRecord {
 
 /// A permission of the tenant's own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PermissionRecord {
     /// Does not change.
     pub id: PermissionId,
@@ -30,6 +32,7 @@ pub struct PermissionRecord {
 
 /// A role of the tenant's own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RoleRecord {
     /// Does not change.
     pub id: RoleId,
@@ -43,6 +46,7 @@ pub struct RoleRecord {
 
 /// A group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GroupRecord {
     /// Does not change.
     pub id: GroupId,
@@ -67,6 +71,7 @@ pub enum Status {
 
 /// A user: a principal that the application knows by a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UserRecord {
     /// Does not change.
     pub id: UserId,

@@ -9,7 +9,8 @@ use super::{
 
 /// One thing that a store keeps for a tenant: a noun or an edge.
 ///
-/// A store that meets a kind which it does not know refuses it or keeps it whole; it never drops it (S10).
+/// A store that meets a kind which it does not know refuses it or keeps it whole; it never drops it (S10). A kind never
+/// gains a field: a new meaning is a new kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -92,6 +93,31 @@ pub enum RecordKey {
     Assignment(RoleId, Holder),
     /// The user is a member of the group.
     Membership(UserId, GroupId),
+}
+
+impl Kind {
+    /// Its place in the order of a load. It never changes, so a store may keep it in a column to sort by.
+    pub const fn ordinal(self) -> u8 {
+        self as u8
+    }
+}
+
+impl RecordKey {
+    /// The kind of the record with this key.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Tenant => Kind::Tenant,
+            Self::Permission(_) => Kind::Permission,
+            Self::Role(_) => Kind::Role,
+            Self::Group(_) => Kind::Group,
+            Self::User(_) => Kind::User,
+            Self::Grant(..) | Self::GrantPattern(..) => Kind::Grant,
+            Self::Inclusion(..) => Kind::Inclusion,
+            Self::Parent(..) => Kind::Parent,
+            Self::Assignment(..) => Kind::Assignment,
+            Self::Membership(..) => Kind::Membership,
+        }
+    }
 }
 
 impl Record {

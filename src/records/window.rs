@@ -29,9 +29,10 @@ pub struct Window {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Parts {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // Both are always written: a format that goes by position would read a missing one as the other.
+    #[serde(default)]
     from: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     until: Option<Timestamp>,
 }
 

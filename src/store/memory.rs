@@ -51,9 +51,9 @@ use crate::records::{At, Change, Kind, Life, Record, RecordKey, Revision, Tenant
 /// Measured with 1,000,000 memberships: a commit of one change takes 3 to 12 µs, the first one during a load 0.6 s.
 ///
 /// # Errors
-/// Never *unavailable*, *unknown* or *refused*. A commit that cannot have been made on its base (a change that does not
-/// begin with what is stored, two changes of one record, a birth without a tenant record) is *corrupt*, and the text
-/// names the clause.
+/// Never *unavailable*, *unknown* or *refused*. A commit that cannot have been made on its base (an added record that is
+/// there, a removed or changed one that is not, a noun that was another, two changes of one record, a birth without a
+/// tenant record) is *corrupt*, and the text names the clause.
 #[derive(Clone, Default)]
 pub struct MemoryStore(Arc<Mutex<State>>);
 

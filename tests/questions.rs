@@ -350,3 +350,33 @@ fn a_membership_is_brought_to_a_window() {
     let again = acme.update(|tx| tx.group("engineering")?.ensure_member("bob", Window::ALWAYS).map(drop)).unwrap();
     assert!(again.changes.is_empty());
 }
+
+/// Lists that are kept by key follow a key that changes, and whoever is in them can still be taken out.
+#[test]
+fn a_renamed_user_moves_in_every_list() {
+    let (acme, _) = acme();
+    let keys = |acme: &Tenant| -> Vec<String> {
+        let items = acme.now().members("engineering", &Page::of(9)).items;
+        items.iter().map(|member| member.record.key.to_string()).collect()
+    };
+    acme.update(|tx| {
+        tx.user("alice")?.join("engineering")?.assign("viewer")?;
+        tx.user("bob")?.assign("viewer").map(drop)
+    })
+    .unwrap();
+    assert_eq!(keys(&acme), ["alice", "bob", "carol"]);
+    acme.update(|tx| tx.user("alice")?.set_key("zoe").map(drop)).unwrap();
+    assert_eq!(keys(&acme), ["bob", "carol", "zoe"]);
+    let holders: Vec<_> = acme.now().holders("viewer", &Page::of(9)).items;
+    assert_eq!(holders.iter().map(|held| held.record.key.as_str()).collect::<Vec<_>>(), ["bob", "zoe"]);
+    // Two swap their keys within one transaction.
+    acme.update(|tx| {
+        tx.user("bob")?.set_key("swap")?;
+        tx.user("zoe")?.set_key("bob")?;
+        tx.user("swap")?.set_key("zoe").map(drop)
+    })
+    .unwrap();
+    assert_eq!(keys(&acme), ["bob", "carol", "zoe"]);
+    acme.update(|tx| tx.group("engineering")?.remove_member("zoe")?.remove_member("bob").map(drop)).unwrap();
+    assert_eq!(keys(&acme), ["carol"]);
+}

@@ -100,9 +100,7 @@ impl Inner {
             Ok(next) => {
                 let next = Arc::new(next);
                 self.publish(Arc::clone(&next));
-                for commit in &commits {
-                    self.opening.published(&next.state, &commit.changes);
-                }
+                self.opening.published(&next.state, commits.iter().flat_map(|commit| &commit.changes));
                 Ok(())
             }
             Err(Unfit::OutOfOrder | Unfit::Broken) => self.reload().await,

@@ -74,10 +74,10 @@ impl Opening {
     }
 
     /// A state was published, with these things new in it: it knows them from now on.
-    pub(crate) fn published(&self, state: &State, changes: &[Change]) {
+    pub(crate) fn published<'a>(&self, state: &State, changes: impl IntoIterator<Item = &'a Change>) {
         let mut met = self.met();
         met.latest = Some(state.clone());
-        for record in changes.iter().filter(|change| change.before().is_none()).filter_map(Change::after) {
+        for record in changes.into_iter().filter(|change| change.before().is_none()).filter_map(Change::after) {
             let id = match record {
                 Record::Permission(record) => (Noun::Permission, record.id.uuid()),
                 Record::Role(record) => (Noun::Role, record.id.uuid()),

@@ -36,7 +36,12 @@
 //!
 //! # Features
 //!
-//! `json` (on by default): the organisation document, and reading instants as RFC 3339. Features only add.
+//! Features only add.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `json`, on by default | the organisation document, and reading instants as RFC 3339 |
+//! | `conformance` | the suite that a store is tested with, and a store that plays faults |
 #![forbid(unsafe_code)]
 
 pub mod docs;
@@ -59,6 +64,7 @@ pub mod catalog;
 pub mod clock;
 pub mod records;
 mod error;
+mod wait;
 mod tables;
 mod bits;
 

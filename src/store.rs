@@ -4,6 +4,8 @@
 //! Deliberately absent: permissions, decisions, bitsets, cascades. A store knows records, revisions and the slugs of
 //! tenants; every rule about what a set of records may be has been applied before a commit reaches it.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod erased;
 mod memory;
 

@@ -8,7 +8,7 @@ use super::at_once::{Contest, Racer};
 use super::case::{Hand, Verdict, cases, holds, same};
 use super::samples::{
     born, changed, end, go_on, is_conflict, is_gone, is_taken, life, loaded, present, send, since, slug, stands,
-    tenant, users,
+    tenant, unexpected, users,
 };
 use crate::records::{At, Revision, TenantSlug};
 use crate::store::{Base, Listed, Since, StoreError};

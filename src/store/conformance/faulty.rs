@@ -8,8 +8,8 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::records::{At, Life, Record, Revision, TenantSlug};
-use crate::store::{Commit, Listed, Since, Sink, Stop, Store, StoreError};
+use crate::records::{At, Change, Envelope, Life, Record, Revision, TenantSlug};
+use crate::store::{Base, Commit, Committed, Listed, Since, Sink, Stop, Store, StoreError};
 
 /// The calls of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub enum Fault {
     AnswerLost,
     /// A driver carries it out twice and passes on the second answer.
     SentTwice,
-    /// It is carried out only when the next call of any kind comes, which finds it done; answered with *unknown* at once.
-    /// Of a commit; a read is lost.
-    LandsLater,
+    /// A commit is answered with *unknown* at once, and carried out when so many more calls have come, before the last of
+    /// them is. Of a read: as [`Fault::RequestLost`].
+    LandsAfter(u8),
     /// *Conflict*, though nobody moved: the revision is that of the base.
     Conflict,
     /// *Too large*: refused for good.
@@ -72,13 +72,15 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 16] = [
+    /// All of them; of [`Fault::LandsAfter`], the first three.
+    pub const ALL: [Self; 18] = [
         Self::Down,
         Self::RequestLost,
         Self::AnswerLost,
         Self::SentTwice,
-        Self::LandsLater,
+        Self::LandsAfter(1),
+        Self::LandsAfter(2),
+        Self::LandsAfter(3),
         Self::Conflict,
         Self::TooLarge,
         Self::Corrupt,
@@ -94,6 +96,7 @@ impl Fault {
 }
 
 type Lie = dyn FnMut(&mut Vec<Record>, &mut At) + Send;
+type Tale = dyn FnMut(&mut Vec<Committed>) + Send;
 
 /// What is to happen, and what has.
 #[derive(Default)]
@@ -101,16 +104,16 @@ struct Plan {
     next: VecDeque<(Call, Option<Fault>)>,
     every: Vec<(Call, Fault)>,
     lie: Option<Box<Lie>>,
-    late: Option<Late>,
+    tale: Option<Box<Tale>>,
+    late: Vec<(u8, Late)>,
     made: Vec<Call>,
 }
 
 /// A commit on its way.
-#[derive(Clone)]
 struct Late {
-    base: crate::store::Base,
-    envelope: crate::records::Envelope,
-    changes: Vec<crate::records::Change>,
+    base: Base,
+    envelope: Envelope,
+    changes: Vec<Change>,
 }
 
 /// A store that passes everything on, but for the faults that it is told to play. A clone is another connection with the
@@ -166,12 +169,17 @@ impl<S> Faulty<S> {
         self.plan().lie = Some(Box::new(lie));
     }
 
+    /// Every *since* that knows the history tells what this makes of it, until [`Faulty::heal`].
+    pub fn lie_of_history(&self, tale: impl FnMut(&mut Vec<Committed>) + Send + 'static) {
+        self.plan().tale = Some(Box::new(tale));
+    }
+
     /// No call meets a fault any more. A commit that is to land later still does.
     pub fn heal(&self) {
         let mut plan = self.plan();
         plan.next.clear();
         plan.every.clear();
-        plan.lie = None;
+        (plan.lie, plan.tale) = (None, None);
     }
 
     /// The calls that were made, in order, since this was last asked.
@@ -220,9 +228,16 @@ impl<S: Store + Clone> Faulty<S> {
     }
 
     async fn arrive_late(&self) {
-        let late = self.plan().late.take();
-        if let Some(late) = late {
-            let Late { base, envelope, changes } = &late;
+        let arrived: Vec<(u8, Late)> = {
+            let late = &mut self.plan().late;
+            for (calls, _) in &mut *late {
+                *calls = calls.saturating_sub(1);
+            }
+            let (arrived, on_the_way) = std::mem::take(late).into_iter().partition(|(calls, _)| *calls == 0);
+            *late = on_the_way;
+            arrived
+        };
+        for (_, Late { base, envelope, changes }) in &arrived {
             drop(self.inner.commit(Commit { base: *base, envelope, changes }).await);
         }
     }
@@ -305,15 +320,15 @@ impl<S: Store + Clone> Store for Faulty<S> {
                 drop(self.inner.commit(commit).await);
                 self.inner.commit(commit).await
             }
-            Some(Fault::LandsLater) => {
+            Some(Fault::LandsAfter(calls)) => {
                 let (envelope, changes) = (commit.envelope.clone(), commit.changes.to_vec());
-                self.plan().late = Some(Late { base: commit.base, envelope, changes });
+                self.plan().late.push((calls, Late { base: commit.base, envelope, changes }));
                 unknown()
             }
             Some(Fault::Conflict) => {
                 let actual = match commit.base {
-                    crate::store::Base::Nothing(_) => Revision::FIRST,
-                    crate::store::Base::State(at) => at.revision,
+                    Base::Nothing(_) => Revision::FIRST,
+                    Base::State(at) => at.revision,
                 };
                 Err(StoreError::Conflict { actual })
             }
@@ -333,20 +348,22 @@ impl<S: Store + Clone> Store for Faulty<S> {
     async fn since(&self, at: At) -> Result<Since, StoreError> {
         let fault = self.meet(Call::Since);
         self.arrive_late().await;
-        match fault {
-            Some(Fault::TooOld) => Ok(Since::TooOld),
-            Some(Fault::Gone) => Ok(Since::Gone),
-            Some(Fault::Nonsense) => match self.inner.since(at).await? {
-                Since::Commits(mut commits) => {
-                    for told in &mut commits {
-                        told.revision = Revision::new(told.revision.number() + 7);
-                    }
-                    Ok(Since::Commits(commits))
-                }
-                other => Ok(other),
-            },
-            fault => self.read(fault, || self.inner.since(at)).await,
+        let told = match fault {
+            Some(Fault::TooOld) => return Ok(Since::TooOld),
+            Some(Fault::Gone) => return Ok(Since::Gone),
+            Some(Fault::Nonsense) => self.inner.since(at).await?,
+            fault => self.read(fault, || self.inner.since(at)).await?,
+        };
+        let Since::Commits(mut commits) = told else { return Ok(told) };
+        if fault == Some(Fault::Nonsense) {
+            for told in &mut commits {
+                told.revision = Revision::new(told.revision.number() + 7);
+            }
         }
+        if let Some(tale) = &mut self.plan().tale {
+            tale(&mut commits);
+        }
+        Ok(Since::Commits(commits))
     }
 }
 

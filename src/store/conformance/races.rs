@@ -13,8 +13,8 @@ use super::any::Connection;
 use super::at_once::{Contest, Racer, locked};
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
 use super::samples::{
-    added, applied, born, changed, envelope, is_conflict, is_gone, life, loaded, present, send, since, slug, stands,
-    tenant, unexpected, users,
+    applied, born, changed, envelope, is_conflict, is_gone, life, loaded, present, send, since, slug, stands, tenant,
+    unexpected, users,
 };
 use crate::records::{At, Change, CommitId, Revision};
 use crate::store::{Base, Commit, StoreError};
@@ -29,7 +29,10 @@ cases! {
 }
 
 /// How many attempts the slowest racer makes at most.
-const MOST: usize = 60_000;
+const MOST: usize = 8_000;
+
+/// How many users a racing commit writes: enough that it takes a while beside what lies between two commits.
+const WIDTH: u128 = 40;
 
 /// The chain of winners: where the tenant stands, and what each winner changed, by its revision.
 struct Chain {
@@ -65,7 +68,7 @@ async fn run_for_bases(
         if same_id {
             envelope.id = CommitId::from_uuid(Uuid::from_u128(number));
         }
-        let changes = users(number * 10..number * 10 + 3)?;
+        let changes = users(number * 100..number * 100 + WIDTH)?;
         let commit = Commit { base: Base::State(base), envelope: &envelope, changes: &changes };
         match contest.race(base.revision.number(), by, store.commit(commit)).await {
             Ok(won) => {
@@ -177,7 +180,8 @@ async fn of_two_births_under_one_slug_one_wins(hand: &Hand<'_>) -> Verdict {
     let lives = |prize: u64, by: usize| life(u128::from(prize) * 2 + u128::try_from(by).unwrap_or(0));
     let won = run_for_prizes(hand, move |store, contest, prize, by, _| async move {
         let base = Base::Nothing(lives(prize, by));
-        let birth = added([tenant(&format!("acme-{prize}"))?]);
+        let mut birth = users(0..WIDTH)?;
+        birth.push(Change::added(tenant(&format!("acme-{prize}"))?));
         let (_, answer) = contest.race(prize, by, send(&*store, base, &birth)).await;
         won_or_taken("a birth in a race for its slug", answer)
     });
@@ -194,7 +198,8 @@ async fn of_two_renames_to_one_slug_one_wins(hand: &Hand<'_>) -> Verdict {
     let won = run_for_prizes(hand, |store, contest, prize, by, unique| async move {
         let (own, goal) = (format!("own-{unique}"), format!("goal-{prize}"));
         let at = born(&*store, life(unique), &own, &[]).await?;
-        let renaming = [changed(tenant(&own)?, tenant(&goal)?)?];
+        let mut renaming = users(0..WIDTH)?;
+        renaming.push(changed(tenant(&own)?, tenant(&goal)?)?);
         let (_, answer) = contest.race(prize, by, send(&*store, Base::State(at), &renaming)).await;
         let won = won_or_taken("a rename in a race for its slug", answer)?;
         let kept = if won { &goal } else { &own };
@@ -207,7 +212,11 @@ async fn of_two_renames_to_one_slug_one_wins(hand: &Hand<'_>) -> Verdict {
 async fn of_a_birth_and_its_end_before_it_began_one_wins(hand: &Hand<'_>) -> Verdict {
     let won = run_for_prizes(hand, |store, contest, prize, by, _| async move {
         let base = Base::Nothing(life(u128::from(prize)));
-        let changes = if by == 0 { added([tenant(&format!("acme-{prize}"))?]) } else { Vec::new() };
+        let mut changes = Vec::new();
+        if by == 0 {
+            changes = users(0..WIDTH)?;
+            changes.push(Change::added(tenant(&format!("acme-{prize}"))?));
+        }
         let (_, answer) = contest.race(prize, by, send(&*store, base, &changes)).await;
         match (answer, by) {
             (Ok(revision), _) => {

@@ -134,7 +134,7 @@ impl Flaw for ComparesRevisionsOnly {
             Base::State(at) => {
                 Base::State(self.0.of(at.life).filter(|head| head.revision == at.revision).unwrap_or(at))
             }
-            base => base,
+            base @ Base::Nothing(_) => base,
         };
         self.0.commit(store, Commit { base, ..commit }).await
     }
@@ -232,7 +232,7 @@ impl Flaw for RepeatsARevision {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let base = match commit.base {
             Base::State(at) => Base::State(self.up(at)),
-            base => base,
+            base @ Base::Nothing(_) => base,
         };
         match store.commit(Commit { base, ..commit }).await {
             Ok(revision) => Ok(self.down(revision)),
@@ -308,7 +308,7 @@ impl Flaw for CutsAt255Bytes {
             Record::User(mut user) => {
                 let text = user.key.as_str();
                 let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= 255).last();
-                user.key = UserKey::new(&text[..end.unwrap_or(0)]).unwrap();
+                user.key = UserKey::new(text.get(..end.unwrap_or(0)).unwrap()).unwrap();
                 Record::User(user)
             }
             other => other,

@@ -6,11 +6,13 @@ use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreErro
 
 use super::wrong::is_caught;
 
+type Found = Result<Option<Life>, StoreError>;
+
 /// What is made of an answer that came over the link.
 #[derive(Clone, Copy)]
 struct Answers {
     commit: fn(Result<Revision, StoreError>) -> Result<Revision, StoreError>,
-    find: fn(Result<Option<Life>, StoreError>) -> Result<Option<Life>, StoreError>,
+    find: fn(Found) -> Found,
 }
 
 /// The memory store behind a link.
@@ -71,7 +73,9 @@ impl Fixture for Answers {
             Link::AnswersLost => Fault::AnswerLost,
             _ => return Ok(true),
         };
-        Call::ALL.into_iter().for_each(|call| store.0.every(call, fault));
+        for call in Call::ALL {
+            store.0.every(call, fault);
+        }
         Ok(true)
     }
 }

@@ -80,7 +80,7 @@ fn what_could_not_be_tried_is_reported_so() {
 fn a_race_that_did_not_race_is_not_passed() {
     let report = conformance::run_blocking(&Bare { at_once: false });
     assert!(report.passed(), "{report}");
-    let races = report.not_exercised().filter(|case| case.finding.to_owned() == sequential()).count();
+    let races = report.not_exercised().filter(|case| case.finding == sequential()).count();
     assert_eq!(races, 9, "{report}");
 }
 

@@ -147,7 +147,7 @@ wrong_stores! {
     it_checks_the_base_and_then_writes: ChecksThenWrites breaks S12;
     it_gives_each_connection_tenants_of_its_own: SharesNothing breaks S13 and S2, S4, S5, S12;
     it_forgets_empty_commits: ForgetsEmptyCommits breaks S14 and S5, S8;
-    it_says_that_nothing_happened_since_a_state_that_never_was: KnowsEveryState breaks S14 and S1;
+    it_says_that_nothing_happened_since_a_state_that_never_was: KnowsEveryState breaks S14 and S1, S12;
     it_loses_who_made_a_commit_and_why: LosesEnvelopes breaks S14 and S8;
     it_swallows_an_error_after_65_535_parameters: SwallowsTheRest breaks S15;
 }

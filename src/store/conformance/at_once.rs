@@ -17,7 +17,7 @@ use super::Task;
 use super::case::{Fail, Hand, Verdict};
 
 /// How many calls must have met another one before a case has tried its race.
-const ENOUGH: usize = 6;
+const ENOUGH: usize = 4;
 
 /// How often a racer looks whether the others have come, before it says that nothing runs at once here.
 const PATIENCE: usize = 2_000_000;

@@ -29,7 +29,7 @@ cases! {
 }
 
 /// How many attempts the slowest racer makes at most.
-const MOST: usize = 8_000;
+const MOST: usize = 16_000;
 
 /// How many users a racing commit writes: enough that it takes a while beside what lies between two commits.
 const WIDTH: u128 = 40;

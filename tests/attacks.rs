@@ -1,29 +1,5 @@
-//! How systems like this one have failed, and where ours is held against each. Sources are public advisories.
-//!
-//! | | the failure | where it is tested, or ruled out |
-//! |---|---|---|
-//! | A1 | identifiers compared without case | `questions.rs`, `memory_store.rs` |
-//! | A2 | a large commit cut off and reported as done | `scale.rs`, `memory_store.rs` (S15) |
-//! | A3 | caches keyed by less than the question | `questions.rs`; nothing is cached |
-//! | A4 | the result of a walk cut off by a cycle was cached | no walk is kept; cycles are refused; `histories.rs` |
-//! | A5 | a wildcard widened to neighbours | `questions.rs` |
-//! | A6 | entries of a batch mixed up | `questions.rs` |
-//! | A7 | escalation by import | waits for guarded transactions (R13) |
-//! | A8 | nested operations bypassed the check | waits for guarded transactions (R13); an update inside an update is refused, `lifecycle.rs` |
-//! | A9 | a banned user by another door | `questions.rs`, `histories.rs` |
-//! | A10 | `.` and newlines, lower-casing by locale | here, `records/pattern.rs` |
-//! | A11 | exhaustion by listing | `scale.rs` |
-//! | A12 | exhaustion by nesting, cycles from a store | here, `document.rs` |
-//! | A13 | an ambient tenant | here |
-//! | A14 | an un-awaited check; policy cleared while it reloads | here, `settling.rs` |
-//! | A15 | patterns with several stars | `records/pattern.rs` |
-//! | A16 | a switch that turns checking off | `layers.rs` |
-//! | A17 | adapters that drop or keep too much | here, `document.rs`, `memory_store.rs` (S10) |
-//! | A18 | an expired elevation stays | `questions.rs`, `document.rs` |
-//! | A19 | lists that differ from checks | `histories.rs` |
-//! | A20 | a wrong incremental closure | `histories.rs` |
-//! | A21 | hash flooding | every hash of what comes from outside is keyed (`snapshot/table.rs`) |
-//! | A22 | an id reused | `lifecycle.rs`, `document.rs` |
+//! Failures of other systems that no other test file is about. The table of all of them, with the test that shows each
+//! ruled out here, is in `src/docs/security.md`.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

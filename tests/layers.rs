@@ -1,6 +1,6 @@
 //! Imports point down: the order of the `mod` lines in `lib.rs` is the order of the layers.
 
-#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says so by failing")]
 
 use std::collections::HashMap;
 use std::fs;
@@ -64,10 +64,37 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
-fn no_switch_turns_checking_off() {
-    // A16: features only add, and none of them is about deciding.
+fn a16_no_switch_turns_checking_off() {
+    // Features only add, and none of them is about deciding.
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     let features = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
     let names: Vec<&str> = features.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
     assert_eq!(names, ["default", "conformance", "json"]);
+}
+
+/// A table that names a test which is not there promises what nobody tries.
+#[test]
+fn every_test_that_the_table_of_failures_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join("src/docs/security.md")).unwrap();
+    let (mut files, mut rows) = (Vec::new(), Vec::new());
+    for folder in ["src", "tests"] {
+        sources(&root.join(folder), &mut files);
+    }
+    let code: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    for line in table.lines().filter(|line| line.starts_with("| A")) {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        let (number, shown_by) = (cells[0].trim_start_matches("| "), cells[3]);
+        let named: Vec<&str> = shown_by.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "{number} is shown by nothing");
+        for test in named {
+            // A function, or a row of a macro that makes one.
+            let forms = [format!("fn {test}("), format!("    {test}: ")];
+            let is_there = |text: &String| forms.iter().any(|form| text.contains(form));
+            assert!(code.iter().any(is_there), "{number} names `{test}`, which is not there");
+        }
+        rows.push(number.to_owned());
+    }
+    let expected: Vec<String> = (1..=22).map(|n| format!("A{n}")).collect();
+    assert_eq!(rows, expected);
 }

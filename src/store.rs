@@ -6,6 +6,8 @@
 
 mod erased;
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
 
 use std::fmt;
 use std::future::Future;
@@ -15,6 +17,8 @@ use crate::records::{At, Change, Envelope, Life, Record, Revision, TenantSlug};
 
 pub(crate) use erased::Erased;
 pub use memory::MemoryStore;
+#[cfg(feature = "redb")]
+pub use redb::{RedbError, RedbOptions, RedbStore};
 
 /// Where tenants are kept.
 ///

@@ -18,7 +18,7 @@ fn it_answers_as_the_store_in_memory_does() {
     let mut store = open(&path);
     let mut numbers = Numbers(7);
     let mut births = HashMap::new();
-    for step in 1..=400 {
+    for step in 1..=200 {
         if numbers.below(40) == 0 {
             drop(store);
             store = open(&path);
@@ -33,7 +33,7 @@ fn it_answers_as_the_store_in_memory_does() {
         }
         compare(&store, &memory, &births, &mut numbers, step);
     }
-    assert!(seen.iter().all(|count| *count >= 5), "not every answer was met: {seen:?}");
+    assert!(seen.iter().all(|count| *count >= 3), "not every answer was met: {seen:?}");
 }
 
 fn kind(answer: &Result<rolecall::records::Revision, String>) -> usize {

@@ -101,7 +101,7 @@ fn s2_a_load_stops_when_the_sink_says_so_also_at_the_last_record() {
     let store = open(&folder.path().join("tenants"));
     let records = 1 + many().len();
     let base = born(&store, 1, "acme", &many());
-    for room in [0, 1, 999, 1000, 1001, 5000, records - 1] {
+    for room in [0, 1, 3_999, 4_000, 4_001, records - 1] {
         let stopped = pollster::block_on(store.load(base.life, &mut Full(room)));
         assert!(matches!(stopped, Err(StoreError::Stopped)), "room for {room}: {stopped:?}");
     }
@@ -137,7 +137,7 @@ fn s11_a_commit_that_is_dropped_leaves_the_state_before_or_the_state_after() {
     let mut store = open(&path);
     let mut base = born(&store, 1, "acme", &[]);
     let mut landed = 0;
-    for id in 2..60 {
+    for id in 2..32 {
         let (id, changes) =
             (u128::from(id as u32), [Change::added(user(id, "a")), Change::added(membership(id, id, None))]);
         let envelope = envelope(id);
@@ -173,7 +173,7 @@ fn s12_of_racing_commits_exactly_one_wins() {
     let store = open(&folder.path().join("tenants"));
     let mut base = born(&store, 1, "acme", &[]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    for round in 1..=20_u128 {
+    for round in 1..=8_u128 {
         let racers: Vec<_> = (0..4)
             .map(|racer| {
                 let (store, envelope) = (store.clone(), Arc::new(envelope(round * 100 + racer)));

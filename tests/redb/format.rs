@@ -17,9 +17,9 @@ const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecal
 const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
 
 /// The check behind a value, by the book.
-fn sealed(table: u64, key: &[u8], value: &[u8]) -> Vec<u8> {
-    let seed = table | (key.len() as u64) << 8;
-    let check = twox_hash::XxHash3_64::oneshot_with_seed(seed, &[key, value].concat());
+pub(crate) fn sealed(table: u64, key: &[u8], value: &[u8]) -> Vec<u8> {
+    let seed = twox_hash::XxHash3_64::oneshot_with_seed(table, key);
+    let check = twox_hash::XxHash3_64::oneshot_with_seed(seed, value);
     [value, &check.to_le_bytes()].concat()
 }
 

@@ -9,9 +9,10 @@
 //! | `rolecall.records` | the life, the kind's ordinal, the ids | a record |
 //! | `rolecall.commits` | the life, the revision, the part, numbers big-endian | a [`Part`](super::rows::Part) |
 //!
-//! A value is followed by a check, eight bytes of XXH3 over key and value under a seed of its table's own, little-endian.
-//! It finds what redb's checksums of pages, verified at opening, cannot: a page that is damaged later, a row in the wrong
-//! place. It is no protection from somebody who can write the file.
+//! Behind every value stands its check, eight bytes, little-endian: the XXH3 of the value, seeded by that of the key,
+//! which is seeded by the number of the table. It finds what redb's checksums of pages cannot, for they are verified at
+//! opening: a page that is damaged later, a row in the wrong place. It is no protection from somebody who can write the
+//! file.
 
 use redb::TableDefinition;
 use twox_hash::XxHash3_64;
@@ -65,11 +66,7 @@ pub(super) fn unseal<'a>(place: Place, key: &[u8], sealed: &'a [u8]) -> Result<(
 }
 
 fn check(place: Place, key: &[u8], value: &[u8]) -> u64 {
-    let mut row = Vec::with_capacity(key.len() + value.len());
-    row.extend_from_slice(key);
-    row.extend_from_slice(value);
-    // The length of the key keeps a byte from wandering between key and value.
-    XxHash3_64::oneshot_with_seed(place as u64 | (key.len() as u64) << 8, &row)
+    XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot_with_seed(place as u64, key), value)
 }
 
 /// The key of a life.

@@ -14,8 +14,8 @@ use crate::records::{At, Life, Record};
 use crate::store::StoreError;
 
 /// So many records are decoded at once: a change of threads for each batch (some 10 µs) is then nothing beside decoding,
-/// and two batches, one being decoded and one being pushed, are some hundred kilobytes.
-const BATCH: usize = 1_000;
+/// and two batches, one being decoded and one being pushed, are about a megabyte.
+const BATCH: usize = 4_000;
 
 /// The walk over the records of one life, in one state.
 pub(super) struct Walk {

@@ -29,6 +29,7 @@
 //! | define permissions in code | [`catalog!`] |
 //! | follow a recipe | [`docs::cookbook`] |
 //! | know what everything means (R1 to R12) | [`docs::rules`] |
+//! | keep tenants in a file | `store::RedbStore`, with the feature `redb` |
 //! | keep tenants in my database | [`store::Store`], [`docs::implementing_a_store`] |
 //! | read and write a whole organisation | `Document`, with the feature `json` |
 //! | know why it is so, what is promised, what it costs | [`docs`] |
@@ -36,7 +37,8 @@
 //!
 //! # Features
 //!
-//! `json` (on by default): the organisation document, and reading instants as RFC 3339. Features only add.
+//! `json` (on by default): the organisation document, and reading instants as RFC 3339. `redb`: a durable store in one
+//! file, `store::RedbStore`; it needs Rust 1.90. Features only add.
 #![forbid(unsafe_code)]
 
 pub mod docs;

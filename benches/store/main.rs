@@ -28,7 +28,8 @@ use pollster::block_on;
 use redb::{Database, TableDefinition};
 use rolecall::Timestamp;
 use rolecall::records::{
-    At, Change, CommitId, Envelope, Fingerprint, Life, Record, Revision, TenantRecord, UserId, UserKey, UserRecord,
+    At, Change, CommitId, Envelope, Fingerprint, Life, Record, Revision, Status, TenantRecord, UserId, UserKey,
+    UserRecord,
 };
 use rolecall::store::{Base, Commit, MemoryStore, RedbStore, Sink, Stop, Store};
 use uuid::Uuid;
@@ -163,11 +164,8 @@ impl<S: Store> Tenant<S> {
 
     fn add_one(&mut self) {
         let id = CommitId::random();
-        let user = UserRecord {
-            id: UserId::random(),
-            key: UserKey::new(&id.to_string()).unwrap(),
-            status: Default::default(),
-        };
+        let user =
+            UserRecord { id: UserId::random(), key: UserKey::new(&id.to_string()).unwrap(), status: Status::Active };
         let writer = Writer::new();
         let envelope = Envelope { id, previous: Some(self.at.commit), at: Timestamp::MIN, ..writer.envelope };
         let changes = [Change::added(Record::User(user))];

@@ -19,7 +19,7 @@ fn it_answers_as_the_store_in_memory_does() {
     let mut numbers = Numbers(7);
     let mut births = HashMap::new();
     for step in 1..=200 {
-        if numbers.below(40) == 0 {
+        if numbers.one_in(40) {
             drop(store);
             store = open(&path);
         }
@@ -49,14 +49,14 @@ const SLUGS: [&str; 8] = ["a", "b", "a-", "0", "-", "aa", "z", "c"];
 /// A commit that mostly fits, and sometimes in one way does not.
 fn drawn(memory: &MemoryStore, numbers: &mut Numbers, step: u128) -> (Base, Vec<Change>) {
     // Lives end; new ones take their places.
-    let id = life(step / 25 * 2 + u128::from(numbers.below(4)));
+    let id = life(step / 25 * 2 + numbers.below::<u128>(4));
     let Some((records, latest)) = loaded(memory, id).unwrap() else {
         let own = format!("t{step}");
-        let slug = if numbers.below(2) == 0 { &own } else { SLUGS[numbers.below(8) as usize] };
+        let slug = if numbers.one_in(2) { &own } else { SLUGS[numbers.below::<usize>(8)] };
         let added = [tenant(slug), user(1, "u"), membership(1, 1, None)];
-        let skipped = usize::from(numbers.below(8) == 0);
-        let base = if numbers.below(9) == 0 { Base::State(at(id, 1, 1)) } else { Base::Nothing(id) };
-        let none = numbers.below(50) == 0;
+        let skipped = usize::from(numbers.one_in(8));
+        let base = if numbers.one_in(9) { Base::State(at(id, 1, 1)) } else { Base::Nothing(id) };
+        let none = numbers.one_in(50);
         return (base, added.into_iter().skip(if none { 3 } else { skipped }).map(Change::added).collect());
     };
     let stale = At { commit: CommitId::from_uuid(Uuid::nil()), ..latest };
@@ -72,12 +72,12 @@ fn changes(records: &[Record], numbers: &mut Numbers) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     for record in records {
         let other = match (record, numbers.below(5)) {
-            (Record::Tenant(_), 0) if numbers.below(8) == 0 => None,
-            (Record::Tenant(_), 1) => Some(tenant(SLUGS[numbers.below(8) as usize])),
-            (Record::User(r), 0) => Some(user(r.id.uuid().as_u128(), &format!("key{}", numbers.below(3)))),
+            (Record::Tenant(_), 0) if numbers.one_in(8) => None,
+            (Record::Tenant(_), 1) => Some(tenant(SLUGS[numbers.below::<usize>(8)])),
+            (Record::User(r), 0) => Some(user(r.id.uuid().as_u128(), &format!("key{}", numbers.next() % 3))),
             (Record::Membership(r), 0) => {
                 let (user, group) = (r.user.uuid().as_u128(), r.group.uuid().as_u128());
-                Some(membership(user, group, Some(numbers.below(9) as i64)))
+                Some(membership(user, group, Some(numbers.below(9))))
             }
             (Record::Tenant(_), _) | (_, 1..) => continue,
             _ => None,
@@ -85,9 +85,9 @@ fn changes(records: &[Record], numbers: &mut Numbers) -> Vec<Change> {
         changes.extend(Change::new(Some(record.clone()), other));
     }
     for record in one_of_each().into_iter().skip(1) {
-        if numbers.below(9) == 0 {
+        if numbers.one_in(9) {
             // Where it is there already, that is a change from nothing, and corrupt.
-            let there = records.iter().any(|r| r.key() == record.key()) && numbers.below(9) > 0;
+            let there = records.iter().any(|r| r.key() == record.key()) && !numbers.one_in(9);
             let touched = changes.iter().any(|change| change.key() == record.key());
             if !there && !touched {
                 changes.push(Change::added(record));
@@ -101,7 +101,7 @@ fn compare(store: &RedbStore, memory: &MemoryStore, births: &HashMap<Life, At>, 
     for slug in SLUGS {
         assert_eq!(found(store, slug).unwrap(), found(memory, slug).unwrap(), "step {step}");
     }
-    let after = SLUGS[numbers.below(8) as usize].parse().unwrap();
+    let after = SLUGS[numbers.below::<usize>(8)].parse().unwrap();
     let list = |limit| pollster::block_on(store.list(Some(&after), limit)).unwrap();
     for limit in [0, 1, 9] {
         assert_eq!(list(limit), pollster::block_on(memory.list(Some(&after), limit)).unwrap(), "step {step}");

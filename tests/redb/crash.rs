@@ -32,13 +32,13 @@ fn the_child_commits_until_it_is_killed() {
     let store = open(Path::new(&file));
     let mut numbers = Numbers(seed.parse().unwrap());
     let mut states: Vec<(BTreeMap<RecordKey, Record>, At)> = (1..=TENANTS)
-        .map(|n| match loaded(&store, life(n)).unwrap() {
-            Some((records, at)) => (records.into_iter().map(|record| (record.key(), record)).collect(), at),
-            None => {
-                let at = born(&store, n, &format!("tenant-{n}"), &[]);
-                tell(n, at.revision.number(), n);
-                ([tenant(&format!("tenant-{n}"))].map(|record| (record.key(), record)).into(), at)
+        .map(|n| {
+            if let Some((records, at)) = loaded(&store, life(n)).unwrap() {
+                return (records.into_iter().map(|record| (record.key(), record)).collect(), at);
             }
+            let at = born(&store, n, &format!("tenant-{n}"), &[]);
+            tell(n, at.revision.number(), n);
+            ([tenant(&format!("tenant-{n}"))].map(|record| (record.key(), record)).into(), at)
         })
         .collect();
     for turn in 0.. {
@@ -61,13 +61,13 @@ fn tell(life: u128, revision: u64, commit: u128) {
 fn drawn(records: &BTreeMap<RecordKey, Record>, numbers: &mut Numbers) -> Vec<Change> {
     let mut changes = BTreeMap::new();
     for _ in 0..=numbers.below(50) {
-        let n = u128::from(numbers.below(60));
+        let n = numbers.below::<u128>(60);
         let record = match numbers.below(3) {
-            0 => user(n, &format!("user{}", numbers.below(9))),
-            _ => membership(n, n % 7, Some(numbers.below(100) as i64)),
+            0 => user(n, &format!("user{}", numbers.next() % 9)),
+            _ => membership(n, n % 7, Some(numbers.below(100))),
         };
         let before = records.get(&record.key()).cloned();
-        let after = (before.is_none() || numbers.below(3) > 0).then_some(record.clone());
+        let after = (before.is_none() || !numbers.one_in(3)).then_some(record.clone());
         changes.extend(Change::new(before, after).map(|change| (record.key(), change)));
     }
     changes.into_values().collect()
@@ -154,7 +154,7 @@ fn killed(times: u32, seed: u64) {
     let (mut told, mut found, mut between, mut idle) = (Vec::new(), 0, 0, 0);
     for kill in 0..times {
         // Every fifth is killed while it starts, creates or recovers the file, or at its first commits.
-        let (many, wait) = if kill % 5 == 4 { (0, 60_000) } else { (1 + numbers.below(20), 12_000) };
+        let (many, wait) = if kill % 5 == 4 { (0, 60_000) } else { (1 + numbers.below::<u64>(20), 12_000) };
         let wait = Duration::from_micros(numbers.below(wait));
         let before = told.len();
         told.extend(killed_after(spawn(&file, seed + u64::from(kill) * 1000), many, wait));

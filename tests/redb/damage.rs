@@ -72,7 +72,7 @@ fn a_file_that_was_cut_short_is_damaged() {
     assert!(!told(&path, &truth, "the whole file"));
     let cut = folder.path().join("cut");
     let mut numbers = Numbers(11);
-    let random = (0..16).map(|_| numbers.below(whole.len() as u64) as usize);
+    let random = (0..16).map(|_| numbers.below::<usize>(whole.len() as u64));
     let edges = [0, 1, 8, 9, 63, 64, 320, 4095, 4096, 4097, 8192, whole.len() - 1, whole.len() - 4096, whole.len() / 2];
     for length in edges.into_iter().chain(random) {
         fs::write(&cut, &whole[..length]).unwrap();
@@ -92,14 +92,14 @@ fn flips(count: usize, seed: u64, only_pages: bool) -> (usize, usize) {
         // A third of them where a flip hits hardest: the header. The others in all that is not empty space.
         let within = if flip % 3 == 0 && !only_pages { 512 } else { whole.len() as u64 };
         let place = loop {
-            let place = numbers.below(within) as usize;
+            let place = numbers.below::<usize>(within);
             let page = &whole[place / 4096 * 4096..][..4096];
             if page.iter().any(|byte| *byte != 0) {
                 break place;
             }
         };
         let mut bytes = whole.clone();
-        bytes[place] ^= 1 << numbers.below(8);
+        bytes[place] ^= 1 << numbers.below::<u32>(8);
         fs::write(&altered, &bytes).unwrap();
         noticed += usize::from(told(&altered, &truth, &format!("flip {flip} at {place} of {}", whole.len())));
     }

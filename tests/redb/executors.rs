@@ -137,9 +137,8 @@ fn s11_a_commit_that_is_dropped_leaves_the_state_before_or_the_state_after() {
     let mut store = open(&path);
     let mut base = born(&store, 1, "acme", &[]);
     let mut landed = 0;
-    for id in 2..32 {
-        let (id, changes) =
-            (u128::from(id as u32), [Change::added(user(id, "a")), Change::added(membership(id, id, None))]);
+    for id in 2..32_u128 {
+        let (id, changes) = (id, [Change::added(user(id, "a")), Change::added(membership(id, id, None))]);
         let envelope = envelope(id);
         let polls = id % 3;
         {

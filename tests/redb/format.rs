@@ -24,7 +24,7 @@ pub(crate) fn sealed(table: u64, key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A file with every shape of record in one life, a second commit, and a life that has ended.
@@ -114,7 +114,7 @@ fn s10_a_row_that_is_lost_altered_or_strange_makes_its_life_corrupt_and_no_other
     let extra = key_of(0xacce, &extra);
     let second = key_of(0xacce, &[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
     let life_key = key_of(0xacce, &[]);
-    let table: &[(&str, _, &[u8], Option<Vec<u8>>)] = &[
+    let table = [
         ("a lost membership", RECORDS, &member, None),
         ("an altered one", RECORDS, &member, Some(b"something else".to_vec())),
         ("an empty one", RECORDS, &member, Some(Vec::new())),
@@ -131,7 +131,7 @@ fn s10_a_row_that_is_lost_altered_or_strange_makes_its_life_corrupt_and_no_other
         let path = folder.path().join("rows");
         let acme = filled(&path);
         born(&open(&path), 1, "other", &[]);
-        edit(&path, *place, key, value.as_deref());
+        edit(&path, place, key, value.as_deref());
         let store = open(&path);
         let (load, commits) = (loaded(&store, acme.life), since(&store, acme));
         let corrupt = [load.as_ref().err(), commits.as_ref().err()];

@@ -122,7 +122,7 @@ pub(crate) fn open(path: &Path) -> RedbStore {
     RedbStore::open(path).unwrap()
 }
 
-/// SplitMix64: the same numbers on every machine.
+/// `SplitMix64`: the same numbers on every machine.
 pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
@@ -134,7 +134,11 @@ impl Numbers {
         z ^ (z >> 31)
     }
 
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+    pub(crate) fn one_in(&mut self, many: u64) -> bool {
+        self.below::<u64>(many) == 0
+    }
+
+    pub(crate) fn below<N: TryFrom<u64>>(&mut self, bound: u64) -> N {
+        N::try_from(self.next() % bound).ok().unwrap()
     }
 }

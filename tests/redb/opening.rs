@@ -92,9 +92,8 @@ fn a_file_that_is_not_ours_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let text = "not a database at all ".repeat(1000);
-    for (content, what) in
-        [(&b""[..], "empty"), (b"redb", "short"), (text.as_bytes(), "text"), (&[0; 100_000], "zeroes")]
-    {
+    let zeroes = vec![0; 100_000];
+    for (content, what) in [(&b""[..], "empty"), (b"redb", "short"), (text.as_bytes(), "text"), (&zeroes, "zeroes")] {
         fs::write(&path, content).unwrap();
         assert!(matches!(refused(&path), RedbError::Foreign(_)), "{what}");
     }

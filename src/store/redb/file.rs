@@ -42,7 +42,7 @@ impl Medium {
                 verify(&database.begin_read().map_err(Fault::from)?)?;
                 Ok(database)
             },
-            |panic| RedbError::Damaged(panic),
+            RedbError::Damaged,
         )
     }
 

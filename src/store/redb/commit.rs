@@ -26,7 +26,7 @@ pub(super) struct Order {
 
 /// Makes it durable.
 pub(super) fn carry_out(database: &Database, order: &Order, history: u64) -> Result<Revision, Fault> {
-    let changes = in_order_of_keys(order)?;
+    let changes = in_order_of_keys(order);
     let mut writing = database.begin_write()?;
     writing.set_two_phase_commit(true);
     let revision = Tables::open(&writing)?.apply(order, &changes, history)?;
@@ -48,15 +48,11 @@ fn send(writing: WriteTransaction) -> Result<(), Fault> {
 
 /// The changes with the keys of their rows, in that order: two of one record stand side by side, and the tree is walked
 /// from one end to the other.
-fn in_order_of_keys(order: &Order) -> Result<Vec<(Vec<u8>, &Change)>, Fault> {
+fn in_order_of_keys(order: &Order) -> Vec<(Vec<u8>, &Change)> {
     let life = order.base.life();
     let mut changes: Vec<_> = order.changes.iter().map(|change| (record_key(life, &change.key()), change)).collect();
     changes.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut neighbours = changes.iter().zip(changes.iter().skip(1));
-    match neighbours.find(|((key, _), (next, _))| key == next) {
-        Some(((_, change), _)) => Err(misfit("S10", change, "is changed twice in one commit")),
-        None => Ok(changes),
-    }
+    changes
 }
 
 /// Says which record, by its ids alone: the key of a user is nobody's business.
@@ -130,6 +126,10 @@ impl<'t> Tables<'t> {
     /// An edge that is there is not compared with the one that the change begins with: a reference to a catalog entry
     /// remembers the slug of its day, and a newer release knows the same entry by a newer one.
     fn replace_records(&mut self, changes: &[(Vec<u8>, &Change)]) -> Result<Tally, Fault> {
+        let mut neighbours = changes.iter().zip(changes.iter().skip(1));
+        if let Some(((_, change), _)) = neighbours.find(|((key, _), (next, _))| key == next) {
+            return Err(misfit("S10", change, "is changed twice in one commit"));
+        }
         let mut tally = Tally::default();
         for (key, change) in changes {
             let stored = match change.after() {

@@ -4,12 +4,7 @@
 //! store that needs a runtime's reactor (tokio's sockets, say) would wait for ever; use the asynchronous types within
 //! that runtime for it.
 
-use std::future::Future;
 use std::ops::Deref;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 
 use crate::authorizer::{self, Committed};
 use crate::catalog::Catalog;
@@ -20,26 +15,7 @@ use crate::error::{Error, Noun, Result};
 use crate::plan::{Plan, Tx};
 use crate::records::{Life, Revision, Slug};
 use crate::store::{Listed, Store};
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn wait<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
+use crate::wait::wait;
 
 /// [`crate::Authorizer`] without an executor.
 #[derive(Clone, Debug)]

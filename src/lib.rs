@@ -37,8 +37,13 @@
 //!
 //! # Features
 //!
-//! `json` (on by default): the organisation document, and reading instants as RFC 3339. `redb`: a durable store in one
-//! file, `store::RedbStore`; it needs Rust 1.90. Features only add.
+//! Features only add.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `json`, on by default | the organisation document, and reading instants as RFC 3339 |
+//! | `conformance` | the suite that a store is tested with, and a store that plays faults |
+//! | `redb` | a durable store in one file, `store::RedbStore`; needs Rust 1.90 |
 #![forbid(unsafe_code)]
 
 pub mod docs;
@@ -61,6 +66,7 @@ pub mod catalog;
 pub mod clock;
 pub mod records;
 mod error;
+mod wait;
 mod tables;
 mod bits;
 

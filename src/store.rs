@@ -1,9 +1,12 @@
 //! **The seam.** Implement [`Store`] to keep tenants in your own database. This module is the contract, and nothing else;
-//! [`MemoryStore`] keeps all of it. *Implementing a store* in [`crate::docs`] is the guide.
+//! [`MemoryStore`] keeps all of it. *Implementing a store* in [`crate::docs`] is the guide, and the feature `conformance`
+//! has the suite that tells whether a store keeps it.
 //!
 //! Deliberately absent: permissions, decisions, bitsets, cascades. A store knows records, revisions and the slugs of
 //! tenants; every rule about what a set of records may be has been applied before a commit reaches it.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod erased;
 mod memory;
 #[cfg(feature = "redb")]
@@ -12,6 +15,8 @@ mod redb;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::records::{At, Change, Envelope, Life, Record, Revision, TenantSlug};
 
@@ -36,7 +41,7 @@ pub use redb::{RedbError, RedbOptions, RedbStore};
 /// | S7 | Revisions rise by one with each commit and never repeat within a life, also after reopening. |
 /// | S8 | Identifiers are compared byte for byte: case, trailing space, Unicode form and length survive. |
 /// | S9 | The same identifier in two tenants is two things. Tenant slugs are unique among the living, by rename too. |
-/// | S10 | What was committed is what is loaded, nothing dropped or widened. A kind that the store does not know is refused or kept whole; a load or since that meets such a record answers *refused*, for that life only. |
+/// | S10 | What was committed is what is loaded, nothing dropped or widened; a change replaces or removes the record with its key, whatever slug a reference in it remembers. A kind that the store does not know is refused or kept whole; a load or since that meets such a record answers *refused*, for that life only. |
 /// | S11 | Dropping a pending future leaves the state before or the state after. A commit may land later, until another one on its base wins. |
 /// | S12 | Of two commits racing on one base, exactly one wins. |
 /// | S13 | A second connection shares the state. |
@@ -108,7 +113,8 @@ pub struct Commit<'a> {
 }
 
 /// What a commit was made against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Base {
     /// Nothing: a birth, which begins this life. With no changes, it ends the life before it began (S1).
     Nothing(Life),
@@ -127,7 +133,7 @@ impl Base {
 }
 
 /// A living tenant in a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     /// Its life.
     pub life: Life,
@@ -147,7 +153,7 @@ pub enum Since {
 }
 
 /// A commit as the store keeps it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Committed {
     /// The revision that it made.
     pub revision: Revision,

@@ -10,3 +10,5 @@ mod executors;
 mod format;
 mod made;
 mod opening;
+#[cfg(feature = "conformance")]
+mod suite;

@@ -1,0 +1,201 @@
+//! S10: what was committed is what is loaded, nothing dropped and nothing widened.
+
+use super::case::{Hand, Verdict, cases, same};
+use super::samples::{
+    Records, added, applied, born, changed, go_on, id, life, own_fault, present, same_records, since, stands, tenant,
+    user,
+};
+use crate::records::{
+    Assignment, Change, Description, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Kind, Membership, Name,
+    Parent, Pattern, PermissionId, PermissionRecord, PermissionRef, Record, RoleId, RoleRecord, RoleRef, Slug, Status,
+    Timestamp, UserId, UserKey, UserRecord, Window,
+};
+
+cases! {
+    S10: a_record_of_each_kind_is_kept_as_it_was_written,
+        a_change_replaces_the_whole_record,
+        a_removal_removes_one_record_and_none_beside_it,
+        a_window_keeps_both_its_ends,
+        a_reference_may_remember_another_slug_than_the_one_it_is_removed_by,
+        what_is_removed_and_added_again_is_new;
+}
+
+fn role_id(number: u128) -> RoleId {
+    RoleId::from_uuid(id(number))
+}
+
+fn slug(text: &str) -> Verdict<Slug> {
+    Slug::new(text).map_err(own_fault)
+}
+
+fn name(text: &str) -> Verdict<Name> {
+    Name::new(text).map_err(own_fault)
+}
+
+/// A window whose ends are told apart by the microsecond.
+fn window(from: i64, until: i64) -> Verdict<Window> {
+    let at = |micros| Timestamp::from_micros(micros).map_err(own_fault);
+    Window::between(at(from)?, at(until)?).map_err(own_fault)
+}
+
+/// Records of every kind with every field filled. The variant changes all that may change.
+fn each_kind(variant: &str, status: Status, window: Window) -> Verdict<Vec<Record>> {
+    let description = Description::new(&format!("described\n\tas {variant}")).map_err(own_fault)?;
+    let (user, group) = (UserId::from_uuid(id(1)), GroupId::from_uuid(id(2)));
+    let catalog_role = RoleRef::Catalog { id: role_id(90), slug: slug(&format!("catalog-role-{variant}"))? };
+    let entry = PermissionId::from_uuid(id(91));
+    let catalog_permission = PermissionRef::Catalog { id: entry, slug: slug(&format!("catalog:{variant}"))? };
+    let own_permission = PermissionId::from_uuid(id(3));
+    let permission = PermissionRecord {
+        id: own_permission,
+        slug: slug(&format!("own:{variant}"))?,
+        name: name(variant)?,
+        description: description.clone(),
+        category: (variant != "later").then(|| name(variant)).transpose()?,
+    };
+    let role = |number| -> Verdict<Record> {
+        let (slug, name) = (slug(&format!("role-{number}-{variant}"))?, name(variant)?);
+        Ok(Record::Role(RoleRecord { id: role_id(number), slug, name, description: description.clone() }))
+    };
+    let group_record = |number: u128| -> Verdict<Record> {
+        let (id, slug) = (GroupId::from_uuid(id(number)), slug(&format!("group-{number}-{variant}"))?);
+        Ok(Record::Group(GroupRecord { id, slug, name: name(variant)?, description: description.clone() }))
+    };
+    let key = UserKey::new(&format!("{variant}@acme.com")).map_err(own_fault)?;
+    let pattern = Pattern::new("storage.*.objects.*").map_err(own_fault)?;
+    let grant = |granted| Record::Grant(Grant { role: role_id(4), granted });
+    let assigned = |role, holder| Record::Assignment(Assignment { role, holder, window });
+    Ok(vec![
+        Record::Permission(permission),
+        role(4)?,
+        role(5)?,
+        group_record(2)?,
+        group_record(6)?,
+        Record::User(UserRecord { id: user, key, status }),
+        grant(Granted::Permission(PermissionRef::Own(own_permission))),
+        grant(Granted::Permission(catalog_permission)),
+        grant(Granted::Pattern(pattern)),
+        Record::Inclusion(Inclusion { role: role_id(4), included: RoleRef::Own(role_id(5)) }),
+        Record::Inclusion(Inclusion { role: role_id(4), included: catalog_role.clone() }),
+        Record::Parent(Parent { group, parent: GroupId::from_uuid(id(6)) }),
+        assigned(RoleRef::Own(role_id(4)), Holder::User(user)),
+        assigned(RoleRef::Own(role_id(4)), Holder::Group(group)),
+        assigned(catalog_role.clone(), Holder::User(user)),
+        assigned(catalog_role, Holder::Group(group)),
+        Record::Membership(Membership { user, group, window }),
+    ])
+}
+
+async fn a_record_of_each_kind_is_kept_as_it_was_written(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let records = each_kind("first", Status::Suspended, window(1, 2)?)?;
+    let birth = born(store, life(1), "acme", &added(records.clone())).await?;
+    let all = applied(applied(Records::new(), &added([tenant("acme")?])), &added(records.clone()));
+    stands(store, birth, &all).await?;
+    let birth = born(store, life(2), "other", &[]).await?;
+    let at = go_on(store, birth, &added(records.clone())).await?;
+    let all = applied(applied(Records::new(), &added([tenant("other")?])), &added(records.clone()));
+    stands(store, at, &all).await?;
+    match since(store, birth).await? {
+        Some(commits) => {
+            same("the changes of a commit", &commits.into_iter().map(|c| c.changes).collect(), &vec![added(records)])
+        }
+        None => Ok(()),
+    }
+}
+
+async fn a_change_replaces_the_whole_record(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let first = each_kind("first", Status::Active, window(1, 2)?)?;
+    let later = each_kind("later", Status::Suspended, Window::ALWAYS)?;
+    let mut at = born(store, life(1), "acme", &added(first.clone())).await?;
+    let mut all = present(store, life(1)).await?.0;
+    for (before, after) in first.into_iter().zip(later) {
+        if before == after {
+            continue; // an edge that has nothing which could change
+        }
+        let changes = [changed(before, after)?];
+        at = go_on(store, at, &changes).await?;
+        all = applied(all, &changes);
+        stands(store, at, &all).await?;
+    }
+    Ok(())
+}
+
+async fn a_removal_removes_one_record_and_none_beside_it(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let records = each_kind("first", Status::Active, window(1, 2)?)?;
+    let mut at = born(store, life(1), "acme", &added(records.clone())).await?;
+    let mut all = present(store, life(1)).await?.0;
+    for record in records.into_iter().rev() {
+        let removal = [Change::removed(record)];
+        at = go_on(store, at, &removal).await?;
+        all = applied(all, &removal);
+        stands(store, at, &all).await?;
+    }
+    let kinds: Vec<_> = all.values().map(Record::kind).collect();
+    same("what is left when all else was removed", &kinds, &vec![Kind::Tenant])
+}
+
+async fn a_window_keeps_both_its_ends(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let at = |micros| Timestamp::from_micros(micros).map_err(own_fault);
+    let (first, last) = (Timestamp::MIN, Timestamp::MAX);
+    let windows = [
+        Window::ALWAYS,
+        Window::from(at(0)?),
+        Window::until(at(0)?),
+        Window::from(first),
+        Window::until(last),
+        Window::between(first, last).map_err(own_fault)?,
+        window(-1, 0)?,
+        window(0, 1)?,
+        window(1_700_000_000_000_001, 1_700_000_000_000_002)?,
+        Window::from(last),
+    ];
+    let group = GroupId::from_uuid(id(1));
+    let mut records = Vec::new();
+    for (number, window) in windows.into_iter().enumerate() {
+        let user = UserId::from_uuid(id(u128::try_from(number).unwrap_or(0)));
+        records.push(Record::Membership(Membership { user, group, window }));
+        records.push(Record::Assignment(Assignment {
+            role: RoleRef::Own(role_id(1)),
+            holder: Holder::User(user),
+            window,
+        }));
+    }
+    born(store, life(1), "acme", &added(records.clone())).await?;
+    let expected = applied(applied(Records::new(), &added([tenant("acme")?])), &added(records));
+    same_records(&present(store, life(1)).await?.0, &expected)
+}
+
+/// A newer release of the application knows the same catalog entry by another slug, and so does its change.
+async fn a_reference_may_remember_another_slug_than_the_one_it_is_removed_by(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let entry = |text: &str| -> Verdict<Record> {
+        let role = RoleRef::Catalog { id: role_id(90), slug: slug(text)? };
+        Ok(Record::Inclusion(Inclusion { role: role_id(4), included: role }))
+    };
+    let at = born(store, life(1), "acme", &added([entry("auditor")?])).await?;
+    let at = go_on(store, at, &[Change::removed(entry("reviewer")?)]).await?;
+    let only_tenant = applied(Records::new(), &added([tenant("acme")?]));
+    stands(store, at, &only_tenant).await?;
+    let at = go_on(store, at, &added([entry("reviewer")?])).await?;
+    let changes = [changed(entry("auditor")?, entry("inspector")?)?];
+    let at = go_on(store, at, &changes).await?;
+    stands(store, at, &applied(only_tenant, &changes)).await
+}
+
+async fn what_is_removed_and_added_again_is_new(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let at = born(store, life(1), "acme", &added([user(1, "alice")?])).await?;
+    let at = go_on(store, at, &[Change::removed(user(1, "alice")?)]).await?;
+    let again = [Change::added(user(2, "alice")?)];
+    let at = go_on(store, at, &again).await?;
+    let all = applied(applied(Records::new(), &added([tenant("acme")?])), &again);
+    stands(store, at, &all).await?;
+    // The old one's id, deleted and made anew in one commit with the new one's end.
+    let swap = [Change::removed(user(2, "alice")?), Change::added(user(1, "alice")?)];
+    let at = go_on(store, at, &swap).await?;
+    stands(store, at, &applied(all, &swap)).await
+}

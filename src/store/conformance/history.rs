@@ -1,0 +1,142 @@
+//! S14: the commits since a state are complete and in order, or too old.
+
+use super::any::Connection;
+use super::case::{Fail, Hand, Verdict, cases, holds, same};
+use super::samples::{born, changed, end, go_on, id, life, own_fault, since, tenant, told, user, users};
+use crate::records::{Actor, At, Change, CommitId, Fingerprint, Note, Revision, Timestamp, UserId};
+use crate::store::{Base, Commit, Committed, Since};
+
+cases! {
+    S14: the_latest_state_has_no_commits_since,
+        the_commits_since_a_state_are_complete_and_in_order,
+        an_envelope_is_told_as_it_was_sent,
+        a_state_that_is_not_in_the_history_is_too_old,
+        the_history_of_an_ended_life_is_gone,
+        the_history_is_complete_or_too_old_after_reopening;
+}
+
+/// A birth and commits of many shapes: where it stood before each, and what the history should tell.
+async fn written(store: &dyn Connection, life: crate::records::Life, name: &str) -> Verdict<(Vec<At>, Vec<Committed>)> {
+    let mut at = born(store, life, name, &users(0..3)?).await?;
+    let (mut states, mut commits) = (vec![at], Vec::new());
+    let (before, after) = (user(0, "user-0")?, user(0, "renamed")?);
+    let renamed = format!("{name}-renamed");
+    let shapes = [
+        users(10..12)?,
+        Vec::new(),
+        vec![changed(before, after.clone())?],
+        Vec::new(),
+        vec![changed(tenant(name)?, tenant(&renamed)?)?],
+        vec![Change::removed(after), Change::added(user(20, "renamed")?)],
+        users(30..300)?,
+        vec![changed(tenant(&renamed)?, tenant(name)?)?],
+    ];
+    for changes in shapes {
+        let (next, commit) = told(store, at, &changes).await?;
+        states.push(next);
+        commits.push(commit);
+        at = next;
+    }
+    Ok((states, commits))
+}
+
+async fn the_latest_state_has_no_commits_since(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let mut at = born(store, life(1), "acme", &[]).await?;
+    for number in 0..4 {
+        same("since the latest state", &store.since(at).await?, &Since::Commits(Vec::new()))?;
+        at = go_on(store, at, &users(number..number + 1)?).await?;
+    }
+    Ok(())
+}
+
+/// Each history is what was written, or too old; and if one is told, so are all that begin later.
+async fn are_complete(store: &dyn Connection, states: &[At], commits: &[Committed]) -> Verdict<usize> {
+    let mut told = 0;
+    for (number, at) in states.iter().enumerate() {
+        let expected: Vec<_> = commits.iter().skip(number).cloned().collect();
+        match since(store, *at).await? {
+            Some(found) => {
+                let revisions = |commits: &[Committed]| commits.iter().map(|c| c.revision.number()).collect::<Vec<_>>();
+                same(&format!("the revisions since {}", at.revision), &revisions(&found), &revisions(&expected))?;
+                for (found, expected) in found.iter().zip(&expected) {
+                    same("an envelope in the history", &found.envelope, &expected.envelope)?;
+                    same("the changes in the history", &found.changes, &expected.changes)?;
+                }
+                told += 1;
+            }
+            None => holds(told == 0, || format!("{} is too old, and an older state is not", at.revision))?,
+        }
+    }
+    holds(told > 0, || "since the latest state is too old".to_owned())?;
+    Ok(told)
+}
+
+async fn the_commits_since_a_state_are_complete_and_in_order(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let (states, commits) = written(store, life(1), "acme").await?;
+    let (other_states, other_commits) = written(store, life(2), "other").await?;
+    let told = are_complete(store, &states, &commits).await?;
+    are_complete(store, &other_states, &other_commits).await?;
+    if told == 1 { Err(Fail::not_exercised("every state but the latest is too old")) } else { Ok(()) }
+}
+
+async fn an_envelope_is_told_as_it_was_sent(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let birth = born(store, life(1), "acme", &[]).await?;
+    let mut envelope = super::samples::envelope(Base::State(birth));
+    envelope.actor = Some(Actor::new("Jos\u{e9} ").map_err(own_fault)?);
+    envelope.actor_id = Some(UserId::from_uuid(id(7)));
+    envelope.at = Timestamp::from_micros(1_700_000_000_000_001).map_err(own_fault)?;
+    envelope.note = Some(Note::new("why:\n\tbecause").map_err(own_fault)?);
+    envelope.catalog = Fingerprint::from_uuid(id(u128::MAX));
+    store.commit(Commit { base: Base::State(birth), envelope: &envelope, changes: &[] }).await?;
+    let commits = since(store, birth).await?;
+    let commits = commits.ok_or_else(|| Fail::not_exercised("the history of the last commit is too old already"))?;
+    same("the envelopes", &commits.into_iter().map(|told| told.envelope).collect(), &vec![envelope])
+}
+
+async fn a_state_that_is_not_in_the_history_is_too_old(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let (states, _) = written(store, life(1), "acme").await?;
+    let latest = states.last().copied().ok_or_else(|| Fail::new("no state"))?;
+    let (others, _) = written(store, life(2), "other").await?;
+    for at in &states {
+        let never = At { commit: CommitId::random(), ..*at };
+        same("since a state that never was", &store.since(never).await?, &Since::TooOld)?;
+        let shifted = At { revision: at.revision.next(), ..*at };
+        same("since a state under the next one's number", &store.since(shifted).await?, &Since::TooOld)?;
+    }
+    for number in [latest.revision.number() + 1, 1 << 40] {
+        let ahead = At { revision: Revision::new(number), ..latest };
+        same("since a state that is ahead", &store.since(ahead).await?, &Since::TooOld)?;
+    }
+    for other in others {
+        let mixed = At { life: life(1), ..other };
+        same("since a state of another life", &store.since(mixed).await?, &Since::TooOld)?;
+    }
+    Ok(())
+}
+
+async fn the_history_of_an_ended_life_is_gone(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let (states, _) = written(store, life(1), "acme").await?;
+    let latest = states.last().copied().ok_or_else(|| Fail::new("no state"))?;
+    let last = end(store, latest, tenant("acme")?).await?;
+    for at in states.into_iter().chain([last]) {
+        same("since a state of an ended life", &store.since(at).await?, &Since::Gone)?;
+    }
+    Ok(())
+}
+
+async fn the_history_is_complete_or_too_old_after_reopening(hand: &Hand<'_>) -> Verdict {
+    let store = hand.fresh().await?;
+    let (mut states, mut commits) = written(&*store, life(1), "acme").await?;
+    let store = hand.reopened(store).await?;
+    are_complete(&*store, &states, &commits).await?;
+    let latest = states.last().copied().ok_or_else(|| Fail::new("no state"))?;
+    let (next, commit) = told(&*store, latest, &users(500..502)?).await?;
+    states.push(next);
+    commits.push(commit);
+    are_complete(&*store, &states, &commits).await.map(drop)
+}

@@ -1,0 +1,183 @@
+//! S8: identifiers are compared byte for byte, and every byte is kept.
+
+use super::case::{Fail, Hand, Verdict, cases, holds, same};
+use super::samples::{
+    Records, added, applied, born, go_on, id, life, own_fault, present, since, slug, stands, tenant, user,
+};
+use crate::records::{
+    Actor, Change, Description, Grant, Granted, GroupId, GroupRecord, Name, Note, Pattern, PermissionId,
+    PermissionRecord, Record, RoleId, RoleRecord, Slug,
+};
+use crate::store::{Base, Commit};
+
+cases! {
+    S8: identifiers_that_differ_in_case_are_two,
+        identifiers_that_differ_in_a_space_at_the_end_are_two,
+        identifiers_that_differ_in_unicode_form_are_two,
+        the_longest_identifiers_and_texts_are_kept_whole,
+        patterns_are_told_apart_byte_for_byte,
+        tenant_slugs_are_told_apart_and_listed_byte_for_byte;
+}
+
+fn group(number: u128, slug: &str, name: &str, description: &str) -> Verdict<Record> {
+    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
+    let description = Description::new(description).map_err(own_fault)?;
+    Ok(Record::Group(GroupRecord { id: GroupId::from_uuid(id(number)), slug, name, description }))
+}
+
+fn permission(number: u128, slug: &str, category: &str) -> Verdict<Record> {
+    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(category).map_err(own_fault)?);
+    let (id, description) = (PermissionId::from_uuid(id(number)), Description::default());
+    Ok(Record::Permission(PermissionRecord { id, slug, category: Some(name.clone()), name, description }))
+}
+
+fn role(number: u128, slug: &str, name: &str) -> Verdict<Record> {
+    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
+    Ok(Record::Role(RoleRecord { id: RoleId::from_uuid(id(number)), slug, name, description: Description::default() }))
+}
+
+/// Writes these in a birth and again in commits of their own, and looks whether all of them are there, as they were.
+async fn all_are_kept(hand: &Hand<'_>, records: Vec<Record>) -> Verdict {
+    let store = &*hand.store;
+    let changes = added(records);
+    let at = born(store, life(1), "acme", &changes).await?;
+    let all = applied(applied(Records::new(), &added([tenant("acme")?])), &changes);
+    stands(store, at, &all).await?;
+    let mut at = born(store, life(2), "other", &[]).await?;
+    for change in &changes {
+        at = go_on(store, at, std::slice::from_ref(change)).await?;
+    }
+    let all = applied(applied(Records::new(), &added([tenant("other")?])), &changes);
+    stands(store, at, &all).await?;
+    // Each is removed alone: the one that looks like it stays.
+    let mut left = all;
+    for change in changes.iter().step_by(2) {
+        let removed =
+            change.after().cloned().map(Change::removed).ok_or_else(|| Fail::new("the suite's own change"))?;
+        at = go_on(store, at, std::slice::from_ref(&removed)).await?;
+        left = applied(left, &[removed]);
+        stands(store, at, &left).await?;
+    }
+    Ok(())
+}
+
+/// One record of each kind that has a name, for each of these two texts.
+fn named_alike(texts: [&str; 2]) -> Verdict<Vec<Record>> {
+    let mut records = Vec::new();
+    for (number, text) in texts.into_iter().enumerate() {
+        let number = u128::try_from(number).unwrap_or(0);
+        records.push(user(10 + number, text)?);
+        records.push(group(20 + number, &format!("group-{number}"), text, text)?);
+        records.push(role(30 + number, &format!("role-{number}"), text)?);
+        records.push(permission(40 + number, &format!("permission-{number}"), text)?);
+    }
+    Ok(records)
+}
+
+async fn identifiers_that_differ_in_case_are_two(hand: &Hand<'_>) -> Verdict {
+    let mut records = named_alike(["Alice@Acme.com", "alice@acme.com"])?;
+    records.push(user(80, "STRASSE")?);
+    records.push(user(81, "stra\u{df}e")?);
+    records.push(user(82, "strasse")?);
+    for (number, text) in ["Users:Read", "users:read", "USERS:READ"].into_iter().enumerate() {
+        let number = u128::try_from(number).unwrap_or(0);
+        records.push(permission(50 + number, text, "Users")?);
+        records.push(role(60 + number, text, "Users")?);
+        records.push(group(70 + number, text, "Users", "")?);
+    }
+    all_are_kept(hand, records).await
+}
+
+async fn identifiers_that_differ_in_a_space_at_the_end_are_two(hand: &Hand<'_>) -> Verdict {
+    let mut records = named_alike(["alice", "alice "])?;
+    records.push(user(80, " alice")?);
+    records.push(user(81, " ")?);
+    records.push(group(82, "described", "Described", "ends in a line\n")?);
+    records.push(group(83, "described-too", "Described", "ends in a line")?);
+    records.push(group(84, "tab", "Described", "\t")?);
+    all_are_kept(hand, records).await
+}
+
+async fn identifiers_that_differ_in_unicode_form_are_two(hand: &Hand<'_>) -> Verdict {
+    let mut records = named_alike(["jos\u{e9}@acme.com", "jose\u{301}@acme.com"])?;
+    records.push(user(80, "\u{212b}")?);
+    records.push(user(81, "\u{c5}")?);
+    records.push(user(82, "\u{ff21}")?);
+    records.push(user(83, "zero\u{200b}width")?);
+    records.push(user(84, "zerowidth")?);
+    records.push(user(85, "\u{1f469}\u{200d}\u{1f4bb}")?);
+    all_are_kept(hand, records).await
+}
+
+async fn the_longest_identifiers_and_texts_are_kept_whole(hand: &Hand<'_>) -> Verdict {
+    // Two of each, alike but for the last character, so that what is cut becomes equal.
+    let mut records = Vec::new();
+    for (number, end) in ["a", "b"].into_iter().enumerate() {
+        let number = u128::try_from(number).unwrap_or(0);
+        let long = |bytes: usize| format!("{}{end}", "x".repeat(bytes - 1));
+        let wide = |bytes: usize| format!("{}{end}", "\u{20ac}".repeat((bytes - 1) / 3));
+        records.push(user(10 + number, &long(320))?);
+        records.push(user(15 + number, &wide(320))?);
+        records.push(group(20 + number, &long(255), &long(255), &long(4096))?);
+        records.push(group(25 + number, &format!("wide-{number}"), &wide(255), &wide(4096))?);
+        records.push(role(30 + number, &long(255), &long(255))?);
+        records.push(permission(40 + number, &long(255), &long(255))?);
+    }
+    all_are_kept(hand, records).await?;
+    let store = &*hand.store;
+    let (_, at) = present(store, life(2)).await?;
+    let mut envelope = super::samples::envelope(Base::State(at));
+    envelope.actor = Some(Actor::new(&format!("{}é", "a".repeat(318))).map_err(own_fault)?);
+    envelope.note = Some(Note::new(&format!("{}\n", "n".repeat(4095))).map_err(own_fault)?);
+    store.commit(Commit { base: Base::State(at), envelope: &envelope, changes: &[] }).await?;
+    match since(store, at).await? {
+        Some(commits) => same("the envelope", &commits.first().map(|told| &told.envelope), &Some(&envelope)),
+        None => Ok(()),
+    }
+}
+
+async fn patterns_are_told_apart_byte_for_byte(hand: &Hand<'_>) -> Verdict {
+    let long = "p".repeat(253);
+    let (first, second) = (format!("{long}a*"), format!("{long}b*"));
+    let patterns = ["users:*", "Users:*", "USERS:*", "users:**", "*", "%*", "_sers:*", "users:_*", &first, &second];
+    let mut records = vec![role(1, "admin", "Admin")?];
+    for text in patterns {
+        let pattern = Pattern::new(text).map_err(own_fault)?;
+        let role = RoleId::from_uuid(id(1));
+        records.push(Record::Grant(Grant { role, granted: Granted::Pattern(pattern) }));
+    }
+    all_are_kept(hand, records).await
+}
+
+async fn tenant_slugs_are_told_apart_and_listed_byte_for_byte(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let (long, longer) = ("z".repeat(62), "z".repeat(63));
+    // In the order of their bytes: `-` before digits, digits before letters, a shorter one before what it begins.
+    let slugs = ["-", "--", "0", "00", "a", "a-", "a--b", "a-b", "a0", "aa", "ab", "b", "b-a", "ba", &long, &longer];
+    for (number, text) in slugs.iter().enumerate().rev() {
+        born(store, life(u128::try_from(number).unwrap_or(0)), text, &[]).await?;
+    }
+    for (number, text) in slugs.iter().enumerate() {
+        let found = store.find(&slug(text)?).await?;
+        same(&format!("find of `{text}`"), &found, &Some(life(u128::try_from(number).unwrap_or(0))))?;
+    }
+    for limit in [1, 3, slugs.len(), slugs.len() + 1, 1_000] {
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.list(after.as_ref(), limit).await?;
+            holds(page.len() <= limit, || format!("a page of {limit} has {} tenants", page.len()))?;
+            let is_last = page.len() < limit;
+            listed.extend(page.iter().map(|listed| listed.slug.to_string()));
+            after = page.into_iter().next_back().map(|listed| listed.slug);
+            if is_last {
+                break;
+            }
+            holds(listed.len() <= slugs.len(), || "pages go on after the last tenant".to_owned())?;
+        }
+        same(&format!("all pages of {limit}"), &listed, &slugs.iter().map(ToString::to_string).collect())?;
+    }
+    let after_none = store.list(Some(&slug("a-a")?), 2).await?;
+    let names: Vec<_> = after_none.iter().map(|listed| listed.slug.as_str()).collect();
+    same("a page after a slug that is not there", &names, &vec!["a-b", "a0"])?;
+    same("a page of none", &store.list(None, 0).await?, &Vec::new())
+}

@@ -1,0 +1,139 @@
+//! S1: how a life begins and ends.
+
+use super::any::Connection;
+use super::case::{Hand, Verdict, cases, holds, same};
+use super::samples::{
+    Records, added, applied, born, end, go_on, is_conflict, is_gone, life, loaded, present, send, slug, stands, tenant,
+    user, users,
+};
+use crate::records::{At, CommitId, Life, Revision};
+use crate::store::{Base, Since};
+
+cases! {
+    S1: an_unknown_slug_and_an_unknown_life_are_absent,
+        a_birth_begins_a_life_at_revision_one,
+        a_birth_of_a_living_life_is_a_conflict_before_its_slug_is_looked_at,
+        an_ended_life_is_gone_for_good,
+        a_life_that_ended_before_it_began_is_never_born,
+        a_birth_that_landed_is_not_undone_by_its_end_before_it_began,
+        a_slug_is_free_after_the_end_of_its_life,
+        a_new_life_under_an_old_slug_has_nothing_of_the_old_one;
+}
+
+/// Nothing is to be read of a life.
+async fn is_absent(store: &dyn Connection, life: Life) -> Verdict {
+    holds(loaded(store, life).await?.is_none(), || format!("a load found life {life}"))?;
+    let at = At { life, revision: Revision::FIRST, commit: CommitId::random() };
+    let told = store.since(at).await?;
+    same("since of a life that is not there", &told, &Since::Gone)
+}
+
+async fn an_unknown_slug_and_an_unknown_life_are_absent(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    born(store, life(1), "acme", &[]).await?;
+    same("find of a slug that nobody has", &store.find(&slug("acm")?).await?, &None)?;
+    is_absent(store, life(2)).await?;
+    let never = At { life: life(2), revision: Revision::FIRST, commit: CommitId::random() };
+    is_gone("a commit on a life that never began", send(store, Base::State(never), &[]).await.1)?;
+    is_absent(store, life(2)).await
+}
+
+async fn a_birth_begins_a_life_at_revision_one(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let more = users(0..20)?;
+    let at = born(store, life(1), "acme", &more).await?;
+    same("find of a slug that was born", &store.find(&slug("acme")?).await?, &Some(life(1)))?;
+    let listed = store.list(None, 10).await?;
+    same("the lives listed", &listed.iter().map(|listed| listed.life).collect(), &vec![life(1)])?;
+    let all = applied(applied(Records::new(), &added([tenant("acme")?])), &more);
+    stands(store, at, &all).await
+}
+
+async fn a_birth_of_a_living_life_is_a_conflict_before_its_slug_is_looked_at(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    born(store, life(2), "other", &[]).await?;
+    let at = born(store, life(1), "acme", &[]).await?;
+    let at = go_on(store, at, &users(0..1)?).await?;
+    let before = present(store, life(1)).await?;
+    for name in ["acme", "new", "other"] {
+        let birth = added([tenant(name)?]);
+        is_conflict("a birth of a living life", send(store, Base::Nothing(life(1)), &birth).await.1, at.revision)?;
+    }
+    let nothing = send(store, Base::Nothing(life(1)), &[]).await.1;
+    is_conflict("an empty commit against nothing, of a living life", nothing, at.revision)?;
+    same("what the life has after that", &present(store, life(1)).await?, &before)?;
+    same("find of a slug that was only tried", &store.find(&slug("new")?).await?, &None)
+}
+
+async fn an_ended_life_is_gone_for_good(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let birth = born(store, life(1), "acme", &users(0..3)?).await?;
+    born(store, life(2), "other", &[]).await?;
+    let last = end(store, birth, tenant("acme")?).await?;
+    same("find of the slug of an ended life", &store.find(&slug("acme")?).await?, &None)?;
+    is_absent(store, life(1)).await?;
+    same("since the birth of an ended life", &store.since(birth).await?, &Since::Gone)?;
+    for (what, base) in
+        [("birth", Base::Nothing(life(1))), ("old base", Base::State(birth)), ("end", Base::State(last))]
+    {
+        for changes in [vec![], added([tenant("acme")?]), added([tenant("other")?])] {
+            is_gone(&format!("a commit on an ended life ({what})"), send(store, base, &changes).await.1)?;
+        }
+    }
+    let left = store.list(None, 10).await?;
+    same("the lives listed", &left.iter().map(|listed| listed.life).collect(), &vec![life(2)])
+}
+
+async fn a_life_that_ended_before_it_began_is_never_born(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    born(store, life(2), "other", &[]).await?;
+    let answer = send(store, Base::Nothing(life(1)), &[]).await.1;
+    same("the revision of an end before the beginning", &answer?, &Revision::FIRST)?;
+    is_absent(store, life(1)).await?;
+    is_gone("the same once more", send(store, Base::Nothing(life(1)), &[]).await.1)?;
+    for name in ["acme", "other"] {
+        let birth = added([tenant(name)?]);
+        is_gone("a birth that comes after it", send(store, Base::Nothing(life(1)), &birth).await.1)?;
+    }
+    is_absent(store, life(1)).await?;
+    same("find of the slug that it would have had", &store.find(&slug("acme")?).await?, &None)?;
+    born(store, life(3), "acme", &[]).await.map(drop)
+}
+
+async fn a_birth_that_landed_is_not_undone_by_its_end_before_it_began(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let at = born(store, life(1), "acme", &users(0..3)?).await?;
+    let before = present(store, life(1)).await?;
+    let answer = send(store, Base::Nothing(life(1)), &[]).await.1;
+    is_conflict("an empty commit against nothing, of a living life", answer, at.revision)?;
+    same("what the life has after that", &present(store, life(1)).await?, &before)
+}
+
+async fn a_slug_is_free_after_the_end_of_its_life(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    for number in 1..=5 {
+        let at = born(store, life(number), "acme", &users(0..2)?).await?;
+        same("find of the slug", &store.find(&slug("acme")?).await?, &Some(life(number)))?;
+        end(store, at, tenant("acme")?).await?;
+    }
+    same("find of the slug at the end", &store.find(&slug("acme")?).await?, &None)
+}
+
+async fn a_new_life_under_an_old_slug_has_nothing_of_the_old_one(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let old_birth = born(store, life(1), "acme", &users(0..5)?).await?;
+    let old = go_on(store, old_birth, &users(5..8)?).await?;
+    end(store, old, tenant("acme")?).await?;
+    let new = born(store, life(2), "acme", &added([user(3, "another")?])).await?;
+    let new = go_on(store, new, &[]).await?;
+    let all = applied(Records::new(), &added([tenant("acme")?, user(3, "another")?]));
+    stands(store, new, &all).await?;
+    is_absent(store, life(1)).await?;
+    same("since a state of the old life", &store.since(old).await?, &Since::Gone)?;
+    is_gone("a commit on the old life", send(store, Base::State(old), &users(9..10)?).await.1)?;
+    let mixed = At { life: life(2), ..old };
+    same("since a commit of the old life, asked of the new one", &store.since(mixed).await?, &Since::TooOld)?;
+    let answer = send(store, Base::State(mixed), &users(9..10)?).await.1;
+    is_conflict("a commit on a state of the old life, sent to the new one", answer, new.revision)?;
+    stands(store, new, &all).await
+}

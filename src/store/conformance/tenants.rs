@@ -1,0 +1,75 @@
+//! S9: tenants share nothing but the index of their slugs.
+
+use super::case::{Hand, Verdict, cases, same};
+use super::samples::{
+    Records, added, applied, born, changed, end, go_on, group, is_taken, life, member, send, slug, stands, tenant, user,
+};
+use crate::records::{Change, Name, Record, Window};
+use crate::store::Base;
+
+cases! {
+    S9: the_same_ids_and_names_in_two_tenants_are_two_things,
+        a_slug_of_a_living_tenant_is_taken,
+        a_slug_is_taken_and_freed_by_rename,
+        a_tenant_may_keep_its_own_slug;
+}
+
+async fn the_same_ids_and_names_in_two_tenants_are_two_things(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let shared = added([user(1, "alice")?, user(2, "bob")?, group(1, "staff")?, member(1, 1, Window::ALWAYS)]);
+    let one = born(store, life(1), "one", &shared).await?;
+    let two = born(store, life(2), "two", &shared).await?;
+    let of_one = applied(applied(Records::new(), &added([tenant("one")?])), &shared);
+    let of_two = applied(applied(Records::new(), &added([tenant("two")?])), &shared);
+    stands(store, one, &of_one).await?;
+    stands(store, two, &of_two).await?;
+    let changes = [changed(user(1, "alice")?, user(1, "alicia")?)?, Change::removed(member(1, 1, Window::ALWAYS))];
+    let one = go_on(store, one, &changes).await?;
+    let of_one = applied(of_one, &changes);
+    stands(store, two, &of_two).await?;
+    stands(store, one, &of_one).await?;
+    end(store, one, tenant("one")?).await?;
+    stands(store, two, &of_two).await
+}
+
+async fn a_slug_of_a_living_tenant_is_taken(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    born(store, life(1), "acme", &[]).await?;
+    let birth = added([tenant("acme")?]);
+    is_taken("a birth under a taken slug", send(store, Base::Nothing(life(2)), &birth).await.1)?;
+    same("find of a slug that was tried for", &store.find(&slug("acme")?).await?, &Some(life(1)))?;
+    // A refused birth has begun nothing, so the same life may be born under another slug.
+    born(store, life(2), "other", &[]).await.map(drop)
+}
+
+async fn a_slug_is_taken_and_freed_by_rename(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let one = born(store, life(1), "one", &[]).await?;
+    let two = born(store, life(2), "two", &[]).await?;
+    let to_two = [changed(tenant("one")?, tenant("two")?)?];
+    is_taken("a rename to a taken slug", send(store, Base::State(one), &to_two).await.1)?;
+    same("find of the slug after a refused rename", &store.find(&slug("one")?).await?, &Some(life(1)))?;
+    let two = go_on(store, two, &[changed(tenant("two")?, tenant("three")?)?]).await?;
+    same("find of the slug before a rename", &store.find(&slug("two")?).await?, &None)?;
+    same("find of the slug after a rename", &store.find(&slug("three")?).await?, &Some(life(2)))?;
+    let birth = added([tenant("three")?]);
+    is_taken("a birth under a slug taken by rename", send(store, Base::Nothing(life(3)), &birth).await.1)?;
+    go_on(store, one, &to_two).await?;
+    same("find of a slug freed by one rename and taken by another", &store.find(&slug("two")?).await?, &Some(life(1)))?;
+    born(store, life(3), "one", &[]).await?;
+    end(store, two, tenant("three")?).await?;
+    same("find of the slug of a renamed tenant after its end", &store.find(&slug("three")?).await?, &None)?;
+    born(store, life(4), "three", &[]).await.map(drop)
+}
+
+async fn a_tenant_may_keep_its_own_slug(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let at = born(store, life(1), "acme", &[]).await?;
+    let before = tenant("acme")?;
+    let Record::Tenant(mut after) = before.clone() else { return Ok(()) };
+    after.name = Name::new("Another name").map_err(super::samples::own_fault)?;
+    let after = Record::Tenant(after);
+    let at = go_on(store, at, &[changed(before, after.clone())?]).await?;
+    stands(store, at, &applied(Records::new(), &added([after]))).await?;
+    same("find of the slug after the name was changed", &store.find(&slug("acme")?).await?, &Some(life(1)))
+}

@@ -1,0 +1,159 @@
+//! S4 and S15: a commit is all or nothing, however large.
+
+use std::sync::Arc;
+
+use super::any::Connection;
+use super::at_once::{Contest, Racer};
+use super::case::{Fail, Hand, Verdict, cases, holds, same};
+use super::samples::{
+    Records, added, applied, born, changed, envelope, go_on, is_conflict, is_taken, life, loaded, own_fault, present,
+    send, since, stands, tenant, user, users,
+};
+use crate::records::{At, Change, Record, Status};
+use crate::store::{Base, Commit, Committed, StoreError};
+
+cases! {
+    S4: a_refused_commit_leaves_nothing_behind,
+        a_commit_is_never_seen_in_part,
+        a_commit_is_one_commit_in_the_history;
+    S15: a_commit_of_200_000_changes_is_one_commit_or_too_large,
+        a_birth_of_200_000_records_is_one_commit_or_too_large;
+}
+
+async fn a_refused_commit_leaves_nothing_behind(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    born(store, life(2), "other", &[]).await?;
+    let at = born(store, life(1), "acme", &users(0..5)?).await?;
+    let before = present(store, life(1)).await?;
+    // The tenant record stands last, so that the rest has been written when the slug turns out to be taken.
+    let mut changes = users(10..60)?;
+    changes.push(Change::removed(user(0, "user-0")?));
+    changes.push(changed(tenant("acme")?, tenant("other")?)?);
+    is_taken("a rename to a taken slug, with other changes", send(store, Base::State(at), &changes).await.1)?;
+    same("what the life has after that", &present(store, life(1)).await?, &before)?;
+    let mut birth = users(0..50)?;
+    birth.push(Change::added(tenant("other")?));
+    is_taken("a birth under a taken slug", send(store, Base::Nothing(life(3)), &birth).await.1)?;
+    holds(loaded(store, life(3)).await?.is_none(), || "a birth that was refused is there".to_owned())?;
+    let at = go_on(store, at, &users(10..11)?).await?;
+    born(store, life(3), "third", &users(0..1)?).await?;
+    stands(store, at, &applied(before.0, &users(10..11)?)).await
+}
+
+/// How many changes the commits have that others watch.
+const MANY: u128 = 3_000;
+
+/// How many commits and loads are made at most.
+const MOST: usize = 1_000;
+
+async fn a_commit_is_never_seen_in_part(hand: &Hand<'_>) -> Verdict {
+    let (first, second) = (Arc::clone(&hand.store), hand.second_or_same().await?);
+    let birth = born(&*first, life(1), "acme", &[]).await?;
+    let adding = users(0..MANY)?;
+    let removing: Vec<_> = adding.iter().filter_map(|change| change.after().cloned().map(Change::removed)).collect();
+    let contest = Contest::of(3, MOST);
+    let writer: Racer = {
+        let (store, contest) = (Arc::clone(&first), Arc::clone(&contest));
+        Box::pin(async move {
+            let (mut at, mut commits) = (birth, 0);
+            while contest.goes_on(0).await {
+                // So every even revision has all of the users, and every odd one has none.
+                let changes = if commits % 2 == 0 { &adding } else { &removing };
+                commits += 1;
+                at = contest.race(0, 0, go_on(&*store, at, changes)).await?;
+            }
+            Ok(())
+        })
+    };
+    let reader = |by: usize, store: &Arc<dyn Connection>| -> Racer {
+        let (store, contest) = (Arc::clone(store), Arc::clone(&contest));
+        Box::pin(async move {
+            while contest.goes_on(by).await {
+                let seen = contest.race(0, 1, loaded(&*store, life(1))).await?;
+                let (records, at) = seen.ok_or_else(|| Fail::new("the life is not seen while it is written to"))?;
+                let expected = if at.revision.number() % 2 == 0 { 1 + MANY } else { 1 };
+                same(
+                    "how many records a load during a commit sees",
+                    &u128::try_from(records.len()).unwrap_or(0),
+                    &expected,
+                )?;
+            }
+            Ok(())
+        })
+    };
+    hand.hold(&contest, vec![reader(1, &second), writer, reader(2, &first)]).await
+}
+
+async fn a_commit_is_one_commit_in_the_history(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let birth = born(store, life(1), "acme", &[]).await?;
+    let changes = users(0..5_000)?;
+    let (envelope, answer) = send(store, Base::State(birth), &changes).await;
+    let at = At { revision: answer?, commit: envelope.id, ..birth };
+    same("the revision of a commit of 5,000 changes", &at.revision, &birth.revision.next())?;
+    let told = Committed { revision: at.revision, envelope, changes: changes.clone() };
+    let Some(commits) = since(store, birth).await? else {
+        return Err(Fail::not_exercised("the history of the last commit is too old already"));
+    };
+    holds(commits == [told], || {
+        format!("a commit of 5,000 changes is told as {} commits, or as another", commits.len())
+    })?;
+    stands(store, at, &applied(applied(Records::new(), &added([tenant("acme")?])), &changes)).await
+}
+
+const LARGE: u128 = 200_000;
+
+async fn a_commit_of_200_000_changes_is_one_commit_or_too_large(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let mut at = born(store, life(1), "acme", &[]).await?;
+    let mut records = present(store, life(1)).await?.0;
+    let adding = users(0..LARGE)?;
+    let suspended = |change: &Change| match change.after() {
+        Some(Record::User(record)) => {
+            let mut after = record.clone();
+            after.status = Status::Suspended;
+            Ok(Change::new(Some(Record::User(record.clone())), Some(Record::User(after))))
+        }
+        _ => Err(Fail::new("the suite's own change is of no user")),
+    };
+    let changing: Vec<_> = adding.iter().filter_map(|change| suspended(change).transpose()).collect::<Verdict<_>>()?;
+    let removing: Vec<_> = changing.iter().filter_map(|change| change.after().cloned().map(Change::removed)).collect();
+    for changes in [adding, changing, removing] {
+        let (envelope, answer) = send(store, Base::State(at), &changes).await;
+        match answer {
+            Ok(revision) => {
+                same("the revision of a commit of 200,000 changes", &revision, &at.revision.next())?;
+                at = At { revision, commit: envelope.id, ..at };
+                records = applied(records, &changes);
+                stands(store, at, &records).await?;
+            }
+            Err(StoreError::TooLarge(_)) => {
+                stands(store, at, &records).await?;
+                let next = go_on(store, at, &[]).await?;
+                let late = send(store, Base::State(at), &[]).await.1;
+                return is_conflict("a stale commit after one that was too large", late, next.revision);
+            }
+            Err(error) => return Err(Fail::from(error).while_("a commit of 200,000 changes")),
+        }
+    }
+    Ok(())
+}
+
+async fn a_birth_of_200_000_records_is_one_commit_or_too_large(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let mut changes = added([tenant("acme").map_err(|fail| fail.while_("a birth"))?]);
+    changes.extend(users(0..LARGE)?);
+    let base = Base::Nothing(life(1));
+    let envelope = envelope(base);
+    match store.commit(Commit { base, envelope: &envelope, changes: &changes }).await {
+        Ok(revision) => {
+            stands(store, At { life: life(1), revision, commit: envelope.id }, &applied(Records::new(), &changes)).await
+        }
+        Err(StoreError::TooLarge(_)) => {
+            holds(loaded(store, life(1)).await?.is_none(), || "a birth that was too large is there".to_owned())?;
+            let found = store.find(&crate::records::TenantSlug::new("acme").map_err(own_fault)?).await?;
+            same("find of the slug of a birth that was too large", &found, &None)
+        }
+        Err(error) => Err(Fail::from(error).while_("a birth of 200,000 records")),
+    }
+}

@@ -1,0 +1,37 @@
+//! The suite for stores, on our own stores and on wrong ones.
+//!
+//! A store that keeps the contract passes every case; for each clause there is a store that breaks it, as stores really
+//! do, and is caught by a case of that clause. What a wrong store breaks beside is declared with it.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+mod flaws;
+mod links;
+mod right;
+mod wrong;
+
+use rolecall::store::Store;
+use rolecall::store::conformance::{Fixture, Problem, Task, on_threads};
+
+/// A kind of store that lives in memory: a clone is a second connection, and nothing is to be reopened.
+struct InMemory<S>(fn() -> S);
+
+impl<S: Store + Clone> Fixture for InMemory<S> {
+    type Store = S;
+
+    async fn fresh(&self) -> Result<S, Problem> {
+        Ok((self.0)())
+    }
+
+    async fn second_connection(&self, store: &S) -> Result<Option<S>, Problem> {
+        Ok(Some(store.clone()))
+    }
+
+    async fn reopen(&self, store: S) -> Result<Option<S>, Problem> {
+        Ok(Some(store))
+    }
+
+    async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
+        on_threads(tasks)
+    }
+}

@@ -1,0 +1,395 @@
+//! A store that misbehaves under a live tenant. Every fault is played at every call of a day in a tenant's life, alone and
+//! followed by a store that is down; after every step the tenant is consistent, and says what happened.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use pollster::block_on;
+use rolecall::catalog::{Catalog, Definition, PermissionDef};
+use rolecall::records::{
+    Change, CommitId, GroupId, Membership, Parent, Record, Revision, RoleId, RoleRecord, Slug, Status, UserId, UserKey,
+    UserRecord, Window,
+};
+use rolecall::store::conformance::{Call, Fault, Faulty};
+use rolecall::store::{Committed, MemoryStore};
+use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Result, Tenant};
+
+type Store = Faulty<MemoryStore>;
+
+/// What became of a call on the tenant.
+#[derive(Debug)]
+enum Came {
+    Well,
+    /// With this error.
+    Refused(ErrorKind),
+    /// The client hung up while the store hung.
+    HungUp,
+    Panicked,
+}
+
+/// Polls until the future is ready, panics, or waits for what never comes; then it is dropped.
+fn play(future: impl Future<Output = Result<()>>) -> Came {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))) {
+        Ok(Poll::Ready(Ok(()))) => Came::Well,
+        Ok(Poll::Ready(Err(error))) => Came::Refused(error.kind()),
+        Ok(Poll::Pending) => Came::HungUp,
+        Err(_) => Came::Panicked,
+    }
+}
+
+type Act = fn(&Tenant) -> Pin<Box<dyn Future<Output = Result<()>> + '_>>;
+
+/// One step of the day: what is done, and whether alice may write once it is acknowledged; none if it changes nothing.
+struct Step {
+    what: &'static str,
+    act: Act,
+    may: Option<bool>,
+}
+
+fn day() -> Vec<Step> {
+    let step = |what, act, may| Step { what, act, may };
+    vec![
+        step("assign", |t| Box::pin(async { assign(t).await }), Some(true)),
+        step("assign again", |t| Box::pin(async { assign(t).await }), Some(true)),
+        step("refresh", |t| Box::pin(async { t.refresh().await.map(drop) }), None),
+        step("unassign", |t| Box::pin(async { unassign(t).await }), Some(false)),
+        step("unassign again", |t| Box::pin(async { unassign(t).await }), Some(false)),
+        step("assign once more", |t| Box::pin(async { assign(t).await }), Some(true)),
+        step(
+            "rename",
+            |t| Box::pin(async { t.update(|tx| tx.rename_tenant("acme-2").map(drop)).await.map(drop) }),
+            None,
+        ),
+    ]
+}
+
+async fn assign(tenant: &Tenant) -> Result<()> {
+    tenant.update(|tx| tx.user("alice")?.assign("editor").map(drop)).await.map(drop)
+}
+
+async fn unassign(tenant: &Tenant) -> Result<()> {
+    tenant.update(|tx| tx.user("alice")?.unassign("editor").map(drop)).await.map(drop)
+}
+
+fn acme() -> (Store, Authorizer, Tenant) {
+    let store = Faulty::new(MemoryStore::default());
+    let authorizer = Authorizer::builder().store(store.clone()).build();
+    let acme = block_on(authorizer.create_tenant("acme", "Acme")).unwrap();
+    let set_up = acme.update(|tx| {
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.grant("posts:write")?;
+        tx.create_user("alice").map(drop)
+    });
+    block_on(set_up).unwrap();
+    store.calls();
+    (store, authorizer, acme)
+}
+
+/// What the store really holds, by an authorizer of its own: whether alice may write, and at which revision.
+fn truth(store: &Store, acme: &Tenant) -> (bool, Revision) {
+    let authorizer = Authorizer::builder().store(store.inner().clone()).build();
+    let tenant = block_on(authorizer.tenant_of(acme.life())).unwrap();
+    (tenant.check("alice", "posts:write"), tenant.revision())
+}
+
+/// A tenant either says why it does not answer, in every form of question, or answers as the store does at that revision.
+fn is_consistent(store: &Store, acme: &Tenant, plot: &str) {
+    let decision = acme.decide("alice", "posts:write");
+    assert_eq!(acme.check("alice", "posts:write"), decision == Decision::Allowed, "{plot}");
+    match decision {
+        Decision::Denied(reason @ (Reason::Unsettled | Reason::Refused | Reason::Deleted | Reason::Closed)) => {
+            assert_eq!(acme.effective("alice").unanswered(), Some(reason), "{plot}");
+            assert_eq!(acme.now().unanswered(), Some(reason), "{plot}");
+            assert!(acme.now().user("alice").is_none(), "{plot}");
+        }
+        decision => {
+            assert_eq!(acme.unsettled(), None, "{plot}: it answers though the outcome of its commit is unknown");
+            let (may, revision) = truth(store, acme);
+            assert!(acme.revision() <= revision, "{plot}: it answers from a revision that nobody made");
+            if acme.revision() == revision {
+                assert_eq!(decision == Decision::Allowed, may, "{plot}: it answers otherwise than the store");
+            }
+        }
+    }
+}
+
+/// The calls of the day when nothing goes wrong: the kind of each, and how many of its kind came before.
+fn calls_of_the_day() -> Vec<(Call, usize)> {
+    let (store, _authorizer, acme) = acme();
+    for step in day() {
+        assert!(matches!(play((step.act)(&acme)), Came::Well), "{}", step.what);
+    }
+    let calls = store.calls();
+    calls
+        .iter()
+        .enumerate()
+        .map(|(n, call)| (*call, calls.iter().take(n).filter(|other| *other == call).count()))
+        .collect()
+}
+
+/// Plays a day with this fault at this call. What the faults made of it is compared with what was told.
+fn a_day_with(fault: Fault, call: Call, before: usize, then_down: usize) {
+    let plot = format!("{fault:?} at {call:?} {before}, then down for {then_down}");
+    let (store, authorizer, acme) = acme();
+    for _ in 0..before {
+        store.spare(call);
+    }
+    store.next(call, fault);
+    let (mut acknowledged, mut downs) = (false, then_down);
+    for step in day() {
+        let (was, at) = truth(&store, &acme);
+        let came = play((step.act)(&acme));
+        let plot = format!("{plot}: {} came to {came:?}", step.what);
+        if !matches!(came, Came::Well) {
+            // Whoever tries to find out meets a store that is down, so many times.
+            for _ in 0..std::mem::take(&mut downs) {
+                for call in Call::ALL {
+                    store.next(call, Fault::Down);
+                }
+            }
+        }
+        is_consistent(&store, &acme, &plot);
+        let (may, now) = truth(&store, &acme);
+        match came {
+            Came::Well => {
+                if let Some(expected) = step.may {
+                    assert_eq!(may, expected, "{plot}: it was acknowledged, and is not so");
+                    acknowledged = true;
+                    assert_eq!(acme.check("alice", "posts:write"), expected, "{plot}: acknowledged, and not seen");
+                }
+            }
+            Came::Refused(
+                ErrorKind::Unavailable
+                | ErrorKind::TooLarge
+                | ErrorKind::Refused
+                | ErrorKind::Corrupt
+                | ErrorKind::Conflict,
+            ) => {
+                let settles_as_nothing = now == at || may == was;
+                assert!(settles_as_nothing, "{plot}: it says that nothing happened");
+            }
+            Came::Refused(ErrorKind::Unsettled) => {
+                assert!(acme.unsettled().is_some(), "{plot}");
+                assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Unsettled), "{plot}");
+            }
+            Came::Refused(ErrorKind::Deleted) => assert_eq!(fault, Fault::Gone, "{plot}"),
+            Came::Refused(kind) => panic!("{plot}: {kind:?}"),
+            Came::HungUp | Came::Panicked => {}
+        }
+    }
+    store.heal();
+    // Recovery needs no restart: two calls at most, and every question is answered from the latest state.
+    let recovered = block_on(async {
+        let tenant = authorizer.tenant_of(acme.life()).await?;
+        tenant.refresh().await?;
+        Ok::<_, rolecall::Error>(tenant)
+    });
+    let recovered = recovered.unwrap_or_else(|error| panic!("{plot}: not recovered: {error}"));
+    let (may, latest) = truth(&store, &recovered);
+    assert_eq!((recovered.check("alice", "posts:write"), recovered.revision()), (may, latest), "{plot}");
+    assert_eq!(recovered.unsettled(), None, "{plot}");
+    block_on(unassign(&recovered)).unwrap();
+    assert!(!truth(&store, &recovered).0 && !recovered.check("alice", "posts:write"), "{plot}");
+    assert!(acknowledged || fault == Fault::Gone || then_down > 1, "{plot}: the day went on");
+}
+
+#[test]
+fn every_fault_at_every_call_leaves_a_tenant_that_is_consistent_and_recovers() {
+    let calls = calls_of_the_day();
+    assert!(calls.len() >= 7, "the day reaches the store: {calls:?}");
+    for fault in Fault::ALL {
+        for (call, before) in &calls {
+            for then_down in [0, 1, 4] {
+                a_day_with(fault, *call, *before, then_down);
+            }
+        }
+    }
+}
+
+/// The store does nothing but this, for a whole day.
+#[test]
+fn a_store_that_fails_for_ever_is_told_of_for_ever() {
+    let faults = [
+        (Fault::Down, ErrorKind::Unavailable),
+        (Fault::Conflict, ErrorKind::Conflict),
+        (Fault::RequestLost, ErrorKind::Unsettled),
+        (Fault::TooLarge, ErrorKind::TooLarge),
+        (Fault::Refused, ErrorKind::Refused),
+        (Fault::Corrupt, ErrorKind::Corrupt),
+    ];
+    for (fault, kind) in faults {
+        let (store, authorizer, acme) = acme();
+        store.every(Call::Commit, fault);
+        for _ in 0..3 {
+            let Came::Refused(told) = play(assign(&acme)) else { panic!("{fault:?}") };
+            // A conflict where nobody moved is looked into, and then the same commit is sent again; that it never gets
+            // further is no certainty that it will not land.
+            let expected = if fault == Fault::Conflict { ErrorKind::Unsettled } else { kind };
+            assert_eq!(told, expected, "{fault:?}");
+            is_consistent(&store, &acme, &format!("{fault:?} for ever"));
+        }
+        assert!(!truth(&store, &acme).0, "{fault:?}");
+        store.heal();
+        let acme = block_on(authorizer.tenant("acme")).unwrap();
+        block_on(assign(&acme)).unwrap();
+        assert!(acme.check("alice", "posts:write"), "{fault:?}");
+    }
+}
+
+/// Our commit is on its way while we look for it, and lands between one look and the next.
+#[test]
+fn a_commit_that_lands_while_it_is_settled_is_recognised() {
+    for calls in 1..=3 {
+        let (store, _authorizer, acme) = acme();
+        store.next(Call::Commit, Fault::LandsAfter(calls));
+        let done = block_on(acme.update(|tx| tx.user("alice")?.assign("editor").map(drop))).unwrap();
+        assert_eq!((done.revision, acme.revision()), (Revision::new(3), Revision::new(3)), "it took effect once");
+        assert!(acme.check("alice", "posts:write"));
+        assert_eq!(truth(&store, &acme), (true, Revision::new(3)));
+    }
+}
+
+/// A client hangs up in the middle of its commit, and another one comes.
+#[test]
+fn who_hangs_up_denies_nobody_for_longer_than_until_the_next_call() {
+    type Next = fn(&Authorizer, &Tenant) -> Result<()>;
+    let next_calls: [(&str, Next); 5] = [
+        ("open", |authorizer, _| block_on(authorizer.tenant("acme")).map(drop)),
+        ("open by life", |authorizer, acme| block_on(authorizer.tenant_of(acme.life())).map(drop)),
+        ("refresh", |_, acme| block_on(acme.refresh()).map(drop)),
+        ("update", |_, acme| block_on(acme.update(|_| Ok(()))).map(drop)),
+        ("plan and commit", |_, acme| {
+            block_on(acme.commit(acme.plan(|tx| tx.create_user("bob").map(drop))?.1)).map(drop)
+        }),
+    ];
+    for (what, next) in next_calls {
+        for fault in [Fault::HangsBefore, Fault::HangsAfter, Fault::PanicsBefore, Fault::PanicsAfter] {
+            let (store, authorizer, acme) = acme();
+            store.next(Call::Commit, fault);
+            assert!(matches!(play(assign(&acme)), Came::HungUp | Came::Panicked));
+            let commit = acme.unsettled().unwrap();
+            assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Unsettled));
+            let told = next(&authorizer, &acme);
+            // A plan that was made before it was settled is stale; that it was settled is what counts.
+            assert!(told.is_ok() || told.unwrap_err().kind() == ErrorKind::Stale, "{what} after {fault:?}");
+            assert_eq!(acme.decide("alice", "posts:write"), Decision::Allowed, "{what} after {fault:?}");
+            assert!(matches!(acme.outcome(commit), Some(Outcome::Landed(_))), "{what} after {fault:?}");
+        }
+    }
+}
+
+fn role(slug: &str) -> Record {
+    let (slug, name) = (Slug::new(slug).unwrap(), rolecall::records::Name::new(slug).unwrap());
+    Record::Role(RoleRecord {
+        id: RoleId::random(),
+        slug,
+        name,
+        description: rolecall::records::Description::default(),
+    })
+}
+
+fn user(key: &str) -> Record {
+    Record::User(UserRecord { id: UserId::random(), key: UserKey::new(key).unwrap(), status: Status::default() })
+}
+
+fn parent(group: u128, parent: u128) -> Record {
+    let id = |n| GroupId::from_uuid(uuid::Uuid::from_u128(n));
+    Record::Parent(Parent { group: id(group), parent: id(parent) })
+}
+
+fn group(n: u128) -> Record {
+    let (slug, name) = (Slug::new(&format!("g{n}")).unwrap(), rolecall::records::Name::new("g").unwrap());
+    let description = rolecall::records::Description::default();
+    let id = GroupId::from_uuid(uuid::Uuid::from_u128(n));
+    Record::Group(rolecall::records::GroupRecord { id, slug, name, description })
+}
+
+/// In the order of a load, whatever was added.
+fn put(records: &mut Vec<Record>, more: impl IntoIterator<Item = Record>) {
+    records.extend(more);
+    records.sort_by_key(Record::kind);
+}
+
+#[test]
+fn a_load_that_lies_is_refused_and_the_next_true_one_is_believed() {
+    type Lie = fn(&mut Vec<Record>, &mut rolecall::records::At);
+    let lies: [(&str, ErrorKind, Lie); 10] = [
+        ("a cycle of two groups", ErrorKind::Corrupt, |r, _| put(r, [group(1), group(2), parent(1, 2), parent(2, 1)])),
+        ("a group that is its own parent", ErrorKind::Corrupt, |r, _| put(r, [group(1), parent(1, 1)])),
+        ("a parent that is not there", ErrorKind::Corrupt, |r, _| put(r, [group(1), parent(1, 2)])),
+        ("a slug that the catalog has", ErrorKind::Clash, |r, _| put(r, [permission_of_the_catalog()])),
+        ("two roles with one slug", ErrorKind::Corrupt, |r, _| put(r, [role("editor")])),
+        ("two users with one key", ErrorKind::Corrupt, |r, _| put(r, [user("alice")])),
+        ("no tenant", ErrorKind::Corrupt, |r, _| r.retain(|record| !matches!(record, Record::Tenant(_)))),
+        ("a record twice", ErrorKind::Corrupt, |r, _| put(r, r.clone())),
+        ("a revision that went back", ErrorKind::Corrupt, |_, at| at.revision = Revision::FIRST),
+        ("the same revision by another commit", ErrorKind::Corrupt, |_, at| at.commit = CommitId::random()),
+    ];
+    let permissions = &[PermissionDef::new("catalog:read")];
+    let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
+    for (what, kind, lie) in lies {
+        let store = Faulty::new(MemoryStore::default());
+        let authorizer = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
+        let acme = block_on(authorizer.create_tenant("acme", "Acme")).unwrap();
+        let set_up = acme.update(|tx| {
+            tx.create_permission("posts:write")?;
+            tx.create_role("editor")?.grant("posts:write")?;
+            tx.create_user("alice")?.assign("editor").map(drop)
+        });
+        block_on(set_up).unwrap();
+        assert!(acme.check("alice", "posts:write"));
+        store.lie(lie);
+        store.next(Call::Since, Fault::TooOld);
+        let error = block_on(acme.refresh()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{what}: {error}");
+        assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Refused), "{what}");
+        // The lie goes on, and so does the denial: also the update that would look again is refused.
+        store.next(Call::Since, Fault::TooOld);
+        assert_eq!(block_on(assign(&acme)).unwrap_err().kind(), kind, "{what}");
+        assert!(!acme.check("alice", "posts:write"), "{what}");
+        store.heal();
+        block_on(acme.refresh()).unwrap();
+        assert!(acme.check("alice", "posts:write"), "{what}: the truth is believed again");
+    }
+}
+
+fn permission_of_the_catalog() -> Record {
+    let (slug, name) = (Slug::new("catalog:read").unwrap(), rolecall::records::Name::new("x").unwrap());
+    let (id, description) = (rolecall::records::PermissionId::random(), rolecall::records::Description::default());
+    Record::Permission(rolecall::records::PermissionRecord { id, slug, name, description, category: None })
+}
+
+/// The history tells of changes that cannot be made on the snapshot in hand: the tenant loads the whole instead.
+#[test]
+fn changes_that_do_not_apply_lead_to_a_load() {
+    type Tale = fn(&mut Vec<Committed>);
+    let tales: [(&str, Tale); 6] = [
+        ("a user removed that is not there", |told| {
+            told.first_mut().unwrap().changes = vec![Change::removed(user("nobody"))];
+        }),
+        ("a user added that is there", |told| told.first_mut().unwrap().changes.push(Change::added(user("alice")))),
+        ("a member of a group that is not there", |told| {
+            let (user, group) = (UserId::random(), GroupId::random());
+            let member = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+            told.first_mut().unwrap().changes.push(Change::added(member));
+        }),
+        ("a revision left out", |told| told.first_mut().unwrap().revision = Revision::new(9)),
+        ("another commit before it", |told| told.first_mut().unwrap().envelope.previous = Some(CommitId::random())),
+        ("the same commit twice", |told| told.extend(told.first().cloned())),
+    ];
+    for (what, tale) in tales {
+        let (store, _authorizer, acme) = acme();
+        let other = Authorizer::builder().store(store.inner().clone()).build();
+        let other = block_on(other.tenant("acme")).unwrap();
+        block_on(assign(&other)).unwrap();
+        store.lie_of_history(tale);
+        block_on(acme.refresh()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!((acme.check("alice", "posts:write"), acme.revision()), truth(&store, &acme), "{what}");
+        assert!(store.calls().contains(&Call::Load) || what.ends_with("twice"), "{what}");
+    }
+}

@@ -23,6 +23,9 @@ struct Platters {
     /// How many calls there were since [`Disk::fail_after`].
     calls: u32,
     syncs: u32,
+    /// Every second synchronisation is done, and reported as failed: the second one is what completes a commit.
+    #[cfg(feature = "conformance")]
+    loses_answers: bool,
 }
 
 #[derive(Clone)]
@@ -43,7 +46,18 @@ impl Disk {
         let mut platters = self.platters();
         let failed = platters.good.is_some_and(|good| platters.calls > good);
         platters.good = None;
+        #[cfg(feature = "conformance")]
+        {
+            platters.loses_answers = false;
+        }
         failed
+    }
+
+    /// From now on, a commit lands and nobody hears of it.
+    #[cfg(feature = "conformance")]
+    pub(super) fn lose_answers(&self) {
+        let mut platters = self.platters();
+        (platters.loses_answers, platters.syncs) = (true, 0);
     }
 
     pub(super) fn syncs(&self) -> u32 {
@@ -122,6 +136,10 @@ impl StorageBackend for Disk {
         match &called {
             Ok(pending) => pending.iter().for_each(|write| write.apply(&mut platters.durable)),
             Err(_) => platters.pending.clear(),
+        }
+        #[cfg(feature = "conformance")]
+        if platters.loses_answers && platters.syncs.is_multiple_of(2) {
+            return Err(io::Error::other("the answer of the disk is lost"));
         }
         called.map(drop)
     }

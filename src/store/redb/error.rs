@@ -35,8 +35,9 @@ pub enum RedbError {
     Io(#[from] io::Error),
 }
 
-impl From<DatabaseError> for RedbError {
-    fn from(error: DatabaseError) -> Self {
+impl RedbError {
+    /// Sorts redb's. No `From`: redb is no part of this crate's interface.
+    pub(super) fn of(error: DatabaseError) -> Self {
         match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::InUse,
             DatabaseError::UpgradeRequired(_) => Self::Foreign("a redb file of an old format".to_owned()),

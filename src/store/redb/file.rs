@@ -34,10 +34,10 @@ impl Medium {
                 let database = match self {
                     Self::File(path) => {
                         recognise(path)?;
-                        builder().open(path)?
+                        builder().open(path).map_err(RedbError::of)?
                     }
                     #[cfg(test)]
-                    Self::Disk(disk) => builder().create_with_backend(disk.clone())?,
+                    Self::Disk(disk) => builder().create_with_backend(disk.clone()).map_err(RedbError::of)?,
                 };
                 verify(&database.begin_read().map_err(Fault::from)?)?;
                 Ok(database)
@@ -51,7 +51,7 @@ impl Medium {
         match self {
             Self::File(path) => create(path),
             #[cfg(test)]
-            Self::Disk(disk) => begin(&builder().create_with_backend(disk.clone())?),
+            Self::Disk(disk) => begin(&builder().create_with_backend(disk.clone()).map_err(RedbError::of)?),
         }
     }
 }
@@ -69,8 +69,8 @@ fn create(path: &Path) -> Result<(), RedbError> {
     let mut name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();
     name.push(format!(".new-{}", uuid::Uuid::new_v4()));
     let new = path.with_file_name(name);
-    let database = builder().create(&new)?;
-    let made = begin(&database).and_then(|()| Ok(database.close()?));
+    let database = builder().create(&new).map_err(RedbError::of)?;
+    let made = begin(&database).and_then(|()| database.close().map_err(RedbError::of));
     let placed = made.and_then(|()| match fs::hard_link(&new, path) {
         // Somebody was quicker.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -113,7 +113,7 @@ fn recognise(path: &Path) -> Result<(), RedbError> {
             Ok(reading) => recognise_format(&reading),
             Err(_) => Ok(()),
         },
-        Err(e) => match RedbError::from(e) {
+        Err(e) => match RedbError::of(e) {
             known @ (RedbError::InUse | RedbError::Foreign(_)) => Err(known),
             _ => Ok(()),
         },

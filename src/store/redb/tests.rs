@@ -236,3 +236,60 @@ fn a_load_under_way_when_the_file_is_opened_again_is_whole_or_an_error() {
         }
     }
 }
+
+/// The suite that every store is tested with, over disks whose cables are pulled. With files it runs in `tests/redb`.
+#[cfg(feature = "conformance")]
+mod suite {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::{Disk, RedbStore, open};
+    use crate::store::conformance::{self, Fixture, Link, Problem, Task};
+
+    /// Each case has a disk of its own.
+    struct Disks(Mutex<Disk>);
+
+    impl Disks {
+        fn latest(&self) -> Disk {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }
+    }
+
+    impl Fixture for Disks {
+        type Store = RedbStore;
+
+        async fn fresh(&self) -> Result<RedbStore, Problem> {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Disk::default();
+            Ok(open(&self.latest(), true)?)
+        }
+
+        async fn second_connection(&self, store: &RedbStore) -> Result<Option<RedbStore>, Problem> {
+            Ok(Some(store.clone()))
+        }
+
+        async fn reopen(&self, store: RedbStore) -> Result<Option<RedbStore>, Problem> {
+            drop(store);
+            Ok(Some(open(&self.latest(), false)?))
+        }
+
+        async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
+            conformance::on_threads(tasks)
+        }
+
+        async fn set_link(&self, _: &RedbStore, link: Link) -> Result<bool, Problem> {
+            match link {
+                Link::Whole => drop(self.latest().mend()),
+                Link::RequestsLost => self.latest().fail_after(0),
+                Link::AnswersLost => self.latest().lose_answers(),
+            }
+            Ok(true)
+        }
+    }
+
+    #[test]
+    #[ignore = "long"]
+    fn it_passes_the_suite_and_nothing_is_left_out() {
+        let report = conformance::run_blocking(&Disks(Mutex::default()));
+        println!("{report}");
+        assert!(report.all_passed(), "{report}");
+    }
+}

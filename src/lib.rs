@@ -29,6 +29,7 @@
 //! | define permissions in code | [`catalog!`] |
 //! | follow a recipe | [`docs::cookbook`] |
 //! | know what everything means (R1 to R12) | [`docs::rules`] |
+//! | keep tenants in a file | `store::RedbStore`, with the feature `redb` |
 //! | keep tenants in my database | [`store::Store`], [`docs::implementing_a_store`] |
 //! | read and write a whole organisation | `Document`, with the feature `json` |
 //! | know why it is so, what is promised, what it costs | [`docs`] |
@@ -42,6 +43,7 @@
 //! |---|---|
 //! | `json`, on by default | the organisation document, and reading instants as RFC 3339 |
 //! | `conformance` | the suite that a store is tested with, and a store that plays faults |
+//! | `redb` | a durable store in one file, `store::RedbStore`; needs Rust 1.90 |
 #![forbid(unsafe_code)]
 
 pub mod docs;

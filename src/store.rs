@@ -9,6 +9,8 @@
 pub mod conformance;
 mod erased;
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
 
 use std::fmt;
 use std::future::Future;
@@ -20,6 +22,8 @@ use crate::records::{At, Change, Envelope, Life, Record, Revision, TenantSlug};
 
 pub(crate) use erased::Erased;
 pub use memory::MemoryStore;
+#[cfg(feature = "redb")]
+pub use redb::{RedbError, RedbOptions, RedbStore};
 
 /// Where tenants are kept.
 ///

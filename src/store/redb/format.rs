@@ -1,0 +1,140 @@
+//! What stands in the file: the tables, their keys, and the frame around every value. `rows.rs` has what is inside the
+//! frames. All of it is fixed by golden tests; another layout is another [`FORMAT`].
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `rolecall` | `format` | the number of the format, four bytes |
+//! | `rolecall.slugs` | the slug of a living tenant | its life |
+//! | `rolecall.lives` | the life | a [`LifeRow`](super::rows::LifeRow) |
+//! | `rolecall.records` | the life, the kind's ordinal, the ids | a record |
+//! | `rolecall.commits` | the life, the revision, the part, numbers big-endian | a [`Part`](super::rows::Part) |
+//!
+//! Behind every value stands its check, eight bytes, little-endian: the XXH3 of the value, seeded by that of the key,
+//! which is seeded by the number of the table. It finds what redb's checksums of pages cannot, for they are verified at
+//! opening: a page that is damaged later, a row in the wrong place. It is no protection from somebody who can write the
+//! file.
+
+use redb::TableDefinition;
+use twox_hash::XxHash3_64;
+
+use super::fault::Fault;
+use crate::records::{Holder, Life, RecordKey, Revision};
+
+/// The format that this release writes, and the newest that it reads.
+pub(super) const FORMAT: u32 = 1;
+
+/// Values are bytes to redb: its own names of types are not part of the format.
+pub(super) type Bytes = &'static [u8];
+
+pub(super) const ABOUT: TableDefinition<'_, &str, Bytes> = TableDefinition::new("rolecall");
+pub(super) const SLUGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.slugs");
+pub(super) const LIVES: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
+pub(super) const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.records");
+pub(super) const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
+
+/// The key of [`FORMAT`] in [`ABOUT`].
+pub(super) const FORMAT_KEY: &str = "format";
+
+/// Which table a value stands in, for its check.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    About = 1,
+    Slugs = 2,
+    Lives = 3,
+    Records = 4,
+    Commits = 5,
+}
+
+/// How many bytes of a value are its check.
+const CHECK: usize = 8;
+
+/// Puts the check behind the value; tells it too, for the digest of a life's records.
+pub(super) fn seal(place: Place, key: &[u8], mut value: Vec<u8>) -> (Vec<u8>, u64) {
+    let check = check(place, key, &value);
+    value.extend_from_slice(&check.to_le_bytes());
+    (value, check)
+}
+
+/// The value without its check, and the check.
+pub(super) fn unseal<'a>(place: Place, key: &[u8], sealed: &'a [u8]) -> Result<(&'a [u8], u64), Fault> {
+    match sealed.split_last_chunk::<CHECK>() {
+        Some((value, stored)) if check(place, key, value) == u64::from_le_bytes(*stored) => {
+            Ok((value, u64::from_le_bytes(*stored)))
+        }
+        _ => Err(Fault::corrupt(format!("S10: a row of {place:?} is not what was written"))),
+    }
+}
+
+fn check(place: Place, key: &[u8], value: &[u8]) -> u64 {
+    XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot_with_seed(place as u64, key), value)
+}
+
+/// The key of a life.
+pub(super) fn life_key(life: Life) -> [u8; 16] {
+    life.uuid().into_bytes()
+}
+
+/// The key of a record. Sorts life by life, and within one kind by kind.
+pub(super) fn record_key(life: Life, key: &RecordKey) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(64);
+    bytes.extend_from_slice(life.uuid().as_bytes());
+    bytes.push(key.kind().ordinal());
+    let mut ids = |ids: &[uuid::Uuid]| ids.iter().for_each(|id| bytes.extend_from_slice(id.as_bytes()));
+    match key {
+        RecordKey::Tenant => {}
+        RecordKey::Permission(id) => ids(&[id.uuid()]),
+        RecordKey::Role(id) => ids(&[id.uuid()]),
+        RecordKey::Group(id) => ids(&[id.uuid()]),
+        RecordKey::User(id) => ids(&[id.uuid()]),
+        RecordKey::Inclusion(role, included) => ids(&[role.uuid(), included.uuid()]),
+        RecordKey::Parent(group, parent) => ids(&[group.uuid(), parent.uuid()]),
+        RecordKey::Membership(user, group) => ids(&[user.uuid(), group.uuid()]),
+        // Two shapes of one kind: a byte tells which.
+        RecordKey::Grant(role, permission) => {
+            ids(&[role.uuid()]);
+            bytes.push(0);
+            bytes.extend_from_slice(permission.uuid().as_bytes());
+        }
+        RecordKey::GrantPattern(role, pattern) => {
+            ids(&[role.uuid()]);
+            bytes.push(1);
+            bytes.extend_from_slice(pattern.as_str().as_bytes());
+        }
+        RecordKey::Assignment(role, holder) => {
+            ids(&[role.uuid()]);
+            let (shape, id) = match holder {
+                Holder::User(id) => (0, id.uuid()),
+                Holder::Group(id) => (1, id.uuid()),
+            };
+            bytes.push(shape);
+            bytes.extend_from_slice(id.as_bytes());
+        }
+    }
+    bytes
+}
+
+/// The ordinal of the kind in the key of a record.
+pub(super) fn kind_in(key: &[u8]) -> Option<u8> {
+    key.get(16).copied()
+}
+
+/// Where the records of a life begin and end.
+pub(super) fn records_of(life: Life) -> ([u8; 16], [u8; 17]) {
+    let mut end = [u8::MAX; 17];
+    end.iter_mut().zip(life_key(life)).for_each(|(to, from)| *to = from);
+    (life_key(life), end)
+}
+
+/// The key of a part of a commit.
+pub(super) fn commit_key(life: Life, revision: Revision, part: u32) -> [u8; 28] {
+    let bytes = life_key(life).into_iter().chain(revision.number().to_be_bytes()).chain(part.to_be_bytes());
+    let mut key = [0; 28];
+    key.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    key
+}
+
+/// The revision in the key of a part of a commit.
+pub(super) fn revision_in(key: &[u8]) -> Option<Revision> {
+    let number = key.get(16..24)?.first_chunk()?;
+    Some(Revision::new(u64::from_be_bytes(*number)))
+}

@@ -1,0 +1,295 @@
+//! Faults of the disk: S6, and that the store goes on by itself when the disk does.
+//!
+//! A store that says *unavailable* of a commit which the disk has after all lets its caller believe that nothing
+//! happened; one that says *unknown* too often makes its tenants deny until somebody has looked. And redb refuses
+//! everything after an error of the disk until it is opened again: without that, a full disk meant a restart.
+
+use std::future::Future;
+use std::task::{Context, Waker};
+
+use pollster::block_on;
+use uuid::Uuid;
+
+use super::disk::Disk;
+use super::file::Medium;
+use super::{RedbError, RedbStore};
+use crate::Timestamp;
+use crate::records::{
+    At, Change, CommitId, Envelope, Fingerprint, GroupId, Life, Membership, Name, Record, Revision, TenantRecord,
+    UserId, Window,
+};
+use crate::store::{Base, Commit, Since, Store, StoreError};
+
+fn open(disk: &Disk, missing: bool) -> Result<RedbStore, RedbError> {
+    RedbStore::options().open_medium(Medium::Disk(disk.clone()), missing)
+}
+
+fn life() -> Life {
+    Life::from_uuid(Uuid::from_u128(1))
+}
+
+fn at(revision: u64) -> At {
+    At {
+        life: life(),
+        revision: Revision::new(revision),
+        commit: CommitId::from_uuid(Uuid::from_u128(revision.into())),
+    }
+}
+
+fn member(n: u64) -> Change {
+    let id = Uuid::from_u128(n.into());
+    Change::added(Record::Membership(Membership {
+        user: UserId::from_uuid(id),
+        group: GroupId::from_uuid(id),
+        window: Window::ALWAYS,
+    }))
+}
+
+/// The commit that makes this revision; its id is the number. It adds twenty members.
+fn commit(store: &RedbStore, revision: u64) -> Result<Revision, StoreError> {
+    commit_of(store, revision, 20)
+}
+
+fn commit_of(store: &RedbStore, revision: u64, members: u64) -> Result<Revision, StoreError> {
+    let (id, catalog) = (at(revision).commit, Fingerprint::from_uuid(Uuid::nil()));
+    let envelope =
+        Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
+    let name = |text: &str| Name::new(text).unwrap();
+    let tenant = Change::added(Record::Tenant(TenantRecord { slug: "acme".parse().unwrap(), name: name("Acme") }));
+    let (base, changes) = match revision {
+        1 => (Base::Nothing(life()), vec![tenant]),
+        _ => (Base::State(at(revision - 1)), (0..members).map(|n| member(100_000 * revision + n)).collect()),
+    };
+    block_on(store.commit(Commit { base, envelope: &envelope, changes: &changes }))
+}
+
+/// The latest revision. Every look must show the same state, whole.
+fn seen(store: &RedbStore) -> Result<u64, StoreError> {
+    let mut records = Vec::new();
+    let latest = block_on(store.load(life(), &mut records))?.unwrap();
+    assert_eq!(latest, at(latest.revision.number()));
+    assert_eq!(records.len() as u64, 1 + 20 * (latest.revision.number() - 1));
+    let Since::Commits(commits) = block_on(store.since(at(1)))? else { panic!("all is in the history") };
+    assert_eq!(commits.len() as u64, latest.revision.number() - 1);
+    assert_eq!(block_on(store.find(&"acme".parse().unwrap()))?, Some(life()));
+    Ok(latest.revision.number())
+}
+
+/// A store with three commits.
+fn begun() -> (Disk, RedbStore) {
+    let disk = Disk::default();
+    let store = open(&disk, true).unwrap();
+    (1..=3).for_each(|revision| assert_eq!(commit(&store, revision).unwrap().number(), revision));
+    (disk, store)
+}
+
+#[test]
+fn s6_wherever_the_disk_fails_the_answer_is_true_and_the_store_goes_on_by_itself() {
+    let (mut unavailable, mut landed, mut lost) = (0, 0, 0);
+    for good in 0.. {
+        let (disk, store) = begun();
+        // Opened afresh, it has few pages in memory: so reading before the commit is sent fails too.
+        drop(store);
+        let store = open(&disk, false).unwrap();
+        disk.fail_after(good);
+        let answer = commit(&store, 4);
+        let down = seen(&store);
+        if !disk.mend() {
+            assert_eq!((answer.unwrap().number(), down.unwrap()), (4, 4));
+            break;
+        }
+        assert!(answer.is_err() || good > 0);
+        let now = seen(&store).unwrap();
+        match answer {
+            Ok(_) => assert_eq!(now, 4, "failing after {good}"),
+            Err(StoreError::Unavailable(_)) => {
+                assert_eq!(now, 3, "failing after {good}: something happened");
+                unavailable += 1;
+            }
+            Err(StoreError::Unknown(_)) if now == 4 => landed += 1,
+            Err(StoreError::Unknown(_)) => lost += usize::from(now == 3),
+            Err(other) => panic!("failing after {good}: {other}"),
+        }
+        assert_eq!(commit(&store, now + 1).unwrap().number(), now + 1, "failing after {good}");
+        assert_eq!(seen(&store).unwrap(), now + 1);
+    }
+    println!("{unavailable} unavailable, {landed} unknown that landed, {lost} unknown that were lost");
+    assert!(unavailable > 0, "the disk never failed before the commit was sent");
+    assert!(landed > 0 && lost > 0, "unknown was no honest answer: {landed} landed, {lost} were lost");
+}
+
+#[test]
+fn s6_while_the_disk_is_away_certainly_nothing_happens() {
+    let (disk, store) = begun();
+    disk.fail_after(0);
+    let first = commit(&store, 4);
+    assert!(matches!(first, Err(StoreError::Unknown(_) | StoreError::Unavailable(_))), "{first:?}");
+    // The file cannot even be opened again now, so nothing is sent.
+    for _ in 0..3 {
+        assert!(matches!(commit(&store, 4), Err(StoreError::Unavailable(_))));
+        assert!(matches!(seen(&store), Err(StoreError::Unavailable(_))));
+    }
+    disk.mend();
+    assert_eq!(seen(&store).unwrap(), 3);
+    assert_eq!(commit(&store, 4).unwrap().number(), 4);
+}
+
+#[test]
+fn s4_whatever_of_its_last_writes_a_loss_of_power_takes_the_state_is_one_that_was() {
+    let mut chance = 7_u64;
+    let mut survives = |of: u64| {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (chance >> 33) % of == 0
+    };
+    let (mut before, mut after) = (0, 0);
+    for good in 0.. {
+        let (disk, store) = begun();
+        disk.fail_after(good);
+        let answer = commit(&store, 4);
+        let finished = !disk.mend();
+        for of in [1, 2, 3, u64::MAX] {
+            let found = seen(&open(&disk.after_power_loss(|| survives(of)), false).unwrap()).unwrap();
+            match &answer {
+                Ok(_) => assert_eq!(found, 4, "acknowledged, and lost after {good}"),
+                Err(_) => assert!(found == 3 || found == 4, "{found} after {good}"),
+            }
+            before += usize::from(found == 3);
+            after += usize::from(found == 4);
+        }
+        if finished {
+            break;
+        }
+    }
+    assert!(before > 0 && after > 0, "{before} before, {after} after");
+}
+
+#[test]
+fn s5_what_was_shown_after_a_failed_synchronisation_survives_a_loss_of_power() {
+    // Linux forgets what it failed to write and goes on showing it. With a commit in one phase, the store would show a
+    // commit whose pages never reached the disk, and lose it, or worse, half of it, when the power goes.
+    for good in 0.. {
+        let (disk, store) = begun();
+        disk.fail_after(good);
+        let answer = commit(&store, 4);
+        let finished = !disk.mend();
+        let shown = seen(&store).unwrap();
+        let found = seen(&open(&disk.after_power_loss(|| false), false).unwrap()).unwrap();
+        assert!(found >= shown, "failing after {good}: {shown} was shown, and {found} is left ({answer:?})");
+        if finished {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_commit_is_two_synchronisations() {
+    let (disk, store) = begun();
+    let before = disk.syncs();
+    commit(&store, 4).unwrap();
+    assert_eq!(disk.syncs() - before, 2);
+}
+
+#[test]
+fn a_disk_that_fails_while_the_file_is_opened_is_an_error() {
+    let (disk, store) = begun();
+    drop(store);
+    let mut refused = 0;
+    for good in 0.. {
+        disk.fail_after(good);
+        let opened = open(&disk, false);
+        let failed = disk.mend();
+        match opened {
+            Ok(store) => assert_eq!(seen(&store).unwrap(), 3),
+            Err(RedbError::Io(_)) => refused += 1,
+            Err(other) => panic!("failing after {good}: {other:?}"),
+        }
+        if !failed {
+            break;
+        }
+    }
+    assert!(refused > 5, "{refused}");
+}
+
+#[test]
+fn a_load_under_way_when_the_file_is_opened_again_is_whole_or_an_error() {
+    for polls in 1..6 {
+        let disk = Disk::default();
+        let store = open(&disk, true).unwrap();
+        commit(&store, 1).unwrap();
+        commit_of(&store, 2, 20_000).unwrap();
+        let mut records: Vec<Record> = Vec::new();
+        let mut load = Box::pin(store.load(life(), &mut records));
+        let mut context = Context::from_waker(Waker::noop());
+        if (0..polls).any(|_| load.as_mut().poll(&mut context).is_ready()) {
+            break;
+        }
+        disk.fail_after(0);
+        assert!(commit(&store, 3).is_err());
+        disk.mend();
+        assert_eq!(block_on(store.since(at(2))).unwrap(), Since::Commits(vec![]));
+        let loaded = block_on(load.as_mut());
+        drop(load);
+        match loaded {
+            Ok(latest) => assert_eq!((latest, records.len()), (Some(at(2)), 20_001)),
+            Err(StoreError::Unavailable(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// The suite that every store is tested with, over disks whose cables are pulled. With files it runs in `tests/redb`.
+#[cfg(feature = "conformance")]
+mod suite {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::{Disk, RedbStore, open};
+    use crate::store::conformance::{self, Fixture, Link, Problem, Task};
+
+    /// Each case has a disk of its own.
+    struct Disks(Mutex<Disk>);
+
+    impl Disks {
+        fn latest(&self) -> Disk {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }
+    }
+
+    impl Fixture for Disks {
+        type Store = RedbStore;
+
+        async fn fresh(&self) -> Result<RedbStore, Problem> {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Disk::default();
+            Ok(open(&self.latest(), true)?)
+        }
+
+        async fn second_connection(&self, store: &RedbStore) -> Result<Option<RedbStore>, Problem> {
+            Ok(Some(store.clone()))
+        }
+
+        async fn reopen(&self, store: RedbStore) -> Result<Option<RedbStore>, Problem> {
+            drop(store);
+            Ok(Some(open(&self.latest(), false)?))
+        }
+
+        async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
+            conformance::on_threads(tasks)
+        }
+
+        async fn set_link(&self, _: &RedbStore, link: Link) -> Result<bool, Problem> {
+            match link {
+                Link::Whole => drop(self.latest().mend()),
+                Link::RequestsLost => self.latest().fail_after(0),
+                Link::AnswersLost => self.latest().lose_answers(),
+            }
+            Ok(true)
+        }
+    }
+
+    #[test]
+    #[ignore = "long"]
+    fn it_passes_the_suite_and_nothing_is_left_out() {
+        let report = conformance::run_blocking(&Disks(Mutex::default()));
+        println!("{report}");
+        assert!(report.all_passed(), "{report}");
+    }
+}

@@ -1,0 +1,144 @@
+//! Records, commits and answers, made short.
+
+use std::path::Path;
+
+use pollster::block_on;
+use rolecall::records::{
+    Actor, Assignment, At, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
+    Holder, Inclusion, Life, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
+    Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantRecord, UserId, UserKey, UserRecord,
+};
+use rolecall::store::{Base, Commit, RedbStore, Since, Store, StoreError};
+use rolecall::{Timestamp, Window};
+use uuid::Uuid;
+
+pub(crate) fn life(n: u128) -> Life {
+    Life::from_uuid(Uuid::from_u128(n))
+}
+
+pub(crate) fn at(life: Life, revision: u64, commit: u128) -> At {
+    At { life, revision: Revision::new(revision), commit: CommitId::from_uuid(Uuid::from_u128(commit)) }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub(crate) fn tenant(slug: &str) -> Record {
+    Record::Tenant(TenantRecord { slug: slug.parse().unwrap(), name: name("A Tenant") })
+}
+
+pub(crate) fn user(n: u128, key: &str) -> Record {
+    let id = UserId::from_uuid(Uuid::from_u128(n));
+    Record::User(UserRecord { id, key: UserKey::new(key).unwrap(), status: Status::Suspended })
+}
+
+pub(crate) fn membership(user: u128, group: u128, until: Option<i64>) -> Record {
+    let window = until.map_or(Window::ALWAYS, |secs| Window::until(Timestamp::from_secs(secs).unwrap()));
+    let (user, group) = (UserId::from_uuid(Uuid::from_u128(user)), GroupId::from_uuid(Uuid::from_u128(group)));
+    Record::Membership(Membership { user, group, window })
+}
+
+/// A record of each kind and shape, in the order of their keys in the file; the tenant is `acme`.
+pub(crate) fn one_of_each() -> Vec<Record> {
+    let uuid = Uuid::from_u128;
+    let slug = |text| Slug::new(text).unwrap();
+    let (group, wider) = (GroupId::from_uuid(uuid(1)), GroupId::from_uuid(uuid(2)));
+    let (user_id, role) = (UserId::from_uuid(uuid(1)), RoleId::from_uuid(uuid(1)));
+    let permission = PermissionId::from_uuid(uuid(1));
+    let catalog_permission = PermissionRef::Catalog { id: PermissionId::from_uuid(uuid(2)), slug: slug("of:catalog") };
+    let catalog_role = RoleRef::Catalog { id: RoleId::from_uuid(uuid(3)), slug: slug("Of-Catalog") };
+    let window = Window::between(Timestamp::from_secs(1).unwrap(), Timestamp::MAX).unwrap();
+    let granted = |granted| Record::Grant(Grant { role, granted });
+    let group_record = |id, text| {
+        Record::Group(GroupRecord { id, slug: slug(text), name: name("G"), description: Description::default() })
+    };
+    vec![
+        tenant("acme"),
+        Record::Permission(PermissionRecord {
+            id: permission,
+            slug: slug("posts:write"),
+            name: name("Write"),
+            description: Description::new("posts").unwrap(),
+            category: Some(name("Posts")),
+        }),
+        Record::Role(RoleRecord {
+            id: role,
+            slug: slug("editor"),
+            name: name("R"),
+            description: Description::default(),
+        }),
+        group_record(group, "narrow"),
+        group_record(wider, "wide"),
+        user(1, "alice@acme.com"),
+        granted(Granted::Permission(PermissionRef::Own(permission))),
+        granted(Granted::Permission(catalog_permission)),
+        granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
+        Record::Inclusion(Inclusion { role, included: catalog_role.clone() }),
+        Record::Parent(Parent { group, parent: wider }),
+        Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user_id), window }),
+        Record::Assignment(Assignment { role: catalog_role, holder: Holder::Group(group), window: Window::ALWAYS }),
+        Record::Membership(Membership { user: user_id, group, window: Window::until(Timestamp::MAX) }),
+    ]
+}
+
+pub(crate) fn envelope(id: u128) -> Envelope {
+    Envelope {
+        id: CommitId::from_uuid(Uuid::from_u128(id)),
+        previous: Some(CommitId::from_uuid(Uuid::from_u128(id.wrapping_sub(1)))),
+        actor: Some(Actor::new(&format!("actor {id}")).unwrap()),
+        actor_id: Some(UserId::from_uuid(Uuid::from_u128(id))),
+        at: Timestamp::MAX,
+        note: Some(Note::new(&format!("note\n{id}")).unwrap()),
+        catalog: Fingerprint::from_uuid(Uuid::from_u128(id)),
+    }
+}
+
+pub(crate) fn commit<S: Store>(store: &S, base: Base, id: u128, changes: &[Change]) -> Result<Revision, StoreError> {
+    block_on(store.commit(Commit { base, envelope: &envelope(id), changes }))
+}
+
+/// Begins the life of this number, with the tenant record and what else is given. The commit has the same number.
+pub(crate) fn born<S: Store>(store: &S, number: u128, slug: &str, more: &[Record]) -> At {
+    let changes: Vec<_> = more.iter().cloned().chain([tenant(slug)]).map(Change::added).collect();
+    commit(store, Base::Nothing(life(number)), number, &changes).unwrap();
+    at(life(number), 1, number)
+}
+
+pub(crate) fn found<S: Store>(store: &S, slug: &str) -> Result<Option<Life>, StoreError> {
+    block_on(store.find(&slug.parse().unwrap()))
+}
+
+pub(crate) fn loaded<S: Store>(store: &S, life: Life) -> Result<Option<(Vec<Record>, At)>, StoreError> {
+    let mut records = Vec::new();
+    Ok(block_on(store.load(life, &mut records))?.map(|at| (records, at)))
+}
+
+pub(crate) fn since<S: Store>(store: &S, at: At) -> Result<Since, StoreError> {
+    block_on(store.since(at))
+}
+
+pub(crate) fn open(path: &Path) -> RedbStore {
+    RedbStore::open(path).unwrap()
+}
+
+/// `SplitMix64`: the same numbers on every machine.
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn one_in(&mut self, many: u64) -> bool {
+        self.below::<u64>(many) == 0
+    }
+
+    pub(crate) fn below<N: TryFrom<u64>>(&mut self, bound: u64) -> N {
+        N::try_from(self.next() % bound).ok().unwrap()
+    }
+}

@@ -1,0 +1,171 @@
+//! Opening, creating, closing, and files that are not ours.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Barrier;
+use std::thread;
+
+use redb::{Database, TableDefinition};
+use rolecall::store::{Base, RedbError, RedbStore, Since, StoreError};
+
+use super::format::sealed;
+use super::made::{at, born, commit, found, life, loaded, open, since, tenant, user};
+
+#[test]
+fn s7_s13_what_was_committed_is_there_after_all_connections_are_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tenants");
+    let store = open(&path);
+    let second = store.clone();
+    let base = born(&store, 1, "acme", &[user(1, "alice")]);
+    assert_eq!(found(&second, "acme").unwrap(), Some(base.life));
+    drop(store);
+    commit(&second, Base::State(base), 2, &[]).unwrap();
+    drop(second);
+    let store = RedbStore::options().existing().open(&path).unwrap();
+    assert_eq!(loaded(&store, life(1)).unwrap(), Some((vec![tenant("acme"), user(1, "alice")], at(life(1), 2, 2))));
+    let stale = commit(&store, Base::State(base), 3, &[]);
+    assert!(matches!(stale, Err(StoreError::Conflict { actual }) if actual.number() == 2));
+}
+
+#[test]
+fn a_file_that_is_open_is_not_opened_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tenants");
+    let store = open(&path);
+    assert!(matches!(RedbStore::open(&path), Err(RedbError::InUse)));
+    drop(store);
+    open(&path);
+}
+
+#[test]
+fn a_missing_file_is_created_unless_it_must_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tenants");
+    let missing = RedbStore::options().existing().open(&path);
+    assert!(matches!(missing, Err(RedbError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound));
+    open(&path);
+    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["tenants"], "nothing else is left behind");
+    assert!(matches!(RedbStore::open(folder.path().join("no").join("folder")), Err(RedbError::Io(_))));
+    assert!(matches!(RedbStore::open(folder.path()), Err(RedbError::Io(_))), "a folder");
+}
+
+#[test]
+fn of_two_that_create_one_file_neither_loses_what_it_wrote() {
+    // Creating in place is two steps for redb: an empty file, and one with something in it. Whoever opened the empty one
+    // in between, or was killed there, left a file that nobody could open, or that somebody emptied again.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tenants");
+    for round in 0..6 {
+        let path = path.with_extension(round.to_string());
+        let start = Barrier::new(2);
+        let race = |n: u128| {
+            start.wait();
+            loop {
+                match RedbStore::open(&path) {
+                    Ok(store) => break born(&store, n, &format!("t{n}"), &[]),
+                    Err(RedbError::InUse) => thread::yield_now(),
+                    Err(e) => panic!("{e}"),
+                }
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| race(1));
+            race(2);
+        });
+        let store = open(&path);
+        assert_eq!((found(&store, "t1").unwrap(), found(&store, "t2").unwrap()), (Some(life(1)), Some(life(2))));
+    }
+}
+
+/// Opens a file that it must not, and finds it as it was.
+fn refused(path: &Path) -> RedbError {
+    let before = fs::read(path).unwrap();
+    let error = RedbStore::open(path).unwrap_err();
+    assert!(fs::read(path).unwrap() == before, "{error}: the file was changed");
+    error
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let text = "not a database at all ".repeat(1000);
+    let zeroes = vec![0; 100_000];
+    for (content, what) in [(&b""[..], "empty"), (b"redb", "short"), (text.as_bytes(), "text"), (&zeroes, "zeroes")] {
+        fs::write(&path, content).unwrap();
+        assert!(matches!(refused(&path), RedbError::Foreign(_)), "{what}");
+    }
+    fs::remove_file(&path).unwrap();
+    let database = Database::create(&path).unwrap();
+    let writing = database.begin_write().unwrap();
+    writing.open_table(TableDefinition::<&str, u64>::new("theirs")).unwrap().insert("a", 1).unwrap();
+    writing.commit().unwrap();
+    drop(database);
+    assert!(matches!(refused(&path), RedbError::Foreign(_)), "another application's");
+}
+
+#[test]
+fn a_file_of_a_later_release_is_left_alone_and_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    drop(open(&path));
+    let database = Database::open(&path).unwrap();
+    let writing = database.begin_write().unwrap();
+    let mark = sealed(1, b"format", &2_u32.to_le_bytes());
+    writing.open_table(TableDefinition::<&str, &[u8]>::new("rolecall")).unwrap().insert("format", &*mark).unwrap();
+    writing.commit().unwrap();
+    drop(database);
+    let error = refused(&path);
+    assert!(matches!(error, RedbError::Newer { found: 2, known: 1 }), "{error:?}");
+    assert_eq!(error.to_string(), "the file has format 2, and this release knows formats up to 1");
+}
+
+#[test]
+fn s14_a_bounded_history_forgets_its_oldest_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    for (bound, oldest) in [(0, 9), (1, 8), (3, 6), (8, 1), (100, 1)] {
+        let path = folder.path().join(bound.to_string());
+        let store = RedbStore::options().history(bound).open(&path).unwrap();
+        let birth = born(&store, 1, "acme", &[user(100, "a"), user(101, "b")]);
+        for n in 2..=9_u64 {
+            let (id, base) = (u128::from(n), at(birth.life, n - 1, u128::from(n) - 1));
+            let changes = if n % 2 == 0 { vec![rolecall::records::Change::added(user(id, "a"))] } else { vec![] };
+            commit(&store, Base::State(base), id, &changes).unwrap();
+        }
+        for id in 1..=9 {
+            let told = since(&store, at(birth.life, u64::try_from(id).unwrap(), id)).unwrap();
+            assert_eq!(told != Since::TooOld, id >= oldest, "{id} with room for {bound}");
+        }
+        // A bound that was wide once and is narrow now.
+        drop(store);
+        let store = RedbStore::options().history(1).open(&path).unwrap();
+        commit(&store, Base::State(at(birth.life, 9, 9)), 10, &[]).unwrap();
+        assert_eq!(since(&store, at(birth.life, 8, 8)).unwrap(), Since::TooOld);
+        assert!(matches!(since(&store, at(birth.life, 9, 9)).unwrap(), Since::Commits(commits) if commits.len() == 1));
+    }
+}
+
+#[test]
+fn s15_a_commit_of_200_000_changes_is_one_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("large"));
+    let base = born(&store, 1, "acme", &[]);
+    let change = |n| rolecall::records::Change::added(user(n, &format!("user-{n}")));
+    let changes: Vec<_> = (1..=200_000).map(change).collect();
+    assert_eq!(commit(&store, Base::State(base), 2, &changes).unwrap().number(), 2);
+    assert_eq!(loaded(&store, base.life).unwrap().unwrap().0.len(), 200_001);
+    let Since::Commits(told) = since(&store, base).unwrap() else { panic!("it is in the history") };
+    assert!(told.len() == 1 && told[0].changes == changes);
+    commit(&store, Base::State(at(life(1), 2, 2)), 3, &[rolecall::records::Change::removed(tenant("acme"))]).unwrap();
+    assert_eq!(loaded(&store, base.life).unwrap(), None);
+}
+
+#[test]
+fn what_is_printed_of_a_store_holds_nothing_of_a_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("tenants"));
+    born(&store, 1, "acme", &[user(1, "alice@acme.com")]);
+    assert_eq!(format!("{store:?}"), "RedbStore { .. }");
+}

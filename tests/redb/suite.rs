@@ -1,0 +1,50 @@
+//! The suite that every store is tested with, on files. On a disk that fails it runs in `src/store/redb/tests.rs`.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use rolecall::store::RedbStore;
+use rolecall::store::conformance::{self, Fixture, Problem, Task};
+
+/// Each case has a file of its own.
+struct Files {
+    folder: tempfile::TempDir,
+    latest: Mutex<usize>,
+}
+
+impl Files {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join(self.latest.lock().unwrap().to_string())
+    }
+}
+
+impl Fixture for Files {
+    type Store = RedbStore;
+
+    async fn fresh(&self) -> Result<RedbStore, Problem> {
+        *self.latest.lock().unwrap() += 1;
+        Ok(RedbStore::open(self.path())?)
+    }
+
+    async fn second_connection(&self, store: &RedbStore) -> Result<Option<RedbStore>, Problem> {
+        Ok(Some(store.clone()))
+    }
+
+    async fn reopen(&self, store: RedbStore) -> Result<Option<RedbStore>, Problem> {
+        drop(store);
+        Ok(Some(RedbStore::options().existing().open(self.path())?))
+    }
+
+    async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
+        conformance::on_threads(tasks)
+    }
+}
+
+#[test]
+#[ignore = "long"]
+fn it_passes_the_suite() {
+    let files = Files { folder: tempfile::tempdir().unwrap(), latest: Mutex::new(0) };
+    let report = conformance::run_blocking(&files);
+    println!("{report}");
+    assert!(report.passed(), "{report}");
+}

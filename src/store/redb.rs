@@ -28,6 +28,10 @@
 //! So a commit is 1.0 to 1.4 times the floor, and 1.0 to 1.2 times one row. What redb calls quick repair would save
 //! reading the file after a crash. It is read at every opening anyway, to find damage: 0.10 to 0.16 s for 429,985 records
 //! in 66 MiB, where the system has them in memory.
+//!
+//! Loading these takes 0.12 to 0.19 s (medians of four runs), 4 to 5 times what decoding them alone does: walking redb's
+//! pages and checking each row is the rest. It runs beside the building of the tenant, which takes longer. A birth with
+//! all of them takes 2 to 2.5 s.
 
 mod commit;
 #[cfg(test)]

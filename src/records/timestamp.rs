@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// A point in time: whole microseconds since the start of 1970 UTC, in the years 0000 to 9999.
 ///
-/// Shown as RFC 3339 in UTC. Reading RFC 3339 ([`Timestamp::parse`]) needs the feature `json`, which is on by default.
+/// Shown as RFC 3339 in UTC. Reading RFC 3339 (`Timestamp::parse`) needs the feature `json`, which is on by default.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Timestamp(i64);

@@ -12,7 +12,8 @@ mod commit;
 mod current;
 #[cfg(feature = "json")]
 mod import;
-#[cfg(all(test, loom))]
+#[cfg(test)]
+#[cfg(loom)]
 mod model;
 mod open;
 mod refresh;

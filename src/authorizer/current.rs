@@ -1,6 +1,7 @@
 //! The one cell that readers and writers share. Readers load a pointer; a writer that has the turn swaps it.
 
-#[cfg(all(test, loom))]
+#[cfg(test)]
+#[cfg(loom)]
 mod model;
 
 use std::fmt;

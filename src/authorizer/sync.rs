@@ -8,15 +8,38 @@ pub(super) use arc_swap::ArcSwap;
 #[cfg(not(all(test, loom)))]
 pub(super) use std::sync::{Mutex, MutexGuard};
 
-#[cfg(all(test, loom))]
+#[cfg(test)]
+#[cfg(loom)]
 pub(super) use self::watched::ArcSwap;
-#[cfg(all(test, loom))]
+#[cfg(test)]
+#[cfg(loom)]
 pub(super) use loom::sync::{Mutex, MutexGuard};
+
+/// Tries every order in which each thread may come to what is watched, as long as together they are interrupted at most
+/// this often where none had to wait, and prints how many orders there were. Most faults in which threads meet take one
+/// or two interruptions; without a bound, three threads take hours.
+#[cfg(test)]
+#[cfg(loom)]
+pub(super) fn every_order(interruptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let orders = Arc::new(AtomicUsize::new(0));
+    let tried = Arc::clone(&orders);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(interruptions);
+    builder.check(move || {
+        tried.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    println!("{} orders", orders.load(Ordering::Relaxed));
+}
 
 /// What arc-swap promises, and no more: a load sees whole values, in the order in which they were stored, and what was
 /// stored before it by whomever it has heard from. A load that has not heard of a store may miss it; how long, is not
 /// promised.
-#[cfg(all(test, loom))]
+#[cfg(test)]
+#[cfg(loom)]
 mod watched {
     use std::sync::{Arc, Mutex};
 
@@ -53,23 +76,4 @@ mod watched {
             self.newest.swap(at, Ordering::SeqCst);
         }
     }
-}
-
-/// Tries every order in which each thread may come to what is watched, as long as together they are interrupted at most
-/// this often where none had to wait, and prints how many orders there were. Most faults in which threads meet take one
-/// or two interruptions; without a bound, three threads take hours.
-#[cfg(all(test, loom))]
-pub(super) fn every_order(interruptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    let orders = Arc::new(AtomicUsize::new(0));
-    let tried = Arc::clone(&orders);
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(interruptions);
-    builder.check(move || {
-        tried.fetch_add(1, Ordering::Relaxed);
-        model();
-    });
-    println!("{} orders", orders.load(Ordering::Relaxed));
 }

@@ -5,7 +5,8 @@
 //! A waker is an executor's code, and may come back here: the last one of a task takes the task with it, and whatever
 //! turn or wait that holds. So no waker is cloned, woken or dropped under the mutex.
 
-#[cfg(all(test, loom))]
+#[cfg(test)]
+#[cfg(loom)]
 mod model;
 
 use std::collections::VecDeque;

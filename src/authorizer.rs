@@ -3,7 +3,8 @@
 //! Asynchronous are only this layer and the store's. `open.rs` and `birth.rs` say how a tenant comes to be open,
 //! `commit.rs` how it is changed, `import.rs` how all of it comes from a document, `settle.rs` how an unknown outcome is
 //! found out, `refresh.rs` how other writers are seen, `repair.rs` what to do when a new catalog and a tenant claim one
-//! slug. `current.rs` is the one cell that readers and writers share, `turns.rs` the order in which writers come.
+//! slug. `current.rs` is the one cell that readers and writers share, `turns.rs` the order in which writers come,
+//! `sync.rs` what both synchronise by.
 
 mod birth;
 mod builder;
@@ -11,11 +12,15 @@ mod commit;
 mod current;
 #[cfg(feature = "json")]
 mod import;
+#[cfg(test)]
+#[cfg(loom)]
+mod model;
 mod open;
 mod refresh;
 mod registry;
 mod repair;
 mod settle;
+mod sync;
 mod tenant;
 mod turns;
 

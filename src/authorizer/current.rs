@@ -1,10 +1,15 @@
 //! The one cell that readers and writers share. Readers load a pointer; a writer that has the turn swaps it.
 
+#[cfg(test)]
+#[cfg(loom)]
+mod model;
+
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::Guard;
 
+use super::sync::ArcSwap;
 use crate::snapshot::{Compiled, Standing};
 
 pub(crate) struct Current(ArcSwap<Compiled>);

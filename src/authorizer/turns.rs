@@ -1,12 +1,22 @@
 //! Turns: what concerns one life happens one after the other, in the order in which it was asked for.
 //!
 //! A fair queue of wakers under a short mutex; no runtime. A turn that is dropped, at whatever point, is passed on.
+//!
+//! A waker is an executor's code, and may come back here: the last one of a task takes the task with it, and whatever
+//! turn or wait that holds. So no waker is cloned, woken or dropped under the mutex.
+
+#[cfg(test)]
+#[cfg(loom)]
+mod model;
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
+
+use super::sync::{Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
 pub(crate) struct Turns(Mutex<Queue>);
@@ -57,7 +67,9 @@ impl<'a> Future for Wait<'a> {
     type Output = Turn<'a>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn<'a>> {
+        // Both outlive the lock.
         let turns = self.turns;
+        let mut waker = cx.waker().clone();
         let mut queue = turns.queue();
         let Some(ticket) = self.ticket else {
             let ticket = queue.next_ticket;
@@ -66,7 +78,7 @@ impl<'a> Future for Wait<'a> {
                 queue.holder = Some(ticket);
                 return Poll::Ready(Turn(turns));
             }
-            queue.waiting.push_back((ticket, cx.waker().clone()));
+            queue.waiting.push_back((ticket, waker));
             self.ticket = Some(ticket);
             return Poll::Pending;
         };
@@ -74,8 +86,8 @@ impl<'a> Future for Wait<'a> {
             self.ticket = None;
             return Poll::Ready(Turn(turns));
         }
-        if let Some((_, waker)) = queue.waiting.iter_mut().find(|(other, _)| *other == ticket) {
-            waker.clone_from(cx.waker());
+        if let Some((_, earlier)) = queue.waiting.iter_mut().find(|(other, _)| *other == ticket) {
+            mem::swap(earlier, &mut waker);
         }
         Poll::Pending
     }
@@ -84,14 +96,15 @@ impl<'a> Future for Wait<'a> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
-        let has_turn = {
-            let mut queue = self.turns.queue();
-            queue.waiting.retain(|(other, _)| *other != ticket);
-            queue.holder == Some(ticket)
-        };
+        let mut queue = self.turns.queue();
+        let at = queue.waiting.iter().position(|(other, _)| *other == ticket);
+        let given_up = at.and_then(|at| queue.waiting.remove(at));
+        let has_turn = queue.holder == Some(ticket);
+        drop(queue);
         if has_turn {
             self.turns.pass_on();
         }
+        drop(given_up);
     }
 }
 
@@ -104,8 +117,9 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+    use std::task::Wake;
 
     #[test]
     fn turns_are_taken_one_at_a_time_by_many_threads() {
@@ -143,5 +157,53 @@ mod tests {
         drop(first); // the turn goes to the third
         drop(third); // which never looked
         assert!(Pin::new(&mut fourth).poll(&mut cx).is_ready());
+    }
+
+    /// An update was polled in one task, and then moved into another. The queue still had the waker of the first, by now
+    /// the last hold on it, and replaced it under the mutex: so the first task went, and with it an update of its own
+    /// that waited there, whose drop waited for the mutex for ever.
+    #[test]
+    fn a_waker_that_comes_back_to_the_turns_when_it_is_dropped_or_woken_finds_them_free() {
+        struct ComesBack {
+            turns: Arc<Turns>,
+            free: Arc<Mutex<Vec<bool>>>,
+        }
+        impl ComesBack {
+            fn come(&self) {
+                self.free.lock().unwrap().push(self.turns.0.try_lock().is_ok());
+            }
+        }
+        impl Wake for ComesBack {
+            fn wake(self: Arc<Self>) {
+                self.come();
+            }
+        }
+        impl Drop for ComesBack {
+            fn drop(&mut self) {
+                self.come();
+            }
+        }
+
+        fn poll_by<'a>(who: ComesBack, wait: &mut Wait<'a>) -> Poll<Turn<'a>> {
+            Pin::new(wait).poll(&mut Context::from_waker(&Waker::from(Arc::new(who))))
+        }
+
+        let (turns, free) = (Arc::new(Turns::default()), Arc::new(Mutex::default()));
+        let comes_back = || ComesBack { turns: Arc::clone(&turns), free: Arc::clone(&free) };
+        let came = || mem::take(&mut *free.lock().unwrap());
+        let Poll::Ready(turn) = poll_by(comes_back(), &mut turns.take()) else { panic!("the queue is empty") };
+        let (mut second, mut third) = (turns.take(), turns.take());
+        assert!(poll_by(comes_back(), &mut second).is_pending() && poll_by(comes_back(), &mut third).is_pending());
+        assert_eq!(came(), [true], "of the first, which did not wait");
+        assert!(poll_by(comes_back(), &mut second).is_pending());
+        assert_eq!(came(), [true], "replaced");
+        drop(third);
+        assert_eq!(came(), [true], "given up");
+        drop(turn);
+        assert_eq!(came(), [true, true], "woken, and dropped");
+        let Poll::Ready(turn) = poll_by(comes_back(), &mut second) else { panic!("it was handed the turn") };
+        assert_eq!(came(), [true], "no longer needed");
+        drop(turn);
+        assert_eq!(came(), [true; 0]);
     }
 }

@@ -1,0 +1,8 @@
+//! The body is `tests/fuzz/targets/transactions.rs`.
+#![no_main]
+#![allow(dead_code, reason = "the other targets' bodies are here, too")]
+
+#[path = "../../tests/fuzz/targets/mod.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::transactions::run(bytes));

@@ -1,0 +1,180 @@
+//! Every order, up to a bound, in which the real tenant's writers and readers may meet: plan, commit, publish and settle
+//! with turns, over a store in memory.
+//!
+//! Watched are the turns and the cell that readers load. Not watched is what stands behind other locks (the store, what
+//! is pending, numbers): no thread is suspended inside them, so each of their critical sections is one step here.
+//! Run by `RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom model`.
+//!
+//! Each model was seen to fail:
+//!
+//! | broken by hand | noticed by |
+//! |---|---|
+//! | an update lets its turn go before it plans | all |
+//! | an update returns and publishes nothing | all but `an_update_that_is_dropped_…` |
+//! | a dropped commit leaves the tenant answering | `an_update_that_is_dropped_…` |
+//! | a close lets its turn go at once | `nothing_answers_once_a_close_has_returned` |
+//! | the turns broken as in `turns/model.rs`, in 7 of its 10 ways: not the order in the queue, the change of wakers, the turn taken back first | `an_update_that_is_dropped_…`, most ways others too |
+
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool as Unwatched;
+use std::task::{Context, Waker};
+
+use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::thread::{self, JoinHandle};
+
+use super::sync::every_order;
+use super::{Authorizer, Tenant};
+use crate::error::{ErrorKind, Result};
+use crate::plan::Tx;
+use crate::records::{At, Life, Record, Revision, TenantSlug, Timestamp};
+use crate::snapshot::{Snapshot, Standing};
+use crate::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+
+fn wait<F: Future>(future: F) -> F::Output {
+    loom::future::block_on(future)
+}
+
+fn tenant(store: impl Store) -> Tenant {
+    wait(Authorizer::builder().store(store).build().create_tenant("acme", "Acme")).unwrap()
+}
+
+/// A thread that makes one update. Each makes a user, so a state has as many users as it has updates behind it.
+fn updates(acme: &Tenant, user: &'static str) -> JoinHandle<Result<Revision>> {
+    let acme = acme.clone();
+    thread::spawn(move || wait(acme.update(|tx: &Tx| tx.create_user(user).map(drop))).map(|done| done.revision))
+}
+
+/// The revision and whether it answers. A torn one, with another revision's users, is noticed.
+fn look(acme: &Tenant) -> (u64, Standing) {
+    let Snapshot(compiled) = acme.snapshot();
+    let revision = compiled.position.revision.number();
+    assert_eq!(compiled.state.users.sorted().count() as u64, revision - 1, "torn");
+    (revision, compiled.standing)
+}
+
+#[test]
+fn of_two_updates_each_lands_and_a_reader_sees_them_one_after_the_other() {
+    every_order(5, || {
+        let acme = tenant(MemoryStore::default());
+        let writers = [updates(&acme, "alice"), updates(&acme, "bob")];
+        let seen = [look(&acme), look(&acme), look(&acme)];
+        assert!(seen.is_sorted_by_key(|(revision, _)| *revision), "{seen:?}");
+        assert!(seen.iter().all(|(_, standing)| *standing == Standing::Good), "{seen:?}");
+        let mut revisions = writers.map(|writer| writer.join().unwrap().unwrap().number());
+        revisions.sort_unstable();
+        assert_eq!((revisions, look(&acme)), ([2, 3], (3, Standing::Good)));
+    });
+}
+
+/// The sentence of `update`'s: when it returns, every question in this process sees the change.
+#[test]
+fn an_update_that_returned_is_seen_by_whoever_knows_that_it_did() {
+    every_order(5, || {
+        let acme = tenant(MemoryStore::default());
+        let returned = Arc::new(AtomicBool::new(false));
+        let reader = {
+            let (acme, returned) = (acme.clone(), Arc::clone(&returned));
+            thread::spawn(move || {
+                let returned = returned.load(Ordering::Acquire);
+                assert!(!returned || acme.now().user("alice").is_some(), "old after the update returned");
+            })
+        };
+        let other = updates(&acme, "bob");
+        wait(acme.update(|tx| tx.create_user("alice").map(drop))).unwrap();
+        returned.store(true, Ordering::Release);
+        reader.join().unwrap();
+        other.join().unwrap().unwrap();
+    });
+}
+
+/// A store in which the first commit that makes Alice lands, and never says so.
+#[derive(Default)]
+struct LandsInSilence {
+    store: MemoryStore,
+    alice: Arc<Unwatched>,
+}
+
+impl Store for LandsInSilence {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+        self.store.find(slug).await
+    }
+
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+        self.store.list(after, limit).await
+    }
+
+    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        self.store.load(life, sink).await
+    }
+
+    async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let answer = self.store.commit(commit).await;
+        let makes_alice = |record: &Record| matches!(record, Record::User(user) if user.key == "alice");
+        let alice = commit.changes.iter().filter_map(|change| change.after()).any(makes_alice);
+        if alice && answer.is_ok() && !self.alice.swap(true, Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+        answer
+    }
+
+    async fn since(&self, at: At) -> Result<Since, StoreError> {
+        self.store.since(at).await
+    }
+}
+
+/// A request is cancelled: its update is dropped while it waits for its turn, or while its commit is under way. In that
+/// case the tenant denies until somebody has settled it, and no reader that knows of the drop sees the state before it.
+/// The update that waits behind settles it, and lands.
+#[test]
+fn an_update_that_is_dropped_denies_until_it_is_settled_and_keeps_nobody_waiting() {
+    let (waited, sent) = (Arc::new(Unwatched::new(false)), Arc::new(Unwatched::new(false)));
+    let met = [Arc::clone(&waited), Arc::clone(&sent)];
+    every_order(5, move || {
+        let alice = Arc::new(Unwatched::new(false));
+        let acme = tenant(LandsInSilence { alice: Arc::clone(&alice), ..LandsInSilence::default() });
+        let other = updates(&acme, "bob");
+        let unsettled = Arc::new(AtomicBool::new(false));
+        let reader = {
+            let (acme, unsettled) = (acme.clone(), Arc::clone(&unsettled));
+            thread::spawn(move || {
+                let unsettled = unsettled.load(Ordering::Acquire);
+                let seen = [acme.snapshot(), acme.snapshot()];
+                let denies = seen[0].0.standing == Standing::Unsettled;
+                assert!(
+                    !unsettled || denies || seen[0].at(Timestamp::MIN).user("alice").is_some(),
+                    "answers as before"
+                );
+                assert!(seen.iter().map(Snapshot::revision).is_sorted());
+            })
+        };
+        {
+            let mut update = pin!(acme.update(|tx| tx.create_user("alice").map(drop)));
+            assert!(update.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        let landed = alice.load(Ordering::Relaxed);
+        unsettled.store(landed, Ordering::Release);
+        met[usize::from(landed)].store(true, Ordering::Relaxed);
+        other.join().unwrap().unwrap();
+        reader.join().unwrap();
+        wait(acme.refresh()).unwrap();
+        assert_eq!(look(&acme), (2 + u64::from(landed), Standing::Good));
+    });
+    assert!(waited.load(Ordering::Relaxed) && sent.load(Ordering::Relaxed), "both were met");
+}
+
+/// A tenant that was closed stays so, whatever an update that came before or after it says.
+#[test]
+fn nothing_answers_once_a_close_has_returned() {
+    every_order(5, || {
+        let acme = tenant(MemoryStore::default());
+        let writer = updates(&acme, "alice");
+        wait(acme.close()).unwrap();
+        assert_eq!(look(&acme).1, Standing::Closed);
+        match writer.join().unwrap() {
+            Ok(revision) => assert_eq!(look(&acme), (revision.number(), Standing::Closed)),
+            Err(error) => assert_eq!((error.kind(), look(&acme)), (ErrorKind::Closed, (1, Standing::Closed))),
+        }
+    });
+}

@@ -1,0 +1,103 @@
+//! What must hold of whatever comes: the bodies of the fuzz targets, run here on stable Rust, over the corpus and seeded
+//! mutations of it. `fuzz/` hands the same bodies to libFuzzer, which looks for new paths; its README says how.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says so by failing")]
+
+mod mutate;
+mod targets;
+
+use std::fs;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use self::mutate::Dice;
+#[cfg(feature = "json")]
+use self::targets::document;
+use self::targets::{pattern, transactions};
+
+struct Target {
+    name: &'static str,
+    run: fn(&[u8]),
+    /// What the mutations put in.
+    words: &'static [&'static str],
+}
+
+const TARGETS: &[Target] = &[
+    Target { name: "pattern", run: pattern::run, words: &["*", "**", "a", "ab", ":", "/", "\n", "é", "*a*b"] },
+    Target { name: "transactions", run: transactions::run, words: &["\0", "\u{1}", "\u{1c}\u{2}", "\u{8}\u{4}"] },
+    #[cfg(feature = "json")]
+    Target { name: "document", run: document::run, words: WORDS },
+];
+
+#[cfg(feature = "json")]
+const WORDS: &[&str] = &[
+    "\"slug\":\"a:x\",",
+    "\"id\":\"00000000-0000-0000-0000-000000000001\",",
+    "\"name\":\"\",",
+    "\"description\":\"\\u0000\",",
+    "\"category\":\"c\",",
+    "\"permissions\":[\"*\"],",
+    "\"includes\":[\"sys-all\"],",
+    "\"parents\":[\"staff\"],",
+    "\"roles\":[\"viewer\"],",
+    "\"members\":[\"alice\"],",
+    "\"status\":\"suspended\",",
+    "\"from\":\"2027-01-01T00:00:00Z\",",
+    "\"until\":\"2027-01-01T00:00:00.1234567+14:00\",",
+    "\"departed\":[{\"kind\":\"role\",\"slug\":\"old\",\"id\":\"00000000-0000-0000-0000-000000000002\"}],",
+    "\"sys-viewer\"",
+    "\"staff\"",
+    "null",
+    "{}",
+    "[",
+    "]",
+    ",",
+    "\\ud800",
+];
+
+fn corpus(target: &Target) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target.name);
+    let files =
+        fs::read_dir(folder).expect("each target has a corpus").map(|file| file.expect("it can be read").path());
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    assert!((6..=40).contains(&files.len()), "a small corpus of {}: {}", target.name, files.len());
+    files.iter().map(|file| fs::read(file).expect("it can be read")).collect()
+}
+
+/// Says which bytes it was, if a run fails.
+fn run(target: &Target, bytes: &[u8]) {
+    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))) {
+        println!("{} on b\"{}\"", target.name, bytes.escape_ascii());
+        panic::resume_unwind(panic);
+    }
+}
+
+fn mutations(seed: u64, of_each: usize) {
+    for target in TARGETS {
+        let (corpus, mut dice) = (corpus(target), Dice(seed));
+        for _ in 0..of_each {
+            run(target, &dice.mutant(&corpus, target.words));
+        }
+    }
+}
+
+#[test]
+fn the_corpus_keeps_what_was_found() {
+    for target in TARGETS {
+        for bytes in corpus(target) {
+            run(target, &bytes);
+        }
+    }
+}
+
+#[test]
+fn a_few_mutations_of_the_corpus() {
+    mutations(1, 60);
+}
+
+#[test]
+#[ignore = "long"]
+fn many_mutations_of_the_corpus() {
+    mutations(2, 4_000);
+}

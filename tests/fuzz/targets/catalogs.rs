@@ -1,0 +1,20 @@
+//! Two releases of a small catalog, which the targets share.
+
+use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+
+pub(crate) fn first() -> Catalog {
+    let permissions = &[PermissionDef::new("sys:read"), PermissionDef::new("sys:write")];
+    let roles = &[
+        RoleDef { grants: &["sys:read", "a:*"], ..RoleDef::new("sys-viewer") },
+        RoleDef { grants: &["sys:*"], includes: &["sys-viewer"], ..RoleDef::new("sys-all") },
+    ];
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("it keeps the rules")
+}
+
+/// One entry renamed, one role gone, a permission gone, another new.
+pub(crate) fn second() -> Catalog {
+    let permissions =
+        &[PermissionDef { was: &["sys:write"], ..PermissionDef::new("sys:change") }, PermissionDef::new("sys:new")];
+    let roles = &[RoleDef { grants: &["sys:new", "b:*"], ..RoleDef::new("sys-all") }];
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("it keeps the rules")
+}

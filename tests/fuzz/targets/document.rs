@@ -1,0 +1,58 @@
+//! The organisation document: whatever the bytes are, they are refused with a place, or make a tenant that comes back
+//! the same from its export.
+
+use std::collections::BTreeMap;
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::records::{Record, RecordKey};
+use rolecall::store::{MemoryStore, Store};
+use rolecall::{Document, ErrorKind};
+use serde_json::Value;
+
+use super::catalogs;
+
+pub(crate) fn run(bytes: &[u8]) {
+    let document = match Document::from_json(bytes) {
+        Ok(document) => document,
+        Err(error) => {
+            assert_eq!((error.kind(), error.details().len()), (ErrorKind::Document, 1));
+            assert!(error.details()[0].starts_with("line "), "{error:?}");
+            return;
+        }
+    };
+    let read = Document::from_json(document.to_json().as_bytes()).expect("what was written can be read");
+    assert_eq!(read.to_json(), document.to_json());
+    let (tenant, records) = match import(&document) {
+        Ok(tenant) => tenant,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Document);
+            each_mistake_has_a_place(error.details(), &serde_json::from_slice(bytes).expect("a document is JSON"));
+            return;
+        }
+    };
+    assert!(tenant.plan_replace(&document).expect("it keeps the rules").is_empty(), "it says what is there");
+    let exported = tenant.snapshot().export().expect("it answers");
+    let (again, same_records) = import(&exported).expect("an export keeps the rules");
+    assert_eq!(same_records, records);
+    assert_eq!(again.snapshot().export().expect("it answers").to_json(), exported.to_json());
+    assert!(tenant.plan_replace(&exported).expect("it keeps the rules").is_empty(), "it says what is there");
+}
+
+/// A tenant made of the document, and its records as the store has them.
+fn import(document: &Document) -> rolecall::Result<(Tenant, BTreeMap<RecordKey, Record>)> {
+    let store = MemoryStore::default();
+    let authorizer = Authorizer::builder().store(store.clone()).catalog(&catalogs::first()).build();
+    let tenant = authorizer.import(document)?;
+    let mut records: Vec<Record> = Vec::new();
+    pollster::block_on(store.load(tenant.life(), &mut records)).expect("it is in memory");
+    Ok((tenant, records.into_iter().map(|record| (record.key(), record)).collect()))
+}
+
+/// There is something at each place: the first hundred are told, the others counted.
+fn each_mistake_has_a_place(mistakes: &[String], json: &Value) {
+    assert!((1..=101).contains(&mistakes.len()));
+    for mistake in mistakes.iter().take(100) {
+        let (place, what) = mistake.split_once(": ").expect("a place, then what");
+        assert!(json.pointer(place).is_some() && !what.is_empty(), "{mistake}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Random transactions on a small tenant. After each one the plan's preview, the tenant, another opening that follows it,
+//! one that loads from scratch, and the meaning by the book say the same; so does one under the catalog's next release.
+//! Bytes are drawn as `transactions/calls.rs` says.
+
+mod calls;
+
+use std::collections::BTreeSet;
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::catalog::Catalog;
+use rolecall::meaning::Meaning;
+use rolecall::records::{Record, Slug, UserKey, UserRecord};
+use rolecall::store::{MemoryStore, Store};
+use rolecall::{ErrorKind, Page, Plan, Snapshot, Timestamp, Tx};
+
+use self::calls::{Call, GROUPS, INSTANTS, ROLES};
+use super::catalogs;
+
+pub(crate) fn run(bytes: &[u8]) {
+    let world = World::new();
+    for calls in calls::transactions(bytes) {
+        world.step(&calls);
+    }
+}
+
+struct World {
+    store: MemoryStore,
+    tenant: Tenant,
+    /// Another process, which refreshes.
+    follower: Tenant,
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs).expect("it is a year of four digits")
+}
+
+fn open(store: &MemoryStore, catalog: &Catalog) -> Authorizer {
+    Authorizer::builder().store(store.clone()).catalog(catalog).build()
+}
+
+impl World {
+    fn new() -> Self {
+        let store = MemoryStore::default();
+        let tenant = open(&store, &catalogs::first()).create_tenant("t", "T").expect("the slug is free");
+        tenant.update(calls::populate).expect("the names are free");
+        let follower = open(&store, &catalogs::first()).tenant("t").expect("it is there");
+        Self { store, tenant, follower }
+    }
+
+    fn step(&self, calls: &[Call]) {
+        let before = self.tenant.snapshot();
+        let makes = |tx: &Tx| {
+            for call in calls {
+                // A refused call leaves everything as it was, and the next ones show it.
+                drop(call.make(tx));
+            }
+            Ok(())
+        };
+        let ((), plan) = self.tenant.plan(makes).expect("no call's error is the closure's");
+        let preview = plan.preview();
+        differences_are_right(&plan);
+        let fails = |tx: &Tx| makes(tx).and_then(|()| tx.role("no such role").map(drop));
+        assert!(self.tenant.update(fails).is_err());
+        assert_eq!(
+            self.tenant.snapshot().position(),
+            before.position(),
+            "neither a plan nor an update that fails changes anything"
+        );
+        self.tenant.commit(plan).expect("nobody came between");
+        let after = self.tenant.snapshot();
+        assert_eq!(after.position(), preview.position());
+
+        self.follower.refresh().expect("it is in memory");
+        let loaded = open(&self.store, &catalogs::first()).tenant("t").expect("what was committed can be loaded");
+        let records = self.records();
+        let expected = Expected::new(&records, &catalogs::first());
+        for snapshot in [&after, &preview, &self.follower.snapshot(), &loaded.snapshot()] {
+            assert_eq!(snapshot.position(), after.position());
+            expected.is_said_by(snapshot);
+        }
+        expected.is_explained_by(&after);
+        lists_agree_with_checks(&after);
+        #[cfg(feature = "json")]
+        self.documents_agree(&before, &[preview, self.follower.snapshot(), loaded.snapshot()]);
+        match open(&self.store, &catalogs::second()).tenant("t") {
+            Ok(released) => Expected::new(&records, &catalogs::second()).is_said_by(&released.snapshot()),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Clash, "the next catalog has a slug of the tenant's"),
+        }
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let mut records = Vec::new();
+        pollster::block_on(self.store.load(self.tenant.life(), &mut records)).expect("it is in memory");
+        records
+    }
+
+    /// Equal states have equal documents; and the way back and forth by documents ends where it began.
+    #[cfg(feature = "json")]
+    fn documents_agree(&self, before: &Snapshot, equal: &[Snapshot]) {
+        let written = |snapshot: &Snapshot| snapshot.export().expect("it answers").to_json();
+        let document = self.tenant.snapshot().export().expect("it answers");
+        for snapshot in equal {
+            assert_eq!(written(snapshot), document.to_json());
+        }
+        let old = before.export().expect("it answers");
+        if old.slug() == document.slug() {
+            let plan = self.tenant.plan_replace(&old).expect("it was so once");
+            assert_eq!(written(&plan.preview()), old.to_json());
+        }
+    }
+}
+
+/// What the meaning by the book says.
+struct Expected {
+    permissions: Vec<Slug>,
+    users: BTreeSet<UserKey>,
+    effective: Vec<(UserRecord, Timestamp, BTreeSet<Slug>)>,
+}
+
+impl Expected {
+    fn new(records: &[Record], catalog: &Catalog) -> Self {
+        let meaning = Meaning::new(records, catalog);
+        let each = |user: &UserRecord| {
+            let user = user.clone();
+            INSTANTS.map(at).map(|instant| (user.clone(), instant, meaning.effective(user.id, instant)))
+        };
+        Self {
+            permissions: meaning.permissions().map(|(_, slug)| slug).collect(),
+            users: meaning.users().map(|user| user.key.clone()).collect(),
+            effective: meaning.users().flat_map(each).collect(),
+        }
+    }
+
+    fn is_said_by(&self, snapshot: &Snapshot) {
+        for (user, instant, effective) in &self.effective {
+            let moment = snapshot.at(*instant);
+            assert!(moment.effective(user.id).slugs().iter().eq(effective), "{user:?} at {instant}");
+            for slug in &self.permissions {
+                let check = moment.check(&user.key, slug.as_str());
+                assert_eq!(check, effective.contains(slug), "{user:?} {slug} at {instant}");
+            }
+        }
+        let listed = snapshot.at(at(0)).users(&Page::of(100)).items;
+        assert!(listed.iter().map(|user| &user.key).eq(&self.users), "users, in order of keys");
+    }
+
+    fn is_explained_by(&self, snapshot: &Snapshot) {
+        for (user, instant, effective) in &self.effective {
+            for slug in &self.permissions {
+                let explanation = snapshot.at(*instant).explain(user.id, slug.as_str());
+                assert_eq!(explanation.is_allowed(), effective.contains(slug), "{explanation}");
+            }
+        }
+    }
+}
+
+fn lists_agree_with_checks(snapshot: &Snapshot) {
+    for instant in INSTANTS.map(at) {
+        let moment = snapshot.at(instant);
+        let users = moment.users(&Page::of(100)).items;
+        for permission in moment.permissions(&Page::of(100)).items {
+            let id = permission.record.id;
+            let allowed: Vec<_> = users.iter().filter(|user| moment.check(user.id, id)).map(|user| user.id).collect();
+            let can = moment.who_can(id);
+            assert!(can.page(&Page::of(100)).items.iter().map(|user| user.id).eq(allowed.iter().copied()));
+            assert_eq!(can.len(), allowed.len());
+        }
+        for user in users.iter().filter(|user| user.status == rolecall::records::Status::Active) {
+            let (groups, roles) = (moment.all_groups_of(user.id), moment.all_roles_of(user.id));
+            for slug in GROUPS {
+                let is_in = groups.iter().any(|group| group.record.slug == slug);
+                assert_eq!(moment.all_members(slug).contains(user.id), is_in, "{user:?} in {slug} at {instant}");
+            }
+            for slug in ROLES {
+                let has = roles.iter().any(|role| role.record.record.slug == slug);
+                assert_eq!(moment.all_holders(slug).contains(user.id), has, "{user:?} has {slug} at {instant}");
+            }
+        }
+    }
+}
+
+/// What a plan says that users gain and lose is what they do.
+fn differences_are_right(plan: &Plan) {
+    let (base, preview) = (plan.base(), plan.preview());
+    for instant in INSTANTS.map(at) {
+        let (before, after) = (base.at(instant), preview.at(instant));
+        let differences: Vec<_> = plan.differences(instant).collect();
+        let mut users: BTreeSet<_> = before.users(&Page::of(100)).items.iter().map(|user| user.id).collect();
+        users.extend(after.users(&Page::of(100)).items.iter().map(|user| user.id));
+        for user in users {
+            let (had, has) = (before.effective(user), after.effective(user));
+            match differences.iter().find(|difference| difference.user.id == user) {
+                None => assert_eq!(had, has),
+                Some(d) => assert!(d.gained == has.difference(&had) && d.lost == had.difference(&has)),
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! From bytes to calls of transactions. Four bytes are a call: what, with whom, with what else, and when it counts. A
+//! transaction has up to five.
+
+use rolecall::{Result, Timestamp, Tx, Window};
+
+const USERS: [&str; 4] = ["u0", "u1", "U1", "u2"];
+pub(super) const GROUPS: [&str; 5] = ["g0", "g1", "g2", "g3", "g4"];
+pub(super) const ROLES: [&str; 6] = ["r0", "r1", "r2", "r3", "sys-viewer", "sys-all"];
+const PERMISSIONS: [&str; 7] = ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read", "sys:write"];
+const GRANTS: [&str; 12] =
+    ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
+/// What things are renamed to: some are free, some taken, some the catalog's, now or in its next release.
+const NAMES: [&str; 8] = ["U0", "a", "u1", "g1", "r3", "b:y", "sys:new", "sys-viewer"];
+pub(super) const INSTANTS: [i64; 5] = [5, 10, 20, 25, 30];
+
+/// A run is short: what is behind these is left alone.
+const MOST_CALLS: usize = 24;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    what: u8,
+    a: u8,
+    b: u8,
+    when: u8,
+}
+
+pub(super) fn transactions(bytes: &[u8]) -> Vec<Vec<Call>> {
+    let calls: Vec<Call> = bytes
+        .chunks_exact(4)
+        .take(MOST_CALLS)
+        .map(|bytes| Call { what: bytes[0], a: bytes[1], b: bytes[2], when: bytes[3] })
+        .collect();
+    let mut transactions = Vec::new();
+    let mut rest = calls.as_slice();
+    while let Some(first) = rest.first() {
+        let (now, later) = rest.split_at(rest.len().min(1 + usize::from(first.when / 8 % 5)));
+        transactions.push(now.to_vec());
+        rest = later;
+    }
+    transactions
+}
+
+/// A start from which most calls do something.
+pub(super) fn populate(tx: &Tx) -> Result<()> {
+    USERS.iter().try_for_each(|user| tx.create_user(user).map(drop))?;
+    GROUPS.iter().try_for_each(|group| tx.create_group(group).map(drop))?;
+    ROLES[..4].iter().try_for_each(|role| tx.create_role(role).map(drop))?;
+    PERMISSIONS[..5].iter().try_for_each(|permission| tx.create_permission(permission).map(drop))
+}
+
+fn pick<'a>(names: &[&'a str], n: u8) -> &'a str {
+    names[usize::from(n) % names.len()]
+}
+
+impl Call {
+    fn window(self) -> Result<Window> {
+        let at = |secs| Timestamp::from_secs(secs);
+        Ok(match self.when % 8 {
+            0 => Window::from(at(10)?),
+            1 => Window::until(at(20)?),
+            2 => Window::between(at(10)?, at(30)?)?,
+            3 => Window::from(at(30)?),
+            _ => Window::ALWAYS,
+        })
+    }
+
+    pub(super) fn make(self, tx: &Tx) -> Result<()> {
+        let Self { what, a, b, .. } = self;
+        let (user, group, role, permission) =
+            (pick(&USERS, a), pick(&GROUPS, a), pick(&ROLES, a), pick(&PERMISSIONS, a));
+        let (in_group, other_role, grant, name) =
+            (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
+        let window = self.window()?;
+        match what % 36 {
+            0 => tx.create_user(user).map(drop),
+            1 => tx.create_group(group).map(drop),
+            2 => tx.create_role(role).map(drop),
+            3 => tx.create_permission(permission).map(drop),
+            4 | 5 => tx.role(role)?.grant(grant).map(drop),
+            6 => tx.role(role)?.revoke(grant).map(drop),
+            7 | 8 => tx.role(role)?.include(other_role).map(drop),
+            9 => tx.role(role)?.exclude(other_role).map(drop),
+            10 | 11 => tx.group(group)?.assign_during(other_role, window).map(drop),
+            12 => tx.group(group)?.unassign(other_role).map(drop),
+            13 | 14 => tx.group(group)?.add_parent(in_group).map(drop),
+            15 => tx.group(group)?.remove_parent(in_group).map(drop),
+            16 | 17 => tx.user(user)?.join_during(in_group, window).map(drop),
+            18 => tx.user(user)?.leave(in_group).map(drop),
+            19 | 20 => tx.user(user)?.assign_during(other_role, window).map(drop),
+            21 => tx.user(user)?.unassign(other_role).map(drop),
+            22 => tx.user(user)?.suspend().map(drop),
+            23 => tx.user(user)?.activate().map(drop),
+            24 => tx.delete_user(user),
+            25 => tx.delete_group(group),
+            26 => tx.delete_role(role),
+            27 => tx.delete_permission(permission),
+            28 => tx.user(user)?.set_key(name).map(drop),
+            29 => tx.group(group)?.rename(name).map(drop),
+            30 => tx.role(role)?.rename(name).map(drop),
+            31 => tx.permission(permission)?.rename(name).map(drop),
+            32 => tx.user(user)?.ensure_membership(in_group, window).map(drop),
+            33 => tx.group(group)?.set_assignment_window(other_role, window).map(drop),
+            34 => tx.role(role)?.set_grants([grant, pick(&GRANTS, b / 12)]).map(drop),
+            _ => tx.group(group)?.set_parents([in_group, pick(&GROUPS, b / 5)]).map(drop),
+        }
+    }
+}

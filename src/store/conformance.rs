@@ -86,6 +86,11 @@ pub async fn run<F: Fixture>(fixture: &F) -> Report {
     Report { cases }
 }
 
+/// The cases: the clause and the name of each, in the order in which they run.
+pub fn cases() -> Vec<(Clause, &'static str)> {
+    all().iter().map(|case| (case.clause, case.name)).collect()
+}
+
 /// [`run`] without an executor, on the calling thread. For stores that need no reactor, like [`crate::blocking`].
 pub fn run_blocking<F: Fixture>(fixture: &F) -> Report {
     wait(run(fixture))

@@ -1,0 +1,199 @@
+//! Flaws in what a commit is made on, and in what becomes of it (S3, S4, S7, S12, S15).
+
+use super::prelude::*;
+
+/// S3. `WHERE revision = ?`.
+#[derive(Clone, Default)]
+pub(crate) struct ComparesRevisionsOnly(Heads);
+
+impl Flaw for ComparesRevisionsOnly {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let base = match commit.base {
+            Base::State(at) => {
+                Base::State(self.0.of(at.life).filter(|head| head.revision == at.revision).unwrap_or(at))
+            }
+            base @ Base::Nothing(_) => base,
+        };
+        self.0.commit(store, Commit { base, ..commit }).await
+    }
+}
+
+/// S4. The unique index on slugs is violated by the last statement, and the ones before it stay.
+#[derive(Clone, Default)]
+pub(crate) struct WritesBeforeItRefuses;
+
+impl Flaw for WritesBeforeItRefuses {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let answer = store.commit(commit).await;
+        if matches!((&answer, commit.base), (Err(StoreError::Taken), Base::State(_))) {
+            store.commit(Commit { changes: &without_tenant(commit.changes), ..commit }).await?;
+        }
+        answer
+    }
+}
+
+/// S4. A batch has at most 1,000 rows, and each batch is committed.
+#[derive(Clone, Default)]
+pub(crate) struct SplitsLargeCommits;
+
+impl Flaw for SplitsLargeCommits {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let (Base::State(base), Some((first, rest))) = (commit.base, commit.changes.split_at_checked(1_000)) else {
+            return store.commit(commit).await;
+        };
+        let envelope = Envelope { id: CommitId::random(), ..commit.envelope.clone() };
+        let revision = store.commit(Commit { envelope: &envelope, changes: first, ..commit }).await?;
+        let base = Base::State(At { revision, commit: envelope.id, ..base });
+        store.commit(Commit { base, envelope: commit.envelope, changes: rest }).await
+    }
+}
+
+/// S7. The revision is counted in memory, and after reopening it is one less than it was.
+#[derive(Clone, Default)]
+pub(crate) struct RepeatsARevision(Arc<AtomicU64>);
+
+impl RepeatsARevision {
+    fn up(&self, at: At) -> At {
+        At { revision: Revision::new(at.revision.number() + self.0.load(Ordering::SeqCst)), ..at }
+    }
+
+    fn down(&self, revision: Revision) -> Revision {
+        Revision::new(revision.number() - self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Flaw for RepeatsARevision {
+    fn reopened(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        Ok(store.load(life, sink).await?.map(|at| At { revision: self.down(at.revision), ..at }))
+    }
+
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let base = match commit.base {
+            Base::State(at) => Base::State(self.up(at)),
+            base @ Base::Nothing(_) => base,
+        };
+        match store.commit(Commit { base, ..commit }).await {
+            Ok(revision) => Ok(self.down(revision)),
+            Err(StoreError::Conflict { actual }) => Err(StoreError::Conflict { actual: self.down(actual) }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+        Ok(match store.since(self.up(at)).await? {
+            Since::Commits(commits) => Since::Commits(
+                commits.into_iter().map(|told| Committed { revision: self.down(told.revision), ..told }).collect(),
+            ),
+            other => other,
+        })
+    }
+}
+
+/// S12. `SELECT revision`, a comparison in the program, `UPDATE`.
+#[derive(Clone, Default)]
+pub(crate) struct ChecksThenWrites(Heads);
+
+impl Flaw for ChecksThenWrites {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let life = commit.base.life();
+        let is_latest = matches!(commit.base, Base::State(at) if self.0.of(life) == Some(at));
+        if !is_latest {
+            return self.0.commit(store, commit).await;
+        }
+        awaits_something().await;
+        loop {
+            let base = self.0.of(life).map_or(commit.base, Base::State);
+            match self.0.commit(store, Commit { base, ..commit }).await {
+                Err(StoreError::Conflict { .. }) => awaits_something().await,
+                answer => return answer,
+            }
+        }
+    }
+}
+
+/// S15. The statement with too many parameters fails, and nobody looks at its error.
+#[derive(Clone, Default)]
+pub(crate) struct SwallowsTheRest;
+
+impl Flaw for SwallowsTheRest {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let changes = commit.changes.get(..65_535).unwrap_or(commit.changes);
+        store.commit(Commit { changes, ..commit }).await
+    }
+}
+
+/// S3. The last one who writes wins.
+#[derive(Clone, Default)]
+pub(crate) struct TakesAnyOlderBase(Heads);
+
+impl Flaw for TakesAnyOlderBase {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let base = match commit.base {
+            Base::State(at) => Base::State(self.0.of(at.life).filter(|head| head.revision > at.revision).unwrap_or(at)),
+            base @ Base::Nothing(_) => base,
+        };
+        self.0.commit(store, Commit { base, ..commit }).await
+    }
+}
+
+/// S3. `WHERE revision <= ?`.
+#[derive(Clone, Default)]
+pub(crate) struct TakesABaseThatIsAhead(Heads);
+
+impl Flaw for TakesABaseThatIsAhead {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let base = match commit.base {
+            Base::State(at) => Base::State(self.0.of(at.life).filter(|head| head.revision < at.revision).unwrap_or(at)),
+            base @ Base::Nothing(_) => base,
+        };
+        self.0.commit(store, Commit { base, ..commit }).await
+    }
+}
+
+/// S3. A commit that is sent again is answered as it was: nobody can tell which of two calls it was that landed.
+#[derive(Clone, Default)]
+pub(crate) struct AnswersAgain(Shared<HashMap<CommitId, Revision>>);
+
+impl Flaw for AnswersAgain {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        if let Some(revision) = self.0.lock().unwrap().get(&commit.envelope.id) {
+            return Ok(*revision);
+        }
+        let revision = store.commit(commit).await?;
+        self.0.lock().unwrap().insert(commit.envelope.id, revision);
+        Ok(revision)
+    }
+}
+
+/// S7. There is nothing to write, so nothing is.
+#[derive(Clone, Default)]
+pub(crate) struct SkipsEmptyCommits(Heads);
+
+impl Flaw for SkipsEmptyCommits {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        match commit.base {
+            Base::State(at) if commit.changes.is_empty() && self.0.of(at.life) == Some(at) => Ok(at.revision.next()),
+            _ => self.0.commit(store, commit).await,
+        }
+    }
+}
+
+/// S7. One sequence counts the commits of all tenants.
+#[derive(Clone, Default)]
+pub(crate) struct CountsAllTenantsTogether(Shared<BTreeSet<Life>>);
+
+impl Flaw for CountsAllTenantsTogether {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let revision = store.commit(commit).await?;
+        if revision == Revision::FIRST {
+            return Ok(revision);
+        }
+        let mut written = self.0.lock().unwrap();
+        written.insert(commit.base.life());
+        Ok(Revision::new(revision.number() + u64::try_from(written.len()).unwrap() - 1))
+    }
+}

@@ -1,0 +1,75 @@
+//! Flaws in what happened since (S14).
+
+use super::prelude::*;
+
+macro_rules! histories {
+    ($($(#[$doc:meta])* $name:ident: $tell:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Default)]
+        pub(crate) struct $name;
+
+        impl Flaw for $name {
+            async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+                let tell: fn(Since) -> Since = $tell;
+                store.since(at).await.map(tell)
+            }
+        }
+    )+};
+}
+
+histories! {
+    /// S14. The history is made from the rows that changed.
+    ForgetsEmptyCommits: |since| match since {
+        Since::Commits(mut commits) => {
+            commits.retain(|told| !told.changes.is_empty());
+            Since::Commits(commits)
+        }
+        other => other,
+    };
+    /// S14. `WHERE revision > ?`: nothing comes after a state that nobody knows.
+    KnowsEveryState: |since| match since {
+        Since::TooOld => Since::Commits(Vec::new()),
+        other => other,
+    };
+    /// S14. The history has columns for changes, and none for the actor and the note.
+    LosesEnvelopes: |since| match since {
+        Since::Commits(mut commits) => {
+            for told in &mut commits {
+                (told.envelope.actor, told.envelope.note) = (None, None);
+            }
+            Since::Commits(commits)
+        }
+        other => other,
+    };
+    /// S14. An ended life has no history any more, so that is too old.
+    EndsAreTooOld: |since| match since {
+        Since::Gone => Since::TooOld,
+        other => other,
+    };
+}
+
+/// S14. `WHERE revision >= ?`.
+#[derive(Clone, Default)]
+pub(crate) struct TellsTheBaseToo(Shared<HashMap<At, Committed>>);
+
+impl Flaw for TellsTheBaseToo {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let revision = store.commit(commit).await?;
+        let (life, envelope, changes) = (commit.base.life(), commit.envelope.clone(), commit.changes.to_vec());
+        let at = At { life, revision, commit: envelope.id };
+        if revision > Revision::FIRST {
+            self.0.lock().unwrap().insert(at, Committed { revision, envelope, changes });
+        }
+        Ok(revision)
+    }
+
+    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+        Ok(match store.since(at).await? {
+            Since::Commits(commits) => {
+                let own = self.0.lock().unwrap().get(&at).cloned();
+                Since::Commits(own.into_iter().chain(commits).collect())
+            }
+            other => other,
+        })
+    }
+}

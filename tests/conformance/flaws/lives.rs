@@ -1,0 +1,211 @@
+//! Flaws of stores in what they know of tenants: their lives and their slugs (S1, S9).
+
+use super::prelude::*;
+
+/// S1. A tenant is found by the slug that its life had: whoever asks for the old life is told of the new one.
+#[derive(Clone, Default)]
+pub(crate) struct KeepsTenantsBySlug(Shared<HashMap<Life, TenantSlug>>);
+
+impl KeepsTenantsBySlug {
+    async fn bearer(&self, store: &MemoryStore, life: Life) -> Result<Life, StoreError> {
+        let slug = self.0.lock().unwrap().get(&life).cloned();
+        Ok(match slug {
+            Some(slug) => store.find(&slug).await?.unwrap_or(life),
+            None => life,
+        })
+    }
+}
+
+impl Flaw for KeepsTenantsBySlug {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let revision = store.commit(commit).await?;
+        if let Some(slug) = slug_of(commit.changes) {
+            self.0.lock().unwrap().insert(commit.base.life(), slug);
+        }
+        Ok(revision)
+    }
+
+    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        store.load(self.bearer(store, life).await?, sink).await
+    }
+
+    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+        store.since(At { life: self.bearer(store, at.life).await?, ..at }).await
+    }
+}
+
+/// S9. The slug is unique when a tenant is made, and nobody thought of renames: the name stays, the answer is success.
+#[derive(Clone, Default)]
+pub(crate) struct IgnoresATakenSlug;
+
+impl Flaw for IgnoresATakenSlug {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        match store.commit(commit).await {
+            Err(StoreError::Taken) if matches!(commit.base, Base::State(_)) => {
+                store.commit(Commit { changes: &without_tenant(commit.changes), ..commit }).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// S9. `UPDATE … WHERE id = ?`, without the tenant.
+#[derive(Clone, Default)]
+pub(crate) struct UpdatesEveryTenant(Shared<HashMap<RecordKey, (Life, Record)>>);
+
+impl Flaw for UpdatesEveryTenant {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let revision = store.commit(commit).await?;
+        for change in without_tenant(commit.changes) {
+            match (change.before(), change.after()) {
+                (Some(_), Some(after)) => {
+                    self.0.lock().unwrap().insert(change.key(), (commit.base.life(), after.clone()))
+                }
+                _ => self.0.lock().unwrap().remove(&change.key()),
+            };
+        }
+        Ok(revision)
+    }
+
+    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        let updated = |record: Record| match self.0.lock().unwrap().get(&record.key()) {
+            Some((other, updated)) if *other != life => updated.clone(),
+            _ => record,
+        };
+        retold(store, life, sink, |records| records.into_iter().map(updated).collect()).await
+    }
+}
+
+/// S1, S3. The unique index on slugs is looked at before the life is.
+#[derive(Clone, Default)]
+pub(crate) struct LooksAtTheSlugFirst;
+
+impl Flaw for LooksAtTheSlugFirst {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        if let Some(slug) = slug_of(commit.changes) {
+            if store.find(&slug).await?.is_some_and(|bearer| bearer != commit.base.life()) {
+                return Err(StoreError::Taken);
+            }
+        }
+        store.commit(commit).await
+    }
+}
+
+/// S1. A tenant is listed once it has something in it.
+#[derive(Clone, Default)]
+pub(crate) struct ListsNoNewTenants;
+
+impl Flaw for ListsNoNewTenants {
+    async fn list(
+        &self,
+        store: &MemoryStore,
+        after: Option<&TenantSlug>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let mut listed = Vec::new();
+        for tenant in store.list(after, limit).await? {
+            if whole(store, tenant.life).await?.is_some_and(|(_, at)| at.revision > Revision::FIRST) {
+                listed.push(tenant);
+            }
+        }
+        Ok(listed)
+    }
+}
+
+/// S1. Whoever ends a life before it began ends one that lives.
+#[derive(Clone, Default)]
+pub(crate) struct EndsWhatLives;
+
+impl Flaw for EndsWhatLives {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        if let (Base::Nothing(life), true) = (commit.base, commit.changes.is_empty()) {
+            if let Some((records, at)) = whole(store, life).await? {
+                let tenant = records.into_iter().find(|record| record.kind() == Kind::Tenant);
+                let changes: Vec<_> = tenant.into_iter().map(Change::removed).collect();
+                store.commit(Commit { base: Base::State(at), changes: &changes, ..commit }).await?;
+                return Ok(Revision::FIRST);
+            }
+        }
+        store.commit(commit).await
+    }
+}
+
+/// S1. Nothing is written down of a life that ended before it began.
+#[derive(Clone, Default)]
+pub(crate) struct ForgetsWhatNeverBegan;
+
+impl Flaw for ForgetsWhatNeverBegan {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        if let (Base::Nothing(life), true) = (commit.base, commit.changes.is_empty()) {
+            if whole(store, life).await?.is_none() {
+                return Ok(Revision::FIRST);
+            }
+        }
+        store.commit(commit).await
+    }
+}
+
+/// S1. The row of an ended tenant keeps its slug.
+#[derive(Clone, Default)]
+pub(crate) struct KeepsSlugsForEver(Shared<BTreeSet<TenantSlug>>);
+
+impl Flaw for KeepsSlugsForEver {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        if slug_of(commit.changes).is_some_and(|slug| self.0.lock().unwrap().contains(&slug)) {
+            return Err(StoreError::Taken);
+        }
+        let revision = store.commit(commit).await?;
+        for change in commit.changes {
+            if let (Some(Record::Tenant(ended)), None) = (change.before(), change.after()) {
+                self.0.lock().unwrap().insert(ended.slug.clone());
+            }
+        }
+        Ok(revision)
+    }
+}
+
+/// S1. No row was updated, so somebody else must have been quicker.
+#[derive(Clone, Default)]
+pub(crate) struct SaysConflictOfTheGone;
+
+impl Flaw for SaysConflictOfTheGone {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        match store.commit(commit).await {
+            Err(StoreError::Gone) => Err(StoreError::Conflict { actual: Revision::FIRST }),
+            answer => answer,
+        }
+    }
+}
+
+/// S9. `INSERT … ON CONFLICT (slug) DO UPDATE`.
+#[derive(Clone, Default)]
+pub(crate) struct TakesSlugsOver;
+
+impl Flaw for TakesSlugsOver {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        match (store.commit(commit).await, slug_of(commit.changes)) {
+            (Err(StoreError::Taken), Some(slug)) if matches!(commit.base, Base::Nothing(_)) => {
+                let bearer = store.find(&slug).await?.unwrap();
+                let (records, at) = whole(store, bearer).await?.unwrap();
+                let end: Vec<_> = records.into_iter().take(1).map(Change::removed).collect();
+                let envelope = Envelope { id: CommitId::random(), ..commit.envelope.clone() };
+                store.commit(Commit { base: Base::State(at), envelope: &envelope, changes: &end }).await?;
+                store.commit(commit).await
+            }
+            (answer, _) => answer,
+        }
+    }
+}
+
+/// S9. A rename looks for the slug, and finds the tenant's own.
+#[derive(Clone, Default)]
+pub(crate) struct FindsItselfInTheWay;
+
+impl Flaw for FindsItselfInTheWay {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        match (commit.base, slug_of(commit.changes)) {
+            (Base::State(at), Some(slug)) if store.find(&slug).await? == Some(at.life) => Err(StoreError::Taken),
+            _ => store.commit(commit).await,
+        }
+    }
+}

@@ -23,6 +23,8 @@ enum Fault {
     Down,
     /// Waits until the gate is open, then says that it is down.
     GateThenDown(Arc<AtomicBool>),
+    /// Waits until the gate is open, then goes on as usual.
+    Gate(Arc<AtomicBool>),
 }
 
 #[derive(Clone, Default)]
@@ -30,6 +32,8 @@ struct Faulty {
     inner: Arc<Mutex<MemoryStore>>,
     commits: Arc<Mutex<VecDeque<Fault>>>,
     sinces: Arc<Mutex<VecDeque<Fault>>>,
+    /// The next answer to a find waits until this is open.
+    find: Arc<Mutex<Option<Arc<AtomicBool>>>>,
     always_too_old: Arc<AtomicBool>,
 }
 
@@ -47,7 +51,12 @@ impl Faulty {
 
 impl Store for Faulty {
     async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
-        self.store().find(slug).await
+        let found = self.store().find(slug).await;
+        let gate = self.find.lock().unwrap().take();
+        if let Some(gate) = gate {
+            opened(&gate).await;
+        }
+        found
     }
     async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         self.store().list(after, limit).await
@@ -73,12 +82,20 @@ impl Store for Faulty {
             None if self.always_too_old.load(Ordering::SeqCst) => Ok(Since::TooOld),
             None => self.store().since(at).await,
             Some(Fault::GateThenDown(gate)) => {
-                poll_fn(|_| if gate.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
+                opened(&gate).await;
                 Err(StoreError::Unavailable("down".into()))
+            }
+            Some(Fault::Gate(gate)) => {
+                opened(&gate).await;
+                self.store().since(at).await
             }
             Some(_) => Err(StoreError::Unavailable("down".into())),
         }
     }
+}
+
+async fn opened(gate: &AtomicBool) {
+    poll_fn(|_| if gate.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 fn acme() -> (Faulty, Authorizer, Tenant) {
@@ -267,4 +284,41 @@ fn a_slug_whose_life_ended_while_unsettled_is_looked_up_again() {
     let new = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
     let found = block_on(authorizer.tenant("acme")).unwrap();
     assert_eq!(found.life(), new.life(), "{:?}", found.decide("alice", "posts:write"));
+}
+
+/// The same, where the tenant was closed meanwhile: its life ends between the load of a new opening and its settling.
+#[test]
+fn a_slug_whose_life_ends_while_it_is_opened_is_looked_up_again() {
+    let (store, authorizer, acme) = acme();
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down, Fault::Down]); // the update's, the close's
+    assert!(block_on(promote(&acme)).is_err());
+    block_on(acme.close()).unwrap();
+    let gate = Arc::new(AtomicBool::new(false));
+    store.sinces([Fault::Gate(gate.clone())]);
+    let mut open = pin!(authorizer.tenant("acme"));
+    assert!(poll(open.as_mut()).is_pending(), "it has loaded the tenant, and settles");
+    block_on(block_on(elsewhere.tenant("acme")).unwrap().delete()).unwrap();
+    let new = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
+    gate.store(true, Ordering::SeqCst);
+    assert_eq!(block_on(open).unwrap().life(), new.life());
+}
+
+/// Two ask for a tenant; one is answered and its first update ends unsettled, before the other has heard of the slug.
+#[test]
+fn an_open_that_finds_the_tenant_open_settles_it_too() {
+    let (store, _authorizer, acme) = acme();
+    let other = Authorizer::builder().store(store.clone()).build();
+    let gate = Arc::new(AtomicBool::new(false));
+    *store.find.lock().unwrap() = Some(gate.clone());
+    let mut open = pin!(other.tenant("acme"));
+    assert!(poll(open.as_mut()).is_pending(), "it asks for the slug");
+    let first = block_on(other.tenant_of(acme.life())).unwrap();
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down]);
+    assert!(block_on(promote(&first)).is_err() && first.unsettled().is_some());
+    gate.store(true, Ordering::SeqCst);
+    let second = block_on(open).unwrap();
+    assert!(second.unsettled().is_none() && second.check("alice", "posts:write"));
 }

@@ -1,6 +1,6 @@
 //! The dice: everything that is left to chance comes from here, so a seed says it all.
 
-/// SplitMix64.
+/// The generator that is known as `SplitMix64`.
 pub(crate) struct Chance(u64);
 
 impl Chance {

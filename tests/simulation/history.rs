@@ -26,11 +26,13 @@ pub(crate) struct Node {
     pub(crate) is_empty: bool,
 }
 
+type Heads = Vec<(usize, Option<CommitId>)>;
+
 #[derive(Default)]
 pub(crate) struct History {
     nodes: HashMap<CommitId, Node>,
     /// When which commit made the latest state of a life; none if the life is not there.
-    heads: Vec<(Life, Vec<(usize, Option<CommitId>)>)>,
+    heads: Vec<(Life, Heads)>,
     landings: Vec<(CommitId, Instant)>,
     /// Where each era branched off.
     eras: Vec<Option<Instant>>,
@@ -129,15 +131,15 @@ impl History {
     /// The latest states of a life from this step on until that one; none where it was not there.
     pub(crate) fn states(&self, life: Life, from: usize, to: usize) -> Vec<Option<CommitId>> {
         let Some((_, heads)) = self.heads.iter().find(|(other, _)| *other == life) else { return vec![None] };
-        let before = heads.iter().rfind(|(step, _)| *step <= from).map_or(None, |(_, head)| *head);
+        let before = heads.iter().rfind(|(step, _)| *step <= from).and_then(|(_, head)| *head);
         let later = heads.iter().filter(|(step, _)| *step > from && *step <= to).map(|(_, head)| *head);
         [before].into_iter().chain(later).collect()
     }
 
     /// Whether some latest state of a life in that time was like this.
-    pub(crate) fn was(&self, life: Life, from: usize, to: usize, like: impl Fn(CommitId, &Node) -> bool) -> bool {
+    pub(crate) fn was(&self, life: Life, from: usize, to: usize, so: impl Fn(CommitId, &Node) -> bool) -> bool {
         let mut states = self.states(life, from, to).into_iter().flatten();
-        states.any(|commit| self.node(commit).is_some_and(|node| like(commit, node)))
+        states.any(|commit| self.node(commit).is_some_and(|node| so(commit, node)))
     }
 
     /// Whether at some time between these steps nobody bore a slug.

@@ -155,16 +155,13 @@ impl Server {
         };
         self.slugs.insert(after, life);
         let committed = Committed { revision, envelope: sent.envelope.clone(), changes: sent.changes.clone() };
-        match self.lives.get_mut(&life) {
-            Some(Lived::Living(living)) => {
-                living.commits.push(committed);
-                living.at = at;
-                living.records = records;
-            }
-            _ => {
-                let living = Living { at, records, floor: at, commits: Vec::new() };
-                self.lives.insert(life, Lived::Living(living));
-            }
+        if let Some(Lived::Living(living)) = self.lives.get_mut(&life) {
+            living.commits.push(committed);
+            living.at = at;
+            living.records = records;
+        } else {
+            let living = Living { at, records, floor: at, commits: Vec::new() };
+            self.lives.insert(life, Lived::Living(living));
         }
         Ok(revision)
     }

@@ -5,7 +5,8 @@ use rolecall::{Committed, Error, ErrorKind, Outcome, Reason, Result, Tenant};
 
 use crate::history::Instant;
 use crate::operations::{Answer, Edit, Kind, SLUGS, slug};
-use crate::world::{Checked, Known, Task, World};
+use crate::process::Known;
+use crate::world::{Checked, Task, World};
 
 impl World {
     /// Holds an answer against what was true between the call and now.
@@ -18,7 +19,7 @@ impl World {
             Answer::Refreshed(refreshed) => self.refreshed(task, refreshed.map_err(|e| e.kind()), before),
             Answer::Closed(closed) => self.closed(task, closed.is_ok()),
             Answer::Opened(opened) => {
-                self.births_asked_about(task, opened.as_ref().map(drop).map_err(Error::kind));
+                self.births_asked_about(task, opened.as_ref().map(drop).map_err(Error::kind))?;
                 self.opened(task, opened)
             }
         }
@@ -26,7 +27,8 @@ impl World {
 
     fn acknowledged(&mut self, task: &Task, done: &Committed<()>) -> Checked {
         let (Some(tenant), Kind::Update(edit) | Kind::Commit(edit)) = (&task.tenant, task.kind) else { return Ok(()) };
-        let (now, op) = (self.now(), task.op);
+        let (now, op, silent) = (self.now(), task.op, tenant.now().unanswered());
+        must!(silent != Some(Reason::Refused), "op-{op} was acknowledged, and its tenant's content is refused");
         if matches!(task.kind, Kind::Commit(_)) && done.commit.is_some() {
             self.coverage.met("a plan committed");
         }
@@ -36,7 +38,6 @@ impl World {
         must!(node.op == Some(op) && !node.is_empty && node.revision == done.revision, "op-{op}: another's commit");
         must!(edit.is_true(op, &node.records), "op-{op} ({edit:?}) was acknowledged, and is not true");
         must!(!done.changes.is_empty(), "op-{op} was acknowledged with a commit and without changes");
-        let silent = tenant.now().unanswered();
         if edit == Edit::Delete {
             must!(matches!(silent, Some(Reason::Deleted | Reason::Closed)), "op-{op}: deleted, and it says {silent:?}");
         }
@@ -65,6 +66,7 @@ impl World {
         let last = task.sent.last().copied();
         match error.kind() {
             ErrorKind::Nested => return Err("nested in nothing".into()),
+            ErrorKind::Deleted => must!(tenant.now().unanswered().is_some(), "op-{}: deleted, and it answers", task.op),
             ErrorKind::Stale => self.coverage.met("a plan refused as stale"),
             ErrorKind::Unsettled => {
                 let Some(id) = error.commit().map(CommitId::from_uuid) else { return Err("unsettled, what?".into()) };
@@ -147,6 +149,10 @@ impl World {
                         let free = self.history.was_free(&slug(index), task.began, self.step);
                         must!(free, "{} is not found, and was there all the time", SLUGS[index]);
                     }
+                    (Kind::Create(_), kind) => {
+                        let documented = !matches!(kind, ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::Closed);
+                        must!(documented, "op-{} was to create, and says {kind:?}", task.op);
+                    }
                     (Kind::Open(_) | Kind::OpenOrCreate(_), ErrorKind::Deleted) => {
                         return Err("a slug is asked for, and the answer is about a life that ended".into());
                     }
@@ -187,22 +193,26 @@ impl World {
     }
 
     /// Births under a slug that were open when a call for it began are decided when it answers.
-    fn births_asked_about(&mut self, task: &Task, opened: std::result::Result<(), ErrorKind>) {
-        let (Kind::Create(index) | Kind::Open(index) | Kind::OpenOrCreate(index)) = task.kind else { return };
+    fn births_asked_about(&mut self, task: &Task, opened: std::result::Result<(), ErrorKind>) -> Checked {
+        let (Kind::Create(index) | Kind::Open(index) | Kind::OpenOrCreate(index)) = task.kind else { return Ok(()) };
         if !matches!(opened, Ok(()) | Err(ErrorKind::NotFound | ErrorKind::Exists)) {
-            return;
+            return Ok(());
         }
         let mut decided = Vec::new();
         for doubt in &mut self.processes[task.process].commits {
             let asked = doubt.slug.as_deref() == Some(SLUGS[index]) && doubt.task != task.number;
             if asked && doubt.state == Known::Unknown && doubt.unknown_since <= task.began {
                 doubt.state = Known::Settled;
-                decided.push((doubt.commit, doubt.answered.unwrap_or(task.heard)));
+                let Some(at) = doubt.answered else {
+                    return Err(format!("op-{} answers, and nobody has settled an earlier birth", task.op));
+                };
+                decided.push((doubt.commit, at));
             }
         }
         for (commit, at) in decided {
             self.is_decided(commit, at);
         }
+        Ok(())
     }
 
     /// A birth has landed, or never will.

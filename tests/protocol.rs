@@ -322,3 +322,23 @@ fn an_open_that_finds_the_tenant_open_settles_it_too() {
     let second = block_on(open).unwrap();
     assert!(second.unsettled().is_none() && second.check("alice", "posts:write"));
 }
+
+/// A repair ends unsettled, the tenant is opened meanwhile and cannot settle either; then the repair settles.
+#[test]
+fn what_a_repair_has_settled_is_asked_for_by_the_opening_beside_it() {
+    use rolecall::catalog::{Catalog, Definition, PermissionDef};
+    let (store, _old, acme) = acme();
+    let permissions = &[PermissionDef::new("posts:write")];
+    let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
+    let new = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
+    let repair = block_on(new.repair("acme")).unwrap();
+    store.commits([Fault::AnswerLost]);
+    store.sinces([Fault::Down, Fault::Down]); // the repair's, the opening's
+    assert!(block_on(repair.update(|tx| tx.permission("posts:write")?.rename("own:write").map(drop))).is_err());
+    let opened = block_on(new.tenant("acme")).unwrap();
+    assert_eq!((opened.now().unanswered(), opened.life()), (Some(Reason::Unsettled), acme.life()));
+    block_on(repair.update(|_| Ok(()))).unwrap();
+    assert_eq!((opened.unsettled(), opened.now().unanswered()), (None, Some(Reason::Unsettled)), "it has yet to look");
+    assert_eq!(block_on(new.tenant("acme")).unwrap().now().unanswered(), None);
+    assert_eq!(opened.revision(), Revision::new(3));
+}

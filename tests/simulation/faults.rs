@@ -24,6 +24,9 @@ pub(crate) struct Faults {
     pub(crate) crashes: u64,
     pub(crate) restores: u64,
     pub(crate) forgets: u64,
+    pub(crate) outages: u64,
+    /// Until this step the store is out of reach.
+    pub(crate) out_until: usize,
     /// How often, of a thousand messages.
     lose: u64,
     duplicate: u64,
@@ -47,6 +50,8 @@ impl Faults {
             crashes: rate(3),
             restores: rate(4),
             forgets: rate(5),
+            outages: rate(4),
+            out_until: 0,
             lose: rate(120),
             duplicate: rate(250),
             give_up: rate(200),
@@ -116,6 +121,9 @@ impl World {
     fn fate(&mut self, call: usize) -> Fate {
         if self.faults.quiet {
             return Fate::Deliver;
+        }
+        if self.step < self.faults.out_until {
+            return if self.chance.permille(500) { Fate::Lose } else { Fate::GiveUp };
         }
         let network = self.line.network();
         let call = &network.calls[call];
@@ -245,6 +253,9 @@ impl World {
             _ => None,
         };
         let reply = self.server.answer(&request);
+        if let Some(shadow) = &self.shadow {
+            crate::shadow::agrees(shadow, &request, &reply)?;
+        }
         self.trace.add(self.step, |names| {
             let what = match &reply {
                 Reply::Committed(revision) => format!("made revision {revision}"),

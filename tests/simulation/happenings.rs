@@ -22,8 +22,12 @@ impl World {
             return;
         };
         if matches!(tenant.now().unanswered(), Some(Reason::Closed | Reason::Deleted)) {
-            // Calls on what is over are tried now and then; mostly it is let go.
+            // Calls on what is over are tried now and then; mostly it is let go, or its life is opened again.
             self.let_go(process, handle);
+            if self.chance.permille(300) {
+                self.begin(process, Op::OpenLife(tenant.life()));
+                return;
+            }
             if self.chance.permille(700) {
                 return;
             }
@@ -31,7 +35,10 @@ impl World {
         let edits =
             [Edit::Assign(user), Edit::Unassign(user), Edit::Unique, Edit::Nothing, Edit::Rename(slug), Edit::Delete];
         let edit = edits[self.chance.weighed(&[8, 8, 6, 1, 2, 1])];
-        let op = match self.chance.weighed(&[26, 4, 8, 2, 8, 3, 2, 2, 1]) {
+        // A tenant that is unsettled is closed and opened more often: what is open then outlives the opening.
+        let unsettled = tenant.unsettled().is_some();
+        let close = if unsettled { 20 } else { 2 };
+        let op = match self.chance.weighed(&[26, 4, 8, 2, 8, 3, 2, close, 1]) {
             0 => Op::Update(tenant, edit),
             1 => return self.plan(process, &tenant, edit),
             2 => {
@@ -109,6 +116,7 @@ impl World {
         self.trace.add(self.step, |_| format!("the backup of step {} is restored", from.step));
         self.coverage.met("a backup restored");
         self.server = server;
+        self.shadow = None;
         let server = &self.server;
         self.history.restored(from, self.step, |life| server.head(life));
     }
@@ -118,5 +126,13 @@ impl World {
         let life = lives[self.chance.below(lives.len())];
         self.trace.add(self.step, |names| format!("the commits of {} are forgotten", names.of(life.uuid())));
         self.server.forget_history(life);
+        self.shadow = None;
+    }
+
+    /// For a while, the store is out of reach.
+    pub(crate) fn outage(&mut self) {
+        self.faults.out_until = self.step + 10 + self.chance.below(40);
+        self.coverage.met("an outage");
+        self.trace.add(self.step, |_| "the store is out of reach".into());
     }
 }

@@ -29,7 +29,7 @@ impl World {
 
     fn recover_one(&mut self, process: usize, tenant: &Tenant) -> Checked {
         let life = tenant.life();
-        if matches!(tenant.now().unanswered(), Some(Reason::Closed | Reason::Deleted)) {
+        if is_over(tenant) {
             return Ok(()); // there is no way back, and another opening for whoever wants one
         }
         self.call(process, Op::Refresh(tenant.clone()))?;
@@ -90,7 +90,11 @@ impl World {
     }
 
     fn bearer(&self, process: usize, index: usize) -> Option<Tenant> {
-        let mut handles = self.processes[process].handles.iter().rev();
-        handles.find(|handle| handle.tenant.slug() == SLUGS[index]).map(|handle| handle.tenant.clone())
+        let handles = self.processes[process].handles.iter().rev().filter(|handle| !is_over(&handle.tenant));
+        handles.map(|handle| handle.tenant.clone()).find(|tenant| tenant.slug() == SLUGS[index])
     }
+}
+
+fn is_over(tenant: &Tenant) -> bool {
+    matches!(tenant.now().unanswered(), Some(Reason::Closed | Reason::Deleted))
 }

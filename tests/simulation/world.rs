@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use rolecall::records::{CommitId, Revision};
+use rolecall::store::MemoryStore;
 use rolecall::{Reason, Tenant};
 
 use crate::chance::Chance;
@@ -36,6 +37,8 @@ pub(crate) struct World {
     pub(crate) backups: Vec<(Server, Instant)>,
     pub(crate) step: usize,
     pub(crate) coverage: Coverage,
+    /// Asked whatever the server is asked, until the two part.
+    pub(crate) shadow: Option<MemoryStore>,
     pub(crate) trace: Trace,
     /// What was told as never to land, and since when.
     pub(crate) never: Vec<(CommitId, Instant)>,
@@ -88,6 +91,7 @@ impl World {
             backups: Vec::new(),
             step: 0,
             coverage: Coverage::default(),
+            shadow: (seed % 8 == 0).then(MemoryStore::default),
             trace: Trace::new(traced),
             never: Vec::new(),
             ops: 0,
@@ -130,6 +134,7 @@ impl World {
             self.faults.crashes * faulty / 10,
             self.faults.restores * faulty / 10,
             self.faults.forgets * faulty / 10,
+            self.faults.outages * faulty / 10,
         ];
         match self.chance.weighed(&weights) {
             0 => self.message()?,
@@ -147,7 +152,8 @@ impl World {
             }
             5 => self.crash(),
             6 => self.back_up_or_restore(),
-            _ => self.forget(),
+            7 => self.forget(),
+            _ => self.outage(),
         }
         Ok(())
     }

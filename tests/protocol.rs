@@ -210,23 +210,12 @@ fn a_repair_goes_on_after_an_answer_was_lost() {
     assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
 }
 
-/// A backup is restored while a commit is unsettled and the tenant in hand is ahead of it.
-#[test]
-fn what_was_found_is_in_the_snapshot_in_hand() {
-    let (store, authorizer, acme) = acme();
-    let elsewhere = Authorizer::builder().store(store.store()).build();
-    // A backup: a birth with all the records of now, then an empty commit with the id of the latest. Same position.
-    use rolecall::records::{Change, CommitId, Envelope, Record};
-    use rolecall::store::{Base, Stop};
-    struct Take(Vec<Record>);
-    impl Sink for Take {
-        fn push(&mut self, record: Record) -> Result<(), Stop> {
-            self.0.push(record);
-            Ok(())
-        }
-    }
-    let (backup, life, mut take) = (MemoryStore::default(), acme.life(), Take(Vec::new()));
-    let at = block_on(store.store().load(life, &mut take)).unwrap().unwrap();
+/// A backup: a birth with all the records of now, then an empty commit with the id of the latest. Same position.
+fn backup(store: &MemoryStore, life: Life) -> MemoryStore {
+    use rolecall::records::{Change, CommitId, Envelope};
+    use rolecall::store::Base;
+    let (backup, mut records) = (MemoryStore::default(), Vec::new());
+    let at = block_on(store.load(life, &mut records)).unwrap().unwrap();
     let birth = Envelope {
         id: CommitId::random(),
         previous: None,
@@ -234,14 +223,22 @@ fn what_was_found_is_in_the_snapshot_in_hand() {
         actor_id: None,
         at: rolecall::Timestamp::from_secs(0).unwrap(),
         note: None,
-        catalog: authorizer.catalog().fingerprint(),
+        catalog: rolecall::catalog::Catalog::empty().fingerprint(),
     };
-    let changes: Vec<Change> = take.0.into_iter().map(Change::added).collect();
+    let changes: Vec<Change> = records.into_iter().map(Change::added).collect();
     block_on(backup.commit(Commit { base: Base::Nothing(life), envelope: &birth, changes: &changes })).unwrap();
     let first = At { life, revision: Revision::new(1), commit: birth.id };
     let second = Envelope { id: at.commit, previous: Some(birth.id), ..birth };
     block_on(backup.commit(Commit { base: Base::State(first), envelope: &second, changes: &[] })).unwrap();
+    backup
+}
 
+/// A backup is restored while a commit is unsettled and the tenant in hand is ahead of it.
+#[test]
+fn what_was_found_is_in_the_snapshot_in_hand() {
+    let (store, authorizer, acme) = acme();
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    let backup = backup(&store.store(), acme.life());
     // A commit of ours is lost on the way; nobody can say so yet.
     store.commits([Fault::RequestLost]);
     store.sinces([Fault::Down]);
@@ -341,4 +338,35 @@ fn what_a_repair_has_settled_is_asked_for_by_the_opening_beside_it() {
     assert_eq!((opened.unsettled(), opened.now().unanswered()), (None, Some(Reason::Unsettled)), "it has yet to look");
     assert_eq!(block_on(new.tenant("acme")).unwrap().now().unanswered(), None);
     assert_eq!(opened.revision(), Revision::new(3));
+}
+
+/// A backup is restored while a commit is settled, and then the store is what it was before: the commit has landed in one
+/// history, and the snapshot in hand is of the other.
+#[test]
+fn what_landed_in_a_history_that_is_no_more_is_not_told_of_the_one_in_hand() {
+    let (store, authorizer, acme) = acme();
+    let backup = backup(&store.store(), acme.life());
+    let kept = store.store();
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
+    assert!(block_on(promote(&acme)).is_err());
+    let id = acme.unsettled().unwrap();
+    let elsewhere = Authorizer::builder().store(kept.clone()).build();
+    block_on(block_on(elsewhere.tenant("acme")).unwrap().update(|tx| tx.create_user("bob").map(drop))).unwrap();
+    block_on(acme.close()).unwrap();
+    let again = block_on(authorizer.tenant("acme")).unwrap();
+    assert_eq!((again.revision(), again.unsettled()), (Revision::new(3), Some(id)));
+
+    *store.inner.lock().unwrap() = backup;
+    let gate = Arc::new(AtomicBool::new(false));
+    store.sinces([Fault::Gate(Arc::new(AtomicBool::new(true))), Fault::Gate(gate.clone())]);
+    let mut refresh = pin!(again.refresh());
+    let answered = poll(refresh.as_mut()).is_ready();
+    *store.inner.lock().unwrap() = kept;
+    gate.store(true, Ordering::SeqCst);
+    assert!(answered || block_on(refresh).is_err(), "the snapshot in hand never was in the history in which it landed");
+    assert_eq!(again.outcome(id), Some(Outcome::Open));
+    block_on(again.refresh()).unwrap();
+    assert_eq!(again.outcome(id), Some(Outcome::Lost));
+    assert!(again.now().user("bob").is_some() && !again.check("alice", "posts:write"));
 }

@@ -28,7 +28,7 @@ impl Authorizer {
         let slug = TenantSlug::new(slug)?;
         self.settle_birth(&slug).await?;
         if let Some(inner) = self.registry.by_slug(&slug) {
-            // What is settled may be a rename.
+            // Settled first: what was open may be a rename.
             if settled(&inner).await && inner.bears(&slug) {
                 return Ok(Tenant(inner));
             }

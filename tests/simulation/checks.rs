@@ -140,7 +140,9 @@ impl World {
         let unknown = process.commits.iter().find(|doubt| {
             let undecided =
                 matches!(doubt.base, Base::State(base) if base.life == at.life && at.revision <= base.revision);
-            doubt.state == Known::Unknown && undecided
+            // What a tenant said that was let go, nobody heard; where a backup was restored since, it may have been said.
+            let may_be_told = doubt.is_unwatched && doubt.era != history.era();
+            doubt.state == Known::Unknown && undecided && !may_be_told
         });
         if let Some(doubt) = unknown {
             return Err(format!(

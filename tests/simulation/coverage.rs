@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What must be met, and in how many of a thousand seeds at least.
-pub(crate) const WANTED: [(&str, u64); 34] = [
+pub(crate) const WANTED: [(&str, u64); 35] = [
     ("a tenant unsettled", 400),
     ("settled as landed", 290),
     ("settled as lost", 230),
@@ -37,6 +37,7 @@ pub(crate) const WANTED: [(&str, u64); 34] = [
     ("a plan refused as stale", 110),
     ("closed while unsettled", 150),
     ("opened with a commit still open", 70),
+    ("an unsettled tenant that nobody holds", 5),
     ("an outage", 270),
     ("a wait for a turn", 490),
 ];

@@ -1,11 +1,12 @@
 //! What happens beside messages and polls: applications begin things, drop them and let tenants go; processes crash, and
 //! operators make backups and restore them.
 
+use rolecall::Tenant;
 use rolecall::records::Life;
-use rolecall::{Reason, Tenant};
 
 use crate::operations::{Edit, Op, SLUGS, USERS};
-use crate::process::{Known, Process};
+use crate::process::Process;
+use crate::recovery::is_over;
 use crate::world::{Checked, World};
 
 impl World {
@@ -21,7 +22,7 @@ impl World {
             self.begin(process, op);
             return;
         };
-        if matches!(tenant.now().unanswered(), Some(Reason::Closed | Reason::Deleted)) {
+        if is_over(&tenant) {
             // Calls on what is over are tried now and then; mostly it is let go, or its life is opened again.
             self.let_go(process, handle);
             if self.chance.permille(300) {
@@ -73,16 +74,20 @@ impl World {
         }
     }
 
-    /// Lets a tenant go, so that it may be closed to make room: never one of which something is not known.
+    /// Lets a tenant go, so that it may be closed to make room.
     pub(crate) fn let_go(&mut self, process: usize, handle: usize) {
-        let Some(life) = self.processes[process].handles.get(handle).map(|handle| handle.tenant.life()) else { return };
-        let doubts = &self.processes[process].commits;
-        let doubtful = doubts.iter().any(|doubt| doubt.base.life() == life && doubt.state != Known::Settled);
-        let busy = self.tasks.iter().any(|task| task.tenant.as_ref().is_some_and(|tenant| tenant.life() == life));
-        if !doubtful && !busy {
-            self.trace.add(self.step, |names| format!("p{process} lets {} go", names.of(life.uuid())));
-            self.processes[process].handles.remove(handle);
-            self.processes[process].plans.retain(|(.., tenant)| tenant.life() != life);
+        let holds = &mut self.processes[process];
+        let Some(tenant) = holds.handles.get(handle).map(|handle| handle.tenant.clone()) else { return };
+        let life = tenant.life();
+        if self.tasks.iter().any(|task| task.tenant.as_ref().is_some_and(|tenant| tenant.life() == life)) {
+            return;
+        }
+        self.trace.add(self.step, |names| format!("p{process} lets {} go", names.of(life.uuid())));
+        holds.handles.remove(handle);
+        holds.plans.retain(|(.., tenant)| tenant.life() != life);
+        if tenant.unsettled().is_some() && !is_over(&tenant) {
+            self.coverage.met("an unsettled tenant that nobody holds");
+            holds.commits.iter_mut().filter(|doubt| doubt.base.life() == life).for_each(|d| d.is_unwatched = true);
         }
     }
 

@@ -43,6 +43,7 @@ impl World {
 
     fn asked(&mut self, index: usize, request: &Request) {
         let Request::Commit(sent) = request else { return };
+        let era = self.history.era();
         let task = &mut self.tasks[index];
         let doubts = &mut self.processes[task.process].commits;
         if sent.changes.is_empty() {
@@ -54,7 +55,7 @@ impl World {
                 self.coverage.met("an update that ran again");
             }
             task.sent.push(sent.id());
-            doubts.push(Doubt::new(sent, task.number));
+            doubts.push(Doubt::new(sent, task.number, era));
         }
     }
 
@@ -77,8 +78,9 @@ impl World {
         }
         for doubt in process.commits.iter_mut().filter(|doubt| doubt.base.life() == life) {
             let is_birth = doubt.slug.is_some();
-            if heard == Heard::Gone && !is_birth && doubt.state == Known::Unknown {
-                doubt.state = Known::Settled; // the life is over, and with it the question
+            // Whoever settles finds the life over, and with it the question; whoever only opens it finds nothing.
+            if heard == Heard::Gone && task.has_settled && !is_birth && doubt.state == Known::Unknown {
+                doubt.state = Known::Settled;
             }
             let Request::Commit(sent) = request else { continue };
             if is_birth && sent.is_birth() && !matches!(heard, Heard::Unknown | Heard::Nothing) {

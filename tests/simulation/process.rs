@@ -29,6 +29,10 @@ pub(crate) struct Doubt {
     pub(crate) task: usize,
     pub(crate) state: Known,
     pub(crate) unknown_since: usize,
+    /// The era in which it was sent, and whether a tenant of its life was let go since, so that what that one told was
+    /// heard by nobody.
+    pub(crate) era: usize,
+    pub(crate) is_unwatched: bool,
     /// What its tenants have told of it for good.
     pub(crate) told: Option<Outcome>,
     /// Of a birth: the slug, and when the store last answered anything about it.
@@ -66,13 +70,24 @@ impl Process {
 }
 
 impl Doubt {
-    pub(crate) fn new(sent: &Sent, task: usize) -> Self {
+    pub(crate) fn new(sent: &Sent, task: usize, era: usize) -> Self {
         let slug = sent.changes.iter().find_map(|change| match change.after() {
             Some(Record::Tenant(tenant)) if sent.is_birth() => Some(tenant.slug.to_string()),
             _ => None,
         });
         let state = Known::InFlight;
-        Self { commit: sent.id(), base: sent.base, task, state, unknown_since: 0, told: None, slug, answered: None }
+        Self {
+            commit: sent.id(),
+            base: sent.base,
+            task,
+            state,
+            unknown_since: 0,
+            era,
+            is_unwatched: false,
+            told: None,
+            slug,
+            answered: None,
+        }
     }
 
     pub(crate) fn is_unknown(&mut self, step: usize) {

@@ -95,6 +95,6 @@ impl World {
     }
 }
 
-fn is_over(tenant: &Tenant) -> bool {
+pub(crate) fn is_over(tenant: &Tenant) -> bool {
     matches!(tenant.now().unanswered(), Some(Reason::Closed | Reason::Deleted))
 }

@@ -370,3 +370,40 @@ fn what_landed_in_a_history_that_is_no_more_is_not_told_of_the_one_in_hand() {
     assert_eq!(again.outcome(id), Some(Outcome::Lost));
     assert!(again.now().user("bob").is_some() && !again.check("alice", "posts:write"));
 }
+
+/// The same, and the store has forgotten its history: the load that tells of the commit is itself refused.
+#[test]
+fn what_a_load_says_that_is_refused_is_not_told() {
+    let (store, authorizer, acme) = acme();
+    let backup = backup(&store.store(), acme.life());
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
+    assert!(block_on(promote(&acme)).is_err());
+    let id = acme.unsettled().unwrap();
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    block_on(block_on(elsewhere.tenant("acme")).unwrap().update(|tx| tx.create_user("bob").map(drop))).unwrap();
+    block_on(acme.close()).unwrap();
+    let again = block_on(authorizer.tenant("acme")).unwrap();
+    *store.inner.lock().unwrap() = backup;
+    assert!(block_on(again.refresh()).is_err(), "it lands as revision 3; the snapshot in hand is another revision 3");
+    store.always_too_old.store(true, Ordering::SeqCst);
+    assert!(block_on(again.refresh()).is_err());
+    assert_eq!(again.outcome(id), Some(Outcome::Unknowable));
+    assert_eq!(again.decide("alice", "posts:write"), Decision::Denied(Reason::Refused));
+}
+
+/// A tenant is closed unsettled, and its life is not found for a while: a backup from before its birth was restored.
+#[test]
+fn a_life_that_is_not_there_for_a_while_comes_back_with_what_was_open() {
+    let (store, authorizer, acme) = acme();
+    let (kept, life) = (store.store(), acme.life());
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down, Fault::Down]); // the update's, the close's
+    assert!(block_on(promote(&acme)).is_err());
+    block_on(acme.close()).unwrap();
+    drop(acme);
+    *store.inner.lock().unwrap() = MemoryStore::default();
+    assert_eq!(block_on(authorizer.tenant_of(life)).unwrap_err().kind(), rolecall::ErrorKind::NotFound);
+    *store.inner.lock().unwrap() = kept;
+    assert!(block_on(authorizer.tenant_of(life)).unwrap().check("alice", "posts:write"), "somebody completes it");
+}

@@ -37,7 +37,7 @@ pub(crate) const WANTED: [(&str, u64); 35] = [
     ("a plan refused as stale", 110),
     ("closed while unsettled", 150),
     ("opened with a commit still open", 70),
-    ("an unsettled tenant that nobody holds", 5),
+    ("an unsettled tenant that nobody holds", 10),
     ("an outage", 270),
     ("a wait for a turn", 490),
 ];

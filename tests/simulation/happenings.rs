@@ -36,10 +36,10 @@ impl World {
         let edits =
             [Edit::Assign(user), Edit::Unassign(user), Edit::Unique, Edit::Nothing, Edit::Rename(slug), Edit::Delete];
         let edit = edits[self.chance.weighed(&[8, 8, 6, 1, 2, 1])];
-        // A tenant that is unsettled is closed and opened more often: what is open then outlives the opening.
+        // A tenant that is unsettled is closed or let go more often: what is open then outlives the opening.
         let unsettled = tenant.unsettled().is_some();
-        let close = if unsettled { 20 } else { 2 };
-        let op = match self.chance.weighed(&[26, 4, 8, 2, 8, 3, 2, close, 1]) {
+        let (close, let_go) = if unsettled { (20, 15) } else { (2, 1) };
+        let op = match self.chance.weighed(&[26, 4, 8, 2, 8, 3, 2, close, let_go]) {
             0 => Op::Update(tenant, edit),
             1 => return self.plan(process, &tenant, edit),
             2 => {

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use pollster::block_on;
 use rolecall::records::{At, Life, Revision, TenantSlug};
 use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
-use rolecall::{Authorizer, Decision, Outcome, Reason, Tenant};
+use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Tenant};
 
 #[derive(Clone)]
 enum Fault {
@@ -32,6 +32,8 @@ struct Faulty {
     inner: Arc<Mutex<MemoryStore>>,
     commits: Arc<Mutex<VecDeque<Fault>>>,
     sinces: Arc<Mutex<VecDeque<Fault>>>,
+    /// The next load finds the store down.
+    load_is_down: Arc<AtomicBool>,
     /// The next answer to a find waits until this is open.
     find: Arc<Mutex<Option<Arc<AtomicBool>>>>,
     always_too_old: Arc<AtomicBool>,
@@ -62,6 +64,9 @@ impl Store for Faulty {
         self.store().list(after, limit).await
     }
     async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        if self.load_is_down.swap(false, Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("down".into()));
+        }
         self.store().load(life, sink).await
     }
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
@@ -403,7 +408,35 @@ fn a_life_that_is_not_there_for_a_while_comes_back_with_what_was_open() {
     block_on(acme.close()).unwrap();
     drop(acme);
     *store.inner.lock().unwrap() = MemoryStore::default();
-    assert_eq!(block_on(authorizer.tenant_of(life)).unwrap_err().kind(), rolecall::ErrorKind::NotFound);
+    assert_eq!(block_on(authorizer.tenant_of(life)).unwrap_err().kind(), ErrorKind::NotFound);
     *store.inner.lock().unwrap() = kept;
     assert!(block_on(authorizer.tenant_of(life)).unwrap().check("alice", "posts:write"), "somebody completes it");
+}
+
+/// A tenant is created, its birth is found out, and then the store is down: no error may say that nothing happened.
+#[test]
+fn a_tenant_that_was_created_and_cannot_be_opened_is_not_told_as_not_created() {
+    let store = Faulty::default();
+    let authorizer = Authorizer::builder().store(store.clone()).build();
+    store.commits([Fault::AnswerLost]);
+    store.load_is_down.store(true, Ordering::SeqCst);
+    let error = block_on(authorizer.create_tenant("acme", "Acme")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsettled, "{error}");
+    assert!(error.commit().is_some());
+    assert_eq!(block_on(authorizer.tenant("acme")).unwrap().name(), "Acme", "whoever asks for the slug next has it");
+}
+
+/// A rename gets no answer. Whoever then asks for the old slug settles it first, and must not be handed the tenant that
+/// bears another one now: another tenant may have the old one.
+#[test]
+fn a_slug_whose_tenant_turns_out_to_be_renamed_is_looked_up_again() {
+    let (store, authorizer, acme) = acme();
+    store.commits([Fault::AnswerLost]);
+    store.sinces([Fault::Down]);
+    assert!(block_on(acme.update(|tx| tx.rename_tenant("acme-old").map(drop))).is_err());
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    let next = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
+    let found = block_on(authorizer.tenant("acme")).unwrap();
+    assert_eq!((found.slug().as_str(), found.life()), ("acme", next.life()));
+    assert_eq!(block_on(authorizer.tenant("acme-old")).unwrap().life(), acme.life());
 }

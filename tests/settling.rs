@@ -41,7 +41,6 @@ struct Faulty {
     inner: Arc<Mutex<MemoryStore>>,
     commits: Arc<Mutex<VecDeque<Option<Fault>>>>,
     sinces: Arc<Mutex<VecDeque<Option<Fault>>>>,
-    loads: Arc<Mutex<VecDeque<Option<Fault>>>>,
 }
 
 impl Faulty {
@@ -56,10 +55,6 @@ impl Faulty {
 
     fn sinces_meet(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         self.sinces.lock().unwrap().extend(faults);
-    }
-
-    fn loads_meet(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
-        self.loads.lock().unwrap().extend(faults);
     }
 }
 
@@ -77,11 +72,7 @@ impl Store for Faulty {
     }
 
     async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let fault = self.loads.lock().unwrap().pop_front().flatten();
-        match fault {
-            Some(_) => Err(StoreError::Unavailable("down".into())),
-            None => self.store().load(life, sink).await,
-        }
+        self.store().load(life, sink).await
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
@@ -494,31 +485,4 @@ fn a_conflict_that_cannot_be_looked_into_is_unknown() {
     assert!(!may(&acme));
     block_on(acme.refresh()).unwrap();
     assert!(may(&acme) && acme.revision() == Revision::new(3));
-}
-
-/// A tenant is created, its birth is found out, and then the store is down: no error may say that nothing happened.
-#[test]
-fn a_tenant_that_was_created_and_cannot_be_opened_is_not_told_as_not_created() {
-    let store = Faulty::default();
-    let authorizer = Authorizer::builder().store(store.clone()).build();
-    store.commits_meet([Some(Fault::AnswerLost)]);
-    store.loads_meet([Some(Fault::Down)]);
-    let error = block_on(authorizer.create_tenant("acme", "Acme")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsettled, "{error}");
-    assert!(error.commit().is_some());
-    assert_eq!(block_on(authorizer.tenant("acme")).unwrap().name(), "Acme", "whoever asks for the slug next has it");
-}
-
-/// A rename gets no answer. Whoever then asks for the old slug settles it first, and must not be handed the tenant that
-/// bears another one now: another tenant may have the old one.
-#[test]
-fn a_slug_whose_tenant_turns_out_to_be_renamed_is_looked_up_again() {
-    let (store, authorizer, acme) = acme();
-    store.commits_meet([Some(Fault::HangsAfter)]);
-    assert!(poll_once(acme.update(|tx| tx.rename_tenant("acme-old").map(drop))).is_none());
-    let elsewhere = Authorizer::builder().store(store.store()).build();
-    let next = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
-    let found = block_on(authorizer.tenant("acme")).unwrap();
-    assert_eq!((found.slug().as_str(), found.life()), ("acme", next.life()));
-    assert_eq!(block_on(authorizer.tenant("acme-old")).unwrap().life(), acme.life());
 }

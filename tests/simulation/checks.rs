@@ -2,11 +2,11 @@
 
 use rolecall::catalog::Catalog;
 use rolecall::meaning::Meaning;
-use rolecall::records::{CommitId, Life, Timestamp, UserRecord};
+use rolecall::records::{At, CommitId, Life, Timestamp, UserRecord};
 use rolecall::store::Base;
 use rolecall::{Outcome, Page, Reason, Snapshot, Tenant};
 
-use crate::history::Node;
+use crate::history::{History, Node};
 use crate::operations::PERMISSION;
 use crate::process::Known;
 use crate::server::tenant;
@@ -52,7 +52,6 @@ impl World {
         let Self { processes, history, coverage, .. } = self;
         let process = &mut processes[process];
         for handle in &mut process.handles {
-            let at = handle.tenant.snapshot().position();
             for doubt in &mut process.commits {
                 let (Base::State(base), Some(outcome)) = (doubt.base, handle.tenant.outcome(doubt.commit)) else {
                     continue;
@@ -69,33 +68,12 @@ impl World {
                     must!(told == outcome, "what was told as {told:?} is now {outcome:?}");
                     continue;
                 }
-                let holds = history.holds(at.commit, doubt.commit);
-                match outcome {
-                    Outcome::Landed(revision) => {
-                        coverage.met("settled as landed");
-                        let is_there = history.node(doubt.commit).is_some_and(|node| node.revision == revision);
-                        must!(is_there && holds, "told as landed at {revision}, and the snapshot in hand lacks it");
-                    }
-                    Outcome::Lost => {
-                        coverage.met("settled as lost");
-                        must!(!holds, "told as lost, and the snapshot in hand holds it");
-                        let decided = at.revision > base.revision;
-                        must!(decided, "told as lost, and the snapshot in hand is still at {}", at.revision);
-                    }
-                    _ => {
-                        coverage.met("settled as unknowable");
-                        let silent = handle.tenant.now().unanswered();
-                        let over = matches!(silent, Some(Reason::Deleted | Reason::Refused | Reason::Closed));
-                        let beyond = at.revision > base.revision.next();
-                        let elsewhere = at.revision <= base.revision && at.commit != base.commit; // restored
-                        must!(
-                            over || beyond || elsewhere,
-                            "told as unknowable at {}, on {}",
-                            at.revision,
-                            base.revision
-                        );
-                    }
-                }
+                coverage.met(match outcome {
+                    Outcome::Landed(_) => "settled as landed",
+                    Outcome::Lost => "settled as lost",
+                    _ => "settled as unknowable",
+                });
+                told_truly(history, doubt.commit, base, outcome, &handle.tenant)?;
             }
         }
         Ok(())
@@ -191,6 +169,29 @@ impl World {
         let (at, node) = (snapshot.position(), self.history.node(commit));
         self.history.holds(at.commit, commit) || node.is_some_and(|node| at.revision > node.revision)
     }
+}
+
+/// Whether what is told of a commit is true of the snapshot in hand.
+fn told_truly(history: &History, commit: CommitId, base: At, outcome: Outcome, tenant: &Tenant) -> Checked {
+    let (at, silent) = (tenant.snapshot().position(), tenant.now().unanswered());
+    let holds = history.holds(at.commit, commit);
+    match outcome {
+        Outcome::Landed(revision) => {
+            let is_there = history.node(commit).is_some_and(|node| node.revision == revision);
+            must!(is_there && holds, "told as landed at {revision}, and the snapshot in hand lacks it");
+        }
+        Outcome::Lost => {
+            must!(!holds, "told as lost, and the snapshot in hand holds it");
+            must!(at.revision > base.revision, "told as lost, and the snapshot in hand is still at {}", at.revision);
+        }
+        _ => {
+            let over = matches!(silent, Some(Reason::Deleted | Reason::Refused | Reason::Closed));
+            let beyond = at.revision > base.revision.next();
+            let elsewhere = at.revision <= base.revision && at.commit != base.commit; // a backup was restored
+            must!(over || beyond || elsewhere, "told as unknowable at {}, on {}", at.revision, base.revision);
+        }
+    }
+    Ok(())
 }
 
 /// Whether a snapshot says what the records of its state say.

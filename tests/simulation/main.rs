@@ -1,10 +1,11 @@
 //! Two processes, one store and a network that loses, doubles and delays, under a scheduler that a seed decides: what
 //! must always hold of commits, settling, refreshing and turns is checked after every step.
 //!
-//! It uses the public API alone. `world.rs` is the scheduler, `happenings.rs` and `faults.rs` what it lets happen, `network.rs`
-//! the line to the store, `server.rs` the store (`shadow.rs` holds it against the crate's own), `operations.rs` what applications do. `history.rs` is what was ever true,
-//! `process.rs` and `hearing.rs` what a process can know. `checks.rs` says what must hold after every step, `verdict.rs`
-//! what an answer promises, `recovery.rs` what must hold in the end, `coverage.rs` whether enough was met.
+//! It uses the public API alone. `world.rs` is the scheduler, `happenings.rs` and `faults.rs` what it lets happen,
+//! `network.rs` the line to the store, `server.rs` the store (`shadow.rs` holds it against the crate's own),
+//! `operations.rs` what applications do. `history.rs` is what was ever true, `process.rs` and `hearing.rs` what a process
+//! can know. `checks.rs` says what must hold after every step, `verdict.rs` what an answer promises, `recovery.rs` what
+//! must hold in the end, `coverage.rs` whether enough was met.
 //!
 //! A seed that fails is printed with its story; `ROLECALL_SEED=123 cargo test --test simulation -- --nocapture one_seed`
 //! tells it again. `.ci/mutants/` has the rules of the protocol, each taken out once, and which of them this notices.

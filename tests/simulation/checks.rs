@@ -73,7 +73,10 @@ impl World {
                     Outcome::Lost => "settled as lost",
                     _ => "settled as unknowable",
                 });
-                told_truly(history, doubt.commit, base, outcome, &handle.tenant)?;
+                // Of a tenant that was let go meanwhile, nobody saw the snapshot that it was told of.
+                if !doubt.is_unwatched {
+                    told_truly(history, doubt.commit, base, outcome, &handle.tenant)?;
+                }
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! When nothing goes wrong any more, every tenant comes back, in a bounded number of calls: one refresh; where that is
 //! refused, because a backup was restored, a close and an opening. Then it holds what the store holds, and can be
-//! changed. A slug is asked for, and once more after its tenant came back.
+//! changed. A slug is asked for, and again after its tenant came back, three times at most.
 
 use rolecall::{Reason, Tenant};
 
@@ -67,26 +67,29 @@ impl World {
         Ok(())
     }
 
-    /// What is open answers from memory: its life may have ended elsewhere, which its refresh says. What is open under
-    /// another name, and refused, is found by its life.
+    /// What is open answers from memory: its life may have ended elsewhere, which its refresh says; then the slug is
+    /// another's, who may be in need of the same.
     fn recover_slug(&mut self, process: usize, index: usize) -> Checked {
-        self.call(process, Op::OpenOrCreate(index))?;
-        if self.bearer(process, index).is_none() {
-            let Some(life) = self.server.bearer(&slug(index)) else { return Err("no life, and not created".into()) };
-            self.call(process, Op::OpenLife(life))?;
-            let opened = self.processes[process].handles.iter().rfind(|handle| handle.tenant.life() == life);
-            let Some(opened) = opened.map(|handle| handle.tenant.clone()) else {
-                return Err("it does not open".into());
-            };
-            self.recover_one(process, &opened)?;
+        for _ in 0..2 {
             self.call(process, Op::OpenOrCreate(index))?;
+            let tenant = match self.bearer(process, index) {
+                Some(tenant) => tenant,
+                None => self.by_life(process, index)?,
+            };
+            self.recover_one(process, &tenant)?;
         }
-        let Some(tenant) = self.bearer(process, index) else { return Err(format!("{} is gone", SLUGS[index])) };
-        self.recover_one(process, &tenant)?;
         self.call(process, Op::OpenOrCreate(index))?;
         let answers = self.bearer(process, index).is_some_and(|tenant| tenant.now().unanswered().is_none());
         must!(answers && self.server.bearer(&slug(index)).is_some(), "{} does not come back", SLUGS[index]);
         Ok(())
+    }
+
+    /// What is open under another name, and refused, is found by its life.
+    fn by_life(&mut self, process: usize, index: usize) -> Result<Tenant, String> {
+        let Some(life) = self.server.bearer(&slug(index)) else { return Err("no life, and not created".into()) };
+        self.call(process, Op::OpenLife(life))?;
+        let opened = self.processes[process].handles.iter().rfind(|handle| handle.tenant.life() == life);
+        opened.map(|handle| handle.tenant.clone()).ok_or("a life that the store has does not open".into())
     }
 
     fn bearer(&self, process: usize, index: usize) -> Option<Tenant> {

@@ -162,8 +162,10 @@ impl World {
                     _ => {}
                 }
                 let Some((commit, life, answered)) = own else { return Ok(()) };
-                let (step, op) = (task.heard.step, task.op);
-                must!(self.was_gone(life, step, step), "op-{op} says {:?}, and its tenant lives", error.kind());
+                // Since the store last said anything of the birth; it may have been restored from a backup meanwhile.
+                let since = answered.unwrap_or(task.heard).step;
+                let gone = self.was_gone(life, since, self.step);
+                must!(gone, "op-{} says {:?}, and its tenant lives", task.op, error.kind());
                 self.is_decided(commit, answered.unwrap_or(task.heard));
                 Ok(())
             }

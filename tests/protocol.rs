@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use pollster::block_on;
 use rolecall::records::{At, Life, Revision, TenantSlug};
 use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
-use rolecall::{Authorizer, Decision, Outcome, Reason, Tenant};
+use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Tenant};
 
 #[derive(Clone)]
 enum Fault {
@@ -23,6 +23,8 @@ enum Fault {
     Down,
     /// Waits until the gate is open, then says that it is down.
     GateThenDown(Arc<AtomicBool>),
+    /// Waits until the gate is open, then goes on as usual.
+    Gate(Arc<AtomicBool>),
 }
 
 #[derive(Clone, Default)]
@@ -30,6 +32,10 @@ struct Faulty {
     inner: Arc<Mutex<MemoryStore>>,
     commits: Arc<Mutex<VecDeque<Fault>>>,
     sinces: Arc<Mutex<VecDeque<Fault>>>,
+    /// The next load finds the store down.
+    load_is_down: Arc<AtomicBool>,
+    /// The next answer to a find waits until this is open.
+    find: Arc<Mutex<Option<Arc<AtomicBool>>>>,
     always_too_old: Arc<AtomicBool>,
 }
 
@@ -47,12 +53,20 @@ impl Faulty {
 
 impl Store for Faulty {
     async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
-        self.store().find(slug).await
+        let found = self.store().find(slug).await;
+        let gate = self.find.lock().unwrap().take();
+        if let Some(gate) = gate {
+            opened(&gate).await;
+        }
+        found
     }
     async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         self.store().list(after, limit).await
     }
     async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        if self.load_is_down.swap(false, Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("down".into()));
+        }
         self.store().load(life, sink).await
     }
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
@@ -73,12 +87,20 @@ impl Store for Faulty {
             None if self.always_too_old.load(Ordering::SeqCst) => Ok(Since::TooOld),
             None => self.store().since(at).await,
             Some(Fault::GateThenDown(gate)) => {
-                poll_fn(|_| if gate.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
+                opened(&gate).await;
                 Err(StoreError::Unavailable("down".into()))
+            }
+            Some(Fault::Gate(gate)) => {
+                opened(&gate).await;
+                self.store().since(at).await
             }
             Some(_) => Err(StoreError::Unavailable("down".into())),
         }
     }
+}
+
+async fn opened(gate: &AtomicBool) {
+    poll_fn(|_| if gate.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 fn acme() -> (Faulty, Authorizer, Tenant) {
@@ -193,23 +215,12 @@ fn a_repair_goes_on_after_an_answer_was_lost() {
     assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
 }
 
-/// A backup is restored while a commit is unsettled and the tenant in hand is ahead of it.
-#[test]
-fn what_was_found_is_in_the_snapshot_in_hand() {
-    let (store, authorizer, acme) = acme();
-    let elsewhere = Authorizer::builder().store(store.store()).build();
-    // A backup: a birth with all the records of now, then an empty commit with the id of the latest. Same position.
-    use rolecall::records::{Change, CommitId, Envelope, Record};
-    use rolecall::store::{Base, Stop};
-    struct Take(Vec<Record>);
-    impl Sink for Take {
-        fn push(&mut self, record: Record) -> Result<(), Stop> {
-            self.0.push(record);
-            Ok(())
-        }
-    }
-    let (backup, life, mut take) = (MemoryStore::default(), acme.life(), Take(Vec::new()));
-    let at = block_on(store.store().load(life, &mut take)).unwrap().unwrap();
+/// A backup: a birth with all the records of now, then an empty commit with the id of the latest. Same position.
+fn backup(store: &MemoryStore, life: Life) -> MemoryStore {
+    use rolecall::records::{Change, CommitId, Envelope};
+    use rolecall::store::Base;
+    let (backup, mut records) = (MemoryStore::default(), Vec::new());
+    let at = block_on(store.load(life, &mut records)).unwrap().unwrap();
     let birth = Envelope {
         id: CommitId::random(),
         previous: None,
@@ -217,14 +228,22 @@ fn what_was_found_is_in_the_snapshot_in_hand() {
         actor_id: None,
         at: rolecall::Timestamp::from_secs(0).unwrap(),
         note: None,
-        catalog: authorizer.catalog().fingerprint(),
+        catalog: rolecall::catalog::Catalog::empty().fingerprint(),
     };
-    let changes: Vec<Change> = take.0.into_iter().map(Change::added).collect();
+    let changes: Vec<Change> = records.into_iter().map(Change::added).collect();
     block_on(backup.commit(Commit { base: Base::Nothing(life), envelope: &birth, changes: &changes })).unwrap();
     let first = At { life, revision: Revision::new(1), commit: birth.id };
     let second = Envelope { id: at.commit, previous: Some(birth.id), ..birth };
     block_on(backup.commit(Commit { base: Base::State(first), envelope: &second, changes: &[] })).unwrap();
+    backup
+}
 
+/// A backup is restored while a commit is unsettled and the tenant in hand is ahead of it.
+#[test]
+fn what_was_found_is_in_the_snapshot_in_hand() {
+    let (store, authorizer, acme) = acme();
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    let backup = backup(&store.store(), acme.life());
     // A commit of ours is lost on the way; nobody can say so yet.
     store.commits([Fault::RequestLost]);
     store.sinces([Fault::Down]);
@@ -267,4 +286,157 @@ fn a_slug_whose_life_ended_while_unsettled_is_looked_up_again() {
     let new = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
     let found = block_on(authorizer.tenant("acme")).unwrap();
     assert_eq!(found.life(), new.life(), "{:?}", found.decide("alice", "posts:write"));
+}
+
+/// The same, where the tenant was closed meanwhile: its life ends between the load of a new opening and its settling.
+#[test]
+fn a_slug_whose_life_ends_while_it_is_opened_is_looked_up_again() {
+    let (store, authorizer, acme) = acme();
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down, Fault::Down]); // the update's, the close's
+    assert!(block_on(promote(&acme)).is_err());
+    block_on(acme.close()).unwrap();
+    let gate = Arc::new(AtomicBool::new(false));
+    store.sinces([Fault::Gate(gate.clone())]);
+    let mut open = pin!(authorizer.tenant("acme"));
+    assert!(poll(open.as_mut()).is_pending(), "it has loaded the tenant, and settles");
+    block_on(block_on(elsewhere.tenant("acme")).unwrap().delete()).unwrap();
+    let new = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
+    gate.store(true, Ordering::SeqCst);
+    assert_eq!(block_on(open).unwrap().life(), new.life());
+}
+
+/// Two ask for a tenant; one is answered and its first update ends unsettled, before the other has heard of the slug.
+#[test]
+fn an_open_that_finds_the_tenant_open_settles_it_too() {
+    let (store, _authorizer, acme) = acme();
+    let other = Authorizer::builder().store(store.clone()).build();
+    let gate = Arc::new(AtomicBool::new(false));
+    *store.find.lock().unwrap() = Some(gate.clone());
+    let mut open = pin!(other.tenant("acme"));
+    assert!(poll(open.as_mut()).is_pending(), "it asks for the slug");
+    let first = block_on(other.tenant_of(acme.life())).unwrap();
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down]);
+    assert!(block_on(promote(&first)).is_err() && first.unsettled().is_some());
+    gate.store(true, Ordering::SeqCst);
+    let second = block_on(open).unwrap();
+    assert!(second.unsettled().is_none() && second.check("alice", "posts:write"));
+}
+
+/// A repair ends unsettled, the tenant is opened meanwhile and cannot settle either; then the repair settles.
+#[test]
+fn what_a_repair_has_settled_is_asked_for_by_the_opening_beside_it() {
+    use rolecall::catalog::{Catalog, Definition, PermissionDef};
+    let (store, _old, acme) = acme();
+    let permissions = &[PermissionDef::new("posts:write")];
+    let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
+    let new = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
+    let repair = block_on(new.repair("acme")).unwrap();
+    store.commits([Fault::AnswerLost]);
+    store.sinces([Fault::Down, Fault::Down]); // the repair's, the opening's
+    assert!(block_on(repair.update(|tx| tx.permission("posts:write")?.rename("own:write").map(drop))).is_err());
+    let opened = block_on(new.tenant("acme")).unwrap();
+    assert_eq!((opened.now().unanswered(), opened.life()), (Some(Reason::Unsettled), acme.life()));
+    block_on(repair.update(|_| Ok(()))).unwrap();
+    assert_eq!((opened.unsettled(), opened.now().unanswered()), (None, Some(Reason::Unsettled)), "it has yet to look");
+    assert_eq!(block_on(new.tenant("acme")).unwrap().now().unanswered(), None);
+    assert_eq!(opened.revision(), Revision::new(3));
+}
+
+/// A backup is restored while a commit is settled, and then the store is what it was before: the commit has landed in one
+/// history, and the snapshot in hand is of the other.
+#[test]
+fn what_landed_in_a_history_that_is_no_more_is_not_told_of_the_one_in_hand() {
+    let (store, authorizer, acme) = acme();
+    let backup = backup(&store.store(), acme.life());
+    let kept = store.store();
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
+    assert!(block_on(promote(&acme)).is_err());
+    let id = acme.unsettled().unwrap();
+    let elsewhere = Authorizer::builder().store(kept.clone()).build();
+    block_on(block_on(elsewhere.tenant("acme")).unwrap().update(|tx| tx.create_user("bob").map(drop))).unwrap();
+    block_on(acme.close()).unwrap();
+    let again = block_on(authorizer.tenant("acme")).unwrap();
+    assert_eq!((again.revision(), again.unsettled()), (Revision::new(3), Some(id)));
+
+    *store.inner.lock().unwrap() = backup;
+    let gate = Arc::new(AtomicBool::new(false));
+    store.sinces([Fault::Gate(Arc::new(AtomicBool::new(true))), Fault::Gate(gate.clone())]);
+    let mut refresh = pin!(again.refresh());
+    let answered = poll(refresh.as_mut()).is_ready();
+    *store.inner.lock().unwrap() = kept;
+    gate.store(true, Ordering::SeqCst);
+    assert!(answered || block_on(refresh).is_err(), "the snapshot in hand never was in the history in which it landed");
+    assert_eq!(again.outcome(id), Some(Outcome::Open));
+    block_on(again.refresh()).unwrap();
+    assert_eq!(again.outcome(id), Some(Outcome::Lost));
+    assert!(again.now().user("bob").is_some() && !again.check("alice", "posts:write"));
+}
+
+/// The same, and the store has forgotten its history: the load that tells of the commit is itself refused.
+#[test]
+fn what_a_load_says_that_is_refused_is_not_told() {
+    let (store, authorizer, acme) = acme();
+    let backup = backup(&store.store(), acme.life());
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
+    assert!(block_on(promote(&acme)).is_err());
+    let id = acme.unsettled().unwrap();
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    block_on(block_on(elsewhere.tenant("acme")).unwrap().update(|tx| tx.create_user("bob").map(drop))).unwrap();
+    block_on(acme.close()).unwrap();
+    let again = block_on(authorizer.tenant("acme")).unwrap();
+    *store.inner.lock().unwrap() = backup;
+    assert!(block_on(again.refresh()).is_err(), "it lands as revision 3; the snapshot in hand is another revision 3");
+    store.always_too_old.store(true, Ordering::SeqCst);
+    assert!(block_on(again.refresh()).is_err());
+    assert_eq!(again.outcome(id), Some(Outcome::Unknowable));
+    assert_eq!(again.decide("alice", "posts:write"), Decision::Denied(Reason::Refused));
+}
+
+/// A tenant is closed unsettled, and its life is not found for a while: a backup from before its birth was restored.
+#[test]
+fn a_life_that_is_not_there_for_a_while_comes_back_with_what_was_open() {
+    let (store, authorizer, acme) = acme();
+    let (kept, life) = (store.store(), acme.life());
+    store.commits([Fault::RequestLost]);
+    store.sinces([Fault::Down, Fault::Down]); // the update's, the close's
+    assert!(block_on(promote(&acme)).is_err());
+    block_on(acme.close()).unwrap();
+    drop(acme);
+    *store.inner.lock().unwrap() = MemoryStore::default();
+    assert_eq!(block_on(authorizer.tenant_of(life)).unwrap_err().kind(), ErrorKind::NotFound);
+    *store.inner.lock().unwrap() = kept;
+    assert!(block_on(authorizer.tenant_of(life)).unwrap().check("alice", "posts:write"), "somebody completes it");
+}
+
+/// A tenant is created, its birth is found out, and then the store is down: no error may say that nothing happened.
+#[test]
+fn a_tenant_that_was_created_and_cannot_be_opened_is_not_told_as_not_created() {
+    let store = Faulty::default();
+    let authorizer = Authorizer::builder().store(store.clone()).build();
+    store.commits([Fault::AnswerLost]);
+    store.load_is_down.store(true, Ordering::SeqCst);
+    let error = block_on(authorizer.create_tenant("acme", "Acme")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsettled, "{error}");
+    assert!(error.commit().is_some());
+    assert_eq!(block_on(authorizer.tenant("acme")).unwrap().name(), "Acme", "whoever asks for the slug next has it");
+}
+
+/// A rename gets no answer. Whoever then asks for the old slug settles it first, and must not be handed the tenant that
+/// bears another one now: another tenant may have the old one.
+#[test]
+fn a_slug_whose_tenant_turns_out_to_be_renamed_is_looked_up_again() {
+    let (store, authorizer, acme) = acme();
+    store.commits([Fault::AnswerLost]);
+    store.sinces([Fault::Down]);
+    assert!(block_on(acme.update(|tx| tx.rename_tenant("acme-old").map(drop))).is_err());
+    let elsewhere = Authorizer::builder().store(store.store()).build();
+    let next = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
+    let found = block_on(authorizer.tenant("acme")).unwrap();
+    assert_eq!((found.slug().as_str(), found.life()), ("acme", next.life()));
+    assert_eq!(block_on(authorizer.tenant("acme-old")).unwrap().life(), acme.life());
 }

@@ -130,7 +130,7 @@ impl Authorizer {
             Ok(_) | Err(_) => {
                 drop(turn);
                 match self.find_out(birth, &unborn).await {
-                    Fate::Lives => self.open(life).await,
+                    Fate::Lives => self.open(life).await.map_err(|error| unopened(error, slug, &unborn)),
                     Fate::Lost => Err(Error::new(ErrorKind::Exists).about(Noun::Tenant, slug.as_str())),
                     Fate::Open => Err(Error::new(ErrorKind::Unsettled).of_commit(unborn.envelope.id.uuid())),
                 }
@@ -184,6 +184,18 @@ impl Authorizer {
             *birth.slot() = None;
         }
         fate
+    }
+}
+
+/// It was created, and could not be opened: no error that says *nothing happened*. Who asks for the slug next opens it,
+/// unless its life has ended already: then the slug was taken meanwhile, as it is where a birth is found to be gone.
+fn unopened(error: Error, slug: &TenantSlug, unborn: &Unborn) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::Deleted => Error::new(ErrorKind::Exists).about(Noun::Tenant, slug.as_str()),
+        _ => {
+            let detail = format!("the tenant was created, and could not be opened: {error}");
+            Error::new(ErrorKind::Unsettled).detail(detail).of_commit(unborn.envelope.id.uuid()).because(error)
+        }
     }
 }
 

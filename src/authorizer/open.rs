@@ -28,7 +28,8 @@ impl Authorizer {
         let slug = TenantSlug::new(slug)?;
         self.settle_birth(&slug).await?;
         if let Some(inner) = self.registry.by_slug(&slug) {
-            if settled(&inner).await {
+            // Settled first: what was open may be a rename.
+            if settled(&inner).await && inner.bears(&slug) {
                 return Ok(Tenant(inner));
             }
         }
@@ -41,7 +42,7 @@ impl Authorizer {
                     return Ok(tenant);
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Deleted) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -94,6 +95,9 @@ impl Authorizer {
         let slot = self.registry.slot(life);
         let _turn = slot.turns.take().await;
         if let Some(inner) = self.registry.by_life(life) {
+            // Whoever had the turn before may have left a commit open.
+            drop(inner.settle_first().await);
+            inner.alive()?;
             return Ok(Tenant(inner));
         }
         let inner = match self.load_life(life, &slot, false).await {

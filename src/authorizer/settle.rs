@@ -67,11 +67,16 @@ impl Inner {
     }
 
     /// A commit is settled once the snapshot in hand holds what was found: these commits on the base. A snapshot that is
-    /// not the base (of a later opening) asks for itself what happened since; in a history that went back, it is refused.
+    /// neither the base nor made by one of them (of a later opening) is of another history: the store was restored from a
+    /// backup, and the snapshot is refused. No second question could help, since the store may be restored in between.
     async fn settled_as(&self, outcome: Outcome, pending: &Pending, commits: Vec<Committed>) -> Round {
-        let on_base = self.current.guard().position == pending.base;
-        let taken_in = if on_base { self.follow(commits).await } else { self.sync().await };
-        Round::Settled(if taken_in.is_ok() { outcome } else { Outcome::Open })
+        let present = self.current.guard().position;
+        let made = |commit: &Committed| commit.revision == present.revision && commit.envelope.id == present.commit;
+        if present != pending.base && !commits.iter().any(made) {
+            self.current.stand(Standing::Refused);
+            return Round::Settled(Outcome::Open);
+        }
+        Round::Settled(if self.follow(commits).await.is_ok() { outcome } else { Outcome::Open })
     }
 
     async fn found_by_load(&self, pending: &Arc<Pending>) -> Round {

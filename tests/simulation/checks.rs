@@ -1,0 +1,219 @@
+//! What must hold after every step. Each check says what a user would see.
+
+use rolecall::catalog::Catalog;
+use rolecall::meaning::Meaning;
+use rolecall::records::{At, CommitId, Life, Timestamp, UserRecord};
+use rolecall::store::Base;
+use rolecall::{Outcome, Page, Reason, Snapshot, Tenant};
+
+use crate::history::{History, Node};
+use crate::operations::PERMISSION;
+use crate::process::Known;
+use crate::server::tenant;
+use crate::world::{Checked, World};
+
+/// A check that says what is wrong.
+#[macro_export]
+macro_rules! must {
+    ($holds:expr, $($what:tt)*) => {
+        if !$holds {
+            return Err(format!($($what)*));
+        }
+    };
+}
+
+impl World {
+    /// No update takes effect twice in one history, and what was told as lost never lands.
+    pub(crate) fn check_landing(&self, commit: CommitId) -> Checked {
+        let now = self.now();
+        let Some(node) = self.history.node(commit) else { return Ok(()) };
+        if let Some(op) = node.op.filter(|_| !node.is_empty) {
+            must!(self.history.effects(op, now) == 1, "op-{op} takes effect twice in one history");
+        }
+        let mut never = self.never.iter().filter(|(other, _)| *other == commit);
+        let told = never.find(|(_, since)| self.history.precedes(*since, now));
+        must!(told.is_none(), "a commit of op-{} lands, and was told never to", node.op.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Everything that a process can see of its tenants.
+    pub(crate) fn observe(&mut self, process: usize) -> Checked {
+        self.observe_told(process)?;
+        for handle in 0..self.processes[process].handles.len() {
+            self.observe_one(process, handle)?;
+        }
+        self.open_once(process)?;
+        self.processes[process].loaded.clear();
+        Ok(())
+    }
+
+    /// What tenants tell of commits: once it is told for good it stays so, and it is true of the snapshot in hand.
+    pub(crate) fn observe_told(&mut self, process: usize) -> Checked {
+        let Self { processes, history, coverage, .. } = self;
+        let process = &mut processes[process];
+        for handle in &mut process.handles {
+            for doubt in &mut process.commits {
+                let (Base::State(base), Some(outcome)) = (doubt.base, handle.tenant.outcome(doubt.commit)) else {
+                    continue;
+                };
+                if outcome == Outcome::Open {
+                    coverage.met("told that it is open");
+                    let told = handle.told.get(&doubt.commit);
+                    must!(told.is_none(), "what was told as {told:?} is open again");
+                    continue;
+                }
+                doubt.state = Known::Settled;
+                handle.told.insert(doubt.commit, outcome);
+                if let Some(told) = doubt.told.replace(outcome) {
+                    must!(told == outcome, "what was told as {told:?} is now {outcome:?}");
+                    continue;
+                }
+                coverage.met(match outcome {
+                    Outcome::Landed(_) => "settled as landed",
+                    Outcome::Lost => "settled as lost",
+                    _ => "settled as unknowable",
+                });
+                // Of a tenant that was let go meanwhile, nobody saw the snapshot that it was told of.
+                if !doubt.is_unwatched {
+                    told_truly(history, doubt.commit, base, outcome, &handle.tenant)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A life is open once in a process: whoever holds it, holds the same opening, with the same numbers.
+    fn open_once(&self, process: usize) -> Checked {
+        let handles = &self.processes[process].handles;
+        let numbered = handles.iter().filter(|handle| handle.tenant.now().unanswered().is_none());
+        for handle in numbered {
+            let Some((user, number)) = handle.number else { continue };
+            for other in handles.iter().filter(|other| other.tenant.life() == handle.tenant.life()) {
+                let now = other.tenant.now();
+                let found = now.user_handle(user).filter(|_| now.unanswered().is_none());
+                must!(found.is_none_or(|found| found == number), "two openings of one life, or a number that changed");
+            }
+        }
+        Ok(())
+    }
+
+    fn observe_one(&mut self, process: usize, handle: usize) -> Checked {
+        let Self { processes, history, coverage, .. } = self;
+        let process = &mut processes[process];
+        let handle = &mut process.handles[handle];
+        let silent = handle.tenant.now().unanswered();
+        match silent {
+            Some(Reason::Unsettled) => coverage.met("a tenant unsettled"),
+            Some(Reason::Refused) => handle.was_refused = true,
+            _ => {}
+        }
+        if silent.is_some() {
+            must!(!handle.tenant.check("alice", PERMISSION), "a tenant that does not answer allows");
+            return Ok(());
+        }
+        if handle.was_refused {
+            coverage.met("content refused, then accepted");
+            handle.was_refused = false;
+        }
+        must!(handle.tenant.unsettled().is_none(), "a tenant answers, and says that a commit is not settled");
+        let snapshot = handle.tenant.snapshot();
+        let at = snapshot.position();
+        let unknown = process.commits.iter().find(|doubt| {
+            let undecided =
+                matches!(doubt.base, Base::State(base) if base.life == at.life && at.revision <= base.revision);
+            // What a tenant said that was let go, nobody heard; where a backup was restored since, it may have been said.
+            let may_be_told = doubt.is_unwatched && doubt.era != history.era();
+            doubt.state == Known::Unknown && undecided && !may_be_told
+        });
+        if let Some(doubt) = unknown {
+            return Err(format!(
+                "a tenant answers from {}, and the outcome of {:?} is unknown",
+                at.revision, doubt.commit
+            ));
+        }
+        if handle.last == Some(at.commit) {
+            return Ok(());
+        }
+        let Some(node) = history.node(at.commit) else { return Err("a tenant answers from what never was".into()) };
+        must!((node.life, node.revision) == (at.life, at.revision), "a tenant mixes two states");
+        if let Some(last) = handle.last.replace(at.commit) {
+            // A load says nothing of the past: where the store was restored and went on further, it is accepted.
+            let before = history.node(last).map(|node| node.revision);
+            let went_on = Some(at.revision) > before && process.loaded.contains(&at.life);
+            must!(
+                history.holds(at.commit, last) || went_on,
+                "a tenant goes from {before:?} to {}, which does not come after it",
+                at.revision
+            );
+        }
+        let found = snapshot.at(Timestamp::MIN);
+        if let Some(user) = found.users(&Page::of(1)).items.first().filter(|_| handle.number.is_none()) {
+            handle.number = found.user_handle(user.id).map(|number| (user.id, number));
+        }
+        same(&snapshot, node)
+    }
+
+    /// What a process was told as not done: it has not happened in that history, and never will.
+    pub(crate) fn nothing_happened(&mut self, commit: CommitId, at: crate::history::Instant) -> Checked {
+        must!(!self.history.has(commit, at), "told that nothing happened, and it has landed");
+        self.never.push((commit, at));
+        Ok(())
+    }
+
+    /// Whether a life was not there, or ended, at some time between these steps.
+    pub(crate) fn was_gone(&self, life: Life, from: usize, to: usize) -> bool {
+        let states = self.history.states(life, from, to);
+        states.into_iter().any(|head| head.is_none_or(|commit| self.history.node(commit).is_none_or(Node::is_end)))
+    }
+
+    /// Whether a tenant holds a commit, if it answers.
+    pub(crate) fn reflects(&self, tenant: &Tenant, commit: CommitId) -> bool {
+        let snapshot = tenant.snapshot();
+        let (at, node) = (snapshot.position(), self.history.node(commit));
+        self.history.holds(at.commit, commit) || node.is_some_and(|node| at.revision > node.revision)
+    }
+}
+
+/// Whether what is told of a commit is true of the snapshot in hand.
+fn told_truly(history: &History, commit: CommitId, base: At, outcome: Outcome, tenant: &Tenant) -> Checked {
+    let (at, silent) = (tenant.snapshot().position(), tenant.now().unanswered());
+    let holds = history.holds(at.commit, commit);
+    match outcome {
+        Outcome::Landed(revision) => {
+            let is_there = history.node(commit).is_some_and(|node| node.revision == revision);
+            must!(is_there && holds, "told as landed at {revision}, and the snapshot in hand lacks it");
+        }
+        Outcome::Lost => {
+            must!(!holds, "told as lost, and the snapshot in hand holds it");
+            must!(at.revision > base.revision, "told as lost, and the snapshot in hand is still at {}", at.revision);
+        }
+        _ => {
+            let over = matches!(silent, Some(Reason::Deleted | Reason::Refused | Reason::Closed));
+            let beyond = at.revision > base.revision.next();
+            let elsewhere = at.revision <= base.revision && at.commit != base.commit; // a backup was restored
+            must!(over || beyond || elsewhere, "told as unknowable at {}, on {}", at.revision, base.revision);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a snapshot says what the records of its state say.
+fn same(snapshot: &Snapshot, node: &Node) -> Checked {
+    let found = snapshot.at(Timestamp::MIN);
+    let Some(record) = tenant(&node.records) else { return Err("a tenant answers after its end".into()) };
+    must!(snapshot.slug() == record.slug.as_str() && snapshot.name() == record.name.as_str(), "another tenant's name");
+    let records: Vec<_> = node.records.values().cloned().collect();
+    let catalog = Catalog::empty();
+    let meaning = Meaning::new(&records, &catalog);
+    let mut users: Vec<&UserRecord> = meaning.users().collect();
+    users.sort_by(|a, b| a.key.cmp(&b.key));
+    let listed = found.users(&Page::of(1_000)).items;
+    must!(listed.iter().eq(users.iter().copied()), "other users than the store's at {}", node.revision);
+    for user in users {
+        let (may, says) = (meaning.may(user.id, PERMISSION, Timestamp::MIN), found.check(user.id, PERMISSION));
+        must!(may == says, "{} may: {may}; the tenant says {says} at {}", user.key, node.revision);
+        let roles = meaning.roles(user.id, Timestamp::MIN);
+        must!(found.roles_of(user.id).len() == roles.len(), "other roles of {} at {}", user.key, node.revision);
+    }
+    Ok(())
+}

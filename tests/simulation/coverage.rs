@@ -1,0 +1,74 @@
+//! What a run of many seeds has met. A load test fails when the load was too low.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// What must be met, and in how many of a thousand seeds at least.
+pub(crate) const WANTED: [(&str, u64); 35] = [
+    ("a tenant unsettled", 400),
+    ("settled as landed", 290),
+    ("settled as lost", 230),
+    ("settled as unknowable", 130),
+    ("told that it is open", 400),
+    ("a commit sent again", 370),
+    ("an empty commit in its place", 210),
+    ("a driver sent twice", 160),
+    ("a late copy landed", 220),
+    ("own commit behind a conflict", 100),
+    ("a conflict", 260),
+    ("an update that ran again", 110),
+    ("no effect", 360),
+    ("no effect, on a base that had moved", 210),
+    ("too old, then a load", 270),
+    ("a birth unsettled", 270),
+    ("a birth settled by another call", 200),
+    ("a slug taken", 380),
+    ("a tenant deleted", 110),
+    ("a tenant renamed", 70),
+    ("a future dropped after it had asked", 230),
+    ("a store that panics", 110),
+    ("a process crashed", 270),
+    ("a backup restored", 190),
+    ("a history that went back, refused", 70),
+    ("refused for good", 120),
+    ("content refused, then accepted", 50),
+    ("unavailable", 210),
+    ("a plan committed", 20),
+    ("a plan refused as stale", 110),
+    ("closed while unsettled", 150),
+    ("opened with a commit still open", 70),
+    ("an unsettled tenant that nobody holds", 10),
+    ("an outage", 270),
+    ("a wait for a turn", 490),
+];
+
+#[derive(Clone, Default)]
+pub(crate) struct Coverage(BTreeMap<&'static str, u64>);
+
+impl Coverage {
+    pub(crate) fn met(&mut self, what: &'static str) {
+        debug_assert!(WANTED.iter().any(|(wanted, _)| *wanted == what), "{what}");
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    /// Adds what one seed has met: each thing once.
+    pub(crate) fn add(&mut self, seed: &Self) {
+        for what in seed.0.keys() {
+            *self.0.entry(what).or_default() += 1;
+        }
+    }
+
+    /// A table, and what was met too seldom.
+    pub(crate) fn report(&self, seeds: u64) -> (String, Vec<&'static str>) {
+        let mut table = format!("of {seeds} seeds, so many met:\n");
+        let mut seldom = Vec::new();
+        for (what, wanted) in WANTED {
+            let found = self.0.get(what).copied().unwrap_or_default();
+            writeln!(table, "{found:>8}  {what}").unwrap();
+            if found == 0 || found * 1_000 < wanted * seeds {
+                seldom.push(what);
+            }
+        }
+        (table, seldom)
+    }
+}

@@ -1,0 +1,308 @@
+//! What goes wrong, and how often: a seed has some faults and not others, so that each is met alone and in company.
+//!
+//! The driver between client and server keeps S6: what may have been sent twice is *unknown*, unless the answer is success
+//! or a conflict; *unavailable* is said only where nothing can have happened, and nothing still can.
+
+use rolecall::store::{Since, StoreError};
+
+use crate::chance::Chance;
+use crate::history::Node;
+use crate::network::{Body, Message};
+use crate::operations::number;
+use crate::server::{Reply, Request, Sent, tenant};
+use crate::world::{Checked, World};
+
+#[derive(Default)]
+pub(crate) struct Faults {
+    /// Nothing goes wrong any more.
+    pub(crate) quiet: bool,
+    pub(crate) steps: usize,
+    pub(crate) retries: u32,
+    pub(crate) most_open: usize,
+    /// How often, as weights among the things that may happen in a step.
+    pub(crate) drops: u64,
+    pub(crate) crashes: u64,
+    pub(crate) restores: u64,
+    pub(crate) forgets: u64,
+    pub(crate) outages: u64,
+    /// Until this step the store is out of reach.
+    pub(crate) out_until: usize,
+    /// How often, of a thousand messages.
+    lose: u64,
+    duplicate: u64,
+    give_up: u64,
+    down: u64,
+    refuse: u64,
+    damage: u64,
+    too_old: u64,
+    panic: u64,
+}
+
+impl Faults {
+    pub(crate) fn of(chance: &mut Chance) -> Self {
+        let mut rate = |most: usize| {
+            let on = chance.permille(600);
+            u64::try_from(chance.below(most) + 1).unwrap() * u64::from(on)
+        };
+        Self {
+            quiet: false,
+            drops: rate(4),
+            crashes: rate(3),
+            restores: rate(4),
+            forgets: rate(5),
+            outages: rate(4),
+            out_until: 0,
+            lose: rate(120),
+            duplicate: rate(250),
+            give_up: rate(200),
+            down: rate(150),
+            refuse: rate(150),
+            damage: rate(80),
+            too_old: rate(250),
+            panic: rate(40),
+            steps: 100 + chance.below(200),
+            retries: [16, 1, 2][chance.weighed(&[4, 1, 1])],
+            most_open: [usize::MAX, 1][chance.weighed(&[3, 1])],
+        }
+    }
+}
+
+/// What happens to a request that somebody waits for.
+enum Fate {
+    Deliver,
+    Duplicate,
+    Lose,
+    GiveUp,
+    Down,
+    Refuse,
+    Damage,
+    TooOld,
+    Panic,
+}
+
+impl World {
+    /// A message arrives, or does not.
+    pub(crate) fn message(&mut self) -> Checked {
+        let many = self.line.network().messages.len();
+        let message = self.line.network().messages.swap_remove(self.chance.below(many));
+        let call = message.call;
+        match message.body {
+            Body::Reply(reply, at) => {
+                let chance = &mut self.chance;
+                let lost = !self.faults.quiet && chance.permille(self.faults.lose);
+                let panics = !self.faults.quiet && chance.permille(self.faults.panic);
+                if lost {
+                    self.say(call, "the answer is lost to");
+                    self.no_answer(call);
+                } else if panics {
+                    self.line.network().hand_over(call, Reply::Panic, None);
+                } else {
+                    self.hand_over(call, reply, at);
+                }
+                Ok(())
+            }
+            Body::Request if self.line.network().is_waiting(call) => self.request(call),
+            Body::Request => {
+                if self.chance.permille(400) {
+                    self.say(call, "a late copy is lost:");
+                    return Ok(());
+                }
+                self.say(call, "a late copy arrives:");
+                self.deliver(call).map(drop)
+            }
+        }
+    }
+
+    fn say(&mut self, call: usize, what: &str) {
+        let request = std::sync::Arc::clone(&self.line.network().calls[call].request);
+        self.trace.add(self.step, |names| format!("{what} {}", names.request(&request)));
+    }
+
+    fn fate(&mut self, call: usize) -> Fate {
+        if self.faults.quiet {
+            return Fate::Deliver;
+        }
+        if self.step < self.faults.out_until {
+            return if self.chance.permille(500) { Fate::Lose } else { Fate::GiveUp };
+        }
+        let network = self.line.network();
+        let call = &network.calls[call];
+        let sent_once = call.copies == 1;
+        let is_commit = matches!(&*call.request, Request::Commit(_));
+        let is_since = matches!(&*call.request, Request::Since(_));
+        let f = &self.faults;
+        let only = |when: bool, often: u64| if when { often } else { 0 };
+        let odds = [
+            f.lose,
+            f.give_up,
+            only(sent_once, f.down),
+            only(is_commit, f.duplicate),
+            only(is_commit && sent_once, f.refuse),
+            only(!is_commit, f.damage),
+            only(is_since, f.too_old),
+            only(is_commit, f.panic),
+        ];
+        let rest = 1_000_u64.saturating_sub(odds.iter().sum());
+        let weights: Vec<u64> = odds.into_iter().chain([rest.max(300)]).collect();
+        drop(network);
+        match self.chance.weighed(&weights) {
+            0 => Fate::Lose,
+            1 => Fate::GiveUp,
+            2 => Fate::Down,
+            3 => Fate::Duplicate,
+            4 => Fate::Refuse,
+            5 => Fate::Damage,
+            6 => Fate::TooOld,
+            7 => Fate::Panic,
+            _ => Fate::Deliver,
+        }
+    }
+
+    fn request(&mut self, call: usize) -> Checked {
+        let now = self.now();
+        match self.fate(call) {
+            Fate::Deliver => {
+                let reply = self.deliver(call)?;
+                self.line.network().messages.push(Message { call, body: Body::Reply(reply, now) });
+            }
+            Fate::Duplicate => {
+                self.coverage.met("a driver sent twice");
+                self.send_copy(call);
+                let reply = self.deliver(call)?;
+                self.line.network().messages.push(Message { call, body: Body::Reply(reply, now) });
+            }
+            Fate::Lose => {
+                self.say(call, "lost on the way:");
+                self.no_answer(call);
+            }
+            Fate::GiveUp => {
+                self.say(call, "the driver waits no longer for");
+                self.line.network().messages.push(Message { call, body: Body::Request });
+                self.no_answer(call);
+            }
+            Fate::Down => {
+                self.say(call, "the store is down for");
+                self.coverage.met("unavailable");
+                let down = StoreError::Unavailable("down".into());
+                self.line.network().hand_over(call, Reply::Failed(down), Some(now));
+            }
+            Fate::Refuse => {
+                self.say(call, "refused for good:");
+                self.coverage.met("refused for good");
+                let errors: [fn(String) -> StoreError; 3] =
+                    [StoreError::TooLarge, StoreError::Refused, StoreError::Corrupt];
+                let refused = errors[self.chance.below(3)]("refused".into());
+                self.line.network().hand_over(call, Reply::Failed(refused), Some(now));
+            }
+            Fate::Damage => {
+                self.say(call, "damaged:");
+                let damaged = StoreError::Corrupt("damaged".into());
+                self.line.network().hand_over(call, Reply::Failed(damaged), Some(now));
+            }
+            Fate::TooOld => {
+                self.say(call, "too old:");
+                self.line.network().hand_over(call, Reply::Since(Since::TooOld), Some(now));
+            }
+            Fate::Panic => {
+                if self.chance.permille(500) {
+                    self.line.network().messages.push(Message { call, body: Body::Request });
+                }
+                self.line.network().hand_over(call, Reply::Panic, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn send_copy(&mut self, call: usize) {
+        self.say(call, "sent twice:");
+        let mut network = self.line.network();
+        network.calls[call].copies += 1;
+        network.messages.push(Message { call, body: Body::Request });
+    }
+
+    /// Nobody will answer: a commit is *unknown*, and a question *unavailable*.
+    fn no_answer(&mut self, call: usize) {
+        let mut network = self.line.network();
+        let error = match &*network.calls[call].request {
+            Request::Commit(_) => StoreError::Unknown("the line went dead".into()),
+            _ => StoreError::Unavailable("the line went dead".into()),
+        };
+        network.hand_over(call, Reply::Failed(error), None);
+    }
+
+    fn hand_over(&mut self, call: usize, reply: Reply, at: crate::history::Instant) {
+        let mut network = self.line.network();
+        let is_sure = matches!(reply, Reply::Committed(_) | Reply::Failed(StoreError::Conflict { .. }));
+        let is_commit = matches!(&*network.calls[call].request, Request::Commit(_));
+        if is_commit && network.calls[call].copies > 1 && !is_sure {
+            drop(network);
+            self.no_answer(call);
+        } else {
+            network.hand_over(call, reply, Some(at));
+        }
+    }
+
+    /// The server carries a request out, and the history remembers what it made.
+    fn deliver(&mut self, call: usize) -> Result<Reply, String> {
+        let (request, is_late) = {
+            let network = self.line.network();
+            (std::sync::Arc::clone(&network.calls[call].request), !network.is_waiting(call))
+        };
+        let before = match &*request {
+            Request::Commit(sent) => self.server.records(sent.base.life()).map(|(_, records)| records),
+            _ => None,
+        };
+        let reply = self.server.answer(&request);
+        if let Some(shadow) = &self.shadow {
+            crate::shadow::agrees(shadow, &request, &reply)?;
+        }
+        self.trace.add(self.step, |names| {
+            let what = match &reply {
+                Reply::Committed(revision) => format!("made revision {revision}"),
+                Reply::Failed(error) => format!("{error}"),
+                Reply::Found(life) => life.map_or("nothing".into(), |life| names.of(life.uuid())),
+                Reply::Loaded(loaded) => loaded.as_ref().map_or("nothing".into(), |(at, _)| at.revision.to_string()),
+                Reply::Since(Since::Commits(commits)) => format!("{} commits", commits.len()),
+                Reply::Since(other) => format!("{other:?}"),
+                Reply::Listed(_) | Reply::Panic => String::new(),
+            };
+            format!("the store answers {}: {what}", names.request(&request))
+        });
+        match (&*request, &reply) {
+            (Request::Commit(sent), Reply::Committed(_)) => {
+                if is_late && !sent.changes.is_empty() {
+                    self.coverage.met("a late copy landed");
+                }
+                let renamed = |records: &crate::server::Records| tenant(records).map(|tenant| tenant.slug.clone());
+                let after = self.server.records(sent.base.life()).map(|(_, records)| records);
+                match (before.as_deref().and_then(renamed), after.as_deref().and_then(renamed)) {
+                    (Some(_), None) => self.coverage.met("a tenant deleted"),
+                    (Some(before), Some(after)) if before != after => self.coverage.met("a tenant renamed"),
+                    _ => {}
+                }
+                self.landed(sent)?;
+            }
+            (Request::Commit(_), Reply::Failed(StoreError::Taken)) => self.coverage.met("a slug taken"),
+            _ => {}
+        }
+        Ok(reply)
+    }
+
+    fn landed(&mut self, sent: &Sent) -> Checked {
+        let life = sent.base.life();
+        let (parent, revision) = match sent.base {
+            rolecall::store::Base::Nothing(_) if sent.changes.is_empty() => return Ok(()),
+            rolecall::store::Base::Nothing(_) => (None, rolecall::records::Revision::FIRST),
+            rolecall::store::Base::State(at) => (Some(at.commit), at.revision.next()),
+        };
+        let records = self.server.records(life).map(|(_, records)| records).unwrap_or_default();
+        let op = match &sent.envelope.note {
+            Some(note) => number(note.as_str()),
+            None => tenant(&records).and_then(|tenant| number(tenant.name.as_str())),
+        };
+        let node = Node { life, revision, parent, records, op, is_empty: sent.changes.is_empty() };
+        let now = self.now();
+        self.history.landed(sent.id(), node, now);
+        self.check_landing(sent.id())
+    }
+}

@@ -1,0 +1,143 @@
+//! What happens beside messages and polls: applications begin things, drop them and let tenants go; processes crash, and
+//! operators make backups and restore them.
+
+use rolecall::Tenant;
+use rolecall::records::Life;
+
+use crate::operations::{Edit, Op, SLUGS, USERS};
+use crate::process::Process;
+use crate::recovery::is_over;
+use crate::world::{Checked, World};
+
+impl World {
+    pub(crate) fn begin_some(&mut self) {
+        let process = self.chance.below(self.processes.len());
+        let known: Vec<Life> = self.history.lives().collect();
+        let slug = self.chance.below(SLUGS.len());
+        let user = self.chance.below(USERS.len());
+        let handle = self.chance.below(self.processes[process].handles.len());
+        let Some(tenant) = self.processes[process].handles.get(handle).map(|handle| handle.tenant.clone()) else {
+            let ops = [Op::Open(slug), Op::OpenOrCreate(slug), Op::Create(slug)];
+            let op = ops.into_iter().nth(self.chance.weighed(&[4, 1, 1])).unwrap();
+            self.begin(process, op);
+            return;
+        };
+        if is_over(&tenant) {
+            // Calls on what is over are tried now and then; mostly it is let go, or its life is opened again.
+            self.let_go(process, handle);
+            if self.chance.permille(300) {
+                self.begin(process, Op::OpenLife(tenant.life()));
+                return;
+            }
+            if self.chance.permille(700) {
+                return;
+            }
+        }
+        let edits =
+            [Edit::Assign(user), Edit::Unassign(user), Edit::Unique, Edit::Nothing, Edit::Rename(slug), Edit::Delete];
+        let edit = edits[self.chance.weighed(&[8, 8, 6, 1, 2, 1])];
+        // A tenant that is unsettled is closed or let go more often: what is open then outlives the opening.
+        let unsettled = tenant.unsettled().is_some();
+        let (close, let_go) = if unsettled { (20, 15) } else { (2, 1) };
+        let op = match self.chance.weighed(&[26, 4, 8, 2, 8, 3, 2, close, let_go]) {
+            0 => Op::Update(tenant, edit),
+            1 => return self.plan(process, &tenant, edit),
+            2 => {
+                let plans = &mut self.processes[process].plans;
+                if plans.is_empty() {
+                    return;
+                }
+                let (number, edit, plan, tenant) = plans.remove(0);
+                self.begin_as(number, process, Op::Commit(tenant, edit, plan));
+                return;
+            }
+            3 => Op::Create(slug),
+            4 => Op::Refresh(tenant),
+            5 => Op::Open(slug),
+            6 => Op::OpenLife(known[self.chance.below(known.len())]),
+            7 => Op::Close(tenant),
+            _ => {
+                self.let_go(process, handle);
+                return;
+            }
+        };
+        self.begin(process, op);
+    }
+
+    /// Plans, to be committed later.
+    fn plan(&mut self, process: usize, tenant: &Tenant, edit: Edit) {
+        let number = self.ops;
+        self.ops += 1;
+        if let Ok(((), plan)) = tenant.plan(|tx| edit.apply(number, tx)) {
+            self.trace.add(self.step, |_| format!("p{process} op-{number} plans {edit:?}"));
+            self.processes[process].plans.push((number, edit, plan, tenant.clone()));
+        }
+    }
+
+    /// Lets a tenant go, so that it may be closed to make room.
+    pub(crate) fn let_go(&mut self, process: usize, handle: usize) {
+        let holds = &mut self.processes[process];
+        let Some(tenant) = holds.handles.get(handle).map(|handle| handle.tenant.clone()) else { return };
+        let life = tenant.life();
+        if self.tasks.iter().any(|task| task.tenant.as_ref().is_some_and(|tenant| tenant.life() == life)) {
+            return;
+        }
+        self.trace.add(self.step, |names| format!("p{process} lets {} go", names.of(life.uuid())));
+        holds.handles.remove(handle);
+        holds.plans.retain(|(.., tenant)| tenant.life() != life);
+        if tenant.unsettled().is_some() && !is_over(&tenant) {
+            self.coverage.met("an unsettled tenant that nobody holds");
+            holds.commits.iter_mut().filter(|doubt| doubt.base.life() == life).for_each(|d| d.is_unwatched = true);
+        }
+    }
+
+    pub(crate) fn drop_some(&mut self) -> Checked {
+        let task = self.tasks.remove(self.chance.below(self.tasks.len()));
+        self.trace.add(self.step, |_| format!("p{} op-{} is dropped", task.process, task.op));
+        if task.has_asked {
+            self.coverage.met("a future dropped after it had asked");
+        }
+        self.abandoned(&task);
+        let process = task.process;
+        drop(task);
+        self.observe(process)
+    }
+
+    pub(crate) fn crash(&mut self) {
+        let process = self.chance.below(self.processes.len());
+        self.trace.add(self.step, |_| format!("p{process} crashes and begins anew"));
+        self.coverage.met("a process crashed");
+        self.tasks.retain(|task| task.process != process);
+        self.processes[process] = Process::new(&self.line, &self.faults);
+    }
+
+    pub(crate) fn back_up_or_restore(&mut self) {
+        if self.backups.is_empty() || self.chance.permille(600) {
+            self.trace.add(self.step, |_| "a backup is made".into());
+            self.backups.push((self.server.clone(), self.now()));
+            return;
+        }
+        let (server, from) = self.backups[self.chance.below(self.backups.len())].clone();
+        self.trace.add(self.step, |_| format!("the backup of step {} is restored", from.step));
+        self.coverage.met("a backup restored");
+        self.server = server;
+        self.shadow = None;
+        let server = &self.server;
+        self.history.restored(from, self.step, |life| server.head(life));
+    }
+
+    pub(crate) fn forget(&mut self) {
+        let lives: Vec<Life> = self.history.lives().collect();
+        let life = lives[self.chance.below(lives.len())];
+        self.trace.add(self.step, |names| format!("the commits of {} are forgotten", names.of(life.uuid())));
+        self.server.forget_history(life);
+        self.shadow = None;
+    }
+
+    /// For a while, the store is out of reach.
+    pub(crate) fn outage(&mut self) {
+        self.faults.out_until = self.step + 10 + self.chance.below(40);
+        self.coverage.met("an outage");
+        self.trace.add(self.step, |_| "the store is out of reach".into());
+    }
+}

@@ -1,0 +1,123 @@
+//! What a process can know of its own commits: from what its tasks have asked, and from what they have heard. It is worked
+//! out here from the messages alone, and held against what tenants say.
+
+use std::sync::Arc;
+
+use crate::history::Instant;
+use crate::network::{Heard, What};
+use crate::process::{Doubt, Known};
+use crate::server::Request;
+use crate::world::{Checked, Task, World};
+
+impl World {
+    /// Takes note of what a task has asked and heard.
+    pub(crate) fn hear(&mut self, index: usize) -> Checked {
+        let events = std::mem::take(&mut self.line.network().events);
+        for event in events {
+            let request = Arc::clone(&self.line.network().calls[event.call].request);
+            let task = &mut self.tasks[index];
+            if task.number != event.task {
+                return Err("an event of another task".into());
+            }
+            match event.what {
+                What::Asked => {
+                    task.has_asked = true;
+                    task.has_settled |= matches!(&*request, Request::Since(_) | Request::Commit(_));
+                    let (process, op) = (task.process, task.op);
+                    self.trace.add(self.step, |names| format!("p{process} op-{op} asks: {}", names.request(&request)));
+                    self.asked(index, &request);
+                }
+                What::Heard(heard, at) => {
+                    let (process, op) = (task.process, task.op);
+                    self.trace.add(self.step, |names| {
+                        format!("p{process} op-{op} hears {heard:?}: {}", names.request(&request))
+                    });
+                    let now = Instant { era: self.history.era(), step: self.step };
+                    self.tasks[index].heard = at.unwrap_or(now);
+                    self.heard(index, &request, heard, at.unwrap_or(now));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, index: usize, request: &Request) {
+        let Request::Commit(sent) = request else { return };
+        let era = self.history.era();
+        let task = &mut self.tasks[index];
+        let doubts = &mut self.processes[task.process].commits;
+        if sent.changes.is_empty() {
+            self.coverage.met("an empty commit in its place");
+        } else if doubts.iter().any(|doubt| doubt.commit == sent.id()) {
+            self.coverage.met("a commit sent again");
+        } else {
+            if !task.sent.is_empty() {
+                self.coverage.met("an update that ran again");
+            }
+            task.sent.push(sent.id());
+            doubts.push(Doubt::new(sent, task.number, era));
+        }
+    }
+
+    fn heard(&mut self, index: usize, request: &Request, heard: Heard, at: Instant) {
+        let (task, step) = (&self.tasks[index], self.step);
+        let process = &mut self.processes[task.process];
+        let life = match request {
+            Request::Load(life) => {
+                process.loaded.push(*life);
+                *life
+            }
+            Request::Since(at) => at.life,
+            Request::Commit(sent) => sent.base.life(),
+            Request::Find(_) | Request::List(..) => return,
+        };
+        match heard {
+            Heard::Conflict => self.coverage.met("a conflict"),
+            Heard::TooOld => self.coverage.met("too old, then a load"),
+            _ => {}
+        }
+        for doubt in process.commits.iter_mut().filter(|doubt| doubt.base.life() == life) {
+            let is_birth = doubt.slug.is_some();
+            // Whoever settles finds the life over, and with it the question; whoever only opens it finds nothing.
+            if heard == Heard::Gone && task.has_settled && !is_birth && doubt.state == Known::Unknown {
+                doubt.state = Known::Settled;
+            }
+            let Request::Commit(sent) = request else { continue };
+            if is_birth && sent.is_birth() && !matches!(heard, Heard::Unknown | Heard::Nothing) {
+                doubt.answered = Some(at);
+                if doubt.state == Known::Unknown && doubt.task != task.number {
+                    self.coverage.met("a birth settled by another call");
+                }
+            }
+            if doubt.commit != sent.id() {
+                continue;
+            }
+            if heard == Heard::Conflict && self.history.node(sent.id()).is_some() {
+                self.coverage.met("own commit behind a conflict");
+            }
+            match (heard, doubt.state) {
+                (Heard::Unknown, Known::InFlight) => {
+                    doubt.is_unknown(step);
+                    if is_birth {
+                        self.coverage.met("a birth unsettled");
+                    }
+                }
+                (Heard::Success, _) | (Heard::Nothing | Heard::Gone, Known::InFlight) => doubt.state = Known::Settled,
+                _ => {}
+            }
+        }
+    }
+
+    /// A task has ended without an answer: what it was at, nobody knows.
+    pub(crate) fn abandoned(&mut self, task: &Task) {
+        for doubt in &mut self.processes[task.process].commits {
+            if doubt.task == task.number && doubt.state == Known::InFlight {
+                if doubt.answered.is_some() {
+                    doubt.state = Known::Settled; // a birth that the store has said something about
+                } else {
+                    doubt.is_unknown(self.step);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Everything that was ever true of the store: every state of every life, and when. Where a backup is restored, a new
+//! era begins; what came after the backup is no part of its history.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rolecall::records::{CommitId, Life, Revision, TenantSlug};
+
+use crate::server::{Records, tenant};
+
+/// A step of the world, and the era that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Instant {
+    pub(crate) era: usize,
+    pub(crate) step: usize,
+}
+
+/// What a commit made. Its id says which: its base is fixed, so it makes the same state in every history.
+pub(crate) struct Node {
+    pub(crate) life: Life,
+    pub(crate) revision: Revision,
+    pub(crate) parent: Option<CommitId>,
+    pub(crate) records: Arc<Records>,
+    /// The operation that it is of, and whether it changed anything.
+    pub(crate) op: Option<usize>,
+    pub(crate) is_empty: bool,
+}
+
+type Heads = Vec<(usize, Option<CommitId>)>;
+
+#[derive(Default)]
+pub(crate) struct History {
+    nodes: HashMap<CommitId, Node>,
+    /// When which commit made the latest state of a life; none if the life is not there.
+    heads: Vec<(Life, Heads)>,
+    landings: Vec<(CommitId, Instant)>,
+    /// Where each era branched off.
+    eras: Vec<Option<Instant>>,
+    /// When each era but the last ended.
+    ends: Vec<usize>,
+}
+
+impl Node {
+    /// Whether the life has ended with it.
+    pub(crate) fn is_end(&self) -> bool {
+        tenant(&self.records).is_none()
+    }
+}
+
+impl History {
+    pub(crate) fn new() -> Self {
+        Self { eras: vec![None], ..Self::default() }
+    }
+
+    pub(crate) fn era(&self) -> usize {
+        self.eras.len() - 1
+    }
+
+    pub(crate) fn node(&self, commit: CommitId) -> Option<&Node> {
+        self.nodes.get(&commit)
+    }
+
+    /// All lives, in the order in which they were first seen.
+    pub(crate) fn lives(&self) -> impl Iterator<Item = Life> {
+        self.heads.iter().map(|(life, _)| *life)
+    }
+
+    pub(crate) fn landed(&mut self, commit: CommitId, node: Node, now: Instant) {
+        let life = node.life;
+        self.nodes.entry(commit).or_insert(node);
+        self.landings.push((commit, now));
+        self.head_is(life, now.step, Some(commit));
+    }
+
+    fn head_is(&mut self, life: Life, step: usize, head: Option<CommitId>) {
+        match self.heads.iter_mut().find(|(other, _)| *other == life) {
+            Some((_, heads)) => heads.push((step, head)),
+            None => self.heads.push((life, vec![(step, head)])),
+        }
+    }
+
+    /// The store is from now on what it was at that instant.
+    pub(crate) fn restored(&mut self, from: Instant, step: usize, head: impl Fn(Life) -> Option<CommitId>) {
+        self.ends.push(step);
+        self.eras.push(Some(from));
+        for life in self.lives().collect::<Vec<_>>() {
+            self.head_is(life, step, head(life));
+        }
+    }
+
+    /// Whether an instant is in the past of another one.
+    pub(crate) fn precedes(&self, earlier: Instant, later: Instant) -> bool {
+        let mut at = later;
+        while at.era != earlier.era {
+            let Some(from) = self.eras[at.era] else { return false };
+            at = from;
+        }
+        earlier.step <= at.step
+    }
+
+    /// Whether a commit had landed in the history of an instant.
+    pub(crate) fn has(&self, commit: CommitId, at: Instant) -> bool {
+        self.landings.iter().any(|(other, landed)| *other == commit && self.precedes(*landed, at))
+    }
+
+    /// The commits of an operation that changed something, in the history of an instant.
+    pub(crate) fn effects(&self, op: usize, at: Instant) -> usize {
+        let of_op = |commit: &CommitId| self.nodes.get(commit).is_some_and(|n| n.op == Some(op) && !n.is_empty);
+        self.landings.iter().filter(|(commit, landed)| of_op(commit) && self.precedes(*landed, at)).count()
+    }
+
+    /// Whether a commit was in the history that was current at some instant from this step on until now.
+    pub(crate) fn had(&self, commit: CommitId, since: usize, now: Instant) -> bool {
+        let ends = self.ends.iter().enumerate().filter(|(_, end)| **end >= since);
+        let mut last = ends.map(|(era, end)| Instant { era, step: *end }).chain([now]);
+        last.any(|at| self.has(commit, at))
+    }
+
+    /// Whether the history of the state that one commit made holds another.
+    pub(crate) fn holds(&self, state: CommitId, commit: CommitId) -> bool {
+        let mut at = Some(state);
+        while let Some(id) = at {
+            if id == commit {
+                return true;
+            }
+            at = self.nodes.get(&id).and_then(|node| node.parent);
+        }
+        false
+    }
+
+    /// The latest states of a life from this step on until that one; none where it was not there.
+    pub(crate) fn states(&self, life: Life, from: usize, to: usize) -> Vec<Option<CommitId>> {
+        let Some((_, heads)) = self.heads.iter().find(|(other, _)| *other == life) else { return vec![None] };
+        let before = heads.iter().rfind(|(step, _)| *step <= from).and_then(|(_, head)| *head);
+        let later = heads.iter().filter(|(step, _)| *step > from && *step <= to).map(|(_, head)| *head);
+        [before].into_iter().chain(later).collect()
+    }
+
+    /// Whether some latest state of a life in that time was like this.
+    pub(crate) fn was(&self, life: Life, from: usize, to: usize, so: impl Fn(CommitId, &Node) -> bool) -> bool {
+        let mut states = self.states(life, from, to).into_iter().flatten();
+        states.any(|commit| self.node(commit).is_some_and(|node| so(commit, node)))
+    }
+
+    /// Whether at some time between these steps nobody bore a slug.
+    pub(crate) fn was_free(&self, slug: &TenantSlug, from: usize, to: usize) -> bool {
+        let changes = self.heads.iter().flat_map(|(_, heads)| heads.iter().map(|(step, _)| *step));
+        let mut times = changes.filter(|step| (from..=to).contains(step)).chain([from]);
+        let bears = |life, step| {
+            let bears = |node: &Node| tenant(&node.records).is_some_and(|tenant| tenant.slug == *slug);
+            self.states(life, step, step).into_iter().flatten().filter_map(|c| self.node(c)).any(bears)
+        };
+        times.any(|step| !self.lives().any(|life| bears(life, step)))
+    }
+}

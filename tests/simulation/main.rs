@@ -1,0 +1,106 @@
+//! Two processes, one store and a network that loses, doubles and delays, under a scheduler that a seed decides: what
+//! must always hold of commits, settling, refreshing and turns is checked after every step.
+//!
+//! It uses the public API alone. `world.rs` is the scheduler, `happenings.rs` and `faults.rs` what it lets happen,
+//! `network.rs` the line to the store, `server.rs` the store (`shadow.rs` holds it against the crate's own),
+//! `operations.rs` what applications do. `history.rs` is what was ever true, `process.rs` and `hearing.rs` what a process
+//! can know. `checks.rs` says what must hold after every step, `verdict.rs` what an answer promises, `recovery.rs` what
+//! must hold in the end, `coverage.rs` whether enough was met.
+//!
+//! A seed that fails is printed with its story; `ROLECALL_SEED=123 cargo test --test simulation -- --nocapture one_seed`
+//! tells it again. `.ci/mutants/` has the rules of the protocol, each taken out once, and which of them this notices.
+//!
+//! Not here: imports and repairs (`tests/protocol.rs` has repairs), threads (one thing happens at a time), a catalog.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
+
+mod chance;
+#[macro_use]
+mod checks;
+mod coverage;
+mod faults;
+mod happenings;
+mod hearing;
+mod history;
+mod network;
+mod operations;
+mod process;
+mod recovery;
+mod server;
+mod shadow;
+mod trace;
+mod verdict;
+mod world;
+
+use coverage::Coverage;
+use world::World;
+
+/// What a seed has met; or what went wrong, and the story.
+fn seed(seed: u64) -> Result<Coverage, String> {
+    let mut world = World::new(seed, false);
+    if let Err(what) = world.run() {
+        let mut again = World::new(seed, true);
+        let (told, lines) = (again.run(), again.trace.lines.unwrap_or_default());
+        return Err(format!("seed {seed}: {what}\n{}\n{told:?}", lines.join("\n")));
+    }
+    Ok(world.coverage)
+}
+
+fn seeds(range: std::ops::Range<u64>) -> Coverage {
+    let mut met = Coverage::default();
+    for number in range {
+        match seed(number) {
+            Ok(of_seed) => met.add(&of_seed),
+            Err(story) => panic!("{story}"),
+        }
+    }
+    met
+}
+
+fn enough(met: &Coverage, seeds: u64) {
+    let (table, seldom) = met.report(seeds);
+    println!("{table}");
+    assert!(seldom.is_empty(), "met too seldom: {seldom:?}\n{table}");
+}
+
+/// So many seeds, from the first on, or as many as `ROLECALL_SEEDS` says.
+fn many(usually: u64) -> u64 {
+    std::env::var("ROLECALL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(usually)
+}
+
+#[test]
+fn the_protocol_holds_after_every_step_of_many_seeds() {
+    let many = many(1_200);
+    enough(&seeds(0..many), many);
+}
+
+#[test]
+#[ignore = "long"]
+fn the_protocol_holds_after_every_step_of_a_hundred_thousand_seeds() {
+    let many = many(100_000);
+    enough(&seeds(1_000_000..1_000_000 + many), many);
+}
+
+#[test]
+fn a_seed_tells_the_same_story_twice() {
+    for number in 0..20 {
+        let story = || {
+            let mut world = World::new(number, true);
+            let ended = world.run();
+            (ended, world.trace.lines.unwrap_or_default())
+        };
+        let (first, second) = (story(), story());
+        assert!(first.1.len() > 50, "there is a story: {}", first.1.len());
+        assert_eq!(first, second);
+    }
+}
+
+/// `ROLECALL_SEED=123` tells the story of seed 123.
+#[test]
+fn one_seed_of_your_choice() {
+    let number = std::env::var("ROLECALL_SEED").ok().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let mut world = World::new(number, true);
+    let ended = world.run();
+    println!("{}", world.trace.lines.unwrap_or_default().join("\n"));
+    assert_eq!(ended, Ok(()));
+}

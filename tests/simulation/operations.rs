@@ -1,0 +1,176 @@
+//! What an application does in a simulation. Every commit says which operation it is of, so that its effect is
+//! recognised: an update by its note, a birth by the tenant's name.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use rolecall::records::{Granted, Life, Record, Revision, RoleId, TenantSlug};
+use rolecall::{Authorizer, Committed, Plan, Result, Tenant, Tx};
+
+use crate::server::{Records, tenant};
+
+pub(crate) const SLUGS: [&str; 2] = ["acme", "globex"];
+pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
+pub(crate) const ROLE: &str = "editor";
+pub(crate) const PERMISSION: &str = "posts:write";
+
+/// What an update does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// Gives a user the role.
+    Assign(usize),
+    /// Takes the role from a user: a revocation.
+    Unassign(usize),
+    /// Creates a user that no other operation creates, so it always has an effect.
+    Unique,
+    Nothing,
+    Rename(usize),
+    Delete,
+}
+
+/// What a task does.
+pub(crate) enum Op {
+    Create(usize),
+    OpenOrCreate(usize),
+    Open(usize),
+    OpenLife(Life),
+    Update(Tenant, Edit),
+    Commit(Tenant, Edit, Plan),
+    Refresh(Tenant),
+    Close(Tenant),
+}
+
+/// What came of it.
+pub(crate) enum Answer {
+    Opened(Result<Tenant>),
+    Updated(Result<Committed<()>>),
+    Refreshed(Result<Revision>),
+    Closed(Result<()>),
+}
+
+/// What is remembered of an operation while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Create(usize),
+    OpenOrCreate(usize),
+    Open(usize),
+    OpenLife(Life),
+    Update(Edit),
+    Commit(Edit),
+    Refresh,
+    Close,
+}
+
+pub(crate) type Running = Pin<Box<dyn Future<Output = Answer>>>;
+
+pub(crate) fn name(op: usize) -> String {
+    format!("op-{op}")
+}
+
+pub(crate) fn number(name: &str) -> Option<usize> {
+    name.strip_prefix("op-")?.parse().ok()
+}
+
+impl Edit {
+    pub(crate) fn apply(self, op: usize, tx: &Tx) -> Result<()> {
+        tx.note(&name(op))?;
+        match self {
+            Self::Assign(user) => {
+                if tx.role(ROLE).is_err() {
+                    tx.create_permission(PERMISSION)?;
+                    tx.create_role(ROLE)?.grant(PERMISSION)?;
+                }
+                tx.ensure_user(USERS[user])?.assign(ROLE).map(drop)
+            }
+            Self::Unassign(user) => match (tx.user(USERS[user]), tx.role(ROLE)) {
+                (Ok(user), Ok(_)) => user.unassign(ROLE).map(drop),
+                _ => Ok(()),
+            },
+            Self::Unique => tx.create_user(&name(op)).map(drop),
+            Self::Nothing => Ok(()),
+            Self::Rename(slug) => tx.rename_tenant(SLUGS[slug]).map(drop),
+            Self::Delete => tx.delete_tenant(),
+        }
+    }
+
+    /// Whether what it is for is true of these records.
+    pub(crate) fn is_true(self, op: usize, records: &Records) -> bool {
+        match self {
+            Self::Assign(user) => holds_role(records, USERS[user]),
+            Self::Unassign(user) => !holds_role(records, USERS[user]),
+            Self::Unique => user_is_there(records, &name(op)),
+            Self::Nothing => true,
+            Self::Rename(slug) => tenant(records).is_some_and(|tenant| tenant.slug.as_str() == SLUGS[slug]),
+            Self::Delete => tenant(records).is_none(),
+        }
+    }
+}
+
+fn user_is_there(records: &Records, key: &str) -> bool {
+    records.values().any(|record| matches!(record, Record::User(user) if user.key.as_str() == key))
+}
+
+fn holds_role(records: &Records, key: &str) -> bool {
+    let grants = |role: RoleId| {
+        let is_grant =
+            |r: &Record| matches!(r, Record::Grant(g) if g.role == role && matches!(g.granted, Granted::Permission(_)));
+        records.values().any(is_grant)
+    };
+    let user = records.values().find_map(|record| match record {
+        Record::User(user) if user.key.as_str() == key => Some(user.id),
+        _ => None,
+    });
+    records.values().any(|record| match record {
+        Record::Assignment(edge) => {
+            Some(edge.holder) == user.map(rolecall::records::Holder::User) && grants(edge.role.id())
+        }
+        _ => false,
+    })
+}
+
+pub(crate) fn slug(index: usize) -> TenantSlug {
+    TenantSlug::new(SLUGS[index]).unwrap()
+}
+
+impl Op {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Create(slug) => Kind::Create(*slug),
+            Self::OpenOrCreate(slug) => Kind::OpenOrCreate(*slug),
+            Self::Open(slug) => Kind::Open(*slug),
+            Self::OpenLife(life) => Kind::OpenLife(*life),
+            Self::Update(_, edit) => Kind::Update(*edit),
+            Self::Commit(_, edit, _) => Kind::Commit(*edit),
+            Self::Refresh(_) => Kind::Refresh,
+            Self::Close(_) => Kind::Close,
+        }
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&Tenant> {
+        match self {
+            Self::Update(tenant, _) | Self::Commit(tenant, ..) | Self::Refresh(tenant) | Self::Close(tenant) => {
+                Some(tenant)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn begin(self, op: usize, authorizer: Authorizer) -> Running {
+        match self {
+            Self::Create(slug) => {
+                Box::pin(async move { Answer::Opened(authorizer.create_tenant(SLUGS[slug], &name(op)).await) })
+            }
+            Self::OpenOrCreate(slug) => {
+                Box::pin(async move { Answer::Opened(authorizer.open_or_create(SLUGS[slug], &name(op)).await) })
+            }
+            Self::Open(slug) => Box::pin(async move { Answer::Opened(authorizer.tenant(SLUGS[slug]).await) }),
+            Self::OpenLife(life) => Box::pin(async move { Answer::Opened(authorizer.tenant_of(life).await) }),
+            Self::Update(tenant, edit) => {
+                Box::pin(async move { Answer::Updated(tenant.update(|tx| edit.apply(op, tx)).await) })
+            }
+            Self::Commit(tenant, _, plan) => Box::pin(async move { Answer::Updated(tenant.commit(plan).await) }),
+            Self::Refresh(tenant) => Box::pin(async move { Answer::Refreshed(tenant.refresh().await) }),
+            Self::Close(tenant) => Box::pin(async move { Answer::Closed(tenant.close().await) }),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! One of the two processes: its authorizer, the tenants it holds, and the commits of which it does not know enough.
+
+use std::collections::HashMap;
+
+use rolecall::records::{CommitId, Life, Record, UserId};
+use rolecall::store::Base;
+use rolecall::{Authorizer, Outcome, Plan, Tenant, UserHandle};
+
+use crate::faults::Faults;
+use crate::history::Instant;
+use crate::network::Line;
+use crate::operations::Edit;
+use crate::server::Sent;
+
+/// What it holds, and what it does not know.
+pub(crate) struct Process {
+    pub(crate) authorizer: Authorizer,
+    pub(crate) handles: Vec<Handle>,
+    pub(crate) plans: Vec<(usize, Edit, Plan, Tenant)>,
+    pub(crate) commits: Vec<Doubt>,
+    /// The lives that it has loaded since it was last looked at.
+    pub(crate) loaded: Vec<Life>,
+}
+
+/// A commit that this process has sent, and what it heard of it.
+pub(crate) struct Doubt {
+    pub(crate) commit: CommitId,
+    pub(crate) base: Base,
+    pub(crate) task: usize,
+    pub(crate) state: Known,
+    pub(crate) unknown_since: usize,
+    /// The era in which it was sent, and whether a tenant of its life was let go since, so that what that one told was
+    /// heard by nobody.
+    pub(crate) era: usize,
+    pub(crate) is_unwatched: bool,
+    /// What its tenants have told of it for good.
+    pub(crate) told: Option<Outcome>,
+    /// Of a birth: the slug, and when the store last answered anything about it.
+    pub(crate) slug: Option<String>,
+    pub(crate) answered: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Its task is at it.
+    InFlight,
+    /// Nobody knows.
+    Unknown,
+    Settled,
+}
+
+/// A tenant in hand.
+pub(crate) struct Handle {
+    pub(crate) tenant: Tenant,
+    /// The last state that it answered from.
+    pub(crate) last: Option<CommitId>,
+    /// What it has told for good of commits.
+    pub(crate) told: HashMap<CommitId, Outcome>,
+    pub(crate) was_refused: bool,
+    /// The first user that it was asked for, and the number that it gave.
+    pub(crate) number: Option<(UserId, UserHandle)>,
+}
+
+impl Process {
+    pub(crate) fn new(line: &Line, faults: &Faults) -> Self {
+        let authorizer =
+            Authorizer::builder().store(line.clone()).retries(faults.retries).most_open(faults.most_open).build();
+        Self { authorizer, handles: Vec::new(), plans: Vec::new(), commits: Vec::new(), loaded: Vec::new() }
+    }
+}
+
+impl Doubt {
+    pub(crate) fn new(sent: &Sent, task: usize, era: usize) -> Self {
+        let slug = sent.changes.iter().find_map(|change| match change.after() {
+            Some(Record::Tenant(tenant)) if sent.is_birth() => Some(tenant.slug.to_string()),
+            _ => None,
+        });
+        let state = Known::InFlight;
+        Self {
+            commit: sent.id(),
+            base: sent.base,
+            task,
+            state,
+            unknown_since: 0,
+            era,
+            is_unwatched: false,
+            told: None,
+            slug,
+            answered: None,
+        }
+    }
+
+    pub(crate) fn is_unknown(&mut self, step: usize) {
+        self.state = Known::Unknown;
+        self.unknown_since = step;
+        self.answered = None;
+    }
+}

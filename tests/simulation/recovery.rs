@@ -1,0 +1,103 @@
+//! When nothing goes wrong any more, every tenant comes back, in a bounded number of calls: one refresh; where that is
+//! refused, because a backup was restored, a close and an opening. Then it holds what the store holds, and can be
+//! changed. A slug is asked for, and again after its tenant came back, three times at most.
+
+use rolecall::{Reason, Tenant};
+
+use crate::operations::{Edit, Op, SLUGS, slug};
+use crate::world::{Checked, World};
+
+impl World {
+    pub(crate) fn recover(&mut self) -> Checked {
+        for process in 0..self.processes.len() {
+            let tenants: Vec<Tenant> = self.processes[process].handles.iter().map(|h| h.tenant.clone()).collect();
+            for tenant in tenants {
+                self.recover_one(process, &tenant)?;
+            }
+            for index in 0..SLUGS.len() {
+                self.recover_slug(process, index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One call, alone; what it answers is judged like any other.
+    fn call(&mut self, process: usize, op: Op) -> Checked {
+        self.begin(process, op);
+        self.until_idle()
+    }
+
+    fn recover_one(&mut self, process: usize, tenant: &Tenant) -> Checked {
+        let life = tenant.life();
+        if is_over(tenant) {
+            return Ok(()); // there is no way back, and another opening for whoever wants one
+        }
+        self.call(process, Op::Refresh(tenant.clone()))?;
+        if tenant.now().unanswered().is_none() {
+            return self.works(process, tenant);
+        }
+        self.call(process, Op::Close(tenant.clone()))?;
+        self.call(process, Op::OpenLife(life))?;
+        if self.server.records(life).is_none() {
+            return Ok(());
+        }
+        let handles = &self.processes[process].handles;
+        let opened = handles.iter().rfind(|handle| handle.tenant.life() == life).map(|handle| handle.tenant.clone());
+        match opened {
+            Some(opened) if opened.now().unanswered().is_none() => self.works(process, &opened),
+            other => {
+                Err(format!("refreshed, closed and opened, and it says {:?}", other.map(|t| t.now().unanswered())))
+            }
+        }
+    }
+
+    /// It holds what the store holds, and can be changed.
+    fn works(&mut self, process: usize, tenant: &Tenant) -> Checked {
+        self.call(process, Op::Update(tenant.clone(), Edit::Unique))?;
+        let silent = tenant.now().unanswered();
+        let latest = self.server.records(tenant.life()).map(|(at, _)| at);
+        match latest {
+            None => must!(silent.is_some(), "its life has ended, and it answers"),
+            Some(at) => {
+                must!(silent.is_none(), "nothing is wrong any more, and it says {silent:?}");
+                let found = tenant.snapshot().position();
+                must!(found == at, "recovered to {}, and the store is at {}", found.revision, at.revision);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is open answers from memory: its life may have ended elsewhere, which its refresh says; then the slug is
+    /// another's, who may be in need of the same.
+    fn recover_slug(&mut self, process: usize, index: usize) -> Checked {
+        for _ in 0..2 {
+            self.call(process, Op::OpenOrCreate(index))?;
+            let tenant = match self.bearer(process, index) {
+                Some(tenant) => tenant,
+                None => self.by_life(process, index)?,
+            };
+            self.recover_one(process, &tenant)?;
+        }
+        self.call(process, Op::OpenOrCreate(index))?;
+        let answers = self.bearer(process, index).is_some_and(|tenant| tenant.now().unanswered().is_none());
+        must!(answers && self.server.bearer(&slug(index)).is_some(), "{} does not come back", SLUGS[index]);
+        Ok(())
+    }
+
+    /// What is open under another name, and refused, is found by its life.
+    fn by_life(&mut self, process: usize, index: usize) -> Result<Tenant, String> {
+        let Some(life) = self.server.bearer(&slug(index)) else { return Err("no life, and not created".into()) };
+        self.call(process, Op::OpenLife(life))?;
+        let opened = self.processes[process].handles.iter().rfind(|handle| handle.tenant.life() == life);
+        opened.map(|handle| handle.tenant.clone()).ok_or("a life that the store has does not open".into())
+    }
+
+    fn bearer(&self, process: usize, index: usize) -> Option<Tenant> {
+        let handles = self.processes[process].handles.iter().rev().filter(|handle| !is_over(&handle.tenant));
+        handles.map(|handle| handle.tenant.clone()).find(|tenant| tenant.slug() == SLUGS[index])
+    }
+}
+
+pub(crate) fn is_over(tenant: &Tenant) -> bool {
+    matches!(tenant.now().unanswered(), Some(Reason::Closed | Reason::Deleted))
+}

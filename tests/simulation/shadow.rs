@@ -1,0 +1,47 @@
+//! The crate's own store in memory, asked whatever the model of the store is asked: so long as no backup is restored and
+//! no commits are forgotten, the two give the same answers.
+
+use pollster::block_on;
+use rolecall::store::{Commit, MemoryStore, Since, Store, StoreError};
+
+use crate::server::{Reply, Request};
+use crate::world::Checked;
+
+/// Asks it, and compares. The order of a load within a kind is a store's own affair.
+pub(crate) fn agrees(store: &MemoryStore, request: &Request, reply: &Reply) -> Checked {
+    match (request, reply) {
+        (Request::Find(slug), Reply::Found(life)) => {
+            must!(block_on(store.find(slug)).unwrap() == *life, "the stores find different lives");
+        }
+        (Request::Load(life), Reply::Loaded(loaded)) => {
+            let mut records = Vec::new();
+            let at = block_on(store.load(*life, &mut records)).unwrap();
+            let (wanted, all) = loaded
+                .as_ref()
+                .map_or((None, Vec::new()), |(at, records)| (Some(*at), records.values().cloned().collect()));
+            must!(at == wanted && records == all, "the stores load different states");
+        }
+        (Request::Since(at), Reply::Since(since)) => {
+            let found = block_on(store.since(*at)).unwrap();
+            must!(found == *since || *since == Since::TooOld, "the stores tell different commits");
+        }
+        (Request::Commit(sent), Reply::Committed(_) | Reply::Failed(_)) => {
+            let commit = Commit { base: sent.base, envelope: &sent.envelope, changes: &sent.changes };
+            let (found, wanted) = (
+                said(block_on(store.commit(commit))),
+                match reply {
+                    Reply::Committed(revision) => revision.to_string(),
+                    Reply::Failed(error) => error.to_string(),
+                    _ => String::new(),
+                },
+            );
+            must!(found == wanted, "the stores answer differently to a commit: {found}, and {wanted}");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn said(answer: Result<rolecall::records::Revision, StoreError>) -> String {
+    answer.map_or_else(|error| error.to_string(), |revision| revision.to_string())
+}

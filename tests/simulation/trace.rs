@@ -1,0 +1,54 @@
+//! The story of a run, to be read by people: a line for each thing that happens, with ordinals in the place of ids, so
+//! that the same seed tells the same story.
+
+use std::collections::HashMap;
+
+use rolecall::store::Base;
+use uuid::Uuid;
+
+use crate::server::Request;
+
+/// The story so far, if it is to be told.
+pub(crate) struct Trace {
+    pub(crate) lines: Option<Vec<String>>,
+    names: HashMap<Uuid, usize>,
+}
+
+impl Trace {
+    pub(crate) fn new(told: bool) -> Self {
+        Self { lines: told.then(Vec::new), names: HashMap::new() }
+    }
+
+    pub(crate) fn add(&mut self, step: usize, line: impl FnOnce(&mut Names<'_>) -> String) {
+        if let Some(lines) = &mut self.lines {
+            lines.push(format!("{step:>4}  {}", line(&mut Names(&mut self.names))));
+        }
+    }
+}
+
+pub(crate) struct Names<'a>(&'a mut HashMap<Uuid, usize>);
+
+impl Names<'_> {
+    pub(crate) fn of(&mut self, id: Uuid) -> String {
+        let next = self.0.len();
+        format!("#{}", self.0.entry(id).or_insert(next))
+    }
+
+    pub(crate) fn request(&mut self, request: &Request) -> String {
+        match request {
+            Request::Find(slug) => format!("find {slug}"),
+            Request::List(..) => "list".into(),
+            Request::Load(life) => format!("load {}", self.of(life.uuid())),
+            Request::Since(at) => format!("since {} of {}", at.revision, self.of(at.life.uuid())),
+            Request::Commit(sent) => {
+                let (id, life) = (self.of(sent.id().uuid()), self.of(sent.base.life().uuid()));
+                let base = match sent.base {
+                    Base::Nothing(_) => "nothing".into(),
+                    Base::State(at) => format!("{} by {}", at.revision, self.of(at.commit.uuid())),
+                };
+                let empty = if sent.changes.is_empty() { ", empty" } else { "" };
+                format!("commit {id} on {base} of {life}{empty}")
+            }
+        }
+    }
+}

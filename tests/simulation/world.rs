@@ -1,0 +1,308 @@
+//! Two processes, one store and a network between them, one step at a time. A step is one thing that happens: a message
+//! arrives or is lost, a task is polled, dropped or begun, a process crashes, a backup is restored.
+//!
+//! No thread, no clock of the machine: the seed decides, so a run can be repeated. `checks.rs` looks after every step.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use rolecall::records::{CommitId, Revision};
+use rolecall::store::MemoryStore;
+use rolecall::{Reason, Tenant};
+
+use crate::chance::Chance;
+use crate::coverage::Coverage;
+use crate::faults::Faults;
+use crate::history::{History, Instant};
+use crate::network::{Line, StorePanic};
+use crate::operations::{Answer, Kind, Op, Running};
+use crate::process::{Handle, Process};
+use crate::server::Server;
+use crate::trace::Trace;
+
+/// What must not be, in words.
+pub(crate) type Checked = Result<(), String>;
+
+pub(crate) struct World {
+    pub(crate) chance: Chance,
+    pub(crate) faults: Faults,
+    pub(crate) line: Line,
+    pub(crate) server: Server,
+    pub(crate) history: History,
+    pub(crate) processes: Vec<Process>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) backups: Vec<(Server, Instant)>,
+    pub(crate) step: usize,
+    pub(crate) coverage: Coverage,
+    /// Asked whatever the server is asked, until the two part.
+    pub(crate) shadow: Option<MemoryStore>,
+    pub(crate) trace: Trace,
+    /// What was told as never to land, and since when.
+    pub(crate) never: Vec<(CommitId, Instant)>,
+    pub(crate) ops: usize,
+}
+
+pub(crate) struct Task {
+    pub(crate) number: usize,
+    pub(crate) op: usize,
+    pub(crate) process: usize,
+    pub(crate) kind: Kind,
+    pub(crate) tenant: Option<Tenant>,
+    /// Where the tenant stood when it began.
+    pub(crate) revision: Option<Revision>,
+    pub(crate) began: usize,
+    /// When the last answer that it heard was given.
+    pub(crate) heard: Instant,
+    /// Whether it has asked the store anything, and with what commits.
+    pub(crate) has_asked: bool,
+    /// Whether it has asked anything that settles, and what its tenant said before it was last polled.
+    pub(crate) has_settled: bool,
+    pub(crate) silent: Option<Reason>,
+    pub(crate) sent: Vec<CommitId>,
+    future: Option<Running>,
+    flag: Arc<Flag>,
+}
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, traced: bool) -> Self {
+        let mut chance = Chance::new(seed);
+        let faults = Faults::of(&mut chance);
+        let line = Line::default();
+        let processes = (0..2).map(|_| Process::new(&line, &faults)).collect();
+        Self {
+            chance,
+            faults,
+            line,
+            server: Server::default(),
+            history: History::new(),
+            processes,
+            tasks: Vec::new(),
+            backups: Vec::new(),
+            step: 0,
+            coverage: Coverage::default(),
+            shadow: (seed % 8 == 0).then(MemoryStore::default),
+            trace: Trace::new(traced),
+            never: Vec::new(),
+            ops: 0,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant { era: self.history.era(), step: self.step }
+    }
+
+    /// Everything, from an empty store to a quiet end.
+    pub(crate) fn run(&mut self) -> Checked {
+        self.faults.quiet = true;
+        for process in 0..2 {
+            self.begin(process, Op::OpenOrCreate(0));
+            self.until_idle()?;
+        }
+        self.faults.quiet = false;
+        for _ in 0..self.faults.steps {
+            self.step()?;
+        }
+        self.faults.quiet = true;
+        self.until_idle()?;
+        self.recover()
+    }
+
+    /// One thing happens.
+    fn step(&mut self) -> Checked {
+        self.step += 1;
+        let messages = self.line.network().messages.len();
+        let woken = self.woken().len();
+        let (some, faulty) = (|many: usize, weight| if many > 0 { weight } else { 0 }, u64::from(!self.faults.quiet));
+        let faulty = faulty * 10;
+        let weights = [
+            some(messages, 60),
+            some(woken, 80),
+            some(5usize.saturating_sub(self.tasks.len()), 3 * faulty),
+            some(self.tasks.len(), self.faults.drops * faulty / 10),
+            some(self.tasks.len(), 2),
+            self.faults.crashes * faulty / 10,
+            self.faults.restores * faulty / 10,
+            self.faults.forgets * faulty / 10,
+            self.faults.outages * faulty / 10,
+        ];
+        match self.chance.weighed(&weights) {
+            0 => self.message()?,
+            1 => {
+                let woken = self.woken();
+                let task = woken[self.chance.below(woken.len())];
+                self.poll(task)?;
+            }
+            2 => self.begin_some(),
+            3 => self.drop_some()?,
+            4 => {
+                // An executor may poll whenever it likes.
+                let task = self.chance.below(self.tasks.len());
+                self.poll(task)?;
+            }
+            5 => self.crash(),
+            6 => self.back_up_or_restore(),
+            7 => self.forget(),
+            _ => self.outage(),
+        }
+        Ok(())
+    }
+
+    fn woken(&self) -> Vec<usize> {
+        let woken = self.tasks.iter().enumerate().filter(|(_, task)| task.flag.0.load(Ordering::Relaxed));
+        woken.map(|(n, _)| n).collect()
+    }
+
+    /// Lets every task come to its end, without new ones and without faults. Late copies stay under way, or arrive.
+    pub(crate) fn until_idle(&mut self) -> Checked {
+        for _ in 0..4_000 {
+            if self.tasks.is_empty() {
+                return Ok(());
+            }
+            if self.woken().is_empty() && self.line.network().messages.is_empty() {
+                return Err(format!("nobody will ever wake {} tasks", self.tasks.len()));
+            }
+            self.step()?;
+        }
+        Err("tasks do not end though nothing is wrong any more".into())
+    }
+
+    pub(crate) fn begin(&mut self, process: usize, op: Op) -> usize {
+        let number = self.ops;
+        self.ops += 1;
+        self.begin_as(number, process, op)
+    }
+
+    pub(crate) fn begin_as(&mut self, number: usize, process: usize, op: Op) -> usize {
+        let kind = op.kind();
+        let tenant = op.tenant().cloned();
+        let authorizer = self.processes[process].authorizer.clone();
+        let (began, heard) = (self.step, self.now());
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        self.trace.add(self.step, |names| {
+            let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.life().uuid())));
+            let what = match kind {
+                Kind::OpenLife(life) => format!("OpenLife({})", names.of(life.uuid())),
+                other => format!("{other:?}"),
+            };
+            format!("p{process} op-{number} begins: {what}{of}")
+        });
+        let future = Some(op.begin(number, authorizer));
+        let task = Task {
+            number: self.line.network().calls.len() + number * 1_000_000,
+            op: number,
+            process,
+            kind,
+            revision: tenant.as_ref().map(Tenant::revision),
+            tenant,
+            began,
+            heard,
+            has_asked: false,
+            has_settled: false,
+            silent: None,
+            sent: Vec::new(),
+            future,
+            flag,
+        };
+        self.tasks.push(task);
+        number
+    }
+
+    /// Polls a task, and looks at what its process can see then.
+    fn poll(&mut self, index: usize) -> Checked {
+        let task = &mut self.tasks[index];
+        let (process, op) = (task.process, task.op);
+        task.flag.0.store(false, Ordering::Relaxed);
+        task.silent = task.tenant.as_ref().and_then(|tenant| tenant.now().unanswered());
+        self.line.network().task = task.number;
+        let waker = Waker::from(Arc::clone(&task.flag));
+        let Some(mut future) = task.future.take() else { return Err("a task without a future".into()) };
+        let before = self.look(process);
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+        let answer = match polled {
+            Ok(Poll::Pending) => {
+                self.tasks[index].future = Some(future);
+                self.hear(index)?;
+                if !self.tasks[index].has_asked {
+                    self.coverage.met("a wait for a turn");
+                }
+                None
+            }
+            Ok(Poll::Ready(answer)) => {
+                drop(future);
+                self.hear(index)?;
+                Some(answer)
+            }
+            Err(panic) if panic.is::<StorePanic>() => {
+                drop(future);
+                self.hear(index)?;
+                self.coverage.met("a store that panics");
+                self.trace.add(self.step, |_| format!("p{process} op-{op} panics"));
+                let task = self.tasks.remove(index);
+                self.abandoned(&task);
+                None
+            }
+            Err(_) => return Err(format!("op-{op} panics, and the store did not")),
+        };
+        if let Some(answer) = answer {
+            let task = self.tasks.remove(index);
+            self.ended(task, answer, &before)?;
+        }
+        self.observe(process)
+    }
+
+    /// What each tenant in hand of a process was like before a poll: whether it answered.
+    fn look(&self, process: usize) -> Vec<bool> {
+        let handles = &self.processes[process].handles;
+        handles.iter().map(|handle| handle.tenant.now().unanswered().is_none()).collect()
+    }
+
+    fn ended(&mut self, task: Task, answer: Answer, before: &[bool]) -> Checked {
+        self.trace.add(self.step, |names| {
+            let what = match &answer {
+                Answer::Opened(Ok(tenant)) => format!("opened {}", names.of(tenant.life().uuid())),
+                Answer::Updated(Ok(done)) if done.commit.is_some() => format!("done, revision {}", done.revision),
+                Answer::Updated(Ok(done)) => format!("no effect, revision {}", done.revision),
+                Answer::Refreshed(Ok(revision)) => format!("refreshed to {revision}"),
+                Answer::Closed(Ok(())) => "closed".into(),
+                Answer::Opened(Err(error))
+                | Answer::Updated(Err(error))
+                | Answer::Refreshed(Err(error))
+                | Answer::Closed(Err(error)) => format!("{:?}", error.kind()),
+            };
+            format!("p{} op-{} answers: {what}", task.process, task.op)
+        });
+        if let Answer::Opened(Ok(tenant)) = &answer {
+            self.hold(task.process, tenant);
+        }
+        // What is told is looked at first, and only then what is still open at the end of a task counts as unknown.
+        self.observe_told(task.process)?;
+        self.abandoned(&task);
+        self.judge(&task, answer, before)
+    }
+
+    fn hold(&mut self, process: usize, tenant: &Tenant) {
+        let handles = &mut self.processes[process].handles;
+        handles.push(Handle {
+            tenant: tenant.clone(),
+            last: None,
+            told: HashMap::new(),
+            was_refused: false,
+            number: None,
+        });
+        if handles.len() > 4 {
+            let handle = self.chance.below(4);
+            self.let_go(process, handle);
+        }
+    }
+}

@@ -14,7 +14,7 @@ use rolecall::records::{
     UserRecord, Window,
 };
 use rolecall::store::conformance::{Call, Fault, Faulty};
-use rolecall::store::{Committed, MemoryStore};
+use rolecall::store::{Committed, MemoryStore, Store as _};
 use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Result, Tenant};
 
 type Store = Faulty<MemoryStore>;
@@ -206,6 +206,46 @@ fn every_fault_at_every_call_leaves_a_tenant_that_is_consistent_and_recovers() {
         for (call, before) in &calls {
             for then_down in [0, 1, 4] {
                 a_day_with(fault, *call, *before, then_down);
+            }
+        }
+    }
+}
+
+/// A tenant is created, closed and opened again, and every fault is played at each call of it: in the end there is one
+/// tenant of that slug and no other, and nobody who was told that nothing happened finds that something did.
+#[test]
+fn every_fault_at_a_birth_and_at_an_opening_leaves_one_tenant_at_most() {
+    for fault in Fault::ALL {
+        for call in Call::ALL {
+            for then_down in [0, 1, 3] {
+                let plot = format!("{fault:?} at {call:?}, then down for {then_down}");
+                let store = Faulty::new(MemoryStore::default());
+                let authorizer = Authorizer::builder().store(store.clone()).build();
+                let lives = || block_on(store.inner().list(None, 9)).unwrap();
+                store.next(call, fault);
+                for _ in 0..then_down {
+                    store.next(Call::Commit, Fault::Down);
+                }
+                let came = play(async { authorizer.create_tenant("acme", "Acme").await.map(drop) });
+                if let Came::Refused(kind) = came {
+                    let says_nothing = !matches!(kind, ErrorKind::Unsettled | ErrorKind::Exists);
+                    assert!(!says_nothing || lives().is_empty(), "{plot}: {kind:?}, and there it is");
+                }
+                // Whatever is open of it, whoever asks next finds out, or is told that it is not known yet.
+                let asked = play(async { authorizer.open_or_create("acme", "Acme").await.map(drop) });
+                assert!(lives().len() <= 1, "{plot}: two lives under one slug");
+                store.heal();
+                let acme = block_on(authorizer.open_or_create("acme", "Acme"));
+                let acme = acme.unwrap_or_else(|error| panic!("{plot}: {came:?}, {asked:?}, then {error}"));
+                assert_eq!((lives().len(), lives()[0].life), (1, acme.life()), "{plot}");
+
+                block_on(acme.close()).unwrap();
+                store.next(call, fault);
+                let _asked = play(async { authorizer.tenant("acme").await.map(drop) });
+                store.heal();
+                let acme = block_on(authorizer.tenant("acme")).unwrap_or_else(|error| panic!("{plot}: {error}"));
+                block_on(acme.update(|tx| tx.create_user("alice").map(drop))).unwrap();
+                assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::UnknownPermission), "{plot}");
             }
         }
     }

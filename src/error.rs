@@ -75,7 +75,7 @@ pub enum ErrorKind {
     Unavailable,
     /// The commit is larger than the store takes, and nothing happened.
     TooLarge,
-    /// The store does not take a record of this kind, and nothing happened.
+    /// The store does not take, or does not know, a kind of record: nothing was committed, or the tenant cannot be read.
     Refused,
     /// What the store holds breaks an invariant. The details list what.
     Corrupt,
@@ -291,7 +291,7 @@ impl fmt::Display for Error {
             ErrorKind::Unsettled => self.listed(f, "whether the commit has landed is not known yet"),
             ErrorKind::Unavailable => self.listed(f, "the store is unavailable, and nothing happened"),
             ErrorKind::TooLarge => self.listed(f, "the commit is larger than the store takes"),
-            ErrorKind::Refused => self.listed(f, "the store refuses the commit"),
+            ErrorKind::Refused => self.listed(f, "the store does not take, or does not know, a kind of record"),
             ErrorKind::Corrupt => self.listed(f, "what the store holds breaks invariants"),
             ErrorKind::Closed => f.write_str("the tenant was closed"),
             ErrorKind::Deleted => f.write_str("the tenant was deleted"),

@@ -59,7 +59,7 @@ pub trait Store: Send + Sync + 'static {
     fn find(&self, slug: &TenantSlug) -> impl Future<Output = Result<Option<Life>, StoreError>> + Send;
 
     /// At most `limit` living tenants, in bytewise order of their slugs, after this one, which need not exist. Fewer only
-    /// at the end.
+    /// at the end; none if the limit is 0.
     fn list(
         &self,
         after: Option<&TenantSlug>,
@@ -100,7 +100,7 @@ impl Sink for Vec<Record> {
     }
 }
 
-/// A set of changes on their way to a store. Empty is allowed: against a state it makes the next revision and changes
+/// A set of changes on their way to a store; to keep it, write base, envelope and changes. Empty is allowed: against a state it makes the next revision and changes
 /// nothing else; against nothing, see S1.
 #[derive(Clone, Copy, Debug)]
 pub struct Commit<'a> {
@@ -108,7 +108,8 @@ pub struct Commit<'a> {
     pub base: Base,
     /// The commit's id and what else it carries.
     pub envelope: &'a Envelope,
-    /// The changes: no two of the same record.
+    /// The changes: no two of the same record, each from what is stored to what shall be. A store may check that, and
+    /// answer *corrupt*; what an authorizer sends is right. A reference's remembered slug is not compared.
     pub changes: &'a [Change],
 }
 
@@ -181,7 +182,8 @@ pub enum StoreError {
     /// More than the store takes at once. Nothing happened.
     #[error("too large: {0}")]
     TooLarge(String),
-    /// A kind of record that the store does not know. Nothing happened.
+    /// A kind of record that the store does not know. Of a commit: nothing happened. Of a load or a since: this life can
+    /// be read by a later release only.
     #[error("refused: {0}")]
     Refused(String),
     /// What the store holds, or was sent, cannot be right. Nothing happened.

@@ -262,7 +262,7 @@ impl Inner {
             Ok(_) | Err(StoreError::Unknown(_)) => {
                 drop(sent);
                 let outcome = self.settle(&pending).await;
-                Self::judged(outcome, &pending)
+                Self::judged(outcome, &pending).map_err(|error| because(error, answer))
             }
             Err(error) => {
                 sent.settled();
@@ -300,6 +300,14 @@ impl Inner {
                 Ok(if moved { Pushed::Again } else { Pushed::Done })
             }
         }
+    }
+}
+
+/// With what the store said, if it said something.
+fn because(error: Error, answer: Result<Revision, StoreError>) -> Error {
+    match answer {
+        Err(StoreError::Unknown(why)) => error.detail(&why).because(StoreError::Unknown(why)),
+        Ok(_) | Err(_) => error,
     }
 }
 

@@ -21,6 +21,7 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable), [`Corrupt`](ErrorKind::Corrupt);
+    /// [`Refused`](ErrorKind::Refused) if a later release has written what this store does not know;
     /// [`Clash`](ErrorKind::Clash) if the tenant has slugs that the catalog takes, see [`Authorizer::repair`];
     /// [`Unsettled`](ErrorKind::Unsettled) if it is not known whether a tenant was created under this slug.
     pub async fn tenant(&self, slug: &str) -> Result<Tenant> {

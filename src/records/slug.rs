@@ -42,7 +42,7 @@ impl Slug {
     }
 }
 
-/// The name of a tenant, which stands in URLs: 1 to 63 characters of `a` to `z`, `0` to `9` and `-`.
+/// The name of a tenant, which stands in URLs: 1 to 63 characters of `a` to `z`, `0` to `9` and `-`. Ordered by its bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TenantSlug(Arc<str>);

@@ -1,22 +1,39 @@
 //! Stores behind a link that breaks: one that tells the truth about it, and those that do not.
 
-use rolecall::records::{At, Life, Revision, TenantSlug};
+use std::sync::Mutex;
+
+use rolecall::records::{At, Change, Envelope, Life, Revision, TenantSlug};
 use rolecall::store::conformance::{self, Call, Clause, Fault, Faulty, Fixture, Link, Problem, Task};
-use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use rolecall::store::{Base, Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
 
 use super::wrong::is_caught;
 
 type Found = Result<Option<Life>, StoreError>;
 
-/// What is made of an answer that came over the link.
+/// What is made of an answer that came over the link, and of what was on its way when the store is closed.
 #[derive(Clone, Copy)]
 struct Answers {
+    late: Late,
     commit: fn(Result<Revision, StoreError>) -> Result<Revision, StoreError>,
     find: fn(Found) -> Found,
 }
 
+/// What becomes of a commit that met a broken link.
+#[derive(Clone, Copy, PartialEq)]
+enum Late {
+    /// What the link made of it, and nothing later.
+    Never,
+    /// It is found when the store is opened again, though it was called *unavailable*.
+    WhenReopened,
+    /// It is found when the store is opened again, and takes the place of what was written after it.
+    InsteadOfLater,
+}
+
 /// The memory store behind a link.
-struct Linked(Faulty<MemoryStore>, Answers);
+struct Linked(Faulty<MemoryStore>, Answers, Mutex<Option<Left>>);
+
+/// A commit that was left behind.
+type Left = (Base, Envelope, Vec<Change>);
 
 impl Store for Linked {
     async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
@@ -32,7 +49,11 @@ impl Store for Linked {
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        (self.1.commit)(self.0.commit(commit).await)
+        let answer = self.0.commit(commit).await;
+        if matches!(answer, Err(StoreError::Unknown(_))) && self.1.late != Late::Never {
+            *self.2.lock().unwrap() = Some((commit.base, commit.envelope.clone(), commit.changes.to_vec()));
+        }
+        (self.1.commit)(answer)
     }
 
     async fn since(&self, at: At) -> Result<Since, StoreError> {
@@ -44,14 +65,21 @@ impl Fixture for Answers {
     type Store = Linked;
 
     async fn fresh(&self) -> Result<Linked, Problem> {
-        Ok(Linked(Faulty::new(MemoryStore::default()), *self))
+        Ok(Linked(Faulty::new(MemoryStore::default()), *self, Mutex::default()))
     }
 
     async fn second_connection(&self, store: &Linked) -> Result<Option<Linked>, Problem> {
-        Ok(Some(Linked(Faulty::new(store.0.inner().clone()), *self)))
+        Ok(Some(Linked(Faulty::new(store.0.inner().clone()), *self, Mutex::default())))
     }
 
     async fn reopen(&self, store: Linked) -> Result<Option<Linked>, Problem> {
+        let left = store.2.lock().unwrap().take();
+        if let Some((base, envelope, changes)) = left {
+            let answer = store.0.inner().commit(Commit { base, envelope: &envelope, changes: &changes }).await;
+            if answer.is_err() && self.late == Late::InsteadOfLater {
+                return Err("the log has two commits on one base".into());
+            }
+        }
         Ok(Some(store))
     }
 
@@ -86,9 +114,11 @@ pub(super) const FOUND_BY: &[&str] = &[
     "a_birth_whose_answer_was_lost_is_unknown_if_it_may_have_landed",
     "a_commit_whose_request_was_lost_never_lands_if_it_was_unavailable",
     "a_broken_link_answers_no_read_with_absence",
+    "a_commit_on_a_broken_link_is_what_was_told_after_reopening",
+    "a_store_that_went_on_after_a_broken_link_is_whole_after_reopening",
 ];
 
-const TRUE: Answers = Answers { commit: |answer| answer, find: |answer| answer };
+const TRUE: Answers = Answers { late: Late::Never, commit: |answer| answer, find: |answer| answer };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_with_a_link_keeps_the_contract_within_a_runtime() {
@@ -122,5 +152,21 @@ fn it_answers_success_after_a_request_was_lost() {
 #[test]
 fn it_says_that_a_tenant_is_absent_when_it_could_not_look() {
     let find = |answer: Result<_, _>| Ok(answer.unwrap_or_default());
-    is_caught(&Answers { find, ..TRUE }, Clause::S6, &FOUND_BY[3..], &[]);
+    is_caught(&Answers { find, ..TRUE }, Clause::S6, &FOUND_BY[3..4], &[]);
+}
+
+/// S6. The write was given up, and stands in the file all the same: the next one who opens it finds it.
+#[test]
+fn it_answers_unavailable_and_finds_the_commit_when_it_is_opened_again() {
+    let commit = |answer| match answer {
+        Err(StoreError::Unknown(why)) => Err(StoreError::Unavailable(why)),
+        answer => answer,
+    };
+    is_caught(&Answers { late: Late::WhenReopened, commit, ..TRUE }, Clause::S6, &FOUND_BY[4..5], &[]);
+}
+
+/// S6. What was left of a commit stands in the file before what was written later.
+#[test]
+fn it_leaves_a_commit_in_the_way_of_later_ones() {
+    is_caught(&Answers { late: Late::InsteadOfLater, ..TRUE }, Clause::S6, &FOUND_BY[5..], &[]);
 }

@@ -3,7 +3,8 @@
 use super::any::Connection;
 use super::case::{Hand, Verdict, cases, same};
 use super::samples::{
-    added, born, changed, end, go_on, is_conflict, is_gone, life, present, send, since, slug, tenant, user, users,
+    added, born, changed, end, go_on, is_conflict, is_done, is_gone, life, present, send, since, slug, tenant, user,
+    users,
 };
 use crate::records::{At, CommitId, Revision};
 use crate::store::{Base, Commit};
@@ -73,7 +74,7 @@ async fn a_commit_that_landed_is_stale_when_it_is_sent_again(hand: &Hand<'_>) ->
     let birth = born(store, life(1), "acme", &[]).await?;
     let changes = users(0..3)?;
     let (envelope, answer) = send(store, Base::State(birth), &changes).await;
-    let at = At { revision: answer?, commit: envelope.id, ..birth };
+    let at = At { revision: is_done("a commit on the latest state", answer)?, commit: envelope.id, ..birth };
     for _ in 0..2 {
         let again = Commit { base: Base::State(birth), envelope: &envelope, changes: &changes };
         is_conflict("a commit that landed, sent again", store.commit(again).await, at.revision)?;

@@ -69,7 +69,7 @@ impl Fail {
 
 impl From<StoreError> for Fail {
     fn from(error: StoreError) -> Self {
-        Self::Failed(format!("answered `{error}`"))
+        Self::Failed(format!("a call that was to succeed answered `{error}`"))
     }
 }
 
@@ -79,26 +79,28 @@ impl From<Problem> for Fail {
     }
 }
 
-/// Fails unless two things are equal.
+/// Fails unless two things are equal, and shows where they begin to differ.
 pub(super) fn same<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Verdict {
     if found == expected {
         return Ok(());
     }
-    Err(Fail::new(format!("{what}: found {}, expected {}", brief(found), brief(expected))))
+    let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
+    let alike = found.chars().zip(expected.chars()).take_while(|(a, b)| a == b).count();
+    let shown = |text: &str| -> String {
+        let skipped = if text.chars().count() > SHOWN { alike.saturating_sub(SHOWN / 4) } else { 0 };
+        let cut = text.chars().skip(skipped).take(SHOWN);
+        let (before, after) = (if skipped > 0 { "…" } else { "" }, text.chars().count() > skipped + SHOWN);
+        format!("{before}{}{}", cut.collect::<String>(), if after { "…" } else { "" })
+    };
+    Err(Fail::new(format!("{what}: found {}, expected {}", shown(&found), shown(&expected))))
 }
+
+/// How many characters of a long thing are shown.
+const SHOWN: usize = 300;
 
 /// Fails unless this holds.
 pub(super) fn holds(condition: bool, otherwise: impl FnOnce() -> String) -> Verdict {
     if condition { Ok(()) } else { Err(Fail::new(otherwise())) }
-}
-
-/// A few words of it: some of what is compared is long.
-fn brief(thing: &impl Debug) -> String {
-    let text = format!("{thing:?}");
-    match text.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
 }
 
 /// What a case has in hand: a fresh store, and the ways to more.
@@ -120,9 +122,14 @@ impl Hand<'_> {
         Ok(second.map_or_else(|| Arc::clone(&self.store), Arc::from))
     }
 
-    /// Breaks or mends the link.
+    /// Breaks or mends the link of the store in hand.
     pub(super) async fn link(&self, link: Link) -> Verdict {
-        if self.fixture.set_link(&*self.store, link).await? {
+        self.link_of(&*self.store, link).await
+    }
+
+    /// Breaks or mends the link of a store that the case asked for.
+    pub(super) async fn link_of(&self, store: &dyn Connection, link: Link) -> Verdict {
+        if self.fixture.set_link(store, link).await? {
             return Ok(());
         }
         Err(Fail::not_exercised("the fixture breaks no link"))

@@ -33,13 +33,13 @@ fn name(text: &str) -> Verdict<Name> {
 }
 
 /// A window whose ends are told apart by the microsecond.
-fn window(from: i64, until: i64) -> Verdict<Window> {
+pub(super) fn window(from: i64, until: i64) -> Verdict<Window> {
     let at = |micros| Timestamp::from_micros(micros).map_err(own_fault);
     Window::between(at(from)?, at(until)?).map_err(own_fault)
 }
 
 /// Records of every kind with every field filled. The variant changes all that may change.
-fn each_kind(variant: &str, status: Status, window: Window) -> Verdict<Vec<Record>> {
+pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> Verdict<Vec<Record>> {
     let description = Description::new(&format!("described\n\tas {variant}")).map_err(own_fault)?;
     let (user, group) = (UserId::from_uuid(id(1)), GroupId::from_uuid(id(2)));
     let catalog_role = RoleRef::Catalog { id: role_id(90), slug: slug(&format!("catalog-role-{variant}"))? };
@@ -137,8 +137,8 @@ async fn a_removal_removes_one_record_and_none_beside_it(hand: &Hand<'_>) -> Ver
     same("what is left when all else was removed", &kinds, &vec![Kind::Tenant])
 }
 
-async fn a_window_keeps_both_its_ends(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
+/// A membership and an assignment for each window that is unlike the others.
+pub(super) fn windowed() -> Verdict<Vec<Record>> {
     let at = |micros| Timestamp::from_micros(micros).map_err(own_fault);
     let (first, last) = (Timestamp::MIN, Timestamp::MAX);
     let windows = [
@@ -164,6 +164,11 @@ async fn a_window_keeps_both_its_ends(hand: &Hand<'_>) -> Verdict {
             window,
         }));
     }
+    Ok(records)
+}
+
+async fn a_window_keeps_both_its_ends(hand: &Hand<'_>) -> Verdict {
+    let (store, records) = (&*hand.store, windowed()?);
     born(store, life(1), "acme", &added(records.clone())).await?;
     let expected = applied(applied(Records::new(), &added([tenant("acme")?])), &added(records));
     same_records(&present(store, life(1)).await?.0, &expected)

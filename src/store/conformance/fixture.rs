@@ -22,7 +22,8 @@ pub trait Fixture: Send + Sync {
     /// The store under test.
     type Store: Store;
 
-    /// An empty store that shares nothing with any before it. Called once for each case.
+    /// An empty store that shares nothing with any before it. Called once for each case, and once more by some; the
+    /// stores of the case before have been dropped by then.
     fn fresh(&self) -> impl Future<Output = Result<Self::Store, Problem>> + Send;
 
     /// A second connection to the same tenants, as another process would have it.
@@ -31,7 +32,8 @@ pub trait Fixture: Send + Sync {
         store: &Self::Store,
     ) -> impl Future<Output = Result<Option<Self::Store>, Problem>> + Send;
 
-    /// Closes the store, which is the only connection then, and opens it again, as after a restart of the process.
+    /// Closes the store, which is the only connection then, and opens it again, as after a restart of the process. Where
+    /// it is kept is the fixture's to know: from the latest `fresh`.
     fn reopen(&self, store: Self::Store) -> impl Future<Output = Result<Option<Self::Store>, Problem>> + Send;
 
     /// Runs these at the same time, to the end. Without a runtime: [`on_threads`]. On one with several threads: spawn each,
@@ -41,12 +43,15 @@ pub trait Fixture: Send + Sync {
     /// Breaks the link between this connection and its database, or mends it. False if there is no link, or none that can
     /// be broken: then nobody has seen whether errors tell the truth (S6).
     ///
-    /// A proxy before the database does it, or a disk that fails on command.
+    /// A proxy before the database does it, or a disk that fails on command. While it is broken, reads may fail or answer,
+    /// and half a write may get through; what is undone must be undone by the time of the answer, or the answer is
+    /// *unknown*. Once it is whole, the same connection must work again, by whatever it does for that.
     fn set_link(&self, _store: &Self::Store, _link: Link) -> impl Future<Output = Result<bool, Problem>> + Send {
         async { Ok(false) }
     }
 
-    /// Told before each case, by its name. Print it to find the one in which a store hangs.
+    /// Told before each case, by its name, as in [`CaseReport::name`](super::CaseReport::name) (the report's text has spaces
+    /// for underscores). Print it to find the one in which a store hangs.
     fn starting(&self, _case: &str) {}
 }
 

@@ -3,7 +3,7 @@
 use super::any::Connection;
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
 use super::samples::{born, changed, end, go_on, id, life, own_fault, since, tenant, told, user, users};
-use crate::records::{Actor, At, Change, CommitId, Fingerprint, Note, Revision, Timestamp, UserId};
+use crate::records::{Actor, At, Change, CommitId, Envelope, Fingerprint, Note, Revision, Timestamp, UserId};
 use crate::store::{Base, Commit, Committed, Since};
 
 cases! {
@@ -16,7 +16,11 @@ cases! {
 }
 
 /// A birth and commits of many shapes: where it stood before each, and what the history should tell.
-async fn written(store: &dyn Connection, life: crate::records::Life, name: &str) -> Verdict<(Vec<At>, Vec<Committed>)> {
+pub(super) async fn written(
+    store: &dyn Connection,
+    life: crate::records::Life,
+    name: &str,
+) -> Verdict<(Vec<At>, Vec<Committed>)> {
     let mut at = born(store, life, name, &users(0..3)?).await?;
     let (mut states, mut commits) = (vec![at], Vec::new());
     let (before, after) = (user(0, "user-0")?, user(0, "renamed")?);
@@ -51,7 +55,7 @@ async fn the_latest_state_has_no_commits_since(hand: &Hand<'_>) -> Verdict {
 }
 
 /// Each history is what was written, or too old; and if one is told, so are all that begin later.
-async fn are_complete(store: &dyn Connection, states: &[At], commits: &[Committed]) -> Verdict<usize> {
+pub(super) async fn are_complete(store: &dyn Connection, states: &[At], commits: &[Committed]) -> Verdict<usize> {
     let mut told = 0;
     for (number, at) in states.iter().enumerate() {
         let expected: Vec<_> = commits.iter().skip(number).cloned().collect();
@@ -81,15 +85,21 @@ async fn the_commits_since_a_state_are_complete_and_in_order(hand: &Hand<'_>) ->
     if told == 1 { Err(Fail::not_exercised("every state but the latest is too old")) } else { Ok(()) }
 }
 
-async fn an_envelope_is_told_as_it_was_sent(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
-    let birth = born(store, life(1), "acme", &[]).await?;
-    let mut envelope = super::samples::envelope(Base::State(birth));
+/// An envelope that says all that one can say.
+pub(super) fn full_envelope(base: At) -> Verdict<Envelope> {
+    let mut envelope = super::samples::envelope(Base::State(base));
     envelope.actor = Some(Actor::new("Jos\u{e9} ").map_err(own_fault)?);
     envelope.actor_id = Some(UserId::from_uuid(id(7)));
     envelope.at = Timestamp::from_micros(1_700_000_000_000_001).map_err(own_fault)?;
     envelope.note = Some(Note::new("why:\n\tbecause").map_err(own_fault)?);
     envelope.catalog = Fingerprint::from_uuid(id(u128::MAX));
+    Ok(envelope)
+}
+
+async fn an_envelope_is_told_as_it_was_sent(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let birth = born(store, life(1), "acme", &[]).await?;
+    let envelope = full_envelope(birth)?;
     store.commit(Commit { base: Base::State(birth), envelope: &envelope, changes: &[] }).await?;
     let commits = since(store, birth).await?;
     let commits = commits.ok_or_else(|| Fail::not_exercised("the history of the last commit is too old already"))?;

@@ -1,13 +1,9 @@
 //! S8: identifiers are compared byte for byte, and every byte is kept.
 
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
-use super::samples::{
-    Records, added, applied, born, go_on, id, life, own_fault, present, since, slug, stands, tenant, user,
-};
-use crate::records::{
-    Actor, Change, Description, Grant, Granted, GroupId, GroupRecord, Name, Note, Pattern, PermissionId,
-    PermissionRecord, Record, RoleId, RoleRecord, Slug,
-};
+use super::look_alikes;
+use super::samples::{Records, added, applied, born, go_on, life, own_fault, present, since, slug, stands, tenant};
+use crate::records::{Actor, Change, Note, Record};
 use crate::store::{Base, Commit};
 
 cases! {
@@ -17,23 +13,6 @@ cases! {
         the_longest_identifiers_and_texts_are_kept_whole,
         patterns_are_told_apart_byte_for_byte,
         tenant_slugs_are_told_apart_and_listed_byte_for_byte;
-}
-
-fn group(number: u128, slug: &str, name: &str, description: &str) -> Verdict<Record> {
-    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
-    let description = Description::new(description).map_err(own_fault)?;
-    Ok(Record::Group(GroupRecord { id: GroupId::from_uuid(id(number)), slug, name, description }))
-}
-
-fn permission(number: u128, slug: &str, category: &str) -> Verdict<Record> {
-    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(category).map_err(own_fault)?);
-    let (id, description) = (PermissionId::from_uuid(id(number)), Description::default());
-    Ok(Record::Permission(PermissionRecord { id, slug, category: Some(name.clone()), name, description }))
-}
-
-fn role(number: u128, slug: &str, name: &str) -> Verdict<Record> {
-    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
-    Ok(Record::Role(RoleRecord { id: RoleId::from_uuid(id(number)), slug, name, description: Description::default() }))
 }
 
 /// Writes these in a birth and again in commits of their own, and looks whether all of them are there, as they were.
@@ -61,69 +40,20 @@ async fn all_are_kept(hand: &Hand<'_>, records: Vec<Record>) -> Verdict {
     Ok(())
 }
 
-/// One record of each kind that has a name, for each of these two texts.
-fn named_alike(texts: [&str; 2]) -> Verdict<Vec<Record>> {
-    let mut records = Vec::new();
-    for (number, text) in texts.into_iter().enumerate() {
-        let number = u128::try_from(number).unwrap_or(0);
-        records.push(user(10 + number, text)?);
-        records.push(group(20 + number, &format!("group-{number}"), text, text)?);
-        records.push(role(30 + number, &format!("role-{number}"), text)?);
-        records.push(permission(40 + number, &format!("permission-{number}"), text)?);
-    }
-    Ok(records)
-}
-
 async fn identifiers_that_differ_in_case_are_two(hand: &Hand<'_>) -> Verdict {
-    let mut records = named_alike(["Alice@Acme.com", "alice@acme.com"])?;
-    records.push(user(80, "STRASSE")?);
-    records.push(user(81, "stra\u{df}e")?);
-    records.push(user(82, "strasse")?);
-    for (number, text) in ["Users:Read", "users:read", "USERS:READ"].into_iter().enumerate() {
-        let number = u128::try_from(number).unwrap_or(0);
-        records.push(permission(50 + number, text, "Users")?);
-        records.push(role(60 + number, text, "Users")?);
-        records.push(group(70 + number, text, "Users", "")?);
-    }
-    all_are_kept(hand, records).await
+    all_are_kept(hand, look_alikes::in_case()?).await
 }
 
 async fn identifiers_that_differ_in_a_space_at_the_end_are_two(hand: &Hand<'_>) -> Verdict {
-    let mut records = named_alike(["alice", "alice "])?;
-    records.push(user(80, " alice")?);
-    records.push(user(81, " ")?);
-    records.push(group(82, "described", "Described", "ends in a line\n")?);
-    records.push(group(83, "described-too", "Described", "ends in a line")?);
-    records.push(group(84, "tab", "Described", "\t")?);
-    all_are_kept(hand, records).await
+    all_are_kept(hand, look_alikes::in_a_space()?).await
 }
 
 async fn identifiers_that_differ_in_unicode_form_are_two(hand: &Hand<'_>) -> Verdict {
-    let mut records = named_alike(["jos\u{e9}@acme.com", "jose\u{301}@acme.com"])?;
-    records.push(user(80, "\u{212b}")?);
-    records.push(user(81, "\u{c5}")?);
-    records.push(user(82, "\u{ff21}")?);
-    records.push(user(83, "zero\u{200b}width")?);
-    records.push(user(84, "zerowidth")?);
-    records.push(user(85, "\u{1f469}\u{200d}\u{1f4bb}")?);
-    all_are_kept(hand, records).await
+    all_are_kept(hand, look_alikes::in_form()?).await
 }
 
 async fn the_longest_identifiers_and_texts_are_kept_whole(hand: &Hand<'_>) -> Verdict {
-    // Two of each, alike but for the last character, so that what is cut becomes equal.
-    let mut records = Vec::new();
-    for (number, end) in ["a", "b"].into_iter().enumerate() {
-        let number = u128::try_from(number).unwrap_or(0);
-        let long = |bytes: usize| format!("{}{end}", "x".repeat(bytes - 1));
-        let wide = |bytes: usize| format!("{}{end}", "\u{20ac}".repeat((bytes - 1) / 3));
-        records.push(user(10 + number, &long(320))?);
-        records.push(user(15 + number, &wide(320))?);
-        records.push(group(20 + number, &long(255), &long(255), &long(4096))?);
-        records.push(group(25 + number, &format!("wide-{number}"), &wide(255), &wide(4096))?);
-        records.push(role(30 + number, &long(255), &long(255))?);
-        records.push(permission(40 + number, &long(255), &long(255))?);
-    }
-    all_are_kept(hand, records).await?;
+    all_are_kept(hand, look_alikes::as_long_as_may_be()?).await?;
     let store = &*hand.store;
     let (_, at) = present(store, life(2)).await?;
     let mut envelope = super::samples::envelope(Base::State(at));
@@ -137,16 +67,7 @@ async fn the_longest_identifiers_and_texts_are_kept_whole(hand: &Hand<'_>) -> Ve
 }
 
 async fn patterns_are_told_apart_byte_for_byte(hand: &Hand<'_>) -> Verdict {
-    let long = "p".repeat(253);
-    let (first, second) = (format!("{long}a*"), format!("{long}b*"));
-    let patterns = ["users:*", "Users:*", "USERS:*", "users:**", "*", "%*", "_sers:*", "users:_*", &first, &second];
-    let mut records = vec![role(1, "admin", "Admin")?];
-    for text in patterns {
-        let pattern = Pattern::new(text).map_err(own_fault)?;
-        let role = RoleId::from_uuid(id(1));
-        records.push(Record::Grant(Grant { role, granted: Granted::Pattern(pattern) }));
-    }
-    all_are_kept(hand, records).await
+    all_are_kept(hand, look_alikes::in_pattern()?).await
 }
 
 async fn tenant_slugs_are_told_apart_and_listed_byte_for_byte(hand: &Hand<'_>) -> Verdict {
@@ -172,7 +93,12 @@ async fn tenant_slugs_are_told_apart_and_listed_byte_for_byte(hand: &Hand<'_>) -
             if is_last {
                 break;
             }
-            holds(listed.len() <= slugs.len(), || "pages go on after the last tenant".to_owned())?;
+            holds(listed.len() <= slugs.len(), || {
+                format!(
+                    "list after `{}` does not end: it begins with that tenant, or with an earlier one",
+                    listed.last().map_or("", String::as_str)
+                )
+            })?;
         }
         same(&format!("all pages of {limit}"), &listed, &slugs.iter().map(ToString::to_string).collect())?;
     }

@@ -16,7 +16,7 @@ cases! {
 }
 
 /// Whether an answer may hide a success. Anything but success, *unavailable*, *unknown* and a conflict is wrong here.
-fn may_hide_a_success(answer: &Result<Revision, StoreError>) -> Option<bool> {
+pub(super) fn may_hide_a_success(answer: &Result<Revision, StoreError>) -> Option<bool> {
     match answer {
         // A driver may have sent it once more by itself and met its own commit: allowed.
         Ok(_) | Err(StoreError::Unknown(_) | StoreError::Conflict { .. }) => Some(true),

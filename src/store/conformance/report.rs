@@ -70,7 +70,7 @@ pub struct CaseReport {
     pub finding: Finding,
 }
 
-/// What became of every case, in the order of the clauses. Its text is a table by clause.
+/// What became of every case, in the order of the clauses. Its text is a table by clause, and ends in a summary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
@@ -89,6 +89,13 @@ impl Report {
     #[must_use = "a suite whose verdict is not looked at has tested nothing"]
     pub fn all_passed(&self) -> bool {
         self.passed() && self.not_exercised().next().is_none()
+    }
+
+    /// How many passed, failed and could not be tried, in a line.
+    pub fn summary(&self) -> String {
+        let (failed, untried) = (self.failed().count(), self.not_exercised().count());
+        let passed = self.cases.len().saturating_sub(failed.saturating_add(untried));
+        format!("{passed} passed, {failed} failed, {untried} not exercised")
     }
 
     /// The cases that failed.
@@ -125,8 +132,6 @@ impl fmt::Display for Report {
         for case in &self.cases {
             writeln!(f, "{case}")?;
         }
-        let (failed, untried) = (self.failed().count(), self.not_exercised().count());
-        let passed = self.cases.len().saturating_sub(failed.saturating_add(untried));
-        write!(f, "{passed} passed, {failed} failed, {untried} not exercised")
+        f.write_str(&self.summary())
     }
 }

@@ -2,8 +2,8 @@
 
 use super::case::{Hand, Verdict, cases, holds, same};
 use super::samples::{
-    added, applied, born, changed, end, go_on, is_conflict, is_gone, life, loaded, present, send, since, slug, stands,
-    tenant, users,
+    added, applied, born, changed, end, go_on, is_conflict, is_done, is_gone, life, loaded, present, send, since, slug,
+    stands, tenant, users,
 };
 use crate::records::{At, Revision};
 use crate::store::Base;
@@ -69,7 +69,7 @@ async fn a_reopened_store_remembers_what_has_ended(hand: &Hand<'_>) -> Verdict {
     let store = hand.fresh().await?;
     let at = born(&*store, life(1), "acme", &users(0..5)?).await?;
     end(&*store, at, tenant("acme")?).await?;
-    send(&*store, Base::Nothing(life(2)), &[]).await.1?;
+    is_done("an end before the beginning", send(&*store, Base::Nothing(life(2)), &[]).await.1)?;
     let store = hand.reopened(store).await?;
     for number in [1, 2] {
         holds(loaded(&*store, life(number)).await?.is_none(), || "an ended life is back after reopening".to_owned())?;

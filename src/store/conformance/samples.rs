@@ -131,8 +131,8 @@ pub(super) async fn loaded(store: &dyn Connection, life: Life) -> Verdict<Option
     let mut records = Records::new();
     let mut last = None;
     for record in pushed {
-        if last.is_some_and(|last| last > record.kind()) {
-            return Err(Fail::new(format!("a load pushed {:?} after {last:?}", record.kind())));
+        if let Some(last) = last.filter(|last| *last > record.kind()) {
+            return Err(Fail::new(format!("a load pushed a {:?} after a {last:?}", record.kind())));
         }
         last = Some(record.kind());
         if let Some(twice) = records.insert(record.key(), record) {
@@ -185,6 +185,11 @@ pub(super) async fn since(store: &dyn Connection, at: At) -> Verdict<Option<Vec<
         Since::TooOld => Ok(None),
         Since::Gone => Err(Fail::new("since says that a living tenant is gone")),
     }
+}
+
+/// The revision of a commit that should succeed.
+pub(super) fn is_done(what: &str, answer: Result<Revision, StoreError>) -> Verdict<Revision> {
+    answer.map_err(|error| unexpected(what, Err(error), "success"))
 }
 
 /// Fails unless the answer is *conflict* at this revision.

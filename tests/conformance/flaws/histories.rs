@@ -73,3 +73,23 @@ impl Flaw for TellsTheBaseToo {
         })
     }
 }
+
+/// S14. The envelope is remembered, and of it the id alone is written.
+#[derive(Clone, Default)]
+pub(crate) struct WritesNoEnvelopes(Arc<AtomicBool>);
+
+impl Flaw for WritesNoEnvelopes {
+    fn reopened(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+        let mut told = store.since(at).await?;
+        if let (Since::Commits(commits), true) = (&mut told, self.0.load(Ordering::SeqCst)) {
+            for commit in commits {
+                commit.envelope.actor_id = None;
+            }
+        }
+        Ok(told)
+    }
+}

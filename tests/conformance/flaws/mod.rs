@@ -14,13 +14,13 @@ pub(super) use reads::*;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use rolecall::records::{
     Assignment, At, Change, CommitId, Envelope, Granted, Holder, Kind, Life, Membership, Record, RecordKey, Revision,
-    TenantSlug, Timestamp, UserKey, Window,
+    Status, TenantSlug, Timestamp, UserKey, UserRecord, Window,
 };
 use rolecall::store::{Base, Commit, Committed, Listed, MemoryStore, Since, Sink, Stop, Store, StoreError};
 

@@ -347,3 +347,52 @@ impl Flaw for LeavesALock {
         Err(StoreError::Unavailable("locked".to_owned()))
     }
 }
+
+/// Whether the store has been closed and opened again: what it answers then is what it wrote, not what it remembers.
+#[derive(Clone, Default)]
+struct Reopened(Arc<AtomicBool>);
+
+impl Reopened {
+    fn is_so(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+macro_rules! when_reopened {
+    ($($(#[$doc:meta])* $name:ident: $tell:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Default)]
+        pub(crate) struct $name(Reopened);
+
+        impl Flaw for $name {
+            fn reopened(&self) {
+                self.0.0.store(true, Ordering::SeqCst);
+            }
+
+            async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+                let tell: fn(Vec<Record>) -> Vec<Record> = $tell;
+                let is_reopened = self.0.is_so();
+                retold(store, life, sink, |records| if is_reopened { tell(records) } else { records }).await
+            }
+        }
+    )+};
+}
+
+when_reopened! {
+    /// S10. The status is remembered, and not written.
+    WritesNoStatus: |records| {
+        let active = |record| match record {
+            Record::User(user) => Record::User(UserRecord { status: Status::Active, ..user }),
+            other => other,
+        };
+        records.into_iter().map(active).collect()
+    };
+    /// S8. What is remembered is what was sent, and what is written is trimmed.
+    TrimsWhatItWrites: |records| with_collation(records, |text| text.trim_end().to_owned());
+    /// S15. The number of records is written in 16 bits.
+    CountsIn16Bits: |mut records| {
+        let kept = records.len() & 0xffff;
+        records.truncate(kept);
+        records
+    };
+}

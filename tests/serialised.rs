@@ -1,0 +1,145 @@
+//! What stores keep is read by later releases: the JSON of records, keys, changes and envelopes does not change.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::fmt::Debug;
+
+use rolecall::records::{
+    Actor, Assignment, At, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
+    Holder, Inclusion, Life, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
+    Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantRecord, TenantSlug, UserId, UserKey,
+    UserRecord,
+};
+use rolecall::store::{Base, Committed, Listed};
+use rolecall::{Timestamp, Window};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+/// The id that ends in this digit.
+fn id(digit: u128) -> Uuid {
+    Uuid::from_u128(digit)
+}
+
+/// Written as this, with `#n` for the id that ends in n, and read again as the same.
+fn is_written<T: Serialize + DeserializeOwned + PartialEq + Debug>(thing: &T, expected: &str) {
+    let mut expected = expected.to_owned();
+    for digit in 0..10 {
+        expected = expected.replace(&format!("#{digit}"), &format!("\"{}\"", id(digit)));
+    }
+    assert_eq!(serde_json::to_string(thing).unwrap(), expected);
+    assert_eq!(serde_json::from_str::<T>(&expected).unwrap(), *thing);
+}
+
+fn name() -> Name {
+    Name::new("Näme").unwrap()
+}
+
+fn slug() -> Slug {
+    Slug::new("a:b").unwrap()
+}
+
+#[test]
+fn a_record_of_each_kind_is_written_as_it_always_was() {
+    let description = Description::new("line\n").unwrap();
+    let (user, group) = (UserId::from_uuid(id(1)), GroupId::from_uuid(id(2)));
+    let (role, permission) = (RoleId::from_uuid(id(3)), PermissionId::from_uuid(id(4)));
+    let window = Window::between(Timestamp::from_micros(-1).unwrap(), Timestamp::from_micros(2).unwrap()).unwrap();
+    let catalog_role = RoleRef::Catalog { id: RoleId::from_uuid(id(5)), slug: slug() };
+    let catalog_permission = PermissionRef::Catalog { id: PermissionId::from_uuid(id(6)), slug: slug() };
+    let granted = |granted| Record::Grant(Grant { role, granted });
+    let table = [
+        (
+            Record::Tenant(TenantRecord { slug: TenantSlug::new("acme").unwrap(), name: name() }),
+            r#"{"tenant":{"slug":"acme","name":"Näme"}}"#,
+        ),
+        (
+            Record::Permission(PermissionRecord {
+                id: permission,
+                slug: slug(),
+                name: name(),
+                description: description.clone(),
+                category: None,
+            }),
+            r#"{"permission":{"id":#4,"slug":"a:b","name":"Näme","description":"line\n","category":null}}"#,
+        ),
+        (
+            Record::Role(RoleRecord { id: role, slug: slug(), name: name(), description: Description::default() }),
+            r#"{"role":{"id":#3,"slug":"a:b","name":"Näme","description":""}}"#,
+        ),
+        (
+            Record::Group(GroupRecord { id: group, slug: slug(), name: name(), description }),
+            r#"{"group":{"id":#2,"slug":"a:b","name":"Näme","description":"line\n"}}"#,
+        ),
+        (
+            Record::User(UserRecord { id: user, key: UserKey::new("a@b").unwrap(), status: Status::Suspended }),
+            r#"{"user":{"id":#1,"key":"a@b","status":"suspended"}}"#,
+        ),
+        (
+            granted(Granted::Permission(PermissionRef::Own(permission))),
+            r#"{"grant":{"role":#3,"granted":{"permission":{"own":#4}}}}"#,
+        ),
+        (
+            granted(Granted::Permission(catalog_permission)),
+            r#"{"grant":{"role":#3,"granted":{"permission":{"catalog":{"id":#6,"slug":"a:b"}}}}}"#,
+        ),
+        (
+            granted(Granted::Pattern(Pattern::new("a:*").unwrap())),
+            r#"{"grant":{"role":#3,"granted":{"pattern":"a:*"}}}"#,
+        ),
+        (
+            Record::Inclusion(Inclusion { role, included: catalog_role.clone() }),
+            r#"{"inclusion":{"role":#3,"included":{"catalog":{"id":#5,"slug":"a:b"}}}}"#,
+        ),
+        (Record::Parent(Parent { group, parent: GroupId::from_uuid(id(7)) }), r#"{"parent":{"group":#2,"parent":#7}}"#),
+        (
+            Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user), window }),
+            r#"{"assignment":{"role":{"own":#3},"holder":{"user":#1},"window":{"from":-1,"until":2}}}"#,
+        ),
+        (
+            Record::Assignment(Assignment {
+                role: catalog_role,
+                holder: Holder::Group(group),
+                window: Window::from(Timestamp::from_micros(3).unwrap()),
+            }),
+            r#"{"assignment":{"role":{"catalog":{"id":#5,"slug":"a:b"}},"holder":{"group":#2},"window":{"from":3,"until":null}}}"#,
+        ),
+        (
+            Record::Membership(Membership { user, group, window: Window::ALWAYS }),
+            r#"{"membership":{"user":#1,"group":#2,"window":{"from":null,"until":null}}}"#,
+        ),
+    ];
+    for (record, json) in table {
+        is_written(&record, json);
+    }
+    is_written(&RecordKey::Tenant, r#""tenant""#);
+    is_written(&RecordKey::GrantPattern(role, Pattern::new("*").unwrap()), r#"{"grantpattern":[#3,"*"]}"#);
+    is_written(&RecordKey::Assignment(role, Holder::Group(group)), r#"{"assignment":[#3,{"group":#2}]}"#);
+    is_written(&RecordKey::Membership(user, group), r#"{"membership":[#1,#2]}"#);
+}
+
+#[test]
+fn a_commit_is_written_as_it_always_was() {
+    let life = Life::from_uuid(id(1));
+    let record = Record::Parent(Parent { group: GroupId::from_uuid(id(2)), parent: GroupId::from_uuid(id(3)) });
+    let change = Change::removed(record);
+    is_written(&change, r#"{"before":{"parent":{"group":#2,"parent":#3}},"after":null}"#);
+    let at = At { life, revision: Revision::new(7), commit: CommitId::from_uuid(id(4)) };
+    is_written(&at, r#"{"life":#1,"revision":7,"commit":#4}"#);
+    is_written(&Base::State(at), r#"{"state":{"life":#1,"revision":7,"commit":#4}}"#);
+    is_written(&Base::Nothing(life), r#"{"nothing":#1}"#);
+    let envelope = Envelope {
+        id: CommitId::from_uuid(id(5)),
+        previous: Some(at.commit),
+        actor: Some(Actor::new("alice").unwrap()),
+        actor_id: Some(UserId::from_uuid(id(6))),
+        at: Timestamp::from_micros(-5).unwrap(),
+        note: Some(Note::new("why").unwrap()),
+        catalog: Fingerprint::from_uuid(id(8)),
+    };
+    let json = r#"{"id":#5,"previous":#4,"actor":"alice","actor_id":#6,"at":-5,"note":"why","catalog":#8}"#;
+    is_written(&envelope, json);
+    let committed = Committed { revision: Revision::new(8), envelope, changes: vec![] };
+    is_written(&committed, &format!(r#"{{"revision":8,"envelope":{json},"changes":[]}}"#));
+    is_written(&Listed { life, slug: TenantSlug::new("acme").unwrap() }, r#"{"life":#1,"slug":"acme"}"#);
+}

@@ -1,6 +1,6 @@
 //! The edges of a state: put and removed, at both their ends (I9).
 
-use super::{Edit, Outcome};
+use super::{Edit, Result};
 use crate::error::Noun;
 use crate::invariants::Violation;
 use crate::records::{
@@ -12,7 +12,7 @@ use crate::snapshot::table::Origin;
 use crate::snapshot::table::Row;
 
 impl Edit<'_> {
-    pub(super) fn put_edge(&mut self, record: &Record, new: bool) -> Outcome {
+    pub(super) fn put_edge(&mut self, record: &Record, new: bool) -> Result {
         let done = match record {
             Record::Grant(edge) => new && self.put_grant(edge, record)?,
             Record::Inclusion(edge) => new && self.put_inclusion(edge, record)?,
@@ -24,7 +24,7 @@ impl Edit<'_> {
         if done { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
 
-    pub(super) fn remove_edge(&mut self, record: &Record) -> Outcome {
+    pub(super) fn remove_edge(&mut self, record: &Record) -> Result {
         let done = match record {
             Record::Grant(edge) => self.remove_grant(edge),
             Record::Inclusion(edge) => self.remove_inclusion(edge),
@@ -37,7 +37,7 @@ impl Edit<'_> {
     }
 
     /// One of the tenant's own roles, which alone may grant and include (I6).
-    fn own_role(&self, id: RoleId, whole: &Record) -> Outcome<u32> {
+    fn own_role(&self, id: RoleId, whole: &Record) -> Result<u32> {
         let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::Role };
         let number = self.state.roles.by_id(id.uuid()).ok_or_else(dangling)?;
         match self.state.roles.row(number).map(|row| row.origin) {
@@ -47,7 +47,7 @@ impl Edit<'_> {
     }
 
     /// The role that a reference means. One of a catalog that is not here begins to be known as departed.
-    fn role(&mut self, reference: &RoleRef, whole: &Record) -> Outcome<u32> {
+    fn role(&mut self, reference: &RoleRef, whole: &Record) -> Result<u32> {
         let (id, slug) = match reference {
             RoleRef::Own(id) => return self.own_role(*id, whole),
             RoleRef::Catalog { id, slug } => (*id, slug),
@@ -64,7 +64,7 @@ impl Edit<'_> {
         }
     }
 
-    fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Outcome<u32> {
+    fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Result<u32> {
         let number = self.state.permissions.by_id(reference.id().uuid());
         let origin = number.and_then(|n| self.state.permissions.row(n)).map(|row| row.origin);
         match (reference, number, origin) {
@@ -80,7 +80,7 @@ impl Edit<'_> {
         }
     }
 
-    fn put_grant(&mut self, edge: &Grant, whole: &Record) -> Outcome<bool> {
+    fn put_grant(&mut self, edge: &Grant, whole: &Record) -> Result<bool> {
         let role = self.own_role(edge.role, whole)?;
         self.touched.roles.insert(role);
         match &edge.granted {
@@ -125,7 +125,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_inclusion(&mut self, edge: &Inclusion, whole: &Record) -> Outcome<bool> {
+    fn put_inclusion(&mut self, edge: &Inclusion, whole: &Record) -> Result<bool> {
         let role = self.own_role(edge.role, whole)?;
         let included = self.role(&edge.included, whole)?;
         self.touched.roles.insert(role);
@@ -147,7 +147,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_parent(&mut self, edge: &Parent, whole: &Record) -> Outcome<bool> {
+    fn put_parent(&mut self, edge: &Parent, whole: &Record) -> Result<bool> {
         let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::Group };
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(dangling)?;
         let parent = self.state.groups.by_id(edge.parent.uuid()).ok_or_else(dangling)?;
@@ -169,7 +169,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_assignment(&mut self, edge: &Assignment, whole: &Record, new: bool) -> Outcome<bool> {
+    fn put_assignment(&mut self, edge: &Assignment, whole: &Record, new: bool) -> Result<bool> {
         let role = self.role(&edge.role, whole)?;
         let out = Edge { to: role, window: edge.window };
         match edge.holder {
@@ -221,7 +221,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_membership(&mut self, edge: &Membership, whole: &Record, new: bool) -> Outcome<bool> {
+    fn put_membership(&mut self, edge: &Membership, whole: &Record, new: bool) -> Result<bool> {
         let dangling = |noun| Violation::Dangling { edge: whole.key(), noun };
         let user = self.state.users.by_id(edge.user.uuid()).ok_or_else(|| dangling(Noun::User))?;
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(Noun::Group))?;

@@ -11,7 +11,10 @@ use crate::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use crate::meaning::Meaning;
 use crate::moment::{PermissionSet, Via};
 use crate::plan::{Draft, Origins, Plan, Tx};
-use crate::records::{At, CommitId, Life, Name, Record, RecordKey, Revision, TenantRecord, TenantSlug};
+use crate::records::{
+    At, Change, CommitId, Envelope, Life, Name, Record, RecordKey, Revision, TenantRecord, TenantSlug, UserKey,
+};
+use crate::snapshot::advance::Unfit;
 use crate::snapshot::base::Base;
 use crate::snapshot::build::Build;
 use crate::snapshot::opening::Opening;
@@ -189,6 +192,7 @@ impl History {
         self.agrees_with_meaning(&Arc::new(released));
         lists_agree(next);
         differences_agree(&plan);
+        misfits_are_refused(&plan, &self.records);
         self.present = Arc::clone(next);
     }
 
@@ -219,6 +223,46 @@ impl History {
             }
         }
     }
+}
+
+/// What does not fit on a state is refused, whatever it is (I4): what is there already, what is not there any more, and
+/// what is there otherwise.
+fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
+    let At { revision, commit, .. } = plan.next.position;
+    let follows = Envelope { previous: Some(commit), ..plan.envelope.clone() };
+    let another = Envelope { previous: Some(CommitId::random()), ..plan.envelope.clone() };
+    let outcome = |revision, envelope, change: &[Change]| plan.next.advance([(revision, envelope, change)]).map(drop);
+    assert_eq!(outcome(revision, &follows, &[]), Err(Unfit::OutOfOrder));
+    assert_eq!(outcome(revision.next(), &another, &[]), Err(Unfit::OutOfOrder));
+    let refused = |change| assert_eq!(outcome(revision.next(), &follows, &[change]), Err(Unfit::Broken));
+    for record in records.values() {
+        refused(Change::added(record.clone()));
+        if let Some(other) = otherwise(record) {
+            refused(Change::removed(other.clone()));
+            refused(Change::new(Some(other), Some(record.clone())).unwrap());
+        }
+    }
+    for gone in plan.changes.iter().filter(|change| change.after().is_none()).filter_map(Change::before) {
+        refused(Change::removed(gone.clone()));
+        refused(Change::new(Some(gone.clone()), Some(gone.clone())).unwrap());
+    }
+}
+
+/// The same record with another content, if it has any beside its key.
+fn otherwise(record: &Record) -> Option<Record> {
+    let (name, mut record) = (Name::new("another").unwrap(), record.clone());
+    let other = |window| if window == Window::until(at(1)) { Window::ALWAYS } else { Window::until(at(1)) };
+    match &mut record {
+        Record::Tenant(tenant) => tenant.name = name,
+        Record::Permission(permission) => permission.name = name,
+        Record::Role(role) => role.name = name,
+        Record::Group(group) => group.name = name,
+        Record::User(user) => user.key = UserKey::new("another").unwrap(),
+        Record::Assignment(edge) => edge.window = other(edge.window),
+        Record::Membership(edge) => edge.window = other(edge.window),
+        _ => return None,
+    }
+    Some(record)
 }
 
 fn build(base: &Arc<Base>, opening: &Arc<Opening>, records: &BTreeMap<RecordKey, Record>, position: At) -> Compiled {

@@ -85,7 +85,7 @@ impl Edit<'_> {
                 let number = lift_noun(&mut self.state.users, record, stays, before)?;
                 self.brief(number);
             }
-            // An edge that only changes its window is replaced in `put`.
+            // An edge that only changes its window is judged and replaced in `put`.
             _ if stays => {}
             edge => self.remove_edge(edge)?,
         }
@@ -122,7 +122,7 @@ impl Edit<'_> {
                 self.attach(number);
                 self.brief(number);
             }
-            edge => self.put_edge(edge, new)?,
+            edge => self.put_edge(edge, change.before())?,
         }
         Ok(())
     }

@@ -12,7 +12,8 @@ use crate::meaning::Meaning;
 use crate::moment::{PermissionSet, Via};
 use crate::plan::{Draft, Origins, Plan, Tx};
 use crate::records::{
-    At, Change, CommitId, Envelope, Life, Name, Record, RecordKey, Revision, TenantRecord, TenantSlug, UserKey,
+    At, Change, CommitId, Envelope, Granted, Holder, Life, Name, Record, RecordKey, Revision, TenantRecord, TenantSlug,
+    UserKey,
 };
 use crate::snapshot::advance::Unfit;
 use crate::snapshot::base::Base;
@@ -198,6 +199,7 @@ impl History {
 
     fn records_after(&mut self, plan: &Plan) {
         for change in &plan.changes {
+            assert_ne!(change.before(), change.after(), "what was undone is no change");
             let old = match change.after() {
                 Some(after) => self.records.insert(change.key(), after.clone()),
                 None => self.records.remove(&change.key()),
@@ -225,8 +227,8 @@ impl History {
     }
 }
 
-/// What does not fit on a state is refused, whatever it is (I4): what is there already, what is not there any more, and
-/// what is there otherwise.
+/// What does not fit on a state is refused, whatever it is: to add what is there, to take away what is not or is
+/// otherwise (I4), to leave an edge in the air (I1).
 fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     let At { revision, commit, .. } = plan.next.position;
     let follows = Envelope { previous: Some(commit), ..plan.envelope.clone() };
@@ -242,9 +244,30 @@ fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
             refused(Change::new(Some(other), Some(record.clone())).unwrap());
         }
     }
+    for noun in records.values().flat_map(named_by).filter_map(|key| records.get(&key)) {
+        refused(Change::removed(noun.clone()));
+    }
     for gone in plan.changes.iter().filter(|change| change.after().is_none()).filter_map(Change::before) {
         refused(Change::removed(gone.clone()));
         refused(Change::new(Some(gone.clone()), Some(gone.clone())).unwrap());
+    }
+}
+
+/// The nouns that an edge names.
+fn named_by(edge: &Record) -> Vec<RecordKey> {
+    match edge {
+        Record::Grant(edge) => match &edge.granted {
+            Granted::Permission(permission) => vec![RecordKey::Role(edge.role), RecordKey::Permission(permission.id())],
+            Granted::Pattern(_) => vec![RecordKey::Role(edge.role)],
+        },
+        Record::Inclusion(edge) => vec![RecordKey::Role(edge.role), RecordKey::Role(edge.included.id())],
+        Record::Parent(edge) => vec![RecordKey::Group(edge.group), RecordKey::Group(edge.parent)],
+        Record::Assignment(edge) => match edge.holder {
+            Holder::User(user) => vec![RecordKey::Role(edge.role.id()), RecordKey::User(user)],
+            Holder::Group(group) => vec![RecordKey::Role(edge.role.id()), RecordKey::Group(group)],
+        },
+        Record::Membership(edge) => vec![RecordKey::User(edge.user), RecordKey::Group(edge.group)],
+        _ => Vec::new(),
     }
 }
 
@@ -401,11 +424,12 @@ proptest! {
     fn a20_three_agree_after_every_step_of_random_histories(history in calls(), words in prop::sample::select(&[0, 1, 16][..])) {
         let mut present = History::new(words);
         // A populated start, so that most calls do something.
-        let populate = |what, n| (0..n).map(move |a| Call { what, a, b: 0, window: 7 });
+        let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });
         let start = populate(0, USERS.len()).chain(populate(1, GROUPS.len())).chain(populate(2, 5));
         present.step(&start.chain(populate(3, 2)).collect::<Vec<_>>());
         present.leave_a_gap();
-        present.step(&populate(3, 5).collect::<Vec<_>>());
+        let edges = populate(4, 4).chain(populate(9, 3)).chain(populate(14, 3)).chain(populate(17, 2));
+        present.step(&populate(3, 5).chain(edges).collect::<Vec<_>>());
         for calls in history {
             present.step(&calls);
         }

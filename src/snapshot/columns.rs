@@ -157,15 +157,23 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_full_keeps_its_words_when_it_grows() {
+    fn a_block_is_as_long_as_it_must_be_and_its_words_stay_when_it_grows() {
         let mut columns = Columns::default();
-        // The first eight columns of a block, and the ninth.
+        columns.replace(Source::Group(0), None, &kept(&[5, 64, 128], true));
+        let lengths = |columns: &Columns| columns.pages[0].iter().map(|block| block.len()).collect::<Vec<_>>();
+        assert_eq!(lengths(&columns), [8], "a small tenant pays for what it has");
+        let older = columns.clone();
+        // The first eight columns of the third block, so that none of its words is zero, and the ninth.
         for group in BLOCK - 1..BLOCK + 8 {
             assert_eq!(column(Source::Group(group)).map(u32::from), Some(2 * BLOCK + group + 1 - BLOCK));
-            columns.replace(Source::Group(group), None, &kept(&[group], true));
+            columns.replace(Source::Group(group), None, &kept(&[7], true));
         }
-        let has = |group: &u32| columns.any(&[column(Source::Group(*group)).unwrap()], *group);
+        assert_eq!(lengths(&columns), [8, 0, 16]);
+        let has = |group: &u32| columns.any(&[column(Source::Group(*group)).unwrap()], 7);
         assert!((BLOCK - 1..BLOCK + 8).all(|group| has(&group)));
+        // What did not grow is not copied, and what nothing is in is there once.
+        assert!(Arc::ptr_eq(&older.pages[0][0], &columns.pages[0][0]));
+        assert!(Arc::ptr_eq(&columns.pages[1][2], &columns.pages[2][2]));
     }
 
     proptest! {

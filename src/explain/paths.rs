@@ -216,7 +216,7 @@ impl Search {
         let Some(step) = self.arena.get(at).copied() else { return };
         let end = self.arena.len();
         self.arena.push(Partial { ends: true, ..step });
-        self.heap.push((Reverse(step.length), step.length + 1, end, end));
+        self.heap.push((Reverse(step.length), step.length, end, end));
     }
 
     fn links(&self, state: &State, at: usize, map: &Map) -> Vec<Link> {

@@ -93,6 +93,7 @@ mod tests {
     use super::{path, shortened};
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn find(edges: &[(u32, u32)], from: u32, to: u32) -> Option<Vec<u32>> {
         let up = |n: u32| edges.iter().filter(move |e| e.0 == n).map(|e| e.1);
@@ -129,11 +130,10 @@ mod tests {
     proptest! {
         #[test]
         fn r7_a_path_is_found_wherever_there_is_one(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
-            let mut reached = vec![0];
-            for at in 0..8 {
-                let Some(from) = reached.get(at).copied() else { break };
-                let next: Vec<u32> = edges.iter().filter(|e| e.0 == from && !reached.contains(&e.1)).map(|e| e.1).collect();
-                next.into_iter().for_each(|to| if !reached.contains(&to) { reached.push(to); });
+            let mut reached = BTreeSet::from([0]);
+            // A round for each node: what is reached by then is all.
+            for _ in 0..8 {
+                reached.extend(edges.iter().filter(|e| reached.contains(&e.0)).map(|e| e.1).collect::<Vec<_>>());
             }
             for to in 0..8 {
                 let found = find(&edges, 0, to);

@@ -330,6 +330,7 @@ mod tests {
             prop_assert!((0..2200).all(|n| row.contains(n) == set.contains(&n)) && !row.contains(u32::MAX));
             let span = set.first().zip(set.last()).map_or(0, |(a, z)| z / 64 - a / 64 + 1);
             prop_assert_eq!(row.word_count(), span as usize);
+            prop_assert_eq!(row.words_start(), set.first().map_or(0, |first| *first as usize / 64));
         }
     }
 

@@ -239,7 +239,7 @@ impl fmt::Display for Path {
         let within = |window: &Window| if window.is_always() { String::new() } else { format!(" ({window})") };
         let hidden = self.links.len().saturating_sub(MOST_SHOWN);
         for (i, link) in self.links.iter().enumerate() {
-            if hidden > 0 && (MOST_SHOWN / 2..MOST_SHOWN / 2 + hidden).contains(&i) {
+            if (MOST_SHOWN / 2..MOST_SHOWN / 2 + hidden).contains(&i) {
                 if i == MOST_SHOWN / 2 {
                     write!(f, ", … {hidden} more steps …")?;
                 }

@@ -17,11 +17,11 @@ mod users;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "json")]
+pub(crate) use self::cycle::shortened;
 pub(crate) use self::draft::{Draft, Origins};
 pub use self::groups::GroupEdit;
 pub use self::permissions::PermissionEdit;
-#[cfg(feature = "json")]
-pub(crate) use self::roles::shortened;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;
 pub use self::users::UserEdit;

@@ -66,6 +66,7 @@ fn a_refused_call_changes_nothing_and_the_transaction_goes_on() {
             let id = tx.user("alice")?.id()?;
             tx.create_user_with_id(id, "another").map(drop)
         }),
+        (Exists, |tx| tx.permission("posts:read")?.rename("posts:write").map(drop)),
         (Exists, |tx| tx.role("editor")?.rename("viewer").map(drop)),
         (Exists, |tx| tx.group("staff")?.rename("engineering").map(drop)),
         (NotFound, |tx| tx.role("edtior")?.name("x").map(drop)),

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 use rolecall::blocking::Authorizer;
-use rolecall::{Page, Timestamp};
+use rolecall::records::{Change, Kind};
+use rolecall::{Page, Timestamp, Window};
 
 fn acme() -> (Authorizer, rolecall::blocking::Tenant) {
     let authorizer = Authorizer::in_memory();
@@ -15,6 +16,31 @@ fn acme() -> (Authorizer, rolecall::blocking::Tenant) {
     })
     .unwrap();
     (authorizer, acme)
+}
+
+#[test]
+fn a_plan_shows_what_its_commit_then_does() {
+    let (_a, acme) = acme();
+    let ((), nothing) = acme.plan(|tx| tx.ensure_user("alice").map(drop)).unwrap();
+    assert_eq!((nothing.is_empty(), nothing.changes(), nothing.revision()), (true, &[][..], acme.revision()));
+    let ((), plan) = acme.plan(|tx| tx.create_user("bob").and(tx.create_group("staff")).map(drop)).unwrap();
+    let kinds: Vec<Kind> = plan.changes().iter().map(Change::kind).collect();
+    assert_eq!((plan.is_empty(), kinds), (false, vec![Kind::Group, Kind::User]), "by the keys of their records");
+    let (changes, revision) = (plan.changes().to_vec(), plan.revision());
+    let done = acme.commit(plan).unwrap();
+    assert_eq!((done.changes, done.revision, acme.revision()), (changes, revision, revision));
+}
+
+#[test]
+fn what_is_undone_within_a_transaction_is_no_change() {
+    let (_a, acme) = acme();
+    let done = acme.update(|tx| {
+        tx.user("alice")?.suspend()?.activate()?.unassign("editor")?.assign("editor")?;
+        tx.role("editor")?.rename("writer")?.rename("editor")?;
+        tx.create_user("bob")?;
+        tx.delete_user("bob")
+    });
+    assert_eq!(done.unwrap().changes, []);
 }
 
 #[test]
@@ -67,6 +93,54 @@ fn set_parents_that_is_refused_changes_nothing() {
     assert_eq!(done.changes, [], "the refused call has removed a parent");
 }
 
+/// Each call that only changes a text, or replaces a list, against what can be asked afterwards.
+#[test]
+fn an_edit_does_what_it_says() {
+    let (_a, acme) = acme();
+    acme.update(|tx| {
+        for slug in ["low", "mid", "top"] {
+            tx.create_group(slug)?.add_member("alice")?;
+            tx.create_role(&format!("{slug}-role"))?;
+        }
+        tx.group("low")?.set_parents(["mid"])?.assign("mid-role")?.assign("low-role")?;
+        tx.role("low-role")?.set_includes(["mid-role"])?.name("Low")?;
+        tx.permission("posts:write")?.name("Write")?.category(Some("Posts"))?.rename("posts:write")?;
+        Ok(())
+    })
+    .unwrap();
+    acme.update(|tx| {
+        tx.group("low")?.set_parents(["mid", "top"])?.unassign("low-role")?.name("Low")?.description("of groups")?;
+        tx.group("mid")?.set_parents(["top"])?.set_parents::<&str>([])?.remove_member("alice")?;
+        tx.role("low-role")?.set_includes(["mid-role", "top-role"])?.description("of roles")?;
+        tx.role("mid-role")?.set_includes(["top-role"])?.set_includes::<&str>([])?;
+        tx.permission("posts:write")?.description("of permissions")?.category(None)?;
+        Ok(())
+    })
+    .unwrap();
+    let now = acme.now();
+    let (group, role) = (now.group("low").unwrap(), now.role("low-role").unwrap());
+    let permission = now.permission("posts:write").unwrap();
+    assert_eq!([group.name.as_str(), group.description.as_str()], ["Low", "of groups"]);
+    assert_eq!([role.name.as_str(), role.description.as_str()], ["Low", "of roles"]);
+    assert_eq!([permission.name.as_str(), permission.description.as_str()], ["Write", "of permissions"]);
+    assert_eq!(permission.category, None);
+    let parents = |group| now.parents_of(group).into_iter().map(|g| g.slug.to_string()).collect::<Vec<_>>();
+    let included = |role| now.included_in(role).into_iter().map(|r| r.slug.to_string()).collect::<Vec<_>>();
+    assert_eq!((parents("low"), parents("mid")), (vec!["mid".into(), "top".into()], vec![]));
+    assert_eq!((included("low-role"), included("mid-role")), (vec!["mid-role".into(), "top-role".into()], vec![]));
+    assert_eq!(now.roles_of_group("low").len(), 1);
+    assert_eq!(now.groups_of("alice").len(), 2);
+}
+
+#[test]
+fn roles_that_are_set_are_assigned_for_good() {
+    let (_a, acme) = acme();
+    let until = Window::until(Timestamp::from_secs(1_000).unwrap());
+    acme.update(|tx| tx.create_group("staff")?.assign_during("editor", until).map(drop)).unwrap();
+    acme.update(|tx| tx.group("staff")?.set_roles(["editor"]).map(drop)).unwrap();
+    assert_eq!(acme.now().roles_of_group("staff")[0].window, Window::ALWAYS);
+}
+
 #[test]
 fn the_ids_of_a_set_are_ids_of_users() {
     let (_a, acme) = acme();
@@ -75,6 +149,9 @@ fn the_ids_of_a_set_are_ids_of_users() {
     let after = acme.now().who_can("posts:write");
     let both = after.union(&before);
     assert!(both.ids().all(|id| !id.uuid().is_nil()), "{:?}", both.ids().collect::<Vec<_>>());
+    acme.update(|tx| tx.create_user("bob")?.assign("editor").map(drop)).unwrap();
+    let now = acme.now();
+    assert!(now.who_can("posts:write").ids().eq(now.user("bob").map(|bob| bob.id)));
 }
 
 #[test]

@@ -101,6 +101,9 @@ fn r3_the_instant_until_which_an_answer_holds() {
     assert_eq!(until(1_000, "alice", "posts:write"), None);
     assert_eq!(until(1_000, "nobody", "posts:write"), None);
     assert_eq!(until(0, "dave", "posts:write"), None, "the wider group has no role");
+    acme.update(|tx| tx.user("bob")?.assign("viewer").map(drop)).unwrap();
+    assert_eq!(until(1_000, "bob", "posts:read"), None, "it holds for good, though a window leads there, too");
+    assert_eq!(until(1_000, "bob", "posts:write"), Some(at(2_000)));
 }
 
 #[test]
@@ -269,6 +272,13 @@ fn listings_are_complete_ordered_and_searchable() {
     assert_eq!(now.grants_of("editor").len(), 1);
     assert_eq!(now.effective_of_role("editor").slugs(), ["posts:read", "posts:write"]);
     assert_eq!(now.all_members("staff").page(&Page::of(2)).next.as_deref(), Some("bob"));
+    let members = |page: &Page| {
+        let listing = now.members("engineering", page);
+        (listing.items.iter().map(|m| m.record.key.to_string()).collect::<Vec<_>>(), listing.next)
+    };
+    assert_eq!(members(&Page::of(1)), (vec!["bob".into()], Some("bob".into())));
+    assert_eq!(members(&Page::of(1).after("bob")), (vec!["carol".into()], None));
+    assert_eq!(members(&Page::of(9).after("bob").search("b")), (vec![], None));
     let (alice, bob) = (now.effective("alice"), now.effective("bob"));
     assert!(bob.is_subset(&alice) && alice.difference(&bob).slugs() == ["audit:read"] && alice.contains("posts:read"));
 }

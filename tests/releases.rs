@@ -75,6 +75,7 @@ fn what_a_repair_refuses_leaves_no_trace() {
         tx.create_role("r")?.grant("y:read")?;
         tx.create_role("s")?;
         tx.create_group("g")?.assign("r")?;
+        tx.create_user("u")?;
         Ok(())
     }))
     .unwrap();
@@ -83,8 +84,19 @@ fn what_a_repair_refuses_leaves_no_trace() {
     let done = block_on(repair.update(|tx| {
         assert!(tx.role("r")?.set_grants(["*"]).is_err());
         assert!(tx.group("g")?.set_roles(["s"]).is_err());
+        assert!(tx.permission("y:read")?.name("Y").is_err() && tx.role("r")?.name("R").is_err());
+        assert!(tx.group("g")?.name("G").is_err() && tx.user("u")?.suspend().is_err());
         Ok(())
     }))
     .unwrap();
     assert_eq!(done.changes, []);
+    let done = block_on(repair.update(|tx| {
+        tx.permission("y:read")?.rename("z:read")?;
+        tx.role("r")?.rename("q")?;
+        tx.group("g")?.rename("h")?;
+        tx.user("u")?.set_key("v")?;
+        Ok(())
+    }))
+    .unwrap();
+    assert_eq!(done.changes.len(), 4, "each kind can be renamed");
 }

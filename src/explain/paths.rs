@@ -167,11 +167,12 @@ fn edges_of(state: &State, node: Source) -> Vec<(Source, Window)> {
     }
 }
 
-/// What a node itself grants that is this permission: its slug, and patterns that match.
+/// What a node itself grants that is this permission: its slug, and patterns that match. One that has left the catalog is
+/// unknown before anybody asks for a path to it.
 fn grants(state: &State, node: Source, permission: u32) -> impl Iterator<Item = String> {
     let role = match node {
-        Source::Role(role) if state.permission_counts(permission) => state.roles.row(role),
-        _ => None,
+        Source::Role(role) => state.roles.row(role),
+        Source::Group(_) => None,
     };
     let slug = state.permissions.name_at(permission);
     let exact = role.is_some_and(|role| role.grants.contains(|n| n.cmp(&permission)));
@@ -215,7 +216,7 @@ impl Search {
         let Some(step) = self.arena.get(at).copied() else { return };
         let end = self.arena.len();
         self.arena.push(Partial { ends: true, ..step });
-        self.heap.push((Reverse(step.length), step.length + 1, end, end));
+        self.heap.push((Reverse(step.length), step.length, end, end));
     }
 
     fn links(&self, state: &State, at: usize, map: &Map) -> Vec<Link> {

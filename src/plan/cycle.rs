@@ -78,9 +78,22 @@ fn join<I: Iterator<Item = u32>, J: Iterator<Item = u32>>(above: &Side<I>, below
     path
 }
 
+/// A cycle as an error shows it: both ends of a long one.
+pub(crate) fn shortened(mut names: Vec<String>) -> Vec<String> {
+    const MOST: usize = 20;
+    if names.len() > MOST {
+        let hidden = names.len() - MOST;
+        names.splice(MOST / 2..MOST / 2 + hidden, [format!("… {hidden} more …")]);
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
-    use super::path;
+    use super::{path, shortened};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn find(edges: &[(u32, u32)], from: u32, to: u32) -> Option<Vec<u32>> {
         let up = |n: u32| edges.iter().filter(move |e| e.0 == n).map(|e| e.1);
@@ -95,5 +108,41 @@ mod tests {
         assert_eq!(find(&edges, 3, 0), None);
         assert_eq!(find(&edges, 2, 2), Some(vec![2]));
         assert_eq!(find(&edges, 5, 6), None);
+    }
+
+    #[test]
+    fn a_long_cycle_is_shown_by_both_its_ends() {
+        let names = |numbers: std::ops::Range<u32>| numbers.map(|n| n.to_string()).collect::<Vec<_>>();
+        assert_eq!(shortened(names(0..20)), names(0..20));
+        assert_eq!(shortened(names(0..25)), [names(0..10), vec!["… 5 more …".to_owned()], names(15..25)].concat());
+    }
+
+    /// One side may come to its end just after the two have met: a path must have been seen by then.
+    #[test]
+    fn r7_a_path_is_found_past_a_wide_end() {
+        let wide = |n| (10..20).map(move |side| if n == 2 { (side, 2) } else { (0, side) });
+        for n in [0, 2] {
+            let edges: Vec<_> = wide(n).chain([(0, 1), (1, 2)]).collect();
+            assert_eq!(find(&edges, 0, 2), Some(vec![0, 1, 2]));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn r7_a_path_is_found_wherever_there_is_one(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
+            let mut reached = BTreeSet::from([0]);
+            // A round for each node: what is reached by then is all.
+            for _ in 0..8 {
+                reached.extend(edges.iter().filter(|e| reached.contains(&e.0)).map(|e| e.1).collect::<Vec<_>>());
+            }
+            for to in 0..8 {
+                let found = find(&edges, 0, to);
+                prop_assert_eq!(found.is_some(), reached.contains(&to));
+                if let Some(path) = found {
+                    prop_assert_eq!((path.first(), path.last()), (Some(&0), Some(&to)));
+                    prop_assert!(path.windows(2).all(|pair| edges.contains(&(pair[0], pair[1]))));
+                }
+            }
+        }
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use super::assignments::By;
-use super::cycle;
-use super::roles::shortened;
+use super::cycle::{self, shortened};
 use super::tx::{Tx, other_window};
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::records::{

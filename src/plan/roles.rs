@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::cycle;
+use super::cycle::{self, shortened};
 use super::draft::Draft;
 use super::tx::Tx;
 use crate::catalog::{CatalogPermission, Taken};
@@ -406,14 +406,4 @@ impl<'a> RoleEdit<'a> {
         self.tx.change(self.number, |state| &state.roles, Record::Role, change)?;
         Ok(self)
     }
-}
-
-/// A cycle as an error shows it: both ends of a long one.
-pub(crate) fn shortened(mut names: Vec<String>) -> Vec<String> {
-    const MOST: usize = 20;
-    if names.len() > MOST {
-        let hidden = names.len() - MOST;
-        names.splice(MOST / 2..MOST / 2 + hidden, [format!("… {hidden} more …")]);
-    }
-    names
 }

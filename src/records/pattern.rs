@@ -111,6 +111,7 @@ mod tests {
             assert_eq!(Pattern::new(pattern).unwrap().matches(slug), expected, "{pattern} {slug}");
             assert_eq!(naive(pattern.as_bytes(), slug.as_bytes()), expected, "naive: {pattern} {slug}");
         }
+        assert_eq!(Pattern::new("apps/*:*").unwrap().prefix(), "apps/");
     }
 
     #[test]

@@ -97,3 +97,23 @@ pub(crate) fn cycles(state: &State, touched: &Touched) -> Option<Violation> {
             .map(|around| shown(Noun::Role, around, &|n| state.roles.name_at(n).to_owned()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::records::{GroupId, Membership, UserId, Window};
+    use uuid::Uuid;
+
+    #[test]
+    fn the_hundredth_broken_invariant_ends_the_load() {
+        let base = Arc::new(Base::new(Catalog::empty()));
+        let opening = Arc::new(base.open());
+        let mut build = Build::new(base, opening, false);
+        let mut push = |n| {
+            let (user, group) = (UserId::from_uuid(Uuid::from_u128(n)), GroupId::from_uuid(Uuid::from_u128(n)));
+            build.push(Record::Membership(Membership { user, group, window: Window::ALWAYS }))
+        };
+        assert!((1..100).all(&mut push) && !push(100));
+    }
+}

@@ -121,6 +121,9 @@ impl Columns {
 mod tests {
     use super::*;
     use crate::bits::Bits;
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
 
     fn kept(numbers: &[u32], exact: bool) -> Kept {
         let bits: Bits = numbers.iter().copied().collect();
@@ -151,5 +154,48 @@ mod tests {
         assert_eq!((older.are_exact(), columns.are_exact()), (true, false));
         columns.replace(role, Some(&kept(&[64], false)), &kept(&[], true));
         assert!(columns.are_exact() && !columns.any(&[0; 7], 64) && !columns.any(&both, u32::MAX));
+    }
+
+    #[test]
+    fn a_block_is_as_long_as_it_must_be_and_its_words_stay_when_it_grows() {
+        let mut columns = Columns::default();
+        columns.replace(Source::Group(0), None, &kept(&[5, 64, 128], true));
+        let lengths = |columns: &Columns| columns.pages[0].iter().map(|block| block.len()).collect::<Vec<_>>();
+        assert_eq!(lengths(&columns), [8], "a small tenant pays for what it has");
+        let older = columns.clone();
+        // The first eight columns of the third block, so that none of its words is zero, and the ninth.
+        for group in BLOCK - 1..BLOCK + 8 {
+            assert_eq!(column(Source::Group(group)).map(u32::from), Some(2 * BLOCK + group + 1 - BLOCK));
+            columns.replace(Source::Group(group), None, &kept(&[7], true));
+        }
+        assert_eq!(lengths(&columns), [8, 0, 16]);
+        let has = |group: &u32| columns.any(&[column(Source::Group(*group)).unwrap()], 7);
+        assert!((BLOCK - 1..BLOCK + 8).all(|group| has(&group)));
+        // What did not grow is not copied, and what nothing is in is there once.
+        assert!(Arc::ptr_eq(&older.pages[0][0], &columns.pages[0][0]));
+        assert!(Arc::ptr_eq(&columns.pages[1][2], &columns.pages[2][2]));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn columns_answer_like_the_rows_that_were_written(
+            steps in vec((any::<bool>(), 0..400u32, btree_set(0..200u32, 0..4), any::<bool>()), 1..60),
+        ) {
+            let mut columns = Columns::default();
+            let mut rows = HashMap::new();
+            for (is_group, number, numbers, exact) in steps {
+                let source = if is_group { Source::Group(number) } else { Source::Role(number) };
+                let after = kept(&numbers.into_iter().collect::<Vec<_>>(), exact);
+                columns.replace(source, rows.get(&source), &after);
+                rows.insert(source, after);
+                prop_assert_eq!(columns.are_exact(), rows.values().all(|kept| kept.exact));
+            }
+            for (source, kept) in &rows {
+                let column = column(*source).unwrap();
+                prop_assert!((0..256).all(|p| columns.any(&[0, column], p) == kept.row.contains(p)));
+            }
+            prop_assert!((0..256).all(|p| !columns.any(&[0, u16::MAX], p)), "nobody's columns");
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Touched {
     pub(crate) slugs: BTreeSet<String>,
 }
 
-type Outcome<T = ()> = Result<T, Violation>;
+type Result<T = ()> = std::result::Result<T, Violation>;
 
 #[derive(Debug)]
 pub(crate) struct Edit<'a> {
@@ -43,7 +43,7 @@ pub(crate) struct Edit<'a> {
 
 impl Edit<'_> {
     /// Applies a set of changes, in the order that lets names be swapped.
-    pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Outcome {
+    pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result {
         let is_edge = |c: &&Change| c.kind() > Kind::User;
         changes.iter().filter(is_edge).try_for_each(|c| self.lift(c))?;
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.lift(c))?;
@@ -52,12 +52,12 @@ impl Edit<'_> {
     }
 
     /// Applies one change.
-    pub(crate) fn apply(&mut self, change: &Change) -> Outcome {
+    pub(crate) fn apply(&mut self, change: &Change) -> Result {
         self.lift(change)?;
         self.put(change)
     }
 
-    fn lift(&mut self, change: &Change) -> Outcome {
+    fn lift(&mut self, change: &Change) -> Result {
         let Some(before) = change.before() else { return Ok(()) };
         let stays = change.after().is_some();
         match before {
@@ -85,14 +85,14 @@ impl Edit<'_> {
                 let number = lift_noun(&mut self.state.users, record, stays, before)?;
                 self.brief(number);
             }
-            // An edge that only changes its window is replaced in `put`.
+            // An edge that only changes its window is judged and replaced in `put`.
             _ if stays => {}
             edge => self.remove_edge(edge)?,
         }
         Ok(())
     }
 
-    fn put(&mut self, change: &Change) -> Outcome {
+    fn put(&mut self, change: &Change) -> Result {
         let Some(after) = change.after() else { return Ok(()) };
         let new = change.before().is_none();
         match after {
@@ -122,12 +122,12 @@ impl Edit<'_> {
                 self.attach(number);
                 self.brief(number);
             }
-            edge => self.put_edge(edge, new)?,
+            edge => self.put_edge(edge, change.before())?,
         }
         Ok(())
     }
 
-    fn number(&self, noun: Noun, id: uuid::Uuid) -> Outcome<u32> {
+    fn number(&self, noun: Noun, id: uuid::Uuid) -> Result<u32> {
         self.opening.number(self.state, noun, id).map_err(|_| Violation::Exhausted)
     }
 
@@ -176,7 +176,7 @@ impl Edit<'_> {
 }
 
 /// Takes a noun out of the names, and out altogether unless it stays. Its edges must have gone before it.
-fn lift_noun<R: Row>(table: &mut Table<R>, record: &R::Record, stays: bool, whole: &Record) -> Outcome<u32> {
+fn lift_noun<R: Row>(table: &mut Table<R>, record: &R::Record, stays: bool, whole: &Record) -> Result<u32> {
     let misfit = || Violation::Misfit { key: whole.key() };
     let number = table.by_id(R::id_of(record)).ok_or_else(misfit)?;
     let row = table.row(number).filter(|row| row.record() == record).ok_or_else(misfit)?;
@@ -192,7 +192,7 @@ fn lift_noun<R: Row>(table: &mut Table<R>, record: &R::Record, stays: bool, whol
 }
 
 /// Puts a noun at its number, with the edges it had (I2).
-fn put_noun<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new: bool, repair: bool) -> Outcome {
+fn put_noun<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new: bool, repair: bool) -> Result {
     let name = R::name_of(record);
     let row = match table.row(number) {
         Some(_) if new => return Err(Violation::Taken { noun: R::NOUN, name: R::id_of(record).to_string() }),

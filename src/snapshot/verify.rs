@@ -1,12 +1,12 @@
-//! Holds the compiled form against its invariants I7 to I11, for tests.
+//! Holds the compiled form against its invariants I7 to I11, and against the bound on what is kept, for tests.
 
 use super::columns::column;
-use super::nouns::{Back, GroupRow, RoleRow};
+use super::nouns::{Back, Edge, GroupRow, RoleRow};
 use super::source::Source;
 use super::state::{Brief, State};
 use super::table::{Row, Table};
 use super::walk::own_bits;
-use crate::bits::Bits;
+use crate::bits::{Bits, Row as BitRow};
 
 /// Panics where an invariant is broken.
 pub(crate) fn verify(state: &State) {
@@ -102,6 +102,34 @@ fn kept(state: &State, source: Source) {
     if kept.exact {
         assert_eq!(row, given(state, source, true), "I8");
     }
+    assert_eq!((kept.row.clone(), kept.exact), within(state, source), "what is within the bound is kept");
+}
+
+/// What is to be kept of a group or role, by the rows beside it: all of it if that is within the bound, else nothing.
+fn within(state: &State, source: Source) -> (BitRow, bool) {
+    let (mut bits, mut exact) = (Bits::new(), true);
+    let (beside, edges): (Vec<Source>, usize) = match source {
+        Source::Group(n) => {
+            let group = state.groups.row(n).expect("live");
+            let (always, windowed): (Vec<_>, Vec<_>) = group.roles.iter().partition(|e| e.window.is_always());
+            exact = windowed.is_empty();
+            let parents = group.parents.iter().map(|n| Source::Group(*n));
+            let beside = parents.chain(always.into_iter().map(|e: &Edge| Source::Role(e.to))).collect();
+            (beside, group.parents.len() + group.roles.len())
+        }
+        Source::Role(n) => {
+            own_bits(state, n, &mut bits);
+            let role = state.roles.row(n).expect("live");
+            let beside = role.includes.iter().map(|n| Source::Role(*n)).collect();
+            (beside, role.includes.len() + role.grants.len() + role.patterns.len())
+        }
+    };
+    for kept in beside.iter().filter_map(|source| state.kept(*source)) {
+        bits.union_row(&kept.row);
+        exact &= kept.exact;
+    }
+    let row = BitRow::from_bits(&bits);
+    if row.word_count() <= state.words_per_edge * (edges + 1) { (row, exact) } else { (BitRow::EMPTY, false) }
 }
 
 fn given(state: &State, source: Source, ever: bool) -> Bits {

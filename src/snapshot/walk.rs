@@ -159,3 +159,18 @@ impl Seen {
         self.many.insert(source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_new_once_and_few_are_kept_in_the_short_list() {
+        let mut seen = Seen::default();
+        for n in 0..40 {
+            assert!(seen.insert(Source::Group(n)) && !seen.insert(Source::Group(n)) && seen.insert(Source::Role(n)));
+        }
+        assert!((0..40).all(|n| !seen.insert(Source::Group(n)) && !seen.insert(Source::Role(n))));
+        assert_eq!((seen.few.len(), seen.many.len()), (INLINE, 80));
+    }
+}

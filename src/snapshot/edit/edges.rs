@@ -1,6 +1,6 @@
 //! The edges of a state: put and removed, at both their ends (I9).
 
-use super::{Edit, Outcome};
+use super::{Edit, Result};
 use crate::error::Noun;
 use crate::invariants::Violation;
 use crate::records::{
@@ -12,19 +12,20 @@ use crate::snapshot::table::Origin;
 use crate::snapshot::table::Row;
 
 impl Edit<'_> {
-    pub(super) fn put_edge(&mut self, record: &Record, new: bool) -> Outcome {
+    pub(super) fn put_edge(&mut self, record: &Record, before: Option<&Record>) -> Result {
+        let (new, window) = (before.is_none(), before.and_then(window_of));
         let done = match record {
             Record::Grant(edge) => new && self.put_grant(edge, record)?,
             Record::Inclusion(edge) => new && self.put_inclusion(edge, record)?,
             Record::Parent(edge) => new && self.put_parent(edge, record)?,
-            Record::Assignment(edge) => self.put_assignment(edge, record, new)?,
-            Record::Membership(edge) => self.put_membership(edge, record, new)?,
+            Record::Assignment(edge) => self.put_assignment(edge, record, window)?,
+            Record::Membership(edge) => self.put_membership(edge, record, window)?,
             _ => return Err(Violation::UnknownKind),
         };
         if done { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
 
-    pub(super) fn remove_edge(&mut self, record: &Record) -> Outcome {
+    pub(super) fn remove_edge(&mut self, record: &Record) -> Result {
         let done = match record {
             Record::Grant(edge) => self.remove_grant(edge),
             Record::Inclusion(edge) => self.remove_inclusion(edge),
@@ -37,7 +38,7 @@ impl Edit<'_> {
     }
 
     /// One of the tenant's own roles, which alone may grant and include (I6).
-    fn own_role(&self, id: RoleId, whole: &Record) -> Outcome<u32> {
+    fn own_role(&self, id: RoleId, whole: &Record) -> Result<u32> {
         let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::Role };
         let number = self.state.roles.by_id(id.uuid()).ok_or_else(dangling)?;
         match self.state.roles.row(number).map(|row| row.origin) {
@@ -47,7 +48,7 @@ impl Edit<'_> {
     }
 
     /// The role that a reference means. One of a catalog that is not here begins to be known as departed.
-    fn role(&mut self, reference: &RoleRef, whole: &Record) -> Outcome<u32> {
+    fn role(&mut self, reference: &RoleRef, whole: &Record) -> Result<u32> {
         let (id, slug) = match reference {
             RoleRef::Own(id) => return self.own_role(*id, whole),
             RoleRef::Catalog { id, slug } => (*id, slug),
@@ -64,7 +65,7 @@ impl Edit<'_> {
         }
     }
 
-    fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Outcome<u32> {
+    fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Result<u32> {
         let number = self.state.permissions.by_id(reference.id().uuid());
         let origin = number.and_then(|n| self.state.permissions.row(n)).map(|row| row.origin);
         match (reference, number, origin) {
@@ -80,7 +81,7 @@ impl Edit<'_> {
         }
     }
 
-    fn put_grant(&mut self, edge: &Grant, whole: &Record) -> Outcome<bool> {
+    fn put_grant(&mut self, edge: &Grant, whole: &Record) -> Result<bool> {
         let role = self.own_role(edge.role, whole)?;
         self.touched.roles.insert(role);
         match &edge.granted {
@@ -125,7 +126,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_inclusion(&mut self, edge: &Inclusion, whole: &Record) -> Outcome<bool> {
+    fn put_inclusion(&mut self, edge: &Inclusion, whole: &Record) -> Result<bool> {
         let role = self.own_role(edge.role, whole)?;
         let included = self.role(&edge.included, whole)?;
         self.touched.roles.insert(role);
@@ -147,7 +148,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_parent(&mut self, edge: &Parent, whole: &Record) -> Outcome<bool> {
+    fn put_parent(&mut self, edge: &Parent, whole: &Record) -> Result<bool> {
         let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::Group };
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(dangling)?;
         let parent = self.state.groups.by_id(edge.parent.uuid()).ok_or_else(dangling)?;
@@ -169,7 +170,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_assignment(&mut self, edge: &Assignment, whole: &Record, new: bool) -> Outcome<bool> {
+    fn put_assignment(&mut self, edge: &Assignment, whole: &Record, before: Option<Window>) -> Result<bool> {
         let role = self.role(&edge.role, whole)?;
         let out = Edge { to: role, window: edge.window };
         match edge.holder {
@@ -177,11 +178,11 @@ impl Edit<'_> {
                 let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::User };
                 let user = self.state.users.by_id(id.uuid()).ok_or_else(dangling)?;
                 let State { users, roles, .. } = &mut *self.state;
-                let done = users.row_mut(user).is_some_and(|row| set_edge(&mut row.roles, out, new));
+                let done = users.row_mut(user).is_some_and(|row| set_edge(&mut row.roles, out, before));
                 let key = users.name_at(user);
                 if let Some(row) = roles.row_mut(role) {
                     let order = |back: &Back| users.name_at(back.from()).cmp(key);
-                    set_back(&mut row.users, Back::new(user, edge.window), new, order);
+                    set_back(&mut row.users, Back::new(user, edge.window), before.is_none(), order);
                 }
                 self.brief(user);
                 Ok(done)
@@ -190,9 +191,11 @@ impl Edit<'_> {
                 let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::Group };
                 let group = self.state.groups.by_id(id.uuid()).ok_or_else(dangling)?;
                 self.touched.groups.insert(group);
-                let done = self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, new));
+                let done = self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, before));
                 if let Some(row) = self.state.roles.row_mut(role) {
-                    set_back(&mut row.groups, Back::new(group, edge.window), new, |back| back.from().cmp(&group));
+                    set_back(&mut row.groups, Back::new(group, edge.window), before.is_none(), |back| {
+                        back.from().cmp(&group)
+                    });
                 }
                 Ok(done)
             }
@@ -221,17 +224,17 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_membership(&mut self, edge: &Membership, whole: &Record, new: bool) -> Outcome<bool> {
+    fn put_membership(&mut self, edge: &Membership, whole: &Record, before: Option<Window>) -> Result<bool> {
         let dangling = |noun| Violation::Dangling { edge: whole.key(), noun };
         let user = self.state.users.by_id(edge.user.uuid()).ok_or_else(|| dangling(Noun::User))?;
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(Noun::Group))?;
         let out = Edge { to: group, window: edge.window };
         let State { users, groups, .. } = &mut *self.state;
-        let done = users.row_mut(user).is_some_and(|row| set_edge(&mut row.groups, out, new));
+        let done = users.row_mut(user).is_some_and(|row| set_edge(&mut row.groups, out, before));
         let key = users.name_at(user);
         if let Some(row) = groups.row_mut(group) {
             let order = |back: &Back| users.name_at(back.from()).cmp(key);
-            set_back(&mut row.members, Back::new(user, edge.window), new, order);
+            set_back(&mut row.members, Back::new(user, edge.window), before.is_none(), order);
         }
         self.brief(user);
         Ok(done)
@@ -265,10 +268,21 @@ impl Edit<'_> {
 type Edges = crate::tables::order::Order<Edge>;
 type Backs = crate::tables::order::Order<Back>;
 
-/// Adds an edge that is not there, or replaces the window of one that is.
-fn set_edge(edges: &mut Edges, edge: Edge, new: bool) -> bool {
+fn window_of(record: &Record) -> Option<Window> {
+    match record {
+        Record::Assignment(edge) => Some(edge.window),
+        Record::Membership(edge) => Some(edge.window),
+        _ => None,
+    }
+}
+
+/// Adds an edge that is not there, or replaces the window of one that is: it must be there as it was before (I4).
+fn set_edge(edges: &mut Edges, edge: Edge, before: Option<Window>) -> bool {
     let order = |other: &Edge| other.to.cmp(&edge.to);
-    if new { edges.insert(edge, order) } else { edges.replace(edge, order) }
+    match before {
+        None => edges.insert(edge, order),
+        Some(window) => edges.get(order).is_some_and(|present| present.window == window) && edges.replace(edge, order),
+    }
 }
 
 fn set_back(backs: &mut Backs, back: Back, new: bool, order: impl Fn(&Back) -> std::cmp::Ordering) {

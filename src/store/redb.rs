@@ -25,14 +25,15 @@
 //! | one row | 7.6 to 10.5 ms | 3.8 to 4.0 ms |
 //! | a commit of one change here | 8.0 to 12.1 ms | |
 //!
-//! So a commit is 1.0 to 1.4 times the floor, and 1.0 to 1.2 times one row. In a run in which the disk acknowledged at once
-//! (a floor of 0.19 ms, one row 0.22 ms) it took 0.37 ms, 1.9 times: what this store adds is 0.1 to 0.2 ms of its own. What redb calls quick repair would save
-//! reading the file after a crash. It is read at every opening anyway, to find damage: 0.10 to 0.16 s for 429,985 records
-//! in 66 MiB, where the system has them in memory.
+//! So a commit is 1.0 to 1.4 times the floor, and 1.0 to 1.2 times one row. In a run in which the disk acknowledged at
+//! once (a floor of 0.19 ms, one row 0.22 ms) it took 0.37 ms, 1.9 times: what this store adds is 0.1 to 0.2 ms of its own.
 //!
-//! Loading these takes 0.12 to 0.19 s (medians of four runs), 4 to 5 times what decoding them alone does: walking redb's
+//! What redb calls quick repair would save reading the file after a crash. It is read at every opening anyway, to find
+//! damage: 0.07 to 0.16 s for 429,985 records in 66 MiB, where the system has them in memory.
+//!
+//! Loading these takes 0.06 to 0.19 s (medians of five runs), 4 to 5 times what decoding them alone does: walking redb's
 //! pages and checking each row is the rest. It runs beside the building of the tenant, which takes longer. A birth with
-//! all of them takes 2 to 2.5 s.
+//! all of them takes 1 to 2.5 s.
 
 mod commit;
 #[cfg(test)]

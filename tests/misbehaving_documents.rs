@@ -121,13 +121,8 @@ fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
         }
         store.heal();
         let there = block_on(authorizer.open_if_there("acme"));
-        let tenant = match there {
-            Some(tenant) => tenant,
-            None => {
-                assert!(!acknowledged, "{plot:?}: lost");
-                block_on(authorizer.import(&document("alice"))).unwrap()
-            }
-        };
+        assert!(there.is_some() || !acknowledged, "{plot:?}: lost");
+        let tenant = there.unwrap_or_else(|| block_on(authorizer.import(&document("alice"))).unwrap());
         assert!(tenant.check("alice", "posts:write"), "{plot:?}");
         block_on(tenant.update(|tx| tx.user("alice")?.leave("staff").map(drop))).unwrap();
         assert_eq!(truth(&store), Some(vec![]), "{plot:?}");
@@ -174,7 +169,7 @@ fn a_tenant_that_is_replaced_is_the_old_one_or_the_new_one() {
             }
             for user in ["alice", "bob"].into_iter().filter(|user| acme.check(*user, "posts:write")) {
                 let may = found == [user];
-                assert!(may || came.as_ref().is_some_and(|c| c.is_err()), "{plot:?}, {attempt}: {user} may still");
+                assert!(may || came.as_ref().is_some_and(Result::is_err), "{plot:?}, {attempt}: {user} may still");
             }
             present = found;
         }
@@ -224,7 +219,7 @@ fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
             match &came {
                 Some(Ok(())) => assert!(is_made, "{plot:?}, {attempt}: acknowledged"),
                 Some(Err(error)) if error.kind() == ErrorKind::Refusal => {
-                    assert!(is_made, "{plot:?}, {attempt}: {error}")
+                    assert!(is_made, "{plot:?}, {attempt}: {error}");
                 }
                 Some(Err(error)) if error.kind() == ErrorKind::NotFound => {
                     assert!(is_made || plot.0 == Fault::Gone, "{plot:?}, {attempt}: {error}");

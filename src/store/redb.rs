@@ -191,8 +191,10 @@ impl RedbOptions {
     /// # Errors
     /// [`RedbError`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbStore, RedbError> {
-        let path = path.as_ref();
-        self.open_medium(Medium::File(path.to_owned()), !path.try_exists()?)
+        // The same file when it is opened again after a failure, wherever the process has moved meanwhile.
+        let path = std::path::absolute(path)?;
+        let missing = !path.try_exists()?;
+        self.open_medium(Medium::File(path), missing)
     }
 
     fn open_medium(&self, medium: Medium, missing: bool) -> Result<RedbStore, RedbError> {

@@ -77,12 +77,12 @@ pub(super) fn changed(before: Record, after: Record) -> Verdict<Change> {
 /// than the pair before, for clocks are turned back, and nothing is ordered by them.
 pub(super) fn envelope(base: Base) -> Envelope {
     let (id, catalog) = (CommitId::random(), Fingerprint::from_uuid(Uuid::nil()));
-    let bare = Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
-    let Base::State(At { revision, commit, .. }) = base else { return bare };
+    let plain = Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
+    let Base::State(At { revision, commit, .. }) = base else { return plain };
     let number = revision.number();
     let earlier = i64::try_from(number / 2).unwrap_or(i64::MAX);
     let at = Timestamp::from_micros(1_700_000_000_000_000 - earlier).unwrap_or(Timestamp::MIN);
-    let later = Envelope { previous: Some(commit), at, ..bare };
+    let later = Envelope { previous: Some(commit), at, ..plain };
     if number % 2 == 0 {
         return later;
     }

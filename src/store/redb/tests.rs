@@ -277,6 +277,20 @@ fn a_disk_that_fails_while_the_file_is_opened_is_an_error() {
     assert!(refused > 5, "{refused}");
 }
 
+/// After a failure the file is opened again by its path. A daemon has changed its folder by then, and a relative path names
+/// nothing there, or another application's tenants.
+#[test]
+fn a_file_is_opened_again_where_it_was_though_the_process_has_moved() {
+    std::fs::create_dir_all("target").unwrap();
+    let here = std::env::current_dir().unwrap();
+    let folder = tempfile::tempdir_in("target").unwrap();
+    let relative = folder.path().strip_prefix(&here).unwrap_or(folder.path()).join("tenants");
+    assert!(relative.is_relative());
+    let store = RedbStore::open(&relative).unwrap();
+    let Medium::File(path) = store.0.0.medium() else { panic!("it is in a file") };
+    assert_eq!(*path, here.join(relative));
+}
+
 #[test]
 fn a_load_under_way_when_the_file_is_opened_again_is_whole_or_an_error() {
     for polls in 1..6 {

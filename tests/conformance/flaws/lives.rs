@@ -316,5 +316,5 @@ limits! {
     /// S8. No page is longer than a hundred, whatever was asked for.
     ListsAHundred: |limit| limit.min(100);
     /// S8. `LIMIT` is a signed number.
-    CastsTheLimit: |limit| usize::try_from((limit as u64).cast_signed()).unwrap_or(0);
+    CastsTheLimit: |limit| if i64::try_from(limit).is_ok() { limit } else { 0 };
 }

@@ -25,7 +25,7 @@ macro_rules! keys_that_come_back_as {
 }
 
 keys_that_come_back_as! {
-    /// S8. A column without a type: SQLite keeps `007` as the number 7.
+    /// S8. A column without a type: `SQLite` keeps `007` as the number 7.
     ReadsNumbers: |text| text.parse::<f64>().map_or(text.to_owned(), |number| number.to_string());
     /// S8. Texts are written into the statement, and two backslashes are one.
     ReadsEscapes: |text| text.replace(r"\\", r"\");

@@ -109,9 +109,9 @@ pub use self::error::RedbError;
 /// Memory: at most 64 MiB of pages are kept. Measured: the header of `src/store/redb.rs`, and the bench `store`.
 ///
 /// # Errors
-/// *Unknown*, if the disk fails while a commit is being made durable. *Unavailable*, if it fails before or in a read: then
-/// certainly nothing happened. After either the next call opens the file again, which reads it whole, so a disk that comes
-/// back needs no restart. *Corrupt*, for what is damaged and for a commit that cannot have been made on its base (an added
+/// *Unknown*, if the disk fails while a commit is being made durable, and the file cannot be opened again at once or does
+/// not tell. *Unavailable*, if the disk fails before or in a read, or is full: then certainly nothing happened. After either
+/// the file is opened again, which reads it whole, so a disk that comes back needs no restart. *Corrupt*, for what is damaged and for a commit that cannot have been made on its base (an added
 /// record that is there, a removed one that is not, a noun that was another, two changes of one record, a birth without a
 /// tenant record). *Refused*, for a life in which a later release has written a kind of record that this one does not
 /// know. Damage that makes redb panic becomes an error, unless the application is built to abort on panics.
@@ -193,8 +193,10 @@ impl RedbOptions {
     /// # Errors
     /// [`RedbError`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbStore, RedbError> {
-        let path = path.as_ref();
-        self.open_medium(Medium::File(path.to_owned()), !path.try_exists()?)
+        // The same file when it is opened again after a failure, wherever the process has moved meanwhile.
+        let path = std::path::absolute(path)?;
+        let missing = !path.try_exists()?;
+        self.open_medium(Medium::File(path), missing)
     }
 
     fn open_medium(&self, medium: Medium, missing: bool) -> Result<RedbStore, RedbError> {
@@ -234,7 +236,11 @@ impl Store for RedbStore {
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let Commit { base, envelope, changes } = commit;
         let order = Order { base, envelope: envelope.clone(), changes: changes.to_vec() };
-        self.wait(move |link| link.with(|database, _| commit::carry_out(database, &order, link.history))).await
+        let work = move |link: &Arc<Link>| match link.with(|file, _| commit::carry_out(file, &order, link.history)) {
+            Err(StoreError::Unknown(why)) => Err(commit::after_a_failure(link, order.base, why)),
+            answer => answer,
+        };
+        self.wait(work).await
     }
 
     async fn since(&self, at: At) -> Result<Since, StoreError> {

@@ -27,6 +27,7 @@ fn a_store_that_remembers_no_commits_keeps_the_contract() {
         "a_commit_is_one_commit_in_the_history",
         "the_commits_since_a_state_are_complete_and_in_order",
         "an_envelope_is_told_as_it_was_sent",
+        "a_long_history_is_told_whole",
         "a_reopened_store_tells_an_envelope_as_it_was_sent",
     ];
     assert_eq!(untried, expected, "{report}");
@@ -68,9 +69,9 @@ fn what_could_not_be_tried_is_reported_so() {
     let report = pollster::block_on(conformance::run(&Bare { at_once: true }));
     assert!(report.passed() && !report.all_passed(), "{report}");
     let untried: Vec<_> = report.not_exercised().map(|case| case.clause.to_string()).collect();
-    assert_eq!(untried.join(" "), "S6 S6 S6 S6 S6 S6 S7 S7 S8 S10 S13 S13 S14 S14 S15");
+    assert_eq!(untried.join(" "), "S6 S6 S6 S6 S6 S6 S7 S7 S8 S9 S10 S13 S13 S14 S14 S15");
     let text = report.to_string();
-    assert!(text.contains("S13 not exercised") && text.ends_with("15 not exercised"), "{text}");
+    assert!(text.contains("S13 not exercised") && text.ends_with("16 not exercised"), "{text}");
     let data = serde_json::to_value(&report).unwrap();
     assert_eq!(data["cases"].as_array().unwrap().len(), report.cases.len());
     assert!(report.cases.iter().any(|case| case.finding == Finding::Passed));
@@ -82,7 +83,7 @@ fn a_race_that_did_not_race_is_not_passed() {
     let report = conformance::run_blocking(&Bare { at_once: false });
     assert!(report.passed(), "{report}");
     let races = report.not_exercised().filter(|case| case.finding == sequential()).count();
-    assert_eq!(races, 9, "{report}");
+    assert_eq!(races, 11, "{report}");
 }
 
 fn sequential() -> Finding {

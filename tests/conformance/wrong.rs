@@ -151,14 +151,14 @@ wrong_stores! {
     it_looks_at_the_slug_before_it_looks_at_the_life: LooksAtTheSlugFirst breaks S1 and S3 =>
             a_birth_of_a_living_life_is_a_conflict_before_its_slug_is_looked_at, an_ended_life_is_gone_for_good,
             conflict_and_gone_come_before_taken;
-    it_lists_no_tenant_that_is_new: ListsNoNewTenants breaks S1 and S8 =>
+    it_lists_no_tenant_that_is_new: ListsNoNewTenants breaks S1 and S5, S8, S9 =>
             a_birth_begins_a_life_at_revision_one;
     it_ends_a_life_that_lives: EndsWhatLives breaks S1 and S5, S11, S12 =>
             a_birth_that_landed_is_not_undone_by_its_end_before_it_began;
     it_forgets_a_life_that_never_began: ForgetsWhatNeverBegan breaks S1 and S7, S12 =>
             a_life_that_ended_before_it_began_is_never_born, a_reopened_store_remembers_what_has_ended,
             of_a_birth_and_its_end_before_it_began_one_wins;
-    it_keeps_the_slug_of_an_ended_tenant: KeepsSlugsForEver breaks S1 and S7, S9 =>
+    it_keeps_the_slug_of_an_ended_tenant: KeepsSlugsForEver breaks S1 and S5, S7, S9 =>
             a_slug_is_free_after_the_end_of_its_life;
     it_says_conflict_where_nothing_is: SaysConflictOfTheGone breaks S1 and S3, S5, S7, S12, S13 =>
             an_unknown_slug_and_an_unknown_life_are_absent, a_second_connection_writes_what_the_first_one_sees;
@@ -184,7 +184,7 @@ wrong_stores! {
             a_commit_is_one_commit_in_the_history, a_commit_is_never_seen_in_part;
     it_reads_from_a_copy_that_lags: ReadsFromALaggingCopy breaks S5 and S2, S4, S12, S13 =>
             a_success_is_seen_by_every_later_call_on_every_connection, a_second_connection_sees_what_the_first_one_wrote;
-    it_repeats_a_revision_after_reopening: RepeatsARevision breaks S7 and S8, S10, S14, S15 =>
+    it_repeats_a_revision_after_reopening: RepeatsARevision breaks S7 and S8, S9, S10, S14, S15 =>
             a_reopened_store_goes_on_where_it_was, the_history_is_complete_or_too_old_after_reopening;
     it_skips_empty_commits: SkipsEmptyCommits breaks S7 and S1, S2, S3, S5, S6, S8, S9, S10, S11, S12, S13, S14, S15 =>
             each_commit_makes_the_next_revision_an_empty_one_too,
@@ -227,18 +227,66 @@ wrong_stores! {
             a_read_that_is_dropped_does_no_harm;
     it_checks_the_base_and_then_writes: ChecksThenWrites breaks S12 =>
             of_two_commits_on_one_base_one_wins, of_eight_commits_on_one_base_one_wins;
-    it_gives_each_connection_tenants_of_its_own: SharesNothing breaks S13 and S2, S4, S5, S12 =>
+    it_gives_each_connection_tenants_of_its_own: SharesNothing breaks S13 and S2, S4, S5, S12, S14 =>
             a_second_connection_sees_what_the_first_one_wrote;
     it_forgets_empty_commits: ForgetsEmptyCommits breaks S14 and S5, S8 =>
             the_commits_since_a_state_are_complete_and_in_order, what_one_read_has_shown_no_later_read_takes_back;
     it_says_that_nothing_happened_since_a_state_that_never_was: KnowsEveryState breaks S14 and S1, S12 =>
             a_state_that_is_not_in_the_history_is_too_old;
-    it_loses_who_made_a_commit_and_why: LosesEnvelopes breaks S14 and S8 =>
+    it_loses_who_made_a_commit_and_why: LosesEnvelopes breaks S14 and S4, S8 =>
             an_envelope_is_told_as_it_was_sent;
     it_says_too_old_where_nothing_is: EndsAreTooOld breaks S14 and S1, S5 =>
             the_history_of_an_ended_life_is_gone;
     it_tells_the_base_as_well: TellsTheBaseToo breaks S14 and S5, S7, S8 =>
             the_latest_state_has_no_commits_since;
+    it_ends_a_life_only_by_a_commit_of_its_own: EndsByACommitOfItsOwn breaks S1 =>
+            a_life_ends_whatever_else_its_last_commit_changes;
+    it_ends_a_life_on_any_base: EndsOnAnyBase breaks S3 and S12 =>
+            a_commit_on_a_stale_base_changes_nothing, a_base_with_another_commit_id_is_stale;
+    it_keeps_32_bits_of_a_revision: Keeps32BitsOfARevision breaks S3 and S14 =>
+            a_base_that_is_ahead_is_stale, a_state_that_is_not_in_the_history_is_too_old;
+    it_remembers_that_a_slug_was_free: RemembersAbsence breaks S5 =>
+            a_success_is_seen_by_every_later_call_on_every_connection;
+    it_reads_numbers: ReadsNumbers breaks S8 =>
+            texts_that_could_be_read_as_something_else_are_kept;
+    it_reads_escapes: ReadsEscapes breaks S8 =>
+            texts_that_could_be_read_as_something_else_are_kept;
+    it_reads_entities: ReadsEntities breaks S8 =>
+            texts_that_could_be_read_as_something_else_are_kept;
+    it_keeps_half_of_an_id: KeepsHalfOfAnId breaks S8 =>
+            ids_that_differ_in_any_byte_are_two;
+    it_lists_the_slugs_of_before_as_well: ListsOldSlugs breaks S5 and S9 =>
+            a_success_is_seen_by_every_later_call_on_every_connection, slugs_after_reopening_are_those_of_before;
+    it_keeps_records_by_the_first_slug: KeepsFoldersByFirstSlug breaks S9 =>
+            a_slug_is_taken_and_freed_by_rename;
+    it_indexes_slugs_of_births_when_reopened: IndexesBirths breaks S9 and S7 =>
+            slugs_after_reopening_are_those_of_before;
+    it_lists_a_hundred_at_most: ListsAHundred breaks S9 =>
+            a_page_of_tenants_is_as_long_as_was_asked_for;
+    it_takes_a_limit_for_a_signed_number: CastsTheLimit breaks S9 =>
+            a_page_of_tenants_is_as_long_as_was_asked_for;
+    it_mixes_up_holders: MixesUpHolders breaks S10 =>
+            a_record_of_each_kind_is_kept_as_it_was_written;
+    it_removes_grants_by_slug: RemovesGrantsBySlug breaks S10 =>
+            a_reference_may_remember_another_slug_than_the_one_it_is_removed_by;
+    it_checks_each_statement: ChecksEachStatement breaks S10 =>
+            names_may_be_swapped_within_one_commit;
+    it_counts_rows_after_a_cascade: CountsRowsAfterACascade breaks S10 =>
+            what_goes_together_may_go_in_one_commit;
+    it_forgets_windows_when_reopened: ForgetsWindows breaks S10 =>
+            a_reopened_store_has_every_record_as_it_was_written;
+    it_checks_the_base_of_an_end_and_then_ends: EndsLater breaks S12 =>
+            of_a_commit_and_the_end_of_its_life_one_wins;
+    it_forgets_envelopes_when_reopened: ForgetsEnvelopes breaks S14 =>
+            the_history_is_complete_or_too_old_after_reopening;
+    it_tells_no_empty_note: TellsNoEmptyNote breaks S14 =>
+            an_envelope_is_told_as_it_was_sent;
+    it_sorts_commits_by_time: SortsByTime breaks S14 and S5, S12 =>
+            the_commits_since_a_state_are_complete_and_in_order;
+    it_tells_a_hundred_commits_at_most: TellsAHundred breaks S14 and S5, S12 =>
+            a_long_history_is_told_whole;
+    it_tells_half_a_commit: TellsHalfACommit breaks S14 =>
+            a_commit_is_told_whole_while_others_are_made;
     it_swallows_an_error_after_65_535_parameters: SwallowsTheRest breaks S15 =>
             a_commit_of_200_000_changes_is_one_commit_or_too_large,
             a_birth_of_200_000_records_is_one_commit_or_too_large;

@@ -6,7 +6,7 @@ use super::samples::{
     added, born, changed, end, go_on, is_conflict, is_done, is_gone, life, present, send, since, slug, tenant, user,
     users,
 };
-use crate::records::{At, CommitId, Revision};
+use crate::records::{At, Change, CommitId, Revision};
 use crate::store::{Base, Commit};
 
 cases! {
@@ -21,10 +21,10 @@ cases! {
 async fn is_refused(store: &dyn Connection, what: &str, base: At, latest: At) -> Verdict {
     let before = present(store, latest.life).await?;
     let renamed = changed(tenant("acme")?, tenant("renamed")?)?;
-    let mut changes = users(100..110)?;
-    changes.push(renamed);
-    for changes in [changes.as_slice(), &[]] {
-        let (_, answer) = send(store, Base::State(base), changes).await;
+    let mut many = users(100..110)?;
+    many.push(renamed.clone());
+    for changes in [many, vec![renamed], vec![Change::removed(tenant("acme")?)], Vec::new()] {
+        let (_, answer) = send(store, Base::State(base), &changes).await;
         is_conflict(what, answer, latest.revision)?;
     }
     same("what the life has after that", &present(store, latest.life).await?, &before)?;
@@ -62,7 +62,8 @@ async fn a_base_that_is_ahead_is_stale(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
     let birth = born(store, life(1), "acme", &[]).await?;
     let latest = go_on(store, birth, &users(0..1)?).await?;
-    for number in [3, 4, 1 << 40] {
+    // The last one is the right one, if four bytes are all that is looked at.
+    for number in [3, 4, 1 << 40, (1 << 32) + 2] {
         let ahead = At { revision: Revision::new(number), ..latest };
         is_refused(store, "a commit on a base that is ahead", ahead, latest).await?;
     }

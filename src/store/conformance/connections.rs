@@ -26,7 +26,7 @@ async fn sees(store: &dyn Connection, before: At, at: At, name: &str) -> Verdict
     same("find after a success", &store.find(&slug(name)?).await?, &Some(at.life))?;
     let listed = store.list(None, 100).await?;
     let entry = Listed { life: at.life, slug: slug(name)? };
-    holds(listed.contains(&entry), || format!("list after a success does not show `{name}`: {listed:?}"))?;
+    same("list after a success", &listed, &vec![entry])?;
     same("where a load after a success stands", &present(store, at.life).await?.1, &at)?;
     if let Some(commits) = since(store, before).await? {
         same("the last of since after a success", &commits.last().map(|told| told.envelope.id), &Some(at.commit))?;
@@ -41,6 +41,9 @@ async fn a_success_is_seen_by_every_later_call_on_every_connection(hand: &Hand<'
     for number in 0..12 {
         let (old, new) = (format!("acme-{number}"), format!("acme-{}", number + 1));
         let (before, renaming) = (at, [changed(tenant(&old)?, tenant(&new)?)?]);
+        for store in [first, second] {
+            same("find of a slug that nobody has yet", &store.find(&slug(&new)?).await?, &None)?;
+        }
         // Both connections write in turns, and both read.
         at = if number % 2 == 0 { go_on(first, at, &renaming).await? } else { go_on(second, at, &renaming).await? };
         sees(second, before, at, &new).await?;

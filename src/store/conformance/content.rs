@@ -2,8 +2,8 @@
 
 use super::case::{Hand, Verdict, cases, same};
 use super::samples::{
-    Records, added, applied, born, changed, go_on, id, life, own_fault, present, same_records, since, stands, tenant,
-    user,
+    Records, added, applied, born, by_key, changed, go_on, group, id, life, member, own_fault, present, same_records,
+    since, stands, tenant, user,
 };
 use crate::records::{
     Assignment, Change, Description, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Kind, Membership, Name,
@@ -17,7 +17,9 @@ cases! {
         a_removal_removes_one_record_and_none_beside_it,
         a_window_keeps_both_its_ends,
         a_reference_may_remember_another_slug_than_the_one_it_is_removed_by,
-        what_is_removed_and_added_again_is_new;
+        what_is_removed_and_added_again_is_new,
+        names_may_be_swapped_within_one_commit,
+        what_goes_together_may_go_in_one_commit;
 }
 
 fn role_id(number: u128) -> RoleId {
@@ -41,7 +43,8 @@ pub(super) fn window(from: i64, until: i64) -> Verdict<Window> {
 /// Records of every kind with every field filled. The variant changes all that may change.
 pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> Verdict<Vec<Record>> {
     let description = Description::new(&format!("described\n\tas {variant}")).map_err(own_fault)?;
-    let (user, group) = (UserId::from_uuid(id(1)), GroupId::from_uuid(id(2)));
+    // One id for a user and a group: their kinds tell them apart.
+    let (user, group) = (UserId::from_uuid(id(1)), GroupId::from_uuid(id(1)));
     let catalog_role = RoleRef::Catalog { id: role_id(90), slug: slug(&format!("catalog-role-{variant}"))? };
     let entry = PermissionId::from_uuid(id(91));
     let catalog_permission = PermissionRef::Catalog { id: entry, slug: slug(&format!("catalog:{variant}"))? };
@@ -69,7 +72,7 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> Verdic
         Record::Permission(permission),
         role(4)?,
         role(5)?,
-        group_record(2)?,
+        group_record(1)?,
         group_record(6)?,
         Record::User(UserRecord { id: user, key, status }),
         grant(Granted::Permission(PermissionRef::Own(own_permission))),
@@ -97,9 +100,11 @@ async fn a_record_of_each_kind_is_kept_as_it_was_written(hand: &Hand<'_>) -> Ver
     let all = applied(applied(Records::new(), &added([tenant("other")?])), &added(records.clone()));
     stands(store, at, &all).await?;
     match since(store, birth).await? {
-        Some(commits) => {
-            same("the changes of a commit", &commits.into_iter().map(|c| c.changes).collect(), &vec![added(records)])
-        }
+        Some(commits) => same(
+            "the changes of a commit",
+            &commits.iter().map(|c| by_key(&c.changes)).collect(),
+            &vec![by_key(&added(records))],
+        ),
         None => Ok(()),
     }
 }
@@ -177,16 +182,24 @@ async fn a_window_keeps_both_its_ends(hand: &Hand<'_>) -> Verdict {
 /// A newer release of the application knows the same catalog entry by another slug, and so does its change.
 async fn a_reference_may_remember_another_slug_than_the_one_it_is_removed_by(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
-    let entry = |text: &str| -> Verdict<Record> {
+    let entries = |text: &str| -> Verdict<Vec<Record>> {
+        let (window, holder) = (Window::ALWAYS, Holder::User(UserId::from_uuid(id(1))));
         let role = RoleRef::Catalog { id: role_id(90), slug: slug(text)? };
-        Ok(Record::Inclusion(Inclusion { role: role_id(4), included: role }))
+        let permission = PermissionRef::Catalog { id: PermissionId::from_uuid(id(91)), slug: slug(text)? };
+        Ok(vec![
+            Record::Grant(Grant { role: role_id(4), granted: Granted::Permission(permission) }),
+            Record::Inclusion(Inclusion { role: role_id(4), included: role.clone() }),
+            Record::Assignment(Assignment { role, holder, window }),
+        ])
     };
-    let at = born(store, life(1), "acme", &added([entry("auditor")?])).await?;
-    let at = go_on(store, at, &[Change::removed(entry("reviewer")?)]).await?;
+    let removed = entries("reviewer")?.into_iter().map(Change::removed).collect::<Vec<_>>();
+    let at = born(store, life(1), "acme", &added(entries("auditor")?)).await?;
+    let at = go_on(store, at, &removed).await?;
     let only_tenant = applied(Records::new(), &added([tenant("acme")?]));
     stands(store, at, &only_tenant).await?;
-    let at = go_on(store, at, &added([entry("reviewer")?])).await?;
-    let changes = [changed(entry("auditor")?, entry("inspector")?)?];
+    let at = go_on(store, at, &added(entries("reviewer")?)).await?;
+    let pairs = entries("auditor")?.into_iter().zip(entries("inspector")?);
+    let changes = pairs.map(|(before, after)| changed(before, after)).collect::<Verdict<Vec<_>>>()?;
     let at = go_on(store, at, &changes).await?;
     stands(store, at, &applied(only_tenant, &changes)).await
 }
@@ -203,4 +216,37 @@ async fn what_is_removed_and_added_again_is_new(hand: &Hand<'_>) -> Verdict {
     let swap = [Change::removed(user(2, "alice")?), Change::added(user(1, "alice")?)];
     let at = go_on(store, at, &swap).await?;
     stands(store, at, &applied(all, &swap)).await
+}
+
+/// An authorizer sends the changes in the order of their keys, so whoever gives a name away may come behind whoever gets it.
+async fn names_may_be_swapped_within_one_commit(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let first = [user(1, "alice")?, user(2, "bob")?, group(1, "staff")?, group(2, "guests")?];
+    let second = [user(1, "bob")?, user(2, "alice")?, group(1, "guests")?, group(2, "staff")?];
+    let mut at = born(store, life(1), "acme", &added(first.clone())).await?;
+    let mut all = present(store, life(1)).await?.0;
+    for (before, after) in [(&first, &second), (&second, &first)] {
+        let pairs = before.iter().zip(after);
+        let swap = pairs.map(|(b, a)| changed(b.clone(), a.clone())).collect::<Verdict<Vec<_>>>()?;
+        at = go_on(store, at, &swap).await?;
+        all = applied(all, &swap);
+        stands(store, at, &all).await?;
+    }
+    let heir = [Change::added(user(0, "alice")?), Change::removed(user(1, "alice")?)];
+    let at = go_on(store, at, &heir).await?;
+    stands(store, at, &applied(all, &heir)).await
+}
+
+/// What goes with a user or a group is among the changes, and stands behind it.
+async fn what_goes_together_may_go_in_one_commit(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let mut records = vec![group(1, "staff")?, group(2, "guests")?, user(1, "alice")?, user(2, "bob")?];
+    records.extend([(1, 1), (1, 2), (2, 1), (2, 2)].map(|(user, group)| member(user, group, Window::ALWAYS)));
+    let at = born(store, life(1), "acme", &added(records)).await?;
+    let all = present(store, life(1)).await?.0;
+    let mut gone = vec![group(1, "staff")?, user(1, "alice")?];
+    gone.extend([(1, 1), (1, 2), (2, 1)].map(|(user, group)| member(user, group, Window::ALWAYS)));
+    let removal: Vec<_> = gone.into_iter().map(Change::removed).collect();
+    let at = go_on(store, at, &removal).await?;
+    stands(store, at, &applied(all, &removal)).await
 }

@@ -1,8 +1,13 @@
 //! S14: the commits since a state are complete and in order, or too old.
 
+use std::sync::Arc;
+
 use super::any::Connection;
+use super::at_once::{Contest, Racer};
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
-use super::samples::{born, changed, end, go_on, id, life, own_fault, since, tenant, told, user, users};
+use super::samples::{
+    born, by_key, changed, end, go_on, id, life, own_fault, present, since, tenant, told, user, users,
+};
 use crate::records::{Actor, At, Change, CommitId, Envelope, Fingerprint, Note, Revision, Timestamp, UserId};
 use crate::store::{Base, Commit, Committed, Since};
 
@@ -12,7 +17,9 @@ cases! {
         an_envelope_is_told_as_it_was_sent,
         a_state_that_is_not_in_the_history_is_too_old,
         the_history_of_an_ended_life_is_gone,
-        the_history_is_complete_or_too_old_after_reopening;
+        the_history_is_complete_or_too_old_after_reopening,
+        a_long_history_is_told_whole,
+        a_commit_is_told_whole_while_others_are_made;
 }
 
 /// A birth and commits of many shapes: where it stood before each, and what the history should tell.
@@ -65,7 +72,7 @@ pub(super) async fn are_complete(store: &dyn Connection, states: &[At], commits:
                 same(&format!("the revisions since {}", at.revision), &revisions(&found), &revisions(&expected))?;
                 for (found, expected) in found.iter().zip(&expected) {
                     same("an envelope in the history", &found.envelope, &expected.envelope)?;
-                    same("the changes in the history", &found.changes, &expected.changes)?;
+                    same("the changes in the history", &by_key(&found.changes), &by_key(&expected.changes))?;
                 }
                 told += 1;
             }
@@ -100,10 +107,15 @@ async fn an_envelope_is_told_as_it_was_sent(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
     let birth = born(store, life(1), "acme", &[]).await?;
     let envelope = full_envelope(birth)?;
-    store.commit(Commit { base: Base::State(birth), envelope: &envelope, changes: &[] }).await?;
+    let revision = store.commit(Commit { base: Base::State(birth), envelope: &envelope, changes: &[] }).await?;
+    let at = At { revision, commit: envelope.id, ..birth };
+    // An empty note is a note, and none is none.
+    let bare = super::samples::envelope(Base::State(at));
+    let next = Envelope { note: Some(Note::new("").map_err(own_fault)?), actor: None, actor_id: None, ..bare };
+    store.commit(Commit { base: Base::State(at), envelope: &next, changes: &[] }).await?;
     let commits = since(store, birth).await?;
-    let commits = commits.ok_or_else(|| Fail::not_exercised("the history of the last commit is too old already"))?;
-    same("the envelopes", &commits.into_iter().map(|told| told.envelope).collect(), &vec![envelope])
+    let commits = commits.ok_or_else(|| Fail::not_exercised("the history of the last commits is too old already"))?;
+    same("the envelopes", &commits.into_iter().map(|told| told.envelope).collect(), &vec![envelope, next])
 }
 
 async fn a_state_that_is_not_in_the_history_is_too_old(hand: &Hand<'_>) -> Verdict {
@@ -117,7 +129,7 @@ async fn a_state_that_is_not_in_the_history_is_too_old(hand: &Hand<'_>) -> Verdi
         let shifted = At { revision: at.revision.next(), ..*at };
         same("since a state under the next one's number", &store.since(shifted).await?, &Since::TooOld)?;
     }
-    for number in [latest.revision.number() + 1, 1 << 40] {
+    for number in [latest.revision.number() + 1, 1 << 40, (1 << 32) + latest.revision.number()] {
         let ahead = At { revision: Revision::new(number), ..latest };
         same("since a state that is ahead", &store.since(ahead).await?, &Since::TooOld)?;
     }
@@ -149,4 +161,75 @@ async fn the_history_is_complete_or_too_old_after_reopening(hand: &Hand<'_>) -> 
     states.push(next);
     commits.push(commit);
     are_complete(&*store, &states, &commits).await.map(drop)
+}
+
+/// How many commits there are: more than the hundred at which answers are often cut.
+const LONG: u128 = 110;
+
+async fn a_long_history_is_told_whole(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let mut at = born(store, life(1), "acme", &[]).await?;
+    let (mut states, mut commits) = (vec![at], Vec::new());
+    for number in 0..LONG {
+        let (next, commit) = told(store, at, &users(number..number + 1)?).await?;
+        states.push(next);
+        commits.push(commit);
+        at = next;
+    }
+    let told = are_complete(store, &states, &commits).await?;
+    if told == 1 { Err(Fail::not_exercised("every state but the latest is too old")) } else { Ok(()) }
+}
+
+/// How many users each of the racing commits has.
+const WIDTH: u128 = 40;
+
+/// How many commits and reads are made at most.
+const MOST: usize = 3_000;
+
+async fn a_commit_is_told_whole_while_others_are_made(hand: &Hand<'_>) -> Verdict {
+    let (first, second) = (Arc::clone(&hand.store), hand.second_or_same().await?);
+    let birth = born(&*first, life(1), "acme", &[]).await?;
+    let contest = Contest::of(3, MOST);
+    let writer: Racer = {
+        let (store, contest) = (Arc::clone(&first), Arc::clone(&contest));
+        Box::pin(async move {
+            let mut at = birth;
+            while contest.goes_on(0).await {
+                at = contest.race(0, 0, go_on(&*store, at, &numbered(at.revision.next())?)).await?;
+            }
+            Ok(())
+        })
+    };
+    let reader = |by: usize, store: &Arc<dyn Connection>| -> Racer {
+        let (store, contest) = (Arc::clone(store), Arc::clone(&contest));
+        Box::pin(async move {
+            let mut seen = birth;
+            while contest.goes_on(by).await {
+                match contest.race(0, 1, since(&*store, seen)).await? {
+                    Some(commits) => follow(&mut seen, commits)?,
+                    None => seen = present(&*store, life(1)).await?.1,
+                }
+            }
+            Ok(())
+        })
+    };
+    hand.hold(&contest, vec![reader(1, &first), writer, reader(2, &second)]).await
+}
+
+/// Users who bear the number of the revision.
+fn numbered(revision: Revision) -> Verdict<Vec<Change>> {
+    let number = u128::from(revision.number()) * WIDTH;
+    users(number..number + WIDTH)
+}
+
+/// Goes on from a state by the commits after it: each begins where the one before ended, and has all of its changes.
+fn follow(seen: &mut At, commits: Vec<Committed>) -> Verdict {
+    for told in commits {
+        same("the revision that is told next", &told.revision, &seen.revision.next())?;
+        same("the commit before it", &told.envelope.previous, &Some(seen.commit))?;
+        let expected = numbered(told.revision)?;
+        same("the changes of a commit told while others are made", &by_key(&told.changes), &by_key(&expected))?;
+        *seen = At { revision: told.revision, commit: told.envelope.id, ..*seen };
+    }
+    Ok(())
 }

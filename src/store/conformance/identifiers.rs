@@ -1,15 +1,19 @@
 //! S8: identifiers are compared byte for byte, and every byte is kept.
 
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
-use super::look_alikes;
-use super::samples::{Records, added, applied, born, go_on, life, own_fault, present, since, slug, stands, tenant};
-use crate::records::{Actor, Change, Note, Record};
+use super::look_alikes::{self, group, permission, role};
+use super::samples::{
+    Records, added, applied, born, go_on, life, member, own_fault, present, since, slug, stands, tenant, user,
+};
+use crate::records::{Actor, Change, Note, Record, Window};
 use crate::store::{Base, Commit};
 
 cases! {
     S8: identifiers_that_differ_in_case_are_two,
         identifiers_that_differ_in_a_space_at_the_end_are_two,
         identifiers_that_differ_in_unicode_form_are_two,
+        texts_that_could_be_read_as_something_else_are_kept,
+        ids_that_differ_in_any_byte_are_two,
         the_longest_identifiers_and_texts_are_kept_whole,
         patterns_are_told_apart_byte_for_byte,
         tenant_slugs_are_told_apart_and_listed_byte_for_byte;
@@ -50,6 +54,79 @@ async fn identifiers_that_differ_in_a_space_at_the_end_are_two(hand: &Hand<'_>) 
 
 async fn identifiers_that_differ_in_unicode_form_are_two(hand: &Hand<'_>) -> Verdict {
     all_are_kept(hand, look_alikes::in_form()?).await
+}
+
+/// As a number, as what an escape stands for, as nothing at all.
+async fn texts_that_could_be_read_as_something_else_are_kept(hand: &Hand<'_>) -> Verdict {
+    let texts = [
+        "7",
+        "007",
+        "7.0",
+        "+7",
+        "7e0",
+        "0x7",
+        "12345678901234567890",
+        "12345678901234567891",
+        "1e999",
+        "nan",
+        "true",
+        "t",
+        "null",
+        "NULL",
+        "undefined",
+        "'",
+        "''",
+        "\"",
+        "\"\"",
+        r"\",
+        r"\\",
+        r"\n",
+        r"\u0041",
+        "A",
+        "%41",
+        "%",
+        "_",
+        "&",
+        "&amp;",
+        "&#38;",
+        "$1",
+        "?",
+        "{}",
+        "[]",
+        "--",
+        ";",
+        "/*",
+        "../x",
+        "x",
+    ];
+    let mut records = Vec::new();
+    for (number, text) in texts.into_iter().enumerate() {
+        let number = u128::try_from(number).unwrap_or(0);
+        records.push(user(1_000 + number, text)?);
+        if !text.contains('*') {
+            records.push(group(2_000 + number, text, text, text)?);
+            records.push(role(3_000 + number, text, text)?);
+            records.push(permission(4_000 + number, text, text)?);
+        }
+    }
+    all_are_kept(hand, records).await
+}
+
+async fn ids_that_differ_in_any_byte_are_two(hand: &Hand<'_>) -> Verdict {
+    let ids: Vec<u128> = (0..16).map(|byte| 1 << (8 * byte)).chain([0, 1 << 127, u128::MAX]).collect();
+    let mut records = Vec::new();
+    for (number, id) in ids.iter().enumerate() {
+        records.push(user(*id, &format!("user-{number}"))?);
+        records.push(member(*id, !*id, Window::ALWAYS));
+    }
+    let lives = ids.iter().enumerate().map(|(number, id)| (life(*id), format!("tenant-{number}")));
+    for (life, name) in lives.clone().skip(1) {
+        born(&*hand.store, life, &name, &[]).await?;
+    }
+    for (life, name) in lives.skip(1) {
+        same(&format!("find of `{name}`"), &hand.store.find(&slug(&name)?).await?, &Some(life))?;
+    }
+    all_are_kept(hand, records).await
 }
 
 async fn the_longest_identifiers_and_texts_are_kept_whole(hand: &Hand<'_>) -> Verdict {

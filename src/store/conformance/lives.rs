@@ -6,7 +6,7 @@ use super::samples::{
     Records, added, applied, born, end, go_on, is_conflict, is_done, is_gone, life, loaded, present, send, slug,
     stands, tenant, user, users,
 };
-use crate::records::{At, CommitId, Life, Revision};
+use crate::records::{At, Change, CommitId, Life, Revision};
 use crate::store::{Base, Since};
 
 cases! {
@@ -16,6 +16,7 @@ cases! {
         an_ended_life_is_gone_for_good,
         a_life_that_ended_before_it_began_is_never_born,
         a_birth_that_landed_is_not_undone_by_its_end_before_it_began,
+        a_life_ends_whatever_else_its_last_commit_changes,
         a_slug_is_free_after_the_end_of_its_life,
         a_new_life_under_an_old_slug_has_nothing_of_the_old_one;
 }
@@ -111,6 +112,23 @@ async fn a_birth_that_landed_is_not_undone_by_its_end_before_it_began(hand: &Han
     let answer = send(store, Base::Nothing(life(1)), &[]).await.1;
     is_conflict("an empty commit against nothing, of a living life", answer, at.revision)?;
     same("what the life has after that", &present(store, life(1)).await?, &before)
+}
+
+async fn a_life_ends_whatever_else_its_last_commit_changes(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    for number in 1..=2 {
+        let birth = born(store, life(number), "acme", &users(0..3)?).await?;
+        // One user goes, one comes; the tenant record stands before them or behind.
+        let mut changes = vec![Change::removed(user(0, "user-0")?), Change::added(user(9, "user-9")?)];
+        changes.insert(if number == 1 { 0 } else { 2 }, Change::removed(tenant("acme")?));
+        go_on(store, birth, &changes).await?;
+        is_absent(store, life(number)).await?;
+        same("find of the slug of an ended life", &store.find(&slug("acme")?).await?, &None)?;
+        same("the lives listed", &store.list(None, 10).await?, &Vec::new())?;
+        let birth = added([tenant("acme")?]);
+        is_gone("a birth of an ended life", send(store, Base::Nothing(life(number)), &birth).await.1)?;
+    }
+    Ok(())
 }
 
 async fn a_slug_is_free_after_the_end_of_its_life(hand: &Hand<'_>) -> Verdict {

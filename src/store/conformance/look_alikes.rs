@@ -8,19 +8,19 @@ use crate::records::{
     RoleRecord, Slug,
 };
 
-fn group(number: u128, slug: &str, name: &str, description: &str) -> Verdict<Record> {
+pub(super) fn group(number: u128, slug: &str, name: &str, description: &str) -> Verdict<Record> {
     let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
     let description = Description::new(description).map_err(own_fault)?;
     Ok(Record::Group(GroupRecord { id: GroupId::from_uuid(id(number)), slug, name, description }))
 }
 
-fn permission(number: u128, slug: &str, category: &str) -> Verdict<Record> {
+pub(super) fn permission(number: u128, slug: &str, category: &str) -> Verdict<Record> {
     let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(category).map_err(own_fault)?);
     let (id, description) = (PermissionId::from_uuid(id(number)), Description::default());
     Ok(Record::Permission(PermissionRecord { id, slug, category: Some(name.clone()), name, description }))
 }
 
-fn role(number: u128, slug: &str, name: &str) -> Verdict<Record> {
+pub(super) fn role(number: u128, slug: &str, name: &str) -> Verdict<Record> {
     let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
     Ok(Record::Role(RoleRecord { id: RoleId::from_uuid(id(number)), slug, name, description: Description::default() }))
 }

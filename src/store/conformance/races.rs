@@ -13,10 +13,10 @@ use super::any::Connection;
 use super::at_once::{Contest, Racer, locked};
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
 use super::samples::{
-    applied, born, changed, envelope, is_conflict, is_gone, life, loaded, present, send, since, slug, stands, tenant,
-    unexpected, users,
+    added, applied, born, by_key, changed, envelope, is_conflict, is_gone, life, loaded, present, send, since, slug,
+    stands, tenant, unexpected, users,
 };
-use crate::records::{At, Change, CommitId, Revision};
+use crate::records::{At, Change, CommitId, Envelope, Revision};
 use crate::store::{Base, Commit, StoreError};
 
 cases! {
@@ -25,7 +25,8 @@ cases! {
         a_commit_that_is_sent_twice_at_once_lands_once,
         of_two_births_under_one_slug_one_wins,
         of_two_renames_to_one_slug_one_wins,
-        of_a_birth_and_its_end_before_it_began_one_wins;
+        of_a_birth_and_its_end_before_it_began_one_wins,
+        of_a_commit_and_the_end_of_its_life_one_wins;
 }
 
 /// How many attempts the slowest racer makes at most.
@@ -109,7 +110,7 @@ async fn of_many_one_wins(hand: &Hand<'_>, many: usize, same_id: bool) -> Verdic
         for told in &commits {
             let by_whom =
                 format!("the changes that the history tells of revision {}, beside those that won", told.revision);
-            same(&by_whom, &Some(&told.changes), &won.get(&told.revision))?;
+            same(&by_whom, &Some(by_key(&told.changes)), &won.get(&told.revision).map(|changes| by_key(changes)))?;
         }
     }
     held
@@ -235,6 +236,39 @@ async fn of_a_birth_and_its_end_before_it_began_one_wins(hand: &Hand<'_>) -> Ver
         same("whether a life is there after its birth and its end raced", &is_there, &(by == 0))?;
         let found = hand.store.find(&slug(&format!("acme-{prize}"))?).await?;
         same("find of its slug", &found, &(by == 0).then_some(life))?;
+    }
+    Ok(())
+}
+
+/// A life for a commit and its end to race for, under an id that both know.
+async fn prize_life(store: &dyn Connection, prize: u64) -> Verdict {
+    let base = Base::Nothing(life(u128::from(prize)));
+    let id = CommitId::from_uuid(Uuid::from_u128(u128::from(prize)));
+    let birth = added([tenant(&format!("acme-{prize}"))?]);
+    store.commit(Commit { base, envelope: &Envelope { id, ..envelope(base) }, changes: &birth }).await?;
+    Ok(())
+}
+
+async fn of_a_commit_and_the_end_of_its_life_one_wins(hand: &Hand<'_>) -> Verdict {
+    prize_life(&*hand.store, 0).await?;
+    let won = run_for_prizes(hand, |store, contest, prize, by, _| async move {
+        let commit = CommitId::from_uuid(Uuid::from_u128(u128::from(prize)));
+        let base = Base::State(At { life: life(u128::from(prize)), revision: Revision::FIRST, commit });
+        let end = Change::removed(tenant(&format!("acme-{prize}"))?);
+        let changes = if by == 0 { vec![end] } else { users(0..WIDTH)? };
+        let (_, answer) = contest.race(prize, by, send(&*store, base, &changes)).await;
+        let second = Revision::FIRST.next();
+        match (answer, by) {
+            (Ok(revision), _) => same("the revision of a commit, or of the end", &revision, &second)?,
+            (lost, 0) => return is_conflict("an end that lost", lost, second).map(|()| false),
+            (lost, _) => return is_gone("a commit that lost against the end", lost).map(|()| false),
+        }
+        prize_life(&*store, prize + 1).await.map(|()| true)
+    });
+    for (prize, by) in won.await? {
+        let left = loaded(&*hand.store, life(u128::from(prize))).await?.map(|(records, _)| records.len());
+        let all = 1 + users(0..WIDTH)?.len();
+        same("what is left of a life after its end and a commit raced", &left, &(by == 1).then_some(all))?;
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::any::Connection;
 use super::case::{Fail, Verdict, same};
 use crate::records::{
-    At, Change, CommitId, Description, Envelope, Fingerprint, GroupId, GroupRecord, Life, Membership, Name, Record,
-    RecordKey, Revision, Slug, Status, TenantRecord, TenantSlug, Timestamp, UserId, UserKey, UserRecord, Window,
+    Actor, At, Change, CommitId, Description, Envelope, Fingerprint, GroupId, GroupRecord, Life, Membership, Name,
+    Note, Record, RecordKey, Revision, Slug, Status, TenantRecord, TenantSlug, Timestamp, UserId, UserKey, UserRecord,
+    Window,
 };
 use crate::store::{Base, Commit, Committed, Since, StoreError};
 
@@ -72,14 +73,21 @@ pub(super) fn changed(before: Record, after: Record) -> Verdict<Change> {
     Change::new(Some(before), Some(after)).ok_or_else(|| Fail::new("the suite's own change is of two records"))
 }
 
-/// An envelope with an id that no other commit has.
+/// An envelope with an id that no other commit has. Every second one says who and why; and each pair of them is older
+/// than the pair before, for clocks are turned back, and nothing is ordered by them.
 pub(super) fn envelope(base: Base) -> Envelope {
-    let previous = match base {
-        Base::Nothing(_) => None,
-        Base::State(at) => Some(at.commit),
-    };
-    let catalog = Fingerprint::from_uuid(Uuid::nil());
-    Envelope { id: CommitId::random(), previous, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog }
+    let (id, catalog) = (CommitId::random(), Fingerprint::from_uuid(Uuid::nil()));
+    let plain = Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
+    let Base::State(At { revision, commit, .. }) = base else { return plain };
+    let number = revision.number();
+    let earlier = i64::try_from(number / 2).unwrap_or(i64::MAX);
+    let at = Timestamp::from_micros(1_700_000_000_000_000 - earlier).unwrap_or(Timestamp::MIN);
+    let later = Envelope { previous: Some(commit), at, ..plain };
+    if number % 2 == 0 {
+        return later;
+    }
+    let (actor, note) = (Actor::new("somebody").ok(), Note::new("for a reason").ok());
+    Envelope { actor, actor_id: Some(UserId::from_uuid(self::id(7))), note, ..later }
 }
 
 /// Sends a commit under an envelope of its own.
@@ -145,6 +153,13 @@ pub(super) async fn loaded(store: &dyn Connection, life: Life) -> Verdict<Option
 /// The same of a life that is there.
 pub(super) async fn present(store: &dyn Connection, life: Life) -> Verdict<(Records, At)> {
     loaded(store, life).await?.ok_or_else(|| Fail::new("a load found no such life"))
+}
+
+/// Changes in the order of their keys: in which order a history tells those of one commit is not promised.
+pub(super) fn by_key(changes: &[Change]) -> Vec<&Change> {
+    let mut changes: Vec<_> = changes.iter().collect();
+    changes.sort_by_cached_key(|change| change.key());
+    changes
 }
 
 /// What a life has once these changes are made.

@@ -5,13 +5,15 @@ use super::samples::{
     Records, added, applied, born, changed, end, go_on, group, is_taken, life, member, send, slug, stands, tenant, user,
 };
 use crate::records::{Change, Name, Record, Window};
-use crate::store::Base;
+use crate::store::{Base, Listed};
 
 cases! {
     S9: the_same_ids_and_names_in_two_tenants_are_two_things,
         a_slug_of_a_living_tenant_is_taken,
         a_slug_is_taken_and_freed_by_rename,
-        a_tenant_may_keep_its_own_slug;
+        a_tenant_may_keep_its_own_slug,
+        slugs_after_reopening_are_those_of_before,
+        a_page_of_tenants_is_as_long_as_was_asked_for;
 }
 
 async fn the_same_ids_and_names_in_two_tenants_are_two_things(hand: &Hand<'_>) -> Verdict {
@@ -54,9 +56,11 @@ async fn a_slug_is_taken_and_freed_by_rename(hand: &Hand<'_>) -> Verdict {
     same("find of the slug after a rename", &store.find(&slug("three")?).await?, &Some(life(2)))?;
     let birth = added([tenant("three")?]);
     is_taken("a birth under a slug taken by rename", send(store, Base::Nothing(life(3)), &birth).await.1)?;
-    go_on(store, one, &to_two).await?;
+    let one = go_on(store, one, &to_two).await?;
     same("find of a slug freed by one rename and taken by another", &store.find(&slug("two")?).await?, &Some(life(1)))?;
-    born(store, life(3), "one", &[]).await?;
+    let third = born(store, life(3), "one", &added([user(3, "third")?])).await?;
+    stands(store, third, &applied(Records::new(), &added([tenant("one")?, user(3, "third")?]))).await?;
+    stands(store, one, &applied(Records::new(), &added([tenant("two")?]))).await?;
     end(store, two, tenant("three")?).await?;
     same("find of the slug of a renamed tenant after its end", &store.find(&slug("three")?).await?, &None)?;
     born(store, life(4), "three", &[]).await.map(drop)
@@ -72,4 +76,40 @@ async fn a_tenant_may_keep_its_own_slug(hand: &Hand<'_>) -> Verdict {
     let at = go_on(store, at, &[changed(before, after.clone())?]).await?;
     stands(store, at, &applied(Records::new(), &added([after]))).await?;
     same("find of the slug after the name was changed", &store.find(&slug("acme")?).await?, &Some(life(1)))
+}
+
+async fn slugs_after_reopening_are_those_of_before(hand: &Hand<'_>) -> Verdict {
+    let store = hand.fresh().await?;
+    let one = born(&*store, life(1), "one", &[]).await?;
+    let two = born(&*store, life(2), "two", &[]).await?;
+    let three = born(&*store, life(3), "three", &[]).await?;
+    end(&*store, three, tenant("three")?).await?;
+    go_on(&*store, two, &[changed(tenant("two")?, tenant("free")?)?]).await?;
+    go_on(&*store, one, &[changed(tenant("one")?, tenant("two")?)?]).await?;
+    let store = hand.reopened(store).await?;
+    let expected = [("free", Some(life(2))), ("one", None), ("three", None), ("two", Some(life(1)))];
+    for (name, bearer) in expected {
+        same(&format!("find of `{name}` after reopening"), &store.find(&slug(name)?).await?, &bearer)?;
+    }
+    let listed = [Listed { life: life(2), slug: slug("free")? }, Listed { life: life(1), slug: slug("two")? }];
+    same("list after reopening", &store.list(None, 10).await?, &listed.to_vec())?;
+    let birth = added([tenant("two")?]);
+    is_taken("a birth under a slug taken before", send(&*store, Base::Nothing(life(4)), &birth).await.1)?;
+    born(&*store, life(4), "one", &[]).await.map(drop)
+}
+
+/// How many tenants there are: more than the hundred at which pages are often cut.
+const CROWD: u128 = 110;
+
+async fn a_page_of_tenants_is_as_long_as_was_asked_for(hand: &Hand<'_>) -> Verdict {
+    let store = &*hand.store;
+    let names: Vec<_> = (0..CROWD).map(|number| format!("tenant-{number:03}")).collect();
+    for (number, name) in names.iter().enumerate() {
+        born(store, life(u128::try_from(number).unwrap_or(0)), name, &[]).await?;
+    }
+    for limit in [105, names.len(), 1_000, usize::MAX] {
+        let page: Vec<_> = store.list(None, limit).await?.iter().map(|listed| listed.slug.to_string()).collect();
+        same(&format!("a page of at most {limit}"), &page, &names.iter().take(limit).cloned().collect())?;
+    }
+    Ok(())
 }

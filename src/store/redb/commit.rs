@@ -3,14 +3,15 @@
 //!
 //! S6 is decided here. Until the transaction is committed, redb has published nothing, so every error means that nothing
 //! happened. Of the errors of committing only *poisoned* means that; after any other the transaction may be found on the
-//! disk when the file is opened again, whole or not at all: *unknown*.
+//! disk when the file is opened again, whole or not at all: *unknown*, unless it is opened again and is not there.
 
-use redb::{CommitError, Database, ReadableTable, Table, WriteTransaction};
+use redb::{CommitError, Database, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
 use super::fault::{Fault, caught};
 use super::format::{
     Bytes, COMMITS, LIVES, Place, RECORDS, SLUGS, commit_key, life_key, record_key, records_of, seal, unseal,
 };
+use super::link::Link;
 use super::read::{life_of_slug, life_row};
 use super::rows::{Head, LifeRow, Living, PART, Part, State, encode, encode_part, part};
 use crate::records::{Change, Envelope, Kind, Life, Record, Revision, TenantSlug};
@@ -32,6 +33,21 @@ pub(super) fn carry_out(database: &Database, order: &Order, history: u64) -> Res
     let revision = Tables::open(&writing)?.apply(order, &changes, history)?;
     send(writing)?;
     Ok(revision)
+}
+
+/// What is answered of a commit that was sent and failed. The file is opened again and looked at: where its base is still
+/// the latest state, the commit is not there, and never will be, for redb has dropped it; so on a full disk nothing is in
+/// doubt. Whatever else is found, or if nothing can be, the outcome is for the caller to find out.
+pub(super) fn after_a_failure(link: &Link, base: Base, why: String) -> StoreError {
+    let life = base.life();
+    let found = link.with(|database, _| life_row(&database.begin_read()?.open_table(LIVES)?, life));
+    match (found, base) {
+        (Ok(None), Base::Nothing(_)) => StoreError::Unavailable(why),
+        (Ok(Some(LifeRow::Living(tenant))), Base::State(at)) if tenant.latest.of(life) == at => {
+            StoreError::Unavailable(why)
+        }
+        _ => StoreError::Unknown(why),
+    }
 }
 
 fn send(writing: WriteTransaction) -> Result<(), Fault> {

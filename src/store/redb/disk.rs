@@ -20,6 +20,10 @@ struct Platters {
     pending: Vec<Write>,
     /// How many calls go well before all fail; none: all go well.
     good: Option<u32>,
+    /// Whether only the first of those fails.
+    once: bool,
+    /// Where the disk is full: behind this nothing can be written. A file may be longer, as sparse files are.
+    room: Option<usize>,
     /// How many calls there were since [`Disk::fail_after`].
     calls: u32,
     syncs: u32,
@@ -41,11 +45,27 @@ impl Disk {
         (platters.good, platters.calls) = (Some(good), 0);
     }
 
+    /// After so many calls one fails.
+    pub(super) fn fail_once_after(&self, good: u32) {
+        self.fail_after(good);
+        self.platters().once = true;
+    }
+
+    /// From now on there is this much room.
+    pub(super) fn fills_up(&self, room: usize) {
+        self.platters().room = Some(room);
+    }
+
+    /// How long the file is.
+    pub(super) fn length(&self) -> usize {
+        self.platters().seen.len()
+    }
+
     /// All goes well again. Tells whether a call had failed.
     pub(super) fn mend(&self) -> bool {
         let mut platters = self.platters();
         let failed = platters.good.is_some_and(|good| platters.calls > good);
-        platters.good = None;
+        (platters.good, platters.once, platters.room) = (None, false, None);
         #[cfg(feature = "conformance")]
         {
             platters.loses_answers = false;
@@ -81,7 +101,9 @@ impl Disk {
         let mut platters = self.platters();
         platters.calls += 1;
         match platters.good {
-            Some(good) if platters.calls > good => Err(io::Error::other("the disk fails")),
+            Some(good) if platters.calls > good && (!platters.once || platters.calls == good + 1) => {
+                Err(io::Error::other("the disk fails"))
+            }
             _ => Ok(platters),
         }
     }
@@ -145,7 +167,11 @@ impl StorageBackend for Disk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.call()?.write(Write::Bytes(usize::try_from(offset).unwrap(), data.to_vec()));
+        let (mut platters, offset) = (self.call()?, usize::try_from(offset).unwrap());
+        if platters.room.is_some_and(|room| offset + data.len() > room) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        platters.write(Write::Bytes(offset, data.to_vec()));
         Ok(())
     }
 }

@@ -42,6 +42,12 @@ impl Link {
         Ok(Self { medium, history, file, failed: AtomicU64::new(0) })
     }
 
+    /// Where the file is.
+    #[cfg(test)]
+    pub(super) fn medium(&self) -> &Medium {
+        &self.medium
+    }
+
     /// Works with the file. The number of the opening is for [`Self::has_failed`].
     pub(super) fn with<T>(&self, work: impl FnOnce(&Database, u64) -> Result<T, Fault>) -> Result<T, StoreError> {
         self.open_again_if_failed()?;

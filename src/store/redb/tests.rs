@@ -134,6 +134,73 @@ fn s6_while_the_disk_is_away_certainly_nothing_happens() {
     assert_eq!(commit(&store, 4).unwrap().number(), 4);
 }
 
+/// Redb keeps pages in memory until it commits, and its file is sparse: that the disk is full turns out when the commit is
+/// sent. A store that calls that *unknown* has its tenant deny everybody until there is room, since the same commit is sent
+/// again and again to learn what became of it.
+#[test]
+fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() {
+    let (mut refused, mut room) = (0, begun().0.length() / 2);
+    loop {
+        let (disk, store) = begun();
+        disk.fills_up(room);
+        let answer = commit_of(&store, 4, 2_000);
+        let reading: Result<Option<At>, _> = block_on(store.load(life(), &mut Vec::new()));
+        match answer {
+            Ok(revision) => {
+                assert_eq!(revision.number(), 4);
+                break;
+            }
+            Err(StoreError::Unavailable(_)) => {
+                refused += 1;
+                assert_eq!(reading.unwrap(), Some(at(3)), "it is read as it was");
+                for survives in [true, false] {
+                    let found = open(&disk.after_power_loss(|| survives), false).unwrap();
+                    assert_eq!(seen(&found).unwrap(), 3, "it was unavailable, and is there");
+                }
+            }
+            // There was not even room to open the file again.
+            Err(StoreError::Unknown(_)) => assert!(reading.is_err(), "unknown, with room for {room}"),
+            Err(other) => panic!("with room for {room}: {other}"),
+        }
+        disk.mend();
+        assert_eq!(seen(&store).unwrap(), 3, "with room for {room}");
+        assert_eq!(commit(&store, 4).unwrap().number(), 4, "with room for {room}");
+        room += 64 << 10;
+    }
+    assert!(refused > 0, "the disk was never full");
+}
+
+/// The file is opened again at once, on what the failed call left: what is said then must outlive a loss of power.
+#[test]
+fn s6_after_one_failure_what_is_called_unavailable_never_lands() {
+    let (mut unavailable, mut unknown) = (0, 0);
+    for good in 0.. {
+        let (disk, store) = begun();
+        disk.fail_once_after(good);
+        let answer = commit(&store, 4);
+        let failed = disk.mend();
+        let shown = seen(&store).unwrap();
+        let found = [0, 1].map(|n| seen(&open(&disk.after_power_loss(|| n == 0), false).unwrap()).unwrap());
+        match answer {
+            Ok(_) => assert_eq!((shown, found), (4, [4; 2]), "failing once after {good}"),
+            Err(StoreError::Unavailable(_)) => {
+                assert_eq!((shown, found), (3, [3; 2]), "failing once after {good}: something happened");
+                unavailable += 1;
+            }
+            Err(StoreError::Unknown(_)) => {
+                assert!(found.into_iter().all(|found| found >= shown), "failing once after {good}: {found:?}");
+                unknown += 1;
+            }
+            Err(other) => panic!("failing once after {good}: {other}"),
+        }
+        assert_eq!(commit(&store, shown + 1).unwrap().number(), shown + 1, "failing once after {good}");
+        if !failed {
+            break;
+        }
+    }
+    assert!(unavailable > 0 && unknown > 0, "{unavailable} unavailable, {unknown} unknown");
+}
+
 #[test]
 fn s4_whatever_of_its_last_writes_a_loss_of_power_takes_the_state_is_one_that_was() {
     let mut chance = 7_u64;
@@ -208,6 +275,20 @@ fn a_disk_that_fails_while_the_file_is_opened_is_an_error() {
         }
     }
     assert!(refused > 5, "{refused}");
+}
+
+/// After a failure the file is opened again by its path. A daemon has changed its folder by then, and a relative path names
+/// nothing there, or another application's tenants.
+#[test]
+fn a_file_is_opened_again_where_it_was_though_the_process_has_moved() {
+    std::fs::create_dir_all("target").unwrap();
+    let here = std::env::current_dir().unwrap();
+    let folder = tempfile::tempdir_in("target").unwrap();
+    let relative = folder.path().strip_prefix(&here).unwrap_or(folder.path()).join("tenants");
+    assert!(relative.is_relative());
+    let store = RedbStore::open(&relative).unwrap();
+    let Medium::File(path) = store.0.0.medium() else { panic!("it is in a file") };
+    assert_eq!(*path, here.join(relative));
 }
 
 #[test]

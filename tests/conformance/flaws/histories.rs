@@ -93,3 +93,55 @@ impl Flaw for WritesNoEnvelopes {
         Ok(told)
     }
 }
+
+/// S14. `ORDER BY at`: the clock of the process that committed, and clocks go back.
+#[derive(Clone, Default)]
+pub(crate) struct SortsByTime;
+
+impl Flaw for SortsByTime {
+    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+        let told = store.since(at).await?;
+        let Since::Commits(mut commits) = told else { return Ok(told) };
+        commits.sort_by_key(|told| told.envelope.at);
+        Ok(Since::Commits(commits))
+    }
+}
+
+/// S14. `LIMIT 100`, which whoever wrote the query took from another one.
+#[derive(Clone, Default)]
+pub(crate) struct TellsAHundred;
+
+impl Flaw for TellsAHundred {
+    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+        let told = store.since(at).await?;
+        let Since::Commits(mut commits) = told else { return Ok(told) };
+        commits.truncate(100);
+        Ok(Since::Commits(commits))
+    }
+}
+
+/// S14. The changes of a commit are rows of their own, and are read in a transaction of their own: of a commit that has
+/// just been made, some are not there yet.
+#[derive(Clone, Default)]
+pub(crate) struct TellsHalfACommit(Arc<AtomicU64>);
+
+impl Flaw for TellsHalfACommit {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let revision = store.commit(commit).await?;
+        self.0.fetch_add(1, Ordering::SeqCst);
+        awaits_something().await;
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        Ok(revision)
+    }
+
+    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+        let told = store.since(at).await?;
+        let Since::Commits(mut commits) = told else { return Ok(told) };
+        if self.0.load(Ordering::SeqCst) > 0 {
+            if let Some(last) = commits.last_mut() {
+                last.changes.truncate(last.changes.len().div_ceil(2));
+            }
+        }
+        Ok(Since::Commits(commits))
+    }
+}

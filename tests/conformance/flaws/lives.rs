@@ -209,3 +209,112 @@ impl Flaw for FindsItselfInTheWay {
         }
     }
 }
+
+/// S9. The list is a table of its own, to which a rename adds a row.
+#[derive(Clone, Default)]
+pub(crate) struct ListsOldSlugs(Shared<BTreeMap<TenantSlug, Life>>);
+
+impl Flaw for ListsOldSlugs {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let revision = store.commit(commit).await?;
+        if let Some(slug) = slug_of(commit.changes) {
+            self.0.lock().unwrap().insert(slug, commit.base.life());
+        }
+        Ok(revision)
+    }
+
+    async fn list(
+        &self,
+        store: &MemoryStore,
+        after: Option<&TenantSlug>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let living: BTreeSet<_> =
+            store.list(None, usize::MAX).await?.into_iter().map(|listed| listed.life.uuid()).collect();
+        let rows = self.0.lock().unwrap();
+        let listed =
+            rows.iter().filter(|(slug, life)| living.contains(&life.uuid()) && after.is_none_or(|after| *slug > after));
+        Ok(listed.map(|(slug, life)| Listed { life: *life, slug: slug.clone() }).take(limit).collect())
+    }
+}
+
+/// S9. The records of a tenant lie in a folder that was named after its slug when it was made.
+#[derive(Clone, Default)]
+pub(crate) struct KeepsFoldersByFirstSlug {
+    of: Shared<HashMap<Life, TenantSlug>>,
+    newest: Shared<BTreeMap<TenantSlug, Life>>,
+}
+
+impl Flaw for KeepsFoldersByFirstSlug {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let revision = store.commit(commit).await?;
+        if let (Base::Nothing(life), Some(slug)) = (commit.base, slug_of(commit.changes)) {
+            self.of.lock().unwrap().insert(life, slug.clone());
+            self.newest.lock().unwrap().insert(slug, life);
+        }
+        Ok(revision)
+    }
+
+    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        let folder = self.of.lock().unwrap().get(&life).and_then(|slug| self.newest.lock().unwrap().get(slug).copied());
+        match (folder.filter(|other| *other != life), whole(store, life).await?) {
+            (Some(other), Some((_, at))) => Ok(retold(store, other, sink, |records| records).await?.map(|_| at)),
+            _ => store.load(life, sink).await,
+        }
+    }
+}
+
+/// S5. That a slug is nobody's is remembered, until this connection commits something.
+#[derive(Default)]
+pub(crate) struct RemembersAbsence(Shared<BTreeSet<TenantSlug>>);
+
+impl Clone for RemembersAbsence {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Flaw for RemembersAbsence {
+    async fn find(&self, store: &MemoryStore, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+        if self.0.lock().unwrap().contains(slug) {
+            return Ok(None);
+        }
+        let found = store.find(slug).await?;
+        if found.is_none() {
+            self.0.lock().unwrap().insert(slug.clone());
+        }
+        Ok(found)
+    }
+
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        self.0.lock().unwrap().clear();
+        store.commit(commit).await
+    }
+}
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident: $limit:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Default)]
+        pub(crate) struct $name;
+
+        impl Flaw for $name {
+            async fn list(
+                &self,
+                store: &MemoryStore,
+                after: Option<&TenantSlug>,
+                limit: usize,
+            ) -> Result<Vec<Listed>, StoreError> {
+                let limited: fn(usize) -> usize = $limit;
+                store.list(after, limited(limit)).await
+            }
+        }
+    )+};
+}
+
+limits! {
+    /// S8. No page is longer than a hundred, whatever was asked for.
+    ListsAHundred: |limit| limit.min(100);
+    /// S8. `LIMIT` is a signed number.
+    CastsTheLimit: |limit| if i64::try_from(limit).is_ok() { limit } else { 0 };
+}

@@ -1,16 +1,23 @@
 //! The flaws, each with the mistake behind it: `lives.rs` about tenants and their slugs (S1, S9), `commits.rs` about what
 //! a commit is made on and what becomes of it (S3, S4, S7, S12, S15), `reads.rs` about what is read (S2, S5, S8, S10,
-//! S11, S13), `histories.rs` about what happened since (S14).
+//! S11, S13), `histories.rs` about what happened since (S14), `statements.rs` about the statements that a commit becomes,
+//! `texts.rs` about texts and ids on their way there and back, `reopened.rs` about what a cache hides.
 
 mod commits;
 mod histories;
 mod lives;
 mod reads;
+mod reopened;
+mod statements;
+mod texts;
 
 pub(super) use commits::*;
 pub(super) use histories::*;
 pub(super) use lives::*;
 pub(super) use reads::*;
+pub(super) use reopened::*;
+pub(super) use statements::*;
+pub(super) use texts::*;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::poll_fn;
@@ -20,8 +27,10 @@ use std::task::Poll;
 
 use rolecall::records::{
     Assignment, At, Change, CommitId, Envelope, Granted, Holder, Kind, Life, Membership, Record, RecordKey, Revision,
-    Status, TenantSlug, Timestamp, UserKey, UserRecord, Window,
+    Status, TenantSlug, Timestamp, UserId, UserKey, UserRecord, Window,
 };
+use uuid::Uuid;
+
 use rolecall::store::{Base, Commit, Committed, Listed, MemoryStore, Since, Sink, Stop, Store, StoreError};
 
 use super::wrong::Flaw;

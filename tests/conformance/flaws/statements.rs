@@ -1,0 +1,179 @@
+//! Flaws in the statements that a commit becomes (S3, S9, S10, S12): how each of them is checked, and what its condition
+//! leaves out.
+
+use super::prelude::*;
+
+/// S10. A unique index on the keys of users, which each statement must satisfy: two users cannot swap theirs.
+#[derive(Clone, Default)]
+pub(crate) struct ChecksEachStatement;
+
+impl Flaw for ChecksEachStatement {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let key = |record: &Record| match record {
+            Record::User(user) => Some(user.key.clone()),
+            _ => None,
+        };
+        let is_latest = whole(store, commit.base.life()).await?.filter(|(_, at)| Base::State(*at) == commit.base);
+        let Some((records, _)) = is_latest else { return store.commit(commit).await };
+        let mut index: BTreeSet<UserKey> = records.iter().filter_map(key).collect();
+        for change in commit.changes {
+            if let Some(before) = change.before().and_then(key) {
+                index.remove(&before);
+            }
+            if change.after().and_then(key).is_some_and(|after| !index.insert(after)) {
+                return Err(StoreError::Corrupt("duplicate key".to_owned()));
+            }
+        }
+        store.commit(commit).await
+    }
+}
+
+/// S10. `ON DELETE CASCADE`, and the statement that removes the membership counts no row.
+#[derive(Clone, Default)]
+pub(crate) struct CountsRowsAfterACascade;
+
+impl Flaw for CountsRowsAfterACascade {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let mut removed = BTreeSet::new();
+        for change in commit.changes.iter().filter(|change| change.after().is_none()) {
+            match change.before() {
+                Some(Record::User(user)) => removed.extend([user.id]),
+                Some(Record::Membership(edge)) if removed.contains(&edge.user) => {
+                    return Err(StoreError::Corrupt("no row was deleted".to_owned()));
+                }
+                _ => {}
+            }
+        }
+        store.commit(commit).await
+    }
+}
+
+/// S3. `DELETE FROM lives WHERE life = ?`, without the revision.
+#[derive(Clone, Default)]
+pub(crate) struct EndsOnAnyBase(Heads);
+
+impl Flaw for EndsOnAnyBase {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let is_end = commit.changes.iter().any(|change| change.kind() == Kind::Tenant && change.after().is_none());
+        let base = match commit.base {
+            Base::State(at) if is_end => Base::State(self.0.of(at.life).unwrap_or(at)),
+            base => base,
+        };
+        self.0.commit(store, Commit { base, ..commit }).await
+    }
+}
+
+/// S1. A life is ended by a statement of its own, which is chosen where nothing else is to be done.
+#[derive(Clone, Default)]
+pub(crate) struct EndsByACommitOfItsOwn;
+
+impl Flaw for EndsByACommitOfItsOwn {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let is_end = commit.changes.iter().any(|change| change.kind() == Kind::Tenant && change.after().is_none());
+        if !is_end || commit.changes.len() == 1 {
+            return store.commit(commit).await;
+        }
+        store.commit(Commit { changes: &without_tenant(commit.changes), ..commit }).await
+    }
+}
+
+/// S12. The end of a life goes another way: the base is checked, and later the rows are deleted.
+#[derive(Clone, Default)]
+pub(crate) struct EndsLater(Heads);
+
+impl Flaw for EndsLater {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let is_end = commit.changes.iter().any(|change| change.kind() == Kind::Tenant && change.after().is_none());
+        let is_latest = matches!(commit.base, Base::State(at) if self.0.of(at.life) == Some(at));
+        if !is_end || !is_latest {
+            return self.0.commit(store, commit).await;
+        }
+        awaits_something().await;
+        loop {
+            let base = self.0.of(commit.base.life()).map_or(commit.base, Base::State);
+            match self.0.commit(store, Commit { base, ..commit }).await {
+                Err(StoreError::Conflict { .. }) => awaits_something().await,
+                answer => return answer,
+            }
+        }
+    }
+}
+
+/// S3. `revision INTEGER`, four bytes, and what does not fit is cut off.
+#[derive(Clone, Default)]
+pub(crate) struct Keeps32BitsOfARevision;
+
+fn low(at: At) -> At {
+    At { revision: Revision::new(at.revision.number() & 0xffff_ffff), ..at }
+}
+
+impl Flaw for Keeps32BitsOfARevision {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let base = match commit.base {
+            Base::State(at) => Base::State(low(at)),
+            base @ Base::Nothing(_) => base,
+        };
+        store.commit(Commit { base, ..commit }).await
+    }
+
+    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+        store.since(low(at)).await
+    }
+}
+
+/// S10. `DELETE FROM grants WHERE role = ? AND permission_slug = ?`.
+#[derive(Clone, Default)]
+pub(crate) struct RemovesGrantsBySlug(Shared<BTreeMap<(Life, RecordKey), Record>>);
+
+impl Flaw for RemovesGrantsBySlug {
+    async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let (before, life) = (whole(store, commit.base.life()).await?, commit.base.life());
+        let revision = store.commit(commit).await?;
+        let held = before.map(|(records, _)| records).unwrap_or_default();
+        for change in commit.changes.iter().filter(|change| change.kind() == Kind::Grant) {
+            let there = held.iter().find(|record| record.key() == change.key());
+            match (there, change.after()) {
+                (Some(there), None) if change.before() != Some(there) => {
+                    self.0.lock().unwrap().insert((life, change.key()), there.clone())
+                }
+                _ => self.0.lock().unwrap().remove(&(life, change.key())),
+            };
+        }
+        Ok(revision)
+    }
+
+    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        let left: Vec<_> = {
+            let left = self.0.lock().unwrap();
+            left.iter().filter(|((of, _), _)| *of == life).map(|(_, record)| record.clone()).collect()
+        };
+        retold(store, life, sink, |mut records| {
+            records.extend(left);
+            records.sort_by_key(Record::kind);
+            records
+        })
+        .await
+    }
+}
+
+/// S10. `PRIMARY KEY (role, holder)`, whatever the holder is.
+#[derive(Clone, Default)]
+pub(crate) struct MixesUpHolders;
+
+impl Flaw for MixesUpHolders {
+    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        let mut seen = BTreeSet::new();
+        let is_new = |record: &Record| match record {
+            Record::Assignment(edge) => {
+                let holder = match edge.holder {
+                    Holder::User(id) => id.uuid(),
+                    Holder::Group(id) => id.uuid(),
+                };
+                seen.insert((edge.role.id(), holder))
+            }
+            _ => true,
+        };
+        let mut is_new = is_new;
+        retold(store, life, sink, |records| records.into_iter().filter(|record| is_new(record)).collect()).await
+    }
+}

@@ -1,0 +1,252 @@
+//! A store that misbehaves while a whole tenant is created, replaced or repaired. Every fault is played at every call, alone
+//! and followed by a store that is down: what was acknowledged is so, what was refused is not, nothing is there in part, and
+//! once the store is well, so is the tenant.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use pollster::block_on;
+use rolecall::catalog::{Catalog, Definition, PermissionDef};
+use rolecall::store::conformance::{Call, Fault, Faulty};
+use rolecall::store::{MemoryStore, Store as _};
+use rolecall::{Authorizer, Document, ErrorKind, Result};
+
+type Store = Faulty<MemoryStore>;
+
+/// The organisation, with whoever is in its staff.
+fn document(member: &str) -> Document {
+    let json = format!(
+        r#"{{"format": 1, "tenant": {{"slug": "acme"}}, "permissions": ["posts:write"],
+            "roles": [{{"slug": "editor", "permissions": ["posts:*"]}}],
+            "groups": [{{"slug": "staff", "roles": ["editor"], "members": ["{member}"]}}], "users": ["{member}"]}}"#
+    );
+    Document::from_json(json.as_bytes()).unwrap()
+}
+
+/// What became of a call: none if it hung until it was dropped, or panicked.
+fn play<T>(future: impl Future<Output = Result<T>>) -> Option<Result<T>> {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))) {
+        Ok(Poll::Ready(answer)) => Some(answer),
+        Ok(Poll::Pending) | Err(_) => None,
+    }
+}
+
+/// Whose staff the store really has, of these two; none if there is no tenant.
+fn truth(store: &Store) -> Option<Vec<&'static str>> {
+    let authorizer = Authorizer::builder().store(store.inner().clone()).build();
+    let tenant = block_on(authorizer.open_if_there("acme"))?;
+    let may = |user: &&str| tenant.check(*user, "posts:write");
+    let json = tenant.snapshot().export().unwrap().to_json();
+    assert!(json.matches("posts:").count() > 1 && json.contains("staff"), "there in part: {json}");
+    Some(["alice", "bob"].into_iter().filter(may).collect())
+}
+
+/// To open what may not be there.
+trait OpenIfThere {
+    async fn open_if_there(&self, slug: &str) -> Option<rolecall::Tenant>;
+}
+
+impl OpenIfThere for Authorizer {
+    async fn open_if_there(&self, slug: &str) -> Option<rolecall::Tenant> {
+        match self.tenant(slug).await {
+            Ok(tenant) => Some(tenant),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                None
+            }
+        }
+    }
+}
+
+/// Every plot: a fault, at which call of its kind, and for how many calls of each kind the store is down after it.
+fn plots(calls: &[Call]) -> Vec<(Fault, Call, usize, usize)> {
+    let mut plots = Vec::new();
+    for fault in Fault::ALL {
+        for (n, call) in calls.iter().enumerate() {
+            let before = calls.iter().take(n).filter(|other| *other == call).count();
+            plots.extend([0, 1, 4].map(|down| (fault, *call, before, down)));
+        }
+    }
+    plots
+}
+
+fn arm(store: &Store, (fault, call, before, down): (Fault, Call, usize, usize)) {
+    (0..before).for_each(|_| store.spare(call));
+    store.next(call, fault);
+    for _ in 0..down {
+        Call::ALL.into_iter().filter(|other| *other != call).for_each(|other| store.next(other, Fault::Down));
+        store.next(call, Fault::Down);
+    }
+}
+
+/// Whether an error says for certain that nothing happened.
+fn says_nothing_happened(kind: ErrorKind) -> bool {
+    !matches!(kind, ErrorKind::Unsettled | ErrorKind::Deleted)
+}
+
+#[test]
+fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
+    let calls = {
+        let store = Faulty::new(MemoryStore::default());
+        block_on(Authorizer::builder().store(store.clone()).build().import(&document("alice"))).unwrap();
+        store.calls()
+    };
+    assert!(calls.contains(&Call::Commit), "{calls:?}");
+    // One call more than a birth makes: what it is settled by meets the faults as well.
+    for plot in plots(&[calls, vec![Call::Commit, Call::Commit, Call::Load, Call::Find]].concat()) {
+        let store = Faulty::new(MemoryStore::default());
+        let authorizer = Authorizer::builder().store(store.clone()).build();
+        arm(&store, plot);
+        let mut acknowledged = false;
+        for attempt in 1..=3 {
+            let came = play(authorizer.import(&document("alice")));
+            let is_there = truth(&store).is_some();
+            match &came {
+                Some(Ok(tenant)) => {
+                    assert!(is_there && tenant.check("alice", "posts:write"), "{plot:?}, {attempt}: acknowledged");
+                    assert!(!acknowledged, "{plot:?}, {attempt}: created twice");
+                    acknowledged = true;
+                }
+                Some(Err(error)) if error.kind() == ErrorKind::Exists => assert!(is_there, "{plot:?}, {attempt}"),
+                Some(Err(error)) if says_nothing_happened(error.kind()) => {
+                    assert!(!is_there || acknowledged, "{plot:?}, {attempt}: {error}, and it is there");
+                }
+                Some(Err(_)) | None => {}
+            }
+        }
+        store.heal();
+        let there = block_on(authorizer.open_if_there("acme"));
+        assert!(there.is_some() || !acknowledged, "{plot:?}: lost");
+        let tenant = there.unwrap_or_else(|| block_on(authorizer.import(&document("alice"))).unwrap());
+        assert!(tenant.check("alice", "posts:write"), "{plot:?}");
+        block_on(tenant.update(|tx| tx.user("alice")?.leave("staff").map(drop))).unwrap();
+        assert_eq!(truth(&store), Some(vec![]), "{plot:?}");
+        assert_eq!(block_on(store.inner().list(None, 10)).unwrap().len(), 1, "{plot:?}: two lives");
+    }
+}
+
+#[test]
+fn a_tenant_that_is_replaced_is_the_old_one_or_the_new_one() {
+    let begun = || {
+        let store = Faulty::new(MemoryStore::default());
+        let authorizer = Authorizer::builder().store(store.clone()).build();
+        let acme = block_on(authorizer.import(&document("alice"))).unwrap();
+        store.calls();
+        (store, authorizer, acme)
+    };
+    let calls = {
+        let (store, _authorizer, acme) = begun();
+        block_on(acme.replace(&document("bob"))).unwrap();
+        block_on(acme.replace(&document("bob"))).unwrap();
+        store.calls()
+    };
+    for plot in plots(&[calls, vec![Call::Commit, Call::Since, Call::Load]].concat()) {
+        let (store, authorizer, acme) = begun();
+        arm(&store, plot);
+        let (mut present, mut under_way) = (vec!["alice"], None);
+        for (attempt, goal) in ["bob", "alice", "bob"].into_iter().enumerate() {
+            let came = play(acme.replace(&document(goal)));
+            let found = truth(&store).unwrap();
+            // What an earlier attempt sent may land in this one.
+            let stayed = found == present || under_way.is_some_and(|goal| found == [goal]);
+            match &came {
+                Some(Ok(_)) => {
+                    assert_eq!(found, [goal], "{plot:?}, {attempt}: acknowledged");
+                    assert!(acme.check(goal, "posts:write"), "{plot:?}, {attempt}: acknowledged, and not seen");
+                }
+                Some(Err(error)) if says_nothing_happened(error.kind()) => {
+                    assert!(stayed, "{plot:?}, {attempt}: {error}, and {found:?}");
+                }
+                Some(Err(_)) | None => {
+                    assert!(found == [goal] || stayed, "{plot:?}, {attempt}: {found:?}");
+                    under_way = Some(goal);
+                }
+            }
+            for user in ["alice", "bob"].into_iter().filter(|user| acme.check(*user, "posts:write")) {
+                let may = found == [user];
+                assert!(may || came.as_ref().is_some_and(Result::is_err), "{plot:?}, {attempt}: {user} may still");
+            }
+            present = found;
+        }
+        store.heal();
+        let acme = block_on(authorizer.tenant_of(acme.life())).unwrap_or_else(|error| panic!("{plot:?}: {error}"));
+        block_on(acme.refresh()).unwrap();
+        block_on(acme.replace(&document("alice"))).unwrap();
+        assert_eq!((truth(&store).unwrap(), acme.check("alice", "posts:write")), (vec!["alice"], true), "{plot:?}");
+        assert!(!acme.check("bob", "posts:write"), "{plot:?}");
+    }
+}
+
+#[test]
+fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
+    let begun = || {
+        let inner = MemoryStore::default();
+        let old = Authorizer::builder().store(inner.clone()).build();
+        block_on(old.import(&document("alice"))).unwrap();
+        let permissions = &[PermissionDef::new("posts:write")];
+        let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
+        let store = Faulty::new(inner);
+        (store.clone(), Authorizer::builder().store(store).catalog(&catalog).build())
+    };
+    async fn repaired(new: &Authorizer) -> Result<()> {
+        let repair = new.repair("acme").await?;
+        // What an earlier attempt left on its way may have landed when the tenant was opened.
+        if repair.clashes().is_empty() {
+            return Ok(());
+        }
+        repair.update(|tx| tx.permission("posts:write")?.rename("posts:own").map(drop)).await.map(drop)
+    }
+    let calls = {
+        let (store, new) = begun();
+        assert_eq!(block_on(new.tenant("acme")).unwrap_err().kind(), ErrorKind::Clash);
+        store.calls();
+        block_on(repaired(&new)).unwrap();
+        block_on(new.tenant("acme")).unwrap();
+        store.calls()
+    };
+    for plot in plots(&[calls, vec![Call::Commit, Call::Since]].concat()) {
+        let (store, new) = begun();
+        arm(&store, plot);
+        for attempt in 1..=3 {
+            let came = play(repaired(&new));
+            // The old release sees the renamed permission, or the one of before: nothing between.
+            let is_made = truth(&store).is_some_and(|may| may.is_empty());
+            match &came {
+                Some(Ok(())) => assert!(is_made, "{plot:?}, {attempt}: acknowledged"),
+                Some(Err(error)) if error.kind() == ErrorKind::Refusal => {
+                    assert!(is_made, "{plot:?}, {attempt}: {error}");
+                }
+                Some(Err(error)) if error.kind() == ErrorKind::NotFound => {
+                    assert!(is_made || plot.0 == Fault::Gone, "{plot:?}, {attempt}: {error}");
+                }
+                Some(Err(error)) if says_nothing_happened(error.kind()) => {
+                    assert!(!is_made || attempt > 1, "{plot:?}, {attempt}: {error}");
+                }
+                Some(Err(_)) | None => {}
+            }
+            match play(new.tenant("acme")) {
+                Some(Ok(acme)) => {
+                    assert_eq!(truth(&store), Some(vec![]), "{plot:?}, {attempt}: open");
+                    // It may open before it could be settled, and then denies.
+                    let is_settled = acme.unsettled().is_none();
+                    assert_eq!(acme.check("alice", "posts:write"), is_settled, "{plot:?}, {attempt}: open");
+                }
+                Some(Err(error)) if error.kind() == ErrorKind::Clash => {
+                    assert!(truth(&store) == Some(vec!["alice"]), "{plot:?}, {attempt}: {error}");
+                }
+                _ => {}
+            }
+        }
+        store.heal();
+        if let Err(error) = block_on(new.tenant("acme")) {
+            assert_eq!(error.kind(), ErrorKind::Clash, "{plot:?}: {error}");
+            block_on(repaired(&new)).unwrap_or_else(|error| panic!("{plot:?}: {error}"));
+        }
+        assert!(block_on(new.tenant("acme")).unwrap().check("alice", "posts:write"), "{plot:?}");
+    }
+}

@@ -93,6 +93,7 @@ pub use self::error::RedbError;
 /// that is under way.
 ///
 /// One process at a time may have the file open; clone the store rather than open the file twice.
+/// Move or remove the file only while no process has it open: what is committed to a file that was removed goes with it.
 ///
 /// # Complexity
 /// With n records in a tenant, c changes in a commit, and N rows in the file.

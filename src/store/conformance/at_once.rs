@@ -20,7 +20,7 @@ use super::case::{Fail, Hand, Verdict};
 const ENOUGH: usize = 4;
 
 /// How often a racer looks whether the others have come, before it says that nothing runs at once here.
-const PATIENCE: usize = 2_000_000;
+const PATIENCE: usize = 200_000;
 
 /// How many calls are remembered of each prize, to be compared with later ones.
 const REMEMBERED: usize = 32;
@@ -114,7 +114,7 @@ impl Contest {
             looks += 1;
             if looks >= PATIENCE {
                 self.alone.store(true, Ordering::SeqCst);
-            } else if looks % 16 == 0 {
+            } else if looks % 128 == 0 {
                 thread::yield_now();
             }
             cx.waker().wake_by_ref();

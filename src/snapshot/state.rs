@@ -121,12 +121,12 @@ impl State {
         }
     }
 
-    /// What an earlier state knew by number keeps that number, gone things included: handles to them may be held.
+    /// What an earlier state knew by number keeps that number, gone things included: handles to them may be held. Users
+    /// are the gathering's.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
         self.permissions.keep_numbers_of(&earlier.permissions);
         self.roles.keep_numbers_of(&earlier.roles);
         self.groups.keep_numbers_of(&earlier.groups);
-        self.users.keep_numbers_of(&earlier.users);
     }
 
     #[inline]

@@ -47,7 +47,7 @@ impl Edit<'_> {
     }
 
     /// The role that a reference means. One of a catalog that is not here begins to be known as departed.
-    fn role(&mut self, reference: &RoleRef, whole: &Record) -> Outcome<u32> {
+    pub(in crate::snapshot) fn role(&mut self, reference: &RoleRef, whole: &Record) -> Outcome<u32> {
         let (id, slug) = match reference {
             RoleRef::Own(id) => return self.own_role(*id, whole),
             RoleRef::Catalog { id, slug } => (*id, slug),

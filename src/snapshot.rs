@@ -6,6 +6,7 @@
 pub(crate) mod advance;
 pub(crate) mod base;
 pub(crate) mod build;
+pub(crate) mod card;
 pub(crate) mod columns;
 pub(crate) mod edit;
 pub(crate) mod flatten;

@@ -10,6 +10,7 @@
 
 use uuid::Uuid;
 
+use super::card::Card;
 use super::nouns::{Back, Edge, UserRow};
 use super::state::{Brief, State};
 use super::table::{Hashing, Slot, Table};
@@ -18,6 +19,7 @@ use crate::invariants::Violation;
 use crate::records::{Holder, RecordKey, UserId, UserRecord, Window};
 use crate::tables::index::Building;
 use crate::tables::order::Order;
+use crate::tables::roll::Roll;
 use crate::tables::slab::Slab;
 
 #[derive(Debug)]
@@ -81,11 +83,7 @@ impl Gather {
 
     /// The number of an id, also of a user that has not come yet.
     pub(crate) fn number_met(&self, id: Uuid) -> Option<u32> {
-        self.ids.get(self.hashing.id(id), |n| match self.places.get(n as usize) {
-            Some(Place::Live(record)) => record.id.uuid() == id,
-            Some(Place::Gone(gone)) => *gone == id,
-            Some(Place::Empty) | None => false,
-        })
+        self.ids.get(self.hashing.id(id), |n| self.places.get(n as usize).and_then(Place::id) == Some(id))
     }
 
     /// The number of a user that has come.
@@ -130,7 +128,7 @@ impl Gather {
     /// # Complexity
     /// O(users · log users + edges · log edges of a user), and a sort of all edges where a store mixes the users.
     pub(crate) fn store(self, state: &mut State) -> Vec<Violation> {
-        let Self { ids, names, places, memberships, assignments, .. } = self;
+        let Self { hashing, ids, names, places, memberships, assignments, .. } = self;
         let memberships = ByUser::new(memberships, places.len());
         let assignments = ByUser::new(assignments, places.len());
         let broken = twice(state, &places, &memberships, &assignments);
@@ -149,7 +147,9 @@ impl Gather {
             }
         }
         let (mut slots, mut briefs) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
+        let mut cards = Vec::with_capacity(places.len());
         for (number, place) in (0..).zip(places) {
+            let id = place.id();
             let (slot, brief) = match place {
                 Place::Empty => (Slot::Empty, Brief::default()),
                 Place::Gone(id) => (Slot::Gone(id), Brief::default()),
@@ -160,9 +160,11 @@ impl Gather {
                     (Slot::Live(row.into()), brief)
                 }
             };
+            cards.extend(id.map(|id| Card::of(id, number, &brief)));
             slots.push(slot);
             briefs.push(brief);
         }
+        state.cards = Roll::from_items(cards, |card| hashing.id(card.id));
         state.users.fill(slots, ids.finish(), names.finish(), sorted);
         state.briefs = Slab::from_vec(briefs);
         Vec::new()
@@ -184,6 +186,14 @@ impl Gather {
 }
 
 impl Place {
+    fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::Live(record) => Some(record.id.uuid()),
+            Self::Gone(id) => Some(*id),
+            Self::Empty => None,
+        }
+    }
+
     fn record(&self) -> Option<&UserRecord> {
         match self {
             Self::Live(record) => Some(record),

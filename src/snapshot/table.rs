@@ -152,10 +152,13 @@ impl<R: Row> Table<R> {
         }
     }
 
-    /// The number of an id, where somebody else can tell whose a number is.
-    #[inline]
-    pub(crate) fn find_id(&self, id: Uuid, is: impl Fn(u32) -> bool) -> Option<u32> {
-        self.ids.get(self.hashing.id(id), is)
+    /// Whose a number is, also where the thing is gone.
+    pub(crate) fn id_met(&self, number: u32) -> Option<Uuid> {
+        match self.slots.get(number)? {
+            Slot::Live(row) => Some(row.id()),
+            Slot::Gone(id) => Some(*id),
+            Slot::Empty => None,
+        }
     }
 
     /// The number of an id, also where the thing is gone.
@@ -168,7 +171,7 @@ impl<R: Row> Table<R> {
     }
 
     pub(crate) fn by_id(&self, id: Uuid) -> Option<u32> {
-        self.find_id(id, |n| self.row(n).is_some_and(|row| row.id() == id))
+        self.ids.get(self.hashing.id(id), |n| self.row(n).is_some_and(|row| row.id() == id))
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<u32> {

@@ -31,7 +31,7 @@ const FEW: usize = 7;
 /// A persistent hash table from hashes to numbers.
 #[derive(Clone, Default)]
 pub(crate) struct Index<B = Slab<Bucket>> {
-    /// Bucket `a` holds the entries whose tag has the address `a`: see [`Index::address`].
+    /// Bucket `a` holds the entries whose tag has the address `a`: see [`address`].
     buckets: B,
     /// The address of the last bucket; 0 while there is none.
     last: u32,
@@ -108,7 +108,7 @@ impl<B: Buckets> Index<B> {
     #[inline]
     pub(crate) fn get(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
         let tag = tag(hash);
-        self.buckets.bucket(self.address(tag))?.find(tag, same)
+        self.buckets.bucket(address(tag, self.last))?.find(tag, same)
     }
 
     /// Adds `number` under `hash`. The caller guarantees that the pair is not there yet.
@@ -120,7 +120,7 @@ impl<B: Buckets> Index<B> {
             self.split();
         }
         let tag = tag(hash);
-        if let Some(bucket) = self.buckets.bucket_mut(self.address(tag)) {
+        if let Some(bucket) = self.buckets.bucket_mut(address(tag, self.last)) {
             bucket.push(Entry { tag, number });
             self.len += 1;
         }
@@ -132,20 +132,11 @@ impl<B: Buckets> Index<B> {
             return false;
         }
         let tag = tag(hash);
-        if let Some(bucket) = self.buckets.bucket_mut(self.address(tag)) {
+        if let Some(bucket) = self.buckets.bucket_mut(address(tag, self.last)) {
             bucket.remove(tag, number);
             self.len -= 1;
         }
         true
-    }
-
-    /// The low bits of the tag: as many as number the last bucket, or one fewer where those lead beyond it, to a bucket
-    /// that has not been split off yet.
-    #[inline]
-    fn address(&self, tag: u32) -> u32 {
-        let mask = u32::MAX.checked_shr(self.last.leading_zeros()).unwrap_or(0);
-        let address = tag & mask;
-        if address <= self.last { address } else { address & (mask >> 1) }
     }
 
     /// Adds one bucket, which takes its entries from the one whose address lacks the new one's top bit.
@@ -252,9 +243,18 @@ impl Default for Bucket {
     }
 }
 
+/// The low bits of the tag: as many as number the last bucket, or one fewer where those lead beyond it, to a bucket
+/// that has not been split off yet.
+#[inline]
+pub(super) fn address(tag: u32, last: u32) -> u32 {
+    let mask = u32::MAX.checked_shr(last.leading_zeros()).unwrap_or(0);
+    let address = tag & mask;
+    if address <= last { address } else { address & (mask >> 1) }
+}
+
 /// Both halves of the hash count, whichever the caller's hasher mixes better.
 #[inline]
-fn tag(hash: u64) -> u32 {
+pub(super) fn tag(hash: u64) -> u32 {
     ((hash ^ (hash << 32)) >> 32) as u32
 }
 

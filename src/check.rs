@@ -4,6 +4,8 @@
 //! (`snapshot/walk.rs`); what rows promise is I7 and I8.
 
 use crate::clock::When;
+use crate::snapshot::card::Card;
+use crate::snapshot::names::sealed::Found;
 use crate::snapshot::state::{Form, State};
 use crate::snapshot::walk;
 
@@ -21,6 +23,15 @@ pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>)
             state.columns.any(&brief.columns, permission) || beyond_the_brief(state, user, permission, when)
         }
         Form::Absent | Form::Suspended => false,
+    }
+}
+
+/// The same for a user that was found: by its card, where that says all.
+#[inline]
+pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> bool {
+    match user.card.and_then(Card::columns) {
+        Some(columns) if state.columns.are_exact() => state.columns.any(columns, permission),
+        _ => allows(state, user.number, permission, when),
     }
 }
 

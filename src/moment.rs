@@ -20,7 +20,7 @@ pub use self::lookup::Owned;
 pub use self::page::{Listing, Page};
 pub use self::relations::{Held, Inherited, Via};
 pub use self::sets::{PermissionSet, UserSet};
-use crate::check::allows;
+use crate::check::allows_found;
 use crate::clock::{Clock, When};
 use crate::explain::{Decision, Explanation, Reason, reason};
 use crate::records::Timestamp;
@@ -107,8 +107,8 @@ impl<'a> Moment<'a> {
         if !self.answers() {
             return false;
         }
-        match (user.user(snapshot.scope()), permission.permission(snapshot.scope())) {
-            (Some(user), Some(permission)) => allows(&snapshot.state, user, permission, &self.when),
+        match (user.found(snapshot.scope()), permission.permission(snapshot.scope())) {
+            (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
             _ => false,
         }
     }
@@ -117,20 +117,20 @@ impl<'a> Moment<'a> {
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check_any<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         let snapshot = self.compiled();
-        let Some(user) = user.user(snapshot.scope()).filter(|_| self.answers()) else { return false };
+        let Some(user) = user.found(snapshot.scope()).filter(|_| self.answers()) else { return false };
         let mut known = permissions.into_iter().filter_map(|permission| permission.permission(snapshot.scope()));
-        known.any(|permission| allows(&snapshot.state, user, permission, &self.when))
+        known.any(|permission| allows_found(&snapshot.state, user, permission, &self.when))
     }
 
     /// May this user do all of these? An unknown one is denied; of nothing, no.
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check_all<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         let snapshot = self.compiled();
-        let Some(user) = user.user(snapshot.scope()).filter(|_| self.answers()) else { return false };
+        let Some(user) = user.found(snapshot.scope()).filter(|_| self.answers()) else { return false };
         let mut some = false;
         let all = permissions.into_iter().all(|permission| {
             some = true;
-            permission.permission(snapshot.scope()).is_some_and(|p| allows(&snapshot.state, user, p, &self.when))
+            permission.permission(snapshot.scope()).is_some_and(|p| allows_found(&snapshot.state, user, p, &self.when))
         });
         all && some
     }

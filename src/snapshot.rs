@@ -1,14 +1,16 @@
 //! One tenant at one revision, compiled for questions, immutable.
 //!
-//! `state.rs` is what a snapshot is made of; `build.rs` makes one from records, `advance.rs` the next one from changes,
+//! `state.rs` is what a snapshot is made of; `build.rs` makes one from records (users by `gather.rs`), `advance.rs` the next one from changes,
 //! `walk.rs` goes through one. Questions are asked on a moment of it ([`crate::Moment`]).
 
 pub(crate) mod advance;
 pub(crate) mod base;
 pub(crate) mod build;
+pub(crate) mod card;
 pub(crate) mod columns;
 pub(crate) mod edit;
 pub(crate) mod flatten;
+pub(crate) mod gather;
 pub(crate) mod names;
 pub(crate) mod nouns;
 pub(crate) mod opening;

@@ -3,7 +3,7 @@
 //! For: publishing a new version of a large organisation while readers still hold the old one. The writer clones,
 //! changes and publishes; whoever holds the old clone sees none of it.
 //!
-//! Promises, for all three: `clone` and `Default` are O(1), and `Default` allocates nothing; nor does a look-up, and it
+//! Promises, for all four: `clone` and `Default` are O(1), and `Default` allocates nothing; nor does a look-up, and it
 //! takes no lock; a change is O(log n), in place where this table alone owns the node and on a copy where an
 //! older clone owns it too. They know nothing of the domain: numbers, hashes and an order come from the caller.
 //!
@@ -11,6 +11,7 @@
 //! |------------------|------------------------|------------------------------------------------|
 //! | [`slab::Slab`]   | a dense number         | the values themselves                          |
 //! | [`index::Index`] | a hash and an equality | numbers; the keys stay where the numbers point |
+//! | [`roll::Roll`]   | a hash and an equality | small `Copy` items that hold their keys        |
 //! | [`order::Order`] | a comparison           | small `Copy` items, ascending                  |
 //!
 //! Deliberately absent: locks, unsafe code, removal from a slab (set the default instead), iteration over an index.
@@ -20,4 +21,5 @@
 pub(crate) mod index;
 pub(crate) mod keyed;
 pub(crate) mod order;
+pub(crate) mod roll;
 pub(crate) mod slab;

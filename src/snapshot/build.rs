@@ -1,17 +1,19 @@
 //! A snapshot from records: what a load pushes, or what a birth begins with. Untrusted: what breaks an invariant is
-//! refused, with the list.
+//! refused, with the list. Users and what leaves them are most of it, and are `gather.rs`'s; all else is put in as a
+//! commit would.
 
 use std::sync::Arc;
 
 use super::base::Base;
 use super::edit::{Edit, Touched};
 use super::flatten::flatten;
+use super::gather::Gather;
 use super::opening::Opening;
 use super::state::State;
 use super::{Compiled, Standing};
 use crate::error::Noun;
 use crate::invariants::{Violation, find_cycle};
-use crate::records::{At, Change, Kind, Record};
+use crate::records::{Assignment, At, Change, Holder, Kind, Membership, Record, UserId, UserRecord};
 
 /// Past this many broken invariants, the rest is not looked for.
 const MOST_VIOLATIONS: usize = 100;
@@ -22,6 +24,8 @@ pub(crate) struct Build {
     base: Arc<Base>,
     opening: Arc<Opening>,
     state: State,
+    /// Users and what leaves them, until the end.
+    users: Gather,
     touched: Touched,
     violations: Vec<Violation>,
     last: Kind,
@@ -31,13 +35,15 @@ pub(crate) struct Build {
 impl Build {
     pub(crate) fn new(base: Arc<Base>, opening: Arc<Opening>, repair: bool) -> Self {
         let state = base.state.clone();
+        let users = Gather::new(&state.users);
         let touched = Touched::default();
-        Self { base, opening, state, touched, violations: Vec::new(), last: Kind::Tenant, repair }
+        Self { base, opening, state, users, touched, violations: Vec::new(), last: Kind::Tenant, repair }
     }
 
     /// Numbers are the opening's, so what an earlier snapshot of it knew by number keeps its number.
     pub(crate) fn keeping_numbers_of(mut self, earlier: &State) -> Self {
         self.state.keep_numbers_of(earlier);
+        self.users.keep_numbers_of(&earlier.users);
         self
     }
 
@@ -48,17 +54,55 @@ impl Build {
             Err(Violation::Misfit { key: record.key() })
         } else {
             self.last = kind;
-            let change = Change::added(record);
-            let Self { state, opening, touched, repair, .. } = self;
-            let outcome = Edit { state, opening, touched, repair: *repair }.apply(&change);
-            if matches!(outcome, Err(Violation::Clash { .. })) {
-                // As for a repair, so that what refers to it is not reported, too.
-                self.violations.extend(Edit { state, opening, touched, repair: true }.apply(&change).err());
+            match record {
+                Record::User(record) => self.user(record),
+                Record::Membership(edge) => self.membership(&edge),
+                Record::Assignment(edge @ Assignment { holder: Holder::User(user), .. }) => self.assignment(edge, user),
+                other => self.edit(other),
             }
-            outcome
         };
         self.violations.extend(outcome.err());
         self.violations.len() < MOST_VIOLATIONS
+    }
+
+    /// What is few enough, put in as a commit would.
+    fn edit(&mut self, record: Record) -> Result<(), Violation> {
+        let change = Change::added(record);
+        let Self { state, opening, touched, repair, .. } = self;
+        let outcome = Edit { state, opening, touched, repair: *repair }.apply(&change);
+        if matches!(outcome, Err(Violation::Clash { .. })) {
+            // As for a repair, so that what refers to it is not reported, too.
+            self.violations.extend(Edit { state, opening, touched, repair: true }.apply(&change).err());
+        }
+        outcome
+    }
+
+    fn user(&mut self, record: UserRecord) -> Result<(), Violation> {
+        let (id, met) = (record.id.uuid(), self.users.number_met(record.id.uuid()));
+        let number = match (met, Arc::get_mut(&mut self.opening)) {
+            (Some(number), _) => Ok(number),
+            (None, Some(opening)) => opening.first_met(Noun::User),
+            (None, None) => self.opening.unmet(Noun::User, id),
+        };
+        self.users.put(number.map_err(|_| Violation::Exhausted)?, met.is_some(), record)
+    }
+
+    fn membership(&mut self, edge: &Membership) -> Result<(), Violation> {
+        let dangling = |noun| Violation::Dangling { edge: Record::Membership(edge.clone()).key(), noun };
+        let user = self.users.user(edge.user).ok_or_else(|| dangling(Noun::User))?;
+        let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(Noun::Group))?;
+        self.users.join(user, group, edge.window);
+        Ok(())
+    }
+
+    fn assignment(&mut self, edge: Assignment, user: UserId) -> Result<(), Violation> {
+        let (reference, window, whole) = (edge.role.clone(), edge.window, Record::Assignment(edge));
+        let Self { state, opening, touched, repair, .. } = self;
+        let role = Edit { state, opening, touched, repair: *repair }.role(&reference, &whole)?;
+        let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::User };
+        let user = self.users.user(user).ok_or_else(dangling)?;
+        self.users.assign(user, role, window);
+        Ok(())
     }
 
     /// The snapshot.
@@ -66,6 +110,7 @@ impl Build {
     /// # Complexity
     /// O(records · log records), and each pattern once against the permissions that begin as it does.
     pub(crate) fn finish(mut self, position: At) -> Result<Compiled, Vec<Violation>> {
+        self.violations.extend(self.users.store(&mut self.state));
         if self.state.tenant.is_none() {
             self.violations.push(Violation::NoTenant);
         }

@@ -10,6 +10,7 @@ mod edges;
 
 use std::collections::BTreeSet;
 
+use super::card::Card;
 use super::nouns::Back;
 use super::opening::Opening;
 use super::state::{Brief, State};
@@ -165,13 +166,17 @@ impl Edit<'_> {
         }
     }
 
-    /// Writes a user's short form again (I11).
+    /// Writes a user's short form again, and its card (I11).
     fn brief(&mut self, number: u32) {
         let brief = match self.state.users.row(number) {
             Some(row) => Brief::of(row),
             None => Brief::default(),
         };
         self.state.briefs.set(number, brief);
+        let State { users, cards, .. } = &mut *self.state;
+        if let Some(id) = users.id_met(number) {
+            cards.set(Card::of(id, number, &brief), |card| users.hashing().id(card.id), |other| other.id == id);
+        }
     }
 }
 

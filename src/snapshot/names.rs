@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use self::sealed::Scope;
+use self::sealed::{Found, Scope};
 use super::Compiled;
 use super::table::Origin;
 use crate::catalog::{CatalogPermission, CatalogRole};
@@ -29,14 +29,29 @@ pub struct PermissionHandle {
 
 pub(crate) mod sealed {
     use super::Compiled;
+    use crate::snapshot::card::Card;
 
     /// Where a name is looked up.
     #[derive(Clone, Copy, Debug)]
     pub struct Scope<'a>(pub(crate) &'a Compiled);
 
+    /// A user that was found.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Found<'a> {
+        pub(crate) number: u32,
+        /// Its card, where that was in the way.
+        pub(crate) card: Option<&'a Card>,
+    }
+
     pub trait User {
         fn user(&self, scope: Scope<'_>) -> Option<u32>;
         fn user_text(&self) -> String;
+
+        /// The same with what was found on the way; perhaps of somebody who is gone, who may do nothing.
+        #[inline]
+        fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            self.user(scope).map(|number| Found { number, card: None })
+        }
     }
 
     pub trait Permission {
@@ -98,7 +113,7 @@ macro_rules! named {
 }
 
 macro_rules! by_reference {
-    ($($as:ident, $trait:ident, $find:ident, $text:ident, $($type:ty),*;)*) => {$($(
+    ($($as:ident, $trait:ident, $find:ident, $text:ident, $extra:ident, $($type:ty),*;)*) => {$($(
         impl sealed::$trait for &$type {
             #[inline]
             fn $find(&self, scope: Scope<'_>) -> Option<u32> {
@@ -108,19 +123,62 @@ macro_rules! by_reference {
             fn $text(&self) -> String {
                 (**self).$text()
             }
+
+            $extra!();
         }
 
         impl $as for &$type {}
     )*)*};
 }
 
-// A user by id is found from the short forms alone: one table look-up less.
+macro_rules! found_too {
+    () => {
+        #[inline]
+        fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            (**self).found(scope)
+        }
+    };
+}
+
+macro_rules! no_more {
+    () => {};
+}
+
+macro_rules! user_by_id {
+    ($($type:ty: |$self_:ident| $id:expr, $shown:expr;)*) => {$(
+        impl sealed::User for $type {
+            #[inline]
+            fn user(&self, scope: Scope<'_>) -> Option<u32> {
+                let $self_ = self;
+                scope.0.state.user_by_id($id)
+            }
+
+            #[inline]
+            fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+                let $self_ = self;
+                let card = scope.0.state.card_of($id)?;
+                Some(Found { number: card.number(), card: Some(card) })
+            }
+
+            fn user_text(&self) -> String {
+                let $self_ = self;
+                $shown
+            }
+        }
+
+        impl AsUser for $type {}
+    )*};
+}
+
+// What a check needs to know of a user lies where its id leads.
+user_by_id! {
+    Uuid: |id| *id, id.to_string();
+    UserId: |id| id.uuid(), id.to_string();
+    UserRecord: |record| record.id.uuid(), record.key.to_string();
+}
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| (*key).to_string(), str);
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| key.clone(), String);
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key.as_str()), |key| key.to_string(), UserKey);
-named!(@ AsUser, User, user, user_text, |id, s| s.state.user_by_id(*id), |id| id.to_string(), Uuid);
-named!(@ AsUser, User, user, user_text, |id, s| s.state.user_by_id(id.uuid()), |id| id.to_string(), UserId);
-named!(@ AsUser, User, user, user_text, |user, s| s.state.user_by_id(user.id.uuid()), |user| user.key.to_string(), UserRecord);
 named!(@ AsUser, User, user, user_text, |handle, s| s.user_of(*handle), |_handle| FOREIGN.to_owned(), UserHandle);
 named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
 named!(@ AsPermission, Permission, permission, permission_text,
@@ -128,11 +186,11 @@ named!(@ AsPermission, Permission, permission, permission_text,
 named!(AsRole, Role, role, role_text, roles, RoleId, RoleRecord);
 named!(AsGroup, Group, group, group_text, groups, GroupId, GroupRecord);
 by_reference! {
-    AsUser, User, user, user_text, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle;
-    AsPermission, Permission, permission, permission_text,
+    AsUser, User, user, user_text, found_too, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle;
+    AsPermission, Permission, permission, permission_text, no_more,
         str, &str, String, Slug, PermissionRecord, Uuid, PermissionId, PermissionHandle;
-    AsRole, Role, role, role_text, str, &str, String, Slug, RoleRecord, Uuid, RoleId;
-    AsGroup, Group, group, group_text, str, &str, String, Slug, GroupRecord, Uuid, GroupId;
+    AsRole, Role, role, role_text, no_more, str, &str, String, Slug, RoleRecord, Uuid, RoleId;
+    AsGroup, Group, group, group_text, no_more, str, &str, String, Slug, GroupRecord, Uuid, GroupId;
 }
 
 impl<T: CatalogPermission> sealed::Permission for T {

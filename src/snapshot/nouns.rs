@@ -26,8 +26,8 @@ pub(crate) struct Back(u32);
 
 const WINDOWED: u32 = 1 << 31;
 
-/// Numbers stay below this, so that one bit is free beside them.
-pub(crate) const MOST_NUMBERS: u32 = WINDOWED;
+/// Numbers stay below this, so that one bit is free beside them, and beside the number after them.
+pub(crate) const MOST_NUMBERS: u32 = WINDOWED - 1;
 
 impl Back {
     pub(crate) fn new(from: u32, window: Window) -> Self {

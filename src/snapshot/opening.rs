@@ -54,9 +54,14 @@ impl Opening {
 
     /// The number of an id: the one that it has in this state, or was given before, or a new one.
     pub(crate) fn number(&self, state: &State, noun: Noun, id: Uuid) -> Result<u32> {
-        if let Some(number) = state.number_met(noun, id) {
-            return Ok(number);
+        match state.number_met(noun, id) {
+            Some(number) => Ok(number),
+            None => self.unmet(noun, id),
         }
+    }
+
+    /// The number of an id that the caller does not know: the one that it was given before, or a new one.
+    pub(crate) fn unmet(&self, noun: Noun, id: Uuid) -> Result<u32> {
         let mut met = self.met();
         let latest = met.latest.as_ref().and_then(|latest| latest.number_met(noun, id));
         if let Some(number) = latest.or_else(|| met.numbers.get(&(noun, id)).copied()) {
@@ -71,6 +76,17 @@ impl Opening {
         next.store(number + 1, Ordering::Relaxed); // the lock is held: nobody stores between the two
         met.numbers.insert((noun, id), number);
         Ok(number)
+    }
+
+    /// A new number, while nobody else knows this opening: so the id was not met before, and whatever state the caller
+    /// puts it in will be the first that is published.
+    pub(crate) fn first_met(&mut self, noun: Noun) -> Result<u32> {
+        let [permissions, roles, groups, users] = &mut self.next;
+        let next = [permissions, roles, groups, users].into_iter().nth(place(noun));
+        let next = next.map(AtomicU32::get_mut).filter(|next| **next < MOST_NUMBERS);
+        let next = next.ok_or_else(|| Error::new(ErrorKind::Exhausted))?;
+        *next += 1;
+        Ok(*next - 1)
     }
 
     /// A state was published, with these things new in it: it knows them from now on.
@@ -93,6 +109,7 @@ impl Opening {
     pub(crate) fn published_all(&self, state: &State) {
         let mut met = self.met();
         met.numbers.retain(|(noun, id), _| state.number_met(*noun, *id).is_none());
+        met.numbers.shrink_to_fit();
         met.latest = Some(state.clone());
     }
 

@@ -6,6 +6,7 @@ use std::hash::RandomState;
 
 use uuid::Uuid;
 
+use super::card::Card;
 use super::columns::{Columns, column};
 use super::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
 use super::source::{Kept, Source};
@@ -15,6 +16,7 @@ use crate::bits::Bits;
 use crate::error::Noun;
 use crate::records::{Pattern, TenantRecord};
 use crate::tables::order::Order;
+use crate::tables::roll::Roll;
 use crate::tables::slab::Slab;
 
 /// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
@@ -30,6 +32,8 @@ pub(crate) struct State {
     pub(crate) users: Table<UserRow>,
     /// The short form of each user, which nearly every check reads and nothing else.
     pub(crate) briefs: Slab<Brief>,
+    /// The same by id, for what a check by id reads (I11).
+    pub(crate) cards: Roll<Card>,
     pub(crate) role_rows: Slab<Kept>,
     pub(crate) group_rows: Slab<Kept>,
     /// The kept rows turned, which nearly every check reads beside the short forms (I7).
@@ -49,7 +53,7 @@ pub(crate) struct Brief {
     pub(crate) form: Form,
 }
 
-const MOST_SOURCES: usize = 7;
+pub(crate) const MOST_SOURCES: usize = 7;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -96,6 +100,7 @@ impl State {
             groups: Table::new(hasher.clone()),
             users: Table::new(hasher.clone()),
             briefs: Slab::new(),
+            cards: Roll::default(),
             role_rows: Slab::new(),
             group_rows: Slab::new(),
             columns: Columns::default(),
@@ -121,12 +126,12 @@ impl State {
         }
     }
 
-    /// What an earlier state knew by number keeps that number, gone things included: handles to them may be held.
+    /// What an earlier state knew by number keeps that number, gone things included: handles to them may be held. Users
+    /// are the gathering's.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
         self.permissions.keep_numbers_of(&earlier.permissions);
         self.roles.keep_numbers_of(&earlier.roles);
         self.groups.keep_numbers_of(&earlier.groups);
-        self.users.keep_numbers_of(&earlier.users);
     }
 
     #[inline]
@@ -139,10 +144,16 @@ impl State {
         self.briefs.get(user).is_some_and(|brief| brief.form == Form::Suspended)
     }
 
-    /// The number of a living user, from the short forms alone.
+    /// The card of an id, which may be of somebody who is gone.
+    #[inline]
+    pub(crate) fn card_of(&self, id: Uuid) -> Option<&Card> {
+        self.cards.find(self.users.hashing().id(id), |card| card.id == id)
+    }
+
+    /// The number of a living user.
     #[inline]
     pub(crate) fn user_by_id(&self, id: Uuid) -> Option<u32> {
-        self.users.find_id(id, |n| self.briefs.get(n).is_some_and(|b| b.id == id && b.form != Form::Absent))
+        self.card_of(id).map(Card::number).filter(|n| self.user_is_there(*n))
     }
 
     /// Keeps this about a source: false if it is what was kept.

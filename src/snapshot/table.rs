@@ -65,10 +65,27 @@ pub(crate) enum Slot<R> {
     Live(Arc<R>),
 }
 
+/// How ids and names are hashed. Both come from outside, so both hashes are keyed (A21).
 #[derive(Clone, Debug)]
-pub(crate) struct Table<R> {
+pub(crate) struct Hashing {
     hasher: RandomState,
     keyed: Keyed,
+}
+
+impl Hashing {
+    #[inline]
+    pub(crate) fn id(&self, id: Uuid) -> u64 {
+        self.keyed.hash(id.as_u128())
+    }
+
+    pub(crate) fn name(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Table<R> {
+    hashing: Hashing,
     slots: Slab<Slot<R>>,
     ids: Index,
     names: Index,
@@ -78,12 +95,11 @@ pub(crate) struct Table<R> {
 }
 
 impl<R: Row> Table<R> {
-    /// An empty table. Keys come from outside, so the hash is keyed (A21).
+    /// An empty table.
     pub(crate) fn new(hasher: RandomState) -> Self {
         let keyed = Keyed::new(&hasher);
         Self {
-            hasher,
-            keyed,
+            hashing: Hashing { hasher, keyed },
             slots: Slab::new(),
             ids: Index::default(),
             names: Index::default(),
@@ -92,13 +108,24 @@ impl<R: Row> Table<R> {
         }
     }
 
-    #[inline]
-    pub(crate) fn hash_id(&self, id: Uuid) -> u64 {
-        self.keyed.hash(id.as_u128())
+    pub(crate) fn hashing(&self) -> &Hashing {
+        &self.hashing
     }
 
-    fn hash_name(&self, name: &str) -> u64 {
-        self.hasher.hash_one(name)
+    /// Takes in everything at once, where there was nothing: what is at each number, with the two indexes and the
+    /// numbers of what lives in order of names, all of it listed.
+    pub(crate) fn fill(&mut self, slots: Vec<Slot<R>>, ids: Index, names: Index, sorted: Vec<u32>) {
+        (self.slots, self.ids, self.names) = (Slab::from_vec(slots), ids, names);
+        self.sorted = Order::from_sorted(sorted);
+    }
+
+    /// Every number that was given to an id, also where the thing is gone.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, Uuid)> {
+        self.slots.iter().filter_map(|(number, slot)| match slot {
+            Slot::Empty => None,
+            Slot::Gone(id) => Some((number, *id)),
+            Slot::Live(row) => Some((number, row.id())),
+        })
     }
 
     #[inline]
@@ -125,15 +152,18 @@ impl<R: Row> Table<R> {
         }
     }
 
-    /// The number of an id, where somebody else can tell whose a number is.
-    #[inline]
-    pub(crate) fn find_id(&self, id: Uuid, is: impl Fn(u32) -> bool) -> Option<u32> {
-        self.ids.get(self.hash_id(id), is)
+    /// Whose a number is, also where the thing is gone.
+    pub(crate) fn id_met(&self, number: u32) -> Option<Uuid> {
+        match self.slots.get(number)? {
+            Slot::Live(row) => Some(row.id()),
+            Slot::Gone(id) => Some(*id),
+            Slot::Empty => None,
+        }
     }
 
     /// The number of an id, also where the thing is gone.
     pub(crate) fn number_met(&self, id: Uuid) -> Option<u32> {
-        self.ids.get(self.hash_id(id), |n| match self.slots.get(n) {
+        self.ids.get(self.hashing.id(id), |n| match self.slots.get(n) {
             Some(Slot::Live(row)) => row.id() == id,
             Some(Slot::Gone(gone)) => *gone == id,
             _ => false,
@@ -141,11 +171,11 @@ impl<R: Row> Table<R> {
     }
 
     pub(crate) fn by_id(&self, id: Uuid) -> Option<u32> {
-        self.number_met(id).filter(|n| self.row(*n).is_some())
+        self.ids.get(self.hashing.id(id), |n| self.row(n).is_some_and(|row| row.id() == id))
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<u32> {
-        let listed = self.names.get(self.hash_name(name), |n| self.row(n).is_some_and(|row| row.name() == name));
+        let listed = self.names.get(self.hashing.name(name), |n| self.row(n).is_some_and(|row| row.name() == name));
         listed.or_else(|| {
             let first = self.unlisted.iter_from(|n| self.name_at(*n).cmp(name)).next().copied();
             first.filter(|n| self.name_at(*n) == name)
@@ -154,14 +184,9 @@ impl<R: Row> Table<R> {
 
     /// Marks as gone here whatever another table has at a number that is empty here.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
-        for (number, slot) in earlier.slots.iter() {
-            let id = match slot {
-                Slot::Empty => continue,
-                Slot::Gone(id) => *id,
-                Slot::Live(row) => row.id(),
-            };
+        for (number, id) in earlier.numbers() {
             if matches!(self.slots.get(number), None | Some(Slot::Empty)) {
-                self.ids.insert(self.hash_id(id), number);
+                self.ids.insert(self.hashing.id(id), number);
                 self.slots.set(number, Slot::Gone(id));
             }
         }
@@ -197,12 +222,12 @@ impl<R: Row> Table<R> {
     /// listed may find its name taken, and is then found by id alone.
     pub(crate) fn insert(&mut self, number: u32, row: R) {
         if self.number_met(row.id()).is_none() {
-            self.ids.insert(self.hash_id(row.id()), number);
+            self.ids.insert(self.hashing.id(row.id()), number);
         }
         let (slots, order) = (&self.slots, |n: &u32| order_in(&self.slots, *n).cmp(&(row.name(), row.id())));
         if row.is_listed() {
             self.sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()));
-            self.names.insert(self.hasher.hash_one(row.name()), number);
+            self.names.insert(self.hashing.name(row.name()), number);
         } else {
             self.unlisted.insert(number, order);
         }
@@ -227,7 +252,7 @@ impl<R: Row> Table<R> {
         let slots = &self.slots;
         if row.is_listed() {
             self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number)));
-            self.names.remove(self.hasher.hash_one(row.name()), number);
+            self.names.remove(self.hashing.name(row.name()), number);
         } else {
             self.unlisted.remove(|n| order_in(slots, *n).cmp(&(row.name(), row.id())));
         }

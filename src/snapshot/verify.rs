@@ -1,5 +1,6 @@
 //! Holds the compiled form against its invariants I7 to I11, and against the bound on what is kept, for tests.
 
+use super::card::Card;
 use super::columns::column;
 use super::nouns::{Back, Edge, GroupRow, RoleRow};
 use super::source::Source;
@@ -16,7 +17,10 @@ pub(crate) fn verify(state: &State) {
     listings(&state.users);
     ends(state);
     for (number, user) in live(&state.users) {
-        assert_eq!(state.briefs.get(number), Some(&Brief::of(user)), "I11");
+        let brief = Brief::of(user);
+        assert_eq!(state.briefs.get(number), Some(&brief), "I11");
+        let id = user.record.id.uuid();
+        assert_eq!(state.card_of(id), Some(&Card::of(id, number, &brief)), "I11");
     }
     for (number, _) in live(&state.roles) {
         kept(state, Source::Role(number));

@@ -57,7 +57,7 @@ impl<T> Slab<T> {
     }
 
     /// The highest index set, plus one. A `u64`, for index `u32::MAX` can be set.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
@@ -106,6 +106,26 @@ impl<T: Clone> Slab<T> {
 }
 
 impl<T: Clone + Default> Slab<T> {
+    /// These values, the first at 0: each is moved once, and no path is walked. O(values).
+    pub(crate) fn from_vec(items: Vec<T>) -> Self {
+        let len = items.len() as u64;
+        if items.is_empty() {
+            return Self::new();
+        }
+        if items.len() <= LEAF {
+            return Self { root: Root::Flat(Arc::new(items)), len };
+        }
+        let mut items = items.into_iter();
+        let leaves = std::iter::from_fn(|| (items.len() > 0).then(|| Arc::new(filled(&mut items)))).collect();
+        let mut level = parents(leaves, &blank_leaf(), Node::Leaves);
+        let mut shift = LEAF_BITS;
+        while level.len() > 1 {
+            level = parents(level, &Node::blank(shift), Node::Branch);
+            shift += BITS;
+        }
+        Self { root: level.pop().map_or(Root::Empty, |node| Root::Tree { node, shift }), len }
+    }
+
     /// Sets the value at `n`. Indexes that are skipped hold `T::default()`.
     pub(crate) fn set(&mut self, n: u32, item: T) {
         if u64::from(n) >= self.len {
@@ -180,6 +200,12 @@ impl<T: Clone + Default> Node<T> {
             Self::Branch(padded([], &Self::blank(shift - BITS)))
         })
     }
+}
+
+/// One level of nodes above these parts, the last filled up with blanks.
+fn parents<P: Clone, T>(parts: Vec<P>, blank: &P, node: impl Fn([P; WIDTH]) -> Node<T>) -> Vec<Arc<Node<T>>> {
+    let mut parts = parts.into_iter();
+    std::iter::from_fn(|| (parts.len() > 0).then(|| Arc::new(node(padded(parts.by_ref(), blank))))).collect()
 }
 
 /// Which child the bits from `shift` on choose.
@@ -273,6 +299,10 @@ mod tests {
         for len in [0, 1, 31, 32, 33, 2047, 2048, 2049, 131_072, 131_073] {
             let model: Vec<u64> = (1..=len).collect();
             assert!(same(&slab_of(&model), &model), "{len}");
+            let mut at_once = Slab::from_vec(model.clone());
+            assert!(same(&at_once, &model), "{len} at once");
+            at_once.set(u32::try_from(len).unwrap(), 7);
+            assert!(same(&at_once, &[&model[..], &[7]].concat()), "{len} at once, and one more");
         }
     }
 }

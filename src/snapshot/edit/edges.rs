@@ -48,7 +48,7 @@ impl Edit<'_> {
     }
 
     /// The role that a reference means. One of a catalog that is not here begins to be known as departed.
-    fn role(&mut self, reference: &RoleRef, whole: &Record) -> Result<u32> {
+    pub(in crate::snapshot) fn role(&mut self, reference: &RoleRef, whole: &Record) -> Result<u32> {
         let (id, slug) = match reference {
             RoleRef::Own(id) => return self.own_role(*id, whole),
             RoleRef::Catalog { id, slug } => (*id, slug),

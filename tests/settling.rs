@@ -474,6 +474,29 @@ fn a_handle_survives_a_reload() {
     assert!(acme.check(ghost, permission) && acme.user_handle("ghost") == Some(ghost));
 }
 
+/// A user is deleted, everything is loaded again without it, and it is brought back: the handle means it, as before.
+#[test]
+fn a_handle_of_who_was_gone_survives_a_reload() {
+    let (store, _authorizer, acme) = acme();
+    block_on(promote(&acme)).unwrap();
+    let alice = acme.user_handle("alice").unwrap();
+    let other = Authorizer::builder().store(store.store()).build();
+    let other = block_on(other.tenant("acme")).unwrap();
+    let id = other.now().user("alice").unwrap().id;
+    block_on(other.update(|tx| tx.delete_user("alice").map(drop))).unwrap();
+    for _ in 0..2 {
+        store.sinces_meet([Some(Fault::TooOld)]);
+        block_on(acme.refresh()).unwrap();
+        assert!(!acme.check(alice, "posts:write"));
+        block_on(other.update(|tx| tx.ensure_user("bob").map(drop))).unwrap();
+    }
+    block_on(other.update(|tx| tx.create_user_with_id(id, "alice")?.assign("editor").map(drop))).unwrap();
+    store.sinces_meet([Some(Fault::TooOld)]);
+    block_on(acme.refresh()).unwrap();
+    assert!(acme.check(alice, "posts:write") && acme.user_handle("alice") == Some(alice));
+    assert!(acme.user_handle("bob").is_some_and(|bob| bob != alice));
+}
+
 /// An update that is interrupted while it looks into a conflict leaves nothing undecided unsaid.
 #[test]
 fn a_conflict_that_cannot_be_looked_into_is_unknown() {

@@ -175,6 +175,7 @@ fn unsettled_denies_and_the_next_call_settles() {
     let update = acme.update(|tx| tx.create_user("bob").map(drop));
     let error = block_on(update).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsettled);
+    assert!(error.to_string().contains("the line went dead"), "what the store said is told: {error}");
     let commit = CommitId::from_uuid(error.commit().unwrap());
     assert_eq!((acme.unsettled(), acme.outcome(commit)), (Some(commit), Some(Outcome::Open)));
 

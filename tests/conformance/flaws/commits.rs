@@ -154,18 +154,23 @@ impl Flaw for TakesABaseThatIsAhead {
     }
 }
 
-/// S3. A commit that is sent again is answered as it was: nobody can tell which of two calls it was that landed.
+/// S3. A commit that is in the history is answered as it was: nobody can tell which of two calls it was that landed.
 #[derive(Clone, Default)]
-pub(crate) struct AnswersAgain(Shared<HashMap<CommitId, Revision>>);
+pub(crate) struct AnswersAgain;
 
 impl Flaw for AnswersAgain {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        if let Some(revision) = self.0.lock().unwrap().get(&commit.envelope.id) {
-            return Ok(*revision);
+        let answer = store.commit(commit).await;
+        let (Err(StoreError::Conflict { .. }), Base::State(base)) = (&answer, commit.base) else {
+            return answer;
+        };
+        let Since::Commits(commits) = store.since(base).await? else {
+            return answer;
+        };
+        match commits.iter().find(|told| told.envelope.id == commit.envelope.id) {
+            Some(told) => Ok(told.revision),
+            None => answer,
         }
-        let revision = store.commit(commit).await?;
-        self.0.lock().unwrap().insert(commit.envelope.id, revision);
-        Ok(revision)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Times every question, commits, and opening a tenant, on the workload in `workload/`, which is printed first. Answers
+//! Times every question, commits, and opening a tenant, on the workload in `common/`, which is printed first. Answers
 //! are compared with the right ones before anything is timed.
 //!
 //! ```text
@@ -18,7 +18,7 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
 
-mod workload;
+mod common;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -27,14 +27,14 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion};
 use rolecall::records::UserId;
 
-use self::workload::Bed;
-use self::workload::forms::{Form, Rivals, Words};
-use self::workload::organisation::{L, M, S, Size, is_wanted};
-use self::workload::pace::Pace;
-use self::workload::questions::{self, About};
-use self::workload::records::permission_id;
-use self::workload::shelf::{Shelf, life};
-use self::workload::writer::Writer;
+use self::common::Bed;
+use self::common::forms::{Form, Rivals, Words};
+use self::common::organisation::{L, M, S, Size, is_wanted};
+use self::common::pace::Pace;
+use self::common::questions::{self, About};
+use self::common::records::permission_id;
+use self::common::shelf::{Shelf, life};
+use self::common::writer::Writer;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();

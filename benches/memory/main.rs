@@ -11,15 +11,15 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
 
-#[path = "../workload/organisation.rs"]
+#[path = "../common/organisation.rs"]
 mod organisation;
-#[path = "../workload/records.rs"]
+#[path = "../common/records.rs"]
 mod records;
-#[path = "../workload/shelf.rs"]
+#[path = "../common/shelf.rs"]
 mod shelf;
-#[path = "../workload/stream.rs"]
+#[path = "../common/stream.rs"]
 mod stream;
-#[path = "../workload/variant.rs"]
+#[path = "../common/variant.rs"]
 mod variant;
 
 use std::hint::black_box;

@@ -23,8 +23,8 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
 
 mod table;
-#[path = "../workload/mod.rs"]
-mod workload;
+#[path = "../common/mod.rs"]
+mod common;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -34,16 +34,16 @@ use rolecall::records::UserId;
 use rolecall::{Moment, Page};
 use uuid::Uuid;
 
+use self::common::Bed;
+use self::common::by_hand::Fast;
+use self::common::forms::{Form, Rivals, Words};
+use self::common::organisation::{L, M, Organisation, S, is_wanted, now};
+use self::common::pace::{Contestant, Pace};
+use self::common::questions::{self, About, Question};
+use self::common::records::{group_id, permission_id};
+use self::common::shelf::{Shelf, life};
+use self::common::writer::Writer;
 use self::table::{Goal, Table};
-use self::workload::Bed;
-use self::workload::by_hand::Fast;
-use self::workload::forms::{Form, Rivals, Words};
-use self::workload::organisation::{L, M, Organisation, S, is_wanted, now};
-use self::workload::pace::{Contestant, Pace};
-use self::workload::questions::{self, About, Question};
-use self::workload::records::{group_id, permission_id};
-use self::workload::shelf::{Shelf, life};
-use self::workload::writer::Writer;
 
 fn main() {
     // `cargo test --all-targets` runs this without `--bench`: to see that it builds is enough then.

@@ -12,12 +12,12 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
 
-#[path = "../workload/organisation.rs"]
+#[path = "../common/organisation.rs"]
 mod organisation;
 #[expect(dead_code, reason = "the permissions are the tenant's own here")]
-#[path = "../workload/records.rs"]
+#[path = "../common/records.rs"]
 mod records;
-#[path = "../workload/stream.rs"]
+#[path = "../common/stream.rs"]
 mod stream;
 
 use std::hint::black_box;

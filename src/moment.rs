@@ -22,7 +22,8 @@ pub use self::relations::{Held, Inherited, Via};
 pub use self::sets::{PermissionSet, UserSet};
 use crate::check::allows_found;
 use crate::clock::{Clock, When};
-use crate::explain::{Decision, Explanation, Reason, reason};
+use crate::explain::first::first;
+use crate::explain::{Decision, Explanation, Path, Reason, reason};
 use crate::records::Timestamp;
 use crate::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::snapshot::{Compiled, Snapshot, Standing, walk};
@@ -153,6 +154,34 @@ impl<'a> Moment<'a> {
         let user = (user.user(snapshot.scope()), user.user_text());
         let permission = (permission.permission(snapshot.scope()), permission.permission_text());
         reason::explain(snapshot, user, permission, &self.when)
+    }
+
+    /// One reason why a user may do this: the first of the paths that [`Moment::explain`] lists. None where it is denied.
+    ///
+    /// # Example
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?;
+    /// #     tx.create_user("alice")?.assign("editor")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let why = acme.now().first_path("alice", "posts:write").map(|path| path.to_string());
+    /// assert_eq!(why.as_deref(), Some("has the role editor, which grants posts:*"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(edges of the groups and roles on the shortest paths), where all rows are exact; otherwise O(groups and roles of
+    /// the user that are no further away). A tenth of an explanation, where the user holds much.
+    pub fn first_path(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Path> {
+        let snapshot = self.compiled();
+        let (user, permission) = (user.user(snapshot.scope())?, permission.permission(snapshot.scope())?);
+        let row = snapshot.state.users.row(user).filter(|row| self.answers() && !row.is_suspended())?;
+        let permission = Some(permission).filter(|permission| snapshot.state.permission_counts(*permission))?;
+        first(&snapshot.state, row, permission, &self.when)
     }
 
     /// Everything that a user may do.

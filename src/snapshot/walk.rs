@@ -138,14 +138,14 @@ const INLINE: usize = 16;
 
 /// The nodes seen so far: a short list, and a set once it is long.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     few: SmallVec<[Source; INLINE]>,
     many: HashSet<Source>,
 }
 
 impl Seen {
     /// True if it is new.
-    fn insert(&mut self, source: Source) -> bool {
+    pub(crate) fn insert(&mut self, source: Source) -> bool {
         if self.many.is_empty() && self.few.len() < INLINE {
             let new = !self.few.contains(&source);
             if new {
@@ -157,6 +157,10 @@ impl Seen {
             self.many.extend(self.few.iter().copied());
         }
         self.many.insert(source)
+    }
+
+    pub(crate) fn has(&self, source: Source) -> bool {
+        if self.many.is_empty() { self.few.contains(&source) } else { self.many.contains(&source) }
     }
 }
 

@@ -178,10 +178,9 @@ impl<'a> Moment<'a> {
     /// the user that are no further away). A tenth of an explanation, where the user holds much.
     pub fn first_path(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Path> {
         let snapshot = self.compiled();
-        let (user, permission) = (user.user(snapshot.scope())?, permission.permission(snapshot.scope())?);
-        let row = snapshot.state.users.row(user).filter(|row| self.answers() && !row.is_suspended())?;
-        let permission = Some(permission).filter(|permission| snapshot.state.permission_counts(*permission))?;
-        first(&snapshot.state, row, permission, &self.when)
+        let (user, permission) = (user.found(snapshot.scope())?, permission.permission(snapshot.scope())?);
+        let counts = self.answers() && snapshot.state.permission_counts(permission);
+        counts.then(|| first(&snapshot.state, user, permission, &self.when))?
     }
 
     /// Everything that a user may do.
@@ -190,9 +189,8 @@ impl<'a> Moment<'a> {
     /// O(sources of the user), a union of rows each, or O(groups and roles walked).
     pub fn effective(&self, user: impl AsUser) -> PermissionSet {
         let snapshot = self.compiled();
-        let row = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
-        let row = row.filter(|row| self.answers() && !row.is_suspended());
-        let bits = row.map(|row| walk::effective(&snapshot.state, row, &self.when)).unwrap_or_default();
+        let user = user.found(snapshot.scope()).filter(|_| self.answers());
+        let bits = user.map(|user| walk::effective_found(&snapshot.state, user, &self.when)).unwrap_or_default();
         PermissionSet::new(self.snapshot(), bits, self.unanswered())
     }
 

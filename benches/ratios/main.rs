@@ -97,7 +97,7 @@ fn count() {
 fn count_changes<const N: usize>(bed: &Bed<N>) {
     let kinds: [(&str, usize, Run<'_>); 6] = [
         ("member", 1_024, Writer::members),
-        ("thousand_members", 1, Writer::thousand_members),
+        ("thousand_members", 200, Writer::thousand_members),
         ("grant", 256, Writer::grant),
         ("role", 256, Writer::role),
         ("reparent", 256, Writer::reparent),

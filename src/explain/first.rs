@@ -10,37 +10,38 @@ use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
-use super::paths::{edges_of, grants, leads, link, name_of};
+use super::paths::{each_edge, grants, leads, link, name_of};
 use super::{Link, Path};
 use crate::clock::When;
 use crate::records::Window;
-use crate::snapshot::nouns::UserRow;
+use crate::snapshot::names::sealed::Found;
 use crate::snapshot::source::Source;
 use crate::snapshot::state::State;
-use crate::snapshot::walk::{Seen, counts};
+use crate::snapshot::walk::{Seen, counts, held};
 
 /// A node, and how the search came to it.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    /// The step before, in the list of all steps; none from the user.
-    before: Option<usize>,
+    /// Where the step before is in the list of all steps; from the user, [`NONE`].
+    before: u32,
     node: Source,
-    window: Window,
-    /// Which of its level have the same names along the way: they share this number, and it rises with the names.
-    names: usize,
+    /// Steps of one level that have the same names along the way share this number, and it rises with the names.
+    names: u32,
 }
+
+const NONE: u32 = u32::MAX;
+
+type Steps = SmallVec<[Step; 16]>;
 
 /// The first path that counts at an instant, if there is one.
 ///
 /// # Complexity
 /// O(edges of the groups and roles on shortest paths), and of all that is nearer and whose row cannot tell.
-pub(crate) fn first(state: &State, user: &UserRow, permission: u32, when: &When<'_>) -> Option<Path> {
-    let mut steps: SmallVec<[Step; 16]> = SmallVec::new();
-    let mut seen = Seen::default();
-    let mut level: SmallVec<[Step; 16]> = State::sources_of(user)
-        .filter(|(source, edge)| leads(state, *source, permission) && counts(*edge, when))
-        .map(|(node, edge)| Step { before: None, node, window: edge.window, names: 0 })
-        .collect();
+pub(crate) fn first(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> Option<Path> {
+    let held = held(state, user);
+    let counting = held.iter().filter(|(source, edge)| leads(state, *source, permission) && counts(*edge, when));
+    let (mut steps, mut seen) = (Steps::new(), Seen::default());
+    let mut level: Steps = counting.map(|(node, _)| Step { before: NONE, node: *node, names: 0 }).collect();
     while !level.is_empty() {
         let from = steps.len();
         in_order(state, &steps, &mut level);
@@ -48,12 +49,15 @@ pub(crate) fn first(state: &State, user: &UserRow, permission: u32, when: &When<
         for at in from..steps.len() {
             let step = steps.get(at)?;
             if let Some(grant) = grants(state, step.node, permission).min() {
-                return Some(Path { links: links(state, &steps, at), grant: grant.to_owned() });
+                let user = held.iter().map(|(source, edge)| (*source, edge.window));
+                return Some(Path { links: links(state, &steps, at, user), grant: grant.to_owned() });
             }
-            let onward = edges_of(state, step.node)
-                .filter(|(to, edge)| leads(state, *to, permission) && counts(*edge, when) && !seen.has(*to))
-                .map(|(node, edge)| Step { before: Some(at), node, window: edge.window, names: 0 });
-            level.extend(onward);
+            let before = u32::try_from(at).ok()?;
+            each_edge(state, step.node, |node, edge| {
+                if leads(state, node, permission) && counts(*edge, when) {
+                    level.push(Step { before, node, names: 0 });
+                }
+            });
         }
     }
     None
@@ -64,29 +68,48 @@ fn in_order(state: &State, steps: &[Step], level: &mut [Step]) {
     if level.len() < 2 {
         return;
     }
-    let names = |step: &Step| step.before.and_then(|before| steps.get(before)).map(|before| before.names);
+    let names = |step: &Step| steps.get(step.before as usize).map_or(0, |before| before.names);
     let by_names = |a: &Step, b: &Step| -> Ordering {
-        names(a).cmp(&names(b)).then_with(|| name_of(state, a.node).cmp(&name_of(state, b.node)))
+        names(a).cmp(&names(b)).then_with(|| name_of(state, a.node).cmp(name_of(state, b.node)))
     };
     let is_role = |step: &Step| matches!(step.node, Source::Role(_));
-    level
-        .sort_by(|a, b| by_names(a, b).then_with(|| a.before.cmp(&b.before)).then_with(|| is_role(a).cmp(&is_role(b))));
+    level.sort_by(|a, b| by_names(a, b).then(a.before.cmp(&b.before)).then(is_role(a).cmp(&is_role(b))));
     let (mut before, mut rank) = (level.first().copied(), 0);
     for step in level {
-        rank += usize::from(before.is_some_and(|before| by_names(&before, step).is_ne()));
+        rank += u32::from(before.is_some_and(|before| by_names(&before, step).is_ne()));
         before = Some(*step);
         step.names = rank;
     }
 }
 
-fn links(state: &State, steps: &[Step], at: usize) -> Vec<Link> {
-    let way = std::iter::successors(steps.get(at), |step| steps.get(step.before?));
-    let mut links: Vec<Link> = way
-        .filter_map(|step| {
-            let before = step.before.and_then(|before| steps.get(before)).map(|before| before.node);
-            link(state, before, step.node, step.window)
-        })
-        .collect();
+/// The steps that led to this one, as they are told.
+fn links(
+    state: &State,
+    steps: &[Step],
+    last: usize,
+    held: impl Iterator<Item = (Source, Window)> + Clone,
+) -> Vec<Link> {
+    let mut links = Vec::new();
+    let mut here = steps.get(last);
+    while let Some(step) = here {
+        here = steps.get(step.before as usize);
+        let before = here.map(|before| before.node);
+        let window = match before {
+            Some(before) => window(state, before, step.node),
+            None => held.clone().find(|(source, _)| *source == step.node).map(|(_, window)| window),
+        };
+        links.extend(link(state, before, step.node, window.unwrap_or_default()));
+    }
     links.reverse();
     links
+}
+
+/// When an edge counts: only those from groups to roles have windows.
+fn window(state: &State, from: Source, to: Source) -> Option<Window> {
+    match (from, to) {
+        (Source::Group(group), Source::Role(role)) => {
+            state.groups.row(group)?.roles.get(|edge| edge.to.cmp(&role)).map(|edge| edge.window)
+        }
+        _ => None,
+    }
 }

@@ -109,10 +109,12 @@ impl Map {
             if map.edges.contains_key(&node) {
                 continue;
             }
-            let next: Vec<(Source, Window)> = edges_of(state, node)
-                .filter(|(to, edge)| leads(state, *to, permission) && takes(*edge))
-                .map(|(to, edge)| (to, edge.window))
-                .collect();
+            let mut next: Vec<(Source, Window)> = Vec::new();
+            each_edge(state, node, |to, edge| {
+                if leads(state, to, permission) && takes(*edge) {
+                    next.push((to, edge.window));
+                }
+            });
             for (to, _) in &next {
                 back.entry(*to).or_default().push(node);
                 todo.push(*to);
@@ -159,20 +161,21 @@ pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
     state.kept(source).is_none_or(|kept| !kept.exact || kept.row.contains(permission))
 }
 
-/// What leaves a node, and when it counts.
-pub(super) fn edges_of(state: &State, node: Source) -> impl Iterator<Item = (Source, Edge)> + '_ {
-    let (group, role) = match node {
-        Source::Group(n) => (state.groups.row(n), None),
-        Source::Role(n) => (None, state.roles.row(n)),
-    };
-    let always = |to: &u32| Edge { to: *to, window: Window::ALWAYS };
-    let parents = group.into_iter().flat_map(|group| group.parents.iter());
-    let roles = group.into_iter().flat_map(|group| group.roles.iter());
-    let included = role.into_iter().flat_map(|role| role.includes.iter());
-    let parents = parents.map(move |n| (Source::Group(*n), always(n)));
-    parents
-        .chain(roles.map(|edge| (Source::Role(edge.to), *edge)))
-        .chain(included.map(move |n| (Source::Role(*n), always(n))))
+/// Hands on what leaves a node.
+#[inline]
+pub(super) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Source, &Edge)) {
+    let mut always = |source: Source| visit(source, &Edge { to: source.number(), window: Window::ALWAYS });
+    match node {
+        Source::Group(n) => {
+            let Some(group) = state.groups.row(n) else { return };
+            group.parents.iter().for_each(|n| always(Source::Group(*n)));
+            group.roles.iter().for_each(|edge| visit(Source::Role(edge.to), edge));
+        }
+        Source::Role(n) => {
+            let Some(role) = state.roles.row(n) else { return };
+            role.includes.iter().for_each(|n| always(Source::Role(*n)));
+        }
+    }
 }
 
 /// What a node itself grants that is this permission: its slug, and patterns that match. One that has left the catalog is
@@ -182,10 +185,12 @@ pub(super) fn grants(state: &State, node: Source, permission: u32) -> impl Itera
         Source::Role(role) => state.roles.row(role),
         Source::Group(_) => None,
     };
-    let slug = state.permissions.name_at(permission);
-    let exact = role.is_some_and(|role| role.grants.contains(|n| n.cmp(&permission)));
-    let patterns = role.into_iter().flat_map(|role| role.patterns.iter()).filter(|pattern| pattern.matches(slug));
-    exact.then_some(slug).into_iter().chain(patterns.map(Pattern::as_str))
+    role.into_iter().flat_map(move |role| {
+        let slug = state.permissions.name_at(permission);
+        let exact = role.grants.contains(|n| n.cmp(&permission)).then_some(slug);
+        let patterns = role.patterns.iter().filter(move |pattern| pattern.matches(slug));
+        exact.into_iter().chain(patterns.map(Pattern::as_str))
+    })
 }
 
 /// The slug of a node.

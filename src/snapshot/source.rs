@@ -9,6 +9,14 @@ pub(crate) enum Source {
     Role(u32),
 }
 
+impl Source {
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Group(number) | Self::Role(number) => number,
+        }
+    }
+}
+
 /// What is kept about a role or group so that a check need not walk (I7, I8).
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {

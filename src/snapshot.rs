@@ -14,6 +14,7 @@ pub(crate) mod gather;
 pub(crate) mod names;
 pub(crate) mod nouns;
 pub(crate) mod opening;
+pub(crate) mod patterned;
 pub(crate) mod reverse;
 pub(crate) mod source;
 pub(crate) mod state;

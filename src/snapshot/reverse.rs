@@ -16,9 +16,8 @@ pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
         return Bits::new();
     }
     let mut roles: Bits = row.granted_by.iter().copied().collect();
-    let matches = |role: &&u32| state.roles.row(**role).is_some_and(|r| r.matches(row.record.slug.as_str()));
-    for role in state.patterned.iter().filter(matches) {
-        roles.insert(*role);
+    for role in state.roles_matching(row.record.slug.as_str()) {
+        roles.insert(role);
     }
     with_includers(state, roles)
 }

@@ -49,6 +49,8 @@
 pub mod docs;
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod unvisited;
 pub mod blocking;
 mod authorizer;
 #[cfg(feature = "json")]

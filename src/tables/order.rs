@@ -68,6 +68,15 @@ impl<T> Order<T> {
         self.len == 0
     }
 
+    /// Whether two sequences are one: nothing below them was copied.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.root, &other.root) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
+    }
+
     /// The item that is equal; any of them, if `cmp` finds several so.
     #[inline]
     pub(crate) fn get(&self, cmp: impl Fn(&T) -> Ordering) -> Option<&T> {

@@ -53,6 +53,12 @@ impl<T: Copy> Roll<T> {
         }
     }
 
+    /// Whether two rolls are one: nothing below them was copied.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.leaves.is_same(&other.leaves)
+    }
+
     /// Puts an item in the place of the one that is the same, or adds it. `hash` is that of an item.
     pub(crate) fn set(&mut self, item: T, hash: impl Fn(&T) -> u64, same: impl Fn(&T) -> bool) {
         let tag_of = |item: &T| tag(hash(item));

@@ -107,7 +107,7 @@ impl<'a> Moment<'a> {
         if !self.answers() {
             return false;
         }
-        match (user.found(snapshot.scope()), permission.permission(snapshot.scope())) {
+        match (user.found(snapshot.scope()), permission.met(snapshot.scope())) {
             (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
             _ => false,
         }
@@ -118,7 +118,7 @@ impl<'a> Moment<'a> {
     pub fn check_any<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         let snapshot = self.compiled();
         let Some(user) = user.found(snapshot.scope()).filter(|_| self.answers()) else { return false };
-        let mut known = permissions.into_iter().filter_map(|permission| permission.permission(snapshot.scope()));
+        let mut known = permissions.into_iter().filter_map(|permission| permission.met(snapshot.scope()));
         known.any(|permission| allows_found(&snapshot.state, user, permission, &self.when))
     }
 
@@ -130,7 +130,7 @@ impl<'a> Moment<'a> {
         let mut some = false;
         let all = permissions.into_iter().all(|permission| {
             some = true;
-            permission.permission(snapshot.scope()).is_some_and(|p| allows_found(&snapshot.state, user, p, &self.when))
+            permission.met(snapshot.scope()).is_some_and(|p| allows_found(&snapshot.state, user, p, &self.when))
         });
         all && some
     }

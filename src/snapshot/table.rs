@@ -75,7 +75,7 @@ pub(crate) struct Hashing {
 impl Hashing {
     #[inline]
     pub(crate) fn id(&self, id: Uuid) -> u64 {
-        self.keyed.hash(id.as_u128())
+        self.keyed.hash(id.to_u128_le())
     }
 
     pub(crate) fn name(&self, name: &str) -> u64 {

@@ -1,12 +1,13 @@
 //! Every question, once: on a snapshot at an instant.
 //!
 //! This file has the questions about decisions; `moment/lookup.rs` and `moment/relations.rs` those that an
-//! administration page asks, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings.
+//! administration page asks, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings, `moment/many.rs` checks by the dozen.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. What is unknown is denied or empty.
 
 mod horizon;
 mod lookup;
+mod many;
 mod page;
 mod relations;
 mod sets;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use arc_swap::Guard;
 
 pub use self::lookup::Owned;
+pub(crate) use self::many::many;
 pub use self::page::{Listing, Page};
 pub use self::relations::{Held, Inherited, Via};
 pub use self::sets::{PermissionSet, UserSet};

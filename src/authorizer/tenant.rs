@@ -10,8 +10,7 @@ use super::turns::Turns;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::explain::{Decision, Explanation};
-use crate::moment::Moment;
-use crate::moment::PermissionSet;
+use crate::moment::{Moment, PermissionSet, many};
 use crate::records::{At, Change, CommitId, Envelope, Life, Revision};
 use crate::snapshot::base::Base;
 use crate::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
@@ -202,6 +201,15 @@ impl Tenant {
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check_all<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         self.now().check_all(user, permissions)
+    }
+
+    /// Many checks, all on this moment. See [`Moment::check_many`].
+    #[must_use = "answers come as they are asked for, and one that is not looked at protects nothing"]
+    pub fn check_many<U: AsUser, P: AsPermission>(
+        &self,
+        questions: impl IntoIterator<Item = (U, P)>,
+    ) -> impl Iterator<Item = bool> {
+        many(self.now(), questions)
     }
 
     /// The check and the reason, now. See [`Moment::decide`].

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use self::sealed::{Found, Scope};
+use self::sealed::{Found, Scope, Sought};
 use super::Compiled;
 use super::table::Origin;
 use crate::catalog::{CatalogPermission, CatalogRole};
@@ -30,6 +30,7 @@ pub struct PermissionHandle {
 pub(crate) mod sealed {
     use super::Compiled;
     use crate::snapshot::card::Card;
+    use crate::tables::roll::Choice;
 
     /// Where a name is looked up.
     #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,17 @@ pub(crate) mod sealed {
         pub(crate) card: Option<&'a Card>,
     }
 
+    impl<'a> Found<'a> {
+        #[inline]
+        pub(crate) fn by(card: &'a Card) -> Self {
+            Self { number: card.number(), card: Some(card) }
+        }
+    }
+
+    /// A user that was found, or where one was looked for and what lies there has not been looked at.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Sought<'a>(pub(crate) Result<Option<Found<'a>>, Option<Choice<'a, Card>>>);
+
     pub trait User {
         fn user(&self, scope: Scope<'_>) -> Option<u32>;
         fn user_text(&self) -> String;
@@ -51,6 +63,18 @@ pub(crate) mod sealed {
         #[inline]
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
             self.user(scope).map(|number| Found { number, card: None })
+        }
+
+        /// The first half of `found`, for many at once.
+        #[inline]
+        fn seek<'a>(&self, scope: Scope<'a>) -> Sought<'a> {
+            Sought(Ok(self.found(scope)))
+        }
+
+        /// The second half.
+        #[inline]
+        fn settle<'a>(&self, sought: Sought<'a>) -> Option<Found<'a>> {
+            sought.0.ok().flatten()
         }
     }
 
@@ -143,6 +167,16 @@ macro_rules! found_too {
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
             (**self).found(scope)
         }
+
+        #[inline]
+        fn seek<'a>(&self, scope: Scope<'a>) -> Sought<'a> {
+            (**self).seek(scope)
+        }
+
+        #[inline]
+        fn settle<'a>(&self, sought: Sought<'a>) -> Option<Found<'a>> {
+            (**self).settle(sought)
+        }
     };
 }
 
@@ -171,8 +205,22 @@ macro_rules! user_by_id {
             #[inline]
             fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
                 let $self_ = self;
-                let card = scope.0.state.card_of($id)?;
-                Some(Found { number: card.number(), card: Some(card) })
+                scope.0.state.card_of($id).map(Found::by)
+            }
+
+            #[inline]
+            fn seek<'a>(&self, scope: Scope<'a>) -> Sought<'a> {
+                let $self_ = self;
+                Sought(Err(scope.0.state.choose_card($id)))
+            }
+
+            #[inline]
+            fn settle<'a>(&self, sought: Sought<'a>) -> Option<Found<'a>> {
+                let $self_ = self;
+                match sought.0 {
+                    Ok(found) => found,
+                    Err(choice) => choice?.settle(|card| card.id == $id).map(Found::by),
+                }
             }
 
             fn user_text(&self) -> String {

@@ -44,7 +44,7 @@ type Leaf<T> = Arc<[Line<T>]>;
 /// With two in 64 bytes, filled as much, every fourth item lay elsewhere, and a branch that nobody foresees led there.
 const SLOTS: usize = 4;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(align(128))]
 struct Line<T>([T; SLOTS]);
 
@@ -61,12 +61,18 @@ impl<T: Item> Roll<T> {
     /// The item inserted with this hash for which `same` is true.
     #[inline]
     pub(crate) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<&T> {
+        self.choose(hash, &same)?.settle(same)
+    }
+
+    /// The first half of [`find`](Self::find), in which no branch waits for what lies in the line: of many, one after the
+    /// other, the processor fetches several lines at once.
+    #[inline]
+    pub(crate) fn choose(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<Choice<'_, T>> {
         let tag = tag(hash);
         let lines = self.leaf(self.address(tag))?;
         let [first, others @ ..] = &lines.get(home(tag, lines.len()))?.0;
-        // Chosen before it is looked at, for which of them it is cannot be foreseen.
         let chosen = others.iter().fold(first, |chosen, slot| if same(slot) { slot } else { chosen });
-        if same(chosen) && !chosen.is_free() { Some(chosen) } else { beyond(lines, tag, same) }
+        Some(Choice { lines, tag, chosen })
     }
 
     #[inline]
@@ -158,6 +164,23 @@ impl<T: Item> Roll<T> {
             None => self.pages = self.pages.iter().cloned().chain([Arc::from([high])]).collect(),
         }
         (self.last, self.mask) = (last, mask(last));
+    }
+}
+
+/// What is the item that is sought, if it lies where its hash leads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice<'a, T> {
+    lines: &'a [Line<T>],
+    tag: u32,
+    chosen: &'a T,
+}
+
+impl<'a, T: Item> Choice<'a, T> {
+    /// The second half of [`Roll::find`]: whether it is, and where it lies otherwise.
+    #[inline]
+    pub(crate) fn settle(self, same: impl Fn(&T) -> bool) -> Option<&'a T> {
+        let Self { lines, tag, chosen } = self;
+        if same(chosen) && !chosen.is_free() { Some(chosen) } else { beyond(lines, tag, same) }
     }
 }
 

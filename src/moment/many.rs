@@ -1,5 +1,6 @@
-//! Many questions at once. The same check; what differs is the order of the reads: first all users of a batch are looked
-//! for, so that their cache lines come at the same time, then each question is decided.
+//! Many questions at once. The same check; what differs is the order of the reads: first it is worked out where the users
+//! of a batch lie, then a word is read at each of these places, so that their cache lines come at the same time, then
+//! each question is decided.
 
 use std::borrow::Borrow;
 
@@ -49,6 +50,7 @@ impl Moment<'_> {
         let scope = snapshot.scope();
         let sought: SmallVec<[_; BATCH]> =
             questions.map(|(user, permission)| (user.seek(scope), user, permission.met(scope))).collect();
+        std::hint::black_box(sought.iter().fold(false, |all, (sought, _, _)| all ^ sought.touch()));
         let check = |(sought, user, permission)| match (U::settle(&user, sought), permission) {
             (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
             _ => false,

@@ -30,7 +30,7 @@ pub struct PermissionHandle {
 pub(crate) mod sealed {
     use super::Compiled;
     use crate::snapshot::card::Card;
-    use crate::tables::roll::Choice;
+    use crate::tables::roll::Place;
 
     /// Where a name is looked up.
     #[derive(Clone, Copy, Debug)]
@@ -51,9 +51,17 @@ pub(crate) mod sealed {
         }
     }
 
-    /// A user that was found, or where one was looked for and what lies there has not been looked at.
+    /// A user that was found, or where the card of one lies.
     #[derive(Clone, Copy, Debug)]
-    pub struct Sought<'a>(pub(crate) Result<Option<Found<'a>>, Option<Choice<'a, Card>>>);
+    pub struct Sought<'a>(pub(crate) Result<Option<Found<'a>>, Place<'a, Card>>);
+
+    impl Sought<'_> {
+        /// Brings near what settling looks at.
+        #[inline]
+        pub(crate) fn touch(&self) -> bool {
+            self.0.is_err_and(Place::touch)
+        }
+    }
 
     pub trait User {
         fn user(&self, scope: Scope<'_>) -> Option<u32>;
@@ -65,7 +73,7 @@ pub(crate) mod sealed {
             self.user(scope).map(|number| Found { number, card: None })
         }
 
-        /// The first half of `found`, for many at once.
+        /// The first half of `found`, which looks at no user, for many at once.
         #[inline]
         fn seek<'a>(&self, scope: Scope<'a>) -> Sought<'a> {
             Sought(Ok(self.found(scope)))
@@ -211,7 +219,7 @@ macro_rules! user_by_id {
             #[inline]
             fn seek<'a>(&self, scope: Scope<'a>) -> Sought<'a> {
                 let $self_ = self;
-                Sought(Err(scope.0.state.choose_card($id)))
+                Sought(scope.0.state.place_of_card($id).map_or(Ok(None), Err))
             }
 
             #[inline]
@@ -219,7 +227,7 @@ macro_rules! user_by_id {
                 let $self_ = self;
                 match sought.0 {
                     Ok(found) => found,
-                    Err(choice) => choice?.settle(|card| card.id == $id).map(Found::by),
+                    Err(place) => place.find(|card| card.id == $id).map(Found::by),
                 }
             }
 

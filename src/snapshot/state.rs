@@ -16,7 +16,7 @@ use crate::bits::Bits;
 use crate::error::Noun;
 use crate::records::{Pattern, TenantRecord};
 use crate::tables::order::Order;
-use crate::tables::roll::{Choice, Roll};
+use crate::tables::roll::{Place, Roll};
 use crate::tables::slab::Slab;
 
 /// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
@@ -150,10 +150,10 @@ impl State {
         self.cards.find(self.users.hashing().id(id), |card| card.id == id)
     }
 
-    /// The first half of that: see [`Roll::choose`].
+    /// Where the card of an id lies.
     #[inline]
-    pub(crate) fn choose_card(&self, id: Uuid) -> Option<Choice<'_, Card>> {
-        self.cards.choose(self.users.hashing().id(id), |card| card.id == id)
+    pub(crate) fn place_of_card(&self, id: Uuid) -> Option<Place<'_, Card>> {
+        self.cards.place(self.users.hashing().id(id))
     }
 
     /// The number of a living user.

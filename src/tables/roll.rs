@@ -61,18 +61,15 @@ impl<T: Item> Roll<T> {
     /// The item inserted with this hash for which `same` is true.
     #[inline]
     pub(crate) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<&T> {
-        self.choose(hash, &same)?.settle(same)
+        self.place(hash)?.find(same)
     }
 
-    /// The first half of [`find`](Self::find), in which no branch waits for what lies in the line: of many, one after the
-    /// other, the processor fetches several lines at once.
+    /// Where the items with a hash lie, without a look at them.
     #[inline]
-    pub(crate) fn choose(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<Choice<'_, T>> {
+    pub(crate) fn place(&self, hash: u64) -> Option<Place<'_, T>> {
         let tag = tag(hash);
         let lines = self.leaf(self.address(tag))?;
-        let [first, others @ ..] = &lines.get(home(tag, lines.len()))?.0;
-        let chosen = others.iter().fold(first, |chosen, slot| if same(slot) { slot } else { chosen });
-        Some(Choice { lines, tag, chosen })
+        Some(Place { line: lines.get(home(tag, lines.len()))?, lines, tag })
     }
 
     #[inline]
@@ -167,20 +164,29 @@ impl<T: Item> Roll<T> {
     }
 }
 
-/// What is the item that is sought, if it lies where its hash leads.
+/// Where items of one hash lie: the line, and the others that may have them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Choice<'a, T> {
+pub(crate) struct Place<'a, T> {
+    line: &'a Line<T>,
     lines: &'a [Line<T>],
     tag: u32,
-    chosen: &'a T,
 }
 
-impl<'a, T: Item> Choice<'a, T> {
-    /// The second half of [`Roll::find`]: whether it is, and where it lies otherwise.
+impl<'a, T: Item> Place<'a, T> {
+    /// The item for which `same` is true.
     #[inline]
-    pub(crate) fn settle(self, same: impl Fn(&T) -> bool) -> Option<&'a T> {
-        let Self { lines, tag, chosen } = self;
-        if same(chosen) && !chosen.is_free() { Some(chosen) } else { beyond(lines, tag, same) }
+    pub(crate) fn find(self, same: impl Fn(&T) -> bool) -> Option<&'a T> {
+        let [first, others @ ..] = &self.line.0;
+        // Chosen before it is looked at, for which of them it is cannot be foreseen.
+        let chosen = others.iter().fold(first, |chosen, slot| if same(slot) { slot } else { chosen });
+        if same(chosen) && !chosen.is_free() { Some(chosen) } else { beyond(self.lines, self.tag, same) }
+    }
+
+    /// Reads a little of each cache line of the line, so that it is near when it is looked at: of many places, one after
+    /// the other, the processor fetches as many at once as it can.
+    #[inline]
+    pub(crate) fn touch(self) -> bool {
+        self.line.0.iter().step_by(2).fold(false, |all, item| all ^ item.is_free())
     }
 }
 
@@ -217,7 +223,6 @@ fn close(items: usize) -> usize {
 
 /// The line that an item should lie in: by the upper bits, for the lower ones have led to the leaf.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "below the number of lines")]
 fn home(tag: u32, lines: usize) -> usize {
     ((u64::from(tag) * lines as u64) >> 32) as usize
 }

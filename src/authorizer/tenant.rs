@@ -119,10 +119,11 @@ impl Slot {
 
 impl Inner {
     pub(crate) fn new(tools: Arc<Tools>, registry: Weak<Registry>, slot: Arc<Slot>, compiled: Compiled) -> Self {
+        let compiled = Arc::new(compiled);
         let opening = Arc::clone(&compiled.opening);
-        opening.published_all(&compiled.state);
+        opening.published_all(&compiled);
         let (life, repair) = (compiled.position.life, compiled.standing == Standing::Repair);
-        let current = Current::new(Arc::new(compiled));
+        let current = Current::new(compiled);
         Self { tools, registry, slot, opening, life, repair, current, known: Mutex::default() }
     }
 
@@ -181,6 +182,13 @@ impl Inner {
             Standing::Deleted => Err(Error::new(ErrorKind::Deleted)),
             Standing::Good | Standing::Unsettled | Standing::Refused | Standing::Repair => Ok(()),
         }
+    }
+}
+
+/// Nobody publishes any more.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.opening.close();
     }
 }
 

@@ -13,7 +13,7 @@ use rolecall::clock::ManualClock;
 use rolecall::explain::{Decision, Reason};
 use rolecall::records::{At, Life, Revision, TenantSlug};
 use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
-use rolecall::{ErrorKind, Timestamp};
+use rolecall::{ErrorKind, Outcome, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -145,8 +145,8 @@ fn idle_is_what_was_handed_out_long_ago_by_the_authorizers_clock() {
     assert_eq!(authorizer.close_idle(Duration::MAX), 0);
 }
 
-/// A tenant was unsettled, and nobody held it. Closed to make room, it would have taken with it the commit that has to be
-/// settled, and the next who opened it would have been answered from before that commit, or from after it.
+/// A tenant was unsettled, and nobody held it. Closed to make room, it would no longer know what became of its commit, and
+/// the next who asks for it would wait for a load and for the store's word.
 #[test]
 fn what_is_unsettled_is_not_closed() {
     let store = tenants(3);
@@ -155,6 +155,7 @@ fn what_is_unsettled_is_not_closed() {
     store.is_lossy.store(true, Ordering::Relaxed);
     let error = unsettled.update(|tx| tx.create_user("carol").map(drop)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsettled);
+    let commit = unsettled.unsettled().unwrap();
     drop(unsettled);
     open(&authorizer, 1);
     open(&authorizer, 2);
@@ -165,6 +166,7 @@ fn what_is_unsettled_is_not_closed() {
     store.is_lossy.store(false, Ordering::Relaxed);
     again.refresh().unwrap();
     assert!(again.check("alice", "p") && again.now().user("carol").is_some(), "it was sent again");
+    assert_eq!(again.outcome(commit), Some(Outcome::Landed(again.revision())));
     assert_eq!(store.loads.load(Ordering::Relaxed), before);
     drop(again);
     assert_eq!(authorizer.close_idle(Duration::ZERO), 1, "settled, it is closed like any other");
@@ -240,7 +242,9 @@ fn tenants_that_are_closed_by_hand_leave_nothing_either() {
     let authorizer = over(&store).build();
     let all = measure(|| {
         let held: Vec<Tenant> = (0..200).map(|n| open(&authorizer, n)).collect();
-        held.iter().for_each(|tenant| tenant.close().unwrap());
+        for tenant in &held {
+            tenant.close().unwrap();
+        }
     });
     assert!(all.bytes_current < 4_096, "{} bytes are left", all.bytes_current);
 }

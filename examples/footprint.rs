@@ -25,7 +25,6 @@ mod records;
 mod shelf;
 #[path = "../benches/common/stream.rs"]
 mod stream;
-#[expect(dead_code, reason = "what only a bench asks for")]
 #[path = "../benches/common/variant.rs"]
 mod variant;
 
@@ -38,6 +37,7 @@ use self::bytes::{SMALL, copy};
 use self::organisation::{L, M, Organisation, S, Size};
 use self::records::Owner;
 use self::shelf::{Shelf, life};
+use self::variant::Variant;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -73,6 +73,8 @@ fn small_tenants(count: u32) {
     let open = || (0..count).map(|number| authorizer.tenant_of(life(number)).unwrap());
     let (tenants, opened) = cost(|| open().collect::<Vec<Tenant>>());
     opened.print("a tenant", count);
+    let knows = |tenant: &Tenant| tenant.permission_handle(Variant::<4>(0)).is_some();
+    assert!(tenants.iter().all(knows), "each knows the catalog");
     let ((), closed) = cost(|| tenants.into_iter().for_each(|tenant| tenant.close().unwrap()));
     let left = opened.allocated.bytes_current + closed.allocated.bytes_current;
     println!("closed: {} of {} bytes are left", grouped(left), grouped(opened.allocated.bytes_current));

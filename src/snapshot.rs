@@ -11,6 +11,7 @@ pub(crate) mod columns;
 pub(crate) mod edit;
 pub(crate) mod flatten;
 pub(crate) mod gather;
+pub(crate) mod granters;
 pub(crate) mod names;
 pub(crate) mod nouns;
 pub(crate) mod opening;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Registry;
 use super::current::Current;
+use super::registry::Hold;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -60,7 +61,7 @@ pub(crate) struct Pending {
 pub(crate) struct Inner {
     pub(crate) tools: Arc<Tools>,
     pub(crate) registry: Weak<Registry>,
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) slot: Hold,
     pub(crate) opening: Arc<Opening>,
     pub(crate) life: Life,
     /// Opened for repair: it never answers, whatever else happens to it.
@@ -117,11 +118,12 @@ impl Slot {
 }
 
 impl Inner {
-    pub(crate) fn new(tools: Arc<Tools>, registry: Weak<Registry>, slot: Arc<Slot>, compiled: Compiled) -> Self {
+    pub(crate) fn new(tools: Arc<Tools>, registry: Weak<Registry>, slot: Hold, compiled: Compiled) -> Self {
+        let compiled = Arc::new(compiled);
         let opening = Arc::clone(&compiled.opening);
-        opening.published_all(&compiled.state);
+        opening.published_all(&compiled);
         let (life, repair) = (compiled.position.life, compiled.standing == Standing::Repair);
-        let current = Current::new(Arc::new(compiled));
+        let current = Current::new(compiled);
         Self { tools, registry, slot, opening, life, repair, current, known: Mutex::default() }
     }
 
@@ -180,6 +182,13 @@ impl Inner {
             Standing::Deleted => Err(Error::new(ErrorKind::Deleted)),
             Standing::Good | Standing::Unsettled | Standing::Refused | Standing::Repair => Ok(()),
         }
+    }
+}
+
+/// Nobody publishes any more.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.opening.close();
     }
 }
 

@@ -9,6 +9,7 @@ use std::hash::RandomState;
 
 use super::edit::Touched;
 use super::flatten::flatten;
+use super::granters::Granters;
 use super::nouns::{PermissionRow, RoleRow};
 use super::opening::Opening;
 use super::state::{State, WORDS_PER_EDGE};
@@ -89,17 +90,15 @@ impl Base {
 
 /// Writes the far ends of the catalog's edges (I9).
 fn link(state: &mut State, roles: u32) {
+    let mut granters = Vec::new();
     for number in 0..roles {
         let Some(row) = state.roles.row(number).cloned() else { continue };
-        for permission in row.grants.iter() {
-            if let Some(permission) = state.permissions.row_mut(*permission) {
-                permission.granted_by.insert(number, |n| n.cmp(&number));
-            }
-        }
+        granters.extend(row.grants.iter().map(|permission| (*permission, number)));
         for included in row.includes.iter() {
             if let Some(included) = state.roles.row_mut(*included) {
                 included.included_by.insert(number, |n| n.cmp(&number));
             }
         }
     }
+    state.granters = Granters::of_catalog(granters);
 }

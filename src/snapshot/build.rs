@@ -120,6 +120,7 @@ impl Build {
         if !self.violations.is_empty() {
             return Err(self.violations);
         }
+        self.state.granters.pack();
         flatten(&mut self.state, &mut self.touched);
         let Self { base, opening, state, repair, .. } = self;
         let standing = if repair { Standing::Repair } else { Standing::Good };

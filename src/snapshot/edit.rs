@@ -69,7 +69,10 @@ impl Edit<'_> {
             }
             Record::Permission(record) => {
                 self.touched.slugs.insert(record.slug.as_str().to_owned());
-                lift_noun(&mut self.state.permissions, record, stays, before)?;
+                let number = lift_noun(&mut self.state.permissions, record, stays, before)?;
+                if !stays && !self.state.granters.is_empty(number) {
+                    return Err(Violation::Misfit { key: before.key() });
+                }
             }
             Record::Role(record) => {
                 let number = lift_noun(&mut self.state.roles, record, stays, before)?;

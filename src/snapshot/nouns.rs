@@ -43,12 +43,11 @@ impl Back {
     }
 }
 
+/// Who grants it is beside it, in `granters.rs`.
 #[derive(Clone, Debug)]
 pub(crate) struct PermissionRow {
     pub(crate) record: PermissionRecord,
     pub(crate) origin: Origin,
-    /// Roles that grant it by name, by number.
-    pub(crate) granted_by: Order<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,7 +84,7 @@ pub(crate) struct UserRow {
 
 impl PermissionRow {
     pub(crate) fn new(record: PermissionRecord, origin: Origin) -> Self {
-        Self { record, origin, granted_by: Order::default() }
+        Self { record, origin }
     }
 
     /// What has left the catalog: only its id and last known slug are left.
@@ -223,7 +222,7 @@ macro_rules! rows {
 
 rows! {
     PermissionRow: Permission, PermissionRecord, slug,
-        |record| Self::new(record, Origin::Own), |row: &Self| row.origin, |row: &Self| row.granted_by.is_empty();
+        |record| Self::new(record, Origin::Own), |row: &Self| row.origin, |_| true;
     RoleRow: Role, RoleRecord, slug,
         |record| Self::new(record, Origin::Own), |row: &Self| row.origin,
         |row: &Self| row.is_unused() && row.grants.is_empty() && row.patterns.is_empty() && row.includes.is_empty();

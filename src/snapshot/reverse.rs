@@ -15,7 +15,7 @@ pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
     if !state.permission_counts(permission) {
         return Bits::new();
     }
-    let mut roles: Bits = row.granted_by.iter().copied().collect();
+    let mut roles: Bits = state.granters.of(permission).collect();
     let matches = |role: &&u32| state.roles.row(**role).is_some_and(|r| r.matches(row.record.slug.as_str()));
     for role in state.patterned.iter().filter(matches) {
         roles.insert(*role);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::card::Card;
 use super::columns::{Columns, column};
+use super::granters::Granters;
 use super::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
 use super::source::{Kept, Source};
 use super::table::Origin;
@@ -38,6 +39,8 @@ pub(crate) struct State {
     pub(crate) group_rows: Slab<Kept>,
     /// The kept rows turned, which nearly every check reads beside the short forms (I7).
     pub(crate) columns: Columns,
+    /// Who grants which permission by name.
+    pub(crate) granters: Granters,
     /// Roles that have patterns, by number.
     pub(crate) patterned: Order<u32>,
     /// The bound on what is kept. Tests lower it, so that small histories walk.
@@ -104,6 +107,7 @@ impl State {
             role_rows: Slab::new(),
             group_rows: Slab::new(),
             columns: Columns::default(),
+            granters: Granters::default(),
             patterned: Order::default(),
             words_per_edge: WORDS_PER_EDGE,
         }

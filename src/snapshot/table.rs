@@ -37,7 +37,7 @@ pub(crate) trait Row: Clone {
     fn name_of(record: &Self::Record) -> &str;
     /// The tenant's own, the catalog's, or what has left the catalog: kept, and not listed.
     fn origin(&self) -> Origin;
-    /// Whether no edge hangs on it.
+    /// Whether no edge hangs on it, by what the row knows.
     fn is_bare(&self) -> bool;
 
     fn id(&self) -> Uuid {

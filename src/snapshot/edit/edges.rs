@@ -9,7 +9,6 @@ use crate::records::{
 use crate::snapshot::nouns::{Back, Edge, PermissionRow, RoleRow};
 use crate::snapshot::state::State;
 use crate::snapshot::table::Origin;
-use crate::snapshot::table::Row;
 
 impl Edit<'_> {
     pub(super) fn put_edge(&mut self, record: &Record, before: Option<&Record>) -> Result {
@@ -89,9 +88,7 @@ impl Edit<'_> {
                 let permission = self.permission(reference, whole)?;
                 let Some(row) = self.state.roles.row_mut(role) else { return Ok(false) };
                 let new = row.grants.insert(permission, |n| n.cmp(&permission));
-                if let Some(row) = self.state.permissions.row_mut(permission) {
-                    row.granted_by.insert(role, |n| n.cmp(&role));
-                }
+                self.state.granters.insert(permission, role);
                 Ok(new)
             }
             Granted::Pattern(pattern) => {
@@ -111,7 +108,7 @@ impl Edit<'_> {
             Granted::Permission(reference) => {
                 let permission = self.state.permissions.by_id(reference.id().uuid())?;
                 self.state.roles.row_mut(role)?.grants.remove(|n| n.cmp(&permission))?;
-                self.state.permissions.row_mut(permission)?.granted_by.remove(|n| n.cmp(&role));
+                self.state.granters.remove(permission, role);
                 self.forget_departed_permission(permission);
             }
             Granted::Pattern(pattern) => {
@@ -259,7 +256,8 @@ impl Edit<'_> {
     }
 
     fn forget_departed_permission(&mut self, number: u32) {
-        if self.state.permissions.row(number).is_some_and(|row| row.origin == Origin::Departed && row.is_bare()) {
+        let departed = self.state.permissions.row(number).is_some_and(|row| row.origin == Origin::Departed);
+        if departed && self.state.granters.is_empty(number) {
             self.state.permissions.remove(number);
         }
     }

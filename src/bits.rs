@@ -75,6 +75,18 @@ impl Bits {
         self.union_words(row.first as usize, row.words());
     }
 
+    /// What is in one of these rows.
+    pub(crate) fn union_of(rows: &[&Row]) -> Self {
+        let end = rows.iter().filter(|row| row.words.is_some()).map(|row| row.words_end()).max();
+        let mut words = vec![0; end.unwrap_or(0)];
+        for row in rows {
+            let part = words.iter_mut().skip(row.first as usize);
+            part.zip(row.words()).for_each(|(mine, theirs)| *mine |= theirs);
+        }
+        // The row that ends last ends in a word that is not zero.
+        Self { words }
+    }
+
     pub(crate) fn intersect_with(&mut self, other: &Self) {
         self.words.truncate(other.words.len());
         self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= theirs);
@@ -319,6 +331,7 @@ mod tests {
             prop_assert!(bits(&(&a & &b)).is_subset(&x));
             let (row, more): (Row, Vec<u32>) = (Row::from_bits(&y), a.iter().copied().collect());
             let joined = Row::from_bits(&bits(&(&a | &b)));
+            prop_assert_eq!(Bits::union_of(&[&row, &Row::EMPTY, &Row::from_bits(&x)]), bits(&(&a | &b)));
             prop_assert_eq!(Row::join(&[&row, &Row::EMPTY], &more, joined.word_count()), Some(joined.clone()));
             prop_assert!(joined.word_count() == 0 || Row::join(&[&row], &more, joined.word_count() - 1).is_none());
         }

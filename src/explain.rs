@@ -1,7 +1,9 @@
 //! Why: the same walk as a check's, remembering its path. The verdict is the check's own.
 //!
-//! This file has the answer as data and as text; `explain/paths.rs` finds the paths, `explain/reason.rs` says why not.
+//! This file has the answer as data and as text; `explain/paths.rs` finds the paths, `explain/first.rs` one of them,
+//! `explain/reason.rs` says why not.
 
+pub(crate) mod first;
 pub(crate) mod paths;
 pub(crate) mod reason;
 

@@ -347,6 +347,9 @@ fn explanation_agrees(
     assert_eq!(explanation.is_allowed(), check);
     assert_eq!(moment.decide(user, permission.as_str()), explanation.decision());
     let paths = explanation.paths();
+    let (first, id) = (paths.first().filter(|_| check), moment.user(user).unwrap().id);
+    assert_eq!(moment.first_path(user, permission.as_str()).as_ref(), first);
+    assert_eq!(moment.first_path(id, permission.as_str()).as_ref(), first);
     assert!(paths.is_sorted_by_key(|path| path.links().len()), "shortest first");
     assert_eq!(paths.iter().collect::<BTreeSet<_>>().len(), paths.len(), "distinct");
     match explanation.decision() {

@@ -50,6 +50,8 @@
 pub mod docs;
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod unvisited;
 pub mod blocking;
 mod authorizer;
 #[cfg(feature = "json")]

@@ -24,7 +24,8 @@ pub use self::relations::{Held, Inherited, Via};
 pub use self::sets::{PermissionSet, UserSet};
 use crate::check::allows_found;
 use crate::clock::{Clock, When};
-use crate::explain::{Decision, Explanation, Reason, reason};
+use crate::explain::first::first;
+use crate::explain::{Decision, Explanation, Path, Reason, reason};
 use crate::records::Timestamp;
 use crate::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::snapshot::{Compiled, Snapshot, Standing, walk};
@@ -157,15 +158,41 @@ impl<'a> Moment<'a> {
         reason::explain(snapshot, user, permission, &self.when)
     }
 
+    /// One reason why a user may do this: the first of the paths that [`Moment::explain`] lists. None where it is denied.
+    ///
+    /// # Example
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?;
+    /// #     tx.create_user("alice")?.assign("editor")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let why = acme.now().first_path("alice", "posts:write").map(|path| path.to_string());
+    /// assert_eq!(why.as_deref(), Some("has the role editor, which grants posts:*"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(edges of the groups and roles on the shortest paths), where all rows are exact; otherwise O(groups and roles of
+    /// the user that are no further away). A tenth of an explanation, where the user holds much.
+    pub fn first_path(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Path> {
+        let snapshot = self.compiled();
+        let (user, permission) = (user.found(snapshot.scope())?, permission.permission(snapshot.scope())?);
+        let counts = self.answers() && snapshot.state.permission_counts(permission);
+        counts.then(|| first(&snapshot.state, user, permission, &self.when))?
+    }
+
     /// Everything that a user may do.
     ///
     /// # Complexity
     /// O(sources of the user), a union of rows each, or O(groups and roles walked).
     pub fn effective(&self, user: impl AsUser) -> PermissionSet {
         let snapshot = self.compiled();
-        let row = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
-        let row = row.filter(|row| self.answers() && !row.is_suspended());
-        let bits = row.map(|row| walk::effective(&snapshot.state, row, &self.when)).unwrap_or_default();
+        let user = user.found(snapshot.scope()).filter(|_| self.answers());
+        let bits = user.map(|user| walk::effective_found(&snapshot.state, user, &self.when)).unwrap_or_default();
         PermissionSet::new(self.snapshot(), bits, self.unanswered())
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod granters;
 pub(crate) mod names;
 pub(crate) mod nouns;
 pub(crate) mod opening;
+pub(crate) mod patterned;
 pub(crate) mod reverse;
 pub(crate) mod source;
 pub(crate) mod state;

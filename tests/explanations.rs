@@ -107,3 +107,42 @@ fn what_would_grant_it_is_told_up_to_a_number() {
     let unknown = Decision::Denied(Reason::UnknownUser);
     assert_eq!([Decision::Allowed, unknown].map(|d| d.to_string()), ["allowed", "denied: the user is unknown"]);
 }
+
+/// Of paths that are equally long, explanations list them by the names along the way; where those are the same, too,
+/// because a group is called as a role is, by the kinds of the steps.
+#[test]
+fn one_reason_is_the_first_of_all_whatever_things_are_called() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_user("u")?;
+        for permission in ["p", "q", "r", "s"] {
+            tx.create_permission(permission)?;
+        }
+        for (name, role) in [("x", "b"), ("y", "a")] {
+            tx.create_role(role)?.grant("p")?;
+            tx.create_role(name)?.grant("q")?.include(role)?;
+            tx.create_group(name)?.assign(role)?.add_member("u")?;
+            tx.user("u")?.assign(name)?;
+        }
+        // Two ways with the names x, x: the group first. The longer way is by the least name.
+        tx.group("x")?.assign("x")?;
+        tx.create_group("a")?.add_parent("x")?.add_member("u")?;
+        // By the names after x the role's way is the lesser one, though the group's comes first so far.
+        tx.create_role("aa")?.grant("r")?;
+        tx.create_role("bb")?.grant("r")?;
+        tx.role("x")?.include("aa")?;
+        tx.group("x")?.assign("bb")?;
+        tx.role("y")?.grant("s*")?.grant("s")?.grant("*s")?;
+        Ok(())
+    })
+    .unwrap();
+    for (permission, names) in [("p", "x b"), ("q", "x"), ("r", "x aa"), ("s", "y")] {
+        let first = acme.now().first_path("u", permission).unwrap();
+        assert_eq!(Some(&first), acme.explain("u", permission).paths().first());
+        let along: Vec<&str> = first.names().map(|name| name.as_str()).collect();
+        assert_eq!(along.join(" "), names);
+    }
+    assert_eq!(acme.now().first_path("u", "t"), None);
+    acme.update(|tx| tx.user("u")?.suspend().map(drop)).unwrap();
+    assert_eq!(acme.now().first_path("u", "p"), None);
+}

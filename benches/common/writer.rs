@@ -28,6 +28,7 @@ impl<'a> Writer<'a> {
         assert!(!committed.changes.is_empty(), "a commit that changes nothing measures nothing");
     }
 
+    #[inline(never)]
     fn timed<T>(&self, each: &[T], todo: impl Fn(&Tx, &T) -> Result<()>) -> Duration {
         let start = Instant::now();
         for one in each {

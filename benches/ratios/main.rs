@@ -16,6 +16,13 @@
 //!     target/release/deps/ratios-HASH --bench count uuid
 //! ```
 //!
+//! Those of commits, without what takes them back, and of the questions about sets, at the size that is asked for:
+//!
+//! ```text
+//! ROLECALL_SIZES=M valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect='*Writer*timed*' \
+//!     target/release/deps/ratios-HASH --bench count member
+//! ```
+//!
 //! Deliberately absent: memory and allocations (the bench `memory`, whose allocator slows what it counts); the libraries
 //! of P15, which are a package of their own, `benches/peers`.
 
@@ -72,15 +79,50 @@ fn main() {
     }
 }
 
-/// Asks the mixed list once, in the forms that the command line names, for a tool that counts instructions.
+/// Asks the mixed list once, in the forms that the command line names, for a tool that counts instructions; or makes
+/// the changes that it names.
 fn count() {
+    if !is_wanted(&S) {
+        return count_changes(&Bed::<16>::new(&M));
+    }
     let bed = Bed::<4>::new(&S);
+    count_changes(&bed);
     let questions = questions::draw(&bed, About::Mixed);
     let words = Words::new(&questions);
     for form in Form::ALL.into_iter().filter(|form| std::env::args().any(|argument| argument == form.name())) {
         for contestant in &mut named(bed.ours(form, &questions, &words), ["rolecall"]) {
             contestant.run(Pace::Throughput, questions.len() as u64);
         }
+    }
+}
+
+fn count_changes<const N: usize>(bed: &Bed<N>) {
+    let kinds: [(&str, usize, Run<'_>); 6] = [
+        ("member", 1_024, Writer::members),
+        ("thousand_members", 200, Writer::thousand_members),
+        ("grant", 256, Writer::grant),
+        ("role", 256, Writer::role),
+        ("reparent", 256, Writer::reparent),
+        ("permission", 256, Writer::permission),
+    ];
+    let mut writer = Writer::new(&bed.tenant, &bed.organisation);
+    for (_, count, run) in kinds.into_iter().filter(|(kind, ..)| std::env::args().any(|argument| argument == *kind)) {
+        run(&mut writer, count);
+    }
+    if std::env::args().any(|argument| argument == "sets") {
+        count_sets(bed);
+    }
+}
+
+/// A thousand effective sets, a thousand first paths, and who can do each of 16 permissions.
+#[inline(never)]
+fn count_sets<const N: usize>(bed: &Bed<N>) {
+    let (held, questions) = (bed.held(), questions::draw(bed, About::Mixed));
+    for (user, question) in users(bed, &questions).filter(|(_, question)| question.allowed).take(1_000) {
+        black_box((held.effective(user), held.first_path(user, permission_id(question.permission))));
+    }
+    for permission in (0..16).map(|n| n * (bed.size.permissions / 16)) {
+        black_box(held.who_can(permission_id(permission)).ids().map(UserId::uuid).collect::<Vec<_>>());
     }
 }
 
@@ -187,13 +229,14 @@ fn sets<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     race.ratio("P7", "effective", "check", pick(bed.size.name, [Goal::None, Goal::AtMost(10.0), Goal::None]));
 }
 
-/// P14: an explanation of an allowed question, which has all its paths: there is no cheaper way to the first one.
+/// P14: the first path of an allowed question; an explanation, which has all of them; and one of a denied question.
 fn explained<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     let questions = questions::draw(bed, About::Mixed);
     let words = Words::new(&[]);
     let held = bed.held();
     let mut checks = named(bed.ours(Form::Uuid, &questions, &words), ["rolecall"]);
-    let mut allowed = users(bed, &questions).filter(|(_, question)| question.allowed);
+    let allowed = || users(bed, &questions).filter(|(_, question)| question.allowed);
+    let (mut allowed, mut reasons) = (allowed(), allowed());
     let mut denied = users(bed, &questions).filter(|(_, question)| !question.allowed);
     let ask = |held: &Moment<'_>, next: Option<(UserId, &Question)>| {
         let (user, question) = next.unwrap();
@@ -201,10 +244,17 @@ fn explained<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     };
     let mut race = table.race("P14", &format!("explain/{}", bed.size.name));
     race.enter("check", rounds(&mut checks[0], Pace::Latency, &questions));
+    race.enter("first_path", || {
+        per(1 << 12, |_| {
+            let (user, question) = reasons.next().unwrap();
+            assert!(held.first_path(user, permission_id(question.permission)).is_some());
+        })
+    });
     race.enter("explain_allowed", || per(1 << 10, |_| ask(&held, allowed.next())));
     race.enter("explain_denied", || per(1 << 6, |_| ask(&held, denied.next())));
     race.run(11);
-    race.ratio("P14", "explain_allowed", "check", pick(bed.size.name, [Goal::None, Goal::AtMost(20.0), Goal::None]));
+    race.ratio("P14", "first_path", "check", pick(bed.size.name, [Goal::None, Goal::AtMost(20.0), Goal::None]));
+    race.ratio("P14", "explain_allowed", "check", Goal::None);
 }
 
 /// P7: who can, over permissions of the whole range.

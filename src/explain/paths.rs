@@ -10,8 +10,8 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use super::{Link, Path};
 use crate::clock::When;
-use crate::records::{Slug, Window};
-use crate::snapshot::nouns::UserRow;
+use crate::records::{Pattern, Window};
+use crate::snapshot::nouns::{Edge, UserRow};
 use crate::snapshot::source::Source;
 use crate::snapshot::state::State;
 use crate::snapshot::walk::counts;
@@ -56,7 +56,7 @@ pub(crate) fn find(state: &State, user: &UserRow, permission: u32, edges: Edges<
             // One more than wanted tells that there are more.
             let wanted = (most + 1).saturating_sub(found.paths.len());
             let grants = grants(state, step.node, permission).take(wanted);
-            found.paths.extend(grants.map(|grant| Path { links: links.clone(), grant }));
+            found.paths.extend(grants.map(|grant| Path { links: links.clone(), grant: grant.to_owned() }));
             continue;
         }
         for (next, _) in map.next(step.node).iter().rev() {
@@ -98,7 +98,7 @@ impl Map {
             Edges::All => true,
         };
         let mut starts: Vec<(Source, Window)> = State::sources_of(user)
-            .filter(|(_, edge)| takes(*edge))
+            .filter(|(source, edge)| leads(state, *source, permission) && takes(*edge))
             .map(|(source, edge)| (source, edge.window))
             .collect();
         let mut map = Self { starts: Vec::new(), edges: HashMap::new(), distance: HashMap::new() };
@@ -109,10 +109,12 @@ impl Map {
             if map.edges.contains_key(&node) {
                 continue;
             }
-            let next: Vec<(Source, Window)> = edges_of(state, node)
-                .into_iter()
-                .filter(|(to, window)| takes(crate::snapshot::nouns::Edge { to: to.number(), window: *window }))
-                .collect();
+            let mut next: Vec<(Source, Window)> = Vec::new();
+            each_edge(state, node, |to, edge| {
+                if leads(state, to, permission) && takes(*edge) {
+                    next.push((to, edge.window));
+                }
+            });
             for (to, _) in &next {
                 back.entry(*to).or_default().push(node);
                 todo.push(*to);
@@ -134,7 +136,7 @@ impl Map {
         let Self { edges, distance, .. } = &mut map;
         for next in edges.values_mut().chain([&mut starts]) {
             next.retain(|(to, _)| distance.contains_key(to));
-            next.sort_by_key(|(to, _)| name(state, *to));
+            next.sort_by(|(a, _), (b, _)| name_of(state, *a).cmp(name_of(state, *b)));
         }
         map.starts = starts;
         map
@@ -154,37 +156,59 @@ impl Map {
     }
 }
 
-fn edges_of(state: &State, node: Source) -> Vec<(Source, Window)> {
+/// Whether it may be that this gives the permission, at whatever instant (I8). Without a row nothing is known.
+pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
+    state.kept(source).is_none_or(|kept| !kept.exact || kept.row.contains(permission))
+}
+
+/// Hands on what leaves a node.
+#[inline]
+pub(super) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Source, &Edge)) {
+    let mut always = |source: Source| visit(source, &Edge { to: source.number(), window: Window::ALWAYS });
     match node {
-        Source::Group(n) => state.groups.row(n).map_or_else(Vec::new, |group| {
-            let parents = group.parents.iter().map(|n| (Source::Group(*n), Window::ALWAYS));
-            parents.chain(group.roles.iter().map(|edge| (Source::Role(edge.to), edge.window))).collect()
-        }),
-        Source::Role(n) => state
-            .roles
-            .row(n)
-            .map_or_else(Vec::new, |role| role.includes.iter().map(|n| (Source::Role(*n), Window::ALWAYS)).collect()),
+        Source::Group(n) => {
+            let Some(group) = state.groups.row(n) else { return };
+            group.parents.iter().for_each(|n| always(Source::Group(*n)));
+            group.roles.iter().for_each(|edge| visit(Source::Role(edge.to), edge));
+        }
+        Source::Role(n) => {
+            let Some(role) = state.roles.row(n) else { return };
+            role.includes.iter().for_each(|n| always(Source::Role(*n)));
+        }
     }
 }
 
 /// What a node itself grants that is this permission: its slug, and patterns that match. One that has left the catalog is
 /// unknown before anybody asks for a path to it.
-fn grants(state: &State, node: Source, permission: u32) -> impl Iterator<Item = String> {
+pub(super) fn grants(state: &State, node: Source, permission: u32) -> impl Iterator<Item = &str> {
     let role = match node {
         Source::Role(role) => state.roles.row(role),
         Source::Group(_) => None,
     };
-    let slug = state.permissions.name_at(permission);
-    let exact = role.is_some_and(|role| role.grants.contains(|n| n.cmp(&permission)));
-    let patterns = role.into_iter().flat_map(|role| role.patterns.iter()).filter(|pattern| pattern.matches(slug));
-    exact.then(|| slug.to_owned()).into_iter().chain(patterns.map(ToString::to_string))
+    role.into_iter().flat_map(move |role| {
+        let slug = state.permissions.name_at(permission);
+        let exact = role.grants.contains(|n| n.cmp(&permission)).then_some(slug);
+        let patterns = role.patterns.iter().filter(move |pattern| pattern.matches(slug));
+        exact.into_iter().chain(patterns.map(Pattern::as_str))
+    })
 }
 
-fn name(state: &State, node: Source) -> Option<Slug> {
+/// The slug of a node.
+pub(super) fn name_of(state: &State, node: Source) -> &str {
     match node {
-        Source::Group(n) => state.groups.row(n).map(|row| row.record.slug.clone()),
-        Source::Role(n) => state.roles.row(n).map(|row| row.record.slug.clone()),
+        Source::Group(n) => state.groups.name_at(n),
+        Source::Role(n) => state.roles.name_at(n),
     }
+}
+
+/// A step as it is told, after the one from `before` or from the user.
+pub(super) fn link(state: &State, before: Option<Source>, node: Source, window: Window) -> Option<Link> {
+    Some(match (before, node) {
+        (None, Source::Group(n)) => Link::Member { group: state.groups.row(n)?.record.slug.clone(), window },
+        (Some(_), Source::Group(n)) => Link::Parent { group: state.groups.row(n)?.record.slug.clone() },
+        (Some(Source::Role(_)), Source::Role(n)) => Link::Included { role: state.roles.row(n)?.record.slug.clone() },
+        (_, Source::Role(n)) => Link::Role { role: state.roles.row(n)?.record.slug.clone(), window },
+    })
 }
 
 /// Partial paths, each one step longer than another.
@@ -228,16 +252,10 @@ impl Search {
         }
         nodes.reverse();
         let before = [None].into_iter().chain(nodes.iter().map(|node| Some(*node)));
-        let links = nodes.iter().zip(before).filter_map(|(node, before)| {
-            let window = map.window(before, *node);
-            let name = name(state, *node)?;
-            Some(match (before, node) {
-                (None, Source::Group(_)) => Link::Member { group: name, window },
-                (Some(_), Source::Group(_)) => Link::Parent { group: name },
-                (Some(Source::Role(_)), Source::Role(_)) => Link::Included { role: name },
-                (_, Source::Role(_)) => Link::Role { role: name, window },
-            })
-        });
-        links.collect()
+        nodes
+            .iter()
+            .zip(before)
+            .filter_map(|(node, before)| link(state, before, *node, map.window(before, *node)))
+            .collect()
     }
 }

@@ -64,9 +64,7 @@ impl Base {
             row.patterns = entry.patterns().to_vec();
             row.patterns.sort();
             row.patterns.dedup();
-            if !row.patterns.is_empty() {
-                state.patterned.insert(number, |n| n.cmp(&number));
-            }
+            row.patterns.iter().for_each(|pattern| state.patterned.add(state.roles.hashing(), pattern, number));
             state.roles.insert(number, row);
             touched.roles.insert(number);
             first_role = number + 1;

@@ -57,6 +57,13 @@ pub(crate) fn column(source: Source) -> Option<u16> {
     u16::try_from(block.checked_mul(BLOCK)?.checked_add(number % BLOCK)?).ok()
 }
 
+/// Whose a column is.
+pub(crate) fn source(column: u16) -> Option<Source> {
+    let (block, at) = (u32::from(column) / BLOCK, u32::from(column) % BLOCK);
+    let number = (block / 2 * BLOCK + at).checked_sub(1)?;
+    Some(if block % 2 == 0 { Source::Group(number) } else { Source::Role(number) })
+}
+
 impl Columns {
     /// Whether one of these columns has a permission.
     #[inline]
@@ -191,6 +198,8 @@ mod tests {
         let mut columns: Vec<u16> = all.map(Option::unwrap).collect();
         columns.sort_unstable();
         assert!(columns.windows(2).all(|pair| pair[0] < pair[1]) && columns[0] != 0);
+        let sources = (0..5_000).flat_map(|n| [Source::Group(n), Source::Role(n)]);
+        assert!(sources.into_iter().all(|one| source(column(one).unwrap()) == Some(one)) && source(0).is_none());
         assert_eq!((column(Source::Group(u32::MAX)), column(Source::Role(40_000))), (None, None));
     }
 

@@ -75,11 +75,8 @@ fn flatten_groups(state: &mut State, touched: &Touched) {
 
 /// Roles whose patterns match a slug that came or went.
 fn touch_patterned(state: &State, touched: &mut Touched) {
-    for role in state.patterned.iter() {
-        let Some(row) = state.roles.row(*role).filter(|_| !touched.roles.contains(role)) else { continue };
-        if touched.slugs.iter().any(|slug| row.matches(slug)) {
-            touched.roles.insert(*role);
-        }
+    for slug in &touched.slugs {
+        touched.roles.extend(state.roles_matching(slug));
     }
 }
 

@@ -16,9 +16,8 @@ pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
         return Bits::new();
     }
     let mut roles: Bits = state.granters.of(permission).collect();
-    let matches = |role: &&u32| state.roles.row(**role).is_some_and(|r| r.matches(row.record.slug.as_str()));
-    for role in state.patterned.iter().filter(matches) {
-        roles.insert(*role);
+    for role in state.roles_matching(row.record.slug.as_str()) {
+        roles.insert(role);
     }
     with_includers(state, roles)
 }
@@ -35,13 +34,8 @@ pub(crate) fn with_includers(state: &State, roles: Bits) -> Bits {
 /// The groups that have one of these roles at an instant, and all their sub-groups.
 pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bits {
     let mut groups = Bits::new();
-    for role in roles.iter() {
-        for back in state.roles.row(role).into_iter().flat_map(|row| row.groups.iter()) {
-            let edges = state.groups.row(back.from()).map(|group| &group.roles);
-            if back_counts(*back, role, edges, when) {
-                groups.insert(back.from());
-            }
-        }
+    for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
+        add(&mut groups, &role.groups, number, when, |group| Some(&state.groups.row(group)?.roles));
     }
     with_subgroups(state, groups)
 }
@@ -56,29 +50,34 @@ pub(crate) fn with_subgroups(state: &State, groups: Bits) -> Bits {
 }
 
 /// The users that hold one of these roles directly, or are members of one of these groups, at an instant.
+///
+/// # Complexity
+/// O(holders and members).
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut users = Bits::new();
-    for role in roles.iter() {
-        for back in state.roles.row(role).into_iter().flat_map(|row| row.users.iter()) {
-            if back_counts(*back, role, state.users.row(back.from()).map(|user| &user.roles), when) {
-                users.insert(back.from());
-            }
-        }
+    for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
+        add(&mut users, &role.users, number, when, |user| Some(&state.users.row(user)?.roles));
     }
-    for group in groups.iter() {
-        for back in state.groups.row(group).into_iter().flat_map(|row| row.members.iter()) {
-            if back_counts(*back, group, state.users.row(back.from()).map(|user| &user.groups), when) {
-                users.insert(back.from());
-            }
-        }
+    for (number, group) in groups.iter().filter_map(|n| state.groups.row(n).map(|row| (n, row))) {
+        add(&mut users, &group.members, number, when, |user| Some(&state.users.row(user)?.groups));
     }
     users
 }
 
-/// Whether the edge whose far end this is counts. Its window is kept at the near end.
-fn back_counts(back: Back, to: u32, edges: Option<&Order<Edge>>, when: &When<'_>) -> bool {
-    let edge = || edges.and_then(|edges| edges.get(|edge| edge.to.cmp(&to)));
-    !back.is_windowed() || edge().is_some_and(|edge| counts(*edge, when))
+/// Adds those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
+fn add<'a>(
+    bits: &mut Bits,
+    backs: &Order<Back>,
+    to: u32,
+    when: &When<'_>,
+    edges: impl Fn(u32) -> Option<&'a Order<Edge>>,
+) {
+    for back in backs.iter() {
+        let edge = || edges(back.from()).and_then(|edges| edges.get(|edge| edge.to.cmp(&to)));
+        if !back.is_windowed() || edge().is_some_and(|edge| counts(*edge, when)) {
+            bits.insert(back.from());
+        }
+    }
 }
 
 fn closure(from: Bits, next: impl Fn(u32, &mut dyn FnMut(u32))) -> Bits {

@@ -10,13 +10,13 @@ use super::card::Card;
 use super::columns::{Columns, column};
 use super::granters::Granters;
 use super::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
+use super::patterned::Patterned;
 use super::source::{Kept, Source};
 use super::table::Origin;
 use super::table::Table;
 use crate::bits::Bits;
 use crate::error::Noun;
 use crate::records::{Pattern, TenantRecord};
-use crate::tables::order::Order;
 use crate::tables::roll::{Place, Roll};
 use crate::tables::slab::Slab;
 
@@ -41,8 +41,8 @@ pub(crate) struct State {
     pub(crate) columns: Columns,
     /// Who grants which permission by name.
     pub(crate) granters: Granters,
-    /// Roles that have patterns, by number.
-    pub(crate) patterned: Order<u32>,
+    /// Roles that have patterns, by what those begin with.
+    pub(crate) patterned: Patterned,
     /// The bound on what is kept. Tests lower it, so that small histories walk.
     pub(crate) words_per_edge: usize,
 }
@@ -108,7 +108,7 @@ impl State {
             group_rows: Slab::new(),
             columns: Columns::default(),
             granters: Granters::default(),
-            patterned: Order::default(),
+            patterned: Patterned::default(),
             words_per_edge: WORDS_PER_EDGE,
         }
     }
@@ -199,6 +199,12 @@ impl State {
             return false;
         };
         role.grants.contains(|n| n.cmp(&permission)) || role.matches(row.record.slug.as_str())
+    }
+
+    /// The roles whose own patterns match a slug; some perhaps more than once.
+    pub(crate) fn roles_matching<'a>(&'a self, slug: &'a str) -> impl Iterator<Item = u32> + 'a {
+        let candidates = self.patterned.candidates(self.roles.hashing(), slug);
+        candidates.filter(|role| self.roles.row(*role).is_some_and(|row| row.matches(slug)))
     }
 
     /// The permissions whose present slug a pattern matches.

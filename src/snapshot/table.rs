@@ -65,6 +65,17 @@ pub(crate) enum Slot<R> {
     Live(Arc<R>),
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has looked at the row of a user (P9).
+    pub(crate) static USERS_LOOKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn count_look(noun: Noun) {
+    USERS_LOOKED_AT.set(USERS_LOOKED_AT.get() + u64::from(noun == Noun::User));
+}
+
 /// How ids and names are hashed. Both come from outside, so both hashes are keyed (A21).
 #[derive(Clone, Debug)]
 pub(crate) struct Hashing {
@@ -130,6 +141,8 @@ impl<R: Row> Table<R> {
 
     #[inline]
     pub(crate) fn row(&self, number: u32) -> Option<&R> {
+        #[cfg(test)]
+        count_look(R::NOUN);
         match self.slots.get(number) {
             Some(Slot::Live(row)) => Some(row),
             _ => None,
@@ -138,10 +151,18 @@ impl<R: Row> Table<R> {
 
     /// The row, to be changed in everything but its id and name.
     pub(crate) fn row_mut(&mut self, number: u32) -> Option<&mut R> {
+        #[cfg(test)]
+        count_look(R::NOUN);
         match self.slots.get_mut(number) {
             Some(Slot::Live(row)) => Some(Arc::make_mut(row)),
             _ => None,
         }
+    }
+
+    /// Whether two tables are one, down to the last page.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.slots.is_same(&other.slots) && self.sorted.is_same(&other.sorted)
     }
 
     /// Whether two tables hold the very same row at a number: then nothing about it has changed.

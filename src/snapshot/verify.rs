@@ -28,8 +28,13 @@ pub(crate) fn verify(state: &State) {
     for (number, _) in live(&state.groups) {
         kept(state, Source::Group(number));
     }
-    let patterned: Vec<u32> = live(&state.roles).filter(|(_, r)| !r.patterns.is_empty()).map(|(n, _)| n).collect();
-    assert_eq!(state.patterned.iter().copied().collect::<Vec<_>>(), patterned);
+    let mut patterned: Vec<(u64, u32)> = Vec::new();
+    for (number, role) in live(&state.roles) {
+        patterned.extend(role.patterns.iter().map(|p| (state.roles.hashing().name(p.prefix()), number)));
+    }
+    patterned.sort_unstable();
+    patterned.dedup();
+    assert_eq!(state.patterned.items(), patterned, "a role stands under all that its patterns begin with");
 }
 
 fn live<R: Row>(table: &Table<R>) -> impl Iterator<Item = (u32, &R)> {

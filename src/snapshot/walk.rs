@@ -8,11 +8,15 @@ use std::collections::HashSet;
 
 use smallvec::SmallVec;
 
+use super::card::Card;
+use super::columns::source;
+use super::names::sealed::Found;
 use super::nouns::{Edge, UserRow};
 use super::source::Source;
-use super::state::State;
-use crate::bits::Bits;
+use super::state::{MOST_SOURCES, State};
+use crate::bits::{Bits, Row};
 use crate::clock::When;
+use crate::records::Window;
 
 /// What a walk does after it has seen a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +100,30 @@ pub(crate) fn reaches(state: &State, user: &UserRow, permission: u32, when: &Whe
     })
 }
 
-/// Everything that a user may do at an instant.
+/// What a user that was found holds directly: by its card, where that says all. Nothing of a suspended one.
+pub(crate) fn held(state: &State, user: Found<'_>) -> SmallVec<[(Source, Edge); MOST_SOURCES]> {
+    let always = |source: Source| (source, Edge { to: source.number(), window: Window::ALWAYS });
+    match user.card.and_then(Card::columns) {
+        Some(columns) => columns.iter().filter_map(|column| source(*column)).map(always).collect(),
+        None => {
+            let row = state.users.row(user.number).filter(|row| !row.is_suspended());
+            row.into_iter().flat_map(State::sources_of).collect()
+        }
+    }
+}
+
+/// Everything that a user that was found may do at an instant. Where rows are exact and its card says what it holds,
+/// they are joined, and nothing else is read.
+pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
+    if let Some(columns) = user.card.and_then(Card::columns).filter(|_| state.columns.are_exact()) {
+        let kept = columns.iter().filter_map(|column| state.kept(source(*column)?));
+        return Bits::union_of(&kept.map(|kept| &kept.row).collect::<SmallVec<[&Row; MOST_SOURCES]>>());
+    }
+    let row = state.users.row(user.number).filter(|row| !row.is_suspended());
+    row.map(|row| effective(state, row, when)).unwrap_or_default()
+}
+
+/// Everything that a user may do at an instant, whether it is suspended or not.
 pub(crate) fn effective(state: &State, user: &UserRow, when: &When<'_>) -> Bits {
     let counting = State::sources_of(user).filter(|(_, edge)| counts(*edge, when)).map(|(source, _)| source);
     effective_from(state, counting, when)
@@ -138,14 +165,14 @@ const INLINE: usize = 16;
 
 /// The nodes seen so far: a short list, and a set once it is long.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     few: SmallVec<[Source; INLINE]>,
     many: HashSet<Source>,
 }
 
 impl Seen {
     /// True if it is new.
-    fn insert(&mut self, source: Source) -> bool {
+    pub(crate) fn insert(&mut self, source: Source) -> bool {
         if self.many.is_empty() && self.few.len() < INLINE {
             let new = !self.few.contains(&source);
             if new {

@@ -91,6 +91,12 @@ impl<T: Item> Roll<T> {
         Arc::make_mut(Arc::make_mut(&mut self.pages).get_mut(at / WIDE)?).get_mut(at % WIDE)
     }
 
+    /// Whether two rolls are one: nothing below them was copied.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pages, &other.pages)
+    }
+
     /// Puts an item in the place of the one that is the same, or adds it. `hash` is that of an item.
     pub(crate) fn set(&mut self, item: T, hash: impl Fn(&T) -> u64, same: impl Fn(&T) -> bool) {
         let tag_of = |item: &T| tag(hash(item));

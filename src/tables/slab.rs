@@ -62,6 +62,17 @@ impl<T> Slab<T> {
         self.len
     }
 
+    /// Whether two slabs are one: nothing below them was copied.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.root, &other.root) {
+            (Root::Empty, Root::Empty) => true,
+            (Root::Flat(a), Root::Flat(b)) => Arc::ptr_eq(a, b),
+            (Root::Tree { node: a, .. }, Root::Tree { node: b, .. }) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// The value at `n`: a default if it was skipped, `None` from `len` on.
     #[inline]
     pub(crate) fn get(&self, n: u32) -> Option<&T> {

@@ -92,10 +92,11 @@ impl Edit<'_> {
                 Ok(new)
             }
             Granted::Pattern(pattern) => {
-                let Some(row) = self.state.roles.row_mut(role) else { return Ok(false) };
+                let State { roles, patterned, .. } = &mut *self.state;
+                let Some(row) = roles.row_mut(role) else { return Ok(false) };
                 let Err(place) = row.patterns.binary_search(pattern) else { return Ok(false) };
                 row.patterns.insert(place, pattern.clone());
-                self.state.patterned.insert(role, |n| n.cmp(&role));
+                patterned.add(roles.hashing(), pattern, role);
                 Ok(true)
             }
         }
@@ -112,11 +113,12 @@ impl Edit<'_> {
                 self.forget_departed_permission(permission);
             }
             Granted::Pattern(pattern) => {
-                let row = self.state.roles.row_mut(role)?;
+                let State { roles, patterned, .. } = &mut *self.state;
+                let row = roles.row_mut(role)?;
                 let place = row.patterns.binary_search(pattern).ok()?;
                 row.patterns.remove(place);
-                if row.patterns.is_empty() {
-                    self.state.patterned.remove(|n| n.cmp(&role));
+                if row.patterns.iter().all(|other| other.prefix() != pattern.prefix()) {
+                    patterned.remove(roles.hashing(), pattern, role);
                 }
             }
         }

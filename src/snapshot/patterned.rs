@@ -1,0 +1,57 @@
+//! Which roles have patterns that may match a slug: those alone are looked at when a permission comes, goes or is
+//! renamed, or when it is asked who can.
+//!
+//! Whatever a pattern matches begins with the characters before its first star. So roles stand under the hash of those,
+//! and a slug is looked for under each of its own beginnings that is as long as those of some pattern. That texts share
+//! a hash costs a look at a pattern that does not match.
+//!
+//! Deliberately absent: the matching, and what to do about patterns that begin with a star, all of which are looked at.
+
+use super::table::Hashing;
+use crate::records::Pattern;
+use crate::tables::order::Order;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patterned {
+    /// The hash of what a pattern begins with, and a role that has such a one.
+    by_prefix: Order<(u64, u32)>,
+    /// A bit for each length of a beginning that has been met.
+    lengths: [u64; 4],
+}
+
+impl Patterned {
+    /// A role has this pattern, perhaps one of several that begin alike.
+    pub(crate) fn add(&mut self, hashing: &Hashing, pattern: &Pattern, role: u32) {
+        let (prefix, item) = (pattern.prefix(), (hashing.name(pattern.prefix()), role));
+        self.by_prefix.insert(item, |other| other.cmp(&item));
+        if let Some(word) = self.lengths.get_mut(prefix.len() / 64) {
+            *word |= 1 << (prefix.len() % 64);
+        }
+    }
+
+    /// A role has no pattern any more that begins as this one does.
+    pub(crate) fn remove(&mut self, hashing: &Hashing, pattern: &Pattern, role: u32) {
+        let item = (hashing.name(pattern.prefix()), role);
+        self.by_prefix.remove(|other| other.cmp(&item));
+    }
+
+    /// The roles with a pattern that begins as this slug does; some perhaps more than once.
+    ///
+    /// # Complexity
+    /// O(lengths of beginnings · log patterns), and what comes out.
+    pub(crate) fn candidates<'a>(&'a self, hashing: &'a Hashing, slug: &'a str) -> impl Iterator<Item = u32> + 'a {
+        let is_met = |length: &usize| self.lengths.get(length / 64).is_some_and(|word| word >> (length % 64) & 1 == 1);
+        let beginnings = (0..=slug.len()).filter(is_met).filter_map(|length| slug.get(..length));
+        beginnings.flat_map(|beginning| {
+            let hash = hashing.name(beginning);
+            let from = self.by_prefix.iter_from(move |item| item.0.cmp(&hash));
+            from.take_while(move |item| item.0 == hash).map(|item| item.1)
+        })
+    }
+
+    /// What stands in it, for tests.
+    #[cfg(test)]
+    pub(crate) fn items(&self) -> Vec<(u64, u32)> {
+        self.by_prefix.iter().copied().collect()
+    }
+}

@@ -2,12 +2,12 @@
 //!
 //! It shares nothing with the forward walk but the edges, and tests hold the two against each other.
 
-use super::nouns::{Back, Edge};
+use super::edges::Edges;
+use super::nouns::{Back, UserRow};
 use super::state::State;
 use super::walk::counts;
 use crate::bits::Bits;
 use crate::clock::When;
-use crate::tables::order::Order;
 
 /// The roles that give a permission: by name, by pattern, or by including one that does.
 pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
@@ -37,7 +37,7 @@ pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bit
     let mut groups = Bits::new();
     for role in roles.iter() {
         for back in state.roles.row(role).into_iter().flat_map(|row| row.groups.iter()) {
-            let edges = state.groups.row(back.from()).map(|group| &group.roles);
+            let edges = state.groups.row(back.from()).map(|group| Edges::from(&group.roles));
             if back_counts(*back, role, edges, when) {
                 groups.insert(back.from());
             }
@@ -60,14 +60,14 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
     let mut users = Bits::new();
     for role in roles.iter() {
         for back in state.roles.row(role).into_iter().flat_map(|row| row.users.iter()) {
-            if back_counts(*back, role, state.users.row(back.from()).map(|user| &user.roles), when) {
+            if back_counts(*back, role, state.users.row(back.from()).map(UserRow::roles), when) {
                 users.insert(back.from());
             }
         }
     }
     for group in groups.iter() {
         for back in state.groups.row(group).into_iter().flat_map(|row| row.members.iter()) {
-            if back_counts(*back, group, state.users.row(back.from()).map(|user| &user.groups), when) {
+            if back_counts(*back, group, state.users.row(back.from()).map(UserRow::groups), when) {
                 users.insert(back.from());
             }
         }
@@ -76,9 +76,9 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
 }
 
 /// Whether the edge whose far end this is counts. Its window is kept at the near end.
-fn back_counts(back: Back, to: u32, edges: Option<&Order<Edge>>, when: &When<'_>) -> bool {
-    let edge = || edges.and_then(|edges| edges.get(|edge| edge.to.cmp(&to)));
-    !back.is_windowed() || edge().is_some_and(|edge| counts(*edge, when))
+fn back_counts(back: Back, to: u32, edges: Option<Edges<'_>>, when: &When<'_>) -> bool {
+    let edge = || edges.and_then(|edges| edges.get(to));
+    !back.is_windowed() || edge().is_some_and(|edge| counts(edge, when))
 }
 
 fn closure(from: Bits, next: impl Fn(u32, &mut dyn FnMut(u32))) -> Bits {

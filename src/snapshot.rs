@@ -8,6 +8,7 @@ pub(crate) mod base;
 pub(crate) mod build;
 pub(crate) mod card;
 pub(crate) mod columns;
+pub(crate) mod edges;
 pub(crate) mod edit;
 pub(crate) mod flatten;
 pub(crate) mod gather;

@@ -139,7 +139,7 @@ fn one_reason_is_the_first_of_all_whatever_things_are_called() {
     for (permission, names) in [("p", "x b"), ("q", "x"), ("r", "x aa"), ("s", "y")] {
         let first = acme.now().first_path("u", permission).unwrap();
         assert_eq!(Some(&first), acme.explain("u", permission).paths().first());
-        let along: Vec<&str> = first.names().map(|name| name.as_str()).collect();
+        let along: Vec<&str> = first.names().map(rolecall::records::Slug::as_str).collect();
         assert_eq!(along.join(" "), names);
     }
     assert_eq!(acme.now().first_path("u", "t"), None);

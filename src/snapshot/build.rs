@@ -43,7 +43,7 @@ impl Build {
     /// Numbers are the opening's, so what an earlier snapshot of it knew by number keeps its number.
     pub(crate) fn keeping_numbers_of(mut self, earlier: &State) -> Self {
         self.state.keep_numbers_of(earlier);
-        self.users.keep_numbers_of(&earlier.users);
+        self.users.keep_numbers_of(earlier);
         self
     }
 

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_card_has_the_columns_only_where_they_are_all() {
-        let brief = |columns, form| Brief { id: Uuid::nil(), columns, form };
+        let brief = |columns, form| Brief { columns, form };
         let six = [1, 2, 3, 4, 5, 6, 0];
         let card = |number, columns, form| Card::of(Uuid::nil(), number, &brief(columns, form));
         assert_eq!(card(9, six, Form::Plain).columns(), Some(&[1, 2, 3, 4, 5, 6]));

@@ -60,8 +60,12 @@ pub(crate) fn column(source: Source) -> Option<u16> {
 /// Whose a column is.
 pub(crate) fn source(column: u16) -> Option<Source> {
     let (block, at) = (u32::from(column) / BLOCK, u32::from(column) % BLOCK);
-    let number = (block / 2 * BLOCK + at).checked_sub(1)?;
-    Some(if block % 2 == 0 { Source::Group(number) } else { Source::Role(number) })
+    let (number, kind) = match usize::from(column) {
+        0..FEW => (u32::from(column) / 2, column % 2),
+        _ => (block / 2 * BLOCK + at, u16::from(block % 2 == 1)),
+    };
+    let number = number.checked_sub(1)?;
+    Some(if kind == 0 { Source::Group(number) } else { Source::Role(number) })
 }
 
 impl Columns {

@@ -47,10 +47,9 @@ pub(crate) struct State {
     pub(crate) words_per_edge: usize,
 }
 
-/// A user in 32 bytes: id, and up to seven sources that always count (I11).
+/// A user in 16 bytes: up to seven sources that always count (I11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Brief {
-    pub(crate) id: Uuid,
     /// Column 0, which has nothing, where there are fewer.
     pub(crate) columns: [u16; MOST_SOURCES],
     pub(crate) form: Form,
@@ -72,13 +71,13 @@ pub(crate) enum Form {
 
 impl Default for Brief {
     fn default() -> Self {
-        Self { id: Uuid::nil(), columns: [0; MOST_SOURCES], form: Form::Absent }
+        Self { columns: [0; MOST_SOURCES], form: Form::Absent }
     }
 }
 
 impl Brief {
     pub(crate) fn of(row: &UserRow) -> Self {
-        let mut brief = Self { id: row.record.id.uuid(), form: Form::Plain, ..Self::default() };
+        let mut brief = Self { form: Form::Plain, ..Self::default() };
         let mut places = brief.columns.iter_mut();
         for (source, edge) in State::sources_of(row) {
             let column = column(source).filter(|_| edge.window.is_always());
@@ -116,7 +115,7 @@ impl State {
     /// Whether a living thing of any kind has this id.
     pub(crate) fn has_id(&self, id: Uuid) -> bool {
         let roles_or_permissions = self.roles.by_id(id).or_else(|| self.permissions.by_id(id));
-        roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.users.by_id(id)).is_some()
+        roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.user_by_id(id)).is_some()
     }
 
     /// The number of an id, also where the thing is gone.
@@ -125,7 +124,7 @@ impl State {
             Noun::Permission => self.permissions.number_met(id),
             Noun::Role => self.roles.number_met(id),
             Noun::Group => self.groups.number_met(id),
-            Noun::User => self.users.number_met(id),
+            Noun::User => self.card_of(id).map(Card::number),
             Noun::Tenant => None,
         }
     }
@@ -217,8 +216,8 @@ impl State {
 
     /// What a user holds directly, with when it counts.
     pub(crate) fn sources_of(user: &UserRow) -> impl Iterator<Item = (Source, Edge)> + '_ {
-        let groups = user.groups.iter().map(|edge| (Source::Group(edge.to), *edge));
-        groups.chain(user.roles.iter().map(|edge| (Source::Role(edge.to), *edge)))
+        let groups = user.groups().iter().map(|edge| (Source::Group(edge.to), edge));
+        groups.chain(user.roles().iter().map(|edge| (Source::Role(edge.to), edge)))
     }
 }
 

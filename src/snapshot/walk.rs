@@ -103,13 +103,11 @@ pub(crate) fn reaches(state: &State, user: &UserRow, permission: u32, when: &Whe
 /// What a user that was found holds directly: by its card, where that says all. Nothing of a suspended one.
 pub(crate) fn held(state: &State, user: Found<'_>) -> SmallVec<[(Source, Edge); MOST_SOURCES]> {
     let always = |source: Source| (source, Edge { to: source.number(), window: Window::ALWAYS });
-    match user.card.and_then(Card::columns) {
-        Some(columns) => columns.iter().filter_map(|column| source(*column)).map(always).collect(),
-        None => {
-            let row = state.users.row(user.number).filter(|row| !row.is_suspended());
-            row.into_iter().flat_map(State::sources_of).collect()
-        }
+    if let Some(columns) = user.card.and_then(Card::columns) {
+        return columns.iter().filter_map(|column| source(*column)).map(always).collect();
     }
+    let row = state.users.row(user.number).filter(|row| !row.is_suspended());
+    row.into_iter().flat_map(State::sources_of).collect()
 }
 
 /// Everything that a user that was found may do at an instant. Where rows are exact and its card says what it holds,

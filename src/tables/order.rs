@@ -336,6 +336,7 @@ fn mend<T: Copy>(children: &mut Vec<Child<T>>, at: usize) {
 }
 
 /// The items of an [`Order`], ascending.
+#[derive(Clone)]
 pub(crate) struct Iter<'a, T> {
     /// What is left of each branch above the leaf.
     rest: SmallVec<[slice::Iter<'a, Child<T>>; 4]>,

@@ -7,6 +7,7 @@ use crate::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
 };
 use crate::snapshot::nouns::{Back, Edge, PermissionRow, RoleRow};
+use crate::snapshot::source::Source;
 use crate::snapshot::state::State;
 use crate::snapshot::table::Origin;
 
@@ -171,13 +172,13 @@ impl Edit<'_> {
 
     fn put_assignment(&mut self, edge: &Assignment, whole: &Record, before: Option<Window>) -> Result<bool> {
         let role = self.role(&edge.role, whole)?;
-        let out = Edge { to: role, window: edge.window };
         match edge.holder {
             Holder::User(id) => {
                 let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::User };
-                let user = self.state.users.by_id(id.uuid()).ok_or_else(dangling)?;
+                let user = self.state.user_by_id(id.uuid()).ok_or_else(dangling)?;
                 let State { users, roles, .. } = &mut *self.state;
-                let done = users.row_mut(user).is_some_and(|row| set_edge(&mut row.roles, out, before));
+                let done =
+                    users.row_mut(user).is_some_and(|row| row.edges.set(Source::Role(role), edge.window, before));
                 let key = users.name_at(user);
                 if let Some(row) = roles.row_mut(role) {
                     let order = |back: &Back| users.name_at(back.from()).cmp(key);
@@ -190,6 +191,7 @@ impl Edit<'_> {
                 let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::Group };
                 let group = self.state.groups.by_id(id.uuid()).ok_or_else(dangling)?;
                 self.touched.groups.insert(group);
+                let out = Edge { to: role, window: edge.window };
                 let done = self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, before));
                 if let Some(row) = self.state.roles.row_mut(role) {
                     set_back(&mut row.groups, Back::new(group, edge.window), before.is_none(), |back| {
@@ -205,9 +207,9 @@ impl Edit<'_> {
         let role = self.state.roles.by_id(edge.role.id().uuid())?;
         match edge.holder {
             Holder::User(id) => {
-                let user = self.state.users.by_id(id.uuid())?;
+                let user = self.state.user_by_id(id.uuid())?;
                 let State { users, roles, .. } = &mut *self.state;
-                take_edge(&mut users.row_mut(user)?.roles, role, edge.window)?;
+                users.row_mut(user)?.edges.take(Source::Role(role), edge.window).then_some(())?;
                 let key = users.name_at(user);
                 roles.row_mut(role)?.users.remove(|back| users.name_at(back.from()).cmp(key));
                 self.brief(user);
@@ -225,11 +227,10 @@ impl Edit<'_> {
 
     fn put_membership(&mut self, edge: &Membership, whole: &Record, before: Option<Window>) -> Result<bool> {
         let dangling = |noun| Violation::Dangling { edge: whole.key(), noun };
-        let user = self.state.users.by_id(edge.user.uuid()).ok_or_else(|| dangling(Noun::User))?;
+        let user = self.state.user_by_id(edge.user.uuid()).ok_or_else(|| dangling(Noun::User))?;
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(Noun::Group))?;
-        let out = Edge { to: group, window: edge.window };
         let State { users, groups, .. } = &mut *self.state;
-        let done = users.row_mut(user).is_some_and(|row| set_edge(&mut row.groups, out, before));
+        let done = users.row_mut(user).is_some_and(|row| row.edges.set(Source::Group(group), edge.window, before));
         let key = users.name_at(user);
         if let Some(row) = groups.row_mut(group) {
             let order = |back: &Back| users.name_at(back.from()).cmp(key);
@@ -240,10 +241,10 @@ impl Edit<'_> {
     }
 
     fn remove_membership(&mut self, edge: &Membership) -> Option<()> {
-        let user = self.state.users.by_id(edge.user.uuid())?;
+        let user = self.state.user_by_id(edge.user.uuid())?;
         let group = self.state.groups.by_id(edge.group.uuid())?;
         let State { users, groups, .. } = &mut *self.state;
-        take_edge(&mut users.row_mut(user)?.groups, group, edge.window)?;
+        users.row_mut(user)?.edges.take(Source::Group(group), edge.window).then_some(())?;
         let key = users.name_at(user);
         groups.row_mut(group)?.members.remove(|back| users.name_at(back.from()).cmp(key));
         self.brief(user);

@@ -94,15 +94,18 @@ impl Figure {
     }
 }
 
-/// A value as people say it.
+/// A value as people say it, in three figures.
 pub(crate) fn shown(value: f64, unit: &str) -> String {
-    match (unit, value) {
-        ("MiB", v) if v < 100.0 => format!("{v:.1} MiB"),
-        ("MiB", v) => format!("{v:.0} MiB"),
-        (_, v) if v < 9.95 => format!("{v:.1} ns"),
-        (_, v) if v < 1e3 => format!("{v:.0} ns"),
-        (_, v) if v < 1e6 => format!("{:.2} µs", v / 1e3),
-        (_, v) if v < 1e9 => format!("{:.2} ms", v / 1e6),
-        (_, v) => format!("{:.2} s", v / 1e9),
-    }
+    let (value, unit) = match (unit, value) {
+        ("ns", v) if v >= 1e9 => (v / 1e9, "s"),
+        ("ns", v) if v >= 1e6 => (v / 1e6, "ms"),
+        ("ns", v) if v >= 1e3 => (v / 1e3, "µs"),
+        (unit, v) => (v, unit),
+    };
+    let decimals = match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$} {unit}")
 }

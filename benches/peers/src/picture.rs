@@ -19,7 +19,7 @@ const HEAD: f64 = 46.0;
 const FOOT: f64 = 44.0;
 
 const STYLE: &str = "\
-text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:13px;fill:#6e7681}\
+text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:13px;fill:#737c87}\
 .title{font-size:15px;font-weight:600}\
 .ours{fill:#1f75e8;font-weight:700}\
 rect{fill:#8c959f}\
@@ -41,15 +41,12 @@ pub fn check() -> Result<(), String> {
 fn drawn() -> String {
     let figures = Figures::kept();
     let latency =
-        Panel::new(&figures, MIXED, "One check: mixed questions, 100,000 users, each waiting for the last answer");
-    let memory = Panel::new(&figures, MEMORY, "Memory of the same organisation");
+        Panel::new(&figures, MIXED, "One check among 100,000 users, each waiting for the last answer (log scale)");
+    let memory = Panel::new(&figures, MEMORY, "Memory that the same organisation takes (log scale)");
     let height = latency.height() + memory.height();
     let mut svg = String::new();
-    writeln!(
-        svg,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">"#
-    )
-    .unwrap();
+    let area = format!(r#"viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}""#);
+    writeln!(svg, r#"<svg xmlns="http://www.w3.org/2000/svg" {area} role="img">"#).unwrap();
     writeln!(svg, "<title>rolecall beside other libraries: check latency and memory, log scales</title>").unwrap();
     writeln!(svg, "<style>{STYLE}</style>").unwrap();
     latency.draw(&mut svg, 0.0);
@@ -145,11 +142,8 @@ fn label(contestant: &str) -> &str {
 
 /// A power of ten.
 fn round(value: f64, unit: &str) -> String {
-    let scales: &[(f64, &str)] = match unit {
-        "ns" => &[(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (0.0, "ns")],
-        _ => &[],
-    };
-    let (scale, unit) = scales.iter().find(|(least, _)| value >= *least).copied().unwrap_or((0.0, unit));
-    let value = if scale > 0.0 { value / scale } else { value };
-    format!("{value} {unit}")
+    let shown = shown(value, unit);
+    let (number, unit) = shown.split_once(' ').unwrap();
+    let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    format!("{number} {unit}")
 }

@@ -6,6 +6,10 @@
 //! each a `g` rule, since its roles nest (its role manager with a depth of 64 instead of 10); each grant a `p` rule,
 //! patterns as the permissions that they match. Whoever is suspended has no rule.
 //!
+//! Not documented, and so not the contestant: permissions as the deepest roles, no `p` rule, and a matcher that only
+//! walks, `g(r.sub, r.act)`. It took 3.4 µs at S and 11.5 µs at M (107 times ours in that run, casbin as above about
+//! 36,000 times), with the same answers.
+//!
 //! It cannot: let a membership end, tell a group from a role, or find a rule by its permission: a check tries every
 //! `p` rule in turn. Its `get_implicit_users_for_permission` asks `enforce` about every user, and so does this file.
 

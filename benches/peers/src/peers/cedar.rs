@@ -5,11 +5,12 @@
 //! - `cedar_relation`: its relationship design. A permission is the resource, its attribute `roles` has the roles that
 //!   grant it, and one policy permits whoever is in one of them.
 //!
-//! It was given: users in groups, groups in parents, groups and users in roles, roles in the roles that they include, as
-//! entities, since its entities nest; patterns as the permissions that they match. Whoever is suspended is in nothing.
+//! It was given: users in groups, groups in parents, groups and users in roles, roles in the roles that they include,
+//! as entities, since its entities nest; patterns as the permissions that they match. Whoever is suspended is in
+//! nothing.
 //!
-//! It cannot: let a membership end (a policy may compare times, an edge has none), change one entity without working out
-//! what is in what again, or say who may do something without being asked about each.
+//! It cannot: let a membership end (a policy may compare times, an edge has none), change one entity without working
+//! out what is in what again, or say who may do something without being asked about each.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;

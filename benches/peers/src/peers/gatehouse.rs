@@ -8,7 +8,7 @@
 //!
 //! Its built-in policy for roles is slower; see `gatehouse_rbac.rs`.
 //!
-//! It cannot: keep an organisation. Roles, groups, windows, who can do something and what changes are the application's.
+//! It cannot: keep an organisation. Roles, groups, windows, changes and who can do something are the application's.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,9 @@
 //! **gatehouse 0.6.0**, its built-in `RbacPolicy`: whether the subject has one of the roles that the action requires.
 //! Sessions, tracing and polling are as in `gatehouse.rs`.
 //!
-//! It was given: the user with all roles, groups with their parents and inclusions followed, and the permission with the
-//! roles that grant it, both found in tables of the application's, as numbers. The policy wants both as new vectors.
+//! It was given: the user with all roles, groups with their parents and inclusions followed, and the permission with
+//! the roles that grant it, both found in tables of the application's, as numbers. The policy wants both as new
+//! vectors.
 //!
 //! It cannot: keep an organisation; the tables, their memory and their changes are the application's.
 

@@ -1,6 +1,6 @@
 //! **rs-tenant 0.4.0**: `Engine::can_tenant` over a source of one's own, as its notes on production say, here over maps
-//! in memory behind a lock; its `MemorySource`, for examples, cannot take anything back. Its cache of answers, inheritance
-//! of roles and wildcards are off, which is how the engine starts.
+//! in memory behind a lock; its `MemorySource`, for examples, cannot take anything back. Its cache of answers, its
+//! inheritance of roles and its wildcards are off, which is how the engine starts.
 //!
 //! It was given: each user's roles, groups with their parents and inclusions followed, which is quicker to check than
 //! its own inheritance; patterns as the permissions that they match. Whoever is suspended is an inactive member.

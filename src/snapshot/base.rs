@@ -13,7 +13,7 @@ use super::granters::Granters;
 use super::nouns::{PermissionRow, RoleRow};
 use super::opening::Opening;
 use super::state::{State, WORDS_PER_EDGE};
-use super::table::Origin;
+use super::table::{Hashing, Origin};
 use crate::catalog::Catalog;
 use crate::records::{PermissionRecord, RoleRecord};
 
@@ -32,7 +32,7 @@ impl Base {
 
     /// The same with another bound on what is kept, for tests.
     pub(crate) fn with_bound(catalog: Catalog, words_per_edge: usize) -> Self {
-        let mut state = State { words_per_edge, ..State::new(&RandomState::new()) };
+        let mut state = State { words_per_edge, ..State::new(&Hashing::new(&RandomState::new())) };
         let mut touched = Touched::default();
         let mut first_permission = 0;
         for (number, entry) in (0..).zip(catalog.permissions()) {

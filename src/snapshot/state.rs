@@ -2,8 +2,6 @@
 //!
 //! Everything is persistent: a clone costs a few reference counts, and a change copies the path to what it changes.
 
-use std::hash::RandomState;
-
 use uuid::Uuid;
 
 use super::card::Card;
@@ -12,8 +10,7 @@ use super::granters::Granters;
 use super::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
 use super::patterned::Patterned;
 use super::source::{Kept, Source};
-use super::table::Origin;
-use super::table::Table;
+use super::table::{Hashing, Origin, Table};
 use crate::bits::Bits;
 use crate::error::Noun;
 use crate::records::{Pattern, TenantRecord};
@@ -94,13 +91,13 @@ impl Brief {
 }
 
 impl State {
-    pub(crate) fn new(hasher: &RandomState) -> Self {
+    pub(crate) fn new(hashing: &Hashing) -> Self {
         Self {
             tenant: None,
-            permissions: Table::new(hasher.clone()),
-            roles: Table::new(hasher.clone()),
-            groups: Table::new(hasher.clone()),
-            users: Table::new(hasher.clone()),
+            permissions: Table::new(hashing.clone()),
+            roles: Table::new(hashing.clone()),
+            groups: Table::new(hashing.clone()),
+            users: Table::new(hashing.clone()),
             briefs: Slab::new(),
             cards: Roll::default(),
             role_rows: Slab::new(),

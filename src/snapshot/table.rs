@@ -5,14 +5,14 @@
 //! follows the bytewise order of names. Next: `nouns.rs` has the rows.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::error::Noun;
 use crate::tables::index::Index;
-use crate::tables::keyed::Keyed;
+use crate::tables::keyed::{Keyed, KeyedText};
 use crate::tables::order::Order;
 use crate::tables::slab::Slab;
 
@@ -110,18 +110,24 @@ fn count_look(noun: Noun) {
 /// How ids and names are hashed. Both come from outside, so both hashes are keyed (A21).
 #[derive(Clone, Debug)]
 pub(crate) struct Hashing {
-    hasher: RandomState,
-    keyed: Keyed,
+    ids: Keyed,
+    names: KeyedText,
 }
 
 impl Hashing {
-    #[inline]
-    pub(crate) fn id(&self, id: Uuid) -> u64 {
-        self.keyed.hash(id.to_u128_le())
+    /// With keys from this source.
+    pub(crate) fn new(source: &impl BuildHasher) -> Self {
+        Self { ids: Keyed::new(source), names: KeyedText::new(source) }
     }
 
+    #[inline]
+    pub(crate) fn id(&self, id: Uuid) -> u64 {
+        self.ids.hash(id.to_u128_le())
+    }
+
+    #[inline]
     pub(crate) fn name(&self, name: &str) -> u64 {
-        self.hasher.hash_one(name)
+        self.names.hash(name.as_bytes())
     }
 }
 
@@ -138,10 +144,9 @@ pub(crate) struct Table<R: Row> {
 
 impl<R: Row> Table<R> {
     /// An empty table.
-    pub(crate) fn new(hasher: RandomState) -> Self {
-        let keyed = Keyed::new(&hasher);
+    pub(crate) fn new(hashing: Hashing) -> Self {
         Self {
-            hashing: Hashing { hasher, keyed },
+            hashing,
             slots: Slab::new(),
             ids: R::Ids::default(),
             names: Index::default(),

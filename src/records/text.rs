@@ -1,7 +1,8 @@
 //! Texts that people write (R10): keys of users, names, descriptions, notes and actors, each with its bounds.
+//!
+//! One of up to 23 bytes lies in the record itself: an allocation of its own was 32 bytes more for each user.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -74,11 +75,11 @@ macro_rules! text_traits {
 pub(super) use text_traits;
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident($text:ty): $what:literal, $range:expr, $lines:literal, $expected:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $what:literal, $range:expr, $lines:literal, $expected:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name($text);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Reads the text.
@@ -103,16 +104,15 @@ texts! {
     /// What the application knows a user by (an e-mail address, a row number): 1 to 320 bytes, no control characters.
     ///
     /// Compared byte for byte, whatever its Unicode form.
-    // One of up to 23 bytes lies in the record itself: an allocation of its own was 32 bytes more for each user.
-    UserKey(SmolStr): "user key", 1..=320, false, "expected 1 to 320 bytes without control characters";
+    UserKey: "user key", 1..=320, false, "expected 1 to 320 bytes without control characters";
     /// A display name, or a category: 1 to 255 bytes, no control characters.
-    Name(Arc<str>): "name", 1..=255, false, "expected 1 to 255 bytes without control characters";
+    Name: "name", 1..=255, false, "expected 1 to 255 bytes without control characters";
     /// A description: at most 4,096 bytes, newline and tab allowed.
-    Description(Arc<str>): "description", 0..=4096, true, "expected at most 4,096 bytes, no control characters but newline and tab";
+    Description: "description", 0..=4096, true, "expected at most 4,096 bytes, no control characters but newline and tab";
     /// Who made a commit, in the application's words: 1 to 320 bytes, no control characters.
-    Actor(Arc<str>): "actor", 1..=320, false, "expected 1 to 320 bytes without control characters";
+    Actor: "actor", 1..=320, false, "expected 1 to 320 bytes without control characters";
     /// Why a commit was made: at most 4,096 bytes, newline and tab allowed.
-    Note(Arc<str>): "note", 0..=4096, true, "expected at most 4,096 bytes, no control characters but newline and tab";
+    Note: "note", 0..=4096, true, "expected at most 4,096 bytes, no control characters but newline and tab";
 }
 
 impl Default for Description {

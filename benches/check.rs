@@ -31,6 +31,7 @@ use self::common::Bed;
 use self::common::forms::{Form, Rivals, Words};
 use self::common::organisation::{L, M, S, Size, is_wanted};
 use self::common::pace::Pace;
+use self::common::patterned::Patterned;
 use self::common::questions::{self, About};
 use self::common::records::permission_id;
 use self::common::shelf::{Shelf, life};
@@ -112,9 +113,11 @@ fn questions<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
 
 fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
     type Run<'a> = fn(&mut Writer<'a>, usize) -> Duration;
-    let kinds: [(&str, usize, Run<'_>); 6] = [
+    let kinds: [(&str, usize, Run<'_>); 8] = [
         ("member", 64, Writer::members),
         ("thousand_members", 1, Writer::thousand_members),
+        ("thousand_new_users", 1, Writer::thousand_new_users),
+        ("thousand_by_document", 1, Writer::thousand_by_document),
         ("grant", 16, Writer::grant),
         ("role", 16, Writer::role),
         ("reparent", 16, Writer::reparent),
@@ -122,7 +125,9 @@ fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
     ];
     let mut writer = Writer::new(&bed.tenant, &bed.organisation);
     let mut group = criterion.benchmark_group(format!("commit/{}", bed.size.name));
-    for (kind, at_once, run) in kinds {
+    // A document is the whole tenant: of the larger ones, `ratios` has it.
+    let is_wanted = |kind: &str| kind != "thousand_by_document" || bed.size.name == "S";
+    for (kind, at_once, run) in kinds.into_iter().filter(|(kind, ..)| is_wanted(kind)) {
         // One run's average stands for all iterations: a run of each would take too long for the slow ones.
         let runs = |iterations: u64| iterations.div_ceil(at_once as u64).min(16);
         group.bench_function(kind, |b| {
@@ -137,6 +142,13 @@ fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
         });
     }
     group.finish();
+    let mut patterned = Patterned::new(1_000);
+    criterion.bench_function("commit/permission_under_1000_patterns", |b| {
+        b.iter_custom(|iterations| {
+            let count = u32::try_from(iterations.min(256)).unwrap();
+            patterned.permission(count).mul_f64(u32::try_from(iterations).unwrap().into())
+        });
+    });
 }
 
 /// `load` is a tenant from records in memory; `open` asks for one that is open already.

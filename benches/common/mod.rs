@@ -4,12 +4,14 @@
 //! It is the same on every machine: its hash is compared with the one that is written down. Read in this order: `organisation.rs` draws, `oracle.rs` says what is right, `questions.rs` draws
 //! what is asked, `by_hand.rs` are the rivals, `forms.rs` puts each question into the words of each contestant,
 //! `pace.rs` asks. `records.rs` and `shelf.rs` bring the organisation into a tenant; `writer.rs` changes it.
+//! `patterned.rs` is a tenant of its own.
 
 pub(crate) mod by_hand;
 pub(crate) mod forms;
 pub(crate) mod oracle;
 pub(crate) mod organisation;
 pub(crate) mod pace;
+pub(crate) mod patterned;
 pub(crate) mod questions;
 pub(crate) mod records;
 pub(crate) mod shelf;

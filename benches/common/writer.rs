@@ -78,6 +78,42 @@ impl<'a> Writer<'a> {
         average(took, count)
     }
 
+    /// A thousand users are created and join two groups each, in each commit.
+    pub(crate) fn thousand_new_users(&mut self, count: usize) -> Duration {
+        let groups = self.organisation.size.groups;
+        let mut took = Duration::ZERO;
+        for _ in 0..count {
+            let drawn = |draws: &mut Stream| draws.distinct(2, groups).into_iter().map(group_id).collect::<Vec<_>>();
+            let users: Vec<(String, Vec<GroupId>)> =
+                (0..1_000).map(|n| (format!("new{n}@example.com"), drawn(&mut self.draws))).collect();
+            took += self.timed(std::slice::from_ref(&users), |tx, users| {
+                users.iter().try_for_each(|(key, groups)| {
+                    let user = tx.create_user(key)?;
+                    groups.iter().try_for_each(|group| user.join(*group).map(drop))
+                })
+            });
+            self.undo(&users, |tx, (key, _)| tx.delete_user(key));
+        }
+        average(took, count)
+    }
+
+    /// The whole tenant is replaced by a document that has a thousand members more.
+    pub(crate) fn thousand_by_document(&mut self, count: usize) -> Duration {
+        let before = self.tenant.snapshot().export().unwrap();
+        let members = self.new_members(1_000);
+        self.undo(&members, |tx, (user, group)| tx.group(*group)?.add_member(*user).map(drop));
+        let after = self.tenant.snapshot().export().unwrap();
+        self.undo(&members, |tx, (user, group)| tx.group(*group)?.remove_member(*user).map(drop));
+        let mut took = Duration::ZERO;
+        for _ in 0..count {
+            let start = Instant::now();
+            assert_eq!(self.tenant.replace(&after).unwrap().changes.len(), 1_000);
+            took += start.elapsed();
+            assert_eq!(self.tenant.replace(&before).unwrap().changes.len(), 1_000);
+        }
+        average(took, count)
+    }
+
     /// So many different roles.
     fn roles(&mut self, count: usize) -> Vec<u32> {
         let all = self.organisation.size.roles;

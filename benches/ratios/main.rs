@@ -48,6 +48,7 @@ use self::common::by_hand::Fast;
 use self::common::forms::{Form, Rivals, Words};
 use self::common::organisation::{L, M, Organisation, S, is_wanted, now};
 use self::common::pace::{Contestant, Pace};
+use self::common::patterned::Patterned;
 use self::common::questions::{self, About, Question};
 use self::common::records::{group_id, permission_id};
 use self::common::shelf::{Shelf, life};
@@ -70,6 +71,7 @@ fn main() {
     if is_wanted(&M) {
         one_size(&mut table, &Bed::<16>::new(&M));
     }
+    under_patterns(&mut table);
     if is_wanted(&L) {
         let large = Bed::<32>::new(&L);
         one_size(&mut table, &large);
@@ -97,9 +99,10 @@ fn count() {
 }
 
 fn count_changes<const N: usize>(bed: &Bed<N>) {
-    let kinds: [(&str, usize, Run<'_>); 6] = [
+    let kinds: [(&str, usize, Run<'_>); 7] = [
         ("member", 1_024, Writer::members),
-        ("thousand_members", 200, Writer::thousand_members),
+        ("thousand_members", 16, Writer::thousand_members),
+        ("thousand_new_users", 16, Writer::thousand_new_users),
         ("grant", 256, Writer::grant),
         ("role", 256, Writer::role),
         ("reparent", 256, Writer::reparent),
@@ -314,9 +317,19 @@ fn changes<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     race.enter("thousand_members", move || nanos(thousand.thousand_members(1) / 1_000));
     race.enter("imbl_insertion", move || persistent.insertions(64));
     race.run(21);
+    let (mut new, mut document) = (writer(), writer());
     let goal = pick(size, [Goal::None, Goal::AtMost(0.25), Goal::AtMost(0.5)]);
     race.ratio("P8", "thousand_members", "member", goal);
     race.ratio("P8", "member", "imbl_insertion", pick(size, [Goal::None, Goal::None, Goal::AtMost(3.0)]));
+
+    let mut race = table.race("P8", &format!("import/{size}"));
+    race.enter("thousand_new_users", move || nanos(new.thousand_new_users(1) / 1_000));
+    race.run(11);
+    if size != "L" {
+        let mut race = table.race("P8", &format!("document/{size}"));
+        race.enter("thousand_by_document", move || nanos(document.thousand_by_document(1) / 1_000));
+        race.run(3);
+    }
 
     let mut race = table.race("P9", &format!("commit/{size}"));
     let (mut grant, mut role, mut reparent, mut permission) = (writer(), writer(), writer(), writer());
@@ -325,6 +338,16 @@ fn changes<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     race.enter("reparent", move || nanos(reparent.reparent(16)));
     race.enter("permission", move || nanos(permission.permission(16)));
     race.run(21);
+}
+
+/// A permission comes under one pattern of ten, and of a thousand: the others are not looked at.
+fn under_patterns(table: &mut Table) {
+    let (mut few, mut many) = (Patterned::new(10), Patterned::new(1_000));
+    let mut race = table.race("P9", "commit/permission_under_patterns");
+    race.enter("10", move || nanos(few.permission(64)));
+    race.enter("1000", move || nanos(many.permission(64)));
+    race.run(21);
+    race.ratio("P9", "1000", "10", Goal::None);
 }
 
 /// What a table with structural sharing costs: a copy, one insertion into it, and the old one dropped.

@@ -36,7 +36,6 @@ pub(crate) struct Order<T> {
 
 /// INVARIANT: all leaves are equally deep, no node is empty or wider than [`MAX`], and two neighbours under one branch
 /// hold more than [`THIN`] together. So nodes are on average more than `THIN / 2` wide, and the height is O(log n).
-#[derive(Clone)]
 enum Node<T> {
     Leaf(Vec<T>),
     Branch(Vec<Child<T>>),
@@ -214,6 +213,22 @@ impl<T: Copy> Child<T> {
         self.first = node.first().unwrap_or(self.first);
         result
     }
+}
+
+/// A copy is made to be changed: with room for one more, it need not move once more when that comes.
+impl<T: Copy> Clone for Node<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Leaf(items) => Self::Leaf(roomy(items)),
+            Self::Branch(children) => Self::Branch(roomy(children)),
+        }
+    }
+}
+
+fn roomy<P: Clone>(parts: &[P]) -> Vec<P> {
+    let mut copy = Vec::with_capacity(parts.len() + 1);
+    copy.extend_from_slice(parts);
+    copy
 }
 
 /// The three changes follow a path that a search has found, so they compare nothing, and copy nothing unless needed.

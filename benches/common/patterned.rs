@@ -1,0 +1,46 @@
+//! A tenant of many roles, each with a pattern of its own, and permissions that come under one of them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rolecall::blocking::Tenant;
+
+use super::shelf::Shelf;
+
+/// How many permissions there are under each of a thousand beginnings, before more come.
+const PERMISSIONS: u32 = 1_000;
+
+pub(crate) struct Patterned {
+    tenant: Tenant,
+    roles: u32,
+    next: u32,
+}
+
+impl Patterned {
+    /// So many roles, the first of which grants `svc0:*`, the next `svc1:*`, and so on.
+    pub(crate) fn new(roles: u32) -> Self {
+        let tenant = Shelf::new(Arc::from([])).open(None);
+        tenant
+            .update(|tx| {
+                (0..PERMISSIONS).try_for_each(|n| tx.create_permission(&format!("svc{n}:read")).map(drop))?;
+                (0..roles).try_for_each(|n| tx.create_role(&format!("role{n}"))?.grant(format!("svc{n}:*")).map(drop))
+            })
+            .unwrap();
+        Self { tenant, roles, next: 0 }
+    }
+
+    /// Permissions are registered, each in a commit and under one pattern; afterwards they are taken away.
+    pub(crate) fn permission(&mut self, count: u32) -> Duration {
+        let slugs: Vec<String> = (self.next..self.next + count)
+            .map(|n| format!("svc{}:new{n}", n.wrapping_mul(7_919) % self.roles))
+            .collect();
+        self.next += count;
+        let start = Instant::now();
+        for slug in &slugs {
+            self.tenant.update(|tx| tx.create_permission(slug).map(drop)).unwrap();
+        }
+        let took = start.elapsed();
+        self.tenant.update(|tx| slugs.iter().try_for_each(|slug| tx.delete_permission(slug))).unwrap();
+        took / count
+    }
+}

@@ -32,7 +32,7 @@ use self::common::forms::{Form, Rivals, Words};
 use self::common::organisation::{L, M, S, Size, is_wanted};
 use self::common::pace::Pace;
 use self::common::patterned::Patterned;
-use self::common::questions::{self, About};
+use self::common::questions::{self, About, Question};
 use self::common::records::permission_id;
 use self::common::shelf::{Shelf, life};
 use self::common::writer::Writer;
@@ -54,6 +54,7 @@ fn main() {
 fn size<const N: usize>(criterion: &mut Criterion, size: &'static Size) {
     let bed = Bed::<N>::new(size);
     check(criterion, &bed);
+    check_many(criterion, &bed);
     questions(criterion, &bed);
     commits(criterion, &bed);
     opening(criterion, &bed);
@@ -78,6 +79,31 @@ fn check<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
                 group.finish();
             }
         }
+    }
+}
+
+/// Batches of 64; an iteration is a question.
+fn check_many<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
+    const BATCH: usize = 64;
+    let held = bed.held();
+    for (about, about_name) in [(About::Hot, "hot"), (About::Mixed, "mixed")] {
+        let question = |question: &Question| {
+            let permission = held.permission_handle(permission_id(question.permission)).unwrap();
+            (bed.organisation.users[question.user as usize].id, permission)
+        };
+        let list: Vec<_> = questions::draw(bed, about).iter().map(question).collect();
+        let mut batches = list.chunks_exact(BATCH).cycle();
+        criterion.bench_function(&format!("check_many/{}/uuid/{about_name}/rolecall", bed.size.name), |b| {
+            b.iter_custom(|questions| {
+                let wanted = u32::try_from(questions.div_ceil(BATCH as u64)).unwrap();
+                let start = Instant::now();
+                for batch in batches.by_ref().take(wanted as usize) {
+                    black_box(held.check_many(batch.iter().copied()).filter(|allowed| *allowed).count());
+                }
+                // The last batch is asked whole.
+                start.elapsed() / (wanted * 64) * u32::try_from(questions).unwrap()
+            });
+        });
     }
 }
 
@@ -155,21 +181,19 @@ fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
 fn opening<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
     let name = bed.size.name;
     let shelf = Shelf::new(Arc::clone(&bed.records));
-    if name != "L" {
-        criterion.bench_function(&format!("load/{name}/rolecall"), |b| {
-            b.iter_custom(|iterations| {
-                let once = || {
-                    let authorizer = shelf.clone().authorizer(None);
-                    let start = Instant::now();
-                    let tenant = authorizer.tenant_of(life(0)).unwrap();
-                    let took = start.elapsed();
-                    drop(tenant);
-                    took
-                };
-                (0..iterations).map(|_| once()).sum()
-            });
+    criterion.bench_function(&format!("load/{name}/rolecall"), |b| {
+        b.iter_custom(|iterations| {
+            let once = || {
+                let authorizer = shelf.clone().authorizer(None);
+                let start = Instant::now();
+                let tenant = authorizer.tenant_of(life(0)).unwrap();
+                let took = start.elapsed();
+                drop(tenant);
+                took
+            };
+            (0..iterations).map(|_| once()).sum()
         });
-    }
+    });
     let authorizer = shelf.authorizer(None);
     let _open = authorizer.tenant_of(life(0)).unwrap();
     criterion.bench_function(&format!("open/{name}/rolecall"), |b| {

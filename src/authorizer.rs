@@ -26,6 +26,7 @@ mod turns;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::builder::Builder;
 pub use self::commit::Committed;
@@ -81,6 +82,33 @@ impl Authorizer {
     /// How many tenants are open.
     pub fn open_tenants(&self) -> usize {
         self.registry.len()
+    }
+
+    /// Closes the tenants that nobody holds, whose commits are settled, and that were last handed out at least this long
+    /// ago, by the authorizer's clock. Returns how many. Their memory is given back at once; whoever asks for one of them
+    /// next opens it again. Of zero, all that nobody holds are closed.
+    ///
+    /// Nothing calls this by itself: an application that wants it does so now and then, every minute say. A bound on how
+    /// many are open is [`Builder::max_open_tenants`], which also says what holds a tenant.
+    ///
+    /// # Example
+    /// ```
+    /// use std::time::Duration;
+    /// use rolecall::blocking::Authorizer;
+    ///
+    /// let authorizer = Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme Corp")?;
+    /// assert_eq!(authorizer.close_idle(Duration::ZERO), 0, "somebody holds it");
+    /// drop(acme);
+    /// assert_eq!(authorizer.close_idle(Duration::from_secs(900)), 0, "it has just been handed out");
+    /// assert_eq!(authorizer.close_idle(Duration::ZERO), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(open tenants · log open tenants), and the store is not asked.
+    pub fn close_idle(&self, unused_for: Duration) -> usize {
+        self.registry.close_idle(unused_for)
     }
 }
 

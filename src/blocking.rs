@@ -146,9 +146,9 @@ impl Builder {
         Self(self.0.retries(retries))
     }
 
-    /// See [`crate::Builder::most_open`].
-    pub fn most_open(self, most: usize) -> Self {
-        Self(self.0.most_open(most))
+    /// See [`crate::Builder::max_open_tenants`].
+    pub fn max_open_tenants(self, max: usize) -> Self {
+        Self(self.0.max_open_tenants(max))
     }
 
     /// See [`crate::Builder::build`].

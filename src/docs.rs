@@ -18,6 +18,9 @@ pub mod consistency {}
 #[doc = include_str!("docs/complexity.md")]
 pub mod complexity {}
 
+#[doc = include_str!("docs/scaling.md")]
+pub mod scaling {}
+
 #[doc = include_str!("docs/security.md")]
 pub mod security {}
 

@@ -222,6 +222,9 @@ impl History {
                     assert_eq!(moment.check(user.id, permission), expected, "{user:?} {permission} at {instant}");
                     assert_eq!(moment.check(&user.key, permission), expected);
                 }
+                let expected = PERMISSIONS.map(|permission| effective.iter().any(|slug| slug == permission));
+                let many = moment.check_many(PERMISSIONS.map(|permission| (user.id, permission)));
+                assert!(many.eq(expected), "{user:?} at {instant}, all at once");
             }
         }
     }

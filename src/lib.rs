@@ -31,6 +31,7 @@
 //! | know what everything means (R1 to R12) | [`docs::rules`] |
 //! | keep tenants in a file | `store::RedbStore`, with the feature `redb` |
 //! | keep tenants in my database | [`store::Store`], [`docs::implementing_a_store`] |
+//! | carry many tenants, or very many users | [`docs::scaling`] |
 //! | read and write a whole organisation | `Document`, with the feature `json` |
 //! | know why it is so, what is promised, what it costs | [`docs`] |
 //! | have a second opinion | [`meaning::Meaning`], the rules by the book |

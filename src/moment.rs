@@ -1,12 +1,13 @@
 //! Every question, once: on a snapshot at an instant.
 //!
 //! This file has the questions about decisions; `moment/lookup.rs` and `moment/relations.rs` those that an
-//! administration page asks, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings.
+//! administration page asks, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings, `moment/many.rs` checks by the dozen.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. What is unknown is denied or empty.
 
 mod horizon;
 mod lookup;
+mod many;
 mod page;
 mod relations;
 mod sets;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use arc_swap::Guard;
 
 pub use self::lookup::Owned;
+pub(crate) use self::many::many;
 pub use self::page::{Listing, Page};
 pub use self::relations::{Held, Inherited, Via};
 pub use self::sets::{PermissionSet, UserSet};
@@ -108,7 +110,7 @@ impl<'a> Moment<'a> {
         if !self.answers() {
             return false;
         }
-        match (user.found(snapshot.scope()), permission.permission(snapshot.scope())) {
+        match (user.found(snapshot.scope()), permission.met(snapshot.scope())) {
             (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
             _ => false,
         }
@@ -119,7 +121,7 @@ impl<'a> Moment<'a> {
     pub fn check_any<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         let snapshot = self.compiled();
         let Some(user) = user.found(snapshot.scope()).filter(|_| self.answers()) else { return false };
-        let mut known = permissions.into_iter().filter_map(|permission| permission.permission(snapshot.scope()));
+        let mut known = permissions.into_iter().filter_map(|permission| permission.met(snapshot.scope()));
         known.any(|permission| allows_found(&snapshot.state, user, permission, &self.when))
     }
 
@@ -131,7 +133,7 @@ impl<'a> Moment<'a> {
         let mut some = false;
         let all = permissions.into_iter().all(|permission| {
             some = true;
-            permission.permission(snapshot.scope()).is_some_and(|p| allows_found(&snapshot.state, user, p, &self.when))
+            permission.met(snapshot.scope()).is_some_and(|p| allows_found(&snapshot.state, user, p, &self.when))
         });
         all && some
     }

@@ -101,7 +101,7 @@ fn a_closed_tenant_denies_and_its_handles_are_unknown_afterwards() {
 
 #[test]
 fn only_tenants_that_nobody_holds_are_closed_to_make_room() {
-    let authorizer = Authorizer::builder().most_open(2).build();
+    let authorizer = Authorizer::builder().max_open_tenants(2).build();
     let held = authorizer.create_tenant("held", "Held").unwrap();
     for n in 0..5 {
         populate(&authorizer.create_tenant(&format!("t{n}"), "T").unwrap());

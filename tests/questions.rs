@@ -194,6 +194,26 @@ fn a6_any_of_and_all_of() {
     assert!(!acme.check_any("eve", ["posts:write"]) && !acme.check_all("eve", ["posts:write"]));
 }
 
+#[test]
+fn many_checks_are_answered_in_their_order_and_as_each_alone() {
+    let (acme, _) = acme();
+    let users = ["alice", "bob", "nobody", "eve"];
+    let permissions = ["posts:write", "audit:read", "post:write", "nope"];
+    // More than one batch, and the last one not full.
+    let questions = || (0..600).map(|n| (users[n % 4], permissions[n * 7 % 13 % 4]));
+    let one_by_one: Vec<bool> = questions().map(|(user, permission)| acme.check(user, permission)).collect();
+    assert!(one_by_one.contains(&true) && one_by_one.contains(&false));
+    assert!(acme.check_many(questions()).eq(one_by_one.iter().copied()));
+    let ids = |user| acme.now().user(user).map(|user| user.id);
+    let known = questions().filter_map(|(user, permission)| Some((ids(user)?, acme.permission_handle(permission)?)));
+    let now = acme.now();
+    let answers = known.clone().zip(now.check_many(known));
+    assert!(answers.inspect(|((user, p), answer)| assert_eq!(now.check(user, *p), *answer)).count() > 64);
+    assert_eq!(acme.check_many([("alice", "posts:write"); 0]).count(), 0);
+    let mut questions = [("alice", "posts:write")].into_iter().cycle();
+    assert_eq!(acme.check_many(questions.by_ref()).take(3).collect::<Vec<_>>(), [true; 3], "an endless list");
+}
+
 /// A5: holders of a pattern beside holders of exact grants, and names that are neighbours and prefixes of each other.
 #[test]
 fn a5_neither_a_pattern_nor_a_grant_widens_to_its_neighbours() {

@@ -181,6 +181,7 @@ fn unsettled_denies_and_the_next_call_settles() {
 
     assert!(!may(&acme), "a check is false");
     assert!(!acme.check_any("alice", ["posts:write"]) && !acme.check_all("alice", ["posts:write"]));
+    assert!(acme.check_many([("alice", "posts:write")]).eq([false]));
     assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Unsettled));
     assert_eq!(acme.explain("alice", "posts:write").decision(), Decision::Denied(Reason::Unsettled));
     assert_eq!(acme.effective("alice").unanswered(), Some(Reason::Unsettled));

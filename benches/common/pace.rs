@@ -16,7 +16,7 @@ pub(crate) enum Pace {
 /// Who answers, with the questions put into its words.
 pub(crate) struct Contestant<'a> {
     pub(crate) name: &'static str,
-    inner: Box<dyn Timed + 'a>,
+    inner: Box<dyn Timed + Send + 'a>,
 }
 
 trait Timed {
@@ -33,7 +33,7 @@ struct Asked<Q, F> {
 }
 
 impl<'a> Contestant<'a> {
-    pub(crate) fn new<Q: 'a>(name: &'static str, list: Vec<Q>, ask: impl Fn(&Q) -> bool + 'a) -> Self {
+    pub(crate) fn new<Q: Send + 'a>(name: &'static str, list: Vec<Q>, ask: impl Fn(&Q) -> bool + Send + 'a) -> Self {
         assert!(list.len().is_power_of_two(), "the list is walked round");
         Self { name, inner: Box::new(Asked { list, at: 0, ask }) }
     }

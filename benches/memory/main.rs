@@ -11,6 +11,8 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
 
+#[path = "../common/bytes.rs"]
+mod bytes;
 #[path = "../common/organisation.rs"]
 mod organisation;
 #[path = "../common/records.rs"]
@@ -26,9 +28,9 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use rolecall::blocking::Tenant;
-use rolecall::records::{Description, Name, Record, Slug, UserKey};
 use uuid::Uuid;
 
+use self::bytes::{SMALL, copy};
 use self::organisation::{L, M, Organisation, S, Size, is_wanted, key, now, slug};
 use self::records::Owner;
 use self::shelf::{Shelf, life};
@@ -90,9 +92,6 @@ fn checks<const N: usize>(organisation: &Organisation, tenant: &Tenant, enumerat
 
 /// P11.
 fn small_tenants() {
-    const HASH: u64 = 0x11ed_6f9c_47a9_2c71;
-    const SMALL: Size =
-        Size { name: "small", users: 10, groups: 5, roles: 5, permissions: 200, questions: 0, hash: HASH };
     const TENANTS: u32 = 10_000;
     let catalog = variant::catalog::<4>(SMALL.permissions);
     let (organisation, _) = Organisation::draw(&SMALL);
@@ -105,22 +104,4 @@ fn small_tenants() {
     let each = opened.bytes_current / i64::from(TENANTS);
     let left = (opened.bytes_current + closed.bytes_current) / i64::from(TENANTS);
     println!("P11  {each} bytes a small tenant, goal <= 8192; {left} of them are left after all were closed");
-}
-
-/// A record whose texts are its own.
-fn copy(record: &Record) -> Record {
-    let mut record = record.clone();
-    let own = |slug: &mut Slug, name: &mut Name, description: &mut Description| {
-        *slug = Slug::new(slug.as_str()).unwrap();
-        *name = Name::new(name.as_str()).unwrap();
-        *description = Description::new(description.as_str()).unwrap();
-    };
-    match &mut record {
-        Record::Permission(permission) => own(&mut permission.slug, &mut permission.name, &mut permission.description),
-        Record::Role(role) => own(&mut role.slug, &mut role.name, &mut role.description),
-        Record::Group(group) => own(&mut group.slug, &mut group.name, &mut group.description),
-        Record::User(user) => user.key = UserKey::new(user.key.as_str()).unwrap(),
-        _ => {}
-    }
-    record
 }

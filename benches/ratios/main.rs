@@ -23,13 +23,15 @@
 //!     target/release/deps/ratios-HASH --bench count member
 //! ```
 //!
-//! Deliberately absent: memory and allocations (the bench `memory`, whose allocator slows what it counts); P5, P13 and
-//! the documents of P12, which the crate or this bench does not have yet; the libraries of P15, which are a bench of
-//! their own.
+//! Deliberately absent: memory and allocations (the bench `memory`, whose allocator slows what it counts); the libraries
+//! of P15, which are a package of their own, `benches/peers`.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
 
+mod documents;
+mod many;
 mod table;
+mod threads;
 #[path = "../common/mod.rs"]
 mod common;
 
@@ -135,6 +137,11 @@ fn one_size<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     members(table, bed);
     changes(table, bed);
     loading(table, bed);
+    documents::documents(table, bed);
+    many::many(table, bed);
+    if bed.size.name == "M" {
+        threads::threads(table, bed);
+    }
 }
 
 /// P1 to P4 and the time of P6.
@@ -368,7 +375,7 @@ impl Persistent {
     }
 }
 
-/// P12: from records in memory.
+/// P12: from records in memory; `documents.rs` has the rest of it.
 fn loading<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     let shelf = Shelf::new(Arc::clone(&bed.records));
     let large = bed.size.name == "L";

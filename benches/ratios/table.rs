@@ -76,21 +76,31 @@ impl<'a> Race<'a> {
 
     /// Prints the ratio of two of them.
     pub(crate) fn ratio(&self, goal: &str, one: &str, other: &str, wanted: Goal) {
-        let time =
-            |name| self.entered.iter().find(|entered| entered.name == name).map(|entered| median(&entered.times));
-        let (Some(one_time), Some(other_time)) = (time(one), time(other)) else { return };
-        if !self.wanted {
-            return;
-        }
-        let ratio = one_time / other_time;
-        let least = |name| self.entered.iter().find(|entered| entered.name == name).and_then(|e| e.times.first());
-        let fastest = least(one).zip(least(other)).map_or(f64::NAN, |(one, other)| one / other);
+        let ratio = |of: fn(&[f64]) -> f64| Some(self.time(one, of)? / self.time(other, of)?);
+        self.verdict(goal, &format!("{one} / {other}"), ratio, wanted);
+    }
+
+    /// Prints how the gain from one thread to two compares with another's.
+    pub(crate) fn gains(&self, goal: &str, ours: [&str; 2], theirs: [&str; 2], wanted: Goal) {
+        let gain = |[one, two]: [&str; 2], of| Some(self.time(one, of)? / self.time(two, of)?);
+        let ratio = |of: fn(&[f64]) -> f64| Some(gain(ours, of)? / gain(theirs, of)?);
+        let name = format!("({} / {}) / ({} / {})", ours[0], ours[1], theirs[0], theirs[1]);
+        self.verdict(goal, &name, ratio, wanted);
+    }
+
+    fn time(&self, name: &str, of: fn(&[f64]) -> f64) -> Option<f64> {
+        self.entered.iter().find(|entered| entered.name == name).map(|entered| of(&entered.times))
+    }
+
+    fn verdict(&self, goal: &str, name: &str, ratio: impl Fn(fn(&[f64]) -> f64) -> Option<f64>, wanted: Goal) {
+        let fastest = ratio(|times| times.first().copied().unwrap_or(f64::NAN));
+        let (Some(ratio), Some(fastest), true) = (ratio(median), fastest, self.wanted) else { return };
         let verdict = match wanted {
             Goal::None => String::new(),
             Goal::AtMost(most) => format!("goal <= {most}: {}", if ratio <= most { "met" } else { "MISSED" }),
             Goal::AtLeast(least) => format!("goal >= {least}: {}", if ratio >= least { "met" } else { "MISSED" }),
         };
-        println!("{goal:<4} {:<40} {one} / {other} = {ratio:.2} (fastest rounds {fastest:.2})  {verdict}", self.name);
+        println!("{goal:<4} {:<40} {name} = {ratio:.2} (fastest rounds {fastest:.2})  {verdict}", self.name);
     }
 }
 

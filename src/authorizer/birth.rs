@@ -104,13 +104,13 @@ impl Authorizer {
 
         // Before the store is reached, so that a future that is dropped leaves it for the next one who asks.
         *birth.slot() = Some(Arc::clone(&unborn));
-        let slot = self.registry.slot(life);
+        let slot = self.registry.hold(life);
         let turn = slot.turns.take().await;
         match self.tools.store.commit(unborn.as_commit()).await {
             Ok(Revision::FIRST) => {
                 *birth.slot() = None;
                 let registry = Arc::downgrade(&self.registry);
-                let inner = Inner::new(Arc::clone(&self.tools), registry, Arc::clone(&slot), compiled);
+                let inner = Inner::new(Arc::clone(&self.tools), registry, self.registry.hold(life), compiled);
                 let inner = Arc::new(inner);
                 self.registry.opened(life, &inner);
                 Ok(Tenant(inner))
@@ -123,7 +123,6 @@ impl Authorizer {
                 | StoreError::Unavailable(_)),
             ) => {
                 *birth.slot() = None;
-                self.registry.not_there(life);
                 Err(not_done(error, slug.as_str()))
             }
             // Unknown, or what no first answer to a birth of a new life can be.

@@ -13,7 +13,7 @@ use crate::store::{Erased, MemoryStore, Store};
 ///
 /// ```
 /// use rolecall::{Authorizer, store::MemoryStore};
-/// let authorizer = Authorizer::builder().store(MemoryStore::default()).retries(8).most_open(1_000).build();
+/// let authorizer = Authorizer::builder().store(MemoryStore::default()).retries(8).max_open_tenants(1_000).build();
 /// # let _ = authorizer;
 /// ```
 #[must_use]
@@ -22,7 +22,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     catalog: Catalog,
     retries: u32,
-    most_open: usize,
+    max_open: usize,
 }
 
 impl Default for Builder {
@@ -32,7 +32,7 @@ impl Default for Builder {
             clock: Arc::new(SystemClock),
             catalog: Catalog::empty(),
             retries: 16,
-            most_open: usize::MAX,
+            max_open: usize::MAX,
         }
     }
 }
@@ -63,21 +63,29 @@ impl Builder {
         self
     }
 
-    /// How many tenants stay open; without this, all. Only those that nobody holds, and whose commits are settled, are
-    /// closed to make room, the one that was opened or found longest ago first.
-    pub fn most_open(mut self, most: usize) -> Self {
-        self.most_open = most;
+    /// How many tenants stay open; without this, all. Whenever one more is opened, others are closed to make room: the
+    /// least recently handed out first, and only such as nobody holds and whose commits are settled. A closed one is
+    /// opened again, with a load, by whoever asks for it next.
+    ///
+    /// Whoever has a [`Tenant`](crate::Tenant) holds it, and keeps it open: so to keep one in memory, keep it. A
+    /// [`Snapshot`](crate::Snapshot) does not, and answers on; nor does a handle, which is unknown after another opening.
+    ///
+    /// If all are held, more than this stay open, until they are let go and another one is opened or
+    /// [`close_idle`](Authorizer::close_idle) is called.
+    ///
+    /// # Complexity
+    /// O(log n) for each one that is handed out. Beyond the bound, an opening looks at 64 at most.
+    pub fn max_open_tenants(mut self, max: usize) -> Self {
+        self.max_open = max;
         self
     }
 
     /// The authorizer. It compiles the catalog, once for all tenants.
     pub fn build(self) -> Authorizer {
-        let Self { store, clock, catalog, retries, most_open } = self;
+        let Self { store, clock, catalog, retries, max_open } = self;
         let base = Arc::new(Base::new(catalog));
-        Authorizer {
-            tools: Arc::new(Tools { store, clock, base, retries }),
-            registry: Arc::new(Registry::new(most_open)),
-        }
+        let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
+        Authorizer { tools: Arc::new(Tools { store, clock, base, retries }), registry }
     }
 }
 
@@ -86,7 +94,7 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("catalog", &self.catalog)
             .field("retries", &self.retries)
-            .field("most_open", &self.most_open)
+            .field("max_open_tenants", &self.max_open)
             .finish_non_exhaustive()
     }
 }

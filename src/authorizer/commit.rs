@@ -245,7 +245,7 @@ impl Inner {
         match answer {
             Ok(revision) if revision == plan.next.position.revision => {
                 self.publish(Arc::clone(&plan.next));
-                self.opening.published(&plan.next.state, &plan.changes);
+                self.opening.published(&plan.next, &plan.changes);
                 sent.settled();
                 Ok(Pushed::Done)
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::commit::not_nested;
 use super::refresh::{Earlier, Loaded, Unloaded, load};
-use super::tenant::{Inner, Slot, Tenant};
+use super::tenant::{Inner, Tenant};
 use super::{Authorizer, commit};
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::invariants::refused;
@@ -93,7 +93,7 @@ impl Authorizer {
     }
 
     pub(super) async fn open(&self, life: Life) -> Result<Tenant> {
-        let slot = self.registry.slot(life);
+        let slot = self.registry.hold(life);
         let _turn = slot.turns.take().await;
         if let Some(inner) = self.registry.by_life(life) {
             // Whoever had the turn before may have left a commit open.
@@ -101,15 +101,7 @@ impl Authorizer {
             inner.alive()?;
             return Ok(Tenant(inner));
         }
-        let inner = match self.load_life(life, &slot, false).await {
-            Ok(inner) => inner,
-            Err(error) => {
-                if error.kind() == ErrorKind::NotFound {
-                    self.registry.not_there(life);
-                }
-                return Err(error);
-            }
-        };
+        let inner = self.load_life(life, false).await?;
         if slot.pending().is_some() {
             inner.current.stand(Standing::Unsettled);
             // What cannot be settled now is tried again by the next call on the tenant, which denies until then.
@@ -121,13 +113,14 @@ impl Authorizer {
     }
 
     /// A new opening of a life. The caller has its turn.
-    pub(super) async fn load_life(&self, life: Life, slot: &Arc<Slot>, repair: bool) -> Result<Arc<Inner>> {
+    pub(super) async fn load_life(&self, life: Life, repair: bool) -> Result<Arc<Inner>> {
         let base = Arc::clone(&self.tools.base);
         let earlier = Earlier { life, state: None, opening: Arc::new(base.open()), base, repair };
         match load(&*self.tools.store, earlier).await {
             Ok(Loaded::At(compiled)) => {
                 let registry = Arc::downgrade(&self.registry);
-                Ok(Arc::new(Inner::new(Arc::clone(&self.tools), registry, Arc::clone(slot), *compiled)))
+                let slot = self.registry.hold(life);
+                Ok(Arc::new(Inner::new(Arc::clone(&self.tools), registry, slot, *compiled)))
             }
             Ok(Loaded::Gone) | Err(Unloaded::Store(StoreError::Gone)) => Err(not_found(&life.to_string())),
             Err(Unloaded::Store(error)) => Err(commit::not_done(error, "")),

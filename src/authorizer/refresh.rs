@@ -100,7 +100,7 @@ impl Inner {
             Ok(next) => {
                 let next = Arc::new(next);
                 self.publish(Arc::clone(&next));
-                self.opening.published(&next.state, commits.iter().flat_map(|commit| &commit.changes));
+                self.opening.published(&next, commits.iter().flat_map(|commit| &commit.changes));
                 Ok(())
             }
             Err(Unfit::OutOfOrder | Unfit::Broken) => self.reload().await,
@@ -126,8 +126,9 @@ impl Inner {
             let detail = format!("the history went back: revision {} is in hand", present.revision);
             return Err(Error::new(ErrorKind::Corrupt).detail(detail));
         }
-        self.opening.published_all(&loaded.state);
-        self.publish(Arc::from(loaded));
+        let loaded = Arc::from(loaded);
+        self.opening.published_all(&loaded);
+        self.publish(loaded);
         Ok(())
     }
 

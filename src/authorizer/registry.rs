@@ -1,36 +1,67 @@
-//! Which tenants are open, and under which slugs they were last found.
+//! Which tenants are open, under which slugs they were last found, and which are closed to make room.
+//!
+//! A tenant that is closed here is one that nobody holds: its reference count says so, and while the table is locked
+//! nobody can come to hold it. So a check pays nothing for it; only handing a tenant out notes when.
+//!
+//! What is taken out is dropped after the lock is given back: a large tenant takes a while to be freed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::Hash;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use super::birth::Birth;
 use super::tenant::{Inner, Slot};
-use crate::records::{Life, TenantSlug};
+use crate::clock::Clock;
+use crate::records::{Life, TenantSlug, Timestamp};
 
 pub(crate) struct Registry {
-    most_open: usize,
+    max_open: usize,
+    clock: Arc<dyn Clock>,
     entries: Mutex<Entries>,
 }
 
 #[derive(Default)]
 struct Entries {
     lives: HashMap<Life, Entry>,
-    /// Hints: the tenant's own snapshot has the last word on its slug.
+    /// Hints, one for each life at most: the tenant's own snapshot has the last word on its slug.
     slugs: HashMap<TenantSlug, Life>,
     births: HashMap<TenantSlug, Arc<Birth>>,
-    clock: u64,
+    /// The lives that are open by when they were handed out last, in steps of `steps`.
+    recent: BTreeMap<u64, Life>,
+    steps: u64,
 }
 
 struct Entry {
     slot: Arc<Slot>,
-    tenant: Option<Arc<Inner>>,
-    used: u64,
+    /// How many [`Hold`]s there are on the slot: one of each opening that still exists, and of each who opens or waits.
+    holds: usize,
+    slug: Option<TenantSlug>,
+    open: Option<Open>,
 }
 
+struct Open {
+    inner: Arc<Inner>,
+    /// Its place in [`Entries::recent`].
+    step: u64,
+    handed_out: Timestamp,
+}
+
+/// Keeps the slot of a life in the table, so that whoever opens that life meanwhile finds the same one.
+pub(crate) struct Hold {
+    registry: Weak<Registry>,
+    life: Life,
+    slot: Arc<Slot>,
+}
+
+/// How many tenants are looked at for each one that is opened beyond the bound.
+const MOST_LOOKS: usize = 64;
+
 impl Registry {
-    pub(crate) fn new(most_open: usize) -> Self {
-        Self { most_open, entries: Mutex::default() }
+    pub(crate) fn new(max_open: usize, clock: Arc<dyn Clock>) -> Self {
+        Self { max_open, clock, entries: Mutex::default() }
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -38,7 +69,7 @@ impl Registry {
     }
 
     pub(crate) fn len(&self) -> usize {
-        let is_open = |entry: &&Entry| entry.tenant.as_ref().is_some_and(|inner| inner.is_open());
+        let is_open = |entry: &&Entry| entry.open.as_ref().is_some_and(|open| open.inner.is_open());
         self.entries().lives.values().filter(is_open).count()
     }
 
@@ -50,58 +81,61 @@ impl Registry {
 
     /// The open tenant of this life.
     pub(crate) fn by_life(&self, life: Life) -> Option<Arc<Inner>> {
-        let mut entries = self.entries();
-        let used = entries.tick();
-        let entry = entries.lives.get_mut(&life)?;
-        entry.used = used;
-        entry.tenant.clone().filter(|inner| inner.is_open())
+        let now = self.clock.now();
+        self.entries().hand_out(life, now).filter(|inner| inner.is_open())
     }
 
     /// The turns of a life, and what is pending of it.
-    pub(crate) fn slot(&self, life: Life) -> Arc<Slot> {
+    pub(crate) fn hold(self: &Arc<Self>, life: Life) -> Hold {
         let mut entries = self.entries();
-        let used = entries.tick();
-        let new = || Entry { slot: Arc::default(), tenant: None, used };
-        Arc::clone(&entries.lives.entry(life).or_insert_with(new).slot)
+        let new = || Entry { slot: Arc::default(), holds: 0, slug: None, open: None };
+        let entry = entries.lives.entry(life).or_insert_with(new);
+        entry.holds += 1;
+        Hold { registry: Arc::downgrade(self), life, slot: Arc::clone(&entry.slot) }
     }
 
-    /// A tenant is open from now on. If that is one too many, one that nobody holds is closed.
+    /// A tenant is open from now on. If that is one too many, others that nobody holds are closed.
     pub(crate) fn opened(&self, life: Life, inner: &Arc<Inner>) {
+        let slug = inner.current.guard().state.tenant.as_ref().map(|tenant| tenant.slug.clone());
+        let now = self.clock.now();
         let mut entries = self.entries();
-        let used = entries.tick();
-        if let Some(tenant) = &inner.current.guard().state.tenant {
-            entries.slugs.insert(tenant.slug.clone(), life);
+        let earlier = entries.open(life, inner, now);
+        if let Some(slug) = slug {
+            entries.found_under(slug, life);
         }
-        let entry = Entry { slot: Arc::clone(&inner.slot), tenant: Some(Arc::clone(inner)), used };
-        entries.lives.insert(life, entry);
-        entries.make_room(self.most_open);
+        let closed = entries.make_room(self.max_open);
+        drop(entries);
+        drop((earlier, closed));
     }
 
     /// A tenant was found under a slug, by the store's word.
     pub(crate) fn bears(&self, slug: TenantSlug, life: Life) {
-        self.entries().slugs.insert(slug, life);
+        self.entries().found_under(slug, life);
     }
 
     /// A tenant is open no more.
     pub(crate) fn forget(&self, life: Life, inner: &Inner) {
         let mut entries = self.entries();
-        let Some(entry) = entries.lives.get_mut(&life) else { return };
-        if entry.tenant.as_ref().is_some_and(|tenant| std::ptr::eq(&raw const **tenant, inner)) {
-            entry.tenant = None;
+        let is_it = |open: &&Open| std::ptr::eq(&raw const *open.inner, inner);
+        if entries.lives.get(&life).and_then(|entry| entry.open.as_ref()).is_some_and(|open| is_it(&open)) {
+            let closed = entries.take_out(life);
+            drop(entries);
+            drop(closed);
         }
-        entries.sweep();
     }
 
-    /// A life was asked for and is not there: nothing is kept of it, unless somebody else waits or something is pending.
-    pub(crate) fn not_there(&self, life: Life) {
+    /// Closes what nobody holds, is settled, and was last handed out at least this long ago. How many were closed.
+    pub(crate) fn close_idle(&self, unused_for: Duration) -> usize {
+        let now = self.clock.now().micros();
+        let unused_for = i64::try_from(unused_for.as_micros()).unwrap_or(i64::MAX);
         let mut entries = self.entries();
-        let idle = |entry: &Entry| {
-            entry.tenant.is_none() && entry.slot.pending().is_none() && Arc::strong_count(&entry.slot) <= 2
-        };
-        if entries.lives.get(&life).is_some_and(idle) {
-            entries.lives.remove(&life);
-            entries.slugs.retain(|_, other| *other != life);
-        }
+        // A clock that was set back does not keep anything open.
+        let is_old = |open: &Open| now.saturating_sub(open.handed_out.micros()).max(0) >= unused_for;
+        let old = |life: &Life| entries.lives.get(life).and_then(|entry| entry.open.as_ref()).is_some_and(is_old);
+        let lives: Vec<Life> = entries.recent.values().copied().filter(old).collect();
+        let closed: Vec<Arc<Inner>> = lives.into_iter().filter_map(|life| entries.take_idle(life)).collect();
+        drop(entries);
+        closed.len()
     }
 
     /// The turns of births under a slug.
@@ -125,38 +159,126 @@ impl Registry {
 }
 
 impl Entries {
-    fn tick(&mut self) -> u64 {
-        self.clock += 1;
-        self.clock
+    fn step(&mut self) -> u64 {
+        self.steps += 1;
+        self.steps
     }
 
-    fn make_room(&mut self, most_open: usize) {
-        // What is not open may stand among them, but not many such: so most calls count nothing.
-        while self.lives.len() > most_open {
-            if self.lives.values().filter(|entry| entry.tenant.is_some()).count() <= most_open {
-                return;
-            }
-            // Held by nobody but this table, so nobody can begin anything with it while the table is locked; and nobody
-            // waits for its turn: only this table and the tenant hold the turns.
-            let idle = |entry: &Entry| {
-                entry.tenant.as_ref().is_some_and(|inner| Arc::strong_count(inner) == 1)
-                    && Arc::strong_count(&entry.slot) == 2
-                    && entry.slot.pending().is_none()
-            };
-            let oldest = self.lives.iter().filter(|(_, entry)| idle(entry)).min_by_key(|(_, entry)| entry.used);
-            let Some(life) = oldest.map(|(life, _)| *life) else { return };
-            self.lives.remove(&life);
-            self.slugs.retain(|_, other| *other != life);
+    fn hand_out(&mut self, life: Life, now: Timestamp) -> Option<Arc<Inner>> {
+        let step = self.step();
+        let open = self.lives.get_mut(&life)?.open.as_mut()?;
+        self.recent.remove(&open.step);
+        self.recent.insert(step, life);
+        (open.step, open.handed_out) = (step, now);
+        Some(Arc::clone(&open.inner))
+    }
+
+    /// What was open of this life before comes back.
+    fn open(&mut self, life: Life, inner: &Arc<Inner>, now: Timestamp) -> Option<Arc<Inner>> {
+        let step = self.step();
+        // Its own hold keeps the entry there.
+        let entry = self.lives.get_mut(&life)?;
+        let open = Open { inner: Arc::clone(inner), step, handed_out: now };
+        let earlier = entry.open.replace(open);
+        self.recent.insert(step, life);
+        earlier.map(|open| {
+            self.recent.remove(&open.step);
+            open.inner
+        })
+    }
+
+    fn found_under(&mut self, slug: TenantSlug, life: Life) {
+        let Some(entry) = self.lives.get_mut(&life) else { return };
+        let earlier = entry.slug.replace(slug.clone());
+        self.unname(earlier, life);
+        self.slugs.insert(slug, life);
+    }
+
+    /// Takes away the hint that leads from a slug to a life, unless the slug has another by now.
+    fn unname(&mut self, slug: Option<TenantSlug>, life: Life) {
+        if let Some(slug) = slug.filter(|slug| self.slugs.get(slug) == Some(&life)) {
+            self.slugs.remove(&slug);
         }
     }
 
-    /// Forgets lives that are not open, have nothing pending, and that nobody waits for.
-    fn sweep(&mut self) {
-        self.lives.retain(|_, entry| {
-            entry.tenant.is_some() || entry.slot.pending().is_some() || Arc::strong_count(&entry.slot) > 1
-        });
-        let lives = &self.lives;
-        self.slugs.retain(|_, life| lives.contains_key(life));
+    /// Closes the one that was handed out longest ago, until there are few enough or it has looked often enough. One
+    /// that is held when it is looked at counts as used then, so that the next opening looks at others.
+    fn make_room(&mut self, max_open: usize) -> Vec<Arc<Inner>> {
+        let mut closed = Vec::new();
+        for _ in 0..MOST_LOOKS.min(self.recent.len()) {
+            if self.recent.len() <= max_open {
+                break;
+            }
+            let Some((_, life)) = self.recent.first_key_value().map(|(step, life)| (*step, *life)) else { break };
+            match self.take_idle(life) {
+                Some(inner) => closed.push(inner),
+                None => self.put_last(life),
+            }
+        }
+        closed
+    }
+
+    fn put_last(&mut self, life: Life) {
+        let step = self.step();
+        if let Some(open) = self.lives.get_mut(&life).and_then(|entry| entry.open.as_mut()) {
+            self.recent.remove(&open.step);
+            self.recent.insert(step, life);
+            open.step = step;
+        }
+    }
+
+    /// Takes out the tenant of a life, if nobody but this table holds it, so that nobody can begin anything with it while
+    /// the table is locked; if nobody waits for its turn; and if nothing is pending.
+    fn take_idle(&mut self, life: Life) -> Option<Arc<Inner>> {
+        let entry = self.lives.get(&life)?;
+        let is_held = entry.open.as_ref().is_none_or(|open| Arc::strong_count(&open.inner) > 1);
+        if is_held || entry.holds > 1 || entry.slot.pending().is_some() {
+            return None;
+        }
+        self.take_out(life)
+    }
+
+    /// The tenant is open no more. Its entry stays for as long as its slot is held.
+    fn take_out(&mut self, life: Life) -> Option<Arc<Inner>> {
+        let entry = self.lives.get_mut(&life)?;
+        let (open, slug) = (entry.open.take()?, entry.slug.take());
+        self.recent.remove(&open.step);
+        self.unname(slug, life);
+        Some(open.inner)
+    }
+
+    /// One hold less. What nobody holds is forgotten, unless something is pending.
+    fn let_go(&mut self, life: Life, slot: &Arc<Slot>) {
+        let Some(entry) = self.lives.get_mut(&life).filter(|entry| Arc::ptr_eq(&entry.slot, slot)) else { return };
+        entry.holds -= 1;
+        if entry.holds == 0 && entry.slot.pending().is_none() {
+            self.lives.remove(&life);
+            shrink(&mut self.lives);
+            shrink(&mut self.slugs);
+        }
+    }
+}
+
+/// Gives room back where three quarters are empty, so that a table which was once large costs what it holds.
+fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+    if table.capacity() / 4 > table.len() {
+        table.shrink_to(table.len() * 2);
+    }
+}
+
+impl Deref for Hold {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        &self.slot
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(registry) = self.registry.upgrade() {
+            registry.entries().let_go(self.life, &self.slot);
+        }
     }
 }
 

@@ -50,12 +50,12 @@ impl Authorizer {
         self.settle_birth(&slug).await?;
         let not_found = || Error::new(ErrorKind::NotFound).about(Noun::Tenant, slug.as_str());
         let life = self.find(&slug).await?.ok_or_else(not_found)?;
-        let slot = self.registry.slot(life);
+        let slot = self.registry.hold(life);
         let _turn = slot.turns.take().await;
         if self.registry.by_life(life).is_some() {
             return Err(Error::refusal("the tenant is open, and needs no repair"));
         }
-        let inner = self.load_life(life, &slot, true).await?;
+        let inner = self.load_life(life, true).await?;
         inner.settle_first().await?;
         Ok(Repair(Tenant(inner)))
     }

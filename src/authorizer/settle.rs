@@ -121,7 +121,7 @@ impl Inner {
         let next = pending.next.as_ref().filter(|next| Arc::ptr_eq(&next.opening, &present.opening));
         if let Some(next) = next.filter(|_| present.position == pending.base) {
             self.publish(Arc::clone(next));
-            self.opening.published(&next.state, &pending.changes);
+            self.opening.published(next, &pending.changes);
             return Round::Settled(Outcome::Landed(revision));
         }
         let commit = Committed { revision, envelope: pending.envelope.clone(), changes: pending.changes.clone() };

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Registry;
 use super::current::Current;
+use super::registry::Hold;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::explain::{Decision, Explanation};
-use crate::moment::Moment;
-use crate::moment::PermissionSet;
+use crate::moment::{Moment, PermissionSet, many};
 use crate::records::{At, Change, CommitId, Envelope, Life, Revision};
 use crate::snapshot::base::Base;
 use crate::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
@@ -61,7 +61,7 @@ pub(crate) struct Pending {
 pub(crate) struct Inner {
     pub(crate) tools: Arc<Tools>,
     pub(crate) registry: Weak<Registry>,
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) slot: Hold,
     pub(crate) opening: Arc<Opening>,
     pub(crate) life: Life,
     /// Opened for repair: it never answers, whatever else happens to it.
@@ -118,11 +118,12 @@ impl Slot {
 }
 
 impl Inner {
-    pub(crate) fn new(tools: Arc<Tools>, registry: Weak<Registry>, slot: Arc<Slot>, compiled: Compiled) -> Self {
+    pub(crate) fn new(tools: Arc<Tools>, registry: Weak<Registry>, slot: Hold, compiled: Compiled) -> Self {
+        let compiled = Arc::new(compiled);
         let opening = Arc::clone(&compiled.opening);
-        opening.published_all(&compiled.state);
+        opening.published_all(&compiled);
         let (life, repair) = (compiled.position.life, compiled.standing == Standing::Repair);
-        let current = Current::new(Arc::new(compiled));
+        let current = Current::new(compiled);
         Self { tools, registry, slot, opening, life, repair, current, known: Mutex::default() }
     }
 
@@ -184,6 +185,13 @@ impl Inner {
     }
 }
 
+/// Nobody publishes any more.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.opening.close();
+    }
+}
+
 impl Tenant {
     /// May this user do this, now? See [`Moment::check`].
     #[inline]
@@ -202,6 +210,15 @@ impl Tenant {
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check_all<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         self.now().check_all(user, permissions)
+    }
+
+    /// Many checks, all on this moment. See [`Moment::check_many`].
+    #[must_use = "answers come as they are asked for, and one that is not looked at protects nothing"]
+    pub fn check_many<U: AsUser, P: AsPermission>(
+        &self,
+        questions: impl IntoIterator<Item = (U, P)>,
+    ) -> impl Iterator<Item = bool> {
+        many(self.now(), questions)
     }
 
     /// The check and the reason, now. See [`Moment::decide`].

@@ -9,12 +9,12 @@ use super::shape::{
 use super::written::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::{self, Window};
-use crate::snapshot::nouns::Edge;
+use crate::snapshot::edges::Edges;
 use crate::snapshot::state::State;
 use crate::snapshot::table::Origin;
 use crate::snapshot::table::{Row, Table};
 use crate::snapshot::{Snapshot, Standing};
-use crate::tables::order::Order;
+use crate::tables::index::Index;
 
 impl Snapshot {
     /// The whole tenant as a document, to be read, edited, kept under version control, and imported again.
@@ -81,7 +81,7 @@ struct Names<'a> {
 }
 
 /// What has left the catalog, by number: its last known slug, or where that has come to mean another thing, its id.
-fn departed<R: Row>(table: &Table<R>) -> HashMap<u32, String> {
+fn departed<R: Row<Ids = Index>>(table: &Table<R>) -> HashMap<u32, String> {
     let gone = table.rows().filter(|row| row.origin() == Origin::Departed);
     let mut gone: Vec<(&R, u32)> = gone.filter_map(|row| Some((row, table.by_id(row.id())?))).collect();
     gone.sort_by_key(|(row, _)| (row.name(), row.id()));
@@ -154,7 +154,7 @@ impl Names<'_> {
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 parents,
-                roles: self.holdings(&row.roles),
+                roles: self.holdings((&row.roles).into()),
                 members: self.members(row),
             }
         });
@@ -166,7 +166,7 @@ impl Names<'_> {
         let Some(number) = self.state.groups.by_id(group.id().uuid()) else { return Vec::new() };
         let users = group.members.iter().filter_map(|back| self.state.users.row(back.from()));
         let members = users.filter_map(|user| {
-            let edge = user.groups.get(|edge| edge.to.cmp(&number))?;
+            let edge = user.groups().get(number)?;
             let (from, until) = ends(edge.window);
             Some(Entry::new(Member { user: user.key().to_string(), from, until }))
         });
@@ -178,12 +178,12 @@ impl Names<'_> {
             key: row.key().to_string(),
             id: Some(row.id().to_string()),
             status: if row.is_suspended() { Status::Suspended } else { Status::Active },
-            roles: self.holdings(&row.roles),
+            roles: self.holdings(row.roles()),
         });
         entries.map(Entry::new).collect()
     }
 
-    fn holdings(&self, edges: &Order<Edge>) -> Vec<Entry<Holding>> {
+    fn holdings(&self, edges: Edges<'_>) -> Vec<Entry<Holding>> {
         let holdings = edges.iter().map(|edge| {
             let (from, until) = ends(edge.window);
             Entry::new(Holding { role: self.role(edge.to), from, until })

@@ -150,11 +150,12 @@ impl<'a> Ids<'a> {
 
 /// What a present id is the id of.
 fn present(state: &State, id: Uuid) -> Option<(Noun, Origin)> {
-    fn of<R: Row>(table: &Table<R>, id: Uuid) -> Option<(Noun, Origin)> {
-        table.by_id(id).and_then(|number| table.row(number)).map(|row| (R::NOUN, row.origin()))
+    fn of<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(Noun, Origin)> {
+        number.and_then(|number| table.row(number)).map(|row| (R::NOUN, row.origin()))
     }
     let State { permissions, roles, groups, users, .. } = state;
-    of(permissions, id).or_else(|| of(roles, id)).or_else(|| of(groups, id)).or_else(|| of(users, id))
+    let roles_or_permissions = of(permissions, permissions.by_id(id)).or_else(|| of(roles, roles.by_id(id)));
+    roles_or_permissions.or_else(|| of(groups, groups.by_id(id))).or_else(|| of(users, state.user_by_id(id)))
 }
 
 /// The one form in which ids are written: 36 characters with hyphens.

@@ -73,9 +73,9 @@ pub(super) fn present(state: &State) -> Vec<Record> {
     }
     for row in state.users.rows() {
         let user = row.id();
-        let groups = row.groups.iter().filter_map(|edge| Some((state.groups.row(edge.to)?.id(), edge.window)));
+        let groups = row.groups().iter().filter_map(|edge| Some((state.groups.row(edge.to)?.id(), edge.window)));
         records.extend(groups.map(|(group, window)| Record::Membership(Membership { user, group, window })));
-        let roles = row.roles.iter().filter_map(|edge| Some((state.roles.row(edge.to)?.reference(), edge.window)));
+        let roles = row.roles().iter().filter_map(|edge| Some((state.roles.row(edge.to)?.reference(), edge.window)));
         let holder = Holder::User(user);
         records.extend(roles.map(|(role, window)| Record::Assignment(Assignment { role, holder, window })));
         records.push(Record::User(row.record.clone()));

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::{Listing, Moment, Owned, Page, PermissionSet, UserSet};
 use crate::bits::Bits;
 use crate::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window};
+use crate::snapshot::edges::Edges;
 use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
-use crate::snapshot::nouns::{Back, Edge};
+use crate::snapshot::nouns::{Back, Edge, UserRow};
 use crate::snapshot::reverse;
 use crate::snapshot::source::Source;
 use crate::snapshot::state::State;
@@ -55,7 +56,7 @@ impl Moment<'_> {
     pub fn members(&self, group: impl AsGroup, page: &Page) -> Listing<Held<UserRecord>> {
         let snapshot = self.compiled();
         let row = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n).map(|row| (n, row)));
-        self.users_by_key(row.map(|(n, row)| (n, &row.members)), page, |user| &user.groups)
+        self.users_by_key(row.map(|(n, row)| (n, &row.members)), page, UserRow::groups)
     }
 
     /// Everybody who is a member of a group or of its sub-groups at the instant, suspended users included.
@@ -75,7 +76,7 @@ impl Moment<'_> {
     pub fn holders(&self, role: impl AsRole, page: &Page) -> Listing<Held<UserRecord>> {
         let snapshot = self.compiled();
         let row = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)));
-        self.users_by_key(row.map(|(n, row)| (n, &row.users)), page, |user| &user.roles)
+        self.users_by_key(row.map(|(n, row)| (n, &row.users)), page, UserRow::roles)
     }
 
     /// Everybody who has a role at the instant: directly, through groups, or because another role includes it; suspended
@@ -116,7 +117,7 @@ impl Moment<'_> {
         };
         let groups = &snapshot.state.groups;
         self.held(
-            &user.groups,
+            user.groups(),
             !user.is_suspended(),
             |n| groups.name_at(n),
             |n| groups.row(n).map(|g| g.record.clone()),
@@ -130,7 +131,7 @@ impl Moment<'_> {
             return Vec::new();
         };
         let roles = &snapshot.state.roles;
-        self.held(&user.roles, !user.is_suspended(), |n| roles.name_at(n), |n| roles.row(n).map(Owned::from))
+        self.held(user.roles(), !user.is_suspended(), |n| roles.name_at(n), |n| roles.row(n).map(Owned::from))
     }
 
     /// The roles that are assigned to a group, by slug, windows that do not count included and marked.
@@ -140,7 +141,7 @@ impl Moment<'_> {
             return Vec::new();
         };
         let roles = &snapshot.state.roles;
-        self.held(&group.roles, true, |n| roles.name_at(n), |n| roles.row(n).map(Owned::from))
+        self.held((&group.roles).into(), true, |n| roles.name_at(n), |n| roles.row(n).map(Owned::from))
     }
 
     /// The groups that a role is assigned to directly, by slug, windows that do not count included and marked.
@@ -158,7 +159,7 @@ impl Moment<'_> {
         };
         let edges: Vec<Edge> = row.groups.iter().filter_map(edge).collect();
         let edges = Order::from_sorted(edges);
-        self.held(&edges, true, |n| groups.name_at(n), |n| groups.row(n).map(|group| group.record.clone()))
+        self.held((&edges).into(), true, |n| groups.name_at(n), |n| groups.row(n).map(|group| group.record.clone()))
     }
 
     /// The parents of a group, by slug.
@@ -308,12 +309,12 @@ impl Moment<'_> {
 
     fn held<'s, R>(
         &self,
-        edges: &Order<Edge>,
+        edges: Edges<'_>,
         active: bool,
         name: impl Fn(u32) -> &'s str,
         record: impl Fn(u32) -> Option<R>,
     ) -> Vec<Held<R>> {
-        let mut edges: Vec<Edge> = edges.iter().filter(|_| self.answers()).copied().collect();
+        let mut edges: Vec<Edge> = edges.iter().filter(|_| self.answers()).collect();
         edges.sort_by(|a, b| name(a.to).cmp(name(b.to)));
         let held = |edge: Edge| {
             Some(Held { record: record(edge.to)?, window: edge.window, counts: active && counts(edge, &self.when) })
@@ -343,7 +344,7 @@ impl Moment<'_> {
         &self,
         list: Option<(u32, &Order<Back>)>,
         page: &Page,
-        edges: impl Fn(&crate::snapshot::nouns::UserRow) -> &Order<Edge>,
+        edges: impl Fn(&UserRow) -> Edges<'_>,
     ) -> Listing<Held<UserRecord>> {
         let users = &self.compiled().state.users;
         let (to, list) = list.map_or((0, None), |(to, list)| (to, Some(list)));
@@ -355,8 +356,8 @@ impl Moment<'_> {
         });
         let item = |n: u32| {
             let row = users.row(n)?;
-            let edge = edges(row).get(|edge| edge.to.cmp(&to))?;
-            let counts = !row.is_suspended() && counts(*edge, &self.when);
+            let edge = edges(row).get(to)?;
+            let counts = !row.is_suspended() && counts(edge, &self.when);
             Some(Held { record: row.record.clone(), window: edge.window, counts })
         };
         Listing::new(wanted, page, self.unanswered(), |n| users.name_at(n), item)

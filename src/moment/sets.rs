@@ -147,7 +147,7 @@ impl PermissionSet {
 impl UserSet {
     /// The ids, in no particular order.
     pub fn ids(&self) -> impl Iterator<Item = UserId> + '_ {
-        self.bits.iter().filter_map(|n| self.snapshot.0.state.briefs.get(n)).map(|brief| UserId::from_uuid(brief.id))
+        self.bits.iter().filter_map(|n| self.snapshot.0.state.users.id_at(n)).map(UserId::from_uuid)
     }
 
     /// The keys, in bytewise order.

@@ -3,9 +3,9 @@
 use super::tx::{Tx, other_window};
 use crate::error::{Error, ErrorKind, Noun, Result};
 use crate::records::{Assignment, Change, Holder, Record, Window};
+use crate::snapshot::edges::Edges;
 use crate::snapshot::names::AsRole;
-use crate::snapshot::nouns::{Edge, GroupRow, RoleRow, UserRow};
-use crate::tables::order::Order;
+use crate::snapshot::nouns::{GroupRow, RoleRow, UserRow};
 
 /// Who holds a role, by number.
 #[derive(Clone, Copy, Debug)]
@@ -63,10 +63,10 @@ impl Tx {
 
     /// The window of an assignment, if there is one.
     pub(super) fn assigned(&self, by: By, role: u32) -> Result<Option<Window>> {
-        let window = |edges: &Order<Edge>| edges.get(|edge| edge.to.cmp(&role)).map(|edge| edge.window);
+        let window = |edges: Edges<'_>| edges.get(role).map(|edge| edge.window);
         match by {
-            By::User(user) => self.with_user(user, |row| window(&row.roles)),
-            By::Group(group) => self.with_group(group, |row| window(&row.roles)),
+            By::User(user) => self.with_user(user, |row| window(row.roles())),
+            By::Group(group) => self.with_group(group, |row| window((&row.roles).into())),
         }
     }
 

@@ -67,8 +67,7 @@ impl Tx {
             records.push(Record::Assignment(Assignment { role, holder: Holder::Group(id), window: edge.window }));
         }
         for back in row.members.iter() {
-            let (user, edge) =
-                self.with_user(back.from(), |user| (user.id(), user.groups.get(|edge| edge.to.cmp(&number)).copied()))?;
+            let (user, edge) = self.with_user(back.from(), |user| (user.id(), user.groups().get(number)))?;
             let window = edge.map(|edge| edge.window).unwrap_or_default();
             records.push(Record::Membership(Membership { user, group: id, window }));
         }
@@ -137,7 +136,7 @@ impl Tx {
     /// The window of a membership, if there is one.
     fn member_during(&self, user: u32, group: u32) -> Result<Option<Window>> {
         self.with_group(group, GroupRow::id)?;
-        self.with_user(user, |row| row.groups.get(|edge| edge.to.cmp(&group)).map(|edge| edge.window))
+        self.with_user(user, |row| row.groups().get(group).map(|edge| edge.window))
     }
 
     fn membership(&self, user: u32, group: u32, window: Window) -> Result<Record> {

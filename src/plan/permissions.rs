@@ -52,8 +52,9 @@ impl Tx {
         let row = self.with_permission(number, PermissionRow::clone)?;
         Draft::own(Noun::Permission, row.record.slug.as_str(), row.origin)?;
         let mut records = Vec::new();
-        for role in row.granted_by.iter() {
-            let role = self.with_role(*role, |role| role.record.id)?;
+        let granters: Vec<u32> = self.draft().next.state.granters.of(number).collect();
+        for role in granters {
+            let role = self.with_role(role, |role| role.record.id)?;
             records.push(Record::Grant(Grant { role, granted: Granted::Permission(row.reference()) }));
         }
         records.push(Record::Permission(row.record));

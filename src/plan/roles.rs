@@ -165,8 +165,7 @@ impl Tx {
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::Group(id), window }));
         }
         for back in row.users.iter() {
-            let (id, edge) =
-                self.with_user(back.from(), |user| (user.id(), user.roles.get(|edge| edge.to.cmp(&number)).copied()))?;
+            let (id, edge) = self.with_user(back.from(), |user| (user.id(), user.roles().get(number)))?;
             let window = edge.map(|edge| edge.window).unwrap_or_default();
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::User(id), window }));
         }

@@ -58,11 +58,11 @@ impl Tx {
         let row = self.with_user(number, UserRow::clone)?;
         let id = row.id();
         let mut records = Vec::new();
-        for edge in row.groups.iter() {
+        for edge in row.groups().iter() {
             let group = self.with_group(edge.to, GroupRow::id)?;
             records.push(Record::Membership(Membership { user: id, group, window: edge.window }));
         }
-        for edge in row.roles.iter() {
+        for edge in row.roles().iter() {
             let role = self.with_role(edge.to, RoleRow::reference)?;
             records.push(Record::Assignment(Assignment { role, holder: Holder::User(id), window: edge.window }));
         }

@@ -1,9 +1,9 @@
 //! Slugs (R10): the names by which people and programs call permissions, roles, groups and tenants.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::text::text_traits;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// Compared byte for byte: `Editor` and `editor` are two slugs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Slug(Arc<str>);
+pub struct Slug(SmolStr);
 
 const SLUG: &str = "expected 1 to 255 visible ASCII characters other than `*`";
 
@@ -45,7 +45,7 @@ impl Slug {
 /// The name of a tenant, which stands in URLs: 1 to 63 characters of `a` to `z`, `0` to `9` and `-`. Ordered by its bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct TenantSlug(Arc<str>);
+pub struct TenantSlug(SmolStr);
 
 const TENANT_SLUG: &str = "expected 1 to 63 characters of a-z, 0-9 and `-`";
 

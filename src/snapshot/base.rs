@@ -9,10 +9,11 @@ use std::hash::RandomState;
 
 use super::edit::Touched;
 use super::flatten::flatten;
+use super::granters::Granters;
 use super::nouns::{PermissionRow, RoleRow};
 use super::opening::Opening;
 use super::state::{State, WORDS_PER_EDGE};
-use super::table::Origin;
+use super::table::{Hashing, Origin};
 use crate::catalog::Catalog;
 use crate::records::{PermissionRecord, RoleRecord};
 
@@ -31,7 +32,7 @@ impl Base {
 
     /// The same with another bound on what is kept, for tests.
     pub(crate) fn with_bound(catalog: Catalog, words_per_edge: usize) -> Self {
-        let mut state = State { words_per_edge, ..State::new(&RandomState::new()) };
+        let mut state = State { words_per_edge, ..State::new(&Hashing::new(&RandomState::new())) };
         let mut touched = Touched::default();
         let mut first_permission = 0;
         for (number, entry) in (0..).zip(catalog.permissions()) {
@@ -87,17 +88,15 @@ impl Base {
 
 /// Writes the far ends of the catalog's edges (I9).
 fn link(state: &mut State, roles: u32) {
+    let mut granters = Vec::new();
     for number in 0..roles {
         let Some(row) = state.roles.row(number).cloned() else { continue };
-        for permission in row.grants.iter() {
-            if let Some(permission) = state.permissions.row_mut(*permission) {
-                permission.granted_by.insert(number, |n| n.cmp(&number));
-            }
-        }
+        granters.extend(row.grants.iter().map(|permission| (*permission, number)));
         for included in row.includes.iter() {
             if let Some(included) = state.roles.row_mut(*included) {
                 included.included_by.insert(number, |n| n.cmp(&number));
             }
         }
     }
+    state.granters = Granters::of_catalog(granters);
 }

@@ -43,7 +43,7 @@ impl Build {
     /// Numbers are the opening's, so what an earlier snapshot of it knew by number keeps its number.
     pub(crate) fn keeping_numbers_of(mut self, earlier: &State) -> Self {
         self.state.keep_numbers_of(earlier);
-        self.users.keep_numbers_of(&earlier.users);
+        self.users.keep_numbers_of(earlier);
         self
     }
 
@@ -120,6 +120,7 @@ impl Build {
         if !self.violations.is_empty() {
             return Err(self.violations);
         }
+        self.state.granters.pack();
         flatten(&mut self.state, &mut self.touched);
         let Self { base, opening, state, repair, .. } = self;
         let standing = if repair { Standing::Repair } else { Standing::Good };

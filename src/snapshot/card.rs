@@ -3,11 +3,10 @@
 //! It says what the brief says (I11), and less where that is unusual: then the number leads to the brief. Next:
 //! `tables/roll.rs`, where cards lie; `check.rs`, which reads them.
 
-use std::num::NonZeroU32;
-
 use uuid::Uuid;
 
 use super::state::{Brief, Form, MOST_SOURCES};
+use crate::tables::roll::Item;
 
 /// Six of the seven sources of a brief, so that a card is 32 bytes.
 const MOST_COLUMNS: usize = MOST_SOURCES - 1;
@@ -16,9 +15,8 @@ const MOST_COLUMNS: usize = MOST_SOURCES - 1;
 pub(crate) struct Card {
     pub(crate) id: Uuid,
     columns: [u16; MOST_COLUMNS],
-    /// The number and one, and in the highest bit whether the columns are not all. Never zero, so a slot of a table
-    /// without a card is told by it.
-    who: NonZeroU32,
+    /// The number and one, and in the highest bit whether the columns are not all. Zero is nobody.
+    who: u32,
 }
 
 const UNUSUAL: u32 = 1 << 31;
@@ -28,18 +26,27 @@ impl Card {
         let [columns @ .., seventh] = brief.columns;
         let usual = brief.form == Form::Plain && seventh == 0;
         let flag = if usual { 0 } else { UNUSUAL };
-        Self { id, columns, who: NonZeroU32::MIN.saturating_add(number) | flag }
+        Self { id, columns, who: number.saturating_add(1) | flag }
     }
 
     #[inline]
     pub(crate) fn number(&self) -> u32 {
-        (self.who.get() & !UNUSUAL).wrapping_sub(1)
+        (self.who & !UNUSUAL).wrapping_sub(1)
     }
 
     /// The columns, if they are all that counts, at every instant.
     #[inline]
     pub(crate) fn columns(&self) -> Option<&[u16; MOST_COLUMNS]> {
-        (self.who.get() & UNUSUAL == 0).then_some(&self.columns)
+        (self.who & UNUSUAL == 0).then_some(&self.columns)
+    }
+}
+
+impl Item for Card {
+    const FREE: Self = Self { id: Uuid::nil(), columns: [0; MOST_COLUMNS], who: 0 };
+
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.who == 0
     }
 }
 
@@ -49,13 +56,13 @@ mod tests {
     use crate::snapshot::nouns::MOST_NUMBERS;
 
     #[test]
-    fn a_card_is_half_a_cache_line_and_so_is_the_place_of_one() {
-        assert_eq!((size_of::<Card>(), size_of::<Option<Card>>()), (32, 32));
+    fn a_card_is_half_a_cache_line() {
+        assert_eq!(size_of::<Card>(), 32);
     }
 
     #[test]
     fn a_card_has_the_columns_only_where_they_are_all() {
-        let brief = |columns, form| Brief { id: Uuid::nil(), columns, form };
+        let brief = |columns, form| Brief { columns, form };
         let six = [1, 2, 3, 4, 5, 6, 0];
         let card = |number, columns, form| Card::of(Uuid::nil(), number, &brief(columns, form));
         assert_eq!(card(9, six, Form::Plain).columns(), Some(&[1, 2, 3, 4, 5, 6]));

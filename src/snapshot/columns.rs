@@ -5,32 +5,43 @@
 //! followed from source to source is half of a check's time: the length of a user's list of sources, and the place in
 //! it where the answer lies, are what a processor cannot foresee.
 //!
-//! A source stands in a *column*, groups and roles by turns in blocks of [`BLOCK`]. Column 0 is nobody's: its words are
-//! zero, so that lists can be filled up with it.
+//! A source stands in a *column*. Column 0 is nobody's: its words are zero, so that lists can be filled up with it. While
+//! there are few columns, a page is one array of words: a column is then four instructions, and sixteen behind blocks.
+//! With many, a page is an array of blocks, so that a change copies one of them and not the width of the tenant.
 
 use std::sync::Arc;
 
 use super::source::{Kept, Source};
 use crate::bits::Row;
 
-/// How many columns are copied when one changes, at most: a kilobyte. With 32, a change of many pages at 2,000 groups took
+/// As many columns lie side by side: half of them groups' and half of them roles', by turns. A change copies four
+/// kilobytes at most.
+const FEW: usize = 512;
+
+/// How many columns are copied when one of many changes: a kilobyte. With 32, a change of many pages at 2,000 groups took
 /// three times as long, for the references to the other blocks are counted, page by page.
+const WIDTH: usize = 128;
 const BLOCK: u32 = 128;
-const WIDTH: usize = BLOCK as usize;
 
-/// As long as its last column that was ever written asks for, so that a small tenant pays for what it has.
-type Block = Arc<[u64]>;
-
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Columns {
-    /// What no permission of a page is in shares one blank block, so that a page costs its pointers at least.
-    ///
-    /// INVARIANT: pages are equally long, and so are the blocks at one place of all pages; they reach every column that
-    /// was ever written in any of them. So whether a column is there is the same for nearly all questions.
-    pages: Arc<[Arc<[Block]>]>,
+    /// INVARIANT: all pages are equally wide, and reach every column that was ever written in any of them.
+    pages: Pages,
     /// How many sources have a kept row that is not exact.
     inexact: u32,
 }
+
+#[derive(Clone, Debug)]
+enum Pages {
+    /// As wide as the last column asks for, so that a small tenant pays for what it has; no wider than [`FEW`].
+    Few(Arc<[Few]>),
+    Many(Arc<[Arc<[Block]>]>),
+}
+
+type Few = Arc<[u64]>;
+
+/// What no permission of a page is in shares one blank block, so that a page costs its pointers at least.
+type Block = Arc<[u64; WIDTH]>;
 
 /// The column of a source, where there is one: a brief has 16 bits for it.
 pub(crate) fn column(source: Source) -> Option<u16> {
@@ -38,6 +49,10 @@ pub(crate) fn column(source: Source) -> Option<u16> {
         Source::Group(number) => (number.checked_add(1)?, 0),
         Source::Role(number) => (number.checked_add(1)?, 1),
     };
+    if (number as usize) < FEW / 2 {
+        return u16::try_from(number * 2 + kind).ok();
+    }
+    // From here on by turns in blocks: a tenant has many more groups than roles.
     let block = (number / BLOCK).checked_mul(2)?.checked_add(kind)?;
     u16::try_from(block.checked_mul(BLOCK)?.checked_add(number % BLOCK)?).ok()
 }
@@ -45,20 +60,34 @@ pub(crate) fn column(source: Source) -> Option<u16> {
 /// Whose a column is.
 pub(crate) fn source(column: u16) -> Option<Source> {
     let (block, at) = (u32::from(column) / BLOCK, u32::from(column) % BLOCK);
-    let number = (block / 2 * BLOCK + at).checked_sub(1)?;
-    Some(if block % 2 == 0 { Source::Group(number) } else { Source::Role(number) })
+    let (number, kind) = match usize::from(column) {
+        0..FEW => (u32::from(column) / 2, column % 2),
+        _ => (block / 2 * BLOCK + at, u16::from(block % 2 == 1)),
+    };
+    let number = number.checked_sub(1)?;
+    Some(if kind == 0 { Source::Group(number) } else { Source::Role(number) })
 }
 
 impl Columns {
     /// Whether one of these columns has a permission.
     #[inline]
     pub(crate) fn any<const N: usize>(&self, columns: &[u16; N], permission: u32) -> bool {
-        let Some(page) = self.pages.get((permission / 64) as usize) else { return false };
-        let word = |column: &u16| {
-            let block = page.get(usize::from(*column) / WIDTH)?;
-            block.get(usize::from(*column) % WIDTH).copied()
+        let page = (permission / 64) as usize;
+        let joined = match &self.pages {
+            Pages::Few(pages) => {
+                let Some(page) = pages.get(page) else { return false };
+                let word = |column: &u16| page.get(usize::from(*column)).copied().unwrap_or(0);
+                columns.iter().fold(0, |all, column| all | word(column))
+            }
+            Pages::Many(pages) => {
+                let Some(page) = pages.get(page) else { return false };
+                let word = |column: &u16| {
+                    let block = page.get(usize::from(*column) / WIDTH)?;
+                    block.get(usize::from(*column) % WIDTH).copied()
+                };
+                columns.iter().fold(0, |all, column| all | word(column).unwrap_or(0))
+            }
         };
-        let joined = columns.iter().fold(0, |all, column| all | word(column).unwrap_or(0));
         joined >> (permission % 64) & 1 == 1
     }
 
@@ -87,40 +116,70 @@ impl Columns {
     }
 
     fn write(&mut self, page: usize, column: usize, word: u64) {
-        let page = Arc::make_mut(&mut self.pages).get_mut(page).map(Arc::make_mut);
-        let block = page.and_then(|page| page.get_mut(column / WIDTH)).map(Arc::make_mut);
-        if let Some(place) = block.and_then(|block| block.get_mut(column % WIDTH)) {
+        let place = match &mut self.pages {
+            Pages::Few(pages) => {
+                let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
+                page.and_then(|page| page.get_mut(column))
+            }
+            Pages::Many(pages) => {
+                let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
+                let block = page.and_then(|page| page.get_mut(column / WIDTH)).map(Arc::make_mut);
+                block.and_then(|block| block.get_mut(column % WIDTH))
+            }
+        };
+        if let Some(place) = place {
             *place = word;
         }
     }
 
     /// Makes room for so many pages, and in each for this column.
-    fn reach(&mut self, pages: usize, column: usize) {
-        let (block, length) = (column / WIDTH, (column % WIDTH + 1).next_power_of_two().max(8));
-        let first: &[Block] = self.pages.first().map_or(&[], |page| page);
-        let is_there = first.get(block).is_some_and(|block| block.len() >= length);
-        if is_there && self.pages.len() >= pages {
-            return;
-        }
-        let mut lengths: Vec<usize> = first.iter().map(|block| block.len()).collect();
-        lengths.resize(lengths.len().max(block + 1), 0);
-        if let Some(present) = lengths.get_mut(block) {
-            *present = length.max(*present);
-        }
-        let blanks: Vec<Block> = lengths.iter().map(|length| std::iter::repeat_n(0, *length).collect()).collect();
-        let padded = |present: Option<&Block>, blank: &Block| match present {
-            Some(block) if block.len() == blank.len() => Arc::clone(block),
-            Some(block) if block.iter().any(|word| *word != 0) => {
-                let words = block.iter().copied().chain(std::iter::repeat(0));
-                words.take(blank.len()).collect()
+    fn reach(&mut self, count: usize, column: usize) {
+        if let Pages::Few(pages) = &self.pages {
+            if column < FEW {
+                let width = pages.first().map_or(0, |page| page.len());
+                let wide = if column < width { width } else { (column + 1).next_power_of_two().max(8) };
+                if wide > width || count > pages.len() {
+                    self.pages = Pages::Few(widened(pages, count, wide, 0));
+                }
+                return;
             }
-            Some(_) | None => Arc::clone(blank),
-        };
-        let blocks = |page: Option<&Arc<[Block]>>| -> Arc<[Block]> {
-            let present = |at| page.and_then(|page| page.get(at));
-            (0..).zip(&blanks).map(|(at, blank)| padded(present(at), blank)).collect()
-        };
-        self.pages = (0..pages.max(self.pages.len())).map(|at| blocks(self.pages.get(at))).collect();
+            let blank = Arc::new([0; WIDTH]);
+            self.pages = Pages::Many(pages.iter().map(|page| blocks(page, &blank)).collect());
+        }
+        if let Pages::Many(pages) = &self.pages {
+            let width = pages.first().map_or(0, |page| page.len());
+            let wide = width.max(column / WIDTH + 1);
+            if wide > width || count > pages.len() {
+                self.pages = Pages::Many(widened(pages, count, wide, Arc::new([0; WIDTH])));
+            }
+        }
+    }
+}
+
+/// So many pages, so wide.
+fn widened<P: Clone>(pages: &[Arc<[P]>], count: usize, width: usize, blank: P) -> Arc<[Arc<[P]>]> {
+    let blank_page: Arc<[P]> = std::iter::repeat_n(blank.clone(), width).collect();
+    let wide = |page: Option<&Arc<[P]>>| match page {
+        Some(page) if page.len() == width => Arc::clone(page),
+        Some(page) => page.iter().cloned().chain(std::iter::repeat(blank.clone())).take(width).collect(),
+        None => Arc::clone(&blank_page),
+    };
+    (0..count.max(pages.len())).map(|at| wide(pages.get(at))).collect()
+}
+
+/// A page in blocks.
+fn blocks(page: &[u64], blank: &Block) -> Arc<[Block]> {
+    let block = |words: &[u64]| {
+        let mut words = words.iter().copied();
+        let block: [u64; WIDTH] = std::array::from_fn(|_| words.next().unwrap_or(0));
+        if block == **blank { Arc::clone(blank) } else { Arc::new(block) }
+    };
+    page.chunks(WIDTH).map(block).collect()
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self { pages: Pages::Few(Arc::default()), inexact: 0 }
     }
 }
 
@@ -166,23 +225,27 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_as_long_as_it_must_be_and_its_words_stay_when_it_grows() {
+    fn a_small_tenant_pays_for_what_it_has_and_its_words_stay_when_it_grows() {
         let mut columns = Columns::default();
         columns.replace(Source::Group(0), None, &kept(&[5, 64, 128], true));
-        let lengths = |columns: &Columns| columns.pages[0].iter().map(|block| block.len()).collect::<Vec<_>>();
-        assert_eq!(lengths(&columns), [8], "a small tenant pays for what it has");
-        let older = columns.clone();
-        // The first eight columns of the third block, so that none of its words is zero, and the ninth.
-        for group in BLOCK - 1..BLOCK + 8 {
-            assert_eq!(column(Source::Group(group)).map(u32::from), Some(2 * BLOCK + group + 1 - BLOCK));
+        let widths = |columns: &Columns| match &columns.pages {
+            Pages::Few(pages) => pages.iter().map(|page| page.len()).collect::<Vec<_>>(),
+            Pages::Many(pages) => pages.iter().map(|page| page.len() * WIDTH).collect(),
+        };
+        assert_eq!(widths(&columns), [8, 8, 8]);
+        let mut written = vec![(0, 5)];
+        for (group, wide) in [(3, 16), (40, 128), (254, 512), (255, 640), (2_000, 3_968), (9_000, 18_048)] {
+            let older = columns.clone();
             columns.replace(Source::Group(group), None, &kept(&[7], true));
+            assert_eq!(widths(&columns), [wide; 3], "group {group}");
+            let has = |columns: &Columns, (group, permission)| {
+                columns.any(&[column(Source::Group(group)).unwrap()], permission)
+            };
+            assert!(!has(&older, (group, 7)) && written.iter().all(|each| has(&columns, *each)));
+            written.push((group, 7));
         }
-        assert_eq!(lengths(&columns), [8, 0, 16]);
-        let has = |group: &u32| columns.any(&[column(Source::Group(*group)).unwrap()], 7);
-        assert!((BLOCK - 1..BLOCK + 8).all(|group| has(&group)));
-        // What did not grow is not copied, and what nothing is in is there once.
-        assert!(Arc::ptr_eq(&older.pages[0][0], &columns.pages[0][0]));
-        assert!(Arc::ptr_eq(&columns.pages[1][2], &columns.pages[2][2]));
+        let Pages::Many(pages) = &columns.pages else { panic!("many columns are in blocks") };
+        assert!(Arc::ptr_eq(&pages[1][9], &pages[2][9]), "what nothing is in is there once");
     }
 
     proptest! {

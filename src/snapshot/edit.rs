@@ -69,21 +69,28 @@ impl Edit<'_> {
             }
             Record::Permission(record) => {
                 self.touched.slugs.insert(record.slug.as_str().to_owned());
-                lift_noun(&mut self.state.permissions, record, stays, before)?;
+                let found = self.state.permissions.by_id(record.id.uuid());
+                let number = lift_noun(&mut self.state.permissions, found, record, stays, before)?;
+                if !stays && !self.state.granters.is_empty(number) {
+                    return Err(Violation::Misfit { key: before.key() });
+                }
             }
             Record::Role(record) => {
-                let number = lift_noun(&mut self.state.roles, record, stays, before)?;
+                let found = self.state.roles.by_id(record.id.uuid());
+                let number = lift_noun(&mut self.state.roles, found, record, stays, before)?;
                 self.touched.roles.insert(number);
             }
             Record::Group(record) => {
-                let number = lift_noun(&mut self.state.groups, record, stays, before)?;
+                let found = self.state.groups.by_id(record.id.uuid());
+                let number = lift_noun(&mut self.state.groups, found, record, stays, before)?;
                 self.touched.groups.insert(number);
             }
             Record::User(record) => {
-                if let Some(number) = self.state.users.by_id(record.id.uuid()) {
+                let found = self.state.user_by_id(record.id.uuid());
+                if let Some(number) = found {
                     self.detach(number);
                 }
-                let number = lift_noun(&mut self.state.users, record, stays, before)?;
+                let number = lift_noun(&mut self.state.users, found, record, stays, before)?;
                 self.brief(number);
             }
             // An edge that only changes its window is judged and replaced in `put`.
@@ -136,12 +143,12 @@ impl Edit<'_> {
     fn detach(&mut self, number: u32) {
         let State { users, groups, roles, .. } = &mut *self.state;
         let Some(row) = users.row(number) else { return };
-        for edge in row.groups.iter() {
+        for edge in row.groups().iter() {
             if let Some(group) = groups.row_mut(edge.to) {
                 group.members.remove(|back| users.name_at(back.from()).cmp(row.name()));
             }
         }
-        for edge in row.roles.iter() {
+        for edge in row.roles().iter() {
             if let Some(role) = roles.row_mut(edge.to) {
                 role.users.remove(|back| users.name_at(back.from()).cmp(row.name()));
             }
@@ -152,13 +159,13 @@ impl Edit<'_> {
     fn attach(&mut self, number: u32) {
         let State { users, groups, roles, .. } = &mut *self.state;
         let Some(row) = users.row(number) else { return };
-        for edge in row.groups.iter() {
+        for edge in row.groups().iter() {
             if let Some(group) = groups.row_mut(edge.to) {
                 let back = Back::new(number, edge.window);
                 group.members.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
             }
         }
-        for edge in row.roles.iter() {
+        for edge in row.roles().iter() {
             if let Some(role) = roles.row_mut(edge.to) {
                 let back = Back::new(number, edge.window);
                 role.users.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
@@ -174,16 +181,22 @@ impl Edit<'_> {
         };
         self.state.briefs.set(number, brief);
         let State { users, cards, .. } = &mut *self.state;
-        if let Some(id) = users.id_met(number) {
+        if let Some(id) = users.id_at(number) {
             cards.set(Card::of(id, number, &brief), |card| users.hashing().id(card.id), |other| other.id == id);
         }
     }
 }
 
 /// Takes a noun out of the names, and out altogether unless it stays. Its edges must have gone before it.
-fn lift_noun<R: Row>(table: &mut Table<R>, record: &R::Record, stays: bool, whole: &Record) -> Result<u32> {
+fn lift_noun<R: Row>(
+    table: &mut Table<R>,
+    found: Option<u32>,
+    record: &R::Record,
+    stays: bool,
+    whole: &Record,
+) -> Result<u32> {
     let misfit = || Violation::Misfit { key: whole.key() };
-    let number = table.by_id(R::id_of(record)).ok_or_else(misfit)?;
+    let number = found.ok_or_else(misfit)?;
     let row = table.row(number).filter(|row| row.record() == record).ok_or_else(misfit)?;
     if row.origin() != Origin::Own || !(stays || row.is_bare()) {
         return Err(misfit());

@@ -11,6 +11,7 @@
 use uuid::Uuid;
 
 use super::card::Card;
+use super::edges::UserEdges;
 use super::nouns::{Back, Edge, UserRow};
 use super::state::{Brief, State};
 use super::table::{Hashing, Slot, Table};
@@ -71,9 +72,10 @@ impl Gather {
         }
     }
 
-    /// Every number that an earlier table gave stays its id's.
-    pub(crate) fn keep_numbers_of(&mut self, earlier: &Table<UserRow>) {
-        for (number, id) in earlier.numbers() {
+    /// Every number that an earlier state gave stays its id's.
+    pub(crate) fn keep_numbers_of(&mut self, earlier: &State) {
+        let nil = earlier.number_met(Noun::User, Uuid::nil()).map(|number| (number, Uuid::nil()));
+        for (number, id) in earlier.users.numbers().chain(nil) {
             if self.number_met(id).is_none() {
                 self.ids.insert(self.hashing.id(id), number);
                 self.set(number, Place::Gone(id));
@@ -128,7 +130,7 @@ impl Gather {
     /// # Complexity
     /// O(users · log users + edges · log edges of a user), and a sort of all edges where a store mixes the users.
     pub(crate) fn store(self, state: &mut State) -> Vec<Violation> {
-        let Self { hashing, ids, names, places, memberships, assignments, .. } = self;
+        let Self { hashing, names, places, memberships, assignments, .. } = self;
         let memberships = ByUser::new(memberships, places.len());
         let assignments = ByUser::new(assignments, places.len());
         let broken = twice(state, &places, &memberships, &assignments);
@@ -151,13 +153,13 @@ impl Gather {
         for (number, place) in (0..).zip(places) {
             let id = place.id();
             let (slot, brief) = match place {
-                Place::Empty => (Slot::Empty, Brief::default()),
-                Place::Gone(id) => (Slot::Gone(id), Brief::default()),
+                Place::Empty => (Slot::default(), Brief::default()),
+                Place::Gone(id) => (Slot { id, row: None }, Brief::default()),
                 Place::Live(record) => {
-                    let (groups, roles) = (memberships.order_of(number), assignments.order_of(number));
-                    let row = UserRow { record, groups, roles };
+                    let edges = UserEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
+                    let row = UserRow { record, edges };
                     let brief = Brief::of(&row);
-                    (Slot::Live(row.into()), brief)
+                    (Slot { id: row.id().uuid(), row: Some(row.into()) }, brief)
                 }
             };
             cards.extend(id.map(|id| Card::of(id, number, &brief)));
@@ -165,7 +167,7 @@ impl Gather {
             briefs.push(brief);
         }
         state.cards = Roll::from_items(cards, |card| hashing.id(card.id));
-        state.users.fill(slots, ids.finish(), names.finish(), sorted);
+        state.users.fill(slots, names.finish(), sorted);
         state.briefs = Slab::from_vec(briefs);
         Vec::new()
     }
@@ -254,9 +256,8 @@ impl ByUser {
         self.edges.get(at(user as usize)..at(user as usize + 1)).unwrap_or_default()
     }
 
-    fn order_of(&self, user: u32) -> Order<Edge> {
-        let edges = self.of(user).iter();
-        Order::from_sorted(edges.map(|edge| Edge { to: edge.to, window: edge.window }).collect())
+    fn edges_of(&self, user: u32) -> impl Iterator<Item = Edge> + Clone + '_ {
+        self.of(user).iter().map(|edge| Edge { to: edge.to, window: edge.window })
     }
 
     /// Edges that stand there once already.
@@ -371,7 +372,7 @@ mod tests {
                 "{:?} {:?}",
                 state.briefs.get(n),
                 state.users.row(n).map(|row| {
-                    (&row.record, row.groups.iter().collect::<Vec<_>>(), row.roles.iter().collect::<Vec<_>>())
+                    (&row.record, row.groups().iter().collect::<Vec<_>>(), row.roles().iter().collect::<Vec<_>>())
                 })
             )
         };

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use self::sealed::{Found, Scope};
+use self::sealed::{Found, Scope, Sought};
 use super::Compiled;
 use super::table::Origin;
 use crate::catalog::{CatalogPermission, CatalogRole};
@@ -30,6 +30,7 @@ pub struct PermissionHandle {
 pub(crate) mod sealed {
     use super::Compiled;
     use crate::snapshot::card::Card;
+    use crate::tables::roll::Place;
 
     /// Where a name is looked up.
     #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,25 @@ pub(crate) mod sealed {
         pub(crate) card: Option<&'a Card>,
     }
 
+    impl<'a> Found<'a> {
+        #[inline]
+        pub(crate) fn by(card: &'a Card) -> Self {
+            Self { number: card.number(), card: Some(card) }
+        }
+    }
+
+    /// A user that was found, or where the card of one lies.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Sought<'a>(pub(crate) Result<Option<Found<'a>>, Place<'a, Card>>);
+
+    impl Sought<'_> {
+        /// Brings near what settling looks at.
+        #[inline]
+        pub(crate) fn touch(&self) -> bool {
+            self.0.is_err_and(Place::touch)
+        }
+    }
+
     pub trait User {
         fn user(&self, scope: Scope<'_>) -> Option<u32>;
         fn user_text(&self) -> String;
@@ -52,11 +72,29 @@ pub(crate) mod sealed {
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
             self.user(scope).map(|number| Found { number, card: None })
         }
+
+        /// The first half of `found`, which looks at no user, for many at once.
+        #[inline]
+        fn seek<'a>(&self, scope: Scope<'a>) -> Sought<'a> {
+            Sought(Ok(self.found(scope)))
+        }
+
+        /// The second half.
+        #[inline]
+        fn settle<'a>(&self, sought: Sought<'a>) -> Option<Found<'a>> {
+            sought.0.ok().flatten()
+        }
     }
 
     pub trait Permission {
         fn permission(&self, scope: Scope<'_>) -> Option<u32>;
         fn permission_text(&self) -> String;
+
+        /// The same; perhaps of a permission that is gone, which nothing gives.
+        #[inline]
+        fn met(&self, scope: Scope<'_>) -> Option<u32> {
+            self.permission(scope)
+        }
     }
 
     pub trait Role {
@@ -137,6 +175,25 @@ macro_rules! found_too {
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
             (**self).found(scope)
         }
+
+        #[inline]
+        fn seek<'a>(&self, scope: Scope<'a>) -> Sought<'a> {
+            (**self).seek(scope)
+        }
+
+        #[inline]
+        fn settle<'a>(&self, sought: Sought<'a>) -> Option<Found<'a>> {
+            (**self).settle(sought)
+        }
+    };
+}
+
+macro_rules! met_too {
+    () => {
+        #[inline]
+        fn met(&self, scope: Scope<'_>) -> Option<u32> {
+            (**self).met(scope)
+        }
     };
 }
 
@@ -156,8 +213,22 @@ macro_rules! user_by_id {
             #[inline]
             fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
                 let $self_ = self;
-                let card = scope.0.state.card_of($id)?;
-                Some(Found { number: card.number(), card: Some(card) })
+                scope.0.state.card_of($id).map(Found::by)
+            }
+
+            #[inline]
+            fn seek<'a>(&self, scope: Scope<'a>) -> Sought<'a> {
+                let $self_ = self;
+                Sought(scope.0.state.place_of_card($id).map_or(Ok(None), Err))
+            }
+
+            #[inline]
+            fn settle<'a>(&self, sought: Sought<'a>) -> Option<Found<'a>> {
+                let $self_ = self;
+                match sought.0 {
+                    Ok(found) => found,
+                    Err(place) => place.find(|card| card.id == $id).map(Found::by),
+                }
             }
 
             fn user_text(&self) -> String {
@@ -179,19 +250,52 @@ user_by_id! {
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| (*key).to_string(), str);
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| key.clone(), String);
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key.as_str()), |key| key.to_string(), UserKey);
-named!(@ AsUser, User, user, user_text, |handle, s| s.user_of(*handle), |_handle| FOREIGN.to_owned(), UserHandle);
 named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
-named!(@ AsPermission, Permission, permission, permission_text,
-    |handle, s| s.permission_of(*handle), |_handle| FOREIGN.to_owned(), PermissionHandle);
 named!(AsRole, Role, role, role_text, roles, RoleId, RoleRecord);
 named!(AsGroup, Group, group, group_text, groups, GroupId, GroupRecord);
 by_reference! {
     AsUser, User, user, user_text, found_too, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle;
-    AsPermission, Permission, permission, permission_text, no_more,
+    AsPermission, Permission, permission, permission_text, met_too,
         str, &str, String, Slug, PermissionRecord, Uuid, PermissionId, PermissionHandle;
     AsRole, Role, role, role_text, no_more, str, &str, String, Slug, RoleRecord, Uuid, RoleId;
     AsGroup, Group, group, group_text, no_more, str, &str, String, Slug, GroupRecord, Uuid, GroupId;
 }
+
+impl sealed::User for UserHandle {
+    #[inline]
+    fn user(&self, scope: Scope<'_>) -> Option<u32> {
+        scope.0.number_of(*self).filter(|number| scope.0.state.user_is_there(*number))
+    }
+
+    #[inline]
+    fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        scope.0.number_of(*self).map(|number| Found { number, card: None })
+    }
+
+    fn user_text(&self) -> String {
+        FOREIGN.to_owned()
+    }
+}
+
+impl AsUser for UserHandle {}
+
+impl sealed::Permission for PermissionHandle {
+    #[inline]
+    fn permission(&self, scope: Scope<'_>) -> Option<u32> {
+        self.met(scope).filter(|number| scope.0.state.permissions.row(*number).is_some())
+    }
+
+    #[inline]
+    fn met(&self, scope: Scope<'_>) -> Option<u32> {
+        scope.0.permission_met(*self)
+    }
+
+    fn permission_text(&self) -> String {
+        FOREIGN.to_owned()
+    }
+}
+
+impl AsPermission for PermissionHandle {}
 
 impl<T: CatalogPermission> sealed::Permission for T {
     #[inline]
@@ -226,16 +330,18 @@ impl Compiled {
         Scope(self)
     }
 
+    /// The number of a user's handle, perhaps of somebody who is gone.
     #[inline]
-    fn user_of(&self, handle: UserHandle) -> Option<u32> {
-        (handle.owner == self.opening.token()).then_some(handle.number).filter(|n| self.state.user_is_there(*n))
+    fn number_of(&self, handle: UserHandle) -> Option<u32> {
+        (handle.owner == self.opening.token()).then_some(handle.number)
     }
 
+    /// The number of a permission's handle, perhaps of one that is gone.
     #[inline]
-    fn permission_of(&self, handle: PermissionHandle) -> Option<u32> {
+    fn permission_met(&self, handle: PermissionHandle) -> Option<u32> {
         let is_own = handle.owner == self.opening.token();
         let is_catalogs = (handle.owner == self.base.catalog.token()) & self.base.has_permission(handle.number);
-        (is_own | is_catalogs).then_some(handle.number).filter(|n| self.state.permissions.row(*n).is_some())
+        (is_own | is_catalogs).then_some(handle.number)
     }
 
     pub(crate) fn permission_handle(&self, number: u32) -> Option<PermissionHandle> {

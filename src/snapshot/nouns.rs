@@ -5,12 +5,14 @@
 
 use uuid::Uuid;
 
-use super::table::{Origin, Row};
+use super::edges::{Edges, UserEdges};
+use super::table::{ByCard, Origin, Row};
 use crate::error::Noun;
 use crate::records::{
     Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef, RoleId,
     RoleRecord, RoleRef, Slug, Status, UserId, UserKey, UserRecord, Window,
 };
+use crate::tables::index::Index;
 use crate::tables::order::Order;
 
 /// An edge to a number, and when it counts.
@@ -43,12 +45,11 @@ impl Back {
     }
 }
 
+/// Who grants it is beside it, in `granters.rs`.
 #[derive(Clone, Debug)]
 pub(crate) struct PermissionRow {
     pub(crate) record: PermissionRecord,
     pub(crate) origin: Origin,
-    /// Roles that grant it by name, by number.
-    pub(crate) granted_by: Order<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,13 +80,12 @@ pub(crate) struct GroupRow {
 #[derive(Clone, Debug)]
 pub(crate) struct UserRow {
     pub(crate) record: UserRecord,
-    pub(crate) groups: Order<Edge>,
-    pub(crate) roles: Order<Edge>,
+    pub(crate) edges: UserEdges,
 }
 
 impl PermissionRow {
     pub(crate) fn new(record: PermissionRecord, origin: Origin) -> Self {
-        Self { record, origin, granted_by: Order::default() }
+        Self { record, origin }
     }
 
     /// What has left the catalog: only its id and last known slug are left.
@@ -168,11 +168,21 @@ impl GroupRow {
 
 impl UserRow {
     pub(crate) fn new(record: UserRecord) -> Self {
-        Self { record, groups: Order::default(), roles: Order::default() }
+        Self { record, edges: UserEdges::default() }
     }
 
     pub(crate) fn id(&self) -> UserId {
         self.record.id
+    }
+
+    #[inline]
+    pub(crate) fn groups(&self) -> Edges<'_> {
+        self.edges.groups()
+    }
+
+    #[inline]
+    pub(crate) fn roles(&self) -> Edges<'_> {
+        self.edges.roles()
     }
 
     pub(crate) fn key(&self) -> &UserKey {
@@ -185,10 +195,11 @@ impl UserRow {
 }
 
 macro_rules! rows {
-    ($($row:ident: $noun:ident, $record:ident, $name:ident, $own:expr, $origin:expr, $bare:expr;)*) => {$(
+    ($($row:ident: $noun:ident, $record:ident, $name:ident, $ids:ident, $own:expr, $origin:expr, $bare:expr;)*) => {$(
         impl Row for $row {
             const NOUN: Noun = Noun::$noun;
             type Record = $record;
+            type Ids = $ids;
 
             fn own(record: $record) -> Self {
                 $own(record)
@@ -222,13 +233,13 @@ macro_rules! rows {
 }
 
 rows! {
-    PermissionRow: Permission, PermissionRecord, slug,
-        |record| Self::new(record, Origin::Own), |row: &Self| row.origin, |row: &Self| row.granted_by.is_empty();
-    RoleRow: Role, RoleRecord, slug,
+    PermissionRow: Permission, PermissionRecord, slug, Index,
+        |record| Self::new(record, Origin::Own), |row: &Self| row.origin, |_| true;
+    RoleRow: Role, RoleRecord, slug, Index,
         |record| Self::new(record, Origin::Own), |row: &Self| row.origin,
         |row: &Self| row.is_unused() && row.grants.is_empty() && row.patterns.is_empty() && row.includes.is_empty();
-    GroupRow: Group, GroupRecord, slug, Self::new, |_| Origin::Own,
+    GroupRow: Group, GroupRecord, slug, Index, Self::new, |_| Origin::Own,
         |row: &Self| row.roles.is_empty() && row.members.is_empty() && row.parents.is_empty() && row.children.is_empty();
-    UserRow: User, UserRecord, key, Self::new, |_| Origin::Own,
-        |row: &Self| row.groups.is_empty() && row.roles.is_empty();
+    UserRow: User, UserRecord, key, ByCard, Self::new, |_| Origin::Own,
+        |row: &Self| row.edges.is_empty();
 }

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use super::Compiled;
 use super::nouns::MOST_NUMBERS;
 use super::state::State;
 use crate::catalog::new_token;
@@ -25,8 +26,9 @@ pub(crate) struct Opening {
 /// Who was met under which number, beside those that the state a plan is made on knows.
 #[derive(Debug, Default)]
 struct Met {
-    /// The state that was published last: a plan that is being made may not know it yet.
-    latest: Option<State>,
+    /// What was published last: a plan that is being made may not know it yet. It holds this opening in turn, so whoever
+    /// publishes closes the opening at the end.
+    latest: Option<Arc<Compiled>>,
     /// Numbers given to ids that no published state held. An entry goes when its id is published; those of dropped plans
     /// stay as long as the opening, since a handle from their preview may be held by someone.
     numbers: HashMap<(Noun, Uuid), u32>,
@@ -63,7 +65,7 @@ impl Opening {
     /// The number of an id that the caller does not know: the one that it was given before, or a new one.
     pub(crate) fn unmet(&self, noun: Noun, id: Uuid) -> Result<u32> {
         let mut met = self.met();
-        let latest = met.latest.as_ref().and_then(|latest| latest.number_met(noun, id));
+        let latest = met.latest.as_ref().and_then(|latest| latest.state.number_met(noun, id));
         if let Some(number) = latest.or_else(|| met.numbers.get(&(noun, id)).copied()) {
             return Ok(number);
         }
@@ -89,10 +91,10 @@ impl Opening {
         Ok(*next - 1)
     }
 
-    /// A state was published, with these things new in it: it knows them from now on.
-    pub(crate) fn published<'a>(&self, state: &State, changes: impl IntoIterator<Item = &'a Change>) {
+    /// A snapshot was published, with these things new in it: it knows them from now on.
+    pub(crate) fn published<'a>(&self, next: &Arc<Compiled>, changes: impl IntoIterator<Item = &'a Change>) {
         let mut met = self.met();
-        met.latest = Some(state.clone());
+        let earlier = met.latest.replace(Arc::clone(next));
         for record in changes.into_iter().filter(|change| change.before().is_none()).filter_map(Change::after) {
             let id = match record {
                 Record::Permission(record) => (Noun::Permission, record.id.uuid()),
@@ -103,19 +105,24 @@ impl Opening {
             };
             met.numbers.remove(&id);
         }
+        drop(met);
+        drop(earlier);
     }
 
-    /// A state was published whole: what it holds, it knows.
-    pub(crate) fn published_all(&self, state: &State) {
+    /// A snapshot was published whole: what it holds, it knows.
+    pub(crate) fn published_all(&self, next: &Arc<Compiled>) {
         let mut met = self.met();
-        met.numbers.retain(|(noun, id), _| state.number_met(*noun, *id).is_none());
+        met.numbers.retain(|(noun, id), _| next.state.number_met(*noun, *id).is_none());
         met.numbers.shrink_to_fit();
-        met.latest = Some(state.clone());
+        let earlier = met.latest.replace(Arc::clone(next));
+        drop(met);
+        drop(earlier);
     }
 
     /// Nothing more will be met: a snapshot that is still held keeps only itself in memory.
     pub(crate) fn close(&self) {
-        *self.met() = Met::default();
+        let met = std::mem::take(&mut *self.met());
+        drop(met);
     }
 
     /// Each critical section leaves both parts whole, so what a panic left behind is whole.

@@ -2,7 +2,8 @@
 //!
 //! It shares nothing with the forward walk but the edges, and tests hold the two against each other.
 
-use super::nouns::{Back, Edge};
+use super::edges::Edges;
+use super::nouns::Back;
 use super::state::State;
 use super::walk::counts;
 use crate::bits::Bits;
@@ -15,7 +16,7 @@ pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
     if !state.permission_counts(permission) {
         return Bits::new();
     }
-    let mut roles: Bits = row.granted_by.iter().copied().collect();
+    let mut roles: Bits = state.granters.of(permission).collect();
     for role in state.roles_matching(row.record.slug.as_str()) {
         roles.insert(role);
     }
@@ -35,7 +36,7 @@ pub(crate) fn with_includers(state: &State, roles: Bits) -> Bits {
 pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bits {
     let mut groups = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
-        add(&mut groups, &role.groups, number, when, |group| Some(&state.groups.row(group)?.roles));
+        add(&mut groups, &role.groups, number, when, |group| Some(Edges::from(&state.groups.row(group)?.roles)));
     }
     with_subgroups(state, groups)
 }
@@ -56,25 +57,19 @@ pub(crate) fn with_subgroups(state: &State, groups: Bits) -> Bits {
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut users = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
-        add(&mut users, &role.users, number, when, |user| Some(&state.users.row(user)?.roles));
+        add(&mut users, &role.users, number, when, |user| Some(state.users.row(user)?.roles()));
     }
     for (number, group) in groups.iter().filter_map(|n| state.groups.row(n).map(|row| (n, row))) {
-        add(&mut users, &group.members, number, when, |user| Some(&state.users.row(user)?.groups));
+        add(&mut users, &group.members, number, when, |user| Some(state.users.row(user)?.groups()));
     }
     users
 }
 
 /// Adds those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
-fn add<'a>(
-    bits: &mut Bits,
-    backs: &Order<Back>,
-    to: u32,
-    when: &When<'_>,
-    edges: impl Fn(u32) -> Option<&'a Order<Edge>>,
-) {
+fn add<'a>(bits: &mut Bits, backs: &Order<Back>, to: u32, when: &When<'_>, edges: impl Fn(u32) -> Option<Edges<'a>>) {
     for back in backs.iter() {
-        let edge = || edges(back.from()).and_then(|edges| edges.get(|edge| edge.to.cmp(&to)));
-        if !back.is_windowed() || edge().is_some_and(|edge| counts(*edge, when)) {
+        let edge = || edges(back.from()).and_then(|edges| edges.get(to));
+        if !back.is_windowed() || edge().is_some_and(|edge| counts(edge, when)) {
             bits.insert(back.from());
         }
     }

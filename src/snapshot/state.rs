@@ -2,21 +2,19 @@
 //!
 //! Everything is persistent: a clone costs a few reference counts, and a change copies the path to what it changes.
 
-use std::hash::RandomState;
-
 use uuid::Uuid;
 
 use super::card::Card;
 use super::columns::{Columns, column};
+use super::granters::Granters;
 use super::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
 use super::patterned::Patterned;
 use super::source::{Kept, Source};
-use super::table::Origin;
-use super::table::Table;
+use super::table::{Hashing, Origin, Table};
 use crate::bits::Bits;
 use crate::error::Noun;
 use crate::records::{Pattern, TenantRecord};
-use crate::tables::roll::Roll;
+use crate::tables::roll::{Place, Roll};
 use crate::tables::slab::Slab;
 
 /// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
@@ -38,16 +36,17 @@ pub(crate) struct State {
     pub(crate) group_rows: Slab<Kept>,
     /// The kept rows turned, which nearly every check reads beside the short forms (I7).
     pub(crate) columns: Columns,
+    /// Who grants which permission by name.
+    pub(crate) granters: Granters,
     /// Roles that have patterns, by what those begin with.
     pub(crate) patterned: Patterned,
     /// The bound on what is kept. Tests lower it, so that small histories walk.
     pub(crate) words_per_edge: usize,
 }
 
-/// A user in 32 bytes: id, and up to seven sources that always count (I11).
+/// A user in 16 bytes: up to seven sources that always count (I11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Brief {
-    pub(crate) id: Uuid,
     /// Column 0, which has nothing, where there are fewer.
     pub(crate) columns: [u16; MOST_SOURCES],
     pub(crate) form: Form,
@@ -69,13 +68,13 @@ pub(crate) enum Form {
 
 impl Default for Brief {
     fn default() -> Self {
-        Self { id: Uuid::nil(), columns: [0; MOST_SOURCES], form: Form::Absent }
+        Self { columns: [0; MOST_SOURCES], form: Form::Absent }
     }
 }
 
 impl Brief {
     pub(crate) fn of(row: &UserRow) -> Self {
-        let mut brief = Self { id: row.record.id.uuid(), form: Form::Plain, ..Self::default() };
+        let mut brief = Self { form: Form::Plain, ..Self::default() };
         let mut places = brief.columns.iter_mut();
         for (source, edge) in State::sources_of(row) {
             let column = column(source).filter(|_| edge.window.is_always());
@@ -92,18 +91,19 @@ impl Brief {
 }
 
 impl State {
-    pub(crate) fn new(hasher: &RandomState) -> Self {
+    pub(crate) fn new(hashing: &Hashing) -> Self {
         Self {
             tenant: None,
-            permissions: Table::new(hasher.clone()),
-            roles: Table::new(hasher.clone()),
-            groups: Table::new(hasher.clone()),
-            users: Table::new(hasher.clone()),
+            permissions: Table::new(hashing.clone()),
+            roles: Table::new(hashing.clone()),
+            groups: Table::new(hashing.clone()),
+            users: Table::new(hashing.clone()),
             briefs: Slab::new(),
             cards: Roll::default(),
             role_rows: Slab::new(),
             group_rows: Slab::new(),
             columns: Columns::default(),
+            granters: Granters::default(),
             patterned: Patterned::default(),
             words_per_edge: WORDS_PER_EDGE,
         }
@@ -112,7 +112,7 @@ impl State {
     /// Whether a living thing of any kind has this id.
     pub(crate) fn has_id(&self, id: Uuid) -> bool {
         let roles_or_permissions = self.roles.by_id(id).or_else(|| self.permissions.by_id(id));
-        roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.users.by_id(id)).is_some()
+        roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.user_by_id(id)).is_some()
     }
 
     /// The number of an id, also where the thing is gone.
@@ -121,7 +121,7 @@ impl State {
             Noun::Permission => self.permissions.number_met(id),
             Noun::Role => self.roles.number_met(id),
             Noun::Group => self.groups.number_met(id),
-            Noun::User => self.users.number_met(id),
+            Noun::User => self.card_of(id).map(Card::number),
             Noun::Tenant => None,
         }
     }
@@ -148,6 +148,12 @@ impl State {
     #[inline]
     pub(crate) fn card_of(&self, id: Uuid) -> Option<&Card> {
         self.cards.find(self.users.hashing().id(id), |card| card.id == id)
+    }
+
+    /// Where the card of an id lies.
+    #[inline]
+    pub(crate) fn place_of_card(&self, id: Uuid) -> Option<Place<'_, Card>> {
+        self.cards.place(self.users.hashing().id(id))
     }
 
     /// The number of a living user.
@@ -207,8 +213,8 @@ impl State {
 
     /// What a user holds directly, with when it counts.
     pub(crate) fn sources_of(user: &UserRow) -> impl Iterator<Item = (Source, Edge)> + '_ {
-        let groups = user.groups.iter().map(|edge| (Source::Group(edge.to), *edge));
-        groups.chain(user.roles.iter().map(|edge| (Source::Role(edge.to), *edge)))
+        let groups = user.groups().iter().map(|edge| (Source::Group(edge.to), edge));
+        groups.chain(user.roles().iter().map(|edge| (Source::Role(edge.to), edge)))
     }
 }
 

@@ -4,14 +4,15 @@
 //! that the same id, should it come back, gets the same number. Look-ups cost one hash and one comparison; listing
 //! follows the bytewise order of names. Next: `nouns.rs` has the rows.
 
-use std::hash::{BuildHasher, RandomState};
+use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::error::Noun;
 use crate::tables::index::Index;
-use crate::tables::keyed::Keyed;
+use crate::tables::keyed::{Keyed, KeyedText};
 use crate::tables::order::Order;
 use crate::tables::slab::Slab;
 
@@ -28,6 +29,7 @@ pub(crate) enum Origin {
 pub(crate) trait Row: Clone {
     const NOUN: Noun;
     type Record: Clone + PartialEq;
+    type Ids: Ids;
 
     fn own(record: Self::Record) -> Self;
     fn record(&self) -> &Self::Record;
@@ -37,7 +39,7 @@ pub(crate) trait Row: Clone {
     fn name_of(record: &Self::Record) -> &str;
     /// The tenant's own, the catalog's, or what has left the catalog: kept, and not listed.
     fn origin(&self) -> Origin;
-    /// Whether no edge hangs on it.
+    /// Whether no edge hangs on it, by what the row knows.
     fn is_bare(&self) -> bool;
 
     fn id(&self) -> Uuid {
@@ -53,16 +55,45 @@ pub(crate) trait Row: Clone {
     }
 }
 
-/// What is at a number.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Slot<R> {
-    /// Nothing has this number here.
-    #[default]
-    Empty,
-    /// What had this number is gone; its id stays.
-    Gone(Uuid),
-    /// A thing.
-    Live(Arc<R>),
+/// How a table finds the number of an id.
+pub(crate) trait Ids: Clone + Default + fmt::Debug {
+    /// An id of this hash has this number.
+    fn meet(&mut self, hash: u64, number: u32);
+}
+
+impl Ids for Index {
+    fn meet(&mut self, hash: u64, number: u32) {
+        if self.get(hash, |n| n == number).is_none() {
+            self.insert(hash, number);
+        }
+    }
+}
+
+/// Not at all: the cards of a state do (`state.rs`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ByCard;
+
+impl Ids for ByCard {
+    fn meet(&mut self, _: u64, _: u32) {}
+}
+
+/// What is at a number: whose it is, and the thing unless it is gone. Where nothing has the number here, the nil id.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot<R> {
+    pub(crate) id: Uuid,
+    pub(crate) row: Option<Arc<R>>,
+}
+
+impl<R> Slot<R> {
+    fn gone(id: Uuid) -> Self {
+        Self { id, row: None }
+    }
+}
+
+impl<R> Default for Slot<R> {
+    fn default() -> Self {
+        Self::gone(Uuid::nil())
+    }
 }
 
 #[cfg(test)]
@@ -79,26 +110,32 @@ fn count_look(noun: Noun) {
 /// How ids and names are hashed. Both come from outside, so both hashes are keyed (A21).
 #[derive(Clone, Debug)]
 pub(crate) struct Hashing {
-    hasher: RandomState,
-    keyed: Keyed,
+    ids: Keyed,
+    names: KeyedText,
 }
 
 impl Hashing {
-    #[inline]
-    pub(crate) fn id(&self, id: Uuid) -> u64 {
-        self.keyed.hash(id.as_u128())
+    /// With keys from this source.
+    pub(crate) fn new(source: &impl BuildHasher) -> Self {
+        Self { ids: Keyed::new(source), names: KeyedText::new(source) }
     }
 
+    #[inline]
+    pub(crate) fn id(&self, id: Uuid) -> u64 {
+        self.ids.hash(id.to_u128_le())
+    }
+
+    #[inline]
     pub(crate) fn name(&self, name: &str) -> u64 {
-        self.hasher.hash_one(name)
+        self.names.hash(name.as_bytes())
     }
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Table<R> {
+pub(crate) struct Table<R: Row> {
     hashing: Hashing,
     slots: Slab<Slot<R>>,
-    ids: Index,
+    ids: R::Ids,
     names: Index,
     sorted: Order<u32>,
     /// What is not listed, by name and id: found by name where nothing listed has it.
@@ -107,12 +144,11 @@ pub(crate) struct Table<R> {
 
 impl<R: Row> Table<R> {
     /// An empty table.
-    pub(crate) fn new(hasher: RandomState) -> Self {
-        let keyed = Keyed::new(&hasher);
+    pub(crate) fn new(hashing: Hashing) -> Self {
         Self {
-            hashing: Hashing { hasher, keyed },
+            hashing,
             slots: Slab::new(),
-            ids: Index::default(),
+            ids: R::Ids::default(),
             names: Index::default(),
             sorted: Order::default(),
             unlisted: Order::default(),
@@ -123,40 +159,25 @@ impl<R: Row> Table<R> {
         &self.hashing
     }
 
-    /// Takes in everything at once, where there was nothing: what is at each number, with the two indexes and the
-    /// numbers of what lives in order of names, all of it listed.
-    pub(crate) fn fill(&mut self, slots: Vec<Slot<R>>, ids: Index, names: Index, sorted: Vec<u32>) {
-        (self.slots, self.ids, self.names) = (Slab::from_vec(slots), ids, names);
-        self.sorted = Order::from_sorted(sorted);
-    }
-
-    /// Every number that was given to an id, also where the thing is gone.
+    /// Every number that was given to an id, also where the thing is gone; but if it is the nil id that is gone, not
+    /// that one.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, Uuid)> {
-        self.slots.iter().filter_map(|(number, slot)| match slot {
-            Slot::Empty => None,
-            Slot::Gone(id) => Some((number, *id)),
-            Slot::Live(row) => Some((number, row.id())),
-        })
+        let met = |slot: &Slot<R>| slot.row.is_some() || !slot.id.is_nil();
+        self.slots.iter().filter(move |(_, slot)| met(slot)).map(|(number, slot)| (number, slot.id))
     }
 
     #[inline]
     pub(crate) fn row(&self, number: u32) -> Option<&R> {
         #[cfg(test)]
         count_look(R::NOUN);
-        match self.slots.get(number) {
-            Some(Slot::Live(row)) => Some(row),
-            _ => None,
-        }
+        self.slots.get(number)?.row.as_deref()
     }
 
     /// The row, to be changed in everything but its id and name.
     pub(crate) fn row_mut(&mut self, number: u32) -> Option<&mut R> {
         #[cfg(test)]
         count_look(R::NOUN);
-        match self.slots.get_mut(number) {
-            Some(Slot::Live(row)) => Some(Arc::make_mut(row)),
-            _ => None,
-        }
+        self.slots.get_mut(number)?.row.as_mut().map(Arc::make_mut)
     }
 
     /// Whether two tables are one, down to the last page.
@@ -167,32 +188,15 @@ impl<R: Row> Table<R> {
 
     /// Whether two tables hold the very same row at a number: then nothing about it has changed.
     pub(crate) fn same_row(&self, other: &Self, number: u32) -> bool {
-        match (self.slots.get(number), other.slots.get(number)) {
-            (Some(Slot::Live(a)), Some(Slot::Live(b))) => Arc::ptr_eq(a, b),
-            _ => false,
-        }
+        let (one, other) = (self.slots.get(number), other.slots.get(number));
+        let rows = one.and_then(|slot| slot.row.as_ref()).zip(other.and_then(|slot| slot.row.as_ref()));
+        rows.is_some_and(|(one, other)| Arc::ptr_eq(one, other))
     }
 
-    /// Whose a number is, also where the thing is gone.
-    pub(crate) fn id_met(&self, number: u32) -> Option<Uuid> {
-        match self.slots.get(number)? {
-            Slot::Live(row) => Some(row.id()),
-            Slot::Gone(id) => Some(*id),
-            Slot::Empty => None,
-        }
-    }
-
-    /// The number of an id, also where the thing is gone.
-    pub(crate) fn number_met(&self, id: Uuid) -> Option<u32> {
-        self.ids.get(self.hashing.id(id), |n| match self.slots.get(n) {
-            Some(Slot::Live(row)) => row.id() == id,
-            Some(Slot::Gone(gone)) => *gone == id,
-            _ => false,
-        })
-    }
-
-    pub(crate) fn by_id(&self, id: Uuid) -> Option<u32> {
-        self.ids.get(self.hashing.id(id), |n| self.row(n).is_some_and(|row| row.id() == id))
+    /// Whose a number is, of all numbers that were given here.
+    #[inline]
+    pub(crate) fn id_at(&self, number: u32) -> Option<Uuid> {
+        self.slots.get(number).map(|slot| slot.id)
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<u32> {
@@ -203,22 +207,9 @@ impl<R: Row> Table<R> {
         })
     }
 
-    /// Marks as gone here whatever another table has at a number that is empty here.
-    pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
-        for (number, id) in earlier.numbers() {
-            if matches!(self.slots.get(number), None | Some(Slot::Empty)) {
-                self.ids.insert(self.hashing.id(id), number);
-                self.slots.set(number, Slot::Gone(id));
-            }
-        }
-    }
-
     /// All rows, by number, what is not listed included.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &R> {
-        self.slots.iter().filter_map(|(_, slot)| match slot {
-            Slot::Live(row) => Some(&**row),
-            _ => None,
-        })
+        self.slots.iter().filter_map(|(_, slot)| slot.row.as_deref())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -242,9 +233,8 @@ impl<R: Row> Table<R> {
     /// Puts a thing at its number. The caller has made sure that neither id nor name is another's; a thing that is not
     /// listed may find its name taken, and is then found by id alone.
     pub(crate) fn insert(&mut self, number: u32, row: R) {
-        if self.number_met(row.id()).is_none() {
-            self.ids.insert(self.hashing.id(row.id()), number);
-        }
+        let id = row.id();
+        self.ids.meet(self.hashing.id(id), number);
         let (slots, order) = (&self.slots, |n: &u32| order_in(&self.slots, *n).cmp(&(row.name(), row.id())));
         if row.is_listed() {
             self.sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()));
@@ -252,13 +242,13 @@ impl<R: Row> Table<R> {
         } else {
             self.unlisted.insert(number, order);
         }
-        self.slots.set(number, Slot::Live(Arc::new(row)));
+        self.slots.set(number, Slot { id, row: Some(Arc::new(row)) });
     }
 
     /// Takes a thing away; its number stays its id's.
     pub(crate) fn remove(&mut self, number: u32) -> Option<R> {
         let row = self.lift(number)?;
-        self.slots.set(number, Slot::Gone(row.id()));
+        self.slots.set(number, Slot::gone(row.id()));
         Some(row)
     }
 
@@ -280,17 +270,42 @@ impl<R: Row> Table<R> {
     }
 }
 
-fn name_in<R: Row>(slots: &Slab<Slot<R>>, number: u32) -> &str {
-    match slots.get(number) {
-        Some(Slot::Live(row)) => row.name(),
-        _ => "",
+impl<R: Row<Ids = Index>> Table<R> {
+    /// The number of an id, also where the thing is gone.
+    pub(crate) fn number_met(&self, id: Uuid) -> Option<u32> {
+        self.ids.get(self.hashing.id(id), |n| self.id_at(n) == Some(id))
     }
+
+    pub(crate) fn by_id(&self, id: Uuid) -> Option<u32> {
+        self.number_met(id).filter(|n| self.row(*n).is_some())
+    }
+
+    /// Marks as gone here whatever another table has at a number that is empty here.
+    pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
+        let nil = earlier.number_met(Uuid::nil()).map(|number| (number, Uuid::nil()));
+        for (number, id) in earlier.numbers().chain(nil) {
+            if self.number_met(id).is_none() {
+                self.ids.meet(self.hashing.id(id), number);
+                self.slots.set(number, Slot::gone(id));
+            }
+        }
+    }
+}
+
+impl<R: Row<Ids = ByCard>> Table<R> {
+    /// Takes in everything at once, where there was nothing: what is at each number, with the index of names and the
+    /// numbers of what lives in order of names, all of it listed.
+    pub(crate) fn fill(&mut self, slots: Vec<Slot<R>>, names: Index, sorted: Vec<u32>) {
+        (self.slots, self.names) = (Slab::from_vec(slots), names);
+        self.sorted = Order::from_sorted(sorted);
+    }
+}
+
+fn name_in<R: Row>(slots: &Slab<Slot<R>>, number: u32) -> &str {
+    slots.get(number).and_then(|slot| slot.row.as_deref()).map_or("", Row::name)
 }
 
 /// By name, and of one name by id, so that the order is the same however a snapshot came about.
 fn order_in<R: Row>(slots: &Slab<Slot<R>>, number: u32) -> (&str, Uuid) {
-    match slots.get(number) {
-        Some(Slot::Live(row)) => (row.name(), row.id()),
-        _ => ("", Uuid::nil()),
-    }
+    (name_in(slots, number), slots.get(number).map_or(Uuid::nil(), |slot| slot.id))
 }

@@ -1,5 +1,7 @@
 //! Holds the compiled form against its invariants I7 to I11, and against the bound on what is kept, for tests.
 
+use uuid::Uuid;
+
 use super::card::Card;
 use super::columns::column;
 use super::nouns::{Back, Edge, GroupRow, RoleRow};
@@ -11,10 +13,10 @@ use crate::bits::{Bits, Row as BitRow};
 
 /// Panics where an invariant is broken.
 pub(crate) fn verify(state: &State) {
-    listings(&state.permissions);
-    listings(&state.roles);
-    listings(&state.groups);
-    listings(&state.users);
+    listings(&state.permissions, |id| state.permissions.by_id(id));
+    listings(&state.roles, |id| state.roles.by_id(id));
+    listings(&state.groups, |id| state.groups.by_id(id));
+    listings(&state.users, |id| state.user_by_id(id));
     ends(state);
     for (number, user) in live(&state.users) {
         let brief = Brief::of(user);
@@ -42,13 +44,13 @@ fn live<R: Row>(table: &Table<R>) -> impl Iterator<Item = (u32, &R)> {
 }
 
 /// I10
-fn listings<R: Row>(table: &Table<R>) {
+fn listings<R: Row>(table: &Table<R>, by_id: impl Fn(Uuid) -> Option<u32>) {
     let listed: Vec<&str> = table.sorted().map(|n| table.name_at(n)).collect();
     let mut expected: Vec<&str> = live(table).filter(|(_, row)| row.is_listed()).map(|(_, row)| row.name()).collect();
     expected.sort_unstable();
     assert_eq!(listed, expected, "I10");
     for (number, row) in live(table) {
-        assert_eq!(table.by_id(row.id()), Some(number), "I10");
+        assert_eq!((by_id(row.id()), table.id_at(number)), (Some(number), Some(row.id())), "I10");
         if row.is_listed() {
             assert_eq!(table.by_name(row.name()), Some(number), "I10");
         }
@@ -61,8 +63,8 @@ fn ends(state: &State) {
     let (mut near, mut far) = (Edges::new(), Edges::new());
     let back = |b: &Back| (b.from(), b.is_windowed());
     for (n, user) in live(&state.users) {
-        near.extend(user.groups.iter().map(|e| ("member", n, e.to, !e.window.is_always())));
-        near.extend(user.roles.iter().map(|e| ("user role", n, e.to, !e.window.is_always())));
+        near.extend(user.groups().iter().map(|e| ("member", n, e.to, !e.window.is_always())));
+        near.extend(user.roles().iter().map(|e| ("user role", n, e.to, !e.window.is_always())));
     }
     for (n, group) in live(&state.groups) {
         near.extend(group.roles.iter().map(|e| ("group role", n, e.to, !e.window.is_always())));
@@ -78,8 +80,8 @@ fn ends(state: &State) {
         far.extend(role.groups.iter().map(back).map(|(from, w)| ("group role", from, n, w)));
         sorted_by_key(state, role);
     }
-    for (n, permission) in live(&state.permissions) {
-        far.extend(permission.granted_by.iter().map(|from| ("grants", *from, n, false)));
+    for n in 0..10_000 {
+        far.extend(state.granters.of(n).map(|from| ("grants", from, n, false)));
     }
     near.sort_unstable();
     far.sort_unstable();

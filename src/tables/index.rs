@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// with 4 it is one in thirteen and 18 %.
 const LOAD: u64 = 3;
 
-/// What fits in a cache line, beside the count.
+/// What fits in a cache line, beside the count. So many are one bucket: most tables of a small tenant are no larger.
 const FEW: usize = 7;
 
 /// A persistent hash table from hashes to numbers.
@@ -116,7 +116,7 @@ impl<B: Buckets> Index<B> {
         if self.buckets.bucket(0).is_none() {
             self.buckets.append(0, Bucket::default());
         }
-        if self.len >= (u64::from(self.last) + 1) * LOAD {
+        if self.len >= ((u64::from(self.last) + 1) * LOAD).max(FEW as u64) {
             self.split();
         }
         let tag = tag(hash);

@@ -151,9 +151,10 @@ impl<T: Copy> Order<T> {
     }
 
     /// The items, which the caller has sorted and freed of equals, in O(items).
-    pub(crate) fn from_sorted(items: Vec<T>) -> Self {
+    pub(crate) fn from_sorted(mut items: Vec<T>) -> Self {
         let len = items.len();
         if (1..=MAX).contains(&len) {
+            items.shrink_to_fit();
             return Self { root: Some(Arc::new(Node::Leaf(items))), len };
         }
         let leaves = items.chunks(FILL).map(|items| Node::Leaf(items.to_vec()));
@@ -255,6 +256,7 @@ impl<T: Copy> Node<T> {
     fn insert(&mut self, path: &[usize], at: usize, item: T) -> Option<Child<T>> {
         let right = match (self, path) {
             (Self::Leaf(items), _) => {
+                make_room(items);
                 items.insert(at, item);
                 Self::Leaf(halve(items)?)
             }
@@ -329,8 +331,19 @@ impl<T> Node<T> {
     }
 }
 
+/// Room for a quarter more. Most sequences are short and seldom grow: doubled, they would be half empty.
+fn make_room<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact(1 + items.len() / 4);
+    }
+}
+
 fn halve<P>(parts: &mut Vec<P>) -> Option<Vec<P>> {
-    (parts.len() > MAX).then(|| parts.split_off(MAX / 2))
+    (parts.len() > MAX).then(|| {
+        let right = parts.split_off(MAX / 2);
+        parts.shrink_to_fit();
+        right
+    })
 }
 
 /// Restores the invariant after a removal below child `at`. One merge is enough: what is merged is no thinner towards
@@ -351,6 +364,7 @@ fn mend<T: Copy>(children: &mut Vec<Child<T>>, at: usize) {
 }
 
 /// The items of an [`Order`], ascending.
+#[derive(Clone)]
 pub(crate) struct Iter<'a, T> {
     /// What is left of each branch above the leaf.
     rest: SmallVec<[slice::Iter<'a, Child<T>>; 4]>,

@@ -118,12 +118,13 @@ impl<T: Clone> Slab<T> {
 
 impl<T: Clone + Default> Slab<T> {
     /// These values, the first at 0: each is moved once, and no path is walked. O(values).
-    pub(crate) fn from_vec(items: Vec<T>) -> Self {
+    pub(crate) fn from_vec(mut items: Vec<T>) -> Self {
         let len = items.len() as u64;
         if items.is_empty() {
             return Self::new();
         }
         if items.len() <= LEAF {
+            items.shrink_to_fit();
             return Self { root: Root::Flat(Arc::new(items)), len };
         }
         let mut items = items.into_iter();
@@ -157,7 +158,10 @@ impl<T: Clone + Default> Root<T> {
     /// These values as a root that reaches `n`, which is not below their number.
     fn flat(mut items: Arc<Vec<T>>, n: u32) -> Self {
         if (n as usize) < LEAF {
-            Arc::make_mut(&mut items).resize_with(n as usize + 1, T::default);
+            let flat = Arc::make_mut(&mut items);
+            // Doubled, as a vector grows by itself, a small table would cost twice what it holds.
+            flat.reserve_exact(n as usize + 1 - flat.len());
+            flat.resize_with(n as usize + 1, T::default);
             return Self::Flat(items);
         }
         let leaf = Arc::new(filled(&mut Arc::unwrap_or_clone(items).into_iter()));

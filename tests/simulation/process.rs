@@ -63,8 +63,11 @@ pub(crate) struct Handle {
 
 impl Process {
     pub(crate) fn new(line: &Line, faults: &Faults) -> Self {
-        let authorizer =
-            Authorizer::builder().store(line.clone()).retries(faults.retries).most_open(faults.most_open).build();
+        let authorizer = Authorizer::builder()
+            .store(line.clone())
+            .retries(faults.retries)
+            .max_open_tenants(faults.most_open)
+            .build();
         Self { authorizer, handles: Vec::new(), plans: Vec::new(), commits: Vec::new(), loaded: Vec::new() }
     }
 }

@@ -7,9 +7,9 @@ use crate::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
 };
 use crate::snapshot::nouns::{Back, Edge, PermissionRow, RoleRow};
+use crate::snapshot::source::Source;
 use crate::snapshot::state::State;
 use crate::snapshot::table::Origin;
-use crate::snapshot::table::Row;
 
 impl Edit<'_> {
     pub(super) fn put_edge(&mut self, record: &Record, before: Option<&Record>) -> Result {
@@ -89,9 +89,7 @@ impl Edit<'_> {
                 let permission = self.permission(reference, whole)?;
                 let Some(row) = self.state.roles.row_mut(role) else { return Ok(false) };
                 let new = row.grants.insert(permission, |n| n.cmp(&permission));
-                if let Some(row) = self.state.permissions.row_mut(permission) {
-                    row.granted_by.insert(role, |n| n.cmp(&role));
-                }
+                self.state.granters.insert(permission, role);
                 Ok(new)
             }
             Granted::Pattern(pattern) => {
@@ -112,7 +110,7 @@ impl Edit<'_> {
             Granted::Permission(reference) => {
                 let permission = self.state.permissions.by_id(reference.id().uuid())?;
                 self.state.roles.row_mut(role)?.grants.remove(|n| n.cmp(&permission))?;
-                self.state.permissions.row_mut(permission)?.granted_by.remove(|n| n.cmp(&role));
+                self.state.granters.remove(permission, role);
                 self.forget_departed_permission(permission);
             }
             Granted::Pattern(pattern) => {
@@ -174,13 +172,13 @@ impl Edit<'_> {
 
     fn put_assignment(&mut self, edge: &Assignment, whole: &Record, before: Option<Window>) -> Result<bool> {
         let role = self.role(&edge.role, whole)?;
-        let out = Edge { to: role, window: edge.window };
         match edge.holder {
             Holder::User(id) => {
                 let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::User };
-                let user = self.state.users.by_id(id.uuid()).ok_or_else(dangling)?;
+                let user = self.state.user_by_id(id.uuid()).ok_or_else(dangling)?;
                 let State { users, roles, .. } = &mut *self.state;
-                let done = users.row_mut(user).is_some_and(|row| set_edge(&mut row.roles, out, before));
+                let done =
+                    users.row_mut(user).is_some_and(|row| row.edges.set(Source::Role(role), edge.window, before));
                 let key = users.name_at(user);
                 if let Some(row) = roles.row_mut(role) {
                     let order = |back: &Back| users.name_at(back.from()).cmp(key);
@@ -193,6 +191,7 @@ impl Edit<'_> {
                 let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::Group };
                 let group = self.state.groups.by_id(id.uuid()).ok_or_else(dangling)?;
                 self.touched.groups.insert(group);
+                let out = Edge { to: role, window: edge.window };
                 let done = self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, before));
                 if let Some(row) = self.state.roles.row_mut(role) {
                     set_back(&mut row.groups, Back::new(group, edge.window), before.is_none(), |back| {
@@ -208,9 +207,9 @@ impl Edit<'_> {
         let role = self.state.roles.by_id(edge.role.id().uuid())?;
         match edge.holder {
             Holder::User(id) => {
-                let user = self.state.users.by_id(id.uuid())?;
+                let user = self.state.user_by_id(id.uuid())?;
                 let State { users, roles, .. } = &mut *self.state;
-                take_edge(&mut users.row_mut(user)?.roles, role, edge.window)?;
+                users.row_mut(user)?.edges.take(Source::Role(role), edge.window).then_some(())?;
                 let key = users.name_at(user);
                 roles.row_mut(role)?.users.remove(|back| users.name_at(back.from()).cmp(key));
                 self.brief(user);
@@ -228,11 +227,10 @@ impl Edit<'_> {
 
     fn put_membership(&mut self, edge: &Membership, whole: &Record, before: Option<Window>) -> Result<bool> {
         let dangling = |noun| Violation::Dangling { edge: whole.key(), noun };
-        let user = self.state.users.by_id(edge.user.uuid()).ok_or_else(|| dangling(Noun::User))?;
+        let user = self.state.user_by_id(edge.user.uuid()).ok_or_else(|| dangling(Noun::User))?;
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(Noun::Group))?;
-        let out = Edge { to: group, window: edge.window };
         let State { users, groups, .. } = &mut *self.state;
-        let done = users.row_mut(user).is_some_and(|row| set_edge(&mut row.groups, out, before));
+        let done = users.row_mut(user).is_some_and(|row| row.edges.set(Source::Group(group), edge.window, before));
         let key = users.name_at(user);
         if let Some(row) = groups.row_mut(group) {
             let order = |back: &Back| users.name_at(back.from()).cmp(key);
@@ -243,10 +241,10 @@ impl Edit<'_> {
     }
 
     fn remove_membership(&mut self, edge: &Membership) -> Option<()> {
-        let user = self.state.users.by_id(edge.user.uuid())?;
+        let user = self.state.user_by_id(edge.user.uuid())?;
         let group = self.state.groups.by_id(edge.group.uuid())?;
         let State { users, groups, .. } = &mut *self.state;
-        take_edge(&mut users.row_mut(user)?.groups, group, edge.window)?;
+        users.row_mut(user)?.edges.take(Source::Group(group), edge.window).then_some(())?;
         let key = users.name_at(user);
         groups.row_mut(group)?.members.remove(|back| users.name_at(back.from()).cmp(key));
         self.brief(user);
@@ -261,7 +259,8 @@ impl Edit<'_> {
     }
 
     fn forget_departed_permission(&mut self, number: u32) {
-        if self.state.permissions.row(number).is_some_and(|row| row.origin == Origin::Departed && row.is_bare()) {
+        let departed = self.state.permissions.row(number).is_some_and(|row| row.origin == Origin::Departed);
+        if departed && self.state.granters.is_empty(number) {
             self.state.permissions.remove(number);
         }
     }

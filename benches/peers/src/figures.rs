@@ -1,0 +1,111 @@
+//! The file of figures: a line for each contestant, size and row.
+
+use std::fmt::{self, Display};
+use std::path::PathBuf;
+use std::{fs, io};
+
+/// What is measured, in the order of the file; the second is the unit.
+pub(crate) const ROWS: [(&str, &str); 6] =
+    [(MIXED, "ns"), (HOT, "ns"), (MEMORY, "MiB"), (LEAVES, "ns"), (LOSES, "ns"), (WHO_CAN, "ns")];
+pub(crate) const MIXED: &str = "check mixed latency";
+pub(crate) const HOT: &str = "check hot allowed latency";
+pub(crate) const MEMORY: &str = "memory";
+pub(crate) const LEAVES: &str = "a member leaves";
+pub(crate) const LOSES: &str = "a role loses one grant";
+pub(crate) const WHO_CAN: &str = "who can do this";
+
+const HEAD: &str = "contestant,size,row,value,unit,how";
+
+#[derive(Clone, Debug)]
+pub(crate) struct Figure {
+    pub(crate) contestant: String,
+    pub(crate) size: String,
+    pub(crate) row: String,
+    pub(crate) value: f64,
+    pub(crate) unit: String,
+    /// How it was measured, without a comma.
+    pub(crate) how: String,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Figures(pub(crate) Vec<Figure>);
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// A file that is kept beside the manifest.
+pub(crate) fn kept(name: &str) -> io::Result<String> {
+    fs::read_to_string(path(name))
+}
+
+pub(crate) fn keep(name: &str, text: &str) -> io::Result<()> {
+    fs::write(path(name), text)
+}
+
+impl Figures {
+    /// Those that are kept; none where there is no file yet.
+    pub(crate) fn kept() -> Self {
+        let text = kept("figures.csv").unwrap_or_default();
+        Self(text.lines().skip(1).map(Figure::read).collect())
+    }
+
+    pub(crate) fn put(&mut self, contestant: &str, size: &str, row: &str, value: f64, how: &str) {
+        let unit = ROWS.iter().find(|(name, _)| *name == row).unwrap().1;
+        let [contestant, size, row, unit, how] = [contestant, size, row, unit, how].map(str::to_owned);
+        self.0.push(Figure { contestant, size, row, value, unit, how });
+    }
+
+    pub(crate) fn of<'a>(&'a self, size: &'a str, row: &'a str) -> impl Iterator<Item = &'a Figure> {
+        self.0.iter().filter(move |figure| figure.size == size && figure.row == row)
+    }
+
+    /// Puts these into the file, in the place of those of the same sizes and rows.
+    pub(crate) fn keep(self) -> io::Result<()> {
+        let mut all = Self::kept();
+        all.0.retain(|old| self.of(&old.size, &old.row).next().is_none());
+        all.0.extend(self.0);
+        let row = |figure: &Figure| ROWS.iter().position(|(name, _)| *name == figure.row);
+        let small_first = |figure: &Figure| figure.size != "S";
+        all.0.sort_by_key(|figure| (small_first(figure), row(figure)));
+        keep("figures.csv", &all.to_string())
+    }
+}
+
+impl Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEAD}")?;
+        for Figure { contestant, size, row, value, unit, how } in &self.0 {
+            let decimals = usize::from(*value < 1_000.0);
+            writeln!(f, "{contestant},{size},{row},{value:.decimals$},{unit},{how}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Figure {
+    fn read(line: &str) -> Self {
+        let fields: Vec<&str> = line.split(',').collect();
+        let [contestant, size, row, value, unit, how] = fields[..] else { panic!("six fields: {line}") };
+        let value = value.parse().unwrap_or_else(|_| panic!("a number: {line}"));
+        let [contestant, size, row, unit, how] = [contestant, size, row, unit, how].map(str::to_owned);
+        Self { contestant, size, row, value, unit, how }
+    }
+}
+
+/// A value as people say it, in three figures.
+pub(crate) fn shown(value: f64, unit: &str) -> String {
+    let (value, unit) = match (unit, value) {
+        ("ns", v) if v >= 1e9 => (v / 1e9, "s"),
+        ("ns", v) if v >= 1e6 => (v / 1e6, "ms"),
+        ("ns", v) if v >= 1e3 => (v / 1e3, "µs"),
+        (unit, v) => (v, unit),
+    };
+    let decimals = match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$} {unit}")
+}

@@ -1,0 +1,153 @@
+//! **rs-tenant 0.4.0**: `Engine::can_tenant` over a source of one's own, as its notes on production say, here over maps
+//! in memory behind a lock; its `MemorySource`, for examples, cannot take anything back. Its cache of answers, its
+//! inheritance of roles and its wildcards are off, which is how the engine starts.
+//!
+//! It was given: each user's roles, groups with their parents and inclusions followed, which is quicker to check than
+//! its own inheritance; patterns as the permissions that they match. Whoever is suspended is an inactive member.
+//!
+//! It cannot: nest groups, let a membership end, or say who may do something without being asked about each. A source
+//! hands out copies of all permissions of all the user's roles at each check.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, RwLock};
+
+use async_trait::async_trait;
+use rs_tenant::{
+    AccessDecision, AuthSubject, AuthorizationSource, Engine, EngineBuilder, GrantScope, MembershipStatus, Permission,
+    PrincipalId, RoleAssignment, RoleId, SourceError, TenantAccessRequest, TenantId, TenantStatus,
+};
+use uuid::Uuid;
+
+use super::Peer;
+use crate::common::organisation::slug;
+use crate::common::pace::Contestant;
+use crate::common::questions::Question;
+use crate::plain::{Plain, role_name};
+use crate::ready::ready;
+
+type Told<T> = Result<T, SourceError>;
+
+#[derive(Default)]
+struct Kept {
+    members: HashMap<PrincipalId, (MembershipStatus, Vec<RoleAssignment>)>,
+    permissions: HashMap<RoleId, HashSet<Permission>>,
+}
+
+/// The one tenant's data; the engine has one end of it, whoever changes it the other.
+#[derive(Clone, Default)]
+struct Source(Arc<RwLock<Kept>>);
+
+#[async_trait]
+impl AuthorizationSource for Source {
+    async fn tenant_status(&self, _: &TenantId) -> Told<TenantStatus> {
+        Ok(TenantStatus::Active)
+    }
+
+    async fn membership_status(&self, subject: &AuthSubject) -> Told<MembershipStatus> {
+        let kept = self.0.read().unwrap();
+        Ok(kept.members.get(&subject.principal).map_or(MembershipStatus::Inactive, |(status, _)| *status))
+    }
+
+    async fn role_assignments(&self, subject: &AuthSubject) -> Told<Vec<RoleAssignment>> {
+        let kept = self.0.read().unwrap();
+        Ok(kept.members.get(&subject.principal).map(|(_, assigned)| assigned.clone()).unwrap_or_default())
+    }
+
+    async fn role_permissions(&self, _: &TenantId, role: &RoleId) -> Told<Vec<Permission>> {
+        let kept = self.0.read().unwrap();
+        Ok(kept.permissions.get(role).map(|all| all.iter().cloned().collect()).unwrap_or_default())
+    }
+
+    async fn parent_roles(&self, _: &TenantId, _: &RoleId) -> Told<Vec<RoleId>> {
+        Ok(Vec::new())
+    }
+}
+
+pub(crate) struct RsTenant {
+    engine: Engine<Source>,
+    source: Source,
+    tenant: TenantId,
+}
+
+fn role(number: u32) -> RoleId {
+    RoleId::parse(role_name(number)).unwrap()
+}
+
+fn permission(number: u32) -> Permission {
+    Permission::parse(slug(number)).unwrap()
+}
+
+fn principal(user: Uuid) -> PrincipalId {
+    PrincipalId::parse(user.to_string()).unwrap()
+}
+
+fn assignments(roles: Vec<u32>) -> Vec<RoleAssignment> {
+    roles.into_iter().map(|number| RoleAssignment::new(role(number), GrantScope::tenant())).collect()
+}
+
+impl RsTenant {
+    pub(crate) fn new<const N: usize>(plain: &Plain<'_, N>) -> Self {
+        let member = |user| {
+            let suspended = plain.organisation.users[user as usize].suspended;
+            let status = if suspended { MembershipStatus::Inactive } else { MembershipStatus::Active };
+            (principal(plain.uuid(user)), (status, assignments(plain.roles_of(user))))
+        };
+        let granted = |number| (role(number), plain.granted(number).map(permission).collect());
+        let kept =
+            Kept { members: plain.users().map(member).collect(), permissions: plain.roles().map(granted).collect() };
+        let source = Source(Arc::new(RwLock::new(kept)));
+        let engine = EngineBuilder::new(source.clone()).build();
+        Self { engine, source, tenant: TenantId::parse("tenant").unwrap() }
+    }
+
+    fn check(&self, subject: &AuthSubject, permission: &Permission) -> bool {
+        let request = TenantAccessRequest { subject: subject.clone(), permission: permission.clone() };
+        ready(self.engine.can_tenant(request)).unwrap() == AccessDecision::Allow
+    }
+
+    fn subject(&self, user: Uuid) -> AuthSubject {
+        AuthSubject::new(self.tenant.clone(), principal(user))
+    }
+
+    fn reassign<const N: usize>(&self, plain: &Plain<'_, N>, user: u32) {
+        let mut kept = self.source.0.write().unwrap();
+        let (_, assigned) = kept.members.get_mut(&principal(plain.uuid(user))).unwrap();
+        *assigned = assignments(plain.roles_of(user));
+    }
+}
+
+impl<const N: usize> Peer<N> for RsTenant {
+    fn name(&self) -> &'static str {
+        "rs_tenant"
+    }
+
+    fn asked<'a>(&'a self, plain: &Plain<'_, N>, questions: &[Question]) -> Contestant<'a> {
+        let word = |q: &Question| (self.subject(plain.uuid(q.user)), permission(q.permission));
+        let words = questions.iter().map(word).collect();
+        Contestant::new("rs_tenant", words, |(subject, permission)| self.check(subject, permission))
+    }
+
+    fn leave(&mut self, plain: &Plain<'_, N>, user: u32, _: u32) {
+        self.reassign(plain, user);
+    }
+
+    fn join(&mut self, plain: &Plain<'_, N>, user: u32, _: u32) {
+        self.reassign(plain, user);
+    }
+
+    fn revoke(&mut self, _: &Plain<'_, N>, number: u32, lost: u32) {
+        let mut kept = self.source.0.write().unwrap();
+        assert!(kept.permissions.get_mut(&role(number)).unwrap().remove(&permission(lost)), "it was granted");
+    }
+
+    fn grant(&mut self, _: &Plain<'_, N>, number: u32, new: u32) {
+        let mut kept = self.source.0.write().unwrap();
+        assert!(kept.permissions.get_mut(&role(number)).unwrap().insert(permission(new)), "it was not granted");
+    }
+
+    fn who_can(&self, plain: &Plain<'_, N>, number: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
+        let permission = permission(number);
+        let may = |user: &Uuid| self.check(&self.subject(*user), &permission);
+        users.map(|user| plain.uuid(user)).filter(may).collect()
+    }
+}

@@ -1,0 +1,65 @@
+//! P13: readers on two threads, and a reader beside a writer that never pauses, through the `Tenant`.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::common::Bed;
+use super::common::forms::{Form, Rivals, Words};
+use super::common::pace::{Contestant, Pace};
+use super::common::questions::{self, About, Question};
+use super::common::writer::Writer;
+use super::table::{Goal, Table};
+use super::{named, nanos};
+
+pub(super) fn threads<const N: usize>(table: &mut Table, bed: &Bed<N>) {
+    let questions = questions::draw(bed, About::Mixed);
+    let (words, rivals) = (Words::new(&[]), Rivals::new(bed, false));
+    let ours = || named(bed.ours(Form::Uuid, &questions, &words), ["rolecall_tenant"]);
+    let theirs = || named(bed.rivals(Form::Uuid, &questions, &rivals), ["by_hand_fast"]);
+    let (mut one, mut two) = (ours(), ours());
+    let (mut hand_one, mut hand_two) = (theirs(), theirs());
+    two.extend(ours());
+    hand_two.extend(theirs());
+    let mut beside = ours();
+    let mut race = table.race("P13", &format!("check/{}/uuid/mixed/throughput", bed.size.name));
+    race.enter("tenant_1", || at_once(&mut one, &questions));
+    race.enter("tenant_2", || at_once(&mut two, &questions));
+    race.enter("by_hand_1", || at_once(&mut hand_one, &questions));
+    race.enter("by_hand_2", || at_once(&mut hand_two, &questions));
+    race.enter("beside_writer", || beside_a_writer(bed, &mut beside, &questions));
+    race.run(15);
+    race.gains("P13", ["tenant_1", "tenant_2"], ["by_hand_1", "by_hand_2"], Goal::AtLeast(0.95));
+    race.ratio("P13", "tenant_1", "beside_writer", Goal::AtLeast(0.85));
+}
+
+/// Each contestant asks the whole list on a thread of its own: how long one question took, of all that were asked.
+fn at_once(contestants: &mut [Contestant<'_>], questions: &[Question]) -> f64 {
+    let (count, start) = (contestants.len(), Barrier::new(contestants.len()));
+    let run = |contestant: &mut Contestant<'_>| {
+        contestant.run(Pace::Throughput, questions.len() as u64 / 2);
+        start.wait();
+        nanos(contestant.run(Pace::Throughput, questions.len() as u64))
+    };
+    let times: Vec<f64> = std::thread::scope(|scope| {
+        let spawn = |contestant| scope.spawn(|| run(contestant));
+        let threads: Vec<_> = contestants.iter_mut().map(spawn).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let slowest = times.into_iter().fold(0.0, f64::max);
+    slowest / f64::from(u32::try_from(questions.len() * count).unwrap())
+}
+
+fn beside_a_writer<const N: usize>(bed: &Bed<N>, reader: &mut [Contestant<'_>], questions: &[Question]) -> f64 {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut writer = Writer::new(&bed.tenant, &bed.organisation);
+            while !over.load(Ordering::Relaxed) {
+                writer.members(16);
+            }
+        });
+        let took = at_once(reader, questions);
+        over.store(true, Ordering::Relaxed);
+        took
+    })
+}

@@ -1,0 +1,250 @@
+//! A bound on open tenants, and closing idle ones: who is closed, who never is, and that the memory comes back. A test
+//! program of its own, since memory is counted by an allocator of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use allocation_counter::measure;
+use rolecall::blocking::{Authorizer, Builder, Tenant};
+use rolecall::clock::ManualClock;
+use rolecall::explain::{Decision, Reason};
+use rolecall::records::{At, Life, Revision, TenantSlug};
+use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use rolecall::{ErrorKind, Outcome, Timestamp};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Counts loads, and loses every commit for as long as it is told to.
+#[derive(Clone, Debug, Default)]
+struct Counting {
+    store: MemoryStore,
+    loads: Arc<AtomicUsize>,
+    is_lossy: Arc<AtomicBool>,
+}
+
+impl Store for Counting {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+        self.store.find(slug).await
+    }
+
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+        self.store.list(after, limit).await
+    }
+
+    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        self.store.load(life, sink).await
+    }
+
+    async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        if self.is_lossy.load(Ordering::Relaxed) {
+            return Err(StoreError::Unknown("the link broke".into()));
+        }
+        self.store.commit(commit).await
+    }
+
+    async fn since(&self, at: At) -> Result<Since, StoreError> {
+        if self.is_lossy.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("the link is down".into()));
+        }
+        self.store.since(at).await
+    }
+}
+
+/// A store with so many tenants, in each of which alice may `p` and bob may not.
+fn tenants(count: usize) -> Counting {
+    let store = Counting::default();
+    let authorizer = over(&store).build();
+    for n in 0..count {
+        let tenant = authorizer.create_tenant(&slug(n), "T").unwrap();
+        let fill = |tx: &rolecall::Tx| {
+            tx.create_permission("p")?;
+            tx.create_role("r")?.grant("p")?;
+            tx.create_group("g")?.assign("r")?;
+            tx.create_user("bob")?;
+            tx.create_user("alice")?.join("g").map(drop)
+        };
+        tenant.update(fill).unwrap();
+    }
+    store
+}
+
+fn slug(n: usize) -> String {
+    format!("t{n}")
+}
+
+fn over(store: &Counting) -> Builder {
+    Authorizer::builder().store(store.clone())
+}
+
+fn open(authorizer: &Authorizer, n: usize) -> Tenant {
+    let tenant = authorizer.tenant(&slug(n)).unwrap();
+    assert!(tenant.check("alice", "p") && !tenant.check("bob", "p"));
+    tenant
+}
+
+/// Opens it, and says whether that took a load.
+fn loads(store: &Counting, authorizer: &Authorizer, n: usize) -> bool {
+    let before = store.loads.load(Ordering::Relaxed);
+    open(authorizer, n);
+    store.loads.load(Ordering::Relaxed) > before
+}
+
+#[test]
+fn the_one_that_was_handed_out_longest_ago_is_closed_to_make_room() {
+    let store = tenants(4);
+    let authorizer = over(&store).max_open_tenants(3).build();
+    for n in [0, 1, 2, 0, 3] {
+        open(&authorizer, n);
+    }
+    assert_eq!(authorizer.open_tenants(), 3);
+    assert_eq!([0, 2, 3].map(|n| loads(&store, &authorizer, n)), [false; 3]);
+    assert!(loads(&store, &authorizer, 1), "it was the one, and is opened again with everything");
+}
+
+#[test]
+fn what_is_held_is_never_closed_and_if_all_are_the_bound_is_exceeded_until_they_are_let_go() {
+    let store = tenants(101);
+    let authorizer = over(&store).max_open_tenants(2).build();
+    let mut held: Vec<Tenant> = (0..100).map(|n| open(&authorizer, n)).collect();
+    assert_eq!(authorizer.open_tenants(), 100);
+    assert_eq!(authorizer.close_idle(Duration::ZERO), 0);
+    let last = held.pop().unwrap();
+    drop(held);
+    assert_eq!(authorizer.open_tenants(), 100, "nobody has looked");
+    let new = open(&authorizer, 100);
+    assert!((101 - 64..=101 - 63).contains(&authorizer.open_tenants()), "each opening looks at 64, one of them held");
+    open(&authorizer, 0);
+    assert_eq!(authorizer.open_tenants(), 2 + 1, "two are held, and what was opened last");
+    drop((last, new));
+    assert_eq!(authorizer.close_idle(Duration::ZERO), 3);
+}
+
+#[test]
+fn idle_is_what_was_handed_out_long_ago_by_the_authorizers_clock() {
+    let store = tenants(3);
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0).unwrap()));
+    let at = |minutes: i64| clock.set(Timestamp::from_secs(minutes * 60).unwrap());
+    let authorizer = over(&store).clock(Arc::clone(&clock)).build();
+    let held = open(&authorizer, 0);
+    open(&authorizer, 1);
+    open(&authorizer, 2);
+    at(9);
+    open(&authorizer, 2);
+    assert_eq!(authorizer.close_idle(10 * MINUTE), 0);
+    at(10);
+    assert_eq!(authorizer.close_idle(10 * MINUTE), 1);
+    assert!(!loads(&store, &authorizer, 2) && held.check("alice", "p"));
+    assert!(loads(&store, &authorizer, 1));
+    at(0);
+    assert_eq!(authorizer.close_idle(MINUTE), 0, "the clock was set back");
+    assert_eq!(authorizer.close_idle(Duration::ZERO), 2, "and nothing stays open for that");
+    assert_eq!(authorizer.close_idle(Duration::MAX), 0);
+}
+
+/// A tenant was unsettled, and nobody held it. Closed to make room, it would no longer know what became of its commit, and
+/// the next who asks for it would wait for a load and for the store's word.
+#[test]
+fn what_is_unsettled_is_not_closed() {
+    let store = tenants(3);
+    let authorizer = over(&store).max_open_tenants(1).build();
+    let unsettled = open(&authorizer, 0);
+    store.is_lossy.store(true, Ordering::Relaxed);
+    let error = unsettled.update(|tx| tx.create_user("carol").map(drop)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsettled);
+    let commit = unsettled.unsettled().unwrap();
+    drop(unsettled);
+    open(&authorizer, 1);
+    open(&authorizer, 2);
+    assert_eq!(authorizer.close_idle(Duration::ZERO), 1);
+    let before = store.loads.load(Ordering::Relaxed);
+    let again = authorizer.tenant(&slug(0)).unwrap();
+    assert_eq!(again.decide("alice", "p"), Decision::Denied(Reason::Unsettled));
+    store.is_lossy.store(false, Ordering::Relaxed);
+    again.refresh().unwrap();
+    assert!(again.check("alice", "p") && again.now().user("carol").is_some(), "it was sent again");
+    assert_eq!(again.outcome(commit), Some(Outcome::Landed(again.revision())));
+    assert_eq!(store.loads.load(Ordering::Relaxed), before);
+    drop(again);
+    assert_eq!(authorizer.close_idle(Duration::ZERO), 1, "settled, it is closed like any other");
+}
+
+#[test]
+fn a_snapshot_answers_on_when_its_tenant_was_closed_to_make_room_and_a_handle_is_unknown_afterwards() {
+    let store = tenants(1);
+    let authorizer = over(&store).max_open_tenants(0).build();
+    let (snapshot, alice) = {
+        let tenant = open(&authorizer, 0);
+        (tenant.snapshot(), tenant.user_handle("alice").unwrap())
+    };
+    assert_eq!(authorizer.close_idle(Duration::ZERO), 1);
+    let then = snapshot.at(Timestamp::MIN);
+    assert!(then.check("alice", "p") && then.check(alice, "p"));
+    let again = open(&authorizer, 0);
+    assert_eq!(again.decide(alice, "p"), Decision::Denied(Reason::UnknownUser));
+}
+
+/// A tenant that two threads had open at once would take their writes without turns.
+#[test]
+fn many_threads_open_under_a_bound_and_each_tenant_is_open_once() {
+    const TENANTS: usize = 20;
+    let store = tenants(TENANTS);
+    let authorizer = over(&store).max_open_tenants(3).build();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let authorizer = &authorizer;
+            scope.spawn(move || {
+                for turn in 0..60 {
+                    let tenant = open(authorizer, (thread * 7 + turn * 3) % TENANTS);
+                    tenant.update(|tx| tx.ensure_user(&format!("{thread}-{turn}")).map(drop)).unwrap();
+                    if turn % 16 == 0 {
+                        authorizer.close_idle(Duration::ZERO);
+                    }
+                }
+            });
+        }
+    });
+    let loads = store.loads.load(Ordering::Relaxed);
+    assert!(loads > 2 * TENANTS, "a load that was too low shows nothing: {loads}");
+    open(&authorizer, 0);
+    assert!(authorizer.open_tenants() <= 3);
+    authorizer.close_idle(Duration::ZERO);
+    let users = |n| open(&authorizer, n).now().users(&rolecall::Page::of(1_000)).items.len();
+    assert_eq!((0..TENANTS).map(users).sum::<usize>(), 2 * TENANTS + 8 * 60, "no update was lost");
+}
+
+#[test]
+fn the_memory_of_what_is_closed_comes_back() {
+    const TENANTS: usize = 500;
+    let store = tenants(TENANTS);
+    let bytes = |max: usize| {
+        let authorizer = over(&store).max_open_tenants(max).build();
+        // Whatever is made at first use is made before.
+        open(&authorizer, 0);
+        authorizer.close_idle(Duration::ZERO);
+        let opened = measure(|| (0..TENANTS).for_each(|n| drop(open(&authorizer, n))));
+        let closed = measure(|| _ = authorizer.close_idle(Duration::ZERO));
+        assert_eq!(authorizer.open_tenants(), 0);
+        (opened.bytes_current, opened.bytes_current + closed.bytes_current)
+    };
+    let (all, left) = bytes(usize::MAX);
+    assert!(left <= all / 100, "{left} bytes of {all} are left");
+    let (few, left) = bytes(TENANTS / 10);
+    assert!(few <= all / 9 && left <= all / 100, "a tenth of the tenants, and {few} of {all} bytes; {left} are left");
+}
+
+#[test]
+fn tenants_that_are_closed_by_hand_leave_nothing_either() {
+    let store = tenants(200);
+    let authorizer = over(&store).build();
+    let all = measure(|| {
+        let held: Vec<Tenant> = (0..200).map(|n| open(&authorizer, n)).collect();
+        for tenant in &held {
+            tenant.close().unwrap();
+        }
+    });
+    assert!(all.bytes_current < 4_096, "{} bytes are left", all.bytes_current);
+}

@@ -408,6 +408,34 @@ mod tests {
         assert_eq!(broken, misfits);
     }
 
+    /// A place that is empty looks as if the nil id were gone from it.
+    #[test]
+    fn who_is_gone_keeps_the_number_through_a_reload_whatever_the_id() {
+        let base = Arc::new(Base::new(Catalog::empty()));
+        let opening = Arc::new(base.open());
+        let user = |n: u32| {
+            let id = n.checked_sub(1).map_or(Uuid::nil(), uuid);
+            Record::User(UserRecord { id: UserId::from_uuid(id), key: key(n), status: Status::Active })
+        };
+        let tenant = records().into_iter().take(1);
+        let all: Vec<Record> = tenant.clone().chain((0..4).map(user)).collect();
+        let mut state = edit_by_edit(&opening, &base, &all);
+        let numbers =
+            |state: &State| [Uuid::nil(), uuid(0), uuid(1), uuid(2)].map(|id| state.number_met(Noun::User, id));
+        let before = numbers(&state);
+        for gone in [user(0), user(2)] {
+            let mut touched = Touched::default();
+            let mut edit = Edit { state: &mut state, opening: &opening, touched: &mut touched, repair: false };
+            edit.apply(&Change::removed(gone)).unwrap();
+        }
+        let mut build = Build::new(Arc::clone(&base), Arc::clone(&opening), false).keeping_numbers_of(&state);
+        assert!(tenant.chain([user(1), user(3)]).all(|record| build.push(record)));
+        let at = At { life: Life::random(), revision: Revision::FIRST, commit: CommitId::random() };
+        let state = build.finish(at).map(|compiled| compiled.state).unwrap();
+        assert!(before.iter().all(Option::is_some) && numbers(&state) == before);
+        assert_eq!([Uuid::nil(), uuid(0)].map(|id| state.user_by_id(id).is_some()), [false, true]);
+    }
+
     #[test]
     fn a_key_that_two_users_have_is_refused_and_so_is_an_id() {
         let mut records = records();

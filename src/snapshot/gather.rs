@@ -128,7 +128,7 @@ impl Gather {
     /// Stores everything in a state that has no user yet. What comes back stood twice, and the state is then of no use.
     ///
     /// # Complexity
-    /// O(users · log users + edges · log edges of a user), and a sort of all edges where a store mixes the users.
+    /// O(users · log users + edges · log edges of a user), whatever the order in which they came.
     pub(crate) fn store(self, state: &mut State) -> Vec<Violation> {
         let Self { hashing, names, places, memberships, assignments, .. } = self;
         let memberships = ByUser::new(memberships, places.len());
@@ -236,18 +236,21 @@ fn beginning(text: &str) -> u128 {
 
 impl ByUser {
     fn new(mut edges: Vec<Out>, users: usize) -> Self {
-        if !edges.is_sorted_by_key(|edge| edge.user) {
-            edges.sort_by_key(|edge| edge.user);
+        let mut starts = vec![0; users + 1];
+        for edge in &edges {
+            starts.iter_mut().skip(edge.user as usize + 1).take(1).for_each(|count| *count += 1);
         }
-        let mut starts = Vec::with_capacity(users + 1);
-        let mut start = 0;
+        let mut before = 0;
+        for start in &mut starts {
+            before += *start;
+            *start = before;
+        }
+        if !edges.is_sorted_by_key(|edge| edge.user) {
+            edges = dealt(&edges, starts.clone());
+        }
         for own in edges.chunk_by_mut(|a, b| a.user == b.user) {
             own.sort_by_key(|edge| edge.to);
-            let user = own.first().map_or(0, |edge| edge.user as usize);
-            starts.resize(user + 1, start);
-            start += own.len();
         }
-        starts.resize(users + 1, start);
         Self { edges, starts }
     }
 
@@ -280,6 +283,18 @@ impl ByUser {
         }
         (0..).zip(ends).filter(|(_, end)| !end.is_empty())
     }
+}
+
+/// The edges with those of each user together, in one pass: users are few numbers, so nothing need be compared.
+fn dealt(edges: &[Out], mut next: Vec<usize>) -> Vec<Out> {
+    let mut all = edges.to_vec();
+    for edge in edges {
+        if let Some(at) = next.get_mut(edge.user as usize) {
+            all.iter_mut().skip(*at).take(1).for_each(|place| *place = *edge);
+            *at += 1;
+        }
+    }
+    all
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! What a user costs in bytes, and that it stays so. A test program of its own, since memory is counted by an allocator
 //! of its own.
 
-#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
-
 use allocation_counter::measure;
 use rolecall::blocking::Authorizer;
 use rolecall::store::MemoryStore;

@@ -106,7 +106,7 @@ impl Authorizer {
     /// ```
     ///
     /// # Complexity
-    /// O(open tenants · log open tenants), and the store is not asked.
+    /// O(open tenants), and freeing what is closed. The store is not asked.
     pub fn close_idle(&self, unused_for: Duration) -> usize {
         self.registry.close_idle(unused_for)
     }

@@ -74,7 +74,7 @@ impl Builder {
     /// [`close_idle`](Authorizer::close_idle) is called.
     ///
     /// # Complexity
-    /// O(log n) for each one that is handed out. Beyond the bound, an opening looks at 64 at most.
+    /// O(1) for each one that is handed out. Beyond the bound, an opening looks at 64 at most.
     pub fn max_open_tenants(mut self, max: usize) -> Self {
         self.max_open = max;
         self

@@ -5,13 +5,16 @@
 //!
 //! What is taken out is dropped after the lock is given back: a large tenant takes a while to be freed.
 
-use std::collections::{BTreeMap, HashMap};
+mod recency;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use self::recency::Recency;
 use super::birth::Birth;
 use super::tenant::{Inner, Slot};
 use crate::clock::Clock;
@@ -29,9 +32,8 @@ struct Entries {
     /// Hints, one for each life at most: the tenant's own snapshot has the last word on its slug.
     slugs: HashMap<TenantSlug, Life>,
     births: HashMap<TenantSlug, Arc<Birth>>,
-    /// The lives that are open by when they were handed out last, in steps of `steps`.
-    recent: BTreeMap<u64, Life>,
-    steps: u64,
+    /// The lives that are open.
+    recent: Recency,
 }
 
 struct Entry {
@@ -44,8 +46,8 @@ struct Entry {
 
 struct Open {
     inner: Arc<Inner>,
-    /// Its place in [`Entries::recent`].
-    step: u64,
+    /// In [`Entries::recent`].
+    place: usize,
     handed_out: Timestamp,
 }
 
@@ -131,8 +133,8 @@ impl Registry {
         let mut entries = self.entries();
         // A clock that was set back does not keep anything open.
         let is_old = |open: &Open| now.saturating_sub(open.handed_out.micros()).max(0) >= unused_for;
-        let old = |life: &Life| entries.lives.get(life).and_then(|entry| entry.open.as_ref()).is_some_and(is_old);
-        let lives: Vec<Life> = entries.recent.values().copied().filter(old).collect();
+        let old = entries.lives.iter().filter(|(_, entry)| entry.open.as_ref().is_some_and(is_old));
+        let lives: Vec<Life> = old.map(|(life, _)| *life).collect();
         let closed: Vec<Arc<Inner>> = lives.into_iter().filter_map(|life| entries.take_idle(life)).collect();
         drop(entries);
         closed.len()
@@ -159,32 +161,20 @@ impl Registry {
 }
 
 impl Entries {
-    fn step(&mut self) -> u64 {
-        self.steps += 1;
-        self.steps
-    }
-
     fn hand_out(&mut self, life: Life, now: Timestamp) -> Option<Arc<Inner>> {
-        let step = self.step();
         let open = self.lives.get_mut(&life)?.open.as_mut()?;
-        self.recent.remove(&open.step);
-        self.recent.insert(step, life);
-        (open.step, open.handed_out) = (step, now);
+        open.handed_out = now;
+        self.recent.touch(open.place);
         Some(Arc::clone(&open.inner))
     }
 
     /// What was open of this life before comes back.
     fn open(&mut self, life: Life, inner: &Arc<Inner>, now: Timestamp) -> Option<Arc<Inner>> {
-        let step = self.step();
+        let earlier = self.take_out(life);
         // Its own hold keeps the entry there.
         let entry = self.lives.get_mut(&life)?;
-        let open = Open { inner: Arc::clone(inner), step, handed_out: now };
-        let earlier = entry.open.replace(open);
-        self.recent.insert(step, life);
-        earlier.map(|open| {
-            self.recent.remove(&open.step);
-            open.inner
-        })
+        entry.open = Some(Open { inner: Arc::clone(inner), place: self.recent.push(life), handed_out: now });
+        earlier
     }
 
     fn found_under(&mut self, slug: TenantSlug, life: Life) {
@@ -209,7 +199,7 @@ impl Entries {
             if self.recent.len() <= max_open {
                 break;
             }
-            let Some((_, life)) = self.recent.first_key_value().map(|(step, life)| (*step, *life)) else { break };
+            let Some(life) = self.recent.oldest() else { break };
             match self.take_idle(life) {
                 Some(inner) => closed.push(inner),
                 None => self.put_last(life),
@@ -219,11 +209,8 @@ impl Entries {
     }
 
     fn put_last(&mut self, life: Life) {
-        let step = self.step();
-        if let Some(open) = self.lives.get_mut(&life).and_then(|entry| entry.open.as_mut()) {
-            self.recent.remove(&open.step);
-            self.recent.insert(step, life);
-            open.step = step;
+        if let Some(open) = self.lives.get(&life).and_then(|entry| entry.open.as_ref()) {
+            self.recent.touch(open.place);
         }
     }
 
@@ -242,7 +229,10 @@ impl Entries {
     fn take_out(&mut self, life: Life) -> Option<Arc<Inner>> {
         let entry = self.lives.get_mut(&life)?;
         let (open, slug) = (entry.open.take()?, entry.slug.take());
-        self.recent.remove(&open.step);
+        let moved = self.recent.remove(open.place);
+        if let Some(other) = moved.and_then(|life| self.lives.get_mut(&life)?.open.as_mut()) {
+            other.place = open.place;
+        }
         self.unname(slug, life);
         Some(open.inner)
     }

@@ -80,6 +80,7 @@ impl<'a> Ids<'a> {
         mistakes: &mut Mistakes,
     ) -> Vec<Uuid> {
         let mut ids: Vec<Option<Uuid>> = Vec::with_capacity(entries.len());
+        self.stated.reserve(entries.iter().filter(|entry| entry.id().is_some()).count());
         for (at, entry) in entries.iter().enumerate() {
             let place = Place::entry(T::LIST, at).field("id");
             let stated = entry.id().and_then(|text| mistakes.judge(place, read_id(text)));

@@ -44,8 +44,7 @@ impl Moment<'_> {
         many(self, questions)
     }
 
-    /// The answers to a batch, the first in the lowest bit, and how many they are.
-    fn batch<U: AsUser, P: AsPermission>(&self, questions: impl Iterator<Item = (U, P)>) -> (u64, usize) {
+    fn batch<U: AsUser, P: AsPermission>(&self, questions: impl Iterator<Item = (U, P)>) -> Answers {
         let snapshot = self.compiled();
         let scope = snapshot.scope();
         let sought: SmallVec<[_; BATCH]> =
@@ -55,9 +54,30 @@ impl Moment<'_> {
             (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
             _ => false,
         };
-        let count = sought.len();
-        let answers = (0..).zip(sought).fold(0, |answers, (at, one)| answers | (u64::from(check(one)) << at));
-        (if self.answers() { answers } else { 0 }, count)
+        let left = sought.len();
+        let bits = (0..).zip(sought).fold(0, |bits, (at, one)| bits | (u64::from(check(one)) << at));
+        Answers { bits: if self.answers() { bits } else { 0 }, left }
+    }
+}
+
+/// The answers to a batch.
+#[derive(Default)]
+struct Answers {
+    /// The next one in the lowest bit.
+    bits: u64,
+    left: usize,
+}
+
+impl Answers {
+    /// The next one; where none is left, the first of another batch.
+    fn next(&mut self, another: impl FnOnce() -> Self) -> Option<bool> {
+        if self.left == 0 {
+            *self = another();
+        }
+        self.left = self.left.checked_sub(1)?;
+        let answer = self.bits & 1 == 1;
+        self.bits >>= 1;
+        Some(answer)
     }
 }
 
@@ -66,15 +86,6 @@ pub(crate) fn many<'a, U: AsUser, P: AsPermission>(
     moment: impl Borrow<Moment<'a>>,
     questions: impl IntoIterator<Item = (U, P)>,
 ) -> impl Iterator<Item = bool> {
-    let mut questions = questions.into_iter();
-    let (mut answers, mut left) = (0_u64, 0);
-    std::iter::from_fn(move || {
-        if left == 0 {
-            (answers, left) = moment.borrow().batch(questions.by_ref().take(BATCH));
-        }
-        left = left.checked_sub(1)?;
-        let answer = answers & 1 == 1;
-        answers >>= 1;
-        Some(answer)
-    })
+    let (mut questions, mut answers) = (questions.into_iter(), Answers::default());
+    std::iter::from_fn(move || answers.next(|| moment.borrow().batch(questions.by_ref().take(BATCH))))
 }

@@ -1,7 +1,7 @@
 //! The edges that leave a user: nearly all users have few, which always count, and those lie in the row as plain numbers.
 //!
-//! Each edge with its window in a sorted sequence of its own was 112 bytes a user, for two allocations each; this is 24.
-//! What is left for users with more, or with a window, is that sequence. Next: `nouns.rs`, the rows that edges hang on.
+//! Edges with their windows in two sorted sequences were 112 bytes a user and two allocations; this is 24. Users with
+//! more, or with a window, still have such sequences. Next: `nouns.rs`, the rows that edges hang on.
 
 use std::mem;
 

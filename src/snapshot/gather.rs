@@ -128,7 +128,7 @@ impl Gather {
     /// Stores everything in a state that has no user yet. What comes back stood twice, and the state is then of no use.
     ///
     /// # Complexity
-    /// O(users · log users + edges · log edges of a user), and a sort of all edges where a store mixes the users.
+    /// O(users · log users + edges · log edges of a user), whatever the order in which they came.
     pub(crate) fn store(self, state: &mut State) -> Vec<Violation> {
         let Self { hashing, names, places, memberships, assignments, .. } = self;
         let memberships = ByUser::new(memberships, places.len());
@@ -236,18 +236,21 @@ fn beginning(text: &str) -> u128 {
 
 impl ByUser {
     fn new(mut edges: Vec<Out>, users: usize) -> Self {
-        if !edges.is_sorted_by_key(|edge| edge.user) {
-            edges.sort_by_key(|edge| edge.user);
+        let mut starts = vec![0; users + 1];
+        for edge in &edges {
+            starts.iter_mut().skip(edge.user as usize + 1).take(1).for_each(|count| *count += 1);
         }
-        let mut starts = Vec::with_capacity(users + 1);
-        let mut start = 0;
+        let mut before = 0;
+        for start in &mut starts {
+            before += *start;
+            *start = before;
+        }
+        if !edges.is_sorted_by_key(|edge| edge.user) {
+            edges = dealt(&edges, starts.clone());
+        }
         for own in edges.chunk_by_mut(|a, b| a.user == b.user) {
             own.sort_by_key(|edge| edge.to);
-            let user = own.first().map_or(0, |edge| edge.user as usize);
-            starts.resize(user + 1, start);
-            start += own.len();
         }
-        starts.resize(users + 1, start);
         Self { edges, starts }
     }
 
@@ -280,6 +283,18 @@ impl ByUser {
         }
         (0..).zip(ends).filter(|(_, end)| !end.is_empty())
     }
+}
+
+/// The edges with those of each user together, in one pass: users are few numbers, so nothing need be compared.
+fn dealt(edges: &[Out], mut next: Vec<usize>) -> Vec<Out> {
+    let mut all = edges.to_vec();
+    for edge in edges {
+        if let Some(at) = next.get_mut(edge.user as usize) {
+            all.iter_mut().skip(*at).take(1).for_each(|place| *place = *edge);
+            *at += 1;
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -406,6 +421,34 @@ mod tests {
         let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
         let misfits = [held(35, 0), held(35, 2), member(7, 1)].map(|edge| Violation::Misfit { key: edge.key() });
         assert_eq!(broken, misfits);
+    }
+
+    /// A place that is empty looks as if the nil id were gone from it.
+    #[test]
+    fn who_is_gone_keeps_the_number_through_a_reload_whatever_the_id() {
+        let base = Arc::new(Base::new(Catalog::empty()));
+        let opening = Arc::new(base.open());
+        let user = |n: u32| {
+            let id = n.checked_sub(1).map_or(Uuid::nil(), uuid);
+            Record::User(UserRecord { id: UserId::from_uuid(id), key: key(n), status: Status::Active })
+        };
+        let tenant = records().into_iter().take(1);
+        let all: Vec<Record> = tenant.clone().chain((0..4).map(user)).collect();
+        let mut state = edit_by_edit(&opening, &base, &all);
+        let numbers =
+            |state: &State| [Uuid::nil(), uuid(0), uuid(1), uuid(2)].map(|id| state.number_met(Noun::User, id));
+        let before = numbers(&state);
+        for gone in [user(0), user(2)] {
+            let mut touched = Touched::default();
+            let mut edit = Edit { state: &mut state, opening: &opening, touched: &mut touched, repair: false };
+            edit.apply(&Change::removed(gone)).unwrap();
+        }
+        let mut build = Build::new(Arc::clone(&base), Arc::clone(&opening), false).keeping_numbers_of(&state);
+        assert!(tenant.chain([user(1), user(3)]).all(|record| build.push(record)));
+        let at = At { life: Life::random(), revision: Revision::FIRST, commit: CommitId::random() };
+        let state = build.finish(at).map(|compiled| compiled.state).unwrap();
+        assert!(before.iter().all(Option::is_some) && numbers(&state) == before);
+        assert_eq!([Uuid::nil(), uuid(0)].map(|id| state.user_by_id(id).is_some()), [false, true]);
     }
 
     #[test]

@@ -125,6 +125,26 @@ mod tests {
         }
     }
 
+    /// A21: whoever knows an unkeyed hash finds keys that all lead to one bucket, in a second. Here they lead to as many as
+    /// keys that were drawn would.
+    #[test]
+    fn keys_that_collide_without_a_key_do_not_with_one() {
+        let unkeyed = BuildHasherDefault::<DefaultHasher>::new();
+        let names = (0..).map(|n| format!("user{n}@example.com"));
+        let names: Vec<String> = names.filter(|name| unkeyed.hash_one(name) & 0xFFF == 7).take(200).collect();
+        let ids: Vec<u128> = (0..).filter(|id| unkeyed.hash_one(id) & 0xFFF == 7).take(200).collect();
+        let (ours, texts) = (Keyed::new(&RandomState::new()), KeyedText::new(&RandomState::new()));
+        let buckets =
+            |hashes: &mut dyn Iterator<Item = u64>| hashes.map(|hash| hash >> 32 & 0xFFF).collect::<HashSet<_>>();
+        for buckets in [
+            buckets(&mut names.iter().map(|name| texts.hash(name.as_bytes()))),
+            buckets(&mut ids.iter().map(|id| ours.hash(*id))),
+        ] {
+            // 195 are expected.
+            assert!(buckets.len() > 170, "{}", buckets.len());
+        }
+    }
+
     #[test]
     fn another_key_hashes_otherwise() {
         let (one, other) = (Keyed::new(&RandomState::new()), Keyed::new(&RandomState::new()));

@@ -7,7 +7,9 @@
 //! inclusions and grants, and one more. Past that nothing is kept and the walk walks: a chain of 100,000 groups costs
 //! its length and not its square. A row spans only the words between its first and last permission.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+
+use smallvec::SmallVec;
 
 use super::edit::Touched;
 use super::source::{Kept, Source};
@@ -34,7 +36,7 @@ pub(crate) fn flatten(state: &mut State, touched: &mut Touched) {
             row.includes.iter().for_each(|n| visit(*n));
         }
     });
-    let mut changed = HashSet::new();
+    let mut changed = BTreeSet::new();
     for role in order {
         let leans = |row: &super::nouns::RoleRow| row.includes.iter().any(|n| changed.contains(n));
         if touched.roles.contains(&role) || state.roles.row(role).is_some_and(leans) {
@@ -61,7 +63,7 @@ fn flatten_groups(state: &mut State, touched: &Touched) {
             row.parents.iter().for_each(|n| visit(*n));
         }
     });
-    let mut changed = HashSet::new();
+    let mut changed = BTreeSet::new();
     for group in order {
         let leans = |row: &super::nouns::GroupRow| row.parents.iter().any(|n| changed.contains(n));
         if touched.groups.contains(&group) || state.groups.row(group).is_some_and(leans) {
@@ -73,6 +75,9 @@ fn flatten_groups(state: &mut State, touched: &Touched) {
     }
 }
 
+/// The rows that one is made of.
+type Rows<'a> = SmallVec<[&'a BitRow; 8]>;
+
 /// Roles whose patterns match a slug that came or went.
 fn touch_patterned(state: &State, touched: &mut Touched) {
     for slug in &touched.slugs {
@@ -83,18 +88,18 @@ fn touch_patterned(state: &State, touched: &mut Touched) {
 fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>) -> Kept {
     let Some(role) = state.roles.row(number) else { return Kept::default() };
     let mut exact = true;
-    let mut rows = Vec::new();
+    let mut rows = Rows::new();
     for kept in role.includes.iter().filter_map(|included| state.role_rows.get(*included)) {
-        rows.push(kept.row.clone());
+        rows.push(&kept.row);
         exact &= kept.exact;
     }
     let mut numbers = Vec::new();
     if role.origin != Origin::Departed {
         numbers.extend(role.grants.iter().copied().filter(|n| state.permission_counts(*n)));
         for pattern in &role.patterns {
-            let matched = || BitRow::from_bits(&state.matched(pattern));
-            rows.push(patterns.entry(pattern.clone()).or_insert_with(matched).clone());
+            patterns.entry(pattern.clone()).or_insert_with(|| BitRow::from_bits(&state.matched(pattern)));
         }
+        rows.extend(role.patterns.iter().filter_map(|pattern| patterns.get(pattern)));
     }
     bound(state, &rows, &numbers, exact, role.includes.len() + role.grants.len() + role.patterns.len())
 }
@@ -102,15 +107,15 @@ fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>)
 fn group_row(state: &State, number: u32) -> Kept {
     let Some(group) = state.groups.row(number) else { return Kept::default() };
     let mut exact = true;
-    let mut rows = Vec::new();
+    let mut rows = Rows::new();
     for kept in group.parents.iter().filter_map(|parent| state.group_rows.get(*parent)) {
-        rows.push(kept.row.clone());
+        rows.push(&kept.row);
         exact &= kept.exact;
     }
     for edge in group.roles.iter() {
         match state.role_rows.get(edge.to) {
             Some(kept) if edge.window.is_always() => {
-                rows.push(kept.row.clone());
+                rows.push(&kept.row);
                 exact &= kept.exact;
             }
             // What has a window is not in the row, so the row cannot be all.
@@ -121,46 +126,48 @@ fn group_row(state: &State, number: u32) -> Kept {
 }
 
 /// These rows and numbers as one row, if it is within the bound.
-fn bound(state: &State, rows: &[BitRow], numbers: &[u32], exact: bool, edges: usize) -> Kept {
-    let rows: Vec<&BitRow> = rows.iter().collect();
-    match BitRow::join(&rows, numbers, state.words_per_edge * (edges + 1)) {
+fn bound(state: &State, rows: &[&BitRow], numbers: &[u32], exact: bool, edges: usize) -> Kept {
+    match BitRow::join(rows, numbers, state.words_per_edge * (edges + 1)) {
         Some(row) => Kept { row, exact },
         None => Kept { row: BitRow::EMPTY, exact: false },
     }
 }
 
-/// All that is reached from these, themselves included.
-fn closure(from: &std::collections::BTreeSet<u32>, next: impl Fn(u32, &mut dyn FnMut(u32))) -> BTreeMap<u32, u32> {
-    let mut reached: BTreeMap<u32, u32> = from.iter().map(|n| (*n, 0)).collect();
+/// All that is reached from these, themselves included, ascending.
+fn closure(from: &BTreeSet<u32>, next: impl Fn(u32, &mut dyn FnMut(u32))) -> Vec<u32> {
+    let mut reached = from.clone();
     let mut todo: Vec<u32> = from.iter().copied().collect();
     while let Some(node) = todo.pop() {
         next(node, &mut |to| {
-            if reached.insert(to, 0).is_none() {
+            if reached.insert(to) {
                 todo.push(to);
             }
         });
     }
-    reached
+    reached.into_iter().collect()
 }
 
 /// The same, each after all those among them that it depends on. There is no cycle (I3), so each gets its turn.
-fn in_order(nodes: &BTreeMap<u32, u32>, depends: impl Fn(u32, &mut dyn FnMut(u32))) -> Vec<u32> {
-    let mut waiting = nodes.clone();
-    let mut leaners: HashMap<u32, Vec<u32>> = HashMap::new();
-    for node in nodes.keys() {
+fn in_order(nodes: &[u32], depends: impl Fn(u32, &mut dyn FnMut(u32))) -> Vec<u32> {
+    // By their places in `nodes`: who is depended on, and by whom; and on how many each waits.
+    let mut leaners: Vec<(usize, usize)> = Vec::new();
+    let mut waiting = vec![0_u32; nodes.len()];
+    for ((at, node), count) in nodes.iter().enumerate().zip(&mut waiting) {
         depends(*node, &mut |on| {
-            if nodes.contains_key(&on) {
-                leaners.entry(on).or_default().push(*node);
-                waiting.entry(*node).and_modify(|count| *count += 1);
+            if let Ok(on) = nodes.binary_search(&on) {
+                leaners.push((on, at));
+                *count += 1;
             }
         });
     }
-    let mut order: Vec<u32> = waiting.iter().filter(|(_, count)| **count == 0).map(|(n, _)| *n).collect();
+    leaners.sort_unstable();
+    let mut order: Vec<usize> = (0..).zip(&waiting).filter(|(_, count)| **count == 0).map(|(at, _)| at).collect();
     let mut done = 0;
     while let Some(node) = order.get(done).copied() {
         done += 1;
-        for leaner in leaners.get(&node).into_iter().flatten() {
-            if let Some(count) = waiting.get_mut(leaner) {
+        let first = leaners.partition_point(|(on, _)| *on < node);
+        for (_, leaner) in leaners.iter().skip(first).take_while(|(on, _)| *on == node) {
+            if let Some(count) = waiting.get_mut(*leaner) {
                 *count -= 1;
                 if *count == 0 {
                     order.push(*leaner);
@@ -168,5 +175,5 @@ fn in_order(nodes: &BTreeMap<u32, u32>, depends: impl Fn(u32, &mut dyn FnMut(u32
             }
         }
     }
-    order
+    order.into_iter().filter_map(|at| nodes.get(at).copied()).collect()
 }

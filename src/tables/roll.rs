@@ -42,6 +42,11 @@ const ASTRAY: u8 = u8::MAX;
 /// How many lines more than usual are tried before a class goes astray. One in fourteen leaves needs one.
 const MORE_LINES: usize = 4;
 
+/// How many lines 32 items get: where all come at once, close to the least; where more are expected, with room, so that
+/// most that come find some and the others need not be placed anew.
+const CLOSE: usize = 17;
+const ROOMY: usize = 22;
+
 /// A persistent hash table of items.
 #[derive(Clone)]
 pub(crate) struct Roll<T> {
@@ -176,7 +181,7 @@ impl<T: Item> Roll<T> {
         if !leaf.put(tag, item) {
             let mut items = leaf.items();
             items.push(item);
-            *leaf = Leaf::of(&items, tag_of);
+            *leaf = Leaf::of(&items, ROOMY, tag_of);
         }
     }
 
@@ -196,7 +201,8 @@ impl<T: Item> Roll<T> {
                 leaf.push(item);
             }
         }
-        let page = |leaves: &[Vec<T>]| -> Page<T> { leaves.iter().map(|items| Leaf::of(items, tag_of)).collect() };
+        let page =
+            |leaves: &[Vec<T>]| -> Page<T> { leaves.iter().map(|items| Leaf::of(items, CLOSE, tag_of)).collect() };
         let pages: Vec<Page<T>> = leaves.chunks(PAGE).map(page).collect();
         roll.chapters = pages.chunks(CHAPTER).map(Arc::from).collect();
         roll
@@ -208,8 +214,8 @@ impl<T: Item> Roll<T> {
         let Some(low) = self.leaf_mut(last - (1 << last.ilog2())) else { return };
         let is_high = |item: &T| tag_of(item) >> last.ilog2() & 1 == 1;
         let (high, kept): (Vec<T>, Vec<T>) = low.items().into_iter().partition(is_high);
-        *low = Leaf::of(&kept, tag_of);
-        self.append(last as usize, Leaf::of(&high, tag_of));
+        *low = Leaf::of(&kept, ROOMY, tag_of);
+        self.append(last as usize, Leaf::of(&high, ROOMY, tag_of));
         (self.last, self.mask) = (last, mask(last));
     }
 
@@ -282,8 +288,8 @@ impl<T: Item> Leaf<T> {
         Arc::make_mut(&mut self.lines).get_mut(line)?.0.get_mut(slot)
     }
 
-    /// These items in as few lines as lead none of them astray, if a few more than usual do.
-    fn of(items: &[T], tag_of: impl Fn(&T) -> u32) -> Self {
+    /// These items in as few lines, from so many for 32 of them on, as lead none astray, if a few more do.
+    fn of(items: &[T], lines: usize, tag_of: impl Fn(&T) -> u32) -> Self {
         if items.is_empty() {
             return Self::default();
         }
@@ -291,7 +297,7 @@ impl<T: Item> Leaf<T> {
         items.sort_unstable_by_key(|(tag, _)| class(*tag));
         let mut classes: Vec<&[(u32, T)]> = items.chunk_by(|a, b| class(a.0) == class(b.0)).collect();
         classes.sort_by_key(|class| Reverse(class.len()));
-        let usual = (items.len() * 17).div_ceil(32);
+        let usual = (items.len() * lines).div_ceil(32);
         let mut tried = (usual..usual + MORE_LINES).map(|count| Self::placed(&classes, count));
         let led = tried.find(|leaf| !leaf.pilots.contains(&ASTRAY));
         led.unwrap_or_else(|| Self::placed(&classes, usual + MORE_LINES))
@@ -428,7 +434,7 @@ mod tests {
         for item in &items {
             set(&mut grown, 0, *item);
         }
-        for (roll, most) in [(grown, 65_000), (Roll::from_items(items, |item| hash(0, item.0)), 57_000)] {
+        for (roll, most) in [(grown, 85_000), (Roll::from_items(items, |item| hash(0, item.0)), 57_000)] {
             let is_home = |key: &u32| {
                 let tag = tag(hash(0, *key));
                 let leaf = roll.leaf(roll.address(tag)).unwrap();

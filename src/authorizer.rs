@@ -84,8 +84,31 @@ impl Authorizer {
         self.registry.len()
     }
 
+    /// The tenants that are open, in no particular order: to refresh them all, say, or to remember which ones the next
+    /// process should open first. To be listed does not count as being handed out; while the list is kept, its tenants are
+    /// held.
+    ///
+    /// # Example
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// # authorizer.create_tenant("acme", "Acme Corp")?;
+    /// for tenant in authorizer.opened() {
+    ///     if let Err(error) = tenant.refresh() {
+    ///         eprintln!("{}: {error}", tenant.slug());
+    ///     }
+    /// }
+    /// # assert_eq!(authorizer.opened().len(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(open tenants).
+    pub fn opened(&self) -> Vec<Tenant> {
+        self.registry.all_open().into_iter().map(Tenant).collect()
+    }
+
     /// Closes the tenants that nobody holds, whose commits are settled, and that were last handed out at least this long
-    /// ago, by the authorizer's clock. Returns how many. Their memory is given back at once; whoever asks for one of them
+    /// ago, by the authorizer's clock: not since the last question, which notes nothing. Returns how many. Their memory is given back at once; whoever asks for one of them
     /// next opens it again. Of zero, all that nobody holds are closed.
     ///
     /// Nothing calls this by itself: an application that wants it does so now and then, every minute say. A bound on how

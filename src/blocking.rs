@@ -97,6 +97,11 @@ impl Authorizer {
         wait(self.0.import(document)).map(Tenant)
     }
 
+    /// See [`crate::Authorizer::opened`].
+    pub fn opened(&self) -> Vec<Tenant> {
+        self.0.opened().into_iter().map(Tenant).collect()
+    }
+
     /// See [`crate::Authorizer::repair`].
     ///
     /// # Errors

@@ -216,6 +216,22 @@ fn many_threads_open_under_a_bound_and_each_tenant_is_open_once() {
     assert_eq!((0..TENANTS).map(users).sum::<usize>(), 2 * TENANTS + 8 * 60, "no update was lost");
 }
 
+/// A poller that asked for each tenant by its slug kept all of them open.
+#[test]
+fn to_be_listed_is_not_to_be_handed_out() {
+    let store = tenants(3);
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_000).unwrap()));
+    let authorizer = over(&store).clock(Arc::clone(&clock)).build();
+    (0..3).for_each(|n| drop(open(&authorizer, n)));
+    clock.set(Timestamp::from_secs(1_060).unwrap());
+    for tenant in authorizer.opened() {
+        tenant.refresh().unwrap();
+        assert_eq!(authorizer.close_idle(Duration::from_secs(60)), 0, "the list holds them");
+    }
+    assert_eq!((authorizer.opened().len(), authorizer.close_idle(Duration::from_secs(60))), (3, 3));
+    assert_eq!(authorizer.opened().len(), 0);
+}
+
 #[test]
 fn the_memory_of_what_is_closed_comes_back() {
     const TENANTS: usize = 500;

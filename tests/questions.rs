@@ -204,6 +204,9 @@ fn many_checks_are_answered_in_their_order_and_as_each_alone() {
     let one_by_one: Vec<bool> = questions().map(|(user, permission)| acme.check(user, permission)).collect();
     assert!(one_by_one.contains(&true) && one_by_one.contains(&false));
     assert!(acme.check_many(questions()).eq(one_by_one.iter().copied()));
+    let mut answers = acme.check_many(questions());
+    assert_eq!((answers.size_hint(), answers.by_ref().take(70).count()), ((600, Some(600)), 70));
+    assert_eq!(answers.size_hint(), (530, Some(530)));
     let ids = |user| acme.now().user(user).map(|user| user.id);
     let known = questions().filter_map(|(user, permission)| Some((ids(user)?, acme.permission_handle(permission)?)));
     let now = acme.now();

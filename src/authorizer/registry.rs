@@ -75,6 +75,13 @@ impl Registry {
         self.entries().lives.values().filter(is_open).count()
     }
 
+    /// All that are open. Nothing is noted: to be listed is not to be handed out.
+    pub(crate) fn all_open(&self) -> Vec<Arc<Inner>> {
+        let entries = self.entries();
+        let open = entries.lives.values().filter_map(|entry| entry.open.as_ref());
+        open.map(|open| Arc::clone(&open.inner)).filter(|inner| inner.is_open()).collect()
+    }
+
     /// The open tenant that was last found under this slug. Whether it still bears it, its own snapshot says.
     pub(crate) fn by_slug(&self, slug: &TenantSlug) -> Option<Arc<Inner>> {
         let life = self.entries().slugs.get(slug).copied()?;

@@ -39,6 +39,7 @@ use crate::records::Record;
 /// Unknown fields are refused. Lists may be left out when empty; an entry that needs only a slug (or key) may be written
 /// as a plain string; a name that is left out is the slug. Everything but the tenant may carry an `id`, and gets a new
 /// one if it carries none. References are by slug or key; one that names an entry of the catalog refers to that.
+/// A role's `permissions` are what it grants: slugs, and patterns.
 /// Order does not matter. Instants are RFC 3339 with an offset, at most six digits of a second.
 ///
 /// ```

@@ -224,10 +224,12 @@ fn to_be_listed_is_not_to_be_handed_out() {
     let authorizer = over(&store).clock(Arc::clone(&clock)).build();
     (0..3).for_each(|n| drop(open(&authorizer, n)));
     clock.set(Timestamp::from_secs(1_060).unwrap());
-    for tenant in authorizer.opened() {
+    let all = authorizer.opened();
+    for tenant in &all {
         tenant.refresh().unwrap();
         assert_eq!(authorizer.close_idle(Duration::from_secs(60)), 0, "the list holds them");
     }
+    drop(all);
     assert_eq!((authorizer.opened().len(), authorizer.close_idle(Duration::from_secs(60))), (3, 3));
     assert_eq!(authorizer.opened().len(), 0);
 }

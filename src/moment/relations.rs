@@ -91,7 +91,8 @@ impl Moment<'_> {
         self.user_set(reverse::users_of(&snapshot.state, &roles, &groups, &self.when))
     }
 
-    /// Everybody who may do this at the instant.
+    /// Everybody who may do this at the instant. Of a permission that is unknown, nobody: whether it is known,
+    /// [`permission`](Moment::permission) says.
     ///
     /// # Complexity
     /// O(roles that give it, groups that have them, members of those).

@@ -304,7 +304,7 @@ impl<T: CatalogPermission> sealed::Permission for T {
     }
 
     fn permission_text(&self) -> String {
-        format!("{self:?} of a catalog that is not this authorizer's")
+        format!("{self:?} of a catalog that this authorizer was not built with")
     }
 }
 
@@ -317,7 +317,7 @@ impl<T: CatalogRole> sealed::Role for T {
     }
 
     fn role_text(&self) -> String {
-        format!("{self:?} of a catalog that is not this authorizer's")
+        format!("{self:?} of a catalog that this authorizer was not built with")
     }
 }
 

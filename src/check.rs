@@ -4,9 +4,10 @@
 //! (`snapshot/walk.rs`); what rows promise is I7 and I8.
 
 use crate::clock::When;
+use crate::snapshot::brief::Form;
 use crate::snapshot::card::Card;
 use crate::snapshot::names::sealed::Found;
-use crate::snapshot::state::{Form, State};
+use crate::snapshot::state::State;
 use crate::snapshot::walk;
 
 /// Whether a user may do something at an instant. Numbers that stand for nothing are denied.
@@ -39,7 +40,7 @@ pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when
 fn beyond_the_brief(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
     let Some(row) = state.users.row(user) else { return false };
     let mut settled = true;
-    for (source, _) in State::sources_of(row).filter(|(_, edge)| walk::counts(*edge, when)) {
+    for (source, _) in row.sources().filter(|(_, edge)| walk::counts(*edge, when)) {
         match state.kept(source) {
             Some(kept) if kept.row.contains(permission) => return true,
             Some(kept) => settled &= kept.exact,

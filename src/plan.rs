@@ -29,7 +29,6 @@ use crate::clock::When;
 use crate::moment::PermissionSet;
 use crate::records::{Change, Envelope, Revision, Timestamp, UserRecord};
 use crate::snapshot::nouns::UserRow;
-use crate::snapshot::state::State;
 use crate::snapshot::{Compiled, Snapshot, walk};
 
 /// A transaction that has not been committed: what it would change, and the state it leads to.
@@ -114,7 +113,7 @@ impl Plan {
             (Some(a), Some(b)) => a.exact && b.exact && a.row == b.row,
             _ => false,
         };
-        old.users.same_row(&new.users, number) && State::sources_of(before).all(|(source, _)| same(source))
+        old.users.same_row(&new.users, number) && before.sources().all(|(source, _)| same(source))
     }
 }
 

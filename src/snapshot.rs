@@ -6,8 +6,10 @@
 pub(crate) mod advance;
 pub(crate) mod base;
 pub(crate) mod build;
+pub(crate) mod brief;
 pub(crate) mod card;
 pub(crate) mod columns;
+pub(crate) mod edge;
 pub(crate) mod edges;
 pub(crate) mod edit;
 pub(crate) mod flatten;

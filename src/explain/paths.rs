@@ -11,7 +11,8 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use super::{Link, Path};
 use crate::clock::When;
 use crate::records::{Pattern, Window};
-use crate::snapshot::nouns::{Edge, UserRow};
+use crate::snapshot::edge::Edge;
+use crate::snapshot::nouns::UserRow;
 use crate::snapshot::source::Source;
 use crate::snapshot::state::State;
 use crate::snapshot::walk::counts;
@@ -97,7 +98,8 @@ impl Map {
             Edges::Counting(when) => counts(edge, when),
             Edges::All => true,
         };
-        let mut starts: Vec<(Source, Window)> = State::sources_of(user)
+        let mut starts: Vec<(Source, Window)> = user
+            .sources()
             .filter(|(source, edge)| leads(state, *source, permission) && takes(*edge))
             .map(|(source, edge)| (source, edge.window))
             .collect();

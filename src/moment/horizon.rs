@@ -4,7 +4,6 @@ use super::Moment;
 use crate::explain::paths;
 use crate::records::Timestamp;
 use crate::snapshot::names::{AsPermission, AsUser};
-use crate::snapshot::state::State;
 
 impl Moment<'_> {
     /// Until when the answer to a check holds while the revision stays: an instant no later than the next beginning or
@@ -19,7 +18,7 @@ impl Moment<'_> {
         let permission = permission.permission(snapshot.scope()).filter(|n| state.permission_counts(*n))?;
         // What a kept row has, its group or role gives at every instant (I7).
         let gives = |source| state.kept(source).is_some_and(|kept| kept.row.contains(permission));
-        let for_good = State::sources_of(user).any(|(source, edge)| edge.window.is_always() && gives(source));
+        let for_good = user.sources().any(|(source, edge)| edge.window.is_always() && gives(source));
         if !self.answers() || for_good {
             return None;
         }

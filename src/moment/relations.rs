@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::{Listing, Moment, Owned, Page, PermissionSet, UserSet};
 use crate::bits::Bits;
 use crate::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window};
+use crate::snapshot::edge::{Back, Edge};
 use crate::snapshot::edges::Edges;
 use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
-use crate::snapshot::nouns::{Back, Edge, UserRow};
+use crate::snapshot::nouns::UserRow;
 use crate::snapshot::reverse;
 use crate::snapshot::source::Source;
-use crate::snapshot::state::State;
 use crate::snapshot::walk::{counts, effective_from};
 use crate::tables::order::Order;
 
@@ -272,7 +272,7 @@ impl Moment<'_> {
         let snapshot = self.compiled();
         let row = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
         let user = row.filter(|row| self.answers() && !row.is_suspended());
-        let held = user.into_iter().flat_map(State::sources_of);
+        let held = user.into_iter().flat_map(UserRow::sources);
         self.held_in_the_end(held.filter(|(_, edge)| counts(*edge, &self.when)).map(|(source, _)| source))
     }
 

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use super::state::{Brief, Form, MOST_SOURCES};
+use super::brief::{Brief, Form, MOST_SOURCES};
 use crate::tables::roll::Item;
 
 /// Six of the seven sources of a brief, so that a card is 32 bytes.
@@ -53,7 +53,7 @@ impl Item for Card {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::nouns::MOST_NUMBERS;
+    use crate::snapshot::edge::MOST_NUMBERS;
 
     #[test]
     fn a_card_is_half_a_cache_line() {

@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use super::nouns::Edge;
+use super::edge::Edge;
 use super::source::Source;
 use crate::records::Window;
 use crate::tables::order::{self, Order};

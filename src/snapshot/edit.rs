@@ -10,10 +10,11 @@ mod edges;
 
 use std::collections::BTreeSet;
 
+use super::brief::Brief;
 use super::card::Card;
-use super::nouns::Back;
+use super::edge::Back;
 use super::opening::Opening;
-use super::state::{Brief, State};
+use super::state::State;
 use super::table::Origin;
 use super::table::{Row, Table};
 use crate::error::Noun;

@@ -10,10 +10,12 @@
 
 use uuid::Uuid;
 
+use super::brief::Brief;
 use super::card::Card;
+use super::edge::{Back, Edge};
 use super::edges::UserEdges;
-use super::nouns::{Back, Edge, UserRow};
-use super::state::{Brief, State};
+use super::nouns::UserRow;
+use super::state::State;
 use super::table::{Hashing, Slot, Table};
 use crate::error::Noun;
 use crate::invariants::Violation;

@@ -5,45 +5,17 @@
 
 use uuid::Uuid;
 
+use super::edge::{Back, Edge};
 use super::edges::{Edges, UserEdges};
+use super::source::Source;
 use super::table::{ByCard, Origin, Row};
 use crate::error::Noun;
 use crate::records::{
     Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef, RoleId,
-    RoleRecord, RoleRef, Slug, Status, UserId, UserKey, UserRecord, Window,
+    RoleRecord, RoleRef, Slug, Status, UserId, UserKey, UserRecord,
 };
 use crate::tables::index::Index;
 use crate::tables::order::Order;
-
-/// An edge to a number, and when it counts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Edge {
-    pub(crate) to: u32,
-    pub(crate) window: Window,
-}
-
-/// The other end of an [`Edge`]: the number it comes from, and whether it has a window, which is kept there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Back(u32);
-
-const WINDOWED: u32 = 1 << 31;
-
-/// Numbers stay below this, so that one bit is free beside them, and beside the number after them.
-pub(crate) const MOST_NUMBERS: u32 = WINDOWED - 1;
-
-impl Back {
-    pub(crate) fn new(from: u32, window: Window) -> Self {
-        Self(if window.is_always() { from } else { from | WINDOWED })
-    }
-
-    pub(crate) fn from(self) -> u32 {
-        self.0 & !WINDOWED
-    }
-
-    pub(crate) fn is_windowed(self) -> bool {
-        self.0 & WINDOWED != 0
-    }
-}
 
 /// Who grants it is beside it, in `granters.rs`.
 #[derive(Clone, Debug)]
@@ -187,6 +159,12 @@ impl UserRow {
 
     pub(crate) fn key(&self) -> &UserKey {
         &self.record.key
+    }
+
+    /// What it holds directly, with when it counts.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, Edge)> + '_ {
+        let groups = self.groups().iter().map(|edge| (Source::Group(edge.to), edge));
+        groups.chain(self.roles().iter().map(|edge| (Source::Role(edge.to), edge)))
     }
 
     pub(crate) fn is_suspended(&self) -> bool {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use super::Compiled;
-use super::nouns::MOST_NUMBERS;
+use super::edge::MOST_NUMBERS;
 use super::state::State;
 use crate::catalog::new_token;
 use crate::error::{Error, ErrorKind, Noun, Result};

@@ -2,8 +2,8 @@
 //!
 //! It shares nothing with the forward walk but the edges, and tests hold the two against each other.
 
+use super::edge::Back;
 use super::edges::Edges;
-use super::nouns::Back;
 use super::state::State;
 use super::walk::counts;
 use crate::bits::Bits;

@@ -4,10 +4,11 @@
 
 use uuid::Uuid;
 
+use super::brief::{Brief, Form};
 use super::card::Card;
-use super::columns::{Columns, column};
+use super::columns::Columns;
 use super::granters::Granters;
-use super::nouns::{Edge, GroupRow, PermissionRow, RoleRow, UserRow};
+use super::nouns::{GroupRow, PermissionRow, RoleRow, UserRow};
 use super::patterned::Patterned;
 use super::source::{Kept, Source};
 use super::table::{Hashing, Origin, Table};
@@ -42,52 +43,6 @@ pub(crate) struct State {
     pub(crate) patterned: Patterned,
     /// The bound on what is kept. Tests lower it, so that small histories walk.
     pub(crate) words_per_edge: usize,
-}
-
-/// A user in 16 bytes: up to seven sources that always count (I11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Brief {
-    /// Column 0, which has nothing, where there are fewer.
-    pub(crate) columns: [u16; MOST_SOURCES],
-    pub(crate) form: Form,
-}
-
-pub(crate) const MOST_SOURCES: usize = 7;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// There is no such user.
-    Absent,
-    /// Nothing counts.
-    Suspended,
-    /// All its sources are in the brief, and always count.
-    Plain,
-    /// There are others: in a window, beyond seven, or with numbers too large. The row has them.
-    Long,
-}
-
-impl Default for Brief {
-    fn default() -> Self {
-        Self { columns: [0; MOST_SOURCES], form: Form::Absent }
-    }
-}
-
-impl Brief {
-    pub(crate) fn of(row: &UserRow) -> Self {
-        let mut brief = Self { form: Form::Plain, ..Self::default() };
-        let mut places = brief.columns.iter_mut();
-        for (source, edge) in State::sources_of(row) {
-            let column = column(source).filter(|_| edge.window.is_always());
-            match column.and_then(|column| places.next().map(|place| (place, column))) {
-                Some((place, column)) => *place = column,
-                None => brief.form = Form::Long,
-            }
-        }
-        if row.is_suspended() {
-            brief.form = Form::Suspended;
-        }
-        brief
-    }
 }
 
 impl State {
@@ -209,12 +164,6 @@ impl State {
         let near = self.permissions.sorted_from(prefix).map(|n| (n, self.permissions.name_at(n)));
         let near = near.take_while(|(_, slug)| slug.starts_with(prefix));
         near.filter(|(_, slug)| pattern.matches(slug)).map(|(n, _)| n).collect()
-    }
-
-    /// What a user holds directly, with when it counts.
-    pub(crate) fn sources_of(user: &UserRow) -> impl Iterator<Item = (Source, Edge)> + '_ {
-        let groups = user.groups().iter().map(|edge| (Source::Group(edge.to), edge));
-        groups.chain(user.roles().iter().map(|edge| (Source::Role(edge.to), edge)))
     }
 }
 

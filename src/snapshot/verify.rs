@@ -2,11 +2,13 @@
 
 use uuid::Uuid;
 
+use super::brief::Brief;
 use super::card::Card;
 use super::columns::column;
-use super::nouns::{Back, Edge, GroupRow, RoleRow};
+use super::edge::{Back, Edge};
+use super::nouns::{GroupRow, RoleRow};
 use super::source::Source;
-use super::state::{Brief, State};
+use super::state::State;
 use super::table::{Row, Table};
 use super::walk::own_bits;
 use crate::bits::{Bits, Row as BitRow};

@@ -8,12 +8,14 @@ use std::collections::HashSet;
 
 use smallvec::SmallVec;
 
+use super::brief::MOST_SOURCES;
 use super::card::Card;
 use super::columns::source;
+use super::edge::Edge;
 use super::names::sealed::Found;
-use super::nouns::{Edge, UserRow};
+use super::nouns::UserRow;
 use super::source::Source;
-use super::state::{MOST_SOURCES, State};
+use super::state::State;
 use crate::bits::{Bits, Row};
 use crate::clock::When;
 use crate::records::Window;
@@ -34,7 +36,7 @@ pub(crate) enum Step {
 /// # Complexity
 /// O(nodes and edges visited).
 pub(crate) fn walk(state: &State, user: &UserRow, when: &When<'_>, visit: impl FnMut(Source) -> Step) -> bool {
-    let counting = State::sources_of(user).filter(|(_, edge)| counts(*edge, when)).map(|(source, _)| source);
+    let counting = user.sources().filter(|(_, edge)| counts(*edge, when)).map(|(source, _)| source);
     walk_from(state, counting, when, visit)
 }
 
@@ -107,7 +109,7 @@ pub(crate) fn held(state: &State, user: Found<'_>) -> SmallVec<[(Source, Edge); 
         return columns.iter().filter_map(|column| source(*column)).map(always).collect();
     }
     let row = state.users.row(user.number).filter(|row| !row.is_suspended());
-    row.into_iter().flat_map(State::sources_of).collect()
+    row.into_iter().flat_map(UserRow::sources).collect()
 }
 
 /// Everything that a user that was found may do at an instant. Where rows are exact and its card says what it holds,
@@ -123,7 +125,7 @@ pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -
 
 /// Everything that a user may do at an instant, whether it is suspended or not.
 pub(crate) fn effective(state: &State, user: &UserRow, when: &When<'_>) -> Bits {
-    let counting = State::sources_of(user).filter(|(_, edge)| counts(*edge, when)).map(|(source, _)| source);
+    let counting = user.sources().filter(|(_, edge)| counts(*edge, when)).map(|(source, _)| source);
     effective_from(state, counting, when)
 }
 

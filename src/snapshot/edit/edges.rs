@@ -6,7 +6,8 @@ use crate::invariants::Violation;
 use crate::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
 };
-use crate::snapshot::nouns::{Back, Edge, PermissionRow, RoleRow};
+use crate::snapshot::edge::{Back, Edge};
+use crate::snapshot::nouns::{PermissionRow, RoleRow};
 use crate::snapshot::source::Source;
 use crate::snapshot::state::State;
 use crate::snapshot::table::Origin;

@@ -86,7 +86,8 @@ impl Authorizer {
         let base = Arc::clone(&self.tools.base);
         let catalog = base.catalog.fingerprint();
         let mut build = Build::new(Arc::clone(&base), Arc::new(base.open()), false);
-        for record in &records {
+        let changes: Vec<Change> = records.into_iter().map(Change::added).collect();
+        for record in changes.iter().filter_map(Change::after) {
             build.push(record.clone());
         }
         let position = At { life, revision: Revision::FIRST, commit: origins.commit };
@@ -100,7 +101,7 @@ impl Authorizer {
             note: None,
             catalog,
         };
-        let unborn = Arc::new(Unborn { life, envelope, changes: records.into_iter().map(Change::added).collect() });
+        let unborn = Arc::new(Unborn { life, envelope, changes });
 
         // Before the store is reached, so that a future that is dropped leaves it for the next one who asks.
         *birth.slot() = Some(Arc::clone(&unborn));

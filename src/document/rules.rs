@@ -61,7 +61,7 @@ impl<'a> Reading<'a> {
             whole,
             ground,
             mistakes,
-            records: Vec::new(),
+            records: Vec::with_capacity(most_records(whole)),
             permissions: Targets::with_catalog(ground.catalog, names(&whole.permissions), &permissions),
             roles: Targets::with_catalog(ground.catalog, names(&whole.roles), &roles),
             groups: Targets::own(Group::NOUN, names(&whole.groups), group_ids.collect()),
@@ -99,6 +99,15 @@ impl<'a> Reading<'a> {
             }
         }
     }
+}
+
+/// As many as a document without mistakes has.
+fn most_records(whole: &Whole) -> usize {
+    let Whole { permissions, roles, groups, users, .. } = whole;
+    let of_roles = roles.iter().map(|role| 1 + role.permissions.len() + role.includes.len());
+    let of_groups = groups.iter().map(|group| 1 + group.parents.len() + group.roles.len() + group.members.len());
+    let of_users = users.iter().map(|user| 1 + user.roles.len());
+    1 + permissions.len() + of_roles.chain(of_groups).chain(of_users).sum::<usize>()
 }
 
 fn names<T: Named>(entries: &[Entry<T>]) -> Vec<&str> {

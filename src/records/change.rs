@@ -13,7 +13,8 @@ pub struct Change(Shape);
 enum Shape {
     Added(Record),
     Removed(Record),
-    Changed(Record, Record),
+    /// Apart, for it is rare beside the others: a commit of millions of records is not twice as large for it.
+    Changed(Box<(Record, Record)>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,7 +30,9 @@ impl Change {
         match (before, after) {
             (None, Some(after)) => Some(Self(Shape::Added(after))),
             (Some(before), None) => Some(Self(Shape::Removed(before))),
-            (Some(before), Some(after)) if before.key() == after.key() => Some(Self(Shape::Changed(before, after))),
+            (Some(before), Some(after)) if before.key() == after.key() => {
+                Some(Self(Shape::Changed(Box::new((before, after)))))
+            }
             _ => None,
         }
     }
@@ -48,7 +51,8 @@ impl Change {
     pub fn before(&self) -> Option<&Record> {
         match &self.0 {
             Shape::Added(_) => None,
-            Shape::Removed(before) | Shape::Changed(before, _) => Some(before),
+            Shape::Removed(before) => Some(before),
+            Shape::Changed(sides) => Some(&sides.0),
         }
     }
 
@@ -56,7 +60,8 @@ impl Change {
     pub fn after(&self) -> Option<&Record> {
         match &self.0 {
             Shape::Removed(_) => None,
-            Shape::Added(after) | Shape::Changed(_, after) => Some(after),
+            Shape::Added(after) => Some(after),
+            Shape::Changed(sides) => Some(&sides.1),
         }
     }
 
@@ -72,7 +77,8 @@ impl Change {
 
     fn some_side(&self) -> &Record {
         match &self.0 {
-            Shape::Added(record) | Shape::Removed(record) | Shape::Changed(_, record) => record,
+            Shape::Added(record) | Shape::Removed(record) => record,
+            Shape::Changed(sides) => &sides.1,
         }
     }
 }
@@ -90,7 +96,7 @@ impl From<Change> for Sides {
         match change.0 {
             Shape::Added(after) => Self { before: None, after: Some(after) },
             Shape::Removed(before) => Self { before: Some(before), after: None },
-            Shape::Changed(before, after) => Self { before: Some(before), after: Some(after) },
+            Shape::Changed(sides) => Self { before: Some(sides.0), after: Some(sides.1) },
         }
     }
 }
@@ -99,6 +105,11 @@ impl From<Change> for Sides {
 mod tests {
     use super::*;
     use crate::records::{GroupId, Membership, UserId, Window};
+
+    #[test]
+    fn a_change_is_hardly_larger_than_a_record() {
+        assert!(size_of::<Change>() <= size_of::<Record>() + 8);
+    }
 
     #[test]
     fn a_change_is_of_one_record() {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Task;
 use super::case::{Fail, Hand, Verdict};
@@ -19,8 +20,9 @@ use super::case::{Fail, Hand, Verdict};
 /// How many calls must have met another one before a case has tried its race.
 const ENOUGH: usize = 4;
 
-/// How often a racer looks whether the others have come, before it says that nothing runs at once here.
-const PATIENCE: usize = 200_000;
+/// How long a racer waits for the others to come, before it says that nothing runs at once here. A count of looks was too
+/// little on a machine that was too busy to start a thread meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many calls are remembered of each prize, to be compared with later ones.
 const REMEMBERED: usize = 32;
@@ -106,15 +108,16 @@ impl Contest {
     /// ahead of the others.
     async fn meet(&self) {
         self.arrived.fetch_add(1, Ordering::SeqCst);
-        let mut looks = 0;
+        let (mut looks, start) = (0, Instant::now());
         poll_fn(|cx| {
             if self.arrived.load(Ordering::SeqCst) >= self.attempts.len() || self.alone.load(Ordering::SeqCst) {
                 return Poll::Ready(());
             }
-            looks += 1;
-            if looks >= PATIENCE {
-                self.alone.store(true, Ordering::SeqCst);
-            } else if looks % 128 == 0 {
+            looks += 1_u32;
+            if looks % 128 == 0 {
+                if start.elapsed() >= PATIENCE {
+                    self.alone.store(true, Ordering::SeqCst);
+                }
                 thread::yield_now();
             }
             cx.waker().wake_by_ref();

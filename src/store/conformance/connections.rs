@@ -73,7 +73,7 @@ async fn a_conflict_names_a_revision_that_is_seen_from_then_on(hand: &Hand<'_>) 
 }
 
 /// How many commits and reads are made at most.
-const MOST: usize = 20_000;
+const MOST: usize = 40_000;
 
 /// The newest revision that some read has shown, by all that have ended.
 #[derive(Default)]

@@ -184,7 +184,7 @@ async fn a_long_history_is_told_whole(hand: &Hand<'_>) -> Verdict {
 const WIDTH: u128 = 40;
 
 /// How many commits and reads are made at most.
-const MOST: usize = 3_000;
+const MOST: usize = 12_000;
 
 async fn a_commit_is_told_whole_while_others_are_made(hand: &Hand<'_>) -> Verdict {
     let (first, second) = (Arc::clone(&hand.store), hand.second_or_same().await?);

@@ -28,7 +28,7 @@ async fn a_load_says_where_the_state_stands(hand: &Hand<'_>) -> Verdict {
 }
 
 /// How many commits and loads are made at most.
-const MOST: usize = 3_000;
+const MOST: usize = 12_000;
 
 /// How many users and groups bear the number of the revision.
 const WIDTH: u128 = 150;

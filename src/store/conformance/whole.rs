@@ -44,7 +44,7 @@ async fn a_refused_commit_leaves_nothing_behind(hand: &Hand<'_>) -> Verdict {
 const MANY: u128 = 3_000;
 
 /// How many commits and loads are made at most.
-const MOST: usize = 1_000;
+const MOST: usize = 10_000;
 
 async fn a_commit_is_never_seen_in_part(hand: &Hand<'_>) -> Verdict {
     let (first, second) = (Arc::clone(&hand.store), hand.second_or_same().await?);

@@ -11,7 +11,23 @@ mod right;
 mod wrong;
 
 use rolecall::store::Store;
-use rolecall::store::conformance::{Fixture, Problem, Task, on_threads};
+use rolecall::store::conformance::{self, Fixture, Problem, Report, Task, on_threads};
+
+/// How often a run is repeated whose races met nobody, or nobody at the instant that matters: chance, which a busy machine
+/// is sparing with. What a store breaks without a race does not change from run to run.
+const MOST_RUNS: usize = 6;
+
+/// The first report that is as it should be, or the last one.
+fn report_of(fixture: &impl Fixture, is_as_wanted: impl Fn(&Report) -> bool) -> Report {
+    let mut report = conformance::run_blocking(fixture);
+    for _ in 1..MOST_RUNS {
+        if is_as_wanted(&report) {
+            break;
+        }
+        report = conformance::run_blocking(fixture);
+    }
+    report
+}
 
 /// A kind of store that lives in memory: a clone is a second connection, and nothing is to be reopened.
 struct InMemory<S>(fn() -> S);

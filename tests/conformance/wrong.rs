@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use rolecall::records::{At, Life, Revision, TenantSlug};
-use rolecall::store::conformance::{self, Clause, Fixture, Problem, Task, on_threads};
+use rolecall::store::conformance::{self, Clause, Fixture, Problem, Report, Task, on_threads};
 use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
 
-use super::flaws;
+use super::{flaws, report_of};
 
 /// One flaw: what it does instead of the store's own call. A clone is made for a second connection.
 pub(super) trait Flaw: Clone + Default + Send + Sync + 'static {
@@ -108,10 +108,10 @@ impl<F: Flaw> Fixture for Fixed<F> {
 
 /// Fails unless the suite finds this clause broken by these cases, and no other clause but those that are declared beside.
 pub(super) fn is_caught(fixture: &impl Fixture, clause: Clause, by: &[&str], beside: &[Clause]) {
-    let report = conformance::run_blocking(fixture);
+    let finds = |report: &Report, case: &str| report.failed().any(|failed| failed.name == case);
+    let report = report_of(fixture, |report| by.iter().all(|case| finds(report, case)));
     for case in by {
-        let is_found = report.failed().any(|failed| failed.name == *case);
-        assert!(is_found, "{clause} is broken, and `{case}` does not find it:\n{report}");
+        assert!(finds(&report, case), "{clause} is broken, and `{case}` does not find it:\n{report}");
     }
     let broken: BTreeSet<Clause> = report.failed().map(|case| case.clause).collect();
     assert!(broken.contains(&clause), "{clause} is broken, and is not found so:\n{report}");

@@ -11,6 +11,7 @@ mod cycles;
 mod export;
 mod ids;
 mod mistakes;
+mod names;
 mod replace;
 mod rules;
 mod shape;

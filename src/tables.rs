@@ -16,8 +16,11 @@
 //!
 //! Deliberately absent: locks, unsafe code, removal from a slab (set the default instead), iteration over an index.
 //!
+//! Beside them are what they need of a hash (`keyed.rs`) and of a sort (`dealt.rs`).
+//!
 //! Read next: `tables/slab.rs`; the index is built on it, the order stands alone.
 
+pub(crate) mod dealt;
 pub(crate) mod index;
 pub(crate) mod keyed;
 pub(crate) mod order;

@@ -3,7 +3,7 @@
 //! An entry that states an id is matched by it alone; one that states none by its slug or key, unless the thing that has
 //! it now is stated elsewhere. So a rename by id frees the old name for another thing, and nothing old sticks to that.
 
-use std::collections::HashMap;
+use std::hash::RandomState;
 
 use uuid::Uuid;
 
@@ -16,6 +16,8 @@ use crate::records::{PermissionId, RoleId};
 use crate::snapshot::state::State;
 use crate::snapshot::table::Origin;
 use crate::snapshot::table::{Row, Table};
+use crate::tables::index::Building;
+use crate::tables::keyed::Keyed;
 
 /// What a document is judged against.
 #[derive(Clone, Copy)]
@@ -64,12 +66,15 @@ named! {
 /// The ids that are stated, and where first.
 pub(super) struct Ids<'a> {
     ground: Ground<'a>,
-    stated: HashMap<Uuid, Place>,
+    /// Ids are somebody's choice, so the key is drawn (A21).
+    hashing: Keyed,
+    index: Building,
+    stated: Vec<(Uuid, Place)>,
 }
 
 impl<'a> Ids<'a> {
     pub(super) fn new(ground: Ground<'a>) -> Self {
-        Self { ground, stated: HashMap::new() }
+        Self { ground, hashing: Keyed::new(&RandomState::new()), index: Building::default(), stated: Vec::new() }
     }
 
     /// The ids of the entries of a list, in order. `table` has what is present of the kind.
@@ -114,13 +119,26 @@ impl<'a> Ids<'a> {
 
     /// Whether an id stands here for the first time.
     fn state(&mut self, id: Uuid, place: Place, mistakes: &mut Mistakes) -> bool {
-        match self.stated.get(&id) {
-            None => self.stated.insert(id, place).is_none(),
-            Some(first) => {
-                mistakes.add(place, || format!("the id {id} stands twice; first at {first}"));
-                false
-            }
+        if let Some(first) = self.first(id) {
+            mistakes.add(place, || format!("the id {id} stands twice; first at {first}"));
+            return false;
         }
+        if let Ok(number) = u32::try_from(self.stated.len()) {
+            self.index.insert(self.hash(id), number);
+            self.stated.push((id, place));
+        }
+        true
+    }
+
+    /// Where an id is stated first.
+    fn first(&self, id: Uuid) -> Option<Place> {
+        let at = |number: u32| self.stated.get(number as usize);
+        let found = self.index.get(self.hash(id), |number| at(number).is_some_and(|(stated, _)| *stated == id));
+        found.and_then(at).map(|(_, place)| *place)
+    }
+
+    fn hash(&self, id: Uuid) -> u64 {
+        self.hashing.hash(id.to_u128_le())
     }
 
     /// Whether an id can be that of an own thing of this kind.
@@ -145,7 +163,7 @@ impl<'a> Ids<'a> {
     fn matched<R: Row>(&self, table: &Table<R>, name: &str) -> Option<Uuid> {
         let number = table.sorted_from(name).next().filter(|number| table.name_at(*number) == name)?;
         let row = table.row(number).filter(|row| row.origin() == Origin::Own)?;
-        Some(row.id()).filter(|id| !self.stated.contains_key(id))
+        Some(row.id()).filter(|id| self.first(*id).is_none())
     }
 }
 

@@ -3,11 +3,10 @@
 //! Every target has a *slot*, so that the same thing listed twice shows, by whatever names, at the cost of one look
 //! into a table.
 
-use std::collections::HashMap;
-
 use uuid::Uuid;
 
 use super::mistakes::{Mistakes, Place};
+use super::names::Names;
 use crate::catalog::{Catalog, Taken};
 use crate::error::{Noun, shown};
 use crate::near::near_of;
@@ -22,10 +21,12 @@ pub(super) struct Targets<'a, R> {
     catalogs: usize,
     refs: Vec<R>,
     own: usize,
-    by_name: HashMap<&'a str, usize>,
-    names: Vec<&'a str>,
-    round: usize,
-    seen: Vec<usize>,
+    /// Those of the document's entries, then of what has left the catalog.
+    names: Names<'a>,
+    /// The slots of what has left the catalog, in that order.
+    departed: Vec<usize>,
+    round: u32,
+    seen: Vec<u32>,
 }
 
 /// A reference to something that a catalog can define.
@@ -93,17 +94,14 @@ shared! {
 impl<'a, R> Targets<'a, R> {
     /// The entries of a document alone: references to the first, where two have one name.
     pub(super) fn own(noun: Noun, names: Vec<&'a str>, refs: Vec<R>) -> Self {
-        let mut by_name = HashMap::with_capacity(names.len());
-        for (slot, name) in names.iter().enumerate() {
-            by_name.entry(*name).or_insert(slot);
-        }
         let (own, seen) = (refs.len(), vec![0; refs.len()]);
-        Self { noun, catalog: None, catalogs: 0, refs, own, by_name, names, round: 0, seen }
+        let (names, departed) = (Names::new(names), Vec::new());
+        Self { noun, catalog: None, catalogs: 0, refs, own, names, departed, round: 0, seen }
     }
 
-    /// The index of the first entry of the document with this name.
-    pub(super) fn first(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).and_then(|slot| self.entry_of(*slot))
+    /// The index of the first entry of the document with the name of this one, if that is another.
+    pub(super) fn before(&self, entry: usize) -> Option<usize> {
+        self.names.before(entry)
     }
 
     /// The index of the document's entry in a slot, if it is one.
@@ -118,7 +116,7 @@ impl<'a, R> Targets<'a, R> {
 
     /// The name of an entry of the document.
     pub(super) fn name(&self, entry: usize) -> &'a str {
-        self.names.get(entry).copied().unwrap_or_default()
+        self.names.name(entry)
     }
 
     /// From here on another list is read: in it, everything may stand again.
@@ -137,7 +135,6 @@ impl<'a, R: Shared> Targets<'a, R> {
     pub(super) fn with_catalog(catalog: &'a Catalog, names: Vec<&'a str>, ids: &[Uuid]) -> Self {
         let mut targets = Self::own(R::NOUN, names, ids.iter().map(|id| R::own(*id)).collect());
         let catalogs = R::slugs(catalog).len();
-        targets.by_name.values_mut().for_each(|slot| *slot += catalogs);
         targets.seen.resize(catalogs + targets.own, 0);
         Self { catalog: Some(catalog), catalogs, ..targets }
     }
@@ -153,13 +150,22 @@ impl<'a, R: Shared> Targets<'a, R> {
             self.seen.push(0);
             self.seen.len() - 1
         });
-        self.by_name.insert(name, slot);
+        if self.names.find(name).is_none() {
+            self.names.push(name);
+            self.departed.push(slot);
+        }
         true
+    }
+
+    /// The slot that a name leads to.
+    fn slot_at(&self, at: usize) -> usize {
+        let departed = at.checked_sub(self.own).and_then(|at| self.departed.get(at).copied());
+        departed.unwrap_or(self.catalogs + at)
     }
 
     fn slot_of(&self, name: &str) -> Option<usize> {
         let shared = || self.catalog.and_then(|catalog| R::by_slug(catalog, name)).map(|index| index as usize);
-        self.by_name.get(name).copied().or_else(shared)
+        self.names.find(name).map(|at| self.slot_at(at)).or_else(shared)
     }
 
     /// The target of a reference, once in a list.
@@ -180,10 +186,28 @@ impl<'a, R: Shared> Targets<'a, R> {
     }
 }
 
+/// Where the catalog defines nothing of the kind, a slot is an entry.
 impl<R: Copy> Targets<'_, R> {
-    /// The target of a reference, once in a list, where the catalog defines nothing of the kind.
+    /// The first entry with each of these names.
+    pub(super) fn find_all<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<Option<usize>> {
+        self.names.find_all(names)
+    }
+
+    /// The target of a reference, once in a list.
     pub(super) fn take_own(&mut self, name: &str, place: Place, mistakes: &mut Mistakes) -> Option<(usize, R)> {
-        let Some(slot) = self.by_name.get(name).copied() else {
+        let found = self.names.find(name);
+        self.take_found(found, name, place, mistakes)
+    }
+
+    /// The same for a reference that was looked up.
+    pub(super) fn take_found(
+        &mut self,
+        found: Option<usize>,
+        name: &str,
+        place: Place,
+        mistakes: &mut Mistakes,
+    ) -> Option<(usize, R)> {
+        let Some(slot) = found else {
             mistakes.add(place, || self.unknown(name, std::iter::empty()));
             return None;
         };
@@ -199,7 +223,7 @@ impl<R> Targets<'_, R> {
     fn unknown<'s>(&'s self, name: &str, shared: impl Iterator<Item = &'s Slug>) -> String {
         let or_catalog = if self.catalogs == 0 { "" } else { " or the catalog" };
         let mut line = format!("there is no {} `{}` in this document{or_catalog}", self.noun, shown(name));
-        let near = near_of(self.names.iter().copied().chain(shared.map(Slug::as_str)), name);
+        let near = near_of(self.names.all().iter().take(self.own).copied().chain(shared.map(Slug::as_str)), name);
         for (i, near) in near.iter().enumerate() {
             line.push_str(if i == 0 { "; did you mean `" } else { " or `" });
             line.push_str(&shown(near));

@@ -20,6 +20,7 @@ use super::table::{Hashing, Slot, Table};
 use crate::error::Noun;
 use crate::invariants::Violation;
 use crate::records::{Holder, RecordKey, UserId, UserRecord, Window};
+use crate::tables::dealt::dealt;
 use crate::tables::index::Building;
 use crate::tables::order::Order;
 use crate::tables::roll::Roll;
@@ -237,19 +238,8 @@ fn beginning(text: &str) -> u128 {
 }
 
 impl ByUser {
-    fn new(mut edges: Vec<Out>, users: usize) -> Self {
-        let mut starts = vec![0; users + 1];
-        for edge in &edges {
-            starts.iter_mut().skip(edge.user as usize + 1).take(1).for_each(|count| *count += 1);
-        }
-        let mut before = 0;
-        for start in &mut starts {
-            before += *start;
-            *start = before;
-        }
-        if !edges.is_sorted_by_key(|edge| edge.user) {
-            edges = dealt(&edges, starts.clone());
-        }
+    fn new(edges: Vec<Out>, users: usize) -> Self {
+        let (mut edges, starts) = dealt(edges, users, |edge| edge.user as usize);
         for own in edges.chunk_by_mut(|a, b| a.user == b.user) {
             own.sort_by_key(|edge| edge.to);
         }
@@ -285,18 +275,6 @@ impl ByUser {
         }
         (0..).zip(ends).filter(|(_, end)| !end.is_empty())
     }
-}
-
-/// The edges with those of each user together, in one pass: users are few numbers, so nothing need be compared.
-fn dealt(edges: &[Out], mut next: Vec<usize>) -> Vec<Out> {
-    let mut all = edges.to_vec();
-    for edge in edges {
-        if let Some(at) = next.get_mut(edge.user as usize) {
-            all.iter_mut().skip(*at).take(1).for_each(|place| *place = *edge);
-            *at += 1;
-        }
-    }
-    all
 }
 
 #[cfg(test)]

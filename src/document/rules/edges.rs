@@ -14,6 +14,7 @@ use crate::plan::shortened;
 use crate::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, Record, RoleRef, Timestamp, Window,
 };
+use crate::tables::dealt::dealt;
 
 impl Reading<'_> {
     pub(super) fn grants(&mut self) {
@@ -99,20 +100,37 @@ impl Reading<'_> {
         }
     }
 
+    /// A document has them by group. The records are by user, as a tenant is built of them: then each user is found once,
+    /// and not once for each of its groups.
     pub(super) fn memberships(&mut self) {
         let Self { whole, mistakes, records, groups, users, .. } = self;
+        let mut joined = Vec::new();
         for (at, entry) in whole.groups.iter().enumerate() {
             users.begin();
-            for (n, member) in entry.members.iter().enumerate() {
+            let members = || entry.members.iter().map(|member| &*member.user);
+            for (n, (member, found)) in entry.members.iter().zip(users.find_all(members())).enumerate() {
                 let place = Place::entry(Group::LIST, at).part("members", n);
-                let target = users.take_own(&member.user, place.name(member.plain, "user"), mistakes);
+                let target = users.take_found(found, &member.user, place.name(member.plain, "user"), mistakes);
                 let window = window(member.from.as_deref(), member.until.as_deref(), place, mistakes);
-                if let (Some((_, user)), Some(group), Some(window)) = (target, groups.own_at(at), window) {
-                    records.push(Record::Membership(Membership { user, group: *group, window }));
+                if let (Some((user, _)), Some(window)) = (target, window) {
+                    joined.push(Joined { user, group: at, window });
                 }
             }
         }
+        for Joined { user, group, window } in dealt(joined, whole.users.len(), |one| one.user).0 {
+            let (user, group) = (users.own_at(user).copied(), groups.own_at(group).copied());
+            let edge = user.zip(group).map(|(user, group)| Membership { user, group, window });
+            records.extend(edge.map(Record::Membership));
+        }
     }
+}
+
+/// A membership, by the places of both in their lists.
+#[derive(Clone, Copy)]
+struct Joined {
+    user: usize,
+    group: usize,
+    window: Window,
 }
 
 /// When an edge counts (R3).

@@ -126,7 +126,7 @@ fn shared_slug<R: Shared, T: Named>(
 
 /// Whether no entry before it has its name.
 fn once<R, T: Named>(targets: &Targets<'_, R>, entry: &Entry<T>, at: usize, mistakes: &mut Mistakes) {
-    if let Some(first) = targets.first(entry.name()).filter(|first| *first != at) {
+    if let Some(first) = targets.before(at) {
         let (place, first) = (Place::entry(T::LIST, at).name(entry.plain, T::NAME), Place::entry(T::LIST, first));
         mistakes.add(place, || format!("the {} `{}` stands twice; first at {first}", T::NOUN, shown(entry.name())));
     }

@@ -28,7 +28,7 @@ use self::shape::Whole;
 use self::written::object;
 use crate::catalog::Catalog;
 use crate::error::{Error, ErrorKind, Result, escaped};
-use crate::records::Record;
+use crate::records::Change;
 
 /// A whole tenant as a document: its permissions, roles, groups and users, with who is in what and who has what.
 ///
@@ -103,9 +103,9 @@ impl Document {
         &self.0.tenant.slug
     }
 
-    /// The records of a new tenant, in the order of kinds.
-    pub(crate) fn records(&self, catalog: &Catalog, new_id: fn() -> Uuid) -> Result<Vec<Record>> {
-        rules::records(&self.0, Ground { catalog, present: None, new_id })
+    /// The records of a new tenant, each as it is added, in the order of kinds.
+    pub(crate) fn additions(&self, catalog: &Catalog, new_id: fn() -> Uuid) -> Result<Vec<Change>> {
+        rules::additions(&self.0, Ground { catalog, present: None, new_id })
     }
 }
 

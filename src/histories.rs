@@ -297,7 +297,7 @@ fn build(base: &Arc<Base>, opening: &Arc<Opening>, records: &BTreeMap<RecordKey,
 
 fn push_all(mut build: Build, records: &BTreeMap<RecordKey, Record>) -> Build {
     for record in records.values() {
-        assert!(build.push(record.clone()));
+        assert!(build.push(record));
     }
     build
 }

@@ -54,7 +54,7 @@ impl Authorizer {
     /// open or to create it, finds out.
     pub async fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
         let tenant = TenantRecord { slug: TenantSlug::new(slug)?, name: Name::new(name)? };
-        self.give_birth(tenant.slug.clone(), vec![Record::Tenant(tenant)]).await
+        self.give_birth(tenant.slug.clone(), vec![Change::added(Record::Tenant(tenant))]).await
     }
 
     /// Creates a tenant with this name, and the slug that is made from it (R10).
@@ -65,14 +65,14 @@ impl Authorizer {
         self.create_tenant(TenantSlug::from_name(name)?.as_str(), name).await
     }
 
-    /// Begins a life with these records, in one commit.
-    pub(super) async fn give_birth(&self, slug: TenantSlug, records: Vec<Record>) -> Result<Tenant> {
+    /// Begins a life in which these records are added, in one commit.
+    pub(super) async fn give_birth(&self, slug: TenantSlug, changes: Vec<Change>) -> Result<Tenant> {
         not_nested()?;
         let birth = self.registry.birth(&slug);
         let born = {
             let _turn = birth.turns.take().await;
             match self.settle_birth_in_turn(&birth, &slug).await {
-                Ok(()) => self.bear(&birth, &slug, records).await,
+                Ok(()) => self.bear(&birth, &slug, changes).await,
                 Err(error) => Err(error),
             }
         };
@@ -80,15 +80,14 @@ impl Authorizer {
         born
     }
 
-    async fn bear(&self, birth: &Birth, slug: &TenantSlug, records: Vec<Record>) -> Result<Tenant> {
+    async fn bear(&self, birth: &Birth, slug: &TenantSlug, changes: Vec<Change>) -> Result<Tenant> {
         let origins = Origins::new(&*self.tools.clock);
         let life = Life::random();
         let base = Arc::clone(&self.tools.base);
         let catalog = base.catalog.fingerprint();
         let mut build = Build::new(Arc::clone(&base), Arc::new(base.open()), false);
-        let changes: Vec<Change> = records.into_iter().map(Change::added).collect();
         for record in changes.iter().filter_map(Change::after) {
-            build.push(record.clone());
+            build.push(record);
         }
         let position = At { life, revision: Revision::FIRST, commit: origins.commit };
         let compiled = build.finish(position).map_err(|violations| refused(&violations))?;

@@ -41,8 +41,8 @@ impl Authorizer {
     /// JSON pointer (the first hundred, then how many more); [`Exists`](crate::ErrorKind::Exists) if the slug is taken;
     /// otherwise those of [`Authorizer::create_tenant`].
     pub async fn import(&self, document: &Document) -> Result<Tenant> {
-        let records = document.records(self.catalog(), Uuid::new_v4)?;
-        self.give_birth(TenantSlug::new(document.slug())?, records).await
+        let changes = document.additions(self.catalog(), Uuid::new_v4)?;
+        self.give_birth(TenantSlug::new(document.slug())?, changes).await
     }
 }
 

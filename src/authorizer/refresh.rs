@@ -172,7 +172,7 @@ pub(super) async fn load(store: &dyn Erased, earlier: Earlier<'_>) -> Result<Loa
     struct Into(Build, bool);
     impl Sink for Into {
         fn push(&mut self, record: Record) -> Result<(), Stop> {
-            self.1 |= !self.0.push(record);
+            self.1 |= !self.0.push(&record);
             if self.1 { Err(Stop) } else { Ok(()) }
         }
     }

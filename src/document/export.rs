@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use smol_str::{SmolStr, ToSmolStr};
+
 use super::Document;
 use super::shape::{
-    Departed, DepartedKind, Format, Group, Holding, Member, Permission, Role, Status, Tenant, User, Whole,
+    Departed, DepartedKind, Format, Group, Holding, Id, Member, Permission, Rare, Role, Status, Tenant, User, Whole,
 };
 use super::written::Entry;
 use crate::error::{Error, ErrorKind, Result};
-use crate::records::{self, Window};
+use crate::records::{self, Timestamp, Window};
 use crate::snapshot::edges::Edges;
 use crate::snapshot::state::State;
 use crate::snapshot::table::Origin;
@@ -61,7 +63,7 @@ impl Snapshot {
         Ok(Document(Whole {
             format: Format,
             tenant: Entry::new(Tenant {
-                slug: tenant.slug.to_string(),
+                slug: tenant.slug.as_str().into(),
                 name: name(tenant.name.as_str(), tenant.slug.as_str()),
             }),
             permissions: names.permissions(),
@@ -76,12 +78,12 @@ impl Snapshot {
 /// What references are called: the thing's name, or for what has left the catalog, a name that nothing else has.
 struct Names<'a> {
     state: &'a State,
-    permissions: HashMap<u32, String>,
-    roles: HashMap<u32, String>,
+    permissions: HashMap<u32, SmolStr>,
+    roles: HashMap<u32, SmolStr>,
 }
 
 /// What has left the catalog, by number: its last known slug, or where that has come to mean another thing, its id.
-fn departed<R: Row<Ids = Index>>(table: &Table<R>) -> HashMap<u32, String> {
+fn departed<R: Row<Ids = Index>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
     let gone = table.rows().filter(|row| row.origin() == Origin::Departed);
     let mut gone: Vec<(&R, u32)> = gone.filter_map(|row| Some((row, table.by_id(row.id())?))).collect();
     gone.sort_by_key(|(row, _)| (row.name(), row.id()));
@@ -91,31 +93,31 @@ fn departed<R: Row<Ids = Index>>(table: &Table<R>) -> HashMap<u32, String> {
         let slug = row.name();
         let listed = table.sorted_from(slug).next().is_some_and(|n| table.name_at(n) == slug);
         let is_free = !listed && (names.is_empty() || slug != last);
-        names.insert(number, if is_free { slug.to_owned() } else { format!("departed:{}", row.id()) });
+        names.insert(number, if is_free { slug.into() } else { format!("departed:{}", row.id()).into() });
         last = slug;
     }
     names
 }
 
 impl Names<'_> {
-    fn permission(&self, number: u32) -> String {
+    fn permission(&self, number: u32) -> SmolStr {
         let departed = self.permissions.get(&number).cloned();
-        departed.unwrap_or_else(|| self.state.permissions.name_at(number).to_owned())
+        departed.unwrap_or_else(|| self.state.permissions.name_at(number).into())
     }
 
-    fn role(&self, number: u32) -> String {
-        self.roles.get(&number).cloned().unwrap_or_else(|| self.state.roles.name_at(number).to_owned())
+    fn role(&self, number: u32) -> SmolStr {
+        self.roles.get(&number).cloned().unwrap_or_else(|| self.state.roles.name_at(number).into())
     }
 
     fn permissions(&self) -> Vec<Entry<Permission>> {
         let rows = own(&self.state.permissions);
         let entries =
             rows.map(|records::PermissionRecord { id, slug, name: shown, description, category }| Permission {
-                slug: slug.to_string(),
-                id: Some(id.to_string()),
+                slug: slug.as_str().into(),
+                id: Some(Id::Read(id.uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
-                category: category.as_ref().map(ToString::to_string),
+                category: category.as_ref().map(|category| category.as_str().into()),
             });
         entries.map(Entry::new).collect()
     }
@@ -124,14 +126,15 @@ impl Names<'_> {
         let rows = listed(&self.state.roles).filter(|row| row.origin == Origin::Own);
         let entries = rows.map(|row| {
             let grants = row.grants.iter().map(|number| self.permission(*number));
-            let mut permissions: Vec<String> = grants.chain(row.patterns.iter().map(ToString::to_string)).collect();
+            let mut permissions: Vec<SmolStr> =
+                grants.chain(row.patterns.iter().map(|pattern| pattern.as_str().into())).collect();
             permissions.sort_unstable();
-            let mut includes: Vec<String> = row.includes.iter().map(|number| self.role(*number)).collect();
+            let mut includes: Vec<SmolStr> = row.includes.iter().map(|number| self.role(*number)).collect();
             includes.sort_unstable();
             let records::RoleRecord { id, slug, name: shown, description } = &row.record;
             Role {
-                slug: slug.to_string(),
-                id: Some(id.to_string()),
+                slug: slug.as_str().into(),
+                id: Some(Id::Read(id.uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 permissions,
@@ -144,13 +147,12 @@ impl Names<'_> {
     fn groups(&self) -> Vec<Entry<Group>> {
         let groups = &self.state.groups;
         let entries = listed(groups).map(|row| {
-            let mut parents: Vec<String> =
-                row.parents.iter().map(|number| groups.name_at(*number).to_owned()).collect();
+            let mut parents: Vec<SmolStr> = row.parents.iter().map(|number| groups.name_at(*number).into()).collect();
             parents.sort_unstable();
             let records::GroupRecord { id, slug, name: shown, description } = &row.record;
             Group {
-                slug: slug.to_string(),
-                id: Some(id.to_string()),
+                slug: slug.as_str().into(),
+                id: Some(Id::Read(id.uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 parents,
@@ -168,15 +170,15 @@ impl Names<'_> {
         let members = users.filter_map(|user| {
             let edge = user.groups().get(number)?;
             let (from, until) = ends(edge.window);
-            Some(Entry::new(Member { user: user.key().to_string(), from, until }))
+            Some(Entry::new(Member { user: user.key().as_str().into(), from, until }))
         });
         members.collect()
     }
 
     fn users(&self) -> Vec<Entry<User>> {
         let entries = listed(&self.state.users).map(|row| User {
-            key: row.key().to_string(),
-            id: Some(row.id().to_string()),
+            key: row.key().as_str().into(),
+            id: Some(Id::Read(row.id().uuid())),
             status: if row.is_suspended() { Status::Suspended } else { Status::Active },
             roles: self.holdings(row.roles()),
         });
@@ -196,11 +198,11 @@ impl Names<'_> {
     fn departed(&self) -> Vec<Entry<Departed>> {
         fn of<'a, R: Row>(
             kind: DepartedKind,
-            names: &'a HashMap<u32, String>,
+            names: &'a HashMap<u32, SmolStr>,
             table: &'a Table<R>,
         ) -> impl Iterator<Item = Entry<Departed>> + 'a {
             names.iter().filter_map(move |(number, slug)| {
-                let id = table.row(*number)?.id().to_string();
+                let id = Id::Read(table.row(*number)?.id());
                 Some(Entry::new(Departed { kind, slug: slug.clone(), id }))
             })
         }
@@ -220,14 +222,15 @@ fn own<R: Row>(table: &Table<R>) -> impl Iterator<Item = &R::Record> {
 }
 
 /// A name, unless it is the slug.
-fn name(name: &str, slug: &str) -> Option<String> {
-    (name != slug).then(|| name.to_owned())
+fn name(name: &str, slug: &str) -> Option<SmolStr> {
+    (name != slug).then(|| name.into())
 }
 
-fn text(description: &records::Description) -> Option<String> {
-    (!description.is_empty()).then(|| description.to_string())
+fn text(description: &records::Description) -> Option<SmolStr> {
+    (!description.is_empty()).then(|| description.as_str().into())
 }
 
-fn ends(window: Window) -> (Option<String>, Option<String>) {
-    (window.start().map(|at| at.to_string()), window.end().map(|at| at.to_string()))
+fn ends(window: Window) -> (Rare, Rare) {
+    let text = |at: Timestamp| Box::new(at.to_smolstr());
+    (window.start().map(text), window.end().map(text))
 }

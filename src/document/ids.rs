@@ -8,7 +8,7 @@ use std::hash::RandomState;
 use uuid::Uuid;
 
 use super::mistakes::{Mistakes, Place};
-use super::shape::{Group, Permission, Role, User};
+use super::shape::{Group, Id, Permission, Role, User};
 use super::written::Entry;
 use crate::catalog::Catalog;
 use crate::error::{Error, Noun, Result};
@@ -35,7 +35,7 @@ pub(super) trait Named {
     const NAME: &'static str;
 
     fn name(&self) -> &str;
-    fn id(&self) -> Option<&str>;
+    fn id(&self) -> Option<&Id>;
 }
 
 macro_rules! named {
@@ -49,8 +49,8 @@ macro_rules! named {
                 &self.$name
             }
 
-            fn id(&self) -> Option<&str> {
-                self.id.as_deref()
+            fn id(&self) -> Option<&Id> {
+                self.id.as_ref()
             }
         }
     )*};
@@ -88,7 +88,7 @@ impl<'a> Ids<'a> {
         self.stated.reserve(entries.iter().filter(|entry| entry.id().is_some()).count());
         for (at, entry) in entries.iter().enumerate() {
             let place = Place::entry(T::LIST, at).field("id");
-            let stated = entry.id().and_then(|text| mistakes.judge(place, read_id(text)));
+            let stated = entry.id().and_then(|id| mistakes.judge(place, read_id(id)));
             ids.push(
                 stated.filter(|id| self.state(*id, place, mistakes) && self.is_own(*id, T::NOUN, place, mistakes)),
             );
@@ -102,8 +102,8 @@ impl<'a> Ids<'a> {
     }
 
     /// The id of something that has left the catalog, or was there when the document was written.
-    pub(super) fn departed(&mut self, text: &str, noun: Noun, place: Place, mistakes: &mut Mistakes) -> Option<Uuid> {
-        let id = mistakes.judge(place, read_id(text))?;
+    pub(super) fn departed(&mut self, id: &Id, noun: Noun, place: Place, mistakes: &mut Mistakes) -> Option<Uuid> {
+        let id = mistakes.judge(place, read_id(id))?;
         if !self.state(id, place, mistakes) {
             return None;
         }
@@ -177,11 +177,13 @@ fn present(state: &State, id: Uuid) -> Option<(Noun, Origin)> {
     roles_or_permissions.or_else(|| of(groups, groups.by_id(id))).or_else(|| of(users, state.user_by_id(id)))
 }
 
-/// The one form in which ids are written: 36 characters with hyphens.
-fn read_id(text: &str) -> Result<Uuid> {
-    let expected = "expected a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8";
-    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH);
-    id.ok_or_else(|| Error::malformed("id", text, expected))
+fn read_id(id: &Id) -> Result<Uuid> {
+    match id {
+        Id::Read(id) => Ok(*id),
+        Id::Other(text) => {
+            Err(Error::malformed("id", text, "expected a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -191,12 +193,14 @@ mod tests {
     #[test]
     fn an_id_has_one_form() {
         let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
-        assert_eq!(read_id(id).unwrap().to_string(), id);
+        for good in [id, &id.to_uppercase()] {
+            assert_eq!(read_id(&Id::of(good)).unwrap().to_string(), id);
+        }
         let braced = format!("{{{id}}}");
         for bad in
             ["", "x", "67e5504410b1426f9247bb680e5fe0c8", &braced, "urn:uuid:67e55044-10b1-426f-9247-bb680e5fe0c8"]
         {
-            assert!(read_id(bad).is_err(), "{bad}");
+            assert!(read_id(&Id::of(bad)).is_err(), "{bad}");
         }
     }
 }

@@ -18,16 +18,16 @@ pub(super) struct Names<'a> {
     hashing: KeyedText,
     index: Building,
     /// By entry, the same name perhaps more than once.
-    names: Vec<&'a str>,
+    listed: Vec<&'a str>,
     /// The entries whose name an earlier one has, and the first of those; in order.
     again: Vec<(usize, usize)>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(names: Vec<&'a str>) -> Self {
+    pub(super) fn new(listed: Vec<&'a str>) -> Self {
         let hashing = KeyedText::new(&RandomState::new());
-        let count = names.len();
-        let mut all = Self { hashing, index: Building::default(), names, again: Vec::new() };
+        let count = listed.len();
+        let mut all = Self { hashing, index: Building::default(), listed, again: Vec::new() };
         for entry in 0..count {
             all.enter(entry);
         }
@@ -36,8 +36,8 @@ impl<'a> Names<'a> {
 
     /// Adds an entry behind the others.
     pub(super) fn push(&mut self, name: &'a str) {
-        self.names.push(name);
-        self.enter(self.names.len() - 1);
+        self.listed.push(name);
+        self.enter(self.listed.len() - 1);
     }
 
     fn enter(&mut self, entry: usize) {
@@ -50,11 +50,11 @@ impl<'a> Names<'a> {
 
     /// The name of an entry.
     pub(super) fn name(&self, entry: usize) -> &'a str {
-        self.names.get(entry).copied().unwrap_or_default()
+        self.listed.get(entry).copied().unwrap_or_default()
     }
 
     pub(super) fn all(&self) -> &[&'a str] {
-        &self.names
+        &self.listed
     }
 
     /// The first entry with the name of this one, if that is another.
@@ -111,7 +111,9 @@ mod tests {
             listed in vec("[ab]{0,3}", 0..40), later in vec("[ab]{0,3}", 0..4), asked in vec("[ab]{0,4}", 0..150),
         ) {
             let mut names = Names::new(listed.iter().map(String::as_str).collect());
-            later.iter().for_each(|name| names.push(name));
+            for name in &later {
+                names.push(name);
+            }
             let all: Vec<&String> = listed.iter().chain(&later).collect();
             let first = |name: &String| all.iter().position(|other| *other == name);
             let one_by_one: Vec<_> = asked.iter().map(|name| names.find(name)).collect();

@@ -25,7 +25,8 @@ impl Document {
         }
         let catalog = &base.base.catalog;
         let ground = Ground { catalog, present: Some(&base.state), new_id: origins.new_id };
-        let changes = changes(present(&base.state), rules::records(&self.0, ground)?);
+        let after = rules::additions(&self.0, ground)?.into_iter().filter_map(Change::into_after);
+        let changes = changes(present(&base.state), after.collect());
         let mut draft = Draft::new(base, origins, false);
         draft.apply_whole(changes)?;
         Ok(draft.finish())

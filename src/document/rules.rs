@@ -14,25 +14,38 @@ use super::shape::{DepartedKind, Group, Permission, Role, User, Whole};
 use super::targets::{Shared, Targets};
 use super::written::Entry;
 use crate::error::{Result, shown};
-use crate::records::{GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
+use crate::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
 
 /// A document on its way to records.
 struct Reading<'a> {
     whole: &'a Whole,
     ground: Ground<'a>,
     mistakes: Mistakes,
-    records: Vec<Record>,
+    records: Made,
     permissions: Targets<'a, PermissionRef>,
     roles: Targets<'a, RoleRef>,
     groups: Targets<'a, GroupId>,
     users: Targets<'a, UserId>,
 }
 
-/// The records of a document, in the order of kinds.
+/// The records that were made so far, each as what is added: a tenant is born of that, and millions need not be moved.
+struct Made(Vec<Change>);
+
+impl Made {
+    fn push(&mut self, record: Record) {
+        self.0.push(Change::added(record));
+    }
+
+    fn extend(&mut self, records: impl IntoIterator<Item = Record>) {
+        self.0.extend(records.into_iter().map(Change::added));
+    }
+}
+
+/// The records of a document, each as it is added, in the order of kinds.
 ///
 /// # Complexity
 /// O(the document), and for each of the first hundred mistakes a search for near names.
-pub(super) fn records(whole: &Whole, ground: Ground<'_>) -> Result<Vec<Record>> {
+pub(super) fn additions(whole: &Whole, ground: Ground<'_>) -> Result<Vec<Change>> {
     let mut reading = Reading::new(whole, ground);
     reading.tenant();
     reading.permissions();
@@ -45,7 +58,7 @@ pub(super) fn records(whole: &Whole, ground: Ground<'_>) -> Result<Vec<Record>> 
     reading.assignments();
     reading.memberships();
     reading.mistakes.finish()?;
-    Ok(reading.records)
+    Ok(reading.records.0)
 }
 
 impl<'a> Reading<'a> {
@@ -61,7 +74,7 @@ impl<'a> Reading<'a> {
             whole,
             ground,
             mistakes,
-            records: Vec::with_capacity(most_records(whole)),
+            records: Made(Vec::with_capacity(most_records(whole))),
             permissions: Targets::with_catalog(ground.catalog, names(&whole.permissions), &permissions),
             roles: Targets::with_catalog(ground.catalog, names(&whole.roles), &roles),
             groups: Targets::own(Group::NOUN, names(&whole.groups), group_ids.collect()),

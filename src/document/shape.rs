@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use smol_str::SmolStr;
+use uuid::Uuid;
+
 use super::written::{Entry, Full, given, instant, is_empty, sorted};
 
 /// The whole document.
@@ -25,6 +28,16 @@ pub(super) struct Whole {
     pub(super) departed: Vec<Entry<Departed>>,
 }
 
+/// A text that few of millions of entries have: one pointer in each of the others.
+pub(super) type Rare = Option<Box<SmolStr>>;
+
+/// An id, read as it comes: as a text it would be an allocation for each entry. What is none waits to be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Id {
+    Read(Uuid),
+    Other(Box<str>),
+}
+
 /// The one format there is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Format;
@@ -32,54 +45,54 @@ pub(super) struct Format;
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tenant {
-    pub(super) slug: String,
+    pub(super) slug: SmolStr,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
+    pub(super) name: Option<SmolStr>,
 }
 
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Permission {
-    pub(super) slug: String,
+    pub(super) slug: SmolStr,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<String>,
+    pub(super) id: Option<Id>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
+    pub(super) name: Option<SmolStr>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
-    pub(super) description: Option<String>,
+    pub(super) description: Option<SmolStr>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) category: Option<String>,
+    pub(super) category: Option<SmolStr>,
 }
 
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Role {
-    pub(super) slug: String,
+    pub(super) slug: SmolStr,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<String>,
+    pub(super) id: Option<Id>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
+    pub(super) name: Option<SmolStr>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
-    pub(super) description: Option<String>,
+    pub(super) description: Option<SmolStr>,
     /// Permissions and patterns.
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
-    pub(super) permissions: Vec<String>,
+    pub(super) permissions: Vec<SmolStr>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
-    pub(super) includes: Vec<String>,
+    pub(super) includes: Vec<SmolStr>,
 }
 
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {
-    pub(super) slug: String,
+    pub(super) slug: SmolStr,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<String>,
+    pub(super) id: Option<Id>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
+    pub(super) name: Option<SmolStr>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
-    pub(super) description: Option<String>,
+    pub(super) description: Option<SmolStr>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
-    pub(super) parents: Vec<String>,
+    pub(super) parents: Vec<SmolStr>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) roles: Vec<Entry<Holding>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
@@ -89,9 +102,9 @@ pub(super) struct Group {
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct User {
-    pub(super) key: String,
+    pub(super) key: SmolStr,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<String>,
+    pub(super) id: Option<Id>,
     #[serde(default, skip_serializing_if = "Status::is_active")]
     pub(super) status: Status,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
@@ -110,22 +123,22 @@ pub(super) enum Status {
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Holding {
-    pub(super) role: String,
+    pub(super) role: SmolStr,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) from: Option<String>,
+    pub(super) from: Rare,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) until: Option<String>,
+    pub(super) until: Rare,
 }
 
 /// A user that a group has.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Member {
-    pub(super) user: String,
+    pub(super) user: SmolStr,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) from: Option<String>,
+    pub(super) from: Rare,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) until: Option<String>,
+    pub(super) until: Rare,
 }
 
 /// An entry of the catalog that is still referred to and gone.
@@ -133,8 +146,8 @@ pub(super) struct Member {
 #[serde(deny_unknown_fields)]
 pub(super) struct Departed {
     pub(super) kind: DepartedKind,
-    pub(super) slug: String,
-    pub(super) id: String,
+    pub(super) slug: SmolStr,
+    pub(super) id: Id,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,7 +166,7 @@ impl Status {
 impl Full for Tenant {
     const EXPECTED: &'static str = "a tenant: an object with a `slug`";
 
-    fn of_text(_: String) -> Option<Self> {
+    fn of_text(_: &str) -> Option<Self> {
         None
     }
 
@@ -173,7 +186,7 @@ impl Full for Tenant {
 impl Full for Departed {
     const EXPECTED: &'static str = "an object with `kind`, `slug` and `id`";
 
-    fn of_text(_: String) -> Option<Self> {
+    fn of_text(_: &str) -> Option<Self> {
         None
     }
 
@@ -194,8 +207,8 @@ macro_rules! entries {
         impl Full for $entry {
             const EXPECTED: &'static str = $expected;
 
-            fn of_text(text: String) -> Option<Self> {
-                Some(Self { $name: text, ..Self::default() })
+            fn of_text(text: &str) -> Option<Self> {
+                Some(Self { $name: text.into(), ..Self::default() })
             }
 
             fn text(&self) -> Option<&str> {

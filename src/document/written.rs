@@ -10,8 +10,11 @@ use std::ops::{Deref, DerefMut};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use super::shape::{DepartedKind, Format, Status};
+use super::shape::{DepartedKind, Format, Id, Rare, Status};
 use crate::records::Timestamp;
 
 /// An entry of a list, and whether it stood as a plain string: then its name has the place of the whole entry.
@@ -26,7 +29,7 @@ pub(super) trait Full: Sized {
     const EXPECTED: &'static str;
 
     /// The entry that a plain string stands for, if one may.
-    fn of_text(text: String) -> Option<Self>;
+    fn of_text(text: &str) -> Option<Self>;
     /// The plain string that says all that there is to say, if one does.
     fn text(&self) -> Option<&str>;
     /// Leaves out what need not be said.
@@ -67,7 +70,7 @@ impl<'de, T: Full + Deserialize<'de>> Deserialize<'de> for Entry<T> {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Entry<T>, E> {
-                let full = T::of_text(text.to_owned()).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))?;
+                let full = T::of_text(text).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))?;
                 Ok(Entry { full, plain: true })
             }
 
@@ -120,14 +123,13 @@ pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer
 
 /// Whether there is nothing to read.
 #[expect(clippy::ref_option, reason = "serde's attribute passes a reference")]
-pub(super) fn is_empty(text: &Option<String>) -> bool {
-    text.as_ref().is_none_or(String::is_empty)
+pub(super) fn is_empty(text: &Option<SmolStr>) -> bool {
+    text.as_ref().is_none_or(SmolStr::is_empty)
 }
 
 /// An instant as the crate shows it, whatever its offset was; as it stands, if it is none.
-#[expect(clippy::ref_option, reason = "serde's attribute passes a reference")]
-pub(super) fn instant<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    let text = text.as_deref().unwrap_or_default();
+pub(super) fn instant<S: Serializer>(text: &Rare, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = text.as_deref().map_or("", SmolStr::as_str);
     match Timestamp::parse(text) {
         Ok(instant) => serializer.collect_str(&instant),
         Err(_) => serializer.serialize_str(text),
@@ -139,7 +141,7 @@ pub(super) trait Sorted {
     fn order(&self) -> (&str, &str);
 }
 
-impl Sorted for String {
+impl Sorted for SmolStr {
     fn order(&self) -> (&str, &str) {
         (self, "")
     }
@@ -184,6 +186,43 @@ impl<'de> Deserialize<'de> for Format {
 impl Serialize for Format {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(1)
+    }
+}
+
+impl Id {
+    /// The one form in which ids are written: 36 characters with hyphens.
+    pub(super) fn of(text: &str) -> Self {
+        let id = Uuid::try_parse(text).ok().filter(|_| text.len() == Hyphenated::LENGTH);
+        id.map_or_else(|| Self::Other(text.into()), Self::Read)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl Visitor<'_> for Read {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Id, E> {
+                Ok(Id::of(text))
+            }
+        }
+
+        deserializer.deserialize_str(Read)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Read(id) => serializer.serialize_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
+            Self::Other(text) => serializer.serialize_str(text),
+        }
     }
 }
 

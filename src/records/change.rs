@@ -65,6 +65,16 @@ impl Change {
         }
     }
 
+    /// The record after, without a copy.
+    #[cfg(feature = "json")]
+    pub(crate) fn into_after(self) -> Option<Record> {
+        match self.0 {
+            Shape::Removed(_) => None,
+            Shape::Added(after) => Some(after),
+            Shape::Changed(sides) => Some(sides.1),
+        }
+    }
+
     /// The key of the record.
     pub fn key(&self) -> RecordKey {
         self.some_side().key()

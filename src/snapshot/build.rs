@@ -48,7 +48,7 @@ impl Build {
     }
 
     /// True as long as it is worth going on.
-    pub(crate) fn push(&mut self, record: Record) -> bool {
+    pub(crate) fn push(&mut self, record: &Record) -> bool {
         let kind = record.kind();
         let outcome = if kind < self.last {
             Err(Violation::Misfit { key: record.key() })
@@ -56,9 +56,11 @@ impl Build {
             self.last = kind;
             match record {
                 Record::User(record) => self.user(record),
-                Record::Membership(edge) => self.membership(&edge),
-                Record::Assignment(edge @ Assignment { holder: Holder::User(user), .. }) => self.assignment(edge, user),
-                other => self.edit(other),
+                Record::Membership(edge) => self.membership(edge, record),
+                Record::Assignment(edge @ Assignment { holder: Holder::User(user), .. }) => {
+                    self.assignment(edge, *user, record)
+                }
+                other => self.edit(other.clone()),
             }
         };
         self.violations.extend(outcome.err());
@@ -77,31 +79,30 @@ impl Build {
         outcome
     }
 
-    fn user(&mut self, record: UserRecord) -> Result<(), Violation> {
+    fn user(&mut self, record: &UserRecord) -> Result<(), Violation> {
         let (id, met) = (record.id.uuid(), self.users.number_met(record.id.uuid()));
         let number = match (met, Arc::get_mut(&mut self.opening)) {
             (Some(number), _) => Ok(number),
             (None, Some(opening)) => opening.first_met(Noun::User),
             (None, None) => self.opening.unmet(Noun::User, id),
         };
-        self.users.put(number.map_err(|_| Violation::Exhausted)?, met.is_some(), record)
+        self.users.put(number.map_err(|_| Violation::Exhausted)?, met.is_some(), record.clone())
     }
 
-    fn membership(&mut self, edge: &Membership) -> Result<(), Violation> {
-        let dangling = |noun| Violation::Dangling { edge: Record::Membership(edge.clone()).key(), noun };
+    fn membership(&mut self, edge: &Membership, record: &Record) -> Result<(), Violation> {
+        let dangling = |noun| Violation::Dangling { edge: record.key(), noun };
         let user = self.users.user(edge.user).ok_or_else(|| dangling(Noun::User))?;
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(Noun::Group))?;
         self.users.join(user, group, edge.window);
         Ok(())
     }
 
-    fn assignment(&mut self, edge: Assignment, user: UserId) -> Result<(), Violation> {
-        let (reference, window, whole) = (edge.role.clone(), edge.window, Record::Assignment(edge));
+    fn assignment(&mut self, edge: &Assignment, user: UserId, record: &Record) -> Result<(), Violation> {
         let Self { state, opening, touched, repair, .. } = self;
-        let role = Edit { state, opening, touched, repair: *repair }.role(&reference, &whole)?;
-        let dangling = || Violation::Dangling { edge: whole.key(), noun: Noun::User };
+        let role = Edit { state, opening, touched, repair: *repair }.role(&edge.role, record)?;
+        let dangling = || Violation::Dangling { edge: record.key(), noun: Noun::User };
         let user = self.users.user(user).ok_or_else(dangling)?;
-        self.users.assign(user, role, window);
+        self.users.assign(user, role, edge.window);
         Ok(())
     }
 
@@ -158,7 +159,7 @@ mod tests {
         let mut build = Build::new(base, opening, false);
         let mut push = |n| {
             let (user, group) = (UserId::from_uuid(Uuid::from_u128(n)), GroupId::from_uuid(Uuid::from_u128(n)));
-            build.push(Record::Membership(Membership { user, group, window: Window::ALWAYS }))
+            build.push(&Record::Membership(Membership { user, group, window: Window::ALWAYS }))
         };
         assert!((1..100).all(&mut push) && !push(100));
     }

@@ -88,7 +88,11 @@ impl Gather {
 
     /// The number of an id, also of a user that has not come yet.
     pub(crate) fn number_met(&self, id: Uuid) -> Option<u32> {
-        self.ids.get(self.hashing.id(id), |n| self.places.get(n as usize).and_then(Place::id) == Some(id))
+        self.ids.get(self.hashing.id(id), |n| self.is(n, id))
+    }
+
+    fn is(&self, number: u32, id: Uuid) -> bool {
+        self.places.get(number as usize).and_then(Place::id) == Some(id)
     }
 
     /// The number of a user that has come.
@@ -97,7 +101,9 @@ impl Gather {
         if let Some((_, number)) = self.last.filter(|(last, _)| *last == id) {
             return Some(number);
         }
-        let number = self.number_met(id).filter(|n| self.record(*n).is_some())?;
+        // Then most likely the one whose number comes next, without a look into the index.
+        let next = self.last.map(|(_, number)| number + 1).filter(|next| self.is(*next, id));
+        let number = next.or_else(|| self.number_met(id)).filter(|n| self.record(*n).is_some())?;
         self.last = Some((id, number));
         Some(number)
     }
@@ -344,7 +350,7 @@ mod tests {
 
     fn gathered(opening: &Arc<Opening>, base: &Arc<Base>, records: &[Record]) -> Result<State, Vec<Violation>> {
         let mut build = Build::new(Arc::clone(base), Arc::clone(opening), false);
-        assert!(records.iter().all(|record| build.push(record.clone())));
+        assert!(records.iter().all(|record| build.push(record)));
         let at = At { life: Life::random(), revision: Revision::FIRST, commit: CommitId::random() };
         build.finish(at).map(|compiled| compiled.state)
     }
@@ -424,7 +430,7 @@ mod tests {
             edit.apply(&Change::removed(gone)).unwrap();
         }
         let mut build = Build::new(Arc::clone(&base), Arc::clone(&opening), false).keeping_numbers_of(&state);
-        assert!(tenant.chain([user(1), user(3)]).all(|record| build.push(record)));
+        assert!(tenant.chain([user(1), user(3)]).all(|record| build.push(&record)));
         let at = At { life: Life::random(), revision: Revision::FIRST, commit: CommitId::random() };
         let state = build.finish(at).map(|compiled| compiled.state).unwrap();
         assert!(before.iter().all(Option::is_some) && numbers(&state) == before);

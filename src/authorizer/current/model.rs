@@ -42,7 +42,7 @@ impl Three {
         Self(["1", "2", "3"].map(|name| {
             let tenant = TenantRecord { slug: TenantSlug::new("t").unwrap(), name: Name::new(name).unwrap() };
             let mut build = Build::new(Arc::clone(&base), Arc::clone(&opening), false);
-            assert!(build.push(Record::Tenant(tenant)));
+            assert!(build.push(&Record::Tenant(tenant)));
             let compiled = build.finish(At { life, revision, commit: CommitId::random() }).unwrap();
             revision = revision.next();
             Arc::new(compiled)

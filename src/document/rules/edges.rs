@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use smol_str::SmolStr;
+
 use super::Reading;
 use crate::document::cycles::{Edge, each_cycle};
 use crate::document::ids::Named;
@@ -134,11 +136,11 @@ struct Joined {
 }
 
 /// When an edge counts (R3).
-fn window(from: Option<&str>, until: Option<&str>, place: Place, mistakes: &mut Mistakes) -> Option<Window> {
+fn window(from: Option<&SmolStr>, until: Option<&SmolStr>, place: Place, mistakes: &mut Mistakes) -> Option<Window> {
     if from.is_none() && until.is_none() {
         return Some(Window::ALWAYS);
     }
-    let mut end = |text: Option<&str>, field| match text {
+    let mut end = |text: Option<&SmolStr>, field| match text {
         None => Some(None),
         Some(text) => mistakes.judge(place.field(field), Timestamp::parse(text)).map(Some),
     };

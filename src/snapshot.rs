@@ -44,14 +44,15 @@ use crate::records::{At, Life, Revision};
 #[derive(Clone)]
 pub struct Snapshot(pub(crate) Arc<Compiled>);
 
-/// What a snapshot is.
+/// What a snapshot is. In this order, as the state is: what every check reads comes first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Compiled {
-    pub(crate) base: Arc<Base>,
-    pub(crate) opening: Arc<Opening>,
-    pub(crate) position: At,
     pub(crate) standing: Standing,
+    pub(crate) opening: Arc<Opening>,
     pub(crate) state: State,
+    pub(crate) base: Arc<Base>,
+    pub(crate) position: At,
 }
 
 /// Whether a snapshot answers, and why not.

@@ -21,22 +21,25 @@ use crate::tables::slab::Slab;
 /// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
 pub(crate) const WORDS_PER_EDGE: usize = 16;
 
+/// In this order: what a usual check reads lies together, for a reader beside a writer gets each line of each new state
+/// from the writer's cache.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct State {
-    /// There once the tenant record is; gone when the life has ended.
-    pub(crate) tenant: Option<TenantRecord>,
-    pub(crate) permissions: Table<PermissionRow>,
-    pub(crate) roles: Table<RoleRow>,
-    pub(crate) groups: Table<GroupRow>,
-    pub(crate) users: Table<UserRow>,
-    /// The short form of each user, which nearly every check reads and nothing else.
-    pub(crate) briefs: Slab<Brief>,
-    /// The same by id, for what a check by id reads (I11).
-    pub(crate) cards: Roll<Card>,
-    pub(crate) role_rows: Slab<Kept>,
-    pub(crate) group_rows: Slab<Kept>,
     /// The kept rows turned, which nearly every check reads beside the short forms (I7).
     pub(crate) columns: Columns,
+    /// The short form of each user, by id (I11).
+    pub(crate) cards: Roll<Card>,
+    pub(crate) users: Table<UserRow>,
+    /// The same by number.
+    pub(crate) briefs: Slab<Brief>,
+    pub(crate) role_rows: Slab<Kept>,
+    pub(crate) group_rows: Slab<Kept>,
+    pub(crate) groups: Table<GroupRow>,
+    pub(crate) roles: Table<RoleRow>,
+    pub(crate) permissions: Table<PermissionRow>,
+    /// There once the tenant record is; gone when the life has ended.
+    pub(crate) tenant: Option<TenantRecord>,
     /// Who grants which permission by name.
     pub(crate) granters: Granters,
     /// Roles that have patterns, by what those begin with.

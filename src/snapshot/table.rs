@@ -132,6 +132,7 @@ impl Hashing {
 }
 
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Table<R: Row> {
     hashing: Hashing,
     slots: Slab<Slot<R>>,

@@ -32,7 +32,7 @@ const LOAD: u64 = 24;
 /// node to ask for. Wide pages would be fewer pointers to follow, but a change counts the references of a whole page, each
 /// in a cache line of its own.
 const PAGE: usize = 32;
-const CHAPTER: usize = 64;
+const CHAPTER: usize = 32;
 
 const CLASSES: usize = 16;
 

@@ -15,6 +15,8 @@
 
 #[path = "../benches/common/bytes.rs"]
 mod bytes;
+#[path = "../benches/common/copied.rs"]
+mod copied;
 #[expect(dead_code, reason = "what only a bench asks for")]
 #[path = "../benches/common/organisation.rs"]
 mod organisation;
@@ -33,7 +35,8 @@ use std::time::{Duration, Instant};
 use allocation_counter::AllocationInfo;
 use rolecall::blocking::Tenant;
 
-use self::bytes::{SMALL, copy};
+use self::bytes::SMALL;
+use self::copied::copy;
 use self::organisation::{L, M, Organisation, S, Size};
 use self::records::Owner;
 use self::shelf::{Shelf, life};

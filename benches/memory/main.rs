@@ -13,6 +13,8 @@
 
 #[path = "../common/bytes.rs"]
 mod bytes;
+#[path = "../common/copied.rs"]
+mod copied;
 #[path = "../common/organisation.rs"]
 mod organisation;
 #[path = "../common/records.rs"]
@@ -30,7 +32,8 @@ use allocation_counter::measure;
 use rolecall::blocking::Tenant;
 use uuid::Uuid;
 
-use self::bytes::{SMALL, copy};
+use self::bytes::SMALL;
+use self::copied::copy;
 use self::organisation::{L, M, Organisation, S, Size, is_wanted, key, now, slug};
 use self::records::Owner;
 use self::shelf::{Shelf, life};

@@ -63,7 +63,7 @@ impl Builder {
         self
     }
 
-    /// How many tenants stay open; without this, all. Whenever one more is opened, others are closed to make room: the
+    /// How many tenants stay open; without this, all, and with 0 only those that somebody holds. Whenever one more is opened, others are closed to make room: the
     /// least recently handed out first, and only such as nobody holds and whose commits are settled. A closed one is
     /// opened again, with a load, by whoever asks for it next.
     ///

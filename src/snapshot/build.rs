@@ -125,7 +125,7 @@ impl Build {
         flatten(&mut self.state, &mut self.touched);
         let Self { base, opening, state, repair, .. } = self;
         let standing = if repair { Standing::Repair } else { Standing::Good };
-        Ok(Compiled { base, opening, position, standing, state })
+        Ok(Compiled { standing, opening, state, base, position })
     }
 }
 

@@ -12,10 +12,14 @@
 //!
 //! Read next: back to `tables.rs`, for when to use which table.
 
+mod iter;
+
 use smallvec::SmallVec;
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, slice};
+
+pub(crate) use self::iter::Iter;
 
 /// The most items in a leaf, and children in a branch.
 const MAX: usize = 64;
@@ -101,11 +105,7 @@ impl<T> Order<T> {
 
     /// The items from the first one which is not less, ascending.
     pub(crate) fn iter_from(&self, cmp: impl Fn(&T) -> Ordering) -> Iter<'_, T> {
-        let mut iter = Iter { rest: SmallVec::new(), leaf: [].iter() };
-        if let Some(root) = &self.root {
-            iter.descend(root, |item| cmp(item).is_lt());
-        }
-        iter
+        Iter::below(self.root.as_deref(), |item| cmp(item).is_lt())
     }
 }
 
@@ -359,48 +359,6 @@ fn mend<T: Copy>(children: &mut Vec<Child<T>>, at: usize) {
         let right = Arc::unwrap_or_clone(children.remove(left + 1).node);
         if let Some(child) = children.get_mut(left) {
             child.change(|node| node.append(right));
-        }
-    }
-}
-
-/// The items of an [`Order`], ascending.
-#[derive(Clone)]
-pub(crate) struct Iter<'a, T> {
-    /// What is left of each branch above the leaf.
-    rest: SmallVec<[slice::Iter<'a, Child<T>>; 4]>,
-    leaf: slice::Iter<'a, T>,
-}
-
-impl<'a, T> Iter<'a, T> {
-    /// Goes down to the first item which is not `less`. It lies below the last child that begins with a lesser one, or
-    /// begins the child after that, where `next` goes on by itself.
-    fn descend(&mut self, mut node: &'a Node<T>, less: impl Fn(&T) -> bool) {
-        while let Node::Branch(children) = node {
-            let at = children.partition_point(|child| less(&child.first)).saturating_sub(1);
-            let mut rest = children.get(at..).unwrap_or_default().iter();
-            let Some(child) = rest.next() else { return };
-            self.rest.push(rest);
-            node = &child.node;
-        }
-        if let Node::Leaf(items) = node {
-            self.leaf = items.get(items.partition_point(less)..).unwrap_or_default().iter();
-        }
-    }
-}
-
-impl<'a, T> Iterator for Iter<'a, T> {
-    type Item = &'a T;
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a T> {
-        loop {
-            if let Some(item) = self.leaf.next() {
-                return Some(item);
-            }
-            match self.rest.last_mut()?.next() {
-                Some(child) => self.descend(&child.node, |_| false),
-                None => drop(self.rest.pop()),
-            }
         }
     }
 }

@@ -8,7 +8,7 @@
 //! Dietzfelbinger, 2009).
 //!
 //! Promises: `find` follows three pointers, whatever the size, and reads one cache line behind them, whether the item is
-//! there or not. A change copies, at most, one leaf, the pointers of a page and of a chapter, and one for each 50,000
+//! there or not. A change copies, at most, one leaf, the pointers of a page and of a chapter, and one for each 25,000
 //! items. An item that is new may place the others of its leaf anew: some 500 steps. Nine of ten slots are taken. Equal
 //! hashes are correct, and cost a scan of a leaf.
 //!
@@ -30,7 +30,8 @@ const LOAD: u64 = 24;
 
 /// How many leaves a page has, and pages a chapter. Fixed, as they are not in a slab: a path without a loop or a kind of
 /// node to ask for. Wide pages would be fewer pointers to follow, but a change counts the references of a whole page, each
-/// in a cache line of its own.
+/// in a cache line of its own. At a million items there are forty chapters: what a change copies is least when all three
+/// are about as wide.
 const PAGE: usize = 32;
 const CHAPTER: usize = 32;
 

@@ -7,6 +7,8 @@
 #[expect(dead_code, reason = "the crate's own benches ask more")]
 #[path = "../../common/mod.rs"]
 mod common;
+#[path = "../../common/copied.rs"]
+mod copied;
 mod figures;
 mod plain;
 mod ready;

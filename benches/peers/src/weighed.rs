@@ -7,13 +7,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use rolecall::records::{Description, Name, Record, Slug, UserKey};
-
 use crate::common::by_hand::Limits;
 use crate::common::oracle::Oracle;
 use crate::common::organisation::{M, Organisation, S, Size, is_wanted};
 use crate::common::records::{self, Owner};
 use crate::common::shelf::Shelf;
+use crate::copied::copy;
 use crate::figures::{Figures, MEMORY, shown};
 use crate::peers::by_hand::{Fast, Flat};
 use crate::peers::casbin::Casbin;
@@ -71,21 +70,3 @@ fn one_size<const N: usize>(size: &'static Size, scales: Scales<'_>, figures: &m
 }
 
 const MIB: f64 = 1_048_576.0;
-
-/// A record whose texts are its own, as a store over a database would make them.
-fn copy(record: &Record) -> Record {
-    let mut record = record.clone();
-    let own = |slug: &mut Slug, name: &mut Name, description: &mut Description| {
-        *slug = Slug::new(slug.as_str()).unwrap();
-        *name = Name::new(name.as_str()).unwrap();
-        *description = Description::new(description.as_str()).unwrap();
-    };
-    match &mut record {
-        Record::Permission(permission) => own(&mut permission.slug, &mut permission.name, &mut permission.description),
-        Record::Role(role) => own(&mut role.slug, &mut role.name, &mut role.description),
-        Record::Group(group) => own(&mut group.slug, &mut group.name, &mut group.description),
-        Record::User(user) => user.key = UserKey::new(user.key.as_str()).unwrap(),
-        _ => {}
-    }
-    record
-}

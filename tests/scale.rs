@@ -103,6 +103,29 @@ fn a_chain_of_windows_is_walked() {
 }
 
 #[test]
+fn among_thousands_of_groups_two_ways_to_one_permission_allow_as_one_does() {
+    let acme = acme();
+    let id = acme
+        .update(|tx| {
+            tx.create_permission("p:one")?;
+            tx.create_permission("p:none")?;
+            tx.create_role("r")?.grant("p:one")?;
+            for n in 0..2_000 {
+                tx.create_group(&format!("g{n}"))?.assign("r")?;
+            }
+            tx.create_user("twice")?.join("g700")?.join("g1999")?.id()
+        })
+        .unwrap()
+        .value;
+    for left in ["g700", "g1999"] {
+        answers(&acme, "twice", "p:one", "p:none", 2);
+        assert!(acme.check(id, "p:one") && acme.now().check_many([(id, "p:one"), (id, "p:none")]).eq([true, false]));
+        acme.update(|tx| tx.group(left)?.remove_member("twice").map(drop)).unwrap();
+    }
+    assert!(!acme.check("twice", "p:one") && !acme.check(id, "p:one"), "the last way is gone");
+}
+
+#[test]
 fn a_group_with_100_000_members_is_paged_and_left() {
     let acme = acme();
     acme.update(|tx| {

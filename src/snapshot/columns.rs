@@ -215,12 +215,12 @@ mod tests {
         let first = kept(&[5, 700], true);
         columns.replace(group, None, &first);
         let older = columns.clone();
-        columns.replace(role, None, &kept(&[64], false));
+        columns.replace(role, None, &kept(&[5, 64], false));
         columns.replace(group, Some(&first), &kept(&[5, 6], true));
         let held = |columns: &Columns| (0..1_000).filter(|p| columns.any(&both, *p)).collect::<Vec<_>>();
         assert_eq!((held(&older), held(&columns)), (vec![5, 700], vec![5, 6, 64]));
         assert_eq!((older.are_exact(), columns.are_exact()), (true, false));
-        columns.replace(role, Some(&kept(&[64], false)), &kept(&[], true));
+        columns.replace(role, Some(&kept(&[5, 64], false)), &kept(&[], true));
         assert!(columns.are_exact() && !columns.any(&[0; 7], 64) && !columns.any(&both, u32::MAX));
     }
 
@@ -266,6 +266,11 @@ mod tests {
             for (source, kept) in &rows {
                 let column = column(*source).unwrap();
                 prop_assert!((0..256).all(|p| columns.any(&[0, column], p) == kept.row.contains(p)));
+            }
+            for ((one, ours), (other, theirs)) in rows.iter().zip(rows.iter().skip(1)) {
+                let both = [column(*one).unwrap(), column(*other).unwrap()];
+                let joined = |p| ours.row.contains(p) || theirs.row.contains(p);
+                prop_assert!((0..256).all(|p| columns.any(&both, p) == joined(p)), "{one:?} and {other:?}");
             }
             prop_assert!((0..256).all(|p| !columns.any(&[0, u16::MAX], p)), "nobody's columns");
         }

@@ -295,7 +295,7 @@ impl fmt::Display for Error {
             ErrorKind::Corrupt => self.listed(f, "what the store holds breaks invariants"),
             ErrorKind::Closed => f.write_str("the tenant was closed"),
             ErrorKind::Deleted => f.write_str("the tenant was deleted"),
-            ErrorKind::Exhausted => f.write_str("more things than 32 bits can count in one opening"),
+            ErrorKind::Exhausted => f.write_str("more things than 31 bits can count in one opening"),
             ErrorKind::Refusal => f.write_str(detail.details.first().map_or("refused", String::as_str)),
         }
     }

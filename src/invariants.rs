@@ -54,7 +54,7 @@ impl fmt::Display for Violation {
             Self::NoTenant => f.write_str("I5: there is not exactly one tenant record"),
             Self::NotOwn { key } => write!(f, "I6: the catalog's is called the tenant's own: {key:?}"),
             Self::UnknownKind => f.write_str("a record of a kind that this version does not know"),
-            Self::Exhausted => f.write_str("more things than 32 bits can count in one opening"),
+            Self::Exhausted => f.write_str("more things than 31 bits can count in one opening"),
         }
     }
 }

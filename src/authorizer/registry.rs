@@ -135,13 +135,16 @@ impl Registry {
 
     /// Closes what nobody holds, is settled, and was last handed out at least this long ago. How many were closed.
     pub(crate) fn close_idle(&self, unused_for: Duration) -> usize {
-        let now = self.clock.now().micros();
+        let now = self.clock.now();
         let unused_for = i64::try_from(unused_for.as_micros()).unwrap_or(i64::MAX);
         let mut entries = self.entries();
-        // A clock that was set back does not keep anything open.
-        let is_old = |open: &Open| now.saturating_sub(open.handed_out.micros()).max(0) >= unused_for;
-        let old = entries.lives.iter().filter(|(_, entry)| entry.open.as_ref().is_some_and(is_old));
-        let lives: Vec<Life> = old.map(|(life, _)| *life).collect();
+        let is_old = |open: &mut Open| {
+            // Where the clock was set back, the time begins anew: nothing stays open for as long as it went back.
+            open.handed_out = open.handed_out.min(now);
+            now.micros().saturating_sub(open.handed_out.micros()) >= unused_for
+        };
+        let old = entries.lives.iter_mut().filter_map(|(life, entry)| entry.open.as_mut().map(|open| (*life, open)));
+        let lives: Vec<Life> = old.filter_map(|(life, open)| is_old(open).then_some(life)).collect();
         let closed: Vec<Arc<Inner>> = lives.into_iter().filter_map(|life| entries.take_idle(life)).collect();
         drop(entries);
         closed.len()
@@ -185,7 +188,8 @@ impl Entries {
     }
 
     fn found_under(&mut self, slug: TenantSlug, life: Life) {
-        let Some(entry) = self.lives.get_mut(&life) else { return };
+        // It may have been closed meanwhile: then nothing would take the hint away again.
+        let Some(entry) = self.lives.get_mut(&life).filter(|entry| entry.open.is_some()) else { return };
         let earlier = entry.slug.replace(slug.clone());
         self.unname(earlier, life);
         self.slugs.insert(slug, life);

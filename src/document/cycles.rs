@@ -4,18 +4,18 @@
 pub(super) type Edge = (usize, usize);
 
 /// A cycle: the entry and the place in its list that close it, and the entries around, the first again at the end.
-pub(super) struct Cycle {
+pub(super) struct Cycle<'a> {
     pub(super) entry: usize,
     pub(super) at: usize,
-    pub(super) around: Vec<usize>,
+    pub(super) around: &'a mut dyn Iterator<Item = usize>,
 }
 
 /// Shows each edge that closes a cycle on the way through the entries in order; without these there is none. Iterative:
-/// a document may be 100,000 deep. True if there was any.
+/// a document may be 100,000 deep.
 ///
 /// # Complexity
-/// O(entries + edges), and the length of each cycle.
-pub(super) fn each_cycle(edges: &[Vec<Edge>], mut found: impl FnMut(Cycle)) {
+/// O(entries + edges), and the depth at each cycle whose way around is looked at.
+pub(super) fn each_cycle(edges: &[Vec<Edge>], mut found: impl FnMut(Cycle<'_>)) {
     /// How far through its edges an entry is; none before it is met, all of them when it is done.
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -39,9 +39,8 @@ pub(super) fn each_cycle(edges: &[Vec<Edge>], mut found: impl FnMut(Cycle)) {
             match out.next() {
                 Some((to, at)) if marks.get(*to) == Some(&Mark::Open) => {
                     let (entry, to, at) = (*node, *to, *at);
-                    let around =
-                        path.iter().map(|(node, _)| *node).skip_while(|node| *node != to).chain([to]).collect();
-                    found(Cycle { entry, at, around });
+                    let mut around = path.iter().map(|(node, _)| *node).skip_while(|node| *node != to).chain([to]);
+                    found(Cycle { entry, at, around: &mut around });
                 }
                 Some((to, _)) => next = Some(*to),
                 None => {
@@ -62,7 +61,7 @@ mod tests {
     fn cycles(edges: &[&[usize]]) -> Vec<Vec<usize>> {
         let edges: Vec<Vec<Edge>> = edges.iter().map(|out| out.iter().map(|to| (*to, 0)).collect()).collect();
         let mut all = Vec::new();
-        each_cycle(&edges, |cycle| all.push(cycle.around));
+        each_cycle(&edges, |cycle| all.push(cycle.around.collect()));
         all
     }
 
@@ -79,7 +78,7 @@ mod tests {
         let mut edges: Vec<Vec<Edge>> = (1..=last).map(|to| vec![(to, 0)]).collect();
         edges.push(vec![(0, 0)]);
         let mut lengths = Vec::new();
-        each_cycle(&edges, |cycle| lengths.push((cycle.entry, cycle.around.len())));
+        each_cycle(&edges, |cycle| lengths.push((cycle.entry, cycle.around.count())));
         assert_eq!(lengths, [(last, last + 2)]);
     }
 }

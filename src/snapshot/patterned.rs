@@ -3,7 +3,7 @@
 //!
 //! Whatever a pattern matches begins with the characters before its first star. So roles stand under the hash of those,
 //! and a slug is looked for under each of its own beginnings that is as long as those of some pattern. That texts share
-//! a hash costs a look at a pattern that does not match.
+//! a hash costs a look at patterns that do not match.
 //!
 //! Deliberately absent: the matching, and what to do about patterns that begin with a star, all of which are looked at.
 
@@ -29,10 +29,14 @@ impl Patterned {
         }
     }
 
-    /// A role has no pattern any more that begins as this one does.
-    pub(crate) fn remove(&mut self, hashing: &Hashing, pattern: &Pattern, role: u32) {
-        let item = (hashing.name(pattern.prefix()), role);
-        self.by_prefix.remove(|other| other.cmp(&item));
+    /// A role has this pattern no more, and still has those that are left: one that begins alike, or with what has the
+    /// same hash, goes on being found.
+    pub(crate) fn remove(&mut self, hashing: &Hashing, pattern: &Pattern, role: u32, left: &[Pattern]) {
+        let hash = |pattern: &Pattern| hashing.name(pattern.prefix());
+        let item = (hash(pattern), role);
+        if left.iter().all(|other| hash(other) != item.0) {
+            self.by_prefix.remove(|other| other.cmp(&item));
+        }
     }
 
     /// The roles with a pattern that begins as this slug does; some perhaps more than once.
@@ -53,5 +57,34 @@ impl Patterned {
     #[cfg(test)]
     pub(crate) fn items(&self) -> Vec<(u64, u32)> {
         self.by_prefix.iter().copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::hash::RandomState;
+
+    use super::*;
+
+    /// As many beginnings as it takes until two have one hash: some 80,000.
+    fn two_that_share_a_hash(hashing: &Hashing) -> [Pattern; 2] {
+        let mut met: HashMap<u64, u32> = HashMap::new();
+        let meets = |n: u32| Some([met.insert(hashing.name(&format!("p{n}")), n)?, n]);
+        let numbers = (0..10_000_000).find_map(meets).unwrap();
+        numbers.map(|n| Pattern::new(&format!("p{n}*")).unwrap())
+    }
+
+    #[test]
+    fn what_begins_with_the_same_hash_outlives_a_pattern_that_goes() {
+        let hashing = Hashing::new(&RandomState::new());
+        let [one, other] = two_that_share_a_hash(&hashing);
+        let mut patterned = Patterned::default();
+        patterned.add(&hashing, &one, 7);
+        patterned.add(&hashing, &other, 7);
+        patterned.remove(&hashing, &one, 7, std::slice::from_ref(&other));
+        assert!(patterned.candidates(&hashing, other.prefix()).eq([7]));
+        patterned.remove(&hashing, &other, 7, &[]);
+        assert_eq!(patterned.items(), []);
     }
 }

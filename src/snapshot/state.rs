@@ -2,6 +2,8 @@
 //!
 //! Everything is persistent: a clone costs a few reference counts, and a change copies the path to what it changes.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::brief::{Brief, Form};
@@ -155,10 +157,10 @@ impl State {
         role.grants.contains(|n| n.cmp(&permission)) || role.matches(row.record.slug.as_str())
     }
 
-    /// The roles whose own patterns match a slug; some perhaps more than once.
+    /// The roles whose own patterns match a slug.
     pub(crate) fn roles_matching<'a>(&'a self, slug: &'a str) -> impl Iterator<Item = u32> + 'a {
-        let candidates = self.patterned.candidates(self.roles.hashing(), slug);
-        candidates.filter(|role| self.roles.row(*role).is_some_and(|row| row.matches(slug)))
+        let candidates: BTreeSet<u32> = self.patterned.candidates(self.roles.hashing(), slug).collect();
+        candidates.into_iter().filter(|role| self.roles.row(*role).is_some_and(|row| row.matches(slug)))
     }
 
     /// The permissions whose present slug a pattern matches.

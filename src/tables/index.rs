@@ -252,10 +252,21 @@ impl Default for Bucket {
 /// The low bits of the tag: as many as number the last bucket, or one fewer where those lead beyond it, to a bucket
 /// that has not been split off yet.
 #[inline]
-pub(super) fn address(tag: u32, last: u32) -> u32 {
-    let mask = u32::MAX.checked_shr(last.leading_zeros()).unwrap_or(0);
+fn address(tag: u32, last: u32) -> u32 {
+    address_in(tag, last, mask(last))
+}
+
+/// The same where the mask is at hand.
+#[inline]
+pub(super) fn address_in(tag: u32, last: u32, mask: u32) -> u32 {
     let address = tag & mask;
     if address <= last { address } else { address & (mask >> 1) }
+}
+
+/// The lowest 2ⁿ − 1 that is not below an address.
+#[inline]
+pub(super) fn mask(last: u32) -> u32 {
+    u32::MAX.checked_shr(last.leading_zeros()).unwrap_or(0)
 }
 
 /// Both halves of the hash count, whichever the caller's hasher mixes better.

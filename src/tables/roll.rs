@@ -23,7 +23,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
-use super::index::tag;
+use super::index::{address_in, mask, tag};
 
 /// The average number of items in a leaf. A leaf has from two thirds to twice as many: more are harder to place.
 const LOAD: u64 = 24;
@@ -152,12 +152,9 @@ impl<T: Item> Roll<T> {
         Arc::make_mut(Arc::make_mut(chapter).get_mut(at / PAGE % CHAPTER)?).get_mut(at % PAGE)
     }
 
-    /// The low bits of the tag: as many as number the last leaf, or one fewer where those lead beyond it, to a leaf that
-    /// has not been split off yet.
     #[inline]
     fn address(&self, tag: u32) -> u32 {
-        let address = tag & self.mask;
-        if address <= self.last { address } else { address & (self.mask >> 1) }
+        address_in(tag, self.last, self.mask)
     }
 
     /// Puts an item in the place of the one that is the same, or adds it. `hash` is that of an item.
@@ -235,10 +232,6 @@ impl<T: Item> Roll<T> {
 /// These, and one more.
 fn with<P: Clone>(parts: &[P], part: P) -> Arc<[P]> {
     parts.iter().cloned().chain([part]).collect()
-}
-
-fn mask(last: u32) -> u32 {
-    u32::MAX.checked_shr(last.leading_zeros()).unwrap_or(0)
 }
 
 /// Which class an item is in, and where in the class: the upper bits, for the lower ones have led to the leaf.

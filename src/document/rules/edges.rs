@@ -158,7 +158,7 @@ fn acyclic<R>(
 ) {
     each_cycle(graph, |cycle| {
         mistakes.add(Place::entry(list, cycle.entry).part(part, cycle.at), || {
-            let names = cycle.around.iter().map(|entry| shown(targets.name(*entry))).collect();
+            let names = cycle.around.map(|entry| shown(targets.name(entry))).collect();
             format!("this makes a cycle: `{}`", shortened(names).join("` > `"))
         });
     });

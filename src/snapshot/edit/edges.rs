@@ -116,12 +116,11 @@ impl Edit<'_> {
             }
             Granted::Pattern(pattern) => {
                 let State { roles, patterned, .. } = &mut *self.state;
+                let hashing = roles.hashing().clone();
                 let row = roles.row_mut(role)?;
                 let place = row.patterns.binary_search(pattern).ok()?;
                 row.patterns.remove(place);
-                if row.patterns.iter().all(|other| other.prefix() != pattern.prefix()) {
-                    patterned.remove(roles.hashing(), pattern, role);
-                }
+                patterned.remove(&hashing, pattern, role, &row.patterns);
             }
         }
         Some(())
@@ -267,7 +266,7 @@ impl Edit<'_> {
     }
 }
 
-type Edges = crate::tables::order::Order<Edge>;
+type Outgoing = crate::tables::order::Order<Edge>;
 type Backs = crate::tables::order::Order<Back>;
 
 fn window_of(record: &Record) -> Option<Window> {
@@ -279,7 +278,7 @@ fn window_of(record: &Record) -> Option<Window> {
 }
 
 /// Adds an edge that is not there, or replaces the window of one that is: it must be there as it was before (I4).
-fn set_edge(edges: &mut Edges, edge: Edge, before: Option<Window>) -> bool {
+fn set_edge(edges: &mut Outgoing, edge: Edge, before: Option<Window>) -> bool {
     let order = |other: &Edge| other.to.cmp(&edge.to);
     match before {
         None => edges.insert(edge, order),
@@ -295,7 +294,7 @@ fn set_back(backs: &mut Backs, back: Back, new: bool, order: impl Fn(&Back) -> s
     };
 }
 
-fn take_edge(edges: &mut Edges, to: u32, window: Window) -> Option<Edge> {
+fn take_edge(edges: &mut Outgoing, to: u32, window: Window) -> Option<Edge> {
     edges.get(|edge| edge.to.cmp(&to)).filter(|edge| edge.window == window)?;
     edges.remove(|edge| edge.to.cmp(&to))
 }

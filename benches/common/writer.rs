@@ -1,5 +1,6 @@
 //! Changing the organisation, and looking at the clock. Each change is taken back afterwards, outside the measurement, so
-//! that the organisation stays as it was drawn.
+//! that the organisation stays as it was drawn. But what is created leaves its number behind until the tenant is closed:
+//! whoever creates users or permissions does so in a tenant of its own.
 
 use std::time::{Duration, Instant};
 

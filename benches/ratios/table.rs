@@ -56,11 +56,15 @@ impl<'a> Race<'a> {
         if !self.wanted {
             return;
         }
+        let count = self.entered.len().max(1);
         for _ in 0..rounds {
             for Entered { turn, times, .. } in &mut self.entered {
                 times.push(turn());
             }
+            // Another one begins the next round, so that nobody always comes after the same one.
+            self.entered.rotate_left(1 % count);
         }
+        self.entered.rotate_right(rounds % count);
         for Entered { name, times, .. } in &mut self.entered {
             times.sort_unstable_by(f64::total_cmp);
             let (least, most) = (times.first().copied().unwrap_or(0.0), times.last().copied().unwrap_or(0.0));

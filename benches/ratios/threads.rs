@@ -2,6 +2,7 @@
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use super::common::Bed;
 use super::common::forms::{Form, Rivals, Words};
@@ -23,16 +24,21 @@ pub(super) fn threads<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     let (mut hand_one, mut hand_two) = (theirs(&questions), theirs(&questions));
     two.extend(ours(&away));
     hand_two.extend(theirs(&away));
-    let mut beside = ours(&questions);
+    let (mut beside, mut commits) = (ours(&questions), (0, 0.0));
     let mut race = table.race("P13", &format!("check/{}/uuid/mixed/throughput", bed.size.name));
     race.enter("tenant_1", || at_once(&mut one, &questions));
     race.enter("tenant_2", || at_once(&mut two, &questions));
     race.enter("by_hand_1", || at_once(&mut hand_one, &questions));
     race.enter("by_hand_2", || at_once(&mut hand_two, &questions));
-    race.enter("beside_writer", || beside_a_writer(bed, &mut beside, &questions));
+    race.enter("beside_writer", || beside_a_writer(bed, &mut beside, &questions, &mut commits));
     race.run(15);
     race.gains("P13", ["tenant_1", "tenant_2"], ["by_hand_1", "by_hand_2"], Goal::AtLeast(0.95));
     race.ratio("P13", "tenant_1", "beside_writer", Goal::AtLeast(0.85));
+    drop(race);
+    let (made, took) = commits;
+    if made > 0 {
+        println!("     the writer made {made} commits, one every {:.2} µs", took / f64::from(made) / 1e3);
+    }
 }
 
 /// Each contestant asks the whole list on a thread of its own: how long one question took, of all that were asked.
@@ -53,17 +59,30 @@ fn at_once(contestants: &mut [Contestant<'_>], questions: &[Question]) -> f64 {
     slowest / f64::from(u32::try_from(questions.len() * count).unwrap())
 }
 
-fn beside_a_writer<const N: usize>(bed: &Bed<N>, reader: &mut [Contestant<'_>], questions: &[Question]) -> f64 {
+/// The writer commits one member at a time, and after each sixteen takes them back in one commit more. How many it made,
+/// and how many nanoseconds they took, is added to `commits`.
+fn beside_a_writer<const N: usize>(
+    bed: &Bed<N>,
+    reader: &mut [Contestant<'_>],
+    questions: &[Question],
+    commits: &mut (u32, f64),
+) -> f64 {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writing = scope.spawn(|| {
             let mut writer = Writer::new(&bed.tenant, &bed.organisation);
+            let (mut made, start) = (0, Instant::now());
             while !over.load(Ordering::Relaxed) {
                 writer.members(16);
+                made += 16 + 1;
             }
+            (made, nanos(start.elapsed()))
         });
         let took = at_once(reader, questions);
         over.store(true, Ordering::Relaxed);
+        let (made, busy) = writing.join().unwrap();
+        assert!(made > 0, "a writer that commits nothing disturbs nobody");
+        *commits = (commits.0 + made, commits.1 + busy);
         took
     })
 }

@@ -5,6 +5,9 @@
 //! - `cedar_relation`: its relationship design. A permission is the resource, its attribute `roles` has the roles that
 //!   grant it, and one policy permits whoever is in one of them.
 //!
+//! Not the contestant: entities chosen for each request, which its documentation advises where all are too many. Then a
+//! change costs nothing here and the memory is the application's, but each check builds its entities first.
+//!
 //! It was given: users in groups, groups in parents, groups and users in roles, roles in the roles that they include,
 //! as entities, since its entities nest; patterns as the permissions that they match. Whoever is suspended is in
 //! nothing.

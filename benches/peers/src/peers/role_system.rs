@@ -1,8 +1,8 @@
 //! **role-system 1.3.0**: `RoleSystem::check_permission` over its store in memory, with `enable_caching` off (its cache
 //! goes on serving an elevation that has expired) and without the log of each check (a Cargo feature).
 //!
-//! It was given: each user's roles, groups with their parents and inclusions followed, which is quicker to check than
-//! its own inheritance of roles; grants as action and resource type, patterns as the permissions that they match.
+//! It was given: each user's roles, groups with their parents and inclusions followed, which spares it its own
+//! inheritance of roles; grants as action and resource type, patterns as the permissions that they match.
 //!
 //! It cannot: nest groups, or end a membership at an instant (an elevation ends after a while, counted from the call).
 //! Who can do something is two of its queries: the roles that have the permission, and the subjects that have a role.

@@ -20,7 +20,7 @@ impl<'a> Entered<'a> {
     }
 }
 
-/// Compares answers, all of them or every so-manieth, then times all in turns.
+/// Compares answers, all of them or every n-th, then times all in turns.
 pub(crate) fn race(entered: Vec<Entered<'_>>, effort: Effort) -> Vec<Lane> {
     let mut lanes: Vec<(Lane, Contestant<'_>)> = entered.into_iter().map(|entered| lane(entered, effort)).collect();
     for round in 0..effort.rounds {

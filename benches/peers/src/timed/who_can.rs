@@ -11,7 +11,7 @@ use crate::plain::Plain;
 use crate::race::{Effort, Lane, nanos, once};
 
 const TURN: Duration = Duration::from_millis(40);
-/// The longest shot at a peer that is asked about each user; if all users take longer, every so-manieth is asked.
+/// The longest shot at a peer that is asked about each user; if all users take longer, every n-th is asked.
 const SHOT: Duration = Duration::from_millis(1_500);
 
 /// Times looks at 16 permissions of the whole range; the first answer of each peer is compared.

@@ -107,9 +107,10 @@ impl Authorizer {
         self.registry.all_open().into_iter().map(Tenant).collect()
     }
 
-    /// Closes the tenants that nobody holds, whose commits are settled, and that were last handed out at least this long
-    /// ago, by the authorizer's clock: not since the last question, which notes nothing. Returns how many. Their memory is given back at once; whoever asks for one of them
-    /// next opens it again. Of zero, all that nobody holds are closed.
+    /// Closes the tenants that nobody holds, whose commits are settled, and that were last handed out at least this
+    /// long ago, by the authorizer's clock: not since the last question, which notes nothing. Returns how many. Their
+    /// memory is given back at once; whoever asks for one of them next opens it again. Of zero, all that nobody holds
+    /// are closed.
     ///
     /// Nothing calls this by itself: an application that wants it does so now and then, every minute say. A bound on how
     /// many are open is [`Builder::max_open_tenants`], which also says what holds a tenant.

@@ -1,7 +1,8 @@
 //! Every question, once: on a snapshot at an instant.
 //!
 //! This file has the questions about decisions; `moment/lookup.rs` and `moment/relations.rs` those that an
-//! administration page asks, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings, `moment/many.rs` checks by the dozen.
+//! administration page asks, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings,
+//! `moment/many.rs` checks by the dozen.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. What is unknown is denied or empty.
 

@@ -1,7 +1,7 @@
 //! One tenant at one revision, compiled for questions, immutable.
 //!
-//! `state.rs` is what a snapshot is made of; `build.rs` makes one from records (users by `gather.rs`), `advance.rs` the next one from changes,
-//! `walk.rs` goes through one. Questions are asked on a moment of it ([`crate::Moment`]).
+//! `state.rs` is what a snapshot is made of; `build.rs` makes one from records (users by `gather.rs`), `advance.rs` the
+//! next one from changes, `walk.rs` goes through one. Questions are asked on a moment of it ([`crate::Moment`]).
 
 pub(crate) mod advance;
 pub(crate) mod base;

@@ -1,10 +1,10 @@
 //! The workload of the benches: an organisation drawn from one stream of numbers, the questions asked about it, and the
 //! contestants that answer them.
 //!
-//! It is the same on every machine: its hash is compared with the one that is written down. Read in this order: `organisation.rs` draws, `oracle.rs` says what is right, `questions.rs` draws
-//! what is asked, `by_hand.rs` are the rivals, `forms.rs` puts each question into the words of each contestant,
-//! `pace.rs` asks. `records.rs` and `shelf.rs` bring the organisation into a tenant; `writer.rs` changes it.
-//! `patterned.rs` is a tenant of its own.
+//! It is the same on every machine: its hash is compared with the one that is written down. Read in this order:
+//! `organisation.rs` draws, `oracle.rs` says what is right, `questions.rs` draws what is asked, `by_hand.rs` are the
+//! rivals, `forms.rs` puts each question into the words of each contestant, `pace.rs` asks. `records.rs` and `shelf.rs`
+//! bring the organisation into a tenant; `writer.rs` changes it. `patterned.rs` is a tenant of its own.
 
 pub(crate) mod by_hand;
 pub(crate) mod forms;

@@ -63,9 +63,9 @@ impl Builder {
         self
     }
 
-    /// How many tenants stay open; without this, all, and with 0 only those that somebody holds. Whenever one more is opened, others are closed to make room: the
-    /// least recently handed out first, and only such as nobody holds and whose commits are settled. A closed one is
-    /// opened again, with a load, by whoever asks for it next.
+    /// How many tenants stay open; without this, all, and with 0 only those that somebody holds. Whenever one more is
+    /// opened, others are closed to make room: the least recently handed out first, and only such as nobody holds and
+    /// whose commits are settled. A closed one is opened again, with a load, by whoever asks for it next.
     ///
     /// Whoever has a [`Tenant`](crate::Tenant) holds it, and keeps it open: so to keep one in memory, keep it. A
     /// [`Snapshot`](crate::Snapshot) does not, and answers on; nor does a handle, which is unknown after another opening.

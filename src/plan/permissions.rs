@@ -94,7 +94,8 @@ impl<'a> PermissionEdit<'a> {
     /// Gives it another slug. Roles that grant it by name go on granting it; patterns match the new slug (R5).
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists), [`System`](crate::ErrorKind::System).
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists),
+    /// [`System`](crate::ErrorKind::System).
     pub fn rename(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_permission(self.number, |row| row.record.slug != slug)? {

@@ -232,7 +232,8 @@ impl<'a> RoleEdit<'a> {
     /// Gives it another slug.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists), [`System`](crate::ErrorKind::System).
+    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists),
+    /// [`System`](crate::ErrorKind::System).
     pub fn rename(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_role(self.number, |row| row.record.slug != slug)? {

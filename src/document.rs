@@ -1,6 +1,6 @@
 //! The organisation document: a whole tenant as JSON, for people to read, edit and keep under version control.
 //!
-//! `document/shape.rs` is the format and `document/written.rs` how it is read and written; `document/rules.rs` makes
+//! `document/shape.rs` is the format, `document/written.rs` and `document/values.rs` how it is read and written; `document/rules.rs` makes
 //! records of it, or finds every mistake (`mistakes.rs` has the places, `targets.rs` what references mean, `ids.rs`
 //! what is matched with what); `document/export.rs` is the way back, `document/replace.rs` the difference to a present
 //! state. All of it is pure: what creates or replaces a tenant is in `authorizer/import.rs`.
@@ -16,6 +16,7 @@ mod replace;
 mod rules;
 mod shape;
 mod targets;
+mod values;
 mod written;
 
 use std::fmt;

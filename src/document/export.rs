@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::Document;
-use super::shape::{
-    Departed, DepartedKind, Format, Group, Holding, Id, Member, Permission, Rare, Role, Status, Tenant, User, Whole,
-};
+use super::shape::{Departed, Group, Holding, Member, Permission, Role, Tenant, User, Whole};
+use super::values::{DepartedKind, Format, Id, Rare, Status};
 use super::written::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::{self, Timestamp, Window};

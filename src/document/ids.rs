@@ -8,7 +8,8 @@ use std::hash::RandomState;
 use uuid::Uuid;
 
 use super::mistakes::{Mistakes, Place};
-use super::shape::{Group, Id, Permission, Role, User};
+use super::shape::{Group, Permission, Role, User};
+use super::values::Id;
 use super::written::Entry;
 use crate::catalog::Catalog;
 use crate::error::{Error, Noun, Result};

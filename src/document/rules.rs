@@ -10,8 +10,9 @@ mod nouns;
 
 use super::ids::{Ground, Ids, Named};
 use super::mistakes::{Mistakes, Place};
-use super::shape::{DepartedKind, Group, Permission, Role, User, Whole};
+use super::shape::{Group, Permission, Role, User, Whole};
 use super::targets::{Shared, Targets};
+use super::values::DepartedKind;
 use super::written::Entry;
 use crate::error::{Result, shown};
 use crate::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};

@@ -4,11 +4,10 @@
 //! what may stand as a plain string, and the order of lists.
 
 use serde::{Deserialize, Serialize};
-
 use smol_str::SmolStr;
-use uuid::Uuid;
 
-use super::written::{Entry, Full, given, instant, is_empty, sorted};
+use super::values::{DepartedKind, Format, Id, Rare, Status, instant};
+use super::written::{Entry, Full, given, is_empty, sorted};
 
 /// The whole document.
 #[derive(Clone, Deserialize, Serialize)]
@@ -27,20 +26,6 @@ pub(super) struct Whole {
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) departed: Vec<Entry<Departed>>,
 }
-
-/// A text that few of millions of entries have: one pointer in each of the others.
-pub(super) type Rare = Option<Box<SmolStr>>;
-
-/// An id, read as it comes: as a text it would be an allocation for each entry. What is none waits to be judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Id {
-    Read(Uuid),
-    Other(Box<str>),
-}
-
-/// The one format there is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Format;
 
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -111,14 +96,6 @@ pub(super) struct User {
     pub(super) roles: Vec<Entry<Holding>>,
 }
 
-/// Written out: an enum that takes a map, as the derived one would, is another way to write what is a plain string.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Status {
-    #[default]
-    Active,
-    Suspended,
-}
-
 /// A role that a user or group has.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -148,19 +125,6 @@ pub(super) struct Departed {
     pub(super) kind: DepartedKind,
     pub(super) slug: SmolStr,
     pub(super) id: Id,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum DepartedKind {
-    Permission,
-    Role,
-}
-
-impl Status {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's attribute passes a reference")]
-    pub(super) fn is_active(&self) -> bool {
-        *self == Self::Active
-    }
 }
 
 impl Full for Tenant {

@@ -8,14 +8,9 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error as _, MapAccess, Unexpected, Visitor};
+use serde::de::{MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
-use uuid::Uuid;
-use uuid::fmt::Hyphenated;
-
-use super::shape::{DepartedKind, Format, Id, Rare, Status};
-use crate::records::Timestamp;
 
 /// An entry of a list, and whether it stood as a plain string: then its name has the place of the whole entry.
 #[derive(Clone)]
@@ -127,15 +122,6 @@ pub(super) fn is_empty(text: &Option<SmolStr>) -> bool {
     text.as_ref().is_none_or(SmolStr::is_empty)
 }
 
-/// An instant as the crate shows it, whatever its offset was; as it stands, if it is none.
-pub(super) fn instant<S: Serializer>(text: &Rare, serializer: S) -> Result<S::Ok, S::Error> {
-    let text = text.as_deref().map_or("", SmolStr::as_str);
-    match Timestamp::parse(text) {
-        Ok(instant) => serializer.collect_str(&instant),
-        Err(_) => serializer.serialize_str(text),
-    }
-}
-
 /// What has a place in a sorted list.
 pub(super) trait Sorted {
     fn order(&self) -> (&str, &str);
@@ -158,102 +144,4 @@ pub(super) fn sorted<T: Sorted + Serialize, S: Serializer>(list: &[T], serialize
     let mut list: Vec<&T> = list.iter().collect();
     list.sort_by(|a, b| a.order().cmp(&b.order()));
     serializer.collect_seq(list)
-}
-
-impl<'de> Deserialize<'de> for Format {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-
-        impl Visitor<'_> for Read {
-            type Value = Format;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the number 1")
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, format: u64) -> Result<Format, E> {
-                match format {
-                    1 => Ok(Format),
-                    _ => Err(E::custom(format_args!("this is format {format}, and what can be read is format 1"))),
-                }
-            }
-        }
-
-        deserializer.deserialize_u64(Read)
-    }
-}
-
-impl Serialize for Format {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(1)
-    }
-}
-
-impl Id {
-    /// The one form in which ids are written: 36 characters with hyphens.
-    pub(super) fn of(text: &str) -> Self {
-        let id = Uuid::try_parse(text).ok().filter(|_| text.len() == Hyphenated::LENGTH);
-        id.map_or_else(|| Self::Other(text.into()), Self::Read)
-    }
-}
-
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-
-        impl Visitor<'_> for Read {
-            type Value = Id;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Id, E> {
-                Ok(Id::of(text))
-            }
-        }
-
-        deserializer.deserialize_str(Read)
-    }
-}
-
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Read(id) => serializer.serialize_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
-            Self::Other(text) => serializer.serialize_str(text),
-        }
-    }
-}
-
-/// Enums that are words.
-macro_rules! words {
-    ($($words:ident: $($variant:ident = $word:literal),*;)*) => {$(
-        impl $words {
-            pub(super) fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $words {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                match text.as_str() {
-                    $($word => Ok(Self::$variant),)*
-                    other => Err(D::Error::unknown_variant(other, &[$($word),*])),
-                }
-            }
-        }
-
-        impl Serialize for $words {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.word())
-            }
-        }
-    )*};
-}
-
-words! {
-    Status: Active = "active", Suspended = "suspended";
-    DepartedKind: Permission = "permission", Role = "role";
 }

@@ -77,8 +77,7 @@ impl Gather {
 
     /// Every number that an earlier state gave stays its id's.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &State) {
-        let nil = earlier.number_met(Noun::User, Uuid::nil()).map(|number| (number, Uuid::nil()));
-        for (number, id) in earlier.users.numbers().chain(nil) {
+        for (number, id) in earlier.users.numbers(earlier.number_met(Noun::User, Uuid::nil())) {
             if self.number_met(id).is_none() {
                 self.ids.insert(self.hashing.id(id), number);
                 self.set(number, Place::Gone(id));

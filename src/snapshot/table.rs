@@ -160,11 +160,11 @@ impl<R: Row> Table<R> {
         &self.hashing
     }
 
-    /// Every number that was given to an id, also where the thing is gone; but if it is the nil id that is gone, not
-    /// that one.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, Uuid)> {
-        let met = |slot: &Slot<R>| slot.row.is_some() || !slot.id.is_nil();
-        self.slots.iter().filter(move |(_, slot)| met(slot)).map(|(number, slot)| (number, slot.id))
+    /// Every number that was given to an id, also where the thing is gone. The nil id's, if it was met, is the caller's to
+    /// say: where it is gone, its slot looks like one that nothing was ever in.
+    pub(crate) fn numbers(&self, nil: Option<u32>) -> impl Iterator<Item = (u32, Uuid)> {
+        let met = move |(number, slot): &(u32, &Slot<R>)| !slot.id.is_nil() || Some(*number) == nil;
+        self.slots.iter().filter(met).map(|(number, slot)| (number, slot.id))
     }
 
     #[inline]
@@ -283,8 +283,7 @@ impl<R: Row<Ids = Index>> Table<R> {
 
     /// Marks as gone here whatever another table has at a number that is empty here.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
-        let nil = earlier.number_met(Uuid::nil()).map(|number| (number, Uuid::nil()));
-        for (number, id) in earlier.numbers().chain(nil) {
+        for (number, id) in earlier.numbers(earlier.number_met(Uuid::nil())) {
             if self.number_met(id).is_none() {
                 self.ids.meet(self.hashing.id(id), number);
                 self.slots.set(number, Slot::gone(id));

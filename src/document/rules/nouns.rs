@@ -4,8 +4,9 @@ use super::Reading;
 use crate::catalog::{Catalog, Taken};
 use crate::document::ids::Named;
 use crate::document::mistakes::{Mistakes, Place};
-use crate::document::shape::{Group, Permission, Role, Status, User};
+use crate::document::shape::{Group, Permission, Role, User};
 use crate::document::targets::{Shared, Targets};
+use crate::document::values::Status;
 use crate::document::written::Entry;
 use crate::error::shown;
 use crate::records::{

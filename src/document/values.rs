@@ -1,0 +1,154 @@
+//! The single values of a document as they are read and written: ids, instants, words, and the number of the format.
+
+use std::fmt;
+
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+use crate::records::Timestamp;
+
+/// A text that few of millions of entries have: one pointer in each of the others.
+pub(super) type Rare = Option<Box<SmolStr>>;
+
+/// An id, read as it comes: as a text it would be an allocation for each entry. What is none waits to be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Id {
+    Read(Uuid),
+    Other(Box<str>),
+}
+
+/// The one format there is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format;
+
+/// Written out: an enum that takes a map, as the derived one would, is another way to write what is a plain string.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Status {
+    #[default]
+    Active,
+    Suspended,
+}
+
+/// Of what kind an entry was that is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum DepartedKind {
+    Permission,
+    Role,
+}
+
+impl Status {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's attribute passes a reference")]
+    pub(super) fn is_active(&self) -> bool {
+        *self == Self::Active
+    }
+}
+
+/// An instant as the crate shows it, whatever its offset was; as it stands, if it is none.
+pub(super) fn instant<S: Serializer>(text: &Rare, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = text.as_deref().map_or("", SmolStr::as_str);
+    match Timestamp::parse(text) {
+        Ok(instant) => serializer.collect_str(&instant),
+        Err(_) => serializer.serialize_str(text),
+    }
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl Visitor<'_> for Read {
+            type Value = Format;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the number 1")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, format: u64) -> Result<Format, E> {
+                match format {
+                    1 => Ok(Format),
+                    _ => Err(E::custom(format_args!("this is format {format}, and what can be read is format 1"))),
+                }
+            }
+        }
+
+        deserializer.deserialize_u64(Read)
+    }
+}
+
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(1)
+    }
+}
+
+impl Id {
+    /// The one form in which ids are written: 36 characters with hyphens.
+    pub(super) fn of(text: &str) -> Self {
+        let id = Uuid::try_parse(text).ok().filter(|_| text.len() == Hyphenated::LENGTH);
+        id.map_or_else(|| Self::Other(text.into()), Self::Read)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl Visitor<'_> for Read {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Id, E> {
+                Ok(Id::of(text))
+            }
+        }
+
+        deserializer.deserialize_str(Read)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Read(id) => serializer.serialize_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
+            Self::Other(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+/// Enums that are words.
+macro_rules! words {
+    ($($words:ident: $($variant:ident = $word:literal),*;)*) => {$(
+        impl $words {
+            pub(super) fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $words {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                match text.as_str() {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err(D::Error::unknown_variant(other, &[$($word),*])),
+                }
+            }
+        }
+
+        impl Serialize for $words {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
+    )*};
+}
+
+words! {
+    Status: Active = "active", Suspended = "suspended";
+    DepartedKind: Permission = "permission", Role = "role";
+}

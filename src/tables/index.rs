@@ -112,6 +112,7 @@ impl<B: Buckets> Index<B> {
     }
 
     /// Reads a little of where a hash leads, so that it is near when it is looked at.
+    #[cfg(feature = "json")]
     #[inline]
     pub(crate) fn touch(&self, hash: u64) -> bool {
         self.buckets.bucket(address(tag(hash), self.last)).is_some_and(|bucket| matches!(bucket, Bucket::Many(_)))

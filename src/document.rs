@@ -1,9 +1,10 @@
 //! The organisation document: a whole tenant as JSON, for people to read, edit and keep under version control.
 //!
-//! `document/shape.rs` is the format, `document/written.rs` and `document/values.rs` how it is read and written; `document/rules.rs` makes
-//! records of it, or finds every mistake (`mistakes.rs` has the places, `targets.rs` what references mean, `ids.rs`
-//! what is matched with what); `document/export.rs` is the way back, `document/replace.rs` the difference to a present
-//! state. All of it is pure: what creates or replaces a tenant is in `authorizer/import.rs`.
+//! `document/shape.rs` is the format, `document/written.rs` and `document/values.rs` how it is read and written;
+//! `document/rules.rs` makes records of it, or finds every mistake (`mistakes.rs` has the places, `targets.rs` what
+//! references mean, `ids.rs` what is matched with what); `document/export.rs` is the way back, `document/replace.rs`
+//! the difference to a present state. All of it is pure: what creates or replaces a tenant is in
+//! `authorizer/import.rs`.
 //!
 //! Deliberately absent: partial documents. A document is the whole tenant, so that two of them can be compared.
 

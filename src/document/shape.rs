@@ -1,7 +1,7 @@
 //! What a document consists of, as it is read and written: texts that have a place, and nothing that has been judged.
 //!
 //! The names of the fields are the format, and a pointer in a mistake names the same ones. `written.rs` has the plumbing:
-//! what may stand as a plain string, and the order of lists.
+//! what may stand as a plain string, and the order of lists; `values.rs` the single values.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;

@@ -188,3 +188,15 @@ fn a_snapshot_that_answers_nothing_has_no_document() {
     acme.delete().unwrap();
     assert_eq!(acme.snapshot().export().unwrap_err().kind(), ErrorKind::Deleted);
 }
+
+#[test]
+fn an_id_may_have_capital_letters_and_is_written_without() {
+    let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let with = |id: &str| {
+        let text = json!({"format": 1, "tenant": {"slug": "acme"}, "users": [{"key": "alice", "id": id}]});
+        Document::from_json(text.to_string().as_bytes()).unwrap()
+    };
+    let tenant = Authorizer::in_memory().import(&with(&id.to_uppercase())).unwrap();
+    assert_eq!(tenant.now().user("alice").unwrap().id.to_string(), id);
+    assert!(with(&id.to_uppercase()) == with(id) && export(&tenant).to_json().contains(id));
+}

@@ -299,3 +299,20 @@ impl fmt::Debug for Registry {
         write!(f, "Registry({})", self.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn a_slug_that_was_found_leaves_no_hint_where_the_tenant_was_closed_meanwhile() {
+        let registry = Arc::new(Registry::new(usize::MAX, Arc::new(SystemClock)));
+        let (life, slug) = (Life::random(), TenantSlug::new("acme").unwrap());
+        let hold = registry.hold(life);
+        registry.bears(slug, life);
+        drop(hold);
+        let entries = registry.entries();
+        assert!(entries.slugs.is_empty() && entries.lives.is_empty());
+    }
+}

@@ -34,7 +34,7 @@ use self::common::pace::Pace;
 use self::common::patterned::Patterned;
 use self::common::questions::{self, About, Question};
 use self::common::records::permission_id;
-use self::common::shelf::{Shelf, life};
+use self::common::shelf::{Shelf, tenant_id};
 use self::common::writer::Writer;
 
 fn main() {
@@ -57,7 +57,7 @@ fn size<const N: usize>(criterion: &mut Criterion, size: &'static Size) {
     check_many(criterion, &bed);
     questions(criterion, &bed);
     commits(criterion, &bed);
-    opening(criterion, &bed);
+    session(criterion, &bed);
 }
 
 fn check<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
@@ -182,7 +182,7 @@ fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
 }
 
 /// `load` is a tenant from records in memory; `open` asks for one that is open already.
-fn opening<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
+fn session<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
     let name = bed.size.name;
     let shelf = Shelf::new(Arc::clone(&bed.records));
     criterion.bench_function(&format!("load/{name}/rolecall"), |b| {
@@ -190,7 +190,7 @@ fn opening<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
             let once = || {
                 let authorizer = shelf.clone().authorizer(None);
                 let start = Instant::now();
-                let tenant = authorizer.tenant_of(life(0)).unwrap();
+                let tenant = authorizer.tenant_by_id(tenant_id(0)).unwrap();
                 let took = start.elapsed();
                 drop(tenant);
                 took
@@ -199,8 +199,8 @@ fn opening<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
         });
     });
     let authorizer = shelf.authorizer(None);
-    let _open = authorizer.tenant_of(life(0)).unwrap();
+    let _open = authorizer.tenant_by_id(tenant_id(0)).unwrap();
     criterion.bench_function(&format!("open/{name}/rolecall"), |b| {
-        b.iter(|| black_box(authorizer.tenant_of(life(0)).unwrap()));
+        b.iter(|| black_box(authorizer.tenant_by_id(tenant_id(0)).unwrap()));
     });
 }

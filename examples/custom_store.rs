@@ -36,9 +36,9 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rolecall::records::{At, Change, CommitId, Envelope, Life, Record, RecordKey, Revision, TenantSlug};
-use rolecall::store::conformance::Link;
-use rolecall::store::{Base, Commit, Committed, Listed, Since, Sink, Stop, Store, StoreError};
+use rolecall::records::{Change, CommitId, Envelope, Position, Record, RecordKey, Revision, TenantId, TenantSlug};
+use rolecall::store::conformance::LinkState;
+use rolecall::store::{Base, Commit, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
 
 fn main() -> Result<(), Box<dyn Error>> {
     trial::all()
@@ -64,22 +64,23 @@ impl LogStore {
 }
 
 impl Store for LogStore {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         Ok(self.log()?.tenants.slugs.get(slug).copied())
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let listed = |(slug, life): (&TenantSlug, &Life)| Listed { life: *life, slug: slug.clone() };
+        let listed =
+            |(slug, tenant_id): (&TenantSlug, &TenantId)| TenantSummary { tenant_id: *tenant_id, slug: slug.clone() };
         Ok(self.log()?.tenants.slugs.range((from, Bound::Unbounded)).take(limit).map(listed).collect())
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
         // One state (S2), copied, since a sink may be slow and the lock keeps everybody waiting. Keys are in the order
         // in which a load is to push.
-        let (at, records): (At, Vec<Record>) = {
+        let (at, records): (Position, Vec<Record>) = {
             let log = self.log()?;
-            let Some(tenant) = log.tenants.living(life)? else { return Ok(None) };
+            let Some(tenant) = log.tenants.living(tenant_id)? else { return Ok(None) };
             (tenant.at, tenant.records.values().cloned().collect())
         };
         for record in records {
@@ -97,13 +98,13 @@ impl Store for LogStore {
         log.append(commit.envelope.id, &framed(&text)?)?;
         // Durable, so it may be shown.
         let Commit { base, envelope, changes } = commit;
-        log.tenants.apply(base, Committed { revision, envelope: envelope.clone(), changes: changes.to_vec() });
+        log.tenants.apply(base, StoredCommit { revision, envelope: envelope.clone(), changes: changes.to_vec() });
         Ok(revision)
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         let log = self.log()?;
-        let Some(tenant) = log.tenants.living(at.life)? else { return Ok(Since::Gone) };
+        let Some(tenant) = log.tenants.living(at.tenant_id)? else { return Ok(Since::Deleted) };
         let known =
             tenant.commits.iter().rposition(|past| (past.revision, past.envelope.id) == (at.revision, at.commit));
         let after = known.and_then(|known| tenant.commits.get(known + 1..));
@@ -115,16 +116,16 @@ impl Store for LogStore {
 #[derive(Debug, Default, PartialEq)]
 struct Tenants {
     /// None for those that have ended, which is remembered for good (S1).
-    lives: HashMap<Life, Option<Tenant>>,
-    slugs: BTreeMap<TenantSlug, Life>,
+    lives: HashMap<TenantId, Option<Tenant>>,
+    slugs: BTreeMap<TenantSlug, TenantId>,
 }
 
 #[derive(Debug, PartialEq)]
 struct Tenant {
-    at: At,
+    at: Position,
     records: BTreeMap<RecordKey, Record>,
     /// From the birth on.
-    commits: Vec<Committed>,
+    commits: Vec<StoredCommit>,
     /// Whether a later version has committed what this one cannot read.
     newer: bool,
 }
@@ -140,11 +141,11 @@ fn slug_in(record: &Record) -> Option<&TenantSlug> {
 }
 
 impl Tenants {
-    fn living(&self, life: Life) -> Result<Option<&Tenant>, StoreError> {
-        match self.lives.get(&life) {
-            Some(Some(tenant)) if tenant.newer => {
-                Err(StoreError::Refused("a later version has written what this one does not know (S10)".to_owned()))
-            }
+    fn living(&self, tenant_id: TenantId) -> Result<Option<&Tenant>, StoreError> {
+        match self.lives.get(&tenant_id) {
+            Some(Some(tenant)) if tenant.newer => Err(StoreError::UnsupportedRecord(
+                "a later version has written what this one does not know (S10)".to_owned(),
+            )),
             Some(Some(tenant)) => Ok(Some(tenant)),
             Some(None) | None => Ok(None),
         }
@@ -152,20 +153,20 @@ impl Tenants {
 
     /// Whether a commit may be made now, and the revision that it makes. Nothing is changed yet.
     fn admit(&self, base: Base, changes: &[Change]) -> Result<Revision, StoreError> {
-        let life = base.life();
-        let (revision, tenant) = match (self.lives.get(&life), base) {
-            (None, Base::Nothing(_)) => (Revision::FIRST, None),
-            (None, Base::State(_)) | (Some(None), _) => return Err(StoreError::Gone),
+        let tenant_id = base.tenant_id();
+        let (revision, tenant) = match (self.lives.get(&tenant_id), base) {
+            (None, Base::Create(_)) => (Revision::FIRST, None),
+            (None, Base::At(_)) | (Some(None), _) => return Err(StoreError::Deleted),
             (Some(Some(tenant)), _) => {
-                if base != Base::State(tenant.at) {
+                if base != Base::At(tenant.at) {
                     return Err(StoreError::Conflict { actual: tenant.at.revision });
                 }
                 (tenant.at.revision.next(), Some(tenant))
             }
         };
         let slug = changes.iter().find_map(|change| change.after().and_then(slug_in));
-        if slug.and_then(|slug| self.slugs.get(slug)).is_some_and(|holder| *holder != life) {
-            return Err(StoreError::Taken);
+        if slug.and_then(|slug| self.slugs.get(slug)).is_some_and(|holder| *holder != tenant_id) {
+            return Err(StoreError::SlugTaken);
         }
         // An authorizer sends nothing else; but what is in a log is there for good.
         let is_there = |key| tenant.is_some_and(|tenant| tenant.records.contains_key(&key));
@@ -179,11 +180,11 @@ impl Tenants {
     }
 
     /// Makes the changes of a commit that was admitted.
-    fn apply(&mut self, base: Base, commit: Committed) {
-        let life = base.life();
-        let at = At { life, revision: commit.revision, commit: commit.envelope.id };
-        let born = || Tenant { at, records: BTreeMap::new(), commits: Vec::new(), newer: false };
-        let mut tenant = self.lives.remove(&life).flatten().unwrap_or_else(born);
+    fn apply(&mut self, base: Base, commit: StoredCommit) {
+        let tenant_id = base.tenant_id();
+        let at = Position { tenant_id, revision: commit.revision, commit: commit.envelope.id };
+        let created = || Tenant { at, records: BTreeMap::new(), commits: Vec::new(), newer: false };
+        let mut tenant = self.lives.remove(&tenant_id).flatten().unwrap_or_else(created);
         if let Some(slug) = tenant.slug() {
             self.slugs.remove(slug);
         }
@@ -197,8 +198,8 @@ impl Tenants {
         tenant.commits.push(commit);
         // Without a tenant record the life is over: the commit removed it, or was empty and came before any birth (S1).
         let slug = tenant.slug().cloned();
-        self.lives.insert(life, slug.is_some().then_some(tenant));
-        self.slugs.extend(slug.map(|slug| (slug, life)));
+        self.lives.insert(tenant_id, slug.is_some().then_some(tenant));
+        self.slugs.extend(slug.map(|slug| (slug, tenant_id)));
     }
 }
 
@@ -222,7 +223,7 @@ impl Log {
         let broken = |broken| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {broken}", path.display()));
         let (tenants, whole) = read(&bytes).map_err(broken)?;
         let end = u64::try_from(whole).map_err(io::Error::other)?;
-        let mut log = Self { tenants, disk: Disk { file, link: Link::Whole }, end, doubtful: None, _lock: lock };
+        let mut log = Self { tenants, disk: Disk { file, link: LinkState::Whole }, end, doubtful: None, _lock: lock };
         // What was torn goes. And what a process wrote that was killed before it synced is synced before it is shown.
         log.cut()?;
         if end == 0 {
@@ -241,7 +242,7 @@ impl Log {
         if let Some(doubtful) = self.doubtful {
             // Written before it is cut off, this record would make permanent what is left of the one before. If that
             // is the same commit, sent again, nobody knows any more about it than before.
-            let said = if doubtful == commit { StoreError::Unknown } else { StoreError::Unavailable };
+            let said = if doubtful == commit { StoreError::InDoubt } else { StoreError::Unavailable };
             self.cut().map_err(|error| said(error.to_string()))?;
         }
         self.doubtful = Some(commit);
@@ -250,7 +251,7 @@ impl Log {
             // could not write, and report success. Cut off, it certainly did not happen.
             return Err(match self.cut() {
                 Ok(()) => StoreError::Unavailable(error.to_string()),
-                Err(_) => StoreError::Unknown(error.to_string()),
+                Err(_) => StoreError::InDoubt(error.to_string()),
             });
         }
         self.doubtful = None;
@@ -273,14 +274,14 @@ impl Log {
 /// A file that can be told to fail. In a store for production, this is in its tests alone.
 struct Disk {
     file: File,
-    link: Link,
+    link: LinkState,
 }
 
 impl Disk {
     /// Writes and syncs.
     fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(at))?;
-        if self.link == Link::RequestsLost {
+        if self.link == LinkState::RequestsLost {
             let (half, _) = bytes.split_at(bytes.len() / 2);
             self.file.write_all(half)?;
             return Err(io::Error::other("the disk is full"));
@@ -298,7 +299,7 @@ impl Disk {
     }
 
     fn answer(&self) -> io::Result<()> {
-        if self.link == Link::AnswersLost { Err(io::Error::other("the disk does not answer")) } else { Ok(()) }
+        if self.link == LinkState::AnswersLost { Err(io::Error::other("the disk does not answer")) } else { Ok(()) }
     }
 }
 
@@ -355,8 +356,8 @@ fn replay(tenants: &mut Tenants, text: &[u8]) -> Result<(), Box<dyn Error>> {
     let changes: Vec<Change> = texts.into_iter().filter_map(|change| serde_json::from_value(change).ok()).collect();
     let newer = changes.len() < all;
     let revision = tenants.admit(base, &changes)?;
-    tenants.apply(base, Committed { revision, envelope, changes });
-    if let Some(Some(tenant)) = tenants.lives.get_mut(&base.life()) {
+    tenants.apply(base, StoredCommit { revision, envelope, changes });
+    if let Some(Some(tenant)) = tenants.lives.get_mut(&base.tenant_id()) {
         tenant.newer |= newer;
     }
     Ok(())

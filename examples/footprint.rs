@@ -39,7 +39,7 @@ use self::bytes::SMALL;
 use self::copied::copy;
 use self::organisation::{L, M, Organisation, S, Size};
 use self::records::Owner;
-use self::shelf::{Shelf, life};
+use self::shelf::{Shelf, tenant_id};
 use self::variant::Variant;
 
 fn main() {
@@ -64,7 +64,7 @@ fn one_tenant(size: &'static Size) {
     let shelf = Shelf::copying(records::of(&organisation, Owner::Tenant).into(), copy);
     let (tenant, cost) = cost(|| shelf.open(None));
     cost.print("a user", size.users);
-    assert_eq!(tenant.now().users(&rolecall::Page::of(1)).items.len(), 1, "it is open");
+    assert_eq!(tenant.now().users(&rolecall::PageRequest::of(1)).items.len(), 1, "it is open");
 }
 
 fn small_tenants(count: u32) {
@@ -73,7 +73,7 @@ fn small_tenants(count: u32) {
     organisation.print();
     let shelf = Shelf::copying(records::of(&organisation, Owner::Catalog(catalog)).into(), copy);
     let authorizer = shelf.authorizer(Some(catalog));
-    let open = || (0..count).map(|number| authorizer.tenant_of(life(number)).unwrap());
+    let open = || (0..count).map(|number| authorizer.tenant_by_id(tenant_id(number)).unwrap());
     let (tenants, opened) = cost(|| open().collect::<Vec<Tenant>>());
     opened.print("a tenant", count);
     let knows = |tenant: &Tenant| tenant.permission_handle(Variant::<4>(0)).is_some();

@@ -12,9 +12,9 @@ use std::process::ExitCode;
 
 use rolecall::blocking::Authorizer;
 use rolecall::clock::SystemClock;
-use rolecall::moment::Listing;
+use rolecall::moment::Page;
 use rolecall::records::{Granted, Slug};
-use rolecall::{Document, ErrorKind, Moment, Page, Timestamp};
+use rolecall::{Document, ErrorKind, Moment, PageRequest, Timestamp};
 
 const USAGE: &str = "\
 usage: inspect FILE COMMAND [--at INSTANT]
@@ -151,11 +151,14 @@ fn stats(moment: &Moment<'_>) -> Vec<String> {
         ("suspended users", users.iter().filter(|user| user.status == rolecall::records::Status::Suspended).count()),
         ("grants", granted.len()),
         ("granted patterns", granted.iter().filter(|granted| matches!(granted, Granted::Pattern(_))).count()),
-        ("included roles", roles.iter().map(|role| moment.included_in(role.id).len()).sum()),
+        ("included roles", roles.iter().map(|role| moment.includes_of(role.id).len()).sum()),
         ("parents", groups.iter().map(|group| moment.parents_of(group.id).len()).sum()),
         ("memberships", users.iter().map(|user| moment.groups_of(user.id).len()).sum()),
         ("assignments", of_groups + of_users),
-        ("departed", moment.departed_permissions().len() + moment.departed_roles().len()),
+        (
+            "removed_from_catalog",
+            moment.permissions_removed_from_catalog().len() + moment.roles_removed_from_catalog().len(),
+        ),
     ];
     let snapshot = moment.snapshot();
     let tenant = format!("tenant {} ({})", snapshot.slug(), snapshot.name());
@@ -235,8 +238,8 @@ fn fields(line: &str) -> Option<Vec<String>> {
 }
 
 /// Every entry of a list, page by page.
-fn all<T>(list: impl Fn(&Page) -> Listing<T>) -> Vec<T> {
-    let (mut entries, mut page) = (Vec::new(), Page::of(1_000));
+fn all<T>(list: impl Fn(&PageRequest) -> Page<T>) -> Vec<T> {
+    let (mut entries, mut page) = (Vec::new(), PageRequest::of(1_000));
     loop {
         let listing = list(&page);
         entries.extend(listing.items);

@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         tx.create_role("editor")?.grant("posts:*")?;
         tx.create_role("auditor")?.grant("audit-logs:read")?;
-        tx.create_group_named("Engineering")?.description("Engineering team members")?.assign("editor")?;
+        tx.create_group_with_name("Engineering")?.set_description("Engineering team members")?.assign("editor")?;
         tx.create_group("backend")?.add_parent("engineering")?;
         tx.create_user("alice@acme.com")?.join("engineering")?.assign("auditor")?;
         tx.create_user("bob@acme.com")?.join("backend")?;

@@ -1,15 +1,15 @@
 //! What an application holds. It forwards and decides nothing.
 //!
-//! Asynchronous are only this layer and the store's. `open.rs` and `birth.rs` say how a tenant comes to be open,
-//! `commit.rs` how it is changed, `import.rs` how all of it comes from a document, `settle.rs` how an unknown outcome is
+//! Asynchronous are only this layer and the store's. `open.rs` and `creation.rs` say how a tenant comes to be open,
+//! `commit.rs` how it is changed, `import.rs` how all of it comes from a document, `resolve.rs` how an unknown outcome is
 //! found out, `refresh.rs` how other writers are seen, `repair.rs` what to do when a new catalog and a tenant claim one
-//! slug. `current.rs` is the one cell that readers and writers share, `turns.rs` the order in which writers come,
+//! slug. `current.rs` is the one cell that readers and writers share, `write_queue.rs` the order in which writers come,
 //! `sync.rs` what both synchronise by.
 
-mod birth;
+mod creation;
 mod builder;
 mod commit;
-mod current;
+mod current_snapshot;
 #[cfg(feature = "json")]
 mod import;
 #[cfg(test)]
@@ -19,22 +19,22 @@ mod open;
 mod refresh;
 mod registry;
 mod repair;
-mod settle;
+mod resolve;
 mod sync;
 mod tenant;
-mod turns;
+mod write_queue;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::builder::Builder;
-pub use self::commit::Committed;
+pub use self::builder::AuthorizerBuilder;
+pub use self::commit::Updated;
 pub(crate) use self::registry::Registry;
 pub use self::repair::Repair;
-use self::tenant::Tools;
+use self::tenant::Shared;
 pub use self::tenant::{Lag, Outcome, Tenant};
-use crate::catalog::Catalog;
+use crate::model::catalog::Catalog;
 
 /// Keeps tenants open over a store. A clone is another hold on the same one.
 ///
@@ -59,7 +59,7 @@ use crate::catalog::Catalog;
 /// ```
 #[derive(Clone)]
 pub struct Authorizer {
-    tools: Arc<Tools>,
+    shared: Arc<Shared>,
     registry: Arc<Registry>,
 }
 
@@ -70,17 +70,17 @@ impl Authorizer {
     }
 
     /// An authorizer with what can be chosen, chosen.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> AuthorizerBuilder {
+        AuthorizerBuilder::default()
     }
 
     /// The catalog that its tenants share.
     pub fn catalog(&self) -> &Catalog {
-        &self.tools.base.catalog
+        &self.shared.base.catalog
     }
 
     /// How many tenants are open.
-    pub fn open_tenants(&self) -> usize {
+    pub fn open_tenant_count(&self) -> usize {
         self.registry.len()
     }
 
@@ -92,18 +92,18 @@ impl Authorizer {
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
     /// # authorizer.create_tenant("acme", "Acme Corp")?;
-    /// for tenant in authorizer.opened() {
+    /// for tenant in authorizer.open_tenants() {
     ///     if let Err(error) = tenant.refresh() {
     ///         eprintln!("{}: {error}", tenant.slug());
     ///     }
     /// }
-    /// # assert_eq!(authorizer.opened().len(), 1);
+    /// # assert_eq!(authorizer.open_tenants().len(), 1);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Complexity
     /// O(open tenants).
-    pub fn opened(&self) -> Vec<Tenant> {
+    pub fn open_tenants(&self) -> Vec<Tenant> {
         self.registry.all_open().into_iter().map(Tenant).collect()
     }
 
@@ -113,7 +113,7 @@ impl Authorizer {
     /// are closed.
     ///
     /// Nothing calls this by itself: an application that wants it does so now and then, every minute say. A bound on how
-    /// many are open is [`Builder::max_open_tenants`], which also says what holds a tenant.
+    /// many are open is [`AuthorizerBuilder::max_open_tenants`], which also says what holds a tenant.
     ///
     /// # Example
     /// ```
@@ -138,6 +138,6 @@ impl Authorizer {
 
 impl fmt::Debug for Authorizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorizer").field("catalog", self.catalog()).field("open", &self.open_tenants()).finish()
+        f.debug_struct("Authorizer").field("catalog", self.catalog()).field("open", &self.open_tenant_count()).finish()
     }
 }

@@ -6,16 +6,16 @@
 
 use std::ops::Deref;
 
-use crate::authorizer::{self, Committed};
-use crate::catalog::Catalog;
-use crate::clock::Clock;
+use crate::authorizer::{self, Updated};
+use crate::block_on::block_on;
 #[cfg(feature = "json")]
 use crate::document::Document;
-use crate::error::{Error, Noun, Result};
+use crate::model::catalog::Catalog;
+use crate::model::clock::Clock;
+use crate::model::error::{EntityKind, Error, Result};
+use crate::model::records::{Revision, Slug, TenantId};
 use crate::plan::{Plan, Tx};
-use crate::records::{Life, Revision, Slug};
-use crate::store::{Listed, Store};
-use crate::wait::wait;
+use crate::store::{Store, TenantSummary};
 
 /// [`crate::Authorizer`] without an executor.
 #[derive(Clone, Debug)]
@@ -36,8 +36,8 @@ impl Authorizer {
     }
 
     /// See [`crate::Authorizer::builder`].
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> AuthorizerBuilder {
+        AuthorizerBuilder::default()
     }
 
     /// See [`crate::Authorizer::create_tenant`].
@@ -45,15 +45,15 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
-        wait(self.0.create_tenant(slug, name)).map(Tenant)
+        block_on(self.0.create_tenant(slug, name)).map(Tenant)
     }
 
-    /// See [`crate::Authorizer::create_tenant_named`].
+    /// See [`crate::Authorizer::create_tenant_with_name`].
     ///
     /// # Errors
     /// The same.
-    pub fn create_tenant_named(&self, name: &str) -> Result<Tenant> {
-        wait(self.0.create_tenant_named(name)).map(Tenant)
+    pub fn create_tenant_with_name(&self, name: &str) -> Result<Tenant> {
+        block_on(self.0.create_tenant_with_name(name)).map(Tenant)
     }
 
     /// See [`crate::Authorizer::tenant`].
@@ -61,15 +61,15 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn tenant(&self, slug: &str) -> Result<Tenant> {
-        wait(self.0.tenant(slug)).map(Tenant)
+        block_on(self.0.tenant(slug)).map(Tenant)
     }
 
-    /// See [`crate::Authorizer::tenant_of`].
+    /// See [`crate::Authorizer::tenant_by_id`].
     ///
     /// # Errors
     /// The same.
-    pub fn tenant_of(&self, life: Life) -> Result<Tenant> {
-        wait(self.0.tenant_of(life)).map(Tenant)
+    pub fn tenant_by_id(&self, tenant_id: TenantId) -> Result<Tenant> {
+        block_on(self.0.tenant_by_id(tenant_id)).map(Tenant)
     }
 
     /// See [`crate::Authorizer::open_or_create`].
@@ -77,15 +77,15 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn open_or_create(&self, slug: &str, name: &str) -> Result<Tenant> {
-        wait(self.0.open_or_create(slug, name)).map(Tenant)
+        block_on(self.0.open_or_create(slug, name)).map(Tenant)
     }
 
     /// See [`crate::Authorizer::tenants`].
     ///
     /// # Errors
     /// The same.
-    pub fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>> {
-        wait(self.0.tenants(after, limit))
+    pub fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<TenantSummary>> {
+        block_on(self.0.tenants(after, limit))
     }
 
     /// See [`crate::Authorizer::import`].
@@ -94,12 +94,12 @@ impl Authorizer {
     /// The same.
     #[cfg(feature = "json")]
     pub fn import(&self, document: &Document) -> Result<Tenant> {
-        wait(self.0.import(document)).map(Tenant)
+        block_on(self.0.import(document)).map(Tenant)
     }
 
-    /// See [`crate::Authorizer::opened`].
-    pub fn opened(&self) -> Vec<Tenant> {
-        self.0.opened().into_iter().map(Tenant).collect()
+    /// See [`crate::Authorizer::open_tenants`].
+    pub fn open_tenants(&self) -> Vec<Tenant> {
+        self.0.open_tenants().into_iter().map(Tenant).collect()
     }
 
     /// See [`crate::Authorizer::repair`].
@@ -107,7 +107,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn repair(&self, slug: &str) -> Result<Repair> {
-        wait(self.0.repair(slug)).map(Repair)
+        block_on(self.0.repair(slug)).map(Repair)
     }
 }
 
@@ -125,38 +125,38 @@ impl From<authorizer::Authorizer> for Authorizer {
     }
 }
 
-/// [`crate::Builder`] without an executor.
+/// [`crate::AuthorizerBuilder`] without an executor.
 #[derive(Debug, Default)]
 #[must_use]
-pub struct Builder(authorizer::Builder);
+pub struct AuthorizerBuilder(authorizer::AuthorizerBuilder);
 
-impl Builder {
-    /// See [`crate::Builder::store`].
+impl AuthorizerBuilder {
+    /// See [`crate::AuthorizerBuilder::store`].
     pub fn store(self, store: impl Store) -> Self {
         Self(self.0.store(store))
     }
 
-    /// See [`crate::Builder::catalog`].
+    /// See [`crate::AuthorizerBuilder::catalog`].
     pub fn catalog(self, catalog: &Catalog) -> Self {
         Self(self.0.catalog(catalog))
     }
 
-    /// See [`crate::Builder::clock`].
+    /// See [`crate::AuthorizerBuilder::clock`].
     pub fn clock(self, clock: impl Clock) -> Self {
         Self(self.0.clock(clock))
     }
 
-    /// See [`crate::Builder::retries`].
+    /// See [`crate::AuthorizerBuilder::retries`].
     pub fn retries(self, retries: u32) -> Self {
         Self(self.0.retries(retries))
     }
 
-    /// See [`crate::Builder::max_open_tenants`].
+    /// See [`crate::AuthorizerBuilder::max_open_tenants`].
     pub fn max_open_tenants(self, max: usize) -> Self {
         Self(self.0.max_open_tenants(max))
     }
 
-    /// See [`crate::Builder::build`].
+    /// See [`crate::AuthorizerBuilder::build`].
     pub fn build(self) -> Authorizer {
         Authorizer(self.0.build())
     }
@@ -167,24 +167,24 @@ impl Tenant {
     ///
     /// # Errors
     /// The same.
-    pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Committed<T>> {
-        wait(self.0.update(f))
+    pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
+        block_on(self.0.update(f))
     }
 
     /// See [`crate::Tenant::try_update`].
     ///
     /// # Errors
     /// The same.
-    pub fn try_update<T, E: From<Error>>(&self, f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Committed<T>, E> {
-        wait(self.0.try_update(f))
+    pub fn try_update<T, E: From<Error>>(&self, f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Updated<T>, E> {
+        block_on(self.0.try_update(f))
     }
 
     /// See [`crate::Tenant::commit`].
     ///
     /// # Errors
     /// The same.
-    pub fn commit(&self, plan: Plan) -> Result<Committed<()>> {
-        wait(self.0.commit(plan))
+    pub fn commit(&self, plan: Plan) -> Result<Updated<()>> {
+        block_on(self.0.commit(plan))
     }
 
     /// See [`crate::Tenant::replace`].
@@ -192,8 +192,8 @@ impl Tenant {
     /// # Errors
     /// The same.
     #[cfg(feature = "json")]
-    pub fn replace(&self, document: &Document) -> Result<Committed<()>> {
-        wait(self.0.replace(document))
+    pub fn replace(&self, document: &Document) -> Result<Updated<()>> {
+        block_on(self.0.replace(document))
     }
 
     /// See [`crate::Tenant::delete`].
@@ -201,7 +201,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn delete(&self) -> Result<()> {
-        wait(self.0.delete())
+        block_on(self.0.delete())
     }
 
     /// See [`crate::Tenant::refresh`].
@@ -209,7 +209,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn refresh(&self) -> Result<Revision> {
-        wait(self.0.refresh())
+        block_on(self.0.refresh())
     }
 
     /// See [`crate::Tenant::close`].
@@ -217,7 +217,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn close(&self) -> Result<()> {
-        wait(self.0.close())
+        block_on(self.0.close())
     }
 }
 
@@ -231,7 +231,7 @@ impl Deref for Tenant {
 
 impl Repair {
     /// See [`crate::Repair::clashes`].
-    pub fn clashes(&self) -> Vec<(Noun, Slug)> {
+    pub fn clashes(&self) -> Vec<(EntityKind, Slug)> {
         self.0.clashes()
     }
 
@@ -239,7 +239,7 @@ impl Repair {
     ///
     /// # Errors
     /// The same.
-    pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Committed<T>> {
-        wait(self.0.update(f))
+    pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
+        block_on(self.0.update(f))
     }
 }

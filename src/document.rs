@@ -28,9 +28,9 @@ use uuid::Uuid;
 use self::ids::Ground;
 use self::shape::Whole;
 use self::written::object;
-use crate::catalog::Catalog;
-use crate::error::{Error, ErrorKind, Result, escaped};
-use crate::records::Change;
+use crate::model::catalog::Catalog;
+use crate::model::error::{Error, ErrorKind, Result, escaped};
+use crate::model::records::Change;
 
 /// A whole tenant as a document: its permissions, roles, groups and users, with who is in what and who has what.
 ///
@@ -64,7 +64,7 @@ use crate::records::Change;
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 ///
-/// `"departed": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog that are still referred to
+/// `"removed_from_catalog": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog that are still referred to
 /// by these slugs: such references are kept, and give nothing.
 ///
 /// # Security

@@ -34,7 +34,7 @@
 //! | carry many tenants, or very many users | [`docs::scaling`] |
 //! | read and write a whole organisation | `Document`, with the feature `json` |
 //! | know why it is so, what is promised, what it costs | [`docs`] |
-//! | have a second opinion | [`meaning::Meaning`], the rules by the book |
+//! | have a second opinion | [`reference::Model`], the rules by the book |
 //!
 //! # Features
 //!
@@ -49,36 +49,25 @@
 
 pub mod docs;
 #[cfg(test)]
-mod histories;
-#[cfg(test)]
-mod unvisited;
+mod tests;
 pub mod blocking;
 mod authorizer;
 #[cfg(feature = "json")]
 mod document;
 pub mod store;
 pub mod plan;
-pub mod moment;
-pub mod explain;
-mod check;
-mod near;
-pub mod snapshot;
-pub mod meaning;
-mod invariants;
-pub mod catalog;
-pub mod clock;
-pub mod records;
-mod error;
-mod wait;
-mod tables;
-mod bits;
+mod resolver;
+mod model;
+mod block_on;
 
-pub use authorizer::{Authorizer, Builder, Committed, Lag, Outcome, Repair, Tenant};
+pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Repair, Tenant, Updated};
 #[cfg(feature = "json")]
 pub use document::Document;
-pub use error::{Error, ErrorKind, Noun, Result};
-pub use explain::{Decision, Explanation, Reason};
-pub use moment::{Moment, Page};
+pub use model::error::{EntityKind, Error, ErrorKind, Result};
+pub use model::records::{Timestamp, Window};
+pub use model::{catalog, clock, records, reference};
 pub use plan::{Plan, Tx};
-pub use records::{Timestamp, Window};
-pub use snapshot::{PermissionHandle, Snapshot, UserHandle};
+pub use resolver::explain::{Decision, Explanation, Reason};
+pub use resolver::moment::{Moment, Page, PageRequest};
+pub use resolver::snapshot::{PermissionHandle, Snapshot, UserHandle};
+pub use resolver::{explain, moment, snapshot};

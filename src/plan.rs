@@ -19,25 +19,25 @@ use std::sync::Arc;
 
 #[cfg(feature = "json")]
 pub(crate) use self::cycle::shortened;
-pub(crate) use self::draft::{Draft, Origins};
+pub(crate) use self::draft::{CommitContext, Draft};
 pub use self::groups::GroupEdit;
 pub use self::permissions::PermissionEdit;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;
 pub use self::users::UserEdit;
-use crate::clock::When;
-use crate::moment::PermissionSet;
-use crate::records::{Change, Envelope, Revision, Timestamp, UserRecord};
-use crate::snapshot::nouns::UserRow;
-use crate::snapshot::{Compiled, Snapshot, walk};
+use crate::model::clock::When;
+use crate::model::records::{Change, Envelope, Revision, Timestamp, UserRecord};
+use crate::resolver::moment::PermissionSet;
+use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
 
 /// A transaction that has not been committed: what it would change, and the state it leads to.
 ///
 /// It can be looked at, dropped, or committed with `Tenant::commit`, which refuses it as stale if the tenant has moved
 /// on in the meantime.
 pub struct Plan {
-    pub(crate) base: Arc<Compiled>,
-    pub(crate) next: Arc<Compiled>,
+    pub(crate) base: Arc<CompiledTenant>,
+    pub(crate) next: Arc<CompiledTenant>,
     pub(crate) envelope: Envelope,
     pub(crate) changes: Vec<Change>,
 }
@@ -74,17 +74,17 @@ impl Plan {
     ///
     /// # Complexity
     /// A comparison of the sources of each user passed over; for each that is touched, two effective sets.
-    pub fn differences(&self, at: Timestamp) -> impl Iterator<Item = Difference> + '_ {
+    pub fn access_changes(&self, at: Timestamp) -> impl Iterator<Item = AccessChange> + '_ {
         let (before, after) = (&self.base.state.users, &self.next.state.users);
         let new = after.sorted().filter(|n| before.row(*n).is_none());
         before.sorted().chain(new).filter_map(move |number| self.difference(number, at))
     }
 
-    fn difference(&self, number: u32, at: Timestamp) -> Option<Difference> {
+    fn difference(&self, number: u32, at: Timestamp) -> Option<AccessChange> {
         let (before, after) = (self.base.state.users.row(number), self.next.state.users.row(number));
         match (before, after) {
             (Some(before), Some(_))
-                if self.next.standing == self.base.standing && self.is_untouched(number, before) =>
+                if self.next.availability == self.base.availability && self.is_untouched(number, before) =>
             {
                 None
             }
@@ -92,25 +92,25 @@ impl Plan {
         }
     }
 
-    fn compare(&self, number: u32, at: Timestamp) -> Option<Difference> {
-        let set = |compiled: &Arc<Compiled>| {
+    fn compare(&self, number: u32, at: Timestamp) -> Option<AccessChange> {
+        let set = |compiled: &Arc<CompiledTenant>| {
             let row = compiled.state.users.row(number).filter(|row| !row.is_suspended());
             let bits = row.map(|row| walk::effective(&compiled.state, row, &When::Chosen(at))).unwrap_or_default();
             let snapshot = Snapshot(Arc::clone(compiled));
-            let unanswered = snapshot.at(at).unanswered();
-            PermissionSet::new(snapshot, bits, unanswered)
+            let unavailable = snapshot.at(at).unavailable();
+            PermissionSet::new(snapshot, bits, unavailable)
         };
         let (before, after) = (set(&self.base), set(&self.next));
         let (gained, lost) = (after.difference(&before), before.difference(&after));
         let row = self.next.state.users.row(number).or_else(|| self.base.state.users.row(number))?;
-        (!gained.is_empty() || !lost.is_empty()).then(|| Difference { user: row.record.clone(), gained, lost })
+        (!gained.is_empty() || !lost.is_empty()).then(|| AccessChange { user: row.record.clone(), gained, lost })
     }
 
     /// Whether nothing about a user can have changed: same row, and all its sources have the same exact rows.
     fn is_untouched(&self, number: u32, before: &UserRow) -> bool {
         let (old, new) = (&self.base.state, &self.next.state);
-        let same = |source| match (old.kept(source), new.kept(source)) {
-            (Some(a), Some(b)) => a.exact && b.exact && a.row == b.row,
+        let same = |source| match (old.cached_row(source), new.cached_row(source)) {
+            (Some(a), Some(b)) => a.complete && b.complete && a.row == b.row,
             _ => false,
         };
         old.users.same_row(&new.users, number) && before.sources().all(|(source, _)| same(source))
@@ -119,7 +119,7 @@ impl Plan {
 
 /// What one user would gain and lose.
 #[derive(Clone, Debug)]
-pub struct Difference {
+pub struct AccessChange {
     /// The user, as after the plan, or as before if it is deleted.
     pub user: UserRecord,
     /// What it may do after the plan and not before.

@@ -7,7 +7,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod erased;
+mod dyn_store;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::records::{At, Change, Envelope, Life, Record, Revision, TenantSlug};
+use crate::model::records::{Change, Envelope, Position, Record, Revision, TenantId, TenantSlug};
 
-pub(crate) use erased::Erased;
+pub(crate) use dyn_store::DynStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use redb::{RedbError, RedbOptions, RedbStore};
@@ -56,7 +56,7 @@ pub use redb::{RedbError, RedbOptions, RedbStore};
 /// invariant is refused.
 pub trait Store: Send + Sync + 'static {
     /// The living tenant with this slug.
-    fn find(&self, slug: &TenantSlug) -> impl Future<Output = Result<Option<Life>, StoreError>> + Send;
+    fn find(&self, slug: &TenantSlug) -> impl Future<Output = Result<Option<TenantId>, StoreError>> + Send;
 
     /// At most `limit` living tenants, in bytewise order of their slugs, after this one, which need not exist. Fewer only
     /// at the end; none if the limit is 0.
@@ -64,12 +64,16 @@ pub trait Store: Send + Sync + 'static {
         &self,
         after: Option<&TenantSlug>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Listed>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<TenantSummary>, StoreError>> + Send;
 
-    /// Pushes every record of a life into the sink, kind by kind in the order of [`Kind`](crate::records::Kind), within a
+    /// Pushes every record of a life into the sink, kind by kind in the order of [`RecordKind`](crate::records::RecordKind), within a
     /// kind in any order, and returns where that state stands. None if the life is unknown or ended. When the sink says
     /// stop, also at the last record, the answer is [`StoreError::Stopped`]. Push outside of locks: a sink may be slow.
-    fn load(&self, life: Life, sink: &mut dyn Sink) -> impl Future<Output = Result<Option<At>, StoreError>> + Send;
+    fn load(
+        &self,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send;
 
     /// Makes the changes durable, all or none, and returns the new revision; of a commit that ends the life, the one after
     /// its base, though nothing can be read at it.
@@ -77,7 +81,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// The commits after this state: none if it is the latest. A state is in the history if its own commit has this id,
     /// or the next one's `previous` has.
-    fn since(&self, at: At) -> impl Future<Output = Result<Since, StoreError>> + Send;
+    fn since(&self, at: Position) -> impl Future<Output = Result<Since, StoreError>> + Send;
 }
 
 /// Takes the records of a load.
@@ -118,26 +122,26 @@ pub struct Commit<'a> {
 #[serde(rename_all = "lowercase")]
 pub enum Base {
     /// Nothing: a birth, which begins this life. With no changes, it ends the life before it began (S1).
-    Nothing(Life),
+    Create(TenantId),
     /// A state that was the latest one when the commit was made.
-    State(At),
+    At(Position),
 }
 
 impl Base {
     /// Whose base.
-    pub fn life(self) -> Life {
+    pub fn tenant_id(self) -> TenantId {
         match self {
-            Self::Nothing(life) => life,
-            Self::State(at) => at.life,
+            Self::Create(tenant_id) => tenant_id,
+            Self::At(at) => at.tenant_id,
         }
     }
 }
 
 /// A living tenant in a listing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
+pub struct TenantSummary {
     /// Its life.
-    pub life: Life,
+    pub tenant_id: TenantId,
     /// Its slug.
     pub slug: TenantSlug,
 }
@@ -146,16 +150,16 @@ pub struct Listed {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Since {
     /// These commits, in order; none if the state is the latest.
-    Commits(Vec<Committed>),
+    Commits(Vec<StoredCommit>),
     /// The store cannot tell: the state is too old, or not in its history. A load can.
     TooOld,
     /// The life has ended, or never began.
-    Gone,
+    Deleted,
 }
 
 /// A commit as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Committed {
+pub struct StoredCommit {
     /// The revision that it made.
     pub revision: Revision,
     /// What it carried.
@@ -175,17 +179,17 @@ pub enum StoreError {
     },
     /// The life has ended, or never began. Nothing happened.
     #[error("the life has ended, or never began")]
-    Gone,
+    Deleted,
     /// The tenant's slug is another living tenant's. Nothing happened.
     #[error("the tenant slug is taken")]
-    Taken,
+    SlugTaken,
     /// More than the store takes at once. Nothing happened.
     #[error("too large: {0}")]
     TooLarge(String),
     /// A kind of record that the store does not know. Of a commit: nothing happened. Of a load or a since: this life can
     /// be read by a later release only.
     #[error("refused: {0}")]
-    Refused(String),
+    UnsupportedRecord(String),
     /// What the store holds, or was sent, cannot be right. Nothing happened.
     #[error("corrupt: {0}")]
     Corrupt(String),
@@ -196,30 +200,30 @@ pub enum StoreError {
     /// Something may have happened, or may still happen. The commit's id will be looked for with `since`, and the same
     /// commit may be sent again.
     #[error("outcome unknown: {0}")]
-    Unknown(String),
+    InDoubt(String),
     /// The sink of a load wanted no more.
     #[error("stopped by the sink")]
     Stopped,
 }
 
 impl<S: Store> Store for Arc<S> {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         (**self).find(slug).await
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         (**self).list(after, limit).await
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        (**self).load(life, sink).await
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        (**self).load(tenant_id, sink).await
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         (**self).commit(commit).await
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         (**self).since(at).await
     }
 }
@@ -227,8 +231,8 @@ impl<S: Store> Store for Arc<S> {
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing(life) => write!(f, "nothing, for life {life}"),
-            Self::State(at) => write!(f, "revision {} of life {}", at.revision, at.life),
+            Self::Create(tenant_id) => write!(f, "nothing, for life {tenant_id}"),
+            Self::At(at) => write!(f, "revision {} of life {}", at.revision, at.tenant_id),
         }
     }
 }

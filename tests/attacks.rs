@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use rolecall::blocking::Authorizer;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{
-    At, Change, CommitId, Envelope, Grant, Granted, GroupId, GroupRecord, Inclusion, Life, Membership, Parent,
-    PermissionId, PermissionRecord, PermissionRef, Record, Revision, RoleId, RoleRecord, RoleRef, Status, TenantRecord,
-    TenantSlug, UserId, UserRecord,
+    Change, CommitId, Envelope, Grant, Granted, GroupId, GroupRecord, Inclusion, Membership, Parent, PermissionId,
+    PermissionRecord, PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, Status, TenantId,
+    TenantRecord, TenantSlug, UserId, UserRecord,
 };
-use rolecall::store::{Commit, Committed, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, StoredCommit, TenantSummary};
 use rolecall::{Decision, ErrorKind, Reason, Timestamp, Window};
 use uuid::Uuid;
 
@@ -23,21 +23,21 @@ struct Liar {
     since: Arc<Mutex<Vec<Vec<Change>>>>,
 }
 
-fn at(revision: u64) -> At {
+fn at(revision: u64) -> Position {
     let commit = CommitId::from_uuid(Uuid::from_u128(revision.into()));
-    At { life: Life::from_uuid(Uuid::from_u128(1)), revision: Revision::new(revision), commit }
+    Position { tenant_id: TenantId::from_uuid(Uuid::from_u128(1)), revision: Revision::new(revision), commit }
 }
 
 impl Store for Liar {
-    async fn find(&self, _: &TenantSlug) -> Result<Option<Life>, StoreError> {
-        Ok(Some(at(1).life))
+    async fn find(&self, _: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
+        Ok(Some(at(1).tenant_id))
     }
 
-    async fn list(&self, _: Option<&TenantSlug>, _: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, _: Option<&TenantSlug>, _: usize) -> Result<Vec<TenantSummary>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn load(&self, _: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(&self, _: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
         let records = self.records.lock().unwrap().clone();
         for record in records {
             sink.push(record).map_err(|_| StoreError::Stopped)?;
@@ -49,9 +49,9 @@ impl Store for Liar {
         Err(StoreError::Unavailable("it only lies".into()))
     }
 
-    async fn since(&self, from: At) -> Result<Since, StoreError> {
+    async fn since(&self, from: Position) -> Result<Since, StoreError> {
         let lies = self.since.lock().unwrap().clone();
-        let commits = (from.revision.number() + 1..).zip(lies).map(|(revision, changes)| Committed {
+        let commits = (from.revision.number() + 1..).zip(lies).map(|(revision, changes)| StoredCommit {
             revision: Revision::new(revision),
             envelope: envelope(revision),
             changes,
@@ -203,7 +203,7 @@ fn a14_a_refresh_that_lies_shows_nothing_of_it() {
         // And where the load lies, too, the tenant denies.
         liar.records.lock().unwrap().push(member(5, 5));
         assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::Corrupt, "{lie:?}");
-        assert_eq!(acme.decide("u", "p"), Decision::Denied(Reason::Refused));
+        assert_eq!(acme.decide("u", "p"), Decision::Denied(Reason::InvalidStoreContent));
         liar.records.lock().unwrap().pop();
         liar.since.lock().unwrap().clear();
         acme.refresh().unwrap();
@@ -267,7 +267,7 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
     let store = MemoryStore::default();
     let acme = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
     let set_up = |tx: &rolecall::Tx| {
-        tx.create_permission("p")?.category(Some("C"))?.description("d")?;
+        tx.create_permission("p")?.set_category(Some("C"))?.set_description("d")?;
         tx.create_permission("q")?;
         tx.create_role("base")?.grant("q")?;
         tx.create_role("r")?.grant("p")?.grant("p*")?.include("base")?;
@@ -281,8 +281,8 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
         |tx| tx.user("u")?.set_membership_window("g", Window::ALWAYS).map(drop),
         |tx| tx.group("g")?.set_assignment_window("r", Window::ALWAYS).map(drop),
         |tx| tx.user("u")?.suspend()?.set_key("w").map(drop),
-        |tx| tx.role("r")?.revoke("p*")?.rename("s").map(drop),
-        |tx| tx.permission("p")?.rename("pp")?.category(None).map(drop),
+        |tx| tx.role("r")?.revoke("p*")?.set_slug("s").map(drop),
+        |tx| tx.permission("p")?.set_slug("pp")?.set_category(None).map(drop),
         |tx| tx.user("v")?.leave("g").map(drop),
         |tx| tx.group("g")?.remove_parent("wide").map(drop),
         |tx| tx.delete_role("base"),
@@ -297,7 +297,7 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
         let loaded = Authorizer::builder().store(store.clone()).build().tenant(&slug).unwrap();
         assert_eq!(loaded.revision(), acme.revision());
         let (ours, theirs) = (acme.now(), loaded.now());
-        let all = rolecall::Page::of(100);
+        let all = rolecall::PageRequest::of(100);
         assert_eq!(ours.users(&all), theirs.users(&all));
         assert_eq!((ours.groups(&all), ours.roles(&all)), (theirs.groups(&all), theirs.roles(&all)));
         assert_eq!(ours.permissions(&all), theirs.permissions(&all));
@@ -308,7 +308,7 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
         }
         for role in &ours.roles(&all).items {
             assert_eq!(ours.grants_of(role.id), theirs.grants_of(role.id));
-            assert_eq!(ours.included_in(role.id), theirs.included_in(role.id));
+            assert_eq!(ours.includes_of(role.id), theirs.includes_of(role.id));
         }
         for group in &ours.groups(&all).items {
             assert_eq!(ours.parents_of(group.id), theirs.parents_of(group.id));

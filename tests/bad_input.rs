@@ -32,44 +32,44 @@ type Call = fn(&Tx) -> rolecall::Result<()>;
 /// Every refused call: its kind, and that nothing came of it, neither in the transaction nor afterwards.
 #[test]
 fn a_refused_call_changes_nothing_and_the_transaction_goes_on() {
-    use ErrorKind::{Cycle, Exists, Malformed, NotFound, OtherWindow};
+    use ErrorKind::{AlreadyExists, Cycle, Invalid, NotFound, WindowMismatch};
     let table: &[(ErrorKind, Call)] = &[
-        (Malformed, |tx| tx.create_permission("").map(drop)),
-        (Malformed, |tx| tx.create_permission("posts:*").map(drop)),
-        (Malformed, |tx| tx.create_role("a b").map(drop)),
-        (Malformed, |tx| tx.create_role("*").map(drop)),
-        (Malformed, |tx| tx.create_role(&"r".repeat(256)).map(drop)),
-        (Malformed, |tx| tx.create_group("naïve").map(drop)),
-        (Malformed, |tx| tx.create_group("g\0").map(drop)),
-        (Malformed, |tx| tx.create_group_named("---").map(drop)),
-        (Malformed, |tx| tx.create_role_named("日本").map(drop)),
-        (Malformed, |tx| tx.create_user("").map(drop)),
-        (Malformed, |tx| tx.create_user("a\nb").map(drop)),
-        (Malformed, |tx| tx.create_user(&"k".repeat(321)).map(drop)),
-        (Malformed, |tx| tx.role("editor")?.name("").map(drop)),
-        (Malformed, |tx| tx.role("editor")?.description("\u{1b}[31m").map(drop)),
-        (Malformed, |tx| tx.role("editor")?.rename("*").map(drop)),
-        (Malformed, |tx| tx.permission("posts:read")?.category(Some("")).map(drop)),
-        (Malformed, |tx| tx.role("editor")?.grant("").map(drop)),
-        (Malformed, |tx| tx.role("editor")?.grant("posts: *").map(drop)),
-        (Malformed, |tx| tx.role("editor")?.grant("*********").map(drop)),
-        (Malformed, |tx| tx.actor("").map(drop)),
-        (Malformed, |tx| tx.note(&"n".repeat(4097)).map(drop)),
-        (Malformed, |tx| tx.rename_tenant("Acme").map(drop)),
-        (Malformed, |tx| tx.name_tenant("\0").map(drop)),
-        (Exists, |tx| tx.create_permission("posts:read").map(drop)),
-        (Exists, |tx| tx.create_role("editor").map(drop)),
-        (Exists, |tx| tx.create_group("staff").map(drop)),
-        (Exists, |tx| tx.create_group_named("Staff").map(drop)),
-        (Exists, |tx| tx.create_user("alice").map(drop)),
-        (Exists, |tx| {
+        (Invalid, |tx| tx.create_permission("").map(drop)),
+        (Invalid, |tx| tx.create_permission("posts:*").map(drop)),
+        (Invalid, |tx| tx.create_role("a b").map(drop)),
+        (Invalid, |tx| tx.create_role("*").map(drop)),
+        (Invalid, |tx| tx.create_role(&"r".repeat(256)).map(drop)),
+        (Invalid, |tx| tx.create_group("naïve").map(drop)),
+        (Invalid, |tx| tx.create_group("g\0").map(drop)),
+        (Invalid, |tx| tx.create_group_with_name("---").map(drop)),
+        (Invalid, |tx| tx.create_role_with_name("日本").map(drop)),
+        (Invalid, |tx| tx.create_user("").map(drop)),
+        (Invalid, |tx| tx.create_user("a\nb").map(drop)),
+        (Invalid, |tx| tx.create_user(&"k".repeat(321)).map(drop)),
+        (Invalid, |tx| tx.role("editor")?.set_name("").map(drop)),
+        (Invalid, |tx| tx.role("editor")?.set_description("\u{1b}[31m").map(drop)),
+        (Invalid, |tx| tx.role("editor")?.set_slug("*").map(drop)),
+        (Invalid, |tx| tx.permission("posts:read")?.set_category(Some("")).map(drop)),
+        (Invalid, |tx| tx.role("editor")?.grant("").map(drop)),
+        (Invalid, |tx| tx.role("editor")?.grant("posts: *").map(drop)),
+        (Invalid, |tx| tx.role("editor")?.grant("*********").map(drop)),
+        (Invalid, |tx| tx.set_actor("").map(drop)),
+        (Invalid, |tx| tx.set_note(&"n".repeat(4097)).map(drop)),
+        (Invalid, |tx| tx.rename_tenant("Acme").map(drop)),
+        (Invalid, |tx| tx.name_tenant("\0").map(drop)),
+        (AlreadyExists, |tx| tx.create_permission("posts:read").map(drop)),
+        (AlreadyExists, |tx| tx.create_role("editor").map(drop)),
+        (AlreadyExists, |tx| tx.create_group("staff").map(drop)),
+        (AlreadyExists, |tx| tx.create_group_with_name("Staff").map(drop)),
+        (AlreadyExists, |tx| tx.create_user("alice").map(drop)),
+        (AlreadyExists, |tx| {
             let id = tx.user("alice")?.id()?;
             tx.create_user_with_id(id, "another").map(drop)
         }),
-        (Exists, |tx| tx.permission("posts:read")?.rename("posts:write").map(drop)),
-        (Exists, |tx| tx.role("editor")?.rename("viewer").map(drop)),
-        (Exists, |tx| tx.group("staff")?.rename("engineering").map(drop)),
-        (NotFound, |tx| tx.role("edtior")?.name("x").map(drop)),
+        (AlreadyExists, |tx| tx.permission("posts:read")?.set_slug("posts:write").map(drop)),
+        (AlreadyExists, |tx| tx.role("editor")?.set_slug("viewer").map(drop)),
+        (AlreadyExists, |tx| tx.group("staff")?.set_slug("engineering").map(drop)),
+        (NotFound, |tx| tx.role("edtior")?.set_name("x").map(drop)),
         (NotFound, |tx| tx.delete_role("nothing")),
         (NotFound, |tx| tx.delete_user(Uuid::nil())),
         (NotFound, |tx| tx.delete_group(GroupId::from_uuid(Uuid::nil()))),
@@ -86,8 +86,8 @@ fn a_refused_call_changes_nothing_and_the_transaction_goes_on() {
         (Cycle, |tx| tx.group("staff")?.add_parent("staff").map(drop)),
         (Cycle, |tx| tx.group("staff")?.add_parent("engineering").map(drop)),
         (Cycle, |tx| tx.role("editor")?.include("editor").map(drop)),
-        (OtherWindow, |tx| tx.user("alice")?.join_during("engineering", Window::until(Timestamp::MAX)).map(drop)),
-        (OtherWindow, |tx| tx.group("staff")?.assign_during("viewer", Window::from(Timestamp::MIN)).map(drop)),
+        (WindowMismatch, |tx| tx.user("alice")?.join_during("engineering", Window::until(Timestamp::MAX)).map(drop)),
+        (WindowMismatch, |tx| tx.group("staff")?.assign_during("viewer", Window::from(Timestamp::MIN)).map(drop)),
     ];
     for (n, (kind, call)) in table.iter().enumerate() {
         let acme = acme();
@@ -115,14 +115,14 @@ fn r3_a_window_is_changed_by_a_call_of_its_own() {
     let (march, june) = (Window::until(at(1_000)), Window::until(at(2_000)));
     acme.update(|tx| tx.user("alice")?.join_during("staff", march).map(drop)).unwrap();
     let error = acme.update(|tx| tx.group("staff")?.add_member("alice").map(drop)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::OtherWindow);
+    assert_eq!(error.kind(), ErrorKind::WindowMismatch);
     assert_eq!(error.details(), ["until 1970-01-01T00:16:40Z"], "it shows the present one");
     let same = acme.update(|tx| tx.user("alice")?.join_during("staff", march).map(drop)).unwrap();
     assert!(same.changes.is_empty());
     acme.update(|tx| tx.user("alice")?.set_membership_window("staff", june).map(drop)).unwrap();
     assert_eq!(acme.now().groups_of("alice").iter().find(|g| g.record.slug == "staff").unwrap().window, june);
     for (from, until) in [(5, 5), (6, 5)] {
-        assert_eq!(Window::between(at(from), at(until)).unwrap_err().kind(), ErrorKind::Malformed);
+        assert_eq!(Window::between(at(from), at(until)).unwrap_err().kind(), ErrorKind::Invalid);
     }
 }
 
@@ -131,7 +131,7 @@ fn r6_an_error_names_the_thing_the_revision_and_near_names() {
     let acme = acme();
     let error = acme.update(|tx| tx.role("editor")?.grant("post:write").map(drop)).unwrap_err();
     assert_eq!(
-        (error.name(), error.near(), error.revision()),
+        (error.name(), error.suggestions(), error.revision()),
         ("post:write", &["posts:write".to_owned()][..], Some(2))
     );
     assert_eq!(error.to_string(), "there is no permission `post:write` at revision 2; did you mean `posts:write`?");
@@ -162,12 +162,12 @@ fn an_edit_of_something_deleted_is_an_error() {
             user.suspend().unwrap_err(),
             user.join("engineering").unwrap_err(),
             user.unassign("viewer").unwrap_err(),
-            permission.rename("x").unwrap_err(),
+            permission.set_slug("x").unwrap_err(),
         ];
         tx.delete_tenant()?;
         assert_eq!(tx.create_user("zed").unwrap_err().kind(), ErrorKind::Deleted);
         assert_eq!(tx.delete_tenant().unwrap_err().kind(), ErrorKind::Deleted);
-        Err::<(), _>(Error::refusal(format!("{}", errors.iter().all(|e| e.kind() == ErrorKind::NotFound))))
+        Err::<(), _>(Error::rejected(format!("{}", errors.iter().all(|e| e.kind() == ErrorKind::NotFound))))
     });
     assert_eq!(errors.unwrap_err().to_string(), "true");
 }
@@ -195,11 +195,11 @@ fn tenants_with_bad_names_are_not_created() {
     let authorizer = Authorizer::in_memory();
     for (slug, name) in [("", "x"), ("Acme", "x"), ("a b", "x"), (&"a".repeat(64), "x"), ("acme", ""), ("acme", "a\0")]
     {
-        assert_eq!(authorizer.create_tenant(slug, name).unwrap_err().kind(), ErrorKind::Malformed);
+        assert_eq!(authorizer.create_tenant(slug, name).unwrap_err().kind(), ErrorKind::Invalid);
     }
-    assert_eq!(authorizer.tenant("no such/thing").unwrap_err().kind(), ErrorKind::Malformed);
-    assert_eq!(authorizer.create_tenant_named("Acme Corp").unwrap().slug(), "acme-corp");
-    assert_eq!(authorizer.create_tenant_named("Ünï").unwrap().slug(), "n");
-    assert_eq!(authorizer.create_tenant_named("日本").unwrap_err().kind(), ErrorKind::Malformed);
-    assert_eq!(authorizer.create_tenant_named("N").unwrap_err().kind(), ErrorKind::Exists);
+    assert_eq!(authorizer.tenant("no such/thing").unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(authorizer.create_tenant_with_name("Acme Corp").unwrap().slug(), "acme-corp");
+    assert_eq!(authorizer.create_tenant_with_name("Ünï").unwrap().slug(), "n");
+    assert_eq!(authorizer.create_tenant_with_name("日本").unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(authorizer.create_tenant_with_name("N").unwrap_err().kind(), ErrorKind::AlreadyExists);
 }

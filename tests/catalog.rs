@@ -6,7 +6,7 @@ use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, CatalogPermission, Definition, PermissionDef, RoleDef};
 use rolecall::records::Granted;
 use rolecall::store::MemoryStore;
-use rolecall::{Decision, ErrorKind, Noun, Page, Reason, Timestamp, Window};
+use rolecall::{Decision, EntityKind, ErrorKind, PageRequest, Reason, Timestamp, Window};
 
 rolecall::catalog! {
     /// What a user of the first release may do.
@@ -100,22 +100,22 @@ fn a_tenant_uses_the_catalog_and_cannot_change_it() {
         |tx| tx.role("editor")?.grant("*").map(drop),
         |tx| tx.role("editor")?.revoke("drafts:*").map(drop),
         |tx| tx.role("editor")?.include("writer").map(drop),
-        |tx| tx.role("viewer")?.rename("reader").map(drop),
+        |tx| tx.role("viewer")?.set_slug("reader").map(drop),
         |tx| tx.role("viewer")?.set_grants(["*"]).map(drop),
-        |tx| tx.permission("posts:read")?.name("x").map(drop),
+        |tx| tx.permission("posts:read")?.set_name("x").map(drop),
     ];
     for call in system {
-        assert_eq!(acme.update(call).unwrap_err().kind(), ErrorKind::System);
+        assert_eq!(acme.update(call).unwrap_err().kind(), ErrorKind::ReadOnly);
     }
     let taken: [Call; 5] = [
         |tx| tx.create_permission("posts:read").map(drop),
         |tx| tx.create_permission("posts:publish").map(drop),
         |tx| tx.create_role("viewer").map(drop),
         |tx| tx.create_role("moderator").map(drop),
-        |tx| tx.role("writer")?.rename("editor").map(drop),
+        |tx| tx.role("writer")?.set_slug("editor").map(drop),
     ];
     for call in taken {
-        assert_eq!(acme.update(call).unwrap_err().kind(), ErrorKind::Exists);
+        assert_eq!(acme.update(call).unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
     assert!(acme.update(|tx| tx.create_role("posts:publish").map(drop)).is_ok(), "slugs are taken kind by kind");
 }
@@ -127,7 +127,7 @@ fn what_left_the_catalog_gives_nothing_is_kept_and_is_reported() {
     populate(&first(&store));
     let second = Definition {
         permissions: &[
-            PermissionDef { was: &["posts:read"], ..PermissionDef::new("articles:read") },
+            PermissionDef { renamed_from: &["posts:read"], ..PermissionDef::new("articles:read") },
             PermissionDef::new("posts:write"),
         ],
         roles: &[RoleDef { grants: &["articles:read"], ..RoleDef::new("viewer") }],
@@ -139,29 +139,35 @@ fn what_left_the_catalog_gives_nothing_is_kept_and_is_reported() {
     assert!(!acme.check("bob", "posts:read"));
     assert!(!acme.check("alice", "posts:write") && !acme.check("carol", "drafts:read"), "the editor has left");
     let now = acme.now();
-    let departed: Vec<String> = now.departed_roles().iter().map(|role| role.slug.to_string()).collect();
-    assert_eq!(departed, ["editor"]);
-    assert_eq!(now.departed_permissions()[0].slug, "posts:delete");
-    assert!(now.role("editor").unwrap().departed && now.roles(&Page::of(99)).items.iter().all(|role| !role.departed));
+    let removed_from_catalog: Vec<String> =
+        now.roles_removed_from_catalog().iter().map(|role| role.slug.to_string()).collect();
+    assert_eq!(removed_from_catalog, ["editor"]);
+    assert_eq!(now.permissions_removed_from_catalog()[0].slug, "posts:delete");
+    assert!(
+        now.role("editor").unwrap().removed_from_catalog
+            && now.roles(&PageRequest::of(99)).items.iter().all(|role| !role.removed_from_catalog)
+    );
     assert!(now.roles_of("carol").len() == 1, "the assignment is still listed");
     drop(now);
     // It can be taken away, and not given; its slug counts as taken.
     let refused = |error: rolecall::Error, kind| assert_eq!(error.kind(), kind);
     refused(acme.update(|tx| tx.user("bob")?.assign("editor").map(drop)).unwrap_err(), ErrorKind::NotFound);
     refused(acme.update(|tx| tx.role("writer")?.grant("posts:delete").map(drop)).unwrap_err(), ErrorKind::NotFound);
-    refused(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).unwrap_err(), ErrorKind::Exists);
-    refused(acme.update(|tx| tx.delete_role("editor")).unwrap_err(), ErrorKind::System);
+    refused(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).unwrap_err(), ErrorKind::AlreadyExists);
+    refused(acme.update(|tx| tx.delete_role("editor")).unwrap_err(), ErrorKind::ReadOnly);
     acme.update(|tx| {
         tx.user("carol")?.unassign("editor")?;
         tx.role("writer")?.exclude("editor")?.revoke("posts:delete").map(drop)
     })
     .unwrap();
-    assert!(acme.now().departed_roles().is_empty() && acme.now().departed_permissions().is_empty());
+    assert!(
+        acme.now().roles_removed_from_catalog().is_empty() && acme.now().permissions_removed_from_catalog().is_empty()
+    );
     assert!(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).is_ok());
 
     // Back under the first release the slug clashes.
     let authorizer = Authorizer::builder().store(store).catalog(Permission::catalog()).build();
-    assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::Clash);
+    assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::CatalogConflict);
 }
 
 #[test]
@@ -169,7 +175,7 @@ fn what_comes_back_to_the_catalog_gives_again() {
     let store = MemoryStore::default();
     populate(&first(&store));
     let acme = release(&store, &Definition::default()).tenant("acme").unwrap();
-    assert!(!acme.check("alice", "posts:write") && acme.now().departed_roles().len() == 2);
+    assert!(!acme.check("alice", "posts:write") && acme.now().roles_removed_from_catalog().len() == 2);
     let grants = acme.now().grants_of("writer");
     assert!(
         matches!(&grants[0], Granted::Permission(reference) if !matches!(reference, rolecall::records::PermissionRef::Own(_)))
@@ -191,33 +197,33 @@ fn a_clash_is_refused_with_the_list_and_repaired() {
     .unwrap();
     let new = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build();
     let error = new.tenant("acme").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Clash);
+    assert_eq!(error.kind(), ErrorKind::CatalogConflict);
     assert_eq!(error.details(), ["permission `posts:read`", "permission `posts:write`", "role `editor`"]);
-    assert_eq!(new.tenant_of(acme.life()).unwrap_err().kind(), ErrorKind::Clash);
+    assert_eq!(new.tenant_by_id(acme.tenant_id()).unwrap_err().kind(), ErrorKind::CatalogConflict);
 
     let repair = new.repair("acme").unwrap();
-    let clashes: Vec<(Noun, String)> =
-        repair.clashes().into_iter().map(|(noun, slug)| (noun, slug.to_string())).collect();
+    let clashes: Vec<(EntityKind, String)> =
+        repair.clashes().into_iter().map(|(entity, slug)| (entity, slug.to_string())).collect();
     assert_eq!(clashes.len(), 3);
     let refused = repair.update(|tx| tx.create_user("mallory").map(drop)).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Refusal);
+    assert_eq!(refused.kind(), ErrorKind::Rejected);
     assert_eq!(
         repair.update(|tx| tx.user("alice")?.suspend().map(drop)).map(|_| ()).unwrap_err().kind(),
-        ErrorKind::Refusal
+        ErrorKind::Rejected
     );
-    repair.update(|tx| tx.permission("posts:read")?.rename("acme:read").map(drop)).unwrap();
+    repair.update(|tx| tx.permission("posts:read")?.set_slug("acme:read").map(drop)).unwrap();
     assert_eq!(new.tenant("acme").unwrap_err().details().len(), 2);
     repair
         .update(|tx| {
             tx.delete_permission("posts:write")?;
-            tx.role("editor")?.rename("acme-editor").map(drop)
+            tx.role("editor")?.set_slug("acme-editor").map(drop)
         })
         .unwrap();
     assert!(repair.clashes().is_empty());
     let acme = new.tenant("acme").unwrap();
     assert!(acme.check("alice", Permission::PostsRead), "its pattern now covers the catalog's");
     assert!(!acme.check("alice", "acme:read"));
-    assert_eq!(new.repair("acme").unwrap_err().kind(), ErrorKind::Refusal);
+    assert_eq!(new.repair("acme").unwrap_err().kind(), ErrorKind::Rejected);
 }
 
 /// A tenant that is open under the old release meets one whose slugs clash with its catalog: it denies.
@@ -235,9 +241,9 @@ fn a_refresh_that_meets_a_clash_denies_until_it_is_mended() {
         .unwrap();
     // Without the catalog the slug counts as taken only while it is referred to.
     other.update(|tx| tx.create_permission("posts:write").map(drop)).unwrap();
-    assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::Clash);
-    assert_eq!(acme.decide("alice", "posts:read"), Decision::Denied(Reason::Refused));
-    assert_eq!(acme.update(|tx| tx.create_user("x").map(drop)).unwrap_err().kind(), ErrorKind::Clash);
+    assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::CatalogConflict);
+    assert_eq!(acme.decide("alice", "posts:read"), Decision::Denied(Reason::InvalidStoreContent));
+    assert_eq!(acme.update(|tx| tx.create_user("x").map(drop)).unwrap_err().kind(), ErrorKind::CatalogConflict);
     other.update(|tx| tx.delete_permission("posts:write")).unwrap();
     acme.refresh().unwrap();
     assert!(acme.check("alice", "posts:read"));
@@ -258,8 +264,8 @@ fn a_reference_with_an_older_slug_can_be_taken_away() {
     let store = MemoryStore::default();
     populate(&first(&store));
     let renamed = Definition {
-        permissions: &[PermissionDef { was: &["posts:delete"], ..PermissionDef::new("articles:delete") }],
-        roles: &[RoleDef { was: &["viewer"], ..RoleDef::new("reader") }],
+        permissions: &[PermissionDef { renamed_from: &["posts:delete"], ..PermissionDef::new("articles:delete") }],
+        roles: &[RoleDef { renamed_from: &["viewer"], ..RoleDef::new("reader") }],
         ..Definition::default()
     };
     let acme = release(&store, &renamed).tenant("acme").unwrap();

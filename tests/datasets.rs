@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rolecall::blocking::{Authorizer, Tenant};
-use rolecall::meaning::Meaning;
-use rolecall::moment::Listing;
+use rolecall::moment::Page;
 use rolecall::records::{PermissionRecord, Record, Slug, UserRecord};
+use rolecall::reference::Model;
 use rolecall::store::{MemoryStore, Store as _};
-use rolecall::{Document, Page, Timestamp};
+use rolecall::{Document, PageRequest, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 fn path(name: &str) -> PathBuf {
@@ -43,8 +43,8 @@ fn instant() -> Timestamp {
     Timestamp::parse("2026-10-01T00:00:00Z").unwrap()
 }
 
-fn all<T>(list: impl Fn(&Page) -> Listing<T>) -> Vec<T> {
-    let listing = list(&Page::of(1_000_000));
+fn all<T>(list: impl Fn(&PageRequest) -> Page<T>) -> Vec<T> {
+    let listing = list(&PageRequest::of(1_000_000));
     assert_eq!(listing.next, None);
     listing.items
 }
@@ -121,16 +121,16 @@ fn the_matrices_have_the_hashes_that_a_slow_program_found() {
 
 #[test]
 #[ignore = "needs ../shared"]
-fn the_meaning_by_the_book_agrees_on_the_rust_team() {
+fn the_reference_by_the_book_agrees_on_the_rust_team() {
     let store = MemoryStore::default();
     let authorizer = Authorizer::builder().store(store.clone()).build();
     let tenant = load(&authorizer, "rust-team.json");
     let mut records: Vec<Record> = Vec::new();
-    pollster::block_on(store.load(tenant.life(), &mut records)).unwrap();
-    let meaning = Meaning::new(&records, authorizer.catalog());
+    pollster::block_on(store.load(tenant.tenant_id(), &mut records)).unwrap();
+    let reference = Model::new(&records, authorizer.catalog());
     for user in users(&tenant) {
         let found: BTreeSet<Slug> = tenant.effective(user.id).slugs().into_iter().collect();
-        assert_eq!(found, meaning.effective(user.id, instant()), "{}", user.key);
+        assert_eq!(found, reference.effective(user.id, instant()), "{}", user.key);
     }
 }
 

@@ -3,7 +3,7 @@
 use pollster::block_on;
 use rolecall::blocking::Authorizer;
 use rolecall::records::{
-    At, Change, CommitId, Envelope, Life, Name, Record, Revision, TenantRecord, TenantSlug, UserId,
+    Change, CommitId, Envelope, Name, Position, Record, Revision, TenantId, TenantRecord, TenantSlug, UserId,
 };
 use rolecall::store::{Base, Commit, MemoryStore, Store};
 
@@ -60,19 +60,19 @@ fn a_commit_of_one_tenant_does_not_take_the_slug_of_another() {
         note: None,
         catalog,
     };
-    let born = |slug: &str| {
-        let (life, envelope) = (Life::random(), envelope(None));
+    let created = |slug: &str| {
+        let (tenant_id, envelope) = (TenantId::random(), envelope(None));
         let changes = [Change::added(record(slug))];
-        let commit = Commit { base: Base::Nothing(life), envelope: &envelope, changes: &changes };
+        let commit = Commit { base: Base::Create(tenant_id), envelope: &envelope, changes: &changes };
         block_on(store.commit(commit)).unwrap();
-        At { life, revision: Revision::FIRST, commit: envelope.id }
+        Position { tenant_id, revision: Revision::FIRST, commit: envelope.id }
     };
-    let (mine, theirs) = (born("mine"), born("theirs"));
+    let (mine, theirs) = (created("mine"), created("theirs"));
     let changes = [Change::new(Some(record("theirs")), Some(record("mine"))).unwrap()];
     let envelope = envelope(Some(mine.commit));
-    let answer = block_on(store.commit(Commit { base: Base::State(mine), envelope: &envelope, changes: &changes }));
+    let answer = block_on(store.commit(Commit { base: Base::At(mine), envelope: &envelope, changes: &changes }));
     let found = block_on(store.find(&TenantSlug::new("theirs").unwrap())).unwrap();
-    assert_eq!(found, Some(theirs.life), "after {answer:?}");
+    assert_eq!(found, Some(theirs.tenant_id), "after {answer:?}");
 }
 
 /// What is written in a format that goes by position reads back the same: no part of a window is left out.

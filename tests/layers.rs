@@ -17,37 +17,56 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The modules named by `crate::…` in a line of code, the nested ones of a braced list included.
-fn named(line: &str) -> Vec<&str> {
+/// The paths named by `crate::…` in a line of code: at most two modules of each.
+fn named(line: &str) -> Vec<Vec<&str>> {
     let code = line.split("//").next().unwrap();
+    let is_name = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let path = |rest: &'_ str| -> usize {
+        rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').unwrap_or(rest.len())
+    };
     code.split("crate::")
         .skip(1)
-        .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+        .map(|rest| rest[..path(rest)].split("::").take_while(is_name).take(2).collect())
         .collect()
 }
 
+/// The modules that a file declares, highest first.
+fn declared(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let modules = text.lines().filter_map(|line| {
+        let line = line.strip_prefix("pub(crate) ").or(line.strip_prefix("pub ")).unwrap_or(line);
+        line.strip_prefix("mod ")?.strip_suffix(';')
+    });
+    modules.map(str::to_owned).collect()
+}
+
+/// Imports point down: in `lib.rs`, and inside `model` and `resolver`, a module is above those that are declared after it.
 #[test]
 fn imports_point_down() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let lib = fs::read_to_string(root.join("lib.rs")).unwrap();
-    let is_module = |line: &&str| line.starts_with("mod ") || line.starts_with("pub mod ");
-    let modules: Vec<&str> =
-        lib.lines().filter(is_module).map(|line| line.split("mod ").nth(1).unwrap().trim_end_matches(';')).collect();
-    let rank: HashMap<&str, usize> = modules.iter().enumerate().map(|(n, module)| (*module, n)).collect();
-    assert!(rank.len() > 12, "the order is read from lib.rs");
+    let layers: HashMap<String, Vec<String>> = ["lib", "model", "resolver"]
+        .map(|name| (name.to_owned(), declared(&root.join(name).with_extension("rs"))))
+        .into();
+    assert!(layers.values().map(Vec::len).sum::<usize>() > 20, "the order is read from the source");
+    let rank = |layer: &str, module: &str| layers.get(layer)?.iter().position(|name| name == module);
     let (mut files, mut imports) = (Vec::new(), 0);
     sources(&root, &mut files);
     for file in &files {
-        let inside = file.strip_prefix(&root).unwrap().to_str().unwrap();
-        let own = inside.split(['/', '\\']).next().unwrap().trim_end_matches(".rs");
-        let Some(from) = rank.get(own) else { continue };
+        let inside = file.strip_prefix(&root).unwrap().to_str().unwrap().trim_end_matches(".rs");
+        let own: Vec<&str> = inside.split(['/', '\\']).collect();
         // A test may look up: it is no part of the layer.
         let text = fs::read_to_string(file).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
         for (n, line) in code.lines().enumerate() {
-            for to in named(line).into_iter().filter_map(|module| rank.get(module)) {
+            for path in named(line) {
+                let (layer, from, to) = match (&own[..], &path[..]) {
+                    ([first, second, ..], [to, below, ..]) if first == to => (*first, *second, *below),
+                    ([first, ..], [to, ..]) => ("lib", *first, *to),
+                    _ => continue,
+                };
+                let (Some(from_rank), Some(to_rank)) = (rank(layer, from), rank(layer, to)) else { continue };
                 imports += 1;
-                assert!(to >= from, "{inside}:{}: {} looks up to {}", n + 1, own, modules[*to]);
+                assert!(to_rank >= from_rank, "{inside}:{}: {from} looks up to {to}", n + 1);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rolecall::blocking::Authorizer;
 use rolecall::store::MemoryStore;
-use rolecall::{Decision, ErrorKind, Page, Reason, Window};
+use rolecall::{Decision, ErrorKind, PageRequest, Reason, Window};
 
 fn populate(tenant: &rolecall::blocking::Tenant) {
     tenant
@@ -28,11 +28,11 @@ fn a_tenant_is_opened_once() {
     populate(&acme);
     assert!(again.check("alice", "p"), "both hold the same one");
     assert_eq!(again.user_handle("alice"), acme.user_handle("alice"));
-    assert_eq!(authorizer.open_tenants(), 1);
-    assert_eq!(authorizer.tenant_of(acme.life()).unwrap().slug(), "acme");
-    assert_eq!(authorizer.create_tenant("acme", "Other").unwrap_err().kind(), ErrorKind::Exists);
+    assert_eq!(authorizer.open_tenant_count(), 1);
+    assert_eq!(authorizer.tenant_by_id(acme.tenant_id()).unwrap().slug(), "acme");
+    assert_eq!(authorizer.create_tenant("acme", "Other").unwrap_err().kind(), ErrorKind::AlreadyExists);
     assert_eq!(authorizer.tenant("globex").unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(authorizer.open_or_create("acme", "Acme").unwrap().life(), acme.life());
+    assert_eq!(authorizer.open_or_create("acme", "Acme").unwrap().tenant_id(), acme.tenant_id());
     assert_eq!(authorizer.open_or_create("globex", "Globex").unwrap().name(), "Globex");
     let slugs: Vec<String> = authorizer.tenants(None, 10).unwrap().iter().map(|t| t.slug.to_string()).collect();
     assert_eq!(slugs, ["acme", "globex"]);
@@ -48,18 +48,18 @@ fn a_renamed_tenant_is_found_by_its_new_slug_alone() {
     let elsewhere = other.tenant("acme").unwrap();
     acme.update(|tx| tx.rename_tenant("acme-corp")?.name_tenant("Acme Corp").map(drop)).unwrap();
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(authorizer.tenant("acme-corp").unwrap().life(), acme.life());
+    assert_eq!(authorizer.tenant("acme-corp").unwrap().tenant_id(), acme.tenant_id());
     // By slug, an open tenant is answered exactly as fresh as it is.
-    assert_eq!(other.tenant("acme").unwrap().life(), acme.life());
+    assert_eq!(other.tenant("acme").unwrap().tenant_id(), acme.tenant_id());
     elsewhere.refresh().unwrap();
     assert_eq!(other.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
     // The slug is free for another life, which is another thing.
     let new = authorizer.create_tenant("acme", "New").unwrap();
-    assert_ne!(new.life(), acme.life());
+    assert_ne!(new.tenant_id(), acme.tenant_id());
 }
 
 #[test]
-fn a_deleted_tenant_denies_and_its_slug_begins_a_new_life() {
+fn a_deleted_tenant_denies_and_its_slug_begins_a_new_tenant() {
     let store = MemoryStore::default();
     let authorizer = Authorizer::builder().store(store.clone()).build();
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
@@ -74,11 +74,11 @@ fn a_deleted_tenant_denies_and_its_slug_begins_a_new_life() {
     assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::Deleted);
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
     let new = authorizer.create_tenant("acme", "Acme").unwrap();
-    assert!(new.life() != acme.life() && !new.check("alice", "p") && new.now().user("alice").is_none());
+    assert!(new.tenant_id() != acme.tenant_id() && !new.check("alice", "p") && new.now().user("alice").is_none());
     assert!(elsewhere.check("alice", "p"), "as fresh as it is");
     assert_eq!(elsewhere.refresh().unwrap_err().kind(), ErrorKind::Deleted);
     assert!(!elsewhere.check("alice", "p"));
-    assert_eq!(other.tenant("acme").unwrap().life(), new.life());
+    assert_eq!(other.tenant("acme").unwrap().tenant_id(), new.tenant_id());
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_closed_tenant_denies_and_its_handles_are_unknown_afterwards() {
     assert!(acme.check(user, permission));
     acme.close().unwrap();
     assert_eq!(acme.decide("alice", "p"), Decision::Denied(Reason::Closed));
-    assert_eq!((authorizer.open_tenants(), acme.update(|_| Ok(())).unwrap_err().kind()), (0, ErrorKind::Closed));
+    assert_eq!((authorizer.open_tenant_count(), acme.update(|_| Ok(())).unwrap_err().kind()), (0, ErrorKind::Closed));
     let again = authorizer.tenant("acme").unwrap();
     assert!(again.check("alice", "p"));
     assert_eq!(again.decide(user, "p"), Decision::Denied(Reason::UnknownUser));
@@ -106,7 +106,7 @@ fn only_tenants_that_nobody_holds_are_closed_to_make_room() {
     for n in 0..5 {
         populate(&authorizer.create_tenant(&format!("t{n}"), "T").unwrap());
     }
-    assert_eq!(authorizer.open_tenants(), 2);
+    assert_eq!(authorizer.open_tenant_count(), 2);
     assert!(held.refresh().is_ok());
     assert!(authorizer.tenant("t0").unwrap().check("alice", "p"), "opened again on first use");
     let holds: Vec<_> = (0..4).map(|n| authorizer.tenant(&format!("t{n}")).unwrap()).collect();
@@ -149,7 +149,7 @@ fn a_plan_is_committed_on_its_own_base_or_not_at_all() {
     let bob = |tx: &rolecall::Tx| tx.create_user("bob").map(drop);
     let ((), plan) = acme.plan(bob).unwrap();
     assert!(acme.now().user("bob").is_none() && plan.preview().at(rolecall::Timestamp::MIN).user("bob").is_some());
-    assert_eq!(globex.commit(plan).unwrap_err().kind(), ErrorKind::Foreign);
+    assert_eq!(globex.commit(plan).unwrap_err().kind(), ErrorKind::ForeignPlan);
     let ((), plan) = acme.plan(bob).unwrap();
     let ((), late) = acme.plan(bob).unwrap();
     let preview = plan.preview();
@@ -174,10 +174,10 @@ fn a_panicking_or_failing_closure_leaves_everything_as_it_was() {
     assert!(panicked.join().is_err());
     let error = acme.update(|tx| {
         tx.delete_user("alice")?;
-        Err::<(), _>(rolecall::Error::refusal("second thoughts"))
+        Err::<(), _>(rolecall::Error::rejected("second thoughts"))
     });
     assert_eq!(error.unwrap_err().to_string(), "second thoughts");
-    assert!(acme.check("alice", "p") && acme.revision() == revision && acme.unsettled().is_none());
+    assert!(acme.check("alice", "p") && acme.revision() == revision && acme.in_doubt().is_none());
 
     #[derive(Debug, PartialEq)]
     enum Own {
@@ -200,9 +200,9 @@ fn an_update_inside_an_update_is_an_error_and_not_a_deadlock() {
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
     let inner = acme.clone();
     acme.update(|tx| {
-        assert_eq!(inner.update(|_| Ok(())).unwrap_err().kind(), ErrorKind::Nested);
-        assert_eq!(inner.refresh().unwrap_err().kind(), ErrorKind::Nested);
-        assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::Nested);
+        assert_eq!(inner.update(|_| Ok(())).unwrap_err().kind(), ErrorKind::NestedUpdate);
+        assert_eq!(inner.refresh().unwrap_err().kind(), ErrorKind::NestedUpdate);
+        assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NestedUpdate);
         inner.plan(|tx| tx.create_user("bob").map(drop))?;
         tx.create_user("alice").map(drop)
     })
@@ -217,7 +217,7 @@ fn ensuring_what_is_there_makes_no_revision() {
     let provision = || {
         let acme = authorizer.open_or_create("acme", "Acme").unwrap();
         acme.update(|tx| {
-            tx.ensure_permission("posts:read")?.name("Read posts")?.category(Some("Posts"))?;
+            tx.ensure_permission("posts:read")?.set_name("Read posts")?.set_category(Some("Posts"))?;
             tx.ensure_role("viewer")?.set_grants(["posts:read"])?;
             tx.ensure_role("editor")?.set_grants(["posts:*"])?.set_includes(["viewer"])?;
             tx.ensure_group("staff")?.set_roles(["viewer"])?;
@@ -343,7 +343,7 @@ fn a22_what_is_made_anew_under_an_old_name_is_another_thing() {
         for tenant in [&acme, &reopened] {
             let now = tenant.now();
             assert!(!now.check("alice", "p") && now.groups_of("alice").is_empty());
-            assert!(now.members("g", &Page::of(10)).items.is_empty());
+            assert!(now.members("g", &PageRequest::of(10)).items.is_empty());
             assert!(now.role(old_role).is_none() && now.group(old_group).is_none());
             assert!(now.role("r").unwrap().id != old_role);
         }

@@ -9,43 +9,44 @@ use std::thread;
 
 use pollster::block_on;
 use rolecall::records::{
-    Actor, Assignment, At, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
-    Holder, Inclusion, Life, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
-    Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    Actor, Assignment, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
+    Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
+    Position, Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId,
+    UserKey, UserRecord,
 };
-use rolecall::store::{Base, Commit, Committed, Listed, MemoryStore, Since, Sink, Stop, Store, StoreError};
+use rolecall::store::{Base, Commit, MemoryStore, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
 use rolecall::{Timestamp, Window};
 use uuid::Uuid;
 
 #[test]
-fn s1_a_life_begins_once_and_ends_for_good() {
+fn s1_a_tenant_begins_once_and_ends_for_good() {
     const GONE: &str = "the life has ended";
     let store = MemoryStore::default();
-    let (one, two, three) = (life(1), life(2), life(3));
-    let [first, other, third] = [one, two, three].map(Base::Nothing);
-    let state = |revision, commit| Base::State(at(one, revision, commit));
-    let birth = |slug| vec![Change::added(tenant(slug))];
+    let (one, two, three) = (tenant_id(1), tenant_id(2), tenant_id(3));
+    let [first, other, third] = [one, two, three].map(Base::Create);
+    let state = |revision, commit| Base::At(at(one, revision, commit));
+    let creation = |slug| vec![Change::added(tenant(slug))];
     let end = |slug| vec![Change::removed(tenant(slug)), Change::added(user(1, "a"))];
     let no_tenant = vec![Change::added(user(1, "a"))];
     let table = [
         ("of a life that never began", state(1, 0), vec![], GONE),
         ("a birth without a tenant", first, no_tenant, "corrupt: S1"),
         ("a birth from something", first, end("a"), "corrupt: S3"),
-        ("a birth", first, birth("a"), "revision 1"),
-        ("again", first, birth("a"), "conflict: the latest revision is 1"),
-        ("another slug", first, birth("b"), "conflict: the latest revision is 1"),
+        ("a birth", first, creation("a"), "revision 1"),
+        ("again", first, creation("a"), "conflict: the latest revision is 1"),
+        ("another slug", first, creation("b"), "conflict: the latest revision is 1"),
         ("nothing again", first, vec![], "conflict: the latest revision is 1"),
-        ("another with its slug", other, birth("a"), "the tenant slug is taken"),
+        ("another with its slug", other, creation("a"), "the tenant slug is taken"),
         ("ended before it began", other, vec![], "revision 1"),
         ("ended once more", other, vec![], GONE),
-        ("its birth, which comes late", other, birth("b"), GONE),
-        ("the same with a slug that is taken", other, birth("a"), GONE),
+        ("its birth, which comes late", other, creation("b"), GONE),
+        ("the same with a slug that is taken", other, creation("a"), GONE),
         ("the end", state(1, 3), end("a"), "revision 2"),
         ("after the end", state(2, 12), vec![], GONE),
         ("on a base before the end", state(1, 3), vec![], GONE),
-        ("a birth after the end", first, birth("a"), GONE),
+        ("a birth after the end", first, creation("a"), GONE),
         ("nothing after the end", first, vec![], GONE),
-        ("a new life with the free slug", third, birth("a"), "revision 1"),
+        ("a new life with the free slug", third, creation("a"), "revision 1"),
     ];
     for (id, (what, base, changes, expected)) in table.into_iter().enumerate() {
         let answer = match commit(&store, base, id as u128, &changes) {
@@ -55,9 +56,9 @@ fn s1_a_life_begins_once_and_ends_for_good() {
         assert!(answer.starts_with(expected), "{what}: {answer}");
     }
     assert_eq!(found(&store, "a"), Some(three));
-    for gone in [one, two, life(4)] {
+    for gone in [one, two, tenant_id(4)] {
         assert_eq!(loaded(&store, gone), None);
-        assert_eq!(since(&store, at(gone, 1, 3)), Since::Gone);
+        assert_eq!(since(&store, at(gone, 1, 3)), Since::Deleted);
     }
     assert_eq!(loaded(&store, three).unwrap().0, [tenant("a")], "nothing old sticks to the slug");
 }
@@ -66,25 +67,25 @@ fn s1_a_life_begins_once_and_ends_for_good() {
 fn s2_a_load_is_one_state_whatever_is_committed_meanwhile() {
     struct Writer {
         store: MemoryStore,
-        base: At,
+        base: Position,
         taken: Vec<Record>,
     }
     impl Sink for Writer {
         fn push(&mut self, record: Record) -> Result<(), Stop> {
             if self.taken.is_empty() {
                 let changes = [Change::removed(user(1, "a")), Change::added(user(2, "b"))];
-                commit(&self.store, Base::State(self.base), 7, &changes).unwrap();
+                commit(&self.store, Base::At(self.base), 7, &changes).unwrap();
             }
             self.taken.push(record);
             Ok(())
         }
     }
     let store = MemoryStore::default();
-    let base = born(&store, 1, "acme", &[Change::added(user(1, "a"))]);
+    let base = created(&store, 1, "acme", &[Change::added(user(1, "a"))]);
     let mut writer = Writer { store: store.clone(), base, taken: Vec::new() };
-    assert_eq!(block_on(store.load(base.life, &mut writer)).unwrap(), Some(base));
+    assert_eq!(block_on(store.load(base.tenant_id, &mut writer)).unwrap(), Some(base));
     assert_eq!(writer.taken, [tenant("acme"), user(1, "a")]);
-    assert_eq!(loaded(&store, base.life), Some((vec![tenant("acme"), user(2, "b")], at(base.life, 2, 7))));
+    assert_eq!(loaded(&store, base.tenant_id), Some((vec![tenant("acme"), user(2, "b")], at(base.tenant_id, 2, 7))));
 }
 
 #[test]
@@ -96,29 +97,29 @@ fn s2_a_load_stops_when_the_sink_says_so() {
         }
     }
     let store = MemoryStore::default();
-    let base = born(&store, 1, "acme", &[]);
-    assert!(matches!(block_on(store.load(base.life, &mut Full)), Err(StoreError::Stopped)));
+    let base = created(&store, 1, "acme", &[]);
+    assert!(matches!(block_on(store.load(base.tenant_id, &mut Full)), Err(StoreError::Stopped)));
 }
 
 #[test]
 fn s3_a_stale_base_changes_nothing() {
     let store = MemoryStore::default();
-    let birth = born(&store, 1, "acme", &[]);
-    commit(&store, Base::State(birth), 2, &[Change::added(user(1, "a"))]).unwrap();
-    let before = loaded(&store, birth.life);
-    let restored = at(birth.life, 2, 99);
-    let ahead = at(birth.life, 3, 2);
-    for base in [birth, restored, ahead, at(birth.life, 0, 2)] {
-        let answer = commit(&store, Base::State(base), 3, &[Change::added(user(2, "b"))]);
+    let creation = created(&store, 1, "acme", &[]);
+    commit(&store, Base::At(creation), 2, &[Change::added(user(1, "a"))]).unwrap();
+    let before = loaded(&store, creation.tenant_id);
+    let restored = at(creation.tenant_id, 2, 99);
+    let ahead = at(creation.tenant_id, 3, 2);
+    for base in [creation, restored, ahead, at(creation.tenant_id, 0, 2)] {
+        let answer = commit(&store, Base::At(base), 3, &[Change::added(user(2, "b"))]);
         assert!(matches!(answer, Err(StoreError::Conflict { actual }) if actual.number() == 2), "{base:?}: {answer:?}");
-        assert_eq!(loaded(&store, birth.life), before);
+        assert_eq!(loaded(&store, creation.tenant_id), before);
     }
 }
 
 #[test]
 fn s4_a_commit_with_one_wrong_change_makes_none() {
     let store = MemoryStore::default();
-    let base = born(&store, 1, "acme", &[Change::added(user(1, "a"))]);
+    let base = created(&store, 1, "acme", &[Change::added(user(1, "a"))]);
     let good = Change::added(user(2, "b"));
     let table = [
         ("S3", Change::added(user(1, "a"))),
@@ -128,13 +129,13 @@ fn s4_a_commit_with_one_wrong_change_makes_none() {
         ("S10", good.clone()),
         ("S10", Change::added(user(2, "another"))),
     ];
-    let before = loaded(&store, base.life);
+    let before = loaded(&store, base.tenant_id);
     for (clause, wrong) in table {
         let changes = [good.clone(), Change::new(Some(tenant("acme")), Some(tenant("new"))).unwrap(), wrong];
-        let answer = commit(&store, Base::State(base), 2, &changes).unwrap_err();
+        let answer = commit(&store, Base::At(base), 2, &changes).unwrap_err();
         assert!(matches!(&answer, StoreError::Corrupt(why) if why.starts_with(clause)), "{answer}");
-        assert_eq!(loaded(&store, base.life), before);
-        assert_eq!((found(&store, "acme"), found(&store, "new")), (Some(base.life), None));
+        assert_eq!(loaded(&store, base.tenant_id), before);
+        assert_eq!((found(&store, "acme"), found(&store, "new")), (Some(base.tenant_id), None));
         assert_eq!(since(&store, base), Since::Commits(vec![]));
     }
 }
@@ -143,22 +144,22 @@ fn s4_a_commit_with_one_wrong_change_makes_none() {
 fn s5_s13_a_second_connection_sees_each_commit_at_once() {
     let store = MemoryStore::default();
     let second = store.clone();
-    let base = born(&store, 1, "acme", &[]);
-    assert_eq!(found(&second, "acme"), Some(base.life));
-    commit(&second, Base::State(base), 2, &[Change::added(user(1, "a"))]).unwrap();
-    assert_eq!(loaded(&store, base.life).unwrap().1, at(base.life, 2, 2));
+    let base = created(&store, 1, "acme", &[]);
+    assert_eq!(found(&second, "acme"), Some(base.tenant_id));
+    commit(&second, Base::At(base), 2, &[Change::added(user(1, "a"))]).unwrap();
+    assert_eq!(loaded(&store, base.tenant_id).unwrap().1, at(base.tenant_id, 2, 2));
     assert!(matches!(since(&store, base), Since::Commits(commits) if commits.len() == 1));
-    assert_eq!(listed(&store, None, 9), [(base.life, "acme".to_owned())]);
+    assert_eq!(listed(&store, None, 9), [(base.tenant_id, "acme".to_owned())]);
 }
 
 #[test]
 fn s7_revisions_rise_by_one_with_empty_commits_too() {
     let store = MemoryStore::default();
-    let mut base = born(&store, 1, "acme", &[]);
+    let mut base = created(&store, 1, "acme", &[]);
     for n in 2..50 {
         let changes = if n % 2 == 0 { vec![] } else { vec![Change::added(user(n, "a"))] };
-        assert_eq!(u128::from(commit(&store, Base::State(base), n, &changes).unwrap().number()), n);
-        base = loaded(&store, base.life).unwrap().1;
+        assert_eq!(u128::from(commit(&store, Base::At(base), n, &changes).unwrap().number()), n);
+        base = loaded(&store, base.tenant_id).unwrap().1;
         assert_eq!(base.commit, CommitId::from_uuid(Uuid::from_u128(n)));
     }
 }
@@ -176,10 +177,13 @@ fn s8_texts_that_look_alike_stay_apart() {
         records.push(Record::Grant(Grant { role, granted: Granted::Pattern(Pattern::new(pattern).unwrap()) }));
     }
     let store = MemoryStore::default();
-    let base = born(&store, 1, "a", &records.iter().cloned().map(Change::added).collect::<Vec<_>>());
-    born(&store, 2, "a-", &[]);
-    assert_eq!((found(&store, "a"), found(&store, "a-"), found(&store, "a--")), (Some(life(1)), Some(life(2)), None));
-    let (loaded, _) = loaded(&store, base.life).unwrap();
+    let base = created(&store, 1, "a", &records.iter().cloned().map(Change::added).collect::<Vec<_>>());
+    created(&store, 2, "a-", &[]);
+    assert_eq!(
+        (found(&store, "a"), found(&store, "a-"), found(&store, "a--")),
+        (Some(tenant_id(1)), Some(tenant_id(2)), None)
+    );
+    let (loaded, _) = loaded(&store, base.tenant_id).unwrap();
     assert_eq!(loaded.len(), 1 + records.len());
     assert!(records.iter().all(|record| loaded.contains(record)));
     let key = |wanted: &str| loaded.iter().filter(|r| matches!(r, Record::User(u) if u.key == wanted)).count();
@@ -189,43 +193,43 @@ fn s8_texts_that_look_alike_stay_apart() {
 #[test]
 fn s9_one_id_in_two_tenants_is_two_things() {
     let store = MemoryStore::default();
-    let one = born(&store, 1, "one", &[Change::added(user(1, "a"))]);
-    let two = born(&store, 2, "two", &[Change::added(user(1, "b"))]);
+    let one = created(&store, 1, "one", &[Change::added(user(1, "a"))]);
+    let two = created(&store, 2, "two", &[Change::added(user(1, "b"))]);
     // The same commit id, too.
-    commit(&store, Base::State(one), 5, &[Change::removed(user(1, "a"))]).unwrap();
-    assert_eq!(loaded(&store, two.life), Some((vec![tenant("two"), user(1, "b")], two)));
-    commit(&store, Base::State(two), 5, &[Change::removed(tenant("two"))]).unwrap();
-    assert_eq!(loaded(&store, one.life), Some((vec![tenant("one")], at(one.life, 2, 5))));
+    commit(&store, Base::At(one), 5, &[Change::removed(user(1, "a"))]).unwrap();
+    assert_eq!(loaded(&store, two.tenant_id), Some((vec![tenant("two"), user(1, "b")], two)));
+    commit(&store, Base::At(two), 5, &[Change::removed(tenant("two"))]).unwrap();
+    assert_eq!(loaded(&store, one.tenant_id), Some((vec![tenant("one")], at(one.tenant_id, 2, 5))));
 }
 
 #[test]
 fn s9_a_tenant_slug_is_unique_by_rename_too() {
     let store = MemoryStore::default();
     let rename = |from, to| [Change::new(Some(tenant(from)), Some(tenant(to))).unwrap()];
-    let one = born(&store, 1, "one", &[]);
-    let two = born(&store, 2, "two", &[]);
-    assert!(matches!(commit(&store, Base::State(two), 3, &rename("two", "one")), Err(StoreError::Taken)));
-    assert_eq!((found(&store, "one"), found(&store, "two")), (Some(one.life), Some(two.life)));
-    commit(&store, Base::State(one), 4, &rename("one", "first")).unwrap();
-    commit(&store, Base::State(two), 5, &rename("two", "one")).unwrap();
-    let seen = [("first", Some(one.life)), ("one", Some(two.life)), ("two", None)];
-    for (slug, life) in seen {
-        assert_eq!(found(&store, slug), life, "{slug}");
+    let one = created(&store, 1, "one", &[]);
+    let two = created(&store, 2, "two", &[]);
+    assert!(matches!(commit(&store, Base::At(two), 3, &rename("two", "one")), Err(StoreError::SlugTaken)));
+    assert_eq!((found(&store, "one"), found(&store, "two")), (Some(one.tenant_id), Some(two.tenant_id)));
+    commit(&store, Base::At(one), 4, &rename("one", "first")).unwrap();
+    commit(&store, Base::At(two), 5, &rename("two", "one")).unwrap();
+    let seen = [("first", Some(one.tenant_id)), ("one", Some(two.tenant_id)), ("two", None)];
+    for (slug, tenant_id) in seen {
+        assert_eq!(found(&store, slug), tenant_id, "{slug}");
     }
     // A new display name under the slug that it has already is no clash with itself.
     let named = Record::Tenant(TenantRecord { slug: "one".parse().unwrap(), name: name("One") });
     let change = Change::new(Some(tenant("one")), Some(named)).unwrap();
-    commit(&store, Base::State(at(two.life, 2, 5)), 6, &[change]).unwrap();
-    assert_eq!(found(&store, "one"), Some(two.life));
+    commit(&store, Base::At(at(two.tenant_id, 2, 5)), 6, &[change]).unwrap();
+    assert_eq!(found(&store, "one"), Some(two.tenant_id));
 }
 
 #[test]
 fn s9_living_tenants_are_listed_in_the_order_of_their_slugs() {
     let store = MemoryStore::default();
     for (n, slug) in (1..).zip(["b", "a", "c-", "c", "-", "0"]) {
-        born(&store, n, slug, &[]);
+        created(&store, n, slug, &[]);
     }
-    commit(&store, Base::State(at(life(4), 1, 4)), 9, &[Change::removed(tenant("c"))]).unwrap();
+    commit(&store, Base::At(at(tenant_id(4), 1, 4)), 9, &[Change::removed(tenant("c"))]).unwrap();
     let slugs = |after, limit| listed(&store, after, limit).into_iter().map(|(_, slug)| slug).collect::<Vec<_>>();
     assert_eq!(slugs(None, usize::MAX), ["-", "0", "a", "b", "c-"]);
     assert_eq!(slugs(None, 2), ["-", "0"]);
@@ -238,32 +242,32 @@ fn s9_living_tenants_are_listed_in_the_order_of_their_slugs() {
 fn s10_every_kind_comes_back_as_it_was_in_the_order_of_the_kinds() {
     let store = MemoryStore::default();
     let records = one_of_each();
-    let births: Vec<_> = records.iter().skip(1).rev().cloned().map(Change::added).collect();
-    let base = born(&store, 1, "acme", &births);
-    assert_eq!(loaded(&store, base.life), Some((records.clone(), base)));
+    let creations: Vec<_> = records.iter().skip(1).rev().cloned().map(Change::added).collect();
+    let base = created(&store, 1, "acme", &creations);
+    assert_eq!(loaded(&store, base.tenant_id), Some((records.clone(), base)));
     let mut base = base;
     for (n, record) in (10..).zip(records.iter().skip(1).rev()) {
-        commit(&store, Base::State(base), n, &[Change::removed(record.clone())]).unwrap();
-        base = at(base.life, base.revision.number() + 1, n);
-        assert!(!loaded(&store, base.life).unwrap().0.contains(record));
+        commit(&store, Base::At(base), n, &[Change::removed(record.clone())]).unwrap();
+        base = at(base.tenant_id, base.revision.number() + 1, n);
+        assert!(!loaded(&store, base.tenant_id).unwrap().0.contains(record));
     }
-    assert_eq!(loaded(&store, base.life), Some((vec![tenant("acme")], base)));
+    assert_eq!(loaded(&store, base.tenant_id), Some((vec![tenant("acme")], base)));
 }
 
 #[test]
 fn s11_a_future_that_was_never_polled_has_done_nothing() {
     let store = MemoryStore::default();
-    let base = born(&store, 1, "acme", &[]);
+    let base = created(&store, 1, "acme", &[]);
     let changes = [Change::removed(tenant("acme"))];
-    drop(store.commit(Commit { base: Base::State(base), envelope: &envelope(2), changes: &changes }));
-    assert_eq!(loaded(&store, base.life), Some((vec![tenant("acme")], base)));
+    drop(store.commit(Commit { base: Base::At(base), envelope: &envelope(2), changes: &changes }));
+    assert_eq!(loaded(&store, base.tenant_id), Some((vec![tenant("acme")], base)));
 }
 
 #[test]
 fn s12_of_racing_commits_exactly_one_wins() {
     const RACERS: u128 = 4;
     let store = MemoryStore::default();
-    let mut base = born(&store, 1, "acme", &[]);
+    let mut base = created(&store, 1, "acme", &[]);
     let (inside, together) = (AtomicUsize::new(0), AtomicUsize::new(0));
     for round in 1..=300 {
         let start = Barrier::new(RACERS.try_into().unwrap());
@@ -273,7 +277,7 @@ fn s12_of_racing_commits_exactly_one_wins() {
             start.wait();
             together.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             thread::yield_now(); // so that they meet on a single core too
-            let answer = commit(&store.clone(), Base::State(base), id, &changes);
+            let answer = commit(&store.clone(), Base::At(base), id, &changes);
             inside.fetch_sub(1, Ordering::SeqCst);
             (id, answer)
         };
@@ -285,37 +289,37 @@ fn s12_of_racing_commits_exactly_one_wins() {
         let winners: Vec<_> = answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(id, _)| *id).collect();
         let lost = |answer: &_| matches!(answer, Err(StoreError::Conflict { actual }) if *actual == next);
         assert_eq!((winners.len(), answers.iter().filter(|(_, answer)| lost(answer)).count()), (1, 3));
-        base = at(base.life, next.number(), *winners.first().unwrap());
-        let (records, latest) = loaded(&store, base.life).unwrap();
+        base = at(base.tenant_id, next.number(), *winners.first().unwrap());
+        let (records, latest) = loaded(&store, base.tenant_id).unwrap();
         assert_eq!((records.len(), latest), (1 + usize::try_from(round).unwrap(), base));
     }
     assert!(together.into_inner() > 1, "no two commits were ever under way at once: nothing was shown");
 }
 
 #[test]
-fn s12_of_racing_births_with_one_slug_exactly_one_wins() {
+fn s12_of_racing_creations_with_one_slug_exactly_one_wins() {
     let store = MemoryStore::default();
     for round in 0..100 {
         let (slug, start) = (format!("slug-{round}"), Barrier::new(2));
-        let race = |life_number| {
+        let race = |tenant_number| {
             start.wait();
-            commit(&store, Base::Nothing(life(life_number)), life_number, &[Change::added(tenant(&slug))])
+            commit(&store, Base::Create(tenant_id(tenant_number)), tenant_number, &[Change::added(tenant(&slug))])
         };
         let (a, b) = thread::scope(|scope| {
             let other = scope.spawn(|| race(2 * round + 1));
             (race(2 * round + 2), other.join().unwrap())
         });
-        assert!(matches!((a, b), (Ok(_), Err(StoreError::Taken)) | (Err(StoreError::Taken), Ok(_))));
+        assert!(matches!((a, b), (Ok(_), Err(StoreError::SlugTaken)) | (Err(StoreError::SlugTaken), Ok(_))));
     }
 }
 
 #[test]
 fn s14_the_commits_since_a_base_are_told_in_order_with_their_envelopes() {
     let store = MemoryStore::default();
-    let birth = born(&store, 1, "acme", &[]);
-    let commits = written(&store, birth, 2..=5);
+    let creation = created(&store, 1, "acme", &[]);
+    let commits = written(&store, creation, 2..=5);
     for (skipped, id) in (1..=5).enumerate() {
-        let told = since(&store, at(birth.life, u64::try_from(id).unwrap(), id));
+        let told = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id));
         assert_eq!(told, Since::Commits(commits.iter().skip(skipped).cloned().collect()));
     }
 }
@@ -323,10 +327,10 @@ fn s14_the_commits_since_a_base_are_told_in_order_with_their_envelopes() {
 #[test]
 fn s14_a_base_that_is_not_in_the_history_is_too_old() {
     let store = MemoryStore::default();
-    let birth = born(&store, 1, "acme", &[]);
-    written(&store, birth, 2..=5);
+    let creation = created(&store, 1, "acme", &[]);
+    written(&store, creation, 2..=5);
     for (revision, id) in [(0, 0), (0, 1), (1, 2), (3, 2), (5, 4), (5, 99), (6, 5), (6, 6), (u64::MAX, 5)] {
-        assert_eq!(since(&store, at(birth.life, revision, id)), Since::TooOld, "revision {revision} by {id}");
+        assert_eq!(since(&store, at(creation.tenant_id, revision, id)), Since::TooOld, "revision {revision} by {id}");
     }
 }
 
@@ -335,10 +339,10 @@ fn s14_what_no_longer_fits_in_the_history_is_too_old() {
     // Each of the commits counts for one change, the empty ones too.
     for (max_changes, oldest) in [(0, 9), (1, 8), (3, 6), (8, 1), (100, 1)] {
         let store = MemoryStore::with_history(max_changes);
-        let birth = born(&store, 1, "acme", &[Change::added(user(100, "a")), Change::added(user(101, "b"))]);
-        written(&store, birth, 2..=9);
+        let creation = created(&store, 1, "acme", &[Change::added(user(100, "a")), Change::added(user(101, "b"))]);
+        written(&store, creation, 2..=9);
         for id in 1..=9 {
-            let told = since(&store, at(birth.life, u64::try_from(id).unwrap(), id));
+            let told = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id));
             assert_eq!(told != Since::TooOld, id >= oldest, "{id} with room for {max_changes}");
         }
     }
@@ -347,29 +351,29 @@ fn s14_what_no_longer_fits_in_the_history_is_too_old() {
 #[test]
 fn s15_a_commit_of_200_000_changes_is_one_commit() {
     let store = MemoryStore::with_history(200_000);
-    let base = born(&store, 1, "acme", &[]);
+    let base = created(&store, 1, "acme", &[]);
     let changes: Vec<_> = (1..=200_000).map(|n| Change::added(user(n, &format!("user-{n}")))).collect();
-    assert_eq!(commit(&store, Base::State(base), 2, &changes).unwrap().number(), 2);
-    assert_eq!(loaded(&store, base.life).unwrap().0.len(), 200_001);
+    assert_eq!(commit(&store, Base::At(base), 2, &changes).unwrap().number(), 2);
+    assert_eq!(loaded(&store, base.tenant_id).unwrap().0.len(), 200_001);
     let Since::Commits(told) = since(&store, base) else { panic!("one commit fits") };
     assert!(told.len() == 1 && told.first().unwrap().changes == changes);
-    commit(&store, Base::State(at(base.life, 2, 2)), 3, &[]).unwrap();
+    commit(&store, Base::At(at(base.tenant_id, 2, 2)), 3, &[]).unwrap();
     assert_eq!(since(&store, base), Since::TooOld);
 }
 
 #[test]
 fn what_is_printed_of_a_store_holds_nothing_of_a_tenant() {
     let store = MemoryStore::default();
-    born(&store, 1, "acme", &[Change::added(user(1, "alice@acme.com"))]);
+    created(&store, 1, "acme", &[Change::added(user(1, "alice@acme.com"))]);
     assert_eq!(format!("{store:?}"), "MemoryStore { .. }");
 }
 
-fn life(n: u128) -> Life {
-    Life::from_uuid(Uuid::from_u128(n))
+fn tenant_id(n: u128) -> TenantId {
+    TenantId::from_uuid(Uuid::from_u128(n))
 }
 
-fn at(life: Life, revision: u64, commit: u128) -> At {
-    At { life, revision: Revision::new(revision), commit: CommitId::from_uuid(Uuid::from_u128(commit)) }
+fn at(tenant_id: TenantId, revision: u64, commit: u128) -> Position {
+    Position { tenant_id, revision: Revision::new(revision), commit: CommitId::from_uuid(Uuid::from_u128(commit)) }
 }
 
 fn name(text: &str) -> Name {
@@ -445,41 +449,41 @@ fn commit(store: &MemoryStore, base: Base, id: u128, changes: &[Change]) -> Resu
 }
 
 /// Begins the life of this number, with the tenant record and what else is given. The commit has the same number.
-fn born(store: &MemoryStore, number: u128, slug: &str, more: &[Change]) -> At {
+fn created(store: &MemoryStore, number: u128, slug: &str, more: &[Change]) -> Position {
     let changes: Vec<_> = more.iter().cloned().chain([Change::added(tenant(slug))]).collect();
-    commit(store, Base::Nothing(life(number)), number, &changes).unwrap();
-    at(life(number), 1, number)
+    commit(store, Base::Create(tenant_id(number)), number, &changes).unwrap();
+    at(tenant_id(number), 1, number)
 }
 
 /// One commit for each of these numbers, which is its revision and its id; every other one is empty.
-fn written(store: &MemoryStore, birth: At, numbers: std::ops::RangeInclusive<u64>) -> Vec<Committed> {
-    let mut base = birth;
+fn written(store: &MemoryStore, creation: Position, numbers: std::ops::RangeInclusive<u64>) -> Vec<StoredCommit> {
+    let mut base = creation;
     let mut commits = Vec::new();
     for n in numbers {
         let (id, revision) = (u128::from(n), Revision::new(n));
         let changes = if n % 2 == 0 { vec![Change::added(user(id, "a"))] } else { vec![] };
-        assert_eq!(commit(store, Base::State(base), id, &changes).unwrap(), revision);
-        commits.push(Committed { revision, envelope: envelope(id), changes });
-        base = at(birth.life, n, id);
+        assert_eq!(commit(store, Base::At(base), id, &changes).unwrap(), revision);
+        commits.push(StoredCommit { revision, envelope: envelope(id), changes });
+        base = at(creation.tenant_id, n, id);
     }
     commits
 }
 
-fn found(store: &MemoryStore, slug: &str) -> Option<Life> {
+fn found(store: &MemoryStore, slug: &str) -> Option<TenantId> {
     block_on(store.find(&TenantSlug::new(slug).unwrap())).unwrap()
 }
 
-fn listed(store: &MemoryStore, after: Option<&str>, limit: usize) -> Vec<(Life, String)> {
+fn listed(store: &MemoryStore, after: Option<&str>, limit: usize) -> Vec<(TenantId, String)> {
     let after = after.map(|slug| TenantSlug::new(slug).unwrap());
     let listed = block_on(store.list(after.as_ref(), limit)).unwrap();
-    listed.into_iter().map(|Listed { life, slug }| (life, slug.to_string())).collect()
+    listed.into_iter().map(|TenantSummary { tenant_id, slug }| (tenant_id, slug.to_string())).collect()
 }
 
-fn loaded(store: &MemoryStore, life: Life) -> Option<(Vec<Record>, At)> {
+fn loaded(store: &MemoryStore, tenant_id: TenantId) -> Option<(Vec<Record>, Position)> {
     let mut records = Vec::new();
-    block_on(store.load(life, &mut records)).unwrap().map(|at| (records, at))
+    block_on(store.load(tenant_id, &mut records)).unwrap().map(|at| (records, at))
 }
 
-fn since(store: &MemoryStore, at: At) -> Since {
+fn since(store: &MemoryStore, at: Position) -> Since {
     block_on(store.since(at)).unwrap()
 }

@@ -14,7 +14,7 @@ use rolecall::records::{
     UserRecord, Window,
 };
 use rolecall::store::conformance::{Call, Fault, Faulty};
-use rolecall::store::{Committed, MemoryStore, Store as _};
+use rolecall::store::{MemoryStore, Store as _, StoredCommit};
 use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Result, Tenant};
 
 type Store = Faulty<MemoryStore>;
@@ -93,7 +93,7 @@ fn acme() -> (Store, Authorizer, Tenant) {
 /// What the store really holds, by an authorizer of its own: whether alice may write, and at which revision.
 fn truth(store: &Store, acme: &Tenant) -> (bool, Revision) {
     let authorizer = Authorizer::builder().store(store.inner().clone()).build();
-    let tenant = block_on(authorizer.tenant_of(acme.life())).unwrap();
+    let tenant = block_on(authorizer.tenant_by_id(acme.tenant_id())).unwrap();
     (tenant.check("alice", "posts:write"), tenant.revision())
 }
 
@@ -102,13 +102,15 @@ fn is_consistent(store: &Store, acme: &Tenant, plot: &str) {
     let decision = acme.decide("alice", "posts:write");
     assert_eq!(acme.check("alice", "posts:write"), decision == Decision::Allowed, "{plot}");
     match decision {
-        Decision::Denied(reason @ (Reason::Unsettled | Reason::Refused | Reason::Deleted | Reason::Closed)) => {
-            assert_eq!(acme.effective("alice").unanswered(), Some(reason), "{plot}");
-            assert_eq!(acme.now().unanswered(), Some(reason), "{plot}");
+        Decision::Denied(
+            reason @ (Reason::InDoubt | Reason::InvalidStoreContent | Reason::Deleted | Reason::Closed),
+        ) => {
+            assert_eq!(acme.effective("alice").unavailable(), Some(reason), "{plot}");
+            assert_eq!(acme.now().unavailable(), Some(reason), "{plot}");
             assert!(acme.now().user("alice").is_none(), "{plot}");
         }
         decision => {
-            assert_eq!(acme.unsettled(), None, "{plot}: it answers though the outcome of its commit is unknown");
+            assert_eq!(acme.in_doubt(), None, "{plot}: it answers though the outcome of its commit is unknown");
             let (may, revision) = truth(store, acme);
             assert!(acme.revision() <= revision, "{plot}: it answers from a revision that nobody made");
             if acme.revision() == revision {
@@ -142,7 +144,7 @@ fn a_day_with(fault: Fault, call: Call, before: usize, then_down: usize) {
     store.next(call, fault);
     let (mut acknowledged, mut downs) = (false, then_down);
     for step in day() {
-        let (was, at) = truth(&store, &acme);
+        let (renamed_from, at) = truth(&store, &acme);
         let came = play((step.act)(&acme));
         let plot = format!("{plot}: {} came to {came:?}", step.what);
         if !matches!(came, Came::Well) {
@@ -166,18 +168,18 @@ fn a_day_with(fault: Fault, call: Call, before: usize, then_down: usize) {
             Came::Refused(
                 ErrorKind::Unavailable
                 | ErrorKind::TooLarge
-                | ErrorKind::Refused
+                | ErrorKind::UnsupportedRecord
                 | ErrorKind::Corrupt
                 | ErrorKind::Conflict,
             ) => {
-                let settles_as_nothing = now == at || may == was;
-                assert!(settles_as_nothing, "{plot}: it says that nothing happened");
+                let resolves_as_nothing = now == at || may == renamed_from;
+                assert!(resolves_as_nothing, "{plot}: it says that nothing happened");
             }
-            Came::Refused(ErrorKind::Unsettled) => {
-                assert!(acme.unsettled().is_some(), "{plot}");
-                assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Unsettled), "{plot}");
+            Came::Refused(ErrorKind::InDoubt) => {
+                assert!(acme.in_doubt().is_some(), "{plot}");
+                assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::InDoubt), "{plot}");
             }
-            Came::Refused(ErrorKind::Deleted) => assert_eq!(fault, Fault::Gone, "{plot}"),
+            Came::Refused(ErrorKind::Deleted) => assert_eq!(fault, Fault::Deleted, "{plot}"),
             Came::Refused(kind) => panic!("{plot}: {kind:?}"),
             Came::HungUp | Came::Panicked => {}
         }
@@ -185,17 +187,17 @@ fn a_day_with(fault: Fault, call: Call, before: usize, then_down: usize) {
     store.heal();
     // Recovery needs no restart: two calls at most, and every question is answered from the latest state.
     let recovered = block_on(async {
-        let tenant = authorizer.tenant_of(acme.life()).await?;
+        let tenant = authorizer.tenant_by_id(acme.tenant_id()).await?;
         tenant.refresh().await?;
         Ok::<_, rolecall::Error>(tenant)
     });
     let recovered = recovered.unwrap_or_else(|error| panic!("{plot}: not recovered: {error}"));
     let (may, latest) = truth(&store, &recovered);
     assert_eq!((recovered.check("alice", "posts:write"), recovered.revision()), (may, latest), "{plot}");
-    assert_eq!(recovered.unsettled(), None, "{plot}");
+    assert_eq!(recovered.in_doubt(), None, "{plot}");
     block_on(unassign(&recovered)).unwrap();
     assert!(!truth(&store, &recovered).0 && !recovered.check("alice", "posts:write"), "{plot}");
-    assert!(acknowledged || fault == Fault::Gone || then_down > 1, "{plot}: the day went on");
+    assert!(acknowledged || fault == Fault::Deleted || then_down > 1, "{plot}: the day went on");
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn every_fault_at_every_call_leaves_a_tenant_that_is_consistent_and_recovers() {
 /// A tenant is created, closed and opened again, and every fault is played at each call of it: in the end there is one
 /// tenant of that slug and no other, and nobody who was told that nothing happened finds that something did.
 #[test]
-fn every_fault_at_a_birth_and_at_an_opening_leaves_one_tenant_at_most() {
+fn every_fault_at_a_creation_and_at_an_opening_leaves_one_tenant_at_most() {
     for fault in Fault::ALL {
         for call in Call::ALL {
             for then_down in [0, 1, 3] {
@@ -228,7 +230,7 @@ fn every_fault_at_a_birth_and_at_an_opening_leaves_one_tenant_at_most() {
                 }
                 let came = play(async { authorizer.create_tenant("acme", "Acme").await.map(drop) });
                 if let Came::Refused(kind) = came {
-                    let says_nothing = !matches!(kind, ErrorKind::Unsettled | ErrorKind::Exists);
+                    let says_nothing = !matches!(kind, ErrorKind::InDoubt | ErrorKind::AlreadyExists);
                     assert!(!says_nothing || lives().is_empty(), "{plot}: {kind:?}, and there it is");
                 }
                 // Whatever is open of it, whoever asks next finds out, or is told that it is not known yet.
@@ -237,7 +239,7 @@ fn every_fault_at_a_birth_and_at_an_opening_leaves_one_tenant_at_most() {
                 store.heal();
                 let acme = block_on(authorizer.open_or_create("acme", "Acme"));
                 let acme = acme.unwrap_or_else(|error| panic!("{plot}: {came:?}, {asked:?}, then {error}"));
-                assert_eq!((lives().len(), lives()[0].life), (1, acme.life()), "{plot}");
+                assert_eq!((lives().len(), lives()[0].tenant_id), (1, acme.tenant_id()), "{plot}");
 
                 block_on(acme.close()).unwrap();
                 store.next(call, fault);
@@ -257,9 +259,9 @@ fn a_store_that_fails_for_ever_is_told_of_for_ever() {
     let faults = [
         (Fault::Down, ErrorKind::Unavailable),
         (Fault::Conflict, ErrorKind::Conflict),
-        (Fault::RequestLost, ErrorKind::Unsettled),
+        (Fault::RequestLost, ErrorKind::InDoubt),
         (Fault::TooLarge, ErrorKind::TooLarge),
-        (Fault::Refused, ErrorKind::Refused),
+        (Fault::Refused, ErrorKind::UnsupportedRecord),
         (Fault::Corrupt, ErrorKind::Corrupt),
     ];
     for (fault, kind) in faults {
@@ -269,7 +271,7 @@ fn a_store_that_fails_for_ever_is_told_of_for_ever() {
             let Came::Refused(told) = play(assign(&acme)) else { panic!("{fault:?}") };
             // A conflict where nobody moved is looked into, and then the same commit is sent again; that it never gets
             // further is no certainty that it will not land.
-            let expected = if fault == Fault::Conflict { ErrorKind::Unsettled } else { kind };
+            let expected = if fault == Fault::Conflict { ErrorKind::InDoubt } else { kind };
             assert_eq!(told, expected, "{fault:?}");
             is_consistent(&store, &acme, &format!("{fault:?} for ever"));
         }
@@ -283,7 +285,7 @@ fn a_store_that_fails_for_ever_is_told_of_for_ever() {
 
 /// Our commit is on its way while we look for it, and lands between one look and the next.
 #[test]
-fn a_commit_that_lands_while_it_is_settled_is_recognised() {
+fn a_commit_that_commits_while_it_is_resolved_is_recognised() {
     for calls in 1..=3 {
         let (store, _authorizer, acme) = acme();
         store.next(Call::Commit, Fault::LandsAfter(calls));
@@ -300,7 +302,7 @@ fn who_hangs_up_denies_nobody_for_longer_than_until_the_next_call() {
     type Next = fn(&Authorizer, &Tenant) -> Result<()>;
     let next_calls: [(&str, Next); 5] = [
         ("open", |authorizer, _| block_on(authorizer.tenant("acme")).map(drop)),
-        ("open by life", |authorizer, acme| block_on(authorizer.tenant_of(acme.life())).map(drop)),
+        ("open by life", |authorizer, acme| block_on(authorizer.tenant_by_id(acme.tenant_id())).map(drop)),
         ("refresh", |_, acme| block_on(acme.refresh()).map(drop)),
         ("update", |_, acme| block_on(acme.update(|_| Ok(()))).map(drop)),
         ("plan and commit", |_, acme| {
@@ -312,13 +314,13 @@ fn who_hangs_up_denies_nobody_for_longer_than_until_the_next_call() {
             let (store, authorizer, acme) = acme();
             store.next(Call::Commit, fault);
             assert!(matches!(play(assign(&acme)), Came::HungUp | Came::Panicked));
-            let commit = acme.unsettled().unwrap();
-            assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Unsettled));
+            let commit = acme.in_doubt().unwrap();
+            assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::InDoubt));
             let told = next(&authorizer, &acme);
             // A plan that was made before it was settled is stale; that it was settled is what counts.
             assert!(told.is_ok() || told.unwrap_err().kind() == ErrorKind::Stale, "{what} after {fault:?}");
             assert_eq!(acme.decide("alice", "posts:write"), Decision::Allowed, "{what} after {fault:?}");
-            assert!(matches!(acme.outcome(commit), Some(Outcome::Landed(_))), "{what} after {fault:?}");
+            assert!(matches!(acme.outcome(commit), Some(Outcome::Committed(_))), "{what} after {fault:?}");
         }
     }
 }
@@ -357,12 +359,12 @@ fn put(records: &mut Vec<Record>, more: impl IntoIterator<Item = Record>) {
 
 #[test]
 fn a_load_that_lies_is_refused_and_the_next_true_one_is_believed() {
-    type Lie = fn(&mut Vec<Record>, &mut rolecall::records::At);
+    type Lie = fn(&mut Vec<Record>, &mut rolecall::records::Position);
     let lies: [(&str, ErrorKind, Lie); 10] = [
         ("a cycle of two groups", ErrorKind::Corrupt, |r, _| put(r, [group(1), group(2), parent(1, 2), parent(2, 1)])),
         ("a group that is its own parent", ErrorKind::Corrupt, |r, _| put(r, [group(1), parent(1, 1)])),
         ("a parent that is not there", ErrorKind::Corrupt, |r, _| put(r, [group(1), parent(1, 2)])),
-        ("a slug that the catalog has", ErrorKind::Clash, |r, _| put(r, [permission_of_the_catalog()])),
+        ("a slug that the catalog has", ErrorKind::CatalogConflict, |r, _| put(r, [permission_of_the_catalog()])),
         ("two roles with one slug", ErrorKind::Corrupt, |r, _| put(r, [role("editor")])),
         ("two users with one key", ErrorKind::Corrupt, |r, _| put(r, [user("alice")])),
         ("no tenant", ErrorKind::Corrupt, |r, _| r.retain(|record| !matches!(record, Record::Tenant(_)))),
@@ -387,7 +389,7 @@ fn a_load_that_lies_is_refused_and_the_next_true_one_is_believed() {
         store.next(Call::Since, Fault::TooOld);
         let error = block_on(acme.refresh()).unwrap_err();
         assert_eq!(error.kind(), kind, "{what}: {error}");
-        assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Refused), "{what}");
+        assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::InvalidStoreContent), "{what}");
         // The lie goes on, and so does the denial: also the update that would look again is refused.
         store.next(Call::Since, Fault::TooOld);
         assert_eq!(block_on(assign(&acme)).unwrap_err().kind(), kind, "{what}");
@@ -407,7 +409,7 @@ fn permission_of_the_catalog() -> Record {
 /// The history tells of changes that cannot be made on the snapshot in hand: the tenant loads the whole instead.
 #[test]
 fn changes_that_do_not_apply_lead_to_a_load() {
-    type Tale = fn(&mut Vec<Committed>);
+    type Tale = fn(&mut Vec<StoredCommit>);
     let tales: [(&str, Tale); 6] = [
         ("a user removed that is not there", |told| {
             told.first_mut().unwrap().changes = vec![Change::removed(user("nobody"))];

@@ -86,7 +86,7 @@ fn arm(store: &Store, (fault, call, before, down): (Fault, Call, usize, usize)) 
 
 /// Whether an error says for certain that nothing happened.
 fn says_nothing_happened(kind: ErrorKind) -> bool {
-    !matches!(kind, ErrorKind::Unsettled | ErrorKind::Deleted)
+    !matches!(kind, ErrorKind::InDoubt | ErrorKind::Deleted)
 }
 
 #[test]
@@ -112,7 +112,9 @@ fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
                     assert!(!acknowledged, "{plot:?}, {attempt}: created twice");
                     acknowledged = true;
                 }
-                Some(Err(error)) if error.kind() == ErrorKind::Exists => assert!(is_there, "{plot:?}, {attempt}"),
+                Some(Err(error)) if error.kind() == ErrorKind::AlreadyExists => {
+                    assert!(is_there, "{plot:?}, {attempt}")
+                }
                 Some(Err(error)) if says_nothing_happened(error.kind()) => {
                     assert!(!is_there || acknowledged, "{plot:?}, {attempt}: {error}, and it is there");
                 }
@@ -174,7 +176,8 @@ fn a_tenant_that_is_replaced_is_the_old_one_or_the_new_one() {
             present = found;
         }
         store.heal();
-        let acme = block_on(authorizer.tenant_of(acme.life())).unwrap_or_else(|error| panic!("{plot:?}: {error}"));
+        let acme =
+            block_on(authorizer.tenant_by_id(acme.tenant_id())).unwrap_or_else(|error| panic!("{plot:?}: {error}"));
         block_on(acme.refresh()).unwrap();
         block_on(acme.replace(&document("alice"))).unwrap();
         assert_eq!((truth(&store).unwrap(), acme.check("alice", "posts:write")), (vec!["alice"], true), "{plot:?}");
@@ -199,11 +202,11 @@ fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
         if repair.clashes().is_empty() {
             return Ok(());
         }
-        repair.update(|tx| tx.permission("posts:write")?.rename("posts:own").map(drop)).await.map(drop)
+        repair.update(|tx| tx.permission("posts:write")?.set_slug("posts:own").map(drop)).await.map(drop)
     }
     let calls = {
         let (store, new) = begun();
-        assert_eq!(block_on(new.tenant("acme")).unwrap_err().kind(), ErrorKind::Clash);
+        assert_eq!(block_on(new.tenant("acme")).unwrap_err().kind(), ErrorKind::CatalogConflict);
         store.calls();
         block_on(repaired(&new)).unwrap();
         block_on(new.tenant("acme")).unwrap();
@@ -218,11 +221,11 @@ fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
             let is_made = truth(&store).is_some_and(|may| may.is_empty());
             match &came {
                 Some(Ok(())) => assert!(is_made, "{plot:?}, {attempt}: acknowledged"),
-                Some(Err(error)) if error.kind() == ErrorKind::Refusal => {
+                Some(Err(error)) if error.kind() == ErrorKind::Rejected => {
                     assert!(is_made, "{plot:?}, {attempt}: {error}");
                 }
                 Some(Err(error)) if error.kind() == ErrorKind::NotFound => {
-                    assert!(is_made || plot.0 == Fault::Gone, "{plot:?}, {attempt}: {error}");
+                    assert!(is_made || plot.0 == Fault::Deleted, "{plot:?}, {attempt}: {error}");
                 }
                 Some(Err(error)) if says_nothing_happened(error.kind()) => {
                     assert!(!is_made || attempt > 1, "{plot:?}, {attempt}: {error}");
@@ -233,10 +236,10 @@ fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
                 Some(Ok(acme)) => {
                     assert_eq!(truth(&store), Some(vec![]), "{plot:?}, {attempt}: open");
                     // It may open before it could be settled, and then denies.
-                    let is_settled = acme.unsettled().is_none();
-                    assert_eq!(acme.check("alice", "posts:write"), is_settled, "{plot:?}, {attempt}: open");
+                    let is_resolved = acme.in_doubt().is_none();
+                    assert_eq!(acme.check("alice", "posts:write"), is_resolved, "{plot:?}, {attempt}: open");
                 }
-                Some(Err(error)) if error.kind() == ErrorKind::Clash => {
+                Some(Err(error)) if error.kind() == ErrorKind::CatalogConflict => {
                     assert!(truth(&store) == Some(vec!["alice"]), "{plot:?}, {attempt}: {error}");
                 }
                 _ => {}
@@ -244,7 +247,7 @@ fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
         }
         store.heal();
         if let Err(error) = block_on(new.tenant("acme")) {
-            assert_eq!(error.kind(), ErrorKind::Clash, "{plot:?}: {error}");
+            assert_eq!(error.kind(), ErrorKind::CatalogConflict, "{plot:?}: {error}");
             block_on(repaired(&new)).unwrap_or_else(|error| panic!("{plot:?}: {error}"));
         }
         assert!(block_on(new.tenant("acme")).unwrap().check("alice", "posts:write"), "{plot:?}");

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use rolecall::blocking::{Authorizer, Builder, Tenant};
+use rolecall::blocking::{Authorizer, AuthorizerBuilder, Tenant};
 use rolecall::clock::ManualClock;
 use rolecall::explain::{Decision, Reason};
-use rolecall::records::{At, Life, Revision, TenantSlug};
-use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use rolecall::records::{Position, Revision, TenantId, TenantSlug};
+use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
 use rolecall::{ErrorKind, Outcome, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -26,27 +26,27 @@ struct Counting {
 }
 
 impl Store for Counting {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         self.store.find(slug).await
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         self.store.list(after, limit).await
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
         self.loads.fetch_add(1, Ordering::Relaxed);
-        self.store.load(life, sink).await
+        self.store.load(tenant_id, sink).await
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         if self.is_lossy.load(Ordering::Relaxed) {
-            return Err(StoreError::Unknown("the link broke".into()));
+            return Err(StoreError::InDoubt("the link broke".into()));
         }
         self.store.commit(commit).await
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         if self.is_lossy.load(Ordering::Relaxed) {
             return Err(StoreError::Unavailable("the link is down".into()));
         }
@@ -76,7 +76,7 @@ fn slug(n: usize) -> String {
     format!("t{n}")
 }
 
-fn over(store: &Counting) -> Builder {
+fn over(store: &Counting) -> AuthorizerBuilder {
     Authorizer::builder().store(store.clone())
 }
 
@@ -100,7 +100,7 @@ fn the_one_that_was_handed_out_longest_ago_is_closed_to_make_room() {
     for n in [0, 1, 2, 0, 3] {
         open(&authorizer, n);
     }
-    assert_eq!(authorizer.open_tenants(), 3);
+    assert_eq!(authorizer.open_tenant_count(), 3);
     assert_eq!([0, 2, 3].map(|n| loads(&store, &authorizer, n)), [false; 3]);
     assert!(loads(&store, &authorizer, 1), "it was the one, and is opened again with everything");
 }
@@ -110,15 +110,18 @@ fn what_is_held_is_never_closed_and_if_all_are_the_bound_is_exceeded_until_they_
     let store = tenants(101);
     let authorizer = over(&store).max_open_tenants(2).build();
     let mut held: Vec<Tenant> = (0..100).map(|n| open(&authorizer, n)).collect();
-    assert_eq!(authorizer.open_tenants(), 100);
+    assert_eq!(authorizer.open_tenant_count(), 100);
     assert_eq!(authorizer.close_idle(Duration::ZERO), 0);
     let last = held.pop().unwrap();
     drop(held);
-    assert_eq!(authorizer.open_tenants(), 100, "nobody has looked");
+    assert_eq!(authorizer.open_tenant_count(), 100, "nobody has looked");
     let new = open(&authorizer, 100);
-    assert!((101 - 64..=101 - 63).contains(&authorizer.open_tenants()), "each opening looks at 64, one of them held");
+    assert!(
+        (101 - 64..=101 - 63).contains(&authorizer.open_tenant_count()),
+        "each opening looks at 64, one of them held"
+    );
     open(&authorizer, 0);
-    assert_eq!(authorizer.open_tenants(), 2 + 1, "two are held, and what was opened last");
+    assert_eq!(authorizer.open_tenant_count(), 2 + 1, "two are held, and what was opened last");
     drop((last, new));
     assert_eq!(authorizer.close_idle(Duration::ZERO), 3);
 }
@@ -151,25 +154,25 @@ fn idle_is_what_was_handed_out_long_ago_by_the_authorizers_clock() {
 /// A tenant was unsettled, and nobody held it. Closed to make room, it would no longer know what became of its commit, and
 /// the next who asks for it would wait for a load and for the store's word.
 #[test]
-fn what_is_unsettled_is_not_closed() {
+fn what_is_in_doubt_is_not_closed() {
     let store = tenants(3);
     let authorizer = over(&store).max_open_tenants(1).build();
-    let unsettled = open(&authorizer, 0);
+    let in_doubt = open(&authorizer, 0);
     store.is_lossy.store(true, Ordering::Relaxed);
-    let error = unsettled.update(|tx| tx.create_user("carol").map(drop)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsettled);
-    let commit = unsettled.unsettled().unwrap();
-    drop(unsettled);
+    let error = in_doubt.update(|tx| tx.create_user("carol").map(drop)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InDoubt);
+    let commit = in_doubt.in_doubt().unwrap();
+    drop(in_doubt);
     open(&authorizer, 1);
     open(&authorizer, 2);
     assert_eq!(authorizer.close_idle(Duration::ZERO), 1);
     let before = store.loads.load(Ordering::Relaxed);
     let again = authorizer.tenant(&slug(0)).unwrap();
-    assert_eq!(again.decide("alice", "p"), Decision::Denied(Reason::Unsettled));
+    assert_eq!(again.decide("alice", "p"), Decision::Denied(Reason::InDoubt));
     store.is_lossy.store(false, Ordering::Relaxed);
     again.refresh().unwrap();
     assert!(again.check("alice", "p") && again.now().user("carol").is_some(), "it was sent again");
-    assert_eq!(again.outcome(commit), Some(Outcome::Landed(again.revision())));
+    assert_eq!(again.outcome(commit), Some(Outcome::Committed(again.revision())));
     assert_eq!(store.loads.load(Ordering::Relaxed), before);
     drop(again);
     assert_eq!(authorizer.close_idle(Duration::ZERO), 1, "settled, it is closed like any other");
@@ -213,9 +216,9 @@ fn many_threads_open_under_a_bound_and_each_tenant_is_open_once() {
     let loads = store.loads.load(Ordering::Relaxed);
     assert!(loads > 2 * TENANTS, "a load that was too low shows nothing: {loads}");
     open(&authorizer, 0);
-    assert!(authorizer.open_tenants() <= 3);
+    assert!(authorizer.open_tenant_count() <= 3);
     authorizer.close_idle(Duration::ZERO);
-    let users = |n| open(&authorizer, n).now().users(&rolecall::Page::of(1_000)).items.len();
+    let users = |n| open(&authorizer, n).now().users(&rolecall::PageRequest::of(1_000)).items.len();
     assert_eq!((0..TENANTS).map(users).sum::<usize>(), 2 * TENANTS + 8 * 60, "no update was lost");
 }
 
@@ -227,14 +230,14 @@ fn to_be_listed_is_not_to_be_handed_out() {
     let authorizer = over(&store).clock(Arc::clone(&clock)).build();
     (0..3).for_each(|n| drop(open(&authorizer, n)));
     clock.set(Timestamp::from_secs(1_060).unwrap());
-    let all = authorizer.opened();
+    let all = authorizer.open_tenants();
     for tenant in &all {
         tenant.refresh().unwrap();
         assert_eq!(authorizer.close_idle(Duration::from_secs(60)), 0, "the list holds them");
     }
     drop(all);
     assert_eq!(authorizer.close_idle(Duration::from_secs(60)), 3);
-    assert_eq!(authorizer.opened().len(), 0);
+    assert_eq!(authorizer.open_tenants().len(), 0);
 }
 
 #[test]
@@ -248,7 +251,7 @@ fn the_memory_of_what_is_closed_comes_back() {
         authorizer.close_idle(Duration::ZERO);
         let opened = measure(|| (0..TENANTS).for_each(|n| drop(open(&authorizer, n))));
         let closed = measure(|| _ = authorizer.close_idle(Duration::ZERO));
-        assert_eq!(authorizer.open_tenants(), 0);
+        assert_eq!(authorizer.open_tenant_count(), 0);
         (opened.bytes_current, opened.bytes_current + closed.bytes_current)
     };
     let (all, left) = bytes(usize::MAX);

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 use rolecall::blocking::Authorizer;
-use rolecall::records::{Change, Kind};
-use rolecall::{Page, Timestamp, Window};
+use rolecall::records::{Change, RecordKind};
+use rolecall::{PageRequest, Timestamp, Window};
 
 fn acme() -> (Authorizer, rolecall::blocking::Tenant) {
     let authorizer = Authorizer::in_memory();
@@ -24,8 +24,12 @@ fn a_plan_shows_what_its_commit_then_does() {
     let ((), nothing) = acme.plan(|tx| tx.ensure_user("alice").map(drop)).unwrap();
     assert_eq!((nothing.is_empty(), nothing.changes(), nothing.revision()), (true, &[][..], acme.revision()));
     let ((), plan) = acme.plan(|tx| tx.create_user("bob").and(tx.create_group("staff")).map(drop)).unwrap();
-    let kinds: Vec<Kind> = plan.changes().iter().map(Change::kind).collect();
-    assert_eq!((plan.is_empty(), kinds), (false, vec![Kind::Group, Kind::User]), "by the keys of their records");
+    let kinds: Vec<RecordKind> = plan.changes().iter().map(Change::kind).collect();
+    assert_eq!(
+        (plan.is_empty(), kinds),
+        (false, vec![RecordKind::Group, RecordKind::User]),
+        "by the keys of their records"
+    );
     let (changes, revision) = (plan.changes().to_vec(), plan.revision());
     let done = acme.commit(plan).unwrap();
     assert_eq!((done.changes, done.revision, acme.revision()), (changes, revision, revision));
@@ -36,7 +40,7 @@ fn what_is_undone_within_a_transaction_is_no_change() {
     let (_a, acme) = acme();
     let done = acme.update(|tx| {
         tx.user("alice")?.suspend()?.activate()?.unassign("editor")?.assign("editor")?;
-        tx.role("editor")?.rename("writer")?.rename("editor")?;
+        tx.role("editor")?.set_slug("writer")?.set_slug("editor")?;
         tx.create_user("bob")?;
         tx.delete_user("bob")
     });
@@ -49,7 +53,7 @@ fn the_preview_of_a_deletion_of_the_tenant_denies_as_the_tenant_will() {
     let ((), plan) = acme.plan(rolecall::Tx::delete_tenant).unwrap();
     let at = Timestamp::from_secs(0).unwrap();
     let previewed = plan.preview().at(at).check("alice", "posts:write");
-    let lost = plan.differences(at).count();
+    let lost = plan.access_changes(at).count();
     acme.commit(plan).unwrap();
     assert!(!acme.check("alice", "posts:write"));
     assert_eq!((previewed, lost), (false, 1), "what the preview allowed, and how many users lose something");
@@ -103,17 +107,21 @@ fn an_edit_does_what_it_says() {
             tx.create_role(&format!("{slug}-role"))?;
         }
         tx.group("low")?.set_parents(["mid"])?.assign("mid-role")?.assign("low-role")?;
-        tx.role("low-role")?.set_includes(["mid-role"])?.name("Low")?;
-        tx.permission("posts:write")?.name("Write")?.category(Some("Posts"))?.rename("posts:write")?;
+        tx.role("low-role")?.set_includes(["mid-role"])?.set_name("Low")?;
+        tx.permission("posts:write")?.set_name("Write")?.set_category(Some("Posts"))?.set_slug("posts:write")?;
         Ok(())
     })
     .unwrap();
     acme.update(|tx| {
-        tx.group("low")?.set_parents(["mid", "top"])?.unassign("low-role")?.name("Low")?.description("of groups")?;
+        tx.group("low")?
+            .set_parents(["mid", "top"])?
+            .unassign("low-role")?
+            .set_name("Low")?
+            .set_description("of groups")?;
         tx.group("mid")?.set_parents(["top"])?.set_parents::<&str>([])?.remove_member("alice")?;
-        tx.role("low-role")?.set_includes(["mid-role", "top-role"])?.description("of roles")?;
+        tx.role("low-role")?.set_includes(["mid-role", "top-role"])?.set_description("of roles")?;
         tx.role("mid-role")?.set_includes(["top-role"])?.set_includes::<&str>([])?;
-        tx.permission("posts:write")?.description("of permissions")?.category(None)?;
+        tx.permission("posts:write")?.set_description("of permissions")?.set_category(None)?;
         Ok(())
     })
     .unwrap();
@@ -125,7 +133,7 @@ fn an_edit_does_what_it_says() {
     assert_eq!([permission.name.as_str(), permission.description.as_str()], ["Write", "of permissions"]);
     assert_eq!(permission.category, None);
     let parents = |group| now.parents_of(group).into_iter().map(|g| g.slug.to_string()).collect::<Vec<_>>();
-    let included = |role| now.included_in(role).into_iter().map(|r| r.slug.to_string()).collect::<Vec<_>>();
+    let included = |role| now.includes_of(role).into_iter().map(|r| r.slug.to_string()).collect::<Vec<_>>();
     assert_eq!((parents("low"), parents("mid")), (vec!["mid".into(), "top".into()], vec![]));
     assert_eq!((included("low-role"), included("mid-role")), (vec!["mid-role".into(), "top-role".into()], vec![]));
     assert_eq!(now.roles_of_group("low").len(), 1);
@@ -162,6 +170,6 @@ fn the_forms_of_a_set_agree() {
     let both = before.union(&acme.now().who_can("posts:write"));
     assert_eq!(
         (both.len(), both.len(), both.contains("bob")),
-        (both.keys().len(), both.page(&Page::of(10)).items.len(), true)
+        (both.keys().len(), both.page(&PageRequest::of(10)).items.len(), true)
     );
 }

@@ -23,7 +23,7 @@ fn what_a_tenant_exports_it_can_import_also_after_the_catalog_retired_a_slug_of_
     block_on(acme.update(|tx| tx.create_permission("x:read").map(drop))).unwrap();
     let next = over(&store, Definition { retired_permissions: &["x:read"], ..Definition::default() });
     match block_on(next.tenant("acme")) {
-        Err(error) => assert_eq!(error.kind(), ErrorKind::Clash),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::CatalogConflict),
         Ok(acme) => {
             let document = acme.snapshot().export().unwrap();
             let plan = acme.plan_replace(&document).map(|plan| plan.is_empty());
@@ -34,10 +34,10 @@ fn what_a_tenant_exports_it_can_import_also_after_the_catalog_retired_a_slug_of_
 
 /// "After every advance, three agree": an own thing beside a departed one of the same last known slug.
 #[test]
-fn an_own_slug_is_found_by_name_beside_a_departed_one_however_the_snapshot_came_about() {
-    let was: &[&str] = &["s0"];
-    let s1 = &[PermissionDef { was, ..PermissionDef::new("s1") }];
-    let s2 = &[PermissionDef { was, ..PermissionDef::new("s2") }];
+fn an_own_slug_is_found_by_name_beside_a_removed_one_however_the_snapshot_came_about() {
+    let renamed_from: &[&str] = &["s0"];
+    let s1 = &[PermissionDef { renamed_from, ..PermissionDef::new("s1") }];
+    let s2 = &[PermissionDef { renamed_from, ..PermissionDef::new("s2") }];
     for _ in 0..8 {
         let store = MemoryStore::default();
         let release_1 = over(&store, Definition { permissions: s1, ..Definition::default() });
@@ -84,16 +84,16 @@ fn what_a_repair_refuses_leaves_no_trace() {
     let done = block_on(repair.update(|tx| {
         assert!(tx.role("r")?.set_grants(["*"]).is_err());
         assert!(tx.group("g")?.set_roles(["s"]).is_err());
-        assert!(tx.permission("y:read")?.name("Y").is_err() && tx.role("r")?.name("R").is_err());
-        assert!(tx.group("g")?.name("G").is_err() && tx.user("u")?.suspend().is_err());
+        assert!(tx.permission("y:read")?.set_name("Y").is_err() && tx.role("r")?.set_name("R").is_err());
+        assert!(tx.group("g")?.set_name("G").is_err() && tx.user("u")?.suspend().is_err());
         Ok(())
     }))
     .unwrap();
     assert_eq!(done.changes, []);
     let done = block_on(repair.update(|tx| {
-        tx.permission("y:read")?.rename("z:read")?;
-        tx.role("r")?.rename("q")?;
-        tx.group("g")?.rename("h")?;
+        tx.permission("y:read")?.set_slug("z:read")?;
+        tx.role("r")?.set_slug("q")?;
+        tx.group("g")?.set_slug("h")?;
         tx.user("u")?.set_key("v")?;
         Ok(())
     }))

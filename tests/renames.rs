@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use pollster::block_on;
 use rolecall::Authorizer;
-use rolecall::records::{At, Life, Revision, TenantSlug};
-use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use rolecall::records::{Position, Revision, TenantId, TenantSlug};
+use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
 
 type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 
@@ -15,7 +15,7 @@ type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 struct Hooked(MemoryStore, Hook);
 
 impl Store for Hooked {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         let found = self.0.find(slug).await;
         let hook = self.1.lock().unwrap().take();
         if let Some(hook) = hook {
@@ -23,16 +23,16 @@ impl Store for Hooked {
         }
         found
     }
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         self.0.list(after, limit).await
     }
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        self.0.load(life, sink).await
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        self.0.load(tenant_id, sink).await
     }
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         self.0.commit(commit).await
     }
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         self.0.since(at).await
     }
 }

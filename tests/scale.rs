@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use rolecall::blocking::{Authorizer, Tenant};
-use rolecall::{Page, Timestamp, Window};
+use rolecall::{PageRequest, Timestamp, Window};
 
 const LONG: usize = 100_000;
 
@@ -17,12 +17,12 @@ fn answers(acme: &Tenant, user: &str, granted: &str, denied: &str, steps: usize)
     assert!(acme.check(user, granted) && !acme.check(user, denied));
     let explanation = acme.explain(user, granted);
     assert!(explanation.is_allowed());
-    assert_eq!(explanation.paths().first().unwrap().links().len(), steps);
+    assert_eq!(explanation.paths().first().unwrap().steps().len(), steps);
     assert!(explanation.to_string().len() < 10_000, "the text of a long path is cut");
     assert!(!acme.explain(user, denied).is_allowed());
     assert!(acme.effective(user).contains(granted) && !acme.effective(user).contains(denied));
     assert!(acme.now().who_can(granted).contains(user) && !acme.now().who_can(denied).contains(user));
-    assert_eq!(acme.now().holds_until(user, denied), None);
+    assert_eq!(acme.now().valid_until(user, denied), None);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_chain_of_windows_is_walked() {
     .unwrap();
     assert!(acme.check("deep", "p:0") && !acme.check("deep", "p:none"));
     assert_eq!(acme.effective("deep").len(), 2_000);
-    assert_eq!(acme.now().holds_until("deep", "p:0"), Some(Timestamp::MAX));
+    assert_eq!(acme.now().valid_until("deep", "p:0"), Some(Timestamp::MAX));
     assert!(!acme.snapshot().at(Timestamp::MAX).check("deep", "p:0"));
 }
 
@@ -141,19 +141,19 @@ fn a_group_with_100_000_members_is_paged_and_left() {
     .unwrap();
     assert_eq!(acme.now().who_can("p").len(), LONG);
     let moment = acme.now();
-    let first = moment.members("all", &Page::of(50));
+    let first = moment.members("all", &PageRequest::of(50));
     assert_eq!(first.items.first().unwrap().record.key, "u000000");
-    let next = moment.members("all", &Page::of(50).after(first.next.unwrap()));
+    let next = moment.members("all", &PageRequest::of(50).after(first.next.unwrap()));
     assert_eq!(next.items.first().unwrap().record.key, "u000050");
-    let page = moment.who_can("p").page(&Page::of(3).after("u099996"));
+    let page = moment.who_can("p").page(&PageRequest::of(3).after("u099996"));
     assert_eq!(page.items.len(), 3);
     assert_eq!(page.next, None);
-    let found = moment.users(&Page::of(10).search("99999"));
+    let found = moment.users(&PageRequest::of(10).search("99999"));
     assert_eq!(found.items.len(), 1);
     drop(moment);
 
     let ((), plan) = acme.plan(|tx| tx.group("all")?.unassign("r").map(drop)).unwrap();
-    assert_eq!(plan.differences(Timestamp::MIN).take(3).count(), 3, "worked out as it is asked");
+    assert_eq!(plan.access_changes(Timestamp::MIN).take(3).count(), 3, "worked out as it is asked");
     acme.update(|tx| tx.delete_group("all")).unwrap();
     assert!(acme.now().who_can("p").is_empty());
 }
@@ -206,7 +206,7 @@ fn a11_a_lattice_of_40_diamonds() {
     let explanation = acme.explain("u", "p:bottom");
     assert_eq!(explanation.paths().len(), 64);
     assert!(explanation.has_more_paths());
-    assert!(explanation.paths().is_sorted_by_key(|path| path.links().len()));
+    assert!(explanation.paths().is_sorted_by_key(|path| path.steps().len()));
 }
 
 #[test]

@@ -5,12 +5,12 @@
 use std::fmt::Debug;
 
 use rolecall::records::{
-    Actor, Assignment, At, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
-    Holder, Inclusion, Life, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
-    Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantRecord, TenantSlug, UserId, UserKey,
-    UserRecord,
+    Actor, Assignment, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
+    Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
+    Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord,
+    TenantSlug, UserId, UserKey, UserRecord,
 };
-use rolecall::store::{Base, Committed, Listed};
+use rolecall::store::{Base, StoredCommit, TenantSummary};
 use rolecall::{Timestamp, Window};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -120,14 +120,14 @@ fn a_record_of_each_kind_is_written_as_it_always_was() {
 
 #[test]
 fn a_commit_is_written_as_it_always_was() {
-    let life = Life::from_uuid(id(1));
+    let tenant_id = TenantId::from_uuid(id(1));
     let record = Record::Parent(Parent { group: GroupId::from_uuid(id(2)), parent: GroupId::from_uuid(id(3)) });
     let change = Change::removed(record);
     is_written(&change, r#"{"before":{"parent":{"group":#2,"parent":#3}},"after":null}"#);
-    let at = At { life, revision: Revision::new(7), commit: CommitId::from_uuid(id(4)) };
-    is_written(&at, r#"{"life":#1,"revision":7,"commit":#4}"#);
-    is_written(&Base::State(at), r#"{"state":{"life":#1,"revision":7,"commit":#4}}"#);
-    is_written(&Base::Nothing(life), r#"{"nothing":#1}"#);
+    let at = Position { tenant_id, revision: Revision::new(7), commit: CommitId::from_uuid(id(4)) };
+    is_written(&at, r#"{"tenant_id":#1,"revision":7,"commit":#4}"#);
+    is_written(&Base::At(at), r#"{"at":{"tenant_id":#1,"revision":7,"commit":#4}}"#);
+    is_written(&Base::Create(tenant_id), r#"{"create":#1}"#);
     let envelope = Envelope {
         id: CommitId::from_uuid(id(5)),
         previous: Some(at.commit),
@@ -139,7 +139,10 @@ fn a_commit_is_written_as_it_always_was() {
     };
     let json = r#"{"id":#5,"previous":#4,"actor":"alice","actor_id":#6,"at":-5,"note":"why","catalog":#8}"#;
     is_written(&envelope, json);
-    let committed = Committed { revision: Revision::new(8), envelope, changes: vec![] };
+    let committed = StoredCommit { revision: Revision::new(8), envelope, changes: vec![] };
     is_written(&committed, &format!(r#"{{"revision":8,"envelope":{json},"changes":[]}}"#));
-    is_written(&Listed { life, slug: TenantSlug::new("acme").unwrap() }, r#"{"life":#1,"slug":"acme"}"#);
+    is_written(
+        &TenantSummary { tenant_id, slug: TenantSlug::new("acme").unwrap() },
+        r#"{"tenant_id":#1,"slug":"acme"}"#,
+    );
 }

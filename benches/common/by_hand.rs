@@ -81,11 +81,11 @@ impl<const N: usize> Fast<N> {
                 _ => {}
             }
         }
-        settle(&mut role_bits, &inclusions);
+        resolve(&mut role_bits, &inclusions);
         for (group, role) in assigned {
             join(&mut group_bits[group], &role_bits[role]);
         }
-        settle(&mut group_bits, &parents);
+        resolve(&mut group_bits, &parents);
         let edges = direct.iter().map(|(user, role)| (user, &role_bits[*role]));
         for (user, bits) in edges.chain(joined.iter().map(|(user, group)| (user, &group_bits[*group]))) {
             join(users.get_mut(user).unwrap(), bits);
@@ -117,7 +117,7 @@ fn number<T: Eq + Hash, const N: usize>(numbers: &mut Numbers<T>, id: T, bits: &
 }
 
 /// Follows the edges until nothing changes any more.
-fn settle<const N: usize>(bits: &mut [Bits<N>], edges: &[(usize, usize)]) {
+fn resolve<const N: usize>(bits: &mut [Bits<N>], edges: &[(usize, usize)]) {
     let mut changes = true;
     while changes {
         changes = false;

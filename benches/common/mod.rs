@@ -53,7 +53,7 @@ impl<const N: usize> Bed<N> {
         let (organisation, stream) = Organisation::draw(size);
         organisation.print();
         let oracle = Oracle::new(&organisation);
-        oracle.compare_with_meaning(&organisation);
+        oracle.compare_with_reference(&organisation);
         oracle.print(&organisation);
         let records: Arc<[Record]> = records::of(&organisation, Owner::Tenant).into();
         let tenant = Shelf::new(Arc::clone(&records)).open(None);

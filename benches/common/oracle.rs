@@ -1,8 +1,8 @@
 //! What is right: every user's effective permissions at NOW, as bits, worked out from the plain numbers.
 
 use rolecall::catalog::Catalog;
-use rolecall::meaning::Meaning;
 use rolecall::records::{Record, UserId};
+use rolecall::reference::Model;
 
 use super::organisation::{Organisation, now, slug};
 use super::records::{self, Owner};
@@ -64,7 +64,7 @@ impl<const N: usize> Oracle<N> {
 
     /// Holds it against the meaning by the book, for a few users: that one reads every record many times for each. So it
     /// is given only the records of those users, and all others that are no user's.
-    pub(crate) fn compare_with_meaning(&self, organisation: &Organisation) {
+    pub(crate) fn compare_with_reference(&self, organisation: &Organisation) {
         let sample = match organisation.size.name {
             "S" => 16,
             _ => 2,
@@ -82,9 +82,9 @@ impl<const N: usize> Oracle<N> {
             })
             .collect();
         let catalog = Catalog::empty();
-        let meaning = Meaning::new(&records, &catalog);
+        let reference = Model::new(&records, &catalog);
         for (user, id) in users.iter().zip(ids) {
-            let told: Vec<String> = meaning.effective(id, now()).iter().map(ToString::to_string).collect();
+            let told: Vec<String> = reference.effective(id, now()).iter().map(ToString::to_string).collect();
             let bits = &self.rows[*user];
             let mut ours: Vec<String> =
                 (0..organisation.size.permissions).filter(|p| has(bits, *p)).map(slug).collect();

@@ -37,7 +37,7 @@ pub(crate) fn group_id(number: u32) -> GroupId {
 
 /// All records but the tenant's, kind by kind.
 pub(crate) fn of(organisation: &Organisation, owner: Owner) -> Vec<Record> {
-    let mut records = nouns(organisation, owner);
+    let mut records = entities(organisation, owner);
     for (number, role) in (0..).zip(&organisation.roles) {
         let grant = |granted| Record::Grant(Grant { role: role_id(number), granted });
         let reference = |permission: &u32| Granted::Permission(reference(*permission, owner));
@@ -73,7 +73,7 @@ pub(crate) fn of(organisation: &Organisation, owner: Owner) -> Vec<Record> {
     records
 }
 
-fn nouns(organisation: &Organisation, owner: Owner) -> Vec<Record> {
+fn entities(organisation: &Organisation, owner: Owner) -> Vec<Record> {
     let mut records = Vec::new();
     if let Owner::Tenant = owner {
         records.extend((0..organisation.size.permissions).map(|number| {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::Catalog;
 use rolecall::clock::ManualClock;
-use rolecall::records::{At, CommitId, Life, Name, Record, Revision, TenantRecord, TenantSlug};
-use rolecall::store::{Base, Commit, Listed, Since, Sink, Stop, Store, StoreError};
+use rolecall::records::{CommitId, Name, Position, Record, Revision, TenantId, TenantRecord, TenantSlug};
+use rolecall::store::{Base, Commit, Since, Sink, Stop, Store, StoreError, TenantSummary};
 use uuid::Uuid;
 
 use super::organisation::now;
@@ -40,43 +40,43 @@ impl Shelf {
 
     /// A tenant of these records.
     pub(crate) fn open(self, catalog: Option<&Catalog>) -> Tenant {
-        self.authorizer(catalog).tenant_of(life(0)).unwrap()
+        self.authorizer(catalog).tenant_by_id(tenant_id(0)).unwrap()
     }
 }
 
 /// The life with this number.
-pub(crate) fn life(number: u32) -> Life {
-    Life::from_uuid(Uuid::from_u128(number.into()))
+pub(crate) fn tenant_id(number: u32) -> TenantId {
+    TenantId::from_uuid(Uuid::from_u128(number.into()))
 }
 
 impl Store for Shelf {
-    async fn find(&self, _: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, _: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         Ok(None)
     }
 
-    async fn list(&self, _: Option<&TenantSlug>, _: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, _: Option<&TenantSlug>, _: usize) -> Result<Vec<TenantSummary>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let slug = format!("tenant-{}", life.uuid().as_u128());
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        let slug = format!("tenant-{}", tenant_id.uuid().as_u128());
         let (slug, name) = (TenantSlug::new(&slug).unwrap(), Name::new(&slug).unwrap());
         let tenant = Record::Tenant(TenantRecord { slug, name });
         sink.push(tenant).map_err(|Stop| StoreError::Stopped)?;
         for record in &*self.records {
             sink.push((self.copy)(record)).map_err(|Stop| StoreError::Stopped)?;
         }
-        Ok(Some(At { life, revision: Revision::FIRST, commit: CommitId::from_uuid(Uuid::nil()) }))
+        Ok(Some(Position { tenant_id, revision: Revision::FIRST, commit: CommitId::from_uuid(Uuid::nil()) }))
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         Ok(match commit.base {
-            Base::Nothing(_) => Revision::FIRST,
-            Base::State(at) => at.revision.next(),
+            Base::Create(_) => Revision::FIRST,
+            Base::At(at) => at.revision.next(),
         })
     }
 
-    async fn since(&self, _: At) -> Result<Since, StoreError> {
+    async fn since(&self, _: Position) -> Result<Since, StoreError> {
         Ok(Since::Commits(Vec::new()))
     }
 }

@@ -36,7 +36,7 @@ use self::bytes::SMALL;
 use self::copied::copy;
 use self::organisation::{L, M, Organisation, S, Size, is_wanted, key, now, slug};
 use self::records::Owner;
-use self::shelf::{Shelf, life};
+use self::shelf::{Shelf, tenant_id};
 use self::variant::Variant;
 
 fn main() {
@@ -102,7 +102,8 @@ fn small_tenants() {
     let shelf = Shelf::copying(records::of(&organisation, Owner::Catalog(catalog)).into(), copy);
     let authorizer = shelf.authorizer(Some(catalog));
     let mut open: Vec<Tenant> = Vec::with_capacity(TENANTS as usize);
-    let opened = measure(|| open.extend((0..TENANTS).map(|number| authorizer.tenant_of(life(number)).unwrap())));
+    let opened =
+        measure(|| open.extend((0..TENANTS).map(|number| authorizer.tenant_by_id(tenant_id(number)).unwrap())));
     let closed = measure(|| open.drain(..).for_each(|tenant| tenant.close().unwrap()));
     let each = opened.bytes_current / i64::from(TENANTS);
     let left = (opened.bytes_current + closed.bytes_current) / i64::from(TENANTS);

@@ -25,7 +25,7 @@ pub(super) fn documents<const N: usize>(table: &mut Table, bed: &Bed<N>) {
         let document = Document::from_json(text.as_bytes()).unwrap();
         let tenant = authorizer.import(&document).unwrap();
         let took = start.elapsed();
-        assert_eq!(tenant.now().users(&rolecall::Page::of(1)).items.len(), 1);
+        assert_eq!(tenant.now().users(&rolecall::PageRequest::of(1)).items.len(), 1);
         nanos(took)
     });
     race.enter("serde_json", || {

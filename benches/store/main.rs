@@ -28,8 +28,8 @@ use pollster::block_on;
 use redb::{Database, TableDefinition};
 use rolecall::Timestamp;
 use rolecall::records::{
-    At, Change, CommitId, Envelope, Fingerprint, Life, Record, Revision, Status, TenantRecord, UserId, UserKey,
-    UserRecord,
+    Change, CommitId, Envelope, Fingerprint, Position, Record, Revision, Status, TenantId, TenantRecord, UserId,
+    UserKey, UserRecord,
 };
 use rolecall::store::{Base, Commit, MemoryStore, RedbStore, Sink, Stop, Store};
 use uuid::Uuid;
@@ -57,9 +57,9 @@ fn one_size(size: &'static Size) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let (memory, durable) = (MemoryStore::with_history(0), RedbStore::open(&path).unwrap());
-    let birth = Writer::new();
+    let creation = Writer::new();
     let begun = Instant::now();
-    let mut on_disk = birth.begin(durable, &all);
+    let mut on_disk = creation.begin(durable, &all);
     let took = begun.elapsed();
     drop(on_disk.store.take());
     let bytes = std::fs::metadata(&path).unwrap().len();
@@ -68,7 +68,7 @@ fn one_size(size: &'static Size) {
     on_disk.store = Some(RedbStore::open(&path).unwrap());
     println!("opening it, every checksum verified: {}", shown(begun.elapsed()));
 
-    let mut in_memory = birth.begin(memory, &all);
+    let mut in_memory = creation.begin(memory, &all);
     loads(size, &all, &in_memory, &on_disk);
     commits(size, folder.path(), &mut in_memory, &mut on_disk);
 }
@@ -136,7 +136,7 @@ struct Writer {
 /// A store with the organisation in it, and where that stands.
 struct Tenant<S> {
     store: Option<S>,
-    at: At,
+    at: Position,
 }
 
 impl Writer {
@@ -147,18 +147,18 @@ impl Writer {
     }
 
     fn begin<S: Store>(&self, store: S, all: &[Record]) -> Tenant<S> {
-        let life = Life::random();
+        let tenant_id = TenantId::random();
         let changes: Vec<Change> = all.iter().cloned().map(Change::added).collect();
-        let commit = Commit { base: Base::Nothing(life), envelope: &self.envelope, changes: &changes };
+        let commit = Commit { base: Base::Create(tenant_id), envelope: &self.envelope, changes: &changes };
         block_on(store.commit(commit)).unwrap();
-        Tenant { store: Some(store), at: At { life, revision: Revision::FIRST, commit: self.envelope.id } }
+        Tenant { store: Some(store), at: Position { tenant_id, revision: Revision::FIRST, commit: self.envelope.id } }
     }
 }
 
 impl<S: Store> Tenant<S> {
     fn load(&self, records: usize) {
         let mut counting = Counting(0);
-        block_on(self.store.as_ref().unwrap().load(self.at.life, &mut counting)).unwrap();
+        block_on(self.store.as_ref().unwrap().load(self.at.tenant_id, &mut counting)).unwrap();
         assert_eq!(counting.0, records);
     }
 
@@ -169,9 +169,9 @@ impl<S: Store> Tenant<S> {
         let writer = Writer::new();
         let envelope = Envelope { id, previous: Some(self.at.commit), at: Timestamp::MIN, ..writer.envelope };
         let changes = [Change::added(Record::User(user))];
-        let commit = Commit { base: Base::State(self.at), envelope: &envelope, changes: &changes };
+        let commit = Commit { base: Base::At(self.at), envelope: &envelope, changes: &changes };
         let revision = block_on(self.store.as_ref().unwrap().commit(commit)).unwrap();
-        self.at = At { revision, commit: id, ..self.at };
+        self.at = Position { revision, commit: id, ..self.at };
     }
 }
 

@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rolecall::blocking::Authorizer;
-use rolecall::records::{CommitId, Life};
-use rolecall::store::conformance::{self, Fixture, Link, Problem, Task};
+use rolecall::records::{CommitId, TenantId};
+use rolecall::store::conformance::{self, Fixture, LinkState, Problem, Task};
 use rolecall::store::{Base, Commit, Store, StoreError};
 use rolecall::{ErrorKind, Timestamp, Window};
 
@@ -44,10 +44,10 @@ fn a_day(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
         let acme = over(store.clone()).create_tenant("acme", "Acme Corp")?;
         let spring = Window::until(Timestamp::from_secs(1_800_000_000)?);
         acme.update(|tx| {
-            tx.actor("people-ops")?.note("the first day")?;
+            tx.set_actor("people-ops")?.set_note("the first day")?;
             tx.create_permission("posts:write")?;
             tx.create_role("editor")?.grant("posts:*")?;
-            tx.create_group("guests")?.description("Those who\n\tcome and go")?;
+            tx.create_group("guests")?.set_description("Those who\n\tcome and go")?;
             tx.create_user("alice")?.assign("editor")?;
             tx.create_user("Bob ")?.assign_during("editor", spring)?.join_during("guests", spring)?.suspend().map(drop)
         })?;
@@ -82,7 +82,9 @@ fn said_is_kept(store: &LogStore, path: &Path) -> Result<bool, Box<dyn Error>> {
 fn a_failing_disk(path: &Path) -> Result<(), Box<dyn Error>> {
     let store = LogStore::open(path)?;
     let acme = over(store.clone()).create_tenant("acme", "Acme Corp")?;
-    for (link, kind) in [(Link::RequestsLost, ErrorKind::Unavailable), (Link::AnswersLost, ErrorKind::Unsettled)] {
+    for (link, kind) in
+        [(LinkState::RequestsLost, ErrorKind::Unavailable), (LinkState::AnswersLost, ErrorKind::InDoubt)]
+    {
         store.log()?.disk.link = link;
         let failed = acme.update(|tx| tx.create_user("a-long-name-that-fails").map(drop)).err().ok_or("it landed")?;
         assert_eq!(failed.kind(), kind, "{failed}");
@@ -90,27 +92,27 @@ fn a_failing_disk(path: &Path) -> Result<(), Box<dyn Error>> {
         // What is in doubt stands in the log, and a process that opened it now would find it.
         assert_eq!(said_is_kept(&store, path)?, kind == ErrorKind::Unavailable);
         // Whatever is left of it, the next commit does not make that a part of the log.
-        store.log()?.disk.link = Link::Whole;
+        store.log()?.disk.link = LinkState::Whole;
         over(store.clone()).tenant("acme")?.update(|tx| tx.create_user(&format!("{link:?}")).map(drop))?;
         assert!(said_is_kept(&store, path)?);
         acme.refresh()?;
     }
 
     // What is sent again is as much in doubt as before; what is sent after it was certainly not written.
-    store.log()?.disk.link = Link::AnswersLost;
-    let (life, other) = (Life::random(), Life::random());
+    store.log()?.disk.link = LinkState::AnswersLost;
+    let (tenant_id, other) = (TenantId::random(), TenantId::random());
     let (tenants, _) = read(&fs::read(path)?)?;
     let last = tenants.lives.values().flatten().find_map(|tenant| tenant.commits.last());
     let mut envelope = last.ok_or("nothing was committed")?.envelope.clone();
     let mut answers = Vec::new();
-    for life in [life, life, other] {
-        envelope.id = CommitId::from_uuid(life.uuid());
-        let commit = Commit { base: Base::Nothing(life), envelope: &envelope, changes: &[] };
+    for tenant_id in [tenant_id, tenant_id, other] {
+        envelope.id = CommitId::from_uuid(tenant_id.uuid());
+        let commit = Commit { base: Base::Create(tenant_id), envelope: &envelope, changes: &[] };
         answers.push(pollster::block_on(store.commit(commit)));
     }
     assert!(matches!(
         answers.as_slice(),
-        [Err(StoreError::Unknown(_)), Err(StoreError::Unknown(_)), Err(StoreError::Unavailable(_))]
+        [Err(StoreError::InDoubt(_)), Err(StoreError::InDoubt(_)), Err(StoreError::Unavailable(_))]
     ));
     Ok(())
 }
@@ -149,13 +151,13 @@ fn a_later_version(path: &Path, log: &[u8]) -> Result<(), Box<dyn Error>> {
     let acme = tenants.lives.values().flatten().next().ok_or("the day left no tenant")?;
     let envelope = acme.commits.last().map(|last| &last.envelope);
     let change = serde_json::json!({"before": null, "after": {"Robot": {"id": 1}}});
-    let text = serde_json::to_vec(&(Base::State(acme.at), envelope, [change]))?;
+    let text = serde_json::to_vec(&(Base::At(acme.at), envelope, [change]))?;
     let later = [log, &framed(&text)?].concat();
     fs::write(path, &later)?;
     let authorizer = over(LogStore::open(path)?);
     authorizer.create_tenant("beta", "Beta")?;
     let refused = authorizer.tenant("acme").err().ok_or("a tenant was opened without its robots")?;
-    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert_eq!(refused.kind(), ErrorKind::UnsupportedRecord);
     assert_eq!(authorizer.tenants(None, 3)?.len(), 2);
     assert!(fs::read(path)?.starts_with(&later));
     println!("from a later version: {refused}");
@@ -241,7 +243,7 @@ impl Fixture for Folder {
         conformance::on_threads(tasks)
     }
 
-    async fn set_link(&self, store: &LogStore, link: Link) -> Result<bool, Problem> {
+    async fn set_link(&self, store: &LogStore, link: LinkState) -> Result<bool, Problem> {
         store.log()?.disk.link = link;
         Ok(true)
     }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Authorizer, Registry, Tools};
-use crate::catalog::Catalog;
-use crate::clock::{Clock, SystemClock};
-use crate::snapshot::base::Base;
-use crate::store::{Erased, MemoryStore, Store};
+use super::{Authorizer, Registry, Shared};
+use crate::model::catalog::Catalog;
+use crate::model::clock::{Clock, SystemClock};
+use crate::resolver::snapshot::compiled_catalog::Base;
+use crate::store::{DynStore, MemoryStore, Store};
 
 /// Makes an [`Authorizer`].
 ///
@@ -17,15 +17,15 @@ use crate::store::{Erased, MemoryStore, Store};
 /// # let _ = authorizer;
 /// ```
 #[must_use]
-pub struct Builder {
-    store: Arc<dyn Erased>,
+pub struct AuthorizerBuilder {
+    store: Arc<dyn DynStore>,
     clock: Arc<dyn Clock>,
     catalog: Catalog,
     retries: u32,
     max_open: usize,
 }
 
-impl Default for Builder {
+impl Default for AuthorizerBuilder {
     fn default() -> Self {
         Self {
             store: Arc::new(MemoryStore::default()),
@@ -37,7 +37,7 @@ impl Default for Builder {
     }
 }
 
-impl Builder {
+impl AuthorizerBuilder {
     /// Where tenants are kept. Without this, in memory.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Arc::new(store);
@@ -85,11 +85,11 @@ impl Builder {
         let Self { store, clock, catalog, retries, max_open } = self;
         let base = Arc::new(Base::new(catalog));
         let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
-        Authorizer { tools: Arc::new(Tools { store, clock, base, retries }), registry }
+        Authorizer { shared: Arc::new(Shared { store, clock, base, retries }), registry }
     }
 }
 
-impl fmt::Debug for Builder {
+impl fmt::Debug for AuthorizerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("catalog", &self.catalog)

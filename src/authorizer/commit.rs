@@ -7,15 +7,15 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::tenant::{Inner, Outcome, Pending, Tenant};
-use crate::error::{Error, ErrorKind, Noun, Result};
-use crate::plan::{Draft, Origins, Plan, Tx};
-use crate::records::{Change, CommitId, Revision};
-use crate::snapshot::{Compiled, Standing};
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::records::{Change, CommitId, Revision};
+use crate::plan::{CommitContext, Draft, Plan, Tx};
+use crate::resolver::snapshot::{Availability, CompiledTenant};
 use crate::store::{Base, Commit, Since, StoreError};
 
 /// What an update did.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Committed<T> {
+pub struct Updated<T> {
     /// What the closure returned.
     pub value: T,
     /// The revision at which what it did is in force.
@@ -26,9 +26,9 @@ pub struct Committed<T> {
     pub changes: Vec<Change>,
 }
 
-impl<T: fmt::Debug> fmt::Debug for Committed<T> {
+impl<T: fmt::Debug> fmt::Debug for Updated<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Committed")
+        f.debug_struct("Updated")
             .field("value", &self.value)
             .field("revision", &self.revision)
             .field("commit", &self.commit)
@@ -38,11 +38,11 @@ impl<T: fmt::Debug> fmt::Debug for Committed<T> {
 }
 
 /// What came of bringing a plan to the store.
-pub(super) enum Pushed {
+pub(super) enum Attempt {
     /// It is in force.
     Done,
     /// It is not, and the snapshot in hand is newer than its base: plan again.
-    Again,
+    Retry,
 }
 
 impl Tenant {
@@ -58,11 +58,11 @@ impl Tenant {
     ///
     /// # Errors
     /// The closure's; [`Conflict`](ErrorKind::Conflict) if other writers won every try;
-    /// [`Exists`](ErrorKind::Exists) if the tenant was given a slug that is taken;
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists) if the tenant was given a slug that is taken;
     /// [`Unavailable`](ErrorKind::Unavailable) if nothing happened because the store could not be reached;
-    /// [`Unsettled`](ErrorKind::Unsettled) if it is not known whether the commit landed: until it is, the tenant denies,
-    /// and [`Tenant::outcome`] tells what became of it. [`Nested`](ErrorKind::Nested) inside the closure of an update.
-    pub async fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Committed<T>> {
+    /// [`InDoubt`](ErrorKind::InDoubt) if it is not known whether the commit landed: until it is, the tenant denies,
+    /// and [`Tenant::outcome`] tells what became of it. [`NestedUpdate`](ErrorKind::NestedUpdate) inside the closure of an update.
+    pub async fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         self.try_update(f).await
     }
 
@@ -70,12 +70,9 @@ impl Tenant {
     ///
     /// # Errors
     /// Those of [`Tenant::update`], converted.
-    pub async fn try_update<T, E: From<Error>>(
-        &self,
-        mut f: impl FnMut(&Tx) -> Result<T, E>,
-    ) -> Result<Committed<T>, E> {
-        let clock = Arc::clone(&self.0.tools.clock);
-        self.0.run(|base| plan(base, Origins::new(&*clock), false, &mut f)).await
+    pub async fn try_update<T, E: From<Error>>(&self, mut f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Updated<T>, E> {
+        let clock = Arc::clone(&self.0.shared.clock);
+        self.0.run(|base| plan(base, CommitContext::new(&*clock), false, &mut f)).await
     }
 
     /// Plans what an update would do, on the newest snapshot, and commits nothing.
@@ -92,28 +89,28 @@ impl Tenant {
     /// Those of [`Tenant::plan`], converted.
     pub fn try_plan<T, E: From<Error>>(&self, mut f: impl FnMut(&Tx) -> Result<T, E>) -> Result<(T, Plan), E> {
         self.0.alive()?;
-        plan(self.0.current.load(), Origins::new(&*self.0.tools.clock), false, &mut f)
+        plan(self.0.current.load(), CommitContext::new(&*self.0.shared.clock), false, &mut f)
     }
 
     /// Commits a plan that was made apart.
     ///
     /// # Errors
-    /// [`Stale`](ErrorKind::Stale) if the tenant has moved on since; [`Foreign`](ErrorKind::Foreign) if another tenant
+    /// [`Stale`](ErrorKind::Stale) if the tenant has moved on since; [`ForeignPlan`](ErrorKind::ForeignPlan) if another tenant
     /// made it; otherwise those of [`Tenant::update`].
-    pub async fn commit(&self, plan: Plan) -> Result<Committed<()>> {
-        not_nested()?;
-        let _turn = self.0.slot.turns.take().await;
+    pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
+        reject_nested()?;
+        let _turn = self.0.slot.write_queue.take().await;
         self.0.ready().await?;
         let present = self.0.current.load();
-        if !Arc::ptr_eq(&plan.base.opening, &present.opening) {
-            return Err(Error::new(ErrorKind::Foreign));
+        if !Arc::ptr_eq(&plan.base.session, &present.session) {
+            return Err(Error::new(ErrorKind::ForeignPlan));
         }
         if plan.base.position != present.position {
             return Err(Error::new(ErrorKind::Stale));
         }
         match self.0.push(&plan).await? {
-            Pushed::Done => Ok(committed((), plan)),
-            Pushed::Again => Err(Error::new(ErrorKind::Stale)),
+            Attempt::Done => Ok(committed((), plan)),
+            Attempt::Retry => Err(Error::new(ErrorKind::Stale)),
         }
     }
 
@@ -126,13 +123,13 @@ impl Tenant {
     }
 }
 
-pub(super) fn committed<T>(value: T, plan: Plan) -> Committed<T> {
+pub(super) fn committed<T>(value: T, plan: Plan) -> Updated<T> {
     let commit = (!plan.changes.is_empty()).then_some(plan.envelope.id);
-    Committed { value, revision: plan.next.position.revision, commit, changes: plan.changes }
+    Updated { value, revision: plan.next.position.revision, commit, changes: plan.changes }
 }
 
-impl Origins {
-    pub(crate) fn new(clock: &dyn crate::clock::Clock) -> Self {
+impl CommitContext {
+    pub(crate) fn new(clock: &dyn crate::model::clock::Clock) -> Self {
         Self { commit: CommitId::random(), at: clock.now(), new_id: Uuid::new_v4 }
     }
 }
@@ -157,14 +154,14 @@ impl Drop for Inside {
     }
 }
 
-pub(super) fn not_nested() -> Result<()> {
-    if INSIDE.get() { Err(Error::new(ErrorKind::Nested)) } else { Ok(()) }
+pub(super) fn reject_nested() -> Result<()> {
+    if INSIDE.get() { Err(Error::new(ErrorKind::NestedUpdate)) } else { Ok(()) }
 }
 
 /// Runs a closure on a draft of this state.
 pub(super) fn plan<T, E: From<Error>>(
-    base: Arc<Compiled>,
-    origins: Origins,
+    base: Arc<CompiledTenant>,
+    origins: CommitContext,
     repair: bool,
     f: &mut impl FnMut(&Tx) -> Result<T, E>,
 ) -> Result<(T, Plan), E> {
@@ -180,7 +177,7 @@ struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    fn settled(mut self) {
+    fn resolved(mut self) {
         self.pending = None;
     }
 }
@@ -188,32 +185,32 @@ impl Sent<'_> {
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
         if let Some(pending) = self.pending.take() {
-            self.inner.unsettle(pending);
+            self.inner.mark_in_doubt(pending);
         }
     }
 }
 
 impl Inner {
     /// From now on until it is settled, the tenant does not answer.
-    pub(super) fn unsettle(&self, pending: Arc<Pending>) {
-        self.tell(pending.envelope.id, Outcome::Open);
+    pub(super) fn mark_in_doubt(&self, pending: Arc<Pending>) {
+        self.tell(pending.envelope.id, Outcome::InDoubt);
         self.slot.set_pending(Some(pending));
-        self.current.stand(Standing::Unsettled);
+        self.current.set_availability(Availability::InDoubt);
     }
 
     /// Plans, commits and publishes, again while others come first.
     pub(super) async fn run<T, E: From<Error>>(
         &self,
-        mut make: impl FnMut(Arc<Compiled>) -> Result<(T, Plan), E>,
-    ) -> Result<Committed<T>, E> {
-        not_nested()?;
-        let _turn = self.slot.turns.take().await;
+        mut make: impl FnMut(Arc<CompiledTenant>) -> Result<(T, Plan), E>,
+    ) -> Result<Updated<T>, E> {
+        reject_nested()?;
+        let _turn = self.slot.write_queue.take().await;
         self.ready().await?;
-        for _ in 0..=self.tools.retries {
+        for _ in 0..=self.shared.retries {
             let (value, plan) = make(self.current.load())?;
             match self.push(&plan).await? {
-                Pushed::Done => return Ok(committed(value, plan)),
-                Pushed::Again => self.alive()?,
+                Attempt::Done => return Ok(committed(value, plan)),
+                Attempt::Retry => self.alive()?,
             }
         }
         Err(Error::new(ErrorKind::Conflict).into())
@@ -222,15 +219,15 @@ impl Inner {
     /// Settled, alive, and with content that was accepted.
     pub(super) async fn ready(&self) -> Result<()> {
         self.alive()?;
-        self.settle_first().await?;
-        if self.current.guard().standing == Standing::Refused {
+        self.resolve_pending().await?;
+        if self.current.guard().availability == Availability::InvalidContent {
             self.sync().await?;
         }
         self.alive()
     }
 
     /// Brings a plan to the store. The caller has the turn, and the plan was made on the snapshot in hand.
-    pub(super) async fn push(&self, plan: &Plan) -> Result<Pushed> {
+    pub(super) async fn push(&self, plan: &Plan) -> Result<Attempt> {
         if plan.changes.is_empty() {
             return self.still_latest(plan).await;
         }
@@ -241,63 +238,63 @@ impl Inner {
             next: Some(Arc::clone(&plan.next)),
         });
         let sent = Sent { inner: self, pending: Some(Arc::clone(&pending)) };
-        let answer = self.tools.store.commit(pending.as_commit()).await;
+        let answer = self.shared.store.commit(pending.as_commit()).await;
         match answer {
             Ok(revision) if revision == plan.next.position.revision => {
                 self.publish(Arc::clone(&plan.next));
-                self.opening.published(&plan.next, &plan.changes);
-                sent.settled();
-                Ok(Pushed::Done)
+                self.session.published(&plan.next, &plan.changes);
+                sent.resolved();
+                Ok(Attempt::Done)
             }
             // Its own commit may hide behind a conflict: a driver may have sent it twice. Readers go on meanwhile.
             Err(StoreError::Conflict { actual }) => {
                 self.seen(actual);
-                let outcome = self.settle(&pending).await;
-                if outcome != Outcome::Open {
-                    sent.settled();
+                let outcome = self.resolve(&pending).await;
+                if outcome != Outcome::InDoubt {
+                    sent.resolved();
                 }
                 Self::judged(outcome, &pending)
             }
             // An answer that no commit has, or that says nothing: unknown.
-            Ok(_) | Err(StoreError::Unknown(_)) => {
+            Ok(_) | Err(StoreError::InDoubt(_)) => {
                 drop(sent);
-                let outcome = self.settle(&pending).await;
+                let outcome = self.resolve(&pending).await;
                 Self::judged(outcome, &pending).map_err(|error| because(error, answer))
             }
             Err(error) => {
-                sent.settled();
-                if matches!(error, StoreError::Gone) {
+                sent.resolved();
+                if matches!(error, StoreError::Deleted) {
                     self.ended();
                 }
-                Err(not_done(error, plan.next.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str())))
+                Err(store_error(error, plan.next.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str())))
             }
         }
     }
 
-    fn judged(outcome: Outcome, pending: &Pending) -> Result<Pushed> {
+    fn judged(outcome: Outcome, pending: &Pending) -> Result<Attempt> {
         match outcome {
-            Outcome::Landed(_) => Ok(Pushed::Done),
-            Outcome::Lost => Ok(Pushed::Again),
-            Outcome::Open => Err(Error::new(ErrorKind::Unsettled).of_commit(pending.envelope.id.uuid())),
-            Outcome::Unknowable => {
-                let error = Error::new(ErrorKind::Unsettled).of_commit(pending.envelope.id.uuid());
+            Outcome::Committed(_) => Ok(Attempt::Done),
+            Outcome::Aborted => Ok(Attempt::Retry),
+            Outcome::InDoubt => Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid())),
+            Outcome::Unknown => {
+                let error = Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid());
                 Err(error.detail("and it cannot be known any more"))
             }
         }
     }
 
     /// Before *no effect* is answered, the store is asked whether the base is still the latest (R11).
-    async fn still_latest(&self, plan: &Plan) -> Result<Pushed> {
+    async fn still_latest(&self, plan: &Plan) -> Result<Attempt> {
         let base = plan.base.position;
-        match self.tools.store.since(base).await {
+        match self.shared.store.since(base).await {
             Ok(Since::Commits(commits)) if commits.is_empty() => {
                 self.latest_is(base.revision);
-                Ok(Pushed::Done)
+                Ok(Attempt::Done)
             }
             answer => {
                 self.take_in(answer).await?;
                 let moved = self.current.guard().position != base;
-                Ok(if moved { Pushed::Again } else { Pushed::Done })
+                Ok(if moved { Attempt::Retry } else { Attempt::Done })
             }
         }
     }
@@ -306,27 +303,27 @@ impl Inner {
 /// With what the store said, if it said something.
 fn because(error: Error, answer: Result<Revision, StoreError>) -> Error {
     match answer {
-        Err(StoreError::Unknown(why)) => error.detail(&why).because(StoreError::Unknown(why)),
+        Err(StoreError::InDoubt(why)) => error.detail(&why).because(StoreError::InDoubt(why)),
         Ok(_) | Err(_) => error,
     }
 }
 
 impl Pending {
     pub(super) fn as_commit(&self) -> Commit<'_> {
-        Commit { base: Base::State(self.base), envelope: &self.envelope, changes: &self.changes }
+        Commit { base: Base::At(self.base), envelope: &self.envelope, changes: &self.changes }
     }
 }
 
 /// The public error for an answer of a store's that means: nothing happened.
-pub(super) fn not_done(error: StoreError, slug: &str) -> Error {
+pub(super) fn store_error(error: StoreError, slug: &str) -> Error {
     match error {
         StoreError::Conflict { .. } => Error::new(ErrorKind::Conflict),
-        StoreError::Gone => Error::new(ErrorKind::Deleted),
-        StoreError::Taken => Error::new(ErrorKind::Exists).about(Noun::Tenant, slug),
+        StoreError::Deleted => Error::new(ErrorKind::Deleted),
+        StoreError::SlugTaken => Error::new(ErrorKind::AlreadyExists).about(EntityKind::Tenant, slug),
         StoreError::TooLarge(ref why) => Error::new(ErrorKind::TooLarge).detail(why).because(error),
-        StoreError::Refused(ref why) => Error::new(ErrorKind::Refused).detail(why).because(error),
+        StoreError::UnsupportedRecord(ref why) => Error::new(ErrorKind::UnsupportedRecord).detail(why).because(error),
         StoreError::Corrupt(ref why) => Error::new(ErrorKind::Corrupt).detail(why).because(error),
-        StoreError::Unavailable(ref why) | StoreError::Unknown(ref why) => {
+        StoreError::Unavailable(ref why) | StoreError::InDoubt(ref why) => {
             Error::new(ErrorKind::Unavailable).detail(why).because(error)
         }
         StoreError::Stopped => Error::new(ErrorKind::Corrupt).detail("the load stopped before its end").because(error),

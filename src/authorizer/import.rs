@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::commit::Committed;
+use super::commit::Updated;
 use super::{Authorizer, Tenant};
 use crate::document::Document;
-use crate::error::Result;
-use crate::plan::{Origins, Plan};
-use crate::records::TenantSlug;
+use crate::model::error::Result;
+use crate::model::records::TenantSlug;
+use crate::plan::{CommitContext, Plan};
 
 impl Authorizer {
     /// Creates the tenant that a document describes, in one commit.
@@ -38,11 +38,11 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`Document`](crate::ErrorKind::Document) with every broken rule, a line each, which begins with its place as a
-    /// JSON pointer (the first hundred, then how many more); [`Exists`](crate::ErrorKind::Exists) if the slug is taken;
+    /// JSON pointer (the first hundred, then how many more); [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug is taken;
     /// otherwise those of [`Authorizer::create_tenant`].
     pub async fn import(&self, document: &Document) -> Result<Tenant> {
         let changes = document.additions(self.catalog(), Uuid::new_v4)?;
-        self.give_birth(TenantSlug::new(document.slug())?, changes).await
+        self.create(TenantSlug::new(document.slug())?, changes).await
     }
 }
 
@@ -76,9 +76,9 @@ impl Tenant {
     /// [`Document`](crate::ErrorKind::Document) with every broken rule, as for [`Authorizer::import`]: also if the
     /// document's slug is not the tenant's, or an id is that of a thing of another kind; otherwise those of
     /// [`Tenant::update`].
-    pub async fn replace(&self, document: &Document) -> Result<Committed<()>> {
-        let clock = Arc::clone(&self.0.tools.clock);
-        self.0.run(|base| document.plan_on(base, Origins::new(&*clock)).map(|plan| ((), plan))).await
+    pub async fn replace(&self, document: &Document) -> Result<Updated<()>> {
+        let clock = Arc::clone(&self.0.shared.clock);
+        self.0.run(|base| document.plan_on(base, CommitContext::new(&*clock)).map(|plan| ((), plan))).await
     }
 
     /// Plans what [`Tenant::replace`] would do, on the newest snapshot, and commits nothing.
@@ -98,6 +98,6 @@ impl Tenant {
     /// [`Deleted`](crate::ErrorKind::Deleted).
     pub fn plan_replace(&self, document: &Document) -> Result<Plan> {
         self.0.alive()?;
-        document.plan_on(self.0.current.load(), Origins::new(&*self.0.tools.clock))
+        document.plan_on(self.0.current.load(), CommitContext::new(&*self.0.shared.clock))
     }
 }

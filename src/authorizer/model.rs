@@ -13,7 +13,7 @@
 //! | an update returns and publishes nothing | all but `an_update_that_is_dropped_…` |
 //! | a dropped commit leaves the tenant answering | `an_update_that_is_dropped_…` |
 //! | a close lets its turn go at once | `nothing_answers_once_a_close_has_returned` |
-//! | the turns broken as in `turns/model.rs`, in 7 of its 10 ways: not the order in the queue, the change of wakers, the turn taken back first | `an_update_that_is_dropped_…`, most ways others too |
+//! | the turns broken as in `write_queue/model.rs`, in 7 of its 10 ways: not the order in the queue, the change of wakers, the turn taken back first | `an_update_that_is_dropped_…`, most ways others too |
 
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -26,11 +26,11 @@ use loom::thread::{self, JoinHandle};
 
 use super::sync::every_order;
 use super::{Authorizer, Tenant};
-use crate::error::{ErrorKind, Result};
+use crate::model::error::{ErrorKind, Result};
+use crate::model::records::{Position, Record, Revision, TenantId, TenantSlug, Timestamp};
 use crate::plan::Tx;
-use crate::records::{At, Life, Record, Revision, TenantSlug, Timestamp};
-use crate::snapshot::{Snapshot, Standing};
-use crate::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use crate::resolver::snapshot::{Availability, Snapshot};
+use crate::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
 
 fn wait<F: Future>(future: F) -> F::Output {
     loom::future::block_on(future)
@@ -47,24 +47,24 @@ fn updates(acme: &Tenant, user: &'static str) -> JoinHandle<Result<Revision>> {
 }
 
 /// The revision and whether it answers. A torn one, with another revision's users, is noticed.
-fn look(acme: &Tenant) -> (u64, Standing) {
+fn look(acme: &Tenant) -> (u64, Availability) {
     let Snapshot(compiled) = acme.snapshot();
     let revision = compiled.position.revision.number();
     assert_eq!(compiled.state.users.sorted().count() as u64, revision - 1, "torn");
-    (revision, compiled.standing)
+    (revision, compiled.availability)
 }
 
 #[test]
-fn of_two_updates_each_lands_and_a_reader_sees_them_one_after_the_other() {
+fn of_two_updates_each_commits_and_a_reader_sees_them_one_after_the_other() {
     every_order(5, || {
         let acme = tenant(MemoryStore::default());
         let writers = [updates(&acme, "alice"), updates(&acme, "bob")];
         let seen = [look(&acme), look(&acme), look(&acme)];
         assert!(seen.is_sorted_by_key(|(revision, _)| *revision), "{seen:?}");
-        assert!(seen.iter().all(|(_, standing)| *standing == Standing::Good), "{seen:?}");
+        assert!(seen.iter().all(|(_, availability)| *availability == Availability::Serving), "{seen:?}");
         let mut revisions = writers.map(|writer| writer.join().unwrap().unwrap().number());
         revisions.sort_unstable();
-        assert_eq!((revisions, look(&acme)), ([2, 3], (3, Standing::Good)));
+        assert_eq!((revisions, look(&acme)), ([2, 3], (3, Availability::Serving)));
     });
 }
 
@@ -97,16 +97,16 @@ struct LandsInSilence {
 }
 
 impl Store for LandsInSilence {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         self.store.find(slug).await
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         self.store.list(after, limit).await
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        self.store.load(life, sink).await
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        self.store.load(tenant_id, sink).await
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
@@ -119,7 +119,7 @@ impl Store for LandsInSilence {
         answer
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         self.store.since(at).await
     }
 }
@@ -128,24 +128,21 @@ impl Store for LandsInSilence {
 /// case the tenant denies until somebody has settled it, and no reader that knows of the drop sees the state before it.
 /// The update that waits behind settles it, and lands.
 #[test]
-fn an_update_that_is_dropped_denies_until_it_is_settled_and_keeps_nobody_waiting() {
+fn an_update_that_is_dropped_denies_until_it_is_resolved_and_keeps_nobody_waiting() {
     let (waited, sent) = (Arc::new(Unwatched::new(false)), Arc::new(Unwatched::new(false)));
     let met = [Arc::clone(&waited), Arc::clone(&sent)];
     every_order(5, move || {
         let alice = Arc::new(Unwatched::new(false));
         let acme = tenant(LandsInSilence { alice: Arc::clone(&alice), ..LandsInSilence::default() });
         let other = updates(&acme, "bob");
-        let unsettled = Arc::new(AtomicBool::new(false));
+        let in_doubt = Arc::new(AtomicBool::new(false));
         let reader = {
-            let (acme, unsettled) = (acme.clone(), Arc::clone(&unsettled));
+            let (acme, in_doubt) = (acme.clone(), Arc::clone(&in_doubt));
             thread::spawn(move || {
-                let unsettled = unsettled.load(Ordering::Acquire);
+                let in_doubt = in_doubt.load(Ordering::Acquire);
                 let seen = [acme.snapshot(), acme.snapshot()];
-                let denies = seen[0].0.standing == Standing::Unsettled;
-                assert!(
-                    !unsettled || denies || seen[0].at(Timestamp::MIN).user("alice").is_some(),
-                    "answers as before"
-                );
+                let denies = seen[0].0.availability == Availability::InDoubt;
+                assert!(!in_doubt || denies || seen[0].at(Timestamp::MIN).user("alice").is_some(), "answers as before");
                 assert!(seen.iter().map(Snapshot::revision).is_sorted());
             })
         };
@@ -153,13 +150,13 @@ fn an_update_that_is_dropped_denies_until_it_is_settled_and_keeps_nobody_waiting
             let mut update = pin!(acme.update(|tx| tx.create_user("alice").map(drop)));
             assert!(update.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
-        let landed = alice.load(Ordering::Relaxed);
-        unsettled.store(landed, Ordering::Release);
-        met[usize::from(landed)].store(true, Ordering::Relaxed);
+        let committed = alice.load(Ordering::Relaxed);
+        in_doubt.store(committed, Ordering::Release);
+        met[usize::from(committed)].store(true, Ordering::Relaxed);
         other.join().unwrap().unwrap();
         reader.join().unwrap();
         wait(acme.refresh()).unwrap();
-        assert_eq!(look(&acme), (2 + u64::from(landed), Standing::Good));
+        assert_eq!(look(&acme), (2 + u64::from(committed), Availability::Serving));
     });
     assert!(waited.load(Ordering::Relaxed) && sent.load(Ordering::Relaxed), "both were met");
 }
@@ -171,10 +168,10 @@ fn nothing_answers_once_a_close_has_returned() {
         let acme = tenant(MemoryStore::default());
         let writer = updates(&acme, "alice");
         wait(acme.close()).unwrap();
-        assert_eq!(look(&acme).1, Standing::Closed);
+        assert_eq!(look(&acme).1, Availability::Closed);
         match writer.join().unwrap() {
-            Ok(revision) => assert_eq!(look(&acme), (revision.number(), Standing::Closed)),
-            Err(error) => assert_eq!((error.kind(), look(&acme)), (ErrorKind::Closed, (1, Standing::Closed))),
+            Ok(revision) => assert_eq!(look(&acme), (revision.number(), Availability::Closed)),
+            Err(error) => assert_eq!((error.kind(), look(&acme)), (ErrorKind::Closed, (1, Availability::Closed))),
         }
     });
 }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::commit::not_nested;
+use super::commit::reject_nested;
 use super::refresh::{Earlier, Loaded, Unloaded, load};
 use super::tenant::{Inner, Tenant};
 use super::{Authorizer, commit};
-use crate::error::{Error, ErrorKind, Noun, Result};
-use crate::invariants::refused;
-use crate::records::{Life, TenantSlug};
-use crate::snapshot::Standing;
-use crate::store::{Listed, StoreError};
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::invariants::refused;
+use crate::model::records::{TenantId, TenantSlug};
+use crate::resolver::snapshot::Availability;
+use crate::store::{StoreError, TenantSummary};
 
 impl Authorizer {
     /// The tenant with this slug, opened if it is not open.
@@ -21,25 +21,25 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable), [`Corrupt`](ErrorKind::Corrupt);
-    /// [`Refused`](ErrorKind::Refused) if a later release has written what this store does not know;
-    /// [`Clash`](ErrorKind::Clash) if the tenant has slugs that the catalog takes, see [`Authorizer::repair`];
-    /// [`Unsettled`](ErrorKind::Unsettled) if it is not known whether a tenant was created under this slug.
+    /// [`UnsupportedRecord`](ErrorKind::UnsupportedRecord) if a later release has written what this store does not know;
+    /// [`CatalogConflict`](ErrorKind::CatalogConflict) if the tenant has slugs that the catalog takes, see [`Authorizer::repair`];
+    /// [`InDoubt`](ErrorKind::InDoubt) if it is not known whether a tenant was created under this slug.
     pub async fn tenant(&self, slug: &str) -> Result<Tenant> {
-        not_nested()?;
+        reject_nested()?;
         let slug = TenantSlug::new(slug)?;
-        self.settle_birth(&slug).await?;
+        self.resolve_creation(&slug).await?;
         if let Some(inner) = self.registry.by_slug(&slug) {
             // Settled first: what was open may be a rename.
-            if settled(&inner).await && inner.bears(&slug) {
+            if resolved(&inner).await && inner.has_slug(&slug) {
                 return Ok(Tenant(inner));
             }
         }
         // Between the look-up and the opening, the tenant may be renamed and its slug given to another.
         for _ in 0..MOST_RENAMES {
-            let life = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
-            match self.open(life).await {
-                Ok(tenant) if tenant.bears(&slug).await? => {
-                    self.registry.bears(slug, life);
+            let tenant_id = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
+            match self.open(tenant_id).await {
+                Ok(tenant) if tenant.has_slug(&slug).await? => {
+                    self.registry.has_slug(slug, tenant_id);
                     return Ok(tenant);
                 }
                 Ok(_) => {}
@@ -54,11 +54,11 @@ impl Authorizer {
     ///
     /// # Errors
     /// Those of [`Authorizer::tenant`].
-    pub async fn tenant_of(&self, life: Life) -> Result<Tenant> {
-        not_nested()?;
-        match self.registry.by_life(life) {
-            Some(inner) if settled(&inner).await => Ok(Tenant(inner)),
-            _ => self.open(life).await,
+    pub async fn tenant_by_id(&self, tenant_id: TenantId) -> Result<Tenant> {
+        reject_nested()?;
+        match self.registry.by_tenant_id(tenant_id) {
+            Some(inner) if resolved(&inner).await => Ok(Tenant(inner)),
+            _ => self.open(tenant_id).await,
         }
     }
 
@@ -73,7 +73,7 @@ impl Authorizer {
         }
         match self.create_tenant(slug, name).await {
             // Somebody else has just created it.
-            Err(error) if error.kind() == ErrorKind::Exists => self.tenant(slug).await,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.tenant(slug).await,
             answer => answer,
         }
     }
@@ -81,50 +81,50 @@ impl Authorizer {
     /// At most `limit` tenants of the store, open or not, by slug, after this one.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable), [`Corrupt`](ErrorKind::Corrupt), [`Malformed`](ErrorKind::Malformed).
-    pub async fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>> {
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Corrupt`](ErrorKind::Corrupt), [`Invalid`](ErrorKind::Invalid).
+    pub async fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<TenantSummary>> {
         let after = after.map(TenantSlug::new).transpose()?;
-        let listed = self.tools.store.list(after.as_ref(), limit).await;
-        listed.map_err(|error| commit::not_done(error, ""))
+        let listed = self.shared.store.list(after.as_ref(), limit).await;
+        listed.map_err(|error| commit::store_error(error, ""))
     }
 
-    pub(super) async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>> {
-        self.tools.store.find(slug).await.map_err(|error| commit::not_done(error, slug.as_str()))
+    pub(super) async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>> {
+        self.shared.store.find(slug).await.map_err(|error| commit::store_error(error, slug.as_str()))
     }
 
-    pub(super) async fn open(&self, life: Life) -> Result<Tenant> {
-        let slot = self.registry.hold(life);
-        let _turn = slot.turns.take().await;
-        if let Some(inner) = self.registry.by_life(life) {
+    pub(super) async fn open(&self, tenant_id: TenantId) -> Result<Tenant> {
+        let slot = self.registry.hold(tenant_id);
+        let _turn = slot.write_queue.take().await;
+        if let Some(inner) = self.registry.by_tenant_id(tenant_id) {
             // Whoever had the turn before may have left a commit open.
-            drop(inner.settle_first().await);
+            drop(inner.resolve_pending().await);
             inner.alive()?;
             return Ok(Tenant(inner));
         }
-        let inner = self.load_life(life, false).await?;
+        let inner = self.load_tenant(tenant_id, false).await?;
         if slot.pending().is_some() {
-            inner.current.stand(Standing::Unsettled);
+            inner.current.set_availability(Availability::InDoubt);
             // What cannot be settled now is tried again by the next call on the tenant, which denies until then.
-            drop(inner.settle_first().await);
+            drop(inner.resolve_pending().await);
         }
         inner.alive()?;
-        self.registry.opened(life, &inner);
+        self.registry.opened(tenant_id, &inner);
         Ok(Tenant(inner))
     }
 
     /// A new opening of a life. The caller has its turn.
-    pub(super) async fn load_life(&self, life: Life, repair: bool) -> Result<Arc<Inner>> {
-        let base = Arc::clone(&self.tools.base);
-        let earlier = Earlier { life, state: None, opening: Arc::new(base.open()), base, repair };
-        match load(&*self.tools.store, earlier).await {
-            Ok(Loaded::At(compiled)) => {
+    pub(super) async fn load_tenant(&self, tenant_id: TenantId, repair: bool) -> Result<Arc<Inner>> {
+        let base = Arc::clone(&self.shared.base);
+        let earlier = Earlier { tenant_id, state: None, session: Arc::new(base.open()), base, repair };
+        match load(&*self.shared.store, earlier).await {
+            Ok(Loaded::Tenant(compiled)) => {
                 let registry = Arc::downgrade(&self.registry);
-                let slot = self.registry.hold(life);
-                Ok(Arc::new(Inner::new(Arc::clone(&self.tools), registry, slot, *compiled)))
+                let slot = self.registry.hold(tenant_id);
+                Ok(Arc::new(Inner::new(Arc::clone(&self.shared), registry, slot, *compiled)))
             }
-            Ok(Loaded::Gone) | Err(Unloaded::Store(StoreError::Gone)) => Err(not_found(&life.to_string())),
-            Err(Unloaded::Store(error)) => Err(commit::not_done(error, "")),
-            Err(Unloaded::Refused(violations)) => Err(refused(&violations)),
+            Ok(Loaded::Deleted) | Err(Unloaded::Store(StoreError::Deleted)) => Err(not_found(&tenant_id.to_string())),
+            Err(Unloaded::Store(error)) => Err(commit::store_error(error, "")),
+            Err(Unloaded::Invalid(violations)) => Err(refused(&violations)),
         }
     }
 }
@@ -134,30 +134,30 @@ const MOST_RENAMES: usize = 4;
 
 impl Tenant {
     /// Whether it has this slug: in the snapshot in hand, or else in the newest one, since the store has just said so.
-    async fn bears(&self, slug: &TenantSlug) -> Result<bool> {
-        if self.0.bears(slug) {
+    async fn has_slug(&self, slug: &TenantSlug) -> Result<bool> {
+        if self.0.has_slug(slug) {
             return Ok(true);
         }
         match self.refresh().await {
             Err(error) if error.kind() == ErrorKind::Deleted => Ok(false),
             Err(error) => Err(error),
-            Ok(_) => Ok(self.0.bears(slug)),
+            Ok(_) => Ok(self.0.has_slug(slug)),
         }
     }
 }
 
 /// Settles an open tenant, if that can be done; where it cannot, the tenant denies, and the next call on it tries again.
 /// False if it is open no more: closed while this waited for its turn, or found to have ended.
-async fn settled(inner: &Inner) -> bool {
-    if inner.slot.pending().is_some() || inner.current.guard().standing == Standing::Unsettled {
-        let _turn = inner.slot.turns.take().await;
+async fn resolved(inner: &Inner) -> bool {
+    if inner.slot.pending().is_some() || inner.current.guard().availability == Availability::InDoubt {
+        let _turn = inner.slot.write_queue.take().await;
         if inner.is_open() {
-            drop(inner.settle_first().await);
+            drop(inner.resolve_pending().await);
         }
     }
     inner.is_open()
 }
 
 fn not_found(name: &str) -> Error {
-    Error::new(ErrorKind::NotFound).about(Noun::Tenant, name)
+    Error::new(ErrorKind::NotFound).about(EntityKind::Tenant, name)
 }

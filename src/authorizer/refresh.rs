@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::commit::{not_done, not_nested};
+use super::commit::{reject_nested, store_error};
 use super::tenant::{Inner, Tenant};
-use crate::error::{Error, ErrorKind, Result};
-use crate::invariants::{Violation, refused};
-use crate::records::{At, Life, Record, Revision};
-use crate::snapshot::advance::Unfit;
-use crate::snapshot::build::Build;
-use crate::snapshot::state::State;
-use crate::snapshot::{Compiled, Standing};
-use crate::store::{Committed, Erased, Since, Sink, Stop, StoreError};
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::invariants::{Violation, refused};
+use crate::model::records::{Position, Record, Revision, TenantId};
+use crate::resolver::snapshot::advance::Unfit;
+use crate::resolver::snapshot::build::Build;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::{Availability, CompiledTenant};
+use crate::store::{DynStore, Since, Sink, Stop, StoreError, StoredCommit};
 
 impl Tenant {
     /// Brings the tenant up to its store, and returns the revision.
@@ -21,13 +21,13 @@ impl Tenant {
     /// and [`Tenant::lag`] counts. If what the store holds is refused, the tenant denies until a refresh succeeds.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable), [`Unsettled`](ErrorKind::Unsettled), [`Corrupt`](ErrorKind::Corrupt),
-    /// [`Clash`](ErrorKind::Clash), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
+    /// [`Unavailable`](ErrorKind::Unavailable), [`InDoubt`](ErrorKind::InDoubt), [`Corrupt`](ErrorKind::Corrupt),
+    /// [`CatalogConflict`](ErrorKind::CatalogConflict), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {
-        not_nested()?;
-        let _turn = self.0.slot.turns.take().await;
+        reject_nested()?;
+        let _turn = self.0.slot.write_queue.take().await;
         self.0.alive()?;
-        self.0.settle_first().await?;
+        self.0.resolve_pending().await?;
         self.0.sync().await?;
         self.0.alive()?;
         Ok(self.revision())
@@ -38,19 +38,19 @@ impl Tenant {
     /// opening.
     ///
     /// # Errors
-    /// [`Nested`](ErrorKind::Nested) inside the closure of an update.
+    /// [`NestedUpdate`](ErrorKind::NestedUpdate) inside the closure of an update.
     pub async fn close(&self) -> Result<()> {
-        not_nested()?;
-        let _turn = self.0.slot.turns.take().await;
+        reject_nested()?;
+        let _turn = self.0.slot.write_queue.take().await;
         // What is pending of a life belongs to its newest opening: an older one that was closed leaves it alone.
         if self.0.alive().is_ok() && self.0.slot.pending().is_some() {
             // What cannot be settled now stays with the slot.
-            drop(self.0.settle_first().await);
+            drop(self.0.resolve_pending().await);
         }
-        self.0.current.stand(Standing::Closed);
-        self.0.opening.close();
+        self.0.current.set_availability(Availability::Closed);
+        self.0.session.close();
         if let Some(registry) = self.0.registry.upgrade() {
-            registry.forget(self.life(), &self.0);
+            registry.forget(self.tenant_id(), &self.0);
         }
         Ok(())
     }
@@ -58,16 +58,16 @@ impl Tenant {
 
 /// What a load found.
 pub(super) enum Loaded {
-    At(Box<Compiled>),
-    Gone,
+    Tenant(Box<CompiledTenant>),
+    Deleted,
 }
 
 /// Whose numbers a load keeps, and whose life it is.
 pub(super) struct Earlier<'a> {
-    pub(super) life: Life,
+    pub(super) tenant_id: TenantId,
     pub(super) state: Option<&'a State>,
-    pub(super) opening: Arc<crate::snapshot::opening::Opening>,
-    pub(super) base: Arc<crate::snapshot::base::Base>,
+    pub(super) session: Arc<crate::resolver::snapshot::session::Session>,
+    pub(super) base: Arc<crate::resolver::snapshot::compiled_catalog::Base>,
     pub(super) repair: bool,
 }
 
@@ -75,7 +75,7 @@ impl Inner {
     /// Asks the store what happened since the snapshot in hand, and takes it in.
     pub(super) async fn sync(&self) -> Result<()> {
         let position = self.current.guard().position;
-        let answer = self.tools.store.since(position).await;
+        let answer = self.shared.store.since(position).await;
         self.take_in(answer).await
     }
 
@@ -83,7 +83,7 @@ impl Inner {
         match answer {
             Ok(Since::Commits(commits)) => self.follow(commits).await,
             Ok(Since::TooOld) => self.reload().await,
-            Ok(Since::Gone) => {
+            Ok(Since::Deleted) => {
                 self.ended();
                 Err(Error::new(ErrorKind::Deleted))
             }
@@ -92,7 +92,7 @@ impl Inner {
     }
 
     /// Advances by these commits; where they do not fit, loads the whole.
-    pub(super) async fn follow(&self, commits: Vec<Committed>) -> Result<()> {
+    pub(super) async fn follow(&self, commits: Vec<StoredCommit>) -> Result<()> {
         let present = self.current.load();
         let newer = commits.iter().filter(|commit| commit.revision > present.position.revision);
         let steps = newer.map(|commit| (commit.revision, &commit.envelope, commit.changes.as_slice()));
@@ -100,7 +100,7 @@ impl Inner {
             Ok(next) => {
                 let next = Arc::new(next);
                 self.publish(Arc::clone(&next));
-                self.opening.published(&next, commits.iter().flat_map(|commit| &commit.changes));
+                self.session.published(&next, commits.iter().flat_map(|commit| &commit.changes));
                 Ok(())
             }
             Err(Unfit::OutOfOrder | Unfit::Broken) => self.reload().await,
@@ -109,8 +109,8 @@ impl Inner {
 
     async fn reload(&self) -> Result<()> {
         match self.load().await? {
-            Loaded::At(compiled) => self.accept(compiled),
-            Loaded::Gone => {
+            Loaded::Tenant(compiled) => self.accept(compiled),
+            Loaded::Deleted => {
                 self.ended();
                 Err(Error::new(ErrorKind::Deleted))
             }
@@ -118,16 +118,16 @@ impl Inner {
     }
 
     /// Publishes what was loaded, unless the history went back.
-    pub(super) fn accept(&self, loaded: Box<Compiled>) -> Result<()> {
+    pub(super) fn accept(&self, loaded: Box<CompiledTenant>) -> Result<()> {
         let (present, found) = (self.current.guard().position, loaded.position);
         let other = found.revision == present.revision && found.commit != present.commit;
         if found.revision < present.revision || other {
-            self.current.stand(Standing::Refused);
+            self.current.set_availability(Availability::InvalidContent);
             let detail = format!("the history went back: revision {} is in hand", present.revision);
             return Err(Error::new(ErrorKind::Corrupt).detail(detail));
         }
         let loaded = Arc::from(loaded);
-        self.opening.published_all(&loaded);
+        self.session.published_all(&loaded);
         self.publish(loaded);
         Ok(())
     }
@@ -136,17 +136,17 @@ impl Inner {
     pub(super) async fn load(&self) -> Result<Loaded> {
         let present = self.current.load();
         let earlier = Earlier {
-            life: self.life,
+            tenant_id: self.tenant_id,
             state: Some(&present.state),
-            opening: Arc::clone(&self.opening),
-            base: Arc::clone(&self.tools.base),
+            session: Arc::clone(&self.session),
+            base: Arc::clone(&self.shared.base),
             repair: self.repair,
         };
-        match load(&*self.tools.store, earlier).await {
+        match load(&*self.shared.store, earlier).await {
             Ok(loaded) => Ok(loaded),
             Err(Unloaded::Store(error)) => Err(self.failed(error)),
-            Err(Unloaded::Refused(violations)) => {
-                self.current.stand(Standing::Refused);
+            Err(Unloaded::Invalid(violations)) => {
+                self.current.set_availability(Availability::InvalidContent);
                 Err(refused(&violations))
             }
         }
@@ -155,53 +155,53 @@ impl Inner {
     /// What a failed refresh means: damage is refused, anything else is lag.
     fn failed(&self, error: StoreError) -> Error {
         self.refresh_failed();
-        if matches!(error, StoreError::Corrupt(_) | StoreError::Refused(_) | StoreError::Stopped) {
-            self.current.stand(Standing::Refused);
+        if matches!(error, StoreError::Corrupt(_) | StoreError::UnsupportedRecord(_) | StoreError::Stopped) {
+            self.current.set_availability(Availability::InvalidContent);
         }
-        not_done(error, "")
+        store_error(error, "")
     }
 }
 
 /// Why a load came to nothing.
 pub(super) enum Unloaded {
     Store(StoreError),
-    Refused(Vec<Violation>),
+    Invalid(Vec<Violation>),
 }
 
-pub(super) async fn load(store: &dyn Erased, earlier: Earlier<'_>) -> Result<Loaded, Unloaded> {
-    struct Into(Build, bool);
-    impl Sink for Into {
+pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<Loaded, Unloaded> {
+    struct BuildSink(Build, bool);
+    impl Sink for BuildSink {
         fn push(&mut self, record: Record) -> Result<(), Stop> {
             self.1 |= !self.0.push(&record);
             if self.1 { Err(Stop) } else { Ok(()) }
         }
     }
 
-    let Earlier { life, state, opening, base, repair } = earlier;
-    let build = Build::new(base, opening, repair);
+    let Earlier { tenant_id, state, session, base, repair } = earlier;
+    let build = Build::new(base, session, repair);
     // Before the first record: what number an id was met as, it keeps.
     let build = match state {
         Some(state) => build.keeping_numbers_of(state),
         None => build,
     };
-    let mut sink = Into(build, false);
-    let at: Option<At> = match store.load(life, &mut sink).await {
+    let mut sink = BuildSink(build, false);
+    let at: Option<Position> = match store.load(tenant_id, &mut sink).await {
         Err(StoreError::Stopped) if sink.1 => None,
         answer => match answer.map_err(Unloaded::Store)? {
-            Some(at) if at.life != life => {
-                let other = format!("a load of life {life} says that it is of life {}", at.life);
+            Some(at) if at.tenant_id != tenant_id => {
+                let other = format!("a load of life {tenant_id} says that it is of life {}", at.tenant_id);
                 return Err(Unloaded::Store(StoreError::Corrupt(other)));
             }
             Some(at) => Some(at),
-            None => return Ok(Loaded::Gone),
+            None => return Ok(Loaded::Deleted),
         },
     };
-    let Into(build, _) = sink;
+    let BuildSink(build, _) = sink;
     // A load that was stopped has violations, so the position it lacks is never used.
-    let at = at.unwrap_or(At {
-        life,
+    let at = at.unwrap_or(Position {
+        tenant_id,
         revision: Revision::FIRST,
-        commit: crate::records::CommitId::from_uuid(uuid::Uuid::nil()),
+        commit: crate::model::records::CommitId::from_uuid(uuid::Uuid::nil()),
     });
-    build.finish(at).map(|compiled| Loaded::At(Box::new(compiled))).map_err(Unloaded::Refused)
+    build.finish(at).map(|compiled| Loaded::Tenant(Box::new(compiled))).map_err(Unloaded::Invalid)
 }

@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use self::recency::Recency;
-use super::birth::Birth;
+use super::creation::CreationQueue;
 use super::tenant::{Inner, Slot};
-use crate::clock::Clock;
-use crate::records::{Life, TenantSlug, Timestamp};
+use crate::model::clock::Clock;
+use crate::model::records::{TenantId, TenantSlug, Timestamp};
 
 pub(crate) struct Registry {
     max_open: usize,
@@ -28,10 +28,10 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct Entries {
-    lives: HashMap<Life, Entry>,
+    lives: HashMap<TenantId, Entry>,
     /// Hints, one for each life at most: the tenant's own snapshot has the last word on its slug.
-    slugs: HashMap<TenantSlug, Life>,
-    births: HashMap<TenantSlug, Arc<Birth>>,
+    slugs: HashMap<TenantSlug, TenantId>,
+    creations: HashMap<TenantSlug, Arc<CreationQueue>>,
     /// The lives that are open.
     recent: Recency,
 }
@@ -54,7 +54,7 @@ struct Open {
 /// Keeps the slot of a life in the table, so that whoever opens that life meanwhile finds the same one.
 pub(crate) struct Hold {
     registry: Weak<Registry>,
-    life: Life,
+    tenant_id: TenantId,
     slot: Arc<Slot>,
 }
 
@@ -84,33 +84,33 @@ impl Registry {
 
     /// The open tenant that was last found under this slug. Whether it still bears it, its own snapshot says.
     pub(crate) fn by_slug(&self, slug: &TenantSlug) -> Option<Arc<Inner>> {
-        let life = self.entries().slugs.get(slug).copied()?;
-        self.by_life(life)
+        let tenant_id = self.entries().slugs.get(slug).copied()?;
+        self.by_tenant_id(tenant_id)
     }
 
     /// The open tenant of this life.
-    pub(crate) fn by_life(&self, life: Life) -> Option<Arc<Inner>> {
+    pub(crate) fn by_tenant_id(&self, tenant_id: TenantId) -> Option<Arc<Inner>> {
         let now = self.clock.now();
-        self.entries().hand_out(life, now).filter(|inner| inner.is_open())
+        self.entries().hand_out(tenant_id, now).filter(|inner| inner.is_open())
     }
 
     /// The turns of a life, and what is pending of it.
-    pub(crate) fn hold(self: &Arc<Self>, life: Life) -> Hold {
+    pub(crate) fn hold(self: &Arc<Self>, tenant_id: TenantId) -> Hold {
         let mut entries = self.entries();
         let new = || Entry { slot: Arc::default(), holds: 0, slug: None, open: None };
-        let entry = entries.lives.entry(life).or_insert_with(new);
+        let entry = entries.lives.entry(tenant_id).or_insert_with(new);
         entry.holds += 1;
-        Hold { registry: Arc::downgrade(self), life, slot: Arc::clone(&entry.slot) }
+        Hold { registry: Arc::downgrade(self), tenant_id, slot: Arc::clone(&entry.slot) }
     }
 
     /// A tenant is open from now on. If that is one too many, others that nobody holds are closed.
-    pub(crate) fn opened(&self, life: Life, inner: &Arc<Inner>) {
+    pub(crate) fn opened(&self, tenant_id: TenantId, inner: &Arc<Inner>) {
         let slug = inner.current.guard().state.tenant.as_ref().map(|tenant| tenant.slug.clone());
         let now = self.clock.now();
         let mut entries = self.entries();
-        let earlier = entries.open(life, inner, now);
+        let earlier = entries.open(tenant_id, inner, now);
         if let Some(slug) = slug {
-            entries.found_under(slug, life);
+            entries.found_under(slug, tenant_id);
         }
         let closed = entries.make_room(self.max_open);
         drop(entries);
@@ -118,16 +118,16 @@ impl Registry {
     }
 
     /// A tenant was found under a slug, by the store's word.
-    pub(crate) fn bears(&self, slug: TenantSlug, life: Life) {
-        self.entries().found_under(slug, life);
+    pub(crate) fn has_slug(&self, slug: TenantSlug, tenant_id: TenantId) {
+        self.entries().found_under(slug, tenant_id);
     }
 
     /// A tenant is open no more.
-    pub(crate) fn forget(&self, life: Life, inner: &Inner) {
+    pub(crate) fn forget(&self, tenant_id: TenantId, inner: &Inner) {
         let mut entries = self.entries();
         let is_it = |open: &&Open| std::ptr::eq(&raw const *open.inner, inner);
-        if entries.lives.get(&life).and_then(|entry| entry.open.as_ref()).is_some_and(|open| is_it(&open)) {
-            let closed = entries.take_out(life);
+        if entries.lives.get(&tenant_id).and_then(|entry| entry.open.as_ref()).is_some_and(|open| is_it(&open)) {
+            let closed = entries.take_out(tenant_id);
             drop(entries);
             drop(closed);
         }
@@ -143,61 +143,64 @@ impl Registry {
             open.handed_out = open.handed_out.min(now);
             now.micros().saturating_sub(open.handed_out.micros()) >= unused_for
         };
-        let old = entries.lives.iter_mut().filter_map(|(life, entry)| entry.open.as_mut().map(|open| (*life, open)));
-        let lives: Vec<Life> = old.filter_map(|(life, open)| is_old(open).then_some(life)).collect();
-        let closed: Vec<Arc<Inner>> = lives.into_iter().filter_map(|life| entries.take_idle(life)).collect();
+        let old = entries
+            .lives
+            .iter_mut()
+            .filter_map(|(tenant_id, entry)| entry.open.as_mut().map(|open| (*tenant_id, open)));
+        let lives: Vec<TenantId> = old.filter_map(|(tenant_id, open)| is_old(open).then_some(tenant_id)).collect();
+        let closed: Vec<Arc<Inner>> = lives.into_iter().filter_map(|tenant_id| entries.take_idle(tenant_id)).collect();
         drop(entries);
         closed.len()
     }
 
     /// The turns of births under a slug.
-    pub(crate) fn birth(&self, slug: &TenantSlug) -> Arc<Birth> {
-        Arc::clone(self.entries().births.entry(slug.clone()).or_default())
+    pub(crate) fn creation(&self, slug: &TenantSlug) -> Arc<CreationQueue> {
+        Arc::clone(self.entries().creations.entry(slug.clone()).or_default())
     }
 
     /// Whether somebody is at a birth under a slug, or has left one open.
-    pub(crate) fn has_birth(&self, slug: &TenantSlug) -> bool {
-        self.entries().births.contains_key(slug)
+    pub(crate) fn has_creation(&self, slug: &TenantSlug) -> bool {
+        self.entries().creations.contains_key(slug)
     }
 
     /// Nobody is at a birth any more: it is forgotten unless something is pending.
-    pub(crate) fn birth_done(&self, slug: &TenantSlug) {
+    pub(crate) fn creation_done(&self, slug: &TenantSlug) {
         let mut entries = self.entries();
-        let idle = |birth: &Arc<Birth>| Arc::strong_count(birth) <= 2 && birth.pending().is_none();
-        if entries.births.get(slug).is_some_and(idle) {
-            entries.births.remove(slug);
+        let idle = |creation: &Arc<CreationQueue>| Arc::strong_count(creation) <= 2 && creation.pending().is_none();
+        if entries.creations.get(slug).is_some_and(idle) {
+            entries.creations.remove(slug);
         }
     }
 }
 
 impl Entries {
-    fn hand_out(&mut self, life: Life, now: Timestamp) -> Option<Arc<Inner>> {
-        let open = self.lives.get_mut(&life)?.open.as_mut()?;
+    fn hand_out(&mut self, tenant_id: TenantId, now: Timestamp) -> Option<Arc<Inner>> {
+        let open = self.lives.get_mut(&tenant_id)?.open.as_mut()?;
         open.handed_out = now;
         self.recent.touch(open.place);
         Some(Arc::clone(&open.inner))
     }
 
     /// What was open of this life before comes back.
-    fn open(&mut self, life: Life, inner: &Arc<Inner>, now: Timestamp) -> Option<Arc<Inner>> {
-        let earlier = self.take_out(life);
+    fn open(&mut self, tenant_id: TenantId, inner: &Arc<Inner>, now: Timestamp) -> Option<Arc<Inner>> {
+        let earlier = self.take_out(tenant_id);
         // Its own hold keeps the entry there.
-        let entry = self.lives.get_mut(&life)?;
-        entry.open = Some(Open { inner: Arc::clone(inner), place: self.recent.push(life), handed_out: now });
+        let entry = self.lives.get_mut(&tenant_id)?;
+        entry.open = Some(Open { inner: Arc::clone(inner), place: self.recent.push(tenant_id), handed_out: now });
         earlier
     }
 
-    fn found_under(&mut self, slug: TenantSlug, life: Life) {
+    fn found_under(&mut self, slug: TenantSlug, tenant_id: TenantId) {
         // It may have been closed meanwhile: then nothing would take the hint away again.
-        let Some(entry) = self.lives.get_mut(&life).filter(|entry| entry.open.is_some()) else { return };
+        let Some(entry) = self.lives.get_mut(&tenant_id).filter(|entry| entry.open.is_some()) else { return };
         let earlier = entry.slug.replace(slug.clone());
-        self.unname(earlier, life);
-        self.slugs.insert(slug, life);
+        self.unname(earlier, tenant_id);
+        self.slugs.insert(slug, tenant_id);
     }
 
     /// Takes away the hint that leads from a slug to a life, unless the slug has another by now.
-    fn unname(&mut self, slug: Option<TenantSlug>, life: Life) {
-        if let Some(slug) = slug.filter(|slug| self.slugs.get(slug) == Some(&life)) {
+    fn unname(&mut self, slug: Option<TenantSlug>, tenant_id: TenantId) {
+        if let Some(slug) = slug.filter(|slug| self.slugs.get(slug) == Some(&tenant_id)) {
             self.slugs.remove(&slug);
         }
     }
@@ -210,50 +213,50 @@ impl Entries {
             if self.recent.len() <= max_open {
                 break;
             }
-            let Some(life) = self.recent.oldest() else { break };
-            match self.take_idle(life) {
+            let Some(tenant_id) = self.recent.oldest() else { break };
+            match self.take_idle(tenant_id) {
                 Some(inner) => closed.push(inner),
-                None => self.put_last(life),
+                None => self.put_last(tenant_id),
             }
         }
         closed
     }
 
-    fn put_last(&mut self, life: Life) {
-        if let Some(open) = self.lives.get(&life).and_then(|entry| entry.open.as_ref()) {
+    fn put_last(&mut self, tenant_id: TenantId) {
+        if let Some(open) = self.lives.get(&tenant_id).and_then(|entry| entry.open.as_ref()) {
             self.recent.touch(open.place);
         }
     }
 
     /// Takes out the tenant of a life, if nobody but this table holds it, so that nobody can begin anything with it while
     /// the table is locked; if nobody waits for its turn; and if nothing is pending.
-    fn take_idle(&mut self, life: Life) -> Option<Arc<Inner>> {
-        let entry = self.lives.get(&life)?;
+    fn take_idle(&mut self, tenant_id: TenantId) -> Option<Arc<Inner>> {
+        let entry = self.lives.get(&tenant_id)?;
         let is_held = entry.open.as_ref().is_none_or(|open| Arc::strong_count(&open.inner) > 1);
         if is_held || entry.holds > 1 || entry.slot.pending().is_some() {
             return None;
         }
-        self.take_out(life)
+        self.take_out(tenant_id)
     }
 
     /// The tenant is open no more. Its entry stays for as long as its slot is held.
-    fn take_out(&mut self, life: Life) -> Option<Arc<Inner>> {
-        let entry = self.lives.get_mut(&life)?;
+    fn take_out(&mut self, tenant_id: TenantId) -> Option<Arc<Inner>> {
+        let entry = self.lives.get_mut(&tenant_id)?;
         let (open, slug) = (entry.open.take()?, entry.slug.take());
         let moved = self.recent.remove(open.place);
-        if let Some(other) = moved.and_then(|life| self.lives.get_mut(&life)?.open.as_mut()) {
+        if let Some(other) = moved.and_then(|tenant_id| self.lives.get_mut(&tenant_id)?.open.as_mut()) {
             other.place = open.place;
         }
-        self.unname(slug, life);
+        self.unname(slug, tenant_id);
         Some(open.inner)
     }
 
     /// One hold less. What nobody holds is forgotten, unless something is pending.
-    fn let_go(&mut self, life: Life, slot: &Arc<Slot>) {
-        let Some(entry) = self.lives.get_mut(&life).filter(|entry| Arc::ptr_eq(&entry.slot, slot)) else { return };
+    fn let_go(&mut self, tenant_id: TenantId, slot: &Arc<Slot>) {
+        let Some(entry) = self.lives.get_mut(&tenant_id).filter(|entry| Arc::ptr_eq(&entry.slot, slot)) else { return };
         entry.holds -= 1;
         if entry.holds == 0 && entry.slot.pending().is_none() {
-            self.lives.remove(&life);
+            self.lives.remove(&tenant_id);
             shrink(&mut self.lives);
             shrink(&mut self.slugs);
         }
@@ -278,19 +281,19 @@ impl Deref for Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         if let Some(registry) = self.registry.upgrade() {
-            registry.entries().let_go(self.life, &self.slot);
+            registry.entries().let_go(self.tenant_id, &self.slot);
         }
     }
 }
 
 impl Inner {
     /// Whether it is open and bears this slug at its own revision.
-    pub(crate) fn bears(&self, slug: &TenantSlug) -> bool {
+    pub(crate) fn has_slug(&self, slug: &TenantSlug) -> bool {
         self.current.guard().state.tenant.as_ref().is_some_and(|tenant| tenant.slug == *slug)
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        !self.current.guard().standing.is_over()
+        !self.current.guard().availability.is_over()
     }
 }
 
@@ -303,14 +306,14 @@ impl fmt::Debug for Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
+    use crate::model::clock::SystemClock;
 
     #[test]
     fn a_slug_that_was_found_leaves_no_hint_where_the_tenant_was_closed_meanwhile() {
         let registry = Arc::new(Registry::new(usize::MAX, Arc::new(SystemClock)));
-        let (life, slug) = (Life::random(), TenantSlug::new("acme").unwrap());
-        let hold = registry.hold(life);
-        registry.bears(slug, life);
+        let (tenant_id, slug) = (TenantId::random(), TenantSlug::new("acme").unwrap());
+        let hold = registry.hold(tenant_id);
+        registry.has_slug(slug, tenant_id);
         drop(hold);
         let entries = registry.entries();
         assert!(entries.slugs.is_empty() && entries.lives.is_empty());

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::commit::{Committed, not_nested, plan};
+use super::commit::{Updated, plan, reject_nested};
 use super::tenant::Inner;
 use super::{Authorizer, Tenant};
-use crate::error::{Error, ErrorKind, Noun, Result};
-use crate::plan::{Origins, Tx};
-use crate::records::{Slug, TenantSlug};
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::records::{Slug, TenantSlug};
+use crate::plan::{CommitContext, Tx};
 
 /// A tenant that is open for repair.
 ///
@@ -26,11 +26,11 @@ use crate::records::{Slug, TenantSlug};
 /// let permissions = &[PermissionDef::new("billing:read")];
 /// let catalog = Catalog::new(&Definition { permissions, ..Definition::default() })?;
 /// let new = Authorizer::builder().store(store).catalog(&catalog).build();
-/// assert_eq!(new.tenant("acme").unwrap_err().kind(), ErrorKind::Clash);
+/// assert_eq!(new.tenant("acme").unwrap_err().kind(), ErrorKind::CatalogConflict);
 ///
 /// let repair = new.repair("acme")?;
 /// assert_eq!(repair.clashes()[0].1.as_str(), "billing:read");
-/// repair.update(|tx| tx.permission("billing:read")?.rename("acme-billing:read").map(drop))?;
+/// repair.update(|tx| tx.permission("billing:read")?.set_slug("acme-billing:read").map(drop))?;
 /// assert!(repair.clashes().is_empty());
 /// let acme = new.tenant("acme")?;
 /// # let _ = acme;
@@ -40,40 +40,40 @@ use crate::records::{Slug, TenantSlug};
 pub struct Repair(Tenant);
 
 impl Authorizer {
-    /// Opens a tenant that was refused with [`Clash`](ErrorKind::Clash), for repair.
+    /// Opens a tenant that was refused with [`CatalogConflict`](ErrorKind::CatalogConflict), for repair.
     ///
     /// # Errors
-    /// Those of [`Authorizer::tenant`]; [`Refusal`](ErrorKind::Refusal) if the tenant is open, and so needs no repair.
+    /// Those of [`Authorizer::tenant`]; [`Rejected`](ErrorKind::Rejected) if the tenant is open, and so needs no repair.
     pub async fn repair(&self, slug: &str) -> Result<Repair> {
-        not_nested()?;
+        reject_nested()?;
         let slug = TenantSlug::new(slug)?;
-        self.settle_birth(&slug).await?;
-        let not_found = || Error::new(ErrorKind::NotFound).about(Noun::Tenant, slug.as_str());
-        let life = self.find(&slug).await?.ok_or_else(not_found)?;
-        let slot = self.registry.hold(life);
-        let _turn = slot.turns.take().await;
-        if self.registry.by_life(life).is_some() {
-            return Err(Error::refusal("the tenant is open, and needs no repair"));
+        self.resolve_creation(&slug).await?;
+        let not_found = || Error::new(ErrorKind::NotFound).about(EntityKind::Tenant, slug.as_str());
+        let tenant_id = self.find(&slug).await?.ok_or_else(not_found)?;
+        let slot = self.registry.hold(tenant_id);
+        let _turn = slot.write_queue.take().await;
+        if self.registry.by_tenant_id(tenant_id).is_some() {
+            return Err(Error::rejected("the tenant is open, and needs no repair"));
         }
-        let inner = self.load_life(life, true).await?;
-        inner.settle_first().await?;
+        let inner = self.load_tenant(tenant_id, true).await?;
+        inner.resolve_pending().await?;
         Ok(Repair(Tenant(inner)))
     }
 }
 
 impl Repair {
     /// The tenant's own slugs that the catalog takes, each to be renamed or deleted.
-    pub fn clashes(&self) -> Vec<(Noun, Slug)> {
+    pub fn clashes(&self) -> Vec<(EntityKind, Slug)> {
         let compiled = self.0.0.current.load();
         let (state, catalog) = (&compiled.state, &compiled.base.catalog);
-        let own = |noun, slug: &Slug, is_own: bool| is_own.then(|| (noun, slug.clone()));
+        let own = |entity, slug: &Slug, is_own: bool| is_own.then(|| (entity, slug.clone()));
         let permissions = catalog.permissions().iter().filter_map(|entry| {
             let row = state.permissions.by_name(entry.slug().as_str()).and_then(|n| state.permissions.row(n))?;
-            own(Noun::Permission, entry.slug(), row.record.id != entry.id())
+            own(EntityKind::Permission, entry.slug(), row.record.id != entry.id())
         });
         let roles = catalog.roles().iter().filter_map(|entry| {
             let row = state.roles.by_name(entry.slug().as_str()).and_then(|n| state.roles.row(n))?;
-            own(Noun::Role, entry.slug(), row.record.id != entry.id())
+            own(EntityKind::Role, entry.slug(), row.record.id != entry.id())
         });
         permissions.chain(roles).collect()
     }
@@ -81,10 +81,10 @@ impl Repair {
     /// Renames and deletes. Slugs stand for the tenant's own things; whatever else is asked for is refused.
     ///
     /// # Errors
-    /// Those of [`Tenant::update`]; [`Refusal`](ErrorKind::Refusal) for anything but a rename or a deletion.
-    pub async fn update<T>(&self, mut f: impl FnMut(&Tx) -> Result<T>) -> Result<Committed<T>> {
+    /// Those of [`Tenant::update`]; [`Rejected`](ErrorKind::Rejected) for anything but a rename or a deletion.
+    pub async fn update<T>(&self, mut f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         let inner: &Inner = &self.0.0;
-        let clock = Arc::clone(&inner.tools.clock);
-        inner.run(|base| plan(base, Origins::new(&*clock), true, &mut f)).await
+        let clock = Arc::clone(&inner.shared.clock);
+        inner.run(|base| plan(base, CommitContext::new(&*clock), true, &mut f)).await
     }
 }

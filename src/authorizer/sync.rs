@@ -1,7 +1,7 @@
-//! What `current.rs` and `turns.rs` synchronise by. In the tests that are built with `--cfg loom`, stand-ins, so that a
+//! What `current.rs` and `write_queue.rs` synchronise by. In the tests that are built with `--cfg loom`, stand-ins, so that a
 //! model checker can try every order in which threads may meet there.
 //!
-//! The models are `current/model.rs`, `turns/model.rs`, and for both together `model.rs`.
+//! The models are `current/model.rs`, `write_queue/model.rs`, and for both together `model.rs`.
 
 #[cfg(not(all(test, loom)))]
 pub(super) use arc_swap::ArcSwap;
@@ -26,7 +26,7 @@ pub(super) fn every_order(interruptions: usize, model: impl Fn() + Send + Sync +
 
     let orders = Arc::new(AtomicUsize::new(0));
     let tried = Arc::clone(&orders);
-    let mut builder = loom::model::Builder::new();
+    let mut builder = loom::model::AuthorizerBuilder::new();
     builder.preemption_bound = Some(interruptions);
     builder.check(move || {
         tried.fetch_add(1, Ordering::Relaxed);

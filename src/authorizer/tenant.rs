@@ -5,19 +5,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Registry;
-use super::current::Current;
+use super::current_snapshot::CurrentSnapshot;
 use super::registry::Hold;
-use super::turns::Turns;
-use crate::clock::Clock;
-use crate::error::{Error, ErrorKind};
-use crate::explain::{Decision, Explanation};
-use crate::moment::{Moment, PermissionSet, many};
-use crate::records::{At, Change, CommitId, Envelope, Life, Revision};
-use crate::snapshot::base::Base;
-use crate::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
-use crate::snapshot::opening::Opening;
-use crate::snapshot::{Compiled, Snapshot, Standing};
-use crate::store::Erased;
+use super::write_queue::WriteQueue;
+use crate::model::clock::Clock;
+use crate::model::error::{Error, ErrorKind};
+use crate::model::records::{Change, CommitId, Envelope, Position, Revision, TenantId};
+use crate::resolver::explain::{Decision, Explanation};
+use crate::resolver::moment::{Moment, PermissionSet};
+use crate::resolver::snapshot::compiled_catalog::Base;
+use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
+use crate::resolver::snapshot::session::Session;
+use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
+use crate::store::DynStore;
 
 /// An open tenant. A clone is another hold on the same one.
 ///
@@ -34,8 +34,8 @@ use crate::store::Erased;
 pub struct Tenant(pub(crate) Arc<Inner>);
 
 /// What never changes about an authorizer.
-pub(crate) struct Tools {
-    pub(crate) store: Arc<dyn Erased>,
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn DynStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) base: Arc<Base>,
     pub(crate) retries: u32,
@@ -44,29 +44,29 @@ pub(crate) struct Tools {
 /// What outlives one opening of a life: its turns, and a commit of ours whose outcome is not known.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
-    pub(crate) turns: Turns,
+    pub(crate) write_queue: WriteQueue,
     pending: Mutex<Option<Arc<Pending>>>,
 }
 
 /// A commit of ours whose outcome is not known.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    pub(crate) base: At,
+    pub(crate) base: Position,
     pub(crate) envelope: Envelope,
     pub(crate) changes: Vec<Change>,
     /// The snapshot that it leads to, of the opening with this token.
-    pub(crate) next: Option<Arc<Compiled>>,
+    pub(crate) next: Option<Arc<CompiledTenant>>,
 }
 
 pub(crate) struct Inner {
-    pub(crate) tools: Arc<Tools>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) registry: Weak<Registry>,
     pub(crate) slot: Hold,
-    pub(crate) opening: Arc<Opening>,
-    pub(crate) life: Life,
+    pub(crate) session: Arc<Session>,
+    pub(crate) tenant_id: TenantId,
     /// Opened for repair: it never answers, whatever else happens to it.
     pub(crate) repair: bool,
-    pub(crate) current: Current,
+    pub(crate) current: CurrentSnapshot,
     known: Mutex<Known>,
 }
 
@@ -82,13 +82,13 @@ struct Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It landed, at this revision.
-    Landed(Revision),
+    Committed(Revision),
     /// It did not land, and never will.
-    Lost,
+    Aborted,
     /// It is not known yet.
-    Open,
+    InDoubt,
     /// It cannot be known any more: the store no longer has the commits of that time, or the life has ended.
-    Unknowable,
+    Unknown,
 }
 
 /// How far a tenant in hand is known to be behind its store.
@@ -118,35 +118,36 @@ impl Slot {
 }
 
 impl Inner {
-    pub(crate) fn new(tools: Arc<Tools>, registry: Weak<Registry>, slot: Hold, compiled: Compiled) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, registry: Weak<Registry>, slot: Hold, compiled: CompiledTenant) -> Self {
         let compiled = Arc::new(compiled);
-        let opening = Arc::clone(&compiled.opening);
-        opening.published_all(&compiled);
-        let (life, repair) = (compiled.position.life, compiled.standing == Standing::Repair);
-        let current = Current::new(compiled);
-        Self { tools, registry, slot, opening, life, repair, current, known: Mutex::default() }
+        let session = Arc::clone(&compiled.session);
+        session.published_all(&compiled);
+        let (tenant_id, repair) = (compiled.position.tenant_id, compiled.availability == Availability::Repair);
+        let current = CurrentSnapshot::new(compiled);
+        Self { shared, registry, slot, session, tenant_id, repair, current, known: Mutex::default() }
     }
 
     /// Publishes a snapshot that is known to be a state of the store's.
-    pub(crate) fn publish(&self, next: Arc<Compiled>) {
-        let standing = match &next.state.tenant {
-            None => Standing::Deleted,
-            Some(_) if self.repair => Standing::Repair,
-            Some(_) => Standing::Good,
+    pub(crate) fn publish(&self, next: Arc<CompiledTenant>) {
+        let availability = match &next.state.tenant {
+            None => Availability::Deleted,
+            Some(_) if self.repair => Availability::Repair,
+            Some(_) => Availability::Serving,
         };
-        let next = if next.standing == standing { next } else { Arc::new(next.standing_as(standing)) };
+        let next =
+            if next.availability == availability { next } else { Arc::new(next.with_availability(availability)) };
         self.latest_is(next.position.revision);
         self.current.publish(next);
-        if standing == Standing::Deleted {
+        if availability == Availability::Deleted {
             self.ended();
         }
     }
 
     /// The life has ended: the tenant denies, and nothing is kept of it but what is held.
     pub(crate) fn ended(&self) {
-        self.current.stand(Standing::Deleted);
+        self.current.set_availability(Availability::Deleted);
         if let Some(registry) = self.registry.upgrade() {
-            registry.forget(self.life, self);
+            registry.forget(self.tenant_id, self);
         }
     }
 
@@ -177,10 +178,12 @@ impl Inner {
 
     /// Whether there is a tenant to write to.
     pub(crate) fn alive(&self) -> Result<(), Error> {
-        match self.current.guard().standing {
-            Standing::Closed => Err(Error::new(ErrorKind::Closed)),
-            Standing::Deleted => Err(Error::new(ErrorKind::Deleted)),
-            Standing::Good | Standing::Unsettled | Standing::Refused | Standing::Repair => Ok(()),
+        match self.current.guard().availability {
+            Availability::Closed => Err(Error::new(ErrorKind::Closed)),
+            Availability::Deleted => Err(Error::new(ErrorKind::Deleted)),
+            Availability::Serving | Availability::InDoubt | Availability::InvalidContent | Availability::Repair => {
+                Ok(())
+            }
         }
     }
 }
@@ -188,7 +191,7 @@ impl Inner {
 /// Nobody publishes any more.
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.opening.close();
+        self.session.close();
     }
 }
 
@@ -218,7 +221,8 @@ impl Tenant {
         &self,
         questions: impl IntoIterator<Item = (U, P)>,
     ) -> impl Iterator<Item = bool> {
-        many(self.now(), questions)
+        let now = self.now();
+        questions.into_iter().map(move |(user, permission)| now.check(user, permission))
     }
 
     /// The check and the reason, now. See [`Moment::decide`].
@@ -252,7 +256,7 @@ impl Tenant {
     /// An atomic load. Keep it for a request, not for long: for that, take a [`Tenant::snapshot`].
     #[inline]
     pub fn now(&self) -> Moment<'_> {
-        Moment::guarded(self.0.current.guard(), &*self.0.tools.clock)
+        Moment::guarded(self.0.current.guard(), &*self.0.shared.clock)
     }
 
     /// The newest snapshot, to be held.
@@ -261,8 +265,8 @@ impl Tenant {
     }
 
     /// Which life of a tenant this is.
-    pub fn life(&self) -> Life {
-        self.0.current.guard().position.life
+    pub fn tenant_id(&self) -> TenantId {
+        self.0.current.guard().position.tenant_id
     }
 
     /// The newest revision that this process has published.
@@ -295,7 +299,7 @@ impl Tenant {
     }
 
     /// The commit that must be settled before the tenant answers again, if there is one.
-    pub fn unsettled(&self) -> Option<CommitId> {
+    pub fn in_doubt(&self) -> Option<CommitId> {
         self.0.slot.pending().map(|pending| pending.envelope.id)
     }
 }

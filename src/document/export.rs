@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::Document;
-use super::shape::{Departed, Group, Holding, Member, Permission, Role, Tenant, User, Whole};
-use super::values::{DepartedKind, Format, Id, Rare, Status};
+use super::shape::{Group, Holding, Member, Permission, RemovedFromCatalog, Role, Tenant, User, Whole};
+use super::values::{Format, Id, Rare, RemovedKind, Status};
 use super::written::Entry;
-use crate::error::{Error, ErrorKind, Result};
-use crate::records::{self, Timestamp, Window};
-use crate::snapshot::edges::Edges;
-use crate::snapshot::state::State;
-use crate::snapshot::table::Origin;
-use crate::snapshot::table::{Row, Table};
-use crate::snapshot::{Snapshot, Standing};
-use crate::tables::index::Index;
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::records::{self, Timestamp, Window};
+use crate::resolver::snapshot::edges::Edges;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::Origin;
+use crate::resolver::snapshot::table::{Row, Table};
+use crate::resolver::snapshot::{Availability, Snapshot};
+use crate::resolver::tables::hash_index::HashIndex;
 
 impl Snapshot {
     /// The whole tenant as a document, to be read, edited, kept under version control, and imported again.
@@ -41,24 +41,28 @@ impl Snapshot {
     ///
     /// # Errors
     /// A snapshot that answers nothing has no document, which would read as one of an empty tenant:
-    /// [`Unsettled`](ErrorKind::Unsettled), [`Corrupt`](ErrorKind::Corrupt) (the store's content was refused),
-    /// [`Clash`](ErrorKind::Clash) (opened for repair), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
+    /// [`InDoubt`](ErrorKind::InDoubt), [`Corrupt`](ErrorKind::Corrupt) (the store's content was refused),
+    /// [`CatalogConflict`](ErrorKind::CatalogConflict) (opened for repair), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
-        let refused = match compiled.standing {
-            Standing::Good => None,
-            Standing::Unsettled => Some(ErrorKind::Unsettled),
-            Standing::Refused => Some(ErrorKind::Corrupt),
-            Standing::Repair => Some(ErrorKind::Clash),
-            Standing::Closed => Some(ErrorKind::Closed),
-            Standing::Deleted => Some(ErrorKind::Deleted),
+        let refused = match compiled.availability {
+            Availability::Serving => None,
+            Availability::InDoubt => Some(ErrorKind::InDoubt),
+            Availability::InvalidContent => Some(ErrorKind::Corrupt),
+            Availability::Repair => Some(ErrorKind::CatalogConflict),
+            Availability::Closed => Some(ErrorKind::Closed),
+            Availability::Deleted => Some(ErrorKind::Deleted),
         };
         if let Some(kind) = refused {
             return Err(Error::new(kind));
         }
         let state = &compiled.state;
         let tenant = state.tenant.as_ref().ok_or_else(|| Error::new(ErrorKind::Deleted))?;
-        let names = Names { state, permissions: departed(&state.permissions), roles: departed(&state.roles) };
+        let names = Names {
+            state,
+            permissions: removed_from_catalog(&state.permissions),
+            roles: removed_from_catalog(&state.roles),
+        };
         Ok(Document(Whole {
             format: Format,
             tenant: Entry::new(Tenant {
@@ -69,7 +73,7 @@ impl Snapshot {
             roles: names.roles(),
             groups: names.groups(),
             users: names.users(),
-            departed: names.departed(),
+            removed_from_catalog: names.removed_from_catalog(),
         }))
     }
 }
@@ -82,8 +86,8 @@ struct Names<'a> {
 }
 
 /// What has left the catalog, by number: its last known slug, or where that has come to mean another thing, its id.
-fn departed<R: Row<Ids = Index>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
-    let gone = table.rows().filter(|row| row.origin() == Origin::Departed);
+fn removed_from_catalog<R: Row<Ids = HashIndex>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
+    let gone = table.rows().filter(|row| row.origin() == Origin::RemovedFromCatalog);
     let mut gone: Vec<(&R, u32)> = gone.filter_map(|row| Some((row, table.by_id(row.id())?))).collect();
     gone.sort_by_key(|(row, _)| (row.name(), row.id()));
     let mut last = "";
@@ -92,7 +96,7 @@ fn departed<R: Row<Ids = Index>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
         let slug = row.name();
         let listed = table.sorted_from(slug).next().is_some_and(|n| table.name_at(n) == slug);
         let is_free = !listed && (names.is_empty() || slug != last);
-        names.insert(number, if is_free { slug.into() } else { format!("departed:{}", row.id()).into() });
+        names.insert(number, if is_free { slug.into() } else { format!("removed:{}", row.id()).into() });
         last = slug;
     }
     names
@@ -100,8 +104,8 @@ fn departed<R: Row<Ids = Index>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
 
 impl Names<'_> {
     fn permission(&self, number: u32) -> SmolStr {
-        let departed = self.permissions.get(&number).cloned();
-        departed.unwrap_or_else(|| self.state.permissions.name_at(number).into())
+        let removed_from_catalog = self.permissions.get(&number).cloned();
+        removed_from_catalog.unwrap_or_else(|| self.state.permissions.name_at(number).into())
     }
 
     fn role(&self, number: u32) -> SmolStr {
@@ -122,7 +126,7 @@ impl Names<'_> {
     }
 
     fn roles(&self) -> Vec<Entry<Role>> {
-        let rows = listed(&self.state.roles).filter(|row| row.origin == Origin::Own);
+        let rows = listed(&self.state.roles).filter(|row| row.origin == Origin::Tenant);
         let entries = rows.map(|row| {
             let grants = row.grants.iter().map(|number| self.permission(*number));
             let mut permissions: Vec<SmolStr> =
@@ -163,7 +167,7 @@ impl Names<'_> {
     }
 
     /// The members, whom a group keeps by key; the windows are kept with the users.
-    fn members(&self, group: &crate::snapshot::nouns::GroupRow) -> Vec<Entry<Member>> {
+    fn members(&self, group: &crate::resolver::snapshot::entity_rows::GroupRow) -> Vec<Entry<Member>> {
         let Some(number) = self.state.groups.by_id(group.id().uuid()) else { return Vec::new() };
         let users = group.members.iter().filter_map(|back| self.state.users.row(back.from()));
         let members = users.filter_map(|user| {
@@ -194,19 +198,19 @@ impl Names<'_> {
         holdings
     }
 
-    fn departed(&self) -> Vec<Entry<Departed>> {
+    fn removed_from_catalog(&self) -> Vec<Entry<RemovedFromCatalog>> {
         fn of<'a, R: Row>(
-            kind: DepartedKind,
+            kind: RemovedKind,
             names: &'a HashMap<u32, SmolStr>,
             table: &'a Table<R>,
-        ) -> impl Iterator<Item = Entry<Departed>> + 'a {
+        ) -> impl Iterator<Item = Entry<RemovedFromCatalog>> + 'a {
             names.iter().filter_map(move |(number, slug)| {
                 let id = Id::Read(table.row(*number)?.id());
-                Some(Entry::new(Departed { kind, slug: slug.clone(), id }))
+                Some(Entry::new(RemovedFromCatalog { kind, slug: slug.clone(), id }))
             })
         }
-        let permissions = of(DepartedKind::Permission, &self.permissions, &self.state.permissions);
-        let mut all: Vec<_> = permissions.chain(of(DepartedKind::Role, &self.roles, &self.state.roles)).collect();
+        let permissions = of(RemovedKind::Permission, &self.permissions, &self.state.permissions);
+        let mut all: Vec<_> = permissions.chain(of(RemovedKind::Role, &self.roles, &self.state.roles)).collect();
         all.sort_unstable_by(|a, b| (a.kind.word(), &a.slug).cmp(&(b.kind.word(), &b.slug)));
         all
     }
@@ -217,7 +221,7 @@ fn listed<R: Row>(table: &Table<R>) -> impl Iterator<Item = &R> {
 }
 
 fn own<R: Row>(table: &Table<R>) -> impl Iterator<Item = &R::Record> {
-    listed(table).filter(|row| row.origin() == Origin::Own).map(Row::record)
+    listed(table).filter(|row| row.origin() == Origin::Tenant).map(Row::record)
 }
 
 /// A name, unless it is the slug.

@@ -11,14 +11,14 @@ use super::mistakes::{Mistakes, Place};
 use super::shape::{Group, Permission, Role, User};
 use super::values::Id;
 use super::written::Entry;
-use crate::catalog::Catalog;
-use crate::error::{Error, Noun, Result};
-use crate::records::{PermissionId, RoleId};
-use crate::snapshot::state::State;
-use crate::snapshot::table::Origin;
-use crate::snapshot::table::{Row, Table};
-use crate::tables::index::Building;
-use crate::tables::keyed::Keyed;
+use crate::model::catalog::Catalog;
+use crate::model::error::{EntityKind, Error, Result};
+use crate::model::records::{PermissionId, RoleId};
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::Origin;
+use crate::resolver::snapshot::table::{Row, Table};
+use crate::resolver::tables::hash_index::Building;
+use crate::resolver::tables::keyed_hash::KeyedHash;
 
 /// What a document is judged against.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ pub(super) struct Ground<'a> {
 
 /// An entry that has a name and perhaps an id.
 pub(super) trait Named {
-    const NOUN: Noun;
+    const ENTITY: EntityKind;
     const LIST: &'static str;
     const NAME: &'static str;
 
@@ -42,7 +42,7 @@ pub(super) trait Named {
 macro_rules! named {
     ($($entry:ident, $list:literal, $name:ident;)*) => {$(
         impl Named for $entry {
-            const NOUN: Noun = Noun::$entry;
+            const ENTITY: EntityKind = EntityKind::$entry;
             const LIST: &'static str = $list;
             const NAME: &'static str = stringify!($name);
 
@@ -68,14 +68,14 @@ named! {
 pub(super) struct Ids<'a> {
     ground: Ground<'a>,
     /// Ids are somebody's choice, so the key is drawn (A21).
-    hashing: Keyed,
+    hashers: KeyedHash,
     index: Building,
     stated: Vec<(Uuid, Place)>,
 }
 
 impl<'a> Ids<'a> {
     pub(super) fn new(ground: Ground<'a>) -> Self {
-        Self { ground, hashing: Keyed::new(&RandomState::new()), index: Building::default(), stated: Vec::new() }
+        Self { ground, hashers: KeyedHash::new(&RandomState::new()), index: Building::default(), stated: Vec::new() }
     }
 
     /// The ids of the entries of a list, in order. `table` has what is present of the kind.
@@ -91,7 +91,7 @@ impl<'a> Ids<'a> {
             let place = Place::entry(T::LIST, at).field("id");
             let stated = entry.id().and_then(|id| mistakes.judge(place, read_id(id)));
             ids.push(
-                stated.filter(|id| self.state(*id, place, mistakes) && self.is_own(*id, T::NOUN, place, mistakes)),
+                stated.filter(|id| self.state(*id, place, mistakes) && self.is_own(*id, T::ENTITY, place, mistakes)),
             );
         }
         let table = self.ground.present.map(table);
@@ -103,15 +103,21 @@ impl<'a> Ids<'a> {
     }
 
     /// The id of something that has left the catalog, or was there when the document was written.
-    pub(super) fn departed(&mut self, id: &Id, noun: Noun, place: Place, mistakes: &mut Mistakes) -> Option<Uuid> {
+    pub(super) fn removed_from_catalog(
+        &mut self,
+        id: &Id,
+        entity: EntityKind,
+        place: Place,
+        mistakes: &mut Mistakes,
+    ) -> Option<Uuid> {
         let id = mistakes.judge(place, read_id(id))?;
         if !self.state(id, place, mistakes) {
             return None;
         }
         let other = match (self.catalogs(id), self.ground.present.and_then(|state| present(state, id))) {
-            (Some(other), _) if other != noun => format!("the catalog's {other}"),
-            (None, Some((other, Origin::Own))) => format!("a {other} of the tenant's own"),
-            (None, Some((other, _))) if other != noun => format!("a {other}"),
+            (Some(other), _) if other != entity => format!("the catalog's {other}"),
+            (None, Some((other, Origin::Tenant))) => format!("a {other} of the tenant's own"),
+            (None, Some((other, _))) if other != entity => format!("a {other}"),
             _ => return Some(id),
         };
         mistakes.add(place, || format!("the id is that of {other}"));
@@ -139,39 +145,39 @@ impl<'a> Ids<'a> {
     }
 
     fn hash(&self, id: Uuid) -> u64 {
-        self.hashing.hash(id.to_u128_le())
+        self.hashers.hash(id.to_u128_le())
     }
 
     /// Whether an id can be that of an own thing of this kind.
-    fn is_own(&self, id: Uuid, noun: Noun, place: Place, mistakes: &mut Mistakes) -> bool {
+    fn is_own(&self, id: Uuid, entity: EntityKind, place: Place, mistakes: &mut Mistakes) -> bool {
         let other = match (self.catalogs(id), self.ground.present.and_then(|state| present(state, id))) {
             (Some(other), _) => format!("the catalog's {other}"),
-            (None, Some((other, Origin::Own))) if other != noun => format!("a {other}"),
-            (None, Some((other, Origin::Departed))) => format!("a {other} that has left the catalog"),
+            (None, Some((other, Origin::Tenant))) if other != entity => format!("a {other}"),
+            (None, Some((other, Origin::RemovedFromCatalog))) => format!("a {other} that has left the catalog"),
             _ => return true,
         };
-        mistakes.add(place, || format!("the id is that of {other}, and not of a {noun} of the tenant's own"));
+        mistakes.add(place, || format!("the id is that of {other}, and not of a {entity} of the tenant's own"));
         false
     }
 
-    fn catalogs(&self, id: Uuid) -> Option<Noun> {
+    fn catalogs(&self, id: Uuid) -> Option<EntityKind> {
         let catalog = self.ground.catalog;
-        let permission = catalog.permission_by_id(PermissionId::from_uuid(id)).map(|_| Noun::Permission);
-        permission.or_else(|| catalog.role_by_id(RoleId::from_uuid(id)).map(|_| Noun::Role))
+        let permission = catalog.permission_by_id(PermissionId::from_uuid(id)).map(|_| EntityKind::Permission);
+        permission.or_else(|| catalog.role_by_id(RoleId::from_uuid(id)).map(|_| EntityKind::Role))
     }
 
     /// The id of the present thing with this name, unless an entry states it. What is listed is not departed.
     fn matched<R: Row>(&self, table: &Table<R>, name: &str) -> Option<Uuid> {
         let number = table.sorted_from(name).next().filter(|number| table.name_at(*number) == name)?;
-        let row = table.row(number).filter(|row| row.origin() == Origin::Own)?;
+        let row = table.row(number).filter(|row| row.origin() == Origin::Tenant)?;
         Some(row.id()).filter(|id| self.first(*id).is_none())
     }
 }
 
 /// What a present id is the id of.
-fn present(state: &State, id: Uuid) -> Option<(Noun, Origin)> {
-    fn of<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(Noun, Origin)> {
-        number.and_then(|number| table.row(number)).map(|row| (R::NOUN, row.origin()))
+fn present(state: &State, id: Uuid) -> Option<(EntityKind, Origin)> {
+    fn of<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(EntityKind, Origin)> {
+        number.and_then(|number| table.row(number)).map(|row| (R::ENTITY, row.origin()))
     }
     let State { permissions, roles, groups, users, .. } = state;
     let roles_or_permissions = of(permissions, permissions.by_id(id)).or_else(|| of(roles, roles.by_id(id)));
@@ -182,7 +188,7 @@ fn read_id(id: &Id) -> Result<Uuid> {
     match id {
         Id::Read(id) => Ok(*id),
         Id::Other(text) => {
-            Err(Error::malformed("id", text, "expected a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8"))
+            Err(Error::invalid("id", text, "expected a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8"))
         }
     }
 }

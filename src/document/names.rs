@@ -6,8 +6,8 @@
 
 use std::hash::RandomState;
 
-use crate::tables::index::Building;
-use crate::tables::keyed::KeyedText;
+use crate::resolver::tables::hash_index::Building;
+use crate::resolver::tables::keyed_hash::KeyedTextHash;
 
 /// How many names are looked up together.
 const BATCH: usize = 64;
@@ -15,7 +15,7 @@ const BATCH: usize = 64;
 /// The names of a list's entries.
 pub(super) struct Names<'a> {
     /// The names are somebody's choice, so the key is drawn (A21).
-    hashing: KeyedText,
+    hashers: KeyedTextHash,
     index: Building,
     /// By entry, the same name perhaps more than once.
     listed: Vec<&'a str>,
@@ -25,9 +25,9 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn new(listed: Vec<&'a str>) -> Self {
-        let hashing = KeyedText::new(&RandomState::new());
+        let hashers = KeyedTextHash::new(&RandomState::new());
         let count = listed.len();
-        let mut all = Self { hashing, index: Building::default(), listed, again: Vec::new() };
+        let mut all = Self { hashers, index: Building::default(), listed, again: Vec::new() };
         for entry in 0..count {
             all.enter(entry);
         }
@@ -44,7 +44,7 @@ impl<'a> Names<'a> {
         let (name, Ok(number)) = (self.name(entry), u32::try_from(entry)) else { return };
         match self.find(name) {
             Some(first) => self.again.push((entry, first)),
-            None => self.index.insert(self.hashing.hash(name.as_bytes()), number),
+            None => self.index.insert(self.hashers.hash(name.as_bytes()), number),
         }
     }
 
@@ -65,7 +65,7 @@ impl<'a> Names<'a> {
 
     /// The first entry with this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        self.look(self.hashing.hash(name.as_bytes()), name)
+        self.look(self.hashers.hash(name.as_bytes()), name)
     }
 
     fn look(&self, hash: u64, name: &str) -> Option<usize> {
@@ -77,7 +77,7 @@ impl<'a> Names<'a> {
         let mut found = Vec::with_capacity(names.size_hint().0);
         let (mut sought, mut likely) = (Vec::new(), Vec::new());
         loop {
-            let batch = names.by_ref().take(BATCH).map(|name| (self.hashing.hash(name.as_bytes()), name));
+            let batch = names.by_ref().take(BATCH).map(|name| (self.hashers.hash(name.as_bytes()), name));
             refill(&mut sought, batch);
             if sought.is_empty() {
                 return found;

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use super::Document;
 use super::ids::Ground;
 use super::rules;
-use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Draft, Origins, Plan};
-use crate::records::{Assignment, Change, Grant, Granted, Holder, Inclusion, Membership, Parent, Record};
-use crate::snapshot::Compiled;
-use crate::snapshot::nouns::RoleRow;
-use crate::snapshot::state::State;
-use crate::snapshot::table::Origin;
-use crate::snapshot::table::Row as _;
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::records::{Assignment, Change, Grant, Granted, Holder, Inclusion, Membership, Parent, Record};
+use crate::plan::{CommitContext, Draft, Plan};
+use crate::resolver::snapshot::CompiledTenant;
+use crate::resolver::snapshot::entity_rows::RoleRow;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::Origin;
+use crate::resolver::snapshot::table::Row as _;
 
 impl Document {
     /// The plan that makes this state what the document says.
     ///
     /// # Complexity
     /// O(n log n) for the records before and after.
-    pub(crate) fn plan_on(&self, base: Arc<Compiled>, origins: Origins) -> Result<Plan> {
+    pub(crate) fn plan_on(&self, base: Arc<CompiledTenant>, origins: CommitContext) -> Result<Plan> {
         if base.state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
@@ -58,9 +58,9 @@ fn changes(mut before: Vec<Record>, mut after: Vec<Record>) -> Vec<Change> {
 /// The records of a state, the catalog's excepted.
 pub(super) fn present(state: &State) -> Vec<Record> {
     let mut records: Vec<Record> = state.tenant.iter().cloned().map(Record::Tenant).collect();
-    let permissions = state.permissions.rows().filter(|row| row.origin() == Origin::Own);
+    let permissions = state.permissions.rows().filter(|row| row.origin() == Origin::Tenant);
     records.extend(permissions.map(|row| Record::Permission(row.record.clone())));
-    for row in state.roles.rows().filter(|row| row.origin() == Origin::Own) {
+    for row in state.roles.rows().filter(|row| row.origin() == Origin::Tenant) {
         of_role(state, row, &mut records);
     }
     for row in state.groups.rows() {

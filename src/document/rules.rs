@@ -5,17 +5,17 @@
 //!
 //! Deliberately absent: the store, and what the records would change (`replace.rs`).
 
-mod edges;
-mod nouns;
+mod relations;
+mod entities;
 
 use super::ids::{Ground, Ids, Named};
 use super::mistakes::{Mistakes, Place};
 use super::shape::{Group, Permission, Role, User, Whole};
 use super::targets::{Shared, Targets};
-use super::values::DepartedKind;
+use super::values::RemovedKind;
 use super::written::Entry;
-use crate::error::{Result, shown};
-use crate::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
+use crate::model::error::{Result, shown};
+use crate::model::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
 
 /// A document on its way to records.
 struct Reading<'a> {
@@ -78,37 +78,37 @@ impl<'a> Reading<'a> {
             records: Made(Vec::with_capacity(most_records(whole))),
             permissions: Targets::with_catalog(ground.catalog, names(&whole.permissions), &permissions),
             roles: Targets::with_catalog(ground.catalog, names(&whole.roles), &roles),
-            groups: Targets::own(Group::NOUN, names(&whole.groups), group_ids.collect()),
-            users: Targets::own(User::NOUN, names(&whole.users), user_ids.collect()),
+            groups: Targets::own(Group::ENTITY, names(&whole.groups), group_ids.collect()),
+            users: Targets::own(User::ENTITY, names(&whole.users), user_ids.collect()),
         };
-        reading.departed(&mut ids);
+        reading.removed_from_catalog(&mut ids);
         reading
     }
 
-    fn departed(&mut self, ids: &mut Ids<'a>) {
-        for (at, entry) in self.whole.departed.iter().enumerate() {
-            let place = Place::entry("departed", at);
+    fn removed_from_catalog(&mut self, ids: &mut Ids<'a>) {
+        for (at, entry) in self.whole.removed_from_catalog.iter().enumerate() {
+            let place = Place::entry("removed_from_catalog", at);
             let slug = self.mistakes.judge(place.field("slug"), Slug::new(&entry.slug));
-            let noun = match entry.kind {
-                DepartedKind::Permission => Permission::NOUN,
-                DepartedKind::Role => Role::NOUN,
+            let entity = match entry.kind {
+                RemovedKind::Permission => Permission::ENTITY,
+                RemovedKind::Role => Role::ENTITY,
             };
-            let id = ids.departed(&entry.id, noun, place.field("id"), &mut self.mistakes);
+            let id = ids.removed_from_catalog(&entry.id, entity, place.field("id"), &mut self.mistakes);
             let (Some(slug), Some(id)) = (slug, id) else { continue };
             // What is remembered already goes on being remembered as it was.
             let added = match entry.kind {
-                DepartedKind::Permission => {
+                RemovedKind::Permission => {
                     let last = self.ground.present.and_then(|state| PermissionRef::last_slug(state, id));
-                    self.permissions.add_departed(&entry.slug, id, last.unwrap_or(slug))
+                    self.permissions.add_removed(&entry.slug, id, last.unwrap_or(slug))
                 }
-                DepartedKind::Role => {
+                RemovedKind::Role => {
                     let last = self.ground.present.and_then(|state| RoleRef::last_slug(state, id));
-                    self.roles.add_departed(&entry.slug, id, last.unwrap_or(slug))
+                    self.roles.add_removed(&entry.slug, id, last.unwrap_or(slug))
                 }
             };
             if !added {
                 self.mistakes.add(place.field("slug"), || {
-                    format!("another {noun} is called `{}`, in this document or the catalog", shown(&entry.slug))
+                    format!("another {entity} is called `{}`, in this document or the catalog", shown(&entry.slug))
                 });
             }
         }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::values::{DepartedKind, Format, Id, Rare, Status, instant};
+use super::values::{Format, Id, Rare, RemovedKind, Status, instant};
 use super::written::{Entry, Full, given, is_empty, sorted};
 
 /// The whole document.
@@ -24,7 +24,7 @@ pub(super) struct Whole {
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) users: Vec<Entry<User>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
-    pub(super) departed: Vec<Entry<Departed>>,
+    pub(super) removed_from_catalog: Vec<Entry<RemovedFromCatalog>>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -121,8 +121,8 @@ pub(super) struct Member {
 /// An entry of the catalog that is still referred to and gone.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Departed {
-    pub(super) kind: DepartedKind,
+pub(super) struct RemovedFromCatalog {
+    pub(super) kind: RemovedKind,
     pub(super) slug: SmolStr,
     pub(super) id: Id,
 }
@@ -147,7 +147,7 @@ impl Full for Tenant {
     }
 }
 
-impl Full for Departed {
+impl Full for RemovedFromCatalog {
     const EXPECTED: &'static str = "an object with `kind`, `slug` and `id`";
 
     fn of_text(_: &str) -> Option<Self> {

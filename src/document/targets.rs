@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use super::mistakes::{Mistakes, Place};
 use super::names::Names;
-use crate::catalog::{Catalog, Taken};
-use crate::error::{Noun, shown};
-use crate::near::near_of;
-use crate::records::{PermissionId, PermissionRef, RoleId, RoleRef, Slug};
-use crate::snapshot::state::State;
+use crate::model::catalog::{Catalog, Taken};
+use crate::model::error::{EntityKind, shown};
+use crate::model::records::{PermissionId, PermissionRef, RoleId, RoleRef, Slug};
+use crate::resolver::snapshot::state::State;
+use crate::resolver::suggestions::suggest_among;
 
 /// What references of one kind can refer to.
 pub(super) struct Targets<'a, R> {
-    noun: Noun,
+    entity: EntityKind,
     catalog: Option<&'a Catalog>,
     /// The slots below this are the catalog's entries, by index; then come `refs`.
     catalogs: usize,
@@ -24,14 +24,14 @@ pub(super) struct Targets<'a, R> {
     /// Those of the document's entries, then of what has left the catalog.
     names: Names<'a>,
     /// The slots of what has left the catalog, in that order.
-    departed: Vec<usize>,
+    removed_from_catalog: Vec<usize>,
     round: u32,
     seen: Vec<u32>,
 }
 
 /// A reference to something that a catalog can define.
 pub(super) trait Shared: Clone {
-    const NOUN: Noun;
+    const ENTITY: EntityKind;
 
     fn own(id: Uuid) -> Self;
     fn shared(id: Uuid, slug: Slug) -> Self;
@@ -48,7 +48,7 @@ pub(super) trait Shared: Clone {
 macro_rules! shared {
     ($($noun:ident, $ref:ident, $id:ident, $list:ident, $by_slug:ident, $by_id:ident, $taken:ident;)*) => {$(
         impl Shared for $ref {
-            const NOUN: Noun = Noun::$noun;
+            const ENTITY: EntityKind = EntityKind::$noun;
 
             fn own(id: Uuid) -> Self {
                 Self::Own($id::from_uuid(id))
@@ -93,10 +93,10 @@ shared! {
 
 impl<'a, R> Targets<'a, R> {
     /// The entries of a document alone: references to the first, where two have one name.
-    pub(super) fn own(noun: Noun, names: Vec<&'a str>, refs: Vec<R>) -> Self {
+    pub(super) fn own(entity: EntityKind, names: Vec<&'a str>, refs: Vec<R>) -> Self {
         let (own, seen) = (refs.len(), vec![0; refs.len()]);
-        let (names, departed) = (Names::new(names), Vec::new());
-        Self { noun, catalog: None, catalogs: 0, refs, own, names, departed, round: 0, seen }
+        let (names, removed_from_catalog) = (Names::new(names), Vec::new());
+        Self { entity, catalog: None, catalogs: 0, refs, own, names, removed_from_catalog, round: 0, seen }
     }
 
     /// The index of the first entry of the document with the name of this one, if that is another.
@@ -133,14 +133,14 @@ impl<'a, R> Targets<'a, R> {
 impl<'a, R: Shared> Targets<'a, R> {
     /// The entries of a document and those of the catalog.
     pub(super) fn with_catalog(catalog: &'a Catalog, names: Vec<&'a str>, ids: &[Uuid]) -> Self {
-        let mut targets = Self::own(R::NOUN, names, ids.iter().map(|id| R::own(*id)).collect());
+        let mut targets = Self::own(R::ENTITY, names, ids.iter().map(|id| R::own(*id)).collect());
         let catalogs = R::slugs(catalog).len();
         targets.seen.resize(catalogs + targets.own, 0);
         Self { catalog: Some(catalog), catalogs, ..targets }
     }
 
     /// Adds what has left the catalog, under a name that nothing has. True unless something has it.
-    pub(super) fn add_departed(&mut self, name: &'a str, id: Uuid, slug: Slug) -> bool {
+    pub(super) fn add_removed(&mut self, name: &'a str, id: Uuid, slug: Slug) -> bool {
         let back = self.catalog.and_then(|catalog| R::by_id(catalog, id)).map(|index| index as usize);
         if self.slot_of(name).is_some_and(|slot| Some(slot) != back) {
             return false;
@@ -152,15 +152,15 @@ impl<'a, R: Shared> Targets<'a, R> {
         });
         if self.names.find(name).is_none() {
             self.names.push(name);
-            self.departed.push(slot);
+            self.removed_from_catalog.push(slot);
         }
         true
     }
 
     /// The slot that a name leads to.
     fn slot_at(&self, at: usize) -> usize {
-        let departed = at.checked_sub(self.own).and_then(|at| self.departed.get(at).copied());
-        departed.unwrap_or(self.catalogs + at)
+        let removed_from_catalog = at.checked_sub(self.own).and_then(|at| self.removed_from_catalog.get(at).copied());
+        removed_from_catalog.unwrap_or(self.catalogs + at)
     }
 
     fn slot_of(&self, name: &str) -> Option<usize> {
@@ -175,7 +175,7 @@ impl<'a, R: Shared> Targets<'a, R> {
             return None;
         };
         if !self.is_first(slot) {
-            mistakes.add(place, || twice(self.noun, name));
+            mistakes.add(place, || twice(self.entity, name));
             return None;
         }
         let target = match slot.checked_sub(self.catalogs) {
@@ -212,7 +212,7 @@ impl<R: Copy> Targets<'_, R> {
             return None;
         };
         if !self.is_first(slot) {
-            mistakes.add(place, || twice(self.noun, name));
+            mistakes.add(place, || twice(self.entity, name));
             return None;
         }
         self.refs.get(slot).map(|target| (slot, *target))
@@ -222,8 +222,8 @@ impl<R: Copy> Targets<'_, R> {
 impl<R> Targets<'_, R> {
     fn unknown<'s>(&'s self, name: &str, shared: impl Iterator<Item = &'s Slug>) -> String {
         let or_catalog = if self.catalogs == 0 { "" } else { " or the catalog" };
-        let mut line = format!("there is no {} `{}` in this document{or_catalog}", self.noun, shown(name));
-        let near = near_of(self.names.all().iter().take(self.own).copied().chain(shared.map(Slug::as_str)), name);
+        let mut line = format!("there is no {} `{}` in this document{or_catalog}", self.entity, shown(name));
+        let near = suggest_among(self.names.all().iter().take(self.own).copied().chain(shared.map(Slug::as_str)), name);
         for (i, near) in near.iter().enumerate() {
             line.push_str(if i == 0 { "; did you mean `" } else { " or `" });
             line.push_str(&shown(near));
@@ -236,6 +236,6 @@ impl<R> Targets<'_, R> {
     }
 }
 
-fn twice(noun: Noun, name: &str) -> String {
-    format!("the {noun} `{}` stands twice in this list", shown(name))
+fn twice(entity: EntityKind, name: &str) -> String {
+    format!("the {entity} `{}` stands twice in this list", shown(name))
 }

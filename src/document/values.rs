@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::records::Timestamp;
+use crate::model::records::Timestamp;
 
 /// A text that few of millions of entries have: one pointer in each of the others.
 pub(super) type Rare = Option<Box<SmolStr>>;
@@ -34,7 +34,7 @@ pub(super) enum Status {
 
 /// Of what kind an entry was that is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum DepartedKind {
+pub(super) enum RemovedKind {
     Permission,
     Role,
 }
@@ -150,5 +150,5 @@ macro_rules! words {
 
 words! {
     Status: Active = "active", Suspended = "suspended";
-    DepartedKind: Permission = "permission", Role = "role";
+    RemovedKind: Permission = "permission", Role = "role";
 }

@@ -1,11 +1,11 @@
 //! Roles assigned to users and to groups: one set of calls, whoever the holder is.
 
-use super::tx::{Tx, other_window};
-use crate::error::{Error, ErrorKind, Noun, Result};
-use crate::records::{Assignment, Change, Holder, Record, Window};
-use crate::snapshot::edges::Edges;
-use crate::snapshot::names::AsRole;
-use crate::snapshot::nouns::{GroupRow, RoleRow, UserRow};
+use super::tx::{Tx, window_mismatch};
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::records::{Assignment, Change, Holder, Record, Window};
+use crate::resolver::snapshot::edges::Edges;
+use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
+use crate::resolver::snapshot::names::AsRole;
 
 /// Who holds a role, by number.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ impl Tx {
             Some(present) if present == window => Ok(()),
             Some(present) => {
                 let name = self.with_role(role, |row| row.record.slug.to_string())?;
-                Err(other_window(Noun::Role, &name, present))
+                Err(window_mismatch(EntityKind::Role, &name, present))
             }
         }
     }
@@ -45,7 +45,7 @@ impl Tx {
         let Some(present) = self.assigned(by, number)? else {
             let name = self.with_role(number, |row| row.record.slug.to_string())?;
             let holder = if matches!(by, By::User(_)) { "assigned to this user" } else { "assigned to this group" };
-            return Err(Error::new(ErrorKind::NotFound).about(Noun::Role, name).detail(holder));
+            return Err(Error::new(ErrorKind::NotFound).about(EntityKind::Role, name).detail(holder));
         };
         if present == window {
             return Ok(());

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Plan;
-use crate::error::{Error, ErrorKind, Noun, Result};
-use crate::invariants::Violation;
-use crate::near::near_names;
-use crate::records::{
-    Actor, At, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Record, RecordKey, RoleRecord,
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::invariants::Violation;
+use crate::model::records::{
+    Actor, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Position, Record, RecordKey, RoleRecord,
     Timestamp, UserRecord,
 };
-use crate::snapshot::edit::{Edit, Touched};
-use crate::snapshot::flatten::flatten;
-use crate::snapshot::table::Origin;
-use crate::snapshot::{Compiled, Snapshot, Standing};
+use crate::resolver::snapshot::edit::{Edit, Touched};
+use crate::resolver::snapshot::row_cache::recompute_rows;
+use crate::resolver::snapshot::table::Origin;
+use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
+use crate::resolver::suggestions::suggest_from;
 
 /// What a plan cannot make itself: the id of its commit, the time, ids for new things.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origins {
+pub(crate) struct CommitContext {
     pub(crate) commit: CommitId,
     pub(crate) at: Timestamp,
     pub(crate) new_id: fn() -> Uuid,
@@ -28,11 +28,11 @@ pub(crate) struct Origins {
 
 #[derive(Debug)]
 pub(crate) struct Draft {
-    base: Arc<Compiled>,
-    pub(super) next: Compiled,
+    base: Arc<CompiledTenant>,
+    pub(super) next: CompiledTenant,
     touched: Touched,
     journal: BTreeMap<RecordKey, (Option<Record>, Option<Record>)>,
-    origins: Origins,
+    origins: CommitContext,
     pub(super) actor: Option<Actor>,
     pub(super) note: Option<Note>,
     /// Only renames and deletions.
@@ -40,7 +40,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn new(base: Arc<Compiled>, origins: Origins, repair: bool) -> Self {
+    pub(crate) fn new(base: Arc<CompiledTenant>, origins: CommitContext, repair: bool) -> Self {
         let next = (*base).clone();
         let touched = Touched::default();
         Self { base, next, touched, journal: BTreeMap::new(), origins, actor: None, note: None, repair }
@@ -56,31 +56,31 @@ impl Draft {
 
     pub(super) fn preview(&self) -> Snapshot {
         let mut so_far = self.next.clone();
-        flatten(&mut so_far.state, &mut self.touched.clone());
+        recompute_rows(&mut so_far.state, &mut self.touched.clone());
         if so_far.state.tenant.is_none() {
-            so_far.standing = Standing::Deleted;
+            so_far.availability = Availability::Deleted;
         }
         Snapshot(Arc::new(so_far))
     }
 
-    pub(super) fn base(&self) -> &Arc<Compiled> {
+    pub(super) fn base(&self) -> &Arc<CompiledTenant> {
         &self.base
     }
 
     /// Applies a change that has been judged.
     pub(super) fn apply(&mut self, change: Change) -> Result<()> {
         if self.repair && change.after().is_some() && !is_rename(&change) {
-            return Err(Error::refusal("a repair takes renames and deletions only"));
+            return Err(Error::rejected("a repair takes renames and deletions only"));
         }
-        let Compiled { state, opening, .. } = &mut self.next;
+        let CompiledTenant { state, session, .. } = &mut self.next;
         if state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
-        let mut edit = Edit { state, opening, touched: &mut self.touched, repair: self.repair };
+        let mut edit = Edit { state, session, touched: &mut self.touched, repair: self.repair };
         edit.apply(&change).map_err(|violation| match violation {
-            Violation::Exhausted => Error::new(ErrorKind::Exhausted),
+            Violation::Exhausted => Error::new(ErrorKind::TooManyEntities),
             // What reaches this has been judged against the very state it is applied to.
-            other => crate::invariants::refused(&[other]),
+            other => crate::model::invariants::refused(&[other]),
         })?;
         let (before, after) = (change.before().cloned(), change.after().cloned());
         self.journal.entry(change.key()).and_modify(|sides| sides.1.clone_from(&after)).or_insert((before, after));
@@ -90,9 +90,9 @@ impl Draft {
     /// Applies a set of changes as one, for imports: judged as a whole by whoever made them.
     #[cfg(feature = "json")]
     pub(crate) fn apply_whole(&mut self, changes: Vec<Change>) -> Result<()> {
-        let Compiled { state, opening, .. } = &mut self.next;
-        let mut edit = Edit { state, opening, touched: &mut self.touched, repair: false };
-        edit.apply_all(&changes).map_err(|violation| crate::invariants::refused(&[violation]))?;
+        let CompiledTenant { state, session, .. } = &mut self.next;
+        let mut edit = Edit { state, session, touched: &mut self.touched, repair: false };
+        edit.apply_all(&changes).map_err(|violation| crate::model::invariants::refused(&[violation]))?;
         for change in changes {
             self.journal.insert(change.key(), (change.before().cloned(), change.after().cloned()));
         }
@@ -104,9 +104,9 @@ impl Draft {
         let ends = self.next.state.tenant.is_none();
         let journal = self.journal.into_iter();
         // The end of a life takes all its records along; the store derives that.
-        let kept = journal.filter(|(key, (before, after))| before != after && (!ends || *key == RecordKey::Tenant));
-        let changes: Vec<Change> = kept.filter_map(|(_, (before, after))| Change::new(before, after)).collect();
-        let At { life, revision, commit } = self.base.position;
+        let cached = journal.filter(|(key, (before, after))| before != after && (!ends || *key == RecordKey::Tenant));
+        let changes: Vec<Change> = cached.filter_map(|(_, (before, after))| Change::new(before, after)).collect();
+        let Position { tenant_id, revision, commit } = self.base.position;
         let envelope = Envelope {
             id: self.origins.commit,
             previous: Some(commit),
@@ -119,44 +119,47 @@ impl Draft {
         if changes.is_empty() {
             return Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes };
         }
-        flatten(&mut self.next.state, &mut self.touched);
+        recompute_rows(&mut self.next.state, &mut self.touched);
         if ends {
-            self.next.standing = Standing::Deleted;
+            self.next.availability = Availability::Deleted;
         }
-        self.next.position = At { life, revision: revision.next(), commit: envelope.id };
+        self.next.position = Position { tenant_id, revision: revision.next(), commit: envelope.id };
         Plan { base: self.base, next: Arc::new(self.next), envelope, changes }
     }
 
     /// The error for a name that stands for nothing, with those that it may have been meant as.
-    pub(super) fn not_found(&self, noun: Noun, name: &str) -> Error {
+    pub(super) fn not_found(&self, entity: EntityKind, name: &str) -> Error {
         let state = &self.next.state;
-        let near = match noun {
-            Noun::Permission => near_names(&state.permissions, name),
-            Noun::Role => near_names(&state.roles, name),
-            Noun::Group => near_names(&state.groups, name),
-            Noun::User => near_names(&state.users, name),
-            Noun::Tenant => Vec::new(),
+        let near = match entity {
+            EntityKind::Permission => suggest_from(&state.permissions, name),
+            EntityKind::Role => suggest_from(&state.roles, name),
+            EntityKind::Group => suggest_from(&state.groups, name),
+            EntityKind::User => suggest_from(&state.users, name),
+            EntityKind::Tenant => Vec::new(),
         };
-        Error::new(ErrorKind::NotFound).about(noun, name).near_of(near).at_revision(self.revision())
+        Error::new(ErrorKind::NotFound).about(entity, name).suggest_among(near).at_revision(self.revision())
     }
 
-    pub(super) fn departed(&self, noun: Noun, name: &str) -> Error {
-        Error::new(ErrorKind::NotFound).about(noun, name).detail("in the catalog any more").at_revision(self.revision())
+    pub(super) fn removed_from_catalog(&self, entity: EntityKind, name: &str) -> Error {
+        Error::new(ErrorKind::NotFound)
+            .about(entity, name)
+            .detail("in the catalog any more")
+            .at_revision(self.revision())
     }
 
-    pub(super) fn exists(&self, noun: Noun, name: &str) -> Error {
-        Error::new(ErrorKind::Exists).about(noun, name).at_revision(self.revision())
+    pub(super) fn exists(&self, entity: EntityKind, name: &str) -> Error {
+        Error::new(ErrorKind::AlreadyExists).about(entity, name).at_revision(self.revision())
     }
 
-    pub(super) fn system(noun: Noun, name: &str) -> Error {
-        Error::new(ErrorKind::System).about(noun, name)
+    pub(super) fn system(entity: EntityKind, name: &str) -> Error {
+        Error::new(ErrorKind::ReadOnly).about(entity, name)
     }
 
     /// Only the tenant's own can be changed.
-    pub(super) fn own(noun: Noun, name: &str, origin: Origin) -> Result<()> {
+    pub(super) fn own(entity: EntityKind, name: &str, origin: Origin) -> Result<()> {
         match origin {
-            Origin::Own => Ok(()),
-            Origin::Catalog | Origin::Departed => Err(Self::system(noun, name)),
+            Origin::Tenant => Ok(()),
+            Origin::Catalog | Origin::RemovedFromCatalog => Err(Self::system(entity, name)),
         }
     }
 

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use super::assignments::By;
 use super::cycle::{self, shortened};
-use super::tx::{Tx, other_window};
-use crate::error::{Error, ErrorKind, Noun, Result};
-use crate::records::{
+use super::tx::{Tx, window_mismatch};
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::records::{
     Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Parent, Record, Slug, Window,
 };
-use crate::snapshot::names::{AsGroup, AsRole, AsUser};
-use crate::snapshot::nouns::{GroupRow, RoleRow};
+use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
+use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
 
 /// A group in a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ impl Tx {
     /// Creates a group. Its name is its slug until it is given another.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn create_group(&self, slug: &str) -> Result<GroupEdit<'_>> {
         self.new_group(Slug::new(slug)?, Name::of_slug(slug))
     }
@@ -31,15 +31,15 @@ impl Tx {
     /// Creates a group with this name, and the slug that is made from it (R10).
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
-    pub fn create_group_named(&self, name: &str) -> Result<GroupEdit<'_>> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
+    pub fn create_group_with_name(&self, name: &str) -> Result<GroupEdit<'_>> {
         self.new_group(Slug::from_name(name)?, Name::new(name)?)
     }
 
     /// The group with this slug, which is created if it is not there.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed).
+    /// [`Invalid`](crate::ErrorKind::Invalid).
     pub fn ensure_group(&self, slug: &str) -> Result<GroupEdit<'_>> {
         if let Ok(number) = self.find_group(&slug) {
             return Ok(GroupEdit::new(self, number));
@@ -80,14 +80,14 @@ impl Tx {
         let id = GroupId::from_uuid(self.draft().new_id());
         let record = GroupRecord { id, slug, name, description: Description::default() };
         self.apply(Change::added(Record::Group(record)))?;
-        self.created(Noun::Group, id.uuid()).map(|number| GroupEdit::new(self, number))
+        self.created(EntityKind::Group, id.uuid()).map(|number| GroupEdit::new(self, number))
     }
 
     fn free_group(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
         match draft.next.state.groups.by_name(slug.as_str()) {
             None => Ok(()),
-            Some(_) => Err(draft.exists(Noun::Group, slug.as_str())),
+            Some(_) => Err(draft.exists(EntityKind::Group, slug.as_str())),
         }
     }
 
@@ -98,7 +98,7 @@ impl Tx {
             Some(present) if present == window => Ok(()),
             Some(present) => {
                 let name = self.with_group(group, |row| row.record.slug.to_string())?;
-                Err(other_window(Noun::Group, &name, present))
+                Err(window_mismatch(EntityKind::Group, &name, present))
             }
         }
     }
@@ -115,7 +115,7 @@ impl Tx {
             let key = self.with_user(user, |row| row.key().to_string())?;
             let slug = self.with_group(group, |row| row.record.slug.clone())?;
             return Err(Error::new(ErrorKind::NotFound)
-                .about(Noun::User, key)
+                .about(EntityKind::User, key)
                 .detail(format!("in the group `{slug}`")));
         };
         if present == window {
@@ -140,7 +140,7 @@ impl Tx {
     }
 
     fn membership(&self, user: u32, group: u32, window: Window) -> Result<Record> {
-        let user = self.with_user(user, super::super::snapshot::nouns::UserRow::id)?;
+        let user = self.with_user(user, super::super::snapshot::entity_rows::UserRow::id)?;
         Ok(Record::Membership(Membership { user, group: self.with_group(group, GroupRow::id)?, window }))
     }
 }
@@ -161,8 +161,8 @@ impl<'a> GroupEdit<'a> {
     /// Gives it another slug.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
-    pub fn rename(&self, slug: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
+    pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_group(self.number, |row| row.record.slug != slug)? {
             self.tx.free_group(&slug)?;
@@ -173,8 +173,8 @@ impl<'a> GroupEdit<'a> {
     /// Gives it a display name.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed).
-    pub fn name(&self, name: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn set_name(&self, name: &str) -> Result<&Self> {
         let name = Name::new(name)?;
         self.change(|record| record.name = name)
     }
@@ -182,8 +182,8 @@ impl<'a> GroupEdit<'a> {
     /// Says what it is for.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed).
-    pub fn description(&self, description: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn set_description(&self, description: &str) -> Result<&Self> {
         let description = Description::new(description)?;
         self.change(|record| record.description = description)
     }
@@ -191,7 +191,7 @@ impl<'a> GroupEdit<'a> {
     /// Adds a member for good.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if the user is a member
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user is a member
     /// for a time (R3).
     pub fn add_member(&self, user: impl AsUser) -> Result<&Self> {
         self.add_member_during(user, Window::ALWAYS)
@@ -200,7 +200,7 @@ impl<'a> GroupEdit<'a> {
     /// Adds a member for a time.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if the user is a member
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user is a member
     /// for another time, or for good (R3).
     pub fn add_member_during(&self, user: impl AsUser, window: Window) -> Result<&Self> {
         let user = self.tx.find_user(&user)?;
@@ -242,7 +242,7 @@ impl<'a> GroupEdit<'a> {
     /// Assigns a role to the group: all its members have it.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is assigned for a
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is assigned for a
     /// time (R3).
     pub fn assign(&self, role: impl AsRole) -> Result<&Self> {
         self.assign_during(role, Window::ALWAYS)
@@ -251,7 +251,7 @@ impl<'a> GroupEdit<'a> {
     /// Assigns a role to the group for a time.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is assigned for
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is assigned for
     /// another time, or for good (R3).
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         self.tx.assign_to(By::Group(self.number), &role, window)?;
@@ -352,7 +352,9 @@ impl<'a> GroupEdit<'a> {
         let down = |n| groups.row(n).into_iter().flat_map(|row| row.children.iter().copied());
         let Some(path) = cycle::path(parent, self.number, up, down) else { return Ok(()) };
         let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
-        Err(Error::new(ErrorKind::Cycle).about(Noun::Group, groups.name_at(self.number)).details_of(shortened(names)))
+        Err(Error::new(ErrorKind::Cycle)
+            .about(EntityKind::Group, groups.name_at(self.number))
+            .details_of(shortened(names)))
     }
 
     fn change(&self, change: impl FnOnce(&mut GroupRecord)) -> Result<&Self> {

@@ -2,12 +2,12 @@
 
 use super::draft::Draft;
 use super::tx::Tx;
-use crate::catalog::Taken;
-use crate::error::{Noun, Result};
-use crate::records::{Change, Description, Grant, Granted, Name, PermissionId, PermissionRecord, Record, Slug};
-use crate::snapshot::names::AsPermission;
-use crate::snapshot::nouns::PermissionRow;
-use crate::snapshot::table::Origin;
+use crate::model::catalog::Taken;
+use crate::model::error::{EntityKind, Result};
+use crate::model::records::{Change, Description, Grant, Granted, Name, PermissionId, PermissionRecord, Record, Slug};
+use crate::resolver::snapshot::entity_rows::PermissionRow;
+use crate::resolver::snapshot::names::AsPermission;
+use crate::resolver::snapshot::table::Origin;
 
 /// A permission in a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ impl Tx {
     /// Registers a permission. Its name is its slug until it is given another.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), or [`Exists`](crate::ErrorKind::Exists): also where the catalog has
+    /// [`Invalid`](crate::ErrorKind::Invalid), or [`AlreadyExists`](crate::ErrorKind::AlreadyExists): also where the catalog has
     /// the slug or has retired it.
     pub fn create_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
         let slug = Slug::new(slug)?;
@@ -29,7 +29,7 @@ impl Tx {
         let name = Name::of_slug(slug.as_str());
         let record = PermissionRecord { id, slug, name, description: Description::default(), category: None };
         self.apply(Change::added(Record::Permission(record)))?;
-        self.created(Noun::Permission, id.uuid()).map(|number| PermissionEdit::new(self, number))
+        self.created(EntityKind::Permission, id.uuid()).map(|number| PermissionEdit::new(self, number))
     }
 
     /// The permission with this slug, which is registered if it is not there.
@@ -46,14 +46,14 @@ impl Tx {
     /// Deletes a permission: it is gone from all roles (R8).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), or [`System`](crate::ErrorKind::System).
+    /// [`NotFound`](crate::ErrorKind::NotFound), or [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn delete_permission(&self, permission: impl AsPermission) -> Result<()> {
         let number = self.find_permission(&permission)?;
         let row = self.with_permission(number, PermissionRow::clone)?;
-        Draft::own(Noun::Permission, row.record.slug.as_str(), row.origin)?;
+        Draft::own(EntityKind::Permission, row.record.slug.as_str(), row.origin)?;
         let mut records = Vec::new();
-        let granters: Vec<u32> = self.draft().next.state.granters.of(number).collect();
-        for role in granters {
+        let reverse_grants: Vec<u32> = self.draft().next.state.reverse_grants.of(number).collect();
+        for role in reverse_grants {
             let role = self.with_role(role, |role| role.record.id)?;
             records.push(Record::Grant(Grant { role, granted: Granted::Permission(row.reference()) }));
         }
@@ -63,7 +63,7 @@ impl Tx {
 
     fn free_permission(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
-        let exists = || draft.exists(Noun::Permission, slug.as_str());
+        let exists = || draft.exists(EntityKind::Permission, slug.as_str());
         match draft.next.base.catalog.permission_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().detail("it is the catalog's")),
             Taken::Retired => return Err(exists().detail("the catalog has retired it")),
@@ -72,8 +72,10 @@ impl Tx {
         let row = draft.next.state.permissions.by_name(slug.as_str()).and_then(|n| draft.next.state.permissions.row(n));
         match row.map(|row| row.origin) {
             None => Ok(()),
-            Some(Origin::Departed) => Err(exists().detail("it has left the catalog and is still referred to")),
-            Some(Origin::Own | Origin::Catalog) => Err(exists()),
+            Some(Origin::RemovedFromCatalog) => {
+                Err(exists().detail("it has left the catalog and is still referred to"))
+            }
+            Some(Origin::Tenant | Origin::Catalog) => Err(exists()),
         }
     }
 }
@@ -94,9 +96,9 @@ impl<'a> PermissionEdit<'a> {
     /// Gives it another slug. Roles that grant it by name go on granting it; patterns match the new slug (R5).
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists),
-    /// [`System`](crate::ErrorKind::System).
-    pub fn rename(&self, slug: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_permission(self.number, |row| row.record.slug != slug)? {
             self.tx.free_permission(&slug)?;
@@ -107,8 +109,8 @@ impl<'a> PermissionEdit<'a> {
     /// Gives it a display name.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
-    pub fn name(&self, name: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    pub fn set_name(&self, name: &str) -> Result<&Self> {
         let name = Name::new(name)?;
         self.change(|record| record.name = name)
     }
@@ -116,8 +118,8 @@ impl<'a> PermissionEdit<'a> {
     /// Says what it is for.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
-    pub fn description(&self, description: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    pub fn set_description(&self, description: &str) -> Result<&Self> {
         let description = Description::new(description)?;
         self.change(|record| record.description = description)
     }
@@ -125,8 +127,8 @@ impl<'a> PermissionEdit<'a> {
     /// Puts it into a category, or into none.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
-    pub fn category(&self, category: Option<&str>) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    pub fn set_category(&self, category: Option<&str>) -> Result<&Self> {
         let category = category.map(Name::new).transpose()?;
         self.change(|record| record.category = category)
     }

@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use super::cycle::{self, shortened};
 use super::draft::Draft;
 use super::tx::Tx;
-use crate::catalog::{CatalogPermission, Taken};
-use crate::error::{Error, ErrorKind, Noun, Result};
-use crate::records::{
+use crate::model::catalog::{CatalogPermission, Taken};
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::records::{
     Assignment, Change, Description, Grant, Granted, Holder, Inclusion, Name, Pattern, PermissionId, Record, RoleId,
     RoleRecord, Slug,
 };
-use crate::snapshot::names::{AsPermission, AsRole, PermissionHandle};
-use crate::snapshot::nouns::RoleRow;
-use crate::snapshot::table::Origin;
+use crate::resolver::snapshot::entity_rows::RoleRow;
+use crate::resolver::snapshot::names::{AsPermission, AsRole, PermissionHandle};
+use crate::resolver::snapshot::table::Origin;
 
 /// A role in a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ impl Tx {
     /// Creates a role that grants nothing. Its name is its slug until it is given another.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), or [`Exists`](crate::ErrorKind::Exists): also where the catalog has
+    /// [`Invalid`](crate::ErrorKind::Invalid), or [`AlreadyExists`](crate::ErrorKind::AlreadyExists): also where the catalog has
     /// the slug or has retired it.
     pub fn create_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
         self.new_role(Slug::new(slug)?, Name::of_slug(slug))
@@ -111,7 +111,7 @@ impl Tx {
     ///
     /// # Errors
     /// Those of [`Tx::create_role`].
-    pub fn create_role_named(&self, name: &str) -> Result<RoleEdit<'_>> {
+    pub fn create_role_with_name(&self, name: &str) -> Result<RoleEdit<'_>> {
         self.new_role(Slug::from_name(name)?, Name::new(name)?)
     }
 
@@ -129,11 +129,11 @@ impl Tx {
     /// Deletes a role: it is gone from users, groups and the roles that included it (R8).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), or [`System`](crate::ErrorKind::System).
+    /// [`NotFound`](crate::ErrorKind::NotFound), or [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn delete_role(&self, role: impl AsRole) -> Result<()> {
         let number = self.find_role(&role)?;
         let row = self.with_role(number, RoleRow::clone)?;
-        Draft::own(Noun::Role, row.record.slug.as_str(), row.origin)?;
+        Draft::own(EntityKind::Role, row.record.slug.as_str(), row.origin)?;
         let records = self.edges_of_role(number, &row)?;
         self.remove_all(records)?;
         self.apply(Change::removed(Record::Role(row.record)))
@@ -144,7 +144,7 @@ impl Tx {
         let mut records = Vec::new();
         for permission in row.grants.iter() {
             let reference =
-                self.with_permission(*permission, super::super::snapshot::nouns::PermissionRow::reference)?;
+                self.with_permission(*permission, super::super::snapshot::entity_rows::PermissionRow::reference)?;
             records.push(Record::Grant(Grant { role: id, granted: Granted::Permission(reference) }));
         }
         for pattern in &row.patterns {
@@ -177,12 +177,12 @@ impl Tx {
         let id = RoleId::from_uuid(self.draft().new_id());
         let record = RoleRecord { id, slug, name, description: Description::default() };
         self.apply(Change::added(Record::Role(record)))?;
-        self.created(Noun::Role, id.uuid()).map(|number| RoleEdit::new(self, number))
+        self.created(EntityKind::Role, id.uuid()).map(|number| RoleEdit::new(self, number))
     }
 
     fn free_role(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
-        let exists = || draft.exists(Noun::Role, slug.as_str());
+        let exists = || draft.exists(EntityKind::Role, slug.as_str());
         match draft.next.base.catalog.role_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().detail("it is the catalog's")),
             Taken::Retired => return Err(exists().detail("the catalog has retired it")),
@@ -191,8 +191,10 @@ impl Tx {
         let row = draft.next.state.roles.by_name(slug.as_str()).and_then(|n| draft.next.state.roles.row(n));
         match row.map(|row| row.origin) {
             None => Ok(()),
-            Some(Origin::Departed) => Err(exists().detail("it has left the catalog and is still referred to")),
-            Some(Origin::Own | Origin::Catalog) => Err(exists()),
+            Some(Origin::RemovedFromCatalog) => {
+                Err(exists().detail("it has left the catalog and is still referred to"))
+            }
+            Some(Origin::Tenant | Origin::Catalog) => Err(exists()),
         }
     }
 
@@ -200,8 +202,8 @@ impl Tx {
     fn granted(&self, permission: &impl AsPermission, revoking: bool) -> Result<Granted> {
         let number = self.find_permission(permission)?;
         let (reference, origin) = self.with_permission(number, |row| (row.reference(), row.origin))?;
-        if origin == Origin::Departed && !revoking {
-            return Err(self.draft().departed(Noun::Permission, &permission.permission_text()));
+        if origin == Origin::RemovedFromCatalog && !revoking {
+            return Err(self.draft().removed_from_catalog(EntityKind::Permission, &permission.permission_text()));
         }
         Ok(Granted::Permission(reference))
     }
@@ -209,8 +211,8 @@ impl Tx {
     /// A role that may be assigned or included: one that has left the catalog may only be taken away.
     pub(super) fn usable_role(&self, role: &impl AsRole) -> Result<u32> {
         let number = self.find_role(role)?;
-        if self.with_role(number, |row| row.origin == Origin::Departed)? {
-            return Err(self.draft().departed(Noun::Role, &role.role_text()));
+        if self.with_role(number, |row| row.origin == Origin::RemovedFromCatalog)? {
+            return Err(self.draft().removed_from_catalog(EntityKind::Role, &role.role_text()));
         }
         Ok(number)
     }
@@ -232,9 +234,9 @@ impl<'a> RoleEdit<'a> {
     /// Gives it another slug.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists),
-    /// [`System`](crate::ErrorKind::System).
-    pub fn rename(&self, slug: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_role(self.number, |row| row.record.slug != slug)? {
             self.tx.free_role(&slug)?;
@@ -245,8 +247,8 @@ impl<'a> RoleEdit<'a> {
     /// Gives it a display name.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
-    pub fn name(&self, name: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    pub fn set_name(&self, name: &str) -> Result<&Self> {
         let name = Name::new(name)?;
         self.change(|record| record.name = name)
     }
@@ -254,8 +256,8 @@ impl<'a> RoleEdit<'a> {
     /// Says what it is for.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`System`](crate::ErrorKind::System).
-    pub fn description(&self, description: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    pub fn set_description(&self, description: &str) -> Result<&Self> {
         let description = Description::new(description)?;
         self.change(|record| record.description = description)
     }
@@ -263,8 +265,8 @@ impl<'a> RoleEdit<'a> {
     /// Grants a permission, or a pattern of permissions.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Malformed`](crate::ErrorKind::Malformed),
-    /// [`System`](crate::ErrorKind::System).
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Invalid`](crate::ErrorKind::Invalid),
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn grant(&self, what: impl AsGrant) -> Result<&Self> {
         let granted = what.granted(self.tx, false)?;
         self.set_grant(granted, true)
@@ -273,8 +275,8 @@ impl<'a> RoleEdit<'a> {
     /// Takes a grant back. A pattern is taken back by its own text; it cannot be narrowed.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Malformed`](crate::ErrorKind::Malformed),
-    /// [`System`](crate::ErrorKind::System).
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Invalid`](crate::ErrorKind::Invalid),
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn revoke(&self, what: impl AsGrant) -> Result<&Self> {
         let granted = what.granted(self.tx, true)?;
         self.set_grant(granted, false)
@@ -304,7 +306,7 @@ impl<'a> RoleEdit<'a> {
     /// Includes a role: whoever has this one has that one, too.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle), [`System`](crate::ErrorKind::System).
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn include(&self, role: impl AsRole) -> Result<&Self> {
         self.own()?;
         let included = self.tx.usable_role(&role)?;
@@ -314,7 +316,7 @@ impl<'a> RoleEdit<'a> {
     /// Includes a role no more.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`System`](crate::ErrorKind::System).
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn exclude(&self, role: impl AsRole) -> Result<&Self> {
         self.own()?;
         let included = self.tx.find_role(&role)?;
@@ -341,7 +343,7 @@ impl<'a> RoleEdit<'a> {
     }
 
     fn own(&self) -> Result<()> {
-        self.tx.with_role(self.number, |row| Draft::own(Noun::Role, row.record.slug.as_str(), row.origin))?
+        self.tx.with_role(self.number, |row| Draft::own(EntityKind::Role, row.record.slug.as_str(), row.origin))?
     }
 
     /// What it grants itself.
@@ -351,7 +353,7 @@ impl<'a> RoleEdit<'a> {
             .with_role(self.number, |row| (row.grants.iter().copied().collect::<Vec<u32>>(), row.patterns.clone()))?;
         let permissions = numbers.into_iter().map(|number| {
             self.tx
-                .with_permission(number, super::super::snapshot::nouns::PermissionRow::reference)
+                .with_permission(number, super::super::snapshot::entity_rows::PermissionRow::reference)
                 .map(Granted::Permission)
         });
         permissions.chain(patterns.into_iter().map(|pattern| Ok(Granted::Pattern(pattern)))).collect()
@@ -399,7 +401,9 @@ impl<'a> RoleEdit<'a> {
         let down = |n| roles.row(n).into_iter().flat_map(|row| row.included_by.iter().copied());
         let Some(path) = cycle::path(included, self.number, up, down) else { return Ok(()) };
         let names = [self.number].into_iter().chain(path).map(|n| roles.name_at(n).to_owned()).collect();
-        Err(Error::new(ErrorKind::Cycle).about(Noun::Role, roles.name_at(self.number)).details_of(shortened(names)))
+        Err(Error::new(ErrorKind::Cycle)
+            .about(EntityKind::Role, roles.name_at(self.number))
+            .details_of(shortened(names)))
     }
 
     fn change(&self, change: impl FnOnce(&mut RoleRecord)) -> Result<&Self> {

@@ -1,14 +1,14 @@
 //! What a transaction can do to the tenant itself.
 
 use super::Tx;
-use crate::error::{Error, ErrorKind, Result};
-use crate::records::{Change, Name, Record, TenantRecord, TenantSlug};
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::records::{Change, Name, Record, TenantRecord, TenantSlug};
 
 impl Tx {
     /// Gives the tenant another slug. Whether it is free, only the store knows: if not, the update is refused as a whole.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed); the update then, [`Exists`](crate::ErrorKind::Exists).
+    /// [`Invalid`](crate::ErrorKind::Invalid); the update then, [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn rename_tenant(&self, slug: &str) -> Result<&Self> {
         let slug = TenantSlug::new(slug)?;
         self.change_tenant(|tenant| tenant.slug = slug)
@@ -17,7 +17,7 @@ impl Tx {
     /// Gives the tenant another display name.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed).
+    /// [`Invalid`](crate::ErrorKind::Invalid).
     pub fn name_tenant(&self, name: &str) -> Result<&Self> {
         let name = Name::new(name)?;
         self.change_tenant(|tenant| tenant.name = name)

@@ -5,13 +5,13 @@ use std::fmt;
 
 use super::draft::Draft;
 use super::{GroupEdit, PermissionEdit, Plan, RoleEdit, UserEdit};
-use crate::error::{Error, Noun, Result};
-use crate::records::{Actor, Change, Note, Record, Timestamp, Window};
-use crate::snapshot::Snapshot;
-use crate::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
-use crate::snapshot::nouns::{GroupRow, PermissionRow, RoleRow, UserRow};
-use crate::snapshot::state::State;
-use crate::snapshot::table::{Row, Table};
+use crate::model::error::{EntityKind, Error, Result};
+use crate::model::records::{Actor, Change, Note, Record, Timestamp, Window};
+use crate::resolver::snapshot::Snapshot;
+use crate::resolver::snapshot::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
+use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::{Row, Table};
 
 /// A transaction in progress. Its calls are validated at once, against the state it began with and what it has done so
 /// far; a call that is refused changes nothing, and the transaction goes on: who ignores its error commits the rest.
@@ -27,8 +27,8 @@ use crate::snapshot::table::{Row, Table};
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| {
-///     tx.actor("ops@acme.com")?.note("the first team")?;
-///     tx.create_permission("posts:write")?.name("Write posts")?;
+///     tx.set_actor("ops@acme.com")?.set_note("the first team")?;
+///     tx.create_permission("posts:write")?.set_name("Write posts")?;
 ///     tx.create_role("editor")?.grant("posts:*")?;
 ///     let engineering = tx.create_group("engineering")?;
 ///     for key in ["alice", "bob"] {
@@ -79,8 +79,8 @@ impl Tx {
     /// Who makes the change, in the application's words, for the history.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed).
-    pub fn actor(&self, actor: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn set_actor(&self, actor: &str) -> Result<&Self> {
         self.draft().actor = Some(Actor::new(actor)?);
         Ok(self)
     }
@@ -88,8 +88,8 @@ impl Tx {
     /// Why the change is made, for the history.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed).
-    pub fn note(&self, note: &str) -> Result<&Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn set_note(&self, note: &str) -> Result<&Self> {
         self.draft().note = Some(Note::new(note)?);
         Ok(self)
     }
@@ -108,10 +108,10 @@ impl Tx {
     ) -> Result<()> {
         let (before, origin) = {
             let draft = self.draft();
-            let row = table(&draft.next.state).row(number).ok_or_else(|| gone(R::NOUN))?;
+            let row = table(&draft.next.state).row(number).ok_or_else(|| gone(R::ENTITY))?;
             (row.record().clone(), row.origin())
         };
-        Draft::own(R::NOUN, R::name_of(&before), origin)?;
+        Draft::own(R::ENTITY, R::name_of(&before), origin)?;
         let mut after = before.clone();
         change(&mut after);
         if before == after {
@@ -126,46 +126,46 @@ impl Tx {
     }
 
     /// The edit of what was just created.
-    pub(super) fn created(&self, noun: Noun, id: uuid::Uuid) -> Result<u32> {
-        self.draft().next.state.number_met(noun, id).ok_or_else(|| gone(noun))
+    pub(super) fn created(&self, entity: EntityKind, id: uuid::Uuid) -> Result<u32> {
+        self.draft().next.state.number_of(entity, id).ok_or_else(|| gone(entity))
     }
 
     /// Looks at a row of the state so far.
     pub(super) fn with_permission<T>(&self, number: u32, look: impl FnOnce(&PermissionRow) -> T) -> Result<T> {
-        self.draft().next.state.permissions.row(number).map(look).ok_or_else(|| gone(Noun::Permission))
+        self.draft().next.state.permissions.row(number).map(look).ok_or_else(|| gone(EntityKind::Permission))
     }
 
     pub(super) fn with_role<T>(&self, number: u32, look: impl FnOnce(&RoleRow) -> T) -> Result<T> {
-        self.draft().next.state.roles.row(number).map(look).ok_or_else(|| gone(Noun::Role))
+        self.draft().next.state.roles.row(number).map(look).ok_or_else(|| gone(EntityKind::Role))
     }
 
     pub(super) fn with_group<T>(&self, number: u32, look: impl FnOnce(&GroupRow) -> T) -> Result<T> {
-        self.draft().next.state.groups.row(number).map(look).ok_or_else(|| gone(Noun::Group))
+        self.draft().next.state.groups.row(number).map(look).ok_or_else(|| gone(EntityKind::Group))
     }
 
     pub(super) fn with_user<T>(&self, number: u32, look: impl FnOnce(&UserRow) -> T) -> Result<T> {
-        self.draft().next.state.users.row(number).map(look).ok_or_else(|| gone(Noun::User))
+        self.draft().next.state.users.row(number).map(look).ok_or_else(|| gone(EntityKind::User))
     }
 
     pub(super) fn find_permission(&self, permission: &impl AsPermission) -> Result<u32> {
         let draft = self.draft();
         let found = permission.permission(draft.next.scope());
-        found.ok_or_else(|| draft.not_found(Noun::Permission, &permission.permission_text()))
+        found.ok_or_else(|| draft.not_found(EntityKind::Permission, &permission.permission_text()))
     }
 
     pub(super) fn find_role(&self, role: &impl AsRole) -> Result<u32> {
         let draft = self.draft();
-        role.role(draft.next.scope()).ok_or_else(|| draft.not_found(Noun::Role, &role.role_text()))
+        role.role(draft.next.scope()).ok_or_else(|| draft.not_found(EntityKind::Role, &role.role_text()))
     }
 
     pub(super) fn find_group(&self, group: &impl AsGroup) -> Result<u32> {
         let draft = self.draft();
-        group.group(draft.next.scope()).ok_or_else(|| draft.not_found(Noun::Group, &group.group_text()))
+        group.group(draft.next.scope()).ok_or_else(|| draft.not_found(EntityKind::Group, &group.group_text()))
     }
 
     pub(super) fn find_user(&self, user: &impl AsUser) -> Result<u32> {
         let draft = self.draft();
-        user.user(draft.next.scope()).ok_or_else(|| draft.not_found(Noun::User, &user.user_text()))
+        user.user(draft.next.scope()).ok_or_else(|| draft.not_found(EntityKind::User, &user.user_text()))
     }
 
     /// The permission of this name, to be edited.
@@ -202,12 +202,12 @@ impl Tx {
 }
 
 /// An edit whose thing was deleted in the same transaction.
-pub(super) fn gone(noun: Noun) -> Error {
-    Error::new(crate::ErrorKind::NotFound).about(noun, "").detail("any more: it was deleted in this transaction")
+pub(super) fn gone(entity: EntityKind) -> Error {
+    Error::new(crate::ErrorKind::NotFound).about(entity, "").detail("any more: it was deleted in this transaction")
 }
 
-pub(super) fn other_window(noun: Noun, name: &str, present: Window) -> Error {
-    Error::new(crate::ErrorKind::OtherWindow).about(noun, name).detail(present.to_string())
+pub(super) fn window_mismatch(entity: EntityKind, name: &str, present: Window) -> Error {
+    Error::new(crate::ErrorKind::WindowMismatch).about(entity, name).detail(present.to_string())
 }
 
 impl fmt::Debug for Tx {

@@ -2,10 +2,12 @@
 
 use super::assignments::By;
 use super::tx::Tx;
-use crate::error::{Noun, Result};
-use crate::records::{Assignment, Change, Holder, Membership, Record, Status, UserId, UserKey, UserRecord, Window};
-use crate::snapshot::names::{AsGroup, AsRole, AsUser};
-use crate::snapshot::nouns::{GroupRow, RoleRow, UserRow};
+use crate::model::error::{EntityKind, Result};
+use crate::model::records::{
+    Assignment, Change, Holder, Membership, Record, Status, UserId, UserKey, UserRecord, Window,
+};
+use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
+use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
 
 /// A user in a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +20,7 @@ impl Tx {
     /// Creates a user that the application knows by this key, active and without any rights.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn create_user(&self, key: &str) -> Result<UserEdit<'_>> {
         let id = UserId::from_uuid(self.draft().new_id());
         self.create_user_with_id(id, key)
@@ -27,21 +29,21 @@ impl Tx {
     /// Creates a user with an id of the application's own choosing, which nothing else of the tenant has.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn create_user_with_id(&self, id: UserId, key: &str) -> Result<UserEdit<'_>> {
         let key = UserKey::new(key)?;
         self.free_user(&key)?;
         if self.draft().next.state.has_id(id.uuid()) {
-            return Err(self.draft().exists(Noun::User, &id.to_string()).detail("the id is in use"));
+            return Err(self.draft().exists(EntityKind::User, &id.to_string()).detail("the id is in use"));
         }
         self.apply(Change::added(Record::User(UserRecord { id, key, status: Status::Active })))?;
-        self.created(Noun::User, id.uuid()).map(|number| UserEdit::new(self, number))
+        self.created(EntityKind::User, id.uuid()).map(|number| UserEdit::new(self, number))
     }
 
     /// The user with this key, which is created if it is not there.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed).
+    /// [`Invalid`](crate::ErrorKind::Invalid).
     pub fn ensure_user(&self, key: &str) -> Result<UserEdit<'_>> {
         if let Ok(number) = self.find_user(&key) {
             return Ok(UserEdit::new(self, number));
@@ -74,7 +76,7 @@ impl Tx {
         let draft = self.draft();
         match draft.next.state.users.by_name(key.as_str()) {
             None => Ok(()),
-            Some(_) => Err(draft.exists(Noun::User, key.as_str())),
+            Some(_) => Err(draft.exists(EntityKind::User, key.as_str())),
         }
     }
 }
@@ -95,7 +97,7 @@ impl<'a> UserEdit<'a> {
     /// Gives it another key: whoever the application knows by that key has from now on all that this user has.
     ///
     /// # Errors
-    /// [`Malformed`](crate::ErrorKind::Malformed), [`Exists`](crate::ErrorKind::Exists).
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn set_key(&self, key: &str) -> Result<&Self> {
         let key = UserKey::new(key)?;
         if self.tx.with_user(self.number, |row| *row.key() != key)? {
@@ -123,7 +125,7 @@ impl<'a> UserEdit<'a> {
     /// Makes it a member of a group for good.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is a member for a
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a member for a
     /// time (R3).
     pub fn join(&self, group: impl AsGroup) -> Result<&Self> {
         self.join_during(group, Window::ALWAYS)
@@ -132,7 +134,7 @@ impl<'a> UserEdit<'a> {
     /// Makes it a member of a group for a time.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is a member for
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a member for
     /// another time, or for good (R3).
     pub fn join_during(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
         let group = self.tx.find_group(&group)?;
@@ -173,7 +175,7 @@ impl<'a> UserEdit<'a> {
     /// Assigns a role to it directly.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is assigned for a
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is assigned for a
     /// time (R3).
     pub fn assign(&self, role: impl AsRole) -> Result<&Self> {
         self.assign_during(role, Window::ALWAYS)
@@ -182,7 +184,7 @@ impl<'a> UserEdit<'a> {
     /// Assigns a role to it directly for a time.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`OtherWindow`](crate::ErrorKind::OtherWindow) if it is assigned for
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is assigned for
     /// another time, or for good (R3).
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         self.tx.assign_to(By::User(self.number), &role, window)?;

@@ -45,7 +45,7 @@
 //! [`Faulty`] is for the other side: it plays faults to whatever uses a store.
 
 mod any;
-mod at_once;
+mod concurrent;
 mod bases;
 mod case;
 mod connections;
@@ -56,9 +56,9 @@ mod fixture;
 mod history;
 mod identifiers;
 mod links;
-mod lives;
+mod lifecycle;
 mod loads;
-mod look_alikes;
+mod similar_texts;
 mod races;
 mod reopened;
 mod report;
@@ -68,11 +68,11 @@ mod tenants;
 mod whole;
 
 pub use faulty::{Call, Fault, Faulty};
-pub use fixture::{Fixture, Link, Problem, Task, on_threads};
+pub use fixture::{Fixture, LinkState, Problem, Task, on_threads};
 pub use report::{CaseReport, Clause, Finding, Report};
 
 use self::case::Case;
-use crate::wait::wait;
+use crate::block_on::block_on;
 
 /// Runs every case, each on a fresh store, one after the other, and never stops early: a case that fails or panics is
 /// reported as failed.
@@ -101,13 +101,13 @@ pub fn cases() -> Vec<(Clause, &'static str)> {
 
 /// [`run`] without an executor, on the calling thread. For stores that need no reactor, like [`crate::blocking`].
 pub fn run_blocking<F: Fixture>(fixture: &F) -> Report {
-    wait(run(fixture))
+    block_on(run(fixture))
 }
 
 /// The cases in the order of the clauses.
 fn all() -> Vec<Case> {
     let groups = [
-        lives::cases(),
+        lifecycle::cases(),
         loads::cases(),
         bases::cases(),
         whole::cases(),

@@ -12,8 +12,8 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Base, Commit, Committed, Listed, Since, Sink, Stop, Store, StoreError};
-use crate::records::{At, Change, Kind, Life, Record, RecordKey, Revision, TenantSlug};
+use super::{Base, Commit, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
+use crate::model::records::{Change, Position, Record, RecordKey, RecordKind, Revision, TenantId, TenantSlug};
 
 /// Keeps tenants in memory. A clone is a second connection to the same tenants; nothing survives the process.
 ///
@@ -73,19 +73,19 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         Ok(self.state().slugs.get(slug).copied())
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.state();
         let slugs = state.slugs.range::<TenantSlug, _>((after, Bound::Unbounded)).take(limit);
-        Ok(slugs.map(|(slug, life)| Listed { life: *life, slug: slug.clone() }).collect())
+        Ok(slugs.map(|(slug, tenant_id)| TenantSummary { tenant_id: *tenant_id, slug: slug.clone() }).collect())
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let found = self.state().living.get(&life).map(|tenant| (Arc::clone(&tenant.records), tenant.at));
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        let found = self.state().living.get(&tenant_id).map(|tenant| (Arc::clone(&tenant.records), tenant.at));
         let Some((records, at)) = found else { return Ok(None) };
         for record in records.values() {
             sink.push(record.clone()).map_err(|Stop| StoreError::Stopped)?;
@@ -99,12 +99,13 @@ impl Store for MemoryStore {
         self.state().commit(commit, &changes)
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
-        let told = match self.state().living.get(&at.life) {
-            None => return Ok(Since::Gone),
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
+        let told = match self.state().living.get(&at.tenant_id) {
+            None => return Ok(Since::Deleted),
             Some(tenant) => tenant.history.since(at),
         };
-        Ok(told.map_or(Since::TooOld, |commits| Since::Commits(commits.iter().map(|c| Committed::clone(c)).collect())))
+        Ok(told
+            .map_or(Since::TooOld, |commits| Since::Commits(commits.iter().map(|c| StoredCommit::clone(c)).collect())))
     }
 }
 
@@ -121,15 +122,15 @@ type Ordered<'a> = [(RecordKey, &'a Change)];
 
 /// All that there is. The slugs are those of the tenant records of the living, and no life is both living and ended.
 struct State {
-    living: HashMap<Life, Living>,
-    ended: HashSet<Life>,
-    slugs: BTreeMap<TenantSlug, Life>,
+    living: HashMap<TenantId, Living>,
+    ended: HashSet<TenantId>,
+    slugs: BTreeMap<TenantSlug, TenantId>,
     max_changes: usize,
 }
 
 /// One living tenant. A load shares its records (S2); a commit that meets one copies them first and leaves it the old.
 struct Living {
-    at: At,
+    at: Position,
     records: Arc<Records>,
     history: History,
 }
@@ -149,53 +150,53 @@ impl State {
 
     /// The revision that a commit would make, or why there will be none. Alters nothing, so a refusal does not (S4).
     fn admit(&self, base: Base, changes: &Ordered<'_>) -> Result<Revision, StoreError> {
-        let life = base.life();
-        if self.ended.contains(&life) {
-            return Err(StoreError::Gone);
+        let tenant_id = base.tenant_id();
+        if self.ended.contains(&tenant_id) {
+            return Err(StoreError::Deleted);
         }
-        let (records, revision) = match (self.living.get(&life), base) {
-            (None, Base::State(_)) => return Err(StoreError::Gone),
-            (None, Base::Nothing(_)) => (&Records::new(), Revision::FIRST),
-            (Some(tenant), Base::State(at)) if at == tenant.at => (&*tenant.records, at.revision.next()),
+        let (records, revision) = match (self.living.get(&tenant_id), base) {
+            (None, Base::At(_)) => return Err(StoreError::Deleted),
+            (None, Base::Create(_)) => (&Records::new(), Revision::FIRST),
+            (Some(tenant), Base::At(at)) if at == tenant.at => (&*tenant.records, at.revision.next()),
             (Some(tenant), _) => {
                 return Err(StoreError::Conflict { actual: tenant.at.revision });
             }
         };
-        if matches!(base, Base::State(at) if at.revision == revision) {
+        if matches!(base, Base::At(at) if at.revision == revision) {
             return Err(StoreError::TooLarge("S7: no revision is left".to_owned()));
         }
         compare(records, changes)?;
         let (_, after) = slugs(changes);
-        if matches!(base, Base::Nothing(_)) && after.is_none() && !changes.is_empty() {
+        if matches!(base, Base::Create(_)) && after.is_none() && !changes.is_empty() {
             return Err(StoreError::Corrupt("S1: a birth adds no tenant record".to_owned()));
         }
         match after.and_then(|slug| self.slugs.get(slug)) {
-            Some(bearer) if *bearer != life => Err(StoreError::Taken),
+            Some(bearer) if *bearer != tenant_id => Err(StoreError::SlugTaken),
             _ => Ok(revision),
         }
     }
 
     /// Makes the changes of a commit that has been admitted. Cannot fail.
     fn carry_out(&mut self, commit: Commit<'_>, changes: &Ordered<'_>, revision: Revision) {
-        let life = commit.base.life();
+        let tenant_id = commit.base.tenant_id();
         let (before, after) = slugs(changes);
         if let Some(before) = before {
             self.slugs.remove(before);
         }
         if let Some(after) = after {
-            self.slugs.insert(after.clone(), life);
+            self.slugs.insert(after.clone(), tenant_id);
         }
-        let begins = matches!(commit.base, Base::Nothing(_));
+        let begins = matches!(commit.base, Base::Create(_));
         if after.is_none() && (before.is_some() || begins) {
-            self.living.remove(&life);
-            self.ended.insert(life);
+            self.living.remove(&tenant_id);
+            self.ended.insert(tenant_id);
             return;
         }
-        let at = At { life, revision, commit: commit.envelope.id };
+        let at = Position { tenant_id, revision, commit: commit.envelope.id };
         let max_changes = self.max_changes;
         let tenant = self
             .living
-            .entry(life)
+            .entry(tenant_id)
             .and_modify(|tenant| tenant.history.push(commit, revision, max_changes))
             .or_insert_with(|| Living { at, records: Arc::default(), history: History::after(at) });
         tenant.at = at;
@@ -213,7 +214,7 @@ fn compare(records: &Records, changes: &Ordered<'_>) -> Result<(), StoreError> {
         return Err(corrupt("S10", key, "is changed twice in one commit"));
     }
     let fits = |key, change: &Change| match (records.get(key), change.before()) {
-        (Some(stored), Some(before)) => stored == before || stored.kind() > Kind::User,
+        (Some(stored), Some(before)) => stored == before || stored.kind() > RecordKind::User,
         (stored, before) => stored.is_none() && before.is_none(),
     };
     match changes.iter().find(|(key, change)| !fits(key, change)) {
@@ -262,30 +263,30 @@ impl Living {
 /// The newest commits of one life, shared with whoever is being told of them.
 struct History {
     /// The state on which the oldest of them was made; the latest state if there are none.
-    floor: At,
-    commits: VecDeque<Arc<Committed>>,
+    floor: Position,
+    commits: VecDeque<Arc<StoredCommit>>,
     changes: usize,
 }
 
 impl History {
     /// A history that begins with this state. The birth itself is in nobody's past: no base comes before it.
-    fn after(floor: At) -> Self {
+    fn after(floor: Position) -> Self {
         Self { floor, commits: VecDeque::new(), changes: 0 }
     }
 
     fn push(&mut self, commit: Commit<'_>, revision: Revision, max_changes: usize) {
         let (envelope, changes) = (commit.envelope.clone(), commit.changes.to_vec());
         self.changes += weight(&changes);
-        self.commits.push_back(Arc::new(Committed { revision, envelope, changes }));
+        self.commits.push_back(Arc::new(StoredCommit { revision, envelope, changes }));
         while self.changes > max_changes {
             let Some(oldest) = self.commits.pop_front() else { return };
             self.changes -= weight(&oldest.changes);
-            self.floor = At { revision: oldest.revision, commit: oldest.envelope.id, ..self.floor };
+            self.floor = Position { revision: oldest.revision, commit: oldest.envelope.id, ..self.floor };
         }
     }
 
     /// The commits since this state; none if it is none of those between the floor and the latest (S14).
-    fn since(&self, at: At) -> Option<Vec<Arc<Committed>>> {
+    fn since(&self, at: Position) -> Option<Vec<Arc<StoredCommit>>> {
         let past = usize::try_from(at.revision.number().checked_sub(self.floor.revision.number())?).ok()?;
         let commit = match past.checked_sub(1) {
             None => self.floor.commit,

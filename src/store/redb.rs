@@ -57,8 +57,8 @@ use self::commit::Order;
 use self::file::Medium;
 use self::link::Link;
 use self::load::Walk;
-use super::{Commit, Listed, Since, Sink, Stop, Store, StoreError};
-use crate::records::{At, Life, Revision, TenantSlug};
+use super::{Commit, Since, Sink, Stop, Store, StoreError, TenantSummary};
+use crate::model::records::{Position, Revision, TenantId, TenantSlug};
 
 pub use self::error::RedbError;
 
@@ -209,18 +209,18 @@ impl RedbOptions {
 }
 
 impl Store for RedbStore {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         let slug = slug.clone();
         self.wait(move |link| link.with(|database, _| read::find(database, &slug))).await
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         let after = after.cloned();
         self.wait(move |link| link.with(|database, _| read::list(database, after.as_ref(), limit))).await
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let Some(walk) = self.wait(move |link| Walk::begin(link, life)).await? else { return Ok(None) };
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        let Some(walk) = self.wait(move |link| Walk::begin(link, tenant_id)).await? else { return Ok(None) };
         let at = walk.at();
         let mut step = Some(blocking::unblock(move || walk.step()));
         while let Some(under_way) = step {
@@ -238,13 +238,13 @@ impl Store for RedbStore {
         let Commit { base, envelope, changes } = commit;
         let order = Order { base, envelope: envelope.clone(), changes: changes.to_vec() };
         let work = move |link: &Arc<Link>| match link.with(|file, _| commit::carry_out(file, &order, link.history)) {
-            Err(StoreError::Unknown(why)) => Err(commit::after_a_failure(link, order.base, why)),
+            Err(StoreError::InDoubt(why)) => Err(commit::after_a_failure(link, order.base, why)),
             answer => answer,
         };
         self.wait(work).await
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         self.wait(move |link| link.with(|database, _| read::since(database, at))).await
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Mutex;
 
-use rolecall::records::{At, Change, Envelope, Life, Revision, TenantSlug};
-use rolecall::store::conformance::{self, Call, Clause, Fault, Faulty, Fixture, Link, Problem, Task};
-use rolecall::store::{Base, Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use rolecall::records::{Change, Envelope, Position, Revision, TenantId, TenantSlug};
+use rolecall::store::conformance::{self, Call, Clause, Fault, Faulty, Fixture, LinkState, Problem, Task};
+use rolecall::store::{Base, Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
 
 use super::MOST_RUNS;
 use super::wrong::is_caught;
 
-type Found = Result<Option<Life>, StoreError>;
+type Found = Result<Option<TenantId>, StoreError>;
 
 /// What is made of an answer that came over the link, and of what was on its way when the store is closed.
 #[derive(Clone, Copy)]
@@ -37,27 +37,27 @@ struct Linked(Faulty<MemoryStore>, Answers, Mutex<Option<Left>>);
 type Left = (Base, Envelope, Vec<Change>);
 
 impl Store for Linked {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         (self.1.find)(self.0.find(slug).await)
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         self.0.list(after, limit).await
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        self.0.load(life, sink).await
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        self.0.load(tenant_id, sink).await
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let answer = self.0.commit(commit).await;
-        if matches!(answer, Err(StoreError::Unknown(_))) && self.1.late != Late::Never {
+        if matches!(answer, Err(StoreError::InDoubt(_))) && self.1.late != Late::Never {
             *self.2.lock().unwrap() = Some((commit.base, commit.envelope.clone(), commit.changes.to_vec()));
         }
         (self.1.commit)(answer)
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         self.0.since(at).await
     }
 }
@@ -95,11 +95,11 @@ impl Fixture for Answers {
         Ok(())
     }
 
-    async fn set_link(&self, store: &Linked, link: Link) -> Result<bool, Problem> {
+    async fn set_link(&self, store: &Linked, link: LinkState) -> Result<bool, Problem> {
         store.0.heal();
         let fault = match link {
-            Link::RequestsLost => Fault::RequestLost,
-            Link::AnswersLost => Fault::AnswerLost,
+            LinkState::RequestsLost => Fault::RequestLost,
+            LinkState::AnswersLost => Fault::AnswerLost,
             _ => return Ok(true),
         };
         for call in Call::ALL {
@@ -111,9 +111,9 @@ impl Fixture for Answers {
 
 /// The cases that a wrong store below is found by.
 pub(super) const FOUND_BY: &[&str] = &[
-    "a_commit_whose_answer_was_lost_is_unknown_if_it_may_have_landed",
-    "a_birth_whose_answer_was_lost_is_unknown_if_it_may_have_landed",
-    "a_commit_whose_request_was_lost_never_lands_if_it_was_unavailable",
+    "a_commit_whose_answer_was_lost_is_unknown_if_it_may_have_committed",
+    "a_creation_whose_answer_was_lost_is_unknown_if_it_may_have_committed",
+    "a_commit_whose_request_was_lost_never_commits_if_it_was_unavailable",
     "a_broken_link_answers_no_read_with_absence",
     "a_commit_on_a_broken_link_is_what_was_told_after_reopening",
     "a_store_that_went_on_after_a_broken_link_is_whole_after_reopening",
@@ -137,7 +137,7 @@ async fn a_store_with_a_link_keeps_the_contract_within_a_runtime() {
 #[test]
 fn it_answers_unavailable_after_a_success() {
     let commit = |answer| match answer {
-        Err(StoreError::Unknown(why)) => Err(StoreError::Unavailable(why)),
+        Err(StoreError::InDoubt(why)) => Err(StoreError::Unavailable(why)),
         answer => answer,
     };
     let by = &FOUND_BY[..2];
@@ -148,7 +148,7 @@ fn it_answers_unavailable_after_a_success() {
 #[test]
 fn it_answers_success_after_a_request_was_lost() {
     let commit = |answer| match answer {
-        Err(StoreError::Unknown(_)) => Ok(Revision::new(3)),
+        Err(StoreError::InDoubt(_)) => Ok(Revision::new(3)),
         answer => answer,
     };
     let by = &FOUND_BY[2..3];
@@ -166,7 +166,7 @@ fn it_says_that_a_tenant_is_absent_when_it_could_not_look() {
 #[test]
 fn it_answers_unavailable_and_finds_the_commit_when_it_is_opened_again() {
     let commit = |answer| match answer {
-        Err(StoreError::Unknown(why)) => Err(StoreError::Unavailable(why)),
+        Err(StoreError::InDoubt(why)) => Err(StoreError::Unavailable(why)),
         answer => answer,
     };
     is_caught(&Answers { late: Late::WhenReopened, commit, ..TRUE }, Clause::S6, &FOUND_BY[4..5], &[]);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rolecall::records::{At, Life, Revision, TenantSlug};
+use rolecall::records::{Position, Revision, TenantId, TenantSlug};
 use rolecall::store::conformance::{self, Clause, Fixture, Problem, Report, Task, on_threads};
-use rolecall::store::{Commit, Listed, MemoryStore, Since, Sink, Store, StoreError};
+use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
 
 use super::{flaws, report_of};
 
@@ -14,7 +14,7 @@ pub(super) trait Flaw: Clone + Default + Send + Sync + 'static {
         &self,
         store: &MemoryStore,
         slug: &TenantSlug,
-    ) -> impl Future<Output = Result<Option<Life>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Option<TenantId>, StoreError>> + Send {
         store.find(slug)
     }
 
@@ -23,17 +23,17 @@ pub(super) trait Flaw: Clone + Default + Send + Sync + 'static {
         store: &MemoryStore,
         after: Option<&TenantSlug>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Listed>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Vec<TenantSummary>, StoreError>> + Send {
         store.list(after, limit)
     }
 
     fn load(
         &self,
         store: &MemoryStore,
-        life: Life,
+        tenant_id: TenantId,
         sink: &mut dyn Sink,
-    ) -> impl Future<Output = Result<Option<At>, StoreError>> + Send {
-        store.load(life, sink)
+    ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send {
+        store.load(tenant_id, sink)
     }
 
     fn commit(
@@ -44,7 +44,7 @@ pub(super) trait Flaw: Clone + Default + Send + Sync + 'static {
         store.commit(commit)
     }
 
-    fn since(&self, store: &MemoryStore, at: At) -> impl Future<Output = Result<Since, StoreError>> + Send {
+    fn since(&self, store: &MemoryStore, at: Position) -> impl Future<Output = Result<Since, StoreError>> + Send {
         store.since(at)
     }
 
@@ -61,23 +61,23 @@ pub(super) trait Flaw: Clone + Default + Send + Sync + 'static {
 pub(super) struct Wrong<F>(MemoryStore, F);
 
 impl<F: Flaw> Store for Wrong<F> {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         self.1.find(&self.0, slug).await
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         self.1.list(&self.0, after, limit).await
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        self.1.load(&self.0, life, sink).await
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        self.1.load(&self.0, tenant_id, sink).await
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         self.1.commit(&self.0, commit).await
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         self.1.since(&self.0, at).await
     }
 }
@@ -147,29 +147,29 @@ fn every_case_is_failed_by_a_wrong_store() {
 // A name, the flaw, the clause that it breaks, those that it breaks beside, and the cases that find it.
 wrong_stores! {
     it_forgets_that_a_tenant_was_made_anew: KeepsTenantsBySlug breaks S1 =>
-            a_new_life_under_an_old_slug_has_nothing_of_the_old_one;
-    it_looks_at_the_slug_before_it_looks_at_the_life: LooksAtTheSlugFirst breaks S1 and S3 =>
-            a_birth_of_a_living_life_is_a_conflict_before_its_slug_is_looked_at, an_ended_life_is_gone_for_good,
+            a_new_tenant_under_an_old_slug_has_nothing_of_the_old_one;
+    it_looks_at_the_slug_before_it_looks_at_the_tenant: LooksAtTheSlugFirst breaks S1 and S3 =>
+            a_creation_of_a_living_tenant_is_a_conflict_before_its_slug_is_looked_at, an_ended_tenant_is_gone_for_good,
             conflict_and_gone_come_before_taken;
     it_lists_no_tenant_that_is_new: ListsNoNewTenants breaks S1 and S5, S8, S9 =>
-            a_birth_begins_a_life_at_revision_one;
-    it_ends_a_life_that_lives: EndsWhatLives breaks S1 and S5, S11, S12 =>
-            a_birth_that_landed_is_not_undone_by_its_end_before_it_began;
-    it_forgets_a_life_that_never_began: ForgetsWhatNeverBegan breaks S1 and S7, S12 =>
-            a_life_that_ended_before_it_began_is_never_born, a_reopened_store_remembers_what_has_ended,
-            of_a_birth_and_its_end_before_it_began_one_wins;
+            a_creation_begins_a_tenant_at_revision_one;
+    it_ends_a_tenant_that_tenants: EndsWhatTenants breaks S1 and S5, S11, S12 =>
+            a_creation_that_committed_is_not_undone_by_its_end_before_it_began;
+    it_forgets_a_tenant_that_never_began: ForgetsWhatNeverBegan breaks S1 and S7, S12 =>
+            a_tenant_that_ended_before_it_began_is_never_created, a_reopened_store_remembers_what_has_ended,
+            of_a_creation_and_its_end_before_it_began_one_wins;
     it_keeps_the_slug_of_an_ended_tenant: KeepsSlugsForEver breaks S1 and S5, S7, S9 =>
-            a_slug_is_free_after_the_end_of_its_life;
+            a_slug_is_free_after_the_end_of_its_tenant;
     it_says_conflict_where_nothing_is: SaysConflictOfTheGone breaks S1 and S3, S5, S7, S12, S13 =>
-            an_unknown_slug_and_an_unknown_life_are_absent, a_second_connection_writes_what_the_first_one_sees;
+            an_unknown_slug_and_an_unknown_tenant_are_absent, a_second_connection_writes_what_the_first_one_sees;
     it_loads_each_kind_from_a_state_of_its_own: LoadsKindByKind breaks S2 and S4 =>
             a_load_during_commits_is_one_state;
     it_goes_on_when_the_sink_wants_no_more: GoesOnPushing breaks S2 =>
             a_sink_that_wants_no_more_ends_the_load;
     it_remembers_where_a_tenant_stood: RemembersWhereItStood breaks S2 and S3, S4, S5, S7, S8, S9, S10, S11, S12, S13, S15 =>
             a_load_says_where_the_state_stands, each_commit_makes_the_next_revision_an_empty_one_too;
-    it_loads_a_life_that_is_not_there: LoadsWhatIsNotThere breaks S1 and S2, S4, S5, S7, S11, S12 =>
-            an_unknown_slug_and_an_unknown_life_are_absent, a_refused_commit_leaves_nothing_behind;
+    it_loads_a_tenant_that_is_not_there: LoadsWhatIsNotThere breaks S1 and S2, S4, S5, S7, S11, S12 =>
+            an_unknown_slug_and_an_unknown_tenant_are_absent, a_refused_commit_leaves_nothing_behind;
     it_compares_the_revision_of_a_base_and_not_its_commit: ComparesRevisionsOnly breaks S3 and S1 =>
             a_base_with_another_commit_id_is_stale;
     it_lets_the_last_writer_win: TakesAnyOlderBase breaks S3 and S5, S7, S11, S12 =>
@@ -177,7 +177,7 @@ wrong_stores! {
     it_takes_a_base_that_is_ahead: TakesABaseThatIsAhead breaks S3 =>
             a_base_that_is_ahead_is_stale;
     it_answers_as_before_what_is_sent_again: AnswersAgain breaks S3 and S11, S12 =>
-            a_commit_that_landed_is_stale_when_it_is_sent_again, a_commit_that_is_sent_twice_at_once_lands_once;
+            a_commit_that_committed_is_stale_when_it_is_sent_again, a_commit_that_is_sent_twice_at_once_commits_once;
     it_leaves_behind_what_it_wrote_before_it_refused: WritesBeforeItRefuses breaks S4 and S7, S9, S12 =>
             a_refused_commit_leaves_nothing_behind, a_refused_commit_makes_no_revision;
     it_splits_a_large_commit_in_two: SplitsLargeCommits breaks S4 and S15 =>
@@ -188,9 +188,9 @@ wrong_stores! {
             a_reopened_store_goes_on_where_it_was, the_history_is_complete_or_too_old_after_reopening;
     it_skips_empty_commits: SkipsEmptyCommits breaks S7 and S1, S2, S3, S5, S6, S8, S9, S10, S11, S12, S13, S14, S15 =>
             each_commit_makes_the_next_revision_an_empty_one_too,
-            a_commit_that_is_dropped_lands_no_more_once_another_has_won;
+            a_commit_that_is_dropped_commits_no_more_once_another_has_won;
     it_counts_the_commits_of_all_tenants_together: CountsAllTenantsTogether breaks S7 and S1, S8, S9, S10, S12, S13, S14 =>
-            revisions_of_different_lives_have_nothing_to_do_with_each_other;
+            revisions_of_different_tenants_have_nothing_to_do_with_each_other;
     it_compares_without_case: ComparesWithoutCase breaks S8 =>
             identifiers_that_differ_in_case_are_two, patterns_are_told_apart_byte_for_byte;
     it_trims_a_space_at_the_end: TrimsSpaces breaks S8 =>
@@ -206,7 +206,7 @@ wrong_stores! {
     it_updates_by_id_in_every_tenant: UpdatesEveryTenant breaks S9 =>
             the_same_ids_and_names_in_two_tenants_are_two_things;
     it_gives_a_taken_slug_to_the_newest: TakesSlugsOver breaks S9 and S1, S4, S12, S13 =>
-            a_slug_of_a_living_tenant_is_taken, of_two_births_under_one_slug_one_wins;
+            a_slug_of_a_living_tenant_is_taken, of_two_creations_under_one_slug_one_wins;
     it_finds_itself_in_the_way: FindsItselfInTheWay breaks S9 =>
             a_tenant_may_keep_its_own_slug;
     it_drops_a_window: DropsWindows breaks S10 =>
@@ -222,7 +222,7 @@ wrong_stores! {
     it_never_forgets_a_key: NeverForgetsAKey breaks S10 and S4 =>
             what_is_removed_and_added_again_is_new;
     it_leaves_half_of_a_commit_whose_future_is_dropped: StopsHalfway breaks S11 and S2, S4 =>
-            a_commit_that_is_dropped_leaves_the_state_before_or_after, a_birth_that_is_dropped_leaves_nothing_or_the_whole;
+            a_commit_that_is_dropped_leaves_the_state_before_or_after, a_creation_that_is_dropped_leaves_nothing_or_the_whole;
     it_leaves_a_lock_when_a_read_is_dropped: LeavesALock breaks S11 and S2, S4, S5 =>
             a_read_that_is_dropped_does_no_harm;
     it_checks_the_base_and_then_writes: ChecksThenWrites breaks S12 =>
@@ -236,12 +236,12 @@ wrong_stores! {
     it_loses_who_made_a_commit_and_why: LosesEnvelopes breaks S14 and S4, S8 =>
             an_envelope_is_told_as_it_was_sent;
     it_says_too_old_where_nothing_is: EndsAreTooOld breaks S14 and S1, S5 =>
-            the_history_of_an_ended_life_is_gone;
+            the_history_of_an_ended_tenant_is_gone;
     it_tells_the_base_as_well: TellsTheBaseToo breaks S14 and S5, S7, S8 =>
             the_latest_state_has_no_commits_since;
-    it_ends_a_life_only_by_a_commit_of_its_own: EndsByACommitOfItsOwn breaks S1 =>
-            a_life_ends_whatever_else_its_last_commit_changes;
-    it_ends_a_life_on_any_base: EndsOnAnyBase breaks S3 and S12 =>
+    it_ends_a_tenant_only_by_a_commit_of_its_own: EndsByACommitOfItsOwn breaks S1 =>
+            a_tenant_ends_whatever_else_its_last_commit_changes;
+    it_ends_a_tenant_on_any_base: EndsOnAnyBase breaks S3 and S12 =>
             a_commit_on_a_stale_base_changes_nothing, a_base_with_another_commit_id_is_stale;
     it_keeps_32_bits_of_a_revision: Keeps32BitsOfARevision breaks S3 and S14 =>
             a_base_that_is_ahead_is_stale, a_state_that_is_not_in_the_history_is_too_old;
@@ -259,7 +259,7 @@ wrong_stores! {
             a_success_is_seen_by_every_later_call_on_every_connection, slugs_after_reopening_are_those_of_before;
     it_keeps_records_by_the_first_slug: KeepsFoldersByFirstSlug breaks S9 =>
             a_slug_is_taken_and_freed_by_rename;
-    it_indexes_slugs_of_births_when_reopened: IndexesBirths breaks S9 and S7 =>
+    it_indexes_slugs_of_creations_when_reopened: IndexesCreations breaks S9 and S7 =>
             slugs_after_reopening_are_those_of_before;
     it_lists_a_hundred_at_most: ListsAHundred breaks S9 =>
             a_page_of_tenants_is_as_long_as_was_asked_for;
@@ -276,7 +276,7 @@ wrong_stores! {
     it_forgets_windows_when_reopened: ForgetsWindows breaks S10 =>
             a_reopened_store_has_every_record_as_it_was_written;
     it_checks_the_base_of_an_end_and_then_ends: EndsLater breaks S12 =>
-            of_a_commit_and_the_end_of_its_life_one_wins;
+            of_a_commit_and_the_end_of_its_tenant_one_wins;
     it_forgets_envelopes_when_reopened: ForgetsEnvelopes breaks S14 =>
             the_history_is_complete_or_too_old_after_reopening;
     it_tells_no_empty_note: TellsNoEmptyNote breaks S14 =>
@@ -289,7 +289,7 @@ wrong_stores! {
             a_commit_is_told_whole_while_others_are_made;
     it_swallows_an_error_after_65_535_parameters: SwallowsTheRest breaks S15 =>
             a_commit_of_200_000_changes_is_one_commit_or_too_large,
-            a_birth_of_200_000_records_is_one_commit_or_too_large;
+            a_creation_of_200_000_records_is_one_commit_or_too_large;
     it_writes_no_status: WritesNoStatus breaks S10 => a_reopened_store_has_every_record_as_it_was_written;
     it_trims_what_it_writes: TrimsWhatItWrites breaks S8 => a_reopened_store_keeps_every_byte;
     it_counts_what_it_writes_in_16_bits: CountsIn16Bits breaks S15 =>

@@ -51,7 +51,7 @@ fn first_release() -> Catalog {
 fn second_release() -> Catalog {
     let definition = Definition {
         permissions: &[PermissionDef::new("billing:read")],
-        roles: &[RoleDef { grants: &["billing:read"], was: &["clerk"], ..RoleDef::new("billing-clerk") }],
+        roles: &[RoleDef { grants: &["billing:read"], renamed_from: &["clerk"], ..RoleDef::new("billing-clerk") }],
         ..Definition::default()
     };
     Catalog::new(&definition).unwrap()
@@ -65,7 +65,7 @@ fn authorizer(catalog: &Catalog) -> (Authorizer, MemoryStore) {
 /// What the store holds, which the order of kinds and keys has sorted.
 fn stored(store: &MemoryStore, tenant: &Tenant) -> Vec<Record> {
     let mut records = Vec::new();
-    pollster::block_on(store.load(tenant.life(), &mut records)).unwrap();
+    pollster::block_on(store.load(tenant.tenant_id(), &mut records)).unwrap();
     records
 }
 
@@ -73,7 +73,7 @@ fn stored(store: &MemoryStore, tenant: &Tenant) -> Vec<Record> {
 fn answers(tenant: &Tenant, instant: &str) -> Vec<String> {
     let snapshot = tenant.snapshot();
     let moment = snapshot.at(at(instant));
-    let users = moment.users(&rolecall::Page::of(usize::MAX)).items;
+    let users = moment.users(&rolecall::PageRequest::of(usize::MAX)).items;
     let lines = users.iter().flat_map(|user| {
         let slugs = moment.effective(user.id).slugs();
         slugs.into_iter().map(|slug| format!("{}\t{slug}", user.key)).collect::<Vec<_>>()

@@ -86,12 +86,15 @@ fn r10_malformed_texts_are_told_where_they_stand() {
             ),
         ),
         (
-            json!({"departed": [{"kind": "role", "slug": "x y", "id": ID}]}),
-            line("/departed/0/slug", &format!("`x y` is no slug: {SLUG}")),
+            json!({"removed_from_catalog": [{"kind": "role", "slug": "x y", "id": ID}]}),
+            line("/removed_from_catalog/0/slug", &format!("`x y` is no slug: {SLUG}")),
         ),
         (
-            json!({"departed": [{"kind": "role", "slug": "x", "id": "x"}]}),
-            line("/departed/0/id", "`x` is no id: expected a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8"),
+            json!({"removed_from_catalog": [{"kind": "role", "slug": "x", "id": "x"}]}),
+            line(
+                "/removed_from_catalog/0/id",
+                "`x` is no id: expected a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8",
+            ),
         ),
     ];
     judge(&Catalog::empty(), table.iter().map(|(lists, mistake)| row(lists.clone(), &[mistake])));
@@ -308,35 +311,39 @@ fn r9_what_the_catalog_has_is_referred_to_and_not_listed() {
 }
 
 #[test]
-fn r9_what_has_departed_is_called_by_a_name_of_its_own() {
+fn r9_what_has_removed_is_called_by_a_name_of_its_own() {
     let catalog = second_release();
     let clerk = catalog.roles()[0].id().to_string();
-    let departed = |kind: &str, slug: &str, id: &str| json!({"kind": kind, "slug": slug, "id": id});
+    let removed_from_catalog = |kind: &str, slug: &str, id: &str| json!({"kind": kind, "slug": slug, "id": id});
     judge(
         &catalog,
         [
             row(
-                json!({"roles": ["x"], "departed": [departed("role", "x", ID)]}),
-                &["/departed/0/slug: another role is called `x`, in this document or the catalog"],
+                json!({"roles": ["x"], "removed_from_catalog": [removed_from_catalog("role", "x", ID)]}),
+                &["/removed_from_catalog/0/slug: another role is called `x`, in this document or the catalog"],
             ),
             row(
-                json!({"departed": [departed("role", "billing-clerk", ID)]}),
-                &["/departed/0/slug: another role is called `billing-clerk`, in this document or the catalog"],
+                json!({"removed_from_catalog": [removed_from_catalog("role", "billing-clerk", ID)]}),
+                &[
+                    "/removed_from_catalog/0/slug: another role is called `billing-clerk`, in this document or the catalog",
+                ],
             ),
             row(
-                json!({"departed": [departed("role", "x", ID), departed("role", "x", OTHER)]}),
-                &["/departed/1/slug: another role is called `x`, in this document or the catalog"],
+                json!({"removed_from_catalog": [removed_from_catalog("role", "x", ID), removed_from_catalog("role", "x", OTHER)]}),
+                &["/removed_from_catalog/1/slug: another role is called `x`, in this document or the catalog"],
             ),
             row(
-                json!({"departed": [departed("role", "x", ID), departed("permission", "x", ID)]}),
-                &[&format!("/departed/1/id: the id {ID} stands twice; first at /departed/0/id")],
+                json!({"removed_from_catalog": [removed_from_catalog("role", "x", ID), removed_from_catalog("permission", "x", ID)]}),
+                &[&format!(
+                    "/removed_from_catalog/1/id: the id {ID} stands twice; first at /removed_from_catalog/0/id"
+                )],
             ),
             row(
-                json!({"departed": [departed("permission", "x", &clerk)]}),
-                &["/departed/0/id: the id is that of the catalog's role"],
+                json!({"removed_from_catalog": [removed_from_catalog("permission", "x", &clerk)]}),
+                &["/removed_from_catalog/0/id: the id is that of the catalog's role"],
             ),
             row(
-                json!({"departed": [departed("role", "old", &clerk)], "users": [{"key": "u", "roles": ["old", "billing-clerk"]}]}),
+                json!({"removed_from_catalog": [removed_from_catalog("role", "old", &clerk)], "users": [{"key": "u", "roles": ["old", "billing-clerk"]}]}),
                 &["/users/0/roles/1: the role `billing-clerk` stands twice in this list"],
             ),
         ],
@@ -364,8 +371,8 @@ fn r12_a_replace_is_judged_against_the_tenant() {
         &["/groups/0/id: the id is that of a role, and not of a group of the tenant's own"],
     );
     judge(
-        json!({"format": 1, "tenant": {"slug": "acme"}, "departed": [{"kind": "role", "slug": "x", "id": role}]}),
-        &["/departed/0/id: the id is that of a role of the tenant's own"],
+        json!({"format": 1, "tenant": {"slug": "acme"}, "removed_from_catalog": [{"kind": "role", "slug": "x", "id": role}]}),
+        &["/removed_from_catalog/0/id: the id is that of a role of the tenant's own"],
     );
     assert_eq!(acme.revision().number(), 2);
 }
@@ -425,6 +432,6 @@ fn an_import_under_a_slug_that_is_taken_is_refused() {
     let authorizer = Authorizer::in_memory();
     let acme = authorizer.import(&super::acme()).unwrap();
     let before = export(&acme);
-    assert_eq!(authorizer.import(&super::acme()).unwrap_err().kind(), ErrorKind::Exists);
+    assert_eq!(authorizer.import(&super::acme()).unwrap_err().kind(), ErrorKind::AlreadyExists);
     assert_eq!(export(&acme), before);
 }

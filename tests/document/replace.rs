@@ -171,7 +171,7 @@ fn a_replace_can_be_looked_at_first_and_is_then_stale_if_others_came() {
     let empty = json!({"format": 1, "tenant": {"slug": "acme"}, "permissions": ["read"], "users": ["alice"]});
     let plan = acme.plan_replace(&document(&empty)).unwrap();
     let lost: Vec<String> = plan
-        .differences(super::at("2027-01-01T00:00:00Z"))
+        .access_changes(super::at("2027-01-01T00:00:00Z"))
         .map(|difference| format!("{} loses {:?}", difference.user.key, difference.lost.slugs()))
         .collect();
     assert_eq!(lost, ["alice loses [\"read\"]"]);
@@ -227,5 +227,5 @@ fn an_import_inside_an_update_is_an_error() {
         Ok(())
     })
     .unwrap();
-    assert_eq!((import, replace), (Some(ErrorKind::Nested), Some(ErrorKind::Nested)));
+    assert_eq!((import, replace), (Some(ErrorKind::NestedUpdate), Some(ErrorKind::NestedUpdate)));
 }

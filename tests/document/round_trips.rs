@@ -34,11 +34,11 @@ fn survives(tenant: &Tenant, store: &rolecall::store::MemoryStore, catalog: &Cat
 type Step = (&'static str, fn(&Tx) -> Result<()>);
 
 const STEPS: &[Step] = &[
-    ("a category", |tx| tx.permission("posts:read")?.category(Some("Posts")).map(drop)),
-    ("no category", |tx| tx.permission("users:read")?.category(None).map(drop)),
-    ("a description with lines", |tx| tx.role("viewer")?.description("a\n\tb \"c\" \\ é").map(drop)),
-    ("a name", |tx| tx.group("staff")?.name("Ståff").map(drop)),
-    ("a renamed permission", |tx| tx.permission("posts:read")?.rename("Microsoft.Posts/posts/read").map(drop)),
+    ("a category", |tx| tx.permission("posts:read")?.set_category(Some("Posts")).map(drop)),
+    ("no category", |tx| tx.permission("users:read")?.set_category(None).map(drop)),
+    ("a description with lines", |tx| tx.role("viewer")?.set_description("a\n\tb \"c\" \\ é").map(drop)),
+    ("a name", |tx| tx.group("staff")?.set_name("Ståff").map(drop)),
+    ("a renamed permission", |tx| tx.permission("posts:read")?.set_slug("Microsoft.Posts/posts/read").map(drop)),
     ("a renamed user", |tx| tx.user("carol@acme.com")?.set_key("cåról \"x\"").map(drop)),
     ("a suspended user", |tx| tx.user("bob@acme.com")?.suspend().map(drop)),
     ("a user active again", |tx| tx.user("mallory@acme.com")?.activate().map(drop)),
@@ -98,7 +98,7 @@ fn a18_a_window_ends_on_time_after_export_and_import() {
 }
 
 #[test]
-fn r9_what_has_departed_is_listed_and_comes_back() {
+fn r9_what_has_removed_is_listed_and_comes_back() {
     let (first, second) = (first_release(), second_release());
     let (old, store) = authorizer(&first);
     let acme = old.create_tenant("acme", "Acme").unwrap();
@@ -113,7 +113,7 @@ fn r9_what_has_departed_is_listed_and_comes_back() {
     let exported = export(&acme);
     let value = serde_json::to_value(&exported).unwrap();
     assert_eq!(
-        value["departed"],
+        value["removed_from_catalog"],
         json!([
             {"kind": "permission", "slug": "billing:write", "id": first.permissions()[1].id()},
             {"kind": "role", "slug": "accountant", "id": first.roles()[1].id()},
@@ -134,11 +134,12 @@ fn r9_what_has_departed_is_listed_and_comes_back() {
 }
 
 #[test]
-fn r9_a_departed_slug_that_means_another_thing_now_is_called_by_its_id() {
+fn r9_a_removed_slug_that_means_another_thing_now_is_called_by_its_id() {
     use rolecall::catalog::{Definition, RoleDef};
     let release = |roles| Catalog::new(&Definition { roles, ..Definition::default() }).unwrap();
     // `a` became `b`, and went; then another `b` was made.
-    let (first, second) = (release(&[RoleDef { was: &["a"], ..RoleDef::new("b") }]), release(&[RoleDef::new("b")]));
+    let (first, second) =
+        (release(&[RoleDef { renamed_from: &["a"], ..RoleDef::new("b") }]), release(&[RoleDef::new("b")]));
     let (old, store) = authorizer(&first);
     old.create_tenant("acme", "Acme").unwrap().update(|tx| tx.create_user("u")?.assign("b").map(drop)).unwrap();
     let new = Authorizer::builder().store(store).catalog(&second).build();
@@ -146,7 +147,7 @@ fn r9_a_departed_slug_that_means_another_thing_now_is_called_by_its_id() {
     acme.update(|tx| tx.user("u")?.assign("b").map(drop)).unwrap();
     let (exported, id) = (export(&acme), first.roles()[0].id());
     let value = serde_json::to_value(&exported).unwrap();
-    assert_eq!(value["users"][0]["roles"], json!(["b", format!("departed:{id}")]));
+    assert_eq!(value["users"][0]["roles"], json!(["b", format!("removed:{id}")]));
     assert!(acme.plan_replace(&exported).unwrap().is_empty());
     assert_eq!(export(&authorizer(&second).0.import(&exported).unwrap()), exported);
 }

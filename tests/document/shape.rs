@@ -65,10 +65,13 @@ fn a_wrong_shape_is_refused_with_its_line_and_column() {
             with(r#""roles": [{"slug": "a", "permissions": [{}]}]"#),
             "line 2, column 40: invalid type: map, expected a string",
         ),
-        (with(r#""departed": ["a"]"#), "line 2, column 16: invalid type: string \"a\", expected an object with `kind`"),
         (
-            with(r#""departed": [{"kind": "user"}]"#),
-            "line 2, column 29: unknown variant `user`, expected `permission` or `role`",
+            with(r#""removed_from_catalog": ["a"]"#),
+            "line 2, column 28: invalid type: string \"a\", expected an object with `kind`",
+        ),
+        (
+            with(r#""removed_from_catalog": [{"kind": "user"}]"#),
+            "line 2, column 41: unknown variant `user`, expected `permission` or `role`",
         ),
     ];
     let faults = table.iter().map(|(json, expected)| (fault(json.as_bytes()), expected));
@@ -114,10 +117,10 @@ fn a12_deep_json_is_an_error() {
     let objects = r#"{"a":"#.repeat(200_000);
     for inside in [&deep, &objects] {
         fault(inside.as_bytes());
-        for field in ["format", "tenant", "users", "departed", "unknown"] {
+        for field in ["format", "tenant", "users", "removed_from_catalog", "unknown"] {
             fault(format!("{{\"{field}\": {inside}").as_bytes());
         }
-        for list in ["permissions", "roles", "groups", "users", "departed"] {
+        for list in ["permissions", "roles", "groups", "users", "removed_from_catalog"] {
             fault(with(&format!("\"{list}\": [{inside}")).as_bytes());
             for field in ["slug", "key", "id", "name", "permissions", "parents", "members", "roles", "unknown"] {
                 fault(with(&format!("\"{list}\": [{{\"{field}\": {inside}")).as_bytes());
@@ -139,7 +142,7 @@ fn json_is_canonical_whatever_was_read() {
         "users": [{"status": "active", "key": "b"}, {"key": "a", "roles": [
             {"role": "r", "until": "2027-01-31T01:00:00+01:00"}, "q"]}],
         "roles": [{"slug": "r", "name": "r", "description": "", "permissions": ["x:*", "p"]}, {"slug": "q"}],
-        "permissions": [{"slug": "p", "category": "P"}], "departed": [], "groups": [],
+        "permissions": [{"slug": "p", "category": "P"}], "removed_from_catalog": [], "groups": [],
         "tenant": {"name": "acme", "slug": "acme"}, "format": 1,
     });
     let canonical = document(&shuffled).to_json();

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use rolecall::records::{At, Change, CommitId, Life, Record};
+use rolecall::records::{Change, CommitId, Position, Record, TenantId};
 use rolecall::store::{Base, MemoryStore, RedbStore, Store};
 use uuid::Uuid;
 
-use super::made::{Numbers, at, commit, found, life, loaded, membership, one_of_each, open, since, tenant, user};
+use super::made::{Numbers, at, commit, found, loaded, membership, one_of_each, open, since, tenant, tenant_id, user};
 
 #[test]
 fn it_answers_as_the_store_in_memory_does() {
@@ -17,7 +17,7 @@ fn it_answers_as_the_store_in_memory_does() {
     let mut seen = [0_u32; 7];
     let mut store = open(&path);
     let mut numbers = Numbers(7);
-    let mut births = HashMap::new();
+    let mut creations = HashMap::new();
     for step in 1..=220 {
         if numbers.one_in(40) {
             drop(store);
@@ -28,10 +28,10 @@ fn it_answers_as_the_store_in_memory_does() {
         let theirs = commit(&memory, base, step, &changes).map_err(|e| e.to_string());
         assert_eq!(ours, theirs, "step {step}: {base} {changes:?}");
         seen[kind(&theirs)] += 1;
-        if let (Base::Nothing(life), Ok(_)) = (base, &theirs) {
-            births.insert(life, at(life, 1, step));
+        if let (Base::Create(tenant_id), Ok(_)) = (base, &theirs) {
+            creations.insert(tenant_id, at(tenant_id, 1, step));
         }
-        compare(&store, &memory, &births, &mut numbers, step);
+        compare(&store, &memory, &creations, &mut numbers, step);
     }
     assert!(seen.iter().all(|count| *count >= 3), "not every answer was met: {seen:?}");
 }
@@ -49,21 +49,21 @@ const SLUGS: [&str; 8] = ["a", "b", "a-", "0", "-", "aa", "z", "c"];
 /// A commit that mostly fits, and sometimes in one way does not.
 fn drawn(memory: &MemoryStore, numbers: &mut Numbers, step: u128) -> (Base, Vec<Change>) {
     // Lives end; new ones take their places.
-    let id = life(step / 25 * 2 + numbers.below::<u128>(4));
+    let id = tenant_id(step / 25 * 2 + numbers.below::<u128>(4));
     let Some((records, latest)) = loaded(memory, id).unwrap() else {
         let own = format!("t{step}");
         let slug = if numbers.one_in(2) { &own } else { SLUGS[numbers.below::<usize>(8)] };
         let added = [tenant(slug), user(1, "u"), membership(1, 1, None)];
         let skipped = usize::from(numbers.one_in(3));
-        let base = if numbers.one_in(9) { Base::State(at(id, 1, 1)) } else { Base::Nothing(id) };
+        let base = if numbers.one_in(9) { Base::At(at(id, 1, 1)) } else { Base::Create(id) };
         let none = numbers.one_in(50);
         return (base, added.into_iter().skip(if none { 3 } else { skipped }).map(Change::added).collect());
     };
-    let stale = At { commit: CommitId::from_uuid(Uuid::nil()), ..latest };
+    let stale = Position { commit: CommitId::from_uuid(Uuid::nil()), ..latest };
     let base = match numbers.below(12) {
-        0 => Base::State(stale),
-        1 => Base::Nothing(id),
-        _ => Base::State(latest),
+        0 => Base::At(stale),
+        1 => Base::Create(id),
+        _ => Base::At(latest),
     };
     (base, changes(&records, numbers))
 }
@@ -100,7 +100,13 @@ fn changes(records: &[Record], numbers: &mut Numbers) -> Vec<Change> {
     changes
 }
 
-fn compare(store: &RedbStore, memory: &MemoryStore, births: &HashMap<Life, At>, numbers: &mut Numbers, step: u128) {
+fn compare(
+    store: &RedbStore,
+    memory: &MemoryStore,
+    creations: &HashMap<TenantId, Position>,
+    numbers: &mut Numbers,
+    step: u128,
+) {
     for slug in SLUGS {
         assert_eq!(found(store, slug).unwrap(), found(memory, slug).unwrap(), "step {step}");
     }
@@ -109,16 +115,16 @@ fn compare(store: &RedbStore, memory: &MemoryStore, births: &HashMap<Life, At>, 
     for limit in [0, 1, 9] {
         assert_eq!(list(limit), pollster::block_on(memory.list(Some(&after), limit)).unwrap(), "step {step}");
     }
-    for (life, birth) in births {
-        let (ours, theirs) = (loaded(store, *life).unwrap(), loaded(memory, *life).unwrap());
-        assert_eq!(ours.is_some(), theirs.is_some(), "step {step}, {life}");
-        let mut bases = vec![*birth, at(*life, 1, step)];
+    for (tenant_id, creation) in creations {
+        let (ours, theirs) = (loaded(store, *tenant_id).unwrap(), loaded(memory, *tenant_id).unwrap());
+        assert_eq!(ours.is_some(), theirs.is_some(), "step {step}, {tenant_id}");
+        let mut bases = vec![*creation, at(*tenant_id, 1, step)];
         if let (Some((mut ours, here)), Some((mut theirs, there))) = (ours, theirs) {
             assert!(ours.is_sorted_by_key(Record::kind), "step {step}: kind by kind");
             ours.sort_by_key(Record::key);
             theirs.sort_by_key(Record::key);
-            assert_eq!((ours, here), (theirs, there), "step {step}, {life}");
-            bases.extend([here, at(*life, numbers.below(here.revision.number() + 2), step)]);
+            assert_eq!((ours, here), (theirs, there), "step {step}, {tenant_id}");
+            bases.extend([here, at(*tenant_id, numbers.below(here.revision.number() + 2), step)]);
         }
         for base in bases {
             assert_eq!(since(store, base).unwrap(), since(memory, base).unwrap(), "step {step}: {base:?}");

@@ -13,10 +13,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use rolecall::records::{At, Change, Record, RecordKey};
+use rolecall::records::{Change, Position, Record, RecordKey};
 use rolecall::store::{Base, Since};
 
-use super::made::{Numbers, at, born, commit, found, life, loaded, membership, open, since, tenant, user};
+use super::made::{Numbers, at, commit, created, found, loaded, membership, open, since, tenant, tenant_id, user};
 
 /// Set in the child: the file, and the seed of what it commits.
 const FILE: &str = "ROLECALL_CRASH_FILE";
@@ -31,12 +31,12 @@ fn the_child_commits_until_it_is_killed() {
     let (Ok(file), Ok(seed)) = (std::env::var(FILE), std::env::var(SEED)) else { return };
     let store = open(Path::new(&file));
     let mut numbers = Numbers(seed.parse().unwrap());
-    let mut states: Vec<(BTreeMap<RecordKey, Record>, At)> = (1..=TENANTS)
+    let mut states: Vec<(BTreeMap<RecordKey, Record>, Position)> = (1..=TENANTS)
         .map(|n| {
-            if let Some((records, at)) = loaded(&store, life(n)).unwrap() {
+            if let Some((records, at)) = loaded(&store, tenant_id(n)).unwrap() {
                 return (records.into_iter().map(|record| (record.key(), record)).collect(), at);
             }
-            let at = born(&store, n, &format!("tenant-{n}"), &[]);
+            let at = created(&store, n, &format!("tenant-{n}"), &[]);
             tell(n, at.revision.number(), n);
             ([tenant(&format!("tenant-{n}"))].map(|record| (record.key(), record)).into(), at)
         })
@@ -45,16 +45,16 @@ fn the_child_commits_until_it_is_killed() {
         let (records, base) = &mut states[turn % TENANTS as usize];
         let id = u128::from(numbers.next()) << 1 | 1;
         let changes = drawn(records, &mut numbers);
-        let revision = commit(&store, Base::State(*base), id, &changes).unwrap();
-        *base = at(base.life, revision.number(), id);
-        tell(base.life.uuid().as_u128(), revision.number(), id);
+        let revision = commit(&store, Base::At(*base), id, &changes).unwrap();
+        *base = at(base.tenant_id, revision.number(), id);
+        tell(base.tenant_id.uuid().as_u128(), revision.number(), id);
         replay(records, &changes);
     }
 }
 
 /// One write of one line: a kill cuts it off or not.
-fn tell(life: u128, revision: u64, commit: u128) {
-    std::io::stdout().write_all(format!("told {life} {revision} {commit}\n").as_bytes()).unwrap();
+fn tell(tenant_id: u128, revision: u64, commit: u128) {
+    std::io::stdout().write_all(format!("told {tenant_id} {revision} {commit}\n").as_bytes()).unwrap();
 }
 
 /// One to fifty changes that fit these records.
@@ -118,12 +118,12 @@ fn verify(file: &Path, told: &[[u128; 3]], round: &str) -> usize {
     let mut untold = 0;
     for n in 1..=TENANTS {
         let told: BTreeMap<u128, u128> = told.iter().filter(|t| t[0] == n).map(|t| (t[1], t[2])).collect();
-        let Some((records, latest)) = loaded(&store, life(n)).unwrap() else {
+        let Some((records, latest)) = loaded(&store, tenant_id(n)).unwrap() else {
             assert!(told.is_empty(), "{round}: an acknowledged birth is lost");
             continue;
         };
-        assert_eq!(found(&store, &format!("tenant-{n}")).unwrap(), Some(life(n)), "{round}");
-        let Since::Commits(commits) = since(&store, at(life(n), 1, n)).unwrap() else {
+        assert_eq!(found(&store, &format!("tenant-{n}")).unwrap(), Some(tenant_id(n)), "{round}");
+        let Since::Commits(commits) = since(&store, at(tenant_id(n), 1, n)).unwrap() else {
             panic!("{round}: the history is not there")
         };
         let revisions: Vec<u64> = commits.iter().map(|commit| commit.revision.number()).collect();

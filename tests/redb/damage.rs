@@ -5,39 +5,39 @@
 use std::fs;
 use std::path::Path;
 
-use rolecall::records::{At, Change, Record};
+use rolecall::records::{Change, Position, Record};
 use rolecall::store::{Base, RedbError, RedbStore, Since, Store, StoreError};
 
-use super::made::{Numbers, born, commit, found, life, loaded, membership, one_of_each, open, since, user};
+use super::made::{Numbers, commit, created, found, loaded, membership, one_of_each, open, since, tenant_id, user};
 
 /// What is right: each life with its slug, its records, and its commits since the birth.
-type Truth = Vec<(String, At, (Vec<Record>, At), Since)>;
+type Truth = Vec<(String, Position, (Vec<Record>, Position), Since)>;
 
 /// A file with several tenants that were changed, and one that ended.
 fn filled(path: &Path) -> Truth {
     let store = open(path);
-    let births: Vec<At> = (1..=5_u128)
+    let creations: Vec<Position> = (1..=5_u128)
         .map(|n| {
             let users = (0..40 * n).map(|u| user(100 + u, &format!("user{u}@{n}")));
             let members = (0..60 * n).map(|m| membership(100 + m / 2, 1 + m % 2, None));
             let others = one_of_each().into_iter().skip(1);
-            born(&store, n, &format!("tenant-{n}"), &others.chain(users).chain(members).collect::<Vec<_>>())
+            created(&store, n, &format!("tenant-{n}"), &others.chain(users).chain(members).collect::<Vec<_>>())
         })
         .collect();
-    for (n, birth) in (1..).zip(&births) {
-        let mut base = *birth;
+    for (n, creation) in (1..).zip(&creations) {
+        let mut base = *creation;
         for id in 1000..1004 {
             let added: Vec<_> = (0..10).map(|u| Change::added(user(id * 100 + u, "new"))).collect();
-            let revision = commit(&store, Base::State(base), n * 10_000 + id, &added).unwrap();
-            base = super::made::at(base.life, revision.number(), n * 10_000 + id);
+            let revision = commit(&store, Base::At(base), n * 10_000 + id, &added).unwrap();
+            base = super::made::at(base.tenant_id, revision.number(), n * 10_000 + id);
         }
     }
-    commit(&store, Base::Nothing(life(99)), 99, &[]).unwrap();
-    let truth = |(n, birth): (u32, &At)| {
-        let (slug, load) = (format!("tenant-{n}"), loaded(&store, birth.life).unwrap().unwrap());
-        (slug, *birth, load, since(&store, *birth).unwrap())
+    commit(&store, Base::Create(tenant_id(99)), 99, &[]).unwrap();
+    let truth = |(n, creation): (u32, &Position)| {
+        let (slug, load) = (format!("tenant-{n}"), loaded(&store, creation.tenant_id).unwrap().unwrap());
+        (slug, *creation, load, since(&store, *creation).unwrap())
     };
-    (1..).zip(&births).map(truth).collect()
+    (1..).zip(&creations).map(truth).collect()
 }
 
 /// Whether a damaged file told of its damage. It fails if an answer was wrong.
@@ -58,13 +58,13 @@ fn answers(store: &RedbStore, truth: &Truth, what: &str) -> bool {
         Err(StoreError::Corrupt(_)) => told = true,
         Err(other) => panic!("{what}: {other:?}"),
     };
-    for (slug, birth, load, commits) in truth {
-        check(found(store, slug).map(|life| life == Some(birth.life)));
-        check(loaded(store, birth.life).map(|found| found.as_ref() == Some(load)));
-        check(since(store, *birth).map(|found| found == *commits));
+    for (slug, creation, load, commits) in truth {
+        check(found(store, slug).map(|tenant_id| tenant_id == Some(creation.tenant_id)));
+        check(loaded(store, creation.tenant_id).map(|found| found.as_ref() == Some(load)));
+        check(since(store, *creation).map(|found| found == *commits));
     }
     check(pollster::block_on(store.list(None, 9)).map(|listed| listed.len() == truth.len()));
-    check(loaded(store, life(99)).map(|found| found.is_none()));
+    check(loaded(store, tenant_id(99)).map(|found| found.is_none()));
     told
 }
 
@@ -134,7 +134,7 @@ fn flips_under_an_open_file(count: usize, seed: u64) -> usize {
         if flip % 4 == 0 {
             // Whatever comes of writing to it, the process lives on.
             for (_, _, (_, latest), _) in &truth {
-                drop(commit(&store, Base::State(*latest), 7, &[Change::removed(membership(100, 1, None))]));
+                drop(commit(&store, Base::At(*latest), 7, &[Change::removed(membership(100, 1, None))]));
             }
             continue;
         }

@@ -9,7 +9,7 @@ use rolecall::blocking::Authorizer;
 use rolecall::records::{Change, Record};
 use rolecall::store::{Base, Commit, Sink, Stop, Store, StoreError};
 
-use super::made::{at, born, commit, envelope, life, loaded, membership, open, tenant, user};
+use super::made::{at, commit, created, envelope, loaded, membership, open, tenant, tenant_id, user};
 
 #[test]
 fn an_authorizer_over_it_answers_after_a_restart() {
@@ -34,22 +34,22 @@ fn an_authorizer_over_it_answers_after_a_restart() {
 fn no_runtime_is_needed_and_any_will_do() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("tenants"));
-    let base = born(&store, 1, "pollster", &[user(1, "a")]);
+    let base = created(&store, 1, "pollster", &[user(1, "a")]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let second = store.clone();
     let revision = runtime.block_on(async move {
         let committing = async move {
             let envelope = envelope(2);
-            second.commit(Commit { base: Base::State(base), envelope: &envelope, changes: &[] }).await
+            second.commit(Commit { base: Base::At(base), envelope: &envelope, changes: &[] }).await
         };
         tokio::spawn(committing).await.unwrap()
     });
     assert_eq!(revision.unwrap().number(), 2);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let (base, second) = (at(life(1), 2, 2), store.clone());
+    let (base, second) = (at(tenant_id(1), 2, 2), store.clone());
     let loading = runtime.spawn(async move {
         let mut records: Vec<Record> = Vec::new();
-        second.load(base.life, &mut records).await.map(|at| (at, records.len()))
+        second.load(base.tenant_id, &mut records).await.map(|at| (at, records.len()))
     });
     assert_eq!(runtime.block_on(loading).unwrap().unwrap(), (Some(base), 2));
 }
@@ -65,13 +65,13 @@ fn s2_a_load_is_one_state_whatever_is_committed_meanwhile() {
     struct Writer<S> {
         store: S,
         taken: Vec<Record>,
-        base: Option<rolecall::records::At>,
+        base: Option<rolecall::records::Position>,
     }
     impl<S: Store> Sink for Writer<S> {
         fn push(&mut self, record: Record) -> Result<(), Stop> {
             if let Some(base) = self.base.take() {
                 let changes: Vec<_> = many().into_iter().map(Change::removed).collect();
-                commit(&self.store, Base::State(base), 2, &changes).unwrap();
+                commit(&self.store, Base::At(base), 2, &changes).unwrap();
             }
             self.taken.push(record);
             Ok(())
@@ -79,11 +79,11 @@ fn s2_a_load_is_one_state_whatever_is_committed_meanwhile() {
     }
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("tenants"));
-    let base = born(&store, 1, "acme", &many());
+    let base = created(&store, 1, "acme", &many());
     let mut writer = Writer { store: store.clone(), taken: Vec::new(), base: Some(base) };
-    assert_eq!(pollster::block_on(store.load(base.life, &mut writer)).unwrap(), Some(base));
+    assert_eq!(pollster::block_on(store.load(base.tenant_id, &mut writer)).unwrap(), Some(base));
     assert_eq!(writer.taken.len(), 1 + many().len());
-    assert_eq!(loaded(&store, base.life).unwrap(), Some((vec![tenant("acme")], at(life(1), 2, 2))));
+    assert_eq!(loaded(&store, base.tenant_id).unwrap(), Some((vec![tenant("acme")], at(tenant_id(1), 2, 2))));
 }
 
 struct Full(usize);
@@ -100,12 +100,12 @@ fn s2_a_load_stops_when_the_sink_says_so_also_at_the_last_record() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("tenants"));
     let records = 1 + many().len();
-    let base = born(&store, 1, "acme", &many());
+    let base = created(&store, 1, "acme", &many());
     for room in [0, 1, 3_999, 4_000, 4_001, records - 1] {
-        let stopped = pollster::block_on(store.load(base.life, &mut Full(room)));
+        let stopped = pollster::block_on(store.load(base.tenant_id, &mut Full(room)));
         assert!(matches!(stopped, Err(StoreError::Stopped)), "room for {room}: {stopped:?}");
     }
-    assert_eq!(pollster::block_on(store.load(base.life, &mut Full(records))).unwrap(), Some(base));
+    assert_eq!(pollster::block_on(store.load(base.tenant_id, &mut Full(records))).unwrap(), Some(base));
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn s11_a_load_that_is_dropped_holds_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     let store = open(&path);
-    let base = born(&store, 1, "acme", &many());
+    let base = created(&store, 1, "acme", &many());
     for polls in 0..8 {
         let mut sink = Full(usize::MAX);
-        let mut load = pin!(store.load(base.life, &mut sink));
+        let mut load = pin!(store.load(base.tenant_id, &mut sink));
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..polls {
             if load.as_mut().poll(&mut context).is_ready() {
@@ -127,7 +127,7 @@ fn s11_a_load_that_is_dropped_holds_nothing() {
     }
     // The file is free at once, whatever is still running on other threads.
     drop(store);
-    assert_eq!(loaded(&open(&path), base.life).unwrap().unwrap().1, base);
+    assert_eq!(loaded(&open(&path), base.tenant_id).unwrap().unwrap().1, base);
 }
 
 #[test]
@@ -135,15 +135,15 @@ fn s11_a_commit_that_is_dropped_leaves_the_state_before_or_the_state_after() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     let mut store = open(&path);
-    let mut base = born(&store, 1, "acme", &[]);
-    let mut landed = 0;
+    let mut base = created(&store, 1, "acme", &[]);
+    let mut committed = 0;
     for id in 2..32_u128 {
         let (id, changes) = (id, [Change::added(user(id, "a")), Change::added(membership(id, id, None))]);
         let envelope = envelope(id);
         let polls = id % 3;
         {
             let mut pending =
-                pin!(store.commit(Commit { base: Base::State(base), envelope: &envelope, changes: &changes }));
+                pin!(store.commit(Commit { base: Base::At(base), envelope: &envelope, changes: &changes }));
             let mut context = Context::from_waker(Waker::noop());
             for _ in 0..polls {
                 if pending.as_mut().poll(&mut context).is_ready() {
@@ -155,29 +155,29 @@ fn s11_a_commit_that_is_dropped_leaves_the_state_before_or_the_state_after() {
         // Closing waits for what had begun, so that what is found now is how it ended.
         drop(store);
         store = open(&path);
-        let (records, now) = loaded(&store, life(1)).unwrap().unwrap();
-        let after = at(life(1), base.revision.number() + 1, id);
+        let (records, now) = loaded(&store, tenant_id(1)).unwrap().unwrap();
+        let after = at(tenant_id(1), base.revision.number() + 1, id);
         assert!(now == base || now == after, "commit {id}");
-        landed += usize::from(now == after);
+        committed += usize::from(now == after);
         assert!(polls > 0 || now == base, "a future that was never polled has done nothing");
-        assert_eq!(records.len(), 1 + 2 * landed);
+        assert_eq!(records.len(), 1 + 2 * committed);
         base = now;
     }
-    assert!(landed > 0, "none was ever dropped after it had begun");
+    assert!(committed > 0, "none was ever dropped after it had begun");
 }
 
 #[test]
 fn s12_of_racing_commits_exactly_one_wins() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("tenants"));
-    let mut base = born(&store, 1, "acme", &[]);
+    let mut base = created(&store, 1, "acme", &[]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     for round in 1..=8_u128 {
         let racers: Vec<_> = (0..4)
             .map(|racer| {
                 let (store, envelope) = (store.clone(), Arc::new(envelope(round * 100 + racer)));
                 runtime.spawn(async move {
-                    let commit = Commit { base: Base::State(base), envelope: &envelope, changes: &[] };
+                    let commit = Commit { base: Base::At(base), envelope: &envelope, changes: &[] };
                     (envelope.id, store.commit(commit).await)
                 })
             })
@@ -187,6 +187,6 @@ fn s12_of_racing_commits_exactly_one_wins() {
         let next = base.revision.next();
         let lost = |answer: &_| matches!(answer, Err(StoreError::Conflict { actual }) if *actual == next);
         assert_eq!((winners.len(), answers.iter().filter(|(_, answer)| lost(answer)).count()), (1, 3));
-        base = rolecall::records::At { revision: next, commit: winners[0], ..base };
+        base = rolecall::records::Position { revision: next, commit: winners[0], ..base };
     }
 }

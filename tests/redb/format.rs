@@ -4,15 +4,15 @@
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use rolecall::records::{At, Change, Kind};
+use rolecall::records::{Change, Position, RecordKind};
 use rolecall::store::{Base, RedbError, RedbStore, Since, StoreError};
 
-use super::made::{at, born, commit, found, life, loaded, one_of_each, open, since, user};
+use super::made::{at, commit, created, found, loaded, one_of_each, open, since, tenant_id, user};
 
 type Bytes = &'static [u8];
 const ABOUT: TableDefinition<'_, &str, Bytes> = TableDefinition::new("rolecall");
 const SLUGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.slugs");
-const LIVES: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
+const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
 const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.records");
 const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
 
@@ -28,17 +28,12 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A file with every shape of record in one life, a second commit, and a life that has ended.
-fn filled(path: &Path) -> At {
+fn filled(path: &Path) -> Position {
     let store = open(path);
-    let acme = born(&store, 0xacce, "acme", one_of_each().get(1..).unwrap());
-    commit(
-        &store,
-        Base::State(acme),
-        2,
-        &[Change::new(Some(user(1, "alice@acme.com")), Some(user(1, "bob"))).unwrap()],
-    )
-    .unwrap();
-    commit(&store, Base::Nothing(life(0xdead)), 3, &[]).unwrap();
+    let acme = created(&store, 0xacce, "acme", one_of_each().get(1..).unwrap());
+    commit(&store, Base::At(acme), 2, &[Change::new(Some(user(1, "alice@acme.com")), Some(user(1, "bob"))).unwrap()])
+        .unwrap();
+    commit(&store, Base::Create(tenant_id(0xdead)), 3, &[]).unwrap();
     acme
 }
 
@@ -54,7 +49,7 @@ fn the_bytes_of_every_row_are_these() {
         let (key, value) = row.unwrap();
         lines.push(format!("about {} {}", key.value(), hex(value.value())));
     }
-    for (name, table) in [("slugs", SLUGS), ("lives", LIVES), ("records", RECORDS), ("commits", COMMITS)] {
+    for (name, table) in [("slugs", SLUGS), ("lives", TENANTS), ("records", RECORDS), ("commits", COMMITS)] {
         for row in reading.open_table(table).unwrap().iter().unwrap() {
             let (key, value) = row.unwrap();
             lines.push(format!("{name} {} {}", hex(key.value()), hex(value.value())));
@@ -83,37 +78,37 @@ fn edit(path: &Path, table: TableDefinition<'_, Bytes, Bytes>, key: &[u8], value
 }
 
 fn key_of(n: u128, rest: &[u8]) -> Vec<u8> {
-    [&life(n).uuid().as_bytes()[..], rest].concat()
+    [&tenant_id(n).uuid().as_bytes()[..], rest].concat()
 }
 
 #[test]
-fn s10_a_kind_of_a_later_release_is_refused_for_that_life_only() {
+fn s10_a_kind_of_a_later_release_is_refused_for_that_tenant_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("later");
     filled(&path);
-    born(&open(&path), 1, "other", &[]);
-    let kind = Kind::Membership.ordinal() + 1;
+    created(&open(&path), 1, "other", &[]);
+    let kind = RecordKind::Membership.ordinal() + 1;
     let key = key_of(0xacce, &[kind, 1, 2, 3]);
     edit(&path, RECORDS, &key, Some(&sealed(4, &key, b"what a later release wrote")));
     let store = open(&path);
-    assert!(matches!(loaded(&store, life(0xacce)), Err(StoreError::Refused(_))));
-    assert_eq!(found(&store, "acme").unwrap(), Some(life(0xacce)));
-    assert_eq!(loaded(&store, life(1)).unwrap().unwrap().0.len(), 1, "the other life");
+    assert!(matches!(loaded(&store, tenant_id(0xacce)), Err(StoreError::UnsupportedRecord(_))));
+    assert_eq!(found(&store, "acme").unwrap(), Some(tenant_id(0xacce)));
+    assert_eq!(loaded(&store, tenant_id(1)).unwrap().unwrap().0.len(), 1, "the other life");
     drop(store);
 
     let key = key_of(0xacce, &[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
     edit(&path, COMMITS, &key, Some(&sealed(5, &key, &[kind, 1, 2, 3])));
-    assert!(matches!(since(&open(&path), at(life(0xacce), 1, 0xacce)), Err(StoreError::Refused(_))));
+    assert!(matches!(since(&open(&path), at(tenant_id(0xacce), 1, 0xacce)), Err(StoreError::UnsupportedRecord(_))));
 }
 
 #[test]
-fn s10_a_row_that_is_lost_altered_or_strange_makes_its_life_corrupt_and_no_other() {
+fn s10_a_row_that_is_lost_altered_or_strange_makes_its_tenant_corrupt_and_no_other() {
     let member = [&[9_u8][..], &1_u128.to_be_bytes(), &1_u128.to_be_bytes()].concat();
     let member = key_of(0xacce, &member);
     let extra = [&[9_u8][..], &1_u128.to_be_bytes(), &7_u128.to_be_bytes()].concat();
     let extra = key_of(0xacce, &extra);
     let second = key_of(0xacce, &[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
-    let life_key = key_of(0xacce, &[]);
+    let tenant_key = key_of(0xacce, &[]);
     let table = [
         ("a lost membership", RECORDS, &member, None),
         ("an altered one", RECORDS, &member, Some(b"something else".to_vec())),
@@ -123,23 +118,23 @@ fn s10_a_row_that_is_lost_altered_or_strange_makes_its_life_corrupt_and_no_other
         ("one too many", RECORDS, &extra, Some(sealed(4, &extra, &value_of_a_membership()))),
         ("a commit that cannot be read", COMMITS, &second, Some(sealed(5, &second, &[0, 0xff]))),
         ("a lost commit", COMMITS, &second, None),
-        ("a life that cannot be read", LIVES, &life_key, Some(sealed(3, &life_key, &[7, 7]))),
-        ("a life whose row was altered", LIVES, &life_key, Some(b"altered".to_vec())),
+        ("a life that cannot be read", TENANTS, &tenant_key, Some(sealed(3, &tenant_key, &[7, 7]))),
+        ("a life whose row was altered", TENANTS, &tenant_key, Some(b"altered".to_vec())),
     ];
     for (what, place, key, value) in table {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows");
         let acme = filled(&path);
-        born(&open(&path), 1, "other", &[]);
+        created(&open(&path), 1, "other", &[]);
         edit(&path, place, key, value.as_deref());
         let store = open(&path);
-        let (load, commits) = (loaded(&store, acme.life), since(&store, acme));
+        let (load, commits) = (loaded(&store, acme.tenant_id), since(&store, acme));
         let corrupt = [load.as_ref().err(), commits.as_ref().err()];
         assert!(corrupt.iter().any(Option::is_some), "{what}: {load:?} {commits:?}");
         assert!(corrupt.iter().flatten().all(|e| matches!(e, StoreError::Corrupt(_))), "{what}: {corrupt:?}");
-        assert_eq!(loaded(&store, life(1)).unwrap().unwrap().0.len(), 1, "{what}: the other life");
-        assert_eq!(since(&store, at(life(1), 1, 1)).unwrap(), Since::Commits(vec![]), "{what}");
-        assert_eq!(found(&store, "other").unwrap(), Some(life(1)), "{what}");
+        assert_eq!(loaded(&store, tenant_id(1)).unwrap().unwrap().0.len(), 1, "{what}: the other life");
+        assert_eq!(since(&store, at(tenant_id(1), 1, 1)).unwrap(), Since::Commits(vec![]), "{what}");
+        assert_eq!(found(&store, "other").unwrap(), Some(tenant_id(1)), "{what}");
     }
 }
 
@@ -157,7 +152,7 @@ fn value_of_a_membership() -> Vec<u8> {
 #[test]
 fn an_index_that_does_not_fit_the_tenants_is_found_when_the_file_is_opened() {
     for (key, value) in
-        [(&b"acme"[..], None), (&b"ghost"[..], Some(sealed(2, b"ghost", life(0xacce).uuid().as_bytes())))]
+        [(&b"acme"[..], None), (&b"ghost"[..], Some(sealed(2, b"ghost", tenant_id(0xacce).uuid().as_bytes())))]
     {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");

@@ -4,20 +4,21 @@ use std::path::Path;
 
 use pollster::block_on;
 use rolecall::records::{
-    Actor, Assignment, At, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
-    Holder, Inclusion, Life, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
-    Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantRecord, UserId, UserKey, UserRecord,
+    Actor, Assignment, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
+    Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
+    Position, Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord, UserId, UserKey,
+    UserRecord,
 };
 use rolecall::store::{Base, Commit, RedbStore, Since, Store, StoreError};
 use rolecall::{Timestamp, Window};
 use uuid::Uuid;
 
-pub(crate) fn life(n: u128) -> Life {
-    Life::from_uuid(Uuid::from_u128(n))
+pub(crate) fn tenant_id(n: u128) -> TenantId {
+    TenantId::from_uuid(Uuid::from_u128(n))
 }
 
-pub(crate) fn at(life: Life, revision: u64, commit: u128) -> At {
-    At { life, revision: Revision::new(revision), commit: CommitId::from_uuid(Uuid::from_u128(commit)) }
+pub(crate) fn at(tenant_id: TenantId, revision: u64, commit: u128) -> Position {
+    Position { tenant_id, revision: Revision::new(revision), commit: CommitId::from_uuid(Uuid::from_u128(commit)) }
 }
 
 fn name(text: &str) -> Name {
@@ -99,22 +100,22 @@ pub(crate) fn commit<S: Store>(store: &S, base: Base, id: u128, changes: &[Chang
 }
 
 /// Begins the life of this number, with the tenant record and what else is given. The commit has the same number.
-pub(crate) fn born<S: Store>(store: &S, number: u128, slug: &str, more: &[Record]) -> At {
+pub(crate) fn created<S: Store>(store: &S, number: u128, slug: &str, more: &[Record]) -> Position {
     let changes: Vec<_> = more.iter().cloned().chain([tenant(slug)]).map(Change::added).collect();
-    commit(store, Base::Nothing(life(number)), number, &changes).unwrap();
-    at(life(number), 1, number)
+    commit(store, Base::Create(tenant_id(number)), number, &changes).unwrap();
+    at(tenant_id(number), 1, number)
 }
 
-pub(crate) fn found<S: Store>(store: &S, slug: &str) -> Result<Option<Life>, StoreError> {
+pub(crate) fn found<S: Store>(store: &S, slug: &str) -> Result<Option<TenantId>, StoreError> {
     block_on(store.find(&slug.parse().unwrap()))
 }
 
-pub(crate) fn loaded<S: Store>(store: &S, life: Life) -> Result<Option<(Vec<Record>, At)>, StoreError> {
+pub(crate) fn loaded<S: Store>(store: &S, tenant_id: TenantId) -> Result<Option<(Vec<Record>, Position)>, StoreError> {
     let mut records = Vec::new();
-    Ok(block_on(store.load(life, &mut records))?.map(|at| (records, at)))
+    Ok(block_on(store.load(tenant_id, &mut records))?.map(|at| (records, at)))
 }
 
-pub(crate) fn since<S: Store>(store: &S, at: At) -> Result<Since, StoreError> {
+pub(crate) fn since<S: Store>(store: &S, at: Position) -> Result<Since, StoreError> {
     block_on(store.since(at))
 }
 

@@ -9,7 +9,7 @@ use redb::{Database, TableDefinition};
 use rolecall::store::{Base, RedbError, RedbStore, Since, StoreError};
 
 use super::format::sealed;
-use super::made::{at, born, commit, found, life, loaded, open, since, tenant, user};
+use super::made::{at, commit, created, found, loaded, open, since, tenant, tenant_id, user};
 
 #[test]
 fn s7_s13_what_was_committed_is_there_after_all_connections_are_closed() {
@@ -17,14 +17,17 @@ fn s7_s13_what_was_committed_is_there_after_all_connections_are_closed() {
     let path = folder.path().join("tenants");
     let store = open(&path);
     let second = store.clone();
-    let base = born(&store, 1, "acme", &[user(1, "alice")]);
-    assert_eq!(found(&second, "acme").unwrap(), Some(base.life));
+    let base = created(&store, 1, "acme", &[user(1, "alice")]);
+    assert_eq!(found(&second, "acme").unwrap(), Some(base.tenant_id));
     drop(store);
-    commit(&second, Base::State(base), 2, &[]).unwrap();
+    commit(&second, Base::At(base), 2, &[]).unwrap();
     drop(second);
     let store = RedbStore::options().existing().open(&path).unwrap();
-    assert_eq!(loaded(&store, life(1)).unwrap(), Some((vec![tenant("acme"), user(1, "alice")], at(life(1), 2, 2))));
-    let stale = commit(&store, Base::State(base), 3, &[]);
+    assert_eq!(
+        loaded(&store, tenant_id(1)).unwrap(),
+        Some((vec![tenant("acme"), user(1, "alice")], at(tenant_id(1), 2, 2)))
+    );
+    let stale = commit(&store, Base::At(base), 3, &[]);
     assert!(matches!(stale, Err(StoreError::Conflict { actual }) if actual.number() == 2));
 }
 
@@ -64,7 +67,7 @@ fn of_two_that_create_one_file_neither_loses_what_it_wrote() {
             start.wait();
             loop {
                 match RedbStore::open(&path) {
-                    Ok(store) => break born(&store, n, &format!("t{n}"), &[]),
+                    Ok(store) => break created(&store, n, &format!("t{n}"), &[]),
                     Err(RedbError::InUse) => thread::yield_now(),
                     Err(e) => panic!("{e}"),
                 }
@@ -75,7 +78,10 @@ fn of_two_that_create_one_file_neither_loses_what_it_wrote() {
             race(2);
         });
         let store = open(&path);
-        assert_eq!((found(&store, "t1").unwrap(), found(&store, "t2").unwrap()), (Some(life(1)), Some(life(2))));
+        assert_eq!(
+            (found(&store, "t1").unwrap(), found(&store, "t2").unwrap()),
+            (Some(tenant_id(1)), Some(tenant_id(2)))
+        );
     }
 }
 
@@ -128,22 +134,24 @@ fn s14_a_bounded_history_forgets_its_oldest_commits() {
     for (bound, oldest) in [(0, 9), (1, 8), (3, 6), (8, 1), (100, 1)] {
         let path = folder.path().join(bound.to_string());
         let store = RedbStore::options().history(bound).open(&path).unwrap();
-        let birth = born(&store, 1, "acme", &[user(100, "a"), user(101, "b")]);
+        let creation = created(&store, 1, "acme", &[user(100, "a"), user(101, "b")]);
         for n in 2..=9_u64 {
-            let (id, base) = (u128::from(n), at(birth.life, n - 1, u128::from(n) - 1));
+            let (id, base) = (u128::from(n), at(creation.tenant_id, n - 1, u128::from(n) - 1));
             let changes = if n % 2 == 0 { vec![rolecall::records::Change::added(user(id, "a"))] } else { vec![] };
-            commit(&store, Base::State(base), id, &changes).unwrap();
+            commit(&store, Base::At(base), id, &changes).unwrap();
         }
         for id in 1..=9 {
-            let told = since(&store, at(birth.life, u64::try_from(id).unwrap(), id)).unwrap();
+            let told = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id)).unwrap();
             assert_eq!(told != Since::TooOld, id >= oldest, "{id} with room for {bound}");
         }
         // A bound that was wide once and is narrow now.
         drop(store);
         let store = RedbStore::options().history(1).open(&path).unwrap();
-        commit(&store, Base::State(at(birth.life, 9, 9)), 10, &[]).unwrap();
-        assert_eq!(since(&store, at(birth.life, 8, 8)).unwrap(), Since::TooOld);
-        assert!(matches!(since(&store, at(birth.life, 9, 9)).unwrap(), Since::Commits(commits) if commits.len() == 1));
+        commit(&store, Base::At(at(creation.tenant_id, 9, 9)), 10, &[]).unwrap();
+        assert_eq!(since(&store, at(creation.tenant_id, 8, 8)).unwrap(), Since::TooOld);
+        assert!(
+            matches!(since(&store, at(creation.tenant_id, 9, 9)).unwrap(), Since::Commits(commits) if commits.len() == 1)
+        );
     }
 }
 
@@ -151,21 +159,21 @@ fn s14_a_bounded_history_forgets_its_oldest_commits() {
 fn s15_a_commit_of_200_000_changes_is_one_commit() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("large"));
-    let base = born(&store, 1, "acme", &[]);
+    let base = created(&store, 1, "acme", &[]);
     let change = |n| rolecall::records::Change::added(user(n, &format!("user-{n}")));
     let changes: Vec<_> = (1..=200_000).map(change).collect();
-    assert_eq!(commit(&store, Base::State(base), 2, &changes).unwrap().number(), 2);
-    assert_eq!(loaded(&store, base.life).unwrap().unwrap().0.len(), 200_001);
+    assert_eq!(commit(&store, Base::At(base), 2, &changes).unwrap().number(), 2);
+    assert_eq!(loaded(&store, base.tenant_id).unwrap().unwrap().0.len(), 200_001);
     let Since::Commits(told) = since(&store, base).unwrap() else { panic!("it is in the history") };
     assert!(told.len() == 1 && told[0].changes == changes);
-    commit(&store, Base::State(at(life(1), 2, 2)), 3, &[rolecall::records::Change::removed(tenant("acme"))]).unwrap();
-    assert_eq!(loaded(&store, base.life).unwrap(), None);
+    commit(&store, Base::At(at(tenant_id(1), 2, 2)), 3, &[rolecall::records::Change::removed(tenant("acme"))]).unwrap();
+    assert_eq!(loaded(&store, base.tenant_id).unwrap(), None);
 }
 
 #[test]
 fn what_is_printed_of_a_store_holds_nothing_of_a_tenant() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("tenants"));
-    born(&store, 1, "acme", &[user(1, "alice@acme.com")]);
+    created(&store, 1, "acme", &[user(1, "alice@acme.com")]);
     assert_eq!(format!("{store:?}"), "RedbStore { .. }");
 }

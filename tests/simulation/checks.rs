@@ -1,10 +1,10 @@
 //! What must hold after every step. Each check says what a user would see.
 
 use rolecall::catalog::Catalog;
-use rolecall::meaning::Meaning;
-use rolecall::records::{At, CommitId, Life, Timestamp, UserRecord};
+use rolecall::records::{CommitId, Position, TenantId, Timestamp, UserRecord};
+use rolecall::reference::Model;
 use rolecall::store::Base;
-use rolecall::{Outcome, Page, Reason, Snapshot, Tenant};
+use rolecall::{Outcome, PageRequest, Reason, Snapshot, Tenant};
 
 use crate::history::{History, Node};
 use crate::operations::PERMISSION;
@@ -53,24 +53,24 @@ impl World {
         let process = &mut processes[process];
         for handle in &mut process.handles {
             for doubt in &mut process.commits {
-                let (Base::State(base), Some(outcome)) = (doubt.base, handle.tenant.outcome(doubt.commit)) else {
+                let (Base::At(base), Some(outcome)) = (doubt.base, handle.tenant.outcome(doubt.commit)) else {
                     continue;
                 };
-                if outcome == Outcome::Open {
+                if outcome == Outcome::InDoubt {
                     coverage.met("told that it is open");
                     let told = handle.told.get(&doubt.commit);
                     must!(told.is_none(), "what was told as {told:?} is open again");
                     continue;
                 }
-                doubt.state = Known::Settled;
+                doubt.state = Known::Resolved;
                 handle.told.insert(doubt.commit, outcome);
                 if let Some(told) = doubt.told.replace(outcome) {
                     must!(told == outcome, "what was told as {told:?} is now {outcome:?}");
                     continue;
                 }
                 coverage.met(match outcome {
-                    Outcome::Landed(_) => "settled as landed",
-                    Outcome::Lost => "settled as lost",
+                    Outcome::Committed(_) => "settled as landed",
+                    Outcome::Aborted => "settled as lost",
                     _ => "settled as unknowable",
                 });
                 // Of a tenant that was let go meanwhile, nobody saw the snapshot that it was told of.
@@ -85,12 +85,12 @@ impl World {
     /// A life is open once in a process: whoever holds it, holds the same opening, with the same numbers.
     fn open_once(&self, process: usize) -> Checked {
         let handles = &self.processes[process].handles;
-        let numbered = handles.iter().filter(|handle| handle.tenant.now().unanswered().is_none());
+        let numbered = handles.iter().filter(|handle| handle.tenant.now().unavailable().is_none());
         for handle in numbered {
             let Some((user, number)) = handle.number else { continue };
-            for other in handles.iter().filter(|other| other.tenant.life() == handle.tenant.life()) {
+            for other in handles.iter().filter(|other| other.tenant.tenant_id() == handle.tenant.tenant_id()) {
                 let now = other.tenant.now();
-                let found = now.user_handle(user).filter(|_| now.unanswered().is_none());
+                let found = now.user_handle(user).filter(|_| now.unavailable().is_none());
                 must!(found.is_none_or(|found| found == number), "two openings of one life, or a number that changed");
             }
         }
@@ -101,10 +101,10 @@ impl World {
         let Self { processes, history, coverage, .. } = self;
         let process = &mut processes[process];
         let handle = &mut process.handles[handle];
-        let silent = handle.tenant.now().unanswered();
+        let silent = handle.tenant.now().unavailable();
         match silent {
-            Some(Reason::Unsettled) => coverage.met("a tenant unsettled"),
-            Some(Reason::Refused) => handle.was_refused = true,
+            Some(Reason::InDoubt) => coverage.met("a tenant unsettled"),
+            Some(Reason::InvalidStoreContent) => handle.was_refused = true,
             _ => {}
         }
         if silent.is_some() {
@@ -115,12 +115,12 @@ impl World {
             coverage.met("content refused, then accepted");
             handle.was_refused = false;
         }
-        must!(handle.tenant.unsettled().is_none(), "a tenant answers, and says that a commit is not settled");
+        must!(handle.tenant.in_doubt().is_none(), "a tenant answers, and says that a commit is not settled");
         let snapshot = handle.tenant.snapshot();
         let at = snapshot.position();
         let unknown = process.commits.iter().find(|doubt| {
             let undecided =
-                matches!(doubt.base, Base::State(base) if base.life == at.life && at.revision <= base.revision);
+                matches!(doubt.base, Base::At(base) if base.tenant_id == at.tenant_id && at.revision <= base.revision);
             // What a tenant said that was let go, nobody heard; where a backup was restored since, it may have been said.
             let may_be_told = doubt.is_unwatched && doubt.era != history.era();
             doubt.state == Known::Unknown && undecided && !may_be_told
@@ -135,11 +135,11 @@ impl World {
             return Ok(());
         }
         let Some(node) = history.node(at.commit) else { return Err("a tenant answers from what never was".into()) };
-        must!((node.life, node.revision) == (at.life, at.revision), "a tenant mixes two states");
+        must!((node.tenant_id, node.revision) == (at.tenant_id, at.revision), "a tenant mixes two states");
         if let Some(last) = handle.last.replace(at.commit) {
             // A load says nothing of the past: where the store was restored and went on further, it is accepted.
             let before = history.node(last).map(|node| node.revision);
-            let went_on = Some(at.revision) > before && process.loaded.contains(&at.life);
+            let went_on = Some(at.revision) > before && process.loaded.contains(&at.tenant_id);
             must!(
                 history.holds(at.commit, last) || went_on,
                 "a tenant goes from {before:?} to {}, which does not come after it",
@@ -147,7 +147,7 @@ impl World {
             );
         }
         let found = snapshot.at(Timestamp::MIN);
-        if let Some(user) = found.users(&Page::of(1)).items.first().filter(|_| handle.number.is_none()) {
+        if let Some(user) = found.users(&PageRequest::of(1)).items.first().filter(|_| handle.number.is_none()) {
             handle.number = found.user_handle(user.id).map(|number| (user.id, number));
         }
         same(&snapshot, node)
@@ -161,8 +161,8 @@ impl World {
     }
 
     /// Whether a life was not there, or ended, at some time between these steps.
-    pub(crate) fn was_gone(&self, life: Life, from: usize, to: usize) -> bool {
-        let states = self.history.states(life, from, to);
+    pub(crate) fn was_gone(&self, tenant_id: TenantId, from: usize, to: usize) -> bool {
+        let states = self.history.states(tenant_id, from, to);
         states.into_iter().any(|head| head.is_none_or(|commit| self.history.node(commit).is_none_or(Node::is_end)))
     }
 
@@ -175,20 +175,20 @@ impl World {
 }
 
 /// Whether what is told of a commit is true of the snapshot in hand.
-fn told_truly(history: &History, commit: CommitId, base: At, outcome: Outcome, tenant: &Tenant) -> Checked {
-    let (at, silent) = (tenant.snapshot().position(), tenant.now().unanswered());
+fn told_truly(history: &History, commit: CommitId, base: Position, outcome: Outcome, tenant: &Tenant) -> Checked {
+    let (at, silent) = (tenant.snapshot().position(), tenant.now().unavailable());
     let holds = history.holds(at.commit, commit);
     match outcome {
-        Outcome::Landed(revision) => {
+        Outcome::Committed(revision) => {
             let is_there = history.node(commit).is_some_and(|node| node.revision == revision);
             must!(is_there && holds, "told as landed at {revision}, and the snapshot in hand lacks it");
         }
-        Outcome::Lost => {
+        Outcome::Aborted => {
             must!(!holds, "told as lost, and the snapshot in hand holds it");
             must!(at.revision > base.revision, "told as lost, and the snapshot in hand is still at {}", at.revision);
         }
         _ => {
-            let over = matches!(silent, Some(Reason::Deleted | Reason::Refused | Reason::Closed));
+            let over = matches!(silent, Some(Reason::Deleted | Reason::InvalidStoreContent | Reason::Closed));
             let beyond = at.revision > base.revision.next();
             let elsewhere = at.revision <= base.revision && at.commit != base.commit; // a backup was restored
             must!(over || beyond || elsewhere, "told as unknowable at {}, on {}", at.revision, base.revision);
@@ -204,15 +204,15 @@ fn same(snapshot: &Snapshot, node: &Node) -> Checked {
     must!(snapshot.slug() == record.slug.as_str() && snapshot.name() == record.name.as_str(), "another tenant's name");
     let records: Vec<_> = node.records.values().cloned().collect();
     let catalog = Catalog::empty();
-    let meaning = Meaning::new(&records, &catalog);
-    let mut users: Vec<&UserRecord> = meaning.users().collect();
+    let reference = Model::new(&records, &catalog);
+    let mut users: Vec<&UserRecord> = reference.users().collect();
     users.sort_by(|a, b| a.key.cmp(&b.key));
-    let listed = found.users(&Page::of(1_000)).items;
+    let listed = found.users(&PageRequest::of(1_000)).items;
     must!(listed.iter().eq(users.iter().copied()), "other users than the store's at {}", node.revision);
     for user in users {
-        let (may, says) = (meaning.may(user.id, PERMISSION, Timestamp::MIN), found.check(user.id, PERMISSION));
+        let (may, says) = (reference.may(user.id, PERMISSION, Timestamp::MIN), found.check(user.id, PERMISSION));
         must!(may == says, "{} may: {may}; the tenant says {says} at {}", user.key, node.revision);
-        let roles = meaning.roles(user.id, Timestamp::MIN);
+        let roles = reference.roles(user.id, Timestamp::MIN);
         must!(found.roles_of(user.id).len() == roles.len(), "other roles of {} at {}", user.key, node.revision);
     }
     Ok(())

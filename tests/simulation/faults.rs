@@ -68,7 +68,7 @@ impl Faults {
 }
 
 /// What happens to a request that somebody waits for.
-enum Fate {
+enum CreationOutcome {
     Deliver,
     Duplicate,
     Lose,
@@ -118,12 +118,12 @@ impl World {
         self.trace.add(self.step, |names| format!("{what} {}", names.request(&request)));
     }
 
-    fn fate(&mut self, call: usize) -> Fate {
+    fn outcome(&mut self, call: usize) -> CreationOutcome {
         if self.faults.quiet {
-            return Fate::Deliver;
+            return CreationOutcome::Deliver;
         }
         if self.step < self.faults.out_until {
-            return if self.chance.permille(500) { Fate::Lose } else { Fate::GiveUp };
+            return if self.chance.permille(500) { CreationOutcome::Lose } else { CreationOutcome::GiveUp };
         }
         let network = self.line.network();
         let call = &network.calls[call];
@@ -146,64 +146,64 @@ impl World {
         let weights: Vec<u64> = odds.into_iter().chain([rest.max(300)]).collect();
         drop(network);
         match self.chance.weighed(&weights) {
-            0 => Fate::Lose,
-            1 => Fate::GiveUp,
-            2 => Fate::Down,
-            3 => Fate::Duplicate,
-            4 => Fate::Refuse,
-            5 => Fate::Damage,
-            6 => Fate::TooOld,
-            7 => Fate::Panic,
-            _ => Fate::Deliver,
+            0 => CreationOutcome::Lose,
+            1 => CreationOutcome::GiveUp,
+            2 => CreationOutcome::Down,
+            3 => CreationOutcome::Duplicate,
+            4 => CreationOutcome::Refuse,
+            5 => CreationOutcome::Damage,
+            6 => CreationOutcome::TooOld,
+            7 => CreationOutcome::Panic,
+            _ => CreationOutcome::Deliver,
         }
     }
 
     fn request(&mut self, call: usize) -> Checked {
         let now = self.now();
-        match self.fate(call) {
-            Fate::Deliver => {
+        match self.outcome(call) {
+            CreationOutcome::Deliver => {
                 let reply = self.deliver(call)?;
                 self.line.network().messages.push(Message { call, body: Body::Reply(reply, now) });
             }
-            Fate::Duplicate => {
+            CreationOutcome::Duplicate => {
                 self.coverage.met("a driver sent twice");
                 self.send_copy(call);
                 let reply = self.deliver(call)?;
                 self.line.network().messages.push(Message { call, body: Body::Reply(reply, now) });
             }
-            Fate::Lose => {
+            CreationOutcome::Lose => {
                 self.say(call, "lost on the way:");
                 self.no_answer(call);
             }
-            Fate::GiveUp => {
+            CreationOutcome::GiveUp => {
                 self.say(call, "the driver waits no longer for");
                 self.line.network().messages.push(Message { call, body: Body::Request });
                 self.no_answer(call);
             }
-            Fate::Down => {
+            CreationOutcome::Down => {
                 self.say(call, "the store is down for");
                 self.coverage.met("unavailable");
                 let down = StoreError::Unavailable("down".into());
                 self.line.network().hand_over(call, Reply::Failed(down), Some(now));
             }
-            Fate::Refuse => {
+            CreationOutcome::Refuse => {
                 self.say(call, "refused for good:");
                 self.coverage.met("refused for good");
                 let errors: [fn(String) -> StoreError; 3] =
-                    [StoreError::TooLarge, StoreError::Refused, StoreError::Corrupt];
+                    [StoreError::TooLarge, StoreError::UnsupportedRecord, StoreError::Corrupt];
                 let refused = errors[self.chance.below(3)]("refused".into());
                 self.line.network().hand_over(call, Reply::Failed(refused), Some(now));
             }
-            Fate::Damage => {
+            CreationOutcome::Damage => {
                 self.say(call, "damaged:");
                 let damaged = StoreError::Corrupt("damaged".into());
                 self.line.network().hand_over(call, Reply::Failed(damaged), Some(now));
             }
-            Fate::TooOld => {
+            CreationOutcome::TooOld => {
                 self.say(call, "too old:");
                 self.line.network().hand_over(call, Reply::Since(Since::TooOld), Some(now));
             }
-            Fate::Panic => {
+            CreationOutcome::Panic => {
                 if self.chance.permille(500) {
                     self.line.network().messages.push(Message { call, body: Body::Request });
                 }
@@ -224,7 +224,7 @@ impl World {
     fn no_answer(&mut self, call: usize) {
         let mut network = self.line.network();
         let error = match &*network.calls[call].request {
-            Request::Commit(_) => StoreError::Unknown("the line went dead".into()),
+            Request::Commit(_) => StoreError::InDoubt("the line went dead".into()),
             _ => StoreError::Unavailable("the line went dead".into()),
         };
         network.hand_over(call, Reply::Failed(error), None);
@@ -232,7 +232,7 @@ impl World {
 
     fn hand_over(&mut self, call: usize, reply: Reply, at: crate::history::Instant) {
         let mut network = self.line.network();
-        let is_sure = matches!(reply, Reply::Committed(_) | Reply::Failed(StoreError::Conflict { .. }));
+        let is_sure = matches!(reply, Reply::StoredCommit(_) | Reply::Failed(StoreError::Conflict { .. }));
         let is_commit = matches!(&*network.calls[call].request, Request::Commit(_));
         if is_commit && network.calls[call].copies > 1 && !is_sure {
             drop(network);
@@ -249,7 +249,7 @@ impl World {
             (std::sync::Arc::clone(&network.calls[call].request), !network.is_waiting(call))
         };
         let before = match &*request {
-            Request::Commit(sent) => self.server.records(sent.base.life()).map(|(_, records)| records),
+            Request::Commit(sent) => self.server.records(sent.base.tenant_id()).map(|(_, records)| records),
             _ => None,
         };
         let reply = self.server.answer(&request);
@@ -258,51 +258,51 @@ impl World {
         }
         self.trace.add(self.step, |names| {
             let what = match &reply {
-                Reply::Committed(revision) => format!("made revision {revision}"),
+                Reply::StoredCommit(revision) => format!("made revision {revision}"),
                 Reply::Failed(error) => format!("{error}"),
-                Reply::Found(life) => life.map_or("nothing".into(), |life| names.of(life.uuid())),
+                Reply::Found(tenant_id) => tenant_id.map_or("nothing".into(), |tenant_id| names.of(tenant_id.uuid())),
                 Reply::Loaded(loaded) => loaded.as_ref().map_or("nothing".into(), |(at, _)| at.revision.to_string()),
                 Reply::Since(Since::Commits(commits)) => format!("{} commits", commits.len()),
                 Reply::Since(other) => format!("{other:?}"),
-                Reply::Listed(_) | Reply::Panic => String::new(),
+                Reply::TenantSummary(_) | Reply::Panic => String::new(),
             };
             format!("the store answers {}: {what}", names.request(&request))
         });
         match (&*request, &reply) {
-            (Request::Commit(sent), Reply::Committed(_)) => {
+            (Request::Commit(sent), Reply::StoredCommit(_)) => {
                 if is_late && !sent.changes.is_empty() {
                     self.coverage.met("a late copy landed");
                 }
                 let renamed = |records: &crate::server::Records| tenant(records).map(|tenant| tenant.slug.clone());
-                let after = self.server.records(sent.base.life()).map(|(_, records)| records);
+                let after = self.server.records(sent.base.tenant_id()).map(|(_, records)| records);
                 match (before.as_deref().and_then(renamed), after.as_deref().and_then(renamed)) {
                     (Some(_), None) => self.coverage.met("a tenant deleted"),
                     (Some(before), Some(after)) if before != after => self.coverage.met("a tenant renamed"),
                     _ => {}
                 }
-                self.landed(sent)?;
+                self.committed(sent)?;
             }
-            (Request::Commit(_), Reply::Failed(StoreError::Taken)) => self.coverage.met("a slug taken"),
+            (Request::Commit(_), Reply::Failed(StoreError::SlugTaken)) => self.coverage.met("a slug taken"),
             _ => {}
         }
         Ok(reply)
     }
 
-    fn landed(&mut self, sent: &Sent) -> Checked {
-        let life = sent.base.life();
+    fn committed(&mut self, sent: &Sent) -> Checked {
+        let tenant_id = sent.base.tenant_id();
         let (parent, revision) = match sent.base {
-            rolecall::store::Base::Nothing(_) if sent.changes.is_empty() => return Ok(()),
-            rolecall::store::Base::Nothing(_) => (None, rolecall::records::Revision::FIRST),
-            rolecall::store::Base::State(at) => (Some(at.commit), at.revision.next()),
+            rolecall::store::Base::Create(_) if sent.changes.is_empty() => return Ok(()),
+            rolecall::store::Base::Create(_) => (None, rolecall::records::Revision::FIRST),
+            rolecall::store::Base::At(at) => (Some(at.commit), at.revision.next()),
         };
-        let records = self.server.records(life).map(|(_, records)| records).unwrap_or_default();
+        let records = self.server.records(tenant_id).map(|(_, records)| records).unwrap_or_default();
         let op = match &sent.envelope.note {
             Some(note) => number(note.as_str()),
             None => tenant(&records).and_then(|tenant| number(tenant.name.as_str())),
         };
-        let node = Node { life, revision, parent, records, op, is_empty: sent.changes.is_empty() };
+        let node = Node { tenant_id, revision, parent, records, op, is_empty: sent.changes.is_empty() };
         let now = self.now();
-        self.history.landed(sent.id(), node, now);
+        self.history.committed(sent.id(), node, now);
         self.check_landing(sent.id())
     }
 }

@@ -2,7 +2,7 @@
 //! operators make backups and restore them.
 
 use rolecall::Tenant;
-use rolecall::records::Life;
+use rolecall::records::TenantId;
 
 use crate::operations::{Edit, Op, SLUGS, USERS};
 use crate::process::Process;
@@ -12,7 +12,7 @@ use crate::world::{Checked, World};
 impl World {
     pub(crate) fn begin_some(&mut self) {
         let process = self.chance.below(self.processes.len());
-        let known: Vec<Life> = self.history.lives().collect();
+        let known: Vec<TenantId> = self.history.lives().collect();
         let slug = self.chance.below(SLUGS.len());
         let user = self.chance.below(USERS.len());
         let handle = self.chance.below(self.processes[process].handles.len());
@@ -26,7 +26,7 @@ impl World {
             // Calls on what is over are tried now and then; mostly it is let go, or its life is opened again.
             self.let_go(process, handle);
             if self.chance.permille(300) {
-                self.begin(process, Op::OpenLife(tenant.life()));
+                self.begin(process, Op::OpenTenant(tenant.tenant_id()));
                 return;
             }
             if self.chance.permille(700) {
@@ -37,8 +37,8 @@ impl World {
             [Edit::Assign(user), Edit::Unassign(user), Edit::Unique, Edit::Nothing, Edit::Rename(slug), Edit::Delete];
         let edit = edits[self.chance.weighed(&[8, 8, 6, 1, 2, 1])];
         // A tenant that is unsettled is closed or let go more often: what is open then outlives the opening.
-        let unsettled = tenant.unsettled().is_some();
-        let (close, let_go) = if unsettled { (20, 15) } else { (2, 1) };
+        let in_doubt = tenant.in_doubt().is_some();
+        let (close, let_go) = if in_doubt { (20, 15) } else { (2, 1) };
         let op = match self.chance.weighed(&[26, 4, 8, 2, 8, 3, 2, close, let_go]) {
             0 => Op::Update(tenant, edit),
             1 => return self.plan(process, &tenant, edit),
@@ -54,7 +54,7 @@ impl World {
             3 => Op::Create(slug),
             4 => Op::Refresh(tenant),
             5 => Op::Open(slug),
-            6 => Op::OpenLife(known[self.chance.below(known.len())]),
+            6 => Op::OpenTenant(known[self.chance.below(known.len())]),
             7 => Op::Close(tenant),
             _ => {
                 self.let_go(process, handle);
@@ -78,16 +78,20 @@ impl World {
     pub(crate) fn let_go(&mut self, process: usize, handle: usize) {
         let holds = &mut self.processes[process];
         let Some(tenant) = holds.handles.get(handle).map(|handle| handle.tenant.clone()) else { return };
-        let life = tenant.life();
-        if self.tasks.iter().any(|task| task.tenant.as_ref().is_some_and(|tenant| tenant.life() == life)) {
+        let tenant_id = tenant.tenant_id();
+        if self.tasks.iter().any(|task| task.tenant.as_ref().is_some_and(|tenant| tenant.tenant_id() == tenant_id)) {
             return;
         }
-        self.trace.add(self.step, |names| format!("p{process} lets {} go", names.of(life.uuid())));
+        self.trace.add(self.step, |names| format!("p{process} lets {} go", names.of(tenant_id.uuid())));
         holds.handles.remove(handle);
-        holds.plans.retain(|(.., tenant)| tenant.life() != life);
-        if tenant.unsettled().is_some() && !is_over(&tenant) {
+        holds.plans.retain(|(.., tenant)| tenant.tenant_id() != tenant_id);
+        if tenant.in_doubt().is_some() && !is_over(&tenant) {
             self.coverage.met("an unsettled tenant that nobody holds");
-            holds.commits.iter_mut().filter(|doubt| doubt.base.life() == life).for_each(|d| d.is_unwatched = true);
+            holds
+                .commits
+                .iter_mut()
+                .filter(|doubt| doubt.base.tenant_id() == tenant_id)
+                .for_each(|d| d.is_unwatched = true);
         }
     }
 
@@ -123,14 +127,14 @@ impl World {
         self.server = server;
         self.shadow = None;
         let server = &self.server;
-        self.history.restored(from, self.step, |life| server.head(life));
+        self.history.restored(from, self.step, |tenant_id| server.head(tenant_id));
     }
 
     pub(crate) fn forget(&mut self) {
-        let lives: Vec<Life> = self.history.lives().collect();
-        let life = lives[self.chance.below(lives.len())];
-        self.trace.add(self.step, |names| format!("the commits of {} are forgotten", names.of(life.uuid())));
-        self.server.forget_history(life);
+        let lives: Vec<TenantId> = self.history.lives().collect();
+        let tenant_id = lives[self.chance.below(lives.len())];
+        self.trace.add(self.step, |names| format!("the commits of {} are forgotten", names.of(tenant_id.uuid())));
+        self.server.forget_history(tenant_id);
         self.shadow = None;
     }
 

@@ -22,7 +22,7 @@ impl World {
             match event.what {
                 What::Asked => {
                     task.has_asked = true;
-                    task.has_settled |= matches!(&*request, Request::Since(_) | Request::Commit(_));
+                    task.has_resolved |= matches!(&*request, Request::Since(_) | Request::Commit(_));
                     let (process, op) = (task.process, task.op);
                     self.trace.add(self.step, |names| format!("p{process} op-{op} asks: {}", names.request(&request)));
                     self.asked(index, &request);
@@ -62,13 +62,13 @@ impl World {
     fn heard(&mut self, index: usize, request: &Request, heard: Heard, at: Instant) {
         let (task, step) = (&self.tasks[index], self.step);
         let process = &mut self.processes[task.process];
-        let life = match request {
-            Request::Load(life) => {
-                process.loaded.push(*life);
-                *life
+        let tenant_id = match request {
+            Request::Load(tenant_id) => {
+                process.loaded.push(*tenant_id);
+                *tenant_id
             }
-            Request::Since(at) => at.life,
-            Request::Commit(sent) => sent.base.life(),
+            Request::Since(at) => at.tenant_id,
+            Request::Commit(sent) => sent.base.tenant_id(),
             Request::Find(_) | Request::List(..) => return,
         };
         match heard {
@@ -76,14 +76,14 @@ impl World {
             Heard::TooOld => self.coverage.met("too old, then a load"),
             _ => {}
         }
-        for doubt in process.commits.iter_mut().filter(|doubt| doubt.base.life() == life) {
-            let is_birth = doubt.slug.is_some();
+        for doubt in process.commits.iter_mut().filter(|doubt| doubt.base.tenant_id() == tenant_id) {
+            let is_creation = doubt.slug.is_some();
             // Whoever settles finds the life over, and with it the question; whoever only opens it finds nothing.
-            if heard == Heard::Gone && task.has_settled && !is_birth && doubt.state == Known::Unknown {
-                doubt.state = Known::Settled;
+            if heard == Heard::Deleted && task.has_resolved && !is_creation && doubt.state == Known::Unknown {
+                doubt.state = Known::Resolved;
             }
             let Request::Commit(sent) = request else { continue };
-            if is_birth && sent.is_birth() && !matches!(heard, Heard::Unknown | Heard::Nothing) {
+            if is_creation && sent.is_creation() && !matches!(heard, Heard::Unknown | Heard::Nothing) {
                 doubt.answered = Some(at);
                 if doubt.state == Known::Unknown && doubt.task != task.number {
                     self.coverage.met("a birth settled by another call");
@@ -98,11 +98,13 @@ impl World {
             match (heard, doubt.state) {
                 (Heard::Unknown, Known::InFlight) => {
                     doubt.is_unknown(step);
-                    if is_birth {
+                    if is_creation {
                         self.coverage.met("a birth unsettled");
                     }
                 }
-                (Heard::Success, _) | (Heard::Nothing | Heard::Gone, Known::InFlight) => doubt.state = Known::Settled,
+                (Heard::Success, _) | (Heard::Nothing | Heard::Deleted, Known::InFlight) => {
+                    doubt.state = Known::Resolved
+                }
                 _ => {}
             }
         }
@@ -113,7 +115,7 @@ impl World {
         for doubt in &mut self.processes[task.process].commits {
             if doubt.task == task.number && doubt.state == Known::InFlight {
                 if doubt.answered.is_some() {
-                    doubt.state = Known::Settled; // a birth that the store has said something about
+                    doubt.state = Known::Resolved; // a birth that the store has said something about
                 } else {
                     doubt.is_unknown(self.step);
                 }

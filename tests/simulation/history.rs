@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rolecall::records::{CommitId, Life, Revision, TenantSlug};
+use rolecall::records::{CommitId, Revision, TenantId, TenantSlug};
 
 use crate::server::{Records, tenant};
 
@@ -17,7 +17,7 @@ pub(crate) struct Instant {
 
 /// What a commit made. Its id says which: its base is fixed, so it makes the same state in every history.
 pub(crate) struct Node {
-    pub(crate) life: Life,
+    pub(crate) tenant_id: TenantId,
     pub(crate) revision: Revision,
     pub(crate) parent: Option<CommitId>,
     pub(crate) records: Arc<Records>,
@@ -32,7 +32,7 @@ type Heads = Vec<(usize, Option<CommitId>)>;
 pub(crate) struct History {
     nodes: HashMap<CommitId, Node>,
     /// When which commit made the latest state of a life; none if the life is not there.
-    heads: Vec<(Life, Heads)>,
+    heads: Vec<(TenantId, Heads)>,
     landings: Vec<(CommitId, Instant)>,
     /// Where each era branched off.
     eras: Vec<Option<Instant>>,
@@ -61,30 +61,30 @@ impl History {
     }
 
     /// All lives, in the order in which they were first seen.
-    pub(crate) fn lives(&self) -> impl Iterator<Item = Life> {
-        self.heads.iter().map(|(life, _)| *life)
+    pub(crate) fn lives(&self) -> impl Iterator<Item = TenantId> {
+        self.heads.iter().map(|(tenant_id, _)| *tenant_id)
     }
 
-    pub(crate) fn landed(&mut self, commit: CommitId, node: Node, now: Instant) {
-        let life = node.life;
+    pub(crate) fn committed(&mut self, commit: CommitId, node: Node, now: Instant) {
+        let tenant_id = node.tenant_id;
         self.nodes.entry(commit).or_insert(node);
         self.landings.push((commit, now));
-        self.head_is(life, now.step, Some(commit));
+        self.head_is(tenant_id, now.step, Some(commit));
     }
 
-    fn head_is(&mut self, life: Life, step: usize, head: Option<CommitId>) {
-        match self.heads.iter_mut().find(|(other, _)| *other == life) {
+    fn head_is(&mut self, tenant_id: TenantId, step: usize, head: Option<CommitId>) {
+        match self.heads.iter_mut().find(|(other, _)| *other == tenant_id) {
             Some((_, heads)) => heads.push((step, head)),
-            None => self.heads.push((life, vec![(step, head)])),
+            None => self.heads.push((tenant_id, vec![(step, head)])),
         }
     }
 
     /// The store is from now on what it was at that instant.
-    pub(crate) fn restored(&mut self, from: Instant, step: usize, head: impl Fn(Life) -> Option<CommitId>) {
+    pub(crate) fn restored(&mut self, from: Instant, step: usize, head: impl Fn(TenantId) -> Option<CommitId>) {
         self.ends.push(step);
         self.eras.push(Some(from));
-        for life in self.lives().collect::<Vec<_>>() {
-            self.head_is(life, step, head(life));
+        for tenant_id in self.lives().collect::<Vec<_>>() {
+            self.head_is(tenant_id, step, head(tenant_id));
         }
     }
 
@@ -100,13 +100,13 @@ impl History {
 
     /// Whether a commit had landed in the history of an instant.
     pub(crate) fn has(&self, commit: CommitId, at: Instant) -> bool {
-        self.landings.iter().any(|(other, landed)| *other == commit && self.precedes(*landed, at))
+        self.landings.iter().any(|(other, committed)| *other == commit && self.precedes(*committed, at))
     }
 
     /// The commits of an operation that changed something, in the history of an instant.
     pub(crate) fn effects(&self, op: usize, at: Instant) -> usize {
         let of_op = |commit: &CommitId| self.nodes.get(commit).is_some_and(|n| n.op == Some(op) && !n.is_empty);
-        self.landings.iter().filter(|(commit, landed)| of_op(commit) && self.precedes(*landed, at)).count()
+        self.landings.iter().filter(|(commit, committed)| of_op(commit) && self.precedes(*committed, at)).count()
     }
 
     /// Whether a commit was in the history that was current at some instant from this step on until now.
@@ -129,16 +129,22 @@ impl History {
     }
 
     /// The latest states of a life from this step on until that one; none where it was not there.
-    pub(crate) fn states(&self, life: Life, from: usize, to: usize) -> Vec<Option<CommitId>> {
-        let Some((_, heads)) = self.heads.iter().find(|(other, _)| *other == life) else { return vec![None] };
+    pub(crate) fn states(&self, tenant_id: TenantId, from: usize, to: usize) -> Vec<Option<CommitId>> {
+        let Some((_, heads)) = self.heads.iter().find(|(other, _)| *other == tenant_id) else { return vec![None] };
         let before = heads.iter().rfind(|(step, _)| *step <= from).and_then(|(_, head)| *head);
         let later = heads.iter().filter(|(step, _)| *step > from && *step <= to).map(|(_, head)| *head);
         [before].into_iter().chain(later).collect()
     }
 
     /// Whether some latest state of a life in that time was like this.
-    pub(crate) fn was(&self, life: Life, from: usize, to: usize, so: impl Fn(CommitId, &Node) -> bool) -> bool {
-        let mut states = self.states(life, from, to).into_iter().flatten();
+    pub(crate) fn renamed_from(
+        &self,
+        tenant_id: TenantId,
+        from: usize,
+        to: usize,
+        so: impl Fn(CommitId, &Node) -> bool,
+    ) -> bool {
+        let mut states = self.states(tenant_id, from, to).into_iter().flatten();
         states.any(|commit| self.node(commit).is_some_and(|node| so(commit, node)))
     }
 
@@ -146,10 +152,10 @@ impl History {
     pub(crate) fn was_free(&self, slug: &TenantSlug, from: usize, to: usize) -> bool {
         let changes = self.heads.iter().flat_map(|(_, heads)| heads.iter().map(|(step, _)| *step));
         let mut times = changes.filter(|step| (from..=to).contains(step)).chain([from]);
-        let bears = |life, step| {
-            let bears = |node: &Node| tenant(&node.records).is_some_and(|tenant| tenant.slug == *slug);
-            self.states(life, step, step).into_iter().flatten().filter_map(|c| self.node(c)).any(bears)
+        let has_slug = |tenant_id, step| {
+            let has_slug = |node: &Node| tenant(&node.records).is_some_and(|tenant| tenant.slug == *slug);
+            self.states(tenant_id, step, step).into_iter().flatten().filter_map(|c| self.node(c)).any(has_slug)
         };
-        times.any(|step| !self.lives().any(|life| bears(life, step)))
+        times.any(|step| !self.lives().any(|tenant_id| has_slug(tenant_id, step)))
     }
 }

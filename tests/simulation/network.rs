@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use rolecall::records::{At, CommitId, Life, Revision, TenantSlug};
-use rolecall::store::{Base, Commit, Listed, Since, Sink, Store, StoreError};
+use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug};
+use rolecall::store::{Base, Commit, Since, Sink, Store, StoreError, TenantSummary};
 
 use crate::history::Instant;
 use crate::server::{Reply, Request, Sent};
@@ -69,7 +69,7 @@ pub(crate) enum What {
 pub(crate) enum Heard {
     Success,
     Conflict,
-    Gone,
+    Deleted,
     Unknown,
     TooOld,
     /// Nothing happened, for a while or for good.
@@ -120,11 +120,11 @@ impl Network {
 
 fn heard(reply: &Reply) -> Heard {
     match reply {
-        Reply::Committed(_) => Heard::Success,
+        Reply::StoredCommit(_) => Heard::Success,
         Reply::Failed(StoreError::Conflict { .. }) => Heard::Conflict,
-        Reply::Failed(StoreError::Gone) | Reply::Since(Since::Gone) | Reply::Loaded(None) => Heard::Gone,
+        Reply::Failed(StoreError::Deleted) | Reply::Since(Since::Deleted) | Reply::Loaded(None) => Heard::Deleted,
         Reply::Since(Since::TooOld) => Heard::TooOld,
-        Reply::Failed(StoreError::Unknown(_)) | Reply::Panic => Heard::Unknown,
+        Reply::Failed(StoreError::InDoubt(_)) | Reply::Panic => Heard::Unknown,
         Reply::Failed(_) => Heard::Nothing,
         _ => Heard::Other,
     }
@@ -176,18 +176,20 @@ fn mixed_up<T>() -> Result<T, StoreError> {
 }
 
 impl Store for Line {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
-        let Reply::Found(life) = self.ask(Request::Find(slug.clone())).await? else { return mixed_up() };
-        Ok(life)
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
+        let Reply::Found(tenant_id) = self.ask(Request::Find(slug.clone())).await? else { return mixed_up() };
+        Ok(tenant_id)
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
-        let Reply::Listed(listed) = self.ask(Request::List(after.cloned(), limit)).await? else { return mixed_up() };
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
+        let Reply::TenantSummary(listed) = self.ask(Request::List(after.cloned(), limit)).await? else {
+            return mixed_up();
+        };
         Ok(listed)
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let Reply::Loaded(loaded) = self.ask(Request::Load(life)).await? else { return mixed_up() };
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        let Reply::Loaded(loaded) = self.ask(Request::Load(tenant_id)).await? else { return mixed_up() };
         let Some((at, records)) = loaded else { return Ok(None) };
         for record in records.values() {
             sink.push(record.clone()).map_err(|_| StoreError::Stopped)?;
@@ -198,11 +200,11 @@ impl Store for Line {
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let Commit { base, envelope, changes } = commit;
         let sent = Sent { base, envelope: envelope.clone(), changes: changes.to_vec() };
-        let Reply::Committed(revision) = self.ask(Request::Commit(sent)).await? else { return mixed_up() };
+        let Reply::StoredCommit(revision) = self.ask(Request::Commit(sent)).await? else { return mixed_up() };
         Ok(revision)
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         let Reply::Since(since) = self.ask(Request::Since(at)).await? else { return mixed_up() };
         Ok(since)
     }
@@ -213,7 +215,7 @@ impl Sent {
         self.envelope.id
     }
 
-    pub(crate) fn is_birth(&self) -> bool {
-        matches!(self.base, Base::Nothing(_))
+    pub(crate) fn is_creation(&self) -> bool {
+        matches!(self.base, Base::Create(_))
     }
 }

@@ -4,8 +4,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use rolecall::records::{Granted, Life, Record, Revision, RoleId, TenantSlug};
-use rolecall::{Authorizer, Committed, Plan, Result, Tenant, Tx};
+use rolecall::records::{Granted, Record, Revision, RoleId, TenantId, TenantSlug};
+use rolecall::{Authorizer, Plan, Result, Tenant, Tx, Updated};
 
 use crate::server::{Records, tenant};
 
@@ -33,7 +33,7 @@ pub(crate) enum Op {
     Create(usize),
     OpenOrCreate(usize),
     Open(usize),
-    OpenLife(Life),
+    OpenTenant(TenantId),
     Update(Tenant, Edit),
     Commit(Tenant, Edit, Plan),
     Refresh(Tenant),
@@ -43,18 +43,18 @@ pub(crate) enum Op {
 /// What came of it.
 pub(crate) enum Answer {
     Opened(Result<Tenant>),
-    Updated(Result<Committed<()>>),
+    Updated(Result<Updated<()>>),
     Refreshed(Result<Revision>),
     Closed(Result<()>),
 }
 
 /// What is remembered of an operation while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     Create(usize),
     OpenOrCreate(usize),
     Open(usize),
-    OpenLife(Life),
+    OpenTenant(TenantId),
     Update(Edit),
     Commit(Edit),
     Refresh,
@@ -73,7 +73,7 @@ pub(crate) fn number(name: &str) -> Option<usize> {
 
 impl Edit {
     pub(crate) fn apply(self, op: usize, tx: &Tx) -> Result<()> {
-        tx.note(&name(op))?;
+        tx.set_note(&name(op))?;
         match self {
             Self::Assign(user) => {
                 if tx.role(ROLE).is_err() {
@@ -133,16 +133,16 @@ pub(crate) fn slug(index: usize) -> TenantSlug {
 }
 
 impl Op {
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> RecordKind {
         match self {
-            Self::Create(slug) => Kind::Create(*slug),
-            Self::OpenOrCreate(slug) => Kind::OpenOrCreate(*slug),
-            Self::Open(slug) => Kind::Open(*slug),
-            Self::OpenLife(life) => Kind::OpenLife(*life),
-            Self::Update(_, edit) => Kind::Update(*edit),
-            Self::Commit(_, edit, _) => Kind::Commit(*edit),
-            Self::Refresh(_) => Kind::Refresh,
-            Self::Close(_) => Kind::Close,
+            Self::Create(slug) => RecordKind::Create(*slug),
+            Self::OpenOrCreate(slug) => RecordKind::OpenOrCreate(*slug),
+            Self::Open(slug) => RecordKind::Open(*slug),
+            Self::OpenTenant(tenant_id) => RecordKind::OpenTenant(*tenant_id),
+            Self::Update(_, edit) => RecordKind::Update(*edit),
+            Self::Commit(_, edit, _) => RecordKind::Commit(*edit),
+            Self::Refresh(_) => RecordKind::Refresh,
+            Self::Close(_) => RecordKind::Close,
         }
     }
 
@@ -164,7 +164,9 @@ impl Op {
                 Box::pin(async move { Answer::Opened(authorizer.open_or_create(SLUGS[slug], &name(op)).await) })
             }
             Self::Open(slug) => Box::pin(async move { Answer::Opened(authorizer.tenant(SLUGS[slug]).await) }),
-            Self::OpenLife(life) => Box::pin(async move { Answer::Opened(authorizer.tenant_of(life).await) }),
+            Self::OpenTenant(tenant_id) => {
+                Box::pin(async move { Answer::Opened(authorizer.tenant_by_id(tenant_id).await) })
+            }
             Self::Update(tenant, edit) => {
                 Box::pin(async move { Answer::Updated(tenant.update(|tx| edit.apply(op, tx)).await) })
             }

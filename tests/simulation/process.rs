@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rolecall::records::{CommitId, Life, Record, UserId};
+use rolecall::records::{CommitId, Record, TenantId, UserId};
 use rolecall::store::Base;
 use rolecall::{Authorizer, Outcome, Plan, Tenant, UserHandle};
 
@@ -19,7 +19,7 @@ pub(crate) struct Process {
     pub(crate) plans: Vec<(usize, Edit, Plan, Tenant)>,
     pub(crate) commits: Vec<Doubt>,
     /// The lives that it has loaded since it was last looked at.
-    pub(crate) loaded: Vec<Life>,
+    pub(crate) loaded: Vec<TenantId>,
 }
 
 /// A commit that this process has sent, and what it heard of it.
@@ -46,7 +46,7 @@ pub(crate) enum Known {
     InFlight,
     /// Nobody knows.
     Unknown,
-    Settled,
+    Resolved,
 }
 
 /// A tenant in hand.
@@ -75,7 +75,7 @@ impl Process {
 impl Doubt {
     pub(crate) fn new(sent: &Sent, task: usize, era: usize) -> Self {
         let slug = sent.changes.iter().find_map(|change| match change.after() {
-            Some(Record::Tenant(tenant)) if sent.is_birth() => Some(tenant.slug.to_string()),
+            Some(Record::Tenant(tenant)) if sent.is_creation() => Some(tenant.slug.to_string()),
             _ => None,
         });
         let state = Known::InFlight;

@@ -28,25 +28,26 @@ impl World {
     }
 
     fn recover_one(&mut self, process: usize, tenant: &Tenant) -> Checked {
-        let life = tenant.life();
+        let tenant_id = tenant.tenant_id();
         if is_over(tenant) {
             return Ok(()); // there is no way back, and another opening for whoever wants one
         }
         self.call(process, Op::Refresh(tenant.clone()))?;
-        if tenant.now().unanswered().is_none() {
+        if tenant.now().unavailable().is_none() {
             return self.works(process, tenant);
         }
         self.call(process, Op::Close(tenant.clone()))?;
-        self.call(process, Op::OpenLife(life))?;
-        if self.server.records(life).is_none() {
+        self.call(process, Op::OpenTenant(tenant_id))?;
+        if self.server.records(tenant_id).is_none() {
             return Ok(());
         }
         let handles = &self.processes[process].handles;
-        let opened = handles.iter().rfind(|handle| handle.tenant.life() == life).map(|handle| handle.tenant.clone());
+        let opened =
+            handles.iter().rfind(|handle| handle.tenant.tenant_id() == tenant_id).map(|handle| handle.tenant.clone());
         match opened {
-            Some(opened) if opened.now().unanswered().is_none() => self.works(process, &opened),
+            Some(opened) if opened.now().unavailable().is_none() => self.works(process, &opened),
             other => {
-                Err(format!("refreshed, closed and opened, and it says {:?}", other.map(|t| t.now().unanswered())))
+                Err(format!("refreshed, closed and opened, and it says {:?}", other.map(|t| t.now().unavailable())))
             }
         }
     }
@@ -54,8 +55,8 @@ impl World {
     /// It holds what the store holds, and can be changed.
     fn works(&mut self, process: usize, tenant: &Tenant) -> Checked {
         self.call(process, Op::Update(tenant.clone(), Edit::Unique))?;
-        let silent = tenant.now().unanswered();
-        let latest = self.server.records(tenant.life()).map(|(at, _)| at);
+        let silent = tenant.now().unavailable();
+        let latest = self.server.records(tenant.tenant_id()).map(|(at, _)| at);
         match latest {
             None => must!(silent.is_some(), "its life has ended, and it answers"),
             Some(at) => {
@@ -74,21 +75,21 @@ impl World {
             self.call(process, Op::OpenOrCreate(index))?;
             let tenant = match self.bearer(process, index) {
                 Some(tenant) => tenant,
-                None => self.by_life(process, index)?,
+                None => self.by_tenant_id(process, index)?,
             };
             self.recover_one(process, &tenant)?;
         }
         self.call(process, Op::OpenOrCreate(index))?;
-        let answers = self.bearer(process, index).is_some_and(|tenant| tenant.now().unanswered().is_none());
+        let answers = self.bearer(process, index).is_some_and(|tenant| tenant.now().unavailable().is_none());
         must!(answers && self.server.bearer(&slug(index)).is_some(), "{} does not come back", SLUGS[index]);
         Ok(())
     }
 
     /// What is open under another name, and refused, is found by its life.
-    fn by_life(&mut self, process: usize, index: usize) -> Result<Tenant, String> {
-        let Some(life) = self.server.bearer(&slug(index)) else { return Err("no life, and not created".into()) };
-        self.call(process, Op::OpenLife(life))?;
-        let opened = self.processes[process].handles.iter().rfind(|handle| handle.tenant.life() == life);
+    fn by_tenant_id(&mut self, process: usize, index: usize) -> Result<Tenant, String> {
+        let Some(tenant_id) = self.server.bearer(&slug(index)) else { return Err("no life, and not created".into()) };
+        self.call(process, Op::OpenTenant(tenant_id))?;
+        let opened = self.processes[process].handles.iter().rfind(|handle| handle.tenant.tenant_id() == tenant_id);
         opened.map(|handle| handle.tenant.clone()).ok_or("a life that the store has does not open".into())
     }
 
@@ -99,5 +100,5 @@ impl World {
 }
 
 pub(crate) fn is_over(tenant: &Tenant) -> bool {
-    matches!(tenant.now().unanswered(), Some(Reason::Closed | Reason::Deleted))
+    matches!(tenant.now().unavailable(), Some(Reason::Closed | Reason::Deleted))
 }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rolecall::records::{At, Change, CommitId, Envelope, Life, Record, RecordKey, Revision, TenantRecord, TenantSlug};
-use rolecall::store::{Base, Committed, Listed, Since, StoreError};
+use rolecall::records::{
+    Change, CommitId, Envelope, Position, Record, RecordKey, Revision, TenantId, TenantRecord, TenantSlug,
+};
+use rolecall::store::{Base, Since, StoreError, StoredCommit, TenantSummary};
 
 pub(crate) type Records = BTreeMap<RecordKey, Record>;
 
@@ -12,8 +14,8 @@ pub(crate) type Records = BTreeMap<RecordKey, Record>;
 pub(crate) enum Request {
     Find(TenantSlug),
     List(Option<TenantSlug>, usize),
-    Load(Life),
-    Since(At),
+    Load(TenantId),
+    Since(Position),
     Commit(Sent),
 }
 
@@ -26,11 +28,11 @@ pub(crate) struct Sent {
 
 /// What a server answers, or the driver in its place.
 pub(crate) enum Reply {
-    Found(Option<Life>),
-    Listed(Vec<Listed>),
-    Loaded(Option<(At, Arc<Records>)>),
+    Found(Option<TenantId>),
+    TenantSummary(Vec<TenantSummary>),
+    Loaded(Option<(Position, Arc<Records>)>),
     Since(Since),
-    Committed(Revision),
+    StoredCommit(Revision),
     Failed(StoreError),
     /// The driver panics inside the call.
     Panic,
@@ -38,8 +40,8 @@ pub(crate) enum Reply {
 
 #[derive(Clone, Default)]
 pub(crate) struct Server {
-    lives: HashMap<Life, Lived>,
-    slugs: BTreeMap<TenantSlug, Life>,
+    lives: HashMap<TenantId, Lived>,
+    slugs: BTreeMap<TenantSlug, TenantId>,
 }
 
 #[derive(Clone)]
@@ -51,11 +53,11 @@ enum Lived {
 
 #[derive(Clone)]
 struct Living {
-    at: At,
+    at: Position,
     records: Arc<Records>,
     /// The state on which the first of the commits was made.
-    floor: At,
-    commits: Vec<Committed>,
+    floor: Position,
+    commits: Vec<StoredCommit>,
 }
 
 pub(crate) fn tenant(records: &Records) -> Option<&TenantRecord> {
@@ -71,55 +73,58 @@ impl Server {
             Request::Find(slug) => Reply::Found(self.slugs.get(slug).copied()),
             Request::List(after, limit) => {
                 let after = self.slugs.iter().filter(|(slug, _)| after.as_ref().is_none_or(|after| *slug > after));
-                Reply::Listed(
-                    after.take(*limit).map(|(slug, life)| Listed { life: *life, slug: slug.clone() }).collect(),
+                Reply::TenantSummary(
+                    after
+                        .take(*limit)
+                        .map(|(slug, tenant_id)| TenantSummary { tenant_id: *tenant_id, slug: slug.clone() })
+                        .collect(),
                 )
             }
-            Request::Load(life) => {
-                Reply::Loaded(self.living(*life).map(|found| (found.at, Arc::clone(&found.records))))
+            Request::Load(tenant_id) => {
+                Reply::Loaded(self.living(*tenant_id).map(|found| (found.at, Arc::clone(&found.records))))
             }
             Request::Since(at) => Reply::Since(self.since(*at)),
-            Request::Commit(sent) => self.commit(sent).map_or_else(Reply::Failed, Reply::Committed),
+            Request::Commit(sent) => self.commit(sent).map_or_else(Reply::Failed, Reply::StoredCommit),
         }
     }
 
-    fn living(&self, life: Life) -> Option<&Living> {
-        match self.lives.get(&life) {
+    fn living(&self, tenant_id: TenantId) -> Option<&Living> {
+        match self.lives.get(&tenant_id) {
             Some(Lived::Living(living)) => Some(living),
             _ => None,
         }
     }
 
     /// The commit that made the latest state of a life, or that ended it.
-    pub(crate) fn head(&self, life: Life) -> Option<CommitId> {
-        match self.lives.get(&life)? {
+    pub(crate) fn head(&self, tenant_id: TenantId) -> Option<CommitId> {
+        match self.lives.get(&tenant_id)? {
             Lived::Living(living) => Some(living.at.commit),
             Lived::Ended(by) => *by,
         }
     }
 
-    pub(crate) fn records(&self, life: Life) -> Option<(At, Arc<Records>)> {
-        self.living(life).map(|living| (living.at, Arc::clone(&living.records)))
+    pub(crate) fn records(&self, tenant_id: TenantId) -> Option<(Position, Arc<Records>)> {
+        self.living(tenant_id).map(|living| (living.at, Arc::clone(&living.records)))
     }
 
-    pub(crate) fn bearer(&self, slug: &TenantSlug) -> Option<Life> {
+    pub(crate) fn bearer(&self, slug: &TenantSlug) -> Option<TenantId> {
         self.slugs.get(slug).copied()
     }
 
     /// Forgets the commits up to the latest state: whoever asks since an older one is told that it is too old.
-    pub(crate) fn forget_history(&mut self, life: Life) {
-        if let Some(Lived::Living(living)) = self.lives.get_mut(&life) {
+    pub(crate) fn forget_history(&mut self, tenant_id: TenantId) {
+        if let Some(Lived::Living(living)) = self.lives.get_mut(&tenant_id) {
             living.commits.clear();
             living.floor = living.at;
         }
     }
 
-    fn since(&self, at: At) -> Since {
-        let Some(living) = self.living(at.life) else { return Since::Gone };
+    fn since(&self, at: Position) -> Since {
+        let Some(living) = self.living(at.tenant_id) else { return Since::Deleted };
         if at == living.floor {
             return Since::Commits(living.commits.clone());
         }
-        let is_at = |c: &Committed| c.revision == at.revision && c.envelope.id == at.commit;
+        let is_at = |c: &StoredCommit| c.revision == at.revision && c.envelope.id == at.commit;
         match living.commits.iter().position(is_at) {
             Some(index) => Since::Commits(living.commits.iter().skip(index + 1).cloned().collect()),
             None => Since::TooOld,
@@ -127,11 +132,11 @@ impl Server {
     }
 
     fn commit(&mut self, sent: &Sent) -> Result<Revision, StoreError> {
-        let life = sent.base.life();
-        let (revision, mut records) = match (self.lives.get(&life), sent.base) {
-            (Some(Lived::Ended(_)), _) | (None, Base::State(_)) => return Err(StoreError::Gone),
-            (None, Base::Nothing(_)) => (Revision::FIRST, Arc::default()),
-            (Some(Lived::Living(living)), Base::State(at)) if at == living.at => {
+        let tenant_id = sent.base.tenant_id();
+        let (revision, mut records) = match (self.lives.get(&tenant_id), sent.base) {
+            (Some(Lived::Ended(_)), _) | (None, Base::At(_)) => return Err(StoreError::Deleted),
+            (None, Base::Create(_)) => (Revision::FIRST, Arc::default()),
+            (Some(Lived::Living(living)), Base::At(at)) if at == living.at => {
                 (at.revision.next(), Arc::clone(&living.records))
             }
             (Some(Lived::Living(living)), _) => return Err(StoreError::Conflict { actual: living.at.revision }),
@@ -141,27 +146,27 @@ impl Server {
             apply(Arc::make_mut(&mut records), &sent.changes)?;
         }
         let after = tenant(&records).map(|tenant| tenant.slug.clone());
-        if after.as_ref().and_then(|slug| self.slugs.get(slug)).is_some_and(|bearer| *bearer != life) {
-            return Err(StoreError::Taken);
+        if after.as_ref().and_then(|slug| self.slugs.get(slug)).is_some_and(|bearer| *bearer != tenant_id) {
+            return Err(StoreError::SlugTaken);
         }
         if let Some(before) = before {
             self.slugs.remove(&before);
         }
-        let at = At { life, revision, commit: sent.envelope.id };
+        let at = Position { tenant_id, revision, commit: sent.envelope.id };
         let Some(after) = after else {
-            let began = self.lives.contains_key(&life);
-            self.lives.insert(life, Lived::Ended(began.then_some(at.commit)));
+            let began = self.lives.contains_key(&tenant_id);
+            self.lives.insert(tenant_id, Lived::Ended(began.then_some(at.commit)));
             return Ok(revision);
         };
-        self.slugs.insert(after, life);
-        let committed = Committed { revision, envelope: sent.envelope.clone(), changes: sent.changes.clone() };
-        if let Some(Lived::Living(living)) = self.lives.get_mut(&life) {
+        self.slugs.insert(after, tenant_id);
+        let committed = StoredCommit { revision, envelope: sent.envelope.clone(), changes: sent.changes.clone() };
+        if let Some(Lived::Living(living)) = self.lives.get_mut(&tenant_id) {
             living.commits.push(committed);
             living.at = at;
             living.records = records;
         } else {
             let living = Living { at, records, floor: at, commits: Vec::new() };
-            self.lives.insert(life, Lived::Living(living));
+            self.lives.insert(tenant_id, Lived::Living(living));
         }
         Ok(revision)
     }

@@ -10,12 +10,12 @@ use crate::world::Checked;
 /// Asks it, and compares. The order of a load within a kind is a store's own affair.
 pub(crate) fn agrees(store: &MemoryStore, request: &Request, reply: &Reply) -> Checked {
     match (request, reply) {
-        (Request::Find(slug), Reply::Found(life)) => {
-            must!(block_on(store.find(slug)).unwrap() == *life, "the stores find different lives");
+        (Request::Find(slug), Reply::Found(tenant_id)) => {
+            must!(block_on(store.find(slug)).unwrap() == *tenant_id, "the stores find different lives");
         }
-        (Request::Load(life), Reply::Loaded(loaded)) => {
+        (Request::Load(tenant_id), Reply::Loaded(loaded)) => {
             let mut records = Vec::new();
-            let at = block_on(store.load(*life, &mut records)).unwrap();
+            let at = block_on(store.load(*tenant_id, &mut records)).unwrap();
             let (wanted, all) = loaded
                 .as_ref()
                 .map_or((None, Vec::new()), |(at, records)| (Some(*at), records.values().cloned().collect()));
@@ -25,12 +25,12 @@ pub(crate) fn agrees(store: &MemoryStore, request: &Request, reply: &Reply) -> C
             let found = block_on(store.since(*at)).unwrap();
             must!(found == *since || *since == Since::TooOld, "the stores tell different commits");
         }
-        (Request::Commit(sent), Reply::Committed(_) | Reply::Failed(_)) => {
+        (Request::Commit(sent), Reply::StoredCommit(_) | Reply::Failed(_)) => {
             let commit = Commit { base: sent.base, envelope: &sent.envelope, changes: &sent.changes };
             let (found, wanted) = (
                 said(block_on(store.commit(commit))),
                 match reply {
-                    Reply::Committed(revision) => revision.to_string(),
+                    Reply::StoredCommit(revision) => revision.to_string(),
                     Reply::Failed(error) => error.to_string(),
                     _ => String::new(),
                 },

@@ -38,16 +38,16 @@ impl Names<'_> {
         match request {
             Request::Find(slug) => format!("find {slug}"),
             Request::List(..) => "list".into(),
-            Request::Load(life) => format!("load {}", self.of(life.uuid())),
-            Request::Since(at) => format!("since {} of {}", at.revision, self.of(at.life.uuid())),
+            Request::Load(tenant_id) => format!("load {}", self.of(tenant_id.uuid())),
+            Request::Since(at) => format!("since {} of {}", at.revision, self.of(at.tenant_id.uuid())),
             Request::Commit(sent) => {
-                let (id, life) = (self.of(sent.id().uuid()), self.of(sent.base.life().uuid()));
+                let (id, tenant_id) = (self.of(sent.id().uuid()), self.of(sent.base.tenant_id().uuid()));
                 let base = match sent.base {
-                    Base::Nothing(_) => "nothing".into(),
-                    Base::State(at) => format!("{} by {}", at.revision, self.of(at.commit.uuid())),
+                    Base::Create(_) => "nothing".into(),
+                    Base::At(at) => format!("{} by {}", at.revision, self.of(at.commit.uuid())),
                 };
                 let empty = if sent.changes.is_empty() { ", empty" } else { "" };
-                format!("commit {id} on {base} of {life}{empty}")
+                format!("commit {id} on {base} of {tenant_id}{empty}")
             }
         }
     }

@@ -1,10 +1,10 @@
 //! What an answer promises: that what was acknowledged is there, and that what was told as not done is not.
 
-use rolecall::records::{CommitId, Life};
-use rolecall::{Committed, Error, ErrorKind, Outcome, Reason, Result, Tenant};
+use rolecall::records::{CommitId, TenantId};
+use rolecall::{Error, ErrorKind, Outcome, Reason, Result, Tenant, Updated};
 
 use crate::history::Instant;
-use crate::operations::{Answer, Edit, Kind, SLUGS, slug};
+use crate::operations::{Answer, Edit, RecordKind, SLUGS, slug};
 use crate::process::Known;
 use crate::world::{Checked, Task, World};
 
@@ -19,17 +19,22 @@ impl World {
             Answer::Refreshed(refreshed) => self.refreshed(task, refreshed.map_err(|e| e.kind()), before),
             Answer::Closed(closed) => self.closed(task, closed.is_ok()),
             Answer::Opened(opened) => {
-                self.births_asked_about(task, opened.as_ref().map(drop).map_err(Error::kind))?;
+                self.creations_asked_about(task, opened.as_ref().map(drop).map_err(Error::kind))?;
                 self.opened(task, opened)
             }
         }
     }
 
-    fn acknowledged(&mut self, task: &Task, done: &Committed<()>) -> Checked {
-        let (Some(tenant), Kind::Update(edit) | Kind::Commit(edit)) = (&task.tenant, task.kind) else { return Ok(()) };
-        let (now, op, silent) = (self.now(), task.op, tenant.now().unanswered());
-        must!(silent != Some(Reason::Refused), "op-{op} was acknowledged, and its tenant's content is refused");
-        if matches!(task.kind, Kind::Commit(_)) && done.commit.is_some() {
+    fn acknowledged(&mut self, task: &Task, done: &Updated<()>) -> Checked {
+        let (Some(tenant), RecordKind::Update(edit) | RecordKind::Commit(edit)) = (&task.tenant, task.kind) else {
+            return Ok(());
+        };
+        let (now, op, silent) = (self.now(), task.op, tenant.now().unavailable());
+        must!(
+            silent != Some(Reason::InvalidStoreContent),
+            "op-{op} was acknowledged, and its tenant's content is refused"
+        );
+        if matches!(task.kind, RecordKind::Commit(_)) && done.commit.is_some() {
             self.coverage.met("a plan committed");
         }
         let Some(commit) = done.commit else { return self.without_effect(task, tenant, edit, done) };
@@ -48,16 +53,16 @@ impl World {
         Ok(())
     }
 
-    fn without_effect(&mut self, task: &Task, tenant: &Tenant, edit: Edit, done: &Committed<()>) -> Checked {
+    fn without_effect(&mut self, task: &Task, tenant: &Tenant, edit: Edit, done: &Updated<()>) -> Checked {
         let op = task.op;
         self.coverage.met("no effect");
         if task.revision.is_some_and(|revision| revision != done.revision) {
             self.coverage.met("no effect, on a base that had moved");
         }
-        let was = self.history.was(tenant.life(), task.began, self.step, |_, node| {
+        let renamed_from = self.history.renamed_from(tenant.tenant_id(), task.began, self.step, |_, node| {
             node.revision == done.revision && edit.is_true(op, &node.records)
         });
-        must!(was && done.changes.is_empty(), "op-{op} ({edit:?}) had no effect, and was not true meanwhile");
+        must!(renamed_from && done.changes.is_empty(), "op-{op} ({edit:?}) had no effect, and was not true meanwhile");
         Ok(())
     }
 
@@ -65,22 +70,24 @@ impl World {
         let Some(tenant) = &task.tenant else { return Ok(()) };
         let last = task.sent.last().copied();
         match error.kind() {
-            ErrorKind::Nested => return Err("nested in nothing".into()),
-            ErrorKind::Deleted => must!(tenant.now().unanswered().is_some(), "op-{}: deleted, and it answers", task.op),
+            ErrorKind::NestedUpdate => return Err("nested in nothing".into()),
+            ErrorKind::Deleted => {
+                must!(tenant.now().unavailable().is_some(), "op-{}: deleted, and it answers", task.op)
+            }
             ErrorKind::Stale => self.coverage.met("a plan refused as stale"),
-            ErrorKind::Unsettled => {
+            ErrorKind::InDoubt => {
                 let Some(id) = error.commit().map(CommitId::from_uuid) else { return Err("unsettled, what?".into()) };
                 let told = tenant.outcome(id);
-                let open = matches!(told, Some(Outcome::Open | Outcome::Unknowable));
+                let open = matches!(told, Some(Outcome::InDoubt | Outcome::Unknown));
                 must!(open || !task.sent.contains(&id), "op-{} is unsettled, and its tenant says {told:?}", task.op);
-                must!(tenant.now().unanswered().is_some() || told != Some(Outcome::Open), "open, and answered");
+                must!(tenant.now().unavailable().is_some() || told != Some(Outcome::InDoubt), "open, and answered");
                 return Ok(());
             }
             _ => {}
         }
         match last {
             // What was told as lost was looked at when it was told.
-            Some(commit) if tenant.outcome(commit) != Some(Outcome::Lost) => self
+            Some(commit) if tenant.outcome(commit) != Some(Outcome::Aborted) => self
                 .nothing_happened(commit, task.heard)
                 .map_err(|e| format!("op-{}: {:?}: {e}", task.op, error.kind())),
             _ => Ok(()),
@@ -94,31 +101,35 @@ impl World {
         before: &[bool],
     ) -> Checked {
         let Some(tenant) = &task.tenant else { return Ok(()) };
-        let (life, silent) = (tenant.life(), tenant.now().unanswered());
+        let (tenant_id, silent) = (tenant.tenant_id(), tenant.now().unavailable());
         match refreshed {
             Ok(revision) => {
                 must!(silent.is_none(), "refreshed, and it says {silent:?}");
                 let at = tenant.snapshot().position();
-                let was = self.history.was(life, task.began, self.step, |commit, _| commit == at.commit);
-                must!(was && at.revision == revision, "refreshed to {revision}, which was not the latest meanwhile");
+                let renamed_from =
+                    self.history.renamed_from(tenant_id, task.began, self.step, |commit, _| commit == at.commit);
+                must!(
+                    renamed_from && at.revision == revision,
+                    "refreshed to {revision}, which was not the latest meanwhile"
+                );
             }
             Err(ErrorKind::Unavailable) => {
                 must!(tenant.lag().failed_refreshes > 0 || silent.is_some(), "a refresh failed, and is not counted");
                 // A tenant that could not be refreshed goes on answering.
                 let handles = &self.processes[task.process].handles;
-                let of_life = handles.iter().zip(before).filter(|(handle, _)| handle.tenant.life() == life);
-                for (handle, answered) in of_life {
-                    let silent = handle.tenant.now().unanswered();
+                let of_tenant = handles.iter().zip(before).filter(|(handle, _)| handle.tenant.tenant_id() == tenant_id);
+                for (handle, answered) in of_tenant {
+                    let silent = handle.tenant.now().unavailable();
                     must!(!answered || silent.is_none(), "lag, and it says {silent:?}");
                 }
             }
             Err(ErrorKind::Deleted) => {
                 must!(silent.is_some(), "deleted, and it answers");
-                must!(self.was_gone(life, 0, self.step), "deleted, and it lives");
+                must!(self.was_gone(tenant_id, 0, self.step), "deleted, and it lives");
             }
             Err(kind) => {
                 must!(silent.is_some(), "a refresh says {kind:?}, and the tenant answers");
-                if kind == ErrorKind::Corrupt && silent == Some(Reason::Refused) {
+                if kind == ErrorKind::Corrupt && silent == Some(Reason::InvalidStoreContent) {
                     self.coverage.met("a history that went back, refused");
                 }
             }
@@ -128,43 +139,43 @@ impl World {
 
     fn closed(&mut self, task: &Task, done: bool) -> Checked {
         let Some(tenant) = &task.tenant else { return Ok(()) };
-        let silent = tenant.now().unanswered();
+        let silent = tenant.now().unavailable();
         must!(done && matches!(silent, Some(Reason::Closed | Reason::Deleted)), "closed, and it says {silent:?}");
-        if tenant.unsettled().is_some() && !matches!(task.silent, Some(Reason::Closed | Reason::Deleted)) {
+        if tenant.in_doubt().is_some() && !matches!(task.silent, Some(Reason::Closed | Reason::Deleted)) {
             self.coverage.met("closed while unsettled");
-            must!(task.has_settled, "closed while unsettled, and nobody was asked");
+            must!(task.has_resolved, "closed while unsettled, and nobody was asked");
         }
         Ok(())
     }
 
     fn opened(&mut self, task: &Task, opened: Result<Tenant>) -> Checked {
         let own = self.processes[task.process].commits.iter().find(|doubt| doubt.task == task.number);
-        let own = own.map(|doubt| (doubt.commit, doubt.base.life(), doubt.answered));
+        let own = own.map(|doubt| (doubt.commit, doubt.base.tenant_id(), doubt.answered));
         match opened {
             Ok(tenant) => self.opened_as(task, &tenant, own),
-            Err(error) if error.kind() == ErrorKind::Unsettled => Ok(()),
+            Err(error) if error.kind() == ErrorKind::InDoubt => Ok(()),
             Err(error) => {
                 match (task.kind, error.kind()) {
-                    (Kind::Open(index), ErrorKind::NotFound) => {
+                    (RecordKind::Open(index), ErrorKind::NotFound) => {
                         let free = self.history.was_free(&slug(index), task.began, self.step);
                         must!(free, "{} is not found, and was there all the time", SLUGS[index]);
                     }
-                    (Kind::Create(_), kind) => {
+                    (RecordKind::Create(_), kind) => {
                         let documented = !matches!(kind, ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::Closed);
                         must!(documented, "op-{} was to create, and says {kind:?}", task.op);
                     }
-                    (Kind::Open(_) | Kind::OpenOrCreate(_), ErrorKind::Deleted) => {
+                    (RecordKind::Open(_) | RecordKind::OpenOrCreate(_), ErrorKind::Deleted) => {
                         return Err("a slug is asked for, and the answer is about a life that ended".into());
                     }
-                    (Kind::OpenLife(life), ErrorKind::NotFound | ErrorKind::Deleted) => {
-                        must!(self.was_gone(life, task.began, self.step), "a life is not found, and was there");
+                    (RecordKind::OpenTenant(tenant_id), ErrorKind::NotFound | ErrorKind::Deleted) => {
+                        must!(self.was_gone(tenant_id, task.began, self.step), "a life is not found, and was there");
                     }
                     _ => {}
                 }
-                let Some((commit, life, answered)) = own else { return Ok(()) };
+                let Some((commit, tenant_id, answered)) = own else { return Ok(()) };
                 // Since the store last said anything of the birth; it may have been restored from a backup meanwhile.
                 let since = answered.unwrap_or(task.heard).step;
-                let gone = self.was_gone(life, since, self.step);
+                let gone = self.was_gone(tenant_id, since, self.step);
                 must!(gone, "op-{} says {:?}, and its tenant lives", task.op, error.kind());
                 self.is_decided(commit, answered.unwrap_or(task.heard));
                 Ok(())
@@ -172,22 +183,31 @@ impl World {
         }
     }
 
-    fn opened_as(&mut self, task: &Task, tenant: &Tenant, own: Option<(CommitId, Life, Option<Instant>)>) -> Checked {
-        let silent = tenant.now().unanswered();
+    fn opened_as(
+        &mut self,
+        task: &Task,
+        tenant: &Tenant,
+        own: Option<(CommitId, TenantId, Option<Instant>)>,
+    ) -> Checked {
+        let silent = tenant.now().unavailable();
         must!(!matches!(silent, Some(Reason::Closed | Reason::Deleted)), "opened, and it says {silent:?}");
-        if silent == Some(Reason::Unsettled) {
+        if silent == Some(Reason::InDoubt) {
             self.coverage.met("opened with a commit still open");
-            must!(task.has_settled, "opened while unsettled, and nobody was asked");
+            must!(task.has_resolved, "opened while unsettled, and nobody was asked");
         }
         match task.kind {
-            Kind::Open(index) => {
+            RecordKind::Open(index) => {
                 must!(tenant.slug() == SLUGS[index], "asked for {}, and got {}", SLUGS[index], tenant.slug());
             }
-            Kind::OpenLife(life) => must!(tenant.life() == life, "another life was opened"),
-            Kind::Create(_) => {
-                let Some((commit, life, _)) = own else { return Err("created without a commit".into()) };
+            RecordKind::OpenTenant(tenant_id) => must!(tenant.tenant_id() == tenant_id, "another life was opened"),
+            RecordKind::Create(_) => {
+                let Some((commit, tenant_id, _)) = own else { return Err("created without a commit".into()) };
                 let had = self.history.had(commit, task.began, self.now());
-                must!(had && tenant.life() == life, "op-{} says created, and the store does not have it", task.op);
+                must!(
+                    had && tenant.tenant_id() == tenant_id,
+                    "op-{} says created, and the store does not have it",
+                    task.op
+                );
             }
             _ => {}
         }
@@ -195,16 +215,18 @@ impl World {
     }
 
     /// Births under a slug that were open when a call for it began are decided when it answers.
-    fn births_asked_about(&mut self, task: &Task, opened: std::result::Result<(), ErrorKind>) -> Checked {
-        let (Kind::Create(index) | Kind::Open(index) | Kind::OpenOrCreate(index)) = task.kind else { return Ok(()) };
-        if !matches!(opened, Ok(()) | Err(ErrorKind::NotFound | ErrorKind::Exists)) {
+    fn creations_asked_about(&mut self, task: &Task, opened: std::result::Result<(), ErrorKind>) -> Checked {
+        let (RecordKind::Create(index) | RecordKind::Open(index) | RecordKind::OpenOrCreate(index)) = task.kind else {
+            return Ok(());
+        };
+        if !matches!(opened, Ok(()) | Err(ErrorKind::NotFound | ErrorKind::AlreadyExists)) {
             return Ok(());
         }
         let mut decided = Vec::new();
         for doubt in &mut self.processes[task.process].commits {
             let asked = doubt.slug.as_deref() == Some(SLUGS[index]) && doubt.task != task.number;
             if asked && doubt.state == Known::Unknown && doubt.unknown_since <= task.began {
-                doubt.state = Known::Settled;
+                doubt.state = Known::Resolved;
                 let Some(at) = doubt.answered else {
                     return Err(format!("op-{} answers, and nobody has settled an earlier birth", task.op));
                 };

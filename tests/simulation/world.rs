@@ -18,7 +18,7 @@ use crate::coverage::Coverage;
 use crate::faults::Faults;
 use crate::history::{History, Instant};
 use crate::network::{Line, StorePanic};
-use crate::operations::{Answer, Kind, Op, Running};
+use crate::operations::{Answer, Op, RecordKind, Running};
 use crate::process::{Handle, Process};
 use crate::server::Server;
 use crate::trace::Trace;
@@ -49,7 +49,7 @@ pub(crate) struct Task {
     pub(crate) number: usize,
     pub(crate) op: usize,
     pub(crate) process: usize,
-    pub(crate) kind: Kind,
+    pub(crate) kind: RecordKind,
     pub(crate) tenant: Option<Tenant>,
     /// Where the tenant stood when it began.
     pub(crate) revision: Option<Revision>,
@@ -59,7 +59,7 @@ pub(crate) struct Task {
     /// Whether it has asked the store anything, and with what commits.
     pub(crate) has_asked: bool,
     /// Whether it has asked anything that settles, and what its tenant said before it was last polled.
-    pub(crate) has_settled: bool,
+    pub(crate) has_resolved: bool,
     pub(crate) silent: Option<Reason>,
     pub(crate) sent: Vec<CommitId>,
     future: Option<Running>,
@@ -190,9 +190,9 @@ impl World {
         let (began, heard) = (self.step, self.now());
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         self.trace.add(self.step, |names| {
-            let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.life().uuid())));
+            let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.tenant_id().uuid())));
             let what = match kind {
-                Kind::OpenLife(life) => format!("OpenLife({})", names.of(life.uuid())),
+                RecordKind::OpenTenant(tenant_id) => format!("OpenLife({})", names.of(tenant_id.uuid())),
                 other => format!("{other:?}"),
             };
             format!("p{process} op-{number} begins: {what}{of}")
@@ -208,7 +208,7 @@ impl World {
             began,
             heard,
             has_asked: false,
-            has_settled: false,
+            has_resolved: false,
             silent: None,
             sent: Vec::new(),
             future,
@@ -223,7 +223,7 @@ impl World {
         let task = &mut self.tasks[index];
         let (process, op) = (task.process, task.op);
         task.flag.0.store(false, Ordering::Relaxed);
-        task.silent = task.tenant.as_ref().and_then(|tenant| tenant.now().unanswered());
+        task.silent = task.tenant.as_ref().and_then(|tenant| tenant.now().unavailable());
         self.line.network().task = task.number;
         let waker = Waker::from(Arc::clone(&task.flag));
         let Some(mut future) = task.future.take() else { return Err("a task without a future".into()) };
@@ -264,13 +264,13 @@ impl World {
     /// What each tenant in hand of a process was like before a poll: whether it answered.
     fn look(&self, process: usize) -> Vec<bool> {
         let handles = &self.processes[process].handles;
-        handles.iter().map(|handle| handle.tenant.now().unanswered().is_none()).collect()
+        handles.iter().map(|handle| handle.tenant.now().unavailable().is_none()).collect()
     }
 
     fn ended(&mut self, task: Task, answer: Answer, before: &[bool]) -> Checked {
         self.trace.add(self.step, |names| {
             let what = match &answer {
-                Answer::Opened(Ok(tenant)) => format!("opened {}", names.of(tenant.life().uuid())),
+                Answer::Opened(Ok(tenant)) => format!("opened {}", names.of(tenant.tenant_id().uuid())),
                 Answer::Updated(Ok(done)) if done.commit.is_some() => format!("done, revision {}", done.revision),
                 Answer::Updated(Ok(done)) => format!("no effect, revision {}", done.revision),
                 Answer::Refreshed(Ok(revision)) => format!("refreshed to {revision}"),

@@ -36,7 +36,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// A file that is kept beside the manifest.
-pub(crate) fn kept(name: &str) -> io::Result<String> {
+pub(crate) fn read_file(name: &str) -> io::Result<String> {
     fs::read_to_string(path(name))
 }
 
@@ -46,8 +46,8 @@ pub(crate) fn keep(name: &str, text: &str) -> io::Result<()> {
 
 impl Figures {
     /// Those that are kept; none where there is no file yet.
-    pub(crate) fn kept() -> Self {
-        let text = kept("figures.csv").unwrap_or_default();
+    pub(crate) fn saved() -> Self {
+        let text = read_file("figures.csv").unwrap_or_default();
         Self(text.lines().skip(1).map(Figure::read).collect())
     }
 
@@ -63,7 +63,7 @@ impl Figures {
 
     /// Puts these into the file, in the place of those of the same sizes and rows.
     pub(crate) fn keep(self) -> io::Result<()> {
-        let mut all = Self::kept();
+        let mut all = Self::saved();
         all.0.retain(|old| self.of(&old.size, &old.row).next().is_none());
         all.0.extend(self.0);
         let row = |figure: &Figure| ROWS.iter().position(|(name, _)| *name == figure.row);

@@ -34,12 +34,12 @@ pub fn write() -> Result<(), String> {
 
 /// Whether the picture that is kept is the one of the figures.
 pub fn check() -> Result<(), String> {
-    let kept = figures::kept(FILE).map_err(|why| format!("{FILE}: {why}"))?;
+    let kept = figures::read_file(FILE).map_err(|why| format!("{FILE}: {why}"))?;
     if kept == drawn() { Ok(()) } else { Err(format!("{FILE} is not drawn from figures.csv: run `picture`")) }
 }
 
 fn drawn() -> String {
-    let figures = Figures::kept();
+    let figures = Figures::saved();
     let latency =
         Panel::new(&figures, MIXED, "One check among 100,000 users, each waiting for the last answer (log scale)");
     let memory = Panel::new(&figures, MEMORY, "Memory that the same organisation takes (log scale)");

@@ -62,7 +62,7 @@ impl Lane {
         self.times.iter().fold((f64::INFINITY, 0.0), |(least, most), time| (least.min(*time), most.max(*time)))
     }
 
-    pub(crate) fn turns(&self) -> usize {
+    pub(crate) fn write_queue(&self) -> usize {
         self.times.len()
     }
 }

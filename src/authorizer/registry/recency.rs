@@ -6,7 +6,7 @@
 
 use std::mem;
 
-use crate::records::Life;
+use crate::model::records::TenantId;
 
 /// INVARIANT: the links are one ring through all nodes, the first of which stands for both ends and is no life.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Recency {
 
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    life: Option<Life>,
+    tenant_id: Option<TenantId>,
     before: usize,
     after: usize,
 }
@@ -29,17 +29,17 @@ impl Recency {
     }
 
     /// The life that was moved to the end longest ago.
-    pub(super) fn oldest(&self) -> Option<Life> {
-        self.nodes.get(self.nodes.get(ENDS)?.after)?.life
+    pub(super) fn oldest(&self) -> Option<TenantId> {
+        self.nodes.get(self.nodes.get(ENDS)?.after)?.tenant_id
     }
 
     /// Adds a life at the end, and returns its place.
-    pub(super) fn push(&mut self, life: Life) -> usize {
+    pub(super) fn push(&mut self, tenant_id: TenantId) -> usize {
         if self.nodes.is_empty() {
-            self.nodes.push(Node { life: None, before: ENDS, after: ENDS });
+            self.nodes.push(Node { tenant_id: None, before: ENDS, after: ENDS });
         }
         let place = self.nodes.len();
-        self.nodes.push(Node { life: Some(life), before: place, after: place });
+        self.nodes.push(Node { tenant_id: Some(tenant_id), before: place, after: place });
         self.link_last(place);
         place
     }
@@ -51,7 +51,7 @@ impl Recency {
     }
 
     /// Takes out what is at a place. The life that came to this place instead, if one did.
-    pub(super) fn remove(&mut self, place: usize) -> Option<Life> {
+    pub(super) fn remove(&mut self, place: usize) -> Option<TenantId> {
         self.unlink(place);
         let last = self.nodes.pop()?;
         if self.nodes.capacity() / 4 > self.nodes.len() {
@@ -61,7 +61,7 @@ impl Recency {
         *slot = last;
         self.set_after(last.before, place);
         self.set_before(last.after, place);
-        last.life
+        last.tenant_id
     }
 
     fn unlink(&mut self, place: usize) {
@@ -101,36 +101,36 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    fn order(recency: &Recency) -> Vec<Life> {
+    fn order(recency: &Recency) -> Vec<TenantId> {
         let nodes = &recency.nodes;
         let first = nodes.first().map(|ends| ends.after);
         let places = std::iter::successors(first, |place| Some(nodes[*place].after));
-        places.map_while(|place| nodes[place].life).collect()
+        places.map_while(|place| nodes[place].tenant_id).collect()
     }
 
     proptest! {
         #[test]
-        fn lives_come_in_the_order_in_which_they_were_moved_to_the_end(
+        fn tenants_come_in_the_order_in_which_they_were_moved_to_the_end(
             steps in vec((0..3u8, 0..12usize), 0..200),
         ) {
-            let lives: Vec<Life> = (0..12).map(|_| Life::random()).collect();
+            let lives: Vec<TenantId> = (0..12).map(|_| TenantId::random()).collect();
             let (mut recency, mut places, mut model) = (Recency::default(), HashMap::new(), Vec::new());
             for (step, n) in steps {
-                let life = lives[n];
-                match (step, places.get(&life).copied()) {
+                let tenant_id = lives[n];
+                match (step, places.get(&tenant_id).copied()) {
                     (0, None) => {
-                        places.insert(life, recency.push(life));
-                        model.push(life);
+                        places.insert(tenant_id, recency.push(tenant_id));
+                        model.push(tenant_id);
                     }
                     (1, Some(place)) => {
                         recency.touch(place);
-                        model.retain(|other| *other != life);
-                        model.push(life);
+                        model.retain(|other| *other != tenant_id);
+                        model.push(tenant_id);
                     }
                     (2, Some(place)) => {
-                        places.remove(&life);
+                        places.remove(&tenant_id);
                         places.extend(recency.remove(place).map(|moved| (moved, place)));
-                        model.retain(|other| *other != life);
+                        model.retain(|other| *other != tenant_id);
                     }
                     _ => {}
                 }

@@ -4,11 +4,11 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{Fixture, Link, Problem, Task};
-use crate::store::{Erased, Store};
+use super::{Fixture, LinkState, Problem, Task};
+use crate::store::{DynStore, Store};
 
 /// A store whose type is hidden, and can be asked for again.
-pub(super) trait Connection: Erased {
+pub(super) trait Connection: DynStore {
     fn as_any(&self) -> &dyn Any;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
@@ -32,7 +32,7 @@ pub(super) trait AnyFixture: Sync {
     fn second_connection<'a>(&'a self, store: &'a dyn Connection) -> Doing<'a, Option<Box<dyn Connection>>>;
     fn reopen(&self, store: Box<dyn Connection>) -> Doing<'_, Option<Box<dyn Connection>>>;
     fn run_at_once(&self, tasks: Vec<Task>) -> Doing<'_, ()>;
-    fn set_link<'a>(&'a self, store: &'a dyn Connection, link: Link) -> Doing<'a, bool>;
+    fn set_link<'a>(&'a self, store: &'a dyn Connection, link: LinkState) -> Doing<'a, bool>;
     fn starting(&self, case: &str);
 }
 
@@ -66,7 +66,7 @@ impl<F: Fixture> AnyFixture for F {
         Box::pin(Fixture::run_at_once(self, tasks))
     }
 
-    fn set_link<'a>(&'a self, store: &'a dyn Connection, link: Link) -> Doing<'a, bool> {
+    fn set_link<'a>(&'a self, store: &'a dyn Connection, link: LinkState) -> Doing<'a, bool> {
         Box::pin(async move { Fixture::set_link(self, known(store)?, link).await })
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::any::{AnyFixture, Connection};
-use super::{CaseReport, Clause, Finding, Link, Problem};
+use super::{CaseReport, Clause, Finding, LinkState, Problem};
 use crate::store::StoreError;
 
 /// A case.
@@ -123,12 +123,12 @@ impl Hand<'_> {
     }
 
     /// Breaks or mends the link of the store in hand.
-    pub(super) async fn link(&self, link: Link) -> Verdict {
+    pub(super) async fn link(&self, link: LinkState) -> Verdict {
         self.link_of(&*self.store, link).await
     }
 
     /// Breaks or mends the link of a store that the case asked for.
-    pub(super) async fn link_of(&self, store: &dyn Connection, link: Link) -> Verdict {
+    pub(super) async fn link_of(&self, store: &dyn Connection, link: LinkState) -> Verdict {
         if self.fixture.set_link(store, link).await? {
             return Ok(());
         }

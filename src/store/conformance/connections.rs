@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::any::Connection;
-use super::at_once::{Contest, Racer};
 use super::case::{Hand, Verdict, cases, holds, same};
+use super::concurrent::{Contest, Racer};
 use super::samples::{
-    born, changed, end, go_on, is_conflict, is_gone, is_taken, life, loaded, present, send, since, slug, stands,
-    tenant, unexpected, users,
+    changed, created, end, go_on, is_conflict, is_gone, is_taken, loaded, present, send, since, slug, stands, tenant,
+    tenant_id, unexpected, users,
 };
-use crate::records::{At, Revision, TenantSlug};
-use crate::store::{Base, Listed, Since, StoreError};
+use crate::model::records::{Position, Revision, TenantSlug};
+use crate::store::{Base, Since, StoreError, TenantSummary};
 
 cases! {
     S5: a_success_is_seen_by_every_later_call_on_every_connection,
@@ -22,12 +22,12 @@ cases! {
 }
 
 /// Fails unless every call on this connection sees a tenant at this state, under this slug.
-async fn sees(store: &dyn Connection, before: At, at: At, name: &str) -> Verdict {
-    same("find after a success", &store.find(&slug(name)?).await?, &Some(at.life))?;
+async fn sees(store: &dyn Connection, before: Position, at: Position, name: &str) -> Verdict {
+    same("find after a success", &store.find(&slug(name)?).await?, &Some(at.tenant_id))?;
     let listed = store.list(None, 100).await?;
-    let entry = Listed { life: at.life, slug: slug(name)? };
+    let entry = TenantSummary { tenant_id: at.tenant_id, slug: slug(name)? };
     same("list after a success", &listed, &vec![entry])?;
-    same("where a load after a success stands", &present(store, at.life).await?.1, &at)?;
+    same("where a load after a success stands", &present(store, at.tenant_id).await?.1, &at)?;
     if let Some(commits) = since(store, before).await? {
         same("the last of since after a success", &commits.last().map(|told| told.envelope.id), &Some(at.commit))?;
     }
@@ -37,7 +37,7 @@ async fn sees(store: &dyn Connection, before: At, at: At, name: &str) -> Verdict
 async fn a_success_is_seen_by_every_later_call_on_every_connection(hand: &Hand<'_>) -> Verdict {
     let (first, second) = (&*hand.store, hand.second_or_same().await?);
     let second = &*second;
-    let mut at = born(first, life(1), "acme-0", &[]).await?;
+    let mut at = created(first, tenant_id(1), "acme-0", &[]).await?;
     for number in 0..12 {
         let (old, new) = (format!("acme-{number}"), format!("acme-{}", number + 1));
         let (before, renaming) = (at, [changed(tenant(&old)?, tenant(&new)?)?]);
@@ -52,21 +52,21 @@ async fn a_success_is_seen_by_every_later_call_on_every_connection(hand: &Hand<'
     }
     let last = end(first, at, tenant("acme-12")?).await?;
     same("find after the end", &second.find(&slug("acme-12")?).await?, &None)?;
-    holds(loaded(second, life(1)).await?.is_none(), || "a load after the end finds the life".to_owned())?;
-    same("since after the end", &second.since(at).await?, &Since::Gone)?;
-    is_gone("a commit after the end", send(second, Base::State(last), &[]).await.1)
+    holds(loaded(second, tenant_id(1)).await?.is_none(), || "a load after the end finds the life".to_owned())?;
+    same("since after the end", &second.since(at).await?, &Since::Deleted)?;
+    is_gone("a commit after the end", send(second, Base::At(last), &[]).await.1)
 }
 
 async fn a_conflict_names_a_revision_that_is_seen_from_then_on(hand: &Hand<'_>) -> Verdict {
     let (first, second) = (&*hand.store, hand.second_or_same().await?);
     let second = &*second;
-    let birth = born(first, life(1), "acme", &[]).await?;
-    let mut at = birth;
+    let creation = created(first, tenant_id(1), "acme", &[]).await?;
+    let mut at = creation;
     for number in 0..10 {
         at = go_on(first, at, &users(number..number + 1)?).await?;
-        let answer = send(second, Base::State(birth), &[]).await.1;
+        let answer = send(second, Base::At(creation), &[]).await.1;
         is_conflict("a stale commit on the other connection", answer, at.revision)?;
-        same("where a load after the conflict stands", &present(second, life(1)).await?.1, &at)?;
+        same("where a load after the conflict stands", &present(second, tenant_id(1)).await?.1, &at)?;
         same("since after the conflict", &second.since(at).await?, &Since::Commits(Vec::new()))?;
     }
     Ok(())
@@ -82,14 +82,14 @@ struct Shown(AtomicU64);
 impl Shown {
     /// One read of the latest revision, which must not be older than what had been shown when it began. Asks from the
     /// state that this reader saw last.
-    async fn read(&self, store: &dyn Connection, seen: &mut At, by: usize) -> Verdict {
+    async fn read(&self, store: &dyn Connection, seen: &mut Position, by: usize) -> Verdict {
         let before = self.0.load(Ordering::SeqCst);
         let revision = match by {
             0 => {
-                *seen = present(store, seen.life).await?.1;
+                *seen = present(store, seen.tenant_id).await?.1;
                 seen.revision
             }
-            1 => match send(store, Base::Nothing(seen.life), &[]).await.1 {
+            1 => match send(store, Base::Create(seen.tenant_id), &[]).await.1 {
                 Err(StoreError::Conflict { actual }) => actual,
                 other => {
                     return Err(unexpected("an empty commit against nothing, of a living life", other, "conflict"));
@@ -108,8 +108,8 @@ impl Shown {
 
 async fn what_one_read_has_shown_no_later_read_takes_back(hand: &Hand<'_>) -> Verdict {
     let (first, second) = (Arc::clone(&hand.store), hand.second_or_same().await?);
-    let birth = born(&*first, life(1), "acme", &users(0..50)?).await?;
-    let start = go_on(&*first, birth, &[]).await?;
+    let creation = created(&*first, tenant_id(1), "acme", &users(0..50)?).await?;
+    let start = go_on(&*first, creation, &[]).await?;
     let (shown, contest) = (Arc::new(Shown::default()), Contest::of(3, MOST));
     let writer: Racer = {
         let (store, contest) = (Arc::clone(&first), Arc::clone(&contest));
@@ -124,7 +124,7 @@ async fn what_one_read_has_shown_no_later_read_takes_back(hand: &Hand<'_>) -> Ve
     let reader = |by: usize, store: &Arc<dyn Connection>| -> Racer {
         let (store, shown, contest) = (Arc::clone(store), Arc::clone(&shown), Arc::clone(&contest));
         Box::pin(async move {
-            let (mut seen, mut reads) = (birth, 0);
+            let (mut seen, mut reads) = (creation, 0);
             while contest.goes_on(by).await {
                 reads += 1;
                 contest.race(0, 1, shown.read(&*store, &mut seen, reads % 3)).await?;
@@ -137,9 +137,9 @@ async fn what_one_read_has_shown_no_later_read_takes_back(hand: &Hand<'_>) -> Ve
 
 async fn a_second_connection_sees_what_the_first_one_wrote(hand: &Hand<'_>) -> Verdict {
     let (first, second) = (&*hand.store, hand.second().await?);
-    let birth = born(first, life(1), "acme", &users(0..10)?).await?;
-    let at = go_on(first, birth, &users(10..20)?).await?;
-    let (records, _) = present(first, life(1)).await?;
+    let creation = created(first, tenant_id(1), "acme", &users(0..10)?).await?;
+    let at = go_on(first, creation, &users(10..20)?).await?;
+    let (records, _) = present(first, tenant_id(1)).await?;
     stands(&*second, at, &records).await?;
     let third = hand.second().await?;
     stands(&*third, at, &records).await
@@ -148,16 +148,16 @@ async fn a_second_connection_sees_what_the_first_one_wrote(hand: &Hand<'_>) -> V
 async fn a_second_connection_writes_what_the_first_one_sees(hand: &Hand<'_>) -> Verdict {
     let (first, second) = (&*hand.store, hand.second().await?);
     let second = &*second;
-    let birth = born(first, life(1), "acme", &[]).await?;
-    let at = go_on(second, birth, &users(0..10)?).await?;
-    let (records, _) = present(second, life(1)).await?;
+    let creation = created(first, tenant_id(1), "acme", &[]).await?;
+    let at = go_on(second, creation, &users(0..10)?).await?;
+    let (records, _) = present(second, tenant_id(1)).await?;
     stands(first, at, &records).await?;
-    let other = born(second, life(2), "other", &[]).await?;
+    let other = created(second, tenant_id(2), "other", &[]).await?;
     let name: TenantSlug = slug("other")?;
-    same("find of what the other connection began", &first.find(&name).await?, &Some(other.life))?;
-    let birth = [crate::records::Change::added(tenant("other")?)];
-    let answer = send(first, Base::Nothing(life(3)), &birth).await.1;
+    same("find of what the other connection began", &first.find(&name).await?, &Some(other.tenant_id))?;
+    let creation = [crate::model::records::Change::added(tenant("other")?)];
+    let answer = send(first, Base::Create(tenant_id(3)), &creation).await.1;
     is_taken("a birth under the slug that the other connection took", answer)?;
     end(first, other, tenant("other")?).await?;
-    is_gone("a commit on what the first connection ended", send(second, Base::State(other), &[]).await.1)
+    is_gone("a commit on what the first connection ended", send(second, Base::At(other), &[]).await.1)
 }

@@ -2,13 +2,13 @@
 
 use super::case::{Hand, Verdict, cases, same};
 use super::samples::{
-    Records, added, applied, born, by_key, changed, go_on, group, id, life, member, own_fault, present, same_records,
-    since, stands, tenant, user,
+    Records, added, applied, by_key, changed, created, go_on, group, id, member, own_fault, present, same_records,
+    since, stands, tenant, tenant_id, user,
 };
-use crate::records::{
-    Assignment, Change, Description, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Kind, Membership, Name,
-    Parent, Pattern, PermissionId, PermissionRecord, PermissionRef, Record, RoleId, RoleRecord, RoleRef, Slug, Status,
-    Timestamp, UserId, UserKey, UserRecord, Window,
+use crate::model::records::{
+    Assignment, Change, Description, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, Parent,
+    Pattern, PermissionId, PermissionRecord, PermissionRef, Record, RecordKind, RoleId, RoleRecord, RoleRef, Slug,
+    Status, Timestamp, UserId, UserKey, UserRecord, Window,
 };
 
 cases! {
@@ -92,14 +92,14 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> Verdic
 async fn a_record_of_each_kind_is_kept_as_it_was_written(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
     let records = each_kind("first", Status::Suspended, window(1, 2)?)?;
-    let birth = born(store, life(1), "acme", &added(records.clone())).await?;
+    let creation = created(store, tenant_id(1), "acme", &added(records.clone())).await?;
     let all = applied(applied(Records::new(), &added([tenant("acme")?])), &added(records.clone()));
-    stands(store, birth, &all).await?;
-    let birth = born(store, life(2), "other", &[]).await?;
-    let at = go_on(store, birth, &added(records.clone())).await?;
+    stands(store, creation, &all).await?;
+    let creation = created(store, tenant_id(2), "other", &[]).await?;
+    let at = go_on(store, creation, &added(records.clone())).await?;
     let all = applied(applied(Records::new(), &added([tenant("other")?])), &added(records.clone()));
     stands(store, at, &all).await?;
-    match since(store, birth).await? {
+    match since(store, creation).await? {
         Some(commits) => same(
             "the changes of a commit",
             &commits.iter().map(|c| by_key(&c.changes)).collect(),
@@ -113,8 +113,8 @@ async fn a_change_replaces_the_whole_record(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
     let first = each_kind("first", Status::Active, window(1, 2)?)?;
     let later = each_kind("later", Status::Suspended, Window::ALWAYS)?;
-    let mut at = born(store, life(1), "acme", &added(first.clone())).await?;
-    let mut all = present(store, life(1)).await?.0;
+    let mut at = created(store, tenant_id(1), "acme", &added(first.clone())).await?;
+    let mut all = present(store, tenant_id(1)).await?.0;
     for (before, after) in first.into_iter().zip(later) {
         if before == after {
             continue; // an edge that has nothing which could change
@@ -130,8 +130,8 @@ async fn a_change_replaces_the_whole_record(hand: &Hand<'_>) -> Verdict {
 async fn a_removal_removes_one_record_and_none_beside_it(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
     let records = each_kind("first", Status::Active, window(1, 2)?)?;
-    let mut at = born(store, life(1), "acme", &added(records.clone())).await?;
-    let mut all = present(store, life(1)).await?.0;
+    let mut at = created(store, tenant_id(1), "acme", &added(records.clone())).await?;
+    let mut all = present(store, tenant_id(1)).await?.0;
     for record in records.into_iter().rev() {
         let removal = [Change::removed(record)];
         at = go_on(store, at, &removal).await?;
@@ -139,7 +139,7 @@ async fn a_removal_removes_one_record_and_none_beside_it(hand: &Hand<'_>) -> Ver
         stands(store, at, &all).await?;
     }
     let kinds: Vec<_> = all.values().map(Record::kind).collect();
-    same("what is left when all else was removed", &kinds, &vec![Kind::Tenant])
+    same("what is left when all else was removed", &kinds, &vec![RecordKind::Tenant])
 }
 
 /// A membership and an assignment for each window that is unlike the others.
@@ -174,9 +174,9 @@ pub(super) fn windowed() -> Verdict<Vec<Record>> {
 
 async fn a_window_keeps_both_its_ends(hand: &Hand<'_>) -> Verdict {
     let (store, records) = (&*hand.store, windowed()?);
-    born(store, life(1), "acme", &added(records.clone())).await?;
+    created(store, tenant_id(1), "acme", &added(records.clone())).await?;
     let expected = applied(applied(Records::new(), &added([tenant("acme")?])), &added(records));
-    same_records(&present(store, life(1)).await?.0, &expected)
+    same_records(&present(store, tenant_id(1)).await?.0, &expected)
 }
 
 /// A newer release of the application knows the same catalog entry by another slug, and so does its change.
@@ -193,7 +193,7 @@ async fn a_reference_may_remember_another_slug_than_the_one_it_is_removed_by(han
         ])
     };
     let removed = entries("reviewer")?.into_iter().map(Change::removed).collect::<Vec<_>>();
-    let at = born(store, life(1), "acme", &added(entries("auditor")?)).await?;
+    let at = created(store, tenant_id(1), "acme", &added(entries("auditor")?)).await?;
     let at = go_on(store, at, &removed).await?;
     let only_tenant = applied(Records::new(), &added([tenant("acme")?]));
     stands(store, at, &only_tenant).await?;
@@ -206,7 +206,7 @@ async fn a_reference_may_remember_another_slug_than_the_one_it_is_removed_by(han
 
 async fn what_is_removed_and_added_again_is_new(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
-    let at = born(store, life(1), "acme", &added([user(1, "alice")?])).await?;
+    let at = created(store, tenant_id(1), "acme", &added([user(1, "alice")?])).await?;
     let at = go_on(store, at, &[Change::removed(user(1, "alice")?)]).await?;
     let again = [Change::added(user(2, "alice")?)];
     let at = go_on(store, at, &again).await?;
@@ -223,8 +223,8 @@ async fn names_may_be_swapped_within_one_commit(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
     let first = [user(1, "alice")?, user(2, "bob")?, group(1, "staff")?, group(2, "guests")?];
     let second = [user(1, "bob")?, user(2, "alice")?, group(1, "guests")?, group(2, "staff")?];
-    let mut at = born(store, life(1), "acme", &added(first.clone())).await?;
-    let mut all = present(store, life(1)).await?.0;
+    let mut at = created(store, tenant_id(1), "acme", &added(first.clone())).await?;
+    let mut all = present(store, tenant_id(1)).await?.0;
     for (before, after) in [(&first, &second), (&second, &first)] {
         let pairs = before.iter().zip(after);
         let swap = pairs.map(|(b, a)| changed(b.clone(), a.clone())).collect::<Verdict<Vec<_>>>()?;
@@ -242,8 +242,8 @@ async fn what_goes_together_may_go_in_one_commit(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
     let mut records = vec![group(1, "staff")?, group(2, "guests")?, user(1, "alice")?, user(2, "bob")?];
     records.extend([(1, 1), (1, 2), (2, 1), (2, 2)].map(|(user, group)| member(user, group, Window::ALWAYS)));
-    let at = born(store, life(1), "acme", &added(records)).await?;
-    let all = present(store, life(1)).await?.0;
+    let at = created(store, tenant_id(1), "acme", &added(records)).await?;
+    let all = present(store, tenant_id(1)).await?.0;
     let mut gone = vec![group(1, "staff")?, user(1, "alice")?];
     gone.extend([(1, 1), (1, 2), (2, 1)].map(|(user, group)| member(user, group, Window::ALWAYS)));
     let removal: Vec<_> = gone.into_iter().map(Change::removed).collect();

@@ -8,8 +8,8 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::records::{At, Change, Envelope, Life, Record, Revision, TenantSlug};
-use crate::store::{Base, Commit, Committed, Listed, Since, Sink, Stop, Store, StoreError};
+use crate::model::records::{Change, Envelope, Position, Record, Revision, TenantId, TenantSlug};
+use crate::store::{Base, Commit, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
 
 /// The calls of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum Fault {
     /// *Refused*: a kind of record that the store does not know.
     Refused,
     /// *Gone*, though the life goes on.
-    Gone,
+    Deleted,
     /// *Too old*, of [`Store::since`]; of other calls, as [`Fault::Down`].
     TooOld,
     /// An answer that nobody can give: a commit that made revision 0, a load of another life, a commit in the history that
@@ -85,7 +85,7 @@ impl Fault {
         Self::TooLarge,
         Self::Corrupt,
         Self::Refused,
-        Self::Gone,
+        Self::Deleted,
         Self::TooOld,
         Self::Nonsense,
         Self::PanicsBefore,
@@ -95,8 +95,8 @@ impl Fault {
     ];
 }
 
-type Lie = dyn FnMut(&mut Vec<Record>, &mut At) + Send;
-type Tale = dyn FnMut(&mut Vec<Committed>) + Send;
+type Lie = dyn FnMut(&mut Vec<Record>, &mut Position) + Send;
+type Tale = dyn FnMut(&mut Vec<StoredCommit>) + Send;
 
 /// What is to happen, and what has.
 #[derive(Default)]
@@ -165,12 +165,12 @@ impl<S> Faulty<S> {
     }
 
     /// Every load tells what this makes of the truth, until [`Faulty::heal`].
-    pub fn lie(&self, lie: impl FnMut(&mut Vec<Record>, &mut At) + Send + 'static) {
+    pub fn lie(&self, lie: impl FnMut(&mut Vec<Record>, &mut Position) + Send + 'static) {
         self.plan().lie = Some(Box::new(lie));
     }
 
     /// Every *since* that knows the history tells what this makes of it, until [`Faulty::heal`].
-    pub fn lie_of_history(&self, tale: impl FnMut(&mut Vec<Committed>) + Send + 'static) {
+    pub fn lie_of_history(&self, tale: impl FnMut(&mut Vec<StoredCommit>) + Send + 'static) {
         self.plan().tale = Some(Box::new(tale));
     }
 
@@ -244,9 +244,9 @@ impl<S: Store + Clone> Faulty<S> {
 }
 
 /// A load, whole.
-async fn whole(store: &impl Store, life: Life) -> Result<Option<(Vec<Record>, At)>, StoreError> {
+async fn whole(store: &impl Store, tenant_id: TenantId) -> Result<Option<(Vec<Record>, Position)>, StoreError> {
     let mut records = Vec::new();
-    let at = store.load(life, &mut records).await?;
+    let at = store.load(tenant_id, &mut records).await?;
     Ok(at.map(|at| (records, at)))
 }
 
@@ -255,8 +255,8 @@ async fn instead<T>(fault: Fault) -> Result<T, StoreError> {
     match fault {
         Fault::TooLarge => Err(StoreError::TooLarge("played".to_owned())),
         Fault::Corrupt | Fault::Nonsense => Err(StoreError::Corrupt("played".to_owned())),
-        Fault::Refused => Err(StoreError::Refused("played".to_owned())),
-        Fault::Gone => Err(StoreError::Gone),
+        Fault::Refused => Err(StoreError::UnsupportedRecord("played".to_owned())),
+        Fault::Deleted => Err(StoreError::Deleted),
         Fault::Conflict => Err(StoreError::Conflict { actual: Revision::FIRST }),
         Fault::PanicsBefore | Fault::PanicsAfter => panicking(),
         Fault::HangsBefore | Fault::HangsAfter => pending().await,
@@ -269,7 +269,7 @@ fn down<T>() -> Result<T, StoreError> {
 }
 
 fn unknown<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unknown("played".to_owned()))
+    Err(StoreError::InDoubt("played".to_owned()))
 }
 
 #[expect(clippy::panic, reason = "whoever asks for a panic gets one")]
@@ -278,27 +278,27 @@ fn panicking<T>() -> Result<T, StoreError> {
 }
 
 impl<S: Store + Clone> Store for Faulty<S> {
-    async fn find(&self, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         let fault = self.meet(Call::Find);
         self.arrive_late().await;
         self.read(fault, || self.inner.find(slug)).await
     }
 
-    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         let fault = self.meet(Call::List);
         self.arrive_late().await;
         self.read(fault, || self.inner.list(after, limit)).await
     }
 
-    async fn load(&self, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
         let fault = self.meet(Call::Load);
         self.arrive_late().await;
         let fault_of_read = fault.filter(|fault| *fault != Fault::Nonsense);
-        let Some((mut records, mut at)) = self.read(fault_of_read, || whole(&self.inner, life)).await? else {
+        let Some((mut records, mut at)) = self.read(fault_of_read, || whole(&self.inner, tenant_id)).await? else {
             return Ok(None);
         };
         if fault == Some(Fault::Nonsense) {
-            at.life = Life::random();
+            at.tenant_id = TenantId::random();
         }
         if let Some(lie) = &mut self.plan().lie {
             lie(&mut records, &mut at);
@@ -327,8 +327,8 @@ impl<S: Store + Clone> Store for Faulty<S> {
             }
             Some(Fault::Conflict) => {
                 let actual = match commit.base {
-                    Base::Nothing(_) => Revision::FIRST,
-                    Base::State(at) => at.revision,
+                    Base::Create(_) => Revision::FIRST,
+                    Base::At(at) => at.revision,
                 };
                 Err(StoreError::Conflict { actual })
             }
@@ -345,12 +345,12 @@ impl<S: Store + Clone> Store for Faulty<S> {
         }
     }
 
-    async fn since(&self, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
         let fault = self.meet(Call::Since);
         self.arrive_late().await;
         let told = match fault {
             Some(Fault::TooOld) => return Ok(Since::TooOld),
-            Some(Fault::Gone) => return Ok(Since::Gone),
+            Some(Fault::Deleted) => return Ok(Since::Deleted),
             Some(Fault::Nonsense) => self.inner.since(at).await?,
             fault => self.read(fault, || self.inner.since(at)).await?,
         };

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::thread;
 
+use crate::block_on::block_on;
 use crate::store::Store;
-use crate::wait::wait;
 
 /// Why a fixture could not do what it was asked for.
 pub type Problem = Box<dyn Error + Send + Sync>;
@@ -46,7 +46,7 @@ pub trait Fixture: Send + Sync {
     /// A proxy before the database does it, or a disk that fails on command. While it is broken, reads may fail or answer,
     /// and half a write may get through; what is undone must be undone by the time of the answer, or the answer is
     /// *unknown*. Once it is whole, the same connection must work again, by whatever it does for that.
-    fn set_link(&self, _store: &Self::Store, _link: Link) -> impl Future<Output = Result<bool, Problem>> + Send {
+    fn set_link(&self, _store: &Self::Store, _link: LinkState) -> impl Future<Output = Result<bool, Problem>> + Send {
         async { Ok(false) }
     }
 
@@ -58,7 +58,7 @@ pub trait Fixture: Send + Sync {
 /// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Link {
+pub enum LinkState {
     /// Everything gets through.
     Whole,
     /// What is sent is lost.
@@ -72,7 +72,7 @@ pub enum Link {
 /// # Errors
 /// A thread could not be started, or a task panicked.
 pub fn on_threads(tasks: Vec<Task>) -> Result<(), Problem> {
-    let start = |task: Task| thread::Builder::new().spawn(move || wait(task));
+    let start = |task: Task| thread::Builder::new().spawn(move || block_on(task));
     let threads: Vec<_> = tasks.into_iter().map(start).collect();
     let mut all_well = Ok(());
     for thread in threads {

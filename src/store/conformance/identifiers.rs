@@ -1,11 +1,11 @@
 //! S8: identifiers are compared byte for byte, and every byte is kept.
 
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
-use super::look_alikes::{self, group, permission, role};
 use super::samples::{
-    Records, added, applied, born, go_on, life, member, own_fault, present, since, slug, stands, tenant, user,
+    Records, added, applied, created, go_on, member, own_fault, present, since, slug, stands, tenant, tenant_id, user,
 };
-use crate::records::{Actor, Change, Note, Record, Window};
+use super::similar_texts::{self, group, permission, role};
+use crate::model::records::{Actor, Change, Note, Record, Window};
 use crate::store::{Base, Commit};
 
 cases! {
@@ -20,13 +20,13 @@ cases! {
 }
 
 /// Writes these in a birth and again in commits of their own, and looks whether all of them are there, as they were.
-async fn all_are_kept(hand: &Hand<'_>, records: Vec<Record>) -> Verdict {
+async fn all_are_cached(hand: &Hand<'_>, records: Vec<Record>) -> Verdict {
     let store = &*hand.store;
     let changes = added(records);
-    let at = born(store, life(1), "acme", &changes).await?;
+    let at = created(store, tenant_id(1), "acme", &changes).await?;
     let all = applied(applied(Records::new(), &added([tenant("acme")?])), &changes);
     stands(store, at, &all).await?;
-    let mut at = born(store, life(2), "other", &[]).await?;
+    let mut at = created(store, tenant_id(2), "other", &[]).await?;
     for change in &changes {
         at = go_on(store, at, std::slice::from_ref(change)).await?;
     }
@@ -45,15 +45,15 @@ async fn all_are_kept(hand: &Hand<'_>, records: Vec<Record>) -> Verdict {
 }
 
 async fn identifiers_that_differ_in_case_are_two(hand: &Hand<'_>) -> Verdict {
-    all_are_kept(hand, look_alikes::in_case()?).await
+    all_are_cached(hand, similar_texts::in_case()?).await
 }
 
 async fn identifiers_that_differ_in_a_space_at_the_end_are_two(hand: &Hand<'_>) -> Verdict {
-    all_are_kept(hand, look_alikes::in_a_space()?).await
+    all_are_cached(hand, similar_texts::in_a_space()?).await
 }
 
 async fn identifiers_that_differ_in_unicode_form_are_two(hand: &Hand<'_>) -> Verdict {
-    all_are_kept(hand, look_alikes::in_form()?).await
+    all_are_cached(hand, similar_texts::in_form()?).await
 }
 
 /// As a number, as what an escape stands for, as nothing at all.
@@ -109,7 +109,7 @@ async fn texts_that_could_be_read_as_something_else_are_kept(hand: &Hand<'_>) ->
             records.push(permission(4_000 + number, text, text)?);
         }
     }
-    all_are_kept(hand, records).await
+    all_are_cached(hand, records).await
 }
 
 async fn ids_that_differ_in_any_byte_are_two(hand: &Hand<'_>) -> Verdict {
@@ -119,24 +119,24 @@ async fn ids_that_differ_in_any_byte_are_two(hand: &Hand<'_>) -> Verdict {
         records.push(user(*id, &format!("user-{number}"))?);
         records.push(member(*id, !*id, Window::ALWAYS));
     }
-    let lives = ids.iter().enumerate().map(|(number, id)| (life(*id), format!("tenant-{number}")));
-    for (life, name) in lives.clone().skip(1) {
-        born(&*hand.store, life, &name, &[]).await?;
+    let lives = ids.iter().enumerate().map(|(number, id)| (tenant_id(*id), format!("tenant-{number}")));
+    for (tenant_id, name) in lives.clone().skip(1) {
+        created(&*hand.store, tenant_id, &name, &[]).await?;
     }
-    for (life, name) in lives.skip(1) {
-        same(&format!("find of `{name}`"), &hand.store.find(&slug(&name)?).await?, &Some(life))?;
+    for (tenant_id, name) in lives.skip(1) {
+        same(&format!("find of `{name}`"), &hand.store.find(&slug(&name)?).await?, &Some(tenant_id))?;
     }
-    all_are_kept(hand, records).await
+    all_are_cached(hand, records).await
 }
 
 async fn the_longest_identifiers_and_texts_are_kept_whole(hand: &Hand<'_>) -> Verdict {
-    all_are_kept(hand, look_alikes::as_long_as_may_be()?).await?;
+    all_are_cached(hand, similar_texts::as_long_as_may_be()?).await?;
     let store = &*hand.store;
-    let (_, at) = present(store, life(2)).await?;
-    let mut envelope = super::samples::envelope(Base::State(at));
+    let (_, at) = present(store, tenant_id(2)).await?;
+    let mut envelope = super::samples::envelope(Base::At(at));
     envelope.actor = Some(Actor::new(&format!("{}é", "a".repeat(318))).map_err(own_fault)?);
     envelope.note = Some(Note::new(&format!("{}\n", "n".repeat(4095))).map_err(own_fault)?);
-    store.commit(Commit { base: Base::State(at), envelope: &envelope, changes: &[] }).await?;
+    store.commit(Commit { base: Base::At(at), envelope: &envelope, changes: &[] }).await?;
     match since(store, at).await? {
         Some(commits) => same("the envelope", &commits.first().map(|told| &told.envelope), &Some(&envelope)),
         None => Ok(()),
@@ -144,7 +144,7 @@ async fn the_longest_identifiers_and_texts_are_kept_whole(hand: &Hand<'_>) -> Ve
 }
 
 async fn patterns_are_told_apart_byte_for_byte(hand: &Hand<'_>) -> Verdict {
-    all_are_kept(hand, look_alikes::in_pattern()?).await
+    all_are_cached(hand, similar_texts::in_pattern()?).await
 }
 
 async fn tenant_slugs_are_told_apart_and_listed_byte_for_byte(hand: &Hand<'_>) -> Verdict {
@@ -153,11 +153,11 @@ async fn tenant_slugs_are_told_apart_and_listed_byte_for_byte(hand: &Hand<'_>) -
     // In the order of their bytes: `-` before digits, digits before letters, a shorter one before what it begins.
     let slugs = ["-", "--", "0", "00", "a", "a-", "a--b", "a-b", "a0", "aa", "ab", "b", "b-a", "ba", &long, &longer];
     for (number, text) in slugs.iter().enumerate().rev() {
-        born(store, life(u128::try_from(number).unwrap_or(0)), text, &[]).await?;
+        created(store, tenant_id(u128::try_from(number).unwrap_or(0)), text, &[]).await?;
     }
     for (number, text) in slugs.iter().enumerate() {
         let found = store.find(&slug(text)?).await?;
-        same(&format!("find of `{text}`"), &found, &Some(life(u128::try_from(number).unwrap_or(0))))?;
+        same(&format!("find of `{text}`"), &found, &Some(tenant_id(u128::try_from(number).unwrap_or(0))))?;
     }
     for limit in [1, 3, slugs.len(), slugs.len() + 1, 1_000] {
         let (mut listed, mut after) = (Vec::new(), None);

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::any::Connection;
-use super::at_once::{Contest, Racer};
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
-use super::samples::{Records, added, born, changed, go_on, group, is_done, life, loaded, present, send, user, users};
-use crate::records::{At, Change, Life, Record, Revision};
+use super::concurrent::{Contest, Racer};
+use super::samples::{
+    Records, added, changed, created, go_on, group, is_done, loaded, present, send, tenant_id, user, users,
+};
+use crate::model::records::{Change, Position, Record, Revision, TenantId};
 use crate::store::{Base, Sink, Stop, StoreError};
 
 cases! {
@@ -17,10 +19,10 @@ cases! {
 
 async fn a_load_says_where_the_state_stands(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
-    let mut at = born(store, life(1), "acme", &[]).await?;
+    let mut at = created(store, tenant_id(1), "acme", &[]).await?;
     for number in 0..10_u128 {
         at = go_on(store, at, &users(number..number + 1)?).await?;
-        let (records, found) = present(store, life(1)).await?;
+        let (records, found) = present(store, tenant_id(1)).await?;
         same("where a load says that the tenant stands", &found, &at)?;
         same("how many records a load pushes", &records.len(), &usize::try_from(number + 2).unwrap_or(0))?;
     }
@@ -47,12 +49,12 @@ fn renumbered(number: u64) -> Verdict<Vec<Change>> {
 
 async fn a_load_during_commits_is_one_state(hand: &Hand<'_>) -> Verdict {
     let (first, second) = (Arc::clone(&hand.store), hand.second_or_same().await?);
-    let birth = born(&*first, life(1), "acme", &added(numbered(1)?)).await?;
+    let creation = created(&*first, tenant_id(1), "acme", &added(numbered(1)?)).await?;
     let contest = Contest::of(3, MOST);
     let writer: Racer = {
         let (store, contest) = (Arc::clone(&first), Arc::clone(&contest));
         Box::pin(async move {
-            let mut at = birth;
+            let mut at = creation;
             while contest.goes_on(0).await {
                 let changes = renumbered(at.revision.number())?;
                 at = contest.race(0, 0, go_on(&*store, at, &changes)).await?;
@@ -64,7 +66,7 @@ async fn a_load_during_commits_is_one_state(hand: &Hand<'_>) -> Verdict {
         let (store, contest) = (Arc::clone(store), Arc::clone(&contest));
         Box::pin(async move {
             while contest.goes_on(by).await {
-                is_whole(contest.race(0, 1, loaded(&*store, life(1))).await?)?;
+                is_whole(contest.race(0, 1, loaded(&*store, tenant_id(1))).await?)?;
             }
             Ok(())
         })
@@ -73,7 +75,7 @@ async fn a_load_during_commits_is_one_state(hand: &Hand<'_>) -> Verdict {
 }
 
 /// The records all bear the number of the revision that the load says it is.
-fn is_whole(found: Option<(Records, At)>) -> Verdict {
+fn is_whole(found: Option<(Records, Position)>) -> Verdict {
     let (records, at) = found.ok_or_else(|| Fail::new("a load found no such life, while it was written to"))?;
     let numbered = numbered(at.revision.number())?;
     same("how many records a load pushed while they were changed", &records.len(), &(numbered.len() + 1))?;
@@ -93,9 +95,9 @@ impl Sink for Few {
 
 async fn a_sink_that_wants_no_more_ends_the_load(hand: &Hand<'_>) -> Verdict {
     let store = &*hand.store;
-    let at = born(store, life(1), "acme", &users(0..500)?).await?;
+    let at = created(store, tenant_id(1), "acme", &users(0..500)?).await?;
     for wanted in [0, 1, 250, 500] {
-        let answer = store.load(life(1), &mut Few(wanted)).await;
+        let answer = store.load(tenant_id(1), &mut Few(wanted)).await;
         let stopped = matches!(answer, Err(StoreError::Stopped));
         holds(stopped, || {
             format!(
@@ -103,9 +105,9 @@ async fn a_sink_that_wants_no_more_ends_the_load(hand: &Hand<'_>) -> Verdict {
             )
         })?;
     }
-    same("a load whose sink took all", &store.load(life(1), &mut Few(501)).await?, &Some(at))?;
-    let unknown: Life = life(2);
+    same("a load whose sink took all", &store.load(tenant_id(1), &mut Few(501)).await?, &Some(at))?;
+    let unknown: TenantId = tenant_id(2);
     same("a load of nothing", &store.load(unknown, &mut Few(0)).await?, &None)?;
-    let (_, answer) = send(store, Base::State(at), &[]).await;
+    let (_, answer) = send(store, Base::At(at), &[]).await;
     same("the revision of a commit after it", &is_done("a commit after loads that stopped", answer)?, &Revision::new(2))
 }

@@ -10,23 +10,23 @@ use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
 use super::any::Connection;
-use super::at_once::{Contest, Racer, locked};
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
+use super::concurrent::{Contest, Racer, locked};
 use super::samples::{
-    added, applied, born, by_key, changed, envelope, is_conflict, is_gone, life, loaded, present, send, since, slug,
-    stands, tenant, unexpected, users,
+    added, applied, by_key, changed, created, envelope, is_conflict, is_gone, loaded, present, send, since, slug,
+    stands, tenant, tenant_id, unexpected, users,
 };
-use crate::records::{At, Change, CommitId, Envelope, Revision};
+use crate::model::records::{Change, CommitId, Envelope, Position, Revision};
 use crate::store::{Base, Commit, StoreError};
 
 cases! {
     S12: of_two_commits_on_one_base_one_wins,
         of_eight_commits_on_one_base_one_wins,
-        a_commit_that_is_sent_twice_at_once_lands_once,
-        of_two_births_under_one_slug_one_wins,
+        a_commit_that_is_sent_twice_at_once_commits_once,
+        of_two_creations_under_one_slug_one_wins,
         of_two_renames_to_one_slug_one_wins,
-        of_a_birth_and_its_end_before_it_began_one_wins,
-        of_a_commit_and_the_end_of_its_life_one_wins;
+        of_a_creation_and_its_end_before_it_began_one_wins,
+        of_a_commit_and_the_end_of_its_tenant_one_wins;
 }
 
 /// How many attempts the slowest racer makes at most.
@@ -37,13 +37,13 @@ const WIDTH: u128 = 40;
 
 /// The chain of winners: where the tenant stands, and what each winner changed, by its revision.
 struct Chain {
-    latest: At,
+    latest: Position,
     won: BTreeMap<Revision, Vec<Change>>,
 }
 
 impl Chain {
     /// Somebody won on this base. Nobody else may have.
-    fn win(&mut self, at: At, changes: Vec<Change>) -> Verdict {
+    fn win(&mut self, at: Position, changes: Vec<Change>) -> Verdict {
         let second = self.won.insert(at.revision, changes);
         holds(second.is_none(), || format!("two commits on one base succeeded: revision {}", at.revision))?;
         if at.revision > self.latest.revision {
@@ -64,17 +64,17 @@ async fn run_for_bases(
     while contest.goes_on(by).await {
         let base = locked(&chain).latest;
         let revision = u128::from(base.revision.number());
-        let mut envelope = envelope(Base::State(base));
+        let mut envelope = envelope(Base::At(base));
         let number = if same_id { revision * 100 } else { revision * 100 + u128::try_from(by).unwrap_or(0) };
         if same_id {
             envelope.id = CommitId::from_uuid(Uuid::from_u128(number));
         }
         let changes = users(number * 100..number * 100 + WIDTH)?;
-        let commit = Commit { base: Base::State(base), envelope: &envelope, changes: &changes };
+        let commit = Commit { base: Base::At(base), envelope: &envelope, changes: &changes };
         match contest.race(base.revision.number(), by, store.commit(commit)).await {
             Ok(won) => {
                 same("the revision of a winner", &won, &base.revision.next())?;
-                locked(&chain).win(At { revision: won, commit: envelope.id, ..base }, changes)?;
+                locked(&chain).win(Position { revision: won, commit: envelope.id, ..base }, changes)?;
             }
             Err(StoreError::Conflict { actual }) => {
                 holds(actual > base.revision, || format!("a conflict on revision {} names {actual}", base.revision))?;
@@ -87,9 +87,9 @@ async fn run_for_bases(
 
 async fn of_many_one_wins(hand: &Hand<'_>, many: usize, same_id: bool) -> Verdict {
     let (first, second) = (Arc::clone(&hand.store), hand.second_or_same().await?);
-    let birth = born(&*first, life(1), "acme", &[]).await?;
-    let (records, _) = present(&*first, life(1)).await?;
-    let chain = Arc::new(Mutex::new(Chain { latest: birth, won: BTreeMap::new() }));
+    let creation = created(&*first, tenant_id(1), "acme", &[]).await?;
+    let (records, _) = present(&*first, tenant_id(1)).await?;
+    let chain = Arc::new(Mutex::new(Chain { latest: creation, won: BTreeMap::new() }));
     let contest = Contest::of(many, MOST / many);
     let racer = |by: usize| -> Racer {
         let store = Arc::clone(if by % 2 == 0 { &first } else { &second });
@@ -105,7 +105,7 @@ async fn of_many_one_wins(hand: &Hand<'_>, many: usize, same_id: bool) -> Verdic
     };
     let all = won.values().fold(records, |records, changes| applied(records, changes));
     stands(&*second, latest, &all).await?;
-    if let Some(commits) = since(&*first, birth).await? {
+    if let Some(commits) = since(&*first, creation).await? {
         same("the commits of a race", &commits.len(), &won.len())?;
         for told in &commits {
             let by_whom =
@@ -124,7 +124,7 @@ async fn of_eight_commits_on_one_base_one_wins(hand: &Hand<'_>) -> Verdict {
     of_many_one_wins(hand, 8, false).await
 }
 
-async fn a_commit_that_is_sent_twice_at_once_lands_once(hand: &Hand<'_>) -> Verdict {
+async fn a_commit_that_is_sent_twice_at_once_commits_once(hand: &Hand<'_>) -> Verdict {
     of_many_one_wins(hand, 2, true).await
 }
 
@@ -175,18 +175,18 @@ where
 fn won_or_taken(what: &str, answer: Result<Revision, StoreError>) -> Verdict<bool> {
     match answer {
         Ok(_) => Ok(true),
-        Err(StoreError::Taken) => Ok(false),
+        Err(StoreError::SlugTaken) => Ok(false),
         other => Err(unexpected(what, other, "success or taken")),
     }
 }
 
-async fn of_two_births_under_one_slug_one_wins(hand: &Hand<'_>) -> Verdict {
-    let lives = |prize: u64, by: usize| life(u128::from(prize) * 2 + u128::try_from(by).unwrap_or(0));
+async fn of_two_creations_under_one_slug_one_wins(hand: &Hand<'_>) -> Verdict {
+    let lives = |prize: u64, by: usize| tenant_id(u128::from(prize) * 2 + u128::try_from(by).unwrap_or(0));
     let won = run_for_prizes(hand, move |store, contest, prize, by, _| async move {
-        let base = Base::Nothing(lives(prize, by));
-        let mut birth = users(0..WIDTH)?;
-        birth.push(Change::added(tenant(&format!("acme-{prize}"))?));
-        let (_, answer) = contest.race(prize, by, send(&*store, base, &birth)).await;
+        let base = Base::Create(lives(prize, by));
+        let mut creation = users(0..WIDTH)?;
+        creation.push(Change::added(tenant(&format!("acme-{prize}"))?));
+        let (_, answer) = contest.race(prize, by, send(&*store, base, &creation)).await;
         won_or_taken("a birth in a race for its slug", answer)
     });
     for (prize, by) in won.await? {
@@ -201,21 +201,21 @@ async fn of_two_births_under_one_slug_one_wins(hand: &Hand<'_>) -> Verdict {
 async fn of_two_renames_to_one_slug_one_wins(hand: &Hand<'_>) -> Verdict {
     let won = run_for_prizes(hand, |store, contest, prize, by, unique| async move {
         let (own, goal) = (format!("own-{unique}"), format!("goal-{prize}"));
-        let at = born(&*store, life(unique), &own, &[]).await?;
+        let at = created(&*store, tenant_id(unique), &own, &[]).await?;
         let mut renaming = users(0..WIDTH)?;
         renaming.push(changed(tenant(&own)?, tenant(&goal)?)?);
-        let (_, answer) = contest.race(prize, by, send(&*store, Base::State(at), &renaming)).await;
+        let (_, answer) = contest.race(prize, by, send(&*store, Base::At(at), &renaming)).await;
         let won = won_or_taken("a rename in a race for its slug", answer)?;
         let kept = if won { &goal } else { &own };
-        same("find of the slug after a race", &store.find(&slug(kept)?).await?, &Some(life(unique)))?;
+        same("find of the slug after a race", &store.find(&slug(kept)?).await?, &Some(tenant_id(unique)))?;
         Ok(won)
     });
     won.await.map(drop)
 }
 
-async fn of_a_birth_and_its_end_before_it_began_one_wins(hand: &Hand<'_>) -> Verdict {
+async fn of_a_creation_and_its_end_before_it_began_one_wins(hand: &Hand<'_>) -> Verdict {
     let won = run_for_prizes(hand, |store, contest, prize, by, _| async move {
-        let base = Base::Nothing(life(u128::from(prize)));
+        let base = Base::Create(tenant_id(u128::from(prize)));
         let mut changes = Vec::new();
         if by == 0 {
             changes = users(0..WIDTH)?;
@@ -231,29 +231,29 @@ async fn of_a_birth_and_its_end_before_it_began_one_wins(hand: &Hand<'_>) -> Ver
         }
     });
     for (prize, by) in won.await? {
-        let life = life(u128::from(prize));
-        let is_there = loaded(&*hand.store, life).await?.is_some();
+        let tenant_id = tenant_id(u128::from(prize));
+        let is_there = loaded(&*hand.store, tenant_id).await?.is_some();
         same("whether a life is there after its birth and its end raced", &is_there, &(by == 0))?;
         let found = hand.store.find(&slug(&format!("acme-{prize}"))?).await?;
-        same("find of its slug", &found, &(by == 0).then_some(life))?;
+        same("find of its slug", &found, &(by == 0).then_some(tenant_id))?;
     }
     Ok(())
 }
 
 /// A life for a commit and its end to race for, under an id that both know.
-async fn prize_life(store: &dyn Connection, prize: u64) -> Verdict {
-    let base = Base::Nothing(life(u128::from(prize)));
+async fn prize_tenant(store: &dyn Connection, prize: u64) -> Verdict {
+    let base = Base::Create(tenant_id(u128::from(prize)));
     let id = CommitId::from_uuid(Uuid::from_u128(u128::from(prize)));
-    let birth = added([tenant(&format!("acme-{prize}"))?]);
-    store.commit(Commit { base, envelope: &Envelope { id, ..envelope(base) }, changes: &birth }).await?;
+    let creation = added([tenant(&format!("acme-{prize}"))?]);
+    store.commit(Commit { base, envelope: &Envelope { id, ..envelope(base) }, changes: &creation }).await?;
     Ok(())
 }
 
-async fn of_a_commit_and_the_end_of_its_life_one_wins(hand: &Hand<'_>) -> Verdict {
-    prize_life(&*hand.store, 0).await?;
+async fn of_a_commit_and_the_end_of_its_tenant_one_wins(hand: &Hand<'_>) -> Verdict {
+    prize_tenant(&*hand.store, 0).await?;
     let won = run_for_prizes(hand, |store, contest, prize, by, _| async move {
         let commit = CommitId::from_uuid(Uuid::from_u128(u128::from(prize)));
-        let base = Base::State(At { life: life(u128::from(prize)), revision: Revision::FIRST, commit });
+        let base = Base::At(Position { tenant_id: tenant_id(u128::from(prize)), revision: Revision::FIRST, commit });
         let end = Change::removed(tenant(&format!("acme-{prize}"))?);
         let changes = if by == 0 { vec![end] } else { users(0..WIDTH)? };
         let (_, answer) = contest.race(prize, by, send(&*store, base, &changes)).await;
@@ -263,10 +263,10 @@ async fn of_a_commit_and_the_end_of_its_life_one_wins(hand: &Hand<'_>) -> Verdic
             (lost, 0) => return is_conflict("an end that lost", lost, second).map(|()| false),
             (lost, _) => return is_gone("a commit that lost against the end", lost).map(|()| false),
         }
-        prize_life(&*store, prize + 1).await.map(|()| true)
+        prize_tenant(&*store, prize + 1).await.map(|()| true)
     });
     for (prize, by) in won.await? {
-        let left = loaded(&*hand.store, life(u128::from(prize))).await?.map(|(records, _)| records.len());
+        let left = loaded(&*hand.store, tenant_id(u128::from(prize))).await?.map(|(records, _)| records.len());
         let all = 1 + users(0..WIDTH)?.len();
         same("what is left of a life after its end and a commit raced", &left, &(by == 1).then_some(all))?;
     }

@@ -1,18 +1,18 @@
 //! What is in the database, and not only in the memory of the process that wrote it: a store that answers from memory is
 //! tested by nothing else.
 
-use super::Link;
+use super::LinkState;
 use super::any::Connection;
 use super::case::{Fail, Hand, Verdict, cases, holds, same};
 use super::content::{each_kind, window, windowed};
 use super::history::{are_complete, full_envelope};
 use super::links::may_hide_a_success;
-use super::look_alikes;
 use super::samples::{
-    Records, added, applied, born, changed, go_on, is_done, life, present, send, since, stands, tenant, told,
+    Records, added, applied, changed, created, go_on, is_done, present, send, since, stands, tenant, tenant_id, told,
     unexpected, user, users,
 };
-use crate::records::{At, Change, Record, Status, Window};
+use super::similar_texts;
+use crate::model::records::{Change, Position, Record, Status, Window};
 use crate::store::{Base, Commit, StoreError};
 
 cases! {
@@ -31,9 +31,9 @@ fn with_tenant(name: &str, records: &[Record]) -> Verdict<Records> {
 
 async fn a_reopened_store_keeps_every_byte(hand: &Hand<'_>) -> Verdict {
     let store = hand.fresh().await?;
-    let (families, mut states) = (look_alikes::families()?, Vec::new());
+    let (families, mut states) = (similar_texts::families()?, Vec::new());
     for (records, number) in families.iter().zip(0..) {
-        states.push(born(&*store, life(number), &format!("acme-{number}"), &added(records.clone())).await?);
+        states.push(created(&*store, tenant_id(number), &format!("acme-{number}"), &added(records.clone())).await?);
     }
     let store = hand.reopened(store).await?;
     for ((records, at), number) in families.iter().zip(states).zip(0..) {
@@ -49,16 +49,16 @@ async fn a_reopened_store_has_every_record_as_it_was_written(hand: &Hand<'_>) ->
     let (first, later) =
         (each_kind("first", Status::Active, Window::ALWAYS)?, each_kind("later", Status::Suspended, window(1, 2)?)?);
     let windows = windowed()?;
-    let written = born(&*store, life(1), "written", &added(later.clone())).await?;
-    let windowed = born(&*store, life(2), "windowed", &added(windows.clone())).await?;
-    let birth = born(&*store, life(3), "changed", &added(first.clone())).await?;
+    let written = created(&*store, tenant_id(1), "written", &added(later.clone())).await?;
+    let windowed = created(&*store, tenant_id(2), "windowed", &added(windows.clone())).await?;
+    let creation = created(&*store, tenant_id(3), "changed", &added(first.clone())).await?;
     let pairs = first.iter().zip(&later).filter(|(before, after)| before != after);
     let changes: Vec<_> =
         pairs.map(|(before, after)| changed(before.clone(), after.clone())).collect::<Verdict<_>>()?;
-    let changed_at = go_on(&*store, birth, &changes).await?;
+    let changed_at = go_on(&*store, creation, &changes).await?;
     let removed: Vec<_> = later.iter().skip(1).step_by(2).cloned().map(Change::removed).collect();
-    let birth = born(&*store, life(4), "removed", &added(later.clone())).await?;
-    let removed_at = go_on(&*store, birth, &removed).await?;
+    let creation = created(&*store, tenant_id(4), "removed", &added(later.clone())).await?;
+    let removed_at = go_on(&*store, creation, &removed).await?;
     let store = hand.reopened(store).await?;
     stands(&*store, written, &with_tenant("written", &later)?).await?;
     stands(&*store, windowed, &with_tenant("windowed", &windows)?).await?;
@@ -68,11 +68,11 @@ async fn a_reopened_store_has_every_record_as_it_was_written(hand: &Hand<'_>) ->
 
 async fn a_reopened_store_tells_an_envelope_as_it_was_sent(hand: &Hand<'_>) -> Verdict {
     let store = hand.fresh().await?;
-    let birth = born(&*store, life(1), "acme", &[]).await?;
-    let envelope = full_envelope(birth)?;
-    store.commit(Commit { base: Base::State(birth), envelope: &envelope, changes: &[] }).await?;
+    let creation = created(&*store, tenant_id(1), "acme", &[]).await?;
+    let envelope = full_envelope(creation)?;
+    store.commit(Commit { base: Base::At(creation), envelope: &envelope, changes: &[] }).await?;
     let store = hand.reopened(store).await?;
-    match since(&*store, birth).await? {
+    match since(&*store, creation).await? {
         Some(commits) => {
             same("the envelopes after reopening", &commits.into_iter().map(|c| c.envelope).collect(), &vec![envelope])
         }
@@ -82,11 +82,11 @@ async fn a_reopened_store_tells_an_envelope_as_it_was_sent(hand: &Hand<'_>) -> V
 
 async fn a_reopened_store_has_the_whole_of_a_large_commit(hand: &Hand<'_>) -> Verdict {
     let store = hand.fresh().await?;
-    let birth = born(&*store, life(1), "acme", &[]).await?;
-    let (mut changes, mut at) = (users(0..200_000)?, birth);
-    let (envelope, answer) = send(&*store, Base::State(birth), &changes).await;
+    let creation = created(&*store, tenant_id(1), "acme", &[]).await?;
+    let (mut changes, mut at) = (users(0..200_000)?, creation);
+    let (envelope, answer) = send(&*store, Base::At(creation), &changes).await;
     match answer {
-        Ok(revision) => at = At { revision, commit: envelope.id, ..birth },
+        Ok(revision) => at = Position { revision, commit: envelope.id, ..creation },
         Err(StoreError::TooLarge(_)) => changes.clear(),
         Err(error) => return Err(Fail::from(error).while_("a commit of 200,000 changes")),
     }
@@ -98,34 +98,34 @@ async fn a_reopened_store_has_the_whole_of_a_large_commit(hand: &Hand<'_>) -> Ve
 async fn sent_on(
     hand: &Hand<'_>,
     store: &dyn Connection,
-    link: Link,
-    at: At,
+    link: LinkState,
+    at: Position,
     changes: &[Change],
-) -> Verdict<(At, bool, bool)> {
+) -> Verdict<(Position, bool, bool)> {
     hand.link_of(store, link).await?;
-    let (envelope, answer) = send(store, Base::State(at), changes).await;
-    hand.link_of(store, Link::Whole).await?;
+    let (envelope, answer) = send(store, Base::At(at), changes).await;
+    hand.link_of(store, LinkState::Whole).await?;
     match may_hide_a_success(&answer) {
-        Some(may) => Ok((At { revision: at.revision.next(), commit: envelope.id, ..at }, may, answer.is_ok())),
+        Some(may) => Ok((Position { revision: at.revision.next(), commit: envelope.id, ..at }, may, answer.is_ok())),
         None => Err(unexpected("a commit on a broken link", answer, "unknown, or unavailable")),
     }
 }
 
 /// The process ends while it does not know what became of its commit, and the next one finds what there is.
 async fn a_commit_on_a_broken_link_is_what_was_told_after_reopening(hand: &Hand<'_>) -> Verdict {
-    for link in [Link::AnswersLost, Link::RequestsLost] {
+    for link in [LinkState::AnswersLost, LinkState::RequestsLost] {
         let store = hand.fresh().await?;
-        let birth = born(&*store, life(1), "acme", &users(0..5)?).await?;
-        let at = go_on(&*store, birth, &users(5..9)?).await?;
-        let (records, _) = present(&*store, life(1)).await?;
+        let creation = created(&*store, tenant_id(1), "acme", &users(0..5)?).await?;
+        let at = go_on(&*store, creation, &users(5..9)?).await?;
+        let (records, _) = present(&*store, tenant_id(1)).await?;
         let changes = users(100..140)?;
-        let (landed, may_have_landed, succeeded) = sent_on(hand, &*store, link, at, &changes).await?;
+        let (committed, may_have_committed, succeeded) = sent_on(hand, &*store, link, at, &changes).await?;
         let store = hand.reopened(store).await?;
-        let (_, found) = present(&*store, life(1)).await?;
-        let at = if found == landed {
-            holds(may_have_landed, || "a commit that was called *unavailable* is there after reopening".to_owned())?;
-            stands(&*store, landed, &applied(records, &changes)).await?;
-            landed
+        let (_, found) = present(&*store, tenant_id(1)).await?;
+        let at = if found == committed {
+            holds(may_have_committed, || "a commit that was called *unavailable* is there after reopening".to_owned())?;
+            stands(&*store, committed, &applied(records, &changes)).await?;
+            committed
         } else {
             holds(!succeeded, || "a commit that succeeded on a broken link is lost after reopening".to_owned())?;
             stands(&*store, at, &records).await?;
@@ -139,20 +139,21 @@ async fn a_commit_on_a_broken_link_is_what_was_told_after_reopening(hand: &Hand<
 /// A half of a commit that was left behind must not be in the way of what is written after it.
 async fn a_store_that_went_on_after_a_broken_link_is_whole_after_reopening(hand: &Hand<'_>) -> Verdict {
     let mut store = hand.fresh().await?;
-    let mut at = born(&*store, life(1), "acme", &users(0..5)?).await?;
+    let mut at = created(&*store, tenant_id(1), "acme", &users(0..5)?).await?;
     let (mut states, mut commits) = (vec![at], Vec::new());
-    for (link, number) in [Link::AnswersLost, Link::RequestsLost, Link::AnswersLost].into_iter().zip(1..) {
+    for (link, number) in [LinkState::AnswersLost, LinkState::RequestsLost, LinkState::AnswersLost].into_iter().zip(1..)
+    {
         let changes = users(number * 100..number * 100 + 40)?;
-        let (landed, ..) = sent_on(hand, &*store, link, at, &changes).await?;
+        let (committed, ..) = sent_on(hand, &*store, link, at, &changes).await?;
         // Settled as an authorizer does: an empty commit takes its place, unless it has landed.
-        let (empty, answer) = send(&*store, Base::State(at), &[]).await;
-        let is_landed = matches!(answer, Err(StoreError::Conflict { .. }));
-        if is_landed {
-            at = landed;
+        let (empty, answer) = send(&*store, Base::At(at), &[]).await;
+        let is_committed = matches!(answer, Err(StoreError::Conflict { .. }));
+        if is_committed {
+            at = committed;
             commits.extend(since(&*store, states.last().copied().unwrap_or(at)).await?.into_iter().flatten());
         } else {
-            at = At { revision: is_done("a commit after the link was mended", answer)?, commit: empty.id, ..at };
-            commits.push(crate::store::Committed { revision: at.revision, envelope: empty, changes: Vec::new() });
+            at = Position { revision: is_done("a commit after the link was mended", answer)?, commit: empty.id, ..at };
+            commits.push(crate::store::StoredCommit { revision: at.revision, envelope: empty, changes: Vec::new() });
         }
         states.push(at);
         let (next, commit) = told(&*store, at, &[Change::added(user(1_000 + number, "later")?)]).await?;
@@ -160,7 +161,7 @@ async fn a_store_that_went_on_after_a_broken_link_is_whole_after_reopening(hand:
         states.extend([next, renamed_at]);
         commits.extend([commit, renamed]);
         at = renamed_at;
-        let (records, _) = present(&*store, life(1)).await?;
+        let (records, _) = present(&*store, tenant_id(1)).await?;
         store = hand.reopened(store).await?;
         stands(&*store, at, &records).await?;
     }

@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::any::Connection;
 use super::case::{Fail, Verdict, same};
-use crate::records::{
-    Actor, At, Change, CommitId, Description, Envelope, Fingerprint, GroupId, GroupRecord, Life, Membership, Name,
-    Note, Record, RecordKey, Revision, Slug, Status, TenantRecord, TenantSlug, Timestamp, UserId, UserKey, UserRecord,
-    Window,
+use crate::model::records::{
+    Actor, Change, CommitId, Description, Envelope, Fingerprint, GroupId, GroupRecord, Membership, Name, Note,
+    Position, Record, RecordKey, Revision, Slug, Status, TenantId, TenantRecord, TenantSlug, Timestamp, UserId,
+    UserKey, UserRecord, Window,
 };
-use crate::store::{Base, Commit, Committed, Since, StoreError};
+use crate::store::{Base, Commit, Since, StoreError, StoredCommit};
 
 /// The records of a life by their keys.
 pub(super) type Records = BTreeMap<RecordKey, Record>;
@@ -21,8 +21,8 @@ pub(super) fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
-pub(super) fn life(number: u128) -> Life {
-    Life::from_uuid(id(number))
+pub(super) fn tenant_id(number: u128) -> TenantId {
+    TenantId::from_uuid(id(number))
 }
 
 pub(super) fn slug(text: &str) -> Verdict<TenantSlug> {
@@ -78,7 +78,7 @@ pub(super) fn changed(before: Record, after: Record) -> Verdict<Change> {
 pub(super) fn envelope(base: Base) -> Envelope {
     let (id, catalog) = (CommitId::random(), Fingerprint::from_uuid(Uuid::nil()));
     let plain = Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
-    let Base::State(At { revision, commit, .. }) = base else { return plain };
+    let Base::At(Position { revision, commit, .. }) = base else { return plain };
     let number = revision.number();
     let earlier = i64::try_from(number / 2).unwrap_or(i64::MAX);
     let at = Timestamp::from_micros(1_700_000_000_000_000 - earlier).unwrap_or(Timestamp::MIN);
@@ -102,38 +102,47 @@ pub(super) async fn send(
 }
 
 /// Begins a life with a tenant record and these changes.
-pub(super) async fn born(store: &dyn Connection, life: Life, slug: &str, more: &[Change]) -> Verdict<At> {
+pub(super) async fn created(
+    store: &dyn Connection,
+    tenant_id: TenantId,
+    slug: &str,
+    more: &[Change],
+) -> Verdict<Position> {
     let mut changes = vec![Change::added(tenant(slug)?)];
     changes.extend_from_slice(more);
-    let (envelope, answer) = send(store, Base::Nothing(life), &changes).await;
+    let (envelope, answer) = send(store, Base::Create(tenant_id), &changes).await;
     let revision = answer.map_err(|error| Fail::from(error).while_("a birth"))?;
     same("the revision of a birth", &revision, &Revision::FIRST)?;
-    Ok(At { life, revision, commit: envelope.id })
+    Ok(Position { tenant_id, revision, commit: envelope.id })
 }
 
 /// A commit that should succeed, and where the tenant stands then.
-pub(super) async fn go_on(store: &dyn Connection, at: At, changes: &[Change]) -> Verdict<At> {
+pub(super) async fn go_on(store: &dyn Connection, at: Position, changes: &[Change]) -> Verdict<Position> {
     told(store, at, changes).await.map(|(at, _)| at)
 }
 
 /// The same, with the commit as the history should tell it.
-pub(super) async fn told(store: &dyn Connection, at: At, changes: &[Change]) -> Verdict<(At, Committed)> {
-    let (envelope, answer) = send(store, Base::State(at), changes).await;
+pub(super) async fn told(
+    store: &dyn Connection,
+    at: Position,
+    changes: &[Change],
+) -> Verdict<(Position, StoredCommit)> {
+    let (envelope, answer) = send(store, Base::At(at), changes).await;
     let revision = answer.map_err(|error| Fail::from(error).while_("a commit on the latest state"))?;
     same("the revision of a commit", &revision, &at.revision.next())?;
-    let next = At { revision, commit: envelope.id, ..at };
-    Ok((next, Committed { revision, envelope, changes: changes.to_vec() }))
+    let next = Position { revision, commit: envelope.id, ..at };
+    Ok((next, StoredCommit { revision, envelope, changes: changes.to_vec() }))
 }
 
 /// Ends the life whose tenant record this is.
-pub(super) async fn end(store: &dyn Connection, at: At, tenant: Record) -> Verdict<At> {
+pub(super) async fn end(store: &dyn Connection, at: Position, tenant: Record) -> Verdict<Position> {
     go_on(store, at, &[Change::removed(tenant)]).await
 }
 
 /// All that a life has, and where it stands. Each record comes once, after those of the kinds before its own.
-pub(super) async fn loaded(store: &dyn Connection, life: Life) -> Verdict<Option<(Records, At)>> {
+pub(super) async fn loaded(store: &dyn Connection, tenant_id: TenantId) -> Verdict<Option<(Records, Position)>> {
     let mut pushed = Vec::new();
-    let Some(at) = store.load(life, &mut pushed).await.map_err(|error| Fail::from(error).while_("a load"))? else {
+    let Some(at) = store.load(tenant_id, &mut pushed).await.map_err(|error| Fail::from(error).while_("a load"))? else {
         return Ok(None);
     };
     let mut records = Records::new();
@@ -151,8 +160,8 @@ pub(super) async fn loaded(store: &dyn Connection, life: Life) -> Verdict<Option
 }
 
 /// The same of a life that is there.
-pub(super) async fn present(store: &dyn Connection, life: Life) -> Verdict<(Records, At)> {
-    loaded(store, life).await?.ok_or_else(|| Fail::new("a load found no such life"))
+pub(super) async fn present(store: &dyn Connection, tenant_id: TenantId) -> Verdict<(Records, Position)> {
+    loaded(store, tenant_id).await?.ok_or_else(|| Fail::new("a load found no such life"))
 }
 
 /// Changes in the order of their keys: in which order a history tells those of one commit is not promised.
@@ -174,8 +183,8 @@ pub(super) fn applied(mut records: Records, changes: &[Change]) -> Records {
 }
 
 /// Fails unless the life has just these records and stands there.
-pub(super) async fn stands(store: &dyn Connection, at: At, records: &Records) -> Verdict {
-    let (found, found_at) = present(store, at.life).await?;
+pub(super) async fn stands(store: &dyn Connection, at: Position, records: &Records) -> Verdict {
+    let (found, found_at) = present(store, at.tenant_id).await?;
     same("where a load says that the tenant stands", &found_at, &at)?;
     same_records(&found, records)
 }
@@ -194,11 +203,11 @@ pub(super) fn same_records(found: &Records, expected: &Records) -> Verdict {
 }
 
 /// The commits since a state, or none if the store cannot tell.
-pub(super) async fn since(store: &dyn Connection, at: At) -> Verdict<Option<Vec<Committed>>> {
+pub(super) async fn since(store: &dyn Connection, at: Position) -> Verdict<Option<Vec<StoredCommit>>> {
     match store.since(at).await.map_err(|error| Fail::from(error).while_("since"))? {
         Since::Commits(commits) => Ok(Some(commits)),
         Since::TooOld => Ok(None),
-        Since::Gone => Err(Fail::new("since says that a living tenant is gone")),
+        Since::Deleted => Err(Fail::new("since says that a living tenant is gone")),
     }
 }
 
@@ -219,12 +228,12 @@ pub(super) fn is_conflict(what: &str, answer: Result<Revision, StoreError>, actu
 
 /// Fails unless the answer is *gone*.
 pub(super) fn is_gone(what: &str, answer: Result<Revision, StoreError>) -> Verdict {
-    if matches!(answer, Err(StoreError::Gone)) { Ok(()) } else { Err(unexpected(what, answer, "gone")) }
+    if matches!(answer, Err(StoreError::Deleted)) { Ok(()) } else { Err(unexpected(what, answer, "gone")) }
 }
 
 /// Fails unless the answer is *taken*.
 pub(super) fn is_taken(what: &str, answer: Result<Revision, StoreError>) -> Verdict {
-    if matches!(answer, Err(StoreError::Taken)) { Ok(()) } else { Err(unexpected(what, answer, "taken")) }
+    if matches!(answer, Err(StoreError::SlugTaken)) { Ok(()) } else { Err(unexpected(what, answer, "taken")) }
 }
 
 pub(super) fn unexpected(what: &str, answer: Result<Revision, StoreError>, expected: &str) -> Fail {

@@ -9,12 +9,12 @@ use redb::{CommitError, Database, ReadableDatabase, ReadableTable, Table, WriteT
 
 use super::fault::{Fault, caught};
 use super::format::{
-    Bytes, COMMITS, LIVES, Place, RECORDS, SLUGS, commit_key, life_key, record_key, records_of, seal, unseal,
+    Bytes, COMMITS, Place, RECORDS, SLUGS, TENANTS, commit_key, record_key, records_of, seal, tenant_key, unseal,
 };
 use super::link::Link;
-use super::read::{life_of_slug, life_row};
-use super::rows::{Head, LifeRow, Living, PART, Part, State, encode, encode_part, part};
-use crate::records::{Change, Envelope, Kind, Life, Record, Revision, TenantSlug};
+use super::read::{tenant_id_of_slug, tenant_row};
+use super::rows::{Head, Living, PART, Part, State, TenantRow, encode, encode_part, part};
+use crate::model::records::{Change, Envelope, Record, RecordKind, Revision, TenantId, TenantSlug};
 use crate::store::{Base, StoreError};
 
 /// A commit that may go to another thread.
@@ -39,19 +39,19 @@ pub(super) fn carry_out(database: &Database, order: &Order, history: u64) -> Res
 /// the latest state, the commit is not there, and never will be, for redb has dropped it; so on a full disk nothing is in
 /// doubt. Whatever else is found, or if nothing can be, the outcome is for the caller to find out.
 pub(super) fn after_a_failure(link: &Link, base: Base, why: String) -> StoreError {
-    let life = base.life();
-    let found = link.with(|database, _| life_row(&database.begin_read()?.open_table(LIVES)?, life));
+    let tenant_id = base.tenant_id();
+    let found = link.with(|database, _| tenant_row(&database.begin_read()?.open_table(TENANTS)?, tenant_id));
     match (found, base) {
-        (Ok(None), Base::Nothing(_)) => StoreError::Unavailable(why),
-        (Ok(Some(LifeRow::Living(tenant))), Base::State(at)) if tenant.latest.of(life) == at => {
+        (Ok(None), Base::Create(_)) => StoreError::Unavailable(why),
+        (Ok(Some(TenantRow::Living(tenant))), Base::At(at)) if tenant.latest.of(tenant_id) == at => {
             StoreError::Unavailable(why)
         }
-        _ => StoreError::Unknown(why),
+        _ => StoreError::InDoubt(why),
     }
 }
 
 fn send(writing: WriteTransaction) -> Result<(), Fault> {
-    let unknown = |text| Fault { error: StoreError::Unknown(text), reopen: true };
+    let unknown = |text| Fault { error: StoreError::InDoubt(text), reopen: true };
     let sent = || match writing.commit() {
         Ok(()) => Ok(()),
         Err(CommitError::TransactionPoisoned) => {
@@ -65,8 +65,9 @@ fn send(writing: WriteTransaction) -> Result<(), Fault> {
 /// The changes with the keys of their rows, in that order: two of one record stand side by side, and the tree is walked
 /// from one end to the other.
 fn in_order_of_keys(order: &Order) -> Vec<(Vec<u8>, &Change)> {
-    let life = order.base.life();
-    let mut changes: Vec<_> = order.changes.iter().map(|change| (record_key(life, &change.key()), change)).collect();
+    let tenant_id = order.base.tenant_id();
+    let mut changes: Vec<_> =
+        order.changes.iter().map(|change| (record_key(tenant_id, &change.key()), change)).collect();
     changes.sort_by(|(a, _), (b, _)| a.cmp(b));
     changes
 }
@@ -87,21 +88,21 @@ impl<'t> Tables<'t> {
     fn open(writing: &'t WriteTransaction) -> Result<Self, Fault> {
         Ok(Self {
             slugs: writing.open_table(SLUGS)?,
-            lives: writing.open_table(LIVES)?,
+            lives: writing.open_table(TENANTS)?,
             records: writing.open_table(RECORDS)?,
             commits: writing.open_table(COMMITS)?,
         })
     }
 
     fn apply(mut self, order: &Order, changes: &[(Vec<u8>, &Change)], history: u64) -> Result<Revision, Fault> {
-        let (life, begins) = (order.base.life(), matches!(order.base, Base::Nothing(_)));
+        let (tenant_id, begins) = (order.base.tenant_id(), matches!(order.base, Base::Create(_)));
         let (tenant, revision) = self.admit(order.base)?;
         let tally = self.replace_records(changes)?;
         let (before, after) = slugs_in(&order.changes);
         if begins && after.is_none() && !changes.is_empty() {
             return Err(Fault::corrupt("S1: a birth adds no tenant record"));
         }
-        self.move_slug(life, before, after)?;
+        self.move_slug(tenant_id, before, after)?;
         let latest = State { revision, commit: order.envelope.id };
         let mut tenant = match (tenant, after) {
             (None, Some(slug)) => {
@@ -110,30 +111,30 @@ impl<'t> Tables<'t> {
             (Some(tenant), Some(slug)) => Living { latest, slug: slug.clone(), ..tenant },
             (Some(tenant), None) if before.is_none() => Living { latest, ..tenant },
             (_, None) => {
-                self.end(life)?;
+                self.end(tenant_id)?;
                 return Ok(revision);
             }
         };
         tally.apply_to(&mut tenant)?;
-        self.remember(life, &mut tenant, order, history)?;
-        self.put_life(life, &LifeRow::Living(tenant))?;
+        self.remember(tenant_id, &mut tenant, order, history)?;
+        self.put_tenant(tenant_id, &TenantRow::Living(tenant))?;
         Ok(revision)
     }
 
     /// The tenant as it is, if it lives, and the revision that a commit on this base would make.
     fn admit(&self, base: Base) -> Result<(Option<Living>, Revision), Fault> {
-        let life = base.life();
-        match (life_row(&self.lives, life)?, base) {
-            (Some(LifeRow::Ended), _) | (None, Base::State(_)) => Err(StoreError::Gone.into()),
-            (None, Base::Nothing(_)) => Ok((None, Revision::FIRST)),
-            (Some(LifeRow::Living(tenant)), Base::State(at)) if at == tenant.latest.of(life) => {
+        let tenant_id = base.tenant_id();
+        match (tenant_row(&self.lives, tenant_id)?, base) {
+            (Some(TenantRow::Ended), _) | (None, Base::At(_)) => Err(StoreError::Deleted.into()),
+            (None, Base::Create(_)) => Ok((None, Revision::FIRST)),
+            (Some(TenantRow::Living(tenant)), Base::At(at)) if at == tenant.latest.of(tenant_id) => {
                 let next = at.revision.next();
                 if next == at.revision {
                     return Err(StoreError::TooLarge("S7: no revision is left".to_owned()).into());
                 }
                 Ok((Some(tenant), next))
             }
-            (Some(LifeRow::Living(tenant)), _) => Err(StoreError::Conflict { actual: tenant.latest.revision }.into()),
+            (Some(TenantRow::Living(tenant)), _) => Err(StoreError::Conflict { actual: tenant.latest.revision }.into()),
         }
     }
 
@@ -161,7 +162,7 @@ impl<'t> Tables<'t> {
                 (Some(stored), Some(before)) => {
                     let (stored, check) = unseal(Place::Records, key, stored.value())?;
                     tally.remove(check);
-                    change.kind() > Kind::User || stored == encode(before)?
+                    change.kind() > RecordKind::User || stored == encode(before)?
                 }
                 _ => false,
             };
@@ -173,7 +174,12 @@ impl<'t> Tables<'t> {
     }
 
     /// Keeps the index of slugs in step with the tenant record.
-    fn move_slug(&mut self, life: Life, before: Option<&TenantSlug>, after: Option<&TenantSlug>) -> Result<(), Fault> {
+    fn move_slug(
+        &mut self,
+        tenant_id: TenantId,
+        before: Option<&TenantSlug>,
+        after: Option<&TenantSlug>,
+    ) -> Result<(), Fault> {
         if before == after {
             return Ok(());
         }
@@ -181,24 +187,25 @@ impl<'t> Tables<'t> {
             self.slugs.remove(before.as_str().as_bytes())?;
         }
         let Some(after) = after.map(|slug| slug.as_str().as_bytes()) else { return Ok(()) };
-        let (row, _) = seal(Place::Slugs, after, life_key(life).to_vec());
+        let (row, _) = seal(Place::Slugs, after, tenant_key(tenant_id).to_vec());
         match self.slugs.insert(after, &*row)? {
-            Some(bearer) if life_of_slug(after, bearer.value())? != life => Err(StoreError::Taken.into()),
+            Some(bearer) if tenant_id_of_slug(after, bearer.value())? != tenant_id => Err(StoreError::SlugTaken.into()),
             _ => Ok(()),
         }
     }
 
     /// Ends a life: 16 bytes are left of it, for good.
-    fn end(&mut self, life: Life) -> Result<(), Fault> {
-        let (first, end) = records_of(life);
+    fn end(&mut self, tenant_id: TenantId) -> Result<(), Fault> {
+        let (first, end) = records_of(tenant_id);
         self.records.retain_in(&first[..]..&end[..], |_, _| false)?;
-        self.commits.retain_in(&first[..]..=&commit_key(life, Revision::new(u64::MAX), u32::MAX)[..], |_, _| false)?;
-        self.put_life(life, &LifeRow::Ended)
+        self.commits
+            .retain_in(&first[..]..=&commit_key(tenant_id, Revision::new(u64::MAX), u32::MAX)[..], |_, _| false)?;
+        self.put_tenant(tenant_id, &TenantRow::Ended)
     }
 
-    fn put_life(&mut self, life: Life, row: &LifeRow) -> Result<(), Fault> {
-        let key = life_key(life);
-        let (row, _) = seal(Place::Lives, &key, encode(row)?);
+    fn put_tenant(&mut self, tenant_id: TenantId, row: &TenantRow) -> Result<(), Fault> {
+        let key = tenant_key(tenant_id);
+        let (row, _) = seal(Place::Tenants, &key, encode(row)?);
         self.lives.insert(&key[..], &*row)?;
         Ok(())
     }
@@ -206,9 +213,9 @@ impl<'t> Tables<'t> {
     /// Adds the commit to the history, and lets go of the oldest where there is too much of it.
     ///
     /// Of a birth only the envelope is kept: no state comes before it, so nobody can ask for its changes.
-    fn remember(&mut self, life: Life, tenant: &mut Living, order: &Order, history: u64) -> Result<(), Fault> {
-        let birth = matches!(order.base, Base::Nothing(_));
-        let told: &[Change] = if birth { &[] } else { &order.changes };
+    fn remember(&mut self, tenant_id: TenantId, tenant: &mut Living, order: &Order, history: u64) -> Result<(), Fault> {
+        let creation = matches!(order.base, Base::Create(_));
+        let told: &[Change] = if creation { &[] } else { &order.changes };
         let mut head = Some(Head { envelope: order.envelope.clone(), changes: count(told.len()) });
         let mut parts = told.chunks(PART);
         for number in 0.. {
@@ -217,30 +224,31 @@ impl<'t> Tables<'t> {
                 break;
             }
             let part = Part { head: head.take(), changes: changes.unwrap_or_default().to_vec() };
-            let key = commit_key(life, tenant.latest.revision, number);
+            let key = commit_key(tenant_id, tenant.latest.revision, number);
             let (row, _) = seal(Place::Commits, &key, encode_part(&part)?);
             self.commits.insert(&key[..], &*row)?;
         }
-        if !birth {
+        if !creation {
             tenant.weight = tenant.weight.saturating_add(count(told.len()).max(1));
         }
         while tenant.weight > history && tenant.floor.revision < tenant.latest.revision {
-            self.forget_oldest(life, tenant)?;
+            self.forget_oldest(tenant_id, tenant)?;
         }
         Ok(())
     }
 
     /// Lets go of the commit by which the floor was left: the floor is now what it made.
-    fn forget_oldest(&mut self, life: Life, tenant: &mut Living) -> Result<(), Fault> {
+    fn forget_oldest(&mut self, tenant_id: TenantId, tenant: &mut Living) -> Result<(), Fault> {
         let oldest = tenant.floor.revision.next();
         let lost = || Fault::corrupt(format!("S14: the commit that made revision {oldest} is not whole"));
-        let key = commit_key(life, oldest, 0);
+        let key = commit_key(tenant_id, oldest, 0);
         let head = match self.commits.get(&key[..])? {
             Some(row) => part(unseal(Place::Commits, &key, row.value())?.0)?.head.ok_or_else(lost)?,
             None => return Err(lost()),
         };
         // Also the envelope of the birth, or of what was the floor before.
-        self.commits.retain_in(&life_key(life)[..]..=&commit_key(life, oldest, u32::MAX)[..], |_, _| false)?;
+        self.commits
+            .retain_in(&tenant_key(tenant_id)[..]..=&commit_key(tenant_id, oldest, u32::MAX)[..], |_, _| false)?;
         tenant.weight = tenant.weight.saturating_sub(head.changes.max(1));
         tenant.floor = State { revision: oldest, commit: head.envelope.id };
         Ok(())
@@ -282,7 +290,7 @@ fn slugs_in(changes: &[Change]) -> (Option<&TenantSlug>, Option<&TenantSlug>) {
             _ => None,
         }
     }
-    let tenant = changes.iter().find(|change| change.kind() == Kind::Tenant);
+    let tenant = changes.iter().find(|change| change.kind() == RecordKind::Tenant);
     (tenant.and_then(|change| slug(change.before())), tenant.and_then(|change| slug(change.after())))
 }
 

@@ -10,8 +10,8 @@ use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, 
 
 use super::error::RedbError;
 use super::fault::{Fault, caught};
-use super::format::{ABOUT, COMMITS, FORMAT, FORMAT_KEY, LIVES, Place, RECORDS, SLUGS, seal, unseal};
-use super::rows::{LifeRow, decode};
+use super::format::{ABOUT, COMMITS, FORMAT, FORMAT_KEY, Place, RECORDS, SLUGS, TENANTS, seal, unseal};
+use super::rows::{TenantRow, decode};
 
 /// Redb's own default is a gigabyte, for each store.
 const CACHE: usize = 64 << 20;
@@ -96,7 +96,7 @@ fn begin(database: &Database) -> Result<(), RedbError> {
     let tables = || -> Result<(), Fault> {
         let (mark, _) = seal(Place::About, FORMAT_KEY.as_bytes(), FORMAT.to_le_bytes().to_vec());
         writing.open_table(ABOUT)?.insert(FORMAT_KEY, &*mark)?;
-        for table in [SLUGS, LIVES, RECORDS, COMMITS] {
+        for table in [SLUGS, TENANTS, RECORDS, COMMITS] {
             writing.open_table(table)?;
         }
         Ok(())
@@ -149,15 +149,15 @@ fn verify(reading: &ReadTransaction) -> Result<(), RedbError> {
         other => RedbError::Damaged(other.to_string()),
     };
     let slugs = reading.open_table(SLUGS).map_err(missing)?;
-    let lives = reading.open_table(LIVES).map_err(missing)?;
+    let lives = reading.open_table(TENANTS).map_err(missing)?;
     reading.open_table(RECORDS).map_err(missing)?;
     reading.open_table(COMMITS).map_err(missing)?;
     let (mut living, mut unreadable) = (0_u64, 0_u64);
     for row in lives.iter().map_err(Fault::from)? {
-        let (life, row) = row.map_err(Fault::from)?;
-        match unseal(Place::Lives, life.value(), row.value()).and_then(|(row, _)| decode(row)) {
-            Ok(LifeRow::Ended) => {}
-            Ok(LifeRow::Living(tenant)) => {
+        let (tenant_id, row) = row.map_err(Fault::from)?;
+        match unseal(Place::Tenants, tenant_id.value(), row.value()).and_then(|(row, _)| decode(row)) {
+            Ok(TenantRow::Ended) => {}
+            Ok(TenantRow::Living(tenant)) => {
                 living += 1;
                 if slugs.get(tenant.slug.as_str().as_bytes()).map_err(Fault::from)?.is_none() {
                     return Err(RedbError::Damaged("a living tenant has lost its slug".to_owned()));

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `rolecall` | `format` | the number of the format, four bytes |
 //! | `rolecall.slugs` | the slug of a living tenant | its life |
-//! | `rolecall.lives` | the life | a [`LifeRow`](super::rows::LifeRow) |
+//! | `rolecall.lives` | the life | a [`TenantRow`](super::rows::TenantRow) |
 //! | `rolecall.records` | the life, the kind's ordinal, the ids | a record |
 //! | `rolecall.commits` | the life, the revision, the part, numbers big-endian | a [`Part`](super::rows::Part) |
 //!
@@ -18,7 +18,7 @@ use redb::TableDefinition;
 use twox_hash::XxHash3_64;
 
 use super::fault::Fault;
-use crate::records::{Holder, Life, RecordKey, Revision};
+use crate::model::records::{Holder, RecordKey, Revision, TenantId};
 
 /// The format that this release writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -28,7 +28,7 @@ pub(super) type Bytes = &'static [u8];
 
 pub(super) const ABOUT: TableDefinition<'_, &str, Bytes> = TableDefinition::new("rolecall");
 pub(super) const SLUGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.slugs");
-pub(super) const LIVES: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
+pub(super) const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
 pub(super) const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.records");
 pub(super) const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
 
@@ -40,7 +40,7 @@ pub(super) const FORMAT_KEY: &str = "format";
 pub(super) enum Place {
     About = 1,
     Slugs = 2,
-    Lives = 3,
+    Tenants = 3,
     Records = 4,
     Commits = 5,
 }
@@ -70,14 +70,14 @@ fn check(place: Place, key: &[u8], value: &[u8]) -> u64 {
 }
 
 /// The key of a life.
-pub(super) fn life_key(life: Life) -> [u8; 16] {
-    life.uuid().into_bytes()
+pub(super) fn tenant_key(tenant_id: TenantId) -> [u8; 16] {
+    tenant_id.uuid().into_bytes()
 }
 
 /// The key of a record. Sorts life by life, and within one kind by kind.
-pub(super) fn record_key(life: Life, key: &RecordKey) -> Vec<u8> {
+pub(super) fn record_key(tenant_id: TenantId, key: &RecordKey) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64);
-    bytes.extend_from_slice(life.uuid().as_bytes());
+    bytes.extend_from_slice(tenant_id.uuid().as_bytes());
     bytes.push(key.kind().ordinal());
     let mut ids = |ids: &[uuid::Uuid]| ids.iter().for_each(|id| bytes.extend_from_slice(id.as_bytes()));
     match key {
@@ -119,15 +119,15 @@ pub(super) fn kind_in(key: &[u8]) -> Option<u8> {
 }
 
 /// Where the records of a life begin and end.
-pub(super) fn records_of(life: Life) -> ([u8; 16], [u8; 17]) {
+pub(super) fn records_of(tenant_id: TenantId) -> ([u8; 16], [u8; 17]) {
     let mut end = [u8::MAX; 17];
-    end.iter_mut().zip(life_key(life)).for_each(|(to, from)| *to = from);
-    (life_key(life), end)
+    end.iter_mut().zip(tenant_key(tenant_id)).for_each(|(to, from)| *to = from);
+    (tenant_key(tenant_id), end)
 }
 
 /// The key of a part of a commit.
-pub(super) fn commit_key(life: Life, revision: Revision, part: u32) -> [u8; 28] {
-    let bytes = life_key(life).into_iter().chain(revision.number().to_be_bytes()).chain(part.to_be_bytes());
+pub(super) fn commit_key(tenant_id: TenantId, revision: Revision, part: u32) -> [u8; 28] {
+    let bytes = tenant_key(tenant_id).into_iter().chain(revision.number().to_be_bytes()).chain(part.to_be_bytes());
     let mut key = [0; 28];
     key.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
     key

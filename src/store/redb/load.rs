@@ -10,7 +10,7 @@ use super::format::{Bytes, Place, RECORDS, kind_in, records_of, unseal};
 use super::link::Link;
 use super::read::living;
 use super::rows::{Living, record};
-use crate::records::{At, Life, Record};
+use crate::model::records::{Position, Record, TenantId};
 use crate::store::StoreError;
 
 /// So many records are decoded at once: a change of threads for each batch (some 10 µs) is then nothing beside decoding,
@@ -21,7 +21,7 @@ const BATCH: usize = 4_000;
 pub(super) struct Walk {
     link: Arc<Link>,
     opening: u64,
-    life: Life,
+    tenant_id: TenantId,
     tenant: Living,
     rows: OwnedRange<Bytes, Bytes>,
     seen: u64,
@@ -30,19 +30,19 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Begins the walk, if the life is there.
-    pub(super) fn begin(link: &Arc<Link>, life: Life) -> Result<Option<Self>, StoreError> {
+    pub(super) fn begin(link: &Arc<Link>, tenant_id: TenantId) -> Result<Option<Self>, StoreError> {
         link.with(|database, opening| {
             let reading = database.begin_read()?;
-            let Some(tenant) = living(&reading, life)? else { return Ok(None) };
-            let (first, end) = records_of(life);
+            let Some(tenant) = living(&reading, tenant_id)? else { return Ok(None) };
+            let (first, end) = records_of(tenant_id);
             let rows = reading.open_table(RECORDS)?.range_owned::<&[u8]>(&first[..]..&end[..])?;
-            Ok(Some(Self { link: Arc::clone(link), opening, life, tenant, rows, seen: 0, digest: 0 }))
+            Ok(Some(Self { link: Arc::clone(link), opening, tenant_id, tenant, rows, seen: 0, digest: 0 }))
         })
     }
 
     /// Where the state stands.
-    pub(super) fn at(&self) -> At {
-        self.tenant.latest.of(self.life)
+    pub(super) fn at(&self) -> Position {
+        self.tenant.latest.of(self.tenant_id)
     }
 
     /// The next records, and the walk if it goes on. It ends well only if it met every record, each as it was written.
@@ -74,9 +74,9 @@ impl Walk {
         if (self.seen, self.digest) == (self.tenant.records, self.tenant.digest) {
             return Ok(());
         }
-        let Self { life, tenant, seen, .. } = self;
+        let Self { tenant_id, tenant, seen, .. } = self;
         Err(Fault::corrupt(format!(
-            "S10: life {life} has {seen} records that are not the {} it should have",
+            "S10: life {tenant_id} has {seen} records that are not the {} it should have",
             tenant.records
         )))
     }

@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
-use crate::records::{At, Change, CommitId, Envelope, Kind, Life, Record, Revision, TenantSlug};
+use crate::model::records::{Change, CommitId, Envelope, Position, Record, RecordKind, Revision, TenantId, TenantSlug};
 use crate::store::StoreError;
 
 /// What is known of a life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum LifeRow {
+pub(super) enum TenantRow {
     /// It has ended, or never began and never will.
     Ended,
     /// It is there.
@@ -46,8 +46,8 @@ pub(super) struct State {
 
 impl State {
     /// The state as the contract has it.
-    pub(super) fn of(self, life: Life) -> At {
-        At { life, revision: self.revision, commit: self.commit }
+    pub(super) fn of(self, tenant_id: TenantId) -> Position {
+        Position { tenant_id, revision: self.revision, commit: self.commit }
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Head {
 pub(super) const PART: usize = 1_000;
 
 /// The newest kind that this release knows.
-const NEWEST: u8 = Kind::Membership.ordinal();
+const NEWEST: u8 = RecordKind::Membership.ordinal();
 
 /// The bytes of something.
 pub(super) fn encode<T: Serialize>(what: &T) -> Result<Vec<u8>, Fault> {
@@ -111,5 +111,5 @@ fn refuse_newer(kind: u8) -> Result<(), Fault> {
     if kind <= NEWEST {
         return Ok(());
     }
-    Err(StoreError::Refused(format!("a record of kind {kind}, which only a later release knows")).into())
+    Err(StoreError::UnsupportedRecord(format!("a record of kind {kind}, which only a later release knows")).into())
 }

@@ -14,9 +14,9 @@ use super::disk::Disk;
 use super::file::Medium;
 use super::{RedbError, RedbStore};
 use crate::Timestamp;
-use crate::records::{
-    At, Change, CommitId, Envelope, Fingerprint, GroupId, Life, Membership, Name, Record, Revision, TenantRecord,
-    UserId, Window,
+use crate::model::records::{
+    Change, CommitId, Envelope, Fingerprint, GroupId, Membership, Name, Position, Record, Revision, TenantId,
+    TenantRecord, UserId, Window,
 };
 use crate::store::{Base, Commit, Since, Store, StoreError};
 
@@ -24,13 +24,13 @@ fn open(disk: &Disk, missing: bool) -> Result<RedbStore, RedbError> {
     RedbStore::options().open_medium(Medium::Disk(disk.clone()), missing)
 }
 
-fn life() -> Life {
-    Life::from_uuid(Uuid::from_u128(1))
+fn tenant_id() -> TenantId {
+    TenantId::from_uuid(Uuid::from_u128(1))
 }
 
-fn at(revision: u64) -> At {
-    At {
-        life: life(),
+fn at(revision: u64) -> Position {
+    Position {
+        tenant_id: tenant_id(),
         revision: Revision::new(revision),
         commit: CommitId::from_uuid(Uuid::from_u128(revision.into())),
     }
@@ -57,8 +57,8 @@ fn commit_of(store: &RedbStore, revision: u64, members: u64) -> Result<Revision,
     let name = |text: &str| Name::new(text).unwrap();
     let tenant = Change::added(Record::Tenant(TenantRecord { slug: "acme".parse().unwrap(), name: name("Acme") }));
     let (base, changes) = match revision {
-        1 => (Base::Nothing(life()), vec![tenant]),
-        _ => (Base::State(at(revision - 1)), (0..members).map(|n| member(100_000 * revision + n)).collect()),
+        1 => (Base::Create(tenant_id()), vec![tenant]),
+        _ => (Base::At(at(revision - 1)), (0..members).map(|n| member(100_000 * revision + n)).collect()),
     };
     block_on(store.commit(Commit { base, envelope: &envelope, changes: &changes }))
 }
@@ -66,12 +66,12 @@ fn commit_of(store: &RedbStore, revision: u64, members: u64) -> Result<Revision,
 /// The latest revision. Every look must show the same state, whole.
 fn seen(store: &RedbStore) -> Result<u64, StoreError> {
     let mut records = Vec::new();
-    let latest = block_on(store.load(life(), &mut records))?.unwrap();
+    let latest = block_on(store.load(tenant_id(), &mut records))?.unwrap();
     assert_eq!(latest, at(latest.revision.number()));
     assert_eq!(records.len() as u64, 1 + 20 * (latest.revision.number() - 1));
     let Since::Commits(commits) = block_on(store.since(at(1)))? else { panic!("all is in the history") };
     assert_eq!(commits.len() as u64, latest.revision.number() - 1);
-    assert_eq!(block_on(store.find(&"acme".parse().unwrap()))?, Some(life()));
+    assert_eq!(block_on(store.find(&"acme".parse().unwrap()))?, Some(tenant_id()));
     Ok(latest.revision.number())
 }
 
@@ -85,7 +85,7 @@ fn begun() -> (Disk, RedbStore) {
 
 #[test]
 fn s6_wherever_the_disk_fails_the_answer_is_true_and_the_store_goes_on_by_itself() {
-    let (mut unavailable, mut landed, mut lost) = (0, 0, 0);
+    let (mut unavailable, mut committed, mut lost) = (0, 0, 0);
     for good in 0.. {
         let (disk, store) = begun();
         // Opened afresh, it has few pages in memory: so reading before the commit is sent fails too.
@@ -106,16 +106,16 @@ fn s6_wherever_the_disk_fails_the_answer_is_true_and_the_store_goes_on_by_itself
                 assert_eq!(now, 3, "failing after {good}: something happened");
                 unavailable += 1;
             }
-            Err(StoreError::Unknown(_)) if now == 4 => landed += 1,
-            Err(StoreError::Unknown(_)) => lost += usize::from(now == 3),
+            Err(StoreError::InDoubt(_)) if now == 4 => committed += 1,
+            Err(StoreError::InDoubt(_)) => lost += usize::from(now == 3),
             Err(other) => panic!("failing after {good}: {other}"),
         }
         assert_eq!(commit(&store, now + 1).unwrap().number(), now + 1, "failing after {good}");
         assert_eq!(seen(&store).unwrap(), now + 1);
     }
-    println!("{unavailable} unavailable, {landed} unknown that landed, {lost} unknown that were lost");
+    println!("{unavailable} unavailable, {committed} unknown that landed, {lost} unknown that were lost");
     assert!(unavailable > 0, "the disk never failed before the commit was sent");
-    assert!(landed > 0 && lost > 0, "unknown was no honest answer: {landed} landed, {lost} were lost");
+    assert!(committed > 0 && lost > 0, "unknown was no honest answer: {committed} landed, {lost} were lost");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn s6_while_the_disk_is_away_certainly_nothing_happens() {
     let (disk, store) = begun();
     disk.fail_after(0);
     let first = commit(&store, 4);
-    assert!(matches!(first, Err(StoreError::Unknown(_) | StoreError::Unavailable(_))), "{first:?}");
+    assert!(matches!(first, Err(StoreError::InDoubt(_) | StoreError::Unavailable(_))), "{first:?}");
     // The file cannot even be opened again now, so nothing is sent.
     for _ in 0..3 {
         assert!(matches!(commit(&store, 4), Err(StoreError::Unavailable(_))));
@@ -144,7 +144,7 @@ fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() 
         let (disk, store) = begun();
         disk.fills_up(room);
         let answer = commit_of(&store, 4, 2_000);
-        let reading: Result<Option<At>, _> = block_on(store.load(life(), &mut Vec::new()));
+        let reading: Result<Option<Position>, _> = block_on(store.load(tenant_id(), &mut Vec::new()));
         match answer {
             Ok(revision) => {
                 assert_eq!(revision.number(), 4);
@@ -159,7 +159,7 @@ fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() 
                 }
             }
             // There was not even room to open the file again.
-            Err(StoreError::Unknown(_)) => assert!(reading.is_err(), "unknown, with room for {room}"),
+            Err(StoreError::InDoubt(_)) => assert!(reading.is_err(), "unknown, with room for {room}"),
             Err(other) => panic!("with room for {room}: {other}"),
         }
         disk.mend();
@@ -172,7 +172,7 @@ fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() 
 
 /// The file is opened again at once, on what the failed call left: what is said then must outlive a loss of power.
 #[test]
-fn s6_after_one_failure_what_is_called_unavailable_never_lands() {
+fn s6_after_one_failure_what_is_called_unavailable_never_commits() {
     let (mut unavailable, mut unknown) = (0, 0);
     for good in 0.. {
         let (disk, store) = begun();
@@ -187,7 +187,7 @@ fn s6_after_one_failure_what_is_called_unavailable_never_lands() {
                 assert_eq!((shown, found), (3, [3; 2]), "failing once after {good}: something happened");
                 unavailable += 1;
             }
-            Err(StoreError::Unknown(_)) => {
+            Err(StoreError::InDoubt(_)) => {
                 assert!(found.into_iter().all(|found| found >= shown), "failing once after {good}: {found:?}");
                 unknown += 1;
             }
@@ -299,7 +299,7 @@ fn a_load_under_way_when_the_file_is_opened_again_is_whole_or_an_error() {
         commit(&store, 1).unwrap();
         commit_of(&store, 2, 20_000).unwrap();
         let mut records: Vec<Record> = Vec::new();
-        let mut load = Box::pin(store.load(life(), &mut records));
+        let mut load = Box::pin(store.load(tenant_id(), &mut records));
         let mut context = Context::from_waker(Waker::noop());
         if (0..polls).any(|_| load.as_mut().poll(&mut context).is_ready()) {
             break;
@@ -324,7 +324,7 @@ mod suite {
     use std::sync::{Mutex, PoisonError};
 
     use super::{Disk, RedbStore, open};
-    use crate::store::conformance::{self, Fixture, Link, Problem, Task};
+    use crate::store::conformance::{self, Fixture, LinkState, Problem, Task};
 
     /// Each case has a disk of its own.
     struct Disks(Mutex<Disk>);
@@ -356,11 +356,11 @@ mod suite {
             conformance::on_threads(tasks)
         }
 
-        async fn set_link(&self, _: &RedbStore, link: Link) -> Result<bool, Problem> {
+        async fn set_link(&self, _: &RedbStore, link: LinkState) -> Result<bool, Problem> {
             match link {
-                Link::Whole => drop(self.latest().mend()),
-                Link::RequestsLost => self.latest().fail_after(0),
-                Link::AnswersLost => self.latest().lose_answers(),
+                LinkState::Whole => drop(self.latest().mend()),
+                LinkState::RequestsLost => self.latest().fail_after(0),
+                LinkState::AnswersLost => self.latest().lose_answers(),
             }
             Ok(true)
         }

@@ -9,10 +9,8 @@ pub(crate) struct ComparesRevisionsOnly(Heads);
 impl Flaw for ComparesRevisionsOnly {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let base = match commit.base {
-            Base::State(at) => {
-                Base::State(self.0.of(at.life).filter(|head| head.revision == at.revision).unwrap_or(at))
-            }
-            base @ Base::Nothing(_) => base,
+            Base::At(at) => Base::At(self.0.of(at.tenant_id).filter(|head| head.revision == at.revision).unwrap_or(at)),
+            base @ Base::Create(_) => base,
         };
         self.0.commit(store, Commit { base, ..commit }).await
     }
@@ -25,7 +23,7 @@ pub(crate) struct WritesBeforeItRefuses;
 impl Flaw for WritesBeforeItRefuses {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let answer = store.commit(commit).await;
-        if matches!((&answer, commit.base), (Err(StoreError::Taken), Base::State(_))) {
+        if matches!((&answer, commit.base), (Err(StoreError::SlugTaken), Base::At(_))) {
             store.commit(Commit { changes: &without_tenant(commit.changes), ..commit }).await?;
         }
         answer
@@ -38,12 +36,12 @@ pub(crate) struct SplitsLargeCommits;
 
 impl Flaw for SplitsLargeCommits {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let (Base::State(base), Some((first, rest))) = (commit.base, commit.changes.split_at_checked(1_000)) else {
+        let (Base::At(base), Some((first, rest))) = (commit.base, commit.changes.split_at_checked(1_000)) else {
             return store.commit(commit).await;
         };
         let envelope = Envelope { id: CommitId::random(), ..commit.envelope.clone() };
         let revision = store.commit(Commit { envelope: &envelope, changes: first, ..commit }).await?;
-        let base = Base::State(At { revision, commit: envelope.id, ..base });
+        let base = Base::At(Position { revision, commit: envelope.id, ..base });
         store.commit(Commit { base, envelope: commit.envelope, changes: rest }).await
     }
 }
@@ -53,8 +51,8 @@ impl Flaw for SplitsLargeCommits {
 pub(crate) struct RepeatsARevision(Arc<AtomicU64>);
 
 impl RepeatsARevision {
-    fn up(&self, at: At) -> At {
-        At { revision: Revision::new(at.revision.number() + self.0.load(Ordering::SeqCst)), ..at }
+    fn up(&self, at: Position) -> Position {
+        Position { revision: Revision::new(at.revision.number() + self.0.load(Ordering::SeqCst)), ..at }
     }
 
     fn down(&self, revision: Revision) -> Revision {
@@ -67,14 +65,19 @@ impl Flaw for RepeatsARevision {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        Ok(store.load(life, sink).await?.map(|at| At { revision: self.down(at.revision), ..at }))
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        Ok(store.load(tenant_id, sink).await?.map(|at| Position { revision: self.down(at.revision), ..at }))
     }
 
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let base = match commit.base {
-            Base::State(at) => Base::State(self.up(at)),
-            base @ Base::Nothing(_) => base,
+            Base::At(at) => Base::At(self.up(at)),
+            base @ Base::Create(_) => base,
         };
         match store.commit(Commit { base, ..commit }).await {
             Ok(revision) => Ok(self.down(revision)),
@@ -83,10 +86,10 @@ impl Flaw for RepeatsARevision {
         }
     }
 
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         Ok(match store.since(self.up(at)).await? {
             Since::Commits(commits) => Since::Commits(
-                commits.into_iter().map(|told| Committed { revision: self.down(told.revision), ..told }).collect(),
+                commits.into_iter().map(|told| StoredCommit { revision: self.down(told.revision), ..told }).collect(),
             ),
             other => other,
         })
@@ -99,14 +102,14 @@ pub(crate) struct ChecksThenWrites(Heads);
 
 impl Flaw for ChecksThenWrites {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let life = commit.base.life();
-        let is_latest = matches!(commit.base, Base::State(at) if self.0.of(life) == Some(at));
+        let tenant_id = commit.base.tenant_id();
+        let is_latest = matches!(commit.base, Base::At(at) if self.0.of(tenant_id) == Some(at));
         if !is_latest {
             return self.0.commit(store, commit).await;
         }
         awaits_something().await;
         loop {
-            let base = self.0.of(life).map_or(commit.base, Base::State);
+            let base = self.0.of(tenant_id).map_or(commit.base, Base::At);
             match self.0.commit(store, Commit { base, ..commit }).await {
                 Err(StoreError::Conflict { .. }) => awaits_something().await,
                 answer => return answer,
@@ -133,8 +136,8 @@ pub(crate) struct TakesAnyOlderBase(Heads);
 impl Flaw for TakesAnyOlderBase {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let base = match commit.base {
-            Base::State(at) => Base::State(self.0.of(at.life).filter(|head| head.revision > at.revision).unwrap_or(at)),
-            base @ Base::Nothing(_) => base,
+            Base::At(at) => Base::At(self.0.of(at.tenant_id).filter(|head| head.revision > at.revision).unwrap_or(at)),
+            base @ Base::Create(_) => base,
         };
         self.0.commit(store, Commit { base, ..commit }).await
     }
@@ -147,8 +150,8 @@ pub(crate) struct TakesABaseThatIsAhead(Heads);
 impl Flaw for TakesABaseThatIsAhead {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let base = match commit.base {
-            Base::State(at) => Base::State(self.0.of(at.life).filter(|head| head.revision < at.revision).unwrap_or(at)),
-            base @ Base::Nothing(_) => base,
+            Base::At(at) => Base::At(self.0.of(at.tenant_id).filter(|head| head.revision < at.revision).unwrap_or(at)),
+            base @ Base::Create(_) => base,
         };
         self.0.commit(store, Commit { base, ..commit }).await
     }
@@ -161,7 +164,7 @@ pub(crate) struct AnswersAgain;
 impl Flaw for AnswersAgain {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let answer = store.commit(commit).await;
-        let (Err(StoreError::Conflict { .. }), Base::State(base)) = (&answer, commit.base) else {
+        let (Err(StoreError::Conflict { .. }), Base::At(base)) = (&answer, commit.base) else {
             return answer;
         };
         let Since::Commits(commits) = store.since(base).await? else {
@@ -181,7 +184,7 @@ pub(crate) struct SkipsEmptyCommits(Heads);
 impl Flaw for SkipsEmptyCommits {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match commit.base {
-            Base::State(at) if commit.changes.is_empty() && self.0.of(at.life) == Some(at) => Ok(at.revision.next()),
+            Base::At(at) if commit.changes.is_empty() && self.0.of(at.tenant_id) == Some(at) => Ok(at.revision.next()),
             _ => self.0.commit(store, commit).await,
         }
     }
@@ -189,7 +192,7 @@ impl Flaw for SkipsEmptyCommits {
 
 /// S7. One sequence counts the commits of all tenants.
 #[derive(Clone, Default)]
-pub(crate) struct CountsAllTenantsTogether(Shared<BTreeSet<Life>>);
+pub(crate) struct CountsAllTenantsTogether(Shared<BTreeSet<TenantId>>);
 
 impl Flaw for CountsAllTenantsTogether {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
@@ -198,7 +201,7 @@ impl Flaw for CountsAllTenantsTogether {
             return Ok(revision);
         }
         let mut written = self.0.lock().unwrap();
-        written.insert(commit.base.life());
+        written.insert(commit.base.tenant_id());
         Ok(Revision::new(revision.number() + u64::try_from(written.len()).unwrap() - 1))
     }
 }

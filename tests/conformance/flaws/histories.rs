@@ -9,7 +9,7 @@ macro_rules! histories {
         pub(crate) struct $name;
 
         impl Flaw for $name {
-            async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+            async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
                 let tell: fn(Since) -> Since = $tell;
                 store.since(at).await.map(tell)
             }
@@ -43,27 +43,28 @@ histories! {
     };
     /// S14. An ended life has no history any more, so that is too old.
     EndsAreTooOld: |since| match since {
-        Since::Gone => Since::TooOld,
+        Since::Deleted => Since::TooOld,
         other => other,
     };
 }
 
 /// S14. `WHERE revision >= ?`.
 #[derive(Clone, Default)]
-pub(crate) struct TellsTheBaseToo(Shared<HashMap<At, Committed>>);
+pub(crate) struct TellsTheBaseToo(Shared<HashMap<Position, StoredCommit>>);
 
 impl Flaw for TellsTheBaseToo {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
-        let (life, envelope, changes) = (commit.base.life(), commit.envelope.clone(), commit.changes.to_vec());
-        let at = At { life, revision, commit: envelope.id };
+        let (tenant_id, envelope, changes) =
+            (commit.base.tenant_id(), commit.envelope.clone(), commit.changes.to_vec());
+        let at = Position { tenant_id, revision, commit: envelope.id };
         if revision > Revision::FIRST {
-            self.0.lock().unwrap().insert(at, Committed { revision, envelope, changes });
+            self.0.lock().unwrap().insert(at, StoredCommit { revision, envelope, changes });
         }
         Ok(revision)
     }
 
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         Ok(match store.since(at).await? {
             Since::Commits(commits) => {
                 let own = self.0.lock().unwrap().get(&at).cloned();
@@ -83,7 +84,7 @@ impl Flaw for WritesNoEnvelopes {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         let mut told = store.since(at).await?;
         if let (Since::Commits(commits), true) = (&mut told, self.0.load(Ordering::SeqCst)) {
             for commit in commits {
@@ -99,7 +100,7 @@ impl Flaw for WritesNoEnvelopes {
 pub(crate) struct SortsByTime;
 
 impl Flaw for SortsByTime {
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         let told = store.since(at).await?;
         let Since::Commits(mut commits) = told else { return Ok(told) };
         commits.sort_by_key(|told| told.envelope.at);
@@ -112,7 +113,7 @@ impl Flaw for SortsByTime {
 pub(crate) struct TellsAHundred;
 
 impl Flaw for TellsAHundred {
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         let told = store.since(at).await?;
         let Since::Commits(mut commits) = told else { return Ok(told) };
         commits.truncate(100);
@@ -134,7 +135,7 @@ impl Flaw for TellsHalfACommit {
         Ok(revision)
     }
 
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         let told = store.since(at).await?;
         let Since::Commits(mut commits) = told else { return Ok(told) };
         if self.0.load(Ordering::SeqCst) > 0 {

@@ -4,14 +4,14 @@ use super::prelude::*;
 
 /// S1. A tenant is found by the slug that its life had: whoever asks for the old life is told of the new one.
 #[derive(Clone, Default)]
-pub(crate) struct KeepsTenantsBySlug(Shared<HashMap<Life, TenantSlug>>);
+pub(crate) struct KeepsTenantsBySlug(Shared<HashMap<TenantId, TenantSlug>>);
 
 impl KeepsTenantsBySlug {
-    async fn bearer(&self, store: &MemoryStore, life: Life) -> Result<Life, StoreError> {
-        let slug = self.0.lock().unwrap().get(&life).cloned();
+    async fn bearer(&self, store: &MemoryStore, tenant_id: TenantId) -> Result<TenantId, StoreError> {
+        let slug = self.0.lock().unwrap().get(&tenant_id).cloned();
         Ok(match slug {
-            Some(slug) => store.find(&slug).await?.unwrap_or(life),
-            None => life,
+            Some(slug) => store.find(&slug).await?.unwrap_or(tenant_id),
+            None => tenant_id,
         })
     }
 }
@@ -20,17 +20,22 @@ impl Flaw for KeepsTenantsBySlug {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         if let Some(slug) = slug_of(commit.changes) {
-            self.0.lock().unwrap().insert(commit.base.life(), slug);
+            self.0.lock().unwrap().insert(commit.base.tenant_id(), slug);
         }
         Ok(revision)
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        store.load(self.bearer(store, life).await?, sink).await
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        store.load(self.bearer(store, tenant_id).await?, sink).await
     }
 
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
-        store.since(At { life: self.bearer(store, at.life).await?, ..at }).await
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
+        store.since(Position { tenant_id: self.bearer(store, at.tenant_id).await?, ..at }).await
     }
 }
 
@@ -41,7 +46,7 @@ pub(crate) struct IgnoresATakenSlug;
 impl Flaw for IgnoresATakenSlug {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match store.commit(commit).await {
-            Err(StoreError::Taken) if matches!(commit.base, Base::State(_)) => {
+            Err(StoreError::SlugTaken) if matches!(commit.base, Base::At(_)) => {
                 store.commit(Commit { changes: &without_tenant(commit.changes), ..commit }).await
             }
             answer => answer,
@@ -51,7 +56,7 @@ impl Flaw for IgnoresATakenSlug {
 
 /// S9. `UPDATE … WHERE id = ?`, without the tenant.
 #[derive(Clone, Default)]
-pub(crate) struct UpdatesEveryTenant(Shared<HashMap<RecordKey, (Life, Record)>>);
+pub(crate) struct UpdatesEveryTenant(Shared<HashMap<RecordKey, (TenantId, Record)>>);
 
 impl Flaw for UpdatesEveryTenant {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
@@ -59,7 +64,7 @@ impl Flaw for UpdatesEveryTenant {
         for change in without_tenant(commit.changes) {
             match (change.before(), change.after()) {
                 (Some(_), Some(after)) => {
-                    self.0.lock().unwrap().insert(change.key(), (commit.base.life(), after.clone()))
+                    self.0.lock().unwrap().insert(change.key(), (commit.base.tenant_id(), after.clone()))
                 }
                 _ => self.0.lock().unwrap().remove(&change.key()),
             };
@@ -67,12 +72,17 @@ impl Flaw for UpdatesEveryTenant {
         Ok(revision)
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         let updated = |record: Record| match self.0.lock().unwrap().get(&record.key()) {
-            Some((other, updated)) if *other != life => updated.clone(),
+            Some((other, updated)) if *other != tenant_id => updated.clone(),
             _ => record,
         };
-        retold(store, life, sink, |records| records.into_iter().map(updated).collect()).await
+        retold(store, tenant_id, sink, |records| records.into_iter().map(updated).collect()).await
     }
 }
 
@@ -83,8 +93,8 @@ pub(crate) struct LooksAtTheSlugFirst;
 impl Flaw for LooksAtTheSlugFirst {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         if let Some(slug) = slug_of(commit.changes) {
-            if store.find(&slug).await?.is_some_and(|bearer| bearer != commit.base.life()) {
-                return Err(StoreError::Taken);
+            if store.find(&slug).await?.is_some_and(|bearer| bearer != commit.base.tenant_id()) {
+                return Err(StoreError::SlugTaken);
             }
         }
         store.commit(commit).await
@@ -101,10 +111,10 @@ impl Flaw for ListsNoNewTenants {
         store: &MemoryStore,
         after: Option<&TenantSlug>,
         limit: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
+    ) -> Result<Vec<TenantSummary>, StoreError> {
         let mut listed = Vec::new();
         for tenant in store.list(after, limit).await? {
-            if whole(store, tenant.life).await?.is_some_and(|(_, at)| at.revision > Revision::FIRST) {
+            if whole(store, tenant.tenant_id).await?.is_some_and(|(_, at)| at.revision > Revision::FIRST) {
                 listed.push(tenant);
             }
         }
@@ -114,15 +124,15 @@ impl Flaw for ListsNoNewTenants {
 
 /// S1. Whoever ends a life before it began ends one that lives.
 #[derive(Clone, Default)]
-pub(crate) struct EndsWhatLives;
+pub(crate) struct EndsWhatTenants;
 
-impl Flaw for EndsWhatLives {
+impl Flaw for EndsWhatTenants {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        if let (Base::Nothing(life), true) = (commit.base, commit.changes.is_empty()) {
-            if let Some((records, at)) = whole(store, life).await? {
-                let tenant = records.into_iter().find(|record| record.kind() == Kind::Tenant);
+        if let (Base::Create(tenant_id), true) = (commit.base, commit.changes.is_empty()) {
+            if let Some((records, at)) = whole(store, tenant_id).await? {
+                let tenant = records.into_iter().find(|record| record.kind() == RecordKind::Tenant);
                 let changes: Vec<_> = tenant.into_iter().map(Change::removed).collect();
-                store.commit(Commit { base: Base::State(at), changes: &changes, ..commit }).await?;
+                store.commit(Commit { base: Base::At(at), changes: &changes, ..commit }).await?;
                 return Ok(Revision::FIRST);
             }
         }
@@ -136,8 +146,8 @@ pub(crate) struct ForgetsWhatNeverBegan;
 
 impl Flaw for ForgetsWhatNeverBegan {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        if let (Base::Nothing(life), true) = (commit.base, commit.changes.is_empty()) {
-            if whole(store, life).await?.is_none() {
+        if let (Base::Create(tenant_id), true) = (commit.base, commit.changes.is_empty()) {
+            if whole(store, tenant_id).await?.is_none() {
                 return Ok(Revision::FIRST);
             }
         }
@@ -152,7 +162,7 @@ pub(crate) struct KeepsSlugsForEver(Shared<BTreeSet<TenantSlug>>);
 impl Flaw for KeepsSlugsForEver {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         if slug_of(commit.changes).is_some_and(|slug| self.0.lock().unwrap().contains(&slug)) {
-            return Err(StoreError::Taken);
+            return Err(StoreError::SlugTaken);
         }
         let revision = store.commit(commit).await?;
         for change in commit.changes {
@@ -171,7 +181,7 @@ pub(crate) struct SaysConflictOfTheGone;
 impl Flaw for SaysConflictOfTheGone {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match store.commit(commit).await {
-            Err(StoreError::Gone) => Err(StoreError::Conflict { actual: Revision::FIRST }),
+            Err(StoreError::Deleted) => Err(StoreError::Conflict { actual: Revision::FIRST }),
             answer => answer,
         }
     }
@@ -184,12 +194,12 @@ pub(crate) struct TakesSlugsOver;
 impl Flaw for TakesSlugsOver {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match (store.commit(commit).await, slug_of(commit.changes)) {
-            (Err(StoreError::Taken), Some(slug)) if matches!(commit.base, Base::Nothing(_)) => {
+            (Err(StoreError::SlugTaken), Some(slug)) if matches!(commit.base, Base::Create(_)) => {
                 let bearer = store.find(&slug).await?.unwrap();
                 let (records, at) = whole(store, bearer).await?.unwrap();
                 let end: Vec<_> = records.into_iter().take(1).map(Change::removed).collect();
                 let envelope = Envelope { id: CommitId::random(), ..commit.envelope.clone() };
-                store.commit(Commit { base: Base::State(at), envelope: &envelope, changes: &end }).await?;
+                store.commit(Commit { base: Base::At(at), envelope: &envelope, changes: &end }).await?;
                 store.commit(commit).await
             }
             (answer, _) => answer,
@@ -204,7 +214,7 @@ pub(crate) struct FindsItselfInTheWay;
 impl Flaw for FindsItselfInTheWay {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match (commit.base, slug_of(commit.changes)) {
-            (Base::State(at), Some(slug)) if store.find(&slug).await? == Some(at.life) => Err(StoreError::Taken),
+            (Base::At(at), Some(slug)) if store.find(&slug).await? == Some(at.tenant_id) => Err(StoreError::SlugTaken),
             _ => store.commit(commit).await,
         }
     }
@@ -212,13 +222,13 @@ impl Flaw for FindsItselfInTheWay {
 
 /// S9. The list is a table of its own, to which a rename adds a row.
 #[derive(Clone, Default)]
-pub(crate) struct ListsOldSlugs(Shared<BTreeMap<TenantSlug, Life>>);
+pub(crate) struct ListsOldSlugs(Shared<BTreeMap<TenantSlug, TenantId>>);
 
 impl Flaw for ListsOldSlugs {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         if let Some(slug) = slug_of(commit.changes) {
-            self.0.lock().unwrap().insert(slug, commit.base.life());
+            self.0.lock().unwrap().insert(slug, commit.base.tenant_id());
         }
         Ok(revision)
     }
@@ -228,38 +238,48 @@ impl Flaw for ListsOldSlugs {
         store: &MemoryStore,
         after: Option<&TenantSlug>,
         limit: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
+    ) -> Result<Vec<TenantSummary>, StoreError> {
         let living: BTreeSet<_> =
-            store.list(None, usize::MAX).await?.into_iter().map(|listed| listed.life.uuid()).collect();
+            store.list(None, usize::MAX).await?.into_iter().map(|listed| listed.tenant_id.uuid()).collect();
         let rows = self.0.lock().unwrap();
-        let listed =
-            rows.iter().filter(|(slug, life)| living.contains(&life.uuid()) && after.is_none_or(|after| *slug > after));
-        Ok(listed.map(|(slug, life)| Listed { life: *life, slug: slug.clone() }).take(limit).collect())
+        let listed = rows
+            .iter()
+            .filter(|(slug, tenant_id)| living.contains(&tenant_id.uuid()) && after.is_none_or(|after| *slug > after));
+        Ok(listed
+            .map(|(slug, tenant_id)| TenantSummary { tenant_id: *tenant_id, slug: slug.clone() })
+            .take(limit)
+            .collect())
     }
 }
 
 /// S9. The records of a tenant lie in a folder that was named after its slug when it was made.
 #[derive(Clone, Default)]
 pub(crate) struct KeepsFoldersByFirstSlug {
-    of: Shared<HashMap<Life, TenantSlug>>,
-    newest: Shared<BTreeMap<TenantSlug, Life>>,
+    of: Shared<HashMap<TenantId, TenantSlug>>,
+    newest: Shared<BTreeMap<TenantSlug, TenantId>>,
 }
 
 impl Flaw for KeepsFoldersByFirstSlug {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
-        if let (Base::Nothing(life), Some(slug)) = (commit.base, slug_of(commit.changes)) {
-            self.of.lock().unwrap().insert(life, slug.clone());
-            self.newest.lock().unwrap().insert(slug, life);
+        if let (Base::Create(tenant_id), Some(slug)) = (commit.base, slug_of(commit.changes)) {
+            self.of.lock().unwrap().insert(tenant_id, slug.clone());
+            self.newest.lock().unwrap().insert(slug, tenant_id);
         }
         Ok(revision)
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let folder = self.of.lock().unwrap().get(&life).and_then(|slug| self.newest.lock().unwrap().get(slug).copied());
-        match (folder.filter(|other| *other != life), whole(store, life).await?) {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        let folder =
+            self.of.lock().unwrap().get(&tenant_id).and_then(|slug| self.newest.lock().unwrap().get(slug).copied());
+        match (folder.filter(|other| *other != tenant_id), whole(store, tenant_id).await?) {
             (Some(other), Some((_, at))) => Ok(retold(store, other, sink, |records| records).await?.map(|_| at)),
-            _ => store.load(life, sink).await,
+            _ => store.load(tenant_id, sink).await,
         }
     }
 }
@@ -275,7 +295,7 @@ impl Clone for RemembersAbsence {
 }
 
 impl Flaw for RemembersAbsence {
-    async fn find(&self, store: &MemoryStore, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, store: &MemoryStore, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         if self.0.lock().unwrap().contains(slug) {
             return Ok(None);
         }
@@ -304,7 +324,7 @@ macro_rules! limits {
                 store: &MemoryStore,
                 after: Option<&TenantSlug>,
                 limit: usize,
-            ) -> Result<Vec<Listed>, StoreError> {
+            ) -> Result<Vec<TenantSummary>, StoreError> {
                 let limited: fn(usize) -> usize = $limit;
                 store.list(after, limited(limit)).await
             }

@@ -26,12 +26,12 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use rolecall::records::{
-    Assignment, At, Change, CommitId, Envelope, Granted, Holder, Kind, Life, Membership, Record, RecordKey, Revision,
-    Status, TenantSlug, Timestamp, UserId, UserKey, UserRecord, Window,
+    Assignment, Change, CommitId, Envelope, Granted, Holder, Membership, Position, Record, RecordKey, RecordKind,
+    Revision, Status, TenantId, TenantSlug, Timestamp, UserId, UserKey, UserRecord, Window,
 };
 use uuid::Uuid;
 
-use rolecall::store::{Base, Commit, Committed, Listed, MemoryStore, Since, Sink, Stop, Store, StoreError};
+use rolecall::store::{Base, Commit, MemoryStore, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
 
 use super::wrong::Flaw;
 
@@ -43,9 +43,9 @@ mod prelude {
 }
 
 /// All records of a life, and where it stands.
-async fn whole(store: &MemoryStore, life: Life) -> Result<Option<(Vec<Record>, At)>, StoreError> {
+async fn whole(store: &MemoryStore, tenant_id: TenantId) -> Result<Option<(Vec<Record>, Position)>, StoreError> {
     let mut records = Vec::new();
-    Ok(store.load(life, &mut records).await?.map(|at| (records, at)))
+    Ok(store.load(tenant_id, &mut records).await?.map(|at| (records, at)))
 }
 
 fn push(records: Vec<Record>, sink: &mut dyn Sink) -> Result<(), StoreError> {
@@ -69,11 +69,11 @@ async fn awaits_something() {
 /// A load whose records go through this.
 async fn retold(
     store: &MemoryStore,
-    life: Life,
+    tenant_id: TenantId,
     sink: &mut dyn Sink,
     tell: impl FnOnce(Vec<Record>) -> Vec<Record>,
-) -> Result<Option<At>, StoreError> {
-    let Some((records, at)) = whole(store, life).await? else { return Ok(None) };
+) -> Result<Option<Position>, StoreError> {
+    let Some((records, at)) = whole(store, tenant_id).await? else { return Ok(None) };
     push(tell(records), sink).map(|()| Some(at))
 }
 
@@ -86,21 +86,21 @@ fn slug_of(changes: &[Change]) -> Option<TenantSlug> {
 
 /// Where each life stands, as far as this process has seen.
 #[derive(Clone, Default)]
-struct Heads(Shared<HashMap<Life, At>>);
+struct Heads(Shared<HashMap<TenantId, Position>>);
 
 impl Heads {
-    fn of(&self, life: Life) -> Option<At> {
-        self.0.lock().unwrap().get(&life).copied()
+    fn of(&self, tenant_id: TenantId) -> Option<Position> {
+        self.0.lock().unwrap().get(&tenant_id).copied()
     }
 
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
-        let at = At { life: commit.base.life(), revision, commit: commit.envelope.id };
-        self.0.lock().unwrap().insert(at.life, at);
+        let at = Position { tenant_id: commit.base.tenant_id(), revision, commit: commit.envelope.id };
+        self.0.lock().unwrap().insert(at.tenant_id, at);
         Ok(revision)
     }
 }
 
 fn without_tenant(changes: &[Change]) -> Vec<Change> {
-    changes.iter().filter(|change| change.kind() != Kind::Tenant).cloned().collect()
+    changes.iter().filter(|change| change.kind() != RecordKind::Tenant).cloned().collect()
 }

@@ -7,13 +7,18 @@ use super::prelude::*;
 pub(crate) struct LoadsKindByKind;
 
 impl Flaw for LoadsKindByKind {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let Some((mut records, _)) = whole(store, life).await? else { return Ok(None) };
-        records.retain(|record| record.kind() < Kind::User);
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        let Some((mut records, _)) = whole(store, tenant_id).await? else { return Ok(None) };
+        records.retain(|record| record.kind() < RecordKind::User);
         push(records, sink)?;
         awaits_something().await;
-        let Some((mut records, at)) = whole(store, life).await? else { return Ok(None) };
-        records.retain(|record| record.kind() >= Kind::User);
+        let Some((mut records, at)) = whole(store, tenant_id).await? else { return Ok(None) };
+        records.retain(|record| record.kind() >= RecordKind::User);
         push(records, sink)?;
         Ok(Some(at))
     }
@@ -42,17 +47,22 @@ impl Flaw for ReadsFromALaggingCopy {
         Ok(revision)
     }
 
-    async fn find(&self, store: &MemoryStore, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, store: &MemoryStore, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         if self.is_second { self.replica.find(slug).await } else { store.find(slug).await }
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        if self.is_second { self.replica.load(life, sink).await } else { store.load(life, sink).await }
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        if self.is_second { self.replica.load(tenant_id, sink).await } else { store.load(tenant_id, sink).await }
     }
 }
 
 /// What a unique index is on.
-fn indexed(record: &Record) -> Option<(Kind, &str)> {
+fn indexed(record: &Record) -> Option<(RecordKind, &str)> {
     let text = match record {
         Record::Permission(record) => record.slug.as_str(),
         Record::Role(record) => record.slug.as_str(),
@@ -82,8 +92,8 @@ macro_rules! collations {
         pub(crate) struct $name;
 
         impl Flaw for $name {
-            async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-                retold(store, life, sink, |records| with_collation(records, $collate)).await
+            async fn load(&self, store: &MemoryStore, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+                retold(store, tenant_id, sink, |records| with_collation(records, $collate)).await
             }
         }
     )+};
@@ -103,7 +113,12 @@ collations! {
 pub(crate) struct CutsAt255Bytes;
 
 impl Flaw for CutsAt255Bytes {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         let cut = |record| match record {
             Record::User(mut user) => {
                 let text = user.key.as_str();
@@ -113,7 +128,7 @@ impl Flaw for CutsAt255Bytes {
             }
             other => other,
         };
-        retold(store, life, sink, |records| records.into_iter().map(cut).collect()).await
+        retold(store, tenant_id, sink, |records| records.into_iter().map(cut).collect()).await
     }
 }
 
@@ -127,7 +142,7 @@ impl Flaw for SortsLikePeople {
         store: &MemoryStore,
         after: Option<&TenantSlug>,
         limit: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
+    ) -> Result<Vec<TenantSummary>, StoreError> {
         let sorted = |slug: &TenantSlug| (slug.as_str().replace('-', ""), slug.to_string());
         let mut listed = store.list(None, usize::MAX).await?;
         listed.sort_by_key(|listed| sorted(&listed.slug));
@@ -142,14 +157,19 @@ impl Flaw for SortsLikePeople {
 pub(crate) struct DropsWindows;
 
 impl Flaw for DropsWindows {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         let widened = |record| match record {
             Record::Assignment(assignment) if matches!(assignment.holder, Holder::Group(_)) => {
                 Record::Assignment(Assignment { window: Window::ALWAYS, ..assignment })
             }
             other => other,
         };
-        retold(store, life, sink, |records| records.into_iter().map(widened).collect()).await
+        retold(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
     }
 }
 
@@ -158,7 +178,12 @@ impl Flaw for DropsWindows {
 pub(crate) struct RoundsInstants;
 
 impl Flaw for RoundsInstants {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         let second = |at: Timestamp| Timestamp::from_secs(at.micros().div_euclid(1_000_000)).unwrap();
         let rounded = |record| match record {
             Record::Membership(membership) => {
@@ -168,52 +193,63 @@ impl Flaw for RoundsInstants {
             }
             other => other,
         };
-        retold(store, life, sink, |records| records.into_iter().map(rounded).collect()).await
+        retold(store, tenant_id, sink, |records| records.into_iter().map(rounded).collect()).await
     }
 }
 
 /// S10. `DELETE … WHERE user = ?`, without the role.
 #[derive(Clone, Default)]
-pub(crate) struct RemovesTooMuch(Shared<BTreeSet<(Life, Holder)>>);
+pub(crate) struct RemovesTooMuch(Shared<BTreeSet<(TenantId, Holder)>>);
 
 impl Flaw for RemovesTooMuch {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         for change in commit.changes {
             if let (Some(Record::Assignment(before)), None) = (change.before(), change.after()) {
-                self.0.lock().unwrap().insert((commit.base.life(), before.holder));
+                self.0.lock().unwrap().insert((commit.base.tenant_id(), before.holder));
             }
         }
         Ok(revision)
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         let is_kept = |record: &Record| match record {
-            Record::Assignment(assignment) => !self.0.lock().unwrap().contains(&(life, assignment.holder)),
+            Record::Assignment(assignment) => !self.0.lock().unwrap().contains(&(tenant_id, assignment.holder)),
             _ => true,
         };
-        retold(store, life, sink, |records| records.into_iter().filter(is_kept).collect()).await
+        retold(store, tenant_id, sink, |records| records.into_iter().filter(is_kept).collect()).await
     }
 }
 
 /// S11. The second half is written after something was awaited, and nobody cleans up behind a future that is dropped.
 #[derive(Clone, Default)]
-pub(crate) struct StopsHalfway(Shared<BTreeMap<Life, BTreeSet<RecordKey>>>);
+pub(crate) struct StopsHalfway(Shared<BTreeMap<TenantId, BTreeSet<RecordKey>>>);
 
 impl Flaw for StopsHalfway {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let late = commit.changes.iter().skip(commit.changes.len() / 2 + 1).map(Change::key).collect();
-        let life = commit.base.life();
+        let tenant_id = commit.base.tenant_id();
         let revision = store.commit(commit).await?;
-        self.0.lock().unwrap().insert(life, late);
+        self.0.lock().unwrap().insert(tenant_id, late);
         awaits_something().await;
-        self.0.lock().unwrap().remove(&life);
+        self.0.lock().unwrap().remove(&tenant_id);
         Ok(revision)
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let late = self.0.lock().unwrap().get(&life).cloned().unwrap_or_default();
-        retold(store, life, sink, |records| records.into_iter().filter(|r| !late.contains(&r.key())).collect()).await
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        let late = self.0.lock().unwrap().get(&tenant_id).cloned().unwrap_or_default();
+        retold(store, tenant_id, sink, |records| records.into_iter().filter(|r| !late.contains(&r.key())).collect())
+            .await
     }
 }
 
@@ -232,8 +268,13 @@ impl Flaw for SharesNothing {
 pub(crate) struct GoesOnPushing;
 
 impl Flaw for GoesOnPushing {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let Some((records, at)) = whole(store, life).await? else { return Ok(None) };
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        let Some((records, at)) = whole(store, tenant_id).await? else { return Ok(None) };
         for record in records {
             let _unheard = sink.push(record);
         }
@@ -243,12 +284,17 @@ impl Flaw for GoesOnPushing {
 
 /// S2. The state of a load is the one that was the latest when this process first looked.
 #[derive(Clone, Default)]
-pub(crate) struct RemembersWhereItStood(Shared<HashMap<Life, At>>);
+pub(crate) struct RemembersWhereItStood(Shared<HashMap<TenantId, Position>>);
 
 impl Flaw for RemembersWhereItStood {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let Some(at) = store.load(life, sink).await? else { return Ok(None) };
-        Ok(Some(*self.0.lock().unwrap().entry(life).or_insert(at)))
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        let Some(at) = store.load(tenant_id, sink).await? else { return Ok(None) };
+        Ok(Some(*self.0.lock().unwrap().entry(tenant_id).or_insert(at)))
     }
 }
 
@@ -257,9 +303,14 @@ impl Flaw for RemembersWhereItStood {
 pub(crate) struct LoadsWhatIsNotThere;
 
 impl Flaw for LoadsWhatIsNotThere {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
-        let nothing = At { life, revision: Revision::new(0), commit: CommitId::random() };
-        Ok(store.load(life, sink).await?.or(Some(nothing)))
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        let nothing = Position { tenant_id, revision: Revision::new(0), commit: CommitId::random() };
+        Ok(store.load(tenant_id, sink).await?.or(Some(nothing)))
     }
 }
 
@@ -288,9 +339,9 @@ pub(crate) struct ComparesReferences;
 
 impl Flaw for ComparesReferences {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let edges: Vec<_> = commit.changes.iter().filter(|change| change.kind() == Kind::Inclusion).collect();
+        let edges: Vec<_> = commit.changes.iter().filter(|change| change.kind() == RecordKind::Inclusion).collect();
         if !edges.is_empty() {
-            let records = whole(store, commit.base.life()).await?.map(|(records, _)| records).unwrap_or_default();
+            let records = whole(store, commit.base.tenant_id()).await?.map(|(records, _)| records).unwrap_or_default();
             let is_there = |change: &&&Change| change.before().is_none_or(|before| records.contains(before));
             if edges.iter().filter(is_there).count() < edges.len() {
                 return Err(StoreError::Corrupt("not what was there".to_owned()));
@@ -302,13 +353,13 @@ impl Flaw for ComparesReferences {
 
 /// S10. A user that is deleted is marked so, and the unique index on keys does not look at the mark.
 #[derive(Clone, Default)]
-pub(crate) struct NeverForgetsAKey(Shared<BTreeSet<(Life, UserKey)>>);
+pub(crate) struct NeverForgetsAKey(Shared<BTreeSet<(TenantId, UserKey)>>);
 
 impl Flaw for NeverForgetsAKey {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let life = commit.base.life();
+        let tenant_id = commit.base.tenant_id();
         let key = |record: Option<&Record>| match record {
-            Some(Record::User(user)) => Some((life, user.key.clone())),
+            Some(Record::User(user)) => Some((tenant_id, user.key.clone())),
             _ => None,
         };
         let is_new = |change: &&Change| change.before().is_none();
@@ -329,10 +380,15 @@ impl Flaw for NeverForgetsAKey {
 pub(crate) struct LeavesALock(Arc<AtomicU64>);
 
 impl Flaw for LeavesALock {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         awaits_something().await;
-        let answer = store.load(life, sink).await;
+        let answer = store.load(tenant_id, sink).await;
         self.0.fetch_sub(1, Ordering::SeqCst);
         answer
     }
@@ -369,10 +425,10 @@ macro_rules! when_reopened {
                 self.0.0.store(true, Ordering::SeqCst);
             }
 
-            async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+            async fn load(&self, store: &MemoryStore, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
                 let tell: fn(Vec<Record>) -> Vec<Record> = $tell;
                 let is_reopened = self.0.is_so();
-                retold(store, life, sink, |records| if is_reopened { tell(records) } else { records }).await
+                retold(store, tenant_id, sink, |records| if is_reopened { tell(records) } else { records }).await
             }
         }
     )+};

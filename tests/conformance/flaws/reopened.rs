@@ -13,15 +13,20 @@ impl Flaw for ForgetsWindows {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         if self.0.load(Ordering::SeqCst) == 0 {
-            return store.load(life, sink).await;
+            return store.load(tenant_id, sink).await;
         }
         let widened = |record| match record {
             Record::Membership(edge) => Record::Membership(Membership { window: Window::ALWAYS, ..edge }),
             other => other,
         };
-        retold(store, life, sink, |records| records.into_iter().map(widened).collect()).await
+        retold(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
     }
 }
 
@@ -34,7 +39,7 @@ impl Flaw for ForgetsEnvelopes {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         let told = store.since(at).await?;
         let Since::Commits(mut commits) = told else { return Ok(told) };
         if self.0.load(Ordering::SeqCst) > 0 {
@@ -48,28 +53,28 @@ impl Flaw for ForgetsEnvelopes {
 
 /// S7. The index of slugs is made from the births when the store is opened.
 #[derive(Clone, Default)]
-pub(crate) struct IndexesBirths {
-    born: Shared<BTreeMap<TenantSlug, Life>>,
+pub(crate) struct IndexesCreations {
+    created: Shared<BTreeMap<TenantSlug, TenantId>>,
     opened: Opened,
 }
 
-impl Flaw for IndexesBirths {
+impl Flaw for IndexesCreations {
     fn reopened(&self) {
         self.opened.fetch_add(1, Ordering::SeqCst);
     }
 
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
-        if let (Base::Nothing(life), Some(slug)) = (commit.base, slug_of(commit.changes)) {
-            self.born.lock().unwrap().insert(slug, life);
+        if let (Base::Create(tenant_id), Some(slug)) = (commit.base, slug_of(commit.changes)) {
+            self.created.lock().unwrap().insert(slug, tenant_id);
         }
         Ok(revision)
     }
 
-    async fn find(&self, store: &MemoryStore, slug: &TenantSlug) -> Result<Option<Life>, StoreError> {
+    async fn find(&self, store: &MemoryStore, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         if self.opened.load(Ordering::SeqCst) == 0 {
             return store.find(slug).await;
         }
-        Ok(self.born.lock().unwrap().get(slug).copied())
+        Ok(self.created.lock().unwrap().get(slug).copied())
     }
 }

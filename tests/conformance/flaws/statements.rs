@@ -13,7 +13,7 @@ impl Flaw for ChecksEachStatement {
             Record::User(user) => Some(user.key.clone()),
             _ => None,
         };
-        let is_latest = whole(store, commit.base.life()).await?.filter(|(_, at)| Base::State(*at) == commit.base);
+        let is_latest = whole(store, commit.base.tenant_id()).await?.filter(|(_, at)| Base::At(*at) == commit.base);
         let Some((records, _)) = is_latest else { return store.commit(commit).await };
         let mut index: BTreeSet<UserKey> = records.iter().filter_map(key).collect();
         for change in commit.changes {
@@ -48,15 +48,16 @@ impl Flaw for CountsRowsAfterACascade {
     }
 }
 
-/// S3. `DELETE FROM lives WHERE life = ?`, without the revision.
+/// S3. `DELETE FROM lives WHERE tenant_id = ?`, without the revision.
 #[derive(Clone, Default)]
 pub(crate) struct EndsOnAnyBase(Heads);
 
 impl Flaw for EndsOnAnyBase {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let is_end = commit.changes.iter().any(|change| change.kind() == Kind::Tenant && change.after().is_none());
+        let is_end =
+            commit.changes.iter().any(|change| change.kind() == RecordKind::Tenant && change.after().is_none());
         let base = match commit.base {
-            Base::State(at) if is_end => Base::State(self.0.of(at.life).unwrap_or(at)),
+            Base::At(at) if is_end => Base::At(self.0.of(at.tenant_id).unwrap_or(at)),
             base => base,
         };
         self.0.commit(store, Commit { base, ..commit }).await
@@ -69,7 +70,8 @@ pub(crate) struct EndsByACommitOfItsOwn;
 
 impl Flaw for EndsByACommitOfItsOwn {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let is_end = commit.changes.iter().any(|change| change.kind() == Kind::Tenant && change.after().is_none());
+        let is_end =
+            commit.changes.iter().any(|change| change.kind() == RecordKind::Tenant && change.after().is_none());
         if !is_end || commit.changes.len() == 1 {
             return store.commit(commit).await;
         }
@@ -83,14 +85,15 @@ pub(crate) struct EndsLater(Heads);
 
 impl Flaw for EndsLater {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let is_end = commit.changes.iter().any(|change| change.kind() == Kind::Tenant && change.after().is_none());
-        let is_latest = matches!(commit.base, Base::State(at) if self.0.of(at.life) == Some(at));
+        let is_end =
+            commit.changes.iter().any(|change| change.kind() == RecordKind::Tenant && change.after().is_none());
+        let is_latest = matches!(commit.base, Base::At(at) if self.0.of(at.tenant_id) == Some(at));
         if !is_end || !is_latest {
             return self.0.commit(store, commit).await;
         }
         awaits_something().await;
         loop {
-            let base = self.0.of(commit.base.life()).map_or(commit.base, Base::State);
+            let base = self.0.of(commit.base.tenant_id()).map_or(commit.base, Base::At);
             match self.0.commit(store, Commit { base, ..commit }).await {
                 Err(StoreError::Conflict { .. }) => awaits_something().await,
                 answer => return answer,
@@ -103,51 +106,56 @@ impl Flaw for EndsLater {
 #[derive(Clone, Default)]
 pub(crate) struct Keeps32BitsOfARevision;
 
-fn low(at: At) -> At {
-    At { revision: Revision::new(at.revision.number() & 0xffff_ffff), ..at }
+fn low(at: Position) -> Position {
+    Position { revision: Revision::new(at.revision.number() & 0xffff_ffff), ..at }
 }
 
 impl Flaw for Keeps32BitsOfARevision {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let base = match commit.base {
-            Base::State(at) => Base::State(low(at)),
-            base @ Base::Nothing(_) => base,
+            Base::At(at) => Base::At(low(at)),
+            base @ Base::Create(_) => base,
         };
         store.commit(Commit { base, ..commit }).await
     }
 
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         store.since(low(at)).await
     }
 }
 
 /// S10. `DELETE FROM grants WHERE role = ? AND permission_slug = ?`.
 #[derive(Clone, Default)]
-pub(crate) struct RemovesGrantsBySlug(Shared<BTreeMap<(Life, RecordKey), Record>>);
+pub(crate) struct RemovesGrantsBySlug(Shared<BTreeMap<(TenantId, RecordKey), Record>>);
 
 impl Flaw for RemovesGrantsBySlug {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let (before, life) = (whole(store, commit.base.life()).await?, commit.base.life());
+        let (before, tenant_id) = (whole(store, commit.base.tenant_id()).await?, commit.base.tenant_id());
         let revision = store.commit(commit).await?;
         let held = before.map(|(records, _)| records).unwrap_or_default();
-        for change in commit.changes.iter().filter(|change| change.kind() == Kind::Grant) {
+        for change in commit.changes.iter().filter(|change| change.kind() == RecordKind::Grant) {
             let there = held.iter().find(|record| record.key() == change.key());
             match (there, change.after()) {
                 (Some(there), None) if change.before() != Some(there) => {
-                    self.0.lock().unwrap().insert((life, change.key()), there.clone())
+                    self.0.lock().unwrap().insert((tenant_id, change.key()), there.clone())
                 }
-                _ => self.0.lock().unwrap().remove(&(life, change.key())),
+                _ => self.0.lock().unwrap().remove(&(tenant_id, change.key())),
             };
         }
         Ok(revision)
     }
 
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         let left: Vec<_> = {
             let left = self.0.lock().unwrap();
-            left.iter().filter(|((of, _), _)| *of == life).map(|(_, record)| record.clone()).collect()
+            left.iter().filter(|((of, _), _)| *of == tenant_id).map(|(_, record)| record.clone()).collect()
         };
-        retold(store, life, sink, |mut records| {
+        retold(store, tenant_id, sink, |mut records| {
             records.extend(left);
             records.sort_by_key(Record::kind);
             records
@@ -161,7 +169,12 @@ impl Flaw for RemovesGrantsBySlug {
 pub(crate) struct MixesUpHolders;
 
 impl Flaw for MixesUpHolders {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         let mut seen = BTreeSet::new();
         let is_new = |record: &Record| match record {
             Record::Assignment(edge) => {
@@ -174,6 +187,6 @@ impl Flaw for MixesUpHolders {
             _ => true,
         };
         let mut is_new = is_new;
-        retold(store, life, sink, |records| records.into_iter().filter(|record| is_new(record)).collect()).await
+        retold(store, tenant_id, sink, |records| records.into_iter().filter(|record| is_new(record)).collect()).await
     }
 }

@@ -9,7 +9,7 @@ macro_rules! keys_that_come_back_as {
         pub(crate) struct $name;
 
         impl Flaw for $name {
-            async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+            async fn load(&self, store: &MemoryStore, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
                 let read: fn(&str) -> String = $read;
                 let read = |record| match record {
                     Record::User(mut user) => {
@@ -18,7 +18,7 @@ macro_rules! keys_that_come_back_as {
                     }
                     other => other,
                 };
-                retold(store, life, sink, |records| records.into_iter().map(read).collect()).await
+                retold(store, tenant_id, sink, |records| records.into_iter().map(read).collect()).await
             }
         }
     )+};
@@ -38,7 +38,12 @@ keys_that_come_back_as! {
 pub(crate) struct KeepsHalfOfAnId;
 
 impl Flaw for KeepsHalfOfAnId {
-    async fn load(&self, store: &MemoryStore, life: Life, sink: &mut dyn Sink) -> Result<Option<At>, StoreError> {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
         let half = |record| match record {
             Record::User(mut user) => {
                 user.id = UserId::from_uuid(Uuid::from_u128(user.id.uuid().as_u128() & u128::from(u64::MAX)));
@@ -46,7 +51,7 @@ impl Flaw for KeepsHalfOfAnId {
             }
             other => other,
         };
-        retold(store, life, sink, |records| records.into_iter().map(half).collect()).await
+        retold(store, tenant_id, sink, |records| records.into_iter().map(half).collect()).await
     }
 }
 
@@ -55,7 +60,7 @@ impl Flaw for KeepsHalfOfAnId {
 pub(crate) struct TellsNoEmptyNote;
 
 impl Flaw for TellsNoEmptyNote {
-    async fn since(&self, store: &MemoryStore, at: At) -> Result<Since, StoreError> {
+    async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         let Since::Commits(mut commits) = store.since(at).await? else { return store.since(at).await };
         for told in &mut commits {
             told.envelope.note = told.envelope.note.take().filter(|note| !note.as_str().is_empty());

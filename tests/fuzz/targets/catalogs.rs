@@ -13,8 +13,10 @@ pub(crate) fn first() -> Catalog {
 
 /// One entry renamed, one role gone, a permission gone, another new.
 pub(crate) fn second() -> Catalog {
-    let permissions =
-        &[PermissionDef { was: &["sys:write"], ..PermissionDef::new("sys:change") }, PermissionDef::new("sys:new")];
+    let permissions = &[
+        PermissionDef { renamed_from: &["sys:write"], ..PermissionDef::new("sys:change") },
+        PermissionDef::new("sys:new"),
+    ];
     let roles = &[RoleDef { grants: &["sys:new", "b:*"], ..RoleDef::new("sys-all") }];
     Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("it keeps the rules")
 }

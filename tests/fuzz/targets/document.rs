@@ -44,7 +44,7 @@ fn import(document: &Document) -> rolecall::Result<(Tenant, BTreeMap<RecordKey, 
     let authorizer = Authorizer::builder().store(store.clone()).catalog(&catalogs::first()).build();
     let tenant = authorizer.import(document)?;
     let mut records: Vec<Record> = Vec::new();
-    pollster::block_on(store.load(tenant.life(), &mut records)).expect("it is in memory");
+    pollster::block_on(store.load(tenant.tenant_id(), &mut records)).expect("it is in memory");
     Ok((tenant, records.into_iter().map(|record| (record.key(), record)).collect()))
 }
 

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::Catalog;
-use rolecall::meaning::Meaning;
 use rolecall::records::{Record, Slug, UserKey, UserRecord};
+use rolecall::reference::Model;
 use rolecall::store::{MemoryStore, Store};
-use rolecall::{ErrorKind, Page, Plan, Snapshot, Timestamp, Tx};
+use rolecall::{ErrorKind, PageRequest, Plan, Snapshot, Timestamp, Tx};
 
 use self::calls::{Call, GROUPS, INSTANTS, ROLES};
 use super::catalogs;
@@ -58,7 +58,7 @@ impl World {
         };
         let ((), plan) = self.tenant.plan(makes).expect("no call's error is the closure's");
         let preview = plan.preview();
-        differences_are_right(&plan);
+        access_changes_are_right(&plan);
         let fails = |tx: &Tx| makes(tx).and_then(|()| tx.role("no such role").map(drop));
         assert!(self.tenant.update(fails).is_err());
         assert_eq!(
@@ -84,13 +84,15 @@ impl World {
         self.documents_agree(&before, &[preview, self.follower.snapshot(), loaded.snapshot()]);
         match open(&self.store, &catalogs::second()).tenant("t") {
             Ok(released) => Expected::new(&records, &catalogs::second()).is_said_by(&released.snapshot()),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Clash, "the next catalog has a slug of the tenant's"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::CatalogConflict, "the next catalog has a slug of the tenant's")
+            }
         }
     }
 
     fn records(&self) -> Vec<Record> {
         let mut records = Vec::new();
-        pollster::block_on(self.store.load(self.tenant.life(), &mut records)).expect("it is in memory");
+        pollster::block_on(self.store.load(self.tenant.tenant_id(), &mut records)).expect("it is in memory");
         records
     }
 
@@ -119,15 +121,15 @@ struct Expected {
 
 impl Expected {
     fn new(records: &[Record], catalog: &Catalog) -> Self {
-        let meaning = Meaning::new(records, catalog);
+        let reference = Model::new(records, catalog);
         let each = |user: &UserRecord| {
             let user = user.clone();
-            INSTANTS.map(at).map(|instant| (user.clone(), instant, meaning.effective(user.id, instant)))
+            INSTANTS.map(at).map(|instant| (user.clone(), instant, reference.effective(user.id, instant)))
         };
         Self {
-            permissions: meaning.permissions().map(|(_, slug)| slug).collect(),
-            users: meaning.users().map(|user| user.key.clone()).collect(),
-            effective: meaning.users().flat_map(each).collect(),
+            permissions: reference.permissions().map(|(_, slug)| slug).collect(),
+            users: reference.users().map(|user| user.key.clone()).collect(),
+            effective: reference.users().flat_map(each).collect(),
         }
     }
 
@@ -140,7 +142,7 @@ impl Expected {
                 assert_eq!(check, effective.contains(slug), "{user:?} {slug} at {instant}");
             }
         }
-        let listed = snapshot.at(at(0)).users(&Page::of(100)).items;
+        let listed = snapshot.at(at(0)).users(&PageRequest::of(100)).items;
         assert!(listed.iter().map(|user| &user.key).eq(&self.users), "users, in order of keys");
     }
 
@@ -157,12 +159,12 @@ impl Expected {
 fn lists_agree_with_checks(snapshot: &Snapshot) {
     for instant in INSTANTS.map(at) {
         let moment = snapshot.at(instant);
-        let users = moment.users(&Page::of(100)).items;
-        for permission in moment.permissions(&Page::of(100)).items {
+        let users = moment.users(&PageRequest::of(100)).items;
+        for permission in moment.permissions(&PageRequest::of(100)).items {
             let id = permission.record.id;
             let allowed: Vec<_> = users.iter().filter(|user| moment.check(user.id, id)).map(|user| user.id).collect();
             let can = moment.who_can(id);
-            assert!(can.page(&Page::of(100)).items.iter().map(|user| user.id).eq(allowed.iter().copied()));
+            assert!(can.page(&PageRequest::of(100)).items.iter().map(|user| user.id).eq(allowed.iter().copied()));
             assert_eq!(can.len(), allowed.len());
         }
         for user in users.iter().filter(|user| user.status == rolecall::records::Status::Active) {
@@ -180,16 +182,16 @@ fn lists_agree_with_checks(snapshot: &Snapshot) {
 }
 
 /// What a plan says that users gain and lose is what they do.
-fn differences_are_right(plan: &Plan) {
+fn access_changes_are_right(plan: &Plan) {
     let (base, preview) = (plan.base(), plan.preview());
     for instant in INSTANTS.map(at) {
         let (before, after) = (base.at(instant), preview.at(instant));
-        let differences: Vec<_> = plan.differences(instant).collect();
-        let mut users: BTreeSet<_> = before.users(&Page::of(100)).items.iter().map(|user| user.id).collect();
-        users.extend(after.users(&Page::of(100)).items.iter().map(|user| user.id));
+        let access_changes: Vec<_> = plan.access_changes(instant).collect();
+        let mut users: BTreeSet<_> = before.users(&PageRequest::of(100)).items.iter().map(|user| user.id).collect();
+        users.extend(after.users(&PageRequest::of(100)).items.iter().map(|user| user.id));
         for user in users {
             let (had, has) = (before.effective(user), after.effective(user));
-            match differences.iter().find(|difference| difference.user.id == user) {
+            match access_changes.iter().find(|difference| difference.user.id == user) {
                 None => assert_eq!(had, has),
                 Some(d) => assert!(d.gained == has.difference(&had) && d.lost == had.difference(&has)),
             }

@@ -104,13 +104,13 @@ impl Cedar {
         };
         let users = plain.users().map(|user| cedar.user(plain, user));
         let permissions = plain.permissions().map(|permission| cedar.permission(plain, permission));
-        let all: Vec<Entity> = users.chain(permissions).chain(cedar.nouns(plain)).collect();
+        let all: Vec<Entity> = users.chain(permissions).chain(cedar.entities(plain)).collect();
         cedar.entities = Some(Entities::from_entities(all, None).unwrap());
         cedar
     }
 
     /// Groups and roles; and the roles as groups of actions.
-    fn nouns<const N: usize>(&self, plain: &Plain<'_, N>) -> Vec<Entity> {
+    fn entities<const N: usize>(&self, plain: &Plain<'_, N>) -> Vec<Entity> {
         let Types { group, role, action, .. } = &self.types;
         let mut all = Vec::new();
         for (number, one) in (0..).zip(&plain.organisation.groups) {

@@ -13,7 +13,7 @@ use crate::race::{Effort, Lane, nanos, once};
 
 /// What changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     /// A user leaves a group.
     Leave,
     /// A role loses one grant.
@@ -29,7 +29,7 @@ const TURN: Duration = Duration::from_millis(10);
 pub(crate) fn race<const N: usize>(
     peers: &mut [&mut dyn Peer<N>],
     plain: &mut Plain<'_, N>,
-    kind: Kind,
+    kind: RecordKind,
     effort: Effort,
 ) -> Vec<Lane> {
     let mut lanes: Vec<(Lane, Stream)> = Vec::new();
@@ -51,13 +51,13 @@ pub(crate) fn race<const N: usize>(
         }
     }
     let told = |(mut lane, _): (Lane, Stream)| {
-        lane.how = format!("median of {} turns of {}", lane.turns(), lane.turn);
+        lane.how = format!("median of {} turns of {}", lane.write_queue(), lane.turn);
         lane
     };
     lanes.into_iter().map(told).collect()
 }
 
-impl Kind {
+impl RecordKind {
     /// A membership of an active user, or a grant that no pattern of the role repeats.
     fn draw<const N: usize>(self, plain: &Plain<'_, N>, draws: &mut Stream) -> Change {
         let size = plain.organisation.size;
@@ -108,7 +108,7 @@ impl Kind {
 }
 
 /// Makes the first change by which somebody loses a permission, and asks about it. How long the next one takes.
-fn proven<const N: usize>(peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, kind: Kind) -> Duration {
+fn proven<const N: usize>(peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, kind: RecordKind) -> Duration {
     let mut draws = Stream::new(4);
     let before = rows(plain);
     loop {
@@ -130,7 +130,7 @@ fn proven<const N: usize>(peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, kind
     }
 }
 
-impl Kind {
+impl RecordKind {
     fn plainly<const N: usize>(self, plain: &mut Plain<'_, N>, (a, b): Change) {
         match self {
             Self::Leave => plain.leave(a, b),
@@ -152,14 +152,14 @@ fn rows<const N: usize>(plain: &Plain<'_, N>) -> Vec<Bits<N>> {
 }
 
 /// 16 questions whose answers are others now, and 16 whose answers are the same, of the user or of the permission.
-fn about<const N: usize>(before: &[Bits<N>], now: &[Bits<N>], kind: Kind, (a, b): Change) -> Vec<Question> {
+fn about<const N: usize>(before: &[Bits<N>], now: &[Bits<N>], kind: RecordKind, (a, b): Change) -> Vec<Question> {
     let ask = |user: u32, permission: u32| {
-        let (was, is) = (has(&before[user as usize], permission), has(&now[user as usize], permission));
-        (Question { user, permission, allowed: is }, was != is)
+        let (renamed_from, is) = (has(&before[user as usize], permission), has(&now[user as usize], permission));
+        (Question { user, permission, allowed: is }, renamed_from != is)
     };
     let all: Vec<(Question, bool)> = match kind {
-        Kind::Leave => (0..u32::try_from(64 * N).unwrap()).map(|permission| ask(a, permission)).collect(),
-        Kind::Revoke => (0..u32::try_from(now.len()).unwrap()).map(|user| ask(user, b)).collect(),
+        RecordKind::Leave => (0..u32::try_from(64 * N).unwrap()).map(|permission| ask(a, permission)).collect(),
+        RecordKind::Revoke => (0..u32::try_from(now.len()).unwrap()).map(|user| ask(user, b)).collect(),
     };
     let some = |other: bool| {
         let wanted = all.iter().filter(move |(_, differs)| *differs == other).map(|(question, _)| *question);

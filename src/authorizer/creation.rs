@@ -1,0 +1,220 @@
+//! Creating tenants. A birth whose outcome is not known belongs to its slug: the next one who asks for that slug settles
+//! it first.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Authorizer;
+use super::commit::{reject_nested, store_error};
+use super::tenant::{Inner, Tenant};
+use super::write_queue::WriteQueue;
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::invariants::refused;
+use crate::model::records::{
+    Change, CommitId, Envelope, Name, Position, Record, Revision, TenantId, TenantRecord, TenantSlug,
+};
+use crate::plan::CommitContext;
+use crate::resolver::snapshot::build::Build;
+use crate::store::{Base, Commit, StoreError};
+
+/// The births under one slug: one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct CreationQueue {
+    write_queue: WriteQueue,
+    pending: Mutex<Option<Arc<PendingCreate>>>,
+}
+
+/// A birth of ours whose outcome is not known.
+#[derive(Debug)]
+pub(crate) struct PendingCreate {
+    tenant_id: TenantId,
+    envelope: Envelope,
+    changes: Vec<Change>,
+}
+
+enum CreationOutcome {
+    Created,
+    Aborted,
+    InDoubt,
+}
+
+impl CreationQueue {
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<PendingCreate>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pending(&self) -> Option<Arc<PendingCreate>> {
+        self.slot().clone()
+    }
+}
+
+impl Authorizer {
+    /// Creates a tenant with nothing in it but the catalog.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid), [`AlreadyExists`](ErrorKind::AlreadyExists), [`Unavailable`](ErrorKind::Unavailable);
+    /// [`InDoubt`](ErrorKind::InDoubt) if it is not known whether it was created: the next call for this slug, to
+    /// open or to create it, finds out.
+    pub async fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
+        let tenant = TenantRecord { slug: TenantSlug::new(slug)?, name: Name::new(name)? };
+        self.create(tenant.slug.clone(), vec![Change::added(Record::Tenant(tenant))]).await
+    }
+
+    /// Creates a tenant with this name, and the slug that is made from it (R10).
+    ///
+    /// # Errors
+    /// Those of [`Authorizer::create_tenant`].
+    pub async fn create_tenant_with_name(&self, name: &str) -> Result<Tenant> {
+        self.create_tenant(TenantSlug::from_name(name)?.as_str(), name).await
+    }
+
+    /// Begins a life in which these records are added, in one commit.
+    pub(super) async fn create(&self, slug: TenantSlug, changes: Vec<Change>) -> Result<Tenant> {
+        reject_nested()?;
+        let creation = self.registry.creation(&slug);
+        let created = {
+            let _turn = creation.write_queue.take().await;
+            match self.resolve_creation_in_turn(&creation, &slug).await {
+                Ok(()) => self.commit_creation(&creation, &slug, changes).await,
+                Err(error) => Err(error),
+            }
+        };
+        self.registry.creation_done(&slug);
+        created
+    }
+
+    async fn commit_creation(
+        &self,
+        creation: &CreationQueue,
+        slug: &TenantSlug,
+        changes: Vec<Change>,
+    ) -> Result<Tenant> {
+        let origins = CommitContext::new(&*self.shared.clock);
+        let tenant_id = TenantId::random();
+        let base = Arc::clone(&self.shared.base);
+        let catalog = base.catalog.fingerprint();
+        let mut build = Build::new(Arc::clone(&base), Arc::new(base.open()), false);
+        for record in changes.iter().filter_map(Change::after) {
+            build.push(record);
+        }
+        let position = Position { tenant_id, revision: Revision::FIRST, commit: origins.commit };
+        let compiled = build.finish(position).map_err(|violations| refused(&violations))?;
+        let envelope = Envelope {
+            id: origins.commit,
+            previous: None,
+            actor: None,
+            actor_id: None,
+            at: origins.at,
+            note: None,
+            catalog,
+        };
+        let pending = Arc::new(PendingCreate { tenant_id, envelope, changes });
+
+        // Before the store is reached, so that a future that is dropped leaves it for the next one who asks.
+        *creation.slot() = Some(Arc::clone(&pending));
+        let slot = self.registry.hold(tenant_id);
+        let turn = slot.write_queue.take().await;
+        match self.shared.store.commit(pending.as_commit()).await {
+            Ok(Revision::FIRST) => {
+                *creation.slot() = None;
+                let registry = Arc::downgrade(&self.registry);
+                let inner = Inner::new(Arc::clone(&self.shared), registry, self.registry.hold(tenant_id), compiled);
+                let inner = Arc::new(inner);
+                self.registry.opened(tenant_id, &inner);
+                Ok(Tenant(inner))
+            }
+            Err(
+                error @ (StoreError::SlugTaken
+                | StoreError::TooLarge(_)
+                | StoreError::UnsupportedRecord(_)
+                | StoreError::Corrupt(_)
+                | StoreError::Unavailable(_)),
+            ) => {
+                *creation.slot() = None;
+                Err(store_error(error, slug.as_str()))
+            }
+            // Unknown, or what no first answer to a birth of a new life can be.
+            Ok(_) | Err(_) => {
+                drop(turn);
+                match self.find_out(creation, &pending).await {
+                    CreationOutcome::Created => {
+                        self.open(tenant_id).await.map_err(|error| created_but_not_opened(error, slug, &pending))
+                    }
+                    CreationOutcome::Aborted => {
+                        Err(Error::new(ErrorKind::AlreadyExists).about(EntityKind::Tenant, slug.as_str()))
+                    }
+                    CreationOutcome::InDoubt => {
+                        Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid()))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Settles a birth under this slug, if one is open.
+    pub(super) async fn resolve_creation(&self, slug: &TenantSlug) -> Result<()> {
+        if !self.registry.has_creation(slug) {
+            return Ok(());
+        }
+        let creation = self.registry.creation(slug);
+        let resolved = {
+            let _turn = creation.write_queue.take().await;
+            self.resolve_creation_in_turn(&creation, slug).await
+        };
+        self.registry.creation_done(slug);
+        resolved
+    }
+
+    async fn resolve_creation_in_turn(&self, creation: &CreationQueue, slug: &TenantSlug) -> Result<()> {
+        let Some(pending) = creation.pending() else { return Ok(()) };
+        match self.find_out(creation, &pending).await {
+            CreationOutcome::Created | CreationOutcome::Aborted => Ok(()),
+            CreationOutcome::InDoubt => {
+                let error = Error::new(ErrorKind::InDoubt).about(EntityKind::Tenant, slug.as_str());
+                Err(error.of_commit(pending.envelope.id.uuid()))
+            }
+        }
+    }
+
+    /// The same birth again: a life that lives answers *conflict*, one that ended *gone* (S1). What is refused for good is
+    /// ended before it began, so that a late copy can no longer land.
+    async fn find_out(&self, creation: &CreationQueue, pending: &PendingCreate) -> CreationOutcome {
+        let outcome = match self.shared.store.commit(pending.as_commit()).await {
+            Ok(_) | Err(StoreError::Conflict { .. }) => CreationOutcome::Created,
+            Err(StoreError::Deleted) => CreationOutcome::Aborted,
+            Err(StoreError::Unavailable(_) | StoreError::InDoubt(_)) => CreationOutcome::InDoubt,
+            Err(_) => {
+                let envelope = Envelope { id: CommitId::random(), ..pending.envelope.clone() };
+                let nothing = Commit { base: Base::Create(pending.tenant_id), envelope: &envelope, changes: &[] };
+                match self.shared.store.commit(nothing).await {
+                    Ok(_) | Err(StoreError::Deleted) => CreationOutcome::Aborted,
+                    Err(StoreError::Conflict { .. }) => CreationOutcome::Created,
+                    Err(_) => CreationOutcome::InDoubt,
+                }
+            }
+        };
+        if !matches!(outcome, CreationOutcome::InDoubt) {
+            *creation.slot() = None;
+        }
+        outcome
+    }
+}
+
+/// It was created, and could not be opened: no error that says *nothing happened*. Who asks for the slug next opens it,
+/// unless its life has ended already: then the slug was taken meanwhile, as it is where a birth is found to be gone.
+fn created_but_not_opened(error: Error, slug: &TenantSlug, pending: &PendingCreate) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::Deleted => {
+            Error::new(ErrorKind::AlreadyExists).about(EntityKind::Tenant, slug.as_str())
+        }
+        _ => {
+            let detail = format!("the tenant was created, and could not be opened: {error}");
+            Error::new(ErrorKind::InDoubt).detail(detail).of_commit(pending.envelope.id.uuid()).because(error)
+        }
+    }
+}
+
+impl PendingCreate {
+    fn as_commit(&self) -> Commit<'_> {
+        Commit { base: Base::Create(self.tenant_id), envelope: &self.envelope, changes: &self.changes }
+    }
+}

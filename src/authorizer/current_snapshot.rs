@@ -1,0 +1,58 @@
+//! The one cell that readers and writers share. Readers load a pointer; a writer that has the turn swaps it.
+
+#[cfg(test)]
+#[cfg(loom)]
+mod model;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::Guard;
+
+use super::sync::ArcSwap;
+use crate::resolver::snapshot::{Availability, CompiledTenant};
+
+pub(crate) struct CurrentSnapshot(ArcSwap<CompiledTenant>);
+
+impl CurrentSnapshot {
+    pub(crate) fn new(compiled: Arc<CompiledTenant>) -> Self {
+        Self(ArcSwap::new(compiled))
+    }
+
+    #[inline]
+    pub(crate) fn guard(&self) -> Guard<Arc<CompiledTenant>> {
+        self.0.load()
+    }
+
+    pub(crate) fn load(&self) -> Arc<CompiledTenant> {
+        self.0.load_full()
+    }
+
+    /// Publishes a snapshot. Revisions only go up: one that is behind the present one is left out, and false returned;
+    /// so is any once the tenant was closed or deleted.
+    ///
+    /// Only who has the turn calls this, so nobody swaps between the look and the swap.
+    pub(crate) fn publish(&self, next: Arc<CompiledTenant>) -> bool {
+        let present = self.0.load();
+        let rises = next.position.revision >= present.position.revision && !present.availability.is_over();
+        if rises {
+            self.0.store(next);
+        }
+        rises
+    }
+
+    /// Changes whether the present snapshot answers. What is closed or deleted stays so.
+    pub(crate) fn set_availability(&self, availability: Availability) {
+        let present = self.0.load_full();
+        if present.availability != availability && !present.availability.is_over() {
+            self.0.store(Arc::new(present.with_availability(availability)));
+        }
+    }
+}
+
+impl fmt::Debug for CurrentSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let present = self.0.load();
+        write!(f, "Current({:?}, {:?})", present.position, present.availability)
+    }
+}

@@ -1,0 +1,134 @@
+//! The nouns of a document: each entry's texts, judged one by one, and its name, which is no other's.
+
+use super::Reading;
+use crate::document::ids::Named;
+use crate::document::mistakes::{Mistakes, Place};
+use crate::document::shape::{Group, Permission, Role, User};
+use crate::document::targets::{Shared, Targets};
+use crate::document::values::Status;
+use crate::document::written::Entry;
+use crate::model::catalog::{Catalog, Taken};
+use crate::model::error::shown;
+use crate::model::records::{
+    self, Description, GroupRecord, Name, PermissionRecord, Record, RoleRecord, Slug, TenantRecord, TenantSlug,
+    UserKey, UserRecord,
+};
+
+impl Reading<'_> {
+    pub(super) fn tenant(&mut self) {
+        let tenant = &self.whole.tenant;
+        let slug = self.mistakes.judge(Place::tenant("slug"), TenantSlug::new(&tenant.slug));
+        let name = named(tenant.name.as_deref(), &tenant.slug, Place::tenant("name"), &mut self.mistakes);
+        let present = self.ground.present.and_then(|state| state.tenant.as_ref());
+        if let (Some(slug), Some(present)) = (&slug, present) {
+            if *slug != present.slug {
+                let says = || format!("expected `{}`, which is the slug of the tenant to be replaced", present.slug);
+                self.mistakes.add(Place::tenant("slug"), says);
+            }
+        }
+        self.records.extend(slug.zip(name).map(|(slug, name)| Record::Tenant(TenantRecord { slug, name })));
+    }
+
+    pub(super) fn permissions(&mut self) {
+        let Self { whole, ground, mistakes, records, permissions, .. } = self;
+        for (at, entry) in whole.permissions.iter().enumerate() {
+            let place = Place::entry(Permission::LIST, at);
+            let slug = shared_slug(permissions, ground.catalog, entry, at, mistakes);
+            let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
+            let description = described(entry.description.as_deref(), place, mistakes);
+            let category =
+                entry.category.as_deref().map(|text| mistakes.judge(place.field("category"), Name::new(text)));
+            let id = permissions.own_at(at).map(records::PermissionRef::id);
+            if let (Some(slug), Some(name), Some(description), Some(id)) = (slug, name, description, id) {
+                let record = PermissionRecord { id, slug, name, description, category: category.flatten() };
+                records.push(Record::Permission(record));
+            }
+        }
+    }
+
+    pub(super) fn roles(&mut self) {
+        let Self { whole, ground, mistakes, records, roles, .. } = self;
+        for (at, entry) in whole.roles.iter().enumerate() {
+            let place = Place::entry(Role::LIST, at);
+            let slug = shared_slug(roles, ground.catalog, entry, at, mistakes);
+            let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
+            let description = described(entry.description.as_deref(), place, mistakes);
+            let id = roles.own_at(at).map(records::RoleRef::id);
+            if let (Some(slug), Some(name), Some(description), Some(id)) = (slug, name, description, id) {
+                records.push(Record::Role(RoleRecord { id, slug, name, description }));
+            }
+        }
+    }
+
+    pub(super) fn groups(&mut self) {
+        let Self { whole, mistakes, records, groups, .. } = self;
+        for (at, entry) in whole.groups.iter().enumerate() {
+            let place = Place::entry(Group::LIST, at);
+            let slug = mistakes.judge(place.name(entry.plain, Group::NAME), Slug::new(&entry.slug));
+            let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
+            let description = described(entry.description.as_deref(), place, mistakes);
+            once(groups, entry, at, mistakes);
+            if let (Some(slug), Some(name), Some(description), Some(id)) = (slug, name, description, groups.own_at(at))
+            {
+                records.push(Record::Group(GroupRecord { id: *id, slug, name, description }));
+            }
+        }
+    }
+
+    pub(super) fn users(&mut self) {
+        let Self { whole, mistakes, records, users, .. } = self;
+        for (at, entry) in whole.users.iter().enumerate() {
+            let place = Place::entry(User::LIST, at).name(entry.plain, User::NAME);
+            let key = mistakes.judge(place, UserKey::new(&entry.key));
+            let status = match entry.status {
+                Status::Active => records::Status::Active,
+                Status::Suspended => records::Status::Suspended,
+            };
+            once(users, entry, at, mistakes);
+            records
+                .extend(key.zip(users.own_at(at)).map(|(key, id)| Record::User(UserRecord { id: *id, key, status })));
+        }
+    }
+}
+
+/// A name; what was given none has its slug.
+fn named(name: Option<&str>, slug: &str, place: Place, mistakes: &mut Mistakes) -> Option<Name> {
+    match name {
+        Some(name) => mistakes.judge(place, Name::new(name)),
+        None => Some(Name::of_slug(slug)),
+    }
+}
+
+fn described(text: Option<&str>, entry: Place, mistakes: &mut Mistakes) -> Option<Description> {
+    mistakes.judge(entry.field("description"), Description::new(text.unwrap_or_default()))
+}
+
+/// The slug of a permission or role, which the catalog leaves to the tenant.
+fn shared_slug<R: Shared, T: Named>(
+    targets: &Targets<'_, R>,
+    catalog: &Catalog,
+    entry: &Entry<T>,
+    at: usize,
+    mistakes: &mut Mistakes,
+) -> Option<Slug> {
+    let place = Place::entry(T::LIST, at).name(entry.plain, T::NAME);
+    let slug = mistakes.judge(place, Slug::new(entry.name()));
+    let says = |what| format!("the {} `{}` {what}", T::ENTITY, shown(entry.name()));
+    match R::taken(catalog, entry.name()) {
+        Taken::Free => {}
+        Taken::Present => mistakes.add(place, || says("is the catalog's: it can be referred to, and not listed")),
+        // What states its id is brought back: a tenant may have had the slug before the catalog retired it.
+        Taken::Retired if entry.id().is_some() => {}
+        Taken::Retired => mistakes.add(place, || says("is one that the catalog has retired")),
+    }
+    once(targets, entry, at, mistakes);
+    slug
+}
+
+/// Whether no entry before it has its name.
+fn once<R, T: Named>(targets: &Targets<'_, R>, entry: &Entry<T>, at: usize, mistakes: &mut Mistakes) {
+    if let Some(first) = targets.before(at) {
+        let (place, first) = (Place::entry(T::LIST, at).name(entry.plain, T::NAME), Place::entry(T::LIST, first));
+        mistakes.add(place, || format!("the {} `{}` stands twice; first at {first}", T::ENTITY, shown(entry.name())));
+    }
+}

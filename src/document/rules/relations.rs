@@ -1,0 +1,165 @@
+//! The edges of a document: each reference means something, stands once in its list, and closes no cycle.
+
+use std::collections::HashSet;
+
+use smol_str::SmolStr;
+
+use super::Reading;
+use crate::document::cycles::{Edge, each_cycle};
+use crate::document::ids::Named;
+use crate::document::mistakes::{Mistakes, Place};
+use crate::document::shape::{Group, Holding, Role, User};
+use crate::document::targets::Targets;
+use crate::document::written::Entry;
+use crate::model::error::shown;
+use crate::model::records::{
+    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, Record, RoleRef, Timestamp, Window,
+};
+use crate::plan::shortened;
+use crate::resolver::tables::counting_sort::counting_sort;
+
+impl Reading<'_> {
+    pub(super) fn grants(&mut self) {
+        let Self { whole, mistakes, records, permissions, roles, .. } = self;
+        for (at, entry) in whole.roles.iter().enumerate() {
+            let (place, mut patterns) = (Place::entry(Role::LIST, at), HashSet::new());
+            permissions.begin();
+            for (n, text) in entry.permissions.iter().enumerate() {
+                let place = place.part("permissions", n);
+                let granted = if Pattern::is_meant(text) {
+                    if !patterns.insert(text) {
+                        mistakes.add(place, || format!("the pattern `{}` stands twice in this list", shown(text)));
+                    }
+                    mistakes.judge(place, Pattern::new(text)).map(Granted::Pattern)
+                } else {
+                    permissions.take(text, place, mistakes).map(|(_, target)| Granted::Permission(target))
+                };
+                let role = roles.own_at(at).map(RoleRef::id);
+                records.extend(role.zip(granted).map(|(role, granted)| Record::Grant(Grant { role, granted })));
+            }
+        }
+    }
+
+    pub(super) fn inclusions(&mut self) {
+        let Self { whole, mistakes, records, roles, .. } = self;
+        let mut graph = Vec::with_capacity(whole.roles.len());
+        for (at, entry) in whole.roles.iter().enumerate() {
+            let mut out: Vec<Edge> = Vec::new();
+            roles.begin();
+            for (n, text) in entry.includes.iter().enumerate() {
+                let Some((slot, included)) =
+                    roles.take(text, Place::entry(Role::LIST, at).part("includes", n), mistakes)
+                else {
+                    continue;
+                };
+                out.extend(roles.entry_of(slot).map(|to| (to, n)));
+                let role = roles.own_at(at).map(RoleRef::id);
+                records.extend(role.map(|role| Record::Inclusion(Inclusion { role, included })));
+            }
+            graph.push(out);
+        }
+        acyclic(roles, &graph, Role::LIST, "includes", mistakes);
+    }
+
+    pub(super) fn parents(&mut self) {
+        let Self { whole, mistakes, records, groups, .. } = self;
+        let mut graph = Vec::with_capacity(whole.groups.len());
+        for (at, entry) in whole.groups.iter().enumerate() {
+            let mut out: Vec<Edge> = Vec::new();
+            groups.begin();
+            for (n, text) in entry.parents.iter().enumerate() {
+                let place = Place::entry(Group::LIST, at).part("parents", n);
+                let Some((to, parent)) = groups.take_own(text, place, mistakes) else { continue };
+                out.push((to, n));
+                records.extend(groups.own_at(at).map(|group| Record::Parent(Parent { group: *group, parent })));
+            }
+            graph.push(out);
+        }
+        acyclic(groups, &graph, Group::LIST, "parents", mistakes);
+    }
+
+    pub(super) fn assignments(&mut self) {
+        for (at, entry) in self.whole.groups.iter().enumerate() {
+            let holder = self.groups.own_at(at).map(|id| Holder::Group(*id));
+            self.assigned(&entry.roles, holder, Place::entry(Group::LIST, at));
+        }
+        for (at, entry) in self.whole.users.iter().enumerate() {
+            let holder = self.users.own_at(at).map(|id| Holder::User(*id));
+            self.assigned(&entry.roles, holder, Place::entry(User::LIST, at));
+        }
+    }
+
+    fn assigned(&mut self, holdings: &[Entry<Holding>], holder: Option<Holder>, entry: Place) {
+        let Self { mistakes, records, roles, .. } = self;
+        roles.begin();
+        for (n, holding) in holdings.iter().enumerate() {
+            let place = entry.part("roles", n);
+            let target = roles.take(&holding.role, place.name(holding.plain, "role"), mistakes);
+            let window = window(holding.from.as_deref(), holding.until.as_deref(), place, mistakes);
+            if let (Some((_, role)), Some(holder), Some(window)) = (target, holder, window) {
+                records.push(Record::Assignment(Assignment { role, holder, window }));
+            }
+        }
+    }
+
+    /// A document has them by group. The records are by user, as a tenant is built of them: then each user is found once,
+    /// and not once for each of its groups.
+    pub(super) fn memberships(&mut self) {
+        let Self { whole, mistakes, records, groups, users, .. } = self;
+        let mut joined = Vec::new();
+        for (at, entry) in whole.groups.iter().enumerate() {
+            users.begin();
+            let members = || entry.members.iter().map(|member| &*member.user);
+            for (n, (member, found)) in entry.members.iter().zip(users.find_all(members())).enumerate() {
+                let place = Place::entry(Group::LIST, at).part("members", n);
+                let target = users.take_found(found, &member.user, place.name(member.plain, "user"), mistakes);
+                let window = window(member.from.as_deref(), member.until.as_deref(), place, mistakes);
+                if let (Some((user, _)), Some(window)) = (target, window) {
+                    joined.push(Joined { user, group: at, window });
+                }
+            }
+        }
+        for Joined { user, group, window } in counting_sort(joined, whole.users.len(), |one| one.user).0 {
+            let (user, group) = (users.own_at(user).copied(), groups.own_at(group).copied());
+            let edge = user.zip(group).map(|(user, group)| Membership { user, group, window });
+            records.extend(edge.map(Record::Membership));
+        }
+    }
+}
+
+/// A membership, by the places of both in their lists.
+#[derive(Clone, Copy)]
+struct Joined {
+    user: usize,
+    group: usize,
+    window: Window,
+}
+
+/// When an edge counts (R3).
+fn window(from: Option<&SmolStr>, until: Option<&SmolStr>, place: Place, mistakes: &mut Mistakes) -> Option<Window> {
+    if from.is_none() && until.is_none() {
+        return Some(Window::ALWAYS);
+    }
+    let mut end = |text: Option<&SmolStr>, field| match text {
+        None => Some(None),
+        Some(text) => mistakes.judge(place.field(field), Timestamp::parse(text)).map(Some),
+    };
+    let (from, until) = (end(from, "from"), end(until, "until"));
+    mistakes.judge(place, Window::new(from?, until?))
+}
+
+/// No cycle (R7), or each of them, at the reference that closes it.
+fn acyclic<R>(
+    targets: &Targets<'_, R>,
+    graph: &[Vec<Edge>],
+    list: &'static str,
+    part: &'static str,
+    mistakes: &mut Mistakes,
+) {
+    each_cycle(graph, |cycle| {
+        mistakes.add(Place::entry(list, cycle.entry).part(part, cycle.at), || {
+            let names = cycle.around.map(|entry| shown(targets.name(entry))).collect();
+            format!("this makes a cycle: `{}`", shortened(names).join("` > `"))
+        });
+    });
+}

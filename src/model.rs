@@ -1,0 +1,11 @@
+//! The model: what a store keeps and what it means. Records, the application's catalog, errors, instants, the
+//! invariants of a set of records, and a reference model that answers every question slowly and plainly.
+//!
+//! Deliberately absent: I/O, indexes, bits, anything that is fast.
+
+pub mod reference;
+pub(crate) mod invariants;
+pub mod catalog;
+pub mod clock;
+pub mod records;
+pub(crate) mod error;

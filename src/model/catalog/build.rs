@@ -1,0 +1,139 @@
+//! From a definition to a catalog: checked, ids made, names resolved.
+//!
+//! Read next: `fingerprint.rs`, the last step.
+
+use std::sync::Arc;
+
+use uuid::{Uuid, uuid};
+
+use super::definition::{Definition, PermissionDef, RoleDef};
+use super::entries::{Label, PermissionEntry, RoleEntry};
+use super::names::Names;
+use super::{Catalog, Inner, check, fingerprint, new_token};
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::records::{Description, Name, Pattern, PermissionId, RoleId, Slug};
+
+/// The namespaces in which slugs make ids. Stored references rest on them: they never change.
+const PERMISSIONS: Uuid = uuid!("3f976368-658a-4edf-9ded-650ecfd73fa4");
+const ROLES: Uuid = uuid!("b8200445-d8c5-420c-9453-a7455f808dec");
+
+impl Catalog {
+    /// The catalog of a definition.
+    ///
+    /// # Errors
+    /// What the macro would not compile: [`Invalid`](ErrorKind::Invalid) for a slug, name, description, category
+    /// or pattern; [`AlreadyExists`](ErrorKind::AlreadyExists) for a slug that stands twice, as a present, an earlier or a retired
+    /// one; [`NotFound`](ErrorKind::NotFound) for a grant of no permission of it, or an included role that does not
+    /// stand before; [`Cycle`](ErrorKind::Cycle) for a role that includes itself.
+    pub fn new(definition: &Definition<'_>) -> Result<Self> {
+        check::sound(definition)?;
+        let mut parts = Parts::default();
+        for permission in definition.permissions {
+            parts.permission(permission)?;
+        }
+        for slug in definition.retired_permissions {
+            parts.retired_permissions.push(Slug::new(slug)?);
+        }
+        for role in definition.roles {
+            parts.role(role)?;
+        }
+        for slug in definition.retired_roles {
+            parts.retired_roles.push(Slug::new(slug)?);
+        }
+        Ok(parts.finish())
+    }
+
+    /// The catalog of an application that defines nothing in code.
+    pub fn empty() -> Self {
+        Parts::default().finish()
+    }
+}
+
+/// A catalog on its way.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) permissions: Vec<PermissionEntry>,
+    permission_names: Names,
+    pub(super) retired_permissions: Vec<Slug>,
+    pub(super) roles: Vec<RoleEntry>,
+    role_names: Names,
+    pub(super) retired_roles: Vec<Slug>,
+}
+
+impl Parts {
+    fn permission(&mut self, of: &PermissionDef<'_>) -> Result<()> {
+        let label = label(of.slug, of.name, of.description, of.renamed_from)?;
+        let id = PermissionId::from_uuid(id_in(PERMISSIONS, &label));
+        self.permission_names.add(index(self.permissions.len())?, id.uuid(), &label.slug, &label.renamed_from);
+        let category = of.category.map(Name::new).transpose()?;
+        self.permissions.push(PermissionEntry { id, category, label });
+        Ok(())
+    }
+
+    fn role(&mut self, of: &RoleDef<'_>) -> Result<()> {
+        let label = label(of.slug, of.name, of.description, of.renamed_from)?;
+        let id = RoleId::from_uuid(id_in(ROLES, &label));
+        let (mut grants, mut patterns, mut includes) = (Vec::new(), Vec::new(), Vec::new());
+        for grant in of.grants {
+            if Pattern::is_meant(grant) {
+                patterns.push(Pattern::new(grant)?);
+            } else {
+                grants.push(self.permission_names.by_slug(grant).ok_or_else(unsound)?);
+            }
+        }
+        for role in of.includes {
+            includes.push(self.role_names.by_slug(role).ok_or_else(unsound)?);
+        }
+        // After its own inclusions were resolved: these are of roles that stand before it.
+        self.role_names.add(index(self.roles.len())?, id.uuid(), &label.slug, &label.renamed_from);
+        let (grants, patterns, includes) = (set(grants), set(patterns), set(includes));
+        self.roles.push(RoleEntry { id, label, grants, patterns, includes });
+        Ok(())
+    }
+
+    fn finish(mut self) -> Catalog {
+        let fingerprint = fingerprint::of(&self);
+        for slug in &self.retired_permissions {
+            self.permission_names.retire(slug);
+        }
+        for slug in &self.retired_roles {
+            self.role_names.retire(slug);
+        }
+        Catalog(Arc::new(Inner {
+            token: new_token(),
+            fingerprint,
+            permissions: self.permissions.into(),
+            permission_names: self.permission_names,
+            roles: self.roles.into(),
+            role_names: self.role_names,
+        }))
+    }
+}
+
+fn label(slug: &str, name: Option<&str>, description: &str, renamed_from: &[&str]) -> Result<Label> {
+    let slug = Slug::new(slug)?;
+    let name = name.map_or_else(|| Ok(Name::of_slug(slug.as_str())), Name::new)?;
+    let renamed_from = renamed_from.iter().map(|earlier| Slug::new(earlier)).collect::<Result<_>>()?;
+    Ok(Label { slug, name, description: Description::new(description)?, renamed_from })
+}
+
+/// The id of an entry: of its first published slug, whatever it is called now.
+fn id_in(namespace: Uuid, label: &Label) -> Uuid {
+    Uuid::new_v5(&namespace, label.first_slug().as_str().as_bytes())
+}
+
+fn index(of: usize) -> Result<u32> {
+    u32::try_from(of).map_err(|_| Error::new(ErrorKind::TooManyEntities))
+}
+
+/// In order, each once: doing what is done is no error (R11).
+fn set<T: Ord>(mut of: Vec<T>) -> Box<[T]> {
+    of.sort_unstable();
+    of.dedup();
+    of.into()
+}
+
+/// For a name that the check has found and the tables have not. There is none; it is an error and not a panic.
+fn unsound() -> Error {
+    Error::new(ErrorKind::NotFound)
+}

@@ -1,0 +1,106 @@
+//! What breaks a rule of R9 is refused, and how it is told.
+//!
+//! Not covered here: that the macro does not compile it. Its documentation has such cases, and both ask one function.
+
+use super::assert_sound;
+use crate::model::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+use crate::model::error::{ErrorKind, Result};
+
+const P: PermissionDef<'_> = PermissionDef::new("posts:read");
+const Q: PermissionDef<'_> = PermissionDef::new("posts:write");
+const R: RoleDef<'_> = RoleDef::new("viewer");
+const S: RoleDef<'_> = RoleDef::new("editor");
+
+fn of_permissions(permissions: &[PermissionDef<'_>]) -> Result<Catalog> {
+    Catalog::new(&Definition { permissions, ..Definition::default() })
+}
+
+/// Roles beside `posts:read`, which was `posts:see`.
+fn of_roles(roles: &[RoleDef<'_>]) -> Result<Catalog> {
+    let permissions = &[PermissionDef { renamed_from: &["posts:see"], ..P }];
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() })
+}
+
+fn of_retired(retired_permissions: &[&str], retired_roles: &[&str]) -> Result<Catalog> {
+    Catalog::new(&Definition { permissions: &[P], retired_permissions, roles: &[R], retired_roles })
+}
+
+/// Each row is what a definition gives, and a part of what must be said.
+fn refused<const N: usize>(kind: ErrorKind, table: [(Result<Catalog>, &str); N]) {
+    for (row, (result, part)) in table.into_iter().enumerate() {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), kind, "row {row}: {error}");
+        assert!(error.to_string().contains(part), "row {row}: {error}");
+    }
+}
+
+#[test]
+fn r9_a_malformed_text_is_refused() {
+    let (long, stars) = ("x".repeat(256), "*".repeat(9));
+    let table = [
+        (of_permissions(&[PermissionDef::new("")]), "`` is no slug"),
+        (of_permissions(&[PermissionDef::new("posts:*")]), "`posts:*` is no slug"),
+        (of_permissions(&[PermissionDef::new(&long)]), "is no slug"),
+        (of_permissions(&[PermissionDef { renamed_from: &["ü"], ..P }]), "`ü` is no slug"),
+        (of_permissions(&[PermissionDef { name: Some(""), ..P }]), "is no name"),
+        (of_permissions(&[PermissionDef { category: Some("a\tb"), ..P }]), "is no category"),
+        (of_roles(&[RoleDef::new("a b")]), "`a b` is no slug"),
+        (of_roles(&[RoleDef { description: "\0", ..R }]), "is no description"),
+        (of_roles(&[RoleDef { grants: &[&stars], ..R }]), "is no pattern"),
+        (of_roles(&[RoleDef { grants: &["a *"], ..R }]), "`a *` is no pattern"),
+        (of_roles(&[RoleDef { grants: &[""], ..R }]), "`` is no pattern"),
+        (of_retired(&["\n"], &[]), "is no slug"),
+        (of_retired(&[], &["a b"]), "`a b` is no slug"),
+    ];
+    refused(ErrorKind::Invalid, table);
+}
+
+#[test]
+fn r9_a_slug_that_stands_twice_is_refused() {
+    let table = [
+        (of_permissions(&[P, P]), "the permission `posts:read` exists already"),
+        (of_permissions(&[P, PermissionDef { renamed_from: &["posts:read"], ..Q }]), "`posts:read`"),
+        (of_permissions(&[PermissionDef { renamed_from: &["posts:write"], ..P }, Q]), "`posts:write`"),
+        (of_permissions(&[PermissionDef { renamed_from: &["a", "a"], ..P }]), "`a`"),
+        (of_permissions(&[PermissionDef { renamed_from: &["posts:read", "posts:read"], ..P }]), "`posts:read`"),
+        (of_roles(&[R, S, R]), "the role `viewer` exists already"),
+        (of_roles(&[R, RoleDef { renamed_from: &["viewer"], ..S }]), "the role `viewer`"),
+        (of_retired(&["posts:read"], &[]), "the permission `posts:read`"),
+        (of_retired(&["x", "x"], &[]), "the permission `x`"),
+        (of_retired(&[], &["viewer"]), "the role `viewer`"),
+    ];
+    refused(ErrorKind::AlreadyExists, table);
+}
+
+#[test]
+fn r9_what_is_not_there_is_not_granted_or_included() {
+    let table = [
+        (of_roles(&[RoleDef { grants: &["posts:raed"], ..R }]), "there is no permission `posts:raed`"),
+        (of_roles(&[RoleDef { grants: &["posts:see"], ..R }]), "there is no permission `posts:see`"),
+        (of_roles(&[RoleDef { includes: &["author"], ..R }]), "there is no role `author` before the role `viewer`"),
+    ];
+    refused(ErrorKind::NotFound, table);
+}
+
+#[test]
+fn r7_roles_have_no_cycle() {
+    let forward = RoleDef { includes: &["editor"], ..R };
+    let back = RoleDef { includes: &["viewer"], ..S };
+    refused(ErrorKind::NotFound, [(of_roles(&[forward, back]), "there is no role `editor` before the role `viewer`")]);
+    refused(ErrorKind::Cycle, [(of_roles(&[RoleDef { includes: &["viewer"], ..R }]), "`viewer` > `viewer`")]);
+    assert!(of_roles(&[R, back, RoleDef { includes: &["editor", "viewer"], ..RoleDef::new("admin") }]).is_ok());
+}
+
+#[test]
+#[should_panic(expected = "role `editor`: `posts:raed` is no permission of the catalog")]
+fn a_compile_error_names_the_entry_and_the_text() {
+    let roles = &[RoleDef { grants: &["posts:raed"], ..RoleDef::new("editor") }];
+    assert_sound::<8>(&Definition { roles, ..Definition::default() });
+}
+
+#[test]
+#[should_panic(expected = "permissions that are retired: `…` is no slug: expected 1 to 255 visible ASCII")]
+fn a_compile_error_leaves_out_what_is_too_long() {
+    let long = "x".repeat(2000);
+    assert_sound::<8>(&Definition { retired_permissions: &[&long], ..Definition::default() });
+}

@@ -1,0 +1,151 @@
+//! The fingerprint of a catalog: the UUID (version 5) of a canonical text of all that can change a decision or a
+//! look-up.
+//!
+//! Two catalogs that mean the same have the same one: entries stand in the order of their ids, and grants, inclusions
+//! and slugs in their own order, however they were written. The text is unambiguous: every list says how long it is,
+//! and every word how many bytes it has.
+
+use std::fmt::Write as _;
+
+use uuid::{Uuid, uuid};
+
+use super::build::Parts;
+use super::entries::Label;
+use crate::model::records::{Fingerprint, Slug};
+
+/// Stored envelopes hold what is made in it: it never changes, and neither does the text below.
+const CATALOGS: Uuid = uuid!("51d67c05-7892-48cb-9180-81504475c063");
+
+pub(super) fn of(parts: &Parts) -> Fingerprint {
+    Fingerprint::from_uuid(Uuid::new_v5(&CATALOGS, canonical(parts).as_bytes()))
+}
+
+fn canonical(parts: &Parts) -> String {
+    let mut text = Text(String::new());
+    let mut permissions: Vec<_> = parts.permissions.iter().collect();
+    permissions.sort_unstable_by_key(|permission| permission.id);
+    text.count(permissions.len());
+    for permission in permissions {
+        text.label(permission.id.uuid(), &permission.label);
+        text.list(permission.category.iter().map(|category| category.as_str().to_owned()));
+    }
+    text.slugs(&parts.retired_permissions);
+
+    let mut roles: Vec<_> = parts.roles.iter().collect();
+    roles.sort_unstable_by_key(|role| role.id);
+    text.count(roles.len());
+    for role in roles {
+        text.label(role.id.uuid(), &role.label);
+        let granted = role.grants.iter().filter_map(|at| parts.permissions.get(*at as usize));
+        text.list(granted.map(|permission| permission.id.to_string()));
+        text.list(role.patterns.iter().map(ToString::to_string));
+        let included = role.includes.iter().filter_map(|at| parts.roles.get(*at as usize));
+        text.list(included.map(|role| role.id.to_string()));
+    }
+    text.slugs(&parts.retired_roles);
+    text.0
+}
+
+struct Text(String);
+
+impl Text {
+    fn count(&mut self, count: usize) {
+        // Writing to a string does not fail.
+        let _ = write!(self.0, "{count};");
+    }
+
+    fn word(&mut self, word: &str) {
+        let _ = write!(self.0, "{}:{word}", word.len());
+    }
+
+    fn list(&mut self, words: impl Iterator<Item = String>) {
+        let mut words: Vec<_> = words.collect();
+        words.sort_unstable();
+        self.count(words.len());
+        for word in &words {
+            self.word(word);
+        }
+    }
+
+    fn slugs(&mut self, slugs: &[Slug]) {
+        self.list(slugs.iter().map(ToString::to_string));
+    }
+
+    fn label(&mut self, id: Uuid, label: &Label) {
+        self.word(&id.to_string());
+        self.word(label.slug.as_str());
+        self.word(label.name.as_str());
+        self.word(label.description.as_str());
+        self.slugs(&label.renamed_from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use crate::model::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+
+    const P: PermissionDef<'_> = PermissionDef::new("posts:read");
+    const R: RoleDef<'_> = RoleDef::new("viewer");
+    const X: RoleDef<'_> = RoleDef::new("x");
+
+    const PLAIN: Definition<'_> =
+        Definition { permissions: &[P], retired_permissions: &[], roles: &[R, X], retired_roles: &[] };
+
+    #[test]
+    fn r9_every_content_has_its_own_fingerprint() {
+        let permissions = [
+            PermissionDef { slug: "posts:Read", ..P },
+            PermissionDef { name: Some("Read"), ..P },
+            PermissionDef { description: "Read", ..P },
+            PermissionDef { category: Some("Read"), ..P },
+            PermissionDef { renamed_from: &["Read"], ..P },
+            PermissionDef { renamed_from: &["posts:read", "Read"], ..P },
+        ];
+        let roles = [
+            RoleDef { slug: "Viewer", ..R },
+            RoleDef { name: Some("Read"), ..R },
+            RoleDef { description: "Read", ..R },
+            RoleDef { renamed_from: &["Read"], ..R },
+            RoleDef { grants: &["posts:read"], ..R },
+            RoleDef { grants: &["posts:read", "*"], ..R },
+            RoleDef { grants: &["*"], ..R },
+            RoleDef { grants: &["**"], ..R },
+            RoleDef { includes: &["x"], ..R },
+        ];
+        let rest = [
+            PLAIN,
+            Definition::default(),
+            Definition { permissions: &[], ..PLAIN },
+            Definition { roles: &[], ..PLAIN },
+            Definition { roles: &[R], ..PLAIN },
+            Definition { retired_permissions: &["y"], ..PLAIN },
+            Definition { retired_permissions: &["y", "z"], ..PLAIN },
+            Definition { retired_roles: &["y"], ..PLAIN },
+        ];
+        let of = |definition: Definition<'_>| Catalog::new(&definition).unwrap().fingerprint();
+        let permissions = permissions.map(|permission| of(Definition { permissions: &[permission], ..PLAIN }));
+        let roles = roles.map(|role| of(Definition { roles: &[X, role], ..PLAIN }));
+        let all = [&permissions[..], &roles, &rest.map(of)].concat();
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    }
+
+    #[test]
+    fn r9_what_means_the_same_has_the_same_fingerprint() {
+        let q = PermissionDef::new("posts:write");
+        let of = |permissions, retired_permissions, grants| {
+            let roles = &[RoleDef { grants, ..R }];
+            let definition = Definition { permissions, retired_permissions, roles, retired_roles: &[] };
+            Catalog::new(&definition).unwrap().fingerprint()
+        };
+        assert_eq!(
+            of(&[P, q], &["a", "b"], &["posts:read", "posts:write", "a*", "b*"]),
+            of(
+                &[q, PermissionDef { name: Some("posts:read"), ..P }],
+                &["b", "a"],
+                &["b*", "a*", "b*", "posts:write", "posts:read"]
+            ),
+        );
+    }
+}

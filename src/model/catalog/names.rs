@@ -1,0 +1,67 @@
+//! Look-up by slug and by id, for one kind of entry.
+//!
+//! Slugs that are asked for come from outside, so the tables are hashed with a key (the standard library's default).
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::model::records::Slug;
+
+/// Whether the catalog leaves a slug to the tenants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The catalog does not know it.
+    Free,
+    /// An entry has it.
+    Present,
+    /// An entry had it, or it was retired.
+    Retired,
+}
+
+/// The names of the entries of one kind. What it yields is an index into them.
+#[derive(Default)]
+pub(super) struct Names {
+    by_slug: HashMap<Box<str>, Use>,
+    by_id: HashMap<Uuid, u32>,
+}
+
+enum Use {
+    Present(u32),
+    Retired,
+}
+
+impl Names {
+    /// Adds an entry. A slug that is present stays so when it is added as an earlier one (a name that came back).
+    pub(super) fn add(&mut self, at: u32, id: Uuid, slug: &Slug, renamed_from: &[Slug]) {
+        self.by_slug.insert(slug.as_str().into(), Use::Present(at));
+        self.by_id.insert(id, at);
+        for earlier in renamed_from {
+            self.retire(earlier);
+        }
+    }
+
+    /// Adds a slug that is no entry's.
+    pub(super) fn retire(&mut self, slug: &Slug) {
+        self.by_slug.entry(slug.as_str().into()).or_insert(Use::Retired);
+    }
+
+    pub(super) fn by_slug(&self, slug: &str) -> Option<u32> {
+        match self.by_slug.get(slug) {
+            Some(Use::Present(at)) => Some(*at),
+            Some(Use::Retired) | None => None,
+        }
+    }
+
+    pub(super) fn by_id(&self, id: Uuid) -> Option<u32> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(super) fn taken(&self, slug: &str) -> Taken {
+        match self.by_slug.get(slug) {
+            Some(Use::Present(_)) => Taken::Present,
+            Some(Use::Retired) => Taken::Retired,
+            None => Taken::Free,
+        }
+    }
+}

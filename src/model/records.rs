@@ -1,0 +1,29 @@
+//! What a store keeps: nouns, the edges between them, and the commits that change them. Plain data, no behaviour beyond
+//! being well formed: a text that reaches a record has been parsed. Rules about *sets* of records are in
+//! [`crate::reference`].
+//!
+//! Start with [`Record`], then [`Change`] and [`Envelope`].
+
+mod change;
+mod relations;
+mod envelope;
+mod ids;
+mod entities;
+mod pattern;
+mod record;
+mod slug;
+mod text;
+mod timestamp;
+mod window;
+
+pub use change::Change;
+pub use entities::{GroupRecord, PermissionRecord, RoleRecord, Status, TenantRecord, UserRecord};
+pub use envelope::{Envelope, Fingerprint, Position, Revision};
+pub use ids::{CommitId, GroupId, PermissionId, RoleId, TenantId, UserId};
+pub use pattern::Pattern;
+pub use record::{Record, RecordKey, RecordKind};
+pub use relations::{Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef};
+pub use slug::{Slug, TenantSlug};
+pub use text::{Actor, Description, Name, Note, UserKey};
+pub use timestamp::Timestamp;
+pub use window::Window;

@@ -1,0 +1,132 @@
+//! Patterns (R5): `*` matches any run of characters; there is nothing else.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::text::text_traits;
+use crate::model::error::{Error, Result};
+
+/// Which permissions a role grants, by their slugs: `users:*`, `*`, `storage.objects.*`.
+///
+/// `*` matches any run of characters, the empty run and separators included. Everything else stands for itself; there
+/// is no folding of case. At least one star and at most 8 of them.
+///
+/// ```
+/// use rolecall::records::Pattern;
+/// let pattern = Pattern::new("users:*")?;
+/// assert!(pattern.matches("users:read") && pattern.matches("users:"));
+/// assert!(!pattern.matches("users") && !pattern.matches("superusers:read"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Pattern(Arc<str>);
+
+const MOST_STARS: usize = 8;
+const EXPECTED: &str = "expected 1 to 255 visible ASCII characters with 1 to 8 stars";
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn new(text: &str) -> Result<Self> {
+        let stars = text.bytes().filter(|b| *b == b'*').count();
+        let fits = text.len() <= 255 && (1..=MOST_STARS).contains(&stars) && text.bytes().all(|b| b.is_ascii_graphic());
+        if fits { Ok(Self(text.into())) } else { Err(Error::invalid("pattern", text, EXPECTED)) }
+    }
+
+    /// Whether a text is meant as a pattern.
+    pub(crate) fn is_meant(text: &str) -> bool {
+        text.contains('*')
+    }
+
+    /// Whether it matches a permission's slug.
+    ///
+    /// # Complexity
+    /// O(length of the slug × length of the pattern) at worst; usually one look at each character.
+    pub fn matches(&self, slug: &str) -> bool {
+        // Leftmost is best for every piece between two stars: what is left for the rest is then as long as it can be.
+        let mut pieces = self.0.split('*');
+        let Some(mut rest) = pieces.next().and_then(|head| slug.strip_prefix(head)) else { return false };
+        let Some(tail) = pieces.next_back() else { return rest.is_empty() };
+        for piece in pieces {
+            let Some((_, after)) = rest.split_once(piece) else { return false };
+            rest = after;
+        }
+        rest.ends_with(tail)
+    }
+
+    /// The characters before the first star: whatever it matches begins with them.
+    pub(crate) fn prefix(&self) -> &str {
+        self.0.split('*').next().unwrap_or_default()
+    }
+}
+
+text_traits!(Pattern);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The meaning by the book: a star matches nothing, or one character more.
+    fn naive(pattern: &[u8], slug: &[u8]) -> bool {
+        match (pattern.first(), slug.first()) {
+            (None, None) => true,
+            (Some(b'*'), _) => naive(&pattern[1..], slug) || (!slug.is_empty() && naive(pattern, &slug[1..])),
+            (Some(p), Some(s)) => p == s && naive(&pattern[1..], &slug[1..]),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn r5_a15_a_table_of_patterns() {
+        let table = [
+            ("*", "", true),
+            ("*", "a", true),
+            ("**", "x", true),
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*a", "a", true),
+            ("*a", "ab", false),
+            ("*a*", "bab", true),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "abc", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "acb", false),
+            ("*ab*ab", "ab", false),
+            ("*ab*ab", "abab", true),
+            ("users:*", "users:read", true),
+            ("users:*", "users", false),
+            ("users:*", "Users:read", false),
+            ("*/*:*", "apps/deployments:get", true),
+            ("*/*:*", "pods:get", false),
+            ("a*", "a\nb", true),
+        ];
+        for (pattern, slug, expected) in table {
+            assert_eq!(Pattern::new(pattern).unwrap().matches(slug), expected, "{pattern} {slug}");
+            assert_eq!(naive(pattern.as_bytes(), slug.as_bytes()), expected, "naive: {pattern} {slug}");
+        }
+        assert_eq!(Pattern::new("apps/*:*").unwrap().prefix(), "apps/");
+    }
+
+    #[test]
+    fn r5_a_pattern_has_one_to_eight_stars() {
+        assert!(Pattern::new("********").is_ok() && Pattern::new("*********").is_err());
+        for bad in ["", "users:read", "users: *", "ü*", "*\n", &format!("*{}", "a".repeat(255))] {
+            assert!(Pattern::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn r5_agrees_with_the_naive_twin(pattern in "[ab*]{0,8}[*][ab:]{0,4}", slug in "[ab:]{0,12}") {
+            prop_assume!(Pattern::new(&pattern).is_ok());
+            prop_assert_eq!(Pattern::new(&pattern).unwrap().matches(&slug), naive(pattern.as_bytes(), slug.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Instants (R3): whole microseconds since 1970 in the years 0000 to 9999 UTC.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::error::{Error, Result};
+
+/// A point in time: whole microseconds since the start of 1970 UTC, in the years 0000 to 9999.
+///
+/// Shown as RFC 3339 in UTC. Reading RFC 3339 (`Timestamp::parse`) needs the feature `json`, which is on by default.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Timestamp(i64);
+
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+
+impl Timestamp {
+    /// The start of the year 0000.
+    pub const MIN: Self = Self(-62_167_219_200 * SECOND);
+    /// The last microsecond of the year 9999.
+    pub const MAX: Self = Self(253_402_300_800 * SECOND - 1);
+
+    /// The instant this many microseconds after 1970 began.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) outside the years 0000 to 9999.
+    pub fn from_micros(micros: i64) -> Result<Self> {
+        if (Self::MIN.0..=Self::MAX.0).contains(&micros) {
+            Ok(Self(micros))
+        } else {
+            Err(Error::invalid("instant", &micros.to_string(), "expected a year from 0000 to 9999"))
+        }
+    }
+
+    /// The instant this many seconds after 1970 began.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) outside the years 0000 to 9999.
+    pub fn from_secs(secs: i64) -> Result<Self> {
+        Self::from_micros(secs.saturating_mul(SECOND))
+    }
+
+    /// Microseconds since 1970 began.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The microsecond that a clock's reading lies in; beyond the ends of time, the end.
+    pub fn from_system(time: SystemTime) -> Self {
+        let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
+        let since = match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => micros(after),
+            // A part of a microsecond before 1970 belongs to the microsecond that begins before it.
+            Err(before) => -micros(before.duration().saturating_add(Duration::from_nanos(999))),
+        };
+        Self(since.clamp(Self::MIN.0, Self::MAX.0))
+    }
+
+    /// The instant this much later; never past the end of time.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(micros).min(Self::MAX.0))
+    }
+
+    /// The instant this much earlier; never before the start of time.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros).max(Self::MIN.0))
+    }
+
+    /// Reads RFC 3339 with an offset, at most six digits of a second.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    /// assert_eq!(Timestamp::parse("2027-01-31T01:00:00+01:00")?.to_string(), "2027-01-31T00:00:00Z");
+    /// assert!(Timestamp::parse("2027-01-31T00:00:00").is_err(), "no offset");
+    /// assert!(Timestamp::parse("2027-01-31T00:00:00.0000001Z").is_err(), "finer than a microsecond");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    #[cfg(feature = "json")]
+    pub fn parse(text: &str) -> Result<Self> {
+        const EXPECTED: &str = "expected RFC 3339 with an offset, like 2027-01-31T00:00:00Z";
+        let invalid = |expected: &str| Error::invalid("instant", text, expected);
+        // The parser is lenient in two ways that RFC 3339's grammar is not: a space for the `T`, and text around it.
+        if text.as_bytes().get(10).is_none_or(|b| !b.eq_ignore_ascii_case(&b'T')) || text.contains(char::is_whitespace)
+        {
+            return Err(invalid(EXPECTED));
+        }
+        let time = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| invalid(EXPECTED))?;
+        let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+        if digits > 6 || time.timestamp_subsec_micros() >= 1_000_000 {
+            return Err(invalid("expected whole microseconds and no leap second"));
+        }
+        Self::from_micros(time.timestamp_micros())
+    }
+}
+
+impl TryFrom<i64> for Timestamp {
+    type Error = Error;
+
+    fn try_from(micros: i64) -> Result<Self> {
+        Self::from_micros(micros)
+    }
+}
+
+impl From<Timestamp> for i64 {
+    fn from(timestamp: Timestamp) -> Self {
+        timestamp.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, micros) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (year, month, day) = civil(days);
+        let (secs, micros) = (micros / SECOND, micros % SECOND);
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", secs / 3600, secs / 60 % 60, secs % 60)?;
+        if micros != 0 {
+            write!(f, ".{micros:06}")?;
+        }
+        f.write_str("Z")
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The proleptic Gregorian date of a day counted from 1970-01-01.
+///
+/// Years are counted from 1 March, so that the leap day is the last of its year, in cycles of 400 years.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468; // days from 0000-03-01
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r3_the_clock_is_cut_to_the_microsecond_below() {
+        let at = |nanos: u64, before: bool| {
+            let d = Duration::from_nanos(nanos);
+            Timestamp::from_system(if before { UNIX_EPOCH - d } else { UNIX_EPOCH + d }).micros()
+        };
+        assert_eq!((at(1_999, false), at(1, true), at(1_000, true), at(1_001, true)), (1, -1, -1, -2));
+    }
+
+    #[test]
+    fn r3_time_has_ends() {
+        assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
+        assert!(Timestamp::from_micros(Timestamp::MAX.micros() + 1).is_err());
+        assert!(Timestamp::from_micros(Timestamp::MIN.micros() - 1).is_err());
+        assert_eq!(Timestamp::MAX.after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN.before(Duration::MAX), Timestamp::MIN);
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn r3_rfc_3339_is_read_strictly() {
+        for good in [
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999Z",
+            "2024-02-29T12:00:00.5+00:00",
+            "2027-01-01t00:00:00z",
+        ] {
+            assert!(Timestamp::parse(good).is_ok(), "{good}");
+        }
+        let bad = [
+            "",
+            "2027",
+            "2027-01-01",
+            "2027-01-01T00:00:00",
+            "2027-01-01 00:00:00Z",
+            " 2027-01-01T00:00:00Z",
+            "2027-02-29T00:00:00Z",
+            "2027-01-01T24:00:00Z",
+            "2016-12-31T23:59:60Z",
+            "2027-01-01T00:00:00.1234567Z",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "+12027-01-01T00:00:00Z",
+            "2027-01-01T00:00:00+0100",
+            "-001-01-01T00:00:00Z",
+            "2027-01-01T00:00:00Zx",
+            "2027-01-01T00:00:00.Z",
+        ];
+        for bad in bad {
+            assert!(Timestamp::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[cfg(feature = "json")]
+    mod shown {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            #[test]
+            fn what_is_shown_reads_as_the_same(micros in Timestamp::MIN.micros()..=Timestamp::MAX.micros()) {
+                let timestamp = Timestamp::from_micros(micros).unwrap();
+                prop_assert_eq!(Timestamp::parse(&timestamp.to_string()).unwrap(), timestamp);
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The resolver: computes effective permissions. It compiles records into an immutable snapshot and answers questions on
+//! it: checks, sets, lists, explanations.
+//!
+//! Deliberately absent: I/O, and any way to change a snapshot in place.
+
+pub mod moment;
+pub mod explain;
+pub(crate) mod check;
+pub(crate) mod suggestions;
+pub mod snapshot;
+pub(crate) mod tables;
+pub(crate) mod bits;

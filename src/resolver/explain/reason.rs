@@ -1,0 +1,125 @@
+//! Why not: the reason of a denial, and what would grant it.
+
+use super::paths::{self, Edges};
+use super::{Decision, Explanation, Reason};
+use crate::model::clock::When;
+use crate::model::records::Slug;
+use crate::resolver::check::allows;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::{Availability, CompiledTenant, reverse};
+use crate::resolver::suggestions::suggest_from;
+
+const MOST_HOLDERS: usize = 32;
+
+/// The decision. `user` and `permission` are numbers, where the names stand for something.
+pub(crate) fn decide(
+    snapshot: &CompiledTenant,
+    user: Option<u32>,
+    permission: Option<u32>,
+    when: &When<'_>,
+) -> Decision {
+    if let Some(reason) = silence(snapshot.availability) {
+        return Decision::Denied(reason);
+    }
+    let Some(user) = user else { return Decision::Denied(Reason::UnknownUser) };
+    let known = permission.filter(|permission| snapshot.state.permission_counts(*permission));
+    let Some(permission) = known else { return Decision::Denied(Reason::UnknownPermission) };
+    if allows(&snapshot.state, user, permission, when) {
+        return Decision::Allowed;
+    }
+    Decision::Denied(denied(&snapshot.state, user, permission, when).0)
+}
+
+/// Why a snapshot answers nothing, if it does not.
+pub(crate) fn silence(availability: Availability) -> Option<Reason> {
+    match availability {
+        Availability::Serving => None,
+        Availability::InDoubt => Some(Reason::InDoubt),
+        Availability::InvalidContent => Some(Reason::InvalidStoreContent),
+        Availability::Repair => Some(Reason::Repair),
+        Availability::Closed => Some(Reason::Closed),
+        Availability::Deleted => Some(Reason::Deleted),
+    }
+}
+
+/// The reason for a denial of a known user and permission, and the paths that would count at another time.
+fn denied(state: &State, user: u32, permission: u32, when: &When<'_>) -> (Reason, paths::Found) {
+    let Some(row) = state.users.row(user) else { return (Reason::UnknownUser, paths::Found::default()) };
+    if row.is_suspended() {
+        return (Reason::Suspended, paths::Found::default());
+    }
+    let found = paths::find(state, row, permission, Edges::All, paths::MOST_PATHS);
+    if found.paths.is_empty() {
+        return (Reason::NoPath, found);
+    }
+    // What is still to come is better news than what is over; of each, the nearest.
+    let at = when.instant();
+    let coming = found.paths.iter().filter(|path| path.over(at).is_none()).filter_map(|path| path.not_begun(at)).min();
+    let over = found.paths.iter().filter_map(|path| path.over(at)).max();
+    let reason = match (coming, over) {
+        (Some(from), _) => Reason::NotYetActive { from },
+        (None, Some(until)) => Reason::Expired { until },
+        (None, None) => Reason::NoPath,
+    };
+    (reason, found)
+}
+
+pub(crate) fn explain(
+    snapshot: &CompiledTenant,
+    (user, user_text): (Option<u32>, String),
+    (permission, permission_text): (Option<u32>, String),
+    when: &When<'_>,
+) -> Explanation {
+    let decision = decide(snapshot, user, permission, when);
+    let mut explanation = Explanation {
+        user: user.and_then(|n| snapshot.state.users.row(n)).map_or(user_text, |row| row.key().to_string()),
+        permission: permission
+            .and_then(|n| snapshot.state.permissions.row(n))
+            .map_or(permission_text, |row| row.record.slug.to_string()),
+        decision,
+        paths: Vec::new(),
+        more_paths: false,
+        near: Vec::new(),
+        roles: Vec::new(),
+        groups: Vec::new(),
+        more_holders: false,
+    };
+    let state = &snapshot.state;
+    match (decision, user.and_then(|n| state.users.row(n)), permission) {
+        (Decision::Allowed, Some(row), Some(permission)) => {
+            let found = paths::find(state, row, permission, Edges::Counting(when), paths::MOST_PATHS);
+            (explanation.paths, explanation.more_paths) = (found.paths, found.more);
+        }
+        (Decision::Denied(Reason::UnknownPermission), ..) => {
+            explanation.near = suggest_from(&state.permissions, &explanation.permission);
+        }
+        (
+            Decision::Denied(Reason::Expired { .. } | Reason::NotYetActive { .. } | Reason::NoPath),
+            Some(_),
+            Some(permission),
+        ) => {
+            let found = denied(state, user.unwrap_or(u32::MAX), permission, when).1;
+            (explanation.paths, explanation.more_paths) = (found.paths, found.more);
+            holders(state, permission, when, &mut explanation);
+        }
+        _ => {}
+    }
+    explanation
+}
+
+/// Which roles and groups would grant it.
+fn holders(state: &State, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
+    let roles = reverse::roles_giving(state, permission);
+    let groups = reverse::groups_having(state, &roles, when);
+    let mut slugs: Vec<Slug> =
+        roles.iter().filter_map(|n| state.roles.row(n)).map(|row| row.record.slug.clone()).collect();
+    slugs.sort();
+    explanation.roles = slugs;
+    let mut slugs: Vec<Slug> =
+        groups.iter().filter_map(|n| state.groups.row(n)).map(|row| row.record.slug.clone()).collect();
+    slugs.sort();
+    explanation.groups = slugs;
+    explanation.more_holders = explanation.roles.len() > MOST_HOLDERS || explanation.groups.len() > MOST_HOLDERS;
+    explanation.roles.truncate(MOST_HOLDERS);
+    explanation.groups.truncate(MOST_HOLDERS);
+}

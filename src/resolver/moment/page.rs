@@ -1,0 +1,120 @@
+//! Pages of lists: complete, in bytewise order of slugs or keys, each continuing after the last name of the one before,
+//! so that nothing is shown twice or left out, whatever changes between two pages.
+
+use crate::resolver::bits::Bits;
+use crate::resolver::explain::Reason;
+use crate::resolver::snapshot::table::{Row, Table};
+
+/// Which part of a list is wanted.
+///
+/// ```
+/// use rolecall::PageRequest;
+/// let first = PageRequest::of(50).search("eng");
+/// let second = first.clone().after("engineering");
+/// # let _ = second;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    limit: usize,
+    after: Option<String>,
+    search: Option<String>,
+}
+
+impl PageRequest {
+    /// The first so many, at least one.
+    pub fn of(limit: usize) -> Self {
+        Self { limit: limit.max(1), after: None, search: None }
+    }
+
+    /// Those after this slug or key: [`Page::next`] of the page before.
+    #[must_use]
+    pub fn after(mut self, name: impl Into<String>) -> Self {
+        self.after = Some(name.into());
+        self
+    }
+
+    /// Those whose slug, key or name contains this text, ASCII case ignored.
+    #[must_use]
+    pub fn search(mut self, text: impl Into<String>) -> Self {
+        self.search = Some(text.into()).filter(|text| !text.is_empty());
+        self
+    }
+
+    /// Whether one of these texts contains what is searched for.
+    pub(crate) fn finds(&self, texts: &[&str]) -> bool {
+        let Some(search) = self.search.as_deref() else { return true };
+        texts
+            .iter()
+            .any(|text| text.as_bytes().windows(search.len()).any(|part| part.eq_ignore_ascii_case(search.as_bytes())))
+    }
+
+    pub(crate) fn from(&self) -> &str {
+        self.after.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn is_after(&self, name: &str) -> bool {
+        self.after.as_deref().is_none_or(|after| name > after)
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Page<T> {
+    /// The entries, in bytewise order of their slugs or keys.
+    pub items: Vec<T>,
+    /// Where the next page begins, to be passed to [`PageRequest::after`]; none if this is the last one.
+    pub next: Option<String>,
+    /// Why the page is empty although nothing was looked at, if that is so.
+    pub unavailable: Option<Reason>,
+}
+
+impl<T> Page<T> {
+    /// A page from the numbers found, of which there is one more than wanted if there is a next page.
+    pub(crate) fn new<'a>(
+        numbers: impl IntoIterator<Item = u32>,
+        page: &PageRequest,
+        unavailable: Option<Reason>,
+        name: impl Fn(u32) -> &'a str,
+        item: impl Fn(u32) -> Option<T>,
+    ) -> Self {
+        if unavailable.is_some() {
+            return Self { items: Vec::new(), next: None, unavailable };
+        }
+        let numbers: Vec<u32> = numbers.into_iter().take(page.limit.saturating_add(1)).collect();
+        let more = numbers.len() > page.limit;
+        let next = numbers.get(page.limit - 1).filter(|_| more).map(|last| name(*last).to_owned());
+        Self { items: numbers.into_iter().take(page.limit).filter_map(item).collect(), next, unavailable }
+    }
+}
+
+/// The part of a table that a page wants.
+pub(crate) fn of_table<'a, R: Row>(
+    table: &'a Table<R>,
+    page: &'a PageRequest,
+    finds: impl Fn(&R) -> bool + 'a,
+) -> impl Iterator<Item = u32> + 'a {
+    let from = table.sorted_from(page.from()).skip_while(|n| !page.is_after(table.name_at(*n)));
+    from.filter(move |n| table.row(*n).is_some_and(&finds))
+}
+
+/// The part of a set that a page wants, in the order of names.
+///
+/// Where the set is small, its smallest names are picked out; where it is large, the table is gone through in order. The
+/// two cross where they cost the same, so neither a huge set nor a thin one makes a page dear.
+pub(crate) fn of_set<R: Row>(table: &Table<R>, set: &Bits, page: &PageRequest, finds: impl Fn(&R) -> bool) -> Vec<u32> {
+    let wanted = page.limit.saturating_add(1);
+    let size = set.len();
+    if size.saturating_mul(size) > wanted.saturating_mul(table.len()) {
+        return of_table(table, page, finds).filter(|n| set.contains(*n)).take(wanted).collect();
+    }
+    let mut found: Vec<u32> = set
+        .iter()
+        .filter(|n| page.is_after(table.name_at(*n)) && table.row(*n).is_some_and(|row| row.is_listed() && finds(row)))
+        .collect();
+    if found.len() > wanted {
+        found.select_nth_unstable_by(wanted - 1, |a, b| table.name_at(*a).cmp(table.name_at(*b)));
+        found.truncate(wanted);
+    }
+    found.sort_unstable_by(|a, b| table.name_at(*a).cmp(table.name_at(*b)));
+    found
+}

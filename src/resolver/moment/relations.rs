@@ -1,0 +1,370 @@
+//! Who is in what, who holds what, and where it comes from.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::Serialize;
+
+use super::{Moment, Page, PageRequest, PermissionSet, UserSet, WithOrigin};
+use crate::model::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window};
+use crate::resolver::bits::Bits;
+use crate::resolver::snapshot::edge::{Edge, ReverseEdge};
+use crate::resolver::snapshot::edges::Edges;
+use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
+use crate::resolver::snapshot::reverse;
+use crate::resolver::snapshot::source::Source;
+use crate::resolver::snapshot::walk::{effective_from, is_active};
+use crate::resolver::tables::sorted_seq::SortedSeq;
+
+/// Something held directly, and when it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WithWindow<R> {
+    /// What or who.
+    pub record: R,
+    /// When it counts.
+    pub window: Window,
+    /// Whether it counts at the instant: inside its window, and the user, if one is concerned, not suspended.
+    pub active: bool,
+}
+
+/// Something held in the end, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Inherited<R> {
+    /// What.
+    pub record: R,
+    /// Where it comes from, by a shortest path: follow it through the list to the source.
+    pub via: Via,
+}
+
+/// Where something held in the end comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// It is held directly.
+    Direct,
+    /// From a group that the user is in.
+    Group(Slug),
+    /// From a role that includes it.
+    Role(Slug),
+}
+
+impl Moment<'_> {
+    /// A page of the direct members of a group, by key, windows that do not count included and marked.
+    ///
+    /// # Complexity
+    /// O(log members + the page); with a search text, O(what is passed over).
+    pub fn members(&self, group: impl AsGroup, page: &PageRequest) -> Page<WithWindow<UserRecord>> {
+        let snapshot = self.compiled();
+        let row = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n).map(|row| (n, row)));
+        self.users_by_key(row.map(|(n, row)| (n, &row.members)), page, UserRow::groups)
+    }
+
+    /// Everybody who is a member of a group or of its sub-groups at the instant, suspended users included.
+    ///
+    /// # Complexity
+    /// O(sub-groups and their members).
+    pub fn all_members(&self, group: impl AsGroup) -> UserSet {
+        let snapshot = self.compiled();
+        let groups = reverse::with_subgroups(&snapshot.state, group.group(snapshot.scope()).into_iter().collect());
+        self.user_set(reverse::users_of(&snapshot.state, &Bits::new(), &groups, &self.when))
+    }
+
+    /// A page of the users that a role is assigned to directly, by key, windows that do not count included and marked.
+    ///
+    /// # Complexity
+    /// O(log holders + the page); with a search text, O(what is passed over).
+    pub fn holders(&self, role: impl AsRole, page: &PageRequest) -> Page<WithWindow<UserRecord>> {
+        let snapshot = self.compiled();
+        let row = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)));
+        self.users_by_key(row.map(|(n, row)| (n, &row.users)), page, UserRow::roles)
+    }
+
+    /// Everybody who has a role at the instant: directly, through groups, or because another role includes it; suspended
+    /// users included.
+    ///
+    /// # Complexity
+    /// O(roles that include it, groups that have them, members of those).
+    pub fn all_holders(&self, role: impl AsRole) -> UserSet {
+        let snapshot = self.compiled();
+        let roles = reverse::with_includers(&snapshot.state, role.role(snapshot.scope()).into_iter().collect());
+        let groups = reverse::groups_having(&snapshot.state, &roles, &self.when);
+        self.user_set(reverse::users_of(&snapshot.state, &roles, &groups, &self.when))
+    }
+
+    /// Everybody who may do this at the instant. Of a permission that is unknown, nobody: whether it is known,
+    /// [`permission`](Moment::permission) says.
+    ///
+    /// # Complexity
+    /// O(roles that give it, groups that have them, members of those).
+    pub fn who_can(&self, permission: impl AsPermission) -> UserSet {
+        let snapshot = self.compiled();
+        let state = &snapshot.state;
+        let Some(permission) = permission.permission(snapshot.scope()) else { return self.user_set(Bits::new()) };
+        let roles = reverse::roles_giving(state, permission);
+        let groups = reverse::groups_having(state, &roles, &self.when);
+        let mut users = reverse::users_of(state, &roles, &groups, &self.when);
+        let suspended: Vec<u32> = users.iter().filter(|n| state.is_suspended(*n)).collect();
+        for user in suspended {
+            users.remove(user);
+        }
+        self.user_set(users)
+    }
+
+    /// The groups that a user is a direct member of, by slug, windows that do not count included and marked.
+    pub fn groups_of(&self, user: impl AsUser) -> Vec<WithWindow<GroupRecord>> {
+        let snapshot = self.compiled();
+        let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else {
+            return Vec::new();
+        };
+        let groups = &snapshot.state.groups;
+        self.held(
+            user.groups(),
+            !user.is_suspended(),
+            |n| groups.name_at(n),
+            |n| groups.row(n).map(|g| g.record.clone()),
+        )
+    }
+
+    /// The roles that are assigned to a user directly, by slug, windows that do not count included and marked.
+    pub fn roles_of(&self, user: impl AsUser) -> Vec<WithWindow<WithOrigin<RoleRecord>>> {
+        let snapshot = self.compiled();
+        let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else {
+            return Vec::new();
+        };
+        let roles = &snapshot.state.roles;
+        self.held(user.roles(), !user.is_suspended(), |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
+    }
+
+    /// The roles that are assigned to a group, by slug, windows that do not count included and marked.
+    pub fn roles_of_group(&self, group: impl AsGroup) -> Vec<WithWindow<WithOrigin<RoleRecord>>> {
+        let snapshot = self.compiled();
+        let Some(group) = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n)) else {
+            return Vec::new();
+        };
+        let roles = &snapshot.state.roles;
+        self.held((&group.roles).into(), true, |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
+    }
+
+    /// The groups that a role is assigned to directly, by slug, windows that do not count included and marked.
+    pub fn groups_with(&self, role: impl AsRole) -> Vec<WithWindow<GroupRecord>> {
+        let snapshot = self.compiled();
+        let Some((number, row)) =
+            role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)))
+        else {
+            return Vec::new();
+        };
+        let groups = &snapshot.state.groups;
+        let edge = |back: &ReverseEdge| {
+            let edge = groups.row(back.from())?.roles.get(|edge| edge.to.cmp(&number))?;
+            Some(Edge { to: back.from(), window: edge.window })
+        };
+        let edges: Vec<Edge> = row.groups.iter().filter_map(edge).collect();
+        let edges = SortedSeq::from_sorted(edges);
+        self.held((&edges).into(), true, |n| groups.name_at(n), |n| groups.row(n).map(|group| group.record.clone()))
+    }
+
+    /// The parents of a group, by slug.
+    pub fn parents_of(&self, group: impl AsGroup) -> Vec<GroupRecord> {
+        self.groups_beside(group, |row| &row.parents)
+    }
+
+    /// The direct sub-groups of a group, by slug.
+    pub fn subgroups_of(&self, group: impl AsGroup) -> Vec<GroupRecord> {
+        self.groups_beside(group, |row| &row.children)
+    }
+
+    /// What a role itself grants: permissions by slug, then patterns.
+    pub fn grants_of(&self, role: impl AsRole) -> Vec<Granted> {
+        let snapshot = self.compiled();
+        let Some(row) =
+            role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n)).filter(|_| self.answers())
+        else {
+            return Vec::new();
+        };
+        let permissions = row.grants.iter().filter_map(|n| snapshot.state.permissions.row(*n));
+        let mut granted: Vec<(Slug, Granted)> =
+            permissions.map(|p| (p.record.slug.clone(), Granted::Permission(p.reference()))).collect();
+        granted.sort_by(|a, b| a.0.cmp(&b.0));
+        granted.into_iter().map(|(_, g)| g).chain(row.patterns.iter().cloned().map(Granted::Pattern)).collect()
+    }
+
+    /// The roles that a role includes directly, by slug.
+    pub fn includes_of(&self, role: impl AsRole) -> Vec<WithOrigin<RoleRecord>> {
+        let snapshot = self.compiled();
+        let roles = &snapshot.state.roles;
+        let row = role.role(snapshot.scope()).and_then(|n| roles.row(n)).filter(|_| self.answers());
+        let mut included: Vec<WithOrigin<RoleRecord>> = row
+            .into_iter()
+            .flat_map(|row| row.includes.iter())
+            .filter_map(|n| roles.row(*n))
+            .map(WithOrigin::from)
+            .collect();
+        included.sort_by(|a, b| a.slug.cmp(&b.slug));
+        included
+    }
+
+    /// Everything that a role gives, with what it includes.
+    pub fn effective_of_role(&self, role: impl AsRole) -> PermissionSet {
+        let snapshot = self.compiled();
+        self.given_by(role.role(snapshot.scope()).map(Source::Role))
+    }
+
+    /// Everything that a group gives its members at the instant, with what its wider groups give.
+    pub fn effective_of_group(&self, group: impl AsGroup) -> PermissionSet {
+        let snapshot = self.compiled();
+        self.given_by(group.group(snapshot.scope()).map(Source::Group))
+    }
+
+    fn given_by(&self, source: Option<Source>) -> PermissionSet {
+        let bits = effective_from(&self.compiled().state, source.into_iter(), &self.when);
+        PermissionSet::new(self.snapshot(), bits, self.unavailable())
+    }
+
+    /// All groups that a user is in at the instant, directly or through sub-groups, each with the sub-group that it
+    /// comes through, by slug. None for a suspended user.
+    ///
+    /// # Complexity
+    /// O(groups walked), and their order.
+    pub fn all_groups_of(&self, user: impl AsUser) -> Vec<Inherited<GroupRecord>> {
+        let groups = &self.compiled().state.groups;
+        let found = self.sources(user).into_iter().filter_map(|(source, via)| match source {
+            Source::Group(n) => groups.row(n).map(|row| Inherited { record: row.record.clone(), via }),
+            Source::Role(_) => None,
+        });
+        let mut found: Vec<_> = found.collect();
+        found.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
+        found
+    }
+
+    /// All roles that a user has at the instant, each with the group or role that it comes from, by slug. None for a
+    /// suspended user.
+    ///
+    /// # Complexity
+    /// O(groups and roles walked), and their order.
+    pub fn all_roles_of(&self, user: impl AsUser) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
+        self.roles_among(self.sources(user))
+    }
+
+    /// All roles that the members of a group have through it at the instant, each with the group or role that it comes
+    /// from, by slug: those of its wider groups, too.
+    ///
+    /// # Complexity
+    /// O(groups and roles walked), and their order.
+    pub fn all_roles_of_group(&self, group: impl AsGroup) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
+        let snapshot = self.compiled();
+        let group = group.group(snapshot.scope()).filter(|_| self.answers());
+        self.roles_among(self.held_in_the_end(group.map(Source::Group).into_iter()))
+    }
+
+    fn roles_among(&self, found: HashMap<Source, Via>) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
+        let roles = &self.compiled().state.roles;
+        let found = found.into_iter().filter_map(|(source, via)| match source {
+            Source::Role(n) => roles.row(n).map(|row| Inherited { record: row.into(), via }),
+            Source::Group(_) => None,
+        });
+        let mut found: Vec<Inherited<WithOrigin<RoleRecord>>> = found.collect();
+        found.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
+        found
+    }
+
+    /// Everything that a user holds in the end.
+    fn sources(&self, user: impl AsUser) -> HashMap<Source, Via> {
+        let snapshot = self.compiled();
+        let row = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
+        let user = row.filter(|row| self.answers() && !row.is_suspended());
+        let held = user.into_iter().flat_map(UserRow::sources);
+        self.held_in_the_end(held.filter(|(_, edge)| is_active(*edge, &self.when)).map(|(source, _)| source))
+    }
+
+    /// What is held and all that comes with it, breadth first, each with what it was reached from first.
+    fn held_in_the_end(&self, held: impl Iterator<Item = Source>) -> HashMap<Source, Via> {
+        let state = &self.compiled().state;
+        let mut found = HashMap::new();
+        let mut todo: VecDeque<(Source, Via)> = held.map(|source| (source, Via::Direct)).collect();
+        while let Some((source, via)) = todo.pop_front() {
+            if found.contains_key(&source) {
+                continue;
+            }
+            found.insert(source, via);
+            match source {
+                Source::Group(n) => {
+                    let Some(group) = state.groups.row(n) else { continue };
+                    let via = Via::Group(group.record.slug.clone());
+                    let roles = group.roles.iter().filter(|edge| is_active(**edge, &self.when));
+                    todo.extend(roles.map(|edge| (Source::Role(edge.to), via.clone())));
+                    todo.extend(group.parents.iter().map(|n| (Source::Group(*n), via.clone())));
+                }
+                Source::Role(n) => {
+                    let Some(role) = state.roles.row(n) else { continue };
+                    let via = Via::Role(role.record.slug.clone());
+                    todo.extend(role.includes.iter().map(|n| (Source::Role(*n), via.clone())));
+                }
+            }
+        }
+        found
+    }
+
+    fn user_set(&self, bits: Bits) -> UserSet {
+        UserSet::new(self.snapshot(), bits, self.unavailable())
+    }
+
+    fn held<'s, R>(
+        &self,
+        edges: Edges<'_>,
+        active: bool,
+        name: impl Fn(u32) -> &'s str,
+        record: impl Fn(u32) -> Option<R>,
+    ) -> Vec<WithWindow<R>> {
+        let mut edges: Vec<Edge> = edges.iter().filter(|_| self.answers()).collect();
+        edges.sort_by(|a, b| name(a.to).cmp(name(b.to)));
+        let held = |edge: Edge| {
+            Some(WithWindow {
+                record: record(edge.to)?,
+                window: edge.window,
+                active: active && is_active(edge, &self.when),
+            })
+        };
+        edges.into_iter().filter_map(held).collect()
+    }
+
+    fn groups_beside(
+        &self,
+        group: impl AsGroup,
+        side: impl Fn(&crate::resolver::snapshot::entity_rows::GroupRow) -> &SortedSeq<u32>,
+    ) -> Vec<GroupRecord> {
+        let snapshot = self.compiled();
+        let groups = &snapshot.state.groups;
+        let row = group.group(snapshot.scope()).and_then(|n| groups.row(n)).filter(|_| self.answers());
+        let mut beside: Vec<GroupRecord> = row
+            .into_iter()
+            .flat_map(|row| side(row).iter())
+            .filter_map(|n| groups.row(*n).map(|row| row.record.clone()))
+            .collect();
+        beside.sort_by(|a, b| a.slug.cmp(&b.slug));
+        beside
+    }
+
+    /// A page of a list that is kept sorted by key.
+    fn users_by_key(
+        &self,
+        list: Option<(u32, &SortedSeq<ReverseEdge>)>,
+        page: &PageRequest,
+        edges: impl Fn(&UserRow) -> Edges<'_>,
+    ) -> Page<WithWindow<UserRecord>> {
+        let users = &self.compiled().state.users;
+        let (to, list) = list.map_or((0, None), |(to, list)| (to, Some(list)));
+        let numbers =
+            list.into_iter().flat_map(|list| list.iter_from(|back| users.name_at(back.from()).cmp(page.from())));
+        let wanted = numbers.map(|back| back.from()).filter(|n| {
+            let name = users.name_at(*n);
+            page.is_after(name) && page.finds(&[name])
+        });
+        let item = |n: u32| {
+            let row = users.row(n)?;
+            let edge = edges(row).get(to)?;
+            let active = !row.is_suspended() && is_active(edge, &self.when);
+            Some(WithWindow { record: row.record.clone(), window: edge.window, active })
+        };
+        Page::new(wanted, page, self.unavailable(), |n| users.name_at(n), item)
+    }
+}

@@ -1,0 +1,29 @@
+//! Until when an answer holds. A walk of its own, never part of a check.
+
+use super::Moment;
+use crate::model::records::Timestamp;
+use crate::resolver::explain::paths;
+use crate::resolver::snapshot::names::{AsPermission, AsUser};
+
+impl Moment<'_> {
+    /// Until when the answer to a check holds while the revision stays: an instant no later than the next beginning or
+    /// end of a window that could change it. None if no window will.
+    ///
+    /// # Complexity
+    /// O(groups and roles of the user, whenever they count).
+    pub fn valid_until(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Timestamp> {
+        let snapshot = self.compiled();
+        let state = &snapshot.state;
+        let user = user.user(snapshot.scope()).and_then(|n| state.users.row(n)).filter(|row| !row.is_suspended())?;
+        let permission = permission.permission(snapshot.scope()).filter(|n| state.permission_counts(*n))?;
+        // What a kept row has, its group or role gives at every instant (I7).
+        let gives = |source| state.cached_row(source).is_some_and(|cached| cached.row.contains(permission));
+        let for_good = user.sources().any(|(source, edge)| edge.window.is_always() && gives(source));
+        if !self.answers() || for_good {
+            return None;
+        }
+        let windows = paths::windows(state, user, permission);
+        let at = (!windows.is_empty()).then(|| self.when.instant())?;
+        windows.into_iter().filter_map(|window| window.next_edge(at)).min()
+    }
+}

@@ -1,0 +1,125 @@
+//! One tenant at one revision, compiled for questions, immutable.
+//!
+//! `state.rs` is what a snapshot is made of; `build.rs` makes one from records (users by `bulk_load.rs`), `advance.rs` the
+//! next one from changes, `walk.rs` goes through one. Questions are asked on a moment of it ([`crate::Moment`]).
+
+pub(crate) mod advance;
+pub(crate) mod compiled_catalog;
+pub(crate) mod build;
+pub(crate) mod user_summary;
+pub(crate) mod indexed_user;
+pub(crate) mod columns;
+pub(crate) mod edge;
+pub(crate) mod edges;
+pub(crate) mod edit;
+pub(crate) mod row_cache;
+pub(crate) mod bulk_load;
+pub(crate) mod reverse_grants;
+pub(crate) mod names;
+pub(crate) mod entity_rows;
+pub(crate) mod session;
+pub(crate) mod pattern_index;
+pub(crate) mod reverse;
+pub(crate) mod source;
+pub(crate) mod state;
+pub(crate) mod table;
+#[cfg(test)]
+pub(crate) mod verify;
+pub(crate) mod walk;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, PermissionHandle, UserHandle};
+
+use self::compiled_catalog::Base;
+use self::session::Session;
+use self::state::State;
+use crate::model::records::{Position, Revision, TenantId};
+
+/// One tenant at one revision. It does not change: who holds one asks many questions of the same state.
+///
+/// A clone costs a reference count. A snapshot that was taken while the tenant did not answer (its own commit was not
+/// settled, say) does not answer either, and says why.
+#[derive(Clone)]
+pub struct Snapshot(pub(crate) Arc<CompiledTenant>);
+
+/// What a snapshot is. In this order, as the state is: what every check reads comes first.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub(crate) struct CompiledTenant {
+    pub(crate) availability: Availability,
+    pub(crate) session: Arc<Session>,
+    pub(crate) state: State,
+    pub(crate) base: Arc<Base>,
+    pub(crate) position: Position,
+}
+
+/// Whether a snapshot answers, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Availability {
+    /// It answers.
+    Serving,
+    /// A commit of the tenant's own has an unknown outcome.
+    InDoubt,
+    /// The store's content was refused at the last refresh.
+    InvalidContent,
+    /// Opened for repair.
+    Repair,
+    /// The tenant was closed.
+    Closed,
+    /// The life has ended.
+    Deleted,
+}
+
+impl Availability {
+    /// Whether there is no way back.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::Closed | Self::Deleted)
+    }
+}
+
+impl Snapshot {
+    /// The life of the tenant.
+    pub fn tenant_id(&self) -> TenantId {
+        self.0.position.tenant_id
+    }
+
+    /// The revision of the tenant.
+    pub fn revision(&self) -> Revision {
+        self.0.position.revision
+    }
+
+    /// Where in the tenant's history it stands: the token that processes pass to each other.
+    pub fn position(&self) -> Position {
+        self.0.position
+    }
+
+    /// The tenant's slug at this revision; empty once the tenant was deleted.
+    pub fn slug(&self) -> &str {
+        self.0.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str())
+    }
+
+    /// The tenant's name at this revision; empty once the tenant was deleted.
+    pub fn name(&self) -> &str {
+        self.0.state.tenant.as_ref().map_or("", |tenant| tenant.name.as_str())
+    }
+}
+
+impl CompiledTenant {
+    /// The same state with another standing.
+    pub(crate) fn with_availability(&self, availability: Availability) -> Self {
+        Self { availability, ..self.clone() }
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("life", &self.tenant_id())
+            .field("revision", &self.revision())
+            .field("standing", &self.0.availability)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+//! A snapshot one or more commits later: those of other writers, or one's own found again.
+//!
+//! The result answers as a snapshot built from scratch would; tests hold the two against each other after every step.
+
+use super::CompiledTenant;
+use super::build::cycles;
+use super::edit::{Edit, Touched};
+use super::row_cache::recompute_rows;
+use crate::model::records::{Change, Envelope, Position, Revision};
+
+/// Why a commit does not lead on from a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It does not follow the commit in hand.
+    OutOfOrder,
+    /// It breaks an invariant.
+    Broken,
+}
+
+impl CompiledTenant {
+    /// The snapshot after these commits, in order. A commit that ends the life leaves no tenant.
+    pub(crate) fn advance<'a>(
+        &self,
+        commits: impl IntoIterator<Item = (Revision, &'a Envelope, &'a [Change])>,
+    ) -> Result<Self, Unfit> {
+        let mut next = self.clone();
+        let mut touched = Touched::default();
+        for (revision, envelope, changes) in commits {
+            let Position { tenant_id, revision: before, commit } = next.position;
+            if revision != before.next() || envelope.previous != Some(commit) {
+                return Err(Unfit::OutOfOrder);
+            }
+            let Self { state, session, .. } = &mut next;
+            Edit { state, session, touched: &mut touched, repair: false }
+                .apply_all(changes)
+                .map_err(|_| Unfit::Broken)?;
+            next.position = Position { tenant_id, revision, commit: envelope.id };
+            if next.state.tenant.is_none() {
+                break;
+            }
+        }
+        if cycles(&next.state, &touched).is_some() {
+            return Err(Unfit::Broken);
+        }
+        recompute_rows(&mut next.state, &mut touched);
+        Ok(next)
+    }
+}

@@ -1,0 +1,457 @@
+//! The users of a load and what leaves them: gathered as they come, stored at once.
+//!
+//! They are most of a large organisation. Put in edit by edit, a user costs a path through four persistent tables, and
+//! each of its memberships a search by key among the members of the group. Here nothing is shared yet, so users lie in
+//! a plain vector by number and edges in another; at the end they are sorted once, and every table is made from what is
+//! sorted. `edit.rs` stays the plain way to the same state: the random histories hold the two against each other.
+//!
+//! What breaks an invariant is told when it comes, but for one thing: that an edge stands twice is seen once they are
+//! sorted.
+
+use uuid::Uuid;
+
+use super::edge::{Edge, ReverseEdge};
+use super::edges::UserEdges;
+use super::entity_rows::UserRow;
+use super::indexed_user::IndexedUser;
+use super::state::State;
+use super::table::{Hashers, Slot, Table};
+use super::user_summary::UserSummary;
+use crate::model::error::EntityKind;
+use crate::model::invariants::Violation;
+use crate::model::records::{Holder, RecordKey, UserId, UserRecord, Window};
+use crate::resolver::tables::counting_sort::counting_sort;
+use crate::resolver::tables::hash_index::Building;
+use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
+use crate::resolver::tables::persistent_vec::PersistentVec;
+use crate::resolver::tables::sorted_seq::SortedSeq;
+
+#[derive(Debug)]
+pub(crate) struct BulkLoad {
+    hashers: Hashers,
+    ids: Building,
+    names: Building,
+    /// By number.
+    places: Vec<Place>,
+    memberships: Vec<Out>,
+    assignments: Vec<Out>,
+    /// Whose edge came last: most stores push the edges of a user one after the other.
+    last: Option<(Uuid, u32)>,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Empty,
+    Deleted(Uuid),
+    Live(UserRecord),
+}
+
+/// An edge that leaves a user.
+#[derive(Clone, Copy, Debug)]
+struct Out {
+    user: u32,
+    to: u32,
+    window: Window,
+}
+
+/// Edges by user, each user's by number.
+struct ByUser {
+    edges: Vec<Out>,
+    /// Where those of a number begin; one more, for the end of the last.
+    starts: Vec<usize>,
+}
+
+impl BulkLoad {
+    /// Nobody yet, to be stored in a table like this.
+    pub(crate) fn new(table: &Table<UserRow>) -> Self {
+        Self {
+            hashers: table.hashers().clone(),
+            ids: Building::default(),
+            names: Building::default(),
+            places: Vec::new(),
+            memberships: Vec::new(),
+            assignments: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// Every number that an earlier state gave stays its id's.
+    pub(crate) fn keep_numbers_of(&mut self, earlier: &State) {
+        for (number, id) in earlier.users.numbers(earlier.number_of(EntityKind::User, Uuid::nil())) {
+            if self.number_of(id).is_none() {
+                self.ids.insert(self.hashers.id(id), number);
+                self.set(number, Place::Deleted(id));
+            }
+        }
+    }
+
+    /// The number of an id, also of a user that has not come yet.
+    pub(crate) fn number_of(&self, id: Uuid) -> Option<u32> {
+        self.ids.get(self.hashers.id(id), |n| self.is(n, id))
+    }
+
+    fn is(&self, number: u32, id: Uuid) -> bool {
+        self.places.get(number as usize).and_then(Place::id) == Some(id)
+    }
+
+    /// The number of a user that has come.
+    pub(crate) fn user(&mut self, id: UserId) -> Option<u32> {
+        let id = id.uuid();
+        if let Some((_, number)) = self.last.filter(|(last, _)| *last == id) {
+            return Some(number);
+        }
+        // Then most likely the one whose number comes next, without a look into the index.
+        let next = self.last.map(|(_, number)| number + 1).filter(|next| self.is(*next, id));
+        let number = next.or_else(|| self.number_of(id)).filter(|n| self.record(*n).is_some())?;
+        self.last = Some((id, number));
+        Some(number)
+    }
+
+    /// Takes a user at the number of its id, which was met here or is new (I2).
+    pub(crate) fn put(&mut self, number: u32, met: bool, record: UserRecord) -> Result<(), Violation> {
+        let taken = |name: String| Violation::Taken { entity: EntityKind::User, name };
+        if self.record(number).is_some() {
+            return Err(taken(record.id.to_string()));
+        }
+        let hash = self.hashers.name(record.key.as_str());
+        if self.names.get(hash, |n| self.record(n).is_some_and(|other| other.key == record.key)).is_some() {
+            return Err(taken(record.key.as_str().to_owned()));
+        }
+        self.names.insert(hash, number);
+        if !met {
+            self.ids.insert(self.hashers.id(record.id.uuid()), number);
+        }
+        self.set(number, Place::Live(record));
+        Ok(())
+    }
+
+    pub(crate) fn join(&mut self, user: u32, group: u32, window: Window) {
+        self.memberships.push(Out { user, to: group, window });
+    }
+
+    pub(crate) fn assign(&mut self, user: u32, role: u32, window: Window) {
+        self.assignments.push(Out { user, to: role, window });
+    }
+
+    /// Stores everything in a state that has no user yet. What comes back stood twice, and the state is then of no use.
+    ///
+    /// # Complexity
+    /// O(users · log users + edges · log edges of a user), whatever the order in which they came.
+    pub(crate) fn store(self, state: &mut State) -> Vec<Violation> {
+        let Self { hashers, names, places, memberships, assignments, .. } = self;
+        let memberships = ByUser::new(memberships, places.len());
+        let assignments = ByUser::new(assignments, places.len());
+        let broken = twice(state, &places, &memberships, &assignments);
+        if !broken.is_empty() {
+            return broken;
+        }
+        let sorted = by_key(&places);
+        for (group, members) in memberships.far_ends(&sorted) {
+            if let Some(row) = state.groups.row_mut(group) {
+                row.members = SortedSeq::from_sorted(members);
+            }
+        }
+        for (role, users) in assignments.far_ends(&sorted) {
+            if let Some(row) = state.roles.row_mut(role) {
+                row.users = SortedSeq::from_sorted(users);
+            }
+        }
+        let (mut slots, mut summaries) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
+        let mut indexed_users = Vec::with_capacity(places.len());
+        for (number, place) in (0..).zip(places) {
+            let id = place.id();
+            let (slot, summary) = match place {
+                Place::Empty => (Slot::default(), UserSummary::default()),
+                Place::Deleted(id) => (Slot { id, row: None }, UserSummary::default()),
+                Place::Live(record) => {
+                    let edges = UserEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
+                    let row = UserRow { record, edges };
+                    let summary = UserSummary::of(&row);
+                    (Slot { id: row.id().uuid(), row: Some(row.into()) }, summary)
+                }
+            };
+            indexed_users.extend(id.map(|id| IndexedUser::of(id, number, &summary)));
+            slots.push(slot);
+            summaries.push(summary);
+        }
+        state.indexed_users = PersistentHashTable::from_items(indexed_users, |indexed| hashers.id(indexed.id));
+        state.users.fill(slots, names.finish(), sorted);
+        state.summaries = PersistentVec::from_vec(summaries);
+        Vec::new()
+    }
+
+    fn record(&self, number: u32) -> Option<&UserRecord> {
+        self.places.get(number as usize)?.record()
+    }
+
+    fn set(&mut self, number: u32, place: Place) {
+        let number = number as usize;
+        if number >= self.places.len() {
+            self.places.resize(number + 1, Place::Empty);
+        }
+        if let Some(slot) = self.places.get_mut(number) {
+            *slot = place;
+        }
+    }
+}
+
+impl Place {
+    fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::Live(record) => Some(record.id.uuid()),
+            Self::Deleted(id) => Some(*id),
+            Self::Empty => None,
+        }
+    }
+
+    fn record(&self) -> Option<&UserRecord> {
+        match self {
+            Self::Live(record) => Some(record),
+            Self::Empty | Self::Deleted(_) => None,
+        }
+    }
+}
+
+/// The edges that stand there twice (I4).
+fn twice(state: &State, places: &[Place], memberships: &ByUser, assignments: &ByUser) -> Vec<Violation> {
+    let user = |n: u32| places.get(n as usize).and_then(Place::record).map(|record| record.id);
+    let assigned = assignments.twice().filter_map(|edge| {
+        let role = state.roles.row(edge.to)?.record.id;
+        Some(RecordKey::Assignment(role, Holder::User(user(edge.user)?)))
+    });
+    let joined = memberships
+        .twice()
+        .filter_map(|edge| Some(RecordKey::Membership(user(edge.user)?, state.groups.row(edge.to)?.record.id)));
+    assigned.chain(joined).map(|key| Violation::Misfit { key }).collect()
+}
+
+/// The numbers of those who have come, in bytewise order of their keys. Nearly all are told apart by their first bytes,
+/// which lie beside the numbers: so a comparison follows no pointer.
+fn by_key(places: &[Place]) -> Vec<u32> {
+    let key = |n: u32| places.get(n as usize).and_then(Place::record).map_or("", |record| record.key.as_str());
+    let numbers = (0..).zip(places).filter(|(_, place)| place.record().is_some()).map(|(n, _)| n);
+    let mut all: Vec<(u128, u32)> = numbers.map(|n| (beginning(key(n)), n)).collect();
+    all.sort_unstable_by(|(a, m), (b, n)| a.cmp(b).then_with(|| key(*m).cmp(key(*n))));
+    all.into_iter().map(|(_, n)| n).collect()
+}
+
+/// The first bytes of a text as a number that sorts as they do.
+fn beginning(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+    u128::from_be_bytes(bytes)
+}
+
+impl ByUser {
+    fn new(edges: Vec<Out>, users: usize) -> Self {
+        let (mut edges, starts) = counting_sort(edges, users, |edge| edge.user as usize);
+        for own in edges.chunk_by_mut(|a, b| a.user == b.user) {
+            own.sort_by_key(|edge| edge.to);
+        }
+        Self { edges, starts }
+    }
+
+    fn of(&self, user: u32) -> &[Out] {
+        let at = |n: usize| self.starts.get(n).copied().unwrap_or_default();
+        self.edges.get(at(user as usize)..at(user as usize + 1)).unwrap_or_default()
+    }
+
+    fn edges_of(&self, user: u32) -> impl Iterator<Item = Edge> + Clone + '_ {
+        self.of(user).iter().map(|edge| Edge { to: edge.to, window: edge.window })
+    }
+
+    /// Edges that stand there once already.
+    fn twice(&self) -> impl Iterator<Item = &Out> {
+        let pairs = self.edges.iter().zip(self.edges.iter().skip(1));
+        pairs.filter(|(one, next)| (one.user, one.to) == (next.user, next.to)).map(|(_, next)| next)
+    }
+
+    /// What leads to each number, in this order of users.
+    fn far_ends(&self, sorted: &[u32]) -> impl Iterator<Item = (u32, Vec<ReverseEdge>)> + use<> {
+        let mut ends: Vec<Vec<ReverseEdge>> = Vec::new();
+        for edge in sorted.iter().flat_map(|user| self.of(*user)) {
+            let to = edge.to as usize;
+            if to >= ends.len() {
+                ends.resize_with(to + 1, Vec::new);
+            }
+            if let Some(end) = ends.get_mut(to) {
+                end.push(ReverseEdge::new(edge.user, edge.window));
+            }
+        }
+        (0..).zip(ends).filter(|(_, end)| !end.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::catalog::Catalog;
+    use crate::model::records::{
+        Assignment, Change, CommitId, Description, GroupId, GroupRecord, Membership, Name, Position, Record, Revision,
+        RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord, TenantSlug, UserKey,
+    };
+    use crate::resolver::snapshot::build::Build;
+    use crate::resolver::snapshot::compiled_catalog::Base;
+    use crate::resolver::snapshot::edit::{Edit, Touched};
+    use crate::resolver::snapshot::session::Session;
+    use crate::resolver::snapshot::verify::verify;
+    use crate::{Timestamp, Window};
+
+    const USERS: u32 = 150;
+
+    fn uuid(n: u32) -> Uuid {
+        Uuid::from_u128(u128::from(n) + 1)
+    }
+
+    fn window(n: u32) -> Window {
+        if n % 3 == 0 { Window::until(Timestamp::from_secs(i64::from(n)).unwrap()) } else { Window::ALWAYS }
+    }
+
+    /// Some share their first sixteen bytes and more, and one is the beginning of the others.
+    fn key(n: u32) -> UserKey {
+        let start = if n % 2 == 0 { "a-key-that-is-rather-long" } else { "rather-long" };
+        UserKey::new(&if n == 0 { start.to_owned() } else { format!("{start}{n}") }).unwrap()
+    }
+
+    fn member(user: u32, group: u32) -> Record {
+        let (user, group, window) = (UserId::from_uuid(uuid(user)), GroupId::from_uuid(uuid(group)), window(user));
+        Record::Membership(Membership { user, group, window })
+    }
+
+    fn held(user: u32, role: u32) -> Record {
+        let (holder, role) = (Holder::User(UserId::from_uuid(uuid(user))), RoleRef::Own(RoleId::from_uuid(uuid(role))));
+        Record::Assignment(Assignment { role, holder, window: window(user) })
+    }
+
+    fn records() -> Vec<Record> {
+        let named = |n: u32| (Slug::new(&format!("s{n}")).unwrap(), Name::new("N").unwrap(), Description::default());
+        let tenant = TenantRecord { slug: TenantSlug::new("t").unwrap(), name: Name::new("T").unwrap() };
+        let mut all = vec![Record::Tenant(tenant)];
+        for n in 0..4 {
+            let (slug, name, description) = named(n);
+            let id = GroupId::from_uuid(uuid(n));
+            all.push(Record::Group(GroupRecord { id, slug: slug.clone(), name: name.clone(), description }));
+            let id = RoleId::from_uuid(uuid(n));
+            all.push(Record::Role(RoleRecord { id, slug, name, description: Description::default() }));
+        }
+        for n in 0..USERS {
+            let status = if n % 10 == 0 { Status::Suspended } else { Status::Active };
+            all.push(Record::User(UserRecord { id: UserId::from_uuid(uuid(n)), key: key(n), status }));
+            all.extend((0..4).filter(|group| (n >> group) & 1 == 1).map(|group| member(n, group)));
+            all.extend((0..4).filter(|role| n % (role + 5) == 0).map(|role| held(n, role)));
+        }
+        all
+    }
+
+    fn gathered(session: &Arc<Session>, base: &Arc<Base>, records: &[Record]) -> Result<State, Vec<Violation>> {
+        let mut build = Build::new(Arc::clone(base), Arc::clone(session), false);
+        assert!(records.iter().all(|record| build.push(record)));
+        let at = Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
+        build.finish(at).map(|compiled| compiled.state)
+    }
+
+    /// The plain way.
+    fn edit_by_edit(session: &Session, base: &Base, records: &[Record]) -> State {
+        let (mut state, mut touched) = (base.state.clone(), Touched::default());
+        for record in records {
+            let mut edit = Edit { state: &mut state, session, touched: &mut touched, repair: false };
+            edit.apply(&Change::added(record.clone())).unwrap();
+        }
+        state
+    }
+
+    /// Everything about users and what leaves them, in the order in which it lies there.
+    fn shown(state: &State) -> Vec<String> {
+        let by_name = state.users.sorted().map(|n| state.users.name_at(n).to_owned());
+        let user = |n| {
+            format!(
+                "{:?} {:?}",
+                state.summaries.get(n),
+                state.users.row(n).map(|row| {
+                    (&row.record, row.groups().iter().collect::<Vec<_>>(), row.roles().iter().collect::<Vec<_>>())
+                })
+            )
+        };
+        let far = |n| {
+            let members = state.groups.row(n).map(|row| row.members.iter().collect::<Vec<_>>());
+            format!("{members:?} {:?}", state.roles.row(n).map(|row| row.users.iter().collect::<Vec<_>>()))
+        };
+        by_name.chain((0..USERS).map(user)).chain((0..4).map(far)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn what_is_gathered_in_any_order_is_what_edits_make(mut records in Just(records()).prop_shuffle()) {
+            records.sort_by_key(Record::kind);
+            let base = Arc::new(Base::new(Catalog::empty()));
+            let session = Arc::new(base.open());
+            let plain = edit_by_edit(&session, &base, &records);
+            let state = gathered(&session, &base, &records).unwrap();
+            prop_assert_eq!(shown(&state), shown(&plain));
+            verify(&state);
+        }
+    }
+
+    #[test]
+    fn an_edge_that_comes_twice_is_refused_wherever_the_two_stand() {
+        let mut records = records();
+        records.extend([member(7, 1), held(35, 2), held(35, 0)]);
+        records.sort_by_key(Record::kind);
+        let base = Arc::new(Base::new(Catalog::empty()));
+        let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
+        let misfits = [held(35, 0), held(35, 2), member(7, 1)].map(|edge| Violation::Misfit { key: edge.key() });
+        assert_eq!(broken, misfits);
+    }
+
+    /// A place that is empty looks as if the nil id were gone from it.
+    #[test]
+    fn who_is_gone_keeps_the_number_through_a_reload_whatever_the_id() {
+        let base = Arc::new(Base::new(Catalog::empty()));
+        let session = Arc::new(base.open());
+        let user = |n: u32| {
+            let id = n.checked_sub(1).map_or(Uuid::nil(), uuid);
+            Record::User(UserRecord { id: UserId::from_uuid(id), key: key(n), status: Status::Active })
+        };
+        let tenant = records().into_iter().take(1);
+        let all: Vec<Record> = tenant.clone().chain((0..4).map(user)).collect();
+        let mut state = edit_by_edit(&session, &base, &all);
+        let numbers =
+            |state: &State| [Uuid::nil(), uuid(0), uuid(1), uuid(2)].map(|id| state.number_of(EntityKind::User, id));
+        let before = numbers(&state);
+        for gone in [user(0), user(2)] {
+            let mut touched = Touched::default();
+            let mut edit = Edit { state: &mut state, session: &session, touched: &mut touched, repair: false };
+            edit.apply(&Change::removed(gone)).unwrap();
+        }
+        let mut build = Build::new(Arc::clone(&base), Arc::clone(&session), false).keeping_numbers_of(&state);
+        assert!(tenant.chain([user(1), user(3)]).all(|record| build.push(&record)));
+        let at = Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
+        let state = build.finish(at).map(|compiled| compiled.state).unwrap();
+        assert!(before.iter().all(Option::is_some) && numbers(&state) == before);
+        assert_eq!([Uuid::nil(), uuid(0)].map(|id| state.user_by_id(id).is_some()), [false, true]);
+    }
+
+    #[test]
+    fn a_key_that_two_users_have_is_refused_and_so_is_an_id() {
+        let mut records = records();
+        let user = |id, text| {
+            let key: UserKey = text;
+            Record::User(UserRecord { id: UserId::from_uuid(uuid(id)), key, status: Status::Active })
+        };
+        records.extend([user(USERS, key(3)), user(3, key(USERS)), member(USERS, 0)]);
+        records.sort_by_key(Record::kind);
+        let base = Arc::new(Base::new(Catalog::empty()));
+        let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
+        let taken = |name: String| Violation::Taken { entity: EntityKind::User, name };
+        let dangling = Violation::Dangling { edge: member(USERS, 0).key(), entity: EntityKind::User };
+        assert_eq!(
+            broken,
+            [taken(key(3).as_str().to_owned()), taken(UserId::from_uuid(uuid(3)).to_string()), dangling]
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! The catalog compiled: the state that every tenant of an authorizer begins as a clone of, so that ten thousand tenants
+//! share one catalog.
+//!
+//! Bits come in two parts: numbers below [`Base::first_permission`] are the catalog's, in the order of its entries (an
+//! enum variant is its bit), and the tenant's own begin on the next whole word. A row spans only the words it uses, so
+//! neither part costs the other anything.
+
+use std::hash::RandomState;
+
+use super::edit::Touched;
+use super::entity_rows::{PermissionRow, RoleRow};
+use super::reverse_grants::ReverseGrants;
+use super::row_cache::recompute_rows;
+use super::session::Session;
+use super::state::{State, WORDS_PER_EDGE};
+use super::table::{Hashers, Origin};
+use crate::model::catalog::Catalog;
+use crate::model::records::{PermissionRecord, RoleRecord};
+
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub(crate) catalog: Catalog,
+    pub(crate) state: State,
+    first_permission: u32,
+    first_role: u32,
+}
+
+impl Base {
+    pub(crate) fn new(catalog: Catalog) -> Self {
+        Self::with_bound(catalog, WORDS_PER_EDGE)
+    }
+
+    /// The same with another bound on what is kept, for tests.
+    pub(crate) fn with_bound(catalog: Catalog, words_per_edge: usize) -> Self {
+        let mut state = State { words_per_edge, ..State::new(&Hashers::new(&RandomState::new())) };
+        let mut touched = Touched::default();
+        let mut first_permission = 0;
+        for (number, entry) in (0..).zip(catalog.permissions()) {
+            let record = PermissionRecord {
+                id: entry.id(),
+                slug: entry.slug().clone(),
+                name: entry.name().clone(),
+                description: entry.description().clone(),
+                category: entry.category().cloned(),
+            };
+            state.permissions.insert(number, PermissionRow::new(record, Origin::Catalog));
+            first_permission = number + 1;
+        }
+        let mut first_role = 0;
+        for (number, entry) in (0..).zip(catalog.roles()) {
+            let record = RoleRecord {
+                id: entry.id(),
+                slug: entry.slug().clone(),
+                name: entry.name().clone(),
+                description: entry.description().clone(),
+            };
+            let mut row = RoleRow::new(record, Origin::Catalog);
+            for permission in entry.grants() {
+                row.grants.insert(*permission, |n| n.cmp(permission));
+            }
+            for included in entry.includes() {
+                row.includes.insert(*included, |n| n.cmp(included));
+            }
+            row.patterns = entry.patterns().to_vec();
+            row.patterns.sort();
+            row.patterns.dedup();
+            row.patterns.iter().for_each(|pattern| state.pattern_index.add(state.roles.hashers(), pattern, number));
+            state.roles.insert(number, row);
+            touched.roles.insert(number);
+            first_role = number + 1;
+        }
+        link(&mut state, first_role);
+        recompute_rows(&mut state, &mut touched);
+        Self { catalog, state, first_permission: first_permission.next_multiple_of(u64::BITS), first_role }
+    }
+
+    /// Whether a number is a permission of the catalog's.
+    #[inline]
+    pub(crate) fn has_permission(&self, number: u32) -> bool {
+        number < self.first_permission
+    }
+
+    /// A new opening of a tenant, whose own numbers begin after the catalog's.
+    pub(crate) fn open(&self) -> Session {
+        Session::new(self.first_permission, self.first_role)
+    }
+}
+
+/// Writes the far ends of the catalog's edges (I9).
+fn link(state: &mut State, roles: u32) {
+    let mut reverse_grants = Vec::new();
+    for number in 0..roles {
+        let Some(row) = state.roles.row(number).cloned() else { continue };
+        reverse_grants.extend(row.grants.iter().map(|permission| (*permission, number)));
+        for included in row.includes.iter() {
+            if let Some(included) = state.roles.row_mut(*included) {
+                included.included_by.insert(number, |n| n.cmp(&number));
+            }
+        }
+    }
+    state.reverse_grants = ReverseGrants::of_catalog(reverse_grants);
+}

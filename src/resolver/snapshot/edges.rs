@@ -1,0 +1,302 @@
+//! The edges that leave a user: nearly all users have few, which always count, and those lie in the row as plain numbers.
+//!
+//! Edges with their windows in two sorted sequences were 112 bytes a user and two allocations; this is 24. Users with
+//! more, or with a window, still have such sequences. Next: `entities.rs`, the rows that edges hang on.
+
+use std::mem;
+
+use super::edge::Edge;
+use super::source::Source;
+use crate::model::records::Window;
+use crate::resolver::tables::sorted_seq::{self, SortedSeq};
+
+/// As many as make three words with their counts.
+const FEW: usize = 5;
+
+/// What a user holds directly.
+///
+/// INVARIANT: what can be `Few` is, so that two users with the same edges are kept alike.
+#[derive(Clone, Debug)]
+pub(crate) enum UserEdges {
+    /// The numbers of so many groups, ascending, then of so many roles, ascending. All of them always count.
+    Few { groups: u8, roles: u8, to: [u32; FEW] },
+    /// More, or some with windows.
+    Many(Box<Many>),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Many {
+    groups: SortedSeq<Edge>,
+    roles: SortedSeq<Edge>,
+}
+
+/// Edges of one kind that leave one thing, by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Edges<'a> {
+    /// Where these lead to; all of them always count.
+    Few(&'a [u32]),
+    Many(&'a SortedSeq<Edge>),
+}
+
+/// The edges of an [`Edges`].
+pub(crate) enum Iter<'a> {
+    Few(std::slice::Iter<'a, u32>),
+    Many(sorted_seq::Iter<'a, Edge>),
+}
+
+impl<'a> Edges<'a> {
+    #[inline]
+    pub(crate) fn iter(self) -> Iter<'a> {
+        match self {
+            Self::Few(to) => Iter::Few(to.iter()),
+            Self::Many(edges) => Iter::Many(edges.iter()),
+        }
+    }
+
+    /// The edge to a number.
+    pub(crate) fn get(self, to: u32) -> Option<Edge> {
+        match self {
+            Self::Few(all) => all.contains(&to).then_some(always(to)),
+            Self::Many(edges) => edges.get(|edge| edge.to.cmp(&to)).copied(),
+        }
+    }
+}
+
+impl<'a> From<&'a SortedSeq<Edge>> for Edges<'a> {
+    fn from(edges: &'a SortedSeq<Edge>) -> Self {
+        Self::Many(edges)
+    }
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Edge;
+
+    #[inline]
+    fn next(&mut self) -> Option<Edge> {
+        match self {
+            Self::Few(to) => to.next().copied().map(always),
+            Self::Many(edges) => edges.next().copied(),
+        }
+    }
+}
+
+fn always(to: u32) -> Edge {
+    Edge { to, window: Window::ALWAYS }
+}
+
+impl UserEdges {
+    /// These edges, each kind sorted by number and without equals.
+    pub(crate) fn from_sorted(
+        groups: impl Iterator<Item = Edge> + Clone,
+        roles: impl Iterator<Item = Edge> + Clone,
+    ) -> Self {
+        let (mut all, mut to) = (groups.clone().chain(roles.clone()), [0; FEW]);
+        let fill = |(place, edge): (&mut u32, Edge)| {
+            *place = edge.to;
+            edge.window.is_always()
+        };
+        if to.iter_mut().zip(all.by_ref()).all(fill) && all.next().is_none() {
+            let count = |edges: usize| u8::try_from(edges).unwrap_or_default();
+            return Self::Few { groups: count(groups.count()), roles: count(roles.count()), to };
+        }
+        let (groups, roles) = (SortedSeq::from_sorted(groups.collect()), SortedSeq::from_sorted(roles.collect()));
+        Self::Many(Box::new(Many { groups, roles }))
+    }
+
+    #[inline]
+    pub(crate) fn groups(&self) -> Edges<'_> {
+        match self {
+            Self::Few { groups, to, .. } => Edges::Few(to.get(..usize::from(*groups)).unwrap_or_default()),
+            Self::Many(many) => Edges::Many(&many.groups),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn roles(&self) -> Edges<'_> {
+        match self {
+            Self::Few { groups, roles, to } => {
+                let (start, count) = (usize::from(*groups), usize::from(*roles));
+                Edges::Few(to.get(start..start + count).unwrap_or_default())
+            }
+            Self::Many(many) => Edges::Many(&many.roles),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Few { groups, roles, .. } => usize::from(*groups) + usize::from(*roles),
+            Self::Many(many) => many.groups.len() + many.roles.len(),
+        }
+    }
+
+    /// The window of what is held.
+    fn window(&self, of: Source) -> Option<Window> {
+        let edge = match of {
+            Source::Group(number) => self.groups().get(number),
+            Source::Role(number) => self.roles().get(number),
+        };
+        edge.map(|edge| edge.window)
+    }
+
+    /// Adds what is not held yet, or changes its window from what it was before: false if it was not so.
+    pub(crate) fn set(&mut self, source: Source, window: Window, before: Option<Window>) -> bool {
+        if self.window(source) != before {
+            return false;
+        }
+        if before.is_none() && window.is_always() && self.len() < FEW && self.put_among_few(source) {
+            return true;
+        }
+        let edge = Edge { to: source.number(), window };
+        let order = |other: &Edge| other.to.cmp(&edge.to);
+        self.change(source, |edges| edges.replace(edge, order) || edges.insert(edge, order));
+        true
+    }
+
+    /// Takes out what is held in this window: false if it is not so.
+    pub(crate) fn take(&mut self, source: Source, window: Window) -> bool {
+        if self.window(source) != Some(window) {
+            return false;
+        }
+        match self {
+            Self::Few { groups, roles, to } => {
+                let (count, start) = match source {
+                    Source::Group(_) => (groups, 0),
+                    Source::Role(_) => (roles, usize::from(*groups)),
+                };
+                let rest = to.get_mut(start..).unwrap_or_default();
+                let at = rest.iter().position(|number| *number == source.number()).unwrap_or(0);
+                rest.get_mut(at..).unwrap_or_default().rotate_left(1);
+                *count -= 1;
+            }
+            Self::Many(_) => self.change(source, |edges| edges.remove(|edge| edge.to.cmp(&source.number())).is_some()),
+        }
+        true
+    }
+
+    /// Puts what is not held among few that are not too many: false if they are not few.
+    fn put_among_few(&mut self, source: Source) -> bool {
+        let Self::Few { groups, roles, to } = self else { return false };
+        let (split, end) = (usize::from(*groups), usize::from(*groups) + usize::from(*roles));
+        let (count, kind) = match source {
+            Source::Group(_) => (groups, 0..split),
+            Source::Role(_) => (roles, split..end),
+        };
+        let start = kind.start;
+        let before = to.get(kind).unwrap_or_default().partition_point(|number| *number < source.number());
+        let rest = to.get_mut(start + before..=end).unwrap_or_default();
+        rest.rotate_right(1);
+        rest.iter_mut().take(1).for_each(|place| *place = source.number());
+        *count += 1;
+        true
+    }
+
+    /// Changes the sequence that has this source, and keeps few as few again.
+    fn change(&mut self, source: Source, work: impl FnOnce(&mut SortedSeq<Edge>) -> bool) {
+        let order = |edges: Edges<'_>| SortedSeq::from_sorted(edges.iter().collect());
+        let mut many = match mem::take(self) {
+            Self::Many(many) => many,
+            few @ Self::Few { .. } => Box::new(Many { groups: order(few.groups()), roles: order(few.roles()) }),
+        };
+        match source {
+            Source::Group(_) => work(&mut many.groups),
+            Source::Role(_) => work(&mut many.roles),
+        };
+        let are_few = many.groups.len() + many.roles.len() <= FEW
+            && many.groups.iter().chain(many.roles.iter()).all(|edge| edge.window.is_always());
+        *self = if are_few {
+            Self::from_sorted(many.groups.iter().copied(), many.roles.iter().copied())
+        } else {
+            Self::Many(many)
+        };
+    }
+}
+
+impl Default for UserEdges {
+    fn default() -> Self {
+        Self::Few { groups: 0, roles: 0, to: [0; FEW] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Timestamp;
+
+    /// Kind and number, then window.
+    type Model = BTreeMap<(bool, u32), Window>;
+
+    fn window(n: u32) -> Window {
+        if n == 0 { Window::ALWAYS } else { Window::until(Timestamp::from_secs(n.into()).unwrap()) }
+    }
+
+    fn listed(edges: &UserEdges) -> Vec<((bool, u32), Window)> {
+        let of = |role, edges: Edges<'_>| edges.iter().map(|e| ((role, e.to), e.window)).collect::<Vec<_>>();
+        [of(false, edges.groups()), of(true, edges.roles())].concat()
+    }
+
+    fn same(edges: &UserEdges, model: &Model) -> bool {
+        let are_few = model.len() <= FEW && model.values().all(|window| window.is_always());
+        let get = |(role, to)| if role { edges.roles().get(to) } else { edges.groups().get(to) };
+        are_few == matches!(edges, UserEdges::Few { .. })
+            && edges.is_empty() == model.is_empty()
+            && listed(edges).into_iter().eq(model.iter().map(|(key, window)| (*key, *window)))
+            && (0..20).all(|n| {
+                [(false, n), (true, n)].map(get).map(|e| e.map(|e| e.window))
+                    == [(false, n), (true, n)].map(|key| model.get(&key).copied())
+            })
+    }
+
+    fn at_once(model: &Model) -> UserEdges {
+        let of =
+            |role| model.iter().filter(move |(key, _)| key.0 == role).map(|(key, w)| Edge { to: key.1, window: *w });
+        UserEdges::from_sorted(of(false), of(true))
+    }
+
+    proptest! {
+        #[test]
+        fn edges_answer_like_a_map_one_by_one_or_at_once(
+            ops in vec((0..3u8, any::<bool>(), 0..20u32, prop_oneof![4 => Just(0), 1 => 1..3u32]), 0..60),
+        ) {
+            let (mut edges, mut model) = (UserEdges::default(), Model::new());
+            for (op, role, to, end) in ops {
+                let source = if role { Source::Role(to) } else { Source::Group(to) };
+                let (key, window) = ((role, to), window(end));
+                let before = model.get(&key).copied();
+                match op {
+                    0 => {
+                        prop_assert_eq!(edges.set(source, window, None), before.is_none());
+                        model.entry(key).or_insert(window);
+                    }
+                    1 => {
+                        let known = before.unwrap_or(window);
+                        prop_assert_eq!(edges.set(source, window, Some(known)), before.is_some());
+                        model.entry(key).and_modify(|present| *present = window);
+                    }
+                    _ => {
+                        let is_so = before == Some(window);
+                        prop_assert_eq!(edges.take(source, window), is_so);
+                        if is_so {
+                            model.remove(&key);
+                        }
+                    }
+                }
+                prop_assert!(same(&edges, &model));
+                prop_assert!(same(&at_once(&model), &model));
+            }
+        }
+    }
+
+    #[test]
+    fn the_edges_of_a_user_are_three_words() {
+        assert_eq!(size_of::<UserEdges>(), 24);
+    }
+}

@@ -1,0 +1,310 @@
+//! The edges of a state: put and removed, at both their ends (I9).
+
+use super::{Edit, Result};
+use crate::model::error::EntityKind;
+use crate::model::invariants::Violation;
+use crate::model::records::{
+    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
+};
+use crate::resolver::snapshot::edge::{Edge, ReverseEdge};
+use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
+use crate::resolver::snapshot::source::Source;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::Origin;
+
+impl Edit<'_> {
+    pub(super) fn put_edge(&mut self, record: &Record, before: Option<&Record>) -> Result {
+        let (new, window) = (before.is_none(), before.and_then(window_of));
+        let done = match record {
+            Record::Grant(edge) => new && self.put_grant(edge, record)?,
+            Record::Inclusion(edge) => new && self.put_inclusion(edge, record)?,
+            Record::Parent(edge) => new && self.put_parent(edge, record)?,
+            Record::Assignment(edge) => self.put_assignment(edge, record, window)?,
+            Record::Membership(edge) => self.put_membership(edge, record, window)?,
+            _ => return Err(Violation::UnknownKind),
+        };
+        if done { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
+    }
+
+    pub(super) fn remove_edge(&mut self, record: &Record) -> Result {
+        let done = match record {
+            Record::Grant(edge) => self.remove_grant(edge),
+            Record::Inclusion(edge) => self.remove_inclusion(edge),
+            Record::Parent(edge) => self.remove_parent(edge),
+            Record::Assignment(edge) => self.remove_assignment(edge),
+            Record::Membership(edge) => self.remove_membership(edge),
+            _ => return Err(Violation::UnknownKind),
+        };
+        if done.is_some() { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
+    }
+
+    /// One of the tenant's own roles, which alone may grant and include (I6).
+    fn own_role(&self, id: RoleId, whole: &Record) -> Result<u32> {
+        let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Role };
+        let number = self.state.roles.by_id(id.uuid()).ok_or_else(dangling)?;
+        match self.state.roles.row(number).map(|row| row.origin) {
+            Some(Origin::Tenant) => Ok(number),
+            _ => Err(Violation::NotOwn { key: whole.key() }),
+        }
+    }
+
+    /// The role that a reference means. One of a catalog that is not here begins to be known as departed.
+    pub(in crate::resolver::snapshot) fn role(&mut self, reference: &RoleRef, whole: &Record) -> Result<u32> {
+        let (id, slug) = match reference {
+            RoleRef::Own(id) => return self.own_role(*id, whole),
+            RoleRef::Catalog { id, slug } => (*id, slug),
+        };
+        match self.state.roles.by_id(id.uuid()) {
+            Some(number) if self.state.roles.row(number).is_some_and(|row| row.origin != Origin::Tenant) => Ok(number),
+            Some(_) => Err(Violation::NotOwn { key: whole.key() }),
+            None => {
+                let number = self.number(EntityKind::Role, id.uuid())?;
+                self.state.roles.insert(number, RoleRow::removed_from_catalog(id, slug));
+                self.touched.roles.insert(number);
+                Ok(number)
+            }
+        }
+    }
+
+    fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Result<u32> {
+        let number = self.state.permissions.by_id(reference.id().uuid());
+        let origin = number.and_then(|n| self.state.permissions.row(n)).map(|row| row.origin);
+        match (reference, number, origin) {
+            (PermissionRef::Own(_), Some(number), Some(Origin::Tenant))
+            | (PermissionRef::Catalog { .. }, Some(number), Some(Origin::Catalog | Origin::RemovedFromCatalog)) => {
+                Ok(number)
+            }
+            (PermissionRef::Catalog { id, slug }, None, _) => {
+                let number = self.number(EntityKind::Permission, id.uuid())?;
+                self.state.permissions.insert(number, PermissionRow::removed_from_catalog(*id, slug));
+                Ok(number)
+            }
+            (PermissionRef::Own(_), None, _) => {
+                Err(Violation::Dangling { edge: whole.key(), entity: EntityKind::Permission })
+            }
+            _ => Err(Violation::NotOwn { key: whole.key() }),
+        }
+    }
+
+    fn put_grant(&mut self, edge: &Grant, whole: &Record) -> Result<bool> {
+        let role = self.own_role(edge.role, whole)?;
+        self.touched.roles.insert(role);
+        match &edge.granted {
+            Granted::Permission(reference) => {
+                let permission = self.permission(reference, whole)?;
+                let Some(row) = self.state.roles.row_mut(role) else { return Ok(false) };
+                let new = row.grants.insert(permission, |n| n.cmp(&permission));
+                self.state.reverse_grants.insert(permission, role);
+                Ok(new)
+            }
+            Granted::Pattern(pattern) => {
+                let State { roles, pattern_index, .. } = &mut *self.state;
+                let Some(row) = roles.row_mut(role) else { return Ok(false) };
+                let Err(place) = row.patterns.binary_search(pattern) else { return Ok(false) };
+                row.patterns.insert(place, pattern.clone());
+                pattern_index.add(roles.hashers(), pattern, role);
+                Ok(true)
+            }
+        }
+    }
+
+    fn remove_grant(&mut self, edge: &Grant) -> Option<()> {
+        let role = self.state.roles.by_id(edge.role.uuid())?;
+        self.touched.roles.insert(role);
+        match &edge.granted {
+            Granted::Permission(reference) => {
+                let permission = self.state.permissions.by_id(reference.id().uuid())?;
+                self.state.roles.row_mut(role)?.grants.remove(|n| n.cmp(&permission))?;
+                self.state.reverse_grants.remove(permission, role);
+                self.forget_removed_permission(permission);
+            }
+            Granted::Pattern(pattern) => {
+                let State { roles, pattern_index, .. } = &mut *self.state;
+                let hashers = roles.hashers().clone();
+                let row = roles.row_mut(role)?;
+                let place = row.patterns.binary_search(pattern).ok()?;
+                row.patterns.remove(place);
+                pattern_index.remove(&hashers, pattern, role, &row.patterns);
+            }
+        }
+        Some(())
+    }
+
+    fn put_inclusion(&mut self, edge: &Inclusion, whole: &Record) -> Result<bool> {
+        let role = self.own_role(edge.role, whole)?;
+        let included = self.role(&edge.included, whole)?;
+        self.touched.roles.insert(role);
+        let Some(row) = self.state.roles.row_mut(role) else { return Ok(false) };
+        let new = row.includes.insert(included, |n| n.cmp(&included));
+        if let Some(row) = self.state.roles.row_mut(included) {
+            row.included_by.insert(role, |n| n.cmp(&role));
+        }
+        Ok(new)
+    }
+
+    fn remove_inclusion(&mut self, edge: &Inclusion) -> Option<()> {
+        let role = self.state.roles.by_id(edge.role.uuid())?;
+        let included = self.state.roles.by_id(edge.included.id().uuid())?;
+        self.touched.roles.insert(role);
+        self.state.roles.row_mut(role)?.includes.remove(|n| n.cmp(&included))?;
+        self.state.roles.row_mut(included)?.included_by.remove(|n| n.cmp(&role));
+        self.forget_removed_role(included);
+        Some(())
+    }
+
+    fn put_parent(&mut self, edge: &Parent, whole: &Record) -> Result<bool> {
+        let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
+        let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(dangling)?;
+        let parent = self.state.groups.by_id(edge.parent.uuid()).ok_or_else(dangling)?;
+        self.touched.groups.insert(group);
+        let Some(row) = self.state.groups.row_mut(group) else { return Ok(false) };
+        let new = row.parents.insert(parent, |n| n.cmp(&parent));
+        if let Some(row) = self.state.groups.row_mut(parent) {
+            row.children.insert(group, |n| n.cmp(&group));
+        }
+        Ok(new)
+    }
+
+    fn remove_parent(&mut self, edge: &Parent) -> Option<()> {
+        let group = self.state.groups.by_id(edge.group.uuid())?;
+        let parent = self.state.groups.by_id(edge.parent.uuid())?;
+        self.touched.groups.insert(group);
+        self.state.groups.row_mut(group)?.parents.remove(|n| n.cmp(&parent))?;
+        self.state.groups.row_mut(parent)?.children.remove(|n| n.cmp(&group));
+        Some(())
+    }
+
+    fn put_assignment(&mut self, edge: &Assignment, whole: &Record, before: Option<Window>) -> Result<bool> {
+        let role = self.role(&edge.role, whole)?;
+        match edge.holder {
+            Holder::User(id) => {
+                let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::User };
+                let user = self.state.user_by_id(id.uuid()).ok_or_else(dangling)?;
+                let State { users, roles, .. } = &mut *self.state;
+                let done =
+                    users.row_mut(user).is_some_and(|row| row.edges.set(Source::Role(role), edge.window, before));
+                let key = users.name_at(user);
+                if let Some(row) = roles.row_mut(role) {
+                    let order = |back: &ReverseEdge| users.name_at(back.from()).cmp(key);
+                    set_back(&mut row.users, ReverseEdge::new(user, edge.window), before.is_none(), order);
+                }
+                self.summary(user);
+                Ok(done)
+            }
+            Holder::Group(id) => {
+                let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
+                let group = self.state.groups.by_id(id.uuid()).ok_or_else(dangling)?;
+                self.touched.groups.insert(group);
+                let out = Edge { to: role, window: edge.window };
+                let done = self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, before));
+                if let Some(row) = self.state.roles.row_mut(role) {
+                    set_back(&mut row.groups, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
+                        back.from().cmp(&group)
+                    });
+                }
+                Ok(done)
+            }
+        }
+    }
+
+    fn remove_assignment(&mut self, edge: &Assignment) -> Option<()> {
+        let role = self.state.roles.by_id(edge.role.id().uuid())?;
+        match edge.holder {
+            Holder::User(id) => {
+                let user = self.state.user_by_id(id.uuid())?;
+                let State { users, roles, .. } = &mut *self.state;
+                users.row_mut(user)?.edges.take(Source::Role(role), edge.window).then_some(())?;
+                let key = users.name_at(user);
+                roles.row_mut(role)?.users.remove(|back| users.name_at(back.from()).cmp(key));
+                self.summary(user);
+            }
+            Holder::Group(id) => {
+                let group = self.state.groups.by_id(id.uuid())?;
+                self.touched.groups.insert(group);
+                take_edge(&mut self.state.groups.row_mut(group)?.roles, role, edge.window)?;
+                self.state.roles.row_mut(role)?.groups.remove(|back| back.from().cmp(&group));
+            }
+        }
+        self.forget_removed_role(role);
+        Some(())
+    }
+
+    fn put_membership(&mut self, edge: &Membership, whole: &Record, before: Option<Window>) -> Result<bool> {
+        let dangling = |entity| Violation::Dangling { edge: whole.key(), entity };
+        let user = self.state.user_by_id(edge.user.uuid()).ok_or_else(|| dangling(EntityKind::User))?;
+        let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(EntityKind::Group))?;
+        let State { users, groups, .. } = &mut *self.state;
+        let done = users.row_mut(user).is_some_and(|row| row.edges.set(Source::Group(group), edge.window, before));
+        let key = users.name_at(user);
+        if let Some(row) = groups.row_mut(group) {
+            let order = |back: &ReverseEdge| users.name_at(back.from()).cmp(key);
+            set_back(&mut row.members, ReverseEdge::new(user, edge.window), before.is_none(), order);
+        }
+        self.summary(user);
+        Ok(done)
+    }
+
+    fn remove_membership(&mut self, edge: &Membership) -> Option<()> {
+        let user = self.state.user_by_id(edge.user.uuid())?;
+        let group = self.state.groups.by_id(edge.group.uuid())?;
+        let State { users, groups, .. } = &mut *self.state;
+        users.row_mut(user)?.edges.take(Source::Group(group), edge.window).then_some(())?;
+        let key = users.name_at(user);
+        groups.row_mut(group)?.members.remove(|back| users.name_at(back.from()).cmp(key));
+        self.summary(user);
+        Some(())
+    }
+
+    /// What has left the catalog is kept only as long as the tenant refers to it.
+    fn forget_removed_role(&mut self, number: u32) {
+        if self.state.roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused()) {
+            self.state.roles.remove(number);
+        }
+    }
+
+    fn forget_removed_permission(&mut self, number: u32) {
+        let removed_from_catalog =
+            self.state.permissions.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog);
+        if removed_from_catalog && self.state.reverse_grants.is_empty(number) {
+            self.state.permissions.remove(number);
+        }
+    }
+}
+
+type Outgoing = crate::resolver::tables::sorted_seq::SortedSeq<Edge>;
+type ReverseEdges = crate::resolver::tables::sorted_seq::SortedSeq<ReverseEdge>;
+
+fn window_of(record: &Record) -> Option<Window> {
+    match record {
+        Record::Assignment(edge) => Some(edge.window),
+        Record::Membership(edge) => Some(edge.window),
+        _ => None,
+    }
+}
+
+/// Adds an edge that is not there, or replaces the window of one that is: it must be there as it was before (I4).
+fn set_edge(edges: &mut Outgoing, edge: Edge, before: Option<Window>) -> bool {
+    let order = |other: &Edge| other.to.cmp(&edge.to);
+    match before {
+        None => edges.insert(edge, order),
+        Some(window) => edges.get(order).is_some_and(|present| present.window == window) && edges.replace(edge, order),
+    }
+}
+
+fn set_back(
+    backs: &mut ReverseEdges,
+    back: ReverseEdge,
+    new: bool,
+    order: impl Fn(&ReverseEdge) -> std::cmp::Ordering,
+) {
+    if new {
+        backs.insert(back, order)
+    } else {
+        backs.replace(back, order)
+    };
+}
+
+fn take_edge(edges: &mut Outgoing, to: u32, window: Window) -> Option<Edge> {
+    edges.get(|edge| edge.to.cmp(&to)).filter(|edge| edge.window == window)?;
+    edges.remove(|edge| edge.to.cmp(&to))
+}

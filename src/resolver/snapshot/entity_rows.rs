@@ -1,0 +1,223 @@
+//! The rows of the compiled tables: each noun with the edges that leave it and those that lead to it.
+//!
+//! Edges that leave a thing are sorted by number and carry their windows. Lists that may hold a million users are
+//! sorted by the users' keys, so that a page of one costs its length.
+
+use uuid::Uuid;
+
+use super::edge::{Edge, ReverseEdge};
+use super::edges::{Edges, UserEdges};
+use super::source::Source;
+use super::table::{ByIndexedUser, Origin, Row};
+use crate::model::error::EntityKind;
+use crate::model::records::{
+    Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef, RoleId,
+    RoleRecord, RoleRef, Slug, Status, UserId, UserKey, UserRecord,
+};
+use crate::resolver::tables::hash_index::HashIndex;
+use crate::resolver::tables::sorted_seq::SortedSeq;
+
+/// Who grants it is beside it, in `reverse_grants.rs`.
+#[derive(Clone, Debug)]
+pub(crate) struct PermissionRow {
+    pub(crate) record: PermissionRecord,
+    pub(crate) origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RoleRow {
+    pub(crate) record: RoleRecord,
+    pub(crate) origin: Origin,
+    pub(crate) grants: SortedSeq<u32>,
+    /// Sorted.
+    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) includes: SortedSeq<u32>,
+    pub(crate) included_by: SortedSeq<u32>,
+    /// Users that hold it directly, by key.
+    pub(crate) users: SortedSeq<ReverseEdge>,
+    /// Groups that hold it, by number.
+    pub(crate) groups: SortedSeq<ReverseEdge>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct GroupRow {
+    pub(crate) record: GroupRecord,
+    pub(crate) parents: SortedSeq<u32>,
+    pub(crate) children: SortedSeq<u32>,
+    pub(crate) roles: SortedSeq<Edge>,
+    /// Direct members, by key.
+    pub(crate) members: SortedSeq<ReverseEdge>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct UserRow {
+    pub(crate) record: UserRecord,
+    pub(crate) edges: UserEdges,
+}
+
+impl PermissionRow {
+    pub(crate) fn new(record: PermissionRecord, origin: Origin) -> Self {
+        Self { record, origin }
+    }
+
+    /// What has left the catalog: only its id and last known slug are left.
+    pub(crate) fn removed_from_catalog(id: PermissionId, slug: &Slug) -> Self {
+        let record = PermissionRecord {
+            id,
+            slug: slug.clone(),
+            name: Name::of_slug(slug.as_str()),
+            description: Description::default(),
+            category: None,
+        };
+        Self::new(record, Origin::RemovedFromCatalog)
+    }
+
+    pub(crate) fn reference(&self) -> PermissionRef {
+        match self.origin {
+            Origin::Tenant => PermissionRef::Own(self.record.id),
+            Origin::Catalog | Origin::RemovedFromCatalog => {
+                PermissionRef::Catalog { id: self.record.id, slug: self.record.slug.clone() }
+            }
+        }
+    }
+}
+
+impl RoleRow {
+    pub(crate) fn new(record: RoleRecord, origin: Origin) -> Self {
+        Self {
+            record,
+            origin,
+            grants: SortedSeq::default(),
+            patterns: Vec::new(),
+            includes: SortedSeq::default(),
+            included_by: SortedSeq::default(),
+            users: SortedSeq::default(),
+            groups: SortedSeq::default(),
+        }
+    }
+
+    /// What has left the catalog: only its id and last known slug are left.
+    pub(crate) fn removed_from_catalog(id: RoleId, slug: &Slug) -> Self {
+        let record = RoleRecord {
+            id,
+            slug: slug.clone(),
+            name: Name::of_slug(slug.as_str()),
+            description: Description::default(),
+        };
+        Self::new(record, Origin::RemovedFromCatalog)
+    }
+
+    pub(crate) fn reference(&self) -> RoleRef {
+        match self.origin {
+            Origin::Tenant => RoleRef::Own(self.record.id),
+            Origin::Catalog | Origin::RemovedFromCatalog => {
+                RoleRef::Catalog { id: self.record.id, slug: self.record.slug.clone() }
+            }
+        }
+    }
+
+    /// Whether nothing of the tenant refers to it.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.included_by.is_empty() && self.users.is_empty() && self.groups.is_empty()
+    }
+}
+
+impl GroupRow {
+    pub(crate) fn new(record: GroupRecord) -> Self {
+        Self {
+            record,
+            parents: SortedSeq::default(),
+            children: SortedSeq::default(),
+            roles: SortedSeq::default(),
+            members: SortedSeq::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> GroupId {
+        self.record.id
+    }
+}
+
+impl UserRow {
+    pub(crate) fn new(record: UserRecord) -> Self {
+        Self { record, edges: UserEdges::default() }
+    }
+
+    pub(crate) fn id(&self) -> UserId {
+        self.record.id
+    }
+
+    #[inline]
+    pub(crate) fn groups(&self) -> Edges<'_> {
+        self.edges.groups()
+    }
+
+    #[inline]
+    pub(crate) fn roles(&self) -> Edges<'_> {
+        self.edges.roles()
+    }
+
+    pub(crate) fn key(&self) -> &UserKey {
+        &self.record.key
+    }
+
+    /// What it holds directly, with when it counts.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, Edge)> + '_ {
+        let groups = self.groups().iter().map(|edge| (Source::Group(edge.to), edge));
+        groups.chain(self.roles().iter().map(|edge| (Source::Role(edge.to), edge)))
+    }
+
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.record.status == Status::Suspended
+    }
+}
+
+macro_rules! rows {
+    ($($row:ident: $noun:ident, $record:ident, $name:ident, $ids:ident, $own:expr, $origin:expr, $bare:expr;)*) => {$(
+        impl Row for $row {
+            const ENTITY: EntityKind = EntityKind::$noun;
+            type Record = $record;
+            type Ids = $ids;
+
+            fn own(record: $record) -> Self {
+                $own(record)
+            }
+
+            fn record(&self) -> &$record {
+                &self.record
+            }
+
+            fn record_mut(&mut self) -> &mut $record {
+                &mut self.record
+            }
+
+            fn id_of(record: &$record) -> Uuid {
+                record.id.uuid()
+            }
+
+            fn name_of(record: &$record) -> &str {
+                record.$name.as_str()
+            }
+
+            fn origin(&self) -> Origin {
+                $origin(self)
+            }
+
+            fn is_bare(&self) -> bool {
+                $bare(self)
+            }
+        }
+    )*};
+}
+
+rows! {
+    PermissionRow: Permission, PermissionRecord, slug, HashIndex,
+        |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin, |_| true;
+    RoleRow: Role, RoleRecord, slug, HashIndex,
+        |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin,
+        |row: &Self| row.is_unused() && row.grants.is_empty() && row.patterns.is_empty() && row.includes.is_empty();
+    GroupRow: Group, GroupRecord, slug, HashIndex, Self::new, |_| Origin::Tenant,
+        |row: &Self| row.roles.is_empty() && row.members.is_empty() && row.parents.is_empty() && row.children.is_empty();
+    UserRow: User, UserRecord, key, ByIndexedUser, Self::new, |_| Origin::Tenant,
+        |row: &Self| row.edges.is_empty();
+}

@@ -1,0 +1,306 @@
+//! How a caller says which user, permission, role or group it means: by name, by id, or by a handle. Told apart by type;
+//! nothing is guessed from the shape of a string.
+
+use uuid::Uuid;
+
+use self::sealed::{Found, Scope};
+use super::CompiledTenant;
+use super::table::Origin;
+use crate::model::catalog::{CatalogPermission, CatalogRole};
+use crate::model::records::{
+    GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
+};
+
+/// A user in a fast question: good for one opening of a tenant, through all its commits and reloads. On another tenant,
+/// or after the tenant was closed, it stands for nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserHandle {
+    pub(crate) owner: u64,
+    pub(crate) number: u32,
+}
+
+/// A permission in a fast question: good for one opening of a tenant, through all its commits and reloads; one of a
+/// catalog's is good wherever that catalog is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PermissionHandle {
+    pub(crate) owner: u64,
+    pub(crate) number: u32,
+}
+
+pub(crate) mod sealed {
+    use super::CompiledTenant;
+    use crate::resolver::snapshot::indexed_user::IndexedUser;
+
+    /// Where a name is looked up.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Scope<'a>(pub(crate) &'a CompiledTenant);
+
+    /// A user that was found.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Found<'a> {
+        pub(crate) number: u32,
+        /// Its card, where that was in the way.
+        pub(crate) indexed: Option<&'a IndexedUser>,
+    }
+
+    impl<'a> Found<'a> {
+        #[inline]
+        pub(crate) fn by(indexed: &'a IndexedUser) -> Self {
+            Self { number: indexed.number(), indexed: Some(indexed) }
+        }
+    }
+
+    pub trait User {
+        fn user(&self, scope: Scope<'_>) -> Option<u32>;
+        fn user_text(&self) -> String;
+
+        /// The same with what was found on the way; perhaps of somebody who is gone, who may do nothing.
+        #[inline]
+        fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            self.user(scope).map(|number| Found { number, indexed: None })
+        }
+    }
+
+    pub trait Permission {
+        fn permission(&self, scope: Scope<'_>) -> Option<u32>;
+        fn permission_text(&self) -> String;
+
+        /// The same; perhaps of a permission that is gone, which nothing gives.
+        #[inline]
+        fn met(&self, scope: Scope<'_>) -> Option<u32> {
+            self.permission(scope)
+        }
+    }
+
+    pub trait Role {
+        fn role(&self, scope: Scope<'_>) -> Option<u32>;
+        fn role_text(&self) -> String;
+    }
+
+    pub trait Group {
+        fn group(&self, scope: Scope<'_>) -> Option<u32>;
+        fn group_text(&self) -> String;
+    }
+}
+
+/// What names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), a [`UserHandle`], or its record; by
+/// value or by reference.
+pub trait AsUser: sealed::User {}
+/// What names a permission: its slug (`&str`, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], or a variant
+/// of the application's own enum ([`catalog!`](crate::catalog!)).
+pub trait AsPermission: sealed::Permission {}
+/// What names a role: its slug (`&str`, [`Slug`]), its id ([`RoleId`], [`Uuid`]), or a variant of the catalog's enum of roles.
+pub trait AsRole: sealed::Role {}
+/// What names a group: its slug (`&str`, [`Slug`]), or its id ([`GroupId`], [`Uuid`]).
+pub trait AsGroup: sealed::Group {}
+
+/// What a handle that stands for nothing here is called: it has no name.
+const FOREIGN: &str = "handle of another opening, or of something deleted";
+
+macro_rules! named {
+    ($as:ident, $trait:ident, $find:ident, $text:ident, $table:ident, $id:ident, $record:ident) => {
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| (*self_).to_string(), str);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| self_.clone(), String);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_.as_str()), |self_| self_.to_string(), Slug);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(*self_), |self_| self_.to_string(), Uuid);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(self_.uuid()), |self_| self_.to_string(), $id);
+        named!(@ $as, $trait, $find, $text,
+            |self_, s| s.state.$table.by_id(self_.id.uuid()), |self_| self_.id.to_string(), $record);
+    };
+    (@ $as:ident, $trait:ident, $find:ident, $text:ident, |$a:ident, $s:ident| $found:expr, |$b:ident| $shown:expr, $type:ty) => {
+        impl sealed::$trait for $type {
+            #[inline]
+            fn $find(&self, scope: Scope<'_>) -> Option<u32> {
+                let ($a, $s) = (self, scope.0);
+                $found
+            }
+
+            fn $text(&self) -> String {
+                let $b = self;
+                $shown
+            }
+        }
+
+        impl $as for $type {}
+    };
+}
+
+macro_rules! by_reference {
+    ($($as:ident, $trait:ident, $find:ident, $text:ident, $extra:ident, $($type:ty),*;)*) => {$($(
+        impl sealed::$trait for &$type {
+            #[inline]
+            fn $find(&self, scope: Scope<'_>) -> Option<u32> {
+                (**self).$find(scope)
+            }
+
+            fn $text(&self) -> String {
+                (**self).$text()
+            }
+
+            $extra!();
+        }
+
+        impl $as for &$type {}
+    )*)*};
+}
+
+macro_rules! found_too {
+    () => {
+        #[inline]
+        fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            (**self).found(scope)
+        }
+    };
+}
+
+macro_rules! met_too {
+    () => {
+        #[inline]
+        fn met(&self, scope: Scope<'_>) -> Option<u32> {
+            (**self).met(scope)
+        }
+    };
+}
+
+macro_rules! no_more {
+    () => {};
+}
+
+macro_rules! user_by_id {
+    ($($type:ty: |$self_:ident| $id:expr, $shown:expr;)*) => {$(
+        impl sealed::User for $type {
+            #[inline]
+            fn user(&self, scope: Scope<'_>) -> Option<u32> {
+                let $self_ = self;
+                scope.0.state.user_by_id($id)
+            }
+
+            #[inline]
+            fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+                let $self_ = self;
+                scope.0.state.indexed_user($id).map(Found::by)
+            }
+
+            fn user_text(&self) -> String {
+                let $self_ = self;
+                $shown
+            }
+        }
+
+        impl AsUser for $type {}
+    )*};
+}
+
+// What a check needs to know of a user lies where its id leads.
+user_by_id! {
+    Uuid: |id| *id, id.to_string();
+    UserId: |id| id.uuid(), id.to_string();
+    UserRecord: |record| record.id.uuid(), record.key.to_string();
+}
+named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| (*key).to_string(), str);
+named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| key.clone(), String);
+named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key.as_str()), |key| key.to_string(), UserKey);
+named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
+named!(AsRole, Role, role, role_text, roles, RoleId, RoleRecord);
+named!(AsGroup, Group, group, group_text, groups, GroupId, GroupRecord);
+by_reference! {
+    AsUser, User, user, user_text, found_too, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle;
+    AsPermission, Permission, permission, permission_text, met_too,
+        str, &str, String, Slug, PermissionRecord, Uuid, PermissionId, PermissionHandle;
+    AsRole, Role, role, role_text, no_more, str, &str, String, Slug, RoleRecord, Uuid, RoleId;
+    AsGroup, Group, group, group_text, no_more, str, &str, String, Slug, GroupRecord, Uuid, GroupId;
+}
+
+impl sealed::User for UserHandle {
+    #[inline]
+    fn user(&self, scope: Scope<'_>) -> Option<u32> {
+        scope.0.number_of(*self).filter(|number| scope.0.state.user_is_there(*number))
+    }
+
+    #[inline]
+    fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        scope.0.number_of(*self).map(|number| Found { number, indexed: None })
+    }
+
+    fn user_text(&self) -> String {
+        FOREIGN.to_owned()
+    }
+}
+
+impl AsUser for UserHandle {}
+
+impl sealed::Permission for PermissionHandle {
+    #[inline]
+    fn permission(&self, scope: Scope<'_>) -> Option<u32> {
+        self.met(scope).filter(|number| scope.0.state.permissions.row(*number).is_some())
+    }
+
+    #[inline]
+    fn met(&self, scope: Scope<'_>) -> Option<u32> {
+        scope.0.permission_number(*self)
+    }
+
+    fn permission_text(&self) -> String {
+        FOREIGN.to_owned()
+    }
+}
+
+impl AsPermission for PermissionHandle {}
+
+impl<T: CatalogPermission> sealed::Permission for T {
+    #[inline]
+    fn permission(&self, Scope(snapshot): Scope<'_>) -> Option<u32> {
+        (T::catalog().token() == snapshot.base.catalog.token()).then(|| self.index())
+    }
+
+    fn permission_text(&self) -> String {
+        format!("{self:?} of a catalog that this authorizer was not built with")
+    }
+}
+
+impl<T: CatalogPermission> AsPermission for T {}
+
+impl<T: CatalogRole> sealed::Role for T {
+    #[inline]
+    fn role(&self, Scope(snapshot): Scope<'_>) -> Option<u32> {
+        (T::catalog().token() == snapshot.base.catalog.token()).then(|| self.index())
+    }
+
+    fn role_text(&self) -> String {
+        format!("{self:?} of a catalog that this authorizer was not built with")
+    }
+}
+
+impl<T: CatalogRole> AsRole for T {}
+
+impl CompiledTenant {
+    /// Where names are looked up.
+    #[inline]
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope(self)
+    }
+
+    /// The number of a user's handle, perhaps of somebody who is gone.
+    #[inline]
+    fn number_of(&self, handle: UserHandle) -> Option<u32> {
+        (handle.owner == self.session.token()).then_some(handle.number)
+    }
+
+    /// The number of a permission's handle, perhaps of one that is gone.
+    #[inline]
+    fn permission_number(&self, handle: PermissionHandle) -> Option<u32> {
+        let is_own = handle.owner == self.session.token();
+        let is_catalogs = (handle.owner == self.base.catalog.token()) & self.base.has_permission(handle.number);
+        (is_own | is_catalogs).then_some(handle.number)
+    }
+
+    pub(crate) fn permission_handle(&self, number: u32) -> Option<PermissionHandle> {
+        let origin = self.state.permissions.row(number)?.origin;
+        let owner = if origin == Origin::Catalog { self.base.catalog.token() } else { self.session.token() };
+        Some(PermissionHandle { owner, number })
+    }
+
+    pub(crate) fn user_handle(&self, number: u32) -> UserHandle {
+        UserHandle { owner: self.session.token(), number }
+    }
+}

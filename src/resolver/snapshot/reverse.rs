@@ -1,0 +1,95 @@
+//! The walk the other way: from permissions and roles down to groups and users. Who can, who holds, who is in.
+//!
+//! It shares nothing with the forward walk but the edges, and tests hold the two against each other.
+
+use super::edge::ReverseEdge;
+use super::edges::Edges;
+use super::state::State;
+use super::walk::is_active;
+use crate::model::clock::When;
+use crate::resolver::bits::Bits;
+use crate::resolver::tables::sorted_seq::SortedSeq;
+
+/// The roles that give a permission: by name, by pattern, or by including one that does.
+pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
+    let Some(row) = state.permissions.row(permission) else { return Bits::new() };
+    if !state.permission_counts(permission) {
+        return Bits::new();
+    }
+    let mut roles: Bits = state.reverse_grants.of(permission).collect();
+    for role in state.roles_matching(row.record.slug.as_str()) {
+        roles.insert(role);
+    }
+    with_includers(state, roles)
+}
+
+/// These roles and all that include them.
+pub(crate) fn with_includers(state: &State, roles: Bits) -> Bits {
+    closure(roles, |role, visit| {
+        if let Some(row) = state.roles.row(role) {
+            row.included_by.iter().for_each(|n| visit(*n));
+        }
+    })
+}
+
+/// The groups that have one of these roles at an instant, and all their sub-groups.
+pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bits {
+    let mut groups = Bits::new();
+    for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
+        add(&mut groups, &role.groups, number, when, |group| Some(Edges::from(&state.groups.row(group)?.roles)));
+    }
+    with_subgroups(state, groups)
+}
+
+/// These groups and all their sub-groups.
+pub(crate) fn with_subgroups(state: &State, groups: Bits) -> Bits {
+    closure(groups, |group, visit| {
+        if let Some(row) = state.groups.row(group) {
+            row.children.iter().for_each(|n| visit(*n));
+        }
+    })
+}
+
+/// The users that hold one of these roles directly, or are members of one of these groups, at an instant.
+///
+/// # Complexity
+/// O(holders and members).
+pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
+    let mut users = Bits::new();
+    for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
+        add(&mut users, &role.users, number, when, |user| Some(state.users.row(user)?.roles()));
+    }
+    for (number, group) in groups.iter().filter_map(|n| state.groups.row(n).map(|row| (n, row))) {
+        add(&mut users, &group.members, number, when, |user| Some(state.users.row(user)?.groups()));
+    }
+    users
+}
+
+/// Adds those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
+fn add<'a>(
+    bits: &mut Bits,
+    backs: &SortedSeq<ReverseEdge>,
+    to: u32,
+    when: &When<'_>,
+    edges: impl Fn(u32) -> Option<Edges<'a>>,
+) {
+    for back in backs.iter() {
+        let edge = || edges(back.from()).and_then(|edges| edges.get(to));
+        if !back.is_windowed() || edge().is_some_and(|edge| is_active(edge, when)) {
+            bits.insert(back.from());
+        }
+    }
+}
+
+fn closure(from: Bits, next: impl Fn(u32, &mut dyn FnMut(u32))) -> Bits {
+    let mut todo: Vec<u32> = from.iter().collect();
+    let mut reached = from;
+    while let Some(node) = todo.pop() {
+        next(node, &mut |to| {
+            if reached.insert(to) {
+                todo.push(to);
+            }
+        });
+    }
+    reached
+}

@@ -1,0 +1,174 @@
+//! A tenant's state, compiled for questions: the tables, the short form of every user, the kept rows.
+//!
+//! Everything is persistent: a clone costs a few reference counts, and a change copies the path to what it changes.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::columns::Columns;
+use super::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
+use super::indexed_user::IndexedUser;
+use super::pattern_index::PatternIndex;
+use super::reverse_grants::ReverseGrants;
+use super::source::{CachedRow, Source};
+use super::table::{Hashers, Origin, Table};
+use super::user_summary::{Form, UserSummary};
+use crate::model::error::EntityKind;
+use crate::model::records::{Pattern, TenantRecord};
+use crate::resolver::bits::Bits;
+use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
+use crate::resolver::tables::persistent_vec::PersistentVec;
+
+/// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
+pub(crate) const WORDS_PER_EDGE: usize = 16;
+
+/// In this order: what a usual check reads lies together, for a reader beside a writer gets each line of each new state
+/// from the writer's cache.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub(crate) struct State {
+    /// The kept rows turned, which nearly every check reads beside the short forms (I7).
+    pub(crate) columns: Columns,
+    /// The short form of each user, by id (I11).
+    pub(crate) indexed_users: PersistentHashTable<IndexedUser>,
+    pub(crate) users: Table<UserRow>,
+    /// The same by number.
+    pub(crate) summaries: PersistentVec<UserSummary>,
+    pub(crate) role_rows: PersistentVec<CachedRow>,
+    pub(crate) group_rows: PersistentVec<CachedRow>,
+    pub(crate) groups: Table<GroupRow>,
+    pub(crate) roles: Table<RoleRow>,
+    pub(crate) permissions: Table<PermissionRow>,
+    /// There once the tenant record is; gone when the life has ended.
+    pub(crate) tenant: Option<TenantRecord>,
+    /// Who grants which permission by name.
+    pub(crate) reverse_grants: ReverseGrants,
+    /// Roles that have patterns, by what those begin with.
+    pub(crate) pattern_index: PatternIndex,
+    /// The bound on what is kept. Tests lower it, so that small histories walk.
+    pub(crate) words_per_edge: usize,
+}
+
+impl State {
+    pub(crate) fn new(hashers: &Hashers) -> Self {
+        Self {
+            tenant: None,
+            permissions: Table::new(hashers.clone()),
+            roles: Table::new(hashers.clone()),
+            groups: Table::new(hashers.clone()),
+            users: Table::new(hashers.clone()),
+            summaries: PersistentVec::new(),
+            indexed_users: PersistentHashTable::default(),
+            role_rows: PersistentVec::new(),
+            group_rows: PersistentVec::new(),
+            columns: Columns::default(),
+            reverse_grants: ReverseGrants::default(),
+            pattern_index: PatternIndex::default(),
+            words_per_edge: WORDS_PER_EDGE,
+        }
+    }
+
+    /// Whether a living thing of any kind has this id.
+    pub(crate) fn has_id(&self, id: Uuid) -> bool {
+        let roles_or_permissions = self.roles.by_id(id).or_else(|| self.permissions.by_id(id));
+        roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.user_by_id(id)).is_some()
+    }
+
+    /// The number of an id, also where the thing is gone.
+    pub(crate) fn number_of(&self, entity: EntityKind, id: Uuid) -> Option<u32> {
+        match entity {
+            EntityKind::Permission => self.permissions.number_of(id),
+            EntityKind::Role => self.roles.number_of(id),
+            EntityKind::Group => self.groups.number_of(id),
+            EntityKind::User => self.indexed_user(id).map(IndexedUser::number),
+            EntityKind::Tenant => None,
+        }
+    }
+
+    /// What an earlier state knew by number keeps that number, gone things included: handles to them may be held. Users
+    /// are the gathering's.
+    pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
+        self.permissions.keep_numbers_of(&earlier.permissions);
+        self.roles.keep_numbers_of(&earlier.roles);
+        self.groups.keep_numbers_of(&earlier.groups);
+    }
+
+    #[inline]
+    pub(crate) fn user_is_there(&self, number: u32) -> bool {
+        self.summaries.get(number).is_some_and(|summary| summary.form != Form::Absent)
+    }
+
+    #[inline]
+    pub(crate) fn is_suspended(&self, user: u32) -> bool {
+        self.summaries.get(user).is_some_and(|summary| summary.form == Form::Suspended)
+    }
+
+    /// The card of an id, which may be of somebody who is gone.
+    #[inline]
+    pub(crate) fn indexed_user(&self, id: Uuid) -> Option<&IndexedUser> {
+        self.indexed_users.find(self.users.hashers().id(id), |indexed| indexed.id == id)
+    }
+
+    /// The number of a living user.
+    #[inline]
+    pub(crate) fn user_by_id(&self, id: Uuid) -> Option<u32> {
+        self.indexed_user(id).map(IndexedUser::number).filter(|n| self.user_is_there(*n))
+    }
+
+    /// Keeps this about a source: false if it is what was kept.
+    pub(crate) fn keep(&mut self, source: Source, cached: CachedRow) -> bool {
+        let before = self.cached_row(source).cloned();
+        if before.as_ref().is_some_and(|before| before.complete == cached.complete && before.row == cached.row) {
+            return false;
+        }
+        self.columns.replace(source, before.as_ref(), &cached);
+        match source {
+            Source::Group(group) => self.group_rows.set(group, cached),
+            Source::Role(role) => self.role_rows.set(role, cached),
+        }
+        true
+    }
+
+    #[inline]
+    pub(crate) fn cached_row(&self, source: Source) -> Option<&CachedRow> {
+        match source {
+            Source::Group(group) => self.group_rows.get(group),
+            Source::Role(role) => self.role_rows.get(role),
+        }
+    }
+
+    /// Whether a permission is there and has not left the catalog: otherwise nothing grants it.
+    pub(crate) fn permission_counts(&self, permission: u32) -> bool {
+        self.permissions.row(permission).is_some_and(|row| row.origin != Origin::RemovedFromCatalog)
+    }
+
+    /// Whether a role itself grants a permission, by name or by pattern.
+    pub(crate) fn role_grants(&self, role: &RoleRow, permission: u32) -> bool {
+        let Some(row) = self.permissions.row(permission).filter(|row| row.origin != Origin::RemovedFromCatalog) else {
+            return false;
+        };
+        role.grants.contains(|n| n.cmp(&permission)) || role.matches(row.record.slug.as_str())
+    }
+
+    /// The roles whose own patterns match a slug.
+    pub(crate) fn roles_matching<'a>(&'a self, slug: &'a str) -> impl Iterator<Item = u32> + 'a {
+        let candidates: BTreeSet<u32> = self.pattern_index.candidates(self.roles.hashers(), slug).collect();
+        candidates.into_iter().filter(|role| self.roles.row(*role).is_some_and(|row| row.matches(slug)))
+    }
+
+    /// The permissions whose present slug a pattern matches.
+    pub(crate) fn matched(&self, pattern: &Pattern) -> Bits {
+        let prefix = pattern.prefix();
+        let near = self.permissions.sorted_from(prefix).map(|n| (n, self.permissions.name_at(n)));
+        let near = near.take_while(|(_, slug)| slug.starts_with(prefix));
+        near.filter(|(_, slug)| pattern.matches(slug)).map(|(n, _)| n).collect()
+    }
+}
+
+impl RoleRow {
+    /// Whether one of its patterns matches.
+    pub(crate) fn matches(&self, slug: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(slug))
+    }
+}

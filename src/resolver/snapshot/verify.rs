@@ -1,0 +1,168 @@
+//! Holds the compiled form against its invariants I7 to I11, and against the bound on what is kept, for tests.
+
+use uuid::Uuid;
+
+use super::columns::column;
+use super::edge::{Edge, ReverseEdge};
+use super::entity_rows::{GroupRow, RoleRow};
+use super::indexed_user::IndexedUser;
+use super::source::Source;
+use super::state::State;
+use super::table::{Row, Table};
+use super::user_summary::UserSummary;
+use super::walk::own_bits;
+use crate::resolver::bits::{Bits, Row as BitRow};
+
+/// Panics where an invariant is broken.
+pub(crate) fn verify(state: &State) {
+    listings(&state.permissions, |id| state.permissions.by_id(id));
+    listings(&state.roles, |id| state.roles.by_id(id));
+    listings(&state.groups, |id| state.groups.by_id(id));
+    listings(&state.users, |id| state.user_by_id(id));
+    ends(state);
+    for (number, user) in live(&state.users) {
+        let summary = UserSummary::of(user);
+        assert_eq!(state.summaries.get(number), Some(&summary), "I11");
+        let id = user.record.id.uuid();
+        assert_eq!(state.indexed_user(id), Some(&IndexedUser::of(id, number, &summary)), "I11");
+    }
+    for (number, _) in live(&state.roles) {
+        cached_row(state, Source::Role(number));
+    }
+    for (number, _) in live(&state.groups) {
+        cached_row(state, Source::Group(number));
+    }
+    let mut pattern_index: Vec<(u64, u32)> = Vec::new();
+    for (number, role) in live(&state.roles) {
+        pattern_index.extend(role.patterns.iter().map(|p| (state.roles.hashers().name(p.prefix()), number)));
+    }
+    pattern_index.sort_unstable();
+    pattern_index.dedup();
+    assert_eq!(state.pattern_index.items(), pattern_index, "a role stands under all that its patterns begin with");
+}
+
+fn live<R: Row>(table: &Table<R>) -> impl Iterator<Item = (u32, &R)> {
+    (0..10_000).filter_map(|n| table.row(n).map(|row| (n, row)))
+}
+
+/// I10
+fn listings<R: Row>(table: &Table<R>, by_id: impl Fn(Uuid) -> Option<u32>) {
+    let listed: Vec<&str> = table.sorted().map(|n| table.name_at(n)).collect();
+    let mut expected: Vec<&str> = live(table).filter(|(_, row)| row.is_listed()).map(|(_, row)| row.name()).collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected, "I10");
+    for (number, row) in live(table) {
+        assert_eq!((by_id(row.id()), table.id_at(number)), (Some(number), Some(row.id())), "I10");
+        if row.is_listed() {
+            assert_eq!(table.by_name(row.name()), Some(number), "I10");
+        }
+    }
+}
+
+/// I9
+fn ends(state: &State) {
+    type Edges = Vec<(&'static str, u32, u32, bool)>;
+    let (mut near, mut far) = (Edges::new(), Edges::new());
+    let back = |b: &ReverseEdge| (b.from(), b.is_windowed());
+    for (n, user) in live(&state.users) {
+        near.extend(user.groups().iter().map(|e| ("member", n, e.to, !e.window.is_always())));
+        near.extend(user.roles().iter().map(|e| ("user role", n, e.to, !e.window.is_always())));
+    }
+    for (n, group) in live(&state.groups) {
+        near.extend(group.roles.iter().map(|e| ("group role", n, e.to, !e.window.is_always())));
+        near.extend(group.parents.iter().map(|to| ("parent", n, *to, false)));
+        far.extend(group.children.iter().map(|from| ("parent", *from, n, false)));
+        far.extend(group.members.iter().map(back).map(|(from, w)| ("member", from, n, w)));
+    }
+    for (n, role) in live(&state.roles) {
+        near.extend(role.includes.iter().map(|to| ("includes", n, *to, false)));
+        near.extend(role.grants.iter().map(|to| ("grants", n, *to, false)));
+        far.extend(role.included_by.iter().map(|from| ("includes", *from, n, false)));
+        far.extend(role.users.iter().map(back).map(|(from, w)| ("user role", from, n, w)));
+        far.extend(role.groups.iter().map(back).map(|(from, w)| ("group role", from, n, w)));
+        sorted_by_key(state, role);
+    }
+    for n in 0..10_000 {
+        far.extend(state.reverse_grants.of(n).map(|from| ("grants", from, n, false)));
+    }
+    near.sort_unstable();
+    far.sort_unstable();
+    assert_eq!(near, far, "I9");
+    for (_, group) in live(&state.groups) {
+        members_by_key(state, group);
+    }
+}
+
+fn sorted_by_key(state: &State, role: &RoleRow) {
+    let keys: Vec<&str> = role.users.iter().map(|b| state.users.name_at(b.from())).collect();
+    assert!(keys.is_sorted(), "I9");
+}
+
+fn members_by_key(state: &State, group: &GroupRow) {
+    let keys: Vec<&str> = group.members.iter().map(|b| state.users.name_at(b.from())).collect();
+    assert!(keys.is_sorted(), "I9");
+}
+
+/// I7 and I8: what is given at every instant, and what at any, by plain closure over the edges.
+fn cached_row(state: &State, source: Source) {
+    let cached = state.cached_row(source).expect("every live group and role has a kept row");
+    let row: Bits = cached.row.iter().collect();
+    assert!(row.is_subset(&given(state, source, false)), "I7");
+    if let Some(column) = column(source) {
+        let turned: Bits = (0..10_000).filter(|n| state.columns.any(&[column], *n)).collect();
+        assert_eq!(row, turned, "I7");
+    }
+    if cached.complete {
+        assert_eq!(row, given(state, source, true), "I8");
+    }
+    assert_eq!((cached.row.clone(), cached.complete), within(state, source), "what is within the bound is kept");
+}
+
+/// What is to be kept of a group or role, by the rows beside it: all of it if that is within the bound, else nothing.
+fn within(state: &State, source: Source) -> (BitRow, bool) {
+    let (mut bits, mut complete) = (Bits::new(), true);
+    let (beside, edges): (Vec<Source>, usize) = match source {
+        Source::Group(n) => {
+            let group = state.groups.row(n).expect("live");
+            let (always, windowed): (Vec<_>, Vec<_>) = group.roles.iter().partition(|e| e.window.is_always());
+            complete = windowed.is_empty();
+            let parents = group.parents.iter().map(|n| Source::Group(*n));
+            let beside = parents.chain(always.into_iter().map(|e: &Edge| Source::Role(e.to))).collect();
+            (beside, group.parents.len() + group.roles.len())
+        }
+        Source::Role(n) => {
+            own_bits(state, n, &mut bits);
+            let role = state.roles.row(n).expect("live");
+            let beside = role.includes.iter().map(|n| Source::Role(*n)).collect();
+            (beside, role.includes.len() + role.grants.len() + role.patterns.len())
+        }
+    };
+    for cached in beside.iter().filter_map(|source| state.cached_row(*source)) {
+        bits.union_row(&cached.row);
+        complete &= cached.complete;
+    }
+    let row = BitRow::from_bits(&bits);
+    if row.word_count() <= state.words_per_edge * (edges + 1) { (row, complete) } else { (BitRow::EMPTY, false) }
+}
+
+fn given(state: &State, source: Source, ever: bool) -> Bits {
+    let (mut bits, mut seen, mut todo) = (Bits::new(), std::collections::HashSet::new(), vec![source]);
+    while let Some(source) = todo.pop() {
+        if !seen.insert(source) {
+            continue;
+        }
+        match source {
+            Source::Group(n) => {
+                let group = state.groups.row(n).expect("live");
+                todo.extend(group.parents.iter().map(|n| Source::Group(*n)));
+                let roles = group.roles.iter().filter(|e| ever || e.window.is_always());
+                todo.extend(roles.map(|e| Source::Role(e.to)));
+            }
+            Source::Role(n) => {
+                own_bits(state, n, &mut bits);
+                todo.extend(state.roles.row(n).expect("live").includes.iter().map(|n| Source::Role(*n)));
+            }
+        }
+    }
+    bits
+}

@@ -1,0 +1,192 @@
+//! The walk: from a user up through groups and roles along the edges that count at an instant.
+//!
+//! The plain form of every question. A check comes here only where a kept row does not settle it; sets, explanations
+//! and tests always can. No recursion, every node once, nothing remembered afterwards (A4). The few nodes of a usual
+//! walk stay on the stack.
+
+use std::collections::HashSet;
+
+use smallvec::SmallVec;
+
+use super::columns::source;
+use super::edge::Edge;
+use super::entity_rows::UserRow;
+use super::indexed_user::IndexedUser;
+use super::names::sealed::Found;
+use super::source::Source;
+use super::state::State;
+use super::user_summary::MOST_SOURCES;
+use crate::model::clock::When;
+use crate::resolver::bits::{Bits, Row};
+
+/// What a walk does after it has seen a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Go on through its edges.
+    Into,
+    /// Leave its edges out: what lies behind them is known already.
+    Past,
+    /// The question is answered.
+    Stop,
+}
+
+/// Visits what a user holds at an instant, in no particular order; true if the visitor stopped it.
+///
+/// # Complexity
+/// O(nodes and edges visited).
+pub(crate) fn walk(state: &State, user: &UserRow, when: &When<'_>, visit: impl FnMut(Source) -> Step) -> bool {
+    let counting = user.sources().filter(|(_, edge)| is_active(*edge, when)).map(|(source, _)| source);
+    walk_from(state, counting, when, visit)
+}
+
+/// The same from whatever is held.
+fn walk_from(
+    state: &State,
+    held: impl Iterator<Item = Source>,
+    when: &When<'_>,
+    mut visit: impl FnMut(Source) -> Step,
+) -> bool {
+    let mut seen = Seen::default();
+    let mut todo: SmallVec<[Source; INLINE]> = SmallVec::new();
+    let mut found = |source, todo: &mut SmallVec<[Source; INLINE]>| {
+        if seen.insert(source) {
+            match visit(source) {
+                Step::Into => todo.push(source),
+                Step::Past => {}
+                Step::Stop => return true,
+            }
+        }
+        false
+    };
+    for source in held {
+        if found(source, &mut todo) {
+            return true;
+        }
+    }
+    while let Some(source) = todo.pop() {
+        let stopped = match source {
+            Source::Group(n) => state.groups.row(n).is_some_and(|group| {
+                group.parents.iter().any(|parent| found(Source::Group(*parent), &mut todo))
+                    || group.roles.iter().any(|edge| is_active(*edge, when) && found(Source::Role(edge.to), &mut todo))
+            }),
+            Source::Role(n) => state
+                .roles
+                .row(n)
+                .is_some_and(|role| role.includes.iter().any(|included| found(Source::Role(*included), &mut todo))),
+        };
+        if stopped {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether an edge counts at the instant. Only a window asks for the instant.
+#[inline]
+pub(crate) fn is_active(edge: Edge, when: &When<'_>) -> bool {
+    edge.window.is_always() || edge.window.contains(when.instant())
+}
+
+/// Whether a walk finds a permission. Rows cut it short; they never widen it.
+pub(crate) fn reaches(state: &State, user: &UserRow, permission: u32, when: &When<'_>) -> bool {
+    walk(state, user, when, |source| match state.cached_row(source) {
+        Some(cached) if cached.row.contains(permission) => Step::Stop,
+        Some(cached) if cached.complete => Step::Past,
+        _ => match source {
+            Source::Role(role) if state.roles.row(role).is_some_and(|row| state.role_grants(row, permission)) => {
+                Step::Stop
+            }
+            _ => Step::Into,
+        },
+    })
+}
+
+/// Everything that a user that was found may do at an instant. Where rows are exact and its card says what it holds,
+/// they are joined, and nothing else is read.
+pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
+    if let Some(columns) = user.indexed.and_then(IndexedUser::columns).filter(|_| state.columns.are_complete()) {
+        let cached = columns.iter().filter_map(|column| state.cached_row(source(*column)?));
+        return Bits::union_of(&cached.map(|cached| &cached.row).collect::<SmallVec<[&Row; MOST_SOURCES]>>());
+    }
+    let row = state.users.row(user.number).filter(|row| !row.is_suspended());
+    row.map(|row| effective(state, row, when)).unwrap_or_default()
+}
+
+/// Everything that a user may do at an instant, whether it is suspended or not.
+pub(crate) fn effective(state: &State, user: &UserRow, when: &When<'_>) -> Bits {
+    let counting = user.sources().filter(|(_, edge)| is_active(*edge, when)).map(|(source, _)| source);
+    effective_from(state, counting, when)
+}
+
+/// Everything that these give at an instant.
+pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, when: &When<'_>) -> Bits {
+    let mut bits = Bits::new();
+    walk_from(state, held, when, |source| {
+        let cached = state.cached_row(source);
+        if let Some(cached) = cached {
+            bits.union_row(&cached.row);
+        }
+        if cached.is_some_and(|cached| cached.complete) {
+            return Step::Past;
+        }
+        if let Source::Role(role) = source {
+            own_bits(state, role, &mut bits);
+        }
+        Step::Into
+    });
+    bits
+}
+
+/// What a role itself grants.
+pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
+    let Some(row) = state.roles.row(role) else { return };
+    for permission in row.grants.iter() {
+        if state.permission_counts(*permission) {
+            bits.insert(*permission);
+        }
+    }
+    for pattern in &row.patterns {
+        bits.union_with(&state.matched(pattern));
+    }
+}
+
+const INLINE: usize = 16;
+
+/// The nodes seen so far: a short list, and a set once it is long.
+#[derive(Default)]
+pub(crate) struct Seen {
+    few: SmallVec<[Source; INLINE]>,
+    many: HashSet<Source>,
+}
+
+impl Seen {
+    /// True if it is new.
+    pub(crate) fn insert(&mut self, source: Source) -> bool {
+        if self.many.is_empty() && self.few.len() < INLINE {
+            let new = !self.few.contains(&source);
+            if new {
+                self.few.push(source);
+            }
+            return new;
+        }
+        if self.many.is_empty() {
+            self.many.extend(self.few.iter().copied());
+        }
+        self.many.insert(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_new_once_and_few_are_kept_in_the_short_list() {
+        let mut seen = Seen::default();
+        for n in 0..40 {
+            assert!(seen.insert(Source::Group(n)) && !seen.insert(Source::Group(n)) && seen.insert(Source::Role(n)));
+        }
+        assert!((0..40).all(|n| !seen.insert(Source::Group(n)) && !seen.insert(Source::Role(n))));
+        assert_eq!((seen.few.len(), seen.many.len()), (INLINE, 80));
+    }
+}

@@ -1,0 +1,58 @@
+//! [`counting_sort`]: items sorted by a number that each has, in one pass, for the numbers are few and known.
+
+/// The items in order of their numbers, those of one number in the order in which they came; and where the items of each
+/// number begin, with one place more for the end of the last.
+///
+/// Every number is below `numbers`: an item for which that is not so may be lost.
+///
+/// # Complexity
+/// O(items + numbers), and nothing is moved if they come in order.
+pub(crate) fn counting_sort<T: Copy>(
+    items: Vec<T>,
+    numbers: usize,
+    number: impl Fn(&T) -> usize,
+) -> (Vec<T>, Vec<usize>) {
+    let mut starts = vec![0; numbers + 1];
+    for item in &items {
+        starts.iter_mut().skip(number(item) + 1).take(1).for_each(|count| *count += 1);
+    }
+    let mut before = 0;
+    for start in &mut starts {
+        before += *start;
+        *start = before;
+    }
+    if items.is_sorted_by_key(&number) {
+        return (items, starts);
+    }
+    let (mut all, mut next) = (items.clone(), starts.clone());
+    for item in items {
+        if let Some(at) = next.get_mut(number(&item)) {
+            all.iter_mut().skip(*at).take(1).for_each(|place| *place = item);
+            *at += 1;
+        }
+    }
+    (all, starts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn items_are_dealt_as_a_stable_sort_would(numbers in vec(0..20_usize, 0..60)) {
+            let items: Vec<(usize, usize)> = numbers.into_iter().zip(0..).collect();
+            let mut sorted = items.clone();
+            sorted.sort_by_key(|(number, _)| *number);
+            let (all, starts) = counting_sort(items, 20, |(number, _)| *number);
+            prop_assert_eq!(&all, &sorted);
+            prop_assert_eq!(starts.len(), 21);
+            for (number, ends) in starts.windows(2).enumerate() {
+                prop_assert!(all[ends[0]..ends[1]].iter().all(|(of, _)| *of == number));
+            }
+            prop_assert_eq!((starts[0], starts[20]), (0, all.len()));
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! [`PersistentVec`]: a persistent vector, for values that have dense numbers.
+//!
+//! Promises: `get` follows one pointer for each five bits of `len`: two up to 1,024 values, three up to 32,768, four up
+//! to a million, seven at most. A change copies, at most, that path: nodes of 32 pointers and one leaf of 32 values. Up
+//! to 32 values are one plain vector, so that a small table costs what it holds.
+//!
+//! Deliberately absent: removal. The slab never shrinks; a hole holds `T::default()`.
+//!
+//! Read next: `index.rs`, which keeps its buckets in a slab.
+
+use std::sync::Arc;
+use std::{array, fmt, mem};
+
+/// A leaf holds 32 values, for a change to a shared leaf clones them all.
+const LEAF_BITS: u32 = 5;
+const LEAF: usize = 1 << LEAF_BITS;
+
+/// A branch has 32 children. With 64, a look-up among a million values took as long, and a change to a shared table
+/// twice as long, 2.0 µs rather than 1.0: most of it goes into counting the references to the siblings.
+const BITS: u32 = 5;
+const WIDTH: usize = 1 << BITS;
+
+/// A persistent vector with indexes up to `u32::MAX`.
+#[derive(Clone)]
+pub(crate) struct PersistentVec<T> {
+    root: Root<T>,
+    /// The highest index ever set, plus one. INVARIANT: the root reaches every index below it.
+    len: u64,
+}
+
+#[derive(Clone)]
+enum Root<T> {
+    Empty,
+    /// INVARIANT: exactly `len` values, at most [`LEAF`].
+    Flat(Arc<Vec<T>>),
+    /// `shift` is where the bits begin which choose a child of `node`.
+    Tree {
+        node: Arc<Node<T>>,
+        shift: u32,
+    },
+}
+
+/// INVARIANT: every slot is filled, all paths are equally long, and what was never set is a *blank*: one shared node of
+/// defaults for each height. So a look-up meets no missing child, and reaching a far index costs O(height) nodes.
+///
+/// Both variants are arrays of thin pointers of one size, so that the enum wastes nothing, whatever the size of `T`.
+#[derive(Clone)]
+enum Node<T> {
+    Branch([Arc<Node<T>>; WIDTH]),
+    Leaves([Arc<[T; LEAF]>; WIDTH]),
+}
+
+impl<T> PersistentVec<T> {
+    /// The empty slab; allocates nothing.
+    pub(crate) const fn new() -> Self {
+        Self { root: Root::Empty, len: 0 }
+    }
+
+    /// The highest index set, plus one. A `u64`, for index `u32::MAX` can be set.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether two slabs are one: nothing below them was copied.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.root, &other.root) {
+            (Root::Empty, Root::Empty) => true,
+            (Root::Flat(a), Root::Flat(b)) => Arc::ptr_eq(a, b),
+            (Root::Tree { node: a, .. }, Root::Tree { node: b, .. }) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// The value at `n`: a default if it was skipped, `None` from `len` on.
+    #[inline]
+    pub(crate) fn get(&self, n: u32) -> Option<&T> {
+        match &self.root {
+            Root::Tree { node, shift } if u64::from(n) < self.len => node.leaf(n, *shift)?.get(n as usize % LEAF),
+            Root::Flat(items) => items.get(n as usize),
+            Root::Tree { .. } | Root::Empty => None,
+        }
+    }
+
+    /// HashIndex and value, ascending, from 0 to `len`, holes included. O(1) a value: each leaf is looked up once.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let starts = (0..=u32::MAX).step_by(LEAF).take_while(|&start| u64::from(start) < self.len);
+        starts.flat_map(|start| (start..=u32::MAX).zip(self.leaf(start)))
+    }
+
+    /// The values of the leaf that begins at `start`, as far as `len`.
+    fn leaf(&self, start: u32) -> &[T] {
+        match &self.root {
+            Root::Empty => &[],
+            Root::Flat(items) => items,
+            Root::Tree { node, shift } => {
+                let leaf = node.leaf(start, *shift).map_or(&[][..], |leaf| leaf);
+                let left = usize::try_from(self.len - u64::from(start)).unwrap_or(LEAF);
+                leaf.get(..left).unwrap_or(leaf)
+            }
+        }
+    }
+}
+
+impl<T: Clone> PersistentVec<T> {
+    /// The value at `n`, to change it; `None` from `len` on. Copies the path as far as it is shared.
+    pub(crate) fn get_mut(&mut self, n: u32) -> Option<&mut T> {
+        match &mut self.root {
+            Root::Tree { node, shift } if u64::from(n) < self.len => {
+                Arc::make_mut(node).leaf_mut(n, *shift)?.get_mut(n as usize % LEAF)
+            }
+            Root::Flat(items) if u64::from(n) < self.len => Arc::make_mut(items).get_mut(n as usize),
+            Root::Tree { .. } | Root::Flat(_) | Root::Empty => None,
+        }
+    }
+}
+
+impl<T: Clone + Default> PersistentVec<T> {
+    /// These values, the first at 0: each is moved once, and no path is walked. O(values).
+    pub(crate) fn from_vec(mut items: Vec<T>) -> Self {
+        let len = items.len() as u64;
+        if items.is_empty() {
+            return Self::new();
+        }
+        if items.len() <= LEAF {
+            items.shrink_to_fit();
+            return Self { root: Root::Flat(Arc::new(items)), len };
+        }
+        let mut items = items.into_iter();
+        let leaves = std::iter::from_fn(|| (items.len() > 0).then(|| Arc::new(filled(&mut items)))).collect();
+        let mut level = parents(leaves, &blank_leaf(), Node::Leaves);
+        let mut shift = LEAF_BITS;
+        while level.len() > 1 {
+            level = parents(level, &Node::blank(shift), Node::Branch);
+            shift += BITS;
+        }
+        Self { root: level.pop().map_or(Root::Empty, |node| Root::Tree { node, shift }), len }
+    }
+
+    /// Sets the value at `n`. Indexes that are skipped hold `T::default()`.
+    pub(crate) fn set(&mut self, n: u32, item: T) {
+        if u64::from(n) >= self.len {
+            self.len = u64::from(n) + 1;
+            self.root = match mem::replace(&mut self.root, Root::Empty) {
+                Root::Empty => Root::flat(Arc::default(), n),
+                Root::Flat(items) => Root::flat(items, n),
+                Root::Tree { node, shift } => Root::tree(node, shift, n),
+            };
+        }
+        if let Some(slot) = self.get_mut(n) {
+            *slot = item;
+        }
+    }
+}
+
+impl<T: Clone + Default> Root<T> {
+    /// These values as a root that reaches `n`, which is not below their number.
+    fn flat(mut items: Arc<Vec<T>>, n: u32) -> Self {
+        if (n as usize) < LEAF {
+            let flat = Arc::make_mut(&mut items);
+            // Doubled, as a vector grows by itself, a small table would cost twice what it holds.
+            flat.reserve_exact(n as usize + 1 - flat.len());
+            flat.resize_with(n as usize + 1, T::default);
+            return Self::Flat(items);
+        }
+        let leaf = Arc::new(filled(&mut Arc::unwrap_or_clone(items).into_iter()));
+        let node = Node::Leaves(padded([leaf], &blank_leaf()));
+        Self::tree(Arc::new(node), LEAF_BITS, n)
+    }
+
+    /// This tree, with as many levels put above it as it takes to reach `n`.
+    fn tree(mut node: Arc<Node<T>>, mut shift: u32, n: u32) -> Self {
+        while u64::from(n) >> (shift + BITS) != 0 {
+            node = Arc::new(Node::Branch(padded([node], &Node::blank(shift))));
+            shift += BITS;
+        }
+        Self::Tree { node, shift }
+    }
+}
+
+impl<T> Node<T> {
+    #[inline]
+    fn leaf(&self, n: u32, mut shift: u32) -> Option<&[T; LEAF]> {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Branch(nodes) => node = nodes.get(digit(n, shift))?,
+                Self::Leaves(leaves) => return leaves.get(digit(n, shift)).map(|leaf| &**leaf),
+            }
+            shift -= BITS;
+        }
+    }
+}
+
+impl<T: Clone> Node<T> {
+    fn leaf_mut(&mut self, n: u32, mut shift: u32) -> Option<&mut [T; LEAF]> {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Branch(nodes) => node = Arc::make_mut(nodes.get_mut(digit(n, shift))?),
+                Self::Leaves(leaves) => return leaves.get_mut(digit(n, shift)).map(Arc::make_mut),
+            }
+            shift -= BITS;
+        }
+    }
+}
+
+impl<T: Clone + Default> Node<T> {
+    /// A node of defaults whose children are chosen at `shift`. Recurses as deep as the tree, six calls at most.
+    fn blank(shift: u32) -> Arc<Self> {
+        Arc::new(if shift == LEAF_BITS {
+            Self::Leaves(padded([], &blank_leaf()))
+        } else {
+            Self::Branch(padded([], &Self::blank(shift - BITS)))
+        })
+    }
+}
+
+/// One level of nodes above these parts, the last filled up with blanks.
+fn parents<P: Clone, T>(parts: Vec<P>, blank: &P, node: impl Fn([P; WIDTH]) -> Node<T>) -> Vec<Arc<Node<T>>> {
+    let mut parts = parts.into_iter();
+    std::iter::from_fn(|| (parts.len() > 0).then(|| Arc::new(node(padded(parts.by_ref(), blank))))).collect()
+}
+
+/// Which child the bits from `shift` on choose.
+#[inline]
+fn digit(n: u32, shift: u32) -> usize {
+    (n >> shift) as usize % WIDTH
+}
+
+fn blank_leaf<T: Default>() -> Arc<[T; LEAF]> {
+    Arc::new(array::from_fn(|_| T::default()))
+}
+
+/// The next values, then defaults.
+fn filled<T: Default>(items: &mut impl Iterator<Item = T>) -> [T; LEAF] {
+    array::from_fn(|_| items.next().unwrap_or_default())
+}
+
+/// The next parts, then blanks.
+fn padded<P: Clone>(parts: impl IntoIterator<Item = P>, blank: &P) -> [P; WIDTH] {
+    let mut parts = parts.into_iter();
+    array::from_fn(|_| parts.next().unwrap_or_else(|| blank.clone()))
+}
+
+impl<T> Default for PersistentVec<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for PersistentVec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slab({} values)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn same(persistent_vec: &PersistentVec<u64>, model: &[u64]) -> bool {
+        persistent_vec.len() == model.len() as u64
+            && persistent_vec.iter().eq((0..).zip(model))
+            && (0..).zip(model).all(|(n, item)| persistent_vec.get(n) == Some(item))
+            && persistent_vec.get(u32::try_from(model.len()).unwrap()).is_none()
+    }
+
+    fn slab_of(model: &[u64]) -> PersistentVec<u64> {
+        let mut persistent_vec = PersistentVec::new();
+        (0..).zip(model).for_each(|(n, item)| persistent_vec.set(n, *item));
+        persistent_vec
+    }
+
+    proptest! {
+        #[test]
+        fn a_slab_answers_like_a_vec_and_leaves_older_clones_alone(
+            start in prop_oneof![0..70usize, 2040..2060usize],
+            ops in vec((prop_oneof![0..40u32, 0..5000u32], 1..u64::MAX), 0..40),
+        ) {
+            let mut model: Vec<u64> = (0..start as u64).collect();
+            let mut persistent_vec = slab_of(&model);
+            prop_assert!(same(&persistent_vec, &model));
+            for (n, item) in ops {
+                let (older, before) = (persistent_vec.clone(), model.clone());
+                if let Some(slot) = persistent_vec.get_mut(n) {
+                    *slot = item;
+                } else {
+                    persistent_vec.set(n, item);
+                }
+                let at = n as usize;
+                model.resize(model.len().max(at + 1), 0);
+                model[at] = item;
+                prop_assert!(same(&persistent_vec, &model));
+                prop_assert!(same(&older, &before));
+            }
+        }
+    }
+
+    #[test]
+    fn the_highest_index_can_be_set_and_what_it_skips_is_default() {
+        let mut persistent_vec = PersistentVec::new();
+        persistent_vec.set(7, 1u8);
+        persistent_vec.set(u32::MAX, 2);
+        assert_eq!(persistent_vec.len(), 1 << 32);
+        assert_eq!([0, 7, 8, 1 << 30, u32::MAX].map(|n| persistent_vec.get(n).copied()), [0, 1, 0, 0, 2].map(Some));
+    }
+
+    #[test]
+    fn a_slab_of_any_length_holds_what_was_set() {
+        for len in [0, 1, 31, 32, 33, 2047, 2048, 2049, 131_072, 131_073] {
+            let model: Vec<u64> = (1..=len).collect();
+            assert!(same(&slab_of(&model), &model), "{len}");
+            let mut at_once = PersistentVec::from_vec(model.clone());
+            assert!(same(&at_once, &model), "{len} at once");
+            at_once.set(u32::try_from(len).unwrap(), 7);
+            assert!(same(&at_once, &[&model[..], &[7]].concat()), "{len} at once, and one more");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The items of an [`SortedSeq`](super::SortedSeq), one after the other, without a pointer from leaf to leaf.
+
+use smallvec::SmallVec;
+use std::slice;
+
+use super::{Child, Node};
+
+/// The items of an [`SortedSeq`], ascending.
+#[derive(Clone)]
+pub(crate) struct Iter<'a, T> {
+    /// What is left of each branch above the leaf.
+    rest: SmallVec<[slice::Iter<'a, Child<T>>; 4]>,
+    leaf: slice::Iter<'a, T>,
+}
+
+impl<'a, T> Iter<'a, T> {
+    /// From the first item which is not `less`.
+    pub(super) fn below(root: Option<&'a Node<T>>, less: impl Fn(&T) -> bool) -> Self {
+        let mut iter = Self { rest: SmallVec::new(), leaf: [].iter() };
+        if let Some(root) = root {
+            iter.descend(root, less);
+        }
+        iter
+    }
+
+    /// Goes down to the first item which is not `less`. It lies below the last child that begins with a lesser one, or
+    /// begins the child after that, where `next` goes on by itself.
+    fn descend(&mut self, mut node: &'a Node<T>, less: impl Fn(&T) -> bool) {
+        while let Node::Branch(children) = node {
+            let at = children.partition_point(|child| less(&child.first)).saturating_sub(1);
+            let mut rest = children.get(at..).unwrap_or_default().iter();
+            let Some(child) = rest.next() else { return };
+            self.rest.push(rest);
+            node = &child.node;
+        }
+        if let Node::Leaf(items) = node {
+            self.leaf = items.get(items.partition_point(less)..).unwrap_or_default().iter();
+        }
+    }
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            if let Some(item) = self.leaf.next() {
+                return Some(item);
+            }
+            match self.rest.last_mut()?.next() {
+                Some(child) => self.descend(&child.node, |_| false),
+                None => drop(self.rest.pop()),
+            }
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! Random histories: after every step the advanced snapshot, one built from scratch, and the meaning by the book agree
+//! (A20), and lists, sets, explanations and who-can agree with checks (A19).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use crate::model::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+use crate::model::records::{
+    Change, CommitId, Envelope, Granted, Holder, Name, Position, Record, RecordKey, Revision, TenantId, TenantRecord,
+    TenantSlug, UserKey,
+};
+use crate::model::reference::Model;
+use crate::plan::{CommitContext, Draft, Plan, Tx};
+use crate::resolver::moment::{PermissionSet, Via};
+use crate::resolver::snapshot::advance::Unfit;
+use crate::resolver::snapshot::build::Build;
+use crate::resolver::snapshot::compiled_catalog::Base;
+use crate::resolver::snapshot::session::Session;
+use crate::resolver::snapshot::verify::verify;
+use crate::resolver::snapshot::{CompiledTenant, Snapshot};
+use crate::{Decision, PageRequest, Reason, Result, Timestamp, Window};
+
+const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
+const GROUPS: [&str; 6] = ["g0", "g1", "g2", "g3", "g4", "g5"];
+const ROLES: [&str; 7] = ["r0", "r1", "r2", "r3", "r4", "sys-viewer", "sys-all"];
+const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
+const GRANTS: [&str; 13] =
+    ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
+/// What things are renamed to: mostly free names, on either side of the others.
+const KEYS: [&str; 7] = ["U0", "a", "m", "u15", "z", "u1", "u2"];
+const SLUGS: [&str; 6] = ["a:z", "b:*x", "g1", "r9", "zz", "sys:other"];
+const INSTANTS: [i64; 7] = [5, 10, 15, 20, 25, 30, 35];
+
+#[derive(Clone, Debug)]
+struct Call {
+    what: u8,
+    a: usize,
+    b: usize,
+    window: u8,
+}
+
+fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
+    let call =
+        (0..26_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
+    prop::collection::vec(prop::collection::vec(call, 1..6), 1..14)
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs).unwrap()
+}
+
+fn window(n: u8) -> Window {
+    match n {
+        0 => Window::from(at(10)),
+        1 => Window::until(at(20)),
+        2 => Window::between(at(10), at(30)).unwrap(),
+        3 => Window::from(at(30)),
+        _ => Window::ALWAYS,
+    }
+}
+
+fn pick<'a>(names: &[&'a str], n: usize) -> &'a str {
+    names[n % names.len()]
+}
+
+/// One call of a transaction. Most are refused at first, which must leave everything as it was.
+fn make(tx: &Tx, call: &Call) -> Result<()> {
+    let Call { what, a, b, window: w } = *call;
+    let (user, group, role) = (pick(&USERS, a), pick(&GROUPS, a), pick(&ROLES, a));
+    match what {
+        0 => drop(tx.create_user(user)?),
+        1 => drop(tx.create_group(group)?),
+        2 => drop(tx.create_role(role)?),
+        3 => drop(tx.create_permission(pick(&PERMISSIONS, a))?),
+        4 | 5 => drop(tx.role(role)?.grant(pick(&GRANTS, b))?),
+        6 => drop(tx.role(role)?.revoke(pick(&GRANTS, b))?),
+        7 => drop(tx.role(role)?.include(pick(&ROLES, b))?),
+        8 => drop(tx.role(role)?.exclude(pick(&ROLES, b))?),
+        9 | 10 => drop(tx.group(group)?.assign_during(pick(&ROLES, b), window(w))?),
+        11 => drop(tx.group(group)?.unassign(pick(&ROLES, b))?),
+        12 => drop(tx.group(group)?.add_parent(pick(&GROUPS, b))?),
+        13 => drop(tx.group(group)?.remove_parent(pick(&GROUPS, b))?),
+        14 | 15 => drop(tx.user(user)?.join_during(pick(&GROUPS, b), window(w))?),
+        16 => drop(tx.user(user)?.leave(pick(&GROUPS, b))?),
+        17 => drop(tx.user(user)?.assign_during(pick(&ROLES, b), window(w))?),
+        18 => drop(tx.user(user)?.unassign(pick(&ROLES, b))?),
+        19 if w % 2 == 0 => drop(tx.user(user)?.suspend()?),
+        19 => drop(tx.user(user)?.activate()?),
+        20 => match b % 4 {
+            0 => tx.delete_user(user)?,
+            1 => tx.delete_group(group)?,
+            2 => tx.delete_role(role)?,
+            _ => tx.delete_permission(pick(&PERMISSIONS, a))?,
+        },
+        21 => match b % 4 {
+            0 => drop(tx.user(user)?.set_key(pick(&KEYS, b / 4))?),
+            1 => drop(tx.group(group)?.set_slug(pick(&SLUGS, b / 4))?),
+            2 => drop(tx.role(role)?.set_slug(pick(&SLUGS, b / 4))?),
+            _ => drop(tx.permission(pick(&PERMISSIONS, a))?.set_slug(pick(&PERMISSIONS, b))?),
+        },
+        22 => drop(tx.user(user)?.set_membership_window(pick(&GROUPS, b), window(w))?),
+        23 => drop(tx.group(group)?.set_assignment_window(pick(&ROLES, b), window(w))?),
+        24 => drop(tx.role(role)?.set_grants([pick(&GRANTS, b), pick(&GRANTS, b + 5)])?),
+        _ => drop(tx.group(group)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
+    }
+    Ok(())
+}
+
+fn catalog() -> Catalog {
+    let permissions = &[PermissionDef::new("sys:read"), PermissionDef::new("sys:write")];
+    let roles = &[
+        RoleDef { grants: &["sys:read", "a:*"], ..RoleDef::new("sys-viewer") },
+        RoleDef { grants: &["sys:*"], includes: &["sys-viewer"], ..RoleDef::new("sys-all") },
+    ];
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap()
+}
+
+/// The next release: one entry renamed, one role gone, another new.
+fn next_catalog() -> Catalog {
+    let permissions = &[
+        PermissionDef { renamed_from: &["sys:write"], ..PermissionDef::new("sys:change") },
+        PermissionDef::new("sys:new"),
+    ];
+    let roles = &[RoleDef { grants: &["sys:new", "b:*"], ..RoleDef::new("sys-all") }];
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap()
+}
+
+struct History {
+    base: Arc<Base>,
+    next_release: Arc<Base>,
+    session: Arc<Session>,
+    records: BTreeMap<RecordKey, Record>,
+    present: Arc<CompiledTenant>,
+}
+
+impl History {
+    fn new(words_per_edge: usize) -> Self {
+        let base = Arc::new(Base::with_bound(catalog(), words_per_edge));
+        let session = Arc::new(base.open());
+        let tenant = TenantRecord { slug: TenantSlug::new("t").unwrap(), name: Name::new("T").unwrap() };
+        let records = BTreeMap::from([(RecordKey::Tenant, Record::Tenant(tenant))]);
+        let position =
+            Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
+        let present = build(&base, &session, &records, position);
+        let next_release = Arc::new(Base::with_bound(next_catalog(), words_per_edge));
+        Self { base, next_release, session, records, present: Arc::new(present) }
+    }
+
+    fn draft(&self) -> Draft {
+        let origins = CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
+        Draft::new(Arc::clone(&self.present), origins, false)
+    }
+
+    /// Numbers that are given out and stand for nothing: so the permissions after them are some words further on, and of
+    /// rows that span the gap some are within a bound of a word for each edge and some are not.
+    fn leave_a_gap(&self) {
+        let create = |tx: &Tx| (0..150).try_for_each(|n| tx.create_permission(&format!("gap:{n}")).map(drop));
+        Tx::run(self.draft(), create).unwrap();
+    }
+
+    fn step(&mut self, calls: &[Call]) {
+        let draft = self.draft();
+        let run = |tx: &Tx| -> Result<()> {
+            for call in calls {
+                drop(make(tx, call));
+            }
+            Ok(())
+        };
+        let ((), plan) = Tx::run(draft, run).unwrap();
+        self.records_after(&plan);
+        let Plan { envelope, changes, next, .. } = &plan;
+        let advanced = if changes.is_empty() {
+            (*self.present).clone()
+        } else {
+            let step = (self.present.position.revision.next(), envelope, changes.as_slice());
+            self.present.advance([step]).expect("a plan's changes fit on its base")
+        };
+        let rebuilt = build(&self.base, &self.session, &self.records, next.position);
+        let seeded = {
+            let build = Build::new(Arc::clone(&self.base), Arc::clone(&self.session), false);
+            let build = push_all(build.keeping_numbers_of(&next.state), &self.records);
+            build.finish(next.position).unwrap()
+        };
+        let all = [next, &Arc::new(advanced), &Arc::new(rebuilt), &Arc::new(seeded)];
+        for compiled in all {
+            assert_eq!(compiled.position, next.position);
+            verify(&compiled.state);
+            self.agrees_with_the_reference_model(compiled);
+        }
+        let (release, session) = (&self.next_release, Arc::new(self.next_release.open()));
+        let released = build(release, &session, &self.records, next.position);
+        verify(&released.state);
+        self.agrees_with_the_reference_model(&Arc::new(released));
+        lists_agree(next);
+        access_changes_agree(&plan);
+        misfits_are_refused(&plan, &self.records);
+        self.present = Arc::clone(next);
+    }
+
+    fn records_after(&mut self, plan: &Plan) {
+        for change in &plan.changes {
+            assert_ne!(change.before(), change.after(), "what was undone is no change");
+            let old = match change.after() {
+                Some(after) => self.records.insert(change.key(), after.clone()),
+                None => self.records.remove(&change.key()),
+            };
+            assert_eq!(old.as_ref(), change.before(), "a change says what was there");
+        }
+    }
+
+    fn agrees_with_the_reference_model(&self, compiled: &Arc<CompiledTenant>) {
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        let reference = Model::new(&records, &compiled.base.catalog);
+        let snapshot = Snapshot(Arc::clone(compiled));
+        for user in reference.users() {
+            for instant in INSTANTS.map(at) {
+                let moment = snapshot.at(instant);
+                let effective = reference.effective(user.id, instant);
+                assert_eq!(moment.effective(user.id).slugs(), effective.iter().cloned().collect::<Vec<_>>());
+                for permission in PERMISSIONS {
+                    let expected = effective.iter().any(|slug| slug == permission);
+                    assert_eq!(moment.check(user.id, permission), expected, "{user:?} {permission} at {instant}");
+                    assert_eq!(moment.check(&user.key, permission), expected);
+                }
+                let expected = PERMISSIONS.map(|permission| effective.iter().any(|slug| slug == permission));
+                let many = moment.check_many(PERMISSIONS.map(|permission| (user.id, permission)));
+                assert!(many.eq(expected), "{user:?} at {instant}, all at once");
+            }
+        }
+    }
+}
+
+/// What does not fit on a state is refused, whatever it is: to add what is there, to take away what is not or is
+/// otherwise (I4), to leave an edge in the air (I1).
+fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
+    let Position { revision, commit, .. } = plan.next.position;
+    let follows = Envelope { previous: Some(commit), ..plan.envelope.clone() };
+    let another = Envelope { previous: Some(CommitId::random()), ..plan.envelope.clone() };
+    let outcome = |revision, envelope, change: &[Change]| plan.next.advance([(revision, envelope, change)]).map(drop);
+    assert_eq!(outcome(revision, &follows, &[]), Err(Unfit::OutOfOrder));
+    assert_eq!(outcome(revision.next(), &another, &[]), Err(Unfit::OutOfOrder));
+    let refused = |change| assert_eq!(outcome(revision.next(), &follows, &[change]), Err(Unfit::Broken));
+    for record in records.values() {
+        refused(Change::added(record.clone()));
+        if let Some(other) = otherwise(record) {
+            refused(Change::removed(other.clone()));
+            refused(Change::new(Some(other), Some(record.clone())).unwrap());
+        }
+    }
+    for entity in records.values().flat_map(named_by).filter_map(|key| records.get(&key)) {
+        refused(Change::removed(entity.clone()));
+    }
+    for gone in plan.changes.iter().filter(|change| change.after().is_none()).filter_map(Change::before) {
+        refused(Change::removed(gone.clone()));
+        refused(Change::new(Some(gone.clone()), Some(gone.clone())).unwrap());
+    }
+}
+
+/// The nouns that an edge names.
+fn named_by(edge: &Record) -> Vec<RecordKey> {
+    match edge {
+        Record::Grant(edge) => match &edge.granted {
+            Granted::Permission(permission) => vec![RecordKey::Role(edge.role), RecordKey::Permission(permission.id())],
+            Granted::Pattern(_) => vec![RecordKey::Role(edge.role)],
+        },
+        Record::Inclusion(edge) => vec![RecordKey::Role(edge.role), RecordKey::Role(edge.included.id())],
+        Record::Parent(edge) => vec![RecordKey::Group(edge.group), RecordKey::Group(edge.parent)],
+        Record::Assignment(edge) => match edge.holder {
+            Holder::User(user) => vec![RecordKey::Role(edge.role.id()), RecordKey::User(user)],
+            Holder::Group(group) => vec![RecordKey::Role(edge.role.id()), RecordKey::Group(group)],
+        },
+        Record::Membership(edge) => vec![RecordKey::User(edge.user), RecordKey::Group(edge.group)],
+        _ => Vec::new(),
+    }
+}
+
+/// The same record with another content, if it has any beside its key.
+fn otherwise(record: &Record) -> Option<Record> {
+    let (name, mut record) = (Name::new("another").unwrap(), record.clone());
+    let other = |window| if window == Window::until(at(1)) { Window::ALWAYS } else { Window::until(at(1)) };
+    match &mut record {
+        Record::Tenant(tenant) => tenant.name = name,
+        Record::Permission(permission) => permission.name = name,
+        Record::Role(role) => role.name = name,
+        Record::Group(group) => group.name = name,
+        Record::User(user) => user.key = UserKey::new("another").unwrap(),
+        Record::Assignment(edge) => edge.window = other(edge.window),
+        Record::Membership(edge) => edge.window = other(edge.window),
+        _ => return None,
+    }
+    Some(record)
+}
+
+fn build(
+    base: &Arc<Base>,
+    session: &Arc<Session>,
+    records: &BTreeMap<RecordKey, Record>,
+    position: Position,
+) -> CompiledTenant {
+    push_all(Build::new(Arc::clone(base), Arc::clone(session), false), records).finish(position).unwrap()
+}
+
+fn push_all(mut build: Build, records: &BTreeMap<RecordKey, Record>) -> Build {
+    for record in records.values() {
+        assert!(build.push(record));
+    }
+    build
+}
+
+/// Every form of a question gives the check's answer (R4, A9, A19).
+fn lists_agree(compiled: &Arc<CompiledTenant>) {
+    let snapshot = Snapshot(Arc::clone(compiled));
+    for instant in INSTANTS.map(at) {
+        let moment = snapshot.at(instant);
+        let users: Vec<_> = moment.users(&PageRequest::of(1_000)).items;
+        for permission in PERMISSIONS.map(|slug| moment.permission(slug)).into_iter().flatten() {
+            let can = moment.who_can(permission.id);
+            let mut listed = Vec::new();
+            let mut page = PageRequest::of(2);
+            loop {
+                let part = can.page(&page);
+                listed.extend(part.items.iter().map(|user| user.id));
+                let Some(next) = part.next else { break };
+                page = page.after(next);
+            }
+            let allowed: Vec<_> = users.iter().filter(|u| moment.check(u.id, permission.id)).map(|u| u.id).collect();
+            assert_eq!(listed, allowed, "pages of who-can, in order of keys");
+            assert_eq!(can.len(), allowed.len());
+            for user in &users {
+                let handle = (moment.user_handle(user.id).unwrap(), moment.permission_handle(permission.id).unwrap());
+                let check = moment.check(handle.0, handle.1);
+                assert_eq!(can.contains(user.id), check);
+                explanation_agrees(&snapshot, &user.key, &permission.slug, instant, check);
+                valid_until_is_right(&snapshot, user.id, permission.id, instant, check);
+            }
+        }
+        for user in &users {
+            sources_agree(&moment, user.id);
+        }
+    }
+}
+
+fn explanation_agrees(
+    snapshot: &Snapshot,
+    user: &crate::model::records::UserKey,
+    permission: &crate::model::records::Slug,
+    instant: Timestamp,
+    check: bool,
+) {
+    let moment = snapshot.at(instant);
+    let explanation = moment.explain(user, permission.as_str());
+    assert_eq!(explanation.is_allowed(), check);
+    assert_eq!(moment.decide(user, permission.as_str()), explanation.decision());
+    let paths = explanation.paths();
+    assert!(paths.is_sorted_by_key(|path| path.steps().len()), "shortest first");
+    assert_eq!(paths.iter().collect::<BTreeSet<_>>().len(), paths.len(), "distinct");
+    match explanation.decision() {
+        Decision::Allowed => {
+            assert!(!paths.is_empty() && paths.iter().all(|p| p.over(instant).or(p.not_begun(instant)).is_none()));
+        }
+        Decision::Denied(Reason::Expired { .. } | Reason::NotYetActive { .. }) => assert!(!paths.is_empty()),
+        Decision::Denied(_) => assert!(paths.is_empty()),
+    }
+}
+
+/// No answer changes before the instant given, and if none is given it never changes (R3).
+fn valid_until_is_right(
+    snapshot: &Snapshot,
+    user: crate::model::records::UserId,
+    permission: crate::model::records::PermissionId,
+    instant: Timestamp,
+    check: bool,
+) {
+    let until = snapshot.at(instant).valid_until(user, permission);
+    assert!(until.is_none_or(|until| until > instant));
+    for later in INSTANTS.map(at).into_iter().filter(|later| *later > instant && until.is_none_or(|u| *later < u)) {
+        assert_eq!(snapshot.at(later).check(user, permission), check);
+    }
+}
+
+/// Effective groups and roles, and members and holders the other way.
+fn sources_agree(moment: &crate::Moment<'_>, user: crate::model::records::UserId) {
+    let suspended = moment.user(user).unwrap().status == crate::model::records::Status::Suspended;
+    let groups = moment.all_groups_of(user);
+    let roles = moment.all_roles_of(user);
+    for slug in GROUPS {
+        let is_in = groups.iter().any(|g| g.record.slug == slug);
+        assert!(suspended || moment.all_members(slug).contains(user) == is_in);
+    }
+    for slug in ROLES {
+        let has = roles.iter().any(|r| r.record.slug == slug);
+        assert!(suspended || moment.all_holders(slug).contains(user) == has);
+    }
+    let known: BTreeSet<_> = groups.iter().map(|g| &g.record.slug).collect();
+    for via in groups.iter().map(|g| &g.via).chain(roles.iter().map(|r| &r.via)) {
+        match via {
+            Via::Direct => {}
+            Via::Group(slug) => assert!(known.contains(slug)),
+            Via::Role(slug) => assert!(roles.iter().any(|r| r.record.slug == *slug)),
+        }
+    }
+    let union = roles
+        .iter()
+        .map(|r| moment.effective_of_role(r.record.id))
+        .fold(None, |all: Option<PermissionSet>, set| Some(all.map_or_else(|| set.clone(), |all| all.union(&set))));
+    if let Some(union) = union {
+        assert_eq!(union, moment.effective(user));
+    }
+}
+
+/// What a plan says that users gain and lose is what they do (its preview is what the commit then publishes).
+fn access_changes_agree(plan: &Plan) {
+    for instant in [5, 15, 25, 35].map(at) {
+        let access_changes: Vec<_> = plan.access_changes(instant).collect();
+        let (before, after) = (plan.base(), plan.preview());
+        let (before, after) = (before.at(instant), after.at(instant));
+        let mut users: BTreeSet<_> = before.users(&PageRequest::of(1_000)).items.iter().map(|u| u.id).collect();
+        users.extend(after.users(&PageRequest::of(1_000)).items.iter().map(|u| u.id));
+        for user in users {
+            let (had, has) = (before.effective(user), after.effective(user));
+            match access_changes.iter().find(|d| d.user.id == user) {
+                None => assert_eq!(had, has),
+                Some(d) => assert!(d.gained == has.difference(&had) && d.lost == had.difference(&has)),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 48 } else { 1_000 }))]
+    #[test]
+    fn a20_three_agree_after_every_step_of_random_histories(history in calls(), words in prop::sample::select(&[0, 1, 16][..])) {
+        let mut present = History::new(words);
+        // A populated start, so that most calls do something.
+        let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });
+        let start = populate(0, USERS.len()).chain(populate(1, GROUPS.len())).chain(populate(2, 5));
+        present.step(&start.chain(populate(3, 2)).collect::<Vec<_>>());
+        present.leave_a_gap();
+        let edges = populate(4, 4).chain(populate(9, 3)).chain(populate(14, 3)).chain(populate(17, 2));
+        present.step(&populate(3, 5).chain(edges).collect::<Vec<_>>());
+        for calls in history {
+            present.step(&calls);
+        }
+    }
+}

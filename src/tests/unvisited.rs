@@ -1,0 +1,103 @@
+//! What a change of roles and groups costs does not depend on how many users there are (P9): counted, not timed. No row
+//! of a user is looked at, and of what is kept by user the next snapshot shares every page with the one before.
+
+use std::sync::Arc;
+
+use crate::blocking::{Authorizer, Tenant};
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::USERS_LOOKED_AT;
+use crate::{Result, Tx};
+
+const USERS: usize = 2_000;
+const GROUPS: usize = 60;
+const ROLES: usize = 30;
+const PERMISSIONS: usize = 200;
+
+/// A tenant in which every group has members and roles, every role holders, and groups lie below each other.
+fn acme() -> Tenant {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        for n in 0..PERMISSIONS {
+            tx.create_permission(&format!("res{}:act{}", n / 10, n % 10))?;
+        }
+        for n in 0..ROLES {
+            let role = tx.create_role(&format!("r{n}"))?;
+            (0..10).try_for_each(|k| role.grant(permission(n * 7 + k * 3)).map(drop))?;
+            if n % 5 == 1 {
+                role.include(format!("r{}", n - 1))?.grant(format!("res{n}:*"))?;
+            }
+        }
+        for n in 0..GROUPS {
+            let group = tx.create_group(&format!("g{n}"))?;
+            group.assign(format!("r{}", n % ROLES))?;
+            if n > 0 {
+                group.add_parent(format!("g{}", n / 2))?;
+            }
+        }
+        for n in 0..USERS {
+            let user = tx.create_user(&format!("user{n}"))?;
+            user.join(format!("g{}", n % GROUPS))?.join(format!("g{}", n * 7 % GROUPS))?;
+            user.assign(format!("r{}", n % ROLES))?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    acme
+}
+
+fn permission(n: usize) -> String {
+    let n = n % PERMISSIONS;
+    format!("res{}:act{}", n / 10, n % 10)
+}
+
+/// How many users an update looks at, and whether it shares with the state before all that is kept by user.
+fn looked_at(acme: &Tenant, change: impl Fn(&Tx) -> Result<()>) -> (u64, bool) {
+    let before = acme.snapshot();
+    USERS_LOOKED_AT.set(0);
+    assert!(!acme.update(&change).unwrap().changes.is_empty(), "a change that changes nothing shows nothing");
+    let count = USERS_LOOKED_AT.get();
+    (count, shares_users(&before.0.state, &acme.snapshot().0.state))
+}
+
+fn shares_users(a: &State, b: &State) -> bool {
+    let members = |n: u32| match (a.groups.row(n), b.groups.row(n)) {
+        (Some(a), Some(b)) => a.members.is_same(&b.members),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    let holders = |n: u32| match (a.roles.row(n), b.roles.row(n)) {
+        (Some(a), Some(b)) => a.users.is_same(&b.users),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    let by_user =
+        a.users.is_same(&b.users) && a.summaries.is_same(&b.summaries) && a.indexed_users.is_same(&b.indexed_users);
+    by_user && (0..1_000).all(|n| members(n) && holders(n))
+}
+
+#[test]
+fn a_change_of_roles_and_groups_visits_no_user() {
+    let acme = acme();
+    let none = (0, true);
+    assert_eq!(looked_at(&acme, |tx| tx.role("r0")?.grant("res19:act9").map(drop)), none, "one grant");
+    assert_eq!(looked_at(&acme, |tx| tx.role("r0")?.revoke("res19:act9").map(drop)), none, "taken back");
+    let others = |n: usize| (0..20).map(move |k| permission(n + k * 11));
+    assert_eq!(looked_at(&acme, |tx| tx.role("r3")?.set_grants(others(1)).map(drop)), none, "a role's grants replaced");
+    let moved = |tx: &Tx| tx.group("g2")?.remove_parent("g1")?.add_parent("g0").map(drop);
+    assert_eq!(looked_at(&acme, moved), none, "a group with sub-groups re-parented");
+    assert_eq!(looked_at(&acme, |tx| tx.group("g1")?.assign("r7").map(drop)), none, "a role assigned to a group");
+    assert_eq!(looked_at(&acme, |tx| tx.role("r9")?.include("r4").map(drop)), none, "a role included");
+    let pattern = |tx: &Tx| tx.role("r2")?.grant("res1*").map(drop);
+    assert_eq!(looked_at(&acme, pattern), none, "a pattern granted");
+    assert_eq!(looked_at(&acme, |tx| tx.create_permission("res1:new").map(drop)), none, "a permission under a pattern");
+    assert_eq!(looked_at(&acme, |tx| tx.delete_permission("res1:act1")), none, "a permission that roles grant");
+    assert!(acme.check("user0", "res1:new") == acme.now().who_can("res1:new").contains("user0"));
+}
+
+/// The count counts: what does concern a user looks at that one, and at those that its place among others is found by.
+#[test]
+fn a_member_that_is_added_is_looked_at_and_few_others() {
+    let acme = acme();
+    let (count, shares) = looked_at(&acme, |tx| tx.group("g5")?.add_member("user7").map(drop));
+    assert!((1..100).contains(&count) && !shares, "{count}");
+    let before = acme.snapshot();
+    assert!(shares_users(&before.0.state, &acme.snapshot().0.state) && Arc::ptr_eq(&before.0, &acme.snapshot().0));
+}

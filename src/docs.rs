@@ -1,4 +1,4 @@
-//! Why it is as it is, what is promised, and what it costs: the pages of `src/docs/`, with every example run.
+//! Pages: recipes, reference, explanations, and internals for contributors. Every example is compiled and run.
 
 #[doc = include_str!("docs/cookbook.md")]
 pub mod cookbook {}
@@ -6,11 +6,20 @@ pub mod cookbook {}
 #[doc = include_str!("docs/when_to_use.md")]
 pub mod when_to_use {}
 
+#[doc = include_str!("docs/glossary.md")]
+pub mod glossary {}
+
 #[doc = include_str!("docs/rules.md")]
 pub mod rules {}
 
-#[doc = include_str!("docs/design.md")]
-pub mod design {}
+#[doc = include_str!("docs/architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("docs/benchmarks.md")]
+pub mod benchmarks {}
+
+#[doc = include_str!("docs/internals.md")]
+pub mod internals {}
 
 #[doc = include_str!("docs/consistency.md")]
 pub mod consistency {}

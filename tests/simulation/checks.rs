@@ -23,7 +23,7 @@ macro_rules! must {
 }
 
 impl World {
-    /// No update takes effect twice in one history, and what was told as lost never lands.
+    /// No update takes effect twice in one history, and what was reported as lost never is committed.
     pub(crate) fn check_landing(&self, commit: CommitId) -> Checked {
         let now = self.now();
         let Some(node) = self.history.node(commit) else { return Ok(()) };
@@ -32,7 +32,7 @@ impl World {
         }
         let mut never = self.never.iter().filter(|(other, _)| *other == commit);
         let told = never.find(|(_, since)| self.history.precedes(*since, now));
-        must!(told.is_none(), "a commit of op-{} lands, and was told never to", node.op.unwrap_or_default());
+        must!(told.is_none(), "a commit of op-{} is committed, and was reported as aborted", node.op.unwrap_or_default());
         Ok(())
     }
 
@@ -47,7 +47,7 @@ impl World {
         Ok(())
     }
 
-    /// What tenants tell of commits: once it is told for good it stays so, and it is true of the snapshot in hand.
+    /// What tenants tell of commits: once it is reported for good it stays so, and it is true of the current snapshot.
     pub(crate) fn observe_told(&mut self, process: usize) -> Checked {
         let Self { processes, history, coverage, .. } = self;
         let process = &mut processes[process];
@@ -59,19 +59,19 @@ impl World {
                 if outcome == Outcome::InDoubt {
                     coverage.met("told that it is open");
                     let told = handle.told.get(&doubt.commit);
-                    must!(told.is_none(), "what was told as {told:?} is open again");
+                    must!(told.is_none(), "what was reported as {told:?} is in doubt again");
                     continue;
                 }
                 doubt.state = Known::Resolved;
                 handle.told.insert(doubt.commit, outcome);
                 if let Some(told) = doubt.told.replace(outcome) {
-                    must!(told == outcome, "what was told as {told:?} is now {outcome:?}");
+                    must!(told == outcome, "what was reported as {told:?} is now {outcome:?}");
                     continue;
                 }
                 coverage.met(match outcome {
-                    Outcome::Committed(_) => "settled as landed",
-                    Outcome::Aborted => "settled as lost",
-                    _ => "settled as unknowable",
+                    Outcome::Committed(_) => "resolved as committed",
+                    Outcome::Aborted => "resolved as aborted",
+                    _ => "resolved as unknown",
                 });
                 // Of a tenant that was let go meanwhile, nobody saw the snapshot that it was told of.
                 if !doubt.is_unwatched {
@@ -82,7 +82,7 @@ impl World {
         Ok(())
     }
 
-    /// A life is open once in a process: whoever holds it, holds the same opening, with the same numbers.
+    /// A tenant is open once in a process: whoever holds it, holds the same opening, with the same numbers.
     fn open_once(&self, process: usize) -> Checked {
         let handles = &self.processes[process].handles;
         let numbered = handles.iter().filter(|handle| handle.tenant.now().unavailable().is_none());
@@ -91,7 +91,10 @@ impl World {
             for other in handles.iter().filter(|other| other.tenant.tenant_id() == handle.tenant.tenant_id()) {
                 let now = other.tenant.now();
                 let found = now.user_handle(user).filter(|_| now.unavailable().is_none());
-                must!(found.is_none_or(|found| found == number), "two openings of one life, or a number that changed");
+                must!(
+                    found.is_none_or(|found| found == number),
+                    "two openings of one tenant, or a number that changed"
+                );
             }
         }
         Ok(())
@@ -103,7 +106,7 @@ impl World {
         let handle = &mut process.handles[handle];
         let silent = handle.tenant.now().unavailable();
         match silent {
-            Some(Reason::InDoubt) => coverage.met("a tenant unsettled"),
+            Some(Reason::InDoubt) => coverage.met("a tenant in doubt"),
             Some(Reason::InvalidStoreContent) => handle.was_refused = true,
             _ => {}
         }
@@ -115,7 +118,7 @@ impl World {
             coverage.met("content refused, then accepted");
             handle.was_refused = false;
         }
-        must!(handle.tenant.in_doubt().is_none(), "a tenant answers, and says that a commit is not settled");
+        must!(handle.tenant.in_doubt().is_none(), "a tenant answers, and says that a commit is not resolved");
         let snapshot = handle.tenant.snapshot();
         let at = snapshot.position();
         let unknown = process.commits.iter().find(|doubt| {
@@ -153,14 +156,14 @@ impl World {
         same(&snapshot, node)
     }
 
-    /// What a process was told as not done: it has not happened in that history, and never will.
+    /// What a process was reported as not done: it has not happened in that history, and never will.
     pub(crate) fn nothing_happened(&mut self, commit: CommitId, at: crate::history::Instant) -> Checked {
-        must!(!self.history.has(commit, at), "told that nothing happened, and it has landed");
+        must!(!self.history.has(commit, at), "reported as nothing happened, and it is committed");
         self.never.push((commit, at));
         Ok(())
     }
 
-    /// Whether a life was not there, or ended, at some time between these steps.
+    /// Whether a tenant was not there, or ended, at some time between these steps.
     pub(crate) fn was_gone(&self, tenant_id: TenantId, from: usize, to: usize) -> bool {
         let states = self.history.states(tenant_id, from, to);
         states.into_iter().any(|head| head.is_none_or(|commit| self.history.node(commit).is_none_or(Node::is_end)))
@@ -174,24 +177,24 @@ impl World {
     }
 }
 
-/// Whether what is told of a commit is true of the snapshot in hand.
+/// Whether what is reported for a commit is true of the current snapshot.
 fn told_truly(history: &History, commit: CommitId, base: Position, outcome: Outcome, tenant: &Tenant) -> Checked {
     let (at, silent) = (tenant.snapshot().position(), tenant.now().unavailable());
     let holds = history.holds(at.commit, commit);
     match outcome {
         Outcome::Committed(revision) => {
             let is_there = history.node(commit).is_some_and(|node| node.revision == revision);
-            must!(is_there && holds, "told as landed at {revision}, and the snapshot in hand lacks it");
+            must!(is_there && holds, "reported as committed at {revision}, and the current snapshot lacks it");
         }
         Outcome::Aborted => {
-            must!(!holds, "told as lost, and the snapshot in hand holds it");
-            must!(at.revision > base.revision, "told as lost, and the snapshot in hand is still at {}", at.revision);
+            must!(!holds, "reported as aborted, and the current snapshot holds it");
+            must!(at.revision > base.revision, "reported as aborted, and the current snapshot is still at {}", at.revision);
         }
         _ => {
             let over = matches!(silent, Some(Reason::Deleted | Reason::InvalidStoreContent | Reason::Closed));
             let beyond = at.revision > base.revision.next();
             let elsewhere = at.revision <= base.revision && at.commit != base.commit; // a backup was restored
-            must!(over || beyond || elsewhere, "told as unknowable at {}, on {}", at.revision, base.revision);
+            must!(over || beyond || elsewhere, "reported as unknown at {}, on {}", at.revision, base.revision);
         }
     }
     Ok(())

@@ -5,10 +5,10 @@
 
 use rolecall::store::{Since, StoreError};
 
-use crate::chance::Chance;
 use crate::history::Node;
 use crate::network::{Body, Message};
 use crate::operations::number;
+use crate::random::Random;
 use crate::server::{Reply, Request, Sent, tenant};
 use crate::world::{Checked, World};
 
@@ -39,7 +39,7 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn of(chance: &mut Chance) -> Self {
+    pub(crate) fn of(chance: &mut Random) -> Self {
         let mut rate = |most: usize| {
             let on = chance.permille(600);
             u64::try_from(chance.below(most) + 1).unwrap() * u64::from(on)
@@ -92,7 +92,7 @@ impl World {
                 let lost = !self.faults.quiet && chance.permille(self.faults.lose);
                 let panics = !self.faults.quiet && chance.permille(self.faults.panic);
                 if lost {
-                    self.say(call, "the answer is lost to");
+                    self.say(call, "the answer is aborted to");
                     self.no_answer(call);
                 } else if panics {
                     self.line.network().hand_over(call, Reply::Panic, None);
@@ -104,7 +104,7 @@ impl World {
             Body::Request if self.line.network().is_waiting(call) => self.request(call),
             Body::Request => {
                 if self.chance.permille(400) {
-                    self.say(call, "a late copy is lost:");
+                    self.say(call, "a late copy is aborted:");
                     return Ok(());
                 }
                 self.say(call, "a late copy arrives:");
@@ -253,8 +253,8 @@ impl World {
             _ => None,
         };
         let reply = self.server.answer(&request);
-        if let Some(shadow) = &self.shadow {
-            crate::shadow::agrees(shadow, &request, &reply)?;
+        if let Some(memory_store) = &self.memory_store {
+            crate::memory_store::agrees(memory_store, &request, &reply)?;
         }
         self.trace.add(self.step, |names| {
             let what = match &reply {
@@ -271,7 +271,7 @@ impl World {
         match (&*request, &reply) {
             (Request::Commit(sent), Reply::StoredCommit(_)) => {
                 if is_late && !sent.changes.is_empty() {
-                    self.coverage.met("a late copy landed");
+                    self.coverage.met("a late copy committed");
                 }
                 let renamed = |records: &crate::server::Records| tenant(records).map(|tenant| tenant.slug.clone());
                 let after = self.server.records(sent.base.tenant_id()).map(|(_, records)| records);

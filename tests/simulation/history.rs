@@ -1,4 +1,4 @@
-//! Everything that was ever true of the store: every state of every life, and when. Where a backup is restored, a new
+//! Everything that was ever true of the store: every state of every tenant, and when. Where a backup is restored, a new
 //! era begins; what came after the backup is no part of its history.
 
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ type Heads = Vec<(usize, Option<CommitId>)>;
 #[derive(Default)]
 pub(crate) struct History {
     nodes: HashMap<CommitId, Node>,
-    /// When which commit made the latest state of a life; none if the life is not there.
+    /// When which commit made the latest state of a tenant; none if the tenant is not there.
     heads: Vec<(TenantId, Heads)>,
     landings: Vec<(CommitId, Instant)>,
     /// Where each era branched off.
@@ -41,7 +41,7 @@ pub(crate) struct History {
 }
 
 impl Node {
-    /// Whether the life has ended with it.
+    /// Whether the tenant has ended with it.
     pub(crate) fn is_end(&self) -> bool {
         tenant(&self.records).is_none()
     }
@@ -60,8 +60,8 @@ impl History {
         self.nodes.get(&commit)
     }
 
-    /// All lives, in the order in which they were first seen.
-    pub(crate) fn lives(&self) -> impl Iterator<Item = TenantId> {
+    /// All tenants, in the order in which they were first seen.
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = TenantId> {
         self.heads.iter().map(|(tenant_id, _)| *tenant_id)
     }
 
@@ -83,7 +83,7 @@ impl History {
     pub(crate) fn restored(&mut self, from: Instant, step: usize, head: impl Fn(TenantId) -> Option<CommitId>) {
         self.ends.push(step);
         self.eras.push(Some(from));
-        for tenant_id in self.lives().collect::<Vec<_>>() {
+        for tenant_id in self.tenants().collect::<Vec<_>>() {
             self.head_is(tenant_id, step, head(tenant_id));
         }
     }
@@ -98,7 +98,7 @@ impl History {
         earlier.step <= at.step
     }
 
-    /// Whether a commit had landed in the history of an instant.
+    /// Whether a commit had committed in the history of an instant.
     pub(crate) fn has(&self, commit: CommitId, at: Instant) -> bool {
         self.landings.iter().any(|(other, committed)| *other == commit && self.precedes(*committed, at))
     }
@@ -128,7 +128,7 @@ impl History {
         false
     }
 
-    /// The latest states of a life from this step on until that one; none where it was not there.
+    /// The latest states of a tenant from this step on until that one; none where it was not there.
     pub(crate) fn states(&self, tenant_id: TenantId, from: usize, to: usize) -> Vec<Option<CommitId>> {
         let Some((_, heads)) = self.heads.iter().find(|(other, _)| *other == tenant_id) else { return vec![None] };
         let before = heads.iter().rfind(|(step, _)| *step <= from).and_then(|(_, head)| *head);
@@ -136,8 +136,8 @@ impl History {
         [before].into_iter().chain(later).collect()
     }
 
-    /// Whether some latest state of a life in that time was like this.
-    pub(crate) fn renamed_from(
+    /// Whether some latest state of a tenant in that time was like this.
+    pub(crate) fn existed(
         &self,
         tenant_id: TenantId,
         from: usize,
@@ -156,6 +156,6 @@ impl History {
             let has_slug = |node: &Node| tenant(&node.records).is_some_and(|tenant| tenant.slug == *slug);
             self.states(tenant_id, step, step).into_iter().flatten().filter_map(|c| self.node(c)).any(has_slug)
         };
-        times.any(|step| !self.lives().any(|tenant_id| has_slug(tenant_id, step)))
+        times.any(|step| !self.tenants().any(|tenant_id| has_slug(tenant_id, step)))
     }
 }

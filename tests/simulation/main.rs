@@ -1,9 +1,9 @@
 //! Two processes, one store and a network that loses, doubles and delays, under a scheduler that a seed decides: what
-//! must always hold of commits, settling, refreshing and turns is checked after every step.
+//! must always hold of commits, resolving, refreshing and the write queue is checked after every step.
 //!
-//! It uses the public API alone. `world.rs` is the scheduler, `happenings.rs` and `faults.rs` what it lets happen,
-//! `network.rs` the line to the store, `server.rs` the store (`shadow.rs` holds it against the crate's own),
-//! `operations.rs` what applications do. `history.rs` is what was ever true, `process.rs` and `hearing.rs` what a process
+//! It uses the public API alone. `world.rs` is the scheduler, `events.rs` and `faults.rs` what it lets happen,
+//! `network.rs` the line to the store, `server.rs` the store (`memory_store.rs` holds it against the crate's own),
+//! `operations.rs` what applications do. `history.rs` is what was ever true, `process.rs` and `knowledge.rs` what a process
 //! can know. `checks.rs` says what must hold after every step, `verdict.rs` what an answer promises, `recovery.rs` what
 //! must hold in the end, `coverage.rs` whether enough was met.
 //!
@@ -14,20 +14,20 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 
-mod chance;
+mod random;
 #[macro_use]
 mod checks;
 mod coverage;
 mod faults;
-mod happenings;
-mod hearing;
+mod events;
+mod knowledge;
 mod history;
 mod network;
 mod operations;
 mod process;
 mod recovery;
 mod server;
-mod shadow;
+mod memory_store;
 mod trace;
 mod verdict;
 mod world;

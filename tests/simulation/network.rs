@@ -13,7 +13,7 @@ use rolecall::store::{Base, Commit, Since, Sink, Store, StoreError, TenantSummar
 use crate::history::Instant;
 use crate::server::{Reply, Request, Sent};
 
-/// What a store's panic carries, so that one of the crate's own is told from it.
+/// What a store's panic carries, so that one of the crate's own is reported from it.
 pub(crate) struct StorePanic;
 
 #[derive(Default)]

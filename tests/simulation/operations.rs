@@ -1,5 +1,5 @@
 //! What an application does in a simulation. Every commit says which operation it is of, so that its effect is
-//! recognised: an update by its note, a birth by the tenant's name.
+//! recognised: an update by its note, a creation by the tenant's name.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -50,7 +50,7 @@ pub(crate) enum Answer {
 
 /// What is remembered of an operation while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RecordKind {
+pub(crate) enum OpKind {
     Create(usize),
     OpenOrCreate(usize),
     Open(usize),
@@ -133,16 +133,16 @@ pub(crate) fn slug(index: usize) -> TenantSlug {
 }
 
 impl Op {
-    pub(crate) fn kind(&self) -> RecordKind {
+    pub(crate) fn kind(&self) -> OpKind {
         match self {
-            Self::Create(slug) => RecordKind::Create(*slug),
-            Self::OpenOrCreate(slug) => RecordKind::OpenOrCreate(*slug),
-            Self::Open(slug) => RecordKind::Open(*slug),
-            Self::OpenTenant(tenant_id) => RecordKind::OpenTenant(*tenant_id),
-            Self::Update(_, edit) => RecordKind::Update(*edit),
-            Self::Commit(_, edit, _) => RecordKind::Commit(*edit),
-            Self::Refresh(_) => RecordKind::Refresh,
-            Self::Close(_) => RecordKind::Close,
+            Self::Create(slug) => OpKind::Create(*slug),
+            Self::OpenOrCreate(slug) => OpKind::OpenOrCreate(*slug),
+            Self::Open(slug) => OpKind::Open(*slug),
+            Self::OpenTenant(tenant_id) => OpKind::OpenTenant(*tenant_id),
+            Self::Update(_, edit) => OpKind::Update(*edit),
+            Self::Commit(_, edit, _) => OpKind::Commit(*edit),
+            Self::Refresh(_) => OpKind::Refresh,
+            Self::Close(_) => OpKind::Close,
         }
     }
 

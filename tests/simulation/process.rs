@@ -18,7 +18,7 @@ pub(crate) struct Process {
     pub(crate) handles: Vec<Handle>,
     pub(crate) plans: Vec<(usize, Edit, Plan, Tenant)>,
     pub(crate) commits: Vec<Doubt>,
-    /// The lives that it has loaded since it was last looked at.
+    /// The tenants that it has loaded since it was last looked at.
     pub(crate) loaded: Vec<TenantId>,
 }
 
@@ -29,13 +29,13 @@ pub(crate) struct Doubt {
     pub(crate) task: usize,
     pub(crate) state: Known,
     pub(crate) unknown_since: usize,
-    /// The era in which it was sent, and whether a tenant of its life was let go since, so that what that one told was
+    /// The era in which it was sent, and whether a tenant of its tenant was let go since, so that what that one told was
     /// heard by nobody.
     pub(crate) era: usize,
     pub(crate) is_unwatched: bool,
     /// What its tenants have told of it for good.
     pub(crate) told: Option<Outcome>,
-    /// Of a birth: the slug, and when the store last answered anything about it.
+    /// Of a creation: the slug, and when the store last answered anything about it.
     pub(crate) slug: Option<String>,
     pub(crate) answered: Option<Instant>,
 }

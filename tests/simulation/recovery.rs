@@ -58,7 +58,7 @@ impl World {
         let silent = tenant.now().unavailable();
         let latest = self.server.records(tenant.tenant_id()).map(|(at, _)| at);
         match latest {
-            None => must!(silent.is_some(), "its life has ended, and it answers"),
+            None => must!(silent.is_some(), "its tenant has ended, and it answers"),
             Some(at) => {
                 must!(silent.is_none(), "nothing is wrong any more, and it says {silent:?}");
                 let found = tenant.snapshot().position();
@@ -68,7 +68,7 @@ impl World {
         Ok(())
     }
 
-    /// What is open answers from memory: its life may have ended elsewhere, which its refresh says; then the slug is
+    /// What is open answers from memory: its tenant may have ended elsewhere, which its refresh says; then the slug is
     /// another's, who may be in need of the same.
     fn recover_slug(&mut self, process: usize, index: usize) -> Checked {
         for _ in 0..2 {
@@ -85,12 +85,12 @@ impl World {
         Ok(())
     }
 
-    /// What is open under another name, and refused, is found by its life.
+    /// What is open under another name, and refused, is found by its tenant.
     fn by_tenant_id(&mut self, process: usize, index: usize) -> Result<Tenant, String> {
-        let Some(tenant_id) = self.server.bearer(&slug(index)) else { return Err("no life, and not created".into()) };
+        let Some(tenant_id) = self.server.bearer(&slug(index)) else { return Err("no tenant, and not created".into()) };
         self.call(process, Op::OpenTenant(tenant_id))?;
         let opened = self.processes[process].handles.iter().rfind(|handle| handle.tenant.tenant_id() == tenant_id);
-        opened.map(|handle| handle.tenant.clone()).ok_or("a life that the store has does not open".into())
+        opened.map(|handle| handle.tenant.clone()).ok_or("a tenant that the store has does not open".into())
     }
 
     fn bearer(&self, process: usize, index: usize) -> Option<Tenant> {

@@ -40,14 +40,14 @@ pub(crate) enum Reply {
 
 #[derive(Clone, Default)]
 pub(crate) struct Server {
-    lives: HashMap<TenantId, Lived>,
+    tenants: HashMap<TenantId, Lived>,
     slugs: BTreeMap<TenantSlug, TenantId>,
 }
 
 #[derive(Clone)]
 enum Lived {
     Living(Living),
-    /// By this commit; by none if the life was ended before it began.
+    /// By this commit; by none if the tenant was ended before it began.
     Ended(Option<CommitId>),
 }
 
@@ -89,15 +89,15 @@ impl Server {
     }
 
     fn living(&self, tenant_id: TenantId) -> Option<&Living> {
-        match self.lives.get(&tenant_id) {
+        match self.tenants.get(&tenant_id) {
             Some(Lived::Living(living)) => Some(living),
             _ => None,
         }
     }
 
-    /// The commit that made the latest state of a life, or that ended it.
+    /// The commit that made the latest state of a tenant, or that ended it.
     pub(crate) fn head(&self, tenant_id: TenantId) -> Option<CommitId> {
-        match self.lives.get(&tenant_id)? {
+        match self.tenants.get(&tenant_id)? {
             Lived::Living(living) => Some(living.at.commit),
             Lived::Ended(by) => *by,
         }
@@ -111,9 +111,9 @@ impl Server {
         self.slugs.get(slug).copied()
     }
 
-    /// Forgets the commits up to the latest state: whoever asks since an older one is told that it is too old.
+    /// Forgets the commits up to the latest state: whoever asks since an older one is reported that it is too old.
     pub(crate) fn forget_history(&mut self, tenant_id: TenantId) {
-        if let Some(Lived::Living(living)) = self.lives.get_mut(&tenant_id) {
+        if let Some(Lived::Living(living)) = self.tenants.get_mut(&tenant_id) {
             living.commits.clear();
             living.floor = living.at;
         }
@@ -133,7 +133,7 @@ impl Server {
 
     fn commit(&mut self, sent: &Sent) -> Result<Revision, StoreError> {
         let tenant_id = sent.base.tenant_id();
-        let (revision, mut records) = match (self.lives.get(&tenant_id), sent.base) {
+        let (revision, mut records) = match (self.tenants.get(&tenant_id), sent.base) {
             (Some(Lived::Ended(_)), _) | (None, Base::At(_)) => return Err(StoreError::Deleted),
             (None, Base::Create(_)) => (Revision::FIRST, Arc::default()),
             (Some(Lived::Living(living)), Base::At(at)) if at == living.at => {
@@ -154,19 +154,19 @@ impl Server {
         }
         let at = Position { tenant_id, revision, commit: sent.envelope.id };
         let Some(after) = after else {
-            let began = self.lives.contains_key(&tenant_id);
-            self.lives.insert(tenant_id, Lived::Ended(began.then_some(at.commit)));
+            let began = self.tenants.contains_key(&tenant_id);
+            self.tenants.insert(tenant_id, Lived::Ended(began.then_some(at.commit)));
             return Ok(revision);
         };
         self.slugs.insert(after, tenant_id);
         let committed = StoredCommit { revision, envelope: sent.envelope.clone(), changes: sent.changes.clone() };
-        if let Some(Lived::Living(living)) = self.lives.get_mut(&tenant_id) {
+        if let Some(Lived::Living(living)) = self.tenants.get_mut(&tenant_id) {
             living.commits.push(committed);
             living.at = at;
             living.records = records;
         } else {
             let living = Living { at, records, floor: at, commits: Vec::new() };
-            self.lives.insert(tenant_id, Lived::Living(living));
+            self.tenants.insert(tenant_id, Lived::Living(living));
         }
         Ok(revision)
     }

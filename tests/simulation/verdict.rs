@@ -1,10 +1,10 @@
-//! What an answer promises: that what was acknowledged is there, and that what was told as not done is not.
+//! What an answer promises: that what was acknowledged is there, and that what was reported as not done is not.
 
 use rolecall::records::{CommitId, TenantId};
 use rolecall::{Error, ErrorKind, Outcome, Reason, Result, Tenant, Updated};
 
 use crate::history::Instant;
-use crate::operations::{Answer, Edit, RecordKind, SLUGS, slug};
+use crate::operations::{Answer, Edit, OpKind, SLUGS, slug};
 use crate::process::Known;
 use crate::world::{Checked, Task, World};
 
@@ -26,7 +26,7 @@ impl World {
     }
 
     fn acknowledged(&mut self, task: &Task, done: &Updated<()>) -> Checked {
-        let (Some(tenant), RecordKind::Update(edit) | RecordKind::Commit(edit)) = (&task.tenant, task.kind) else {
+        let (Some(tenant), OpKind::Update(edit) | OpKind::Commit(edit)) = (&task.tenant, task.kind) else {
             return Ok(());
         };
         let (now, op, silent) = (self.now(), task.op, tenant.now().unavailable());
@@ -34,7 +34,7 @@ impl World {
             silent != Some(Reason::InvalidStoreContent),
             "op-{op} was acknowledged, and its tenant's content is refused"
         );
-        if matches!(task.kind, RecordKind::Commit(_)) && done.commit.is_some() {
+        if matches!(task.kind, OpKind::Commit(_)) && done.commit.is_some() {
             self.coverage.met("a plan committed");
         }
         let Some(commit) = done.commit else { return self.without_effect(task, tenant, edit, done) };
@@ -59,10 +59,10 @@ impl World {
         if task.revision.is_some_and(|revision| revision != done.revision) {
             self.coverage.met("no effect, on a base that had moved");
         }
-        let renamed_from = self.history.renamed_from(tenant.tenant_id(), task.began, self.step, |_, node| {
+        let existed = self.history.existed(tenant.tenant_id(), task.began, self.step, |_, node| {
             node.revision == done.revision && edit.is_true(op, &node.records)
         });
-        must!(renamed_from && done.changes.is_empty(), "op-{op} ({edit:?}) had no effect, and was not true meanwhile");
+        must!(existed && done.changes.is_empty(), "op-{op} ({edit:?}) had no effect, and was not true meanwhile");
         Ok(())
     }
 
@@ -76,17 +76,17 @@ impl World {
             }
             ErrorKind::Stale => self.coverage.met("a plan refused as stale"),
             ErrorKind::InDoubt => {
-                let Some(id) = error.commit().map(CommitId::from_uuid) else { return Err("unsettled, what?".into()) };
+                let Some(id) = error.commit().map(CommitId::from_uuid) else { return Err("in doubt, what?".into()) };
                 let told = tenant.outcome(id);
                 let open = matches!(told, Some(Outcome::InDoubt | Outcome::Unknown));
-                must!(open || !task.sent.contains(&id), "op-{} is unsettled, and its tenant says {told:?}", task.op);
+                must!(open || !task.sent.contains(&id), "op-{} is in doubt, and its tenant says {told:?}", task.op);
                 must!(tenant.now().unavailable().is_some() || told != Some(Outcome::InDoubt), "open, and answered");
                 return Ok(());
             }
             _ => {}
         }
         match last {
-            // What was told as lost was looked at when it was told.
+            // What was reported as lost was looked at when it was told.
             Some(commit) if tenant.outcome(commit) != Some(Outcome::Aborted) => self
                 .nothing_happened(commit, task.heard)
                 .map_err(|e| format!("op-{}: {:?}: {e}", task.op, error.kind())),
@@ -106,10 +106,9 @@ impl World {
             Ok(revision) => {
                 must!(silent.is_none(), "refreshed, and it says {silent:?}");
                 let at = tenant.snapshot().position();
-                let renamed_from =
-                    self.history.renamed_from(tenant_id, task.began, self.step, |commit, _| commit == at.commit);
+                let existed = self.history.existed(tenant_id, task.began, self.step, |commit, _| commit == at.commit);
                 must!(
-                    renamed_from && at.revision == revision,
+                    existed && at.revision == revision,
                     "refreshed to {revision}, which was not the latest meanwhile"
                 );
             }
@@ -125,7 +124,7 @@ impl World {
             }
             Err(ErrorKind::Deleted) => {
                 must!(silent.is_some(), "deleted, and it answers");
-                must!(self.was_gone(tenant_id, 0, self.step), "deleted, and it lives");
+                must!(self.was_gone(tenant_id, 0, self.step), "deleted, and it tenants");
             }
             Err(kind) => {
                 must!(silent.is_some(), "a refresh says {kind:?}, and the tenant answers");
@@ -142,8 +141,8 @@ impl World {
         let silent = tenant.now().unavailable();
         must!(done && matches!(silent, Some(Reason::Closed | Reason::Deleted)), "closed, and it says {silent:?}");
         if tenant.in_doubt().is_some() && !matches!(task.silent, Some(Reason::Closed | Reason::Deleted)) {
-            self.coverage.met("closed while unsettled");
-            must!(task.has_resolved, "closed while unsettled, and nobody was asked");
+            self.coverage.met("closed while in doubt");
+            must!(task.has_resolved, "closed while in doubt, and nobody was asked");
         }
         Ok(())
     }
@@ -156,27 +155,27 @@ impl World {
             Err(error) if error.kind() == ErrorKind::InDoubt => Ok(()),
             Err(error) => {
                 match (task.kind, error.kind()) {
-                    (RecordKind::Open(index), ErrorKind::NotFound) => {
+                    (OpKind::Open(index), ErrorKind::NotFound) => {
                         let free = self.history.was_free(&slug(index), task.began, self.step);
                         must!(free, "{} is not found, and was there all the time", SLUGS[index]);
                     }
-                    (RecordKind::Create(_), kind) => {
+                    (OpKind::Create(_), kind) => {
                         let documented = !matches!(kind, ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::Closed);
                         must!(documented, "op-{} was to create, and says {kind:?}", task.op);
                     }
-                    (RecordKind::Open(_) | RecordKind::OpenOrCreate(_), ErrorKind::Deleted) => {
-                        return Err("a slug is asked for, and the answer is about a life that ended".into());
+                    (OpKind::Open(_) | OpKind::OpenOrCreate(_), ErrorKind::Deleted) => {
+                        return Err("a slug is asked for, and the answer is about a deleted tenant".into());
                     }
-                    (RecordKind::OpenTenant(tenant_id), ErrorKind::NotFound | ErrorKind::Deleted) => {
-                        must!(self.was_gone(tenant_id, task.began, self.step), "a life is not found, and was there");
+                    (OpKind::OpenTenant(tenant_id), ErrorKind::NotFound | ErrorKind::Deleted) => {
+                        must!(self.was_gone(tenant_id, task.began, self.step), "a tenant is not found, and was there");
                     }
                     _ => {}
                 }
                 let Some((commit, tenant_id, answered)) = own else { return Ok(()) };
-                // Since the store last said anything of the birth; it may have been restored from a backup meanwhile.
+                // Since the store last said anything of the creation; it may have been restored from a backup meanwhile.
                 let since = answered.unwrap_or(task.heard).step;
                 let gone = self.was_gone(tenant_id, since, self.step);
-                must!(gone, "op-{} says {:?}, and its tenant lives", task.op, error.kind());
+                must!(gone, "op-{} says {:?}, and its tenant tenants", task.op, error.kind());
                 self.is_decided(commit, answered.unwrap_or(task.heard));
                 Ok(())
             }
@@ -192,15 +191,15 @@ impl World {
         let silent = tenant.now().unavailable();
         must!(!matches!(silent, Some(Reason::Closed | Reason::Deleted)), "opened, and it says {silent:?}");
         if silent == Some(Reason::InDoubt) {
-            self.coverage.met("opened with a commit still open");
-            must!(task.has_resolved, "opened while unsettled, and nobody was asked");
+            self.coverage.met("opened with a commit still in doubt");
+            must!(task.has_resolved, "opened while in doubt, and nobody was asked");
         }
         match task.kind {
-            RecordKind::Open(index) => {
+            OpKind::Open(index) => {
                 must!(tenant.slug() == SLUGS[index], "asked for {}, and got {}", SLUGS[index], tenant.slug());
             }
-            RecordKind::OpenTenant(tenant_id) => must!(tenant.tenant_id() == tenant_id, "another life was opened"),
-            RecordKind::Create(_) => {
+            OpKind::OpenTenant(tenant_id) => must!(tenant.tenant_id() == tenant_id, "another tenant was opened"),
+            OpKind::Create(_) => {
                 let Some((commit, tenant_id, _)) = own else { return Err("created without a commit".into()) };
                 let had = self.history.had(commit, task.began, self.now());
                 must!(
@@ -214,9 +213,9 @@ impl World {
         Ok(())
     }
 
-    /// Births under a slug that were open when a call for it began are decided when it answers.
+    /// Creations under a slug that were open when a call for it began are decided when it answers.
     fn creations_asked_about(&mut self, task: &Task, opened: std::result::Result<(), ErrorKind>) -> Checked {
-        let (RecordKind::Create(index) | RecordKind::Open(index) | RecordKind::OpenOrCreate(index)) = task.kind else {
+        let (OpKind::Create(index) | OpKind::Open(index) | OpKind::OpenOrCreate(index)) = task.kind else {
             return Ok(());
         };
         if !matches!(opened, Ok(()) | Err(ErrorKind::NotFound | ErrorKind::AlreadyExists)) {
@@ -228,7 +227,7 @@ impl World {
             if asked && doubt.state == Known::Unknown && doubt.unknown_since <= task.began {
                 doubt.state = Known::Resolved;
                 let Some(at) = doubt.answered else {
-                    return Err(format!("op-{} answers, and nobody has settled an earlier birth", task.op));
+                    return Err(format!("op-{} answers, and nobody has resolved an earlier creation", task.op));
                 };
                 decided.push((doubt.commit, at));
             }
@@ -239,7 +238,7 @@ impl World {
         Ok(())
     }
 
-    /// A birth has landed, or never will.
+    /// A creation is committed, or never will.
     fn is_decided(&mut self, commit: CommitId, at: Instant) {
         if !self.history.has(commit, at) {
             self.never.push((commit, at));

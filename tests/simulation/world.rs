@@ -1,5 +1,5 @@
 //! Two processes, one store and a network between them, one step at a time. A step is one thing that happens: a message
-//! arrives or is lost, a task is polled, dropped or begun, a process crashes, a backup is restored.
+//! arrives or is aborted, a task is polled, dropped or begun, a process crashes, a backup is restored.
 //!
 //! No thread, no clock of the machine: the seed decides, so a run can be repeated. `checks.rs` looks after every step.
 
@@ -13,13 +13,13 @@ use rolecall::records::{CommitId, Revision};
 use rolecall::store::MemoryStore;
 use rolecall::{Reason, Tenant};
 
-use crate::chance::Chance;
 use crate::coverage::Coverage;
 use crate::faults::Faults;
 use crate::history::{History, Instant};
 use crate::network::{Line, StorePanic};
-use crate::operations::{Answer, Op, RecordKind, Running};
+use crate::operations::{Answer, Op, OpKind, Running};
 use crate::process::{Handle, Process};
+use crate::random::Random;
 use crate::server::Server;
 use crate::trace::Trace;
 
@@ -27,7 +27,7 @@ use crate::trace::Trace;
 pub(crate) type Checked = Result<(), String>;
 
 pub(crate) struct World {
-    pub(crate) chance: Chance,
+    pub(crate) chance: Random,
     pub(crate) faults: Faults,
     pub(crate) line: Line,
     pub(crate) server: Server,
@@ -38,9 +38,9 @@ pub(crate) struct World {
     pub(crate) step: usize,
     pub(crate) coverage: Coverage,
     /// Asked whatever the server is asked, until the two part.
-    pub(crate) shadow: Option<MemoryStore>,
+    pub(crate) memory_store: Option<MemoryStore>,
     pub(crate) trace: Trace,
-    /// What was told as never to land, and since when.
+    /// What was reported as never to be committed, and since when.
     pub(crate) never: Vec<(CommitId, Instant)>,
     pub(crate) ops: usize,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Task {
     pub(crate) number: usize,
     pub(crate) op: usize,
     pub(crate) process: usize,
-    pub(crate) kind: RecordKind,
+    pub(crate) kind: OpKind,
     pub(crate) tenant: Option<Tenant>,
     /// Where the tenant stood when it began.
     pub(crate) revision: Option<Revision>,
@@ -58,7 +58,7 @@ pub(crate) struct Task {
     pub(crate) heard: Instant,
     /// Whether it has asked the store anything, and with what commits.
     pub(crate) has_asked: bool,
-    /// Whether it has asked anything that settles, and what its tenant said before it was last polled.
+    /// Whether it has asked anything that resolves, and what its tenant said before it was last polled.
     pub(crate) has_resolved: bool,
     pub(crate) silent: Option<Reason>,
     pub(crate) sent: Vec<CommitId>,
@@ -76,7 +76,7 @@ impl Wake for Flag {
 
 impl World {
     pub(crate) fn new(seed: u64, traced: bool) -> Self {
-        let mut chance = Chance::new(seed);
+        let mut chance = Random::new(seed);
         let faults = Faults::of(&mut chance);
         let line = Line::default();
         let processes = (0..2).map(|_| Process::new(&line, &faults)).collect();
@@ -91,7 +91,7 @@ impl World {
             backups: Vec::new(),
             step: 0,
             coverage: Coverage::default(),
-            shadow: (seed % 8 == 0).then(MemoryStore::default),
+            memory_store: (seed % 8 == 0).then(MemoryStore::default),
             trace: Trace::new(traced),
             never: Vec::new(),
             ops: 0,
@@ -192,7 +192,7 @@ impl World {
         self.trace.add(self.step, |names| {
             let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.tenant_id().uuid())));
             let what = match kind {
-                RecordKind::OpenTenant(tenant_id) => format!("OpenLife({})", names.of(tenant_id.uuid())),
+                OpKind::OpenTenant(tenant_id) => format!("OpenLife({})", names.of(tenant_id.uuid())),
                 other => format!("{other:?}"),
             };
             format!("p{process} op-{number} begins: {what}{of}")
@@ -285,7 +285,7 @@ impl World {
         if let Answer::Opened(Ok(tenant)) = &answer {
             self.hold(task.process, tenant);
         }
-        // What is told is looked at first, and only then what is still open at the end of a task counts as unknown.
+        // What is reported is looked at first, and only then what is still in doubt at the end of a task counts as unknown.
         self.observe_told(task.process)?;
         self.abandoned(&task);
         self.judge(&task, answer, before)

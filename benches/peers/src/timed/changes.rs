@@ -154,8 +154,8 @@ fn rows<const N: usize>(plain: &Plain<'_, N>) -> Vec<Bits<N>> {
 /// 16 questions whose answers are others now, and 16 whose answers are the same, of the user or of the permission.
 fn about<const N: usize>(before: &[Bits<N>], now: &[Bits<N>], kind: RecordKind, (a, b): Change) -> Vec<Question> {
     let ask = |user: u32, permission: u32| {
-        let (renamed_from, is) = (has(&before[user as usize], permission), has(&now[user as usize], permission));
-        (Question { user, permission, allowed: is }, renamed_from != is)
+        let (was_allowed, is_allowed) = (has(&before[user as usize], permission), has(&now[user as usize], permission));
+        (Question { user, permission, allowed: is_allowed }, was_allowed != is_allowed)
     };
     let all: Vec<(Question, bool)> = match kind {
         RecordKind::Leave => (0..u32::try_from(64 * N).unwrap()).map(|permission| ask(a, permission)).collect(),

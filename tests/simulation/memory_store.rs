@@ -11,7 +11,7 @@ use crate::world::Checked;
 pub(crate) fn agrees(store: &MemoryStore, request: &Request, reply: &Reply) -> Checked {
     match (request, reply) {
         (Request::Find(slug), Reply::Found(tenant_id)) => {
-            must!(block_on(store.find(slug)).unwrap() == *tenant_id, "the stores find different lives");
+            must!(block_on(store.find(slug)).unwrap() == *tenant_id, "the stores find different tenants");
         }
         (Request::Load(tenant_id), Reply::Loaded(loaded)) => {
             let mut records = Vec::new();

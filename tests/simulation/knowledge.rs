@@ -78,7 +78,7 @@ impl World {
         }
         for doubt in process.commits.iter_mut().filter(|doubt| doubt.base.tenant_id() == tenant_id) {
             let is_creation = doubt.slug.is_some();
-            // Whoever settles finds the life over, and with it the question; whoever only opens it finds nothing.
+            // Whoever resolves finds the tenant over, and with it the question; whoever only opens it finds nothing.
             if heard == Heard::Deleted && task.has_resolved && !is_creation && doubt.state == Known::Unknown {
                 doubt.state = Known::Resolved;
             }
@@ -86,7 +86,7 @@ impl World {
             if is_creation && sent.is_creation() && !matches!(heard, Heard::Unknown | Heard::Nothing) {
                 doubt.answered = Some(at);
                 if doubt.state == Known::Unknown && doubt.task != task.number {
-                    self.coverage.met("a birth settled by another call");
+                    self.coverage.met("a creation resolved by another call");
                 }
             }
             if doubt.commit != sent.id() {
@@ -99,7 +99,7 @@ impl World {
                 (Heard::Unknown, Known::InFlight) => {
                     doubt.is_unknown(step);
                     if is_creation {
-                        self.coverage.met("a birth unsettled");
+                        self.coverage.met("a creation in doubt");
                     }
                 }
                 (Heard::Success, _) | (Heard::Nothing | Heard::Deleted, Known::InFlight) => {
@@ -115,7 +115,7 @@ impl World {
         for doubt in &mut self.processes[task.process].commits {
             if doubt.task == task.number && doubt.state == Known::InFlight {
                 if doubt.answered.is_some() {
-                    doubt.state = Known::Resolved; // a birth that the store has said something about
+                    doubt.state = Known::Resolved; // a creation that the store has said something about
                 } else {
                     doubt.is_unknown(self.step);
                 }

@@ -12,7 +12,7 @@ use crate::world::{Checked, World};
 impl World {
     pub(crate) fn begin_some(&mut self) {
         let process = self.chance.below(self.processes.len());
-        let known: Vec<TenantId> = self.history.lives().collect();
+        let known: Vec<TenantId> = self.history.tenants().collect();
         let slug = self.chance.below(SLUGS.len());
         let user = self.chance.below(USERS.len());
         let handle = self.chance.below(self.processes[process].handles.len());
@@ -23,7 +23,7 @@ impl World {
             return;
         };
         if is_over(&tenant) {
-            // Calls on what is over are tried now and then; mostly it is let go, or its life is opened again.
+            // Calls on a closed tenant are tried now and then; mostly it is let go, or its tenant is opened again.
             self.let_go(process, handle);
             if self.chance.permille(300) {
                 self.begin(process, Op::OpenTenant(tenant.tenant_id()));
@@ -36,7 +36,7 @@ impl World {
         let edits =
             [Edit::Assign(user), Edit::Unassign(user), Edit::Unique, Edit::Nothing, Edit::Rename(slug), Edit::Delete];
         let edit = edits[self.chance.weighed(&[8, 8, 6, 1, 2, 1])];
-        // A tenant that is unsettled is closed or let go more often: what is open then outlives the opening.
+        // A tenant that is in doubt is closed or let go more often: what is open then outlives the opening.
         let in_doubt = tenant.in_doubt().is_some();
         let (close, let_go) = if in_doubt { (20, 15) } else { (2, 1) };
         let op = match self.chance.weighed(&[26, 4, 8, 2, 8, 3, 2, close, let_go]) {
@@ -86,7 +86,7 @@ impl World {
         holds.handles.remove(handle);
         holds.plans.retain(|(.., tenant)| tenant.tenant_id() != tenant_id);
         if tenant.in_doubt().is_some() && !is_over(&tenant) {
-            self.coverage.met("an unsettled tenant that nobody holds");
+            self.coverage.met("an in doubt tenant that nobody holds");
             holds
                 .commits
                 .iter_mut()
@@ -125,17 +125,17 @@ impl World {
         self.trace.add(self.step, |_| format!("the backup of step {} is restored", from.step));
         self.coverage.met("a backup restored");
         self.server = server;
-        self.shadow = None;
+        self.memory_store = None;
         let server = &self.server;
         self.history.restored(from, self.step, |tenant_id| server.head(tenant_id));
     }
 
     pub(crate) fn forget(&mut self) {
-        let lives: Vec<TenantId> = self.history.lives().collect();
-        let tenant_id = lives[self.chance.below(lives.len())];
+        let tenants: Vec<TenantId> = self.history.tenants().collect();
+        let tenant_id = tenants[self.chance.below(tenants.len())];
         self.trace.add(self.step, |names| format!("the commits of {} are forgotten", names.of(tenant_id.uuid())));
         self.server.forget_history(tenant_id);
-        self.shadow = None;
+        self.memory_store = None;
     }
 
     /// For a while, the store is out of reach.

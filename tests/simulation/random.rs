@@ -1,9 +1,9 @@
 //! The dice: everything that is left to chance comes from here, so a seed says it all.
 
 /// The generator that is known as `SplitMix64`.
-pub(crate) struct Chance(u64);
+pub(crate) struct Random(u64);
 
-impl Chance {
+impl Random {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
     }

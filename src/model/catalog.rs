@@ -1,15 +1,14 @@
-//! What the application defines in code (R9): the system permissions and roles, shared by all its tenants.
+//! The catalog: permissions and system roles that the application defines in code (R9), shared by all its tenants.
 //!
-//! A [`Catalog`] is a set of rules checked once: when it compiles, where the macro [`catalog!`](crate::catalog!) lists
-//! it, or when [`Catalog::new`] makes it. It never changes afterwards. It promises:
+//! A [`Catalog`] is checked once: at compile time if the macro [`catalog!`](crate::catalog!) defines it, otherwise by
+//! [`Catalog::new`]. It never changes afterwards. It guarantees:
 //!
-//! - an entry's id is made from its first published slug, so that a rename in code keeps it;
-//! - a slug that was an entry's, or was retired, never comes to mean another thing;
-//! - the entries stand in the order in which they were written, and an enum's variant is the index of its entry;
-//! - a role includes only roles that stand before it, so that one pass in order meets each role after what it includes.
+//! - An entry's id is derived from its first published slug, so renaming an entry in code keeps the id.
+//! - An earlier or retired slug never comes to mean another entry.
+//! - Entries keep the order in which they are written. A variant of the enum is the index of its entry.
+//! - A role includes only roles that precede it, so one pass in order visits each role after those it includes.
 //!
-//! Deliberately absent: tenants, and what a pattern matches. Read next: [`Definition`] for what can be written, then
-//! `check.rs` for the rules.
+//! Deliberately absent: tenants, and matching of patterns. Read next: [`Definition`], then `check.rs` for the rules.
 
 mod build;
 mod check;
@@ -36,10 +35,10 @@ use crate::model::records::PermissionId;
 use crate::model::records::{Fingerprint, RoleId};
 use names::Names;
 
-/// The system permissions and roles of an application. Cloning it copies a pointer.
+/// The permissions and system roles that an application defines. A clone copies a pointer.
 ///
 /// # Example
-/// Most applications list theirs with the macro [`catalog!`](crate::catalog!). One that reads it from elsewhere says:
+/// Most applications use the macro [`catalog!`](crate::catalog!). To read a catalog from elsewhere:
 ///
 /// ```
 /// use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
@@ -69,51 +68,52 @@ struct Inner {
     role_names: Names,
 }
 
-/// Whose a handle is. Catalogs and openings draw from one source, so that a handle of the one is never taken for a handle
-/// of the other; a clone of a catalog has the token of its original.
+/// Returns a number that identifies the owner of a handle. Catalogs and sessions draw from one counter, so a handle of one
+/// is never mistaken for a handle of another. A clone of a catalog has the token of its original.
 pub(crate) fn new_token() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Catalog {
-    /// The permissions, in the order in which they were written.
+    /// Returns the permissions, in the order in which they are written.
     pub fn permissions(&self) -> &[PermissionEntry] {
         &self.0.permissions
     }
 
-    /// The roles, in the order in which they were written: each after those it includes.
+    /// Returns the roles, in the order in which they are written: each after those it includes.
     pub fn roles(&self) -> &[RoleEntry] {
         &self.0.roles
     }
 
-    /// The permissions that a role grants by name, without those of its patterns and of the roles it includes.
+    /// Returns the permissions that a role grants by name. Its patterns and included roles are not followed.
     ///
-    /// Nothing for the id of a role that is not of this catalog.
+    /// Empty if the role is not in this catalog.
     pub fn granted(&self, role: RoleId) -> impl Iterator<Item = &PermissionEntry> {
         let grants = self.role_entry(role).map_or(&[][..], RoleEntry::grants);
         grants.iter().filter_map(|at| self.0.permissions.get(*at as usize))
     }
 
-    /// The roles that a role includes by name, without those that these include.
+    /// Returns the roles that a role includes directly.
     ///
-    /// Nothing for the id of a role that is not of this catalog.
+    /// Empty if the role is not in this catalog.
     pub fn included(&self, role: RoleId) -> impl Iterator<Item = &RoleEntry> {
         let includes = self.role_entry(role).map_or(&[][..], RoleEntry::includes);
         includes.iter().filter_map(|at| self.0.roles.get(*at as usize))
     }
 
-    /// What identifies its content: ids, texts, retired slugs, grants, inclusions. The order of entries is no content.
+    /// Returns a hash of the content: ids, texts, retired slugs, grants and inclusions. The order of entries does not
+    /// matter.
     pub fn fingerprint(&self) -> Fingerprint {
         self.0.fingerprint
     }
 
-    /// What no other catalog of this process has, one of equal content included; its clones have the same.
+    /// Returns the number that identifies this catalog and its clones within the process.
     pub(crate) fn token(&self) -> u64 {
         self.0.token
     }
 
-    /// The index of the permission with this present slug.
+    /// The index of the permission with this current slug.
     pub(crate) fn permission_by_slug(&self, slug: &str) -> Option<u32> {
         self.0.permission_names.by_slug(slug)
     }
@@ -124,12 +124,12 @@ impl Catalog {
         self.0.permission_names.by_id(id.uuid())
     }
 
-    /// Whether a tenant may call a permission of its own so.
+    /// Returns whether a tenant may use this slug for a permission of its own.
     pub(crate) fn permission_slug_is_taken(&self, slug: &str) -> Taken {
         self.0.permission_names.taken(slug)
     }
 
-    /// The index of the role with this present slug.
+    /// The index of the role with this current slug.
     pub(crate) fn role_by_slug(&self, slug: &str) -> Option<u32> {
         self.0.role_names.by_slug(slug)
     }
@@ -139,7 +139,7 @@ impl Catalog {
         self.0.role_names.by_id(id.uuid())
     }
 
-    /// Whether a tenant may call a role of its own so.
+    /// Returns whether a tenant may use this slug for a role of its own.
     pub(crate) fn role_slug_is_taken(&self, slug: &str) -> Taken {
         self.0.role_names.taken(slug)
     }
@@ -159,52 +159,52 @@ impl fmt::Debug for Catalog {
     }
 }
 
-/// An enum of the permissions of a catalog: a variant is as good as its slug wherever a permission is asked for, and
-/// faster. The macro [`catalog!`](crate::catalog!) implements it; nothing else should.
+/// An enum of a catalog's permissions. A variant can be used wherever a permission is expected, without looking up a slug.
+/// The macro [`catalog!`](crate::catalog!) implements this trait; do not implement it yourself.
 pub trait CatalogPermission: Copy + fmt::Debug + Send + Sync + 'static {
-    /// The catalog whose permissions these are.
+    /// Returns the catalog of these permissions.
     #[doc(hidden)]
     fn catalog() -> &'static Catalog;
 
-    /// Where in it this one stands.
+    /// Returns the index in the catalog.
     #[doc(hidden)]
     fn index(self) -> u32;
 }
 
-/// An enum of the roles of a catalog: a variant is as good as its slug wherever a role is asked for. The macro
-/// [`catalog!`](crate::catalog!) implements it; nothing else should.
+/// An enum of a catalog's roles. A variant can be used wherever a role is expected. The macro
+/// [`catalog!`](crate::catalog!) implements this trait; do not implement it yourself.
 pub trait CatalogRole: Copy + fmt::Debug + Send + Sync + 'static {
-    /// The catalog whose roles these are.
+    /// Returns the catalog of these roles.
     #[doc(hidden)]
     fn catalog() -> &'static Catalog;
 
-    /// Where in it this one stands.
+    /// Returns the index in the catalog.
     #[doc(hidden)]
     fn index(self) -> u32;
 }
 
-/// What the code that [`catalog!`](crate::catalog!) writes calls. No part of the public API.
+/// Items for the code that [`catalog!`](crate::catalog!) generates. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     use super::{Catalog, Definition};
 
     pub use super::check::{assert_sound, slots};
 
-    /// The catalog of a definition that compiled.
+    /// Builds the catalog of a definition that was checked at compile time.
     #[must_use]
     pub fn catalog(definition: &Definition<'static>) -> Catalog {
-        // No definition comes here that `assert_sound` has not passed in a constant of the same macro call, and
-        // `Catalog::new` refuses by the same function. So the other arm is not reached; were it, nothing is allowed.
+        // `assert_sound` has checked the definition in a constant of the same macro call, with the function that
+        // `Catalog::new` uses. If the other arm were reached, the empty catalog would allow nothing.
         Catalog::new(definition).unwrap_or_else(|_| Catalog::empty())
     }
 
-    /// Where the permission with this slug stands.
+    /// Returns the index of the permission with this slug.
     #[must_use]
     pub fn permission(catalog: &Catalog, slug: &str) -> Option<u32> {
         catalog.permission_by_slug(slug)
     }
 
-    /// Where the role with this slug stands.
+    /// Returns the index of the role with this slug.
     #[must_use]
     pub fn role(catalog: &Catalog, slug: &str) -> Option<u32> {
         catalog.role_by_slug(slug)

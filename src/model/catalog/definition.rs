@@ -1,24 +1,24 @@
-//! What can be written of a catalog, as plain data: it borrows its texts, and a constant can hold it.
+//! The definition of a catalog as plain data that borrows its texts and can be a constant.
 //!
-//! Nothing here is checked. [`Catalog::new`](super::Catalog::new) checks it when the program runs, and the macro
-//! [`catalog!`](crate::catalog!) when it compiles, both by the rules in `check.rs`, which is what to read next.
+//! Nothing here is checked. [`Catalog::new`](super::Catalog::new) checks it at run time and the macro
+//! [`catalog!`](crate::catalog!) at compile time, both by the rules in `check.rs`.
 
 /// A catalog before it is checked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Definition<'a> {
     /// The permissions.
     pub permissions: &'a [PermissionDef<'a>],
-    /// The slugs of permissions that are no more. Nothing else may have them.
+    /// The slugs of removed permissions. No other permission may use them.
     pub retired_permissions: &'a [&'a str],
     /// The roles, each after those it includes.
     pub roles: &'a [RoleDef<'a>],
-    /// The slugs of roles that are no more. Nothing else may have them.
+    /// The slugs of removed roles. No other role may use them.
     pub retired_roles: &'a [&'a str],
 }
 
 /// A permission of a catalog before it is checked.
 ///
-/// Written with what differs from [`PermissionDef::new`]:
+/// Use struct update syntax with [`PermissionDef::new`]:
 ///
 /// ```
 /// use rolecall::catalog::PermissionDef;
@@ -26,20 +26,20 @@ pub struct Definition<'a> {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PermissionDef<'a> {
-    /// What programs call it, `resource:action` by convention.
+    /// The identifier used in code, `resource:action` by convention.
     pub slug: &'a str,
-    /// The display name; the slug where there is none.
+    /// The display name. `None` shows the slug.
     pub name: Option<&'a str>,
-    /// What it is for; may be empty.
+    /// The description for administrators. It may be empty.
     pub description: &'a str,
-    /// Where an administration page groups it.
+    /// The heading under which an administration page lists it.
     pub category: Option<&'a str>,
-    /// Its earlier slugs, oldest first. The oldest makes its id, so none is ever taken out of this list.
+    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list.
     pub renamed_from: &'a [&'a str],
 }
 
 impl<'a> PermissionDef<'a> {
-    /// The permission with this slug, and nothing else to say about it.
+    /// Creates a definition with this slug and no other details.
     pub const fn new(slug: &'a str) -> Self {
         Self { slug, name: None, description: "", category: None, renamed_from: &[] }
     }
@@ -47,7 +47,7 @@ impl<'a> PermissionDef<'a> {
 
 /// A role of a catalog before it is checked.
 ///
-/// Written with what differs from [`RoleDef::new`]:
+/// Use struct update syntax with [`RoleDef::new`]:
 ///
 /// ```
 /// use rolecall::catalog::RoleDef;
@@ -55,22 +55,22 @@ impl<'a> PermissionDef<'a> {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RoleDef<'a> {
-    /// What programs call it.
+    /// The identifier used in code.
     pub slug: &'a str,
-    /// The display name; the slug where there is none.
+    /// The display name. `None` shows the slug.
     pub name: Option<&'a str>,
-    /// What it is for; may be empty.
+    /// The description for administrators. It may be empty.
     pub description: &'a str,
-    /// Its earlier slugs, oldest first. The oldest makes its id, so none is ever taken out of this list.
+    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list.
     pub renamed_from: &'a [&'a str],
-    /// What it grants: slugs of the catalog's permissions, and patterns, which have a star.
+    /// The grants: slugs of the catalog's permissions, and patterns (texts with a `*`).
     pub grants: &'a [&'a str],
-    /// The slugs of the roles it includes. They stand before it.
+    /// The slugs of the included roles, which must precede this role.
     pub includes: &'a [&'a str],
 }
 
 impl<'a> RoleDef<'a> {
-    /// The role with this slug, and nothing else to say about it.
+    /// Creates a definition with this slug and no other details.
     pub const fn new(slug: &'a str) -> Self {
         Self { slug, name: None, description: "", renamed_from: &[], grants: &[], includes: &[] }
     }

@@ -1,6 +1,6 @@
-//! The entries of a catalog, as they are read.
+//! The entries of a catalog.
 //!
-//! They are made in `build.rs` alone, and well formed: what they refer to is in the same catalog.
+//! Only `build.rs` creates them. Everything that an entry refers to is in the same catalog.
 
 use crate::model::records::{Description, Name, Pattern, PermissionId, RoleId, Slug};
 
@@ -22,7 +22,7 @@ pub struct RoleEntry {
     pub(super) includes: Box<[u32]>,
 }
 
-/// What people read of an entry of either kind.
+/// The texts of an entry of either kind.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     pub(super) slug: Slug,
@@ -32,7 +32,7 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// The slug from which the id comes.
+    /// The slug from which the id is derived.
     pub(super) fn first_slug(&self) -> &Slug {
         self.renamed_from.first().unwrap_or(&self.slug)
     }
@@ -41,22 +41,22 @@ impl Label {
 macro_rules! labelled {
     ($($Entry:ident),*) => {$(
         impl $Entry {
-            /// What programs call it now.
+            /// Returns the current slug.
             pub fn slug(&self) -> &Slug {
                 &self.label.slug
             }
 
-            /// The display name; its slug where none was given.
+            /// Returns the display name, or the slug if none was given.
             pub fn name(&self) -> &Name {
                 &self.label.name
             }
 
-            /// What it is for; may be empty.
+            /// Returns the description, which may be empty.
             pub fn description(&self) -> &Description {
                 &self.label.description
             }
 
-            /// Its earlier slugs, oldest first.
+            /// Returns the earlier slugs, oldest first.
             pub fn renamed_from(&self) -> &[Slug] {
                 &self.label.renamed_from
             }
@@ -66,34 +66,34 @@ macro_rules! labelled {
 labelled!(PermissionEntry, RoleEntry);
 
 impl PermissionEntry {
-    /// Its id, which a rename does not change.
+    /// Returns the id, which a rename does not change.
     pub fn id(&self) -> PermissionId {
         self.id
     }
 
-    /// Where an administration page groups it.
+    /// Returns the heading under which an administration page lists it.
     pub fn category(&self) -> Option<&Name> {
         self.category.as_ref()
     }
 }
 
 impl RoleEntry {
-    /// Its id, which a rename does not change.
+    /// Returns the id, which a rename does not change.
     pub fn id(&self) -> RoleId {
         self.id
     }
 
-    /// The patterns that it grants, without those of the roles it includes.
+    /// Returns the patterns that it grants, without those of included roles.
     pub fn patterns(&self) -> &[Pattern] {
         &self.patterns
     }
 
-    /// The indices of the permissions that it grants by name, ascending.
+    /// Returns the indices of the permissions that it grants by name, ascending.
     pub(crate) fn grants(&self) -> &[u32] {
         &self.grants
     }
 
-    /// The indices of the roles that it includes by name, ascending, all below its own.
+    /// Returns the indices of the roles that it includes, ascending, all below its own.
     pub(crate) fn includes(&self) -> &[u32] {
         &self.includes
     }

@@ -1,9 +1,9 @@
-//! The macro `catalog!`, by which an application lists what it defines.
+//! The macro `catalog!`, with which an application defines its permissions and system roles.
 //!
-//! No step walks over the entries one by one, so thousands of them need no recursion limit. `catalog!` and `__catalog!`
-//! add an empty list where nothing is retired. Read next: `written.rs`, what is written of the complete lists.
+//! No step recurses over the entries, so thousands of them need no higher recursion limit. `catalog!` and `__catalog!` add
+//! an empty list where nothing is retired. Read next: `written.rs`, the generated code.
 
-/// Lists the permissions and roles that the application defines, as enums; each entry is also data of one [`Catalog`].
+/// Defines the application's permissions and system roles as enums, and a [`Catalog`] of both.
 ///
 /// # Example
 /// ```
@@ -32,10 +32,10 @@
 /// assert_eq!(Permission::PostsRead.slug(), "posts:read");
 /// assert_eq!(Permission::PostsRead.to_string(), "posts:read");
 /// assert_eq!(Permission::from_slug("posts:write"), Some(Permission::PostsWrite));
-/// assert_eq!(Permission::from_slug("posts:edit"), None, "it is called otherwise now");
+/// assert_eq!(Permission::from_slug("posts:edit"), None, "an earlier slug");
 /// assert_eq!(SystemRole::ALL, [SystemRole::Viewer, SystemRole::Editor]);
 ///
-/// // Both enums are of one catalog.
+/// // Both enums belong to one catalog.
 /// let catalog = Permission::catalog();
 /// assert_eq!(catalog.fingerprint(), SystemRole::catalog().fingerprint());
 /// assert_eq!(catalog.permissions().len(), 2);
@@ -44,29 +44,29 @@
 /// ```
 ///
 /// # Syntax
-/// An enum of permissions; then, if there are any, an enum of roles. Each may be followed by `retired [...];`, the
-/// slugs of entries that are no more. An entry is a variant, its slug, and in braces what else there is to say, in any
-/// order, every text a literal:
+/// An enum of permissions, then optionally an enum of roles. Each may be followed by `retired [...];` with the slugs of
+/// removed entries. An entry is a variant and its slug. Further fields follow in braces, in any order; every text is a
+/// literal:
 ///
-/// | field | of | meaning | if left out |
+/// | field | for | meaning | if left out |
 /// |---|---|---|---|
 /// | `name: "…"` | both | the display name | the slug |
-/// | `description: "…"` | both | what people who administer a tenant read about it | empty |
-/// | `category: "…"` | permissions | where an administration page groups it | none |
-/// | `renamed_from: ["…"]` | both | its earlier slugs, *oldest first* | it had no other |
+/// | `description: "…"` | both | the text that administrators read | empty |
+/// | `category: "…"` | permissions | the heading on an administration page | none |
+/// | `renamed_from: ["…"]` | both | the earlier slugs, *oldest first* | none |
 /// | `grants: [Variant, "…*"]` | roles | permissions, and patterns of slugs | none |
-/// | `includes: [Variant]` | roles | roles that stand *before* it | none |
+/// | `includes: [Variant]` | roles | roles that *precede* it | none |
 ///
-/// The enums derive `Clone`, `Copy`, `Debug`, `PartialEq`, `Eq`, `PartialOrd`, `Ord` and `Hash`, and show as the slug.
-/// Comments and other attributes go to the enum and its variants. A comment is for programmers and is not the description:
-/// what tenants can read is written as such. Each variant gets a line of documentation with its slug. No entry can
-/// depend on a `#[cfg]`: what a slug stands for is the same in every build.
+/// The enums derive `Clone`, `Copy`, `Debug`, `PartialEq`, `Eq`, `PartialOrd`, `Ord` and `Hash`. Doc comments and other
+/// attributes are passed on to the enum and its variants. A doc comment is for programmers; it is not the description.
+/// Each variant gets a line of documentation with its slug. An entry cannot depend on a `#[cfg]`: a slug means the same in
+/// every build.
 ///
-/// # What it writes
-/// Each enum is `Copy`, ordered as written, shown ([`Display`](std::fmt::Display)) as its slug, and has
-/// `const ALL: &[Self]`, `const fn slug(self) -> &'static str`, `fn from_slug(&str) -> Option<Self>` for present slugs,
+/// # Generated items
+/// Each enum is ordered as written, its [`Display`](std::fmt::Display) shows the slug, and it has
+/// `const ALL: &[Self]`, `const fn slug(self) -> &'static str`, `fn from_slug(&str) -> Option<Self>` for current slugs,
 /// and `fn catalog() -> &'static Catalog`. They implement [`CatalogPermission`] and [`CatalogRole`]. The order of
-/// variants can be changed at any time; nothing that is stored depends on it.
+/// variants can change at any time; no stored data depends on it.
 ///
 /// # Renaming and retiring
 /// An entry's id is made from its first published slug: the first of `renamed_from`, else its slug. To rename one, write the new
@@ -75,9 +75,12 @@
 /// another thing.
 ///
 /// # Errors
-/// These do not compile: a malformed slug, pattern, name, description or category; a slug that stands twice among the
-/// present, earlier and retired ones of permissions, or of roles; a grant of no permission; an included role that is
-/// not there, or does not stand before the role that includes it (so there is no cycle).
+/// The following do not compile:
+///
+/// - an invalid slug, pattern, name, description or category;
+/// - a slug that occurs twice among the current, earlier and retired slugs of permissions, or of roles;
+/// - a grant of a permission that does not exist;
+/// - an included role that does not exist, or that does not precede the role that includes it (so there are no cycles).
 ///
 /// ```compile_fail,E0599
 /// rolecall::catalog! {
@@ -98,7 +101,7 @@
 /// ```compile_fail,E0080
 /// rolecall::catalog! {
 ///     enum Permission { PostsRead = "posts:read" }
-///     retired ["posts:read"]; // it is there
+///     retired ["posts:read"]; // still in use
 /// }
 /// ```
 /// ```compile_fail,E0080
@@ -109,8 +112,8 @@
 /// ```
 ///
 /// # Complexity
-/// The checks are linear in the text. 2,000 permissions and 200 roles with 20 grants each were measured to add 2.2 s to
-/// a first build, and 0.2 s to one after it in which they have not changed.
+/// The checks are linear in the text. 2,000 permissions and 200 roles with 20 grants each add 2.2 s to a first build, and
+/// 0.2 s to a later one in which they have not changed.
 ///
 /// [`Catalog`]: crate::catalog::Catalog
 /// [`CatalogPermission`]: crate::catalog::CatalogPermission

@@ -1,6 +1,6 @@
 //! Look-up by slug and by id, for one kind of entry.
 //!
-//! Slugs that are asked for come from outside, so the tables are hashed with a key (the standard library's default).
+//! Slugs come from outside, so the tables use a keyed hash (the standard library's default).
 
 use std::collections::HashMap;
 
@@ -8,18 +8,18 @@ use uuid::Uuid;
 
 use crate::model::records::Slug;
 
-/// Whether the catalog leaves a slug to the tenants.
+/// Whether a tenant may use a slug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// The catalog does not know it.
+    /// The catalog does not use it.
     Free,
     /// An entry has it.
     Present,
-    /// An entry had it, or it was retired.
+    /// It is an earlier or retired slug.
     Retired,
 }
 
-/// The names of the entries of one kind. What it yields is an index into them.
+/// The names of the entries of one kind. Look-ups return an index.
 #[derive(Default)]
 pub(super) struct Names {
     by_slug: HashMap<Box<str>, Use>,
@@ -32,7 +32,7 @@ enum Use {
 }
 
 impl Names {
-    /// Adds an entry. A slug that is present stays so when it is added as an earlier one (a name that came back).
+    /// Adds an entry. A current slug stays current if it is also added as an earlier one.
     pub(super) fn add(&mut self, at: u32, id: Uuid, slug: &Slug, renamed_from: &[Slug]) {
         self.by_slug.insert(slug.as_str().into(), Use::Present(at));
         self.by_id.insert(id, at);
@@ -41,7 +41,7 @@ impl Names {
         }
     }
 
-    /// Adds a slug that is no entry's.
+    /// Adds a slug that belongs to no entry.
     pub(super) fn retire(&mut self, slug: &Slug) {
         self.by_slug.entry(slug.as_str().into()).or_insert(Use::Retired);
     }

@@ -1,16 +1,15 @@
-//! What the macro `catalog!` writes: `__catalog_enum!` one enum, `__catalog_data!` its entries as constants, and
-//! `__catalog_shared!` the check and the one catalog.
+//! The code that the macro `catalog!` generates: `__catalog_enum!` an enum, `__catalog_data!` its entries as constants,
+//! `__catalog_shared!` the check and the catalog itself.
 //!
-//! It calls public items only; those that are no public API are in `catalog::__private`. The attributes `allow` are for
-//! the application's lints. Read next: `definition.rs`, whose values it makes, then `check.rs`, which it calls in a
-//! constant.
+//! The generated code calls public items only; those outside the public API are in `catalog::__private`. The `allow`
+//! attributes silence the application's lints. Read next: `definition.rs`, then `check.rs`.
 
-/// One enum: its variants in order, and what is said of each.
+/// Generates an enum.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __catalog_enum {
     (
-        $noun:ident $Trait:ident
+        $kind:ident $Trait:ident
         $(#[$meta:meta])* $vis:vis enum $Name:ident {
             $($(#[$entry_meta:meta])* $Entry:ident = $slug:literal $({ $($body:tt)* })?),+ $(,)?
         }
@@ -22,30 +21,30 @@ macro_rules! __catalog_enum {
             $(
                 $(#[$entry_meta])*
                 #[doc = ""]
-                #[doc = concat!("The ", stringify!($noun), " `", $slug, "`.")]
+                #[doc = concat!("The ", stringify!($kind), " `", $slug, "`.")]
                 $Entry,
             )+
         }
 
         #[allow(dead_code, deprecated)]
         impl $Name {
-            /// All of them, in the order of the catalog.
+            /// All variants, in the order of the catalog.
             $vis const ALL: &'static [Self] = &[$(Self::$Entry),+];
 
-            /// What programs call it now.
+            /// Returns the current slug.
             #[must_use]
             $vis const fn slug(self) -> &'static str {
                 match self { $(Self::$Entry => $slug),+ }
             }
 
-            /// The one that is called so now.
+            /// Returns the variant with this current slug.
             #[must_use]
             $vis fn from_slug(slug: &str) -> ::core::option::Option<Self> {
-                let at = $crate::catalog::__private::$noun(Self::catalog(), slug)?;
+                let at = $crate::catalog::__private::$kind(Self::catalog(), slug)?;
                 Self::ALL.get(at as usize).copied()
             }
 
-            /// The catalog that lists them.
+            /// Returns the catalog.
             #[must_use]
             $vis fn catalog() -> &'static $crate::catalog::Catalog {
                 <Self as $crate::catalog::$Trait>::catalog()
@@ -61,7 +60,7 @@ macro_rules! __catalog_enum {
     };
 }
 
-/// The entries of one kind, as the constant data of a definition.
+/// Generates the entries of one kind as constants.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __catalog_data {
@@ -80,7 +79,7 @@ macro_rules! __catalog_data {
     (roles $($rest:tt)+) => { $crate::__catalog_data! { @ ROLES RoleDef $($rest)+ } };
 }
 
-/// The value of one field.
+/// Generates the value of a field.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __catalog_field {
@@ -88,20 +87,20 @@ macro_rules! __catalog_field {
     (description $description:literal $($enums:ident)+) => { $description };
     (category $category:literal $($enums:ident)+) => { ::core::option::Option::Some($category) };
     (renamed_from [$($slug:literal),* $(,)?] $($enums:ident)+) => { &[$($slug),*] };
-    // The variable is either a variant or a pattern; an item that is neither is the nothing after a last comma.
+    // An item is a variant or a pattern. An item that is neither is the empty one after a trailing comma.
     (grants [$($($variant:ident)? $($pattern:literal)?),*] $Permission:ident $Role:ident) => {
         &[$($($Permission::$variant.slug())? $($pattern)?),*]
     };
     (includes [$($variant:ident),* $(,)?] $Permission:ident $Role:ident) => { &[$($Role::$variant.slug()),*] };
     ($field:ident $value:tt $($enums:ident)+) => {
         ::core::compile_error!(concat!(
-            "`", stringify!($field), ": ", stringify!($value), "` is none of: name, description, category: \"…\"; ",
-            "was: [\"…\"]; grants: [Variant, \"…*\"]; includes: [Variant]",
+            "`", stringify!($field), ": ", stringify!($value), "` is not one of: name, description, category: \"…\"; ",
+            "renamed_from: [\"…\"]; grants: [Variant, \"…*\"]; includes: [Variant]",
         ))
     };
 }
 
-/// The one catalog, checked, and the traits that lead to it.
+/// Generates the checked catalog and the implementations of the traits.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __catalog_shared {

@@ -69,10 +69,13 @@
 /// variants can change at any time; no stored data depends on it.
 ///
 /// # Renaming and retiring
-/// An entry's id is made from its first published slug: the first of `renamed_from`, else its slug. To rename one, write the new
-/// slug and put the old one at the *end* of `renamed_from`, for good; to give it an earlier slug back, leave that one in `renamed_from`
-/// too. To remove one, put its slug and those it had into `retired`, for good. So no stored reference comes to mean
-/// another thing.
+/// The id of an entry is derived from its first published slug: the first of `renamed_from`, or else its slug.
+///
+/// - To rename an entry, write the new slug and append the old one to the *end* of `renamed_from`. Never remove it.
+/// - To give an entry an earlier slug again, leave that slug in `renamed_from` as well.
+/// - To remove an entry, put its slug and its earlier slugs into `retired`. Never remove them.
+///
+/// So a stored reference never comes to mean another entry.
 ///
 /// # Errors
 /// The following do not compile:

@@ -14,7 +14,7 @@ use super::shape::{Group, Permission, Role, User, Whole};
 use super::targets::{Shared, Targets};
 use super::values::RemovedKind;
 use super::written::Entry;
-use crate::model::error::{Result, shown};
+use crate::model::error::{MistakeCode, Result, shown};
 use crate::model::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
 
 /// A document on its way to records.
@@ -107,8 +107,8 @@ impl<'a> Reading<'a> {
                 }
             };
             if !added {
-                self.mistakes.add(place.field("slug"), || {
-                    format!("another {entity} is called `{}`, in this document or the catalog", shown(&entry.slug))
+                self.mistakes.add(place.field("slug"), MistakeCode::SlugTaken, || {
+                    format!("slug `{}` belongs to another {entity} of the document or the catalog", shown(&entry.slug))
                 });
             }
         }

@@ -45,7 +45,7 @@ impl Made {
 /// The records of a document, each as it is added, in the order of kinds.
 ///
 /// # Complexity
-/// O(the document), and for each of the first hundred mistakes a search for near names.
+/// O(the document), and for each of the first hundred mistakes a search for similar names.
 pub(super) fn additions(whole: &Whole, ground: Ground<'_>) -> Result<Vec<Change>> {
     let mut reading = Reading::new(whole, ground);
     reading.tenant();

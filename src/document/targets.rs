@@ -119,7 +119,7 @@ impl<'a, R> Targets<'a, R> {
         self.names.name(entry)
     }
 
-    /// From here on another list is read: in it, everything may stand again.
+    /// Begins another list, in which every reference may occur again.
     pub(super) fn begin(&mut self) {
         self.round += 1;
     }

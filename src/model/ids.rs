@@ -65,13 +65,13 @@ ids! {
     UserId,
 }
 
-/// The number of a tenant's state within one life. A birth makes revision 1, and every commit the next one.
+/// The number of a tenant's state. The commit that creates the tenant makes revision 1, and every commit the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(u64);
 
 impl Revision {
-    /// The state that a birth makes.
+    /// The state of a tenant that was just created.
     pub const FIRST: Self = Self(1);
 
     /// The revision with this number.
@@ -84,7 +84,7 @@ impl Revision {
         self.0
     }
 
-    /// The one that the next commit makes.
+    /// The revision that the next commit makes.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

@@ -1,19 +1,19 @@
-//! What is true of every state, by number. A load or a foreign commit that would break one of I1 to I6 is refused with
-//! the list; I7 to I11 are about the compiled form alone, and tests hold it against them after every step.
+//! What is true of every state of a tenant, by number. Content of a store that breaks one of I1 to I6 is refused with a
+//! list of the violations. I7 to I11 are about the compiled form alone: tests compare them after every step.
 //!
 //! | | |
 //! |---|---|
-//! | I1 | an edge names things that exist: the tenant's own, or entries of the catalog (departed ones included) |
-//! | I2 | an id, a slug, a key is one thing's only, within its kind; no slug is in both tenant and catalog |
-//! | I3 | groups have no cycle among their parents, roles none among their inclusions |
-//! | I4 | there is one record of a key, and a change fits on what is there |
+//! | I1 | a relation refers to entities that exist: the tenant's own, or the catalog's (entries removed from it included) |
+//! | I2 | an id, slug or key belongs to one entity of its kind; no slug belongs to both the tenant and the catalog |
+//! | I3 | neither the parents of groups nor the inclusions of roles form a cycle |
+//! | I4 | there is one record for each key, and a change fits the record before it |
 //! | I5 | there is exactly one tenant record |
-//! | I6 | a reference says truly whose it is: what the catalog has is not called the tenant's own |
-//! | I7 | a kept row holds nothing that its group or role does not give at every instant |
-//! | I8 | an exact row holds all that its group or role gives at any instant |
-//! | I9 | an edge is known at both its ends |
-//! | I10 | listings hold every live thing once, in bytewise order of names |
-//! | I11 | the short form of a user says what the long one says |
+//! | I6 | a reference states its origin: an entry of the catalog is not called the tenant's own |
+//! | I7 | a cached row contains nothing that its group or role does not give at every instant |
+//! | I8 | a complete row contains everything that its group or role gives at any instant |
+//! | I9 | a relation is known at both its ends |
+//! | I10 | a listing contains every entity once, in bytewise order of names |
+//! | I11 | the short form of a user agrees with the long one |
 
 use std::fmt;
 
@@ -37,9 +37,9 @@ pub(crate) enum Violation {
     NoTenant,
     /// I6
     NotOwn { key: RecordKey },
-    /// A kind that this version does not know.
+    /// A record of a kind that this release does not know.
     UnknownKind,
-    /// More things than numbers.
+    /// More entities than numbers.
     Exhausted,
 }
 

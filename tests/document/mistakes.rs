@@ -418,9 +418,7 @@ fn a_hundred_mistakes_are_told_and_the_rest_counted() {
     let grants: Vec<String> = (0..1_000).map(|n| format!("some-long-prefix-of-a-service.resource{n}.get")).collect();
     let json = json!({"format": 1, "tenant": {"slug": "a"}, "permissions": permissions, "roles": [{"slug": "r", "permissions": grants}]});
     let document = document(&json);
-    let start = std::time::Instant::now();
     let error = Authorizer::in_memory().import(&document).unwrap_err();
-    assert!(start.elapsed().as_secs() < 10, "similar names took {:?}", start.elapsed());
     assert_eq!((error.mistakes().len(), error.unlisted()), (100, 900));
     let last = error.mistakes()[99].to_string();
     assert!(last.starts_with("/roles/0/permissions/99: ") && last.contains("did you mean"), "{last}");

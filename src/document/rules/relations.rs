@@ -1,4 +1,4 @@
-//! The edges of a document: each reference means something, stands once in its list, and closes no cycle.
+//! The relations of a document: each reference names something, occurs once in its list, and closes no cycle.
 
 use std::collections::HashSet;
 

@@ -269,7 +269,11 @@ fn refused(file: &Path, error: &rolecall::Error) -> Failure {
     let file = file.display();
     match error.kind() {
         ErrorKind::Document => {
-            error.details().iter().map(|line| format!("{file}: {line}")).collect::<Vec<_>>().join("\n")
+            let mut lines: Vec<String> = error.mistakes().iter().map(|mistake| format!("{file}: {mistake}")).collect();
+            if error.unlisted() > 0 {
+                lines.push(format!("{file}: and {} more", error.unlisted()));
+            }
+            lines.join("\n")
         }
         _ => format!("{file}: {error}"),
     }

@@ -29,7 +29,7 @@ use self::ids::Ground;
 use self::shape::Whole;
 use self::written::object;
 use crate::model::catalog::Catalog;
-use crate::model::error::{Error, ErrorKind, Result, escaped};
+use crate::model::error::{Error, Mistake, MistakeCode, Result, escaped};
 use crate::model::records::Change;
 
 /// A whole tenant as a document: its permissions, roles, groups and users, with who is in what and who has what.
@@ -67,6 +67,26 @@ use crate::model::records::Change;
 /// `"removed_from_catalog": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog that are still referred to
 /// by these slugs: such references are kept, and give nothing.
 ///
+/// # Mistakes
+/// A document that breaks rules is refused with all its mistakes at once
+/// ([`Error::mistakes`](crate::Error::mistakes)). Each has a JSON pointer to its place, a message, and one of these codes:
+///
+/// | code | mistake |
+/// |---|---|
+/// | `syntax` | the bytes are not JSON |
+/// | `shape` | the JSON does not have the shape of a document |
+/// | `invalid` | a text is not a valid slug, key, name, pattern, id, instant or window |
+/// | `not_found` | a reference names nothing in the document or in the catalog |
+/// | `duplicate_entry` | two entries of a list have the same slug or key |
+/// | `duplicate_id` | two entries have the same id |
+/// | `duplicate_reference` | a list contains the same reference twice |
+/// | `cycle` | a reference closes a cycle of groups or roles |
+/// | `defined_by_catalog` | an entry has a slug that the catalog defines |
+/// | `retired` | an entry has a slug that the catalog has retired |
+/// | `id_taken` | an id belongs to another entity |
+/// | `slug_taken` | a slug in `removed_from_catalog` belongs to another entity |
+/// | `other_tenant` | the document is of another tenant than the one to be replaced |
+///
 /// # Security
 /// Whoever may import a document decides who may do what.
 #[derive(Clone)]
@@ -79,8 +99,9 @@ impl Document {
     /// O(bytes). Brackets that nest deeper than the format does are refused where they begin.
     ///
     /// # Errors
-    /// [`Document`](ErrorKind::Document), with line and column of the first fault: no JSON, not UTF-8, cut off, of
-    /// another format than 1, an unknown field, a field twice, a value of the wrong type.
+    /// [`Document`](crate::ErrorKind::Document), with one mistake whose message starts with the line and column: the bytes
+    /// are not JSON (code `syntax`), or the JSON has an unknown, missing or repeated field, a value of the wrong type, or
+    /// another format than 1 (code `shape`).
     pub fn from_json(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(|fault| misshapen(&fault))
     }
@@ -117,7 +138,9 @@ fn misshapen(fault: &serde_json::Error) -> Error {
     let text = fault.to_string();
     // The parser says where at the end of its text.
     let what = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
-    Error::new(ErrorKind::Document).detail(format!("line {line}, column {}: {}", column.max(1), escaped(what, 300)))
+    let code = if fault.is_data() { MistakeCode::Shape } else { MistakeCode::Syntax };
+    let message = format!("line {line}, column {}: {}", column.max(1), escaped(what, 300));
+    Error::document(vec![Mistake::new(String::new(), code, message)], 0)
 }
 
 /// Two documents are equal if they are written equally, in whatever order they list things.

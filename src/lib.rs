@@ -63,7 +63,7 @@ mod block_on;
 pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Repair, Tenant, Updated};
 #[cfg(feature = "json")]
 pub use document::Document;
-pub use model::error::{EntityKind, Error, ErrorKind, Result};
+pub use model::error::{EntityKind, Error, ErrorKind, InvariantViolation, Mistake, MistakeCode, Result, ViolationCode};
 pub use model::records::{Timestamp, Window};
 pub use model::{catalog, clock, records, reference};
 pub use plan::{Plan, Tx};

@@ -9,3 +9,4 @@ pub mod catalog;
 pub mod clock;
 pub mod records;
 pub(crate) mod error;
+pub(crate) mod ids;

@@ -17,8 +17,6 @@ mod users;
 use std::fmt;
 use std::sync::Arc;
 
-#[cfg(feature = "json")]
-pub(crate) use self::cycle::shortened;
 pub(crate) use self::draft::{CommitContext, Draft};
 pub use self::groups::GroupEdit;
 pub use self::permissions::PermissionEdit;

@@ -13,7 +13,7 @@ use rolecall::records::{
     TenantRecord, TenantSlug, UserId, UserRecord,
 };
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, StoredCommit, TenantSummary};
-use rolecall::{Decision, ErrorKind, Reason, Timestamp, Window};
+use rolecall::{Decision, ErrorKind, Reason, Timestamp, ViolationCode, Window};
 use uuid::Uuid;
 
 /// A store that says whatever it was told to say.
@@ -156,7 +156,7 @@ fn a12_a_load_that_breaks_an_invariant_is_refused_with_the_list() {
         let authorizer = Authorizer::builder().store(liar).catalog(&catalog).build();
         let error = authorizer.tenant("acme").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{records:?}");
-        assert!(error.details().iter().any(|line| line.starts_with(number)), "{number}: {error}");
+        assert!(error.violations().iter().any(|violation| violation.message.starts_with(number)), "{number}: {error}");
     }
 }
 
@@ -169,12 +169,12 @@ fn a12_large_lies_are_refused_in_few_words() {
     let liar = Liar::default();
     *liar.records.lock().unwrap() = records;
     let error = Authorizer::builder().store(liar).build().tenant("acme").unwrap_err();
-    assert!(error.kind() == ErrorKind::Corrupt && error.details()[0].starts_with("I3"));
+    assert!(error.kind() == ErrorKind::Corrupt && error.violations()[0].code == ViolationCode::Cycle);
 
     let liar = Liar::default();
     *liar.records.lock().unwrap() = [tenant()].into_iter().chain((0..200_000).map(|n| member(n, n))).collect();
     let error = Authorizer::builder().store(liar).build().tenant("acme").unwrap_err();
-    assert!(error.details().len() <= 101 && error.to_string().len() < 4_000);
+    assert!(error.violations().len() <= 100 && error.to_string().len() < 4_000);
 }
 
 /// A14: other writers' commits are applied whole or not at all; what does not fit is never shown, and the tenant denies.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use rolecall::blocking::{Authorizer, Tenant};
-use rolecall::records::{GroupId, UserId};
+use rolecall::records::{GroupId, Revision, UserId};
 use rolecall::{Error, ErrorKind, Timestamp, Tx, Window};
 use uuid::Uuid;
 
@@ -116,7 +116,24 @@ fn r3_a_window_is_changed_by_a_call_of_its_own() {
     acme.update(|tx| tx.user("alice")?.join_during("staff", march).map(drop)).unwrap();
     let error = acme.update(|tx| tx.group("staff")?.add_member("alice").map(drop)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WindowMismatch);
-    assert_eq!(error.details(), ["until 1970-01-01T00:16:40Z"], "it shows the present one");
+    assert_eq!((error.expected(), error.found()), (Some("always"), Some("until 1970-01-01T00:16:40Z")));
+    assert_eq!(
+        error.to_string(),
+        "membership of `alice` in `staff` already exists with another window (until 1970-01-01T00:16:40Z); \
+         use `set_member_window` to change it"
+    );
+    let error = acme.update(|tx| tx.user("alice")?.join("staff").map(drop)).unwrap_err();
+    assert!(error.to_string().ends_with("; use `set_membership_window` to change it"), "{error}");
+    let error = acme.update(|tx| tx.group("staff")?.assign_during("viewer", june).map(drop)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "assignment of `viewer` to `staff` already exists with another window (always); \
+         use `set_assignment_window` to change it"
+    );
+    let error = acme.update(|tx| tx.user("alice")?.set_assignment_window("viewer", june).map(drop)).unwrap_err();
+    assert_eq!(error.to_string(), "assignment of `viewer` to `alice` not found");
+    let error = acme.update(|tx| tx.group("staff")?.remove_member("alice")?.set_member_window("alice", june).map(drop));
+    assert_eq!(error.unwrap_err().to_string(), "membership of `alice` in `staff` not found");
     let same = acme.update(|tx| tx.user("alice")?.join_during("staff", march).map(drop)).unwrap();
     assert!(same.changes.is_empty());
     acme.update(|tx| tx.user("alice")?.set_membership_window("staff", june).map(drop)).unwrap();
@@ -132,13 +149,51 @@ fn r6_an_error_names_the_thing_the_revision_and_near_names() {
     let error = acme.update(|tx| tx.role("editor")?.grant("post:write").map(drop)).unwrap_err();
     assert_eq!(
         (error.name(), error.suggestions(), error.revision()),
-        ("post:write", &["posts:write".to_owned()][..], Some(2))
+        (Some("post:write"), &["posts:write".to_owned()][..], Some(Revision::new(2)))
     );
-    assert_eq!(error.to_string(), "there is no permission `post:write` at revision 2; did you mean `posts:write`?");
+    assert_eq!(error.to_string(), "permission `post:write` not found; did you mean `posts:write`?");
     let error = acme.update(|tx| tx.create_user("alice").map(drop)).unwrap_err();
-    assert_eq!(error.to_string(), "the user `alice` exists already at revision 2");
+    assert_eq!(error.to_string(), "user `alice` already exists");
     let error = acme.update(|tx| tx.group("staff")?.add_parent("engineering").map(drop)).unwrap_err();
-    assert_eq!(error.cycle_names(), ["staff", "engineering", "staff"]);
+    assert_eq!(error.cycle(), ["staff", "engineering", "staff"]);
+}
+
+#[test]
+fn suggestions_for_a_user_do_not_stand_in_the_text_or_in_the_data() {
+    let acme = acme();
+    let error = acme.update(|tx| tx.user("alcie")?.suspend().map(drop)).unwrap_err();
+    assert_eq!(error.suggestions(), ["alice"]);
+    assert_eq!(error.to_string(), "user `alcie` not found");
+    assert_eq!(format!("{error:?}"), "NotFound: user `alcie` not found");
+    assert!(!serde_json::to_string(&error).unwrap().contains("alice"));
+    let error = acme.update(|tx| tx.group("stuff").map(drop)).unwrap_err();
+    assert_eq!(serde_json::to_value(&error).unwrap()["suggestions"], serde_json::json!(["staff"]));
+}
+
+#[test]
+fn an_error_says_what_is_wrong_then_why() {
+    let acme = acme();
+    let table: [(Call, &str); 6] = [
+        (|tx| tx.role("edtior").map(drop), "role `edtior` not found; did you mean `editor`?"),
+        (
+            |tx| tx.create_role("a b").map(drop),
+            "invalid slug `a b`: expected 1 to 255 visible ASCII characters other than `*`",
+        ),
+        (|tx| tx.set_actor("").map(drop), "invalid actor ``: expected 1 to 320 bytes without control characters"),
+        (|tx| tx.create_group("staff").map(drop), "group `staff` already exists"),
+        (|tx| tx.role("editor")?.include("editor").map(drop), "cycle of roles: `editor` > `editor`"),
+        (
+            |tx| {
+                let role = tx.role("editor")?;
+                tx.delete_role("editor")?;
+                role.id().map(drop)
+            },
+            "role not found: it was deleted in this transaction",
+        ),
+    ];
+    for (call, text) in table {
+        assert_eq!(acme.update(call).unwrap_err().to_string(), text);
+    }
 }
 
 /// An edit of what was deleted in the same transaction.

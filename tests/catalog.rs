@@ -198,7 +198,12 @@ fn a_clash_is_refused_with_the_list_and_repaired() {
     let new = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build();
     let error = new.tenant("acme").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CatalogConflict);
-    assert_eq!(error.details(), ["permission `posts:read`", "permission `posts:write`", "role `editor`"]);
+    let conflicts = |error: &rolecall::Error| error.violations().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(conflicts(&error), ["permission `posts:read`", "permission `posts:write`", "role `editor`"]);
+    assert_eq!(
+        error.to_string(),
+        "tenant has slugs that the catalog defines: permission `posts:read`; permission `posts:write`; role `editor`"
+    );
     assert_eq!(new.tenant_by_id(acme.tenant_id()).unwrap_err().kind(), ErrorKind::CatalogConflict);
 
     let repair = new.repair("acme").unwrap();
@@ -212,7 +217,7 @@ fn a_clash_is_refused_with_the_list_and_repaired() {
         ErrorKind::Rejected
     );
     repair.update(|tx| tx.permission("posts:read")?.set_slug("acme:read").map(drop)).unwrap();
-    assert_eq!(new.tenant("acme").unwrap_err().details().len(), 2);
+    assert_eq!(new.tenant("acme").unwrap_err().violations().len(), 2);
     repair
         .update(|tx| {
             tx.delete_permission("posts:write")?;

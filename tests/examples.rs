@@ -127,14 +127,14 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME, "matrix", "x"], "usage: inspect"),
         (&[ACME, "audit"], "usage: inspect"),
         (&[ACME, "matrix", "--at"], "--at: expected an instant"),
-        (&[ACME, "matrix", "--at", "today"], "--at: `today` is no instant"),
+        (&[ACME, "matrix", "--at", "today"], "--at: invalid instant `today`"),
         (&[ACME, "matrix", "--at", AT[1], "--at", AT[1]], "--at: expected one instant"),
         (&["no-such-file", "matrix"], "no-such-file: "),
         (&[ACME, "verify", "no-such-file"], "no-such-file: "),
         (&[ACME, "effective", "nobody"], "there is no user `nobody`"),
         (&[ACME, "who-can", "nothing"], "there is no permission `nothing`"),
         (&[EXPECTED, "matrix"], "acme.expected.csv: line 1, column 1: expected value"),
-        (&[BROKEN, "stats"], "/groups/0/members/0: there is no user `alcie` in this document; did you mean `alice`?"),
+        (&[BROKEN, "stats"], "/groups/0/members/0: user `alcie` not found in the document; did you mean `alice`?"),
     ];
     for (args, expected) in table {
         let (status, out, errors) = run(args);

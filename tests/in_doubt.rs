@@ -176,7 +176,7 @@ fn in_doubt_denies_and_the_next_call_resolves() {
     let error = block_on(update).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InDoubt);
     assert!(error.to_string().contains("the line went dead"), "what the store said is told: {error}");
-    let commit = CommitId::from_uuid(error.commit().unwrap());
+    let commit = error.commit().unwrap();
     assert_eq!((acme.in_doubt(), acme.outcome(commit)), (Some(commit), Some(Outcome::InDoubt)));
 
     assert!(!may(&acme), "a check is false");

@@ -275,11 +275,8 @@ impl Inner {
         match outcome {
             Outcome::Committed(_) => Ok(Attempt::Done),
             Outcome::Aborted => Ok(Attempt::Retry),
-            Outcome::InDoubt => Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid())),
-            Outcome::Unknown => {
-                let error = Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid());
-                Err(error.detail("and it cannot be known any more"))
-            }
+            Outcome::InDoubt => Err(Error::in_doubt(pending.envelope.id)),
+            Outcome::Unknown => Err(Error::in_doubt(pending.envelope.id).reason("it can no longer be found out")),
         }
     }
 
@@ -303,7 +300,7 @@ impl Inner {
 /// With what the store said, if it said something.
 fn because(error: Error, answer: Result<Revision, StoreError>) -> Error {
     match answer {
-        Err(StoreError::InDoubt(why)) => error.detail(&why).because(StoreError::InDoubt(why)),
+        Err(StoreError::InDoubt(why)) => error.reason(&why).because(StoreError::InDoubt(why)),
         Ok(_) | Err(_) => error,
     }
 }
@@ -319,13 +316,13 @@ pub(super) fn store_error(error: StoreError, slug: &str) -> Error {
     match error {
         StoreError::Conflict { .. } => Error::new(ErrorKind::Conflict),
         StoreError::Deleted => Error::new(ErrorKind::Deleted),
-        StoreError::SlugTaken => Error::new(ErrorKind::AlreadyExists).about(EntityKind::Tenant, slug),
-        StoreError::TooLarge(ref why) => Error::new(ErrorKind::TooLarge).detail(why).because(error),
-        StoreError::UnsupportedRecord(ref why) => Error::new(ErrorKind::UnsupportedRecord).detail(why).because(error),
-        StoreError::Corrupt(ref why) => Error::new(ErrorKind::Corrupt).detail(why).because(error),
+        StoreError::SlugTaken => Error::already_exists(EntityKind::Tenant, slug),
+        StoreError::TooLarge(ref why) => Error::new(ErrorKind::TooLarge).reason(why).because(error),
+        StoreError::UnsupportedRecord(ref why) => Error::new(ErrorKind::UnsupportedRecord).reason(why).because(error),
+        StoreError::Corrupt(ref why) => Error::new(ErrorKind::Corrupt).reason(why).because(error),
         StoreError::Unavailable(ref why) | StoreError::InDoubt(ref why) => {
-            Error::new(ErrorKind::Unavailable).detail(why).because(error)
+            Error::new(ErrorKind::Unavailable).reason(why).because(error)
         }
-        StoreError::Stopped => Error::new(ErrorKind::Corrupt).detail("the load stopped before its end").because(error),
+        StoreError::Stopped => Error::new(ErrorKind::Corrupt).reason("the load stopped before its end").because(error),
     }
 }

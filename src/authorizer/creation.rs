@@ -139,12 +139,8 @@ impl Authorizer {
                     CreationOutcome::Created => {
                         self.open(tenant_id).await.map_err(|error| created_but_not_opened(error, slug, &pending))
                     }
-                    CreationOutcome::Aborted => {
-                        Err(Error::new(ErrorKind::AlreadyExists).about(EntityKind::Tenant, slug.as_str()))
-                    }
-                    CreationOutcome::InDoubt => {
-                        Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid()))
-                    }
+                    CreationOutcome::Aborted => Err(Error::already_exists(EntityKind::Tenant, slug.as_str())),
+                    CreationOutcome::InDoubt => Err(Error::in_doubt(pending.envelope.id)),
                 }
             }
         }
@@ -169,8 +165,7 @@ impl Authorizer {
         match self.find_out(creation, &pending).await {
             CreationOutcome::Created | CreationOutcome::Aborted => Ok(()),
             CreationOutcome::InDoubt => {
-                let error = Error::new(ErrorKind::InDoubt).about(EntityKind::Tenant, slug.as_str());
-                Err(error.of_commit(pending.envelope.id.uuid()))
+                Err(Error::in_doubt(pending.envelope.id).about(EntityKind::Tenant, slug.as_str()))
             }
         }
     }
@@ -203,12 +198,10 @@ impl Authorizer {
 /// unless its life has ended already: then the slug was taken meanwhile, as it is where a birth is found to be gone.
 fn created_but_not_opened(error: Error, slug: &TenantSlug, pending: &PendingCreate) -> Error {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Deleted => {
-            Error::new(ErrorKind::AlreadyExists).about(EntityKind::Tenant, slug.as_str())
-        }
+        ErrorKind::NotFound | ErrorKind::Deleted => Error::already_exists(EntityKind::Tenant, slug.as_str()),
         _ => {
-            let detail = format!("the tenant was created, and could not be opened: {error}");
-            Error::new(ErrorKind::InDoubt).detail(detail).of_commit(pending.envelope.id.uuid()).because(error)
+            let reason = format!("tenant `{slug}` was created but could not be opened: {error}");
+            Error::in_doubt(pending.envelope.id).reason(reason).because(error)
         }
     }
 }

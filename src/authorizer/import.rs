@@ -26,10 +26,9 @@ impl Authorizer {
     ///     "groups": [{"slug": "staff", "members": ["alcie"]}], "users": ["alice"]}"#;
     /// let error = authorizer.import(&Document::from_json(json)?).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Document);
-    /// assert_eq!(
-    ///     error.details(),
-    ///     ["/groups/0/members/0: there is no user `alcie` in this document; did you mean `alice`?"],
-    /// );
+    /// let [mistake] = error.mistakes() else { panic!("one mistake") };
+    /// assert_eq!((mistake.pointer.as_str(), mistake.code.code()), ("/groups/0/members/0", "not_found"));
+    /// assert_eq!(mistake.message, "user `alcie` not found in the document; did you mean `alice`?");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
@@ -37,8 +36,8 @@ impl Authorizer {
     /// O(n log n) for n records.
     ///
     /// # Errors
-    /// [`Document`](crate::ErrorKind::Document) with every broken rule, a line each, which begins with its place as a
-    /// JSON pointer (the first hundred, then how many more); [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug is taken;
+    /// [`Document`](crate::ErrorKind::Document) with all mistakes, of which [`Error::mistakes`](crate::Error::mistakes)
+    /// lists the first hundred; [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug is taken;
     /// otherwise those of [`Authorizer::create_tenant`].
     pub async fn import(&self, document: &Document) -> Result<Tenant> {
         let changes = document.additions(self.catalog(), Uuid::new_v4)?;

@@ -159,5 +159,5 @@ async fn resolved(inner: &Inner) -> bool {
 }
 
 fn not_found(name: &str) -> Error {
-    Error::new(ErrorKind::NotFound).about(EntityKind::Tenant, name)
+    Error::not_found(EntityKind::Tenant, name)
 }

@@ -123,8 +123,11 @@ impl Inner {
         let other = found.revision == present.revision && found.commit != present.commit;
         if found.revision < present.revision || other {
             self.current.set_availability(Availability::InvalidContent);
-            let detail = format!("the history went back: revision {} is in hand", present.revision);
-            return Err(Error::new(ErrorKind::Corrupt).detail(detail));
+            let reason = format!(
+                "the store went back in history: expected revision {} or later, found {}",
+                present.revision, found.revision
+            );
+            return Err(Error::new(ErrorKind::Corrupt).reason(reason));
         }
         let loaded = Arc::from(loaded);
         self.session.published_all(&loaded);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::commit::{Updated, plan, reject_nested};
 use super::tenant::Inner;
 use super::{Authorizer, Tenant};
-use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::error::{EntityKind, Error, Result};
 use crate::model::records::{Slug, TenantSlug};
 use crate::plan::{CommitContext, Tx};
 
@@ -40,20 +40,20 @@ use crate::plan::{CommitContext, Tx};
 pub struct Repair(Tenant);
 
 impl Authorizer {
-    /// Opens a tenant that was refused with [`CatalogConflict`](ErrorKind::CatalogConflict), for repair.
+    /// Opens a tenant that was refused with [`CatalogConflict`](crate::ErrorKind::CatalogConflict), for repair.
     ///
     /// # Errors
-    /// Those of [`Authorizer::tenant`]; [`Rejected`](ErrorKind::Rejected) if the tenant is open, and so needs no repair.
+    /// Those of [`Authorizer::tenant`]; [`Rejected`](crate::ErrorKind::Rejected) if the tenant is open, and so needs no repair.
     pub async fn repair(&self, slug: &str) -> Result<Repair> {
         reject_nested()?;
         let slug = TenantSlug::new(slug)?;
         self.resolve_creation(&slug).await?;
-        let not_found = || Error::new(ErrorKind::NotFound).about(EntityKind::Tenant, slug.as_str());
+        let not_found = || Error::not_found(EntityKind::Tenant, slug.as_str());
         let tenant_id = self.find(&slug).await?.ok_or_else(not_found)?;
         let slot = self.registry.hold(tenant_id);
         let _turn = slot.write_queue.take().await;
         if self.registry.by_tenant_id(tenant_id).is_some() {
-            return Err(Error::rejected("the tenant is open, and needs no repair"));
+            return Err(Error::rejected("the tenant is open and needs no repair"));
         }
         let inner = self.load_tenant(tenant_id, true).await?;
         inner.resolve_pending().await?;
@@ -81,7 +81,7 @@ impl Repair {
     /// Renames and deletes. Slugs stand for the tenant's own things; whatever else is asked for is refused.
     ///
     /// # Errors
-    /// Those of [`Tenant::update`]; [`Rejected`](ErrorKind::Rejected) for anything but a rename or a deletion.
+    /// Those of [`Tenant::update`]; [`Rejected`](crate::ErrorKind::Rejected) for anything but a rename or a deletion.
     pub async fn update<T>(&self, mut f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         let inner: &Inner = &self.0.0;
         let clock = Arc::clone(&inner.shared.clock);

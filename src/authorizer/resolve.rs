@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::refresh::Loaded;
 use super::tenant::{Inner, Outcome, Pending};
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::error::{Error, Result};
 use crate::model::records::{CommitId, Envelope};
 use crate::resolver::snapshot::Availability;
 use crate::store::{Base, Commit, Since, StoreError, StoredCommit};
@@ -31,7 +31,7 @@ impl Inner {
             return if is_in_doubt { self.sync().await } else { Ok(()) };
         };
         match self.resolve(&pending).await {
-            Outcome::InDoubt => Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid())),
+            Outcome::InDoubt => Err(Error::in_doubt(pending.envelope.id)),
             Outcome::Committed(_) | Outcome::Aborted | Outcome::Unknown => Ok(()),
         }
     }

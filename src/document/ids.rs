@@ -12,7 +12,7 @@ use super::shape::{Group, Permission, Role, User};
 use super::values::Id;
 use super::written::Entry;
 use crate::model::catalog::Catalog;
-use crate::model::error::{EntityKind, Error, Result};
+use crate::model::error::{EntityKind, Error, MistakeCode, Result};
 use crate::model::records::{PermissionId, RoleId};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
@@ -115,19 +115,19 @@ impl<'a> Ids<'a> {
             return None;
         }
         let other = match (self.catalogs(id), self.ground.present.and_then(|state| present(state, id))) {
-            (Some(other), _) if other != entity => format!("the catalog's {other}"),
-            (None, Some((other, Origin::Tenant))) => format!("a {other} of the tenant's own"),
+            (Some(other), _) if other != entity => format!("a {other} of the catalog"),
+            (None, Some((other, Origin::Tenant))) => format!("a {other} of the tenant"),
             (None, Some((other, _))) if other != entity => format!("a {other}"),
             _ => return Some(id),
         };
-        mistakes.add(place, || format!("the id is that of {other}"));
+        mistakes.add(place, MistakeCode::IdTaken, || format!("id `{id}` belongs to {other}"));
         None
     }
 
     /// Whether an id stands here for the first time.
     fn state(&mut self, id: Uuid, place: Place, mistakes: &mut Mistakes) -> bool {
         if let Some(first) = self.first(id) {
-            mistakes.add(place, || format!("the id {id} stands twice; first at {first}"));
+            mistakes.add(place, MistakeCode::DuplicateId, || format!("duplicate id `{id}`, first used at {first}"));
             return false;
         }
         if let Ok(number) = u32::try_from(self.stated.len()) {
@@ -151,12 +151,12 @@ impl<'a> Ids<'a> {
     /// Whether an id can be that of an own thing of this kind.
     fn is_own(&self, id: Uuid, entity: EntityKind, place: Place, mistakes: &mut Mistakes) -> bool {
         let other = match (self.catalogs(id), self.ground.present.and_then(|state| present(state, id))) {
-            (Some(other), _) => format!("the catalog's {other}"),
-            (None, Some((other, Origin::Tenant))) if other != entity => format!("a {other}"),
-            (None, Some((other, Origin::RemovedFromCatalog))) => format!("a {other} that has left the catalog"),
+            (Some(other), _) => format!("a {other} of the catalog"),
+            (None, Some((other, Origin::Tenant))) if other != entity => format!("a {other} of the tenant"),
+            (None, Some((other, Origin::RemovedFromCatalog))) => format!("a {other} that was removed from the catalog"),
             _ => return true,
         };
-        mistakes.add(place, || format!("the id is that of {other}, and not of a {entity} of the tenant's own"));
+        mistakes.add(place, MistakeCode::IdTaken, || format!("id `{id}` belongs to {other}"));
         false
     }
 
@@ -187,9 +187,7 @@ fn present(state: &State, id: Uuid) -> Option<(EntityKind, Origin)> {
 fn read_id(id: &Id) -> Result<Uuid> {
     match id {
         Id::Read(id) => Ok(*id),
-        Id::Other(text) => {
-            Err(Error::invalid("id", text, "expected a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8"))
-        }
+        Id::Other(text) => Err(Error::invalid("id", text, "a UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8")),
     }
 }
 

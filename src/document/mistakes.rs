@@ -1,11 +1,11 @@
-//! Broken rules, each with its place in the document as a JSON pointer (RFC 6901).
+//! Mistakes in a document, each with its place as a JSON pointer (RFC 6901), a code and a message.
 //!
-//! A pointer here is made of the format's own field names and of numbers alone, so there is nothing to escape in it. All
-//! mistakes are counted; past the first hundred only that.
+//! A pointer here is made of the format's own field names and of numbers alone, so there is nothing to escape in it. Past
+//! the first hundred, mistakes are only counted.
 
 use std::fmt;
 
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::error::{Error, Mistake, MistakeCode, Result};
 
 /// Past this many, mistakes are only counted.
 const MOST_TOLD: usize = 100;
@@ -65,34 +65,28 @@ impl fmt::Display for Place {
 /// The mistakes so far.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
-    lines: Vec<String>,
-    more: usize,
+    listed: Vec<Mistake>,
+    unlisted: usize,
 }
 
 impl Mistakes {
-    /// Adds one. What it says is made only if it is told: near names cost a search.
-    pub(super) fn add(&mut self, place: Place, says: impl FnOnce() -> String) {
-        if self.lines.len() < MOST_TOLD {
-            self.lines.push(format!("{place}: {}", says()));
+    /// Adds a mistake. The message is made only if it is listed: similar names cost a search.
+    pub(super) fn add(&mut self, place: Place, code: MistakeCode, message: impl FnOnce() -> String) {
+        if self.listed.len() < MOST_TOLD {
+            self.listed.push(Mistake::new(place.to_string(), code, message()));
         } else {
-            self.more += 1;
+            self.unlisted += 1;
         }
     }
 
-    /// What was read, unless that failed: then that is a mistake.
-    pub(super) fn judge<T>(&mut self, place: Place, read: Result<T>) -> Option<T> {
-        read.map_err(|error| self.add(place, || error.to_string())).ok()
+    /// Returns the text that was parsed, or adds a mistake if it is invalid.
+    pub(super) fn judge<T>(&mut self, place: Place, parsed: Result<T>) -> Option<T> {
+        parsed.map_err(|error| self.add(place, MistakeCode::Invalid, || error.to_string())).ok()
     }
 
     /// Nothing, or the error that lists them all.
-    pub(super) fn finish(mut self) -> Result<()> {
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        if self.more > 0 {
-            self.lines.push(format!("and {} more", self.more));
-        }
-        Err(Error::new(ErrorKind::Document).details_of(self.lines))
+    pub(super) fn finish(self) -> Result<()> {
+        if self.listed.is_empty() { Ok(()) } else { Err(Error::document(self.listed, self.unlisted)) }
     }
 }
 
@@ -119,10 +113,10 @@ mod tests {
     #[test]
     fn past_a_hundred_mistakes_are_counted() {
         let mut mistakes = Mistakes::default();
-        (0..150).for_each(|n| mistakes.add(Place::entry("roles", n), || "wrong".to_owned()));
+        (0..150).for_each(|n| mistakes.add(Place::entry("roles", n), MistakeCode::Invalid, || "wrong".to_owned()));
         let error = mistakes.finish().unwrap_err();
-        assert_eq!((error.kind(), error.details().len()), (ErrorKind::Document, 101));
-        assert_eq!(error.details()[99], "/roles/99: wrong");
-        assert_eq!(error.details()[100], "and 50 more");
+        assert_eq!((error.mistakes().len(), error.unlisted()), (100, 50));
+        assert_eq!(error.mistakes()[99].to_string(), "/roles/99: wrong");
+        assert!(error.to_string().ends_with("; and 142 more"));
     }
 }

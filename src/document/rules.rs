@@ -14,7 +14,7 @@ use super::shape::{Group, Permission, Role, User, Whole};
 use super::targets::{Shared, Targets};
 use super::values::RemovedKind;
 use super::written::Entry;
-use crate::model::error::{Result, shown};
+use crate::model::error::{MistakeCode, Result, shown};
 use crate::model::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
 
 /// A document on its way to records.
@@ -45,7 +45,7 @@ impl Made {
 /// The records of a document, each as it is added, in the order of kinds.
 ///
 /// # Complexity
-/// O(the document), and for each of the first hundred mistakes a search for near names.
+/// O(the document), and for each of the first hundred mistakes a search for similar names.
 pub(super) fn additions(whole: &Whole, ground: Ground<'_>) -> Result<Vec<Change>> {
     let mut reading = Reading::new(whole, ground);
     reading.tenant();
@@ -107,8 +107,8 @@ impl<'a> Reading<'a> {
                 }
             };
             if !added {
-                self.mistakes.add(place.field("slug"), || {
-                    format!("another {entity} is called `{}`, in this document or the catalog", shown(&entry.slug))
+                self.mistakes.add(place.field("slug"), MistakeCode::SlugTaken, || {
+                    format!("slug `{}` belongs to another {entity} of the document or the catalog", shown(&entry.slug))
                 });
             }
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::mistakes::{Mistakes, Place};
 use super::names::Names;
 use crate::model::catalog::{Catalog, Taken};
-use crate::model::error::{EntityKind, shown};
+use crate::model::error::{DidYouMean, EntityKind, MistakeCode, shown};
 use crate::model::records::{PermissionId, PermissionRef, RoleId, RoleRef, Slug};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::suggestions::suggest_among;
@@ -119,7 +119,7 @@ impl<'a, R> Targets<'a, R> {
         self.names.name(entry)
     }
 
-    /// From here on another list is read: in it, everything may stand again.
+    /// Begins another list, in which every reference may occur again.
     pub(super) fn begin(&mut self) {
         self.round += 1;
     }
@@ -171,11 +171,12 @@ impl<'a, R: Shared> Targets<'a, R> {
     /// The target of a reference, once in a list.
     pub(super) fn take(&mut self, name: &str, place: Place, mistakes: &mut Mistakes) -> Option<(usize, R)> {
         let Some(slot) = self.slot_of(name) else {
-            mistakes.add(place, || self.unknown(name, self.catalog.into_iter().flat_map(R::slugs)));
+            mistakes
+                .add(place, MistakeCode::NotFound, || self.unknown(name, self.catalog.into_iter().flat_map(R::slugs)));
             return None;
         };
         if !self.is_first(slot) {
-            mistakes.add(place, || twice(self.entity, name));
+            mistakes.add(place, MistakeCode::DuplicateReference, || twice(self.entity, name));
             return None;
         }
         let target = match slot.checked_sub(self.catalogs) {
@@ -208,11 +209,11 @@ impl<R: Copy> Targets<'_, R> {
         mistakes: &mut Mistakes,
     ) -> Option<(usize, R)> {
         let Some(slot) = found else {
-            mistakes.add(place, || self.unknown(name, std::iter::empty()));
+            mistakes.add(place, MistakeCode::NotFound, || self.unknown(name, std::iter::empty()));
             return None;
         };
         if !self.is_first(slot) {
-            mistakes.add(place, || twice(self.entity, name));
+            mistakes.add(place, MistakeCode::DuplicateReference, || twice(self.entity, name));
             return None;
         }
         self.refs.get(slot).map(|target| (slot, *target))
@@ -222,20 +223,12 @@ impl<R: Copy> Targets<'_, R> {
 impl<R> Targets<'_, R> {
     fn unknown<'s>(&'s self, name: &str, shared: impl Iterator<Item = &'s Slug>) -> String {
         let or_catalog = if self.catalogs == 0 { "" } else { " or the catalog" };
-        let mut line = format!("there is no {} `{}` in this document{or_catalog}", self.entity, shown(name));
-        let near = suggest_among(self.names.all().iter().take(self.own).copied().chain(shared.map(Slug::as_str)), name);
-        for (i, near) in near.iter().enumerate() {
-            line.push_str(if i == 0 { "; did you mean `" } else { " or `" });
-            line.push_str(&shown(near));
-            line.push('`');
-        }
-        if !near.is_empty() {
-            line.push('?');
-        }
-        line
+        let names = self.names.all().iter().take(self.own).copied().chain(shared.map(Slug::as_str));
+        let similar = suggest_among(names, name);
+        format!("{} `{}` not found in the document{or_catalog}{}", self.entity, shown(name), DidYouMean(&similar))
     }
 }
 
 fn twice(entity: EntityKind, name: &str) -> String {
-    format!("the {entity} `{}` stands twice in this list", shown(name))
+    format!("{entity} `{}` is listed twice", shown(name))
 }

@@ -69,7 +69,7 @@ impl<'de> Deserialize<'de> for Format {
             fn visit_u64<E: serde::de::Error>(self, format: u64) -> Result<Format, E> {
                 match format {
                     1 => Ok(Format),
-                    _ => Err(E::custom(format_args!("this is format {format}, and what can be read is format 1"))),
+                    _ => Err(E::custom(format_args!("expected format 1, found format {format}"))),
                 }
             }
         }

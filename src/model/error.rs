@@ -1,177 +1,395 @@
-//! The one error of the public API, as plain data: what kind, of which thing, with which names.
+//! The one error of the public API, as plain data: its kind, the entity it is about, and what belongs to the kind.
 //!
-//! It stands at the bottom so that every layer can make one and an application writes no conversion: what a call inside
-//! a transaction returns is what the transaction returns. A store's own errors are in [`crate::store`].
+//! It stands near the bottom so that every layer can make one and an application writes no conversion: what a call
+//! inside a transaction returns is what the transaction returns. `error/codes.rs` has the kinds and their codes,
+//! `error/mistakes.rs` what an error can list, `error/message.rs` the texts, `error/serialize.rs` the error as data.
+//!
+//! Deliberately absent: the errors of a store, which are in [`crate::store`].
+
+mod codes;
+mod message;
+mod mistakes;
+mod serialize;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 
-use uuid::Uuid;
+pub use self::codes::{EntityKind, ErrorKind};
+pub use self::mistakes::{InvariantViolation, Mistake, MistakeCode, ViolationCode};
+#[cfg(feature = "json")]
+pub(crate) use self::text::DidYouMean;
+pub(crate) use self::text::{CycleNames, escaped, shown};
+use crate::model::ids::{CommitId, Revision};
 
-/// The result of everything here that can fail.
+/// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What an error is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum EntityKind {
-    /// An isolated environment.
-    Tenant,
-    /// An action on a resource.
-    Permission,
-    /// A named collection of permissions.
-    Role,
-    /// A named collection of users.
-    Group,
-    /// A principal.
-    User,
-}
-
-impl fmt::Display for EntityKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tenant => "tenant",
-            Self::Permission => "permission",
-            Self::Role => "role",
-            Self::Group => "group",
-            Self::User => "user",
-        })
-    }
-}
-
-/// The kinds of [`Error`]. What a caller can do about it differs from kind to kind, and so do the details it carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A text that is no slug, key, name, pattern, window or instant. The details say what was expected.
-    Invalid,
-    /// A name or id that stands for nothing here. [`Error::near`] has names that were perhaps meant.
-    NotFound,
-    /// The name or id that was to be created is taken.
-    AlreadyExists,
-    /// A group would be its own parent, or a role would include itself, in the end. [`Error::cycle_names`] shows how.
-    Cycle,
-    /// The membership or assignment is there already, with another window. Changing a window is a call of its own.
-    WindowMismatch,
-    /// The thing belongs to the catalog, which a tenant may use but not change.
-    ReadOnly,
-    /// A tenant holds slugs that the catalog defines or has retired. The details list them; a repair renames them.
-    CatalogConflict,
-    /// A document breaks rules. The details list every one, each with its place.
-    Document,
-    /// A call that reaches the store was made inside the closure of an update, on the same thread. End the closure first.
-    NestedUpdate,
-    /// The plan was made on a base that is no longer the tenant's state. Planning again helps.
-    Stale,
-    /// The plan was made by another tenant, or by another opening of this one. Trying again does not help.
-    ForeignPlan,
-    /// Other writers won every try.
-    Conflict,
-    /// Whether the commit has landed is not known yet. [`Error::commit`] is its id.
-    InDoubt,
-    /// The store could not be reached, and nothing happened.
-    Unavailable,
-    /// The commit is larger than the store takes, and nothing happened.
-    TooLarge,
-    /// The store does not take, or does not know, a kind of record: nothing was committed, or the tenant cannot be read.
-    UnsupportedRecord,
-    /// What the store holds breaks an invariant. The details list what.
-    Corrupt,
-    /// The tenant was closed. Opening it again makes a tenant that answers.
-    Closed,
-    /// The tenant was deleted.
-    Deleted,
-    /// More things than a 32-bit number can count were met in one opening.
-    TooManyEntities,
-    /// The application's own refusal, made with [`Error::rejected`].
-    Rejected,
-}
-
-/// Why something was not done: plain data, and one sentence.
+/// Why something was not done: a kind, the data that belongs to it, and one sentence for people.
+///
+/// [`kind`](Error::kind) says which of the other accessors have something to return. `Display` writes the sentence.
 ///
 /// # Example
 /// ```
-/// use rolecall::{ErrorKind, blocking::Authorizer};
+/// use rolecall::{EntityKind, ErrorKind, blocking::Authorizer};
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// acme.update(|tx| { tx.create_role("editor")?; Ok(()) })?;
-/// let error = acme.update(|tx| { tx.role("edtior")?; Ok(()) }).unwrap_err();
+/// acme.update(|tx| tx.create_role("editor").map(drop))?;
+/// let error = acme.update(|tx| tx.role("edtior").map(drop)).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert_eq!((error.entity(), error.name()), (Some(EntityKind::Role), Some("edtior")));
 /// assert_eq!(error.suggestions(), ["editor"]);
-/// assert_eq!(error.to_string(), "there is no role `edtior` at revision 2; did you mean `editor`?");
+/// assert_eq!(error.to_string(), "role `edtior` not found; did you mean `editor`?");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
+///
+/// # As data
+/// An error serialises as the members of a problem description (RFC 9457) except for `type` and `status`, which are the
+/// application's: `code`, `title`, `detail`, and whatever else the error carries. Members without a value are left out.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # #[cfg(feature = "json")] {
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| tx.create_role("editor").map(drop))?;
+/// let error = acme.update(|tx| tx.role("edtior").map(drop)).unwrap_err();
+/// assert_eq!(
+///     serde_json::to_value(&error).unwrap(),
+///     serde_json::json!({
+///         "code": "not_found",
+///         "title": "entity not found",
+///         "detail": "role `edtior` not found; did you mean `editor`?",
+///         "entity": "role",
+///         "name": "edtior",
+///         "suggestions": ["editor"],
+///         "revision": 2,
+///     })
+/// );
+/// # }
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+///
+/// # Security
+/// An error for a user that does not exist names similar users in [`Error::suggestions`] only. Neither the sentence nor
+/// the serialised form has them, so that a response does not disclose the keys of other users.
 #[derive(Clone)]
-pub struct Error(Box<Detail>);
+pub struct Error(Box<Inner>);
 
 #[derive(Clone)]
-struct Detail {
+struct Inner {
     kind: ErrorKind,
     entity: Option<EntityKind>,
-    name: String,
-    details: Vec<String>,
-    near: Vec<String>,
-    revision: Option<u64>,
-    commit: Option<Uuid>,
+    name: Option<String>,
+    /// The membership or assignment that the error is about, as a message writes it.
+    relation: Option<String>,
+    what: Option<&'static str>,
+    expected: Option<String>,
+    found: Option<String>,
+    suggestions: Vec<String>,
+    cycle: CycleNames,
+    mistakes: Vec<Mistake>,
+    violations: Vec<InvariantViolation>,
+    /// How many mistakes or violations are not listed.
+    unlisted: usize,
+    /// Why, where the kind does not say it: in the words of the application, the store, or this crate.
+    reason: Option<String>,
+    /// What to do about it.
+    advice: Option<&'static str>,
+    revision: Option<Revision>,
+    commit: Option<CommitId>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
+    /// Makes the application's own error, for closures that return this crate's error.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::{Error, ErrorKind};
+    ///
+    /// let error = Error::rejected("the trial has ended");
+    /// assert_eq!(error.kind(), ErrorKind::Rejected);
+    /// assert_eq!(error.to_string(), "the trial has ended");
+    /// ```
+    pub fn rejected(reason: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Rejected).reason(reason)
+    }
+
+    /// Returns the kind of the error.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::{ErrorKind, records::Slug};
+    ///
+    /// assert_eq!(Slug::new("a b").unwrap_err().kind(), ErrorKind::Invalid);
+    /// ```
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Returns the kind of entity that the error is about, if it is about one. For a relation, that is the group or the
+    /// role.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::{EntityKind, blocking::Authorizer};
+    ///
+    /// let error = Authorizer::in_memory().tenant("acme").unwrap_err();
+    /// assert_eq!(error.entity(), Some(EntityKind::Tenant));
+    /// ```
+    pub fn entity(&self) -> Option<EntityKind> {
+        self.0.entity
+    }
+
+    /// Returns the slug, key or id of the entity, as the caller wrote it.
+    ///
+    /// # Example
+    /// ```
+    /// let error = rolecall::blocking::Authorizer::in_memory().tenant("acme").unwrap_err();
+    /// assert_eq!(error.name(), Some("acme"));
+    /// ```
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// Returns what kind of text is invalid: `slug`, `user key`, `window`, and so on.
+    ///
+    /// # Example
+    /// ```
+    /// assert_eq!(rolecall::records::UserKey::new("").unwrap_err().what(), Some("user key"));
+    /// ```
+    pub fn what(&self) -> Option<&str> {
+        self.0.what
+    }
+
+    /// Returns what was expected in the place of an invalid text, or the window that was asked for.
+    ///
+    /// # Example
+    /// ```
+    /// let error = rolecall::records::Slug::new("a b").unwrap_err();
+    /// assert_eq!(error.expected(), Some("1 to 255 visible ASCII characters other than `*`"));
+    /// ```
+    pub fn expected(&self) -> Option<&str> {
+        self.0.expected.as_deref()
+    }
+
+    /// Returns the invalid text, with control characters escaped and cut after 80 characters, or the window that the
+    /// relation has.
+    ///
+    /// # Example
+    /// ```
+    /// assert_eq!(rolecall::records::Slug::new("a\n").unwrap_err().found(), Some("a\\n"));
+    /// ```
+    pub fn found(&self) -> Option<&str> {
+        self.0.found.as_deref()
+    }
+
+    /// Returns existing names that are similar to the one that was not found, most similar first.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_group("staff").map(drop))?;
+    /// let error = acme.update(|tx| tx.group("stuff").map(drop)).unwrap_err();
+    /// assert_eq!(error.suggestions(), ["staff"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Security
+    /// For a user these are keys of other users: show them to those only who may list the users.
+    pub fn suggestions(&self) -> &[String] {
+        &self.0.suggestions
+    }
+
+    /// Returns the names around a cycle, the first one again at the end; empty for other kinds. Of a long cycle, the
+    /// names at both ends.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("staff")?;
+    ///     tx.create_group("engineering")?.add_parent("staff").map(drop)
+    /// })?;
+    /// let error = acme.update(|tx| tx.group("staff")?.add_parent("engineering").map(drop)).unwrap_err();
+    /// assert_eq!(error.cycle(), ["staff", "engineering", "staff"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn cycle(&self) -> &[String] {
+        &self.0.cycle.names
+    }
+
+    /// Returns the mistakes in a document, at most one hundred; empty for other kinds.
+    ///
+    /// # Example
+    /// ```
+    /// # #[cfg(feature = "json")] {
+    /// use rolecall::{Document, MistakeCode};
+    ///
+    /// let error = Document::from_json(b"{").unwrap_err();
+    /// assert_eq!(error.mistakes()[0].code, MistakeCode::Syntax);
+    /// # }
+    /// ```
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.0.mistakes
+    }
+
+    /// Returns the invariants that the store's content breaks, or the slugs that conflict with the catalog, at most one
+    /// hundred; empty for other kinds.
+    ///
+    /// # Example
+    /// See [`InvariantViolation`].
+    pub fn violations(&self) -> &[InvariantViolation] {
+        &self.0.violations
+    }
+
+    /// Returns how many mistakes or violations there are beyond those that the error lists.
+    ///
+    /// # Example
+    /// ```
+    /// assert_eq!(rolecall::Error::rejected("no").unlisted(), 0);
+    /// ```
+    pub fn unlisted(&self) -> usize {
+        self.0.unlisted
+    }
+
+    /// Returns the revision at which the entity does not exist, or exists.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let error = acme.update(|tx| tx.user("alice").map(drop)).unwrap_err();
+    /// assert_eq!(error.revision(), Some(acme.revision()));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn revision(&self) -> Option<Revision> {
+        self.0.revision
+    }
+
+    /// Returns the id of the commit that is in doubt. [`Tenant::outcome`](crate::Tenant::outcome) tells what became of
+    /// it.
+    ///
+    /// # Example
+    /// ```
+    /// # async fn example(acme: rolecall::Tenant) {
+    /// let result = acme.update(|tx| tx.create_user("alice").map(drop)).await;
+    /// if let Some(commit) = result.err().and_then(|error| error.commit()) {
+    ///     println!("{:?}", acme.outcome(commit));
+    /// }
+    /// # }
+    /// ```
+    pub fn commit(&self) -> Option<CommitId> {
+        self.0.commit
+    }
+}
+
+/// How the crate makes errors.
+impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Detail {
+        Self(Box::new(Inner {
             kind,
             entity: None,
-            name: String::new(),
-            details: Vec::new(),
-            near: Vec::new(),
+            name: None,
+            relation: None,
+            what: None,
+            expected: None,
+            found: None,
+            suggestions: Vec::new(),
+            cycle: CycleNames::default(),
+            mistakes: Vec::new(),
+            violations: Vec::new(),
+            unlisted: 0,
+            reason: None,
+            advice: None,
             revision: None,
             commit: None,
             source: None,
         }))
     }
 
-    /// The application's own reason to give up a transaction, for closures that return this crate's error.
-    pub fn rejected(reason: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Rejected).detail(reason)
+    pub(crate) fn invalid(what: &'static str, found: &str, expected: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorKind::Invalid);
+        error.0.what = Some(what);
+        error.0.expected = Some(expected.into());
+        error.0.found = Some(shown(found));
+        error
     }
 
-    pub(crate) fn invalid(what: &str, found: &str, expected: impl Into<String>) -> Self {
-        let mut error = Self::new(ErrorKind::Invalid).detail(expected);
-        what.clone_into(&mut error.0.name);
-        error.0.near.push(shown(found));
+    pub(crate) fn not_found(entity: EntityKind, name: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound).about(entity, name)
+    }
+
+    pub(crate) fn already_exists(entity: EntityKind, name: impl Into<String>) -> Self {
+        Self::new(ErrorKind::AlreadyExists).about(entity, name)
+    }
+
+    pub(crate) fn cycle_of(entity: EntityKind, name: impl Into<String>, names: Vec<String>) -> Self {
+        let mut error = Self::new(ErrorKind::Cycle).about(entity, name);
+        error.0.cycle = CycleNames::new(names);
+        error
+    }
+
+    pub(crate) fn in_doubt(commit: CommitId) -> Self {
+        let mut error = Self::new(ErrorKind::InDoubt);
+        error.0.commit = Some(commit);
+        error
+    }
+
+    #[cfg(feature = "json")]
+    pub(crate) fn document(mistakes: Vec<Mistake>, unlisted: usize) -> Self {
+        let mut error = Self::new(ErrorKind::Document);
+        (error.0.mistakes, error.0.unlisted) = (mistakes, unlisted);
+        error
+    }
+
+    pub(crate) fn violating(kind: ErrorKind, violations: Vec<InvariantViolation>, unlisted: usize) -> Self {
+        let mut error = Self::new(kind);
+        (error.0.violations, error.0.unlisted) = (violations, unlisted);
         error
     }
 
     pub(crate) fn about(mut self, entity: EntityKind, name: impl Into<String>) -> Self {
         self.0.entity = Some(entity);
-        self.0.name = name.into();
+        self.0.name = Some(name.into());
         self
     }
 
-    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.0.details.push(detail.into());
+    /// About an entity that has no name any more.
+    pub(crate) fn about_a(mut self, entity: EntityKind) -> Self {
+        self.0.entity = Some(entity);
         self
     }
 
-    pub(crate) fn details_of(mut self, details: Vec<String>) -> Self {
-        self.0.details = details;
+    pub(crate) fn relation(mut self, relation: String) -> Self {
+        self.0.relation = Some(relation);
         self
     }
 
-    pub(crate) fn suggest_among(mut self, near: Vec<String>) -> Self {
-        self.0.near = near;
+    pub(crate) fn instead_of(mut self, found: impl ToString, expected: impl ToString) -> Self {
+        self.0.found = Some(found.to_string());
+        self.0.expected = Some(expected.to_string());
         self
     }
 
-    pub(crate) fn at_revision(mut self, revision: u64) -> Self {
+    pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.0.reason = Some(reason.into());
+        self
+    }
+
+    pub(crate) fn advice(mut self, advice: &'static str) -> Self {
+        self.0.advice = Some(advice);
+        self
+    }
+
+    pub(crate) fn suggest(mut self, similar: Vec<String>) -> Self {
+        self.0.suggestions = similar;
+        self
+    }
+
+    pub(crate) fn at_revision(mut self, revision: Revision) -> Self {
         self.0.revision = Some(revision);
-        self
-    }
-
-    pub(crate) fn of_commit(mut self, commit: Uuid) -> Self {
-        self.0.commit = Some(commit);
         self
     }
 
@@ -179,159 +397,10 @@ impl Error {
         self.0.source = Some(Arc::new(source));
         self
     }
-
-    /// What kind of error this is.
-    pub fn kind(&self) -> ErrorKind {
-        self.0.kind
-    }
-
-    /// What it is about, where it is about one thing.
-    pub fn entity(&self) -> Option<EntityKind> {
-        self.0.entity
-    }
-
-    /// The name of the thing it is about, or of the kind of text that is malformed; empty where there is none.
-    pub fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// Names that were perhaps meant, nearest first.
-    pub fn suggestions(&self) -> &[String] {
-        if self.0.kind == ErrorKind::Invalid { &[] } else { &self.0.near }
-    }
-
-    /// The names around the cycle, the first one again at the end; empty for other kinds. A long cycle is cut.
-    pub fn cycle_names(&self) -> &[String] {
-        if self.0.kind == ErrorKind::Cycle { &self.0.details } else { &[] }
-    }
-
-    /// What else there is to say, a line each: what was expected, every broken rule, every clash.
-    pub fn details(&self) -> &[String] {
-        &self.0.details
-    }
-
-    /// The revision that the error speaks of: what does not exist, or exists, did so at this one.
-    pub fn revision(&self) -> Option<u64> {
-        self.0.revision
-    }
-
-    /// The id of the commit whose outcome is not known: `into()` a [`CommitId`](crate::records::CommitId), by which
-    /// `Tenant::outcome` tells what became of it.
-    pub fn commit(&self) -> Option<Uuid> {
-        self.0.commit
-    }
-
-    fn listed(&self, f: &mut fmt::Formatter<'_>, intro: &str) -> fmt::Result {
-        const SHOWN: usize = 8;
-        write!(f, "{intro}")?;
-        for (i, line) in self.0.details.iter().take(SHOWN).enumerate() {
-            write!(f, "{}{line}", if i == 0 { ": " } else { "; " })?;
-        }
-        match self.0.details.len().checked_sub(SHOWN) {
-            Some(more) if more > 0 => write!(f, "; and {more} more"),
-            _ => Ok(()),
-        }
-    }
-
-    fn subject(&self) -> String {
-        let entity = self.0.entity.map_or_else(String::new, |entity| format!("{entity} "));
-        format!("{entity}`{}`", shown(&self.0.name))
-    }
-
-    fn not_found(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.entity {
-            Some(entity) if self.0.name.is_empty() => write!(f, "there is no such {entity}")?,
-            _ => write!(f, "there is no {}", self.subject())?,
-        }
-        if let Some(detail) = self.0.details.first() {
-            write!(f, " {detail}")?;
-        }
-        if let Some(revision) = self.0.revision {
-            write!(f, " at revision {revision}")?;
-        }
-        for (i, near) in self.0.near.iter().enumerate() {
-            write!(f, "{}`{near}`", if i == 0 { "; did you mean " } else { " or " })?;
-        }
-        if self.0.near.is_empty() { Ok(()) } else { f.write_str("?") }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let detail = &*self.0;
-        match detail.kind {
-            ErrorKind::Invalid => {
-                let found = detail.near.first().map_or("", String::as_str);
-                self.listed(f, &format!("`{found}` is no {}", detail.name))
-            }
-            ErrorKind::NotFound => self.not_found(f),
-            ErrorKind::AlreadyExists => {
-                write!(f, "the {} exists already", self.subject())?;
-                if let Some(revision) = detail.revision {
-                    write!(f, " at revision {revision}")?;
-                }
-                self.listed(f, "")
-            }
-            ErrorKind::Cycle => write!(f, "this would make a cycle: `{}`", detail.details.join("` > `")),
-            ErrorKind::WindowMismatch => {
-                let what = if detail.entity == Some(EntityKind::Group) { "membership in" } else { "assignment of" };
-                let intro =
-                    format!("the {what} the {} has another window, to be changed by a call of its own", self.subject());
-                self.listed(f, &intro)
-            }
-            ErrorKind::ReadOnly => {
-                write!(f, "the {} belongs to the catalog and cannot be changed here", self.subject())
-            }
-            ErrorKind::CatalogConflict => self.listed(f, "the tenant has slugs that the catalog takes"),
-            ErrorKind::Document => self.listed(f, "the document breaks rules"),
-            ErrorKind::NestedUpdate => {
-                f.write_str("a call that reaches the store, inside the closure of an update on this thread")
-            }
-            ErrorKind::Stale => f.write_str("the plan was made on a state that is no longer the latest"),
-            ErrorKind::ForeignPlan => {
-                f.write_str("the plan was made by another tenant, or by another opening of this one")
-            }
-            ErrorKind::Conflict => f.write_str("other writers won every try"),
-            ErrorKind::InDoubt => self.listed(f, "whether the commit has landed is not known yet"),
-            ErrorKind::Unavailable => self.listed(f, "the store is unavailable, and nothing happened"),
-            ErrorKind::TooLarge => self.listed(f, "the commit is larger than the store takes"),
-            ErrorKind::UnsupportedRecord => {
-                self.listed(f, "the store does not take, or does not know, a kind of record")
-            }
-            ErrorKind::Corrupt => self.listed(f, "what the store holds breaks invariants"),
-            ErrorKind::Closed => f.write_str("the tenant was closed"),
-            ErrorKind::Deleted => f.write_str("the tenant was deleted"),
-            ErrorKind::TooManyEntities => f.write_str("more things than 31 bits can count in one opening"),
-            ErrorKind::Rejected => f.write_str(detail.details.first().map_or("refused", String::as_str)),
-        }
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {self}", self.0.kind)
-    }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
     }
-}
-
-/// A text from outside as it may stand in a message: control characters escaped, cut after 80 characters.
-pub(crate) fn shown(text: &str) -> String {
-    escaped(text, 80)
-}
-
-/// The same, cut after so many characters.
-pub(crate) fn escaped(text: &str, most: usize) -> String {
-    let mut out = String::new();
-    for c in text.chars().take(most) {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
-    }
-    if text.chars().nth(most).is_some() {
-        out.push('…');
-    }
-    out
 }

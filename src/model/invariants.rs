@@ -1,24 +1,24 @@
-//! What is true of every state, by number. A load or a foreign commit that would break one of I1 to I6 is refused with
-//! the list; I7 to I11 are about the compiled form alone, and tests hold it against them after every step.
+//! What is true of every state of a tenant, by number. Content of a store that breaks one of I1 to I6 is refused with a
+//! list of the violations. I7 to I11 are about the compiled form alone: tests compare them after every step.
 //!
 //! | | |
 //! |---|---|
-//! | I1 | an edge names things that exist: the tenant's own, or entries of the catalog (departed ones included) |
-//! | I2 | an id, a slug, a key is one thing's only, within its kind; no slug is in both tenant and catalog |
-//! | I3 | groups have no cycle among their parents, roles none among their inclusions |
-//! | I4 | there is one record of a key, and a change fits on what is there |
+//! | I1 | a relation refers to entities that exist: the tenant's own, or the catalog's (entries removed from it included) |
+//! | I2 | an id, slug or key belongs to one entity of its kind; no slug belongs to both the tenant and the catalog |
+//! | I3 | neither the parents of groups nor the inclusions of roles form a cycle |
+//! | I4 | there is one record for each key, and a change fits the record before it |
 //! | I5 | there is exactly one tenant record |
-//! | I6 | a reference says truly whose it is: what the catalog has is not called the tenant's own |
-//! | I7 | a kept row holds nothing that its group or role does not give at every instant |
-//! | I8 | an exact row holds all that its group or role gives at any instant |
-//! | I9 | an edge is known at both its ends |
-//! | I10 | listings hold every live thing once, in bytewise order of names |
-//! | I11 | the short form of a user says what the long one says |
+//! | I6 | a reference states its origin: an entry of the catalog is not called the tenant's own |
+//! | I7 | a cached row contains nothing that its group or role does not give at every instant |
+//! | I8 | a complete row contains everything that its group or role gives at any instant |
+//! | I9 | a relation is known at both its ends |
+//! | I10 | a listing contains every entity once, in bytewise order of names |
+//! | I11 | the short form of a user agrees with the long one |
 
 use std::fmt;
 
-use crate::model::error::{EntityKind, Error, ErrorKind};
-use crate::model::records::RecordKey;
+use crate::model::error::{CycleNames, EntityKind, Error, ErrorKind, InvariantViolation, ViolationCode, shown};
+use crate::model::records::{Holder, RecordKey};
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,38 +37,108 @@ pub(crate) enum Violation {
     NoTenant,
     /// I6
     NotOwn { key: RecordKey },
-    /// A kind that this version does not know.
+    /// A record of a kind that this release does not know.
     UnknownKind,
-    /// More things than numbers.
+    /// More entities than numbers.
     Exhausted,
+}
+
+impl Violation {
+    /// The violation as an error lists it.
+    pub(crate) fn told(&self) -> InvariantViolation {
+        InvariantViolation { code: self.code(), entity: self.entity(), names: self.names(), message: self.to_string() }
+    }
+
+    fn code(&self) -> ViolationCode {
+        match self {
+            Self::Dangling { .. } => ViolationCode::DanglingReference,
+            Self::Taken { .. } => ViolationCode::Duplicate,
+            Self::Clash { .. } => ViolationCode::CatalogConflict,
+            Self::Cycle { .. } => ViolationCode::Cycle,
+            Self::Misfit { .. } => ViolationCode::Mismatch,
+            Self::NoTenant => ViolationCode::TenantRecord,
+            Self::NotOwn { .. } => ViolationCode::WrongOrigin,
+            Self::UnknownKind => ViolationCode::UnknownRecord,
+            Self::Exhausted => ViolationCode::TooManyEntities,
+        }
+    }
+
+    fn entity(&self) -> Option<EntityKind> {
+        match self {
+            Self::Dangling { entity, .. }
+            | Self::Taken { entity, .. }
+            | Self::Clash { entity, .. }
+            | Self::Cycle { entity, .. } => Some(*entity),
+            Self::NoTenant => Some(EntityKind::Tenant),
+            Self::Misfit { .. } | Self::NotOwn { .. } | Self::UnknownKind | Self::Exhausted => None,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Taken { name, .. } | Self::Clash { slug: name, .. } => vec![name.clone()],
+            Self::Cycle { names, .. } => CycleNames::new(names.clone()).names,
+            Self::Dangling { .. }
+            | Self::Misfit { .. }
+            | Self::NoTenant
+            | Self::NotOwn { .. }
+            | Self::UnknownKind
+            | Self::Exhausted => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dangling { edge, entity } => write!(f, "I1: {edge:?} names a {entity} that does not exist"),
-            Self::Taken { entity, name } => {
-                write!(f, "I2: the {entity} `{}` stands twice", crate::model::error::shown(name))
+            Self::Dangling { edge, entity } => {
+                write!(f, "I1: {} refers to a {entity} that does not exist", Named(edge))
             }
-            Self::Clash { entity, slug } => write!(f, "{entity} `{}`", crate::model::error::shown(slug)),
-            Self::Cycle { entity, names } => write!(f, "I3: a cycle of {entity}s: {}", names.join(" > ")),
-            Self::Misfit { key } => write!(f, "I4: a change does not fit on what is there: {key:?}"),
-            Self::NoTenant => f.write_str("I5: there is not exactly one tenant record"),
-            Self::NotOwn { key } => write!(f, "I6: the catalog's is called the tenant's own: {key:?}"),
-            Self::UnknownKind => f.write_str("a record of a kind that this version does not know"),
-            Self::Exhausted => f.write_str("more things than 31 bits can count in one opening"),
+            Self::Taken { entity, name } => write!(f, "I2: two {entity}s have the name or id `{}`", shown(name)),
+            Self::Clash { entity, slug } => write!(f, "{entity} `{}`", shown(slug)),
+            Self::Cycle { entity, names } => write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone())),
+            Self::Misfit { key } => write!(f, "I4: change does not fit what is stored of the {}", Named(key)),
+            Self::NoTenant => f.write_str("I5: expected exactly one tenant record"),
+            Self::NotOwn { key } => write!(f, "I6: {} refers to a catalog entry as the tenant's own", Named(key)),
+            Self::UnknownKind => f.write_str("a record has a kind that this release does not know"),
+            Self::Exhausted => f.write_str("too many entities of one kind"),
         }
     }
 }
 
-/// The error that says so: a clash is for the application to repair, anything else is the store's.
+/// The record with a key, as a message names it.
+struct Named<'a>(&'a RecordKey);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            RecordKey::Tenant => f.write_str("tenant"),
+            RecordKey::Permission(id) => write!(f, "permission {id}"),
+            RecordKey::Role(id) => write!(f, "role {id}"),
+            RecordKey::Group(id) => write!(f, "group {id}"),
+            RecordKey::User(id) => write!(f, "user {id}"),
+            RecordKey::Grant(role, permission) => write!(f, "grant of permission {permission} by role {role}"),
+            RecordKey::GrantPattern(role, pattern) => write!(f, "grant of `{pattern}` by role {role}"),
+            RecordKey::Inclusion(role, included) => write!(f, "inclusion of role {included} in role {role}"),
+            RecordKey::Parent(group, parent) => write!(f, "parent {parent} of group {group}"),
+            RecordKey::Assignment(role, Holder::User(user)) => write!(f, "assignment of role {role} to user {user}"),
+            RecordKey::Assignment(role, Holder::Group(group)) => {
+                write!(f, "assignment of role {role} to group {group}")
+            }
+            RecordKey::Membership(user, group) => write!(f, "membership of user {user} in group {group}"),
+        }
+    }
+}
+
+/// The error for content that is refused: the application can repair conflicts with the catalog, anything else is the
+/// store's.
 pub(crate) fn refused(violations: &[Violation]) -> Error {
     const MOST: usize = 100;
-    let clashes = !violations.is_empty() && violations.iter().all(|v| matches!(v, Violation::Clash { .. }));
-    let kind = if clashes { ErrorKind::CatalogConflict } else { ErrorKind::Corrupt };
-    let mut details: Vec<String> = violations.iter().take(MOST).map(Violation::to_string).collect();
-    details.sort_unstable();
-    Error::new(kind).details_of(details)
+    let conflicts = !violations.is_empty() && violations.iter().all(|v| matches!(v, Violation::Clash { .. }));
+    let kind = if conflicts { ErrorKind::CatalogConflict } else { ErrorKind::Corrupt };
+    let mut listed: Vec<InvariantViolation> = violations.iter().take(MOST).map(Violation::told).collect();
+    listed.sort_by(|a, b| a.message.cmp(&b.message));
+    Error::violating(kind, listed, violations.len().saturating_sub(MOST))
 }
 
 /// A cycle in a graph, as the numbers around it, the first again at the end. Iterative: the data may be 100,000 deep.

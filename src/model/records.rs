@@ -7,7 +7,6 @@
 mod change;
 mod relations;
 mod envelope;
-mod ids;
 mod entities;
 mod pattern;
 mod record;
@@ -18,8 +17,7 @@ mod window;
 
 pub use change::Change;
 pub use entities::{GroupRecord, PermissionRecord, RoleRecord, Status, TenantRecord, UserRecord};
-pub use envelope::{Envelope, Fingerprint, Position, Revision};
-pub use ids::{CommitId, GroupId, PermissionId, RoleId, TenantId, UserId};
+pub use envelope::{Envelope, Fingerprint, Position};
 pub use pattern::Pattern;
 pub use record::{Record, RecordKey, RecordKind};
 pub use relations::{Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef};
@@ -27,3 +25,5 @@ pub use slug::{Slug, TenantSlug};
 pub use text::{Actor, Description, Name, Note, UserKey};
 pub use timestamp::Timestamp;
 pub use window::Window;
+
+pub use super::ids::{CommitId, GroupId, PermissionId, Revision, RoleId, TenantId, UserId};

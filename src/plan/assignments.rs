@@ -1,7 +1,7 @@
 //! Roles assigned to users and to groups: one set of calls, whoever the holder is.
 
 use super::tx::{Tx, window_mismatch};
-use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::error::{EntityKind, Error, Result, shown};
 use crate::model::records::{Assignment, Change, Holder, Record, Window};
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
@@ -21,8 +21,9 @@ impl Tx {
             None => self.apply(Change::added(self.assignment(by, role, window)?)),
             Some(present) if present == window => Ok(()),
             Some(present) => {
-                let name = self.with_role(role, |row| row.record.slug.to_string())?;
-                Err(window_mismatch(EntityKind::Role, &name, present))
+                let (slug, relation) = self.assignment_text(by, role)?;
+                let error = window_mismatch(EntityKind::Role, slug, relation, present, window);
+                Err(error.advice("use `set_assignment_window` to change it"))
             }
         }
     }
@@ -43,15 +44,25 @@ impl Tx {
     pub(super) fn reassign_to(&self, by: By, role: &impl AsRole, window: Window) -> Result<()> {
         let number = self.find_role(role)?;
         let Some(present) = self.assigned(by, number)? else {
-            let name = self.with_role(number, |row| row.record.slug.to_string())?;
-            let holder = if matches!(by, By::User(_)) { "assigned to this user" } else { "assigned to this group" };
-            return Err(Error::new(ErrorKind::NotFound).about(EntityKind::Role, name).detail(holder));
+            let (slug, relation) = self.assignment_text(by, number)?;
+            return Err(Error::not_found(EntityKind::Role, slug).relation(relation));
         };
         if present == window {
             return Ok(());
         }
         let (before, after) = (self.assignment(by, number, present)?, self.assignment(by, number, window)?);
         Change::new(Some(before), Some(after)).map_or(Ok(()), |change| self.apply(change))
+    }
+
+    /// The slug of the role, and the assignment as a message names it.
+    fn assignment_text(&self, by: By, role: u32) -> Result<(String, String)> {
+        let slug = self.with_role(role, |row| row.record.slug.to_string())?;
+        let holder = match by {
+            By::User(user) => self.with_user(user, |row| shown(row.key().as_str()))?,
+            By::Group(group) => self.with_group(group, |row| shown(row.record.slug.as_str()))?,
+        };
+        let relation = format!("assignment of `{}` to `{holder}`", shown(&slug));
+        Ok((slug, relation))
     }
 
     pub(super) fn unassign_from(&self, by: By, role: u32) -> Result<()> {

@@ -9,8 +9,8 @@ use super::Plan;
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
 use crate::model::invariants::Violation;
 use crate::model::records::{
-    Actor, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Position, Record, RecordKey, RoleRecord,
-    Timestamp, UserRecord,
+    Actor, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Position, Record, RecordKey, Revision,
+    RoleRecord, Timestamp, UserRecord,
 };
 use crate::resolver::snapshot::edit::{Edit, Touched};
 use crate::resolver::snapshot::row_cache::recompute_rows;
@@ -70,7 +70,7 @@ impl Draft {
     /// Applies a change that has been judged.
     pub(super) fn apply(&mut self, change: Change) -> Result<()> {
         if self.repair && change.after().is_some() && !is_rename(&change) {
-            return Err(Error::rejected("a repair takes renames and deletions only"));
+            return Err(Error::rejected("a repair allows only renames and deletions"));
         }
         let CompiledTenant { state, session, .. } = &mut self.next;
         if state.tenant.is_none() {
@@ -127,28 +127,25 @@ impl Draft {
         Plan { base: self.base, next: Arc::new(self.next), envelope, changes }
     }
 
-    /// The error for a name that stands for nothing, with those that it may have been meant as.
+    /// The error for a name that names nothing, with similar names.
     pub(super) fn not_found(&self, entity: EntityKind, name: &str) -> Error {
         let state = &self.next.state;
-        let near = match entity {
+        let similar = match entity {
             EntityKind::Permission => suggest_from(&state.permissions, name),
             EntityKind::Role => suggest_from(&state.roles, name),
             EntityKind::Group => suggest_from(&state.groups, name),
             EntityKind::User => suggest_from(&state.users, name),
             EntityKind::Tenant => Vec::new(),
         };
-        Error::new(ErrorKind::NotFound).about(entity, name).suggest_among(near).at_revision(self.revision())
+        Error::not_found(entity, name).suggest(similar).at_revision(self.revision())
     }
 
     pub(super) fn removed_from_catalog(&self, entity: EntityKind, name: &str) -> Error {
-        Error::new(ErrorKind::NotFound)
-            .about(entity, name)
-            .detail("in the catalog any more")
-            .at_revision(self.revision())
+        Error::not_found(entity, name).reason("it was removed from the catalog").at_revision(self.revision())
     }
 
     pub(super) fn exists(&self, entity: EntityKind, name: &str) -> Error {
-        Error::new(ErrorKind::AlreadyExists).about(entity, name).at_revision(self.revision())
+        Error::already_exists(entity, name).at_revision(self.revision())
     }
 
     pub(super) fn system(entity: EntityKind, name: &str) -> Error {
@@ -163,8 +160,8 @@ impl Draft {
         }
     }
 
-    fn revision(&self) -> u64 {
-        self.base.position.revision.number()
+    fn revision(&self) -> Revision {
+        self.base.position.revision
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::assignments::By;
-use super::cycle::{self, shortened};
+use super::cycle;
 use super::tx::{Tx, window_mismatch};
-use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::error::{EntityKind, Error, Result, shown};
 use crate::model::records::{
     Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Parent, Record, Slug, Window,
 };
@@ -41,7 +41,7 @@ impl Tx {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
     pub fn ensure_group(&self, slug: &str) -> Result<GroupEdit<'_>> {
-        if let Ok(number) = self.find_group(&slug) {
+        if let Some(number) = self.lookup_group(&slug) {
             return Ok(GroupEdit::new(self, number));
         }
         self.create_group(slug)
@@ -91,16 +91,25 @@ impl Tx {
         }
     }
 
-    /// Makes a user a member of a group, from whichever side it was asked.
-    pub(super) fn add_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
+    /// Makes a user a member of a group, from whichever side it was asked: the advice names that side's call.
+    pub(super) fn add_membership(&self, user: u32, group: u32, window: Window, advice: &'static str) -> Result<()> {
         match self.member_during(user, group)? {
             None => self.apply(Change::added(self.membership(user, group, window)?)),
             Some(present) if present == window => Ok(()),
             Some(present) => {
-                let name = self.with_group(group, |row| row.record.slug.to_string())?;
-                Err(window_mismatch(EntityKind::Group, &name, present))
+                let (slug, relation) = self.membership_text(user, group)?;
+                let error = window_mismatch(EntityKind::Group, slug, relation, present, window);
+                Err(error.advice(advice))
             }
         }
+    }
+
+    /// The slug of the group, and the membership as a message names it.
+    fn membership_text(&self, user: u32, group: u32) -> Result<(String, String)> {
+        let key = self.with_user(user, |row| shown(row.key().as_str()))?;
+        let slug = self.with_group(group, |row| row.record.slug.to_string())?;
+        let relation = format!("membership of `{key}` in `{}`", shown(&slug));
+        Ok((slug, relation))
     }
 
     pub(super) fn remove_membership(&self, user: u32, group: u32) -> Result<()> {
@@ -112,11 +121,8 @@ impl Tx {
 
     pub(super) fn set_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
         let Some(present) = self.member_during(user, group)? else {
-            let key = self.with_user(user, |row| row.key().to_string())?;
-            let slug = self.with_group(group, |row| row.record.slug.clone())?;
-            return Err(Error::new(ErrorKind::NotFound)
-                .about(EntityKind::User, key)
-                .detail(format!("in the group `{slug}`")));
+            let (slug, relation) = self.membership_text(user, group)?;
+            return Err(Error::not_found(EntityKind::Group, slug).relation(relation));
         };
         if present == window {
             return Ok(());
@@ -128,7 +134,7 @@ impl Tx {
     /// A membership during this window, whatever was there before.
     pub(super) fn ensure_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
         match self.member_during(user, group)? {
-            None => self.add_membership(user, group, window),
+            None => self.apply(Change::added(self.membership(user, group, window)?)),
             Some(_) => self.set_membership(user, group, window),
         }
     }
@@ -204,7 +210,7 @@ impl<'a> GroupEdit<'a> {
     /// for another time, or for good (R3).
     pub fn add_member_during(&self, user: impl AsUser, window: Window) -> Result<&Self> {
         let user = self.tx.find_user(&user)?;
-        self.tx.add_membership(user, self.number, window)?;
+        self.tx.add_membership(user, self.number, window, "use `set_member_window` to change it")?;
         Ok(self)
     }
 
@@ -352,9 +358,7 @@ impl<'a> GroupEdit<'a> {
         let down = |n| groups.row(n).into_iter().flat_map(|row| row.children.iter().copied());
         let Some(path) = cycle::path(parent, self.number, up, down) else { return Ok(()) };
         let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
-        Err(Error::new(ErrorKind::Cycle)
-            .about(EntityKind::Group, groups.name_at(self.number))
-            .details_of(shortened(names)))
+        Err(Error::cycle_of(EntityKind::Group, groups.name_at(self.number), names))
     }
 
     fn change(&self, change: impl FnOnce(&mut GroupRecord)) -> Result<&Self> {

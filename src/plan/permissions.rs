@@ -37,7 +37,7 @@ impl Tx {
     /// # Errors
     /// Those of [`Tx::create_permission`].
     pub fn ensure_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
-        if let Ok(number) = self.find_permission(&slug) {
+        if let Some(number) = self.lookup_permission(&slug) {
             return Ok(PermissionEdit::new(self, number));
         }
         self.create_permission(slug)
@@ -65,15 +65,15 @@ impl Tx {
         let draft = self.draft();
         let exists = || draft.exists(EntityKind::Permission, slug.as_str());
         match draft.next.base.catalog.permission_slug_is_taken(slug.as_str()) {
-            Taken::Present => return Err(exists().detail("it is the catalog's")),
-            Taken::Retired => return Err(exists().detail("the catalog has retired it")),
+            Taken::Present => return Err(exists().reason("the catalog defines it")),
+            Taken::Retired => return Err(exists().reason("the catalog has retired it")),
             Taken::Free => {}
         }
         let row = draft.next.state.permissions.by_name(slug.as_str()).and_then(|n| draft.next.state.permissions.row(n));
         match row.map(|row| row.origin) {
             None => Ok(()),
             Some(Origin::RemovedFromCatalog) => {
-                Err(exists().detail("it has left the catalog and is still referred to"))
+                Err(exists().reason("it was removed from the catalog and is still referred to"))
             }
             Some(Origin::Tenant | Origin::Catalog) => Err(exists()),
         }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::cycle::{self, shortened};
+use super::cycle;
 use super::draft::Draft;
 use super::tx::Tx;
 use crate::model::catalog::{CatalogPermission, Taken};
-use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::error::{EntityKind, Error, Result};
 use crate::model::records::{
     Assignment, Change, Description, Grant, Granted, Holder, Inclusion, Name, Pattern, PermissionId, Record, RoleId,
     RoleRecord, Slug,
@@ -120,7 +120,7 @@ impl Tx {
     /// # Errors
     /// Those of [`Tx::create_role`].
     pub fn ensure_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
-        if let Ok(number) = self.find_role(&slug) {
+        if let Some(number) = self.lookup_role(&slug) {
             return Ok(RoleEdit::new(self, number));
         }
         self.create_role(slug)
@@ -184,15 +184,15 @@ impl Tx {
         let draft = self.draft();
         let exists = || draft.exists(EntityKind::Role, slug.as_str());
         match draft.next.base.catalog.role_slug_is_taken(slug.as_str()) {
-            Taken::Present => return Err(exists().detail("it is the catalog's")),
-            Taken::Retired => return Err(exists().detail("the catalog has retired it")),
+            Taken::Present => return Err(exists().reason("the catalog defines it")),
+            Taken::Retired => return Err(exists().reason("the catalog has retired it")),
             Taken::Free => {}
         }
         let row = draft.next.state.roles.by_name(slug.as_str()).and_then(|n| draft.next.state.roles.row(n));
         match row.map(|row| row.origin) {
             None => Ok(()),
             Some(Origin::RemovedFromCatalog) => {
-                Err(exists().detail("it has left the catalog and is still referred to"))
+                Err(exists().reason("it was removed from the catalog and is still referred to"))
             }
             Some(Origin::Tenant | Origin::Catalog) => Err(exists()),
         }
@@ -401,9 +401,7 @@ impl<'a> RoleEdit<'a> {
         let down = |n| roles.row(n).into_iter().flat_map(|row| row.included_by.iter().copied());
         let Some(path) = cycle::path(included, self.number, up, down) else { return Ok(()) };
         let names = [self.number].into_iter().chain(path).map(|n| roles.name_at(n).to_owned()).collect();
-        Err(Error::new(ErrorKind::Cycle)
-            .about(EntityKind::Role, roles.name_at(self.number))
-            .details_of(shortened(names)))
+        Err(Error::cycle_of(EntityKind::Role, roles.name_at(self.number), names))
     }
 
     fn change(&self, change: impl FnOnce(&mut RoleRecord)) -> Result<&Self> {

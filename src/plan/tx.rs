@@ -147,25 +147,41 @@ impl Tx {
         self.draft().next.state.users.row(number).map(look).ok_or_else(|| gone(EntityKind::User))
     }
 
+    /// Looks a permission up without making an error, whose suggestions cost a search.
+    pub(super) fn lookup_permission(&self, permission: &impl AsPermission) -> Option<u32> {
+        permission.permission(self.draft().next.scope())
+    }
+
+    pub(super) fn lookup_role(&self, role: &impl AsRole) -> Option<u32> {
+        role.role(self.draft().next.scope())
+    }
+
+    pub(super) fn lookup_group(&self, group: &impl AsGroup) -> Option<u32> {
+        group.group(self.draft().next.scope())
+    }
+
+    pub(super) fn lookup_user(&self, user: &impl AsUser) -> Option<u32> {
+        user.user(self.draft().next.scope())
+    }
+
     pub(super) fn find_permission(&self, permission: &impl AsPermission) -> Result<u32> {
-        let draft = self.draft();
-        let found = permission.permission(draft.next.scope());
-        found.ok_or_else(|| draft.not_found(EntityKind::Permission, &permission.permission_text()))
+        let found = self.lookup_permission(permission);
+        found.ok_or_else(|| self.draft().not_found(EntityKind::Permission, &permission.permission_text()))
     }
 
     pub(super) fn find_role(&self, role: &impl AsRole) -> Result<u32> {
-        let draft = self.draft();
-        role.role(draft.next.scope()).ok_or_else(|| draft.not_found(EntityKind::Role, &role.role_text()))
+        let found = self.lookup_role(role);
+        found.ok_or_else(|| self.draft().not_found(EntityKind::Role, &role.role_text()))
     }
 
     pub(super) fn find_group(&self, group: &impl AsGroup) -> Result<u32> {
-        let draft = self.draft();
-        group.group(draft.next.scope()).ok_or_else(|| draft.not_found(EntityKind::Group, &group.group_text()))
+        let found = self.lookup_group(group);
+        found.ok_or_else(|| self.draft().not_found(EntityKind::Group, &group.group_text()))
     }
 
     pub(super) fn find_user(&self, user: &impl AsUser) -> Result<u32> {
-        let draft = self.draft();
-        user.user(draft.next.scope()).ok_or_else(|| draft.not_found(EntityKind::User, &user.user_text()))
+        let found = self.lookup_user(user);
+        found.ok_or_else(|| self.draft().not_found(EntityKind::User, &user.user_text()))
     }
 
     /// The permission of this name, to be edited.
@@ -201,13 +217,20 @@ impl Tx {
     }
 }
 
-/// An edit whose thing was deleted in the same transaction.
+/// The error of an edit whose entity was deleted in the same transaction.
 pub(super) fn gone(entity: EntityKind) -> Error {
-    Error::new(crate::ErrorKind::NotFound).about(entity, "").detail("any more: it was deleted in this transaction")
+    Error::new(crate::ErrorKind::NotFound).about_a(entity).reason("it was deleted in this transaction")
 }
 
-pub(super) fn window_mismatch(entity: EntityKind, name: &str, present: Window) -> Error {
-    Error::new(crate::ErrorKind::WindowMismatch).about(entity, name).detail(present.to_string())
+/// The error for a relation that exists with another window than the one that was asked for.
+pub(super) fn window_mismatch(
+    entity: EntityKind,
+    name: String,
+    relation: String,
+    found: Window,
+    asked: Window,
+) -> Error {
+    Error::new(crate::ErrorKind::WindowMismatch).about(entity, name).relation(relation).instead_of(found, asked)
 }
 
 impl fmt::Debug for Tx {

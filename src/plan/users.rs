@@ -34,7 +34,7 @@ impl Tx {
         let key = UserKey::new(key)?;
         self.free_user(&key)?;
         if self.draft().next.state.has_id(id.uuid()) {
-            return Err(self.draft().exists(EntityKind::User, &id.to_string()).detail("the id is in use"));
+            return Err(self.draft().exists(EntityKind::User, &id.to_string()).reason("the id is in use"));
         }
         self.apply(Change::added(Record::User(UserRecord { id, key, status: Status::Active })))?;
         self.created(EntityKind::User, id.uuid()).map(|number| UserEdit::new(self, number))
@@ -45,7 +45,7 @@ impl Tx {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
     pub fn ensure_user(&self, key: &str) -> Result<UserEdit<'_>> {
-        if let Ok(number) = self.find_user(&key) {
+        if let Some(number) = self.lookup_user(&key) {
             return Ok(UserEdit::new(self, number));
         }
         self.create_user(key)
@@ -138,7 +138,7 @@ impl<'a> UserEdit<'a> {
     /// another time, or for good (R3).
     pub fn join_during(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
         let group = self.tx.find_group(&group)?;
-        self.tx.add_membership(self.number, group, window)?;
+        self.tx.add_membership(self.number, group, window, "use `set_membership_window` to change it")?;
         Ok(self)
     }
 

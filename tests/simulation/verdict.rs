@@ -76,7 +76,7 @@ impl World {
             }
             ErrorKind::Stale => self.coverage.met("a plan refused as stale"),
             ErrorKind::InDoubt => {
-                let Some(id) = error.commit().map(CommitId::from_uuid) else { return Err("in doubt, what?".into()) };
+                let Some(id) = error.commit() else { return Err("in doubt, what?".into()) };
                 let told = tenant.outcome(id);
                 let open = matches!(told, Some(Outcome::InDoubt | Outcome::Unknown));
                 must!(open || !task.sent.contains(&id), "op-{} is in doubt, and its tenant says {told:?}", task.op);

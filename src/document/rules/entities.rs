@@ -8,7 +8,7 @@ use crate::document::targets::{Shared, Targets};
 use crate::document::values::Status;
 use crate::document::written::Entry;
 use crate::model::catalog::{Catalog, Taken};
-use crate::model::error::shown;
+use crate::model::error::{MistakeCode, shown};
 use crate::model::records::{
     self, Description, GroupRecord, Name, PermissionRecord, Record, RoleRecord, Slug, TenantRecord, TenantSlug,
     UserKey, UserRecord,
@@ -22,8 +22,8 @@ impl Reading<'_> {
         let present = self.ground.present.and_then(|state| state.tenant.as_ref());
         if let (Some(slug), Some(present)) = (&slug, present) {
             if *slug != present.slug {
-                let says = || format!("expected `{}`, which is the slug of the tenant to be replaced", present.slug);
-                self.mistakes.add(Place::tenant("slug"), says);
+                let message = || format!("expected `{}`, the tenant to be replaced, found `{slug}`", present.slug);
+                self.mistakes.add(Place::tenant("slug"), MistakeCode::OtherTenant, message);
             }
         }
         self.records.extend(slug.zip(name).map(|(slug, name)| Record::Tenant(TenantRecord { slug, name })));
@@ -113,13 +113,15 @@ fn shared_slug<R: Shared, T: Named>(
 ) -> Option<Slug> {
     let place = Place::entry(T::LIST, at).name(entry.plain, T::NAME);
     let slug = mistakes.judge(place, Slug::new(entry.name()));
-    let says = |what| format!("the {} `{}` {what}", T::ENTITY, shown(entry.name()));
+    let message = |problem| format!("{} `{}` {problem}", T::ENTITY, shown(entry.name()));
     match R::taken(catalog, entry.name()) {
         Taken::Free => {}
-        Taken::Present => mistakes.add(place, || says("is the catalog's: it can be referred to, and not listed")),
+        Taken::Present => mistakes.add(place, MistakeCode::DefinedByCatalog, || {
+            message("is defined by the catalog; refer to it without listing it")
+        }),
         // What states its id is brought back: a tenant may have had the slug before the catalog retired it.
         Taken::Retired if entry.id().is_some() => {}
-        Taken::Retired => mistakes.add(place, || says("is one that the catalog has retired")),
+        Taken::Retired => mistakes.add(place, MistakeCode::Retired, || message("was retired by the catalog")),
     }
     once(targets, entry, at, mistakes);
     slug
@@ -129,6 +131,8 @@ fn shared_slug<R: Shared, T: Named>(
 fn once<R, T: Named>(targets: &Targets<'_, R>, entry: &Entry<T>, at: usize, mistakes: &mut Mistakes) {
     if let Some(first) = targets.before(at) {
         let (place, first) = (Place::entry(T::LIST, at).name(entry.plain, T::NAME), Place::entry(T::LIST, first));
-        mistakes.add(place, || format!("the {} `{}` stands twice; first at {first}", T::ENTITY, shown(entry.name())));
+        mistakes.add(place, MistakeCode::DuplicateEntry, || {
+            format!("duplicate {} `{}`, first listed at {first}", T::ENTITY, shown(entry.name()))
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! The edges of a document: each reference means something, stands once in its list, and closes no cycle.
+//! The relations of a document: each reference names something, occurs once in its list, and closes no cycle.
 
 use std::collections::HashSet;
 
@@ -11,11 +11,10 @@ use crate::document::mistakes::{Mistakes, Place};
 use crate::document::shape::{Group, Holding, Role, User};
 use crate::document::targets::Targets;
 use crate::document::written::Entry;
-use crate::model::error::shown;
+use crate::model::error::{CycleNames, MistakeCode, shown};
 use crate::model::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, Record, RoleRef, Timestamp, Window,
 };
-use crate::plan::shortened;
 use crate::resolver::tables::counting_sort::counting_sort;
 
 impl Reading<'_> {
@@ -28,7 +27,9 @@ impl Reading<'_> {
                 let place = place.part("permissions", n);
                 let granted = if Pattern::is_meant(text) {
                     if !patterns.insert(text) {
-                        mistakes.add(place, || format!("the pattern `{}` stands twice in this list", shown(text)));
+                        mistakes.add(place, MistakeCode::DuplicateReference, || {
+                            format!("pattern `{}` is listed twice", shown(text))
+                        });
                     }
                     mistakes.judge(place, Pattern::new(text)).map(Granted::Pattern)
                 } else {
@@ -157,9 +158,9 @@ fn acyclic<R>(
     mistakes: &mut Mistakes,
 ) {
     each_cycle(graph, |cycle| {
-        mistakes.add(Place::entry(list, cycle.entry).part(part, cycle.at), || {
-            let names = cycle.around.map(|entry| shown(targets.name(entry))).collect();
-            format!("this makes a cycle: `{}`", shortened(names).join("` > `"))
+        mistakes.add(Place::entry(list, cycle.entry).part(part, cycle.at), MistakeCode::Cycle, || {
+            let names = cycle.around.map(|entry| targets.name(entry).to_owned()).collect();
+            format!("cycle of {list}: {}", CycleNames::new(names))
         });
     });
 }

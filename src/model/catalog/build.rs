@@ -21,10 +21,10 @@ impl Catalog {
     /// The catalog of a definition.
     ///
     /// # Errors
-    /// What the macro would not compile: [`Invalid`](ErrorKind::Invalid) for a slug, name, description, category
-    /// or pattern; [`AlreadyExists`](ErrorKind::AlreadyExists) for a slug that stands twice, as a present, an earlier or a retired
-    /// one; [`NotFound`](ErrorKind::NotFound) for a grant of no permission of it, or an included role that does not
-    /// stand before; [`Cycle`](ErrorKind::Cycle) for a role that includes itself.
+    /// What the macro does not compile: [`Invalid`](ErrorKind::Invalid) for a slug, name, description, category or
+    /// pattern; [`AlreadyExists`](ErrorKind::AlreadyExists) for a slug that is used twice, as a present, an earlier or a
+    /// retired one; [`NotFound`](ErrorKind::NotFound) for a grant of a permission that the catalog does not define, or an
+    /// included role that is not defined before; [`Cycle`](ErrorKind::Cycle) for a role that includes itself.
     pub fn new(definition: &Definition<'_>) -> Result<Self> {
         check::sound(definition)?;
         let mut parts = Parts::default();

@@ -25,7 +25,7 @@ use crate::model::error::{Error, Result};
 pub struct Pattern(Arc<str>);
 
 const MOST_STARS: usize = 8;
-const EXPECTED: &str = "expected 1 to 255 visible ASCII characters with 1 to 8 stars";
+const EXPECTED: &str = "1 to 255 visible ASCII characters with 1 to 8 stars";
 
 impl Pattern {
     /// Reads a pattern.

@@ -15,7 +15,7 @@ use crate::model::error::{Error, Result};
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(SmolStr);
 
-const SLUG: &str = "expected 1 to 255 visible ASCII characters other than `*`";
+const SLUG: &str = "1 to 255 visible ASCII characters other than `*`";
 
 impl Slug {
     /// Reads a slug.
@@ -47,7 +47,7 @@ impl Slug {
 #[serde(try_from = "String", into = "String")]
 pub struct TenantSlug(SmolStr);
 
-const TENANT_SLUG: &str = "expected 1 to 63 characters of a-z, 0-9 and `-`";
+const TENANT_SLUG: &str = "1 to 63 characters of a-z, 0-9 and `-`";
 
 impl TenantSlug {
     /// Reads a tenant's slug.
@@ -80,7 +80,7 @@ fn slug_of(name: &str) -> Result<String> {
     }
     slug.truncate(slug.trim_end_matches('-').len());
     if slug.is_empty() {
-        return Err(Error::invalid("name to make a slug from", name, "expected a letter a-z or a digit"));
+        return Err(Error::invalid("name to make a slug from", name, "a letter a-z or a digit"));
     }
     Ok(slug)
 }

@@ -104,15 +104,15 @@ texts! {
     /// What the application knows a user by (an e-mail address, a row number): 1 to 320 bytes, no control characters.
     ///
     /// Compared byte for byte, whatever its Unicode form.
-    UserKey: "user key", 1..=320, false, "expected 1 to 320 bytes without control characters";
+    UserKey: "user key", 1..=320, false, "1 to 320 bytes without control characters";
     /// A display name, or a category: 1 to 255 bytes, no control characters.
-    Name: "name", 1..=255, false, "expected 1 to 255 bytes without control characters";
+    Name: "name", 1..=255, false, "1 to 255 bytes without control characters";
     /// A description: at most 4,096 bytes, newline and tab allowed.
-    Description: "description", 0..=4096, true, "expected at most 4,096 bytes, no control characters but newline and tab";
+    Description: "description", 0..=4096, true, "at most 4,096 bytes, no control characters but newline and tab";
     /// Who made a commit, in the application's words: 1 to 320 bytes, no control characters.
-    Actor: "actor", 1..=320, false, "expected 1 to 320 bytes without control characters";
+    Actor: "actor", 1..=320, false, "1 to 320 bytes without control characters";
     /// Why a commit was made: at most 4,096 bytes, newline and tab allowed.
-    Note: "note", 0..=4096, true, "expected at most 4,096 bytes, no control characters but newline and tab";
+    Note: "note", 0..=4096, true, "at most 4,096 bytes, no control characters but newline and tab";
 }
 
 impl Default for Description {

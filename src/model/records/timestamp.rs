@@ -31,7 +31,7 @@ impl Timestamp {
         if (Self::MIN.0..=Self::MAX.0).contains(&micros) {
             Ok(Self(micros))
         } else {
-            Err(Error::invalid("instant", &micros.to_string(), "expected a year from 0000 to 9999"))
+            Err(Error::invalid("instant", &micros.to_string(), "a year from 0000 to 9999"))
         }
     }
 
@@ -87,7 +87,7 @@ impl Timestamp {
     /// [`Invalid`](crate::ErrorKind::Invalid).
     #[cfg(feature = "json")]
     pub fn parse(text: &str) -> Result<Self> {
-        const EXPECTED: &str = "expected RFC 3339 with an offset, like 2027-01-31T00:00:00Z";
+        const EXPECTED: &str = "RFC 3339 with an offset, like 2027-01-31T00:00:00Z";
         let invalid = |expected: &str| Error::invalid("instant", text, expected);
         // The parser is lenient in two ways that RFC 3339's grammar is not: a space for the `T`, and text around it.
         if text.as_bytes().get(10).is_none_or(|b| !b.eq_ignore_ascii_case(&b'T')) || text.contains(char::is_whitespace)
@@ -97,7 +97,7 @@ impl Timestamp {
         let time = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| invalid(EXPECTED))?;
         let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
         if digits > 6 || time.timestamp_subsec_micros() >= 1_000_000 {
-            return Err(invalid("expected whole microseconds and no leap second"));
+            return Err(invalid("whole microseconds and no leap second"));
         }
         Self::from_micros(time.timestamp_micros())
     }

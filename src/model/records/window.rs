@@ -68,7 +68,7 @@ impl Window {
         if window.from < window.until {
             Ok(window)
         } else {
-            Err(Error::invalid("window", &window.to_string(), "expected `from` before `until`"))
+            Err(Error::invalid("window", &window.to_string(), "`from` before `until`"))
         }
     }
 

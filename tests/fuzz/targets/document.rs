@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::records::{Record, RecordKey};
 use rolecall::store::{MemoryStore, Store};
-use rolecall::{Document, ErrorKind};
+use rolecall::{Document, ErrorKind, Mistake};
 use serde_json::Value;
 
 use super::catalogs;
@@ -15,8 +15,8 @@ pub(crate) fn run(bytes: &[u8]) {
     let document = match Document::from_json(bytes) {
         Ok(document) => document,
         Err(error) => {
-            assert_eq!((error.kind(), error.details().len()), (ErrorKind::Document, 1));
-            assert!(error.details()[0].starts_with("line "), "{error:?}");
+            assert_eq!((error.kind(), error.mistakes().len()), (ErrorKind::Document, 1));
+            assert!(error.mistakes()[0].message.starts_with("line "), "{error:?}");
             return;
         }
     };
@@ -26,7 +26,7 @@ pub(crate) fn run(bytes: &[u8]) {
         Ok(tenant) => tenant,
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Document);
-            each_mistake_has_a_place(error.details(), &serde_json::from_slice(bytes).expect("a document is JSON"));
+            each_mistake_has_a_place(error.mistakes(), &serde_json::from_slice(bytes).expect("a document is JSON"));
             return;
         }
     };
@@ -48,11 +48,10 @@ fn import(document: &Document) -> rolecall::Result<(Tenant, BTreeMap<RecordKey, 
     Ok((tenant, records.into_iter().map(|record| (record.key(), record)).collect()))
 }
 
-/// There is something at each place: the first hundred are told, the others counted.
-fn each_mistake_has_a_place(mistakes: &[String], json: &Value) {
-    assert!((1..=101).contains(&mistakes.len()));
-    for mistake in mistakes.iter().take(100) {
-        let (place, what) = mistake.split_once(": ").expect("a place, then what");
-        assert!(json.pointer(place).is_some() && !what.is_empty(), "{mistake}");
+/// Every pointer leads to something: the first hundred mistakes are listed, the others counted.
+fn each_mistake_has_a_place(mistakes: &[Mistake], json: &Value) {
+    assert!((1..=100).contains(&mistakes.len()));
+    for mistake in mistakes {
+        assert!(json.pointer(&mistake.pointer).is_some() && !mistake.message.is_empty(), "{mistake}");
     }
 }

@@ -1,6 +1,6 @@
-//! A broken rule, and how it is told: as the message of a compile error, or as an [`Error`].
+//! A broken rule, as the message of a compile error or as an [`Error`].
 
-use crate::model::error::{EntityKind, Error, ErrorKind, shown};
+use crate::model::error::{EntityKind, Error, shown};
 
 /// The entry that a fault is in.
 #[derive(Clone, Copy)]
@@ -32,21 +32,29 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// What is to be said after the text that breaks it; of malformed texts, what it is not and what was expected.
-    const fn told(self) -> (&'static str, &'static str) {
-        const NAME: &str = "expected 1 to 255 bytes without control characters";
+    /// For an invalid text, what kind of text it is and what was expected.
+    const fn expected(self) -> Option<(&'static str, &'static str)> {
+        const NAME: &str = "1 to 255 bytes without control characters";
         match self {
-            Self::Slug => ("slug", "expected 1 to 255 visible ASCII characters other than `*`"),
-            Self::Name => ("name", NAME),
-            Self::Category => ("category", NAME),
+            Self::Slug => Some(("slug", "1 to 255 visible ASCII characters other than `*`")),
+            Self::Name => Some(("name", NAME)),
+            Self::Category => Some(("category", NAME)),
             Self::Description => {
-                ("description", "expected at most 4,096 bytes, no control characters but newline and tab")
+                Some(("description", "at most 4,096 bytes, no control characters but newline and tab"))
             }
-            Self::Pattern => ("pattern", "expected 1 to 255 visible ASCII characters with 1 to 8 stars"),
-            Self::Taken => ("", "stands twice: a slug that is in use, was, or is retired stands for one thing"),
-            Self::Grant => ("", "is no permission of the catalog"),
-            Self::Include => ("", "is no role that stands before it"),
-            Self::Itself => ("", "would include itself"),
+            Self::Pattern => Some(("pattern", "1 to 255 visible ASCII characters with 1 to 8 stars")),
+            Self::Taken | Self::Grant | Self::Include | Self::Itself => None,
+        }
+    }
+
+    /// For the other rules, what a message says after the text.
+    const fn problem(self) -> &'static str {
+        match self {
+            Self::Slug | Self::Name | Self::Category | Self::Description | Self::Pattern => "is invalid",
+            Self::Taken => "is used twice: a present, earlier or retired slug names one entry only",
+            Self::Grant => "is not a permission of the catalog",
+            Self::Include => "is not a role defined before it",
+            Self::Itself => "would include itself",
         }
     }
 }
@@ -58,25 +66,23 @@ impl<'a> Entry<'a> {
 }
 
 impl Fault<'_> {
-    /// Stops compilation with one sentence, such as ``role `editor`: `posts:raed` is no permission of the catalog``.
+    /// Stops compilation with one sentence, such as ``role `editor`: `posts:raed` is not a permission of the catalog``.
     #[track_caller]
     #[expect(
         clippy::panic,
         reason = "it is called by `assert_sound` alone, in a constant: it panics as a compile error"
     )]
     pub(super) const fn panic(&self) -> ! {
-        let (what, told) = self.rule.told();
+        let is_role = matches!(self.entry.entity, EntityKind::Role);
         let mut message = Message { bytes: [0; 1024], length: 0 };
-        message.push(if matches!(self.entry.entity, EntityKind::Role) { "role" } else { "permission" });
         match self.entry.slug {
-            Some(slug) => message.push_all(&[" `", slug, "`: `"]),
-            None => message.push_all(&["s that are retired: `"]),
+            Some(slug) => message.push_all(&[if is_role { "role `" } else { "permission `" }, slug, "`: "]),
+            None => message.push_all(&[if is_role { "retired roles: " } else { "retired permissions: " }]),
         }
-        message.push_all(&[self.text, "` "]);
-        if !what.is_empty() {
-            message.push_all(&["is no ", what, ": "]);
+        match self.rule.expected() {
+            Some((what, expected)) => message.push_all(&["invalid ", what, " `", self.text, "`: expected ", expected]),
+            None => message.push_all(&["`", self.text, "` ", self.rule.problem()]),
         }
-        message.push(told);
         panic!("{}", message.as_str())
     }
 }
@@ -84,22 +90,17 @@ impl Fault<'_> {
 impl From<Fault<'_>> for Error {
     fn from(fault: Fault<'_>) -> Self {
         let Fault { entry: Entry { entity, slug }, rule, text } = fault;
-        let (what, told) = rule.told();
+        if let Some((what, expected)) = rule.expected() {
+            return Self::invalid(what, text, expected);
+        }
         let of = shown(slug.unwrap_or_default());
         match rule {
-            Rule::Slug | Rule::Name | Rule::Description | Rule::Category | Rule::Pattern => {
-                Self::invalid(what, text, told)
-            }
-            Rule::Taken => Self::new(ErrorKind::AlreadyExists).about(entity, text).detail(told),
-            Rule::Grant => {
-                let of = format!("in the catalog for the role `{of}` to grant");
-                Self::new(ErrorKind::NotFound).about(EntityKind::Permission, text).detail(of)
-            }
-            Rule::Include => {
-                let of = format!("before the role `{of}` in the catalog");
-                Self::new(ErrorKind::NotFound).about(entity, text).detail(of)
-            }
-            Rule::Itself => Self::new(ErrorKind::Cycle).about(entity, text).details_of(vec![shown(text), shown(text)]),
+            Rule::Grant => Self::not_found(EntityKind::Permission, text)
+                .reason(format!("role `{of}` grants it, and the catalog does not define it")),
+            Rule::Include => Self::not_found(entity, text)
+                .reason(format!("role `{of}` includes it, and it is not defined before that role")),
+            Rule::Itself => Self::cycle_of(entity, text, vec![text.to_owned(), text.to_owned()]),
+            _ => Self::already_exists(entity, text).reason("a present, earlier or retired slug names one entry only"),
         }
     }
 }

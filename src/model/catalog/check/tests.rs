@@ -38,19 +38,19 @@ fn refused<const N: usize>(kind: ErrorKind, table: [(Result<Catalog>, &str); N])
 fn r9_a_malformed_text_is_refused() {
     let (long, stars) = ("x".repeat(256), "*".repeat(9));
     let table = [
-        (of_permissions(&[PermissionDef::new("")]), "`` is no slug"),
-        (of_permissions(&[PermissionDef::new("posts:*")]), "`posts:*` is no slug"),
-        (of_permissions(&[PermissionDef::new(&long)]), "is no slug"),
-        (of_permissions(&[PermissionDef { renamed_from: &["ü"], ..P }]), "`ü` is no slug"),
-        (of_permissions(&[PermissionDef { name: Some(""), ..P }]), "is no name"),
-        (of_permissions(&[PermissionDef { category: Some("a\tb"), ..P }]), "is no category"),
-        (of_roles(&[RoleDef::new("a b")]), "`a b` is no slug"),
-        (of_roles(&[RoleDef { description: "\0", ..R }]), "is no description"),
-        (of_roles(&[RoleDef { grants: &[&stars], ..R }]), "is no pattern"),
-        (of_roles(&[RoleDef { grants: &["a *"], ..R }]), "`a *` is no pattern"),
-        (of_roles(&[RoleDef { grants: &[""], ..R }]), "`` is no pattern"),
-        (of_retired(&["\n"], &[]), "is no slug"),
-        (of_retired(&[], &["a b"]), "`a b` is no slug"),
+        (of_permissions(&[PermissionDef::new("")]), "invalid slug ``"),
+        (of_permissions(&[PermissionDef::new("posts:*")]), "invalid slug `posts:*`"),
+        (of_permissions(&[PermissionDef::new(&long)]), "invalid slug `"),
+        (of_permissions(&[PermissionDef { renamed_from: &["ü"], ..P }]), "invalid slug `ü`"),
+        (of_permissions(&[PermissionDef { name: Some(""), ..P }]), "invalid name `"),
+        (of_permissions(&[PermissionDef { category: Some("a\tb"), ..P }]), "invalid category `"),
+        (of_roles(&[RoleDef::new("a b")]), "invalid slug `a b`"),
+        (of_roles(&[RoleDef { description: "\0", ..R }]), "invalid description `"),
+        (of_roles(&[RoleDef { grants: &[&stars], ..R }]), "invalid pattern `"),
+        (of_roles(&[RoleDef { grants: &["a *"], ..R }]), "invalid pattern `a *`"),
+        (of_roles(&[RoleDef { grants: &[""], ..R }]), "invalid pattern ``"),
+        (of_retired(&["\n"], &[]), "invalid slug `"),
+        (of_retired(&[], &["a b"]), "invalid slug `a b`"),
     ];
     refused(ErrorKind::Invalid, table);
 }
@@ -58,16 +58,16 @@ fn r9_a_malformed_text_is_refused() {
 #[test]
 fn r9_a_slug_that_stands_twice_is_refused() {
     let table = [
-        (of_permissions(&[P, P]), "the permission `posts:read` exists already"),
+        (of_permissions(&[P, P]), "permission `posts:read` already exists"),
         (of_permissions(&[P, PermissionDef { renamed_from: &["posts:read"], ..Q }]), "`posts:read`"),
         (of_permissions(&[PermissionDef { renamed_from: &["posts:write"], ..P }, Q]), "`posts:write`"),
         (of_permissions(&[PermissionDef { renamed_from: &["a", "a"], ..P }]), "`a`"),
         (of_permissions(&[PermissionDef { renamed_from: &["posts:read", "posts:read"], ..P }]), "`posts:read`"),
-        (of_roles(&[R, S, R]), "the role `viewer` exists already"),
-        (of_roles(&[R, RoleDef { renamed_from: &["viewer"], ..S }]), "the role `viewer`"),
-        (of_retired(&["posts:read"], &[]), "the permission `posts:read`"),
-        (of_retired(&["x", "x"], &[]), "the permission `x`"),
-        (of_retired(&[], &["viewer"]), "the role `viewer`"),
+        (of_roles(&[R, S, R]), "role `viewer` already exists"),
+        (of_roles(&[R, RoleDef { renamed_from: &["viewer"], ..S }]), "role `viewer`"),
+        (of_retired(&["posts:read"], &[]), "permission `posts:read`"),
+        (of_retired(&["x", "x"], &[]), "permission `x`"),
+        (of_retired(&[], &["viewer"]), "role `viewer`"),
     ];
     refused(ErrorKind::AlreadyExists, table);
 }
@@ -75,9 +75,12 @@ fn r9_a_slug_that_stands_twice_is_refused() {
 #[test]
 fn r9_what_is_not_there_is_not_granted_or_included() {
     let table = [
-        (of_roles(&[RoleDef { grants: &["posts:raed"], ..R }]), "there is no permission `posts:raed`"),
-        (of_roles(&[RoleDef { grants: &["posts:see"], ..R }]), "there is no permission `posts:see`"),
-        (of_roles(&[RoleDef { includes: &["author"], ..R }]), "there is no role `author` before the role `viewer`"),
+        (
+            of_roles(&[RoleDef { grants: &["posts:raed"], ..R }]),
+            "permission `posts:raed` not found: role `viewer` grants it",
+        ),
+        (of_roles(&[RoleDef { grants: &["posts:see"], ..R }]), "permission `posts:see` not found"),
+        (of_roles(&[RoleDef { includes: &["author"], ..R }]), "role `author` not found: role `viewer` includes it"),
     ];
     refused(ErrorKind::NotFound, table);
 }
@@ -86,20 +89,20 @@ fn r9_what_is_not_there_is_not_granted_or_included() {
 fn r7_roles_have_no_cycle() {
     let forward = RoleDef { includes: &["editor"], ..R };
     let back = RoleDef { includes: &["viewer"], ..S };
-    refused(ErrorKind::NotFound, [(of_roles(&[forward, back]), "there is no role `editor` before the role `viewer`")]);
+    refused(ErrorKind::NotFound, [(of_roles(&[forward, back]), "role `editor` not found: role `viewer` includes it")]);
     refused(ErrorKind::Cycle, [(of_roles(&[RoleDef { includes: &["viewer"], ..R }]), "`viewer` > `viewer`")]);
     assert!(of_roles(&[R, back, RoleDef { includes: &["editor", "viewer"], ..RoleDef::new("admin") }]).is_ok());
 }
 
 #[test]
-#[should_panic(expected = "role `editor`: `posts:raed` is no permission of the catalog")]
+#[should_panic(expected = "role `editor`: `posts:raed` is not a permission of the catalog")]
 fn a_compile_error_names_the_entry_and_the_text() {
     let roles = &[RoleDef { grants: &["posts:raed"], ..RoleDef::new("editor") }];
     assert_sound::<8>(&Definition { roles, ..Definition::default() });
 }
 
 #[test]
-#[should_panic(expected = "permissions that are retired: `…` is no slug: expected 1 to 255 visible ASCII")]
+#[should_panic(expected = "retired permissions: invalid slug `…`: expected 1 to 255 visible ASCII")]
 fn a_compile_error_leaves_out_what_is_too_long() {
     let long = "x".repeat(2000);
     assert_sound::<8>(&Definition { retired_permissions: &[&long], ..Definition::default() });

@@ -1,4 +1,5 @@
-//! A type for each kind of id, so that the id of a role is never passed where the id of a group is meant.
+//! A type for each kind of id, so that the id of a role is never passed where the id of a group is meant, and the
+//! number of a revision. They need no error, so the error can carry them.
 
 use std::fmt;
 
@@ -62,4 +63,36 @@ ids! {
     GroupId,
     /// A user.
     UserId,
+}
+
+/// The number of a tenant's state. The commit that creates the tenant makes revision 1, and every commit the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The state of a tenant that was just created.
+    pub const FIRST: Self = Self(1);
+
+    /// The revision with this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The revision that the next commit makes.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }

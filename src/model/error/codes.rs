@@ -1,0 +1,171 @@
+//! The kinds of errors, with the stable code of each, and the kinds of entities that an error can be about.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of entity.
+///
+/// # Example
+/// ```
+/// use rolecall::EntityKind;
+///
+/// assert_eq!(EntityKind::Role.to_string(), "role");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum EntityKind {
+    /// An isolated environment.
+    Tenant,
+    /// An action on a resource.
+    Permission,
+    /// A named set of permissions.
+    Role,
+    /// A named set of users.
+    Group,
+    /// A principal.
+    User,
+}
+
+impl fmt::Display for EntityKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tenant => "tenant",
+            Self::Permission => "permission",
+            Self::Role => "role",
+            Self::Group => "group",
+            Self::User => "user",
+        })
+    }
+}
+
+/// An enum whose variants each have a stable code, which is their name in snake case.
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Returns the stable code. It never changes for a value, so programs and clients may compare it.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)*
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.code())
+            }
+        }
+    };
+}
+pub(super) use codes;
+
+codes! {
+    /// The kinds of [`Error`](crate::Error). Each kind calls for another reaction and carries other data.
+    ///
+    /// [`code`](ErrorKind::code) and serde write a kind as its name in snake case. Codes are stable. A later release may
+    /// add kinds, so a `match` needs an arm for the others.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::ErrorKind;
+    ///
+    /// assert_eq!(ErrorKind::NotFound.code(), "not_found");
+    /// assert_eq!(ErrorKind::NotFound.to_string(), "not_found");
+    /// assert_eq!(ErrorKind::NotFound.title(), "entity not found");
+    /// assert!(ErrorKind::ALL.iter().any(|kind| kind.code() == "in_doubt"));
+    /// ```
+    ErrorKind {
+        /// A text is not a valid slug, key, name, pattern, window or instant. [`Error::what`](crate::Error::what),
+        /// [`Error::expected`](crate::Error::expected) and [`Error::found`](crate::Error::found) describe it.
+        Invalid = "invalid",
+        /// No entity or relation has this name or id. [`Error::suggestions`](crate::Error::suggestions) lists similar names.
+        NotFound = "not_found",
+        /// The name or id of a new entity is taken.
+        AlreadyExists = "already_exists",
+        /// A group would become its own ancestor, or a role would include itself. [`Error::cycle`](crate::Error::cycle)
+        /// lists the names around.
+        Cycle = "cycle",
+        /// The membership or assignment already exists with another window, which
+        /// [`Error::found`](crate::Error::found) shows. A call of its own changes a window.
+        WindowMismatch = "window_mismatch",
+        /// The entity belongs to the catalog. A tenant can use it and cannot change it.
+        ReadOnly = "read_only",
+        /// The tenant has slugs that the catalog defines. [`Error::violations`](crate::Error::violations) lists them, and a
+        /// [`Repair`](crate::Repair) renames them.
+        CatalogConflict = "catalog_conflict",
+        /// A document has mistakes. [`Error::mistakes`](crate::Error::mistakes) lists them.
+        Document = "document",
+        /// A call that uses the store was made inside the closure of an update, on the same thread.
+        NestedUpdate = "nested_update",
+        /// The tenant has changed since the plan was made. Plan again.
+        Stale = "stale",
+        /// The plan was made by another tenant, or before the tenant was closed and opened again. Trying again does not
+        /// help.
+        ForeignPlan = "foreign_plan",
+        /// Other writers committed first at every attempt.
+        Conflict = "conflict",
+        /// The commit may or may not have been applied. [`Error::commit`](crate::Error::commit) is its id.
+        InDoubt = "in_doubt",
+        /// The store could not be reached. Nothing was changed.
+        Unavailable = "unavailable",
+        /// The commit is larger than the store accepts. Nothing was changed.
+        TooLarge = "too_large",
+        /// The store does not support a kind of record. Nothing was changed, or the tenant cannot be loaded.
+        UnsupportedRecord = "unsupported_record",
+        /// The content of the store breaks invariants. [`Error::violations`](crate::Error::violations) lists them.
+        Corrupt = "corrupt",
+        /// The tenant was closed. Open it again.
+        Closed = "closed",
+        /// The tenant was deleted.
+        Deleted = "deleted",
+        /// The tenant has met more entities of one kind than it can number while it is open.
+        TooManyEntities = "too_many_entities",
+        /// The application refused, with [`Error::rejected`](crate::Error::rejected), or the call does not fit the state
+        /// of the tenant.
+        Rejected = "rejected",
+    }
+}
+
+impl ErrorKind {
+    /// Returns a short constant text: the `title` of a problem description (RFC 9457).
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid text",
+            Self::NotFound => "entity not found",
+            Self::AlreadyExists => "entity already exists",
+            Self::Cycle => "cycle of groups or roles",
+            Self::WindowMismatch => "relation exists with another window",
+            Self::ReadOnly => "entity belongs to the catalog",
+            Self::CatalogConflict => "tenant conflicts with the catalog",
+            Self::Document => "invalid document",
+            Self::NestedUpdate => "call inside an update",
+            Self::Stale => "stale plan",
+            Self::ForeignPlan => "plan of another tenant",
+            Self::Conflict => "commit conflict",
+            Self::InDoubt => "commit in doubt",
+            Self::Unavailable => "store unavailable",
+            Self::TooLarge => "commit too large",
+            Self::UnsupportedRecord => "unsupported kind of record",
+            Self::Corrupt => "corrupt store content",
+            Self::Closed => "tenant closed",
+            Self::Deleted => "tenant deleted",
+            Self::TooManyEntities => "too many entities",
+            Self::Rejected => "rejected",
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The sentence of an error: what is wrong, then why, then what to do about it.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::text::{DidYouMean, shown};
+use super::{EntityKind, Error, ErrorKind, Inner};
+
+/// How many mistakes or violations a sentence lists.
+const MOST_LISTED: usize = 8;
+
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        inner.problem(f)?;
+        if let (Some(reason), false) = (&inner.reason, inner.kind == ErrorKind::Rejected) {
+            write!(f, ": {}", shown_reason(reason))?;
+        }
+        // Keys of other users are not for everybody who may ask about one.
+        if inner.entity != Some(EntityKind::User) {
+            DidYouMean(&inner.suggestions).fmt(f)?;
+        }
+        inner.advice.map_or(Ok(()), |advice| write!(f, "; {advice}"))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
+    }
+}
+
+/// Words of a store may have line breaks, and may be long.
+fn shown_reason(reason: &str) -> String {
+    super::escaped(reason, 1_000)
+}
+
+impl Inner {
+    fn problem(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            ErrorKind::Invalid => self.invalid(f),
+            ErrorKind::NotFound => write!(f, "{} not found", self.subject()),
+            ErrorKind::AlreadyExists => write!(f, "{} already exists", self.subject()),
+            ErrorKind::Cycle => match self.entity {
+                Some(entity) => write!(f, "cycle of {entity}s: {}", self.cycle),
+                None => write!(f, "cycle: {}", self.cycle),
+            },
+            ErrorKind::WindowMismatch => {
+                let window = self.found.as_deref().unwrap_or_default();
+                write!(f, "{} already exists with another window ({window})", self.subject())
+            }
+            ErrorKind::ReadOnly => {
+                write!(f, "{} belongs to the catalog and cannot be changed by a tenant", self.subject())
+            }
+            ErrorKind::CatalogConflict => self.list(f, "tenant has slugs that the catalog defines", &self.violations),
+            ErrorKind::Document => self.list(f, "invalid document", &self.mistakes),
+            ErrorKind::Corrupt => self.list(f, "store content breaks invariants", &self.violations),
+            ErrorKind::InDoubt => match self.commit {
+                Some(commit) => write!(f, "outcome of commit {commit} is not known"),
+                None => f.write_str("outcome of the commit is not known"),
+            },
+            ErrorKind::Rejected => f.write_str(self.reason.as_deref().unwrap_or("rejected")),
+            other => f.write_str(sentence(other)),
+        }
+    }
+
+    fn invalid(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let found = self.found.as_deref().unwrap_or_default();
+        write!(f, "invalid {} `{found}`", self.what.unwrap_or("text"))?;
+        self.expected.as_ref().map_or(Ok(()), |expected| write!(f, ": expected {expected}"))
+    }
+
+    fn subject(&self) -> String {
+        match (&self.relation, self.entity, &self.name) {
+            (Some(relation), ..) => relation.clone(),
+            (None, Some(entity), Some(name)) => format!("{entity} `{}`", shown(name)),
+            (None, Some(entity), None) => entity.to_string(),
+            (None, None, Some(name)) => format!("`{}`", shown(name)),
+            (None, None, None) => "entity".to_owned(),
+        }
+    }
+
+    fn list(&self, f: &mut Formatter<'_>, problem: &str, items: &[impl Display]) -> fmt::Result {
+        f.write_str(problem)?;
+        for (n, item) in items.iter().take(MOST_LISTED).enumerate() {
+            write!(f, "{}{item}", if n == 0 { ": " } else { "; " })?;
+        }
+        match items.len().saturating_sub(MOST_LISTED) + self.unlisted {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+/// What there is to say about kinds that carry no data, or whose data stands behind it.
+const fn sentence(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NestedUpdate => {
+            "the store cannot be used inside the closure of an update on the same thread; return from the closure first"
+        }
+        ErrorKind::Stale => "the tenant has changed since the plan was made; plan again",
+        ErrorKind::ForeignPlan => {
+            "the plan was made by another tenant, or before this one was closed and opened again; plan again on this one"
+        }
+        ErrorKind::Conflict => "other writers committed first at every attempt; try again",
+        ErrorKind::Unavailable => "store unavailable, nothing was changed",
+        ErrorKind::TooLarge => "commit is larger than the store accepts",
+        ErrorKind::UnsupportedRecord => "store does not support a kind of record",
+        ErrorKind::Closed => "tenant is closed; open it again",
+        ErrorKind::Deleted => "tenant was deleted",
+        ErrorKind::TooManyEntities => {
+            "too many entities of one kind were met since the tenant was opened; open it again if most were deleted"
+        }
+        other => other.title(),
+    }
+}

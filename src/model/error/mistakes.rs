@@ -1,0 +1,163 @@
+//! What an error can list: the mistakes in a document, and the invariants that stored content breaks.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::codes::{EntityKind, codes};
+
+codes! {
+    /// What is wrong with a part of a document.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::MistakeCode;
+    ///
+    /// assert_eq!(MistakeCode::DuplicateId.code(), "duplicate_id");
+    /// ```
+    MistakeCode {
+        /// The bytes are not JSON.
+        Syntax = "syntax",
+        /// The JSON does not have the shape of a document: an unknown or missing field, or a value of the wrong type.
+        Shape = "shape",
+        /// A text is not a valid slug, key, name, pattern, id, instant or window.
+        Invalid = "invalid",
+        /// A reference names nothing in the document or in the catalog.
+        NotFound = "not_found",
+        /// Two entries of a list have the same slug or key.
+        DuplicateEntry = "duplicate_entry",
+        /// Two entries have the same id.
+        DuplicateId = "duplicate_id",
+        /// A list contains the same reference twice.
+        DuplicateReference = "duplicate_reference",
+        /// A reference closes a cycle of groups or roles.
+        Cycle = "cycle",
+        /// An entry has a slug that the catalog defines.
+        DefinedByCatalog = "defined_by_catalog",
+        /// An entry has a slug that the catalog has retired.
+        Retired = "retired",
+        /// An id belongs to another entity.
+        IdTaken = "id_taken",
+        /// The slug of an entry in `removed_from_catalog` belongs to another entity.
+        SlugTaken = "slug_taken",
+        /// The document is of another tenant than the one that it is to replace.
+        OtherTenant = "other_tenant",
+    }
+}
+
+/// One mistake in a document: where it is, what kind of mistake it is, and a message for people.
+///
+/// # Example
+/// ```
+/// use rolecall::{Document, MistakeCode, blocking::Authorizer};
+///
+/// # #[cfg(feature = "json")] {
+/// let json = br#"{"format": 1, "tenant": {"slug": "acme"}, "roles": ["editor"],
+///                 "users": [{"key": "alice", "roles": ["edtior"]}]}"#;
+/// let error = Authorizer::in_memory().import(&Document::from_json(json)?).unwrap_err();
+/// let [mistake] = error.mistakes() else { panic!("one mistake") };
+/// assert_eq!((mistake.pointer.as_str(), mistake.code), ("/users/0/roles/0", MistakeCode::NotFound));
+/// assert_eq!(
+///     mistake.to_string(),
+///     "/users/0/roles/0: role `edtior` not found in the document; did you mean `editor`?"
+/// );
+/// # }
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Mistake {
+    /// The place in the document, as a JSON pointer (RFC 6901). Empty if the document could not be read at all: the
+    /// message then starts with the line and column.
+    pub pointer: String,
+    /// The kind of mistake.
+    pub code: MistakeCode,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Mistake {
+    #[cfg(feature = "json")]
+    pub(crate) fn new(pointer: String, code: MistakeCode, message: String) -> Self {
+        Self { pointer, code, message }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", self.pointer)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+codes! {
+    /// Which rule the content of a store breaks.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::ViolationCode;
+    ///
+    /// assert_eq!(ViolationCode::DanglingReference.code(), "dangling_reference");
+    /// ```
+    ViolationCode {
+        /// A relation refers to an entity that does not exist.
+        DanglingReference = "dangling_reference",
+        /// Two entities of one kind have the same id, slug or key.
+        Duplicate = "duplicate",
+        /// An entity of the tenant has a slug that the catalog defines.
+        CatalogConflict = "catalog_conflict",
+        /// Groups or roles form a cycle.
+        Cycle = "cycle",
+        /// A change does not fit the records before it, or a record is stored twice.
+        Mismatch = "mismatch",
+        /// There is not exactly one tenant record.
+        TenantRecord = "tenant_record",
+        /// A reference calls an entity the tenant's own that belongs to the catalog, or the reverse.
+        WrongOrigin = "wrong_origin",
+        /// The kind of a record is not known to this release.
+        UnknownRecord = "unknown_record",
+        /// There are more entities than can be numbered.
+        TooManyEntities = "too_many_entities",
+    }
+}
+
+/// One way in which the content of a store breaks the invariants of a tenant, or conflicts with the catalog.
+///
+/// # Example
+/// ```
+/// use rolecall::blocking::Authorizer;
+/// use rolecall::catalog::{Catalog, Definition, RoleDef};
+/// use rolecall::{EntityKind, ViolationCode, store::MemoryStore};
+///
+/// let store = MemoryStore::default();
+/// let old = Authorizer::builder().store(store.clone()).build();
+/// old.create_tenant("acme", "Acme")?.update(|tx| tx.create_role("editor").map(drop))?;
+///
+/// // The next release defines the role itself.
+/// let catalog = Catalog::new(&Definition { roles: &[RoleDef::new("editor")], ..Definition::default() })?;
+/// let error = Authorizer::builder().store(store).catalog(&catalog).build().tenant("acme").unwrap_err();
+/// let [violation] = error.violations() else { panic!("one conflict") };
+/// assert_eq!(violation.code, ViolationCode::CatalogConflict);
+/// assert_eq!((violation.entity, &violation.names[..]), (Some(EntityKind::Role), &["editor".to_owned()][..]));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InvariantViolation {
+    /// The rule that is broken.
+    pub code: ViolationCode,
+    /// The kind of entity that it is about, if it is about one kind.
+    pub entity: Option<EntityKind>,
+    /// The slugs, keys or ids of the entities. For a cycle, the names around it, cut if there are many.
+    pub names: Vec<String>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for InvariantViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

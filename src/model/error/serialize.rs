@@ -1,0 +1,39 @@
+//! The error as data: the members of a problem description (RFC 9457), each left out where there is no value.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::{EntityKind, Error};
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let inner = &*self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", inner.kind.code())?;
+        map.serialize_entry("title", inner.kind.title())?;
+        map.serialize_entry("detail", &self.to_string())?;
+        value(&mut map, "entity", inner.entity.as_ref())?;
+        value(&mut map, "name", inner.name.as_ref())?;
+        value(&mut map, "what", inner.what.as_ref())?;
+        value(&mut map, "expected", inner.expected.as_ref())?;
+        value(&mut map, "found", inner.found.as_ref())?;
+        if inner.entity != Some(EntityKind::User) {
+            list(&mut map, "suggestions", &inner.suggestions)?;
+        }
+        list(&mut map, "cycle", &inner.cycle.names)?;
+        list(&mut map, "mistakes", &inner.mistakes)?;
+        list(&mut map, "violations", &inner.violations)?;
+        value(&mut map, "unlisted", Some(&inner.unlisted).filter(|unlisted| **unlisted > 0))?;
+        value(&mut map, "revision", inner.revision.as_ref())?;
+        value(&mut map, "commit", inner.commit.as_ref())?;
+        map.end()
+    }
+}
+
+fn value<M: SerializeMap>(map: &mut M, name: &'static str, value: Option<&impl Serialize>) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(name, value))
+}
+
+fn list<M: SerializeMap>(map: &mut M, name: &'static str, items: &[impl Serialize]) -> Result<(), M::Error> {
+    if items.is_empty() { Ok(()) } else { map.serialize_entry(name, items) }
+}

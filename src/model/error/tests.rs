@@ -1,0 +1,202 @@
+//! The code and the text of each kind of error.
+
+use super::*;
+
+/// An error of each kind, as the crate makes it, and its text.
+fn table() -> Vec<(ErrorKind, Error, &'static str)> {
+    use EntityKind::{Group, Role, Tenant, User};
+    let commit = CommitId::from_uuid(uuid::Uuid::nil());
+    let conflict = InvariantViolation {
+        code: ViolationCode::CatalogConflict,
+        entity: Some(Role),
+        names: vec!["editor".to_owned()],
+        message: "role `editor`".to_owned(),
+    };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let rows = [
+        (Error::invalid("slug", "a\nb", "1 character"), "invalid slug `a\\nb`: expected 1 character"),
+        (
+            Error::not_found(Role, "edtior").suggest(names(&["editor", "auditor"])),
+            "role `edtior` not found; did you mean `editor` or `auditor`?",
+        ),
+        (Error::not_found(User, "alcie").suggest(names(&["alice"])), "user `alcie` not found"),
+        (
+            Error::not_found(Role, "clerk").reason("it was removed from the catalog"),
+            "role `clerk` not found: it was removed from the catalog",
+        ),
+        (Error::already_exists(Tenant, "acme"), "tenant `acme` already exists"),
+        (Error::cycle_of(Group, "a", names(&["a", "b", "a"])), "cycle of groups: `a` > `b` > `a`"),
+        (
+            Error::new(ErrorKind::WindowMismatch)
+                .about(Group, "eng")
+                .relation("membership of `bob` in `eng`".to_owned())
+                .instead_of("until 2027-01-31T00:00:00Z", "always")
+                .advice("use `set_member_window` to change it"),
+            "membership of `bob` in `eng` already exists with another window (until 2027-01-31T00:00:00Z); \
+             use `set_member_window` to change it",
+        ),
+        (
+            Error::new(ErrorKind::ReadOnly).about(Role, "clerk"),
+            "role `clerk` belongs to the catalog and cannot be changed by a tenant",
+        ),
+        (
+            Error::violating(ErrorKind::CatalogConflict, vec![conflict], 2),
+            "tenant has slugs that the catalog defines: role `editor`; and 2 more",
+        ),
+        (Error::new(ErrorKind::Document), "invalid document"),
+        (
+            Error::new(ErrorKind::NestedUpdate),
+            "the store cannot be used inside the closure of an update on the same thread; return from the closure first",
+        ),
+        (Error::new(ErrorKind::Stale), "the tenant has changed since the plan was made; plan again"),
+        (
+            Error::new(ErrorKind::ForeignPlan),
+            "the plan was made by another tenant, or before this one was closed and opened again; plan again on this one",
+        ),
+        (Error::new(ErrorKind::Conflict), "other writers committed first at every attempt; try again"),
+        (
+            Error::in_doubt(commit).reason("timed out"),
+            "outcome of commit 00000000-0000-0000-0000-000000000000 is not known: timed out",
+        ),
+        (
+            Error::new(ErrorKind::Unavailable).reason("timed\nout"),
+            "store unavailable, nothing was changed: timed\\nout",
+        ),
+        (Error::new(ErrorKind::TooLarge).reason("2 MB"), "commit is larger than the store accepts: 2 MB"),
+        (Error::new(ErrorKind::UnsupportedRecord), "store does not support a kind of record"),
+        (
+            Error::new(ErrorKind::Corrupt).reason("the load stopped before its end"),
+            "store content breaks invariants: the load stopped before its end",
+        ),
+        (Error::new(ErrorKind::Closed), "tenant is closed; open it again"),
+        (Error::new(ErrorKind::Deleted), "tenant was deleted"),
+        (
+            Error::new(ErrorKind::TooManyEntities),
+            "too many entities of one kind were met since the tenant was opened; open it again if most were deleted",
+        ),
+        (Error::rejected("the trial has ended"), "the trial has ended"),
+    ];
+    rows.into_iter().map(|(error, text)| (error.kind(), error, text)).collect()
+}
+
+#[test]
+fn each_kind_has_a_text() {
+    let table = table();
+    for (_, error, text) in &table {
+        assert_eq!(error.to_string(), *text);
+        assert!(!text.ends_with('.') && !text.starts_with(char::is_uppercase), "{text}");
+    }
+    for kind in ErrorKind::ALL {
+        assert!(table.iter().any(|row| row.0 == *kind), "{kind} has no row");
+    }
+}
+
+#[test]
+fn codes_are_stable() {
+    let codes: Vec<&str> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
+    assert_eq!(
+        codes,
+        [
+            "invalid",
+            "not_found",
+            "already_exists",
+            "cycle",
+            "window_mismatch",
+            "read_only",
+            "catalog_conflict",
+            "document",
+            "nested_update",
+            "stale",
+            "foreign_plan",
+            "conflict",
+            "in_doubt",
+            "unavailable",
+            "too_large",
+            "unsupported_record",
+            "corrupt",
+            "closed",
+            "deleted",
+            "too_many_entities",
+            "rejected",
+        ]
+    );
+    let codes: Vec<&str> = MistakeCode::ALL.iter().map(|code| code.code()).collect();
+    assert_eq!(
+        codes,
+        [
+            "syntax",
+            "shape",
+            "invalid",
+            "not_found",
+            "duplicate_entry",
+            "duplicate_id",
+            "duplicate_reference",
+            "cycle",
+            "defined_by_catalog",
+            "retired",
+            "id_taken",
+            "slug_taken",
+            "other_tenant",
+        ]
+    );
+    let codes: Vec<&str> = ViolationCode::ALL.iter().map(|code| code.code()).collect();
+    assert_eq!(
+        codes,
+        [
+            "dangling_reference",
+            "duplicate",
+            "catalog_conflict",
+            "cycle",
+            "mismatch",
+            "tenant_record",
+            "wrong_origin",
+            "unknown_record",
+            "too_many_entities",
+        ]
+    );
+}
+
+#[test]
+fn serde_writes_and_reads_codes() {
+    for kind in ErrorKind::ALL {
+        let json = format!("\"{}\"", kind.code());
+        assert_eq!(serde_json::to_string(kind).unwrap(), json);
+        assert_eq!(serde_json::from_str::<ErrorKind>(&json).unwrap(), *kind);
+    }
+    for code in MistakeCode::ALL {
+        assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{code}\""));
+    }
+    for code in ViolationCode::ALL {
+        assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{code}\""));
+    }
+}
+
+#[test]
+fn an_error_is_data() {
+    for (kind, error, text) in table() {
+        let value = serde_json::to_value(&error).unwrap();
+        assert_eq!(value["code"], kind.code());
+        assert_eq!(value["title"], kind.title());
+        assert_eq!(value["detail"], text);
+    }
+    let invalid = serde_json::to_value(Error::invalid("slug", "a b", "no space")).unwrap();
+    assert_eq!(
+        (&invalid["what"], &invalid["expected"], &invalid["found"]),
+        (&"slug".into(), &"no space".into(), &"a b".into())
+    );
+    assert!(
+        invalid.get("entity").is_none() && invalid.get("suggestions").is_none() && invalid.get("unlisted").is_none()
+    );
+}
+
+#[test]
+fn a_long_list_is_cut_in_the_text() {
+    let violation = |n: usize| InvariantViolation {
+        code: ViolationCode::Duplicate,
+        entity: Some(EntityKind::User),
+        names: vec![n.to_string()],
+        message: format!("v{n}"),
+    };
+    let error = Error::violating(ErrorKind::Corrupt, (0..10).map(violation).collect(), 5);
+    assert_eq!(error.to_string(), "store content breaks invariants: v0; v1; v2; v3; v4; v5; v6; v7; and 7 more");
+}

@@ -8,7 +8,6 @@
 //!
 //! Deliberately absent: partial documents. A document is the whole tenant, so that two of them can be compared.
 
-mod cycles;
 mod export;
 mod ids;
 mod mistakes;

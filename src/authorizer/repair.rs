@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::commit::{Updated, plan, reject_nested};
+use super::commit::{Updated, plan};
+use super::nested::reject_nested;
 use super::tenant::Inner;
 use super::{Authorizer, Tenant};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};

@@ -11,17 +11,17 @@
 //! Deliberately absent: tenants, and what a pattern matches. Read next: [`Definition`] for what can be written, then
 //! `check.rs` for the rules.
 
-mod build;
-mod check;
-mod definition;
-mod entries;
-mod fingerprint;
-mod macros;
-mod names;
 #[cfg(test)]
 mod tests;
-mod texts;
+mod macros;
 mod written;
+mod build;
+mod check;
+mod texts;
+mod definition;
+mod fingerprint;
+mod names;
+mod entries;
 
 use std::fmt;
 use std::sync::Arc;

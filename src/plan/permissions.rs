@@ -17,6 +17,14 @@ pub struct PermissionEdit<'a> {
 }
 
 impl Tx {
+    /// The permission of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn permission(&self, permission: impl AsPermission) -> Result<PermissionEdit<'_>> {
+        self.find_permission(&permission).map(|number| PermissionEdit::new(self, number))
+    }
+
     /// Registers a permission. Its name is its slug until it is given another.
     ///
     /// # Errors

@@ -12,7 +12,8 @@ use super::session::Session;
 use super::state::State;
 use super::{Availability, CompiledTenant};
 use crate::model::error::EntityKind;
-use crate::model::invariants::{Violation, find_cycle};
+use crate::model::graph::find_cycle;
+use crate::model::invariants::Violation;
 use crate::model::records::{Assignment, Change, Holder, Membership, Position, Record, RecordKind, UserId, UserRecord};
 
 /// Past this many broken invariants, the rest is not looked for.
@@ -131,16 +132,14 @@ impl Build {
 
 /// Cycles through what was touched (I3).
 pub(crate) fn cycles(state: &State, touched: &Touched) -> Option<Violation> {
-    let parents = |n| state.groups.row(n).into_iter().flat_map(|row| row.parents.iter().copied());
-    let includes = |n| state.roles.row(n).into_iter().flat_map(|row| row.includes.iter().copied());
     let shown = |entity, around: Vec<u32>, name: &dyn Fn(u32) -> String| Violation::Cycle {
         entity,
         names: around.into_iter().map(name).collect(),
     };
-    let groups = find_cycle(touched.groups.iter().copied(), parents)
+    let groups = find_cycle(touched.groups.iter().copied(), |group| state.parents(group))
         .map(|around| shown(EntityKind::Group, around, &|n| state.groups.name_at(n).to_owned()));
     groups.or_else(|| {
-        find_cycle(touched.roles.iter().copied(), includes)
+        find_cycle(touched.roles.iter().copied(), |role| state.includes(role))
             .map(|around| shown(EntityKind::Role, around, &|n| state.roles.name_at(n).to_owned()))
     })
 }

@@ -4,7 +4,7 @@
 //! first, then nouns lifted, nouns put, edges put: so two things can swap their names, and no edge hangs in the air.
 //! What breaks an invariant is refused, and the state is then of no use. This file has the nouns; `edges.rs` the edges.
 //!
-//! Deliberately absent: cycles (I3), which are judged once per set; and kept rows, which `flatten.rs` works out.
+//! Deliberately absent: cycles (I3), which are judged once per set; and kept rows, which `row_cache.rs` computes.
 
 mod edges;
 

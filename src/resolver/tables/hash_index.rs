@@ -111,13 +111,6 @@ impl<B: Buckets> HashIndex<B> {
         self.buckets.bucket(address(tag, self.last))?.find(tag, same)
     }
 
-    /// Reads a little of where a hash leads, so that it is near when it is looked at.
-    #[cfg(feature = "json")]
-    #[inline]
-    pub(crate) fn touch(&self, hash: u64) -> bool {
-        self.buckets.bucket(address(tag(hash), self.last)).is_some_and(|bucket| matches!(bucket, Bucket::Many(_)))
-    }
-
     /// Adds `number` under `hash`. The caller guarantees that the pair is not there yet.
     pub(crate) fn insert(&mut self, hash: u64, number: u32) {
         if self.buckets.bucket(0).is_none() {

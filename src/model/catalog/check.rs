@@ -5,9 +5,9 @@
 //! not a comparison of each with each. Read next: `texts.rs` for single texts, `build.rs` for what a sound definition
 //! becomes.
 
-mod fault;
 #[cfg(test)]
 mod tests;
+mod fault;
 
 use super::definition::{Definition, PermissionDef, RoleDef};
 use super::texts::{hash, is_description, is_name, is_pattern, is_slug, same};

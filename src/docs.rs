@@ -27,6 +27,9 @@ pub mod security {}
 #[doc = include_str!("docs/implementing_a_store.md")]
 pub mod implementing_a_store {}
 
+#[doc = include_str!("docs/internals.md")]
+pub mod internals {}
+
 /// The README's examples, compiled and run by the tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

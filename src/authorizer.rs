@@ -94,7 +94,7 @@ impl Authorizer {
 
     /// The catalog that its tenants share.
     pub fn catalog(&self) -> &Catalog {
-        &self.shared.base.catalog
+        &self.shared.catalog.definition
     }
 
     /// How many tenants are open.

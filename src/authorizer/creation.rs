@@ -66,9 +66,9 @@ impl Authorizer {
     ) -> Result<Tenant> {
         let origins = CommitContext::new(&*self.shared.clock);
         let tenant_id = TenantId::random();
-        let base = Arc::clone(&self.shared.base);
-        let catalog = base.catalog.fingerprint();
-        let mut build = Build::new(Arc::clone(&base), Arc::new(base.open()), false);
+        let catalog = Arc::clone(&self.shared.catalog);
+        let fingerprint = catalog.definition.fingerprint();
+        let mut build = Build::new(Arc::clone(&catalog), Arc::new(catalog.open()), false);
         for record in changes.iter().filter_map(Change::after) {
             build.push(record);
         }
@@ -81,7 +81,7 @@ impl Authorizer {
             actor_id: None,
             at: origins.at,
             note: None,
-            catalog,
+            catalog: fingerprint,
         };
         let pending = Arc::new(PendingCreate { tenant_id, envelope, changes });
 

@@ -39,8 +39,8 @@ impl Authorizer {
 
     /// A new opening of a life. The caller has its turn.
     pub(super) async fn load_tenant(&self, tenant_id: TenantId, repair: bool) -> Result<Arc<Inner>> {
-        let base = Arc::clone(&self.shared.base);
-        let earlier = Earlier { tenant_id, state: None, session: Arc::new(base.open()), base, repair };
+        let catalog = Arc::clone(&self.shared.catalog);
+        let earlier = Earlier { tenant_id, state: None, session: Arc::new(catalog.open()), catalog, repair };
         match load(&*self.shared.store, earlier).await {
             Ok(Loaded::Tenant(compiled)) => {
                 let slot = self.registry.hold(tenant_id);

@@ -24,7 +24,7 @@ pub(super) struct Earlier<'a> {
     pub(super) tenant_id: TenantId,
     pub(super) state: Option<&'a State>,
     pub(super) session: Arc<crate::resolver::snapshot::session::Session>,
-    pub(super) base: Arc<crate::resolver::snapshot::compiled_catalog::Base>,
+    pub(super) catalog: Arc<crate::resolver::snapshot::compiled_catalog::CompiledCatalog>,
     pub(super) repair: bool,
 }
 
@@ -96,7 +96,7 @@ impl Inner {
             tenant_id: self.tenant_id,
             state: Some(&present.state),
             session: Arc::clone(&self.session),
-            base: Arc::clone(&self.shared.base),
+            catalog: Arc::clone(&self.shared.catalog),
             repair: self.repair,
         };
         match load(&*self.shared.store, earlier).await {
@@ -134,8 +134,8 @@ pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<L
         }
     }
 
-    let Earlier { tenant_id, state, session, base, repair } = earlier;
-    let build = Build::new(base, session, repair);
+    let Earlier { tenant_id, state, session, catalog, repair } = earlier;
+    let build = Build::new(catalog, session, repair);
     // Before the first record: what number an id was met as, it keeps.
     let build = match state {
         Some(state) => build.keeping_numbers_of(state),

@@ -11,7 +11,7 @@ use crate::model::error::{Error, ErrorKind};
 use crate::model::records::{CommitId, Revision, TenantId, TenantSlug};
 use crate::resolver::explain::{Decision, Explanation};
 use crate::resolver::moment::{Moment, PermissionSet};
-use crate::resolver::snapshot::compiled_catalog::Base;
+use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::resolver::snapshot::session::Session;
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
@@ -35,7 +35,7 @@ pub struct Tenant(pub(crate) Arc<Inner>);
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn DynStore>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) base: Arc<Base>,
+    pub(crate) catalog: Arc<CompiledCatalog>,
     pub(crate) retries: u32,
 }
 

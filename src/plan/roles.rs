@@ -190,7 +190,7 @@ impl Tx {
     fn free_role(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
         let exists = || draft.exists(EntityKind::Role, slug.as_str());
-        match draft.next.base.catalog.role_slug_is_taken(slug.as_str()) {
+        match draft.next.catalog.definition.role_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().detail("it is the catalog's")),
             Taken::Retired => return Err(exists().detail("the catalog has retired it")),
             Taken::Free => {}

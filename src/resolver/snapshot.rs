@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, PermissionHandle, UserHandle};
 
-use self::compiled_catalog::Base;
+use self::compiled_catalog::CompiledCatalog;
 use self::session::Session;
 use self::state::State;
 use crate::model::records::{Position, Revision, TenantId};
@@ -51,7 +51,7 @@ pub(crate) struct CompiledTenant {
     pub(crate) availability: Availability,
     pub(crate) session: Arc<Session>,
     pub(crate) state: State,
-    pub(crate) base: Arc<Base>,
+    pub(crate) catalog: Arc<CompiledCatalog>,
     pub(crate) position: Position,
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::bulk_load::BulkLoad;
-use super::compiled_catalog::Base;
+use super::compiled_catalog::CompiledCatalog;
 use super::edit::{Edit, Touched};
 use super::row_cache::recompute_rows;
 use super::session::Session;
@@ -22,7 +22,7 @@ const MOST_VIOLATIONS: usize = 100;
 /// Takes records one by one, in the order of kinds, and becomes a snapshot.
 #[derive(Debug)]
 pub(crate) struct Build {
-    base: Arc<Base>,
+    catalog: Arc<CompiledCatalog>,
     session: Arc<Session>,
     state: State,
     /// Users and what leaves them, until the end.
@@ -34,11 +34,11 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    pub(crate) fn new(base: Arc<Base>, session: Arc<Session>, repair: bool) -> Self {
-        let state = base.state.clone();
+    pub(crate) fn new(catalog: Arc<CompiledCatalog>, session: Arc<Session>, repair: bool) -> Self {
+        let state = catalog.state.clone();
         let users = BulkLoad::new(&state.users);
         let touched = Touched::default();
-        Self { base, session, state, users, touched, violations: Vec::new(), last: RecordKind::Tenant, repair }
+        Self { catalog, session, state, users, touched, violations: Vec::new(), last: RecordKind::Tenant, repair }
     }
 
     /// Numbers are the opening's, so what an earlier snapshot of it knew by number keeps its number.
@@ -124,9 +124,9 @@ impl Build {
         }
         self.state.reverse_grants.pack();
         recompute_rows(&mut self.state, &mut self.touched);
-        let Self { base, session, state, repair, .. } = self;
+        let Self { catalog, session, state, repair, .. } = self;
         let availability = if repair { Availability::Repair } else { Availability::Serving };
-        Ok(CompiledTenant { availability, session, state, base, position })
+        Ok(CompiledTenant { availability, session, state, catalog, position })
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_hundredth_broken_invariant_ends_the_load() {
-        let base = Arc::new(Base::new(Catalog::empty()));
+        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let session = Arc::new(base.open());
         let mut build = Build::new(base, session, false);
         let mut push = |n| {

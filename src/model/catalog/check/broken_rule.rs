@@ -4,7 +4,7 @@ use crate::model::error::{EntityKind, Error, ErrorKind, shown};
 
 /// The entry that a fault is in.
 #[derive(Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(super) struct CheckedEntry<'a> {
     pub(super) entity: EntityKind,
     /// None in the list of the retired.
     pub(super) slug: Option<&'a str>,
@@ -12,8 +12,8 @@ pub(super) struct Entry<'a> {
 
 /// A rule, and the text that breaks it.
 #[derive(Clone, Copy)]
-pub(super) struct Fault<'a> {
-    entry: Entry<'a>,
+pub(super) struct BrokenRule<'a> {
+    entry: CheckedEntry<'a>,
     rule: Rule,
     text: &'a str,
 }
@@ -51,13 +51,13 @@ impl Rule {
     }
 }
 
-impl<'a> Entry<'a> {
-    pub(super) const fn breaks(self, rule: Rule, text: &'a str) -> Fault<'a> {
-        Fault { entry: self, rule, text }
+impl<'a> CheckedEntry<'a> {
+    pub(super) const fn breaks(self, rule: Rule, text: &'a str) -> BrokenRule<'a> {
+        BrokenRule { entry: self, rule, text }
     }
 }
 
-impl Fault<'_> {
+impl BrokenRule<'_> {
     /// Stops compilation with one sentence, such as ``role `editor`: `posts:raed` is no permission of the catalog``.
     #[track_caller]
     #[expect(
@@ -81,9 +81,9 @@ impl Fault<'_> {
     }
 }
 
-impl From<Fault<'_>> for Error {
-    fn from(fault: Fault<'_>) -> Self {
-        let Fault { entry: Entry { entity, slug }, rule, text } = fault;
+impl From<BrokenRule<'_>> for Error {
+    fn from(fault: BrokenRule<'_>) -> Self {
+        let BrokenRule { entry: CheckedEntry { entity, slug }, rule, text } = fault;
         let (what, told) = rule.told();
         let of = shown(slug.unwrap_or_default());
         match rule {

@@ -282,8 +282,14 @@ fn window_of(record: &Record) -> Option<Window> {
     match record {
         Record::Assignment(edge) => Some(edge.window),
         Record::Membership(edge) => Some(edge.window),
-        Record::Grant(_) | Record::Inclusion(_) | Record::Parent(_) => None,
-        Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_) => None,
+        Record::Grant(_)
+        | Record::Inclusion(_)
+        | Record::Parent(_)
+        | Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_) => None,
     }
 }
 

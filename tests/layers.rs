@@ -136,6 +136,10 @@ fn paths(text: &str) -> Vec<Vec<String>> {
         let length = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
         let path =
             if &text[..length] == "self" { prefix.to_vec() } else { [prefix, &[text[..length].to_owned()]].concat() };
+        if text[length..].starts_with("::*") {
+            found.push(path);
+            return length + 3;
+        }
         if text[length..].starts_with("::") {
             return length + 2 + tree(&text[length + 2..], &path, found);
         }

@@ -1,28 +1,46 @@
 //! What an application holds. It forwards and decides nothing.
 //!
-//! Asynchronous are only this layer and the store's. `open.rs` and `creation.rs` say how a tenant comes to be open,
-//! `commit.rs` how it is changed, `import.rs` how all of it comes from a document, `resolve.rs` how an unknown outcome is
-//! found out, `refresh.rs` how other writers are seen, `repair.rs` what to do when a new catalog and a tenant claim one
-//! slug. `current.rs` is the one cell that readers and writers share, `write_queue.rs` the order in which writers come,
-//! `sync.rs` what both synchronise by.
+//! Only this layer and the store are asynchronous. The files below are listed from the highest to the lowest:
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `builder.rs` | makes an authorizer |
+//! | `import.rs` | creates or replaces a tenant from a document |
+//! | `repair.rs` | opens a tenant whose slugs conflict with a new catalog |
+//! | `open.rs`, `creation.rs`, `opening.rs` | find and open a tenant; create one; load one that is not open |
+//! | `maintenance.rs` | refreshes and closes a tenant |
+//! | `commit.rs` | plans, commits and publishes |
+//! | `resolve.rs` | finds out the outcome of a commit that is in doubt |
+//! | `refresh.rs` | takes in what other writers have committed |
+//! | `registry.rs` | knows which tenants are open, and closes idle ones |
+//! | `tenant.rs` | an open tenant |
+//! | `slot.rs`, `creation_queue.rs` | what outlives one opening of a tenant |
+//! | `current_snapshot.rs`, `write_queue.rs` | the one cell that readers and writers share; the order of the writers |
+//! | `sync.rs`, `store_error.rs`, `nested.rs` | locks, errors of the store, and updates inside updates |
 
-mod creation;
-mod builder;
-mod commit;
-mod current_snapshot;
-#[cfg(feature = "json")]
-mod import;
 #[cfg(test)]
 #[cfg(loom)]
 mod model;
+mod builder;
+#[cfg(feature = "json")]
+mod import;
+mod repair;
 mod open;
+mod creation;
+mod opening;
+mod maintenance;
+mod commit;
+mod resolve;
 mod refresh;
 mod registry;
-mod repair;
-mod resolve;
-mod sync;
 mod tenant;
+mod slot;
+mod creation_queue;
+mod current_snapshot;
 mod write_queue;
+mod sync;
+mod store_error;
+mod nested;
 
 use std::fmt;
 use std::sync::Arc;
@@ -76,7 +94,7 @@ impl Authorizer {
 
     /// The catalog that its tenants share.
     pub fn catalog(&self) -> &Catalog {
-        &self.shared.base.catalog
+        &self.shared.catalog.definition
     }
 
     /// How many tenants are open.

@@ -8,15 +8,14 @@
 //!
 //! Deliberately absent: partial documents. A document is the whole tenant, so that two of them can be compared.
 
-mod cycles;
 mod export;
-mod ids;
-mod mistakes;
-mod names;
 mod replace;
 mod rules;
+mod ids;
 mod shape;
 mod targets;
+mod mistakes;
+mod names;
 mod values;
 mod written;
 

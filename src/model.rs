@@ -1,5 +1,6 @@
 //! The model: what a store keeps and what it means. Records, the application's catalog, errors, instants, the
-//! invariants of a set of records, and a reference model that answers every question slowly and plainly.
+//! invariants of a set of records, searches in graphs, and a reference model that answers every question slowly and
+//! plainly.
 //!
 //! Deliberately absent: I/O, indexes, bits, anything that is fast.
 
@@ -9,4 +10,5 @@ pub mod catalog;
 pub mod clock;
 pub mod records;
 pub(crate) mod error;
+pub(crate) mod graph;
 pub(crate) mod ids;

@@ -1,18 +1,17 @@
 //! What would this change, and may it? A transaction's calls, validated one by one against the state they were made on,
 //! and the state that they lead to. Pure: no store, no clock; new ids and the time come in from above.
 //!
-//! `draft.rs` is the work in progress; `tx.rs` what a closure is handed, with one file per noun for its calls;
-//! `cycle.rs` the one rule that needs a search.
+//! `draft.rs` is the work in progress; `tx.rs` is what a closure gets, and each kind of entity has a file for
+//! its calls.
 
-mod assignments;
-mod cycle;
-mod draft;
-mod groups;
+mod tenant;
 mod permissions;
 mod roles;
-mod tenant;
-mod tx;
+mod groups;
 mod users;
+mod assignments;
+mod tx;
+mod draft;
 
 use std::fmt;
 use std::sync::Arc;

@@ -7,10 +7,10 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod dyn_store;
-mod memory;
 #[cfg(feature = "redb")]
 mod redb;
+mod memory;
+mod dyn_store;
 
 use std::fmt;
 use std::future::Future;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Authorizer, Registry, Shared};
 use crate::model::catalog::Catalog;
 use crate::model::clock::{Clock, SystemClock};
-use crate::resolver::snapshot::compiled_catalog::Base;
+use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::store::{DynStore, MemoryStore, Store};
 
 /// Makes an [`Authorizer`].
@@ -83,9 +83,9 @@ impl AuthorizerBuilder {
     /// The authorizer. It compiles the catalog, once for all tenants.
     pub fn build(self) -> Authorizer {
         let Self { store, clock, catalog, retries, max_open } = self;
-        let base = Arc::new(Base::new(catalog));
+        let catalog = Arc::new(CompiledCatalog::new(catalog));
         let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
-        Authorizer { shared: Arc::new(Shared { store, clock, base, retries }), registry }
+        Authorizer { shared: Arc::new(Shared { store, clock, catalog, retries }), registry }
     }
 }
 

@@ -1,17 +1,19 @@
 //! Writing: plan, commit, publish. The last step cannot fail.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::tenant::{Inner, Outcome, Pending, Tenant};
-use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use super::nested::{Inside, reject_nested};
+use super::slot::Pending;
+use super::store_error::store_error;
+use super::tenant::{Inner, Outcome, Tenant};
+use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::records::{Change, CommitId, Revision};
 use crate::plan::{CommitContext, Draft, Plan, Tx};
 use crate::resolver::snapshot::{Availability, CompiledTenant};
-use crate::store::{Base, Commit, Since, StoreError};
+use crate::store::{Since, StoreError};
 
 /// What an update did.
 #[derive(Clone, PartialEq, Eq)]
@@ -132,30 +134,6 @@ impl CommitContext {
     pub(crate) fn new(clock: &dyn crate::model::clock::Clock) -> Self {
         Self { commit: CommitId::random(), at: clock.now(), new_id: Uuid::new_v4 }
     }
-}
-
-thread_local! {
-    /// Whether this thread is inside the closure of an update. It names no tenant to anyone.
-    static INSIDE: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Marks the thread for as long as it lives, also through a panic.
-struct Inside(bool);
-
-impl Inside {
-    fn enter() -> Self {
-        Self(INSIDE.replace(true))
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        INSIDE.set(self.0);
-    }
-}
-
-pub(super) fn reject_nested() -> Result<()> {
-    if INSIDE.get() { Err(Error::new(ErrorKind::NestedUpdate)) } else { Ok(()) }
 }
 
 /// Runs a closure on a draft of this state.
@@ -302,27 +280,5 @@ fn because(error: Error, answer: Result<Revision, StoreError>) -> Error {
     match answer {
         Err(StoreError::InDoubt(why)) => error.reason(&why).because(StoreError::InDoubt(why)),
         Ok(_) | Err(_) => error,
-    }
-}
-
-impl Pending {
-    pub(super) fn as_commit(&self) -> Commit<'_> {
-        Commit { base: Base::At(self.base), envelope: &self.envelope, changes: &self.changes }
-    }
-}
-
-/// The public error for an answer of a store's that means: nothing happened.
-pub(super) fn store_error(error: StoreError, slug: &str) -> Error {
-    match error {
-        StoreError::Conflict { .. } => Error::new(ErrorKind::Conflict),
-        StoreError::Deleted => Error::new(ErrorKind::Deleted),
-        StoreError::SlugTaken => Error::already_exists(EntityKind::Tenant, slug),
-        StoreError::TooLarge(ref why) => Error::new(ErrorKind::TooLarge).reason(why).because(error),
-        StoreError::UnsupportedRecord(ref why) => Error::new(ErrorKind::UnsupportedRecord).reason(why).because(error),
-        StoreError::Corrupt(ref why) => Error::new(ErrorKind::Corrupt).reason(why).because(error),
-        StoreError::Unavailable(ref why) | StoreError::InDoubt(ref why) => {
-            Error::new(ErrorKind::Unavailable).reason(why).because(error)
-        }
-        StoreError::Stopped => Error::new(ErrorKind::Corrupt).reason("the load stopped before its end").because(error),
     }
 }

@@ -1,12 +1,13 @@
 //! Creating tenants. A birth whose outcome is not known belongs to its slug: the next one who asks for that slug settles
 //! it first.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::Authorizer;
-use super::commit::{reject_nested, store_error};
+use super::creation_queue::{CreationQueue, PendingCreate};
+use super::nested::reject_nested;
+use super::store_error::store_error;
 use super::tenant::{Inner, Tenant};
-use super::write_queue::WriteQueue;
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
 use crate::model::invariants::refused;
 use crate::model::records::{
@@ -16,35 +17,10 @@ use crate::plan::CommitContext;
 use crate::resolver::snapshot::build::Build;
 use crate::store::{Base, Commit, StoreError};
 
-/// The births under one slug: one after the other.
-#[derive(Debug, Default)]
-pub(crate) struct CreationQueue {
-    write_queue: WriteQueue,
-    pending: Mutex<Option<Arc<PendingCreate>>>,
-}
-
-/// A birth of ours whose outcome is not known.
-#[derive(Debug)]
-pub(crate) struct PendingCreate {
-    tenant_id: TenantId,
-    envelope: Envelope,
-    changes: Vec<Change>,
-}
-
 enum CreationOutcome {
     Created,
     Aborted,
     InDoubt,
-}
-
-impl CreationQueue {
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<PendingCreate>>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn pending(&self) -> Option<Arc<PendingCreate>> {
-        self.slot().clone()
-    }
 }
 
 impl Authorizer {
@@ -90,9 +66,9 @@ impl Authorizer {
     ) -> Result<Tenant> {
         let origins = CommitContext::new(&*self.shared.clock);
         let tenant_id = TenantId::random();
-        let base = Arc::clone(&self.shared.base);
-        let catalog = base.catalog.fingerprint();
-        let mut build = Build::new(Arc::clone(&base), Arc::new(base.open()), false);
+        let catalog = Arc::clone(&self.shared.catalog);
+        let fingerprint = catalog.definition.fingerprint();
+        let mut build = Build::new(Arc::clone(&catalog), Arc::new(catalog.open()), false);
         for record in changes.iter().filter_map(Change::after) {
             build.push(record);
         }
@@ -105,19 +81,18 @@ impl Authorizer {
             actor_id: None,
             at: origins.at,
             note: None,
-            catalog,
+            catalog: fingerprint,
         };
         let pending = Arc::new(PendingCreate { tenant_id, envelope, changes });
 
         // Before the store is reached, so that a future that is dropped leaves it for the next one who asks.
-        *creation.slot() = Some(Arc::clone(&pending));
+        creation.set_pending(Some(Arc::clone(&pending)));
         let slot = self.registry.hold(tenant_id);
         let turn = slot.write_queue.take().await;
         match self.shared.store.commit(pending.as_commit()).await {
             Ok(Revision::FIRST) => {
-                *creation.slot() = None;
-                let registry = Arc::downgrade(&self.registry);
-                let inner = Inner::new(Arc::clone(&self.shared), registry, self.registry.hold(tenant_id), compiled);
+                creation.set_pending(None);
+                let inner = Inner::new(Arc::clone(&self.shared), self.registry.hold(tenant_id), compiled);
                 let inner = Arc::new(inner);
                 self.registry.opened(tenant_id, &inner);
                 Ok(Tenant(inner))
@@ -129,7 +104,7 @@ impl Authorizer {
                 | StoreError::Corrupt(_)
                 | StoreError::Unavailable(_)),
             ) => {
-                *creation.slot() = None;
+                creation.set_pending(None);
                 Err(store_error(error, slug.as_str()))
             }
             // Unknown, or what no first answer to a birth of a new life can be.
@@ -188,7 +163,7 @@ impl Authorizer {
             }
         };
         if !matches!(outcome, CreationOutcome::InDoubt) {
-            *creation.slot() = None;
+            creation.set_pending(None);
         }
         outcome
     }
@@ -203,11 +178,5 @@ fn created_but_not_opened(error: Error, slug: &TenantSlug, pending: &PendingCrea
             let reason = format!("tenant `{slug}` was created but could not be opened: {error}");
             Error::in_doubt(pending.envelope.id).reason(reason).because(error)
         }
-    }
-}
-
-impl PendingCreate {
-    fn as_commit(&self) -> Commit<'_> {
-        Commit { base: Base::Create(self.tenant_id), envelope: &self.envelope, changes: &self.changes }
     }
 }

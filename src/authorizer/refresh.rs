@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::commit::{reject_nested, store_error};
-use super::tenant::{Inner, Tenant};
+use super::store_error::store_error;
+use super::tenant::Inner;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::invariants::{Violation, refused};
 use crate::model::records::{Position, Record, Revision, TenantId};
@@ -12,49 +12,6 @@ use crate::resolver::snapshot::build::Build;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::{Availability, CompiledTenant};
 use crate::store::{DynStore, Since, Sink, Stop, StoreError, StoredCommit};
-
-impl Tenant {
-    /// Brings the tenant up to its store, and returns the revision.
-    ///
-    /// # Consistency
-    /// Readers see the old snapshot until the new one is whole. If the store cannot be reached, they go on seeing it,
-    /// and [`Tenant::lag`] counts. If what the store holds is refused, the tenant denies until a refresh succeeds.
-    ///
-    /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable), [`InDoubt`](ErrorKind::InDoubt), [`Corrupt`](ErrorKind::Corrupt),
-    /// [`CatalogConflict`](ErrorKind::CatalogConflict), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
-    pub async fn refresh(&self) -> Result<Revision> {
-        reject_nested()?;
-        let _turn = self.0.slot.write_queue.take().await;
-        self.0.alive()?;
-        self.0.resolve_pending().await?;
-        self.0.sync().await?;
-        self.0.alive()?;
-        Ok(self.revision())
-    }
-
-    /// Closes the tenant: it answers nothing any more, and gives its memory back once nobody holds it. Opening it again
-    /// makes another one. A commit that is unsettled is settled first; where that cannot be done, it is kept for the next
-    /// opening.
-    ///
-    /// # Errors
-    /// [`NestedUpdate`](ErrorKind::NestedUpdate) inside the closure of an update.
-    pub async fn close(&self) -> Result<()> {
-        reject_nested()?;
-        let _turn = self.0.slot.write_queue.take().await;
-        // What is pending of a life belongs to its newest opening: an older one that was closed leaves it alone.
-        if self.0.alive().is_ok() && self.0.slot.pending().is_some() {
-            // What cannot be settled now stays with the slot.
-            drop(self.0.resolve_pending().await);
-        }
-        self.0.current.set_availability(Availability::Closed);
-        self.0.session.close();
-        if let Some(registry) = self.0.registry.upgrade() {
-            registry.forget(self.tenant_id(), &self.0);
-        }
-        Ok(())
-    }
-}
 
 /// What a load found.
 pub(super) enum Loaded {
@@ -67,7 +24,7 @@ pub(super) struct Earlier<'a> {
     pub(super) tenant_id: TenantId,
     pub(super) state: Option<&'a State>,
     pub(super) session: Arc<crate::resolver::snapshot::session::Session>,
-    pub(super) base: Arc<crate::resolver::snapshot::compiled_catalog::Base>,
+    pub(super) catalog: Arc<crate::resolver::snapshot::compiled_catalog::CompiledCatalog>,
     pub(super) repair: bool,
 }
 
@@ -142,7 +99,7 @@ impl Inner {
             tenant_id: self.tenant_id,
             state: Some(&present.state),
             session: Arc::clone(&self.session),
-            base: Arc::clone(&self.shared.base),
+            catalog: Arc::clone(&self.shared.catalog),
             repair: self.repair,
         };
         match load(&*self.shared.store, earlier).await {
@@ -180,8 +137,8 @@ pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<L
         }
     }
 
-    let Earlier { tenant_id, state, session, base, repair } = earlier;
-    let build = Build::new(base, session, repair);
+    let Earlier { tenant_id, state, session, catalog, repair } = earlier;
+    let build = Build::new(catalog, session, repair);
     // Before the first record: what number an id was met as, it keeps.
     let build = match state {
         Some(state) => build.keeping_numbers_of(state),

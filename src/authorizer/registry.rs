@@ -10,15 +10,16 @@ mod recency;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use self::recency::Recency;
-use super::creation::CreationQueue;
-use super::tenant::{Inner, Slot};
+use super::creation_queue::CreationQueue;
+use super::slot::{Hold, Slot, SlotKeeper};
+use super::tenant::Inner;
 use crate::model::clock::Clock;
 use crate::model::records::{TenantId, TenantSlug, Timestamp};
+use crate::resolver::snapshot::session::Session;
 
 pub(crate) struct Registry {
     max_open: usize,
@@ -49,13 +50,6 @@ struct Open {
     /// In [`Entries::recent`].
     place: usize,
     handed_out: Timestamp,
-}
-
-/// Keeps the slot of a life in the table, so that whoever opens that life meanwhile finds the same one.
-pub(crate) struct Hold {
-    registry: Weak<Registry>,
-    tenant_id: TenantId,
-    slot: Arc<Slot>,
 }
 
 /// How many tenants are looked at for each one that is opened beyond the bound.
@@ -100,7 +94,8 @@ impl Registry {
         let new = || Entry { slot: Arc::default(), holds: 0, slug: None, open: None };
         let entry = entries.lives.entry(tenant_id).or_insert_with(new);
         entry.holds += 1;
-        Hold { registry: Arc::downgrade(self), tenant_id, slot: Arc::clone(&entry.slot) }
+        let keeper: Weak<dyn SlotKeeper> = Arc::<Self>::downgrade(self);
+        Hold::new(keeper, tenant_id, Arc::clone(&entry.slot))
     }
 
     /// A tenant is open from now on. If that is one too many, others that nobody holds are closed.
@@ -120,17 +115,6 @@ impl Registry {
     /// A tenant was found under a slug, by the store's word.
     pub(crate) fn has_slug(&self, slug: TenantSlug, tenant_id: TenantId) {
         self.entries().found_under(slug, tenant_id);
-    }
-
-    /// A tenant is open no more.
-    pub(crate) fn forget(&self, tenant_id: TenantId, inner: &Inner) {
-        let mut entries = self.entries();
-        let is_it = |open: &&Open| std::ptr::eq(&raw const *open.inner, inner);
-        if entries.lives.get(&tenant_id).and_then(|entry| entry.open.as_ref()).is_some_and(|open| is_it(&open)) {
-            let closed = entries.take_out(tenant_id);
-            drop(entries);
-            drop(closed);
-        }
     }
 
     /// Closes what nobody holds, is settled, and was last handed out at least this long ago. How many were closed.
@@ -270,30 +254,19 @@ fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
     }
 }
 
-impl Deref for Hold {
-    type Target = Slot;
-
-    fn deref(&self) -> &Slot {
-        &self.slot
+impl SlotKeeper for Registry {
+    fn let_go(&self, tenant_id: TenantId, slot: &Arc<Slot>) {
+        self.entries().let_go(tenant_id, slot);
     }
-}
 
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Some(registry) = self.registry.upgrade() {
-            registry.entries().let_go(self.tenant_id, &self.slot);
+    fn forget(&self, tenant_id: TenantId, session: &Arc<Session>) {
+        let mut entries = self.entries();
+        let open = entries.lives.get(&tenant_id).and_then(|entry| entry.open.as_ref());
+        if open.is_some_and(|open| Arc::ptr_eq(&open.inner.session, session)) {
+            let closed = entries.take_out(tenant_id);
+            drop(entries);
+            drop(closed);
         }
-    }
-}
-
-impl Inner {
-    /// Whether it is open and bears this slug at its own revision.
-    pub(crate) fn has_slug(&self, slug: &TenantSlug) -> bool {
-        self.current.guard().state.tenant.as_ref().is_some_and(|tenant| tenant.slug == *slug)
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        !self.current.guard().availability.is_over()
     }
 }
 

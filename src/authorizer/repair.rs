@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::commit::{Updated, plan, reject_nested};
+use super::commit::{Updated, plan};
+use super::nested::reject_nested;
 use super::tenant::Inner;
 use super::{Authorizer, Tenant};
 use crate::model::error::{EntityKind, Error, Result};
@@ -65,7 +66,7 @@ impl Repair {
     /// The tenant's own slugs that the catalog takes, each to be renamed or deleted.
     pub fn clashes(&self) -> Vec<(EntityKind, Slug)> {
         let compiled = self.0.0.current.load();
-        let (state, catalog) = (&compiled.state, &compiled.base.catalog);
+        let (state, catalog) = (&compiled.state, &compiled.catalog.definition);
         let own = |entity, slug: &Slug, is_own: bool| is_own.then(|| (entity, slug.clone()));
         let permissions = catalog.permissions().iter().filter_map(|entry| {
             let row = state.permissions.by_name(entry.slug().as_str()).and_then(|n| state.permissions.row(n))?;

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use super::refresh::Loaded;
-use super::tenant::{Inner, Outcome, Pending};
+use super::slot::Pending;
+use super::tenant::{Inner, Outcome};
 use crate::model::error::{Error, Result};
 use crate::model::records::{CommitId, Envelope};
 use crate::resolver::snapshot::Availability;

@@ -2,18 +2,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Registry;
 use super::current_snapshot::CurrentSnapshot;
-use super::registry::Hold;
-use super::write_queue::WriteQueue;
+use super::slot::Hold;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, ErrorKind};
-use crate::model::records::{Change, CommitId, Envelope, Position, Revision, TenantId};
+use crate::model::records::{CommitId, Revision, TenantId, TenantSlug};
 use crate::resolver::explain::{Decision, Explanation};
 use crate::resolver::moment::{Moment, PermissionSet};
-use crate::resolver::snapshot::compiled_catalog::Base;
+use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::resolver::snapshot::session::Session;
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
@@ -37,30 +35,12 @@ pub struct Tenant(pub(crate) Arc<Inner>);
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn DynStore>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) base: Arc<Base>,
+    pub(crate) catalog: Arc<CompiledCatalog>,
     pub(crate) retries: u32,
-}
-
-/// What outlives one opening of a life: its turns, and a commit of ours whose outcome is not known.
-#[derive(Debug, Default)]
-pub(crate) struct Slot {
-    pub(crate) write_queue: WriteQueue,
-    pending: Mutex<Option<Arc<Pending>>>,
-}
-
-/// A commit of ours whose outcome is not known.
-#[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) base: Position,
-    pub(crate) envelope: Envelope,
-    pub(crate) changes: Vec<Change>,
-    /// The snapshot that it leads to, of the opening with this token.
-    pub(crate) next: Option<Arc<CompiledTenant>>,
 }
 
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) registry: Weak<Registry>,
     pub(crate) slot: Hold,
     pub(crate) session: Arc<Session>,
     pub(crate) tenant_id: TenantId,
@@ -107,24 +87,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Slot {
-    pub(crate) fn pending(&self) -> Option<Arc<Pending>> {
-        lock(&self.pending).clone()
-    }
-
-    pub(crate) fn set_pending(&self, pending: Option<Arc<Pending>>) {
-        *lock(&self.pending) = pending;
-    }
-}
-
 impl Inner {
-    pub(crate) fn new(shared: Arc<Shared>, registry: Weak<Registry>, slot: Hold, compiled: CompiledTenant) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, slot: Hold, compiled: CompiledTenant) -> Self {
         let compiled = Arc::new(compiled);
         let session = Arc::clone(&compiled.session);
         session.published_all(&compiled);
         let (tenant_id, repair) = (compiled.position.tenant_id, compiled.availability == Availability::Repair);
         let current = CurrentSnapshot::new(compiled);
-        Self { shared, registry, slot, session, tenant_id, repair, current, known: Mutex::default() }
+        Self { shared, slot, session, tenant_id, repair, current, known: Mutex::default() }
     }
 
     /// Publishes a snapshot that is known to be a state of the store's.
@@ -146,9 +116,7 @@ impl Inner {
     /// The life has ended: the tenant denies, and nothing is kept of it but what is held.
     pub(crate) fn ended(&self) {
         self.current.set_availability(Availability::Deleted);
-        if let Some(registry) = self.registry.upgrade() {
-            registry.forget(self.tenant_id, self);
-        }
+        self.slot.forget(&self.session);
     }
 
     pub(crate) fn latest_is(&self, revision: Revision) {
@@ -174,6 +142,15 @@ impl Inner {
             known.outcomes.pop_front();
         }
         known.outcomes.push_back((commit, outcome));
+    }
+
+    /// Whether it is open and bears this slug at its own revision.
+    pub(crate) fn has_slug(&self, slug: &TenantSlug) -> bool {
+        self.current.guard().state.tenant.as_ref().is_some_and(|tenant| tenant.slug == *slug)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.current.guard().availability.is_over()
     }
 
     /// Whether there is a tenant to write to.

@@ -5,6 +5,7 @@
 
 use std::hash::RandomState;
 
+use hashbrown::hash_map::{self, HashMap};
 use uuid::Uuid;
 
 use super::mistakes::{Mistakes, Place};
@@ -17,8 +18,6 @@ use crate::model::records::{PermissionId, RoleId};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::table::{Row, Table};
-use crate::resolver::tables::hash_index::Building;
-use crate::resolver::tables::keyed_hash::KeyedHash;
 
 /// What a document is judged against.
 #[derive(Clone, Copy)]
@@ -67,15 +66,13 @@ named! {
 /// The ids that are stated, and where first.
 pub(super) struct Ids<'a> {
     ground: Ground<'a>,
-    /// Ids are somebody's choice, so the key is drawn (A21).
-    hashers: KeyedHash,
-    index: Building,
-    stated: Vec<(Uuid, Place)>,
+    /// Ids come from outside, so the hash is keyed (A21).
+    stated: HashMap<Uuid, Place, RandomState>,
 }
 
 impl<'a> Ids<'a> {
     pub(super) fn new(ground: Ground<'a>) -> Self {
-        Self { ground, hashers: KeyedHash::new(&RandomState::new()), index: Building::default(), stated: Vec::new() }
+        Self { ground, stated: HashMap::default() }
     }
 
     /// The ids of the entries of a list, in order. `table` has what is present of the kind.
@@ -126,26 +123,17 @@ impl<'a> Ids<'a> {
 
     /// Whether an id stands here for the first time.
     fn state(&mut self, id: Uuid, place: Place, mistakes: &mut Mistakes) -> bool {
-        if let Some(first) = self.first(id) {
-            mistakes.add(place, MistakeCode::DuplicateId, || format!("duplicate id `{id}`, first used at {first}"));
-            return false;
+        match self.stated.entry(id) {
+            hash_map::Entry::Occupied(first) => {
+                let first = *first.get();
+                mistakes.add(place, MistakeCode::DuplicateId, || format!("duplicate id `{id}`, first used at {first}"));
+                false
+            }
+            hash_map::Entry::Vacant(free) => {
+                free.insert(place);
+                true
+            }
         }
-        if let Ok(number) = u32::try_from(self.stated.len()) {
-            self.index.insert(self.hash(id), number);
-            self.stated.push((id, place));
-        }
-        true
-    }
-
-    /// Where an id is stated first.
-    fn first(&self, id: Uuid) -> Option<Place> {
-        let at = |number: u32| self.stated.get(number as usize);
-        let found = self.index.get(self.hash(id), |number| at(number).is_some_and(|(stated, _)| *stated == id));
-        found.and_then(at).map(|(_, place)| *place)
-    }
-
-    fn hash(&self, id: Uuid) -> u64 {
-        self.hashers.hash(id.to_u128_le())
     }
 
     /// Whether an id can be that of an own thing of this kind.
@@ -170,7 +158,7 @@ impl<'a> Ids<'a> {
     fn matched<R: Row>(&self, table: &Table<R>, name: &str) -> Option<Uuid> {
         let number = table.sorted_from(name).next().filter(|number| table.name_at(*number) == name)?;
         let row = table.row(number).filter(|row| row.origin() == Origin::Tenant)?;
-        Some(row.id()).filter(|id| self.first(*id).is_none())
+        Some(row.id()).filter(|id| !self.stated.contains_key(id))
     }
 }
 

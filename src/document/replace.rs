@@ -23,7 +23,7 @@ impl Document {
         if base.state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
-        let catalog = &base.base.catalog;
+        let catalog = &base.catalog.definition;
         let ground = Ground { catalog, present: Some(&base.state), new_id: origins.new_id };
         let after = rules::additions(&self.0, ground)?.into_iter().filter_map(Change::into_after);
         let changes = changes(present(&base.state), after.collect());

@@ -189,26 +189,9 @@ impl<'a, R: Shared> Targets<'a, R> {
 
 /// Where the catalog defines nothing of the kind, a slot is an entry.
 impl<R: Copy> Targets<'_, R> {
-    /// The first entry with each of these names.
-    pub(super) fn find_all<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<Option<usize>> {
-        self.names.find_all(names)
-    }
-
     /// The target of a reference, once in a list.
     pub(super) fn take_own(&mut self, name: &str, place: Place, mistakes: &mut Mistakes) -> Option<(usize, R)> {
-        let found = self.names.find(name);
-        self.take_found(found, name, place, mistakes)
-    }
-
-    /// The same for a reference that was looked up.
-    pub(super) fn take_found(
-        &mut self,
-        found: Option<usize>,
-        name: &str,
-        place: Place,
-        mistakes: &mut Mistakes,
-    ) -> Option<(usize, R)> {
-        let Some(slot) = found else {
+        let Some(slot) = self.names.find(name) else {
             mistakes.add(place, MistakeCode::NotFound, || self.unknown(name, std::iter::empty()));
             return None;
         };

@@ -10,17 +10,17 @@
 //!
 //! Deliberately absent: tenants, and matching of patterns. Read next: [`Definition`], then `check.rs` for the rules.
 
-mod build;
-mod check;
-mod definition;
-mod entries;
-mod fingerprint;
-mod macros;
-mod names;
 #[cfg(test)]
 mod tests;
-mod texts;
+mod macros;
 mod written;
+mod build;
+mod check;
+mod texts;
+mod definition;
+mod fingerprint;
+mod names;
+mod entries;
 
 use std::fmt;
 use std::sync::Arc;

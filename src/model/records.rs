@@ -5,15 +5,15 @@
 //! Start with [`Record`], then [`Change`] and [`Envelope`].
 
 mod change;
-mod relations;
 mod envelope;
+mod record;
+mod relations;
 mod entities;
 mod pattern;
-mod record;
 mod slug;
 mod text;
-mod timestamp;
 mod window;
+mod timestamp;
 
 pub use change::Change;
 pub use entities::{GroupRecord, PermissionRecord, RoleRecord, Status, TenantRecord, UserRecord};

@@ -114,7 +114,7 @@ impl Draft {
             actor_id: None,
             at: self.origins.at,
             note: self.note,
-            catalog: self.base.base.catalog.fingerprint(),
+            catalog: self.base.catalog.definition.fingerprint(),
         };
         if changes.is_empty() {
             return Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes };

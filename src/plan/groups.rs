@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use super::assignments::By;
-use super::cycle;
 use super::tx::{Tx, window_mismatch};
 use crate::model::error::{EntityKind, Error, Result, shown};
+use crate::model::graph;
 use crate::model::records::{
     Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Parent, Record, Slug, Window,
 };
-use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
+use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
 
 /// A group in a transaction.
@@ -20,6 +20,14 @@ pub struct GroupEdit<'a> {
 }
 
 impl Tx {
+    /// The group of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound).
+    pub fn group(&self, group: impl AsGroup) -> Result<GroupEdit<'_>> {
+        self.find_group(&group).map(|number| GroupEdit::new(self, number))
+    }
+
     /// Creates a group. Its name is its slug until it is given another.
     ///
     /// # Errors
@@ -146,7 +154,7 @@ impl Tx {
     }
 
     fn membership(&self, user: u32, group: u32, window: Window) -> Result<Record> {
-        let user = self.with_user(user, super::super::snapshot::entity_rows::UserRow::id)?;
+        let user = self.with_user(user, UserRow::id)?;
         Ok(Record::Membership(Membership { user, group: self.with_group(group, GroupRow::id)?, window }))
     }
 }
@@ -353,10 +361,10 @@ impl<'a> GroupEdit<'a> {
 
     fn acyclic(&self, parent: u32) -> Result<()> {
         let draft = self.tx.draft();
-        let groups = &draft.next.state.groups;
-        let up = |n| groups.row(n).into_iter().flat_map(|row| row.parents.iter().copied());
-        let down = |n| groups.row(n).into_iter().flat_map(|row| row.children.iter().copied());
-        let Some(path) = cycle::path(parent, self.number, up, down) else { return Ok(()) };
+        let state = &draft.next.state;
+        let path = graph::path(parent, self.number, |group| state.parents(group), |group| state.subgroups(group));
+        let Some(path) = path else { return Ok(()) };
+        let groups = &state.groups;
         let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
         Err(Error::cycle_of(EntityKind::Group, groups.name_at(self.number), names))
     }

@@ -17,6 +17,14 @@ pub struct PermissionEdit<'a> {
 }
 
 impl Tx {
+    /// The permission of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn permission(&self, permission: impl AsPermission) -> Result<PermissionEdit<'_>> {
+        self.find_permission(&permission).map(|number| PermissionEdit::new(self, number))
+    }
+
     /// Registers a permission. Its name is its slug until it is given another.
     ///
     /// # Errors
@@ -64,7 +72,7 @@ impl Tx {
     fn free_permission(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
         let exists = || draft.exists(EntityKind::Permission, slug.as_str());
-        match draft.next.base.catalog.permission_slug_is_taken(slug.as_str()) {
+        match draft.next.catalog.definition.permission_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().reason("the catalog defines it")),
             Taken::Retired => return Err(exists().reason("the catalog has retired it")),
             Taken::Free => {}

@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::cycle;
 use super::draft::Draft;
 use super::tx::Tx;
 use crate::model::catalog::{CatalogPermission, Taken};
 use crate::model::error::{EntityKind, Error, Result};
+use crate::model::graph;
 use crate::model::records::{
     Assignment, Change, Description, Grant, Granted, Holder, Inclusion, Name, Pattern, PermissionId, Record, RoleId,
     RoleRecord, Slug,
 };
-use crate::resolver::snapshot::entity_rows::RoleRow;
+use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::names::{AsPermission, AsRole, PermissionHandle};
 use crate::resolver::snapshot::table::Origin;
 
@@ -98,6 +98,14 @@ impl AsGrant for PermissionId {}
 impl<T: CatalogPermission> AsGrant for T {}
 
 impl Tx {
+    /// The role of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound).
+    pub fn role(&self, role: impl AsRole) -> Result<RoleEdit<'_>> {
+        self.find_role(&role).map(|number| RoleEdit::new(self, number))
+    }
+
     /// Creates a role that grants nothing. Its name is its slug until it is given another.
     ///
     /// # Errors
@@ -143,8 +151,7 @@ impl Tx {
         let id = row.record.id;
         let mut records = Vec::new();
         for permission in row.grants.iter() {
-            let reference =
-                self.with_permission(*permission, super::super::snapshot::entity_rows::PermissionRow::reference)?;
+            let reference = self.with_permission(*permission, PermissionRow::reference)?;
             records.push(Record::Grant(Grant { role: id, granted: Granted::Permission(reference) }));
         }
         for pattern in &row.patterns {
@@ -183,7 +190,7 @@ impl Tx {
     fn free_role(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
         let exists = || draft.exists(EntityKind::Role, slug.as_str());
-        match draft.next.base.catalog.role_slug_is_taken(slug.as_str()) {
+        match draft.next.catalog.definition.role_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().reason("the catalog defines it")),
             Taken::Retired => return Err(exists().reason("the catalog has retired it")),
             Taken::Free => {}
@@ -351,11 +358,9 @@ impl<'a> RoleEdit<'a> {
         let (numbers, patterns) = self
             .tx
             .with_role(self.number, |row| (row.grants.iter().copied().collect::<Vec<u32>>(), row.patterns.clone()))?;
-        let permissions = numbers.into_iter().map(|number| {
-            self.tx
-                .with_permission(number, super::super::snapshot::entity_rows::PermissionRow::reference)
-                .map(Granted::Permission)
-        });
+        let permissions = numbers
+            .into_iter()
+            .map(|number| self.tx.with_permission(number, PermissionRow::reference).map(Granted::Permission));
         permissions.chain(patterns.into_iter().map(|pattern| Ok(Granted::Pattern(pattern)))).collect()
     }
 
@@ -396,10 +401,10 @@ impl<'a> RoleEdit<'a> {
 
     fn acyclic(&self, included: u32) -> Result<()> {
         let draft = self.tx.draft();
-        let roles = &draft.next.state.roles;
-        let up = |n| roles.row(n).into_iter().flat_map(|row| row.includes.iter().copied());
-        let down = |n| roles.row(n).into_iter().flat_map(|row| row.included_by.iter().copied());
-        let Some(path) = cycle::path(included, self.number, up, down) else { return Ok(()) };
+        let state = &draft.next.state;
+        let path = graph::path(included, self.number, |role| state.includes(role), |role| state.includers(role));
+        let Some(path) = path else { return Ok(()) };
+        let roles = &state.roles;
         let names = [self.number].into_iter().chain(path).map(|n| roles.name_at(n).to_owned()).collect();
         Err(Error::cycle_of(EntityKind::Role, roles.name_at(self.number), names))
     }

@@ -3,8 +3,8 @@
 use std::cell::{RefCell, RefMut};
 use std::fmt;
 
+use super::Plan;
 use super::draft::Draft;
-use super::{GroupEdit, PermissionEdit, Plan, RoleEdit, UserEdit};
 use crate::model::error::{EntityKind, Error, Result};
 use crate::model::records::{Actor, Change, Note, Record, Timestamp, Window};
 use crate::resolver::snapshot::Snapshot;
@@ -182,38 +182,6 @@ impl Tx {
     pub(super) fn find_user(&self, user: &impl AsUser) -> Result<u32> {
         let found = self.lookup_user(user);
         found.ok_or_else(|| self.draft().not_found(EntityKind::User, &user.user_text()))
-    }
-
-    /// The permission of this name, to be edited.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound).
-    pub fn permission(&self, permission: impl AsPermission) -> Result<PermissionEdit<'_>> {
-        self.find_permission(&permission).map(|number| PermissionEdit::new(self, number))
-    }
-
-    /// The role of this name, to be edited.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound).
-    pub fn role(&self, role: impl AsRole) -> Result<RoleEdit<'_>> {
-        self.find_role(&role).map(|number| RoleEdit::new(self, number))
-    }
-
-    /// The group of this name, to be edited.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound).
-    pub fn group(&self, group: impl AsGroup) -> Result<GroupEdit<'_>> {
-        self.find_group(&group).map(|number| GroupEdit::new(self, number))
-    }
-
-    /// The user of this name, to be edited.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound).
-    pub fn user(&self, user: impl AsUser) -> Result<UserEdit<'_>> {
-        self.find_user(&user).map(|number| UserEdit::new(self, number))
     }
 }
 

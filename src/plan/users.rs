@@ -17,6 +17,14 @@ pub struct UserEdit<'a> {
 }
 
 impl Tx {
+    /// The user of this name, to be edited.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn user(&self, user: impl AsUser) -> Result<UserEdit<'_>> {
+        self.find_user(&user).map(|number| UserEdit::new(self, number))
+    }
+
     /// Creates a user that the application knows by this key, active and without any rights.
     ///
     /// # Errors

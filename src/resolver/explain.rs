@@ -3,8 +3,8 @@
 //! This file has the answer as data and as text; `explain/paths.rs` finds the paths, `explain/first.rs` one of them,
 //! `explain/reason.rs` says why not.
 
-pub(crate) mod paths;
 pub(crate) mod reason;
+pub(crate) mod paths;
 
 use std::fmt;
 

@@ -7,11 +7,11 @@
 //! Deliberately absent: anything that fails, blocks or awaits. What is unknown is denied or empty.
 
 mod valid_until;
-mod lookup;
 mod many;
-mod page;
 mod relations;
 mod sets;
+mod lookup;
+mod page;
 
 use std::fmt;
 use std::sync::Arc;

@@ -3,36 +3,36 @@
 //! `state.rs` is what a snapshot is made of; `build.rs` makes one from records (users by `bulk_load.rs`), `advance.rs` the
 //! next one from changes, `walk.rs` goes through one. Questions are asked on a moment of it ([`crate::Moment`]).
 
-pub(crate) mod advance;
-pub(crate) mod compiled_catalog;
-pub(crate) mod build;
-pub(crate) mod user_summary;
-pub(crate) mod indexed_user;
-pub(crate) mod columns;
-pub(crate) mod edge;
-pub(crate) mod edges;
-pub(crate) mod edit;
-pub(crate) mod row_cache;
-pub(crate) mod bulk_load;
-pub(crate) mod reverse_grants;
-pub(crate) mod names;
-pub(crate) mod entity_rows;
-pub(crate) mod session;
-pub(crate) mod pattern_index;
-pub(crate) mod reverse;
-pub(crate) mod source;
-pub(crate) mod state;
-pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod verify;
+pub(crate) mod advance;
+pub(crate) mod build;
+pub(crate) mod compiled_catalog;
+pub(crate) mod row_cache;
+pub(crate) mod bulk_load;
+pub(crate) mod edit;
+pub(crate) mod session;
+pub(crate) mod reverse;
 pub(crate) mod walk;
+pub(crate) mod names;
+pub(crate) mod state;
+pub(crate) mod indexed_user;
+pub(crate) mod user_summary;
+pub(crate) mod columns;
+pub(crate) mod pattern_index;
+pub(crate) mod reverse_grants;
+pub(crate) mod entity_rows;
+pub(crate) mod table;
+pub(crate) mod edges;
+pub(crate) mod edge;
+pub(crate) mod source;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, PermissionHandle, UserHandle};
 
-use self::compiled_catalog::Base;
+use self::compiled_catalog::CompiledCatalog;
 use self::session::Session;
 use self::state::State;
 use crate::model::records::{Position, Revision, TenantId};
@@ -51,7 +51,7 @@ pub(crate) struct CompiledTenant {
     pub(crate) availability: Availability,
     pub(crate) session: Arc<Session>,
     pub(crate) state: State,
-    pub(crate) base: Arc<Base>,
+    pub(crate) catalog: Arc<CompiledCatalog>,
     pub(crate) position: Position,
 }
 

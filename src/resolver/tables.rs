@@ -21,8 +21,8 @@
 //! Read next: `tables/persistent_vec.rs`; the index is built on it, the order stands alone.
 
 pub(crate) mod counting_sort;
-pub(crate) mod hash_index;
 pub(crate) mod keyed_hash;
 pub(crate) mod sorted_seq;
 pub(crate) mod persistent_hash_table;
+pub(crate) mod hash_index;
 pub(crate) mod persistent_vec;

@@ -44,28 +44,28 @@
 //!
 //! [`Faulty`] is for the other side: it plays faults to whatever uses a store.
 
-mod any;
-mod concurrent;
 mod bases;
-mod case;
 mod connections;
-mod content;
 mod dropped;
 mod faulty;
-mod fixture;
-mod history;
 mod identifiers;
-mod links;
 mod lifecycle;
 mod loads;
-mod similar_texts;
 mod races;
 mod reopened;
-mod report;
+mod content;
+mod history;
+mod links;
+mod similar_texts;
 mod revisions;
-mod samples;
 mod tenants;
 mod whole;
+mod concurrent;
+mod samples;
+mod case;
+mod any;
+mod fixture;
+mod report;
 
 pub use faulty::{Call, Fault, Faulty};
 pub use fixture::{Fixture, LinkState, Problem, Task, on_threads};

@@ -13,7 +13,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Base, Commit, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
-use crate::model::records::{Change, Position, Record, RecordKey, RecordKind, Revision, TenantId, TenantSlug};
+use crate::model::records::{Change, Position, Record, RecordKey, Revision, TenantId, TenantSlug};
 
 /// Keeps tenants in memory. A clone is a second connection to the same tenants; nothing survives the process.
 ///
@@ -214,7 +214,7 @@ fn compare(records: &Records, changes: &Ordered<'_>) -> Result<(), StoreError> {
         return Err(corrupt("S10", key, "is changed twice in one commit"));
     }
     let fits = |key, change: &Change| match (records.get(key), change.before()) {
-        (Some(stored), Some(before)) => stored == before || stored.kind() > RecordKind::User,
+        (Some(stored), Some(before)) => stored == before || stored.kind().is_relation(),
         (stored, before) => stored.is_none() && before.is_none(),
     };
     match changes.iter().find(|(key, change)| !fits(key, change)) {

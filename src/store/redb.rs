@@ -35,19 +35,19 @@
 //! pages and checking each row is the rest. It runs beside the building of the tenant, which takes longer. A birth with
 //! all of them takes 1 to 2.5 s.
 
+#[cfg(test)]
+mod tests;
 mod commit;
+mod load;
+mod link;
+mod read;
+mod file;
 #[cfg(test)]
 mod disk;
 mod error;
-mod fault;
-mod file;
 mod format;
-mod link;
-mod load;
-mod read;
 mod rows;
-#[cfg(test)]
-mod tests;
+mod fault;
 
 use std::fmt;
 use std::path::Path;

@@ -17,7 +17,7 @@ use crate::plan::{CommitContext, Draft, Plan, Tx};
 use crate::resolver::moment::{PermissionSet, Via};
 use crate::resolver::snapshot::advance::Unfit;
 use crate::resolver::snapshot::build::Build;
-use crate::resolver::snapshot::compiled_catalog::Base;
+use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::session::Session;
 use crate::resolver::snapshot::verify::verify;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot};
@@ -129,8 +129,8 @@ fn next_catalog() -> Catalog {
 }
 
 struct History {
-    base: Arc<Base>,
-    next_release: Arc<Base>,
+    base: Arc<CompiledCatalog>,
+    next_release: Arc<CompiledCatalog>,
     session: Arc<Session>,
     records: BTreeMap<RecordKey, Record>,
     present: Arc<CompiledTenant>,
@@ -138,14 +138,14 @@ struct History {
 
 impl History {
     fn new(words_per_edge: usize) -> Self {
-        let base = Arc::new(Base::with_bound(catalog(), words_per_edge));
+        let base = Arc::new(CompiledCatalog::with_bound(catalog(), words_per_edge));
         let session = Arc::new(base.open());
         let tenant = TenantRecord { slug: TenantSlug::new("t").unwrap(), name: Name::new("T").unwrap() };
         let records = BTreeMap::from([(RecordKey::Tenant, Record::Tenant(tenant))]);
         let position =
             Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
         let present = build(&base, &session, &records, position);
-        let next_release = Arc::new(Base::with_bound(next_catalog(), words_per_edge));
+        let next_release = Arc::new(CompiledCatalog::with_bound(next_catalog(), words_per_edge));
         Self { base, next_release, session, records, present: Arc::new(present) }
     }
 
@@ -213,7 +213,7 @@ impl History {
 
     fn agrees_with_the_reference_model(&self, compiled: &Arc<CompiledTenant>) {
         let records: Vec<Record> = self.records.values().cloned().collect();
-        let reference = Model::new(&records, &compiled.base.catalog);
+        let reference = Model::new(&records, &compiled.catalog.definition);
         let snapshot = Snapshot(Arc::clone(compiled));
         for user in reference.users() {
             for instant in INSTANTS.map(at) {
@@ -295,7 +295,7 @@ fn otherwise(record: &Record) -> Option<Record> {
 }
 
 fn build(
-    base: &Arc<Base>,
+    base: &Arc<CompiledCatalog>,
     session: &Arc<Session>,
     records: &BTreeMap<RecordKey, Record>,
     position: Position,

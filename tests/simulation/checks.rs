@@ -32,7 +32,11 @@ impl World {
         }
         let mut never = self.never.iter().filter(|(other, _)| *other == commit);
         let told = never.find(|(_, since)| self.history.precedes(*since, now));
-        must!(told.is_none(), "a commit of op-{} is committed, and was reported as aborted", node.op.unwrap_or_default());
+        must!(
+            told.is_none(),
+            "a commit of op-{} is committed, and was reported as aborted",
+            node.op.unwrap_or_default()
+        );
         Ok(())
     }
 
@@ -188,7 +192,11 @@ fn told_truly(history: &History, commit: CommitId, base: Position, outcome: Outc
         }
         Outcome::Aborted => {
             must!(!holds, "reported as aborted, and the current snapshot holds it");
-            must!(at.revision > base.revision, "reported as aborted, and the current snapshot is still at {}", at.revision);
+            must!(
+                at.revision > base.revision,
+                "reported as aborted, and the current snapshot is still at {}",
+                at.revision
+            );
         }
         _ => {
             let over = matches!(silent, Some(Reason::Deleted | Reason::InvalidStoreContent | Reason::Closed));

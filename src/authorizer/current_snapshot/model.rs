@@ -24,7 +24,7 @@ use crate::authorizer::write_queue::WriteQueue;
 use crate::model::catalog::Catalog;
 use crate::model::records::{CommitId, Name, Position, Record, Revision, TenantId, TenantRecord, TenantSlug};
 use crate::resolver::snapshot::build::Build;
-use crate::resolver::snapshot::compiled_catalog::Base;
+use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::{Availability, CompiledTenant};
 
 /// What a reader sees of a snapshot: its number, and whether it answers.
@@ -35,7 +35,7 @@ struct Three([Arc<CompiledTenant>; 3]);
 
 impl Three {
     fn new() -> Self {
-        let base = Arc::new(Base::new(Catalog::empty()));
+        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let session = Arc::new(base.open());
         let tenant_id = TenantId::random();
         let mut revision = Revision::FIRST;

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use smol_str::SmolStr;
 
 use super::Reading;
-use crate::document::cycles::{Edge, each_cycle};
 use crate::document::ids::Named;
 use crate::document::mistakes::{Mistakes, Place};
 use crate::document::shape::{Group, Holding, Role, User};
 use crate::document::targets::Targets;
 use crate::document::written::Entry;
 use crate::model::error::{CycleNames, MistakeCode, shown};
+use crate::model::graph::each_cycle;
 use crate::model::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, Record, RoleRef, Timestamp, Window,
 };
@@ -110,10 +110,9 @@ impl Reading<'_> {
         let mut joined = Vec::new();
         for (at, entry) in whole.groups.iter().enumerate() {
             users.begin();
-            let members = || entry.members.iter().map(|member| &*member.user);
-            for (n, (member, found)) in entry.members.iter().zip(users.find_all(members())).enumerate() {
+            for (n, member) in entry.members.iter().enumerate() {
                 let place = Place::entry(Group::LIST, at).part("members", n);
-                let target = users.take_found(found, &member.user, place.name(member.plain, "user"), mistakes);
+                let target = users.take_own(&member.user, place.name(member.plain, "user"), mistakes);
                 let window = window(member.from.as_deref(), member.until.as_deref(), place, mistakes);
                 if let (Some((user, _)), Some(window)) = (target, window) {
                     joined.push(Joined { user, group: at, window });
@@ -149,7 +148,10 @@ fn window(from: Option<&SmolStr>, until: Option<&SmolStr>, place: Place, mistake
     mistakes.judge(place, Window::new(from?, until?))
 }
 
-/// No cycle (R7), or each of them, at the reference that closes it.
+/// A reference to an entry of the same list: its index, and where the reference stands in its own list.
+type Edge = (usize, usize);
+
+/// Reports each cycle (R7), at the reference that closes it.
 fn acyclic<R>(
     targets: &Targets<'_, R>,
     graph: &[Vec<Edge>],
@@ -157,8 +159,11 @@ fn acyclic<R>(
     part: &'static str,
     mistakes: &mut Mistakes,
 ) {
-    each_cycle(graph, |cycle| {
-        mistakes.add(Place::entry(list, cycle.entry).part(part, cycle.at), MistakeCode::Cycle, || {
+    let edges = |entry: usize| graph.get(entry).map_or(&[][..], Vec::as_slice);
+    let next = |entry| edges(entry).iter().map(|(to, _)| *to);
+    each_cycle(0..graph.len(), next, |cycle| {
+        let at = edges(cycle.from).get(cycle.edge).map_or(0, |(_, at)| *at);
+        mistakes.add(Place::entry(list, cycle.from).part(part, at), MistakeCode::Cycle, || {
             let names = cycle.around.map(|entry| targets.name(entry).to_owned()).collect();
             format!("cycle of {list}: {}", CycleNames::new(names))
         });

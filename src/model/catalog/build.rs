@@ -8,8 +8,9 @@ use uuid::{Uuid, uuid};
 
 use super::definition::{Definition, PermissionDef, RoleDef};
 use super::entries::{Label, PermissionEntry, RoleEntry};
+use super::fingerprint::{self, Content};
 use super::names::Names;
-use super::{Catalog, Inner, check, fingerprint, new_token};
+use super::{Catalog, Inner, check, new_token};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::records::{Description, Name, Pattern, PermissionId, RoleId, Slug};
 
@@ -49,15 +50,15 @@ impl Catalog {
     }
 }
 
-/// A catalog on its way.
+/// A catalog that is being built.
 #[derive(Default)]
-pub(super) struct Parts {
-    pub(super) permissions: Vec<PermissionEntry>,
+struct Parts {
+    permissions: Vec<PermissionEntry>,
     permission_names: Names,
-    pub(super) retired_permissions: Vec<Slug>,
-    pub(super) roles: Vec<RoleEntry>,
+    retired_permissions: Vec<Slug>,
+    roles: Vec<RoleEntry>,
     role_names: Names,
-    pub(super) retired_roles: Vec<Slug>,
+    retired_roles: Vec<Slug>,
 }
 
 impl Parts {
@@ -92,7 +93,12 @@ impl Parts {
     }
 
     fn finish(mut self) -> Catalog {
-        let fingerprint = fingerprint::of(&self);
+        let fingerprint = fingerprint::of(Content {
+            permissions: &self.permissions,
+            retired_permissions: &self.retired_permissions,
+            roles: &self.roles,
+            retired_roles: &self.retired_roles,
+        });
         for slug in &self.retired_permissions {
             self.permission_names.retire(slug);
         }

@@ -1,23 +1,23 @@
 //! The rules of a catalog (R9), written once as constant functions: what the macro cannot compile is what
 //! [`Catalog::new`](super::Catalog::new) refuses.
 //!
-//! [`find_fault`] is linear in the text of the definition, apart from unlucky hashes: a table of all slugs of a kind,
+//! [`find_broken_rule`] is linear in the text of the definition, apart from unlucky hashes: a table of all slugs of a kind,
 //! not a comparison of each with each. Read next: `texts.rs` for single texts, `build.rs` for what a sound definition
 //! becomes.
 
-mod fault;
 #[cfg(test)]
 mod tests;
+mod broken_rule;
 
 use super::definition::{Definition, PermissionDef, RoleDef};
 use super::texts::{hash, is_description, is_name, is_pattern, is_slug, same};
 use crate::model::error::{EntityKind, Result};
-use fault::{Entry, Fault, Rule};
+use broken_rule::{BrokenRule, CheckedEntry, Rule};
 
 /// Does not compile where the definition breaks a rule. `SLOTS` is what [`slots`] says.
 #[track_caller]
 pub const fn assert_sound<const SLOTS: usize>(definition: &Definition<'_>) {
-    if let Some(fault) = find_fault(definition, &mut [None; SLOTS], &mut [None; SLOTS]) {
+    if let Some(fault) = find_broken_rule(definition, &mut [None; SLOTS], &mut [None; SLOTS]) {
         fault.panic();
     }
 }
@@ -25,7 +25,8 @@ pub const fn assert_sound<const SLOTS: usize>(definition: &Definition<'_>) {
 /// The same when the program runs.
 pub(super) fn sound(definition: &Definition<'_>) -> Result<()> {
     let slots = slots(definition);
-    find_fault(definition, &mut vec![None; slots], &mut vec![None; slots]).map_or(Ok(()), |fault| Err(fault.into()))
+    find_broken_rule(definition, &mut vec![None; slots], &mut vec![None; slots])
+        .map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 /// How large the tables of slugs are: a power of two, and at least twice the slugs of both kinds.
@@ -47,12 +48,12 @@ pub const fn slots(definition: &Definition<'_>) -> usize {
 
 /// A slug that is an entry's now, or is no entry's any more.
 #[derive(Clone, Copy)]
-struct Slot<'a> {
+struct KnownSlug<'a> {
     slug: &'a str,
     present: bool,
 }
 
-type Slots<'a> = [Option<Slot<'a>>];
+type SlugTable<'a> = [Option<KnownSlug<'a>>];
 
 /// The first fault of the expressions, in order. (A constant function has no `?`.)
 macro_rules! first {
@@ -62,7 +63,11 @@ macro_rules! first {
 }
 
 /// The first rule that is broken, in the order in which the definition is read.
-const fn find_fault<'a>(of: &Definition<'a>, permissions: &mut Slots<'a>, roles: &mut Slots<'a>) -> Option<Fault<'a>> {
+const fn find_broken_rule<'a>(
+    of: &Definition<'a>,
+    permissions: &mut SlugTable<'a>,
+    roles: &mut SlugTable<'a>,
+) -> Option<BrokenRule<'a>> {
     let mut rest = of.permissions;
     while let [permission, tail @ ..] = rest {
         first!(in_permission(permission, permissions));
@@ -77,9 +82,9 @@ const fn find_fault<'a>(of: &Definition<'a>, permissions: &mut Slots<'a>, roles:
     in_retired(EntityKind::Role, of.retired_roles, roles)
 }
 
-const fn in_permission<'a>(permission: &PermissionDef<'a>, slots: &mut Slots<'a>) -> Option<Fault<'a>> {
+const fn in_permission<'a>(permission: &PermissionDef<'a>, slots: &mut SlugTable<'a>) -> Option<BrokenRule<'a>> {
     let PermissionDef { slug, name, description, category, renamed_from } = *permission;
-    let entry = Entry { entity: EntityKind::Permission, slug: Some(slug) };
+    let entry = CheckedEntry { entity: EntityKind::Permission, slug: Some(slug) };
     first!(in_slugs(entry, slug, renamed_from, slots), in_words(entry, name, description));
     match category {
         Some(category) if !is_name(category) => Some(entry.breaks(Rule::Category, category)),
@@ -87,9 +92,13 @@ const fn in_permission<'a>(permission: &PermissionDef<'a>, slots: &mut Slots<'a>
     }
 }
 
-const fn in_role<'a>(role: &RoleDef<'a>, permissions: &Slots<'a>, roles: &mut Slots<'a>) -> Option<Fault<'a>> {
+const fn in_role<'a>(
+    role: &RoleDef<'a>,
+    permissions: &SlugTable<'a>,
+    roles: &mut SlugTable<'a>,
+) -> Option<BrokenRule<'a>> {
     let RoleDef { slug, name, description, renamed_from, grants, includes } = *role;
-    let entry = Entry { entity: EntityKind::Role, slug: Some(slug) };
+    let entry = CheckedEntry { entity: EntityKind::Role, slug: Some(slug) };
     // Before its own slug is in the table, so that an included role is one that stands before it. So there is no cycle.
     first!(in_includes(entry, slug, includes, roles), in_slugs(entry, slug, renamed_from, roles));
     first!(in_words(entry, name, description));
@@ -98,36 +107,36 @@ const fn in_role<'a>(role: &RoleDef<'a>, permissions: &Slots<'a>, roles: &mut Sl
 
 /// The present slug and the earlier ones, which nothing else has. The present one may be an earlier one that came back.
 const fn in_slugs<'a>(
-    entry: Entry<'a>,
+    entry: CheckedEntry<'a>,
     slug: &'a str,
     renamed_from: &[&'a str],
-    slots: &mut Slots<'a>,
-) -> Option<Fault<'a>> {
-    first!(take(entry, Slot { slug, present: true }, slots));
+    slots: &mut SlugTable<'a>,
+) -> Option<BrokenRule<'a>> {
+    first!(take(entry, KnownSlug { slug, present: true }, slots));
     let mut back = false;
     let mut rest = renamed_from;
     while let [earlier, tail @ ..] = rest {
         if !back && same(earlier, slug) {
             back = true;
         } else {
-            first!(take(entry, Slot { slug: earlier, present: false }, slots));
+            first!(take(entry, KnownSlug { slug: earlier, present: false }, slots));
         }
         rest = tail;
     }
     None
 }
 
-const fn in_retired<'a>(entity: EntityKind, retired: &[&'a str], slots: &mut Slots<'a>) -> Option<Fault<'a>> {
-    let entry = Entry { entity, slug: None };
+const fn in_retired<'a>(entity: EntityKind, retired: &[&'a str], slots: &mut SlugTable<'a>) -> Option<BrokenRule<'a>> {
+    let entry = CheckedEntry { entity, slug: None };
     let mut rest = retired;
     while let [slug, tail @ ..] = rest {
-        first!(take(entry, Slot { slug, present: false }, slots));
+        first!(take(entry, KnownSlug { slug, present: false }, slots));
         rest = tail;
     }
     None
 }
 
-const fn in_words<'a>(entry: Entry<'a>, name: Option<&'a str>, description: &'a str) -> Option<Fault<'a>> {
+const fn in_words<'a>(entry: CheckedEntry<'a>, name: Option<&'a str>, description: &'a str) -> Option<BrokenRule<'a>> {
     match name {
         Some(name) if !is_name(name) => Some(entry.breaks(Rule::Name, name)),
         _ if !is_description(description) => Some(entry.breaks(Rule::Description, description)),
@@ -135,7 +144,12 @@ const fn in_words<'a>(entry: Entry<'a>, name: Option<&'a str>, description: &'a 
     }
 }
 
-const fn in_includes<'a>(entry: Entry<'a>, slug: &str, of: &[&'a str], roles: &Slots<'a>) -> Option<Fault<'a>> {
+const fn in_includes<'a>(
+    entry: CheckedEntry<'a>,
+    slug: &str,
+    of: &[&'a str],
+    roles: &SlugTable<'a>,
+) -> Option<BrokenRule<'a>> {
     let mut rest = of;
     while let [included, tail @ ..] = rest {
         if same(included, slug) {
@@ -149,7 +163,7 @@ const fn in_includes<'a>(entry: Entry<'a>, slug: &str, of: &[&'a str], roles: &S
     None
 }
 
-const fn in_grants<'a>(entry: Entry<'a>, of: &[&'a str], permissions: &Slots<'a>) -> Option<Fault<'a>> {
+const fn in_grants<'a>(entry: CheckedEntry<'a>, of: &[&'a str], permissions: &SlugTable<'a>) -> Option<BrokenRule<'a>> {
     let mut rest = of;
     while let [grant, tail @ ..] = rest {
         if !is_present(grant, permissions) && !is_pattern(grant) {
@@ -162,27 +176,27 @@ const fn in_grants<'a>(entry: Entry<'a>, of: &[&'a str], permissions: &Slots<'a>
 }
 
 /// Puts a slug into the table; a fault if it is malformed or is there.
-#[expect(clippy::indexing_slicing, reason = "`place` answers below the length")]
-const fn take<'a>(entry: Entry<'a>, slot: Slot<'a>, slots: &mut Slots<'a>) -> Option<Fault<'a>> {
+#[expect(clippy::indexing_slicing, reason = "`index_of` returns less than the length")]
+const fn take<'a>(entry: CheckedEntry<'a>, slot: KnownSlug<'a>, slots: &mut SlugTable<'a>) -> Option<BrokenRule<'a>> {
     if !is_slug(slot.slug) {
         return Some(entry.breaks(Rule::Slug, slot.slug));
     }
-    let place = place(slot.slug, slots);
-    if slots[place].is_some() {
+    let at = index_of(slot.slug, slots);
+    if slots[at].is_some() {
         return Some(entry.breaks(Rule::Taken, slot.slug));
     }
-    slots[place] = Some(slot);
+    slots[at] = Some(slot);
     None
 }
 
-#[expect(clippy::indexing_slicing, reason = "`place` answers below the length")]
-const fn is_present(slug: &str, slots: &Slots<'_>) -> bool {
-    matches!(slots[place(slug, slots)], Some(Slot { present: true, .. }))
+#[expect(clippy::indexing_slicing, reason = "`index_of` returns less than the length")]
+const fn is_present(slug: &str, slots: &SlugTable<'_>) -> bool {
+    matches!(slots[index_of(slug, slots)], Some(KnownSlug { present: true, .. }))
 }
 
 /// Where a slug is, or would be: linear probing. It ends because at least half of the table is free.
 #[expect(clippy::indexing_slicing, reason = "the length is a power of two, so the mask keeps `at` below it")]
-const fn place(slug: &str, slots: &Slots<'_>) -> usize {
+const fn index_of(slug: &str, slots: &SlugTable<'_>) -> usize {
     let mask = slots.len() - 1;
     let mut at = hash(slug) & mask;
     while let Some(slot) = slots[at] {

@@ -1,48 +1,56 @@
-//! The fingerprint of a catalog: the UUID (version 5) of a canonical text of all that can change a decision or a
+//! The fingerprint of a catalog: the UUID (version 5) of a canonical text of everything that can change a decision or a
 //! look-up.
 //!
-//! Two catalogs that mean the same have the same one: entries stand in the order of their ids, and grants, inclusions
-//! and slugs in their own order, however they were written. The text is unambiguous: every list says how long it is,
-//! and every word how many bytes it has.
+//! Two catalogs with the same meaning have the same fingerprint: the text lists entries in the order of their ids, and
+//! grants, inclusions and slugs in their own order, however they were written. The text is unambiguous: every list begins
+//! with its length, and every word with its number of bytes.
 
 use std::fmt::Write as _;
 
 use uuid::{Uuid, uuid};
 
-use super::build::Parts;
-use super::entries::Label;
+use super::entries::{Label, PermissionEntry, RoleEntry};
 use crate::model::records::{Fingerprint, Slug};
 
 /// Stored envelopes hold what is made in it: it never changes, and neither does the text below.
 const CATALOGS: Uuid = uuid!("51d67c05-7892-48cb-9180-81504475c063");
 
-pub(super) fn of(parts: &Parts) -> Fingerprint {
-    Fingerprint::from_uuid(Uuid::new_v5(&CATALOGS, canonical(parts).as_bytes()))
+/// Everything that the fingerprint covers.
+#[derive(Clone, Copy)]
+pub(super) struct Content<'a> {
+    pub(super) permissions: &'a [PermissionEntry],
+    pub(super) retired_permissions: &'a [Slug],
+    pub(super) roles: &'a [RoleEntry],
+    pub(super) retired_roles: &'a [Slug],
 }
 
-fn canonical(parts: &Parts) -> String {
+pub(super) fn of(content: Content<'_>) -> Fingerprint {
+    Fingerprint::from_uuid(Uuid::new_v5(&CATALOGS, canonical(content).as_bytes()))
+}
+
+fn canonical(content: Content<'_>) -> String {
     let mut text = Text(String::new());
-    let mut permissions: Vec<_> = parts.permissions.iter().collect();
+    let mut permissions: Vec<_> = content.permissions.iter().collect();
     permissions.sort_unstable_by_key(|permission| permission.id);
     text.count(permissions.len());
     for permission in permissions {
         text.label(permission.id.uuid(), &permission.label);
         text.list(permission.category.iter().map(|category| category.as_str().to_owned()));
     }
-    text.slugs(&parts.retired_permissions);
+    text.slugs(content.retired_permissions);
 
-    let mut roles: Vec<_> = parts.roles.iter().collect();
+    let mut roles: Vec<_> = content.roles.iter().collect();
     roles.sort_unstable_by_key(|role| role.id);
     text.count(roles.len());
     for role in roles {
         text.label(role.id.uuid(), &role.label);
-        let granted = role.grants.iter().filter_map(|at| parts.permissions.get(*at as usize));
+        let granted = role.grants.iter().filter_map(|at| content.permissions.get(*at as usize));
         text.list(granted.map(|permission| permission.id.to_string()));
         text.list(role.patterns.iter().map(ToString::to_string));
-        let included = role.includes.iter().filter_map(|at| parts.roles.get(*at as usize));
+        let included = role.includes.iter().filter_map(|at| content.roles.get(*at as usize));
         text.list(included.map(|role| role.id.to_string()));
     }
-    text.slugs(&parts.retired_roles);
+    text.slugs(content.retired_roles);
     text.0
 }
 

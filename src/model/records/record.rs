@@ -96,6 +96,28 @@ pub enum RecordKey {
 }
 
 impl RecordKind {
+    /// Every kind, in the order of a load.
+    pub const ALL: &'static [Self] = &[
+        Self::Tenant,
+        Self::Permission,
+        Self::Role,
+        Self::Group,
+        Self::User,
+        Self::Grant,
+        Self::Inclusion,
+        Self::Parent,
+        Self::Assignment,
+        Self::Membership,
+    ];
+
+    /// Whether it connects entities. Otherwise it is an entity.
+    pub(crate) const fn is_relation(self) -> bool {
+        match self {
+            Self::Tenant | Self::Permission | Self::Role | Self::Group | Self::User => false,
+            Self::Grant | Self::Inclusion | Self::Parent | Self::Assignment | Self::Membership => true,
+        }
+    }
+
     /// Its place in the order of a load. It never changes, so a store may keep it in a column to sort by.
     pub const fn ordinal(self) -> u8 {
         self as u8
@@ -154,5 +176,31 @@ impl Record {
             Self::Assignment(_) => RecordKind::Assignment,
             Self::Membership(_) => RecordKind::Membership,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_listed_at_its_ordinal() {
+        let listed = RecordKind::ALL.iter().map(|kind| usize::from(kind.ordinal()));
+        assert!(listed.eq(0..RecordKind::ALL.len()));
+        // A kind that is added behind the last one is named here, or this does not compile.
+        let is_last = |kind| match kind {
+            RecordKind::Tenant
+            | RecordKind::Permission
+            | RecordKind::Role
+            | RecordKind::Group
+            | RecordKind::User
+            | RecordKind::Grant
+            | RecordKind::Inclusion
+            | RecordKind::Parent
+            | RecordKind::Assignment => false,
+            RecordKind::Membership => true,
+        };
+        assert!(RecordKind::ALL.last().is_some_and(|kind| is_last(*kind)));
+        assert!(RecordKind::ALL.is_sorted_by_key(|kind| kind.is_relation()), "entities come before relations");
     }
 }

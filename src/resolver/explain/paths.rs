@@ -6,7 +6,9 @@
 //! has 2^40 paths, each path found costs its own length.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
+
+use hashbrown::HashMap;
 
 use super::{Path, PathStep};
 use crate::model::clock::When;

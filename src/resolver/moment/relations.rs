@@ -1,7 +1,8 @@
 //! Who is in what, who holds what, and where it comes from.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::{Moment, Page, PageRequest, PermissionSet, UserSet, WithOrigin};

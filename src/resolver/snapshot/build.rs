@@ -5,14 +5,15 @@
 use std::sync::Arc;
 
 use super::bulk_load::BulkLoad;
-use super::compiled_catalog::Base;
+use super::compiled_catalog::CompiledCatalog;
 use super::edit::{Edit, Touched};
 use super::row_cache::recompute_rows;
 use super::session::Session;
 use super::state::State;
 use super::{Availability, CompiledTenant};
 use crate::model::error::EntityKind;
-use crate::model::invariants::{Violation, find_cycle};
+use crate::model::graph::find_cycle;
+use crate::model::invariants::Violation;
 use crate::model::records::{Assignment, Change, Holder, Membership, Position, Record, RecordKind, UserId, UserRecord};
 
 /// Past this many broken invariants, the rest is not looked for.
@@ -21,7 +22,7 @@ const MOST_VIOLATIONS: usize = 100;
 /// Takes records one by one, in the order of kinds, and becomes a snapshot.
 #[derive(Debug)]
 pub(crate) struct Build {
-    base: Arc<Base>,
+    catalog: Arc<CompiledCatalog>,
     session: Arc<Session>,
     state: State,
     /// Users and what leaves them, until the end.
@@ -33,11 +34,11 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    pub(crate) fn new(base: Arc<Base>, session: Arc<Session>, repair: bool) -> Self {
-        let state = base.state.clone();
+    pub(crate) fn new(catalog: Arc<CompiledCatalog>, session: Arc<Session>, repair: bool) -> Self {
+        let state = catalog.state.clone();
         let users = BulkLoad::new(&state.users);
         let touched = Touched::default();
-        Self { base, session, state, users, touched, violations: Vec::new(), last: RecordKind::Tenant, repair }
+        Self { catalog, session, state, users, touched, violations: Vec::new(), last: RecordKind::Tenant, repair }
     }
 
     /// Numbers are the opening's, so what an earlier snapshot of it knew by number keeps its number.
@@ -123,24 +124,22 @@ impl Build {
         }
         self.state.reverse_grants.pack();
         recompute_rows(&mut self.state, &mut self.touched);
-        let Self { base, session, state, repair, .. } = self;
+        let Self { catalog, session, state, repair, .. } = self;
         let availability = if repair { Availability::Repair } else { Availability::Serving };
-        Ok(CompiledTenant { availability, session, state, base, position })
+        Ok(CompiledTenant { availability, session, state, catalog, position })
     }
 }
 
 /// Cycles through what was touched (I3).
 pub(crate) fn cycles(state: &State, touched: &Touched) -> Option<Violation> {
-    let parents = |n| state.groups.row(n).into_iter().flat_map(|row| row.parents.iter().copied());
-    let includes = |n| state.roles.row(n).into_iter().flat_map(|row| row.includes.iter().copied());
     let shown = |entity, around: Vec<u32>, name: &dyn Fn(u32) -> String| Violation::Cycle {
         entity,
         names: around.into_iter().map(name).collect(),
     };
-    let groups = find_cycle(touched.groups.iter().copied(), parents)
+    let groups = find_cycle(touched.groups.iter().copied(), |group| state.parents(group))
         .map(|around| shown(EntityKind::Group, around, &|n| state.groups.name_at(n).to_owned()));
     groups.or_else(|| {
-        find_cycle(touched.roles.iter().copied(), includes)
+        find_cycle(touched.roles.iter().copied(), |role| state.includes(role))
             .map(|around| shown(EntityKind::Role, around, &|n| state.roles.name_at(n).to_owned()))
     })
 }
@@ -154,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_hundredth_broken_invariant_ends_the_load() {
-        let base = Arc::new(Base::new(Catalog::empty()));
+        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let session = Arc::new(base.open());
         let mut build = Build::new(base, session, false);
         let mut push = |n| {

@@ -15,7 +15,7 @@ use super::edges::UserEdges;
 use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
 use super::state::State;
-use super::table::{Hashers, Slot, Table};
+use super::table::{Hashers, NumberedRow, Table};
 use super::user_summary::UserSummary;
 use crate::model::error::EntityKind;
 use crate::model::invariants::Violation;
@@ -161,13 +161,13 @@ impl BulkLoad {
         for (number, place) in (0..).zip(places) {
             let id = place.id();
             let (slot, summary) = match place {
-                Place::Empty => (Slot::default(), UserSummary::default()),
-                Place::Deleted(id) => (Slot { id, row: None }, UserSummary::default()),
+                Place::Empty => (NumberedRow::default(), UserSummary::default()),
+                Place::Deleted(id) => (NumberedRow { id, row: None }, UserSummary::default()),
                 Place::Live(record) => {
                     let edges = UserEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
                     let row = UserRow { record, edges };
                     let summary = UserSummary::of(&row);
-                    (Slot { id: row.id().uuid(), row: Some(row.into()) }, summary)
+                    (NumberedRow { id: row.id().uuid(), row: Some(row.into()) }, summary)
                 }
             };
             indexed_users.extend(id.map(|id| IndexedUser::of(id, number, &summary)));
@@ -295,7 +295,7 @@ mod tests {
         RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord, TenantSlug, UserKey,
     };
     use crate::resolver::snapshot::build::Build;
-    use crate::resolver::snapshot::compiled_catalog::Base;
+    use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
     use crate::resolver::snapshot::edit::{Edit, Touched};
     use crate::resolver::snapshot::session::Session;
     use crate::resolver::snapshot::verify::verify;
@@ -347,7 +347,11 @@ mod tests {
         all
     }
 
-    fn gathered(session: &Arc<Session>, base: &Arc<Base>, records: &[Record]) -> Result<State, Vec<Violation>> {
+    fn gathered(
+        session: &Arc<Session>,
+        base: &Arc<CompiledCatalog>,
+        records: &[Record],
+    ) -> Result<State, Vec<Violation>> {
         let mut build = Build::new(Arc::clone(base), Arc::clone(session), false);
         assert!(records.iter().all(|record| build.push(record)));
         let at = Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
@@ -355,7 +359,7 @@ mod tests {
     }
 
     /// The plain way.
-    fn edit_by_edit(session: &Session, base: &Base, records: &[Record]) -> State {
+    fn edit_by_edit(session: &Session, base: &CompiledCatalog, records: &[Record]) -> State {
         let (mut state, mut touched) = (base.state.clone(), Touched::default());
         for record in records {
             let mut edit = Edit { state: &mut state, session, touched: &mut touched, repair: false };
@@ -388,7 +392,7 @@ mod tests {
         #[test]
         fn what_is_gathered_in_any_order_is_what_edits_make(mut records in Just(records()).prop_shuffle()) {
             records.sort_by_key(Record::kind);
-            let base = Arc::new(Base::new(Catalog::empty()));
+            let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
             let session = Arc::new(base.open());
             let plain = edit_by_edit(&session, &base, &records);
             let state = gathered(&session, &base, &records).unwrap();
@@ -402,7 +406,7 @@ mod tests {
         let mut records = records();
         records.extend([member(7, 1), held(35, 2), held(35, 0)]);
         records.sort_by_key(Record::kind);
-        let base = Arc::new(Base::new(Catalog::empty()));
+        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
         let misfits = [held(35, 0), held(35, 2), member(7, 1)].map(|edge| Violation::Misfit { key: edge.key() });
         assert_eq!(broken, misfits);
@@ -411,7 +415,7 @@ mod tests {
     /// A place that is empty looks as if the nil id were gone from it.
     #[test]
     fn who_is_gone_keeps_the_number_through_a_reload_whatever_the_id() {
-        let base = Arc::new(Base::new(Catalog::empty()));
+        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let session = Arc::new(base.open());
         let user = |n: u32| {
             let id = n.checked_sub(1).map_or(Uuid::nil(), uuid);
@@ -445,7 +449,7 @@ mod tests {
         };
         records.extend([user(USERS, key(3)), user(3, key(USERS)), member(USERS, 0)]);
         records.sort_by_key(Record::kind);
-        let base = Arc::new(Base::new(Catalog::empty()));
+        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
         let taken = |name: String| Violation::Taken { entity: EntityKind::User, name };
         let dangling = Violation::Dangling { edge: member(USERS, 0).key(), entity: EntityKind::User };

@@ -1,7 +1,7 @@
 //! The kept rows once more, turned: for each *page* of 64 permissions a word of every source, one bit a permission. So
 //! a check reads one word for each source of the user, all from one page, and joins them without a branch.
 //!
-//! It says nothing that the rows do not say (I7); `flatten.rs` writes a row, and this with it. Measured, that no row is
+//! It says nothing that the rows do not say (I7); `row_cache.rs` writes a row, and this with it. Measured, that no row is
 //! followed from source to source is half of a check's time: the length of a user's list of sources, and the place in
 //! it where the answer lies, are what a processor cannot foresee.
 //!

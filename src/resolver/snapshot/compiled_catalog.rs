@@ -1,7 +1,7 @@
 //! The catalog compiled: the state that every tenant of an authorizer begins as a clone of, so that ten thousand tenants
 //! share one catalog.
 //!
-//! Bits come in two parts: numbers below [`Base::first_permission`] are the catalog's, in the order of its entries (an
+//! Bits come in two parts: numbers below [`CompiledCatalog::first_permission`] are the catalog's, in the order of its entries (an
 //! enum variant is its bit), and the tenant's own begin on the next whole word. A row spans only the words it uses, so
 //! neither part costs the other anything.
 
@@ -18,14 +18,14 @@ use crate::model::catalog::Catalog;
 use crate::model::records::{PermissionRecord, RoleRecord};
 
 #[derive(Debug)]
-pub(crate) struct Base {
-    pub(crate) catalog: Catalog,
+pub(crate) struct CompiledCatalog {
+    pub(crate) definition: Catalog,
     pub(crate) state: State,
     first_permission: u32,
     first_role: u32,
 }
 
-impl Base {
+impl CompiledCatalog {
     pub(crate) fn new(catalog: Catalog) -> Self {
         Self::with_bound(catalog, WORDS_PER_EDGE)
     }
@@ -71,7 +71,7 @@ impl Base {
         }
         link(&mut state, first_role);
         recompute_rows(&mut state, &mut touched);
-        Self { catalog, state, first_permission: first_permission.next_multiple_of(u64::BITS), first_role }
+        Self { definition: catalog, state, first_permission: first_permission.next_multiple_of(u64::BITS), first_role }
     }
 
     /// Whether a number is a permission of the catalog's.

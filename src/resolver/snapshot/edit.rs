@@ -4,7 +4,7 @@
 //! first, then nouns lifted, nouns put, edges put: so two things can swap their names, and no edge hangs in the air.
 //! What breaks an invariant is refused, and the state is then of no use. This file has the nouns; `edges.rs` the edges.
 //!
-//! Deliberately absent: cycles (I3), which are judged once per set; and kept rows, which `flatten.rs` works out.
+//! Deliberately absent: cycles (I3), which are judged once per set; and kept rows, which `row_cache.rs` computes.
 
 mod edges;
 
@@ -19,7 +19,7 @@ use super::table::{Row, Table};
 use super::user_summary::UserSummary;
 use crate::model::error::EntityKind;
 use crate::model::invariants::Violation;
-use crate::model::records::{Change, Record, RecordKey, RecordKind};
+use crate::model::records::{Change, Record, RecordKey};
 
 /// What the edits so far have touched.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ pub(crate) struct Edit<'a> {
 impl Edit<'_> {
     /// Applies a set of changes, in the order that lets names be swapped.
     pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result {
-        let is_edge = |c: &&Change| c.kind() > RecordKind::User;
+        let is_edge = |c: &&Change| c.kind().is_relation();
         changes.iter().filter(is_edge).try_for_each(|c| self.lift(c))?;
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.lift(c))?;
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.put(c))?;
@@ -95,8 +95,17 @@ impl Edit<'_> {
                 self.summary(number);
             }
             // An edge that only changes its window is judged and replaced in `put`.
-            _ if stays => {}
-            edge => self.remove_edge(edge)?,
+            Record::Grant(_)
+            | Record::Inclusion(_)
+            | Record::Parent(_)
+            | Record::Assignment(_)
+            | Record::Membership(_)
+                if stays => {}
+            Record::Grant(_)
+            | Record::Inclusion(_)
+            | Record::Parent(_)
+            | Record::Assignment(_)
+            | Record::Membership(_) => self.remove_edge(before)?,
         }
         Ok(())
     }
@@ -131,7 +140,11 @@ impl Edit<'_> {
                 self.attach(number);
                 self.summary(number);
             }
-            edge => self.put_edge(edge, change.before())?,
+            Record::Grant(_)
+            | Record::Inclusion(_)
+            | Record::Parent(_)
+            | Record::Assignment(_)
+            | Record::Membership(_) => self.put_edge(after, change.before())?,
         }
         Ok(())
     }

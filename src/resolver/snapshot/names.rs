@@ -250,7 +250,7 @@ impl AsPermission for PermissionHandle {}
 impl<T: CatalogPermission> sealed::Permission for T {
     #[inline]
     fn permission(&self, Scope(snapshot): Scope<'_>) -> Option<u32> {
-        (T::catalog().token() == snapshot.base.catalog.token()).then(|| self.index())
+        (T::catalog().token() == snapshot.catalog.definition.token()).then(|| self.index())
     }
 
     fn permission_text(&self) -> String {
@@ -263,7 +263,7 @@ impl<T: CatalogPermission> AsPermission for T {}
 impl<T: CatalogRole> sealed::Role for T {
     #[inline]
     fn role(&self, Scope(snapshot): Scope<'_>) -> Option<u32> {
-        (T::catalog().token() == snapshot.base.catalog.token()).then(|| self.index())
+        (T::catalog().token() == snapshot.catalog.definition.token()).then(|| self.index())
     }
 
     fn role_text(&self) -> String {
@@ -290,13 +290,14 @@ impl CompiledTenant {
     #[inline]
     fn permission_number(&self, handle: PermissionHandle) -> Option<u32> {
         let is_own = handle.owner == self.session.token();
-        let is_catalogs = (handle.owner == self.base.catalog.token()) & self.base.has_permission(handle.number);
+        let is_catalogs =
+            (handle.owner == self.catalog.definition.token()) & self.catalog.has_permission(handle.number);
         (is_own | is_catalogs).then_some(handle.number)
     }
 
     pub(crate) fn permission_handle(&self, number: u32) -> Option<PermissionHandle> {
         let origin = self.state.permissions.row(number)?.origin;
-        let owner = if origin == Origin::Catalog { self.base.catalog.token() } else { self.session.token() };
+        let owner = if origin == Origin::Catalog { self.catalog.definition.token() } else { self.session.token() };
         Some(PermissionHandle { owner, number })
     }
 

@@ -7,6 +7,7 @@ use super::edges::Edges;
 use super::state::State;
 use super::walk::is_active;
 use crate::model::clock::When;
+use crate::model::graph;
 use crate::resolver::bits::Bits;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
@@ -24,12 +25,9 @@ pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
 }
 
 /// These roles and all that include them.
-pub(crate) fn with_includers(state: &State, roles: Bits) -> Bits {
-    closure(roles, |role, visit| {
-        if let Some(row) = state.roles.row(role) {
-            row.included_by.iter().for_each(|n| visit(*n));
-        }
-    })
+pub(crate) fn with_includers(state: &State, mut roles: Bits) -> Bits {
+    graph::follow(roles.clone().iter(), |role| state.includers(role), |role| roles.insert(role));
+    roles
 }
 
 /// The groups that have one of these roles at an instant, and all their sub-groups.
@@ -42,12 +40,9 @@ pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bit
 }
 
 /// These groups and all their sub-groups.
-pub(crate) fn with_subgroups(state: &State, groups: Bits) -> Bits {
-    closure(groups, |group, visit| {
-        if let Some(row) = state.groups.row(group) {
-            row.children.iter().for_each(|n| visit(*n));
-        }
-    })
+pub(crate) fn with_subgroups(state: &State, mut groups: Bits) -> Bits {
+    graph::follow(groups.clone().iter(), |group| state.subgroups(group), |group| groups.insert(group));
+    groups
 }
 
 /// The users that hold one of these roles directly, or are members of one of these groups, at an instant.
@@ -79,17 +74,4 @@ fn add<'a>(
             bits.insert(back.from());
         }
     }
-}
-
-fn closure(from: Bits, next: impl Fn(u32, &mut dyn FnMut(u32))) -> Bits {
-    let mut todo: Vec<u32> = from.iter().collect();
-    let mut reached = from;
-    while let Some(node) = todo.pop() {
-        next(node, &mut |to| {
-            if reached.insert(to) {
-                todo.push(to);
-            }
-        });
-    }
-    reached
 }

@@ -7,14 +7,16 @@
 //! inclusions and grants, and one more. Past that nothing is kept and the walk walks: a chain of 100,000 groups costs
 //! its length and not its square. A row spans only the words between its first and last permission.
 
-use std::collections::{BTreeSet, HashMap};
+use std::hash::RandomState;
 
+use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::edit::Touched;
 use super::source::{CachedRow, Source};
 use super::state::State;
 use super::table::Origin;
+use crate::model::graph::topological_order;
 use crate::model::records::Pattern;
 use crate::resolver::bits::Row as BitRow;
 
@@ -25,21 +27,10 @@ use crate::resolver::bits::Row as BitRow;
 /// permission that begins with their literal prefix.
 pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
     touch_patterned(state, touched);
-    let mut patterns = HashMap::new();
-    let affected = closure(&touched.roles, |role, visit| {
-        if let Some(row) = state.roles.row(role) {
-            row.included_by.iter().for_each(|n| visit(*n));
-        }
-    });
-    let order = in_order(&affected, |role, visit| {
-        if let Some(row) = state.roles.row(role) {
-            row.includes.iter().for_each(|n| visit(*n));
-        }
-    });
-    let mut changed = BTreeSet::new();
-    for role in order {
-        let leans = |row: &super::entity_rows::RoleRow| row.includes.iter().any(|n| changed.contains(n));
-        if touched.roles.contains(&role) || state.roles.row(role).is_some_and(leans) {
+    let mut patterns = Patterns::default();
+    let mut changed = HashSet::new();
+    for role in topological_order(touched.roles.iter().copied(), |role| state.includers(role)) {
+        if touched.roles.contains(&role) || state.includes(role).any(|included| changed.contains(&included)) {
             let cached = role_row(state, role, &mut patterns);
             if state.keep(Source::Role(role), cached) {
                 changed.insert(role);
@@ -53,20 +44,9 @@ pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
 }
 
 fn recompute_groups(state: &mut State, touched: &Touched) {
-    let affected = closure(&touched.groups, |group, visit| {
-        if let Some(row) = state.groups.row(group) {
-            row.children.iter().for_each(|n| visit(*n));
-        }
-    });
-    let order = in_order(&affected, |group, visit| {
-        if let Some(row) = state.groups.row(group) {
-            row.parents.iter().for_each(|n| visit(*n));
-        }
-    });
-    let mut changed = BTreeSet::new();
-    for group in order {
-        let leans = |row: &super::entity_rows::GroupRow| row.parents.iter().any(|n| changed.contains(n));
-        if touched.groups.contains(&group) || state.groups.row(group).is_some_and(leans) {
+    let mut changed = HashSet::new();
+    for group in topological_order(touched.groups.iter().copied(), |group| state.subgroups(group)) {
+        if touched.groups.contains(&group) || state.parents(group).any(|parent| changed.contains(&parent)) {
             let cached = group_row(state, group);
             if state.keep(Source::Group(group), cached) {
                 changed.insert(group);
@@ -74,6 +54,9 @@ fn recompute_groups(state: &mut State, touched: &Touched) {
         }
     }
 }
+
+/// What each pattern that was met so far matches. Patterns come from outside, so the hash is keyed (A21).
+type Patterns = HashMap<Pattern, BitRow, RandomState>;
 
 /// The rows that one is made of.
 type Rows<'a> = SmallVec<[&'a BitRow; 8]>;
@@ -85,7 +68,7 @@ fn touch_patterned(state: &State, touched: &mut Touched) {
     }
 }
 
-fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>) -> CachedRow {
+fn role_row(state: &State, number: u32, patterns: &mut Patterns) -> CachedRow {
     let Some(role) = state.roles.row(number) else { return CachedRow::default() };
     let mut complete = true;
     let mut rows = Rows::new();
@@ -131,49 +114,4 @@ fn bound(state: &State, rows: &[&BitRow], numbers: &[u32], complete: bool, edges
         Some(row) => CachedRow { row, complete },
         None => CachedRow { row: BitRow::EMPTY, complete: false },
     }
-}
-
-/// All that is reached from these, themselves included, ascending.
-fn closure(from: &BTreeSet<u32>, next: impl Fn(u32, &mut dyn FnMut(u32))) -> Vec<u32> {
-    let mut reached = from.clone();
-    let mut todo: Vec<u32> = from.iter().copied().collect();
-    while let Some(node) = todo.pop() {
-        next(node, &mut |to| {
-            if reached.insert(to) {
-                todo.push(to);
-            }
-        });
-    }
-    reached.into_iter().collect()
-}
-
-/// The same, each after all those among them that it depends on. There is no cycle (I3), so each gets its turn.
-fn in_order(nodes: &[u32], depends: impl Fn(u32, &mut dyn FnMut(u32))) -> Vec<u32> {
-    // By their places in `nodes`: who is depended on, and by whom; and on how many each waits.
-    let mut leaners: Vec<(usize, usize)> = Vec::new();
-    let mut waiting = vec![0_u32; nodes.len()];
-    for ((at, node), count) in nodes.iter().enumerate().zip(&mut waiting) {
-        depends(*node, &mut |on| {
-            if let Ok(on) = nodes.binary_search(&on) {
-                leaners.push((on, at));
-                *count += 1;
-            }
-        });
-    }
-    leaners.sort_unstable();
-    let mut order: Vec<usize> = (0..).zip(&waiting).filter(|(_, count)| **count == 0).map(|(at, _)| at).collect();
-    let mut done = 0;
-    while let Some(node) = order.get(done).copied() {
-        done += 1;
-        let first = leaners.partition_point(|(on, _)| *on < node);
-        for (_, leaner) in leaners.iter().skip(first).take_while(|(on, _)| *on == node) {
-            if let Some(count) = waiting.get_mut(*leaner) {
-                *count -= 1;
-                if *count == 0 {
-                    order.push(*leaner);
-                }
-            }
-        }
-    }
-    order.into_iter().filter_map(|at| nodes.get(at).copied()).collect()
 }

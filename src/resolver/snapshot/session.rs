@@ -101,7 +101,12 @@ impl Session {
                 Record::Role(record) => (EntityKind::Role, record.id.uuid()),
                 Record::Group(record) => (EntityKind::Group, record.id.uuid()),
                 Record::User(record) => (EntityKind::User, record.id.uuid()),
-                _ => continue,
+                Record::Tenant(_)
+                | Record::Grant(_)
+                | Record::Inclusion(_)
+                | Record::Parent(_)
+                | Record::Assignment(_)
+                | Record::Membership(_) => continue,
             };
             met.numbers.remove(&id);
         }

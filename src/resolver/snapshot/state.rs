@@ -138,6 +138,26 @@ impl State {
         }
     }
 
+    /// The direct parents of a group.
+    pub(crate) fn parents(&self, group: u32) -> impl Iterator<Item = u32> {
+        self.groups.row(group).into_iter().flat_map(|row| row.parents.iter().copied())
+    }
+
+    /// The direct subgroups of a group.
+    pub(crate) fn subgroups(&self, group: u32) -> impl Iterator<Item = u32> {
+        self.groups.row(group).into_iter().flat_map(|row| row.children.iter().copied())
+    }
+
+    /// The roles that a role includes directly.
+    pub(crate) fn includes(&self, role: u32) -> impl Iterator<Item = u32> {
+        self.roles.row(role).into_iter().flat_map(|row| row.includes.iter().copied())
+    }
+
+    /// The roles that include a role directly.
+    pub(crate) fn includers(&self, role: u32) -> impl Iterator<Item = u32> {
+        self.roles.row(role).into_iter().flat_map(|row| row.included_by.iter().copied())
+    }
+
     /// Whether a permission is there and has not left the catalog: otherwise nothing grants it.
     pub(crate) fn permission_counts(&self, permission: u32) -> bool {
         self.permissions.row(permission).is_some_and(|row| row.origin != Origin::RemovedFromCatalog)

@@ -79,18 +79,18 @@ impl Ids for ByIndexedUser {
 
 /// What is at a number: whose it is, and the thing unless it is gone. Where nothing has the number here, the nil id.
 #[derive(Clone, Debug)]
-pub(crate) struct Slot<R> {
+pub(crate) struct NumberedRow<R> {
     pub(crate) id: Uuid,
     pub(crate) row: Option<Arc<R>>,
 }
 
-impl<R> Slot<R> {
+impl<R> NumberedRow<R> {
     fn gone(id: Uuid) -> Self {
         Self { id, row: None }
     }
 }
 
-impl<R> Default for Slot<R> {
+impl<R> Default for NumberedRow<R> {
     fn default() -> Self {
         Self::gone(Uuid::nil())
     }
@@ -135,7 +135,7 @@ impl Hashers {
 #[repr(C)]
 pub(crate) struct Table<R: Row> {
     hashers: Hashers,
-    slots: PersistentVec<Slot<R>>,
+    slots: PersistentVec<NumberedRow<R>>,
     ids: R::Ids,
     names: HashIndex,
     sorted: SortedSeq<u32>,
@@ -163,7 +163,7 @@ impl<R: Row> Table<R> {
     /// Every number that was given to an id, also where the thing is gone. The nil id's, if it was met, is the caller's to
     /// say: where it is gone, its slot looks like one that nothing was ever in.
     pub(crate) fn numbers(&self, nil: Option<u32>) -> impl Iterator<Item = (u32, Uuid)> {
-        let met = move |(number, slot): &(u32, &Slot<R>)| !slot.id.is_nil() || Some(*number) == nil;
+        let met = move |(number, slot): &(u32, &NumberedRow<R>)| !slot.id.is_nil() || Some(*number) == nil;
         self.slots.iter().filter(met).map(|(number, slot)| (number, slot.id))
     }
 
@@ -243,13 +243,13 @@ impl<R: Row> Table<R> {
         } else {
             self.unlisted.insert(number, order);
         }
-        self.slots.set(number, Slot { id, row: Some(Arc::new(row)) });
+        self.slots.set(number, NumberedRow { id, row: Some(Arc::new(row)) });
     }
 
     /// Takes a thing away; its number stays its id's.
     pub(crate) fn remove(&mut self, number: u32) -> Option<R> {
         let row = self.lift(number)?;
-        self.slots.set(number, Slot::gone(row.id()));
+        self.slots.set(number, NumberedRow::gone(row.id()));
         Some(row)
     }
 
@@ -286,7 +286,7 @@ impl<R: Row<Ids = HashIndex>> Table<R> {
         for (number, id) in earlier.numbers(earlier.number_of(Uuid::nil())) {
             if self.number_of(id).is_none() {
                 self.ids.meet(self.hashers.id(id), number);
-                self.slots.set(number, Slot::gone(id));
+                self.slots.set(number, NumberedRow::gone(id));
             }
         }
     }
@@ -295,17 +295,17 @@ impl<R: Row<Ids = HashIndex>> Table<R> {
 impl<R: Row<Ids = ByIndexedUser>> Table<R> {
     /// Takes in everything at once, where there was nothing: what is at each number, with the index of names and the
     /// numbers of what lives in order of names, all of it listed.
-    pub(crate) fn fill(&mut self, slots: Vec<Slot<R>>, names: HashIndex, sorted: Vec<u32>) {
+    pub(crate) fn fill(&mut self, slots: Vec<NumberedRow<R>>, names: HashIndex, sorted: Vec<u32>) {
         (self.slots, self.names) = (PersistentVec::from_vec(slots), names);
         self.sorted = SortedSeq::from_sorted(sorted);
     }
 }
 
-fn name_in<R: Row>(slots: &PersistentVec<Slot<R>>, number: u32) -> &str {
+fn name_in<R: Row>(slots: &PersistentVec<NumberedRow<R>>, number: u32) -> &str {
     slots.get(number).and_then(|slot| slot.row.as_deref()).map_or("", Row::name)
 }
 
 /// By name, and of one name by id, so that the order is the same however a snapshot came about.
-fn order_in<R: Row>(slots: &PersistentVec<Slot<R>>, number: u32) -> (&str, Uuid) {
+fn order_in<R: Row>(slots: &PersistentVec<NumberedRow<R>>, number: u32) -> (&str, Uuid) {
     (name_in(slots, number), slots.get(number).map_or(Uuid::nil(), |slot| slot.id))
 }

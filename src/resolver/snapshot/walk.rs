@@ -4,8 +4,7 @@
 //! and tests always can. No recursion, every node once, nothing remembered afterwards (A4). The few nodes of a usual
 //! walk stay on the stack.
 
-use std::collections::HashSet;
-
+use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::columns::source;
@@ -152,7 +151,7 @@ pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
 
 const INLINE: usize = 16;
 
-/// The nodes seen so far: a short list, and a set once it is long.
+/// The nodes seen so far: a short list, and a set once it is long. Nodes are numbers from inside, so the hash is fast.
 #[derive(Default)]
 pub(crate) struct Seen {
     few: SmallVec<[Source; INLINE]>,

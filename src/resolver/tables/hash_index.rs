@@ -81,7 +81,7 @@ impl Buckets for Vec<Bucket> {
 
 /// Half of the hash is kept. It places the entry in a bucket, and sifts it there before the caller is asked.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Entry {
+pub(crate) struct TaggedNumber {
     tag: u32,
     number: u32,
 }
@@ -91,10 +91,10 @@ pub(crate) struct Entry {
 pub(crate) enum Bucket {
     Few {
         count: u8,
-        entries: [Entry; FEW],
+        entries: [TaggedNumber; FEW],
     },
     /// More than [`FEW`], whether by chance or because many hashes are equal.
-    Many(Arc<Vec<Entry>>),
+    Many(Arc<Vec<TaggedNumber>>),
 }
 
 impl<B: Buckets> HashIndex<B> {
@@ -111,13 +111,6 @@ impl<B: Buckets> HashIndex<B> {
         self.buckets.bucket(address(tag, self.last))?.find(tag, same)
     }
 
-    /// Reads a little of where a hash leads, so that it is near when it is looked at.
-    #[cfg(feature = "json")]
-    #[inline]
-    pub(crate) fn touch(&self, hash: u64) -> bool {
-        self.buckets.bucket(address(tag(hash), self.last)).is_some_and(|bucket| matches!(bucket, Bucket::Many(_)))
-    }
-
     /// Adds `number` under `hash`. The caller guarantees that the pair is not there yet.
     pub(crate) fn insert(&mut self, hash: u64, number: u32) {
         if self.buckets.bucket(0).is_none() {
@@ -128,7 +121,7 @@ impl<B: Buckets> HashIndex<B> {
         }
         let tag = tag(hash);
         if let Some(bucket) = self.buckets.bucket_mut(address(tag, self.last)) {
-            bucket.push(Entry { tag, number });
+            bucket.push(TaggedNumber { tag, number });
             self.len += 1;
         }
     }
@@ -171,7 +164,7 @@ impl Building {
 }
 
 impl Bucket {
-    fn from_entries(entries: Vec<Entry>) -> Self {
+    fn from_entries(entries: Vec<TaggedNumber>) -> Self {
         if entries.len() > FEW {
             return Self::Many(Arc::new(entries));
         }
@@ -183,7 +176,7 @@ impl Bucket {
     }
 
     #[inline]
-    fn entries(&self) -> &[Entry] {
+    fn entries(&self) -> &[TaggedNumber] {
         match self {
             Self::Few { count, entries } => entries.get(..usize::from(*count)).unwrap_or_default(),
             Self::Many(entries) => entries,
@@ -212,7 +205,7 @@ impl Bucket {
         None
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: TaggedNumber) {
         match self {
             Self::Few { count, entries } => {
                 if let Some(slot) = entries.get_mut(usize::from(*count)) {
@@ -227,7 +220,7 @@ impl Bucket {
     }
 
     fn remove(&mut self, tag: u32, number: u32) {
-        let gone = |entry: &Entry| entry.tag == tag && entry.number == number;
+        let gone = |entry: &TaggedNumber| entry.tag == tag && entry.number == number;
         match self {
             Self::Few { .. } => {
                 let cached = self.entries().iter().copied().filter(|entry| !gone(entry)).collect();
@@ -246,7 +239,7 @@ impl Bucket {
 
 impl Default for Bucket {
     fn default() -> Self {
-        Self::Few { count: 0, entries: [Entry::default(); FEW] }
+        Self::Few { count: 0, entries: [TaggedNumber::default(); FEW] }
     }
 }
 

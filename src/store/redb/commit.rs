@@ -162,7 +162,7 @@ impl<'t> Tables<'t> {
                 (Some(stored), Some(before)) => {
                     let (stored, check) = unseal(Place::Records, key, stored.value())?;
                     tally.remove(check);
-                    change.kind() > RecordKind::User || stored == encode(before)?
+                    change.kind().is_relation() || stored == encode(before)?
                 }
                 _ => false,
             };

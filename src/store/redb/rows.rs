@@ -71,7 +71,10 @@ pub(super) struct Head {
 pub(super) const PART: usize = 1_000;
 
 /// The newest kind that this release knows.
-const NEWEST: u8 = RecordKind::Membership.ordinal();
+const NEWEST: u8 = match RecordKind::ALL {
+    [.., newest] => newest.ordinal(),
+    [] => 0,
+};
 
 /// The bytes of something.
 pub(super) fn encode<T: Serialize>(what: &T) -> Result<Vec<u8>, Fault> {

@@ -21,7 +21,9 @@ impl Edit<'_> {
             Record::Parent(edge) => new && self.put_parent(edge, record)?,
             Record::Assignment(edge) => self.put_assignment(edge, record, window)?,
             Record::Membership(edge) => self.put_membership(edge, record, window)?,
-            _ => return Err(Violation::UnknownKind),
+            Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_) => {
+                return Err(Violation::UnknownKind);
+            }
         };
         if done { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
@@ -33,7 +35,9 @@ impl Edit<'_> {
             Record::Parent(edge) => self.remove_parent(edge),
             Record::Assignment(edge) => self.remove_assignment(edge),
             Record::Membership(edge) => self.remove_membership(edge),
-            _ => return Err(Violation::UnknownKind),
+            Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_) => {
+                return Err(Violation::UnknownKind);
+            }
         };
         if done.is_some() { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
@@ -278,7 +282,14 @@ fn window_of(record: &Record) -> Option<Window> {
     match record {
         Record::Assignment(edge) => Some(edge.window),
         Record::Membership(edge) => Some(edge.window),
-        _ => None,
+        Record::Grant(_)
+        | Record::Inclusion(_)
+        | Record::Parent(_)
+        | Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_) => None,
     }
 }
 

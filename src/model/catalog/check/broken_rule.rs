@@ -4,7 +4,7 @@ use crate::model::error::{EntityKind, Error, shown};
 
 /// The entry that a fault is in.
 #[derive(Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(super) struct CheckedEntry<'a> {
     pub(super) entity: EntityKind,
     /// None in the list of the retired.
     pub(super) slug: Option<&'a str>,
@@ -12,8 +12,8 @@ pub(super) struct Entry<'a> {
 
 /// A rule, and the text that breaks it.
 #[derive(Clone, Copy)]
-pub(super) struct Fault<'a> {
-    entry: Entry<'a>,
+pub(super) struct BrokenRule<'a> {
+    entry: CheckedEntry<'a>,
     rule: Rule,
     text: &'a str,
 }
@@ -59,13 +59,13 @@ impl Rule {
     }
 }
 
-impl<'a> Entry<'a> {
-    pub(super) const fn breaks(self, rule: Rule, text: &'a str) -> Fault<'a> {
-        Fault { entry: self, rule, text }
+impl<'a> CheckedEntry<'a> {
+    pub(super) const fn breaks(self, rule: Rule, text: &'a str) -> BrokenRule<'a> {
+        BrokenRule { entry: self, rule, text }
     }
 }
 
-impl Fault<'_> {
+impl BrokenRule<'_> {
     /// Stops compilation with one sentence, such as ``role `editor`: `posts:raed` is not a permission of the catalog``.
     #[track_caller]
     #[expect(
@@ -87,9 +87,9 @@ impl Fault<'_> {
     }
 }
 
-impl From<Fault<'_>> for Error {
-    fn from(fault: Fault<'_>) -> Self {
-        let Fault { entry: Entry { entity, slug }, rule, text } = fault;
+impl From<BrokenRule<'_>> for Error {
+    fn from(broken: BrokenRule<'_>) -> Self {
+        let BrokenRule { entry: CheckedEntry { entity, slug }, rule, text } = broken;
         if let Some((what, expected)) = rule.expected() {
             return Self::invalid(what, text, expected);
         }

@@ -1,0 +1,58 @@
+//! Opens a tenant by its id, once, whoever asks for it.
+
+use std::sync::Arc;
+
+use super::Authorizer;
+use super::refresh::{Earlier, Loaded, Unloaded, load};
+use super::store_error::store_error;
+use super::tenant::{Inner, Tenant};
+use crate::model::error::{EntityKind, Error, Result};
+use crate::model::invariants::refused;
+use crate::model::records::{TenantId, TenantSlug};
+use crate::resolver::snapshot::Availability;
+use crate::store::StoreError;
+
+impl Authorizer {
+    pub(super) async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>> {
+        self.shared.store.find(slug).await.map_err(|error| store_error(error, slug.as_str()))
+    }
+
+    pub(super) async fn open(&self, tenant_id: TenantId) -> Result<Tenant> {
+        let slot = self.registry.hold(tenant_id);
+        let _turn = slot.write_queue.take().await;
+        if let Some(inner) = self.registry.by_tenant_id(tenant_id) {
+            // Whoever had the turn before may have left a commit open.
+            drop(inner.resolve_pending().await);
+            inner.alive()?;
+            return Ok(Tenant(inner));
+        }
+        let inner = self.load_tenant(tenant_id, false).await?;
+        if slot.pending().is_some() {
+            inner.current.set_availability(Availability::InDoubt);
+            // What cannot be settled now is tried again by the next call on the tenant, which denies until then.
+            drop(inner.resolve_pending().await);
+        }
+        inner.alive()?;
+        self.registry.opened(tenant_id, &inner);
+        Ok(Tenant(inner))
+    }
+
+    /// A new opening of a life. The caller has its turn.
+    pub(super) async fn load_tenant(&self, tenant_id: TenantId, repair: bool) -> Result<Arc<Inner>> {
+        let catalog = Arc::clone(&self.shared.catalog);
+        let earlier = Earlier { tenant_id, state: None, session: Arc::new(catalog.open()), catalog, repair };
+        match load(&*self.shared.store, earlier).await {
+            Ok(Loaded::Tenant(compiled)) => {
+                let slot = self.registry.hold(tenant_id);
+                Ok(Arc::new(Inner::new(Arc::clone(&self.shared), slot, *compiled)))
+            }
+            Ok(Loaded::Deleted) | Err(Unloaded::Store(StoreError::Deleted)) => Err(not_found(&tenant_id.to_string())),
+            Err(Unloaded::Store(error)) => Err(store_error(error, "")),
+            Err(Unloaded::Invalid(violations)) => Err(refused(&violations)),
+        }
+    }
+}
+
+pub(super) fn not_found(name: &str) -> Error {
+    Error::not_found(EntityKind::Tenant, name)
+}

@@ -1,0 +1,20 @@
+//! The public error for an error that a store returned.
+
+use crate::model::error::{EntityKind, Error, ErrorKind};
+use crate::store::StoreError;
+
+/// The public error for an answer of a store's that means: nothing happened.
+pub(super) fn store_error(error: StoreError, slug: &str) -> Error {
+    match error {
+        StoreError::Conflict { .. } => Error::new(ErrorKind::Conflict),
+        StoreError::Deleted => Error::new(ErrorKind::Deleted),
+        StoreError::SlugTaken => Error::already_exists(EntityKind::Tenant, slug),
+        StoreError::TooLarge(ref why) => Error::new(ErrorKind::TooLarge).reason(why).because(error),
+        StoreError::UnsupportedRecord(ref why) => Error::new(ErrorKind::UnsupportedRecord).reason(why).because(error),
+        StoreError::Corrupt(ref why) => Error::new(ErrorKind::Corrupt).reason(why).because(error),
+        StoreError::Unavailable(ref why) | StoreError::InDoubt(ref why) => {
+            Error::new(ErrorKind::Unavailable).reason(why).because(error)
+        }
+        StoreError::Stopped => Error::new(ErrorKind::Corrupt).reason("the load stopped before its end").because(error),
+    }
+}

@@ -1,0 +1,343 @@
+//! Directed graphs whose edges a function lists: reachability, topological order, cycles, and a path from both ends.
+//!
+//! Groups form a graph by their parents and roles by their inclusions. Both may be 100,000 levels deep, so nothing here
+//! recurses. Nodes are numbers that this crate has given out, or indexes of a list. Nobody outside chooses them, so the
+//! tables use the fast hash that hashbrown brings along, which is seeded but not made to resist an attacker.
+//!
+//! Deliberately absent: the graphs themselves, and names. [`crate::reference`] has a closure of its own: it is the oracle
+//! that tests compare with, and shares no code with what it judges.
+
+use std::hash::Hash;
+use std::iter::Enumerate;
+use std::ops::ControlFlow;
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+
+/// Follows edges from these nodes. `visit` gets every node that an edge leads to, perhaps several times, and returns
+/// whether it is new: only then are its edges followed.
+///
+/// # Complexity
+/// O(nodes + edges) reached.
+pub(crate) fn follow<N: Copy, I: Iterator<Item = N>>(
+    from: impl IntoIterator<Item = N>,
+    next: impl Fn(N) -> I,
+    mut visit: impl FnMut(N) -> bool,
+) {
+    let mut todo: Vec<N> = from.into_iter().collect();
+    while let Some(node) = todo.pop() {
+        todo.extend(next(node).filter(|to| visit(*to)));
+    }
+}
+
+/// These nodes and all that is reached from them, each before everything that its edges lead to.
+///
+/// In a graph with a cycle, which has no such order, every node still appears once.
+///
+/// # Complexity
+/// O(nodes + edges) reached.
+pub(crate) fn topological_order<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
+    from: impl IntoIterator<Item = N>,
+    next: impl Fn(N) -> I,
+) -> Vec<N> {
+    let mut order = Vec::new();
+    let complete = depth_first(from, next, |event| {
+        if let Event::Finished(node) = event {
+            order.push(node);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    debug_assert!(complete.is_continue());
+    order.reverse();
+    order
+}
+
+/// An edge that closes a cycle.
+pub(crate) struct Cycle<'a, N> {
+    /// Where the edge begins.
+    pub(crate) from: N,
+    /// Which edge of that node it is, counted from 0.
+    pub(crate) edge: usize,
+    /// The nodes around the cycle: from the end of the edge back to it. It takes the cycle's length to list them.
+    pub(crate) around: &'a mut dyn Iterator<Item = N>,
+}
+
+/// Shows each edge that closes a cycle, among the nodes reached from these. Without those edges there is no cycle.
+///
+/// # Complexity
+/// O(nodes + edges) reached, and the depth of each cycle whose `around` is read.
+pub(crate) fn each_cycle<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
+    from: impl IntoIterator<Item = N>,
+    next: impl Fn(N) -> I,
+    mut found: impl FnMut(Cycle<'_, N>),
+) {
+    let complete = depth_first(from, next, |event| {
+        if let Event::Cycle(cycle) = event {
+            found(cycle);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    debug_assert!(complete.is_continue());
+}
+
+/// The nodes around one cycle that is reached from these, the first again at the end.
+///
+/// # Complexity
+/// O(nodes + edges) reached.
+pub(crate) fn find_cycle<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
+    from: impl IntoIterator<Item = N>,
+    next: impl Fn(N) -> I,
+) -> Option<Vec<N>> {
+    let found = depth_first(from, next, |event| match event {
+        Event::Cycle(cycle) => ControlFlow::Break(cycle.around.collect()),
+        Event::Finished(_) => ControlFlow::Continue(()),
+    });
+    found.break_value()
+}
+
+/// What a depth-first search meets.
+enum Event<'a, N> {
+    /// Everything that is reached from this node has been seen.
+    Finished(N),
+    Cycle(Cycle<'a, N>),
+}
+
+#[derive(Clone, Copy)]
+enum Mark {
+    /// On the path from the start of the search.
+    Open,
+    Finished,
+}
+
+fn depth_first<N: Copy + Eq + Hash, I: Iterator<Item = N>, B>(
+    from: impl IntoIterator<Item = N>,
+    next: impl Fn(N) -> I,
+    mut on: impl FnMut(Event<'_, N>) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let mut marks: HashMap<N, Mark> = HashMap::new();
+    let mut path: Vec<(N, Enumerate<I>)> = Vec::new();
+    for start in from {
+        if let Entry::Vacant(mark) = marks.entry(start) {
+            mark.insert(Mark::Open);
+            path.push((start, next(start).enumerate()));
+        }
+        while let Some((node, edges)) = path.last_mut() {
+            let node = *node;
+            let Some((edge, to)) = edges.next() else {
+                marks.insert(node, Mark::Finished);
+                path.pop();
+                on(Event::Finished(node))?;
+                continue;
+            };
+            match marks.entry(to) {
+                Entry::Vacant(mark) => {
+                    mark.insert(Mark::Open);
+                    path.push((to, next(to).enumerate()));
+                }
+                Entry::Occupied(mark) if matches!(mark.get(), Mark::Open) => {
+                    let mut around = path.iter().map(|(on, _)| *on).skip_while(|on| *on != to).chain([to]);
+                    on(Event::Cycle(Cycle { from: node, edge, around: &mut around }))?;
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// The path `from` → … → `to` along `up`, if there is one. `down` is the same edges the other way (R7).
+///
+/// # Complexity
+/// It searches up from one end and down from the other, an edge of each in turn, and ends when the smaller side ends. So
+/// a chain of 100,000 that is built from either end costs a step for each edge, and one that is pieced together in any
+/// order O(n log n) in all.
+pub(crate) fn path<I: Iterator<Item = u32>, J: Iterator<Item = u32>>(
+    from: u32,
+    to: u32,
+    up: impl Fn(u32) -> I,
+    down: impl Fn(u32) -> J,
+) -> Option<Vec<u32>> {
+    if from == to {
+        return Some(vec![from]);
+    }
+    let mut above = Side::new(from);
+    let mut below = Side::new(to);
+    loop {
+        match above.step(&up)? {
+            Some(node) if below.seen.contains_key(&node) => return Some(join(&above, &below, node)),
+            _ => {}
+        }
+        match below.step(&down)? {
+            Some(node) if above.seen.contains_key(&node) => return Some(join(&above, &below, node)),
+            _ => {}
+        }
+    }
+}
+
+/// What has been reached from one end, each with the node before it.
+struct Side<I> {
+    seen: HashMap<u32, u32>,
+    todo: Vec<u32>,
+    open: Option<(u32, I)>,
+}
+
+impl<I: Iterator<Item = u32>> Side<I> {
+    fn new(start: u32) -> Self {
+        Self { seen: HashMap::from([(start, start)]), todo: vec![start], open: None }
+    }
+
+    /// Looks at one edge, and returns the node that it leads to if that is new.
+    #[expect(clippy::option_option, reason = "outer: is there an edge left; inner: does it lead to a new node")]
+    fn step(&mut self, next: &impl Fn(u32) -> I) -> Option<Option<u32>> {
+        loop {
+            if let Some((node, rest)) = &mut self.open {
+                if let Some(to) = rest.next() {
+                    let Entry::Vacant(place) = self.seen.entry(to) else { return Some(None) };
+                    place.insert(*node);
+                    self.todo.push(to);
+                    return Some(Some(to));
+                }
+            }
+            let node = self.todo.pop()?;
+            self.open = Some((node, next(node)));
+        }
+    }
+
+    /// From a node back to where this side began.
+    fn back(&self, mut node: u32) -> Vec<u32> {
+        let mut path = vec![node];
+        while let Some(before) = self.seen.get(&node).filter(|before| **before != node) {
+            node = *before;
+            path.push(node);
+        }
+        path
+    }
+}
+
+fn join<I: Iterator<Item = u32>, J: Iterator<Item = u32>>(above: &Side<I>, below: &Side<J>, node: u32) -> Vec<u32> {
+    let mut path = above.back(node);
+    path.reverse();
+    path.extend(below.back(node).into_iter().skip(1));
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn after(edges: &[(u32, u32)], node: u32) -> impl Iterator<Item = u32> {
+        edges.iter().filter(move |edge| edge.0 == node).map(|edge| edge.1)
+    }
+
+    fn before(edges: &[(u32, u32)], node: u32) -> impl Iterator<Item = u32> {
+        edges.iter().filter(move |edge| edge.1 == node).map(|edge| edge.0)
+    }
+
+    fn find(edges: &[(u32, u32)], from: u32, to: u32) -> Option<Vec<u32>> {
+        path(from, to, |n| after(edges, n), |n| before(edges, n))
+    }
+
+    fn cycles(edges: &[(u32, u32)]) -> Vec<Vec<u32>> {
+        let mut all = Vec::new();
+        each_cycle(0..10, |n| after(edges, n), |cycle| all.push(cycle.around.collect()));
+        assert_eq!(find_cycle(0..10, |n| after(edges, n)), all.first().cloned());
+        all
+    }
+
+    /// What is reached from 0, itself included: a round for each node, after which nothing new can be reached.
+    fn reached(edges: &[(u32, u32)]) -> BTreeSet<u32> {
+        let mut reached = BTreeSet::from([0]);
+        for _ in 0..8 {
+            reached.extend(edges.iter().filter(|e| reached.contains(&e.0)).map(|e| e.1).collect::<Vec<_>>());
+        }
+        reached
+    }
+
+    #[test]
+    fn i3_every_cycle_is_found_and_listed() {
+        assert_eq!(cycles(&[(0, 1), (1, 2), (0, 2)]), [[0; 0]; 0]);
+        assert_eq!(cycles(&[(3, 3)]), [[3, 3]]);
+        assert_eq!(cycles(&[(0, 1), (1, 2), (2, 3), (3, 1)]), [[1, 2, 3, 1]]);
+        assert_eq!(cycles(&[(0, 1), (1, 2), (2, 0), (2, 3), (3, 4), (4, 3)]), [vec![0, 1, 2, 0], vec![3, 4, 3]]);
+    }
+
+    #[test]
+    fn i3_a_cycle_of_a_hundred_thousand_is_found_and_listed() {
+        let last = 100_000_u32;
+        let next = |n| [if n == last { 0 } else { n + 1 }].into_iter();
+        let mut lengths = Vec::new();
+        each_cycle(0..=last, next, |cycle| lengths.push((cycle.from, cycle.edge, cycle.around.count())));
+        assert_eq!(lengths, [(last, 0, 100_002)]);
+    }
+
+    #[test]
+    fn r7_a_path_is_found_from_both_ends() {
+        let edges = [(0, 1), (1, 2), (2, 3), (0, 4), (4, 5), (6, 3)];
+        assert_eq!(find(&edges, 0, 3), Some(vec![0, 1, 2, 3]));
+        assert_eq!(find(&edges, 3, 0), None);
+        assert_eq!(find(&edges, 2, 2), Some(vec![2]));
+        assert_eq!(find(&edges, 5, 6), None);
+    }
+
+    /// A chain of 100,000 that is built from either end looks at a few edges each time.
+    #[test]
+    fn r7_a_chain_built_from_either_end_costs_a_step_for_each_edge() {
+        let steps = std::cell::Cell::new(0_u32);
+        for length in 1..100_000_u32 {
+            let count = |n| {
+                steps.set(steps.get() + 1);
+                n
+            };
+            let up = |n: u32| (n + 1 < length).then(|| count(n + 1)).into_iter();
+            let down = |n: u32| (0 < n && n < length).then(|| count(n - 1)).into_iter();
+            // A new node above the top, which nothing is above; and a new node below the bottom.
+            assert_eq!(path(length, length - 1, up, down), None);
+            assert_eq!(path(0, length, up, down), None);
+        }
+        assert!(steps.get() <= 400_000, "{}", steps.get());
+    }
+
+    /// One side may come to its end just after the two have met: a path must have been seen by then.
+    #[test]
+    fn r7_a_path_is_found_past_a_wide_end() {
+        let wide = |n| (10..20).map(move |side| if n == 2 { (side, 2) } else { (0, side) });
+        for n in [0, 2] {
+            let edges: Vec<_> = wide(n).chain([(0, 1), (1, 2)]).collect();
+            assert_eq!(find(&edges, 0, 2), Some(vec![0, 1, 2]));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn r7_a_path_is_found_wherever_there_is_one(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
+            let reached = reached(&edges);
+            for to in 0..8 {
+                let found = find(&edges, 0, to);
+                prop_assert_eq!(found.is_some(), reached.contains(&to));
+                if let Some(path) = found {
+                    prop_assert_eq!((path.first(), path.last()), (Some(&0), Some(&to)));
+                    prop_assert!(path.windows(2).all(|pair| edges.contains(&(pair[0], pair[1]))));
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_reached_is_found_once_and_in_order(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
+            let mut followed = BTreeSet::from([0]);
+            follow([0], |n| after(&edges, n), |n| followed.insert(n));
+            prop_assert_eq!(&followed, &reached(&edges));
+            let order = topological_order([0], |n| after(&edges, n));
+            prop_assert_eq!(order.len(), followed.len());
+            prop_assert_eq!(order.iter().copied().collect::<BTreeSet<_>>(), followed);
+            // Without the edges that lead back to lower numbers there is no cycle.
+            let edges: Vec<(u32, u32)> = edges.into_iter().filter(|(from, to)| from < to).collect();
+            let order = topological_order(0..8, |n| after(&edges, n));
+            let place = |node| order.iter().position(|other| *other == node);
+            prop_assert!(edges.iter().all(|(from, to)| place(*from) < place(*to)));
+            prop_assert_eq!(find_cycle(0..8, |n| after(&edges, n)), None);
+        }
+    }
+}

@@ -49,6 +49,7 @@ impl Snapshot {
             Availability::Serving => None,
             Availability::InDoubt => Some(ErrorKind::InDoubt),
             Availability::InvalidContent => Some(ErrorKind::Corrupt),
+            Availability::Broken => Some(ErrorKind::Internal),
             Availability::Repair => Some(ErrorKind::CatalogConflict),
             Availability::Closed => Some(ErrorKind::Closed),
             Availability::Deleted => Some(ErrorKind::Deleted),

@@ -29,7 +29,7 @@ impl Document {
         let changes = changes(present(&base.state), after.collect());
         let mut draft = Draft::new(base, origins, false);
         draft.apply_whole(changes)?;
-        Ok(draft.finish())
+        draft.finish()
     }
 }
 

@@ -87,6 +87,9 @@ pub enum ErrorKind {
     TooManyEntities,
     /// The application's own refusal, made with [`Error::rejected`].
     Rejected,
+    /// An internal invariant is broken: a bug of this crate. The details say which one, and what has come of it. A plan
+    /// that fails so commits nothing. A tenant that leaves service denies every check until a refresh succeeds.
+    Internal,
 }
 
 /// Why something was not done: plain data, and one sentence.
@@ -303,6 +306,7 @@ impl fmt::Display for Error {
             ErrorKind::Deleted => f.write_str("the tenant was deleted"),
             ErrorKind::TooManyEntities => f.write_str("more things than 31 bits can count in one opening"),
             ErrorKind::Rejected => f.write_str(detail.details.first().map_or("refused", String::as_str)),
+            ErrorKind::Internal => self.listed(f, "an internal invariant is broken"),
         }
     }
 }

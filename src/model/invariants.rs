@@ -18,6 +18,7 @@
 use std::fmt;
 
 use crate::model::error::{EntityKind, Error, ErrorKind};
+use crate::model::internal_fault::InternalFault;
 use crate::model::records::RecordKey;
 
 /// A broken invariant.
@@ -41,6 +42,8 @@ pub(crate) enum Violation {
     UnknownKind,
     /// More things than numbers.
     Exhausted,
+    /// Not the data's fault, but a bug of this crate.
+    Internal(InternalFault),
 }
 
 impl fmt::Display for Violation {
@@ -57,18 +60,31 @@ impl fmt::Display for Violation {
             Self::NotOwn { key } => write!(f, "I6: the catalog's is called the tenant's own: {key:?}"),
             Self::UnknownKind => f.write_str("a record of a kind that this version does not know"),
             Self::Exhausted => f.write_str("more things than 31 bits can count in one opening"),
+            Self::Internal(InternalFault(what)) => f.write_str(what),
         }
     }
 }
 
-/// The error that says so: a clash is for the application to repair, anything else is the store's.
+/// The error that says so: a clash is for the application to repair, an internal fault is this crate's, anything else is
+/// the store's.
 pub(crate) fn refused(violations: &[Violation]) -> Error {
     const MOST: usize = 100;
+    if let Some(fault) = internal_fault(violations) {
+        return fault.error("the snapshot was not published");
+    }
     let clashes = !violations.is_empty() && violations.iter().all(|v| matches!(v, Violation::Clash { .. }));
     let kind = if clashes { ErrorKind::CatalogConflict } else { ErrorKind::Corrupt };
     let mut details: Vec<String> = violations.iter().take(MOST).map(Violation::to_string).collect();
     details.sort_unstable();
     Error::new(kind).details_of(details)
+}
+
+/// The internal fault among these, if there is one.
+pub(crate) fn internal_fault(violations: &[Violation]) -> Option<InternalFault> {
+    violations.iter().find_map(|violation| match violation {
+        Violation::Internal(fault) => Some(*fault),
+        _ => None,
+    })
 }
 
 /// A cycle in a graph, as the numbers around it, the first again at the end. Iterative: the data may be 100,000 deep.

@@ -6,9 +6,11 @@ use super::assignments::By;
 use super::cycle::{self, shortened};
 use super::tx::{Tx, window_mismatch};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::internal_fault::must;
 use crate::model::records::{
     Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Parent, Record, Slug, Window,
 };
+use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
 
@@ -68,7 +70,7 @@ impl Tx {
         }
         for back in row.members.iter() {
             let (user, edge) = self.with_user(back.from(), |user| (user.id(), user.groups().get(number)))?;
-            let window = edge.map(|edge| edge.window).unwrap_or_default();
+            let window = self.far_end(edge)?.window;
             records.push(Record::Membership(Membership { user, group: id, window }));
         }
         records.push(Record::Group(row.record));
@@ -122,7 +124,7 @@ impl Tx {
             return Ok(());
         }
         let (before, after) = (self.membership(user, group, present)?, self.membership(user, group, window)?);
-        Change::new(Some(before), Some(after)).map_or(Ok(()), |change| self.apply(change))
+        self.replace(before, after)
     }
 
     /// A membership during this window, whatever was there before.
@@ -346,11 +348,15 @@ impl<'a> GroupEdit<'a> {
     }
 
     fn acyclic(&self, parent: u32) -> Result<()> {
-        let draft = self.tx.draft();
+        let mut draft = self.tx.draft();
+        let path = draft.watch(|draft| {
+            let row = |n| must(draft.next.state.groups.row(n), NEAR_END).into_iter();
+            let up = |n| row(n).flat_map(|row| row.parents.iter().copied());
+            let down = |n| row(n).flat_map(|row| row.children.iter().copied());
+            cycle::path(parent, self.number, up, down)
+        })?;
+        let Some(path) = path else { return Ok(()) };
         let groups = &draft.next.state.groups;
-        let up = |n| groups.row(n).into_iter().flat_map(|row| row.parents.iter().copied());
-        let down = |n| groups.row(n).into_iter().flat_map(|row| row.children.iter().copied());
-        let Some(path) = cycle::path(parent, self.number, up, down) else { return Ok(()) };
         let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
         Err(Error::new(ErrorKind::Cycle)
             .about(EntityKind::Group, groups.name_at(self.number))

@@ -7,10 +7,12 @@ use super::draft::Draft;
 use super::tx::Tx;
 use crate::model::catalog::{CatalogPermission, Taken};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::internal_fault::must;
 use crate::model::records::{
     Assignment, Change, Description, Grant, Granted, Holder, Inclusion, Name, Pattern, PermissionId, Record, RoleId,
     RoleRecord, Slug,
 };
+use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::RoleRow;
 use crate::resolver::snapshot::names::{AsPermission, AsRole, PermissionHandle};
 use crate::resolver::snapshot::table::Origin;
@@ -161,12 +163,12 @@ impl Tx {
         for back in row.groups.iter() {
             let (id, edge) = self
                 .with_group(back.from(), |group| (group.id(), group.roles.get(|edge| edge.to.cmp(&number)).copied()))?;
-            let window = edge.map(|edge| edge.window).unwrap_or_default();
+            let window = self.far_end(edge)?.window;
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::Group(id), window }));
         }
         for back in row.users.iter() {
             let (id, edge) = self.with_user(back.from(), |user| (user.id(), user.roles().get(number)))?;
-            let window = edge.map(|edge| edge.window).unwrap_or_default();
+            let window = self.far_end(edge)?.window;
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::User(id), window }));
         }
         Ok(records)
@@ -395,11 +397,15 @@ impl<'a> RoleEdit<'a> {
     }
 
     fn acyclic(&self, included: u32) -> Result<()> {
-        let draft = self.tx.draft();
+        let mut draft = self.tx.draft();
+        let path = draft.watch(|draft| {
+            let row = |n| must(draft.next.state.roles.row(n), NEAR_END).into_iter();
+            let up = |n| row(n).flat_map(|row| row.includes.iter().copied());
+            let down = |n| row(n).flat_map(|row| row.included_by.iter().copied());
+            cycle::path(included, self.number, up, down)
+        })?;
+        let Some(path) = path else { return Ok(()) };
         let roles = &draft.next.state.roles;
-        let up = |n| roles.row(n).into_iter().flat_map(|row| row.includes.iter().copied());
-        let down = |n| roles.row(n).into_iter().flat_map(|row| row.included_by.iter().copied());
-        let Some(path) = cycle::path(included, self.number, up, down) else { return Ok(()) };
         let names = [self.number].into_iter().chain(path).map(|n| roles.name_at(n).to_owned()).collect();
         Err(Error::new(ErrorKind::Cycle)
             .about(EntityKind::Role, roles.name_at(self.number))

@@ -15,8 +15,13 @@ use super::edit::Touched;
 use super::source::{CachedRow, Source};
 use super::state::State;
 use super::table::Origin;
+use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::Pattern;
 use crate::resolver::bits::Row as BitRow;
+
+/// The name of a missing row's fault.
+pub(crate) const ROW: &str = "a row is worked out after those that it is made of";
+const ORDER: &str = "every row that is affected gets its turn";
 
 /// Works out the kept rows again, after the touched roles, groups and slugs.
 ///
@@ -89,7 +94,7 @@ fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>)
     let Some(role) = state.roles.row(number) else { return CachedRow::default() };
     let mut complete = true;
     let mut rows = Rows::new();
-    for cached in role.includes.iter().filter_map(|included| state.role_rows.get(*included)) {
+    for cached in role.includes.iter().filter_map(|included| must(state.role_rows.get(*included), ROW)) {
         rows.push(&cached.row);
         complete &= cached.complete;
     }
@@ -99,7 +104,7 @@ fn role_row(state: &State, number: u32, patterns: &mut HashMap<Pattern, BitRow>)
         for pattern in &role.patterns {
             patterns.entry(pattern.clone()).or_insert_with(|| BitRow::from_bits(&state.matched(pattern)));
         }
-        rows.extend(role.patterns.iter().filter_map(|pattern| patterns.get(pattern)));
+        rows.extend(role.patterns.iter().filter_map(|pattern| must(patterns.get(pattern), ROW)));
     }
     bound(state, &rows, &numbers, complete, role.includes.len() + role.grants.len() + role.patterns.len())
 }
@@ -108,12 +113,12 @@ fn group_row(state: &State, number: u32) -> CachedRow {
     let Some(group) = state.groups.row(number) else { return CachedRow::default() };
     let mut complete = true;
     let mut rows = Rows::new();
-    for cached in group.parents.iter().filter_map(|parent| state.group_rows.get(*parent)) {
+    for cached in group.parents.iter().filter_map(|parent| must(state.group_rows.get(*parent), ROW)) {
         rows.push(&cached.row);
         complete &= cached.complete;
     }
     for edge in group.roles.iter() {
-        match state.role_rows.get(edge.to) {
+        match must(state.role_rows.get(edge.to), ROW) {
             Some(cached) if edge.window.is_always() => {
                 rows.push(&cached.row);
                 complete &= cached.complete;
@@ -167,7 +172,7 @@ fn in_order(nodes: &[u32], depends: impl Fn(u32, &mut dyn FnMut(u32))) -> Vec<u3
         done += 1;
         let first = leaners.partition_point(|(on, _)| *on < node);
         for (_, leaner) in leaners.iter().skip(first).take_while(|(on, _)| *on == node) {
-            if let Some(count) = waiting.get_mut(*leaner) {
+            if let Some(count) = must(waiting.get_mut(*leaner), ORDER) {
                 *count -= 1;
                 if *count == 0 {
                     order.push(*leaner);
@@ -175,5 +180,6 @@ fn in_order(nodes: &[u32], depends: impl Fn(u32, &mut dyn FnMut(u32))) -> Vec<u3
             }
         }
     }
-    order.into_iter().filter_map(|at| nodes.get(at).copied()).collect()
+    must_hold(order.len() == nodes.len(), ORDER);
+    order.into_iter().filter_map(|at| must(nodes.get(at).copied(), ORDER)).collect()
 }

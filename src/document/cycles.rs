@@ -1,5 +1,10 @@
 //! Cycles among the entries of a document (R7), all of them at once.
 
+use crate::model::internal_fault::must;
+
+/// The name of the fault that an edge leads out of the graph.
+const NODE: &str = "a node of a graph is among its nodes";
+
 /// An edge to an entry, and where it stands in its list.
 pub(super) type Edge = (usize, usize);
 
@@ -30,9 +35,12 @@ pub(super) fn each_cycle(edges: &[Vec<Edge>], mut found: impl FnMut(Cycle<'_>)) 
         let mut next = Some(start);
         loop {
             if let Some(node) = next.take() {
-                if let (Some(mark @ Mark::New), Some(out)) = (marks.get_mut(node), edges.get(node)) {
-                    *mark = Mark::Open;
-                    path.push((node, out.iter()));
+                match must(marks.get_mut(node).zip(edges.get(node)), NODE) {
+                    Some((mark @ Mark::New, out)) => {
+                        *mark = Mark::Open;
+                        path.push((node, out.iter()));
+                    }
+                    Some(_) | None => {}
                 }
             }
             let Some((node, out)) = path.last_mut() else { break };
@@ -44,7 +52,7 @@ pub(super) fn each_cycle(edges: &[Vec<Edge>], mut found: impl FnMut(Cycle<'_>)) 
                 }
                 Some((to, _)) => next = Some(*to),
                 None => {
-                    if let Some(mark) = marks.get_mut(*node) {
+                    if let Some(mark) = must(marks.get_mut(*node), NODE) {
                         *mark = Mark::Done;
                     }
                     path.pop();

@@ -2,11 +2,12 @@
 //!
 //! It shares nothing with the forward walk but the edges, and tests hold the two against each other.
 
-use super::edge::ReverseEdge;
+use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::edges::Edges;
 use super::state::State;
 use super::walk::is_active;
 use crate::model::clock::When;
+use crate::model::internal_fault::must;
 use crate::resolver::bits::Bits;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
@@ -26,7 +27,7 @@ pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
 /// These roles and all that include them.
 pub(crate) fn with_includers(state: &State, roles: Bits) -> Bits {
     closure(roles, |role, visit| {
-        if let Some(row) = state.roles.row(role) {
+        if let Some(row) = must(state.roles.row(role), NEAR_END) {
             row.included_by.iter().for_each(|n| visit(*n));
         }
     })
@@ -35,7 +36,7 @@ pub(crate) fn with_includers(state: &State, roles: Bits) -> Bits {
 /// The groups that have one of these roles at an instant, and all their sub-groups.
 pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bits {
     let mut groups = Bits::new();
-    for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
+    for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
         add(&mut groups, &role.groups, number, when, |group| Some(Edges::from(&state.groups.row(group)?.roles)));
     }
     with_subgroups(state, groups)
@@ -44,7 +45,7 @@ pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bit
 /// These groups and all their sub-groups.
 pub(crate) fn with_subgroups(state: &State, groups: Bits) -> Bits {
     closure(groups, |group, visit| {
-        if let Some(row) = state.groups.row(group) {
+        if let Some(row) = must(state.groups.row(group), NEAR_END) {
             row.children.iter().for_each(|n| visit(*n));
         }
     })
@@ -56,10 +57,10 @@ pub(crate) fn with_subgroups(state: &State, groups: Bits) -> Bits {
 /// O(holders and members).
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut users = Bits::new();
-    for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
+    for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
         add(&mut users, &role.users, number, when, |user| Some(state.users.row(user)?.roles()));
     }
-    for (number, group) in groups.iter().filter_map(|n| state.groups.row(n).map(|row| (n, row))) {
+    for (number, group) in groups.iter().filter_map(|n| must(state.groups.row(n), NEAR_END).map(|row| (n, row))) {
         add(&mut users, &group.members, number, when, |user| Some(state.users.row(user)?.groups()));
     }
     users
@@ -74,7 +75,7 @@ fn add<'a>(
     edges: impl Fn(u32) -> Option<Edges<'a>>,
 ) {
     for back in backs.iter() {
-        let edge = || edges(back.from()).and_then(|edges| edges.get(to));
+        let edge = || must(edges(back.from()).and_then(|edges| edges.get(to)), FAR_END);
         if !back.is_windowed() || edge().is_some_and(|edge| is_active(edge, when)) {
             bits.insert(back.from());
         }

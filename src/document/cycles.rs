@@ -35,12 +35,9 @@ pub(super) fn each_cycle(edges: &[Vec<Edge>], mut found: impl FnMut(Cycle<'_>)) 
         let mut next = Some(start);
         loop {
             if let Some(node) = next.take() {
-                match must(marks.get_mut(node).zip(edges.get(node)), NODE) {
-                    Some((mark @ Mark::New, out)) => {
-                        *mark = Mark::Open;
-                        path.push((node, out.iter()));
-                    }
-                    Some(_) | None => {}
+                if let Some((mark @ Mark::New, out)) = must(marks.get_mut(node).zip(edges.get(node)), NODE) {
+                    *mark = Mark::Open;
+                    path.push((node, out.iter()));
                 }
             }
             let Some((node, out)) = path.last_mut() else { break };

@@ -158,8 +158,8 @@ impl Draft {
         let journal = self.journal.into_iter();
         // The end of a life takes all its records along; the store derives that.
         let cached = journal.filter(|(key, (before, after))| before != after && (!ends || *key == RecordKey::Tenant));
-        let changed = |(_, (before, after))| must(Change::new(before, after), TWO_SIDES);
-        let changes: Vec<Change> = watch(|| cached.filter_map(changed).collect())?;
+        let pair = |(_, (before, after))| must(Change::new(before, after), TWO_SIDES);
+        let changes: Vec<Change> = watch(|| cached.filter_map(pair).collect())?;
         let Position { tenant_id, revision, commit } = self.base.position;
         let envelope = Envelope {
             id: self.origins.commit,

@@ -50,6 +50,8 @@ pub use self::builder::AuthorizerBuilder;
 pub use self::commit::Updated;
 pub(crate) use self::registry::Registry;
 pub use self::repair::Repair;
+#[cfg(test)]
+pub(crate) use self::tenant::PUBLISHED;
 use self::tenant::Shared;
 pub use self::tenant::{Lag, Outcome, Tenant};
 use crate::model::catalog::Catalog;

@@ -6,6 +6,7 @@
 
 pub mod reference;
 pub(crate) mod invariants;
+pub(crate) mod internal_fault;
 pub mod catalog;
 pub mod clock;
 pub mod records;

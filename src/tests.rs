@@ -1,4 +1,6 @@
-//! Tests that look inside: random histories against the reference model, and how much of a snapshot a change touches.
+//! Tests that look inside: random histories against the reference model, how much of a snapshot a change touches, and what
+//! comes of a broken invariant.
 
+mod broken_invariants;
 mod histories;
 mod unvisited;

@@ -1,4 +1,4 @@
-//! Writing: plan, commit, publish. The last step cannot fail.
+//! Writing: plan, commit, publish. The last step fails only by a bug of this crate, and then the tenant leaves service.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,8 +10,10 @@ use super::slot::Pending;
 use super::store_error::store_error;
 use super::tenant::{Inner, Outcome, Tenant};
 use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::internal_fault::InternalFault;
 use crate::model::records::{Change, CommitId, Revision};
 use crate::plan::{CommitContext, Draft, Plan, Tx};
+use crate::resolver::snapshot::session::News;
 use crate::resolver::snapshot::{Availability, CompiledTenant};
 use crate::store::{Since, StoreError};
 
@@ -39,6 +41,8 @@ impl<T: fmt::Debug> fmt::Debug for Updated<T> {
     }
 }
 
+const COMMITTED: &str = "the commit is in the store, and the tenant is out of service until a refresh succeeds";
+
 /// What came of bringing a plan to the store.
 pub(super) enum Attempt {
     /// It is in force.
@@ -64,6 +68,8 @@ impl Tenant {
     /// [`Unavailable`](ErrorKind::Unavailable) if nothing happened because the store could not be reached;
     /// [`InDoubt`](ErrorKind::InDoubt) if it is not known whether the commit landed: until it is, the tenant denies,
     /// and [`Tenant::outcome`] tells what became of it. [`NestedUpdate`](ErrorKind::NestedUpdate) inside the closure of an update.
+    /// [`Internal`](ErrorKind::Internal) if an internal invariant is broken: nothing was committed, unless
+    /// [`Error::commit`] names a commit.
     pub async fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         self.try_update(f).await
     }
@@ -90,7 +96,7 @@ impl Tenant {
     /// # Errors
     /// Those of [`Tenant::plan`], converted.
     pub fn try_plan<T, E: From<Error>>(&self, mut f: impl FnMut(&Tx) -> Result<T, E>) -> Result<(T, Plan), E> {
-        self.0.alive()?;
+        self.0.writable()?;
         plan(self.0.current.load(), CommitContext::new(&*self.0.shared.clock), false, &mut f)
     }
 
@@ -188,7 +194,7 @@ impl Inner {
             let (value, plan) = make(self.current.load())?;
             match self.push(&plan).await? {
                 Attempt::Done => return Ok(committed(value, plan)),
-                Attempt::Retry => self.alive()?,
+                Attempt::Retry => self.writable()?,
             }
         }
         Err(Error::new(ErrorKind::Conflict).into())
@@ -196,12 +202,12 @@ impl Inner {
 
     /// Settled, alive, and with content that was accepted.
     pub(super) async fn ready(&self) -> Result<()> {
-        self.alive()?;
+        self.writable()?;
         self.resolve_pending().await?;
         if self.current.guard().availability == Availability::InvalidContent {
             self.sync().await?;
         }
-        self.alive()
+        self.writable()
     }
 
     /// Brings a plan to the store. The caller has the turn, and the plan was made on the snapshot in hand.
@@ -219,10 +225,10 @@ impl Inner {
         let answer = self.shared.store.commit(pending.as_commit()).await;
         match answer {
             Ok(revision) if revision == plan.next.position.revision => {
-                self.publish(Arc::clone(&plan.next));
-                self.session.published(&plan.next, &plan.changes);
                 sent.resolved();
-                Ok(Attempt::Done)
+                let published = self.publish(Arc::clone(&plan.next), News::Changes(&[&plan.changes]));
+                let error = |fault: InternalFault| fault.error(COMMITTED).of_commit(plan.envelope.id);
+                published.map(|()| Attempt::Done).map_err(error)
             }
             // Its own commit may hide behind a conflict: a driver may have sent it twice. Readers go on meanwhile.
             Err(StoreError::Conflict { actual }) => {

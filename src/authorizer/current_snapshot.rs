@@ -41,10 +41,12 @@ impl CurrentSnapshot {
         rises
     }
 
-    /// Changes whether the present snapshot answers. What is closed or deleted stays so.
+    /// Changes whether the present snapshot answers. What is closed or deleted stays so. What is broken stays so until
+    /// another snapshot is published, unless it is closed or deleted.
     pub(crate) fn set_availability(&self, availability: Availability) {
         let present = self.0.load_full();
-        if present.availability != availability && !present.availability.is_over() {
+        let stays = present.availability == Availability::Broken && !availability.is_over();
+        if present.availability != availability && !present.availability.is_over() && !stays {
             self.0.store(Arc::new(present.with_availability(availability)));
         }
     }

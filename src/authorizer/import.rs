@@ -96,7 +96,7 @@ impl Tenant {
     /// [`Document`](crate::ErrorKind::Document), [`Closed`](crate::ErrorKind::Closed),
     /// [`Deleted`](crate::ErrorKind::Deleted).
     pub fn plan_replace(&self, document: &Document) -> Result<Plan> {
-        self.0.alive()?;
+        self.0.writable()?;
         document.plan_on(self.0.current.load(), CommitContext::new(&*self.0.shared.clock))
     }
 }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use super::store_error::store_error;
 use super::tenant::Inner;
 use crate::model::error::{Error, ErrorKind, Result};
-use crate::model::invariants::{Violation, refused};
-use crate::model::records::{Position, Record, Revision, TenantId};
+use crate::model::invariants::{Violation, internal_fault, refused};
+use crate::model::records::{Change, Position, Record, Revision, TenantId};
 use crate::resolver::snapshot::advance::Unfit;
 use crate::resolver::snapshot::build::Build;
+use crate::resolver::snapshot::session::News;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::{Availability, CompiledTenant};
 use crate::store::{DynStore, Since, Sink, Stop, StoreError, StoredCommit};
+
+const NOT_PUBLISHED: &str = "the tenant is out of service until a refresh succeeds";
 
 /// What a load found.
 pub(super) enum Loaded {
@@ -48,17 +51,22 @@ impl Inner {
         }
     }
 
-    /// Advances by these commits; where they do not fit, loads the whole.
+    /// Advances by these commits; where they do not fit, or the snapshot in hand is out of service, loads the whole.
     pub(super) async fn follow(&self, commits: Vec<StoredCommit>) -> Result<()> {
+        if self.is_broken() {
+            return self.reload().await;
+        }
         let present = self.current.load();
         let newer = commits.iter().filter(|commit| commit.revision > present.position.revision);
         let steps = newer.map(|commit| (commit.revision, &commit.envelope, commit.changes.as_slice()));
         match present.advance(steps) {
             Ok(next) => {
-                let next = Arc::new(next);
-                self.publish(Arc::clone(&next));
-                self.session.published(&next, commits.iter().flat_map(|commit| &commit.changes));
-                Ok(())
+                let changes: Vec<&[Change]> = commits.iter().map(|commit| commit.changes.as_slice()).collect();
+                self.publish(Arc::new(next), News::Changes(&changes)).map_err(|fault| fault.error(NOT_PUBLISHED))
+            }
+            Err(Unfit::Internal(fault)) => {
+                self.current.set_availability(Availability::Broken);
+                Err(fault.error(NOT_PUBLISHED))
             }
             Err(Unfit::OutOfOrder | Unfit::Broken) => self.reload().await,
         }
@@ -86,10 +94,7 @@ impl Inner {
             );
             return Err(Error::new(ErrorKind::Corrupt).reason(reason));
         }
-        let loaded = Arc::from(loaded);
-        self.session.published_all(&loaded);
-        self.publish(loaded);
-        Ok(())
+        self.publish(Arc::from(loaded), News::All).map_err(|fault| fault.error(NOT_PUBLISHED))
     }
 
     /// Loads the whole, with the numbers of the snapshot in hand.
@@ -106,7 +111,9 @@ impl Inner {
             Ok(loaded) => Ok(loaded),
             Err(Unloaded::Store(error)) => Err(self.failed(error)),
             Err(Unloaded::Invalid(violations)) => {
-                self.current.set_availability(Availability::InvalidContent);
+                let is_internal = internal_fault(&violations).is_some();
+                let broken = if is_internal { Availability::Broken } else { Availability::InvalidContent };
+                self.current.set_availability(broken);
                 Err(refused(&violations))
             }
         }

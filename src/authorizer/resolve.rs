@@ -12,6 +12,7 @@ use super::tenant::{Inner, Outcome};
 use crate::model::error::{Error, Result};
 use crate::model::records::{CommitId, Envelope};
 use crate::resolver::snapshot::Availability;
+use crate::resolver::snapshot::session::News;
 use crate::store::{Base, Commit, Since, StoreError, StoredCommit};
 
 /// How often the store may answer "somebody moved" before the matter is left open for the next call.
@@ -120,10 +121,11 @@ impl Inner {
         let revision = pending.base.revision.next();
         let present = self.current.load();
         let next = pending.next.as_ref().filter(|next| Arc::ptr_eq(&next.session, &present.session));
-        if let Some(next) = next.filter(|_| present.position == pending.base) {
-            self.publish(Arc::clone(next));
-            self.session.published(next, &pending.changes);
-            return Round::Resolved(Outcome::Committed(revision));
+        let is_base = present.position == pending.base && present.availability != Availability::Broken;
+        if let Some(next) = next.filter(|_| is_base) {
+            let published = self.publish(Arc::clone(next), News::Changes(&[&pending.changes]));
+            // The commit is resolved once a snapshot that holds it is published.
+            return Round::Resolved(published.map_or(Outcome::InDoubt, |()| Outcome::Committed(revision)));
         }
         let commit = StoredCommit { revision, envelope: pending.envelope.clone(), changes: pending.changes.clone() };
         self.resolved_as(Outcome::Committed(revision), pending, vec![commit]).await

@@ -8,12 +8,13 @@ use super::current_snapshot::CurrentSnapshot;
 use super::slot::Hold;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, ErrorKind};
+use crate::model::internal_fault::{InternalFault, must_hold};
 use crate::model::records::{CommitId, Revision, TenantId, TenantSlug};
 use crate::resolver::explain::{Decision, Explanation};
 use crate::resolver::moment::{Moment, PermissionSet};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
-use crate::resolver::snapshot::session::Session;
+use crate::resolver::snapshot::session::{News, Session};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
 use crate::store::DynStore;
 
@@ -82,6 +83,9 @@ pub struct Lag {
 
 const MOST_OUTCOMES: usize = 1_024;
 
+/// The name of the fault that a snapshot was not published.
+pub(crate) const PUBLISHED: &str = "what is published is no older than the snapshot in hand";
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every critical section here is a plain assignment, so what a panic left behind is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -91,14 +95,22 @@ impl Inner {
     pub(crate) fn new(shared: Arc<Shared>, slot: Hold, compiled: CompiledTenant) -> Self {
         let compiled = Arc::new(compiled);
         let session = Arc::clone(&compiled.session);
-        session.published_all(&compiled);
+        session.published(&compiled, News::All);
         let (tenant_id, repair) = (compiled.position.tenant_id, compiled.availability == Availability::Repair);
         let current = CurrentSnapshot::new(compiled);
         Self { shared, slot, session, tenant_id, repair, current, known: Mutex::default() }
     }
 
-    /// Publishes a snapshot that is known to be a state of the store's.
-    pub(crate) fn publish(&self, next: Arc<CompiledTenant>) {
+    /// Publishes a snapshot that is known to be a state of the store's, and tells the session what is new in it.
+    ///
+    /// The cell comes first. It alone decides whether the snapshot is published, and the session must not hear of one that
+    /// is not: it would forget numbers that no published snapshot knows, and give a number to a second id; and it would
+    /// hold a snapshot of a tenant that is closed for ever. Nobody misses a number between the two steps: the session still
+    /// has those that are new, and a plan on the new snapshot finds them there.
+    ///
+    /// # Errors
+    /// The snapshot in hand is newer. It is out of service then, until a refresh succeeds.
+    pub(crate) fn publish(&self, next: Arc<CompiledTenant>, news: News<'_>) -> Result<(), InternalFault> {
         let availability = match &next.state.tenant {
             None => Availability::Deleted,
             Some(_) if self.repair => Availability::Repair,
@@ -107,10 +119,18 @@ impl Inner {
         let next =
             if next.availability == availability { next } else { Arc::new(next.with_availability(availability)) };
         self.latest_is(next.position.revision);
-        self.current.publish(next);
+        let published = self.current.publish(Arc::clone(&next));
+        if !must_hold(published || !self.is_open(), PUBLISHED) {
+            self.current.set_availability(Availability::Broken);
+            return Err(InternalFault(PUBLISHED));
+        }
+        if published {
+            self.session.published(&next, news);
+        }
         if availability == Availability::Deleted {
             self.ended();
         }
+        Ok(())
     }
 
     /// The life has ended: the tenant denies, and nothing is kept of it but what is held.
@@ -158,10 +178,26 @@ impl Inner {
         match self.current.guard().availability {
             Availability::Closed => Err(Error::new(ErrorKind::Closed)),
             Availability::Deleted => Err(Error::new(ErrorKind::Deleted)),
-            Availability::Serving | Availability::InDoubt | Availability::InvalidContent | Availability::Repair => {
-                Ok(())
-            }
+            Availability::Serving
+            | Availability::InDoubt
+            | Availability::InvalidContent
+            | Availability::Broken
+            | Availability::Repair => Ok(()),
         }
+    }
+
+    /// Whether it takes writes: not on a snapshot that is out of service.
+    pub(crate) fn writable(&self) -> Result<(), Error> {
+        self.alive()?;
+        if self.is_broken() {
+            let error = Error::new(ErrorKind::Internal).reason("the tenant is out of service until a refresh succeeds");
+            return Err(error.detail("nothing was committed"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.current.guard().availability == Availability::Broken
     }
 }
 

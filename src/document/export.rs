@@ -9,7 +9,9 @@ use super::shape::{Group, Holding, Member, Permission, RemovedFromCatalog, Role,
 use super::values::{Format, Id, Rare, RemovedKind, Status};
 use super::written::Entry;
 use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::internal_fault::{must, watch};
 use crate::model::records::{self, Timestamp, Window};
+use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
@@ -42,13 +44,14 @@ impl Snapshot {
     /// # Errors
     /// A snapshot that answers nothing has no document, which would read as one of an empty tenant:
     /// [`InDoubt`](ErrorKind::InDoubt), [`Corrupt`](ErrorKind::Corrupt) (the store's content was refused),
-    /// [`CatalogConflict`](ErrorKind::CatalogConflict) (opened for repair), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
+    /// [`CatalogConflict`](ErrorKind::CatalogConflict) (opened for repair), [`Internal`](ErrorKind::Internal), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
         let refused = match compiled.availability {
             Availability::Serving => None,
             Availability::InDoubt => Some(ErrorKind::InDoubt),
             Availability::InvalidContent => Some(ErrorKind::Corrupt),
+            Availability::Broken => Some(ErrorKind::Internal),
             Availability::Repair => Some(ErrorKind::CatalogConflict),
             Availability::Closed => Some(ErrorKind::Closed),
             Availability::Deleted => Some(ErrorKind::Deleted),
@@ -58,24 +61,31 @@ impl Snapshot {
         }
         let state = &compiled.state;
         let tenant = state.tenant.as_ref().ok_or_else(|| Error::new(ErrorKind::Deleted))?;
-        let names = Names {
-            state,
-            permissions: removed_from_catalog(&state.permissions),
-            roles: removed_from_catalog(&state.roles),
-        };
-        Ok(Document(Whole {
-            format: Format,
-            tenant: Entry::new(Tenant {
-                slug: tenant.slug.as_str().into(),
-                name: name(tenant.name.as_str(), tenant.slug.as_str()),
-            }),
-            permissions: names.permissions(),
-            roles: names.roles(),
-            groups: names.groups(),
-            users: names.users(),
-            removed_from_catalog: names.removed_from_catalog(),
-        }))
+        watch(|| exported(state, tenant)).map_err(|fault| fault.error("nothing was exported"))
     }
+}
+
+/// The name of the fault that a thing is listed and not there.
+const LISTED: &str = "what is listed has a number and a row";
+
+fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
+    let names = Names {
+        state,
+        permissions: removed_from_catalog(&state.permissions),
+        roles: removed_from_catalog(&state.roles),
+    };
+    Document(Whole {
+        format: Format,
+        tenant: Entry::new(Tenant {
+            slug: tenant.slug.as_str().into(),
+            name: name(tenant.name.as_str(), tenant.slug.as_str()),
+        }),
+        permissions: names.permissions(),
+        roles: names.roles(),
+        groups: names.groups(),
+        users: names.users(),
+        removed_from_catalog: names.removed_from_catalog(),
+    })
 }
 
 /// What references are called: the thing's name, or for what has left the catalog, a name that nothing else has.
@@ -88,7 +98,8 @@ struct Names<'a> {
 /// What has left the catalog, by number: its last known slug, or where that has come to mean another thing, its id.
 fn removed_from_catalog<R: Row<Ids = HashIndex>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
     let gone = table.rows().filter(|row| row.origin() == Origin::RemovedFromCatalog);
-    let mut gone: Vec<(&R, u32)> = gone.filter_map(|row| Some((row, table.by_id(row.id())?))).collect();
+    let number = |row: &R| must(table.by_id(row.id()), LISTED);
+    let mut gone: Vec<(&R, u32)> = gone.filter_map(|row| Some((row, number(row)?))).collect();
     gone.sort_by_key(|(row, _)| (row.name(), row.id()));
     let mut last = "";
     let mut names = HashMap::new();
@@ -168,10 +179,11 @@ impl Names<'_> {
 
     /// The members, whom a group keeps by key; the windows are kept with the users.
     fn members(&self, group: &crate::resolver::snapshot::entity_rows::GroupRow) -> Vec<Entry<Member>> {
-        let Some(number) = self.state.groups.by_id(group.id().uuid()) else { return Vec::new() };
-        let users = group.members.iter().filter_map(|back| self.state.users.row(back.from()));
+        let number = self.state.groups.by_id(group.id().uuid());
+        let Some(number) = must(number, LISTED) else { return Vec::new() };
+        let users = group.members.iter().filter_map(|back| must(self.state.users.row(back.from()), FAR_END));
         let members = users.filter_map(|user| {
-            let edge = user.groups().get(number)?;
+            let edge = must(user.groups().get(number), FAR_END)?;
             let (from, until) = ends(edge.window);
             Some(Entry::new(Member { user: user.key().as_str().into(), from, until }))
         });
@@ -205,7 +217,7 @@ impl Names<'_> {
             table: &'a Table<R>,
         ) -> impl Iterator<Item = Entry<RemovedFromCatalog>> + 'a {
             names.iter().filter_map(move |(number, slug)| {
-                let id = Id::Read(table.row(*number)?.id());
+                let id = Id::Read(must(table.row(*number), LISTED)?.id());
                 Some(Entry::new(RemovedFromCatalog { kind, slug: slug.clone(), id }))
             })
         }
@@ -217,7 +229,7 @@ impl Names<'_> {
 }
 
 fn listed<R: Row>(table: &Table<R>) -> impl Iterator<Item = &R> {
-    table.sorted().filter_map(|number| table.row(number))
+    table.sorted().filter_map(|number| must(table.row(number), LISTED))
 }
 
 fn own<R: Row>(table: &Table<R>) -> impl Iterator<Item = &R::Record> {

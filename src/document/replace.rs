@@ -6,10 +6,12 @@ use super::Document;
 use super::ids::Ground;
 use super::rules;
 use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::internal_fault::{must, watch};
 use crate::model::records::{Assignment, Change, Grant, Granted, Holder, Inclusion, Membership, Parent, Record};
 use crate::plan::{CommitContext, Draft, Plan};
 use crate::resolver::snapshot::CompiledTenant;
-use crate::resolver::snapshot::entity_rows::RoleRow;
+use crate::resolver::snapshot::edge::NEAR_END;
+use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::table::Row as _;
@@ -26,10 +28,10 @@ impl Document {
         let catalog = &base.catalog.definition;
         let ground = Ground { catalog, present: Some(&base.state), new_id: origins.new_id };
         let after = rules::additions(&self.0, ground)?.into_iter().filter_map(Change::into_after);
-        let changes = changes(present(&base.state), after.collect());
+        let changes = watch(|| changes(present(&base.state), after.collect()))?;
         let mut draft = Draft::new(base, origins, false);
         draft.apply_whole(changes)?;
-        Ok(draft.finish())
+        draft.finish()
     }
 }
 
@@ -50,7 +52,7 @@ fn changes(mut before: Vec<Record>, mut after: Vec<Record>) -> Vec<Change> {
         let old = if order.is_le() { before.next() } else { None };
         let new = if order.is_ge() { after.next() } else { None };
         if old != new {
-            changes.extend(Change::new(old, new));
+            changes.extend(must(Change::new(old, new), "the two sides of a change are one record"));
         }
     }
 }
@@ -63,20 +65,22 @@ pub(super) fn present(state: &State) -> Vec<Record> {
     for row in state.roles.rows().filter(|row| row.origin() == Origin::Tenant) {
         of_role(state, row, &mut records);
     }
+    let role = |n| must(state.roles.row(n), NEAR_END).map(RoleRow::reference);
     for row in state.groups.rows() {
         let group = row.id();
-        let parents = row.parents.iter().filter_map(|n| state.groups.row(*n));
+        let parents = row.parents.iter().filter_map(|n| must(state.groups.row(*n), NEAR_END));
         records.extend(parents.map(|parent| Record::Parent(Parent { group, parent: parent.id() })));
-        let roles = row.roles.iter().filter_map(|edge| Some((state.roles.row(edge.to)?.reference(), edge.window)));
+        let roles = row.roles.iter().filter_map(|edge| Some((role(edge.to)?, edge.window)));
         let holder = Holder::Group(group);
         records.extend(roles.map(|(role, window)| Record::Assignment(Assignment { role, holder, window })));
         records.push(Record::Group(row.record.clone()));
     }
     for row in state.users.rows() {
         let user = row.id();
-        let groups = row.groups().iter().filter_map(|edge| Some((state.groups.row(edge.to)?.id(), edge.window)));
+        let group = |n| must(state.groups.row(n), NEAR_END).map(GroupRow::id);
+        let groups = row.groups().iter().filter_map(|edge| Some((group(edge.to)?, edge.window)));
         records.extend(groups.map(|(group, window)| Record::Membership(Membership { user, group, window })));
-        let roles = row.roles().iter().filter_map(|edge| Some((state.roles.row(edge.to)?.reference(), edge.window)));
+        let roles = row.roles().iter().filter_map(|edge| Some((role(edge.to)?, edge.window)));
         let holder = Holder::User(user);
         records.extend(roles.map(|(role, window)| Record::Assignment(Assignment { role, holder, window })));
         records.push(Record::User(row.record.clone()));
@@ -86,11 +90,11 @@ pub(super) fn present(state: &State) -> Vec<Record> {
 
 fn of_role(state: &State, row: &RoleRow, records: &mut Vec<Record>) {
     let role = row.record.id;
-    let permissions = row.grants.iter().filter_map(|n| state.permissions.row(*n));
+    let permissions = row.grants.iter().filter_map(|n| must(state.permissions.row(*n), NEAR_END));
     let permissions = permissions.map(|permission| Granted::Permission(permission.reference()));
     let granted = permissions.chain(row.patterns.iter().cloned().map(Granted::Pattern));
     records.extend(granted.map(|granted| Record::Grant(Grant { role, granted })));
-    let includes = row.includes.iter().filter_map(|n| state.roles.row(*n));
+    let includes = row.includes.iter().filter_map(|n| must(state.roles.row(*n), NEAR_END));
     records.extend(includes.map(|included| Record::Inclusion(Inclusion { role, included: included.reference() })));
     records.push(Record::Role(row.record.clone()));
 }

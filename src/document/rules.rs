@@ -15,6 +15,7 @@ use super::targets::{Shared, Targets};
 use super::values::RemovedKind;
 use super::written::Entry;
 use crate::model::error::{MistakeCode, Result, shown};
+use crate::model::internal_fault::watch;
 use crate::model::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
 
 /// A document on its way to records.
@@ -47,6 +48,10 @@ impl Made {
 /// # Complexity
 /// O(the document), and for each of the first hundred mistakes a search for similar names.
 pub(super) fn additions(whole: &Whole, ground: Ground<'_>) -> Result<Vec<Change>> {
+    watch(|| judged(whole, ground))?
+}
+
+fn judged(whole: &Whole, ground: Ground<'_>) -> Result<Vec<Change>> {
     let mut reading = Reading::new(whole, ground);
     reading.tenant();
     reading.permissions();

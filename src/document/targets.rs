@@ -9,6 +9,7 @@ use super::mistakes::{Mistakes, Place};
 use super::names::Names;
 use crate::model::catalog::{Catalog, Taken};
 use crate::model::error::{DidYouMean, EntityKind, MistakeCode, shown};
+use crate::model::internal_fault::must;
 use crate::model::records::{PermissionId, PermissionRef, RoleId, RoleRef, Slug};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::suggestions::suggest_among;
@@ -111,7 +112,7 @@ impl<'a, R> Targets<'a, R> {
 
     /// What refers to an entry of the document.
     pub(super) fn own_at(&self, entry: usize) -> Option<&R> {
-        self.refs.get(entry)
+        must(self.refs.get(entry), TARGET)
     }
 
     /// The name of an entry of the document.
@@ -129,6 +130,9 @@ impl<'a, R> Targets<'a, R> {
         self.seen.get_mut(slot).is_some_and(|seen| std::mem::replace(seen, self.round) != self.round)
     }
 }
+
+/// The name of the fault that a name leads nowhere.
+const TARGET: &str = "what a name in a document stands for is known";
 
 impl<'a, R: Shared> Targets<'a, R> {
     /// The entries of a document and those of the catalog.
@@ -183,7 +187,7 @@ impl<'a, R: Shared> Targets<'a, R> {
             Some(at) => self.refs.get(at).cloned(),
             None => self.catalog.and_then(|catalog| R::entry(catalog, slot)),
         };
-        target.map(|target| (slot, target))
+        must(target, TARGET).map(|target| (slot, target))
     }
 }
 
@@ -199,7 +203,7 @@ impl<R: Copy> Targets<'_, R> {
             mistakes.add(place, MistakeCode::DuplicateReference, || twice(self.entity, name));
             return None;
         }
-        self.refs.get(slot).map(|target| (slot, *target))
+        must(self.refs.get(slot), TARGET).map(|target| (slot, *target))
     }
 }
 

@@ -373,6 +373,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn of_commit(mut self, commit: CommitId) -> Self {
+        self.0.commit = Some(commit);
+        self
+    }
+
     pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
         self

@@ -18,6 +18,7 @@
 use std::fmt;
 
 use crate::model::error::{CycleNames, EntityKind, Error, ErrorKind, InvariantViolation, ViolationCode, shown};
+use crate::model::internal_fault::InternalFault;
 use crate::model::records::{Holder, RecordKey};
 
 /// A broken invariant.
@@ -41,6 +42,8 @@ pub(crate) enum Violation {
     UnknownKind,
     /// More entities than numbers.
     Exhausted,
+    /// Not the data's fault, but a bug of this crate.
+    Internal(InternalFault),
 }
 
 impl Violation {
@@ -60,6 +63,7 @@ impl Violation {
             Self::NotOwn { .. } => ViolationCode::WrongOrigin,
             Self::UnknownKind => ViolationCode::UnknownRecord,
             Self::Exhausted => ViolationCode::TooManyEntities,
+            Self::Internal(_) => ViolationCode::Internal,
         }
     }
 
@@ -70,7 +74,7 @@ impl Violation {
             | Self::Clash { entity, .. }
             | Self::Cycle { entity, .. } => Some(*entity),
             Self::NoTenant => Some(EntityKind::Tenant),
-            Self::Misfit { .. } | Self::NotOwn { .. } | Self::UnknownKind | Self::Exhausted => None,
+            Self::Misfit { .. } | Self::NotOwn { .. } | Self::UnknownKind | Self::Exhausted | Self::Internal(_) => None,
         }
     }
 
@@ -83,7 +87,8 @@ impl Violation {
             | Self::NoTenant
             | Self::NotOwn { .. }
             | Self::UnknownKind
-            | Self::Exhausted => Vec::new(),
+            | Self::Exhausted
+            | Self::Internal(_) => Vec::new(),
         }
     }
 }
@@ -102,6 +107,7 @@ impl fmt::Display for Violation {
             Self::NotOwn { key } => write!(f, "I6: {} refers to a catalog entry as the tenant's own", Named(key)),
             Self::UnknownKind => f.write_str("a record has a kind that this release does not know"),
             Self::Exhausted => f.write_str("too many entities of one kind"),
+            Self::Internal(InternalFault(what)) => f.write_str(what),
         }
     }
 }
@@ -130,13 +136,24 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// The error for content that is refused: the application can repair conflicts with the catalog, anything else is the
-/// store's.
+/// The error for content that is refused: the application can repair conflicts with the catalog, an internal fault is this
+/// crate's, anything else is the store's.
 pub(crate) fn refused(violations: &[Violation]) -> Error {
     const MOST: usize = 100;
+    if let Some(fault) = internal_fault(violations) {
+        return fault.error("the snapshot was not published");
+    }
     let conflicts = !violations.is_empty() && violations.iter().all(|v| matches!(v, Violation::Clash { .. }));
     let kind = if conflicts { ErrorKind::CatalogConflict } else { ErrorKind::Corrupt };
     let mut listed: Vec<InvariantViolation> = violations.iter().take(MOST).map(Violation::told).collect();
     listed.sort_by(|a, b| a.message.cmp(&b.message));
     Error::violating(kind, listed, violations.len().saturating_sub(MOST))
+}
+
+/// The internal fault among these, if there is one.
+pub(crate) fn internal_fault(violations: &[Violation]) -> Option<InternalFault> {
+    violations.iter().find_map(|violation| match violation {
+        Violation::Internal(fault) => Some(*fault),
+        _ => None,
+    })
 }

@@ -36,7 +36,7 @@ impl Tx {
             Some(window) if window.is_always() => Ok(()),
             Some(window) => {
                 let before = self.assignment(by, role, window)?;
-                Change::new(Some(before), Some(after)).map_or(Ok(()), |change| self.apply(change))
+                self.replace(before, after)
             }
         }
     }
@@ -51,7 +51,7 @@ impl Tx {
             return Ok(());
         }
         let (before, after) = (self.assignment(by, number, present)?, self.assignment(by, number, window)?);
-        Change::new(Some(before), Some(after)).map_or(Ok(()), |change| self.apply(change))
+        self.replace(before, after)
     }
 
     /// The slug of the role, and the assignment as a message names it.

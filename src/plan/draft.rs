@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Plan;
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::internal_fault::{InternalFault, must, watch};
 use crate::model::invariants::Violation;
 use crate::model::records::{
     Actor, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Position, Record, RecordKey, Revision,
@@ -26,6 +27,9 @@ pub(crate) struct CommitContext {
     pub(crate) new_id: fn() -> Uuid,
 }
 
+/// The name of the fault that a change is none.
+const TWO_SIDES: &str = "the two sides of a change are one record";
+
 #[derive(Debug)]
 pub(crate) struct Draft {
     base: Arc<CompiledTenant>,
@@ -37,13 +41,15 @@ pub(crate) struct Draft {
     pub(super) note: Option<Note>,
     /// Only renames and deletions.
     repair: bool,
+    /// Then the state is of no use, and there is no plan.
+    fault: Option<InternalFault>,
 }
 
 impl Draft {
     pub(crate) fn new(base: Arc<CompiledTenant>, origins: CommitContext, repair: bool) -> Self {
         let next = (*base).clone();
         let touched = Touched::default();
-        Self { base, next, touched, journal: BTreeMap::new(), origins, actor: None, note: None, repair }
+        Self { base, next, touched, journal: BTreeMap::new(), origins, actor: None, note: None, repair, fault: None }
     }
 
     pub(super) fn new_id(&self) -> Uuid {
@@ -56,9 +62,11 @@ impl Draft {
 
     pub(super) fn preview(&self) -> Snapshot {
         let mut so_far = self.next.clone();
-        recompute_rows(&mut so_far.state, &mut self.touched.clone());
+        let recomputed = watch(|| recompute_rows(&mut so_far.state, &mut self.touched.clone()));
         if so_far.state.tenant.is_none() {
             so_far.availability = Availability::Deleted;
+        } else if self.fault.or(recomputed.err()).is_some() {
+            so_far.availability = Availability::Broken;
         }
         Snapshot(Arc::new(so_far))
     }
@@ -72,19 +80,59 @@ impl Draft {
         if self.repair && change.after().is_some() && !is_rename(&change) {
             return Err(Error::rejected("a repair allows only renames and deletions"));
         }
+        self.intact()?;
         let CompiledTenant { state, session, .. } = &mut self.next;
         if state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
         let mut edit = Edit { state, session, touched: &mut self.touched, repair: self.repair };
-        edit.apply(&change).map_err(|violation| match violation {
-            Violation::Exhausted => Error::new(ErrorKind::TooManyEntities),
-            // What reaches this has been judged against the very state it is applied to.
-            other => crate::model::invariants::refused(&[other]),
-        })?;
+        let applied = watch(|| edit.apply(&change));
+        self.judged(applied)?;
         let (before, after) = (change.before().cloned(), change.after().cloned());
         self.journal.entry(change.key()).and_modify(|sides| sides.1.clone_from(&after)).or_insert((before, after));
         Ok(())
+    }
+
+    /// What came of an edit. Every change was judged against the very state it was applied to, so a violation is a fault
+    /// of this crate, too.
+    fn judged(&mut self, applied: Result<Result<(), Violation>, InternalFault>) -> Result<()> {
+        let fault = match applied {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(Violation::Exhausted)) => return Err(Error::new(ErrorKind::TooManyEntities)),
+            Ok(Err(violation)) => {
+                let fault = InternalFault("a change that was judged fits on what is there");
+                self.fault = Some(fault);
+                return Err(fault.error(&format!("nothing was committed ({violation})")));
+            }
+            Err(fault) => fault,
+        };
+        self.fault = Some(fault);
+        Err(fault.into())
+    }
+
+    /// What must be there while a plan is made.
+    pub(super) fn must<T>(&mut self, found: Option<T>, what: &'static str) -> Result<T> {
+        must(found, what).ok_or_else(|| {
+            self.fault = Some(InternalFault(what));
+            InternalFault(what).into()
+        })
+    }
+
+    /// The change of a record into another with the same key.
+    pub(super) fn change(&mut self, before: Record, after: Record) -> Result<Change> {
+        self.must(Change::new(Some(before), Some(after)), TWO_SIDES)
+    }
+
+    /// Runs a part of a plan that looks up what must be there.
+    pub(super) fn watch<T>(&mut self, work: impl FnOnce(&Self) -> T) -> Result<T> {
+        let outcome = watch(|| work(self));
+        self.fault = self.fault.or(outcome.as_ref().err().copied());
+        Ok(outcome?)
+    }
+
+    /// A transaction goes on after an error, but not after a fault.
+    fn intact(&self) -> Result<()> {
+        self.fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
     /// Applies a set of changes as one, for imports: judged as a whole by whoever made them.
@@ -92,7 +140,8 @@ impl Draft {
     pub(crate) fn apply_whole(&mut self, changes: Vec<Change>) -> Result<()> {
         let CompiledTenant { state, session, .. } = &mut self.next;
         let mut edit = Edit { state, session, touched: &mut self.touched, repair: false };
-        edit.apply_all(&changes).map_err(|violation| crate::model::invariants::refused(&[violation]))?;
+        let applied = watch(|| edit.apply_all(&changes));
+        self.judged(applied)?;
         for change in changes {
             self.journal.insert(change.key(), (change.before().cloned(), change.after().cloned()));
         }
@@ -100,12 +149,17 @@ impl Draft {
     }
 
     /// The plan: what is left after whatever was undone within the transaction, and the state with its rows worked out.
-    pub(crate) fn finish(mut self) -> Plan {
+    ///
+    /// # Errors
+    /// [`Internal`](ErrorKind::Internal).
+    pub(crate) fn finish(mut self) -> Result<Plan> {
+        self.intact()?;
         let ends = self.next.state.tenant.is_none();
         let journal = self.journal.into_iter();
         // The end of a life takes all its records along; the store derives that.
         let cached = journal.filter(|(key, (before, after))| before != after && (!ends || *key == RecordKey::Tenant));
-        let changes: Vec<Change> = cached.filter_map(|(_, (before, after))| Change::new(before, after)).collect();
+        let pair = |(_, (before, after))| must(Change::new(before, after), TWO_SIDES);
+        let changes: Vec<Change> = watch(|| cached.filter_map(pair).collect())?;
         let Position { tenant_id, revision, commit } = self.base.position;
         let envelope = Envelope {
             id: self.origins.commit,
@@ -117,14 +171,14 @@ impl Draft {
             catalog: self.base.catalog.definition.fingerprint(),
         };
         if changes.is_empty() {
-            return Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes };
+            return Ok(Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes });
         }
-        recompute_rows(&mut self.next.state, &mut self.touched);
+        watch(|| recompute_rows(&mut self.next.state, &mut self.touched))?;
         if ends {
             self.next.availability = Availability::Deleted;
         }
         self.next.position = Position { tenant_id, revision: revision.next(), commit: envelope.id };
-        Plan { base: self.base, next: Arc::new(self.next), envelope, changes }
+        Ok(Plan { base: self.base, next: Arc::new(self.next), envelope, changes })
     }
 
     /// The error for a name that names nothing, with similar names.

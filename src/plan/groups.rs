@@ -76,7 +76,7 @@ impl Tx {
         }
         for back in row.members.iter() {
             let (user, edge) = self.with_user(back.from(), |user| (user.id(), user.groups().get(number)))?;
-            let window = edge.map(|edge| edge.window).unwrap_or_default();
+            let window = self.far_end(edge)?.window;
             records.push(Record::Membership(Membership { user, group: id, window }));
         }
         records.push(Record::Group(row.record));
@@ -136,7 +136,7 @@ impl Tx {
             return Ok(());
         }
         let (before, after) = (self.membership(user, group, present)?, self.membership(user, group, window)?);
-        Change::new(Some(before), Some(after)).map_or(Ok(()), |change| self.apply(change))
+        self.replace(before, after)
     }
 
     /// A membership during this window, whatever was there before.
@@ -360,11 +360,13 @@ impl<'a> GroupEdit<'a> {
     }
 
     fn acyclic(&self, parent: u32) -> Result<()> {
-        let draft = self.tx.draft();
-        let state = &draft.next.state;
-        let path = graph::path(parent, self.number, |group| state.parents(group), |group| state.subgroups(group));
+        let mut draft = self.tx.draft();
+        let path = draft.watch(|draft| {
+            let state = &draft.next.state;
+            graph::path(parent, self.number, |n| state.parents(n), |n| state.subgroups(n))
+        })?;
         let Some(path) = path else { return Ok(()) };
-        let groups = &state.groups;
+        let groups = &draft.next.state.groups;
         let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
         Err(Error::cycle_of(EntityKind::Group, groups.name_at(self.number), names))
     }

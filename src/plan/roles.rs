@@ -168,12 +168,12 @@ impl Tx {
         for back in row.groups.iter() {
             let (id, edge) = self
                 .with_group(back.from(), |group| (group.id(), group.roles.get(|edge| edge.to.cmp(&number)).copied()))?;
-            let window = edge.map(|edge| edge.window).unwrap_or_default();
+            let window = self.far_end(edge)?.window;
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::Group(id), window }));
         }
         for back in row.users.iter() {
             let (id, edge) = self.with_user(back.from(), |user| (user.id(), user.roles().get(number)))?;
-            let window = edge.map(|edge| edge.window).unwrap_or_default();
+            let window = self.far_end(edge)?.window;
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::User(id), window }));
         }
         Ok(records)
@@ -400,11 +400,13 @@ impl<'a> RoleEdit<'a> {
     }
 
     fn acyclic(&self, included: u32) -> Result<()> {
-        let draft = self.tx.draft();
-        let state = &draft.next.state;
-        let path = graph::path(included, self.number, |role| state.includes(role), |role| state.includers(role));
+        let mut draft = self.tx.draft();
+        let path = draft.watch(|draft| {
+            let state = &draft.next.state;
+            graph::path(included, self.number, |n| state.includes(n), |n| state.includers(n))
+        })?;
         let Some(path) = path else { return Ok(()) };
-        let roles = &state.roles;
+        let roles = &draft.next.state.roles;
         let names = [self.number].into_iter().chain(path).map(|n| roles.name_at(n).to_owned()).collect();
         Err(Error::cycle_of(EntityKind::Role, roles.name_at(self.number), names))
     }

@@ -41,8 +41,7 @@ impl Tx {
         let before = self.tenant()?;
         let mut after = before.clone();
         change(&mut after);
-        let change = Change::new(Some(Record::Tenant(before)), Some(Record::Tenant(after)));
-        change.map_or(Ok(()), |change| self.apply(change))?;
+        self.replace(Record::Tenant(before), Record::Tenant(after))?;
         Ok(self)
     }
 }

@@ -8,6 +8,7 @@ use super::draft::Draft;
 use crate::model::error::{EntityKind, Error, Result};
 use crate::model::records::{Actor, Change, Note, Record, Timestamp, Window};
 use crate::resolver::snapshot::Snapshot;
+use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::state::State;
@@ -47,10 +48,10 @@ pub struct Tx {
 
 impl Tx {
     /// Runs a closure on a draft of this state, and makes the plan of what it did.
-    pub(crate) fn run<T, E>(draft: Draft, f: impl FnOnce(&Self) -> Result<T, E>) -> Result<(T, Plan), E> {
+    pub(crate) fn run<T, E: From<Error>>(draft: Draft, f: impl FnOnce(&Self) -> Result<T, E>) -> Result<(T, Plan), E> {
         let tx = Self { draft: RefCell::new(draft) };
         let value = f(&tx)?;
-        Ok((value, tx.draft.into_inner().finish()))
+        Ok((value, tx.draft.into_inner().finish()?))
     }
 
     /// INVARIANT: no borrow outlives the call that took it, and no call runs code of the caller's while it holds one.
@@ -117,7 +118,18 @@ impl Tx {
         if before == after {
             return Ok(());
         }
-        Change::new(Some(wrap(before)), Some(wrap(after))).map_or(Ok(()), |change| self.apply(change))
+        self.replace(wrap(before), wrap(after))
+    }
+
+    /// Changes a record into another with the same key.
+    pub(super) fn replace(&self, before: Record, after: Record) -> Result<()> {
+        let change = self.draft().change(before, after)?;
+        self.apply(change)
+    }
+
+    /// What an edge that leads somewhere is at its other end.
+    pub(super) fn far_end<T>(&self, edge: Option<T>) -> Result<T> {
+        self.draft().must(edge, FAR_END)
     }
 
     /// Applies removals, in order. They have been read off the state, so none is refused.
@@ -127,7 +139,9 @@ impl Tx {
 
     /// The edit of what was just created.
     pub(super) fn created(&self, entity: EntityKind, id: uuid::Uuid) -> Result<u32> {
-        self.draft().next.state.number_of(entity, id).ok_or_else(|| gone(entity))
+        let mut draft = self.draft();
+        let number = draft.next.state.number_of(entity, id);
+        draft.must(number, "what was created has a number")
     }
 
     /// Looks at a row of the state so far.

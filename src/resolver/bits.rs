@@ -15,6 +15,8 @@ use std::fmt;
 use std::slice;
 use std::sync::Arc;
 
+use crate::model::internal_fault::must;
+
 /// A growable working set.
 ///
 /// INVARIANT: the last word is not zero, so that equal sets have equal words.
@@ -33,9 +35,7 @@ impl Bits {
     pub(crate) fn insert(&mut self, n: u32) -> bool {
         let (at, bit) = place(n);
         self.reach(at + 1);
-        let Some(word) = self.words.get_mut(at) else {
-            return false;
-        };
+        let Some(word) = must(self.words.get_mut(at), "a set has room for a number") else { return false };
         let new = *word & bit == 0;
         *word |= bit;
         new
@@ -167,7 +167,8 @@ impl Row {
         let Some((first, _)) = (0..).zip(&bits.words).find(|(_, word)| **word != 0) else {
             return Self::EMPTY;
         };
-        Self { words: bits.words.get(first as usize..).map(Arc::from), first }
+        let words = must(bits.words.get(first as usize..), "a set has the words of its span");
+        Self { words: words.map(Arc::from), first }
     }
 
     /// What is in one of these rows or among these numbers; none if it spans more than `most` words.
@@ -187,7 +188,8 @@ impl Row {
             part.zip(row.words()).for_each(|(word, more)| *word |= more);
         }
         for n in numbers {
-            if let Some(word) = words.get_mut(*n as usize / 64 - start) {
+            let word = words.get_mut(*n as usize / 64 - start);
+            if let Some(word) = must(word, "a joined row spans every number") {
                 *word |= 1 << (n % 64);
             }
         }

@@ -53,6 +53,8 @@ pub enum Reason {
     InDoubt,
     /// What the store holds was refused at the last refresh, so the tenant does not answer until one succeeds.
     InvalidStoreContent,
+    /// An internal invariant was broken, which is a bug of this crate. The tenant does not answer until a refresh succeeds.
+    InternalError,
     /// The tenant was opened for repair, and answers nothing.
     Repair,
     /// The tenant was closed.
@@ -280,6 +282,7 @@ impl fmt::Display for Reason {
             Self::NoPath => f.write_str("nothing that the user holds grants it"),
             Self::InDoubt => f.write_str("the tenant is unsettled: the outcome of its own commit is not known yet"),
             Self::InvalidStoreContent => f.write_str("what the store holds was refused"),
+            Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),
             Self::Repair => f.write_str("the tenant is open for repair"),
             Self::Closed => f.write_str("the tenant was closed"),
             Self::Deleted => f.write_str("the tenant was deleted"),

@@ -65,6 +65,8 @@ pub(crate) enum Availability {
     InDoubt,
     /// The store's content was refused at the last refresh.
     InvalidContent,
+    /// An internal invariant was broken when the next snapshot was made or published.
+    Broken,
     /// Opened for repair.
     Repair,
     /// The tenant was closed.

@@ -109,7 +109,7 @@ fn make(tx: &Tx, call: &Call) -> Result<()> {
     Ok(())
 }
 
-fn catalog() -> Catalog {
+pub(super) fn catalog() -> Catalog {
     let permissions = &[PermissionDef::new("sys:read"), PermissionDef::new("sys:write")];
     let roles = &[
         RoleDef { grants: &["sys:read", "a:*"], ..RoleDef::new("sys-viewer") },

@@ -110,6 +110,7 @@ const fn sentence(kind: ErrorKind) -> &'static str {
         ErrorKind::TooManyEntities => {
             "too many entities of one kind were met since the tenant was opened; open it again if most were deleted"
         }
+        ErrorKind::Internal => "internal invariant broken",
         other => other.title(),
     }
 }

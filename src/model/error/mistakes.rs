@@ -120,6 +120,8 @@ codes! {
         UnknownRecord = "unknown_record",
         /// There are more entities than can be numbered.
         TooManyEntities = "too_many_entities",
+        /// An internal invariant of this crate is broken.
+        Internal = "internal",
     }
 }
 

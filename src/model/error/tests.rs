@@ -75,6 +75,10 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "too many entities of one kind were met since the tenant was opened; open it again if most were deleted",
         ),
         (Error::rejected("the trial has ended"), "the trial has ended"),
+        (
+            Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
+            "internal invariant broken: a row exists; nothing was committed",
+        ),
     ];
     rows.into_iter().map(|(error, text)| (error.kind(), error, text)).collect()
 }

@@ -12,8 +12,9 @@ use hashbrown::HashMap;
 
 use super::{Path, PathStep};
 use crate::model::clock::When;
+use crate::model::internal_fault::must;
 use crate::model::records::{Pattern, Window};
-use crate::resolver::snapshot::edge::Edge;
+use crate::resolver::snapshot::edge::{Edge, NEAR_END};
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
@@ -171,12 +172,12 @@ pub(super) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Sourc
     let mut always = |source: Source| visit(source, &Edge { to: source.number(), window: Window::ALWAYS });
     match node {
         Source::Group(n) => {
-            let Some(group) = state.groups.row(n) else { return };
+            let Some(group) = must(state.groups.row(n), NEAR_END) else { return };
             group.parents.iter().for_each(|n| always(Source::Group(*n)));
             group.roles.iter().for_each(|edge| visit(Source::Role(edge.to), edge));
         }
         Source::Role(n) => {
-            let Some(role) = state.roles.row(n) else { return };
+            let Some(role) = must(state.roles.row(n), NEAR_END) else { return };
             role.includes.iter().for_each(|n| always(Source::Role(*n)));
         }
     }
@@ -235,7 +236,7 @@ struct Partial {
 
 impl Search {
     fn push(&mut self, before: Option<usize>, node: Source, length: usize, map: &Map) {
-        let Some(distance) = map.distance.get(&node) else { return };
+        let Some(distance) = must(map.distance.get(&node), "a path leads to a grant") else { return };
         let at = self.arena.len();
         self.arena.push(Partial { before, node, length, ends: false });
         self.heap.push((Reverse(length + distance), length, at, at));
@@ -261,7 +262,7 @@ impl Search {
         nodes
             .iter()
             .zip(before)
-            .filter_map(|(node, before)| link(state, before, *node, map.window(before, *node)))
+            .filter_map(|(node, before)| must(link(state, before, *node, map.window(before, *node)), NEAR_END))
             .collect()
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn silence(availability: Availability) -> Option<Reason> {
         Availability::Serving => None,
         Availability::InDoubt => Some(Reason::InDoubt),
         Availability::InvalidContent => Some(Reason::InvalidStoreContent),
+        Availability::Broken => Some(Reason::InternalError),
         Availability::Repair => Some(Reason::Repair),
         Availability::Closed => Some(Reason::Closed),
         Availability::Deleted => Some(Reason::Deleted),

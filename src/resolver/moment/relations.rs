@@ -6,9 +6,10 @@ use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::{Moment, Page, PageRequest, PermissionSet, UserSet, WithOrigin};
+use crate::model::internal_fault::must;
 use crate::model::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window};
 use crate::resolver::bits::Bits;
-use crate::resolver::snapshot::edge::{Edge, ReverseEdge};
+use crate::resolver::snapshot::edge::{Edge, FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
@@ -156,7 +157,8 @@ impl Moment<'_> {
         };
         let groups = &snapshot.state.groups;
         let edge = |back: &ReverseEdge| {
-            let edge = groups.row(back.from())?.roles.get(|edge| edge.to.cmp(&number))?;
+            let row = must(groups.row(back.from()), FAR_END)?;
+            let edge = must(row.roles.get(|edge| edge.to.cmp(&number)), FAR_END)?;
             Some(Edge { to: back.from(), window: edge.window })
         };
         let edges: Vec<Edge> = row.groups.iter().filter_map(edge).collect();
@@ -182,7 +184,7 @@ impl Moment<'_> {
         else {
             return Vec::new();
         };
-        let permissions = row.grants.iter().filter_map(|n| snapshot.state.permissions.row(*n));
+        let permissions = row.grants.iter().filter_map(|n| must(snapshot.state.permissions.row(*n), NEAR_END));
         let mut granted: Vec<(Slug, Granted)> =
             permissions.map(|p| (p.record.slug.clone(), Granted::Permission(p.reference()))).collect();
         granted.sort_by(|a, b| a.0.cmp(&b.0));
@@ -197,7 +199,7 @@ impl Moment<'_> {
         let mut included: Vec<WithOrigin<RoleRecord>> = row
             .into_iter()
             .flat_map(|row| row.includes.iter())
-            .filter_map(|n| roles.row(*n))
+            .filter_map(|n| must(roles.row(*n), NEAR_END))
             .map(WithOrigin::from)
             .collect();
         included.sort_by(|a, b| a.slug.cmp(&b.slug));
@@ -229,7 +231,7 @@ impl Moment<'_> {
     pub fn all_groups_of(&self, user: impl AsUser) -> Vec<Inherited<GroupRecord>> {
         let groups = &self.compiled().state.groups;
         let found = self.sources(user).into_iter().filter_map(|(source, via)| match source {
-            Source::Group(n) => groups.row(n).map(|row| Inherited { record: row.record.clone(), via }),
+            Source::Group(n) => must(groups.row(n), NEAR_END).map(|row| Inherited { record: row.record.clone(), via }),
             Source::Role(_) => None,
         });
         let mut found: Vec<_> = found.collect();
@@ -260,7 +262,7 @@ impl Moment<'_> {
     fn roles_among(&self, found: HashMap<Source, Via>) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
         let roles = &self.compiled().state.roles;
         let found = found.into_iter().filter_map(|(source, via)| match source {
-            Source::Role(n) => roles.row(n).map(|row| Inherited { record: row.into(), via }),
+            Source::Role(n) => must(roles.row(n), NEAR_END).map(|row| Inherited { record: row.into(), via }),
             Source::Group(_) => None,
         });
         let mut found: Vec<Inherited<WithOrigin<RoleRecord>>> = found.collect();
@@ -289,14 +291,14 @@ impl Moment<'_> {
             found.insert(source, via);
             match source {
                 Source::Group(n) => {
-                    let Some(group) = state.groups.row(n) else { continue };
+                    let Some(group) = must(state.groups.row(n), NEAR_END) else { continue };
                     let via = Via::Group(group.record.slug.clone());
                     let roles = group.roles.iter().filter(|edge| is_active(**edge, &self.when));
                     todo.extend(roles.map(|edge| (Source::Role(edge.to), via.clone())));
                     todo.extend(group.parents.iter().map(|n| (Source::Group(*n), via.clone())));
                 }
                 Source::Role(n) => {
-                    let Some(role) = state.roles.row(n) else { continue };
+                    let Some(role) = must(state.roles.row(n), NEAR_END) else { continue };
                     let via = Via::Role(role.record.slug.clone());
                     todo.extend(role.includes.iter().map(|n| (Source::Role(*n), via.clone())));
                 }
@@ -320,7 +322,7 @@ impl Moment<'_> {
         edges.sort_by(|a, b| name(a.to).cmp(name(b.to)));
         let held = |edge: Edge| {
             Some(WithWindow {
-                record: record(edge.to)?,
+                record: must(record(edge.to), NEAR_END)?,
                 window: edge.window,
                 active: active && is_active(edge, &self.when),
             })
@@ -339,7 +341,7 @@ impl Moment<'_> {
         let mut beside: Vec<GroupRecord> = row
             .into_iter()
             .flat_map(|row| side(row).iter())
-            .filter_map(|n| groups.row(*n).map(|row| row.record.clone()))
+            .filter_map(|n| must(groups.row(*n), NEAR_END).map(|row| row.record.clone()))
             .collect();
         beside.sort_by(|a, b| a.slug.cmp(&b.slug));
         beside
@@ -361,8 +363,8 @@ impl Moment<'_> {
             page.is_after(name) && page.finds(&[name])
         });
         let item = |n: u32| {
-            let row = users.row(n)?;
-            let edge = edges(row).get(to)?;
+            let row = must(users.row(n), FAR_END)?;
+            let edge = must(edges(row).get(to), FAR_END)?;
             let active = !row.is_suspended() && is_active(edge, &self.when);
             Some(WithWindow { record: row.record.clone(), window: edge.window, active })
         };

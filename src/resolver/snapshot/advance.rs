@@ -6,6 +6,7 @@ use super::CompiledTenant;
 use super::build::cycles;
 use super::edit::{Edit, Touched};
 use super::row_cache::recompute_rows;
+use crate::model::internal_fault::{InternalFault, watch};
 use crate::model::records::{Change, Envelope, Position, Revision};
 
 /// Why a commit does not lead on from a snapshot.
@@ -15,6 +16,8 @@ pub(crate) enum Unfit {
     OutOfOrder,
     /// It breaks an invariant.
     Broken,
+    /// A bug of this crate.
+    Internal(InternalFault),
 }
 
 impl CompiledTenant {
@@ -31,9 +34,8 @@ impl CompiledTenant {
                 return Err(Unfit::OutOfOrder);
             }
             let Self { state, session, .. } = &mut next;
-            Edit { state, session, touched: &mut touched, repair: false }
-                .apply_all(changes)
-                .map_err(|_| Unfit::Broken)?;
+            let mut edit = Edit { state, session, touched: &mut touched, repair: false };
+            watch(|| edit.apply_all(changes)).map_err(Unfit::Internal)?.map_err(|_| Unfit::Broken)?;
             next.position = Position { tenant_id, revision, commit: envelope.id };
             if next.state.tenant.is_none() {
                 break;
@@ -42,7 +44,7 @@ impl CompiledTenant {
         if cycles(&next.state, &touched).is_some() {
             return Err(Unfit::Broken);
         }
-        recompute_rows(&mut next.state, &mut touched);
+        watch(|| recompute_rows(&mut next.state, &mut touched)).map_err(Unfit::Internal)?;
         Ok(next)
     }
 }

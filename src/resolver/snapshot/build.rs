@@ -13,6 +13,7 @@ use super::state::State;
 use super::{Availability, CompiledTenant};
 use crate::model::error::EntityKind;
 use crate::model::graph::find_cycle;
+use crate::model::internal_fault::watch;
 use crate::model::invariants::Violation;
 use crate::model::records::{Assignment, Change, Holder, Membership, Position, Record, RecordKind, UserId, UserRecord};
 
@@ -38,34 +39,41 @@ impl Build {
         let state = catalog.state.clone();
         let users = BulkLoad::new(&state.users);
         let touched = Touched::default();
-        Self { catalog, session, state, users, touched, violations: Vec::new(), last: RecordKind::Tenant, repair }
+        let violations = catalog.fault.map(Violation::Internal).into_iter().collect();
+        Self { catalog, session, state, users, touched, violations, last: RecordKind::Tenant, repair }
     }
 
     /// Numbers are the opening's, so what an earlier snapshot of it knew by number keeps its number.
     pub(crate) fn keeping_numbers_of(mut self, earlier: &State) -> Self {
-        self.state.keep_numbers_of(earlier);
-        self.users.keep_numbers_of(earlier);
+        let kept = watch(|| {
+            self.state.keep_numbers_of(earlier);
+            self.users.keep_numbers_of(earlier);
+        });
+        self.violations.extend(kept.err().map(Violation::Internal));
         self
     }
 
     /// True as long as it is worth going on.
     pub(crate) fn push(&mut self, record: &Record) -> bool {
-        let kind = record.kind();
-        let outcome = if kind < self.last {
-            Err(Violation::Misfit { key: record.key() })
-        } else {
-            self.last = kind;
-            match record {
-                Record::User(record) => self.user(record),
-                Record::Membership(edge) => self.membership(edge, record),
-                Record::Assignment(edge @ Assignment { holder: Holder::User(user), .. }) => {
-                    self.assignment(edge, *user, record)
-                }
-                other => self.edit(other.clone()),
-            }
-        };
+        let outcome = watch(|| self.put(record)).unwrap_or_else(|fault| Err(Violation::Internal(fault)));
         self.violations.extend(outcome.err());
         self.violations.len() < MOST_VIOLATIONS
+    }
+
+    fn put(&mut self, record: &Record) -> Result<(), Violation> {
+        let kind = record.kind();
+        if kind < self.last {
+            return Err(Violation::Misfit { key: record.key() });
+        }
+        self.last = kind;
+        match record {
+            Record::User(record) => self.user(record),
+            Record::Membership(edge) => self.membership(edge, record),
+            Record::Assignment(edge @ Assignment { holder: Holder::User(user), .. }) => {
+                self.assignment(edge, *user, record)
+            }
+            other => self.edit(other.clone()),
+        }
     }
 
     /// What is few enough, put in as a commit would.
@@ -112,19 +120,24 @@ impl Build {
     /// # Complexity
     /// O(records · log records), and each pattern once against the permissions that begin as it does.
     pub(crate) fn finish(mut self, position: Position) -> Result<CompiledTenant, Vec<Violation>> {
-        self.violations.extend(self.users.store(&mut self.state));
+        let users = self.users;
+        let stored = watch(|| users.store(&mut self.state));
+        self.violations.extend(stored.unwrap_or_else(|fault| vec![Violation::Internal(fault)]));
         if self.state.tenant.is_none() {
             self.violations.push(Violation::NoTenant);
         }
-        if self.violations.is_empty() {
-            self.violations.extend(cycles(&self.state, &self.touched));
+        let Self { catalog, session, mut state, mut touched, mut violations, repair, .. } = self;
+        if violations.is_empty() {
+            violations.extend(cycles(&state, &touched));
         }
-        if !self.violations.is_empty() {
-            return Err(self.violations);
+        if !violations.is_empty() {
+            return Err(violations);
         }
-        self.state.reverse_grants.pack();
-        recompute_rows(&mut self.state, &mut self.touched);
-        let Self { catalog, session, state, repair, .. } = self;
+        let finished = watch(|| {
+            state.reverse_grants.pack();
+            recompute_rows(&mut state, &mut touched);
+        });
+        finished.map_err(|fault| vec![Violation::Internal(fault)])?;
         let availability = if repair { Availability::Repair } else { Availability::Serving };
         Ok(CompiledTenant { availability, session, state, catalog, position })
     }

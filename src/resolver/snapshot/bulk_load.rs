@@ -10,7 +10,7 @@
 
 use uuid::Uuid;
 
-use super::edge::{Edge, ReverseEdge};
+use super::edge::{Edge, NEAR_END, ReverseEdge};
 use super::edges::UserEdges;
 use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
@@ -18,6 +18,7 @@ use super::state::State;
 use super::table::{Hashers, NumberedRow, Table};
 use super::user_summary::UserSummary;
 use crate::model::error::EntityKind;
+use crate::model::internal_fault::must;
 use crate::model::invariants::Violation;
 use crate::model::records::{Holder, RecordKey, UserId, UserRecord, Window};
 use crate::resolver::tables::counting_sort::counting_sort;
@@ -147,12 +148,12 @@ impl BulkLoad {
         }
         let sorted = by_key(&places);
         for (group, members) in memberships.far_ends(&sorted) {
-            if let Some(row) = state.groups.row_mut(group) {
+            if let Some(row) = must(state.groups.row_mut(group), NEAR_END) {
                 row.members = SortedSeq::from_sorted(members);
             }
         }
         for (role, users) in assignments.far_ends(&sorted) {
-            if let Some(row) = state.roles.row_mut(role) {
+            if let Some(row) = must(state.roles.row_mut(role), NEAR_END) {
                 row.users = SortedSeq::from_sorted(users);
             }
         }
@@ -189,7 +190,7 @@ impl BulkLoad {
         if number >= self.places.len() {
             self.places.resize(number + 1, Place::Empty);
         }
-        if let Some(slot) = self.places.get_mut(number) {
+        if let Some(slot) = must(self.places.get_mut(number), "a user that is loaded has a place") {
             *slot = place;
         }
     }
@@ -216,12 +217,13 @@ impl Place {
 fn twice(state: &State, places: &[Place], memberships: &ByUser, assignments: &ByUser) -> Vec<Violation> {
     let user = |n: u32| places.get(n as usize).and_then(Place::record).map(|record| record.id);
     let assigned = assignments.twice().filter_map(|edge| {
-        let role = state.roles.row(edge.to)?.record.id;
-        Some(RecordKey::Assignment(role, Holder::User(user(edge.user)?)))
+        let role = must(state.roles.row(edge.to), NEAR_END)?.record.id;
+        Some(RecordKey::Assignment(role, Holder::User(must(user(edge.user), NEAR_END)?)))
     });
-    let joined = memberships
-        .twice()
-        .filter_map(|edge| Some(RecordKey::Membership(user(edge.user)?, state.groups.row(edge.to)?.record.id)));
+    let joined = memberships.twice().filter_map(|edge| {
+        let group = must(state.groups.row(edge.to), NEAR_END)?.record.id;
+        Some(RecordKey::Membership(must(user(edge.user), NEAR_END)?, group))
+    });
     assigned.chain(joined).map(|key| Violation::Misfit { key }).collect()
 }
 
@@ -252,8 +254,10 @@ impl ByUser {
     }
 
     fn of(&self, user: u32) -> &[Out] {
-        let at = |n: usize| self.starts.get(n).copied().unwrap_or_default();
-        self.edges.get(at(user as usize)..at(user as usize + 1)).unwrap_or_default()
+        let at =
+            |n: usize| must(self.starts.get(n).copied(), "the edges of a user begin somewhere").unwrap_or_default();
+        must(self.edges.get(at(user as usize)..at(user as usize + 1)), "the edges of a user lie together")
+            .unwrap_or_default()
     }
 
     fn edges_of(&self, user: u32) -> impl Iterator<Item = Edge> + Clone + '_ {
@@ -274,7 +278,7 @@ impl ByUser {
             if to >= ends.len() {
                 ends.resize_with(to + 1, Vec::new);
             }
-            if let Some(end) = ends.get_mut(to) {
+            if let Some(end) = must(ends.get_mut(to), NEAR_END) {
                 end.push(ReverseEdge::new(edge.user, edge.window));
             }
         }

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use super::source::{CachedRow, Source};
+use crate::model::internal_fault::must;
 use crate::resolver::bits::Row;
 
 /// As many columns lie side by side: half of them groups' and half of them roles', by turns. A change copies four
@@ -22,6 +23,9 @@ const FEW: usize = 512;
 /// three times as long, for the references to the other blocks are counted, page by page.
 const WIDTH: usize = 128;
 const BLOCK: u32 = 128;
+
+/// The name of a word's fault.
+pub(crate) const WORD: &str = "a column has a word in every page";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
@@ -100,7 +104,8 @@ impl Columns {
     /// Writes what is kept about a source, in place of what was.
     pub(crate) fn replace(&mut self, source: Source, before: Option<&CachedRow>, after: &CachedRow) {
         let incomplete = |cached: &CachedRow| u32::from(!cached.complete);
-        self.incomplete = self.incomplete + incomplete(after) - before.map_or(0, incomplete);
+        let counted = (self.incomplete + incomplete(after)).checked_sub(before.map_or(0, incomplete));
+        self.incomplete = must(counted, "a row that is not complete was counted").unwrap_or(1);
         let Some(column) = column(source) else { return };
         let old = before.map_or(&Row::EMPTY, |cached| &cached.row);
         if old == &after.row {
@@ -127,7 +132,7 @@ impl Columns {
                 block.and_then(|block| block.get_mut(column % WIDTH))
             }
         };
-        if let Some(place) = place {
+        if let Some(place) = must(place, WORD) {
             *place = word;
         }
     }

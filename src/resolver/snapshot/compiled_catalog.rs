@@ -7,6 +7,7 @@
 
 use std::hash::RandomState;
 
+use super::edge::NEAR_END;
 use super::edit::Touched;
 use super::entity_rows::{PermissionRow, RoleRow};
 use super::reverse_grants::ReverseGrants;
@@ -15,6 +16,7 @@ use super::session::Session;
 use super::state::{State, WORDS_PER_EDGE};
 use super::table::{Hashers, Origin};
 use crate::model::catalog::Catalog;
+use crate::model::internal_fault::{InternalFault, must, watch};
 use crate::model::records::{PermissionRecord, RoleRecord};
 
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct CompiledCatalog {
     pub(crate) state: State,
     first_permission: u32,
     first_role: u32,
+    /// Then no tenant can be opened.
+    pub(crate) fault: Option<InternalFault>,
 }
 
 impl CompiledCatalog {
@@ -32,7 +36,14 @@ impl CompiledCatalog {
 
     /// The same with another bound on what is kept, for tests.
     pub(crate) fn with_bound(catalog: Catalog, words_per_edge: usize) -> Self {
-        let mut state = State { words_per_edge, ..State::new(&Hashers::new(&RandomState::new())) };
+        let state = State { words_per_edge, ..State::new(&Hashers::new(&RandomState::new())) };
+        let mut compiled = Self { definition: catalog, state, first_permission: 0, first_role: 0, fault: None };
+        compiled.fault = watch(|| compiled.compile()).err();
+        compiled
+    }
+
+    fn compile(&mut self) {
+        let Self { definition: catalog, state, .. } = self;
         let mut touched = Touched::default();
         let mut first_permission = 0;
         for (number, entry) in (0..).zip(catalog.permissions()) {
@@ -69,9 +80,9 @@ impl CompiledCatalog {
             touched.roles.insert(number);
             first_role = number + 1;
         }
-        link(&mut state, first_role);
-        recompute_rows(&mut state, &mut touched);
-        Self { definition: catalog, state, first_permission: first_permission.next_multiple_of(u64::BITS), first_role }
+        link(state, first_role);
+        recompute_rows(state, &mut touched);
+        (self.first_permission, self.first_role) = (first_permission.next_multiple_of(u64::BITS), first_role);
     }
 
     /// Whether a number is a permission of the catalog's.
@@ -90,10 +101,10 @@ impl CompiledCatalog {
 fn link(state: &mut State, roles: u32) {
     let mut reverse_grants = Vec::new();
     for number in 0..roles {
-        let Some(row) = state.roles.row(number).cloned() else { continue };
+        let Some(row) = must(state.roles.row(number).cloned(), "a role of the catalog has a row") else { continue };
         reverse_grants.extend(row.grants.iter().map(|permission| (*permission, number)));
         for included in row.includes.iter() {
-            if let Some(included) = state.roles.row_mut(*included) {
+            if let Some(included) = must(state.roles.row_mut(*included), NEAR_END) {
                 included.included_by.insert(number, |n| n.cmp(&number));
             }
         }

@@ -2,6 +2,11 @@
 
 use crate::model::records::Window;
 
+/// The name of the fault that an edge is not known at its other end (I9).
+pub(crate) const FAR_END: &str = "an edge is known at both its ends";
+/// The name of the fault that an edge leads nowhere.
+pub(crate) const NEAR_END: &str = "an edge leads to a row";
+
 /// An edge to a number, and when it counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge {

@@ -7,11 +7,14 @@ use std::mem;
 
 use super::edge::Edge;
 use super::source::Source;
+use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::Window;
 use crate::resolver::tables::sorted_seq::{self, SortedSeq};
 
 /// As many as make three words with their counts.
 const FEW: usize = 5;
+
+const FEW_ARE_FEW: &str = "few edges lie in their places";
 
 /// What a user holds directly.
 ///
@@ -96,7 +99,7 @@ impl UserEdges {
             edge.window.is_always()
         };
         if to.iter_mut().zip(all.by_ref()).all(fill) && all.next().is_none() {
-            let count = |edges: usize| u8::try_from(edges).unwrap_or_default();
+            let count = |edges: usize| must(u8::try_from(edges).ok(), FEW_ARE_FEW).unwrap_or_default();
             return Self::Few { groups: count(groups.count()), roles: count(roles.count()), to };
         }
         let (groups, roles) = (SortedSeq::from_sorted(groups.collect()), SortedSeq::from_sorted(roles.collect()));
@@ -152,7 +155,10 @@ impl UserEdges {
         }
         let edge = Edge { to: source.number(), window };
         let order = |other: &Edge| other.to.cmp(&edge.to);
-        self.change(source, |edges| edges.replace(edge, order) || edges.insert(edge, order));
+        self.change(source, |edges| match before {
+            Some(_) => edges.replace(edge, order),
+            None => edges.insert(edge, order),
+        });
         true
     }
 
@@ -168,9 +174,11 @@ impl UserEdges {
                     Source::Role(_) => (roles, usize::from(*groups)),
                 };
                 let rest = to.get_mut(start..).unwrap_or_default();
-                let at = rest.iter().position(|number| *number == source.number()).unwrap_or(0);
-                rest.get_mut(at..).unwrap_or_default().rotate_left(1);
-                *count -= 1;
+                let at = rest.iter().position(|number| *number == source.number());
+                if let Some(rest) = must(at.and_then(|at| rest.get_mut(at..)), FEW_ARE_FEW) {
+                    rest.rotate_left(1);
+                    *count -= 1;
+                }
             }
             Self::Many(_) => self.change(source, |edges| edges.remove(|edge| edge.to.cmp(&source.number())).is_some()),
         }
@@ -187,10 +195,11 @@ impl UserEdges {
         };
         let start = kind.start;
         let before = to.get(kind).unwrap_or_default().partition_point(|number| *number < source.number());
-        let rest = to.get_mut(start + before..=end).unwrap_or_default();
-        rest.rotate_right(1);
-        rest.iter_mut().take(1).for_each(|place| *place = source.number());
-        *count += 1;
+        if let Some(rest) = must(to.get_mut(start + before..=end), FEW_ARE_FEW) {
+            rest.rotate_right(1);
+            rest.iter_mut().take(1).for_each(|place| *place = source.number());
+            *count += 1;
+        }
         true
     }
 
@@ -201,10 +210,11 @@ impl UserEdges {
             Self::Many(many) => many,
             few @ Self::Few { .. } => Box::new(Many { groups: order(few.groups()), roles: order(few.roles()) }),
         };
-        match source {
+        let done = match source {
             Source::Group(_) => work(&mut many.groups),
             Source::Role(_) => work(&mut many.roles),
         };
+        must_hold(done, "an edge that is known can be changed");
         let are_few = many.groups.len() + many.roles.len() <= FEW
             && many.groups.iter().chain(many.roles.iter()).all(|edge| edge.window.is_always());
         *self = if are_few {

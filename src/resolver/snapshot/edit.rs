@@ -10,7 +10,7 @@ mod edges;
 
 use std::collections::BTreeSet;
 
-use super::edge::ReverseEdge;
+use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::indexed_user::IndexedUser;
 use super::session::Session;
 use super::state::State;
@@ -18,6 +18,7 @@ use super::table::Origin;
 use super::table::{Row, Table};
 use super::user_summary::UserSummary;
 use crate::model::error::EntityKind;
+use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
 use crate::model::records::{Change, Record, RecordKey};
 
@@ -89,7 +90,8 @@ impl Edit<'_> {
             Record::User(record) => {
                 let found = self.state.user_by_id(record.id.uuid());
                 if let Some(number) = found {
-                    self.detach(number);
+                    // Before the record is compared, and so perhaps of a change that does not fit.
+                    self.detach(number).ok_or_else(|| Violation::Misfit { key: before.key() })?;
                 }
                 let number = lift_entity(&mut self.state.users, found, record, stays, before)?;
                 self.summary(number);
@@ -154,35 +156,35 @@ impl Edit<'_> {
     }
 
     /// Takes a user out of the lists that are sorted by its key, before the key changes.
-    fn detach(&mut self, number: u32) {
+    /// `None` if it was not in one of them.
+    fn detach(&mut self, number: u32) -> Option<()> {
         let State { users, groups, roles, .. } = &mut *self.state;
-        let Some(row) = users.row(number) else { return };
+        let row = users.row(number)?;
         for edge in row.groups().iter() {
-            if let Some(group) = groups.row_mut(edge.to) {
-                group.members.remove(|back| users.name_at(back.from()).cmp(row.name()));
-            }
+            groups.row_mut(edge.to)?.members.remove(|back| users.name_at(back.from()).cmp(row.name()))?;
         }
         for edge in row.roles().iter() {
-            if let Some(role) = roles.row_mut(edge.to) {
-                role.users.remove(|back| users.name_at(back.from()).cmp(row.name()));
-            }
+            roles.row_mut(edge.to)?.users.remove(|back| users.name_at(back.from()).cmp(row.name()))?;
         }
+        Some(())
     }
 
     /// Puts a user into the lists that are sorted by its key.
     fn attach(&mut self, number: u32) {
         let State { users, groups, roles, .. } = &mut *self.state;
-        let Some(row) = users.row(number) else { return };
+        let Some(row) = must(users.row(number), "a user that was put has a row") else { return };
         for edge in row.groups().iter() {
-            if let Some(group) = groups.row_mut(edge.to) {
+            if let Some(group) = must(groups.row_mut(edge.to), NEAR_END) {
                 let back = ReverseEdge::new(number, edge.window);
-                group.members.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
+                let new = group.members.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
+                must_hold(new, FAR_END);
             }
         }
         for edge in row.roles().iter() {
-            if let Some(role) = roles.row_mut(edge.to) {
+            if let Some(role) = must(roles.row_mut(edge.to), NEAR_END) {
                 let back = ReverseEdge::new(number, edge.window);
-                role.users.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
+                let new = role.users.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
+                must_hold(new, FAR_END);
             }
         }
     }
@@ -195,7 +197,7 @@ impl Edit<'_> {
         };
         self.state.summaries.set(number, summary);
         let State { users, indexed_users, .. } = &mut *self.state;
-        if let Some(id) = users.id_at(number) {
+        if let Some(id) = must(users.id_at(number), "a user has an id at its number") {
             indexed_users.set(
                 IndexedUser::of(id, number, &summary),
                 |indexed| users.hashers().id(indexed.id),
@@ -219,12 +221,9 @@ fn lift_entity<R: Row>(
     if row.origin() != Origin::Tenant || !(stays || row.is_bare()) {
         return Err(misfit());
     }
-    if stays {
-        table.lift(number)
-    } else {
-        table.remove(number)
-    };
-    Ok(number)
+    // `None` where two changes of one commit lift the same thing.
+    let lifted = if stays { table.lift(number) } else { table.remove(number) };
+    lifted.map(|_| number).ok_or_else(misfit)
 }
 
 /// Puts a noun at its number, with the edges it had (I2).
@@ -241,7 +240,7 @@ fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new
     };
     if let Some(other) = table.by_name(name) {
         match table.row(other).map(Row::origin) {
-            Some(Origin::Catalog) if repair => drop(table.lift(other)),
+            Some(Origin::Catalog) if repair => drop(must(table.lift(other), "what is found by its name is listed")),
             Some(Origin::Catalog) => return Err(Violation::Clash { entity: R::ENTITY, slug: name.to_owned() }),
             Some(Origin::Tenant) => return Err(Violation::Taken { entity: R::ENTITY, name: name.to_owned() }),
             // What has left the catalog may stand beside an own thing of its last known slug, and is found by id.

@@ -8,6 +8,7 @@
 //! Deliberately absent: the matching, and what to do about patterns that begin with a star, all of which are looked at.
 
 use super::table::Hashers;
+use crate::model::internal_fault::must;
 use crate::model::records::Pattern;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
@@ -24,7 +25,7 @@ impl PatternIndex {
     pub(crate) fn add(&mut self, hashers: &Hashers, pattern: &Pattern, role: u32) {
         let (prefix, item) = (pattern.prefix(), (hashers.name(pattern.prefix()), role));
         self.by_prefix.insert(item, |other| other.cmp(&item));
-        if let Some(word) = self.lengths.get_mut(prefix.len() / 64) {
+        if let Some(word) = must(self.lengths.get_mut(prefix.len() / 64), "a pattern is no longer than a slug") {
             *word |= 1 << (prefix.len() % 64);
         }
     }
@@ -35,7 +36,7 @@ impl PatternIndex {
         let hash = |pattern: &Pattern| hashers.name(pattern.prefix());
         let item = (hash(pattern), role);
         if left.iter().all(|other| hash(other) != item.0) {
-            self.by_prefix.remove(|other| other.cmp(&item));
+            must(self.by_prefix.remove(|other| other.cmp(&item)), "the beginning of a pattern is indexed");
         }
     }
 

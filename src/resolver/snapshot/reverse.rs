@@ -2,12 +2,13 @@
 //!
 //! It shares nothing with the forward walk but the edges, and tests hold the two against each other.
 
-use super::edge::ReverseEdge;
+use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::edges::Edges;
 use super::state::State;
 use super::walk::is_active;
 use crate::model::clock::When;
 use crate::model::graph;
+use crate::model::internal_fault::must;
 use crate::resolver::bits::Bits;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
@@ -33,7 +34,7 @@ pub(crate) fn with_includers(state: &State, mut roles: Bits) -> Bits {
 /// The groups that have one of these roles at an instant, and all their sub-groups.
 pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bits {
     let mut groups = Bits::new();
-    for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
+    for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
         add(&mut groups, &role.groups, number, when, |group| Some(Edges::from(&state.groups.row(group)?.roles)));
     }
     with_subgroups(state, groups)
@@ -51,10 +52,10 @@ pub(crate) fn with_subgroups(state: &State, mut groups: Bits) -> Bits {
 /// O(holders and members).
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut users = Bits::new();
-    for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
+    for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
         add(&mut users, &role.users, number, when, |user| Some(state.users.row(user)?.roles()));
     }
-    for (number, group) in groups.iter().filter_map(|n| state.groups.row(n).map(|row| (n, row))) {
+    for (number, group) in groups.iter().filter_map(|n| must(state.groups.row(n), NEAR_END).map(|row| (n, row))) {
         add(&mut users, &group.members, number, when, |user| Some(state.users.row(user)?.groups()));
     }
     users
@@ -69,7 +70,7 @@ fn add<'a>(
     edges: impl Fn(u32) -> Option<Edges<'a>>,
 ) {
     for back in backs.iter() {
-        let edge = || edges(back.from()).and_then(|edges| edges.get(to));
+        let edge = || must(edges(back.from()).and_then(|edges| edges.get(to)), FAR_END);
         if !back.is_windowed() || edge().is_some_and(|edge| is_active(edge, when)) {
             bits.insert(back.from());
         }

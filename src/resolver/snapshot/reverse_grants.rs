@@ -6,6 +6,8 @@
 //!
 //! Deliberately absent: patterns, which name no permission. Next: `reverse.rs`, which asks.
 
+use super::edge::FAR_END;
+use crate::model::internal_fault::{must, must_hold};
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
 #[derive(Clone, Debug, Default)]
@@ -27,12 +29,13 @@ impl ReverseGrants {
 
     /// A role of the tenant's own grants it from now on.
     pub(crate) fn insert(&mut self, permission: u32, role: u32) {
-        self.own.insert((permission, role), |other| other.cmp(&(permission, role)));
+        let new = self.own.insert((permission, role), |other| other.cmp(&(permission, role)));
+        must_hold(new, "a new grant has no far end");
     }
 
     /// A role of the tenant's own grants it no more.
     pub(crate) fn remove(&mut self, permission: u32, role: u32) {
-        self.own.remove(|other| other.cmp(&(permission, role)));
+        must(self.own.remove(|other| other.cmp(&(permission, role))), FAR_END);
     }
 
     /// The roles that grant a permission, by number: the catalog's come before the tenant's own.

@@ -17,8 +17,13 @@ use super::source::{CachedRow, Source};
 use super::state::State;
 use super::table::Origin;
 use crate::model::graph::topological_order;
+use crate::model::internal_fault::must;
 use crate::model::records::Pattern;
 use crate::resolver::bits::Row as BitRow;
+
+/// The name of a missing row's fault.
+pub(crate) const ROW: &str = "a row is worked out after those that it is made of";
+const ORDER: &str = "every row that is affected gets its turn";
 
 /// Works out the kept rows again, after the touched roles, groups and slugs.
 ///
@@ -72,7 +77,7 @@ fn role_row(state: &State, number: u32, patterns: &mut Patterns) -> CachedRow {
     let Some(role) = state.roles.row(number) else { return CachedRow::default() };
     let mut complete = true;
     let mut rows = Rows::new();
-    for cached in role.includes.iter().filter_map(|included| state.role_rows.get(*included)) {
+    for cached in role.includes.iter().filter_map(|included| must(state.role_rows.get(*included), ROW)) {
         rows.push(&cached.row);
         complete &= cached.complete;
     }
@@ -82,7 +87,7 @@ fn role_row(state: &State, number: u32, patterns: &mut Patterns) -> CachedRow {
         for pattern in &role.patterns {
             patterns.entry(pattern.clone()).or_insert_with(|| BitRow::from_bits(&state.matched(pattern)));
         }
-        rows.extend(role.patterns.iter().filter_map(|pattern| patterns.get(pattern)));
+        rows.extend(role.patterns.iter().filter_map(|pattern| must(patterns.get(pattern), ROW)));
     }
     bound(state, &rows, &numbers, complete, role.includes.len() + role.grants.len() + role.patterns.len())
 }
@@ -91,12 +96,12 @@ fn group_row(state: &State, number: u32) -> CachedRow {
     let Some(group) = state.groups.row(number) else { return CachedRow::default() };
     let mut complete = true;
     let mut rows = Rows::new();
-    for cached in group.parents.iter().filter_map(|parent| state.group_rows.get(*parent)) {
+    for cached in group.parents.iter().filter_map(|parent| must(state.group_rows.get(*parent), ROW)) {
         rows.push(&cached.row);
         complete &= cached.complete;
     }
     for edge in group.roles.iter() {
-        match state.role_rows.get(edge.to) {
+        match must(state.role_rows.get(edge.to), ROW) {
             Some(cached) if edge.window.is_always() => {
                 rows.push(&cached.row);
                 complete &= cached.complete;

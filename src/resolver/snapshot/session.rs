@@ -34,12 +34,33 @@ struct Numbers {
     numbers: HashMap<(EntityKind, Uuid), u32>,
 }
 
-fn place(entity: EntityKind) -> usize {
-    match entity {
-        EntityKind::Permission => 0,
-        EntityKind::Role => 1,
-        EntityKind::Group => 2,
-        EntityKind::User | EntityKind::Tenant => 3,
+/// What is new in a snapshot that is published.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum News<'a> {
+    /// What these commits added.
+    Changes(&'a [&'a [Change]]),
+    /// Perhaps all of it: it was loaded.
+    All,
+}
+
+impl Numbers {
+    /// A published snapshot knows what was added.
+    fn forget<'a>(&mut self, changes: impl Iterator<Item = &'a Change>) {
+        for record in changes.filter(|change| change.before().is_none()).filter_map(Change::after) {
+            let id = match record {
+                Record::Permission(record) => (EntityKind::Permission, record.id.uuid()),
+                Record::Role(record) => (EntityKind::Role, record.id.uuid()),
+                Record::Group(record) => (EntityKind::Group, record.id.uuid()),
+                Record::User(record) => (EntityKind::User, record.id.uuid()),
+                Record::Tenant(_)
+                | Record::Grant(_)
+                | Record::Inclusion(_)
+                | Record::Parent(_)
+                | Record::Assignment(_)
+                | Record::Membership(_) => continue,
+            };
+            self.numbers.remove(&id);
+        }
     }
 }
 
@@ -70,7 +91,12 @@ impl Session {
             return Ok(number);
         }
         let [permissions, roles, groups, users] = &self.next;
-        let next = [permissions, roles, groups, users].into_iter().nth(place(entity)).unwrap_or(users);
+        let next = match entity {
+            EntityKind::Permission => permissions,
+            EntityKind::Role => roles,
+            EntityKind::Group => groups,
+            EntityKind::User | EntityKind::Tenant => users,
+        };
         let number = next.load(Ordering::Relaxed);
         if number >= MOST_NUMBERS {
             return Err(Error::new(ErrorKind::TooManyEntities));
@@ -84,41 +110,30 @@ impl Session {
     /// puts it in will be the first that is published.
     pub(crate) fn first_met(&mut self, entity: EntityKind) -> Result<u32> {
         let [permissions, roles, groups, users] = &mut self.next;
-        let next = [permissions, roles, groups, users].into_iter().nth(place(entity));
-        let next = next.map(AtomicU32::get_mut).filter(|next| **next < MOST_NUMBERS);
-        let next = next.ok_or_else(|| Error::new(ErrorKind::TooManyEntities))?;
+        let next = match entity {
+            EntityKind::Permission => permissions,
+            EntityKind::Role => roles,
+            EntityKind::Group => groups,
+            EntityKind::User | EntityKind::Tenant => users,
+        };
+        let next = next.get_mut();
+        if *next >= MOST_NUMBERS {
+            return Err(Error::new(ErrorKind::TooManyEntities));
+        }
         *next += 1;
         Ok(*next - 1)
     }
 
-    /// A snapshot was published, with these things new in it: it knows them from now on.
-    pub(crate) fn published<'a>(&self, next: &Arc<CompiledTenant>, changes: impl IntoIterator<Item = &'a Change>) {
+    /// A snapshot was published: it knows what is new in it from now on.
+    pub(crate) fn published(&self, next: &Arc<CompiledTenant>, news: News<'_>) {
         let mut met = self.met();
-        let earlier = met.latest.replace(Arc::clone(next));
-        for record in changes.into_iter().filter(|change| change.before().is_none()).filter_map(Change::after) {
-            let id = match record {
-                Record::Permission(record) => (EntityKind::Permission, record.id.uuid()),
-                Record::Role(record) => (EntityKind::Role, record.id.uuid()),
-                Record::Group(record) => (EntityKind::Group, record.id.uuid()),
-                Record::User(record) => (EntityKind::User, record.id.uuid()),
-                Record::Tenant(_)
-                | Record::Grant(_)
-                | Record::Inclusion(_)
-                | Record::Parent(_)
-                | Record::Assignment(_)
-                | Record::Membership(_) => continue,
-            };
-            met.numbers.remove(&id);
+        match news {
+            News::Changes(commits) => met.forget(commits.iter().copied().flatten()),
+            News::All => {
+                met.numbers.retain(|(entity, id), _| next.state.number_of(*entity, *id).is_none());
+                met.numbers.shrink_to_fit();
+            }
         }
-        drop(met);
-        drop(earlier);
-    }
-
-    /// A snapshot was published whole: what it holds, it knows.
-    pub(crate) fn published_all(&self, next: &Arc<CompiledTenant>) {
-        let mut met = self.met();
-        met.numbers.retain(|(entity, id), _| next.state.number_of(*entity, *id).is_none());
-        met.numbers.shrink_to_fit();
         let earlier = met.latest.replace(Arc::clone(next));
         drop(met);
         drop(earlier);

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::columns::Columns;
+use super::edge::NEAR_END;
 use super::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
 use super::indexed_user::IndexedUser;
 use super::pattern_index::PatternIndex;
@@ -15,6 +16,7 @@ use super::source::{CachedRow, Source};
 use super::table::{Hashers, Origin, Table};
 use super::user_summary::{Form, UserSummary};
 use crate::model::error::EntityKind;
+use crate::model::internal_fault::must_hold;
 use crate::model::records::{Pattern, TenantRecord};
 use crate::resolver::bits::Bits;
 use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
@@ -140,22 +142,34 @@ impl State {
 
     /// The direct parents of a group.
     pub(crate) fn parents(&self, group: u32) -> impl Iterator<Item = u32> {
-        self.groups.row(group).into_iter().flat_map(|row| row.parents.iter().copied())
+        let near_end = |n: &u32| {
+            must_hold(self.groups.row(*n).is_some(), NEAR_END);
+        };
+        self.groups.row(group).into_iter().flat_map(|row| row.parents.iter().copied()).inspect(near_end)
     }
 
     /// The direct subgroups of a group.
     pub(crate) fn subgroups(&self, group: u32) -> impl Iterator<Item = u32> {
-        self.groups.row(group).into_iter().flat_map(|row| row.children.iter().copied())
+        let near_end = |n: &u32| {
+            must_hold(self.groups.row(*n).is_some(), NEAR_END);
+        };
+        self.groups.row(group).into_iter().flat_map(|row| row.children.iter().copied()).inspect(near_end)
     }
 
     /// The roles that a role includes directly.
     pub(crate) fn includes(&self, role: u32) -> impl Iterator<Item = u32> {
-        self.roles.row(role).into_iter().flat_map(|row| row.includes.iter().copied())
+        let near_end = |n: &u32| {
+            must_hold(self.roles.row(*n).is_some(), NEAR_END);
+        };
+        self.roles.row(role).into_iter().flat_map(|row| row.includes.iter().copied()).inspect(near_end)
     }
 
     /// The roles that include a role directly.
     pub(crate) fn includers(&self, role: u32) -> impl Iterator<Item = u32> {
-        self.roles.row(role).into_iter().flat_map(|row| row.included_by.iter().copied())
+        let near_end = |n: &u32| {
+            must_hold(self.roles.row(*n).is_some(), NEAR_END);
+        };
+        self.roles.row(role).into_iter().flat_map(|row| row.included_by.iter().copied()).inspect(near_end)
     }
 
     /// Whether a permission is there and has not left the catalog: otherwise nothing grants it.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::model::error::EntityKind;
+use crate::model::internal_fault::must_hold;
 use crate::resolver::tables::hash_index::HashIndex;
 use crate::resolver::tables::keyed_hash::{KeyedHash, KeyedTextHash};
 use crate::resolver::tables::persistent_vec::PersistentVec;
@@ -237,12 +238,13 @@ impl<R: Row> Table<R> {
         let id = row.id();
         self.ids.meet(self.hashers.id(id), number);
         let (slots, order) = (&self.slots, |n: &u32| order_in(&self.slots, *n).cmp(&(row.name(), row.id())));
-        if row.is_listed() {
-            self.sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()));
+        let new = if row.is_listed() {
             self.names.insert(self.hashers.name(row.name()), number);
+            self.sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()))
         } else {
-            self.unlisted.insert(number, order);
-        }
+            self.unlisted.insert(number, order)
+        };
+        must_hold(new, "a name that is listed was free");
         self.slots.set(number, NumberedRow { id, row: Some(Arc::new(row)) });
     }
 
@@ -253,20 +255,21 @@ impl<R: Row> Table<R> {
         Some(row)
     }
 
-    /// Takes a thing out of the names and listings until it is inserted again: so two things can swap their names.
+    /// Takes a thing out of the names and listings until it is inserted again: so two things can swap their names. `None`
+    /// if it is not there, or was taken out already.
     pub(crate) fn lift(&mut self, number: u32) -> Option<R> {
         let row = self.row(number)?.clone();
-        self.unname(number, &row);
-        Some(row)
+        self.unname(number, &row).then_some(row)
     }
 
-    fn unname(&mut self, number: u32, row: &R) {
+    fn unname(&mut self, number: u32, row: &R) -> bool {
         let slots = &self.slots;
         if row.is_listed() {
-            self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number)));
-            self.names.remove(self.hashers.name(row.name()), number);
+            let listed = self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number))).is_some();
+            let named = self.names.remove(self.hashers.name(row.name()), number);
+            must_hold(listed == named, "a name is listed and indexed, or neither") && listed
         } else {
-            self.unlisted.remove(|n| order_in(slots, *n).cmp(&(row.name(), row.id())));
+            self.unlisted.remove(|n| order_in(slots, *n).cmp(&(row.name(), row.id()))).is_some()
         }
     }
 }

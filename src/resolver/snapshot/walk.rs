@@ -8,7 +8,7 @@ use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::columns::source;
-use super::edge::Edge;
+use super::edge::{Edge, NEAR_END};
 use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
 use super::names::sealed::Found;
@@ -16,6 +16,7 @@ use super::source::Source;
 use super::state::State;
 use super::user_summary::MOST_SOURCES;
 use crate::model::clock::When;
+use crate::model::internal_fault::must;
 use crate::resolver::bits::{Bits, Row};
 
 /// What a walk does after it has seen a node.
@@ -64,13 +65,11 @@ fn walk_from(
     }
     while let Some(source) = todo.pop() {
         let stopped = match source {
-            Source::Group(n) => state.groups.row(n).is_some_and(|group| {
+            Source::Group(n) => must(state.groups.row(n), NEAR_END).is_some_and(|group| {
                 group.parents.iter().any(|parent| found(Source::Group(*parent), &mut todo))
                     || group.roles.iter().any(|edge| is_active(*edge, when) && found(Source::Role(edge.to), &mut todo))
             }),
-            Source::Role(n) => state
-                .roles
-                .row(n)
+            Source::Role(n) => must(state.roles.row(n), NEAR_END)
                 .is_some_and(|role| role.includes.iter().any(|included| found(Source::Role(*included), &mut todo))),
         };
         if stopped {

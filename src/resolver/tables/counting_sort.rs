@@ -1,9 +1,11 @@
 //! [`counting_sort`]: items sorted by a number that each has, in one pass, for the numbers are few and known.
 
+use crate::model::internal_fault::must;
+
 /// The items in order of their numbers, those of one number in the order in which they came; and where the items of each
 /// number begin, with one place more for the end of the last.
 ///
-/// Every number is below `numbers`: an item for which that is not so may be lost.
+/// Every number is below `numbers`: one that is not is an internal fault.
 ///
 /// # Complexity
 /// O(items + numbers), and nothing is moved if they come in order.
@@ -14,7 +16,9 @@ pub(crate) fn counting_sort<T: Copy>(
 ) -> (Vec<T>, Vec<usize>) {
     let mut starts = vec![0; numbers + 1];
     for item in &items {
-        starts.iter_mut().skip(number(item) + 1).take(1).for_each(|count| *count += 1);
+        if let Some(count) = must(starts.get_mut(number(item) + 1), "a number to sort by is in range") {
+            *count += 1;
+        }
     }
     let mut before = 0;
     for start in &mut starts {
@@ -26,8 +30,10 @@ pub(crate) fn counting_sort<T: Copy>(
     }
     let (mut all, mut next) = (items.clone(), starts.clone());
     for item in items {
-        if let Some(at) = next.get_mut(number(&item)) {
-            all.iter_mut().skip(*at).take(1).for_each(|place| *place = item);
+        let at = next.get_mut(number(&item));
+        let place = at.and_then(|at| Some((all.get_mut(*at)?, at)));
+        if let Some((place, at)) = must(place, "a sorted item has a place") {
+            *place = item;
             *at += 1;
         }
     }

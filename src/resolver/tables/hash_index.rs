@@ -21,12 +21,16 @@ use super::persistent_vec::PersistentVec;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::internal_fault::must;
+
 /// The average number of entries in a bucket. With 3, one bucket in forty overflows, and 7 % of the entries lie there;
 /// with 4 it is one in thirteen and 18 %.
 const LOAD: u64 = 3;
 
 /// What fits in a cache line, beside the count. So many are one bucket: most tables of a small tenant are no larger.
 const FEW: usize = 7;
+
+const BUCKET: &str = "every address of an index has a bucket";
 
 /// A persistent hash table from hashes to numbers.
 #[derive(Clone, Default)]
@@ -120,7 +124,7 @@ impl<B: Buckets> HashIndex<B> {
             self.split();
         }
         let tag = tag(hash);
-        if let Some(bucket) = self.buckets.bucket_mut(address(tag, self.last)) {
+        if let Some(bucket) = must(self.buckets.bucket_mut(address(tag, self.last)), BUCKET) {
             bucket.push(TaggedNumber { tag, number });
             self.len += 1;
         }
@@ -132,7 +136,7 @@ impl<B: Buckets> HashIndex<B> {
             return false;
         }
         let tag = tag(hash);
-        if let Some(bucket) = self.buckets.bucket_mut(address(tag, self.last)) {
+        if let Some(bucket) = must(self.buckets.bucket_mut(address(tag, self.last)), BUCKET) {
             bucket.remove(tag, number);
             self.len -= 1;
         }
@@ -143,9 +147,7 @@ impl<B: Buckets> HashIndex<B> {
     fn split(&mut self) {
         let Some(last) = self.last.checked_add(1) else { return };
         let top = 1 << last.ilog2();
-        let Some(low) = self.buckets.bucket_mut(last - top) else {
-            return;
-        };
+        let Some(low) = must(self.buckets.bucket_mut(last - top), BUCKET) else { return };
         let (mut cached, mut high) = (Bucket::default(), Bucket::default());
         for entry in low.entries() {
             if entry.tag & top == 0 { cached.push(*entry) } else { high.push(*entry) }

@@ -23,6 +23,8 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::internal_fault::must;
+
 use super::hash_index::{address_in, mask, tag};
 
 /// The average number of items in a leaf. A leaf has from two thirds to twice as many: more are harder to place.
@@ -47,6 +49,8 @@ const MORE_LINES: usize = 4;
 /// most that come find some and the others need not be placed anew.
 const CLOSE: usize = 17;
 const ROOMY: usize = 22;
+
+const LEAF: &str = "every address of a hash table has a leaf";
 
 /// A persistent hash table of items.
 #[derive(Clone)]
@@ -155,7 +159,7 @@ impl<T: Item> PersistentHashTable<T> {
         let tag_of = |item: &T| tag(hash(item));
         let tag = tag_of(&item);
         if self.find(hash(&item), &same).is_some() {
-            if let Some(leaf) = self.leaf_mut(self.address(tag)) {
+            if let Some(leaf) = must(self.leaf_mut(self.address(tag)), LEAF) {
                 leaf.replace(tag, item, &same);
             }
             return;
@@ -168,7 +172,7 @@ impl<T: Item> PersistentHashTable<T> {
         if self.len > (u64::from(self.last) + 1) * LOAD {
             self.split(&tag_of);
         }
-        let Some(leaf) = self.leaf_mut(self.address(tag)) else { return };
+        let Some(leaf) = must(self.leaf_mut(self.address(tag)), LEAF) else { return };
         if !leaf.put(tag, item) {
             let mut items = leaf.items();
             items.push(item);
@@ -188,7 +192,8 @@ impl<T: Item> PersistentHashTable<T> {
         let mut leaves: Vec<Vec<T>> = Vec::new();
         leaves.resize_with(last as usize + 1, Vec::new);
         for item in items {
-            if let Some(leaf) = leaves.get_mut(persistent_hash_table.address(tag_of(&item)) as usize) {
+            let leaf = leaves.get_mut(persistent_hash_table.address(tag_of(&item)) as usize);
+            if let Some(leaf) = must(leaf, LEAF) {
                 leaf.push(item);
             }
         }
@@ -202,7 +207,7 @@ impl<T: Item> PersistentHashTable<T> {
     /// Adds one leaf, which takes its items from the one whose address lacks the new one's top bit.
     fn split(&mut self, tag_of: &impl Fn(&T) -> u32) {
         let Some(last) = self.last.checked_add(1) else { return };
-        let Some(low) = self.leaf_mut(last - (1 << last.ilog2())) else { return };
+        let Some(low) = must(self.leaf_mut(last - (1 << last.ilog2())), LEAF) else { return };
         let is_high = |item: &T| tag_of(item) >> last.ilog2() & 1 == 1;
         let (high, cached): (Vec<T>, Vec<T>) = low.items().into_iter().partition(is_high);
         *low = Leaf::of(&cached, ROOMY, tag_of);
@@ -256,7 +261,8 @@ impl<T: Item> Leaf<T> {
         let mut places = (around..).zip(lines.iter().skip(around));
         let is_it = |slot: &T| !slot.is_free() && same(slot);
         let found = places.find_map(|(at, line)| Some((at, line.0.iter().position(is_it)?)));
-        if let Some(slot) = found.and_then(|(line, slot)| self.slot_mut(line, slot)) {
+        let slot = found.and_then(|(line, slot)| self.slot_mut(line, slot));
+        if let Some(slot) = must(slot, "an item that was found has a slot") {
             *slot = item;
         }
     }
@@ -265,7 +271,7 @@ impl<T: Item> Leaf<T> {
     fn put(&mut self, tag: u32, item: T) -> bool {
         let at = home(tag, self.pilot(tag), self.lines.len());
         let Some(slot) = self.lines.get(at).and_then(Line::free) else { return false };
-        if let Some(slot) = self.slot_mut(at, slot) {
+        if let Some(slot) = must(self.slot_mut(at, slot), "a free slot can be filled") {
             *slot = item;
         }
         true
@@ -298,7 +304,9 @@ impl<T: Item> Leaf<T> {
         for items in classes {
             let pilot = (0..ASTRAY).find(|pilot| has_room(&room, items, *pilot)).unwrap_or(ASTRAY);
             for (tag, item) in *items {
-                pilots.iter_mut().skip(class(*tag)).take(1).for_each(|place| *place = pilot);
+                if let Some(place) = must(pilots.get_mut(class(*tag)), "every class has a pilot") {
+                    *place = pilot;
+                }
                 let at = home(*tag, pilot, count);
                 match lines.get_mut(at).zip(room.get_mut(at)) {
                     Some((line, room)) if pilot != ASTRAY => {
@@ -309,8 +317,12 @@ impl<T: Item> Leaf<T> {
                 }
             }
         }
-        let room = lines.iter_mut().flat_map(|line| &mut line.0).filter(|slot| slot.is_free());
-        room.zip(left).for_each(|(slot, item)| *slot = item);
+        let mut room = lines.iter_mut().flat_map(|line| &mut line.0).filter(|slot| slot.is_free());
+        for item in left {
+            if let Some(slot) = must(room.next(), "a leaf has a slot for every item") {
+                *slot = item;
+            }
+        }
         Self { lines: lines.into(), pilots }
     }
 }
@@ -331,7 +343,8 @@ impl<T: Item> Line<T> {
     }
 
     fn put(&mut self, item: T) {
-        if let Some(slot) = self.0.iter_mut().find(|slot| slot.is_free()) {
+        let slot = self.0.iter_mut().find(|slot| slot.is_free());
+        if let Some(slot) = must(slot, "a line that has room has a free slot") {
             *slot = item;
         }
     }

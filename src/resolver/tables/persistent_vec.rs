@@ -11,6 +11,8 @@
 use std::sync::Arc;
 use std::{array, fmt, mem};
 
+use crate::model::internal_fault::must;
+
 /// A leaf holds 32 values, for a change to a shared leaf clones them all.
 const LEAF_BITS: u32 = 5;
 const LEAF: usize = 1 << LEAF_BITS;
@@ -135,7 +137,8 @@ impl<T: Clone + Default> PersistentVec<T> {
             level = parents(level, &Node::blank(shift), Node::Branch);
             shift += BITS;
         }
-        Self { root: level.pop().map_or(Root::Empty, |node| Root::Tree { node, shift }), len }
+        let root = must(level.pop(), "a vector that is not empty has a root");
+        Self { root: root.map_or(Root::Empty, |node| Root::Tree { node, shift }), len }
     }
 
     /// Sets the value at `n`. Indexes that are skipped hold `T::default()`.
@@ -148,7 +151,7 @@ impl<T: Clone + Default> PersistentVec<T> {
                 Root::Tree { node, shift } => Root::tree(node, shift, n),
             };
         }
-        if let Some(slot) = self.get_mut(n) {
+        if let Some(slot) = must(self.get_mut(n), "a vector reaches the index that is set") {
             *slot = item;
         }
     }

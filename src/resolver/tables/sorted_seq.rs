@@ -20,6 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use self::iter::Iter;
+use crate::model::internal_fault::{broken, must};
 
 /// The most items in a leaf, and children in a branch.
 const MAX: usize = 64;
@@ -30,6 +31,9 @@ const THIN: usize = MAX / 2;
 
 /// How full a bulk load makes its nodes: room for a few inserts before they split.
 const FILL: usize = MAX / 4 * 3;
+
+const PATH: &str = "a path leads to a place in a sequence";
+const NOT_EMPTY: &str = "no node of a sequence is empty";
 
 /// A persistent sorted sequence of small items.
 #[derive(Clone)]
@@ -121,8 +125,8 @@ impl<T: Copy> SortedSeq<T> {
         };
         self.len += 1;
         if let Some(right) = Arc::make_mut(root).insert(&path, at, item) {
-            let children = Child::new(Arc::clone(root)).into_iter().chain([right]).collect();
-            *root = Arc::new(Node::Branch(children));
+            let left = must(Child::new(Arc::clone(root)), NOT_EMPTY);
+            *root = Arc::new(Node::Branch(left.into_iter().chain([right]).collect()));
         }
         true
     }
@@ -139,7 +143,7 @@ impl<T: Copy> SortedSeq<T> {
     pub(crate) fn remove(&mut self, cmp: impl Fn(&T) -> Ordering) -> Option<T> {
         let root = self.root.as_mut()?;
         let (path, Ok(at)) = root.locate(cmp) else { return None };
-        let item = Arc::make_mut(root).remove(&path, at)?;
+        let item = must(Arc::make_mut(root).remove(&path, at), PATH)?;
         self.len -= 1;
         while let Some(only) = root.only_child() {
             *root = only;
@@ -158,10 +162,11 @@ impl<T: Copy> SortedSeq<T> {
             return Self { root: Some(Arc::new(Node::Leaf(items))), len };
         }
         let leaves = items.chunks(FILL).map(|items| Node::Leaf(items.to_vec()));
-        let mut level: Vec<Child<T>> = leaves.filter_map(|leaf| Child::new(Arc::new(leaf))).collect();
+        let child = |node| must(Child::new(Arc::new(node)), NOT_EMPTY);
+        let mut level: Vec<Child<T>> = leaves.filter_map(child).collect();
         while level.len() > 1 {
             let branches = level.chunks(FILL).map(|children| Node::Branch(children.to_vec()));
-            level = branches.filter_map(|branch| Child::new(Arc::new(branch))).collect();
+            level = branches.filter_map(child).collect();
         }
         Self { root: level.pop().map(|child| child.node), len }
     }
@@ -232,7 +237,7 @@ fn roomy<P: Clone>(parts: &[P]) -> Vec<P> {
 }
 
 /// The three changes follow a path that a search has found, so they compare nothing, and copy nothing unless needed.
-/// They recurse as deep as the tree is high. A path ends at a leaf: the arms for one that does not do nothing.
+/// They recurse as deep as the tree is high. A path ends at a leaf: one that does not is an internal fault.
 impl<T: Copy> Node<T> {
     /// Where the equal item is, or would be.
     fn locate(&self, cmp: impl Fn(&T) -> Ordering) -> (Path, Result<usize, usize>) {
@@ -261,24 +266,31 @@ impl<T: Copy> Node<T> {
                 Self::Leaf(halve(items)?)
             }
             (Self::Branch(children), [next, rest @ ..]) => {
-                let right = children.get_mut(*next)?.change(|node| node.insert(rest, at, item))?;
+                let right = must(children.get_mut(*next), PATH)?.change(|node| node.insert(rest, at, item))?;
                 children.insert(next + 1, right);
                 Self::Branch(halve(children)?)
             }
-            (Self::Branch(_), []) => return None,
+            (Self::Branch(_), []) => {
+                broken(PATH);
+                return None;
+            }
         };
-        Child::new(Arc::new(right))
+        must(Child::new(Arc::new(right)), NOT_EMPTY)
     }
 
     fn replace(&mut self, path: &[usize], at: usize, item: T) {
         match (self, path) {
-            (Self::Leaf(items), _) => items.iter_mut().skip(at).take(1).for_each(|slot| *slot = item),
+            (Self::Leaf(items), _) => {
+                if let Some(slot) = must(items.get_mut(at), PATH) {
+                    *slot = item;
+                }
+            }
             (Self::Branch(children), [next, rest @ ..]) => {
-                if let Some(child) = children.get_mut(*next) {
+                if let Some(child) = must(children.get_mut(*next), PATH) {
                     child.change(|node| node.replace(rest, at, item));
                 }
             }
-            (Self::Branch(_), []) => {}
+            (Self::Branch(_), []) => broken(PATH),
         }
     }
 
@@ -286,7 +298,7 @@ impl<T: Copy> Node<T> {
         match (self, path) {
             (Self::Leaf(items), _) => Some(items.remove(at)),
             (Self::Branch(children), [next, rest @ ..]) => {
-                let item = children.get_mut(*next)?.change(|node| node.remove(rest, at));
+                let item = must(children.get_mut(*next), PATH)?.change(|node| node.remove(rest, at));
                 mend(children, *next);
                 item
             }
@@ -303,7 +315,9 @@ impl<T: Copy> Node<T> {
                 children.extend(more);
                 mend(children, seam);
             }
-            (Self::Leaf(_), Self::Branch(_)) | (Self::Branch(_), Self::Leaf(_)) => {}
+            (Self::Leaf(_), Self::Branch(_)) | (Self::Branch(_), Self::Leaf(_)) => {
+                broken("neighbours in a sequence are equally high");
+            }
         }
     }
 
@@ -357,7 +371,7 @@ fn mend<T: Copy>(children: &mut Vec<Child<T>>, at: usize) {
     let thin = |left: &usize| width(*left).zip(width(left + 1)).is_some_and(|(a, b)| a + b <= THIN);
     if let Some(left) = at.checked_sub(1).into_iter().chain([at]).find(thin) {
         let right = Arc::unwrap_or_clone(children.remove(left + 1).node);
-        if let Some(child) = children.get_mut(left) {
+        if let Some(child) = must(children.get_mut(left), PATH) {
             child.change(|node| node.append(right));
         }
     }

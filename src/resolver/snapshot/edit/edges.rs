@@ -2,15 +2,18 @@
 
 use super::{Edit, Result};
 use crate::model::error::EntityKind;
+use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
 use crate::model::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
 };
-use crate::resolver::snapshot::edge::{Edge, ReverseEdge};
+use crate::resolver::snapshot::edge::{Edge, FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
+
+const UNLISTED: &str = "what has left the catalog is found by its name";
 
 impl Edit<'_> {
     pub(super) fn put_edge(&mut self, record: &Record, before: Option<&Record>) -> Result {
@@ -98,7 +101,9 @@ impl Edit<'_> {
                 let permission = self.permission(reference, whole)?;
                 let Some(row) = self.state.roles.row_mut(role) else { return Ok(false) };
                 let new = row.grants.insert(permission, |n| n.cmp(&permission));
-                self.state.reverse_grants.insert(permission, role);
+                if new {
+                    self.state.reverse_grants.insert(permission, role);
+                }
                 Ok(new)
             }
             Granted::Pattern(pattern) => {
@@ -139,11 +144,13 @@ impl Edit<'_> {
         let included = self.role(&edge.included, whole)?;
         self.touched.roles.insert(role);
         let Some(row) = self.state.roles.row_mut(role) else { return Ok(false) };
-        let new = row.includes.insert(included, |n| n.cmp(&included));
-        if let Some(row) = self.state.roles.row_mut(included) {
-            row.included_by.insert(role, |n| n.cmp(&role));
+        if !row.includes.insert(included, |n| n.cmp(&included)) {
+            return Ok(false);
         }
-        Ok(new)
+        if let Some(row) = must(self.state.roles.row_mut(included), NEAR_END) {
+            must_hold(row.included_by.insert(role, |n| n.cmp(&role)), FAR_END);
+        }
+        Ok(true)
     }
 
     fn remove_inclusion(&mut self, edge: &Inclusion) -> Option<()> {
@@ -151,7 +158,8 @@ impl Edit<'_> {
         let included = self.state.roles.by_id(edge.included.id().uuid())?;
         self.touched.roles.insert(role);
         self.state.roles.row_mut(role)?.includes.remove(|n| n.cmp(&included))?;
-        self.state.roles.row_mut(included)?.included_by.remove(|n| n.cmp(&role));
+        let far = self.state.roles.row_mut(included).and_then(|row| row.included_by.remove(|n| n.cmp(&role)));
+        must(far, FAR_END)?;
         self.forget_removed_role(included);
         Some(())
     }
@@ -162,11 +170,13 @@ impl Edit<'_> {
         let parent = self.state.groups.by_id(edge.parent.uuid()).ok_or_else(dangling)?;
         self.touched.groups.insert(group);
         let Some(row) = self.state.groups.row_mut(group) else { return Ok(false) };
-        let new = row.parents.insert(parent, |n| n.cmp(&parent));
-        if let Some(row) = self.state.groups.row_mut(parent) {
-            row.children.insert(group, |n| n.cmp(&group));
+        if !row.parents.insert(parent, |n| n.cmp(&parent)) {
+            return Ok(false);
         }
-        Ok(new)
+        if let Some(row) = must(self.state.groups.row_mut(parent), NEAR_END) {
+            must_hold(row.children.insert(group, |n| n.cmp(&group)), FAR_END);
+        }
+        Ok(true)
     }
 
     fn remove_parent(&mut self, edge: &Parent) -> Option<()> {
@@ -174,7 +184,8 @@ impl Edit<'_> {
         let parent = self.state.groups.by_id(edge.parent.uuid())?;
         self.touched.groups.insert(group);
         self.state.groups.row_mut(group)?.parents.remove(|n| n.cmp(&parent))?;
-        self.state.groups.row_mut(parent)?.children.remove(|n| n.cmp(&group));
+        let far = self.state.groups.row_mut(parent).and_then(|row| row.children.remove(|n| n.cmp(&group)));
+        must(far, FAR_END)?;
         Some(())
     }
 
@@ -185,28 +196,31 @@ impl Edit<'_> {
                 let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::User };
                 let user = self.state.user_by_id(id.uuid()).ok_or_else(dangling)?;
                 let State { users, roles, .. } = &mut *self.state;
-                let done =
-                    users.row_mut(user).is_some_and(|row| row.edges.set(Source::Role(role), edge.window, before));
+                if !users.row_mut(user).is_some_and(|row| row.edges.set(Source::Role(role), edge.window, before)) {
+                    return Ok(false);
+                }
                 let key = users.name_at(user);
-                if let Some(row) = roles.row_mut(role) {
+                if let Some(row) = must(roles.row_mut(role), NEAR_END) {
                     let order = |back: &ReverseEdge| users.name_at(back.from()).cmp(key);
                     set_back(&mut row.users, ReverseEdge::new(user, edge.window), before.is_none(), order);
                 }
                 self.summary(user);
-                Ok(done)
+                Ok(true)
             }
             Holder::Group(id) => {
                 let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
                 let group = self.state.groups.by_id(id.uuid()).ok_or_else(dangling)?;
                 self.touched.groups.insert(group);
                 let out = Edge { to: role, window: edge.window };
-                let done = self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, before));
-                if let Some(row) = self.state.roles.row_mut(role) {
+                if !self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, before)) {
+                    return Ok(false);
+                }
+                if let Some(row) = must(self.state.roles.row_mut(role), NEAR_END) {
                     set_back(&mut row.groups, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
                         back.from().cmp(&group)
                     });
                 }
-                Ok(done)
+                Ok(true)
             }
         }
     }
@@ -219,14 +233,15 @@ impl Edit<'_> {
                 let State { users, roles, .. } = &mut *self.state;
                 users.row_mut(user)?.edges.take(Source::Role(role), edge.window).then_some(())?;
                 let key = users.name_at(user);
-                roles.row_mut(role)?.users.remove(|back| users.name_at(back.from()).cmp(key));
+                let far = roles.row_mut(role)?.users.remove(|back| users.name_at(back.from()).cmp(key));
+                must(far, FAR_END)?;
                 self.summary(user);
             }
             Holder::Group(id) => {
                 let group = self.state.groups.by_id(id.uuid())?;
                 self.touched.groups.insert(group);
                 take_edge(&mut self.state.groups.row_mut(group)?.roles, role, edge.window)?;
-                self.state.roles.row_mut(role)?.groups.remove(|back| back.from().cmp(&group));
+                must(self.state.roles.row_mut(role)?.groups.remove(|back| back.from().cmp(&group)), FAR_END)?;
             }
         }
         self.forget_removed_role(role);
@@ -238,14 +253,16 @@ impl Edit<'_> {
         let user = self.state.user_by_id(edge.user.uuid()).ok_or_else(|| dangling(EntityKind::User))?;
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(EntityKind::Group))?;
         let State { users, groups, .. } = &mut *self.state;
-        let done = users.row_mut(user).is_some_and(|row| row.edges.set(Source::Group(group), edge.window, before));
+        if !users.row_mut(user).is_some_and(|row| row.edges.set(Source::Group(group), edge.window, before)) {
+            return Ok(false);
+        }
         let key = users.name_at(user);
-        if let Some(row) = groups.row_mut(group) {
+        if let Some(row) = must(groups.row_mut(group), NEAR_END) {
             let order = |back: &ReverseEdge| users.name_at(back.from()).cmp(key);
             set_back(&mut row.members, ReverseEdge::new(user, edge.window), before.is_none(), order);
         }
         self.summary(user);
-        Ok(done)
+        Ok(true)
     }
 
     fn remove_membership(&mut self, edge: &Membership) -> Option<()> {
@@ -254,7 +271,7 @@ impl Edit<'_> {
         let State { users, groups, .. } = &mut *self.state;
         users.row_mut(user)?.edges.take(Source::Group(group), edge.window).then_some(())?;
         let key = users.name_at(user);
-        groups.row_mut(group)?.members.remove(|back| users.name_at(back.from()).cmp(key));
+        must(groups.row_mut(group)?.members.remove(|back| users.name_at(back.from()).cmp(key)), FAR_END)?;
         self.summary(user);
         Some(())
     }
@@ -262,7 +279,7 @@ impl Edit<'_> {
     /// What has left the catalog is kept only as long as the tenant refers to it.
     fn forget_removed_role(&mut self, number: u32) {
         if self.state.roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused()) {
-            self.state.roles.remove(number);
+            must(self.state.roles.remove(number), UNLISTED);
         }
     }
 
@@ -270,7 +287,7 @@ impl Edit<'_> {
         let removed_from_catalog =
             self.state.permissions.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog);
         if removed_from_catalog && self.state.reverse_grants.is_empty(number) {
-            self.state.permissions.remove(number);
+            must(self.state.permissions.remove(number), UNLISTED);
         }
     }
 }
@@ -308,11 +325,8 @@ fn set_back(
     new: bool,
     order: impl Fn(&ReverseEdge) -> std::cmp::Ordering,
 ) {
-    if new {
-        backs.insert(back, order)
-    } else {
-        backs.replace(back, order)
-    };
+    let done = if new { backs.insert(back, order) } else { backs.replace(back, order) };
+    must_hold(done, FAR_END);
 }
 
 fn take_edge(edges: &mut Outgoing, to: u32, window: Window) -> Option<Edge> {

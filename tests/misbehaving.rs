@@ -341,7 +341,7 @@ fn user(key: &str) -> Record {
 
 fn parent(group: u128, parent: u128) -> Record {
     let id = |n| GroupId::from_uuid(uuid::Uuid::from_u128(n));
-    Record::Parent(Parent { group: id(group), parent: id(parent) })
+    Record::Parent(Parent { group: id(group), parent: id(parent), window: Window::ALWAYS })
 }
 
 fn group(n: u128) -> Record {

@@ -65,9 +65,9 @@ pub(super) fn present(state: &State) -> Vec<Record> {
     }
     for row in state.groups.rows() {
         let group = row.id();
-        let parents = row.parents.iter().filter_map(|n| state.groups.row(*n));
-        records.extend(parents.map(|parent| Record::Parent(Parent { group, parent: parent.id() })));
-        let roles = row.roles.iter().filter_map(|edge| Some((state.roles.row(edge.to)?.reference(), edge.window)));
+        let parents = row.parents().iter().filter_map(|edge| Some((state.groups.row(edge.to)?.id(), edge.window)));
+        records.extend(parents.map(|(parent, window)| Record::Parent(Parent { group, parent, window })));
+        let roles = row.roles().iter().filter_map(|edge| Some((state.roles.row(edge.to)?.reference(), edge.window)));
         let holder = Holder::Group(group);
         records.extend(roles.map(|(role, window)| Record::Assignment(Assignment { role, holder, window })));
         records.push(Record::Group(row.record.clone()));

@@ -53,7 +53,7 @@ pub enum ErrorKind {
     AlreadyExists,
     /// A group would be its own parent, or a role would include itself, in the end. [`Error::cycle_names`] shows how.
     Cycle,
-    /// The membership or assignment is there already, with another window. Changing a window is a call of its own.
+    /// The membership, assignment or parent link is there already, with another window. Changing a window is a call of its own.
     WindowMismatch,
     /// The thing belongs to the catalog, which a tenant may use but not change.
     ReadOnly,
@@ -144,6 +144,12 @@ impl Error {
         error
     }
 
+    /// Which link has another window: "membership in", say.
+    pub(crate) fn of_link(mut self, link: &str) -> Self {
+        self.0.near.push(link.to_owned());
+        self
+    }
+
     pub(crate) fn about(mut self, entity: EntityKind, name: impl Into<String>) -> Self {
         self.0.entity = Some(entity);
         self.0.name = name.into();
@@ -197,7 +203,7 @@ impl Error {
 
     /// Names that were perhaps meant, nearest first.
     pub fn suggestions(&self) -> &[String] {
-        if self.0.kind == ErrorKind::Invalid { &[] } else { &self.0.near }
+        if matches!(self.0.kind, ErrorKind::Invalid | ErrorKind::WindowMismatch) { &[] } else { &self.0.near }
     }
 
     /// The names around the cycle, the first one again at the end; empty for other kinds. A long cycle is cut.
@@ -274,9 +280,9 @@ impl fmt::Display for Error {
             }
             ErrorKind::Cycle => write!(f, "this would make a cycle: `{}`", detail.details.join("` > `")),
             ErrorKind::WindowMismatch => {
-                let what = if detail.entity == Some(EntityKind::Group) { "membership in" } else { "assignment of" };
+                let link = detail.near.first().map_or("", String::as_str);
                 let intro =
-                    format!("the {what} the {} has another window, to be changed by a call of its own", self.subject());
+                    format!("the {link} the {} has another window, to be changed by a call of its own", self.subject());
                 self.listed(f, &intro)
             }
             ErrorKind::ReadOnly => {

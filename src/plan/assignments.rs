@@ -22,7 +22,7 @@ impl Tx {
             Some(present) if present == window => Ok(()),
             Some(present) => {
                 let name = self.with_role(role, |row| row.record.slug.to_string())?;
-                Err(window_mismatch(EntityKind::Role, &name, present))
+                Err(window_mismatch("assignment of", EntityKind::Role, &name, present))
             }
         }
     }
@@ -66,7 +66,7 @@ impl Tx {
         let window = |edges: Edges<'_>| edges.get(role).map(|edge| edge.window);
         match by {
             By::User(user) => self.with_user(user, |row| window(row.roles())),
-            By::Group(group) => self.with_group(group, |row| window((&row.roles).into())),
+            By::Group(group) => self.with_group(group, |row| window(row.roles())),
         }
     }
 

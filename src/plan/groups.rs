@@ -56,13 +56,14 @@ impl Tx {
         let row = self.with_group(number, GroupRow::clone)?;
         let id = row.id();
         let mut records = Vec::new();
-        for parent in row.parents.iter() {
-            records.push(Record::Parent(Parent { group: id, parent: self.with_group(*parent, GroupRow::id)? }));
+        for edge in row.parents().iter() {
+            records.push(self.parent_link(number, edge.to, edge.window)?);
         }
-        for child in row.children.iter() {
-            records.push(Record::Parent(Parent { group: self.with_group(*child, GroupRow::id)?, parent: id }));
+        for back in row.children.iter() {
+            let window = self.linked_during(back.from(), number)?.unwrap_or_default();
+            records.push(self.parent_link(back.from(), number, window)?);
         }
-        for edge in row.roles.iter() {
+        for edge in row.roles().iter() {
             let role = self.with_role(edge.to, RoleRow::reference)?;
             records.push(Record::Assignment(Assignment { role, holder: Holder::Group(id), window: edge.window }));
         }
@@ -98,7 +99,7 @@ impl Tx {
             Some(present) if present == window => Ok(()),
             Some(present) => {
                 let name = self.with_group(group, |row| row.record.slug.to_string())?;
-                Err(window_mismatch(EntityKind::Group, &name, present))
+                Err(window_mismatch("membership in", EntityKind::Group, &name, present))
             }
         }
     }
@@ -142,6 +143,19 @@ impl Tx {
     fn membership(&self, user: u32, group: u32, window: Window) -> Result<Record> {
         let user = self.with_user(user, super::super::snapshot::entity_rows::UserRow::id)?;
         Ok(Record::Membership(Membership { user, group: self.with_group(group, GroupRow::id)?, window }))
+    }
+}
+
+/// Parent links, by number.
+impl Tx {
+    /// The window of a parent link, if there is one.
+    fn linked_during(&self, group: u32, parent: u32) -> Result<Option<Window>> {
+        self.with_group(group, |row| row.parents().get(parent).map(|edge| edge.window))
+    }
+
+    fn parent_link(&self, group: u32, parent: u32, window: Window) -> Result<Record> {
+        let (group, parent) = (self.with_group(group, GroupRow::id)?, self.with_group(parent, GroupRow::id)?);
+        Ok(Record::Parent(Parent { group, parent, window }))
     }
 }
 
@@ -286,7 +300,7 @@ impl<'a> GroupEdit<'a> {
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let by = By::Group(self.number);
         let keep: HashSet<u32> = wanted.iter().copied().collect();
-        let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles.iter().copied().collect())?;
+        let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles().iter().collect())?;
         // What is refused is refused here, before anything is taken away.
         wanted.iter().try_for_each(|role| self.tx.assign_for_good(by, *role))?;
         for edge in present.into_iter().filter(|edge| !keep.contains(&edge.to)) {
@@ -295,13 +309,76 @@ impl<'a> GroupEdit<'a> {
         Ok(self)
     }
 
-    /// Makes the group a part of a wider one: its members count as members of that one, too.
+    /// Makes the group a part of a wider one for good: its members count as members of that one, too.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
+    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a part of that one for a time (R3).
+    pub fn add_parent(&self, parent: impl AsGroup) -> Result<&Self> {
+        self.add_parent_during(parent, Window::ALWAYS)
+    }
+
+    /// Makes the group a part of a wider one for a time: a team joins a project, say.
+    ///
+    /// ```
+    /// # use rolecall::{Timestamp, Window, blocking::Authorizer};
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let quarter = Window::between(Timestamp::from_secs(1_798_761_600)?, Timestamp::from_secs(1_806_537_600)?)?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("apollo")?;
+    ///     tx.create_group("backend")?.add_parent_during("apollo", quarter)?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(acme.now().parents_of("backend")[0].window, quarter);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// Whether the links make a cycle is judged regardless of their windows (R7).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
+    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a part of that one for another time, or for good (R3).
+    pub fn add_parent_during(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
+        let parent = self.tx.find_group(&parent)?;
+        match self.tx.linked_during(self.number, parent)? {
+            None => self.link(parent, window)?,
+            Some(present) if present == window => {}
+            Some(present) => {
+                let name = self.tx.with_group(parent, |row| row.record.slug.to_string())?;
+                return Err(window_mismatch("parent link to", EntityKind::Group, &name, present));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Makes the group a part of a wider one during this window, whatever it was before: added, or its window changed.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle).
-    pub fn add_parent(&self, parent: impl AsGroup) -> Result<&Self> {
+    pub fn ensure_parent(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
         let parent = self.tx.find_group(&parent)?;
-        self.set_parent(parent, true)
+        match self.tx.linked_during(self.number, parent)? {
+            None => self.link(parent, window)?,
+            Some(present) => self.relink(parent, present, window)?,
+        }
+        Ok(self)
+    }
+
+    /// Changes when a parent link counts.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the group is not a part of that one.
+    pub fn set_parent_window(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
+        let parent = self.tx.find_group(&parent)?;
+        let Some(present) = self.tx.linked_during(self.number, parent)? else {
+            let group = self.tx.with_group(self.number, |row| row.record.slug.clone())?;
+            let parent = self.tx.with_group(parent, |row| row.record.slug.to_string())?;
+            return Err(Error::new(ErrorKind::NotFound)
+                .about(EntityKind::Group, parent)
+                .detail(format!("among the parents of the group `{group}`")));
+        };
+        self.relink(parent, present, window)?;
+        Ok(self)
     }
 
     /// Makes the group no part of the wider one any more.
@@ -310,46 +387,58 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such group; none if it is no parent.
     pub fn remove_parent(&self, parent: impl AsGroup) -> Result<&Self> {
         let parent = self.tx.find_group(&parent)?;
-        self.set_parent(parent, false)
+        self.unlink(parent)?;
+        Ok(self)
     }
 
-    /// Makes the group a part of exactly these.
+    /// Makes the group a part of exactly these. A link that stays keeps its window, and a new one counts for good.
     ///
     /// # Errors
-    /// Those of [`GroupEdit::add_parent`]; then nothing is changed.
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle); then nothing is changed.
     pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
         let wanted: Vec<u32> = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
         let keep: HashSet<u32> = wanted.iter().copied().collect();
-        let present: Vec<u32> = self.tx.with_group(self.number, |row| row.parents.iter().copied().collect())?;
+        let present: Vec<u32> =
+            self.tx.with_group(self.number, |row| row.parents().iter().map(|edge| edge.to).collect())?;
         // A cycle goes through what is wanted and back, never through this group's own parents: so each can be judged
         // before any is changed.
         wanted.iter().try_for_each(|parent| self.acyclic(*parent))?;
-        wanted.iter().try_for_each(|parent| self.set_parent(*parent, true).map(drop))?;
-        for parent in present.into_iter().filter(|parent| !keep.contains(parent)) {
-            self.set_parent(parent, false)?;
+        for parent in wanted {
+            if self.tx.linked_during(self.number, parent)?.is_none() {
+                self.link(parent, Window::ALWAYS)?;
+            }
         }
+        present.into_iter().filter(|parent| !keep.contains(parent)).try_for_each(|parent| self.unlink(parent))?;
         Ok(self)
     }
 
-    fn set_parent(&self, parent: u32, wanted: bool) -> Result<&Self> {
-        let (group, has) =
-            self.tx.with_group(self.number, |row| (row.id(), row.parents.contains(|n| n.cmp(&parent))))?;
-        if wanted == has {
-            return Ok(self);
+    /// Adds a parent that is not there.
+    fn link(&self, parent: u32, window: Window) -> Result<()> {
+        self.acyclic(parent)?;
+        self.tx.apply(Change::added(self.tx.parent_link(self.number, parent, window)?))
+    }
+
+    /// Changes the window of a parent that is there.
+    fn relink(&self, parent: u32, present: Window, window: Window) -> Result<()> {
+        if present == window {
+            return Ok(());
         }
-        if wanted {
-            self.acyclic(parent)?;
+        let link = |window| self.tx.parent_link(self.number, parent, window);
+        Change::new(Some(link(present)?), Some(link(window)?)).map_or(Ok(()), |change| self.tx.apply(change))
+    }
+
+    fn unlink(&self, parent: u32) -> Result<()> {
+        match self.tx.linked_during(self.number, parent)? {
+            Some(window) => self.tx.apply(Change::removed(self.tx.parent_link(self.number, parent, window)?)),
+            None => Ok(()),
         }
-        let record = Record::Parent(Parent { group, parent: self.tx.with_group(parent, GroupRow::id)? });
-        self.tx.apply(if wanted { Change::added(record) } else { Change::removed(record) })?;
-        Ok(self)
     }
 
     fn acyclic(&self, parent: u32) -> Result<()> {
         let draft = self.tx.draft();
         let groups = &draft.next.state.groups;
-        let up = |n| groups.row(n).into_iter().flat_map(|row| row.parents.iter().copied());
-        let down = |n| groups.row(n).into_iter().flat_map(|row| row.children.iter().copied());
+        let up = |n| groups.row(n).into_iter().flat_map(|row| row.parents().iter().map(|edge| edge.to));
+        let down = |n| groups.row(n).into_iter().flat_map(|row| row.children.iter().map(|back| back.from()));
         let Some(path) = cycle::path(parent, self.number, up, down) else { return Ok(()) };
         let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
         Err(Error::new(ErrorKind::Cycle)

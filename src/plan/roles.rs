@@ -159,8 +159,7 @@ impl Tx {
             records.push(Record::Inclusion(Inclusion { role, included: row.reference() }));
         }
         for back in row.groups.iter() {
-            let (id, edge) = self
-                .with_group(back.from(), |group| (group.id(), group.roles.get(|edge| edge.to.cmp(&number)).copied()))?;
+            let (id, edge) = self.with_group(back.from(), |group| (group.id(), group.roles().get(number)))?;
             let window = edge.map(|edge| edge.window).unwrap_or_default();
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::Group(id), window }));
         }

@@ -206,8 +206,9 @@ pub(super) fn gone(entity: EntityKind) -> Error {
     Error::new(crate::ErrorKind::NotFound).about(entity, "").detail("any more: it was deleted in this transaction")
 }
 
-pub(super) fn window_mismatch(entity: EntityKind, name: &str, present: Window) -> Error {
-    Error::new(crate::ErrorKind::WindowMismatch).about(entity, name).detail(present.to_string())
+/// `link` says what has another window: "membership in", say.
+pub(super) fn window_mismatch(link: &str, entity: EntityKind, name: &str, present: Window) -> Error {
+    Error::new(crate::ErrorKind::WindowMismatch).of_link(link).about(entity, name).detail(present.to_string())
 }
 
 impl fmt::Debug for Tx {

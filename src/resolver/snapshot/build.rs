@@ -131,7 +131,7 @@ impl Build {
 
 /// Cycles through what was touched (I3).
 pub(crate) fn cycles(state: &State, touched: &Touched) -> Option<Violation> {
-    let parents = |n| state.groups.row(n).into_iter().flat_map(|row| row.parents.iter().copied());
+    let parents = |n| state.groups.row(n).into_iter().flat_map(|row| row.parents().iter().map(|edge| edge.to));
     let includes = |n| state.roles.row(n).into_iter().flat_map(|row| row.includes.iter().copied());
     let shown = |entity, around: Vec<u32>, name: &dyn Fn(u32) -> String| Violation::Cycle {
         entity,

@@ -36,16 +36,18 @@ pub(crate) fn with_includers(state: &State, roles: Bits) -> Bits {
 pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bits {
     let mut groups = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
-        add(&mut groups, &role.groups, number, when, |group| Some(Edges::from(&state.groups.row(group)?.roles)));
+        for number in active(&role.groups, number, when, |n| Some(state.groups.row(n)?.roles())) {
+            groups.insert(number);
+        }
     }
-    with_subgroups(state, groups)
+    with_subgroups(state, groups, when)
 }
 
-/// These groups and all their sub-groups.
-pub(crate) fn with_subgroups(state: &State, groups: Bits) -> Bits {
+/// These groups and all their sub-groups at an instant.
+pub(crate) fn with_subgroups(state: &State, groups: Bits, when: &When<'_>) -> Bits {
     closure(groups, |group, visit| {
         if let Some(row) = state.groups.row(group) {
-            row.children.iter().for_each(|n| visit(*n));
+            active(&row.children, group, when, |n| Some(state.groups.row(n)?.parents())).for_each(visit);
         }
     })
 }
@@ -57,28 +59,27 @@ pub(crate) fn with_subgroups(state: &State, groups: Bits) -> Bits {
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut users = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| state.roles.row(n).map(|row| (n, row))) {
-        add(&mut users, &role.users, number, when, |user| Some(state.users.row(user)?.roles()));
+        for number in active(&role.users, number, when, |n| Some(state.users.row(n)?.roles())) {
+            users.insert(number);
+        }
     }
     for (number, group) in groups.iter().filter_map(|n| state.groups.row(n).map(|row| (n, row))) {
-        add(&mut users, &group.members, number, when, |user| Some(state.users.row(user)?.groups()));
+        for number in active(&group.members, number, when, |n| Some(state.users.row(n)?.groups())) {
+            users.insert(number);
+        }
     }
     users
 }
 
-/// Adds those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
-fn add<'a>(
-    bits: &mut Bits,
-    backs: &SortedSeq<ReverseEdge>,
+/// Those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
+fn active<'a>(
+    backs: &'a SortedSeq<ReverseEdge>,
     to: u32,
     when: &When<'_>,
     edges: impl Fn(u32) -> Option<Edges<'a>>,
-) {
-    for back in backs.iter() {
-        let edge = || edges(back.from()).and_then(|edges| edges.get(to));
-        if !back.is_windowed() || edge().is_some_and(|edge| is_active(edge, when)) {
-            bits.insert(back.from());
-        }
-    }
+) -> impl Iterator<Item = u32> {
+    let counts = move |from| edges(from).and_then(|edges| edges.get(to)).is_some_and(|edge| is_active(edge, when));
+    backs.iter().filter(move |back| !back.is_windowed() || counts(back.from())).map(|back| back.from())
 }
 
 fn closure(from: Bits, next: impl Fn(u32, &mut dyn FnMut(u32))) -> Bits {

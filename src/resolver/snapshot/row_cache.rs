@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 use smallvec::SmallVec;
 
 use super::edit::Touched;
+use super::entity_rows::{GroupRow, RoleRow};
 use super::source::{CachedRow, Source};
 use super::state::State;
 use super::table::Origin;
@@ -38,7 +39,7 @@ pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
     });
     let mut changed = BTreeSet::new();
     for role in order {
-        let leans = |row: &super::entity_rows::RoleRow| row.includes.iter().any(|n| changed.contains(n));
+        let leans = |row: &RoleRow| row.includes.iter().any(|n| changed.contains(n));
         if touched.roles.contains(&role) || state.roles.row(role).is_some_and(leans) {
             let cached = role_row(state, role, &mut patterns);
             if state.keep(Source::Role(role), cached) {
@@ -53,19 +54,20 @@ pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
 }
 
 fn recompute_groups(state: &mut State, touched: &Touched) {
+    // What has a window is in no row, so no row leans on a parent through one.
     let affected = closure(&touched.groups, |group, visit| {
         if let Some(row) = state.groups.row(group) {
-            row.children.iter().for_each(|n| visit(*n));
+            row.children.iter().filter(|back| !back.is_windowed()).for_each(|back| visit(back.from()));
         }
     });
     let order = in_order(&affected, |group, visit| {
         if let Some(row) = state.groups.row(group) {
-            row.parents.iter().for_each(|n| visit(*n));
+            steady_parents(row).for_each(visit);
         }
     });
     let mut changed = BTreeSet::new();
     for group in order {
-        let leans = |row: &super::entity_rows::GroupRow| row.parents.iter().any(|n| changed.contains(n));
+        let leans = |row: &GroupRow| steady_parents(row).any(|n| changed.contains(&n));
         if touched.groups.contains(&group) || state.groups.row(group).is_some_and(leans) {
             let cached = group_row(state, group);
             if state.keep(Source::Group(group), cached) {
@@ -73,6 +75,11 @@ fn recompute_groups(state: &mut State, touched: &Touched) {
             }
         }
     }
+}
+
+/// The parents of a group by links that always count.
+fn steady_parents(row: &GroupRow) -> impl Iterator<Item = u32> + '_ {
+    row.parents().iter().filter(|edge| edge.window.is_always()).map(|edge| edge.to)
 }
 
 /// The rows that one is made of.
@@ -108,12 +115,8 @@ fn group_row(state: &State, number: u32) -> CachedRow {
     let Some(group) = state.groups.row(number) else { return CachedRow::default() };
     let mut complete = true;
     let mut rows = Rows::new();
-    for cached in group.parents.iter().filter_map(|parent| state.group_rows.get(*parent)) {
-        rows.push(&cached.row);
-        complete &= cached.complete;
-    }
-    for edge in group.roles.iter() {
-        match state.role_rows.get(edge.to) {
+    for (source, edge) in group.sources() {
+        match state.cached_row(source) {
             Some(cached) if edge.window.is_always() => {
                 rows.push(&cached.row);
                 complete &= cached.complete;
@@ -122,7 +125,7 @@ fn group_row(state: &State, number: u32) -> CachedRow {
             _ => complete = false,
         }
     }
-    bound(state, &rows, &[], complete, group.parents.len() + group.roles.len())
+    bound(state, &rows, &[], complete, group.edges.len())
 }
 
 /// These rows and numbers as one row, if it is within the bound.

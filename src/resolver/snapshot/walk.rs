@@ -66,8 +66,7 @@ fn walk_from(
     while let Some(source) = todo.pop() {
         let stopped = match source {
             Source::Group(n) => state.groups.row(n).is_some_and(|group| {
-                group.parents.iter().any(|parent| found(Source::Group(*parent), &mut todo))
-                    || group.roles.iter().any(|edge| is_active(*edge, when) && found(Source::Role(edge.to), &mut todo))
+                group.sources().any(|(source, edge)| is_active(edge, when) && found(source, &mut todo))
             }),
             Source::Role(n) => state
                 .roles

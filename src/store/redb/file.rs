@@ -137,7 +137,7 @@ fn recognise_format(reading: &ReadTransaction) -> Result<(), RedbError> {
     match found {
         FORMAT => Ok(()),
         1.. if found > FORMAT => Err(RedbError::Newer { found, known: FORMAT }),
-        _ => Err(RedbError::Damaged(format!("there is no format {found}"))),
+        _ => Err(RedbError::Damaged(format!("format {found} is not one that this release reads"))),
     }
 }
 

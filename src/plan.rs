@@ -8,6 +8,7 @@ mod assignments;
 mod cycle;
 mod draft;
 mod groups;
+mod parents;
 mod permissions;
 mod roles;
 mod tenant;

@@ -140,7 +140,7 @@ fn r3_an_expired_parent_takes_nothing_that_comes_another_way() {
         assert!(now.all_members("apollo").contains("alice") && now.who_can("deploy").contains("alice"));
         assert_eq!(now.valid_until("alice", "deploy"), None, "one path counts for good");
         assert_eq!(now.explain("alice", "deploy").paths().len(), if instant == at(15) { 2 } else { 1 });
-        assert_eq!(now.check("sue", "deploy"), false);
+        assert!(!now.check("sue", "deploy"));
     }
 }
 
@@ -282,7 +282,7 @@ fn r3_explanations_show_the_window_of_a_link() {
     assert_eq!(explain(10).paths()[0].steps()[1], link);
     let early = format!("denied: it will not be allowed before 1970-01-01T00:00:10Z: {path}");
     assert!(explain(9).to_string().starts_with(&early), "{}", explain(9));
-    assert_eq!(explain(9).groups(), ["apollo", "program"].map(|slug| slug.parse().unwrap()));
+    assert_eq!(explain(9).groups(), ["apollo", "program"]);
     assert_eq!(explain(10).groups().len(), 0, "nothing is missing");
     let late = format!("denied: it was allowed until 1970-01-01T00:00:20Z: {path}");
     assert!(explain(20).to_string().starts_with(&late), "{}", explain(20));
@@ -375,13 +375,13 @@ fn r3_a_plan_says_who_gains_and_loses_through_a_link() {
         let changes: Vec<_> = plan.access_changes(at(instant)).collect();
         changes.iter().map(|c| (c.user.key.to_string(), c.gained.len(), c.lost.len())).collect::<Vec<_>>()
     };
-    let (_, plan) = acme.plan(joined).unwrap();
+    let ((), plan) = acme.plan(joined).unwrap();
     assert!(gained(&plan, 9).is_empty() && gained(&plan, 20).is_empty());
     assert_eq!(gained(&plan, 15), [("alice".into(), 2, 0)]);
     assert!(plan.preview().at(at(15)).check("alice", "report") && !plan.base().at(at(15)).check("alice", "report"));
     acme.commit(plan).unwrap();
     let shorter = |tx: &Tx| tx.group("backend")?.set_parent_window("apollo", during(16, 20)).map(drop);
-    let (_, plan) = acme.plan(shorter).unwrap();
+    let ((), plan) = acme.plan(shorter).unwrap();
     assert_eq!(gained(&plan, 15), [("alice".into(), 0, 2)]);
     assert!(gained(&plan, 17).is_empty());
 }

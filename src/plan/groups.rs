@@ -1,13 +1,12 @@
-//! What a transaction can do to groups.
+//! What a transaction can do to groups. Their parents are in `parents.rs`.
 
 use std::collections::HashSet;
 
 use super::assignments::By;
-use super::cycle::{self, shortened};
 use super::tx::{Tx, window_mismatch};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
 use crate::model::records::{
-    Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Parent, Record, Slug, Window,
+    Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Record, Slug, Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
@@ -15,8 +14,8 @@ use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
 /// A group in a transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupEdit<'a> {
-    tx: &'a Tx,
-    number: u32,
+    pub(super) tx: &'a Tx,
+    pub(super) number: u32,
 }
 
 impl Tx {
@@ -60,7 +59,7 @@ impl Tx {
             records.push(self.parent_link(number, edge.to, edge.window)?);
         }
         for back in row.children.iter() {
-            let window = self.linked_during(back.from(), number)?.unwrap_or_default();
+            let window = self.parent_window(back.from(), number)?.unwrap_or_default();
             records.push(self.parent_link(back.from(), number, window)?);
         }
         for edge in row.roles().iter() {
@@ -143,19 +142,6 @@ impl Tx {
     fn membership(&self, user: u32, group: u32, window: Window) -> Result<Record> {
         let user = self.with_user(user, super::super::snapshot::entity_rows::UserRow::id)?;
         Ok(Record::Membership(Membership { user, group: self.with_group(group, GroupRow::id)?, window }))
-    }
-}
-
-/// Parent links, by number.
-impl Tx {
-    /// The window of a parent link, if there is one.
-    fn linked_during(&self, group: u32, parent: u32) -> Result<Option<Window>> {
-        self.with_group(group, |row| row.parents().get(parent).map(|edge| edge.window))
-    }
-
-    fn parent_link(&self, group: u32, parent: u32, window: Window) -> Result<Record> {
-        let (group, parent) = (self.with_group(group, GroupRow::id)?, self.with_group(parent, GroupRow::id)?);
-        Ok(Record::Parent(Parent { group, parent, window }))
     }
 }
 
@@ -307,143 +293,6 @@ impl<'a> GroupEdit<'a> {
             self.tx.unassign_from(by, edge.to)?;
         }
         Ok(self)
-    }
-
-    /// Makes the group a part of a wider one for good: its members count as members of that one, too.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
-    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a part of that one for a time (R3).
-    pub fn add_parent(&self, parent: impl AsGroup) -> Result<&Self> {
-        self.add_parent_during(parent, Window::ALWAYS)
-    }
-
-    /// Makes the group a part of a wider one for a time: a team joins a project, say.
-    ///
-    /// ```
-    /// # use rolecall::{Timestamp, Window, blocking::Authorizer};
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let quarter = Window::between(Timestamp::from_secs(1_798_761_600)?, Timestamp::from_secs(1_806_537_600)?)?;
-    /// acme.update(|tx| {
-    ///     tx.create_group("apollo")?;
-    ///     tx.create_group("backend")?.add_parent_during("apollo", quarter)?;
-    ///     Ok(())
-    /// })?;
-    /// assert_eq!(acme.now().parents_of("backend")[0].window, quarter);
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    ///
-    /// Whether the links make a cycle is judged regardless of their windows (R7).
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
-    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a part of that one for another time, or for good (R3).
-    pub fn add_parent_during(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
-        let parent = self.tx.find_group(&parent)?;
-        match self.tx.linked_during(self.number, parent)? {
-            None => self.link(parent, window)?,
-            Some(present) if present == window => {}
-            Some(present) => {
-                let name = self.tx.with_group(parent, |row| row.record.slug.to_string())?;
-                return Err(window_mismatch("parent link to", EntityKind::Group, &name, present));
-            }
-        }
-        Ok(self)
-    }
-
-    /// Makes the group a part of a wider one during this window, whatever it was before: added, or its window changed.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle).
-    pub fn ensure_parent(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
-        let parent = self.tx.find_group(&parent)?;
-        match self.tx.linked_during(self.number, parent)? {
-            None => self.link(parent, window)?,
-            Some(present) => self.relink(parent, present, window)?,
-        }
-        Ok(self)
-    }
-
-    /// Changes when a parent link counts.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the group is not a part of that one.
-    pub fn set_parent_window(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
-        let parent = self.tx.find_group(&parent)?;
-        let Some(present) = self.tx.linked_during(self.number, parent)? else {
-            let group = self.tx.with_group(self.number, |row| row.record.slug.clone())?;
-            let parent = self.tx.with_group(parent, |row| row.record.slug.to_string())?;
-            return Err(Error::new(ErrorKind::NotFound)
-                .about(EntityKind::Group, parent)
-                .detail(format!("among the parents of the group `{group}`")));
-        };
-        self.relink(parent, present, window)?;
-        Ok(self)
-    }
-
-    /// Makes the group no part of the wider one any more.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such group; none if it is no parent.
-    pub fn remove_parent(&self, parent: impl AsGroup) -> Result<&Self> {
-        let parent = self.tx.find_group(&parent)?;
-        self.unlink(parent)?;
-        Ok(self)
-    }
-
-    /// Makes the group a part of exactly these. A link that stays keeps its window, and a new one counts for good.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle); then nothing is changed.
-    pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
-        let wanted: Vec<u32> = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
-        let keep: HashSet<u32> = wanted.iter().copied().collect();
-        let present: Vec<u32> =
-            self.tx.with_group(self.number, |row| row.parents().iter().map(|edge| edge.to).collect())?;
-        // A cycle goes through what is wanted and back, never through this group's own parents: so each can be judged
-        // before any is changed.
-        wanted.iter().try_for_each(|parent| self.acyclic(*parent))?;
-        for parent in wanted {
-            if self.tx.linked_during(self.number, parent)?.is_none() {
-                self.link(parent, Window::ALWAYS)?;
-            }
-        }
-        present.into_iter().filter(|parent| !keep.contains(parent)).try_for_each(|parent| self.unlink(parent))?;
-        Ok(self)
-    }
-
-    /// Adds a parent that is not there.
-    fn link(&self, parent: u32, window: Window) -> Result<()> {
-        self.acyclic(parent)?;
-        self.tx.apply(Change::added(self.tx.parent_link(self.number, parent, window)?))
-    }
-
-    /// Changes the window of a parent that is there.
-    fn relink(&self, parent: u32, present: Window, window: Window) -> Result<()> {
-        if present == window {
-            return Ok(());
-        }
-        let link = |window| self.tx.parent_link(self.number, parent, window);
-        Change::new(Some(link(present)?), Some(link(window)?)).map_or(Ok(()), |change| self.tx.apply(change))
-    }
-
-    fn unlink(&self, parent: u32) -> Result<()> {
-        match self.tx.linked_during(self.number, parent)? {
-            Some(window) => self.tx.apply(Change::removed(self.tx.parent_link(self.number, parent, window)?)),
-            None => Ok(()),
-        }
-    }
-
-    fn acyclic(&self, parent: u32) -> Result<()> {
-        let draft = self.tx.draft();
-        let groups = &draft.next.state.groups;
-        let up = |n| groups.row(n).into_iter().flat_map(|row| row.parents().iter().map(|edge| edge.to));
-        let down = |n| groups.row(n).into_iter().flat_map(|row| row.children.iter().map(|back| back.from()));
-        let Some(path) = cycle::path(parent, self.number, up, down) else { return Ok(()) };
-        let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
-        Err(Error::new(ErrorKind::Cycle)
-            .about(EntityKind::Group, groups.name_at(self.number))
-            .details_of(shortened(names)))
     }
 
     fn change(&self, change: impl FnOnce(&mut GroupRecord)) -> Result<&Self> {

@@ -171,7 +171,7 @@ pub enum PathStep {
     Parent {
         /// Which group.
         group: Slug,
-        /// When it counts.
+        /// When the link is active.
         window: Window,
     },
     /// The user or group before has this role.

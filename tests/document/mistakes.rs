@@ -132,7 +132,7 @@ fn r3_windows_are_judged() {
                 &[
                     &format!("/groups/1/parents/0/from: `x` is no instant: {INSTANT}"),
                     &format!("/groups/1/parents/0/until: `y` is no instant: {INSTANT}"),
-                    "/groups/1/parents/1/group: there is no group `g2` in this document",
+                    "/groups/1/parents/1/group: there is no group `g2` in this document; did you mean `g`?",
                 ],
             ),
             row(

@@ -162,7 +162,7 @@ impl Moment<'_> {
         self.held_groups(self.near_ends(&row.groups, number, GroupRow::roles))
     }
 
-    /// The parents of a group, by slug, windows that do not count included and marked.
+    /// The parents of a group, by slug. A link outside its window is listed and marked as not active.
     pub fn parents_of(&self, group: impl AsGroup) -> Vec<WithWindow<GroupRecord>> {
         let snapshot = self.compiled();
         let Some(group) = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n)) else {
@@ -171,7 +171,7 @@ impl Moment<'_> {
         self.held_groups(group.parents().iter())
     }
 
-    /// The direct sub-groups of a group, by slug, windows that do not count included and marked.
+    /// The direct subgroups of a group, by slug. A link outside its window is listed and marked as not active.
     pub fn subgroups_of(&self, group: impl AsGroup) -> Vec<WithWindow<GroupRecord>> {
         let snapshot = self.compiled();
         let Some((number, row)) =
@@ -218,7 +218,7 @@ impl Moment<'_> {
         self.given_by(role.role(snapshot.scope()).map(Source::Role))
     }
 
-    /// Everything that a group gives its members at the instant, with what its wider groups give.
+    /// Everything that a group gives its members at the instant, with what its active parents give.
     pub fn effective_of_group(&self, group: impl AsGroup) -> PermissionSet {
         let snapshot = self.compiled();
         self.given_by(group.group(snapshot.scope()).map(Source::Group))

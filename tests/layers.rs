@@ -26,7 +26,7 @@ fn named(line: &str) -> Vec<Vec<&str>> {
     };
     code.split("crate::")
         .skip(1)
-        .map(|rest| rest[..path(rest)].split("::").take_while(is_name).take(2).collect())
+        .map(|rest| rest.split_at(path(rest)).0.split("::").take_while(is_name).take(2).collect())
         .collect()
 }
 

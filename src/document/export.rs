@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::Document;
-use super::shape::{Group, Holding, Member, Permission, RemovedFromCatalog, Role, Tenant, User, Whole, Wider};
+use super::shape::{Group, Holding, Member, ParentLink, Permission, RemovedFromCatalog, Role, Tenant, User, Whole};
 use super::values::{Format, Id, Rare, RemovedKind, Status};
 use super::written::Entry;
 use crate::model::error::{Error, ErrorKind, Result};
@@ -165,10 +165,10 @@ impl Names<'_> {
         entries.map(Entry::new).collect()
     }
 
-    fn parents(&self, group: &GroupRow) -> Vec<Entry<Wider>> {
+    fn parents(&self, group: &GroupRow) -> Vec<Entry<ParentLink>> {
         let parents = group.parents().iter().map(|edge| {
             let (from, until) = ends(edge.window);
-            Entry::new(Wider { group: self.state.groups.name_at(edge.to).into(), from, until })
+            Entry::new(ParentLink { group: self.state.groups.name_at(edge.to).into(), from, until })
         });
         let mut parents: Vec<_> = parents.collect();
         parents.sort_unstable_by(|a, b| a.group.cmp(&b.group));

@@ -53,7 +53,8 @@ pub enum ErrorKind {
     AlreadyExists,
     /// A group would be its own parent, or a role would include itself, in the end. [`Error::cycle_names`] shows how.
     Cycle,
-    /// The membership, assignment or parent link is there already, with another window. Changing a window is a call of its own.
+    /// The membership, assignment or parent link is there already, with another window. Changing a window is a call of its
+    /// own.
     WindowMismatch,
     /// The thing belongs to the catalog, which a tenant may use but not change.
     ReadOnly,

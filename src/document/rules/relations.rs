@@ -67,14 +67,14 @@ impl Reading<'_> {
         for (at, entry) in whole.groups.iter().enumerate() {
             let mut out: Vec<Edge> = Vec::new();
             groups.begin();
-            for (n, wider) in entry.parents.iter().enumerate() {
+            for (n, link) in entry.parents.iter().enumerate() {
                 let place = Place::entry(Group::LIST, at).part("parents", n);
-                let target = groups.take_own(&wider.group, place.name(wider.plain, "group"), mistakes);
-                let window = window(wider.from.as_deref(), wider.until.as_deref(), place, mistakes);
+                let target = groups.take_own(&link.group, place.name(link.plain, "group"), mistakes);
+                let window = window(link.from.as_deref(), link.until.as_deref(), place, mistakes);
                 let Some((to, parent)) = target else { continue };
                 out.push((to, n));
-                let link = groups.own_at(at).copied().zip(window);
-                records.extend(link.map(|(group, window)| Record::Parent(Parent { group, parent, window })));
+                let edge = groups.own_at(at).copied().zip(window);
+                records.extend(edge.map(|(group, window)| Record::Parent(Parent { group, parent, window })));
             }
             graph.push(out);
         }

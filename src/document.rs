@@ -52,9 +52,10 @@ use crate::model::records::Change;
 ///   "tenant": {"slug": "acme-corp", "name": "Acme Corp"},
 ///   "permissions": ["audit-logs:read", {"slug": "users:read", "name": "Read Users", "category": "Users"}],
 ///   "roles": [{"slug": "editor", "permissions": ["users:read", "posts:*"], "includes": ["viewer"]}, "viewer"],
-///   "groups": [{"slug": "engineering", "parents": ["staff"], "roles": ["viewer"],
+///   "groups": [{"slug": "engineering", "parents": ["staff", {"group": "apollo", "until": "2027-03-31T00:00:00Z"}],
+///               "roles": ["viewer"],
 ///               "members": ["alice@acme.com", {"user": "bob@acme.com", "until": "2027-01-31T00:00:00Z"}]},
-///              "staff"],
+///              "staff", "apollo"],
 ///   "users": ["bob@acme.com", {"key": "alice@acme.com", "roles": [{"role": "editor"}]},
 ///             {"key": "mallory@acme.com", "status": "suspended"}]
 /// }"#)?;

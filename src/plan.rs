@@ -5,6 +5,7 @@
 //! its calls.
 
 mod tenant;
+mod parents;
 mod permissions;
 mod roles;
 mod groups;

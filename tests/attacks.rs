@@ -100,7 +100,8 @@ fn user(n: u128, key: &str) -> Record {
 }
 
 fn parent(group: u128, parent: u128) -> Record {
-    Record::Parent(Parent { group: GroupId::from_uuid(id(group)), parent: GroupId::from_uuid(id(parent)) })
+    let (group, parent) = (GroupId::from_uuid(id(group)), GroupId::from_uuid(id(parent)));
+    Record::Parent(Parent { group, parent, window: Window::ALWAYS })
 }
 
 fn includes(role: u128, included: RoleRef) -> Record {

@@ -155,7 +155,7 @@ fn r6_an_error_names_the_thing_the_revision_and_near_names() {
     let error = acme.update(|tx| tx.create_user("alice").map(drop)).unwrap_err();
     assert_eq!(error.to_string(), "user `alice` already exists");
     let error = acme.update(|tx| tx.group("staff")?.add_parent("engineering").map(drop)).unwrap_err();
-    assert_eq!(error.cycle(), ["staff", "engineering", "staff"]);
+    assert_eq!(error.cycle_names(), ["staff", "engineering", "staff"]);
 }
 
 #[test]

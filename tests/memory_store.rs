@@ -425,7 +425,7 @@ fn one_of_each() -> Vec<Record> {
         granted(Granted::Permission(catalog_permission)),
         granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
         Record::Inclusion(Inclusion { role: role_id, included: catalog_role.clone() }),
-        Record::Parent(Parent { group, parent: wider }),
+        Record::Parent(Parent { group, parent: wider, window }),
         Record::Assignment(Assignment { role: RoleRef::Own(role_id), holder: Holder::User(user_id), window }),
         Record::Assignment(Assignment { role: catalog_role, holder: Holder::Group(group), window: Window::ALWAYS }),
         Record::Membership(Membership { user: user_id, group, window: Window::until(Timestamp::MAX) }),

@@ -15,7 +15,7 @@ use rolecall::records::{
 };
 use rolecall::store::conformance::{Call, Fault, Faulty};
 use rolecall::store::{MemoryStore, Store as _, StoredCommit};
-use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Result, Tenant};
+use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Result, Tenant, Timestamp};
 
 type Store = Faulty<MemoryStore>;
 
@@ -340,8 +340,12 @@ fn user(key: &str) -> Record {
 }
 
 fn parent(group: u128, parent: u128) -> Record {
+    parent_during(group, parent, Window::ALWAYS)
+}
+
+fn parent_during(group: u128, parent: u128, window: Window) -> Record {
     let id = |n| GroupId::from_uuid(uuid::Uuid::from_u128(n));
-    Record::Parent(Parent { group: id(group), parent: id(parent) })
+    Record::Parent(Parent { group: id(group), parent: id(parent), window })
 }
 
 fn group(n: u128) -> Record {
@@ -360,8 +364,17 @@ fn put(records: &mut Vec<Record>, more: impl IntoIterator<Item = Record>) {
 #[test]
 fn a_load_that_lies_is_refused_and_the_next_true_one_is_believed() {
     type Lie = fn(&mut Vec<Record>, &mut rolecall::records::Position);
-    let lies: [(&str, ErrorKind, Lie); 10] = [
+    let lies: [(&str, ErrorKind, Lie); 12] = [
         ("a cycle of two groups", ErrorKind::Corrupt, |r, _| put(r, [group(1), group(2), parent(1, 2), parent(2, 1)])),
+        ("a cycle whose windows never meet", ErrorKind::Corrupt, |r, _| {
+            let instant = Timestamp::from_secs(10).unwrap();
+            let (early, late) = (Window::until(instant), Window::from(instant));
+            put(r, [group(1), group(2), parent_during(1, 2, early), parent_during(2, 1, late)]);
+        }),
+        ("a link twice, with another window", ErrorKind::Corrupt, |r, _| {
+            let until = Window::until(Timestamp::from_secs(10).unwrap());
+            put(r, [group(1), group(2), parent(1, 2), parent_during(1, 2, until)]);
+        }),
         ("a group that is its own parent", ErrorKind::Corrupt, |r, _| put(r, [group(1), parent(1, 1)])),
         ("a parent that is not there", ErrorKind::Corrupt, |r, _| put(r, [group(1), parent(1, 2)])),
         ("a slug that the catalog has", ErrorKind::CatalogConflict, |r, _| put(r, [permission_of_the_catalog()])),

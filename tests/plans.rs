@@ -132,7 +132,7 @@ fn an_edit_does_what_it_says() {
     assert_eq!([role.name.as_str(), role.description.as_str()], ["Low", "of roles"]);
     assert_eq!([permission.name.as_str(), permission.description.as_str()], ["Write", "of permissions"]);
     assert_eq!(permission.category, None);
-    let parents = |group| now.parents_of(group).into_iter().map(|g| g.slug.to_string()).collect::<Vec<_>>();
+    let parents = |group| now.parents_of(group).into_iter().map(|g| g.record.slug.to_string()).collect::<Vec<_>>();
     let included = |role| now.includes_of(role).into_iter().map(|r| r.slug.to_string()).collect::<Vec<_>>();
     assert_eq!((parents("low"), parents("mid")), (vec!["mid".into(), "top".into()], vec![]));
     assert_eq!((included("low-role"), included("mid-role")), (vec!["mid-role".into(), "top-role".into()], vec![]));

@@ -44,7 +44,7 @@ fn a_chain_of_100_000_groups_costs_its_length() {
     assert_eq!(acme.now().all_groups_of("deep").len(), LONG);
     assert_eq!(acme.now().all_members("g0").len(), 1);
     let cycle = acme.update(|tx| tx.group("g0")?.add_parent(format!("g{}", LONG - 1)).map(drop)).unwrap_err();
-    assert!(!cycle.cycle().is_empty() && cycle.to_string().len() < 1_000);
+    assert!(!cycle.cycle_names().is_empty() && cycle.to_string().len() < 1_000);
 
     // The top loses the role: everything below is worked out again.
     acme.update(|tx| tx.group("g0")?.unassign("r").map(drop)).unwrap();
@@ -224,7 +224,7 @@ fn a_cycle_of_1_000_is_refused_and_shown() {
         }
         let groups = tx.group("g999")?.add_parent("g0").unwrap_err();
         let roles = tx.role("r999")?.include("r0").unwrap_err();
-        let (groups, roles) = (groups.cycle(), roles.cycle());
+        let (groups, roles) = (groups.cycle_names(), roles.cycle_names());
         assert_eq!(groups.first(), groups.last());
         assert_eq!((groups[0].as_str(), roles[0].as_str()), ("g999", "r999"));
         Ok(())

@@ -91,7 +91,14 @@ fn a_record_of_each_kind_is_written_as_it_always_was() {
             Record::Inclusion(Inclusion { role, included: catalog_role.clone() }),
             r#"{"inclusion":{"role":#3,"included":{"catalog":{"id":#5,"slug":"a:b"}}}}"#,
         ),
-        (Record::Parent(Parent { group, parent: GroupId::from_uuid(id(7)) }), r#"{"parent":{"group":#2,"parent":#7}}"#),
+        (
+            Record::Parent(Parent { group, parent: GroupId::from_uuid(id(7)), window: Window::ALWAYS }),
+            r#"{"parent":{"group":#2,"parent":#7,"window":{"from":null,"until":null}}}"#,
+        ),
+        (
+            Record::Parent(Parent { group, parent: GroupId::from_uuid(id(7)), window }),
+            r#"{"parent":{"group":#2,"parent":#7,"window":{"from":-1,"until":2}}}"#,
+        ),
         (
             Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user), window }),
             r#"{"assignment":{"role":{"own":#3},"holder":{"user":#1},"window":{"from":-1,"until":2}}}"#,
@@ -121,9 +128,14 @@ fn a_record_of_each_kind_is_written_as_it_always_was() {
 #[test]
 fn a_commit_is_written_as_it_always_was() {
     let tenant_id = TenantId::from_uuid(id(1));
-    let record = Record::Parent(Parent { group: GroupId::from_uuid(id(2)), parent: GroupId::from_uuid(id(3)) });
+    let (group, parent) = (GroupId::from_uuid(id(2)), GroupId::from_uuid(id(3)));
+    let window = Window::until(Timestamp::from_micros(9).unwrap());
+    let record = Record::Parent(Parent { group, parent, window });
     let change = Change::removed(record);
-    is_written(&change, r#"{"before":{"parent":{"group":#2,"parent":#3}},"after":null}"#);
+    is_written(
+        &change,
+        r#"{"before":{"parent":{"group":#2,"parent":#3,"window":{"from":null,"until":9}}},"after":null}"#,
+    );
     let at = Position { tenant_id, revision: Revision::new(7), commit: CommitId::from_uuid(id(4)) };
     is_written(&at, r#"{"tenant_id":#1,"revision":7,"commit":#4}"#);
     is_written(&Base::At(at), r#"{"at":{"tenant_id":#1,"revision":7,"commit":#4}}"#);

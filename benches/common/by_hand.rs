@@ -70,7 +70,9 @@ impl<const N: usize> Fast<N> {
                     }
                 }
                 Record::Inclusion(edge) => inclusions.push((roles[&edge.role], roles[&edge.included.id()])),
-                Record::Parent(edge) => parents.push((groups[&edge.group], groups[&edge.parent])),
+                Record::Parent(edge) if edge.window.contains(at) => {
+                    parents.push((groups[&edge.group], groups[&edge.parent]));
+                }
                 Record::Assignment(edge) if edge.window.contains(at) => match edge.holder {
                     Holder::Group(group) => assigned.push((groups[&group], roles[&edge.role.id()])),
                     Holder::User(user) => direct.push((user.uuid(), roles[&edge.role.id()])),

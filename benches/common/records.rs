@@ -51,7 +51,8 @@ pub(crate) fn of(organisation: &Organisation, owner: Owner) -> Vec<Record> {
         records.extend(role.includes.map(inclusion));
     }
     for (number, group) in (0..).zip(&organisation.groups) {
-        let parent = |to| Record::Parent(Parent { group: group_id(number), parent: group_id(to) });
+        let parent =
+            |to| Record::Parent(Parent { group: group_id(number), parent: group_id(to), window: Window::ALWAYS });
         records.extend(group.parent.map(parent));
     }
     let assignment = |role, holder| {

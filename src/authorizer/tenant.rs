@@ -190,8 +190,8 @@ impl Inner {
     pub(crate) fn writable(&self) -> Result<(), Error> {
         self.alive()?;
         if self.is_broken() {
-            let error = Error::new(ErrorKind::Internal).reason("the tenant is out of service until a refresh succeeds");
-            return Err(error.detail("nothing was committed"));
+            const REASON: &str = "the tenant is out of service until a refresh succeeds; nothing was committed";
+            return Err(Error::new(ErrorKind::Internal).reason(REASON));
         }
         Ok(())
     }

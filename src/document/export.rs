@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::Document;
-use super::shape::{Group, Holding, Member, Permission, RemovedFromCatalog, Role, Tenant, User, Whole};
+use super::shape::{Group, Holding, Member, ParentLink, Permission, RemovedFromCatalog, Role, Tenant, User, Whole};
 use super::values::{Format, Id, Rare, RemovedKind, Status};
 use super::written::Entry;
 use crate::model::error::{Error, ErrorKind, Result};
@@ -13,6 +13,7 @@ use crate::model::internal_fault::{must, watch};
 use crate::model::records::{self, Timestamp, Window};
 use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::edges::Edges;
+use crate::resolver::snapshot::entity_rows::GroupRow;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::table::{Row, Table};
@@ -161,24 +162,32 @@ impl Names<'_> {
     fn groups(&self) -> Vec<Entry<Group>> {
         let groups = &self.state.groups;
         let entries = listed(groups).map(|row| {
-            let mut parents: Vec<SmolStr> = row.parents.iter().map(|number| groups.name_at(*number).into()).collect();
-            parents.sort_unstable();
             let records::GroupRecord { id, slug, name: shown, description } = &row.record;
             Group {
                 slug: slug.as_str().into(),
                 id: Some(Id::Read(id.uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
-                parents,
-                roles: self.holdings((&row.roles).into()),
+                parents: self.parents(row),
+                roles: self.holdings(row.roles()),
                 members: self.members(row),
             }
         });
         entries.map(Entry::new).collect()
     }
 
+    fn parents(&self, group: &GroupRow) -> Vec<Entry<ParentLink>> {
+        let parents = group.parents().iter().map(|edge| {
+            let (from, until) = ends(edge.window);
+            Entry::new(ParentLink { group: self.state.groups.name_at(edge.to).into(), from, until })
+        });
+        let mut parents: Vec<_> = parents.collect();
+        parents.sort_unstable_by(|a, b| a.group.cmp(&b.group));
+        parents
+    }
+
     /// The members, whom a group keeps by key; the windows are kept with the users.
-    fn members(&self, group: &crate::resolver::snapshot::entity_rows::GroupRow) -> Vec<Entry<Member>> {
+    fn members(&self, group: &GroupRow) -> Vec<Entry<Member>> {
         let number = self.state.groups.by_id(group.id().uuid());
         let Some(number) = must(number, LISTED) else { return Vec::new() };
         let users = group.members.iter().filter_map(|back| must(self.state.users.row(back.from()), FAR_END));

@@ -68,9 +68,10 @@ pub(super) fn present(state: &State) -> Vec<Record> {
     let role = |n| must(state.roles.row(n), NEAR_END).map(RoleRow::reference);
     for row in state.groups.rows() {
         let group = row.id();
-        let parents = row.parents.iter().filter_map(|n| must(state.groups.row(*n), NEAR_END));
-        records.extend(parents.map(|parent| Record::Parent(Parent { group, parent: parent.id() })));
-        let roles = row.roles.iter().filter_map(|edge| Some((role(edge.to)?, edge.window)));
+        let parent = |n| must(state.groups.row(n), NEAR_END).map(GroupRow::id);
+        let parents = row.parents().iter().filter_map(|edge| Some((parent(edge.to)?, edge.window)));
+        records.extend(parents.map(|(parent, window)| Record::Parent(Parent { group, parent, window })));
+        let roles = row.roles().iter().filter_map(|edge| Some((role(edge.to)?, edge.window)));
         let holder = Holder::Group(group);
         records.extend(roles.map(|(role, window)| Record::Assignment(Assignment { role, holder, window })));
         records.push(Record::Group(row.record.clone()));

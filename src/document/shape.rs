@@ -77,7 +77,7 @@ pub(super) struct Group {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
     pub(super) description: Option<SmolStr>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
-    pub(super) parents: Vec<SmolStr>,
+    pub(super) parents: Vec<Entry<ParentLink>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) roles: Vec<Entry<Holding>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
@@ -94,6 +94,17 @@ pub(super) struct User {
     pub(super) status: Status,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) roles: Vec<Entry<Holding>>,
+}
+
+/// A parent that a group has.
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ParentLink {
+    pub(super) group: SmolStr,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
+    pub(super) from: Rare,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
+    pub(super) until: Rare,
 }
 
 /// A role that a user or group has.
@@ -205,6 +216,7 @@ entries! {
         |g| g.name.take_if(|name| *name == g.slug);
     User: "a user's key, or an object with a `key`", key,
         |u| u.id.is_none() && u.status.is_active() && u.roles.is_empty(), |_u| {};
+    ParentLink: "a group's slug, or an object with a `group`", group, |p| p.from.is_none() && p.until.is_none(), |_p| {};
     Holding: "a role's slug, or an object with a `role`", role, |h| h.from.is_none() && h.until.is_none(), |_h| {};
     Member: "a user's key, or an object with a `user`", user, |m| m.from.is_none() && m.until.is_none(), |_m| {};
 }

@@ -214,10 +214,10 @@ impl Error {
     ///     tx.create_group("engineering")?.add_parent("staff").map(drop)
     /// })?;
     /// let error = acme.update(|tx| tx.group("staff")?.add_parent("engineering").map(drop)).unwrap_err();
-    /// assert_eq!(error.cycle(), ["staff", "engineering", "staff"]);
+    /// assert_eq!(error.cycle_names(), ["staff", "engineering", "staff"]);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn cycle(&self) -> &[String] {
+    pub fn cycle_names(&self) -> &[String] {
         &self.0.cycle.names
     }
 

@@ -57,7 +57,8 @@ impl<'a> Model<'a> {
         own.chain(self.catalog.permissions().iter().map(|entry| (entry.id(), entry.slug().clone())))
     }
 
-    /// The groups that a user is in: directly, or through sub-groups (R1). R3: a membership counts inside its window.
+    /// The groups that a user is in: directly, or through sub-groups (R1). R3: a membership or a parent link counts inside
+    /// its window.
     pub fn groups(&self, user: UserId, at: Timestamp) -> BTreeSet<GroupId> {
         let direct = self.records.iter().filter_map(|record| match record {
             Record::Membership(m) if m.user == user && m.window.contains(at) => Some(m.group),
@@ -65,7 +66,7 @@ impl<'a> Model<'a> {
         });
         let parents = |group| {
             self.records.iter().filter_map(move |record| match record {
-                Record::Parent(edge) if edge.group == group => Some(edge.parent),
+                Record::Parent(edge) if edge.group == group && edge.window.contains(at) => Some(edge.parent),
                 _ => None,
             })
         };

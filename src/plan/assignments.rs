@@ -77,7 +77,7 @@ impl Tx {
         let window = |edges: Edges<'_>| edges.get(role).map(|edge| edge.window);
         match by {
             By::User(user) => self.with_user(user, |row| window(row.roles())),
-            By::Group(group) => self.with_group(group, |row| window((&row.roles).into())),
+            By::Group(group) => self.with_group(group, |row| window(row.roles())),
         }
     }
 

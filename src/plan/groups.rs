@@ -1,13 +1,12 @@
-//! What a transaction can do to groups.
+//! What a transaction can do to groups. Their parents are in `parents.rs`.
 
 use std::collections::HashSet;
 
 use super::assignments::By;
 use super::tx::{Tx, window_mismatch};
 use crate::model::error::{EntityKind, Error, Result, shown};
-use crate::model::graph;
 use crate::model::records::{
-    Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Parent, Record, Slug, Window,
+    Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Record, Slug, Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
@@ -15,8 +14,8 @@ use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
 /// A group in a transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupEdit<'a> {
-    tx: &'a Tx,
-    number: u32,
+    pub(super) tx: &'a Tx,
+    pub(super) number: u32,
 }
 
 impl Tx {
@@ -64,13 +63,14 @@ impl Tx {
         let row = self.with_group(number, GroupRow::clone)?;
         let id = row.id();
         let mut records = Vec::new();
-        for parent in row.parents.iter() {
-            records.push(Record::Parent(Parent { group: id, parent: self.with_group(*parent, GroupRow::id)? }));
+        for edge in row.parents().iter() {
+            records.push(self.parent_link(number, edge.to, edge.window)?);
         }
-        for child in row.children.iter() {
-            records.push(Record::Parent(Parent { group: self.with_group(*child, GroupRow::id)?, parent: id }));
+        for back in row.children.iter() {
+            let window = self.parent_window(back.from(), number)?.unwrap_or_default();
+            records.push(self.parent_link(back.from(), number, window)?);
         }
-        for edge in row.roles.iter() {
+        for edge in row.roles().iter() {
             let role = self.with_role(edge.to, RoleRow::reference)?;
             records.push(Record::Assignment(Assignment { role, holder: Holder::Group(id), window: edge.window }));
         }
@@ -300,75 +300,13 @@ impl<'a> GroupEdit<'a> {
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let by = By::Group(self.number);
         let keep: HashSet<u32> = wanted.iter().copied().collect();
-        let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles.iter().copied().collect())?;
+        let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles().iter().collect())?;
         // What is refused is refused here, before anything is taken away.
         wanted.iter().try_for_each(|role| self.tx.assign_for_good(by, *role))?;
         for edge in present.into_iter().filter(|edge| !keep.contains(&edge.to)) {
             self.tx.unassign_from(by, edge.to)?;
         }
         Ok(self)
-    }
-
-    /// Makes the group a part of a wider one: its members count as members of that one, too.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle).
-    pub fn add_parent(&self, parent: impl AsGroup) -> Result<&Self> {
-        let parent = self.tx.find_group(&parent)?;
-        self.set_parent(parent, true)
-    }
-
-    /// Makes the group no part of the wider one any more.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such group; none if it is no parent.
-    pub fn remove_parent(&self, parent: impl AsGroup) -> Result<&Self> {
-        let parent = self.tx.find_group(&parent)?;
-        self.set_parent(parent, false)
-    }
-
-    /// Makes the group a part of exactly these.
-    ///
-    /// # Errors
-    /// Those of [`GroupEdit::add_parent`]; then nothing is changed.
-    pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
-        let wanted: Vec<u32> = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
-        let keep: HashSet<u32> = wanted.iter().copied().collect();
-        let present: Vec<u32> = self.tx.with_group(self.number, |row| row.parents.iter().copied().collect())?;
-        // A cycle goes through what is wanted and back, never through this group's own parents: so each can be judged
-        // before any is changed.
-        wanted.iter().try_for_each(|parent| self.acyclic(*parent))?;
-        wanted.iter().try_for_each(|parent| self.set_parent(*parent, true).map(drop))?;
-        for parent in present.into_iter().filter(|parent| !keep.contains(parent)) {
-            self.set_parent(parent, false)?;
-        }
-        Ok(self)
-    }
-
-    fn set_parent(&self, parent: u32, wanted: bool) -> Result<&Self> {
-        let (group, has) =
-            self.tx.with_group(self.number, |row| (row.id(), row.parents.contains(|n| n.cmp(&parent))))?;
-        if wanted == has {
-            return Ok(self);
-        }
-        if wanted {
-            self.acyclic(parent)?;
-        }
-        let record = Record::Parent(Parent { group, parent: self.tx.with_group(parent, GroupRow::id)? });
-        self.tx.apply(if wanted { Change::added(record) } else { Change::removed(record) })?;
-        Ok(self)
-    }
-
-    fn acyclic(&self, parent: u32) -> Result<()> {
-        let mut draft = self.tx.draft();
-        let path = draft.watch(|draft| {
-            let state = &draft.next.state;
-            graph::path(parent, self.number, |n| state.parents(n), |n| state.subgroups(n))
-        })?;
-        let Some(path) = path else { return Ok(()) };
-        let groups = &draft.next.state.groups;
-        let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
-        Err(Error::cycle_of(EntityKind::Group, groups.name_at(self.number), names))
     }
 
     fn change(&self, change: impl FnOnce(&mut GroupRecord)) -> Result<&Self> {

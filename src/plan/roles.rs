@@ -166,8 +166,7 @@ impl Tx {
             records.push(Record::Inclusion(Inclusion { role, included: row.reference() }));
         }
         for back in row.groups.iter() {
-            let (id, edge) = self
-                .with_group(back.from(), |group| (group.id(), group.roles.get(|edge| edge.to.cmp(&number)).copied()))?;
+            let (id, edge) = self.with_group(back.from(), |group| (group.id(), group.roles().get(number)))?;
             let window = self.far_end(edge)?.window;
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::Group(id), window }));
         }

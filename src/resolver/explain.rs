@@ -173,6 +173,8 @@ pub enum PathStep {
     Parent {
         /// Which group.
         group: Slug,
+        /// When the link is active.
+        window: Window,
     },
     /// The user or group before has this role.
     Role {
@@ -216,8 +218,10 @@ impl Path {
 
     fn windows(&self) -> impl Iterator<Item = Window> + '_ {
         self.steps.iter().filter_map(|link| match link {
-            PathStep::Member { window, .. } | PathStep::Role { window, .. } => Some(*window),
-            PathStep::Parent { .. } | PathStep::Included { .. } => None,
+            PathStep::Member { window, .. } | PathStep::Parent { window, .. } | PathStep::Role { window, .. } => {
+                Some(*window)
+            }
+            PathStep::Included { .. } => None,
         })
     }
 }
@@ -226,7 +230,7 @@ impl PathStep {
     /// The group or role that the step leads to.
     pub fn name(&self) -> &Slug {
         match self {
-            Self::Member { group, .. } | Self::Parent { group } => group,
+            Self::Member { group, .. } | Self::Parent { group, .. } => group,
             Self::Role { role, .. } | Self::Included { role } => role,
         }
     }
@@ -250,7 +254,7 @@ impl fmt::Display for Path {
             }
             match link {
                 PathStep::Member { group, window } => write!(f, "is in {group}{}", within(window))?,
-                PathStep::Parent { group } => write!(f, ", a part of {group}")?,
+                PathStep::Parent { group, window } => write!(f, ", a part of {group}{}", within(window))?,
                 PathStep::Role { role, window } => {
                     let has = if i == 0 { "has the role" } else { ", which has the role" };
                     write!(f, "{has} {role}{}", within(window))?;

@@ -100,8 +100,8 @@ impl<'a> Moment<'a> {
     ///
     /// # Complexity
     /// A table look-up for each name, then seven words and one bit test; with windows or more than seven sources,
-    /// O(sources of the user); where the bound on kept rows or a window on a group's role is met, O(groups and roles
-    /// walked). No allocation but in a long walk.
+    /// O(sources of the user); where the bound on kept rows or a window on a group's role or parent is met, O(groups and
+    /// roles walked). No allocation but in a long walk.
     #[inline]
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check(&self, user: impl AsUser, permission: impl AsPermission) -> bool {

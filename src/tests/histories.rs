@@ -44,7 +44,7 @@ struct Call {
 
 fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
     let call =
-        (0..26_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
+        (0..29_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
     prop::collection::vec(prop::collection::vec(call, 1..6), 1..14)
 }
 
@@ -81,7 +81,7 @@ fn make(tx: &Tx, call: &Call) -> Result<()> {
         8 => drop(tx.role(role)?.exclude(pick(&ROLES, b))?),
         9 | 10 => drop(tx.group(group)?.assign_during(pick(&ROLES, b), window(w))?),
         11 => drop(tx.group(group)?.unassign(pick(&ROLES, b))?),
-        12 => drop(tx.group(group)?.add_parent(pick(&GROUPS, b))?),
+        12 => drop(tx.group(group)?.add_parent_during(pick(&GROUPS, b), window(w))?),
         13 => drop(tx.group(group)?.remove_parent(pick(&GROUPS, b))?),
         14 | 15 => drop(tx.user(user)?.join_during(pick(&GROUPS, b), window(w))?),
         16 => drop(tx.user(user)?.leave(pick(&GROUPS, b))?),
@@ -103,7 +103,10 @@ fn make(tx: &Tx, call: &Call) -> Result<()> {
         },
         22 => drop(tx.user(user)?.set_membership_window(pick(&GROUPS, b), window(w))?),
         23 => drop(tx.group(group)?.set_assignment_window(pick(&ROLES, b), window(w))?),
-        24 => drop(tx.role(role)?.set_grants([pick(&GRANTS, b), pick(&GRANTS, b + 5)])?),
+        24 => drop(tx.group(group)?.set_parent_window(pick(&GROUPS, b), window(w))?),
+        25 => drop(tx.group(group)?.ensure_parent(pick(&GROUPS, b), window(w))?),
+        26 => drop(tx.group(group)?.set_parents([pick(&GROUPS, b), pick(&GROUPS, b / 3)])?),
+        27 => drop(tx.role(role)?.set_grants([pick(&GRANTS, b), pick(&GRANTS, b + 5)])?),
         _ => drop(tx.group(group)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
     }
     Ok(())
@@ -287,6 +290,7 @@ fn otherwise(record: &Record) -> Option<Record> {
         Record::Role(role) => role.name = name,
         Record::Group(group) => group.name = name,
         Record::User(user) => user.key = UserKey::new("another").unwrap(),
+        Record::Parent(edge) => edge.window = other(edge.window),
         Record::Assignment(edge) => edge.window = other(edge.window),
         Record::Membership(edge) => edge.window = other(edge.window),
         _ => return None,

@@ -211,6 +211,8 @@ wrong_stores! {
             a_tenant_may_keep_its_own_slug;
     it_drops_a_window: DropsWindows breaks S10 =>
             a_record_of_each_kind_is_kept_as_it_was_written;
+    it_drops_the_window_of_a_parent_link: DropsWindowsOfParents breaks S10 =>
+            a_record_of_each_kind_is_kept_as_it_was_written, a_window_keeps_both_its_ends;
     it_keeps_instants_to_the_second: RoundsInstants breaks S10 =>
             a_window_keeps_both_its_ends;
     it_removes_all_of_a_holder_instead_of_one: RemovesTooMuch breaks S10 =>

@@ -131,6 +131,20 @@ fn r3_windows_are_judged() {
                 ],
             ),
             row(
+                json!({"groups": ["w", {"slug": "g", "parents": [{"group": "w", "from": "x", "until": "y"}, {"group": "g2"}]}]}),
+                &[
+                    &format!("/groups/1/parents/0/from: `x` is no instant: {INSTANT}"),
+                    &format!("/groups/1/parents/0/until: `y` is no instant: {INSTANT}"),
+                    "/groups/1/parents/1/group: there is no group `g2` in this document; did you mean `g`?",
+                ],
+            ),
+            row(
+                json!({"groups": ["w", {"slug": "g", "parents": [{"group": "w", "from": "2027-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}]}]}),
+                &[
+                    "/groups/1/parents/0: `from 2027-01-01T00:00:00Z until 2027-01-01T00:00:00Z` is no window: expected `from` before `until`",
+                ],
+            ),
+            row(
                 json!({"roles": ["r"], "users": [{"key": "u", "roles": [{"role": "r", "from": "x", "until": "y"}]}]}),
                 &[
                     &format!("/users/0/roles/0/from: invalid instant `x`: {INSTANT}"),
@@ -167,6 +181,10 @@ fn a_duplicate_in_a_list_is_a_mistake() {
             row(
                 json!({"groups": ["g", {"slug": "h", "parents": ["g", "g"]}]}),
                 &["/groups/1/parents/1: group `g` is listed twice"],
+            ),
+            row(
+                json!({"groups": ["g", {"slug": "h", "parents": ["g", {"group": "g", "until": "2027-01-01T00:00:00Z"}]}]}),
+                &["/groups/1/parents/1/group: the group `g` stands twice in this list"],
             ),
             row(
                 json!({"roles": ["r"], "groups": [{"slug": "g", "roles": ["r", {"role": "r", "until": "2027-01-01T00:00:00Z"}]}]}),
@@ -247,6 +265,11 @@ fn r7_every_cycle_is_shown() {
             row(
                 json!({"groups": [{"slug": "a", "parents": ["a"]}]}),
                 &["/groups/0/parents/0: cycle of groups: `a` > `a`"],
+            ),
+            row(
+                json!({"groups": [{"slug": "a", "parents": [{"group": "b", "until": "2027-01-01T00:00:00Z"}]},
+                              {"slug": "b", "parents": [{"group": "a", "from": "2027-01-01T00:00:00Z"}]}]}),
+                &["/groups/1/parents/0: this makes a cycle: `a` > `b` > `a`"],
             ),
             row(
                 json!({"groups": [{"slug": "a", "parents": ["b"]}, {"slug": "b", "parents": ["d", "a"]}, {"slug": "c", "parents": ["d"]},

@@ -52,6 +52,13 @@ const STEPS: &[Step] = &[
     }),
     ("a deeper group", |tx| tx.create_group("kernel")?.add_parent("backend")?.add_member("bob@acme.com").map(drop)),
     ("a second parent", |tx| tx.create_group("eu").and_then(|_| tx.group("kernel")?.add_parent("eu").map(drop))),
+    ("a parent for a time", |tx| {
+        tx.group("eu")?.add_parent_during("staff", Window::between(at(BEFORE), at(AFTER))?).map(drop)
+    }),
+    ("another window of a parent", |tx| {
+        tx.group("kernel")?.set_parent_window("backend", Window::until(at(WITHIN))).map(drop)
+    }),
+    ("a parent for good again", |tx| tx.group("eu")?.set_parent_window("staff", Window::ALWAYS).map(drop)),
     ("a window from one microsecond", |tx| {
         tx.user("carol@acme.com")
             .or_else(|_| tx.user("cåról \"x\""))?
@@ -95,6 +102,45 @@ fn a18_a_window_ends_on_time_after_export_and_import() {
     assert!(acme.check("alice@acme.com", "posts:write"));
     clock.set(at("2027-06-30T00:00:00Z"));
     assert!(!acme.check("alice@acme.com", "posts:write"));
+}
+
+#[test]
+fn r3_a_parent_in_a_window_is_written_as_an_object_and_one_for_good_as_a_slug() {
+    let written = json!({
+        "format": 1, "tenant": {"slug": "acme"}, "permissions": ["p"],
+        "roles": [{"slug": "r", "permissions": ["p"]}],
+        "groups": [
+            {"slug": "backend", "members": ["alice"], "parents": [
+                "staff",
+                {"group": "apollo", "from": "2027-01-01T01:00:00+01:00", "until": "2027-04-01T00:00:00Z"},
+                {"group": "gemini"},
+            ]},
+            {"slug": "apollo", "roles": ["r"]}, "gemini", "staff",
+        ],
+        "users": ["alice"],
+    });
+    let (elsewhere, store) = authorizer(&Catalog::empty());
+    let acme = elsewhere.import(&document(&written)).unwrap();
+    for (instant, expected) in [
+        ("2026-12-31T23:59:59.999999Z", false),
+        ("2027-01-01T00:00:00Z", true),
+        ("2027-03-31T23:59:59.999999Z", true),
+        ("2027-04-01T00:00:00Z", false),
+    ] {
+        assert_eq!(acme.snapshot().at(at(instant)).check("alice", "p"), expected, "at {instant}");
+    }
+    survives(&acme, &store, &Catalog::empty(), "the import");
+    let mut exported = serde_json::to_value(export(&acme)).unwrap();
+    let window = json!({"group": "apollo", "from": "2027-01-01T00:00:00Z", "until": "2027-04-01T00:00:00Z"});
+    assert_eq!(exported["groups"][1]["parents"], json!([window, "gemini", "staff"]));
+    // Another window is one change of one record.
+    exported["groups"][1]["parents"][0] = json!("apollo");
+    let plan = acme.plan_replace(&document(&exported)).unwrap();
+    let [change] = plan.changes() else { panic!("one change, and not {:?}", plan.changes()) };
+    assert!(change.before().is_some() && change.after().is_some());
+    acme.commit(plan).unwrap();
+    assert!(acme.check("alice", "p"));
+    survives(&acme, &store, &Catalog::empty(), "a replace");
 }
 
 #[test]

@@ -39,6 +39,7 @@ const WORDS: &[&str] = &[
     "\"permissions\":[\"*\"],",
     "\"includes\":[\"sys-all\"],",
     "\"parents\":[\"staff\"],",
+    "{\"group\":\"staff\",\"until\":\"2027-01-01T00:00:00Z\"}",
     "\"roles\":[\"viewer\"],",
     "\"members\":[\"alice\"],",
     "\"status\":\"suspended\",",

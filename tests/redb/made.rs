@@ -76,7 +76,7 @@ pub(crate) fn one_of_each() -> Vec<Record> {
         granted(Granted::Permission(catalog_permission)),
         granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
         Record::Inclusion(Inclusion { role, included: catalog_role.clone() }),
-        Record::Parent(Parent { group, parent: wider }),
+        Record::Parent(Parent { group, parent: wider, window }),
         Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user_id), window }),
         Record::Assignment(Assignment { role: catalog_role, holder: Holder::Group(group), window: Window::ALWAYS }),
         Record::Membership(Membership { user: user_id, group, window: Window::until(Timestamp::MAX) }),

@@ -112,20 +112,32 @@ fn a_file_that_is_not_ours_is_left_alone() {
     assert!(matches!(refused(&path), RedbError::Foreign(_)), "another application's");
 }
 
-#[test]
-fn a_file_of_a_later_release_is_left_alone_and_says_what_it_is() {
+/// A file of ours that says it has this format.
+fn refused_with_format(format: u32) -> RedbError {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     drop(open(&path));
     let database = Database::open(&path).unwrap();
     let writing = database.begin_write().unwrap();
-    let mark = sealed(1, b"format", &2_u32.to_le_bytes());
+    let mark = sealed(1, b"format", &format.to_le_bytes());
     writing.open_table(TableDefinition::<&str, &[u8]>::new("rolecall")).unwrap().insert("format", &*mark).unwrap();
     writing.commit().unwrap();
     drop(database);
-    let error = refused(&path);
-    assert!(matches!(error, RedbError::Newer { found: 2, known: 1 }), "{error:?}");
-    assert_eq!(error.to_string(), "the file has format 2, and this release knows formats up to 1");
+    refused(&path)
+}
+
+#[test]
+fn a_file_of_a_later_release_is_left_alone_and_says_what_it_is() {
+    let error = refused_with_format(3);
+    assert!(matches!(error, RedbError::Newer { found: 3, known: 2 }), "{error:?}");
+    assert_eq!(error.to_string(), "the file has format 3, and this release knows formats up to 2");
+}
+
+#[test]
+fn a_file_of_a_format_that_was_never_published_is_left_alone() {
+    let error = refused_with_format(1);
+    assert!(matches!(error, RedbError::Foreign(_)), "{error:?}");
+    assert_eq!(error.to_string(), "the file is not a store of this crate: format 1 was never published");
 }
 
 #[test]

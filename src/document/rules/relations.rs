@@ -68,11 +68,14 @@ impl Reading<'_> {
         for (at, entry) in whole.groups.iter().enumerate() {
             let mut out: Vec<Edge> = Vec::new();
             groups.begin();
-            for (n, text) in entry.parents.iter().enumerate() {
+            for (n, link) in entry.parents.iter().enumerate() {
                 let place = Place::entry(Group::LIST, at).part("parents", n);
-                let Some((to, parent)) = groups.take_own(text, place, mistakes) else { continue };
+                let target = groups.take_own(&link.group, place.name(link.plain, "group"), mistakes);
+                let window = window(link.from.as_deref(), link.until.as_deref(), place, mistakes);
+                let Some((to, parent)) = target else { continue };
                 out.push((to, n));
-                records.extend(groups.own_at(at).map(|group| Record::Parent(Parent { group: *group, parent })));
+                let edge = groups.own_at(at).copied().zip(window);
+                records.extend(edge.map(|(group, window)| Record::Parent(Parent { group, parent, window })));
             }
             graph.push(out);
         }

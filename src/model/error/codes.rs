@@ -97,10 +97,10 @@ codes! {
         NotFound = "not_found",
         /// The name or id of a new entity is taken.
         AlreadyExists = "already_exists",
-        /// A group would become its own ancestor, or a role would include itself. [`Error::cycle`](crate::Error::cycle)
+        /// A group would become its own ancestor, or a role would include itself. [`Error::cycle_names`](crate::Error::cycle_names)
         /// lists the names around.
         Cycle = "cycle",
-        /// The membership or assignment already exists with another window, which
+        /// The membership, assignment or parent link already exists with another window, which
         /// [`Error::found`](crate::Error::found) shows. A call of its own changes a window.
         WindowMismatch = "window_mismatch",
         /// The entity belongs to the catalog. A tenant can use it and cannot change it.

@@ -83,14 +83,16 @@ pub struct Inclusion {
     pub included: RoleRef,
 }
 
-/// A group has a parent, the wider group: a member of the group counts as a member of the parent.
+/// A group has a parent, for a time: while the link is active, a member of the group is an inherited member of the parent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parent {
-    /// The narrower group.
+    /// The subgroup.
     pub group: GroupId,
-    /// The wider group.
+    /// The parent group.
     pub parent: GroupId,
+    /// When it is active.
+    pub window: Window,
 }
 
 /// To whom a role is assigned.

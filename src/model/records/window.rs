@@ -1,4 +1,4 @@
-//! Windows (R3): the time in which a membership or an assignment counts.
+//! Windows (R3): the time in which a membership, an assignment or a parent link is active.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Timestamp;
 use crate::model::error::{Error, Result};
 
-/// The time in which a membership or an assignment counts: `from` inclusive, `until` exclusive, each may be missing.
+/// The time in which a membership, an assignment or a parent link is active: `from` inclusive, `until` exclusive, each may
+/// be missing.
 ///
 /// ```
 /// use rolecall::{Timestamp, Window};

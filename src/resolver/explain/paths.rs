@@ -169,16 +169,14 @@ pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
 /// Hands on what leaves a node.
 #[inline]
 pub(super) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Source, &Edge)) {
-    let mut always = |source: Source| visit(source, &Edge { to: source.number(), window: Window::ALWAYS });
     match node {
         Source::Group(n) => {
             let Some(group) = must(state.groups.row(n), NEAR_END) else { return };
-            group.parents.iter().for_each(|n| always(Source::Group(*n)));
-            group.roles.iter().for_each(|edge| visit(Source::Role(edge.to), edge));
+            group.sources().for_each(|(source, edge)| visit(source, &edge));
         }
         Source::Role(n) => {
             let Some(role) = must(state.roles.row(n), NEAR_END) else { return };
-            role.includes.iter().for_each(|n| always(Source::Role(*n)));
+            role.includes.iter().for_each(|n| visit(Source::Role(*n), &Edge { to: *n, window: Window::ALWAYS }));
         }
     }
 }
@@ -210,7 +208,7 @@ pub(super) fn name_of(state: &State, node: Source) -> &str {
 pub(super) fn link(state: &State, before: Option<Source>, node: Source, window: Window) -> Option<PathStep> {
     Some(match (before, node) {
         (None, Source::Group(n)) => PathStep::Member { group: state.groups.row(n)?.record.slug.clone(), window },
-        (Some(_), Source::Group(n)) => PathStep::Parent { group: state.groups.row(n)?.record.slug.clone() },
+        (Some(_), Source::Group(n)) => PathStep::Parent { group: state.groups.row(n)?.record.slug.clone(), window },
         (Some(Source::Role(_)), Source::Role(n)) => {
             PathStep::Included { role: state.roles.row(n)?.record.slug.clone() }
         }

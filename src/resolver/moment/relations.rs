@@ -11,7 +11,7 @@ use crate::model::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, 
 use crate::resolver::bits::Bits;
 use crate::resolver::snapshot::edge::{Edge, FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::edges::Edges;
-use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::resolver::snapshot::entity_rows::{GroupRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::reverse;
 use crate::resolver::snapshot::source::Source;
@@ -61,13 +61,14 @@ impl Moment<'_> {
         self.users_by_key(row.map(|(n, row)| (n, &row.members)), page, UserRow::groups)
     }
 
-    /// Everybody who is a member of a group or of its sub-groups at the instant, suspended users included.
+    /// Everybody who is a member of a group at the instant, directly or through sub-groups, suspended users included.
     ///
     /// # Complexity
     /// O(sub-groups and their members).
     pub fn all_members(&self, group: impl AsGroup) -> UserSet {
         let snapshot = self.compiled();
-        let groups = reverse::with_subgroups(&snapshot.state, group.group(snapshot.scope()).into_iter().collect());
+        let groups =
+            reverse::with_subgroups(&snapshot.state, group.group(snapshot.scope()).into_iter().collect(), &self.when);
         self.user_set(reverse::users_of(&snapshot.state, &Bits::new(), &groups, &self.when))
     }
 
@@ -120,7 +121,7 @@ impl Moment<'_> {
         };
         let groups = &snapshot.state.groups;
         self.held(
-            user.groups(),
+            user.groups().iter(),
             !user.is_suspended(),
             |n| groups.name_at(n),
             |n| groups.row(n).map(|g| g.record.clone()),
@@ -134,7 +135,12 @@ impl Moment<'_> {
             return Vec::new();
         };
         let roles = &snapshot.state.roles;
-        self.held(user.roles(), !user.is_suspended(), |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
+        self.held(
+            user.roles().iter(),
+            !user.is_suspended(),
+            |n| roles.name_at(n),
+            |n| roles.row(n).map(WithOrigin::from),
+        )
     }
 
     /// The roles that are assigned to a group, by slug, windows that do not count included and marked.
@@ -144,7 +150,7 @@ impl Moment<'_> {
             return Vec::new();
         };
         let roles = &snapshot.state.roles;
-        self.held((&group.roles).into(), true, |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
+        self.held(group.roles().iter(), true, |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
     }
 
     /// The groups that a role is assigned to directly, by slug, windows that do not count included and marked.
@@ -155,25 +161,27 @@ impl Moment<'_> {
         else {
             return Vec::new();
         };
-        let groups = &snapshot.state.groups;
-        let edge = |back: &ReverseEdge| {
-            let row = must(groups.row(back.from()), FAR_END)?;
-            let edge = must(row.roles.get(|edge| edge.to.cmp(&number)), FAR_END)?;
-            Some(Edge { to: back.from(), window: edge.window })
+        self.held_groups(self.near_ends(&row.groups, number, GroupRow::roles))
+    }
+
+    /// The parents of a group, by slug. A link outside its window is listed and marked as not active.
+    pub fn parents_of(&self, group: impl AsGroup) -> Vec<WithWindow<GroupRecord>> {
+        let snapshot = self.compiled();
+        let Some(group) = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n)) else {
+            return Vec::new();
         };
-        let edges: Vec<Edge> = row.groups.iter().filter_map(edge).collect();
-        let edges = SortedSeq::from_sorted(edges);
-        self.held((&edges).into(), true, |n| groups.name_at(n), |n| groups.row(n).map(|group| group.record.clone()))
+        self.held_groups(group.parents().iter())
     }
 
-    /// The parents of a group, by slug.
-    pub fn parents_of(&self, group: impl AsGroup) -> Vec<GroupRecord> {
-        self.groups_beside(group, |row| &row.parents)
-    }
-
-    /// The direct sub-groups of a group, by slug.
-    pub fn subgroups_of(&self, group: impl AsGroup) -> Vec<GroupRecord> {
-        self.groups_beside(group, |row| &row.children)
+    /// The direct subgroups of a group, by slug. A link outside its window is listed and marked as not active.
+    pub fn subgroups_of(&self, group: impl AsGroup) -> Vec<WithWindow<GroupRecord>> {
+        let snapshot = self.compiled();
+        let Some((number, row)) =
+            group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n).map(|row| (n, row)))
+        else {
+            return Vec::new();
+        };
+        self.held_groups(self.near_ends(&row.children, number, GroupRow::parents))
     }
 
     /// What a role itself grants: permissions by slug, then patterns.
@@ -212,7 +220,7 @@ impl Moment<'_> {
         self.given_by(role.role(snapshot.scope()).map(Source::Role))
     }
 
-    /// Everything that a group gives its members at the instant, with what its wider groups give.
+    /// Everything that a group gives its members at the instant, with what its active parents give.
     pub fn effective_of_group(&self, group: impl AsGroup) -> PermissionSet {
         let snapshot = self.compiled();
         self.given_by(group.group(snapshot.scope()).map(Source::Group))
@@ -293,9 +301,10 @@ impl Moment<'_> {
                 Source::Group(n) => {
                     let Some(group) = must(state.groups.row(n), NEAR_END) else { continue };
                     let via = Via::Group(group.record.slug.clone());
-                    let roles = group.roles.iter().filter(|edge| is_active(**edge, &self.when));
+                    let roles = group.roles().iter().filter(|edge| is_active(*edge, &self.when));
                     todo.extend(roles.map(|edge| (Source::Role(edge.to), via.clone())));
-                    todo.extend(group.parents.iter().map(|n| (Source::Group(*n), via.clone())));
+                    let parents = group.parents().iter().filter(|edge| is_active(*edge, &self.when));
+                    todo.extend(parents.map(|edge| (Source::Group(edge.to), via.clone())));
                 }
                 Source::Role(n) => {
                     let Some(role) = must(state.roles.row(n), NEAR_END) else { continue };
@@ -313,12 +322,12 @@ impl Moment<'_> {
 
     fn held<'s, R>(
         &self,
-        edges: Edges<'_>,
+        edges: impl Iterator<Item = Edge>,
         active: bool,
         name: impl Fn(u32) -> &'s str,
         record: impl Fn(u32) -> Option<R>,
     ) -> Vec<WithWindow<R>> {
-        let mut edges: Vec<Edge> = edges.iter().filter(|_| self.answers()).collect();
+        let mut edges: Vec<Edge> = edges.filter(|_| self.answers()).collect();
         edges.sort_by(|a, b| name(a.to).cmp(name(b.to)));
         let held = |edge: Edge| {
             Some(WithWindow {
@@ -330,21 +339,27 @@ impl Moment<'_> {
         edges.into_iter().filter_map(held).collect()
     }
 
-    fn groups_beside(
-        &self,
-        group: impl AsGroup,
-        side: impl Fn(&crate::resolver::snapshot::entity_rows::GroupRow) -> &SortedSeq<u32>,
-    ) -> Vec<GroupRecord> {
-        let snapshot = self.compiled();
-        let groups = &snapshot.state.groups;
-        let row = group.group(snapshot.scope()).and_then(|n| groups.row(n)).filter(|_| self.answers());
-        let mut beside: Vec<GroupRecord> = row
-            .into_iter()
-            .flat_map(|row| side(row).iter())
-            .filter_map(|n| must(groups.row(*n), NEAR_END).map(|row| row.record.clone()))
-            .collect();
-        beside.sort_by(|a, b| a.slug.cmp(&b.slug));
-        beside
+    /// Groups that are held, or that hold something.
+    fn held_groups(&self, edges: impl Iterator<Item = Edge>) -> Vec<WithWindow<GroupRecord>> {
+        let groups = &self.compiled().state.groups;
+        self.held(
+            edges,
+            true,
+            |n| groups.name_at(n),
+            |n| must(groups.row(n), NEAR_END).map(|group| group.record.clone()),
+        )
+    }
+
+    /// The groups whose edges lead to a number, each as an edge to the group.
+    fn near_ends<'s>(
+        &'s self,
+        backs: &'s SortedSeq<ReverseEdge>,
+        to: u32,
+        edges: impl Fn(&GroupRow) -> Edges<'_> + 's,
+    ) -> impl Iterator<Item = Edge> + 's {
+        let groups = &self.compiled().state.groups;
+        let edge = move |group| must(edges(must(groups.row(group), FAR_END)?).get(to), FAR_END);
+        backs.iter().filter_map(move |back| Some(Edge { to: back.from(), window: edge(back.from())?.window }))
     }
 
     /// A page of a list that is kept sorted by key.

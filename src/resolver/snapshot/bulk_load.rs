@@ -11,7 +11,7 @@
 use uuid::Uuid;
 
 use super::edge::{Edge, NEAR_END, ReverseEdge};
-use super::edges::UserEdges;
+use super::edges::HeldEdges;
 use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
 use super::state::State;
@@ -165,7 +165,7 @@ impl BulkLoad {
                 Place::Empty => (NumberedRow::default(), UserSummary::default()),
                 Place::Deleted(id) => (NumberedRow { id, row: None }, UserSummary::default()),
                 Place::Live(record) => {
-                    let edges = UserEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
+                    let edges = HeldEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
                     let row = UserRow { record, edges };
                     let summary = UserSummary::of(&row);
                     (NumberedRow { id: row.id().uuid(), row: Some(row.into()) }, summary)

@@ -1,4 +1,5 @@
-//! An edge of the compiled tables, and what is kept of it at its other end. Next: `edges.rs`, those that leave a user.
+//! An edge of the compiled tables, and what is kept of it at its other end. Next: `edges.rs`, those that leave a user or
+//! a group.
 
 use crate::model::records::Window;
 

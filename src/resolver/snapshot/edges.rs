@@ -1,7 +1,8 @@
-//! The edges that leave a user: nearly all users have few, which always count, and those lie in the row as plain numbers.
+//! The edges that leave a user or a group: groups and roles. A user's groups are those it is a direct member of, a group's
+//! are its parents. Nearly all have few edges that always count, and those lie in the row as plain numbers.
 //!
-//! Edges with their windows in two sorted sequences were 112 bytes a user and two allocations; this is 24. Users with
-//! more, or with a window, still have such sequences. Next: `entities.rs`, the rows that edges hang on.
+//! Edges with their windows in two sorted sequences were 112 bytes a user and two allocations; this is 24. Users and
+//! groups with more, or with a window, still have such sequences. Next: `entity_rows.rs`, the rows that edges hang on.
 
 use std::mem;
 
@@ -16,11 +17,11 @@ const FEW: usize = 5;
 
 const FEW_ARE_FEW: &str = "few edges lie in their places";
 
-/// What a user holds directly.
+/// What a user or a group holds directly.
 ///
-/// INVARIANT: what can be `Few` is, so that two users with the same edges are kept alike.
+/// INVARIANT: what can be `Few` is, so that two rows with the same edges are kept alike.
 #[derive(Clone, Debug)]
-pub(crate) enum UserEdges {
+pub(crate) enum HeldEdges {
     /// The numbers of so many groups, ascending, then of so many roles, ascending. All of them always count.
     Few { groups: u8, roles: u8, to: [u32; FEW] },
     /// More, or some with windows.
@@ -65,12 +66,6 @@ impl<'a> Edges<'a> {
     }
 }
 
-impl<'a> From<&'a SortedSeq<Edge>> for Edges<'a> {
-    fn from(edges: &'a SortedSeq<Edge>) -> Self {
-        Self::Many(edges)
-    }
-}
-
 impl Iterator for Iter<'_> {
     type Item = Edge;
 
@@ -87,7 +82,7 @@ fn always(to: u32) -> Edge {
     Edge { to, window: Window::ALWAYS }
 }
 
-impl UserEdges {
+impl HeldEdges {
     /// These edges, each kind sorted by number and without equals.
     pub(crate) fn from_sorted(
         groups: impl Iterator<Item = Edge> + Clone,
@@ -125,11 +120,18 @@ impl UserEdges {
         }
     }
 
+    /// All that is held, groups first, with when it counts.
+    #[inline]
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, Edge)> + '_ {
+        let groups = self.groups().iter().map(|edge| (Source::Group(edge.to), edge));
+        groups.chain(self.roles().iter().map(|edge| (Source::Role(edge.to), edge)))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Few { groups, roles, .. } => usize::from(*groups) + usize::from(*roles),
             Self::Many(many) => many.groups.len() + many.roles.len(),
@@ -225,7 +227,7 @@ impl UserEdges {
     }
 }
 
-impl Default for UserEdges {
+impl Default for HeldEdges {
     fn default() -> Self {
         Self::Few { groups: 0, roles: 0, to: [0; FEW] }
     }
@@ -248,15 +250,15 @@ mod tests {
         if n == 0 { Window::ALWAYS } else { Window::until(Timestamp::from_secs(n.into()).unwrap()) }
     }
 
-    fn listed(edges: &UserEdges) -> Vec<((bool, u32), Window)> {
+    fn listed(edges: &HeldEdges) -> Vec<((bool, u32), Window)> {
         let of = |role, edges: Edges<'_>| edges.iter().map(|e| ((role, e.to), e.window)).collect::<Vec<_>>();
         [of(false, edges.groups()), of(true, edges.roles())].concat()
     }
 
-    fn same(edges: &UserEdges, model: &Model) -> bool {
+    fn same(edges: &HeldEdges, model: &Model) -> bool {
         let are_few = model.len() <= FEW && model.values().all(|window| window.is_always());
         let get = |(role, to)| if role { edges.roles().get(to) } else { edges.groups().get(to) };
-        are_few == matches!(edges, UserEdges::Few { .. })
+        are_few == matches!(edges, HeldEdges::Few { .. })
             && edges.is_empty() == model.is_empty()
             && listed(edges).into_iter().eq(model.iter().map(|(key, window)| (*key, *window)))
             && (0..20).all(|n| {
@@ -265,10 +267,10 @@ mod tests {
             })
     }
 
-    fn at_once(model: &Model) -> UserEdges {
+    fn at_once(model: &Model) -> HeldEdges {
         let of =
             |role| model.iter().filter(move |(key, _)| key.0 == role).map(|(key, w)| Edge { to: key.1, window: *w });
-        UserEdges::from_sorted(of(false), of(true))
+        HeldEdges::from_sorted(of(false), of(true))
     }
 
     proptest! {
@@ -276,7 +278,7 @@ mod tests {
         fn edges_answer_like_a_map_one_by_one_or_at_once(
             ops in vec((0..3u8, any::<bool>(), 0..20u32, prop_oneof![4 => Just(0), 1 => 1..3u32]), 0..60),
         ) {
-            let (mut edges, mut model) = (UserEdges::default(), Model::new());
+            let (mut edges, mut model) = (HeldEdges::default(), Model::new());
             for (op, role, to, end) in ops {
                 let source = if role { Source::Role(to) } else { Source::Group(to) };
                 let (key, window) = ((role, to), window(end));
@@ -306,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edges_of_a_user_are_three_words() {
-        assert_eq!(size_of::<UserEdges>(), 24);
+    fn the_edges_of_a_user_or_group_are_three_words() {
+        assert_eq!(size_of::<HeldEdges>(), 24);
     }
 }

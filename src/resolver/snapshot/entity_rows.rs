@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use super::edge::{Edge, ReverseEdge};
-use super::edges::{Edges, UserEdges};
+use super::edges::{Edges, HeldEdges};
 use super::source::Source;
 use super::table::{ByIndexedUser, Origin, Row};
 use crate::model::error::EntityKind;
@@ -42,9 +42,10 @@ pub(crate) struct RoleRow {
 #[derive(Clone, Debug)]
 pub(crate) struct GroupRow {
     pub(crate) record: GroupRecord,
-    pub(crate) parents: SortedSeq<u32>,
-    pub(crate) children: SortedSeq<u32>,
-    pub(crate) roles: SortedSeq<Edge>,
+    /// Its parents and the roles that are assigned to it.
+    pub(crate) edges: HeldEdges,
+    /// Direct sub-groups, by number.
+    pub(crate) children: SortedSeq<ReverseEdge>,
     /// Direct members, by key.
     pub(crate) members: SortedSeq<ReverseEdge>,
 }
@@ -52,7 +53,7 @@ pub(crate) struct GroupRow {
 #[derive(Clone, Debug)]
 pub(crate) struct UserRow {
     pub(crate) record: UserRecord,
-    pub(crate) edges: UserEdges,
+    pub(crate) edges: HeldEdges,
 }
 
 impl PermissionRow {
@@ -124,23 +125,33 @@ impl RoleRow {
 
 impl GroupRow {
     pub(crate) fn new(record: GroupRecord) -> Self {
-        Self {
-            record,
-            parents: SortedSeq::default(),
-            children: SortedSeq::default(),
-            roles: SortedSeq::default(),
-            members: SortedSeq::default(),
-        }
+        Self { record, edges: HeldEdges::default(), children: SortedSeq::default(), members: SortedSeq::default() }
     }
 
     pub(crate) fn id(&self) -> GroupId {
         self.record.id
     }
+
+    #[inline]
+    pub(crate) fn parents(&self) -> Edges<'_> {
+        self.edges.groups()
+    }
+
+    #[inline]
+    pub(crate) fn roles(&self) -> Edges<'_> {
+        self.edges.roles()
+    }
+
+    /// Its parents and roles, with when they count.
+    #[inline]
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, Edge)> + '_ {
+        self.edges.sources()
+    }
 }
 
 impl UserRow {
     pub(crate) fn new(record: UserRecord) -> Self {
-        Self { record, edges: UserEdges::default() }
+        Self { record, edges: HeldEdges::default() }
     }
 
     pub(crate) fn id(&self) -> UserId {
@@ -163,8 +174,7 @@ impl UserRow {
 
     /// What it holds directly, with when it counts.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, Edge)> + '_ {
-        let groups = self.groups().iter().map(|edge| (Source::Group(edge.to), edge));
-        groups.chain(self.roles().iter().map(|edge| (Source::Role(edge.to), edge)))
+        self.edges.sources()
     }
 
     pub(crate) fn is_suspended(&self) -> bool {
@@ -217,7 +227,7 @@ rows! {
         |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin,
         |row: &Self| row.is_unused() && row.grants.is_empty() && row.patterns.is_empty() && row.includes.is_empty();
     GroupRow: Group, GroupRecord, slug, HashIndex, Self::new, |_| Origin::Tenant,
-        |row: &Self| row.roles.is_empty() && row.members.is_empty() && row.parents.is_empty() && row.children.is_empty();
+        |row: &Self| row.edges.is_empty() && row.members.is_empty() && row.children.is_empty();
     UserRow: User, UserRecord, key, ByIndexedUser, Self::new, |_| Origin::Tenant,
         |row: &Self| row.edges.is_empty();
 }

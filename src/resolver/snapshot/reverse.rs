@@ -35,14 +35,20 @@ pub(crate) fn with_includers(state: &State, mut roles: Bits) -> Bits {
 pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bits {
     let mut groups = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
-        add(&mut groups, &role.groups, number, when, |group| Some(Edges::from(&state.groups.row(group)?.roles)));
+        for number in active(&role.groups, number, when, |n| Some(state.groups.row(n)?.roles())) {
+            groups.insert(number);
+        }
     }
-    with_subgroups(state, groups)
+    with_subgroups(state, groups, when)
 }
 
-/// These groups and all their sub-groups.
-pub(crate) fn with_subgroups(state: &State, mut groups: Bits) -> Bits {
-    graph::follow(groups.clone().iter(), |group| state.subgroups(group), |group| groups.insert(group));
+/// These groups and all their subgroups at an instant.
+pub(crate) fn with_subgroups(state: &State, mut groups: Bits, when: &When<'_>) -> Bits {
+    let next = |group| {
+        let row = must(state.groups.row(group), NEAR_END).into_iter();
+        row.flat_map(move |row| active(&row.children, group, when, |n| Some(state.groups.row(n)?.parents())))
+    };
+    graph::follow(groups.clone().iter(), next, |group| groups.insert(group));
     groups
 }
 
@@ -53,26 +59,26 @@ pub(crate) fn with_subgroups(state: &State, mut groups: Bits) -> Bits {
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut users = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
-        add(&mut users, &role.users, number, when, |user| Some(state.users.row(user)?.roles()));
+        for number in active(&role.users, number, when, |n| Some(state.users.row(n)?.roles())) {
+            users.insert(number);
+        }
     }
     for (number, group) in groups.iter().filter_map(|n| must(state.groups.row(n), NEAR_END).map(|row| (n, row))) {
-        add(&mut users, &group.members, number, when, |user| Some(state.users.row(user)?.groups()));
+        for number in active(&group.members, number, when, |n| Some(state.users.row(n)?.groups())) {
+            users.insert(number);
+        }
     }
     users
 }
 
-/// Adds those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
-fn add<'a>(
-    bits: &mut Bits,
-    backs: &SortedSeq<ReverseEdge>,
+/// Those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
+fn active<'a>(
+    backs: &'a SortedSeq<ReverseEdge>,
     to: u32,
     when: &When<'_>,
     edges: impl Fn(u32) -> Option<Edges<'a>>,
-) {
-    for back in backs.iter() {
-        let edge = || must(edges(back.from()).and_then(|edges| edges.get(to)), FAR_END);
-        if !back.is_windowed() || edge().is_some_and(|edge| is_active(edge, when)) {
-            bits.insert(back.from());
-        }
-    }
+) -> impl Iterator<Item = u32> {
+    let edge = move |from| must(edges(from).and_then(|edges| edges.get(to)), FAR_END);
+    let counts = move |from| edge(from).is_some_and(|edge| is_active(edge, when));
+    backs.iter().filter(move |back| !back.is_windowed() || counts(back.from())).map(|back| back.from())
 }

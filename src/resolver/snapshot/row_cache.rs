@@ -13,6 +13,7 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::edit::Touched;
+use super::entity_rows::GroupRow;
 use super::source::{CachedRow, Source};
 use super::state::State;
 use super::table::Origin;
@@ -23,7 +24,6 @@ use crate::resolver::bits::Row as BitRow;
 
 /// The name of a missing row's fault.
 pub(crate) const ROW: &str = "a row is worked out after those that it is made of";
-const ORDER: &str = "every row that is affected gets its turn";
 
 /// Works out the kept rows again, after the touched roles, groups and slugs.
 ///
@@ -49,15 +49,28 @@ pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
 }
 
 fn recompute_groups(state: &mut State, touched: &Touched) {
+    // What has a window is in no row, so no row leans on a parent through one.
     let mut changed = HashSet::new();
-    for group in topological_order(touched.groups.iter().copied(), |group| state.subgroups(group)) {
-        if touched.groups.contains(&group) || state.parents(group).any(|parent| changed.contains(&parent)) {
+    for group in topological_order(touched.groups.iter().copied(), |group| steady_subgroups(state, group)) {
+        let leans = |row: &GroupRow| steady_parents(row).any(|parent| changed.contains(&parent));
+        if touched.groups.contains(&group) || state.groups.row(group).is_some_and(leans) {
             let cached = group_row(state, group);
             if state.keep(Source::Group(group), cached) {
                 changed.insert(group);
             }
         }
     }
+}
+
+/// The parents of a group by links without a window.
+fn steady_parents(row: &GroupRow) -> impl Iterator<Item = u32> + '_ {
+    row.parents().iter().filter(|edge| edge.window.is_always()).map(|edge| edge.to)
+}
+
+/// The subgroups of a group by links without a window.
+fn steady_subgroups(state: &State, group: u32) -> impl Iterator<Item = u32> {
+    let children = state.groups.row(group).into_iter().flat_map(|row| row.children.iter());
+    children.filter(|back| !back.is_windowed()).map(|back| back.from())
 }
 
 /// What each pattern that was met so far matches. Patterns come from outside, so the hash is keyed (A21).
@@ -96,12 +109,8 @@ fn group_row(state: &State, number: u32) -> CachedRow {
     let Some(group) = state.groups.row(number) else { return CachedRow::default() };
     let mut complete = true;
     let mut rows = Rows::new();
-    for cached in group.parents.iter().filter_map(|parent| must(state.group_rows.get(*parent), ROW)) {
-        rows.push(&cached.row);
-        complete &= cached.complete;
-    }
-    for edge in group.roles.iter() {
-        match must(state.role_rows.get(edge.to), ROW) {
+    for (source, edge) in group.sources() {
+        match must(state.cached_row(source), ROW) {
             Some(cached) if edge.window.is_always() => {
                 rows.push(&cached.row);
                 complete &= cached.complete;
@@ -110,7 +119,7 @@ fn group_row(state: &State, number: u32) -> CachedRow {
             _ => complete = false,
         }
     }
-    bound(state, &rows, &[], complete, group.parents.len() + group.roles.len())
+    bound(state, &rows, &[], complete, group.edges.len())
 }
 
 /// These rows and numbers as one row, if it is within the bound.

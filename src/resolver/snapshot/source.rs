@@ -1,8 +1,8 @@
-//! What a user can hold, and what is kept about it so that a check need not walk.
+//! What a user or a group can hold, and what is kept about it so that a check need not walk.
 
 use crate::resolver::bits::Row;
 
-/// What a user holds directly.
+/// What a user or a group holds directly: of a group, a group is a parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     Group(u32),

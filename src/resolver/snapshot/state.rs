@@ -145,7 +145,7 @@ impl State {
         let near_end = |n: &u32| {
             must_hold(self.groups.row(*n).is_some(), NEAR_END);
         };
-        self.groups.row(group).into_iter().flat_map(|row| row.parents.iter().copied()).inspect(near_end)
+        self.groups.row(group).into_iter().flat_map(|row| row.parents().iter().map(|edge| edge.to)).inspect(near_end)
     }
 
     /// The direct subgroups of a group.
@@ -153,7 +153,7 @@ impl State {
         let near_end = |n: &u32| {
             must_hold(self.groups.row(*n).is_some(), NEAR_END);
         };
-        self.groups.row(group).into_iter().flat_map(|row| row.children.iter().copied()).inspect(near_end)
+        self.groups.row(group).into_iter().flat_map(|row| row.children.iter().map(|back| back.from())).inspect(near_end)
     }
 
     /// The roles that a role includes directly.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::columns::column;
-use super::edge::{Edge, ReverseEdge};
+use super::edge::ReverseEdge;
 use super::entity_rows::{GroupRow, RoleRow};
 use super::indexed_user::IndexedUser;
 use super::source::Source;
@@ -69,9 +69,9 @@ fn ends(state: &State) {
         near.extend(user.roles().iter().map(|e| ("user role", n, e.to, !e.window.is_always())));
     }
     for (n, group) in live(&state.groups) {
-        near.extend(group.roles.iter().map(|e| ("group role", n, e.to, !e.window.is_always())));
-        near.extend(group.parents.iter().map(|to| ("parent", n, *to, false)));
-        far.extend(group.children.iter().map(|from| ("parent", *from, n, false)));
+        near.extend(group.roles().iter().map(|e| ("group role", n, e.to, !e.window.is_always())));
+        near.extend(group.parents().iter().map(|e| ("parent", n, e.to, !e.window.is_always())));
+        far.extend(group.children.iter().map(back).map(|(from, w)| ("parent", from, n, w)));
         far.extend(group.members.iter().map(back).map(|(from, w)| ("member", from, n, w)));
     }
     for (n, role) in live(&state.roles) {
@@ -124,11 +124,10 @@ fn within(state: &State, source: Source) -> (BitRow, bool) {
     let (beside, edges): (Vec<Source>, usize) = match source {
         Source::Group(n) => {
             let group = state.groups.row(n).expect("live");
-            let (always, windowed): (Vec<_>, Vec<_>) = group.roles.iter().partition(|e| e.window.is_always());
+            let (always, windowed): (Vec<_>, Vec<_>) = group.sources().partition(|(_, e)| e.window.is_always());
             complete = windowed.is_empty();
-            let parents = group.parents.iter().map(|n| Source::Group(*n));
-            let beside = parents.chain(always.into_iter().map(|e: &Edge| Source::Role(e.to))).collect();
-            (beside, group.parents.len() + group.roles.len())
+            let edges = always.len() + windowed.len();
+            (always.into_iter().map(|(source, _)| source).collect(), edges)
         }
         Source::Role(n) => {
             own_bits(state, n, &mut bits);
@@ -154,9 +153,8 @@ fn given(state: &State, source: Source, ever: bool) -> Bits {
         match source {
             Source::Group(n) => {
                 let group = state.groups.row(n).expect("live");
-                todo.extend(group.parents.iter().map(|n| Source::Group(*n)));
-                let roles = group.roles.iter().filter(|e| ever || e.window.is_always());
-                todo.extend(roles.map(|e| Source::Role(e.to)));
+                let held = group.sources().filter(|(_, edge)| ever || edge.window.is_always());
+                todo.extend(held.map(|(source, _)| source));
             }
             Source::Role(n) => {
                 own_bits(state, n, &mut bits);

@@ -66,8 +66,7 @@ fn walk_from(
     while let Some(source) = todo.pop() {
         let stopped = match source {
             Source::Group(n) => must(state.groups.row(n), NEAR_END).is_some_and(|group| {
-                group.parents.iter().any(|parent| found(Source::Group(*parent), &mut todo))
-                    || group.roles.iter().any(|edge| is_active(*edge, when) && found(Source::Role(edge.to), &mut todo))
+                group.sources().any(|(source, edge)| is_active(edge, when) && found(source, &mut todo))
             }),
             Source::Role(n) => must(state.roles.row(n), NEAR_END)
                 .is_some_and(|role| role.includes.iter().any(|included| found(Source::Role(*included), &mut todo))),

@@ -80,7 +80,7 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> Verdic
         grant(Granted::Pattern(pattern)),
         Record::Inclusion(Inclusion { role: role_id(4), included: RoleRef::Own(role_id(5)) }),
         Record::Inclusion(Inclusion { role: role_id(4), included: catalog_role.clone() }),
-        Record::Parent(Parent { group, parent: GroupId::from_uuid(id(6)) }),
+        Record::Parent(Parent { group, parent: GroupId::from_uuid(id(6)), window }),
         assigned(RoleRef::Own(role_id(4)), Holder::User(user)),
         assigned(RoleRef::Own(role_id(4)), Holder::Group(group)),
         assigned(catalog_role.clone(), Holder::User(user)),
@@ -142,7 +142,7 @@ async fn a_removal_removes_one_record_and_none_beside_it(hand: &Hand<'_>) -> Ver
     same("what is left when all else was removed", &kinds, &vec![RecordKind::Tenant])
 }
 
-/// A membership and an assignment for each window that is unlike the others.
+/// A membership, an assignment and a parent link for each window that is unlike the others.
 pub(super) fn windowed() -> Verdict<Vec<Record>> {
     let at = |micros| Timestamp::from_micros(micros).map_err(own_fault);
     let (first, last) = (Timestamp::MIN, Timestamp::MAX);
@@ -158,10 +158,12 @@ pub(super) fn windowed() -> Verdict<Vec<Record>> {
         window(1_700_000_000_000_001, 1_700_000_000_000_002)?,
         Window::from(last),
     ];
-    let group = GroupId::from_uuid(id(1));
+    let (group, wider) = (GroupId::from_uuid(id(1)), GroupId::from_uuid(id(100)));
     let mut records = Vec::new();
     for (number, window) in windows.into_iter().enumerate() {
-        let user = UserId::from_uuid(id(u128::try_from(number).unwrap_or(0)));
+        let number = id(u128::try_from(number).unwrap_or(0));
+        let user = UserId::from_uuid(number);
+        records.push(Record::Parent(Parent { group: GroupId::from_uuid(number), parent: wider, window }));
         records.push(Record::Membership(Membership { user, group, window }));
         records.push(Record::Assignment(Assignment {
             role: RoleRef::Own(role_id(1)),

@@ -137,7 +137,8 @@ fn recognise_format(reading: &ReadTransaction) -> Result<(), RedbError> {
     match found {
         FORMAT => Ok(()),
         1.. if found > FORMAT => Err(RedbError::Newer { found, known: FORMAT }),
-        _ => Err(RedbError::Damaged(format!("there is no format {found}"))),
+        1.. => Err(RedbError::Foreign(format!("format {found} was never published"))),
+        0 => Err(RedbError::Damaged(format!("there is no format {found}"))),
     }
 }
 

@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use rolecall::records::{
-    Assignment, Change, CommitId, Envelope, Granted, Holder, Membership, Position, Record, RecordKey, RecordKind,
-    Revision, Status, TenantId, TenantSlug, Timestamp, UserId, UserKey, UserRecord, Window,
+    Assignment, Change, CommitId, Envelope, Granted, Holder, Membership, Parent, Position, Record, RecordKey,
+    RecordKind, Revision, Status, TenantId, TenantSlug, Timestamp, UserId, UserKey, UserRecord, Window,
 };
 use uuid::Uuid;
 

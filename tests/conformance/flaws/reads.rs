@@ -173,6 +173,25 @@ impl Flaw for DropsWindows {
     }
 }
 
+/// S10. The table of parent links was made before they had windows.
+#[derive(Clone, Default)]
+pub(crate) struct DropsWindowsOfParents;
+
+impl Flaw for DropsWindowsOfParents {
+    async fn load(
+        &self,
+        store: &MemoryStore,
+        tenant_id: TenantId,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Position>, StoreError> {
+        let widened = |record| match record {
+            Record::Parent(link) => Record::Parent(Parent { window: Window::ALWAYS, ..link }),
+            other => other,
+        };
+        retold(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
+    }
+}
+
 /// S10. `DATETIME` keeps seconds.
 #[derive(Clone, Default)]
 pub(crate) struct RoundsInstants;

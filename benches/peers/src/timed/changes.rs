@@ -163,7 +163,7 @@ fn about<const N: usize>(before: &[Bits<N>], now: &[Bits<N>], kind: RecordKind, 
     };
     let some = |other: bool| {
         let wanted = all.iter().filter(move |(_, differs)| *differs == other).map(|(question, _)| *question);
-        wanted.collect::<Vec<_>>().into_iter().cycle().take(16)
+        wanted.collect::<Vec<_>>().into_iter().cycle_names().take(16)
     };
     some(true).chain(some(false)).collect()
 }

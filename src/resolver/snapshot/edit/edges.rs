@@ -7,7 +7,7 @@ use crate::model::invariants::Violation;
 use crate::model::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
 };
-use crate::resolver::snapshot::edge::{Edge, FAR_END, NEAR_END, ReverseEdge};
+use crate::resolver::snapshot::edge::{FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
@@ -21,7 +21,7 @@ impl Edit<'_> {
         let done = match record {
             Record::Grant(edge) => new && self.put_grant(edge, record)?,
             Record::Inclusion(edge) => new && self.put_inclusion(edge, record)?,
-            Record::Parent(edge) => new && self.put_parent(edge, record)?,
+            Record::Parent(edge) => self.put_parent(edge, record, window)?,
             Record::Assignment(edge) => self.put_assignment(edge, record, window)?,
             Record::Membership(edge) => self.put_membership(edge, record, window)?,
             Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_) => {
@@ -164,17 +164,18 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_parent(&mut self, edge: &Parent, whole: &Record) -> Result<bool> {
+    fn put_parent(&mut self, edge: &Parent, whole: &Record, before: Option<Window>) -> Result<bool> {
         let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
         let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(dangling)?;
         let parent = self.state.groups.by_id(edge.parent.uuid()).ok_or_else(dangling)?;
         self.touched.groups.insert(group);
-        let Some(row) = self.state.groups.row_mut(group) else { return Ok(false) };
-        if !row.parents.insert(parent, |n| n.cmp(&parent)) {
+        if !self.put_group_edge(group, Source::Group(parent), edge.window, before) {
             return Ok(false);
         }
         if let Some(row) = must(self.state.groups.row_mut(parent), NEAR_END) {
-            must_hold(row.children.insert(group, |n| n.cmp(&group)), FAR_END);
+            set_back(&mut row.children, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
+                back.from().cmp(&group)
+            });
         }
         Ok(true)
     }
@@ -183,10 +184,15 @@ impl Edit<'_> {
         let group = self.state.groups.by_id(edge.group.uuid())?;
         let parent = self.state.groups.by_id(edge.parent.uuid())?;
         self.touched.groups.insert(group);
-        self.state.groups.row_mut(group)?.parents.remove(|n| n.cmp(&parent))?;
-        let far = self.state.groups.row_mut(parent).and_then(|row| row.children.remove(|n| n.cmp(&group)));
+        self.state.groups.row_mut(group)?.edges.take(Source::Group(parent), edge.window).then_some(())?;
+        let far = self.state.groups.row_mut(parent).and_then(|row| row.children.remove(|back| back.from().cmp(&group)));
         must(far, FAR_END)?;
         Some(())
+    }
+
+    /// Adds what a group does not hold yet, or changes its window from what it was before: false if it was not so (I4).
+    fn put_group_edge(&mut self, group: u32, source: Source, window: Window, before: Option<Window>) -> bool {
+        self.state.groups.row_mut(group).is_some_and(|row| row.edges.set(source, window, before))
     }
 
     fn put_assignment(&mut self, edge: &Assignment, whole: &Record, before: Option<Window>) -> Result<bool> {
@@ -211,8 +217,7 @@ impl Edit<'_> {
                 let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
                 let group = self.state.groups.by_id(id.uuid()).ok_or_else(dangling)?;
                 self.touched.groups.insert(group);
-                let out = Edge { to: role, window: edge.window };
-                if !self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, before)) {
+                if !self.put_group_edge(group, Source::Role(role), edge.window, before) {
                     return Ok(false);
                 }
                 if let Some(row) = must(self.state.roles.row_mut(role), NEAR_END) {
@@ -240,7 +245,7 @@ impl Edit<'_> {
             Holder::Group(id) => {
                 let group = self.state.groups.by_id(id.uuid())?;
                 self.touched.groups.insert(group);
-                take_edge(&mut self.state.groups.row_mut(group)?.roles, role, edge.window)?;
+                self.state.groups.row_mut(group)?.edges.take(Source::Role(role), edge.window).then_some(())?;
                 must(self.state.roles.row_mut(role)?.groups.remove(|back| back.from().cmp(&group)), FAR_END)?;
             }
         }
@@ -292,30 +297,20 @@ impl Edit<'_> {
     }
 }
 
-type Outgoing = crate::resolver::tables::sorted_seq::SortedSeq<Edge>;
 type ReverseEdges = crate::resolver::tables::sorted_seq::SortedSeq<ReverseEdge>;
 
 fn window_of(record: &Record) -> Option<Window> {
     match record {
+        Record::Parent(edge) => Some(edge.window),
         Record::Assignment(edge) => Some(edge.window),
         Record::Membership(edge) => Some(edge.window),
         Record::Grant(_)
         | Record::Inclusion(_)
-        | Record::Parent(_)
         | Record::Tenant(_)
         | Record::Permission(_)
         | Record::Role(_)
         | Record::Group(_)
         | Record::User(_) => None,
-    }
-}
-
-/// Adds an edge that is not there, or replaces the window of one that is: it must be there as it was before (I4).
-fn set_edge(edges: &mut Outgoing, edge: Edge, before: Option<Window>) -> bool {
-    let order = |other: &Edge| other.to.cmp(&edge.to);
-    match before {
-        None => edges.insert(edge, order),
-        Some(window) => edges.get(order).is_some_and(|present| present.window == window) && edges.replace(edge, order),
     }
 }
 
@@ -327,9 +322,4 @@ fn set_back(
 ) {
     let done = if new { backs.insert(back, order) } else { backs.replace(back, order) };
     must_hold(done, FAR_END);
-}
-
-fn take_edge(edges: &mut Outgoing, to: u32, window: Window) -> Option<Edge> {
-    edges.get(|edge| edge.to.cmp(&to)).filter(|edge| edge.window == window)?;
-    edges.remove(|edge| edge.to.cmp(&to))
 }

@@ -71,7 +71,7 @@ impl Call {
         let (in_group, other_role, grant, name) =
             (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
         let window = self.window()?;
-        match what % 36 {
+        match what % 38 {
             0 => tx.create_user(user).map(drop),
             1 => tx.create_group(group).map(drop),
             2 => tx.create_role(role).map(drop),
@@ -82,7 +82,7 @@ impl Call {
             9 => tx.role(role)?.exclude(other_role).map(drop),
             10 | 11 => tx.group(group)?.assign_during(other_role, window).map(drop),
             12 => tx.group(group)?.unassign(other_role).map(drop),
-            13 | 14 => tx.group(group)?.add_parent(in_group).map(drop),
+            13 | 14 => tx.group(group)?.add_parent_during(in_group, window).map(drop),
             15 => tx.group(group)?.remove_parent(in_group).map(drop),
             16 | 17 => tx.user(user)?.join_during(in_group, window).map(drop),
             18 => tx.user(user)?.leave(in_group).map(drop),
@@ -101,6 +101,8 @@ impl Call {
             32 => tx.user(user)?.ensure_membership(in_group, window).map(drop),
             33 => tx.group(group)?.set_assignment_window(other_role, window).map(drop),
             34 => tx.role(role)?.set_grants([grant, pick(&GRANTS, b / 12)]).map(drop),
+            35 => tx.group(group)?.set_parent_window(in_group, window).map(drop),
+            36 => tx.group(group)?.ensure_parent(in_group, window).map(drop),
             _ => tx.group(group)?.set_parents([in_group, pick(&GROUPS, b / 5)]).map(drop),
         }
     }

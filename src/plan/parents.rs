@@ -1,0 +1,198 @@
+//! What a transaction can do to the parents of a group: links in a window (R3), without a cycle (R7).
+
+use std::collections::HashSet;
+
+use super::groups::GroupEdit;
+use super::tx::{Tx, window_mismatch};
+use crate::model::error::{EntityKind, Error, Result, shown};
+use crate::model::graph;
+use crate::model::records::{Change, Parent, Record, Window};
+use crate::resolver::snapshot::entity_rows::GroupRow;
+use crate::resolver::snapshot::names::AsGroup;
+
+impl Tx {
+    /// The window of a parent link, if there is one.
+    pub(super) fn parent_window(&self, group: u32, parent: u32) -> Result<Option<Window>> {
+        self.with_group(group, |row| row.parents().get(parent).map(|edge| edge.window))
+    }
+
+    pub(super) fn parent_link(&self, group: u32, parent: u32, window: Window) -> Result<Record> {
+        let (group, parent) = (self.with_group(group, GroupRow::id)?, self.with_group(parent, GroupRow::id)?);
+        Ok(Record::Parent(Parent { group, parent, window }))
+    }
+}
+
+impl GroupEdit<'_> {
+    /// Adds a parent group without a window: all members of this group are inherited members of the parent.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
+    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with a window already (R3).
+    pub fn add_parent(&self, parent: impl AsGroup) -> Result<&Self> {
+        self.add_parent_during(parent, Window::ALWAYS)
+    }
+
+    /// Adds a parent group for a time: a team joins a project for a quarter, for example.
+    ///
+    /// Whether the link closes a cycle is judged regardless of windows (R7).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
+    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with another window, or without one (R3).
+    ///
+    /// # Example
+    /// ```
+    /// # use rolecall::{Timestamp, Window, blocking::Authorizer};
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let quarter = Window::between(Timestamp::from_secs(1_798_761_600)?, Timestamp::from_secs(1_806_537_600)?)?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("apollo")?;
+    ///     tx.create_group("backend")?.add_parent_during("apollo", quarter)?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(acme.now().parents_of("backend")[0].window, quarter);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn add_parent_during(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
+        let parent = self.tx.find_group(&parent)?;
+        match self.tx.parent_window(self.number, parent)? {
+            None => self.link(parent, window)?,
+            Some(present) if present == window => {}
+            Some(present) => {
+                let (slug, relation) = self.link_text(parent)?;
+                let error = window_mismatch(EntityKind::Group, slug, relation, present, window);
+                return Err(error.advice("use `set_parent_window` to change it"));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Makes another group a parent with this window: adds the link, or changes the window of the one that is there.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle).
+    ///
+    /// # Example
+    /// ```
+    /// # use rolecall::{Timestamp, Window, blocking::Authorizer};
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let until = Window::until(Timestamp::from_secs(1_806_537_600)?);
+    /// acme.update(|tx| {
+    ///     tx.create_group("apollo")?;
+    ///     tx.create_group("backend")?.add_parent("apollo")?.ensure_parent("apollo", until)?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(acme.now().parents_of("backend")[0].window, until);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn ensure_parent(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
+        let parent = self.tx.find_group(&parent)?;
+        match self.tx.parent_window(self.number, parent)? {
+            None => self.link(parent, window)?,
+            Some(present) => self.relink(parent, present, window)?,
+        }
+        Ok(self)
+    }
+
+    /// Changes the window of a parent link.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one.
+    ///
+    /// # Example
+    /// ```
+    /// # use rolecall::{Timestamp, Window, blocking::Authorizer};
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_group("apollo")?;
+    /// #     tx.create_group("backend")?.add_parent("apollo").map(drop)
+    /// # })?;
+    /// let until = Window::until(Timestamp::from_secs(1_806_537_600)?);
+    /// acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", until).map(drop))?;
+    /// assert_eq!(acme.now().subgroups_of("apollo")[0].window, until);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn set_parent_window(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
+        let parent = self.tx.find_group(&parent)?;
+        let Some(present) = self.tx.parent_window(self.number, parent)? else {
+            let (slug, relation) = self.link_text(parent)?;
+            return Err(Error::not_found(EntityKind::Group, slug).relation(relation));
+        };
+        self.relink(parent, present, window)?;
+        Ok(self)
+    }
+
+    /// Removes a parent. Members of this group lose what they inherited from it, unless it also comes another way (R2).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the other group does not exist; none if it is not a parent.
+    pub fn remove_parent(&self, parent: impl AsGroup) -> Result<&Self> {
+        let parent = self.tx.find_group(&parent)?;
+        self.unlink(parent)?;
+        Ok(self)
+    }
+
+    /// Gives the group exactly these parents. A parent that stays keeps its window; a new one has none.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle); then nothing is changed.
+    pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
+        let wanted: Vec<u32> = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
+        let keep: HashSet<u32> = wanted.iter().copied().collect();
+        let present: Vec<u32> =
+            self.tx.with_group(self.number, |row| row.parents().iter().map(|edge| edge.to).collect())?;
+        // A cycle goes through what is wanted and back, never through this group's own parents: so each can be judged
+        // before any is changed.
+        wanted.iter().try_for_each(|parent| self.acyclic(*parent))?;
+        for parent in wanted {
+            if self.tx.parent_window(self.number, parent)?.is_none() {
+                self.link(parent, Window::ALWAYS)?;
+            }
+        }
+        present.into_iter().filter(|parent| !keep.contains(parent)).try_for_each(|parent| self.unlink(parent))?;
+        Ok(self)
+    }
+
+    /// Adds a parent that is not there.
+    fn link(&self, parent: u32, window: Window) -> Result<()> {
+        self.acyclic(parent)?;
+        self.tx.apply(Change::added(self.tx.parent_link(self.number, parent, window)?))
+    }
+
+    /// Changes the window of a parent that is there.
+    fn relink(&self, parent: u32, present: Window, window: Window) -> Result<()> {
+        if present == window {
+            return Ok(());
+        }
+        let link = |window| self.tx.parent_link(self.number, parent, window);
+        self.tx.replace(link(present)?, link(window)?)
+    }
+
+    /// Removes a parent, if it is one.
+    fn unlink(&self, parent: u32) -> Result<()> {
+        match self.tx.parent_window(self.number, parent)? {
+            Some(window) => self.tx.apply(Change::removed(self.tx.parent_link(self.number, parent, window)?)),
+            None => Ok(()),
+        }
+    }
+
+    fn acyclic(&self, parent: u32) -> Result<()> {
+        let mut draft = self.tx.draft();
+        let path = draft.watch(|draft| {
+            let state = &draft.next.state;
+            graph::path(parent, self.number, |n| state.parents(n), |n| state.subgroups(n))
+        })?;
+        let Some(path) = path else { return Ok(()) };
+        let groups = &draft.next.state.groups;
+        let names = [self.number].into_iter().chain(path).map(|n| groups.name_at(n).to_owned()).collect();
+        Err(Error::cycle_of(EntityKind::Group, groups.name_at(self.number), names))
+    }
+
+    /// The slug of a parent, and the link to it as a message names it.
+    fn link_text(&self, parent: u32) -> Result<(String, String)> {
+        let group = self.tx.with_group(self.number, |row| shown(row.record.slug.as_str()))?;
+        let slug = self.tx.with_group(parent, |row| row.record.slug.to_string())?;
+        let relation = format!("parent link of `{group}` to `{}`", shown(&slug));
+        Ok((slug, relation))
+    }
+}

@@ -2,12 +2,13 @@
 //! and the state that they lead to. Pure: no store, no clock; new ids and the time come in from above.
 //!
 //! `draft.rs` is the work in progress; `tx.rs` what a closure is handed, with one file per noun for its calls;
-//! `cycle.rs` the one rule that needs a search.
+//! `cycle.rs` the one rule that needs a search; `managed.rs` what only a directory may change.
 
 mod assignments;
 mod cycle;
 mod draft;
 mod groups;
+mod managed;
 mod permissions;
 mod roles;
 mod tenant;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 #[cfg(feature = "json")]
 pub(crate) use self::cycle::shortened;
 pub(crate) use self::draft::{CommitContext, Draft};
-pub use self::groups::GroupEdit;
+pub use self::groups::{GroupEdit, MemberChanges};
 pub use self::permissions::PermissionEdit;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;

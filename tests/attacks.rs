@@ -9,8 +9,8 @@ use rolecall::blocking::Authorizer;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{
     Change, CommitId, Envelope, Grant, Granted, GroupId, GroupRecord, Inclusion, Membership, Parent, PermissionId,
-    PermissionRecord, PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, Status, TenantId,
-    TenantRecord, TenantSlug, UserId, UserRecord,
+    PermissionRecord, PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, TenantId, TenantRecord,
+    TenantSlug, UserId, UserRecord,
 };
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, StoredCommit, TenantSummary};
 use rolecall::{Decision, ErrorKind, Reason, Timestamp, Window};
@@ -65,7 +65,6 @@ fn envelope(revision: u64) -> Envelope {
         id: at(revision).commit,
         previous: Some(at(revision - 1).commit),
         actor: None,
-        actor_id: None,
         at: Timestamp::MIN,
         note: None,
         catalog: Catalog::empty().fingerprint(),
@@ -82,7 +81,7 @@ fn tenant() -> Record {
 
 fn group(n: u128, slug: &str) -> Record {
     let (slug, name, description) = (slug.parse().unwrap(), "G".parse().unwrap(), String::new().parse().unwrap());
-    Record::Group(GroupRecord { id: GroupId::from_uuid(id(n)), slug, name, description })
+    Record::Group(GroupRecord::new(GroupId::from_uuid(id(n)), slug, name, description))
 }
 
 fn role(n: u128, slug: &str) -> Record {
@@ -96,7 +95,7 @@ fn permission(n: u128, slug: &str) -> Record {
 }
 
 fn user(n: u128, key: &str) -> Record {
-    Record::User(UserRecord { id: UserId::from_uuid(id(n)), key: key.parse().unwrap(), status: Status::Active })
+    Record::User(UserRecord::new(UserId::from_uuid(id(n)), key.parse().unwrap()))
 }
 
 fn parent(group: u128, parent: u128) -> Record {

@@ -42,7 +42,7 @@ fn a_refused_call_changes_nothing_and_the_transaction_goes_on() {
         (Invalid, |tx| tx.create_group("naïve").map(drop)),
         (Invalid, |tx| tx.create_group("g\0").map(drop)),
         (Invalid, |tx| tx.create_group_with_name("---").map(drop)),
-        (Invalid, |tx| tx.create_role_with_name("日本").map(drop)),
+        (Invalid, |tx| tx.create_role_with_name("\u{e000}").map(drop)),
         (Invalid, |tx| tx.create_user("").map(drop)),
         (Invalid, |tx| tx.create_user("a\nb").map(drop)),
         (Invalid, |tx| tx.create_user(&"k".repeat(321)).map(drop)),
@@ -199,7 +199,7 @@ fn tenants_with_bad_names_are_not_created() {
     }
     assert_eq!(authorizer.tenant("no such/thing").unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(authorizer.create_tenant_with_name("Acme Corp").unwrap().slug(), "acme-corp");
-    assert_eq!(authorizer.create_tenant_with_name("Ünï").unwrap().slug(), "n");
-    assert_eq!(authorizer.create_tenant_with_name("日本").unwrap_err().kind(), ErrorKind::Invalid);
-    assert_eq!(authorizer.create_tenant_with_name("N").unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(authorizer.create_tenant_with_name("Ünï").unwrap().slug(), "uni");
+    assert_eq!(authorizer.create_tenant_with_name("---").unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(authorizer.create_tenant_with_name("Uni").unwrap_err().kind(), ErrorKind::AlreadyExists);
 }

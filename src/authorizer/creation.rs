@@ -98,15 +98,8 @@ impl Authorizer {
         }
         let position = Position { tenant_id, revision: Revision::FIRST, commit: origins.commit };
         let compiled = build.finish(position).map_err(|violations| refused(&violations))?;
-        let envelope = Envelope {
-            id: origins.commit,
-            previous: None,
-            actor: None,
-            actor_id: None,
-            at: origins.at,
-            note: None,
-            catalog,
-        };
+        let envelope =
+            Envelope { id: origins.commit, previous: None, actor: None, at: origins.at, note: None, catalog };
         let pending = Arc::new(PendingCreate { tenant_id, envelope, changes });
 
         // Before the store is reached, so that a future that is dropped leaves it for the next one who asks.

@@ -74,6 +74,7 @@ impl Snapshot {
             groups: names.groups(),
             users: names.users(),
             removed_from_catalog: names.removed_from_catalog(),
+            acts_for: Vec::new(),
         }))
     }
 }
@@ -152,12 +153,15 @@ impl Names<'_> {
         let entries = listed(groups).map(|row| {
             let mut parents: Vec<SmolStr> = row.parents.iter().map(|number| groups.name_at(*number).into()).collect();
             parents.sort_unstable();
-            let records::GroupRecord { id, slug, name: shown, description } = &row.record;
+            let record = &row.record;
+            let records::GroupRecord { id, slug, name: shown, description, .. } = record;
             Group {
                 slug: slug.as_str().into(),
                 id: Some(Id::Read(id.uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
+                external_id: record.external_id().map(|id| rare(id.as_str())),
+                managed_by: record.managed_by().map(|manager| rare(manager.as_str())),
                 parents,
                 roles: self.holdings((&row.roles).into()),
                 members: self.members(row),
@@ -182,7 +186,10 @@ impl Names<'_> {
         let entries = listed(&self.state.users).map(|row| User {
             key: row.key().as_str().into(),
             id: Some(Id::Read(row.id().uuid())),
+            name: row.record.display_name().map(|name| rare(name.as_str())),
             status: if row.is_suspended() { Status::Suspended } else { Status::Active },
+            external_id: row.record.external_id().map(|id| rare(id.as_str())),
+            managed_by: row.record.managed_by().map(|manager| rare(manager.as_str())),
             roles: self.holdings(row.roles()),
         });
         entries.map(Entry::new).collect()
@@ -231,6 +238,10 @@ fn name(name: &str, slug: &str) -> Option<SmolStr> {
 
 fn text(description: &records::Description) -> Option<SmolStr> {
     (!description.is_empty()).then(|| description.as_str().into())
+}
+
+fn rare(text: &str) -> Box<SmolStr> {
+    Box::new(text.into())
 }
 
 fn ends(window: Window) -> (Rare, Rare) {

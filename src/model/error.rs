@@ -57,6 +57,8 @@ pub enum ErrorKind {
     WindowMismatch,
     /// The thing belongs to the catalog, which a tenant may use but not change.
     ReadOnly,
+    /// A directory manages the user or group, and the transaction does not act for it (R16). [`Error::manager`] names it.
+    Managed,
     /// A tenant holds slugs that the catalog defines or has retired. The details list them; a repair renames them.
     CatalogConflict,
     /// A document breaks rules. The details list every one, each with its place.
@@ -205,6 +207,11 @@ impl Error {
         if self.0.kind == ErrorKind::Cycle { &self.0.details } else { &[] }
     }
 
+    /// The directory that manages the user or group; `None` for other kinds than [`Managed`](ErrorKind::Managed).
+    pub fn manager(&self) -> Option<&str> {
+        self.0.details.first().filter(|_| self.0.kind == ErrorKind::Managed).map(String::as_str)
+    }
+
     /// What else there is to say, a line each: what was expected, every broken rule, every clash.
     pub fn details(&self) -> &[String] {
         &self.0.details
@@ -281,6 +288,11 @@ impl fmt::Display for Error {
             }
             ErrorKind::ReadOnly => {
                 write!(f, "the {} belongs to the catalog and cannot be changed here", self.subject())
+            }
+            ErrorKind::Managed => {
+                let manager = shown(self.manager().unwrap_or_default());
+                let subject = self.subject();
+                write!(f, "the {subject} is managed by `{manager}`: only a transaction that acts for it may do this")
             }
             ErrorKind::CatalogConflict => self.listed(f, "the tenant has slugs that the catalog takes"),
             ErrorKind::Document => self.listed(f, "the document breaks rules"),

@@ -1,5 +1,5 @@
-//! What is true of every state, by number. A load or a foreign commit that would break one of I1 to I6 is refused with
-//! the list; I7 to I11 are about the compiled form alone, and tests hold it against them after every step.
+//! What is true of every state, by number. A load or a foreign commit that would break one of I1 to I6, or I12, is refused
+//! with the list; I7 to I11 are about the compiled form alone, and tests hold it against them after every step.
 //!
 //! | | |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! | I9 | an edge is known at both its ends |
 //! | I10 | listings hold every live thing once, in bytewise order of names |
 //! | I11 | the short form of a user says what the long one says |
+//! | I12 | an external id has a manager, and is one thing's only, for that manager and kind; it leads to that thing |
 
 use std::fmt;
 
@@ -33,6 +34,10 @@ pub(crate) enum Violation {
     Cycle { entity: EntityKind, names: Vec<String> },
     /// I4
     Misfit { key: RecordKey },
+    /// I12
+    ExternalTaken { entity: EntityKind, manager: String, id: String },
+    /// I12
+    NotManaged { key: RecordKey },
     /// I5
     NoTenant,
     /// I6
@@ -53,6 +58,11 @@ impl fmt::Display for Violation {
             Self::Clash { entity, slug } => write!(f, "{entity} `{}`", crate::model::error::shown(slug)),
             Self::Cycle { entity, names } => write!(f, "I3: a cycle of {entity}s: {}", names.join(" > ")),
             Self::Misfit { key } => write!(f, "I4: a change does not fit on what is there: {key:?}"),
+            Self::ExternalTaken { entity, manager, id } => {
+                let (manager, id) = (crate::model::error::shown(manager), crate::model::error::shown(id));
+                write!(f, "I12: the external id `{id}` of `{manager}` stands twice among the {entity}s")
+            }
+            Self::NotManaged { key } => write!(f, "I12: an external id without a manager: {key:?}"),
             Self::NoTenant => f.write_str("I5: there is not exactly one tenant record"),
             Self::NotOwn { key } => write!(f, "I6: the catalog's is called the tenant's own: {key:?}"),
             Self::UnknownKind => f.write_str("a record of a kind that this version does not know"),

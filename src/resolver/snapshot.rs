@@ -30,7 +30,7 @@ pub(crate) mod walk;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, PermissionHandle, UserHandle};
+pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, External, PermissionHandle, UserHandle};
 
 use self::compiled_catalog::Base;
 use self::session::Session;

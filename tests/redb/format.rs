@@ -55,7 +55,7 @@ fn the_bytes_of_every_row_are_these() {
             lines.push(format!("{name} {} {}", hex(key.value()), hex(value.value())));
         }
     }
-    let written = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/redb.format1.txt");
+    let written = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/redb.format2.txt");
     let found = lines.join("\n") + "\n";
     if std::env::var_os("ROLECALL_WRITE_GOLDEN").is_some() {
         std::fs::write(written, &found).unwrap();

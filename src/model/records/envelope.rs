@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Actor, CommitId, Note, TenantId, Timestamp, UserId};
+use super::{Actor, CommitId, Note, TenantId, Timestamp};
 
 /// The number of a tenant's state within one life. A birth makes revision 1, and every commit the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,8 +82,6 @@ pub struct Envelope {
     pub previous: Option<CommitId>,
     /// Who made it, in the application's words.
     pub actor: Option<Actor>,
-    /// Who made it, where the actor is a user of the tenant.
-    pub actor_id: Option<UserId>,
     /// When it was made, by the clock of whoever made it.
     pub at: Timestamp,
     /// Why it was made.

@@ -21,7 +21,7 @@ use super::fault::Fault;
 use crate::model::records::{Holder, RecordKey, Revision, TenantId};
 
 /// The format that this release writes, and the newest that it reads.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// Values are bytes to redb: its own names of types are not part of the format.
 pub(super) type Bytes = &'static [u8];

@@ -98,6 +98,21 @@ fn user(n: u128, key: &str) -> Record {
     Record::User(UserRecord::new(UserId::from_uuid(id(n)), key.parse().unwrap()))
 }
 
+/// With the same external id whoever it is; managed by this directory, or by none.
+fn managed_user(n: u128, key: &str, manager: &str) -> Record {
+    let mut user = UserRecord::new(UserId::from_uuid(id(n)), key.parse().unwrap());
+    user.set_external_id(Some("x".parse().unwrap()));
+    user.set_managed_by(manager.parse().ok());
+    Record::User(user)
+}
+
+fn managed_group(n: u128, slug: &str, manager: &str) -> Record {
+    let Record::Group(mut group) = group(n, slug) else { unreachable!("it is a group") };
+    group.set_external_id(Some("x".parse().unwrap()));
+    group.set_managed_by(manager.parse().ok());
+    Record::Group(group)
+}
+
 fn parent(group: u128, parent: u128) -> Record {
     Record::Parent(Parent { group: GroupId::from_uuid(id(group)), parent: GroupId::from_uuid(id(parent)) })
 }
@@ -131,6 +146,10 @@ fn a12_a_load_that_breaks_an_invariant_is_refused_with_the_list() {
         ("I2", vec![tenant(), group(1, "g"), group(2, "g")]),
         ("I2", vec![tenant(), group(1, "g"), group(1, "h")]),
         ("I2", vec![tenant(), user(1, "u"), user(2, "u")]),
+        ("I12", vec![tenant(), managed_user(1, "u", "okta"), managed_user(2, "v", "okta")]),
+        ("I12", vec![tenant(), managed_group(1, "g", "okta"), managed_group(2, "h", "okta")]),
+        ("I12", vec![tenant(), managed_user(1, "u", "")]),
+        ("I12", vec![tenant(), managed_group(1, "g", "")]),
         ("I3", vec![tenant(), group(1, "g"), parent(1, 1)]),
         ("I3", vec![tenant(), group(1, "g"), group(2, "h"), group(3, "i"), parent(1, 2), parent(2, 3), parent(3, 1)]),
         ("I3", vec![tenant(), role(1, "r"), role(2, "s"), includes(1, own(2)), includes(2, own(1))]),

@@ -206,7 +206,7 @@ fn an_external_id_is_one_users_and_one_groups_for_each_directory() {
         "eve",
         "and another directory's user"
     );
-    assert!(acme.now().user(External { manager: "Okta", ..OKTA }).is_none() && acme.now().group(&OKTA).is_some());
+    assert!(acme.now().user(External { manager: "Okta", ..OKTA }).is_none() && acme.now().group(OKTA).is_some());
 
     let error = set("dave", Some("00u1")).unwrap_err();
     assert_eq!((error.kind(), error.name()), (ErrorKind::AlreadyExists, "00u1 of okta"));

@@ -160,8 +160,8 @@ impl Names<'_> {
                 id: Some(Id::Read(id.uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
-                external_id: record.external_id().map(|id| rare(id.as_str())),
-                managed_by: record.managed_by().map(|manager| rare(manager.as_str())),
+                external_id: rare(record.external_id().map(records::ExternalId::as_str)),
+                managed_by: rare(record.managed_by().map(records::Manager::as_str)),
                 parents,
                 roles: self.holdings((&row.roles).into()),
                 members: self.members(row),
@@ -186,10 +186,10 @@ impl Names<'_> {
         let entries = listed(&self.state.users).map(|row| User {
             key: row.key().as_str().into(),
             id: Some(Id::Read(row.id().uuid())),
-            name: row.record.display_name().map(|name| rare(name.as_str())),
+            name: rare(row.record.display_name().map(records::Name::as_str)),
             status: if row.is_suspended() { Status::Suspended } else { Status::Active },
-            external_id: row.record.external_id().map(|id| rare(id.as_str())),
-            managed_by: row.record.managed_by().map(|manager| rare(manager.as_str())),
+            external_id: rare(row.record.external_id().map(records::ExternalId::as_str)),
+            managed_by: rare(row.record.managed_by().map(records::Manager::as_str)),
             roles: self.holdings(row.roles()),
         });
         entries.map(Entry::new).collect()
@@ -240,8 +240,8 @@ fn text(description: &records::Description) -> Option<SmolStr> {
     (!description.is_empty()).then(|| description.as_str().into())
 }
 
-fn rare(text: &str) -> Box<SmolStr> {
-    Box::new(text.into())
+fn rare(text: Option<&str>) -> Rare {
+    text.map(|text| Box::new(text.into()))
 }
 
 fn ends(window: Window) -> (Rare, Rare) {

@@ -119,13 +119,13 @@ fn a_file_of_a_later_release_is_left_alone_and_says_what_it_is() {
     drop(open(&path));
     let database = Database::open(&path).unwrap();
     let writing = database.begin_write().unwrap();
-    let mark = sealed(1, b"format", &2_u32.to_le_bytes());
+    let mark = sealed(1, b"format", &3_u32.to_le_bytes());
     writing.open_table(TableDefinition::<&str, &[u8]>::new("rolecall")).unwrap().insert("format", &*mark).unwrap();
     writing.commit().unwrap();
     drop(database);
     let error = refused(&path);
-    assert!(matches!(error, RedbError::Newer { found: 2, known: 1 }), "{error:?}");
-    assert_eq!(error.to_string(), "the file has format 2, and this release knows formats up to 1");
+    assert!(matches!(error, RedbError::Newer { found: 3, known: 2 }), "{error:?}");
+    assert_eq!(error.to_string(), "the file has format 3, and this release knows formats up to 2");
 }
 
 #[test]

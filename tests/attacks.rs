@@ -107,7 +107,8 @@ fn managed_user(n: u128, key: &str, manager: &str) -> Record {
 }
 
 fn managed_group(n: u128, slug: &str, manager: &str) -> Record {
-    let Record::Group(mut group) = group(n, slug) else { unreachable!("it is a group") };
+    let (slug, name, description) = (slug.parse().unwrap(), "G".parse().unwrap(), String::new().parse().unwrap());
+    let mut group = GroupRecord::new(GroupId::from_uuid(id(n)), slug, name, description);
     group.set_external_id(Some("x".parse().unwrap()));
     group.set_managed_by(manager.parse().ok());
     Record::Group(group)

@@ -29,7 +29,7 @@ use self::shape::Whole;
 use self::written::object;
 use crate::model::catalog::Catalog;
 use crate::model::error::{Error, Mistake, MistakeCode, Result, escaped};
-use crate::model::records::Change;
+use crate::model::records::{Change, Manager};
 
 /// A whole tenant as a document: its permissions, roles, groups and users, with who is in what and who has what.
 ///
@@ -39,7 +39,8 @@ use crate::model::records::Change;
 ///
 /// # The format
 /// Unknown fields are refused. Lists may be left out when empty; an entry that needs only a slug (or key) may be written
-/// as a plain string; a name that is left out is the slug. Everything but the tenant may carry an `id`, and gets a new
+/// as a plain string; a name that is left out is the slug, and a user without one is shown by its key. A user or group
+/// may carry `managed_by`, the directory that it is synchronised from, and with that its `external_id` there. Everything but the tenant may carry an `id`, and gets a new
 /// one if it carries none. References are by slug or key; one that names an entry of the catalog refers to that.
 /// A role's `permissions` are what it grants: slugs, and patterns.
 /// Order does not matter. Instants are RFC 3339 with an offset, at most six digits of a second.
@@ -57,6 +58,7 @@ use crate::model::records::Change;
 ///               "members": ["alice@acme.com", {"user": "bob@acme.com", "until": "2027-01-31T00:00:00Z"}]},
 ///              "staff", "apollo"],
 ///   "users": ["bob@acme.com", {"key": "alice@acme.com", "roles": [{"role": "editor"}]},
+///             {"key": "carol@acme.com", "name": "Carol", "managed_by": "okta", "external_id": "00u1"},
 ///             {"key": "mallory@acme.com", "status": "suspended"}]
 /// }"#)?;
 /// let acme = Authorizer::in_memory().import(&document)?;
@@ -119,6 +121,32 @@ impl Document {
         let mut json = serde_json::to_string_pretty(&self.0).expect("a document is JSON");
         json.push('\n');
         json
+    }
+
+    /// Makes a replacement by this document act for a directory, too (R16): otherwise [`Tenant::replace`](crate::Tenant::replace)
+    /// refuses a document that changes what the directory manages. It is not part of what is written or compared. An
+    /// import creates a tenant, and needs none.
+    ///
+    /// # Example
+    /// ```
+    /// # use rolecall::{ErrorKind, blocking::Authorizer};
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let mut yesterday = acme.snapshot().export()?;
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.create_user("alice")?.set_managed_by(Some("okta"))?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(acme.replace(&yesterday).unwrap_err().kind(), ErrorKind::Managed);
+    /// acme.replace(yesterday.act_for("okta")?)?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid).
+    pub fn act_for(&mut self, manager: &str) -> Result<&mut Self> {
+        self.0.acts_for.push(Manager::new(manager)?);
+        Ok(self)
     }
 
     /// The slug of the tenant, as it stands in the document.

@@ -28,7 +28,7 @@
 //! | open, create, list tenants | [`Authorizer`], or without an executor [`blocking`] |
 //! | define permissions in code | [`catalog!`] |
 //! | follow a recipe | [`docs::cookbook`] |
-//! | know what everything means (R1 to R12) | [`docs::rules`] |
+//! | know what everything means (R1 to R12, R16) | [`docs::rules`] |
 //! | keep tenants in a file | `store::RedbStore`, with the feature `redb` |
 //! | keep tenants in my database | [`store::Store`], [`docs::implementing_a_store`] |
 //! | carry many tenants, or very many users | [`docs::scaling`] |
@@ -69,5 +69,5 @@ pub use model::{catalog, clock, records, reference};
 pub use plan::{Plan, Tx};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
-pub use resolver::snapshot::{PermissionHandle, Snapshot, UserHandle};
+pub use resolver::snapshot::{External, PermissionHandle, Snapshot, UserHandle};
 pub use resolver::{explain, moment, snapshot};

@@ -2,7 +2,7 @@
 //! and the state that they lead to. Pure: no store, no clock; new ids and the time come in from above.
 //!
 //! `draft.rs` is the work in progress; `tx.rs` is what a closure gets, and each kind of entity has a file for
-//! its calls.
+//! its calls. `managed.rs` says what only a directory may change.
 
 mod tenant;
 mod parents;
@@ -13,12 +13,13 @@ mod users;
 mod assignments;
 mod tx;
 mod draft;
+mod managed;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use self::draft::{CommitContext, Draft};
-pub use self::groups::GroupEdit;
+pub use self::groups::{GroupEdit, MemberChanges};
 pub use self::permissions::PermissionEdit;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;

@@ -9,8 +9,8 @@ use rolecall::blocking::Authorizer;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{
     Change, CommitId, Envelope, Grant, Granted, GroupId, GroupRecord, Inclusion, Membership, Parent, PermissionId,
-    PermissionRecord, PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, Status, TenantId,
-    TenantRecord, TenantSlug, UserId, UserRecord,
+    PermissionRecord, PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, TenantId, TenantRecord,
+    TenantSlug, UserId, UserRecord,
 };
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, StoredCommit, TenantSummary};
 use rolecall::{Decision, ErrorKind, Reason, Timestamp, ViolationCode, Window};
@@ -65,7 +65,6 @@ fn envelope(revision: u64) -> Envelope {
         id: at(revision).commit,
         previous: Some(at(revision - 1).commit),
         actor: None,
-        actor_id: None,
         at: Timestamp::MIN,
         note: None,
         catalog: Catalog::empty().fingerprint(),
@@ -82,7 +81,7 @@ fn tenant() -> Record {
 
 fn group(n: u128, slug: &str) -> Record {
     let (slug, name, description) = (slug.parse().unwrap(), "G".parse().unwrap(), String::new().parse().unwrap());
-    Record::Group(GroupRecord { id: GroupId::from_uuid(id(n)), slug, name, description })
+    Record::Group(GroupRecord::new(GroupId::from_uuid(id(n)), slug, name, description))
 }
 
 fn role(n: u128, slug: &str) -> Record {
@@ -96,7 +95,23 @@ fn permission(n: u128, slug: &str) -> Record {
 }
 
 fn user(n: u128, key: &str) -> Record {
-    Record::User(UserRecord { id: UserId::from_uuid(id(n)), key: key.parse().unwrap(), status: Status::Active })
+    Record::User(UserRecord::new(UserId::from_uuid(id(n)), key.parse().unwrap()))
+}
+
+/// With the same external id whoever it is; managed by this directory, or by none.
+fn managed_user(n: u128, key: &str, manager: &str) -> Record {
+    let mut user = UserRecord::new(UserId::from_uuid(id(n)), key.parse().unwrap());
+    user.set_external_id(Some("x".parse().unwrap()));
+    user.set_managed_by(manager.parse().ok());
+    Record::User(user)
+}
+
+fn managed_group(n: u128, slug: &str, manager: &str) -> Record {
+    let (slug, name, description) = (slug.parse().unwrap(), "G".parse().unwrap(), String::new().parse().unwrap());
+    let mut group = GroupRecord::new(GroupId::from_uuid(id(n)), slug, name, description);
+    group.set_external_id(Some("x".parse().unwrap()));
+    group.set_managed_by(manager.parse().ok());
+    Record::Group(group)
 }
 
 fn parent(group: u128, parent: u128) -> Record {
@@ -133,6 +148,10 @@ fn a12_a_load_that_breaks_an_invariant_is_refused_with_the_list() {
         ("I2", vec![tenant(), group(1, "g"), group(2, "g")]),
         ("I2", vec![tenant(), group(1, "g"), group(1, "h")]),
         ("I2", vec![tenant(), user(1, "u"), user(2, "u")]),
+        ("I12", vec![tenant(), managed_user(1, "u", "okta"), managed_user(2, "v", "okta")]),
+        ("I12", vec![tenant(), managed_group(1, "g", "okta"), managed_group(2, "h", "okta")]),
+        ("I12", vec![tenant(), managed_user(1, "u", "")]),
+        ("I12", vec![tenant(), managed_group(1, "g", "")]),
         ("I3", vec![tenant(), group(1, "g"), parent(1, 1)]),
         ("I3", vec![tenant(), group(1, "g"), group(2, "h"), group(3, "i"), parent(1, 2), parent(2, 3), parent(3, 1)]),
         ("I3", vec![tenant(), role(1, "r"), role(2, "s"), includes(1, own(2)), includes(2, own(1))]),

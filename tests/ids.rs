@@ -55,7 +55,6 @@ fn a_commit_of_one_tenant_does_not_take_the_slug_of_another() {
         id: CommitId::random(),
         previous,
         actor: None,
-        actor_id: None,
         at: rolecall::Timestamp::from_secs(0).unwrap(),
         note: None,
         catalog,

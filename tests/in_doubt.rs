@@ -350,7 +350,6 @@ async fn copy(store: &MemoryStore, tenant_id: TenantId) -> MemoryStore {
         id,
         previous: None,
         actor: None,
-        actor_id: None,
         at: rolecall::Timestamp::MIN,
         note: None,
         catalog: rolecall::catalog::Catalog::empty().fingerprint(),

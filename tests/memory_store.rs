@@ -386,7 +386,7 @@ fn tenant(slug: &str) -> Record {
 
 fn user(n: u128, key: &str) -> Record {
     let id = UserId::from_uuid(Uuid::from_u128(n));
-    Record::User(UserRecord { id, key: UserKey::new(key).unwrap(), status: Status::Suspended })
+    Record::User(UserRecord::new(id, UserKey::new(key).unwrap()).with_status(Status::Suspended))
 }
 
 fn role(n: u128, slug: &str) -> Record {
@@ -405,9 +405,7 @@ fn one_of_each() -> Vec<Record> {
     let catalog_role = RoleRef::Catalog { id: RoleId::from_uuid(uuid(3)), slug: slug("Of-Catalog") };
     let window = Window::between(Timestamp::from_secs(1).unwrap(), Timestamp::MAX).unwrap();
     let granted = |granted| Record::Grant(Grant { role: role_id, granted });
-    let group_record = |id, text| {
-        Record::Group(GroupRecord { id, slug: slug(text), name: name("G"), description: Description::default() })
-    };
+    let group_record = |id, text| Record::Group(GroupRecord::new(id, slug(text), name("G"), Description::default()));
     vec![
         tenant("acme"),
         Record::Permission(PermissionRecord {
@@ -437,7 +435,6 @@ fn envelope(id: u128) -> Envelope {
         id: CommitId::from_uuid(Uuid::from_u128(id)),
         previous: Some(CommitId::from_uuid(Uuid::from_u128(id.wrapping_sub(1)))),
         actor: Some(Actor::new(&format!("actor {id}")).unwrap()),
-        actor_id: Some(UserId::from_uuid(Uuid::from_u128(id))),
         at: Timestamp::MAX,
         note: Some(Note::new(&format!("note\n{id}")).unwrap()),
         catalog: Fingerprint::from_uuid(Uuid::from_u128(id)),

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use pollster::block_on;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{
-    Change, CommitId, GroupId, Membership, Parent, Record, Revision, RoleId, RoleRecord, Slug, Status, UserId, UserKey,
+    Change, CommitId, GroupId, Membership, Parent, Record, Revision, RoleId, RoleRecord, Slug, UserId, UserKey,
     UserRecord, Window,
 };
 use rolecall::store::conformance::{Call, Fault, Faulty};
@@ -336,7 +336,7 @@ fn role(slug: &str) -> Record {
 }
 
 fn user(key: &str) -> Record {
-    Record::User(UserRecord { id: UserId::random(), key: UserKey::new(key).unwrap(), status: Status::default() })
+    Record::User(UserRecord::new(UserId::random(), UserKey::new(key).unwrap()))
 }
 
 fn parent(group: u128, parent: u128) -> Record {
@@ -352,7 +352,7 @@ fn group(n: u128) -> Record {
     let (slug, name) = (Slug::new(&format!("g{n}")).unwrap(), rolecall::records::Name::new("g").unwrap());
     let description = rolecall::records::Description::default();
     let id = GroupId::from_uuid(uuid::Uuid::from_u128(n));
-    Record::Group(rolecall::records::GroupRecord { id, slug, name, description })
+    Record::Group(rolecall::records::GroupRecord::new(id, slug, name, description))
 }
 
 /// In the order of a load, whatever was added.

@@ -225,7 +225,6 @@ fn backup(store: &MemoryStore, tenant_id: TenantId) -> MemoryStore {
         id: CommitId::random(),
         previous: None,
         actor: None,
-        actor_id: None,
         at: rolecall::Timestamp::from_secs(0).unwrap(),
         note: None,
         catalog: rolecall::catalog::Catalog::empty().fingerprint(),

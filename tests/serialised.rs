@@ -5,10 +5,10 @@
 use std::fmt::Debug;
 
 use rolecall::records::{
-    Actor, Assignment, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
-    Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
-    Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord,
-    TenantSlug, UserId, UserKey, UserRecord,
+    Actor, Assignment, Change, CommitId, Description, Envelope, ExternalId, Fingerprint, Grant, Granted, GroupId,
+    GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
+    PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId,
+    TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, StoredCommit, TenantSummary};
 use rolecall::{Timestamp, Window};
@@ -48,6 +48,14 @@ fn a_record_of_each_kind_is_written_as_it_always_was() {
     let catalog_role = RoleRef::Catalog { id: RoleId::from_uuid(id(5)), slug: slug() };
     let catalog_permission = PermissionRef::Catalog { id: PermissionId::from_uuid(id(6)), slug: slug() };
     let granted = |granted| Record::Grant(Grant { role, granted });
+    let (okta, external_id) = (Manager::new("okta").unwrap(), ExternalId::new("cn=ü").unwrap());
+    let mut managed_group = GroupRecord::new(group, slug(), name(), Description::default());
+    managed_group.set_managed_by(Some(okta.clone()));
+    managed_group.set_external_id(Some(external_id.clone()));
+    let mut managed_user = UserRecord::new(user, UserKey::new("a@b").unwrap());
+    managed_user.set_name(Some(name()));
+    managed_user.set_managed_by(Some(okta));
+    managed_user.set_external_id(Some(external_id));
     let table = [
         (
             Record::Tenant(TenantRecord { slug: TenantSlug::new("acme").unwrap(), name: name() }),
@@ -68,12 +76,20 @@ fn a_record_of_each_kind_is_written_as_it_always_was() {
             r#"{"role":{"id":#3,"slug":"a:b","name":"Näme","description":""}}"#,
         ),
         (
-            Record::Group(GroupRecord { id: group, slug: slug(), name: name(), description }),
-            r#"{"group":{"id":#2,"slug":"a:b","name":"Näme","description":"line\n"}}"#,
+            Record::Group(GroupRecord::new(group, slug(), name(), description)),
+            r#"{"group":{"id":#2,"slug":"a:b","name":"Näme","description":"line\n","external_id":null,"managed_by":null}}"#,
         ),
         (
-            Record::User(UserRecord { id: user, key: UserKey::new("a@b").unwrap(), status: Status::Suspended }),
-            r#"{"user":{"id":#1,"key":"a@b","status":"suspended"}}"#,
+            Record::Group(managed_group),
+            r#"{"group":{"id":#2,"slug":"a:b","name":"Näme","description":"","external_id":"cn=ü","managed_by":"okta"}}"#,
+        ),
+        (
+            Record::User(UserRecord::new(user, UserKey::new("a@b").unwrap()).with_status(Status::Suspended)),
+            r#"{"user":{"id":#1,"key":"a@b","name":null,"status":"suspended","external_id":null,"managed_by":null}}"#,
+        ),
+        (
+            Record::User(managed_user),
+            r#"{"user":{"id":#1,"key":"a@b","name":"Näme","status":"active","external_id":"cn=ü","managed_by":"okta"}}"#,
         ),
         (
             granted(Granted::Permission(PermissionRef::Own(permission))),
@@ -144,12 +160,11 @@ fn a_commit_is_written_as_it_always_was() {
         id: CommitId::from_uuid(id(5)),
         previous: Some(at.commit),
         actor: Some(Actor::new("alice").unwrap()),
-        actor_id: Some(UserId::from_uuid(id(6))),
         at: Timestamp::from_micros(-5).unwrap(),
         note: Some(Note::new("why").unwrap()),
         catalog: Fingerprint::from_uuid(id(8)),
     };
-    let json = r#"{"id":#5,"previous":#4,"actor":"alice","actor_id":#6,"at":-5,"note":"why","catalog":#8}"#;
+    let json = r#"{"id":#5,"previous":#4,"actor":"alice","at":-5,"note":"why","catalog":#8}"#;
     is_written(&envelope, json);
     let committed = StoredCommit { revision: Revision::new(8), envelope, changes: vec![] };
     is_written(&committed, &format!(r#"{{"revision":8,"envelope":{json},"changes":[]}}"#));

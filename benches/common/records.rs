@@ -89,12 +89,12 @@ fn entities(organisation: &Organisation, owner: Owner) -> Vec<Record> {
     }));
     records.extend((0..organisation.size.groups).map(|number| {
         let (slug, name) = names(&format!("group{number}"));
-        Record::Group(GroupRecord { id: group_id(number), slug, name, description: Description::default() })
+        Record::Group(GroupRecord::new(group_id(number), slug, name, Description::default()))
     }));
     records.extend((0..).zip(&organisation.users).map(|(number, user)| {
         let status = if user.suspended { Status::Suspended } else { Status::Active };
         let key = UserKey::new(&key(number)).unwrap();
-        Record::User(UserRecord { id: UserId::from_uuid(user.id), key, status })
+        Record::User(UserRecord::new(UserId::from_uuid(user.id), key).with_status(status))
     }));
     records
 }

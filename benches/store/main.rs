@@ -28,8 +28,8 @@ use pollster::block_on;
 use redb::{Database, TableDefinition};
 use rolecall::Timestamp;
 use rolecall::records::{
-    Change, CommitId, Envelope, Fingerprint, Position, Record, Revision, Status, TenantId, TenantRecord, UserId,
-    UserKey, UserRecord,
+    Change, CommitId, Envelope, Fingerprint, Position, Record, Revision, TenantId, TenantRecord, UserId, UserKey,
+    UserRecord,
 };
 use rolecall::store::{Base, Commit, MemoryStore, RedbStore, Sink, Stop, Store};
 use uuid::Uuid;
@@ -143,7 +143,7 @@ impl Writer {
     fn new() -> Self {
         let catalog = Fingerprint::from_uuid(Uuid::nil());
         let id = CommitId::random();
-        Self { envelope: Envelope { id, previous: None, actor: None, actor_id: None, at: now(), note: None, catalog } }
+        Self { envelope: Envelope { id, previous: None, actor: None, at: now(), note: None, catalog } }
     }
 
     fn begin<S: Store>(&self, store: S, all: &[Record]) -> Tenant<S> {
@@ -164,8 +164,7 @@ impl<S: Store> Tenant<S> {
 
     fn add_one(&mut self) {
         let id = CommitId::random();
-        let user =
-            UserRecord { id: UserId::random(), key: UserKey::new(&id.to_string()).unwrap(), status: Status::Active };
+        let user = UserRecord::new(UserId::random(), UserKey::new(&id.to_string()).unwrap());
         let writer = Writer::new();
         let envelope = Envelope { id, previous: Some(self.at.commit), at: Timestamp::MIN, ..writer.envelope };
         let changes = [Change::added(Record::User(user))];

@@ -78,7 +78,6 @@ impl Authorizer {
             id: origins.commit,
             previous: None,
             actor: None,
-            actor_id: None,
             at: origins.at,
             note: None,
             catalog: fingerprint,

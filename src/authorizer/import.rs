@@ -73,8 +73,9 @@ impl Tenant {
     ///
     /// # Errors
     /// [`Document`](crate::ErrorKind::Document) with every broken rule, as for [`Authorizer::import`]: also if the
-    /// document's slug is not the tenant's, or an id is that of a thing of another kind; otherwise those of
-    /// [`Tenant::update`].
+    /// document's slug is not the tenant's, or an id is that of a thing of another kind;
+    /// [`Managed`](crate::ErrorKind::Managed) if it changes what a directory manages and does not act for that directory
+    /// (R16, [`Document::act_for`]); otherwise those of [`Tenant::update`].
     pub async fn replace(&self, document: &Document) -> Result<Updated<()>> {
         let clock = Arc::clone(&self.0.shared.clock);
         self.0.run(|base| document.plan_on(base, CommitContext::new(&*clock)).map(|plan| ((), plan))).await
@@ -93,8 +94,8 @@ impl Tenant {
     /// ```
     ///
     /// # Errors
-    /// [`Document`](crate::ErrorKind::Document), [`Closed`](crate::ErrorKind::Closed),
-    /// [`Deleted`](crate::ErrorKind::Deleted).
+    /// [`Document`](crate::ErrorKind::Document), [`Managed`](crate::ErrorKind::Managed),
+    /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
     pub fn plan_replace(&self, document: &Document) -> Result<Plan> {
         self.0.writable()?;
         document.plan_on(self.0.current.load(), CommitContext::new(&*self.0.shared.clock))

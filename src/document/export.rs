@@ -86,6 +86,7 @@ fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
         groups: names.groups(),
         users: names.users(),
         removed_from_catalog: names.removed_from_catalog(),
+        acts_for: Vec::new(),
     })
 }
 
@@ -162,12 +163,15 @@ impl Names<'_> {
     fn groups(&self) -> Vec<Entry<Group>> {
         let groups = &self.state.groups;
         let entries = listed(groups).map(|row| {
-            let records::GroupRecord { id, slug, name: shown, description } = &row.record;
+            let record = &row.record;
+            let records::GroupRecord { id, slug, name: shown, description, .. } = record;
             Group {
                 slug: slug.as_str().into(),
                 id: Some(Id::Read(id.uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
+                external_id: rare(record.external_id().map(records::ExternalId::as_str)),
+                managed_by: rare(record.managed_by().map(records::Manager::as_str)),
                 parents: self.parents(row),
                 roles: self.holdings(row.roles()),
                 members: self.members(row),
@@ -203,7 +207,10 @@ impl Names<'_> {
         let entries = listed(&self.state.users).map(|row| User {
             key: row.key().as_str().into(),
             id: Some(Id::Read(row.id().uuid())),
+            name: rare(row.record.display_name().map(records::Name::as_str)),
             status: if row.is_suspended() { Status::Suspended } else { Status::Active },
+            external_id: rare(row.record.external_id().map(records::ExternalId::as_str)),
+            managed_by: rare(row.record.managed_by().map(records::Manager::as_str)),
             roles: self.holdings(row.roles()),
         });
         entries.map(Entry::new).collect()
@@ -252,6 +259,10 @@ fn name(name: &str, slug: &str) -> Option<SmolStr> {
 
 fn text(description: &records::Description) -> Option<SmolStr> {
     (!description.is_empty()).then(|| description.as_str().into())
+}
+
+fn rare(text: Option<&str>) -> Rare {
+    text.map(|text| Box::new(text.into()))
 }
 
 fn ends(window: Window) -> (Rare, Rare) {

@@ -30,7 +30,7 @@ impl Document {
         let after = rules::additions(&self.0, ground)?.into_iter().filter_map(Change::into_after);
         let changes = watch(|| changes(present(&base.state), after.collect()))?;
         let mut draft = Draft::new(base, origins, false);
-        draft.apply_whole(changes)?;
+        draft.apply_whole(changes, &self.0.acts_for)?;
         draft.finish()
     }
 }

@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use super::values::{Format, Id, Rare, RemovedKind, Status, instant};
 use super::written::{Entry, Full, given, is_empty, sorted};
+use crate::model::records::Manager;
 
 /// The whole document.
 #[derive(Clone, Deserialize, Serialize)]
@@ -25,6 +26,9 @@ pub(super) struct Whole {
     pub(super) users: Vec<Entry<User>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) removed_from_catalog: Vec<Entry<RemovedFromCatalog>>,
+    /// The directories that the document acts for when it replaces a tenant (R16): said by the caller, never written.
+    #[serde(skip)]
+    pub(super) acts_for: Vec<Manager>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -76,6 +80,10 @@ pub(super) struct Group {
     pub(super) name: Option<SmolStr>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
     pub(super) description: Option<SmolStr>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) external_id: Rare,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) managed_by: Rare,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) parents: Vec<Entry<ParentLink>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
@@ -90,8 +98,14 @@ pub(super) struct User {
     pub(super) key: SmolStr,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<Id>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) name: Rare,
     #[serde(default, skip_serializing_if = "Status::is_active")]
     pub(super) status: Status,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) external_id: Rare,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(super) managed_by: Rare,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) roles: Vec<Entry<Holding>>,
 }
@@ -212,10 +226,13 @@ entries! {
         |r| r.name.take_if(|name| *name == r.slug);
     Group: "a group's slug, or an object with a `slug`", slug,
         |g| g.id.is_none() && g.name.is_none() && is_empty(&g.description)
+            && g.external_id.is_none() && g.managed_by.is_none()
             && g.parents.is_empty() && g.roles.is_empty() && g.members.is_empty(),
         |g| g.name.take_if(|name| *name == g.slug);
     User: "a user's key, or an object with a `key`", key,
-        |u| u.id.is_none() && u.status.is_active() && u.roles.is_empty(), |_u| {};
+        |u| u.id.is_none() && u.name.is_none() && u.status.is_active() && u.external_id.is_none()
+            && u.managed_by.is_none() && u.roles.is_empty(),
+        |_u| {};
     ParentLink: "a group's slug, or an object with a `group`", group, |p| p.from.is_none() && p.until.is_none(), |_p| {};
     Holding: "a role's slug, or an object with a `role`", role, |h| h.from.is_none() && h.until.is_none(), |_h| {};
     Member: "a user's key, or an object with a `user`", user, |m| m.from.is_none() && m.until.is_none(), |_m| {};

@@ -95,6 +95,8 @@ struct Inner {
     unlisted: usize,
     /// Why, where the kind does not say it: in the words of the application, the store, or this crate.
     reason: Option<String>,
+    /// The directory that manages the entity.
+    manager: Option<String>,
     /// What to do about it.
     advice: Option<&'static str>,
     revision: Option<Revision>,
@@ -255,6 +257,26 @@ impl Error {
         self.0.unlisted
     }
 
+    /// Returns the directory that manages the user or group, for [`Managed`](ErrorKind::Managed) (R16).
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::{ErrorKind, blocking::Authorizer};
+    ///
+    /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.create_user("alice")?.set_managed_by(Some("okta"))?;
+    ///     Ok(())
+    /// })?;
+    /// let error = acme.update(|tx| tx.delete_user("alice")).unwrap_err();
+    /// assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("okta")));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn manager(&self) -> Option<&str> {
+        self.0.manager.as_deref()
+    }
+
     /// Returns the revision at which the entity does not exist, or exists.
     ///
     /// # Example
@@ -302,6 +324,7 @@ impl Error {
             violations: Vec::new(),
             unlisted: 0,
             reason: None,
+            manager: None,
             advice: None,
             revision: None,
             commit: None,
@@ -380,6 +403,11 @@ impl Error {
 
     pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
+        self
+    }
+
+    pub(crate) fn managed_by(mut self, manager: &str) -> Self {
+        self.0.manager = Some(manager.to_owned());
         self
     }
 

@@ -1,5 +1,5 @@
-//! What is true of every state of a tenant, by number. Content of a store that breaks one of I1 to I6 is refused with a
-//! list of the violations. I7 to I11 are about the compiled form alone: tests compare them after every step.
+//! What is true of every state of a tenant, by number. Content of a store that breaks one of I1 to I6, or I12, is refused
+//! with a list of the violations. I7 to I11 are about the compiled form alone: tests compare them after every step.
 //!
 //! | | |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! | I9 | a relation is known at both its ends |
 //! | I10 | a listing contains every entity once, in bytewise order of names |
 //! | I11 | the short form of a user agrees with the long one |
+//! | I12 | an external id has a manager, belongs to one entity only for that manager and kind, and leads to it |
 
 use std::fmt;
 
@@ -34,6 +35,10 @@ pub(crate) enum Violation {
     Cycle { entity: EntityKind, names: Vec<String> },
     /// I4
     Misfit { key: RecordKey },
+    /// I12
+    ExternalTaken { entity: EntityKind, manager: String, id: String },
+    /// I12
+    NotManaged { key: RecordKey },
     /// I5
     NoTenant,
     /// I6
@@ -55,7 +60,8 @@ impl Violation {
     fn code(&self) -> ViolationCode {
         match self {
             Self::Dangling { .. } => ViolationCode::DanglingReference,
-            Self::Taken { .. } => ViolationCode::Duplicate,
+            Self::Taken { .. } | Self::ExternalTaken { .. } => ViolationCode::Duplicate,
+            Self::NotManaged { .. } => ViolationCode::Mismatch,
             Self::Clash { .. } => ViolationCode::CatalogConflict,
             Self::Cycle { .. } => ViolationCode::Cycle,
             Self::Misfit { .. } => ViolationCode::Mismatch,
@@ -71,19 +77,27 @@ impl Violation {
         match self {
             Self::Dangling { entity, .. }
             | Self::Taken { entity, .. }
+            | Self::ExternalTaken { entity, .. }
             | Self::Clash { entity, .. }
             | Self::Cycle { entity, .. } => Some(*entity),
             Self::NoTenant => Some(EntityKind::Tenant),
-            Self::Misfit { .. } | Self::NotOwn { .. } | Self::UnknownKind | Self::Exhausted | Self::Internal(_) => None,
+            Self::Misfit { .. }
+            | Self::NotManaged { .. }
+            | Self::NotOwn { .. }
+            | Self::UnknownKind
+            | Self::Exhausted
+            | Self::Internal(_) => None,
         }
     }
 
     fn names(&self) -> Vec<String> {
         match self {
             Self::Taken { name, .. } | Self::Clash { slug: name, .. } => vec![name.clone()],
+            Self::ExternalTaken { manager, id, .. } => vec![manager.clone(), id.clone()],
             Self::Cycle { names, .. } => CycleNames::new(names.clone()).names,
             Self::Dangling { .. }
             | Self::Misfit { .. }
+            | Self::NotManaged { .. }
             | Self::NoTenant
             | Self::NotOwn { .. }
             | Self::UnknownKind
@@ -103,6 +117,10 @@ impl fmt::Display for Violation {
             Self::Clash { entity, slug } => write!(f, "{entity} `{}`", shown(slug)),
             Self::Cycle { entity, names } => write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone())),
             Self::Misfit { key } => write!(f, "I4: change does not fit what is stored of the {}", Named(key)),
+            Self::ExternalTaken { entity, manager, id } => {
+                write!(f, "I12: two {entity}s have the external id `{}` of `{}`", shown(id), shown(manager))
+            }
+            Self::NotManaged { key } => write!(f, "I12: {} has an external id without a manager", Named(key)),
             Self::NoTenant => f.write_str("I5: expected exactly one tenant record"),
             Self::NotOwn { key } => write!(f, "I6: {} refers to a catalog entry as the tenant's own", Named(key)),
             Self::UnknownKind => f.write_str("a record has a kind that this release does not know"),

@@ -5,6 +5,7 @@
 //! Start with [`Record`], then [`Change`] and [`Envelope`].
 
 mod change;
+mod directory;
 mod envelope;
 mod record;
 mod relations;
@@ -22,7 +23,7 @@ pub use pattern::Pattern;
 pub use record::{Record, RecordKey, RecordKind};
 pub use relations::{Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef};
 pub use slug::{Slug, TenantSlug};
-pub use text::{Actor, Description, Name, Note, UserKey};
+pub use text::{Actor, Description, ExternalId, Manager, Name, Note, UserKey};
 pub use timestamp::Timestamp;
 pub use window::Window;
 

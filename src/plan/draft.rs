@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Plan;
+use super::{Plan, managed};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
 use crate::model::internal_fault::{InternalFault, must, watch};
 use crate::model::invariants::Violation;
 use crate::model::records::{
-    Actor, Change, CommitId, Envelope, GroupRecord, Note, PermissionRecord, Position, Record, RecordKey, Revision,
-    RoleRecord, Timestamp, UserRecord,
+    Actor, Change, CommitId, Envelope, Manager, Note, PermissionRecord, Position, Record, RecordKey, Revision,
+    RoleRecord, Timestamp,
 };
 use crate::resolver::snapshot::edit::{Edit, Touched};
 use crate::resolver::snapshot::row_cache::recompute_rows;
@@ -39,6 +39,8 @@ pub(crate) struct Draft {
     origins: CommitContext,
     pub(super) actor: Option<Actor>,
     pub(super) note: Option<Note>,
+    /// The directory that the transaction acts for at present (R16).
+    pub(super) manager: Option<Manager>,
     /// Only renames and deletions.
     repair: bool,
     /// Then the state is of no use, and there is no plan.
@@ -49,7 +51,9 @@ impl Draft {
     pub(crate) fn new(base: Arc<CompiledTenant>, origins: CommitContext, repair: bool) -> Self {
         let next = (*base).clone();
         let touched = Touched::default();
-        Self { base, next, touched, journal: BTreeMap::new(), origins, actor: None, note: None, repair, fault: None }
+        let journal = BTreeMap::new();
+        let (actor, note, manager) = (None, None, None);
+        Self { base, next, touched, journal, origins, actor, note, manager, repair, fault: None }
     }
 
     pub(super) fn new_id(&self) -> Uuid {
@@ -81,6 +85,7 @@ impl Draft {
             return Err(Error::rejected("a repair allows only renames and deletions"));
         }
         self.intact()?;
+        self.permit(&change)?;
         let CompiledTenant { state, session, .. } = &mut self.next;
         if state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
@@ -135,9 +140,17 @@ impl Draft {
         self.fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
-    /// Applies a set of changes as one, for imports: judged as a whole by whoever made them.
+    /// Whether the transaction may make a change of what a directory manages (R16).
+    pub(super) fn permit(&self, change: &Change) -> Result<()> {
+        managed::permit(&self.next.state, change, |manager| self.manager.as_ref() == Some(manager))
+    }
+
+    /// Applies a set of changes as one, for imports: judged as a whole by whoever made them, but for what these
+    /// directories manage.
     #[cfg(feature = "json")]
-    pub(crate) fn apply_whole(&mut self, changes: Vec<Change>) -> Result<()> {
+    pub(crate) fn apply_whole(&mut self, changes: Vec<Change>, acts_for: &[Manager]) -> Result<()> {
+        let state = &self.base.state;
+        changes.iter().try_for_each(|change| managed::permit(state, change, |manager| acts_for.contains(manager)))?;
         let CompiledTenant { state, session, .. } = &mut self.next;
         let mut edit = Edit { state, session, touched: &mut self.touched, repair: false };
         let applied = watch(|| edit.apply_all(&changes));
@@ -165,7 +178,6 @@ impl Draft {
             id: self.origins.commit,
             previous: Some(commit),
             actor: self.actor,
-            actor_id: None,
             at: self.origins.at,
             note: self.note,
             catalog: self.base.catalog.definition.fingerprint(),
@@ -226,8 +238,16 @@ fn is_rename(change: &Change) -> bool {
             *b == PermissionRecord { slug: b.slug.clone(), ..a.clone() }
         }
         (Some(Record::Role(a)), Some(Record::Role(b))) => *b == RoleRecord { slug: b.slug.clone(), ..a.clone() },
-        (Some(Record::Group(a)), Some(Record::Group(b))) => *b == GroupRecord { slug: b.slug.clone(), ..a.clone() },
-        (Some(Record::User(a)), Some(Record::User(b))) => *b == UserRecord { key: b.key.clone(), ..a.clone() },
+        (Some(Record::Group(a)), Some(Record::Group(b))) => {
+            let mut renamed = a.clone();
+            renamed.slug.clone_from(&b.slug);
+            renamed == *b
+        }
+        (Some(Record::User(a)), Some(Record::User(b))) => {
+            let mut renamed = a.clone();
+            renamed.key.clone_from(&b.key);
+            renamed == *b
+        }
         _ => false,
     }
 }

@@ -6,10 +6,20 @@ use super::assignments::By;
 use super::tx::{Tx, window_mismatch};
 use crate::model::error::{EntityKind, Error, Result, shown};
 use crate::model::records::{
-    Assignment, Change, Description, GroupId, GroupRecord, Holder, Membership, Name, Record, Slug, Window,
+    Assignment, Change, Description, ExternalId, GroupId, GroupRecord, Holder, Manager, Membership, Name, Record, Slug,
+    UserKey, Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
+
+/// Who joined a group and who left it. See [`GroupEdit::set_members`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct MemberChanges {
+    /// The users that are new members, in bytewise order of their keys.
+    pub added: Vec<UserKey>,
+    /// The users that are no longer members, in bytewise order of their keys.
+    pub removed: Vec<UserKey>,
+}
 
 /// A group in a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +67,8 @@ impl Tx {
     /// Deletes a group: members lose what it gave, its sub-groups lose that parent (R8).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the group or
+    /// one of its direct subgroups (R16).
     pub fn delete_group(&self, group: impl AsGroup) -> Result<()> {
         let number = self.find_group(&group)?;
         let row = self.with_group(number, GroupRow::clone)?;
@@ -86,7 +97,7 @@ impl Tx {
     fn new_group(&self, slug: Slug, name: Name) -> Result<GroupEdit<'_>> {
         self.free_group(&slug)?;
         let id = GroupId::from_uuid(self.draft().new_id());
-        let record = GroupRecord { id, slug, name, description: Description::default() };
+        let record = GroupRecord::new(id, slug, name, Description::default());
         self.apply(Change::added(Record::Group(record)))?;
         self.created(EntityKind::Group, id.uuid()).map(|number| GroupEdit::new(self, number))
     }
@@ -97,6 +108,14 @@ impl Tx {
             None => Ok(()),
             Some(_) => Err(draft.exists(EntityKind::Group, slug.as_str())),
         }
+    }
+
+    /// Users with their keys, in the order of those.
+    fn by_key(&self, users: impl Iterator<Item = u32>) -> Result<Vec<(UserKey, u32)>> {
+        let with_key = |user| Ok((self.with_user(user, |row| row.key().clone())?, user));
+        let mut users = users.map(with_key).collect::<Result<Vec<_>>>()?;
+        users.sort_unstable();
+        Ok(users)
     }
 
     /// Makes a user a member of a group, from whichever side it was asked: the advice names that side's call.
@@ -200,6 +219,68 @@ impl<'a> GroupEdit<'a> {
     pub fn set_description(&self, description: &str) -> Result<&Self> {
         let description = Description::new(description)?;
         self.change(|record| record.description = description)
+    }
+
+    /// Gives it to a directory, or takes it back from one. The transaction acts for that directory
+    /// ([`Tx::set_manager`]). To hand a group from one directory to another, take it from the first, then give it to the
+    /// second. The external id, which is the directory's, goes with it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the
+    /// directory that it is taken from or given to (R16).
+    pub fn set_managed_by(&self, manager: Option<&str>) -> Result<&Self> {
+        let manager = manager.map(Manager::new).transpose()?;
+        self.change(|record| {
+            if record.managed_by() != manager.as_ref() {
+                record.set_external_id(None);
+                record.set_managed_by(manager);
+            }
+        })
+    }
+
+    /// Sets or clears the id by which the directory that manages it knows it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), also if no directory manages it;
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another group of that directory has the id;
+    /// [`Managed`](crate::ErrorKind::Managed) (R16).
+    pub fn set_external_id(&self, id: Option<&str>) -> Result<&Self> {
+        let id = id.map(ExternalId::new).transpose()?;
+        let manager = self.tx.with_group(self.number, |row| row.record.managed_by().cloned())?;
+        self.tx.free_external(self.number, id.as_ref(), manager.as_ref(), |state| &state.groups)?;
+        self.change(|record| record.set_external_id(id))
+    }
+
+    /// Gives the group exactly these direct members. Users who are members already stay as they are, with the windows of
+    /// their memberships; the others are added for good. This is what a directory sends.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| { for user in ["alice", "bob", "carol"] { tx.create_user(user)?; } Ok(()) })?;
+    /// acme.update(|tx| tx.create_group("staff")?.set_members(["alice", "bob"]).map(drop))?;
+    /// let changes = acme.update(|tx| tx.group("staff")?.set_members(["bob", "carol"]))?.value;
+    /// assert_eq!((changes.added[0].as_str(), changes.removed[0].as_str()), ("carol", "alice"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(n log n) for the members before and after.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
+    pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<MemberChanges> {
+        let wanted: HashSet<u32> = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<_>>()?;
+        let present: Vec<u32> =
+            self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect())?;
+        let keep: HashSet<u32> = present.iter().copied().collect();
+        let removed = self.tx.by_key(present.into_iter().filter(|user| !wanted.contains(user)))?;
+        let added = self.tx.by_key(wanted.into_iter().filter(|user| !keep.contains(user)))?;
+        // All are changes of this group, so the first is refused if any is, before anything is changed.
+        removed.iter().try_for_each(|(_, user)| self.tx.remove_membership(*user, self.number))?;
+        added.iter().try_for_each(|(_, user)| self.tx.add_membership(*user, self.number, Window::ALWAYS, ""))?;
+        let keys = |list: Vec<(UserKey, u32)>| list.into_iter().map(|(key, _)| key).collect();
+        Ok(MemberChanges { added: keys(added), removed: keys(removed) })
     }
 
     /// Adds a member for good.

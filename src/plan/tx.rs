@@ -6,7 +6,7 @@ use std::fmt;
 use super::Plan;
 use super::draft::Draft;
 use crate::model::error::{EntityKind, Error, Result};
-use crate::model::records::{Actor, Change, Note, Record, Timestamp, Window};
+use crate::model::records::{Actor, Change, Manager, Note, Record, Timestamp, Window};
 use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
@@ -95,6 +95,38 @@ impl Tx {
         Ok(self)
     }
 
+    /// Acts for a directory from here on: the transaction may change the users and groups that this directory manages, and
+    /// give it others (R16). Called again, it acts for another one instead.
+    ///
+    /// This is no protection from the application's own code, which may name any directory. It keeps a local edit from
+    /// looking as if it lasted, where the next synchronisation would undo it.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::{ErrorKind, blocking::Authorizer};
+    ///
+    /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.create_user("alice@acme.com")?.set_managed_by(Some("okta"))?;
+    ///     Ok(())
+    /// })?;
+    /// let error = acme.update(|tx| tx.delete_user("alice@acme.com")).unwrap_err();
+    /// assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("okta")));
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.delete_user("alice@acme.com")
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn set_manager(&self, manager: &str) -> Result<&Self> {
+        self.draft().manager = Some(Manager::new(manager)?);
+        Ok(self)
+    }
+
     pub(super) fn apply(&self, change: Change) -> Result<()> {
         self.draft().apply(change)
     }
@@ -132,9 +164,12 @@ impl Tx {
         self.draft().must(edge, FAR_END)
     }
 
-    /// Applies removals, in order. They have been read off the state, so none is refused.
+    /// Applies removals, in order. They have been read off the state, so none is refused but for what a directory manages,
+    /// and that before anything is removed.
     pub(super) fn remove_all(&self, records: Vec<Record>) -> Result<()> {
-        records.into_iter().try_for_each(|record| self.apply(Change::removed(record)))
+        let changes: Vec<Change> = records.into_iter().map(Change::removed).collect();
+        changes.iter().try_for_each(|change| self.draft().permit(change))?;
+        changes.into_iter().try_for_each(|change| self.apply(change))
     }
 
     /// The edit of what was just created.

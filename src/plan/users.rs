@@ -4,7 +4,8 @@ use super::assignments::By;
 use super::tx::Tx;
 use crate::model::error::{EntityKind, Result};
 use crate::model::records::{
-    Assignment, Change, Holder, Membership, Record, Status, UserId, UserKey, UserRecord, Window,
+    Assignment, Change, ExternalId, Holder, Manager, Membership, Name, Record, Status, UserId, UserKey, UserRecord,
+    Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
@@ -44,7 +45,7 @@ impl Tx {
         if self.draft().next.state.has_id(id.uuid()) {
             return Err(self.draft().exists(EntityKind::User, &id.to_string()).reason("the id is in use"));
         }
-        self.apply(Change::added(Record::User(UserRecord { id, key, status: Status::Active })))?;
+        self.apply(Change::added(Record::User(UserRecord::new(id, key))))?;
         self.created(EntityKind::User, id.uuid()).map(|number| UserEdit::new(self, number))
     }
 
@@ -62,7 +63,8 @@ impl Tx {
     /// Deletes a user with all memberships and assignments (R8).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the user or a
+    /// group that the user is a direct member of (R16): suspend a local user instead, or let the directory remove it.
     pub fn delete_user(&self, user: impl AsUser) -> Result<()> {
         let number = self.find_user(&user)?;
         let row = self.with_user(number, UserRow::clone)?;
@@ -112,6 +114,53 @@ impl<'a> UserEdit<'a> {
             self.tx.free_user(&key)?;
         }
         self.change(|record| record.key = key)
+    }
+
+    /// Gives it a display name, or takes it away: then its key is shown.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_user("alice@acme.com")?.set_name(Some("Alice Adams")).map(drop))?;
+    /// assert_eq!(acme.now().user("alice@acme.com").unwrap().name(), "Alice Adams");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) (R16).
+    pub fn set_name(&self, name: Option<&str>) -> Result<&Self> {
+        let name = name.map(Name::new).transpose()?;
+        self.change(|record| record.set_name(name))
+    }
+
+    /// Gives it to a directory, or takes it back from one. The transaction acts for that directory
+    /// ([`Tx::set_manager`]). To hand a user from one directory to another, take it from the first, then give it to the
+    /// second. The external id, which is the directory's, goes with it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the
+    /// directory that it is taken from or given to (R16).
+    pub fn set_managed_by(&self, manager: Option<&str>) -> Result<&Self> {
+        let manager = manager.map(Manager::new).transpose()?;
+        self.change(|record| {
+            if record.managed_by() != manager.as_ref() {
+                record.set_external_id(None);
+                record.set_managed_by(manager);
+            }
+        })
+    }
+
+    /// Sets or clears the id by which the directory that manages it knows it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), also if no directory manages it;
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another user of that directory has the id;
+    /// [`Managed`](crate::ErrorKind::Managed) (R16).
+    pub fn set_external_id(&self, id: Option<&str>) -> Result<&Self> {
+        let id = id.map(ExternalId::new).transpose()?;
+        let manager = self.tx.with_user(self.number, |row| row.record.managed_by().cloned())?;
+        self.tx.free_external(self.number, id.as_ref(), manager.as_ref(), |state| &state.users)?;
+        self.change(|record| record.set_external_id(id))
     }
 
     /// Takes all its rights away, and none of its memberships and assignments (R4).

@@ -30,7 +30,7 @@ pub(crate) mod source;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, PermissionHandle, UserHandle};
+pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, External, PermissionHandle, UserHandle};
 
 use self::compiled_catalog::CompiledCatalog;
 use self::session::Session;

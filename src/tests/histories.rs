@@ -32,6 +32,7 @@ const GRANTS: [&str; 13] =
 /// What things are renamed to: mostly free names, on either side of the others.
 const KEYS: [&str; 7] = ["U0", "a", "m", "u15", "z", "u1", "u2"];
 const SLUGS: [&str; 6] = ["a:z", "b:*x", "g1", "r9", "zz", "sys:other"];
+const MANAGERS: [&str; 2] = ["okta", "entra"];
 const INSTANTS: [i64; 7] = [5, 10, 15, 20, 25, 30, 35];
 
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ struct Call {
 
 fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
     let call =
-        (0..29_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
+        (0..35_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
     prop::collection::vec(prop::collection::vec(call, 1..6), 1..14)
 }
 
@@ -107,7 +108,14 @@ fn make(tx: &Tx, call: &Call) -> Result<()> {
         25 => drop(tx.group(group)?.ensure_parent(pick(&GROUPS, b), window(w))?),
         26 => drop(tx.group(group)?.set_parents([pick(&GROUPS, b), pick(&GROUPS, b / 3)])?),
         27 => drop(tx.role(role)?.set_grants([pick(&GRANTS, b), pick(&GRANTS, b + 5)])?),
-        _ => drop(tx.group(group)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
+        28 => drop(tx.group(group)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
+        29 => drop(tx.group(group)?.set_members([pick(&USERS, b), pick(&USERS, b / 5)])?),
+        30 => drop(tx.user(user)?.set_name((w % 2 == 0).then_some(pick(&KEYS, b)))?),
+        31 => drop(tx.set_manager(pick(&MANAGERS, b))?),
+        32 => drop(tx.user(user)?.set_managed_by((w % 3 > 0).then_some(pick(&MANAGERS, b)))?),
+        33 => drop(tx.group(group)?.set_managed_by((w % 3 > 0).then_some(pick(&MANAGERS, b)))?),
+        _ if w % 2 == 0 => drop(tx.user(user)?.set_external_id((w > 0).then_some(pick(&KEYS, b)))?),
+        _ => drop(tx.group(group)?.set_external_id((w > 1).then_some(pick(&KEYS, b)))?),
     }
     Ok(())
 }
@@ -173,6 +181,9 @@ impl History {
             Ok(())
         };
         let ((), plan) = Tx::run(draft, run).unwrap();
+        if !calls.iter().any(|call| call.what == 28) {
+            nothing_managed_changes(&plan);
+        }
         self.records_after(&plan);
         let Plan { envelope, changes, next, .. } = &plan;
         let advanced = if changes.is_empty() {
@@ -259,6 +270,22 @@ fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     for gone in plan.changes.iter().filter(|change| change.after().is_none()).filter_map(Change::before) {
         refused(Change::removed(gone.clone()));
         refused(Change::new(Some(gone.clone()), Some(gone.clone())).unwrap());
+    }
+}
+
+/// R16, of a transaction that acts for no directory.
+fn nothing_managed_changes(plan: &Plan) {
+    let base = plan.base();
+    let moment = base.at(at(0));
+    for record in plan.changes.iter().flat_map(|change| [change.before(), change.after()]).flatten() {
+        let managed = match record {
+            Record::User(user) => user.managed_by().is_some(),
+            Record::Group(group) => group.managed_by().is_some(),
+            Record::Membership(edge) => moment.group(edge.group).is_some_and(|group| group.managed_by().is_some()),
+            Record::Parent(edge) => moment.group(edge.group).is_some_and(|group| group.managed_by().is_some()),
+            _ => false,
+        };
+        assert!(!managed, "{record:?}");
     }
 }
 

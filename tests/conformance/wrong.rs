@@ -293,6 +293,7 @@ wrong_stores! {
             a_commit_of_200_000_changes_is_one_commit_or_too_large,
             a_creation_of_200_000_records_is_one_commit_or_too_large;
     it_writes_no_status: WritesNoStatus breaks S10 => a_reopened_store_has_every_record_as_it_was_written;
+    it_writes_no_profile: WritesNoProfile breaks S10 and S8 => a_reopened_store_has_every_record_as_it_was_written;
     it_trims_what_it_writes: TrimsWhatItWrites breaks S8 => a_reopened_store_keeps_every_byte;
     it_counts_what_it_writes_in_16_bits: CountsIn16Bits breaks S15 =>
             a_reopened_store_has_the_whole_of_a_large_commit;

@@ -211,6 +211,41 @@ fn a_duplicate_in_a_list_is_a_mistake() {
 }
 
 #[test]
+fn r10_external_ids_and_managers_are_told_where_they_stand() {
+    const BOUNDS: &str = "expected 1 to 255 bytes without control characters";
+    judge(
+        &Catalog::empty(),
+        [
+            row(
+                json!({"users": [{"key": "u", "external_id": "1"}, {"key": "v", "name": "", "managed_by": "okta"}]}),
+                &[
+                    "/users/0/external_id: an external id needs a `managed_by`",
+                    &format!("/users/1/name: `` is no name: {BOUNDS}"),
+                ],
+            ),
+            row(
+                json!({"groups": [{"slug": "g", "external_id": "\n", "managed_by": ""}]}),
+                &[
+                    &format!("/groups/0/managed_by: `` is no name of a directory: {BOUNDS}"),
+                    &format!("/groups/0/external_id: `\\n` is no external id: {BOUNDS}"),
+                ],
+            ),
+            row(
+                json!({
+                    "groups": [{"slug": "g", "external_id": "1", "managed_by": "okta"}],
+                    "users": [
+                        {"key": "u", "external_id": "1", "managed_by": "okta"},
+                        {"key": "v", "external_id": "1", "managed_by": "entra"},
+                        {"key": "w", "external_id": "1", "managed_by": "okta"},
+                    ],
+                }),
+                &["/users/2/external_id: the external id `1` of `okta` stands twice; first at /users/0"],
+            ),
+        ],
+    );
+}
+
+#[test]
 fn r6_a_reference_names_what_is_there() {
     judge(
         &Catalog::empty(),

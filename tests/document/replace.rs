@@ -229,3 +229,56 @@ fn an_import_inside_an_update_is_an_error() {
     .unwrap();
     assert_eq!((import, replace), (Some(ErrorKind::NestedUpdate), Some(ErrorKind::NestedUpdate)));
 }
+
+#[test]
+fn r16_a_document_changes_what_a_directory_manages_only_where_it_acts_for_it() {
+    let managed = |name: &str| {
+        json!({"format": 1, "tenant": {"slug": "acme"}, "roles": ["editor"],
+               "groups": [{"slug": "eng", "managed_by": "okta", "members": ["alice"]}, {"slug": "local", "members": ["alice"]}],
+               "users": [{"key": "alice", "name": name, "managed_by": "okta", "external_id": "1"}, "bob"]})
+    };
+    let acme = tenant(&managed("Alice"));
+    assert_eq!(acme.now().user("alice").unwrap().name(), "Alice", "an import is free");
+    type Edit = fn(&mut Value);
+    let table: [(&str, Option<&str>, Edit); 10] = [
+        ("a name", Some("alice"), |value| value["users"][0]["name"] = json!("Alicia")),
+        ("a suspension", Some("alice"), |value| value["users"][0]["status"] = json!("suspended")),
+        ("a user given", Some("bob"), |value| value["users"][1] = json!({"key": "bob", "managed_by": "okta"})),
+        ("a new managed user", Some("zoe"), |value| value["users"][1] = json!({"key": "zoe", "managed_by": "okta"})),
+        ("a group taken", Some("eng"), |value| drop(value["groups"][0].as_object_mut().unwrap().remove("managed_by"))),
+        ("a member", Some("eng"), |value| value["groups"][0]["members"] = json!(["alice", "bob"])),
+        ("a parent", Some("eng"), |value| value["groups"][0]["parents"] = json!(["local"])),
+        ("a role", None, |value| value["groups"][0]["roles"] = json!(["editor"])),
+        ("a local group", None, |value| value["groups"][1] = json!("local")),
+        ("a local user", None, |value| value["users"][1] = json!({"key": "bob", "status": "suspended"})),
+    ];
+    for (what, refused, edit) in table {
+        let mut value = managed("Alice");
+        edit(&mut value);
+        let acme = tenant(&managed("Alice"));
+        let mut document = document(&value);
+        if let Some(name) = refused {
+            for plan in [acme.plan_replace(&document), acme.plan_replace(document.act_for("entra").unwrap())] {
+                let error = plan.unwrap_err();
+                let told = (error.kind(), error.name(), error.manager());
+                assert_eq!(told, (ErrorKind::Managed, name, Some("okta")), "{what}");
+            }
+            document.act_for("okta").unwrap();
+        }
+        assert!(!acme.replace(&document).unwrap().changes.is_empty(), "{what}");
+    }
+    assert_eq!(document(&managed("A")).act_for("\n").unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn external_ids_are_swapped_by_id() {
+    let acme = tenant(&json!({"format": 1, "tenant": {"slug": "acme"}, "users": [
+        {"key": "alice", "managed_by": "okta", "external_id": "1"}, {"key": "bob", "managed_by": "okta", "external_id": "2"}]}));
+    let mut swapped = edited(&acme, |value| {
+        value["users"][0]["external_id"] = json!("2");
+        value["users"][1]["external_id"] = json!("1");
+    });
+    assert_eq!(shown(&acme.replace(swapped.act_for("okta").unwrap()).unwrap().changes), ["~User", "~User"]);
+    let found = acme.now().user(rolecall::External { manager: "okta", id: "2" });
+    assert_eq!(found.unwrap().key, "alice");
+}

@@ -40,6 +40,21 @@ const STEPS: &[Step] = &[
     ("a name", |tx| tx.group("staff")?.set_name("Ståff").map(drop)),
     ("a renamed permission", |tx| tx.permission("posts:read")?.set_slug("Microsoft.Posts/posts/read").map(drop)),
     ("a renamed user", |tx| tx.user("carol@acme.com")?.set_key("cåról \"x\"").map(drop)),
+    ("a display name", |tx| tx.user("bob@acme.com")?.set_name(Some("Bøb")).map(drop)),
+    ("a display name that is the key", |tx| tx.user("mallory@acme.com")?.set_name(Some("mallory@acme.com")).map(drop)),
+    ("a managed user", |tx| tx.set_manager("okta")?.user("mallory@acme.com")?.set_managed_by(Some("okta")).map(drop)),
+    ("an external id", |tx| {
+        tx.set_manager("okta")?
+            .create_user("dora@acme.com")?
+            .set_managed_by(Some("okta"))?
+            .set_external_id(Some("ü"))?;
+        tx.create_group("managed")?
+            .set_managed_by(Some("okta"))?
+            .set_external_id(Some("ü"))?
+            .add_member("dora@acme.com")?;
+        Ok(())
+    }),
+    ("a user taken back", |tx| tx.set_manager("okta")?.user("mallory@acme.com")?.set_managed_by(None).map(drop)),
     ("a suspended user", |tx| tx.user("bob@acme.com")?.suspend().map(drop)),
     ("a user active again", |tx| tx.user("mallory@acme.com")?.activate().map(drop)),
     ("an eight-star pattern", |tx| tx.role("empty")?.grant("*a*b*c*d*e*f*g*").map(drop)),

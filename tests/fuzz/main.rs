@@ -43,6 +43,8 @@ const WORDS: &[&str] = &[
     "\"roles\":[\"viewer\"],",
     "\"members\":[\"alice\"],",
     "\"status\":\"suspended\",",
+    "\"external_id\":\"1\",",
+    "\"managed_by\":\"okta\",",
     "\"from\":\"2027-01-01T00:00:00Z\",",
     "\"until\":\"2027-01-01T00:00:00.1234567+14:00\",",
     "\"removed_from_catalog\":[{\"kind\":\"role\",\"slug\":\"old\",\"id\":\"00000000-0000-0000-0000-000000000002\"}],",

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use pollster::block_on;
 use rolecall::records::{
-    Actor, Assignment, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
-    Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
-    Position, Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord, UserId, UserKey,
-    UserRecord,
+    Actor, Assignment, Change, CommitId, Description, Envelope, ExternalId, Fingerprint, Grant, Granted, GroupId,
+    GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
+    PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord,
+    UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, Commit, RedbStore, Since, Store, StoreError};
 use rolecall::{Timestamp, Window};
@@ -31,7 +31,7 @@ pub(crate) fn tenant(slug: &str) -> Record {
 
 pub(crate) fn user(n: u128, key: &str) -> Record {
     let id = UserId::from_uuid(Uuid::from_u128(n));
-    Record::User(UserRecord { id, key: UserKey::new(key).unwrap(), status: Status::Suspended })
+    Record::User(UserRecord::new(id, UserKey::new(key).unwrap()).with_status(Status::Suspended))
 }
 
 pub(crate) fn membership(user: u128, group: u128, until: Option<i64>) -> Record {
@@ -51,9 +51,16 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     let catalog_role = RoleRef::Catalog { id: RoleId::from_uuid(uuid(3)), slug: slug("Of-Catalog") };
     let window = Window::between(Timestamp::from_secs(1).unwrap(), Timestamp::MAX).unwrap();
     let granted = |granted| Record::Grant(Grant { role, granted });
-    let group_record = |id, text| {
-        Record::Group(GroupRecord { id, slug: slug(text), name: name("G"), description: Description::default() })
-    };
+    let group_record = |id, text| Record::Group(GroupRecord::new(id, slug(text), name("G"), Description::default()));
+    let (okta, external_id) = (Manager::new("okta").unwrap(), ExternalId::new("00u1").unwrap());
+    let mut managed_group =
+        GroupRecord::new(GroupId::from_uuid(uuid(3)), slug("managed"), name("G"), Description::default());
+    managed_group.set_managed_by(Some(okta.clone()));
+    managed_group.set_external_id(Some(external_id.clone()));
+    let mut managed_user = UserRecord::new(UserId::from_uuid(uuid(2)), UserKey::new("carol").unwrap());
+    managed_user.set_name(Some(name("Carol")));
+    managed_user.set_managed_by(Some(okta));
+    managed_user.set_external_id(Some(external_id));
     vec![
         tenant("acme"),
         Record::Permission(PermissionRecord {
@@ -71,7 +78,9 @@ pub(crate) fn one_of_each() -> Vec<Record> {
         }),
         group_record(group, "narrow"),
         group_record(wider, "wide"),
+        Record::Group(managed_group),
         user(1, "alice@acme.com"),
+        Record::User(managed_user),
         granted(Granted::Permission(PermissionRef::Own(permission))),
         granted(Granted::Permission(catalog_permission)),
         granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
@@ -88,7 +97,6 @@ pub(crate) fn envelope(id: u128) -> Envelope {
         id: CommitId::from_uuid(Uuid::from_u128(id)),
         previous: Some(CommitId::from_uuid(Uuid::from_u128(id.wrapping_sub(1)))),
         actor: Some(Actor::new(&format!("actor {id}")).unwrap()),
-        actor_id: Some(UserId::from_uuid(Uuid::from_u128(id))),
         at: Timestamp::MAX,
         note: Some(Note::new(&format!("note\n{id}")).unwrap()),
         catalog: Fingerprint::from_uuid(Uuid::from_u128(id)),

@@ -1,5 +1,10 @@
 //! The nouns of a document: each entry's texts, judged one by one, and its name, which is no other's.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+
+use smol_str::SmolStr;
+
 use super::Reading;
 use crate::document::ids::Named;
 use crate::document::mistakes::{Mistakes, Place};
@@ -10,8 +15,8 @@ use crate::document::written::Entry;
 use crate::model::catalog::{Catalog, Taken};
 use crate::model::error::{MistakeCode, shown};
 use crate::model::records::{
-    self, Description, GroupRecord, Name, PermissionRecord, Record, RoleRecord, Slug, TenantRecord, TenantSlug,
-    UserKey, UserRecord,
+    self, Description, ExternalId, GroupRecord, Manager, Name, PermissionRecord, Record, RoleRecord, Slug,
+    TenantRecord, TenantSlug, UserKey, UserRecord,
 };
 
 impl Reading<'_> {
@@ -62,32 +67,88 @@ impl Reading<'_> {
 
     pub(super) fn groups(&mut self) {
         let Self { whole, mistakes, records, groups, .. } = self;
+        let mut externals = Externals::default();
         for (at, entry) in whole.groups.iter().enumerate() {
             let place = Place::entry(Group::LIST, at);
             let slug = mistakes.judge(place.name(entry.plain, Group::NAME), Slug::new(&entry.slug));
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
             once(groups, entry, at, mistakes);
-            if let (Some(slug), Some(name), Some(description), Some(id)) = (slug, name, description, groups.own_at(at))
-            {
-                records.push(Record::Group(GroupRecord { id: *id, slug, name, description }));
-            }
+            let directory = externals.judge(entry.external_id.as_deref(), entry.managed_by.as_deref(), place, mistakes);
+            let (Some(slug), Some(name), Some(description), Some(id), Some((external_id, managed_by))) =
+                (slug, name, description, groups.own_at(at), directory)
+            else {
+                continue;
+            };
+            let mut group = GroupRecord::new(*id, slug, name, description);
+            group.set_external_id(external_id);
+            group.set_managed_by(managed_by);
+            records.push(Record::Group(group));
         }
     }
 
     pub(super) fn users(&mut self) {
         let Self { whole, mistakes, records, users, .. } = self;
+        let mut externals = Externals::default();
         for (at, entry) in whole.users.iter().enumerate() {
-            let place = Place::entry(User::LIST, at).name(entry.plain, User::NAME);
-            let key = mistakes.judge(place, UserKey::new(&entry.key));
+            let place = Place::entry(User::LIST, at);
+            let key = mistakes.judge(place.name(entry.plain, User::NAME), UserKey::new(&entry.key));
+            let name = entry.name.as_deref().map(|name| mistakes.judge(place.field("name"), Name::new(name)));
             let status = match entry.status {
                 Status::Active => records::Status::Active,
                 Status::Suspended => records::Status::Suspended,
             };
             once(users, entry, at, mistakes);
-            records
-                .extend(key.zip(users.own_at(at)).map(|(key, id)| Record::User(UserRecord { id: *id, key, status })));
+            let directory = externals.judge(entry.external_id.as_deref(), entry.managed_by.as_deref(), place, mistakes);
+            if let (Some(key), Some(id), Some((external_id, managed_by))) = (key, users.own_at(at), directory) {
+                let mut user = UserRecord::new(*id, key).with_status(status);
+                user.set_name(name.flatten());
+                user.set_external_id(external_id);
+                user.set_managed_by(managed_by);
+                records.push(Record::User(user));
+            }
         }
+    }
+}
+
+/// The external ids of a list, each with the directory that has it and where it stands first (I12).
+#[derive(Default)]
+struct Externals<'a>(HashMap<(&'a str, &'a str), Place>);
+
+impl<'a> Externals<'a> {
+    fn judge(
+        &mut self,
+        id: Option<&'a SmolStr>,
+        manager: Option<&'a SmolStr>,
+        entry: Place,
+        mistakes: &mut Mistakes,
+    ) -> Option<(Option<ExternalId>, Option<Manager>)> {
+        let read_manager = given(manager, |text| mistakes.judge(entry.field("managed_by"), Manager::new(text)));
+        let place = entry.field("external_id");
+        let read_id = given(id, |text| mistakes.judge(place, ExternalId::new(text)));
+        match (id, manager) {
+            (Some(_), None) => {
+                mistakes.add(place, MistakeCode::MissingManager, || "external id without `managed_by`".to_owned())
+            }
+            (Some(id), Some(manager)) => match self.0.entry((manager.as_str(), id.as_str())) {
+                MapEntry::Occupied(first) => mistakes.add(place, MistakeCode::DuplicateId, || {
+                    let first = first.get();
+                    format!("duplicate external id `{}` of `{}`, first used at {first}", shown(id), shown(manager))
+                }),
+                MapEntry::Vacant(free) => drop(free.insert(entry)),
+            },
+            (None, _) => {}
+        }
+        read_id.zip(read_manager)
+    }
+}
+
+/// What was given, as it is read; none outside where it cannot be read, none inside where nothing was given.
+#[expect(clippy::option_option, reason = "outer: is it well formed; inner: is there one")]
+fn given<'a, T>(text: Option<&'a SmolStr>, read: impl FnOnce(&'a str) -> Option<T>) -> Option<Option<T>> {
+    match text {
+        Some(text) => read(text).map(Some),
+        None => Some(None),
     }
 }
 

@@ -138,6 +138,9 @@ codes! {
         /// The application refused, with [`Error::rejected`](crate::Error::rejected), or the call does not fit the state
         /// of the tenant.
         Rejected = "rejected",
+        /// A directory manages the user or group, and the transaction does not act for it (R16).
+        /// [`Error::manager`](crate::Error::manager) names the directory.
+        Managed = "managed",
         /// An internal invariant of this crate is broken, which is a bug. Nothing was committed, or the tenant is out of
         /// service until a refresh succeeds; the text says which.
         Internal = "internal",
@@ -169,6 +172,7 @@ impl ErrorKind {
             Self::Deleted => "tenant deleted",
             Self::TooManyEntities => "too many entities",
             Self::Rejected => "rejected",
+            Self::Managed => "managed by a directory",
             Self::Internal => "internal error",
         }
     }

@@ -58,6 +58,10 @@ impl Inner {
                 Some(commit) => write!(f, "outcome of commit {commit} is not known"),
                 None => f.write_str("outcome of the commit is not known"),
             },
+            ErrorKind::Managed => {
+                let (subject, manager) = (self.subject(), shown(self.manager.as_deref().unwrap_or_default()));
+                write!(f, "{subject} is managed by `{manager}`; use `set_manager` to act for that directory")
+            }
             ErrorKind::Rejected => f.write_str(self.reason.as_deref().unwrap_or("rejected")),
             other => f.write_str(sentence(other)),
         }

@@ -28,6 +28,8 @@ codes! {
         DuplicateEntry = "duplicate_entry",
         /// Two entries have the same id.
         DuplicateId = "duplicate_id",
+        /// An external id has no manager.
+        MissingManager = "missing_manager",
         /// A list contains the same reference twice.
         DuplicateReference = "duplicate_reference",
         /// A reference closes a cycle of groups or roles.

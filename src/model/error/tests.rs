@@ -76,6 +76,10 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (Error::rejected("the trial has ended"), "the trial has ended"),
         (
+            Error::new(ErrorKind::Managed).about(Group, "eng").managed_by("okta"),
+            "group `eng` is managed by `okta`; use `set_manager` to act for that directory",
+        ),
+        (
             Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
             "internal invariant broken: a row exists; nothing was committed",
         ),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Actor, CommitId, Note, Revision, TenantId, Timestamp, UserId};
+use super::{Actor, CommitId, Note, Revision, TenantId, Timestamp};
 
 /// One state in the history of one life: the token that processes pass to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,8 +50,6 @@ pub struct Envelope {
     pub previous: Option<CommitId>,
     /// Who made it, in the application's words.
     pub actor: Option<Actor>,
-    /// Who made it, where the actor is a user of the tenant.
-    pub actor_id: Option<UserId>,
     /// When it was made, by the clock of whoever made it.
     pub at: Timestamp,
     /// Why it was made.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use any_ascii::any_ascii;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -27,11 +28,14 @@ impl Slug {
         if fits { Ok(Self(text.into())) } else { Err(Error::invalid("slug", text, SLUG)) }
     }
 
-    /// The slug made from a name: ASCII lower case, every run of other characters one `-`, none at the ends.
+    /// Makes a slug from a name: transliterated to ASCII, in lower case, every run of other characters one `-`, none at
+    /// the ends.
     ///
     /// ```
     /// use rolecall::records::Slug;
     /// assert_eq!(Slug::from_name("Engineering & Design (EU)")?.as_str(), "engineering-design-eu");
+    /// assert_eq!(Slug::from_name("Müller & Söhne")?.as_str(), "muller-sohne");
+    /// assert_eq!(Slug::from_name("Отдел продаж")?.as_str(), "otdel-prodazh");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
@@ -71,7 +75,7 @@ impl TenantSlug {
 
 fn slug_of(name: &str) -> Result<String> {
     let mut slug = String::with_capacity(name.len());
-    for c in name.chars().map(|c| c.to_ascii_lowercase()) {
+    for c in any_ascii(name).chars().map(|c| c.to_ascii_lowercase()) {
         if c.is_ascii_lowercase() || c.is_ascii_digit() {
             slug.push(c);
         } else if !slug.is_empty() && !slug.ends_with('-') {
@@ -80,7 +84,7 @@ fn slug_of(name: &str) -> Result<String> {
     }
     slug.truncate(slug.trim_end_matches('-').len());
     if slug.is_empty() {
-        return Err(Error::invalid("name to make a slug from", name, "a letter a-z or a digit"));
+        return Err(Error::invalid("name to make a slug from", name, "a letter or a digit"));
     }
     Ok(slug)
 }
@@ -120,15 +124,27 @@ mod tests {
         let table = [
             ("Engineering", "engineering"),
             ("  Sales -- EMEA  ", "sales-emea"),
-            ("Ünïcode 7", "n-code-7"),
+            ("Ünïcode 7", "unicode-7"),
             ("R&D", "r-d"),
-            ("İstanbul", "stanbul"),
-            ("K\u{212a}", "k"),
+            ("Müller & Söhne", "muller-sohne"),
+            ("Straße", "strasse"),
+            ("e\u{301}tude", "etude"),
+            ("İstanbul", "istanbul"),
+            ("Łódź", "lodz"),
+            ("Đặng", "dang"),
+            ("O’Brien", "o-brien"),
+            ("Zürich—Nord", "zurich-nord"),
+            ("ﬁve ½", "five-1-2"),
+            ("K\u{212a}", "kk"),
+            ("Ελλάδα", "ellada"),
+            ("Отдел продаж", "otdel-prodazh"),
+            ("日本", "riben"),
+            ("한국 1", "hangug-1"),
         ];
         for (name, slug) in table {
             assert_eq!(Slug::from_name(name).unwrap().as_str(), slug);
         }
-        for bad in ["", "---", "日本", &"x".repeat(256)] {
+        for bad in ["", "---", "\u{e000}", "\u{301}", &"x".repeat(256), &"ß".repeat(128)] {
             assert!(Slug::from_name(bad).is_err(), "{bad:?}");
         }
     }

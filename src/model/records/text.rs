@@ -109,6 +109,24 @@ texts! {
     Name: "name", 1..=255, false, "1 to 255 bytes without control characters";
     /// A description: at most 4,096 bytes, newline and tab allowed.
     Description: "description", 0..=4096, true, "at most 4,096 bytes, no control characters but newline and tab";
+    /// The id of a user or group in the directory that it is synchronised from: 1 to 255 bytes, no control characters.
+    ///
+    /// Compared byte for byte. Unique for each directory and kind within a tenant.
+    ///
+    /// ```
+    /// use rolecall::records::ExternalId;
+    /// assert!(ExternalId::new("00u1b2c3d4").is_ok() && ExternalId::new("").is_err());
+    /// ```
+    ExternalId: "external id", 1..=255, false, "1 to 255 bytes without control characters";
+    /// The name of a directory that manages users and groups (`okta`): 1 to 255 bytes, no control characters.
+    ///
+    /// Compared byte for byte.
+    ///
+    /// ```
+    /// use rolecall::records::Manager;
+    /// assert!(Manager::new("okta").is_ok() && Manager::new("a\nb").is_err());
+    /// ```
+    Manager: "name of a directory", 1..=255, false, "1 to 255 bytes without control characters";
     /// Who made a commit, in the application's words: 1 to 320 bytes, no control characters.
     Actor: "actor", 1..=320, false, "1 to 320 bytes without control characters";
     /// Why a commit was made: at most 4,096 bytes, newline and tab allowed.
@@ -138,6 +156,17 @@ impl Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn r10_external_ids_and_names_of_directories_have_bounds_and_no_control_characters() {
+        let (long, longer) = ("x".repeat(255), "x".repeat(256));
+        for good in ["00u1", "CN=Ünï, OU=x", " ", &long] {
+            assert!(ExternalId::new(good).is_ok() && Manager::new(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", "a\0", "a\n", "\u{85}", &longer] {
+            assert!(ExternalId::new(bad).is_err() && Manager::new(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn r10_keys_and_names_have_bounds_and_no_control_characters() {

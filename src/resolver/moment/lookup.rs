@@ -99,13 +99,13 @@ impl Moment<'_> {
         snapshot.state.permissions.row(number).map(WithOrigin::from)
     }
 
-    /// A page of all users, by key.
+    /// A page of all users, by key. The search looks at keys and display names.
     ///
     /// # Complexity
     /// O(log n + the page); with a search text, O(what is passed over).
     pub fn users(&self, page: &PageRequest) -> Page<UserRecord> {
         let users = &self.compiled().state.users;
-        let found = page::of_table(users, page, |row| page.finds(&[row.key().as_str()]));
+        let found = page::of_table(users, page, |row| page.finds_user(&row.record));
         let record = |n| users.row(n).map(|row| row.record.clone());
         Page::new(found, page, self.unavailable(), |n| users.name_at(n), record)
     }

@@ -1,6 +1,7 @@
 //! Pages of lists: complete, in bytewise order of slugs or keys, each continuing after the last name of the one before,
 //! so that nothing is shown twice or left out, whatever changes between two pages.
 
+use crate::model::records::UserRecord;
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Reason;
 use crate::resolver::snapshot::table::{Row, Table};
@@ -33,19 +34,25 @@ impl PageRequest {
         self
     }
 
-    /// Those whose slug, key or name contains this text, ASCII case ignored.
+    /// Those whose slug, key or name contains this text, whatever its case: `STRASSE` finds `Straße`.
     #[must_use]
     pub fn search(mut self, text: impl Into<String>) -> Self {
-        self.search = Some(text.into()).filter(|text| !text.is_empty());
+        self.search = Some(folded(&text.into())).filter(|text| !text.is_empty());
         self
     }
 
     /// Whether one of these texts contains what is searched for.
     pub(crate) fn finds(&self, texts: &[&str]) -> bool {
         let Some(search) = self.search.as_deref() else { return true };
-        texts
-            .iter()
-            .any(|text| text.as_bytes().windows(search.len()).any(|part| part.eq_ignore_ascii_case(search.as_bytes())))
+        texts.iter().any(|text| if text.is_ascii() { contains(text, search) } else { folded(text).contains(search) })
+    }
+
+    /// Whether the key or the display name of a user contains what is searched for.
+    pub(crate) fn finds_user(&self, user: &UserRecord) -> bool {
+        match user.display_name() {
+            Some(name) => self.finds(&[user.key.as_str(), name.as_str()]),
+            None => self.finds(&[user.key.as_str()]),
+        }
     }
 
     pub(crate) fn from(&self) -> &str {
@@ -55,6 +62,17 @@ impl PageRequest {
     pub(crate) fn is_after(&self, name: &str) -> bool {
         self.after.as_deref().is_none_or(|after| name > after)
     }
+}
+
+/// A text without its case: the small letter of the capital of each character, by Unicode's full mappings. The way over
+/// the capital makes equal what has one capital: `ς` and `σ`, `ß` and `ss`.
+fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// The same of an ASCII text as `folded(text).contains(search)`, without an allocation: nearly every key is ASCII.
+fn contains(text: &str, search: &str) -> bool {
+    text.as_bytes().windows(search.len()).any(|part| part.eq_ignore_ascii_case(search.as_bytes()))
 }
 
 /// One page of a list.
@@ -117,4 +135,34 @@ pub(crate) fn of_set<R: Row>(table: &Table<R>, set: &Bits, page: &PageRequest, f
     }
     found.sort_unstable_by(|a, b| table.name_at(*a).cmp(table.name_at(*b)));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_ignores_case_as_unicode_defines_it() {
+        let table = [
+            ("ENG", "engineering", true),
+            ("eng", "backENGine", true),
+            ("STRASSE", "Hauptstraße 7", true),
+            ("straße", "HAUPTSTRASSE", true),
+            ("müller", "MÜLLER & SÖHNE", true),
+            ("MULLER", "müller", false),
+            ("отдел", "ОТДЕЛ ПРОДАЖ", true),
+            ("ΣΊΣΥΦΟΣ", "ο σίσυφος", true),
+            ("σίσυφος", "ΣΊΣΥΦΟΣ Α", true),
+            ("\u{212a}elvin", "kelvin", true),
+            ("kelvin", "\u{212a}ELVIN", true),
+            ("ǆ", "ǅ", true),
+            ("é", "e", false),
+            ("ä", "abc", false),
+            ("abcd", "abc", false),
+            ("", "abc", true),
+        ];
+        for (search, text, found) in table {
+            assert_eq!(PageRequest::of(1).search(search).finds(&["", text]), found, "{search} in {text}");
+        }
+    }
 }

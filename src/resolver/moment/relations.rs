@@ -375,7 +375,7 @@ impl Moment<'_> {
             list.into_iter().flat_map(|list| list.iter_from(|back| users.name_at(back.from()).cmp(page.from())));
         let wanted = numbers.map(|back| back.from()).filter(|n| {
             let name = users.name_at(*n);
-            page.is_after(name) && page.finds(&[name])
+            page.is_after(name) && users.row(*n).is_some_and(|row| page.finds_user(&row.record))
         });
         let item = |n: u32| {
             let row = must(users.row(n), FAR_END)?;

@@ -169,7 +169,7 @@ impl UserSet {
     pub fn page(&self, page: &PageRequest) -> Page<UserRecord> {
         let users = &self.snapshot.0.state.users;
         let record = |n: u32| users.row(n).map(|row| row.record.clone());
-        let found = page::of_set(users, &self.bits, page, |row| page.finds(&[row.key().as_str()]));
+        let found = page::of_set(users, &self.bits, page, |row| page.finds_user(&row.record));
         Page::new(found, page, self.unavailable, |n| users.name_at(n), record)
     }
 }

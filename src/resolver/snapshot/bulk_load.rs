@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::edge::{Edge, NEAR_END, ReverseEdge};
 use super::edges::HeldEdges;
+use super::edit::{external_taken, is_managed};
 use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
 use super::state::State;
@@ -32,6 +33,7 @@ pub(crate) struct BulkLoad {
     hashers: Hashers,
     ids: Building,
     names: Building,
+    external: Building,
     /// By number.
     places: Vec<Place>,
     memberships: Vec<Out>,
@@ -69,6 +71,7 @@ impl BulkLoad {
             hashers: table.hashers().clone(),
             ids: Building::default(),
             names: Building::default(),
+            external: Building::default(),
             places: Vec::new(),
             memberships: Vec::new(),
             assignments: Vec::new(),
@@ -108,7 +111,7 @@ impl BulkLoad {
         Some(number)
     }
 
-    /// Takes a user at the number of its id, which was met here or is new (I2).
+    /// Takes a user at the number of its id, which was met here or is new (I2, I12).
     pub(crate) fn put(&mut self, number: u32, met: bool, record: UserRecord) -> Result<(), Violation> {
         let taken = |name: String| Violation::Taken { entity: EntityKind::User, name };
         if self.record(number).is_some() {
@@ -118,11 +121,24 @@ impl BulkLoad {
         if self.names.get(hash, |n| self.record(n).is_some_and(|other| other.key == record.key)).is_some() {
             return Err(taken(record.key.as_str().to_owned()));
         }
+        self.put_external(number, &record)?;
         self.names.insert(hash, number);
         if !met {
             self.ids.insert(self.hashers.id(record.id.uuid()), number);
         }
         self.set(number, Place::Live(record));
+        Ok(())
+    }
+
+    fn put_external(&mut self, number: u32, record: &UserRecord) -> Result<(), Violation> {
+        is_managed(record.external_id(), record.managed_by(), RecordKey::User(record.id))?;
+        let Some(external) = record.external() else { return Ok(()) };
+        let hash = self.hashers.external(external);
+        let is_same = |n| self.record(n).is_some_and(|other| other.external() == Some(external));
+        if self.external.get(hash, is_same).is_some() {
+            return Err(external_taken(EntityKind::User, external.0, external.1));
+        }
+        self.external.insert(hash, number);
         Ok(())
     }
 
@@ -139,7 +155,7 @@ impl BulkLoad {
     /// # Complexity
     /// O(users · log users + edges · log edges of a user), whatever the order in which they came.
     pub(crate) fn store(self, state: &mut State) -> Vec<Violation> {
-        let Self { hashers, names, places, memberships, assignments, .. } = self;
+        let Self { hashers, names, external, places, memberships, assignments, .. } = self;
         let memberships = ByUser::new(memberships, places.len());
         let assignments = ByUser::new(assignments, places.len());
         let broken = twice(state, &places, &memberships, &assignments);
@@ -176,7 +192,7 @@ impl BulkLoad {
             summaries.push(summary);
         }
         state.indexed_users = PersistentHashTable::from_items(indexed_users, |indexed| hashers.id(indexed.id));
-        state.users.fill(slots, names.finish(), sorted);
+        state.users.fill(slots, names.finish(), external.finish(), sorted);
         state.summaries = PersistentVec::from_vec(summaries);
         Vec::new()
     }
@@ -295,8 +311,9 @@ mod tests {
     use super::*;
     use crate::model::catalog::Catalog;
     use crate::model::records::{
-        Assignment, Change, CommitId, Description, GroupId, GroupRecord, Membership, Name, Position, Record, Revision,
-        RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord, TenantSlug, UserKey,
+        Assignment, Change, CommitId, Description, ExternalId, GroupId, GroupRecord, Manager, Membership, Name,
+        Position, Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord, TenantSlug,
+        UserKey,
     };
     use crate::resolver::snapshot::build::Build;
     use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
@@ -338,13 +355,18 @@ mod tests {
         for n in 0..4 {
             let (slug, name, description) = named(n);
             let id = GroupId::from_uuid(uuid(n));
-            all.push(Record::Group(GroupRecord { id, slug: slug.clone(), name: name.clone(), description }));
+            all.push(Record::Group(GroupRecord::new(id, slug.clone(), name.clone(), description)));
             let id = RoleId::from_uuid(uuid(n));
             all.push(Record::Role(RoleRecord { id, slug, name, description: Description::default() }));
         }
         for n in 0..USERS {
             let status = if n % 10 == 0 { Status::Suspended } else { Status::Active };
-            all.push(Record::User(UserRecord { id: UserId::from_uuid(uuid(n)), key: key(n), status }));
+            let mut user = UserRecord::new(UserId::from_uuid(uuid(n)), key(n)).with_status(status);
+            if n % 7 == 0 {
+                user.set_managed_by(Some(Manager::new(if n % 2 == 0 { "okta" } else { "entra" }).unwrap()));
+                user.set_external_id(Some(ExternalId::new(&format!("x{}", n / 14)).unwrap()));
+            }
+            all.push(Record::User(user));
             all.extend((0..4).filter(|group| (n >> group) & 1 == 1).map(|group| member(n, group)));
             all.extend((0..4).filter(|role| n % (role + 5) == 0).map(|role| held(n, role)));
         }
@@ -423,7 +445,7 @@ mod tests {
         let session = Arc::new(base.open());
         let user = |n: u32| {
             let id = n.checked_sub(1).map_or(Uuid::nil(), uuid);
-            Record::User(UserRecord { id: UserId::from_uuid(id), key: key(n), status: Status::Active })
+            Record::User(UserRecord::new(UserId::from_uuid(id), key(n)))
         };
         let tenant = records().into_iter().take(1);
         let all: Vec<Record> = tenant.clone().chain((0..4).map(user)).collect();
@@ -449,7 +471,7 @@ mod tests {
         let mut records = records();
         let user = |id, text| {
             let key: UserKey = text;
-            Record::User(UserRecord { id: UserId::from_uuid(uuid(id)), key, status: Status::Active })
+            Record::User(UserRecord::new(UserId::from_uuid(uuid(id)), key))
         };
         records.extend([user(USERS, key(3)), user(3, key(USERS)), member(USERS, 0)]);
         records.sort_by_key(Record::kind);

@@ -20,7 +20,7 @@ use super::user_summary::UserSummary;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
-use crate::model::records::{Change, Record, RecordKey};
+use crate::model::records::{Change, ExternalId, Manager, Record, RecordKey};
 
 /// What the edits so far have touched.
 #[derive(Clone, Debug, Default)]
@@ -132,11 +132,13 @@ impl Edit<'_> {
                 self.touched.roles.insert(number);
             }
             Record::Group(record) => {
+                is_managed(record.external_id(), record.managed_by(), after.key())?;
                 let number = self.number(EntityKind::Group, record.id.uuid())?;
                 put_entity(&mut self.state.groups, number, record, new, self.repair)?;
                 self.touched.groups.insert(number);
             }
             Record::User(record) => {
+                is_managed(record.external_id(), record.managed_by(), after.key())?;
                 let number = self.number(EntityKind::User, record.id.uuid())?;
                 put_entity(&mut self.state.users, number, record, new, self.repair)?;
                 self.attach(number);
@@ -247,6 +249,18 @@ fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new
             Some(Origin::RemovedFromCatalog) | None => {}
         }
     }
+    if let Some((manager, id)) = R::external_of(record).filter(|external| table.by_external(*external).is_some()) {
+        return Err(external_taken(R::ENTITY, manager, id));
+    }
     table.insert(number, row);
     Ok(())
+}
+
+pub(super) fn external_taken(entity: EntityKind, manager: &str, id: &str) -> Violation {
+    Violation::ExternalTaken { entity, manager: manager.to_owned(), id: id.to_owned() }
+}
+
+/// That an external id has a manager (I12).
+pub(super) fn is_managed(external_id: Option<&ExternalId>, managed_by: Option<&Manager>, key: RecordKey) -> Result {
+    if external_id.is_some() && managed_by.is_none() { Err(Violation::NotManaged { key }) } else { Ok(()) }
 }

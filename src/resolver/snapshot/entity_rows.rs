@@ -183,7 +183,7 @@ impl UserRow {
 }
 
 macro_rules! rows {
-    ($($row:ident: $noun:ident, $record:ident, $name:ident, $ids:ident, $own:expr, $origin:expr, $bare:expr;)*) => {$(
+    ($($row:ident: $noun:ident, $record:ident, $name:ident, $ids:ident, $own:expr, $origin:expr, $bare:expr, $external:expr;)*) => {$(
         impl Row for $row {
             const ENTITY: EntityKind = EntityKind::$noun;
             type Record = $record;
@@ -216,18 +216,24 @@ macro_rules! rows {
             fn is_bare(&self) -> bool {
                 $bare(self)
             }
+
+            fn external_of(record: &$record) -> Option<(&str, &str)> {
+                $external(record)
+            }
         }
     )*};
 }
 
 rows! {
     PermissionRow: Permission, PermissionRecord, slug, HashIndex,
-        |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin, |_| true;
+        |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin, |_| true, |_| None;
     RoleRow: Role, RoleRecord, slug, HashIndex,
         |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin,
-        |row: &Self| row.is_unused() && row.grants.is_empty() && row.patterns.is_empty() && row.includes.is_empty();
+        |row: &Self| row.is_unused() && row.grants.is_empty() && row.patterns.is_empty() && row.includes.is_empty(),
+        |_| None;
     GroupRow: Group, GroupRecord, slug, HashIndex, Self::new, |_| Origin::Tenant,
-        |row: &Self| row.edges.is_empty() && row.members.is_empty() && row.children.is_empty();
+        |row: &Self| row.edges.is_empty() && row.members.is_empty() && row.children.is_empty(),
+        GroupRecord::external;
     UserRow: User, UserRecord, key, ByIndexedUser, Self::new, |_| Origin::Tenant,
-        |row: &Self| row.edges.is_empty();
+        |row: &Self| row.edges.is_empty(), UserRecord::external;
 }

@@ -1,6 +1,8 @@
 //! How a caller says which user, permission, role or group it means: by name, by id, or by a handle. Told apart by type;
 //! nothing is guessed from the shape of a string.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use self::sealed::{Found, Scope};
@@ -25,6 +27,30 @@ pub struct UserHandle {
 pub struct PermissionHandle {
     pub(crate) owner: u64,
     pub(crate) number: u32,
+}
+
+/// A user or group by the name under which a directory knows it.
+///
+/// # Example
+/// ```
+/// use rolecall::{External, blocking::Authorizer};
+///
+/// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.set_manager("okta")?;
+///     tx.create_user("alice@acme.com")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?;
+///     Ok(())
+/// })?;
+/// let alice = acme.now().user(External { manager: "okta", id: "00u1" });
+/// assert_eq!(alice.unwrap().key, "alice@acme.com");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct External<'a> {
+    /// The directory that manages it.
+    pub manager: &'a str,
+    /// Its id in that directory.
+    pub id: &'a str,
 }
 
 pub(crate) mod sealed {
@@ -83,15 +109,16 @@ pub(crate) mod sealed {
     }
 }
 
-/// What names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), a [`UserHandle`], or its record; by
-/// value or by reference.
+/// What names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), the id that a directory has for it
+/// ([`External`]), a [`UserHandle`], or its record; by value or by reference.
 pub trait AsUser: sealed::User {}
 /// What names a permission: its slug (`&str`, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], or a variant
 /// of the application's own enum ([`catalog!`](crate::catalog!)).
 pub trait AsPermission: sealed::Permission {}
 /// What names a role: its slug (`&str`, [`Slug`]), its id ([`RoleId`], [`Uuid`]), or a variant of the catalog's enum of roles.
 pub trait AsRole: sealed::Role {}
-/// What names a group: its slug (`&str`, [`Slug`]), or its id ([`GroupId`], [`Uuid`]).
+/// What names a group: its slug (`&str`, [`Slug`]), its id ([`GroupId`], [`Uuid`]), or the id that a directory has for it
+/// ([`External`]).
 pub trait AsGroup: sealed::Group {}
 
 /// What a handle that stands for nothing here is called: it has no name.
@@ -200,15 +227,31 @@ user_by_id! {
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| (*key).to_string(), str);
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| key.clone(), String);
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key.as_str()), |key| key.to_string(), UserKey);
+named!(@ AsUser, User, user, user_text,
+    |external, s| s.state.users.by_external(external.pair()), |external| external.to_string(), External<'_>);
+named!(@ AsGroup, Group, group, group_text,
+    |external, s| s.state.groups.by_external(external.pair()), |external| external.to_string(), External<'_>);
 named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
 named!(AsRole, Role, role, role_text, roles, RoleId, RoleRecord);
 named!(AsGroup, Group, group, group_text, groups, GroupId, GroupRecord);
 by_reference! {
-    AsUser, User, user, user_text, found_too, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle;
+    AsUser, User, user, user_text, found_too, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle, External<'_>;
     AsPermission, Permission, permission, permission_text, met_too,
         str, &str, String, Slug, PermissionRecord, Uuid, PermissionId, PermissionHandle;
     AsRole, Role, role, role_text, no_more, str, &str, String, Slug, RoleRecord, Uuid, RoleId;
-    AsGroup, Group, group, group_text, no_more, str, &str, String, Slug, GroupRecord, Uuid, GroupId;
+    AsGroup, Group, group, group_text, no_more, str, &str, String, Slug, GroupRecord, Uuid, GroupId, External<'_>;
+}
+
+impl<'a> External<'a> {
+    fn pair(&self) -> (&'a str, &'a str) {
+        (self.manager, self.id)
+    }
+}
+
+impl fmt::Display for External<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.id, self.manager)
+    }
 }
 
 impl sealed::User for UserHandle {

@@ -42,6 +42,8 @@ pub(crate) trait Row: Clone {
     fn origin(&self) -> Origin;
     /// Whether no edge hangs on it, by what the row knows.
     fn is_bare(&self) -> bool;
+    /// The directory that manages it and its id there, for kinds that have such, where it has both.
+    fn external_of(record: &Self::Record) -> Option<(&str, &str)>;
 
     fn id(&self) -> Uuid {
         Self::id_of(self.record())
@@ -130,6 +132,11 @@ impl Hashers {
     pub(crate) fn name(&self, name: &str) -> u64 {
         self.names.hash(name.as_bytes())
     }
+
+    /// Neither of the two has control characters, so one between them keeps all pairs apart.
+    pub(crate) fn external(&self, (manager, id): (&str, &str)) -> u64 {
+        self.names.hash(format!("{manager}\0{id}").as_bytes())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -142,6 +149,8 @@ pub(crate) struct Table<R: Row> {
     sorted: SortedSeq<u32>,
     /// What is not listed, by name and id: found by name where nothing listed has it.
     unlisted: SortedSeq<u32>,
+    /// What has an external id, by that and the directory. It has no entry for anything else (I12).
+    external: HashIndex,
 }
 
 impl<R: Row> Table<R> {
@@ -154,6 +163,7 @@ impl<R: Row> Table<R> {
             names: HashIndex::default(),
             sorted: SortedSeq::default(),
             unlisted: SortedSeq::default(),
+            external: HashIndex::default(),
         }
     }
 
@@ -209,6 +219,18 @@ impl<R: Row> Table<R> {
         })
     }
 
+    /// The thing that this directory knows by this id.
+    pub(crate) fn by_external(&self, external: (&str, &str)) -> Option<u32> {
+        let is_it = |n| self.row(n).is_some_and(|row| R::external_of(row.record()) == Some(external));
+        self.external.get(self.hashers.external(external), is_it)
+    }
+
+    /// How many have an external id.
+    #[cfg(test)]
+    pub(crate) fn external_len(&self) -> u64 {
+        self.external.len()
+    }
+
     /// All rows, by number, what is not listed included.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &R> {
         self.slots.iter().filter_map(|(_, slot)| slot.row.as_deref())
@@ -237,6 +259,9 @@ impl<R: Row> Table<R> {
     pub(crate) fn insert(&mut self, number: u32, row: R) {
         let id = row.id();
         self.ids.meet(self.hashers.id(id), number);
+        if let Some(external) = R::external_of(row.record()) {
+            self.external.insert(self.hashers.external(external), number);
+        }
         let (slots, order) = (&self.slots, |n: &u32| order_in(&self.slots, *n).cmp(&(row.name(), row.id())));
         let new = if row.is_listed() {
             self.names.insert(self.hashers.name(row.name()), number);
@@ -263,6 +288,9 @@ impl<R: Row> Table<R> {
     }
 
     fn unname(&mut self, number: u32, row: &R) -> bool {
+        if let Some(external) = R::external_of(row.record()) {
+            self.external.remove(self.hashers.external(external), number);
+        }
         let slots = &self.slots;
         if row.is_listed() {
             let listed = self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number))).is_some();
@@ -296,10 +324,10 @@ impl<R: Row<Ids = HashIndex>> Table<R> {
 }
 
 impl<R: Row<Ids = ByIndexedUser>> Table<R> {
-    /// Takes in everything at once, where there was nothing: what is at each number, with the index of names and the
-    /// numbers of what lives in order of names, all of it listed.
-    pub(crate) fn fill(&mut self, slots: Vec<NumberedRow<R>>, names: HashIndex, sorted: Vec<u32>) {
-        (self.slots, self.names) = (PersistentVec::from_vec(slots), names);
+    /// Takes in everything at once, where there was nothing: what is at each number, with the indexes of names and of
+    /// external ids, and the numbers of what lives in order of names, all of it listed.
+    pub(crate) fn fill(&mut self, slots: Vec<NumberedRow<R>>, names: HashIndex, external: HashIndex, sorted: Vec<u32>) {
+        (self.slots, self.names, self.external) = (PersistentVec::from_vec(slots), names, external);
         self.sorted = SortedSeq::from_sorted(sorted);
     }
 }

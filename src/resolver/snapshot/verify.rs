@@ -1,4 +1,4 @@
-//! Holds the compiled form against its invariants I7 to I11, and against the bound on what is kept, for tests.
+//! Holds the compiled form against its invariants I7 to I12, and against the bound on what is kept, for tests.
 
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ pub(crate) fn verify(state: &State) {
     listings(&state.roles, |id| state.roles.by_id(id));
     listings(&state.groups, |id| state.groups.by_id(id));
     listings(&state.users, |id| state.user_by_id(id));
+    externals(&state.groups);
+    externals(&state.users);
     ends(state);
     for (number, user) in live(&state.users) {
         let summary = UserSummary::of(user);
@@ -57,6 +59,16 @@ fn listings<R: Row>(table: &Table<R>, by_id: impl Fn(Uuid) -> Option<u32>) {
             assert_eq!(table.by_name(row.name()), Some(number), "I10");
         }
     }
+}
+
+/// I12
+fn externals<R: Row>(table: &Table<R>) {
+    let mut count = 0;
+    for (number, external) in live(table).filter_map(|(n, row)| Some((n, R::external_of(row.record())?))) {
+        assert_eq!(table.by_external(external), Some(number), "I12");
+        count += 1;
+    }
+    assert_eq!(table.external_len(), count, "I12: nothing else stands in the index");
 }
 
 /// I9

@@ -6,9 +6,9 @@ use super::samples::{
     since, stands, tenant, tenant_id, user,
 };
 use crate::model::records::{
-    Assignment, Change, Description, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, Parent,
-    Pattern, PermissionId, PermissionRecord, PermissionRef, Record, RecordKind, RoleId, RoleRecord, RoleRef, Slug,
-    Status, Timestamp, UserId, UserKey, UserRecord, Window,
+    Assignment, Change, Description, ExternalId, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager,
+    Membership, Name, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef, Record, RecordKind, RoleId,
+    RoleRecord, RoleRef, Slug, Status, Timestamp, UserId, UserKey, UserRecord, Window,
 };
 
 cases! {
@@ -40,6 +40,13 @@ pub(super) fn window(from: i64, until: i64) -> Verdict<Window> {
     Window::between(at(from)?, at(until)?).map_err(own_fault)
 }
 
+/// A directory, and an id in it, which a user and a group may share. The later variant has no id.
+fn directory(variant: &str) -> Verdict<(Option<Manager>, Option<ExternalId>)> {
+    let manager = Manager::new(&format!("directory of {variant}")).map_err(own_fault)?;
+    let id = ExternalId::new(&format!("cn={variant}")).map_err(own_fault)?;
+    Ok((Some(manager), (variant != "later").then_some(id)))
+}
+
 /// Records of every kind with every field filled. The variant changes all that may change.
 pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> Verdict<Vec<Record>> {
     let description = Description::new(&format!("described\n\tas {variant}")).map_err(own_fault)?;
@@ -60,11 +67,22 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> Verdic
         let (slug, name) = (slug(&format!("role-{number}-{variant}"))?, name(variant)?);
         Ok(Record::Role(RoleRecord { id: role_id(number), slug, name, description: description.clone() }))
     };
+    let directory = directory(variant)?;
     let group_record = |number: u128| -> Verdict<Record> {
         let (id, slug) = (GroupId::from_uuid(id(number)), slug(&format!("group-{number}-{variant}"))?);
-        Ok(Record::Group(GroupRecord { id, slug, name: name(variant)?, description: description.clone() }))
+        let mut group = GroupRecord::new(id, slug, name(variant)?, description.clone());
+        // One of the two is the tenant's own: what no directory manages has no such columns.
+        if number == 1 {
+            group.set_managed_by(directory.0.clone());
+            group.set_external_id(directory.1.clone());
+        }
+        Ok(Record::Group(group))
     };
     let key = UserKey::new(&format!("{variant}@acme.com")).map_err(own_fault)?;
+    let mut user_record = UserRecord::new(user, key).with_status(status);
+    user_record.set_name((variant != "later").then(|| name(variant)).transpose()?);
+    user_record.set_managed_by(directory.0.clone());
+    user_record.set_external_id(directory.1.clone());
     let pattern = Pattern::new("storage.*.objects.*").map_err(own_fault)?;
     let grant = |granted| Record::Grant(Grant { role: role_id(4), granted });
     let assigned = |role, holder| Record::Assignment(Assignment { role, holder, window });
@@ -74,7 +92,7 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> Verdic
         role(5)?,
         group_record(1)?,
         group_record(6)?,
-        Record::User(UserRecord { id: user, key, status }),
+        Record::User(user_record),
         grant(Granted::Permission(PermissionRef::Own(own_permission))),
         grant(Granted::Permission(catalog_permission)),
         grant(Granted::Pattern(pattern)),

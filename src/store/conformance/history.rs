@@ -8,9 +8,7 @@ use super::concurrent::{Contest, Racer};
 use super::samples::{
     by_key, changed, created, end, go_on, id, own_fault, present, since, tenant, tenant_id, told, user, users,
 };
-use crate::model::records::{
-    Actor, Change, CommitId, Envelope, Fingerprint, Note, Position, Revision, Timestamp, UserId,
-};
+use crate::model::records::{Actor, Change, CommitId, Envelope, Fingerprint, Note, Position, Revision, Timestamp};
 use crate::store::{Base, Commit, Since, StoredCommit};
 
 cases! {
@@ -103,7 +101,6 @@ async fn the_commits_since_a_state_are_complete_and_in_order(hand: &Hand<'_>) ->
 pub(super) fn full_envelope(base: Position) -> Verdict<Envelope> {
     let mut envelope = super::samples::envelope(Base::At(base));
     envelope.actor = Some(Actor::new("Jos\u{e9} ").map_err(own_fault)?);
-    envelope.actor_id = Some(UserId::from_uuid(id(7)));
     envelope.at = Timestamp::from_micros(1_700_000_000_000_001).map_err(own_fault)?;
     envelope.note = Some(Note::new("why:\n\tbecause").map_err(own_fault)?);
     envelope.catalog = Fingerprint::from_uuid(id(u128::MAX));
@@ -118,7 +115,7 @@ async fn an_envelope_is_told_as_it_was_sent(hand: &Hand<'_>) -> Verdict {
     let at = Position { revision, commit: envelope.id, ..creation };
     // An empty note is a note, and none is none.
     let bare = super::samples::envelope(Base::At(at));
-    let next = Envelope { note: Some(Note::new("").map_err(own_fault)?), actor: None, actor_id: None, ..bare };
+    let next = Envelope { note: Some(Note::new("").map_err(own_fault)?), actor: None, ..bare };
     store.commit(Commit { base: Base::At(at), envelope: &next, changes: &[] }).await?;
     let commits = since(store, creation).await?;
     let commits = commits.ok_or_else(|| Fail::not_exercised("the history of the last commits is too old already"))?;

@@ -8,8 +8,8 @@ use super::any::Connection;
 use super::case::{Fail, Verdict, same};
 use crate::model::records::{
     Actor, Change, CommitId, Description, Envelope, Fingerprint, GroupId, GroupRecord, Membership, Name, Note,
-    Position, Record, RecordKey, Revision, Slug, Status, TenantId, TenantRecord, TenantSlug, Timestamp, UserId,
-    UserKey, UserRecord, Window,
+    Position, Record, RecordKey, Revision, Slug, TenantId, TenantRecord, TenantSlug, Timestamp, UserId, UserKey,
+    UserRecord, Window,
 };
 use crate::store::{Base, Commit, Since, StoreError, StoredCommit};
 
@@ -40,18 +40,13 @@ pub(super) fn tenant(text: &str) -> Verdict<Record> {
 
 pub(super) fn user(number: u128, key: &str) -> Verdict<Record> {
     let key = UserKey::new(key).map_err(own_fault)?;
-    Ok(Record::User(UserRecord { id: UserId::from_uuid(id(number)), key, status: Status::Active }))
+    Ok(Record::User(UserRecord::new(UserId::from_uuid(id(number)), key)))
 }
 
 pub(super) fn group(number: u128, text: &str) -> Verdict<Record> {
     let slug = Slug::new(text).map_err(own_fault)?;
     let name = Name::of_slug(text);
-    Ok(Record::Group(GroupRecord {
-        id: GroupId::from_uuid(id(number)),
-        slug,
-        name,
-        description: Description::default(),
-    }))
+    Ok(Record::Group(GroupRecord::new(GroupId::from_uuid(id(number)), slug, name, Description::default())))
 }
 
 pub(super) fn member(user: u128, group: u128, window: Window) -> Record {
@@ -77,7 +72,7 @@ pub(super) fn changed(before: Record, after: Record) -> Verdict<Change> {
 /// than the pair before, for clocks are turned back, and nothing is ordered by them.
 pub(super) fn envelope(base: Base) -> Envelope {
     let (id, catalog) = (CommitId::random(), Fingerprint::from_uuid(Uuid::nil()));
-    let plain = Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
+    let plain = Envelope { id, previous: None, actor: None, at: Timestamp::MIN, note: None, catalog };
     let Base::At(Position { revision, commit, .. }) = base else { return plain };
     let number = revision.number();
     let earlier = i64::try_from(number / 2).unwrap_or(i64::MAX);
@@ -87,7 +82,7 @@ pub(super) fn envelope(base: Base) -> Envelope {
         return later;
     }
     let (actor, note) = (Actor::new("somebody").ok(), Note::new("for a reason").ok());
-    Envelope { actor, actor_id: Some(UserId::from_uuid(self::id(7))), note, ..later }
+    Envelope { actor, note, ..later }
 }
 
 /// Sends a commit under an envelope of its own.

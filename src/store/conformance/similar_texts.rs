@@ -4,14 +4,14 @@
 use super::case::Verdict;
 use super::samples::{id, own_fault, user};
 use crate::model::records::{
-    Description, Grant, Granted, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, Record, RoleId,
-    RoleRecord, Slug,
+    Description, ExternalId, Grant, Granted, GroupId, GroupRecord, Manager, Name, Pattern, PermissionId,
+    PermissionRecord, Record, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
 };
 
 pub(super) fn group(number: u128, slug: &str, name: &str, description: &str) -> Verdict<Record> {
     let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
     let description = Description::new(description).map_err(own_fault)?;
-    Ok(Record::Group(GroupRecord { id: GroupId::from_uuid(id(number)), slug, name, description }))
+    Ok(Record::Group(GroupRecord::new(GroupId::from_uuid(id(number)), slug, name, description)))
 }
 
 pub(super) fn permission(number: u128, slug: &str, category: &str) -> Verdict<Record> {
@@ -25,6 +25,25 @@ pub(super) fn role(number: u128, slug: &str, name: &str) -> Verdict<Record> {
     Ok(Record::Role(RoleRecord { id: RoleId::from_uuid(id(number)), slug, name, description: Description::default() }))
 }
 
+/// A user with these texts: its display name, and what the directory with the last name calls it.
+fn managed_user(number: u128, name: &str, external_id: &str, manager: &str) -> Verdict<Record> {
+    let key = UserKey::new(&format!("managed-{number}")).map_err(own_fault)?;
+    let mut user = UserRecord::new(UserId::from_uuid(id(number)), key);
+    user.set_name(Some(Name::new(name).map_err(own_fault)?));
+    user.set_managed_by(Some(Manager::new(manager).map_err(own_fault)?));
+    user.set_external_id(Some(ExternalId::new(external_id).map_err(own_fault)?));
+    Ok(Record::User(user))
+}
+
+/// A group that the directory with the last name calls so.
+fn managed_group(number: u128, slug: &str, external_id: &str, manager: &str) -> Verdict<Record> {
+    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::of_slug(slug));
+    let mut group = GroupRecord::new(GroupId::from_uuid(id(number)), slug, name, Description::default());
+    group.set_managed_by(Some(Manager::new(manager).map_err(own_fault)?));
+    group.set_external_id(Some(ExternalId::new(external_id).map_err(own_fault)?));
+    Ok(Record::Group(group))
+}
+
 /// One record of each kind that has a name, for each of these two texts.
 fn named_alike(texts: [&str; 2]) -> Verdict<Vec<Record>> {
     let mut records = Vec::new();
@@ -34,6 +53,10 @@ fn named_alike(texts: [&str; 2]) -> Verdict<Vec<Record>> {
         records.push(group(20 + number, &format!("group-{number}"), text, text)?);
         records.push(role(30 + number, &format!("role-{number}"), text)?);
         records.push(permission(40 + number, &format!("permission-{number}"), text)?);
+        records.push(managed_user(100 + number, text, text, "directory")?);
+        records.push(managed_user(110 + number, "Managed", "the same id", text)?);
+        records.push(managed_group(120 + number, &format!("managed-{number}"), text, "directory")?);
+        records.push(managed_group(130 + number, &format!("managed-by-{number}"), "the same id", text)?);
     }
     Ok(records)
 }
@@ -88,6 +111,10 @@ pub(super) fn as_long_as_may_be() -> Verdict<Vec<Record>> {
         records.push(user(15 + number, &wide(320))?);
         records.push(group(20 + number, &long(255), &long(255), &long(4096))?);
         records.push(group(25 + number, &format!("wide-{number}"), &wide(255), &wide(4096))?);
+        records.push(managed_user(50 + number, &long(255), &long(255), &long(255))?);
+        records.push(managed_user(55 + number, &wide(255), &wide(255), &wide(255))?);
+        records.push(managed_group(60 + number, &format!("managed-{number}"), &long(255), &long(255))?);
+        records.push(managed_group(65 + number, &format!("managed-wide-{number}"), &wide(255), &wide(255))?);
         records.push(role(30 + number, &long(255), &long(255))?);
         records.push(permission(40 + number, &long(255), &long(255))?);
     }

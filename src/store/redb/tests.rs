@@ -52,8 +52,7 @@ fn commit(store: &RedbStore, revision: u64) -> Result<Revision, StoreError> {
 
 fn commit_of(store: &RedbStore, revision: u64, members: u64) -> Result<Revision, StoreError> {
     let (id, catalog) = (at(revision).commit, Fingerprint::from_uuid(Uuid::nil()));
-    let envelope =
-        Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
+    let envelope = Envelope { id, previous: None, actor: None, at: Timestamp::MIN, note: None, catalog };
     let name = |text: &str| Name::new(text).unwrap();
     let tenant = Change::added(Record::Tenant(TenantRecord { slug: "acme".parse().unwrap(), name: name("Acme") }));
     let (base, changes) = match revision {

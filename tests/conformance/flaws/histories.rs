@@ -88,7 +88,7 @@ impl Flaw for WritesNoEnvelopes {
         let mut told = store.since(at).await?;
         if let (Since::Commits(commits), true) = (&mut told, self.0.load(Ordering::SeqCst)) {
             for commit in commits {
-                commit.envelope.actor_id = None;
+                commit.envelope.actor = None;
             }
         }
         Ok(told)

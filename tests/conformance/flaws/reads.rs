@@ -457,10 +457,18 @@ when_reopened! {
     /// S10. The status is remembered, and not written.
     WritesNoStatus: |records| {
         let active = |record| match record {
-            Record::User(user) => Record::User(UserRecord { status: Status::Active, ..user }),
+            Record::User(user) => Record::User(user.with_status(Status::Active)),
             other => other,
         };
         records.into_iter().map(active).collect()
+    };
+    /// S10. The table was made before users had a name and a directory.
+    WritesNoProfile: |records| {
+        let bare = |record| match record {
+            Record::User(user) => Record::User(UserRecord::new(user.id, user.key).with_status(user.status)),
+            other => other,
+        };
+        records.into_iter().map(bare).collect()
     };
     /// S8. What is remembered is what was sent, and what is written is trimmed.
     TrimsWhatItWrites: |records| with_collation(records, |text| text.trim_end().to_owned());

@@ -44,7 +44,7 @@ impl Flaw for ForgetsEnvelopes {
         let Since::Commits(mut commits) = told else { return Ok(told) };
         if self.0.load(Ordering::SeqCst) > 0 {
             for told in &mut commits {
-                (told.envelope.actor, told.envelope.actor_id, told.envelope.note) = (None, None, None);
+                (told.envelope.actor, told.envelope.note) = (None, None);
             }
         }
         Ok(Since::Commits(commits))

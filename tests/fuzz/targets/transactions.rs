@@ -106,6 +106,10 @@ impl World {
         }
         let old = before.export().expect("it answers");
         if old.slug() == document.slug() {
+            let mut old = old;
+            for manager in calls::MANAGERS {
+                old.act_for(manager).expect("it is a name");
+            }
             let plan = self.tenant.plan_replace(&old).expect("it was so once");
             assert_eq!(written(&plan.preview()), old.to_json());
         }

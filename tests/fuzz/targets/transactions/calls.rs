@@ -11,6 +11,7 @@ const GRANTS: [&str; 12] =
     ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
 /// What things are renamed to: some are free, some taken, some the catalog's, now or in its next release.
 const NAMES: [&str; 8] = ["U0", "a", "u1", "g1", "r3", "b:y", "sys:new", "sys-viewer"];
+pub(super) const MANAGERS: [&str; 2] = ["okta", "entra"];
 pub(super) const INSTANTS: [i64; 5] = [5, 10, 20, 25, 30];
 
 /// A run is short: what is behind these is left alone.
@@ -71,7 +72,7 @@ impl Call {
         let (in_group, other_role, grant, name) =
             (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
         let window = self.window()?;
-        match what % 38 {
+        match what % 45 {
             0 => tx.create_user(user).map(drop),
             1 => tx.create_group(group).map(drop),
             2 => tx.create_role(role).map(drop),
@@ -103,7 +104,14 @@ impl Call {
             34 => tx.role(role)?.set_grants([grant, pick(&GRANTS, b / 12)]).map(drop),
             35 => tx.group(group)?.set_parent_window(in_group, window).map(drop),
             36 => tx.group(group)?.ensure_parent(in_group, window).map(drop),
-            _ => tx.group(group)?.set_parents([in_group, pick(&GROUPS, b / 5)]).map(drop),
+            37 => tx.group(group)?.set_parents([in_group, pick(&GROUPS, b / 5)]).map(drop),
+            38 => tx.group(group)?.set_members([pick(&USERS, b), pick(&USERS, b / 4)]).map(drop),
+            39 => tx.user(user)?.set_name((b % 3 > 0).then_some(name)).map(drop),
+            40 => tx.set_manager(pick(&MANAGERS, b)).map(drop),
+            41 => tx.user(user)?.set_managed_by((b % 3 > 0).then_some(pick(&MANAGERS, b))).map(drop),
+            42 => tx.group(group)?.set_managed_by((b % 3 > 0).then_some(pick(&MANAGERS, b))).map(drop),
+            43 => tx.user(user)?.set_external_id((b % 3 > 0).then_some(name)).map(drop),
+            _ => tx.group(group)?.set_external_id((b % 3 > 0).then_some(name)).map(drop),
         }
     }
 }

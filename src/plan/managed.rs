@@ -1,0 +1,74 @@
+//! May this transaction change what a directory manages? (R16)
+//!
+//! Every change of a transaction or document comes by here, so there is one door whichever call was made.
+
+use super::tx::Tx;
+use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::records::{Change, ExternalId, GroupId, GroupRecord, Manager, Record, UserRecord};
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::{Row, Table};
+
+/// `Ok` if no directory manages what the change is about, or if the transaction acts for the one that does: before the
+/// change, which takes from it, and after, which gives to it. `state` is the state before the change.
+pub(super) fn permit(state: &State, change: &Change, acts_for: impl Fn(&Manager) -> bool) -> Result<()> {
+    let judge = |entity, name: &str, manager: Option<&Manager>| match manager {
+        Some(manager) if !acts_for(manager) => {
+            Err(Error::new(ErrorKind::Managed).about(entity, name).managed_by(manager.as_str()))
+        }
+        _ => Ok(()),
+    };
+    // The name that the caller knows it by is the one before the change.
+    let group = |record: &GroupRecord, name: &str| judge(EntityKind::Group, name, record.managed_by());
+    let user = |record: &UserRecord, name: &str| judge(EntityKind::User, name, record.managed_by());
+    let end_of = |id: GroupId| {
+        let row = state.groups.by_id(id.uuid()).and_then(|number| state.groups.row(number));
+        row.map_or(Ok(()), |row| group(&row.record, row.record.slug.as_str()))
+    };
+    match (change.before(), change.after()) {
+        (Some(Record::Group(before)), Some(Record::Group(after))) => {
+            group(before, before.slug.as_str()).and_then(|()| group(after, before.slug.as_str()))
+        }
+        (Some(Record::User(before)), Some(Record::User(after))) => {
+            user(before, before.key.as_str()).and_then(|()| user(after, before.key.as_str()))
+        }
+        (Some(only), _) | (None, Some(only)) => match only {
+            Record::Group(record) => group(record, record.slug.as_str()),
+            Record::User(record) => user(record, record.key.as_str()),
+            // A group has members and parents: they are its own, and not theirs.
+            Record::Membership(edge) => end_of(edge.group),
+            Record::Parent(edge) => end_of(edge.group),
+            Record::Tenant(_)
+            | Record::Permission(_)
+            | Record::Role(_)
+            | Record::Grant(_)
+            | Record::Inclusion(_)
+            | Record::Assignment(_) => Ok(()),
+        },
+        (None, None) => Ok(()),
+    }
+}
+
+impl Tx {
+    /// Whether an external id can be given to the thing with this number: it is managed, and no other of its kind has the id
+    /// from the same directory (I12).
+    pub(super) fn free_external<R: Row>(
+        &self,
+        number: u32,
+        id: Option<&ExternalId>,
+        manager: Option<&Manager>,
+        table: fn(&State) -> &Table<R>,
+    ) -> Result<()> {
+        let Some(id) = id else { return Ok(()) };
+        let Some(manager) = manager else {
+            let expected = format!("a {} that a directory manages; use `set_managed_by` first", R::ENTITY);
+            return Err(Error::invalid("external id", id.as_str(), expected));
+        };
+        let draft = self.draft();
+        match table(&draft.next.state).by_external((manager.as_str(), id.as_str())) {
+            Some(other) if other != number => {
+                Err(draft.exists(R::ENTITY, &format!("{id} of {manager}")).reason("the external id is in use"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

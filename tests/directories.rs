@@ -1,0 +1,285 @@
+//! Users and groups that a directory manages (R16), their external ids, and whole lists of members.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::records::{Status, UserKey};
+use rolecall::store::MemoryStore;
+use rolecall::{ErrorKind, External, PageRequest, Result, Timestamp, Tx, Window};
+
+const OKTA: External<'_> = External { manager: "okta", id: "00u1" };
+
+/// Okta manages `alice`, `eng` and `sub`, Entra `eve` and `ent`; the rest is the tenant's own.
+fn populate(tx: &Tx) -> Result<()> {
+    tx.create_role("reader")?;
+    tx.create_role("writer")?;
+    for group in ["wide", "local", "own", "eng", "sub", "ent"] {
+        tx.create_group(group)?;
+    }
+    for user in ["alice", "bob", "carol", "eve", "dave"] {
+        tx.create_user(user)?;
+    }
+    tx.group("eng")?.add_parent("wide")?.add_member("alice")?.add_member("bob")?.assign("reader")?;
+    tx.group("sub")?.add_parent("eng")?;
+    tx.group("own")?.add_member("alice")?;
+    tx.group("ent")?.add_member("dave")?;
+    tx.set_manager("okta")?;
+    tx.user("alice")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?;
+    tx.user("dave")?.set_managed_by(Some("okta"))?;
+    tx.group("eng")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?;
+    tx.group("sub")?.set_managed_by(Some("okta"))?;
+    tx.set_manager("entra")?;
+    tx.user("eve")?.set_managed_by(Some("entra"))?.set_external_id(Some("00u1"))?;
+    tx.group("ent")?.set_managed_by(Some("entra"))?;
+    Ok(())
+}
+
+fn acme_in(store: &MemoryStore) -> Tenant {
+    let acme = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    acme.update(populate).unwrap();
+    acme
+}
+
+fn acme() -> Tenant {
+    acme_in(&MemoryStore::default())
+}
+
+fn until(secs: i64) -> Window {
+    Window::until(Timestamp::from_secs(secs).unwrap())
+}
+
+type Call = fn(&Tx) -> Result<()>;
+
+/// What only Okta may do: every door, from both sides.
+const DOORS: &[(&str, Call)] = &[
+    ("a key", |tx| tx.user("alice")?.set_key("alicia").map(drop)),
+    ("a display name", |tx| tx.user("alice")?.set_name(Some("Alice")).map(drop)),
+    ("a suspension", |tx| tx.user("alice")?.suspend().map(drop)),
+    ("an external id", |tx| tx.user("alice")?.set_external_id(Some("00u2")).map(drop)),
+    ("no external id", |tx| tx.user("alice")?.set_external_id(None).map(drop)),
+    ("a user taken back", |tx| tx.user("alice")?.set_managed_by(None).map(drop)),
+    ("a user given", |tx| tx.user("carol")?.set_managed_by(Some("okta")).map(drop)),
+    ("a deleted user", |tx| tx.delete_user("alice")),
+    ("a deleted user, by external id", |tx| tx.delete_user(OKTA)),
+    ("a slug", |tx| tx.group("eng")?.set_slug("engineering").map(drop)),
+    ("a group's name", |tx| tx.group("eng")?.set_name("Engineering").map(drop)),
+    ("a description", |tx| tx.group("eng")?.set_description("builds").map(drop)),
+    ("a group's external id", |tx| tx.group("eng")?.set_external_id(Some("00g2")).map(drop)),
+    ("a group taken back", |tx| tx.group("eng")?.set_managed_by(None).map(drop)),
+    ("a group given", |tx| tx.group("local")?.set_managed_by(Some("okta")).map(drop)),
+    ("a deleted group", |tx| tx.delete_group("eng")),
+    ("a member added", |tx| tx.group("eng")?.add_member("carol").map(drop)),
+    ("a member for a time", |tx| tx.group("eng")?.add_member_during("carol", until(9)).map(drop)),
+    ("a member ensured", |tx| tx.group("eng")?.ensure_member("carol", Window::ALWAYS).map(drop)),
+    ("a member's window ensured", |tx| tx.group("eng")?.ensure_member("bob", until(9)).map(drop)),
+    ("a member's window", |tx| tx.group("eng")?.set_member_window("bob", until(9)).map(drop)),
+    ("a member removed", |tx| tx.group("eng")?.remove_member("bob").map(drop)),
+    ("all members", |tx| tx.group("eng")?.set_members(["carol"]).map(drop)),
+    ("no members", |tx| tx.group("eng")?.set_members::<&str>([]).map(drop)),
+    ("a user who joins", |tx| tx.user("carol")?.join("eng").map(drop)),
+    ("a user who joins for a time", |tx| tx.user("carol")?.join_during("eng", until(9)).map(drop)),
+    ("a membership ensured", |tx| tx.user("carol")?.ensure_membership("eng", Window::ALWAYS).map(drop)),
+    ("a membership's window ensured", |tx| tx.user("bob")?.ensure_membership("eng", until(9)).map(drop)),
+    ("a membership's window", |tx| tx.user("bob")?.set_membership_window("eng", until(9)).map(drop)),
+    ("a user who leaves", |tx| tx.user("bob")?.leave("eng").map(drop)),
+    ("a local member deleted", |tx| tx.delete_user("bob")),
+    ("a parent", |tx| tx.group("eng")?.add_parent("own").map(drop)),
+    ("no parent", |tx| tx.group("eng")?.remove_parent("wide").map(drop)),
+    ("all parents", |tx| tx.group("eng")?.set_parents(["own"]).map(drop)),
+    ("a local parent deleted", |tx| tx.delete_group("wide")),
+];
+
+/// What stays free.
+const FREE: &[(&str, Call)] = &[
+    ("a role assigned to a managed group", |tx| tx.group("eng")?.assign("writer").map(drop)),
+    ("a role taken from a managed group", |tx| tx.group("eng")?.unassign("reader").map(drop)),
+    ("all roles of a managed group", |tx| tx.group("eng")?.set_roles(["writer"]).map(drop)),
+    ("a role that a managed group has, deleted", |tx| tx.delete_role("reader")),
+    ("a role assigned to a managed user", |tx| tx.user("alice")?.assign("writer").map(drop)),
+    ("a managed user who joins a local group", |tx| tx.user("alice")?.join("local").map(drop)),
+    ("a managed user who leaves a local group", |tx| tx.user("alice")?.leave("own").map(drop)),
+    ("a managed user added to a local group", |tx| tx.group("local")?.add_member("alice").map(drop)),
+    ("a managed user removed from a local group", |tx| tx.group("own")?.remove_member("alice").map(drop)),
+    ("all members of a local group", |tx| tx.group("own")?.set_members(["eve"]).map(drop)),
+    ("a local group with managed members deleted", |tx| tx.delete_group("own")),
+    ("a local group inside a managed one", |tx| tx.group("local")?.add_parent("eng").map(drop)),
+    ("a local group with parents of its own", |tx| tx.group("local")?.add_parent("own").map(drop)),
+    ("a local user", |tx| tx.user("carol")?.set_key("caroline")?.set_name(Some("C"))?.suspend().map(drop)),
+    ("a suspended local member", |tx| tx.user("bob")?.suspend().map(drop)),
+    ("a local user deleted", |tx| tx.delete_user("carol")),
+    ("a local group", |tx| tx.group("wide")?.set_slug("w")?.set_name("W")?.set_description("w").map(drop)),
+    ("the tenant", |tx| tx.rename_tenant("acme2")?.name_tenant("Acme 2").map(drop)),
+    ("the end of the tenant", Tx::delete_tenant),
+];
+
+#[test]
+fn r16_only_the_directory_changes_what_it_manages_by_every_door() {
+    for (what, call) in DOORS {
+        let acme = acme();
+        for others in [None, Some("entra"), Some("Okta")] {
+            let refused = |tx: &Tx| {
+                others.map(|manager| tx.set_manager(manager)).transpose()?;
+                call(tx)
+            };
+            let error = acme.update(refused).unwrap_err();
+            assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("okta")), "{what} {others:?}");
+            assert!(error.to_string().contains("is managed by `okta`"), "{error}");
+            let done = acme.update(|tx| {
+                assert!(refused(tx).is_err());
+                tx.create_user("zed").map(drop)
+            });
+            assert_eq!(done.unwrap().changes.len(), 1, "{what}: nothing but the new user");
+            acme.update(|tx| tx.delete_user("zed")).unwrap();
+        }
+        let done = acme.update(|tx| {
+            tx.set_manager("okta")?;
+            call(tx)
+        });
+        assert!(!done.unwrap().changes.is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn r16_roles_and_local_groups_stay_free() {
+    for (what, call) in FREE {
+        let done = acme().update(call);
+        assert!(!done.unwrap_or_else(|error| panic!("{what}: {error}")).changes.is_empty(), "{what}");
+    }
+}
+
+/// R11 holds of managed things, too.
+#[test]
+fn r16_what_is_done_already_is_no_change_and_no_error() {
+    let done = acme().update(|tx| {
+        tx.user("alice")?.activate()?.join("eng")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?;
+        tx.group("eng")?
+            .add_member("bob")?
+            .remove_member("carol")?
+            .add_parent("wide")?
+            .set_members(["bob", "alice"])?;
+        Ok(())
+    });
+    assert!(done.unwrap().changes.is_empty());
+}
+
+#[test]
+fn r16_a_handover_takes_from_the_one_and_gives_to_the_other() {
+    let acme = acme();
+    let directly = acme.update(|tx| tx.set_manager("okta")?.user("alice")?.set_managed_by(Some("entra")).map(drop));
+    assert_eq!(directly.unwrap_err().manager(), Some("entra"), "it would be given to a directory that did not ask");
+    acme.update(|tx| {
+        tx.set_manager("okta")?.user("alice")?.set_managed_by(None)?;
+        tx.set_manager("entra")?.user("alice")?.set_managed_by(Some("entra"))?;
+        Ok(())
+    })
+    .unwrap();
+    let alice = acme.now().user("alice").unwrap();
+    assert_eq!((alice.managed_by().unwrap().as_str(), alice.external_id()), ("entra", None), "the id was Okta's");
+    assert!(acme.now().user(OKTA).is_none());
+}
+
+#[test]
+fn r16_a_deletion_touches_what_other_directories_manage() {
+    let acme = acme();
+    let error = acme.update(|tx| tx.set_manager("okta")?.delete_user("dave")).unwrap_err();
+    assert_eq!((error.kind(), error.name(), error.manager()), (ErrorKind::Managed, Some("ent"), Some("entra")));
+    acme.update(|tx| {
+        tx.set_manager("entra")?.group("ent")?.remove_member("dave")?;
+        tx.set_manager("okta")?.delete_user("dave")
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_external_id_is_one_users_and_one_groups_for_each_directory() {
+    let store = MemoryStore::default();
+    let acme = acme_in(&store);
+    let follower = Authorizer::builder().store(store.clone()).build().tenant("acme").unwrap();
+    let key_of = |id| acme.now().user(External { manager: "okta", id }).map(|user| user.key.to_string());
+    let set = |user: &'static str, id: Option<&'static str>| {
+        acme.update(move |tx| tx.set_manager("okta")?.user(user)?.set_external_id(id).map(drop))
+    };
+    assert_eq!(key_of("00u1").unwrap(), "alice");
+    assert_eq!(acme.now().group(OKTA).unwrap().slug, "eng", "a group may have the same id");
+    assert_eq!(
+        acme.now().user(External { manager: "entra", ..OKTA }).unwrap().key,
+        "eve",
+        "and another directory's user"
+    );
+    assert!(acme.now().user(External { manager: "Okta", ..OKTA }).is_none() && acme.now().group(OKTA).is_some());
+
+    let error = set("dave", Some("00u1")).unwrap_err();
+    assert_eq!((error.kind(), error.name()), (ErrorKind::AlreadyExists, Some("00u1 of okta")));
+    let unmanaged = acme.update(|tx| tx.user("carol")?.set_external_id(Some("x")).map(drop)).unwrap_err();
+    assert_eq!(unmanaged.kind(), ErrorKind::Invalid, "{unmanaged}");
+
+    // A rename keeps it, another id frees it, and so does a deletion.
+    acme.update(|tx| tx.set_manager("okta")?.user(OKTA)?.set_key("zoe").map(drop)).unwrap();
+    assert_eq!(key_of("00u1").unwrap(), "zoe");
+    set("zoe", Some("00u2")).unwrap();
+    assert_eq!((key_of("00u1"), key_of("00u2").unwrap()), (None, "zoe".to_owned()));
+    set("dave", Some("00u1")).unwrap();
+    acme.update(|tx| tx.set_manager("okta")?.delete_user("zoe")).unwrap();
+    assert_eq!((key_of("00u2"), key_of("00u1").unwrap()), (None, "dave".to_owned()));
+    set("dave", Some("00u2")).unwrap();
+    acme.update(|tx| tx.set_manager("okta")?.create_user("new")?.set_managed_by(Some("okta")).map(drop)).unwrap();
+    set("new", Some("00u1")).unwrap();
+
+    // Another process that follows, and one that loads, find the same.
+    follower.refresh().unwrap();
+    let loaded = Authorizer::builder().store(store).build().tenant("acme").unwrap();
+    for tenant in [&acme, &follower, &loaded] {
+        let found = ["00u1", "00u2"].map(|id| tenant.now().user(External { manager: "okta", id }).unwrap().key);
+        assert_eq!(found, ["new", "dave"]);
+        assert!(tenant.effective(OKTA).is_empty() && !tenant.check(OKTA, "nothing"));
+    }
+}
+
+#[test]
+fn set_members_gives_a_group_exactly_these_and_says_who_came_and_went() {
+    let acme = acme();
+    acme.update(|tx| tx.group("local")?.add_member("alice")?.add_member_during("bob", until(9)).map(drop)).unwrap();
+    let keys = |keys: &[&str]| keys.iter().map(|key| key.parse().unwrap()).collect::<Vec<UserKey>>();
+    let set = |members: &'static [&'static str]| acme.update(move |tx| tx.group("local")?.set_members(members));
+
+    let changes = set(&["eve", "bob", "carol", "bob"]).unwrap().value;
+    assert_eq!((changes.added, changes.removed), (keys(&["carol", "eve"]), keys(&["alice"])));
+    let members = acme.now().members("local", &PageRequest::of(9)).items;
+    let shown: Vec<_> = members.iter().map(|member| (member.record.key.as_str(), member.window)).collect();
+    let always = Window::ALWAYS;
+    assert_eq!(shown, [("bob", until(9)), ("carol", always), ("eve", always)], "who stays keeps the window");
+
+    let again = set(&["carol", "eve", "bob"]).unwrap();
+    assert!(again.changes.is_empty() && again.value == rolecall::plan::MemberChanges::default());
+    assert_eq!(set(&["alice", "nobody"]).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(acme.now().members("local", &PageRequest::of(9)).items.len(), 3);
+    assert_eq!(set(&[]).unwrap().value.removed, keys(&["bob", "carol", "eve"]));
+}
+
+#[test]
+fn a_user_is_shown_and_found_by_its_name() {
+    let acme = acme();
+    acme.update(|tx| tx.user("bob")?.set_name(Some("Jürgen Groß")).map(drop)).unwrap();
+    let bob = acme.now().user("bob").unwrap();
+    assert_eq!((bob.name(), bob.status), ("Jürgen Groß", Status::Active));
+    acme.update(|tx| tx.group("own")?.add_member("bob").map(drop)).unwrap();
+    let found = |text: &str| {
+        let page = PageRequest::of(9).search(text);
+        let keys = acme.now().users(&page).items.into_iter().map(|user| user.key.to_string()).collect::<Vec<_>>();
+        let members = acme.now().members("own", &page).items.into_iter().map(|member| member.record.key.to_string());
+        assert!(members.eq(keys.iter().filter(|key| ["alice", "bob"].contains(&key.as_str())).cloned()));
+        assert_eq!(acme.now().all_members("own").page(&page).items.len(), keys.iter().filter(|k| *k != "eve").count());
+        keys
+    };
+    assert_eq!(found("JÜRGEN"), ["bob"]);
+    assert_eq!(found("gross"), ["bob"]);
+    assert_eq!(found("BO"), ["bob"], "the key finds it, too");
+    assert_eq!(found("Ali"), ["alice"]);
+    acme.update(|tx| tx.user("bob")?.set_name(None).map(drop)).unwrap();
+    assert_eq!(acme.now().user("bob").unwrap().name(), "bob");
+    assert!(found("jürgen").is_empty());
+    for bad in ["", "a\0", &"n".repeat(256)] {
+        let error = acme.update(|tx| tx.user("bob")?.set_name(Some(bad)).map(drop)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+}

@@ -261,7 +261,7 @@ fn r16_a_document_changes_what_a_directory_manages_only_where_it_acts_for_it() {
             for plan in [acme.plan_replace(&document), acme.plan_replace(document.act_for("entra").unwrap())] {
                 let error = plan.unwrap_err();
                 let told = (error.kind(), error.name(), error.manager());
-                assert_eq!(told, (ErrorKind::Managed, name, Some("okta")), "{what}");
+                assert_eq!(told, (ErrorKind::Managed, Some(name), Some("okta")), "{what}");
             }
             document.act_for("okta").unwrap();
         }

@@ -275,9 +275,9 @@ impl Inner {
         match outcome {
             Outcome::Committed(_) => Ok(Attempt::Done),
             Outcome::Aborted => Ok(Attempt::Retry),
-            Outcome::InDoubt => Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid())),
+            Outcome::InDoubt => Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.as_uuid())),
             Outcome::Unknown => {
-                let error = Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid());
+                let error = Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.as_uuid());
                 Err(error.detail("and it cannot be known any more"))
             }
         }

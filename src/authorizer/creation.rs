@@ -143,7 +143,7 @@ impl Authorizer {
                         Err(Error::new(ErrorKind::AlreadyExists).about(EntityKind::Tenant, slug.as_str()))
                     }
                     CreationOutcome::InDoubt => {
-                        Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid()))
+                        Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.as_uuid()))
                     }
                 }
             }
@@ -170,7 +170,7 @@ impl Authorizer {
             CreationOutcome::Created | CreationOutcome::Aborted => Ok(()),
             CreationOutcome::InDoubt => {
                 let error = Error::new(ErrorKind::InDoubt).about(EntityKind::Tenant, slug.as_str());
-                Err(error.of_commit(pending.envelope.id.uuid()))
+                Err(error.of_commit(pending.envelope.id.as_uuid()))
             }
         }
     }
@@ -208,7 +208,7 @@ fn created_but_not_opened(error: Error, slug: &TenantSlug, pending: &PendingCrea
         }
         _ => {
             let detail = format!("the tenant was created, and could not be opened: {error}");
-            Error::new(ErrorKind::InDoubt).detail(detail).of_commit(pending.envelope.id.uuid()).because(error)
+            Error::new(ErrorKind::InDoubt).detail(detail).of_commit(pending.envelope.id.as_uuid()).because(error)
         }
     }
 }

@@ -31,7 +31,7 @@ impl Inner {
             return if is_in_doubt { self.sync().await } else { Ok(()) };
         };
         match self.resolve(&pending).await {
-            Outcome::InDoubt => Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.uuid())),
+            Outcome::InDoubt => Err(Error::new(ErrorKind::InDoubt).of_commit(pending.envelope.id.as_uuid())),
             Outcome::Committed(_) | Outcome::Aborted | Outcome::Unknown => Ok(()),
         }
     }

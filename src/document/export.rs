@@ -117,7 +117,7 @@ impl Names<'_> {
         let entries =
             rows.map(|records::PermissionRecord { id, slug, name: shown, description, category }| Permission {
                 slug: slug.as_str().into(),
-                id: Some(Id::Read(id.uuid())),
+                id: Some(Id::Read(id.as_uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 category: category.as_ref().map(|category| category.as_str().into()),
@@ -137,7 +137,7 @@ impl Names<'_> {
             let records::RoleRecord { id, slug, name: shown, description } = &row.record;
             Role {
                 slug: slug.as_str().into(),
-                id: Some(Id::Read(id.uuid())),
+                id: Some(Id::Read(id.as_uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 permissions,
@@ -155,7 +155,7 @@ impl Names<'_> {
             let records::GroupRecord { id, slug, name: shown, description } = &row.record;
             Group {
                 slug: slug.as_str().into(),
-                id: Some(Id::Read(id.uuid())),
+                id: Some(Id::Read(id.as_uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 parents,
@@ -168,7 +168,7 @@ impl Names<'_> {
 
     /// The members, whom a group keeps by key; the windows are kept with the users.
     fn members(&self, group: &crate::resolver::snapshot::entity_rows::GroupRow) -> Vec<Entry<Member>> {
-        let Some(number) = self.state.groups.by_id(group.id().uuid()) else { return Vec::new() };
+        let Some(number) = self.state.groups.by_id(group.id().as_uuid()) else { return Vec::new() };
         let users = group.members.iter().filter_map(|back| self.state.users.row(back.from()));
         let members = users.filter_map(|user| {
             let edge = user.groups().get(number)?;
@@ -181,7 +181,7 @@ impl Names<'_> {
     fn users(&self) -> Vec<Entry<User>> {
         let entries = listed(&self.state.users).map(|row| User {
             key: row.key().as_str().into(),
-            id: Some(Id::Read(row.id().uuid())),
+            id: Some(Id::Read(row.id().as_uuid())),
             status: if row.is_suspended() { Status::Suspended } else { Status::Active },
             roles: self.holdings(row.roles()),
         });

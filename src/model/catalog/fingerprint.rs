@@ -26,7 +26,7 @@ fn canonical(parts: &Parts) -> String {
     permissions.sort_unstable_by_key(|permission| permission.id);
     text.count(permissions.len());
     for permission in permissions {
-        text.label(permission.id.uuid(), &permission.label);
+        text.label(permission.id.as_uuid(), &permission.label);
         text.list(permission.category.iter().map(|category| category.as_str().to_owned()));
     }
     text.slugs(&parts.retired_permissions);
@@ -35,7 +35,7 @@ fn canonical(parts: &Parts) -> String {
     roles.sort_unstable_by_key(|role| role.id);
     text.count(roles.len());
     for role in roles {
-        text.label(role.id.uuid(), &role.label);
+        text.label(role.id.as_uuid(), &role.label);
         let granted = role.grants.iter().filter_map(|at| parts.permissions.get(*at as usize));
         text.list(granted.map(|permission| permission.id.to_string()));
         text.list(role.patterns.iter().map(ToString::to_string));

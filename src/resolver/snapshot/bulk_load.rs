@@ -96,7 +96,7 @@ impl BulkLoad {
 
     /// The number of a user that has come.
     pub(crate) fn user(&mut self, id: UserId) -> Option<u32> {
-        let id = id.uuid();
+        let id = id.as_uuid();
         if let Some((_, number)) = self.last.filter(|(last, _)| *last == id) {
             return Some(number);
         }
@@ -119,7 +119,7 @@ impl BulkLoad {
         }
         self.names.insert(hash, number);
         if !met {
-            self.ids.insert(self.hashers.id(record.id.uuid()), number);
+            self.ids.insert(self.hashers.id(record.id.as_uuid()), number);
         }
         self.set(number, Place::Live(record));
         Ok(())
@@ -167,7 +167,7 @@ impl BulkLoad {
                     let edges = UserEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
                     let row = UserRow { record, edges };
                     let summary = UserSummary::of(&row);
-                    (Slot { id: row.id().uuid(), row: Some(row.into()) }, summary)
+                    (Slot { id: row.id().as_uuid(), row: Some(row.into()) }, summary)
                 }
             };
             indexed_users.extend(id.map(|id| IndexedUser::of(id, number, &summary)));
@@ -198,7 +198,7 @@ impl BulkLoad {
 impl Place {
     fn id(&self) -> Option<Uuid> {
         match self {
-            Self::Live(record) => Some(record.id.uuid()),
+            Self::Live(record) => Some(record.id.as_uuid()),
             Self::Deleted(id) => Some(*id),
             Self::Empty => None,
         }

@@ -97,10 +97,10 @@ impl Session {
         let earlier = met.latest.replace(Arc::clone(next));
         for record in changes.into_iter().filter(|change| change.before().is_none()).filter_map(Change::after) {
             let id = match record {
-                Record::Permission(record) => (EntityKind::Permission, record.id.uuid()),
-                Record::Role(record) => (EntityKind::Role, record.id.uuid()),
-                Record::Group(record) => (EntityKind::Group, record.id.uuid()),
-                Record::User(record) => (EntityKind::User, record.id.uuid()),
+                Record::Permission(record) => (EntityKind::Permission, record.id.as_uuid()),
+                Record::Role(record) => (EntityKind::Role, record.id.as_uuid()),
+                Record::Group(record) => (EntityKind::Group, record.id.as_uuid()),
+                Record::User(record) => (EntityKind::User, record.id.as_uuid()),
                 _ => continue,
             };
             met.numbers.remove(&id);

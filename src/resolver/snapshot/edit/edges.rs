@@ -41,7 +41,7 @@ impl Edit<'_> {
     /// One of the tenant's own roles, which alone may grant and include (I6).
     fn own_role(&self, id: RoleId, whole: &Record) -> Result<u32> {
         let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Role };
-        let number = self.state.roles.by_id(id.uuid()).ok_or_else(dangling)?;
+        let number = self.state.roles.by_id(id.as_uuid()).ok_or_else(dangling)?;
         match self.state.roles.row(number).map(|row| row.origin) {
             Some(Origin::Tenant) => Ok(number),
             _ => Err(Violation::NotOwn { key: whole.key() }),
@@ -54,11 +54,11 @@ impl Edit<'_> {
             RoleRef::Own(id) => return self.own_role(*id, whole),
             RoleRef::Catalog { id, slug } => (*id, slug),
         };
-        match self.state.roles.by_id(id.uuid()) {
+        match self.state.roles.by_id(id.as_uuid()) {
             Some(number) if self.state.roles.row(number).is_some_and(|row| row.origin != Origin::Tenant) => Ok(number),
             Some(_) => Err(Violation::NotOwn { key: whole.key() }),
             None => {
-                let number = self.number(EntityKind::Role, id.uuid())?;
+                let number = self.number(EntityKind::Role, id.as_uuid())?;
                 self.state.roles.insert(number, RoleRow::removed_from_catalog(id, slug));
                 self.touched.roles.insert(number);
                 Ok(number)
@@ -67,7 +67,7 @@ impl Edit<'_> {
     }
 
     fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Result<u32> {
-        let number = self.state.permissions.by_id(reference.id().uuid());
+        let number = self.state.permissions.by_id(reference.id().as_uuid());
         let origin = number.and_then(|n| self.state.permissions.row(n)).map(|row| row.origin);
         match (reference, number, origin) {
             (PermissionRef::Own(_), Some(number), Some(Origin::Tenant))
@@ -75,7 +75,7 @@ impl Edit<'_> {
                 Ok(number)
             }
             (PermissionRef::Catalog { id, slug }, None, _) => {
-                let number = self.number(EntityKind::Permission, id.uuid())?;
+                let number = self.number(EntityKind::Permission, id.as_uuid())?;
                 self.state.permissions.insert(number, PermissionRow::removed_from_catalog(*id, slug));
                 Ok(number)
             }
@@ -109,11 +109,11 @@ impl Edit<'_> {
     }
 
     fn remove_grant(&mut self, edge: &Grant) -> Option<()> {
-        let role = self.state.roles.by_id(edge.role.uuid())?;
+        let role = self.state.roles.by_id(edge.role.as_uuid())?;
         self.touched.roles.insert(role);
         match &edge.granted {
             Granted::Permission(reference) => {
-                let permission = self.state.permissions.by_id(reference.id().uuid())?;
+                let permission = self.state.permissions.by_id(reference.id().as_uuid())?;
                 self.state.roles.row_mut(role)?.grants.remove(|n| n.cmp(&permission))?;
                 self.state.reverse_grants.remove(permission, role);
                 self.forget_removed_permission(permission);
@@ -143,8 +143,8 @@ impl Edit<'_> {
     }
 
     fn remove_inclusion(&mut self, edge: &Inclusion) -> Option<()> {
-        let role = self.state.roles.by_id(edge.role.uuid())?;
-        let included = self.state.roles.by_id(edge.included.id().uuid())?;
+        let role = self.state.roles.by_id(edge.role.as_uuid())?;
+        let included = self.state.roles.by_id(edge.included.id().as_uuid())?;
         self.touched.roles.insert(role);
         self.state.roles.row_mut(role)?.includes.remove(|n| n.cmp(&included))?;
         self.state.roles.row_mut(included)?.included_by.remove(|n| n.cmp(&role));
@@ -154,8 +154,8 @@ impl Edit<'_> {
 
     fn put_parent(&mut self, edge: &Parent, whole: &Record) -> Result<bool> {
         let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
-        let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(dangling)?;
-        let parent = self.state.groups.by_id(edge.parent.uuid()).ok_or_else(dangling)?;
+        let group = self.state.groups.by_id(edge.group.as_uuid()).ok_or_else(dangling)?;
+        let parent = self.state.groups.by_id(edge.parent.as_uuid()).ok_or_else(dangling)?;
         self.touched.groups.insert(group);
         let Some(row) = self.state.groups.row_mut(group) else { return Ok(false) };
         let new = row.parents.insert(parent, |n| n.cmp(&parent));
@@ -166,8 +166,8 @@ impl Edit<'_> {
     }
 
     fn remove_parent(&mut self, edge: &Parent) -> Option<()> {
-        let group = self.state.groups.by_id(edge.group.uuid())?;
-        let parent = self.state.groups.by_id(edge.parent.uuid())?;
+        let group = self.state.groups.by_id(edge.group.as_uuid())?;
+        let parent = self.state.groups.by_id(edge.parent.as_uuid())?;
         self.touched.groups.insert(group);
         self.state.groups.row_mut(group)?.parents.remove(|n| n.cmp(&parent))?;
         self.state.groups.row_mut(parent)?.children.remove(|n| n.cmp(&group));
@@ -179,7 +179,7 @@ impl Edit<'_> {
         match edge.holder {
             Holder::User(id) => {
                 let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::User };
-                let user = self.state.user_by_id(id.uuid()).ok_or_else(dangling)?;
+                let user = self.state.user_by_id(id.as_uuid()).ok_or_else(dangling)?;
                 let State { users, roles, .. } = &mut *self.state;
                 let done =
                     users.row_mut(user).is_some_and(|row| row.edges.set(Source::Role(role), edge.window, before));
@@ -193,7 +193,7 @@ impl Edit<'_> {
             }
             Holder::Group(id) => {
                 let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
-                let group = self.state.groups.by_id(id.uuid()).ok_or_else(dangling)?;
+                let group = self.state.groups.by_id(id.as_uuid()).ok_or_else(dangling)?;
                 self.touched.groups.insert(group);
                 let out = Edge { to: role, window: edge.window };
                 let done = self.state.groups.row_mut(group).is_some_and(|row| set_edge(&mut row.roles, out, before));
@@ -208,10 +208,10 @@ impl Edit<'_> {
     }
 
     fn remove_assignment(&mut self, edge: &Assignment) -> Option<()> {
-        let role = self.state.roles.by_id(edge.role.id().uuid())?;
+        let role = self.state.roles.by_id(edge.role.id().as_uuid())?;
         match edge.holder {
             Holder::User(id) => {
-                let user = self.state.user_by_id(id.uuid())?;
+                let user = self.state.user_by_id(id.as_uuid())?;
                 let State { users, roles, .. } = &mut *self.state;
                 users.row_mut(user)?.edges.take(Source::Role(role), edge.window).then_some(())?;
                 let key = users.name_at(user);
@@ -219,7 +219,7 @@ impl Edit<'_> {
                 self.summary(user);
             }
             Holder::Group(id) => {
-                let group = self.state.groups.by_id(id.uuid())?;
+                let group = self.state.groups.by_id(id.as_uuid())?;
                 self.touched.groups.insert(group);
                 take_edge(&mut self.state.groups.row_mut(group)?.roles, role, edge.window)?;
                 self.state.roles.row_mut(role)?.groups.remove(|back| back.from().cmp(&group));
@@ -231,8 +231,8 @@ impl Edit<'_> {
 
     fn put_membership(&mut self, edge: &Membership, whole: &Record, before: Option<Window>) -> Result<bool> {
         let dangling = |entity| Violation::Dangling { edge: whole.key(), entity };
-        let user = self.state.user_by_id(edge.user.uuid()).ok_or_else(|| dangling(EntityKind::User))?;
-        let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(EntityKind::Group))?;
+        let user = self.state.user_by_id(edge.user.as_uuid()).ok_or_else(|| dangling(EntityKind::User))?;
+        let group = self.state.groups.by_id(edge.group.as_uuid()).ok_or_else(|| dangling(EntityKind::Group))?;
         let State { users, groups, .. } = &mut *self.state;
         let done = users.row_mut(user).is_some_and(|row| row.edges.set(Source::Group(group), edge.window, before));
         let key = users.name_at(user);
@@ -245,8 +245,8 @@ impl Edit<'_> {
     }
 
     fn remove_membership(&mut self, edge: &Membership) -> Option<()> {
-        let user = self.state.user_by_id(edge.user.uuid())?;
-        let group = self.state.groups.by_id(edge.group.uuid())?;
+        let user = self.state.user_by_id(edge.user.as_uuid())?;
+        let group = self.state.groups.by_id(edge.group.as_uuid())?;
         let State { users, groups, .. } = &mut *self.state;
         users.row_mut(user)?.edges.take(Source::Group(group), edge.window).then_some(())?;
         let key = users.name_at(user);

@@ -13,7 +13,7 @@ use rolecall::store::{Base, Commit, MemoryStore, Store};
 fn an_id_of_the_applications_choosing_can_be_exported_and_imported() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     let group = acme.update(|tx| tx.create_group("staff")?.id()).unwrap().value;
-    let made = acme.update(|tx| tx.create_user_with_id(UserId::from_uuid(group.uuid()), "alice").map(drop));
+    let made = acme.update(|tx| tx.create_user_with_id(UserId::from_uuid(group.as_uuid()), "alice").map(drop));
     if made.is_ok() {
         let document = acme.snapshot().export().unwrap();
         let plan = acme.plan_replace(&document).map(|plan| plan.is_empty());

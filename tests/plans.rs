@@ -156,7 +156,7 @@ fn the_ids_of_a_set_are_ids_of_users() {
     acme.update(|tx| tx.delete_user("alice")).unwrap();
     let after = acme.now().who_can("posts:write");
     let both = after.union(&before);
-    assert!(both.ids().all(|id| !id.uuid().is_nil()), "{:?}", both.ids().collect::<Vec<_>>());
+    assert!(both.ids().all(|id| !id.as_uuid().is_nil()), "{:?}", both.ids().collect::<Vec<_>>());
     acme.update(|tx| tx.create_user("bob")?.assign("editor").map(drop)).unwrap();
     let now = acme.now();
     assert!(now.who_can("posts:write").ids().eq(now.user("bob").map(|bob| bob.id)));

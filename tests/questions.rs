@@ -332,7 +332,7 @@ fn a_thing_is_named_by_whatever_was_handed_out() {
     let (by_handle, what) = (now.user_handle(&user).unwrap(), now.permission_handle(&permission).unwrap());
     let id = &user.id;
     assert!(now.check(id, &permission.slug) && now.check(&user.key, permission.id));
-    assert!(now.check(user.id.uuid(), permission.id.uuid()));
+    assert!(now.check(user.id.as_uuid(), permission.id.as_uuid()));
     assert!([(by_handle, what)].iter().all(|(user, permission)| now.check(user, permission)));
     assert!(["alice"].iter().all(|key| now.check(key, &permission)));
     assert!(now.check_any(&user, ["posts:write", "nope"].iter()) && now.check_all(&user, now.effective(&user).slugs()));
@@ -346,7 +346,7 @@ fn a_thing_is_named_by_whatever_was_handed_out() {
     );
     drop(now);
     acme.update(|tx| {
-        tx.role(&role.slug)?.grant(&permission.slug)?.grant(what)?.grant(permission.id)?.grant(permission.id.uuid())?;
+        tx.role(&role.slug)?.grant(&permission.slug)?.grant(what)?.grant(permission.id)?.grant(permission.id.as_uuid())?;
         tx.group(&group)?.add_member(&user)?;
         Ok(())
     })

@@ -54,9 +54,9 @@ impl<const N: usize> Fast<N> {
                     if users.is_empty() {
                         users.reserve(records.len() / 4);
                     }
-                    users.insert(user.id.uuid(), [0; N]);
+                    users.insert(user.id.as_uuid(), [0; N]);
                     if user.status == Status::Suspended {
-                        suspended.push(user.id.uuid());
+                        suspended.push(user.id.as_uuid());
                     }
                 }
                 Record::Grant(grant) => {
@@ -75,10 +75,10 @@ impl<const N: usize> Fast<N> {
                 }
                 Record::Assignment(edge) if edge.window.contains(at) => match edge.holder {
                     Holder::Group(group) => assigned.push((groups[&group], roles[&edge.role.id()])),
-                    Holder::User(user) => direct.push((user.uuid(), roles[&edge.role.id()])),
+                    Holder::User(user) => direct.push((user.as_uuid(), roles[&edge.role.id()])),
                 },
                 Record::Membership(edge) if edge.window.contains(at) => {
-                    joined.push((edge.user.uuid(), groups[&edge.group]));
+                    joined.push((edge.user.as_uuid(), groups[&edge.group]));
                 }
                 _ => {}
             }

@@ -59,7 +59,7 @@ impl Store for Shelf {
     }
 
     async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
-        let slug = format!("tenant-{}", tenant_id.uuid().as_u128());
+        let slug = format!("tenant-{}", tenant_id.as_uuid().as_u128());
         let (slug, name) = (TenantSlug::new(&slug).unwrap(), Name::new(&slug).unwrap());
         let tenant = Record::Tenant(TenantRecord { slug, name });
         sink.push(tenant).map_err(|Stop| StoreError::Stopped)?;

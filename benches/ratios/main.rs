@@ -146,7 +146,7 @@ fn count_sets<const N: usize>(bed: &Bed<N>) {
         black_box((held.effective(user), held.explain(user, permission_id(question.permission))));
     }
     for permission in (0..16).map(|n| n * (bed.size.permissions / 16)) {
-        black_box(held.who_can(permission_id(permission)).ids().map(UserId::uuid).collect::<Vec<_>>());
+        black_box(held.who_can(permission_id(permission)).ids().map(UserId::as_uuid).collect::<Vec<_>>());
     }
 }
 
@@ -284,7 +284,7 @@ fn who_can<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     for permission in &asked {
         let ids = held.who_can(permission_id(*permission));
         let (mut ours, mut theirs): (Vec<Uuid>, _) =
-            (ids.ids().map(UserId::uuid).collect(), bed.fast.who_can(*permission));
+            (ids.ids().map(UserId::as_uuid).collect(), bed.fast.who_can(*permission));
         ours.sort_unstable();
         theirs.sort_unstable();
         assert!(ours == theirs, "who can do {permission}");
@@ -293,7 +293,7 @@ fn who_can<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     race.enter("rolecall", || {
         per(16, |n| {
             let set = held.who_can(permission_id(asked[n]));
-            black_box(set.ids().map(UserId::uuid).collect::<Vec<_>>());
+            black_box(set.ids().map(UserId::as_uuid).collect::<Vec<_>>());
         })
     });
     race.enter("by_hand_fast", || per(16, |n| drop(black_box(bed.fast.who_can(asked[n])))));

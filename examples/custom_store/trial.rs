@@ -106,7 +106,7 @@ fn a_failing_disk(path: &Path) -> Result<(), Box<dyn Error>> {
     let mut envelope = last.ok_or("nothing was committed")?.envelope.clone();
     let mut answers = Vec::new();
     for tenant_id in [tenant_id, tenant_id, other] {
-        envelope.id = CommitId::from_uuid(tenant_id.uuid());
+        envelope.id = CommitId::from_uuid(tenant_id.as_uuid());
         let commit = Commit { base: Base::Create(tenant_id), envelope: &envelope, changes: &[] };
         answers.push(pollster::block_on(store.commit(commit)));
     }

@@ -125,7 +125,7 @@ impl Registry {
         let is_old = |open: &mut Open| {
             // Where the clock was set back, the time begins anew: nothing stays open for as long as it went back.
             open.handed_out = open.handed_out.min(now);
-            now.micros().saturating_sub(open.handed_out.micros()) >= unused_for
+            now.as_micros().saturating_sub(open.handed_out.as_micros()) >= unused_for
         };
         let old = entries
             .lives

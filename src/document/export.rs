@@ -130,7 +130,7 @@ impl Names<'_> {
         let entries =
             rows.map(|records::PermissionRecord { id, slug, name: shown, description, category }| Permission {
                 slug: slug.as_str().into(),
-                id: Some(Id::Read(id.uuid())),
+                id: Some(Id::Read(id.as_uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 category: category.as_ref().map(|category| category.as_str().into()),
@@ -150,7 +150,7 @@ impl Names<'_> {
             let records::RoleRecord { id, slug, name: shown, description } = &row.record;
             Role {
                 slug: slug.as_str().into(),
-                id: Some(Id::Read(id.uuid())),
+                id: Some(Id::Read(id.as_uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 permissions,
@@ -167,7 +167,7 @@ impl Names<'_> {
             let records::GroupRecord { id, slug, name: shown, description, .. } = record;
             Group {
                 slug: slug.as_str().into(),
-                id: Some(Id::Read(id.uuid())),
+                id: Some(Id::Read(id.as_uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
                 external_id: rare(record.external_id().map(records::ExternalId::as_str)),

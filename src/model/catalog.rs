@@ -121,7 +121,7 @@ impl Catalog {
     /// The index of the permission with this id.
     #[cfg(feature = "json")]
     pub(crate) fn permission_by_id(&self, id: PermissionId) -> Option<u32> {
-        self.0.permission_names.by_id(id.uuid())
+        self.0.permission_names.by_id(id.as_uuid())
     }
 
     /// Returns whether a tenant may use this slug for a permission of its own.
@@ -136,7 +136,7 @@ impl Catalog {
 
     /// The index of the role with this id.
     pub(crate) fn role_by_id(&self, id: RoleId) -> Option<u32> {
-        self.0.role_names.by_id(id.uuid())
+        self.0.role_names.by_id(id.as_uuid())
     }
 
     /// Returns whether a tenant may use this slug for a role of its own.

@@ -22,7 +22,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_system(SystemTime::now())
+        Timestamp::from_system_time(SystemTime::now())
     }
 }
 
@@ -44,12 +44,12 @@ pub struct ManualClock(AtomicI64);
 impl ManualClock {
     /// A clock that shows this instant.
     pub fn new(at: Timestamp) -> Self {
-        Self(AtomicI64::new(at.micros()))
+        Self(AtomicI64::new(at.as_micros()))
     }
 
     /// Sets it.
     pub fn set(&self, at: Timestamp) {
-        self.0.store(at.micros(), Ordering::SeqCst);
+        self.0.store(at.as_micros(), Ordering::SeqCst);
     }
 }
 

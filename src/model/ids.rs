@@ -20,7 +20,7 @@ macro_rules! ids {
             }
 
             /// The UUID, to be stored or sent.
-            pub const fn uuid(self) -> Uuid {
+            pub const fn as_uuid(self) -> Uuid {
                 self.0
             }
 

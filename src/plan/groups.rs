@@ -99,7 +99,7 @@ impl Tx {
         let id = GroupId::from_uuid(self.draft().new_id());
         let record = GroupRecord::new(id, slug, name, Description::default());
         self.apply(Change::added(Record::Group(record)))?;
-        self.created(EntityKind::Group, id.uuid()).map(|number| GroupEdit::new(self, number))
+        self.created(EntityKind::Group, id.as_uuid()).map(|number| GroupEdit::new(self, number))
     }
 
     fn free_group(&self, slug: &Slug) -> Result<()> {

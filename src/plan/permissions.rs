@@ -37,7 +37,7 @@ impl Tx {
         let name = Name::of_slug(slug.as_str());
         let record = PermissionRecord { id, slug, name, description: Description::default(), category: None };
         self.apply(Change::added(Record::Permission(record)))?;
-        self.created(EntityKind::Permission, id.uuid()).map(|number| PermissionEdit::new(self, number))
+        self.created(EntityKind::Permission, id.as_uuid()).map(|number| PermissionEdit::new(self, number))
     }
 
     /// The permission with this slug, which is registered if it is not there.

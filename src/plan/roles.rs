@@ -183,7 +183,7 @@ impl Tx {
         let id = RoleId::from_uuid(self.draft().new_id());
         let record = RoleRecord { id, slug, name, description: Description::default() };
         self.apply(Change::added(Record::Role(record)))?;
-        self.created(EntityKind::Role, id.uuid()).map(|number| RoleEdit::new(self, number))
+        self.created(EntityKind::Role, id.as_uuid()).map(|number| RoleEdit::new(self, number))
     }
 
     fn free_role(&self, slug: &Slug) -> Result<()> {

@@ -74,9 +74,9 @@ fn changes(records: &[Record], numbers: &mut Numbers) -> Vec<Change> {
         let other = match (record, numbers.below(5)) {
             (Record::Tenant(_), 0) if numbers.one_in(8) => None,
             (Record::Tenant(_), 1) => Some(tenant(SLUGS[numbers.below::<usize>(8)])),
-            (Record::User(r), 0) => Some(user(r.id.uuid().as_u128(), &format!("key{}", numbers.next() % 3))),
+            (Record::User(r), 0) => Some(user(r.id.as_uuid().as_u128(), &format!("key{}", numbers.next() % 3))),
             (Record::Membership(r), 0) => {
-                let (user, group) = (r.user.uuid().as_u128(), r.group.uuid().as_u128());
+                let (user, group) = (r.user.as_uuid().as_u128(), r.group.as_uuid().as_u128());
                 Some(membership(user, group, Some(numbers.below(9))))
             }
             (Record::Tenant(_), _) | (_, 1..) => continue,

@@ -47,7 +47,7 @@ fn the_child_commits_until_it_is_killed() {
         let changes = drawn(records, &mut numbers);
         let revision = commit(&store, Base::At(*base), id, &changes).unwrap();
         *base = at(base.tenant_id, revision.number(), id);
-        tell(base.tenant_id.uuid().as_u128(), revision.number(), id);
+        tell(base.tenant_id.as_uuid().as_u128(), revision.number(), id);
         replay(records, &changes);
     }
 }
@@ -132,7 +132,7 @@ fn verify(file: &Path, told: &[[u128; 3]], round: &str) -> usize {
         let mut found = BTreeMap::from([(1, n)]);
         for commit in commits {
             replay(&mut replayed, &commit.changes);
-            found.insert(commit.revision.number().into(), commit.envelope.id.uuid().as_u128());
+            found.insert(commit.revision.number().into(), commit.envelope.id.as_uuid().as_u128());
         }
         assert!(
             told.iter().all(|(revision, id)| found.get(revision) == Some(id)),

@@ -78,7 +78,7 @@ fn edit(path: &Path, table: TableDefinition<'_, Bytes, Bytes>, key: &[u8], value
 }
 
 fn key_of(n: u128, rest: &[u8]) -> Vec<u8> {
-    [&tenant_id(n).uuid().as_bytes()[..], rest].concat()
+    [&tenant_id(n).as_uuid().as_bytes()[..], rest].concat()
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn value_of_a_membership() -> Vec<u8> {
 #[test]
 fn an_index_that_does_not_fit_the_tenants_is_found_when_the_file_is_opened() {
     for (key, value) in
-        [(&b"acme"[..], None), (&b"ghost"[..], Some(sealed(2, b"ghost", tenant_id(0xacce).uuid().as_bytes())))]
+        [(&b"acme"[..], None), (&b"ghost"[..], Some(sealed(2, b"ghost", tenant_id(0xacce).as_uuid().as_bytes())))]
     {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");

@@ -82,7 +82,7 @@ impl World {
         if self.tasks.iter().any(|task| task.tenant.as_ref().is_some_and(|tenant| tenant.tenant_id() == tenant_id)) {
             return;
         }
-        self.trace.add(self.step, |names| format!("p{process} lets {} go", names.of(tenant_id.uuid())));
+        self.trace.add(self.step, |names| format!("p{process} lets {} go", names.of(tenant_id.as_uuid())));
         holds.handles.remove(handle);
         holds.plans.retain(|(.., tenant)| tenant.tenant_id() != tenant_id);
         if tenant.in_doubt().is_some() && !is_over(&tenant) {

@@ -38,13 +38,13 @@ impl Names<'_> {
         match request {
             Request::Find(slug) => format!("find {slug}"),
             Request::List(..) => "list".into(),
-            Request::Load(tenant_id) => format!("load {}", self.of(tenant_id.uuid())),
-            Request::Since(at) => format!("since {} of {}", at.revision, self.of(at.tenant_id.uuid())),
+            Request::Load(tenant_id) => format!("load {}", self.of(tenant_id.as_uuid())),
+            Request::Since(at) => format!("since {} of {}", at.revision, self.of(at.tenant_id.as_uuid())),
             Request::Commit(sent) => {
-                let (id, tenant_id) = (self.of(sent.id().uuid()), self.of(sent.base.tenant_id().uuid()));
+                let (id, tenant_id) = (self.of(sent.id().as_uuid()), self.of(sent.base.tenant_id().as_uuid()));
                 let base = match sent.base {
                     Base::Create(_) => "nothing".into(),
-                    Base::At(at) => format!("{} by {}", at.revision, self.of(at.commit.uuid())),
+                    Base::At(at) => format!("{} by {}", at.revision, self.of(at.commit.as_uuid())),
                 };
                 let empty = if sent.changes.is_empty() { ", empty" } else { "" };
                 format!("commit {id} on {base} of {tenant_id}{empty}")

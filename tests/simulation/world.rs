@@ -190,7 +190,7 @@ impl World {
         let (began, heard) = (self.step, self.now());
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         self.trace.add(self.step, |names| {
-            let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.tenant_id().uuid())));
+            let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.tenant_id().as_uuid())));
             let what = match kind {
                 OpKind::OpenTenant(tenant_id) => format!("OpenLife({})", names.of(tenant_id.uuid())),
                 other => format!("{other:?}"),
@@ -270,7 +270,7 @@ impl World {
     fn ended(&mut self, task: Task, answer: Answer, before: &[bool]) -> Checked {
         self.trace.add(self.step, |names| {
             let what = match &answer {
-                Answer::Opened(Ok(tenant)) => format!("opened {}", names.of(tenant.tenant_id().uuid())),
+                Answer::Opened(Ok(tenant)) => format!("opened {}", names.of(tenant.tenant_id().as_uuid())),
                 Answer::Updated(Ok(done)) if done.commit.is_some() => format!("done, revision {}", done.revision),
                 Answer::Updated(Ok(done)) => format!("no effect, revision {}", done.revision),
                 Answer::Refreshed(Ok(revision)) => format!("refreshed to {revision}"),

@@ -65,7 +65,7 @@ impl Parts {
     fn permission(&mut self, of: &PermissionDef<'_>) -> Result<()> {
         let label = label(of.slug, of.name, of.description, of.renamed_from)?;
         let id = PermissionId::from_uuid(id_in(PERMISSIONS, &label));
-        self.permission_names.add(index(self.permissions.len())?, id.uuid(), &label.slug, &label.renamed_from);
+        self.permission_names.add(index(self.permissions.len())?, id.as_uuid(), &label.slug, &label.renamed_from);
         let category = of.category.map(Name::new).transpose()?;
         self.permissions.push(PermissionEntry { id, category, label });
         Ok(())
@@ -86,7 +86,7 @@ impl Parts {
             includes.push(self.role_names.by_slug(role).ok_or_else(unsound)?);
         }
         // After its own inclusions were resolved: these are of roles that stand before it.
-        self.role_names.add(index(self.roles.len())?, id.uuid(), &label.slug, &label.renamed_from);
+        self.role_names.add(index(self.roles.len())?, id.as_uuid(), &label.slug, &label.renamed_from);
         let (grants, patterns, includes) = (set(grants), set(patterns), set(includes));
         self.roles.push(RoleEntry { id, label, grants, patterns, includes });
         Ok(())

@@ -34,7 +34,7 @@ fn canonical(content: Content<'_>) -> String {
     permissions.sort_unstable_by_key(|permission| permission.id);
     text.count(permissions.len());
     for permission in permissions {
-        text.label(permission.id.uuid(), &permission.label);
+        text.label(permission.id.as_uuid(), &permission.label);
         text.list(permission.category.iter().map(|category| category.as_str().to_owned()));
     }
     text.slugs(content.retired_permissions);

@@ -104,8 +104,8 @@ fn r9_ids_and_fingerprints_are_those_that_were_stored() {
     let catalog = Catalog::new(&LISTED).unwrap();
     assert_eq!(catalog.permissions()[0].id().to_string(), "e8759b8a-c72b-5720-94a3-510a63aaf18a");
     assert_eq!(catalog.roles()[0].id().to_string(), "3d8d2823-408f-5ec7-bc8f-f44cc3d4fd4d");
-    assert_eq!(catalog.fingerprint().uuid().to_string(), "97fee70f-16bb-5848-ba8c-e0aa052385e7");
-    assert_eq!(Catalog::empty().fingerprint().uuid().to_string(), "cb07bf0a-48bd-5eae-8daa-090eeb7d9a62");
+    assert_eq!(catalog.fingerprint().as_uuid().to_string(), "97fee70f-16bb-5848-ba8c-e0aa052385e7");
+    assert_eq!(Catalog::empty().fingerprint().as_uuid().to_string(), "cb07bf0a-48bd-5eae-8daa-090eeb7d9a62");
 }
 
 #[test]
@@ -155,5 +155,5 @@ fn r9_permissions_and_roles_have_slugs_of_their_own() {
     let catalog =
         Catalog::new(&Definition { permissions, roles, retired_permissions: retired, retired_roles: retired });
     let catalog = catalog.unwrap();
-    assert_ne!(catalog.permissions()[0].id().uuid(), catalog.roles()[0].id().uuid(), "and ids of their own");
+    assert_ne!(catalog.permissions()[0].id().as_uuid(), catalog.roles()[0].id().as_uuid(), "and ids of their own");
 }

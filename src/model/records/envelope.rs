@@ -30,7 +30,7 @@ impl Fingerprint {
     }
 
     /// The UUID, to be stored.
-    pub const fn uuid(self) -> Uuid {
+    pub const fn as_uuid(self) -> Uuid {
         self.0
     }
 }

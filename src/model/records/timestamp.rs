@@ -44,12 +44,12 @@ impl Timestamp {
     }
 
     /// Microseconds since 1970 began.
-    pub const fn micros(self) -> i64 {
+    pub const fn as_micros(self) -> i64 {
         self.0
     }
 
     /// The microsecond that a clock's reading lies in; beyond the ends of time, the end.
-    pub fn from_system(time: SystemTime) -> Self {
+    pub fn from_system_time(time: SystemTime) -> Self {
         let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
         let since = match time.duration_since(UNIX_EPOCH) {
             Ok(after) => micros(after),
@@ -61,14 +61,14 @@ impl Timestamp {
 
     /// The instant this much later; never past the end of time.
     #[must_use]
-    pub fn after(self, duration: Duration) -> Self {
+    pub fn saturating_add(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros).min(Self::MAX.0))
     }
 
     /// The instant this much earlier; never before the start of time.
     #[must_use]
-    pub fn before(self, duration: Duration) -> Self {
+    pub fn saturating_sub(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(micros).max(Self::MIN.0))
     }
@@ -158,7 +158,7 @@ mod tests {
     fn r3_the_clock_is_cut_to_the_microsecond_below() {
         let at = |nanos: u64, before: bool| {
             let d = Duration::from_nanos(nanos);
-            Timestamp::from_system(if before { UNIX_EPOCH - d } else { UNIX_EPOCH + d }).micros()
+            Timestamp::from_system_time(if before { UNIX_EPOCH - d } else { UNIX_EPOCH + d }).as_micros()
         };
         assert_eq!((at(1_999, false), at(1, true), at(1_000, true), at(1_001, true)), (1, -1, -1, -2));
     }
@@ -167,10 +167,10 @@ mod tests {
     fn r3_time_has_ends() {
         assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
-        assert!(Timestamp::from_micros(Timestamp::MAX.micros() + 1).is_err());
-        assert!(Timestamp::from_micros(Timestamp::MIN.micros() - 1).is_err());
-        assert_eq!(Timestamp::MAX.after(Duration::MAX), Timestamp::MAX);
-        assert_eq!(Timestamp::MIN.before(Duration::MAX), Timestamp::MIN);
+        assert!(Timestamp::from_micros(Timestamp::MAX.as_micros() + 1).is_err());
+        assert!(Timestamp::from_micros(Timestamp::MIN.as_micros() - 1).is_err());
+        assert_eq!(Timestamp::MAX.saturating_add(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN.saturating_sub(Duration::MAX), Timestamp::MIN);
     }
 
     #[cfg(feature = "json")]
@@ -215,7 +215,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn what_is_shown_reads_as_the_same(micros in Timestamp::MIN.micros()..=Timestamp::MAX.micros()) {
+            fn what_is_shown_reads_as_the_same(micros in Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros()) {
                 let timestamp = Timestamp::from_micros(micros).unwrap();
                 prop_assert_eq!(Timestamp::parse(&timestamp.to_string()).unwrap(), timestamp);
             }

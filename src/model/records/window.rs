@@ -14,7 +14,7 @@ use crate::model::error::{Error, Result};
 /// use rolecall::{Timestamp, Window};
 /// let noon = Timestamp::from_secs(1_800_000_000)?;
 /// let window = Window::until(noon);
-/// assert!(window.contains(Timestamp::from_micros(noon.micros() - 1)?) && !window.contains(noon));
+/// assert!(window.contains(Timestamp::from_micros(noon.as_micros() - 1)?) && !window.contains(noon));
 /// assert!(Window::between(noon, noon).is_err(), "a window is not empty");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
@@ -43,12 +43,12 @@ impl Window {
 
     /// From an instant on.
     pub const fn from(from: Timestamp) -> Self {
-        Self { from: from.micros(), until: i64::MAX }
+        Self { from: from.as_micros(), until: i64::MAX }
     }
 
     /// Until an instant, which is outside already.
     pub const fn until(until: Timestamp) -> Self {
-        Self { from: i64::MIN, until: until.micros() }
+        Self { from: i64::MIN, until: until.as_micros() }
     }
 
     /// From one instant until another.
@@ -65,7 +65,7 @@ impl Window {
     /// [`Invalid`](crate::ErrorKind::Invalid) unless `from` is before `until`.
     pub fn new(from: Option<Timestamp>, until: Option<Timestamp>) -> Result<Self> {
         let window =
-            Self { from: from.map_or(i64::MIN, Timestamp::micros), until: until.map_or(i64::MAX, Timestamp::micros) };
+            Self { from: from.map_or(i64::MIN, Timestamp::as_micros), until: until.map_or(i64::MAX, Timestamp::as_micros) };
         if window.from < window.until {
             Ok(window)
         } else {
@@ -92,7 +92,7 @@ impl Window {
     /// Whether it counts at this instant.
     #[inline]
     pub const fn contains(self, at: Timestamp) -> bool {
-        self.from <= at.micros() && at.micros() < self.until
+        self.from <= at.as_micros() && at.as_micros() < self.until
     }
 
     /// The next instant after this one at which it begins or ends.

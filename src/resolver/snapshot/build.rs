@@ -89,7 +89,7 @@ impl Build {
     }
 
     fn user(&mut self, record: &UserRecord) -> Result<(), Violation> {
-        let (id, met) = (record.id.uuid(), self.users.number_of(record.id.uuid()));
+        let (id, met) = (record.id.as_uuid(), self.users.number_of(record.id.as_uuid()));
         let number = match (met, Arc::get_mut(&mut self.session)) {
             (Some(number), _) => Ok(number),
             (None, Some(session)) => session.first_met(EntityKind::User),
@@ -101,7 +101,7 @@ impl Build {
     fn membership(&mut self, edge: &Membership, record: &Record) -> Result<(), Violation> {
         let dangling = |entity| Violation::Dangling { edge: record.key(), entity };
         let user = self.users.user(edge.user).ok_or_else(|| dangling(EntityKind::User))?;
-        let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(EntityKind::Group))?;
+        let group = self.state.groups.by_id(edge.group.as_uuid()).ok_or_else(|| dangling(EntityKind::Group))?;
         self.users.join(user, group, edge.window);
         Ok(())
     }

@@ -100,7 +100,7 @@ impl BulkLoad {
 
     /// The number of a user that has come.
     pub(crate) fn user(&mut self, id: UserId) -> Option<u32> {
-        let id = id.uuid();
+        let id = id.as_uuid();
         if let Some((_, number)) = self.last.filter(|(last, _)| *last == id) {
             return Some(number);
         }
@@ -124,7 +124,7 @@ impl BulkLoad {
         self.put_external(number, &record)?;
         self.names.insert(hash, number);
         if !met {
-            self.ids.insert(self.hashers.id(record.id.uuid()), number);
+            self.ids.insert(self.hashers.id(record.id.as_uuid()), number);
         }
         self.set(number, Place::Live(record));
         Ok(())
@@ -215,7 +215,7 @@ impl BulkLoad {
 impl Place {
     fn id(&self) -> Option<Uuid> {
         match self {
-            Self::Live(record) => Some(record.id.uuid()),
+            Self::Live(record) => Some(record.id.as_uuid()),
             Self::Deleted(id) => Some(*id),
             Self::Empty => None,
         }

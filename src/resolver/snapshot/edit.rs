@@ -71,24 +71,24 @@ impl Edit<'_> {
             }
             Record::Permission(record) => {
                 self.touched.slugs.insert(record.slug.as_str().to_owned());
-                let found = self.state.permissions.by_id(record.id.uuid());
+                let found = self.state.permissions.by_id(record.id.as_uuid());
                 let number = lift_entity(&mut self.state.permissions, found, record, stays, before)?;
                 if !stays && !self.state.reverse_grants.is_empty(number) {
                     return Err(Violation::Misfit { key: before.key() });
                 }
             }
             Record::Role(record) => {
-                let found = self.state.roles.by_id(record.id.uuid());
+                let found = self.state.roles.by_id(record.id.as_uuid());
                 let number = lift_entity(&mut self.state.roles, found, record, stays, before)?;
                 self.touched.roles.insert(number);
             }
             Record::Group(record) => {
-                let found = self.state.groups.by_id(record.id.uuid());
+                let found = self.state.groups.by_id(record.id.as_uuid());
                 let number = lift_entity(&mut self.state.groups, found, record, stays, before)?;
                 self.touched.groups.insert(number);
             }
             Record::User(record) => {
-                let found = self.state.user_by_id(record.id.uuid());
+                let found = self.state.user_by_id(record.id.as_uuid());
                 if let Some(number) = found {
                     // Before the record is compared, and so perhaps of a change that does not fit.
                     self.detach(number).ok_or_else(|| Violation::Misfit { key: before.key() })?;
@@ -123,11 +123,11 @@ impl Edit<'_> {
             }
             Record::Permission(record) => {
                 self.touched.slugs.insert(record.slug.as_str().to_owned());
-                let number = self.number(EntityKind::Permission, record.id.uuid())?;
+                let number = self.number(EntityKind::Permission, record.id.as_uuid())?;
                 put_entity(&mut self.state.permissions, number, record, new, self.repair)?;
             }
             Record::Role(record) => {
-                let number = self.number(EntityKind::Role, record.id.uuid())?;
+                let number = self.number(EntityKind::Role, record.id.as_uuid())?;
                 put_entity(&mut self.state.roles, number, record, new, self.repair)?;
                 self.touched.roles.insert(number);
             }

@@ -202,7 +202,7 @@ macro_rules! rows {
             }
 
             fn id_of(record: &$record) -> Uuid {
-                record.id.uuid()
+                record.id.as_uuid()
             }
 
             fn name_of(record: &$record) -> &str {

@@ -130,9 +130,9 @@ macro_rules! named {
         named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| self_.clone(), String);
         named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_.as_str()), |self_| self_.to_string(), Slug);
         named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(*self_), |self_| self_.to_string(), Uuid);
-        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(self_.uuid()), |self_| self_.to_string(), $id);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(self_.as_uuid()), |self_| self_.to_string(), $id);
         named!(@ $as, $trait, $find, $text,
-            |self_, s| s.state.$table.by_id(self_.id.uuid()), |self_| self_.id.to_string(), $record);
+            |self_, s| s.state.$table.by_id(self_.id.as_uuid()), |self_| self_.id.to_string(), $record);
     };
     (@ $as:ident, $trait:ident, $find:ident, $text:ident, |$a:ident, $s:ident| $found:expr, |$b:ident| $shown:expr, $type:ty) => {
         impl sealed::$trait for $type {
@@ -221,8 +221,8 @@ macro_rules! user_by_id {
 // What a check needs to know of a user lies where its id leads.
 user_by_id! {
     Uuid: |id| *id, id.to_string();
-    UserId: |id| id.uuid(), id.to_string();
-    UserRecord: |record| record.id.uuid(), record.key.to_string();
+    UserId: |id| id.as_uuid(), id.to_string();
+    UserRecord: |record| record.id.as_uuid(), record.key.to_string();
 }
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| (*key).to_string(), str);
 named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| key.clone(), String);

@@ -25,7 +25,7 @@ pub(crate) fn verify(state: &State) {
     for (number, user) in live(&state.users) {
         let summary = UserSummary::of(user);
         assert_eq!(state.summaries.get(number), Some(&summary), "I11");
-        let id = user.record.id.uuid();
+        let id = user.record.id.as_uuid();
         assert_eq!(state.indexed_user(id), Some(&IndexedUser::of(id, number, &summary)), "I11");
     }
     for (number, _) in live(&state.roles) {

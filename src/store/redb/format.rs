@@ -71,40 +71,40 @@ fn check(place: Place, key: &[u8], value: &[u8]) -> u64 {
 
 /// The key of a life.
 pub(super) fn tenant_key(tenant_id: TenantId) -> [u8; 16] {
-    tenant_id.uuid().into_bytes()
+    tenant_id.as_uuid().into_bytes()
 }
 
 /// The key of a record. Sorts life by life, and within one kind by kind.
 pub(super) fn record_key(tenant_id: TenantId, key: &RecordKey) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64);
-    bytes.extend_from_slice(tenant_id.uuid().as_bytes());
+    bytes.extend_from_slice(tenant_id.as_uuid().as_bytes());
     bytes.push(key.kind().ordinal());
     let mut ids = |ids: &[uuid::Uuid]| ids.iter().for_each(|id| bytes.extend_from_slice(id.as_bytes()));
     match key {
         RecordKey::Tenant => {}
-        RecordKey::Permission(id) => ids(&[id.uuid()]),
-        RecordKey::Role(id) => ids(&[id.uuid()]),
-        RecordKey::Group(id) => ids(&[id.uuid()]),
-        RecordKey::User(id) => ids(&[id.uuid()]),
-        RecordKey::Inclusion(role, included) => ids(&[role.uuid(), included.uuid()]),
-        RecordKey::Parent(group, parent) => ids(&[group.uuid(), parent.uuid()]),
-        RecordKey::Membership(user, group) => ids(&[user.uuid(), group.uuid()]),
+        RecordKey::Permission(id) => ids(&[id.as_uuid()]),
+        RecordKey::Role(id) => ids(&[id.as_uuid()]),
+        RecordKey::Group(id) => ids(&[id.as_uuid()]),
+        RecordKey::User(id) => ids(&[id.as_uuid()]),
+        RecordKey::Inclusion(role, included) => ids(&[role.as_uuid(), included.as_uuid()]),
+        RecordKey::Parent(group, parent) => ids(&[group.as_uuid(), parent.as_uuid()]),
+        RecordKey::Membership(user, group) => ids(&[user.as_uuid(), group.as_uuid()]),
         // Two shapes of one kind: a byte tells which.
         RecordKey::Grant(role, permission) => {
-            ids(&[role.uuid()]);
+            ids(&[role.as_uuid()]);
             bytes.push(0);
-            bytes.extend_from_slice(permission.uuid().as_bytes());
+            bytes.extend_from_slice(permission.as_uuid().as_bytes());
         }
         RecordKey::GrantPattern(role, pattern) => {
-            ids(&[role.uuid()]);
+            ids(&[role.as_uuid()]);
             bytes.push(1);
             bytes.extend_from_slice(pattern.as_str().as_bytes());
         }
         RecordKey::Assignment(role, holder) => {
-            ids(&[role.uuid()]);
+            ids(&[role.as_uuid()]);
             let (shape, id) = match holder {
-                Holder::User(id) => (0, id.uuid()),
-                Holder::Group(id) => (1, id.uuid()),
+                Holder::User(id) => (0, id.as_uuid()),
+                Holder::Group(id) => (1, id.as_uuid()),
             };
             bytes.push(shape);
             bytes.extend_from_slice(id.as_bytes());

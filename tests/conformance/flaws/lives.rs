@@ -240,11 +240,11 @@ impl Flaw for ListsOldSlugs {
         limit: usize,
     ) -> Result<Vec<TenantSummary>, StoreError> {
         let living: BTreeSet<_> =
-            store.list(None, usize::MAX).await?.into_iter().map(|listed| listed.tenant_id.uuid()).collect();
+            store.list(None, usize::MAX).await?.into_iter().map(|listed| listed.tenant_id.as_uuid()).collect();
         let rows = self.0.lock().unwrap();
         let listed = rows
             .iter()
-            .filter(|(slug, tenant_id)| living.contains(&tenant_id.uuid()) && after.is_none_or(|after| *slug > after));
+            .filter(|(slug, tenant_id)| living.contains(&tenant_id.as_uuid()) && after.is_none_or(|after| *slug > after));
         Ok(listed
             .map(|(slug, tenant_id)| TenantSummary { tenant_id: *tenant_id, slug: slug.clone() })
             .take(limit)

@@ -203,7 +203,7 @@ impl Flaw for RoundsInstants {
         tenant_id: TenantId,
         sink: &mut dyn Sink,
     ) -> Result<Option<Position>, StoreError> {
-        let second = |at: Timestamp| Timestamp::from_secs(at.micros().div_euclid(1_000_000)).unwrap();
+        let second = |at: Timestamp| Timestamp::from_secs(at.as_micros().div_euclid(1_000_000)).unwrap();
         let rounded = |record| match record {
             Record::Membership(membership) => {
                 let (start, end) = (membership.window.start().map(second), membership.window.end().map(second));

@@ -179,8 +179,8 @@ impl Flaw for MixesUpHolders {
         let is_new = |record: &Record| match record {
             Record::Assignment(edge) => {
                 let holder = match edge.holder {
-                    Holder::User(id) => id.uuid(),
-                    Holder::Group(id) => id.uuid(),
+                    Holder::User(id) => id.as_uuid(),
+                    Holder::Group(id) => id.as_uuid(),
                 };
                 seen.insert((edge.role.id(), holder))
             }

@@ -46,7 +46,7 @@ impl Flaw for KeepsHalfOfAnId {
     ) -> Result<Option<Position>, StoreError> {
         let half = |record| match record {
             Record::User(mut user) => {
-                user.id = UserId::from_uuid(Uuid::from_u128(user.id.uuid().as_u128() & u128::from(u64::MAX)));
+                user.id = UserId::from_uuid(Uuid::from_u128(user.id.as_uuid().as_u128() & u128::from(u64::MAX)));
                 Record::User(user)
             }
             other => other,

@@ -91,7 +91,7 @@ impl<const N: usize> Peer<N> for Rolecall {
 
     fn who_can(&self, _: &Plain<'_, N>, permission: u32, _: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
         let held = self.tenant.snapshot().at(now());
-        held.who_can(permission_id(permission)).ids().map(UserId::uuid).collect()
+        held.who_can(permission_id(permission)).ids().map(UserId::as_uuid).collect()
     }
 
     fn answers_at_once(&self) -> bool {

@@ -48,7 +48,7 @@ impl Edit<'_> {
     /// One of the tenant's own roles, which alone may grant and include (I6).
     fn own_role(&self, id: RoleId, whole: &Record) -> Result<u32> {
         let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Role };
-        let number = self.state.roles.by_id(id.uuid()).ok_or_else(dangling)?;
+        let number = self.state.roles.by_id(id.as_uuid()).ok_or_else(dangling)?;
         match self.state.roles.row(number).map(|row| row.origin) {
             Some(Origin::Tenant) => Ok(number),
             _ => Err(Violation::NotOwn { key: whole.key() }),
@@ -61,11 +61,11 @@ impl Edit<'_> {
             RoleRef::Own(id) => return self.own_role(*id, whole),
             RoleRef::Catalog { id, slug } => (*id, slug),
         };
-        match self.state.roles.by_id(id.uuid()) {
+        match self.state.roles.by_id(id.as_uuid()) {
             Some(number) if self.state.roles.row(number).is_some_and(|row| row.origin != Origin::Tenant) => Ok(number),
             Some(_) => Err(Violation::NotOwn { key: whole.key() }),
             None => {
-                let number = self.number(EntityKind::Role, id.uuid())?;
+                let number = self.number(EntityKind::Role, id.as_uuid())?;
                 self.state.roles.insert(number, RoleRow::removed_from_catalog(id, slug));
                 self.touched.roles.insert(number);
                 Ok(number)
@@ -74,7 +74,7 @@ impl Edit<'_> {
     }
 
     fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Result<u32> {
-        let number = self.state.permissions.by_id(reference.id().uuid());
+        let number = self.state.permissions.by_id(reference.id().as_uuid());
         let origin = number.and_then(|n| self.state.permissions.row(n)).map(|row| row.origin);
         match (reference, number, origin) {
             (PermissionRef::Own(_), Some(number), Some(Origin::Tenant))
@@ -82,7 +82,7 @@ impl Edit<'_> {
                 Ok(number)
             }
             (PermissionRef::Catalog { id, slug }, None, _) => {
-                let number = self.number(EntityKind::Permission, id.uuid())?;
+                let number = self.number(EntityKind::Permission, id.as_uuid())?;
                 self.state.permissions.insert(number, PermissionRow::removed_from_catalog(*id, slug));
                 Ok(number)
             }
@@ -118,11 +118,11 @@ impl Edit<'_> {
     }
 
     fn remove_grant(&mut self, edge: &Grant) -> Option<()> {
-        let role = self.state.roles.by_id(edge.role.uuid())?;
+        let role = self.state.roles.by_id(edge.role.as_uuid())?;
         self.touched.roles.insert(role);
         match &edge.granted {
             Granted::Permission(reference) => {
-                let permission = self.state.permissions.by_id(reference.id().uuid())?;
+                let permission = self.state.permissions.by_id(reference.id().as_uuid())?;
                 self.state.roles.row_mut(role)?.grants.remove(|n| n.cmp(&permission))?;
                 self.state.reverse_grants.remove(permission, role);
                 self.forget_removed_permission(permission);
@@ -154,8 +154,8 @@ impl Edit<'_> {
     }
 
     fn remove_inclusion(&mut self, edge: &Inclusion) -> Option<()> {
-        let role = self.state.roles.by_id(edge.role.uuid())?;
-        let included = self.state.roles.by_id(edge.included.id().uuid())?;
+        let role = self.state.roles.by_id(edge.role.as_uuid())?;
+        let included = self.state.roles.by_id(edge.included.id().as_uuid())?;
         self.touched.roles.insert(role);
         self.state.roles.row_mut(role)?.includes.remove(|n| n.cmp(&included))?;
         let far = self.state.roles.row_mut(included).and_then(|row| row.included_by.remove(|n| n.cmp(&role)));
@@ -166,8 +166,8 @@ impl Edit<'_> {
 
     fn put_parent(&mut self, edge: &Parent, whole: &Record, before: Option<Window>) -> Result<bool> {
         let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
-        let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(dangling)?;
-        let parent = self.state.groups.by_id(edge.parent.uuid()).ok_or_else(dangling)?;
+        let group = self.state.groups.by_id(edge.group.as_uuid()).ok_or_else(dangling)?;
+        let parent = self.state.groups.by_id(edge.parent.as_uuid()).ok_or_else(dangling)?;
         self.touched.groups.insert(group);
         if !self.put_group_edge(group, Source::Group(parent), edge.window, before) {
             return Ok(false);
@@ -181,8 +181,8 @@ impl Edit<'_> {
     }
 
     fn remove_parent(&mut self, edge: &Parent) -> Option<()> {
-        let group = self.state.groups.by_id(edge.group.uuid())?;
-        let parent = self.state.groups.by_id(edge.parent.uuid())?;
+        let group = self.state.groups.by_id(edge.group.as_uuid())?;
+        let parent = self.state.groups.by_id(edge.parent.as_uuid())?;
         self.touched.groups.insert(group);
         self.state.groups.row_mut(group)?.edges.take(Source::Group(parent), edge.window).then_some(())?;
         let far = self.state.groups.row_mut(parent).and_then(|row| row.children.remove(|back| back.from().cmp(&group)));
@@ -200,7 +200,7 @@ impl Edit<'_> {
         match edge.holder {
             Holder::User(id) => {
                 let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::User };
-                let user = self.state.user_by_id(id.uuid()).ok_or_else(dangling)?;
+                let user = self.state.user_by_id(id.as_uuid()).ok_or_else(dangling)?;
                 let State { users, roles, .. } = &mut *self.state;
                 if !users.row_mut(user).is_some_and(|row| row.edges.set(Source::Role(role), edge.window, before)) {
                     return Ok(false);
@@ -215,7 +215,7 @@ impl Edit<'_> {
             }
             Holder::Group(id) => {
                 let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
-                let group = self.state.groups.by_id(id.uuid()).ok_or_else(dangling)?;
+                let group = self.state.groups.by_id(id.as_uuid()).ok_or_else(dangling)?;
                 self.touched.groups.insert(group);
                 if !self.put_group_edge(group, Source::Role(role), edge.window, before) {
                     return Ok(false);
@@ -231,10 +231,10 @@ impl Edit<'_> {
     }
 
     fn remove_assignment(&mut self, edge: &Assignment) -> Option<()> {
-        let role = self.state.roles.by_id(edge.role.id().uuid())?;
+        let role = self.state.roles.by_id(edge.role.id().as_uuid())?;
         match edge.holder {
             Holder::User(id) => {
-                let user = self.state.user_by_id(id.uuid())?;
+                let user = self.state.user_by_id(id.as_uuid())?;
                 let State { users, roles, .. } = &mut *self.state;
                 users.row_mut(user)?.edges.take(Source::Role(role), edge.window).then_some(())?;
                 let key = users.name_at(user);
@@ -243,7 +243,7 @@ impl Edit<'_> {
                 self.summary(user);
             }
             Holder::Group(id) => {
-                let group = self.state.groups.by_id(id.uuid())?;
+                let group = self.state.groups.by_id(id.as_uuid())?;
                 self.touched.groups.insert(group);
                 self.state.groups.row_mut(group)?.edges.take(Source::Role(role), edge.window).then_some(())?;
                 must(self.state.roles.row_mut(role)?.groups.remove(|back| back.from().cmp(&group)), FAR_END)?;
@@ -255,8 +255,8 @@ impl Edit<'_> {
 
     fn put_membership(&mut self, edge: &Membership, whole: &Record, before: Option<Window>) -> Result<bool> {
         let dangling = |entity| Violation::Dangling { edge: whole.key(), entity };
-        let user = self.state.user_by_id(edge.user.uuid()).ok_or_else(|| dangling(EntityKind::User))?;
-        let group = self.state.groups.by_id(edge.group.uuid()).ok_or_else(|| dangling(EntityKind::Group))?;
+        let user = self.state.user_by_id(edge.user.as_uuid()).ok_or_else(|| dangling(EntityKind::User))?;
+        let group = self.state.groups.by_id(edge.group.as_uuid()).ok_or_else(|| dangling(EntityKind::Group))?;
         let State { users, groups, .. } = &mut *self.state;
         if !users.row_mut(user).is_some_and(|row| row.edges.set(Source::Group(group), edge.window, before)) {
             return Ok(false);
@@ -271,8 +271,8 @@ impl Edit<'_> {
     }
 
     fn remove_membership(&mut self, edge: &Membership) -> Option<()> {
-        let user = self.state.user_by_id(edge.user.uuid())?;
-        let group = self.state.groups.by_id(edge.group.uuid())?;
+        let user = self.state.user_by_id(edge.user.as_uuid())?;
+        let group = self.state.groups.by_id(edge.group.as_uuid())?;
         let State { users, groups, .. } = &mut *self.state;
         users.row_mut(user)?.edges.take(Source::Group(group), edge.window).then_some(())?;
         let key = users.name_at(user);

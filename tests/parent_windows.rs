@@ -20,7 +20,7 @@ fn during(from: i64, until: i64) -> Window {
 
 /// The last instant before this one.
 fn before(secs: i64) -> Timestamp {
-    Timestamp::from_micros(at(secs).micros() - 1).unwrap()
+    Timestamp::from_micros(at(secs).as_micros() - 1).unwrap()
 }
 
 /// Alice and the suspended Sue are in `backend`. The members of `apollo` may `deploy`, those of `program`, the wider group,

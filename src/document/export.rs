@@ -192,7 +192,7 @@ impl Names<'_> {
 
     /// The members, whom a group keeps by key; the windows are kept with the users.
     fn members(&self, group: &GroupRow) -> Vec<Entry<Member>> {
-        let number = self.state.groups.by_id(group.id().uuid());
+        let number = self.state.groups.by_id(group.id().as_uuid());
         let Some(number) = must(number, LISTED) else { return Vec::new() };
         let users = group.members.iter().filter_map(|back| must(self.state.users.row(back.from()), FAR_END));
         let members = users.filter_map(|user| {
@@ -206,7 +206,7 @@ impl Names<'_> {
     fn users(&self) -> Vec<Entry<User>> {
         let entries = listed(&self.state.users).map(|row| User {
             key: row.key().as_str().into(),
-            id: Some(Id::Read(row.id().uuid())),
+            id: Some(Id::Read(row.id().as_uuid())),
             name: rare(row.record.display_name().map(records::Name::as_str)),
             status: if row.is_suspended() { Status::Suspended } else { Status::Active },
             external_id: rare(row.record.external_id().map(records::ExternalId::as_str)),

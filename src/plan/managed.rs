@@ -21,7 +21,7 @@ pub(super) fn permit(state: &State, change: &Change, acts_for: impl Fn(&Manager)
     let group = |record: &GroupRecord, name: &str| judge(EntityKind::Group, name, record.managed_by());
     let user = |record: &UserRecord, name: &str| judge(EntityKind::User, name, record.managed_by());
     let end_of = |id: GroupId| {
-        let row = state.groups.by_id(id.uuid()).and_then(|number| state.groups.row(number));
+        let row = state.groups.by_id(id.as_uuid()).and_then(|number| state.groups.row(number));
         row.map_or(Ok(()), |row| group(&row.record, row.record.slug.as_str()))
     };
     match (change.before(), change.after()) {

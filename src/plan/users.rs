@@ -42,11 +42,11 @@ impl Tx {
     pub fn create_user_with_id(&self, id: UserId, key: &str) -> Result<UserEdit<'_>> {
         let key = UserKey::new(key)?;
         self.free_user(&key)?;
-        if self.draft().next.state.has_id(id.uuid()) {
+        if self.draft().next.state.has_id(id.as_uuid()) {
             return Err(self.draft().exists(EntityKind::User, &id.to_string()).reason("the id is in use"));
         }
         self.apply(Change::added(Record::User(UserRecord::new(id, key))))?;
-        self.created(EntityKind::User, id.uuid()).map(|number| UserEdit::new(self, number))
+        self.created(EntityKind::User, id.as_uuid()).map(|number| UserEdit::new(self, number))
     }
 
     /// The user with this key, which is created if it is not there.

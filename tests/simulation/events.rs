@@ -133,7 +133,7 @@ impl World {
     pub(crate) fn forget(&mut self) {
         let tenants: Vec<TenantId> = self.history.tenants().collect();
         let tenant_id = tenants[self.chance.below(tenants.len())];
-        self.trace.add(self.step, |names| format!("the commits of {} are forgotten", names.of(tenant_id.uuid())));
+        self.trace.add(self.step, |names| format!("the commits of {} are forgotten", names.of(tenant_id.as_uuid())));
         self.server.forget_history(tenant_id);
         self.memory_store = None;
     }

@@ -192,7 +192,7 @@ impl World {
         self.trace.add(self.step, |names| {
             let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.tenant_id().as_uuid())));
             let what = match kind {
-                OpKind::OpenTenant(tenant_id) => format!("OpenLife({})", names.of(tenant_id.uuid())),
+                OpKind::OpenTenant(tenant_id) => format!("OpenLife({})", names.of(tenant_id.as_uuid())),
                 other => format!("{other:?}"),
             };
             format!("p{process} op-{number} begins: {what}{of}")

@@ -43,7 +43,7 @@ fn canonical(content: Content<'_>) -> String {
     roles.sort_unstable_by_key(|role| role.id);
     text.count(roles.len());
     for role in roles {
-        text.label(role.id.uuid(), &role.label);
+        text.label(role.id.as_uuid(), &role.label);
         let granted = role.grants.iter().filter_map(|at| content.permissions.get(*at as usize));
         text.list(granted.map(|permission| permission.id.to_string()));
         text.list(role.patterns.iter().map(ToString::to_string));

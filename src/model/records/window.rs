@@ -64,8 +64,10 @@ impl Window {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) unless `from` is before `until`.
     pub fn new(from: Option<Timestamp>, until: Option<Timestamp>) -> Result<Self> {
-        let window =
-            Self { from: from.map_or(i64::MIN, Timestamp::as_micros), until: until.map_or(i64::MAX, Timestamp::as_micros) };
+        let window = Self {
+            from: from.map_or(i64::MIN, Timestamp::as_micros),
+            until: until.map_or(i64::MAX, Timestamp::as_micros),
+        };
         if window.from < window.until {
             Ok(window)
         } else {

@@ -184,7 +184,7 @@ impl BulkLoad {
                     let edges = HeldEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
                     let row = UserRow { record, edges };
                     let summary = UserSummary::of(&row);
-                    (NumberedRow { id: row.id().uuid(), row: Some(row.into()) }, summary)
+                    (NumberedRow { id: row.id().as_uuid(), row: Some(row.into()) }, summary)
                 }
             };
             indexed_users.extend(id.map(|id| IndexedUser::of(id, number, &summary)));

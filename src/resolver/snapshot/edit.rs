@@ -133,13 +133,13 @@ impl Edit<'_> {
             }
             Record::Group(record) => {
                 is_managed(record.external_id(), record.managed_by(), after.key())?;
-                let number = self.number(EntityKind::Group, record.id.uuid())?;
+                let number = self.number(EntityKind::Group, record.id.as_uuid())?;
                 put_entity(&mut self.state.groups, number, record, new, self.repair)?;
                 self.touched.groups.insert(number);
             }
             Record::User(record) => {
                 is_managed(record.external_id(), record.managed_by(), after.key())?;
-                let number = self.number(EntityKind::User, record.id.uuid())?;
+                let number = self.number(EntityKind::User, record.id.as_uuid())?;
                 put_entity(&mut self.state.users, number, record, new, self.repair)?;
                 self.attach(number);
                 self.summary(number);

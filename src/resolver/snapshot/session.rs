@@ -48,10 +48,10 @@ impl Numbers {
     fn forget<'a>(&mut self, changes: impl Iterator<Item = &'a Change>) {
         for record in changes.filter(|change| change.before().is_none()).filter_map(Change::after) {
             let id = match record {
-                Record::Permission(record) => (EntityKind::Permission, record.id.uuid()),
-                Record::Role(record) => (EntityKind::Role, record.id.uuid()),
-                Record::Group(record) => (EntityKind::Group, record.id.uuid()),
-                Record::User(record) => (EntityKind::User, record.id.uuid()),
+                Record::Permission(record) => (EntityKind::Permission, record.id.as_uuid()),
+                Record::Role(record) => (EntityKind::Role, record.id.as_uuid()),
+                Record::Group(record) => (EntityKind::Group, record.id.as_uuid()),
+                Record::User(record) => (EntityKind::User, record.id.as_uuid()),
                 Record::Tenant(_)
                 | Record::Grant(_)
                 | Record::Inclusion(_)

@@ -346,7 +346,11 @@ fn a_thing_is_named_by_whatever_was_handed_out() {
     );
     drop(now);
     acme.update(|tx| {
-        tx.role(&role.slug)?.grant(&permission.slug)?.grant(what)?.grant(permission.id)?.grant(permission.id.as_uuid())?;
+        tx.role(&role.slug)?
+            .grant(&permission.slug)?
+            .grant(what)?
+            .grant(permission.id)?
+            .grant(permission.id.as_uuid())?;
         tx.group(&group)?.add_member(&user)?;
         Ok(())
     })

@@ -260,7 +260,9 @@ impl World {
             let what = match &reply {
                 Reply::StoredCommit(revision) => format!("made revision {revision}"),
                 Reply::Failed(error) => format!("{error}"),
-                Reply::Found(tenant_id) => tenant_id.map_or("nothing".into(), |tenant_id| names.of(tenant_id.as_uuid())),
+                Reply::Found(tenant_id) => {
+                    tenant_id.map_or("nothing".into(), |tenant_id| names.of(tenant_id.as_uuid()))
+                }
                 Reply::Loaded(loaded) => loaded.as_ref().map_or("nothing".into(), |(at, _)| at.revision.to_string()),
                 Reply::Since(Since::Commits(commits)) => format!("{} commits", commits.len()),
                 Reply::Since(other) => format!("{other:?}"),

@@ -242,9 +242,9 @@ impl Flaw for ListsOldSlugs {
         let living: BTreeSet<_> =
             store.list(None, usize::MAX).await?.into_iter().map(|listed| listed.tenant_id.as_uuid()).collect();
         let rows = self.0.lock().unwrap();
-        let listed = rows
-            .iter()
-            .filter(|(slug, tenant_id)| living.contains(&tenant_id.as_uuid()) && after.is_none_or(|after| *slug > after));
+        let listed = rows.iter().filter(|(slug, tenant_id)| {
+            living.contains(&tenant_id.as_uuid()) && after.is_none_or(|after| *slug > after)
+        });
         Ok(listed
             .map(|(slug, tenant_id)| TenantSummary { tenant_id: *tenant_id, slug: slug.clone() })
             .take(limit)

@@ -94,7 +94,7 @@ impl Authorizer {
     /// # authorizer.create_tenant("acme", "Acme Corp")?;
     /// for tenant in authorizer.open_tenants() {
     ///     if let Err(error) = tenant.refresh() {
-    ///         eprintln!("{}: {error}", tenant.slug());
+    ///         eprintln!("{}: {error}", tenant.tenant_id());
     ///     }
     /// }
     /// # assert_eq!(authorizer.open_tenants().len(), 1);

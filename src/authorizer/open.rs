@@ -39,7 +39,7 @@ impl Authorizer {
             let tenant_id = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
             match self.open(tenant_id).await {
                 Ok(tenant) if tenant.has_slug(&slug).await? => {
-                    self.registry.has_slug(slug, tenant_id);
+                    self.registry.record_slug(slug, tenant_id);
                     return Ok(tenant);
                 }
                 Ok(_) => {}
@@ -93,8 +93,8 @@ impl Authorizer {
     }
 
     pub(super) async fn open(&self, tenant_id: TenantId) -> Result<Tenant> {
-        let slot = self.registry.hold(tenant_id);
-        let _turn = slot.write_queue.take().await;
+        let write_state = self.registry.write_state(tenant_id);
+        let _turn = write_state.write_queue.take().await;
         if let Some(inner) = self.registry.by_tenant_id(tenant_id) {
             // Whoever had the turn before may have left a commit open.
             drop(inner.resolve_pending().await);
@@ -102,13 +102,13 @@ impl Authorizer {
             return Ok(Tenant(inner));
         }
         let inner = self.load_tenant(tenant_id, false).await?;
-        if slot.pending().is_some() {
+        if write_state.pending().is_some() {
             inner.current.set_availability(Availability::InDoubt);
             // What cannot be settled now is tried again by the next call on the tenant, which denies until then.
             drop(inner.resolve_pending().await);
         }
         inner.alive()?;
-        self.registry.opened(tenant_id, &inner);
+        self.registry.insert_open(tenant_id, &inner);
         Ok(Tenant(inner))
     }
 
@@ -119,8 +119,8 @@ impl Authorizer {
         match load(&*self.shared.store, earlier).await {
             Ok(Loaded::Tenant(compiled)) => {
                 let registry = Arc::downgrade(&self.registry);
-                let slot = self.registry.hold(tenant_id);
-                Ok(Arc::new(Inner::new(Arc::clone(&self.shared), registry, slot, *compiled)))
+                let write_state = self.registry.write_state(tenant_id);
+                Ok(Arc::new(Inner::new(Arc::clone(&self.shared), registry, write_state, *compiled)))
             }
             Ok(Loaded::Deleted) | Err(Unloaded::Store(StoreError::Deleted)) => Err(not_found(&tenant_id.to_string())),
             Err(Unloaded::Store(error)) => Err(commit::store_error(error, "")),
@@ -149,8 +149,8 @@ impl Tenant {
 /// Settles an open tenant, if that can be done; where it cannot, the tenant denies, and the next call on it tries again.
 /// False if it is open no more: closed while this waited for its turn, or found to have ended.
 async fn resolved(inner: &Inner) -> bool {
-    if inner.slot.pending().is_some() || inner.current.guard().availability == Availability::InDoubt {
-        let _turn = inner.slot.write_queue.take().await;
+    if inner.write_state.pending().is_some() || inner.current.guard().availability == Availability::InDoubt {
+        let _turn = inner.write_state.write_queue.take().await;
         if inner.is_open() {
             drop(inner.resolve_pending().await);
         }

@@ -25,7 +25,7 @@ impl Tenant {
     /// [`CatalogConflict`](ErrorKind::CatalogConflict), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {
         reject_nested()?;
-        let _turn = self.0.slot.write_queue.take().await;
+        let _turn = self.0.write_state.write_queue.take().await;
         self.0.alive()?;
         self.0.resolve_pending().await?;
         self.0.sync().await?;
@@ -41,16 +41,16 @@ impl Tenant {
     /// [`NestedUpdate`](ErrorKind::NestedUpdate) inside the closure of an update.
     pub async fn close(&self) -> Result<()> {
         reject_nested()?;
-        let _turn = self.0.slot.write_queue.take().await;
+        let _turn = self.0.write_state.write_queue.take().await;
         // What is pending of a life belongs to its newest opening: an older one that was closed leaves it alone.
-        if self.0.alive().is_ok() && self.0.slot.pending().is_some() {
-            // What cannot be settled now stays with the slot.
+        if self.0.alive().is_ok() && self.0.write_state.pending().is_some() {
+            // What cannot be settled now stays with the write state.
             drop(self.0.resolve_pending().await);
         }
         self.0.current.set_availability(Availability::Closed);
         self.0.session.close();
         if let Some(registry) = self.0.registry.upgrade() {
-            registry.forget(self.tenant_id(), &self.0);
+            registry.remove_open(self.tenant_id(), &self.0);
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ enum Round {
 impl Inner {
     /// Settles what is open, if something is.
     pub(super) async fn resolve_pending(&self) -> Result<()> {
-        let Some(pending) = self.slot.pending() else {
+        let Some(pending) = self.write_state.pending() else {
             // Settled through another opening of the same life: what was found is still to be seen here.
             let is_in_doubt = self.current.guard().availability == Availability::InDoubt;
             return if is_in_doubt { self.sync().await } else { Ok(()) };
@@ -50,7 +50,7 @@ impl Inner {
                 Round::Resolved(Outcome::InDoubt) => break,
                 Round::Resolved(outcome) => {
                     self.tell(pending.envelope.id, outcome);
-                    self.slot.set_pending(None);
+                    self.write_state.set_pending(None);
                     return outcome;
                 }
                 Round::Again => {}

@@ -52,7 +52,7 @@ fn every_public_type_crosses_threads() {
     all!(sent: Decision, Page<UserRecord>);
 }
 
-/// A moment has read the clock or has not, which is noted without a lock: it stays on its thread.
+/// A [`Moment`] is none of those that cross threads: it remembers without a lock whether it has read the clock.
 #[test]
 fn values_have_the_common_traits() {
     all!(value: Window, Timestamp, Revision, Position, PermissionHandle, UserHandle, PageRequest, Origin, Via, Outcome, Lag);
@@ -94,11 +94,10 @@ fn methods(paths: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for path in paths {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path);
-        let files = match path.is_dir() {
-            true => {
-                fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
-            }
-            false => vec![path],
+        let files = if path.is_dir() {
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
+        } else {
+            vec![path]
         };
         for file in files {
             let mut type_name = None;

@@ -431,7 +431,11 @@ fn random_hierarchy(seed: u64, groups: u64, roles: u64) -> (Tenant, Vec<rolecall
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % n
     };
-    let windows = [Window::ALWAYS, Window::until(at(500)), Window::from(at(500))];
+    let window = |n| match n {
+        0 => Window::ALWAYS,
+        1 => Window::until(at(500)),
+        _ => Window::from(at(500)),
+    };
     tenant
         .update(|tx| {
             for role in 0..roles {
@@ -446,7 +450,7 @@ fn random_hierarchy(seed: u64, groups: u64, roles: u64) -> (Tenant, Vec<rolecall
                     made.add_parent(&*format!("g{}", below(group)))?;
                 }
                 if below(3) == 0 {
-                    made.assign_during(&*format!("r{}", below(roles)), windows[usize::try_from(below(3)).unwrap()])?;
+                    made.assign_during(&*format!("r{}", below(roles)), window(below(3)))?;
                 }
                 tx.create_user(&format!("u{group}"))?.join(&*format!("g{group}"))?;
             }

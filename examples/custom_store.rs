@@ -72,7 +72,7 @@ impl Store for LogStore {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let listed =
             |(slug, tenant_id): (&TenantSlug, &TenantId)| TenantSummary { tenant_id: *tenant_id, slug: slug.clone() };
-        Ok(self.log()?.tenants.slugs.range((from, Bound::Unbounded)).take(limit).map(listed).collect())
+        Ok(self.log()?.tenants.slugs.range::<TenantSlug, _>((from, Bound::Unbounded)).take(limit).map(listed).collect())
     }
 
     async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {

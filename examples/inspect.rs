@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use rolecall::blocking::Authorizer;
 use rolecall::clock::SystemClock;
 use rolecall::moment::Page;
-use rolecall::records::{Granted, Slug};
+use rolecall::records::{Granted, Name, Slug, TenantSlug};
 use rolecall::{Document, ErrorKind, Moment, PageRequest, Timestamp};
 
 const USAGE: &str = "\
@@ -161,7 +161,8 @@ fn stats(moment: &Moment<'_>) -> Vec<String> {
         ),
     ];
     let snapshot = moment.snapshot();
-    let tenant = format!("tenant {} ({})", snapshot.slug(), snapshot.name());
+    let slug = snapshot.slug().map_or("(deleted)", TenantSlug::as_str);
+    let tenant = format!("tenant {slug} ({})", snapshot.name().map_or("", Name::as_str));
     std::iter::once(tenant).chain(counts.map(|(what, count)| format!("{what} {count}"))).collect()
 }
 

@@ -14,7 +14,7 @@
 //! | `refresh.rs` | takes in what other writers have committed |
 //! | `registry.rs` | knows which tenants are open, and closes idle ones |
 //! | `tenant.rs` | an open tenant |
-//! | `slot.rs`, `creation_queue.rs` | what outlives one opening of a tenant |
+//! | `write_state.rs`, `creation_queue.rs` | what outlives one opening of a tenant |
 //! | `current_snapshot.rs`, `write_queue.rs` | the one cell that readers and writers share; the order of the writers |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | locks, errors of the store, and updates inside updates |
 
@@ -34,7 +34,7 @@ mod resolve;
 mod refresh;
 mod registry;
 mod tenant;
-mod slot;
+mod write_state;
 mod creation_queue;
 mod current_snapshot;
 mod write_queue;
@@ -114,7 +114,7 @@ impl Authorizer {
     /// # authorizer.create_tenant("acme", "Acme Corp")?;
     /// for tenant in authorizer.open_tenants() {
     ///     if let Err(error) = tenant.refresh() {
-    ///         eprintln!("{}: {error}", tenant.slug());
+    ///         eprintln!("{}: {error}", tenant.tenant_id());
     ///     }
     /// }
     /// # assert_eq!(authorizer.open_tenants().len(), 1);

@@ -1,33 +1,121 @@
-//! The same without an executor. Only the difference is documented here: each call waits on the calling thread.
+//! The same API without an executor: each call waits on the calling thread.
 //!
-//! For stores that need no reactor: the one in memory, and those whose futures are woken by a thread of their own. A
-//! store that needs a runtime's reactor (tokio's sockets, say) would wait for ever; use the asynchronous types within
-//! that runtime for it.
+//! Every method does what the method of the same name of the asynchronous type does, which has the documentation and the
+//! example. `as_async` and `into_async` lead there, `From` leads back.
+//!
+//! Use it with stores that need no reactor: the one in memory, and those whose futures are woken by a thread of their
+//! own. A store that needs a runtime's reactor (tokio's sockets, say) would wait for ever; use the asynchronous types
+//! within that runtime for it.
+//!
+//! ```
+//! use rolecall::blocking::Authorizer;
+//!
+//! let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+//! acme.update(|tx| tx.create_user("alice").map(drop))?;
+//! acme.refresh()?;
+//! # Ok::<(), rolecall::Error>(())
+//! ```
+//!
+//! The types here do not dereference to the asynchronous ones, so an asynchronous method is not called by accident:
+//!
+//! ```compile_fail
+//! use rolecall::blocking::Authorizer;
+//!
+//! let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+//! # async {
+//! acme.refresh().await?; // a `Result`, not a future
+//! # Ok::<(), rolecall::Error>(()) };
+//! # Ok::<(), rolecall::Error>(())
+//! ```
+//!
+//! ```
+//! # use rolecall::blocking::Authorizer;
+//! # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+//! # let _ = async {
+//! acme.as_async().refresh().await?; // on purpose
+//! # Ok::<(), rolecall::Error>(()) };
+//! # Ok::<(), rolecall::Error>(())
+//! ```
 
-use std::ops::Deref;
+mod tenant;
 
+use std::time::Duration;
+
+pub use self::tenant::Tenant;
 use crate::authorizer::{self, Updated};
 use crate::block_on::block_on;
 #[cfg(feature = "json")]
 use crate::document::Document;
 use crate::model::catalog::Catalog;
 use crate::model::clock::Clock;
-use crate::model::error::{EntityKind, Error, Result};
-use crate::model::records::{Revision, Slug, TenantId};
-use crate::plan::{Plan, Tx};
+use crate::model::error::{EntityKind, Result};
+use crate::model::records::{Slug, TenantId};
+use crate::plan::Tx;
 use crate::store::{Store, TenantSummary};
 
+/// The ways from a blocking type to the asynchronous one and back.
+macro_rules! twin {
+    ($name:ident, |$example:ident| $make:literal) => {
+        impl $name {
+            #[doc = concat!("Returns the asynchronous [`", stringify!($name), "`](crate::", stringify!($name), ") inside.")]
+            ///
+            /// ```
+            /// # use rolecall::blocking::Authorizer;
+            /// # let authorizer = Authorizer::in_memory();
+            #[doc = $make]
+            #[doc = concat!("let twin: &rolecall::", stringify!($name), " = ", stringify!($example), ".as_async();")]
+            /// # let _ = twin;
+            /// # Ok::<(), rolecall::Error>(())
+            /// ```
+            pub fn as_async(&self) -> &authorizer::$name {
+                &self.0
+            }
+
+            #[doc = concat!("Converts this into the asynchronous [`", stringify!($name), "`](crate::", stringify!($name), ").")]
+            ///
+            /// ```
+            /// # use rolecall::blocking::Authorizer;
+            /// # let authorizer = Authorizer::in_memory();
+            #[doc = $make]
+            #[doc = concat!("let twin: rolecall::", stringify!($name), " = ", stringify!($example), ".into_async();")]
+            #[doc = concat!("let back = rolecall::blocking::", stringify!($name), "::from(twin);")]
+            /// # let _ = back;
+            /// # Ok::<(), rolecall::Error>(())
+            /// ```
+            pub fn into_async(self) -> authorizer::$name {
+                self.0
+            }
+        }
+
+        impl From<authorizer::$name> for $name {
+            fn from(twin: authorizer::$name) -> Self {
+                Self(twin)
+            }
+        }
+
+        impl From<$name> for authorizer::$name {
+            fn from(blocking: $name) -> Self {
+                blocking.0
+            }
+        }
+    };
+}
+use twin;
+
 /// [`crate::Authorizer`] without an executor.
+///
+/// ```
+/// use rolecall::blocking::Authorizer;
+///
+/// let authorizer = Authorizer::in_memory();
+/// let acme = authorizer.create_tenant("acme", "Acme")?;
+/// assert_eq!(authorizer.tenant("acme")?.tenant_id(), acme.tenant_id());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Authorizer(authorizer::Authorizer);
 
-/// [`crate::Tenant`] without an executor. Questions are those of the asynchronous type, to which it dereferences.
-#[derive(Clone, Debug)]
-pub struct Tenant(authorizer::Tenant);
-
-/// [`crate::Repair`] without an executor.
-#[derive(Clone, Debug)]
-pub struct Repair(authorizer::Repair);
+twin!(Authorizer, |authorizer| "");
 
 impl Authorizer {
     /// See [`crate::Authorizer::in_memory`].
@@ -40,12 +128,17 @@ impl Authorizer {
         AuthorizerBuilder::default()
     }
 
+    /// See [`crate::Authorizer::catalog`].
+    pub fn catalog(&self) -> &Catalog {
+        self.0.catalog()
+    }
+
     /// See [`crate::Authorizer::create_tenant`].
     ///
     /// # Errors
     /// The same.
     pub fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
-        block_on(self.0.create_tenant(slug, name)).map(Tenant)
+        block_on(self.0.create_tenant(slug, name)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::create_tenant_with_name`].
@@ -53,7 +146,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn create_tenant_with_name(&self, name: &str) -> Result<Tenant> {
-        block_on(self.0.create_tenant_with_name(name)).map(Tenant)
+        block_on(self.0.create_tenant_with_name(name)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::tenant`].
@@ -61,7 +154,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn tenant(&self, slug: &str) -> Result<Tenant> {
-        block_on(self.0.tenant(slug)).map(Tenant)
+        block_on(self.0.tenant(slug)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::tenant_by_id`].
@@ -69,7 +162,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn tenant_by_id(&self, tenant_id: TenantId) -> Result<Tenant> {
-        block_on(self.0.tenant_by_id(tenant_id)).map(Tenant)
+        block_on(self.0.tenant_by_id(tenant_id)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::open_or_create`].
@@ -77,7 +170,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn open_or_create(&self, slug: &str, name: &str) -> Result<Tenant> {
-        block_on(self.0.open_or_create(slug, name)).map(Tenant)
+        block_on(self.0.open_or_create(slug, name)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::tenants`].
@@ -94,12 +187,22 @@ impl Authorizer {
     /// The same.
     #[cfg(feature = "json")]
     pub fn import(&self, document: &Document) -> Result<Tenant> {
-        block_on(self.0.import(document)).map(Tenant)
+        block_on(self.0.import(document)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::open_tenants`].
     pub fn open_tenants(&self) -> Vec<Tenant> {
-        self.0.open_tenants().into_iter().map(Tenant).collect()
+        self.0.open_tenants().into_iter().map(Tenant::from).collect()
+    }
+
+    /// See [`crate::Authorizer::open_tenant_count`].
+    pub fn open_tenant_count(&self) -> usize {
+        self.0.open_tenant_count()
+    }
+
+    /// See [`crate::Authorizer::close_idle`].
+    pub fn close_idle(&self, unused_for: Duration) -> usize {
+        self.0.close_idle(unused_for)
     }
 
     /// See [`crate::Authorizer::repair`].
@@ -111,24 +214,19 @@ impl Authorizer {
     }
 }
 
-impl Deref for Authorizer {
-    type Target = authorizer::Authorizer;
-
-    fn deref(&self) -> &authorizer::Authorizer {
-        &self.0
-    }
-}
-
-impl From<authorizer::Authorizer> for Authorizer {
-    fn from(authorizer: authorizer::Authorizer) -> Self {
-        Self(authorizer)
-    }
-}
-
 /// [`crate::AuthorizerBuilder`] without an executor.
+///
+/// ```
+/// use rolecall::blocking::Authorizer;
+///
+/// let authorizer = Authorizer::builder().max_open_tenants(1_000).build();
+/// assert_eq!(authorizer.open_tenant_count(), 0);
+/// ```
 #[derive(Debug, Default)]
 #[must_use]
 pub struct AuthorizerBuilder(authorizer::AuthorizerBuilder);
+
+twin!(AuthorizerBuilder, |builder| "let builder = Authorizer::builder();");
 
 impl AuthorizerBuilder {
     /// See [`crate::AuthorizerBuilder::store`].
@@ -162,74 +260,21 @@ impl AuthorizerBuilder {
     }
 }
 
-impl Tenant {
-    /// See [`crate::Tenant::update`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
-        block_on(self.0.update(f))
-    }
-
-    /// See [`crate::Tenant::try_update`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn try_update<T, E: From<Error>>(&self, f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Updated<T>, E> {
-        block_on(self.0.try_update(f))
-    }
-
-    /// See [`crate::Tenant::commit`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn commit(&self, plan: Plan) -> Result<Updated<()>> {
-        block_on(self.0.commit(plan))
-    }
-
-    /// See [`crate::Tenant::replace`].
-    ///
-    /// # Errors
-    /// The same.
-    #[cfg(feature = "json")]
-    pub fn replace(&self, document: &Document) -> Result<Updated<()>> {
-        block_on(self.0.replace(document))
-    }
-
-    /// See [`crate::Tenant::delete`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn delete(&self) -> Result<()> {
-        block_on(self.0.delete())
-    }
-
-    /// See [`crate::Tenant::refresh`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn refresh(&self) -> Result<Revision> {
-        block_on(self.0.refresh())
-    }
-
-    /// See [`crate::Tenant::close`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn close(&self) -> Result<()> {
-        block_on(self.0.close())
-    }
-}
-
-impl Deref for Tenant {
-    type Target = authorizer::Tenant;
-
-    fn deref(&self) -> &authorizer::Tenant {
-        &self.0
-    }
-}
+/// [`crate::Repair`] without an executor. [`crate::Repair`] has the example.
+#[derive(Clone, Debug)]
+pub struct Repair(authorizer::Repair);
 
 impl Repair {
+    /// Returns the asynchronous [`Repair`](crate::Repair) inside.
+    pub fn as_async(&self) -> &authorizer::Repair {
+        &self.0
+    }
+
+    /// Converts this into the asynchronous [`Repair`](crate::Repair).
+    pub fn into_async(self) -> authorizer::Repair {
+        self.0
+    }
+
     /// See [`crate::Repair::clashes`].
     pub fn clashes(&self) -> Vec<(EntityKind, Slug)> {
         self.0.clashes()
@@ -241,5 +286,17 @@ impl Repair {
     /// The same.
     pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         block_on(self.0.update(f))
+    }
+}
+
+impl From<authorizer::Repair> for Repair {
+    fn from(twin: authorizer::Repair) -> Self {
+        Self(twin)
+    }
+}
+
+impl From<Repair> for authorizer::Repair {
+    fn from(blocking: Repair) -> Self {
+        blocking.0
     }
 }

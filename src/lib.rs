@@ -42,7 +42,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `json`, on by default | the organisation document, and reading instants as RFC 3339 |
+//! | `json`, on by default | the organisation document |
 //! | `conformance` | the suite that a store is tested with, and a store that plays faults |
 //! | `redb` | a durable store in one file, `store::RedbStore`; needs Rust 1.90 |
 #![forbid(unsafe_code)]

@@ -313,8 +313,8 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
     ];
     for change in changes {
         assert!(!acme.update(change).unwrap().changes.is_empty());
-        let slug = acme.slug();
-        let loaded = Authorizer::builder().store(store.clone()).build().tenant(&slug).unwrap();
+        let slug = acme.slug().unwrap();
+        let loaded = Authorizer::builder().store(store.clone()).build().tenant(slug.as_str()).unwrap();
         assert_eq!(loaded.revision(), acme.revision());
         let (ours, theirs) = (acme.now(), loaded.now());
         let all = rolecall::PageRequest::of(100);

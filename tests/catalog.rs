@@ -4,6 +4,7 @@
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, CatalogPermission, Definition, PermissionDef, RoleDef};
+use rolecall::moment::Origin;
 use rolecall::records::Granted;
 use rolecall::store::MemoryStore;
 use rolecall::{Decision, EntityKind, ErrorKind, PageRequest, Reason, Timestamp, Window};
@@ -144,8 +145,8 @@ fn what_left_the_catalog_gives_nothing_is_kept_and_is_reported() {
     assert_eq!(removed_from_catalog, ["editor"]);
     assert_eq!(now.permissions_removed_from_catalog()[0].slug, "posts:delete");
     assert!(
-        now.role("editor").unwrap().removed_from_catalog
-            && now.roles(&PageRequest::of(99)).items.iter().all(|role| !role.removed_from_catalog)
+        now.role("editor").unwrap().origin == Origin::RemovedFromCatalog
+            && now.roles(&PageRequest::of(99)).items.iter().all(|role| role.origin != Origin::RemovedFromCatalog)
     );
     assert!(now.roles_of("carol").len() == 1, "the assignment is still listed");
     drop(now);

@@ -29,11 +29,11 @@ fn a_tenant_is_opened_once() {
     assert!(again.check("alice", "p"), "both hold the same one");
     assert_eq!(again.user_handle("alice"), acme.user_handle("alice"));
     assert_eq!(authorizer.open_tenant_count(), 1);
-    assert_eq!(authorizer.tenant_by_id(acme.tenant_id()).unwrap().slug(), "acme");
+    assert_eq!(authorizer.tenant_by_id(acme.tenant_id()).unwrap().slug().unwrap(), "acme");
     assert_eq!(authorizer.create_tenant("acme", "Other").unwrap_err().kind(), ErrorKind::AlreadyExists);
     assert_eq!(authorizer.tenant("globex").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(authorizer.open_or_create("acme", "Acme").unwrap().tenant_id(), acme.tenant_id());
-    assert_eq!(authorizer.open_or_create("globex", "Globex").unwrap().name(), "Globex");
+    assert_eq!(authorizer.open_or_create("globex", "Globex").unwrap().name().unwrap(), "Globex");
     let slugs: Vec<String> = authorizer.tenants(None, 10).unwrap().iter().map(|t| t.slug.to_string()).collect();
     assert_eq!(slugs, ["acme", "globex"]);
     assert_eq!(authorizer.tenants(Some("acme"), 10).unwrap().len(), 1);

@@ -421,3 +421,163 @@ fn a_renamed_user_moves_in_every_list() {
     acme.update(|tx| tx.group("engineering")?.remove_member("zoe")?.remove_member("bob").map(drop)).unwrap();
     assert_eq!(keys(&acme), ["carol"]);
 }
+
+/// Groups and roles at random, and a user in each group alone, who shows what the group gives.
+fn random_hierarchy(seed: u64, groups: u64, roles: u64) -> (Tenant, Vec<rolecall::records::Record>) {
+    let store = rolecall::store::MemoryStore::default();
+    let tenant = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    let mut state = seed;
+    let mut below = |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    let window = |n| match n {
+        0 => Window::ALWAYS,
+        1 => Window::until(at(500)),
+        _ => Window::from(at(500)),
+    };
+    tenant
+        .update(|tx| {
+            for role in 0..roles {
+                let made = tx.create_role(&format!("r{role}"))?;
+                if role > 0 {
+                    made.include(&*format!("r{}", below(role)))?;
+                }
+            }
+            for group in 0..groups {
+                let made = tx.create_group(&format!("g{group}"))?;
+                for _ in 0..below(3).min(group) {
+                    made.add_parent(&*format!("g{}", below(group)))?;
+                }
+                if below(3) == 0 {
+                    made.assign_during(&*format!("r{}", below(roles)), window(below(3)))?;
+                }
+                tx.create_user(&format!("u{group}"))?.join(&*format!("g{group}"))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let mut records = Vec::new();
+    pollster::block_on(rolecall::store::Store::load(&store, tenant.tenant_id(), &mut records)).unwrap();
+    (tenant, records)
+}
+
+/// R1 by the reference model: a group gives what the user who is in it alone has.
+#[test]
+fn groups_with_a_role_and_groups_below_a_group_are_those_of_the_reference_model() {
+    for seed in 0..20 {
+        let (tenant, records) = random_hierarchy(seed, 12, 4);
+        let catalog = rolecall::catalog::Catalog::empty();
+        let model = rolecall::reference::Model::new(&records, &catalog);
+        for secs in [0, 1_000] {
+            let now = tenant.snapshot().at(at(secs));
+            let groups: Vec<_> =
+                (0..12).map(|n| (now.group(format!("g{n}")).unwrap(), now.user(format!("u{n}")).unwrap().id)).collect();
+            for role in (0..4).map(|n| now.role(format!("r{n}")).unwrap().record) {
+                let having = now.all_groups_with(&role);
+                for (group, probe) in &groups {
+                    let found = having.iter().find(|found| found.record == *group);
+                    assert_eq!(found.is_some(), model.roles(*probe, at(secs)).contains(&role.id), "{seed} {group:?}");
+                    let Some(found) = found else { continue };
+                    match &found.via {
+                        Via::Direct => assert!(now.groups_with(&role).iter().any(|g| g.active && g.record == *group)),
+                        Via::Role(via) => assert!(
+                            now.groups_with(via).iter().any(|g| g.active && g.record == *group)
+                                && now.effective_of_role(&role).is_subset(&now.effective_of_role(via))
+                        ),
+                        Via::Group(via) => assert!(having.iter().any(|found| found.record.slug == *via)),
+                    }
+                }
+            }
+            for (group, _) in &groups {
+                let below: Vec<_> = now.all_subgroups(group).into_iter().map(|found| found.record.id).collect();
+                for (other, probe) in &groups {
+                    let is_below = other.id != group.id && model.groups(*probe, at(secs)).contains(&group.id);
+                    assert_eq!(below.contains(&other.id), is_below, "{seed} {group:?} {other:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn paths_of_a_group_lead_through_every_group_above_it() {
+    for seed in 0..20 {
+        let (tenant, records) = random_hierarchy(seed, 12, 2);
+        let catalog = rolecall::catalog::Catalog::empty();
+        let model = rolecall::reference::Model::new(&records, &catalog);
+        let now = tenant.snapshot().at(at(0));
+        for n in 0..12 {
+            let group = now.group(format!("g{n}")).unwrap();
+            let found = now.paths_of(&group);
+            assert!(!found.more_paths && !found.paths.is_empty());
+            let mut above = std::collections::BTreeSet::new();
+            for path in &found.paths {
+                assert_eq!(path.last(), Some(&group));
+                assert!(now.parents_of(&path[0]).is_empty(), "it begins at a group without parents");
+                for pair in path.windows(2) {
+                    assert!(
+                        now.subgroups(&pair[0], &PageRequest::of(99)).items.iter().any(|found| found.record == pair[1])
+                    );
+                }
+                above.extend(path.iter().map(|group| group.id));
+            }
+            let probe = now.user(format!("u{n}")).unwrap().id;
+            assert_eq!(above, model.groups(probe, at(0)));
+            let distinct: std::collections::BTreeSet<Vec<_>> =
+                found.paths.iter().map(|path| path.iter().map(|group| group.id).collect()).collect();
+            assert_eq!(distinct.len(), found.paths.len(), "no path twice");
+        }
+        assert_eq!(now.paths_of("nothing"), rolecall::moment::GroupPaths::default());
+    }
+}
+
+/// Ten layers of two groups, each below both of the layer above: 2^9 paths.
+#[test]
+fn paths_of_a_group_are_bounded_and_say_so() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        for layer in 0..10 {
+            for side in 0..2 {
+                let group = tx.create_group(&format!("g{layer}-{side}"))?;
+                if layer > 0 {
+                    group.add_parent(&*format!("g{}-0", layer - 1))?.add_parent(&*format!("g{}-1", layer - 1))?;
+                }
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+    let found = acme.now().paths_of("g9-0");
+    assert_eq!((found.paths.len(), found.more_paths), (64, true));
+    assert!(found.paths.iter().all(|path| path.len() == 10));
+    let found = acme.now().paths_of("g6-0");
+    assert_eq!((found.paths.len(), found.more_paths), (64, false), "exactly as many as are shown");
+}
+
+#[test]
+fn subgroups_are_listed_by_page_and_searched() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_group("all")?;
+        for n in 0..50 {
+            tx.create_group(&format!("g{n:02}"))?.set_name(&format!("Team {n}"))?.add_parent("all")?;
+        }
+        tx.create_group("beside").map(drop)
+    })
+    .unwrap();
+    let now = acme.now();
+    let (mut slugs, mut page) = (Vec::new(), PageRequest::of(7));
+    loop {
+        let found = now.subgroups("all", &page);
+        assert!(found.items.len() <= 7);
+        slugs.extend(found.items.iter().map(|group| group.record.slug.to_string()));
+        let Some(next) = found.next else { break };
+        page = page.after(next);
+    }
+    assert_eq!(slugs, (0..50).map(|n| format!("g{n:02}")).collect::<Vec<_>>());
+    let found = now.subgroups("all", &PageRequest::of(7).search("team 4"));
+    assert_eq!((found.items.len(), found.next.as_deref()), (7, Some("g45")));
+    assert!(now.subgroups("beside", &PageRequest::of(7)).items.is_empty());
+    assert!(now.subgroups("nothing", &PageRequest::of(7)).items.is_empty());
+}

@@ -48,5 +48,5 @@ fn what_is_opened_by_slug_bears_the_slug_at_its_own_revision() {
         block_on(there.create_tenant("acme", "The second")).unwrap();
     }));
     let opened = block_on(here.tenant("acme")).unwrap();
-    assert_eq!((opened.slug().as_str(), opened.name().as_str()), ("acme", "The second"));
+    assert_eq!((opened.slug().unwrap().as_str(), opened.name().unwrap().as_str()), ("acme", "The second"));
 }

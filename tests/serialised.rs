@@ -117,7 +117,7 @@ fn a_record_of_each_kind_is_written_as_it_always_was() {
         ),
         (
             Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user), window }),
-            r#"{"assignment":{"role":{"own":#3},"holder":{"user":#1},"window":{"from":-1,"until":2}}}"#,
+            r#"{"assignment":{"role":{"own":#3},"holder":{"user":#1},"window":{"from":"1969-12-31T23:59:59.999999Z","until":"1970-01-01T00:00:00.000002Z"}}}"#,
         ),
         (
             Record::Assignment(Assignment {
@@ -125,7 +125,7 @@ fn a_record_of_each_kind_is_written_as_it_always_was() {
                 holder: Holder::Group(group),
                 window: Window::from(Timestamp::from_micros(3).unwrap()),
             }),
-            r#"{"assignment":{"role":{"catalog":{"id":#5,"slug":"a:b"}},"holder":{"group":#2},"window":{"from":3,"until":null}}}"#,
+            r#"{"assignment":{"role":{"catalog":{"id":#5,"slug":"a:b"}},"holder":{"group":#2},"window":{"from":"1970-01-01T00:00:00.000003Z","until":null}}}"#,
         ),
         (
             Record::Membership(Membership { user, group, window: Window::ALWAYS }),
@@ -164,7 +164,8 @@ fn a_commit_is_written_as_it_always_was() {
         note: Some(Note::new("why").unwrap()),
         catalog: Fingerprint::from_uuid(id(8)),
     };
-    let json = r#"{"id":#5,"previous":#4,"actor":"alice","at":-5,"note":"why","catalog":#8}"#;
+    let json =
+        r#"{"id":#5,"previous":#4,"actor":"alice","at":"1969-12-31T23:59:59.999995Z","note":"why","catalog":#8}"#;
     is_written(&envelope, json);
     let committed = StoredCommit { revision: Revision::new(8), envelope, changes: vec![] };
     is_written(&committed, &format!(r#"{{"revision":8,"envelope":{json},"changes":[]}}"#));

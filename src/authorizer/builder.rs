@@ -1,4 +1,4 @@
-//! What can be chosen about an authorizer.
+//! The options of an authorizer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,12 @@ use crate::model::clock::{Clock, SystemClock};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::store::{DynStore, MemoryStore, Store};
 
-/// Makes an [`Authorizer`].
+/// Builds an [`Authorizer`].
 ///
 /// ```
-/// use rolecall::{Authorizer, store::MemoryStore};
+/// use rolecall::Authorizer;
+/// use rolecall::store::MemoryStore;
+///
 /// let authorizer = Authorizer::builder().store(MemoryStore::default()).retries(8).max_open_tenants(1_000).build();
 /// # let _ = authorizer;
 /// ```
@@ -38,49 +40,95 @@ impl Default for AuthorizerBuilder {
 }
 
 impl AuthorizerBuilder {
-    /// Where tenants are kept. Without this, in memory.
+    /// Sets the store that keeps the tenants. The default is a [`MemoryStore`] of its own.
+    ///
+    /// ```
+    /// # use rolecall::Authorizer;
+    /// let authorizer = Authorizer::builder().store(rolecall::store::MemoryStore::default()).build();
+    /// # let _ = authorizer;
+    /// ```
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Arc::new(store);
         self
     }
 
-    /// The permissions and roles that the application defines in code: of an enum made by
-    /// [`catalog!`](crate::catalog!), `Permission::catalog()`.
+    /// Sets the permissions and system roles that the application defines in code. An enum made by
+    /// [`catalog!`](crate::catalog!) has it as `Permission::catalog()`. The default is empty.
+    ///
+    /// ```
+    /// use rolecall::Authorizer;
+    /// use rolecall::catalog::{Catalog, Definition, PermissionDef};
+    ///
+    /// let permissions = &[PermissionDef::new("posts:read")];
+    /// let catalog = Catalog::new(&Definition { permissions, ..Definition::default() })?;
+    /// let authorizer = Authorizer::builder().catalog(&catalog).build();
+    /// assert_eq!(authorizer.catalog().fingerprint(), catalog.fingerprint());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn catalog(mut self, catalog: &Catalog) -> Self {
         self.catalog = catalog.clone();
         self
     }
 
-    /// Where "now" comes from. Without this, the system's clock.
+    /// Sets the source of "now". The default is the [`SystemClock`].
+    ///
+    /// ```
+    /// # use rolecall::Authorizer;
+    /// use rolecall::Timestamp;
+    /// use rolecall::clock::ManualClock;
+    ///
+    /// let authorizer = Authorizer::builder().clock(ManualClock::new(Timestamp::UNIX_EPOCH)).build();
+    /// # let _ = authorizer;
+    /// ```
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// How often an update is planned again when another writer came first; without this, 16 times.
+    /// Sets how often an update is planned again when another writer was faster. The default is 16 times.
+    ///
+    /// ```
+    /// # use rolecall::Authorizer;
+    /// let authorizer = Authorizer::builder().retries(3).build();
+    /// # let _ = authorizer;
+    /// ```
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// How many tenants stay open; without this, all, and with 0 only those that somebody holds. Whenever one more is
-    /// opened, others are closed to make room: the least recently handed out first, and only such as nobody holds and
-    /// whose commits are settled. A closed one is opened again, with a load, by whoever asks for it next.
+    /// Sets how many tenants stay open. By default all do; with 0, only those that are in use.
     ///
-    /// Whoever has a [`Tenant`](crate::Tenant) holds it, and keeps it open: so to keep one in memory, keep it. A
-    /// [`Snapshot`](crate::Snapshot) does not, and answers on; nor does a handle, which is unknown after another opening.
+    /// Opening one more closes others to make room, the least recently handed out first. Only tenants that nobody
+    /// references and that have no commit in doubt are closed. The next request for a closed tenant loads it again.
     ///
-    /// If all are held, more than this stay open, until they are let go and another one is opened or
+    /// A [`Tenant`](crate::Tenant) references its tenant: keep one to keep the tenant in memory. A
+    /// [`Snapshot`](crate::Snapshot) does not; it keeps answering after the tenant is closed. A handle does not either, and
+    /// is unknown after the tenant is opened again.
+    ///
+    /// If all are in use, more than this many stay open until they are released and another one is opened or
     /// [`close_idle`](Authorizer::close_idle) is called.
     ///
+    /// ```
+    /// # use rolecall::Authorizer;
+    /// let authorizer = Authorizer::builder().max_open_tenants(1_000).build();
+    /// # let _ = authorizer;
+    /// ```
+    ///
     /// # Complexity
-    /// O(1) for each one that is handed out. Beyond the bound, an opening looks at 64 at most.
+    /// O(1) for each tenant that is handed out. Beyond the bound, opening one tries to close 64 at most.
     pub fn max_open_tenants(mut self, max: usize) -> Self {
         self.max_open = max;
         self
     }
 
-    /// The authorizer. It compiles the catalog, once for all tenants.
+    /// Builds the authorizer. This compiles the catalog, once for all tenants.
+    ///
+    /// ```
+    /// use rolecall::Authorizer;
+    ///
+    /// assert_eq!(Authorizer::builder().build().open_tenant_count(), 0);
+    /// ```
     pub fn build(self) -> Authorizer {
         let Self { store, clock, catalog, retries, max_open } = self;
         let catalog = Arc::new(CompiledCatalog::new(catalog));
@@ -91,7 +139,7 @@ impl AuthorizerBuilder {
 
 impl fmt::Debug for AuthorizerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("AuthorizerBuilder")
             .field("catalog", &self.catalog)
             .field("retries", &self.retries)
             .field("max_open_tenants", &self.max_open)

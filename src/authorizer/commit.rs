@@ -6,9 +6,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::nested::{Inside, reject_nested};
-use super::slot::Pending;
 use super::store_error::store_error;
 use super::tenant::{Inner, Outcome, Tenant};
+use super::write_state::Pending;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::InternalFault;
 use crate::model::records::{Change, CommitId, Revision};
@@ -107,7 +107,7 @@ impl Tenant {
     /// made it; otherwise those of [`Tenant::update`].
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
-        let _turn = self.0.slot.write_queue.take().await;
+        let _turn = self.0.write_state.write_queue.take().await;
         self.0.ready().await?;
         let present = self.0.current.load();
         if !Arc::ptr_eq(&plan.base.session, &present.session) {
@@ -178,7 +178,7 @@ impl Inner {
     /// From now on until it is settled, the tenant does not answer.
     pub(super) fn mark_in_doubt(&self, pending: Arc<Pending>) {
         self.tell(pending.envelope.id, Outcome::InDoubt);
-        self.slot.set_pending(Some(pending));
+        self.write_state.set_pending(Some(pending));
         self.current.set_availability(Availability::InDoubt);
     }
 
@@ -188,7 +188,7 @@ impl Inner {
         mut make: impl FnMut(Arc<CompiledTenant>) -> Result<(T, Plan), E>,
     ) -> Result<Updated<T>, E> {
         reject_nested()?;
-        let _turn = self.slot.write_queue.take().await;
+        let _turn = self.write_state.write_queue.take().await;
         self.ready().await?;
         for _ in 0..=self.shared.retries {
             let (value, plan) = make(self.current.load())?;

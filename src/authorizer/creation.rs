@@ -46,7 +46,7 @@ impl Authorizer {
     /// Begins a life in which these records are added, in one commit.
     pub(super) async fn create(&self, slug: TenantSlug, changes: Vec<Change>) -> Result<Tenant> {
         reject_nested()?;
-        let creation = self.registry.creation(&slug);
+        let creation = self.registry.creation_queue(&slug);
         let created = {
             let _turn = creation.write_queue.take().await;
             match self.resolve_creation_in_turn(&creation, &slug).await {
@@ -54,7 +54,7 @@ impl Authorizer {
                 Err(error) => Err(error),
             }
         };
-        self.registry.creation_done(&slug);
+        self.registry.release_creation(&slug);
         created
     }
 
@@ -86,14 +86,14 @@ impl Authorizer {
 
         // Before the store is reached, so that a future that is dropped leaves it for the next one who asks.
         creation.set_pending(Some(Arc::clone(&pending)));
-        let slot = self.registry.hold(tenant_id);
-        let turn = slot.write_queue.take().await;
+        let write_state = self.registry.write_state(tenant_id);
+        let turn = write_state.write_queue.take().await;
         match self.shared.store.commit(pending.as_commit()).await {
             Ok(Revision::FIRST) => {
                 creation.set_pending(None);
-                let inner = Inner::new(Arc::clone(&self.shared), self.registry.hold(tenant_id), compiled);
+                let inner = Inner::new(Arc::clone(&self.shared), self.registry.write_state(tenant_id), compiled);
                 let inner = Arc::new(inner);
-                self.registry.opened(tenant_id, &inner);
+                self.registry.insert_open(tenant_id, &inner);
                 Ok(Tenant(inner))
             }
             Err(
@@ -125,12 +125,12 @@ impl Authorizer {
         if !self.registry.has_creation(slug) {
             return Ok(());
         }
-        let creation = self.registry.creation(slug);
+        let creation = self.registry.creation_queue(slug);
         let resolved = {
             let _turn = creation.write_queue.take().await;
             self.resolve_creation_in_turn(&creation, slug).await
         };
-        self.registry.creation_done(slug);
+        self.registry.release_creation(slug);
         resolved
     }
 

@@ -37,7 +37,7 @@ impl Authorizer {
             let tenant_id = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
             match self.open(tenant_id).await {
                 Ok(tenant) if tenant.has_slug(&slug).await? => {
-                    self.registry.has_slug(slug, tenant_id);
+                    self.registry.record_slug(slug, tenant_id);
                     return Ok(tenant);
                 }
                 Ok(_) => {}
@@ -107,8 +107,8 @@ impl Tenant {
 /// Settles an open tenant, if that can be done; where it cannot, the tenant denies, and the next call on it tries again.
 /// False if it is open no more: closed while this waited for its turn, or found to have ended.
 async fn resolved(inner: &Inner) -> bool {
-    if inner.slot.pending().is_some() || inner.current.guard().availability == Availability::InDoubt {
-        let _turn = inner.slot.write_queue.take().await;
+    if inner.write_state.pending().is_some() || inner.current.guard().availability == Availability::InDoubt {
+        let _turn = inner.write_state.write_queue.take().await;
         if inner.is_open() {
             drop(inner.resolve_pending().await);
         }

@@ -18,8 +18,8 @@ impl Authorizer {
     }
 
     pub(super) async fn open(&self, tenant_id: TenantId) -> Result<Tenant> {
-        let slot = self.registry.hold(tenant_id);
-        let _turn = slot.write_queue.take().await;
+        let write_state = self.registry.write_state(tenant_id);
+        let _turn = write_state.write_queue.take().await;
         if let Some(inner) = self.registry.by_tenant_id(tenant_id) {
             // Whoever had the turn before may have left a commit open.
             drop(inner.resolve_pending().await);
@@ -27,13 +27,13 @@ impl Authorizer {
             return Ok(Tenant(inner));
         }
         let inner = self.load_tenant(tenant_id, false).await?;
-        if slot.pending().is_some() {
+        if write_state.pending().is_some() {
             inner.current.set_availability(Availability::InDoubt);
             // What cannot be settled now is tried again by the next call on the tenant, which denies until then.
             drop(inner.resolve_pending().await);
         }
         inner.alive()?;
-        self.registry.opened(tenant_id, &inner);
+        self.registry.insert_open(tenant_id, &inner);
         Ok(Tenant(inner))
     }
 
@@ -43,8 +43,8 @@ impl Authorizer {
         let earlier = Earlier { tenant_id, state: None, session: Arc::new(catalog.open()), catalog, repair };
         match load(&*self.shared.store, earlier).await {
             Ok(Loaded::Tenant(compiled)) => {
-                let slot = self.registry.hold(tenant_id);
-                Ok(Arc::new(Inner::new(Arc::clone(&self.shared), slot, *compiled)))
+                let write_state = self.registry.write_state(tenant_id);
+                Ok(Arc::new(Inner::new(Arc::clone(&self.shared), write_state, *compiled)))
             }
             Ok(Loaded::Deleted) | Err(Unloaded::Store(StoreError::Deleted)) => Err(not_found(&tenant_id.to_string())),
             Err(Unloaded::Store(error)) => Err(store_error(error, "")),

@@ -1,6 +1,6 @@
 //! Which tenants are open, under which slugs they were last found, and which are closed to make room.
 //!
-//! A tenant that is closed here is one that nobody holds: its reference count says so, and while the table is locked
+//! A tenant that is closed here is one that nobody references: its reference count says so, and while the table is locked
 //! nobody can come to hold it. So a check pays nothing for it; only handing a tenant out notes when.
 //!
 //! What is taken out is dropped after the lock is given back: a large tenant takes a while to be freed.
@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use self::recency::Recency;
 use super::creation_queue::CreationQueue;
-use super::slot::{Hold, Slot, SlotKeeper};
 use super::tenant::Inner;
+use super::write_state::{WriteState, WriteStateKeeper, WriteStateRef};
 use crate::model::clock::Clock;
 use crate::model::records::{TenantId, TenantSlug, Timestamp};
 use crate::resolver::snapshot::session::Session;
@@ -24,142 +24,140 @@ use crate::resolver::snapshot::session::Session;
 pub(crate) struct Registry {
     max_open: usize,
     clock: Arc<dyn Clock>,
-    entries: Mutex<Entries>,
+    maps: Mutex<Maps>,
 }
 
 #[derive(Default)]
-struct Entries {
-    lives: HashMap<TenantId, Entry>,
+struct Maps {
+    tenants: HashMap<TenantId, TenantEntry>,
     /// Hints, one for each life at most: the tenant's own snapshot has the last word on its slug.
     slugs: HashMap<TenantSlug, TenantId>,
     creations: HashMap<TenantSlug, Arc<CreationQueue>>,
-    /// The lives that are open.
+    /// The ids that are open.
     recent: Recency,
 }
 
-struct Entry {
-    slot: Arc<Slot>,
-    /// How many [`Hold`]s there are on the slot: one of each opening that still exists, and of each who opens or waits.
-    holds: usize,
+struct TenantEntry {
+    write_state: Arc<WriteState>,
+    /// How many [`WriteStateRef`]s there are on the write_state: one of each opening that still exists, and of each who opens or waits.
+    references: usize,
     slug: Option<TenantSlug>,
-    open: Option<Open>,
+    open: Option<OpenTenant>,
 }
 
-struct Open {
+struct OpenTenant {
     inner: Arc<Inner>,
-    /// In [`Entries::recent`].
+    /// In [`Maps::recent`].
     place: usize,
     handed_out: Timestamp,
 }
 
 /// How many tenants are looked at for each one that is opened beyond the bound.
-const MOST_LOOKS: usize = 64;
+const MAX_TRIED: usize = 64;
 
 impl Registry {
     pub(crate) fn new(max_open: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { max_open, clock, entries: Mutex::default() }
+        Self { max_open, clock, maps: Mutex::default() }
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn maps(&self) -> MutexGuard<'_, Maps> {
+        self.maps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn len(&self) -> usize {
-        let is_open = |entry: &&Entry| entry.open.as_ref().is_some_and(|open| open.inner.is_open());
-        self.entries().lives.values().filter(is_open).count()
+        let is_open = |entry: &&TenantEntry| entry.open.as_ref().is_some_and(|open| open.inner.is_open());
+        self.maps().tenants.values().filter(is_open).count()
     }
 
     /// All that are open. Nothing is noted: to be listed is not to be handed out.
     pub(crate) fn all_open(&self) -> Vec<Arc<Inner>> {
-        let entries = self.entries();
-        let open = entries.lives.values().filter_map(|entry| entry.open.as_ref());
+        let maps = self.maps();
+        let open = maps.tenants.values().filter_map(|entry| entry.open.as_ref());
         open.map(|open| Arc::clone(&open.inner)).filter(|inner| inner.is_open()).collect()
     }
 
     /// The open tenant that was last found under this slug. Whether it still bears it, its own snapshot says.
     pub(crate) fn by_slug(&self, slug: &TenantSlug) -> Option<Arc<Inner>> {
-        let tenant_id = self.entries().slugs.get(slug).copied()?;
+        let tenant_id = self.maps().slugs.get(slug).copied()?;
         self.by_tenant_id(tenant_id)
     }
 
     /// The open tenant of this life.
     pub(crate) fn by_tenant_id(&self, tenant_id: TenantId) -> Option<Arc<Inner>> {
         let now = self.clock.now();
-        self.entries().hand_out(tenant_id, now).filter(|inner| inner.is_open())
+        self.maps().hand_out(tenant_id, now).filter(|inner| inner.is_open())
     }
 
     /// The turns of a life, and what is pending of it.
-    pub(crate) fn hold(self: &Arc<Self>, tenant_id: TenantId) -> Hold {
-        let mut entries = self.entries();
-        let new = || Entry { slot: Arc::default(), holds: 0, slug: None, open: None };
-        let entry = entries.lives.entry(tenant_id).or_insert_with(new);
-        entry.holds += 1;
-        let keeper: Weak<dyn SlotKeeper> = Arc::<Self>::downgrade(self);
-        Hold::new(keeper, tenant_id, Arc::clone(&entry.slot))
+    pub(crate) fn write_state(self: &Arc<Self>, tenant_id: TenantId) -> WriteStateRef {
+        let mut maps = self.maps();
+        let new = || TenantEntry { write_state: Arc::default(), references: 0, slug: None, open: None };
+        let entry = maps.tenants.entry(tenant_id).or_insert_with(new);
+        entry.references += 1;
+        let keeper: Weak<dyn WriteStateKeeper> = Arc::<Self>::downgrade(self);
+        WriteStateRef::new(keeper, tenant_id, Arc::clone(&entry.write_state))
     }
 
-    /// A tenant is open from now on. If that is one too many, others that nobody holds are closed.
-    pub(crate) fn opened(&self, tenant_id: TenantId, inner: &Arc<Inner>) {
+    /// A tenant is open from now on. If that is one too many, others that nobody references are closed.
+    pub(crate) fn insert_open(&self, tenant_id: TenantId, inner: &Arc<Inner>) {
         let slug = inner.current.guard().state.tenant.as_ref().map(|tenant| tenant.slug.clone());
         let now = self.clock.now();
-        let mut entries = self.entries();
-        let earlier = entries.open(tenant_id, inner, now);
+        let mut maps = self.maps();
+        let earlier = maps.open(tenant_id, inner, now);
         if let Some(slug) = slug {
-            entries.found_under(slug, tenant_id);
+            maps.record_slug(slug, tenant_id);
         }
-        let closed = entries.make_room(self.max_open);
-        drop(entries);
+        let closed = maps.make_room(self.max_open);
+        drop(maps);
         drop((earlier, closed));
     }
 
     /// A tenant was found under a slug, by the store's word.
-    pub(crate) fn has_slug(&self, slug: TenantSlug, tenant_id: TenantId) {
-        self.entries().found_under(slug, tenant_id);
+    pub(crate) fn record_slug(&self, slug: TenantSlug, tenant_id: TenantId) {
+        self.maps().record_slug(slug, tenant_id);
     }
 
-    /// Closes what nobody holds, is settled, and was last handed out at least this long ago. How many were closed.
+    /// Closes what nobody references, is settled, and was last handed out at least this long ago. How many were closed.
     pub(crate) fn close_idle(&self, unused_for: Duration) -> usize {
         let now = self.clock.now();
         let unused_for = i64::try_from(unused_for.as_micros()).unwrap_or(i64::MAX);
-        let mut entries = self.entries();
-        let is_old = |open: &mut Open| {
+        let mut maps = self.maps();
+        let is_old = |open: &mut OpenTenant| {
             // Where the clock was set back, the time begins anew: nothing stays open for as long as it went back.
             open.handed_out = open.handed_out.min(now);
             now.as_micros().saturating_sub(open.handed_out.as_micros()) >= unused_for
         };
-        let old = entries
-            .lives
-            .iter_mut()
-            .filter_map(|(tenant_id, entry)| entry.open.as_mut().map(|open| (*tenant_id, open)));
-        let lives: Vec<TenantId> = old.filter_map(|(tenant_id, open)| is_old(open).then_some(tenant_id)).collect();
-        let closed: Vec<Arc<Inner>> = lives.into_iter().filter_map(|tenant_id| entries.take_idle(tenant_id)).collect();
-        drop(entries);
+        let old =
+            maps.tenants.iter_mut().filter_map(|(tenant_id, entry)| entry.open.as_mut().map(|open| (*tenant_id, open)));
+        let tenants: Vec<TenantId> = old.filter_map(|(tenant_id, open)| is_old(open).then_some(tenant_id)).collect();
+        let closed: Vec<Arc<Inner>> = tenants.into_iter().filter_map(|tenant_id| maps.take_idle(tenant_id)).collect();
+        drop(maps);
         closed.len()
     }
 
     /// The turns of births under a slug.
-    pub(crate) fn creation(&self, slug: &TenantSlug) -> Arc<CreationQueue> {
-        Arc::clone(self.entries().creations.entry(slug.clone()).or_default())
+    pub(crate) fn creation_queue(&self, slug: &TenantSlug) -> Arc<CreationQueue> {
+        Arc::clone(self.maps().creations.entry(slug.clone()).or_default())
     }
 
     /// Whether somebody is at a birth under a slug, or has left one open.
     pub(crate) fn has_creation(&self, slug: &TenantSlug) -> bool {
-        self.entries().creations.contains_key(slug)
+        self.maps().creations.contains_key(slug)
     }
 
     /// Nobody is at a birth any more: it is forgotten unless something is pending.
-    pub(crate) fn creation_done(&self, slug: &TenantSlug) {
-        let mut entries = self.entries();
+    pub(crate) fn release_creation(&self, slug: &TenantSlug) {
+        let mut maps = self.maps();
         let idle = |creation: &Arc<CreationQueue>| Arc::strong_count(creation) <= 2 && creation.pending().is_none();
-        if entries.creations.get(slug).is_some_and(idle) {
-            entries.creations.remove(slug);
+        if maps.creations.get(slug).is_some_and(idle) {
+            maps.creations.remove(slug);
         }
     }
 }
 
-impl Entries {
+impl Maps {
     fn hand_out(&mut self, tenant_id: TenantId, now: Timestamp) -> Option<Arc<Inner>> {
-        let open = self.lives.get_mut(&tenant_id)?.open.as_mut()?;
+        let open = self.tenants.get_mut(&tenant_id)?.open.as_mut()?;
         open.handed_out = now;
         self.recent.touch(open.place);
         Some(Arc::clone(&open.inner))
@@ -169,14 +167,14 @@ impl Entries {
     fn open(&mut self, tenant_id: TenantId, inner: &Arc<Inner>, now: Timestamp) -> Option<Arc<Inner>> {
         let earlier = self.take_out(tenant_id);
         // Its own hold keeps the entry there.
-        let entry = self.lives.get_mut(&tenant_id)?;
-        entry.open = Some(Open { inner: Arc::clone(inner), place: self.recent.push(tenant_id), handed_out: now });
+        let entry = self.tenants.get_mut(&tenant_id)?;
+        entry.open = Some(OpenTenant { inner: Arc::clone(inner), place: self.recent.push(tenant_id), handed_out: now });
         earlier
     }
 
-    fn found_under(&mut self, slug: TenantSlug, tenant_id: TenantId) {
+    fn record_slug(&mut self, slug: TenantSlug, tenant_id: TenantId) {
         // It may have been closed meanwhile: then nothing would take the hint away again.
-        let Some(entry) = self.lives.get_mut(&tenant_id).filter(|entry| entry.open.is_some()) else { return };
+        let Some(entry) = self.tenants.get_mut(&tenant_id).filter(|entry| entry.open.is_some()) else { return };
         let earlier = entry.slug.replace(slug.clone());
         self.unname(earlier, tenant_id);
         self.slugs.insert(slug, tenant_id);
@@ -193,7 +191,7 @@ impl Entries {
     /// that is held when it is looked at counts as used then, so that the next opening looks at others.
     fn make_room(&mut self, max_open: usize) -> Vec<Arc<Inner>> {
         let mut closed = Vec::new();
-        for _ in 0..MOST_LOOKS.min(self.recent.len()) {
+        for _ in 0..MAX_TRIED.min(self.recent.len()) {
             if self.recent.len() <= max_open {
                 break;
             }
@@ -207,64 +205,67 @@ impl Entries {
     }
 
     fn put_last(&mut self, tenant_id: TenantId) {
-        if let Some(open) = self.lives.get(&tenant_id).and_then(|entry| entry.open.as_ref()) {
+        if let Some(open) = self.tenants.get(&tenant_id).and_then(|entry| entry.open.as_ref()) {
             self.recent.touch(open.place);
         }
     }
 
-    /// Takes out the tenant of a life, if nobody but this table holds it, so that nobody can begin anything with it while
+    /// Takes out the tenant of a life, if nobody but this table references it, so that nobody can begin anything with it while
     /// the table is locked; if nobody waits for its turn; and if nothing is pending.
     fn take_idle(&mut self, tenant_id: TenantId) -> Option<Arc<Inner>> {
-        let entry = self.lives.get(&tenant_id)?;
+        let entry = self.tenants.get(&tenant_id)?;
         let is_held = entry.open.as_ref().is_none_or(|open| Arc::strong_count(&open.inner) > 1);
-        if is_held || entry.holds > 1 || entry.slot.pending().is_some() {
+        if is_held || entry.references > 1 || entry.write_state.pending().is_some() {
             return None;
         }
         self.take_out(tenant_id)
     }
 
-    /// The tenant is open no more. Its entry stays for as long as its slot is held.
+    /// The tenant is open no more. Its entry stays for as long as its write_state is held.
     fn take_out(&mut self, tenant_id: TenantId) -> Option<Arc<Inner>> {
-        let entry = self.lives.get_mut(&tenant_id)?;
+        let entry = self.tenants.get_mut(&tenant_id)?;
         let (open, slug) = (entry.open.take()?, entry.slug.take());
         let moved = self.recent.remove(open.place);
-        if let Some(other) = moved.and_then(|tenant_id| self.lives.get_mut(&tenant_id)?.open.as_mut()) {
+        if let Some(other) = moved.and_then(|tenant_id| self.tenants.get_mut(&tenant_id)?.open.as_mut()) {
             other.place = open.place;
         }
         self.unname(slug, tenant_id);
         Some(open.inner)
     }
 
-    /// One hold less. What nobody holds is forgotten, unless something is pending.
-    fn let_go(&mut self, tenant_id: TenantId, slot: &Arc<Slot>) {
-        let Some(entry) = self.lives.get_mut(&tenant_id).filter(|entry| Arc::ptr_eq(&entry.slot, slot)) else { return };
-        entry.holds -= 1;
-        if entry.holds == 0 && entry.slot.pending().is_none() {
-            self.lives.remove(&tenant_id);
-            shrink(&mut self.lives);
+    /// One hold less. What nobody references is forgotten, unless something is pending.
+    fn release(&mut self, tenant_id: TenantId, write_state: &Arc<WriteState>) {
+        let Some(entry) = self.tenants.get_mut(&tenant_id).filter(|entry| Arc::ptr_eq(&entry.write_state, write_state))
+        else {
+            return;
+        };
+        entry.references -= 1;
+        if entry.references == 0 && entry.write_state.pending().is_none() {
+            self.tenants.remove(&tenant_id);
+            shrink(&mut self.tenants);
             shrink(&mut self.slugs);
         }
     }
 }
 
-/// Gives room back where three quarters are empty, so that a table which was once large costs what it holds.
+/// Gives room back where three quarters are empty, so that a table which was once large costs what it references.
 fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
     if table.capacity() / 4 > table.len() {
         table.shrink_to(table.len() * 2);
     }
 }
 
-impl SlotKeeper for Registry {
-    fn let_go(&self, tenant_id: TenantId, slot: &Arc<Slot>) {
-        self.entries().let_go(tenant_id, slot);
+impl WriteStateKeeper for Registry {
+    fn release(&self, tenant_id: TenantId, write_state: &Arc<WriteState>) {
+        self.maps().release(tenant_id, write_state);
     }
 
     fn forget(&self, tenant_id: TenantId, session: &Arc<Session>) {
-        let mut entries = self.entries();
-        let open = entries.lives.get(&tenant_id).and_then(|entry| entry.open.as_ref());
+        let mut maps = self.maps();
+        let open = maps.tenants.get(&tenant_id).and_then(|entry| entry.open.as_ref());
         if open.is_some_and(|open| Arc::ptr_eq(&open.inner.session, session)) {
-            let closed = entries.take_out(tenant_id);
-            drop(entries);
+            let closed = maps.take_out(tenant_id);
+            drop(maps);
             drop(closed);
         }
     }
@@ -285,10 +286,10 @@ mod tests {
     fn a_slug_that_was_found_leaves_no_hint_where_the_tenant_was_closed_meanwhile() {
         let registry = Arc::new(Registry::new(usize::MAX, Arc::new(SystemClock)));
         let (tenant_id, slug) = (TenantId::random(), TenantSlug::new("acme").unwrap());
-        let hold = registry.hold(tenant_id);
-        registry.has_slug(slug, tenant_id);
+        let hold = registry.write_state(tenant_id);
+        registry.record_slug(slug, tenant_id);
         drop(hold);
-        let entries = registry.entries();
-        assert!(entries.slugs.is_empty() && entries.lives.is_empty());
+        let maps = registry.maps();
+        assert!(maps.slugs.is_empty() && maps.tenants.is_empty());
     }
 }

@@ -51,8 +51,8 @@ impl Authorizer {
         self.resolve_creation(&slug).await?;
         let not_found = || Error::not_found(EntityKind::Tenant, slug.as_str());
         let tenant_id = self.find(&slug).await?.ok_or_else(not_found)?;
-        let slot = self.registry.hold(tenant_id);
-        let _turn = slot.write_queue.take().await;
+        let write_state = self.registry.write_state(tenant_id);
+        let _turn = write_state.write_queue.take().await;
         if self.registry.by_tenant_id(tenant_id).is_some() {
             return Err(Error::rejected("the tenant is open and needs no repair"));
         }

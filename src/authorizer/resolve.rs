@@ -2,13 +2,13 @@
 //!
 //! The commit's id is looked for among the commits since its base. If the revision has not moved, the same commit is
 //! sent again; if the store then refuses it for good, an empty commit takes its place, so that a late copy of the first
-//! can no longer land. Whichever commit holds the next revision settles it. Every step is safe to repeat.
+//! can no longer land. Whichever commit references the next revision settles it. Every step is safe to repeat.
 
 use std::sync::Arc;
 
 use super::refresh::Loaded;
-use super::slot::Pending;
 use super::tenant::{Inner, Outcome};
+use super::write_state::Pending;
 use crate::model::error::{Error, Result};
 use crate::model::records::{CommitId, Envelope};
 use crate::resolver::snapshot::Availability;
@@ -27,7 +27,7 @@ enum Round {
 impl Inner {
     /// Settles what is open, if something is.
     pub(super) async fn resolve_pending(&self) -> Result<()> {
-        let Some(pending) = self.slot.pending() else {
+        let Some(pending) = self.write_state.pending() else {
             // Settled through another opening of the same life: what was found is still to be seen here.
             let is_in_doubt = self.current.guard().availability == Availability::InDoubt;
             return if is_in_doubt { self.sync().await } else { Ok(()) };
@@ -38,7 +38,7 @@ impl Inner {
         }
     }
 
-    /// One attempt to settle a commit. The caller has the turn. Afterwards the snapshot in hand holds what was found.
+    /// One attempt to settle a commit. The caller has the turn. Afterwards the snapshot in hand references what was found.
     pub(super) async fn resolve(&self, pending: &Arc<Pending>) -> Outcome {
         for _ in 0..MOST_ROUNDS {
             let round = match self.shared.store.since(pending.base).await {
@@ -52,7 +52,7 @@ impl Inner {
                 Round::Resolved(Outcome::InDoubt) => break,
                 Round::Resolved(outcome) => {
                     self.tell(pending.envelope.id, outcome);
-                    self.slot.set_pending(None);
+                    self.write_state.set_pending(None);
                     return outcome;
                 }
                 Round::Again => {}
@@ -68,7 +68,7 @@ impl Inner {
         self.resolved_as(outcome, pending, commits).await
     }
 
-    /// A commit is settled once the snapshot in hand holds what was found: these commits on the base. A snapshot that is
+    /// A commit is settled once the snapshot in hand references what was found: these commits on the base. A snapshot that is
     /// neither the base nor made by one of them (of a later opening) is of another history: the store was restored from a
     /// backup, and the snapshot is refused. No second question could help, since the store may be restored in between.
     async fn resolved_as(&self, outcome: Outcome, pending: &Pending, commits: Vec<StoredCommit>) -> Round {
@@ -124,7 +124,7 @@ impl Inner {
         let is_base = present.position == pending.base && present.availability != Availability::Broken;
         if let Some(next) = next.filter(|_| is_base) {
             let published = self.publish(Arc::clone(next), News::Changes(&[&pending.changes]));
-            // The commit is resolved once a snapshot that holds it is published.
+            // The commit is resolved once a snapshot that references it is published.
             return Round::Resolved(published.map_or(Outcome::InDoubt, |()| Outcome::Committed(revision)));
         }
         let commit = StoredCommit { revision, envelope: pending.envelope.clone(), changes: pending.changes.clone() };

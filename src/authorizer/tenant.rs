@@ -1,15 +1,15 @@
-//! An open tenant: what an application holds, and what the parts of its protocol share.
+//! An open tenant: what an application references, and what the parts of its protocol share.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::current_snapshot::CurrentSnapshot;
-use super::slot::Hold;
+use super::write_state::WriteStateRef;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, ErrorKind};
 use crate::model::internal_fault::{InternalFault, must_hold};
-use crate::model::records::{CommitId, Revision, TenantId, TenantSlug};
+use crate::model::records::{CommitId, Name, Revision, TenantId, TenantSlug};
 use crate::resolver::explain::{Decision, Explanation};
 use crate::resolver::moment::{Moment, PermissionSet};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
@@ -18,17 +18,28 @@ use crate::resolver::snapshot::session::{News, Session};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
 use crate::store::DynStore;
 
-/// An open tenant. A clone is another hold on the same one.
+/// An open tenant. A clone is another reference to the same one.
 ///
-/// Questions are answered from memory at once: they do not fail, block or await. Everything that writes, refreshes or
-/// closes reaches the store, and takes its turn with the others of this tenant.
+/// Questions are answered from memory at once: they do not fail, block or await. Calls that write, refresh or close
+/// reach the store, one at a time for each tenant.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), rolecall::Error> {
+/// let acme = rolecall::Authorizer::in_memory().create_tenant("acme", "Acme").await?;
+/// acme.update(|tx| tx.create_user("alice").map(drop)).await?;
+/// assert!(acme.now().user("alice").is_some());
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Consistency
 /// A question sees the newest snapshot that this process has published. Commits of this authorizer are published before
-/// `update` returns. Those of other processes are seen after [`Tenant::refresh`], or after a commit that met them.
+/// `update` returns. Commits of other processes are seen after [`Tenant::refresh`], or after a commit that conflicted
+/// with them.
 ///
-/// Run writes in a task of their own: a future that is dropped after it reached the store leaves a commit whose outcome
-/// is not known, and until that is settled the tenant denies everything.
+/// Run writes in a task of their own. A future that is dropped after it reached the store leaves a commit in doubt, and
+/// the tenant denies everything until that commit is resolved.
 #[derive(Clone)]
 pub struct Tenant(pub(crate) Arc<Inner>);
 
@@ -42,7 +53,7 @@ pub(crate) struct Shared {
 
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) slot: Hold,
+    pub(crate) write_state: WriteStateRef,
     pub(crate) session: Arc<Session>,
     pub(crate) tenant_id: TenantId,
     /// Opened for repair: it never answers, whatever else happens to it.
@@ -59,21 +70,21 @@ struct Known {
     outcomes: VecDeque<(CommitId, Outcome)>,
 }
 
-/// What became of a commit whose outcome was not known at first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The outcome of a commit that was in doubt. See [`Tenant::outcome`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It landed, at this revision.
+    /// It was applied, as this revision.
     Committed(Revision),
-    /// It did not land, and never will.
+    /// It was not applied and never will be.
     Aborted,
     /// It is not known yet.
     InDoubt,
-    /// It cannot be known any more: the store no longer has the commits of that time, or the life has ended.
+    /// It can no longer be known: the store does not have the commits of that time any more, or the tenant is deleted.
     Unknown,
 }
 
-/// How far a tenant in hand is known to be behind its store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far an open tenant is known to be behind its store. See [`Tenant::lag`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Lag {
     /// How many revisions the store is known to be ahead.
     pub revisions: u64,
@@ -92,13 +103,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Inner {
-    pub(crate) fn new(shared: Arc<Shared>, slot: Hold, compiled: CompiledTenant) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, write_state: WriteStateRef, compiled: CompiledTenant) -> Self {
         let compiled = Arc::new(compiled);
         let session = Arc::clone(&compiled.session);
         session.published(&compiled, News::All);
         let (tenant_id, repair) = (compiled.position.tenant_id, compiled.availability == Availability::Repair);
         let current = CurrentSnapshot::new(compiled);
-        Self { shared, slot, session, tenant_id, repair, current, known: Mutex::default() }
+        Self { shared, write_state, session, tenant_id, repair, current, known: Mutex::default() }
     }
 
     /// Publishes a snapshot that is known to be a state of the store's, and tells the session what is new in it.
@@ -136,7 +147,7 @@ impl Inner {
     /// The life has ended: the tenant denies, and nothing is kept of it but what is held.
     pub(crate) fn ended(&self) {
         self.current.set_availability(Availability::Deleted);
-        self.slot.forget(&self.session);
+        self.write_state.forget(&self.session);
     }
 
     pub(crate) fn latest_is(&self, revision: Revision) {
@@ -209,27 +220,80 @@ impl Drop for Inner {
 }
 
 impl Tenant {
-    /// May this user do this, now? See [`Moment::check`].
+    /// Whether a user may do this, now. See [`Moment::check`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert!(acme.check("alice", "posts:read") && !acme.check("alice", "posts:write"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     #[inline]
-    #[must_use = "a check that is not looked at protects nothing"]
+    #[must_use = "a check whose result is ignored protects nothing"]
     pub fn check(&self, user: impl AsUser, permission: impl AsPermission) -> bool {
         self.now().check(user, permission)
     }
 
-    /// May this user do at least one of these, now? See [`Moment::check_any`].
-    #[must_use = "a check that is not looked at protects nothing"]
+    /// Whether a user may do at least one of these, now. See [`Moment::check_any`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert!(acme.check_any("alice", ["posts:read", "posts:write"]));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    #[must_use = "a check whose result is ignored protects nothing"]
     pub fn check_any<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         self.now().check_any(user, permissions)
     }
 
-    /// May this user do all of these, now? See [`Moment::check_all`].
-    #[must_use = "a check that is not looked at protects nothing"]
+    /// Whether a user may do all of these, now. See [`Moment::check_all`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert!(!acme.check_all("alice", ["posts:read", "posts:write"]));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    #[must_use = "a check whose result is ignored protects nothing"]
     pub fn check_all<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         self.now().check_all(user, permissions)
     }
 
-    /// Many checks, all on this moment. See [`Moment::check_many`].
-    #[must_use = "answers come as they are asked for, and one that is not looked at protects nothing"]
+    /// Answers many checks, all on this moment. See [`Moment::check_many`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// let answers = acme.check_many([("alice", "posts:read"), ("alice", "posts:write")]);
+    /// assert_eq!(answers.collect::<Vec<_>>(), [true, false]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    #[must_use = "answers are computed as they are taken, and one that is ignored protects nothing"]
     pub fn check_many<U: AsUser, P: AsPermission>(
         &self,
         questions: impl IntoIterator<Item = (U, P)>,
@@ -238,32 +302,115 @@ impl Tenant {
         questions.into_iter().map(move |(user, permission)| now.check(user, permission))
     }
 
-    /// The check and the reason, now. See [`Moment::decide`].
+    /// Returns the result of a check and the reason, now. See [`Moment::decide`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// use rolecall::{Decision, Reason};
+    /// assert_eq!(acme.decide("bob", "posts:read"), Decision::Denied(Reason::UnknownUser));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
         self.now().decide(user, permission)
     }
 
-    /// The decision and how it came about, now. See [`Moment::explain`].
+    /// Returns the decision and the paths that lead to it, now. See [`Moment::explain`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert!(acme.explain("alice", "posts:read").to_string().starts_with("allowed"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn explain(&self, user: impl AsUser, permission: impl AsPermission) -> Explanation {
         self.now().explain(user, permission)
     }
 
-    /// Everything that a user may do, now. See [`Moment::effective`].
+    /// Returns everything that a user may do, now. See [`Moment::effective`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.effective("alice").slugs(), ["posts:read"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn effective(&self, user: impl AsUser) -> PermissionSet {
         self.now().effective(user)
     }
 
-    /// A number for a user, for fast questions on this opening. See [`Moment::user_handle`].
+    /// Returns a user's handle, for fast checks while the tenant stays open. See [`Moment::user_handle`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// let alice = acme.user_handle("alice").expect("she exists");
+    /// assert!(acme.check(alice, "posts:read"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn user_handle(&self, user: impl AsUser) -> Option<UserHandle> {
         self.now().user_handle(user)
     }
 
-    /// A number for a permission, for fast questions on this opening. See [`Moment::permission_handle`].
+    /// Returns a permission's handle, for fast checks while the tenant stays open. See
+    /// [`Moment::permission_handle`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// let read = acme.permission_handle("posts:read").expect("it exists");
+    /// assert!(acme.check("alice", read));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn permission_handle(&self, permission: impl AsPermission) -> Option<PermissionHandle> {
         self.now().permission_handle(permission)
     }
 
-    /// This moment: the newest snapshot, at the clock's instant. All questions are asked on it.
+    /// Returns this moment: the newest snapshot, at the clock's instant. Every question is asked on a moment.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// let now = acme.now();
+    /// assert_eq!(now.check("alice", "posts:read"), now.who_can("posts:read").contains("alice"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
     /// An atomic load. Keep it for a request, not for long: for that, take a [`Tenant::snapshot`].
@@ -272,48 +419,159 @@ impl Tenant {
         Moment::guarded(self.0.current.guard(), &*self.0.shared.clock)
     }
 
-    /// The newest snapshot, to be held.
+    /// Returns the newest snapshot, which can be kept.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// let before = acme.snapshot();
+    /// acme.update(|tx| tx.user("alice")?.unassign("reader").map(drop))?;
+    /// assert!(before.at("2027-01-01T00:00:00Z".parse()?).check("alice", "posts:read"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(self.0.current.load())
     }
 
-    /// Which life of a tenant this is.
+    /// Returns the tenant's id.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.tenant_id(), acme.snapshot().tenant_id());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn tenant_id(&self) -> TenantId {
         self.0.current.guard().position.tenant_id
     }
 
-    /// The newest revision that this process has published.
+    /// Returns the newest revision that this process has published.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// let before = acme.revision();
+    /// acme.update(|tx| tx.create_user("bob").map(drop))?;
+    /// assert_eq!(acme.revision(), before.next());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn revision(&self) -> Revision {
         self.0.current.guard().position.revision
     }
 
-    /// The tenant's slug, as of the newest snapshot; empty once the tenant was deleted.
-    pub fn slug(&self) -> String {
-        self.snapshot().slug().to_owned()
+    /// Returns the tenant's slug in the newest snapshot; `None` after the tenant was deleted.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.slug(), Some("acme".parse()?));
+    /// acme.delete()?;
+    /// assert_eq!(acme.slug(), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn slug(&self) -> Option<TenantSlug> {
+        self.0.current.guard().state.tenant.as_ref().map(|tenant| tenant.slug.clone())
     }
 
-    /// The tenant's name, as of the newest snapshot; empty once the tenant was deleted.
-    pub fn name(&self) -> String {
-        self.snapshot().name().to_owned()
+    /// Returns the tenant's name in the newest snapshot; `None` after the tenant was deleted.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.name(), Some("Acme Corp".parse()?));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn name(&self) -> Option<Name> {
+        self.0.current.guard().state.tenant.as_ref().map(|tenant| tenant.name.clone())
     }
 
-    /// How far this tenant is known to be behind its store. What was never asked is not known.
+    /// Returns how far this tenant is known to be behind its store. Only refreshes and commits learn of it.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert_eq!((acme.lag().revisions, acme.lag().failed_refreshes), (0, 0));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn lag(&self) -> Lag {
         let known = lock(&self.0.known);
         let ahead = known.latest.map_or(0, |latest| latest.number().saturating_sub(self.revision().number()));
         Lag { revisions: ahead, failed_refreshes: known.failed_refreshes }
     }
 
-    /// What became of a commit whose outcome was not known when its update returned, or was dropped. None if no such
-    /// commit is known here: only the last 1,024 of an opening are remembered.
+    /// Returns the outcome of a commit that was in doubt when its update returned or was dropped. `None` if no such
+    /// commit is known here: the last 1,024 of an opening are remembered.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// use rolecall::records::CommitId;
+    /// assert_eq!(acme.outcome(CommitId::random()), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn outcome(&self, commit: CommitId) -> Option<Outcome> {
         let known = lock(&self.0.known);
         known.outcomes.iter().find(|(id, _)| *id == commit).map(|(_, outcome)| *outcome)
     }
 
-    /// The commit that must be settled before the tenant answers again, if there is one.
+    /// Returns the commit that must be resolved before the tenant answers again, if there is one.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.in_doubt(), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn in_doubt(&self) -> Option<CommitId> {
-        self.0.slot.pending().map(|pending| pending.envelope.id)
+        self.0.write_state.pending().map(|pending| pending.envelope.id)
     }
 }
 

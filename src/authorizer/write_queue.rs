@@ -3,7 +3,7 @@
 //! A fair queue of wakers under a short mutex; no runtime. A turn that is dropped, at whatever point, is passed on.
 //!
 //! A waker is an executor's code, and may come back here: the last one of a task takes the task with it, and whatever
-//! turn or wait that holds. So no waker is cloned, woken or dropped under the mutex.
+//! turn or wait that references. So no waker is cloned, woken or dropped under the mutex.
 
 #[cfg(test)]
 #[cfg(loom)]

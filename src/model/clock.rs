@@ -1,23 +1,37 @@
-//! Where "now" comes from. The rules never read a clock; they are handed a `When`, which reads it late and once.
+//! Where "now" comes from. The rules never read a clock. They receive a `When`, which reads it late and once.
 
 use std::cell::OnceCell;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::model::records::Timestamp;
 
-/// A source of instants, for an application's own tests of what happens at other times.
+/// A source of instants. An application's tests use another one to see what happens at other times.
+///
+/// ```
+/// use rolecall::clock::{Clock, SystemClock};
+///
+/// let clock: &dyn Clock = &SystemClock;
+/// assert!(clock.now() > "2024-01-01T00:00:00Z".parse()?);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 ///
 /// # Security
-/// Who sets the clock decides which windows are open.
+/// Whoever sets the clock decides which windows are active.
 pub trait Clock: Send + Sync + 'static {
-    /// The present instant.
+    /// Returns the present instant.
     fn now(&self) -> Timestamp;
 }
 
-/// The system's clock.
-#[derive(Clone, Copy, Debug, Default)]
+/// The clock of the operating system, rounded down to the microsecond.
+///
+/// ```
+/// use rolecall::clock::{Clock, SystemClock};
+///
+/// assert!(SystemClock.now() <= SystemClock.now().saturating_add(std::time::Duration::from_secs(60)));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
@@ -32,24 +46,60 @@ impl Clock for SystemClock {
 /// use rolecall::clock::ManualClock;
 /// use rolecall::{Authorizer, Timestamp};
 /// use std::sync::Arc;
-/// let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)?));
-/// let authorizer = Authorizer::builder().clock(clock.clone()).build();
-/// clock.set(Timestamp::from_secs(1_900_000_000)?);
-/// # let _ = authorizer;
+///
+/// let clock = Arc::new(ManualClock::new("2027-01-01T00:00:00Z".parse()?));
+/// let authorizer = Authorizer::builder().clock(Arc::clone(&clock)).build();
+/// clock.set("2027-01-31T00:00:00Z".parse()?);
+/// # let _ = (authorizer, Timestamp::MIN);
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that shows this instant.
+    /// Returns a clock that shows this instant.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    /// use rolecall::clock::{Clock, ManualClock};
+    ///
+    /// assert_eq!(ManualClock::new(Timestamp::UNIX_EPOCH).now(), Timestamp::UNIX_EPOCH);
+    /// ```
     pub fn new(at: Timestamp) -> Self {
         Self(AtomicI64::new(at.as_micros()))
     }
 
-    /// Sets it.
+    /// Sets the instant that it shows.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    /// use rolecall::clock::{Clock, ManualClock};
+    ///
+    /// let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+    /// clock.set(Timestamp::MAX);
+    /// assert_eq!(clock.now(), Timestamp::MAX);
+    /// ```
     pub fn set(&self, at: Timestamp) {
         self.0.store(at.as_micros(), Ordering::SeqCst);
+    }
+
+    /// Moves the instant that it shows forward, at most to [`Timestamp::MAX`].
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    /// use rolecall::clock::{Clock, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(clock.now(), Timestamp::from_secs(5)?);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        let later = |now: i64| Some(now.saturating_add(by).min(Timestamp::MAX.as_micros()));
+        // The closure never declines, so the update always happens.
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 }
 
@@ -66,7 +116,7 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
     }
 }
 
-/// The instant of a question: chosen by the caller, or the clock's, read when a walk first meets a window (R3).
+/// The instant of a question: chosen by the caller, or read from the clock when a walk first meets a window (R3).
 #[derive(Clone)]
 pub(crate) enum When<'a> {
     Chosen(Timestamp),

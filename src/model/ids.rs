@@ -1,32 +1,40 @@
-//! A type for each kind of id, so that the id of a role is never passed where the id of a group is meant, and the
-//! number of a revision. They need no error, so the error can carry them.
+//! A type for each kind of id, so that the id of a role cannot be passed where the id of a group is expected, and the
+//! number of a revision. They need no error, so the error can carry them; `records/parsed.rs` parses them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(Uuid);
-
+/// What every type around a UUID has: conversions to and from [`Uuid`], and its text form.
+macro_rules! uuid_traits {
+    ($name:ident) => {
         impl $name {
-            /// The id with this UUID.
+            /// Wraps a UUID.
+            ///
+            /// ```
+            #[doc = concat!("use rolecall::records::", stringify!($name), ";")]
+            /// use uuid::Uuid;
+            ///
+            #[doc = concat!("let id = ", stringify!($name), "::from_uuid(Uuid::from_u128(7));")]
+            #[doc = concat!("assert_eq!(id, ", stringify!($name), "::from(Uuid::from_u128(7)));")]
+            /// ```
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The UUID, to be stored or sent.
+            /// Returns the UUID, for a database column or another crate.
+            ///
+            /// ```
+            #[doc = concat!("use rolecall::records::", stringify!($name), ";")]
+            /// use uuid::Uuid;
+            ///
+            #[doc = concat!("let id = ", stringify!($name), "::from_uuid(Uuid::from_u128(7));")]
+            /// assert_eq!(id.as_uuid().as_u128(), 7);
+            /// assert_eq!(Uuid::from(id), id.as_uuid());
+            /// ```
             pub const fn as_uuid(self) -> Uuid {
                 self.0
-            }
-
-            /// A new id that nothing has.
-            pub fn random() -> Self {
-                Self(Uuid::new_v4())
             }
         }
 
@@ -36,58 +44,138 @@ macro_rules! ids {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.fmt(f)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self.0)
             }
         }
+    };
+}
+pub(super) use uuid_traits;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// ```
+        #[doc = concat!("use rolecall::records::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("let id = ", stringify!($name), "::random();")]
+        #[doc = concat!("assert_eq!(id.to_string().parse::<", stringify!($name), ">()?, id);")]
+        /// # Ok::<(), rolecall::Error>(())
+        /// ```
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Makes a new, random id.
+            ///
+            /// ```
+            #[doc = concat!("use rolecall::records::", stringify!($name), ";")]
+            ///
+            #[doc = concat!("assert_ne!(", stringify!($name), "::random(), ", stringify!($name), "::random());")]
+            /// ```
+            #[must_use]
+            pub fn random() -> Self {
+                Self(Uuid::new_v4())
+            }
+        }
+
+        uuid_traits!($name);
     )*};
 }
 
 ids! {
-    /// One existence of a tenant. A slug that is used again begins a new life, so nothing old sticks to it.
-    TenantId,
-    /// A commit, made by whoever wrote it, so that it can be found again when its outcome was not heard.
-    CommitId,
-    /// A permission, of a tenant or of the catalog.
-    PermissionId,
-    /// A role, of a tenant or of the catalog.
-    RoleId,
-    /// A group.
-    GroupId,
-    /// A user.
-    UserId,
+    /// The id of a tenant, which is never reused. A deleted tenant's slug may be given to a new tenant, which has
+    /// another id, so nothing of the old tenant applies to it.
+    TenantId;
+    /// The id of a commit. The writer chooses it, so that it can look for the commit when its outcome is not known.
+    CommitId;
+    /// The id of a permission, of a tenant or of the catalog.
+    PermissionId;
+    /// The id of a role, of a tenant or of the catalog.
+    RoleId;
+    /// The id of a group.
+    GroupId;
+    /// The id of a user.
+    UserId;
 }
 
-/// The number of a tenant's state. The commit that creates the tenant makes revision 1, and every commit the next one.
+/// The number of a tenant's state. The commit that creates the tenant makes revision 1, and each later commit the next.
+///
+/// ```
+/// use rolecall::records::Revision;
+///
+/// let revision = Revision::FIRST.next();
+/// assert_eq!(revision, Revision::new(2));
+/// assert_eq!(revision.to_string().parse::<Revision>()?, revision);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(u64);
 
 impl Revision {
-    /// The state of a tenant that was just created.
+    /// The revision that the creation of a tenant makes.
     pub const FIRST: Self = Self(1);
 
-    /// The revision with this number.
+    /// Wraps a number.
+    ///
+    /// ```
+    /// use rolecall::records::Revision;
+    ///
+    /// assert_eq!(Revision::new(1), Revision::FIRST);
+    /// ```
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
+    ///
+    /// ```
+    /// use rolecall::records::Revision;
+    ///
+    /// assert_eq!(Revision::FIRST.number(), 1);
+    /// ```
     pub const fn number(self) -> u64 {
         self.0
     }
 
-    /// The revision that the next commit makes.
+    /// Returns the revision that the next commit makes.
+    ///
+    /// ```
+    /// use rolecall::records::Revision;
+    ///
+    /// assert_eq!(Revision::new(7).next(), Revision::new(8));
+    /// ```
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+impl From<u64> for Revision {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<Revision> for u64 {
+    fn from(revision: Revision) -> Self {
+        revision.0
     }
 }
 

@@ -5,6 +5,7 @@
 //! Start with [`Record`], then [`Change`] and [`Envelope`].
 
 mod change;
+mod parsed;
 mod directory;
 mod envelope;
 mod record;

@@ -1,12 +1,13 @@
 //! Every question, once: on a snapshot at an instant.
 //!
 //! This file has the questions about decisions; `moment/lookup.rs` and `moment/relations.rs` those that an
-//! administration page asks, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings,
+//! administration page asks, `moment/hierarchy.rs` those about parent groups and subgroups, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings,
 //! `moment/many.rs` checks by the dozen.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. What is unknown is denied or empty.
 
 mod valid_until;
+mod hierarchy;
 mod many;
 mod relations;
 mod sets;
@@ -18,7 +19,8 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
-pub use self::lookup::WithOrigin;
+pub use self::hierarchy::GroupPaths;
+pub use self::lookup::{Origin, WithOrigin};
 pub use self::page::{Page, PageRequest};
 pub use self::relations::{Inherited, Via, WithWindow};
 pub use self::sets::{PermissionSet, UserSet};

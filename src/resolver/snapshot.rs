@@ -35,7 +35,7 @@ pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, External, Permissio
 use self::compiled_catalog::CompiledCatalog;
 use self::session::Session;
 use self::state::State;
-use crate::model::records::{Position, Revision, TenantId};
+use crate::model::records::{Name, Position, Revision, TenantId, TenantSlug};
 
 /// One tenant at one revision. It does not change: who holds one asks many questions of the same state.
 ///
@@ -98,14 +98,28 @@ impl Snapshot {
         self.0.position
     }
 
-    /// The tenant's slug at this revision; empty once the tenant was deleted.
-    pub fn slug(&self) -> &str {
-        self.0.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str())
+    /// Returns the tenant's slug at this revision; `None` in the revision that deleted the tenant.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert_eq!(acme.snapshot().slug(), Some(&"acme".parse()?));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn slug(&self) -> Option<&TenantSlug> {
+        self.0.state.tenant.as_ref().map(|tenant| &tenant.slug)
     }
 
-    /// The tenant's name at this revision; empty once the tenant was deleted.
-    pub fn name(&self) -> &str {
-        self.0.state.tenant.as_ref().map_or("", |tenant| tenant.name.as_str())
+    /// Returns the tenant's name at this revision; `None` in the revision that deleted the tenant.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// assert_eq!(acme.snapshot().name(), Some(&"Acme Corp".parse()?));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn name(&self) -> Option<&Name> {
+        self.0.state.tenant.as_ref().map(|tenant| &tenant.name)
     }
 }
 

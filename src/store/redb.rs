@@ -78,7 +78,7 @@ pub use self::error::RedbError;
 /// drop(authorizer); // the process ends, or is killed
 ///
 /// let authorizer = Authorizer::builder().store(RedbStore::open(&path)?).build();
-/// assert_eq!(authorizer.tenant("acme")?.slug().as_str(), "acme");
+/// assert!(authorizer.tenant("acme").is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -162,7 +162,7 @@ fn every_kind_of_edge_is_changed_in_place() {
         ["~Tenant", "~User", "~Assignment", "~Assignment", "~Membership"].map(str::to_owned)
     );
     assert_eq!(export(&acme), changed);
-    assert_eq!(acme.name(), "Acme");
+    assert_eq!(acme.name().unwrap(), "Acme");
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn told_truly(history: &History, commit: CommitId, base: Position, outcome: Outc
 fn same(snapshot: &Snapshot, node: &Node) -> Checked {
     let found = snapshot.at(Timestamp::MIN);
     let Some(record) = tenant(&node.records) else { return Err("a tenant answers after its end".into()) };
-    must!(snapshot.slug() == record.slug.as_str() && snapshot.name() == record.name.as_str(), "another tenant's name");
+    must!(snapshot.slug() == Some(&record.slug) && snapshot.name() == Some(&record.name), "another tenant's name");
     let records: Vec<_> = node.records.values().cloned().collect();
     let catalog = Catalog::empty();
     let reference = Model::new(&records, &catalog);

@@ -95,7 +95,9 @@ impl World {
 
     fn bearer(&self, process: usize, index: usize) -> Option<Tenant> {
         let handles = self.processes[process].handles.iter().rev().filter(|handle| !is_over(&handle.tenant));
-        handles.map(|handle| handle.tenant.clone()).find(|tenant| tenant.slug() == SLUGS[index])
+        handles
+            .map(|handle| handle.tenant.clone())
+            .find(|tenant| tenant.slug().is_some_and(|slug| slug == SLUGS[index]))
     }
 }
 

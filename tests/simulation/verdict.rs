@@ -196,7 +196,12 @@ impl World {
         }
         match task.kind {
             OpKind::Open(index) => {
-                must!(tenant.slug() == SLUGS[index], "asked for {}, and got {}", SLUGS[index], tenant.slug());
+                must!(
+                    tenant.slug().is_some_and(|slug| slug == SLUGS[index]),
+                    "asked for {}, and got {}",
+                    SLUGS[index],
+                    tenant.slug().map_or_else(String::new, String::from)
+                );
             }
             OpKind::OpenTenant(tenant_id) => must!(tenant.tenant_id() == tenant_id, "another tenant was opened"),
             OpKind::Create(_) => {

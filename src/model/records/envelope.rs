@@ -1,59 +1,121 @@
-//! What a commit carries beside its changes, and where in a tenant's history a state stands.
+//! What a commit carries beside its changes, and the points in a tenant's history: revisions and positions.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Actor, CommitId, Note, Revision, TenantId, Timestamp};
+use crate::model::error::{Error, Result};
+use crate::model::ids::uuid_traits;
 
-/// One state in the history of one life: the token that processes pass to each other.
+/// A point in a tenant's history, and the token that processes exchange.
+///
+/// A process that has written sends the position along, and the process that receives it knows how fresh its own
+/// snapshot must be. As text, a position is its three parts with a dot between them, made of letters, digits, `-` and
+/// `.` alone: it fits into a header, a cookie or a URL as it stands.
+///
+/// ```
+/// use rolecall::blocking::Authorizer;
+/// use rolecall::records::Position;
+///
+/// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// let token: String = acme.snapshot().position().to_string();
+///
+/// let position: Position = token.parse()?;
+/// assert_eq!(position.tenant_id, acme.tenant_id());
+/// assert!(acme.revision() >= position.revision);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Position {
-    /// Whose history.
+    /// The tenant.
     pub tenant_id: TenantId,
-    /// Which state.
+    /// The revision.
     pub revision: Revision,
     /// The commit that made it. A restored backup can reach the same revision by another one.
     pub commit: CommitId,
 }
 
-/// What identifies the content of a catalog: two catalogs that mean the same have the same one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Parses what `Display` writes: `<tenant id>.<revision>.<commit id>`.
+impl FromStr for Position {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parts = || {
+            let (tenant_id, rest) = text.split_once('.')?;
+            let (revision, commit) = rest.split_once('.')?;
+            let (tenant_id, revision) = (tenant_id.parse().ok()?, revision.parse().ok()?);
+            Some(Self { tenant_id, revision, commit: commit.parse().ok()? })
+        };
+        parts().ok_or_else(|| Error::invalid("position", text, "expected `<tenant id>.<revision>.<commit id>`"))
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.tenant_id, self.revision, self.commit)
+    }
+}
+
+/// Identifies the content of a catalog. Catalogs with the same meaning have the same fingerprint.
+///
+/// ```
+/// use rolecall::Authorizer;
+/// use rolecall::records::Fingerprint;
+///
+/// let fingerprint = Authorizer::in_memory().catalog().fingerprint();
+/// assert_eq!(fingerprint.to_string().parse::<Fingerprint>()?, fingerprint);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(Uuid);
 
-impl Fingerprint {
-    /// The fingerprint with this UUID.
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    /// The UUID, to be stored.
-    pub const fn as_uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fingerprint({})", self.0)
-    }
-}
+uuid_traits!(Fingerprint);
 
 /// What a commit carries beside its changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The commit's own id.
     pub id: CommitId,
-    /// The commit before it: that of the base. None for a birth. A store need not check it.
+    /// The commit before it: that of the base. `None` for a creation. A store need not check it.
     pub previous: Option<CommitId>,
-    /// Who made it, in the application's words.
+    /// Who made it, as the application names them.
     pub actor: Option<Actor>,
-    /// When it was made, by the clock of whoever made it.
+    /// When it was made, by the writer's clock.
     pub at: Timestamp,
     /// Why it was made.
     pub note: Option<Note>,
     /// The catalog under which it was made.
     pub catalog: Fingerprint,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_parsed_from_its_text_alone() {
+        let position =
+            Position { tenant_id: TenantId::random(), revision: Revision::new(7), commit: CommitId::random() };
+        let text = position.to_string();
+        assert_eq!(text.parse::<Position>().unwrap(), position);
+        let (tenant_id, commit) = (position.tenant_id, position.commit);
+        let bad = [
+            String::new(),
+            format!("{tenant_id}.7"),
+            format!("{tenant_id}.7.{commit}.7"),
+            format!("{tenant_id}.+7.{commit}"),
+            format!("{tenant_id}..{commit}"),
+            format!("{tenant_id}.7.x"),
+            format!(" {text}"),
+            format!("{tenant_id}.18446744073709551616.{commit}"),
+        ];
+        for bad in bad {
+            assert!(bad.parse::<Position>().is_err(), "{bad:?}");
+        }
+        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.'));
+    }
 }

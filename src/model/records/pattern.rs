@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::text::text_traits;
 use crate::model::error::{Error, Result};
 
-/// Which permissions a role grants, by their slugs: `users:*`, `*`, `storage.objects.*`.
+/// A pattern of permissions that a role grants, by their slugs: `users:*`, `*`, `storage.objects.*`.
 ///
-/// `*` matches any run of characters, the empty run and separators included. Everything else stands for itself; there
-/// is no folding of case. At least one star and at most 8 of them.
+/// `*` matches any run of characters, including none and including separators. Every other character matches itself,
+/// in the same case. A pattern has 1 to 8 stars.
 ///
 /// ```
 /// use rolecall::records::Pattern;
@@ -28,7 +28,14 @@ const MOST_STARS: usize = 8;
 const EXPECTED: &str = "1 to 255 visible ASCII characters with 1 to 8 stars";
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Validates a pattern.
+    ///
+    /// ```
+    /// use rolecall::records::Pattern;
+    ///
+    /// assert!(Pattern::new("users:*").is_ok());
+    /// assert!(Pattern::new("users:read").is_err(), "this is a slug");
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -38,15 +45,23 @@ impl Pattern {
         if fits { Ok(Self(text.into())) } else { Err(Error::invalid("pattern", text, EXPECTED)) }
     }
 
-    /// Whether a text is meant as a pattern.
+    /// Whether a text is intended as a pattern: it has a star.
     pub(crate) fn is_meant(text: &str) -> bool {
         text.contains('*')
     }
 
     /// Whether it matches a permission's slug.
     ///
+    /// ```
+    /// use rolecall::records::Pattern;
+    ///
+    /// let pattern: Pattern = "posts:*:draft".parse()?;
+    /// assert!(pattern.matches("posts:edit:draft") && !pattern.matches("posts:edit"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
     /// # Complexity
-    /// O(length of the slug × length of the pattern) at worst; usually one look at each character.
+    /// O(length of the slug × length of the pattern) at worst; usually each character is read once.
     pub fn matches(&self, slug: &str) -> bool {
         // Leftmost is best for every piece between two stars: what is left for the rest is then as long as it can be.
         let mut pieces = self.0.split('*');
@@ -59,20 +74,20 @@ impl Pattern {
         rest.ends_with(tail)
     }
 
-    /// The characters before the first star: whatever it matches begins with them.
+    /// Returns the characters before the first star. Every match begins with them.
     pub(crate) fn prefix(&self) -> &str {
         self.0.split('*').next().unwrap_or_default()
     }
 }
 
-text_traits!(Pattern);
+text_traits!(Pattern: "users:*");
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The meaning by the book: a star matches nothing, or one character more.
+    /// The definition: a star matches nothing, or one character more.
     fn naive(pattern: &[u8], slug: &[u8]) -> bool {
         match (pattern.first(), slug.first()) {
             (None, None) => true,

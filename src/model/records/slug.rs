@@ -1,4 +1,4 @@
-//! Slugs (R10): the names by which people and programs call permissions, roles, groups and tenants.
+//! Slugs (R10): the machine-readable names of permissions, roles, groups and tenants.
 
 use std::fmt;
 
@@ -9,9 +9,19 @@ use smol_str::SmolStr;
 use super::text::text_traits;
 use crate::model::error::{Error, Result};
 
-/// The machine-readable name of a permission, a role or a group: 1 to 255 visible ASCII characters, `*` excepted.
+/// The machine-readable name of a permission, a role or a group: 1 to 255 visible ASCII characters other than `*`.
 ///
 /// Compared byte for byte: `Editor` and `editor` are two slugs.
+///
+/// ```
+/// use rolecall::records::Slug;
+/// use std::collections::BTreeMap;
+///
+/// let slug: Slug = "posts:write".parse()?;
+/// let by_slug = BTreeMap::from([(slug, 1)]);
+/// assert_eq!(by_slug.get("posts:write"), Some(&1), "a map is searched with a `&str`");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(SmolStr);
@@ -19,7 +29,15 @@ pub struct Slug(SmolStr);
 const SLUG: &str = "1 to 255 visible ASCII characters other than `*`";
 
 impl Slug {
-    /// Reads a slug.
+    /// Validates a slug.
+    ///
+    /// ```
+    /// use rolecall::records::Slug;
+    ///
+    /// assert!(Slug::new("posts:write").is_ok());
+    /// assert!(Slug::new("posts:*").is_err(), "this is a pattern");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -46,7 +64,15 @@ impl Slug {
     }
 }
 
-/// The name of a tenant, which stands in URLs: 1 to 63 characters of `a` to `z`, `0` to `9` and `-`. Ordered by its bytes.
+/// The machine-readable name of a tenant, which fits into URLs: 1 to 63 characters of `a` to `z`, `0` to `9` and `-`.
+/// Ordered by its bytes.
+///
+/// ```
+/// use rolecall::records::TenantSlug;
+///
+/// assert_eq!("acme-corp".parse::<TenantSlug>()?, "acme-corp");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TenantSlug(SmolStr);
@@ -54,7 +80,14 @@ pub struct TenantSlug(SmolStr);
 const TENANT_SLUG: &str = "1 to 63 characters of a-z, 0-9 and `-`";
 
 impl TenantSlug {
-    /// Reads a tenant's slug.
+    /// Validates a tenant's slug.
+    ///
+    /// ```
+    /// use rolecall::records::TenantSlug;
+    ///
+    /// assert!(TenantSlug::new("acme-corp").is_ok());
+    /// assert!(TenantSlug::new("Acme Corp").is_err());
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -64,7 +97,14 @@ impl TenantSlug {
         if fits { Ok(Self(text.into())) } else { Err(Error::invalid("tenant slug", text, TENANT_SLUG)) }
     }
 
-    /// The slug made from a name, as [`Slug::from_name`] does.
+    /// Makes a slug from a name, as [`Slug::from_name`] does.
+    ///
+    /// ```
+    /// use rolecall::records::TenantSlug;
+    ///
+    /// assert_eq!(TenantSlug::from_name("Acme Corp.")?, "acme-corp");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if nothing or more than 63 characters are left.
@@ -89,7 +129,14 @@ fn slug_of(name: &str) -> Result<String> {
     Ok(slug)
 }
 
-text_traits!(Slug, TenantSlug);
+text_traits!(Slug: "posts:write", TenantSlug: "acme-corp");
+
+/// A copy, as [`String`] has it: what makes an entry of a map from a borrowed key.
+impl From<&TenantSlug> for TenantSlug {
+    fn from(slug: &TenantSlug) -> Self {
+        slug.clone()
+    }
+}
 
 #[cfg(test)]
 mod tests {

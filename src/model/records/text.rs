@@ -1,6 +1,6 @@
-//! Texts that people write (R10): keys of users, names, descriptions, notes and actors, each with its bounds.
+//! Texts that people write (R10): user keys, names, descriptions, notes and actors, each with its bounds.
 //!
-//! One of up to 23 bytes lies in the record itself: an allocation of its own was 32 bytes more for each user.
+//! A text of up to 23 bytes is stored in the record itself. An allocation of its own takes 32 bytes more per user.
 
 use std::fmt;
 
@@ -9,11 +9,19 @@ use smol_str::SmolStr;
 
 use crate::model::error::{Error, Result};
 
-/// What every validated text can do: be read, shown, compared with a `&str`, and pass through serde as a string.
+/// What every validated text has: conversions from and to text, comparison with `&str`, and look-up by `&str` in maps.
 macro_rules! text_traits {
-    ($($name:ident),* $(,)?) => {$(
+    ($($name:ident: $sample:literal),* $(,)?) => {$(
         impl $name {
-            /// The text.
+            /// Returns the text.
+            ///
+            /// ```
+            #[doc = concat!("use rolecall::records::", stringify!($name), ";")]
+            ///
+            #[doc = concat!("let text: ", stringify!($name), " = \"", $sample, "\".parse()?;")]
+            #[doc = concat!("assert_eq!(text.as_str(), \"", $sample, "\");")]
+            /// # Ok::<(), rolecall::Error>(())
+            /// ```
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -27,6 +35,14 @@ macro_rules! text_traits {
             }
         }
 
+        impl TryFrom<&str> for $name {
+            type Error = Error;
+
+            fn try_from(text: &str) -> Result<Self> {
+                Self::new(text)
+            }
+        }
+
         impl From<$name> for String {
             fn from(text: $name) -> Self {
                 text.as_str().to_owned()
@@ -36,6 +52,13 @@ macro_rules! text_traits {
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 &self.0
+            }
+        }
+
+        /// Equal, ordered and hashed as its text is: a map of these is searched with a `&str`.
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                self.as_str()
             }
         }
 
@@ -59,6 +82,18 @@ macro_rules! text_traits {
             }
         }
 
+        impl PartialEq<$name> for str {
+            fn eq(&self, other: &$name) -> bool {
+                self == other.as_str()
+            }
+        }
+
+        impl PartialEq<$name> for &str {
+            fn eq(&self, other: &$name) -> bool {
+                *self == other.as_str()
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.as_str())
@@ -75,17 +110,25 @@ macro_rules! text_traits {
 pub(super) use text_traits;
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident: $what:literal, $range:expr, $lines:literal, $expected:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $what:literal, $sample:literal, $range:expr, $lines:literal, $expected:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(SmolStr);
 
         impl $name {
-            /// Reads the text.
+            /// Validates a text.
+            ///
+            /// ```
+            #[doc = concat!("use rolecall::records::", stringify!($name), ";")]
+            ///
+            #[doc = concat!("assert_eq!(", stringify!($name), "::new(\"", $sample, "\")?, \"", $sample, "\");")]
+            #[doc = concat!("assert!(", stringify!($name), "::new(\"\\0\").is_err());")]
+            /// # Ok::<(), rolecall::Error>(())
+            /// ```
             ///
             /// # Errors
-            /// [`Invalid`](crate::ErrorKind::Invalid).
+            /// [`Invalid`](crate::ErrorKind::Invalid) if it is too long, too short, or has other characters.
             pub fn new(text: &str) -> Result<Self> {
                 let plain = |c: char| !c.is_control() || ($lines && (c == '\n' || c == '\t'));
                 if $range.contains(&text.len()) && text.chars().all(plain) {
@@ -96,43 +139,34 @@ macro_rules! texts {
             }
         }
 
-        text_traits!($name);
+        text_traits!($name: $sample);
     )*};
 }
 
 texts! {
-    /// What the application knows a user by (an e-mail address, a row number): 1 to 320 bytes, no control characters.
+    /// What the application knows a user by (an e-mail address, a row id): 1 to 320 bytes, no control characters.
     ///
-    /// Compared byte for byte, whatever its Unicode form.
-    UserKey: "user key", 1..=320, false, "1 to 320 bytes without control characters";
+    /// Compared byte for byte, without Unicode normalization.
+    UserKey: "user key", "alice@acme.com", 1..=320, false, "1 to 320 bytes without control characters";
     /// A display name, or a category: 1 to 255 bytes, no control characters.
-    Name: "name", 1..=255, false, "1 to 255 bytes without control characters";
+    Name: "name", "Engineering", 1..=255, false, "1 to 255 bytes without control characters";
     /// A description: at most 4,096 bytes, newline and tab allowed.
-    Description: "description", 0..=4096, true, "at most 4,096 bytes, no control characters but newline and tab";
+    Description: "description", "May read everything", 0..=4096, true, "at most 4,096 bytes, no control characters but newline and tab";
     /// The id of a user or group in the directory that it is synchronised from: 1 to 255 bytes, no control characters.
     ///
     /// Compared byte for byte. Unique for each directory and kind within a tenant.
-    ///
-    /// ```
-    /// use rolecall::records::ExternalId;
-    /// assert!(ExternalId::new("00u1b2c3d4").is_ok() && ExternalId::new("").is_err());
-    /// ```
-    ExternalId: "external id", 1..=255, false, "1 to 255 bytes without control characters";
-    /// The name of a directory that manages users and groups (`okta`): 1 to 255 bytes, no control characters.
+    ExternalId: "external id", "00u1b2c3d4", 1..=255, false, "1 to 255 bytes without control characters";
+    /// The name of a directory that manages users and groups: 1 to 255 bytes, no control characters.
     ///
     /// Compared byte for byte.
-    ///
-    /// ```
-    /// use rolecall::records::Manager;
-    /// assert!(Manager::new("okta").is_ok() && Manager::new("a\nb").is_err());
-    /// ```
-    Manager: "name of a directory", 1..=255, false, "1 to 255 bytes without control characters";
-    /// Who made a commit, in the application's words: 1 to 320 bytes, no control characters.
-    Actor: "actor", 1..=320, false, "1 to 320 bytes without control characters";
+    Manager: "name of a directory", "okta", 1..=255, false, "1 to 255 bytes without control characters";
+    /// Who made a commit, as the application names them: 1 to 320 bytes, no control characters.
+    Actor: "actor", "nightly-sync", 1..=320, false, "1 to 320 bytes without control characters";
     /// Why a commit was made: at most 4,096 bytes, newline and tab allowed.
-    Note: "note", 0..=4096, true, "at most 4,096 bytes, no control characters but newline and tab";
+    Note: "note", "Requested in ticket 4711", 0..=4096, true, "at most 4,096 bytes, no control characters but newline and tab";
 }
 
+/// The empty description.
 impl Default for Description {
     fn default() -> Self {
         Self("".into())
@@ -140,14 +174,20 @@ impl Default for Description {
 }
 
 impl Description {
-    /// Whether there is nothing to read.
+    /// Whether it is empty.
+    ///
+    /// ```
+    /// use rolecall::records::Description;
+    ///
+    /// assert!(Description::default().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 impl Name {
-    /// The name of what was given none: its slug.
+    /// Makes a name from a slug, for entities that are created without a name.
     pub(crate) fn of_slug(slug: &str) -> Self {
         Self(slug.into())
     }

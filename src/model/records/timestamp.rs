@@ -1,29 +1,50 @@
 //! Instants (R3): whole microseconds since 1970 in the years 0000 to 9999 UTC.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::model::error::{Error, Result};
 
 /// A point in time: whole microseconds since the start of 1970 UTC, in the years 0000 to 9999.
 ///
-/// Shown as RFC 3339 in UTC. Reading RFC 3339 (`Timestamp::parse`) needs the feature `json`, which is on by default.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "i64", into = "i64")]
+/// As text it is RFC 3339. So is it in formats for people, such as JSON; binary formats keep the microseconds as an
+/// `i64`.
+///
+/// ```
+/// use rolecall::Timestamp;
+///
+/// let instant: Timestamp = "2027-01-31T01:00:00+01:00".parse()?;
+/// assert_eq!(instant.to_string(), "2027-01-31T00:00:00Z");
+/// assert_eq!(serde_json::to_string(&instant).unwrap(), r#""2027-01-31T00:00:00Z""#);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 impl Timestamp {
-    /// The start of the year 0000.
+    /// The first microsecond of the year 0000.
     pub const MIN: Self = Self(-62_167_219_200 * SECOND);
     /// The last microsecond of the year 9999.
     pub const MAX: Self = Self(253_402_300_800 * SECOND - 1);
 
-    /// The instant this many microseconds after 1970 began.
+    /// The start of 1970 UTC.
+    pub const UNIX_EPOCH: Self = Self(0);
+
+    /// Returns the instant that is this many microseconds after 1970 began.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(1)?.to_string(), "1970-01-01T00:00:00.000001Z");
+    /// assert!(Timestamp::from_micros(i64::MAX).is_err());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) outside the years 0000 to 9999.
@@ -35,7 +56,14 @@ impl Timestamp {
         }
     }
 
-    /// The instant this many seconds after 1970 began.
+    /// Returns the instant that is this many seconds after 1970 began.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_secs(1_800_000_000)?.to_string(), "2027-01-15T08:00:00Z");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) outside the years 0000 to 9999.
@@ -43,12 +71,28 @@ impl Timestamp {
         Self::from_micros(secs.saturating_mul(SECOND))
     }
 
-    /// Microseconds since 1970 began.
+    /// Returns the microseconds since 1970 began.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_secs(2)?.as_micros(), 2_000_000);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
-    /// The microsecond that a clock's reading lies in; beyond the ends of time, the end.
+    /// Converts a reading of the system's clock, rounded down to the microsecond. A reading outside the years 0000 to
+    /// 9999 becomes [`MIN`](Self::MIN) or [`MAX`](Self::MAX).
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// let reading = UNIX_EPOCH + Duration::from_nanos(1_999);
+    /// assert_eq!(Timestamp::from_system_time(reading).as_micros(), 1);
+    /// ```
     pub fn from_system_time(time: SystemTime) -> Self {
         let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
         let since = match time.duration_since(UNIX_EPOCH) {
@@ -59,21 +103,41 @@ impl Timestamp {
         Self(since.clamp(Self::MIN.0, Self::MAX.0))
     }
 
-    /// The instant this much later; never past the end of time.
+    /// Returns the instant this much later, at most [`MAX`](Self::MAX).
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    /// use std::time::Duration;
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// assert_eq!(Timestamp::UNIX_EPOCH.saturating_add(minute), Timestamp::from_secs(60)?);
+    /// assert_eq!(Timestamp::MAX.saturating_add(minute), Timestamp::MAX);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros).min(Self::MAX.0))
     }
 
-    /// The instant this much earlier; never before the start of time.
+    /// Returns the instant this much earlier, at least [`MIN`](Self::MIN).
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    /// use std::time::Duration;
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// assert_eq!(Timestamp::UNIX_EPOCH.saturating_sub(minute), Timestamp::from_secs(-60)?);
+    /// assert_eq!(Timestamp::MIN.saturating_sub(minute), Timestamp::MIN);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(micros).max(Self::MIN.0))
     }
 
-    /// Reads RFC 3339 with an offset, at most six digits of a second.
+    /// Parses RFC 3339 with an offset and at most six digits of a second, as `str::parse` does.
     ///
     /// ```
     /// use rolecall::Timestamp;
@@ -85,7 +149,6 @@ impl Timestamp {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
-    #[cfg(feature = "json")]
     pub fn parse(text: &str) -> Result<Self> {
         const EXPECTED: &str = "RFC 3339 with an offset, like 2027-01-31T00:00:00Z";
         let invalid = |expected: &str| Error::invalid("instant", text, expected);
@@ -114,6 +177,44 @@ impl TryFrom<i64> for Timestamp {
 impl From<Timestamp> for i64 {
     fn from(timestamp: Timestamp) -> Self {
         timestamp.0
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Rfc3339;
+
+        impl de::Visitor<'_> for Rfc3339 {
+            type Value = Timestamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an instant as RFC 3339 text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Timestamp, E> {
+                Timestamp::parse(text).map_err(E::custom)
+            }
+        }
+
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Rfc3339)
+        } else {
+            Self::from_micros(i64::deserialize(deserializer)?).map_err(de::Error::custom)
+        }
     }
 }
 
@@ -153,6 +254,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn r3_the_clock_is_cut_to_the_microsecond_below() {
@@ -173,7 +275,6 @@ mod tests {
         assert_eq!(Timestamp::MIN.saturating_sub(Duration::MAX), Timestamp::MIN);
     }
 
-    #[cfg(feature = "json")]
     #[test]
     fn r3_rfc_3339_is_read_strictly() {
         for good in [
@@ -208,17 +309,11 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "json")]
-    mod shown {
-        use super::*;
-        use proptest::prelude::*;
-
-        proptest! {
-            #[test]
-            fn what_is_shown_reads_as_the_same(micros in Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros()) {
-                let timestamp = Timestamp::from_micros(micros).unwrap();
-                prop_assert_eq!(Timestamp::parse(&timestamp.to_string()).unwrap(), timestamp);
-            }
+    proptest! {
+        #[test]
+        fn display_and_parse_agree(micros in Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros()) {
+            let timestamp = Timestamp::from_micros(micros).unwrap();
+            prop_assert_eq!(timestamp.to_string().parse::<Timestamp>().unwrap(), timestamp);
         }
     }
 }

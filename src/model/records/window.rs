@@ -1,25 +1,33 @@
-//! Windows (R3): the time in which a membership, an assignment or a parent link is active.
+//! Windows (R3): the time during which a membership, an assignment or a parent link is active.
 
 use std::fmt;
+use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use crate::model::error::{Error, Result};
 
-/// The time in which a membership, an assignment or a parent link is active: `from` inclusive, `until` exclusive, each may
-/// be missing.
+/// The time during which a membership, an assignment or a parent link is active: `from` inclusive, `until` exclusive. Each
+/// end may be missing.
+///
+/// As text it is `always`, `from …`, `until …` or `from … until …`, with RFC 3339 instants. Through serde it is
+/// `{"from": …, "until": …}`, with `null` for an end that is missing.
 ///
 /// ```
 /// use rolecall::{Timestamp, Window};
-/// let noon = Timestamp::from_secs(1_800_000_000)?;
+///
+/// let noon: Timestamp = "2027-01-31T12:00:00Z".parse()?;
 /// let window = Window::until(noon);
-/// assert!(window.contains(Timestamp::from_micros(noon.as_micros() - 1)?) && !window.contains(noon));
+/// assert!(!window.contains(noon), "the end is exclusive");
+/// assert_eq!(window.to_string(), "until 2027-01-31T12:00:00Z");
+/// assert_eq!(window.to_string().parse::<Window>()?, window);
 /// assert!(Window::between(noon, noon).is_err(), "a window is not empty");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Parts", into = "Parts")]
+#[serde(try_from = "Bounds", into = "Bounds")]
 pub struct Window {
     // Two plain numbers, not two options: an edge carries one of these, and there are millions of edges. The ends of
     // `i64` are outside the years 0000 to 9999, so they can stand for "none".
@@ -29,7 +37,7 @@ pub struct Window {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Parts {
+struct Bounds {
     // Both are always written: a format that goes by position would read a missing one as the other.
     #[serde(default)]
     from: Option<Timestamp>,
@@ -38,20 +46,44 @@ struct Parts {
 }
 
 impl Window {
-    /// No window: it always counts.
+    /// The window without ends: always active.
     pub const ALWAYS: Self = Self { from: i64::MIN, until: i64::MAX };
 
-    /// From an instant on.
+    /// Returns the window that begins at an instant and has no end.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert_eq!(Window::from(one), (one..).into());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub const fn from(from: Timestamp) -> Self {
         Self { from: from.as_micros(), until: i64::MAX }
     }
 
-    /// Until an instant, which is outside already.
+    /// Returns the window that has no beginning and ends before an instant.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert_eq!(Window::until(two), (..two).into());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub const fn until(until: Timestamp) -> Self {
         Self { from: i64::MIN, until: until.as_micros() }
     }
 
-    /// From one instant until another.
+    /// Returns the window from one instant until before another.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert_eq!(Window::between(one, two)?, (one..two).try_into()?);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) unless `from` is before `until`.
@@ -59,7 +91,16 @@ impl Window {
         Self::new(Some(from), Some(until))
     }
 
-    /// The window with these ends.
+    /// Returns the window with these ends.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert_eq!(Window::new(Some(one), None)?, Window::from(one));
+    /// assert!(Window::new(Some(two), Some(one)).is_err());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) unless `from` is before `until`.
@@ -75,29 +116,74 @@ impl Window {
         }
     }
 
-    /// Where it begins, if it does.
+    /// Returns its first instant; `None` if it has no beginning.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert_eq!(Window::between(one, two)?.start(), Some(one));
+    /// assert_eq!(Window::until(two).start(), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn start(self) -> Option<Timestamp> {
         Timestamp::from_micros(self.from).ok()
     }
 
-    /// Where it ends, if it does.
+    /// Returns the first instant after it; `None` if it has no end.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert_eq!(Window::between(one, two)?.end(), Some(two));
+    /// assert_eq!(Window::from(one).end(), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn end(self) -> Option<Timestamp> {
         Timestamp::from_micros(self.until).ok()
     }
 
-    /// Whether there is no end on either side.
+    /// Whether it has neither a beginning nor an end.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert!(Window::ALWAYS.is_always() && !Window::from(one).is_always() && !Window::until(two).is_always());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     #[inline]
     pub const fn is_always(self) -> bool {
         self.from == i64::MIN && self.until == i64::MAX
     }
 
-    /// Whether it counts at this instant.
+    /// Whether an instant lies in it.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// let window = Window::between(one, two)?;
+    /// assert!(window.contains(one) && !window.contains(two));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     #[inline]
     pub const fn contains(self, at: Timestamp) -> bool {
         self.from <= at.as_micros() && at.as_micros() < self.until
     }
 
-    /// The next instant after this one at which it begins or ends.
+    /// Returns the next instant after this one at which it begins or ends.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// let window = Window::between(one, two)?;
+    /// assert_eq!(window.next_edge(one), Some(two));
+    /// assert_eq!(window.next_edge(two), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn next_edge(self, after: Timestamp) -> Option<Timestamp> {
         [self.start(), self.end()].into_iter().flatten().find(|edge| *edge > after)
     }
@@ -109,15 +195,59 @@ impl Default for Window {
     }
 }
 
-impl TryFrom<Parts> for Window {
-    type Error = Error;
-
-    fn try_from(parts: Parts) -> Result<Self> {
-        Self::new(parts.from, parts.until)
+impl From<RangeFull> for Window {
+    fn from(_: RangeFull) -> Self {
+        Self::ALWAYS
     }
 }
 
-impl From<Window> for Parts {
+impl From<RangeFrom<Timestamp>> for Window {
+    fn from(range: RangeFrom<Timestamp>) -> Self {
+        Self::from(range.start)
+    }
+}
+
+impl From<RangeTo<Timestamp>> for Window {
+    fn from(range: RangeTo<Timestamp>) -> Self {
+        Self::until(range.end)
+    }
+}
+
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid) for an empty range.
+impl TryFrom<Range<Timestamp>> for Window {
+    type Error = Error;
+
+    fn try_from(range: Range<Timestamp>) -> Result<Self> {
+        Self::between(range.start, range.end)
+    }
+}
+
+/// Parses what `Display` writes, with instants in any offset.
+impl FromStr for Window {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let words: Vec<&str> = text.splitn(5, ' ').collect();
+        match words[..] {
+            ["always"] => Ok(Self::ALWAYS),
+            ["from", from] => Ok(Self::from(from.parse()?)),
+            ["until", until] => Ok(Self::until(until.parse()?)),
+            ["from", from, "until", until] => Self::between(from.parse()?, until.parse()?),
+            _ => Err(Error::invalid("window", text, "expected `always`, `from …`, `until …` or `from … until …`")),
+        }
+    }
+}
+
+impl TryFrom<Bounds> for Window {
+    type Error = Error;
+
+    fn try_from(bounds: Bounds) -> Result<Self> {
+        Self::new(bounds.from, bounds.until)
+    }
+}
+
+impl From<Window> for Bounds {
     fn from(window: Window) -> Self {
         Self { from: window.start(), until: window.end() }
     }
@@ -162,5 +292,29 @@ mod tests {
             assert_eq!(window.next_edge(at(now)), next.map(at));
         }
         assert_eq!(Window::ALWAYS.next_edge(at(0)), None);
+    }
+
+    #[test]
+    fn r3_a_window_is_parsed_from_its_text() {
+        let at = |secs| Timestamp::from_secs(secs).unwrap();
+        for window in
+            [Window::ALWAYS, Window::from(at(1)), Window::until(at(2)), Window::between(at(1), at(2)).unwrap()]
+        {
+            assert_eq!(window.to_string().parse::<Window>().unwrap(), window);
+        }
+        let bad = [
+            "",
+            "Always",
+            "from",
+            "from ",
+            "until 1",
+            "from 1970-01-01T00:00:02Z until 1970-01-01T00:00:01Z",
+            "until 1970-01-01T00:00:02Z from 1970-01-01T00:00:01Z",
+            "from  1970-01-01T00:00:02Z",
+            "from 1970-01-01T00:00:02Z until 1970-01-01T00:00:03Z ",
+        ];
+        for bad in bad {
+            assert!(bad.parse::<Window>().is_err(), "{bad:?}");
+        }
     }
 }

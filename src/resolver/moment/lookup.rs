@@ -1,4 +1,4 @@
-//! Looking things up, and listing them.
+//! Looking up users, groups, roles and permissions, and listing them.
 
 use std::ops::Deref;
 
@@ -9,26 +9,31 @@ use super::page::{self, Page, PageRequest};
 use crate::model::records::{GroupRecord, PermissionRecord, RoleRecord, UserRecord};
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser, sealed};
-use crate::resolver::snapshot::table::Origin;
+pub use crate::resolver::snapshot::table::Origin;
 
-/// A permission or role, and whose it is.
+/// A permission or role, and where it is defined.
+///
+/// ```
+/// use rolecall::blocking::Authorizer;
+/// use rolecall::moment::Origin;
+///
+/// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| tx.create_permission("posts:read").map(drop))?;
+///
+/// let found = acme.now().permission("posts:read").expect("it exists");
+/// assert_eq!((found.record.slug.as_str(), found.origin), ("posts:read", Origin::Tenant));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WithOrigin<R> {
-    /// What there is to say about it.
+    /// The permission or role.
     #[serde(flatten)]
     pub record: R,
-    /// Whether the application's catalog defines it: then the tenant can use it, and not change it.
-    pub system: bool,
-    /// Whether it has left the catalog: then it gives nothing, and the tenant still refers to it.
-    pub removed_from_catalog: bool,
+    /// Where it is defined.
+    pub origin: Origin,
 }
 
-impl<R> WithOrigin<R> {
-    fn new(record: R, origin: Origin) -> Self {
-        Self { record, system: origin != Origin::Tenant, removed_from_catalog: origin == Origin::RemovedFromCatalog }
-    }
-}
-
+/// The fields of the record, without naming it.
 impl<R> Deref for WithOrigin<R> {
     type Target = R;
 
@@ -39,17 +44,17 @@ impl<R> Deref for WithOrigin<R> {
 
 impl From<&PermissionRow> for WithOrigin<PermissionRecord> {
     fn from(row: &PermissionRow) -> Self {
-        Self::new(row.record.clone(), row.origin)
+        Self { record: row.record.clone(), origin: row.origin }
     }
 }
 
 impl From<&RoleRow> for WithOrigin<RoleRecord> {
     fn from(row: &RoleRow) -> Self {
-        Self::new(row.record.clone(), row.origin)
+        Self { record: row.record.clone(), origin: row.origin }
     }
 }
 
-macro_rules! owned_names {
+macro_rules! origin_names {
     ($($as:ident, $trait:ident, $find:ident, $text:ident, $record:ty;)*) => {$(
         impl sealed::$trait for &WithOrigin<$record> {
             fn $find(&self, scope: sealed::Scope<'_>) -> Option<u32> {
@@ -65,44 +70,118 @@ macro_rules! owned_names {
     )*};
 }
 
-owned_names! {
+origin_names! {
     AsPermission, Permission, permission, permission_text, PermissionRecord;
     AsRole, Role, role, role_text, RoleRecord;
 }
 
 impl Moment<'_> {
-    /// The user of this name.
+    /// Looks up a user.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.now().user("alice").map(|user| user.key), Some("alice".parse()?));
+    /// assert_eq!(acme.now().user("bob"), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn user(&self, user: impl AsUser) -> Option<UserRecord> {
         let snapshot = self.compiled();
         let number = user.user(snapshot.scope()).filter(|_| self.answers())?;
         snapshot.state.users.row(number).map(|row| row.record.clone())
     }
 
-    /// The group of this name.
+    /// Looks up a group.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert!(acme.now().group("staff").is_some());
+    /// assert_eq!(acme.now().group("board"), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn group(&self, group: impl AsGroup) -> Option<GroupRecord> {
         let snapshot = self.compiled();
         let number = group.group(snapshot.scope()).filter(|_| self.answers())?;
         snapshot.state.groups.row(number).map(|row| row.record.clone())
     }
 
-    /// The role of this name, the tenant's or the catalog's.
+    /// Looks up a role, of the tenant or of the catalog.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert!(acme.now().role("reader").is_some());
+    /// assert_eq!(acme.now().role("writer"), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn role(&self, role: impl AsRole) -> Option<WithOrigin<RoleRecord>> {
         let snapshot = self.compiled();
         let number = role.role(snapshot.scope()).filter(|_| self.answers())?;
         snapshot.state.roles.row(number).map(WithOrigin::from)
     }
 
-    /// The permission of this name, the tenant's or the catalog's.
+    /// Looks up a permission, of the tenant or of the catalog.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert!(acme.now().permission("posts:read").is_some());
+    /// assert_eq!(acme.now().permission("posts:write"), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn permission(&self, permission: impl AsPermission) -> Option<WithOrigin<PermissionRecord>> {
         let snapshot = self.compiled();
         let number = permission.permission(snapshot.scope()).filter(|_| self.answers())?;
         snapshot.state.permissions.row(number).map(WithOrigin::from)
     }
 
-    /// A page of all users, by key. The search looks at keys and display names.
+    /// Returns a page of all users, by key. The search looks at keys and display names.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.now().users(&PageRequest::of(50)).items[0].key, "alice");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(log n + the page); with a search text, O(what is passed over).
+    /// O(log n + the page); with a search text, O(entries passed over).
     pub fn users(&self, page: &PageRequest) -> Page<UserRecord> {
         let users = &self.compiled().state.users;
         let found = page::of_table(users, page, |row| page.finds_user(&row.record));
@@ -110,10 +189,24 @@ impl Moment<'_> {
         Page::new(found, page, self.unavailable(), |n| users.name_at(n), record)
     }
 
-    /// A page of all groups, by slug. The search looks at slugs and names.
+    /// Returns a page of all groups, by slug. The search looks at slugs and names.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.now().groups(&PageRequest::of(50).search("sta")).items[0].slug, "staff");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(log n + the page); with a search text, O(what is passed over).
+    /// O(log n + the page); with a search text, O(entries passed over).
     pub fn groups(&self, page: &PageRequest) -> Page<GroupRecord> {
         let groups = &self.compiled().state.groups;
         let found =
@@ -122,10 +215,24 @@ impl Moment<'_> {
         Page::new(found, page, self.unavailable(), |n| groups.name_at(n), record)
     }
 
-    /// A page of all roles, the tenant's and the catalog's, by slug. The search looks at slugs and names.
+    /// Returns a page of all roles, of the tenant and of the catalog, by slug. The search looks at slugs and names.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.now().roles(&PageRequest::of(50)).items[0].record.slug, "reader");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(log n + the page); with a search text, O(what is passed over).
+    /// O(log n + the page); with a search text, O(entries passed over).
     pub fn roles(&self, page: &PageRequest) -> Page<WithOrigin<RoleRecord>> {
         let roles = &self.compiled().state.roles;
         let found =
@@ -133,31 +240,73 @@ impl Moment<'_> {
         Page::new(found, page, self.unavailable(), |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
     }
 
-    /// A page of all permissions, the tenant's and the catalog's, by slug. The search looks at slugs and names.
+    /// Returns a page of all permissions, of the tenant and of the catalog, by slug. The search looks at slugs and names.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.now().permissions(&PageRequest::of(50)).items[0].record.slug, "posts:read");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(log n + the page); with a search text, O(what is passed over).
+    /// O(log n + the page); with a search text, O(entries passed over).
     pub fn permissions(&self, page: &PageRequest) -> Page<WithOrigin<PermissionRecord>> {
         let all = &self.compiled().state.permissions;
         let found = page::of_table(all, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
         Page::new(found, page, self.unavailable(), |n| all.name_at(n), |n| all.row(n).map(WithOrigin::from))
     }
 
-    /// Roles that the tenant refers to and that have left the catalog. They give nothing (R9).
+    /// Returns the roles that were removed from the catalog and that the tenant still refers to. They grant nothing (R9).
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert!(acme.now().roles_removed_from_catalog().is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn roles_removed_from_catalog(&self) -> Vec<WithOrigin<RoleRecord>> {
         let rows = self.compiled().state.roles.rows().filter(|row| row.origin == Origin::RemovedFromCatalog);
         let mut removed_from_catalog: Vec<WithOrigin<RoleRecord>> =
             rows.filter(|_| self.answers()).map(WithOrigin::from).collect();
-        removed_from_catalog.sort_by(|a, b| a.slug.cmp(&b.slug));
+        removed_from_catalog.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
         removed_from_catalog
     }
 
-    /// Permissions that the tenant refers to and that have left the catalog. Nobody has them (R9).
+    /// Returns the permissions that were removed from the catalog and that the tenant still refers to. Nobody has them (R9).
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// # })?;
+    /// assert!(acme.now().permissions_removed_from_catalog().is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn permissions_removed_from_catalog(&self) -> Vec<WithOrigin<PermissionRecord>> {
         let rows = self.compiled().state.permissions.rows().filter(|row| row.origin == Origin::RemovedFromCatalog);
         let mut removed_from_catalog: Vec<WithOrigin<PermissionRecord>> =
             rows.filter(|_| self.answers()).map(WithOrigin::from).collect();
-        removed_from_catalog.sort_by(|a, b| a.slug.cmp(&b.slug));
+        removed_from_catalog.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
         removed_from_catalog
     }
 }

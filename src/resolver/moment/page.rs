@@ -1,20 +1,35 @@
-//! Pages of lists: complete, in bytewise order of slugs or keys, each continuing after the last name of the one before,
-//! so that nothing is shown twice or left out, whatever changes between two pages.
+//! Pages of lists: complete, in bytewise order of slugs or keys. Each page continues after the last name of the one
+//! before, so that no entry is shown twice or left out, whatever changes between two pages.
 
 use crate::model::records::UserRecord;
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Reason;
 use crate::resolver::snapshot::table::{Row, Table};
 
-/// Which part of a list is wanted.
+/// Asks for a part of a list: how many entries, after which one, and with which text in them.
 ///
 /// ```
 /// use rolecall::PageRequest;
-/// let first = PageRequest::of(50).search("eng");
-/// let second = first.clone().after("engineering");
-/// # let _ = second;
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     for slug in ["engineering", "marketing", "sales"] { tx.create_group(slug)?; }
+/// #     Ok(())
+/// # })?;
+///
+/// let mut request = PageRequest::of(2);
+/// let mut slugs = Vec::new();
+/// loop {
+///     let page = acme.now().groups(&request);
+///     slugs.extend(page.items.into_iter().map(|group| group.slug));
+///     let Some(next) = page.next else { break };
+///     request = request.after(next);
+/// }
+/// assert_eq!(slugs, ["engineering", "marketing", "sales"]);
+/// # Ok::<(), rolecall::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use]
 pub struct PageRequest {
     limit: usize,
     after: Option<String>,
@@ -22,20 +37,39 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// The first so many, at least one.
+    /// Asks for the first entries of a list: at most this many, and at least one.
+    ///
+    /// ```
+    /// use rolecall::PageRequest;
+    ///
+    /// assert_eq!(PageRequest::of(0), PageRequest::of(1));
+    /// ```
     pub fn of(limit: usize) -> Self {
         Self { limit: limit.max(1), after: None, search: None }
     }
 
-    /// Those after this slug or key: [`Page::next`] of the page before.
-    #[must_use]
+    /// Asks for the entries after this slug or key, which is [`Page::next`] of the page before.
+    ///
+    /// ```
+    /// use rolecall::PageRequest;
+    ///
+    /// let second = PageRequest::of(50).after("engineering");
+    /// # let _ = second;
+    /// ```
     pub fn after(mut self, name: impl Into<String>) -> Self {
         self.after = Some(name.into());
         self
     }
 
-    /// Those whose slug, key or name contains this text, whatever its case: `STRASSE` finds `Straße`.
-    #[must_use]
+    /// Asks for the entries whose slug, key or name contains this text, whatever its case: `STRASSE` finds
+    /// `Straße`.
+    ///
+    /// ```
+    /// use rolecall::PageRequest;
+    ///
+    /// let found = PageRequest::of(50).search("eng");
+    /// # let _ = found;
+    /// ```
     pub fn search(mut self, text: impl Into<String>) -> Self {
         self.search = Some(folded(&text.into())).filter(|text| !text.is_empty());
         self
@@ -75,14 +109,14 @@ fn contains(text: &str, search: &str) -> bool {
     text.as_bytes().windows(search.len()).any(|part| part.eq_ignore_ascii_case(search.as_bytes()))
 }
 
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+/// One page of a list. See [`PageRequest`] for how to read a whole list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Page<T> {
     /// The entries, in bytewise order of their slugs or keys.
     pub items: Vec<T>,
-    /// Where the next page begins, to be passed to [`PageRequest::after`]; none if this is the last one.
+    /// Where the next page begins, for [`PageRequest::after`]; `None` on the last page.
     pub next: Option<String>,
-    /// Why the page is empty although nothing was looked at, if that is so.
+    /// Why the tenant does not answer, if it does not. The page is empty then.
     pub unavailable: Option<Reason>,
 }
 

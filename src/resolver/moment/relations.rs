@@ -18,35 +18,36 @@ use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::walk::{effective_from, is_active};
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
-/// Something held directly, and when it counts.
+/// An entity at the other end of a direct relation, and when the relation is active.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WithWindow<R> {
-    /// What or who.
+    /// The entity.
     pub record: R,
-    /// When it counts.
+    /// When the relation is active.
     pub window: Window,
-    /// Whether it counts at the instant: inside its window, and the user, if one is concerned, not suspended.
+    /// Whether it is active at the instant: the instant lies in the window, and the user, if there is one, is not
+    /// suspended.
     pub active: bool,
 }
 
-/// Something held in the end, and where it comes from.
+/// A group or role that is held directly or through others, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inherited<R> {
-    /// What.
+    /// The group or role.
     pub record: R,
-    /// Where it comes from, by a shortest path: follow it through the list to the source.
+    /// Where it comes from, on a shortest path. Look up the group or role that it names in the same list, and so on.
     pub via: Via,
 }
 
-/// Where something held in the end comes from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// Where a group or role that is held comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
     /// It is held directly.
     Direct,
-    /// From a group that the user is in.
+    /// From this group.
     Group(Slug),
-    /// From a role that includes it.
+    /// From this role, which includes it.
     Role(Slug),
 }
 
@@ -210,7 +211,7 @@ impl Moment<'_> {
             .filter_map(|n| must(roles.row(*n), NEAR_END))
             .map(WithOrigin::from)
             .collect();
-        included.sort_by(|a, b| a.slug.cmp(&b.slug));
+        included.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
         included
     }
 
@@ -274,7 +275,7 @@ impl Moment<'_> {
             Source::Group(_) => None,
         });
         let mut found: Vec<Inherited<WithOrigin<RoleRecord>>> = found.collect();
-        found.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
+        found.sort_by(|a, b| a.record.record.slug.cmp(&b.record.record.slug));
         found
     }
 

@@ -1,6 +1,13 @@
-//! Sets of permissions and of users, with set algebra: what "everything a user may do" and "who may do this" are.
+//! Sets of permissions and of users, with set algebra: the answers to "everything a user may do" and "who may do this".
+//!
+//! Deliberately absent: `Hash`, because sets are equal within one opening of a tenant only, and collecting into a set,
+//! because a set's members exist in a snapshot.
 
 use std::fmt;
+use std::ops::{BitAnd, BitOr, Sub};
+use std::vec;
+
+use serde::{Serialize, Serializer};
 
 use super::lookup::WithOrigin;
 use super::page::{self, Page, PageRequest};
@@ -10,88 +17,260 @@ use crate::resolver::explain::Reason;
 use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::names::{AsPermission, AsUser};
 
-macro_rules! algebra {
-    ($set:ident, $as:ident, $find:ident, $table:ident) => {
+/// A set of permissions of a tenant and its catalog. Iterates over slugs, in bytewise order.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     for slug in ["posts:read", "posts:write"] {
+///         tx.create_permission(slug)?;
+///     }
+///     tx.create_role("reader")?.grant("posts:read")?;
+///     tx.create_role("editor")?.grant("posts:*")?;
+///     tx.create_user("alice")?.assign("editor")?;
+///     tx.create_user("bob")?.assign("reader").map(drop)
+/// })?;
+///
+/// let (alice, bob) = (acme.effective("alice"), acme.effective("bob"));
+/// assert!(bob.is_subset(&alice) && bob.contains("posts:read"));
+/// assert_eq!((&alice - &bob).slugs(), ["posts:write"]);
+/// assert_eq!(&alice & &bob, bob);
+/// assert_eq!(&alice | &bob, alice);
+/// for slug in &alice {
+///     println!("{slug}");
+/// }
+/// assert_eq!(serde_json::to_string(&alice).unwrap(), r#"["posts:read","posts:write"]"#);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct PermissionSet {
+    snapshot: Snapshot,
+    bits: Bits,
+    unavailable: Option<Reason>,
+}
+
+/// A set of users of a tenant. Iterates over keys, in bytewise order.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_permission("posts:read")?;
+///     tx.create_role("reader")?.grant("posts:read")?;
+///     tx.create_group("staff")?;
+///     tx.create_user("alice")?.assign("reader")?.join("staff")?;
+///     tx.create_user("bob")?.join("staff").map(drop)
+/// })?;
+///
+/// let now = acme.now();
+/// let (readers, staff) = (now.who_can("posts:read"), now.all_members("staff"));
+/// assert_eq!((&staff - &readers).keys(), ["bob"]);
+/// assert_eq!(readers.into_iter().collect::<Vec<_>>(), ["alice"]);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct UserSet {
+    snapshot: Snapshot,
+    bits: Bits,
+    unavailable: Option<Reason>,
+}
+
+/// An example for the docs, on three sets: `none`, `one` (of `a`) and `both` (of `a` and `b`).
+macro_rules! example {
+    ($one:literal, $two:literal, $line:literal) => {
+        concat!(
+            "\n```\n# use rolecall::blocking::Authorizer;\n",
+            "# let acme = Authorizer::in_memory().create_tenant(\"acme\", \"Acme\")?;\n",
+            "# acme.update(|tx| {\n",
+            "#     for slug in [\"a\", \"b\", \"c\"] { tx.create_permission(slug)?; }\n",
+            "#     tx.create_role(\"one\")?.grant(\"a\")?;\n",
+            "#     tx.create_role(\"both\")?.grant(\"a\")?.grant(\"b\")?;\n",
+            "#     tx.create_user(\"a\")?.assign(\"one\")?.assign(\"both\")?;\n",
+            "#     tx.create_user(\"b\")?.assign(\"both\").map(drop)\n",
+            "# })?;\n",
+            "# let now = acme.now();\n",
+            "# let none = ",
+            $one,
+            "\"c\");\n",
+            "# let one = ",
+            $two,
+            "\"one\");\n",
+            "# let both = ",
+            $two,
+            "\"both\");\n",
+            $line,
+            "\n# Ok::<(), rolecall::Error>(())\n```"
+        )
+    };
+}
+
+/// What both sets have.
+macro_rules! set {
+    ($set:ident, $as:ident, $find:ident, $table:ident, $name:ident, |$row:ident| $name_of:expr, $one:literal, $two:literal) => {
         impl $set {
             pub(crate) fn new(snapshot: Snapshot, bits: Bits, unavailable: Option<Reason>) -> Self {
                 let bits = if unavailable.is_some() { Bits::new() } else { bits };
                 Self { snapshot, bits, unavailable }
             }
 
-            /// How many.
+            /// Returns the number of members.
+            #[doc = example!($one, $two, "assert_eq!((none.len(), one.len(), both.len()), (0, 1, 2));")]
             pub fn len(&self) -> usize {
                 self.bits.len()
             }
 
-            /// Whether there are none.
+            /// Whether the set has no members.
+            #[doc = example!($one, $two, "assert!(none.is_empty() && !one.is_empty());")]
             pub fn is_empty(&self) -> bool {
                 self.bits.is_empty()
             }
 
-            /// Why the set is empty although nothing was looked at, if that is so.
+            /// Returns why the tenant did not answer, if it did not. The set is empty then.
+            #[doc = example!($one, $two, "assert!(both.unavailable().is_none());")]
             pub fn unavailable(&self) -> Option<Reason> {
                 self.unavailable
             }
 
-            /// Whether this one is in it.
+            /// Whether this one is a member.
+            #[doc = example!($one, $two, "assert!(both.contains(\"b\") && !one.contains(\"b\"));")]
             pub fn contains(&self, one: impl $as) -> bool {
                 one.$find(self.snapshot.0.scope()).is_some_and(|number| self.bits.contains(number))
             }
 
-            /// What is in this set or in the other. Sets of two openings have nothing in common: of another opening's
-            /// set, nothing is taken. Of two revisions the result is of the newer one, without what is gone by then.
+            /// Returns an iterator over the members' names, in bytewise order.
+            #[doc = example!($one, $two, "assert!(both.iter().eq([\"a\", \"b\"].iter()));")]
+            ///
+            /// # Complexity
+            /// O(n log n) for n members, before the first one.
+            pub fn iter(&self) -> vec::IntoIter<&$name> {
+                let table = &self.snapshot.0.state.$table;
+                let rows = self.bits.iter().filter_map(|n| table.row(n));
+                let mut names: Vec<&$name> = rows.map(|$row| $name_of).collect();
+                names.sort_unstable();
+                names.into_iter()
+            }
+
+            /// Returns the members of this set and those of the other.
+            ///
+            /// Sets of two openings of a tenant have no members in common, so nothing is taken from a set of another
+            /// opening. For sets of two revisions, the result is a set of the newer one, without members that are
+            /// deleted in it.
+            #[doc = example!($one, $two, "assert_eq!(one.union(&both), &one | &both);")]
             #[must_use]
             pub fn union(&self, other: &Self) -> Self {
                 let mut union = self.with(other, |bits, other| bits.union_with(other));
-                if self.is_beside(other) && self.snapshot.revision() != other.snapshot.revision() {
+                if self.is_of_the_opening_of(other) && self.snapshot.revision() != other.snapshot.revision() {
                     if other.snapshot.revision() > self.snapshot.revision() {
                         union.snapshot = other.snapshot.clone();
                     }
-                    let gone = |n: &u32| union.snapshot.0.state.$table.row(*n).is_none();
-                    for number in union.bits.iter().filter(gone).collect::<Vec<_>>() {
+                    let deleted = |n: &u32| union.snapshot.0.state.$table.row(*n).is_none();
+                    for number in union.bits.iter().filter(deleted).collect::<Vec<_>>() {
                         union.bits.remove(number);
                     }
                 }
                 union
             }
 
-            /// What is in this set and in the other.
+            /// Returns the members of this set that are also members of the other.
+            #[doc = example!($one, $two, "assert_eq!(both.intersection(&one), &both & &one);")]
             #[must_use]
             pub fn intersection(&self, other: &Self) -> Self {
                 self.with(other, |bits, other| bits.intersect_with(other))
             }
 
-            /// What is in this set and not in the other.
+            /// Returns the members of this set that are not members of the other.
+            #[doc = example!($one, $two, "assert_eq!(both.difference(&one), &both - &one);")]
             #[must_use]
             pub fn difference(&self, other: &Self) -> Self {
                 self.with(other, |bits, other| bits.subtract(other))
             }
 
-            /// Whether all of this set is in the other. Of a set that was not looked at, no.
+            /// Whether every member of this set is a member of the other. `false` if this set is
+            /// [unavailable](Self::unavailable).
+            #[doc = example!($one, $two, "assert!(one.is_subset(&both) && !both.is_subset(&one));")]
             pub fn is_subset(&self, other: &Self) -> bool {
                 self.unavailable.is_none() && self.bits.is_subset(&self.intersection(other).bits)
             }
 
-            /// Whether the numbers of both mean the same.
-            fn is_beside(&self, other: &Self) -> bool {
+            /// Whether the sets have no members in common. `false` if one of them is
+            /// [unavailable](Self::unavailable).
+            #[doc = example!($one, $two, "assert!(one.is_disjoint(&none) && !one.is_disjoint(&both));")]
+            pub fn is_disjoint(&self, other: &Self) -> bool {
+                self.unavailable.or(other.unavailable).is_none() && self.intersection(other).is_empty()
+            }
+
+            /// Whether the numbers of both stand for the same members.
+            fn is_of_the_opening_of(&self, other: &Self) -> bool {
                 self.snapshot.0.session.token() == other.snapshot.0.session.token()
             }
 
             fn with(&self, other: &Self, join: impl FnOnce(&mut Bits, &Bits)) -> Self {
                 let mut bits = self.bits.clone();
-                join(&mut bits, if self.is_beside(other) { &other.bits } else { const { &Bits::new() } });
+                let is_comparable = self.is_of_the_opening_of(other);
+                join(&mut bits, if is_comparable { &other.bits } else { const { &Bits::new() } });
                 Self { snapshot: self.snapshot.clone(), bits, unavailable: self.unavailable }
             }
         }
 
+        /// Two sets of one opening of a tenant are equal if they have the same members, whatever their revisions. Sets
+        /// of two openings are not equal.
         impl PartialEq for $set {
-            /// Equal sets are of one opening of a tenant, whatever their revisions.
             fn eq(&self, other: &Self) -> bool {
-                self.is_beside(other) && self.bits == other.bits
+                self.is_of_the_opening_of(other) && self.bits == other.bits
             }
         }
 
         impl Eq for $set {}
+
+        impl BitOr for &$set {
+            type Output = $set;
+
+            fn bitor(self, other: Self) -> $set {
+                self.union(other)
+            }
+        }
+
+        impl BitAnd for &$set {
+            type Output = $set;
+
+            fn bitand(self, other: Self) -> $set {
+                self.intersection(other)
+            }
+        }
+
+        impl Sub for &$set {
+            type Output = $set;
+
+            fn sub(self, other: Self) -> $set {
+                self.difference(other)
+            }
+        }
+
+        impl<'a> IntoIterator for &'a $set {
+            type Item = &'a $name;
+            type IntoIter = vec::IntoIter<&'a $name>;
+
+            fn into_iter(self) -> Self::IntoIter {
+                self.iter()
+            }
+        }
+
+        impl IntoIterator for $set {
+            type Item = $name;
+            type IntoIter = vec::IntoIter<$name>;
+
+            fn into_iter(self) -> Self::IntoIter {
+                self.iter().cloned().collect::<Vec<_>>().into_iter()
+            }
+        }
+
+        /// A list of the members' names, in bytewise order.
+        impl Serialize for $set {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self)
+            }
+        }
 
         impl fmt::Debug for $set {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,67 +280,123 @@ macro_rules! algebra {
     };
 }
 
-/// A set of permissions of a tenant and its catalog.
-#[derive(Clone)]
-pub struct PermissionSet {
-    snapshot: Snapshot,
-    bits: Bits,
-    unavailable: Option<Reason>,
-}
-
-/// A set of users of a tenant.
-#[derive(Clone)]
-pub struct UserSet {
-    snapshot: Snapshot,
-    bits: Bits,
-    unavailable: Option<Reason>,
-}
-
-algebra!(PermissionSet, AsPermission, permission, permissions);
-algebra!(UserSet, AsUser, user, users);
+set!(
+    PermissionSet,
+    AsPermission,
+    permission,
+    permissions,
+    Slug,
+    |row| &row.record.slug,
+    "now.effective(",
+    "now.effective_of_role("
+);
+set!(UserSet, AsUser, user, users, UserKey, |row| row.key(), "now.who_can(", "now.all_holders(");
 
 impl PermissionSet {
-    /// The permissions, by slug.
+    /// Returns the permissions, by slug.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// for permission in acme.effective("alice").records() {
+    ///     println!("{}: {}", permission.record.slug, permission.record.description);
+    /// }
+    /// # assert_eq!(acme.effective("alice").records().len(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(n log n) for n in the set.
+    /// O(n log n) for n permissions.
     pub fn records(&self) -> Vec<WithOrigin<PermissionRecord>> {
         let rows = self.bits.iter().filter_map(|n| self.snapshot.0.state.permissions.row(n));
         let mut records: Vec<WithOrigin<PermissionRecord>> = rows.map(WithOrigin::from).collect();
-        records.sort_unstable_by(|a, b| a.slug.cmp(&b.slug));
+        records.sort_unstable_by(|a, b| a.record.slug.cmp(&b.record.slug));
         records
     }
 
-    /// The slugs, in bytewise order.
+    /// Returns the slugs, in bytewise order.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// # })?;
+    /// assert_eq!(acme.effective("alice").slugs(), ["posts:read"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(n log n) for n in the set.
+    /// O(n log n) for n permissions.
     pub fn slugs(&self) -> Vec<Slug> {
-        let rows = self.bits.iter().filter_map(|n| self.snapshot.0.state.permissions.row(n));
-        let mut slugs: Vec<Slug> = rows.map(|row| row.record.slug.clone()).collect();
-        slugs.sort_unstable();
-        slugs
+        self.iter().cloned().collect()
     }
 }
 
 impl UserSet {
-    /// The ids, in no particular order.
+    /// Returns an iterator over the ids, in no particular order and without an allocation.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff")?;
+    /// #     tx.create_user("bob")?.join("staff").map(drop)
+    /// # })?;
+    /// let staff = acme.now().all_members("staff");
+    /// assert_eq!(staff.ids().count(), 2);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn ids(&self) -> impl Iterator<Item = UserId> + '_ {
         self.bits.iter().filter_map(|n| self.snapshot.0.state.users.id_at(n)).map(UserId::from_uuid)
     }
 
-    /// The keys, in bytewise order.
+    /// Returns the keys, in bytewise order.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff")?;
+    /// #     tx.create_user("bob")?.join("staff").map(drop)
+    /// # })?;
+    /// let staff = acme.now().all_members("staff");
+    /// assert_eq!(staff.keys(), ["alice", "bob"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(n log n) for n in the set; a [`UserSet::page`] of a large set costs much less.
+    /// O(n log n) for n users; a [`UserSet::page`] of a large set costs much less.
     pub fn keys(&self) -> Vec<UserKey> {
-        let rows = self.bits.iter().filter_map(|n| self.snapshot.0.state.users.row(n));
-        let mut keys: Vec<UserKey> = rows.map(|row| row.key().clone()).collect();
-        keys.sort_unstable();
-        keys
+        self.iter().cloned().collect()
     }
 
-    /// A page of the users, in bytewise order of their keys.
+    /// Returns a page of the users, in bytewise order of their keys.
+    ///
+    /// ```
+    /// # use rolecall::PageRequest;
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_user("alice")?.join("staff")?;
+    /// #     tx.create_user("bob")?.join("staff").map(drop)
+    /// # })?;
+    /// let staff = acme.now().all_members("staff");
+    /// assert_eq!(staff.page(&PageRequest::of(1)).items[0].key, "alice");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
     /// For a page of k from a set of n among N users: O(n log k) where n² < k·N, else O(k·N / n) on average; so at most

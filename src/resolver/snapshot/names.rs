@@ -1,5 +1,5 @@
-//! How a caller says which user, permission, role or group it means: by name, by id, or by a handle. Told apart by type;
-//! nothing is guessed from the shape of a string.
+//! How a caller names a user, permission, role or group: by name, by id, or by a handle. The type decides which; nothing is
+//! guessed from the shape of a string.
 
 use std::fmt;
 
@@ -13,16 +13,34 @@ use crate::model::records::{
     GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
 };
 
-/// A user in a fast question: good for one opening of a tenant, through all its commits and reloads. On another tenant,
-/// or after the tenant was closed, it stands for nobody.
+/// A small number that stands for a user in fast checks. It is valid while the tenant stays open, through all commits and
+/// refreshes. On another tenant, or after the tenant was closed, it stands for nobody.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+/// let alice = acme.user_handle("alice").expect("she exists");
+/// assert!(!acme.check(alice, "posts:read"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UserHandle {
     pub(crate) owner: u64,
     pub(crate) number: u32,
 }
 
-/// A permission in a fast question: good for one opening of a tenant, through all its commits and reloads; one of a
-/// catalog's is good wherever that catalog is.
+/// A small number that stands for a permission in fast checks. It is valid while the tenant stays open, through all
+/// commits and refreshes. A handle of a catalog's permission is valid on every tenant with that catalog.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| tx.create_permission("posts:read").map(drop))?;
+/// let read = acme.permission_handle("posts:read").expect("it exists");
+/// assert!(!acme.check("alice", read));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PermissionHandle {
     pub(crate) owner: u64,
@@ -65,7 +83,7 @@ pub(crate) mod sealed {
     #[derive(Clone, Copy, Debug)]
     pub struct Found<'a> {
         pub(crate) number: u32,
-        /// Its card, where that was in the way.
+        /// Its index entry, if the look-up passed it.
         pub(crate) indexed: Option<&'a IndexedUser>,
     }
 
@@ -80,7 +98,7 @@ pub(crate) mod sealed {
         fn user(&self, scope: Scope<'_>) -> Option<u32>;
         fn user_text(&self) -> String;
 
-        /// The same with what was found on the way; perhaps of somebody who is gone, who may do nothing.
+        /// The same, with what the look-up passed. It may be a deleted user, who may do nothing.
         #[inline]
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
             self.user(scope).map(|number| Found { number, indexed: None })
@@ -91,7 +109,7 @@ pub(crate) mod sealed {
         fn permission(&self, scope: Scope<'_>) -> Option<u32>;
         fn permission_text(&self) -> String;
 
-        /// The same; perhaps of a permission that is gone, which nothing gives.
+        /// The same, without asking whether it is deleted: nothing grants a deleted permission.
         #[inline]
         fn met(&self, scope: Scope<'_>) -> Option<u32> {
             self.permission(scope)
@@ -109,19 +127,88 @@ pub(crate) mod sealed {
     }
 }
 
-/// What names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), the id that a directory has for it
+/// Names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), its external id
 /// ([`External`]), a [`UserHandle`], or its record; by value or by reference.
+///
+/// This trait is sealed: only this crate implements it.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_user("alice").map(drop)
+/// # })?;
+/// # let now = acme.now();
+/// let alice = now.user("alice").expect("she exists");
+/// assert!(now.user(alice.id).is_some() && now.user(&alice).is_some());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 pub trait AsUser: sealed::User {}
-/// What names a permission: its slug (`&str`, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], or a variant
-/// of the application's own enum ([`catalog!`](crate::catalog!)).
+/// Names a permission: its slug (`&str`, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], its
+/// record, or a variant of the application's own enum ([`catalog!`](crate::catalog!)).
+///
+/// This trait is sealed: only this crate implements it.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_user("alice").map(drop)
+/// # })?;
+/// # let now = acme.now();
+/// let read = now.permission("posts:read").expect("it exists");
+/// assert!(now.permission(read.record.id).is_some() && now.permission(&read).is_some());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 pub trait AsPermission: sealed::Permission {}
-/// What names a role: its slug (`&str`, [`Slug`]), its id ([`RoleId`], [`Uuid`]), or a variant of the catalog's enum of roles.
+/// Names a role: its slug (`&str`, [`Slug`]), its id ([`RoleId`], [`Uuid`]), its record, or a variant of the catalog's
+/// enum of roles.
+///
+/// This trait is sealed: only this crate implements it.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_user("alice").map(drop)
+/// # })?;
+/// # let now = acme.now();
+/// let reader = now.role("reader").expect("it exists");
+/// assert!(now.role(reader.record.id).is_some() && now.role(&reader).is_some());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 pub trait AsRole: sealed::Role {}
-/// What names a group: its slug (`&str`, [`Slug`]), its id ([`GroupId`], [`Uuid`]), or the id that a directory has for it
-/// ([`External`]).
+/// Names a group: its slug (`&str`, [`Slug`]), its id ([`GroupId`], [`Uuid`]), its external id ([`External`]), or
+/// its record.
+///
+/// This trait is sealed: only this crate implements it.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_user("alice").map(drop)
+/// # })?;
+/// # let now = acme.now();
+/// let staff = now.group("staff").expect("it exists");
+/// assert!(now.group(staff.id).is_some() && now.group(&staff).is_some());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 pub trait AsGroup: sealed::Group {}
 
-/// What a handle that stands for nothing here is called: it has no name.
+/// How explanations show a handle that stands for nothing here, and so has no name.
 const FOREIGN: &str = "handle of another opening, or of something deleted";
 
 macro_rules! named {
@@ -218,7 +305,7 @@ macro_rules! user_by_id {
     )*};
 }
 
-// What a check needs to know of a user lies where its id leads.
+// The index by id has what a check needs to know of a user.
 user_by_id! {
     Uuid: |id| *id, id.to_string();
     UserId: |id| id.as_uuid(), id.to_string();
@@ -323,13 +410,13 @@ impl CompiledTenant {
         Scope(self)
     }
 
-    /// The number of a user's handle, perhaps of somebody who is gone.
+    /// The number of a user's handle. The user may be deleted.
     #[inline]
     fn number_of(&self, handle: UserHandle) -> Option<u32> {
         (handle.owner == self.session.token()).then_some(handle.number)
     }
 
-    /// The number of a permission's handle, perhaps of one that is gone.
+    /// The number of a permission's handle. The permission may be deleted.
     #[inline]
     fn permission_number(&self, handle: PermissionHandle) -> Option<u32> {
         let is_own = handle.owner == self.session.token();

@@ -72,7 +72,7 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
 }
 
 /// Those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
-fn active<'a>(
+pub(crate) fn active<'a>(
     backs: &'a SortedSeq<ReverseEdge>,
     to: u32,
     when: &When<'_>,

@@ -17,12 +17,25 @@ use crate::resolver::tables::keyed_hash::{KeyedHash, KeyedTextHash};
 use crate::resolver::tables::persistent_vec::PersistentVec;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
-/// Whose a permission or role is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+/// Where a permission or role is defined.
+///
+/// ```
+/// use rolecall::blocking::Authorizer;
+/// use rolecall::moment::Origin;
+///
+/// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| tx.create_role("editor").map(drop))?;
+/// assert_eq!(acme.now().role("editor").map(|role| role.origin), Some(Origin::Tenant));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The tenant defines it.
     Tenant,
+    /// The application's catalog defines it. The tenant can use it and cannot change it.
     Catalog,
-    /// The catalog had it once; the tenant still refers to it (R9).
+    /// An earlier catalog defined it, and the tenant still refers to it. It grants nothing (R9).
     RemovedFromCatalog,
 }
 

@@ -1,7 +1,7 @@
 //! What outlives one opening of a tenant: its queue of writers, and a commit that is in doubt.
 //!
-//! A [`Hold`] keeps the slot in the registry, so that everybody who opens the tenant meanwhile finds the same one. It
-//! knows the registry by [`SlotKeeper`] alone, so that an open tenant and the registry of open tenants do not need each
+//! A [`WriteStateRef`] keeps the write_state in the registry, so that everybody who opens the tenant meanwhile finds the same one. It
+//! knows the registry by [`WriteStateKeeper`] alone, so that an open tenant and the registry of open tenants do not need each
 //! other's types.
 
 use std::ops::Deref;
@@ -13,9 +13,9 @@ use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::session::Session;
 use crate::store::{Base, Commit};
 
-/// The slot of a tenant: see the head of this file.
+/// The write_state of a tenant: see the head of this file.
 #[derive(Debug, Default)]
-pub(crate) struct Slot {
+pub(crate) struct WriteState {
     pub(crate) write_queue: WriteQueue,
     pending: Mutex<Option<Arc<Pending>>>,
 }
@@ -31,22 +31,22 @@ pub(crate) struct Pending {
 }
 
 /// Where slots are kept: the registry.
-pub(crate) trait SlotKeeper: Send + Sync {
-    /// There is one hold less on the slot.
-    fn let_go(&self, tenant_id: TenantId, slot: &Arc<Slot>);
+pub(crate) trait WriteStateKeeper: Send + Sync {
+    /// There is one hold less on the write_state.
+    fn release(&self, tenant_id: TenantId, write_state: &Arc<WriteState>);
 
     /// The opening with this session is over.
     fn forget(&self, tenant_id: TenantId, session: &Arc<Session>);
 }
 
-/// Keeps the slot of a tenant in the registry.
-pub(crate) struct Hold {
-    keeper: Weak<dyn SlotKeeper>,
+/// Keeps the write_state of a tenant in the registry.
+pub(crate) struct WriteStateRef {
+    keeper: Weak<dyn WriteStateKeeper>,
     tenant_id: TenantId,
-    slot: Arc<Slot>,
+    write_state: Arc<WriteState>,
 }
 
-impl Slot {
+impl WriteState {
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Pending>>> {
         // Every critical section is a plain assignment, so what a panic left behind is whole.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
@@ -67,9 +67,9 @@ impl Pending {
     }
 }
 
-impl Hold {
-    pub(super) fn new(keeper: Weak<dyn SlotKeeper>, tenant_id: TenantId, slot: Arc<Slot>) -> Self {
-        Self { keeper, tenant_id, slot }
+impl WriteStateRef {
+    pub(super) fn new(keeper: Weak<dyn WriteStateKeeper>, tenant_id: TenantId, write_state: Arc<WriteState>) -> Self {
+        Self { keeper, tenant_id, write_state }
     }
 
     /// Tells the registry that the opening with this session is over.
@@ -80,18 +80,18 @@ impl Hold {
     }
 }
 
-impl Deref for Hold {
-    type Target = Slot;
+impl Deref for WriteStateRef {
+    type Target = WriteState;
 
-    fn deref(&self) -> &Slot {
-        &self.slot
+    fn deref(&self) -> &WriteState {
+        &self.write_state
     }
 }
 
-impl Drop for Hold {
+impl Drop for WriteStateRef {
     fn drop(&mut self) {
         if let Some(keeper) = self.keeper.upgrade() {
-            keeper.let_go(self.tenant_id, &self.slot);
+            keeper.release(self.tenant_id, &self.write_state);
         }
     }
 }

@@ -45,6 +45,7 @@
 //! | `json`, on by default | the organisation document |
 //! | `conformance` | the suite that a store is tested with, and a store that plays faults |
 //! | `redb` | a durable store in one file, `store::RedbStore`; needs Rust 1.90 |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 pub mod docs;

@@ -1,7 +1,8 @@
 //! Real organisations and catalogues (`../shared/datasets`), with what others say that they mean: the decisions that
 //! the Rust project's own program prints, and hashes of the whole matrix from a slow program that shares nothing.
 //!
-//! Ignored by default, for the files are not in the crate: `cargo test --release --test datasets -- --ignored`.
+//! The files are not in this repository, so `cargo test` leaves this out:
+//! `cargo test --release --test datasets -- --ignored` runs it.
 
 #![cfg(feature = "json")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

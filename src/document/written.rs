@@ -142,6 +142,7 @@ impl<T: Full> Sorted for Entry<T> {
 /// A list in bytewise order of slugs or keys, whatever order it has in memory.
 pub(super) fn sorted<T: Sorted + Serialize, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
     let mut list: Vec<&T> = list.iter().collect();
-    list.sort_by(|a, b| a.order().cmp(&b.order()));
+    // With keys of one type, the sort is compiled once and not for each type of list.
+    list.sort_by_cached_key(|item| T::order(item));
     serializer.collect_seq(list)
 }

@@ -4,7 +4,7 @@
 //! ```text
 //! benches/peers/run                     # memory, then times, at S and M; nothing is kept
 //! ROLECALL_SIZES=S benches/peers/run    # S alone
-//! benches/peers/run --write             # and keeps figures.csv, and draws figures.svg from it
+//! benches/peers/run --write             # and keeps figures.csv, and draws src/docs/figures.svg from it
 //! ```
 //!
 //! Each contestant is in a file of its own in `src/peers/`, whose header says which version and which documented use it

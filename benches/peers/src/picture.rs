@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::figures::{self, Figure, Figures, MEMORY, MIXED, shown};
 
-const FILE: &str = "figures.svg";
+const FILE: &str = "../../src/docs/figures.svg";
 const SIZE: &str = "M";
 
 const WIDTH: f64 = 760.0;

@@ -114,11 +114,11 @@ fn holders(state: &State, permission: u32, when: &When<'_>, explanation: &mut Ex
     let groups = reverse::groups_having(state, &roles, when);
     let mut slugs: Vec<Slug> =
         roles.iter().filter_map(|n| state.roles.row(n)).map(|row| row.record.slug.clone()).collect();
-    slugs.sort();
+    slugs.sort_unstable();
     explanation.roles = slugs;
     let mut slugs: Vec<Slug> =
         groups.iter().filter_map(|n| state.groups.row(n)).map(|row| row.record.slug.clone()).collect();
-    slugs.sort();
+    slugs.sort_unstable();
     explanation.groups = slugs;
     explanation.more_holders = explanation.roles.len() > MOST_HOLDERS || explanation.groups.len() > MOST_HOLDERS;
     explanation.roles.truncate(MOST_HOLDERS);

@@ -73,7 +73,7 @@ impl CompiledCatalog {
                 row.includes.insert(*included, |n| n.cmp(included));
             }
             row.patterns = entry.patterns().to_vec();
-            row.patterns.sort();
+            row.patterns.sort_unstable();
             row.patterns.dedup();
             row.patterns.iter().for_each(|pattern| state.pattern_index.add(state.roles.hashers(), pattern, number));
             state.roles.insert(number, row);

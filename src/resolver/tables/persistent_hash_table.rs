@@ -283,10 +283,14 @@ impl<T: Item> Leaf<T> {
 
     /// These items in as few lines, from so many for 32 of them on, as lead none astray, if a few more do.
     fn of(items: &[T], lines: usize, tag_of: impl Fn(&T) -> u32) -> Self {
+        Self::of_tagged(items.iter().map(|item| (tag_of(item), *item)).collect(), lines)
+    }
+
+    /// Apart from [`Self::of`], so that it is not compiled anew for each closure.
+    fn of_tagged(mut items: Vec<(u32, T)>, lines: usize) -> Self {
         if items.is_empty() {
             return Self::default();
         }
-        let mut items: Vec<(u32, T)> = items.iter().map(|item| (tag_of(item), *item)).collect();
         items.sort_unstable_by_key(|(tag, _)| class(*tag));
         let mut classes: Vec<&[(u32, T)]> = items.chunk_by(|a, b| class(a.0) == class(b.0)).collect();
         classes.sort_by_key(|class| Reverse(class.len()));

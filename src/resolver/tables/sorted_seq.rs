@@ -190,16 +190,17 @@ fn place<T>(items: &[T], cmp: impl Fn(&T) -> Ordering) -> Result<usize, usize> {
 /// many rounds.
 #[inline]
 fn quarters<P>(parts: &[P], less: impl Fn(&P) -> bool) -> usize {
+    let is_less = |at: usize| usize::from(parts.get(at).is_some_and(&less));
     let (mut from, mut to) = (0, parts.len());
     while from < to {
         let quarter = (to - from) / 4;
-        let asked = [from + quarter, from + (to - from) / 2, to - 1 - quarter];
-        let [first, second, third] = asked.map(|at| usize::from(parts.get(at).is_some_and(&less)));
-        let (after, before) = match first + second + third {
-            0 => (from, asked[0]),
-            1 => (asked[0] + 1, asked[1]),
-            2 => (asked[1] + 1, asked[2]),
-            _ => (asked[2] + 1, to),
+        // Three numbers and not an array: `array::map` takes the compiler longer than everything else in this file.
+        let (first, second, third) = (from + quarter, from + (to - from) / 2, to - 1 - quarter);
+        let (after, before) = match is_less(first) + is_less(second) + is_less(third) {
+            0 => (from, first),
+            1 => (first + 1, second),
+            2 => (second + 1, third),
+            _ => (third + 1, to),
         };
         (from, to) = (after, before.max(after));
     }

@@ -303,7 +303,7 @@ impl Inner {
 /// With what the store said, if it said something.
 fn because(error: Error, answer: Result<Revision, StoreError>) -> Error {
     match answer {
-        Err(StoreError::InDoubt(why)) => error.detail(&why.to_string()).because(StoreError::InDoubt(why)),
+        Err(StoreError::InDoubt(why)) => error.detail(why.to_string()).because(StoreError::InDoubt(why)),
         Ok(_) | Err(_) => error,
     }
 }
@@ -320,13 +320,13 @@ pub(super) fn store_error(error: StoreError, slug: &str) -> Error {
         StoreError::Conflict { .. } => Error::new(ErrorKind::Conflict),
         StoreError::Deleted => Error::new(ErrorKind::Deleted),
         StoreError::SlugTaken => Error::new(ErrorKind::AlreadyExists).about(EntityKind::Tenant, slug),
-        StoreError::TooLarge(ref why) => Error::new(ErrorKind::TooLarge).detail(&why.to_string()).because(error),
+        StoreError::TooLarge(ref why) => Error::new(ErrorKind::TooLarge).detail(why.to_string()).because(error),
         StoreError::UnsupportedRecord(ref why) => {
-            Error::new(ErrorKind::UnsupportedRecord).detail(&why.to_string()).because(error)
+            Error::new(ErrorKind::UnsupportedRecord).detail(why.to_string()).because(error)
         }
-        StoreError::Corrupt(ref why) => Error::new(ErrorKind::Corrupt).detail(&why.to_string()).because(error),
+        StoreError::Corrupt(ref why) => Error::new(ErrorKind::Corrupt).detail(why.to_string()).because(error),
         StoreError::Unavailable(ref why) | StoreError::InDoubt(ref why) => {
-            Error::new(ErrorKind::Unavailable).detail(&why.to_string()).because(error)
+            Error::new(ErrorKind::Unavailable).detail(why.to_string()).because(error)
         }
         StoreError::Stopped => Error::new(ErrorKind::Corrupt).detail("the load stopped before its end").because(error),
     }

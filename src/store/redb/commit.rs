@@ -172,7 +172,7 @@ impl<'t> Tables<'t> {
                 _ => false,
             };
             if !matches_before {
-                return Err(mismatch("S3", change, "is not what the change creates with"));
+                return Err(mismatch("S3", change, "does not match `before`"));
             }
         }
         Ok(delta)

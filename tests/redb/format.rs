@@ -12,7 +12,7 @@ use super::common::{at, commit, created, found, loaded, one_of_each, open, since
 type Bytes = &'static [u8];
 const ABOUT: TableDefinition<'_, &str, Bytes> = TableDefinition::new("rolecall");
 const SLUGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.slugs");
-const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
+const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.tenants");
 const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.records");
 const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
 
@@ -49,13 +49,13 @@ fn the_bytes_of_every_row_are_these() {
         let (key, value) = row.unwrap();
         lines.push(format!("about {} {}", key.value(), hex(value.value())));
     }
-    for (name, table) in [("slugs", SLUGS), ("lives", TENANTS), ("records", RECORDS), ("commits", COMMITS)] {
+    for (name, table) in [("slugs", SLUGS), ("tenants", TENANTS), ("records", RECORDS), ("commits", COMMITS)] {
         for row in reading.open_table(table).unwrap().iter().unwrap() {
             let (key, value) = row.unwrap();
             lines.push(format!("{name} {} {}", hex(key.value()), hex(value.value())));
         }
     }
-    let written = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/redb.format1.txt");
+    let written = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/redb.format2.txt");
     let found = lines.join("\n") + "\n";
     if std::env::var_os("ROLECALL_WRITE_GOLDEN").is_some() {
         std::fs::write(written, &found).unwrap();

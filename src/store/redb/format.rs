@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `rolecall` | `format` | the format number, four bytes |
 //! | `rolecall.slugs` | the slug of an existing tenant | its id |
-//! | `rolecall.lives` | the tenant id | a [`TenantRow`](super::rows::TenantRow) |
+//! | `rolecall.tenants` | the tenant id | a [`TenantRow`](super::rows::TenantRow) |
 //! | `rolecall.records` | the tenant id, the kind's ordinal, the record's ids | a record |
 //! | `rolecall.commits` | the tenant id, the revision, the part number, both big-endian | a [`CommitPart`](super::rows::CommitPart) |
 //!
@@ -20,14 +20,14 @@ use super::failure::Failure;
 use crate::model::records::{Holder, RecordKey, Revision, TenantId};
 
 /// The format that this release writes, and the newest that it reads.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// Values are plain bytes, so that redb's type names are not part of the format.
 pub(super) type Bytes = &'static [u8];
 
 pub(super) const ABOUT: TableDefinition<'_, &str, Bytes> = TableDefinition::new("rolecall");
 pub(super) const SLUGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.slugs");
-pub(super) const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
+pub(super) const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.tenants");
 pub(super) const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.records");
 pub(super) const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
 

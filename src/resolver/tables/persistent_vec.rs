@@ -83,7 +83,7 @@ impl<T> PersistentVec<T> {
         }
     }
 
-    /// HashIndex and value, ascending, from 0 to `len`, holes included. O(1) a value: each leaf is looked up once.
+    /// Index and value, ascending, from 0 to `len`, holes included. O(1) a value: each leaf is looked up once.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let starts = (0..=u32::MAX).step_by(LEAF).take_while(|&start| u64::from(start) < self.len);
         starts.flat_map(|start| (start..=u32::MAX).zip(self.leaf(start)))

@@ -85,7 +85,7 @@ impl World {
         match open(&self.store, &catalogs::second()).tenant("t") {
             Ok(released) => Expected::new(&records, &catalogs::second()).is_said_by(&released.snapshot()),
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::CatalogConflict, "the next catalog has a slug of the tenant's")
+                assert_eq!(error.kind(), ErrorKind::CatalogConflict, "the next catalog has a slug of the tenant's");
             }
         }
     }

@@ -116,7 +116,7 @@ fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
                     acknowledged = true;
                 }
                 Some(Err(error)) if error.kind() == ErrorKind::AlreadyExists => {
-                    assert!(is_there, "{plot:?}, {attempt}")
+                    assert!(is_there, "{plot:?}, {attempt}");
                 }
                 Some(Err(error)) if says_nothing_happened(error.kind()) => {
                     assert!(!is_there || acknowledged, "{plot:?}, {attempt}: {error}, and it is there");

@@ -103,7 +103,7 @@ impl World {
                     }
                 }
                 (Heard::Success, _) | (Heard::Nothing | Heard::Deleted, Known::InFlight) => {
-                    doubt.state = Known::Resolved
+                    doubt.state = Known::Resolved;
                 }
                 _ => {}
             }

@@ -72,7 +72,7 @@ impl World {
         match error.kind() {
             ErrorKind::NestedUpdate => return Err("nested in nothing".into()),
             ErrorKind::Deleted => {
-                must!(tenant.now().unavailable().is_some(), "op-{}: deleted, and it answers", task.op)
+                must!(tenant.now().unavailable().is_some(), "op-{}: deleted, and it answers", task.op);
             }
             ErrorKind::Stale => self.coverage.met("a plan refused as stale"),
             ErrorKind::InDoubt => {

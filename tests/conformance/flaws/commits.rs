@@ -173,8 +173,8 @@ impl Flaw for ReportsRepeatsAsSuccess {
         let Since::Commits(commits) = store.since(base).await? else {
             return answer;
         };
-        match commits.iter().find(|commit| commit.envelope.id == commit.envelope.id) {
-            Some(commit) => Ok(commit.revision),
+        match commits.iter().find(|stored| stored.envelope.id == commit.envelope.id) {
+            Some(stored) => Ok(stored.revision),
             None => answer,
         }
     }

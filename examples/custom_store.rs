@@ -92,8 +92,7 @@ impl Store for LogStore {
         let mut log = self.log()?;
         let revision = log.tenants.admit(commit.base, commit.changes)?;
         // A record may be looked at with any editor, and read without this crate.
-        let text = serde_json::to_vec(&(commit.base, commit.envelope, commit.changes))
-            .map_err(|error| StoreError::corrupt(error))?;
+        let text = serde_json::to_vec(&(commit.base, commit.envelope, commit.changes)).map_err(StoreError::corrupt)?;
         log.append(commit.envelope.id, &framed(&text)?)?;
         // Durable, so it may be shown.
         let Commit { base, envelope, changes } = commit;

@@ -415,7 +415,7 @@ fn changes_that_do_not_apply_lead_to_a_load() {
             commits.first_mut().unwrap().changes = vec![Change::removed(user("nobody"))];
         }),
         ("a user added that is there", |commits| {
-            commits.first_mut().unwrap().changes.push(Change::added(user("alice")))
+            commits.first_mut().unwrap().changes.push(Change::added(user("alice")));
         }),
         ("a member of a group that is not there", |commits| {
             let (user, group) = (UserId::random(), GroupId::random());
@@ -424,7 +424,7 @@ fn changes_that_do_not_apply_lead_to_a_load() {
         }),
         ("a revision left out", |commits| commits.first_mut().unwrap().revision = Revision::new(9)),
         ("another commit before it", |commits| {
-            commits.first_mut().unwrap().envelope.previous = Some(CommitId::random())
+            commits.first_mut().unwrap().envelope.previous = Some(CommitId::random());
         }),
         ("the same commit twice", |commits| commits.extend(commits.first().cloned())),
     ];

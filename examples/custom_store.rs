@@ -6,7 +6,7 @@
 //!
 //! Read it from the top: the store as the contract sees it ([`LogStore`]), what it keeps in memory ([`Tenants`]), the
 //! file ([`Log`]), the text of the log ([`read`]). What it is put through, the conformance suite at last, is in
-//! `custom_store/trial.rs`.
+//! `custom_store/checks.rs`.
 //!
 //! What was chosen, and what a store for production would do otherwise:
 //!
@@ -25,8 +25,8 @@
 //!   *Otherwise*: a lock that dies with its process, such as `File::try_lock`, which is younger than the Rust that this
 //!   crate promises.
 
-#[path = "custom_store/trial.rs"]
-mod trial;
+#[path = "custom_store/checks.rs"]
+mod checks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -41,13 +41,12 @@ use rolecall::store::conformance::LinkState;
 use rolecall::store::{Base, Commit, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    trial::all()
+    checks::all()
 }
 
 /// Keeps tenants in a log. A clone is a second connection (S13); the last one gives the file free.
 ///
-/// One lock stands before everything, so each call happens at one instant (S5, S12). No call waits for another future,
-/// so one that is dropped has not begun (S11).
+/// Every call runs under one lock (S5, S12). No call awaits anything, so a dropped future did nothing (S11).
 #[derive(Clone)]
 struct LogStore(Arc<Mutex<Log>>);
 
@@ -57,9 +56,9 @@ impl LogStore {
         Log::open(path).map(|log| Self(Arc::new(Mutex::new(log))))
     }
 
-    /// A thread that panicked may have left in memory something else than in the file: nobody is shown that.
+    /// After a panic, memory and file may differ: return nothing from memory.
     fn log(&self) -> Result<MutexGuard<'_, Log>, StoreError> {
-        self.0.lock().map_err(|_| StoreError::Unavailable("a call panicked: open the log again".to_owned()))
+        self.0.lock().map_err(|_| StoreError::unavailable("a call panicked: open the log again"))
     }
 }
 
@@ -93,8 +92,7 @@ impl Store for LogStore {
         let mut log = self.log()?;
         let revision = log.tenants.admit(commit.base, commit.changes)?;
         // A record may be looked at with any editor, and read without this crate.
-        let text = serde_json::to_vec(&(commit.base, commit.envelope, commit.changes))
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let text = serde_json::to_vec(&(commit.base, commit.envelope, commit.changes)).map_err(StoreError::corrupt)?;
         log.append(commit.envelope.id, &framed(&text)?)?;
         // Durable, so it may be shown.
         let Commit { base, envelope, changes } = commit;
@@ -112,11 +110,11 @@ impl Store for LogStore {
     }
 }
 
-/// What a log says, as far as it was read.
+/// The tenants in a log.
 #[derive(Debug, Default, PartialEq)]
 struct Tenants {
-    /// None for those that have ended, which is remembered for good (S1).
-    lives: HashMap<TenantId, Option<Tenant>>,
+    /// `None` for deleted tenants, which are remembered forever (S1).
+    by_id: HashMap<TenantId, Option<Tenant>>,
     slugs: BTreeMap<TenantSlug, TenantId>,
 }
 
@@ -124,7 +122,7 @@ struct Tenants {
 struct Tenant {
     at: Position,
     records: BTreeMap<RecordKey, Record>,
-    /// From the birth on.
+    /// Since the creation.
     commits: Vec<StoredCommit>,
     /// Whether a later version has committed what this one cannot read.
     newer: bool,
@@ -142,10 +140,10 @@ fn slug_in(record: &Record) -> Option<&TenantSlug> {
 
 impl Tenants {
     fn living(&self, tenant_id: TenantId) -> Result<Option<&Tenant>, StoreError> {
-        match self.lives.get(&tenant_id) {
-            Some(Some(tenant)) if tenant.newer => Err(StoreError::UnsupportedRecord(
-                "a later version has written what this one does not know (S10)".to_owned(),
-            )),
+        match self.by_id.get(&tenant_id) {
+            Some(Some(tenant)) if tenant.newer => {
+                Err(StoreError::unsupported_record("written by a later version (S10)"))
+            }
             Some(Some(tenant)) => Ok(Some(tenant)),
             Some(None) | None => Ok(None),
         }
@@ -154,7 +152,7 @@ impl Tenants {
     /// Whether a commit may be made now, and the revision that it makes. Nothing is changed yet.
     fn admit(&self, base: Base, changes: &[Change]) -> Result<Revision, StoreError> {
         let tenant_id = base.tenant_id();
-        let (revision, tenant) = match (self.lives.get(&tenant_id), base) {
+        let (revision, tenant) = match (self.by_id.get(&tenant_id), base) {
             (None, Base::Create(_)) => (Revision::FIRST, None),
             (None, Base::At(_)) | (Some(None), _) => return Err(StoreError::Deleted),
             (Some(Some(tenant)), _) => {
@@ -171,10 +169,10 @@ impl Tenants {
         // An authorizer sends nothing else; but what is in a log is there for good.
         let is_there = |key| tenant.is_some_and(|tenant| tenant.records.contains_key(&key));
         if changes.iter().any(|change| change.before().is_some() != is_there(change.key())) {
-            return Err(StoreError::Corrupt("a change of what is not there, or an addition of what is".to_owned()));
+            return Err(StoreError::corrupt("a change of what is not there, or an addition of what is"));
         }
         if tenant.is_none() && slug.is_none() && !changes.is_empty() {
-            return Err(StoreError::Corrupt("a birth without a tenant".to_owned()));
+            return Err(StoreError::corrupt("a creation without a tenant record"));
         }
         Ok(revision)
     }
@@ -184,7 +182,7 @@ impl Tenants {
         let tenant_id = base.tenant_id();
         let at = Position { tenant_id, revision: commit.revision, commit: commit.envelope.id };
         let created = || Tenant { at, records: BTreeMap::new(), commits: Vec::new(), newer: false };
-        let mut tenant = self.lives.remove(&tenant_id).flatten().unwrap_or_else(created);
+        let mut tenant = self.by_id.remove(&tenant_id).flatten().unwrap_or_else(created);
         if let Some(slug) = tenant.slug() {
             self.slugs.remove(slug);
         }
@@ -196,9 +194,9 @@ impl Tenants {
             };
         }
         tenant.commits.push(commit);
-        // Without a tenant record the life is over: the commit removed it, or was empty and came before any birth (S1).
+        // Without a tenant record the tenant is deleted: the commit removed it, or was an empty creation (S1).
         let slug = tenant.slug().cloned();
-        self.lives.insert(tenant_id, slug.is_some().then_some(tenant));
+        self.by_id.insert(tenant_id, slug.is_some().then_some(tenant));
         self.slugs.extend(slug.map(|slug| (slug, tenant_id)));
     }
 }
@@ -209,8 +207,8 @@ struct Log {
     disk: Disk,
     /// How far the file is known to be written and synced.
     end: u64,
-    /// The commit that may stand behind the end, whole or in part.
-    doubtful: Option<CommitId>,
+    /// The commit that may be in the file after `end`, whole or in part.
+    in_doubt: Option<CommitId>,
     _lock: Lock,
 }
 
@@ -223,7 +221,8 @@ impl Log {
         let broken = |broken| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {broken}", path.display()));
         let (tenants, whole) = read(&bytes).map_err(broken)?;
         let end = u64::try_from(whole).map_err(io::Error::other)?;
-        let mut log = Self { tenants, disk: Disk { file, link: LinkState::Whole }, end, doubtful: None, _lock: lock };
+        let mut log =
+            Self { tenants, disk: Disk { file, link: LinkState::Connected }, end, in_doubt: None, _lock: lock };
         // What was torn goes. And what a process wrote that was killed before it synced is synced before it is shown.
         log.cut()?;
         if end == 0 {
@@ -237,24 +236,24 @@ impl Log {
         Ok(log)
     }
 
-    /// Appends a record for good, or says what has become of it (S6).
+    /// Appends a record durably, or returns what happened to it (S6).
     fn append(&mut self, commit: CommitId, record: &[u8]) -> Result<(), StoreError> {
-        if let Some(doubtful) = self.doubtful {
-            // Written before it is cut off, this record would make permanent what is left of the one before. If that
-            // is the same commit, sent again, nobody knows any more about it than before.
-            let said = if doubtful == commit { StoreError::InDoubt } else { StoreError::Unavailable };
-            self.cut().map_err(|error| said(error.to_string()))?;
+        if let Some(in_doubt) = self.in_doubt {
+            // Cut off the rest of the earlier record first: this one would make it permanent. If the earlier record
+            // is the same commit, it is still in doubt.
+            let failure = if in_doubt == commit { StoreError::InDoubt } else { StoreError::Unavailable };
+            self.cut().map_err(|error| failure(error.into()))?;
         }
-        self.doubtful = Some(commit);
+        self.in_doubt = Some(commit);
         if let Err(error) = self.write(record) {
             // A part of it may be in the file, or all of it. Syncing once more is no answer: a system may forget what it
             // could not write, and report success. Cut off, it certainly did not happen.
             return Err(match self.cut() {
-                Ok(()) => StoreError::Unavailable(error.to_string()),
-                Err(_) => StoreError::InDoubt(error.to_string()),
+                Ok(()) => StoreError::unavailable(error),
+                Err(_) => StoreError::in_doubt(error),
             });
         }
-        self.doubtful = None;
+        self.in_doubt = None;
         Ok(())
     }
 
@@ -266,12 +265,12 @@ impl Log {
 
     fn cut(&mut self) -> io::Result<()> {
         self.disk.cut(self.end)?;
-        self.doubtful = None;
+        self.in_doubt = None;
         Ok(())
     }
 }
 
-/// A file that can be told to fail. In a store for production, this is in its tests alone.
+/// A file that fails on command. A production store has this in its tests only.
 struct Disk {
     file: File,
     link: LinkState,
@@ -291,7 +290,7 @@ impl Disk {
         self.answer()
     }
 
-    /// Cuts off what stands behind this length, and syncs.
+    /// Truncates the file, and syncs.
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.answer()?;
         self.file.set_len(length)?;
@@ -299,7 +298,7 @@ impl Disk {
     }
 
     fn answer(&self) -> io::Result<()> {
-        if self.link == LinkState::AnswersLost { Err(io::Error::other("the disk does not answer")) } else { Ok(()) }
+        if self.link == LinkState::ResponsesLost { Err(io::Error::other("the disk does not answer")) } else { Ok(()) }
     }
 }
 
@@ -313,8 +312,8 @@ impl Lock {
         let path = PathBuf::from(path);
         let mut file = File::create_new(&path).map_err(|error| {
             let holder = fs::read_to_string(&path).unwrap_or_default();
-            let said = format!("{error}; process {} has the log, or died: then remove it", holder.trim());
-            io::Error::new(error.kind(), format!("{}: {said}", path.display()))
+            let reason = format!("{error}; process {} has the log, or died: then remove it", holder.trim());
+            io::Error::new(error.kind(), format!("{}: {reason}", path.display()))
         })?;
         let lock = Self(path);
         writeln!(file, "{}", std::process::id()).map(|()| lock)
@@ -323,7 +322,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Where it cannot be removed, the next one to open the log is told of it.
+        // If it cannot be removed, the next opening reports it.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -331,8 +330,8 @@ impl Drop for Lock {
 /// What a log begins with: another file is not to be taken for a torn log, and cut.
 const BEGINNING: &[u8] = b"rolecall log 1\n";
 
-/// What these bytes say, and how many of them are whole records. Behind those stands nothing, or a record that a crash
-/// tore.
+/// Reads a log. Returns its tenants and the length of its complete records. After those there is nothing, or a record
+/// that a crash cut short.
 fn read(log: &[u8]) -> Result<(Tenants, usize), String> {
     let mut tenants = Tenants::default();
     let Some(mut rest) = log.strip_prefix(BEGINNING) else {
@@ -357,7 +356,7 @@ fn replay(tenants: &mut Tenants, text: &[u8]) -> Result<(), Box<dyn Error>> {
     let newer = changes.len() < all;
     let revision = tenants.admit(base, &changes)?;
     tenants.apply(base, StoredCommit { revision, envelope, changes });
-    if let Some(Some(tenant)) = tenants.lives.get_mut(&base.tenant_id()) {
+    if let Some(Some(tenant)) = tenants.by_id.get_mut(&base.tenant_id()) {
         tenant.newer |= newer;
     }
     Ok(())
@@ -366,7 +365,7 @@ fn replay(tenants: &mut Tenants, text: &[u8]) -> Result<(), Box<dyn Error>> {
 /// A record of the log: its length, the checksum of that, its text, the checksum of that. Without the first checksum, a
 /// wrong length would make all that follows look torn.
 fn framed(text: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let length = u32::try_from(text.len()).map_err(|_| StoreError::TooLarge("4 GiB or more".to_owned()))?.to_le_bytes();
+    let length = u32::try_from(text.len()).map_err(|_| StoreError::too_large("4 GiB or more"))?.to_le_bytes();
     Ok([&length, &crc32(&length).to_le_bytes(), text, &crc32(text).to_le_bytes()].concat())
 }
 

@@ -1,17 +1,12 @@
-//! **The seam.** Implement [`Store`] to keep tenants in your own database. This module is the contract, and nothing else;
-//! [`MemoryStore`] keeps all of it. *Implementing a store* in [`crate::docs`] is the guide, and the feature `conformance`
-//! has the suite that tells whether a store keeps it.
+//! The store contract: implement [`Store`] to keep tenants in your own database.
 //!
-//! Deliberately absent: permissions, decisions, bitsets, cascades. A store knows records, revisions and the slugs of
-//! tenants; every rule about what a set of records may be has been applied before a commit reaches it.
+//! [`MemoryStore`] is the smallest complete implementation. *Implementing a store* in [`crate::docs`] is the guide. The
+//! feature `conformance` adds the test suite that every store must pass.
+//!
+//! Deliberately absent: permissions, decisions and cascades. A store knows records, revisions and tenant slugs. Every
+//! rule about what a set of records may be is checked before a commit reaches the store.
 
-#[cfg(feature = "conformance")]
-pub mod conformance;
-#[cfg(feature = "redb")]
-mod redb;
-mod memory;
-mod dyn_store;
-
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -20,80 +15,140 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::records::{Change, Envelope, Position, Record, Revision, TenantId, TenantSlug};
 
-pub(crate) use dyn_store::DynStore;
-pub use memory::MemoryStore;
-#[cfg(feature = "redb")]
-pub use redb::{RedbError, RedbOptions, RedbStore};
-
-/// Where tenants are kept.
+/// Keeps tenants: their records, their revisions and their slugs.
 ///
 /// # Contract
-/// The clauses have numbers; documentation, errors and tests use the same ones.
+/// Documentation, errors and tests cite these clauses by number. A *position* is a tenant id, a revision and a commit
+/// id. A commit *conflicts* if its base is *stale*, which means that it is not the tenant's latest position.
 ///
 /// | | clause |
 /// |---|---|
-/// | S1 | An unknown slug or life is absent. A life begins with its birth, at revision one; once ended, it is gone for good. A birth of a living life answers *conflict*, of an ended one *gone*, before the slug is looked at. An empty commit against nothing ends that life before it began, answering revision one, which names nothing: its birth is then *gone*. |
-/// | S2 | A load is one consistent state, with its revision. |
-/// | S3 | A commit on a stale base changes nothing and answers *conflict* with the actual revision, or *gone*. A base whose revision is right and whose commit id is another (a restored backup) is stale. So is the base of a commit that has landed and is sent again: whoever sent it looks for its id. Conflict and gone come before taken and too large. |
-/// | S4 | A commit is all or nothing, also when the process dies. |
-/// | S5 | After a success, a *conflict* that names a revision, or a read that showed it, every later find, list, load and since, through any connection, sees at least that revision. |
-/// | S6 | An error that may hide a success is *unknown*, never *unavailable*. A driver that may have sent a commit twice says *unknown*, unless the answer is success or a *conflict*. |
-/// | S7 | Revisions rise by one with each commit and never repeat within a life, also after reopening. |
-/// | S8 | Identifiers are compared byte for byte: case, trailing space, Unicode form and length survive. |
-/// | S9 | The same identifier in two tenants is two things. Tenant slugs are unique among the living, by rename too. |
-/// | S10 | What was committed is what is loaded, nothing dropped or widened; a change replaces or removes the record with its key, whatever slug a reference in it remembers. A kind that the store does not know is refused or kept whole; a load or since that meets such a record answers *refused*, for that life only. |
-/// | S11 | Dropping a pending future leaves the state before or the state after. A commit may land later, until another one on its base wins. |
-/// | S12 | Of two commits racing on one base, exactly one wins. |
-/// | S13 | A second connection shares the state. |
-/// | S14 | The commits since a base are complete, in order, with their envelopes; or the answer is *too old*. A base that is not in the store's history is *too old*. |
-/// | S15 | A commit of 200,000 changes is one commit, or *too large* and nothing changed. |
+/// | S1 | A slug or tenant id that the store does not know is absent. The store creates a tenant by its first commit, at revision 1. Once deleted, a tenant stays deleted: its id is never used again. The store answers the creation of an existing tenant with `Conflict` and of a deleted one with `Deleted`, before it checks the slug. An *empty creation* ([`Base::Create`] without changes) of an unknown tenant prevents its creation: the store marks the id as deleted and returns revision 1, at which nothing can be read. |
+/// | S2 | A load reads one consistent state and returns the position of that state. |
+/// | S3 | The store answers a commit on a stale base with `Conflict`, which names the latest revision, or with `Deleted`, and changes nothing. A base with the latest revision and another commit id, as after the restore of a backup, is stale. A repeated commit is stale too if it was applied the first time: the caller looks for its commit id. The store reports `Conflict` and `Deleted` before `SlugTaken` and `TooLarge`. |
+/// | S4 | The store applies all changes of a commit or none, also if its process dies. |
+/// | S5 | A revision is visible once a commit returned it, a `Conflict` named it, or a read showed it. Every later find, list, load and since, on every connection, sees at least that revision. |
+/// | S6 | The store returns `InDoubt` if the commit may have been applied, never `Unavailable`. A driver that may have sent a commit twice reports `InDoubt`, unless the answer is a success or `Conflict`. |
+/// | S7 | Every commit raises the tenant's revision by one, also an empty commit. A revision never repeats within a tenant, also not after the store is reopened. |
+/// | S8 | The store compares identifiers byte for byte and keeps every byte: case, trailing spaces, Unicode form and length. |
+/// | S9 | The same identifier in two tenants names two things. No two existing tenants have the same slug, also not after a rename. |
+/// | S10 | A load returns exactly what was committed. A change replaces or removes the record with its key, whatever slug a reference in that record remembers. The store rejects a kind of record that it does not know, or keeps it whole. A load or since that meets such a record returns `UnsupportedRecord`, for that tenant only. |
+/// | S11 | A call whose future is dropped leaves the state before it or the state after it. A dropped commit may still be applied later, until another commit on its base succeeds. |
+/// | S12 | Of two concurrent commits on one base, exactly one succeeds. |
+/// | S13 | All connections share the same state. |
+/// | S14 | The commits since a position are complete, in order and with their envelopes, or the answer is `TooOld`. A position that is not in the store's history is `TooOld`. |
+/// | S15 | The store applies a commit of 200,000 changes as one commit, or returns `TooLarge` and changes nothing. |
 ///
-/// A store derives three things from what it is given: the index of unique tenant slugs (from the tenant record), the
-/// end of a life with all its records (when the tenant record is removed), and the ids of ended lives. Every other
-/// consequence of a change is already among the changes.
+/// A store derives three things: the index of tenant slugs from the tenant records, the deletion of a tenant and all its
+/// records from the removal of its tenant record, and the set of deleted tenant ids. All other consequences of a change
+/// are among the changes of the same commit.
 ///
-/// Implementations write `async fn`; no macro is needed. What a store returns is not trusted: a load that breaks an
-/// invariant is refused.
+/// Write the methods as `async fn`; no macro is needed. The library checks what a store returns and rejects a load that
+/// breaks an invariant.
+///
+/// # Example
+/// ```
+/// use rolecall::records::TenantSlug;
+/// use rolecall::store::{MemoryStore, Store};
+///
+/// async fn exists(store: &impl Store, slug: &str) -> Result<bool, Box<dyn std::error::Error>> {
+///     Ok(store.find(&TenantSlug::new(slug)?).await?.is_some())
+/// }
+/// assert!(!pollster::block_on(exists(&MemoryStore::default(), "acme"))?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Store: Send + Sync + 'static {
-    /// The living tenant with this slug.
+    /// Returns the id of the existing tenant with this slug, or `None`.
+    ///
+    /// Dropping the future has no effect.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store could not look. Never `None` in that case.
     fn find(&self, slug: &TenantSlug) -> impl Future<Output = Result<Option<TenantId>, StoreError>> + Send;
 
-    /// At most `limit` living tenants, in bytewise order of their slugs, after this one, which need not exist. Fewer only
-    /// at the end; none if the limit is 0.
+    /// Returns at most `limit` existing tenants whose slugs sort after `after`, in bytewise order of their slugs.
+    ///
+    /// No tenant needs to have the slug `after`. Fewer than `limit` tenants mean that the list ends there. Dropping the
+    /// future has no effect.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store could not read.
     fn list(
         &self,
         after: Option<&TenantSlug>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<TenantSummary>, StoreError>> + Send;
 
-    /// Pushes every record of a life into the sink, kind by kind in the order of [`RecordKind`](crate::records::RecordKind), within a
-    /// kind in any order, and returns where that state stands. None if the life is unknown or ended. When the sink says
-    /// stop, also at the last record, the answer is [`StoreError::Stopped`]. Push outside of locks: a sink may be slow.
+    /// Pushes every record of a tenant into the sink, from one consistent state, and returns the position of that state.
+    ///
+    /// Returns `None` for an unknown or deleted tenant. Records come kind by kind, in the order of
+    /// [`RecordKind`](crate::records::RecordKind); within a kind the order is free. Hold no lock while pushing: a sink may
+    /// be slow. Dropping the future has no effect on the tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`] if the sink returned [`Stop`], also at the last record. [`StoreError::UnsupportedRecord`],
+    /// [`StoreError::Corrupt`] or [`StoreError::Unavailable`] if the records cannot be read. The caller discards what was
+    /// pushed before an error.
     fn load(
         &self,
         tenant_id: TenantId,
         sink: &mut dyn Sink,
     ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send;
 
-    /// Makes the changes durable, all or none, and returns the new revision; of a commit that ends the life, the one after
-    /// its base, though nothing can be read at it.
+    /// Applies all changes durably, or none, and returns the new revision.
+    ///
+    /// The commit that deletes the tenant returns the revision after its base, although nothing can be read at it. If the
+    /// future is dropped, the commit may have been applied, or may still be applied later (S11).
+    ///
+    /// # Errors
+    /// Every [`StoreError`] but [`Stopped`](StoreError::Stopped). Only [`InDoubt`](StoreError::InDoubt) leaves open whether
+    /// the commit was applied.
     fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
-    /// The commits after this state: none if it is the latest. A state is in the history if its own commit has this id,
-    /// or the next one's `previous` has.
+    /// Returns the commits after a position: none if it is the latest.
+    ///
+    /// A position is in the history if the commit of that revision has its commit id, or if the next commit names that id
+    /// as its `previous`. Dropping the future has no effect.
+    ///
+    /// # Errors
+    /// [`StoreError::UnsupportedRecord`], [`StoreError::Corrupt`] or [`StoreError::Unavailable`] if the commits cannot be
+    /// read.
     fn since(&self, at: Position) -> impl Future<Output = Result<Since, StoreError>> + Send;
 }
 
-/// Takes the records of a load.
+/// Receives the records of a load.
+///
+/// ```
+/// use rolecall::records::Record;
+/// use rolecall::store::{Sink, Stop};
+///
+/// struct Counter(usize);
+///
+/// impl Sink for Counter {
+///     fn push(&mut self, _record: Record) -> Result<(), Stop> {
+///         self.0 += 1;
+///         if self.0 < 1_000_000 { Ok(()) } else { Err(Stop) }
+///     }
+/// }
+/// ```
 pub trait Sink: Send {
     /// Takes one record.
     ///
     /// # Errors
-    /// [`Stop`]: nothing more is wanted, and the load may end.
+    /// [`Stop`] if the sink wants no more records. The store ends the load.
     fn push(&mut self, record: Record) -> Result<(), Stop>;
 }
 
-/// A sink wants nothing more.
+/// Tells a store to end a load.
+///
+/// ```
+/// use rolecall::store::{Stop, StoreError};
+///
+/// fn pushed(result: Result<(), Stop>) -> Result<(), StoreError> {
+///     result.map_err(|Stop| StoreError::Stopped)
+/// }
+/// assert!(pushed(Err(Stop)).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop;
 
@@ -104,31 +159,55 @@ impl Sink for Vec<Record> {
     }
 }
 
-/// A set of changes on their way to a store; to keep it, write base, envelope and changes. Empty is allowed: against a state it makes the next revision and changes
-/// nothing else; against nothing, see S1.
+/// A set of changes to apply atomically.
+///
+/// To persist a commit, write its base, envelope and changes. A commit without changes is valid: on a position it makes
+/// the next revision; for [`Base::Create`] see S1.
+///
+/// ```
+/// use rolecall::records::{CommitId, Envelope, Fingerprint, TenantId, Timestamp};
+/// use rolecall::store::{Base, Commit, MemoryStore, Store};
+///
+/// let (id, catalog) = (CommitId::random(), Fingerprint::from_uuid(Default::default()));
+/// let envelope = Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
+/// let base = Base::Create(TenantId::random());
+/// let prevent_creation = Commit { base, envelope: &envelope, changes: &[] };
+/// let revision = pollster::block_on(MemoryStore::default().commit(prevent_creation))?;
+/// assert_eq!(revision.number(), 1);
+/// # Ok::<(), rolecall::store::StoreError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Commit<'a> {
-    /// What the changes were made against.
+    /// The position that the changes were made on.
     pub base: Base,
-    /// The commit's id and what else it carries.
+    /// The commit's id, actor, time and note.
     pub envelope: &'a Envelope,
-    /// The changes: no two of the same record, each from what is stored to what shall be. A store may check that, and
-    /// answer *corrupt*; what an authorizer sends is right. A reference's remembered slug is not compared.
+    /// The changes. Each record is changed at most once, from what is stored to what shall be stored. A store may check
+    /// that and return [`StoreError::Corrupt`]; an authorizer always sends correct changes. Do not compare the slug that a
+    /// reference remembers.
     pub changes: &'a [Change],
 }
 
-/// What a commit was made against.
+/// What a commit was made on: a new tenant, or a position of an existing one.
+///
+/// ```
+/// use rolecall::records::TenantId;
+/// use rolecall::store::Base;
+///
+/// let tenant_id = TenantId::random();
+/// assert_eq!(Base::Create(tenant_id).tenant_id(), tenant_id);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Base {
-    /// Nothing: a birth, which begins this life. With no changes, it ends the life before it began (S1).
+    /// No tenant yet: the commit creates the tenant with this id. Without changes it prevents the creation (S1).
     Create(TenantId),
-    /// A state that was the latest one when the commit was made.
+    /// The latest position when the commit was made.
     At(Position),
 }
 
 impl Base {
-    /// Whose base.
+    /// Returns the id of the tenant that the commit belongs to.
     pub fn tenant_id(self) -> TenantId {
         match self {
             Self::Create(tenant_id) => tenant_id,
@@ -137,73 +216,151 @@ impl Base {
     }
 }
 
-/// A living tenant in a listing.
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(tenant_id) => write!(f, "creation of tenant {tenant_id}"),
+            Self::At(at) => write!(f, "revision {} of tenant {}", at.revision, at.tenant_id),
+        }
+    }
+}
+
+/// One existing tenant, as [`Store::list`] returns it.
+///
+/// ```
+/// use rolecall::records::{TenantId, TenantSlug};
+/// use rolecall::store::TenantSummary;
+///
+/// let summary = TenantSummary { tenant_id: TenantId::random(), slug: TenantSlug::new("acme")? };
+/// assert_eq!(summary.slug.as_str(), "acme");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantSummary {
-    /// Its life.
+    /// The tenant's id.
     pub tenant_id: TenantId,
-    /// Its slug.
+    /// The tenant's slug.
     pub slug: TenantSlug,
 }
 
-/// What happened since a state.
+/// The history after a position, as [`Store::since`] returns it.
+///
+/// ```
+/// use rolecall::store::Since;
+///
+/// fn must_load(since: &Since) -> bool {
+///     matches!(since, Since::TooOld)
+/// }
+/// assert!(!must_load(&Since::Commits(Vec::new())));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Since {
-    /// These commits, in order; none if the state is the latest.
+    /// The commits after the position, in order; none if the position is the latest.
     Commits(Vec<StoredCommit>),
-    /// The store cannot tell: the state is too old, or not in its history. A load can.
+    /// The position is too old, or not in the store's history. The caller loads the tenant instead.
     TooOld,
-    /// The life has ended, or never began.
+    /// The tenant is deleted or was never created.
     Deleted,
 }
 
-/// A commit as the store keeps it.
+/// A commit in a store's history.
+///
+/// ```
+/// use rolecall::store::StoredCommit;
+///
+/// fn describe(commit: &StoredCommit) -> String {
+///     format!("revision {}: {} changes", commit.revision, commit.changes.len())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredCommit {
-    /// The revision that it made.
+    /// The revision that the commit produced.
     pub revision: Revision,
-    /// What it carried.
+    /// The envelope, as it was sent.
     pub envelope: Envelope,
-    /// What it changed.
+    /// The changes.
     pub changes: Vec<Change>,
 }
 
-/// What a store can answer instead. Exhaustive: a caller decides what an unknown outcome means by these.
+/// The cause of a [`StoreError`]: a message, or a driver's error, which callers can downcast.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Why a store did not do what it was asked for.
+///
+/// All but [`InDoubt`](Self::InDoubt) promise that a commit was not applied and never will be. The enum is exhaustive, so
+/// that a new kind of failure cannot be mistaken for one of these promises.
+///
+/// ```
+/// use std::error::Error;
+/// use std::io;
+/// use rolecall::store::StoreError;
+///
+/// let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+/// let error = StoreError::unavailable(refused);
+/// assert!(error.source().is_some_and(|source| source.is::<io::Error>()));
+/// assert_eq!(StoreError::unavailable("no free connection").to_string(), "unavailable: no free connection");
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The base is not the latest state; this is. Nothing happened.
+    /// The base is stale. The commit was not applied.
     #[error("conflict: the latest revision is {actual}")]
     Conflict {
         /// The latest revision.
         actual: Revision,
     },
-    /// The life has ended, or never began. Nothing happened.
-    #[error("the life has ended, or never began")]
+    /// The tenant is deleted or was never created. The commit was not applied.
+    #[error("tenant is deleted or was never created")]
     Deleted,
-    /// The tenant's slug is another living tenant's. Nothing happened.
-    #[error("the tenant slug is taken")]
+    /// Another existing tenant has the slug. The commit was not applied.
+    #[error("tenant slug is taken")]
     SlugTaken,
-    /// More than the store takes at once. Nothing happened.
+    /// The commit is larger than the store accepts. It was not applied.
     #[error("too large: {0}")]
-    TooLarge(String),
-    /// A kind of record that the store does not know. Of a commit: nothing happened. Of a load or a since: this life can
-    /// be read by a later release only.
-    #[error("refused: {0}")]
-    UnsupportedRecord(String),
-    /// What the store holds, or was sent, cannot be right. Nothing happened.
+    TooLarge(#[source] Cause),
+    /// The store does not know a kind of record. A commit was not applied; a load or since needs a later release.
+    #[error("unsupported record: {0}")]
+    UnsupportedRecord(#[source] Cause),
+    /// What the store holds, or was sent, breaks the contract. A commit was not applied.
     #[error("corrupt: {0}")]
-    Corrupt(String),
-    /// Certainly nothing happened, for whatever reason: not reached, full, denied, timed out before it was sent. It is not
-    /// tried again, and reaches the application.
+    Corrupt(#[source] Cause),
+    /// The store could not be reached, is full, denied access or timed out before it sent the commit. The commit was
+    /// certainly not applied. The library does not retry; the error reaches the application.
     #[error("unavailable: {0}")]
-    Unavailable(String),
-    /// Something may have happened, or may still happen. The commit's id will be looked for with `since`, and the same
-    /// commit may be sent again.
-    #[error("outcome unknown: {0}")]
-    InDoubt(String),
-    /// The sink of a load wanted no more.
-    #[error("stopped by the sink")]
+    Unavailable(#[source] Cause),
+    /// The commit may have been applied, or may still be. The library resolves it: it looks for the commit's id with
+    /// [`Store::since`] and may send the same commit again.
+    #[error("outcome in doubt: {0}")]
+    InDoubt(#[source] Cause),
+    /// The sink ended the load.
+    #[error("load stopped by the sink")]
     Stopped,
+}
+
+impl StoreError {
+    /// Returns [`TooLarge`](Self::TooLarge) with a message or an error as its cause.
+    pub fn too_large(cause: impl Into<Cause>) -> Self {
+        Self::TooLarge(cause.into())
+    }
+
+    /// Returns [`UnsupportedRecord`](Self::UnsupportedRecord) with a message or an error as its cause.
+    pub fn unsupported_record(cause: impl Into<Cause>) -> Self {
+        Self::UnsupportedRecord(cause.into())
+    }
+
+    /// Returns [`Corrupt`](Self::Corrupt) with a message or an error as its cause.
+    pub fn corrupt(cause: impl Into<Cause>) -> Self {
+        Self::Corrupt(cause.into())
+    }
+
+    /// Returns [`Unavailable`](Self::Unavailable) with a message or an error as its cause.
+    pub fn unavailable(cause: impl Into<Cause>) -> Self {
+        Self::Unavailable(cause.into())
+    }
+
+    /// Returns [`InDoubt`](Self::InDoubt) with a message or an error as its cause.
+    pub fn in_doubt(cause: impl Into<Cause>) -> Self {
+        Self::InDoubt(cause.into())
+    }
 }
 
 impl<S: Store> Store for Arc<S> {
@@ -228,11 +385,14 @@ impl<S: Store> Store for Arc<S> {
     }
 }
 
-impl fmt::Display for Base {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Create(tenant_id) => write!(f, "nothing, for life {tenant_id}"),
-            Self::At(at) => write!(f, "revision {} of life {}", at.revision, at.tenant_id),
-        }
-    }
-}
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "redb")]
+mod redb;
+mod memory;
+mod dyn_store;
+
+pub(crate) use dyn_store::DynStore;
+pub use memory::MemoryStore;
+#[cfg(feature = "redb")]
+pub use redb::{RedbError, RedbOptions, RedbStore};

@@ -46,7 +46,7 @@ impl Store for Liar {
     }
 
     async fn commit(&self, _: Commit<'_>) -> Result<Revision, StoreError> {
-        Err(StoreError::Unavailable("it only lies".into()))
+        Err(StoreError::unavailable("it only lies"))
     }
 
     async fn since(&self, from: Position) -> Result<Since, StoreError> {

@@ -1,5 +1,5 @@
-//! The memory store against the contract in `store.rs`, clause by clause. S6 has no test: this store never answers
-//! *unknown*, for it has no link that could break; nor can it be reopened (S7) or killed in the middle (S4).
+//! The memory store against the contract in `store.rs`, clause by clause. S6 has no test: this store never returns
+//! `InDoubt`. It has no link that could break, and it cannot be reopened (S7) or killed in the middle (S4).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,8 +19,8 @@ use rolecall::{Timestamp, Window};
 use uuid::Uuid;
 
 #[test]
-fn s1_a_tenant_begins_once_and_ends_for_good() {
-    const GONE: &str = "the life has ended";
+fn s1_a_tenant_is_created_once_and_stays_deleted() {
+    const DELETED: &str = "tenant is deleted";
     let store = MemoryStore::default();
     let (one, two, three) = (tenant_id(1), tenant_id(2), tenant_id(3));
     let [first, other, third] = [one, two, three].map(Base::Create);
@@ -29,24 +29,24 @@ fn s1_a_tenant_begins_once_and_ends_for_good() {
     let end = |slug| vec![Change::removed(tenant(slug)), Change::added(user(1, "a"))];
     let no_tenant = vec![Change::added(user(1, "a"))];
     let table = [
-        ("of a life that never began", state(1, 0), vec![], GONE),
-        ("a birth without a tenant", first, no_tenant, "corrupt: S1"),
-        ("a birth from something", first, end("a"), "corrupt: S3"),
-        ("a birth", first, creation("a"), "revision 1"),
-        ("again", first, creation("a"), "conflict: the latest revision is 1"),
-        ("another slug", first, creation("b"), "conflict: the latest revision is 1"),
-        ("nothing again", first, vec![], "conflict: the latest revision is 1"),
-        ("another with its slug", other, creation("a"), "the tenant slug is taken"),
-        ("ended before it began", other, vec![], "revision 1"),
-        ("ended once more", other, vec![], GONE),
-        ("its birth, which comes late", other, creation("b"), GONE),
-        ("the same with a slug that is taken", other, creation("a"), GONE),
-        ("the end", state(1, 3), end("a"), "revision 2"),
-        ("after the end", state(2, 12), vec![], GONE),
-        ("on a base before the end", state(1, 3), vec![], GONE),
-        ("a birth after the end", first, creation("a"), GONE),
-        ("nothing after the end", first, vec![], GONE),
-        ("a new life with the free slug", third, creation("a"), "revision 1"),
+        ("a commit on an unknown tenant", state(1, 0), vec![], DELETED),
+        ("a creation without a tenant record", first, no_tenant, "corrupt: S1"),
+        ("a creation that removes a record", first, end("a"), "corrupt: S3"),
+        ("a creation", first, creation("a"), "revision 1"),
+        ("the same again", first, creation("a"), "conflict: the latest revision is 1"),
+        ("the same with another slug", first, creation("b"), "conflict: the latest revision is 1"),
+        ("an empty creation of an existing tenant", first, vec![], "conflict: the latest revision is 1"),
+        ("another tenant with its slug", other, creation("a"), "tenant slug is taken"),
+        ("an empty creation", other, vec![], "revision 1"),
+        ("the empty creation again", other, vec![], DELETED),
+        ("a prevented creation", other, creation("b"), DELETED),
+        ("the same with a slug that is taken", other, creation("a"), DELETED),
+        ("the deletion", state(1, 3), end("a"), "revision 2"),
+        ("a commit after the deletion", state(2, 12), vec![], DELETED),
+        ("a commit on a base before the deletion", state(1, 3), vec![], DELETED),
+        ("a creation after the deletion", first, creation("a"), DELETED),
+        ("an empty creation after the deletion", first, vec![], DELETED),
+        ("a new tenant with the free slug", third, creation("a"), "revision 1"),
     ];
     for (id, (what, base, changes, expected)) in table.into_iter().enumerate() {
         let answer = match commit(&store, base, id as u128, &changes) {
@@ -56,11 +56,11 @@ fn s1_a_tenant_begins_once_and_ends_for_good() {
         assert!(answer.starts_with(expected), "{what}: {answer}");
     }
     assert_eq!(found(&store, "a"), Some(three));
-    for gone in [one, two, tenant_id(4)] {
-        assert_eq!(loaded(&store, gone), None);
-        assert_eq!(since(&store, at(gone, 1, 3)), Since::Deleted);
+    for deleted in [one, two, tenant_id(4)] {
+        assert_eq!(loaded(&store, deleted), None);
+        assert_eq!(since(&store, at(deleted, 1, 3)), Since::Deleted);
     }
-    assert_eq!(loaded(&store, three).unwrap().0, [tenant("a")], "nothing old sticks to the slug");
+    assert_eq!(loaded(&store, three).unwrap().0, [tenant("a")], "the new tenant has no old records");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn s4_a_commit_with_one_wrong_change_makes_none() {
     for (clause, wrong) in table {
         let changes = [good.clone(), Change::new(Some(tenant("acme")), Some(tenant("new"))).unwrap(), wrong];
         let answer = commit(&store, Base::At(base), 2, &changes).unwrap_err();
-        assert!(matches!(&answer, StoreError::Corrupt(why) if why.starts_with(clause)), "{answer}");
+        assert!(matches!(&answer, StoreError::Corrupt(why) if why.to_string().starts_with(clause)), "{answer}");
         assert_eq!(loaded(&store, base.tenant_id), before);
         assert_eq!((found(&store, "acme"), found(&store, "new")), (Some(base.tenant_id), None));
         assert_eq!(since(&store, base), Since::Commits(vec![]));
@@ -165,7 +165,7 @@ fn s7_revisions_rise_by_one_with_empty_commits_too() {
 }
 
 #[test]
-fn s8_texts_that_look_alike_stay_apart() {
+fn s8_similar_texts_stay_distinct() {
     // A1: case, trailing space, NFC and NFD, length.
     let (long, longer) = ("k".repeat(319), "k".repeat(320));
     let keys = ["Alice", "alice", "alice ", " alice", "\u{e9}", "e\u{301}", &long, &longer];
@@ -191,7 +191,7 @@ fn s8_texts_that_look_alike_stay_apart() {
 }
 
 #[test]
-fn s9_one_id_in_two_tenants_is_two_things() {
+fn s9_the_same_id_in_two_tenants_is_separate() {
     let store = MemoryStore::default();
     let one = created(&store, 1, "one", &[Change::added(user(1, "a"))]);
     let two = created(&store, 2, "two", &[Change::added(user(1, "b"))]);
@@ -224,7 +224,7 @@ fn s9_a_tenant_slug_is_unique_by_rename_too() {
 }
 
 #[test]
-fn s9_living_tenants_are_listed_in_the_order_of_their_slugs() {
+fn s9_existing_tenants_are_listed_by_slug() {
     let store = MemoryStore::default();
     for (n, slug) in (1..).zip(["b", "a", "c-", "c", "-", "0"]) {
         created(&store, n, slug, &[]);
@@ -239,7 +239,7 @@ fn s9_living_tenants_are_listed_in_the_order_of_their_slugs() {
 }
 
 #[test]
-fn s10_every_kind_comes_back_as_it_was_in_the_order_of_the_kinds() {
+fn s10_every_kind_is_loaded_as_written_in_the_order_of_kinds() {
     let store = MemoryStore::default();
     let records = one_of_each();
     let creations: Vec<_> = records.iter().skip(1).rev().cloned().map(Change::added).collect();
@@ -314,13 +314,13 @@ fn s12_of_racing_creations_with_one_slug_exactly_one_wins() {
 }
 
 #[test]
-fn s14_the_commits_since_a_base_are_told_in_order_with_their_envelopes() {
+fn s14_the_commits_since_a_base_are_in_order_with_their_envelopes() {
     let store = MemoryStore::default();
     let creation = created(&store, 1, "acme", &[]);
     let commits = written(&store, creation, 2..=5);
     for (skipped, id) in (1..=5).enumerate() {
-        let told = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id));
-        assert_eq!(told, Since::Commits(commits.iter().skip(skipped).cloned().collect()));
+        let answer = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id));
+        assert_eq!(answer, Since::Commits(commits.iter().skip(skipped).cloned().collect()));
     }
 }
 
@@ -335,15 +335,15 @@ fn s14_a_base_that_is_not_in_the_history_is_too_old() {
 }
 
 #[test]
-fn s14_what_no_longer_fits_in_the_history_is_too_old() {
+fn s14_commits_above_the_limit_are_too_old() {
     // Each of the commits counts for one change, the empty ones too.
     for (max_changes, oldest) in [(0, 9), (1, 8), (3, 6), (8, 1), (100, 1)] {
         let store = MemoryStore::with_history(max_changes);
         let creation = created(&store, 1, "acme", &[Change::added(user(100, "a")), Change::added(user(101, "b"))]);
         written(&store, creation, 2..=9);
         for id in 1..=9 {
-            let told = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id));
-            assert_eq!(told != Since::TooOld, id >= oldest, "{id} with room for {max_changes}");
+            let answer = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id));
+            assert_eq!(answer != Since::TooOld, id >= oldest, "{id} with room for {max_changes}");
         }
     }
 }
@@ -355,14 +355,14 @@ fn s15_a_commit_of_200_000_changes_is_one_commit() {
     let changes: Vec<_> = (1..=200_000).map(|n| Change::added(user(n, &format!("user-{n}")))).collect();
     assert_eq!(commit(&store, Base::At(base), 2, &changes).unwrap().number(), 2);
     assert_eq!(loaded(&store, base.tenant_id).unwrap().0.len(), 200_001);
-    let Since::Commits(told) = since(&store, base) else { panic!("one commit fits") };
-    assert!(told.len() == 1 && told.first().unwrap().changes == changes);
+    let Since::Commits(commits) = since(&store, base) else { panic!("one commit fits") };
+    assert!(commits.len() == 1 && commits.first().unwrap().changes == changes);
     commit(&store, Base::At(at(base.tenant_id, 2, 2)), 3, &[]).unwrap();
     assert_eq!(since(&store, base), Since::TooOld);
 }
 
 #[test]
-fn what_is_printed_of_a_store_holds_nothing_of_a_tenant() {
+fn debug_output_contains_no_tenant_data() {
     let store = MemoryStore::default();
     created(&store, 1, "acme", &[Change::added(user(1, "alice@acme.com"))]);
     assert_eq!(format!("{store:?}"), "MemoryStore { .. }");
@@ -445,7 +445,7 @@ fn commit(store: &MemoryStore, base: Base, id: u128, changes: &[Change]) -> Resu
     block_on(store.commit(Commit { base, envelope: &envelope(id), changes }))
 }
 
-/// Begins the life of this number, with the tenant record and what else is given. The commit has the same number.
+/// Creates the tenant with this number. The commit id is the same number.
 fn created(store: &MemoryStore, number: u128, slug: &str, more: &[Change]) -> Position {
     let changes: Vec<_> = more.iter().cloned().chain([Change::added(tenant(slug))]).collect();
     commit(store, Base::Create(tenant_id(number)), number, &changes).unwrap();

@@ -1,5 +1,5 @@
-//! A store that misbehaves under a live tenant. Every fault is played at every call of a day in a tenant's life, alone and
-//! followed by a store that is down; after every step the tenant is consistent, and says what happened.
+//! An open tenant over a store that fails. Every fault is played in every call of a fixed script, alone and followed by an
+//! unavailable store. After every step the tenant is consistent and reports what happened.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
 
@@ -13,45 +13,45 @@ use rolecall::records::{
     Change, CommitId, GroupId, Membership, Parent, Record, Revision, RoleId, RoleRecord, Slug, UserId, UserKey,
     UserRecord, Window,
 };
-use rolecall::store::conformance::{Call, Fault, Faulty};
+use rolecall::store::conformance::{Call, Fault, FaultyStore};
 use rolecall::store::{MemoryStore, Store as _, StoredCommit};
 use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Result, Tenant, Timestamp};
 
-type Store = Faulty<MemoryStore>;
+type Store = FaultyStore<MemoryStore>;
 
-/// What became of a call on the tenant.
+/// The result of a call on the tenant.
 #[derive(Debug)]
-enum Came {
-    Well,
-    /// With this error.
+enum CallResult {
+    Done,
+    /// It returned this error.
     Refused(ErrorKind),
-    /// The client hung up while the store hung.
-    HungUp,
+    /// The store hung and the future was dropped.
+    Dropped,
     Panicked,
 }
 
-/// Polls until the future is ready, panics, or waits for what never comes; then it is dropped.
-fn play(future: impl Future<Output = Result<()>>) -> Came {
+/// Polls a future once: it is ready, panics, or hangs and is dropped.
+fn play(future: impl Future<Output = Result<()>>) -> CallResult {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
     match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))) {
-        Ok(Poll::Ready(Ok(()))) => Came::Well,
-        Ok(Poll::Ready(Err(error))) => Came::Refused(error.kind()),
-        Ok(Poll::Pending) => Came::HungUp,
-        Err(_) => Came::Panicked,
+        Ok(Poll::Ready(Ok(()))) => CallResult::Done,
+        Ok(Poll::Ready(Err(error))) => CallResult::Refused(error.kind()),
+        Ok(Poll::Pending) => CallResult::Dropped,
+        Err(_) => CallResult::Panicked,
     }
 }
 
 type Act = fn(&Tenant) -> Pin<Box<dyn Future<Output = Result<()>> + '_>>;
 
-/// One step of the day: what is done, and whether alice may write once it is acknowledged; none if it changes nothing.
+/// One step of the script: its call, and whether alice may write after it; `None` if it changes nothing.
 struct Step {
     what: &'static str,
     act: Act,
     may: Option<bool>,
 }
 
-fn day() -> Vec<Step> {
+fn steps() -> Vec<Step> {
     let step = |what, act, may| Step { what, act, may };
     vec![
         step("assign", |t| Box::pin(async { assign(t).await }), Some(true)),
@@ -77,7 +77,7 @@ async fn unassign(tenant: &Tenant) -> Result<()> {
 }
 
 fn acme() -> (Store, Authorizer, Tenant) {
-    let store = Faulty::new(MemoryStore::default());
+    let store = FaultyStore::new(MemoryStore::default());
     let authorizer = Authorizer::builder().store(store.clone()).build();
     let acme = block_on(authorizer.create_tenant("acme", "Acme")).unwrap();
     let set_up = acme.update(|tx| {
@@ -86,7 +86,7 @@ fn acme() -> (Store, Authorizer, Tenant) {
         tx.create_user("alice").map(drop)
     });
     block_on(set_up).unwrap();
-    store.calls();
+    store.take_calls();
     (store, authorizer, acme)
 }
 
@@ -110,9 +110,9 @@ fn is_consistent(store: &Store, acme: &Tenant, plot: &str) {
             assert!(acme.now().user("alice").is_none(), "{plot}");
         }
         decision => {
-            assert_eq!(acme.in_doubt(), None, "{plot}: it answers though the outcome of its commit is unknown");
+            assert_eq!(acme.in_doubt(), None, "{plot}: it answers although its commit is in doubt");
             let (may, revision) = truth(store, acme);
-            assert!(acme.revision() <= revision, "{plot}: it answers from a revision that nobody made");
+            assert!(acme.revision() <= revision, "{plot}: it answers from a revision that no commit made");
             if acme.revision() == revision {
                 assert_eq!(decision == Decision::Allowed, may, "{plot}: it answers otherwise than the store");
             }
@@ -120,13 +120,13 @@ fn is_consistent(store: &Store, acme: &Tenant, plot: &str) {
     }
 }
 
-/// The calls of the day when nothing goes wrong: the kind of each, and how many of its kind came before.
-fn calls_of_the_day() -> Vec<(Call, usize)> {
+/// The calls of the day when nothing goes wrong: the kind of each, and how many of its kind result before.
+fn calls_of_the_script() -> Vec<(Call, usize)> {
     let (store, _authorizer, acme) = acme();
-    for step in day() {
-        assert!(matches!(play((step.act)(&acme)), Came::Well), "{}", step.what);
+    for step in steps() {
+        assert!(matches!(play((step.act)(&acme)), CallResult::Done), "{}", step.what);
     }
-    let calls = store.calls();
+    let calls = store.take_calls();
     calls
         .iter()
         .enumerate()
@@ -134,38 +134,38 @@ fn calls_of_the_day() -> Vec<(Call, usize)> {
         .collect()
 }
 
-/// Plays a day with this fault at this call. What the faults made of it is compared with what was told.
-fn a_day_with(fault: Fault, call: Call, before: usize, then_down: usize) {
+/// Plays a day with this fault at this call. What the faults made of it is compared with what was answer.
+fn run_script_with(fault: Fault, call: Call, before: usize, then_down: usize) {
     let plot = format!("{fault:?} at {call:?} {before}, then down for {then_down}");
     let (store, authorizer, acme) = acme();
     for _ in 0..before {
-        store.spare(call);
+        store.pass_next(call);
     }
-    store.next(call, fault);
+    store.fail_next(call, fault);
     let (mut acknowledged, mut downs) = (false, then_down);
-    for step in day() {
+    for step in steps() {
         let (renamed_from, at) = truth(&store, &acme);
-        let came = play((step.act)(&acme));
-        let plot = format!("{plot}: {} came to {came:?}", step.what);
-        if !matches!(came, Came::Well) {
+        let result = play((step.act)(&acme));
+        let plot = format!("{plot}: {} result to {result:?}", step.what);
+        if !matches!(result, CallResult::Done) {
             // Whoever tries to find out meets a store that is down, so many times.
             for _ in 0..std::mem::take(&mut downs) {
                 for call in Call::ALL {
-                    store.next(call, Fault::Down);
+                    store.fail_next(call, Fault::Unavailable);
                 }
             }
         }
         is_consistent(&store, &acme, &plot);
         let (may, now) = truth(&store, &acme);
-        match came {
-            Came::Well => {
+        match result {
+            CallResult::Done => {
                 if let Some(expected) = step.may {
                     assert_eq!(may, expected, "{plot}: it was acknowledged, and is not so");
                     acknowledged = true;
                     assert_eq!(acme.check("alice", "posts:write"), expected, "{plot}: acknowledged, and not seen");
                 }
             }
-            Came::Refused(
+            CallResult::Refused(
                 ErrorKind::Unavailable
                 | ErrorKind::TooLarge
                 | ErrorKind::UnsupportedRecord
@@ -175,16 +175,16 @@ fn a_day_with(fault: Fault, call: Call, before: usize, then_down: usize) {
                 let resolves_as_nothing = now == at || may == renamed_from;
                 assert!(resolves_as_nothing, "{plot}: it says that nothing happened");
             }
-            Came::Refused(ErrorKind::InDoubt) => {
+            CallResult::Refused(ErrorKind::InDoubt) => {
                 assert!(acme.in_doubt().is_some(), "{plot}");
                 assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::InDoubt), "{plot}");
             }
-            Came::Refused(ErrorKind::Deleted) => assert_eq!(fault, Fault::Deleted, "{plot}"),
-            Came::Refused(kind) => panic!("{plot}: {kind:?}"),
-            Came::HungUp | Came::Panicked => {}
+            CallResult::Refused(ErrorKind::Deleted) => assert_eq!(fault, Fault::Deleted, "{plot}"),
+            CallResult::Refused(kind) => panic!("{plot}: {kind:?}"),
+            CallResult::Dropped | CallResult::Panicked => {}
         }
     }
-    store.heal();
+    store.clear_faults();
     // Recovery needs no restart: two calls at most, and every question is answered from the latest state.
     let recovered = block_on(async {
         let tenant = authorizer.tenant_by_id(acme.tenant_id()).await?;
@@ -202,49 +202,49 @@ fn a_day_with(fault: Fault, call: Call, before: usize, then_down: usize) {
 
 #[test]
 fn every_fault_at_every_call_leaves_a_tenant_that_is_consistent_and_recovers() {
-    let calls = calls_of_the_day();
-    assert!(calls.len() >= 7, "the day reaches the store: {calls:?}");
+    let calls = calls_of_the_script();
+    assert!(calls.len() >= 7, "the script reaches the store: {calls:?}");
     for fault in Fault::ALL {
         for (call, before) in &calls {
             for then_down in [0, 1, 4] {
-                a_day_with(fault, *call, *before, then_down);
+                run_script_with(fault, *call, *before, then_down);
             }
         }
     }
 }
 
 /// A tenant is created, closed and opened again, and every fault is played at each call of it: in the end there is one
-/// tenant of that slug and no other, and nobody who was told that nothing happened finds that something did.
+/// tenant of that slug and no other, and nobody who was answer that nothing happened finds that something did.
 #[test]
 fn every_fault_at_a_creation_and_at_an_opening_leaves_one_tenant_at_most() {
     for fault in Fault::ALL {
         for call in Call::ALL {
             for then_down in [0, 1, 3] {
                 let plot = format!("{fault:?} at {call:?}, then down for {then_down}");
-                let store = Faulty::new(MemoryStore::default());
+                let store = FaultyStore::new(MemoryStore::default());
                 let authorizer = Authorizer::builder().store(store.clone()).build();
-                let lives = || block_on(store.inner().list(None, 9)).unwrap();
-                store.next(call, fault);
+                let tenants = || block_on(store.inner().list(None, 9)).unwrap();
+                store.fail_next(call, fault);
                 for _ in 0..then_down {
-                    store.next(Call::Commit, Fault::Down);
+                    store.fail_next(Call::Commit, Fault::Unavailable);
                 }
-                let came = play(async { authorizer.create_tenant("acme", "Acme").await.map(drop) });
-                if let Came::Refused(kind) = came {
+                let result = play(async { authorizer.create_tenant("acme", "Acme").await.map(drop) });
+                if let CallResult::Refused(kind) = result {
                     let says_nothing = !matches!(kind, ErrorKind::InDoubt | ErrorKind::AlreadyExists);
-                    assert!(!says_nothing || lives().is_empty(), "{plot}: {kind:?}, and there it is");
+                    assert!(!says_nothing || tenants().is_empty(), "{plot}: {kind:?}, and there it is");
                 }
-                // Whatever is open of it, whoever asks next finds out, or is told that it is not known yet.
+                // Whatever is open of it, whoever asks next finds out, or is answer that it is not known yet.
                 let asked = play(async { authorizer.open_or_create("acme", "Acme").await.map(drop) });
-                assert!(lives().len() <= 1, "{plot}: two lives under one slug");
-                store.heal();
+                assert!(tenants().len() <= 1, "{plot}: two tenants with one slug");
+                store.clear_faults();
                 let acme = block_on(authorizer.open_or_create("acme", "Acme"));
-                let acme = acme.unwrap_or_else(|error| panic!("{plot}: {came:?}, {asked:?}, then {error}"));
-                assert_eq!((lives().len(), lives()[0].tenant_id), (1, acme.tenant_id()), "{plot}");
+                let acme = acme.unwrap_or_else(|error| panic!("{plot}: {result:?}, {asked:?}, then {error}"));
+                assert_eq!((tenants().len(), tenants()[0].tenant_id), (1, acme.tenant_id()), "{plot}");
 
                 block_on(acme.close()).unwrap();
-                store.next(call, fault);
+                store.fail_next(call, fault);
                 let _asked = play(async { authorizer.tenant("acme").await.map(drop) });
-                store.heal();
+                store.clear_faults();
                 let acme = block_on(authorizer.tenant("acme")).unwrap_or_else(|error| panic!("{plot}: {error}"));
                 block_on(acme.update(|tx| tx.create_user("alice").map(drop))).unwrap();
                 assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::UnknownPermission), "{plot}");
@@ -253,42 +253,42 @@ fn every_fault_at_a_creation_and_at_an_opening_leaves_one_tenant_at_most() {
     }
 }
 
-/// The store does nothing but this, for a whole day.
+/// Every commit of the store fails.
 #[test]
-fn a_store_that_fails_for_ever_is_told_of_for_ever() {
+fn a_store_that_always_fails_is_always_reported() {
     let faults = [
-        (Fault::Down, ErrorKind::Unavailable),
+        (Fault::Unavailable, ErrorKind::Unavailable),
         (Fault::Conflict, ErrorKind::Conflict),
         (Fault::RequestLost, ErrorKind::InDoubt),
         (Fault::TooLarge, ErrorKind::TooLarge),
-        (Fault::Refused, ErrorKind::UnsupportedRecord),
+        (Fault::UnsupportedRecord, ErrorKind::UnsupportedRecord),
         (Fault::Corrupt, ErrorKind::Corrupt),
     ];
     for (fault, kind) in faults {
         let (store, authorizer, acme) = acme();
-        store.every(Call::Commit, fault);
+        store.fail_every(Call::Commit, fault);
         for _ in 0..3 {
-            let Came::Refused(told) = play(assign(&acme)) else { panic!("{fault:?}") };
+            let CallResult::Refused(answer) = play(assign(&acme)) else { panic!("{fault:?}") };
             // A conflict where nobody moved is looked into, and then the same commit is sent again; that it never gets
             // further is no certainty that it will not land.
             let expected = if fault == Fault::Conflict { ErrorKind::InDoubt } else { kind };
-            assert_eq!(told, expected, "{fault:?}");
+            assert_eq!(answer, expected, "{fault:?}");
             is_consistent(&store, &acme, &format!("{fault:?} for ever"));
         }
         assert!(!truth(&store, &acme).0, "{fault:?}");
-        store.heal();
+        store.clear_faults();
         let acme = block_on(authorizer.tenant("acme")).unwrap();
         block_on(assign(&acme)).unwrap();
         assert!(acme.check("alice", "posts:write"), "{fault:?}");
     }
 }
 
-/// Our commit is on its way while we look for it, and lands between one look and the next.
+/// The commit is applied while the library looks for it.
 #[test]
-fn a_commit_that_commits_while_it_is_resolved_is_recognised() {
+fn a_commit_applied_while_it_is_resolved_is_found() {
     for calls in 1..=3 {
         let (store, _authorizer, acme) = acme();
-        store.next(Call::Commit, Fault::LandsAfter(calls));
+        store.fail_next(Call::Commit, Fault::CommitsAfter(calls));
         let done = block_on(acme.update(|tx| tx.user("alice")?.assign("editor").map(drop))).unwrap();
         assert_eq!((done.revision, acme.revision()), (Revision::new(3), Revision::new(3)), "it took effect once");
         assert!(acme.check("alice", "posts:write"));
@@ -296,13 +296,13 @@ fn a_commit_that_commits_while_it_is_resolved_is_recognised() {
     }
 }
 
-/// A client hangs up in the middle of its commit, and another one comes.
+/// A client drops its commit, and another client calls.
 #[test]
-fn who_hangs_up_denies_nobody_for_longer_than_until_the_next_call() {
+fn the_next_call_resolves_a_dropped_commit() {
     type Next = fn(&Authorizer, &Tenant) -> Result<()>;
     let next_calls: [(&str, Next); 5] = [
         ("open", |authorizer, _| block_on(authorizer.tenant("acme")).map(drop)),
-        ("open by life", |authorizer, acme| block_on(authorizer.tenant_by_id(acme.tenant_id())).map(drop)),
+        ("open by id", |authorizer, acme| block_on(authorizer.tenant_by_id(acme.tenant_id())).map(drop)),
         ("refresh", |_, acme| block_on(acme.refresh()).map(drop)),
         ("update", |_, acme| block_on(acme.update(|_| Ok(()))).map(drop)),
         ("plan and commit", |_, acme| {
@@ -312,13 +312,13 @@ fn who_hangs_up_denies_nobody_for_longer_than_until_the_next_call() {
     for (what, next) in next_calls {
         for fault in [Fault::HangsBefore, Fault::HangsAfter, Fault::PanicsBefore, Fault::PanicsAfter] {
             let (store, authorizer, acme) = acme();
-            store.next(Call::Commit, fault);
-            assert!(matches!(play(assign(&acme)), Came::HungUp | Came::Panicked));
+            store.fail_next(Call::Commit, fault);
+            assert!(matches!(play(assign(&acme)), CallResult::Dropped | CallResult::Panicked));
             let commit = acme.in_doubt().unwrap();
             assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::InDoubt));
-            let told = next(&authorizer, &acme);
-            // A plan that was made before it was settled is stale; that it was settled is what counts.
-            assert!(told.is_ok() || told.unwrap_err().kind() == ErrorKind::Stale, "{what} after {fault:?}");
+            let answer = next(&authorizer, &acme);
+            // A plan made before the commit was resolved is stale. That the commit was resolved is what counts.
+            assert!(answer.is_ok() || answer.unwrap_err().kind() == ErrorKind::Stale, "{what} after {fault:?}");
             assert_eq!(acme.decide("alice", "posts:write"), Decision::Allowed, "{what} after {fault:?}");
             assert!(matches!(acme.outcome(commit), Some(Outcome::Committed(_))), "{what} after {fault:?}");
         }
@@ -355,16 +355,16 @@ fn group(n: u128) -> Record {
     Record::Group(rolecall::records::GroupRecord::new(id, slug, name, description))
 }
 
-/// In the order of a load, whatever was added.
+/// Adds records in the order of a load.
 fn put(records: &mut Vec<Record>, more: impl IntoIterator<Item = Record>) {
     records.extend(more);
     records.sort_by_key(Record::kind);
 }
 
 #[test]
-fn a_load_that_lies_is_refused_and_the_next_true_one_is_believed() {
-    type Lie = fn(&mut Vec<Record>, &mut rolecall::records::Position);
-    let lies: [(&str, ErrorKind, Lie); 12] = [
+fn an_invalid_load_is_rejected_and_the_next_valid_one_is_used() {
+    type AlterLoad = fn(&mut Vec<Record>, &mut rolecall::records::Position);
+    let cases: [(&str, ErrorKind, AlterLoad); 12] = [
         ("a cycle of two groups", ErrorKind::Corrupt, |r, _| put(r, [group(1), group(2), parent(1, 2), parent(2, 1)])),
         ("a cycle whose windows never meet", ErrorKind::Corrupt, |r, _| {
             let instant = Timestamp::from_secs(10).unwrap();
@@ -387,8 +387,8 @@ fn a_load_that_lies_is_refused_and_the_next_true_one_is_believed() {
     ];
     let permissions = &[PermissionDef::new("catalog:read")];
     let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
-    for (what, kind, lie) in lies {
-        let store = Faulty::new(MemoryStore::default());
+    for (what, kind, alter) in cases {
+        let store = FaultyStore::new(MemoryStore::default());
         let authorizer = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
         let acme = block_on(authorizer.create_tenant("acme", "Acme")).unwrap();
         let set_up = acme.update(|tx| {
@@ -398,18 +398,18 @@ fn a_load_that_lies_is_refused_and_the_next_true_one_is_believed() {
         });
         block_on(set_up).unwrap();
         assert!(acme.check("alice", "posts:write"));
-        store.lie(lie);
-        store.next(Call::Since, Fault::TooOld);
+        store.alter_loads(alter);
+        store.fail_next(Call::Since, Fault::TooOld);
         let error = block_on(acme.refresh()).unwrap_err();
         assert_eq!(error.kind(), kind, "{what}: {error}");
         assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::InvalidStoreContent), "{what}");
-        // The lie goes on, and so does the denial: also the update that would look again is refused.
-        store.next(Call::Since, Fault::TooOld);
+        // The store still returns invalid loads: every check is denied, and so is an update.
+        store.fail_next(Call::Since, Fault::TooOld);
         assert_eq!(block_on(assign(&acme)).unwrap_err().kind(), kind, "{what}");
         assert!(!acme.check("alice", "posts:write"), "{what}");
-        store.heal();
+        store.clear_faults();
         block_on(acme.refresh()).unwrap();
-        assert!(acme.check("alice", "posts:write"), "{what}: the truth is believed again");
+        assert!(acme.check("alice", "posts:write"), "{what}: a valid load is used again");
     }
 }
 
@@ -419,32 +419,36 @@ fn permission_of_the_catalog() -> Record {
     Record::Permission(rolecall::records::PermissionRecord { id, slug, name, description, category: None })
 }
 
-/// The history tells of changes that cannot be made on the snapshot in hand: the tenant loads the whole instead.
+/// The history has changes that cannot be applied to the snapshot: the tenant loads instead.
 #[test]
 fn changes_that_do_not_apply_lead_to_a_load() {
-    type Tale = fn(&mut Vec<StoredCommit>);
-    let tales: [(&str, Tale); 6] = [
-        ("a user removed that is not there", |told| {
-            told.first_mut().unwrap().changes = vec![Change::removed(user("nobody"))];
+    type AlterHistory = fn(&mut Vec<StoredCommit>);
+    let cases: [(&str, AlterHistory); 6] = [
+        ("a user removed that is not there", |commits| {
+            commits.first_mut().unwrap().changes = vec![Change::removed(user("nobody"))];
         }),
-        ("a user added that is there", |told| told.first_mut().unwrap().changes.push(Change::added(user("alice")))),
-        ("a member of a group that is not there", |told| {
+        ("a user added that is there", |commits| {
+            commits.first_mut().unwrap().changes.push(Change::added(user("alice")));
+        }),
+        ("a member of a group that is not there", |commits| {
             let (user, group) = (UserId::random(), GroupId::random());
             let member = Record::Membership(Membership { user, group, window: Window::ALWAYS });
-            told.first_mut().unwrap().changes.push(Change::added(member));
+            commits.first_mut().unwrap().changes.push(Change::added(member));
         }),
-        ("a revision left out", |told| told.first_mut().unwrap().revision = Revision::new(9)),
-        ("another commit before it", |told| told.first_mut().unwrap().envelope.previous = Some(CommitId::random())),
-        ("the same commit twice", |told| told.extend(told.first().cloned())),
+        ("a revision left out", |commits| commits.first_mut().unwrap().revision = Revision::new(9)),
+        ("another commit before it", |commits| {
+            commits.first_mut().unwrap().envelope.previous = Some(CommitId::random());
+        }),
+        ("the same commit twice", |commits| commits.extend(commits.first().cloned())),
     ];
-    for (what, tale) in tales {
+    for (what, alter) in cases {
         let (store, _authorizer, acme) = acme();
         let other = Authorizer::builder().store(store.inner().clone()).build();
         let other = block_on(other.tenant("acme")).unwrap();
         block_on(assign(&other)).unwrap();
-        store.lie_of_history(tale);
+        store.alter_histories(alter);
         block_on(acme.refresh()).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((acme.check("alice", "posts:write"), acme.revision()), truth(&store, &acme), "{what}");
-        assert!(store.calls().contains(&Call::Load) || what.ends_with("twice"), "{what}");
+        assert!(store.take_calls().contains(&Call::Load) || what.ends_with("twice"), "{what}");
     }
 }

@@ -10,11 +10,11 @@ use std::task::{Context, Poll, Waker};
 
 use pollster::block_on;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
-use rolecall::store::conformance::{Call, Fault, Faulty};
+use rolecall::store::conformance::{Call, Fault, FaultyStore};
 use rolecall::store::{MemoryStore, Store as _};
 use rolecall::{Authorizer, Document, ErrorKind, Result};
 
-type Store = Faulty<MemoryStore>;
+type Store = FaultyStore<MemoryStore>;
 
 /// The organisation, with whoever is in its staff.
 fn document(member: &str) -> Document {
@@ -76,11 +76,14 @@ fn plots(calls: &[Call]) -> Vec<(Fault, Call, usize, usize)> {
 }
 
 fn arm(store: &Store, (fault, call, before, down): (Fault, Call, usize, usize)) {
-    (0..before).for_each(|_| store.spare(call));
-    store.next(call, fault);
+    (0..before).for_each(|_| store.pass_next(call));
+    store.fail_next(call, fault);
     for _ in 0..down {
-        Call::ALL.into_iter().filter(|other| *other != call).for_each(|other| store.next(other, Fault::Down));
-        store.next(call, Fault::Down);
+        Call::ALL
+            .into_iter()
+            .filter(|other| *other != call)
+            .for_each(|other| store.fail_next(other, Fault::Unavailable));
+        store.fail_next(call, Fault::Unavailable);
     }
 }
 
@@ -92,14 +95,14 @@ fn says_nothing_happened(kind: ErrorKind) -> bool {
 #[test]
 fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
     let calls = {
-        let store = Faulty::new(MemoryStore::default());
+        let store = FaultyStore::new(MemoryStore::default());
         block_on(Authorizer::builder().store(store.clone()).build().import(&document("alice"))).unwrap();
-        store.calls()
+        store.take_calls()
     };
     assert!(calls.contains(&Call::Commit), "{calls:?}");
     // One call more than a birth makes: what it is settled by meets the faults as well.
     for plot in plots(&[calls, vec![Call::Commit, Call::Commit, Call::Load, Call::Find]].concat()) {
-        let store = Faulty::new(MemoryStore::default());
+        let store = FaultyStore::new(MemoryStore::default());
         let authorizer = Authorizer::builder().store(store.clone()).build();
         arm(&store, plot);
         let mut acknowledged = false;
@@ -121,7 +124,7 @@ fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
                 Some(Err(_)) | None => {}
             }
         }
-        store.heal();
+        store.clear_faults();
         let there = block_on(authorizer.open_if_there("acme"));
         assert!(there.is_some() || !acknowledged, "{plot:?}: lost");
         let tenant = there.unwrap_or_else(|| block_on(authorizer.import(&document("alice"))).unwrap());
@@ -135,17 +138,17 @@ fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
 #[test]
 fn a_tenant_that_is_replaced_is_the_old_one_or_the_new_one() {
     let begun = || {
-        let store = Faulty::new(MemoryStore::default());
+        let store = FaultyStore::new(MemoryStore::default());
         let authorizer = Authorizer::builder().store(store.clone()).build();
         let acme = block_on(authorizer.import(&document("alice"))).unwrap();
-        store.calls();
+        store.take_calls();
         (store, authorizer, acme)
     };
     let calls = {
         let (store, _authorizer, acme) = begun();
         block_on(acme.replace(&document("bob"))).unwrap();
         block_on(acme.replace(&document("bob"))).unwrap();
-        store.calls()
+        store.take_calls()
     };
     for plot in plots(&[calls, vec![Call::Commit, Call::Since, Call::Load]].concat()) {
         let (store, authorizer, acme) = begun();
@@ -175,7 +178,7 @@ fn a_tenant_that_is_replaced_is_the_old_one_or_the_new_one() {
             }
             present = found;
         }
-        store.heal();
+        store.clear_faults();
         let acme =
             block_on(authorizer.tenant_by_id(acme.tenant_id())).unwrap_or_else(|error| panic!("{plot:?}: {error}"));
         block_on(acme.refresh()).unwrap();
@@ -193,7 +196,7 @@ fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
         block_on(old.import(&document("alice"))).unwrap();
         let permissions = &[PermissionDef::new("posts:write")];
         let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
-        let store = Faulty::new(inner);
+        let store = FaultyStore::new(inner);
         (store.clone(), Authorizer::builder().store(store).catalog(&catalog).build())
     };
     async fn repaired(new: &Authorizer) -> Result<()> {
@@ -207,10 +210,10 @@ fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
     let calls = {
         let (store, new) = begun();
         assert_eq!(block_on(new.tenant("acme")).unwrap_err().kind(), ErrorKind::CatalogConflict);
-        store.calls();
+        store.take_calls();
         block_on(repaired(&new)).unwrap();
         block_on(new.tenant("acme")).unwrap();
-        store.calls()
+        store.take_calls()
     };
     for plot in plots(&[calls, vec![Call::Commit, Call::Since]].concat()) {
         let (store, new) = begun();
@@ -245,7 +248,7 @@ fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
                 _ => {}
             }
         }
-        store.heal();
+        store.clear_faults();
         if let Err(error) = block_on(new.tenant("acme")) {
             assert_eq!(error.kind(), ErrorKind::CatalogConflict, "{plot:?}: {error}");
             block_on(repaired(&new)).unwrap_or_else(|error| panic!("{plot:?}: {error}"));

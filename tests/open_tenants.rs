@@ -41,14 +41,14 @@ impl Store for Counting {
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         if self.is_lossy.load(Ordering::Relaxed) {
-            return Err(StoreError::InDoubt("the link broke".into()));
+            return Err(StoreError::in_doubt("the link broke"));
         }
         self.store.commit(commit).await
     }
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
         if self.is_lossy.load(Ordering::Relaxed) {
-            return Err(StoreError::Unavailable("the link is down".into()));
+            return Err(StoreError::unavailable("the link is down"));
         }
         self.store.since(at).await
     }

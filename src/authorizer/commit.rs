@@ -284,7 +284,7 @@ impl Inner {
 /// With what the store said, if it said something.
 fn because(error: Error, answer: Result<Revision, StoreError>) -> Error {
     match answer {
-        Err(StoreError::InDoubt(why)) => error.reason(&why).because(StoreError::InDoubt(why)),
+        Err(StoreError::InDoubt(why)) => error.reason(why.to_string()).because(StoreError::InDoubt(why)),
         Ok(_) | Err(_) => error,
     }
 }

@@ -156,8 +156,8 @@ pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<L
         Err(StoreError::Stopped) if sink.1 => None,
         answer => match answer.map_err(Unloaded::Store)? {
             Some(at) if at.tenant_id != tenant_id => {
-                let other = format!("a load of life {tenant_id} says that it is of life {}", at.tenant_id);
-                return Err(Unloaded::Store(StoreError::Corrupt(other)));
+                let other = format!("a load of tenant {tenant_id} returned a position of tenant {}", at.tenant_id);
+                return Err(Unloaded::Store(StoreError::corrupt(other)));
             }
             Some(at) => Some(at),
             None => return Ok(Loaded::Deleted),

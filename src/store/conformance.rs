@@ -1,53 +1,52 @@
-//! **Is a store right?** The contract of [`Store`](crate::store::Store) as a suite that anybody can run on theirs: a
-//! named case for each behaviour, run to the end, reported by clause.
+//! The contract of [`Store`](crate::store::Store) as a test suite: a named case for each behaviour, reported by clause.
 //!
-//! A store author writes a [`Fixture`], and one test:
+//! Write a [`Fixture`] and one test:
 //!
 //! ```
 //! use rolecall::store::MemoryStore;
-//! use rolecall::store::conformance::{self, Fixture, Problem, Task};
+//! use rolecall::store::conformance::{self, Fixture, FixtureError, Task};
 //!
 //! struct InMemory;
 //!
 //! impl Fixture for InMemory {
 //!     type Store = MemoryStore;
 //!
-//!     async fn fresh(&self) -> Result<MemoryStore, Problem> {
+//!     async fn fresh(&self) -> Result<MemoryStore, FixtureError> {
 //!         Ok(MemoryStore::default())
 //!     }
 //!
-//!     async fn second_connection(&self, store: &MemoryStore) -> Result<Option<MemoryStore>, Problem> {
+//!     async fn second_connection(&self, store: &MemoryStore) -> Result<Option<MemoryStore>, FixtureError> {
 //!         Ok(Some(store.clone()))
 //!     }
 //!
-//!     async fn reopen(&self, store: MemoryStore) -> Result<Option<MemoryStore>, Problem> {
+//!     async fn reopen(&self, store: MemoryStore) -> Result<Option<MemoryStore>, FixtureError> {
 //!         Ok(Some(store)) // nothing to close
 //!     }
 //!
-//!     async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
-//!         conformance::on_threads(tasks)
+//!     async fn run_concurrently(&self, tasks: Vec<Task>) -> Result<(), FixtureError> {
+//!         conformance::run_on_threads(tasks)
 //!     }
 //! }
 //!
-//! # if false { // two seconds that a test of its own spends already
+//! # if false { // this run takes two seconds, and another test makes it
 //! let report = conformance::run_blocking(&InMemory);
 //! assert!(report.passed(), "{report}");
 //! # }
 //! ```
 //!
-//! In an asynchronous test it is `conformance::run(&fixture).await`, and `run_at_once` spawns the tasks on the runtime.
+//! In an asynchronous test, call `conformance::run(&fixture).await` and let `run_concurrently` spawn the tasks on the runtime.
 //!
-//! A release may add cases, and that is not a breaking change: a store that keeps the contract passes them, too. Names of
-//! cases stay. What the suite cannot try from outside stays with the store's author: that a commit survives the death of
-//! the process or of the machine (S4), that a kind of record unknown to the store is refused or kept whole (S10), that
-//! nothing else writes to the database.
+//! A release may add cases; that is not a breaking change, since a store that keeps the contract passes them. Names of
+//! cases do not change. Three things cannot be tested from outside, so test them yourself: a commit survives the death of
+//! the process or the machine (S4), the store rejects or keeps an unknown kind of record (S10), and nothing else writes to
+//! the database.
 //!
-//! [`Faulty`] is for the other side: it plays faults to whatever uses a store.
+//! [`FaultyStore`] tests the other side: it plays faults to an application that uses a store.
 
 mod bases;
 mod connections;
-mod dropped;
-mod faulty;
+mod dropped_futures;
+mod faulty_store;
 mod identifiers;
 mod lifecycle;
 mod loads;
@@ -59,65 +58,89 @@ mod links;
 mod similar_texts;
 mod revisions;
 mod tenants;
-mod whole;
+mod atomicity;
 mod concurrent;
 mod samples;
 mod case;
-mod any;
+mod dyn_fixture;
 mod fixture;
 mod report;
 
-pub use faulty::{Call, Fault, Faulty};
-pub use fixture::{Fixture, LinkState, Problem, Task, on_threads};
+pub use faulty_store::{Call, Fault, FaultyStore};
+pub use fixture::{Fixture, FixtureError, LinkState, Task, run_on_threads};
 pub use report::{CaseReport, Clause, Finding, Report};
 
 use self::case::Case;
 use crate::block_on::block_on;
 
-/// Runs every case, each on a fresh store, one after the other, and never stops early: a case that fails or panics is
-/// reported as failed.
+/// Runs every case, one after the other, each on an empty store.
+///
+/// The run never stops early: it reports a case that fails or panics as failed. A store that never answers hangs the run;
+/// [`Fixture::case_started`] shows where.
+///
+/// ```no_run
+/// # async fn example(fixture: impl rolecall::store::conformance::Fixture) {
+/// let report = rolecall::store::conformance::run(&fixture).await;
+/// assert!(report.passed(), "{report}");
+/// # }
+/// ```
 ///
 /// # Complexity
-/// Six thousand small commits or so, more where calls are too quick to meet, and a few of 200,000 changes, of some 40 MB
-/// as JSON. Where each commit waits 5 ms for a disk, that is half a minute and more: a file system in memory is quicker.
-/// A store that never answers hangs the run: [`Fixture::starting`] tells where.
+/// About six thousand small commits, more if calls are too quick to overlap, and a few commits of 200,000 changes (some
+/// 40 MB as JSON). If each commit waits 5 ms for a disk, that takes more than half a minute. Use a file system in memory.
 pub async fn run<F: Fixture>(fixture: &F) -> Report {
-    run_some(fixture, |_, _| true).await
+    run_matching(fixture, |_, _| true).await
 }
 
-/// [`run`], of those cases alone whose clause and name are wanted: while a store is being written.
-pub async fn run_some<F: Fixture>(fixture: &F, wanted: impl Fn(Clause, &str) -> bool + Send + Sync) -> Report {
+/// Runs the cases that a filter selects by clause and name. Useful while you write a store.
+///
+/// ```no_run
+/// # use rolecall::store::conformance::{self, Clause};
+/// # async fn example(fixture: impl conformance::Fixture) {
+/// let report = conformance::run_matching(&fixture, |clause, _name| clause <= Clause::S3).await;
+/// println!("{report}");
+/// # }
+/// ```
+pub async fn run_matching<F: Fixture>(fixture: &F, selected: impl Fn(Clause, &str) -> bool + Send + Sync) -> Report {
     let mut cases = Vec::new();
-    for case in all().into_iter().filter(|case| wanted(case.clause, case.name)) {
+    for case in all().into_iter().filter(|case| selected(case.clause, case.name)) {
         cases.push(case.run(fixture).await);
     }
     Report { cases }
 }
 
-/// The cases: the clause and the name of each, in the order in which they run.
+/// Returns the clause and the name of each case, in the order in which they run.
+///
+/// ```
+/// use rolecall::store::conformance::{self, Clause};
+///
+/// assert!(conformance::cases().contains(&(Clause::S3, "a_commit_on_a_stale_base_changes_nothing")));
+/// ```
 pub fn cases() -> Vec<(Clause, &'static str)> {
     all().iter().map(|case| (case.clause, case.name)).collect()
 }
 
-/// [`run`] without an executor, on the calling thread. For stores that need no reactor, like [`crate::blocking`].
+/// Runs every case on the calling thread, without an executor. For stores that need no reactor, as [`crate::blocking`].
+///
+/// The example in the [module](self) uses it.
 pub fn run_blocking<F: Fixture>(fixture: &F) -> Report {
     block_on(run(fixture))
 }
 
-/// The cases in the order of the clauses.
+/// All cases, in the order of the clauses.
 fn all() -> Vec<Case> {
     let groups = [
         lifecycle::cases(),
         loads::cases(),
         bases::cases(),
-        whole::cases(),
+        atomicity::cases(),
         connections::cases(),
         links::cases(),
         revisions::cases(),
         identifiers::cases(),
         tenants::cases(),
         content::cases(),
-        dropped::cases(),
+        dropped_futures::cases(),
         races::cases(),
         history::cases(),
         reopened::cases(),

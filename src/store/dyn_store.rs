@@ -1,9 +1,8 @@
-//! A store without its type: what an authorizer holds, so that `Authorizer` and `Tenant` carry no type parameter and an
-//! application can name them in a struct without saying where its tenants are kept.
+//! [`Store`] as a `dyn` trait, so that `Authorizer` and `Tenant` need no type parameter for it.
 //!
-//! [`Store`] itself cannot be a `dyn`: its futures are of a type that each implementation chooses. Here the same five
-//! calls box theirs, which costs one allocation a call, beside a journey to a database; questions never come this way.
-//! Every store is an [`DynStore`] by the one implementation below, so nobody writes another. Nothing is decided here.
+//! [`Store`] cannot be a `dyn` trait: each implementation chooses the types of its futures. The same five calls box their
+//! futures here, which costs one allocation a call; checks never call the store. The blanket implementation below covers
+//! every store.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,10 +10,10 @@ use std::pin::Pin;
 use super::{Commit, Since, Sink, Store, StoreError, TenantSummary};
 use crate::model::records::{Position, Revision, TenantId, TenantSlug};
 
-/// What a store will answer.
+/// The boxed future of a store call.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// [`Store`], call by call, for use behind an `Arc<dyn DynStore>`.
+/// [`Store`] for use behind an `Arc<dyn DynStore>`.
 pub(crate) trait DynStore: Send + Sync {
     fn find<'a>(&'a self, slug: &'a TenantSlug) -> Answer<'a, Option<TenantId>>;
     fn list<'a>(&'a self, after: Option<&'a TenantSlug>, limit: usize) -> Answer<'a, Vec<TenantSummary>>;

@@ -1,11 +1,11 @@
-//! A store that keeps its tenants in the memory of the process: for tests, for examples, for an application that
-//! imports its tenants when it starts, and as the smallest thing to read before writing a store of one's own.
+//! A store in memory: for tests, for examples, for applications that import their tenants at startup, and as the smallest
+//! implementation to read before writing a store.
 //!
-//! The contract is in [`crate::store`], and this file cites its clauses. A commit is first admitted, by looking only,
-//! and then carried out, which cannot fail. The tests are in `tests/memory_store.rs`.
+//! The contract is in [`crate::store`]; this file cites its clauses. A commit is checked first, without changing anything,
+//! and then applied, which cannot fail. The tests are in `tests/memory_store.rs`.
 //!
-//! Deliberately absent: a lock for each tenant, a persistent map, any file. They would make it quicker or lasting, and
-//! no longer an example.
+//! Deliberately absent: a lock per tenant, a persistent map, files. They would make the store faster or durable, but no
+//! longer a good example.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -15,10 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Base, Commit, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
 use crate::model::records::{Change, Position, Record, RecordKey, Revision, TenantId, TenantSlug};
 
-/// Keeps tenants in memory. A clone is a second connection to the same tenants; nothing survives the process.
+/// A [`Store`] that keeps tenants in memory; nothing survives the process.
 ///
-/// For each living tenant it keeps the records, and the newest commits up to 100,000 changes, or as many as
-/// [`with_history`](Self::with_history) says; for each ended one, 16 bytes, for good (S1).
+/// A clone is a second connection to the same tenants. The store keeps the records of each tenant and its newest commits,
+/// up to 100,000 changes or the limit of [`with_history`](Self::with_history). It keeps 16 bytes of each deleted tenant
+/// forever (S1).
 ///
 /// ```
 /// use rolecall::records::TenantSlug;
@@ -32,42 +33,50 @@ use crate::model::records::{Change, Position, Record, RecordKey, Revision, Tenan
 /// ```
 ///
 /// # Consistency
-/// One lock stands before everything, so each call happens at one instant (S5, S12). No call awaits anything: its
-/// future is ready when it is first polled, and so does nothing if it is dropped before (S11).
+/// Every call runs under one lock, so calls happen one after the other (S5, S12). No call awaits anything: its future is
+/// ready at the first poll, and does nothing if it is dropped before (S11).
 ///
 /// # Complexity
-/// With n records in the tenant and t tenants; what is outside the lock keeps nobody waiting.
+/// n is the number of records in the tenant, t the number of tenants.
 ///
-/// | call | under the lock | outside |
+/// | call | under the lock | outside of it |
 /// |---|---|---|
 /// | `find` | O(log t) | |
 /// | `list` | O(log t + limit) | |
-/// | `load` | O(1) | O(n): a copy of each record, whose texts are shared |
+/// | `load` | O(1) | O(n): copies each record; the copies share their texts |
 /// | `commit` of c changes | O(c log n) | O(c log c) |
-/// | the first one with changes during a load | O(n) more: a copy of the map, as the load keeps the old one | |
-/// | the one that ends the tenant | O(n) more: its records are dropped | |
-/// | `since` | O(commits told) | O(changes told) |
+/// | the first commit with changes during a load | O(n) more: copies the map that the load still reads | |
+/// | the deletion of a tenant | O(n) more: drops its records | |
+/// | `since` | O(commits returned) | O(changes returned) |
 ///
 /// Measured with 1,000,000 memberships: a commit of one change takes 3 to 12 µs, the first one during a load 0.6 s.
 ///
 /// # Errors
-/// Never *unavailable*, *unknown* or *refused*. A commit that cannot have been made on its base (an added record that is
-/// there, a removed or changed one that is not, a noun that was another, two changes of one record, a birth without a
-/// tenant record) is *corrupt*, and the text names the clause.
+/// Never `Unavailable`, `InDoubt` or `UnsupportedRecord`. `Corrupt` for a commit that cannot have been made on its base: it
+/// adds a record that exists, removes or changes one that does not or that differs, changes one record twice, or creates a
+/// tenant without a tenant record. The message names the clause.
 #[derive(Clone, Default)]
 pub struct MemoryStore(Arc<Mutex<State>>);
 
 impl MemoryStore {
-    /// A store that keeps, for each tenant, the newest commits as long as they have at most this many changes together;
-    /// an empty commit counts as one. Whoever asks for the commits since an older state is told that it is too old
-    /// (S14), and loads instead. The latest state is never too old.
+    /// Returns a store that keeps, for each tenant, the newest commits with at most this many changes together.
+    ///
+    /// An empty commit counts as one change. The commits since an older position are `TooOld` (S14), and the library loads
+    /// the tenant instead. The latest position is never too old.
+    ///
+    /// ```
+    /// use rolecall::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::with_history(1_000);
+    /// # drop(store);
+    /// ```
     pub fn with_history(max_changes: usize) -> Self {
         Self(Arc::new(Mutex::new(State { max_changes, ..State::default() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A poisoned state is whole: nothing of the caller's runs under the lock, and a commit is admitted down to its
-        // last change before it alters anything.
+        // A poisoned lock is harmless: no code of the caller runs under it, and a commit is fully checked before it changes
+        // anything.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,7 +94,7 @@ impl Store for MemoryStore {
     }
 
     async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
-        let found = self.state().living.get(&tenant_id).map(|tenant| (Arc::clone(&tenant.records), tenant.at));
+        let found = self.state().live.get(&tenant_id).map(|tenant| (Arc::clone(&tenant.records), tenant.at));
         let Some((records, at)) = found else { return Ok(None) };
         for record in records.values() {
             sink.push(record.clone()).map_err(|Stop| StoreError::Stopped)?;
@@ -100,11 +109,11 @@ impl Store for MemoryStore {
     }
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
-        let told = match self.state().living.get(&at.tenant_id) {
+        let commits = match self.state().live.get(&at.tenant_id) {
             None => return Ok(Since::Deleted),
             Some(tenant) => tenant.history.since(at),
         };
-        Ok(told
+        Ok(commits
             .map_or(Since::TooOld, |commits| Since::Commits(commits.iter().map(|c| StoredCommit::clone(c)).collect())))
     }
 }
@@ -117,19 +126,19 @@ impl fmt::Debug for MemoryStore {
 
 type Records = BTreeMap<RecordKey, Record>;
 
-/// The changes of a commit in the order of their keys, so that two of one record stand side by side.
-type Ordered<'a> = [(RecordKey, &'a Change)];
+/// The changes of a commit sorted by their keys, so that two changes of one record are neighbours.
+type SortedChanges<'a> = [(RecordKey, &'a Change)];
 
-/// All that there is. The slugs are those of the tenant records of the living, and no life is both living and ended.
+/// All tenants. `slugs` has the slug of every tenant record in `live`; no id is both live and deleted.
 struct State {
-    living: HashMap<TenantId, Living>,
-    ended: HashSet<TenantId>,
+    live: HashMap<TenantId, LiveTenant>,
+    deleted: HashSet<TenantId>,
     slugs: BTreeMap<TenantSlug, TenantId>,
     max_changes: usize,
 }
 
-/// One living tenant. A load shares its records (S2); a commit that meets one copies them first and leaves it the old.
-struct Living {
+/// One existing tenant. A load shares its records (S2); a commit during a load copies them first.
+struct LiveTenant {
     at: Position,
     records: Arc<Records>,
     history: History,
@@ -137,24 +146,24 @@ struct Living {
 
 impl Default for State {
     fn default() -> Self {
-        Self { living: HashMap::new(), ended: HashSet::new(), slugs: BTreeMap::new(), max_changes: 100_000 }
+        Self { live: HashMap::new(), deleted: HashSet::new(), slugs: BTreeMap::new(), max_changes: 100_000 }
     }
 }
 
 impl State {
-    fn commit(&mut self, commit: Commit<'_>, changes: &Ordered<'_>) -> Result<Revision, StoreError> {
-        let revision = self.admit(commit.base, changes)?;
-        self.carry_out(commit, changes, revision);
+    fn commit(&mut self, commit: Commit<'_>, changes: &SortedChanges<'_>) -> Result<Revision, StoreError> {
+        let revision = self.check(commit.base, changes)?;
+        self.apply(commit, changes, revision);
         Ok(revision)
     }
 
-    /// The revision that a commit would make, or why there will be none. Alters nothing, so a refusal does not (S4).
-    fn admit(&self, base: Base, changes: &Ordered<'_>) -> Result<Revision, StoreError> {
+    /// Checks a commit and returns the revision that it produces. Changes nothing, so a rejection is atomic (S4).
+    fn check(&self, base: Base, changes: &SortedChanges<'_>) -> Result<Revision, StoreError> {
         let tenant_id = base.tenant_id();
-        if self.ended.contains(&tenant_id) {
+        if self.deleted.contains(&tenant_id) {
             return Err(StoreError::Deleted);
         }
-        let (records, revision) = match (self.living.get(&tenant_id), base) {
+        let (records, revision) = match (self.live.get(&tenant_id), base) {
             (None, Base::At(_)) => return Err(StoreError::Deleted),
             (None, Base::Create(_)) => (&Records::new(), Revision::FIRST),
             (Some(tenant), Base::At(at)) if at == tenant.at => (&*tenant.records, at.revision.next()),
@@ -163,12 +172,12 @@ impl State {
             }
         };
         if matches!(base, Base::At(at) if at.revision == revision) {
-            return Err(StoreError::TooLarge("S7: no revision is left".to_owned()));
+            return Err(StoreError::too_large("S7: no revision is left"));
         }
-        compare(records, changes)?;
+        check_changes(records, changes)?;
         let (_, after) = slugs(changes);
         if matches!(base, Base::Create(_)) && after.is_none() && !changes.is_empty() {
-            return Err(StoreError::Corrupt("S1: a birth adds no tenant record".to_owned()));
+            return Err(StoreError::corrupt("S1: the creation adds no tenant record"));
         }
         match after.and_then(|slug| self.slugs.get(slug)) {
             Some(bearer) if *bearer != tenant_id => Err(StoreError::SlugTaken),
@@ -176,8 +185,8 @@ impl State {
         }
     }
 
-    /// Makes the changes of a commit that has been admitted. Cannot fail.
-    fn carry_out(&mut self, commit: Commit<'_>, changes: &Ordered<'_>, revision: Revision) {
+    /// Applies a commit that was checked. Cannot fail.
+    fn apply(&mut self, commit: Commit<'_>, changes: &SortedChanges<'_>, revision: Revision) {
         let tenant_id = commit.base.tenant_id();
         let (before, after) = slugs(changes);
         if let Some(before) = before {
@@ -188,48 +197,48 @@ impl State {
         }
         let begins = matches!(commit.base, Base::Create(_));
         if after.is_none() && (before.is_some() || begins) {
-            self.living.remove(&tenant_id);
-            self.ended.insert(tenant_id);
+            self.live.remove(&tenant_id);
+            self.deleted.insert(tenant_id);
             return;
         }
         let at = Position { tenant_id, revision, commit: commit.envelope.id };
         let max_changes = self.max_changes;
         let tenant = self
-            .living
+            .live
             .entry(tenant_id)
             .and_modify(|tenant| tenant.history.push(commit, revision, max_changes))
-            .or_insert_with(|| Living { at, records: Arc::default(), history: History::after(at) });
+            .or_insert_with(|| LiveTenant { at, records: Arc::default(), history: History::after(at) });
         tenant.at = at;
         tenant.replace(changes);
     }
 }
 
-/// Whether the changes can be made: no two of one record, and each from what is stored or from nothing.
+/// Checks the changes: at most one for each record, and `before` is what is stored.
 ///
-/// An edge that is there is not compared with the one that the change begins with: a reference to a catalog entry
-/// remembers the slug of its day, and a newer release knows the same entry by a newer one.
-fn compare(records: &Records, changes: &Ordered<'_>) -> Result<(), StoreError> {
+/// Relations are not compared with `before`: a reference to a catalog entry remembers the slug of its time, and a newer
+/// release knows the same entry by another slug.
+fn check_changes(records: &Records, changes: &SortedChanges<'_>) -> Result<(), StoreError> {
     let mut neighbours = changes.iter().zip(changes.iter().skip(1));
     if let Some(((key, _), _)) = neighbours.find(|((key, _), (next, _))| key == next) {
         return Err(corrupt("S10", key, "is changed twice in one commit"));
     }
-    let fits = |key, change: &Change| match (records.get(key), change.before()) {
+    let matches_before = |key, change: &Change| match (records.get(key), change.before()) {
         (Some(stored), Some(before)) => stored == before || stored.kind().is_relation(),
         (stored, before) => stored.is_none() && before.is_none(),
     };
-    match changes.iter().find(|(key, change)| !fits(key, change)) {
-        Some((key, _)) => Err(corrupt("S3", key, "is not what the change begins with")),
+    match changes.iter().find(|(key, change)| !matches_before(key, change)) {
+        Some((key, _)) => Err(corrupt("S3", key, "does not match `before`")),
         None => Ok(()),
     }
 }
 
-/// Says which record, by its ids alone: the key of a user is nobody's business.
+/// An error that names the record by its ids alone: a user's key must not reach an error message.
 fn corrupt(clause: &str, key: &RecordKey, what: &str) -> StoreError {
-    StoreError::Corrupt(format!("{clause}: {key:?} {what}"))
+    StoreError::corrupt(format!("{clause}: {key:?} {what}"))
 }
 
-/// The slug before and after, where the tenant record is among the changes. Its key is the least of all.
-fn slugs<'a>(changes: &Ordered<'a>) -> (Option<&'a TenantSlug>, Option<&'a TenantSlug>) {
+/// The tenant's slug before and after the commit, if the tenant record is among the changes. Its key sorts first.
+fn slugs<'a>(changes: &SortedChanges<'a>) -> (Option<&'a TenantSlug>, Option<&'a TenantSlug>) {
     let slug = |side: Option<&'a Record>| match side {
         Some(Record::Tenant(tenant)) => Some(&tenant.slug),
         _ => None,
@@ -238,15 +247,15 @@ fn slugs<'a>(changes: &Ordered<'a>) -> (Option<&'a TenantSlug>, Option<&'a Tenan
     (tenant.and_then(|change| slug(change.before())), tenant.and_then(|change| slug(change.after())))
 }
 
-impl Living {
-    fn replace(&mut self, changes: &Ordered<'_>) {
+impl LiveTenant {
+    fn replace(&mut self, changes: &SortedChanges<'_>) {
         if changes.is_empty() {
-            return; // not even a copy for the sake of a load
+            return; // no copy during a load
         }
         let records = Arc::make_mut(&mut self.records);
         if records.is_empty() {
-            // A birth: a map made of sorted records at once needs no search for each. Importing 165,179 grants: 125 ms
-            // rather than 175.
+            // A creation: building a map from sorted records needs no search for each. Importing 165,179 grants takes 125 ms
+            // rather than 175 ms.
             let added = changes.iter().filter_map(|(key, change)| Some((key.clone(), change.after()?.clone())));
             *records = added.collect();
             return;
@@ -260,43 +269,43 @@ impl Living {
     }
 }
 
-/// The newest commits of one life, shared with whoever is being told of them.
+/// The newest commits of one tenant, shared with the calls that return them.
 struct History {
-    /// The state on which the oldest of them was made; the latest state if there are none.
-    floor: Position,
+    /// The position before the oldest commit; the latest position if there are no commits.
+    start: Position,
     commits: VecDeque<Arc<StoredCommit>>,
     changes: usize,
 }
 
 impl History {
-    /// A history that begins with this state. The birth itself is in nobody's past: no base comes before it.
-    fn after(floor: Position) -> Self {
-        Self { floor, commits: VecDeque::new(), changes: 0 }
+    /// A history that starts at this position. A tenant's creation is never part of it: no position precedes it.
+    fn after(start: Position) -> Self {
+        Self { start, commits: VecDeque::new(), changes: 0 }
     }
 
     fn push(&mut self, commit: Commit<'_>, revision: Revision, max_changes: usize) {
         let (envelope, changes) = (commit.envelope.clone(), commit.changes.to_vec());
-        self.changes += weight(&changes);
+        self.changes += size(&changes);
         self.commits.push_back(Arc::new(StoredCommit { revision, envelope, changes }));
         while self.changes > max_changes {
             let Some(oldest) = self.commits.pop_front() else { return };
-            self.changes -= weight(&oldest.changes);
-            self.floor = Position { revision: oldest.revision, commit: oldest.envelope.id, ..self.floor };
+            self.changes -= size(&oldest.changes);
+            self.start = Position { revision: oldest.revision, commit: oldest.envelope.id, ..self.start };
         }
     }
 
-    /// The commits since this state; none if it is none of those between the floor and the latest (S14).
+    /// The commits since a position; `None` if the position is outside of the history (S14).
     fn since(&self, at: Position) -> Option<Vec<Arc<StoredCommit>>> {
-        let past = usize::try_from(at.revision.number().checked_sub(self.floor.revision.number())?).ok()?;
-        let commit = match past.checked_sub(1) {
-            None => self.floor.commit,
+        let skipped = usize::try_from(at.revision.number().checked_sub(self.start.revision.number())?).ok()?;
+        let commit = match skipped.checked_sub(1) {
+            None => self.start.commit,
             Some(index) => self.commits.get(index)?.envelope.id,
         };
-        (commit == at.commit).then(|| self.commits.iter().skip(past).cloned().collect())
+        (commit == at.commit).then(|| self.commits.iter().skip(skipped).cloned().collect())
     }
 }
 
-/// What a commit takes of the room. Not zero, or empty commits would be kept without end.
-fn weight(changes: &[Change]) -> usize {
+/// The size of a commit in the history. At least one, or empty commits would be kept forever.
+fn size(changes: &[Change]) -> usize {
     changes.len().max(1)
 }

@@ -1,45 +1,43 @@
-//! A store that keeps its tenants in one file: durable, without a server, in pure Rust. Needs the feature `redb`, and
-//! Rust 1.90.
+//! A durable store in one file, in pure Rust and without a server. Needs the feature `redb` and Rust 1.90.
 //!
-//! The contract is in [`crate::store`], and the files below cite its clauses. Read them in this order: `format.rs` and
-//! `rows.rs` say what stands in the file, `commit.rs`, `read.rs` and `load.rs` are the five calls, `link.rs` is the open
-//! file and how it is opened again after a failure, `file.rs` creates, recognises and verifies it.
+//! The contract is in [`crate::store`]; the files below cite its clauses. Read them in this commit: `format.rs` and
+//! `rows.rs` define the contents of the file. `commit.rs`, `read.rs` and `load.rs` implement the five calls.
+//! `shared_database.rs` holds the open file and reopens it after a failure. `file.rs` creates and verifies the file.
 //!
-//! Deliberately absent: compaction (redb uses freed space again), sharing a file between processes, one durable
-//! transaction for the commits of several tenants, and any thread of this store's own: what waits for the disk runs on
-//! the pool of the crate `blocking`, which grows with the calls under way, shrinks when they end, and needs no runtime.
+//! Deliberately absent: compaction (redb reuses freed space), sharing a file between processes, group commit over several
+//! tenants, and threads of its own. Blocking work runs on the pool of the crate `blocking`, which needs no runtime.
 //!
-//! # Why a commit is synchronised twice
+//! # Why a commit synchronises the file twice
 //!
-//! Redb can commit in one phase, which is one synchronisation of the file, or in two. In one phase a commit counts if its
-//! checksums fit, and they are no cryptographic ones: redb warns of an attacker who can choose data and cause crashes.
-//! And after a synchronisation that failed, Linux forgets what it did not write and goes on showing it: a file that was
-//! committed to in one phase was found broken after such a failure and a loss of power
+//! Redb can commit in one phase (one synchronisation) or in two. A one-phase commit is valid if its checksums match, and
+//! they are not cryptographic: redb warns that an attacker who chooses the data can cause crashes. There is a second risk.
+//! After a failed synchronisation, Linux forgets what it did not write and still shows it. After such a failure and a loss
+//! of power, a file written in one phase was found broken
 //! (`s5_what_was_shown_after_a_failed_synchronisation_survives_a_loss_of_power` in `redb/tests.rs` fails with one phase).
 //! Two phases cost what a second synchronisation costs. Medians of 400 commits at 100,000 users, in turns, ext4 on a
 //! shared virtual disk, four runs of the bench `store`:
 //!
 //! | | two phases | one phase |
 //! |---|---|---|
-//! | an empty transaction of redb's: the floor | 5.6 to 10.2 ms | 3.6 to 4.0 ms |
+//! | an empty redb transaction | 5.6 to 10.2 ms | 3.6 to 4.0 ms |
 //! | one row | 7.6 to 10.5 ms | 3.8 to 4.0 ms |
-//! | a commit of one change here | 8.0 to 12.1 ms | |
+//! | a commit of one change in this store | 8.0 to 12.1 ms | |
 //!
-//! So a commit is 1.0 to 1.4 times the floor, and 1.0 to 1.2 times one row. In a run in which the disk acknowledged at
-//! once (a floor of 0.19 ms, one row 0.22 ms) it took 0.37 ms, 1.9 times: what this store adds is 0.1 to 0.2 ms of its own.
+//! A commit takes 1.0 to 1.4 times an empty transaction, and 1.0 to 1.2 times one row. On a disk that acknowledged at once
+//! (0.19 ms empty, 0.22 ms one row) it took 0.37 ms. This store adds 0.1 to 0.2 ms.
 //!
-//! What redb calls quick repair would save reading the file after a crash. It is read at every opening anyway, to find
-//! damage: 0.07 to 0.16 s for 429,985 records in 66 MiB, where the system has them in memory.
+//! Redb's quick repair would save reading the file after a crash. This store reads the file at every opening anyway, to
+//! find damage: 0.07 to 0.16 s for 429,985 records in 66 MiB of cached pages.
 //!
-//! Loading these takes 0.06 to 0.19 s (medians of five runs), 4 to 5 times what decoding them alone does: walking redb's
-//! pages and checking each row is the rest. It runs beside the building of the tenant, which takes longer. A birth with
-//! all of them takes 1 to 2.5 s.
+//! Loading these records takes 0.06 to 0.19 s (medians of five runs), 4 to 5 times as long as decoding them. The rest is
+//! walking redb's pages and verifying each row. The load runs while the snapshot is built, which takes longer. Creating a
+//! tenant with all of them takes 1 to 2.5 s.
 
 #[cfg(test)]
 mod tests;
 mod commit;
 mod load;
-mod link;
+mod shared_database;
 mod read;
 mod file;
 #[cfg(test)]
@@ -47,25 +45,26 @@ mod disk;
 mod error;
 mod format;
 mod rows;
-mod fault;
+mod failure;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use self::commit::Order;
-use self::file::Medium;
-use self::link::Link;
-use self::load::Walk;
+use self::commit::OwnedCommit;
+use self::file::Backend;
+use self::load::LoadCursor;
+use self::shared_database::SharedDatabase;
 use super::{Commit, Since, Sink, Stop, Store, StoreError, TenantSummary};
 use crate::model::records::{Position, Revision, TenantId, TenantSlug};
 
 pub use self::error::RedbError;
 
-/// Keeps tenants in one file, durably. A clone is a second connection; when the last one is dropped, the file is closed.
+/// A [`Store`] that keeps tenants in one file, durably.
 ///
-/// It keeps every record, and every commit with its envelope and changes, unless [`RedbOptions::history`] bounds them; of
-/// an ended tenant, some thirty bytes, for good (S1).
+/// A clone is a second connection. Dropping the last clone closes the file. The store keeps every record, and every commit
+/// with its envelope and changes, unless [`RedbOptions::history`] limits them. It keeps some thirty bytes of each deleted
+/// tenant forever (S1).
 ///
 /// # Example
 /// ```
@@ -75,7 +74,7 @@ pub use self::error::RedbError;
 /// # let path = folder.path().join("tenants.redb");
 /// let authorizer = Authorizer::builder().store(RedbStore::open(&path)?).build();
 /// authorizer.create_tenant("acme", "Acme")?;
-/// drop(authorizer); // the process ends, or is killed
+/// drop(authorizer); // the process ends
 ///
 /// let authorizer = Authorizer::builder().store(RedbStore::open(&path)?).build();
 /// assert!(authorizer.tenant("acme").is_ok());
@@ -83,46 +82,55 @@ pub use self::error::RedbError;
 /// ```
 ///
 /// # Consistency
-/// A commit is on the disk, synchronised, before it is acknowledged or seen by anybody. Commits follow each other, those
-/// of all tenants; reads wait for nobody and each sees one state (S2, S5). Every row carries a check of its own, and every
-/// life the number and digest of its records: a load that lost one, or met an altered one, is *corrupt* (S10), and the
-/// other tenants still answer.
+/// A commit is synchronised to the disk before it returns and before any call sees it. The store runs one commit at a
+/// time, over all tenants. Reads never wait; each reads one state (S2, S5). Every row has a checksum, and every tenant the
+/// number and digest of its records. A load that misses a record or meets an altered one returns `Corrupt` (S10); the
+/// other tenants still work.
 ///
-/// The futures need no runtime and work under any. What waits for the disk does so on a pool of threads. A future that is
-/// dropped lets go of its load, or leaves its commit to end as it may (S11). Dropping the last clone waits for a commit
-/// that is under way.
+/// The futures work under every runtime and without one; blocking work runs on a thread pool. A dropped load stops. A
+/// dropped commit may still complete (S11). Dropping the last clone waits for a running commit.
 ///
-/// One process at a time may have the file open; clone the store rather than open the file twice.
-/// Move or remove the file only while no process has it open: what is committed to a file that was removed goes with it.
+/// One process at a time can open the file. To share it within the process, clone the store. Do not move or remove the
+/// file while it is open: later commits would be lost with it.
 ///
 /// # Complexity
-/// With n records in a tenant, c changes in a commit, and N rows in the file.
+/// n is the number of records in a tenant, c the number of changes in a commit, N the number of rows in the file.
 ///
 /// | call | cost |
 /// |---|---|
-/// | [`open`](Self::open) | O(N): the checksum of every page, so that damage is found before it is answered from |
+/// | [`open`](Self::open) | O(N): verifies the checksum of every page |
 /// | `find` | O(log N) |
 /// | `list` | O(log N + limit) |
 /// | `load` | O(n), a few thousand records in memory at once |
-/// | `commit` | O(c log N), and two synchronisations of the disk; O(n) more for the one that ends the tenant |
-/// | `since` | O(log N + changes told) |
+/// | `commit` | O(c log N) and two synchronisations; O(n) more for a deletion |
+/// | `since` | O(log N + changes returned) |
 ///
-/// Memory: at most 64 MiB of pages are kept. Measured: the header of `src/store/redb.rs`, and the bench `store`.
+/// The store caches at most 64 MiB of pages. The header of `src/store/redb.rs` has measurements.
 ///
 /// # Errors
-/// *Unknown*, if the disk fails while a commit is being made durable, and the file cannot be opened again at once or does
-/// not tell. *Unavailable*, if the disk fails before or in a read, or is full: then certainly nothing happened. After either
-/// the file is opened again, which reads it whole, so a disk that comes back needs no restart. *Corrupt*, for what is damaged and for a commit that cannot have been made on its base (an added
-/// record that is there, a removed one that is not, a noun that was another, two changes of one record, a birth without a
-/// tenant record). *Refused*, for a life in which a later release has written a kind of record that this one does not
-/// know. Damage that makes redb panic becomes an error, unless the application is built to abort on panics.
+/// | error | cause |
+/// |---|---|
+/// | `InDoubt` | the disk fails during a commit, and the reopened file does not show the outcome |
+/// | `Unavailable` | the disk fails before a commit or in a read, or is full: nothing was applied |
+/// | `Corrupt` | the file is damaged, or the commit cannot have been made on its base: it adds a record that exists, removes or changes one that does not, changes one record twice, or creates a tenant without a tenant record |
+/// | `UnsupportedRecord` | a later release wrote a kind of record into this tenant that this release does not know |
+///
+/// After a failure the store reopens the file, so it recovers without a restart when the disk does. Damage that makes redb
+/// panic becomes an error, unless the application aborts on panics.
 ///
 /// # Security
-/// Nothing is encrypted, and the checks find accidents, not forgeries: whoever can write the file decides who may do what.
+/// The file is not encrypted. The checksums find accidents, not forgeries: who can write the file can grant any permission.
 #[derive(Clone)]
-pub struct RedbStore(Arc<Handle>);
+pub struct RedbStore(Arc<CloseOnDrop>);
 
-/// How a [`RedbStore`] is opened.
+/// Options for opening a [`RedbStore`].
+///
+/// ```no_run
+/// use rolecall::store::RedbStore;
+///
+/// let store = RedbStore::options().existing().open("tenants.redb")?;
+/// # Ok::<(), rolecall::store::RedbError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RedbOptions {
@@ -130,28 +138,28 @@ pub struct RedbOptions {
     history: u64,
 }
 
-/// Closes the file when the last connection is dropped; work that is left over on other threads holds only the link.
+/// Closes the file when the last connection is dropped. Work on other threads holds only the shared database.
 #[derive(Debug)]
-struct Handle(Arc<Link>);
+struct CloseOnDrop(Arc<SharedDatabase>);
 
-impl Drop for Handle {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
 impl RedbStore {
-    /// Opens the file, and creates it if it is not there.
+    /// Opens the file, or creates it if it does not exist.
     ///
-    /// This waits for the disk, and reads the whole file: in an asynchronous application, call it before it serves.
+    /// Blocks and reads the whole file. An asynchronous application should call it before it serves requests.
     ///
     /// # Errors
-    /// [`RedbError`].
+    /// A [`RedbError`] if the file cannot be opened, is damaged, or is not a store of this crate.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RedbError> {
         Self::options().open(path)
     }
 
-    /// To open it otherwise than [`open`](Self::open) does.
+    /// Returns options for opening a file in another way than [`open`](Self::open) does.
     ///
     /// ```no_run
     /// use rolecall::store::RedbStore;
@@ -163,27 +171,28 @@ impl RedbStore {
         RedbOptions { create: true, history: u64::MAX }
     }
 
-    /// Does the work on a thread that may wait. A panic has become an error before it gets here.
-    async fn wait<T: Send + 'static>(&self, work: impl FnOnce(&Arc<Link>) -> T + Send + 'static) -> T {
-        let link = Arc::clone(&self.0.0);
-        blocking::unblock(move || work(&link)).await
+    /// Runs blocking work on the thread pool. `catch_panic` has turned panics into errors before.
+    async fn wait<T: Send + 'static>(&self, work: impl FnOnce(&Arc<SharedDatabase>) -> T + Send + 'static) -> T {
+        let shared = Arc::clone(&self.0.0);
+        blocking::unblock(move || work(&shared)).await
     }
 }
 
 impl RedbOptions {
-    /// Only a file that is there is opened; one that is missing is an error.
+    /// Opens only an existing file. A missing file is an error.
     pub fn existing(mut self) -> Self {
         self.create = false;
         self
     }
 
-    /// Keeps, of each tenant, the newest commits as long as they have at most this many changes together; an empty commit
-    /// counts as one. Whoever asks for the commits since an older state is told that it is too old (S14), and loads
-    /// instead.
+    /// Limits the history of each tenant to the newest commits with at most this many changes together.
     ///
-    /// Without it all are kept, and the file grows with every commit: by some 200 bytes and the changes, each before and
-    /// after. Of a birth the envelope alone is kept: no state comes before it. Freed space is used again; the file does
-    /// not become smaller. A tenant keeps to a new bound from its next commit on.
+    /// An empty commit counts as one change. The commits since an older position are `TooOld` (S14), and the library loads
+    /// the tenant instead.
+    ///
+    /// Without a limit the store keeps all commits. The file then grows with every commit by some 200 bytes and the changes,
+    /// each before and after. Of a tenant's creation only the envelope is kept, since no position precedes it. Freed space is
+    /// reused; the file never shrinks. A new limit takes effect for a tenant at its next commit.
     pub fn history(mut self, max_changes: u64) -> Self {
         self.history = max_changes;
         self
@@ -192,41 +201,43 @@ impl RedbOptions {
     /// Opens the file, as [`RedbStore::open`] does.
     ///
     /// # Errors
-    /// [`RedbError`].
+    /// A [`RedbError`], as [`RedbStore::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbStore, RedbError> {
-        // The same file when it is opened again after a failure, wherever the process has moved meanwhile.
+        // An absolute path, so that the file is found again after a failure although the process changed its directory.
         let path = std::path::absolute(path)?;
         let missing = !path.try_exists()?;
-        self.open_medium(Medium::File(path), missing)
+        self.open_backend(Backend::File(path), missing)
     }
 
-    fn open_medium(&self, medium: Medium, missing: bool) -> Result<RedbStore, RedbError> {
+    fn open_backend(&self, backend: Backend, missing: bool) -> Result<RedbStore, RedbError> {
         if missing && self.create {
-            medium.create()?;
+            backend.create()?;
         }
-        Ok(RedbStore(Arc::new(Handle(Arc::new(Link::new(medium, self.history)?)))))
+        Ok(RedbStore(Arc::new(CloseOnDrop(Arc::new(SharedDatabase::new(backend, self.history)?)))))
     }
 }
 
 impl Store for RedbStore {
     async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         let slug = slug.clone();
-        self.wait(move |link| link.with(|database, _| read::find(database, &slug))).await
+        self.wait(move |shared| shared.with(|database, _| read::find(database, &slug))).await
     }
 
     async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
         let after = after.cloned();
-        self.wait(move |link| link.with(|database, _| read::list(database, after.as_ref(), limit))).await
+        self.wait(move |shared| shared.with(|database, _| read::list(database, after.as_ref(), limit))).await
     }
 
     async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
-        let Some(walk) = self.wait(move |link| Walk::begin(link, tenant_id)).await? else { return Ok(None) };
-        let at = walk.at();
-        let mut step = Some(blocking::unblock(move || walk.step()));
-        while let Some(under_way) = step {
-            let (batch, walk) = under_way.await?;
-            // The next batch is decoded while this one is pushed.
-            step = walk.map(|walk| blocking::unblock(move || walk.step()));
+        let Some(cursor) = self.wait(move |shared| LoadCursor::start(shared, tenant_id)).await? else {
+            return Ok(None);
+        };
+        let at = cursor.at();
+        let mut next_batch = Some(blocking::unblock(move || cursor.next_batch()));
+        while let Some(running) = next_batch {
+            let (batch, cursor) = running.await?;
+            // Decode the next batch while this one is pushed.
+            next_batch = cursor.map(|cursor| blocking::unblock(move || cursor.next_batch()));
             for record in batch {
                 sink.push(record).map_err(|Stop| StoreError::Stopped)?;
             }
@@ -235,17 +246,19 @@ impl Store for RedbStore {
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let Commit { base, envelope, changes } = commit;
-        let order = Order { base, envelope: envelope.clone(), changes: changes.to_vec() };
-        let work = move |link: &Arc<Link>| match link.with(|file, _| commit::carry_out(file, &order, link.history)) {
-            Err(StoreError::InDoubt(why)) => Err(commit::after_a_failure(link, order.base, why)),
+        let commit =
+            OwnedCommit { base: commit.base, envelope: commit.envelope.clone(), changes: commit.changes.to_vec() };
+        let work = move |shared: &Arc<SharedDatabase>| match shared
+            .with(|file, _| commit::execute(file, &commit, shared.history))
+        {
+            Err(StoreError::InDoubt(why)) => Err(commit::resolve_failed_commit(shared, commit.base, why)),
             answer => answer,
         };
         self.wait(work).await
     }
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
-        self.wait(move |link| link.with(|database, _| read::since(database, at))).await
+        self.wait(move |shared| shared.with(|database, _| read::since(database, at))).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use rolecall::records::{Change, Envelope, Position, Revision, TenantId, TenantSlug};
-use rolecall::store::conformance::{self, Call, Clause, Fault, Faulty, Fixture, LinkState, Problem, Task};
+use rolecall::store::conformance::{self, Call, Clause, Fault, FaultyStore, Fixture, FixtureError, LinkState, Task};
 use rolecall::store::{Base, Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
 
 use super::MOST_RUNS;
@@ -11,7 +11,7 @@ use super::wrong::is_caught;
 
 type Found = Result<Option<TenantId>, StoreError>;
 
-/// What is made of an answer that came over the link, and of what was on its way when the store is closed.
+/// How the store alters answers over the link, and what it does with a commit in doubt when it is reopened.
 #[derive(Clone, Copy)]
 struct Answers {
     late: Late,
@@ -31,7 +31,7 @@ enum Late {
 }
 
 /// The memory store behind a link.
-struct Linked(Faulty<MemoryStore>, Answers, Mutex<Option<Left>>);
+struct Linked(FaultyStore<MemoryStore>, Answers, Mutex<Option<Left>>);
 
 /// A commit that was left behind.
 type Left = (Base, Envelope, Vec<Change>);
@@ -65,15 +65,15 @@ impl Store for Linked {
 impl Fixture for Answers {
     type Store = Linked;
 
-    async fn fresh(&self) -> Result<Linked, Problem> {
-        Ok(Linked(Faulty::new(MemoryStore::default()), *self, Mutex::default()))
+    async fn fresh(&self) -> Result<Linked, FixtureError> {
+        Ok(Linked(FaultyStore::new(MemoryStore::default()), *self, Mutex::default()))
     }
 
-    async fn second_connection(&self, store: &Linked) -> Result<Option<Linked>, Problem> {
-        Ok(Some(Linked(Faulty::new(store.0.inner().clone()), *self, Mutex::default())))
+    async fn second_connection(&self, store: &Linked) -> Result<Option<Linked>, FixtureError> {
+        Ok(Some(Linked(FaultyStore::new(store.0.inner().clone()), *self, Mutex::default())))
     }
 
-    async fn reopen(&self, store: Linked) -> Result<Option<Linked>, Problem> {
+    async fn reopen(&self, store: Linked) -> Result<Option<Linked>, FixtureError> {
         let left = store.2.lock().unwrap().take();
         if let Some((base, envelope, changes)) = left {
             let answer = store.0.inner().commit(Commit { base, envelope: &envelope, changes: &changes }).await;
@@ -84,9 +84,9 @@ impl Fixture for Answers {
         Ok(Some(store))
     }
 
-    async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
+    async fn run_concurrently(&self, tasks: Vec<Task>) -> Result<(), FixtureError> {
         if tokio::runtime::Handle::try_current().is_err() {
-            return conformance::on_threads(tasks);
+            return conformance::run_on_threads(tasks);
         }
         let running: Vec<_> = tasks.into_iter().map(tokio::spawn).collect();
         for task in running {
@@ -95,15 +95,15 @@ impl Fixture for Answers {
         Ok(())
     }
 
-    async fn set_link(&self, store: &Linked, link: LinkState) -> Result<bool, Problem> {
-        store.0.heal();
+    async fn set_link(&self, store: &Linked, link: LinkState) -> Result<bool, FixtureError> {
+        store.0.clear_faults();
         let fault = match link {
             LinkState::RequestsLost => Fault::RequestLost,
-            LinkState::AnswersLost => Fault::AnswerLost,
+            LinkState::ResponsesLost => Fault::ResponseLost,
             _ => return Ok(true),
         };
         for call in Call::ALL {
-            store.0.every(call, fault);
+            store.0.fail_every(call, fault);
         }
         Ok(true)
     }
@@ -111,12 +111,12 @@ impl Fixture for Answers {
 
 /// The cases that a wrong store below is found by.
 pub(super) const FOUND_BY: &[&str] = &[
-    "a_commit_whose_answer_was_lost_is_unknown_if_it_may_have_committed",
-    "a_creation_whose_answer_was_lost_is_unknown_if_it_may_have_committed",
-    "a_commit_whose_request_was_lost_never_commits_if_it_was_unavailable",
-    "a_broken_link_answers_no_read_with_absence",
-    "a_commit_on_a_broken_link_is_what_was_told_after_reopening",
-    "a_store_that_went_on_after_a_broken_link_is_whole_after_reopening",
+    "a_commit_whose_response_is_lost_is_in_doubt",
+    "a_creation_whose_response_is_lost_is_in_doubt",
+    "an_unavailable_commit_is_never_applied",
+    "a_read_over_a_broken_link_never_reports_absence",
+    "after_reopening_a_commit_over_a_broken_link_is_as_reported",
+    "after_reopening_commits_made_since_a_broken_link_are_intact",
 ];
 
 const TRUE: Answers = Answers { late: Late::Never, commit: |answer| answer, find: |answer| answer };
@@ -135,7 +135,7 @@ async fn a_store_with_a_link_keeps_the_contract_within_a_runtime() {
 
 /// S6. "Connection reset" is reported as if nothing had been sent.
 #[test]
-fn it_answers_unavailable_after_a_success() {
+fn it_reports_an_applied_commit_as_unavailable() {
     let commit = |answer| match answer {
         Err(StoreError::InDoubt(why)) => Err(StoreError::Unavailable(why)),
         answer => answer,
@@ -144,9 +144,9 @@ fn it_answers_unavailable_after_a_success() {
     is_caught(&Answers { commit, ..TRUE }, Clause::S6, by, &[]);
 }
 
-/// S6. An error becomes success, because nobody looks at it.
+/// S6. An error becomes success, because it is ignored.
 #[test]
-fn it_answers_success_after_a_request_was_lost() {
+fn it_reports_a_lost_request_as_a_success() {
     let commit = |answer| match answer {
         Err(StoreError::InDoubt(_)) => Ok(Revision::new(3)),
         answer => answer,
@@ -157,14 +157,14 @@ fn it_answers_success_after_a_request_was_lost() {
 
 /// S6. `unwrap_or_default`.
 #[test]
-fn it_says_that_a_tenant_is_absent_when_it_could_not_look() {
+fn it_reports_a_failed_find_as_absence() {
     let find = |answer: Result<_, _>| Ok(answer.unwrap_or_default());
     is_caught(&Answers { find, ..TRUE }, Clause::S6, &FOUND_BY[3..4], &[]);
 }
 
-/// S6. The write was given up, and stands in the file all the same: the next one who opens it finds it.
+/// S6. The failed write is still in the file, and the next opening applies it.
 #[test]
-fn it_answers_unavailable_and_finds_the_commit_when_it_is_opened_again() {
+fn it_applies_an_unavailable_commit_on_reopening() {
     let commit = |answer| match answer {
         Err(StoreError::InDoubt(why)) => Err(StoreError::Unavailable(why)),
         answer => answer,
@@ -172,8 +172,8 @@ fn it_answers_unavailable_and_finds_the_commit_when_it_is_opened_again() {
     is_caught(&Answers { late: Late::WhenReopened, commit, ..TRUE }, Clause::S6, &FOUND_BY[4..5], &[]);
 }
 
-/// S6. What was left of a commit stands in the file before what was written later.
+/// S6. The rest of a failed commit stays in the file, before later ones.
 #[test]
-fn it_leaves_a_commit_in_the_way_of_later_ones() {
+fn it_leaves_a_failed_commit_in_the_log() {
     is_caught(&Answers { late: Late::InsteadOfLater, ..TRUE }, Clause::S6, &FOUND_BY[5..], &[]);
 }

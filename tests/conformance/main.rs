@@ -11,10 +11,10 @@ mod right;
 mod wrong;
 
 use rolecall::store::Store;
-use rolecall::store::conformance::{self, Fixture, Problem, Report, Task, on_threads};
+use rolecall::store::conformance::{self, Fixture, FixtureError, Report, Task, run_on_threads};
 
-/// How often a run is repeated whose races met nobody, or nobody at the instant that matters: chance, which a busy machine
-/// is sparing with. What a store breaks without a race does not change from run to run.
+/// How often a run is repeated whose calls did not overlap at the right instant, which depends on chance and load. Failures
+/// without a race are the same in every run.
 const MOST_RUNS: usize = 6;
 
 /// The first report that is as it should be, or the last one.
@@ -35,19 +35,19 @@ struct InMemory<S>(fn() -> S);
 impl<S: Store + Clone> Fixture for InMemory<S> {
     type Store = S;
 
-    async fn fresh(&self) -> Result<S, Problem> {
+    async fn fresh(&self) -> Result<S, FixtureError> {
         Ok((self.0)())
     }
 
-    async fn second_connection(&self, store: &S) -> Result<Option<S>, Problem> {
+    async fn second_connection(&self, store: &S) -> Result<Option<S>, FixtureError> {
         Ok(Some(store.clone()))
     }
 
-    async fn reopen(&self, store: S) -> Result<Option<S>, Problem> {
+    async fn reopen(&self, store: S) -> Result<Option<S>, FixtureError> {
         Ok(Some(store))
     }
 
-    async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
-        on_threads(tasks)
+    async fn run_concurrently(&self, tasks: Vec<Task>) -> Result<(), FixtureError> {
+        run_on_threads(tasks)
     }
 }

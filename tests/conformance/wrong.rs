@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rolecall::records::{Position, Revision, TenantId, TenantSlug};
-use rolecall::store::conformance::{self, Clause, Fixture, Problem, Report, Task, on_threads};
+use rolecall::store::conformance::{self, Clause, Fixture, FixtureError, Report, Task, run_on_threads};
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
 
 use super::{flaws, report_of};
@@ -58,9 +58,9 @@ pub(super) trait Flaw: Clone + Default + Send + Sync + 'static {
 }
 
 /// A store with a flaw.
-pub(super) struct Wrong<F>(MemoryStore, F);
+pub(super) struct FlawedStore<F>(MemoryStore, F);
 
-impl<F: Flaw> Store for Wrong<F> {
+impl<F: Flaw> Store for FlawedStore<F> {
     async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         self.1.find(&self.0, slug).await
     }
@@ -82,27 +82,27 @@ impl<F: Flaw> Store for Wrong<F> {
     }
 }
 
-struct Fixed<F>(std::marker::PhantomData<fn() -> F>);
+struct FlawFixture<F>(std::marker::PhantomData<fn() -> F>);
 
-impl<F: Flaw> Fixture for Fixed<F> {
-    type Store = Wrong<F>;
+impl<F: Flaw> Fixture for FlawFixture<F> {
+    type Store = FlawedStore<F>;
 
-    async fn fresh(&self) -> Result<Wrong<F>, Problem> {
-        Ok(Wrong(MemoryStore::default(), F::default()))
+    async fn fresh(&self) -> Result<FlawedStore<F>, FixtureError> {
+        Ok(FlawedStore(MemoryStore::default(), F::default()))
     }
 
-    async fn second_connection(&self, store: &Wrong<F>) -> Result<Option<Wrong<F>>, Problem> {
+    async fn second_connection(&self, store: &FlawedStore<F>) -> Result<Option<FlawedStore<F>>, FixtureError> {
         let (second, flaw) = store.1.second(&store.0);
-        Ok(Some(Wrong(second, flaw)))
+        Ok(Some(FlawedStore(second, flaw)))
     }
 
-    async fn reopen(&self, store: Wrong<F>) -> Result<Option<Wrong<F>>, Problem> {
+    async fn reopen(&self, store: FlawedStore<F>) -> Result<Option<FlawedStore<F>>, FixtureError> {
         store.1.reopened();
         Ok(Some(store))
     }
 
-    async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
-        on_threads(tasks)
+    async fn run_concurrently(&self, tasks: Vec<Task>) -> Result<(), FixtureError> {
+        run_on_threads(tasks)
     }
 }
 
@@ -127,7 +127,7 @@ macro_rules! wrong_stores {
             fn $name() {
                 let beside: &[Clause] = &[$($(Clause::$beside),+)?];
                 let by: &[&str] = &[$(stringify!($case)),+];
-                is_caught(&Fixed::<flaws::$flaw>(std::marker::PhantomData), Clause::$clause, by, beside);
+                is_caught(&FlawFixture::<flaws::$flaw>(std::marker::PhantomData), Clause::$clause, by, beside);
             }
         )+
 
@@ -146,156 +146,156 @@ fn every_case_is_failed_by_a_wrong_store() {
 
 // A name, the flaw, the clause that it breaks, those that it breaks beside, and the cases that find it.
 wrong_stores! {
-    it_forgets_that_a_tenant_was_made_anew: KeepsTenantsBySlug breaks S1 =>
-            a_new_tenant_under_an_old_slug_has_nothing_of_the_old_one;
-    it_looks_at_the_slug_before_it_looks_at_the_tenant: LooksAtTheSlugFirst breaks S1 and S3 =>
-            a_creation_of_a_living_tenant_is_a_conflict_before_its_slug_is_looked_at, an_ended_tenant_is_gone_for_good,
-            conflict_and_gone_come_before_taken;
-    it_lists_no_tenant_that_is_new: ListsNoNewTenants breaks S1 and S5, S8, S9 =>
-            a_creation_begins_a_tenant_at_revision_one;
-    it_ends_a_tenant_that_tenants: EndsWhatTenants breaks S1 and S5, S11, S12 =>
-            a_creation_that_committed_is_not_undone_by_its_end_before_it_began;
-    it_forgets_a_tenant_that_never_began: ForgetsWhatNeverBegan breaks S1 and S7, S12 =>
-            a_tenant_that_ended_before_it_began_is_never_created, a_reopened_store_remembers_what_has_ended,
-            of_a_creation_and_its_end_before_it_began_one_wins;
-    it_keeps_the_slug_of_an_ended_tenant: KeepsSlugsForEver breaks S1 and S5, S7, S9 =>
-            a_slug_is_free_after_the_end_of_its_tenant;
-    it_says_conflict_where_nothing_is: SaysConflictOfTheGone breaks S1 and S3, S5, S7, S12, S13 =>
-            an_unknown_slug_and_an_unknown_tenant_are_absent, a_second_connection_writes_what_the_first_one_sees;
-    it_loads_each_kind_from_a_state_of_its_own: LoadsKindByKind breaks S2 and S4 =>
-            a_load_during_commits_is_one_state;
-    it_goes_on_when_the_sink_wants_no_more: GoesOnPushing breaks S2 =>
-            a_sink_that_wants_no_more_ends_the_load;
-    it_remembers_where_a_tenant_stood: RemembersWhereItStood breaks S2 and S3, S4, S5, S7, S8, S9, S10, S11, S12, S13, S15 =>
-            a_load_says_where_the_state_stands, each_commit_makes_the_next_revision_an_empty_one_too;
-    it_loads_a_tenant_that_is_not_there: LoadsWhatIsNotThere breaks S1 and S2, S4, S5, S7, S11, S12 =>
-            an_unknown_slug_and_an_unknown_tenant_are_absent, a_refused_commit_leaves_nothing_behind;
-    it_compares_the_revision_of_a_base_and_not_its_commit: ComparesRevisionsOnly breaks S3 and S1 =>
+    it_confuses_a_new_tenant_with_the_old_one_of_its_slug: AddressesTenantsBySlug breaks S1 =>
+            a_new_tenant_with_a_reused_slug_starts_empty;
+    it_checks_the_slug_before_the_tenant: ChecksTheSlugFirst breaks S1 and S3 =>
+            creating_an_existing_tenant_conflicts_whatever_the_slug, a_deleted_tenant_stays_deleted,
+            conflict_and_deleted_are_reported_before_slug_taken;
+    it_omits_new_tenants_from_lists: OmitsNewTenants breaks S1 and S5, S8, S9 =>
+            creating_a_tenant_makes_revision_one;
+    it_deletes_an_existing_tenant_on_an_empty_creation: DeletesOnEmptyCreation breaks S1 and S5, S11, S12 =>
+            an_empty_creation_does_not_delete_an_existing_tenant;
+    it_forgets_that_a_creation_was_prevented: ForgetsPreventedCreations breaks S1 and S7, S12 =>
+            an_empty_creation_prevents_the_creation, a_reopened_store_remembers_deleted_tenants,
+            either_a_creation_or_its_prevention_wins;
+    it_keeps_the_slug_of_a_deleted_tenant: NeverFreesSlugs breaks S1 and S5, S7, S9 =>
+            deleting_a_tenant_frees_its_slug;
+    it_reports_a_deleted_tenant_as_a_conflict: ReportsDeletedAsConflict breaks S1 and S3, S5, S7, S12, S13 =>
+            unknown_slugs_and_tenant_ids_are_absent, the_first_connection_reads_what_a_second_wrote;
+    it_loads_each_kind_in_its_own_transaction: LoadsKindByKind breaks S2 and S4 =>
+            a_load_during_commits_is_one_consistent_state;
+    it_ignores_a_sink_that_stops: IgnoresStop breaks S2 =>
+            a_load_stops_when_the_sink_stops;
+    it_caches_positions_forever: CachesPositions breaks S2 and S3, S4, S5, S7, S8, S9, S10, S11, S12, S13, S15 =>
+            a_load_returns_the_position_of_its_records, every_commit_makes_the_next_revision;
+    it_loads_an_unknown_tenant_as_empty: LoadsUnknownTenantsAsEmpty breaks S1 and S2, S4, S5, S7, S11, S12 =>
+            unknown_slugs_and_tenant_ids_are_absent, a_rejected_commit_changes_nothing;
+    it_ignores_the_commit_id_of_a_base: ComparesRevisionsOnly breaks S3 and S1 =>
             a_base_with_another_commit_id_is_stale;
-    it_lets_the_last_writer_win: TakesAnyOlderBase breaks S3 and S5, S7, S11, S12 =>
-            a_commit_on_a_stale_base_changes_nothing, a_conflict_names_a_revision_that_is_seen_from_then_on;
-    it_takes_a_base_that_is_ahead: TakesABaseThatIsAhead breaks S3 =>
-            a_base_that_is_ahead_is_stale;
-    it_answers_as_before_what_is_sent_again: AnswersAgain breaks S3 and S11, S12 =>
-            a_commit_that_committed_is_stale_when_it_is_sent_again, a_commit_that_is_sent_twice_at_once_commits_once;
-    it_leaves_behind_what_it_wrote_before_it_refused: WritesBeforeItRefuses breaks S4 and S7, S9, S12 =>
-            a_refused_commit_leaves_nothing_behind, a_refused_commit_makes_no_revision;
+    it_lets_the_last_writer_win: AcceptsStaleBases breaks S3 and S5, S7, S11, S12 =>
+            a_commit_on_a_stale_base_changes_nothing, a_revision_named_by_a_conflict_is_visible;
+    it_accepts_a_base_ahead_of_the_latest_revision: AcceptsFutureBases breaks S3 =>
+            a_base_ahead_of_the_latest_revision_is_stale;
+    it_reports_a_repeated_commit_as_a_success: ReportsRepeatsAsSuccess breaks S3 and S11, S12 =>
+            a_repeated_commit_conflicts, a_commit_sent_twice_concurrently_is_applied_once;
+    it_keeps_the_writes_of_a_rejected_commit: KeepsWritesOfRejectedCommits breaks S4 and S7, S9, S12 =>
+            a_rejected_commit_changes_nothing, a_rejected_commit_makes_no_revision;
     it_splits_a_large_commit_in_two: SplitsLargeCommits breaks S4 and S15 =>
-            a_commit_is_one_commit_in_the_history, a_commit_is_never_seen_in_part;
-    it_reads_from_a_copy_that_lags: ReadsFromALaggingCopy breaks S5 and S2, S4, S12, S13 =>
-            a_success_is_seen_by_every_later_call_on_every_connection, a_second_connection_sees_what_the_first_one_wrote;
+            a_large_commit_is_one_commit_in_the_history, a_commit_is_never_partly_visible;
+    it_reads_from_a_lagging_replica: ReadsFromALaggingReplica breaks S5 and S2, S4, S12, S13 =>
+            a_commit_is_visible_on_every_connection, a_second_connection_reads_what_the_first_wrote;
     it_repeats_a_revision_after_reopening: RepeatsARevision breaks S7 and S8, S9, S10, S14, S15 =>
-            a_reopened_store_goes_on_where_it_was, the_history_is_complete_or_too_old_after_reopening;
+            a_reopened_store_continues_at_its_latest_revision, after_reopening_the_history_is_complete_or_too_old;
     it_skips_empty_commits: SkipsEmptyCommits breaks S7 and S1, S2, S3, S5, S6, S8, S9, S10, S11, S12, S13, S14, S15 =>
-            each_commit_makes_the_next_revision_an_empty_one_too,
-            a_commit_that_is_dropped_commits_no_more_once_another_has_won;
-    it_counts_the_commits_of_all_tenants_together: CountsAllTenantsTogether breaks S7 and S1, S8, S9, S10, S12, S13, S14 =>
-            revisions_of_different_tenants_have_nothing_to_do_with_each_other;
-    it_compares_without_case: ComparesWithoutCase breaks S8 =>
-            identifiers_that_differ_in_case_are_two, patterns_are_told_apart_byte_for_byte;
-    it_trims_a_space_at_the_end: TrimsSpaces breaks S8 =>
-            identifiers_that_differ_in_a_space_at_the_end_are_two;
+            every_commit_makes_the_next_revision,
+            a_dropped_commit_is_not_applied_after_another_commit;
+    it_shares_one_revision_counter_between_tenants: SharesOneRevisionCounter breaks S7 and S1, S8, S9, S10, S12, S13, S14 =>
+            each_tenant_counts_its_own_revisions;
+    it_ignores_case: IgnoresCase breaks S8 =>
+            identifiers_differing_in_case_are_distinct, patterns_are_compared_byte_for_byte;
+    it_trims_trailing_spaces: TrimsSpaces breaks S8 =>
+            identifiers_differing_in_a_trailing_space_are_distinct;
     it_normalises_unicode: NormalisesUnicode breaks S8 =>
-            identifiers_that_differ_in_unicode_form_are_two;
-    it_cuts_a_key_at_255_bytes: CutsAt255Bytes breaks S8 =>
-            the_longest_identifiers_and_texts_are_kept_whole;
-    it_sorts_slugs_as_people_do: SortsLikePeople breaks S8 =>
-            tenant_slugs_are_told_apart_and_listed_byte_for_byte;
-    it_lets_a_rename_take_a_slug_that_is_taken: IgnoresATakenSlug breaks S9 and S4, S7, S12 =>
-            a_slug_is_taken_and_freed_by_rename, of_two_renames_to_one_slug_one_wins;
+            identifiers_differing_in_unicode_form_are_distinct;
+    it_truncates_keys_at_255_bytes: TruncatesAt255Bytes breaks S8 =>
+            the_longest_texts_are_kept_whole;
+    it_sorts_slugs_by_locale: SortsByLocale breaks S8 =>
+            tenant_slugs_are_compared_and_sorted_byte_for_byte;
+    it_ignores_a_taken_slug_on_rename: IgnoresTakenSlugsOnRename breaks S9 and S4, S7, S12 =>
+            renaming_a_tenant_takes_one_slug_and_frees_the_other, one_of_two_renames_to_the_same_slug_wins;
     it_updates_by_id_in_every_tenant: UpdatesEveryTenant breaks S9 =>
-            the_same_ids_and_names_in_two_tenants_are_two_things;
-    it_gives_a_taken_slug_to_the_newest: TakesSlugsOver breaks S9 and S1, S4, S12, S13 =>
-            a_slug_of_a_living_tenant_is_taken, of_two_creations_under_one_slug_one_wins;
-    it_finds_itself_in_the_way: FindsItselfInTheWay breaks S9 =>
-            a_tenant_may_keep_its_own_slug;
-    it_drops_a_window: DropsWindows breaks S10 =>
-            a_record_of_each_kind_is_kept_as_it_was_written;
-    it_drops_the_window_of_a_parent_link: DropsWindowsOfParents breaks S10 =>
-            a_record_of_each_kind_is_kept_as_it_was_written, a_window_keeps_both_its_ends;
-    it_keeps_instants_to_the_second: RoundsInstants breaks S10 =>
-            a_window_keeps_both_its_ends;
-    it_removes_all_of_a_holder_instead_of_one: RemovesTooMuch breaks S10 =>
-            a_removal_removes_one_record_and_none_beside_it;
-    it_updates_some_of_the_columns: UpdatesSomeColumns breaks S10 =>
+            the_same_identifiers_in_two_tenants_are_separate;
+    it_gives_a_taken_slug_to_the_newest_tenant: UpsertsSlugs breaks S9 and S1, S4, S12, S13 =>
+            creating_a_tenant_with_a_used_slug_is_rejected, one_of_two_creations_with_the_same_slug_wins;
+    it_rejects_a_tenants_own_slug: RejectsItsOwnSlug breaks S9 =>
+            a_tenant_keeps_its_slug_when_its_name_changes;
+    it_drops_windows: DropsWindows breaks S10 =>
+            every_kind_of_record_is_kept_as_written;
+    it_drops_the_windows_of_parent_links: DropsWindowsOfParents breaks S10 =>
+            every_kind_of_record_is_kept_as_written, both_ends_of_a_window_are_kept;
+    it_rounds_instants_to_seconds: RoundsInstants breaks S10 =>
+            both_ends_of_a_window_are_kept;
+    it_removes_every_assignment_of_a_holder: RemovesAllOfAHolder breaks S10 =>
+            a_removal_removes_only_its_record;
+    it_updates_only_some_columns: UpdatesSomeColumns breaks S10 =>
             a_change_replaces_the_whole_record;
-    it_compares_what_a_reference_remembers: ComparesReferences breaks S10 =>
-            a_reference_may_remember_another_slug_than_the_one_it_is_removed_by;
-    it_never_forgets_a_key: NeverForgetsAKey breaks S10 and S4 =>
-            what_is_removed_and_added_again_is_new;
-    it_leaves_half_of_a_commit_whose_future_is_dropped: StopsHalfway breaks S11 and S2, S4 =>
-            a_commit_that_is_dropped_leaves_the_state_before_or_after, a_creation_that_is_dropped_leaves_nothing_or_the_whole;
-    it_leaves_a_lock_when_a_read_is_dropped: LeavesALock breaks S11 and S2, S4, S5 =>
-            a_read_that_is_dropped_does_no_harm;
-    it_checks_the_base_and_then_writes: ChecksThenWrites breaks S12 =>
-            of_two_commits_on_one_base_one_wins, of_eight_commits_on_one_base_one_wins;
-    it_gives_each_connection_tenants_of_its_own: SharesNothing breaks S13 and S2, S4, S5, S12, S14 =>
-            a_second_connection_sees_what_the_first_one_wrote;
-    it_forgets_empty_commits: ForgetsEmptyCommits breaks S14 and S5, S8 =>
-            the_commits_since_a_state_are_complete_and_in_order, what_one_read_has_shown_no_later_read_takes_back;
-    it_says_that_nothing_happened_since_a_state_that_never_was: KnowsEveryState breaks S14 and S1, S12 =>
-            a_state_that_is_not_in_the_history_is_too_old;
-    it_loses_who_made_a_commit_and_why: LosesEnvelopes breaks S14 and S4, S8 =>
-            an_envelope_is_told_as_it_was_sent;
-    it_says_too_old_where_nothing_is: EndsAreTooOld breaks S14 and S1, S5 =>
-            the_history_of_an_ended_tenant_is_gone;
-    it_tells_the_base_as_well: TellsTheBaseToo breaks S14 and S5, S7, S8 =>
-            the_latest_state_has_no_commits_since;
-    it_ends_a_tenant_only_by_a_commit_of_its_own: EndsByACommitOfItsOwn breaks S1 =>
-            a_tenant_ends_whatever_else_its_last_commit_changes;
-    it_ends_a_tenant_on_any_base: EndsOnAnyBase breaks S3 and S12 =>
+    it_compares_the_slug_that_a_reference_remembers: ComparesRememberedSlugs breaks S10 =>
+            a_removal_matches_a_reference_by_id_whatever_its_slug;
+    it_never_frees_a_user_key: NeverFreesKeys breaks S10 and S4 =>
+            a_removed_record_can_be_added_again;
+    it_applies_half_of_a_dropped_commit: AppliesHalfWhenDropped breaks S11 and S2, S4 =>
+            a_dropped_commit_leaves_the_state_before_or_after, a_dropped_creation_creates_the_whole_tenant_or_nothing;
+    it_keeps_a_lock_when_a_read_is_dropped: KeepsALockWhenDropped breaks S11 and S2, S4, S5 =>
+            a_dropped_read_has_no_effect;
+    it_checks_the_base_and_writes_later: ChecksThenWrites breaks S12 =>
+            one_of_two_commits_on_the_same_base_wins, one_of_eight_commits_on_the_same_base_wins;
+    it_gives_each_connection_its_own_tenants: SharesNothing breaks S13 and S2, S4, S5, S12, S14 =>
+            a_second_connection_reads_what_the_first_wrote;
+    it_omits_empty_commits_from_the_history: OmitsEmptyCommits breaks S14 and S5, S8 =>
+            the_commits_since_a_position_are_complete_and_in_order, reads_never_go_back;
+    it_accepts_unknown_positions_in_since: AcceptsUnknownPositions breaks S14 and S1, S12 =>
+            a_position_outside_the_history_is_too_old;
+    it_loses_the_actor_and_note_of_a_commit: LosesActorsAndNotes breaks S14 and S4, S8 =>
+            the_history_keeps_envelopes_as_sent;
+    it_reports_the_history_of_a_deleted_tenant_as_too_old: ReportsDeletedAsTooOld breaks S14 and S1, S5 =>
+            since_reports_a_deleted_tenant_as_deleted;
+    it_includes_the_commit_of_the_base: IncludesTheBaseCommit breaks S14 and S5, S7, S8 =>
+            no_commits_follow_the_latest_position;
+    it_deletes_a_tenant_only_by_a_separate_commit: DeletesOnlyByASeparateCommit breaks S1 =>
+            removing_the_tenant_record_deletes_the_tenant_whatever_else_changes;
+    it_deletes_a_tenant_on_any_base: DeletesOnAnyBase breaks S3 and S12 =>
             a_commit_on_a_stale_base_changes_nothing, a_base_with_another_commit_id_is_stale;
     it_keeps_32_bits_of_a_revision: Keeps32BitsOfARevision breaks S3 and S14 =>
-            a_base_that_is_ahead_is_stale, a_state_that_is_not_in_the_history_is_too_old;
-    it_remembers_that_a_slug_was_free: RemembersAbsence breaks S5 =>
-            a_success_is_seen_by_every_later_call_on_every_connection;
-    it_reads_numbers: ReadsNumbers breaks S8 =>
-            texts_that_could_be_read_as_something_else_are_kept;
-    it_reads_escapes: ReadsEscapes breaks S8 =>
-            texts_that_could_be_read_as_something_else_are_kept;
-    it_reads_entities: ReadsEntities breaks S8 =>
-            texts_that_could_be_read_as_something_else_are_kept;
+            a_base_ahead_of_the_latest_revision_is_stale, a_position_outside_the_history_is_too_old;
+    it_caches_that_a_slug_is_free: CachesAbsence breaks S5 =>
+            a_commit_is_visible_on_every_connection;
+    it_reads_numeric_texts_as_numbers: ReadsTextsAsNumbers breaks S8 =>
+            texts_that_look_like_numbers_or_escapes_are_kept;
+    it_reads_backslashes_as_escapes: ReadsEscapes breaks S8 =>
+            texts_that_look_like_numbers_or_escapes_are_kept;
+    it_decodes_html_entities: DecodesEntities breaks S8 =>
+            texts_that_look_like_numbers_or_escapes_are_kept;
     it_keeps_half_of_an_id: KeepsHalfOfAnId breaks S8 =>
-            ids_that_differ_in_any_byte_are_two;
-    it_lists_the_slugs_of_before_as_well: ListsOldSlugs breaks S5 and S9 =>
-            a_success_is_seen_by_every_later_call_on_every_connection, slugs_after_reopening_are_those_of_before;
-    it_keeps_records_by_the_first_slug: KeepsFoldersByFirstSlug breaks S9 =>
-            a_slug_is_taken_and_freed_by_rename;
-    it_indexes_slugs_of_creations_when_reopened: IndexesCreations breaks S9 and S7 =>
-            slugs_after_reopening_are_those_of_before;
-    it_lists_a_hundred_at_most: ListsAHundred breaks S9 =>
-            a_page_of_tenants_is_as_long_as_was_asked_for;
-    it_takes_a_limit_for_a_signed_number: CastsTheLimit breaks S9 =>
-            a_page_of_tenants_is_as_long_as_was_asked_for;
+            ids_differing_in_one_byte_are_distinct;
+    it_lists_former_slugs_as_well: ListsOldSlugs breaks S5 and S9 =>
+            a_commit_is_visible_on_every_connection, a_reopened_store_has_the_same_slugs;
+    it_stores_records_under_the_first_slug: NamesFoldersByFirstSlug breaks S9 =>
+            renaming_a_tenant_takes_one_slug_and_frees_the_other;
+    it_rebuilds_slugs_from_creations_on_reopening: RebuildsSlugsFromCreations breaks S9 and S7 =>
+            a_reopened_store_has_the_same_slugs;
+    it_lists_at_most_100_tenants: ListsAtMost100 breaks S9 =>
+            a_list_is_as_long_as_its_limit;
+    it_casts_the_limit_to_a_signed_number: CastsLimitToSigned breaks S9 =>
+            a_list_is_as_long_as_its_limit;
     it_mixes_up_holders: MixesUpHolders breaks S10 =>
-            a_record_of_each_kind_is_kept_as_it_was_written;
+            every_kind_of_record_is_kept_as_written;
     it_removes_grants_by_slug: RemovesGrantsBySlug breaks S10 =>
-            a_reference_may_remember_another_slug_than_the_one_it_is_removed_by;
-    it_checks_each_statement: ChecksEachStatement breaks S10 =>
-            names_may_be_swapped_within_one_commit;
-    it_counts_rows_after_a_cascade: CountsRowsAfterACascade breaks S10 =>
-            what_goes_together_may_go_in_one_commit;
-    it_forgets_windows_when_reopened: ForgetsWindows breaks S10 =>
-            a_reopened_store_has_every_record_as_it_was_written;
-    it_checks_the_base_of_an_end_and_then_ends: EndsLater breaks S12 =>
-            of_a_commit_and_the_end_of_its_tenant_one_wins;
-    it_forgets_envelopes_when_reopened: ForgetsEnvelopes breaks S14 =>
-            the_history_is_complete_or_too_old_after_reopening;
-    it_tells_no_empty_note: TellsNoEmptyNote breaks S14 =>
-            an_envelope_is_told_as_it_was_sent;
-    it_sorts_commits_by_time: SortsByTime breaks S14 and S5, S12 =>
-            the_commits_since_a_state_are_complete_and_in_order;
-    it_tells_a_hundred_commits_at_most: TellsAHundred breaks S14 and S5, S12 =>
-            a_long_history_is_told_whole;
-    it_tells_half_a_commit: TellsHalfACommit breaks S14 =>
-            a_commit_is_told_whole_while_others_are_made;
-    it_swallows_an_error_after_65_535_parameters: SwallowsTheRest breaks S15 =>
+            a_removal_matches_a_reference_by_id_whatever_its_slug;
+    it_checks_uniqueness_per_statement: ChecksUniquenessPerStatement breaks S10 =>
+            names_can_be_swapped_in_one_commit;
+    it_expects_rows_that_a_cascade_removed: ExpectsRowsAfterACascade breaks S10 =>
+            entities_and_their_relations_can_be_removed_in_one_commit;
+    it_forgets_windows_on_reopening: ForgetsWindowsOnReopening breaks S10 =>
+            a_reopened_store_keeps_every_record_as_written;
+    it_checks_the_base_and_deletes_later: ChecksThenDeletes breaks S12 =>
+            either_a_commit_or_the_deletion_of_its_tenant_wins;
+    it_forgets_envelopes_on_reopening: ForgetsEnvelopesOnReopening breaks S14 =>
+            after_reopening_the_history_is_complete_or_too_old;
+    it_reads_empty_notes_as_none: ReadsEmptyNotesAsNone breaks S14 =>
+            the_history_keeps_envelopes_as_sent;
+    it_sorts_commits_by_time: SortsCommitsByTime breaks S14 and S5, S12 =>
+            the_commits_since_a_position_are_complete_and_in_order;
+    it_returns_at_most_100_commits: ReturnsAtMost100Commits breaks S14 and S5, S12 =>
+            a_long_history_is_complete;
+    it_reads_half_a_commit: ReadsHalfACommit breaks S14 =>
+            the_history_is_complete_during_commits;
+    it_ignores_an_error_after_65_535_parameters: IgnoresTheParameterLimit breaks S15 =>
             a_commit_of_200_000_changes_is_one_commit_or_too_large,
             a_creation_of_200_000_records_is_one_commit_or_too_large;
-    it_writes_no_status: WritesNoStatus breaks S10 => a_reopened_store_has_every_record_as_it_was_written;
-    it_writes_no_profile: WritesNoProfile breaks S10 and S8 => a_reopened_store_has_every_record_as_it_was_written;
-    it_trims_what_it_writes: TrimsWhatItWrites breaks S8 => a_reopened_store_keeps_every_byte;
-    it_counts_what_it_writes_in_16_bits: CountsIn16Bits breaks S15 =>
-            a_reopened_store_has_the_whole_of_a_large_commit;
-    it_writes_no_envelopes: WritesNoEnvelopes breaks S14 => a_reopened_store_tells_an_envelope_as_it_was_sent;
+    it_does_not_persist_status: DoesNotPersistStatus breaks S10 => a_reopened_store_keeps_every_record_as_written;
+    it_writes_no_profile: WritesNoProfile breaks S10 and S8 => a_reopened_store_keeps_every_record_as_written;
+    it_trims_persisted_texts: TrimsPersistedTexts breaks S8 => a_reopened_store_keeps_every_byte;
+    it_counts_persisted_records_in_16_bits: CountsIn16Bits breaks S15 =>
+            a_reopened_store_keeps_a_large_commit_whole;
+    it_does_not_persist_envelopes: DoesNotPersistEnvelopes breaks S14 => a_reopened_store_keeps_envelopes_as_sent;
 }

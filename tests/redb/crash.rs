@@ -16,7 +16,7 @@ use std::time::Duration;
 use rolecall::records::{Change, Position, Record, RecordKey};
 use rolecall::store::{Base, Since};
 
-use super::made::{Numbers, at, commit, created, found, loaded, membership, open, since, tenant, tenant_id, user};
+use super::common::{Numbers, at, commit, created, found, loaded, membership, open, since, tenant, tenant_id, user};
 
 /// Set in the child: the file, and the seed of what it commits.
 const FILE: &str = "ROLECALL_CRASH_FILE";
@@ -88,8 +88,8 @@ fn spawn(file: &Path, seed: u64) -> Child {
     command.env(FILE, file).env(SEED, seed.to_string()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
-/// The acknowledged commits of one child, as life, revision and commit. It is killed so much after it has told so many:
-/// a machine with a slow disk is waited for.
+/// The acknowledged commits of one child, as tenant id, revision and commit id. It is killed some time after it
+/// acknowledged this many, however slow the disk is.
 fn killed_after(mut child: Child, many: u64, wait: Duration) -> Vec<[u128; 3]> {
     let output = BufReader::new(child.stdout.take().unwrap());
     let (sender, receiver) = mpsc::channel();
@@ -99,7 +99,7 @@ fn killed_after(mut child: Child, many: u64, wait: Duration) -> Vec<[u128; 3]> {
             let mut words = line.split("told ").nth(1)?.split(' ').map(|word| word.parse().ok());
             Some([words.next()??, words.next()??, words.next()??])
         };
-        // Nobody listens any more once it is killed, and what it told until then counts too.
+        // The receiver is gone after the kill; what was acknowledged until then counts too.
         output.lines().map_while(Result::ok).filter_map(whole).for_each(|told| sender.send(told).unwrap_or(()));
     });
     let mut told: Vec<_> = receiver.iter().take(many.try_into().unwrap()).collect();
@@ -112,14 +112,14 @@ fn killed_after(mut child: Child, many: u64, wait: Duration) -> Vec<[u128; 3]> {
     told
 }
 
-/// Looks at everything. Tells how many commits there were that nobody was told of.
+/// Checks everything. Returns how many commits were applied and not acknowledged.
 fn verify(file: &Path, told: &[[u128; 3]], round: &str) -> usize {
     let store = open(file);
-    let mut untold = 0;
+    let mut unacknowledged = 0;
     for n in 1..=TENANTS {
         let told: BTreeMap<u128, u128> = told.iter().filter(|t| t[0] == n).map(|t| (t[1], t[2])).collect();
         let Some((records, latest)) = loaded(&store, tenant_id(n)).unwrap() else {
-            assert!(told.is_empty(), "{round}: an acknowledged birth is lost");
+            assert!(told.is_empty(), "{round}: an acknowledged creation is lost");
             continue;
         };
         assert_eq!(found(&store, &format!("tenant-{n}")).unwrap(), Some(tenant_id(n)), "{round}");
@@ -141,9 +141,9 @@ fn verify(file: &Path, told: &[[u128; 3]], round: &str) -> usize {
         let mut records = records;
         records.sort_by_key(Record::key);
         assert!(records.into_iter().eq(replayed.into_values()), "{round}: a commit is there in part (S4)");
-        untold += found.len() - told.len();
+        unacknowledged += found.len() - told.len();
     }
-    untold
+    unacknowledged
 }
 
 fn killed(times: u32, seed: u64) {
@@ -160,13 +160,13 @@ fn killed(times: u32, seed: u64) {
         told.extend(killed_after(spawn(&file, seed + u64::from(kill) * 1000), many, wait));
         let round = format!("seed {seed}, kill {kill} after {many} commits and {wait:?}");
         idle += u32::from(told.len() == before);
-        let untold = if file.exists() { verify(&file, &told, &round) } else { 0 };
-        assert!(untold <= found + 1, "{round}: only the commit under way may be there untold");
-        between += untold - found;
-        found = untold;
+        let unacknowledged = if file.exists() { verify(&file, &told, &round) } else { 0 };
+        assert!(unacknowledged <= found + 1, "{round}: only the commit under way may be there unacknowledged");
+        between += unacknowledged - found;
+        found = unacknowledged;
     }
     println!(
-        "{} commits told, {idle} of {times} kills before the first, {between} between commit and telling",
+        "{} commits acknowledged, {idle} of {times} kills before the first, {between} between commit and acknowledgement",
         told.len()
     );
     assert!(told.len() >= 4 * times as usize, "the load was too low: {} commits", told.len());

@@ -8,9 +8,9 @@ use std::path::Path;
 use rolecall::records::{Change, Position, Record};
 use rolecall::store::{Base, RedbError, RedbStore, Since, Store, StoreError};
 
-use super::made::{Numbers, commit, created, found, loaded, membership, one_of_each, open, since, tenant_id, user};
+use super::common::{Numbers, commit, created, found, loaded, membership, one_of_each, open, since, tenant_id, user};
 
-/// What is right: each life with its slug, its records, and its commits since the birth.
+/// What is right: each tenant with its slug, its records, and its commits since the creation.
 type Truth = Vec<(String, Position, (Vec<Record>, Position), Since)>;
 
 /// A file with several tenants that were changed, and one that ended.
@@ -29,7 +29,7 @@ fn filled(path: &Path) -> Truth {
         for id in 1000..1004 {
             let added: Vec<_> = (0..10).map(|u| Change::added(user(id * 100 + u, "new"))).collect();
             let revision = commit(&store, Base::At(base), n * 10_000 + id, &added).unwrap();
-            base = super::made::at(base.tenant_id, revision.number(), n * 10_000 + id);
+            base = super::common::at(base.tenant_id, revision.number(), n * 10_000 + id);
         }
     }
     commit(&store, Base::Create(tenant_id(99)), 99, &[]).unwrap();
@@ -40,8 +40,8 @@ fn filled(path: &Path) -> Truth {
     (1..).zip(&creations).map(truth).collect()
 }
 
-/// Whether a damaged file told of its damage. It fails if an answer was wrong.
-fn told(path: &Path, truth: &Truth, what: &str) -> bool {
+/// Whether a damaged file reports its damage. Fails on a wrong answer.
+fn reports_damage(path: &Path, truth: &Truth, what: &str) -> bool {
     let store = match RedbStore::open(path) {
         Ok(store) => store,
         Err(RedbError::Damaged(_) | RedbError::Foreign(_)) => return true,
@@ -50,12 +50,12 @@ fn told(path: &Path, truth: &Truth, what: &str) -> bool {
     answers(&store, truth, what)
 }
 
-/// Whether an answer told of damage. It fails if one was wrong.
+/// Whether an answer reports damage. Fails on a wrong answer.
 fn answers(store: &RedbStore, truth: &Truth, what: &str) -> bool {
-    let mut told = false;
+    let mut reported = false;
     let mut check = |right: Result<bool, StoreError>| match right {
         Ok(right) => assert!(right, "{what}: a wrong answer"),
-        Err(StoreError::Corrupt(_)) => told = true,
+        Err(StoreError::Corrupt(_)) => reported = true,
         Err(other) => panic!("{what}: {other:?}"),
     };
     for (slug, creation, load, commits) in truth {
@@ -65,7 +65,7 @@ fn answers(store: &RedbStore, truth: &Truth, what: &str) -> bool {
     }
     check(pollster::block_on(store.list(None, 9)).map(|listed| listed.len() == truth.len()));
     check(loaded(store, tenant_id(99)).map(|found| found.is_none()));
-    told
+    reported
 }
 
 #[test]
@@ -74,14 +74,17 @@ fn a_file_that_was_cut_short_is_damaged() {
     let path = folder.path().join("whole");
     let truth = filled(&path);
     let whole = fs::read(&path).unwrap();
-    assert!(!told(&path, &truth, "the whole file"));
+    assert!(!reports_damage(&path, &truth, "the whole file"));
     let cut = folder.path().join("cut");
     let mut numbers = Numbers(11);
     let random = (0..16).map(|_| numbers.below::<usize>(whole.len() as u64));
     let edges = [0, 1, 8, 9, 63, 64, 320, 4095, 4096, 4097, 8192, whole.len() - 1, whole.len() - 4096, whole.len() / 2];
     for length in edges.into_iter().chain(random) {
         fs::write(&cut, &whole[..length]).unwrap();
-        assert!(told(&cut, &truth, &format!("cut to {length} of {}", whole.len())), "cut to {length}: not noticed");
+        assert!(
+            reports_damage(&cut, &truth, &format!("cut to {length} of {}", whole.len())),
+            "cut to {length}: not noticed"
+        );
     }
 }
 
@@ -106,7 +109,7 @@ fn flips(count: usize, seed: u64, only_pages: bool) -> (usize, usize) {
         let mut bytes = whole.clone();
         bytes[place] ^= 1 << numbers.below::<u32>(8);
         fs::write(&altered, &bytes).unwrap();
-        noticed += usize::from(told(&altered, &truth, &format!("flip {flip} at {place} of {}", whole.len())));
+        noticed += usize::from(reports_damage(&altered, &truth, &format!("flip {flip} at {place} of {}", whole.len())));
     }
     (noticed, count)
 }
@@ -132,7 +135,7 @@ fn flips_under_an_open_file(count: usize, seed: u64) -> usize {
         let mut file = fs::OpenOptions::new().write(true).open(&altered).unwrap();
         std::io::Write::write_all(&mut file, &bytes).unwrap();
         if flip % 4 == 0 {
-            // Whatever comes of writing to it, the process lives on.
+            // Writing to it must not end the process.
             for (_, _, (_, latest), _) in &truth {
                 drop(commit(&store, Base::At(*latest), 7, &[Change::removed(membership(100, 1, None))]));
             }

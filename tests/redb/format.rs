@@ -7,12 +7,12 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use rolecall::records::{Change, Position, RecordKind};
 use rolecall::store::{Base, RedbError, RedbStore, Since, StoreError};
 
-use super::made::{at, commit, created, found, loaded, one_of_each, open, since, tenant_id, user};
+use super::common::{at, commit, created, found, loaded, one_of_each, open, since, tenant_id, user};
 
 type Bytes = &'static [u8];
 const ABOUT: TableDefinition<'_, &str, Bytes> = TableDefinition::new("rolecall");
 const SLUGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.slugs");
-const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
+const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.tenants");
 const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.records");
 const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
 
@@ -27,7 +27,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// A file with every shape of record in one life, a second commit, and a life that has ended.
+/// A file with every shape of record in one tenant, a second commit, and a deleted tenant.
 fn filled(path: &Path) -> Position {
     let store = open(path);
     let acme = created(&store, 0xacce, "acme", one_of_each().get(1..).unwrap());
@@ -49,7 +49,7 @@ fn the_bytes_of_every_row_are_these() {
         let (key, value) = row.unwrap();
         lines.push(format!("about {} {}", key.value(), hex(value.value())));
     }
-    for (name, table) in [("slugs", SLUGS), ("lives", TENANTS), ("records", RECORDS), ("commits", COMMITS)] {
+    for (name, table) in [("slugs", SLUGS), ("tenants", TENANTS), ("records", RECORDS), ("commits", COMMITS)] {
         for row in reading.open_table(table).unwrap().iter().unwrap() {
             let (key, value) = row.unwrap();
             lines.push(format!("{name} {} {}", hex(key.value()), hex(value.value())));
@@ -93,7 +93,7 @@ fn s10_a_kind_of_a_later_release_is_refused_for_that_tenant_only() {
     let store = open(&path);
     assert!(matches!(loaded(&store, tenant_id(0xacce)), Err(StoreError::UnsupportedRecord(_))));
     assert_eq!(found(&store, "acme").unwrap(), Some(tenant_id(0xacce)));
-    assert_eq!(loaded(&store, tenant_id(1)).unwrap().unwrap().0.len(), 1, "the other life");
+    assert_eq!(loaded(&store, tenant_id(1)).unwrap().unwrap().0.len(), 1, "the other tenant");
     drop(store);
 
     let key = key_of(0xacce, &[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
@@ -118,8 +118,8 @@ fn s10_a_row_that_is_lost_altered_or_strange_makes_its_tenant_corrupt_and_no_oth
         ("one too many", RECORDS, &extra, Some(sealed(4, &extra, &value_of_a_membership()))),
         ("a commit that cannot be read", COMMITS, &second, Some(sealed(5, &second, &[0, 0xff]))),
         ("a lost commit", COMMITS, &second, None),
-        ("a life that cannot be read", TENANTS, &tenant_key, Some(sealed(3, &tenant_key, &[7, 7]))),
-        ("a life whose row was altered", TENANTS, &tenant_key, Some(b"altered".to_vec())),
+        ("a tenant row that cannot be read", TENANTS, &tenant_key, Some(sealed(3, &tenant_key, &[7, 7]))),
+        ("an altered tenant row", TENANTS, &tenant_key, Some(b"altered".to_vec())),
     ];
     for (what, place, key, value) in table {
         let folder = tempfile::tempdir().unwrap();
@@ -132,7 +132,7 @@ fn s10_a_row_that_is_lost_altered_or_strange_makes_its_tenant_corrupt_and_no_oth
         let corrupt = [load.as_ref().err(), commits.as_ref().err()];
         assert!(corrupt.iter().any(Option::is_some), "{what}: {load:?} {commits:?}");
         assert!(corrupt.iter().flatten().all(|e| matches!(e, StoreError::Corrupt(_))), "{what}: {corrupt:?}");
-        assert_eq!(loaded(&store, tenant_id(1)).unwrap().unwrap().0.len(), 1, "{what}: the other life");
+        assert_eq!(loaded(&store, tenant_id(1)).unwrap().unwrap().0.len(), 1, "{what}: the other tenant");
         assert_eq!(since(&store, at(tenant_id(1), 1, 1)).unwrap(), Since::Commits(vec![]), "{what}");
         assert_eq!(found(&store, "other").unwrap(), Some(tenant_id(1)), "{what}");
     }

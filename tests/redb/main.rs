@@ -3,12 +3,12 @@
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod agrees;
+mod random_histories;
 mod crash;
 mod damage;
-mod executors;
+mod futures;
 mod format;
-mod made;
+mod common;
 mod opening;
 #[cfg(feature = "conformance")]
 mod suite;

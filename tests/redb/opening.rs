@@ -8,8 +8,8 @@ use std::thread;
 use redb::{Database, TableDefinition};
 use rolecall::store::{Base, RedbError, RedbStore, Since, StoreError};
 
+use super::common::{at, commit, created, found, loaded, open, since, tenant, tenant_id, user};
 use super::format::sealed;
-use super::made::{at, commit, created, found, loaded, open, since, tenant, tenant_id, user};
 
 #[test]
 fn s7_s13_what_was_committed_is_there_after_all_connections_are_closed() {
@@ -57,7 +57,7 @@ fn a_missing_file_is_created_unless_it_must_exist() {
 #[test]
 fn of_two_that_create_one_file_neither_loses_what_it_wrote() {
     // Creating in place is two steps for redb: an empty file, and one with something in it. Whoever opened the empty one
-    // in between, or was killed there, left a file that nobody could open, or that somebody emptied again.
+    // in between, or was killed there, left a file that nobody could open, or that another opening emptied again.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     for round in 0..6 {
@@ -94,7 +94,7 @@ fn refused(path: &Path) -> RedbError {
 }
 
 #[test]
-fn a_file_that_is_not_ours_is_left_alone() {
+fn a_foreign_file_is_rejected_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let text = "not a database at all ".repeat(1000);
@@ -127,17 +127,17 @@ fn refused_with_format(format: u32) -> RedbError {
 }
 
 #[test]
-fn a_file_of_a_later_release_is_left_alone_and_says_what_it_is() {
+fn a_file_of_a_later_release_is_rejected_unchanged() {
     let error = refused_with_format(3);
     assert!(matches!(error, RedbError::Newer { found: 3, known: 2 }), "{error:?}");
-    assert_eq!(error.to_string(), "the file has format 3, and this release knows formats up to 2");
+    assert!(error.to_string().starts_with("file has format 3, expected at most "), "{error}");
 }
 
 #[test]
 fn a_file_of_a_format_that_was_never_published_is_left_alone() {
     let error = refused_with_format(1);
     assert!(matches!(error, RedbError::Foreign(_)), "{error:?}");
-    assert_eq!(error.to_string(), "the file is not a store of this crate: format 1 was never published");
+    assert!(error.to_string().ends_with("format 1 was never published"), "{error}");
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn s14_a_bounded_history_forgets_its_oldest_commits() {
             commit(&store, Base::At(base), id, &changes).unwrap();
         }
         for id in 1..=9 {
-            let told = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id)).unwrap();
-            assert_eq!(told != Since::TooOld, id >= oldest, "{id} with room for {bound}");
+            let commits = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id)).unwrap();
+            assert_eq!(commits != Since::TooOld, id >= oldest, "{id} with room for {bound}");
         }
         // A bound that was wide once and is narrow now.
         drop(store);
@@ -176,14 +176,14 @@ fn s15_a_commit_of_200_000_changes_is_one_commit() {
     let changes: Vec<_> = (1..=200_000).map(change).collect();
     assert_eq!(commit(&store, Base::At(base), 2, &changes).unwrap().number(), 2);
     assert_eq!(loaded(&store, base.tenant_id).unwrap().unwrap().0.len(), 200_001);
-    let Since::Commits(told) = since(&store, base).unwrap() else { panic!("it is in the history") };
-    assert!(told.len() == 1 && told[0].changes == changes);
+    let Since::Commits(commits) = since(&store, base).unwrap() else { panic!("it is in the history") };
+    assert!(commits.len() == 1 && commits[0].changes == changes);
     commit(&store, Base::At(at(tenant_id(1), 2, 2)), 3, &[rolecall::records::Change::removed(tenant("acme"))]).unwrap();
     assert_eq!(loaded(&store, base.tenant_id).unwrap(), None);
 }
 
 #[test]
-fn what_is_printed_of_a_store_holds_nothing_of_a_tenant() {
+fn debug_output_contains_no_tenant_data() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("tenants"));
     created(&store, 1, "acme", &[user(1, "alice@acme.com")]);

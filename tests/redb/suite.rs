@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use rolecall::store::RedbStore;
-use rolecall::store::conformance::{self, Clause, Fixture, Problem, Task};
+use rolecall::store::conformance::{self, Clause, Fixture, FixtureError, Task};
 
 /// Each case has a file of its own.
 struct Files {
@@ -21,22 +21,22 @@ impl Files {
 impl Fixture for Files {
     type Store = RedbStore;
 
-    async fn fresh(&self) -> Result<RedbStore, Problem> {
+    async fn fresh(&self) -> Result<RedbStore, FixtureError> {
         *self.latest.lock().unwrap() += 1;
         Ok(RedbStore::open(self.path())?)
     }
 
-    async fn second_connection(&self, store: &RedbStore) -> Result<Option<RedbStore>, Problem> {
+    async fn second_connection(&self, store: &RedbStore) -> Result<Option<RedbStore>, FixtureError> {
         Ok(Some(store.clone()))
     }
 
-    async fn reopen(&self, store: RedbStore) -> Result<Option<RedbStore>, Problem> {
+    async fn reopen(&self, store: RedbStore) -> Result<Option<RedbStore>, FixtureError> {
         drop(store);
         Ok(Some(RedbStore::options().existing().open(self.path())?))
     }
 
-    async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
-        conformance::on_threads(tasks)
+    async fn run_concurrently(&self, tasks: Vec<Task>) -> Result<(), FixtureError> {
+        conformance::run_on_threads(tasks)
     }
 }
 

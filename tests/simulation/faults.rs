@@ -3,7 +3,7 @@
 //! The driver between client and server keeps S6: what may have been sent twice is *unknown*, unless the answer is success
 //! or a conflict; *unavailable* is said only where nothing can have happened, and nothing still can.
 
-use rolecall::store::{Since, StoreError};
+use rolecall::store::{Cause, Since, StoreError};
 
 use crate::history::Node;
 use crate::network::{Body, Message};
@@ -189,7 +189,7 @@ impl World {
             CreationOutcome::Refuse => {
                 self.say(call, "refused for good:");
                 self.coverage.met("refused for good");
-                let errors: [fn(String) -> StoreError; 3] =
+                let errors: [fn(Cause) -> StoreError; 3] =
                     [StoreError::TooLarge, StoreError::UnsupportedRecord, StoreError::Corrupt];
                 let refused = errors[self.chance.below(3)]("refused".into());
                 self.line.network().hand_over(call, Reply::Failed(refused), Some(now));

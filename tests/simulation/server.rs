@@ -175,7 +175,7 @@ impl Server {
 fn apply(records: &mut Records, changes: &[Change]) -> Result<(), StoreError> {
     for change in changes {
         if records.get(&change.key()) != change.before() {
-            return Err(StoreError::Corrupt(format!("S3: {:?} is not what the change begins with", change.key())));
+            return Err(StoreError::corrupt(format!("S3: {:?} is not what the change begins with", change.key())));
         }
         match change.after() {
             Some(after) => records.insert(change.key(), after.clone()),

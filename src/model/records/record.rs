@@ -97,6 +97,14 @@ pub enum RecordKey {
 
 impl RecordKind {
     /// Every kind, in the order of a load.
+    ///
+    /// A later release may add a kind at the end: it gets the next ordinal.
+    ///
+    /// ```
+    /// use rolecall::records::RecordKind;
+    ///
+    /// assert!(RecordKind::ALL.is_sorted_by_key(|kind| kind.ordinal()));
+    /// ```
     pub const ALL: &'static [Self] = &[
         Self::Tenant,
         Self::Permission,
@@ -118,7 +126,19 @@ impl RecordKind {
         }
     }
 
-    /// Its place in the order of a load. It never changes, so a store may keep it in a column to sort by.
+    /// Returns the kind with this ordinal, or `None` if only a later release knows it.
+    ///
+    /// ```
+    /// use rolecall::records::RecordKind;
+    ///
+    /// assert_eq!(RecordKind::from_ordinal(RecordKind::Grant.ordinal()), Some(RecordKind::Grant));
+    /// assert_eq!(RecordKind::from_ordinal(u8::MAX), None);
+    /// ```
+    pub fn from_ordinal(ordinal: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(ordinal)).copied()
+    }
+
+    /// Returns the kind's place in the order of a load. It never changes, so a store can keep it in a column and sort by it.
     pub const fn ordinal(self) -> u8 {
         self as u8
     }

@@ -1,8 +1,7 @@
-//! Running calls at the same time, and seeing whether they were: calls that came one after the other have tested no race.
+//! Runs calls concurrently and counts how many of them overlapped. Calls that ran one after the other test no race.
 //!
-//! The racers of a case run freely, each in a loop, rather than once each from a common start: on a busy machine, or on
-//! one core, a short call is met by another only where the scheduler happens to interrupt it, and in a loop of calls it
-//! mostly does.
+//! Each racer of a case makes calls in a loop. One call each from a common start is not enough: on a busy machine or on
+//! one core, short calls overlap only if the scheduler interrupts one of them. In loops of calls, that happens often.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,61 +14,61 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Task;
-use super::case::{Fail, Hand, Verdict};
+use super::case::{CaseContext, CaseError, CaseResult};
 
-/// How many calls must have met another one before a case has tried its race.
-const ENOUGH: usize = 4;
+/// How many calls must overlap with another one before a case counts as exercised.
+const MIN_OVERLAPS: usize = 4;
 
-/// How long a racer waits for the others to come, before it says that nothing runs at once here. A count of looks was too
-/// little on a machine that was too busy to start a thread meanwhile.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a racer waits for the others before it reports that the fixture runs tasks one after the other. A number of
+/// polls is not enough: a busy machine may not start a thread in that time.
+const START_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many calls are remembered of each prize, to be compared with later ones.
-const REMEMBERED: usize = 32;
+/// How many calls on each target are kept to be compared with later ones.
+const KEPT_CALLS: usize = 32;
 
-/// What the racers of a case share.
-pub(super) struct Contest {
-    /// How many attempts each racer has made, and how many the slowest should make at most.
+/// The state that the racers of a case share.
+pub(super) struct Race {
+    /// How many attempts each racer made, and how many the slowest makes at most.
     attempts: Vec<AtomicUsize>,
     most: usize,
     arrived: AtomicUsize,
-    alone: AtomicBool,
+    sequential: AtomicBool,
     clock: AtomicU64,
-    met: AtomicUsize,
+    overlaps: AtomicUsize,
     stopped: AtomicBool,
     calls: Mutex<HashMap<u64, Vec<Call>>>,
 }
 
-/// A call that was made: by whom, and between which instants.
+/// A call that was made: its racer, and the logical times of its start and end.
 struct Call {
-    by: usize,
-    from: u64,
-    until: u64,
+    racer: usize,
+    start: u64,
+    end: u64,
 }
 
-/// A racer: what it does until the contest is over.
-pub(super) type Racer = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+/// A racer: makes calls until the race is over.
+pub(super) type Racer = Pin<Box<dyn Future<Output = CaseResult> + Send>>;
 
-impl Contest {
+impl Race {
     pub(super) fn of(racers: usize, most: usize) -> Arc<Self> {
         Arc::new(Self {
             attempts: (0..racers).map(|_| AtomicUsize::new(0)).collect(),
             most,
             arrived: AtomicUsize::new(0),
-            alone: AtomicBool::new(false),
+            sequential: AtomicBool::new(false),
             clock: AtomicU64::new(0),
-            met: AtomicUsize::new(0),
+            overlaps: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             calls: Mutex::default(),
         })
     }
 
-    /// Whether this racer should make another attempt. A quick one goes on for as long as a slow one does, and lets the
-    /// others run in between: a call that is ready at once would not.
-    pub(super) async fn goes_on(&self, by: usize) -> bool {
-        let mut has_let_others_run = false;
+    /// Whether this racer should make another attempt. A quick racer continues as long as a slow one, and yields to the
+    /// others before each attempt.
+    pub(super) async fn next_attempt(&self, by: usize) -> bool {
+        let mut has_yielded = false;
         poll_fn(|cx| {
-            if std::mem::replace(&mut has_let_others_run, true) {
+            if std::mem::replace(&mut has_yielded, true) {
                 return Poll::Ready(());
             }
             cx.waker().wake_by_ref();
@@ -80,43 +79,42 @@ impl Contest {
             attempts.fetch_add(1, Ordering::SeqCst);
         }
         let is_short = |attempts: &AtomicUsize| attempts.load(Ordering::SeqCst) <= self.most;
-        let (stopped, met) = (self.stopped.load(Ordering::SeqCst), self.met.load(Ordering::SeqCst));
-        !stopped && met < ENOUGH && self.attempts.iter().any(is_short)
+        let (stopped, overlaps) = (self.stopped.load(Ordering::SeqCst), self.overlaps.load(Ordering::SeqCst));
+        !stopped && overlaps < MIN_OVERLAPS && self.attempts.iter().any(is_short)
     }
 
-    /// Makes a call, and counts it if a call of another racer for the same prize was made at the same time.
-    pub(super) async fn race<T>(&self, prize: u64, by: usize, call: impl Future<Output = T> + Send) -> T {
-        let from = self.clock.fetch_add(1, Ordering::SeqCst);
+    /// Makes a call on a target, and counts it if a call of another racer on the same target overlapped with it.
+    pub(super) async fn call<T>(&self, target: u64, racer: usize, call: impl Future<Output = T> + Send) -> T {
+        let start = self.clock.fetch_add(1, Ordering::SeqCst);
         let result = call.await;
-        let until = self.clock.fetch_add(1, Ordering::SeqCst);
+        let end = self.clock.fetch_add(1, Ordering::SeqCst);
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = match calls.entry(prize) {
+        let others = match calls.entry(target) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(Vec::new()),
         };
-        if others.iter().any(|other| other.by != by && other.from < until && from < other.until) {
-            self.met.fetch_add(1, Ordering::SeqCst);
+        if others.iter().any(|other| other.racer != racer && other.start < end && start < other.end) {
+            self.overlaps.fetch_add(1, Ordering::SeqCst);
         }
-        if others.len() >= REMEMBERED {
+        if others.len() >= KEPT_CALLS {
             others.remove(0);
         }
-        others.push(Call { by, from, until });
+        others.push(Call { racer, start, end });
         result
     }
 
-    /// Waits until all racers have come. Looks again and again rather than being woken: whoever comes last must not be
-    /// ahead of the others.
-    async fn meet(&self) {
+    /// Waits until all racers have started. It polls rather than being woken, so that the last racer gets no head start.
+    async fn wait_for_start(&self) {
         self.arrived.fetch_add(1, Ordering::SeqCst);
-        let (mut looks, start) = (0, Instant::now());
+        let (mut polls, start) = (0, Instant::now());
         poll_fn(|cx| {
-            if self.arrived.load(Ordering::SeqCst) >= self.attempts.len() || self.alone.load(Ordering::SeqCst) {
+            if self.arrived.load(Ordering::SeqCst) >= self.attempts.len() || self.sequential.load(Ordering::SeqCst) {
                 return Poll::Ready(());
             }
-            looks += 1_u32;
-            if looks % 128 == 0 {
-                if start.elapsed() >= PATIENCE {
-                    self.alone.store(true, Ordering::SeqCst);
+            polls += 1_u32;
+            if polls % 128 == 0 {
+                if start.elapsed() >= START_TIMEOUT {
+                    self.sequential.store(true, Ordering::SeqCst);
                 }
                 thread::yield_now();
             }
@@ -127,40 +125,40 @@ impl Contest {
     }
 }
 
-impl Hand<'_> {
-    /// Runs these racers to their ends, at the same time. Fails if one of them does, or if too few of their calls met.
-    pub(super) async fn hold(&self, contest: &Arc<Contest>, racers: Vec<Racer>) -> Verdict {
+impl CaseContext<'_> {
+    /// Runs the racers concurrently to their ends. Fails if one of them fails, or if too few of their calls overlapped.
+    pub(super) async fn run_race(&self, race: &Arc<Race>, racers: Vec<Racer>) -> CaseResult {
         let results = Arc::new(Mutex::new(Vec::new()));
         let task = |racer: Racer| {
-            let (contest, results) = (Arc::clone(contest), Arc::clone(&results));
+            let (race, results) = (Arc::clone(race), Arc::clone(&results));
             Box::pin(async move {
-                contest.meet().await;
-                let result = if contest.alone.load(Ordering::SeqCst) { Ok(()) } else { racer.await };
+                race.wait_for_start().await;
+                let result = if race.sequential.load(Ordering::SeqCst) { Ok(()) } else { racer.await };
                 if result.is_err() {
-                    contest.stopped.store(true, Ordering::SeqCst);
+                    race.stopped.store(true, Ordering::SeqCst);
                 }
                 locked(&results).push(result);
             }) as Task
         };
         let expected = racers.len();
-        self.fixture.run_at_once(racers.into_iter().map(task).collect()).await?;
+        self.fixture.run_concurrently(racers.into_iter().map(task).collect()).await?;
         let results = std::mem::take(&mut *locked(&results));
         if results.len() < expected {
-            return Err(Fail::new("a task that was to run at once with others did not end"));
+            return Err(CaseError::new("a concurrent task did not end"));
         }
-        results.into_iter().collect::<Verdict>()?;
-        let met = contest.met.load(Ordering::SeqCst);
-        if contest.alone.load(Ordering::SeqCst) {
-            return Err(Fail::not_exercised("the fixture runs its tasks one after the other"));
+        results.into_iter().collect::<CaseResult>()?;
+        let overlaps = race.overlaps.load(Ordering::SeqCst);
+        if race.sequential.load(Ordering::SeqCst) {
+            return Err(CaseError::not_exercised("the fixture runs its tasks one after the other"));
         }
-        if met < ENOUGH {
-            return Err(Fail::not_exercised(format!("{met} calls met another one, and {ENOUGH} are wanted")));
+        if overlaps < MIN_OVERLAPS {
+            return Err(CaseError::not_exercised(format!("{overlaps} calls overlapped, at least {MIN_OVERLAPS} must")));
         }
         Ok(())
     }
 }
 
-/// What racers share, under a lock that no panic spoils: each holds it for a line or two of the suite's own.
+/// Locks what the racers share. A poisoned lock is fine: only a line or two of the suite runs under it.
 pub(super) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

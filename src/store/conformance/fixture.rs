@@ -1,4 +1,4 @@
-//! What a store author gives to the suite.
+//! The interface between the suite and a store author: how the suite gets stores.
 
 use std::error::Error;
 use std::future::Future;
@@ -8,77 +8,115 @@ use std::thread;
 use crate::block_on::block_on;
 use crate::store::Store;
 
-/// Why a fixture could not do what it was asked for.
-pub type Problem = Box<dyn Error + Send + Sync>;
+/// Why a fixture could not do what the suite asked for.
+///
+/// ```
+/// use rolecall::store::conformance::FixtureError;
+///
+/// let error: FixtureError = "the test database is not running".into();
+/// assert_eq!(error.to_string(), "the test database is not running");
+/// ```
+pub type FixtureError = Box<dyn Error + Send + Sync>;
 
-/// Work that the suite wants to run at the same time as other work.
+/// Work that the suite runs concurrently with other work.
+///
+/// ```
+/// use rolecall::store::conformance::{Task, run_on_threads};
+///
+/// let task: Task = Box::pin(async { println!("running") });
+/// run_on_threads(vec![task])?;
+/// # Ok::<(), rolecall::store::conformance::FixtureError>(())
+/// ```
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// How the suite comes by stores of the kind under test.
+/// Gives the suite stores of the kind under test.
 ///
-/// What a store cannot do is answered with `None` or `false`, and the cases that need it are reported as not exercised. A
-/// problem fails the case.
+/// A fixture answers `None` or `false` to what its store cannot do. The suite reports the cases that need it as *not
+/// exercised*. An error fails the case. The example in the [module](super) shows a complete fixture.
 pub trait Fixture: Send + Sync {
     /// The store under test.
     type Store: Store;
 
-    /// An empty store that shares nothing with any before it. Called once for each case, and once more by some; the
-    /// stores of the case before have been dropped by then.
-    fn fresh(&self) -> impl Future<Output = Result<Self::Store, Problem>> + Send;
+    /// Returns an empty store that shares nothing with earlier ones.
+    ///
+    /// The suite calls this once for each case, and some cases call it once more. All stores of earlier cases are dropped
+    /// by then.
+    fn fresh(&self) -> impl Future<Output = Result<Self::Store, FixtureError>> + Send;
 
-    /// A second connection to the same tenants, as another process would have it.
+    /// Opens a second connection to the same tenants, as another process would.
     fn second_connection(
         &self,
         store: &Self::Store,
-    ) -> impl Future<Output = Result<Option<Self::Store>, Problem>> + Send;
+    ) -> impl Future<Output = Result<Option<Self::Store>, FixtureError>> + Send;
 
-    /// Closes the store, which is the only connection then, and opens it again, as after a restart of the process. Where
-    /// it is kept is the fixture's to know: from the latest `fresh`.
-    fn reopen(&self, store: Self::Store) -> impl Future<Output = Result<Option<Self::Store>, Problem>> + Send;
-
-    /// Runs these at the same time, to the end. Without a runtime: [`on_threads`]. On one with several threads: spawn each,
-    /// then wait for all. At the same time on one thread is enough for a store that awaits something in every call.
-    fn run_at_once(&self, tasks: Vec<Task>) -> impl Future<Output = Result<(), Problem>> + Send;
-
-    /// Breaks the link between this connection and its database, or mends it. False if there is no link, or none that can
-    /// be broken: then nobody has seen whether errors tell the truth (S6).
+    /// Closes the store and opens it again, as after a restart of the process.
     ///
-    /// A proxy before the database does it, or a disk that fails on command. While it is broken, reads may fail or answer,
-    /// and half a write may get through; what is undone must be undone by the time of the answer, or the answer is
-    /// *unknown*. Once it is whole, the same connection must work again, by whatever it does for that.
-    fn set_link(&self, _store: &Self::Store, _link: LinkState) -> impl Future<Output = Result<bool, Problem>> + Send {
+    /// The store is the only connection then. The fixture remembers the location from the latest [`fresh`](Self::fresh).
+    fn reopen(&self, store: Self::Store) -> impl Future<Output = Result<Option<Self::Store>, FixtureError>> + Send;
+
+    /// Runs all tasks concurrently and waits for them.
+    ///
+    /// Without a runtime, use [`run_on_threads`]. On a runtime with several threads, spawn each task. One thread is enough
+    /// for a store that awaits something in every call.
+    fn run_concurrently(&self, tasks: Vec<Task>) -> impl Future<Output = Result<(), FixtureError>> + Send;
+
+    /// Breaks or restores the link between this connection and its database. Returns `false` if it cannot be broken.
+    ///
+    /// Use a proxy in front of the database, or a disk that fails on command. Break the link at the first byte *and*, if
+    /// you can, at the commit statement alone: that is the moment that decides between `Unavailable` and `InDoubt` (S6).
+    /// While the link is broken, reads may fail or succeed, and half of a write may get through. When the link is restored,
+    /// the same connection must work again.
+    fn set_link(
+        &self,
+        _store: &Self::Store,
+        _link: LinkState,
+    ) -> impl Future<Output = Result<bool, FixtureError>> + Send {
         async { Ok(false) }
     }
 
-    /// Told before each case, by its name, as in [`CaseReport::name`](super::CaseReport::name) (the report's text has spaces
-    /// for underscores). Print it to find the one in which a store hangs.
-    fn starting(&self, _case: &str) {}
+    /// Receives the name of each case before it runs, as in [`CaseReport::name`](super::CaseReport::name). Print it to
+    /// find the case in which a store hangs.
+    fn case_started(&self, _case: &str) {}
 }
 
-/// The state of a link.
+/// The state of the link between a store and its database.
+///
+/// ```
+/// use rolecall::store::conformance::LinkState;
+///
+/// let is_broken = |link| link != LinkState::Connected;
+/// assert!(is_broken(LinkState::ResponsesLost));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkState {
-    /// Everything gets through.
-    Whole,
-    /// What is sent is lost.
+    /// Requests and responses get through.
+    Connected,
+    /// Requests are lost.
     RequestsLost,
-    /// What is sent arrives, and what is answered is lost.
-    AnswersLost,
+    /// Requests arrive; their responses are lost.
+    ResponsesLost,
 }
 
-/// Runs each task on a thread of its own. For stores whose futures need no runtime.
+/// Runs each task on its own thread, for stores whose futures need no runtime.
+///
+/// ```
+/// use rolecall::store::conformance::run_on_threads;
+///
+/// run_on_threads(vec![Box::pin(async {}), Box::pin(async {})])?;
+/// # Ok::<(), rolecall::store::conformance::FixtureError>(())
+/// ```
 ///
 /// # Errors
 /// A thread could not be started, or a task panicked.
-pub fn on_threads(tasks: Vec<Task>) -> Result<(), Problem> {
+pub fn run_on_threads(tasks: Vec<Task>) -> Result<(), FixtureError> {
     let start = |task: Task| thread::Builder::new().spawn(move || block_on(task));
     let threads: Vec<_> = tasks.into_iter().map(start).collect();
-    let mut all_well = Ok(());
+    let mut result = Ok(());
     for thread in threads {
         if thread?.join().is_err() {
-            all_well = Err("a task panicked".into());
+            result = Err("a task panicked".into());
         }
     }
-    all_well
+    result
 }

@@ -1,113 +1,122 @@
-//! S2: a load is one consistent state.
+//! S2: a load reads one consistent state.
 
 use std::sync::Arc;
 
-use super::any::Connection;
-use super::case::{Fail, Hand, Verdict, cases, holds, same};
-use super::concurrent::{Contest, Racer};
+use super::case::{CaseContext, CaseError, CaseResult, cases, ensure, expect_eq};
+use super::concurrent::{Race, Racer};
+use super::dyn_fixture::Connection;
 use super::samples::{
-    Records, added, changed, created, go_on, group, is_done, loaded, present, send, tenant_id, user, users,
+    Records, added, changed, commit_on, create_tenant, expect_success, group, load, load_existing, send, tenant_id,
+    user, users,
 };
 use crate::model::records::{Change, Position, Record, Revision, TenantId};
 use crate::store::{Base, Sink, Stop, StoreError};
 
 cases! {
-    S2: a_load_says_where_the_state_stands,
-        a_load_during_commits_is_one_state,
-        a_sink_that_wants_no_more_ends_the_load;
+    S2: a_load_returns_the_position_of_its_records,
+        a_load_during_commits_is_one_consistent_state,
+        a_load_stops_when_the_sink_stops;
 }
 
-async fn a_load_says_where_the_state_stands(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
-    let mut at = created(store, tenant_id(1), "acme", &[]).await?;
+async fn a_load_returns_the_position_of_its_records(case: &CaseContext<'_>) -> CaseResult {
+    let store = &*case.store;
+    let mut at = create_tenant(store, tenant_id(1), "acme", &[]).await?;
     for number in 0..10_u128 {
-        at = go_on(store, at, &users(number..number + 1)?).await?;
-        let (records, found) = present(store, tenant_id(1)).await?;
-        same("where a load says that the tenant stands", &found, &at)?;
-        same("how many records a load pushes", &records.len(), &usize::try_from(number + 2).unwrap_or(0))?;
+        at = commit_on(store, at, &users(number..number + 1)?).await?;
+        let (records, found) = load_existing(store, tenant_id(1)).await?;
+        expect_eq("the position that a load returns", &found, &at)?;
+        expect_eq("the number of records of a load", &records.len(), &usize::try_from(number + 2).unwrap_or(0))?;
     }
     Ok(())
 }
 
-/// How many commits and loads are made at most.
+/// The most commits and loads of a race.
 const MOST: usize = 12_000;
 
-/// How many users and groups bear the number of the revision.
+/// How many users and groups are numbered by the revision.
 const WIDTH: u128 = 150;
 
-/// Every record bears the number of the commit that wrote it, so a load that mixes two states shows two numbers.
-fn numbered(number: u64) -> Verdict<Vec<Record>> {
+/// Each commit numbers every record, so a load that mixes two states returns two numbers.
+fn numbered(number: u64) -> CaseResult<Vec<Record>> {
     let users = (0..WIDTH).map(|n| user(n, &format!("{n}-{number}")));
     let groups = (0..WIDTH).map(|n| group(n, &format!("{n}-{number}")));
     users.chain(groups).collect()
 }
 
-fn renumbered(number: u64) -> Verdict<Vec<Change>> {
+fn renumbered(number: u64) -> CaseResult<Vec<Change>> {
     let pairs = numbered(number)?.into_iter().zip(numbered(number + 1)?);
     pairs.map(|(before, after)| changed(before, after)).collect()
 }
 
-async fn a_load_during_commits_is_one_state(hand: &Hand<'_>) -> Verdict {
-    let (first, second) = (Arc::clone(&hand.store), hand.second_or_same().await?);
-    let creation = created(&*first, tenant_id(1), "acme", &added(numbered(1)?)).await?;
-    let contest = Contest::of(3, MOST);
+async fn a_load_during_commits_is_one_consistent_state(case: &CaseContext<'_>) -> CaseResult {
+    let (first, second) = (Arc::clone(&case.store), case.second_or_same().await?);
+    let creation = create_tenant(&*first, tenant_id(1), "acme", &added(numbered(1)?)).await?;
+    let race = Race::of(3, MOST);
     let writer: Racer = {
-        let (store, contest) = (Arc::clone(&first), Arc::clone(&contest));
+        let (store, race) = (Arc::clone(&first), Arc::clone(&race));
         Box::pin(async move {
             let mut at = creation;
-            while contest.goes_on(0).await {
+            while race.next_attempt(0).await {
                 let changes = renumbered(at.revision.number())?;
-                at = contest.race(0, 0, go_on(&*store, at, &changes)).await?;
+                at = race.call(0, 0, commit_on(&*store, at, &changes)).await?;
             }
             Ok(())
         })
     };
     let reader = |by: usize, store: &Arc<dyn Connection>| -> Racer {
-        let (store, contest) = (Arc::clone(store), Arc::clone(&contest));
+        let (store, race) = (Arc::clone(store), Arc::clone(&race));
         Box::pin(async move {
-            while contest.goes_on(by).await {
-                is_whole(contest.race(0, 1, loaded(&*store, tenant_id(1))).await?)?;
+            while race.next_attempt(by).await {
+                is_whole(race.call(0, 1, load(&*store, tenant_id(1))).await?)?;
             }
             Ok(())
         })
     };
-    hand.hold(&contest, vec![writer, reader(1, &second), reader(2, &first)]).await
+    case.run_race(&race, vec![writer, reader(1, &second), reader(2, &first)]).await
 }
 
-/// The records all bear the number of the revision that the load says it is.
-fn is_whole(found: Option<(Records, Position)>) -> Verdict {
-    let (records, at) = found.ok_or_else(|| Fail::new("a load found no such life, while it was written to"))?;
+/// Fails unless every record has the number of the load's revision.
+fn is_whole(found: Option<(Records, Position)>) -> CaseResult {
+    let (records, at) = found.ok_or_else(|| CaseError::new("a load during commits found no tenant"))?;
     let numbered = numbered(at.revision.number())?;
-    same("how many records a load pushed while they were changed", &records.len(), &(numbered.len() + 1))?;
+    expect_eq("the number of records of a load during commits", &records.len(), &(numbered.len() + 1))?;
     let torn = numbered.iter().find(|record| records.get(&record.key()) != Some(record));
-    holds(torn.is_none(), || format!("a load that says revision {} has a record of another one", at.revision))
+    ensure(torn.is_none(), || format!("a load of revision {} returned a record of another revision", at.revision))
 }
 
-/// Takes this many records, and no more.
-struct Few(usize);
+/// A sink that takes this many records.
+struct LimitedSink(usize);
 
-impl Sink for Few {
+impl Sink for LimitedSink {
     fn push(&mut self, _: Record) -> Result<(), Stop> {
         self.0 = self.0.checked_sub(1).ok_or(Stop)?;
         Ok(())
     }
 }
 
-async fn a_sink_that_wants_no_more_ends_the_load(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
-    let at = created(store, tenant_id(1), "acme", &users(0..500)?).await?;
+async fn a_load_stops_when_the_sink_stops(case: &CaseContext<'_>) -> CaseResult {
+    let store = &*case.store;
+    let at = create_tenant(store, tenant_id(1), "acme", &users(0..500)?).await?;
     for wanted in [0, 1, 250, 500] {
-        let answer = store.load(tenant_id(1), &mut Few(wanted)).await;
+        let answer = store.load(tenant_id(1), &mut LimitedSink(wanted)).await;
         let stopped = matches!(answer, Err(StoreError::Stopped));
-        holds(stopped, || {
+        ensure(stopped, || {
             format!(
-                "a load whose sink stopped after {wanted} of 501 records answered {answer:?}, expected Err(Stopped)"
+                "a load whose sink stopped after {wanted} of 501 records returned {answer:?}, expected Err(Stopped)"
             )
         })?;
     }
-    same("a load whose sink took all", &store.load(tenant_id(1), &mut Few(501)).await?, &Some(at))?;
+    expect_eq(
+        "a load whose sink took every record",
+        &store.load(tenant_id(1), &mut LimitedSink(501)).await?,
+        &Some(at),
+    )?;
     let unknown: TenantId = tenant_id(2);
-    same("a load of nothing", &store.load(unknown, &mut Few(0)).await?, &None)?;
+    expect_eq("a load of an unknown tenant", &store.load(unknown, &mut LimitedSink(0)).await?, &None)?;
     let (_, answer) = send(store, Base::At(at), &[]).await;
-    same("the revision of a commit after it", &is_done("a commit after loads that stopped", answer)?, &Revision::new(2))
+    expect_eq(
+        "the revision of a commit after it",
+        &expect_success("a commit after stopped loads", answer)?,
+        &Revision::new(2),
+    )
 }

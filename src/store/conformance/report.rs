@@ -1,12 +1,18 @@
-//! What a run of the suite found, as data and as text.
+//! The report of a run, as data and as text.
 
 use std::fmt;
 
 use serde::Serialize;
 
 /// A clause of the contract of [`Store`](crate::store::Store).
+///
+/// ```
+/// use rolecall::store::conformance::Clause;
+///
+/// assert_eq!(Clause::S6.to_string(), "S6");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[expect(missing_docs, reason = "the contract is where they are told")]
+#[expect(missing_docs, reason = "the contract of `Store` explains them")]
 pub enum Clause {
     S1,
     S2,
@@ -26,7 +32,7 @@ pub enum Clause {
 }
 
 impl Clause {
-    /// All of them, in order.
+    /// Every clause, in order.
     pub const ALL: [Self; 15] = [
         Self::S1,
         Self::S2,
@@ -46,56 +52,72 @@ impl Clause {
     ];
 }
 
-/// What became of one case.
+/// The result of one case.
+///
+/// ```
+/// use rolecall::store::conformance::Finding;
+///
+/// let is_failure = |finding: &Finding| matches!(finding, Finding::Failed(_));
+/// assert!(!is_failure(&Finding::Passed));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
-    /// The store did what the clause says.
+    /// The store behaved as the clause demands.
     Passed,
-    /// It did not; this is what was found.
+    /// The store did not; the text says what it did instead.
     Failed(String),
-    /// The case could not be tried, for this reason: nothing is known of the clause by it.
+    /// The case could not run, for this reason. It says nothing about the store.
     NotExercised(String),
 }
 
-/// One case and what became of it.
+/// One case and its result. [`Report`] has an example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CaseReport {
-    /// The clause that it is about.
+    /// The clause that the case tests.
     pub clause: Clause,
-    /// Its name, a sentence: unique, and kept from release to release.
+    /// The name of the case: unique, and the same in every release.
     pub name: &'static str,
-    /// What became of it.
+    /// The result.
     pub finding: Finding,
 }
 
-/// What became of every case, in the order of the clauses. Its text is a table by clause, and ends in a summary.
+/// The results of all cases, in the order of the clauses. Its `Display` is a table that ends in a summary.
+///
+/// ```no_run
+/// # fn example(report: rolecall::store::conformance::Report) {
+/// for case in report.failed() {
+///     println!("{} {}: {:?}", case.clause, case.name, case.finding);
+/// }
+/// assert!(report.passed(), "{report}");
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// The cases.
+    /// The results.
     pub cases: Vec<CaseReport>,
 }
 
 impl Report {
-    /// Whether no case failed. What was not exercised is not counted: see [`Report::not_exercised`].
-    #[must_use = "a suite whose verdict is not looked at has tested nothing"]
+    /// Whether no case failed. Cases that were not exercised do not count: see [`Report::not_exercised`].
+    #[must_use = "an unread report tests nothing"]
     pub fn passed(&self) -> bool {
         self.failed().next().is_none()
     }
 
-    /// Whether every case was tried and none failed.
-    #[must_use = "a suite whose verdict is not looked at has tested nothing"]
+    /// Whether every case ran and passed.
+    #[must_use = "an unread report tests nothing"]
     pub fn all_passed(&self) -> bool {
         self.passed() && self.not_exercised().next().is_none()
     }
 
-    /// How many passed, failed and could not be tried, in a line.
+    /// The numbers of cases that passed, failed and were not exercised, in one line.
     pub fn summary(&self) -> String {
-        let (failed, untried) = (self.failed().count(), self.not_exercised().count());
-        let passed = self.cases.len().saturating_sub(failed.saturating_add(untried));
-        format!("{passed} passed, {failed} failed, {untried} not exercised")
+        let (failed, not_exercised) = (self.failed().count(), self.not_exercised().count());
+        let passed = self.cases.len().saturating_sub(failed.saturating_add(not_exercised));
+        format!("{passed} passed, {failed} failed, {not_exercised} not exercised")
     }
 
     /// The cases that failed.
@@ -103,7 +125,7 @@ impl Report {
         self.cases.iter().filter(|case| matches!(case.finding, Finding::Failed(_)))
     }
 
-    /// The cases that could not be tried.
+    /// The cases that could not run.
     pub fn not_exercised(&self) -> impl Iterator<Item = &CaseReport> {
         self.cases.iter().filter(|case| matches!(case.finding, Finding::NotExercised(_)))
     }

@@ -1,51 +1,50 @@
-//! Records that look alike, and records that are as long as they may be: what a store that compares, trims, normalises or
-//! cuts will confuse.
+//! Records with similar texts and with the longest texts, which a store confuses if it folds, trims, normalises or truncates.
 
-use super::case::Verdict;
-use super::samples::{id, own_fault, user};
+use super::case::CaseResult;
+use super::samples::{id, suite_bug, user};
 use crate::model::records::{
     Description, ExternalId, Grant, Granted, GroupId, GroupRecord, Manager, Name, Pattern, PermissionId,
     PermissionRecord, Record, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
 };
 
-pub(super) fn group(number: u128, slug: &str, name: &str, description: &str) -> Verdict<Record> {
-    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
-    let description = Description::new(description).map_err(own_fault)?;
+pub(super) fn group(number: u128, slug: &str, name: &str, description: &str) -> CaseResult<Record> {
+    let (slug, name) = (Slug::new(slug).map_err(suite_bug)?, Name::new(name).map_err(suite_bug)?);
+    let description = Description::new(description).map_err(suite_bug)?;
     Ok(Record::Group(GroupRecord::new(GroupId::from_uuid(id(number)), slug, name, description)))
 }
 
-pub(super) fn permission(number: u128, slug: &str, category: &str) -> Verdict<Record> {
-    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(category).map_err(own_fault)?);
+pub(super) fn permission(number: u128, slug: &str, category: &str) -> CaseResult<Record> {
+    let (slug, name) = (Slug::new(slug).map_err(suite_bug)?, Name::new(category).map_err(suite_bug)?);
     let (id, description) = (PermissionId::from_uuid(id(number)), Description::default());
     Ok(Record::Permission(PermissionRecord { id, slug, category: Some(name.clone()), name, description }))
 }
 
-pub(super) fn role(number: u128, slug: &str, name: &str) -> Verdict<Record> {
-    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::new(name).map_err(own_fault)?);
+pub(super) fn role(number: u128, slug: &str, name: &str) -> CaseResult<Record> {
+    let (slug, name) = (Slug::new(slug).map_err(suite_bug)?, Name::new(name).map_err(suite_bug)?);
     Ok(Record::Role(RoleRecord { id: RoleId::from_uuid(id(number)), slug, name, description: Description::default() }))
 }
 
 /// A user with these texts: its display name, and what the directory with the last name calls it.
-fn managed_user(number: u128, name: &str, external_id: &str, manager: &str) -> Verdict<Record> {
-    let key = UserKey::new(&format!("managed-{number}")).map_err(own_fault)?;
+fn managed_user(number: u128, name: &str, external_id: &str, manager: &str) -> CaseResult<Record> {
+    let key = UserKey::new(&format!("managed-{number}")).map_err(suite_bug)?;
     let mut user = UserRecord::new(UserId::from_uuid(id(number)), key);
-    user.set_name(Some(Name::new(name).map_err(own_fault)?));
-    user.set_managed_by(Some(Manager::new(manager).map_err(own_fault)?));
-    user.set_external_id(Some(ExternalId::new(external_id).map_err(own_fault)?));
+    user.set_name(Some(Name::new(name).map_err(suite_bug)?));
+    user.set_managed_by(Some(Manager::new(manager).map_err(suite_bug)?));
+    user.set_external_id(Some(ExternalId::new(external_id).map_err(suite_bug)?));
     Ok(Record::User(user))
 }
 
 /// A group that the directory with the last name calls so.
-fn managed_group(number: u128, slug: &str, external_id: &str, manager: &str) -> Verdict<Record> {
-    let (slug, name) = (Slug::new(slug).map_err(own_fault)?, Name::of_slug(slug));
+fn managed_group(number: u128, slug: &str, external_id: &str, manager: &str) -> CaseResult<Record> {
+    let (slug, name) = (Slug::new(slug).map_err(suite_bug)?, Name::of_slug(slug));
     let mut group = GroupRecord::new(GroupId::from_uuid(id(number)), slug, name, Description::default());
-    group.set_managed_by(Some(Manager::new(manager).map_err(own_fault)?));
-    group.set_external_id(Some(ExternalId::new(external_id).map_err(own_fault)?));
+    group.set_managed_by(Some(Manager::new(manager).map_err(suite_bug)?));
+    group.set_external_id(Some(ExternalId::new(external_id).map_err(suite_bug)?));
     Ok(Record::Group(group))
 }
 
 /// One record of each kind that has a name, for each of these two texts.
-fn named_alike(texts: [&str; 2]) -> Verdict<Vec<Record>> {
+fn records_named(texts: [&str; 2]) -> CaseResult<Vec<Record>> {
     let mut records = Vec::new();
     for (number, text) in texts.into_iter().enumerate() {
         let number = u128::try_from(number).unwrap_or(0);
@@ -62,8 +61,8 @@ fn named_alike(texts: [&str; 2]) -> Verdict<Vec<Record>> {
 }
 
 /// Texts that differ in case.
-pub(super) fn in_case() -> Verdict<Vec<Record>> {
-    let mut records = named_alike(["Alice@Acme.com", "alice@acme.com"])?;
+pub(super) fn differing_in_case() -> CaseResult<Vec<Record>> {
+    let mut records = records_named(["Alice@Acme.com", "alice@acme.com"])?;
     records.push(user(80, "STRASSE")?);
     records.push(user(81, "stra\u{df}e")?);
     records.push(user(82, "strasse")?);
@@ -76,9 +75,9 @@ pub(super) fn in_case() -> Verdict<Vec<Record>> {
     Ok(records)
 }
 
-/// Texts that differ in a space at the end.
-pub(super) fn in_a_space() -> Verdict<Vec<Record>> {
-    let mut records = named_alike(["alice", "alice "])?;
+/// Texts that differ in a trailing space.
+pub(super) fn differing_in_trailing_space() -> CaseResult<Vec<Record>> {
+    let mut records = records_named(["alice", "alice "])?;
     records.push(user(80, " alice")?);
     records.push(user(81, " ")?);
     records.push(group(82, "described", "Described", "ends in a line\n")?);
@@ -87,9 +86,9 @@ pub(super) fn in_a_space() -> Verdict<Vec<Record>> {
     Ok(records)
 }
 
-/// Texts that Unicode calls equivalent, or that look the same.
-pub(super) fn in_form() -> Verdict<Vec<Record>> {
-    let mut records = named_alike(["jos\u{e9}@acme.com", "jose\u{301}@acme.com"])?;
+/// Texts that are equivalent in Unicode or look the same.
+pub(super) fn differing_in_unicode_form() -> CaseResult<Vec<Record>> {
+    let mut records = records_named(["jos\u{e9}@acme.com", "jose\u{301}@acme.com"])?;
     records.push(user(80, "\u{212b}")?);
     records.push(user(81, "\u{c5}")?);
     records.push(user(82, "\u{ff21}")?);
@@ -99,9 +98,9 @@ pub(super) fn in_form() -> Verdict<Vec<Record>> {
     Ok(records)
 }
 
-/// Texts as long as they may be.
-pub(super) fn as_long_as_may_be() -> Verdict<Vec<Record>> {
-    // Two of each, alike but for the last character, so that what is cut becomes equal.
+/// The longest texts.
+pub(super) fn longest_texts() -> CaseResult<Vec<Record>> {
+    // Two of each, differing only in the last character, so that truncation makes them equal.
     let mut records = Vec::new();
     for (number, end) in ["a", "b"].into_iter().enumerate() {
         let number = u128::try_from(number).unwrap_or(0);
@@ -121,21 +120,27 @@ pub(super) fn as_long_as_may_be() -> Verdict<Vec<Record>> {
     Ok(records)
 }
 
-/// Patterns that a collation, or a `LIKE`, would take for each other.
-pub(super) fn in_pattern() -> Verdict<Vec<Record>> {
+/// Patterns that a collation or a `LIKE` would confuse.
+pub(super) fn similar_patterns() -> CaseResult<Vec<Record>> {
     let long = "p".repeat(253);
     let (first, second) = (format!("{long}a*"), format!("{long}b*"));
     let patterns = ["users:*", "Users:*", "USERS:*", "users:**", "*", "%*", "_sers:*", "users:_*", &first, &second];
     let mut records = vec![role(1, "admin", "Admin")?];
     for text in patterns {
-        let pattern = Pattern::new(text).map_err(own_fault)?;
+        let pattern = Pattern::new(text).map_err(suite_bug)?;
         let role = RoleId::from_uuid(id(1));
         records.push(Record::Grant(Grant { role, granted: Granted::Pattern(pattern) }));
     }
     Ok(records)
 }
 
-/// All of them, each family for a life of its own.
-pub(super) fn families() -> Verdict<Vec<Vec<Record>>> {
-    Ok(vec![in_case()?, in_a_space()?, in_form()?, as_long_as_may_be()?, in_pattern()?])
+/// All of these records, one list for each tenant.
+pub(super) fn families() -> CaseResult<Vec<Vec<Record>>> {
+    Ok(vec![
+        differing_in_case()?,
+        differing_in_trailing_space()?,
+        differing_in_unicode_form()?,
+        longest_texts()?,
+        similar_patterns()?,
+    ])
 }

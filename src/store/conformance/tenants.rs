@@ -1,123 +1,129 @@
-//! S9: tenants share nothing but the index of their slugs.
+//! S9: tenants share nothing but the slug index.
 
-use super::case::{Hand, Verdict, cases, same};
+use super::case::{CaseContext, CaseResult, cases, expect_eq};
 use super::samples::{
-    Records, added, applied, changed, created, end, go_on, group, is_taken, member, send, slug, stands, tenant,
-    tenant_id, user,
+    Records, added, applied, changed, commit_on, create_tenant, delete_tenant, expect_slug_taken, expect_state, group,
+    member, send, slug, tenant, tenant_id, user,
 };
 use crate::model::records::{Change, Name, Record, Window};
 use crate::store::{Base, TenantSummary};
 
 cases! {
-    S9: the_same_ids_and_names_in_two_tenants_are_two_things,
-        a_slug_of_a_living_tenant_is_taken,
-        a_slug_is_taken_and_freed_by_rename,
-        a_tenant_may_keep_its_own_slug,
-        slugs_after_reopening_are_those_of_before,
-        a_page_of_tenants_is_as_long_as_was_asked_for;
+    S9: the_same_identifiers_in_two_tenants_are_separate,
+        creating_a_tenant_with_a_used_slug_is_rejected,
+        renaming_a_tenant_takes_one_slug_and_frees_the_other,
+        a_tenant_keeps_its_slug_when_its_name_changes,
+        a_reopened_store_has_the_same_slugs,
+        a_list_is_as_long_as_its_limit;
 }
 
-async fn the_same_ids_and_names_in_two_tenants_are_two_things(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
+async fn the_same_identifiers_in_two_tenants_are_separate(case: &CaseContext<'_>) -> CaseResult {
+    let store = &*case.store;
     let shared = added([user(1, "alice")?, user(2, "bob")?, group(1, "staff")?, member(1, 1, Window::ALWAYS)]);
-    let one = created(store, tenant_id(1), "one", &shared).await?;
-    let two = created(store, tenant_id(2), "two", &shared).await?;
+    let one = create_tenant(store, tenant_id(1), "one", &shared).await?;
+    let two = create_tenant(store, tenant_id(2), "two", &shared).await?;
     let of_one = applied(applied(Records::new(), &added([tenant("one")?])), &shared);
     let of_two = applied(applied(Records::new(), &added([tenant("two")?])), &shared);
-    stands(store, one, &of_one).await?;
-    stands(store, two, &of_two).await?;
+    expect_state(store, one, &of_one).await?;
+    expect_state(store, two, &of_two).await?;
     let changes = [changed(user(1, "alice")?, user(1, "alicia")?)?, Change::removed(member(1, 1, Window::ALWAYS))];
-    let one = go_on(store, one, &changes).await?;
+    let one = commit_on(store, one, &changes).await?;
     let of_one = applied(of_one, &changes);
-    stands(store, two, &of_two).await?;
-    stands(store, one, &of_one).await?;
-    end(store, one, tenant("one")?).await?;
-    stands(store, two, &of_two).await
+    expect_state(store, two, &of_two).await?;
+    expect_state(store, one, &of_one).await?;
+    delete_tenant(store, one, tenant("one")?).await?;
+    expect_state(store, two, &of_two).await
 }
 
-async fn a_slug_of_a_living_tenant_is_taken(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
-    created(store, tenant_id(1), "acme", &[]).await?;
+async fn creating_a_tenant_with_a_used_slug_is_rejected(case: &CaseContext<'_>) -> CaseResult {
+    let store = &*case.store;
+    create_tenant(store, tenant_id(1), "acme", &[]).await?;
     let creation = added([tenant("acme")?]);
-    is_taken("a birth under a taken slug", send(store, Base::Create(tenant_id(2)), &creation).await.1)?;
-    same("find of a slug that was tried for", &store.find(&slug("acme")?).await?, &Some(tenant_id(1)))?;
-    // A refused birth has begun nothing, so the same life may be born under another slug.
-    created(store, tenant_id(2), "other", &[]).await.map(drop)
+    expect_slug_taken("a creation with a used slug", send(store, Base::Create(tenant_id(2)), &creation).await.1)?;
+    expect_eq("find of the used slug", &store.find(&slug("acme")?).await?, &Some(tenant_id(1)))?;
+    // A rejected creation created nothing, so the same id can be created with another slug.
+    create_tenant(store, tenant_id(2), "other", &[]).await.map(drop)
 }
 
-async fn a_slug_is_taken_and_freed_by_rename(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
-    let one = created(store, tenant_id(1), "one", &[]).await?;
-    let two = created(store, tenant_id(2), "two", &[]).await?;
+async fn renaming_a_tenant_takes_one_slug_and_frees_the_other(case: &CaseContext<'_>) -> CaseResult {
+    let store = &*case.store;
+    let one = create_tenant(store, tenant_id(1), "one", &[]).await?;
+    let two = create_tenant(store, tenant_id(2), "two", &[]).await?;
     let to_two = [changed(tenant("one")?, tenant("two")?)?];
-    is_taken("a rename to a taken slug", send(store, Base::At(one), &to_two).await.1)?;
-    same("find of the slug after a refused rename", &store.find(&slug("one")?).await?, &Some(tenant_id(1)))?;
-    let two = go_on(store, two, &[changed(tenant("two")?, tenant("three")?)?]).await?;
-    same("find of the slug before a rename", &store.find(&slug("two")?).await?, &None)?;
-    same("find of the slug after a rename", &store.find(&slug("three")?).await?, &Some(tenant_id(2)))?;
+    expect_slug_taken("a rename to a used slug", send(store, Base::At(one), &to_two).await.1)?;
+    expect_eq("find of the slug after a rejected rename", &store.find(&slug("one")?).await?, &Some(tenant_id(1)))?;
+    let two = commit_on(store, two, &[changed(tenant("two")?, tenant("three")?)?]).await?;
+    expect_eq("find of the former slug after a rename", &store.find(&slug("two")?).await?, &None)?;
+    expect_eq("find of the slug after a rename", &store.find(&slug("three")?).await?, &Some(tenant_id(2)))?;
     let creation = added([tenant("three")?]);
-    is_taken("a birth under a slug taken by rename", send(store, Base::Create(tenant_id(3)), &creation).await.1)?;
-    let one = go_on(store, one, &to_two).await?;
-    same(
+    expect_slug_taken(
+        "a creation with a slug taken by a rename",
+        send(store, Base::Create(tenant_id(3)), &creation).await.1,
+    )?;
+    let one = commit_on(store, one, &to_two).await?;
+    expect_eq(
         "find of a slug freed by one rename and taken by another",
         &store.find(&slug("two")?).await?,
         &Some(tenant_id(1)),
     )?;
-    let third = created(store, tenant_id(3), "one", &added([user(3, "third")?])).await?;
-    stands(store, third, &applied(Records::new(), &added([tenant("one")?, user(3, "third")?]))).await?;
-    stands(store, one, &applied(Records::new(), &added([tenant("two")?]))).await?;
-    end(store, two, tenant("three")?).await?;
-    same("find of the slug of a renamed tenant after its end", &store.find(&slug("three")?).await?, &None)?;
-    created(store, tenant_id(4), "three", &[]).await.map(drop)
+    let third = create_tenant(store, tenant_id(3), "one", &added([user(3, "third")?])).await?;
+    expect_state(store, third, &applied(Records::new(), &added([tenant("one")?, user(3, "third")?]))).await?;
+    expect_state(store, one, &applied(Records::new(), &added([tenant("two")?]))).await?;
+    delete_tenant(store, two, tenant("three")?).await?;
+    expect_eq("find of the slug of a renamed and deleted tenant", &store.find(&slug("three")?).await?, &None)?;
+    create_tenant(store, tenant_id(4), "three", &[]).await.map(drop)
 }
 
-async fn a_tenant_may_keep_its_own_slug(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
-    let at = created(store, tenant_id(1), "acme", &[]).await?;
+async fn a_tenant_keeps_its_slug_when_its_name_changes(case: &CaseContext<'_>) -> CaseResult {
+    let store = &*case.store;
+    let at = create_tenant(store, tenant_id(1), "acme", &[]).await?;
     let before = tenant("acme")?;
     let Record::Tenant(mut after) = before.clone() else { return Ok(()) };
-    after.name = Name::new("Another name").map_err(super::samples::own_fault)?;
+    after.name = Name::new("Another name").map_err(super::samples::suite_bug)?;
     let after = Record::Tenant(after);
-    let at = go_on(store, at, &[changed(before, after.clone())?]).await?;
-    stands(store, at, &applied(Records::new(), &added([after]))).await?;
-    same("find of the slug after the name was changed", &store.find(&slug("acme")?).await?, &Some(tenant_id(1)))
+    let at = commit_on(store, at, &[changed(before, after.clone())?]).await?;
+    expect_state(store, at, &applied(Records::new(), &added([after]))).await?;
+    expect_eq("find of the slug after a change of the name", &store.find(&slug("acme")?).await?, &Some(tenant_id(1)))
 }
 
-async fn slugs_after_reopening_are_those_of_before(hand: &Hand<'_>) -> Verdict {
-    let store = hand.fresh().await?;
-    let one = created(&*store, tenant_id(1), "one", &[]).await?;
-    let two = created(&*store, tenant_id(2), "two", &[]).await?;
-    let three = created(&*store, tenant_id(3), "three", &[]).await?;
-    end(&*store, three, tenant("three")?).await?;
-    go_on(&*store, two, &[changed(tenant("two")?, tenant("free")?)?]).await?;
-    go_on(&*store, one, &[changed(tenant("one")?, tenant("two")?)?]).await?;
-    let store = hand.reopened(store).await?;
+async fn a_reopened_store_has_the_same_slugs(case: &CaseContext<'_>) -> CaseResult {
+    let store = case.fresh().await?;
+    let one = create_tenant(&*store, tenant_id(1), "one", &[]).await?;
+    let two = create_tenant(&*store, tenant_id(2), "two", &[]).await?;
+    let three = create_tenant(&*store, tenant_id(3), "three", &[]).await?;
+    delete_tenant(&*store, three, tenant("three")?).await?;
+    commit_on(&*store, two, &[changed(tenant("two")?, tenant("free")?)?]).await?;
+    commit_on(&*store, one, &[changed(tenant("one")?, tenant("two")?)?]).await?;
+    let store = case.reopened(store).await?;
     let expected = [("free", Some(tenant_id(2))), ("one", None), ("three", None), ("two", Some(tenant_id(1)))];
-    for (name, bearer) in expected {
-        same(&format!("find of `{name}` after reopening"), &store.find(&slug(name)?).await?, &bearer)?;
+    for (name, owner) in expected {
+        expect_eq(&format!("find of `{name}` after reopening"), &store.find(&slug(name)?).await?, &owner)?;
     }
     let listed = [
         TenantSummary { tenant_id: tenant_id(2), slug: slug("free")? },
         TenantSummary { tenant_id: tenant_id(1), slug: slug("two")? },
     ];
-    same("list after reopening", &store.list(None, 10).await?, &listed.to_vec())?;
+    expect_eq("list after reopening", &store.list(None, 10).await?, &listed.to_vec())?;
     let creation = added([tenant("two")?]);
-    is_taken("a birth under a slug taken before", send(&*store, Base::Create(tenant_id(4)), &creation).await.1)?;
-    created(&*store, tenant_id(4), "one", &[]).await.map(drop)
+    expect_slug_taken(
+        "a creation with a slug taken before",
+        send(&*store, Base::Create(tenant_id(4)), &creation).await.1,
+    )?;
+    create_tenant(&*store, tenant_id(4), "one", &[]).await.map(drop)
 }
 
-/// How many tenants there are: more than the hundred at which pages are often cut.
-const CROWD: u128 = 110;
+/// The number of tenants: above a hundred, where pages are often cut.
+const TENANTS: u128 = 110;
 
-async fn a_page_of_tenants_is_as_long_as_was_asked_for(hand: &Hand<'_>) -> Verdict {
-    let store = &*hand.store;
-    let names: Vec<_> = (0..CROWD).map(|number| format!("tenant-{number:03}")).collect();
+async fn a_list_is_as_long_as_its_limit(case: &CaseContext<'_>) -> CaseResult {
+    let store = &*case.store;
+    let names: Vec<_> = (0..TENANTS).map(|number| format!("tenant-{number:03}")).collect();
     for (number, name) in names.iter().enumerate() {
-        created(store, tenant_id(u128::try_from(number).unwrap_or(0)), name, &[]).await?;
+        create_tenant(store, tenant_id(u128::try_from(number).unwrap_or(0)), name, &[]).await?;
     }
     for limit in [105, names.len(), 1_000, usize::MAX] {
         let page: Vec<_> = store.list(None, limit).await?.iter().map(|listed| listed.slug.to_string()).collect();
-        same(&format!("a page of at most {limit}"), &page, &names.iter().take(limit).cloned().collect())?;
+        expect_eq(&format!("a page of at most {limit}"), &page, &names.iter().take(limit).cloned().collect())?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A disk for tests: it fails when told to, and forgets what was not synchronised when the power goes.
+//! A disk for tests: it fails on command, and a loss of power takes what was not synchronised.
 
 use std::fmt;
 use std::io;
@@ -8,26 +8,26 @@ use redb::StorageBackend;
 
 /// A clone is the same disk.
 #[derive(Clone, Default)]
-pub(super) struct Disk(Arc<Mutex<Platters>>);
+pub(super) struct Disk(Arc<Mutex<DiskState>>);
 
 #[derive(Default)]
-struct Platters {
-    /// What is read: everything that was written.
+struct DiskState {
+    /// What reads return: everything written.
     seen: Vec<u8>,
-    /// What a loss of power leaves for certain.
+    /// What surely survives a loss of power.
     durable: Vec<u8>,
-    /// What was written since, in order: a length, or bytes at a place.
+    /// The writes since the last synchronisation, in order.
     pending: Vec<Write>,
-    /// How many calls go well before all fail; none: all go well.
+    /// How many calls succeed before all fail; `None` if all succeed.
     good: Option<u32>,
-    /// Whether only the first of those fails.
+    /// Whether only the first of the failing calls fails.
     once: bool,
-    /// Where the disk is full: behind this nothing can be written. A file may be longer, as sparse files are.
+    /// The size of the disk: writes past it fail. A file may be longer, as sparse files are.
     room: Option<usize>,
-    /// How many calls there were since [`Disk::fail_after`].
+    /// The number of calls since [`Disk::fail_after`].
     calls: u32,
     syncs: u32,
-    /// Every second synchronisation is done, and reported as failed: the second one is what completes a commit.
+    /// Whether every second synchronisation succeeds and reports an error: the second one completes a commit.
     #[cfg(feature = "conformance")]
     loses_answers: bool,
 }
@@ -39,72 +39,71 @@ enum Write {
 }
 
 impl Disk {
-    /// After so many calls all fail, until [`Self::mend`].
+    /// Lets this many calls succeed and all later ones fail, until [`Self::mend`].
     pub(super) fn fail_after(&self, good: u32) {
-        let mut platters = self.platters();
-        (platters.good, platters.calls) = (Some(good), 0);
+        let mut state = self.state();
+        (state.good, state.calls) = (Some(good), 0);
     }
 
-    /// After so many calls one fails.
+    /// Lets this many calls succeed and the next one fail.
     pub(super) fn fail_once_after(&self, good: u32) {
         self.fail_after(good);
-        self.platters().once = true;
+        self.state().once = true;
     }
 
-    /// From now on there is this much room.
+    /// Limits the size of the disk.
     pub(super) fn fills_up(&self, room: usize) {
-        self.platters().room = Some(room);
+        self.state().room = Some(room);
     }
 
-    /// How long the file is.
+    /// The length of the file.
     pub(super) fn length(&self) -> usize {
-        self.platters().seen.len()
+        self.state().seen.len()
     }
 
-    /// All goes well again. Tells whether a call had failed.
+    /// Ends all failures. Returns whether a call failed.
     pub(super) fn mend(&self) -> bool {
-        let mut platters = self.platters();
-        let failed = platters.good.is_some_and(|good| platters.calls > good);
-        (platters.good, platters.once, platters.room) = (None, false, None);
+        let mut state = self.state();
+        let failed = state.good.is_some_and(|good| state.calls > good);
+        (state.good, state.once, state.room) = (None, false, None);
         #[cfg(feature = "conformance")]
         {
-            platters.loses_answers = false;
+            state.loses_answers = false;
         }
         failed
     }
 
-    /// From now on, a commit lands and nobody hears of it.
+    /// From now on, commits are applied and report an error.
     #[cfg(feature = "conformance")]
     pub(super) fn lose_answers(&self) {
-        let mut platters = self.platters();
-        (platters.loses_answers, platters.syncs) = (true, 0);
+        let mut state = self.state();
+        (state.loses_answers, state.syncs) = (true, 0);
     }
 
     pub(super) fn syncs(&self) -> u32 {
-        self.platters().syncs
+        self.state().syncs
     }
 
-    /// What another machine finds after the power was lost: what was synchronised, and of what was written since, the
-    /// writes that are chosen.
+    /// The disk after a loss of power: what was synchronised, and those later writes that `survives` selects.
     pub(super) fn after_power_loss(&self, mut survives: impl FnMut() -> bool) -> Self {
-        let platters = self.platters();
-        let mut found = platters.durable.clone();
-        platters.pending.iter().filter(|_| survives()).for_each(|write| write.apply(&mut found));
-        Self(Arc::new(Mutex::new(Platters { seen: found.clone(), durable: found, ..Platters::default() })))
+        let state = self.state();
+        let mut found = state.durable.clone();
+        state.pending.iter().filter(|_| survives()).for_each(|write| write.apply(&mut found));
+        Self(Arc::new(Mutex::new(DiskState { seen: found.clone(), durable: found, ..DiskState::default() })))
     }
 
-    fn platters(&self) -> MutexGuard<'_, Platters> {
+    fn state(&self) -> MutexGuard<'_, DiskState> {
         self.0.lock().unwrap()
     }
 
-    fn call(&self) -> io::Result<MutexGuard<'_, Platters>> {
-        let mut platters = self.platters();
-        platters.calls += 1;
-        match platters.good {
-            Some(good) if platters.calls > good && (!platters.once || platters.calls == good + 1) => {
+    fn call(&self) -> io::Result<MutexGuard<'_, DiskState>> {
+        let mut state = self.state();
+        state.calls += 1;
+        match state.good {
+            Some(good) if state.calls > good && (!state.once || state.calls == good + 1) => {
                 Err(io::Error::other("the disk fails"))
             }
-            _ => Ok(platters),
+            _ => Ok(state),
         }
     }
 }
@@ -114,7 +113,7 @@ impl Write {
         match self {
             Self::Length(length) => bytes.resize(*length, 0),
             Self::Bytes(at, written) => {
-                // Its growth may have been lost.
+                // The write that extended the file may be lost.
                 bytes.resize(bytes.len().max(at + written.len()), 0);
                 bytes[*at..at + written.len()].copy_from_slice(written);
             }
@@ -122,7 +121,7 @@ impl Write {
     }
 }
 
-impl Platters {
+impl DiskState {
     fn write(&mut self, write: Write) {
         write.apply(&mut self.seen);
         self.pending.push(write);
@@ -135,9 +134,9 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let platters = self.call()?;
+        let state = self.call()?;
         let at = usize::try_from(offset).unwrap();
-        let found = platters.seen.get(at..at + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let found = state.seen.get(at..at + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(found);
         Ok(())
     }
@@ -148,30 +147,29 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        // What a failed call should have made durable is lost for good, though it is still read: that is what Linux does.
-        // A later call makes durable only what was written since.
-        let called = self.call().map(|mut platters| {
-            platters.syncs += 1;
-            std::mem::take(&mut platters.pending)
+        // As on Linux: what a failed synchronisation did not write is still read, and no later one writes it.
+        let called = self.call().map(|mut state| {
+            state.syncs += 1;
+            std::mem::take(&mut state.pending)
         });
-        let mut platters = self.platters();
+        let mut state = self.state();
         match &called {
-            Ok(pending) => pending.iter().for_each(|write| write.apply(&mut platters.durable)),
-            Err(_) => platters.pending.clear(),
+            Ok(pending) => pending.iter().for_each(|write| write.apply(&mut state.durable)),
+            Err(_) => state.pending.clear(),
         }
         #[cfg(feature = "conformance")]
-        if platters.loses_answers && platters.syncs.is_multiple_of(2) {
-            return Err(io::Error::other("the answer of the disk is lost"));
+        if state.loses_answers && state.syncs.is_multiple_of(2) {
+            return Err(io::Error::other("the disk's response is lost"));
         }
         called.map(drop)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let (mut platters, offset) = (self.call()?, usize::try_from(offset).unwrap());
-        if platters.room.is_some_and(|room| offset + data.len() > room) {
+        let (mut state, offset) = (self.call()?, usize::try_from(offset).unwrap());
+        if state.room.is_some_and(|room| offset + data.len() > room) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        platters.write(Write::Bytes(offset, data.to_vec()));
+        state.write(Write::Bytes(offset, data.to_vec()));
         Ok(())
     }
 }

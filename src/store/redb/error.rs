@@ -1,53 +1,64 @@
-//! Why a file could not be opened, as data.
+//! The error of opening a file.
 
 use std::io;
 
 use redb::{DatabaseError, StorageError};
 
-use super::fault::Fault;
+use super::failure::Failure;
 use crate::store::StoreError;
 
-/// Why [`RedbStore::open`](crate::store::RedbStore::open) did not open a file. Nothing in a file is changed before it is
-/// known to be a store of this crate in a format that is known, unless it was not closed cleanly: then what it is can
-/// only be read after redb's own recovery.
+/// Why [`RedbStore::open`](crate::store::RedbStore::open) did not open a file.
+///
+/// Opening changes nothing in a file of another application or of an unknown format. The exception is a file that was not
+/// closed cleanly: it can be read only after redb's own recovery.
+///
+/// ```no_run
+/// use rolecall::store::{RedbError, RedbStore};
+///
+/// match RedbStore::open("tenants.redb") {
+///     Err(RedbError::InUse) => println!("another process has the file open"),
+///     opened => drop(opened?),
+/// }
+/// # Ok::<(), RedbError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedbError {
-    /// A later release wrote the file in a format that this one does not know.
-    #[error("the file has format {found}, and this release knows formats up to {known}")]
+    /// A later release wrote the file in a format that this release does not know.
+    #[error("file has format {found}, expected at most {known}")]
     Newer {
         /// The format of the file.
         found: u32,
         /// The newest format that this release knows.
         known: u32,
     },
-    /// The file is cut short or altered. Restore it from a backup.
-    #[error("the file is damaged: {0}")]
+    /// The file is truncated or altered. Restore it from a backup.
+    #[error("file is damaged: {0}")]
     Damaged(String),
-    /// Another process has the file open, or another store in this one. Clone the store instead of opening it twice.
-    #[error("the file is open elsewhere")]
+    /// Another process or another store has the file open. Clone the store instead of opening the file twice.
+    #[error("file is already open")]
     InUse,
-    /// The file is not one of this crate's: a redb file of another application, or no redb file.
-    #[error("the file is not a store of this crate: {0}")]
+    /// The file is not a store of this crate: a redb file of another application, or not a redb file.
+    #[error("file is not a rolecall store: {0}")]
     Foreign(String),
-    /// The system refused, or there is no such file and none was to be created.
+    /// The system returned an error, or the file does not exist and was not to be created.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
 impl RedbError {
-    /// Sorts redb's. No `From`: redb is no part of this crate's interface.
+    /// Converts redb's error. Not a `From`: redb is not part of the public API.
     pub(super) fn of(error: DatabaseError) -> Self {
         match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::InUse,
-            DatabaseError::UpgradeRequired(_) => Self::Foreign("a redb file of an old format".to_owned()),
-            // That is how redb says that the file does not begin as its own do.
+            DatabaseError::UpgradeRequired(_) => Self::Foreign("a redb file of an unsupported version".to_owned()),
+            // Redb reports a wrong file header like this.
             DatabaseError::Storage(StorageError::Io(e)) if e.kind() == io::ErrorKind::InvalidData => {
                 Self::Foreign(e.to_string())
             }
-            // Reading past the end of the file: it was cut short.
+            // A read past the end: the file is truncated.
             DatabaseError::Storage(StorageError::Io(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                Self::Damaged("it ends too early".to_owned())
+                Self::Damaged("unexpected end of file".to_owned())
             }
             DatabaseError::Storage(StorageError::Io(e)) => Self::Io(e),
             DatabaseError::Storage(StorageError::Corrupted(why)) => Self::Damaged(why),
@@ -56,21 +67,21 @@ impl RedbError {
     }
 }
 
-impl From<Fault> for RedbError {
-    fn from(fault: Fault) -> Self {
-        match fault.error {
-            StoreError::Corrupt(why) => Self::Damaged(why),
+impl From<Failure> for RedbError {
+    fn from(failure: Failure) -> Self {
+        match failure.error {
+            StoreError::Corrupt(why) => Self::Damaged(why.to_string()),
             other => Self::Io(io::Error::other(other)),
         }
     }
 }
 
 impl From<RedbError> for StoreError {
-    /// What a call answers that could not open the file again. It had sent nothing, so nothing happened.
+    /// The answer of a call that could not reopen the file. It sent nothing.
     fn from(error: RedbError) -> Self {
         match error {
-            RedbError::Damaged(_) => Self::Corrupt(error.to_string()),
-            _ => Self::Unavailable(error.to_string()),
+            RedbError::Damaged(_) => Self::corrupt(error),
+            _ => Self::unavailable(error),
         }
     }
 }

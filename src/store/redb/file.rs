@@ -1,6 +1,6 @@
-//! Opening: a file is created whole or not at all, recognised before it is touched, and verified before it answers.
+//! Opening: creates a file whole or not at all, checks it before changing it, and verifies it before answering from it.
 //!
-//! Deliberately absent: migration. There is one format.
+//! Deliberately absent: migration between formats.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,49 +9,51 @@ use std::path::{Path, PathBuf};
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError};
 
 use super::error::RedbError;
-use super::fault::{Fault, caught};
-use super::format::{ABOUT, COMMITS, FORMAT, FORMAT_KEY, Place, RECORDS, SLUGS, TENANTS, seal, unseal};
+use super::failure::{Failure, catch_panic};
+use super::format::{
+    ABOUT, COMMITS, FORMAT, FORMAT_KEY, RECORDS, SLUGS, TENANTS, TableId, verify_checksum, with_checksum,
+};
 use super::rows::{TenantRow, decode};
 
-/// Redb's own default is a gigabyte, for each store.
+/// Redb's default is a gigabyte for each store.
 const CACHE: usize = 64 << 20;
 
-/// Where a database is.
+/// Where the database is stored.
 #[derive(Debug)]
-pub(super) enum Medium {
-    /// In a file.
+pub(super) enum Backend {
+    /// A file.
     File(PathBuf),
-    /// On a disk that fails when a test says so.
+    /// A disk that fails on command, for tests.
     #[cfg(test)]
     Disk(super::disk::Disk),
 }
 
-impl Medium {
-    /// Opens what must be there.
+impl Backend {
+    /// Opens an existing database.
     pub(super) fn open(&self) -> Result<Database, RedbError> {
-        caught(
+        catch_panic(
             || {
                 let database = match self {
                     Self::File(path) => {
-                        recognise(path)?;
+                        check_before_opening(path)?;
                         builder().open(path).map_err(RedbError::of)?
                     }
                     #[cfg(test)]
                     Self::Disk(disk) => builder().create_with_backend(disk.clone()).map_err(RedbError::of)?,
                 };
-                verify(&database.begin_read().map_err(Fault::from)?)?;
+                verify(&database.begin_read().map_err(Failure::from)?)?;
                 Ok(database)
             },
             RedbError::Damaged,
         )
     }
 
-    /// Creates an empty store, unless something is there.
+    /// Creates an empty store, unless the file exists.
     pub(super) fn create(&self) -> Result<(), RedbError> {
         match self {
             Self::File(path) => create(path),
             #[cfg(test)]
-            Self::Disk(disk) => begin(&builder().create_with_backend(disk.clone()).map_err(RedbError::of)?),
+            Self::Disk(disk) => write_format(&builder().create_with_backend(disk.clone()).map_err(RedbError::of)?),
         }
     }
 }
@@ -62,40 +64,39 @@ fn builder() -> Builder {
     builder
 }
 
-/// Makes the file under another name and gives it its own when it is whole and durable, for an application may be killed
-/// in between. What is left behind then is a small file whose name ends in `.new-` and a UUID. The folder is synchronised
-/// too: redb does not, and without that a crash of the machine could take the file away with all that was acknowledged.
+/// Creates the file under a temporary name and links it to its own name once it is complete and durable, since the
+/// process may be killed in between. What remains then is a small file whose name ends in `.new-` and a UUID. The folder
+/// is synchronised too: redb does not do that, and a crash of the machine could otherwise lose the whole file.
 fn create(path: &Path) -> Result<(), RedbError> {
     let mut name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();
     name.push(format!(".new-{}", uuid::Uuid::new_v4()));
     let new = path.with_file_name(name);
     let database = builder().create(&new).map_err(RedbError::of)?;
-    let made = begin(&database).and_then(|()| database.close().map_err(RedbError::of));
-    let placed = made.and_then(|()| match fs::hard_link(&new, path) {
-        // Somebody was quicker.
+    let created = write_format(&database).and_then(|()| database.close().map_err(RedbError::of));
+    let linked = created.and_then(|()| match fs::hard_link(&new, path) {
+        // Another creator was faster.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        // A file system without links: of two creators at the same instant, one loses its file, and finds that out when
-        // it opens it.
+        // A file system without links. Of two simultaneous creators, one loses its file and notices when it opens it.
         Err(_) if !path.exists() => Ok(fs::rename(&new, path)?),
         other => Ok(other?),
     });
     if let Err(e) = fs::remove_file(&new) {
-        // It was renamed; whatever else keeps it there, the store is none the worse for it.
+        // It was renamed. Any other failure leaves an unused file behind, which does no harm.
         drop(e);
     }
-    placed?;
+    linked?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Elsewhere a folder cannot be opened, let alone synchronised.
+    // Other systems cannot open a folder.
     if cfg!(unix) { Ok(File::open(folder)?.sync_all()?) } else { Ok(()) }
 }
 
-/// Writes the mark of the format, and opens every table, which creates it.
-fn begin(database: &Database) -> Result<(), RedbError> {
-    let mut writing = database.begin_write().map_err(Fault::from)?;
+/// Writes the format number and creates every table.
+fn write_format(database: &Database) -> Result<(), RedbError> {
+    let mut writing = database.begin_write().map_err(Failure::from)?;
     writing.set_two_phase_commit(true);
-    let tables = || -> Result<(), Fault> {
-        let (mark, _) = seal(Place::About, FORMAT_KEY.as_bytes(), FORMAT.to_le_bytes().to_vec());
-        writing.open_table(ABOUT)?.insert(FORMAT_KEY, &*mark)?;
+    let tables = || -> Result<(), Failure> {
+        let (number, _) = with_checksum(TableId::About, FORMAT_KEY.as_bytes(), FORMAT.to_le_bytes().to_vec());
+        writing.open_table(ABOUT)?.insert(FORMAT_KEY, &*number)?;
         for table in [SLUGS, TENANTS, RECORDS, COMMITS] {
             writing.open_table(table)?;
         }
@@ -105,12 +106,12 @@ fn begin(database: &Database) -> Result<(), RedbError> {
     writing.commit().map_err(|e| RedbError::Io(io::Error::other(e)))
 }
 
-/// Looks at a file without writing, for opening verifies and so writes: not to a stranger's file, nor to that of a later
-/// release. What cannot be looked at like this (it was not closed, it is damaged) is for the real opening to judge.
-fn recognise(path: &Path) -> Result<(), RedbError> {
+/// Checks a file without writing: opening writes, and must not touch a file of another application or a later release. A
+/// file that cannot be checked like this (not closed cleanly, or damaged) is left to the real opening.
+fn check_before_opening(path: &Path) -> Result<(), RedbError> {
     let look = || match builder().open_read_only(path) {
         Ok(database) => match database.begin_read() {
-            Ok(reading) => recognise_format(&reading),
+            Ok(reading) => check_format(&reading),
             Err(_) => Ok(()),
         },
         Err(e) => match RedbError::of(e) {
@@ -118,59 +119,59 @@ fn recognise(path: &Path) -> Result<(), RedbError> {
             _ => Ok(()),
         },
     };
-    match caught(look, RedbError::Damaged) {
+    match catch_panic(look, RedbError::Damaged) {
         Err(RedbError::Damaged(_)) => Ok(()),
         other => other,
     }
 }
 
-fn recognise_format(reading: &ReadTransaction) -> Result<(), RedbError> {
+fn check_format(reading: &ReadTransaction) -> Result<(), RedbError> {
     let about = match reading.open_table(ABOUT) {
-        Err(TableError::Storage(e)) => return Err(Fault::from(e).into()),
+        Err(TableError::Storage(e)) => return Err(Failure::from(e).into()),
         Err(_) => return Err(RedbError::Foreign("a redb file of another application".to_owned())),
         Ok(about) => about,
     };
-    let mark = about.get(FORMAT_KEY).map_err(Fault::from)?;
-    let mark = mark.ok_or_else(|| RedbError::Damaged("the mark of the format is missing".to_owned()))?;
-    let (mark, _) = unseal(Place::About, FORMAT_KEY.as_bytes(), mark.value())?;
-    let found = u32::from_le_bytes(mark.try_into().map_err(|_| Fault::corrupt("the mark of the format"))?);
+    let number = about.get(FORMAT_KEY).map_err(Failure::from)?;
+    let number = number.ok_or_else(|| RedbError::Damaged("missing format number".to_owned()))?;
+    let (number, _) = verify_checksum(TableId::About, FORMAT_KEY.as_bytes(), number.value())?;
+    let found = u32::from_le_bytes(number.try_into().map_err(|_| Failure::corrupt("invalid format number"))?);
     match found {
         FORMAT => Ok(()),
         1.. if found > FORMAT => Err(RedbError::Newer { found, known: FORMAT }),
         1.. => Err(RedbError::Foreign(format!("format {found} was never published"))),
-        0 => Err(RedbError::Damaged(format!("there is no format {found}"))),
+        0 => Err(RedbError::Damaged(format!("unknown format {found}"))),
     }
 }
 
-/// Whether the tables are there, and every living tenant under its slug. Redb has verified the checksum of every page.
+/// Checks that the tables exist and that every tenant has its slug in the index. Redb verified the page checksums.
 fn verify(reading: &ReadTransaction) -> Result<(), RedbError> {
-    recognise_format(reading)?;
+    check_format(reading)?;
     let missing = |e: TableError| match e {
-        TableError::Storage(e) => RedbError::from(Fault::from(e)),
+        TableError::Storage(e) => RedbError::from(Failure::from(e)),
         other => RedbError::Damaged(other.to_string()),
     };
     let slugs = reading.open_table(SLUGS).map_err(missing)?;
-    let lives = reading.open_table(TENANTS).map_err(missing)?;
+    let tenants = reading.open_table(TENANTS).map_err(missing)?;
     reading.open_table(RECORDS).map_err(missing)?;
     reading.open_table(COMMITS).map_err(missing)?;
-    let (mut living, mut unreadable) = (0_u64, 0_u64);
-    for row in lives.iter().map_err(Fault::from)? {
-        let (tenant_id, row) = row.map_err(Fault::from)?;
-        match unseal(Place::Tenants, tenant_id.value(), row.value()).and_then(|(row, _)| decode(row)) {
-            Ok(TenantRow::Ended) => {}
-            Ok(TenantRow::Living(tenant)) => {
-                living += 1;
-                if slugs.get(tenant.slug.as_str().as_bytes()).map_err(Fault::from)?.is_none() {
-                    return Err(RedbError::Damaged("a living tenant has lost its slug".to_owned()));
+    let (mut live, mut unreadable) = (0_u64, 0_u64);
+    for row in tenants.iter().map_err(Failure::from)? {
+        let (tenant_id, row) = row.map_err(Failure::from)?;
+        match verify_checksum(TableId::Tenants, tenant_id.value(), row.value()).and_then(|(row, _)| decode(row)) {
+            Ok(TenantRow::Deleted) => {}
+            Ok(TenantRow::Live(tenant)) => {
+                live += 1;
+                if slugs.get(tenant.slug.as_str().as_bytes()).map_err(Failure::from)?.is_none() {
+                    return Err(RedbError::Damaged("a tenant's slug is missing from the index".to_owned()));
                 }
             }
-            // It is *corrupt* when somebody asks for it, and must not take the others with it (S10).
+            // A call for this tenant returns `Corrupt`; the other tenants still work (S10).
             Err(_) => unreadable += 1,
         }
     }
-    let found = slugs.len().map_err(Fault::from)?;
-    if (living..=living + unreadable).contains(&found) {
+    let found = slugs.len().map_err(Failure::from)?;
+    if (live..=live + unreadable).contains(&found) {
         return Ok(());
     }
-    Err(RedbError::Damaged(format!("there are {found} slugs for {living} living tenants")))
+    Err(RedbError::Damaged(format!("found {found} slugs, expected {live}")))
 }

@@ -1,34 +1,33 @@
-//! What stands in the file: the tables, their keys, and the frame around every value. `rows.rs` has what is inside the
-//! frames. All of it is fixed by golden tests; another layout is another [`FORMAT`].
+//! The contents of the file: tables, keys, and the checksum of every value. `rows.rs` defines the values. Golden tests fix
+//! all of it; another layout needs another [`FORMAT`].
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `rolecall` | `format` | the number of the format, four bytes |
-//! | `rolecall.slugs` | the slug of a living tenant | its life |
-//! | `rolecall.lives` | the life | a [`TenantRow`](super::rows::TenantRow) |
-//! | `rolecall.records` | the life, the kind's ordinal, the ids | a record |
-//! | `rolecall.commits` | the life, the revision, the part, numbers big-endian | a [`Part`](super::rows::Part) |
+//! | `rolecall` | `format` | the format number, four bytes |
+//! | `rolecall.slugs` | the slug of an existing tenant | its id |
+//! | `rolecall.tenants` | the tenant id | a [`TenantRow`](super::rows::TenantRow) |
+//! | `rolecall.records` | the tenant id, the kind's ordinal, the record's ids | a record |
+//! | `rolecall.commits` | the tenant id, the revision, the part number, both big-endian | a [`CommitPart`](super::rows::CommitPart) |
 //!
-//! Behind every value stands its check, eight bytes, little-endian: the XXH3 of the value, seeded by that of the key,
-//! which is seeded by the number of the table. It finds what redb's checksums of pages cannot, for they are verified at
-//! opening: a page that is damaged later, a row in the wrong place. It is no protection from somebody who can write the
-//! file.
+//! A checksum follows every value: eight bytes, little-endian, the XXH3 of the value seeded by the XXH3 of the key seeded
+//! by the table's number. Redb verifies page checksums only at opening; this one also finds later damage and misplaced
+//! rows. It does not protect against somebody who can write the file.
 
 use redb::TableDefinition;
 use twox_hash::XxHash3_64;
 
-use super::fault::Fault;
+use super::failure::Failure;
 use crate::model::records::{Holder, RecordKey, Revision, TenantId};
 
 /// The format that this release writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 2;
 
-/// Values are bytes to redb: its own names of types are not part of the format.
+/// Values are plain bytes, so that redb's type names are not part of the format.
 pub(super) type Bytes = &'static [u8];
 
 pub(super) const ABOUT: TableDefinition<'_, &str, Bytes> = TableDefinition::new("rolecall");
 pub(super) const SLUGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.slugs");
-pub(super) const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.lives");
+pub(super) const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.tenants");
 pub(super) const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.records");
 pub(super) const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
 
@@ -37,7 +36,7 @@ pub(super) const FORMAT_KEY: &str = "format";
 
 /// Which table a value stands in, for its check.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
+pub(super) enum TableId {
     About = 1,
     Slugs = 2,
     Tenants = 3,
@@ -49,23 +48,23 @@ pub(super) enum Place {
 const CHECK: usize = 8;
 
 /// Puts the check behind the value; tells it too, for the digest of a life's records.
-pub(super) fn seal(place: Place, key: &[u8], mut value: Vec<u8>) -> (Vec<u8>, u64) {
+pub(super) fn with_checksum(place: TableId, key: &[u8], mut value: Vec<u8>) -> (Vec<u8>, u64) {
     let check = check(place, key, &value);
     value.extend_from_slice(&check.to_le_bytes());
     (value, check)
 }
 
 /// The value without its check, and the check.
-pub(super) fn unseal<'a>(place: Place, key: &[u8], sealed: &'a [u8]) -> Result<(&'a [u8], u64), Fault> {
+pub(super) fn verify_checksum<'a>(place: TableId, key: &[u8], sealed: &'a [u8]) -> Result<(&'a [u8], u64), Failure> {
     match sealed.split_last_chunk::<CHECK>() {
         Some((value, stored)) if check(place, key, value) == u64::from_le_bytes(*stored) => {
             Ok((value, u64::from_le_bytes(*stored)))
         }
-        _ => Err(Fault::corrupt(format!("S10: a row of {place:?} is not what was written"))),
+        _ => Err(Failure::corrupt(format!("S10: a row of {place:?} is not what was written"))),
     }
 }
 
-fn check(place: Place, key: &[u8], value: &[u8]) -> u64 {
+fn check(place: TableId, key: &[u8], value: &[u8]) -> u64 {
     XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot_with_seed(place as u64, key), value)
 }
 

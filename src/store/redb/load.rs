@@ -1,68 +1,69 @@
-//! A load: one read transaction, walked batch by batch. Between two batches no thread is held, so a sink may be slow, and
-//! a future that is dropped takes its transaction with it.
+//! Loads: one read transaction, read in batches. No thread is held between two batches, so a sink may be slow. A dropped
+//! future drops its transaction.
 
 use std::sync::Arc;
 
 use redb::{OwnedRange, ReadableDatabase};
 
-use super::fault::{Fault, caught};
-use super::format::{Bytes, Place, RECORDS, kind_in, records_of, unseal};
-use super::link::Link;
-use super::read::living;
-use super::rows::{Living, record};
+use super::failure::{Failure, catch_panic};
+use super::format::{Bytes, RECORDS, TableId, kind_in, records_of, verify_checksum};
+use super::read::live_tenant;
+use super::rows::{LiveTenant, record};
+use super::shared_database::SharedDatabase;
 use crate::model::records::{Position, Record, TenantId};
 use crate::store::StoreError;
 
-/// So many records are decoded at once: a change of threads for each batch (some 10 µs) is then nothing beside decoding,
-/// and two batches, one being decoded and one being pushed, are about a megabyte.
+/// How many records one batch decodes. Switching threads for a batch (some 10 µs) is negligible then, and two batches, one
+/// decoded and one pushed, take about a megabyte.
 const BATCH: usize = 4_000;
 
-/// The walk over the records of one life, in one state.
-pub(super) struct Walk {
-    link: Arc<Link>,
+/// Reads the records of one tenant from one state.
+pub(super) struct LoadCursor {
+    shared: Arc<SharedDatabase>,
     opening: u64,
     tenant_id: TenantId,
-    tenant: Living,
+    tenant: LiveTenant,
     rows: OwnedRange<Bytes, Bytes>,
     seen: u64,
     digest: u64,
 }
 
-impl Walk {
-    /// Begins the walk, if the life is there.
-    pub(super) fn begin(link: &Arc<Link>, tenant_id: TenantId) -> Result<Option<Self>, StoreError> {
-        link.with(|database, opening| {
+impl LoadCursor {
+    /// Starts a load, if the tenant exists.
+    pub(super) fn start(shared: &Arc<SharedDatabase>, tenant_id: TenantId) -> Result<Option<Self>, StoreError> {
+        shared.with(|database, opening| {
             let reading = database.begin_read()?;
-            let Some(tenant) = living(&reading, tenant_id)? else { return Ok(None) };
+            let Some(tenant) = live_tenant(&reading, tenant_id)? else { return Ok(None) };
             let (first, end) = records_of(tenant_id);
             let rows = reading.open_table(RECORDS)?.range_owned::<&[u8]>(&first[..]..&end[..])?;
-            Ok(Some(Self { link: Arc::clone(link), opening, tenant_id, tenant, rows, seen: 0, digest: 0 }))
+            Ok(Some(Self { shared: Arc::clone(shared), opening, tenant_id, tenant, rows, seen: 0, digest: 0 }))
         })
     }
 
-    /// Where the state stands.
+    /// The position of the state that is read.
     pub(super) fn at(&self) -> Position {
         self.tenant.latest.of(self.tenant_id)
     }
 
-    /// The next records, and the walk if it goes on. It ends well only if it met every record, each as it was written.
-    pub(super) fn step(mut self) -> Result<(Vec<Record>, Option<Self>), StoreError> {
-        let panicked = |text| Fault { error: StoreError::Corrupt(text), reopen: true };
-        let batch = caught(|| self.batch(), panicked).map_err(|fault| self.link.note(fault, self.opening))?;
+    /// Reads the next batch. Returns the cursor if there is more. The last batch fails unless every record was read intact.
+    pub(super) fn next_batch(mut self) -> Result<(Vec<Record>, Option<Self>), StoreError> {
+        let panicked = |text: String| Failure { error: StoreError::corrupt(text), reopen: true };
+        let batch =
+            catch_panic(|| self.read_batch(), panicked).map_err(|failure| self.shared.note(failure, self.opening))?;
         let more = batch.len() == BATCH;
         Ok((batch, more.then_some(self)))
     }
 
-    fn batch(&mut self) -> Result<Vec<Record>, Fault> {
+    fn read_batch(&mut self) -> Result<Vec<Record>, Failure> {
         let mut batch = Vec::with_capacity(BATCH);
         while batch.len() < BATCH {
             let Some(row) = self.rows.next() else {
-                self.end()?;
+                self.verify_end()?;
                 break;
             };
             let (key, value) = row?;
             let key = key.value();
-            let (value, check) = unseal(Place::Records, key, value.value())?;
+            let (value, check) = verify_checksum(TableId::Records, key, value.value())?;
             self.seen += 1;
             self.digest = self.digest.wrapping_add(check);
             batch.push(record(kind_in(key).unwrap_or(u8::MAX), value)?);
@@ -70,13 +71,13 @@ impl Walk {
         Ok(batch)
     }
 
-    fn end(&self) -> Result<(), Fault> {
+    fn verify_end(&self) -> Result<(), Failure> {
         if (self.seen, self.digest) == (self.tenant.records, self.tenant.digest) {
             return Ok(());
         }
         let Self { tenant_id, tenant, seen, .. } = self;
-        Err(Fault::corrupt(format!(
-            "S10: life {tenant_id} has {seen} records that are not the {} it should have",
+        Err(Failure::corrupt(format!(
+            "S10: found {seen} records of tenant {tenant_id}, expected {} with another digest",
             tenant.records
         )))
     }

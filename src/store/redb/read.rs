@@ -1,143 +1,148 @@
-//! The questions that one look answers: find, list, since. Each is one read transaction, and so one state.
+//! The short reads: find, list and since. Each is one read transaction.
 
 use std::ops::Bound;
 
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::fault::Fault;
-use super::format::{Bytes, COMMITS, Place, SLUGS, TENANTS, commit_key, revision_in, tenant_key, unseal};
-use super::rows::{Head, Living, Part, TenantRow, decode, part};
+use super::failure::Failure;
+use super::format::{Bytes, COMMITS, SLUGS, TENANTS, TableId, commit_key, revision_in, tenant_key, verify_checksum};
+use super::rows::{CommitHead, CommitPart, LiveTenant, TenantRow, decode, part};
 use crate::model::records::{Position, Revision, TenantId, TenantSlug};
 use crate::store::{Since, StoredCommit, TenantSummary};
 
-/// The living tenant with this slug.
-pub(super) fn find(database: &Database, slug: &TenantSlug) -> Result<Option<TenantId>, Fault> {
+/// Returns the existing tenant with this slug.
+pub(super) fn find(database: &Database, slug: &TenantSlug) -> Result<Option<TenantId>, Failure> {
     let reading = database.begin_read()?;
     let Some(row) = reading.open_table(SLUGS)?.get(slug.as_str().as_bytes())? else { return Ok(None) };
     let tenant_id = tenant_id_of_slug(slug.as_str().as_bytes(), row.value())?;
-    match living(&reading, tenant_id)? {
+    match live_tenant(&reading, tenant_id)? {
         Some(tenant) if tenant.slug == *slug => Ok(Some(tenant_id)),
-        _ => Err(Fault::corrupt(format!("S9: a slug stands for life {tenant_id}, which does not bear it"))),
+        _ => Err(Failure::corrupt(format!("S9: the slug index names tenant {tenant_id}, which has another slug"))),
     }
 }
 
-/// The living tenants after this slug.
-pub(super) fn list(database: &Database, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, Fault> {
+/// Returns the existing tenants after this slug.
+pub(super) fn list(
+    database: &Database,
+    after: Option<&TenantSlug>,
+    limit: usize,
+) -> Result<Vec<TenantSummary>, Failure> {
     let slugs = database.begin_read()?.open_table(SLUGS)?;
     let after = after.map_or(Bound::Unbounded, |slug| Bound::Excluded(slug.as_str().as_bytes()));
     let mut listed = Vec::new();
     for row in slugs.range::<&[u8]>((after, Bound::Unbounded))?.take(limit) {
         let (key, tenant_id) = row?;
         let slug = std::str::from_utf8(key.value()).ok().and_then(|text| TenantSlug::new(text).ok());
-        let slug = slug.ok_or_else(|| Fault::corrupt("S9: a slug cannot be read"))?;
+        let slug = slug.ok_or_else(|| Failure::corrupt("S9: invalid slug in the index"))?;
         listed.push(TenantSummary { tenant_id: tenant_id_of_slug(key.value(), tenant_id.value())?, slug });
     }
     Ok(listed)
 }
 
-/// The commits after a state (S14).
-pub(super) fn since(database: &Database, at: Position) -> Result<Since, Fault> {
+/// Returns the commits after a position (S14).
+pub(super) fn since(database: &Database, at: Position) -> Result<Since, Failure> {
     let reading = database.begin_read()?;
-    let Some(tenant) = living(&reading, at.tenant_id)? else { return Ok(Since::Deleted) };
-    if at.revision > tenant.latest.revision || at.revision < tenant.floor.revision {
+    let Some(tenant) = live_tenant(&reading, at.tenant_id)? else { return Ok(Since::Deleted) };
+    if at.revision > tenant.latest.revision || at.revision < tenant.history_start.revision {
         return Ok(Since::TooOld);
     }
     let commits = reading.open_table(COMMITS)?;
     let commit = match at.revision {
         revision if revision == tenant.latest.revision => tenant.latest.commit,
-        revision if revision == tenant.floor.revision => tenant.floor.commit,
+        revision if revision == tenant.history_start.revision => tenant.history_start.commit,
         revision => head(&commits, at.tenant_id, revision)?.envelope.id,
     };
     if commit != at.commit {
         return Ok(Since::TooOld);
     }
-    let mut told = Told::after(at.revision);
+    let mut assembler = HistoryAssembler::after(at.revision);
     let (first, last) = (at.revision.next(), tenant.latest.revision);
     if first <= last && at.revision != last {
         for row in
             commits.range(&commit_key(at.tenant_id, first, 0)[..]..=&commit_key(at.tenant_id, last, u32::MAX)[..])?
         {
             let (key, value) = row?;
-            let (value, _) = unseal(Place::Commits, key.value(), value.value())?;
-            told.take(revision_in(key.value()), part(value)?)?;
+            let (value, _) = verify_checksum(TableId::Commits, key.value(), value.value())?;
+            assembler.take(revision_in(key.value()), part(value)?)?;
         }
     }
-    told.end(&tenant)
+    assembler.end(&tenant)
 }
 
-/// The row of a life, if there is one.
+/// Returns the row of a tenant, if there is one.
 pub(super) fn tenant_row(
-    lives: &impl ReadableTable<Bytes, Bytes>,
+    tenants: &impl ReadableTable<Bytes, Bytes>,
     tenant_id: TenantId,
-) -> Result<Option<TenantRow>, Fault> {
+) -> Result<Option<TenantRow>, Failure> {
     let key = tenant_key(tenant_id);
-    let Some(row) = lives.get(&key[..])? else { return Ok(None) };
-    let (row, _) = unseal(Place::Tenants, &key, row.value())?;
+    let Some(row) = tenants.get(&key[..])? else { return Ok(None) };
+    let (row, _) = verify_checksum(TableId::Tenants, &key, row.value())?;
     decode(row).map(Some)
 }
 
-/// The living tenant of this life, if it lives.
-pub(super) fn living(reading: &ReadTransaction, tenant_id: TenantId) -> Result<Option<Living>, Fault> {
+/// Returns a tenant, if it exists.
+pub(super) fn live_tenant(reading: &ReadTransaction, tenant_id: TenantId) -> Result<Option<LiveTenant>, Failure> {
     Ok(match tenant_row(&reading.open_table(TENANTS)?, tenant_id)? {
-        Some(TenantRow::Living(tenant)) => Some(tenant),
-        Some(TenantRow::Ended) | None => None,
+        Some(TenantRow::Live(tenant)) => Some(tenant),
+        Some(TenantRow::Deleted) | None => None,
     })
 }
 
-/// The life in a row of the table of slugs.
-pub(super) fn tenant_id_of_slug(slug: &[u8], row: &[u8]) -> Result<TenantId, Fault> {
-    let (tenant_id, _) = unseal(Place::Slugs, slug, row)?;
-    let tenant_id = uuid::Uuid::from_slice(tenant_id).map_err(|_| Fault::corrupt("S9: a slug stands for no life"))?;
+/// Decodes the tenant id in a row of the slug index.
+pub(super) fn tenant_id_of_slug(slug: &[u8], row: &[u8]) -> Result<TenantId, Failure> {
+    let (tenant_id, _) = verify_checksum(TableId::Slugs, slug, row)?;
+    let tenant_id =
+        uuid::Uuid::from_slice(tenant_id).map_err(|_| Failure::corrupt("S9: invalid tenant id in the index"))?;
     Ok(TenantId::from_uuid(tenant_id))
 }
 
-fn head(commits: &ReadOnlyTable<Bytes, Bytes>, tenant_id: TenantId, revision: Revision) -> Result<Head, Fault> {
+fn head(commits: &ReadOnlyTable<Bytes, Bytes>, tenant_id: TenantId, revision: Revision) -> Result<CommitHead, Failure> {
     let key = commit_key(tenant_id, revision, 0);
     let row = commits.get(&key[..])?.ok_or_else(|| missing(revision))?;
-    let (row, _) = unseal(Place::Commits, &key, row.value())?;
+    let (row, _) = verify_checksum(TableId::Commits, &key, row.value())?;
     part(row)?.head.ok_or_else(|| missing(revision))
 }
 
-fn missing(revision: Revision) -> Fault {
-    Fault::corrupt(format!("S14: the commit that made revision {revision} is not whole"))
+fn missing(revision: Revision) -> Failure {
+    Failure::corrupt(format!("S14: the commit that made revision {revision} is incomplete"))
 }
 
-/// Puts the parts of commits together, and lets none be missing.
-struct Told {
+/// Assembles commits from their parts and fails if a part is missing.
+struct HistoryAssembler {
     commits: Vec<StoredCommit>,
     /// The revision that was completed last.
     revision: Revision,
-    /// How many changes of the commit under way are still to come.
-    lacking: u64,
+    /// How many changes of the current commit are missing.
+    missing_changes: u64,
 }
 
-impl Told {
+impl HistoryAssembler {
     fn after(revision: Revision) -> Self {
-        Self { commits: Vec::new(), revision, lacking: 0 }
+        Self { commits: Vec::new(), revision, missing_changes: 0 }
     }
 
-    fn take(&mut self, revision: Option<Revision>, part: Part) -> Result<(), Fault> {
-        let expected = if self.lacking == 0 { self.revision.next() } else { self.revision };
+    fn take(&mut self, revision: Option<Revision>, part: CommitPart) -> Result<(), Failure> {
+        let expected = if self.missing_changes == 0 { self.revision.next() } else { self.revision };
         let here = revision.filter(|revision| *revision == expected).ok_or_else(|| missing(expected))?;
         let count = u64::try_from(part.changes.len()).unwrap_or(u64::MAX);
-        let lacking = match (part.head, self.commits.last_mut()) {
-            (Some(Head { envelope, changes }), _) if self.lacking == 0 => {
+        let missing_changes = match (part.head, self.commits.last_mut()) {
+            (Some(CommitHead { envelope, changes }), _) if self.missing_changes == 0 => {
                 self.commits.push(StoredCommit { revision: here, envelope, changes: part.changes });
                 changes.checked_sub(count)
             }
-            (None, Some(commit)) if self.lacking > 0 => {
+            (None, Some(commit)) if self.missing_changes > 0 => {
                 commit.changes.extend(part.changes);
-                self.lacking.checked_sub(count)
+                self.missing_changes.checked_sub(count)
             }
             _ => None,
         };
         self.revision = here;
-        self.lacking = lacking.ok_or_else(|| missing(here))?;
+        self.missing_changes = missing_changes.ok_or_else(|| missing(here))?;
         Ok(())
     }
 
-    fn end(self, tenant: &Living) -> Result<Since, Fault> {
-        let whole = self.lacking == 0 && self.revision == tenant.latest.revision;
+    fn end(self, tenant: &LiveTenant) -> Result<Since, Failure> {
+        let whole = self.missing_changes == 0 && self.revision == tenant.latest.revision;
         let last = self.commits.last().map_or(tenant.latest.commit, |commit| commit.envelope.id);
         if whole && last == tenant.latest.commit {
             Ok(Since::Commits(self.commits))

@@ -1,73 +1,72 @@
-//! What is inside the frames: the row of a life, the parts of a commit, a record. Postcard, whose format is fixed, over
-//! the serde forms that the records have anyway.
+//! The values of the file: tenant rows, parts of commits, records. Encoded with postcard, whose format is fixed, from the
+//! serde forms of the records.
 //!
-//! A kind of record that a later release adds has an ordinal that this one does not know. It stands in the key of a
-//! record and in front of every part of a commit, so it is recognised, and refused, before anything is decoded (S10).
+//! A kind of record of a later release has an unknown ordinal. The ordinal is in the key of a record and at the start of
+//! every part of a commit, so this release rejects it before it decodes anything (S10).
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::fault::Fault;
+use super::failure::Failure;
 use crate::model::records::{Change, CommitId, Envelope, Position, Record, RecordKind, Revision, TenantId, TenantSlug};
 use crate::store::StoreError;
 
-/// What is known of a life.
+/// What the store knows of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum TenantRow {
-    /// It has ended, or never began and never will.
-    Ended,
-    /// It is there.
-    Living(Living),
+    /// Deleted, or its creation was prevented.
+    Deleted,
+    /// It exists.
+    Live(LiveTenant),
 }
 
-/// A living tenant.
+/// An existing tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Living {
-    /// The latest state.
-    pub(super) latest: State,
-    /// The oldest state that is in the history.
-    pub(super) floor: State,
-    /// What the history weighs: a commit its changes, and at least one.
-    pub(super) weight: u64,
-    /// The slug under which the tenant is found.
+pub(super) struct LiveTenant {
+    /// The latest position.
+    pub(super) latest: LocalPosition,
+    /// The oldest position in the history.
+    pub(super) history_start: LocalPosition,
+    /// The size of the history in changes; an empty commit counts as one.
+    pub(super) history_size: u64,
+    /// The tenant's slug.
     pub(super) slug: TenantSlug,
-    /// How many records there are.
+    /// The number of records.
     pub(super) records: u64,
-    /// The sum of their checks. With their number it tells that a row is missing, or is there too often.
+    /// The sum of the records' checksums. Together with the number it reveals a missing or an extra row.
     pub(super) digest: u64,
 }
 
-/// A state of a life that is known.
+/// A position without its tenant id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct LocalPosition {
     pub(super) revision: Revision,
     pub(super) commit: CommitId,
 }
 
-impl State {
-    /// The state as the contract has it.
+impl LocalPosition {
+    /// The full position.
     pub(super) fn of(self, tenant_id: TenantId) -> Position {
         Position { tenant_id, revision: self.revision, commit: self.commit }
     }
 }
 
-/// A part of a commit, so that no value grows with the largest commit. Only the first part has a head.
+/// A part of a commit, which bounds the size of values. Only the first part has a head.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Part {
-    pub(super) head: Option<Head>,
+pub(super) struct CommitPart {
+    pub(super) head: Option<CommitHead>,
     pub(super) changes: Vec<Change>,
 }
 
-/// What a commit is, beside its changes.
+/// The envelope of a commit and the number of its changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct CommitHead {
     pub(super) envelope: Envelope,
-    /// How many changes there are in all parts.
+    /// The number of changes in all parts.
     pub(super) changes: u64,
 }
 
-/// At most so many changes are in a part: some 100 kilobytes, and 8 megabytes where every description is as long as it
-/// may be.
+/// The most changes in one part: some 100 kilobytes, at most 8 megabytes.
 pub(super) const PART: usize = 1_000;
 
 /// The newest kind that this release knows.
@@ -76,43 +75,43 @@ const NEWEST: u8 = match RecordKind::ALL {
     [] => 0,
 };
 
-/// The bytes of something.
-pub(super) fn encode<T: Serialize>(what: &T) -> Result<Vec<u8>, Fault> {
-    postcard::to_allocvec(what).map_err(|e| Fault::corrupt(format!("S10: cannot be written: {e}")))
+/// Encodes a value.
+pub(super) fn encode<T: Serialize>(what: &T) -> Result<Vec<u8>, Failure> {
+    postcard::to_allocvec(what).map_err(|e| Failure::corrupt(format!("S10: cannot encode a value: {e}")))
 }
 
-/// What has these bytes, all of them.
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+/// Decodes a value from all of the bytes.
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     match postcard::take_from_bytes(bytes) {
         Ok((what, [])) => Ok(what),
-        Ok(_) => Err(Fault::corrupt("S10: a row goes on behind its end")),
-        Err(e) => Err(Fault::corrupt(format!("S10: a row cannot be read: {e}"))),
+        Ok(_) => Err(Failure::corrupt("S10: trailing bytes in a row")),
+        Err(e) => Err(Failure::corrupt(format!("S10: cannot decode a row: {e}"))),
     }
 }
 
-/// A record, from the ordinal in its key and its bytes.
-pub(super) fn record(kind: u8, bytes: &[u8]) -> Result<Record, Fault> {
-    refuse_newer(kind)?;
+/// Decodes a record; `kind` is the ordinal in its key.
+pub(super) fn record(kind: u8, bytes: &[u8]) -> Result<Record, Failure> {
+    check_kind(kind)?;
     let record: Record = decode(bytes)?;
-    if record.kind().ordinal() == kind { Ok(record) } else { Err(Fault::corrupt("S10: a record of another kind")) }
+    if record.kind().ordinal() == kind { Ok(record) } else { Err(Failure::corrupt("S10: a record under another kind")) }
 }
 
-/// The bytes of a part: the ordinal of the newest kind in it comes first.
-pub(super) fn encode_part(part: &Part) -> Result<Vec<u8>, Fault> {
+/// Encodes a part after the ordinal of its newest kind.
+pub(super) fn encode_part(part: &CommitPart) -> Result<Vec<u8>, Failure> {
     let newest = part.changes.iter().map(|change| change.kind().ordinal()).max().unwrap_or_default();
     encode(&(newest, part))
 }
 
-/// A part, unless it holds a kind that only a later release knows.
-pub(super) fn part(bytes: &[u8]) -> Result<Part, Fault> {
-    let (newest, rest) = bytes.split_first().ok_or_else(|| Fault::corrupt("S14: a part of a commit is empty"))?;
-    refuse_newer(*newest)?;
+/// Decodes a part, unless it contains a kind of a later release.
+pub(super) fn part(bytes: &[u8]) -> Result<CommitPart, Failure> {
+    let (newest, rest) = bytes.split_first().ok_or_else(|| Failure::corrupt("S14: empty part of a commit"))?;
+    check_kind(*newest)?;
     decode(rest)
 }
 
-fn refuse_newer(kind: u8) -> Result<(), Fault> {
+fn check_kind(kind: u8) -> Result<(), Failure> {
     if kind <= NEWEST {
         return Ok(());
     }
-    Err(StoreError::UnsupportedRecord(format!("a record of kind {kind}, which only a later release knows")).into())
+    Err(StoreError::unsupported_record(format!("record kind {kind} needs a later release")).into())
 }

@@ -1,7 +1,7 @@
-//! Faults of the disk: S6, and that the store goes on by itself when the disk does.
+//! Failures of the disk: S6, and recovery without a restart.
 //!
-//! A store that says *unavailable* of a commit which the disk has after all lets its caller believe that nothing
-//! happened; one that says *unknown* too often makes its tenants deny until somebody has looked. And redb refuses
+//! A store that says `Unavailable` of a commit which the disk has after all lets its caller believe that nothing
+//! happened; one that says `InDoubt` too often makes its tenants deny until somebody has looked. And redb refuses
 //! everything after an error of the disk until it is opened again: without that, a full disk meant a restart.
 
 use std::future::Future;
@@ -11,7 +11,7 @@ use pollster::block_on;
 use uuid::Uuid;
 
 use super::disk::Disk;
-use super::file::Medium;
+use super::file::Backend;
 use super::{RedbError, RedbStore};
 use crate::Timestamp;
 use crate::model::records::{
@@ -21,7 +21,7 @@ use crate::model::records::{
 use crate::store::{Base, Commit, Since, Store, StoreError};
 
 fn open(disk: &Disk, missing: bool) -> Result<RedbStore, RedbError> {
-    RedbStore::options().open_medium(Medium::Disk(disk.clone()), missing)
+    RedbStore::options().open_backend(Backend::Disk(disk.clone()), missing)
 }
 
 fn tenant_id() -> TenantId {
@@ -112,9 +112,9 @@ fn s6_wherever_the_disk_fails_the_answer_is_true_and_the_store_goes_on_by_itself
         assert_eq!(commit(&store, now + 1).unwrap().number(), now + 1, "failing after {good}");
         assert_eq!(seen(&store).unwrap(), now + 1);
     }
-    println!("{unavailable} unavailable, {committed} unknown that landed, {lost} unknown that were lost");
+    println!("{unavailable} unavailable, {committed} in doubt and applied, {lost} in doubt and lost");
     assert!(unavailable > 0, "the disk never failed before the commit was sent");
-    assert!(committed > 0 && lost > 0, "unknown was no honest answer: {committed} landed, {lost} were lost");
+    assert!(committed > 0 && lost > 0, "in doubt was not honest: {committed} applied, {lost} lost");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn s6_while_the_disk_is_away_certainly_nothing_happens() {
 }
 
 /// Redb keeps pages in memory until it commits, and its file is sparse: that the disk is full turns out when the commit is
-/// sent. A store that calls that *unknown* has its tenant deny everybody until there is room, since the same commit is sent
+/// sent. A store that calls that `InDoubt` has its tenant deny everybody until there is room, since the same commit is sent
 /// again and again to learn what became of it.
 #[test]
 fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() {
@@ -158,7 +158,7 @@ fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() 
                 }
             }
             // There was not even room to open the file again.
-            Err(StoreError::InDoubt(_)) => assert!(reading.is_err(), "unknown, with room for {room}"),
+            Err(StoreError::InDoubt(_)) => assert!(reading.is_err(), "in doubt, with room for {room}"),
             Err(other) => panic!("with room for {room}: {other}"),
         }
         disk.mend();
@@ -172,7 +172,7 @@ fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() 
 /// The file is opened again at once, on what the failed call left: what is said then must outlive a loss of power.
 #[test]
 fn s6_after_one_failure_what_is_called_unavailable_never_commits() {
-    let (mut unavailable, mut unknown) = (0, 0);
+    let (mut unavailable, mut in_doubt) = (0, 0);
     for good in 0.. {
         let (disk, store) = begun();
         disk.fail_once_after(good);
@@ -188,7 +188,7 @@ fn s6_after_one_failure_what_is_called_unavailable_never_commits() {
             }
             Err(StoreError::InDoubt(_)) => {
                 assert!(found.into_iter().all(|found| found >= shown), "failing once after {good}: {found:?}");
-                unknown += 1;
+                in_doubt += 1;
             }
             Err(other) => panic!("failing once after {good}: {other}"),
         }
@@ -197,7 +197,7 @@ fn s6_after_one_failure_what_is_called_unavailable_never_commits() {
             break;
         }
     }
-    assert!(unavailable > 0 && unknown > 0, "{unavailable} unavailable, {unknown} unknown");
+    assert!(unavailable > 0 && in_doubt > 0, "{unavailable} unavailable, {in_doubt} in doubt");
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn a_file_is_opened_again_where_it_was_though_the_process_has_moved() {
     let relative = folder.path().strip_prefix(&here).unwrap_or(folder.path()).join("tenants");
     assert!(relative.is_relative());
     let store = RedbStore::open(&relative).unwrap();
-    let Medium::File(path) = store.0.0.medium() else { panic!("it is in a file") };
+    let Backend::File(path) = store.0.0.backend() else { panic!("it is in a file") };
     assert_eq!(*path, here.join(relative));
 }
 
@@ -323,7 +323,7 @@ mod suite {
     use std::sync::{Mutex, PoisonError};
 
     use super::{Disk, RedbStore, open};
-    use crate::store::conformance::{self, Fixture, LinkState, Problem, Task};
+    use crate::store::conformance::{self, Fixture, FixtureError, LinkState, Task};
 
     /// Each case has a disk of its own.
     struct Disks(Mutex<Disk>);
@@ -337,29 +337,29 @@ mod suite {
     impl Fixture for Disks {
         type Store = RedbStore;
 
-        async fn fresh(&self) -> Result<RedbStore, Problem> {
+        async fn fresh(&self) -> Result<RedbStore, FixtureError> {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Disk::default();
             Ok(open(&self.latest(), true)?)
         }
 
-        async fn second_connection(&self, store: &RedbStore) -> Result<Option<RedbStore>, Problem> {
+        async fn second_connection(&self, store: &RedbStore) -> Result<Option<RedbStore>, FixtureError> {
             Ok(Some(store.clone()))
         }
 
-        async fn reopen(&self, store: RedbStore) -> Result<Option<RedbStore>, Problem> {
+        async fn reopen(&self, store: RedbStore) -> Result<Option<RedbStore>, FixtureError> {
             drop(store);
             Ok(Some(open(&self.latest(), false)?))
         }
 
-        async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
-            conformance::on_threads(tasks)
+        async fn run_concurrently(&self, tasks: Vec<Task>) -> Result<(), FixtureError> {
+            conformance::run_on_threads(tasks)
         }
 
-        async fn set_link(&self, _: &RedbStore, link: LinkState) -> Result<bool, Problem> {
+        async fn set_link(&self, _: &RedbStore, link: LinkState) -> Result<bool, FixtureError> {
             match link {
-                LinkState::Whole => drop(self.latest().mend()),
+                LinkState::Connected => drop(self.latest().mend()),
                 LinkState::RequestsLost => self.latest().fail_after(0),
-                LinkState::AnswersLost => self.latest().lose_answers(),
+                LinkState::ResponsesLost => self.latest().lose_answers(),
             }
             Ok(true)
         }

@@ -1,4 +1,4 @@
-//! Flaws in what a commit is made on, and in what becomes of it (S3, S4, S7, S12, S15).
+//! Flaws in the base of a commit and in its effect (S3, S4, S7, S12, S15).
 
 use super::prelude::*;
 
@@ -18,9 +18,9 @@ impl Flaw for ComparesRevisionsOnly {
 
 /// S4. The unique index on slugs is violated by the last statement, and the ones before it stay.
 #[derive(Clone, Default)]
-pub(crate) struct WritesBeforeItRefuses;
+pub(crate) struct KeepsWritesOfRejectedCommits;
 
-impl Flaw for WritesBeforeItRefuses {
+impl Flaw for KeepsWritesOfRejectedCommits {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let answer = store.commit(commit).await;
         if matches!((&answer, commit.base), (Err(StoreError::SlugTaken), Base::At(_))) {
@@ -89,7 +89,10 @@ impl Flaw for RepeatsARevision {
     async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         Ok(match store.since(self.up(at)).await? {
             Since::Commits(commits) => Since::Commits(
-                commits.into_iter().map(|told| StoredCommit { revision: self.down(told.revision), ..told }).collect(),
+                commits
+                    .into_iter()
+                    .map(|commit| StoredCommit { revision: self.down(commit.revision), ..commit })
+                    .collect(),
             ),
             other => other,
         })
@@ -107,22 +110,22 @@ impl Flaw for ChecksThenWrites {
         if !is_latest {
             return self.0.commit(store, commit).await;
         }
-        awaits_something().await;
+        yield_once().await;
         loop {
             let base = self.0.of(tenant_id).map_or(commit.base, Base::At);
             match self.0.commit(store, Commit { base, ..commit }).await {
-                Err(StoreError::Conflict { .. }) => awaits_something().await,
+                Err(StoreError::Conflict { .. }) => yield_once().await,
                 answer => return answer,
             }
         }
     }
 }
 
-/// S15. The statement with too many parameters fails, and nobody looks at its error.
+/// S15. The statement with too many parameters fails, and its error is ignored.
 #[derive(Clone, Default)]
-pub(crate) struct SwallowsTheRest;
+pub(crate) struct IgnoresTheParameterLimit;
 
-impl Flaw for SwallowsTheRest {
+impl Flaw for IgnoresTheParameterLimit {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let changes = commit.changes.get(..65_535).unwrap_or(commit.changes);
         store.commit(Commit { changes, ..commit }).await
@@ -131,9 +134,9 @@ impl Flaw for SwallowsTheRest {
 
 /// S3. The last one who writes wins.
 #[derive(Clone, Default)]
-pub(crate) struct TakesAnyOlderBase(Heads);
+pub(crate) struct AcceptsStaleBases(Heads);
 
-impl Flaw for TakesAnyOlderBase {
+impl Flaw for AcceptsStaleBases {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let base = match commit.base {
             Base::At(at) => Base::At(self.0.of(at.tenant_id).filter(|head| head.revision > at.revision).unwrap_or(at)),
@@ -145,9 +148,9 @@ impl Flaw for TakesAnyOlderBase {
 
 /// S3. `WHERE revision <= ?`.
 #[derive(Clone, Default)]
-pub(crate) struct TakesABaseThatIsAhead(Heads);
+pub(crate) struct AcceptsFutureBases(Heads);
 
-impl Flaw for TakesABaseThatIsAhead {
+impl Flaw for AcceptsFutureBases {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let base = match commit.base {
             Base::At(at) => Base::At(self.0.of(at.tenant_id).filter(|head| head.revision < at.revision).unwrap_or(at)),
@@ -157,11 +160,11 @@ impl Flaw for TakesABaseThatIsAhead {
     }
 }
 
-/// S3. A commit that is in the history is answered as it was: nobody can tell which of two calls it was that landed.
+/// S3. A commit that is in the history returns its revision again, so two calls claim one commit.
 #[derive(Clone, Default)]
-pub(crate) struct AnswersAgain;
+pub(crate) struct ReportsRepeatsAsSuccess;
 
-impl Flaw for AnswersAgain {
+impl Flaw for ReportsRepeatsAsSuccess {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let answer = store.commit(commit).await;
         let (Err(StoreError::Conflict { .. }), Base::At(base)) = (&answer, commit.base) else {
@@ -170,8 +173,8 @@ impl Flaw for AnswersAgain {
         let Since::Commits(commits) = store.since(base).await? else {
             return answer;
         };
-        match commits.iter().find(|told| told.envelope.id == commit.envelope.id) {
-            Some(told) => Ok(told.revision),
+        match commits.iter().find(|stored| stored.envelope.id == commit.envelope.id) {
+            Some(stored) => Ok(stored.revision),
             None => answer,
         }
     }
@@ -192,9 +195,9 @@ impl Flaw for SkipsEmptyCommits {
 
 /// S7. One sequence counts the commits of all tenants.
 #[derive(Clone, Default)]
-pub(crate) struct CountsAllTenantsTogether(Shared<BTreeSet<TenantId>>);
+pub(crate) struct SharesOneRevisionCounter(Shared<BTreeSet<TenantId>>);
 
-impl Flaw for CountsAllTenantsTogether {
+impl Flaw for SharesOneRevisionCounter {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         if revision == Revision::FIRST {

@@ -1,17 +1,17 @@
-//! Flaws in what happened since (S14).
+//! Flaws in the history (S14).
 
 use super::prelude::*;
 
 macro_rules! histories {
-    ($($(#[$doc:meta])* $name:ident: $tell:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $alter:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Default)]
         pub(crate) struct $name;
 
         impl Flaw for $name {
             async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
-                let tell: fn(Since) -> Since = $tell;
-                store.since(at).await.map(tell)
+                let alter: fn(Since) -> Since = $alter;
+                store.since(at).await.map(alter)
             }
         }
     )+};
@@ -19,30 +19,30 @@ macro_rules! histories {
 
 histories! {
     /// S14. The history is made from the rows that changed.
-    ForgetsEmptyCommits: |since| match since {
+    OmitsEmptyCommits: |since| match since {
         Since::Commits(mut commits) => {
-            commits.retain(|told| !told.changes.is_empty());
+            commits.retain(|commit| !commit.changes.is_empty());
             Since::Commits(commits)
         }
         other => other,
     };
-    /// S14. `WHERE revision > ?`: nothing comes after a state that nobody knows.
-    KnowsEveryState: |since| match since {
+    /// S14. `WHERE revision > ?`: no commits follow an unknown position.
+    AcceptsUnknownPositions: |since| match since {
         Since::TooOld => Since::Commits(Vec::new()),
         other => other,
     };
     /// S14. The history has columns for changes, and none for the actor and the note.
-    LosesEnvelopes: |since| match since {
+    LosesActorsAndNotes: |since| match since {
         Since::Commits(mut commits) => {
-            for told in &mut commits {
-                (told.envelope.actor, told.envelope.note) = (None, None);
+            for commit in &mut commits {
+                (commit.envelope.actor, commit.envelope.note) = (None, None);
             }
             Since::Commits(commits)
         }
         other => other,
     };
-    /// S14. An ended life has no history any more, so that is too old.
-    EndsAreTooOld: |since| match since {
+    /// S14. A deleted tenant has no history, so the answer is too old.
+    ReportsDeletedAsTooOld: |since| match since {
         Since::Deleted => Since::TooOld,
         other => other,
     };
@@ -50,9 +50,9 @@ histories! {
 
 /// S14. `WHERE revision >= ?`.
 #[derive(Clone, Default)]
-pub(crate) struct TellsTheBaseToo(Shared<HashMap<Position, StoredCommit>>);
+pub(crate) struct IncludesTheBaseCommit(Shared<HashMap<Position, StoredCommit>>);
 
-impl Flaw for TellsTheBaseToo {
+impl Flaw for IncludesTheBaseCommit {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         let (tenant_id, envelope, changes) =
@@ -77,45 +77,45 @@ impl Flaw for TellsTheBaseToo {
 
 /// S14. The envelope is remembered, and of it the id alone is written.
 #[derive(Clone, Default)]
-pub(crate) struct WritesNoEnvelopes(Arc<AtomicBool>);
+pub(crate) struct DoesNotPersistEnvelopes(Arc<AtomicBool>);
 
-impl Flaw for WritesNoEnvelopes {
+impl Flaw for DoesNotPersistEnvelopes {
     fn reopened(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
     async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
-        let mut told = store.since(at).await?;
-        if let (Since::Commits(commits), true) = (&mut told, self.0.load(Ordering::SeqCst)) {
+        let mut since = store.since(at).await?;
+        if let (Since::Commits(commits), true) = (&mut since, self.0.load(Ordering::SeqCst)) {
             for commit in commits {
                 commit.envelope.actor = None;
             }
         }
-        Ok(told)
+        Ok(since)
     }
 }
 
 /// S14. `ORDER BY at`: the clock of the process that committed, and clocks go back.
 #[derive(Clone, Default)]
-pub(crate) struct SortsByTime;
+pub(crate) struct SortsCommitsByTime;
 
-impl Flaw for SortsByTime {
+impl Flaw for SortsCommitsByTime {
     async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
-        let told = store.since(at).await?;
-        let Since::Commits(mut commits) = told else { return Ok(told) };
-        commits.sort_by_key(|told| told.envelope.at);
+        let since = store.since(at).await?;
+        let Since::Commits(mut commits) = since else { return Ok(since) };
+        commits.sort_by_key(|commit| commit.envelope.at);
         Ok(Since::Commits(commits))
     }
 }
 
-/// S14. `LIMIT 100`, which whoever wrote the query took from another one.
+/// S14. `LIMIT 100`, copied from another query.
 #[derive(Clone, Default)]
-pub(crate) struct TellsAHundred;
+pub(crate) struct ReturnsAtMost100Commits;
 
-impl Flaw for TellsAHundred {
+impl Flaw for ReturnsAtMost100Commits {
     async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
-        let told = store.since(at).await?;
-        let Since::Commits(mut commits) = told else { return Ok(told) };
+        let since = store.since(at).await?;
+        let Since::Commits(mut commits) = since else { return Ok(since) };
         commits.truncate(100);
         Ok(Since::Commits(commits))
     }
@@ -124,20 +124,20 @@ impl Flaw for TellsAHundred {
 /// S14. The changes of a commit are rows of their own, and are read in a transaction of their own: of a commit that has
 /// just been made, some are not there yet.
 #[derive(Clone, Default)]
-pub(crate) struct TellsHalfACommit(Arc<AtomicU64>);
+pub(crate) struct ReadsHalfACommit(Arc<AtomicU64>);
 
-impl Flaw for TellsHalfACommit {
+impl Flaw for ReadsHalfACommit {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         self.0.fetch_add(1, Ordering::SeqCst);
-        awaits_something().await;
+        yield_once().await;
         self.0.fetch_sub(1, Ordering::SeqCst);
         Ok(revision)
     }
 
     async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
-        let told = store.since(at).await?;
-        let Since::Commits(mut commits) = told else { return Ok(told) };
+        let since = store.since(at).await?;
+        let Since::Commits(mut commits) = since else { return Ok(since) };
         if self.0.load(Ordering::SeqCst) > 0 {
             if let Some(last) = commits.last_mut() {
                 last.changes.truncate(last.changes.len().div_ceil(2));

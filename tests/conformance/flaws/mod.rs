@@ -1,22 +1,21 @@
-//! The flaws, each with the mistake behind it: `lives.rs` about tenants and their slugs (S1, S9), `commits.rs` about what
-//! a commit is made on and what becomes of it (S3, S4, S7, S12, S15), `reads.rs` about what is read (S2, S5, S8, S10,
-//! S11, S13), `histories.rs` about what happened since (S14), `statements.rs` about the statements that a commit becomes,
-//! `texts.rs` about texts and ids on their way there and back, `reopened.rs` about what a cache hides.
+//! The flaws, each with the mistake behind it, grouped by what they concern: `tenants.rs`, `commits.rs`, `reads.rs`,
+//! `histories.rs`, `statements.rs` (SQL statements), `texts.rs` (encoding) and `reopened.rs` (what a cache hides).
 
 mod commits;
 mod histories;
-mod lives;
+
 mod reads;
 mod reopened;
 mod statements;
+mod tenants;
 mod texts;
 
 pub(super) use commits::*;
 pub(super) use histories::*;
-pub(super) use lives::*;
 pub(super) use reads::*;
 pub(super) use reopened::*;
 pub(super) use statements::*;
+pub(super) use tenants::*;
 pub(super) use texts::*;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -42,7 +41,7 @@ mod prelude {
     pub(super) use super::*;
 }
 
-/// All records of a life, and where it stands.
+/// All records of a tenant, and its position.
 async fn whole(store: &MemoryStore, tenant_id: TenantId) -> Result<Option<(Vec<Record>, Position)>, StoreError> {
     let mut records = Vec::new();
     Ok(store.load(tenant_id, &mut records).await?.map(|at| (records, at)))
@@ -53,7 +52,7 @@ fn push(records: Vec<Record>, sink: &mut dyn Sink) -> Result<(), StoreError> {
 }
 
 /// Lets others run.
-async fn awaits_something() {
+async fn yield_once() {
     let mut has_waited = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut has_waited, true) {
@@ -66,15 +65,15 @@ async fn awaits_something() {
     .await;
 }
 
-/// A load whose records go through this.
-async fn retold(
+/// A load whose records pass through a function.
+async fn load_altered(
     store: &MemoryStore,
     tenant_id: TenantId,
     sink: &mut dyn Sink,
-    tell: impl FnOnce(Vec<Record>) -> Vec<Record>,
+    alter: impl FnOnce(Vec<Record>) -> Vec<Record>,
 ) -> Result<Option<Position>, StoreError> {
     let Some((records, at)) = whole(store, tenant_id).await? else { return Ok(None) };
-    push(tell(records), sink).map(|()| Some(at))
+    push(alter(records), sink).map(|()| Some(at))
 }
 
 fn slug_of(changes: &[Change]) -> Option<TenantSlug> {
@@ -84,7 +83,7 @@ fn slug_of(changes: &[Change]) -> Option<TenantSlug> {
     })
 }
 
-/// Where each life stands, as far as this process has seen.
+/// The latest position of each tenant that this process has seen.
 #[derive(Clone, Default)]
 struct Heads(Shared<HashMap<TenantId, Position>>);
 

@@ -1,4 +1,4 @@
-//! Flaws in what is read, and by whom (S2, S5, S8, S10, S11, S13).
+//! Flaws in reads (S2, S5, S8, S10, S11, S13).
 
 use super::prelude::*;
 
@@ -16,7 +16,7 @@ impl Flaw for LoadsKindByKind {
         let Some((mut records, _)) = whole(store, tenant_id).await? else { return Ok(None) };
         records.retain(|record| record.kind() < RecordKind::User);
         push(records, sink)?;
-        awaits_something().await;
+        yield_once().await;
         let Some((mut records, at)) = whole(store, tenant_id).await? else { return Ok(None) };
         records.retain(|record| record.kind() >= RecordKind::User);
         push(records, sink)?;
@@ -26,13 +26,13 @@ impl Flaw for LoadsKindByKind {
 
 /// S5. Reads of a second connection go to a replica that is one commit behind.
 #[derive(Clone, Default)]
-pub(crate) struct ReadsFromALaggingCopy {
+pub(crate) struct ReadsFromALaggingReplica {
     is_second: bool,
     replica: MemoryStore,
     last: Shared<Option<(Base, Envelope, Vec<Change>)>>,
 }
 
-impl Flaw for ReadsFromALaggingCopy {
+impl Flaw for ReadsFromALaggingReplica {
     fn second(&self, store: &MemoryStore) -> (MemoryStore, Self) {
         (store.clone(), Self { is_second: true, ..self.clone() })
     }
@@ -93,7 +93,7 @@ macro_rules! collations {
 
         impl Flaw for $name {
             async fn load(&self, store: &MemoryStore, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
-                retold(store, tenant_id, sink, |records| with_collation(records, $collate)).await
+                load_altered(store, tenant_id, sink, |records| with_collation(records, $collate)).await
             }
         }
     )+};
@@ -101,7 +101,7 @@ macro_rules! collations {
 
 collations! {
     /// S8. `utf8mb4_general_ci`.
-    ComparesWithoutCase: str::to_lowercase;
+    IgnoresCase: str::to_lowercase;
     /// S8. `CHAR(320)`, or a collation that pads.
     TrimsSpaces: |text| text.trim_end().to_owned();
     /// S8. A driver that sends NFC.
@@ -110,9 +110,9 @@ collations! {
 
 /// S8. `VARCHAR(255)`, without strict mode.
 #[derive(Clone, Default)]
-pub(crate) struct CutsAt255Bytes;
+pub(crate) struct TruncatesAt255Bytes;
 
-impl Flaw for CutsAt255Bytes {
+impl Flaw for TruncatesAt255Bytes {
     async fn load(
         &self,
         store: &MemoryStore,
@@ -128,15 +128,15 @@ impl Flaw for CutsAt255Bytes {
             }
             other => other,
         };
-        retold(store, tenant_id, sink, |records| records.into_iter().map(cut).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().map(cut).collect()).await
     }
 }
 
 /// S8. A collation that does not look at punctuation first.
 #[derive(Clone, Default)]
-pub(crate) struct SortsLikePeople;
+pub(crate) struct SortsByLocale;
 
-impl Flaw for SortsLikePeople {
+impl Flaw for SortsByLocale {
     async fn list(
         &self,
         store: &MemoryStore,
@@ -169,7 +169,7 @@ impl Flaw for DropsWindows {
             }
             other => other,
         };
-        retold(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
     }
 }
 
@@ -188,7 +188,7 @@ impl Flaw for DropsWindowsOfParents {
             Record::Parent(link) => Record::Parent(Parent { window: Window::ALWAYS, ..link }),
             other => other,
         };
-        retold(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
     }
 }
 
@@ -212,15 +212,15 @@ impl Flaw for RoundsInstants {
             }
             other => other,
         };
-        retold(store, tenant_id, sink, |records| records.into_iter().map(rounded).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().map(rounded).collect()).await
     }
 }
 
 /// S10. `DELETE … WHERE user = ?`, without the role.
 #[derive(Clone, Default)]
-pub(crate) struct RemovesTooMuch(Shared<BTreeSet<(TenantId, Holder)>>);
+pub(crate) struct RemovesAllOfAHolder(Shared<BTreeSet<(TenantId, Holder)>>);
 
-impl Flaw for RemovesTooMuch {
+impl Flaw for RemovesAllOfAHolder {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         for change in commit.changes {
@@ -241,21 +241,21 @@ impl Flaw for RemovesTooMuch {
             Record::Assignment(assignment) => !self.0.lock().unwrap().contains(&(tenant_id, assignment.holder)),
             _ => true,
         };
-        retold(store, tenant_id, sink, |records| records.into_iter().filter(is_kept).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().filter(is_kept).collect()).await
     }
 }
 
-/// S11. The second half is written after something was awaited, and nobody cleans up behind a future that is dropped.
+/// S11. The second half is written after something was awaited, and and a dropped future leaves the first half.
 #[derive(Clone, Default)]
-pub(crate) struct StopsHalfway(Shared<BTreeMap<TenantId, BTreeSet<RecordKey>>>);
+pub(crate) struct AppliesHalfWhenDropped(Shared<BTreeMap<TenantId, BTreeSet<RecordKey>>>);
 
-impl Flaw for StopsHalfway {
+impl Flaw for AppliesHalfWhenDropped {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let late = commit.changes.iter().skip(commit.changes.len() / 2 + 1).map(Change::key).collect();
         let tenant_id = commit.base.tenant_id();
         let revision = store.commit(commit).await?;
         self.0.lock().unwrap().insert(tenant_id, late);
-        awaits_something().await;
+        yield_once().await;
         self.0.lock().unwrap().remove(&tenant_id);
         Ok(revision)
     }
@@ -267,8 +267,10 @@ impl Flaw for StopsHalfway {
         sink: &mut dyn Sink,
     ) -> Result<Option<Position>, StoreError> {
         let late = self.0.lock().unwrap().get(&tenant_id).cloned().unwrap_or_default();
-        retold(store, tenant_id, sink, |records| records.into_iter().filter(|r| !late.contains(&r.key())).collect())
-            .await
+        load_altered(store, tenant_id, sink, |records| {
+            records.into_iter().filter(|r| !late.contains(&r.key())).collect()
+        })
+        .await
     }
 }
 
@@ -282,11 +284,11 @@ impl Flaw for SharesNothing {
     }
 }
 
-/// S2. What the sink says is not looked at.
+/// S2. The sink's answer is ignored.
 #[derive(Clone, Default)]
-pub(crate) struct GoesOnPushing;
+pub(crate) struct IgnoresStop;
 
-impl Flaw for GoesOnPushing {
+impl Flaw for IgnoresStop {
     async fn load(
         &self,
         store: &MemoryStore,
@@ -303,9 +305,9 @@ impl Flaw for GoesOnPushing {
 
 /// S2. The state of a load is the one that was the latest when this process first looked.
 #[derive(Clone, Default)]
-pub(crate) struct RemembersWhereItStood(Shared<HashMap<TenantId, Position>>);
+pub(crate) struct CachesPositions(Shared<HashMap<TenantId, Position>>);
 
-impl Flaw for RemembersWhereItStood {
+impl Flaw for CachesPositions {
     async fn load(
         &self,
         store: &MemoryStore,
@@ -317,11 +319,11 @@ impl Flaw for RemembersWhereItStood {
     }
 }
 
-/// S2. A life that is not there is one without records.
+/// S2. An unknown tenant is loaded as one without records.
 #[derive(Clone, Default)]
-pub(crate) struct LoadsWhatIsNotThere;
+pub(crate) struct LoadsUnknownTenantsAsEmpty;
 
-impl Flaw for LoadsWhatIsNotThere {
+impl Flaw for LoadsUnknownTenantsAsEmpty {
     async fn load(
         &self,
         store: &MemoryStore,
@@ -354,16 +356,16 @@ impl Flaw for UpdatesSomeColumns {
 
 /// S10. What a change says was there is compared field by field.
 #[derive(Clone, Default)]
-pub(crate) struct ComparesReferences;
+pub(crate) struct ComparesRememberedSlugs;
 
-impl Flaw for ComparesReferences {
+impl Flaw for ComparesRememberedSlugs {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let edges: Vec<_> = commit.changes.iter().filter(|change| change.kind() == RecordKind::Inclusion).collect();
-        if !edges.is_empty() {
+        let relations: Vec<_> = commit.changes.iter().filter(|change| change.kind() == RecordKind::Inclusion).collect();
+        if !relations.is_empty() {
             let records = whole(store, commit.base.tenant_id()).await?.map(|(records, _)| records).unwrap_or_default();
             let is_there = |change: &&&Change| change.before().is_none_or(|before| records.contains(before));
-            if edges.iter().filter(is_there).count() < edges.len() {
-                return Err(StoreError::Corrupt("not what was there".to_owned()));
+            if relations.iter().filter(is_there).count() < relations.len() {
+                return Err(StoreError::corrupt("not what was there"));
             }
         }
         store.commit(commit).await
@@ -372,9 +374,9 @@ impl Flaw for ComparesReferences {
 
 /// S10. A user that is deleted is marked so, and the unique index on keys does not look at the mark.
 #[derive(Clone, Default)]
-pub(crate) struct NeverForgetsAKey(Shared<BTreeSet<(TenantId, UserKey)>>);
+pub(crate) struct NeverFreesKeys(Shared<BTreeSet<(TenantId, UserKey)>>);
 
-impl Flaw for NeverForgetsAKey {
+impl Flaw for NeverFreesKeys {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let tenant_id = commit.base.tenant_id();
         let key = |record: Option<&Record>| match record {
@@ -384,7 +386,7 @@ impl Flaw for NeverForgetsAKey {
         let is_new = |change: &&Change| change.before().is_none();
         let added = commit.changes.iter().filter(is_new).filter_map(|change| key(change.after()));
         if added.into_iter().any(|key| self.0.lock().unwrap().contains(&key)) {
-            return Err(StoreError::Corrupt("the key is taken".to_owned()));
+            return Err(StoreError::corrupt("the key is taken"));
         }
         let revision = store.commit(commit).await?;
         let is_gone = |change: &&Change| change.after().is_none();
@@ -396,9 +398,9 @@ impl Flaw for NeverForgetsAKey {
 
 /// S11. A load takes a lock, and gives it back when it has ended.
 #[derive(Clone, Default)]
-pub(crate) struct LeavesALock(Arc<AtomicU64>);
+pub(crate) struct KeepsALockWhenDropped(Arc<AtomicU64>);
 
-impl Flaw for LeavesALock {
+impl Flaw for KeepsALockWhenDropped {
     async fn load(
         &self,
         store: &MemoryStore,
@@ -406,7 +408,7 @@ impl Flaw for LeavesALock {
         sink: &mut dyn Sink,
     ) -> Result<Option<Position>, StoreError> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        awaits_something().await;
+        yield_once().await;
         let answer = store.load(tenant_id, sink).await;
         self.0.fetch_sub(1, Ordering::SeqCst);
         answer
@@ -417,9 +419,9 @@ impl Flaw for LeavesALock {
             if self.0.load(Ordering::SeqCst) == 0 {
                 return store.commit(commit).await;
             }
-            awaits_something().await;
+            yield_once().await;
         }
-        Err(StoreError::Unavailable("locked".to_owned()))
+        Err(StoreError::unavailable("locked"))
     }
 }
 
@@ -434,7 +436,7 @@ impl Reopened {
 }
 
 macro_rules! when_reopened {
-    ($($(#[$doc:meta])* $name:ident: $tell:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $alter:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Default)]
         pub(crate) struct $name(Reopened);
@@ -445,9 +447,9 @@ macro_rules! when_reopened {
             }
 
             async fn load(&self, store: &MemoryStore, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
-                let tell: fn(Vec<Record>) -> Vec<Record> = $tell;
+                let alter: fn(Vec<Record>) -> Vec<Record> = $alter;
                 let is_reopened = self.0.is_so();
-                retold(store, tenant_id, sink, |records| if is_reopened { tell(records) } else { records }).await
+                load_altered(store, tenant_id, sink, |records| if is_reopened { alter(records) } else { records }).await
             }
         }
     )+};
@@ -455,7 +457,7 @@ macro_rules! when_reopened {
 
 when_reopened! {
     /// S10. The status is remembered, and not written.
-    WritesNoStatus: |records| {
+    DoesNotPersistStatus: |records| {
         let active = |record| match record {
             Record::User(user) => Record::User(user.with_status(Status::Active)),
             other => other,
@@ -471,7 +473,7 @@ when_reopened! {
         records.into_iter().map(bare).collect()
     };
     /// S8. What is remembered is what was sent, and what is written is trimmed.
-    TrimsWhatItWrites: |records| with_collation(records, |text| text.trim_end().to_owned());
+    TrimsPersistedTexts: |records| with_collation(records, |text| text.trim_end().to_owned());
     /// S15. The number of records is written in 16 bits.
     CountsIn16Bits: |mut records| {
         let kept = records.len() & 0xffff;

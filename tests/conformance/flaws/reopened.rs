@@ -6,9 +6,9 @@ type Opened = Arc<AtomicU64>;
 
 /// S10. The window has no column, and until the store is opened again its cache knows it.
 #[derive(Clone, Default)]
-pub(crate) struct ForgetsWindows(Opened);
+pub(crate) struct ForgetsWindowsOnReopening(Opened);
 
-impl Flaw for ForgetsWindows {
+impl Flaw for ForgetsWindowsOnReopening {
     fn reopened(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
@@ -26,39 +26,39 @@ impl Flaw for ForgetsWindows {
             Record::Membership(edge) => Record::Membership(Membership { window: Window::ALWAYS, ..edge }),
             other => other,
         };
-        retold(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await
     }
 }
 
 /// S14. Of an envelope the id and the one before it are written down.
 #[derive(Clone, Default)]
-pub(crate) struct ForgetsEnvelopes(Opened);
+pub(crate) struct ForgetsEnvelopesOnReopening(Opened);
 
-impl Flaw for ForgetsEnvelopes {
+impl Flaw for ForgetsEnvelopesOnReopening {
     fn reopened(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
     async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
-        let told = store.since(at).await?;
-        let Since::Commits(mut commits) = told else { return Ok(told) };
+        let since = store.since(at).await?;
+        let Since::Commits(mut commits) = since else { return Ok(since) };
         if self.0.load(Ordering::SeqCst) > 0 {
-            for told in &mut commits {
-                (told.envelope.actor, told.envelope.note) = (None, None);
+            for commit in &mut commits {
+                (commit.envelope.actor, commit.envelope.note) = (None, None);
             }
         }
         Ok(Since::Commits(commits))
     }
 }
 
-/// S7. The index of slugs is made from the births when the store is opened.
+/// S7. The index of slugs is rebuilt from the creations when the store is opened.
 #[derive(Clone, Default)]
-pub(crate) struct IndexesCreations {
+pub(crate) struct RebuildsSlugsFromCreations {
     created: Shared<BTreeMap<TenantSlug, TenantId>>,
     opened: Opened,
 }
 
-impl Flaw for IndexesCreations {
+impl Flaw for RebuildsSlugsFromCreations {
     fn reopened(&self) {
         self.opened.fetch_add(1, Ordering::SeqCst);
     }

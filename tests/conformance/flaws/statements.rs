@@ -5,9 +5,9 @@ use super::prelude::*;
 
 /// S10. A unique index on the keys of users, which each statement must satisfy: two users cannot swap theirs.
 #[derive(Clone, Default)]
-pub(crate) struct ChecksEachStatement;
+pub(crate) struct ChecksUniquenessPerStatement;
 
-impl Flaw for ChecksEachStatement {
+impl Flaw for ChecksUniquenessPerStatement {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let key = |record: &Record| match record {
             Record::User(user) => Some(user.key.clone()),
@@ -21,7 +21,7 @@ impl Flaw for ChecksEachStatement {
                 index.remove(&before);
             }
             if change.after().and_then(key).is_some_and(|after| !index.insert(after)) {
-                return Err(StoreError::Corrupt("duplicate key".to_owned()));
+                return Err(StoreError::corrupt("duplicate key"));
             }
         }
         store.commit(commit).await
@@ -30,16 +30,16 @@ impl Flaw for ChecksEachStatement {
 
 /// S10. `ON DELETE CASCADE`, and the statement that removes the membership counts no row.
 #[derive(Clone, Default)]
-pub(crate) struct CountsRowsAfterACascade;
+pub(crate) struct ExpectsRowsAfterACascade;
 
-impl Flaw for CountsRowsAfterACascade {
+impl Flaw for ExpectsRowsAfterACascade {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let mut removed = BTreeSet::new();
         for change in commit.changes.iter().filter(|change| change.after().is_none()) {
             match change.before() {
                 Some(Record::User(user)) => removed.extend([user.id]),
                 Some(Record::Membership(edge)) if removed.contains(&edge.user) => {
-                    return Err(StoreError::Corrupt("no row was deleted".to_owned()));
+                    return Err(StoreError::corrupt("no row was deleted"));
                 }
                 _ => {}
             }
@@ -48,61 +48,61 @@ impl Flaw for CountsRowsAfterACascade {
     }
 }
 
-/// S3. `DELETE FROM lives WHERE tenant_id = ?`, without the revision.
+/// S3. `DELETE FROM tenants WHERE tenant_id = ?`, without the revision.
 #[derive(Clone, Default)]
-pub(crate) struct EndsOnAnyBase(Heads);
+pub(crate) struct DeletesOnAnyBase(Heads);
 
-impl Flaw for EndsOnAnyBase {
+impl Flaw for DeletesOnAnyBase {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let is_end =
+        let is_deletion =
             commit.changes.iter().any(|change| change.kind() == RecordKind::Tenant && change.after().is_none());
         let base = match commit.base {
-            Base::At(at) if is_end => Base::At(self.0.of(at.tenant_id).unwrap_or(at)),
+            Base::At(at) if is_deletion => Base::At(self.0.of(at.tenant_id).unwrap_or(at)),
             base => base,
         };
         self.0.commit(store, Commit { base, ..commit }).await
     }
 }
 
-/// S1. A life is ended by a statement of its own, which is chosen where nothing else is to be done.
+/// S1. A separate statement deletes a tenant, and is used only if nothing else changes.
 #[derive(Clone, Default)]
-pub(crate) struct EndsByACommitOfItsOwn;
+pub(crate) struct DeletesOnlyByASeparateCommit;
 
-impl Flaw for EndsByACommitOfItsOwn {
+impl Flaw for DeletesOnlyByASeparateCommit {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let is_end =
+        let is_deletion =
             commit.changes.iter().any(|change| change.kind() == RecordKind::Tenant && change.after().is_none());
-        if !is_end || commit.changes.len() == 1 {
+        if !is_deletion || commit.changes.len() == 1 {
             return store.commit(commit).await;
         }
         store.commit(Commit { changes: &without_tenant(commit.changes), ..commit }).await
     }
 }
 
-/// S12. The end of a life goes another way: the base is checked, and later the rows are deleted.
+/// S12. A deletion checks the base first and deletes the rows later.
 #[derive(Clone, Default)]
-pub(crate) struct EndsLater(Heads);
+pub(crate) struct ChecksThenDeletes(Heads);
 
-impl Flaw for EndsLater {
+impl Flaw for ChecksThenDeletes {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
-        let is_end =
+        let is_deletion =
             commit.changes.iter().any(|change| change.kind() == RecordKind::Tenant && change.after().is_none());
         let is_latest = matches!(commit.base, Base::At(at) if self.0.of(at.tenant_id) == Some(at));
-        if !is_end || !is_latest {
+        if !is_deletion || !is_latest {
             return self.0.commit(store, commit).await;
         }
-        awaits_something().await;
+        yield_once().await;
         loop {
             let base = self.0.of(commit.base.tenant_id()).map_or(commit.base, Base::At);
             match self.0.commit(store, Commit { base, ..commit }).await {
-                Err(StoreError::Conflict { .. }) => awaits_something().await,
+                Err(StoreError::Conflict { .. }) => yield_once().await,
                 answer => return answer,
             }
         }
     }
 }
 
-/// S3. `revision INTEGER`, four bytes, and what does not fit is cut off.
+/// S3. `revision INTEGER`, four bytes, and larger numbers are truncated.
 #[derive(Clone, Default)]
 pub(crate) struct Keeps32BitsOfARevision;
 
@@ -155,7 +155,7 @@ impl Flaw for RemovesGrantsBySlug {
             let left = self.0.lock().unwrap();
             left.iter().filter(|((of, _), _)| *of == tenant_id).map(|(_, record)| record.clone()).collect()
         };
-        retold(store, tenant_id, sink, |mut records| {
+        load_altered(store, tenant_id, sink, |mut records| {
             records.extend(left);
             records.sort_by_key(Record::kind);
             records
@@ -187,6 +187,7 @@ impl Flaw for MixesUpHolders {
             _ => true,
         };
         let mut is_new = is_new;
-        retold(store, tenant_id, sink, |records| records.into_iter().filter(|record| is_new(record)).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().filter(|record| is_new(record)).collect())
+            .await
     }
 }

@@ -18,7 +18,7 @@ macro_rules! keys_that_come_back_as {
                     }
                     other => other,
                 };
-                retold(store, tenant_id, sink, |records| records.into_iter().map(read).collect()).await
+                load_altered(store, tenant_id, sink, |records| records.into_iter().map(read).collect()).await
             }
         }
     )+};
@@ -26,11 +26,11 @@ macro_rules! keys_that_come_back_as {
 
 keys_that_come_back_as! {
     /// S8. A column without a type: `SQLite` keeps `007` as the number 7.
-    ReadsNumbers: |text| text.parse::<f64>().map_or(text.to_owned(), |number| number.to_string());
+    ReadsTextsAsNumbers: |text| text.parse::<f64>().map_or(text.to_owned(), |number| number.to_string());
     /// S8. Texts are written into the statement, and two backslashes are one.
     ReadsEscapes: |text| text.replace(r"\\", r"\");
     /// S8. What a page escaped is escaped no more.
-    ReadsEntities: |text| text.replace("&amp;", "&");
+    DecodesEntities: |text| text.replace("&amp;", "&");
 }
 
 /// S8. Ids are kept in a `BIGINT`.
@@ -51,19 +51,19 @@ impl Flaw for KeepsHalfOfAnId {
             }
             other => other,
         };
-        retold(store, tenant_id, sink, |records| records.into_iter().map(half).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().map(half).collect()).await
     }
 }
 
 /// S14. An empty text is no text.
 #[derive(Clone, Default)]
-pub(crate) struct TellsNoEmptyNote;
+pub(crate) struct ReadsEmptyNotesAsNone;
 
-impl Flaw for TellsNoEmptyNote {
+impl Flaw for ReadsEmptyNotesAsNone {
     async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
         let Since::Commits(mut commits) = store.since(at).await? else { return store.since(at).await };
-        for told in &mut commits {
-            told.envelope.note = told.envelope.note.take().filter(|note| !note.as_str().is_empty());
+        for commit in &mut commits {
+            commit.envelope.note = commit.envelope.note.take().filter(|note| !note.as_str().is_empty());
         }
         Ok(Since::Commits(commits))
     }

@@ -1,7 +1,7 @@
-//! What `custom_store.rs` is put through: a day, a disk that fails, every crash, every flipped bit, a later version, a
-//! process that is killed, and the conformance suite.
+//! Tests of `custom_store.rs`: normal use, a failing disk, every truncation, every flipped bit, a later version, a killed
+//! process, and the conformance suite.
 //!
-//! Not tried: a machine that loses its power. That a sync is one is believed, not seen.
+//! Not tested: a loss of power. The tests cannot see whether a sync reaches the disk.
 
 use std::error::Error;
 use std::fs;
@@ -12,19 +12,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rolecall::blocking::Authorizer;
 use rolecall::records::{CommitId, TenantId};
-use rolecall::store::conformance::{self, Fixture, LinkState, Problem, Task};
+use rolecall::store::conformance::{self, Fixture, FixtureError, LinkState, Task};
 use rolecall::store::{Base, Commit, Store, StoreError};
 use rolecall::{ErrorKind, Timestamp, Window};
 
 use super::{LogStore, framed, read};
 
-/// All of it. The same program, told to, is the process that is killed.
+/// Runs all checks. With an argument, this program is the process that is killed.
 pub(super) fn all() -> Result<(), Box<dyn Error>> {
     if let Some(path) = std::env::args_os().nth(1) {
         return commit_for_ever(Path::new(&path));
     }
     let folder = Folder::new("day", std::env::temp_dir())?;
-    let log = a_day(&folder.file("day"))?;
+    let log = normal_use(&folder.file("day"))?;
     a_failing_disk(&folder.file("failing"))?;
     crashes(&log)?;
     flipped_bits(&log)?;
@@ -38,7 +38,7 @@ fn over(store: LogStore) -> Authorizer {
 }
 
 /// A tenant is made, closed, torn and found again. What the log was in the end is handed on.
-fn a_day(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+fn normal_use(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     {
         let store = LogStore::open(path)?;
         let acme = over(store.clone()).create_tenant("acme", "Acme Corp")?;
@@ -52,7 +52,7 @@ fn a_day(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
             tx.create_user("Bob ")?.assign_during("editor", spring)?.join_during("guests", spring)?.suspend().map(drop)
         })?;
         assert!(acme.check("alice", "posts:write"));
-        assert!(said_is_kept(&store, path)?);
+        assert!(memory_matches_log(&store, path)?);
         println!("while it is open: {}", LogStore::open(path).err().ok_or("a log was opened twice")?);
     }
     println!("opened again: {}", over(LogStore::open(path)?).tenant("acme")?.explain("alice", "posts:write"));
@@ -65,44 +65,46 @@ fn a_day(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let acme = over(store.clone()).tenant("acme")?;
     assert!(acme.check("alice", "posts:write"));
     acme.update(|tx| tx.delete_user("alice"))?;
-    assert!(said_is_kept(&store, path)?);
+    assert!(memory_matches_log(&store, path)?);
     println!("torn, opened and written to: {}", acme.explain("alice", "posts:write"));
     Ok(fs::read(path)?)
 }
 
-/// What is answered from memory is what the next one to open the log will read, and nothing stands behind that.
-fn said_is_kept(store: &LogStore, path: &Path) -> Result<bool, Box<dyn Error>> {
+/// Whether the log contains exactly what the store answers from memory.
+fn memory_matches_log(store: &LogStore, path: &Path) -> Result<bool, Box<dyn Error>> {
     let log = fs::read(path)?;
     let (tenants, end) = read(&log)?;
     Ok(end == log.len() && tenants == store.log()?.tenants)
 }
 
-/// Half of a record is written and the rest refused; or all of it, and nobody hears. What is told is true, and is still
-/// true for those who open the log later (S6).
+/// Half of a record is written, or all of it without a response. The reported outcome is true, also after reopening (S6).
 fn a_failing_disk(path: &Path) -> Result<(), Box<dyn Error>> {
     let store = LogStore::open(path)?;
     let acme = over(store.clone()).create_tenant("acme", "Acme Corp")?;
     for (link, kind) in
-        [(LinkState::RequestsLost, ErrorKind::Unavailable), (LinkState::AnswersLost, ErrorKind::InDoubt)]
+        [(LinkState::RequestsLost, ErrorKind::Unavailable), (LinkState::ResponsesLost, ErrorKind::InDoubt)]
     {
         store.log()?.disk.link = link;
-        let failed = acme.update(|tx| tx.create_user("a-long-name-that-fails").map(drop)).err().ok_or("it landed")?;
+        let failed = acme
+            .update(|tx| tx.create_user("a-long-name-that-fails").map(drop))
+            .err()
+            .ok_or("the commit was applied")?;
         assert_eq!(failed.kind(), kind, "{failed}");
         println!("{link:?}: {failed}");
-        // What is in doubt stands in the log, and a process that opened it now would find it.
-        assert_eq!(said_is_kept(&store, path)?, kind == ErrorKind::Unavailable);
-        // Whatever is left of it, the next commit does not make that a part of the log.
-        store.log()?.disk.link = LinkState::Whole;
+        // A commit in doubt is in the log: a process that opened it now would find it.
+        assert_eq!(memory_matches_log(&store, path)?, kind == ErrorKind::Unavailable);
+        // The next commit must not make the rest of it permanent.
+        store.log()?.disk.link = LinkState::Connected;
         over(store.clone()).tenant("acme")?.update(|tx| tx.create_user(&format!("{link:?}")).map(drop))?;
-        assert!(said_is_kept(&store, path)?);
+        assert!(memory_matches_log(&store, path)?);
         acme.refresh()?;
     }
 
     // What is sent again is as much in doubt as before; what is sent after it was certainly not written.
-    store.log()?.disk.link = LinkState::AnswersLost;
+    store.log()?.disk.link = LinkState::ResponsesLost;
     let (tenant_id, other) = (TenantId::random(), TenantId::random());
     let (tenants, _) = read(&fs::read(path)?)?;
-    let last = tenants.lives.values().flatten().find_map(|tenant| tenant.commits.last());
+    let last = tenants.by_id.values().flatten().find_map(|tenant| tenant.commits.last());
     let mut envelope = last.ok_or("nothing was committed")?.envelope.clone();
     let mut answers = Vec::new();
     for tenant_id in [tenant_id, tenant_id, other] {
@@ -148,7 +150,7 @@ fn flipped_bits(log: &[u8]) -> Result<(), Box<dyn Error>> {
 /// A kind of record that a later version has written (S10) is not dropped: its tenant is refused, and no other.
 fn a_later_version(path: &Path, log: &[u8]) -> Result<(), Box<dyn Error>> {
     let (tenants, _) = read(log)?;
-    let acme = tenants.lives.values().flatten().next().ok_or("the day left no tenant")?;
+    let acme = tenants.by_id.values().flatten().next().ok_or("the log has no tenant")?;
     let envelope = acme.commits.last().map(|last| &last.envelope);
     let change = serde_json::json!({"before": null, "after": {"Robot": {"id": 1}}});
     let text = serde_json::to_vec(&(Base::At(acme.at), envelope, [change]))?;
@@ -164,14 +166,14 @@ fn a_later_version(path: &Path, log: &[u8]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A process dies while it commits. What it was told to have landed has, and at most the next one beside it (S4).
+/// A process is killed while it commits. Every acknowledged commit is there, and at most one more (S4).
 fn a_killed_process(path: &Path) -> Result<(), Box<dyn Error>> {
     let mut child = Command::new(std::env::current_exe()?).arg(path).stdout(Stdio::piped()).spawn()?;
-    let mut told = BufReader::new(child.stdout.take().ok_or("no pipe")?).lines();
-    let first: Vec<String> = told.by_ref().take(20).collect::<io::Result<_>>()?;
+    let mut acknowledged = BufReader::new(child.stdout.take().ok_or("no pipe")?).lines();
+    let first: Vec<String> = acknowledged.by_ref().take(20).collect::<io::Result<_>>()?;
     child.kill()?;
     child.wait()?;
-    let last = told.last().transpose()?.or(first.last().cloned()).ok_or("it was never told anything")?;
+    let last = acknowledged.last().transpose()?.or(first.last().cloned()).ok_or("it acknowledged nothing")?;
 
     let refused = LogStore::open(path).err().ok_or("the lock of a dead process was overlooked")?;
     assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
@@ -180,7 +182,7 @@ fn a_killed_process(path: &Path) -> Result<(), Box<dyn Error>> {
     let (last, found) = (last.parse::<u64>()?, acme.revision().number());
     assert!(found == last || found == last + 1, "{found} was found after {last}");
     assert!(acme.now().user(format!("user-{last}").as_str()).is_some());
-    println!("killed when it was told of revision {last}: {found} was found");
+    println!("killed after it acknowledged revision {last}: {found} was found");
     Ok(())
 }
 
@@ -223,27 +225,27 @@ impl Drop for Folder {
 impl Fixture for Folder {
     type Store = LogStore;
 
-    async fn fresh(&self) -> Result<LogStore, Problem> {
+    async fn fresh(&self) -> Result<LogStore, FixtureError> {
         // Some cases leave megabytes; the file of the case before has been done with.
         let _ = fs::remove_file(self.present());
         self.case.fetch_add(1, Ordering::Relaxed);
         Ok(LogStore::open(&self.present())?)
     }
 
-    async fn second_connection(&self, store: &LogStore) -> Result<Option<LogStore>, Problem> {
+    async fn second_connection(&self, store: &LogStore) -> Result<Option<LogStore>, FixtureError> {
         Ok(Some(store.clone()))
     }
 
-    async fn reopen(&self, store: LogStore) -> Result<Option<LogStore>, Problem> {
+    async fn reopen(&self, store: LogStore) -> Result<Option<LogStore>, FixtureError> {
         drop(store);
         Ok(Some(LogStore::open(&self.present())?))
     }
 
-    async fn run_at_once(&self, tasks: Vec<Task>) -> Result<(), Problem> {
-        conformance::on_threads(tasks)
+    async fn run_concurrently(&self, tasks: Vec<Task>) -> Result<(), FixtureError> {
+        conformance::run_on_threads(tasks)
     }
 
-    async fn set_link(&self, store: &LogStore, link: LinkState) -> Result<bool, Problem> {
+    async fn set_link(&self, store: &LogStore, link: LinkState) -> Result<bool, FixtureError> {
         store.log()?.disk.link = link;
         Ok(true)
     }
@@ -260,5 +262,5 @@ fn the_contract() -> Result<(), Box<dyn Error>> {
     }
     println!("conformance: {}", report.summary());
     // What was not tried is not known: here everything can be.
-    if report.all_passed() { Ok(()) } else { Err("the store does not keep the contract, or nobody has seen it".into()) }
+    if report.all_passed() { Ok(()) } else { Err("a case failed or was not exercised".into()) }
 }

@@ -107,7 +107,7 @@ pub(crate) fn commit<S: Store>(store: &S, base: Base, id: u128, changes: &[Chang
     block_on(store.commit(Commit { base, envelope: &envelope(id), changes }))
 }
 
-/// Begins the life of this number, with the tenant record and what else is given. The commit has the same number.
+/// Creates the tenant with this number. The commit id is the same number.
 pub(crate) fn created<S: Store>(store: &S, number: u128, slug: &str, more: &[Record]) -> Position {
     let changes: Vec<_> = more.iter().cloned().chain([tenant(slug)]).map(Change::added).collect();
     commit(store, Base::Create(tenant_id(number)), number, &changes).unwrap();

@@ -9,7 +9,7 @@ use rolecall::blocking::Authorizer;
 use rolecall::records::{Change, Record};
 use rolecall::store::{Base, Commit, Sink, Stop, Store, StoreError};
 
-use super::made::{at, commit, created, envelope, loaded, membership, open, tenant, tenant_id, user};
+use super::common::{at, commit, created, envelope, loaded, membership, open, tenant, tenant_id, user};
 
 #[test]
 fn an_authorizer_over_it_answers_after_a_restart() {

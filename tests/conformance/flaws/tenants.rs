@@ -1,13 +1,13 @@
-//! Flaws of stores in what they know of tenants: their lives and their slugs (S1, S9).
+//! Flaws concerning tenants and their slugs (S1, S9).
 
 use super::prelude::*;
 
-/// S1. A tenant is found by the slug that its life had: whoever asks for the old life is told of the new one.
+/// S1. A tenant is addressed by its slug: calls for the old tenant reach the new one.
 #[derive(Clone, Default)]
-pub(crate) struct KeepsTenantsBySlug(Shared<HashMap<TenantId, TenantSlug>>);
+pub(crate) struct AddressesTenantsBySlug(Shared<HashMap<TenantId, TenantSlug>>);
 
-impl KeepsTenantsBySlug {
-    async fn bearer(&self, store: &MemoryStore, tenant_id: TenantId) -> Result<TenantId, StoreError> {
+impl AddressesTenantsBySlug {
+    async fn owner(&self, store: &MemoryStore, tenant_id: TenantId) -> Result<TenantId, StoreError> {
         let slug = self.0.lock().unwrap().get(&tenant_id).cloned();
         Ok(match slug {
             Some(slug) => store.find(&slug).await?.unwrap_or(tenant_id),
@@ -16,7 +16,7 @@ impl KeepsTenantsBySlug {
     }
 }
 
-impl Flaw for KeepsTenantsBySlug {
+impl Flaw for AddressesTenantsBySlug {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         if let Some(slug) = slug_of(commit.changes) {
@@ -31,19 +31,19 @@ impl Flaw for KeepsTenantsBySlug {
         tenant_id: TenantId,
         sink: &mut dyn Sink,
     ) -> Result<Option<Position>, StoreError> {
-        store.load(self.bearer(store, tenant_id).await?, sink).await
+        store.load(self.owner(store, tenant_id).await?, sink).await
     }
 
     async fn since(&self, store: &MemoryStore, at: Position) -> Result<Since, StoreError> {
-        store.since(Position { tenant_id: self.bearer(store, at.tenant_id).await?, ..at }).await
+        store.since(Position { tenant_id: self.owner(store, at.tenant_id).await?, ..at }).await
     }
 }
 
-/// S9. The slug is unique when a tenant is made, and nobody thought of renames: the name stays, the answer is success.
+/// S9. The slug is unique when a tenant is made, but not on a rename: the slug stays, the answer is success.
 #[derive(Clone, Default)]
-pub(crate) struct IgnoresATakenSlug;
+pub(crate) struct IgnoresTakenSlugsOnRename;
 
-impl Flaw for IgnoresATakenSlug {
+impl Flaw for IgnoresTakenSlugsOnRename {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match store.commit(commit).await {
             Err(StoreError::SlugTaken) if matches!(commit.base, Base::At(_)) => {
@@ -82,18 +82,18 @@ impl Flaw for UpdatesEveryTenant {
             Some((other, updated)) if *other != tenant_id => updated.clone(),
             _ => record,
         };
-        retold(store, tenant_id, sink, |records| records.into_iter().map(updated).collect()).await
+        load_altered(store, tenant_id, sink, |records| records.into_iter().map(updated).collect()).await
     }
 }
 
-/// S1, S3. The unique index on slugs is looked at before the life is.
+/// S1, S3. The unique index on slugs is checked before the tenant.
 #[derive(Clone, Default)]
-pub(crate) struct LooksAtTheSlugFirst;
+pub(crate) struct ChecksTheSlugFirst;
 
-impl Flaw for LooksAtTheSlugFirst {
+impl Flaw for ChecksTheSlugFirst {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         if let Some(slug) = slug_of(commit.changes) {
-            if store.find(&slug).await?.is_some_and(|bearer| bearer != commit.base.tenant_id()) {
+            if store.find(&slug).await?.is_some_and(|owner| owner != commit.base.tenant_id()) {
                 return Err(StoreError::SlugTaken);
             }
         }
@@ -103,9 +103,9 @@ impl Flaw for LooksAtTheSlugFirst {
 
 /// S1. A tenant is listed once it has something in it.
 #[derive(Clone, Default)]
-pub(crate) struct ListsNoNewTenants;
+pub(crate) struct OmitsNewTenants;
 
-impl Flaw for ListsNoNewTenants {
+impl Flaw for OmitsNewTenants {
     async fn list(
         &self,
         store: &MemoryStore,
@@ -122,11 +122,11 @@ impl Flaw for ListsNoNewTenants {
     }
 }
 
-/// S1. Whoever ends a life before it began ends one that lives.
+/// S1. An empty creation deletes an existing tenant.
 #[derive(Clone, Default)]
-pub(crate) struct EndsWhatTenants;
+pub(crate) struct DeletesOnEmptyCreation;
 
-impl Flaw for EndsWhatTenants {
+impl Flaw for DeletesOnEmptyCreation {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         if let (Base::Create(tenant_id), true) = (commit.base, commit.changes.is_empty()) {
             if let Some((records, at)) = whole(store, tenant_id).await? {
@@ -140,11 +140,11 @@ impl Flaw for EndsWhatTenants {
     }
 }
 
-/// S1. Nothing is written down of a life that ended before it began.
+/// S1. An empty creation writes nothing.
 #[derive(Clone, Default)]
-pub(crate) struct ForgetsWhatNeverBegan;
+pub(crate) struct ForgetsPreventedCreations;
 
-impl Flaw for ForgetsWhatNeverBegan {
+impl Flaw for ForgetsPreventedCreations {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         if let (Base::Create(tenant_id), true) = (commit.base, commit.changes.is_empty()) {
             if whole(store, tenant_id).await?.is_none() {
@@ -155,11 +155,11 @@ impl Flaw for ForgetsWhatNeverBegan {
     }
 }
 
-/// S1. The row of an ended tenant keeps its slug.
+/// S1. The row of a deleted tenant keeps its slug.
 #[derive(Clone, Default)]
-pub(crate) struct KeepsSlugsForEver(Shared<BTreeSet<TenantSlug>>);
+pub(crate) struct NeverFreesSlugs(Shared<BTreeSet<TenantSlug>>);
 
-impl Flaw for KeepsSlugsForEver {
+impl Flaw for NeverFreesSlugs {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         if slug_of(commit.changes).is_some_and(|slug| self.0.lock().unwrap().contains(&slug)) {
             return Err(StoreError::SlugTaken);
@@ -176,9 +176,9 @@ impl Flaw for KeepsSlugsForEver {
 
 /// S1. No row was updated, so somebody else must have been quicker.
 #[derive(Clone, Default)]
-pub(crate) struct SaysConflictOfTheGone;
+pub(crate) struct ReportsDeletedAsConflict;
 
-impl Flaw for SaysConflictOfTheGone {
+impl Flaw for ReportsDeletedAsConflict {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match store.commit(commit).await {
             Err(StoreError::Deleted) => Err(StoreError::Conflict { actual: Revision::FIRST }),
@@ -189,14 +189,14 @@ impl Flaw for SaysConflictOfTheGone {
 
 /// S9. `INSERT … ON CONFLICT (slug) DO UPDATE`.
 #[derive(Clone, Default)]
-pub(crate) struct TakesSlugsOver;
+pub(crate) struct UpsertsSlugs;
 
-impl Flaw for TakesSlugsOver {
+impl Flaw for UpsertsSlugs {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match (store.commit(commit).await, slug_of(commit.changes)) {
             (Err(StoreError::SlugTaken), Some(slug)) if matches!(commit.base, Base::Create(_)) => {
-                let bearer = store.find(&slug).await?.unwrap();
-                let (records, at) = whole(store, bearer).await?.unwrap();
+                let owner = store.find(&slug).await?.unwrap();
+                let (records, at) = whole(store, owner).await?.unwrap();
                 let end: Vec<_> = records.into_iter().take(1).map(Change::removed).collect();
                 let envelope = Envelope { id: CommitId::random(), ..commit.envelope.clone() };
                 store.commit(Commit { base: Base::At(at), envelope: &envelope, changes: &end }).await?;
@@ -209,9 +209,9 @@ impl Flaw for TakesSlugsOver {
 
 /// S9. A rename looks for the slug, and finds the tenant's own.
 #[derive(Clone, Default)]
-pub(crate) struct FindsItselfInTheWay;
+pub(crate) struct RejectsItsOwnSlug;
 
-impl Flaw for FindsItselfInTheWay {
+impl Flaw for RejectsItsOwnSlug {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         match (commit.base, slug_of(commit.changes)) {
             (Base::At(at), Some(slug)) if store.find(&slug).await? == Some(at.tenant_id) => Err(StoreError::SlugTaken),
@@ -254,12 +254,12 @@ impl Flaw for ListsOldSlugs {
 
 /// S9. The records of a tenant lie in a folder that was named after its slug when it was made.
 #[derive(Clone, Default)]
-pub(crate) struct KeepsFoldersByFirstSlug {
+pub(crate) struct NamesFoldersByFirstSlug {
     of: Shared<HashMap<TenantId, TenantSlug>>,
     newest: Shared<BTreeMap<TenantSlug, TenantId>>,
 }
 
-impl Flaw for KeepsFoldersByFirstSlug {
+impl Flaw for NamesFoldersByFirstSlug {
     async fn commit(&self, store: &MemoryStore, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let revision = store.commit(commit).await?;
         if let (Base::Create(tenant_id), Some(slug)) = (commit.base, slug_of(commit.changes)) {
@@ -278,23 +278,23 @@ impl Flaw for KeepsFoldersByFirstSlug {
         let folder =
             self.of.lock().unwrap().get(&tenant_id).and_then(|slug| self.newest.lock().unwrap().get(slug).copied());
         match (folder.filter(|other| *other != tenant_id), whole(store, tenant_id).await?) {
-            (Some(other), Some((_, at))) => Ok(retold(store, other, sink, |records| records).await?.map(|_| at)),
+            (Some(other), Some((_, at))) => Ok(load_altered(store, other, sink, |records| records).await?.map(|_| at)),
             _ => store.load(tenant_id, sink).await,
         }
     }
 }
 
-/// S5. That a slug is nobody's is remembered, until this connection commits something.
+/// S5. The connection caches that a slug is free until it commits something.
 #[derive(Default)]
-pub(crate) struct RemembersAbsence(Shared<BTreeSet<TenantSlug>>);
+pub(crate) struct CachesAbsence(Shared<BTreeSet<TenantSlug>>);
 
-impl Clone for RemembersAbsence {
+impl Clone for CachesAbsence {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl Flaw for RemembersAbsence {
+impl Flaw for CachesAbsence {
     async fn find(&self, store: &MemoryStore, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         if self.0.lock().unwrap().contains(slug) {
             return Ok(None);
@@ -334,7 +334,7 @@ macro_rules! limits {
 
 limits! {
     /// S8. No page is longer than a hundred, whatever was asked for.
-    ListsAHundred: |limit| limit.min(100);
+    ListsAtMost100: |limit| limit.min(100);
     /// S8. `LIMIT` is a signed number.
-    CastsTheLimit: |limit| if i64::try_from(limit).is_ok() { limit } else { 0 };
+    CastsLimitToSigned: |limit| if i64::try_from(limit).is_ok() { limit } else { 0 };
 }

@@ -7,7 +7,9 @@ use rolecall::records::{Change, CommitId, Position, Record, TenantId};
 use rolecall::store::{Base, MemoryStore, RedbStore, Store};
 use uuid::Uuid;
 
-use super::made::{Numbers, at, commit, found, loaded, membership, one_of_each, open, since, tenant, tenant_id, user};
+use super::common::{
+    Numbers, at, commit, found, loaded, membership, one_of_each, open, since, tenant, tenant_id, user,
+};
 
 #[test]
 fn it_answers_as_the_store_in_memory_does() {
@@ -37,7 +39,7 @@ fn it_answers_as_the_store_in_memory_does() {
 }
 
 fn kind(answer: &Result<rolecall::records::Revision, String>) -> usize {
-    let starts = ["conflict", "the life", "the tenant", "corrupt: S3", "corrupt: S10", "corrupt: S1:"];
+    let starts = ["conflict", "tenant is deleted", "tenant slug", "corrupt: S3", "corrupt: S10", "corrupt: S1:"];
     match answer {
         Ok(_) => 0,
         Err(text) => 1 + starts.iter().position(|start| text.starts_with(start)).unwrap(),

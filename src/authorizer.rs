@@ -56,9 +56,8 @@ use self::tenant::Shared;
 pub use self::tenant::{Lag, Outcome, Tenant};
 use crate::model::catalog::Catalog;
 
-/// Keeps tenants open over a store. A clone is another hold on the same one.
+/// Keeps tenants open over a store. A clone refers to the same open tenants.
 ///
-/// # Example
 /// ```
 /// use rolecall::Authorizer;
 ///
@@ -67,10 +66,10 @@ use crate::model::catalog::Catalog;
 /// let authorizer = Authorizer::in_memory();
 /// let acme = authorizer.create_tenant("acme", "Acme Corp").await?;
 /// acme.update(|tx| {
-///     tx.create_permission("posts:write")?;
-///     tx.create_role("editor")?.grant("posts:*")?;
-///     tx.create_user("alice")?.assign("editor")?;
-///     Ok(())
+/// tx.create_permission("posts:write")?;
+/// tx.create_role("editor")?.grant("posts:*")?;
+/// tx.create_user("alice")?.assign("editor")?;
+/// Ok(())
 /// })
 /// .await?;
 /// assert!(acme.check("alice", "posts:write"));
@@ -84,31 +83,54 @@ pub struct Authorizer {
 }
 
 impl Authorizer {
-    /// An authorizer over a store of its own in memory, without a catalog.
+    /// Creates an authorizer over a memory store of its own, without a catalog.
+    ///
+    /// ```
+    /// let authorizer = rolecall::Authorizer::in_memory();
+    /// assert_eq!(authorizer.open_tenant_count(), 0);
+    /// ```
     pub fn in_memory() -> Self {
         Self::builder().build()
     }
 
-    /// An authorizer with what can be chosen, chosen.
+    /// Returns a builder to choose a store, a catalog, a clock and bounds.
+    ///
+    /// ```
+    /// let authorizer = rolecall::Authorizer::builder().retries(8).build();
+    /// # let _ = authorizer;
+    /// ```
     pub fn builder() -> AuthorizerBuilder {
         AuthorizerBuilder::default()
     }
 
-    /// The catalog that its tenants share.
+    /// Returns the catalog that all tenants share.
+    ///
+    /// ```
+    /// assert!(rolecall::Authorizer::in_memory().catalog().permissions().is_empty());
+    /// ```
     pub fn catalog(&self) -> &Catalog {
         &self.shared.catalog.definition
     }
 
-    /// How many tenants are open.
+    /// Returns how many tenants are open.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// assert_eq!(authorizer.open_tenant_count(), 1);
+    /// # let _ = acme;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(open tenants).
     pub fn open_tenant_count(&self) -> usize {
         self.registry.len()
     }
 
-    /// The tenants that are open, in no particular order: to refresh them all, say, or to remember which ones the next
-    /// process should open first. To be listed does not count as being handed out; while the list is kept, its tenants are
-    /// held.
+    /// Returns the open tenants, in no particular order: to refresh them all, or to remember which ones the next
+    /// process should open first. Listing does not count as use. While the list is kept, its tenants are held.
     ///
-    /// # Example
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
     /// # authorizer.create_tenant("acme", "Acme Corp")?;
@@ -127,30 +149,28 @@ impl Authorizer {
         self.registry.all_open().into_iter().map(Tenant).collect()
     }
 
-    /// Closes the tenants that nobody holds, whose commits are settled, and that were last handed out at least this
-    /// long ago, by the authorizer's clock: not since the last question, which notes nothing. Returns how many. Their
-    /// memory is given back at once; whoever asks for one of them next opens it again. Of zero, all that nobody holds
-    /// are closed.
+    /// Closes the tenants that nobody holds, that have no commit in doubt, and that were last requested at least
+    /// this long ago by the authorizer's clock. Returns how many were closed. A question does not count as a
+    /// request. A duration of zero closes all tenants that nobody holds.
     ///
-    /// Nothing calls this by itself: an application that wants it does so now and then, every minute say. A bound on how
-    /// many are open is [`AuthorizerBuilder::max_open_tenants`], which also says what holds a tenant.
+    /// Nothing calls this automatically. Call it on a timer, every minute for example.
+    /// [`AuthorizerBuilder::max_open_tenants`] bounds the number of open tenants and says what holds one.
     ///
-    /// # Example
     /// ```
     /// use std::time::Duration;
     /// use rolecall::blocking::Authorizer;
     ///
     /// let authorizer = Authorizer::in_memory();
-    /// let acme = authorizer.create_tenant("acme", "Acme Corp")?;
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
     /// assert_eq!(authorizer.close_idle(Duration::ZERO), 0, "somebody holds it");
     /// drop(acme);
-    /// assert_eq!(authorizer.close_idle(Duration::from_secs(900)), 0, "it has just been handed out");
+    /// assert_eq!(authorizer.close_idle(Duration::from_secs(900)), 0, "it was requested just now");
     /// assert_eq!(authorizer.close_idle(Duration::ZERO), 1);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Complexity
-    /// O(open tenants), and freeing what is closed. The store is not asked.
+    /// O(open tenants), and freeing what is closed. The store is not called.
     pub fn close_idle(&self, unused_for: Duration) -> usize {
         self.registry.close_idle(unused_for)
     }

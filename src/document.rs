@@ -81,6 +81,7 @@ use crate::model::records::{Change, Manager};
 /// | `not_found` | a reference names nothing in the document or in the catalog |
 /// | `duplicate_entry` | two entries of a list have the same slug or key |
 /// | `duplicate_id` | two entries have the same id |
+/// | `missing_manager` | an external id has no manager |
 /// | `duplicate_reference` | a list contains the same reference twice |
 /// | `cycle` | a reference closes a cycle of groups or roles |
 /// | `defined_by_catalog` | an entry has a slug that the catalog defines |
@@ -95,20 +96,32 @@ use crate::model::records::{Change, Manager};
 pub struct Document(Whole);
 
 impl Document {
-    /// Reads a document. Only its shape is looked at.
+    /// Reads a document. Only its shape is checked; the rules are checked when it is imported.
+    ///
+    /// ```
+    /// let document = rolecall::Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme"}}"#)?;
+    /// assert_eq!(document.slug(), "acme");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(bytes). Brackets that nest deeper than the format does are refused where they begin.
+    /// O(bytes). Brackets nested deeper than the format allows are refused where they begin.
     ///
     /// # Errors
-    /// [`Document`](crate::ErrorKind::Document), with one mistake whose message starts with the line and column: the bytes
-    /// are not JSON (code `syntax`), or the JSON has an unknown, missing or repeated field, a value of the wrong type, or
-    /// another format than 1 (code `shape`).
+    /// [`Document`](crate::ErrorKind::Document), with line and column of the first error: not JSON, not UTF-8, cut
+    /// off, a format other than 1, an unknown field, a field that occurs twice, or a value of the wrong type.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(|fault| misshapen(&fault))
     }
 
-    /// The document as JSON: a list entry to a line, lists in bytewise order, what need not be said left out.
+    /// Returns the document as JSON: one list entry to a line, lists in bytewise order, defaults left out.
+    ///
+    /// ```
+    /// let document = rolecall::Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme"}}"#)?;
+    /// assert!(document.to_json().contains("\"slug\": \"acme\"") ||
+    /// document.to_json().contains("\"slug\":\"acme\""));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
     /// O(n log n) for n entries.
@@ -149,7 +162,13 @@ impl Document {
         Ok(self)
     }
 
-    /// The slug of the tenant, as it stands in the document.
+    /// Returns the tenant's slug as the document states it.
+    ///
+    /// ```
+    /// let document = rolecall::Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme"}}"#)?;
+    /// assert_eq!(document.slug(), "acme");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn slug(&self) -> &str {
         &self.0.tenant.slug
     }

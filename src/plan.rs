@@ -30,10 +30,21 @@ use crate::resolver::moment::PermissionSet;
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
 
-/// A transaction that has not been committed: what it would change, and the state it leads to.
+/// A transaction that has not been committed: the changes it would make and the snapshot they lead to.
 ///
-/// It can be looked at, dropped, or committed with `Tenant::commit`, which refuses it as stale if the tenant has moved
-/// on in the meantime.
+/// Inspect it, drop it, or commit it with [`Tenant::commit`](crate::Tenant::commit). The commit is refused as
+/// stale if the tenant has changed since.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// let ((), plan) = acme.plan(|tx| {
+/// tx.create_user("alice")?;
+/// Ok(())
+/// })?;
+/// assert_eq!(plan.changes().len(), 1);
+/// acme.commit(plan)?;
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 pub struct Plan {
     pub(crate) base: Arc<CompiledTenant>,
     pub(crate) next: Arc<CompiledTenant>,
@@ -42,37 +53,90 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The state that it was made on.
+    /// Returns the snapshot that the plan was made on.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// assert_eq!(plan.base().revision(), acme.revision());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn base(&self) -> Snapshot {
         Snapshot(Arc::clone(&self.base))
     }
 
-    /// The state that it leads to, to be asked like any other.
+    /// Returns the snapshot that the plan leads to. Ask it like any other.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let now = acme.now().instant();
+    /// assert!(plan.preview().at(now).user("alice").is_some());
+    /// assert!(acme.now().user("alice").is_none(), "not committed");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn preview(&self) -> Snapshot {
         Snapshot(Arc::clone(&self.next))
     }
 
-    /// The changes, ordered by the keys of their records.
+    /// Returns the changes, ordered by the keys of their records.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// assert!(plan.changes()[0].before().is_none(), "a new record");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }
 
-    /// Whether it changes anything.
+    /// Returns whether the plan changes nothing.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|_| Ok(()))?;
+    /// assert!(plan.is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// The revision that it would make, or the present one if it changes nothing.
+    /// Returns the revision that the plan would make, or the current one if it changes nothing.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// assert_eq!(plan.revision(), acme.revision().next());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn revision(&self) -> Revision {
         self.next.position.revision
     }
 
-    /// Who would gain or lose what at an instant, user by user, worked out as the iterator is asked: first users that
-    /// are there before, by key, then new ones, by key. What a window keeps from counting at that instant is not among it:
-    /// ask at other instants, too, where access for a time matters.
+    /// Returns who would gain or lose which permissions at an instant: first existing users by key, then new users
+    /// by key. The iterator computes each user when it is asked.
+    ///
+    /// What is outside its window at this instant is not among the changes. Ask at other instants as well if access
+    /// is temporary.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("editor")?.grant("posts:write")?;
+    /// #     tx.create_user("alice")?.assign("editor").map(drop)
+    /// # })?;
+    /// let (_, plan) = acme.plan(|tx| tx.delete_role("editor"))?;
+    /// for change in plan.access_changes(acme.now().instant()) {
+    /// assert_eq!(change.lost.slugs(), ["posts:write"]);
+    /// }
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// A comparison of the sources of each user passed over; for each that is touched, two effective sets.
+    /// A comparison of the sources of each user, and two effective sets for each user that may be affected.
     pub fn access_changes(&self, at: Timestamp) -> impl Iterator<Item = AccessChange> + '_ {
         let (before, after) = (&self.base.state.users, &self.next.state.users);
         let new = after.sorted().filter(|n| before.row(*n).is_none());
@@ -116,7 +180,20 @@ impl Plan {
     }
 }
 
-/// What one user would gain and lose.
+/// What one user would gain and lose. See [`Plan::access_changes`].
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_role("editor")?.grant("posts:write")?;
+/// #     tx.create_user("alice").map(drop)
+/// # })?;
+/// let (_, plan) = acme.plan(|tx| tx.user("alice")?.assign("editor").map(drop))?;
+/// let change = plan.access_changes(acme.now().instant()).next().unwrap();
+/// assert_eq!((change.gained.len(), change.lost.len()), (1, 0));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AccessChange {
     /// The user, as after the plan, or as before if it is deleted.

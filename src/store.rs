@@ -169,7 +169,7 @@ impl Sink for Vec<Record> {
 /// use rolecall::store::{Base, Commit, MemoryStore, Store};
 ///
 /// let (id, catalog) = (CommitId::random(), Fingerprint::from_uuid(Default::default()));
-/// let envelope = Envelope { id, previous: None, actor: None, actor_id: None, at: Timestamp::MIN, note: None, catalog };
+/// let envelope = Envelope { id, previous: None, actor: None, at: Timestamp::MIN, note: None, catalog };
 /// let base = Base::Create(TenantId::random());
 /// let prevent_creation = Commit { base, envelope: &envelope, changes: &[] };
 /// let revision = pollster::block_on(MemoryStore::default().commit(prevent_creation))?;

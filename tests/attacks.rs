@@ -182,7 +182,7 @@ fn a12_a_load_that_breaks_an_invariant_is_refused_with_the_list() {
 
 /// A cycle of 1,000 and 200,000 wrong records: refused, without a deep stack and without an endless list.
 #[test]
-fn a12_large_lies_are_refused_in_few_words() {
+fn a12_an_invalid_load_is_refused_with_a_short_message() {
     let mut records = vec![tenant()];
     records.extend((0..1_000).map(|n| group(n, &format!("g{n}"))));
     records.extend((0..1_000).map(|n| parent(n, (n + 1) % 1_000)));
@@ -199,7 +199,7 @@ fn a12_large_lies_are_refused_in_few_words() {
 
 /// A14: other writers' commits are applied whole or not at all; what does not fit is never shown, and the tenant denies.
 #[test]
-fn a14_a_refresh_that_lies_shows_nothing_of_it() {
+fn a14_an_invalid_refresh_is_not_published() {
     let good = vec![tenant(), permission(1, "p"), role(1, "r"), role(2, "s"), user(1, "u")];
     let own = |n| RoleRef::Own(RoleId::from_uuid(id(n)));
     let lies = [
@@ -233,7 +233,7 @@ fn a14_a_refresh_that_lies_shows_nothing_of_it() {
 
 /// A10: nothing but `*` means anything, and nothing is folded.
 #[test]
-fn a10_no_regular_expression_and_no_folding() {
+fn a10_no_regular_expressions_and_no_case_folding() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         for slug in ["a.c", "abc", "A.C", "a[bc]", "ab?", "a\\c"] {

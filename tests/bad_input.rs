@@ -117,7 +117,7 @@ fn a_refused_call_changes_nothing_and_the_transaction_goes_on() {
 }
 
 #[test]
-fn r3_a_window_is_changed_by_a_call_of_its_own() {
+fn r3_a_window_is_changed_by_a_separate_call() {
     let acme = acme();
     let (march, june) = (Window::until(at(1_000)), Window::until(at(2_000)));
     acme.update(|tx| tx.user("alice")?.join_during("staff", march).map(drop)).unwrap();
@@ -151,7 +151,7 @@ fn r3_a_window_is_changed_by_a_call_of_its_own() {
 }
 
 #[test]
-fn r6_an_error_names_the_thing_the_revision_and_near_names() {
+fn r6_not_found_names_the_entity_and_suggestions() {
     let acme = acme();
     let error = acme.update(|tx| tx.role("editor")?.grant("post:write").map(drop)).unwrap_err();
     assert_eq!(
@@ -205,7 +205,7 @@ fn an_error_says_what_is_wrong_then_why() {
 
 /// An edit of what was deleted in the same transaction.
 #[test]
-fn an_edit_of_something_deleted_is_an_error() {
+fn editing_a_deleted_entity_is_an_error() {
     let acme = acme();
     let errors = acme.update(|tx| {
         let (role, group, user) = (tx.role("editor")?, tx.group("staff")?, tx.user("alice")?);
@@ -235,7 +235,7 @@ fn an_edit_of_something_deleted_is_an_error() {
 }
 
 #[test]
-fn an_id_of_a_deleted_thing_is_unknown_in_every_form() {
+fn an_id_of_a_deleted_entity_is_unknown_in_every_form() {
     let acme = acme();
     let alice = acme.now().user("alice").unwrap();
     acme.update(|tx| tx.delete_user("alice")).unwrap();

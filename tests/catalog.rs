@@ -123,7 +123,7 @@ fn a_tenant_uses_the_catalog_and_cannot_change_it() {
 
 /// The second release renames one entry and drops others that the tenant still refers to.
 #[test]
-fn what_left_the_catalog_gives_nothing_is_kept_and_is_reported() {
+fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     let store = MemoryStore::default();
     populate(&first(&store));
     let second = Definition {
@@ -172,7 +172,7 @@ fn what_left_the_catalog_gives_nothing_is_kept_and_is_reported() {
 }
 
 #[test]
-fn what_comes_back_to_the_catalog_gives_again() {
+fn an_entry_that_returns_to_the_catalog_grants_again() {
     let store = MemoryStore::default();
     populate(&first(&store));
     let acme = release(&store, &Definition::default()).tenant("acme").unwrap();
@@ -185,7 +185,7 @@ fn what_comes_back_to_the_catalog_gives_again() {
 }
 
 #[test]
-fn a_clash_is_refused_with_the_list_and_repaired() {
+fn a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
     let store = MemoryStore::default();
     let old = release(&store, &Definition::default());
     let acme = old.create_tenant("acme", "Acme").unwrap();
@@ -234,7 +234,7 @@ fn a_clash_is_refused_with_the_list_and_repaired() {
 
 /// A tenant that is open under the old release meets one whose slugs clash with its catalog: it denies.
 #[test]
-fn a_refresh_that_meets_a_clash_denies_until_it_is_mended() {
+fn a_refresh_with_a_catalog_conflict_denies_until_it_is_repaired() {
     let store = MemoryStore::default();
     let acme = first(&store);
     populate(&acme);
@@ -256,7 +256,7 @@ fn a_refresh_that_meets_a_clash_denies_until_it_is_mended() {
 }
 
 #[test]
-fn the_fingerprint_is_the_contents() {
+fn the_fingerprint_depends_only_on_the_contents() {
     let of =
         |slug| Catalog::new(&Definition { permissions: &[PermissionDef::new(slug)], ..Definition::default() }).unwrap();
     assert_eq!(of("a").fingerprint(), of("a").fingerprint());
@@ -266,7 +266,7 @@ fn the_fingerprint_is_the_contents() {
 
 /// The stored reference remembers the slug of its day; a release that knows the entry by a newer one takes it away.
 #[test]
-fn a_reference_with_an_older_slug_can_be_taken_away() {
+fn a_reference_with_an_older_slug_can_be_removed() {
     let store = MemoryStore::default();
     populate(&first(&store));
     let renamed = Definition {

@@ -86,7 +86,7 @@ fn the_instant_of_a_question_can_be_chosen() {
 }
 
 #[test]
-fn wrong_decisions_are_counted_and_explained() {
+fn inspect_counts_and_explains_wrong_decisions() {
     let file = std::env::temp_dir().join(format!("rolecall-inspect-{}.csv", std::process::id()));
     let lines = "alice@acme.com,posts:write,false\n".repeat(12);
     std::fs::write(&file, format!("user,permission,allowed\n{lines}bob@acme.com,users:read,true\n")).unwrap();
@@ -145,7 +145,7 @@ fn errors_go_to_standard_error_with_status_2() {
 }
 
 #[test]
-fn a_closed_pipe_is_an_error_and_no_panic() {
+fn a_closed_pipe_is_an_error_and_not_a_panic() {
     for words in [&["matrix"][..], &["stats"], &["check", "alice@acme.com", "posts:write"]] {
         let mut child =
             inspect().arg(ACME).args(words).args(AT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -33,7 +33,7 @@ fn chain(groups: usize, roles: usize) -> Tenant {
 }
 
 #[test]
-fn a_long_path_is_shown_by_both_its_ends() {
+fn the_middle_of_a_long_path_is_left_out() {
     for (count, hidden) in [(24, 0), (25, 1), (30, 6)] {
         let mut steps: Vec<String> = (1..count - 1).map(|n| format!(", a part of c{n}")).collect();
         steps.insert(0, "is in c0".into());
@@ -50,7 +50,7 @@ fn a_long_path_is_shown_by_both_its_ends() {
 }
 
 #[test]
-fn many_paths_are_counted_and_the_search_has_an_end() {
+fn the_search_for_paths_is_bounded() {
     let table = [(8, 8, false, "r07, which grants p"), (9, 9, false, "1 more paths"), (64, 64, false, "56 more paths")];
     for (roles, paths, more, end) in table.into_iter().chain([(65, 64, true, "by more paths")]) {
         let explanation = chain(0, roles).explain("u", "p");
@@ -95,7 +95,7 @@ fn the_shortest_of_many_paths_are_found() {
 }
 
 #[test]
-fn what_would_grant_it_is_told_up_to_a_number() {
+fn a_denial_lists_what_would_grant_it_up_to_a_bound() {
     for (groups, roles, more) in [(1, 32, false), (1, 33, true), (32, 1, false), (33, 1, true)] {
         let acme = chain(groups, roles);
         acme.update(|tx| tx.create_user("v").map(drop)).unwrap();
@@ -111,7 +111,7 @@ fn what_would_grant_it_is_told_up_to_a_number() {
 /// Of paths that are equally long, explanations list them by the names along the way; where those are the same, too,
 /// because a group is called as a role is, by the kinds of the steps.
 #[test]
-fn one_reason_is_the_first_of_all_whatever_things_are_called() {
+fn paths_of_one_length_are_ordered_by_the_names_along_them() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         tx.create_user("u")?;

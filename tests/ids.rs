@@ -10,7 +10,7 @@ use rolecall::store::{Base, Commit, MemoryStore, Store};
 /// "Export then import gives an equal tenant", for every tenant that the API lets one make.
 #[cfg(feature = "json")]
 #[test]
-fn an_id_of_the_applications_choosing_can_be_exported_and_imported() {
+fn an_id_chosen_by_the_application_can_be_exported_and_imported() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     let group = acme.update(|tx| tx.create_group("staff")?.id()).unwrap().value;
     let made = acme.update(|tx| tx.create_user_with_id(UserId::from_uuid(group.as_uuid()), "alice").map(drop));
@@ -23,7 +23,7 @@ fn an_id_of_the_applications_choosing_can_be_exported_and_imported() {
 
 /// "One id has one number per opening, whoever met it first (plan, settling, refresh)."
 #[test]
-fn one_id_has_one_number_also_for_a_plan_that_was_being_made_meanwhile() {
+fn one_id_has_one_number_across_concurrent_plans() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     let id = UserId::random();
     let ((), plan) = acme
@@ -76,7 +76,7 @@ fn a_commit_of_one_tenant_does_not_take_the_slug_of_another() {
 
 /// What is written in a format that goes by position reads back the same: no part of a window is left out.
 #[test]
-fn every_window_writes_both_its_ends() {
+fn every_window_serialises_both_ends() {
     use rolecall::{Timestamp, Window};
     let at = Timestamp::from_secs(5).unwrap();
     for window in [Window::ALWAYS, Window::from(at), Window::until(at)] {

@@ -140,7 +140,7 @@ fn poll_once<F: Future>(future: F) -> Option<F::Output> {
 }
 
 #[test]
-fn an_answer_that_was_lost_is_found_among_the_commits() {
+fn a_commit_whose_answer_was_lost_is_found_among_the_commits() {
     let (store, _authorizer, acme) = acme();
     store.commits_meet([Some(Fault::AnswerLost)]);
     block_on(promote(&acme)).unwrap();
@@ -227,7 +227,7 @@ fn a_store_that_panics_leaves_the_tenant_in_doubt_and_not_broken() {
 /// A request hangs, the store then refuses it for good: an empty commit takes its place, so that a late copy of the
 /// first can no longer land.
 #[test]
-fn what_is_refused_for_good_is_put_out_of_reach() {
+fn a_commit_that_is_refused_for_good_can_no_longer_be_applied() {
     let (store, _authorizer, acme) = acme();
     store.commits_meet([Some(Fault::RequestLost), Some(Fault::TooLarge)]);
     block_on(promote(&acme)).unwrap();
@@ -236,7 +236,7 @@ fn what_is_refused_for_good_is_put_out_of_reach() {
 }
 
 #[test]
-fn a_commit_that_lost_to_another_writer_runs_again_on_the_newer_state() {
+fn an_update_that_lost_a_race_runs_again_on_the_newer_state() {
     let (store, _authorizer, acme) = acme();
     let other = Authorizer::builder().store(store.store()).build();
     let other = block_on(other.tenant("acme")).unwrap();
@@ -253,7 +253,7 @@ fn a_commit_that_lost_to_another_writer_runs_again_on_the_newer_state() {
 
 /// Another writer wins while the answer to ours is lost.
 #[test]
-fn an_unknown_commit_that_lost_is_told_so() {
+fn an_in_doubt_commit_that_lost_is_reported_as_aborted() {
     let (store, _authorizer, acme) = acme();
     store.commits_meet([Some(Fault::HangsBefore)]);
     assert!(poll_once(promote(&acme)).is_none());
@@ -268,7 +268,7 @@ fn an_unknown_commit_that_lost_is_told_so() {
 
 /// The store keeps no history: a load decides.
 #[test]
-fn where_the_commits_are_too_old_a_load_decides() {
+fn a_load_decides_if_the_history_is_too_short() {
     let story = |fault, others: usize| {
         let (store, _authorizer, acme) = acme();
         store.commits_meet([Some(fault)]);
@@ -292,7 +292,7 @@ fn where_the_commits_are_too_old_a_load_decides() {
 
 /// R11: a removal that another process has undone in the meantime is not acknowledged from an old snapshot.
 #[test]
-fn r11_no_effect_is_answered_only_of_the_latest_state() {
+fn r11_no_effect_is_confirmed_against_the_latest_revision() {
     let (store, _authorizer, acme) = acme();
     let other = Authorizer::builder().store(store.store()).build();
     let other = block_on(other.tenant("acme")).unwrap();
@@ -380,7 +380,7 @@ fn another_history_of_the_same_length_is_refused() {
 
 /// A tenant's birth gets no answer: it belongs to its slug.
 #[test]
-fn an_in_doubt_creation_is_resolved_by_whoever_asks_for_the_slug() {
+fn the_next_request_for_a_slug_resolves_its_creation_in_doubt() {
     for fault in [Fault::HangsBefore, Fault::HangsAfter] {
         let store = Faulty::default();
         let authorizer = Authorizer::builder().store(store.clone()).build();
@@ -422,7 +422,7 @@ fn a_close_that_cannot_resolve_leaves_it_to_the_next_opening() {
 }
 
 #[test]
-fn a_taken_slug_refuses_the_whole_update() {
+fn a_slug_that_is_taken_aborts_the_whole_update() {
     let (_store, authorizer, acme) = acme();
     block_on(authorizer.create_tenant("globex", "Globex")).unwrap();
     let update = acme.update(|tx| {
@@ -435,7 +435,7 @@ fn a_taken_slug_refuses_the_whole_update() {
 
 /// Opening is an asynchronous call on the tenant, too.
 #[test]
-fn asking_for_an_in_doubt_tenant_resolves_it() {
+fn requesting_an_in_doubt_tenant_resolves_it() {
     let (store, authorizer, acme) = acme();
     store.commits_meet([Some(Fault::HangsAfter)]);
     assert!(poll_once(promote(&acme)).is_none());
@@ -477,7 +477,7 @@ fn a_handle_survives_a_reload() {
 
 /// A user is deleted, everything is loaded again without it, and it is brought back: the handle means it, as before.
 #[test]
-fn a_handle_of_who_was_gone_survives_a_reload() {
+fn a_handle_of_a_deleted_user_survives_a_reload() {
     let (store, _authorizer, acme) = acme();
     block_on(promote(&acme)).unwrap();
     let alice = acme.user_handle("alice").unwrap();
@@ -500,7 +500,7 @@ fn a_handle_of_who_was_gone_survives_a_reload() {
 
 /// An update that is interrupted while it looks into a conflict leaves nothing undecided unsaid.
 #[test]
-fn a_conflict_that_cannot_be_looked_into_is_unknown() {
+fn a_conflict_that_cannot_be_investigated_is_in_doubt() {
     let (store, _authorizer, acme) = acme();
     store.commits_meet([Some(Fault::SentTwice)]);
     store.sinces_meet([Some(Fault::Down)]);

@@ -196,7 +196,7 @@ fn imports_of_every_form_are_found() {
 }
 
 #[test]
-fn every_file_says_what_it_is_for() {
+fn every_file_starts_with_its_purpose() {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     for file in files {
@@ -215,7 +215,7 @@ fn a16_no_switch_turns_checking_off() {
 
 /// A table that names a test which is not there promises what nobody tries.
 #[test]
-fn every_test_that_the_table_of_failures_names_is_there() {
+fn every_test_named_on_the_security_page_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let table = fs::read_to_string(root.join("src/docs/security.md")).unwrap();
     let (mut files, mut rows) = (Vec::new(), Vec::new());

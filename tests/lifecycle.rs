@@ -59,7 +59,7 @@ fn a_renamed_tenant_is_found_by_its_new_slug_alone() {
 }
 
 #[test]
-fn a_deleted_tenant_denies_and_its_slug_begins_a_new_tenant() {
+fn a_deleted_tenant_denies_and_its_slug_can_be_reused() {
     let store = MemoryStore::default();
     let authorizer = Authorizer::builder().store(store.clone()).build();
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
@@ -161,7 +161,7 @@ fn a_plan_is_committed_on_its_own_base_or_not_at_all() {
 }
 
 #[test]
-fn a_panicking_or_failing_closure_leaves_everything_as_it_was() {
+fn a_panicking_or_failing_closure_changes_nothing() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     populate(&acme);
     let revision = acme.revision();
@@ -214,7 +214,7 @@ fn an_update_inside_an_update_is_an_error_and_not_a_deadlock() {
 
 /// Provisioning that runs at every start of an application.
 #[test]
-fn ensuring_what_is_there_makes_no_revision() {
+fn ensuring_an_existing_entity_makes_no_revision() {
     let authorizer = Authorizer::in_memory();
     let provision = || {
         let acme = authorizer.open_or_create("acme", "Acme").unwrap();
@@ -238,7 +238,7 @@ fn ensuring_what_is_there_makes_no_revision() {
 
 /// A commit changes two things together; no reader sees one without the other, and none goes back.
 #[test]
-fn readers_never_see_a_mix_of_two_revisions_and_never_go_backwards() {
+fn readers_see_whole_revisions_that_never_go_back() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         for side in ["left", "right"] {
@@ -314,7 +314,7 @@ fn a22_a_handle_never_comes_to_mean_something_else() {
 
 /// A22: deleted and made anew, in one transaction and in two: nothing old sticks to it.
 #[test]
-fn a22_what_is_made_anew_under_an_old_name_is_another_thing() {
+fn a22_an_entity_created_under_an_old_name_is_a_new_entity() {
     for together in [true, false] {
         let store = MemoryStore::default();
         let authorizer = Authorizer::builder().store(store.clone()).build();

@@ -64,7 +64,7 @@ fn s1_a_tenant_is_created_once_and_stays_deleted() {
 }
 
 #[test]
-fn s2_a_load_is_one_state_whatever_is_committed_meanwhile() {
+fn s2_a_load_is_one_state_despite_concurrent_commits() {
     struct Writer {
         store: MemoryStore,
         base: Position,
@@ -117,7 +117,7 @@ fn s3_a_stale_base_changes_nothing() {
 }
 
 #[test]
-fn s4_a_commit_with_one_wrong_change_makes_none() {
+fn s4_one_wrong_change_aborts_the_commit() {
     let store = MemoryStore::default();
     let base = created(&store, 1, "acme", &[Change::added(user(1, "a"))]);
     let good = Change::added(user(2, "b"));
@@ -255,7 +255,7 @@ fn s10_every_kind_is_loaded_as_written_in_the_order_of_kinds() {
 }
 
 #[test]
-fn s11_a_future_that_was_never_polled_has_done_nothing() {
+fn s11_a_future_that_is_never_polled_does_nothing() {
     let store = MemoryStore::default();
     let base = created(&store, 1, "acme", &[]);
     let changes = [Change::removed(tenant("acme"))];

@@ -93,7 +93,7 @@ fn says_nothing_happened(kind: ErrorKind) -> bool {
 }
 
 #[test]
-fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
+fn an_import_is_applied_as_a_whole_or_not_at_all() {
     let calls = {
         let store = FaultyStore::new(MemoryStore::default());
         block_on(Authorizer::builder().store(store.clone()).build().import(&document("alice"))).unwrap();
@@ -136,7 +136,7 @@ fn a_tenant_that_is_imported_is_there_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_tenant_that_is_replaced_is_the_old_one_or_the_new_one() {
+fn a_replace_leaves_the_old_tenant_or_the_new_one() {
     let begun = || {
         let store = FaultyStore::new(MemoryStore::default());
         let authorizer = Authorizer::builder().store(store.clone()).build();
@@ -189,7 +189,7 @@ fn a_tenant_that_is_replaced_is_the_old_one_or_the_new_one() {
 }
 
 #[test]
-fn a_repair_is_made_or_not_and_the_tenant_opens_when_it_is() {
+fn a_repair_is_applied_or_not_and_then_the_tenant_opens() {
     let begun = || {
         let inner = MemoryStore::default();
         let old = Authorizer::builder().store(inner.clone()).build();

@@ -94,7 +94,7 @@ fn loads(store: &Counting, authorizer: &Authorizer, n: usize) -> bool {
 }
 
 #[test]
-fn the_one_that_was_handed_out_longest_ago_is_closed_to_make_room() {
+fn the_least_recently_used_tenant_is_closed_to_make_room() {
     let store = tenants(4);
     let authorizer = over(&store).max_open_tenants(3).build();
     for n in [0, 1, 2, 0, 3] {
@@ -106,7 +106,7 @@ fn the_one_that_was_handed_out_longest_ago_is_closed_to_make_room() {
 }
 
 #[test]
-fn what_is_held_is_never_closed_and_if_all_are_the_bound_is_exceeded_until_they_are_let_go() {
+fn a_held_tenant_is_never_closed_even_if_the_bound_is_exceeded() {
     let store = tenants(101);
     let authorizer = over(&store).max_open_tenants(2).build();
     let mut held: Vec<Tenant> = (0..100).map(|n| open(&authorizer, n)).collect();
@@ -127,7 +127,7 @@ fn what_is_held_is_never_closed_and_if_all_are_the_bound_is_exceeded_until_they_
 }
 
 #[test]
-fn idle_is_what_was_handed_out_long_ago_by_the_authorizers_clock() {
+fn close_idle_uses_the_authorizers_clock() {
     let store = tenants(3);
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0).unwrap()));
     let at = |minutes: i64| clock.set(Timestamp::from_secs(minutes * 60).unwrap());
@@ -154,7 +154,7 @@ fn idle_is_what_was_handed_out_long_ago_by_the_authorizers_clock() {
 /// A tenant was unsettled, and nobody held it. Closed to make room, it would no longer know what became of its commit, and
 /// the next who asks for it would wait for a load and for the store's word.
 #[test]
-fn what_is_in_doubt_is_not_closed() {
+fn a_tenant_in_doubt_is_not_closed() {
     let store = tenants(3);
     let authorizer = over(&store).max_open_tenants(1).build();
     let in_doubt = open(&authorizer, 0);
@@ -179,7 +179,7 @@ fn what_is_in_doubt_is_not_closed() {
 }
 
 #[test]
-fn a_snapshot_answers_on_when_its_tenant_was_closed_to_make_room_and_a_handle_is_unknown_afterwards() {
+fn closing_a_tenant_keeps_snapshots_and_invalidates_handles() {
     let store = tenants(1);
     let authorizer = over(&store).max_open_tenants(0).build();
     let (snapshot, alice) = {
@@ -224,7 +224,7 @@ fn many_threads_open_under_a_bound_and_each_tenant_is_open_once() {
 
 /// A poller that asked for each tenant by its slug kept all of them open.
 #[test]
-fn to_be_listed_is_not_to_be_handed_out() {
+fn listing_open_tenants_does_not_count_as_use() {
     let store = tenants(3);
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_000).unwrap()));
     let authorizer = over(&store).clock(Arc::clone(&clock)).build();
@@ -241,7 +241,7 @@ fn to_be_listed_is_not_to_be_handed_out() {
 }
 
 #[test]
-fn the_memory_of_what_is_closed_comes_back() {
+fn closing_tenants_frees_their_memory() {
     const TENANTS: usize = 500;
     let store = tenants(TENANTS);
     let bytes = |max: usize| {
@@ -261,7 +261,7 @@ fn the_memory_of_what_is_closed_comes_back() {
 }
 
 #[test]
-fn tenants_that_are_closed_by_hand_leave_nothing_either() {
+fn tenants_closed_explicitly_leave_nothing_behind() {
     let store = tenants(200);
     let authorizer = over(&store).build();
     let all = measure(|| {

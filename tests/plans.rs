@@ -19,7 +19,7 @@ fn acme() -> (Authorizer, rolecall::blocking::Tenant) {
 }
 
 #[test]
-fn a_plan_shows_what_its_commit_then_does() {
+fn a_plan_shows_the_effect_of_its_commit() {
     let (_a, acme) = acme();
     let ((), nothing) = acme.plan(|tx| tx.ensure_user("alice").map(drop)).unwrap();
     assert_eq!((nothing.is_empty(), nothing.changes(), nothing.revision()), (true, &[][..], acme.revision()));
@@ -36,7 +36,7 @@ fn a_plan_shows_what_its_commit_then_does() {
 }
 
 #[test]
-fn what_is_undone_within_a_transaction_is_no_change() {
+fn changes_that_cancel_out_make_no_revision() {
     let (_a, acme) = acme();
     let done = acme.update(|tx| {
         tx.user("alice")?.suspend()?.activate()?.unassign("editor")?.assign("editor")?;
@@ -48,7 +48,7 @@ fn what_is_undone_within_a_transaction_is_no_change() {
 }
 
 #[test]
-fn the_preview_of_a_deletion_of_the_tenant_denies_as_the_tenant_will() {
+fn previewing_a_tenant_deletion_denies_every_check() {
     let (_a, acme) = acme();
     let ((), plan) = acme.plan(rolecall::Tx::delete_tenant).unwrap();
     let at = Timestamp::from_secs(0).unwrap();
@@ -60,7 +60,7 @@ fn the_preview_of_a_deletion_of_the_tenant_denies_as_the_tenant_will() {
 }
 
 #[test]
-fn set_includes_that_is_refused_changes_nothing() {
+fn a_refused_set_includes_changes_nothing() {
     let (_a, acme) = acme();
     acme.update(|tx| {
         tx.create_role("viewer")?;
@@ -79,7 +79,7 @@ fn set_includes_that_is_refused_changes_nothing() {
 }
 
 #[test]
-fn set_parents_that_is_refused_changes_nothing() {
+fn a_refused_set_parents_changes_nothing() {
     let (_a, acme) = acme();
     acme.update(|tx| {
         tx.create_group("top")?;
@@ -99,7 +99,7 @@ fn set_parents_that_is_refused_changes_nothing() {
 
 /// Each call that only changes a text, or replaces a list, against what can be asked afterwards.
 #[test]
-fn an_edit_does_what_it_says() {
+fn every_edit_has_its_effect() {
     let (_a, acme) = acme();
     acme.update(|tx| {
         for slug in ["low", "mid", "top"] {
@@ -141,7 +141,7 @@ fn an_edit_does_what_it_says() {
 }
 
 #[test]
-fn roles_that_are_set_are_assigned_for_good() {
+fn set_roles_assigns_without_a_window() {
     let (_a, acme) = acme();
     let until = Window::until(Timestamp::from_secs(1_000).unwrap());
     acme.update(|tx| tx.create_group("staff")?.assign_during("editor", until).map(drop)).unwrap();
@@ -163,7 +163,7 @@ fn the_ids_of_a_set_are_ids_of_users() {
 }
 
 #[test]
-fn the_forms_of_a_set_agree() {
+fn all_forms_of_a_set_agree() {
     let (_a, acme) = acme();
     let before = acme.now().who_can("posts:write");
     acme.update(|tx| tx.create_user("bob")?.assign("editor").map(drop)).unwrap();

@@ -127,7 +127,7 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 
 /// An open that waits behind a close which could not settle brings the closed tenant back to life.
 #[test]
-fn a_closed_tenant_stays_closed_though_an_open_was_waiting() {
+fn a_closed_tenant_stays_closed_while_an_open_waits() {
     let (store, authorizer, acme) = acme();
     // The commit lands, its answer is lost, and settling finds the store down: unsettled.
     store.commits([Fault::AnswerLost]);
@@ -151,7 +151,7 @@ fn a_closed_tenant_stays_closed_though_an_open_was_waiting() {
 
 /// The consequence: two openings of one life at once, and the revived one misses a revocation.
 #[test]
-fn a_tenant_is_open_once_and_a_revocation_is_seen_by_whoever_holds_it() {
+fn a_tenant_is_open_once_and_every_holder_sees_a_revocation() {
     let (store, authorizer, acme) = acme();
     store.commits([Fault::AnswerLost]);
     store.sinces([Fault::Down]);
@@ -173,7 +173,7 @@ fn a_tenant_is_open_once_and_a_revocation_is_seen_by_whoever_holds_it() {
 
 /// Two holders both close; the second close settles the commit of the opening that came between.
 #[test]
-fn what_somebody_else_has_resolved_is_resolved_here_too() {
+fn a_commit_resolved_through_another_session_is_resolved_here() {
     let (store, authorizer, acme) = acme();
     store.commits([Fault::AnswerLost]);
     store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
@@ -239,7 +239,7 @@ fn backup(store: &MemoryStore, tenant_id: TenantId) -> MemoryStore {
 
 /// A backup is restored while a commit is unsettled and the tenant in hand is ahead of it.
 #[test]
-fn what_was_found_is_in_the_snapshot_in_hand() {
+fn the_current_snapshot_contains_the_resolved_commit() {
     let (store, authorizer, acme) = acme();
     let elsewhere = Authorizer::builder().store(store.store()).build();
     let backup = backup(&store.store(), acme.tenant_id());
@@ -274,7 +274,7 @@ fn what_was_found_is_in_the_snapshot_in_hand() {
 
 /// An open that settles first, and finds that the life is over, hands out the dead tenant though the slug has a new one.
 #[test]
-fn a_slug_whose_tenant_ended_while_in_doubt_is_looked_up_again() {
+fn a_slug_whose_tenant_was_deleted_in_doubt_is_looked_up_again() {
     let (store, authorizer, acme) = acme();
     let elsewhere = Authorizer::builder().store(store.store()).build();
     store.commits([Fault::RequestLost]);
@@ -289,7 +289,7 @@ fn a_slug_whose_tenant_ended_while_in_doubt_is_looked_up_again() {
 
 /// The same, where the tenant was closed meanwhile: its life ends between the load of a new opening and its settling.
 #[test]
-fn a_slug_whose_tenant_ends_while_it_is_opened_is_looked_up_again() {
+fn a_slug_whose_tenant_is_deleted_while_opening_is_looked_up_again() {
     let (store, authorizer, acme) = acme();
     let elsewhere = Authorizer::builder().store(store.store()).build();
     store.commits([Fault::RequestLost]);
@@ -308,7 +308,7 @@ fn a_slug_whose_tenant_ends_while_it_is_opened_is_looked_up_again() {
 
 /// Two ask for a tenant; one is answered and its first update ends unsettled, before the other has heard of the slug.
 #[test]
-fn an_open_that_finds_the_tenant_open_resolves_it_too() {
+fn opening_an_open_tenant_resolves_it() {
     let (store, _authorizer, acme) = acme();
     let other = Authorizer::builder().store(store.clone()).build();
     let gate = Arc::new(AtomicBool::new(false));
@@ -326,7 +326,7 @@ fn an_open_that_finds_the_tenant_open_resolves_it_too() {
 
 /// A repair ends unsettled, the tenant is opened meanwhile and cannot settle either; then the repair settles.
 #[test]
-fn what_a_repair_has_resolved_is_asked_for_by_the_opening_beside_it() {
+fn a_commit_resolved_by_a_repair_is_fetched_by_the_open_tenant() {
     use rolecall::catalog::{Catalog, Definition, PermissionDef};
     let (store, _old, acme) = acme();
     let permissions = &[PermissionDef::new("posts:write")];
@@ -347,7 +347,7 @@ fn what_a_repair_has_resolved_is_asked_for_by_the_opening_beside_it() {
 /// A backup is restored while a commit is settled, and then the store is what it was before: the commit has landed in one
 /// history, and the snapshot in hand is of the other.
 #[test]
-fn what_committed_in_a_history_that_is_no_more_is_not_told_of_the_one_in_hand() {
+fn a_commit_of_a_lost_history_is_not_reported_as_committed() {
     let (store, authorizer, acme) = acme();
     let backup = backup(&store.store(), acme.tenant_id());
     let kept = store.store();
@@ -377,7 +377,7 @@ fn what_committed_in_a_history_that_is_no_more_is_not_told_of_the_one_in_hand() 
 
 /// The same, and the store has forgotten its history: the load that tells of the commit is itself refused.
 #[test]
-fn what_a_load_says_that_is_refused_is_not_told() {
+fn a_refused_load_does_not_resolve_a_commit() {
     let (store, authorizer, acme) = acme();
     let backup = backup(&store.store(), acme.tenant_id());
     store.commits([Fault::RequestLost]);
@@ -398,7 +398,7 @@ fn what_a_load_says_that_is_refused_is_not_told() {
 
 /// A tenant is closed unsettled, and its life is not found for a while: a backup from before its birth was restored.
 #[test]
-fn a_tenant_that_is_not_there_for_a_while_comes_back_with_what_was_open() {
+fn a_tenant_missing_for_a_while_returns_with_its_commit_in_doubt() {
     let (store, authorizer, acme) = acme();
     let (kept, tenant_id) = (store.store(), acme.tenant_id());
     store.commits([Fault::RequestLost]);
@@ -417,7 +417,7 @@ fn a_tenant_that_is_not_there_for_a_while_comes_back_with_what_was_open() {
 
 /// A tenant is created, its birth is found out, and then the store is down: no error may say that nothing happened.
 #[test]
-fn a_tenant_that_was_created_and_cannot_be_opened_is_not_told_as_not_created() {
+fn a_created_tenant_that_cannot_be_opened_is_in_doubt() {
     let store = Faulty::default();
     let authorizer = Authorizer::builder().store(store.clone()).build();
     store.commits([Fault::AnswerLost]);

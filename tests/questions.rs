@@ -37,7 +37,7 @@ fn acme() -> (Tenant, Arc<ManualClock>) {
 }
 
 #[test]
-fn r1_permissions_come_from_roles_groups_and_wider_groups() {
+fn r1_permissions_come_from_roles_groups_and_parent_groups() {
     let (acme, _) = acme();
     let now = acme.now();
     assert_eq!(now.effective("alice").slugs(), ["audit:read", "posts:read", "posts:write"]);
@@ -91,7 +91,7 @@ fn a18_windows_end_on_time_without_a_clean_up() {
 }
 
 #[test]
-fn r3_the_instant_until_which_an_answer_holds() {
+fn r3_valid_until_is_the_next_change_of_the_answer() {
     let (acme, _) = acme();
     let until = |secs, user, permission| acme.snapshot().at(at(secs)).valid_until(user, permission);
     assert_eq!(until(0, "bob", "posts:write"), Some(at(500)));
@@ -107,7 +107,7 @@ fn r3_the_instant_until_which_an_answer_holds() {
 }
 
 #[test]
-fn a_denial_says_why() {
+fn a_denial_has_its_reason() {
     let (acme, _) = acme();
     let table = [
         ("alice", "posts:write", 1_000, Decision::Allowed),
@@ -160,7 +160,7 @@ fn explanations_read_as_sentences_and_as_data() {
 
 /// R4, A9: a suspended user, asked about in every form.
 #[test]
-fn a9_a_suspended_user_gets_in_by_no_door() {
+fn a9_a_suspended_user_is_denied_in_every_form_of_question() {
     let (acme, _) = acme();
     acme.update(|tx| tx.user("alice")?.suspend().map(drop)).unwrap();
     let now = acme.now();
@@ -195,7 +195,7 @@ fn a6_any_of_and_all_of() {
 }
 
 #[test]
-fn many_checks_are_answered_in_their_order_and_as_each_alone() {
+fn check_many_answers_in_order_and_like_single_checks() {
     let (acme, _) = acme();
     let users = ["alice", "bob", "nobody", "eve"];
     let permissions = ["posts:write", "audit:read", "post:write", "nope"];
@@ -269,7 +269,7 @@ fn a1_names_are_compared_byte_for_byte_on_every_path() {
 }
 
 #[test]
-fn listings_are_complete_ordered_and_searchable() {
+fn pages_are_complete_ordered_and_searchable() {
     let (acme, _) = acme();
     let now = acme.now();
     let mut slugs = Vec::new();
@@ -309,7 +309,7 @@ fn listings_are_complete_ordered_and_searchable() {
 
 /// A3: vary one part of the question at a time; every answer is fresh.
 #[test]
-fn a3_no_answer_is_remembered_for_another_question() {
+fn a3_no_answer_is_cached_for_another_question() {
     let (acme, clock) = acme();
     assert!(acme.check("bob", "posts:write") && !acme.check("bob", "post:write"));
     clock.set(at(2_000));
@@ -324,7 +324,7 @@ fn a3_no_answer_is_remembered_for_another_question() {
 
 /// Whatever the crate hands out names the thing that it came from.
 #[test]
-fn a_thing_is_named_by_whatever_was_handed_out() {
+fn every_form_of_a_name_finds_the_same_entity() {
     let (acme, _) = acme();
     let now = acme.now();
     let (user, role, group) = (now.user("alice").unwrap(), now.role("editor").unwrap(), now.group("backend").unwrap());
@@ -358,7 +358,7 @@ fn a_thing_is_named_by_whatever_was_handed_out() {
 }
 
 #[test]
-fn a_group_gives_what_its_wider_groups_give() {
+fn a_group_gives_what_its_parent_groups_give() {
     let (acme, _) = acme();
     let now = acme.now();
     assert!(now.roles_of_group("backend").is_empty());
@@ -373,7 +373,7 @@ fn a_group_gives_what_its_wider_groups_give() {
 
 /// The first contract ends and the person is employed: one call, whatever was there before.
 #[test]
-fn a_membership_is_brought_to_a_window() {
+fn ensure_membership_sets_the_window() {
     let (acme, clock) = acme();
     let until = Window::until(at(5_000));
     acme.update(|tx| {

@@ -16,7 +16,7 @@ fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
 /// is not, what it exports can be brought back.
 #[cfg(feature = "json")]
 #[test]
-fn what_a_tenant_exports_it_can_import_also_after_the_catalog_retired_a_slug_of_its_own() {
+fn an_export_can_be_imported_after_the_catalog_retires_one_of_its_slugs() {
     let store = MemoryStore::default();
     let first = over(&store, Definition::default());
     let acme = block_on(first.create_tenant("acme", "Acme")).unwrap();
@@ -34,7 +34,7 @@ fn what_a_tenant_exports_it_can_import_also_after_the_catalog_retired_a_slug_of_
 
 /// "After every advance, three agree": an own thing beside a departed one of the same last known slug.
 #[test]
-fn an_own_slug_is_found_by_name_beside_a_removed_one_however_the_snapshot_came_about() {
+fn a_slug_of_the_tenant_wins_over_a_removed_entry_in_every_snapshot() {
     let renamed_from: &[&str] = &["s0"];
     let s1 = &[PermissionDef { renamed_from, ..PermissionDef::new("s1") }];
     let s2 = &[PermissionDef { renamed_from, ..PermissionDef::new("s2") }];
@@ -65,7 +65,7 @@ fn an_own_slug_is_found_by_name_beside_a_removed_one_however_the_snapshot_came_a
 
 /// A repair takes renames and deletions; a call that it refuses changes nothing.
 #[test]
-fn what_a_repair_refuses_leaves_no_trace() {
+fn a_refused_repair_changes_nothing() {
     let store = MemoryStore::default();
     let first = over(&store, Definition::default());
     let acme = block_on(first.create_tenant("acme", "Acme")).unwrap();

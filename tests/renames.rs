@@ -38,7 +38,7 @@ impl Store for Hooked {
 }
 
 #[test]
-fn what_is_opened_by_slug_bears_the_slug_at_its_own_revision() {
+fn a_tenant_opened_by_slug_has_that_slug_at_its_revision() {
     let store = Hooked::default();
     let here = Authorizer::builder().store(store.clone()).build();
     let there = Authorizer::builder().store(store.0.clone()).build();

@@ -9,13 +9,13 @@ use crate::model::clock::{Clock, SystemClock};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::store::{DynStore, MemoryStore, Store};
 
-/// Builds an [`Authorizer`].
+/// Configures and creates an [`Authorizer`].
 ///
 /// ```
-/// use rolecall::Authorizer;
-/// use rolecall::store::MemoryStore;
+/// use rolecall::{Authorizer, store::MemoryStore};
 ///
-/// let authorizer = Authorizer::builder().store(MemoryStore::default()).retries(8).max_open_tenants(1_000).build();
+/// let authorizer =
+/// Authorizer::builder().store(MemoryStore::default()).retries(8).max_open_tenants(1_000).build();
 /// # let _ = authorizer;
 /// ```
 #[must_use]
@@ -40,11 +40,12 @@ impl Default for AuthorizerBuilder {
 }
 
 impl AuthorizerBuilder {
-    /// Sets the store that keeps the tenants. The default is a [`MemoryStore`] of its own.
+    /// Sets where tenants are kept. The default is memory.
     ///
     /// ```
-    /// # use rolecall::Authorizer;
-    /// let authorizer = Authorizer::builder().store(rolecall::store::MemoryStore::default()).build();
+    /// use rolecall::{Authorizer, store::MemoryStore};
+    ///
+    /// let authorizer = Authorizer::builder().store(MemoryStore::default()).build();
     /// # let _ = authorizer;
     /// ```
     pub fn store(mut self, store: impl Store) -> Self {
@@ -52,32 +53,30 @@ impl AuthorizerBuilder {
         self
     }
 
-    /// Sets the permissions and system roles that the application defines in code. An enum made by
-    /// [`catalog!`](crate::catalog!) has it as `Permission::catalog()`. The default is empty.
+    /// Sets the permissions and system roles that the application defines in code. With
+    /// [`catalog!`](crate::catalog!) that is `Permission::catalog()`.
     ///
     /// ```
     /// use rolecall::Authorizer;
-    /// use rolecall::catalog::{Catalog, Definition, PermissionDef};
     ///
-    /// let permissions = &[PermissionDef::new("posts:read")];
-    /// let catalog = Catalog::new(&Definition { permissions, ..Definition::default() })?;
-    /// let authorizer = Authorizer::builder().catalog(&catalog).build();
-    /// assert_eq!(authorizer.catalog().fingerprint(), catalog.fingerprint());
-    /// # Ok::<(), rolecall::Error>(())
+    /// rolecall::catalog! {
+    /// enum Permission { PostsRead = "posts:read" }
+    /// }
+    /// let authorizer = Authorizer::builder().catalog(Permission::catalog()).build();
+    /// assert_eq!(authorizer.catalog().permissions().len(), 1);
     /// ```
     pub fn catalog(mut self, catalog: &Catalog) -> Self {
         self.catalog = catalog.clone();
         self
     }
 
-    /// Sets the source of "now". The default is the [`SystemClock`].
+    /// Sets where "now" comes from. The default is the system's clock.
     ///
     /// ```
-    /// # use rolecall::Authorizer;
-    /// use rolecall::Timestamp;
-    /// use rolecall::clock::ManualClock;
+    /// use rolecall::clock::SystemClock;
+    /// use rolecall::Authorizer;
     ///
-    /// let authorizer = Authorizer::builder().clock(ManualClock::new(Timestamp::UNIX_EPOCH)).build();
+    /// let authorizer = Authorizer::builder().clock(SystemClock).build();
     /// # let _ = authorizer;
     /// ```
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -85,11 +84,10 @@ impl AuthorizerBuilder {
         self
     }
 
-    /// Sets how often an update is planned again when another writer was faster. The default is 16 times.
+    /// Sets how often an update is planned again because another writer committed first. The default is 16.
     ///
     /// ```
-    /// # use rolecall::Authorizer;
-    /// let authorizer = Authorizer::builder().retries(3).build();
+    /// let authorizer = rolecall::Authorizer::builder().retries(64).build();
     /// # let _ = authorizer;
     /// ```
     pub fn retries(mut self, retries: u32) -> Self {
@@ -97,37 +95,35 @@ impl AuthorizerBuilder {
         self
     }
 
-    /// Sets how many tenants stay open. By default all do; with 0, only those that are in use.
+    /// Sets how many tenants stay open. The default is all of them; with 0, only held tenants stay open.
     ///
-    /// Opening one more closes others to make room, the least recently handed out first. Only tenants that nobody
-    /// references and that have no commit in doubt are closed. The next request for a closed tenant loads it again.
+    /// When one more is opened, the least recently used tenants are closed to make room, unless somebody holds them
+    /// or a commit of theirs is in doubt. The next request for a closed tenant loads it again.
     ///
-    /// A [`Tenant`](crate::Tenant) references its tenant: keep one to keep the tenant in memory. A
-    /// [`Snapshot`](crate::Snapshot) does not; it keeps answering after the tenant is closed. A handle does not either, and
-    /// is unknown after the tenant is opened again.
+    /// A [`Tenant`](crate::Tenant) holds the tenant open. A [`Snapshot`](crate::Snapshot) does not, and keeps
+    /// answering after the tenant is closed. A handle does not either, and is unknown when the tenant is opened
+    /// again.
     ///
-    /// If all are in use, more than this many stay open until they are released and another one is opened or
+    /// If all tenants are held, more than this stay open until they are dropped and another one is opened or
     /// [`close_idle`](Authorizer::close_idle) is called.
     ///
     /// ```
-    /// # use rolecall::Authorizer;
-    /// let authorizer = Authorizer::builder().max_open_tenants(1_000).build();
+    /// let authorizer = rolecall::Authorizer::builder().max_open_tenants(20_000).build();
     /// # let _ = authorizer;
     /// ```
     ///
     /// # Complexity
-    /// O(1) for each tenant that is handed out. Beyond the bound, opening one tries to close 64 at most.
+    /// O(1) for each request. Beyond the bound, an opening looks at 64 tenants at most.
     pub fn max_open_tenants(mut self, max: usize) -> Self {
         self.max_open = max;
         self
     }
 
-    /// Builds the authorizer. This compiles the catalog, once for all tenants.
+    /// Creates the authorizer. It compiles the catalog once for all tenants.
     ///
     /// ```
-    /// use rolecall::Authorizer;
-    ///
-    /// assert_eq!(Authorizer::builder().build().open_tenant_count(), 0);
+    /// let authorizer = rolecall::Authorizer::builder().build();
+    /// # let _ = authorizer;
     /// ```
     pub fn build(self) -> Authorizer {
         let Self { store, clock, catalog, retries, max_open } = self;

@@ -17,7 +17,16 @@ use crate::resolver::snapshot::session::News;
 use crate::resolver::snapshot::{Availability, CompiledTenant};
 use crate::store::{Since, StoreError};
 
-/// What an update did.
+/// The result of an update.
+///
+/// ```
+/// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+/// let acme = authorizer.create_tenant("acme", "Acme")?;
+/// let updated = acme.update(|tx| tx.create_user("alice")?.id())?;
+/// assert_eq!(updated.revision, acme.revision());
+/// assert_eq!(acme.now().user(updated.value).unwrap().key, "alice");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Updated<T> {
     /// What the closure returned.
@@ -52,29 +61,65 @@ pub(super) enum Attempt {
 }
 
 impl Tenant {
-    /// Changes the tenant: all that the closure does, or nothing.
+    /// Changes the tenant: everything that the closure does, or nothing.
     ///
-    /// The closure may run again on a newer state if another writer came first; keep it free of side effects. If it
-    /// returns an error or panics, nothing has happened. An update without net effect makes no revision (R11). What it
-    /// returns is handed out; an edit cannot be, so a closure of one line ends in `.map(drop)`:
-    /// `acme.update(|tx| tx.user("alice")?.leave("staff").map(drop))`.
+    /// If another writer commits first, the closure runs again on the newer state; keep it free of side effects. If
+    /// it returns an error or panics, nothing has happened. An update without effect makes no revision (R11). The
+    /// closure's value is returned in [`Updated::value`]. An edit cannot be returned, so end a closure with
+    /// `Ok(())` or with the value you need.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.create_role("editor")?.grant("posts:write")?;
+    ///     tx.create_user("alice")?.assign("editor")?;
+    ///     Ok(())
+    /// })?;
+    /// assert!(acme.check("alice", "posts:write"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Consistency
-    /// When it returns, every question in this process sees the change.
+    /// When it returns, every later question in this process sees the change.
     ///
     /// # Errors
-    /// The closure's; [`Conflict`](ErrorKind::Conflict) if other writers won every try;
-    /// [`AlreadyExists`](ErrorKind::AlreadyExists) if the tenant was given a slug that is taken;
-    /// [`Unavailable`](ErrorKind::Unavailable) if nothing happened because the store could not be reached;
-    /// [`InDoubt`](ErrorKind::InDoubt) if it is not known whether the commit landed: until it is, the tenant denies,
-    /// and [`Tenant::outcome`] tells what became of it. [`NestedUpdate`](ErrorKind::NestedUpdate) inside the closure of an update.
-    /// [`Internal`](ErrorKind::Internal) if an internal invariant is broken: nothing was committed, unless
-    /// [`Error::commit`] names a commit.
+    /// Those of the closure; [`Conflict`](crate::ErrorKind::Conflict) if other writers won every attempt;
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the tenant was given a slug that is taken;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the store could not be reached and nothing happened;
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether the commit was applied: until that is
+    /// resolved every check is denied, and [`Tenant::outcome`] tells what became of it;
+    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
     pub async fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         self.try_update(f).await
     }
 
-    /// [`Tenant::update`] for a closure with an error type of the application's own.
+    /// [`Tenant::update`] for a closure with an error type of the application.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// #[derive(Debug)]
+    /// enum AppError {
+    ///     Rolecall(rolecall::Error),
+    ///     TooYoung,
+    /// }
+    ///
+    /// impl From<rolecall::Error> for AppError {
+    ///     fn from(error: rolecall::Error) -> Self {
+    ///         Self::Rolecall(error)
+    ///     }
+    /// }
+    ///
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// let refused = acme.try_update(|tx| {
+    ///     tx.create_user("alice")?;
+    ///     Err::<(), _>(AppError::TooYoung)
+    /// });
+    /// assert!(matches!(refused, Err(AppError::TooYoung)));
+    /// assert!(acme.now().user("alice").is_none(), "nothing has happened");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Tenant::update`], converted.
@@ -83,15 +128,32 @@ impl Tenant {
         self.0.run(|base| plan(base, CommitContext::new(&*clock), false, &mut f)).await
     }
 
-    /// Plans what an update would do, on the newest snapshot, and commits nothing.
+    /// Plans what an update would do on the newest snapshot, and commits nothing.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// assert_eq!(plan.changes().len(), 1);
+    /// acme.commit(plan)?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// The closure's.
+    /// Those of the closure.
     pub fn plan<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<(T, Plan)> {
         self.try_plan(f)
     }
 
-    /// [`Tenant::plan`] for a closure with an error type of the application's own.
+    /// [`Tenant::plan`] for a closure with an error type of the application.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.try_plan(|tx| tx.create_user("alice").map(drop))?;
+    /// assert!(!plan.is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Tenant::plan`], converted.
@@ -100,11 +162,21 @@ impl Tenant {
         plan(self.0.current.load(), CommitContext::new(&*self.0.shared.clock), false, &mut f)
     }
 
-    /// Commits a plan that was made apart.
+    /// Commits a plan.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// acme.commit(plan)?;
+    /// assert!(acme.now().user("alice").is_some());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Stale`](ErrorKind::Stale) if the tenant has moved on since; [`ForeignPlan`](ErrorKind::ForeignPlan) if another tenant
-    /// made it; otherwise those of [`Tenant::update`].
+    /// [`Stale`](crate::ErrorKind::Stale) if the tenant has changed since the plan was made;
+    /// [`ForeignPlan`](crate::ErrorKind::ForeignPlan) if the plan was made by another tenant, or before this one
+    /// was opened again; otherwise those of [`Tenant::update`].
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
         let _turn = self.0.write_state.write_queue.take().await;
@@ -122,7 +194,15 @@ impl Tenant {
         }
     }
 
-    /// Ends the tenant's life with all that it has. Its slug is free afterwards.
+    /// Deletes the tenant with everything in it. Its slug is free afterwards.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// acme.delete()?;
+    /// assert!(authorizer.tenant("acme").is_err());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Tenant::update`].

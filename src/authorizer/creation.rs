@@ -24,18 +24,32 @@ enum CreationOutcome {
 }
 
 impl Authorizer {
-    /// Creates a tenant with nothing in it but the catalog.
+    /// Creates a tenant that contains only the catalog.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme-corp", "Acme Corp")?;
+    /// assert!(!acme.check("alice", "posts:write"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid), [`AlreadyExists`](ErrorKind::AlreadyExists), [`Unavailable`](ErrorKind::Unavailable);
-    /// [`InDoubt`](ErrorKind::InDoubt) if it is not known whether it was created: the next call for this slug, to
-    /// open or to create it, finds out.
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable); [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known
+    /// whether the tenant was created. The next call that opens or creates this slug finds out.
     pub async fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
         let tenant = TenantRecord { slug: TenantSlug::new(slug)?, name: Name::new(name)? };
         self.create(tenant.slug.clone(), vec![Change::added(Record::Tenant(tenant))]).await
     }
 
-    /// Creates a tenant with this name, and the slug that is made from it (R10).
+    /// Creates a tenant with this display name and a slug derived from it (R10).
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// authorizer.create_tenant_with_name("Acme Corp")?;
+    /// assert!(authorizer.tenant("acme-corp").is_ok());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Authorizer::create_tenant`].

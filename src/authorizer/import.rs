@@ -81,21 +81,21 @@ impl Tenant {
         self.0.run(|base| document.plan_on(base, CommitContext::new(&*clock)).map(|plan| ((), plan))).await
     }
 
-    /// Plans what [`Tenant::replace`] would do, on the newest snapshot, and commits nothing.
+    /// Plans what [`Tenant::replace`] would do on the newest snapshot, and commits nothing.
     ///
-    /// # Example
     /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # let document = acme.snapshot().export()?;
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// let document = acme.snapshot().export()?;
     /// let plan = acme.plan_replace(&document)?;
-    /// assert!(plan.is_empty(), "it says what is there");
+    /// assert!(plan.is_empty(), "the document describes the current state");
     /// acme.commit(plan)?;
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Document`](crate::ErrorKind::Document), [`Managed`](crate::ErrorKind::Managed),
-    /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
+    /// [`Document`](crate::ErrorKind::Document), [`Closed`](crate::ErrorKind::Closed),
+    /// [`Deleted`](crate::ErrorKind::Deleted).
     pub fn plan_replace(&self, document: &Document) -> Result<Plan> {
         self.0.writable()?;
         document.plan_on(self.0.current.load(), CommitContext::new(&*self.0.shared.clock))

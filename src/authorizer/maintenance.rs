@@ -7,15 +7,24 @@ use crate::model::records::Revision;
 use crate::resolver::snapshot::Availability;
 
 impl Tenant {
-    /// Brings the tenant up to its store, and returns the revision.
+    /// Applies what other processes have committed, and returns the revision.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// assert_eq!(acme.refresh()?, acme.revision());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Consistency
-    /// Readers see the old snapshot until the new one is whole. If the store cannot be reached, they go on seeing it,
-    /// and [`Tenant::lag`] counts. If what the store references is refused, the tenant denies until a refresh succeeds.
+    /// Readers see the old snapshot until the new one is complete. If the store cannot be reached, they keep the
+    /// old one, and [`Tenant::lag`] counts the failure. If the store's content is invalid, every check is denied
+    /// until a refresh succeeds.
     ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`InDoubt`](crate::ErrorKind::InDoubt), [`Corrupt`](crate::ErrorKind::Corrupt),
-    /// [`CatalogConflict`](crate::ErrorKind::CatalogConflict), [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`InDoubt`](crate::ErrorKind::InDoubt),
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), [`CatalogConflict`](crate::ErrorKind::CatalogConflict),
+    /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {
         reject_nested()?;
         let _turn = self.0.write_state.write_queue.take().await;
@@ -26,9 +35,18 @@ impl Tenant {
         Ok(self.revision())
     }
 
-    /// Closes the tenant: it answers nothing any more, and gives its memory back once nobody references it. Opening it again
-    /// makes another one. A commit that is unsettled is settled first; where that cannot be done, it is kept for the next
-    /// opening.
+    /// Closes the tenant: every check is denied from then on, and its memory is freed when nobody holds it any
+    /// more. Opening the tenant again returns a new `Tenant`. A commit in doubt is resolved first; if that fails,
+    /// the next opening resolves it.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.create_tenant("acme", "Acme")?;
+    /// acme.close()?;
+    /// assert!(acme.update(|_| Ok(())).is_err());
+    /// assert!(authorizer.tenant("acme").is_ok(), "opened again");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.

@@ -11,17 +11,26 @@ use crate::resolver::snapshot::Availability;
 use crate::store::TenantSummary;
 
 impl Authorizer {
-    /// The tenant with this slug, opened if it is not open.
+    /// Returns the tenant with this slug, and opens it if it is not open.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// authorizer.create_tenant("acme-corp", "Acme Corp")?;
+    /// let acme = authorizer.tenant("acme-corp")?;
+    /// # let _ = acme;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Consistency
-    /// An open tenant that bears the slug at its own revision is answered from memory, exactly as fresh as that tenant
-    /// is; otherwise the store is asked.
+    /// An open tenant that has this slug at its own revision is returned from memory. Otherwise the store is asked.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable), [`Corrupt`](ErrorKind::Corrupt);
-    /// [`UnsupportedRecord`](ErrorKind::UnsupportedRecord) if a later release has written what this store does not know;
-    /// [`CatalogConflict`](ErrorKind::CatalogConflict) if the tenant has slugs that the catalog takes, see [`Authorizer::repair`];
-    /// [`InDoubt`](ErrorKind::InDoubt) if it is not known whether a tenant was created under this slug.
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Unavailable`](crate::ErrorKind::Unavailable),
+    /// [`Corrupt`](crate::ErrorKind::Corrupt); [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) if a
+    /// later release has written a kind of record that this store does not know;
+    /// [`CatalogConflict`](crate::ErrorKind::CatalogConflict) if the tenant uses slugs of the catalog, see
+    /// [`Authorizer::repair`]; [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether a tenant was
+    /// created under this slug.
     pub async fn tenant(&self, slug: &str) -> Result<Tenant> {
         reject_nested()?;
         let slug = TenantSlug::new(slug)?;
@@ -48,7 +57,15 @@ impl Authorizer {
         Err(not_found(slug.as_str()))
     }
 
-    /// The tenant of this life, opened if it is not open.
+    /// Returns the tenant with this id, and opens it if it is not open.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let id = authorizer.create_tenant("acme", "Acme")?.tenant_id();
+    /// let acme = authorizer.tenant_by_id(id)?;
+    /// # let _ = acme;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Authorizer::tenant`].
@@ -60,7 +77,16 @@ impl Authorizer {
         }
     }
 
-    /// The tenant with this slug, created with this name if there is none: for what runs at every start.
+    /// Returns the tenant with this slug, and creates it with this name if it does not exist: for code that runs at
+    /// every start.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// let acme = authorizer.open_or_create("acme", "Acme")?;
+    /// let again = authorizer.open_or_create("acme", "Acme")?;
+    /// assert_eq!(acme.tenant_id(), again.tenant_id());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Authorizer::tenant`] and [`Authorizer::create_tenant`].
@@ -76,10 +102,21 @@ impl Authorizer {
         }
     }
 
-    /// At most `limit` tenants of the store, open or not, by slug, after this one.
+    /// Returns at most `limit` tenants of the store, open or not, ordered by slug, after the given slug.
+    ///
+    /// ```
+    /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+    /// authorizer.create_tenant("acme", "Acme")?;
+    /// authorizer.create_tenant("globex", "Globex")?;
+    /// let first = authorizer.tenants(None, 1)?;
+    /// let next = authorizer.tenants(Some(first[0].slug.as_str()), 10)?;
+    /// assert_eq!(next[0].slug.as_str(), "globex");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable), [`Corrupt`](ErrorKind::Corrupt), [`Invalid`](ErrorKind::Invalid).
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt),
+    /// [`Invalid`](crate::ErrorKind::Invalid).
     pub async fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<TenantSummary>> {
         let after = after.map(TenantSlug::new).transpose()?;
         let listed = self.shared.store.list(after.as_ref(), limit).await;

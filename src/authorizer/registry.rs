@@ -283,7 +283,7 @@ mod tests {
     use crate::model::clock::SystemClock;
 
     #[test]
-    fn a_slug_that_was_found_leaves_no_hint_where_the_tenant_was_closed_meanwhile() {
+    fn no_slug_hint_remains_for_a_tenant_that_was_closed() {
         let registry = Arc::new(Registry::new(usize::MAX, Arc::new(SystemClock)));
         let (tenant_id, slug) = (TenantId::random(), TenantSlug::new("acme").unwrap());
         let hold = registry.write_state(tenant_id);

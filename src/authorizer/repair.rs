@@ -41,10 +41,12 @@ use crate::plan::{CommitContext, Tx};
 pub struct Repair(Tenant);
 
 impl Authorizer {
-    /// Opens a tenant that was refused with [`CatalogConflict`](crate::ErrorKind::CatalogConflict), for repair.
+    /// Opens a tenant for repair that was refused with [`CatalogConflict`](ErrorKind::CatalogConflict). See
+    /// [`Repair`] for an example.
     ///
     /// # Errors
-    /// Those of [`Authorizer::tenant`]; [`Rejected`](crate::ErrorKind::Rejected) if the tenant is open, and so needs no repair.
+    /// Those of [`Authorizer::tenant`]; [`Rejected`](crate::ErrorKind::Rejected) if the tenant is open and so needs
+    /// no repair.
     pub async fn repair(&self, slug: &str) -> Result<Repair> {
         reject_nested()?;
         let slug = TenantSlug::new(slug)?;
@@ -79,10 +81,12 @@ impl Repair {
         permissions.chain(roles).collect()
     }
 
-    /// Renames and deletes. Slugs stand for the tenant's own things; whatever else is asked for is refused.
+    /// Renames or deletes the conflicting entries. A slug stands for the tenant's own entry. See [`Repair`] for an
+    /// example.
     ///
     /// # Errors
-    /// Those of [`Tenant::update`]; [`Rejected`](crate::ErrorKind::Rejected) for anything but a rename or a deletion.
+    /// Those of [`Tenant::update`]; [`Rejected`](crate::ErrorKind::Rejected) for anything but a rename or a
+    /// deletion.
     pub async fn update<T>(&self, mut f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         let inner: &Inner = &self.0.0;
         let clock = Arc::clone(&inner.shared.clock);

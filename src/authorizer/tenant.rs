@@ -18,28 +18,32 @@ use crate::resolver::snapshot::session::{News, Session};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
 use crate::store::DynStore;
 
-/// An open tenant. A clone is another reference to the same one.
+/// An open tenant. A clone refers to the same one and keeps it open.
 ///
-/// Questions are answered from memory at once: they do not fail, block or await. Calls that write, refresh or close
-/// reach the store, one at a time for each tenant.
+/// Questions are answered from memory at once: they do not fail, block or await. Everything that writes,
+/// refreshes or closes reaches the store and waits for the writes before it.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), rolecall::Error> {
-/// let acme = rolecall::Authorizer::in_memory().create_tenant("acme", "Acme").await?;
-/// acme.update(|tx| tx.create_user("alice").map(drop)).await?;
-/// assert!(acme.now().user("alice").is_some());
-/// # Ok(())
-/// # }
+/// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+/// let acme = authorizer.create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_permission("posts:write")?;
+///     tx.create_role("editor")?.grant("posts:write")?;
+///     tx.create_user("alice")?.assign("editor")?;
+///     Ok(())
+/// })?;
+/// assert!(acme.check("alice", "posts:write"));
+/// println!("{}", acme.explain("alice", "posts:write"));
+/// # Ok::<(), rolecall::Error>(())
 /// ```
 ///
 /// # Consistency
-/// A question sees the newest snapshot that this process has published. Commits of this authorizer are published before
-/// `update` returns. Commits of other processes are seen after [`Tenant::refresh`], or after a commit that conflicted
-/// with them.
+/// A question sees the newest snapshot that this process has published. An update of this authorizer is
+/// published before `update` returns. Updates of other processes are seen after [`Tenant::refresh`], or after
+/// an update that met them.
 ///
-/// Run writes in a task of their own. A future that is dropped after it reached the store leaves a commit in doubt, and
-/// the tenant denies everything until that commit is resolved.
+/// Run each write in a task of its own. A future that is dropped after the store was called leaves a commit in
+/// doubt, and until that is resolved every check is denied.
 #[derive(Clone)]
 pub struct Tenant(pub(crate) Arc<Inner>);
 
@@ -70,7 +74,15 @@ struct Known {
     outcomes: VecDeque<(CommitId, Outcome)>,
 }
 
-/// The outcome of a commit that was in doubt. See [`Tenant::outcome`].
+/// What became of a commit that was in doubt. See [`Tenant::outcome`].
+///
+/// ```
+/// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+/// let acme = authorizer.create_tenant("acme", "Acme")?;
+/// let commit = acme.update(|tx| tx.create_user("alice").map(drop))?.commit.unwrap();
+/// assert_eq!(acme.outcome(commit), None, "it was never in doubt");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It was applied, as this revision.
@@ -83,7 +95,14 @@ pub enum Outcome {
     Unknown,
 }
 
-/// How far an open tenant is known to be behind its store. See [`Tenant::lag`].
+/// How far a tenant is known to be behind its store. See [`Tenant::lag`].
+///
+/// ```
+/// # let authorizer = rolecall::blocking::Authorizer::in_memory();
+/// let acme = authorizer.create_tenant("acme", "Acme")?;
+/// assert_eq!((acme.lag().revisions, acme.lag().failed_refreshes), (0, 0));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Lag {
     /// How many revisions the store is known to be ahead.
@@ -220,18 +239,23 @@ impl Drop for Inner {
 }
 
 impl Tenant {
-    /// Whether a user may do this, now. See [`Moment::check`].
+    /// May this user do this, now? See [`Moment::check`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert!(acme.check("alice", "posts:read") && !acme.check("alice", "posts:write"));
+    /// assert!(acme.check("alice", "posts:write"));
+    /// assert!(!acme.check("bob", "posts:write"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     #[inline]
@@ -240,18 +264,22 @@ impl Tenant {
         self.now().check(user, permission)
     }
 
-    /// Whether a user may do at least one of these, now. See [`Moment::check_any`].
+    /// May this user do at least one of these, now? See [`Moment::check_any`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert!(acme.check_any("alice", ["posts:read", "posts:write"]));
+    /// assert!(acme.check_any("bob", ["posts:write", "posts:read"]));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     #[must_use = "a check whose result is ignored protects nothing"]
@@ -259,18 +287,22 @@ impl Tenant {
         self.now().check_any(user, permissions)
     }
 
-    /// Whether a user may do all of these, now. See [`Moment::check_all`].
+    /// May this user do all of these, now? See [`Moment::check_all`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert!(!acme.check_all("alice", ["posts:read", "posts:write"]));
+    /// assert!(!acme.check_all("bob", ["posts:write", "posts:read"]));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     #[must_use = "a check whose result is ignored protects nothing"]
@@ -278,19 +310,23 @@ impl Tenant {
         self.now().check_all(user, permissions)
     }
 
-    /// Answers many checks, all on this moment. See [`Moment::check_many`].
+    /// Answers many checks at one moment. See [`Moment::check_many`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// let answers = acme.check_many([("alice", "posts:read"), ("alice", "posts:write")]);
-    /// assert_eq!(answers.collect::<Vec<_>>(), [true, false]);
+    /// let answers: Vec<bool> = acme.check_many([("alice", "posts:write"), ("bob", "posts:write")]).collect();
+    /// assert_eq!(answers, [true, false]);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     #[must_use = "answers are computed as they are taken, and one that is ignored protects nothing"]
@@ -302,37 +338,44 @@ impl Tenant {
         questions.into_iter().map(move |(user, permission)| now.check(user, permission))
     }
 
-    /// Returns the result of a check and the reason, now. See [`Moment::decide`].
+    /// Returns the check's answer with the reason for a denial, now. See [`Moment::decide`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// use rolecall::{Decision, Reason};
-    /// assert_eq!(acme.decide("bob", "posts:read"), Decision::Denied(Reason::UnknownUser));
+    /// println!("{}", acme.decide("bob", "posts:write"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
         self.now().decide(user, permission)
     }
 
-    /// Returns the decision and the paths that lead to it, now. See [`Moment::explain`].
+    /// Returns the decision with the paths that allow it, or with what would, now. See [`Moment::explain`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert!(acme.explain("alice", "posts:read").to_string().starts_with("allowed"));
+    /// println!("{}", acme.explain("alice", "posts:write"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn explain(&self, user: impl AsUser, permission: impl AsPermission) -> Explanation {
@@ -342,113 +385,137 @@ impl Tenant {
     /// Returns everything that a user may do, now. See [`Moment::effective`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.effective("alice").slugs(), ["posts:read"]);
+    /// assert_eq!(acme.effective("bob").slugs(), ["posts:read"]);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn effective(&self, user: impl AsUser) -> PermissionSet {
         self.now().effective(user)
     }
 
-    /// Returns a user's handle, for fast checks while the tenant stays open. See [`Moment::user_handle`].
+    /// Returns a number that stands for a user in fast checks, while the tenant stays open. See
+    /// [`Moment::user_handle`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// let alice = acme.user_handle("alice").expect("she exists");
-    /// assert!(acme.check(alice, "posts:read"));
+    /// let alice = acme.user_handle("alice").unwrap();
+    /// assert!(acme.check(alice, "posts:write"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn user_handle(&self, user: impl AsUser) -> Option<UserHandle> {
         self.now().user_handle(user)
     }
 
-    /// Returns a permission's handle, for fast checks while the tenant stays open. See
+    /// Returns a number that stands for a permission in fast checks, while the tenant stays open. See
     /// [`Moment::permission_handle`].
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// let read = acme.permission_handle("posts:read").expect("it exists");
-    /// assert!(acme.check("alice", read));
+    /// let write = acme.permission_handle("posts:write").unwrap();
+    /// assert!(acme.check("alice", write));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn permission_handle(&self, permission: impl AsPermission) -> Option<PermissionHandle> {
         self.now().permission_handle(permission)
     }
 
-    /// Returns this moment: the newest snapshot, at the clock's instant. Every question is asked on a moment.
+    /// Returns this moment: the newest snapshot at the clock's instant. All questions are asked on it.
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
     /// let now = acme.now();
-    /// assert_eq!(now.check("alice", "posts:read"), now.who_can("posts:read").contains("alice"));
+    /// assert!(now.check("alice", "posts:write") && !now.check("bob", "posts:write"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Complexity
-    /// An atomic load. Keep it for a request, not for long: for that, take a [`Tenant::snapshot`].
+    /// An atomic load. Keep a moment for a request, not for long; to keep one for long, use [`Tenant::snapshot`].
     #[inline]
     pub fn now(&self) -> Moment<'_> {
         Moment::guarded(self.0.current.guard(), &*self.0.shared.clock)
     }
 
-    /// Returns the newest snapshot, which can be kept.
+    /// Returns the newest snapshot, to be kept.
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// let before = acme.snapshot();
-    /// acme.update(|tx| tx.user("alice")?.unassign("reader").map(drop))?;
-    /// assert!(before.at("2027-01-01T00:00:00Z".parse()?).check("alice", "posts:read"));
+    /// let snapshot = acme.snapshot();
+    /// assert_eq!(snapshot.revision(), acme.revision());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(self.0.current.load())
     }
 
-    /// Returns the tenant's id.
+    /// Returns the id of the tenant.
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
     /// assert_eq!(acme.tenant_id(), acme.snapshot().tenant_id());
     /// # Ok::<(), rolecall::Error>(())
@@ -460,16 +527,20 @@ impl Tenant {
     /// Returns the newest revision that this process has published.
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
     /// let before = acme.revision();
-    /// acme.update(|tx| tx.create_user("bob").map(drop))?;
+    /// acme.update(|tx| tx.create_user("carol").map(drop))?;
     /// assert_eq!(acme.revision(), before.next());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -515,18 +586,23 @@ impl Tenant {
         self.0.current.guard().state.tenant.as_ref().map(|tenant| tenant.name.clone())
     }
 
-    /// Returns how far this tenant is known to be behind its store. Only refreshes and commits learn of it.
+    /// Returns how far this tenant is known to be behind its store. A tenant that was never refreshed has a lag of
+    /// zero.
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert_eq!((acme.lag().revisions, acme.lag().failed_refreshes), (0, 0));
+    /// assert_eq!(acme.lag().failed_refreshes, 0);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn lag(&self) -> Lag {
@@ -535,20 +611,23 @@ impl Tenant {
         Lag { revisions: ahead, failed_refreshes: known.failed_refreshes }
     }
 
-    /// Returns the outcome of a commit that was in doubt when its update returned or was dropped. `None` if no such
-    /// commit is known here: the last 1,024 of an opening are remembered.
+    /// Returns what became of a commit that was in doubt when its update returned or was dropped. `None` if no such
+    /// commit is known: only the last 1,024 are remembered while the tenant is open.
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// use rolecall::records::CommitId;
-    /// assert_eq!(acme.outcome(CommitId::random()), None);
+    /// assert_eq!(acme.outcome(rolecall::records::CommitId::random()), None);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn outcome(&self, commit: CommitId) -> Option<Outcome> {
@@ -556,16 +635,20 @@ impl Tenant {
         known.outcomes.iter().find(|(id, _)| *id == commit).map(|(_, outcome)| *outcome)
     }
 
-    /// Returns the commit that must be resolved before the tenant answers again, if there is one.
+    /// Returns the commit that must be resolved before the tenant is available again, if there is one.
     ///
     /// ```
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme Corp")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
     /// assert_eq!(acme.in_doubt(), None);
     /// # Ok::<(), rolecall::Error>(())

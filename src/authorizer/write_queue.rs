@@ -122,7 +122,7 @@ mod tests {
     use std::task::Wake;
 
     #[test]
-    fn turns_are_taken_one_at_a_time_by_many_threads() {
+    fn many_threads_take_turns_one_at_a_time() {
         let write_queue = Arc::new(WriteQueue::default());
         let (inside, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         std::thread::scope(|scope| {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_that_gives_up_is_passed_over_also_with_the_turn_in_its_hand() {
+    fn a_dropped_waiter_is_skipped_even_if_it_has_the_turn() {
         let write_queue = WriteQueue::default();
         let mut cx = Context::from_waker(Waker::noop());
         let Poll::Ready(first) = Pin::new(&mut write_queue.take()).poll(&mut cx) else { panic!("the queue is empty") };
@@ -163,7 +163,7 @@ mod tests {
     /// the last hold on it, and replaced it under the mutex: so the first task went, and with it an update of its own
     /// that waited there, whose drop waited for the mutex for ever.
     #[test]
-    fn a_waker_that_comes_back_to_the_turns_when_it_is_dropped_or_woken_finds_them_free() {
+    fn a_waker_may_reenter_the_queue_when_it_is_dropped_or_woken() {
         struct ComesBack {
             write_queue: Arc<WriteQueue>,
             free: Arc<Mutex<Vec<bool>>>,

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_a_json_pointer() {
+    fn a_place_is_written_as_a_json_pointer() {
         let entry = Place::entry("groups", 3);
         let table = [
             (Place::tenant("slug"), "/tenant/slug"),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn past_a_hundred_mistakes_are_counted() {
+    fn after_a_hundred_mistakes_the_rest_is_counted() {
         let mut mistakes = Mistakes::default();
         (0..150).for_each(|n| mistakes.add(Place::entry("roles", n), MistakeCode::Invalid, || "wrong".to_owned()));
         let error = mistakes.finish().unwrap_err();

@@ -6,12 +6,12 @@
 //!
 //! Deliberately absent: the errors of a store, which are in [`crate::store`].
 
-mod codes;
-mod message;
-mod mistakes;
 mod serialize;
+mod message;
 #[cfg(test)]
 mod tests;
+mod mistakes;
+mod codes;
 mod text;
 
 use std::error::Error as StdError;

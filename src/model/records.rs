@@ -6,11 +6,11 @@
 
 mod change;
 mod parsed;
-mod directory;
 mod envelope;
 mod record;
 mod relations;
 mod entities;
+mod directory;
 mod pattern;
 mod slug;
 mod text;

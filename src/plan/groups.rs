@@ -21,7 +21,18 @@ pub struct MemberChanges {
     pub removed: Vec<UserKey>,
 }
 
-/// A group in a transaction.
+/// A group in a transaction. Its calls can be chained.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_role("editor")?;
+///     tx.create_user("alice")?;
+///     tx.create_group("engineering")?.add_member("alice")?.assign("editor")?;
+///     Ok(())
+/// })?;
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct GroupEdit<'a> {
     pub(super) tx: &'a Tx,
@@ -29,15 +40,34 @@ pub struct GroupEdit<'a> {
 }
 
 impl Tx {
-    /// The group of this name, to be edited.
+    /// Finds a group to edit.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("engineering")?;
+    ///     tx.group("engineering")?.set_name("Engineering")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound).
+    /// [`NotFound`](crate::ErrorKind::NotFound).
     pub fn group(&self, group: impl AsGroup) -> Result<GroupEdit<'_>> {
         self.find_group(&group).map(|number| GroupEdit::new(self, number))
     }
 
-    /// Creates a group. Its name is its slug until it is given another.
+    /// Creates a group. Its name is its slug until another is set.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("engineering")?.set_name("Engineering")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
@@ -45,7 +75,17 @@ impl Tx {
         self.new_group(Slug::new(slug)?, Name::of_slug(slug))
     }
 
-    /// Creates a group with this name, and the slug that is made from it (R10).
+    /// Creates a group with this display name and a slug derived from it (R10).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group_with_name("Human Resources")?;
+    ///     Ok(())
+    /// })?;
+    /// assert!(acme.now().group("human-resources").is_some());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
@@ -53,7 +93,17 @@ impl Tx {
         self.new_group(Slug::from_name(name)?, Name::new(name)?)
     }
 
-    /// The group with this slug, which is created if it is not there.
+    /// Returns the group with this slug, and creates it if it does not exist.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.ensure_group("engineering")?;
+    ///     tx.ensure_group("engineering")?; // the same group
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -183,10 +233,20 @@ impl<'a> GroupEdit<'a> {
         Self { tx, number }
     }
 
-    /// Its id.
+    /// Returns the id of the group.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     let id = tx.create_group("engineering")?.id()?;
+    ///     tx.group(id)?.set_name("Engineering")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the group was deleted in this transaction.
     pub fn id(&self) -> Result<GroupId> {
         self.tx.with_group(self.number, GroupRow::id)
     }
@@ -283,50 +343,117 @@ impl<'a> GroupEdit<'a> {
         Ok(MemberChanges { added: keys(added), removed: keys(removed) })
     }
 
-    /// Adds a member for good.
+    /// Adds a member without a window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice")?;
+    ///     tx.create_group("engineering")?.add_member("alice")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user is a member
-    /// for a time (R3).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
+    /// is already a member with a window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
+    /// group (R16).
     pub fn add_member(&self, user: impl AsUser) -> Result<&Self> {
         self.add_member_during(user, Window::ALWAYS)
     }
 
-    /// Adds a member for a time.
+    /// Adds a member whose membership has a window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::{Timestamp, Window};
+    ///
+    ///     let friday = Timestamp::from_secs(1_800_000_000)?;
+    ///     tx.create_user("temp")?;
+    ///     tx.create_group("on-call")?.add_member_during("temp", Window::until(friday))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user is a member
-    /// for another time, or for good (R3).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
+    /// is already a member with another window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages
+    /// the group (R16).
     pub fn add_member_during(&self, user: impl AsUser, window: Window) -> Result<&Self> {
         let user = self.tx.find_user(&user)?;
         self.tx.add_membership(user, self.number, window, "use `set_member_window` to change it")?;
         Ok(self)
     }
 
-    /// Makes the user a member during this window, whatever it was before: added, or its window changed.
+    /// Makes the user a member with this window: adds the membership, or changes its window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::Window;
+    ///
+    ///     tx.create_user("alice")?;
+    ///     let group = tx.create_group("engineering")?;
+    ///     group.ensure_member("alice", Window::ALWAYS)?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
+    /// group (R16).
     pub fn ensure_member(&self, user: impl AsUser, window: Window) -> Result<&Self> {
         let user = self.tx.find_user(&user)?;
         self.tx.ensure_membership(user, self.number, window)?;
         Ok(self)
     }
 
-    /// Changes when a membership counts.
+    /// Changes the window of a membership.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::{Timestamp, Window};
+    ///
+    ///     tx.create_user("alice")?;
+    ///     let group = tx.create_group("on-call")?;
+    ///     group.add_member("alice")?;
+    ///     group.set_member_window("alice", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the user is no member.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the user is not a member;
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn set_member_window(&self, user: impl AsUser, window: Window) -> Result<&Self> {
         let user = self.tx.find_user(&user)?;
         self.tx.set_membership(user, self.number, window)?;
         Ok(self)
     }
 
-    /// Removes a member, who loses what came through this group unless it also comes another way (R2).
+    /// Removes a member. The user loses what came through this group, unless it also comes another way (R2).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice")?;
+    ///     let group = tx.create_group("engineering")?;
+    ///     group.add_member("alice")?;
+    ///     group.remove_member("alice")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such user; none if it is no member.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the user does not exist. Removing a user who is not a member is
+    /// not an error. [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn remove_member(&self, user: impl AsUser) -> Result<&Self> {
         let user = self.tx.find_user(&user)?;
         self.id()?;
@@ -334,26 +461,63 @@ impl<'a> GroupEdit<'a> {
         Ok(self)
     }
 
-    /// Assigns a role to the group: all its members have it.
+    /// Assigns a role to the group. All its members have the role.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?;
+    ///     tx.create_group("engineering")?.assign("editor")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is assigned for a
-    /// time (R3).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
+    /// is already assigned with a window (R3).
     pub fn assign(&self, role: impl AsRole) -> Result<&Self> {
         self.assign_during(role, Window::ALWAYS)
     }
 
-    /// Assigns a role to the group for a time.
+    /// Assigns a role to the group with a window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::{Timestamp, Window};
+    ///
+    ///     tx.create_role("release-manager")?;
+    ///     let window = Window::until(Timestamp::from_secs(1_800_000_000)?);
+    ///     tx.create_group("engineering")?.assign_during("release-manager", window)?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is assigned for
-    /// another time, or for good (R3).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
+    /// is already assigned with another window (R3).
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         self.tx.assign_to(By::Group(self.number), &role, window)?;
         Ok(self)
     }
 
-    /// Changes when an assignment counts.
+    /// Changes the window of an assignment.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::{Timestamp, Window};
+    ///
+    ///     tx.create_role("editor")?;
+    ///     let group = tx.create_group("engineering")?;
+    ///     group.assign("editor")?;
+    ///     group.set_assignment_window("editor", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to the group.
@@ -362,21 +526,42 @@ impl<'a> GroupEdit<'a> {
         Ok(self)
     }
 
-    /// Takes a role from the group.
+    /// Removes an assignment. Does nothing if the role is not assigned to the group.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?;
+    ///     tx.create_group("engineering")?.assign("editor")?.unassign("editor")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such role; none if it is not assigned.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the role does not exist.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
         self.tx.unassign_from(By::Group(self.number), role)?;
         Ok(self)
     }
 
-    /// Assigns exactly these roles to the group, for good. One that is assigned for a time is assigned for good, and one
-    /// that somebody else has assigned is taken away.
+    /// Assigns exactly these roles to the group, without a window. All other assignments are removed, including
+    /// those that an administrator made.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("reader")?;
+    ///     tx.create_role("editor")?;
+    ///     tx.create_group("engineering")?.set_roles(["reader", "editor"])?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); then nothing is changed.
+    /// [`NotFound`](crate::ErrorKind::NotFound). Then nothing is changed.
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let by = By::Group(self.number);

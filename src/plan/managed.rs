@@ -2,11 +2,9 @@
 //!
 //! Every change of a transaction or document comes by here, so there is one door whichever call was made.
 
-use super::tx::Tx;
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
-use crate::model::records::{Change, ExternalId, GroupId, GroupRecord, Manager, Record, UserRecord};
+use crate::model::records::{Change, GroupId, GroupRecord, Manager, Record, UserRecord};
 use crate::resolver::snapshot::state::State;
-use crate::resolver::snapshot::table::{Row, Table};
 
 /// `Ok` if no directory manages what the change is about, or if the transaction acts for the one that does: before the
 /// change, which takes from it, and after, which gives to it. `state` is the state before the change.
@@ -45,30 +43,5 @@ pub(super) fn permit(state: &State, change: &Change, acts_for: impl Fn(&Manager)
             | Record::Assignment(_) => Ok(()),
         },
         (None, None) => Ok(()),
-    }
-}
-
-impl Tx {
-    /// Whether an external id can be given to the thing with this number: it is managed, and no other of its kind has the id
-    /// from the same directory (I12).
-    pub(super) fn free_external<R: Row>(
-        &self,
-        number: u32,
-        id: Option<&ExternalId>,
-        manager: Option<&Manager>,
-        table: fn(&State) -> &Table<R>,
-    ) -> Result<()> {
-        let Some(id) = id else { return Ok(()) };
-        let Some(manager) = manager else {
-            let expected = format!("a {} that a directory manages; use `set_managed_by` first", R::ENTITY);
-            return Err(Error::invalid("external id", id.as_str(), expected));
-        };
-        let draft = self.draft();
-        match table(&draft.next.state).by_external((manager.as_str(), id.as_str())) {
-            Some(other) if other != number => {
-                Err(draft.exists(R::ENTITY, &format!("{id} of {manager}")).reason("the external id is in use"))
-            }
-            _ => Ok(()),
-        }
     }
 }

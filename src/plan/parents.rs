@@ -122,10 +122,21 @@ impl GroupEdit<'_> {
         Ok(self)
     }
 
-    /// Removes a parent. Members of this group lose what they inherited from it, unless it also comes another way (R2).
+    /// Removes a parent group. Does nothing if the group is not a parent.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("staff")?;
+    ///     tx.create_group("engineering")?.add_parent("staff")?.remove_parent("staff")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if the other group does not exist; none if it is not a parent.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the group does not exist; [`Managed`](crate::ErrorKind::Managed)
+    /// if a directory manages this group (R16).
     pub fn remove_parent(&self, parent: impl AsGroup) -> Result<&Self> {
         let parent = self.tx.find_group(&parent)?;
         self.unlink(parent)?;

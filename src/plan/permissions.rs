@@ -9,7 +9,16 @@ use crate::resolver::snapshot::entity_rows::PermissionRow;
 use crate::resolver::snapshot::names::AsPermission;
 use crate::resolver::snapshot::table::Origin;
 
-/// A permission in a transaction.
+/// A permission in a transaction. Its calls can be chained.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_permission("posts:write")?.set_name("Write posts")?.set_category(Some("Posts"))?;
+///     Ok(())
+/// })?;
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PermissionEdit<'a> {
     tx: &'a Tx,
@@ -17,7 +26,17 @@ pub struct PermissionEdit<'a> {
 }
 
 impl Tx {
-    /// The permission of this name, to be edited.
+    /// Finds a permission to edit.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.permission("posts:write")?.set_name("Write posts")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound).
@@ -25,11 +44,20 @@ impl Tx {
         self.find_permission(&permission).map(|number| PermissionEdit::new(self, number))
     }
 
-    /// Registers a permission. Its name is its slug until it is given another.
+    /// Creates a permission. Its name is its slug until another is set.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid), or [`AlreadyExists`](crate::ErrorKind::AlreadyExists): also where the catalog has
-    /// the slug or has retired it.
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the
+    /// catalog uses the slug or has retired it.
     pub fn create_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
         let slug = Slug::new(slug)?;
         self.free_permission(&slug)?;
@@ -40,7 +68,17 @@ impl Tx {
         self.created(EntityKind::Permission, id.as_uuid()).map(|number| PermissionEdit::new(self, number))
     }
 
-    /// The permission with this slug, which is registered if it is not there.
+    /// Returns the permission with this slug, and creates it if it does not exist.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.ensure_permission("posts:write")?;
+    ///     tx.ensure_permission("posts:write")?; // the same permission
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Tx::create_permission`].
@@ -51,10 +89,21 @@ impl Tx {
         self.create_permission(slug)
     }
 
-    /// Deletes a permission: it is gone from all roles (R8).
+    /// Deletes a permission and all grants of it (R8). Patterns that matched it stay.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.delete_permission("posts:write")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), or [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`ReadOnly`](crate::ErrorKind::ReadOnly) for a permission of the
+    /// catalog.
     pub fn delete_permission(&self, permission: impl AsPermission) -> Result<()> {
         let number = self.find_permission(&permission)?;
         let row = self.with_permission(number, PermissionRow::clone)?;
@@ -93,15 +142,34 @@ impl<'a> PermissionEdit<'a> {
         Self { tx, number }
     }
 
-    /// Its id.
+    /// Returns the id of the permission.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     let id = tx.create_permission("posts:write")?.id()?;
+    ///     tx.permission(id)?.set_name("Write posts")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the permission was deleted in this transaction.
     pub fn id(&self) -> Result<PermissionId> {
         self.tx.with_permission(self.number, |row| row.record.id)
     }
 
-    /// Gives it another slug. Roles that grant it by name go on granting it; patterns match the new slug (R5).
+    /// Changes the slug. Grants by name keep granting it. Patterns match the new slug (R5).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:edit")?.set_slug("posts:write")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
@@ -114,7 +182,16 @@ impl<'a> PermissionEdit<'a> {
         self.change(|record| record.slug = slug)
     }
 
-    /// Gives it a display name.
+    /// Changes the display name.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?.set_name("Write posts")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
@@ -123,7 +200,16 @@ impl<'a> PermissionEdit<'a> {
         self.change(|record| record.name = name)
     }
 
-    /// Says what it is for.
+    /// Changes the description.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?.set_description("Create and change posts.")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
@@ -132,7 +218,16 @@ impl<'a> PermissionEdit<'a> {
         self.change(|record| record.description = description)
     }
 
-    /// Puts it into a category, or into none.
+    /// Changes the category, or removes it with `None`.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?.set_category(Some("Posts"))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).

@@ -15,7 +15,18 @@ use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::names::{AsPermission, AsRole, PermissionHandle};
 use crate::resolver::snapshot::table::Origin;
 
-/// A role in a transaction.
+/// A role in a transaction. Its calls can be chained.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_permission("posts:write")?;
+///     let editor = tx.create_role("editor")?;
+///     editor.set_name("Editor")?.grant("posts:write")?;
+///     Ok(())
+/// })?;
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RoleEdit<'a> {
     tx: &'a Tx,
@@ -31,8 +42,21 @@ mod sealed {
     }
 }
 
-/// What names something that a role can grant: a permission's slug or a pattern (`&str`; what contains `*` is a
-/// pattern), a [`Slug`], a [`Pattern`], a permission's id or handle, or a variant of the application's own enum.
+/// Names something that a role can grant: a permission's slug or a pattern (a `&str` with `*` is a pattern), a
+/// [`Slug`], a [`Pattern`], a permission's id or handle, or a variant of the application's enum.
+///
+/// This trait is sealed.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     let write = tx.create_permission("posts:write")?.id()?;
+///     tx.create_role("writer")?.grant(write)?;
+///     tx.create_role("editor")?.grant("posts:*")?;
+///     Ok(())
+/// })?;
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 pub trait AsGrant: sealed::Grant {}
 
 impl sealed::Grant for &str {
@@ -98,24 +122,53 @@ impl AsGrant for PermissionId {}
 impl<T: CatalogPermission> AsGrant for T {}
 
 impl Tx {
-    /// The role of this name, to be edited.
+    /// Finds a role to edit.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?;
+    ///     tx.role("editor")?.grant("posts:*")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound).
+    /// [`NotFound`](crate::ErrorKind::NotFound).
     pub fn role(&self, role: impl AsRole) -> Result<RoleEdit<'_>> {
         self.find_role(&role).map(|number| RoleEdit::new(self, number))
     }
 
-    /// Creates a role that grants nothing. Its name is its slug until it is given another.
+    /// Creates a role that grants nothing. Its name is its slug until another is set.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?.set_name("Editor")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid), or [`AlreadyExists`](crate::ErrorKind::AlreadyExists): also where the catalog has
-    /// the slug or has retired it.
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the
+    /// catalog uses the slug or has retired it.
     pub fn create_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
         self.new_role(Slug::new(slug)?, Name::of_slug(slug))
     }
 
-    /// Creates a role with this name, and the slug that is made from it (R10).
+    /// Creates a role with this display name and a slug derived from it (R10).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role_with_name("Release Manager")?;
+    ///     Ok(())
+    /// })?;
+    /// assert!(acme.now().role("release-manager").is_some());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Tx::create_role`].
@@ -123,7 +176,17 @@ impl Tx {
         self.new_role(Slug::from_name(name)?, Name::new(name)?)
     }
 
-    /// The role with this slug, which is created if it is not there.
+    /// Returns the role with this slug, and creates it if it does not exist.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.ensure_role("editor")?;
+    ///     tx.ensure_role("editor")?; // the same role
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Tx::create_role`].
@@ -134,10 +197,21 @@ impl Tx {
         self.create_role(slug)
     }
 
-    /// Deletes a role: it is gone from users, groups and the roles that included it (R8).
+    /// Deletes a role with its grants, inclusions and assignments (R8).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?;
+    ///     tx.delete_role("editor")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), or [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`ReadOnly`](crate::ErrorKind::ReadOnly) for a role of the
+    /// catalog.
     pub fn delete_role(&self, role: impl AsRole) -> Result<()> {
         let number = self.find_role(&role)?;
         let row = self.with_role(number, RoleRow::clone)?;
@@ -229,15 +303,34 @@ impl<'a> RoleEdit<'a> {
         Self { tx, number }
     }
 
-    /// Its id.
+    /// Returns the id of the role.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     let id = tx.create_role("editor")?.id()?;
+    ///     tx.role(id)?.set_name("Editor")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the role was deleted in this transaction.
     pub fn id(&self) -> Result<RoleId> {
         self.tx.with_role(self.number, |row| row.record.id)
     }
 
-    /// Gives it another slug.
+    /// Changes the slug. Assignments and inclusions are not affected.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?.set_slug("author")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
@@ -250,7 +343,16 @@ impl<'a> RoleEdit<'a> {
         self.change(|record| record.slug = slug)
     }
 
-    /// Gives it a display name.
+    /// Changes the display name.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?.set_name("Editor")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
@@ -259,7 +361,16 @@ impl<'a> RoleEdit<'a> {
         self.change(|record| record.name = name)
     }
 
-    /// Says what it is for.
+    /// Changes the description.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?.set_description("Writes and publishes posts.")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`ReadOnly`](crate::ErrorKind::ReadOnly).
@@ -268,7 +379,17 @@ impl<'a> RoleEdit<'a> {
         self.change(|record| record.description = description)
     }
 
-    /// Grants a permission, or a pattern of permissions.
+    /// Grants a permission or a pattern of permissions.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.create_role("editor")?.grant("posts:write")?.grant("drafts:*")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Invalid`](crate::ErrorKind::Invalid),
@@ -278,7 +399,17 @@ impl<'a> RoleEdit<'a> {
         self.set_grant(granted, true)
     }
 
-    /// Takes a grant back. A pattern is taken back by its own text; it cannot be narrowed.
+    /// Revokes a grant. A pattern is revoked by its own text; it cannot be narrowed.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("editor")?.grant("posts:*")?;
+    ///     tx.role("editor")?.revoke("posts:*")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Invalid`](crate::ErrorKind::Invalid),
@@ -288,10 +419,22 @@ impl<'a> RoleEdit<'a> {
         self.set_grant(granted, false)
     }
 
-    /// Grants exactly these: what is missing is granted, what is too much is taken back, whoever granted it.
+    /// Makes the role grant exactly these. Missing grants are added and all others are revoked, including those
+    /// that an administrator added.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:read")?;
+    ///     tx.create_role("reader")?.grant("drafts:*")?;
+    ///     tx.role("reader")?.set_grants(["posts:read"])?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// Those of [`RoleEdit::grant`]; then nothing is changed.
+    /// Those of [`RoleEdit::grant`]. Then nothing is changed.
     pub fn set_grants<G: AsGrant>(&self, what: impl IntoIterator<Item = G>) -> Result<&Self> {
         self.own()?;
         let wanted: Vec<Granted> = what.into_iter().map(|what| what.granted(self.tx, false)).collect::<Result<_>>()?;
@@ -309,17 +452,38 @@ impl<'a> RoleEdit<'a> {
         Ok(self)
     }
 
-    /// Includes a role: whoever has this one has that one, too.
+    /// Includes another role: everybody who has this role also has the other one.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("reader")?;
+    ///     tx.create_role("editor")?.include("reader")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle), [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle),
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn include(&self, role: impl AsRole) -> Result<&Self> {
         self.own()?;
         let included = self.tx.usable_role(&role)?;
         self.set_inclusion(included, true)
     }
 
-    /// Includes a role no more.
+    /// Removes an inclusion. Does nothing if the role is not included.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("reader")?;
+    ///     tx.create_role("editor")?.include("reader")?.exclude("reader")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`ReadOnly`](crate::ErrorKind::ReadOnly).
@@ -329,10 +493,21 @@ impl<'a> RoleEdit<'a> {
         self.set_inclusion(included, false)
     }
 
-    /// Includes exactly these roles.
+    /// Makes the role include exactly these roles.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("reader")?;
+    ///     tx.create_role("commenter")?;
+    ///     tx.create_role("editor")?.set_includes(["reader", "commenter"])?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// Those of [`RoleEdit::include`]; then nothing is changed.
+    /// Those of [`RoleEdit::include`]. Then nothing is changed.
     pub fn set_includes<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
         self.own()?;
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;

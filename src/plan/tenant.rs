@@ -5,16 +5,36 @@ use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::records::{Change, Name, Record, TenantRecord, TenantSlug};
 
 impl Tx {
-    /// Gives the tenant another slug. Whether it is free, only the store knows: if not, the update is refused as a whole.
+    /// Changes the tenant's slug. Only the store knows whether the slug is free; if it is not, the update fails as
+    /// a whole.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.rename_tenant("acme-corp")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid); the update then, [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
+    /// [`Invalid`](crate::ErrorKind::Invalid). The update itself may fail with
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn rename_tenant(&self, slug: &str) -> Result<&Self> {
         let slug = TenantSlug::new(slug)?;
         self.change_tenant(|tenant| tenant.slug = slug)
     }
 
-    /// Gives the tenant another display name.
+    /// Changes the tenant's display name.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.name_tenant("Acme Corporation")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -23,11 +43,20 @@ impl Tx {
         self.change_tenant(|tenant| tenant.name = name)
     }
 
-    /// Ends the tenant's life with all that it has. Everything else in this transaction goes with it, and every call
-    /// after this one is refused.
+    /// Deletes the tenant with everything in it. Later calls in the same transaction are refused.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.delete_tenant()?;
+    ///     Ok(())
+    /// })?;
+    /// assert!(!acme.check("alice", "posts:write"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Deleted`](crate::ErrorKind::Deleted) if it was done before.
+    /// [`Deleted`](crate::ErrorKind::Deleted) if it was called before.
     pub fn delete_tenant(&self) -> Result<()> {
         let tenant = self.tenant()?;
         self.apply(Change::removed(Record::Tenant(tenant)))

@@ -6,7 +6,7 @@ use std::fmt;
 use super::Plan;
 use super::draft::Draft;
 use crate::model::error::{EntityKind, Error, Result};
-use crate::model::records::{Actor, Change, Manager, Note, Record, Timestamp, Window};
+use crate::model::records::{Actor, Change, ExternalId, Manager, Note, Record, Timestamp, Window};
 use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
@@ -14,34 +14,36 @@ use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Row, Table};
 
-/// A transaction in progress. Its calls are validated at once, against the state it began with and what it has done so
-/// far; a call that is refused changes nothing, and the transaction goes on: who ignores its error commits the rest.
+/// A transaction in progress: what the closure of an update receives.
 ///
-/// Calls that make or find a thing return an edit of it, whose calls can be chained. Several edits can be open at once.
-/// Doing what is done already is no error; naming what does not exist is one.
+/// Each call is validated at once, against the snapshot that the transaction began with and the calls before
+/// it. A call that returns an error changes nothing, and the transaction continues: if the closure ignores the
+/// error, the rest is committed.
 ///
-/// # Consistency
-/// Nothing is visible to anybody before the closure has returned and the changes are committed. The closure may run
-/// again on a newer state, if another writer came first: keep it free of side effects.
+/// Calls that create or find an entity return an *edit* of it. Calls on edits can be chained, and several edits
+/// can be open at once. Doing what is already done is not an error; naming what does not exist is.
 ///
-/// # Example
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| {
-///     tx.set_actor("ops@acme.com")?.set_note("the first team")?;
-///     tx.create_permission("posts:write")?.set_name("Write posts")?;
-///     tx.create_role("editor")?.grant("posts:*")?;
-///     let engineering = tx.create_group("engineering")?;
-///     for key in ["alice", "bob"] {
-///         tx.create_user(key)?;
-///         engineering.add_member(key)?;
-///     }
-///     engineering.assign("editor")?;
-///     Ok(())
+/// tx.set_actor("ops@acme.com")?.set_note("the first team")?;
+/// tx.create_permission("posts:write")?.set_name("Write posts")?;
+/// tx.create_role("editor")?.grant("posts:*")?;
+/// let engineering = tx.create_group("engineering")?;
+/// for key in ["alice", "bob"] {
+/// tx.create_user(key)?;
+/// engineering.add_member(key)?;
+/// }
+/// engineering.assign("editor")?;
+/// Ok(())
 /// })?;
 /// assert!(acme.check("bob", "posts:write"));
 /// # Ok::<(), rolecall::Error>(())
 /// ```
+///
+/// # Consistency
+/// Nobody sees a change before the closure has returned and the commit has succeeded. If another writer commits
+/// first, the closure runs again on the newer state, so keep it free of side effects.
 pub struct Tx {
     draft: RefCell<Draft>,
 }
@@ -59,25 +61,66 @@ impl Tx {
         self.draft.borrow_mut()
     }
 
-    /// The instant of the transaction, by the tenant's clock: what the commit will carry.
+    /// Returns the instant of the transaction by the tenant's clock. The commit carries it.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     let started = tx.instant();
+    ///     tx.create_user("temp")?.suspend()?;
+    ///     assert_eq!(tx.instant(), started);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn instant(&self) -> Timestamp {
         self.draft().instant()
     }
 
-    /// The state so far, to be asked: what the transaction began with, and what it has done.
+    /// Returns a snapshot of the state so far: what the transaction began with and what it has done.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice")?;
+    ///     assert!(tx.preview().at(tx.instant()).user("alice").is_some());
+    ///     assert!(tx.base().at(tx.instant()).user("alice").is_none());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// That of planning what has been done so far, at every call.
+    /// Each call plans everything that the transaction has done so far.
     pub fn preview(&self) -> Snapshot {
         self.draft().preview()
     }
 
-    /// The state that the transaction began with, to be asked.
+    /// Returns the snapshot that the transaction began with.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice")?;
+    ///     assert!(tx.base().at(tx.instant()).user("alice").is_none());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn base(&self) -> Snapshot {
         Snapshot(std::sync::Arc::clone(self.draft().base()))
     }
 
-    /// Who makes the change, in the application's words, for the history.
+    /// Records who makes the change, in the application's words, for the history.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_actor("ops@acme.com")?.create_user("alice")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -86,7 +129,16 @@ impl Tx {
         Ok(self)
     }
 
-    /// Why the change is made, for the history.
+    /// Records why the change is made, for the history.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_note("onboarding")?.create_user("alice")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -125,6 +177,29 @@ impl Tx {
     pub fn set_manager(&self, manager: &str) -> Result<&Self> {
         self.draft().manager = Some(Manager::new(manager)?);
         Ok(self)
+    }
+
+    /// Whether an external id can be given to the thing with this number: it is managed, and no other of its kind has the id
+    /// from the same directory (I12).
+    pub(super) fn free_external<R: Row>(
+        &self,
+        number: u32,
+        id: Option<&ExternalId>,
+        manager: Option<&Manager>,
+        table: fn(&State) -> &Table<R>,
+    ) -> Result<()> {
+        let Some(id) = id else { return Ok(()) };
+        let Some(manager) = manager else {
+            let expected = format!("a {} that a directory manages; use `set_managed_by` first", R::ENTITY);
+            return Err(Error::invalid("external id", id.as_str(), expected));
+        };
+        let draft = self.draft();
+        match table(&draft.next.state).by_external((manager.as_str(), id.as_str())) {
+            Some(other) if other != number => {
+                Err(draft.exists(R::ENTITY, &format!("{id} of {manager}")).reason("the external id is in use"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn apply(&self, change: Change) -> Result<()> {

@@ -10,7 +10,18 @@ use crate::model::records::{
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
 
-/// A user in a transaction.
+/// A user in a transaction. Its calls can be chained.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_group("engineering")?;
+///     tx.create_role("auditor")?;
+///     tx.create_user("alice@acme.com")?.join("engineering")?.assign("auditor")?;
+///     Ok(())
+/// })?;
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct UserEdit<'a> {
     tx: &'a Tx,
@@ -18,7 +29,17 @@ pub struct UserEdit<'a> {
 }
 
 impl Tx {
-    /// The user of this name, to be edited.
+    /// Finds a user to edit.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice")?;
+    ///     tx.user("alice")?.suspend()?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound).
@@ -26,7 +47,16 @@ impl Tx {
         self.find_user(&user).map(|number| UserEdit::new(self, number))
     }
 
-    /// Creates a user that the application knows by this key, active and without any rights.
+    /// Creates an active user with this key and without any roles.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice@acme.com")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
@@ -35,7 +65,18 @@ impl Tx {
         self.create_user_with_id(id, key)
     }
 
-    /// Creates a user with an id of the application's own choosing, which nothing else of the tenant has.
+    /// Creates a user with an id that the application chooses. No other entity of the tenant may have it.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::records::UserId;
+    ///
+    ///     tx.create_user_with_id(UserId::random(), "alice@acme.com")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
@@ -49,7 +90,17 @@ impl Tx {
         self.created(EntityKind::User, id.as_uuid()).map(|number| UserEdit::new(self, number))
     }
 
-    /// The user with this key, which is created if it is not there.
+    /// Returns the user with this key, and creates it if it does not exist.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.ensure_user("alice@acme.com")?;
+    ///     tx.ensure_user("alice@acme.com")?; // the same user
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -96,18 +147,38 @@ impl<'a> UserEdit<'a> {
         Self { tx, number }
     }
 
-    /// Its id.
+    /// Returns the id of the user.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     let id = tx.create_user("alice@acme.com")?.id()?;
+    ///     tx.user(id)?.suspend()?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the user was deleted in this transaction.
     pub fn id(&self) -> Result<UserId> {
         self.tx.with_user(self.number, UserRow::id)
     }
 
-    /// Gives it another key: whoever the application knows by that key has from now on all that this user has.
+    /// Changes the key. Whoever the application knows by the new key has everything that this user has.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice@acme.com")?.set_key("alice.smith@acme.com")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists);
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn set_key(&self, key: &str) -> Result<&Self> {
         let key = UserKey::new(key)?;
         if self.tx.with_user(self.number, |row| *row.key() != key)? {
@@ -163,104 +234,236 @@ impl<'a> UserEdit<'a> {
         self.change(|record| record.set_external_id(id))
     }
 
-    /// Takes all its rights away, and none of its memberships and assignments (R4).
+    /// Suspends the user: every check is denied. Memberships and assignments stay (R4).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice@acme.com")?.suspend()?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the user was deleted in this transaction;
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn suspend(&self) -> Result<&Self> {
         self.change(|record| record.status = Status::Suspended)
     }
 
-    /// Gives back what [`UserEdit::suspend`] took.
+    /// Ends a suspension.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice@acme.com")?.suspend()?.activate()?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted in this transaction.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the user was deleted in this transaction;
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn activate(&self) -> Result<&Self> {
         self.change(|record| record.status = Status::Active)
     }
 
-    /// Makes it a member of a group for good.
+    /// Adds the user to a group without a window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("engineering")?;
+    ///     tx.create_user("alice@acme.com")?.join("engineering")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a member for a
-    /// time (R3).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
+    /// is already a member with a window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
+    /// group (R16).
     pub fn join(&self, group: impl AsGroup) -> Result<&Self> {
         self.join_during(group, Window::ALWAYS)
     }
 
-    /// Makes it a member of a group for a time.
+    /// Adds the user to a group with a window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::{Timestamp, Window};
+    ///
+    ///     tx.create_group("on-call")?;
+    ///     let window = Window::until(Timestamp::from_secs(1_800_000_000)?);
+    ///     tx.create_user("alice@acme.com")?.join_during("on-call", window)?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a member for
-    /// another time, or for good (R3).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
+    /// is already a member with another window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages
+    /// the group (R16).
     pub fn join_during(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
         let group = self.tx.find_group(&group)?;
         self.tx.add_membership(self.number, group, window, "use `set_membership_window` to change it")?;
         Ok(self)
     }
 
-    /// Makes it a member during this window, whatever it was before: added, or its window changed.
+    /// Makes the user a member of the group with this window: adds the membership, or changes its window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::Window;
+    ///
+    ///     tx.create_group("engineering")?;
+    ///     tx.create_user("alice@acme.com")?.ensure_membership("engineering", Window::ALWAYS)?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
+    /// group (R16).
     pub fn ensure_membership(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
         let group = self.tx.find_group(&group)?;
         self.tx.ensure_membership(self.number, group, window)?;
         Ok(self)
     }
 
-    /// Changes when a membership counts.
+    /// Changes the window of a membership.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::{Timestamp, Window};
+    ///
+    ///     tx.create_group("on-call")?;
+    ///     let alice = tx.create_user("alice@acme.com")?;
+    ///     alice.join("on-call")?;
+    ///     alice.set_membership_window("on-call", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if it is no member.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the user is not a member;
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn set_membership_window(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
         let group = self.tx.find_group(&group)?;
         self.tx.set_membership(self.number, group, window)?;
         Ok(self)
     }
 
-    /// Makes it a member of a group no more (R2).
+    /// Removes the user from a group (R2). Does nothing if the user is not a member.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("engineering")?;
+    ///     tx.create_user("alice@acme.com")?.join("engineering")?.leave("engineering")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such group; none if it is no member.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the group does not exist; [`Managed`](crate::ErrorKind::Managed)
+    /// if a directory manages the group (R16).
     pub fn leave(&self, group: impl AsGroup) -> Result<&Self> {
         let group = self.tx.find_group(&group)?;
         self.tx.remove_membership(self.number, group)?;
         Ok(self)
     }
 
-    /// Assigns a role to it directly.
+    /// Assigns a role directly to the user.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("auditor")?;
+    ///     tx.create_user("alice@acme.com")?.assign("auditor")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is assigned for a
-    /// time (R3).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
+    /// is already assigned with a window (R3).
     pub fn assign(&self, role: impl AsRole) -> Result<&Self> {
         self.assign_during(role, Window::ALWAYS)
     }
 
-    /// Assigns a role to it directly for a time.
+    /// Assigns a role directly to the user with a window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::{Timestamp, Window};
+    ///
+    ///     tx.create_role("auditor")?;
+    ///     let window = Window::until(Timestamp::from_secs(1_800_000_000)?);
+    ///     tx.create_user("alice@acme.com")?.assign_during("auditor", window)?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is assigned for
-    /// another time, or for good (R3).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
+    /// is already assigned with another window (R3).
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         self.tx.assign_to(By::User(self.number), &role, window)?;
         Ok(self)
     }
 
-    /// Changes when a direct assignment counts.
+    /// Changes the window of a direct assignment.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     use rolecall::{Timestamp, Window};
+    ///
+    ///     tx.create_role("auditor")?;
+    ///     let alice = tx.create_user("alice@acme.com")?;
+    ///     alice.assign("auditor")?;
+    ///     alice.set_assignment_window("auditor", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to it directly.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned directly.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         self.tx.reassign_to(By::User(self.number), &role, window)?;
         Ok(self)
     }
 
-    /// Takes a directly assigned role from it. What groups give stays.
+    /// Removes a direct assignment. What groups give stays.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_role("auditor")?;
+    ///     tx.create_user("alice@acme.com")?.assign("auditor")?.unassign("auditor")?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such role; none if it is not assigned.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the role does not exist. Removing a role that is not assigned is
+    /// not an error.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
         self.tx.unassign_from(By::User(self.number), role)?;

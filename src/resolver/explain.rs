@@ -15,7 +15,29 @@ use crate::model::records::{Slug, Timestamp, Window};
 
 /// Allowed, or denied for a reason.
 ///
-/// Exhaustive on purpose: code that matches on a decision must have thought of both.
+/// Exhaustive on purpose: code that matches on a decision must handle both.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?.grant("posts:read")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+/// #     tx.create_user("alice")?.join("engineering")?;
+/// #     tx.create_user("bob")?.assign("reader")?;
+/// #     Ok(())
+/// # })?;
+/// use rolecall::{Decision, Reason};
+///
+/// match acme.decide("bob", "posts:write") {
+///     Decision::Allowed => println!("go ahead"),
+///     Decision::Denied(reason) => assert_eq!(reason, Reason::NoPath),
+/// }
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[must_use = "a decision that is not looked at decides nothing"]
@@ -27,6 +49,25 @@ pub enum Decision {
 }
 
 /// Why a question was denied.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?.grant("posts:read")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+/// #     tx.create_user("alice")?.join("engineering")?;
+/// #     tx.create_user("bob")?.assign("reader")?;
+/// #     Ok(())
+/// # })?;
+/// use rolecall::{Decision, Reason};
+///
+/// assert_eq!(acme.decide("mallory", "posts:read"), Decision::Denied(Reason::UnknownUser));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -64,7 +105,24 @@ pub enum Reason {
 }
 
 impl Decision {
-    /// Whether the user may.
+    /// Returns whether the user is allowed.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(acme.decide("alice", "posts:write").is_allowed());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn is_allowed(self) -> bool {
         matches!(self, Self::Allowed)
     }
@@ -105,59 +163,236 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// The verdict, which is the check's.
+    /// Returns the decision, which is always that of the check.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(acme.explain("alice", "posts:write").decision().is_allowed());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn decision(&self) -> Decision {
         self.decision
     }
 
-    /// Whether the user may.
+    /// Returns whether the user is allowed.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(!acme.explain("bob", "posts:write").is_allowed());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn is_allowed(&self) -> bool {
         self.decision.is_allowed()
     }
 
-    /// The distinct paths, shortest first, those of one length bytewise by the names along them. Of an allowed question
-    /// those that count; of one that a window denies, those that would count at another time.
+    /// Returns the distinct paths, shortest first; paths of one length are ordered by the names along them. If the
+    /// decision is *allowed*, these are the active paths. If a window denies it, these are the paths that would
+    /// allow it at another time.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let explanation = acme.explain("alice", "posts:write");
+    /// assert_eq!(explanation.paths()[0].grant(), "posts:*");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// The shortest path is always found. The search for others ends after 64 paths or 10,000 steps.
+    /// The shortest path is always found. The search for others stops after 64 paths or 10,000 steps.
     pub fn paths(&self) -> &[Path] {
         &self.paths
     }
 
-    /// Whether there may be more paths than [`Explanation::paths`] has.
+    /// Returns whether there may be more paths than [`Explanation::paths`] lists.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(!acme.explain("alice", "posts:write").has_more_paths());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn has_more_paths(&self) -> bool {
         self.more_paths
     }
 
-    /// Where the permission is unknown: names that were perhaps meant, nearest first.
+    /// Returns names that were perhaps meant, nearest first, if a name is unknown.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.explain("alice", "posts:wirte").suggestions(), ["posts:write"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn suggestions(&self) -> &[String] {
         &self.near
     }
 
-    /// Where the question is denied: roles that would grant it to whom they are assigned, by slug; at most 32.
+    /// Returns the roles that would allow it, by slug, if it is denied. At most 32.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.explain("bob", "posts:write").roles(), ["editor"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn roles(&self) -> &[Slug] {
         &self.roles
     }
 
-    /// Where the question is denied: groups whose members have it at the instant, by slug; at most 32.
+    /// Returns the groups whose members are allowed at this instant, by slug, if it is denied. At most 32.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.explain("bob", "posts:write").groups(), ["engineering"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn groups(&self) -> &[Slug] {
         &self.groups
     }
 
-    /// Whether there are more roles or groups that would grant it than are listed.
+    /// Returns whether more roles or groups would allow it than are listed.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(!acme.explain("bob", "posts:write").has_more_holders());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn has_more_holders(&self) -> bool {
         self.more_holders
     }
 }
 
-/// One path from a user to a permission.
+/// A path from a user to a permission.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?.grant("posts:read")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+/// #     tx.create_user("alice")?.join("engineering")?;
+/// #     tx.create_user("bob")?.assign("reader")?;
+/// #     Ok(())
+/// # })?;
+/// let explanation = acme.explain("alice", "posts:read");
+/// let path = &explanation.paths()[0];
+/// assert_eq!(path.to_string(), "is in engineering, which has the role editor, which grants posts:*");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Path {
     pub(crate) steps: Vec<PathStep>,
     pub(crate) grant: String,
 }
 
-/// One step of a path.
+/// A step of a path.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?.grant("posts:read")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+/// #     tx.create_user("alice")?.join("engineering")?;
+/// #     tx.create_user("bob")?.assign("reader")?;
+/// #     Ok(())
+/// # })?;
+/// use rolecall::explain::PathStep;
+///
+/// let explanation = acme.explain("alice", "posts:write");
+/// assert!(matches!(explanation.paths()[0].steps()[0], PathStep::Member { .. }));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -191,17 +426,70 @@ pub enum PathStep {
 }
 
 impl Path {
-    /// The steps, from the user to the role that grants.
+    /// Returns the steps, from the user to the role that grants.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.explain("alice", "posts:write").paths()[0].steps().len(), 2);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn steps(&self) -> &[PathStep] {
         &self.steps
     }
 
-    /// What the last role grants: the permission's slug, or a pattern.
+    /// Returns what the last role grants: the permission's slug or a pattern.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.explain("alice", "posts:write").paths()[0].grant(), "posts:*");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn grant(&self) -> &str {
         &self.grant
     }
 
-    /// The groups and roles along it, by slug.
+    /// Returns the slugs of the groups and roles along the path.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let explanation = acme.explain("alice", "posts:write");
+    /// let names: Vec<&str> = explanation.paths()[0].names().map(|slug| slug.as_str()).collect();
+    /// assert_eq!(names, ["engineering", "editor"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &Slug> {
         self.steps.iter().map(PathStep::name)
     }
@@ -227,7 +515,24 @@ impl Path {
 }
 
 impl PathStep {
-    /// The group or role that the step leads to.
+    /// Returns the slug of the group or role that the step leads to.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.explain("alice", "posts:write").paths()[0].steps()[0].name(), "engineering");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn name(&self) -> &Slug {
         match self {
             Self::Member { group, .. } | Self::Parent { group, .. } => group,

@@ -31,10 +31,29 @@ use crate::resolver::explain::{Decision, Explanation, Reason, reason};
 use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 
-/// A snapshot at an instant. Every question is asked here.
+/// A snapshot at an instant. Every question is asked on one.
 ///
-/// From [`Snapshot::at`] it stays at the instant chosen; from `Tenant::now` the instant is the clock's, which is read
-/// when a question first meets a window, and at most once: all questions on one moment have the same instant.
+/// [`Snapshot::at`] chooses the instant. [`Tenant::now`](crate::Tenant::now) uses the clock, which is read at
+/// most once, when a question first meets a window. So all questions on one moment have the same instant.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?.grant("posts:read")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+/// #     tx.create_user("alice")?.join("engineering")?;
+/// #     tx.create_user("bob")?.assign("reader")?;
+/// #     Ok(())
+/// # })?;
+/// let now = acme.now();
+/// assert!(now.check("alice", "posts:write"));
+/// assert_eq!(now.groups_of("alice").len(), 1);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 ///
 /// # Consistency
 /// All answers of one moment are about one revision.
@@ -50,12 +69,52 @@ enum View {
 }
 
 impl Snapshot {
-    /// This snapshot at an instant.
+    /// Returns this snapshot at an instant.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// use rolecall::Timestamp;
+    ///
+    /// let moment = acme.snapshot().at(Timestamp::from_secs(1_800_000_000)?);
+    /// assert!(moment.check("alice", "posts:write"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn at(&self, at: Timestamp) -> Moment<'static> {
         Moment { view: View::Owned(Arc::clone(&self.0)), when: When::Chosen(at) }
     }
 
-    /// This snapshot at the instant that a clock shows when a question first needs it.
+    /// Returns this snapshot at the clock's instant, read when a question first needs it.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// use rolecall::clock::SystemClock;
+    ///
+    /// let snapshot = acme.snapshot();
+    /// assert!(snapshot.now(&SystemClock).check("alice", "posts:write"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn now<'a>(&self, clock: &'a dyn Clock) -> Moment<'a> {
         Moment { view: View::Owned(Arc::clone(&self.0)), when: When::now(clock) }
     }
@@ -74,7 +133,24 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// The snapshot, to be held.
+    /// Returns the snapshot.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().snapshot().revision(), acme.revision());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn snapshot(&self) -> Snapshot {
         match &self.view {
             View::Owned(compiled) => Snapshot(Arc::clone(compiled)),
@@ -82,12 +158,49 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// The instant. Asking for it reads the clock, if no question has.
+    /// Returns the instant. If no question has read the clock yet, this does.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let now = acme.now();
+    /// assert_eq!(now.instant(), now.instant());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn instant(&self) -> Timestamp {
         self.when.instant()
     }
 
-    /// Why nothing is answered, if nothing is.
+    /// Returns why every question is denied, or `None` if the tenant is available.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().unavailable(), None);
+    /// acme.close()?;
+    /// assert_eq!(acme.now().unavailable(), Some(rolecall::Reason::Closed));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn unavailable(&self) -> Option<Reason> {
         reason::silence(self.compiled().availability)
     }
@@ -100,10 +213,29 @@ impl<'a> Moment<'a> {
 
     /// May this user do this? Whatever is unknown is denied.
     ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(acme.now().check("alice", "posts:write"));
+    /// assert!(!acme.now().check("bob", "posts:write"));
+    /// assert!(!acme.now().check("mallory", "posts:write"), "unknown");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
     /// # Complexity
-    /// A table look-up for each name, then seven words and one bit test; with windows or more than seven sources,
-    /// O(sources of the user); where the bound on kept rows or a window on a group's role or parent is met, O(groups and
-    /// roles walked). No allocation but in a long walk.
+    /// A look-up for each name, seven words and one bit test. With windows or more than seven sources, O(sources of
+    /// the user). Where a cached row is incomplete, O(groups and roles walked). No allocation, except in a long
+    /// walk.
     #[inline]
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check(&self, user: impl AsUser, permission: impl AsPermission) -> bool {
@@ -117,7 +249,24 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// May this user do at least one of these? Unknown ones are ignored; of nothing, no.
+    /// May this user do at least one of these? Unknown permissions are ignored. An empty list is `false`.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(acme.now().check_any("bob", ["posts:write", "posts:read"]));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check_any<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         let snapshot = self.compiled();
@@ -126,7 +275,25 @@ impl<'a> Moment<'a> {
         known.any(|permission| allows_found(&snapshot.state, user, permission, &self.when))
     }
 
-    /// May this user do all of these? An unknown one is denied; of nothing, no.
+    /// May this user do all of these? An unknown permission is denied. An empty list is `false`.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(acme.now().check_all("alice", ["posts:write", "posts:read"]));
+    /// assert!(!acme.now().check_all("bob", ["posts:write", "posts:read"]));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check_all<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         let snapshot = self.compiled();
@@ -139,19 +306,58 @@ impl<'a> Moment<'a> {
         all && some
     }
 
-    /// The check, and the reason where it is denied.
+    /// Returns the check's answer with the reason for a denial.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// use rolecall::{Decision, Reason};
+    ///
+    /// assert_eq!(acme.now().decide("alice", "posts:write"), Decision::Allowed);
+    /// assert_eq!(acme.now().decide("bob", "posts:write"), Decision::Denied(Reason::NoPath));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// That of the check where it is allowed; otherwise O(groups and roles of the user, whenever they count).
+    /// That of the check if it is allowed; otherwise O(groups and roles of the user, active or not).
     pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
         let snapshot = self.compiled();
         reason::decide(snapshot, user.user(snapshot.scope()), permission.permission(snapshot.scope()), &self.when)
     }
 
-    /// The decision with the paths that led to it, or with what would grant it.
+    /// Returns the decision with the paths that allow it, or with what would.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// println!("{}", acme.now().explain("alice", "posts:read"));
+    /// let denied = acme.now().explain("bob", "posts:write");
+    /// assert_eq!(denied.roles()[0], "editor");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(groups and roles of the user, whenever they count), then the length of each path.
+    /// O(groups and roles of the user, active or not), then the length of each path.
     pub fn explain(&self, user: impl AsUser, permission: impl AsPermission) -> Explanation {
         let snapshot = self.compiled();
         let user = (user.user(snapshot.scope()), user.user_text());
@@ -159,7 +365,24 @@ impl<'a> Moment<'a> {
         reason::explain(snapshot, user, permission, &self.when)
     }
 
-    /// Everything that a user may do.
+    /// Returns everything that a user may do.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().effective("alice").slugs(), ["posts:read", "posts:write"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
     /// O(sources of the user), a union of rows each, or O(groups and roles walked).
@@ -170,13 +393,49 @@ impl<'a> Moment<'a> {
         PermissionSet::new(self.snapshot(), bits, self.unavailable())
     }
 
-    /// A number for a user, for fast questions on this opening of the tenant.
+    /// Returns a number that stands for a user in fast checks, while the tenant stays open.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let alice = acme.now().user_handle("alice").unwrap();
+    /// assert!(acme.check(alice, "posts:write"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn user_handle(&self, user: impl AsUser) -> Option<UserHandle> {
         let snapshot = self.compiled();
         user.user(snapshot.scope()).map(|number| snapshot.user_handle(number))
     }
 
-    /// A number for a permission, for fast questions on this opening of the tenant.
+    /// Returns a number that stands for a permission in fast checks, while the tenant stays open.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let write = acme.now().permission_handle("posts:write").unwrap();
+    /// assert!(acme.check("alice", write));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn permission_handle(&self, permission: impl AsPermission) -> Option<PermissionHandle> {
         let snapshot = self.compiled();
         permission.permission(snapshot.scope()).and_then(|number| snapshot.permission_handle(number))

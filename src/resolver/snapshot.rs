@@ -37,10 +37,31 @@ use self::session::Session;
 use self::state::State;
 use crate::model::records::{Name, Position, Revision, TenantId, TenantSlug};
 
-/// One tenant at one revision. It does not change: who holds one asks many questions of the same state.
+/// A tenant at one revision, in memory, immutable.
 ///
-/// A clone costs a reference count. A snapshot that was taken while the tenant did not answer (its own commit was not
-/// settled, say) does not answer either, and says why.
+/// A clone costs a reference count. If the tenant was unavailable when the snapshot was taken, every question
+/// on it is denied with that reason.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?.grant("posts:read")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+/// #     tx.create_user("alice")?.join("engineering")?;
+/// #     tx.create_user("bob")?.assign("reader")?;
+/// #     Ok(())
+/// # })?;
+/// let before = acme.snapshot();
+/// acme.update(|tx| tx.delete_user("alice"))?;
+/// let instant = acme.now().instant();
+/// assert!(before.at(instant).check("alice", "posts:write"), "the old revision");
+/// assert!(!acme.check("alice", "posts:write"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Snapshot(pub(crate) Arc<CompiledTenant>);
 
@@ -83,17 +104,69 @@ impl Availability {
 }
 
 impl Snapshot {
-    /// The life of the tenant.
+    /// Returns the id of the tenant.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.snapshot().tenant_id(), acme.tenant_id());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn tenant_id(&self) -> TenantId {
         self.0.position.tenant_id
     }
 
-    /// The revision of the tenant.
+    /// Returns the revision.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.snapshot().revision(), acme.revision());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn revision(&self) -> Revision {
         self.0.position.revision
     }
 
-    /// Where in the tenant's history it stands: the token that processes pass to each other.
+    /// Returns the position in the tenant's history: the token that processes exchange.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let position = acme.snapshot().position();
+    /// assert_eq!(position.revision, acme.revision());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn position(&self) -> Position {
         self.0.position
     }

@@ -463,7 +463,7 @@ fn access_changes_agree(plan: &Plan) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 48 } else { 1_000 }))]
     #[test]
-    fn a20_three_agree_after_every_step_of_random_histories(history in calls(), words in prop::sample::select(&[0, 1, 16][..])) {
+    fn a20_advanced_rebuilt_and_reference_agree_after_every_step(history in calls(), words in prop::sample::select(&[0, 1, 16][..])) {
         let mut present = History::new(words);
         // A populated start, so that most calls do something.
         let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });

@@ -94,7 +94,7 @@ fn a_change_of_roles_and_groups_visits_no_user() {
 
 /// The count counts: what does concern a user looks at that one, and at those that its place among others is found by.
 #[test]
-fn a_member_that_is_added_is_looked_at_and_few_others() {
+fn adding_a_member_reads_few_other_users() {
     let acme = acme();
     let (count, shares) = looked_at(&acme, |tx| tx.group("g5")?.add_member("user7").map(drop));
     assert!((1..100).contains(&count) && !shares, "{count}");

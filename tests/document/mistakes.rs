@@ -39,7 +39,7 @@ fn judge(catalog: &Catalog, table: impl IntoIterator<Item = (Value, Vec<String>)
 }
 
 #[test]
-fn r10_malformed_texts_are_told_where_they_stand() {
+fn r10_invalid_texts_are_reported_with_their_pointers() {
     const SLUG: &str = "expected 1 to 255 visible ASCII characters other than `*`";
     const NAME: &str = "expected 1 to 255 bytes without control characters";
     const TEXT: &str = "expected at most 4,096 bytes, no control characters but newline and tab";
@@ -104,7 +104,7 @@ fn r10_malformed_texts_are_told_where_they_stand() {
 }
 
 #[test]
-fn r3_windows_are_judged() {
+fn r3_invalid_windows_are_mistakes() {
     const INSTANT: &str = "expected RFC 3339 with an offset, like 2027-01-31T00:00:00Z";
     let member = |member: Value| json!({"users": ["u"], "groups": [{"slug": "g", "members": [member]}]});
     judge(
@@ -133,15 +133,15 @@ fn r3_windows_are_judged() {
             row(
                 json!({"groups": ["w", {"slug": "g", "parents": [{"group": "w", "from": "x", "until": "y"}, {"group": "g2"}]}]}),
                 &[
-                    &format!("/groups/1/parents/0/from: `x` is no instant: {INSTANT}"),
-                    &format!("/groups/1/parents/0/until: `y` is no instant: {INSTANT}"),
-                    "/groups/1/parents/1/group: there is no group `g2` in this document; did you mean `g`?",
+                    &format!("/groups/1/parents/0/from: invalid instant `x`: {INSTANT}"),
+                    &format!("/groups/1/parents/0/until: invalid instant `y`: {INSTANT}"),
+                    "/groups/1/parents/1/group: group `g2` not found in the document; did you mean `g`?",
                 ],
             ),
             row(
                 json!({"groups": ["w", {"slug": "g", "parents": [{"group": "w", "from": "2027-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}]}]}),
                 &[
-                    "/groups/1/parents/0: `from 2027-01-01T00:00:00Z until 2027-01-01T00:00:00Z` is no window: expected `from` before `until`",
+                    "/groups/1/parents/0: invalid window `from 2027-01-01T00:00:00Z until 2027-01-01T00:00:00Z`: expected `from` before `until`",
                 ],
             ),
             row(
@@ -184,7 +184,7 @@ fn a_duplicate_in_a_list_is_a_mistake() {
             ),
             row(
                 json!({"groups": ["g", {"slug": "h", "parents": ["g", {"group": "g", "until": "2027-01-01T00:00:00Z"}]}]}),
-                &["/groups/1/parents/1/group: the group `g` stands twice in this list"],
+                &["/groups/1/parents/1/group: group `g` is listed twice"],
             ),
             row(
                 json!({"roles": ["r"], "groups": [{"slug": "g", "roles": ["r", {"role": "r", "until": "2027-01-01T00:00:00Z"}]}]}),
@@ -219,15 +219,15 @@ fn r10_external_ids_and_managers_are_told_where_they_stand() {
             row(
                 json!({"users": [{"key": "u", "external_id": "1"}, {"key": "v", "name": "", "managed_by": "okta"}]}),
                 &[
-                    "/users/0/external_id: an external id needs a `managed_by`",
-                    &format!("/users/1/name: `` is no name: {BOUNDS}"),
+                    "/users/0/external_id: external id without `managed_by`",
+                    &format!("/users/1/name: invalid name ``: {BOUNDS}"),
                 ],
             ),
             row(
                 json!({"groups": [{"slug": "g", "external_id": "\n", "managed_by": ""}]}),
                 &[
-                    &format!("/groups/0/managed_by: `` is no name of a directory: {BOUNDS}"),
-                    &format!("/groups/0/external_id: `\\n` is no external id: {BOUNDS}"),
+                    &format!("/groups/0/managed_by: invalid name of a directory ``: {BOUNDS}"),
+                    &format!("/groups/0/external_id: invalid external id `\\n`: {BOUNDS}"),
                 ],
             ),
             row(
@@ -246,7 +246,7 @@ fn r10_external_ids_and_managers_are_told_where_they_stand() {
 }
 
 #[test]
-fn r6_a_reference_names_what_is_there() {
+fn r6_a_reference_must_name_an_existing_entity() {
     judge(
         &Catalog::empty(),
         [
@@ -304,7 +304,7 @@ fn r7_every_cycle_is_shown() {
             row(
                 json!({"groups": [{"slug": "a", "parents": [{"group": "b", "until": "2027-01-01T00:00:00Z"}]},
                               {"slug": "b", "parents": [{"group": "a", "from": "2027-01-01T00:00:00Z"}]}]}),
-                &["/groups/1/parents/0: this makes a cycle: `a` > `b` > `a`"],
+                &["/groups/1/parents/0: cycle of groups: `a` > `b` > `a`"],
             ),
             row(
                 json!({"groups": [{"slug": "a", "parents": ["b"]}, {"slug": "b", "parents": ["d", "a"]}, {"slug": "c", "parents": ["d"]},
@@ -330,7 +330,7 @@ fn r7_every_cycle_is_shown() {
 }
 
 #[test]
-fn r9_what_the_catalog_has_is_referred_to_and_not_listed() {
+fn r9_catalog_entries_are_referred_to_and_not_listed() {
     let catalog = first_release();
     let (clerk, read) = (catalog.roles()[0].id(), catalog.permissions()[0].id());
     judge(
@@ -372,7 +372,7 @@ fn r9_what_the_catalog_has_is_referred_to_and_not_listed() {
 }
 
 #[test]
-fn r9_what_has_removed_is_called_by_a_name_of_its_own() {
+fn r9_removed_entries_have_names_of_their_own() {
     let catalog = second_release();
     let clerk = catalog.roles()[0].id().to_string();
     let removed_from_catalog = |kind: &str, slug: &str, id: &str| json!({"kind": kind, "slug": slug, "id": id});
@@ -412,7 +412,7 @@ fn r9_what_has_removed_is_called_by_a_name_of_its_own() {
 }
 
 #[test]
-fn r12_a_replace_is_judged_against_the_tenant() {
+fn r12_a_replace_is_validated_against_the_tenant() {
     let (authorizer, _) = authorizer(&first_release());
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
     let role = acme.update(|tx| tx.create_role("editor")?.id()).unwrap().value;
@@ -439,7 +439,7 @@ fn r12_a_replace_is_judged_against_the_tenant() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_and_nothing_is_created() {
+fn all_mistakes_are_reported_together_and_nothing_is_created() {
     let json = json!({
         "format": 1, "tenant": {"slug": "A"},
         "permissions": ["p p", "q", "q"],
@@ -470,7 +470,7 @@ fn all_mistakes_are_told_at_once_and_nothing_is_created() {
 }
 
 #[test]
-fn a_hundred_mistakes_are_told_and_the_rest_counted() {
+fn a_hundred_mistakes_are_listed_and_the_rest_is_counted() {
     let permissions: Vec<String> =
         (0..20_000).map(|n| format!("some-long-prefix-of-a-service.resource-{n}.get")).collect();
     let grants: Vec<String> = (0..1_000).map(|n| format!("some-long-prefix-of-a-service.resource{n}.get")).collect();

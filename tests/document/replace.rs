@@ -43,7 +43,7 @@ fn without_ids_entries_are_matched_by_name_and_equal_content_makes_no_revision()
 }
 
 #[test]
-fn an_id_renames() {
+fn an_entry_with_a_known_id_is_renamed() {
     let acme = tenant(&small());
     let (role, alice) = (acme.now().role("editor").unwrap().id, acme.now().user("alice").unwrap().id);
     let renamed = edited(&acme, |value| {
@@ -59,7 +59,7 @@ fn an_id_renames() {
 }
 
 #[test]
-fn names_are_swapped_by_id() {
+fn two_entries_can_swap_names_by_id() {
     let acme = tenant(&small());
     let editor = acme.now().role("editor").unwrap().id;
     let swapped = edited(&acme, |value| {
@@ -114,7 +114,7 @@ fn a22_a_slug_that_an_id_leaves_is_free_for_another_thing() {
 }
 
 #[test]
-fn a22_deleted_and_made_anew_in_two_replaces_inherits_nothing() {
+fn a22_deleted_and_created_again_in_two_replaces_inherits_nothing() {
     let acme = tenant(&small());
     let old = acme.now().user("alice").unwrap().id;
     let handle = acme.user_handle("alice").unwrap();
@@ -135,7 +135,7 @@ fn a22_deleted_and_made_anew_in_two_replaces_inherits_nothing() {
 }
 
 #[test]
-fn what_nothing_matched_is_deleted_with_its_edges() {
+fn unmatched_entities_are_deleted_with_their_relations() {
     let acme = Authorizer::in_memory().import(&acme()).unwrap();
     let empty = json!({"format": 1, "tenant": {"slug": "acme-corp", "name": "Acme Corp"}});
     let count = acme.replace(&document(&empty)).unwrap().changes.len();
@@ -148,7 +148,7 @@ fn what_nothing_matched_is_deleted_with_its_edges() {
 }
 
 #[test]
-fn every_kind_of_edge_is_changed_in_place() {
+fn every_kind_of_relation_is_changed_in_place() {
     let acme = Authorizer::in_memory().import(&acme()).unwrap();
     let changed = edited(&acme, |value| {
         value["tenant"]["name"] = json!("Acme");
@@ -166,7 +166,7 @@ fn every_kind_of_edge_is_changed_in_place() {
 }
 
 #[test]
-fn a_replace_can_be_looked_at_first_and_is_then_stale_if_others_came() {
+fn a_planned_replace_is_stale_if_another_commit_came_first() {
     let acme = tenant(&small());
     let empty = json!({"format": 1, "tenant": {"slug": "acme"}, "permissions": ["read"], "users": ["alice"]});
     let plan = acme.plan_replace(&document(&empty)).unwrap();
@@ -184,7 +184,7 @@ fn a_replace_can_be_looked_at_first_and_is_then_stale_if_others_came() {
 }
 
 #[test]
-fn a_replace_plans_again_when_another_writer_came_first() {
+fn a_replace_plans_again_after_another_commit() {
     let store = rolecall::store::MemoryStore::default();
     let [ours, theirs] = [(); 2].map(|()| Authorizer::builder().store(store.clone()).build());
     let ours = ours.import(&document(&small())).unwrap();
@@ -194,7 +194,7 @@ fn a_replace_plans_again_when_another_writer_came_first() {
 }
 
 #[test]
-fn handles_of_what_stays_survive_a_replace() {
+fn handles_of_remaining_entities_survive_a_replace() {
     let acme = tenant(&small());
     let (alice, read) = (acme.user_handle("alice").unwrap(), acme.permission_handle("read").unwrap());
     acme.replace(&edited(&acme, |value| {

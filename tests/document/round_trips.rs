@@ -159,7 +159,7 @@ fn r3_a_parent_in_a_window_is_written_as_an_object_and_one_for_good_as_a_slug() 
 }
 
 #[test]
-fn r9_what_has_removed_is_listed_and_comes_back() {
+fn r9_removed_entries_are_exported_and_imported() {
     let (first, second) = (first_release(), second_release());
     let (old, store) = authorizer(&first);
     let acme = old.create_tenant("acme", "Acme").unwrap();
@@ -195,7 +195,7 @@ fn r9_what_has_removed_is_listed_and_comes_back() {
 }
 
 #[test]
-fn r9_a_removed_slug_that_means_another_thing_now_is_called_by_its_id() {
+fn r9_a_removed_slug_that_was_reused_is_exported_by_id() {
     use rolecall::catalog::{Definition, RoleDef};
     let release = |roles| Catalog::new(&Definition { roles, ..Definition::default() }).unwrap();
     // `a` became `b`, and went; then another `b` was made.
@@ -214,7 +214,7 @@ fn r9_a_removed_slug_that_means_another_thing_now_is_called_by_its_id() {
 }
 
 #[test]
-fn a11_a_chain_of_a_hundred_thousand_comes_and_goes_at_the_cost_of_its_length() {
+fn a11_a_chain_of_100_000_is_exported_and_imported_in_linear_time() {
     let last = 100_000;
     let entry = |list: &str, n: usize| match n {
         0 => json!({"slug": "0"}),
@@ -239,7 +239,7 @@ fn a11_a_chain_of_a_hundred_thousand_comes_and_goes_at_the_cost_of_its_length() 
 }
 
 #[test]
-fn a_snapshot_that_answers_nothing_has_no_document() {
+fn an_unavailable_snapshot_cannot_be_exported() {
     let authorizer = Authorizer::in_memory();
     let acme = authorizer.import(&acme()).unwrap();
     let held = acme.snapshot();
@@ -252,7 +252,7 @@ fn a_snapshot_that_answers_nothing_has_no_document() {
 }
 
 #[test]
-fn an_id_may_have_capital_letters_and_is_written_without() {
+fn an_id_in_capital_letters_is_read_and_written_in_lower_case() {
     let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
     let with = |id: &str| {
         let text = json!({"format": 1, "tenant": {"slug": "acme"}, "users": [{"key": "alice", "id": id}]});

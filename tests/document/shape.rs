@@ -84,7 +84,7 @@ fn a_wrong_shape_is_refused_with_its_line_and_column() {
 }
 
 #[test]
-fn what_is_not_utf_8_is_refused() {
+fn invalid_utf_8_is_refused() {
     let json = with(r#""users": ["?"]"#).replace('?', "\u{80}").into_bytes();
     let latin: Vec<u8> = json.into_iter().filter(|byte| *byte != 0xc2).collect();
     assert!(fault(&latin).starts_with("line 2, column 12: invalid unicode code point"), "{}", fault(&latin));
@@ -133,7 +133,7 @@ fn a12_deep_json_is_an_error() {
 }
 
 #[test]
-fn a_fault_shows_no_control_characters_and_no_whole_document() {
+fn a_parse_error_shows_no_control_characters_and_not_the_whole_document() {
     let json = with(&format!("\"\\u001b[31m{}\": 1", "x".repeat(10_000)));
     let fault = fault(json.as_bytes());
     assert!(fault.len() < 500 && !fault.contains('\u{1b}'), "{fault}");

@@ -61,7 +61,7 @@ fn many() -> Vec<Record> {
 }
 
 #[test]
-fn s2_a_load_is_one_state_whatever_is_committed_meanwhile() {
+fn s2_a_load_is_one_state_despite_concurrent_commits() {
     struct Writer<S> {
         store: S,
         taken: Vec<Record>,

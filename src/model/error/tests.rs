@@ -126,6 +126,8 @@ fn codes_are_stable() {
             "deleted",
             "too_many_entities",
             "rejected",
+            "managed",
+            "internal",
         ]
     );
     let codes: Vec<&str> = MistakeCode::ALL.iter().map(|code| code.code()).collect();

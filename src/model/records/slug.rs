@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn r10_a_tenant_slug_stands_in_urls() {
+    fn r10_a_tenant_slug_is_safe_in_urls() {
         let long = "a".repeat(63);
         for good in ["a", "acme-corp", "0", "-", &long] {
             assert!(TenantSlug::new(good).is_ok(), "{good:?}");

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a1_texts_that_look_alike_stay_apart() {
+    fn a1_similar_texts_are_different() {
         assert_ne!(UserKey::new("e\u{301}").unwrap(), UserKey::new("é").unwrap());
         assert_ne!(UserKey::new("a").unwrap(), UserKey::new("a ").unwrap());
         assert_ne!(UserKey::new("Alice").unwrap(), UserKey::new("alice").unwrap());

@@ -257,7 +257,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn r3_the_clock_is_cut_to_the_microsecond_below() {
+    fn r3_the_clock_is_rounded_down_to_microseconds() {
         let at = |nanos: u64, before: bool| {
             let d = Duration::from_nanos(nanos);
             Timestamp::from_system_time(if before { UNIX_EPOCH - d } else { UNIX_EPOCH + d }).as_micros()
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn r3_time_has_ends() {
+    fn r3_instants_are_bounded() {
         assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
         assert!(Timestamp::from_micros(Timestamp::MAX.as_micros() + 1).is_err());

@@ -76,20 +76,23 @@ origin_names! {
 }
 
 impl Moment<'_> {
-    /// Looks up a user.
+    /// Returns a user.
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().user("alice").map(|user| user.key), Some("alice".parse()?));
-    /// assert_eq!(acme.now().user("bob"), None);
+    /// assert_eq!(acme.now().user("alice").unwrap().key, "alice");
+    /// assert!(acme.now().user("mallory").is_none());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn user(&self, user: impl AsUser) -> Option<UserRecord> {
@@ -98,20 +101,22 @@ impl Moment<'_> {
         snapshot.state.users.row(number).map(|row| row.record.clone())
     }
 
-    /// Looks up a group.
+    /// Returns a group.
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert!(acme.now().group("staff").is_some());
-    /// assert_eq!(acme.now().group("board"), None);
+    /// assert_eq!(acme.now().group("engineering").unwrap().slug, "engineering");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn group(&self, group: impl AsGroup) -> Option<GroupRecord> {
@@ -120,20 +125,22 @@ impl Moment<'_> {
         snapshot.state.groups.row(number).map(|row| row.record.clone())
     }
 
-    /// Looks up a role, of the tenant or of the catalog.
+    /// Returns a role, of the tenant or of the catalog.
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert!(acme.now().role("reader").is_some());
-    /// assert_eq!(acme.now().role("writer"), None);
+    /// assert_eq!(acme.now().role("editor").unwrap().slug, "editor");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn role(&self, role: impl AsRole) -> Option<WithOrigin<RoleRecord>> {
@@ -142,20 +149,22 @@ impl Moment<'_> {
         snapshot.state.roles.row(number).map(WithOrigin::from)
     }
 
-    /// Looks up a permission, of the tenant or of the catalog.
+    /// Returns a permission, of the tenant or of the catalog.
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert!(acme.now().permission("posts:read").is_some());
-    /// assert_eq!(acme.now().permission("posts:write"), None);
+    /// assert_eq!(acme.now().permission("posts:write").unwrap().slug, "posts:write");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn permission(&self, permission: impl AsPermission) -> Option<WithOrigin<PermissionRecord>> {
@@ -164,24 +173,30 @@ impl Moment<'_> {
         snapshot.state.permissions.row(number).map(WithOrigin::from)
     }
 
-    /// Returns a page of all users, by key. The search looks at keys and display names.
+    /// Returns a page of users, by key. A search looks at keys and display names.
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().users(&PageRequest::of(50)).items[0].key, "alice");
+    /// use rolecall::PageRequest;
+    ///
+    /// let page = acme.now().users(&PageRequest::of(50).search("ali"));
+    /// assert_eq!(page.items.len(), 1);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Complexity
-    /// O(log n + the page); with a search text, O(entries passed over).
+    /// O(log n + page size). With a search, also what is passed over.
     pub fn users(&self, page: &PageRequest) -> Page<UserRecord> {
         let users = &self.compiled().state.users;
         let found = page::of_table(users, page, |row| page.finds_user(&row.record));
@@ -189,24 +204,26 @@ impl Moment<'_> {
         Page::new(found, page, self.unavailable(), |n| users.name_at(n), record)
     }
 
-    /// Returns a page of all groups, by slug. The search looks at slugs and names.
+    /// Returns a page of groups, by slug. A search looks at slugs and names.
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().groups(&PageRequest::of(50).search("sta")).items[0].slug, "staff");
+    /// use rolecall::PageRequest;
+    ///
+    /// assert_eq!(acme.now().groups(&PageRequest::of(50)).items.len(), 2);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    ///
-    /// # Complexity
-    /// O(log n + the page); with a search text, O(entries passed over).
     pub fn groups(&self, page: &PageRequest) -> Page<GroupRecord> {
         let groups = &self.compiled().state.groups;
         let found =
@@ -215,24 +232,26 @@ impl Moment<'_> {
         Page::new(found, page, self.unavailable(), |n| groups.name_at(n), record)
     }
 
-    /// Returns a page of all roles, of the tenant and of the catalog, by slug. The search looks at slugs and names.
+    /// Returns a page of roles, those of the catalog included, by slug. A search looks at slugs and names.
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().roles(&PageRequest::of(50)).items[0].record.slug, "reader");
+    /// use rolecall::PageRequest;
+    ///
+    /// assert_eq!(acme.now().roles(&PageRequest::of(50)).items.len(), 2);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    ///
-    /// # Complexity
-    /// O(log n + the page); with a search text, O(entries passed over).
     pub fn roles(&self, page: &PageRequest) -> Page<WithOrigin<RoleRecord>> {
         let roles = &self.compiled().state.roles;
         let found =
@@ -240,41 +259,46 @@ impl Moment<'_> {
         Page::new(found, page, self.unavailable(), |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
     }
 
-    /// Returns a page of all permissions, of the tenant and of the catalog, by slug. The search looks at slugs and names.
+    /// Returns a page of permissions, those of the catalog included, by slug. A search looks at slugs and names.
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().permissions(&PageRequest::of(50)).items[0].record.slug, "posts:read");
+    /// use rolecall::PageRequest;
+    ///
+    /// assert_eq!(acme.now().permissions(&PageRequest::of(50)).items.len(), 2);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    ///
-    /// # Complexity
-    /// O(log n + the page); with a search text, O(entries passed over).
     pub fn permissions(&self, page: &PageRequest) -> Page<WithOrigin<PermissionRecord>> {
         let all = &self.compiled().state.permissions;
         let found = page::of_table(all, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
         Page::new(found, page, self.unavailable(), |n| all.name_at(n), |n| all.row(n).map(WithOrigin::from))
     }
 
-    /// Returns the roles that were removed from the catalog and that the tenant still refers to. They grant nothing (R9).
+    /// Returns the roles that are removed from the catalog and that the tenant still refers to, by slug (R9).
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
     /// assert!(acme.now().roles_removed_from_catalog().is_empty());
     /// # Ok::<(), rolecall::Error>(())
@@ -287,17 +311,20 @@ impl Moment<'_> {
         removed_from_catalog
     }
 
-    /// Returns the permissions that were removed from the catalog and that the tenant still refers to. Nobody has them (R9).
+    /// Returns the permissions that are removed from the catalog and that the tenant still refers to, by slug (R9).
     ///
     /// ```
-    /// # use rolecall::PageRequest;
-    /// # use rolecall::blocking::Authorizer;
-    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_user("alice")?.join("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
     /// # })?;
     /// assert!(acme.now().permissions_removed_from_catalog().is_empty());
     /// # Ok::<(), rolecall::Error>(())

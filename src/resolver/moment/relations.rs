@@ -52,20 +52,54 @@ pub enum Via {
 }
 
 impl Moment<'_> {
-    /// A page of the direct members of a group, by key, windows that do not count included and marked.
+    /// Returns a page of the direct members of a group, by key, each with its window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// use rolecall::PageRequest;
+    ///
+    /// let members = acme.now().members("engineering", &PageRequest::of(50));
+    /// assert_eq!(members.items[0].record.key, "alice");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(log members + the page); with a search text, O(what is passed over).
+    /// O(log n + page size). With a search, also what is passed over.
     pub fn members(&self, group: impl AsGroup, page: &PageRequest) -> Page<WithWindow<UserRecord>> {
         let snapshot = self.compiled();
         let row = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n).map(|row| (n, row)));
         self.users_by_key(row.map(|(n, row)| (n, &row.members)), page, UserRow::groups)
     }
 
-    /// Everybody who is a member of a group at the instant, directly or through sub-groups, suspended users included.
+    /// Returns the direct and inherited members of a group.
     ///
-    /// # Complexity
-    /// O(sub-groups and their members).
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().all_members("staff").keys(), ["alice"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn all_members(&self, group: impl AsGroup) -> UserSet {
         let snapshot = self.compiled();
         let groups =
@@ -73,21 +107,51 @@ impl Moment<'_> {
         self.user_set(reverse::users_of(&snapshot.state, &Bits::new(), &groups, &self.when))
     }
 
-    /// A page of the users that a role is assigned to directly, by key, windows that do not count included and marked.
+    /// Returns a page of the users to whom a role is assigned directly, by key, each with its window.
     ///
-    /// # Complexity
-    /// O(log holders + the page); with a search text, O(what is passed over).
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// use rolecall::PageRequest;
+    ///
+    /// let holders = acme.now().holders("reader", &PageRequest::of(50));
+    /// assert_eq!(holders.items[0].record.key, "bob");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn holders(&self, role: impl AsRole, page: &PageRequest) -> Page<WithWindow<UserRecord>> {
         let snapshot = self.compiled();
         let row = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)));
         self.users_by_key(row.map(|(n, row)| (n, &row.users)), page, UserRow::roles)
     }
 
-    /// Everybody who has a role at the instant: directly, through groups, or because another role includes it; suspended
-    /// users included.
+    /// Returns the users who have a role: directly, through groups, or through roles that include it.
     ///
-    /// # Complexity
-    /// O(roles that include it, groups that have them, members of those).
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().all_holders("reader").keys(), ["alice", "bob"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn all_holders(&self, role: impl AsRole) -> UserSet {
         let snapshot = self.compiled();
         let roles = reverse::with_includers(&snapshot.state, role.role(snapshot.scope()).into_iter().collect());
@@ -95,11 +159,27 @@ impl Moment<'_> {
         self.user_set(reverse::users_of(&snapshot.state, &roles, &groups, &self.when))
     }
 
-    /// Everybody who may do this at the instant. Of a permission that is unknown, nobody: whether it is known,
-    /// [`permission`](Moment::permission) says.
+    /// Returns the users who may do this.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().who_can("posts:write").keys(), ["alice"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Complexity
-    /// O(roles that give it, groups that have them, members of those).
+    /// O(roles, groups and members that lead there).
     pub fn who_can(&self, permission: impl AsPermission) -> UserSet {
         let snapshot = self.compiled();
         let state = &snapshot.state;
@@ -114,7 +194,24 @@ impl Moment<'_> {
         self.user_set(users)
     }
 
-    /// The groups that a user is a direct member of, by slug, windows that do not count included and marked.
+    /// Returns the groups of which the user is a direct member, by slug, each with its window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().groups_of("alice")[0].record.slug, "engineering");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn groups_of(&self, user: impl AsUser) -> Vec<WithWindow<GroupRecord>> {
         let snapshot = self.compiled();
         let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else {
@@ -129,7 +226,24 @@ impl Moment<'_> {
         )
     }
 
-    /// The roles that are assigned to a user directly, by slug, windows that do not count included and marked.
+    /// Returns the roles that are assigned directly to a user, by slug, each with its window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().roles_of("bob")[0].record.slug, "reader");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn roles_of(&self, user: impl AsUser) -> Vec<WithWindow<WithOrigin<RoleRecord>>> {
         let snapshot = self.compiled();
         let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else {
@@ -144,7 +258,24 @@ impl Moment<'_> {
         )
     }
 
-    /// The roles that are assigned to a group, by slug, windows that do not count included and marked.
+    /// Returns the roles that are assigned directly to a group, by slug, each with its window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().roles_of_group("engineering")[0].record.slug, "editor");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn roles_of_group(&self, group: impl AsGroup) -> Vec<WithWindow<WithOrigin<RoleRecord>>> {
         let snapshot = self.compiled();
         let Some(group) = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n)) else {
@@ -154,7 +285,24 @@ impl Moment<'_> {
         self.held(group.roles().iter(), true, |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
     }
 
-    /// The groups that a role is assigned to directly, by slug, windows that do not count included and marked.
+    /// Returns the groups to which a role is assigned directly, by slug, each with its window.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().groups_with("editor")[0].record.slug, "engineering");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn groups_with(&self, role: impl AsRole) -> Vec<WithWindow<GroupRecord>> {
         let snapshot = self.compiled();
         let Some((number, row)) =
@@ -185,7 +333,24 @@ impl Moment<'_> {
         self.held_groups(self.near_ends(&row.children, number, GroupRow::parents))
     }
 
-    /// What a role itself grants: permissions by slug, then patterns.
+    /// Returns what a role grants itself: permissions by slug, then patterns. Included roles are not followed.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().grants_of("editor").len(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn grants_of(&self, role: impl AsRole) -> Vec<Granted> {
         let snapshot = self.compiled();
         let Some(row) =
@@ -200,7 +365,24 @@ impl Moment<'_> {
         granted.into_iter().map(|(_, g)| g).chain(row.patterns.iter().cloned().map(Granted::Pattern)).collect()
     }
 
-    /// The roles that a role includes directly, by slug.
+    /// Returns the roles that a role includes directly, by slug.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().includes_of("editor")[0].slug, "reader");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn includes_of(&self, role: impl AsRole) -> Vec<WithOrigin<RoleRecord>> {
         let snapshot = self.compiled();
         let roles = &snapshot.state.roles;
@@ -215,13 +397,47 @@ impl Moment<'_> {
         included
     }
 
-    /// Everything that a role gives, with what it includes.
+    /// Returns everything that a role gives, with the roles it includes.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().effective_of_role("editor").len(), 2);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn effective_of_role(&self, role: impl AsRole) -> PermissionSet {
         let snapshot = self.compiled();
         self.given_by(role.role(snapshot.scope()).map(Source::Role))
     }
 
-    /// Everything that a group gives its members at the instant, with what its active parents give.
+    /// Returns everything that a group gives its members, with its parent groups.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().effective_of_group("engineering").len(), 2);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn effective_of_group(&self, group: impl AsGroup) -> PermissionSet {
         let snapshot = self.compiled();
         self.given_by(group.group(snapshot.scope()).map(Source::Group))
@@ -232,11 +448,28 @@ impl Moment<'_> {
         PermissionSet::new(self.snapshot(), bits, self.unavailable())
     }
 
-    /// All groups that a user is in at the instant, directly or through sub-groups, each with the sub-group that it
-    /// comes through, by slug. None for a suspended user.
+    /// Returns the active groups of a user, direct and inherited, by slug, each with where it comes from.
     ///
-    /// # Complexity
-    /// O(groups walked), and their order.
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// use rolecall::moment::Via;
+    ///
+    /// let groups = acme.now().all_groups_of("alice");
+    /// assert_eq!(groups[0].via, Via::Direct);
+    /// assert_eq!(groups[1].record.slug, "staff");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn all_groups_of(&self, user: impl AsUser) -> Vec<Inherited<GroupRecord>> {
         let groups = &self.compiled().state.groups;
         let found = self.sources(user).into_iter().filter_map(|(source, via)| match source {
@@ -248,20 +481,48 @@ impl Moment<'_> {
         found
     }
 
-    /// All roles that a user has at the instant, each with the group or role that it comes from, by slug. None for a
-    /// suspended user.
+    /// Returns the active roles of a user by slug: direct ones, those of its groups, and those that these include,
+    /// each with where it comes from.
     ///
-    /// # Complexity
-    /// O(groups and roles walked), and their order.
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().all_roles_of("alice").len(), 2);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn all_roles_of(&self, user: impl AsUser) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
         self.roles_among(self.sources(user))
     }
 
-    /// All roles that the members of a group have through it at the instant, each with the group or role that it comes
-    /// from, by slug: those of its wider groups, too.
+    /// Returns the active roles of a group by slug: direct ones, those of its parent groups, and those that these
+    /// include, each with where it comes from.
     ///
-    /// # Complexity
-    /// O(groups and roles walked), and their order.
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().all_roles_of_group("engineering").len(), 2);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn all_roles_of_group(&self, group: impl AsGroup) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
         let snapshot = self.compiled();
         let group = group.group(snapshot.scope()).filter(|_| self.answers());

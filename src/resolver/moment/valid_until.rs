@@ -6,11 +6,25 @@ use crate::resolver::explain::paths;
 use crate::resolver::snapshot::names::{AsPermission, AsUser};
 
 impl Moment<'_> {
-    /// Until when the answer to a check holds while the revision stays: an instant no later than the next beginning or
-    /// end of a window that could change it. None if no window will.
+    /// Returns the instant until which the answer to this check holds as long as nobody changes the tenant, or
+    /// `None` if no window will change it.
     ///
-    /// # Complexity
-    /// O(groups and roles of the user, whenever they count).
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().valid_until("alice", "posts:write"), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn valid_until(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Timestamp> {
         let snapshot = self.compiled();
         let state = &snapshot.state;

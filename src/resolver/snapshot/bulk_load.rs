@@ -416,7 +416,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
-        fn what_is_gathered_in_any_order_is_what_edits_make(mut records in Just(records()).prop_shuffle()) {
+        fn bulk_load_in_any_order_equals_edits(mut records in Just(records()).prop_shuffle()) {
             records.sort_by_key(Record::kind);
             let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
             let session = Arc::new(base.open());
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_that_comes_twice_is_refused_wherever_the_two_stand() {
+    fn a_duplicate_edge_is_refused_wherever_it_occurs() {
         let mut records = records();
         records.extend([member(7, 1), held(35, 2), held(35, 0)]);
         records.sort_by_key(Record::kind);
@@ -440,7 +440,7 @@ mod tests {
 
     /// A place that is empty looks as if the nil id were gone from it.
     #[test]
-    fn who_is_gone_keeps_the_number_through_a_reload_whatever_the_id() {
+    fn a_deleted_user_keeps_its_number_through_a_reload() {
         let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let session = Arc::new(base.open());
         let user = |n: u32| {

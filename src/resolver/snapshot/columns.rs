@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_sources_share_a_column_and_none_has_the_first() {
+    fn no_two_sources_share_a_column_and_column_zero_is_free() {
         let all = (0..5_000).flat_map(|n| [column(Source::Group(n)), column(Source::Role(n))]);
         let mut columns: Vec<u16> = all.map(Option::unwrap).collect();
         columns.sort_unstable();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_says_what_its_row_says_and_older_clones_stay() {
+    fn a_column_equals_its_row_and_older_clones_do_not_change() {
         let mut columns = Columns::default();
         let (group, role) = (Source::Group(70), Source::Role(3));
         let both = [column(group).unwrap(), column(role).unwrap()];
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_tenant_pays_for_what_it_has_and_its_words_stay_when_it_grows() {
+    fn a_small_tenant_has_short_columns_and_keeps_their_contents_when_it_grows() {
         let mut columns = Columns::default();
         columns.replace(Source::Group(0), None, &cached_row(&[5, 64, 128], true));
         let widths = |columns: &Columns| match &columns.pages {
@@ -256,7 +256,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn columns_answer_like_the_rows_that_were_written(
+        fn columns_equal_the_rows_that_were_written(
             steps in vec((any::<bool>(), 0..400u32, btree_set(0..200u32, 0..4), any::<bool>()), 1..60),
         ) {
             let mut columns = Columns::default();

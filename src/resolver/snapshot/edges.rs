@@ -275,7 +275,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn edges_answer_like_a_map_one_by_one_or_at_once(
+        fn edges_behave_like_a_map(
             ops in vec((0..3u8, any::<bool>(), 0..20u32, prop_oneof![4 => Just(0), 1 => 1..3u32]), 0..60),
         ) {
             let (mut edges, mut model) = (HeldEdges::default(), Model::new());

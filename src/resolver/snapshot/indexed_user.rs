@@ -56,12 +56,12 @@ mod tests {
     use crate::resolver::snapshot::edge::MOST_NUMBERS;
 
     #[test]
-    fn a_card_is_half_a_cache_line() {
+    fn an_indexed_user_is_half_a_cache_line() {
         assert_eq!(size_of::<IndexedUser>(), 32);
     }
 
     #[test]
-    fn a_card_has_the_columns_only_where_they_are_all() {
+    fn an_indexed_user_has_columns_only_if_they_are_complete() {
         let summary = |columns, form| UserSummary { columns, form };
         let six = [1, 2, 3, 4, 5, 6, 0];
         let indexed = |number, columns, form| IndexedUser::of(Uuid::nil(), number, &summary(columns, form));

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_with_the_same_hash_outlives_a_pattern_that_goes() {
+    fn removing_a_pattern_keeps_others_with_the_same_hash() {
         let hashers = Hashers::new(&RandomState::new());
         let [one, other] = two_that_share_a_hash(&hashers);
         let mut pattern_index = PatternIndex::default();

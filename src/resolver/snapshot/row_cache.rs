@@ -110,14 +110,10 @@ fn group_row(state: &State, number: u32) -> CachedRow {
     let mut complete = true;
     let mut rows = Rows::new();
     for (source, edge) in group.sources() {
-        match must(state.cached_row(source), ROW) {
-            Some(cached) if edge.window.is_always() => {
-                rows.push(&cached.row);
-                complete &= cached.complete;
-            }
-            // What has a window is not in the row, so the row cannot be all.
-            _ => complete = false,
-        }
+        // What has a window is not in the row, so the row is not complete.
+        let always = edge.window.is_always().then(|| must(state.cached_row(source), ROW)).flatten();
+        complete &= always.is_some_and(|cached| cached.complete);
+        rows.extend(always.map(|cached| &cached.row));
     }
     bound(state, &rows, &[], complete, group.edges.len())
 }

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_new_once_and_few_are_kept_in_the_short_list() {
+    fn a_node_is_new_once_and_few_nodes_stay_in_the_short_list() {
         let mut seen = Seen::default();
         for n in 0..40 {
             assert!(seen.insert(Source::Group(n)) && !seen.insert(Source::Group(n)) && seen.insert(Source::Role(n)));

@@ -48,7 +48,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn items_are_dealt_as_a_stable_sort_would(numbers in vec(0..20_usize, 0..60)) {
+        fn counting_sort_is_a_stable_sort(numbers in vec(0..20_usize, 0..60)) {
             let items: Vec<(usize, usize)> = numbers.into_iter().zip(0..).collect();
             let mut sorted = items.clone();
             sorted.sort_by_key(|(number, _)| *number);

@@ -413,7 +413,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn a_roll_answers_like_a_hash_map_and_leaves_older_clones_alone(
+        fn the_table_behaves_like_a_hash_map_and_older_clones_do_not_change(
             kind in 0..4u8,
             start in prop_oneof![0..40u32, 0..400u32],
             items in vec((0..400u32, 1..u32::MAX), 0..120),
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn one_by_one_or_at_once_all_lie_in_the_line_that_is_looked_at_and_nine_of_ten_slots_are_taken() {
+    fn items_are_found_in_one_line_with_nine_of_ten_slots_used() {
         let items: Vec<Pair> = (0..50_000).map(|key| (key, 1)).collect();
         let mut grown = PersistentHashTable::default();
         for item in &items {

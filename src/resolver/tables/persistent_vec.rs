@@ -280,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slab_answers_like_a_vec_and_leaves_older_clones_alone(
+        fn the_vector_behaves_like_a_vec_and_older_clones_do_not_change(
             start in prop_oneof![0..70usize, 2040..2060usize],
             ops in vec((prop_oneof![0..40u32, 0..5000u32], 1..u64::MAX), 0..40),
         ) {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slab_of_any_length_holds_what_was_set() {
+    fn a_vector_of_any_length_keeps_its_values() {
         for len in [0, 1, 31, 32, 33, 2047, 2048, 2049, 131_072, 131_073] {
             let model: Vec<u64> = (1..=len).collect();
             assert!(same(&slab_of(&model), &model), "{len}");

@@ -113,7 +113,7 @@ fn the_json_of_each_record_kind_is_fixed() {
         ),
         (
             Record::Parent(Parent { group, parent: GroupId::from_uuid(id(7)), window }),
-            r#"{"parent":{"group":#2,"parent":#7,"window":{"from":-1,"until":2}}}"#,
+            r#"{"parent":{"group":#2,"parent":#7,"window":{"from":"1969-12-31T23:59:59.999999Z","until":"1970-01-01T00:00:00.000002Z"}}}"#,
         ),
         (
             Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user), window }),

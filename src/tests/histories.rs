@@ -181,7 +181,7 @@ impl History {
             Ok(())
         };
         let ((), plan) = Tx::run(draft, run).unwrap();
-        if !calls.iter().any(|call| call.what == 28) {
+        if !calls.iter().any(|call| call.what == 31) {
             nothing_managed_changes(&plan);
         }
         self.records_after(&plan);

@@ -239,7 +239,7 @@ fn r10_external_ids_and_managers_are_told_where_they_stand() {
                         {"key": "w", "external_id": "1", "managed_by": "okta"},
                     ],
                 }),
-                &["/users/2/external_id: the external id `1` of `okta` stands twice; first at /users/0"],
+                &["/users/2/external_id: duplicate external id `1` of `okta`, first used at /users/0"],
             ),
         ],
     );

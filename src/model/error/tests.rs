@@ -140,6 +140,7 @@ fn codes_are_stable() {
             "not_found",
             "duplicate_entry",
             "duplicate_id",
+            "missing_manager",
             "duplicate_reference",
             "cycle",
             "defined_by_catalog",
@@ -162,6 +163,7 @@ fn codes_are_stable() {
             "wrong_origin",
             "unknown_record",
             "too_many_entities",
+            "internal",
         ]
     );
 }

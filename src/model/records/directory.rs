@@ -2,7 +2,7 @@
 //!
 //! Most users and groups have neither, so both are behind one pointer, which costs the others eight bytes.
 
-use super::{ExternalId, GroupRecord, Manager, UserRecord};
+use super::{ExternalId, Manager};
 
 /// What a directory knows about a user or group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -12,7 +12,7 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.external_id.is_none() && self.managed_by.is_none()
     }
 }
@@ -51,39 +51,7 @@ macro_rules! directory_accessors {
     )*};
 }
 
-directory_accessors! {
-    UserRecord, "user";
-    GroupRecord, "group";
-}
-
-impl GroupRecord {
-    fn directory(&self) -> Option<&Directory> {
-        self.directory.as_deref()
-    }
-
-    fn edit_directory(&mut self, edit: impl FnOnce(&mut Directory)) {
-        let mut directory = self.directory.take().unwrap_or_default();
-        edit(&mut directory);
-        // Two equal records are equal in memory, too.
-        self.directory = Some(directory).filter(|directory| !directory.is_empty());
-    }
-}
-
-impl UserRecord {
-    fn directory(&self) -> Option<&Directory> {
-        self.profile.as_deref().map(|profile| &profile.directory)
-    }
-
-    fn edit_directory(&mut self, edit: impl FnOnce(&mut Directory)) {
-        self.edit_profile(|profile| edit(&mut profile.directory));
-    }
-
-    pub(super) fn edit_profile(&mut self, edit: impl FnOnce(&mut Profile)) {
-        let mut profile = self.profile.take().unwrap_or_default();
-        edit(&mut profile);
-        self.profile = Some(profile).filter(|profile| profile.name.is_some() || !profile.directory.is_empty());
-    }
-}
+pub(super) use directory_accessors;
 
 /// What few of a million users have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -95,7 +63,7 @@ pub(crate) struct Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::records::{Name, UserId, UserKey};
+    use crate::model::records::{Name, UserId, UserKey, UserRecord};
 
     #[test]
     fn a_user_without_a_profile_costs_one_pointer_more() {

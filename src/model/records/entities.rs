@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::directory::{Directory, Profile};
+use super::directory::{Directory, Profile, directory_accessors};
 use super::{Description, ExternalId, GroupId, Manager, Name, PermissionId, RoleId, Slug, TenantSlug, UserId, UserKey};
 
 /// The tenant itself. There is one in every life; a commit that removes it ends the life.
@@ -198,5 +198,39 @@ impl From<UserFields> for UserRecord {
         user.set_external_id(external_id);
         user.set_managed_by(managed_by);
         user
+    }
+}
+
+directory_accessors! {
+    UserRecord, "user";
+    GroupRecord, "group";
+}
+
+impl GroupRecord {
+    fn directory(&self) -> Option<&Directory> {
+        self.directory.as_deref()
+    }
+
+    fn edit_directory(&mut self, edit: impl FnOnce(&mut Directory)) {
+        let mut directory = self.directory.take().unwrap_or_default();
+        edit(&mut directory);
+        // Two equal records are equal in memory, too.
+        self.directory = Some(directory).filter(|directory| !directory.is_empty());
+    }
+}
+
+impl UserRecord {
+    fn directory(&self) -> Option<&Directory> {
+        self.profile.as_deref().map(|profile| &profile.directory)
+    }
+
+    fn edit_directory(&mut self, edit: impl FnOnce(&mut Directory)) {
+        self.edit_profile(|profile| edit(&mut profile.directory));
+    }
+
+    pub(super) fn edit_profile(&mut self, edit: impl FnOnce(&mut Profile)) {
+        let mut profile = self.profile.take().unwrap_or_default();
+        edit(&mut profile);
+        self.profile = Some(profile).filter(|profile| profile.name.is_some() || !profile.directory.is_empty());
     }
 }

@@ -1,12 +1,17 @@
 //! The organisation document: a whole tenant as JSON, for people to read, edit and keep under version control.
 //!
-//! `document/shape.rs` is the format, `document/written.rs` and `document/values.rs` how it is read and written;
-//! `document/rules.rs` makes records of it, or finds every mistake (`mistakes.rs` has the places, `targets.rs` what
-//! references mean, `ids.rs` what is matched with what); `document/export.rs` is the way back, `document/replace.rs`
-//! the difference to a present state. All of it is pure: what creates or replaces a tenant is in
-//! `authorizer/import.rs`.
+//! | file | purpose |
+//! |---|---|
+//! | `shape.rs` | the format |
+//! | `entry.rs`, `values.rs` | reading and writing of list entries and of single values |
+//! | `rules.rs` | checks a document: returns its records, or every mistake |
+//! | `ids.rs`, `targets.rs`, `mistakes.rs` | ids of entries, targets of references, places of mistakes |
+//! | `export.rs` | from a snapshot to a document |
+//! | `replace.rs` | the changes that make a tenant equal to a document |
 //!
-//! Deliberately absent: partial documents. A document is the whole tenant, so that two of them can be compared.
+//! All of it is pure. `authorizer/import.rs` creates and replaces tenants.
+//!
+//! Deliberately absent: partial documents. A document describes a whole tenant, so two documents can be compared.
 
 mod export;
 mod replace;
@@ -17,33 +22,35 @@ mod targets;
 mod mistakes;
 mod names;
 mod values;
-mod written;
+mod entry;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use self::ids::Ground;
-use self::shape::Whole;
-use self::written::object;
+use self::entry::object;
+use self::ids::ImportContext;
+use self::shape::DocumentData;
 use crate::model::catalog::Catalog;
 use crate::model::error::{Error, Mistake, MistakeCode, Result, escaped};
 use crate::model::records::{Change, Manager};
 
-/// A whole tenant as a document: its permissions, roles, groups and users, with who is in what and who has what.
+/// A whole tenant as a document: its permissions, roles, groups and users, with all memberships and assignments.
 ///
-/// A document that was read has the right shape and nothing more: whether it keeps the rules shows when it is imported
-/// ([`Authorizer::import`](crate::Authorizer::import), [`Tenant::replace`](crate::Tenant::replace)), against the
-/// catalog of the authorizer. [`Snapshot::export`](crate::Snapshot::export) makes one of a tenant.
+/// Reading a document checks only its shape. [`Authorizer::import`](crate::Authorizer::import) and
+/// [`Tenant::replace`](crate::Tenant::replace) check the rules, with the catalog of the authorizer.
+/// [`Snapshot::export`](crate::Snapshot::export) returns the document of a tenant.
 ///
 /// # The format
-/// Unknown fields are refused. Lists may be left out when empty; an entry that needs only a slug (or key) may be written
-/// as a plain string; a name that is left out is the slug, and a user without one is shown by its key. A user or group
-/// may carry `managed_by`, the directory that it is synchronised from, and with that its `external_id` there. Everything but the tenant may carry an `id`, and gets a new
-/// one if it carries none. References are by slug or key; one that names an entry of the catalog refers to that.
-/// A role's `permissions` are what it grants: slugs, and patterns.
-/// Order does not matter. Instants are RFC 3339 with an offset, at most six digits of a second.
+/// - An unknown field is an error. An empty list may be left out. The order of lists does not matter.
+/// - An entry that needs only a slug or key may be a plain string.
+/// - A name that is left out is the slug. A user without a name is shown by its key.
+/// - Every entry may have an `id`. An entry without one gets a new id.
+/// - A user or group may have `managed_by`, the directory that it is synchronised from, and its `external_id` there.
+/// - References are slugs or keys, of entries of the document or of the catalog.
+/// - The `permissions` of a role are its grants: slugs and patterns.
+/// - Instants are RFC 3339 with an offset and at most six digits of a second.
 ///
 /// ```
 /// use rolecall::{Document, blocking::Authorizer};
@@ -66,12 +73,12 @@ use crate::model::records::{Change, Manager};
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 ///
-/// `"removed_from_catalog": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog that are still referred to
-/// by these slugs: such references are kept, and give nothing.
+/// `"removed_from_catalog": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog to
+/// which the document still refers by these slugs. Such references are kept and grant nothing.
 ///
 /// # Mistakes
-/// A document that breaks rules is refused with all its mistakes at once
-/// ([`Error::mistakes`](crate::Error::mistakes)). Each has a JSON pointer to its place, a message, and one of these codes:
+/// If a document breaks rules, the error lists all mistakes at once ([`Error::mistakes`](crate::Error::mistakes)). Each has
+/// a JSON pointer to its place, a message, and one of these codes:
 ///
 /// | code | mistake |
 /// |---|---|
@@ -88,12 +95,12 @@ use crate::model::records::{Change, Manager};
 /// | `retired` | an entry has a slug that the catalog has retired |
 /// | `id_taken` | an id belongs to another entity |
 /// | `slug_taken` | a slug in `removed_from_catalog` belongs to another entity |
-/// | `other_tenant` | the document is of another tenant than the one to be replaced |
+/// | `other_tenant` | the document belongs to another tenant than the one to replace |
 ///
 /// # Security
-/// Whoever may import a document decides who may do what.
+/// A person who may import a document decides who may do what. Let only administrators import.
 #[derive(Clone)]
-pub struct Document(Whole);
+pub struct Document(DocumentData);
 
 impl Document {
     /// Reads a document. Only its shape is checked; the rules are checked when it is imported.
@@ -105,7 +112,7 @@ impl Document {
     /// ```
     ///
     /// # Complexity
-    /// O(bytes). Brackets nested deeper than the format allows are refused where they begin.
+    /// O(bytes). Reading stops at brackets that are nested deeper than the format allows.
     ///
     /// # Errors
     /// [`Document`](crate::ErrorKind::Document), with line and column of the first error: not JSON, not UTF-8, cut
@@ -114,12 +121,11 @@ impl Document {
         serde_json::from_slice(json).map_err(|fault| misshapen(&fault))
     }
 
-    /// Returns the document as JSON: one list entry to a line, lists in bytewise order, defaults left out.
+    /// Returns the document as JSON: indented, with lists in bytewise order and without default values.
     ///
     /// ```
     /// let document = rolecall::Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme"}}"#)?;
-    /// assert!(document.to_json().contains("\"slug\": \"acme\"") ||
-    /// document.to_json().contains("\"slug\":\"acme\""));
+    /// assert!(document.to_json().contains(r#""slug": "acme""#));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
@@ -136,9 +142,10 @@ impl Document {
         json
     }
 
-    /// Makes a replacement by this document act for a directory, too (R16): otherwise [`Tenant::replace`](crate::Tenant::replace)
-    /// refuses a document that changes what the directory manages. It is not part of what is written or compared. An
-    /// import creates a tenant, and needs none.
+    /// Lets a replacement by this document change the users and groups that a directory manages (R16).
+    ///
+    /// Without this call, [`Tenant::replace`](crate::Tenant::replace) fails if the document changes them. The setting is
+    /// neither serialised nor compared. An import creates a tenant and does not need it.
     ///
     /// # Example
     /// ```
@@ -173,24 +180,24 @@ impl Document {
         &self.0.tenant.slug
     }
 
-    /// The records of a new tenant, each as it is added, in the order of kinds.
+    /// Returns the additions that create the tenant of this document, in the order of kinds.
     pub(crate) fn additions(&self, catalog: &Catalog, new_id: fn() -> Uuid) -> Result<Vec<Change>> {
-        rules::additions(&self.0, Ground { catalog, present: None, new_id })
+        rules::additions(&self.0, ImportContext { catalog, present: None, new_id })
     }
 }
 
-/// The error for a fault of shape: where, then what.
+/// Returns the error for a document that cannot be read: the place, then the problem.
 fn misshapen(fault: &serde_json::Error) -> Error {
     let (line, column) = (fault.line(), fault.column());
     let text = fault.to_string();
-    // The parser says where at the end of its text.
+    // The text of the parser ends with the place.
     let what = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
     let code = if fault.is_data() { MistakeCode::Shape } else { MistakeCode::Syntax };
     let message = format!("line {line}, column {}: {}", column.max(1), escaped(what, 300));
     Error::document(vec![Mistake::new(String::new(), code, message)], 0)
 }
 
-/// Two documents are equal if they are written equally, in whatever order they list things.
+/// Two documents are equal if their JSON is equal. The order of their lists does not matter.
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
         self.to_json() == other.to_json()
@@ -213,7 +220,7 @@ impl<'de> Deserialize<'de> for Document {
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Whole { permissions, roles, groups, users, .. } = &self.0;
+        let DocumentData { permissions, roles, groups, users, .. } = &self.0;
         f.debug_struct("Document")
             .field("slug", &self.slug())
             .field("permissions", &permissions.len())

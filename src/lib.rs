@@ -1,5 +1,4 @@
-//! **May this user do this, in this tenant, and why?** Answered in your own process, from memory, without a network
-//! hop, a lock or an `await`.
+//! Embeddable authorization: **may this user do this, in this tenant, and why?** Checks run in memory, without I/O.
 //!
 //! ```
 //! use rolecall::blocking::Authorizer;
@@ -20,31 +19,42 @@
 //!
 //! # Map
 //!
-//! | I want to | read |
+//! For every application:
+//!
+//! | to | use |
 //! |---|---|
-//! | ask | [`Moment`]: every question lives there; [`Tenant`] leads to it |
-//! | understand an answer | [`Explanation`], [`Decision`], [`Reason`] |
-//! | change something | [`Tx`]; look before with [`Plan`] |
-//! | open, create, list tenants | [`Authorizer`], or without an executor [`blocking`] |
-//! | define permissions in code | [`catalog!`] |
-//! | follow a recipe | [`docs::cookbook`] |
-//! | know what everything means (R1 to R12, R16) | [`docs::rules`] |
+//! | create, open and list tenants | [`Authorizer`], or [`blocking::Authorizer`] without an async runtime |
+//! | ask questions | [`Tenant`] for the most common ones, [`Moment`] for all of them |
+//! | understand an answer | [`Decision`], [`Reason`], [`Explanation`] |
+//! | change a tenant | [`Tx`], the transaction that [`Tenant::update`] passes to its closure |
+//! | preview a change | [`Plan`] |
+//! | limit access in time | [`Window`], [`Timestamp`] |
+//! | define permissions and system roles in code | [`catalog!`], [`catalog`] |
+//! | handle errors | [`Error`], [`ErrorKind`] |
+//! | follow recipes | [`docs::cookbook`] |
+//! | look up the rules and the terms | [`docs::rules`], [`docs::glossary`] |
+//!
+//! For operation and integration:
+//!
+//! | to | use |
+//! |---|---|
 //! | keep tenants in a file | `store::RedbStore`, with the feature `redb` |
-//! | keep tenants in my database | [`store::Store`], [`docs::implementing_a_store`] |
-//! | carry many tenants, or very many users | [`docs::scaling`] |
-//! | read and write a whole organisation | `Document`, with the feature `json` |
-//! | know why it is so, what is promised, what it costs | [`docs`] |
-//! | have a second opinion | [`reference::Model`], the rules by the book |
+//! | keep tenants in another database | [`store::Store`], [`records`], [`docs::implementing_a_store`] |
+//! | export and import a whole tenant as JSON | `Document`, with the feature `json` |
+//! | control time in tests | [`clock`] |
+//! | compare answers with a naive model of the rules | [`reference::Model`] |
+//! | serve many tenants or very many users | [`docs::scaling`] |
+//! | read about guarantees, security and costs | [`docs`] |
 //!
 //! # Features
 //!
-//! Features only add.
+//! Features are additive.
 //!
-//! | feature | adds |
-//! |---|---|
-//! | `json`, on by default | the organisation document |
-//! | `conformance` | the suite that a store is tested with, and a store that plays faults |
-//! | `redb` | a durable store in one file, `store::RedbStore`; needs Rust 1.90 |
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `json` | yes | `Document`, a whole tenant as JSON |
+//! | `conformance` | no | `store::conformance`: a test suite for stores, and a store that injects faults |
+//! | `redb` | no | `store::RedbStore`, a durable store in one file; needs Rust 1.90 |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 

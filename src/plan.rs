@@ -1,8 +1,8 @@
-//! What would this change, and may it? A transaction's calls, validated one by one against the state they were made on,
-//! and the state that they lead to. Pure: no store, no clock; new ids and the time come in from above.
+//! Plans: validates the calls of a transaction one by one, and returns the changes and the snapshot that they lead to.
 //!
-//! `draft.rs` is the work in progress; `tx.rs` is what a closure gets, and each kind of entity has a file for
-//! its calls. `managed.rs` says what only a directory may change.
+//! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
+//! transaction that a closure receives, with one file of calls for each kind of entity; `draft.rs` is its state so far;
+//! `managed.rs` checks what only a directory may change.
 
 mod tenant;
 mod parents;
@@ -118,8 +118,8 @@ impl Plan {
     /// Returns who would gain or lose which permissions at an instant: first existing users by key, then new users
     /// by key. The iterator computes each user when it is asked.
     ///
-    /// What is outside its window at this instant is not among the changes. Ask at other instants as well if access
-    /// is temporary.
+    /// Memberships and assignments outside their window at this instant have no effect. Ask at other instants as well if
+    /// access is temporary.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -136,7 +136,7 @@ impl Plan {
     /// ```
     ///
     /// # Complexity
-    /// A comparison of the sources of each user, and two effective sets for each user that may be affected.
+    /// Compares the groups and roles of each user, and two effective sets for each user that may be affected.
     pub fn access_changes(&self, at: Timestamp) -> impl Iterator<Item = AccessChange> + '_ {
         let (before, after) = (&self.base.state.users, &self.next.state.users);
         let new = after.sorted().filter(|n| before.row(*n).is_none());
@@ -169,7 +169,7 @@ impl Plan {
         (!gained.is_empty() || !lost.is_empty()).then(|| AccessChange { user: row.record.clone(), gained, lost })
     }
 
-    /// Whether nothing about a user can have changed: same row, and all its sources have the same exact rows.
+    /// Returns whether nothing can have changed for a user: its row and the rows of all its groups and roles are the same.
     fn is_untouched(&self, number: u32, before: &UserRow) -> bool {
         let (old, new) = (&self.base.state, &self.next.state);
         let same = |source| match (old.cached_row(source), new.cached_row(source)) {

@@ -1,4 +1,4 @@
-//! The API by the Rust API guidelines: threads, common traits, conversions, and a blocking twin that lacks nothing.
+//! The API by the Rust API guidelines: threads, common traits, conversions, and a complete blocking API.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -52,7 +52,7 @@ fn every_public_type_crosses_threads() {
     all!(sent: Decision, Page<UserRecord>);
 }
 
-/// A [`Moment`] is none of those that cross threads: it remembers without a lock whether it has read the clock.
+/// A [`Moment`] cannot be shared between threads: it records without a lock whether it has read the clock.
 #[test]
 fn values_have_the_common_traits() {
     all!(value: Window, Timestamp, Revision, Position, PermissionHandle, UserHandle, PageRequest, Origin, Via, Outcome, Lag);
@@ -74,7 +74,7 @@ fn texts_and_ids_are_parsed_from_what_they_display() {
     assert!("a" == Slug::new("a").unwrap() && Slug::new("a").unwrap() == "a" && Slug::try_from("a b").is_err());
 }
 
-/// What is not human-readable keeps the number, and what is has text.
+/// Binary formats contain the number, human-readable formats the text.
 #[test]
 fn instants_are_text_in_json_and_numbers_in_binary_formats() {
     let at = Timestamp::from_secs(5).unwrap();
@@ -156,5 +156,8 @@ fn sets_have_operators_and_iterate_in_order() {
     acme.close().unwrap();
     let unavailable = acme.effective("zoe");
     assert!(unavailable.unavailable().is_some() && unavailable.is_empty());
-    assert!(!unavailable.is_subset(&ab) && !unavailable.is_disjoint(&bc), "nothing is said about what is not known");
+    assert!(
+        !unavailable.is_subset(&ab) && !unavailable.is_disjoint(&bc),
+        "an unavailable set is neither a subset nor disjoint"
+    );
 }

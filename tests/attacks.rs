@@ -1,5 +1,5 @@
-//! Failures of other systems that no other test file is about. The table of all of them, with the test that shows each
-//! ruled out here, is in `src/docs/security.md`.
+//! Known failures of other systems that no other test file covers. `src/docs/security.md` lists all of them, each with the
+//! test that rules it out.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -16,7 +16,7 @@ use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, Store
 use rolecall::{Decision, ErrorKind, Reason, Timestamp, ViolationCode, Window};
 use uuid::Uuid;
 
-/// A store that says whatever it was told to say.
+/// A store that returns the responses it was given.
 #[derive(Clone, Default)]
 struct Liar {
     records: Arc<Mutex<Vec<Record>>>,
@@ -98,7 +98,7 @@ fn user(n: u128, key: &str) -> Record {
     Record::User(UserRecord::new(UserId::from_uuid(id(n)), key.parse().unwrap()))
 }
 
-/// With the same external id whoever it is; managed by this directory, or by none.
+/// A record with the same external id every time, managed by this directory or by none.
 fn managed_user(n: u128, key: &str, manager: &str) -> Record {
     let mut user = UserRecord::new(UserId::from_uuid(id(n)), key.parse().unwrap());
     user.set_external_id(Some("x".parse().unwrap()));
@@ -132,7 +132,7 @@ fn grant(role: u128, permission: PermissionRef) -> Record {
     Record::Grant(Grant { role: RoleId::from_uuid(id(role)), granted: Granted::Permission(permission) })
 }
 
-/// What a store returns is not trusted: each broken invariant refuses the load, with its number.
+/// The content of a store is not trusted: each broken invariant makes the load fail, with its number.
 #[test]
 fn a12_a_load_that_breaks_an_invariant_is_refused_with_the_list() {
     let catalog = Catalog::new(&Definition { permissions: &[PermissionDef::new("sys:p")], ..Definition::default() });
@@ -180,7 +180,7 @@ fn a12_a_load_that_breaks_an_invariant_is_refused_with_the_list() {
     }
 }
 
-/// A cycle of 1,000 and 200,000 wrong records: refused, without a deep stack and without an endless list.
+/// A load with a cycle of 1,000 and 200,000 wrong records fails, without deep recursion or an endless list.
 #[test]
 fn a12_an_invalid_load_is_refused_with_a_short_message() {
     let mut records = vec![tenant()];
@@ -197,7 +197,7 @@ fn a12_an_invalid_load_is_refused_with_a_short_message() {
     assert!(error.violations().len() <= 100 && error.to_string().len() < 4_000);
 }
 
-/// A14: other writers' commits are applied whole or not at all; what does not fit is never shown, and the tenant denies.
+/// A14: the commits of other writers are applied whole or not at all. If one does not fit, the tenant denies every check.
 #[test]
 fn a14_an_invalid_refresh_is_not_published() {
     let good = vec![tenant(), permission(1, "p"), role(1, "r"), role(2, "s"), user(1, "u")];
@@ -216,11 +216,11 @@ fn a14_an_invalid_refresh_is_not_published() {
         let authorizer = Authorizer::builder().store(liar.clone()).build();
         let acme = authorizer.tenant("acme").unwrap();
         acme.refresh().unwrap();
-        // The commits do not fit, and the load that follows has gone back behind them: it is the state in hand.
+        // The commits do not fit, and the next load returns the state before them, which is the current one.
         *liar.since.lock().unwrap() = vec![vec![Change::added(user(7, "w"))], lie.clone()];
         acme.refresh().unwrap();
         assert!(acme.now().user("w").is_none() && acme.now().user("v").is_none() && acme.now().user("u").is_some());
-        // And where the load lies, too, the tenant denies.
+        // If the load is wrong as well, the tenant denies every check.
         liar.records.lock().unwrap().push(member(5, 5));
         assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::Corrupt, "{lie:?}");
         assert_eq!(acme.decide("u", "p"), Decision::Denied(Reason::InvalidStoreContent));
@@ -231,7 +231,7 @@ fn a14_an_invalid_refresh_is_not_published() {
     }
 }
 
-/// A10: nothing but `*` means anything, and nothing is folded.
+/// A10: only `*` is special in a pattern, and case matters.
 #[test]
 fn a10_no_regular_expressions_and_no_case_folding() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
@@ -251,7 +251,7 @@ fn a10_no_regular_expressions_and_no_case_folding() {
     }
 }
 
-/// A13: what a question is about is said in the question. Two tenants asked by turns on one thread never mix.
+/// A13: a question depends on no ambient state. Two tenants that are asked in turn on one thread never mix.
 #[test]
 fn a13_there_is_no_ambient_tenant_user_or_time() {
     let authorizer = Authorizer::in_memory();
@@ -279,7 +279,7 @@ fn a13_there_is_no_ambient_tenant_user_or_time() {
     }
 }
 
-/// A17: what is stored is what is loaded, after every kind of change: nothing of a deleted thing stays behind.
+/// A17: after every kind of change, a load equals the state in memory: nothing of a deleted entity stays in the store.
 #[test]
 fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
     type Call = fn(&rolecall::Tx) -> rolecall::Result<()>;

@@ -1,4 +1,4 @@
-//! Bad input gets an error that names the thing, changes nothing, and never panics.
+//! Bad input returns an error that names the input, changes nothing, and never panics.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -29,7 +29,7 @@ fn at(secs: i64) -> Timestamp {
 
 type Call = fn(&Tx) -> rolecall::Result<()>;
 
-/// Every refused call: its kind, and that nothing came of it, neither in the transaction nor afterwards.
+/// Every call that fails: the kind of its error, and that it changes nothing in the transaction or afterwards.
 #[test]
 fn a_refused_call_changes_nothing_and_the_transaction_goes_on() {
     use ErrorKind::{AlreadyExists, Cycle, Invalid, Managed, NotFound, WindowMismatch};
@@ -203,7 +203,7 @@ fn an_error_says_what_is_wrong_then_why() {
     }
 }
 
-/// An edit of what was deleted in the same transaction.
+/// Edits of an entity that was deleted in the same transaction.
 #[test]
 fn editing_a_deleted_entity_is_an_error() {
     let acme = acme();
@@ -243,7 +243,7 @@ fn an_id_of_a_deleted_entity_is_unknown_in_every_form() {
     assert!(!now.check(alice.id, "posts:read") && !now.check(&alice, "posts:read") && now.user(alice.id).is_none());
     assert!(now.effective(alice.id).is_empty() && now.groups_of(alice.id).is_empty());
     drop(now);
-    // Brought back with the same id, no old reference revives (a restore).
+    // A user recreated with the same id gets none of the old memberships or assignments.
     acme.update(|tx| tx.create_user_with_id(alice.id, "alice").map(drop)).unwrap();
     assert!(!acme.check(alice.id, "posts:read") && acme.now().groups_of(alice.id).is_empty());
     assert_eq!(acme.now().user("alice").unwrap().id, alice.id);

@@ -1,5 +1,4 @@
-//! What a user costs in bytes, and that it stays so. A test program of its own, since memory is counted by an allocator
-//! of its own.
+//! The memory per user, in bytes. This is a separate test program because it counts memory with its own allocator.
 
 use allocation_counter::measure;
 use rolecall::blocking::Authorizer;
@@ -8,8 +7,8 @@ use rolecall::store::MemoryStore;
 const USERS: usize = 20_000;
 const GROUPS: usize = 400;
 
-/// Everything that a load leaves, without the store. It was 229 when this was written, and up to 235 by how keyed hashes
-/// fall. A field in the row of a user is eight bytes, and a table with an entry for each is more.
+/// The memory after a load, without the store. It is about 229 bytes per user, and up to 235 depending on the hash keys. A
+/// new field in the row of a user takes eight bytes, and a new table with an entry per user takes more.
 #[test]
 fn a_user_with_three_groups_and_a_key_of_22_bytes_costs_at_most_240_bytes() {
     let store = MemoryStore::default();

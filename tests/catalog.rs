@@ -1,4 +1,4 @@
-//! R9: what the application defines in code, over several releases of it.
+//! R9: the catalog of an application, over several of its releases.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -27,7 +27,7 @@ rolecall::catalog! {
 
 mod other {
     rolecall::catalog! {
-        /// Another application's, which happens to look the same.
+        /// The permissions of another application that look the same.
         pub enum Permission {
             PostsRead = "posts:read",
             PostsWrite = "posts:write",
@@ -71,7 +71,7 @@ fn a_variant_is_a_permission_and_costs_no_string() {
     let globex = Authorizer::builder().catalog(Permission::catalog()).build();
     let globex = globex.create_tenant("globex", "Globex").unwrap();
     globex.update(|tx| tx.create_user("bob")?.assign("viewer").map(drop)).unwrap();
-    assert!(globex.check("bob", handle), "a catalog's handle is good wherever the catalog is");
+    assert!(globex.check("bob", handle), "a handle of a catalog is valid in every tenant with that catalog");
     assert!(acme.explain("alice", Permission::PostsRead).is_allowed());
 }
 
@@ -118,7 +118,7 @@ fn a_tenant_uses_the_catalog_and_cannot_change_it() {
     for call in taken {
         assert_eq!(acme.update(call).unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
-    assert!(acme.update(|tx| tx.create_role("posts:publish").map(drop)).is_ok(), "slugs are taken kind by kind");
+    assert!(acme.update(|tx| tx.create_role("posts:publish").map(drop)).is_ok(), "each kind has its own slugs");
 }
 
 /// The second release renames one entry and drops others that the tenant still refers to.
@@ -138,7 +138,7 @@ fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     let acme = release(&store, &second).tenant("acme").unwrap();
     assert!(acme.check("bob", "articles:read"), "a rename in code keeps the id");
     assert!(!acme.check("bob", "posts:read"));
-    assert!(!acme.check("alice", "posts:write") && !acme.check("carol", "drafts:read"), "the editor has left");
+    assert!(!acme.check("alice", "posts:write") && !acme.check("carol", "drafts:read"), "the editor was removed");
     let now = acme.now();
     let removed_from_catalog: Vec<String> =
         now.roles_removed_from_catalog().iter().map(|role| role.slug.to_string()).collect();
@@ -150,7 +150,7 @@ fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     );
     assert!(now.roles_of("carol").len() == 1, "the assignment is still listed");
     drop(now);
-    // It can be taken away, and not given; its slug counts as taken.
+    // It can be unassigned but not assigned, and its slug is taken.
     let refused = |error: rolecall::Error, kind| assert_eq!(error.kind(), kind);
     refused(acme.update(|tx| tx.user("bob")?.assign("editor").map(drop)).unwrap_err(), ErrorKind::NotFound);
     refused(acme.update(|tx| tx.role("writer")?.grant("posts:delete").map(drop)).unwrap_err(), ErrorKind::NotFound);
@@ -166,7 +166,7 @@ fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     );
     assert!(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).is_ok());
 
-    // Back under the first release the slug clashes.
+    // Under the first release, the slug conflicts again.
     let authorizer = Authorizer::builder().store(store).catalog(Permission::catalog()).build();
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::CatalogConflict);
 }
@@ -232,7 +232,7 @@ fn a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
     assert_eq!(new.repair("acme").unwrap_err().kind(), ErrorKind::Rejected);
 }
 
-/// A tenant that is open under the old release meets one whose slugs clash with its catalog: it denies.
+/// A tenant that is open under the old release receives a slug that conflicts with its catalog: it denies every check.
 #[test]
 fn a_refresh_with_a_catalog_conflict_denies_until_it_is_repaired() {
     let store = MemoryStore::default();
@@ -245,7 +245,7 @@ fn a_refresh_with_a_catalog_conflict_denies_until_it_is_repaired() {
             Ok(())
         })
         .unwrap();
-    // Without the catalog the slug counts as taken only while it is referred to.
+    // Without the catalog, the slug is taken only while the tenant refers to it.
     other.update(|tx| tx.create_permission("posts:write").map(drop)).unwrap();
     assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::CatalogConflict);
     assert_eq!(acme.decide("alice", "posts:read"), Decision::Denied(Reason::InvalidStoreContent));
@@ -264,7 +264,7 @@ fn the_fingerprint_depends_only_on_the_contents() {
     assert_ne!(Permission::catalog().fingerprint(), Catalog::empty().fingerprint());
 }
 
-/// The stored reference remembers the slug of its day; a release that knows the entry by a newer one takes it away.
+/// A stored reference keeps the slug of its time. A release with a newer slug of the entry can still remove it.
 #[test]
 fn a_reference_with_an_older_slug_can_be_removed() {
     let store = MemoryStore::default();

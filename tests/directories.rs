@@ -50,7 +50,7 @@ fn until(secs: i64) -> Window {
 
 type Call = fn(&Tx) -> Result<()>;
 
-/// What only Okta may do: every door, from both sides.
+/// Every call that only Okta may make, on the user and on the group.
 const DOORS: &[(&str, Call)] = &[
     ("a key", |tx| tx.user("alice")?.set_key("alicia").map(drop)),
     ("a display name", |tx| tx.user("alice")?.set_name(Some("Alice")).map(drop)),
@@ -89,7 +89,7 @@ const DOORS: &[(&str, Call)] = &[
     ("a local parent deleted", |tx| tx.delete_group("wide")),
 ];
 
-/// What stays free.
+/// The calls that need no directory.
 const FREE: &[(&str, Call)] = &[
     ("a role assigned to a managed group", |tx| tx.group("eng")?.assign("writer").map(drop)),
     ("a role taken from a managed group", |tx| tx.group("eng")?.unassign("reader").map(drop)),
@@ -147,7 +147,7 @@ fn r16_roles_and_local_groups_stay_free() {
     }
 }
 
-/// R11 holds of managed things, too.
+/// R11 also holds for managed users and groups.
 #[test]
 fn r16_what_is_done_already_is_no_change_and_no_error() {
     let done = acme().update(|tx| {
@@ -166,7 +166,7 @@ fn r16_what_is_done_already_is_no_change_and_no_error() {
 fn r16_a_handover_takes_from_the_one_and_gives_to_the_other() {
     let acme = acme();
     let directly = acme.update(|tx| tx.set_manager("okta")?.user("alice")?.set_managed_by(Some("entra")).map(drop));
-    assert_eq!(directly.unwrap_err().manager(), Some("entra"), "it would be given to a directory that did not ask");
+    assert_eq!(directly.unwrap_err().manager(), Some("entra"), "the transaction does not act for the new directory");
     acme.update(|tx| {
         tx.set_manager("okta")?.user("alice")?.set_managed_by(None)?;
         tx.set_manager("entra")?.user("alice")?.set_managed_by(Some("entra"))?;
@@ -174,7 +174,11 @@ fn r16_a_handover_takes_from_the_one_and_gives_to_the_other() {
     })
     .unwrap();
     let alice = acme.now().user("alice").unwrap();
-    assert_eq!((alice.managed_by().unwrap().as_str(), alice.external_id()), ("entra", None), "the id was Okta's");
+    assert_eq!(
+        (alice.managed_by().unwrap().as_str(), alice.external_id()),
+        ("entra", None),
+        "the external id belonged to Okta"
+    );
     assert!(acme.now().user(OKTA).is_none());
 }
 
@@ -213,7 +217,7 @@ fn an_external_id_is_one_users_and_one_groups_for_each_directory() {
     let unmanaged = acme.update(|tx| tx.user("carol")?.set_external_id(Some("x")).map(drop)).unwrap_err();
     assert_eq!(unmanaged.kind(), ErrorKind::Invalid, "{unmanaged}");
 
-    // A rename keeps it, another id frees it, and so does a deletion.
+    // A rename keeps the external id. Another id or a deletion frees it.
     acme.update(|tx| tx.set_manager("okta")?.user(OKTA)?.set_key("zoe").map(drop)).unwrap();
     assert_eq!(key_of("00u1").unwrap(), "zoe");
     set("zoe", Some("00u2")).unwrap();
@@ -225,7 +229,7 @@ fn an_external_id_is_one_users_and_one_groups_for_each_directory() {
     acme.update(|tx| tx.set_manager("okta")?.create_user("new")?.set_managed_by(Some("okta")).map(drop)).unwrap();
     set("new", Some("00u1")).unwrap();
 
-    // Another process that follows, and one that loads, find the same.
+    // A process that follows the commits and one that loads the tenant find the same user.
     follower.refresh().unwrap();
     let loaded = Authorizer::builder().store(store).build().tenant("acme").unwrap();
     for tenant in [&acme, &follower, &loaded] {
@@ -247,7 +251,7 @@ fn set_members_gives_a_group_exactly_these_and_says_who_came_and_went() {
     let members = acme.now().members("local", &PageRequest::of(9)).items;
     let shown: Vec<_> = members.iter().map(|member| (member.record.key.as_str(), member.window)).collect();
     let always = Window::ALWAYS;
-    assert_eq!(shown, [("bob", until(9)), ("carol", always), ("eve", always)], "who stays keeps the window");
+    assert_eq!(shown, [("bob", until(9)), ("carol", always), ("eve", always)], "a member who stays keeps the window");
 
     let again = set(&["carol", "eve", "bob"]).unwrap();
     assert!(again.changes.is_empty() && again.value == rolecall::plan::MemberChanges::default());
@@ -273,7 +277,7 @@ fn a_user_is_shown_and_found_by_its_name() {
     };
     assert_eq!(found("JÜRGEN"), ["bob"]);
     assert_eq!(found("gross"), ["bob"]);
-    assert_eq!(found("BO"), ["bob"], "the key finds it, too");
+    assert_eq!(found("BO"), ["bob"], "a search by key finds it as well");
     assert_eq!(found("Ali"), ["alice"]);
     acme.update(|tx| tx.user("bob")?.set_name(None).map(drop)).unwrap();
     assert_eq!(acme.now().user("bob").unwrap().name(), "bob");

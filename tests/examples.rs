@@ -1,4 +1,4 @@
-//! `examples/inspect.rs`, run as its users run it: what it prints, where, and with which exit status.
+//! Runs `examples/inspect.rs` as a user would: checks its output, its errors and its exit status.
 
 #![cfg(feature = "json")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -11,7 +11,7 @@ const BROKEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/broken
 const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/acme.expected.csv");
 const AT: [&str; 2] = ["--at", "2027-01-15T00:00:00Z"];
 
-/// Cargo builds the examples before it runs all tests, beside the folder of the tests.
+/// When Cargo runs all tests, it first builds the examples into a folder beside that of the tests.
 fn inspect() -> Command {
     let test = std::env::current_exe().unwrap();
     let profile: PathBuf = test.ancestors().nth(2).unwrap().to_owned();
@@ -141,7 +141,7 @@ fn errors_go_to_standard_error_with_status_2() {
         assert_eq!((status, out.as_str()), (2, ""), "{args:?}");
         assert!(errors.contains(expected), "{args:?}: {errors}");
     }
-    assert_eq!(run(&[BROKEN, "stats"]).2.lines().count(), 2, "a line for each mistake");
+    assert_eq!(run(&[BROKEN, "stats"]).2.lines().count(), 2, "one line per mistake");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_closed_pipe_is_an_error_and_not_a_panic() {
         drop(child.stdout.take());
         let Output { status, stderr, .. } = child.wait_with_output().unwrap();
         let errors = String::from_utf8(stderr).unwrap();
-        // A program that was quicker than this one has written into the pipe's buffer and noticed nothing.
+        // The program may have finished writing into the buffer of the pipe before it was closed.
         assert!(matches!(status.code(), Some(0 | 2)) && !errors.contains("panicked"), "{status}: {errors}");
     }
 }

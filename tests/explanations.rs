@@ -1,4 +1,4 @@
-//! Explanations that are long: what of them is shown, what is counted, and where the search for more ends.
+//! Long explanations: the paths shown, the paths counted, and the limit of the search.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -57,10 +57,10 @@ fn the_search_for_paths_is_bounded() {
         assert_eq!((explanation.paths().len(), explanation.has_more_paths()), (paths, more));
         assert!(explanation.to_string().ends_with(end), "{explanation}");
     }
-    // Each path costs its length, and after 10,000 steps the search for others ends.
+    // Each path costs its length, and the search ends after 10,000 steps.
     let explanation = chain(199, 60).explain("u", "p");
     assert_eq!((explanation.paths().len(), explanation.has_more_paths()), (49, true));
-    // One role can grant one permission in many ways.
+    // A role can grant a permission in many ways.
     for (patterns, more) in [(64, false), (65, true)] {
         let acme = chain(0, 1);
         acme.update(|tx| {
@@ -73,7 +73,7 @@ fn the_search_for_paths_is_bounded() {
     }
 }
 
-/// Where there are more paths than are looked for, those left out are not the shortest.
+/// If there are more paths than the limit, the shortest ones are kept.
 #[test]
 fn the_shortest_of_many_paths_are_found() {
     let acme = chain(90, 1);
@@ -108,8 +108,8 @@ fn a_denial_lists_what_would_grant_it_up_to_a_bound() {
     assert_eq!([Decision::Allowed, unknown].map(|d| d.to_string()), ["allowed", "denied: the user is unknown"]);
 }
 
-/// Of paths that are equally long, explanations list them by the names along the way; where those are the same, too,
-/// because a group is called as a role is, by the kinds of the steps.
+/// Paths of equal length are ordered by the names along them. If those are equal, because a group and a role have the same
+/// slug, they are ordered by the kinds of the steps.
 #[test]
 fn paths_of_one_length_are_ordered_by_the_names_along_them() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
@@ -124,10 +124,10 @@ fn paths_of_one_length_are_ordered_by_the_names_along_them() {
             tx.create_group(name)?.assign(role)?.add_member("u")?;
             tx.user("u")?.assign(name)?;
         }
-        // Two ways with the names x, x: the group first. The longer way is by the least name.
+        // Two paths have the names x, x: the one through the group comes first. The longer path has the smallest name.
         tx.group("x")?.assign("x")?;
         tx.create_group("a")?.add_parent("x")?.add_member("u")?;
-        // By the names after x the role's way is the lesser one, though the group's comes first so far.
+        // The names after x order the path through the role first, although the group comes before the role at x.
         tx.create_role("aa")?.grant("r")?;
         tx.create_role("bb")?.grant("r")?;
         tx.role("x")?.include("aa")?;

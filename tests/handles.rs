@@ -1,4 +1,4 @@
-//! Handles of two owners are never mixed up: openings and catalogs draw their tokens from one source (R8, R12).
+//! Handles of one owner are never accepted by another: sessions and catalogs get their tokens from one counter (R8, R12).
 
 use rolecall::blocking::Authorizer;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};

@@ -1,4 +1,4 @@
-//! Ids that an application chooses, numbers, and the slugs that the store in memory keeps.
+//! Ids chosen by the application, handles of entities, and the slugs in the memory store.
 
 use pollster::block_on;
 use rolecall::blocking::Authorizer;
@@ -7,7 +7,7 @@ use rolecall::records::{
 };
 use rolecall::store::{Base, Commit, MemoryStore, Store};
 
-/// "Export then import gives an equal tenant", for every tenant that the API lets one make.
+/// Exporting and importing gives an equal tenant, for every tenant that the API can create.
 #[cfg(feature = "json")]
 #[test]
 fn an_id_chosen_by_the_application_can_be_exported_and_imported() {
@@ -21,7 +21,7 @@ fn an_id_chosen_by_the_application_can_be_exported_and_imported() {
     }
 }
 
-/// "One id has one number per opening, whoever met it first (plan, settling, refresh)."
+/// An id has one number while the tenant is open, whether a plan, a resolution or a refresh saw it first.
 #[test]
 fn one_id_has_one_number_across_concurrent_plans() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
@@ -40,10 +40,10 @@ fn one_id_has_one_number_across_concurrent_plans() {
         .unwrap();
     let at = rolecall::Timestamp::from_secs(0).unwrap();
     let previewed = plan.preview().at(at).user_handle(id);
-    assert_eq!(previewed, acme.user_handle(id), "the handles of one user in one opening");
+    assert_eq!(previewed, acme.user_handle(id), "one user has one handle while the tenant is open");
 }
 
-/// The docs of `MemoryStore`: a change that does not begin with what is stored is *corrupt*.
+/// `MemoryStore` returns *corrupt* for a change whose `before` differs from the stored record.
 #[test]
 fn a_commit_of_one_tenant_does_not_take_the_slug_of_another() {
     let store = MemoryStore::default();
@@ -74,7 +74,7 @@ fn a_commit_of_one_tenant_does_not_take_the_slug_of_another() {
     assert_eq!(found, Some(theirs.tenant_id), "after {answer:?}");
 }
 
-/// What is written in a format that goes by position reads back the same: no part of a window is left out.
+/// A positional format reads back the same value: both ends of a window are always written.
 #[test]
 fn every_window_serialises_both_ends() {
     use rolecall::{Timestamp, Window};

@@ -23,7 +23,7 @@ struct Modules {
     code: HashMap<Vec<String>, String>,
     /// The modules that each declares, highest first.
     declared: HashMap<Vec<String>, Vec<String>>,
-    /// Names that a module hands on from those below it, and where they come from.
+    /// The re-exports of a module, with their origins.
     handed_on: HashMap<Vec<String>, Vec<String>>,
 }
 
@@ -38,7 +38,7 @@ impl Modules {
             let module: Vec<String> = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
             let module = if module == ["lib"] { Vec::new() } else { module };
             let text = fs::read_to_string(&file).unwrap();
-            // A test may look up: it is no part of a layer.
+            // Tests may import from any layer.
             let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
             let code = text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n");
             let mut names = Vec::new();
@@ -84,7 +84,7 @@ impl Modules {
             }
             let base = match start {
                 "crate::" => Vec::new(),
-                // In a module inside this file, this file is what is above.
+                // For a module inside this file, `super` is this file.
                 "super::" if indented_use => module.to_vec(),
                 "super::" => module[..module.len().saturating_sub(1)].to_vec(),
                 _ => module.to_vec(),
@@ -98,7 +98,7 @@ impl Modules {
         named
     }
 
-    /// Where a name comes from that a module hands on.
+    /// The origin of a re-exported name.
     fn resolved(&self, mut path: Vec<String>) -> Vec<String> {
         let step = |path: &[String]| {
             let handed_on =
@@ -112,7 +112,7 @@ impl Modules {
     }
 }
 
-/// What follows a keyword at the start of a line, whatever its visibility.
+/// The text after a keyword at the start of a line, with any visibility.
 fn statements<'a>(code: &'a str, keyword: &'a str) -> impl Iterator<Item = &'a str> {
     code.match_indices(keyword).filter_map(move |(at, _)| {
         let before = code[..at].rsplit('\n').next().unwrap();
@@ -155,8 +155,8 @@ fn paths(text: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Imports point down, in every folder: a module is above those that are declared after it. What a folder's own file
-/// defines, all files in the folder may use.
+/// Imports point down in every folder: a module may import only modules declared after it. All files of a folder may use
+/// the items that the file of the folder defines.
 #[test]
 fn imports_point_down() {
     let modules = Modules::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
@@ -180,7 +180,7 @@ fn imports_point_down() {
     assert!(few.iter().all(|folder| found(folder) > 10), "imports are found: {imports:?}");
 }
 
-/// Another order of the same modules is noticed: each import that is found counts, whatever its form.
+/// Every form of import is found.
 #[test]
 fn imports_of_every_form_are_found() {
     let all = |text: &str| paths(text).iter().map(|path| path.join("::")).collect::<Vec<_>>();
@@ -206,14 +206,14 @@ fn every_file_starts_with_its_purpose() {
 
 #[test]
 fn a16_no_switch_turns_checking_off() {
-    // Features only add, and none of them is about deciding.
+    // Features are additive, and none of them changes a decision.
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     let features = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
     let names: Vec<&str> = features.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
     assert_eq!(names, ["default", "conformance", "json", "redb"]);
 }
 
-/// A table that names a test which is not there promises what nobody tries.
+/// Every test that the table of attacks names exists.
 #[test]
 fn every_test_named_on_the_security_page_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -227,12 +227,12 @@ fn every_test_named_on_the_security_page_exists() {
         let cells: Vec<&str> = line.split(" | ").collect();
         let (number, shown_by) = (cells[0].trim_start_matches("| "), cells[3]);
         let named: Vec<&str> = shown_by.split('`').skip(1).step_by(2).collect();
-        assert!(!named.is_empty(), "{number} is shown by nothing");
+        assert!(!named.is_empty(), "{number} names no test");
         for test in named {
-            // A function, or a row of a macro that makes one.
+            // A function, or a row of a macro that generates one.
             let forms = [format!("fn {test}("), format!("    {test}: ")];
             let is_there = |text: &String| forms.iter().any(|form| text.contains(form));
-            assert!(code.iter().any(is_there), "{number} names `{test}`, which is not there");
+            assert!(code.iter().any(is_there), "{number} names `{test}`, which does not exist");
         }
         rows.push(number.to_owned());
     }

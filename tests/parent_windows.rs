@@ -1,4 +1,4 @@
-//! Parent links in a window (R3): a group is inside another for a time.
+//! Parent links with windows (R3): a group is temporarily inside another.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -23,8 +23,8 @@ fn before(secs: i64) -> Timestamp {
     Timestamp::from_micros(at(secs).as_micros() - 1).unwrap()
 }
 
-/// Alice and the suspended Sue are in `backend`. The members of `apollo` may `deploy`, those of `program`, the wider group,
-/// may `report`. Nothing leads from `backend` to the others yet.
+/// Alice and the suspended Sue are in `backend`. Members of `apollo` may `deploy`, and members of its parent `program`
+/// may `report`. `backend` has no parent yet.
 fn populate(tx: &Tx) -> rolecall::Result<()> {
     for (group, permission) in [("apollo", "deploy"), ("program", "report")] {
         tx.create_permission(permission)?;
@@ -52,7 +52,7 @@ fn joined(tx: &Tx) -> rolecall::Result<()> {
     tx.group("backend")?.add_parent_during("apollo", during(10, 20)).map(drop)
 }
 
-/// Every form of the question whether Alice, or the suspended Sue, has what comes through `apollo`.
+/// Checks in every form of question whether Alice and the suspended Sue have the permissions that come through `apollo`.
 fn answers_are(acme: &Tenant, instant: Timestamp, expected: bool) {
     let now = acme.snapshot().at(instant);
     let (alice, sue) = (now.user("alice").unwrap(), now.user("sue").unwrap());
@@ -121,7 +121,7 @@ fn r3_all_windows_on_a_path_must_be_active() {
         assert_eq!(["deploy", "report"].map(|what| now.check("bob", what)), [deploys, reports], "at {instant}");
         assert_eq!(["apollo", "program"].map(|group| now.all_members(group).contains("bob")), [deploys, reports]);
     }
-    // Alice is in `backend` for good: the two links alone decide.
+    // Alice is a permanent member of `backend`: only the two links have windows.
     for (instant, reports) in [(11, false), (12, true), (19, true), (20, false), (29, false)] {
         assert_eq!(snapshot.at(at(instant)).check("alice", "report"), reports, "at {instant}");
     }
@@ -138,7 +138,7 @@ fn r3_an_expired_parent_takes_nothing_that_comes_another_way() {
         let now = acme.snapshot().at(instant);
         assert!(now.check("alice", "deploy") && now.check("alice", "report"));
         assert!(now.all_members("apollo").contains("alice") && now.who_can("deploy").contains("alice"));
-        assert_eq!(now.valid_until("alice", "deploy"), None, "one path counts for good");
+        assert_eq!(now.valid_until("alice", "deploy"), None, "one path is permanent");
         assert_eq!(now.explain("alice", "deploy").paths().len(), if instant == at(15) { 2 } else { 1 });
         assert!(!now.check("sue", "deploy"));
     }
@@ -304,11 +304,11 @@ fn r3_the_reason_of_a_denial_considers_links() {
         ("alice", "deploy", 9, from(10)),
         ("alice", "deploy", 10, Decision::Allowed),
         ("alice", "deploy", 20, until(20)),
-        // By the wider group directly, later.
+        // Later, through the parent group directly.
         ("alice", "report", 30, from(40)),
         ("alice", "report", 49, Decision::Allowed),
         ("alice", "report", 50, until(50)),
-        // Of two windows on a path, the one that begins last or ends first.
+        // Of two windows on a path, the one that begins later or ends earlier decides.
         ("bob", "deploy", 4, from(10)),
         ("bob", "deploy", 17, until(15)),
         ("bob", "deploy", 30, until(15)),
@@ -343,7 +343,7 @@ fn r3_an_answer_is_valid_until_a_link_begins_or_ends() {
 #[test]
 fn r3_a_window_in_the_middle_of_a_long_chain_is_kept() {
     let acme = acme(|tx| {
-        // Wide, too: of many parents only one is in a window.
+        // One of many parents has an active link.
         for n in 0..40 {
             tx.create_group(&format!("wide{n}"))?;
             tx.group("backend")?.add_parent(format!("wide{n}"))?;
@@ -360,7 +360,7 @@ fn r3_a_window_in_the_middle_of_a_long_chain_is_kept() {
     for (instant, expected) in [(before(10), false), (at(10), true), (before(20), true), (at(20), false)] {
         answers_are(&acme, instant, expected);
     }
-    // A change behind the window reaches those in front of it.
+    // A change above a link with a window affects the groups below it.
     acme.update(|tx| tx.role("report")?.revoke("report").map(drop)).unwrap();
     assert!(!acme.snapshot().at(at(15)).check("alice", "report"));
     acme.update(|tx| tx.role("report")?.grant("report").map(drop)).unwrap();

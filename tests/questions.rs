@@ -1,4 +1,4 @@
-//! Every form of question gives one answer, and says why.
+//! All forms of a question give the same answer, with its reason.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -97,12 +97,12 @@ fn r3_valid_until_is_the_next_change_of_the_answer() {
     assert_eq!(until(0, "bob", "posts:write"), Some(at(500)));
     assert_eq!(until(500, "bob", "posts:write"), Some(at(2_000)));
     assert_eq!(until(2_000, "bob", "posts:write"), None);
-    assert_eq!(until(1_000, "bob", "audit:read"), None, "no window leads there");
+    assert_eq!(until(1_000, "bob", "audit:read"), None, "no path has a window");
     assert_eq!(until(1_000, "alice", "posts:write"), None);
     assert_eq!(until(1_000, "nobody", "posts:write"), None);
-    assert_eq!(until(0, "dave", "posts:write"), None, "the wider group has no role");
+    assert_eq!(until(0, "dave", "posts:write"), None, "the parent group has no role");
     acme.update(|tx| tx.user("bob")?.assign("viewer").map(drop)).unwrap();
-    assert_eq!(until(1_000, "bob", "posts:read"), None, "it holds for good, though a window leads there, too");
+    assert_eq!(until(1_000, "bob", "posts:read"), None, "one path is permanent, although another has a window");
     assert_eq!(until(1_000, "bob", "posts:write"), Some(at(2_000)));
 }
 
@@ -158,7 +158,7 @@ fn explanations_read_as_sentences_and_as_data() {
     assert_eq!(json["decision"]["denied"], "unknown_user");
 }
 
-/// R4, A9: a suspended user, asked about in every form.
+/// R4, A9: every form of question about a suspended user.
 #[test]
 fn a9_a_suspended_user_is_denied_in_every_form_of_question() {
     let (acme, _) = acme();
@@ -179,7 +179,7 @@ fn a9_a_suspended_user_is_denied_in_every_form_of_question() {
     assert!(acme.check("alice", "posts:write"));
 }
 
-/// A6: duplicates, unknown names, nothing.
+/// A6: duplicates, unknown names and empty lists.
 #[test]
 fn a6_any_of_and_all_of() {
     let (acme, _) = acme();
@@ -199,7 +199,7 @@ fn check_many_answers_in_order_and_like_single_checks() {
     let (acme, _) = acme();
     let users = ["alice", "bob", "nobody", "eve"];
     let permissions = ["posts:write", "audit:read", "post:write", "nope"];
-    // More than one batch, and the last one not full.
+    // More than one batch, with an incomplete last one.
     let questions = || (0..600).map(|n| (users[n % 4], permissions[n * 7 % 13 % 4]));
     let one_by_one: Vec<bool> = questions().map(|(user, permission)| acme.check(user, permission)).collect();
     assert!(one_by_one.contains(&true) && one_by_one.contains(&false));
@@ -231,10 +231,10 @@ fn a5_neither_a_pattern_nor_a_grant_widens_to_its_neighbours() {
     assert_eq!(acme.effective("exact").slugs(), ["posts:write"]);
     assert_eq!(acme.effective("pattern").slugs(), ["posts:write", "posts:writeable"]);
     assert!(!acme.now().who_can("posts:writeable").contains("exact"));
-    // What is registered later is covered by the pattern alone.
+    // A permission created later is covered by the pattern only.
     acme.update(|tx| tx.create_permission("posts:write2").map(drop)).unwrap();
     assert!(acme.check("pattern", "posts:write2") && !acme.check("exact", "posts:write2"));
-    // A rename moves it under another pattern, and out of the old one; who grants it by name keeps it.
+    // After a rename, another pattern covers it instead of the old one. A grant by name keeps it.
     acme.update(|tx| tx.permission("posts:write")?.set_slug("audit:write").map(drop)).unwrap();
     assert!(acme.check("exact", "audit:write") && !acme.check("pattern", "audit:write"));
     assert!(acme.check("alice", "audit:write"), "auditor grants audit:*");
@@ -307,7 +307,7 @@ fn pages_are_complete_ordered_and_searchable() {
     assert!(bob.is_subset(&alice) && alice.difference(&bob).slugs() == ["audit:read"] && alice.contains("posts:read"));
 }
 
-/// A3: vary one part of the question at a time; every answer is fresh.
+/// A3: varies one part of the question at a time; no answer is reused.
 #[test]
 fn a3_no_answer_is_cached_for_another_question() {
     let (acme, clock) = acme();
@@ -322,7 +322,7 @@ fn a3_no_answer_is_cached_for_another_question() {
     assert!(acme.check("bob", "posts:write"));
 }
 
-/// Whatever the crate hands out names the thing that it came from.
+/// Records, ids and handles that the crate returns can be used to name their entity.
 #[test]
 fn every_form_of_a_name_finds_the_same_entity() {
     let (acme, _) = acme();
@@ -371,7 +371,7 @@ fn a_group_gives_what_its_parent_groups_give() {
     assert_eq!(now.effective_of_group("backend").records()[0].slug, "posts:read");
 }
 
-/// The first contract ends and the person is employed: one call, whatever was there before.
+/// `ensure_*` with a window replaces the existing window, whichever it was.
 #[test]
 fn ensure_membership_sets_the_window() {
     let (acme, clock) = acme();
@@ -392,7 +392,7 @@ fn ensure_membership_sets_the_window() {
     assert!(again.changes.is_empty());
 }
 
-/// Lists that are kept by key follow a key that changes, and whoever is in them can still be taken out.
+/// Lists sorted by key follow a changed key, and their users can still be removed.
 #[test]
 fn a_renamed_user_moves_in_every_list() {
     let (acme, _) = acme();
@@ -410,7 +410,7 @@ fn a_renamed_user_moves_in_every_list() {
     assert_eq!(keys(&acme), ["bob", "carol", "zoe"]);
     let holders: Vec<_> = acme.now().holders("viewer", &PageRequest::of(9)).items;
     assert_eq!(holders.iter().map(|held| held.record.key.as_str()).collect::<Vec<_>>(), ["bob", "zoe"]);
-    // Two swap their keys within one transaction.
+    // Two users swap their keys within one transaction.
     acme.update(|tx| {
         tx.user("bob")?.set_key("swap")?;
         tx.user("zoe")?.set_key("bob")?;
@@ -422,7 +422,7 @@ fn a_renamed_user_moves_in_every_list() {
     assert_eq!(keys(&acme), ["carol"]);
 }
 
-/// Groups and roles at random, and a user in each group alone, who shows what the group gives.
+/// Random groups and roles, with one user in each group who shows what the group gives.
 fn random_hierarchy(seed: u64, groups: u64, roles: u64) -> (Tenant, Vec<rolecall::records::Record>) {
     let store = rolecall::store::MemoryStore::default();
     let tenant = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
@@ -462,7 +462,7 @@ fn random_hierarchy(seed: u64, groups: u64, roles: u64) -> (Tenant, Vec<rolecall
     (tenant, records)
 }
 
-/// R1 by the reference model: a group gives what the user who is in it alone has.
+/// R1 by the reference model: a group gives what a user has who is only in that group.
 #[test]
 fn groups_with_a_role_and_groups_below_a_group_are_those_of_the_reference_model() {
     for seed in 0..20 {
@@ -514,7 +514,7 @@ fn paths_of_a_group_lead_through_every_group_above_it() {
             let mut above = std::collections::BTreeSet::new();
             for path in &found.paths {
                 assert_eq!(path.last(), Some(&group));
-                assert!(now.parents_of(&path[0]).is_empty(), "it begins at a group without parents");
+                assert!(now.parents_of(&path[0]).is_empty(), "the path begins at a group without parents");
                 for pair in path.windows(2) {
                     assert!(
                         now.subgroups(&pair[0], &PageRequest::of(99)).items.iter().any(|found| found.record == pair[1])
@@ -526,7 +526,7 @@ fn paths_of_a_group_lead_through_every_group_above_it() {
             assert_eq!(above, model.groups(probe, at(0)));
             let distinct: std::collections::BTreeSet<Vec<_>> =
                 found.paths.iter().map(|path| path.iter().map(|group| group.id).collect()).collect();
-            assert_eq!(distinct.len(), found.paths.len(), "no path twice");
+            assert_eq!(distinct.len(), found.paths.len(), "every path is listed once");
         }
         assert_eq!(now.paths_of("nothing"), rolecall::moment::GroupPaths::default());
     }

@@ -1,5 +1,5 @@
-//! Depth and width: right answers and explanations, no stack overflow, nothing quadratic. A test that were quadratic
-//! would not end; times are for benches.
+//! Depth and width: right answers and explanations, no stack overflow, nothing quadratic. A quadratic
+//! algorithm would not finish; the benches measure times.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -12,7 +12,7 @@ fn acme() -> Tenant {
     Authorizer::in_memory().create_tenant("acme", "Acme").unwrap()
 }
 
-/// Questions of every kind about a user who holds the top of something long.
+/// Every kind of question about a user at the end of a long chain.
 fn answers(acme: &Tenant, user: &str, granted: &str, denied: &str, steps: usize) {
     assert!(acme.check(user, granted) && !acme.check(user, denied));
     let explanation = acme.explain(user, granted);
@@ -46,10 +46,10 @@ fn a_chain_of_100_000_groups_takes_linear_time() {
     let cycle = acme.update(|tx| tx.group("g0")?.add_parent(format!("g{}", LONG - 1)).map(drop)).unwrap_err();
     assert!(!cycle.cycle_names().is_empty() && cycle.to_string().len() < 1_000);
 
-    // The top loses the role: everything below is worked out again.
+    // The top loses the role: everything below is recomputed.
     acme.update(|tx| tx.group("g0")?.unassign("r").map(drop)).unwrap();
     assert!(!acme.check("deep", "p:top"));
-    // Reloaded from the store it is the same.
+    // A load from the store gives the same answer.
     acme.update(|tx| tx.group("g0")?.assign("r").map(drop)).unwrap();
     assert!(acme.check("deep", "p:top"));
 }
@@ -76,7 +76,7 @@ fn a_chain_of_100_000_roles_with_a_grant_each_takes_linear_time() {
     assert_eq!(acme.now().all_roles_of("deep").len(), LONG);
 }
 
-/// As above, and each group has a window on its role, so that no row can be kept.
+/// As above, but each assignment has a window, so no row can be cached.
 #[test]
 fn a_chain_of_windows_is_walked() {
     let acme = acme();
@@ -122,7 +122,7 @@ fn in_thousands_of_groups_two_paths_to_a_permission_allow_like_one() {
         assert!(acme.check(id, "p:one") && acme.now().check_many([(id, "p:one"), (id, "p:none")]).eq([true, false]));
         acme.update(|tx| tx.group(left)?.remove_member("twice").map(drop)).unwrap();
     }
-    assert!(!acme.check("twice", "p:one") && !acme.check(id, "p:one"), "the last way is gone");
+    assert!(!acme.check("twice", "p:one") && !acme.check(id, "p:one"), "the last path is removed");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_group_with_100_000_members_is_paged_and_left() {
     drop(moment);
 
     let ((), plan) = acme.plan(|tx| tx.group("all")?.unassign("r").map(drop)).unwrap();
-    assert_eq!(plan.access_changes(Timestamp::MIN).take(3).count(), 3, "worked out as it is asked");
+    assert_eq!(plan.access_changes(Timestamp::MIN).take(3).count(), 3, "computed on demand");
     acme.update(|tx| tx.delete_group("all")).unwrap();
     assert!(acme.now().who_can("p").is_empty());
 }
@@ -197,7 +197,7 @@ fn a11_a_lattice_of_40_diamonds() {
             tx.create_group(&format!("d{n}"))?.add_parent(format!("left{n}"))?.add_parent(format!("right{n}"))?;
         }
         tx.create_user("u")?.join("d40")?;
-        // A short cut, so that one path is shorter than all others.
+        // A shortcut makes one path shorter than all others.
         tx.group("d40")?.add_parent("d1")?;
         Ok(())
     })
@@ -217,7 +217,7 @@ fn a_cycle_of_1_000_is_refused_and_shown() {
             tx.create_group(&format!("g{n}"))?;
             tx.create_role(&format!("r{n}"))?;
         }
-        // Every other edge first, so that the search meets pieces of chains.
+        // Every other edge first, so the search finds separate pieces of chains.
         for n in (0..999).step_by(2).chain((1..999).step_by(2)) {
             tx.group(format!("g{n}"))?.add_parent(format!("g{}", n + 1))?;
             tx.role(format!("r{n}"))?.include(format!("r{}", n + 1))?;

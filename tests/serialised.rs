@@ -1,4 +1,4 @@
-//! What stores keep is read by later releases: the JSON of records, keys, changes and envelopes does not change.
+//! Later releases read stored data: the JSON of records, keys, changes and envelopes never changes.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -21,7 +21,7 @@ fn id(digit: u128) -> Uuid {
     Uuid::from_u128(digit)
 }
 
-/// Written as this, with `#n` for the id that ends in n, and read again as the same.
+/// Checks that a value serialises to this JSON, with `#n` for the id that ends in n, and reads back equal.
 fn is_written<T: Serialize + DeserializeOwned + PartialEq + Debug>(thing: &T, expected: &str) {
     let mut expected = expected.to_owned();
     for digit in 0..10 {

@@ -1,13 +1,15 @@
-//! From a snapshot to a document: everything that is the tenant's own, with ids, and what of the catalog it refers to.
+//! Exports a snapshot as a document: the tenant's own entities with their ids, and references to the catalog.
 
 use std::collections::HashMap;
 
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::Document;
-use super::shape::{Group, Holding, Member, ParentLink, Permission, RemovedFromCatalog, Role, Tenant, User, Whole};
-use super::values::{Format, Id, Rare, RemovedKind, Status};
-use super::written::Entry;
+use super::entry::Entry;
+use super::shape::{
+    DocumentData, Group, Holding, Member, ParentLink, Permission, RemovedFromCatalog, Role, Tenant, User,
+};
+use super::values::{Format, Id, OptionalText, RemovedKind, Status};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::{must, watch};
 use crate::model::records::{self, Timestamp, Window};
@@ -21,10 +23,10 @@ use crate::resolver::snapshot::{Availability, Snapshot};
 use crate::resolver::tables::hash_index::HashIndex;
 
 impl Snapshot {
-    /// The whole tenant as a document, to be read, edited, kept under version control, and imported again.
+    /// Returns the whole tenant as a document, to read, edit, keep under version control, or import again.
     ///
-    /// It is canonical: every list in bytewise order, every id written, everything left out that need not be said. Two
-    /// equal tenants have equal documents, and an import of the document gives an equal tenant.
+    /// The document is canonical: lists are in bytewise order, every entry has its id, and default values are left out. Equal
+    /// tenants have equal documents, and importing the document creates an equal tenant.
     ///
     /// # Example
     /// ```
@@ -36,16 +38,17 @@ impl Snapshot {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
-    /// What the catalog defines is referred to and not written: the document means the same where the same catalog is, and
-    /// is refused as naming unknown roles and permissions where it is not.
+    /// The document refers to entries of the catalog and does not contain them. Importing it under another catalog fails if
+    /// that catalog lacks the entries.
     ///
     /// # Complexity
     /// O(n log n) for n records.
     ///
     /// # Errors
-    /// A snapshot that answers nothing has no document, which would read as one of an empty tenant:
-    /// [`InDoubt`](ErrorKind::InDoubt), [`Corrupt`](ErrorKind::Corrupt) (the store's content was refused),
-    /// [`CatalogConflict`](ErrorKind::CatalogConflict) (opened for repair), [`Internal`](ErrorKind::Internal), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
+    /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant:
+    /// [`InDoubt`](ErrorKind::InDoubt), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
+    /// [`CatalogConflict`](ErrorKind::CatalogConflict) (opened for repair), [`Internal`](ErrorKind::Internal),
+    /// [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
         let refused = match compiled.availability {
@@ -66,8 +69,8 @@ impl Snapshot {
     }
 }
 
-/// The name of the fault that a thing is listed and not there.
-const LISTED: &str = "what is listed has a number and a row";
+/// The text of the fault that a listed entity has no row.
+const LISTED: &str = "a listed entity has a number and a row";
 
 fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
     let names = Names {
@@ -75,7 +78,7 @@ fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
         permissions: removed_from_catalog(&state.permissions),
         roles: removed_from_catalog(&state.roles),
     };
-    Document(Whole {
+    Document(DocumentData {
         format: Format,
         tenant: Entry::new(Tenant {
             slug: tenant.slug.as_str().into(),
@@ -90,14 +93,15 @@ fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
     })
 }
 
-/// What references are called: the thing's name, or for what has left the catalog, a name that nothing else has.
+/// The names that references use: the slug of an entity, or a unique name for an entry removed from the catalog.
 struct Names<'a> {
     state: &'a State,
     permissions: HashMap<u32, SmolStr>,
     roles: HashMap<u32, SmolStr>,
 }
 
-/// What has left the catalog, by number: its last known slug, or where that has come to mean another thing, its id.
+/// Returns the names of entries removed from the catalog, by number: the last known slug, or the id if another entity now
+/// has that slug.
 fn removed_from_catalog<R: Row<Ids = HashIndex>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
     let gone = table.rows().filter(|row| row.origin() == Origin::RemovedFromCatalog);
     let number = |row: &R| must(table.by_id(row.id()), LISTED);
@@ -170,8 +174,8 @@ impl Names<'_> {
                 id: Some(Id::Read(id.as_uuid())),
                 name: name(shown.as_str(), slug.as_str()),
                 description: text(description),
-                external_id: rare(record.external_id().map(records::ExternalId::as_str)),
-                managed_by: rare(record.managed_by().map(records::Manager::as_str)),
+                external_id: optional_text(record.external_id().map(records::ExternalId::as_str)),
+                managed_by: optional_text(record.managed_by().map(records::Manager::as_str)),
                 parents: self.parents(row),
                 roles: self.holdings(row.roles()),
                 members: self.members(row),
@@ -190,7 +194,7 @@ impl Names<'_> {
         parents
     }
 
-    /// The members, whom a group keeps by key; the windows are kept with the users.
+    /// Returns the members of a group. The group lists them by key; their windows are in the rows of the users.
     fn members(&self, group: &GroupRow) -> Vec<Entry<Member>> {
         let number = self.state.groups.by_id(group.id().as_uuid());
         let Some(number) = must(number, LISTED) else { return Vec::new() };
@@ -207,10 +211,10 @@ impl Names<'_> {
         let entries = listed(&self.state.users).map(|row| User {
             key: row.key().as_str().into(),
             id: Some(Id::Read(row.id().as_uuid())),
-            name: rare(row.record.display_name().map(records::Name::as_str)),
+            name: optional_text(row.record.display_name().map(records::Name::as_str)),
             status: if row.is_suspended() { Status::Suspended } else { Status::Active },
-            external_id: rare(row.record.external_id().map(records::ExternalId::as_str)),
-            managed_by: rare(row.record.managed_by().map(records::Manager::as_str)),
+            external_id: optional_text(row.record.external_id().map(records::ExternalId::as_str)),
+            managed_by: optional_text(row.record.managed_by().map(records::Manager::as_str)),
             roles: self.holdings(row.roles()),
         });
         entries.map(Entry::new).collect()
@@ -252,7 +256,7 @@ fn own<R: Row>(table: &Table<R>) -> impl Iterator<Item = &R::Record> {
     listed(table).filter(|row| row.origin() == Origin::Tenant).map(Row::record)
 }
 
-/// A name, unless it is the slug.
+/// Returns the name, unless it equals the slug.
 fn name(name: &str, slug: &str) -> Option<SmolStr> {
     (name != slug).then(|| name.into())
 }
@@ -261,11 +265,11 @@ fn text(description: &records::Description) -> Option<SmolStr> {
     (!description.is_empty()).then(|| description.as_str().into())
 }
 
-fn rare(text: Option<&str>) -> Rare {
+fn optional_text(text: Option<&str>) -> OptionalText {
     text.map(|text| Box::new(text.into()))
 }
 
-fn ends(window: Window) -> (Rare, Rare) {
+fn ends(window: Window) -> (OptionalText, OptionalText) {
     let text = |at: Timestamp| Box::new(at.to_smolstr());
     (window.start().map(text), window.end().map(text))
 }

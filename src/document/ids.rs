@@ -1,17 +1,18 @@
-//! Which id each entry gets: the one that it states, that of the present thing which it matches, or a new one.
+//! Chooses the id of each entry: the id in the document, the id of the existing entity that it matches, or a new one.
 //!
-//! An entry that states an id is matched by it alone; one that states none by its slug or key, unless the thing that has
-//! it now is stated elsewhere. So a rename by id frees the old name for another thing, and nothing old sticks to that.
+//! An entry with an id matches only the entity with that id. An entry without one matches the entity with its slug or key,
+//! unless another entry has the id of that entity. A rename by id therefore frees the old name, and a new entity with that
+//! name inherits nothing.
 
 use std::hash::RandomState;
 
 use hashbrown::hash_map::{self, HashMap};
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::mistakes::{Mistakes, Place};
 use super::shape::{Group, Permission, Role, User};
 use super::values::Id;
-use super::written::Entry;
 use crate::model::catalog::Catalog;
 use crate::model::error::{EntityKind, Error, MistakeCode, Result};
 use crate::model::records::{PermissionId, RoleId};
@@ -19,16 +20,16 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::table::{Row, Table};
 
-/// What a document is judged against.
+/// The context that a document is checked in.
 #[derive(Clone, Copy)]
-pub(super) struct Ground<'a> {
+pub(super) struct ImportContext<'a> {
     pub(super) catalog: &'a Catalog,
-    /// The tenant that it is to replace, if it is.
+    /// The tenant to replace. `None` for an import.
     pub(super) present: Option<&'a State>,
     pub(super) new_id: fn() -> Uuid,
 }
 
-/// An entry that has a name and perhaps an id.
+/// An entry with a name and an optional id.
 pub(super) trait Named {
     const ENTITY: EntityKind;
     const LIST: &'static str;
@@ -63,19 +64,19 @@ named! {
     User, "users", key;
 }
 
-/// The ids that are stated, and where first.
+/// The ids in the document, each with the place of its first use.
 pub(super) struct Ids<'a> {
-    ground: Ground<'a>,
+    context: ImportContext<'a>,
     /// Ids come from outside, so the hash is keyed (A21).
     stated: HashMap<Uuid, Place, RandomState>,
 }
 
 impl<'a> Ids<'a> {
-    pub(super) fn new(ground: Ground<'a>) -> Self {
-        Self { ground, stated: HashMap::default() }
+    pub(super) fn new(context: ImportContext<'a>) -> Self {
+        Self { context, stated: HashMap::default() }
     }
 
-    /// The ids of the entries of a list, in order. `table` has what is present of the kind.
+    /// Returns the ids of the entries of a list, in order. `table` has the existing entities of the kind.
     pub(super) fn of<T: Named, R: Row + 'a>(
         &mut self,
         entries: &[Entry<T>],
@@ -86,20 +87,22 @@ impl<'a> Ids<'a> {
         self.stated.reserve(entries.iter().filter(|entry| entry.id().is_some()).count());
         for (at, entry) in entries.iter().enumerate() {
             let place = Place::entry(T::LIST, at).field("id");
-            let stated = entry.id().and_then(|id| mistakes.judge(place, read_id(id)));
+            let stated = entry.id().and_then(|id| mistakes.check(place, read_id(id)));
             ids.push(
                 stated.filter(|id| self.state(*id, place, mistakes) && self.is_own(*id, T::ENTITY, place, mistakes)),
             );
         }
-        let table = self.ground.present.map(table);
+        let table = self.context.present.map(table);
         let found = ids.iter().zip(entries).map(|(id, entry)| match id {
             Some(id) => *id,
-            None => table.and_then(|table| self.matched(table, entry.name())).unwrap_or_else(|| (self.ground.new_id)()),
+            None => {
+                table.and_then(|table| self.matched(table, entry.name())).unwrap_or_else(|| (self.context.new_id)())
+            }
         });
         found.collect()
     }
 
-    /// The id of something that has left the catalog, or was there when the document was written.
+    /// Returns the id of an entry that was removed from the catalog, or that was removed when the document was exported.
     pub(super) fn removed_from_catalog(
         &mut self,
         id: &Id,
@@ -107,11 +110,11 @@ impl<'a> Ids<'a> {
         place: Place,
         mistakes: &mut Mistakes,
     ) -> Option<Uuid> {
-        let id = mistakes.judge(place, read_id(id))?;
+        let id = mistakes.check(place, read_id(id))?;
         if !self.state(id, place, mistakes) {
             return None;
         }
-        let other = match (self.catalogs(id), self.ground.present.and_then(|state| present(state, id))) {
+        let other = match (self.catalogs(id), self.context.present.and_then(|state| present(state, id))) {
             (Some(other), _) if other != entity => format!("a {other} of the catalog"),
             (None, Some((other, Origin::Tenant))) => format!("a {other} of the tenant"),
             (None, Some((other, _))) if other != entity => format!("a {other}"),
@@ -121,7 +124,7 @@ impl<'a> Ids<'a> {
         None
     }
 
-    /// Whether an id stands here for the first time.
+    /// Records the use of an id. Adds a mistake and returns `false` if it was used before.
     fn state(&mut self, id: Uuid, place: Place, mistakes: &mut Mistakes) -> bool {
         match self.stated.entry(id) {
             hash_map::Entry::Occupied(first) => {
@@ -136,9 +139,9 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// Whether an id can be that of an own thing of this kind.
+    /// Returns whether one of the tenant's own entities of this kind can have an id. Adds a mistake if not.
     fn is_own(&self, id: Uuid, entity: EntityKind, place: Place, mistakes: &mut Mistakes) -> bool {
-        let other = match (self.catalogs(id), self.ground.present.and_then(|state| present(state, id))) {
+        let other = match (self.catalogs(id), self.context.present.and_then(|state| present(state, id))) {
             (Some(other), _) => format!("a {other} of the catalog"),
             (None, Some((other, Origin::Tenant))) if other != entity => format!("a {other} of the tenant"),
             (None, Some((other, Origin::RemovedFromCatalog))) => format!("a {other} that was removed from the catalog"),
@@ -149,12 +152,12 @@ impl<'a> Ids<'a> {
     }
 
     fn catalogs(&self, id: Uuid) -> Option<EntityKind> {
-        let catalog = self.ground.catalog;
+        let catalog = self.context.catalog;
         let permission = catalog.permission_by_id(PermissionId::from_uuid(id)).map(|_| EntityKind::Permission);
         permission.or_else(|| catalog.role_by_id(RoleId::from_uuid(id)).map(|_| EntityKind::Role))
     }
 
-    /// The id of the present thing with this name, unless an entry states it. What is listed is not departed.
+    /// Returns the id of the existing entity with this name, unless another entry has that id.
     fn matched<R: Row>(&self, table: &Table<R>, name: &str) -> Option<Uuid> {
         let number = table.sorted_from(name).next().filter(|number| table.name_at(*number) == name)?;
         let row = table.row(number).filter(|row| row.origin() == Origin::Tenant)?;
@@ -162,7 +165,7 @@ impl<'a> Ids<'a> {
     }
 }
 
-/// What a present id is the id of.
+/// Returns the kind and origin of the existing entity with an id.
 fn present(state: &State, id: Uuid) -> Option<(EntityKind, Origin)> {
     fn of<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(EntityKind, Origin)> {
         number.and_then(|number| table.row(number)).map(|row| (R::ENTITY, row.origin()))

@@ -1,16 +1,16 @@
 //! Mistakes in a document, each with its place as a JSON pointer (RFC 6901), a code and a message.
 //!
-//! A pointer here is made of the format's own field names and of numbers alone, so there is nothing to escape in it. Past
-//! the first hundred, mistakes are only counted.
+//! A pointer consists of field names of the format and of numbers, so nothing in it needs escaping. After the first
+//! hundred, mistakes are only counted.
 
 use std::fmt;
 
 use crate::model::error::{Error, Mistake, MistakeCode, Result};
 
-/// Past this many, mistakes are only counted.
-const MOST_TOLD: usize = 100;
+/// The number of mistakes that are listed. Further ones are only counted.
+const MAX_LISTED: usize = 100;
 
-/// A place in a document: `/groups/3/members/0/user`, or as much of it as there is.
+/// A place in a document: `/groups/3/members/0/user`, or a prefix of such a path.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     list: &'static str,
@@ -30,17 +30,17 @@ impl Place {
         Self { list, entry: Some(entry), part: None, leaf: None }
     }
 
-    /// An entry of a list of that entry's.
+    /// An entry of a list inside this entry.
     pub(super) const fn part(self, list: &'static str, at: usize) -> Self {
         Self { part: Some((list, at)), ..self }
     }
 
-    /// A field of that.
+    /// A field of this place.
     pub(super) const fn field(self, leaf: &'static str) -> Self {
         Self { leaf: Some(leaf), ..self }
     }
 
-    /// The field that has the entry's name, which is the entry itself where that is a plain string.
+    /// The field with the name of the entry. A plain string is its own name.
     pub(super) const fn name(self, plain: bool, leaf: &'static str) -> Self {
         if plain { self } else { self.field(leaf) }
     }
@@ -62,7 +62,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// The mistakes so far.
+/// The mistakes found so far.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
     listed: Vec<Mistake>,
@@ -70,9 +70,9 @@ pub(super) struct Mistakes {
 }
 
 impl Mistakes {
-    /// Adds a mistake. The message is made only if it is listed: similar names cost a search.
+    /// Adds a mistake. The message is created only if it is listed, because similar names cost a search.
     pub(super) fn add(&mut self, place: Place, code: MistakeCode, message: impl FnOnce() -> String) {
-        if self.listed.len() < MOST_TOLD {
+        if self.listed.len() < MAX_LISTED {
             self.listed.push(Mistake::new(place.to_string(), code, message()));
         } else {
             self.unlisted += 1;
@@ -80,11 +80,11 @@ impl Mistakes {
     }
 
     /// Returns the text that was parsed, or adds a mistake if it is invalid.
-    pub(super) fn judge<T>(&mut self, place: Place, parsed: Result<T>) -> Option<T> {
+    pub(super) fn check<T>(&mut self, place: Place, parsed: Result<T>) -> Option<T> {
         parsed.map_err(|error| self.add(place, MistakeCode::Invalid, || error.to_string())).ok()
     }
 
-    /// Nothing, or the error that lists them all.
+    /// Returns `Ok` if there are no mistakes, or the error that lists them.
     pub(super) fn finish(self) -> Result<()> {
         if self.listed.is_empty() { Ok(()) } else { Err(Error::document(self.listed, self.unlisted)) }
     }

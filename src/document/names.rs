@@ -9,9 +9,9 @@ use hashbrown::hash_map::Entry;
 pub(super) struct Names<'a> {
     /// The first entry with each name. Names come from outside, so the hash is keyed (A21).
     first: HashMap<&'a str, usize, RandomState>,
-    /// By entry. The same name may occur more than once.
+    /// The names by entry. A name may occur more than once.
     listed: Vec<&'a str>,
-    /// The entries whose name an earlier one has, each with the first of those; ascending.
+    /// The entries with the name of an earlier entry, each with the first such entry; ascending.
     repeated: Vec<(usize, usize)>,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Names<'a> {
         all
     }
 
-    /// Adds an entry behind the others.
+    /// Adds an entry after the others.
     pub(super) fn push(&mut self, name: &'a str) {
         let entry = self.listed.len();
         self.listed.push(name);
@@ -37,7 +37,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The name of an entry.
+    /// Returns the name of an entry.
     pub(super) fn name(&self, entry: usize) -> &'a str {
         self.listed.get(entry).copied().unwrap_or_default()
     }
@@ -46,13 +46,13 @@ impl<'a> Names<'a> {
         &self.listed
     }
 
-    /// The first entry with the name of this one, if that is another.
+    /// Returns the first entry with the name of this one, if it is an earlier one.
     pub(super) fn before(&self, entry: usize) -> Option<usize> {
         let at = self.repeated.binary_search_by_key(&entry, |(entry, _)| *entry).ok()?;
         self.repeated.get(at).map(|(_, first)| *first)
     }
 
-    /// The first entry with this name.
+    /// Returns the first entry with this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.first.get(name).copied()
     }

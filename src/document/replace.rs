@@ -1,9 +1,9 @@
-//! What replacing a tenant by a document would change: its records now, those of the document, and the difference.
+//! Plans the replacement of a tenant by a document: the difference between the current records and those of the document.
 
 use std::sync::Arc;
 
 use super::Document;
-use super::ids::Ground;
+use super::ids::ImportContext;
 use super::rules;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::{must, watch};
@@ -17,7 +17,7 @@ use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::table::Row as _;
 
 impl Document {
-    /// The plan that makes this state what the document says.
+    /// Returns the plan that makes this state equal to the document.
     ///
     /// # Complexity
     /// O(n log n) for the records before and after.
@@ -26,8 +26,8 @@ impl Document {
             return Err(Error::new(ErrorKind::Deleted));
         }
         let catalog = &base.catalog.definition;
-        let ground = Ground { catalog, present: Some(&base.state), new_id: origins.new_id };
-        let after = rules::additions(&self.0, ground)?.into_iter().filter_map(Change::into_after);
+        let context = ImportContext { catalog, present: Some(&base.state), new_id: origins.new_id };
+        let after = rules::additions(&self.0, context)?.into_iter().filter_map(Change::into_after);
         let changes = watch(|| changes(present(&base.state), after.collect()))?;
         let mut draft = Draft::new(base, origins, false);
         draft.apply_whole(changes, &self.0.acts_for)?;
@@ -35,14 +35,14 @@ impl Document {
     }
 }
 
-/// From one set of records to another, ordered by their keys.
+/// Returns the changes from one set of records to another, ordered by key.
 fn changes(mut before: Vec<Record>, mut after: Vec<Record>) -> Vec<Change> {
     before.sort_by_cached_key(Record::key);
     after.sort_by_cached_key(Record::key);
     let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
     let mut changes = Vec::new();
     loop {
-        // The lesser key goes first; of two equal ones, both.
+        // Take the record with the smaller key, or both if the keys are equal.
         let order = match (before.peek(), after.peek()) {
             (None, None) => return changes,
             (Some(_), None) => std::cmp::Ordering::Less,
@@ -52,12 +52,12 @@ fn changes(mut before: Vec<Record>, mut after: Vec<Record>) -> Vec<Change> {
         let old = if order.is_le() { before.next() } else { None };
         let new = if order.is_ge() { after.next() } else { None };
         if old != new {
-            changes.extend(must(Change::new(old, new), "the two sides of a change are one record"));
+            changes.extend(must(Change::new(old, new), "both sides of a change have the same key"));
         }
     }
 }
 
-/// The records of a state, the catalog's excepted.
+/// Returns the records of a state, without the catalog's.
 pub(super) fn present(state: &State) -> Vec<Record> {
     let mut records: Vec<Record> = state.tenant.iter().cloned().map(Record::Tenant).collect();
     let permissions = state.permissions.rows().filter(|row| row.origin() == Origin::Tenant);

@@ -1,19 +1,19 @@
-//! What a document consists of, as it is read and written: texts that have a place, and nothing that has been judged.
+//! The shape of a document: its fields as they are read and written, not checked yet.
 //!
-//! The names of the fields are the format, and a pointer in a mistake names the same ones. `written.rs` has the plumbing:
-//! what may stand as a plain string, and the order of lists; `values.rs` the single values.
+//! The field names are the format, and the pointers of mistakes use them. `entry.rs` reads and writes list entries;
+//! `values.rs` has the single values.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::values::{Format, Id, Rare, RemovedKind, Status, instant};
-use super::written::{Entry, Full, given, is_empty, sorted};
+use super::entry::{Entry, ListEntry, is_empty, non_null, sorted};
+use super::values::{Format, Id, OptionalText, RemovedKind, Status, instant};
 use crate::model::records::Manager;
 
 /// The whole document.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Whole {
+pub(super) struct DocumentData {
     pub(super) format: Format,
     pub(super) tenant: Entry<Tenant>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
@@ -26,7 +26,7 @@ pub(super) struct Whole {
     pub(super) users: Vec<Entry<User>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) removed_from_catalog: Vec<Entry<RemovedFromCatalog>>,
-    /// The directories that the document acts for when it replaces a tenant (R16): said by the caller, never written.
+    /// The directories that a replacement acts for (R16). Set by the caller and never serialised.
     #[serde(skip)]
     pub(super) acts_for: Vec<Manager>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Whole {
 #[serde(deny_unknown_fields)]
 pub(super) struct Tenant {
     pub(super) slug: SmolStr,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<SmolStr>,
 }
 
@@ -43,13 +43,13 @@ pub(super) struct Tenant {
 #[serde(deny_unknown_fields)]
 pub(super) struct Permission {
     pub(super) slug: SmolStr,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<Id>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<SmolStr>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "is_empty")]
     pub(super) description: Option<SmolStr>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) category: Option<SmolStr>,
 }
 
@@ -57,13 +57,13 @@ pub(super) struct Permission {
 #[serde(deny_unknown_fields)]
 pub(super) struct Role {
     pub(super) slug: SmolStr,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<Id>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<SmolStr>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "is_empty")]
     pub(super) description: Option<SmolStr>,
-    /// Permissions and patterns.
+    /// The grants: slugs of permissions, and patterns.
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) permissions: Vec<SmolStr>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
@@ -74,16 +74,16 @@ pub(super) struct Role {
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {
     pub(super) slug: SmolStr,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<Id>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<SmolStr>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "is_empty")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "is_empty")]
     pub(super) description: Option<SmolStr>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) external_id: Rare,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) managed_by: Rare,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub(super) external_id: OptionalText,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub(super) managed_by: OptionalText,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) parents: Vec<Entry<ParentLink>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
@@ -96,54 +96,84 @@ pub(super) struct Group {
 #[serde(deny_unknown_fields)]
 pub(super) struct User {
     pub(super) key: SmolStr,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<Id>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) name: Rare,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub(super) name: OptionalText,
     #[serde(default, skip_serializing_if = "Status::is_active")]
     pub(super) status: Status,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) external_id: Rare,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub(super) managed_by: Rare,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub(super) external_id: OptionalText,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub(super) managed_by: OptionalText,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) roles: Vec<Entry<Holding>>,
 }
 
-/// A parent that a group has.
+/// A parent of a group.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ParentLink {
     pub(super) group: SmolStr,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) from: Rare,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) until: Rare,
+    #[serde(
+        default,
+        deserialize_with = "non_null",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "instant"
+    )]
+    pub(super) from: OptionalText,
+    #[serde(
+        default,
+        deserialize_with = "non_null",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "instant"
+    )]
+    pub(super) until: OptionalText,
 }
 
-/// A role that a user or group has.
+/// A role assigned to a user or group.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Holding {
     pub(super) role: SmolStr,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) from: Rare,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) until: Rare,
+    #[serde(
+        default,
+        deserialize_with = "non_null",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "instant"
+    )]
+    pub(super) from: OptionalText,
+    #[serde(
+        default,
+        deserialize_with = "non_null",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "instant"
+    )]
+    pub(super) until: OptionalText,
 }
 
-/// A user that a group has.
+/// A member of a group.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Member {
     pub(super) user: SmolStr,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) from: Rare,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none", serialize_with = "instant")]
-    pub(super) until: Rare,
+    #[serde(
+        default,
+        deserialize_with = "non_null",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "instant"
+    )]
+    pub(super) from: OptionalText,
+    #[serde(
+        default,
+        deserialize_with = "non_null",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "instant"
+    )]
+    pub(super) until: OptionalText,
 }
 
-/// An entry of the catalog that is still referred to and gone.
+/// An entry that was removed from the catalog and is still referred to.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemovedFromCatalog {
@@ -152,10 +182,10 @@ pub(super) struct RemovedFromCatalog {
     pub(super) id: Id,
 }
 
-impl Full for Tenant {
+impl ListEntry for Tenant {
     const EXPECTED: &'static str = "a tenant: an object with a `slug`";
 
-    fn of_text(_: &str) -> Option<Self> {
+    fn from_text(_: &str) -> Option<Self> {
         None
     }
 
@@ -163,7 +193,7 @@ impl Full for Tenant {
         None
     }
 
-    fn tidy(&mut self) {
+    fn normalize(&mut self) {
         self.name.take_if(|name| *name == self.slug);
     }
 
@@ -172,10 +202,10 @@ impl Full for Tenant {
     }
 }
 
-impl Full for RemovedFromCatalog {
+impl ListEntry for RemovedFromCatalog {
     const EXPECTED: &'static str = "an object with `kind`, `slug` and `id`";
 
-    fn of_text(_: &str) -> Option<Self> {
+    fn from_text(_: &str) -> Option<Self> {
         None
     }
 
@@ -183,20 +213,20 @@ impl Full for RemovedFromCatalog {
         None
     }
 
-    fn tidy(&mut self) {}
+    fn normalize(&mut self) {}
 
     fn order(&self) -> (&str, &str) {
         (self.kind.word(), &self.slug)
     }
 }
 
-/// The entries that may be written as a plain string. `bare` names the fields that must be unset for that.
+/// Implements `ListEntry` for the entries that may be a plain string. `bare` tests that all other fields are unset.
 macro_rules! entries {
-    ($($entry:ident: $expected:literal, $name:ident, |$bare:ident| $is_bare:expr, |$tidy:ident| $tidied:expr;)*) => {$(
-        impl Full for $entry {
+    ($($entry:ident: $expected:literal, $name:ident, |$bare:ident| $is_bare:expr, |$normalize:ident| $tidied:expr;)*) => {$(
+        impl ListEntry for $entry {
             const EXPECTED: &'static str = $expected;
 
-            fn of_text(text: &str) -> Option<Self> {
+            fn from_text(text: &str) -> Option<Self> {
                 Some(Self { $name: text.into(), ..Self::default() })
             }
 
@@ -205,8 +235,8 @@ macro_rules! entries {
                 $is_bare.then_some(self.$name.as_str())
             }
 
-            fn tidy(&mut self) {
-                let $tidy = self;
+            fn normalize(&mut self) {
+                let $normalize = self;
                 $tidied;
             }
 

@@ -1,7 +1,7 @@
-//! What references can refer to: by name, among the entries of the document, the catalog's, and those that left it.
+//! Resolves references by name: to entries of the document, of the catalog, or removed from the catalog.
 //!
-//! Every target has a *slot*, so that the same thing listed twice shows, by whatever names, at the cost of one look
-//! into a table.
+//! Every target has a *slot*, a number. A list that contains the same target twice, under any names, is found with one table
+//! lookup per reference.
 
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::model::records::{PermissionId, PermissionRef, RoleId, RoleRef, Slug};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::suggestions::suggest_among;
 
-/// What references of one kind can refer to.
+/// The targets of references of one kind.
 pub(super) struct Targets<'a, R> {
     entity: EntityKind,
     catalog: Option<&'a Catalog>,
@@ -22,15 +22,15 @@ pub(super) struct Targets<'a, R> {
     catalogs: usize,
     refs: Vec<R>,
     own: usize,
-    /// Those of the document's entries, then of what has left the catalog.
+    /// The references to the entries of the document, then to entries removed from the catalog.
     names: Names<'a>,
-    /// The slots of what has left the catalog, in that order.
+    /// The slots of entries removed from the catalog, in the order of their names.
     removed_from_catalog: Vec<usize>,
     round: u32,
     seen: Vec<u32>,
 }
 
-/// A reference to something that a catalog can define.
+/// A reference to a permission or role, which either the tenant or the shared catalog defines.
 pub(super) trait Shared: Clone {
     const ENTITY: EntityKind;
 
@@ -40,9 +40,9 @@ pub(super) trait Shared: Clone {
     fn by_id(catalog: &Catalog, id: Uuid) -> Option<u32>;
     fn taken(catalog: &Catalog, slug: &str) -> Taken;
     fn slugs(catalog: &Catalog) -> impl ExactSizeIterator<Item = &Slug>;
-    /// The catalog's entry with this index.
+    /// Returns the entry of the catalog with this index.
     fn entry(catalog: &Catalog, index: usize) -> Option<Self>;
-    /// The last known slug of what has left the catalog, where the tenant refers to it.
+    /// Returns the last known slug of an entry removed from the catalog, if the tenant refers to it.
     fn last_slug(state: &State, id: Uuid) -> Option<Slug>;
 }
 
@@ -93,49 +93,49 @@ shared! {
 }
 
 impl<'a, R> Targets<'a, R> {
-    /// The entries of a document alone: references to the first, where two have one name.
+    /// Creates the targets for the entries of a document only. A duplicate name refers to its first entry.
     pub(super) fn own(entity: EntityKind, names: Vec<&'a str>, refs: Vec<R>) -> Self {
         let (own, seen) = (refs.len(), vec![0; refs.len()]);
         let (names, removed_from_catalog) = (Names::new(names), Vec::new());
         Self { entity, catalog: None, catalogs: 0, refs, own, names, removed_from_catalog, round: 0, seen }
     }
 
-    /// The index of the first entry of the document with the name of this one, if that is another.
+    /// Returns the first entry of the document with the name of this one, if it is an earlier one.
     pub(super) fn before(&self, entry: usize) -> Option<usize> {
         self.names.before(entry)
     }
 
-    /// The index of the document's entry in a slot, if it is one.
+    /// Returns the index of the entry in a slot, if the slot belongs to an entry of the document.
     pub(super) fn entry_of(&self, slot: usize) -> Option<usize> {
         slot.checked_sub(self.catalogs).filter(|entry| *entry < self.own)
     }
 
-    /// What refers to an entry of the document.
+    /// Returns the reference to an entry of the document.
     pub(super) fn own_at(&self, entry: usize) -> Option<&R> {
         must(self.refs.get(entry), TARGET)
     }
 
-    /// The name of an entry of the document.
+    /// Returns the name of an entry of the document.
     pub(super) fn name(&self, entry: usize) -> &'a str {
         self.names.name(entry)
     }
 
-    /// Begins another list, in which every reference may occur again.
+    /// Starts the next list, in which every reference may occur again.
     pub(super) fn begin(&mut self) {
         self.round += 1;
     }
 
-    /// Whether this is the first time that the list has this slot.
+    /// Returns whether this is the first use of the slot in the current list.
     fn is_first(&mut self, slot: usize) -> bool {
         self.seen.get_mut(slot).is_some_and(|seen| std::mem::replace(seen, self.round) != self.round)
     }
 }
 
-/// The name of the fault that a name leads nowhere.
-const TARGET: &str = "what a name in a document stands for is known";
+/// The text of the fault that a resolved name has no target.
+const TARGET: &str = "a resolved name in a document has a target";
 
 impl<'a, R: Shared> Targets<'a, R> {
-    /// The entries of a document and those of the catalog.
+    /// Creates the targets for the entries of a document and of the catalog.
     pub(super) fn with_catalog(catalog: &'a Catalog, names: Vec<&'a str>, ids: &[Uuid]) -> Self {
         let mut targets = Self::own(R::ENTITY, names, ids.iter().map(|id| R::own(*id)).collect());
         let catalogs = R::slugs(catalog).len();
@@ -143,7 +143,7 @@ impl<'a, R: Shared> Targets<'a, R> {
         Self { catalog: Some(catalog), catalogs, ..targets }
     }
 
-    /// Adds what has left the catalog, under a name that nothing has. True unless something has it.
+    /// Adds an entry removed from the catalog under a free name. Returns `false` if the name is taken.
     pub(super) fn add_removed(&mut self, name: &'a str, id: Uuid, slug: Slug) -> bool {
         let back = self.catalog.and_then(|catalog| R::by_id(catalog, id)).map(|index| index as usize);
         if self.slot_of(name).is_some_and(|slot| Some(slot) != back) {
@@ -161,7 +161,7 @@ impl<'a, R: Shared> Targets<'a, R> {
         true
     }
 
-    /// The slot that a name leads to.
+    /// Returns the slot of the name with this index.
     fn slot_at(&self, at: usize) -> usize {
         let removed_from_catalog = at.checked_sub(self.own).and_then(|at| self.removed_from_catalog.get(at).copied());
         removed_from_catalog.unwrap_or(self.catalogs + at)
@@ -172,7 +172,7 @@ impl<'a, R: Shared> Targets<'a, R> {
         self.names.find(name).map(|at| self.slot_at(at)).or_else(shared)
     }
 
-    /// The target of a reference, once in a list.
+    /// Resolves a reference. Adds a mistake if it has no target, or occurs twice in the list.
     pub(super) fn take(&mut self, name: &str, place: Place, mistakes: &mut Mistakes) -> Option<(usize, R)> {
         let Some(slot) = self.slot_of(name) else {
             mistakes
@@ -191,9 +191,9 @@ impl<'a, R: Shared> Targets<'a, R> {
     }
 }
 
-/// Where the catalog defines nothing of the kind, a slot is an entry.
+/// For kinds that the catalog does not define, a slot is the index of an entry.
 impl<R: Copy> Targets<'_, R> {
-    /// The target of a reference, once in a list.
+    /// Resolves a reference. Adds a mistake if it has no target, or occurs twice in the list.
     pub(super) fn take_own(&mut self, name: &str, place: Place, mistakes: &mut Mistakes) -> Option<(usize, R)> {
         let Some(slot) = self.names.find(name) else {
             mistakes.add(place, MistakeCode::NotFound, || self.unknown(name, std::iter::empty()));

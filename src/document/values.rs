@@ -1,4 +1,4 @@
-//! The single values of a document as they are read and written: ids, instants, words, and the number of the format.
+//! Reads and writes the single values of a document: ids, instants, keywords and the format number.
 
 use std::fmt;
 
@@ -10,21 +10,21 @@ use uuid::fmt::Hyphenated;
 
 use crate::model::records::Timestamp;
 
-/// A text that few of millions of entries have: one pointer in each of the others.
-pub(super) type Rare = Option<Box<SmolStr>>;
+/// An optional text that few entries have. Boxed, so it costs the others only a pointer.
+pub(super) type OptionalText = Option<Box<SmolStr>>;
 
-/// An id, read as it comes: as a text it would be an allocation for each entry. What is none waits to be judged.
+/// An id as it was read. A text would need an allocation per entry. An invalid id is kept and reported later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Id {
     Read(Uuid),
     Other(Box<str>),
 }
 
-/// The one format there is.
+/// The format number, which is always 1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Format;
 
-/// Written out: an enum that takes a map, as the derived one would, is another way to write what is a plain string.
+/// The status of a user. Its serde implementations are written by hand: the derived ones would also accept a map.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Status {
     #[default]
@@ -32,7 +32,7 @@ pub(super) enum Status {
     Suspended,
 }
 
-/// Of what kind an entry was that is gone.
+/// The kind of an entry that was removed from the catalog.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum RemovedKind {
     Permission,
@@ -46,8 +46,8 @@ impl Status {
     }
 }
 
-/// An instant as the crate shows it, whatever its offset was; as it stands, if it is none.
-pub(super) fn instant<S: Serializer>(text: &Rare, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serialises an instant in UTC, whatever its offset was. An invalid text is serialised unchanged.
+pub(super) fn instant<S: Serializer>(text: &OptionalText, serializer: S) -> Result<S::Ok, S::Error> {
     let text = text.as_deref().map_or("", SmolStr::as_str);
     match Timestamp::parse(text) {
         Ok(instant) => serializer.collect_str(&instant),
@@ -85,7 +85,7 @@ impl Serialize for Format {
 }
 
 impl Id {
-    /// The one form in which ids are written: 36 characters with hyphens.
+    /// Reads an id in the only accepted form: 36 characters with hyphens.
     pub(super) fn of(text: &str) -> Self {
         let id = Uuid::try_parse(text).ok().filter(|_| text.len() == Hyphenated::LENGTH);
         id.map_or_else(|| Self::Other(text.into()), Self::Read)
@@ -121,7 +121,7 @@ impl Serialize for Id {
     }
 }
 
-/// Enums that are words.
+/// Implements serde for enums whose values are keywords.
 macro_rules! words {
     ($($words:ident: $($variant:ident = $word:literal),*;)*) => {$(
         impl $words {

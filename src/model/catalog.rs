@@ -13,7 +13,7 @@
 #[cfg(test)]
 mod tests;
 mod macros;
-mod written;
+mod generated;
 mod build;
 mod check;
 mod texts;
@@ -77,11 +77,35 @@ pub(crate) fn new_token() -> u64 {
 
 impl Catalog {
     /// Returns the permissions, in the order in which they are written.
+    ///
+    /// ```
+    /// # use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+    /// #
+    /// # let catalog = Catalog::new(&Definition {
+    /// #     permissions: &[PermissionDef { renamed_from: &["posts:view"], ..PermissionDef::new("posts:read") }],
+    /// #     roles: &[RoleDef::new("viewer"), RoleDef { grants: &["posts:read", "drafts:*"], includes: &["viewer"], ..RoleDef::new("editor") }],
+    /// #     ..Definition::default()
+    /// # })?;
+    /// assert_eq!(catalog.permissions()[0].slug(), "posts:read");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn permissions(&self) -> &[PermissionEntry] {
         &self.0.permissions
     }
 
     /// Returns the roles, in the order in which they are written: each after those it includes.
+    ///
+    /// ```
+    /// # use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+    /// #
+    /// # let catalog = Catalog::new(&Definition {
+    /// #     permissions: &[PermissionDef { renamed_from: &["posts:view"], ..PermissionDef::new("posts:read") }],
+    /// #     roles: &[RoleDef::new("viewer"), RoleDef { grants: &["posts:read", "drafts:*"], includes: &["viewer"], ..RoleDef::new("editor") }],
+    /// #     ..Definition::default()
+    /// # })?;
+    /// assert_eq!(catalog.roles()[1].slug(), "editor");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn roles(&self) -> &[RoleEntry] {
         &self.0.roles
     }
@@ -89,6 +113,19 @@ impl Catalog {
     /// Returns the permissions that a role grants by name. Its patterns and included roles are not followed.
     ///
     /// Empty if the role is not in this catalog.
+    ///
+    /// ```
+    /// # use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+    /// #
+    /// # let catalog = Catalog::new(&Definition {
+    /// #     permissions: &[PermissionDef { renamed_from: &["posts:view"], ..PermissionDef::new("posts:read") }],
+    /// #     roles: &[RoleDef::new("viewer"), RoleDef { grants: &["posts:read", "drafts:*"], includes: &["viewer"], ..RoleDef::new("editor") }],
+    /// #     ..Definition::default()
+    /// # })?;
+    /// let editor = catalog.roles()[1].id();
+    /// assert_eq!(catalog.granted(editor).count(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn granted(&self, role: RoleId) -> impl Iterator<Item = &PermissionEntry> {
         let grants = self.role_entry(role).map_or(&[][..], RoleEntry::grants);
         grants.iter().filter_map(|at| self.0.permissions.get(*at as usize))
@@ -97,6 +134,19 @@ impl Catalog {
     /// Returns the roles that a role includes directly.
     ///
     /// Empty if the role is not in this catalog.
+    ///
+    /// ```
+    /// # use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+    /// #
+    /// # let catalog = Catalog::new(&Definition {
+    /// #     permissions: &[PermissionDef { renamed_from: &["posts:view"], ..PermissionDef::new("posts:read") }],
+    /// #     roles: &[RoleDef::new("viewer"), RoleDef { grants: &["posts:read", "drafts:*"], includes: &["viewer"], ..RoleDef::new("editor") }],
+    /// #     ..Definition::default()
+    /// # })?;
+    /// let editor = catalog.roles()[1].id();
+    /// assert_eq!(catalog.included(editor).next().unwrap().slug(), "viewer");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn included(&self, role: RoleId) -> impl Iterator<Item = &RoleEntry> {
         let includes = self.role_entry(role).map_or(&[][..], RoleEntry::includes);
         includes.iter().filter_map(|at| self.0.roles.get(*at as usize))
@@ -104,6 +154,18 @@ impl Catalog {
 
     /// Returns a hash of the content: ids, texts, retired slugs, grants and inclusions. The order of entries does not
     /// matter.
+    ///
+    /// ```
+    /// # use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+    /// #
+    /// # let catalog = Catalog::new(&Definition {
+    /// #     permissions: &[PermissionDef { renamed_from: &["posts:view"], ..PermissionDef::new("posts:read") }],
+    /// #     roles: &[RoleDef::new("viewer"), RoleDef { grants: &["posts:read", "drafts:*"], includes: &["viewer"], ..RoleDef::new("editor") }],
+    /// #     ..Definition::default()
+    /// # })?;
+    /// assert_ne!(catalog.fingerprint(), Catalog::empty().fingerprint());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn fingerprint(&self) -> Fingerprint {
         self.0.fingerprint
     }
@@ -113,12 +175,12 @@ impl Catalog {
         self.0.token
     }
 
-    /// The index of the permission with this current slug.
+    /// Returns the index of the permission with this current slug.
     pub(crate) fn permission_by_slug(&self, slug: &str) -> Option<u32> {
         self.0.permission_names.by_slug(slug)
     }
 
-    /// The index of the permission with this id.
+    /// Returns the index of the permission with this id.
     #[cfg(feature = "json")]
     pub(crate) fn permission_by_id(&self, id: PermissionId) -> Option<u32> {
         self.0.permission_names.by_id(id.as_uuid())
@@ -129,12 +191,12 @@ impl Catalog {
         self.0.permission_names.taken(slug)
     }
 
-    /// The index of the role with this current slug.
+    /// Returns the index of the role with this current slug.
     pub(crate) fn role_by_slug(&self, slug: &str) -> Option<u32> {
         self.0.role_names.by_slug(slug)
     }
 
-    /// The index of the role with this id.
+    /// Returns the index of the role with this id.
     pub(crate) fn role_by_id(&self, id: RoleId) -> Option<u32> {
         self.0.role_names.by_id(id.as_uuid())
     }
@@ -161,6 +223,19 @@ impl fmt::Debug for Catalog {
 
 /// An enum of a catalog's permissions. A variant can be used wherever a permission is expected, without looking up a slug.
 /// The macro [`catalog!`](crate::catalog!) implements this trait; do not implement it yourself.
+///
+/// ```
+/// use rolecall::catalog::CatalogPermission;
+///
+/// rolecall::catalog! {
+///     enum Permission { PostsRead = "posts:read" }
+/// }
+///
+/// fn name(permission: impl CatalogPermission) -> String {
+///     format!("{permission:?}")
+/// }
+/// assert_eq!(name(Permission::PostsRead), "PostsRead");
+/// ```
 pub trait CatalogPermission: Copy + fmt::Debug + Send + Sync + 'static {
     /// Returns the catalog of these permissions.
     #[doc(hidden)]
@@ -173,6 +248,20 @@ pub trait CatalogPermission: Copy + fmt::Debug + Send + Sync + 'static {
 
 /// An enum of a catalog's roles. A variant can be used wherever a role is expected. The macro
 /// [`catalog!`](crate::catalog!) implements this trait; do not implement it yourself.
+///
+/// ```
+/// use rolecall::catalog::CatalogRole;
+///
+/// rolecall::catalog! {
+///     enum Permission { PostsRead = "posts:read" }
+///     enum SystemRole { Viewer = "viewer" { grants: [PostsRead] } }
+/// }
+///
+/// fn name(role: impl CatalogRole) -> String {
+///     format!("{role:?}")
+/// }
+/// assert_eq!(name(SystemRole::Viewer), "Viewer");
+/// ```
 pub trait CatalogRole: Copy + fmt::Debug + Send + Sync + 'static {
     /// Returns the catalog of these roles.
     #[doc(hidden)]

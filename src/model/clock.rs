@@ -1,4 +1,4 @@
-//! Where "now" comes from. The rules never read a clock. They receive a `When`, which reads it late and once.
+//! Clocks. The rules never read a clock themselves: they receive a `When`, which reads it at most once, when it is needed.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::records::Timestamp;
 
-/// A source of instants. An application's tests use another one to see what happens at other times.
+/// A source of instants. Tests of an application can use a [`ManualClock`] to see what happens at other times.
 ///
 /// ```
 /// use rolecall::clock::{Clock, SystemClock};
@@ -20,7 +20,7 @@ use crate::model::records::Timestamp;
 /// # Security
 /// Whoever sets the clock decides which windows are active.
 pub trait Clock: Send + Sync + 'static {
-    /// Returns the present instant.
+    /// Returns the current instant.
     fn now(&self) -> Timestamp;
 }
 
@@ -98,14 +98,14 @@ impl ManualClock {
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         let later = |now: i64| Some(now.saturating_add(by).min(Timestamp::MAX.as_micros()));
-        // The closure never declines, so the update always happens.
+        // The closure always returns `Some`, so the update always happens.
         let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        // Only `new` and `set` store here, and both store a timestamp's own number.
+        // Every store comes from a valid timestamp, so the fallback is never used.
         Timestamp::from_micros(self.0.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
     }
 }
@@ -116,7 +116,7 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
     }
 }
 
-/// The instant of a question: chosen by the caller, or read from the clock when a walk first meets a window (R3).
+/// The instant of a question: chosen by the caller, or read from the clock when the first window is evaluated (R3).
 #[derive(Clone)]
 pub(crate) enum When<'a> {
     Chosen(Timestamp),

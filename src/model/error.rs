@@ -1,8 +1,9 @@
 //! The one error of the public API, as plain data: its kind, the entity it is about, and what belongs to the kind.
 //!
-//! It stands near the bottom so that every layer can make one and an application writes no conversion: what a call
-//! inside a transaction returns is what the transaction returns. `error/codes.rs` has the kinds and their codes,
-//! `error/mistakes.rs` what an error can list, `error/message.rs` the texts, `error/serialize.rs` the error as data.
+//! It is near the bottom layer, so every layer can create one. An application needs no conversion: a call inside a
+//! transaction returns the same type as the transaction. `error/codes.rs` has the kinds and their codes,
+//! `error/mistakes.rs` the items that an error can list, `error/message.rs` the texts, `error/serialize.rs` the error as
+//! data.
 //!
 //! Deliberately absent: the errors of a store, which are in [`crate::store`].
 
@@ -24,10 +25,19 @@ pub(crate) use self::text::DidYouMean;
 pub(crate) use self::text::{CycleNames, escaped, shown};
 use crate::model::ids::{CommitId, Revision};
 
-/// The result of everything in this crate that can fail.
+/// The result type of this crate.
+///
+/// ```
+/// use rolecall::blocking::Tenant;
+///
+/// fn add_user(tenant: &Tenant, key: &str) -> rolecall::Result<()> {
+///     tenant.update(|tx| tx.ensure_user(key).map(drop))?;
+///     Ok(())
+/// }
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something was not done: a kind, the data that belongs to it, and one sentence for people.
+/// An error: its kind, the data of that kind, and one sentence for people.
 ///
 /// [`kind`](Error::kind) says which of the other accessors have something to return. `Display` writes the sentence.
 ///
@@ -93,7 +103,7 @@ struct Inner {
     violations: Vec<InvariantViolation>,
     /// How many mistakes or violations are not listed.
     unlisted: usize,
-    /// Why, where the kind does not say it: in the words of the application, the store, or this crate.
+    /// The reason, if the kind does not imply it: a text of the application, the store, or this crate.
     reason: Option<String>,
     /// The directory that manages the entity.
     manager: Option<String>,
@@ -105,7 +115,7 @@ struct Inner {
 }
 
 impl Error {
-    /// Makes the application's own error, for closures that return this crate's error.
+    /// Creates an error of the application, for closures that return this crate's error.
     ///
     /// # Example
     /// ```
@@ -156,7 +166,7 @@ impl Error {
         self.0.name.as_deref()
     }
 
-    /// Returns what kind of text is invalid: `slug`, `user key`, `window`, and so on.
+    /// Returns the kind of the invalid text: `slug`, `user key`, `window`, and so on.
     ///
     /// # Example
     /// ```
@@ -166,7 +176,7 @@ impl Error {
         self.0.what
     }
 
-    /// Returns what was expected in the place of an invalid text, or the window that was asked for.
+    /// Returns the expected form of an invalid text, or the requested window.
     ///
     /// # Example
     /// ```
@@ -200,13 +210,13 @@ impl Error {
     /// ```
     ///
     /// # Security
-    /// For a user these are keys of other users: show them to those only who may list the users.
+    /// For a user, these are the keys of other users. Show them only to people who may list users.
     pub fn suggestions(&self) -> &[String] {
         &self.0.suggestions
     }
 
-    /// Returns the names around a cycle, the first one again at the end; empty for other kinds. Of a long cycle, the
-    /// names at both ends.
+    /// Returns the names around a cycle, with the first one repeated at the end. Empty for other kinds. For a long cycle,
+    /// the names in the middle are left out.
     ///
     /// # Example
     /// ```
@@ -241,8 +251,11 @@ impl Error {
     /// Returns the invariants that the store's content breaks, or the slugs that conflict with the catalog, at most one
     /// hundred; empty for other kinds.
     ///
-    /// # Example
-    /// See [`InvariantViolation`].
+    /// ```
+    /// assert!(rolecall::Error::rejected("no").violations().is_empty());
+    /// ```
+    ///
+    /// [`InvariantViolation`] has a longer example.
     pub fn violations(&self) -> &[InvariantViolation] {
         &self.0.violations
     }
@@ -277,7 +290,7 @@ impl Error {
         self.0.manager.as_deref()
     }
 
-    /// Returns the revision at which the entity does not exist, or exists.
+    /// Returns the revision at which the call looked for the entity.
     ///
     /// # Example
     /// ```
@@ -290,8 +303,7 @@ impl Error {
         self.0.revision
     }
 
-    /// Returns the id of the commit that is in doubt. [`Tenant::outcome`](crate::Tenant::outcome) tells what became of
-    /// it.
+    /// Returns the id of the commit that is in doubt. [`Tenant::outcome`](crate::Tenant::outcome) returns its outcome.
     ///
     /// # Example
     /// ```
@@ -307,7 +319,7 @@ impl Error {
     }
 }
 
-/// How the crate makes errors.
+/// Constructors for this crate.
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
         Self(Box::new(Inner {
@@ -379,7 +391,7 @@ impl Error {
         self
     }
 
-    /// About an entity that has no name any more.
+    /// Sets the kind of an entity whose name is no longer known.
     pub(crate) fn about_a(mut self, entity: EntityKind) -> Self {
         self.0.entity = Some(entity);
         self

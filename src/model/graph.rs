@@ -1,11 +1,11 @@
 //! Directed graphs whose edges a function lists: reachability, topological order, cycles, and a path from both ends.
 //!
 //! Groups form a graph by their parents and roles by their inclusions. Both may be 100,000 levels deep, so nothing here
-//! recurses. Nodes are numbers that this crate has given out, or indexes of a list. Nobody outside chooses them, so the
-//! tables use the fast hash that hashbrown brings along, which is seeded but not made to resist an attacker.
+//! recurses. Nodes are numbers that this crate assigns, or indexes of a list. Callers cannot choose them, so the tables
+//! use the fast hash of hashbrown, which is seeded but does not resist an attacker.
 //!
-//! Deliberately absent: the graphs themselves, and names. [`crate::reference`] has a closure of its own: it is the oracle
-//! that tests compare with, and shares no code with what it judges.
+//! Deliberately absent: the graphs themselves, and names. [`crate::reference`] has its own closure: it is the oracle of the
+//! tests, so it shares no code with what it checks.
 
 use std::hash::Hash;
 use std::iter::Enumerate;
@@ -14,8 +14,8 @@ use std::ops::ControlFlow;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
-/// Follows edges from these nodes. `visit` gets every node that an edge leads to, perhaps several times, and returns
-/// whether it is new: only then are its edges followed.
+/// Follows edges from these nodes. `visit` receives the target of each edge, possibly several times, and returns whether
+/// it is new. Only the edges of new nodes are followed.
 ///
 /// # Complexity
 /// O(nodes + edges) reached.
@@ -30,9 +30,9 @@ pub(crate) fn follow<N: Copy, I: Iterator<Item = N>>(
     }
 }
 
-/// These nodes and all that is reached from them, each before everything that its edges lead to.
+/// Returns these nodes and all nodes reachable from them, each before the targets of its edges.
 ///
-/// In a graph with a cycle, which has no such order, every node still appears once.
+/// A graph with a cycle has no such order, but every node still appears once.
 ///
 /// # Complexity
 /// O(nodes + edges) reached.
@@ -54,15 +54,16 @@ pub(crate) fn topological_order<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
 
 /// An edge that closes a cycle.
 pub(crate) struct Cycle<'a, N> {
-    /// Where the edge begins.
+    /// The source of the edge.
     pub(crate) from: N,
-    /// Which edge of that node it is, counted from 0.
+    /// The index of the edge among those of its source.
     pub(crate) edge: usize,
-    /// The nodes around the cycle: from the end of the edge back to it. It takes the cycle's length to list them.
+    /// The nodes around the cycle, from the target of the edge back to it. Listing them takes O(length of the cycle).
     pub(crate) around: &'a mut dyn Iterator<Item = N>,
 }
 
-/// Shows each edge that closes a cycle, among the nodes reached from these. Without those edges there is no cycle.
+/// Calls `found` for each edge that closes a cycle, among the nodes reachable from these. Without those edges the graph is
+/// acyclic.
 ///
 /// # Complexity
 /// O(nodes + edges) reached, and the depth of each cycle whose `around` is read.
@@ -80,7 +81,7 @@ pub(crate) fn each_cycle<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
     debug_assert!(complete.is_continue());
 }
 
-/// The nodes around one cycle that is reached from these, the first again at the end.
+/// Returns the nodes around one cycle reachable from these, with the first one repeated at the end.
 ///
 /// # Complexity
 /// O(nodes + edges) reached.
@@ -95,9 +96,9 @@ pub(crate) fn find_cycle<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
     found.break_value()
 }
 
-/// What a depth-first search meets.
+/// An event of a depth-first search.
 enum Event<'a, N> {
-    /// Everything that is reached from this node has been seen.
+    /// Everything reachable from this node has been visited.
     Finished(N),
     Cycle(Cycle<'a, N>),
 }
@@ -145,12 +146,12 @@ fn depth_first<N: Copy + Eq + Hash, I: Iterator<Item = N>, B>(
     ControlFlow::Continue(())
 }
 
-/// The path `from` → … → `to` along `up`, if there is one. `down` is the same edges the other way (R7).
+/// Returns a path `from` → … → `to` along `up`, or `None`. `down` lists the same edges in reverse (R7).
 ///
 /// # Complexity
-/// It searches up from one end and down from the other, an edge of each in turn, and ends when the smaller side ends. So
-/// a chain of 100,000 that is built from either end costs a step for each edge, and one that is pieced together in any
-/// order O(n log n) in all.
+/// It searches up from one end and down from the other, alternating edge by edge, and stops when the smaller side is
+/// exhausted. Building a chain of n edges from either end costs O(1) per edge; building it in any order costs O(n log n) in
+/// total.
 pub(crate) fn path<I: Iterator<Item = u32>, J: Iterator<Item = u32>>(
     from: u32,
     to: u32,
@@ -174,7 +175,7 @@ pub(crate) fn path<I: Iterator<Item = u32>, J: Iterator<Item = u32>>(
     }
 }
 
-/// What has been reached from one end, each with the node before it.
+/// The nodes reached from one end, each with its predecessor.
 struct Side<I> {
     seen: HashMap<u32, u32>,
     todo: Vec<u32>,
@@ -186,8 +187,8 @@ impl<I: Iterator<Item = u32>> Side<I> {
         Self { seen: HashMap::from([(start, start)]), todo: vec![start], open: None }
     }
 
-    /// Looks at one edge, and returns the node that it leads to if that is new.
-    #[expect(clippy::option_option, reason = "outer: is there an edge left; inner: does it lead to a new node")]
+    /// Follows one edge, and returns its target if that is new.
+    #[expect(clippy::option_option, reason = "outer: whether an edge is left; inner: whether its target is new")]
     fn step(&mut self, next: &impl Fn(u32) -> I) -> Option<Option<u32>> {
         loop {
             if let Some((node, rest)) = &mut self.open {
@@ -203,7 +204,7 @@ impl<I: Iterator<Item = u32>> Side<I> {
         }
     }
 
-    /// From a node back to where this side began.
+    /// Returns the path from a node back to the start of this side.
     fn back(&self, mut node: u32) -> Vec<u32> {
         let mut path = vec![node];
         while let Some(before) = self.seen.get(&node).filter(|before| **before != node) {
@@ -247,7 +248,7 @@ mod tests {
         all
     }
 
-    /// What is reached from 0, itself included: a round for each node, after which nothing new can be reached.
+    /// The nodes reachable from 0, itself included. After one round per node, nothing new can be reached.
     fn reached(edges: &[(u32, u32)]) -> BTreeSet<u32> {
         let mut reached = BTreeSet::from([0]);
         for _ in 0..8 {
@@ -282,9 +283,9 @@ mod tests {
         assert_eq!(find(&edges, 5, 6), None);
     }
 
-    /// A chain of 100,000 that is built from either end looks at a few edges each time.
+    /// Building a chain of 100,000 from either end follows a few edges each time.
     #[test]
-    fn r7_a_chain_built_from_either_end_costs_a_step_for_each_edge() {
+    fn r7_building_a_chain_from_either_end_costs_one_step_per_edge() {
         let steps = std::cell::Cell::new(0_u32);
         for length in 1..100_000_u32 {
             let count = |n| {
@@ -293,16 +294,16 @@ mod tests {
             };
             let up = |n: u32| (n + 1 < length).then(|| count(n + 1)).into_iter();
             let down = |n: u32| (0 < n && n < length).then(|| count(n - 1)).into_iter();
-            // A new node above the top, which nothing is above; and a new node below the bottom.
+            // A new node above the top, then a new node below the bottom.
             assert_eq!(path(length, length - 1, up, down), None);
             assert_eq!(path(0, length, up, down), None);
         }
         assert!(steps.get() <= 400_000, "{}", steps.get());
     }
 
-    /// One side may come to its end just after the two have met: a path must have been seen by then.
+    /// One side may be exhausted just after the two sides meet. The path must be found by then.
     #[test]
-    fn r7_a_path_is_found_past_a_wide_end() {
+    fn r7_a_path_is_found_when_one_end_has_many_edges() {
         let wide = |n| (10..20).map(move |side| if n == 2 { (side, 2) } else { (0, side) });
         for n in [0, 2] {
             let edges: Vec<_> = wide(n).chain([(0, 1), (1, 2)]).collect();
@@ -312,7 +313,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn r7_a_path_is_found_wherever_there_is_one(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
+        fn r7_a_path_is_found_if_and_only_if_one_exists(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
             let reached = reached(&edges);
             for to in 0..8 {
                 let found = find(&edges, 0, to);
@@ -325,7 +326,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_reached_is_found_once_and_in_order(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
+        fn topological_order_lists_each_reachable_node_once(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
             let mut followed = BTreeSet::from([0]);
             follow([0], |n| after(&edges, n), |n| followed.insert(n));
             prop_assert_eq!(&followed, &reached(&edges));

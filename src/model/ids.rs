@@ -1,12 +1,13 @@
-//! A type for each kind of id, so that the id of a role cannot be passed where the id of a group is expected, and the
-//! number of a revision. They need no error, so the error can carry them; `records/parsed.rs` parses them.
+//! A type for each kind of id, and for revisions: the id of a role cannot be passed as the id of a group.
+//!
+//! They are below the error, which contains some of them; `records/parsed.rs` parses them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What every type around a UUID has: conversions to and from [`Uuid`], and its text form.
+/// The methods of every type that wraps a UUID: conversions to and from [`Uuid`], and its text form.
 macro_rules! uuid_traits {
     ($name:ident) => {
         impl $name {
@@ -81,7 +82,7 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Makes a new, random id.
+            /// Returns a new, random id.
             ///
             /// ```
             #[doc = concat!("use rolecall::records::", stringify!($name), ";")]
@@ -130,6 +131,12 @@ pub struct Revision(u64);
 
 impl Revision {
     /// The revision that the creation of a tenant makes.
+    ///
+    /// ```
+    /// use rolecall::records::Revision;
+    ///
+    /// assert_eq!(Revision::FIRST.number(), 1);
+    /// ```
     pub const FIRST: Self = Self(1);
 
     /// Wraps a number.

@@ -1,20 +1,20 @@
-//! What is true of every state of a tenant, by number. Content of a store that breaks one of I1 to I6, or I12, is refused
-//! with a list of the violations. I7 to I11 are about the compiled form alone: tests compare them after every step.
+//! The invariants of every state of a tenant, by number. A load fails with a list of violations if the content of the store
+//! breaks one of I1 to I6, or I12. I7 to I11 concern the compiled form only; tests check them after every step.
 //!
 //! | | |
 //! |---|---|
 //! | I1 | a relation refers to entities that exist: the tenant's own, or the catalog's (entries removed from it included) |
 //! | I2 | an id, slug or key belongs to one entity of its kind; no slug belongs to both the tenant and the catalog |
 //! | I3 | neither the parents of groups nor the inclusions of roles form a cycle |
-//! | I4 | there is one record for each key, and a change fits the record before it |
+//! | I4 | there is one record for each key, and the `before` of a change equals the stored record |
 //! | I5 | there is exactly one tenant record |
-//! | I6 | a reference states its origin: an entry of the catalog is not called the tenant's own |
-//! | I7 | a cached row contains nothing that its group or role does not give at every instant |
+//! | I6 | a reference states the right origin: an entry of the catalog is not called the tenant's own |
+//! | I7 | a cached row contains only what its group or role gives at every instant |
 //! | I8 | a complete row contains everything that its group or role gives at any instant |
-//! | I9 | a relation is known at both its ends |
+//! | I9 | a relation is stored at both of its ends |
 //! | I10 | a listing contains every entity once, in bytewise order of names |
-//! | I11 | the short form of a user agrees with the long one |
-//! | I12 | an external id has a manager, belongs to one entity only for that manager and kind, and leads to it |
+//! | I11 | the summary of a user agrees with its full row |
+//! | I12 | an external id has a manager, belongs to one entity of that manager and kind, and looking it up finds that entity |
 
 use std::fmt;
 
@@ -45,15 +45,15 @@ pub(crate) enum Violation {
     NotOwn { key: RecordKey },
     /// A record of a kind that this release does not know.
     UnknownKind,
-    /// More entities than numbers.
+    /// More entities of one kind than can be numbered.
     Exhausted,
-    /// Not the data's fault, but a bug of this crate.
+    /// A bug in this crate, not a fault of the data.
     Internal(InternalFault),
 }
 
 impl Violation {
-    /// The violation as an error lists it.
-    pub(crate) fn told(&self) -> InvariantViolation {
+    /// Returns the violation in the public form that an error lists.
+    pub(crate) fn to_public(&self) -> InvariantViolation {
         InvariantViolation { code: self.code(), entity: self.entity(), names: self.names(), message: self.to_string() }
     }
 
@@ -116,7 +116,7 @@ impl fmt::Display for Violation {
             Self::Taken { entity, name } => write!(f, "I2: two {entity}s have the name or id `{}`", shown(name)),
             Self::Clash { entity, slug } => write!(f, "{entity} `{}`", shown(slug)),
             Self::Cycle { entity, names } => write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone())),
-            Self::Misfit { key } => write!(f, "I4: change does not fit what is stored of the {}", Named(key)),
+            Self::Misfit { key } => write!(f, "I4: change does not match the stored {}", Named(key)),
             Self::ExternalTaken { entity, manager, id } => {
                 write!(f, "I12: two {entity}s have the external id `{}` of `{}`", shown(id), shown(manager))
             }
@@ -130,7 +130,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The record with a key, as a message names it.
+/// Formats the record with a key for a message.
 struct Named<'a>(&'a RecordKey);
 
 impl fmt::Display for Named<'_> {
@@ -154,8 +154,8 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// The error for content that is refused: the application can repair conflicts with the catalog, an internal fault is this
-/// crate's, anything else is the store's.
+/// Returns the error for invalid content: `CatalogConflict`, which the application can repair, if nothing else is wrong;
+/// `Internal` for a fault of this crate; otherwise `Corrupt`.
 pub(crate) fn refused(violations: &[Violation]) -> Error {
     const MOST: usize = 100;
     if let Some(fault) = internal_fault(violations) {
@@ -163,12 +163,12 @@ pub(crate) fn refused(violations: &[Violation]) -> Error {
     }
     let conflicts = !violations.is_empty() && violations.iter().all(|v| matches!(v, Violation::Clash { .. }));
     let kind = if conflicts { ErrorKind::CatalogConflict } else { ErrorKind::Corrupt };
-    let mut listed: Vec<InvariantViolation> = violations.iter().take(MOST).map(Violation::told).collect();
+    let mut listed: Vec<InvariantViolation> = violations.iter().take(MOST).map(Violation::to_public).collect();
     listed.sort_by(|a, b| a.message.cmp(&b.message));
     Error::violating(kind, listed, violations.len().saturating_sub(MOST))
 }
 
-/// The internal fault among these, if there is one.
+/// Returns the first internal fault among these.
 pub(crate) fn internal_fault(violations: &[Violation]) -> Option<InternalFault> {
     violations.iter().find_map(|violation| match violation {
         Violation::Internal(fault) => Some(*fault),

@@ -1,5 +1,6 @@
-//! What a store keeps: nouns, the edges between them, and the commits that change them. Plain data, no behaviour beyond
-//! being well formed: a text that reaches a record has been parsed. Rules about *sets* of records are in
+//! Records: the entities and relations that a store keeps, and the changes and commits that modify them.
+//!
+//! They are plain data. Every text in a record has been validated. Rules about *sets* of records are in
 //! [`crate::reference`].
 //!
 //! Start with [`Record`], then [`Change`] and [`Envelope`].

@@ -1,6 +1,7 @@
-//! The meaning by the book: R1 to R6 over plain records, naive, slow and short. No number, no bit, no index, no window
-//! edge remembered. It is the oracle of the tests, and an auditor's second opinion: what [`Model`] says is what the
-//! rules say, and a snapshot must say the same.
+//! The reference model: rules R1 to R6 over plain records, as short and naive as possible.
+//!
+//! It has no indexes, bit sets or caches. Tests compare every snapshot with it, and an auditor can use it as a second
+//! opinion: [`Model`] follows the text of the rules, and a snapshot must give the same answers.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +10,23 @@ use crate::model::records::{
     Granted, GroupId, Holder, PermissionId, Record, RoleId, RoleRef, Slug, Status, Timestamp, UserId, UserRecord,
 };
 
-/// A set of records, and what it means.
+/// The answers that the rules give for a set of records.
+///
+/// ```
+/// use rolecall::catalog::Catalog;
+/// use rolecall::reference::Model;
+/// use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+///
+/// let alice = UserId::random();
+/// let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+/// let catalog = Catalog::empty();
+/// let model = Model::new(&records, &catalog);
+/// assert!(!model.may(alice, "posts:read", Timestamp::UNIX_EPOCH));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 ///
 /// # Complexity
-/// Every question looks at every record, more than once.
+/// Every question reads every record, more than once.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
     records: &'a [Record],
@@ -20,12 +34,38 @@ pub struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// The meaning of these records under this catalog.
+    /// Creates the model of these records under this catalog.
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+    /// #
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    /// assert_eq!(model.users().count(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn new(records: &'a [Record], catalog: &'a Catalog) -> Self {
         Self { records, catalog }
     }
 
-    /// R1: the permissions of all roles that a user holds, by slug. R4: none for who is suspended, or unknown.
+    /// Returns the slugs of the permissions of all roles that a user has (R1). Empty for a suspended or unknown user (R4).
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+    /// #
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    /// assert!(model.effective(alice, Timestamp::UNIX_EPOCH).is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn effective(&self, user: UserId, at: Timestamp) -> BTreeSet<Slug> {
         let active = self.users().any(|u| u.id == user && u.status == Status::Active);
         let roles = if active { self.roles(user, at) } else { BTreeSet::new() };
@@ -35,12 +75,38 @@ impl<'a> Model<'a> {
             .collect()
     }
 
-    /// Whether a user may do something, named by slug.
+    /// Returns whether a user has the permission with this slug.
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+    /// #
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    /// assert!(!model.may(alice, "posts:read", Timestamp::UNIX_EPOCH));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn may(&self, user: UserId, permission: &str, at: Timestamp) -> bool {
         self.effective(user, at).iter().any(|slug| slug.as_str() == permission)
     }
 
-    /// All users.
+    /// Returns all users.
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+    /// #
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    /// assert_eq!(model.users().next().unwrap().key, "alice");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn users(&self) -> impl Iterator<Item = &'a UserRecord> {
         self.records.iter().filter_map(|record| match record {
             Record::User(user) => Some(user),
@@ -48,7 +114,20 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// All permissions that can be granted: the tenant's own and the catalog's (R5, R9).
+    /// Returns all permissions that can be granted: the tenant's own and the catalog's (R5, R9).
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+    /// #
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    /// assert_eq!(model.permissions().count(), 0);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn permissions(&self) -> impl Iterator<Item = (PermissionId, Slug)> {
         let own = self.records.iter().filter_map(|record| match record {
             Record::Permission(permission) => Some((permission.id, permission.slug.clone())),
@@ -57,8 +136,21 @@ impl<'a> Model<'a> {
         own.chain(self.catalog.permissions().iter().map(|entry| (entry.id(), entry.slug().clone())))
     }
 
-    /// The groups that a user is in: directly, or through sub-groups (R1). R3: a membership or a parent link counts inside
-    /// its window.
+    /// Returns the groups of a user: those joined directly, and their active parent groups at any depth (R1). A membership
+    /// or parent link has effect only inside its window (R3).
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+    /// #
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    /// assert!(model.groups(alice, Timestamp::UNIX_EPOCH).is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn groups(&self, user: UserId, at: Timestamp) -> BTreeSet<GroupId> {
         let direct = self.records.iter().filter_map(|record| match record {
             Record::Membership(m) if m.user == user && m.window.contains(at) => Some(m.group),
@@ -73,7 +165,20 @@ impl<'a> Model<'a> {
         closure(direct.collect(), parents)
     }
 
-    /// The roles that a user holds: directly or through groups, and all that those include (R1).
+    /// Returns the roles of a user: those assigned directly or through groups, and all roles that they include (R1).
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+    /// #
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    /// assert!(model.roles(alice, Timestamp::UNIX_EPOCH).is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn roles(&self, user: UserId, at: Timestamp) -> BTreeSet<RoleId> {
         let groups = self.groups(user, at);
         let assigned = self.records.iter().filter_map(|record| match record {
@@ -94,7 +199,7 @@ impl<'a> Model<'a> {
         own.chain(self.catalog.included(role).map(RoleEntry::id))
     }
 
-    /// Whether a role itself grants a permission: by id, or by a pattern that matches its present slug (R5).
+    /// Returns whether a role itself grants a permission: by id, or by a pattern that matches its current slug (R5).
     fn grants(&self, role: RoleId, permission: PermissionId, slug: &Slug) -> bool {
         let own = self.records.iter().any(|record| match record {
             Record::Grant(grant) if grant.role == role => match &grant.granted {
@@ -111,7 +216,20 @@ impl<'a> Model<'a> {
         own || system()
     }
 
-    /// References to what has left the catalog: they are kept, and give nothing (R9).
+    /// Returns the referenced roles that were removed from the catalog. Such references are kept and grant nothing (R9).
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, Timestamp, UserId, UserKey, UserRecord};
+    /// #
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    /// assert!(model.roles_removed_from_catalog().is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn roles_removed_from_catalog(&self) -> BTreeSet<RoleId> {
         let references = self.records.iter().filter_map(|record| match record {
             Record::Inclusion(edge) => Some(&edge.included),
@@ -124,7 +242,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Everything that is reached from these, themselves included.
+/// Returns everything reachable from these, themselves included.
 fn closure<T: Copy + Ord, I: Iterator<Item = T>>(from: BTreeSet<T>, next: impl Fn(T) -> I) -> BTreeSet<T> {
     let mut reached = from.clone();
     let mut todo: Vec<T> = from.into_iter().collect();

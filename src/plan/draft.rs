@@ -1,4 +1,4 @@
-//! A transaction in progress: the state so far, and each record it touched as it was before and is now.
+//! The state of a transaction so far, and each changed record before and after.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
 use crate::resolver::suggestions::suggest_from;
 
-/// What a plan cannot make itself: the id of its commit, the time, ids for new things.
+/// The inputs that a plan cannot create itself: the id of its commit, the time, and new ids.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CommitContext {
     pub(crate) commit: CommitId,
@@ -27,7 +27,7 @@ pub(crate) struct CommitContext {
     pub(crate) new_id: fn() -> Uuid,
 }
 
-/// The name of the fault that a change is none.
+/// The text of the fault that the two sides of a change do not fit.
 const TWO_SIDES: &str = "the two sides of a change are one record";
 
 #[derive(Debug)]
@@ -39,11 +39,11 @@ pub(crate) struct Draft {
     origins: CommitContext,
     pub(super) actor: Option<Actor>,
     pub(super) note: Option<Note>,
-    /// The directory that the transaction acts for at present (R16).
+    /// The directory that the transaction currently acts for (R16).
     pub(super) manager: Option<Manager>,
-    /// Only renames and deletions.
+    /// Allows only renames and deletions.
     repair: bool,
-    /// Then the state is of no use, and there is no plan.
+    /// A fault makes the state unusable, so there is no plan.
     fault: Option<InternalFault>,
 }
 
@@ -79,28 +79,27 @@ impl Draft {
         &self.base
     }
 
-    /// Applies a change that has been judged.
+    /// Applies a change that has been validated.
     pub(super) fn apply(&mut self, change: Change) -> Result<()> {
         if self.repair && change.after().is_some() && !is_rename(&change) {
             return Err(Error::rejected("a repair allows only renames and deletions"));
         }
         self.intact()?;
-        self.permit(&change)?;
+        self.check_managed(&change)?;
         let CompiledTenant { state, session, .. } = &mut self.next;
         if state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
         let mut edit = Edit { state, session, touched: &mut self.touched, repair: self.repair };
         let applied = watch(|| edit.apply(&change));
-        self.judged(applied)?;
+        self.check_applied(applied)?;
         let (before, after) = (change.before().cloned(), change.after().cloned());
         self.journal.entry(change.key()).and_modify(|sides| sides.1.clone_from(&after)).or_insert((before, after));
         Ok(())
     }
 
-    /// What came of an edit. Every change was judged against the very state it was applied to, so a violation is a fault
-    /// of this crate, too.
-    fn judged(&mut self, applied: Result<Result<(), Violation>, InternalFault>) -> Result<()> {
+    /// Checks the result of an edit. Every change was validated against this state, so a violation is a fault of this crate.
+    fn check_applied(&mut self, applied: Result<Result<(), Violation>, InternalFault>) -> Result<()> {
         let fault = match applied {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(Violation::Exhausted)) => return Err(Error::new(ErrorKind::TooManyEntities)),
@@ -115,7 +114,7 @@ impl Draft {
         Err(fault.into())
     }
 
-    /// What must be there while a plan is made.
+    /// Returns a value that must exist, or an internal error.
     pub(super) fn must<T>(&mut self, found: Option<T>, what: &'static str) -> Result<T> {
         must(found, what).ok_or_else(|| {
             self.fault = Some(InternalFault(what));
@@ -123,45 +122,48 @@ impl Draft {
         })
     }
 
-    /// The change of a record into another with the same key.
+    /// Creates the change between two records with the same key.
     pub(super) fn change(&mut self, before: Record, after: Record) -> Result<Change> {
         self.must(Change::new(Some(before), Some(after)), TWO_SIDES)
     }
 
-    /// Runs a part of a plan that looks up what must be there.
+    /// Runs a part of a plan whose lookups must succeed.
     pub(super) fn watch<T>(&mut self, work: impl FnOnce(&Self) -> T) -> Result<T> {
         let outcome = watch(|| work(self));
         self.fault = self.fault.or(outcome.as_ref().err().copied());
         Ok(outcome?)
     }
 
-    /// A transaction goes on after an error, but not after a fault.
+    /// Returns the fault, if there was one: a transaction continues after an error, but not after a fault.
     fn intact(&self) -> Result<()> {
         self.fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
-    /// Whether the transaction may make a change of what a directory manages (R16).
-    pub(super) fn permit(&self, change: &Change) -> Result<()> {
-        managed::permit(&self.next.state, change, |manager| self.manager.as_ref() == Some(manager))
+    /// Checks that the transaction acts for the directory that manages the changed entity (R16).
+    pub(super) fn check_managed(&self, change: &Change) -> Result<()> {
+        managed::check_managed(&self.next.state, change, |manager| self.manager.as_ref() == Some(manager))
     }
 
-    /// Applies a set of changes as one, for imports: judged as a whole by whoever made them, but for what these
-    /// directories manage.
+    /// Applies a set of changes that the caller has validated as a whole. Only the rule about directories (R16) is checked
+    /// here.
     #[cfg(feature = "json")]
     pub(crate) fn apply_whole(&mut self, changes: Vec<Change>, acts_for: &[Manager]) -> Result<()> {
         let state = &self.base.state;
-        changes.iter().try_for_each(|change| managed::permit(state, change, |manager| acts_for.contains(manager)))?;
+        changes
+            .iter()
+            .try_for_each(|change| managed::check_managed(state, change, |manager| acts_for.contains(manager)))?;
         let CompiledTenant { state, session, .. } = &mut self.next;
         let mut edit = Edit { state, session, touched: &mut self.touched, repair: false };
         let applied = watch(|| edit.apply_all(&changes));
-        self.judged(applied)?;
+        self.check_applied(applied)?;
         for change in changes {
             self.journal.insert(change.key(), (change.before().cloned(), change.after().cloned()));
         }
         Ok(())
     }
 
-    /// The plan: what is left after whatever was undone within the transaction, and the state with its rows worked out.
+    /// Returns the plan: the changes that remain, without those undone within the transaction, and the state that they lead
+    /// to.
     ///
     /// # Errors
     /// [`Internal`](ErrorKind::Internal).
@@ -169,7 +171,7 @@ impl Draft {
         self.intact()?;
         let ends = self.next.state.tenant.is_none();
         let journal = self.journal.into_iter();
-        // The end of a life takes all its records along; the store derives that.
+        // Deleting the tenant deletes all its records; the store derives those removals.
         let cached = journal.filter(|(key, (before, after))| before != after && (!ends || *key == RecordKey::Tenant));
         let pair = |(_, (before, after))| must(Change::new(before, after), TWO_SIDES);
         let changes: Vec<Change> = watch(|| cached.filter_map(pair).collect())?;
@@ -193,7 +195,7 @@ impl Draft {
         Ok(Plan { base: self.base, next: Arc::new(self.next), envelope, changes })
     }
 
-    /// The error for a name that names nothing, with similar names.
+    /// Returns the error for an unknown name, with similar names.
     pub(super) fn not_found(&self, entity: EntityKind, name: &str) -> Error {
         let state = &self.next.state;
         let similar = match entity {
@@ -214,15 +216,15 @@ impl Draft {
         Error::already_exists(entity, name).at_revision(self.revision())
     }
 
-    pub(super) fn system(entity: EntityKind, name: &str) -> Error {
+    pub(super) fn read_only(entity: EntityKind, name: &str) -> Error {
         Error::new(ErrorKind::ReadOnly).about(entity, name)
     }
 
-    /// Only the tenant's own can be changed.
-    pub(super) fn own(entity: EntityKind, name: &str, origin: Origin) -> Result<()> {
+    /// Checks that an entity is the tenant's own. An entry of the catalog cannot be changed.
+    pub(super) fn check_is_own(entity: EntityKind, name: &str, origin: Origin) -> Result<()> {
         match origin {
             Origin::Tenant => Ok(()),
-            Origin::Catalog | Origin::RemovedFromCatalog => Err(Self::system(entity, name)),
+            Origin::Catalog | Origin::RemovedFromCatalog => Err(Self::read_only(entity, name)),
         }
     }
 
@@ -231,7 +233,7 @@ impl Draft {
     }
 }
 
-/// Whether a change gives a noun another slug or key, and nothing else.
+/// Returns whether a change gives an entity another slug or key, and changes nothing else.
 fn is_rename(change: &Change) -> bool {
     match (change.before(), change.after()) {
         (Some(Record::Permission(a)), Some(Record::Permission(b))) => {

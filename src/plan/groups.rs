@@ -1,8 +1,8 @@
-//! What a transaction can do to groups. Their parents are in `parents.rs`.
+//! Transaction calls for groups. Those for their parents are in `parents.rs`.
 
 use std::collections::HashSet;
 
-use super::assignments::By;
+use super::assignments::HolderNumber;
 use super::tx::{Tx, window_mismatch};
 use crate::model::error::{EntityKind, Error, Result, shown};
 use crate::model::records::{
@@ -12,7 +12,17 @@ use crate::model::records::{
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
 
-/// Who joined a group and who left it. See [`GroupEdit::set_members`].
+/// The users who joined and left a group. See [`GroupEdit::set_members`].
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// let changes = acme.update(|tx| {
+///     tx.create_user("alice")?;
+///     tx.create_group("staff")?.set_members(["alice"])
+/// })?.value;
+/// assert_eq!((changes.added.len(), changes.removed.len()), (1, 0));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct MemberChanges {
     /// The users that are new members, in bytewise order of their keys.
@@ -114,7 +124,15 @@ impl Tx {
         self.create_group(slug)
     }
 
-    /// Deletes a group: members lose what it gave, its sub-groups lose that parent (R8).
+    /// Deletes a group. Its members lose the access it gave, and its subgroups lose this parent (R8).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_group("engineering").map(drop))?;
+    /// acme.update(|tx| tx.delete_group("engineering"))?;
+    /// assert!(acme.now().group("engineering").is_none());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the group or
@@ -145,14 +163,14 @@ impl Tx {
     }
 
     fn new_group(&self, slug: Slug, name: Name) -> Result<GroupEdit<'_>> {
-        self.free_group(&slug)?;
+        self.check_group_slug(&slug)?;
         let id = GroupId::from_uuid(self.draft().new_id());
         let record = GroupRecord::new(id, slug, name, Description::default());
         self.apply(Change::added(Record::Group(record)))?;
         self.created(EntityKind::Group, id.as_uuid()).map(|number| GroupEdit::new(self, number))
     }
 
-    fn free_group(&self, slug: &Slug) -> Result<()> {
+    fn check_group_slug(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
         match draft.next.state.groups.by_name(slug.as_str()) {
             None => Ok(()),
@@ -160,7 +178,7 @@ impl Tx {
         }
     }
 
-    /// Users with their keys, in the order of those.
+    /// Returns users with their keys, in the order of the keys.
     fn by_key(&self, users: impl Iterator<Item = u32>) -> Result<Vec<(UserKey, u32)>> {
         let with_key = |user| Ok((self.with_user(user, |row| row.key().clone())?, user));
         let mut users = users.map(with_key).collect::<Result<Vec<_>>>()?;
@@ -168,7 +186,7 @@ impl Tx {
         Ok(users)
     }
 
-    /// Makes a user a member of a group, from whichever side it was asked: the advice names that side's call.
+    /// Adds a membership. The advice names the call that changes its window, on the user or on the group.
     pub(super) fn add_membership(&self, user: u32, group: u32, window: Window, advice: &'static str) -> Result<()> {
         match self.member_during(user, group)? {
             None => self.apply(Change::added(self.membership(user, group, window)?)),
@@ -181,7 +199,7 @@ impl Tx {
         }
     }
 
-    /// The slug of the group, and the membership as a message names it.
+    /// Returns the slug of the group, and the text for the membership in messages.
     fn membership_text(&self, user: u32, group: u32) -> Result<(String, String)> {
         let key = self.with_user(user, |row| shown(row.key().as_str()))?;
         let slug = self.with_group(group, |row| row.record.slug.to_string())?;
@@ -208,7 +226,7 @@ impl Tx {
         self.replace(before, after)
     }
 
-    /// A membership during this window, whatever was there before.
+    /// Adds a membership with this window, or changes its window.
     pub(super) fn ensure_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
         match self.member_during(user, group)? {
             None => self.apply(Change::added(self.membership(user, group, window)?)),
@@ -216,7 +234,7 @@ impl Tx {
         }
     }
 
-    /// The window of a membership, if there is one.
+    /// Returns the window of a membership, or `None` if it does not exist.
     fn member_during(&self, user: u32, group: u32) -> Result<Option<Window>> {
         self.with_group(group, GroupRow::id)?;
         self.with_user(user, |row| row.groups().get(group).map(|edge| edge.window))
@@ -251,19 +269,33 @@ impl<'a> GroupEdit<'a> {
         self.tx.with_group(self.number, GroupRow::id)
     }
 
-    /// Gives it another slug.
+    /// Changes the slug.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_slug("engineering").map(drop))?;
+    /// assert!(acme.now().group("engineering").is_some());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_group(self.number, |row| row.record.slug != slug)? {
-            self.tx.free_group(&slug)?;
+            self.tx.check_group_slug(&slug)?;
         }
         self.change(|record| record.slug = slug)
     }
 
-    /// Gives it a display name.
+    /// Changes the display name.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_name("Engineering").map(drop))?;
+    /// assert_eq!(acme.now().group("eng").unwrap().name, "Engineering");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -272,7 +304,13 @@ impl<'a> GroupEdit<'a> {
         self.change(|record| record.name = name)
     }
 
-    /// Says what it is for.
+    /// Changes the description.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_description("Builds the product.").map(drop))?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -281,9 +319,21 @@ impl<'a> GroupEdit<'a> {
         self.change(|record| record.description = description)
     }
 
-    /// Gives it to a directory, or takes it back from one. The transaction acts for that directory
-    /// ([`Tx::set_manager`]). To hand a group from one directory to another, take it from the first, then give it to the
-    /// second. The external id, which is the directory's, goes with it.
+    /// Sets or clears the directory that manages the group. The transaction must act for that directory
+    /// ([`Tx::set_manager`]).
+    ///
+    /// To move a group from one directory to another, clear the first, then set the second. Clearing it also clears the
+    /// external id, which belongs to the directory.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.create_group("engineering")?.set_managed_by(Some("okta"))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the
@@ -298,7 +348,17 @@ impl<'a> GroupEdit<'a> {
         })
     }
 
-    /// Sets or clears the id by which the directory that manages it knows it.
+    /// Sets or clears the id of the group in the directory that manages it.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.create_group("engineering")?.set_managed_by(Some("okta"))?.set_external_id(Some("00g1"))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), also if no directory manages it;
@@ -307,12 +367,12 @@ impl<'a> GroupEdit<'a> {
     pub fn set_external_id(&self, id: Option<&str>) -> Result<&Self> {
         let id = id.map(ExternalId::new).transpose()?;
         let manager = self.tx.with_group(self.number, |row| row.record.managed_by().cloned())?;
-        self.tx.free_external(self.number, id.as_ref(), manager.as_ref(), |state| &state.groups)?;
+        self.tx.check_external_id(self.number, id.as_ref(), manager.as_ref(), |state| &state.groups)?;
         self.change(|record| record.set_external_id(id))
     }
 
-    /// Gives the group exactly these direct members. Users who are members already stay as they are, with the windows of
-    /// their memberships; the others are added for good. This is what a directory sends.
+    /// Gives the group exactly these direct members. Existing members keep their windows; new members have none. Use it to
+    /// apply the list of members that a directory sends.
     ///
     /// # Example
     /// ```
@@ -336,7 +396,7 @@ impl<'a> GroupEdit<'a> {
         let keep: HashSet<u32> = present.iter().copied().collect();
         let removed = self.tx.by_key(present.into_iter().filter(|user| !wanted.contains(user)))?;
         let added = self.tx.by_key(wanted.into_iter().filter(|user| !keep.contains(user)))?;
-        // All are changes of this group, so the first is refused if any is, before anything is changed.
+        // All changes concern this group, so R16 fails at the first change or not at all: nothing is half done.
         removed.iter().try_for_each(|(_, user)| self.tx.remove_membership(*user, self.number))?;
         added.iter().try_for_each(|(_, user)| self.tx.add_membership(*user, self.number, Window::ALWAYS, ""))?;
         let keys = |list: Vec<(UserKey, u32)>| list.into_iter().map(|(key, _)| key).collect();
@@ -499,7 +559,7 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
     /// is already assigned with another window (R3).
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.assign_to(By::Group(self.number), &role, window)?;
+        self.tx.assign_to(HolderNumber::Group(self.number), &role, window)?;
         Ok(self)
     }
 
@@ -522,7 +582,7 @@ impl<'a> GroupEdit<'a> {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to the group.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.reassign_to(By::Group(self.number), &role, window)?;
+        self.tx.set_assignment(HolderNumber::Group(self.number), &role, window)?;
         Ok(self)
     }
 
@@ -542,7 +602,7 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the role does not exist.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
-        self.tx.unassign_from(By::Group(self.number), role)?;
+        self.tx.unassign_from(HolderNumber::Group(self.number), role)?;
         Ok(self)
     }
 
@@ -564,13 +624,13 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound). Then nothing is changed.
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
-        let by = By::Group(self.number);
+        let holder = HolderNumber::Group(self.number);
         let keep: HashSet<u32> = wanted.iter().copied().collect();
         let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles().iter().collect())?;
-        // What is refused is refused here, before anything is taken away.
-        wanted.iter().try_for_each(|role| self.tx.assign_for_good(by, *role))?;
+        // All errors occur here, before anything is removed.
+        wanted.iter().try_for_each(|role| self.tx.assign_without_window(holder, *role))?;
         for edge in present.into_iter().filter(|edge| !keep.contains(&edge.to)) {
-            self.tx.unassign_from(by, edge.to)?;
+            self.tx.unassign_from(holder, edge.to)?;
         }
         Ok(self)
     }

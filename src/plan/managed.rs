@@ -1,21 +1,21 @@
-//! May this transaction change what a directory manages? (R16)
+//! Checks that only a transaction acting for a directory changes what that directory manages (R16).
 //!
-//! Every change of a transaction or document comes by here, so there is one door whichever call was made.
+//! Every change of a transaction or document passes this check, whichever call made it.
 
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
 use crate::model::records::{Change, GroupId, GroupRecord, Manager, Record, UserRecord};
 use crate::resolver::snapshot::state::State;
 
-/// `Ok` if no directory manages what the change is about, or if the transaction acts for the one that does: before the
-/// change, which takes from it, and after, which gives to it. `state` is the state before the change.
-pub(super) fn permit(state: &State, change: &Change, acts_for: impl Fn(&Manager) -> bool) -> Result<()> {
+/// Returns `Ok` if no directory manages the changed entity, or if the transaction acts for the directory that manages it
+/// before and after the change. `state` is the state before the change.
+pub(super) fn check_managed(state: &State, change: &Change, acts_for: impl Fn(&Manager) -> bool) -> Result<()> {
     let judge = |entity, name: &str, manager: Option<&Manager>| match manager {
         Some(manager) if !acts_for(manager) => {
             Err(Error::new(ErrorKind::Managed).about(entity, name).managed_by(manager.as_str()))
         }
         _ => Ok(()),
     };
-    // The name that the caller knows it by is the one before the change.
+    // The caller knows the entity by its name before the change.
     let group = |record: &GroupRecord, name: &str| judge(EntityKind::Group, name, record.managed_by());
     let user = |record: &UserRecord, name: &str| judge(EntityKind::User, name, record.managed_by());
     let end_of = |id: GroupId| {
@@ -32,7 +32,7 @@ pub(super) fn permit(state: &State, change: &Change, acts_for: impl Fn(&Manager)
         (Some(only), _) | (None, Some(only)) => match only {
             Record::Group(record) => group(record, record.slug.as_str()),
             Record::User(record) => user(record, record.key.as_str()),
-            // A group has members and parents: they are its own, and not theirs.
+            // Members and parent links belong to the group, not to the user or to the parent.
             Record::Membership(edge) => end_of(edge.group),
             Record::Parent(edge) => end_of(edge.group),
             Record::Tenant(_)

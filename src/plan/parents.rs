@@ -1,4 +1,4 @@
-//! What a transaction can do to the parents of a group: links in a window (R3), without a cycle (R7).
+//! Transaction calls for the parents of a group: links with windows (R3) and without cycles (R7).
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::resolver::snapshot::entity_rows::GroupRow;
 use crate::resolver::snapshot::names::AsGroup;
 
 impl Tx {
-    /// The window of a parent link, if there is one.
+    /// Returns the window of a parent link, or `None` if it does not exist.
     pub(super) fn parent_window(&self, group: u32, parent: u32) -> Result<Option<Window>> {
         self.with_group(group, |row| row.parents().get(parent).map(|edge| edge.window))
     }
@@ -25,6 +25,17 @@ impl Tx {
 impl GroupEdit<'_> {
     /// Adds a parent group without a window: all members of this group are inherited members of the parent.
     ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("staff")?;
+    ///     tx.create_group("engineering")?.add_parent("staff")?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(acme.now().parents_of("engineering").len(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
     /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with a window already (R3).
@@ -34,7 +45,7 @@ impl GroupEdit<'_> {
 
     /// Adds a parent group for a time: a team joins a project for a quarter, for example.
     ///
-    /// Whether the link closes a cycle is judged regardless of windows (R7).
+    /// Cycles are forbidden regardless of windows (R7).
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
@@ -67,7 +78,7 @@ impl GroupEdit<'_> {
         Ok(self)
     }
 
-    /// Makes another group a parent with this window: adds the link, or changes the window of the one that is there.
+    /// Makes another group a parent with this window: adds the link, or changes its window.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle).
@@ -145,6 +156,19 @@ impl GroupEdit<'_> {
 
     /// Gives the group exactly these parents. A parent that stays keeps its window; a new one has none.
     ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     for group in ["staff", "apollo"] {
+    ///         tx.create_group(group)?;
+    ///     }
+    ///     tx.create_group("engineering")?.set_parents(["staff", "apollo"])?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(acme.now().parents_of("engineering").len(), 2);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle); then nothing is changed.
     pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
@@ -152,8 +176,8 @@ impl GroupEdit<'_> {
         let keep: HashSet<u32> = wanted.iter().copied().collect();
         let present: Vec<u32> =
             self.tx.with_group(self.number, |row| row.parents().iter().map(|edge| edge.to).collect())?;
-        // A cycle goes through what is wanted and back, never through this group's own parents: so each can be judged
-        // before any is changed.
+        // A cycle leads through a new parent back to this group, never through its current parents. So every new parent can
+        // be checked before anything changes.
         wanted.iter().try_for_each(|parent| self.acyclic(*parent))?;
         for parent in wanted {
             if self.tx.parent_window(self.number, parent)?.is_none() {
@@ -164,13 +188,13 @@ impl GroupEdit<'_> {
         Ok(self)
     }
 
-    /// Adds a parent that is not there.
+    /// Adds a parent link.
     fn link(&self, parent: u32, window: Window) -> Result<()> {
         self.acyclic(parent)?;
         self.tx.apply(Change::added(self.tx.parent_link(self.number, parent, window)?))
     }
 
-    /// Changes the window of a parent that is there.
+    /// Changes the window of an existing parent link.
     fn relink(&self, parent: u32, present: Window, window: Window) -> Result<()> {
         if present == window {
             return Ok(());
@@ -179,7 +203,7 @@ impl GroupEdit<'_> {
         self.tx.replace(link(present)?, link(window)?)
     }
 
-    /// Removes a parent, if it is one.
+    /// Removes a parent link, if it exists.
     fn unlink(&self, parent: u32) -> Result<()> {
         match self.tx.parent_window(self.number, parent)? {
             Some(window) => self.tx.apply(Change::removed(self.tx.parent_link(self.number, parent, window)?)),
@@ -199,7 +223,7 @@ impl GroupEdit<'_> {
         Err(Error::cycle_of(EntityKind::Group, groups.name_at(self.number), names))
     }
 
-    /// The slug of a parent, and the link to it as a message names it.
+    /// Returns the slug of a parent, and the text for the link in messages.
     fn link_text(&self, parent: u32) -> Result<(String, String)> {
         let group = self.tx.with_group(self.number, |row| shown(row.record.slug.as_str()))?;
         let slug = self.tx.with_group(parent, |row| row.record.slug.to_string())?;

@@ -1,4 +1,4 @@
-//! What a transaction can do to permissions.
+//! Transaction calls for permissions.
 
 use super::draft::Draft;
 use super::tx::Tx;
@@ -60,7 +60,7 @@ impl Tx {
     /// catalog uses the slug or has retired it.
     pub fn create_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
         let slug = Slug::new(slug)?;
-        self.free_permission(&slug)?;
+        self.check_permission_slug(&slug)?;
         let id = PermissionId::from_uuid(self.draft().new_id());
         let name = Name::of_slug(slug.as_str());
         let record = PermissionRecord { id, slug, name, description: Description::default(), category: None };
@@ -107,7 +107,7 @@ impl Tx {
     pub fn delete_permission(&self, permission: impl AsPermission) -> Result<()> {
         let number = self.find_permission(&permission)?;
         let row = self.with_permission(number, PermissionRow::clone)?;
-        Draft::own(EntityKind::Permission, row.record.slug.as_str(), row.origin)?;
+        Draft::check_is_own(EntityKind::Permission, row.record.slug.as_str(), row.origin)?;
         let mut records = Vec::new();
         let reverse_grants: Vec<u32> = self.draft().next.state.reverse_grants.of(number).collect();
         for role in reverse_grants {
@@ -118,7 +118,7 @@ impl Tx {
         self.remove_all(records)
     }
 
-    fn free_permission(&self, slug: &Slug) -> Result<()> {
+    fn check_permission_slug(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
         let exists = || draft.exists(EntityKind::Permission, slug.as_str());
         match draft.next.catalog.definition.permission_slug_is_taken(slug.as_str()) {
@@ -177,7 +177,7 @@ impl<'a> PermissionEdit<'a> {
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_permission(self.number, |row| row.record.slug != slug)? {
-            self.tx.free_permission(&slug)?;
+            self.tx.check_permission_slug(&slug)?;
         }
         self.change(|record| record.slug = slug)
     }

@@ -1,4 +1,4 @@
-//! What a transaction can do to roles.
+//! Transaction calls for roles.
 
 use std::collections::HashSet;
 
@@ -64,7 +64,7 @@ impl sealed::Grant for &str {
         if Pattern::is_meant(self) {
             return Pattern::new(self).map(Granted::Pattern);
         }
-        // A text that cannot be a slug at all is malformed rather than unknown.
+        // A text that cannot be a slug is invalid rather than unknown.
         Slug::new(self)?;
         tx.granted(self, revoking)
     }
@@ -215,7 +215,7 @@ impl Tx {
     pub fn delete_role(&self, role: impl AsRole) -> Result<()> {
         let number = self.find_role(&role)?;
         let row = self.with_role(number, RoleRow::clone)?;
-        Draft::own(EntityKind::Role, row.record.slug.as_str(), row.origin)?;
+        Draft::check_is_own(EntityKind::Role, row.record.slug.as_str(), row.origin)?;
         let records = self.edges_of_role(number, &row)?;
         self.remove_all(records)?;
         self.apply(Change::removed(Record::Role(row.record)))
@@ -253,14 +253,14 @@ impl Tx {
     }
 
     fn new_role(&self, slug: Slug, name: Name) -> Result<RoleEdit<'_>> {
-        self.free_role(&slug)?;
+        self.check_role_slug(&slug)?;
         let id = RoleId::from_uuid(self.draft().new_id());
         let record = RoleRecord { id, slug, name, description: Description::default() };
         self.apply(Change::added(Record::Role(record)))?;
         self.created(EntityKind::Role, id.as_uuid()).map(|number| RoleEdit::new(self, number))
     }
 
-    fn free_role(&self, slug: &Slug) -> Result<()> {
+    fn check_role_slug(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
         let exists = || draft.exists(EntityKind::Role, slug.as_str());
         match draft.next.catalog.definition.role_slug_is_taken(slug.as_str()) {
@@ -338,7 +338,7 @@ impl<'a> RoleEdit<'a> {
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_role(self.number, |row| row.record.slug != slug)? {
-            self.tx.free_role(&slug)?;
+            self.tx.check_role_slug(&slug)?;
         }
         self.change(|record| record.slug = slug)
     }
@@ -436,7 +436,7 @@ impl<'a> RoleEdit<'a> {
     /// # Errors
     /// Those of [`RoleEdit::grant`]. Then nothing is changed.
     pub fn set_grants<G: AsGrant>(&self, what: impl IntoIterator<Item = G>) -> Result<&Self> {
-        self.own()?;
+        self.check_is_own()?;
         let wanted: Vec<Granted> = what.into_iter().map(|what| what.granted(self.tx, false)).collect::<Result<_>>()?;
         let key = |granted: &Granted| match granted {
             Granted::Permission(reference) => (Some(reference.id()), None),
@@ -444,7 +444,7 @@ impl<'a> RoleEdit<'a> {
         };
         let keep: HashSet<_> = wanted.iter().map(key).collect();
         let present = self.grants()?;
-        // What is refused is refused here, before anything is taken back.
+        // All errors occur here, before anything is revoked.
         wanted.into_iter().try_for_each(|granted| self.set_grant(granted, true).map(drop))?;
         for granted in present.into_iter().filter(|granted| !keep.contains(&key(granted))) {
             self.set_grant(granted, false)?;
@@ -468,7 +468,7 @@ impl<'a> RoleEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle),
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn include(&self, role: impl AsRole) -> Result<&Self> {
-        self.own()?;
+        self.check_is_own()?;
         let included = self.tx.usable_role(&role)?;
         self.set_inclusion(included, true)
     }
@@ -488,7 +488,7 @@ impl<'a> RoleEdit<'a> {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn exclude(&self, role: impl AsRole) -> Result<&Self> {
-        self.own()?;
+        self.check_is_own()?;
         let included = self.tx.find_role(&role)?;
         self.set_inclusion(included, false)
     }
@@ -509,12 +509,12 @@ impl<'a> RoleEdit<'a> {
     /// # Errors
     /// Those of [`RoleEdit::include`]. Then nothing is changed.
     pub fn set_includes<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
-        self.own()?;
+        self.check_is_own()?;
         let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let keep: HashSet<u32> = wanted.iter().copied().collect();
         let present: Vec<u32> = self.tx.with_role(self.number, |row| row.includes.iter().copied().collect())?;
-        // A cycle goes through what is wanted and back, never through what this role includes itself: so each can be
-        // judged before any is changed.
+        // A cycle leads through a new inclusion back to this role, never through its current inclusions. So every new
+        // inclusion can be checked before anything changes.
         wanted.iter().try_for_each(|role| self.acyclic(*role))?;
         wanted.iter().try_for_each(|role| self.set_inclusion(*role, true).map(drop))?;
         for role in present.into_iter().filter(|role| !keep.contains(role)) {
@@ -523,8 +523,9 @@ impl<'a> RoleEdit<'a> {
         Ok(self)
     }
 
-    fn own(&self) -> Result<()> {
-        self.tx.with_role(self.number, |row| Draft::own(EntityKind::Role, row.record.slug.as_str(), row.origin))?
+    fn check_is_own(&self) -> Result<()> {
+        self.tx
+            .with_role(self.number, |row| Draft::check_is_own(EntityKind::Role, row.record.slug.as_str(), row.origin))?
     }
 
     /// What it grants itself.
@@ -539,7 +540,7 @@ impl<'a> RoleEdit<'a> {
     }
 
     fn set_grant(&self, granted: Granted, wanted: bool) -> Result<&Self> {
-        self.own()?;
+        self.check_is_own()?;
         let number = match &granted {
             Granted::Permission(reference) => self.tx.find_permission(&reference.id())?,
             Granted::Pattern(_) => u32::MAX,

@@ -1,4 +1,4 @@
-//! What a transaction can do to the tenant itself.
+//! Transaction calls for the tenant itself.
 
 use super::Tx;
 use crate::model::error::{Error, ErrorKind, Result};

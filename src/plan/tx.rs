@@ -1,4 +1,4 @@
-//! What the closure of an update is handed.
+//! The transaction that the closure of an update receives.
 
 use std::cell::{RefCell, RefMut};
 use std::fmt;
@@ -49,14 +49,14 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Runs a closure on a draft of this state, and makes the plan of what it did.
+    /// Runs a closure on a draft, and returns its result with the plan.
     pub(crate) fn run<T, E: From<Error>>(draft: Draft, f: impl FnOnce(&Self) -> Result<T, E>) -> Result<(T, Plan), E> {
         let tx = Self { draft: RefCell::new(draft) };
         let value = f(&tx)?;
         Ok((value, tx.draft.into_inner().finish()?))
     }
 
-    /// INVARIANT: no borrow outlives the call that took it, and no call runs code of the caller's while it holds one.
+    /// INVARIANT: no borrow outlives the call that took it, and no call runs code of the caller while it holds a borrow.
     pub(super) fn draft(&self) -> RefMut<'_, Draft> {
         self.draft.borrow_mut()
     }
@@ -148,10 +148,10 @@ impl Tx {
     }
 
     /// Acts for a directory from here on: the transaction may change the users and groups that this directory manages, and
-    /// give it others (R16). Called again, it acts for another one instead.
+    /// hand over others to it (R16). Another call replaces the directory.
     ///
-    /// This is no protection from the application's own code, which may name any directory. It keeps a local edit from
-    /// looking as if it lasted, where the next synchronisation would undo it.
+    /// This does not protect against the application's own code, which may name any directory. It prevents local edits that
+    /// the next synchronisation would silently undo.
     ///
     /// # Example
     /// ```
@@ -179,9 +179,9 @@ impl Tx {
         Ok(self)
     }
 
-    /// Whether an external id can be given to the thing with this number: it is managed, and no other of its kind has the id
-    /// from the same directory (I12).
-    pub(super) fn free_external<R: Row>(
+    /// Checks that an entity may get an external id: it is managed, and no other entity of its kind and directory has the
+    /// id (I12).
+    pub(super) fn check_external_id<R: Row>(
         &self,
         number: u32,
         id: Option<&ExternalId>,
@@ -206,7 +206,7 @@ impl Tx {
         self.draft().apply(change)
     }
 
-    /// Changes a noun's record. The catalog's cannot be changed, and what comes out the same is no change.
+    /// Changes the record of an entity. Fails for an entry of the catalog; does nothing if the record stays the same.
     pub(super) fn change<R: Row>(
         &self,
         number: u32,
@@ -216,10 +216,10 @@ impl Tx {
     ) -> Result<()> {
         let (before, origin) = {
             let draft = self.draft();
-            let row = table(&draft.next.state).row(number).ok_or_else(|| gone(R::ENTITY))?;
+            let row = table(&draft.next.state).row(number).ok_or_else(|| deleted(R::ENTITY))?;
             (row.record().clone(), row.origin())
         };
-        Draft::own(R::ENTITY, R::name_of(&before), origin)?;
+        Draft::check_is_own(R::ENTITY, R::name_of(&before), origin)?;
         let mut after = before.clone();
         change(&mut after);
         if before == after {
@@ -228,50 +228,50 @@ impl Tx {
         self.replace(wrap(before), wrap(after))
     }
 
-    /// Changes a record into another with the same key.
+    /// Replaces a record by another with the same key.
     pub(super) fn replace(&self, before: Record, after: Record) -> Result<()> {
         let change = self.draft().change(before, after)?;
         self.apply(change)
     }
 
-    /// What an edge that leads somewhere is at its other end.
+    /// Returns the other end of a relation, which must exist.
     pub(super) fn far_end<T>(&self, edge: Option<T>) -> Result<T> {
         self.draft().must(edge, FAR_END)
     }
 
-    /// Applies removals, in order. They have been read off the state, so none is refused but for what a directory manages,
-    /// and that before anything is removed.
+    /// Removes existing records, in order. Only the rule about directories (R16) can fail, and it is checked before anything
+    /// is removed.
     pub(super) fn remove_all(&self, records: Vec<Record>) -> Result<()> {
         let changes: Vec<Change> = records.into_iter().map(Change::removed).collect();
-        changes.iter().try_for_each(|change| self.draft().permit(change))?;
+        changes.iter().try_for_each(|change| self.draft().check_managed(change))?;
         changes.into_iter().try_for_each(|change| self.apply(change))
     }
 
-    /// The edit of what was just created.
+    /// Returns the number of an entity that was just created.
     pub(super) fn created(&self, entity: EntityKind, id: uuid::Uuid) -> Result<u32> {
         let mut draft = self.draft();
         let number = draft.next.state.number_of(entity, id);
         draft.must(number, "what was created has a number")
     }
 
-    /// Looks at a row of the state so far.
+    /// Reads a row of the state so far.
     pub(super) fn with_permission<T>(&self, number: u32, look: impl FnOnce(&PermissionRow) -> T) -> Result<T> {
-        self.draft().next.state.permissions.row(number).map(look).ok_or_else(|| gone(EntityKind::Permission))
+        self.draft().next.state.permissions.row(number).map(look).ok_or_else(|| deleted(EntityKind::Permission))
     }
 
     pub(super) fn with_role<T>(&self, number: u32, look: impl FnOnce(&RoleRow) -> T) -> Result<T> {
-        self.draft().next.state.roles.row(number).map(look).ok_or_else(|| gone(EntityKind::Role))
+        self.draft().next.state.roles.row(number).map(look).ok_or_else(|| deleted(EntityKind::Role))
     }
 
     pub(super) fn with_group<T>(&self, number: u32, look: impl FnOnce(&GroupRow) -> T) -> Result<T> {
-        self.draft().next.state.groups.row(number).map(look).ok_or_else(|| gone(EntityKind::Group))
+        self.draft().next.state.groups.row(number).map(look).ok_or_else(|| deleted(EntityKind::Group))
     }
 
     pub(super) fn with_user<T>(&self, number: u32, look: impl FnOnce(&UserRow) -> T) -> Result<T> {
-        self.draft().next.state.users.row(number).map(look).ok_or_else(|| gone(EntityKind::User))
+        self.draft().next.state.users.row(number).map(look).ok_or_else(|| deleted(EntityKind::User))
     }
 
-    /// Looks a permission up without making an error, whose suggestions cost a search.
+    /// Looks up a permission without creating an error, whose suggestions cost a search.
     pub(super) fn lookup_permission(&self, permission: &impl AsPermission) -> Option<u32> {
         permission.permission(self.draft().next.scope())
     }
@@ -309,12 +309,12 @@ impl Tx {
     }
 }
 
-/// The error of an edit whose entity was deleted in the same transaction.
-pub(super) fn gone(entity: EntityKind) -> Error {
+/// Returns the error of an edit whose entity was deleted in the same transaction.
+pub(super) fn deleted(entity: EntityKind) -> Error {
     Error::new(crate::ErrorKind::NotFound).about_a(entity).reason("it was deleted in this transaction")
 }
 
-/// The error for a relation that exists with another window than the one that was asked for.
+/// Returns the error for a relation that exists with another window than the requested one.
 pub(super) fn window_mismatch(
     entity: EntityKind,
     name: String,

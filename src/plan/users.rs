@@ -1,6 +1,6 @@
-//! What a transaction can do to users.
+//! Transaction calls for users.
 
-use super::assignments::By;
+use super::assignments::HolderNumber;
 use super::tx::Tx;
 use crate::model::error::{EntityKind, Result};
 use crate::model::records::{
@@ -82,7 +82,7 @@ impl Tx {
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn create_user_with_id(&self, id: UserId, key: &str) -> Result<UserEdit<'_>> {
         let key = UserKey::new(key)?;
-        self.free_user(&key)?;
+        self.check_user_key(&key)?;
         if self.draft().next.state.has_id(id.as_uuid()) {
             return Err(self.draft().exists(EntityKind::User, &id.to_string()).reason("the id is in use"));
         }
@@ -113,6 +113,14 @@ impl Tx {
 
     /// Deletes a user with all memberships and assignments (R8).
     ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// acme.update(|tx| tx.delete_user("alice"))?;
+    /// assert!(acme.now().user("alice").is_none());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the user or a
     /// group that the user is a direct member of (R16): suspend a local user instead, or let the directory remove it.
@@ -133,7 +141,7 @@ impl Tx {
         self.remove_all(records)
     }
 
-    fn free_user(&self, key: &UserKey) -> Result<()> {
+    fn check_user_key(&self, key: &UserKey) -> Result<()> {
         let draft = self.draft();
         match draft.next.state.users.by_name(key.as_str()) {
             None => Ok(()),
@@ -182,7 +190,7 @@ impl<'a> UserEdit<'a> {
     pub fn set_key(&self, key: &str) -> Result<&Self> {
         let key = UserKey::new(key)?;
         if self.tx.with_user(self.number, |row| *row.key() != key)? {
-            self.tx.free_user(&key)?;
+            self.tx.check_user_key(&key)?;
         }
         self.change(|record| record.key = key)
     }
@@ -204,9 +212,21 @@ impl<'a> UserEdit<'a> {
         self.change(|record| record.set_name(name))
     }
 
-    /// Gives it to a directory, or takes it back from one. The transaction acts for that directory
-    /// ([`Tx::set_manager`]). To hand a user from one directory to another, take it from the first, then give it to the
-    /// second. The external id, which is the directory's, goes with it.
+    /// Sets or clears the directory that manages the user. The transaction must act for that directory
+    /// ([`Tx::set_manager`]).
+    ///
+    /// To move a user from one directory to another, clear the first, then set the second. Clearing it also clears the
+    /// external id, which belongs to the directory.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.create_user("alice")?.set_managed_by(Some("okta"))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the
@@ -221,7 +241,17 @@ impl<'a> UserEdit<'a> {
         })
     }
 
-    /// Sets or clears the id by which the directory that manages it knows it.
+    /// Sets or clears the id of the user in the directory that manages it.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.create_user("alice")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), also if no directory manages it;
@@ -230,7 +260,7 @@ impl<'a> UserEdit<'a> {
     pub fn set_external_id(&self, id: Option<&str>) -> Result<&Self> {
         let id = id.map(ExternalId::new).transpose()?;
         let manager = self.tx.with_user(self.number, |row| row.record.managed_by().cloned())?;
-        self.tx.free_external(self.number, id.as_ref(), manager.as_ref(), |state| &state.users)?;
+        self.tx.check_external_id(self.number, id.as_ref(), manager.as_ref(), |state| &state.users)?;
         self.change(|record| record.set_external_id(id))
     }
 
@@ -422,7 +452,7 @@ impl<'a> UserEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
     /// is already assigned with another window (R3).
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.assign_to(By::User(self.number), &role, window)?;
+        self.tx.assign_to(HolderNumber::User(self.number), &role, window)?;
         Ok(self)
     }
 
@@ -445,7 +475,7 @@ impl<'a> UserEdit<'a> {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned directly.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.reassign_to(By::User(self.number), &role, window)?;
+        self.tx.set_assignment(HolderNumber::User(self.number), &role, window)?;
         Ok(self)
     }
 
@@ -466,7 +496,7 @@ impl<'a> UserEdit<'a> {
     /// not an error.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
-        self.tx.unassign_from(By::User(self.number), role)?;
+        self.tx.unassign_from(HolderNumber::User(self.number), role)?;
         Ok(self)
     }
 

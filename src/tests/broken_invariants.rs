@@ -195,7 +195,7 @@ fn a_fault_in_the_compiled_catalog_opens_no_tenant() {
 #[cfg(feature = "json")]
 #[test]
 fn a_fault_in_a_document_exports_imports_and_replaces_nothing() {
-    const TARGET: &str = "what a name in a document stands for is known";
+    const TARGET: &str = "a resolved name in a document has a target";
     let [acme, _] = two_processes();
     let document = acme.snapshot().export().unwrap();
     acme.update(create_user).unwrap();

@@ -1,4 +1,4 @@
-//! The organisation document (DESIGN.md, section 5): what is refused and where, what comes back, what a replace does.
+//! The organisation document: its mistakes and their places, round trips, and replacing a tenant.
 
 #![cfg(feature = "json")]
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -33,7 +33,7 @@ fn at(instant: &str) -> Timestamp {
     Timestamp::parse(instant).unwrap()
 }
 
-/// An application's first release: what it defines, and what it retired.
+/// The catalog of an application's first release, with its retired slugs.
 fn first_release() -> Catalog {
     let definition = Definition {
         permissions: &[PermissionDef::new("billing:read"), PermissionDef::new("billing:write")],
@@ -47,7 +47,7 @@ fn first_release() -> Catalog {
     Catalog::new(&definition).unwrap()
 }
 
-/// The next one: a permission and a role have gone, and a role has another name.
+/// The catalog of the next release: a permission and a role are removed, and a role is renamed.
 fn second_release() -> Catalog {
     let definition = Definition {
         permissions: &[PermissionDef::new("billing:read")],
@@ -62,14 +62,14 @@ fn authorizer(catalog: &Catalog) -> (Authorizer, MemoryStore) {
     (Authorizer::builder().store(store.clone()).catalog(catalog).build(), store)
 }
 
-/// What the store holds, which the order of kinds and keys has sorted.
+/// The records in the store, in the order of kinds and keys.
 fn stored(store: &MemoryStore, tenant: &Tenant) -> Vec<Record> {
     let mut records = Vec::new();
     pollster::block_on(store.load(tenant.tenant_id(), &mut records)).unwrap();
     records
 }
 
-/// Every decision there is, of the users and permissions, at an instant.
+/// Every decision for these users and permissions at an instant.
 fn answers(tenant: &Tenant, instant: &str) -> Vec<String> {
     let snapshot = tenant.snapshot();
     let moment = snapshot.at(at(instant));

@@ -1,4 +1,4 @@
-//! Every broken rule is told, all at once, each with its place as a JSON pointer.
+//! Every mistake in a document is reported at once, each with its place as a JSON pointer.
 
 use rolecall::blocking::Authorizer;
 use rolecall::catalog::Catalog;
@@ -10,7 +10,7 @@ use super::{authorizer, document, export, first_release, second_release};
 const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const OTHER: &str = "0f3f1f8e-3f5e-4b0a-9d2c-1a2b3c4d5e6f";
 
-/// The mistakes of a document, whose places are all in it.
+/// Returns the mistakes of a document, and checks that their places exist.
 fn told(catalog: &Catalog, json: &Value) -> Vec<String> {
     let error = authorizer(catalog).0.import(&document(json)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Document, "{error}");
@@ -24,7 +24,7 @@ fn lines(error: &Error) -> Vec<String> {
     error.mistakes().iter().map(Mistake::to_string).collect()
 }
 
-/// A tenant `a` with these lists, and the mistakes in it.
+/// Checks the mistakes in a document of the tenant `a` with these lists.
 fn row(mut lists: Value, mistakes: &[&str]) -> (Value, Vec<String>) {
     let fields = lists.as_object_mut().unwrap();
     fields.insert("format".to_owned(), json!(1));
@@ -425,7 +425,7 @@ fn r12_a_replace_is_validated_against_the_tenant() {
     };
     judge(
         json!({"format": 1, "tenant": {"slug": "other"}}),
-        &["/tenant/slug: expected `acme`, the tenant to be replaced, found `other`"],
+        &["/tenant/slug: expected `acme`, the tenant to replace, found `other`"],
     );
     judge(
         json!({"format": 1, "tenant": {"slug": "acme"}, "groups": [{"slug": "g", "id": role}]}),
@@ -483,7 +483,7 @@ fn a_hundred_mistakes_are_listed_and_the_rest_is_counted() {
     assert!(error.to_string().ends_with("; and 992 more"), "{error}");
 }
 
-/// Every code, each by a document that has that mistake alone; `syntax`, `shape` and `other_tenant` are elsewhere.
+/// Every code, each shown by a document with that mistake only; `syntax`, `shape` and `other_tenant` are elsewhere.
 #[test]
 fn every_mistake_has_a_code() {
     use MistakeCode::{

@@ -1,4 +1,4 @@
-//! Replacing a tenant: what is matched with what, and what that does to ids, edges and handles.
+//! Replacing a tenant: how entries match existing entities, and the effect on ids, relations and handles.
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::records::Change;
@@ -11,7 +11,7 @@ fn tenant(json: &Value) -> Tenant {
     Authorizer::in_memory().import(&document(json)).unwrap()
 }
 
-/// What a change does, in short.
+/// A short form of a change.
 fn shown(changes: &[Change]) -> Vec<String> {
     let sign = |change: &Change| match (change.before(), change.after()) {
         (None, _) => "+",
@@ -21,7 +21,7 @@ fn shown(changes: &[Change]) -> Vec<String> {
     changes.iter().map(|change| format!("{}{:?}", sign(change), change.kind())).collect()
 }
 
-/// The exported document, edited.
+/// Edits the exported document.
 fn edited(tenant: &Tenant, edit: impl FnOnce(&mut Value)) -> Document {
     let mut value = serde_json::to_value(export(tenant)).unwrap();
     edit(&mut value);
@@ -83,7 +83,7 @@ fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
         value["users"][0] = json!({"key": "alice", "id": "0f3f1f8e-3f5e-4b0a-9d2c-1a2b3c4d5e6f"});
     });
     let replaced = acme.replace(&anew).unwrap();
-    // The group is the same, and all edges of what went are gone.
+    // The group is the same, and all relations of the deleted entities are deleted.
     let mut changes = shown(&replaced.changes);
     changes.sort();
     assert_eq!(
@@ -91,7 +91,10 @@ fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
         ["+Grant", "+Membership", "+Role", "+User", "-Assignment", "-Grant", "-Membership", "-Role", "-User"]
     );
     assert_ne!(acme.now().role("editor").unwrap().id, old);
-    assert!(!acme.check("alice", "read") && !acme.check(handle, "read"), "nothing old sticks to it");
+    assert!(
+        !acme.check("alice", "read") && !acme.check(handle, "read"),
+        "the new role inherits nothing from the old one"
+    );
     acme.update(|tx| tx.group("staff")?.assign("editor").map(drop)).unwrap();
     assert!(acme.check("alice", "read") && !acme.check(handle, "read"), "a handle never comes to mean another user");
 }
@@ -100,7 +103,7 @@ fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
 fn a22_a_slug_that_an_id_leaves_is_free_for_another_thing() {
     let acme = tenant(&small());
     let old = acme.now().role("editor").unwrap().id;
-    // The old editor is called writer, stated by id; so the entry without an id is new, though it has the old slug.
+    // The old editor is renamed to writer by its id. The entry without an id is therefore new, although it has the old slug.
     let split = edited(&acme, |value| {
         value["roles"][0]["slug"] = json!("writer");
         value["roles"].as_array_mut().unwrap().push(json!("editor"));
@@ -128,7 +131,7 @@ fn a22_deleted_and_created_again_in_two_replaces_inherits_nothing() {
     acme.replace(&edited(&acme, |value| value["users"] = json!(["alice"]))).unwrap();
     assert_ne!(acme.now().user("alice").unwrap().id, old);
     assert!(!acme.check("alice", "read") && !acme.check(handle, "read"));
-    // A restore brings the old id back, by what the document says and not by what was once.
+    // A restore brings the old id back because the document contains it.
     acme.replace(&yesterday).unwrap();
     assert_eq!(acme.now().user("alice").unwrap().id, old);
     assert!(acme.check("alice", "read") && acme.check(handle, "read"));
@@ -175,7 +178,7 @@ fn a_planned_replace_is_stale_if_another_commit_came_first() {
         .map(|difference| format!("{} loses {:?}", difference.user.key, difference.lost.slugs()))
         .collect();
     assert_eq!(lost, ["alice loses [\"read\"]"]);
-    assert!(acme.check("alice", "read"), "nothing has happened");
+    assert!(acme.check("alice", "read"), "the plan has changed nothing");
     acme.update(|tx| tx.create_user("bob").map(drop)).unwrap();
     assert_eq!(acme.commit(plan).unwrap_err().kind(), ErrorKind::Stale);
     let plan = acme.plan_replace(&document(&empty)).unwrap();
@@ -238,7 +241,7 @@ fn r16_a_document_changes_what_a_directory_manages_only_where_it_acts_for_it() {
                "users": [{"key": "alice", "name": name, "managed_by": "okta", "external_id": "1"}, "bob"]})
     };
     let acme = tenant(&managed("Alice"));
-    assert_eq!(acme.now().user("alice").unwrap().name(), "Alice", "an import is free");
+    assert_eq!(acme.now().user("alice").unwrap().name(), "Alice", "an import needs no `act_for`");
     type Edit = fn(&mut Value);
     let table: [(&str, Option<&str>, Edit); 10] = [
         ("a name", Some("alice"), |value| value["users"][0]["name"] = json!("Alicia")),

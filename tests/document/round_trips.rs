@@ -1,5 +1,5 @@
-//! Export, import elsewhere, export: the same document, ids included, and the same answers. And back over itself: no
-//! revision.
+//! Exporting, importing and exporting again gives the same document and the same answers. Replacing a tenant by its own
+//! export commits nothing.
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::Catalog;
@@ -13,7 +13,7 @@ const BEFORE: &str = "2026-12-31T23:59:59Z";
 const WITHIN: &str = "2027-01-15T00:00:00Z";
 const AFTER: &str = "2028-01-01T00:00:00Z";
 
-/// What holds of every tenant, whatever has been done to it.
+/// Checks the properties that hold for every tenant.
 fn survives(tenant: &Tenant, store: &rolecall::store::MemoryStore, catalog: &Catalog, what: &str) {
     let exported = export(tenant);
     let read = Document::from_json(exported.to_json().as_bytes()).unwrap();
@@ -148,7 +148,7 @@ fn r3_a_parent_in_a_window_is_written_as_an_object_and_one_for_good_as_a_slug() 
     let mut exported = serde_json::to_value(export(&acme)).unwrap();
     let window = json!({"group": "apollo", "from": "2027-01-01T00:00:00Z", "until": "2027-04-01T00:00:00Z"});
     assert_eq!(exported["groups"][1]["parents"], json!([window, "gemini", "staff"]));
-    // Another window is one change of one record.
+    // Changing a window changes one record.
     exported["groups"][1]["parents"][0] = json!("apollo");
     let plan = acme.plan_replace(&document(&exported)).unwrap();
     let [change] = plan.changes() else { panic!("one change, and not {:?}", plan.changes()) };
@@ -182,7 +182,7 @@ fn r9_removed_entries_are_exported_and_imported() {
     );
     assert_eq!(value["users"][0]["roles"], json!(["accountant", "billing-clerk", "boss"]));
 
-    // Elsewhere under the same catalog, it is the same; under the first one, what departed is there again.
+    // Importing under the same catalog changes nothing; under the first catalog, the removed entries exist again.
     let elsewhere = authorizer(&second).0.import(&exported).unwrap();
     assert_eq!(export(&elsewhere), exported);
     assert!(!elsewhere.check("bob", "billing:write"));
@@ -198,7 +198,7 @@ fn r9_removed_entries_are_exported_and_imported() {
 fn r9_a_removed_slug_that_was_reused_is_exported_by_id() {
     use rolecall::catalog::{Definition, RoleDef};
     let release = |roles| Catalog::new(&Definition { roles, ..Definition::default() }).unwrap();
-    // `a` became `b`, and went; then another `b` was made.
+    // `a` was renamed to `b` and removed; then another `b` was created.
     let (first, second) =
         (release(&[RoleDef { renamed_from: &["a"], ..RoleDef::new("b") }]), release(&[RoleDef::new("b")]));
     let (old, store) = authorizer(&first);
@@ -245,7 +245,7 @@ fn an_unavailable_snapshot_cannot_be_exported() {
     let held = acme.snapshot();
     acme.close().unwrap();
     assert_eq!(acme.snapshot().export().unwrap_err().kind(), ErrorKind::Closed);
-    assert!(held.export().is_ok(), "a snapshot that was taken before goes on answering");
+    assert!(held.export().is_ok(), "a snapshot taken before still answers");
     let acme = authorizer.tenant("acme-corp").unwrap();
     acme.delete().unwrap();
     assert_eq!(acme.snapshot().export().unwrap_err().kind(), ErrorKind::Deleted);

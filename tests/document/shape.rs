@@ -1,4 +1,4 @@
-//! What has the wrong shape is refused with line and column of the first fault, and nothing panics.
+//! A document with the wrong shape is an error with the line and column of the first fault, and never a panic.
 
 use rolecall::{Document, ErrorKind, MistakeCode, Result};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn fault(json: &[u8]) -> String {
     fault.to_string()
 }
 
-/// An empty document with this in it.
+/// A minimal document with this content.
 fn with(field: &str) -> String {
     format!("{{\"format\": 1, \"tenant\": {{\"slug\": \"acme\"}},\n{field}}}")
 }

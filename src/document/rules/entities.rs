@@ -1,17 +1,17 @@
-//! The nouns of a document: each entry's texts, judged one by one, and its name, which is no other's.
+//! Checks the entities of a document: the texts of each entry, and the uniqueness of its name.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 
 use smol_str::SmolStr;
 
-use super::Reading;
+use super::RecordBuilder;
+use crate::document::entry::Entry;
 use crate::document::ids::Named;
 use crate::document::mistakes::{Mistakes, Place};
 use crate::document::shape::{Group, Permission, Role, User};
 use crate::document::targets::{Shared, Targets};
 use crate::document::values::Status;
-use crate::document::written::Entry;
 use crate::model::catalog::{Catalog, Taken};
 use crate::model::error::{MistakeCode, shown};
 use crate::model::records::{
@@ -19,15 +19,15 @@ use crate::model::records::{
     TenantRecord, TenantSlug, UserKey, UserRecord,
 };
 
-impl Reading<'_> {
+impl RecordBuilder<'_> {
     pub(super) fn tenant(&mut self) {
-        let tenant = &self.whole.tenant;
-        let slug = self.mistakes.judge(Place::tenant("slug"), TenantSlug::new(&tenant.slug));
+        let tenant = &self.data.tenant;
+        let slug = self.mistakes.check(Place::tenant("slug"), TenantSlug::new(&tenant.slug));
         let name = named(tenant.name.as_deref(), &tenant.slug, Place::tenant("name"), &mut self.mistakes);
-        let present = self.ground.present.and_then(|state| state.tenant.as_ref());
+        let present = self.context.present.and_then(|state| state.tenant.as_ref());
         if let (Some(slug), Some(present)) = (&slug, present) {
             if *slug != present.slug {
-                let message = || format!("expected `{}`, the tenant to be replaced, found `{slug}`", present.slug);
+                let message = || format!("expected `{}`, the tenant to replace, found `{slug}`", present.slug);
                 self.mistakes.add(Place::tenant("slug"), MistakeCode::OtherTenant, message);
             }
         }
@@ -35,14 +35,14 @@ impl Reading<'_> {
     }
 
     pub(super) fn permissions(&mut self) {
-        let Self { whole, ground, mistakes, records, permissions, .. } = self;
-        for (at, entry) in whole.permissions.iter().enumerate() {
+        let Self { data, context, mistakes, records, permissions, .. } = self;
+        for (at, entry) in data.permissions.iter().enumerate() {
             let place = Place::entry(Permission::LIST, at);
-            let slug = shared_slug(permissions, ground.catalog, entry, at, mistakes);
+            let slug = shared_slug(permissions, context.catalog, entry, at, mistakes);
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
             let category =
-                entry.category.as_deref().map(|text| mistakes.judge(place.field("category"), Name::new(text)));
+                entry.category.as_deref().map(|text| mistakes.check(place.field("category"), Name::new(text)));
             let id = permissions.own_at(at).map(records::PermissionRef::id);
             if let (Some(slug), Some(name), Some(description), Some(id)) = (slug, name, description, id) {
                 let record = PermissionRecord { id, slug, name, description, category: category.flatten() };
@@ -52,10 +52,10 @@ impl Reading<'_> {
     }
 
     pub(super) fn roles(&mut self) {
-        let Self { whole, ground, mistakes, records, roles, .. } = self;
-        for (at, entry) in whole.roles.iter().enumerate() {
+        let Self { data, context, mistakes, records, roles, .. } = self;
+        for (at, entry) in data.roles.iter().enumerate() {
             let place = Place::entry(Role::LIST, at);
-            let slug = shared_slug(roles, ground.catalog, entry, at, mistakes);
+            let slug = shared_slug(roles, context.catalog, entry, at, mistakes);
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
             let id = roles.own_at(at).map(records::RoleRef::id);
@@ -66,15 +66,15 @@ impl Reading<'_> {
     }
 
     pub(super) fn groups(&mut self) {
-        let Self { whole, mistakes, records, groups, .. } = self;
+        let Self { data, mistakes, records, groups, .. } = self;
         let mut externals = Externals::default();
-        for (at, entry) in whole.groups.iter().enumerate() {
+        for (at, entry) in data.groups.iter().enumerate() {
             let place = Place::entry(Group::LIST, at);
-            let slug = mistakes.judge(place.name(entry.plain, Group::NAME), Slug::new(&entry.slug));
+            let slug = mistakes.check(place.name(entry.plain, Group::NAME), Slug::new(&entry.slug));
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
             once(groups, entry, at, mistakes);
-            let directory = externals.judge(entry.external_id.as_deref(), entry.managed_by.as_deref(), place, mistakes);
+            let directory = externals.check(entry.external_id.as_deref(), entry.managed_by.as_deref(), place, mistakes);
             let (Some(slug), Some(name), Some(description), Some(id), Some((external_id, managed_by))) =
                 (slug, name, description, groups.own_at(at), directory)
             else {
@@ -88,18 +88,18 @@ impl Reading<'_> {
     }
 
     pub(super) fn users(&mut self) {
-        let Self { whole, mistakes, records, users, .. } = self;
+        let Self { data, mistakes, records, users, .. } = self;
         let mut externals = Externals::default();
-        for (at, entry) in whole.users.iter().enumerate() {
+        for (at, entry) in data.users.iter().enumerate() {
             let place = Place::entry(User::LIST, at);
-            let key = mistakes.judge(place.name(entry.plain, User::NAME), UserKey::new(&entry.key));
-            let name = entry.name.as_deref().map(|name| mistakes.judge(place.field("name"), Name::new(name)));
+            let key = mistakes.check(place.name(entry.plain, User::NAME), UserKey::new(&entry.key));
+            let name = entry.name.as_deref().map(|name| mistakes.check(place.field("name"), Name::new(name)));
             let status = match entry.status {
                 Status::Active => records::Status::Active,
                 Status::Suspended => records::Status::Suspended,
             };
             once(users, entry, at, mistakes);
-            let directory = externals.judge(entry.external_id.as_deref(), entry.managed_by.as_deref(), place, mistakes);
+            let directory = externals.check(entry.external_id.as_deref(), entry.managed_by.as_deref(), place, mistakes);
             if let (Some(key), Some(id), Some((external_id, managed_by))) = (key, users.own_at(at), directory) {
                 let mut user = UserRecord::new(*id, key).with_status(status);
                 user.set_name(name.flatten());
@@ -111,21 +111,22 @@ impl Reading<'_> {
     }
 }
 
-/// The external ids of a list, each with the directory that has it and where it stands first (I12).
+/// The external ids of a list, each with its directory and the place of its first use (I12).
 #[derive(Default)]
 struct Externals<'a>(HashMap<(&'a str, &'a str), Place>);
 
 impl<'a> Externals<'a> {
-    fn judge(
+    fn check(
         &mut self,
         id: Option<&'a SmolStr>,
         manager: Option<&'a SmolStr>,
         entry: Place,
         mistakes: &mut Mistakes,
     ) -> Option<(Option<ExternalId>, Option<Manager>)> {
-        let read_manager = given(manager, |text| mistakes.judge(entry.field("managed_by"), Manager::new(text)));
+        let read_manager =
+            parse_optional(manager, |text| mistakes.check(entry.field("managed_by"), Manager::new(text)));
         let place = entry.field("external_id");
-        let read_id = given(id, |text| mistakes.judge(place, ExternalId::new(text)));
+        let read_id = parse_optional(id, |text| mistakes.check(place, ExternalId::new(text)));
         match (id, manager) {
             (Some(_), None) => {
                 mistakes.add(place, MistakeCode::MissingManager, || "external id without `managed_by`".to_owned())
@@ -143,28 +144,28 @@ impl<'a> Externals<'a> {
     }
 }
 
-/// What was given, as it is read; none outside where it cannot be read, none inside where nothing was given.
-#[expect(clippy::option_option, reason = "outer: is it well formed; inner: is there one")]
-fn given<'a, T>(text: Option<&'a SmolStr>, read: impl FnOnce(&'a str) -> Option<T>) -> Option<Option<T>> {
+/// Parses an optional text. The outer `None` means that it is invalid, the inner one that it is missing.
+#[expect(clippy::option_option, reason = "outer: whether it is valid; inner: whether it is present")]
+fn parse_optional<'a, T>(text: Option<&'a SmolStr>, read: impl FnOnce(&'a str) -> Option<T>) -> Option<Option<T>> {
     match text {
         Some(text) => read(text).map(Some),
         None => Some(None),
     }
 }
 
-/// A name; what was given none has its slug.
+/// Parses a name. A missing name is derived from the slug.
 fn named(name: Option<&str>, slug: &str, place: Place, mistakes: &mut Mistakes) -> Option<Name> {
     match name {
-        Some(name) => mistakes.judge(place, Name::new(name)),
+        Some(name) => mistakes.check(place, Name::new(name)),
         None => Some(Name::of_slug(slug)),
     }
 }
 
 fn described(text: Option<&str>, entry: Place, mistakes: &mut Mistakes) -> Option<Description> {
-    mistakes.judge(entry.field("description"), Description::new(text.unwrap_or_default()))
+    mistakes.check(entry.field("description"), Description::new(text.unwrap_or_default()))
 }
 
-/// The slug of a permission or role, which the catalog leaves to the tenant.
+/// Parses the slug of a permission or role, and checks that the catalog does not use it.
 fn shared_slug<R: Shared, T: Named>(
     targets: &Targets<'_, R>,
     catalog: &Catalog,
@@ -173,14 +174,14 @@ fn shared_slug<R: Shared, T: Named>(
     mistakes: &mut Mistakes,
 ) -> Option<Slug> {
     let place = Place::entry(T::LIST, at).name(entry.plain, T::NAME);
-    let slug = mistakes.judge(place, Slug::new(entry.name()));
+    let slug = mistakes.check(place, Slug::new(entry.name()));
     let message = |problem| format!("{} `{}` {problem}", T::ENTITY, shown(entry.name()));
     match R::taken(catalog, entry.name()) {
         Taken::Free => {}
         Taken::Present => mistakes.add(place, MistakeCode::DefinedByCatalog, || {
             message("is defined by the catalog; refer to it without listing it")
         }),
-        // What states its id is brought back: a tenant may have had the slug before the catalog retired it.
+        // An entry with an id restores an entity, which may have had the slug before the catalog retired it.
         Taken::Retired if entry.id().is_some() => {}
         Taken::Retired => mistakes.add(place, MistakeCode::Retired, || message("was retired by the catalog")),
     }
@@ -188,7 +189,7 @@ fn shared_slug<R: Shared, T: Named>(
     slug
 }
 
-/// Whether no entry before it has its name.
+/// Adds a mistake if an earlier entry has the same name.
 fn once<R, T: Named>(targets: &Targets<'_, R>, entry: &Entry<T>, at: usize, mistakes: &mut Mistakes) {
     if let Some(first) = targets.before(at) {
         let (place, first) = (Place::entry(T::LIST, at).name(entry.plain, T::NAME), Place::entry(T::LIST, first));

@@ -1,15 +1,15 @@
-//! The relations of a document: each reference names something, occurs once in its list, and closes no cycle.
+//! Checks the relations of a document: each reference has a target, occurs once in its list, and closes no cycle.
 
 use std::collections::HashSet;
 
 use smol_str::SmolStr;
 
-use super::Reading;
+use super::RecordBuilder;
+use crate::document::entry::Entry;
 use crate::document::ids::Named;
 use crate::document::mistakes::{Mistakes, Place};
 use crate::document::shape::{Group, Holding, Role, User};
 use crate::document::targets::Targets;
-use crate::document::written::Entry;
 use crate::model::error::{CycleNames, MistakeCode, shown};
 use crate::model::graph::each_cycle;
 use crate::model::records::{
@@ -17,10 +17,10 @@ use crate::model::records::{
 };
 use crate::resolver::tables::counting_sort::counting_sort;
 
-impl Reading<'_> {
+impl RecordBuilder<'_> {
     pub(super) fn grants(&mut self) {
-        let Self { whole, mistakes, records, permissions, roles, .. } = self;
-        for (at, entry) in whole.roles.iter().enumerate() {
+        let Self { data, mistakes, records, permissions, roles, .. } = self;
+        for (at, entry) in data.roles.iter().enumerate() {
             let (place, mut patterns) = (Place::entry(Role::LIST, at), HashSet::new());
             permissions.begin();
             for (n, text) in entry.permissions.iter().enumerate() {
@@ -31,7 +31,7 @@ impl Reading<'_> {
                             format!("pattern `{}` is listed twice", shown(text))
                         });
                     }
-                    mistakes.judge(place, Pattern::new(text)).map(Granted::Pattern)
+                    mistakes.check(place, Pattern::new(text)).map(Granted::Pattern)
                 } else {
                     permissions.take(text, place, mistakes).map(|(_, target)| Granted::Permission(target))
                 };
@@ -42,9 +42,9 @@ impl Reading<'_> {
     }
 
     pub(super) fn inclusions(&mut self) {
-        let Self { whole, mistakes, records, roles, .. } = self;
-        let mut graph = Vec::with_capacity(whole.roles.len());
-        for (at, entry) in whole.roles.iter().enumerate() {
+        let Self { data, mistakes, records, roles, .. } = self;
+        let mut graph = Vec::with_capacity(data.roles.len());
+        for (at, entry) in data.roles.iter().enumerate() {
             let mut out: Vec<Edge> = Vec::new();
             roles.begin();
             for (n, text) in entry.includes.iter().enumerate() {
@@ -63,9 +63,9 @@ impl Reading<'_> {
     }
 
     pub(super) fn parents(&mut self) {
-        let Self { whole, mistakes, records, groups, .. } = self;
-        let mut graph = Vec::with_capacity(whole.groups.len());
-        for (at, entry) in whole.groups.iter().enumerate() {
+        let Self { data, mistakes, records, groups, .. } = self;
+        let mut graph = Vec::with_capacity(data.groups.len());
+        for (at, entry) in data.groups.iter().enumerate() {
             let mut out: Vec<Edge> = Vec::new();
             groups.begin();
             for (n, link) in entry.parents.iter().enumerate() {
@@ -83,11 +83,11 @@ impl Reading<'_> {
     }
 
     pub(super) fn assignments(&mut self) {
-        for (at, entry) in self.whole.groups.iter().enumerate() {
+        for (at, entry) in self.data.groups.iter().enumerate() {
             let holder = self.groups.own_at(at).map(|id| Holder::Group(*id));
             self.assigned(&entry.roles, holder, Place::entry(Group::LIST, at));
         }
-        for (at, entry) in self.whole.users.iter().enumerate() {
+        for (at, entry) in self.data.users.iter().enumerate() {
             let holder = self.users.own_at(at).map(|id| Holder::User(*id));
             self.assigned(&entry.roles, holder, Place::entry(User::LIST, at));
         }
@@ -106,12 +106,12 @@ impl Reading<'_> {
         }
     }
 
-    /// A document has them by group. The records are by user, as a tenant is built of them: then each user is found once,
-    /// and not once for each of its groups.
+    /// A document lists memberships by group. The records are ordered by user, so that loading them looks up each user once
+    /// and not once per group.
     pub(super) fn memberships(&mut self) {
-        let Self { whole, mistakes, records, groups, users, .. } = self;
+        let Self { data, mistakes, records, groups, users, .. } = self;
         let mut joined = Vec::new();
-        for (at, entry) in whole.groups.iter().enumerate() {
+        for (at, entry) in data.groups.iter().enumerate() {
             users.begin();
             for (n, member) in entry.members.iter().enumerate() {
                 let place = Place::entry(Group::LIST, at).part("members", n);
@@ -122,7 +122,7 @@ impl Reading<'_> {
                 }
             }
         }
-        for Joined { user, group, window } in counting_sort(joined, whole.users.len(), |one| one.user).0 {
+        for Joined { user, group, window } in counting_sort(joined, data.users.len(), |one| one.user).0 {
             let (user, group) = (users.own_at(user).copied(), groups.own_at(group).copied());
             let edge = user.zip(group).map(|(user, group)| Membership { user, group, window });
             records.extend(edge.map(Record::Membership));
@@ -130,7 +130,7 @@ impl Reading<'_> {
     }
 }
 
-/// A membership, by the places of both in their lists.
+/// A membership, as indexes into the lists of users and groups.
 #[derive(Clone, Copy)]
 struct Joined {
     user: usize,
@@ -138,20 +138,20 @@ struct Joined {
     window: Window,
 }
 
-/// When an edge counts (R3).
+/// Parses the window of a relation (R3).
 fn window(from: Option<&SmolStr>, until: Option<&SmolStr>, place: Place, mistakes: &mut Mistakes) -> Option<Window> {
     if from.is_none() && until.is_none() {
         return Some(Window::ALWAYS);
     }
     let mut end = |text: Option<&SmolStr>, field| match text {
         None => Some(None),
-        Some(text) => mistakes.judge(place.field(field), Timestamp::parse(text)).map(Some),
+        Some(text) => mistakes.check(place.field(field), Timestamp::parse(text)).map(Some),
     };
     let (from, until) = (end(from, "from"), end(until, "until"));
-    mistakes.judge(place, Window::new(from?, until?))
+    mistakes.check(place, Window::new(from?, until?))
 }
 
-/// A reference to an entry of the same list: its index, and where the reference stands in its own list.
+/// A reference to an entry of the same list: the index of the entry, and the index of the reference in its own list.
 type Edge = (usize, usize);
 
 /// Reports each cycle (R7), at the reference that closes it.

@@ -1,4 +1,4 @@
-//! From a definition to a catalog: checked, ids made, names resolved.
+//! Builds a catalog from a definition: checks it, derives the ids and resolves the names.
 //!
 //! Read next: `fingerprint.rs`, the last step.
 
@@ -14,18 +14,31 @@ use super::{Catalog, Inner, check, new_token};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::records::{Description, Name, Pattern, PermissionId, RoleId, Slug};
 
-/// The namespaces in which slugs make ids. Stored references rest on them: they never change.
+/// The namespaces of the ids that are derived from slugs. Stored references depend on them, so they never change.
 const PERMISSIONS: Uuid = uuid!("3f976368-658a-4edf-9ded-650ecfd73fa4");
 const ROLES: Uuid = uuid!("b8200445-d8c5-420c-9453-a7455f808dec");
 
 impl Catalog {
-    /// The catalog of a definition.
+    /// Checks a definition and builds its catalog.
+    ///
+    /// ```
+    /// use rolecall::catalog::{Catalog, Definition, PermissionDef};
+    ///
+    /// let permissions = &[PermissionDef::new("posts:read")];
+    /// let catalog = Catalog::new(&Definition { permissions, ..Definition::default() })?;
+    /// assert_eq!(catalog.permissions().len(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// What the macro does not compile: [`Invalid`](ErrorKind::Invalid) for a slug, name, description, category or
-    /// pattern; [`AlreadyExists`](ErrorKind::AlreadyExists) for a slug that is used twice, as a present, an earlier or a
-    /// retired one; [`NotFound`](ErrorKind::NotFound) for a grant of a permission that the catalog does not define, or an
-    /// included role that is not defined before; [`Cycle`](ErrorKind::Cycle) for a role that includes itself.
+    /// The macro refuses the same definitions at compile time.
+    ///
+    /// - [`Invalid`](ErrorKind::Invalid) for a slug, name, description, category or pattern.
+    /// - [`AlreadyExists`](ErrorKind::AlreadyExists) for a slug that occurs twice among the current, earlier and retired
+    ///   slugs of permissions, or of roles.
+    /// - [`NotFound`](ErrorKind::NotFound) for a grant of a permission that the catalog does not define, or for an
+    ///   included role that does not precede the role that includes it.
+    /// - [`Cycle`](ErrorKind::Cycle) for a role that includes itself.
     pub fn new(definition: &Definition<'_>) -> Result<Self> {
         check::sound(definition)?;
         let mut parts = Parts::default();
@@ -44,13 +57,19 @@ impl Catalog {
         Ok(parts.finish())
     }
 
-    /// The catalog of an application that defines nothing in code.
+    /// Returns the catalog of an application that defines nothing in code.
+    ///
+    /// ```
+    /// use rolecall::catalog::Catalog;
+    ///
+    /// assert!(Catalog::empty().permissions().is_empty());
+    /// ```
     pub fn empty() -> Self {
         Parts::default().finish()
     }
 }
 
-/// A catalog that is being built.
+/// The parts of a catalog during its construction.
 #[derive(Default)]
 struct Parts {
     permissions: Vec<PermissionEntry>,
@@ -85,7 +104,7 @@ impl Parts {
         for role in of.includes {
             includes.push(self.role_names.by_slug(role).ok_or_else(unsound)?);
         }
-        // After its own inclusions were resolved: these are of roles that stand before it.
+        // Added only after its inclusions are resolved, because an included role must precede this one.
         self.role_names.add(index(self.roles.len())?, id.as_uuid(), &label.slug, &label.renamed_from);
         let (grants, patterns, includes) = (set(grants), set(patterns), set(includes));
         self.roles.push(RoleEntry { id, label, grants, patterns, includes });
@@ -123,7 +142,7 @@ fn label(slug: &str, name: Option<&str>, description: &str, renamed_from: &[&str
     Ok(Label { slug, name, description: Description::new(description)?, renamed_from })
 }
 
-/// The id of an entry: of its first published slug, whatever it is called now.
+/// Derives the id of an entry from its first published slug.
 fn id_in(namespace: Uuid, label: &Label) -> Uuid {
     Uuid::new_v5(&namespace, label.first_slug().as_str().as_bytes())
 }
@@ -132,14 +151,15 @@ fn index(of: usize) -> Result<u32> {
     u32::try_from(of).map_err(|_| Error::new(ErrorKind::TooManyEntities))
 }
 
-/// In order, each once: doing what is done is no error (R11).
+/// Sorts a list and removes duplicates: a repeated grant is not an error (R11).
 fn set<T: Ord>(mut of: Vec<T>) -> Box<[T]> {
     of.sort_unstable();
     of.dedup();
     of.into()
 }
 
-/// For a name that the check has found and the tables have not. There is none; it is an error and not a panic.
+/// The error for a name that passed the check and is missing from the tables. It never happens; it is an error because
+/// the library must not panic.
 fn unsound() -> Error {
     Error::new(ErrorKind::NotFound)
 }

@@ -1,9 +1,8 @@
-//! The rules of a catalog (R9), written once as constant functions: what the macro cannot compile is what
-//! [`Catalog::new`](super::Catalog::new) refuses.
+//! The rules of a catalog (R9), as constant functions. The macro calls them at compile time and
+//! [`Catalog::new`](super::Catalog::new) at run time, so both refuse the same definitions.
 //!
-//! [`find_broken_rule`] is linear in the text of the definition, apart from unlucky hashes: a table of all slugs of a kind,
-//! not a comparison of each with each. Read next: `texts.rs` for single texts, `build.rs` for what a sound definition
-//! becomes.
+//! [`find_broken_rule`] is linear in the text of the definition, apart from unlucky hashes: it keeps a hash table of all
+//! slugs of a kind. Read next: `texts.rs` for single texts, then `build.rs`, which builds the catalog.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +13,7 @@ use super::texts::{hash, is_description, is_name, is_pattern, is_slug, same};
 use crate::model::error::{EntityKind, Result};
 use broken_rule::{BrokenRule, CheckedEntry, Rule};
 
-/// Does not compile where the definition breaks a rule. `SLOTS` is what [`slots`] says.
+/// Stops compilation if the definition breaks a rule. `SLOTS` is the result of [`slots`].
 #[track_caller]
 pub const fn assert_sound<const SLOTS: usize>(definition: &Definition<'_>) {
     if let Some(fault) = find_broken_rule(definition, &mut [None; SLOTS], &mut [None; SLOTS]) {
@@ -22,14 +21,14 @@ pub const fn assert_sound<const SLOTS: usize>(definition: &Definition<'_>) {
     }
 }
 
-/// The same when the program runs.
+/// Checks a definition at run time.
 pub(super) fn sound(definition: &Definition<'_>) -> Result<()> {
     let slots = slots(definition);
     find_broken_rule(definition, &mut vec![None; slots], &mut vec![None; slots])
         .map_or(Ok(()), |fault| Err(fault.into()))
 }
 
-/// How large the tables of slugs are: a power of two, and at least twice the slugs of both kinds.
+/// Returns the size of the tables of slugs: a power of two, and at least twice the number of slugs of both kinds.
 #[must_use]
 pub const fn slots(definition: &Definition<'_>) -> usize {
     let mut slugs = definition.retired_permissions.len() + definition.retired_roles.len();
@@ -46,7 +45,7 @@ pub const fn slots(definition: &Definition<'_>) -> usize {
     (2 * slugs + 1).next_power_of_two()
 }
 
-/// A slug that is an entry's now, or is no entry's any more.
+/// A slug in the table: the current slug of an entry, or an earlier or retired one.
 #[derive(Clone, Copy)]
 struct KnownSlug<'a> {
     slug: &'a str,
@@ -55,14 +54,14 @@ struct KnownSlug<'a> {
 
 type SlugTable<'a> = [Option<KnownSlug<'a>>];
 
-/// The first fault of the expressions, in order. (A constant function has no `?`.)
+/// Returns the first broken rule of the expressions, in order. (A constant function cannot use `?`.)
 macro_rules! first {
     ($($fault:expr),+ $(,)?) => {
         $(if let Some(fault) = $fault { return Some(fault) })+
     };
 }
 
-/// The first rule that is broken, in the order in which the definition is read.
+/// Returns the first broken rule, in the order of the definition.
 const fn find_broken_rule<'a>(
     of: &Definition<'a>,
     permissions: &mut SlugTable<'a>,
@@ -99,13 +98,13 @@ const fn in_role<'a>(
 ) -> Option<BrokenRule<'a>> {
     let RoleDef { slug, name, description, renamed_from, grants, includes } = *role;
     let entry = CheckedEntry { entity: EntityKind::Role, slug: Some(slug) };
-    // Before its own slug is in the table, so that an included role is one that stands before it. So there is no cycle.
+    // Checked before its own slug is in the table, so an included role must precede it. That rules out cycles.
     first!(in_includes(entry, slug, includes, roles), in_slugs(entry, slug, renamed_from, roles));
     first!(in_words(entry, name, description));
     in_grants(entry, grants, permissions)
 }
 
-/// The present slug and the earlier ones, which nothing else has. The present one may be an earlier one that came back.
+/// Checks that no other entry has the current slug or an earlier one. The current slug may also be an earlier one.
 const fn in_slugs<'a>(
     entry: CheckedEntry<'a>,
     slug: &'a str,
@@ -175,7 +174,7 @@ const fn in_grants<'a>(entry: CheckedEntry<'a>, of: &[&'a str], permissions: &Sl
     None
 }
 
-/// Puts a slug into the table; a fault if it is malformed or is there.
+/// Puts a slug into the table. Returns the broken rule if the slug is invalid or already in the table.
 #[expect(clippy::indexing_slicing, reason = "`index_of` returns less than the length")]
 const fn take<'a>(entry: CheckedEntry<'a>, slot: KnownSlug<'a>, slots: &mut SlugTable<'a>) -> Option<BrokenRule<'a>> {
     if !is_slug(slot.slug) {
@@ -194,7 +193,8 @@ const fn is_present(slug: &str, slots: &SlugTable<'_>) -> bool {
     matches!(slots[index_of(slug, slots)], Some(KnownSlug { present: true, .. }))
 }
 
-/// Where a slug is, or would be: linear probing. It ends because at least half of the table is free.
+/// Returns the index of a slug, or the free index where it belongs (linear probing). The loop ends because at least half
+/// of the table is free.
 #[expect(clippy::indexing_slicing, reason = "the length is a power of two, so the mask keeps `at` below it")]
 const fn index_of(slug: &str, slots: &SlugTable<'_>) -> usize {
     let mask = slots.len() - 1;

@@ -4,6 +4,20 @@
 //! [`catalog!`](crate::catalog!) at compile time, both by the rules in `check.rs`.
 
 /// A catalog before it is checked.
+///
+/// ```
+/// use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+///
+/// const DEFINITION: Definition<'static> = Definition {
+///     permissions: &[PermissionDef::new("posts:read")],
+///     retired_permissions: &["posts:publish"],
+///     roles: &[RoleDef { grants: &["posts:read"], ..RoleDef::new("viewer") }],
+///     retired_roles: &[],
+/// };
+/// let catalog = Catalog::new(&DEFINITION)?;
+/// assert_eq!(catalog.roles()[0].slug(), "viewer");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Definition<'a> {
     /// The permissions.
@@ -40,6 +54,12 @@ pub struct PermissionDef<'a> {
 
 impl<'a> PermissionDef<'a> {
     /// Creates a definition with this slug and no other details.
+    ///
+    /// ```
+    /// use rolecall::catalog::PermissionDef;
+    ///
+    /// assert_eq!(PermissionDef::new("posts:read").name, None);
+    /// ```
     pub const fn new(slug: &'a str) -> Self {
         Self { slug, name: None, description: "", category: None, renamed_from: &[] }
     }
@@ -71,6 +91,12 @@ pub struct RoleDef<'a> {
 
 impl<'a> RoleDef<'a> {
     /// Creates a definition with this slug and no other details.
+    ///
+    /// ```
+    /// use rolecall::catalog::RoleDef;
+    ///
+    /// assert!(RoleDef::new("viewer").grants.is_empty());
+    /// ```
     pub const fn new(slug: &'a str) -> Self {
         Self { slug, name: None, description: "", renamed_from: &[], grants: &[], includes: &[] }
     }

@@ -12,7 +12,8 @@ use uuid::{Uuid, uuid};
 use super::entries::{Label, PermissionEntry, RoleEntry};
 use crate::model::records::{Fingerprint, Slug};
 
-/// Stored envelopes hold what is made in it: it never changes, and neither does the text below.
+/// The namespace of fingerprints. Stored envelopes contain fingerprints, so neither the namespace nor the text below ever
+/// changes.
 const CATALOGS: Uuid = uuid!("51d67c05-7892-48cb-9180-81504475c063");
 
 /// Everything that the fingerprint covers.
@@ -102,7 +103,7 @@ mod tests {
         Definition { permissions: &[P], retired_permissions: &[], roles: &[R, X], retired_roles: &[] };
 
     #[test]
-    fn r9_every_content_has_its_own_fingerprint() {
+    fn r9_different_catalogs_have_different_fingerprints() {
         let permissions = [
             PermissionDef { slug: "posts:Read", ..P },
             PermissionDef { name: Some("Read"), ..P },
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn r9_what_means_the_same_has_the_same_fingerprint() {
+    fn r9_equivalent_catalogs_have_the_same_fingerprint() {
         let q = PermissionDef::new("posts:write");
         let of = |permissions, retired_permissions, grants| {
             let roles = &[RoleDef { grants, ..R }];

@@ -1,7 +1,7 @@
 //! The macro `catalog!`, with which an application defines its permissions and system roles.
 //!
 //! No step recurses over the entries, so thousands of them need no higher recursion limit. `catalog!` and `__catalog!` add
-//! an empty list where nothing is retired. Read next: `written.rs`, the generated code.
+//! an empty list where nothing is retired. Read next: `generated.rs`, the generated code.
 
 /// Defines the application's permissions and system roles as enums, and a [`Catalog`] of both.
 ///

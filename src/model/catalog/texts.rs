@@ -1,7 +1,7 @@
 //! The bounds of texts (R10, R5) as constant functions: twins of the constructors in [`crate::records`].
 //!
-//! A constructor there makes a value on the heap, so it cannot run when a catalog compiles. A test below holds each
-//! pair together. Loops take slices apart by pattern, since a constant function has no iterators.
+//! A constructor there allocates, so it cannot run at compile time. A test below compares each pair. Loops split slices
+//! by pattern because a constant function cannot use iterators.
 
 const LONGEST: usize = 255;
 const MOST_STARS: usize = 8;
@@ -26,7 +26,7 @@ pub(super) const fn is_description(text: &str) -> bool {
     text.len() <= 4096 && has_no_controls(text, true)
 }
 
-/// The number of stars; none if a byte is not visible ASCII.
+/// Returns the number of stars, or `None` if a byte is not visible ASCII.
 const fn stars(text: &str) -> Option<usize> {
     let (mut rest, mut stars) = (text.as_bytes(), 0);
     while let [byte, tail @ ..] = rest {
@@ -58,7 +58,7 @@ const fn has_no_controls(text: &str, lines: bool) -> bool {
     true
 }
 
-/// Whether two texts are the same bytes.
+/// Returns whether two texts have the same bytes.
 pub(super) const fn same(a: &str, b: &str) -> bool {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
@@ -75,13 +75,12 @@ pub(super) const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// FNV-1a of 32 bits. Unkeyed: what is hashed is the application's own source, and an unlucky one compiles slowly.
-#[expect(clippy::cast_possible_truncation, reason = "32 bits, which every machine of this crate can count")]
+/// 32-bit FNV-1a. It needs no key: the input is the application's own source, and a collision only slows compilation.
+#[expect(clippy::cast_possible_truncation, reason = "the value has 32 bits, and `usize` has at least as many")]
 pub(super) const fn hash(text: &str) -> usize {
     let (mut rest, mut hash) = (text.as_bytes(), 0x811c_9dc5_u64);
     while let [byte, tail @ ..] = rest {
-        // In 64 bits it does not overflow, so there is no call of `wrapping_mul`: when it compiles, calls are most of
-        // the time.
+        // 64 bits cannot overflow here, so no `wrapping_mul` is needed: calls dominate the time of constant evaluation.
         hash = ((hash ^ *byte as u64) * 0x0100_0193) & 0xffff_ffff;
         rest = tail;
     }

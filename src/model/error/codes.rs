@@ -55,9 +55,21 @@ macro_rules! codes {
 
         impl $name {
             /// Every value, in the order of declaration.
+            ///
+            /// ```
+            #[doc = concat!("use rolecall::", stringify!($name), ";")]
+            ///
+            #[doc = concat!("assert!(", stringify!($name), "::ALL.len() > 1);")]
+            /// ```
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// Returns the stable code. It never changes for a value, so programs and clients may compare it.
+            ///
+            /// ```
+            #[doc = concat!("use rolecall::", stringify!($name), ";")]
+            ///
+            #[doc = concat!("assert_eq!(", stringify!($name), "::ALL[0].code(), ", stringify!($name), "::ALL[0].to_string());")]
+            /// ```
             pub const fn code(self) -> &'static str {
                 match self {
                     $(Self::$variant => $code,)*
@@ -75,7 +87,7 @@ macro_rules! codes {
 pub(super) use codes;
 
 codes! {
-    /// The kinds of [`Error`](crate::Error). Each kind calls for another reaction and carries other data.
+    /// The kinds of [`Error`](crate::Error). Each kind calls for a different reaction and carries different data.
     ///
     /// [`code`](ErrorKind::code) and serde write a kind as its name in snake case. Codes are stable. A later release may
     /// add kinds, so a `match` needs an arm for the others.
@@ -98,10 +110,10 @@ codes! {
         /// The name or id of a new entity is taken.
         AlreadyExists = "already_exists",
         /// A group would become its own ancestor, or a role would include itself. [`Error::cycle_names`](crate::Error::cycle_names)
-        /// lists the names around.
+        /// lists the names around the cycle.
         Cycle = "cycle",
         /// The membership, assignment or parent link already exists with another window, which
-        /// [`Error::found`](crate::Error::found) shows. A call of its own changes a window.
+        /// [`Error::found`](crate::Error::found) shows. To change a window, use the call that the message names.
         WindowMismatch = "window_mismatch",
         /// The entity belongs to the catalog. A tenant can use it and cannot change it.
         ReadOnly = "read_only",
@@ -114,8 +126,7 @@ codes! {
         NestedUpdate = "nested_update",
         /// The tenant has changed since the plan was made. Plan again.
         Stale = "stale",
-        /// The plan was made by another tenant, or before the tenant was closed and opened again. Trying again does not
-        /// help.
+        /// The plan was made by another tenant, or before the tenant was closed and opened again. A retry does not help.
         ForeignPlan = "foreign_plan",
         /// Other writers committed first at every attempt.
         Conflict = "conflict",
@@ -133,9 +144,9 @@ codes! {
         Closed = "closed",
         /// The tenant was deleted.
         Deleted = "deleted",
-        /// The tenant has met more entities of one kind than it can number while it is open.
+        /// Since the tenant was opened, it has had more entities of one kind than it can number.
         TooManyEntities = "too_many_entities",
-        /// The application refused, with [`Error::rejected`](crate::Error::rejected), or the call does not fit the state
+        /// The application rejected the change with [`Error::rejected`](crate::Error::rejected), or the call does not fit the state
         /// of the tenant.
         Rejected = "rejected",
         /// A directory manages the user or group, and the transaction does not act for it (R16).
@@ -149,6 +160,10 @@ codes! {
 
 impl ErrorKind {
     /// Returns a short constant text: the `title` of a problem description (RFC 9457).
+    ///
+    /// ```
+    /// assert_eq!(rolecall::ErrorKind::NotFound.title(), "entity not found");
+    /// ```
     pub const fn title(self) -> &'static str {
         match self {
             Self::Invalid => "invalid text",

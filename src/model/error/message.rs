@@ -15,7 +15,7 @@ impl Display for Error {
         if let (Some(reason), false) = (&inner.reason, inner.kind == ErrorKind::Rejected) {
             write!(f, ": {}", shown_reason(reason))?;
         }
-        // Keys of other users are not for everybody who may ask about one.
+        // Not everyone who may ask about a user may see the keys of other users.
         if inner.entity != Some(EntityKind::User) {
             DidYouMean(&inner.suggestions).fmt(f)?;
         }
@@ -29,7 +29,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Words of a store may have line breaks, and may be long.
+/// Escapes and cuts a reason: a text of a store may have line breaks, and may be long.
 fn shown_reason(reason: &str) -> String {
     super::escaped(reason, 1_000)
 }
@@ -95,7 +95,7 @@ impl Inner {
     }
 }
 
-/// What there is to say about kinds that carry no data, or whose data stands behind it.
+/// The sentence of a kind without data, or the start of one whose data follows.
 const fn sentence(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NestedUpdate => {
@@ -112,7 +112,7 @@ const fn sentence(kind: ErrorKind) -> &'static str {
         ErrorKind::Closed => "tenant is closed; open it again",
         ErrorKind::Deleted => "tenant was deleted",
         ErrorKind::TooManyEntities => {
-            "too many entities of one kind were met since the tenant was opened; open it again if most were deleted"
+            "the tenant has had too many entities of one kind since it was opened; open it again if most were deleted"
         }
         ErrorKind::Internal => "internal invariant broken",
         other => other.title(),

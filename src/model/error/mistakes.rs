@@ -1,4 +1,4 @@
-//! What an error can list: the mistakes in a document, and the invariants that stored content breaks.
+//! The items that an error can list: mistakes in a document, and invariants that stored content breaks.
 
 use std::fmt;
 
@@ -116,7 +116,7 @@ codes! {
         Mismatch = "mismatch",
         /// There is not exactly one tenant record.
         TenantRecord = "tenant_record",
-        /// A reference calls an entity the tenant's own that belongs to the catalog, or the reverse.
+        /// A reference states the wrong origin: an entry of the catalog as the tenant's own, or the reverse.
         WrongOrigin = "wrong_origin",
         /// The kind of a record is not known to this release.
         UnknownRecord = "unknown_record",

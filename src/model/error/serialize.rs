@@ -1,4 +1,4 @@
-//! The error as data: the members of a problem description (RFC 9457), each left out where there is no value.
+//! The error as data: the members of a problem description (RFC 9457), without those that have no value.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

@@ -72,7 +72,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (Error::new(ErrorKind::Deleted), "tenant was deleted"),
         (
             Error::new(ErrorKind::TooManyEntities),
-            "too many entities of one kind were met since the tenant was opened; open it again if most were deleted",
+            "the tenant has had too many entities of one kind since it was opened; open it again if most were deleted",
         ),
         (Error::rejected("the trial has ended"), "the trial has ended"),
         (

@@ -1,11 +1,11 @@
-//! Texts from outside as they may stand in a message: escaped, and cut where they are long.
+//! Prepares texts from outside for messages: escapes control characters and cuts long texts.
 
 /// Returns a text with its control characters escaped, cut after 80 characters.
 pub(crate) fn shown(text: &str) -> String {
     escaped(text, 80)
 }
 
-/// Returns a text with its control characters escaped, cut after so many characters.
+/// Returns a text with its control characters escaped, cut after `most` characters.
 pub(crate) fn escaped(text: &str, most: usize) -> String {
     let mut out = String::new();
     for c in text.chars().take(most) {
@@ -20,7 +20,8 @@ pub(crate) fn escaped(text: &str, most: usize) -> String {
 /// How many names of a cycle are kept.
 const MOST_NAMES: usize = 20;
 
-/// The names around a cycle, the first one again at the end. Of a long cycle, both ends and how many are left out between.
+/// The names around a cycle, with the first one repeated at the end. A long cycle keeps both ends and the number of names
+/// left out between them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CycleNames {
     pub(crate) names: Vec<String>,

@@ -4,7 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Record, RecordKey, RecordKind};
 
-/// One record before and after a commit. At least one side is there, and both have the same key.
+/// One record before and after a commit. At least one side is present, and both have the same key.
+///
+/// ```
+/// use rolecall::records::{Change, GroupId, Membership, Record, UserId, Window};
+///
+/// let (user, group) = (UserId::random(), GroupId::random());
+/// let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+/// let change = Change::added(record.clone());
+/// assert_eq!((change.before(), change.after()), (None, Some(&record)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Sides", into = "Sides")]
 pub struct Change(Shape);
@@ -13,7 +22,7 @@ pub struct Change(Shape);
 enum Shape {
     Added(Record),
     Removed(Record),
-    /// Apart, for it is rare beside the others: a commit of millions of records is not twice as large for it.
+    /// Boxed because it is rare: otherwise every change would be twice as large.
     Changed(Box<(Record, Record)>),
 }
 
@@ -25,7 +34,16 @@ struct Sides {
 }
 
 impl Change {
-    /// The change between two sides; none if there is nothing on either side or the two are not one record.
+    /// Creates a change from both sides. `None` if both are missing or their keys differ.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// let later = Record::Membership(Membership { user, group, window: Window::until(rolecall::Timestamp::MAX) });
+    /// assert!(Change::new(Some(record), Some(later)).is_some());
+    /// assert!(Change::new(None, None).is_none());
+    /// ```
     pub fn new(before: Option<Record>, after: Option<Record>) -> Option<Self> {
         match (before, after) {
             (None, Some(after)) => Some(Self(Shape::Added(after))),
@@ -37,17 +55,38 @@ impl Change {
         }
     }
 
-    /// A record that was not there.
+    /// Creates the change that adds a record.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// assert!(Change::added(record).before().is_none());
+    /// ```
     pub fn added(record: Record) -> Self {
         Self(Shape::Added(record))
     }
 
-    /// A record that is there no more.
+    /// Creates the change that removes a record.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// assert!(Change::removed(record).after().is_none());
+    /// ```
     pub fn removed(record: Record) -> Self {
         Self(Shape::Removed(record))
     }
 
-    /// The record before, if there was one.
+    /// Returns the record before the commit. `None` if the change adds it.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// assert_eq!(Change::removed(record.clone()).before(), Some(&record));
+    /// ```
     pub fn before(&self) -> Option<&Record> {
         match &self.0 {
             Shape::Added(_) => None,
@@ -56,7 +95,14 @@ impl Change {
         }
     }
 
-    /// The record after, if there is one.
+    /// Returns the record after the commit. `None` if the change removes it.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// assert_eq!(Change::added(record.clone()).after(), Some(&record));
+    /// ```
     pub fn after(&self) -> Option<&Record> {
         match &self.0 {
             Shape::Removed(_) => None,
@@ -65,7 +111,7 @@ impl Change {
         }
     }
 
-    /// The record after, without a copy.
+    /// Returns the record after the commit without copying it.
     #[cfg(feature = "json")]
     pub(crate) fn into_after(self) -> Option<Record> {
         match self.0 {
@@ -75,12 +121,26 @@ impl Change {
         }
     }
 
-    /// The key of the record.
+    /// Returns the key of the record.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// assert_eq!(Change::added(record).key(), RecordKey::Membership(user, group));
+    /// ```
     pub fn key(&self) -> RecordKey {
         self.some_side().key()
     }
 
-    /// The kind of the record.
+    /// Returns the kind of the record.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// assert_eq!(Change::added(record).kind(), RecordKind::Membership);
+    /// ```
     pub fn kind(&self) -> RecordKind {
         self.some_side().kind()
     }
@@ -122,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_of_one_record() {
+    fn both_sides_of_a_change_have_the_same_key() {
         let member = |user: u128, window| {
             let id = uuid::Uuid::from_u128(user);
             Record::Membership(Membership { user: UserId::from_uuid(id), group: GroupId::from_uuid(id), window })

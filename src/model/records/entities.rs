@@ -1,47 +1,82 @@
-//! The nouns: tenant, permission, role, group, user. A noun has an id that does not change and a name that may.
+//! The entities: tenant, permission, role, group and user. The id of an entity never changes; its slug or key may.
 
 use serde::{Deserialize, Serialize};
 
 use super::directory::{Directory, Profile, directory_accessors};
 use super::{Description, ExternalId, GroupId, Manager, Name, PermissionId, RoleId, Slug, TenantSlug, UserId, UserKey};
 
-/// The tenant itself. There is one in every life; a commit that removes it ends the life.
+/// The tenant itself. A tenant has exactly one such record, and the commit that removes it deletes the tenant.
+///
+/// ```
+/// use rolecall::records::{Name, TenantRecord, TenantSlug};
+///
+/// let tenant = TenantRecord { slug: TenantSlug::new("acme")?, name: Name::new("Acme Corp")? };
+/// assert_eq!(tenant.slug, "acme");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantRecord {
-    /// Unique among the living tenants of a store.
+    /// The slug, which is unique among the tenants of a store that are not deleted.
     pub slug: TenantSlug,
     /// The display name.
     pub name: Name,
 }
 
 /// A permission of the tenant's own.
+///
+/// ```
+/// use rolecall::records::{Description, Name, PermissionId, PermissionRecord, Slug};
+///
+/// let permission = PermissionRecord {
+///     id: PermissionId::random(),
+///     slug: Slug::new("posts:write")?,
+///     name: Name::new("Write posts")?,
+///     description: Description::default(),
+///     category: Some(Name::new("Posts")?),
+/// };
+/// assert_eq!(permission.slug, "posts:write");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionRecord {
-    /// Does not change.
+    /// The id, which never changes.
     pub id: PermissionId,
-    /// Unique among the tenant's permissions and the catalog's.
+    /// The slug, which is unique among the permissions of the tenant and the catalog.
     pub slug: Slug,
     /// The display name.
     pub name: Name,
-    /// What it is for; may be empty.
+    /// The description, which may be empty.
     pub description: Description,
-    /// Where an administration page groups it.
+    /// The heading under which an administration page lists it.
     pub category: Option<Name>,
 }
 
 /// A role of the tenant's own.
+///
+/// ```
+/// use rolecall::records::{Description, Name, RoleId, RoleRecord, Slug};
+///
+/// let role = RoleRecord {
+///     id: RoleId::random(),
+///     slug: Slug::new("editor")?,
+///     name: Name::new("Editor")?,
+///     description: Description::default(),
+/// };
+/// assert_eq!(role.slug, "editor");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoleRecord {
-    /// Does not change.
+    /// The id, which never changes.
     pub id: RoleId,
-    /// Unique among the tenant's roles and the catalog's.
+    /// The slug, which is unique among the roles of the tenant and the catalog.
     pub slug: Slug,
     /// The display name.
     pub name: Name,
-    /// What it is for; may be empty.
+    /// The description, which may be empty.
     pub description: Description,
 }
 
@@ -59,32 +94,47 @@ pub struct RoleRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "GroupFields", into = "GroupFields")]
 pub struct GroupRecord {
-    /// Does not change.
+    /// The id, which never changes.
     pub id: GroupId,
-    /// Unique among the tenant's groups.
+    /// The slug, which is unique among the groups of the tenant.
     pub slug: Slug,
     /// The display name.
     pub name: Name,
-    /// What it is for; may be empty.
+    /// The description, which may be empty.
     pub description: Description,
     pub(super) directory: Option<Box<Directory>>,
 }
 
 impl GroupRecord {
-    /// A group of the tenant's own, which no directory manages.
+    /// Creates a group that no directory manages.
+    ///
+    /// ```
+    /// use rolecall::records::{Description, GroupId, GroupRecord, Name, Slug};
+    ///
+    /// let (slug, name) = (Slug::new("eng")?, Name::new("Engineering")?);
+    /// let group = GroupRecord::new(GroupId::random(), slug, name, Description::default());
+    /// assert_eq!(group.managed_by(), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn new(id: GroupId, slug: Slug, name: Name, description: Description) -> Self {
         Self { id, slug, name, description, directory: None }
     }
 }
 
-/// Whether a user may do anything at all (R4).
+/// Whether a user is active or suspended (R4).
+///
+/// ```
+/// use rolecall::records::Status;
+///
+/// assert_eq!(Status::default(), Status::Active);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Memberships and assignments count.
+    /// The memberships and assignments of the user have effect.
     #[default]
     Active,
-    /// Nothing counts; everything is still listed.
+    /// Every check is denied. Memberships and assignments are still listed.
     Suspended,
 }
 
@@ -102,9 +152,9 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "UserFields", into = "UserFields")]
 pub struct UserRecord {
-    /// Does not change.
+    /// The id, which never changes.
     pub id: UserId,
-    /// Unique among the tenant's users.
+    /// The key, which is unique among the users of the tenant.
     pub key: UserKey,
     /// Active or suspended.
     pub status: Status,
@@ -112,34 +162,74 @@ pub struct UserRecord {
 }
 
 impl UserRecord {
-    /// An active user of the tenant's own, without a display name.
+    /// Creates an active user without a display name that no directory manages.
+    ///
+    /// ```
+    /// use rolecall::records::{Status, UserId, UserKey, UserRecord};
+    ///
+    /// let user = UserRecord::new(UserId::random(), UserKey::new("alice")?);
+    /// assert_eq!(user.status, Status::Active);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn new(id: UserId, key: UserKey) -> Self {
         Self { id, key, status: Status::Active, profile: None }
     }
 
-    /// The same user with this status.
+    /// Returns the same user with this status.
+    ///
+    /// ```
+    /// use rolecall::records::{Status, UserId, UserKey, UserRecord};
+    ///
+    /// let user = UserRecord::new(UserId::random(), UserKey::new("alice")?).with_status(Status::Suspended);
+    /// assert_eq!(user.status, Status::Suspended);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     #[must_use]
     pub fn with_status(self, status: Status) -> Self {
         Self { status, ..self }
     }
 
-    /// The name to show: the display name, or the key of a user that has none.
+    /// Returns the name to show: the display name, or the key of a user without one.
+    ///
+    /// ```
+    /// use rolecall::records::{UserId, UserKey, UserRecord};
+    ///
+    /// assert_eq!(UserRecord::new(UserId::random(), UserKey::new("alice")?).name(), "alice");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn name(&self) -> &str {
         self.display_name().map_or(self.key.as_str(), Name::as_str)
     }
 
-    /// The display name, if the user was given one.
+    /// Returns the display name, if the user has one.
+    ///
+    /// ```
+    /// use rolecall::records::{UserId, UserKey, UserRecord};
+    ///
+    /// assert_eq!(UserRecord::new(UserId::random(), UserKey::new("alice")?).display_name(), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn display_name(&self) -> Option<&Name> {
         self.profile.as_deref().and_then(|profile| profile.name.as_ref())
     }
 
     /// Sets or clears the display name.
+    ///
+    /// ```
+    /// use rolecall::records::{Name, UserId, UserKey, UserRecord};
+    ///
+    /// let mut user = UserRecord::new(UserId::random(), UserKey::new("alice")?);
+    /// user.set_name(Some(Name::new("Alice Adams")?));
+    /// assert_eq!(user.name(), "Alice Adams");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn set_name(&mut self, name: Option<Name>) {
         self.edit_profile(|profile| profile.name = name);
     }
 }
 
-/// A group as it is written: all fields side by side. Formats without names (postcard) count on their number and order.
+/// The serialised form of a group: one flat list of fields. Formats without field names (postcard) depend on their number
+/// and order.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GroupFields {
@@ -151,7 +241,7 @@ struct GroupFields {
     managed_by: Option<Manager>,
 }
 
-/// A user as it is written.
+/// The serialised form of a user.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UserFields {

@@ -1,4 +1,4 @@
-//! What a commit carries beside its changes, and the points in a tenant's history: revisions and positions.
+//! The metadata of a commit, and the points in a tenant's history: positions and fingerprints.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,9 +12,9 @@ use crate::model::ids::uuid_traits;
 
 /// A point in a tenant's history, and the token that processes exchange.
 ///
-/// A process that has written sends the position along, and the process that receives it knows how fresh its own
-/// snapshot must be. As text, a position is its three parts with a dot between them, made of letters, digits, `-` and
-/// `.` alone: it fits into a header, a cookie or a URL as it stands.
+/// A process sends the position of its last write along, and the process that receives it knows how fresh its own
+/// snapshot must be. The text form has three parts separated by dots. It consists of letters, digits, `-` and `.`, so it
+/// fits into a header, a cookie or a URL without escaping.
 ///
 /// ```
 /// use rolecall::blocking::Authorizer;
@@ -34,7 +34,7 @@ pub struct Position {
     pub tenant_id: TenantId,
     /// The revision.
     pub revision: Revision,
-    /// The commit that made it. A restored backup can reach the same revision by another one.
+    /// The commit that made the revision. A restored backup can reach the same revision with another commit.
     pub commit: CommitId,
 }
 
@@ -75,20 +75,35 @@ pub struct Fingerprint(Uuid);
 
 uuid_traits!(Fingerprint);
 
-/// What a commit carries beside its changes.
+/// The metadata of a commit: everything but its changes.
+///
+/// ```
+/// use rolecall::records::{Actor, CommitId, Envelope, Timestamp};
+///
+/// let envelope = Envelope {
+///     id: CommitId::random(),
+///     previous: None,
+///     actor: Some(Actor::new("people-ops")?),
+///     at: Timestamp::UNIX_EPOCH,
+///     note: None,
+///     catalog: rolecall::catalog::Catalog::empty().fingerprint(),
+/// };
+/// assert_eq!(envelope.actor.unwrap(), "people-ops");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The commit's own id.
     pub id: CommitId,
-    /// The commit before it: that of the base. `None` for a creation. A store need not check it.
+    /// The previous commit, which is that of the base. `None` for a creation. A store need not check it.
     pub previous: Option<CommitId>,
-    /// Who made it, as the application names them.
+    /// Who made the commit, in the words of the application.
     pub actor: Option<Actor>,
-    /// When it was made, by the writer's clock.
+    /// When the commit was made, by the clock of the writer.
     pub at: Timestamp,
-    /// Why it was made.
+    /// Why the commit was made.
     pub note: Option<Note>,
-    /// The catalog under which it was made.
+    /// The catalog of the writer.
     pub catalog: Fingerprint,
 }
 
@@ -97,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_is_parsed_from_its_text_alone() {
+    fn a_position_is_parsed_from_its_own_text_only() {
         let position =
             Position { tenant_id: TenantId::random(), revision: Revision::new(7), commit: CommitId::random() };
         let text = position.to_string();

@@ -1,4 +1,4 @@
-//! Parsing of ids, fingerprints and revisions. Their types are below the error that parsing needs.
+//! Parsing of ids, fingerprints and revisions. It is apart from their types because those are below the error.
 
 use std::str::FromStr;
 

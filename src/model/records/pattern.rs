@@ -1,4 +1,4 @@
-//! Patterns (R5): `*` matches any run of characters; there is nothing else.
+//! Patterns of permission slugs (R5). `*` matches any run of characters; no other character is special.
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,12 +45,12 @@ impl Pattern {
         if fits { Ok(Self(text.into())) } else { Err(Error::invalid("pattern", text, EXPECTED)) }
     }
 
-    /// Whether a text is intended as a pattern: it has a star.
+    /// Returns whether a text is intended as a pattern: it contains a star.
     pub(crate) fn is_meant(text: &str) -> bool {
         text.contains('*')
     }
 
-    /// Whether it matches a permission's slug.
+    /// Returns whether the pattern matches the slug of a permission.
     ///
     /// ```
     /// use rolecall::records::Pattern;
@@ -63,7 +63,7 @@ impl Pattern {
     /// # Complexity
     /// O(length of the slug × length of the pattern) at worst; usually each character is read once.
     pub fn matches(&self, slug: &str) -> bool {
-        // Leftmost is best for every piece between two stars: what is left for the rest is then as long as it can be.
+        // The leftmost match of each piece is best: it leaves the longest remainder for the pieces after it.
         let mut pieces = self.0.split('*');
         let Some(mut rest) = pieces.next().and_then(|head| slug.strip_prefix(head)) else { return false };
         let Some(tail) = pieces.next_back() else { return rest.is_empty() };
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The definition: a star matches nothing, or one character more.
+    /// The definition: a star matches nothing, or one more character.
     fn naive(pattern: &[u8], slug: &[u8]) -> bool {
         match (pattern.first(), slug.first()) {
             (None, None) => true,
@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn r5_agrees_with_the_naive_twin(pattern in "[ab*]{0,8}[*][ab:]{0,4}", slug in "[ab:]{0,12}") {
+        fn r5_matching_agrees_with_the_naive_definition(pattern in "[ab*]{0,8}[*][ab:]{0,4}", slug in "[ab:]{0,12}") {
             prop_assume!(Pattern::new(&pattern).is_ok());
             prop_assert_eq!(Pattern::new(&pattern).unwrap().matches(&slug), naive(pattern.as_bytes(), slug.as_bytes()));
         }

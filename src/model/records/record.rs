@@ -1,4 +1,4 @@
-//! One record of a tenant, and its key: what makes two records the same one.
+//! A record of a tenant, and its key, which identifies it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,37 +7,50 @@ use super::{
     PermissionRecord, RoleId, RoleRecord, TenantRecord, UserId, UserRecord,
 };
 
-/// One thing that a store keeps for a tenant: a noun or an edge.
+/// An entity or a relation as a store keeps it.
 ///
-/// A store that meets a kind which it does not know refuses it or keeps it whole; it never drops it (S10). A kind never
-/// gains a field: a new meaning is a new kind.
+/// A store that receives an unknown kind refuses it or keeps it unchanged; it never drops it (S10). An existing kind never
+/// gains a field: new data gets a new kind.
+///
+/// ```
+/// use rolecall::records::{GroupId, Membership, Record, RecordKind, UserId, Window};
+///
+/// let membership = Membership { user: UserId::random(), group: GroupId::random(), window: Window::ALWAYS };
+/// assert_eq!(Record::Membership(membership).kind(), RecordKind::Membership);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Record {
     /// The tenant itself.
     Tenant(TenantRecord),
-    /// A permission of its own.
+    /// A permission of the tenant's own.
     Permission(PermissionRecord),
-    /// A role of its own.
+    /// A role of the tenant's own.
     Role(RoleRecord),
     /// A group.
     Group(GroupRecord),
     /// A user.
     User(UserRecord),
-    /// A role grants.
+    /// A role grants a permission or a pattern.
     Grant(Grant),
-    /// A role includes.
+    /// A role includes another role.
     Inclusion(Inclusion),
-    /// A group has a parent.
+    /// A group has a parent group.
     Parent(Parent),
-    /// A role is assigned.
+    /// A role is assigned to a user or a group.
     Assignment(Assignment),
-    /// A user is a member.
+    /// A user is a member of a group.
     Membership(Membership),
 }
 
-/// The kinds of records, in the order in which a load pushes them: what is referred to comes before what refers.
+/// The kinds of records, in the order in which a load returns them: entities come before the relations that refer to them.
+///
+/// ```
+/// use rolecall::records::RecordKind;
+///
+/// assert!(RecordKind::User < RecordKind::Membership);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -64,24 +77,31 @@ pub enum RecordKind {
     Membership,
 }
 
-/// What makes two records the same one: its kind and ids. A change replaces the record with its key.
+/// The identity of a record: its kind and ids. A change replaces the record with the same key.
 ///
-/// Keys are ordered kind by kind, in the order of a load.
+/// Keys are ordered by kind, in the order of a load.
+///
+/// ```
+/// use rolecall::records::{GroupId, RecordKey, UserId};
+///
+/// let (user, group) = (UserId::random(), GroupId::random());
+/// assert!(RecordKey::User(user) < RecordKey::Membership(user, group));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum RecordKey {
-    /// There is one tenant record in a life.
+    /// The only tenant record.
     Tenant,
-    /// By id.
+    /// A permission by id.
     Permission(PermissionId),
-    /// By id.
+    /// A role by id.
     Role(RoleId),
-    /// By id.
+    /// A group by id.
     Group(GroupId),
-    /// By id.
+    /// A user by id.
     User(UserId),
-    /// The role grants this permission, whatever slug the reference remembers.
+    /// The role grants this permission, whichever slug the reference contains.
     Grant(RoleId, PermissionId),
     /// The role grants this pattern.
     GrantPattern(RoleId, Pattern),
@@ -118,7 +138,7 @@ impl RecordKind {
         Self::Membership,
     ];
 
-    /// Whether it connects entities. Otherwise it is an entity.
+    /// Returns whether this is a kind of relation rather than of entity.
     pub(crate) const fn is_relation(self) -> bool {
         match self {
             Self::Tenant | Self::Permission | Self::Role | Self::Group | Self::User => false,
@@ -138,14 +158,27 @@ impl RecordKind {
         Self::ALL.get(usize::from(ordinal)).copied()
     }
 
-    /// Returns the kind's place in the order of a load. It never changes, so a store can keep it in a column and sort by it.
+    /// Returns the position of the kind in the order of a load. It never changes, so a store can keep it in a column and sort
+    /// by it.
+    ///
+    /// ```
+    /// use rolecall::records::RecordKind;
+    ///
+    /// assert_eq!(RecordKind::Tenant.ordinal(), 0);
+    /// ```
     pub const fn ordinal(self) -> u8 {
         self as u8
     }
 }
 
 impl RecordKey {
-    /// The kind of the record with this key.
+    /// Returns the kind of the record with this key.
+    ///
+    /// ```
+    /// use rolecall::records::{RecordKey, RecordKind};
+    ///
+    /// assert_eq!(RecordKey::Tenant.kind(), RecordKind::Tenant);
+    /// ```
     pub fn kind(&self) -> RecordKind {
         match self {
             Self::Tenant => RecordKind::Tenant,
@@ -163,7 +196,14 @@ impl RecordKey {
 }
 
 impl Record {
-    /// Its key.
+    /// Returns the key of the record.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// assert_eq!(record.key(), RecordKey::Membership(user, group));
+    /// ```
     pub fn key(&self) -> RecordKey {
         match self {
             Self::Tenant(_) => RecordKey::Tenant,
@@ -182,7 +222,14 @@ impl Record {
         }
     }
 
-    /// Its kind.
+    /// Returns the kind of the record.
+    ///
+    /// ```
+    /// # use rolecall::records::{Change, GroupId, Membership, Record, RecordKey, RecordKind, UserId, Window};
+    /// # let (user, group) = (UserId::random(), GroupId::random());
+    /// # let record = Record::Membership(Membership { user, group, window: Window::ALWAYS });
+    /// assert_eq!(record.kind(), RecordKind::Membership);
+    /// ```
     pub fn kind(&self) -> RecordKind {
         match self {
             Self::Tenant(_) => RecordKind::Tenant,
@@ -207,7 +254,7 @@ mod tests {
     fn every_kind_is_listed_at_its_ordinal() {
         let listed = RecordKind::ALL.iter().map(|kind| usize::from(kind.ordinal()));
         assert!(listed.eq(0..RecordKind::ALL.len()));
-        // A kind that is added behind the last one is named here, or this does not compile.
+        // This match does not compile until a new kind is added to it.
         let is_last = |kind| match kind {
             RecordKind::Tenant
             | RecordKind::Permission

@@ -1,27 +1,44 @@
-//! The edges: grant, inclusion, parent, assignment, membership. An edge refers by id, so a rename touches no edge, and a
-//! thing that is deleted and made anew under the same name inherits none.
+//! The relations: grant, inclusion, parent link, assignment and membership.
+//!
+//! A relation refers to entities by id. A rename therefore changes no relation, and a new entity with the name of a deleted
+//! one inherits nothing.
 
 use serde::{Deserialize, Serialize};
 
 use super::{GroupId, Pattern, PermissionId, RoleId, Slug, UserId, Window};
 
-/// Which role is meant, and whose it is (R9).
+/// A reference to a role, with its origin: the tenant or the catalog (R9).
+///
+/// ```
+/// use rolecall::records::{RoleId, RoleRef};
+///
+/// let id = RoleId::random();
+/// assert_eq!(RoleRef::Own(id).id(), id);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RoleRef {
-    /// One of the tenant's own.
+    /// A role of the tenant's own.
     Own(RoleId),
-    /// One that the application's catalog defines.
+    /// A role of the catalog.
     Catalog {
-        /// From the entry's first published slug.
+        /// The id, which is derived from the first published slug of the entry.
         id: RoleId,
-        /// The slug it had when this was written, for people to read after the entry has left the catalog.
+        /// The slug of the entry when the reference was stored. It names the entry after its removal from the catalog.
         slug: Slug,
     },
 }
 
 impl RoleRef {
-    /// The id, whosever it is.
+    /// Returns the id, whichever the origin.
+    ///
+    /// ```
+    /// use rolecall::records::{RoleId, RoleRef, Slug};
+    ///
+    /// let id = RoleId::random();
+    /// assert_eq!(RoleRef::Catalog { id, slug: Slug::new("editor")? }.id(), id);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn id(&self) -> RoleId {
         match self {
             Self::Own(id) | Self::Catalog { id, .. } => *id,
@@ -29,23 +46,38 @@ impl RoleRef {
     }
 }
 
-/// Which permission is meant, and whose it is (R9).
+/// A reference to a permission, with its origin: the tenant or the catalog (R9).
+///
+/// ```
+/// use rolecall::records::{PermissionId, PermissionRef};
+///
+/// let id = PermissionId::random();
+/// assert_eq!(PermissionRef::Own(id).id(), id);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PermissionRef {
-    /// One of the tenant's own.
+    /// A permission of the tenant's own.
     Own(PermissionId),
-    /// One that the application's catalog defines.
+    /// A permission of the catalog.
     Catalog {
-        /// From the entry's first published slug.
+        /// The id, which is derived from the first published slug of the entry.
         id: PermissionId,
-        /// The slug it had when this was written, for people to read after the entry has left the catalog.
+        /// The slug of the entry when the reference was stored. It names the entry after its removal from the catalog.
         slug: Slug,
     },
 }
 
 impl PermissionRef {
-    /// The id, whosever it is.
+    /// Returns the id, whichever the origin.
+    ///
+    /// ```
+    /// use rolecall::records::{PermissionId, PermissionRef, Slug};
+    ///
+    /// let id = PermissionId::random();
+    /// assert_eq!(PermissionRef::Catalog { id, slug: Slug::new("posts:read")? }.id(), id);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn id(&self) -> PermissionId {
         match self {
             Self::Own(id) | Self::Catalog { id, .. } => *id,
@@ -53,37 +85,69 @@ impl PermissionRef {
     }
 }
 
-/// What a role grants: one permission, or all that a pattern matches.
+/// The content of a grant: one permission, or every permission that a pattern matches.
+///
+/// ```
+/// use rolecall::records::{Granted, Pattern};
+///
+/// let granted = Granted::Pattern(Pattern::new("posts:*")?);
+/// assert!(matches!(granted, Granted::Pattern(_)));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Granted {
     /// One permission.
     Permission(PermissionRef),
-    /// All permissions whose present slug it matches, those to come included.
+    /// Every permission whose current slug matches the pattern, including permissions created later.
     Pattern(Pattern),
 }
 
 /// A role grants a permission, or a pattern of permissions.
+///
+/// ```
+/// use rolecall::records::{Grant, Granted, Pattern, RoleId};
+///
+/// let grant = Grant { role: RoleId::random(), granted: Granted::Pattern(Pattern::new("posts:*")?) };
+/// assert!(matches!(grant.granted, Granted::Pattern(_)));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
-    /// One of the tenant's own roles.
+    /// The role, which is the tenant's own.
     pub role: RoleId,
-    /// What it grants.
+    /// What the role grants.
     pub granted: Granted,
 }
 
-/// A role includes another: whoever has the one has the other.
+/// A role includes another: a user who has the first also has the second.
+///
+/// ```
+/// use rolecall::records::{Inclusion, RoleId, RoleRef};
+///
+/// let viewer = RoleId::random();
+/// let inclusion = Inclusion { role: RoleId::random(), included: RoleRef::Own(viewer) };
+/// assert_eq!(inclusion.included.id(), viewer);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inclusion {
-    /// One of the tenant's own roles.
+    /// The role, which is the tenant's own.
     pub role: RoleId,
-    /// The role that comes with it.
+    /// The included role.
     pub included: RoleRef,
 }
 
-/// A group has a parent, for a time: while the link is active, a member of the group is an inherited member of the parent.
+/// A link from a group to its parent group. While it is active, each member of the group is an inherited member of the
+/// parent.
+///
+/// ```
+/// use rolecall::records::{GroupId, Parent, Window};
+///
+/// let link = Parent { group: GroupId::random(), parent: GroupId::random(), window: Window::ALWAYS };
+/// assert!(link.window.is_always());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parent {
@@ -91,33 +155,55 @@ pub struct Parent {
     pub group: GroupId,
     /// The parent group.
     pub parent: GroupId,
-    /// When it is active.
+    /// When the link is active.
     pub window: Window,
 }
 
-/// To whom a role is assigned.
+/// The user or group that a role is assigned to.
+///
+/// ```
+/// use rolecall::records::{Holder, UserId};
+///
+/// let alice = UserId::random();
+/// assert_eq!(Holder::User(alice), Holder::User(alice));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Holder {
-    /// To one user, directly.
+    /// A user, who has the role directly.
     User(UserId),
-    /// To all who are in a group.
+    /// A group, whose direct and inherited members have the role.
     Group(GroupId),
 }
 
-/// A role is assigned to a user or to a group, for a time.
+/// A role is assigned to a user or to a group.
+///
+/// ```
+/// use rolecall::records::{Assignment, Holder, RoleId, RoleRef, UserId, Window};
+///
+/// let holder = Holder::User(UserId::random());
+/// let assignment = Assignment { role: RoleRef::Own(RoleId::random()), holder, window: Window::ALWAYS };
+/// assert_eq!(assignment.holder, holder);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// The role.
     pub role: RoleRef,
-    /// Who holds it.
+    /// The user or group that has the role.
     pub holder: Holder,
-    /// When it counts.
+    /// When the assignment is active.
     pub window: Window,
 }
 
-/// A user is a member of a group, for a time.
+/// A user is a direct member of a group.
+///
+/// ```
+/// use rolecall::records::{GroupId, Membership, UserId, Window};
+///
+/// let membership = Membership { user: UserId::random(), group: GroupId::random(), window: Window::ALWAYS };
+/// assert!(membership.window.is_always());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Membership {
@@ -125,6 +211,6 @@ pub struct Membership {
     pub user: UserId,
     /// The group.
     pub group: GroupId,
-    /// When it counts.
+    /// When the membership is active.
     pub window: Window,
 }

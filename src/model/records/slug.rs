@@ -46,8 +46,8 @@ impl Slug {
         if fits { Ok(Self(text.into())) } else { Err(Error::invalid("slug", text, SLUG)) }
     }
 
-    /// Makes a slug from a name: transliterated to ASCII, in lower case, every run of other characters one `-`, none at
-    /// the ends.
+    /// Derives a slug from a name. The name is transliterated to ASCII and changed to lower case. Each run of other
+    /// characters becomes one `-`, except at the ends.
     ///
     /// ```
     /// use rolecall::records::Slug;
@@ -58,7 +58,7 @@ impl Slug {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if nothing or more than 255 characters are left.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the result is empty or longer than 255 characters.
     pub fn from_name(name: &str) -> Result<Self> {
         slug_of(name).and_then(|slug| Self::new(&slug))
     }
@@ -97,7 +97,7 @@ impl TenantSlug {
         if fits { Ok(Self(text.into())) } else { Err(Error::invalid("tenant slug", text, TENANT_SLUG)) }
     }
 
-    /// Makes a slug from a name, as [`Slug::from_name`] does.
+    /// Derives a slug from a name, as [`Slug::from_name`] does.
     ///
     /// ```
     /// use rolecall::records::TenantSlug;
@@ -107,7 +107,7 @@ impl TenantSlug {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if nothing or more than 63 characters are left.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the result is empty or longer than 63 characters.
     pub fn from_name(name: &str) -> Result<Self> {
         slug_of(name).and_then(|slug| Self::new(&slug))
     }

@@ -1,6 +1,6 @@
 //! Texts that people write (R10): user keys, names, descriptions, notes and actors, each with its bounds.
 //!
-//! A text of up to 23 bytes is stored in the record itself. An allocation of its own takes 32 bytes more per user.
+//! A text of up to 23 bytes is stored inside the record. A separate allocation would take 32 bytes more per user.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use crate::model::error::{Error, Result};
 
-/// What every validated text has: conversions from and to text, comparison with `&str`, and look-up by `&str` in maps.
+/// The methods of every validated text: conversions from and to text, comparison with `&str`, and look-up by `&str` in maps.
 macro_rules! text_traits {
     ($($name:ident: $sample:literal),* $(,)?) => {$(
         impl $name {
@@ -55,7 +55,7 @@ macro_rules! text_traits {
             }
         }
 
-        /// Equal, ordered and hashed as its text is: a map of these is searched with a `&str`.
+        /// Compares and hashes like its text, so a map with these keys can be searched with a `&str`.
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 self.as_str()
@@ -144,7 +144,7 @@ macro_rules! texts {
 }
 
 texts! {
-    /// What the application knows a user by (an e-mail address, a row id): 1 to 320 bytes, no control characters.
+    /// The key by which the application knows a user (an e-mail address, a row id): 1 to 320 bytes, no control characters.
     ///
     /// Compared byte for byte, without Unicode normalization.
     UserKey: "user key", "alice@acme.com", 1..=320, false, "1 to 320 bytes without control characters";
@@ -174,7 +174,7 @@ impl Default for Description {
 }
 
 impl Description {
-    /// Whether it is empty.
+    /// Returns whether the description is empty.
     ///
     /// ```
     /// use rolecall::records::Description;
@@ -187,7 +187,7 @@ impl Description {
 }
 
 impl Name {
-    /// Makes a name from a slug, for entities that are created without a name.
+    /// Derives a name from a slug, for entities that are created without a name.
     pub(crate) fn of_slug(slug: &str) -> Self {
         Self(slug.into())
     }

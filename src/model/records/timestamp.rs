@@ -10,8 +10,7 @@ use crate::model::error::{Error, Result};
 
 /// A point in time: whole microseconds since the start of 1970 UTC, in the years 0000 to 9999.
 ///
-/// As text it is RFC 3339. So is it in formats for people, such as JSON; binary formats keep the microseconds as an
-/// `i64`.
+/// The text form is RFC 3339. Human-readable formats such as JSON use it; binary formats use the microseconds as an `i64`.
 ///
 /// ```
 /// use rolecall::Timestamp;
@@ -29,14 +28,32 @@ const DAY: i64 = 86_400 * SECOND;
 
 impl Timestamp {
     /// The first microsecond of the year 0000.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
+    /// ```
     pub const MIN: Self = Self(-62_167_219_200 * SECOND);
     /// The last microsecond of the year 9999.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
+    /// ```
     pub const MAX: Self = Self(253_402_300_800 * SECOND - 1);
 
     /// The start of 1970 UTC.
+    ///
+    /// ```
+    /// use rolecall::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::UNIX_EPOCH.as_micros(), 0);
+    /// ```
     pub const UNIX_EPOCH: Self = Self(0);
 
-    /// Returns the instant that is this many microseconds after 1970 began.
+    /// Returns the instant this many microseconds after the start of 1970 UTC.
     ///
     /// ```
     /// use rolecall::Timestamp;
@@ -56,7 +73,7 @@ impl Timestamp {
         }
     }
 
-    /// Returns the instant that is this many seconds after 1970 began.
+    /// Returns the instant this many seconds after the start of 1970 UTC.
     ///
     /// ```
     /// use rolecall::Timestamp;
@@ -71,7 +88,7 @@ impl Timestamp {
         Self::from_micros(secs.saturating_mul(SECOND))
     }
 
-    /// Returns the microseconds since 1970 began.
+    /// Returns the microseconds since the start of 1970 UTC.
     ///
     /// ```
     /// use rolecall::Timestamp;
@@ -97,7 +114,7 @@ impl Timestamp {
         let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
         let since = match time.duration_since(UNIX_EPOCH) {
             Ok(after) => micros(after),
-            // A part of a microsecond before 1970 belongs to the microsecond that begins before it.
+            // Before 1970, rounding down moves away from zero.
             Err(before) => -micros(before.duration().saturating_add(Duration::from_nanos(999))),
         };
         Self(since.clamp(Self::MIN.0, Self::MAX.0))
@@ -152,7 +169,7 @@ impl Timestamp {
     pub fn parse(text: &str) -> Result<Self> {
         const EXPECTED: &str = "RFC 3339 with an offset, like 2027-01-31T00:00:00Z";
         let invalid = |expected: &str| Error::invalid("instant", text, expected);
-        // The parser is lenient in two ways that RFC 3339's grammar is not: a space for the `T`, and text around it.
+        // The parser accepts two things that RFC 3339 does not: a space instead of the `T`, and surrounding text.
         if text.as_bytes().get(10).is_none_or(|b| !b.eq_ignore_ascii_case(&b'T')) || text.contains(char::is_whitespace)
         {
             return Err(invalid(EXPECTED));

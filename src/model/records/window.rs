@@ -29,8 +29,8 @@ use crate::model::error::{Error, Result};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Bounds", into = "Bounds")]
 pub struct Window {
-    // Two plain numbers, not two options: an edge carries one of these, and there are millions of edges. The ends of
-    // `i64` are outside the years 0000 to 9999, so they can stand for "none".
+    // Two plain numbers instead of two options: each of millions of relations has a window. The ends of `i64` are outside
+    // the years 0000 to 9999, so they can represent a missing end.
     from: i64,
     until: i64,
 }
@@ -38,7 +38,7 @@ pub struct Window {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bounds {
-    // Both are always written: a format that goes by position would read a missing one as the other.
+    // Both are always written: a positional format would confuse them if one were left out.
     #[serde(default)]
     from: Option<Timestamp>,
     #[serde(default)]
@@ -46,7 +46,13 @@ struct Bounds {
 }
 
 impl Window {
-    /// The window without ends: always active.
+    /// The window without ends, which is always active.
+    ///
+    /// ```
+    /// use rolecall::Window;
+    ///
+    /// assert!(Window::ALWAYS.is_always());
+    /// ```
     pub const ALWAYS: Self = Self { from: i64::MIN, until: i64::MAX };
 
     /// Returns the window that begins at an instant and has no end.
@@ -116,7 +122,7 @@ impl Window {
         }
     }
 
-    /// Returns its first instant; `None` if it has no beginning.
+    /// Returns the first instant of the window. `None` if it has no beginning.
     ///
     /// ```
     /// use rolecall::{Timestamp, Window};
@@ -130,7 +136,7 @@ impl Window {
         Timestamp::from_micros(self.from).ok()
     }
 
-    /// Returns the first instant after it; `None` if it has no end.
+    /// Returns the first instant after the window. `None` if it has no end.
     ///
     /// ```
     /// use rolecall::{Timestamp, Window};
@@ -144,7 +150,7 @@ impl Window {
         Timestamp::from_micros(self.until).ok()
     }
 
-    /// Whether it has neither a beginning nor an end.
+    /// Returns whether the window has neither a beginning nor an end.
     ///
     /// ```
     /// use rolecall::{Timestamp, Window};
@@ -158,7 +164,7 @@ impl Window {
         self.from == i64::MIN && self.until == i64::MAX
     }
 
-    /// Whether an instant lies in it.
+    /// Returns whether the window contains an instant.
     ///
     /// ```
     /// use rolecall::{Timestamp, Window};
@@ -173,7 +179,7 @@ impl Window {
         self.from <= at.as_micros() && at.as_micros() < self.until
     }
 
-    /// Returns the next instant after this one at which it begins or ends.
+    /// Returns the next instant after this one at which the window begins or ends.
     ///
     /// ```
     /// use rolecall::{Timestamp, Window};

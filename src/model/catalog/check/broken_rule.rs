@@ -2,11 +2,11 @@
 
 use crate::model::error::{EntityKind, Error, shown};
 
-/// The entry that a fault is in.
+/// The entry that is checked.
 #[derive(Clone, Copy)]
 pub(super) struct CheckedEntry<'a> {
     pub(super) entity: EntityKind,
-    /// None in the list of the retired.
+    /// `None` for the list of retired slugs.
     pub(super) slug: Option<&'a str>,
 }
 
@@ -47,7 +47,7 @@ impl Rule {
         }
     }
 
-    /// For the other rules, what a message says after the text.
+    /// For the other rules, the end of the message.
     const fn problem(self) -> &'static str {
         match self {
             Self::Slug | Self::Name | Self::Category | Self::Description | Self::Pattern => "is invalid",
@@ -105,14 +105,14 @@ impl From<BrokenRule<'_>> for Error {
     }
 }
 
-/// A sentence made in a constant.
+/// A message built in a constant function.
 struct Message {
     bytes: [u8; 1024],
     length: usize,
 }
 
 impl Message {
-    /// Adds a text, or an ellipsis where it is too long.
+    /// Appends a text, or an ellipsis if the text is too long.
     const fn push(&mut self, text: &str) {
         const ELLIPSIS: &str = "…";
         let text = if text.len() > 320 { ELLIPSIS } else { text };

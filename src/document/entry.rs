@@ -1,7 +1,7 @@
-//! How the parts of a document are read and written: entries as plain strings or objects, lists in bytewise order.
+//! Reads and writes the parts of a document: entries as plain strings or objects, and lists in bytewise order.
 //!
-//! Reading is strict where serde is lenient: an array is no object, and `null` is nothing that a field may be. No call
-//! here recurses over what is read; how deep brackets may nest is the parser's bound.
+//! Reading is stricter than serde: an array is not accepted as an object, nor `null` as a field. Nothing here recurses over
+//! the input; the parser limits how deep brackets may nest.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,30 +12,30 @@ use serde::de::{MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
-/// An entry of a list, and whether it stood as a plain string: then its name has the place of the whole entry.
+/// An entry of a list, and whether it was a plain string. The place of a plain entry is also the place of its name.
 #[derive(Clone)]
 pub(super) struct Entry<T> {
-    full: T,
+    value: T,
     pub(super) plain: bool,
 }
 
-/// What an entry says.
-pub(super) trait Full: Sized {
+/// The content of a list entry.
+pub(super) trait ListEntry: Sized {
     const EXPECTED: &'static str;
 
-    /// The entry that a plain string stands for, if one may.
-    fn of_text(text: &str) -> Option<Self>;
-    /// The plain string that says all that there is to say, if one does.
+    /// Returns the entry for a plain string. `None` if a plain string is not allowed.
+    fn from_text(text: &str) -> Option<Self>;
+    /// Returns the plain string that represents the whole entry, if it has no other data.
     fn text(&self) -> Option<&str>;
-    /// Leaves out what need not be said.
-    fn tidy(&mut self);
-    /// What the entry is sorted by: its slug or key.
+    /// Removes default values.
+    fn normalize(&mut self);
+    /// Returns the sort key: the slug or key of the entry.
     fn order(&self) -> (&str, &str);
 }
 
 impl<T> Entry<T> {
-    pub(super) fn new(full: T) -> Self {
-        Self { full, plain: false }
+    pub(super) fn new(value: T) -> Self {
+        Self { value, plain: false }
     }
 }
 
@@ -43,21 +43,21 @@ impl<T> Deref for Entry<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.full
+        &self.value
     }
 }
 
 impl<T> DerefMut for Entry<T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.full
+        &mut self.value
     }
 }
 
-impl<'de, T: Full + Deserialize<'de>> Deserialize<'de> for Entry<T> {
+impl<'de, T: ListEntry + Deserialize<'de>> Deserialize<'de> for Entry<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read<T>(PhantomData<T>);
 
-        impl<'de, T: Full + Deserialize<'de>> Visitor<'de> for Read<T> {
+        impl<'de, T: ListEntry + Deserialize<'de>> Visitor<'de> for Read<T> {
             type Value = Entry<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,14 +65,14 @@ impl<'de, T: Full + Deserialize<'de>> Deserialize<'de> for Entry<T> {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Entry<T>, E> {
-                let full = T::of_text(text).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))?;
-                Ok(Entry { full, plain: true })
+                let value = T::from_text(text).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))?;
+                Ok(Entry { value, plain: true })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry<T>, A::Error> {
-                let mut full = T::deserialize(MapAccessDeserializer::new(map))?;
-                full.tidy();
-                Ok(Entry { full, plain: false })
+                let mut value = T::deserialize(MapAccessDeserializer::new(map))?;
+                value.normalize();
+                Ok(Entry { value, plain: false })
             }
         }
 
@@ -80,16 +80,16 @@ impl<'de, T: Full + Deserialize<'de>> Deserialize<'de> for Entry<T> {
     }
 }
 
-impl<T: Full + Serialize> Serialize for Entry<T> {
+impl<T: ListEntry + Serialize> Serialize for Entry<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.full.text() {
+        match self.value.text() {
             Some(text) => serializer.serialize_str(text),
-            None => self.full.serialize(serializer),
+            None => self.value.serialize(serializer),
         }
     }
 }
 
-/// An object, whatever else the type would be read from.
+/// Reads an object, even if the type could be read from other forms.
 pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
     expected: &'static str,
@@ -111,18 +111,18 @@ pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer.deserialize_map(Read(expected, PhantomData))
 }
 
-/// A field that is there: `null` is not.
-pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// Reads an optional field that may be missing but not `null`.
+pub(super) fn non_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// Whether there is nothing to read.
+/// Returns whether a text is missing or empty.
 #[expect(clippy::ref_option, reason = "serde's attribute passes a reference")]
 pub(super) fn is_empty(text: &Option<SmolStr>) -> bool {
     text.as_ref().is_none_or(SmolStr::is_empty)
 }
 
-/// What has a place in a sorted list.
+/// An item of a sorted list.
 pub(super) trait Sorted {
     fn order(&self) -> (&str, &str);
 }
@@ -133,16 +133,16 @@ impl Sorted for SmolStr {
     }
 }
 
-impl<T: Full> Sorted for Entry<T> {
+impl<T: ListEntry> Sorted for Entry<T> {
     fn order(&self) -> (&str, &str) {
-        self.full.order()
+        self.value.order()
     }
 }
 
-/// A list in bytewise order of slugs or keys, whatever order it has in memory.
+/// Serialises a list in bytewise order of slugs or keys.
 pub(super) fn sorted<T: Sorted + Serialize, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
     let mut list: Vec<&T> = list.iter().collect();
-    // With keys of one type, the sort is compiled once and not for each type of list.
+    // All lists have sort keys of one type, so the sort is compiled only once.
     list.sort_by_cached_key(|item| T::order(item));
     serializer.collect_seq(list)
 }

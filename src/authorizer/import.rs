@@ -72,10 +72,11 @@ impl Tenant {
     /// O(n log n) for the records before and after.
     ///
     /// # Errors
-    /// [`Document`](crate::ErrorKind::Document) with every mistake, as for [`Authorizer::import`]. It is also a mistake
-    /// if the document's slug is not the tenant's, or if an id belongs to an entity of another kind;
-    /// [`Managed`](crate::ErrorKind::Managed) if it changes an entity that a directory manages and does not act for
-    /// that directory (R16, [`Document::act_for`]); otherwise those of [`Tenant::update`].
+    /// - [`Document`](crate::ErrorKind::Document) with every mistake, as for [`Authorizer::import`]. It is also a mistake
+    ///   if the document's slug is not the tenant's, or if an id belongs to an entity of another kind.
+    /// - [`Managed`](crate::ErrorKind::Managed) if it changes an entity that a directory manages and does not act for
+    ///   that directory (R16, [`Document::act_for`]).
+    /// - Otherwise those of [`Tenant::update`].
     pub async fn replace(&self, document: &Document) -> Result<Updated<()>> {
         let clock = Arc::clone(&self.0.shared.clock);
         self.0.run(|base| document.plan_on(base, CommitContext::new(&*clock)).map(|plan| ((), plan))).await

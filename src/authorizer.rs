@@ -1,22 +1,22 @@
-//! What an application holds. It forwards and decides nothing.
+//! The authorizer: opens tenants over a store, commits their updates and keeps them up to date.
 //!
-//! Only this layer and the store are asynchronous. The files below are listed from the highest to the lowest:
+//! Only this layer and the store are asynchronous. The files are listed from the highest to the lowest:
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `builder.rs` | makes an authorizer |
+//! | `builder.rs` | builds an authorizer |
 //! | `import.rs` | creates or replaces a tenant from a document |
 //! | `repair.rs` | opens a tenant whose slugs conflict with a new catalog |
 //! | `open.rs`, `creation.rs`, `opening.rs` | find and open a tenant; create one; load one that is not open |
 //! | `maintenance.rs` | refreshes and closes a tenant |
 //! | `commit.rs` | plans, commits and publishes |
 //! | `resolve.rs` | finds out the outcome of a commit that is in doubt |
-//! | `refresh.rs` | takes in what other writers have committed |
-//! | `registry.rs` | knows which tenants are open, and closes idle ones |
+//! | `refresh.rs` | applies the commits of other writers |
+//! | `registry.rs` | tracks the open tenants, and closes idle ones |
 //! | `tenant.rs` | an open tenant |
-//! | `write_state.rs`, `creation_queue.rs` | what outlives one opening of a tenant |
-//! | `current_snapshot.rs`, `write_queue.rs` | the one cell that readers and writers share; the order of the writers |
-//! | `sync.rs`, `store_error.rs`, `nested.rs` | locks, errors of the store, and updates inside updates |
+//! | `write_state.rs`, `creation_queue.rs` | the state that outlives a session of a tenant |
+//! | `current_snapshot.rs`, `write_queue.rs` | the cell that readers and writers share; the order of the writers |
+//! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
 #[cfg(loom)]
@@ -66,10 +66,10 @@ use crate::model::catalog::Catalog;
 /// let authorizer = Authorizer::in_memory();
 /// let acme = authorizer.create_tenant("acme", "Acme Corp").await?;
 /// acme.update(|tx| {
-/// tx.create_permission("posts:write")?;
-/// tx.create_role("editor")?.grant("posts:*")?;
-/// tx.create_user("alice")?.assign("editor")?;
-/// Ok(())
+///     tx.create_permission("posts:write")?;
+///     tx.create_role("editor")?.grant("posts:*")?;
+///     tx.create_user("alice")?.assign("editor")?;
+///     Ok(())
 /// })
 /// .await?;
 /// assert!(acme.check("alice", "posts:write"));
@@ -128,8 +128,8 @@ impl Authorizer {
         self.registry.len()
     }
 
-    /// Returns the open tenants, in no particular order: to refresh them all, or to remember which ones the next
-    /// process should open first. Listing does not count as use. While the list is kept, its tenants are held.
+    /// Returns the open tenants, in no particular order. Use it to refresh them all, or to record which ones the next
+    /// process should open first. This does not count as use. The list holds its tenants open.
     ///
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();

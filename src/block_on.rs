@@ -1,4 +1,4 @@
-//! Waiting for a future on the calling thread, without an executor: the whole of what [`crate::blocking`] adds.
+//! Waits for a future on the calling thread, without an executor. [`crate::blocking`] is built on it.
 //!
 //! Deliberately absent: a reactor. A future that only a runtime can wake is never woken here.
 
@@ -16,7 +16,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Polls, and parks the thread until it is woken.
+/// Polls a future to completion, and parks the thread in between.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

@@ -1,11 +1,11 @@
 //! The same API without an executor: each call waits on the calling thread.
 //!
-//! Every method does what the method of the same name of the asynchronous type does, which has the documentation and the
-//! example. `as_async` and `into_async` lead there, `From` leads back.
+//! Every method does the same as the method of that name on the asynchronous type, which has the documentation and the
+//! example. `as_async` and `into_async` convert to the asynchronous type, `From` converts back.
 //!
-//! Use it with stores that need no reactor: the one in memory, and those whose futures are woken by a thread of their
-//! own. A store that needs a runtime's reactor (tokio's sockets, say) would wait for ever; use the asynchronous types
-//! within that runtime for it.
+//! Use it with stores that need no reactor: the memory store, and stores whose futures are woken by their own thread. A
+//! store that needs the reactor of a runtime (tokio's sockets, for example) would wait for ever. Use the asynchronous
+//! types within that runtime instead.
 //!
 //! ```
 //! use rolecall::blocking::Authorizer;
@@ -53,7 +53,7 @@ use crate::model::records::{Slug, TenantId};
 use crate::plan::Tx;
 use crate::store::{Store, TenantSummary};
 
-/// The ways from a blocking type to the asynchronous one and back.
+/// Conversions from a blocking type to the asynchronous one and back.
 macro_rules! twin {
     ($name:ident, |$example:ident| $make:literal) => {
         impl $name {

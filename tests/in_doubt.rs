@@ -1,4 +1,4 @@
-//! What a tenant does when it cannot know what became of its commit. Each test opens with the fault's story.
+//! Commits in doubt: how a tenant behaves until a commit is resolved, and how it resolves it.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
 
@@ -13,26 +13,26 @@ use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug};
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
 use rolecall::{Authorizer, Decision, ErrorKind, Outcome, PageRequest, Reason, Tenant};
 
-/// What happens to the next call of a kind.
+/// A fault of the next call of a kind.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// It is carried out, and the answer is lost.
+    /// The commit is applied, and its answer is lost.
     AnswerLost,
-    /// It is lost on the way.
+    /// The request is lost on the way.
     RequestLost,
-    /// Nothing happens, and the store says so.
+    /// Nothing happens, and the store returns `Unavailable`.
     Down,
-    /// It is carried out twice by the driver, which passes on the second answer.
+    /// The driver sends the commit twice, and returns the second answer.
     SentTwice,
-    /// It hangs before the store is reached.
+    /// The call hangs before it reaches the store.
     HangsBefore,
-    /// It hangs after the store has carried it out.
+    /// The call hangs after the store has applied the commit.
     HangsAfter,
-    /// The store panics after it has carried it out.
+    /// The store panics after it has applied the commit.
     Panics,
-    /// Refused for good.
+    /// The store rejects the commit permanently.
     TooLarge,
-    /// The commits of that time are not kept any more.
+    /// The store no longer has the commits since that position.
     TooOld,
 }
 
@@ -48,7 +48,7 @@ impl Faulty {
         self.inner.lock().unwrap().clone()
     }
 
-    /// The next commits meet these faults; none of the later ones does.
+    /// Sets the faults of the next commits. Later ones have none.
     fn commits_meet(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         self.commits.lock().unwrap().extend(faults);
     }
@@ -145,7 +145,7 @@ fn a_commit_whose_answer_was_lost_is_found_among_the_commits() {
     store.commits_meet([Some(Fault::AnswerLost)]);
     block_on(promote(&acme)).unwrap();
     assert!(may(&acme) && acme.in_doubt().is_none());
-    assert_eq!(acme.revision(), Revision::new(3), "it landed once");
+    assert_eq!(acme.revision(), Revision::new(3), "it was applied once");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_driver_that_sends_twice_hides_its_success_behind_a_conflict() {
     assert!(may(&acme) && acme.revision() == Revision::new(3), "it did not run again");
 }
 
-/// The answer is lost and then the store is down: nobody knows, so everything is denied until somebody does.
+/// The answer is lost and then the store is down: every check is denied until the commit is resolved.
 #[test]
 fn in_doubt_denies_and_the_next_call_resolves() {
     let (store, _authorizer, acme) = acme();
@@ -175,7 +175,7 @@ fn in_doubt_denies_and_the_next_call_resolves() {
     let update = acme.update(|tx| tx.create_user("bob").map(drop));
     let error = block_on(update).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InDoubt);
-    assert!(error.to_string().contains("the line went dead"), "what the store said is told: {error}");
+    assert!(error.to_string().contains("the line went dead"), "the error contains the store's reason: {error}");
     let commit = error.commit().unwrap();
     assert_eq!((acme.in_doubt(), acme.outcome(commit)), (Some(commit), Some(Outcome::InDoubt)));
 
@@ -188,27 +188,31 @@ fn in_doubt_denies_and_the_next_call_resolves() {
     assert!(acme.effective("alice").is_empty() && acme.now().who_can("posts:write").is_empty());
     assert_eq!(acme.now().users(&PageRequest::of(10)).unavailable, Some(Reason::InDoubt));
     assert!(acme.now().user("alice").is_none() && acme.now().roles_of("alice").is_empty());
-    assert_eq!(acme.snapshot().at(acme.now().instant()).unavailable(), Some(Reason::InDoubt), "one taken now, too");
+    assert_eq!(
+        acme.snapshot().at(acme.now().instant()).unavailable(),
+        Some(Reason::InDoubt),
+        "so does a snapshot taken now"
+    );
     let instant = acme.now().instant();
-    assert!(held.at(instant).check("alice", "posts:write"), "one taken before goes on");
+    assert!(held.at(instant).check("alice", "posts:write"), "an earlier snapshot still answers");
 
     assert_eq!(block_on(acme.refresh()).unwrap(), Revision::new(4));
     assert_eq!(acme.outcome(commit), Some(Outcome::Committed(Revision::new(4))));
     assert!(may(&acme) && acme.in_doubt().is_none());
 }
 
-/// A future is dropped while the store works: somebody completes it.
+/// A future is dropped while the store works. The next call resolves its commit.
 #[test]
 fn a_dropped_future_is_not_cancelled() {
     for (fault, committed) in [(Fault::HangsBefore, false), (Fault::HangsAfter, true)] {
         let (store, _authorizer, acme) = acme();
         store.commits_meet([Some(fault)]);
         assert!(poll_once(promote(&acme)).is_none());
-        let commit = acme.in_doubt().expect("it is open");
+        let commit = acme.in_doubt().expect("it is in doubt");
         assert!(!may(&acme));
-        // The next one by anybody settles it: by finding it, or by sending it again.
+        // The next call resolves it, by finding the commit or by sending it again.
         block_on(acme.update(|tx| tx.create_user("bob").map(drop))).unwrap();
-        assert!(may(&acme), "landed before: {committed}");
+        assert!(may(&acme), "applied before: {committed}");
         assert_eq!(acme.outcome(commit), Some(Outcome::Committed(Revision::new(3))));
     }
 }
@@ -224,14 +228,14 @@ fn a_store_that_panics_leaves_the_tenant_in_doubt_and_not_broken() {
     assert!(may(&acme));
 }
 
-/// A request hangs, the store then refuses it for good: an empty commit takes its place, so that a late copy of the
-/// first can no longer land.
+/// A request hangs, and the store then rejects the commit permanently. An empty commit takes its place, so that a late
+/// copy of the first can no longer be applied.
 #[test]
 fn a_commit_that_is_refused_for_good_can_no_longer_be_applied() {
     let (store, _authorizer, acme) = acme();
     store.commits_meet([Some(Fault::RequestLost), Some(Fault::TooLarge)]);
     block_on(promote(&acme)).unwrap();
-    assert!(may(&acme), "it was lost, so the closure ran again");
+    assert!(may(&acme), "it was aborted, so the closure ran again");
     assert_eq!(acme.revision(), Revision::new(4), "an empty commit, and the second try");
 }
 
@@ -266,7 +270,7 @@ fn an_in_doubt_commit_that_lost_is_reported_as_aborted() {
     assert!(!may(&acme) && acme.now().user("bob").is_some());
 }
 
-/// The store keeps no history: a load decides.
+/// The store keeps no history, so a load decides.
 #[test]
 fn a_load_decides_if_the_history_is_too_short() {
     let story = |fault, others: usize| {
@@ -286,18 +290,23 @@ fn a_load_decides_if_the_history_is_too_short() {
     let committed = Some(Outcome::Committed(Revision::new(3)));
     assert_eq!(story(Fault::HangsBefore, 0), (committed, true), "the base is the latest: sent again");
     assert_eq!(story(Fault::HangsAfter, 0), (committed, true), "the next revision is its own");
-    assert_eq!(story(Fault::HangsBefore, 1), (Some(Outcome::Aborted), false), "the next revision is another's");
-    assert_eq!(story(Fault::HangsAfter, 2), (Some(Outcome::Unknown), true), "further on: unknown for good");
+    assert_eq!(
+        story(Fault::HangsBefore, 1),
+        (Some(Outcome::Aborted), false),
+        "the next revision is that of another commit"
+    );
+    assert_eq!(story(Fault::HangsAfter, 2), (Some(Outcome::Unknown), true), "further on: permanently unknown");
 }
 
-/// R11: a removal that another process has undone in the meantime is not acknowledged from an old snapshot.
+/// R11: a removal without effect is not acknowledged from an old snapshot, because another process may have added the
+/// relation again.
 #[test]
 fn r11_no_effect_is_confirmed_against_the_latest_revision() {
     let (store, _authorizer, acme) = acme();
     let other = Authorizer::builder().store(store.store()).build();
     let other = block_on(other.tenant("acme")).unwrap();
     block_on(promote(&other)).unwrap();
-    // In the snapshot in hand the role is not assigned, so the removal would have no effect there.
+    // In the current snapshot the role is not assigned, so the removal would have no effect there.
     let removed = block_on(acme.update(|tx| tx.user("alice")?.unassign("editor").map(drop))).unwrap();
     assert_eq!(removed.changes.len(), 1);
     block_on(other.refresh()).unwrap();
@@ -325,7 +334,7 @@ fn a_store_that_is_down_changes_nothing_and_counts_as_lag() {
     assert_eq!(acme.lag().failed_refreshes, 0);
 }
 
-/// The store is replaced by an older copy of itself: a revocation could be missed for ever, so the tenant denies.
+/// The store is replaced by an older copy of itself. A revocation could be missed for ever, so every check is denied.
 #[test]
 fn a_restored_backup_is_refused_until_the_tenant_is_opened_again() {
     let (store, authorizer, acme) = acme();
@@ -341,7 +350,7 @@ fn a_restored_backup_is_refused_until_the_tenant_is_opened_again() {
     assert_eq!(again.revision(), Revision::new(2));
 }
 
-/// A copy of a store's one life, as a backup would be.
+/// Copies the one tenant of a store, as a backup would.
 async fn copy(store: &MemoryStore, tenant_id: TenantId) -> MemoryStore {
     let backup = MemoryStore::default();
     let mut records = Vec::new();
@@ -378,7 +387,7 @@ fn another_history_of_the_same_length_is_refused() {
     assert!(!may(&acme));
 }
 
-/// A tenant's birth gets no answer: it belongs to its slug.
+/// The creation of a tenant gets no answer. The next request for the slug resolves it.
 #[test]
 fn the_next_request_for_a_slug_resolves_its_creation_in_doubt() {
     for fault in [Fault::HangsBefore, Fault::HangsAfter] {
@@ -402,11 +411,11 @@ fn the_next_request_for_a_slug_resolves_its_creation_in_doubt() {
     assert_eq!(block_on(authorizer.create_tenant("acme", "Acme")).unwrap_err().kind(), ErrorKind::InDoubt);
     assert_eq!(block_on(authorizer.tenant("acme")).unwrap_err().kind(), ErrorKind::InDoubt);
     let error = block_on(authorizer.create_tenant("acme", "Acme")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "the first one was settled first, and lives");
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "the first creation was resolved first, as created");
     assert_eq!(block_on(authorizer.tenant("acme")).unwrap().revision(), Revision::FIRST);
 }
 
-/// A tenant is closed while its commit is open: it stays open until the life is opened again.
+/// A tenant is closed with a commit in doubt. The commit stays in doubt until the tenant is opened again.
 #[test]
 fn a_close_that_cannot_resolve_leaves_it_to_the_next_opening() {
     let (store, authorizer, acme) = acme();
@@ -433,7 +442,7 @@ fn a_slug_that_is_taken_aborts_the_whole_update() {
     assert!(acme.slug().unwrap() == "acme" && acme.now().user("bob").is_none() && acme.in_doubt().is_none());
 }
 
-/// Opening is an asynchronous call on the tenant, too.
+/// Opening is an asynchronous call on the tenant, so it resolves a commit in doubt.
 #[test]
 fn requesting_an_in_doubt_tenant_resolves_it() {
     let (store, authorizer, acme) = acme();
@@ -446,7 +455,7 @@ fn requesting_an_in_doubt_tenant_resolves_it() {
     assert!(block_on(authorizer.tenant_by_id(acme.tenant_id())).unwrap().now().user("bob").is_some());
 }
 
-/// The store keeps no history, so a refresh loads everything again: who was met under a number keeps it.
+/// The store keeps no history, so a refresh loads everything again. Every user and permission keeps its number.
 #[test]
 fn a_handle_survives_a_reload() {
     let (store, _authorizer, acme) = acme();
@@ -464,7 +473,7 @@ fn a_handle_survives_a_reload() {
     assert!(acme.now().user("a49").is_some() && acme.check(user, permission) && !acme.check(user, "a:first"));
     assert_eq!(acme.user_handle("alice"), Some(user));
 
-    // A user that was planned, and then deleted elsewhere and brought back, has the number it was first met under.
+    // A user that was planned, deleted elsewhere and restored keeps its first number.
     let id = rolecall::records::UserId::random();
     let ((), plan) = acme.plan(|tx| tx.create_user_with_id(id, "ghost").map(drop)).unwrap();
     let ghost = plan.preview().at(rolecall::Timestamp::MIN).user_handle(id).unwrap();
@@ -475,7 +484,7 @@ fn a_handle_survives_a_reload() {
     assert!(acme.check(ghost, permission) && acme.user_handle("ghost") == Some(ghost));
 }
 
-/// A user is deleted, everything is loaded again without it, and it is brought back: the handle means it, as before.
+/// A user is deleted, everything is loaded again without it, and it is restored. The handle still refers to it.
 #[test]
 fn a_handle_of_a_deleted_user_survives_a_reload() {
     let (store, _authorizer, acme) = acme();
@@ -498,7 +507,7 @@ fn a_handle_of_a_deleted_user_survives_a_reload() {
     assert!(acme.user_handle("bob").is_some_and(|bob| bob != alice));
 }
 
-/// An update that is interrupted while it looks into a conflict leaves nothing undecided unsaid.
+/// An update that is dropped while it investigates a conflict leaves its commit in doubt.
 #[test]
 fn a_conflict_that_cannot_be_investigated_is_in_doubt() {
     let (store, _authorizer, acme) = acme();

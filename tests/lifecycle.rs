@@ -26,7 +26,7 @@ fn a_tenant_is_opened_once() {
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
     let again = authorizer.tenant("acme").unwrap();
     populate(&acme);
-    assert!(again.check("alice", "p"), "both hold the same one");
+    assert!(again.check("alice", "p"), "both refer to the same tenant");
     assert_eq!(again.user_handle("alice"), acme.user_handle("alice"));
     assert_eq!(authorizer.open_tenant_count(), 1);
     assert_eq!(authorizer.tenant_by_id(acme.tenant_id()).unwrap().slug().unwrap(), "acme");
@@ -49,11 +49,11 @@ fn a_renamed_tenant_is_found_by_its_new_slug_alone() {
     acme.update(|tx| tx.rename_tenant("acme-corp")?.name_tenant("Acme Corp").map(drop)).unwrap();
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(authorizer.tenant("acme-corp").unwrap().tenant_id(), acme.tenant_id());
-    // By slug, an open tenant is answered exactly as fresh as it is.
+    // An open tenant is found by the slug in its current snapshot.
     assert_eq!(other.tenant("acme").unwrap().tenant_id(), acme.tenant_id());
     elsewhere.refresh().unwrap();
     assert_eq!(other.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
-    // The slug is free for another life, which is another thing.
+    // The slug is free for another tenant, which is a different entity.
     let new = authorizer.create_tenant("acme", "New").unwrap();
     assert_ne!(new.tenant_id(), acme.tenant_id());
 }
@@ -69,13 +69,13 @@ fn a_deleted_tenant_denies_and_its_slug_can_be_reused() {
     let held = acme.snapshot();
     acme.delete().unwrap();
     assert_eq!(acme.decide("alice", "p"), Decision::Denied(Reason::Deleted));
-    assert!(held.now(&rolecall::clock::SystemClock).check("alice", "p"), "a snapshot taken before goes on");
+    assert!(held.now(&rolecall::clock::SystemClock).check("alice", "p"), "an earlier snapshot still answers");
     assert_eq!(acme.update(|_| Ok(())).unwrap_err().kind(), ErrorKind::Deleted);
     assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::Deleted);
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
     let new = authorizer.create_tenant("acme", "Acme").unwrap();
     assert!(new.tenant_id() != acme.tenant_id() && !new.check("alice", "p") && new.now().user("alice").is_none());
-    assert!(elsewhere.check("alice", "p"), "as fresh as it is");
+    assert!(elsewhere.check("alice", "p"), "it has not been refreshed");
     assert_eq!(elsewhere.refresh().unwrap_err().kind(), ErrorKind::Deleted);
     assert!(!elsewhere.check("alice", "p"));
     assert_eq!(other.tenant("acme").unwrap().tenant_id(), new.tenant_id());
@@ -113,7 +113,7 @@ fn only_tenants_that_nobody_holds_are_closed_to_make_room() {
     assert!(holds.iter().all(|tenant| tenant.check("alice", "p")));
 }
 
-/// R12 in small; the real organisations are in `datasets.rs`.
+/// R12 with small tenants; `datasets.rs` has the real organisations.
 #[test]
 fn r12_nothing_of_one_tenant_does_anything_in_another() {
     let authorizer = Authorizer::in_memory();
@@ -129,19 +129,19 @@ fn r12_nothing_of_one_tenant_does_anything_in_another() {
     );
     assert!(!globex.check(acme.user_handle("alice").unwrap(), "p"));
     assert!(!globex.check("alice", acme.permission_handle("p").unwrap()));
-    assert!(globex.check("alice", "p"), "the same names are there two other things");
+    assert!(globex.check("alice", "p"), "the same names refer to other entities in each tenant");
     assert!(globex.now().role(role.id).is_none() && globex.now().user(user.id).is_none());
     let refused = |error: rolecall::Error| assert_eq!(error.kind(), ErrorKind::NotFound);
     refused(globex.update(|tx| tx.user(user.id)?.suspend().map(drop)).unwrap_err());
     refused(globex.update(|tx| tx.user("alice")?.unassign(role.id).map(drop)).unwrap_err());
     refused(globex.update(|tx| tx.role("r")?.grant(permission.id).map(drop)).unwrap_err());
     refused(globex.update(|tx| tx.delete_user(acme.user_handle("alice").unwrap())).unwrap_err());
-    // Sets of two tenants have nothing in common.
+    // Sets of two tenants have no elements in common.
     let (ours, theirs) = (acme.effective("alice"), globex.effective("alice"));
     assert!(ours.intersection(&theirs).is_empty() && ours != theirs && ours.union(&theirs) == ours);
 }
 
-/// A plan of one tenant, or of an older state, is refused.
+/// A plan of another tenant or of an older state is rejected.
 #[test]
 fn a_plan_is_committed_on_its_own_base_or_not_at_all() {
     let authorizer = Authorizer::in_memory();
@@ -212,7 +212,7 @@ fn an_update_inside_an_update_is_an_error_and_not_a_deadlock() {
     assert!(acme.now().user("alice").is_some() && acme.update(|_| Ok(())).is_ok());
 }
 
-/// Provisioning that runs at every start of an application.
+/// Provisioning code that runs at every start of an application.
 #[test]
 fn ensuring_an_existing_entity_makes_no_revision() {
     let authorizer = Authorizer::in_memory();
@@ -233,10 +233,10 @@ fn ensuring_an_existing_entity_makes_no_revision() {
     assert!(again.changes.is_empty() && again.commit.is_none() && again.revision.number() == 2);
     let acme = authorizer.tenant("acme").unwrap();
     acme.update(|tx| tx.role("editor")?.grant("posts:read")?.revoke("posts:*").map(drop)).unwrap();
-    assert_eq!(provision().changes.len(), 2, "brought back to what was ensured");
+    assert_eq!(provision().changes.len(), 2, "restored to the ensured state");
 }
 
-/// A commit changes two things together; no reader sees one without the other, and none goes back.
+/// A commit changes two relations together. No reader sees one change without the other, and no reader goes back.
 #[test]
 fn readers_see_whole_revisions_that_never_go_back() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
@@ -275,10 +275,10 @@ fn readers_see_whole_revisions_that_never_go_back() {
         done.store(true, Ordering::Relaxed);
         readers.into_iter().map(|reader| reader.join().unwrap()).sum()
     });
-    assert!(reads > 2_000, "a load that was too low shows nothing: {reads}");
+    assert!(reads > 2_000, "too few reads to show anything: {reads}");
 }
 
-/// A number that was handed out stays its thing's, whatever comes and goes (R8, A22).
+/// A handle never refers to another entity, also after deletions and creations (R8, A22).
 #[test]
 fn a22_a_handle_never_comes_to_mean_something_else() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
@@ -303,7 +303,7 @@ fn a22_a_handle_never_comes_to_mean_something_else() {
     assert_eq!(acme.decide(user, "p"), Decision::Denied(Reason::UnknownUser));
     assert_eq!(acme.now().user_handle(user), None);
 
-    // A dropped plan handed numbers out: they are not given to other things.
+    // The numbers that a dropped plan has used are not given to other entities.
     let ((), plan) = acme.plan(|tx| tx.create_user("ghost").map(drop)).unwrap();
     let ghost = plan.preview().at(rolecall::Timestamp::MIN).user_handle("ghost").unwrap();
     drop(plan);
@@ -312,7 +312,7 @@ fn a22_a_handle_never_comes_to_mean_something_else() {
     assert_ne!(acme.user_handle("bob"), Some(ghost));
 }
 
-/// A22: deleted and made anew, in one transaction and in two: nothing old sticks to it.
+/// A22: an entity that is deleted and created again, in one transaction or in two, inherits nothing.
 #[test]
 fn a22_an_entity_created_under_an_old_name_is_a_new_entity() {
     for together in [true, false] {

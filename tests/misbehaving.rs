@@ -1,5 +1,5 @@
-//! An open tenant over a store that fails. Every fault is played in every call of a fixed script, alone and followed by an
-//! unavailable store. After every step the tenant is consistent and reports what happened.
+//! An open tenant over a store that fails. Every fault is injected into every call of a fixed script, alone and
+//! followed by an unavailable store. After every step the tenant is consistent and reports what happened.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
 
@@ -90,14 +90,14 @@ fn acme() -> (Store, Authorizer, Tenant) {
     (store, authorizer, acme)
 }
 
-/// What the store really holds, by an authorizer of its own: whether alice may write, and at which revision.
+/// The content of the store, read by a separate authorizer: whether alice may write, and the revision.
 fn truth(store: &Store, acme: &Tenant) -> (bool, Revision) {
     let authorizer = Authorizer::builder().store(store.inner().clone()).build();
     let tenant = block_on(authorizer.tenant_by_id(acme.tenant_id())).unwrap();
     (tenant.check("alice", "posts:write"), tenant.revision())
 }
 
-/// A tenant either says why it does not answer, in every form of question, or answers as the store does at that revision.
+/// A tenant either reports in every question why it is unavailable, or agrees with the store at that revision.
 fn is_consistent(store: &Store, acme: &Tenant, plot: &str) {
     let decision = acme.decide("alice", "posts:write");
     assert_eq!(acme.check("alice", "posts:write"), decision == Decision::Allowed, "{plot}");
@@ -114,13 +114,13 @@ fn is_consistent(store: &Store, acme: &Tenant, plot: &str) {
             let (may, revision) = truth(store, acme);
             assert!(acme.revision() <= revision, "{plot}: it answers from a revision that no commit made");
             if acme.revision() == revision {
-                assert_eq!(decision == Decision::Allowed, may, "{plot}: it answers otherwise than the store");
+                assert_eq!(decision == Decision::Allowed, may, "{plot}: its answer differs from the store");
             }
         }
     }
 }
 
-/// The calls of the day when nothing goes wrong: the kind of each, and how many of its kind result before.
+/// The calls of the script without faults: the kind of each, and how many of its kind come before it.
 fn calls_of_the_script() -> Vec<(Call, usize)> {
     let (store, _authorizer, acme) = acme();
     for step in steps() {
@@ -134,7 +134,7 @@ fn calls_of_the_script() -> Vec<(Call, usize)> {
         .collect()
 }
 
-/// Plays a day with this fault at this call. What the faults made of it is compared with what was answer.
+/// Runs the script with this fault at this call, and compares the outcome with what was reported.
 fn run_script_with(fault: Fault, call: Call, before: usize, then_down: usize) {
     let plot = format!("{fault:?} at {call:?} {before}, then down for {then_down}");
     let (store, authorizer, acme) = acme();
@@ -146,9 +146,9 @@ fn run_script_with(fault: Fault, call: Call, before: usize, then_down: usize) {
     for step in steps() {
         let (renamed_from, at) = truth(&store, &acme);
         let result = play((step.act)(&acme));
-        let plot = format!("{plot}: {} result to {result:?}", step.what);
+        let plot = format!("{plot}: {} led to {result:?}", step.what);
         if !matches!(result, CallResult::Done) {
-            // Whoever tries to find out meets a store that is down, so many times.
+            // The store is down for the next calls that try to resolve the commit.
             for _ in 0..std::mem::take(&mut downs) {
                 for call in Call::ALL {
                     store.fail_next(call, Fault::Unavailable);
@@ -160,9 +160,9 @@ fn run_script_with(fault: Fault, call: Call, before: usize, then_down: usize) {
         match result {
             CallResult::Done => {
                 if let Some(expected) = step.may {
-                    assert_eq!(may, expected, "{plot}: it was acknowledged, and is not so");
+                    assert_eq!(may, expected, "{plot}: it was acknowledged, and was not applied");
                     acknowledged = true;
-                    assert_eq!(acme.check("alice", "posts:write"), expected, "{plot}: acknowledged, and not seen");
+                    assert_eq!(acme.check("alice", "posts:write"), expected, "{plot}: acknowledged, and not visible");
                 }
             }
             CallResult::Refused(
@@ -173,7 +173,7 @@ fn run_script_with(fault: Fault, call: Call, before: usize, then_down: usize) {
                 | ErrorKind::Conflict,
             ) => {
                 let resolves_as_nothing = now == at || may == renamed_from;
-                assert!(resolves_as_nothing, "{plot}: it says that nothing happened");
+                assert!(resolves_as_nothing, "{plot}: it reports that nothing happened");
             }
             CallResult::Refused(ErrorKind::InDoubt) => {
                 assert!(acme.in_doubt().is_some(), "{plot}");
@@ -185,7 +185,7 @@ fn run_script_with(fault: Fault, call: Call, before: usize, then_down: usize) {
         }
     }
     store.clear_faults();
-    // Recovery needs no restart: two calls at most, and every question is answered from the latest state.
+    // Recovery needs no restart. After two calls at most, every question is answered from the latest state.
     let recovered = block_on(async {
         let tenant = authorizer.tenant_by_id(acme.tenant_id()).await?;
         tenant.refresh().await?;
@@ -197,7 +197,7 @@ fn run_script_with(fault: Fault, call: Call, before: usize, then_down: usize) {
     assert_eq!(recovered.in_doubt(), None, "{plot}");
     block_on(unassign(&recovered)).unwrap();
     assert!(!truth(&store, &recovered).0 && !recovered.check("alice", "posts:write"), "{plot}");
-    assert!(acknowledged || fault == Fault::Deleted || then_down > 1, "{plot}: the day went on");
+    assert!(acknowledged || fault == Fault::Deleted || then_down > 1, "{plot}: the script went on");
 }
 
 #[test]
@@ -213,8 +213,8 @@ fn every_fault_at_every_call_leaves_a_tenant_that_is_consistent_and_recovers() {
     }
 }
 
-/// A tenant is created, closed and opened again, and every fault is played at each call of it: in the end there is one
-/// tenant of that slug and no other, and nobody who was answer that nothing happened finds that something did.
+/// A tenant is created, closed and opened again, with every fault at every call. In the end there is exactly one tenant
+/// with that slug. A call that reported that nothing happened has had no effect.
 #[test]
 fn every_fault_at_a_creation_and_at_an_opening_leaves_one_tenant_at_most() {
     for fault in Fault::ALL {
@@ -231,9 +231,9 @@ fn every_fault_at_a_creation_and_at_an_opening_leaves_one_tenant_at_most() {
                 let result = play(async { authorizer.create_tenant("acme", "Acme").await.map(drop) });
                 if let CallResult::Refused(kind) = result {
                     let says_nothing = !matches!(kind, ErrorKind::InDoubt | ErrorKind::AlreadyExists);
-                    assert!(!says_nothing || tenants().is_empty(), "{plot}: {kind:?}, and there it is");
+                    assert!(!says_nothing || tenants().is_empty(), "{plot}: {kind:?}, and the tenant exists");
                 }
-                // Whatever is open of it, whoever asks next finds out, or is answer that it is not known yet.
+                // The next request resolves a creation in doubt, or reports that it is still in doubt.
                 let asked = play(async { authorizer.open_or_create("acme", "Acme").await.map(drop) });
                 assert!(tenants().len() <= 1, "{plot}: two tenants with one slug");
                 store.clear_faults();
@@ -269,8 +269,8 @@ fn a_store_that_always_fails_is_always_reported() {
         store.fail_every(Call::Commit, fault);
         for _ in 0..3 {
             let CallResult::Refused(answer) = play(assign(&acme)) else { panic!("{fault:?}") };
-            // A conflict where nobody moved is looked into, and then the same commit is sent again; that it never gets
-            // further is no certainty that it will not land.
+            // After a conflict without a new revision, the same commit is sent again. That it keeps failing does not
+            // prove that it will never be applied.
             let expected = if fault == Fault::Conflict { ErrorKind::InDoubt } else { kind };
             assert_eq!(answer, expected, "{fault:?}");
             is_consistent(&store, &acme, &format!("{fault:?} for ever"));

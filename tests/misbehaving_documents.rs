@@ -1,6 +1,6 @@
-//! A store that misbehaves while a whole tenant is created, replaced or repaired. Every fault is played at every call, alone
-//! and followed by a store that is down: what was acknowledged is so, what was refused is not, nothing is there in part, and
-//! once the store is well, so is the tenant.
+//! A store that fails while a whole tenant is created, replaced or repaired. Every fault is injected at every call,
+//! alone and followed by an unavailable store. What was acknowledged is applied, what was rejected is not, and nothing
+//! is applied in part. The tenant recovers with the store.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -16,7 +16,7 @@ use rolecall::{Authorizer, Document, ErrorKind, Result};
 
 type Store = FaultyStore<MemoryStore>;
 
-/// The organisation, with whoever is in its staff.
+/// The document of the organisation, with this member of its staff.
 fn document(member: &str) -> Document {
     let json = format!(
         r#"{{"format": 1, "tenant": {{"slug": "acme"}}, "permissions": ["posts:write"],
@@ -26,7 +26,7 @@ fn document(member: &str) -> Document {
     Document::from_json(json.as_bytes()).unwrap()
 }
 
-/// What became of a call: none if it hung until it was dropped, or panicked.
+/// Polls a call. `None` if it hung and was dropped, or if it panicked.
 fn play<T>(future: impl Future<Output = Result<T>>) -> Option<Result<T>> {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
@@ -36,17 +36,17 @@ fn play<T>(future: impl Future<Output = Result<T>>) -> Option<Result<T>> {
     }
 }
 
-/// Whose staff the store really has, of these two; none if there is no tenant.
+/// The staff members in the store, of these two; `None` if there is no tenant.
 fn truth(store: &Store) -> Option<Vec<&'static str>> {
     let authorizer = Authorizer::builder().store(store.inner().clone()).build();
     let tenant = block_on(authorizer.open_if_there("acme"))?;
     let may = |user: &&str| tenant.check(*user, "posts:write");
     let json = tenant.snapshot().export().unwrap().to_json();
-    assert!(json.matches("posts:").count() > 1 && json.contains("staff"), "there in part: {json}");
+    assert!(json.matches("posts:").count() > 1 && json.contains("staff"), "applied in part: {json}");
     Some(["alice", "bob"].into_iter().filter(may).collect())
 }
 
-/// To open what may not be there.
+/// Opens a tenant that may not exist.
 trait OpenIfThere {
     async fn open_if_there(&self, slug: &str) -> Option<rolecall::Tenant>;
 }
@@ -63,7 +63,7 @@ impl OpenIfThere for Authorizer {
     }
 }
 
-/// Every plot: a fault, at which call of its kind, and for how many calls of each kind the store is down after it.
+/// All combinations of a fault, a call of its kind, and the number of calls for which the store is down afterwards.
 fn plots(calls: &[Call]) -> Vec<(Fault, Call, usize, usize)> {
     let mut plots = Vec::new();
     for fault in Fault::ALL {
@@ -100,7 +100,7 @@ fn an_import_is_applied_as_a_whole_or_not_at_all() {
         store.take_calls()
     };
     assert!(calls.contains(&Call::Commit), "{calls:?}");
-    // One call more than a birth makes: what it is settled by meets the faults as well.
+    // One call more than a creation makes, so that the calls that resolve it fail too.
     for plot in plots(&[calls, vec![Call::Commit, Call::Commit, Call::Load, Call::Find]].concat()) {
         let store = FaultyStore::new(MemoryStore::default());
         let authorizer = Authorizer::builder().store(store.clone()).build();
@@ -119,7 +119,7 @@ fn an_import_is_applied_as_a_whole_or_not_at_all() {
                     assert!(is_there, "{plot:?}, {attempt}");
                 }
                 Some(Err(error)) if says_nothing_happened(error.kind()) => {
-                    assert!(!is_there || acknowledged, "{plot:?}, {attempt}: {error}, and it is there");
+                    assert!(!is_there || acknowledged, "{plot:?}, {attempt}: {error}, and it exists");
                 }
                 Some(Err(_)) | None => {}
             }
@@ -131,7 +131,7 @@ fn an_import_is_applied_as_a_whole_or_not_at_all() {
         assert!(tenant.check("alice", "posts:write"), "{plot:?}");
         block_on(tenant.update(|tx| tx.user("alice")?.leave("staff").map(drop))).unwrap();
         assert_eq!(truth(&store), Some(vec![]), "{plot:?}");
-        assert_eq!(block_on(store.inner().list(None, 10)).unwrap().len(), 1, "{plot:?}: two lives");
+        assert_eq!(block_on(store.inner().list(None, 10)).unwrap().len(), 1, "{plot:?}: two tenants");
     }
 }
 
@@ -157,12 +157,12 @@ fn a_replace_leaves_the_old_tenant_or_the_new_one() {
         for (attempt, goal) in ["bob", "alice", "bob"].into_iter().enumerate() {
             let came = play(acme.replace(&document(goal)));
             let found = truth(&store).unwrap();
-            // What an earlier attempt sent may land in this one.
+            // A commit of an earlier attempt may be applied during this one.
             let stayed = found == present || under_way.is_some_and(|goal| found == [goal]);
             match &came {
                 Some(Ok(_)) => {
                     assert_eq!(found, [goal], "{plot:?}, {attempt}: acknowledged");
-                    assert!(acme.check(goal, "posts:write"), "{plot:?}, {attempt}: acknowledged, and not seen");
+                    assert!(acme.check(goal, "posts:write"), "{plot:?}, {attempt}: acknowledged, and not visible");
                 }
                 Some(Err(error)) if says_nothing_happened(error.kind()) => {
                     assert!(stayed, "{plot:?}, {attempt}: {error}, and {found:?}");
@@ -201,7 +201,7 @@ fn a_repair_is_applied_or_not_and_then_the_tenant_opens() {
     };
     async fn repaired(new: &Authorizer) -> Result<()> {
         let repair = new.repair("acme").await?;
-        // What an earlier attempt left on its way may have landed when the tenant was opened.
+        // A commit of an earlier attempt may have been applied when the tenant was opened.
         if repair.clashes().is_empty() {
             return Ok(());
         }
@@ -220,7 +220,7 @@ fn a_repair_is_applied_or_not_and_then_the_tenant_opens() {
         arm(&store, plot);
         for attempt in 1..=3 {
             let came = play(repaired(&new));
-            // The old release sees the renamed permission, or the one of before: nothing between.
+            // The old release sees the permission before or after the rename, and nothing in between.
             let is_made = truth(&store).is_some_and(|may| may.is_empty());
             match &came {
                 Some(Ok(())) => assert!(is_made, "{plot:?}, {attempt}: acknowledged"),
@@ -238,7 +238,7 @@ fn a_repair_is_applied_or_not_and_then_the_tenant_opens() {
             match play(new.tenant("acme")) {
                 Some(Ok(acme)) => {
                     assert_eq!(truth(&store), Some(vec![]), "{plot:?}, {attempt}: open");
-                    // It may open before it could be settled, and then denies.
+                    // It may open before its commit is resolved. Every check is then denied.
                     let is_resolved = acme.in_doubt().is_none();
                     assert_eq!(acme.check("alice", "posts:write"), is_resolved, "{plot:?}, {attempt}: open");
                 }

@@ -1,5 +1,5 @@
-//! A bound on open tenants, and closing idle ones: who is closed, who never is, and that the memory comes back. A test
-//! program of its own, since memory is counted by an allocator of its own.
+//! The bound on open tenants and the closing of idle ones: which are closed, which never are, and that their memory is
+//! freed. A separate test program, because it measures memory with its own allocator.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -17,7 +17,7 @@ use rolecall::{ErrorKind, Outcome, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Counts loads, and loses every commit for as long as it is told to.
+/// Counts loads, and loses every commit while a flag is set.
 #[derive(Clone, Debug, Default)]
 struct Counting {
     store: MemoryStore,
@@ -54,7 +54,7 @@ impl Store for Counting {
     }
 }
 
-/// A store with so many tenants, in each of which alice may `p` and bob may not.
+/// A store with this many tenants. In each, alice has permission `p` and bob has not.
 fn tenants(count: usize) -> Counting {
     let store = Counting::default();
     let authorizer = over(&store).build();
@@ -86,7 +86,7 @@ fn open(authorizer: &Authorizer, n: usize) -> Tenant {
     tenant
 }
 
-/// Opens it, and says whether that took a load.
+/// Opens a tenant, and returns whether that took a load.
 fn loads(store: &Counting, authorizer: &Authorizer, n: usize) -> bool {
     let before = store.loads.load(Ordering::Relaxed);
     open(authorizer, n);
@@ -102,7 +102,7 @@ fn the_least_recently_used_tenant_is_closed_to_make_room() {
     }
     assert_eq!(authorizer.open_tenant_count(), 3);
     assert_eq!([0, 2, 3].map(|n| loads(&store, &authorizer, n)), [false; 3]);
-    assert!(loads(&store, &authorizer, 1), "it was the one, and is opened again with everything");
+    assert!(loads(&store, &authorizer, 1), "it was closed, and is loaded again");
 }
 
 #[test]
@@ -114,14 +114,14 @@ fn a_held_tenant_is_never_closed_even_if_the_bound_is_exceeded() {
     assert_eq!(authorizer.close_idle(Duration::ZERO), 0);
     let last = held.pop().unwrap();
     drop(held);
-    assert_eq!(authorizer.open_tenant_count(), 100, "nobody has looked");
+    assert_eq!(authorizer.open_tenant_count(), 100, "nothing has closed them");
     let new = open(&authorizer, 100);
     assert!(
         (101 - 64..=101 - 63).contains(&authorizer.open_tenant_count()),
         "each opening looks at 64, one of them held"
     );
     open(&authorizer, 0);
-    assert_eq!(authorizer.open_tenant_count(), 2 + 1, "two are held, and what was opened last");
+    assert_eq!(authorizer.open_tenant_count(), 2 + 1, "two are held, and one was opened last");
     drop((last, new));
     assert_eq!(authorizer.close_idle(Duration::ZERO), 3);
 }
@@ -147,12 +147,12 @@ fn close_idle_uses_the_authorizers_clock() {
     open(&authorizer, 0);
     at(1);
     assert_eq!(authorizer.close_idle(2 * MINUTE), 0);
-    assert_eq!(authorizer.close_idle(MINUTE), 2, "and the time began anew");
+    assert_eq!(authorizer.close_idle(MINUTE), 2, "and the idle time started again");
     assert_eq!(authorizer.close_idle(Duration::MAX), 0);
 }
 
-/// A tenant was unsettled, and nobody held it. Closed to make room, it would no longer know what became of its commit, and
-/// the next who asks for it would wait for a load and for the store's word.
+/// A tenant with a commit in doubt that nobody holds stays open. If it were closed to make room, the next request would
+/// have to wait for a load and for the outcome.
 #[test]
 fn a_tenant_in_doubt_is_not_closed() {
     let store = tenants(3);
@@ -175,7 +175,7 @@ fn a_tenant_in_doubt_is_not_closed() {
     assert_eq!(again.outcome(commit), Some(Outcome::Committed(again.revision())));
     assert_eq!(store.loads.load(Ordering::Relaxed), before);
     drop(again);
-    assert_eq!(authorizer.close_idle(Duration::ZERO), 1, "settled, it is closed like any other");
+    assert_eq!(authorizer.close_idle(Duration::ZERO), 1, "resolved, it is closed like any other");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn closing_a_tenant_keeps_snapshots_and_invalidates_handles() {
     assert_eq!(again.decide(alice, "p"), Decision::Denied(Reason::UnknownUser));
 }
 
-/// A tenant that two threads had open at once would take their writes without turns.
+/// Two threads must share one session of a tenant. Otherwise their writes would not share a write queue.
 #[test]
 fn many_threads_open_under_a_bound_and_each_tenant_is_open_once() {
     const TENANTS: usize = 20;
@@ -214,7 +214,7 @@ fn many_threads_open_under_a_bound_and_each_tenant_is_open_once() {
         }
     });
     let loads = store.loads.load(Ordering::Relaxed);
-    assert!(loads > 2 * TENANTS, "a load that was too low shows nothing: {loads}");
+    assert!(loads > 2 * TENANTS, "too few loads to show anything: {loads}");
     open(&authorizer, 0);
     assert!(authorizer.open_tenant_count() <= 3);
     authorizer.close_idle(Duration::ZERO);
@@ -222,7 +222,7 @@ fn many_threads_open_under_a_bound_and_each_tenant_is_open_once() {
     assert_eq!((0..TENANTS).map(users).sum::<usize>(), 2 * TENANTS + 8 * 60, "no update was lost");
 }
 
-/// A poller that asked for each tenant by its slug kept all of them open.
+/// A poller that requests each tenant by its slug would keep all of them open.
 #[test]
 fn listing_open_tenants_does_not_count_as_use() {
     let store = tenants(3);
@@ -246,7 +246,7 @@ fn closing_tenants_frees_their_memory() {
     let store = tenants(TENANTS);
     let bytes = |max: usize| {
         let authorizer = over(&store).max_open_tenants(max).build();
-        // Whatever is made at first use is made before.
+        // Allocate first what is allocated only once.
         open(&authorizer, 0);
         authorizer.close_idle(Duration::ZERO);
         let opened = measure(|| (0..TENANTS).for_each(|n| drop(open(&authorizer, n))));

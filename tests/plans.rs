@@ -1,4 +1,4 @@
-//! Plans, previews, edits that are refused, and sets of two revisions.
+//! Plans, previews, edits that are rejected, and sets of two revisions.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 use rolecall::blocking::Authorizer;
@@ -56,7 +56,7 @@ fn previewing_a_tenant_deletion_denies_every_check() {
     let lost = plan.access_changes(at).count();
     acme.commit(plan).unwrap();
     assert!(!acme.check("alice", "posts:write"));
-    assert_eq!((previewed, lost), (false, 1), "what the preview allowed, and how many users lose something");
+    assert_eq!((previewed, lost), (false, 1), "the answer of the preview, and how many users lose access");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_refused_set_parents_changes_nothing() {
     assert_eq!(done.changes, [], "the refused call has removed a parent");
 }
 
-/// Each call that only changes a text, or replaces a list, against what can be asked afterwards.
+/// Each call that changes a text or replaces a list, compared with the answers afterwards.
 #[test]
 fn every_edit_has_its_effect() {
     let (_a, acme) = acme();

@@ -1,5 +1,5 @@
-//! The protocol between openings of one life: closes that race with opens, holders that settle for others, repairs,
-//! restored histories. `resolving.rs` has what happens to one opening.
+//! The commit protocol across several sessions of one tenant: closes that race with opens, commits that another session
+//! resolves, repairs, restored backups. `in_doubt.rs` tests a single session.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -17,13 +17,13 @@ use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Tenant};
 
 #[derive(Clone)]
 enum Fault {
-    /// Carried out, and the answer lost (commits only).
+    /// The commit is applied, and its answer is lost.
     AnswerLost,
     RequestLost,
     Down,
-    /// Waits until the gate is open, then says that it is down.
+    /// Waits until the gate is open, then returns `Unavailable`.
     GateThenDown(Arc<AtomicBool>),
-    /// Waits until the gate is open, then goes on as usual.
+    /// Waits until the gate is open, then answers.
     Gate(Arc<AtomicBool>),
 }
 
@@ -32,9 +32,9 @@ struct Faulty {
     inner: Arc<Mutex<MemoryStore>>,
     commits: Arc<Mutex<VecDeque<Fault>>>,
     sinces: Arc<Mutex<VecDeque<Fault>>>,
-    /// The next load finds the store down.
+    /// The next load returns `Unavailable`.
     load_is_down: Arc<AtomicBool>,
-    /// The next answer to a find waits until this is open.
+    /// The next answer to a find waits until this gate is open.
     find: Arc<Mutex<Option<Arc<AtomicBool>>>>,
     always_too_old: Arc<AtomicBool>,
 }
@@ -125,11 +125,11 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// An open that waits behind a close which could not settle brings the closed tenant back to life.
+/// A closed tenant must not be revived by an open that waits behind a close that could not resolve its commit.
 #[test]
 fn a_closed_tenant_stays_closed_while_an_open_waits() {
     let (store, authorizer, acme) = acme();
-    // The commit lands, its answer is lost, and settling finds the store down: unsettled.
+    // The commit is applied, its answer is lost, and the store is down when it is resolved: it is in doubt.
     store.commits([Fault::AnswerLost]);
     store.sinces([Fault::Down]);
     assert!(block_on(promote(&acme)).is_err());
@@ -149,7 +149,7 @@ fn a_closed_tenant_stays_closed_while_an_open_waits() {
     drop(opened);
 }
 
-/// The consequence: two openings of one life at once, and the revived one misses a revocation.
+/// Two sessions of one tenant at once: a revived session would miss a revocation.
 #[test]
 fn a_tenant_is_open_once_and_every_holder_sees_a_revocation() {
     let (store, authorizer, acme) = acme();
@@ -171,28 +171,28 @@ fn a_tenant_is_open_once_and_every_holder_sees_a_revocation() {
     assert!(!first.check("alice", "posts:write"), "revoked in this very authorizer, before this question");
 }
 
-/// Two holders both close; the second close settles the commit of the opening that came between.
+/// Two holders both close the tenant. The second close resolves the commit of the session opened in between.
 #[test]
 fn a_commit_resolved_through_another_session_is_resolved_here() {
     let (store, authorizer, acme) = acme();
     store.commits([Fault::AnswerLost]);
-    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
+    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // of the update, the close and the opening
     let error = block_on(promote(&acme)).unwrap_err();
     let id = acme.in_doubt().unwrap();
     drop(error);
     block_on(acme.close()).unwrap();
     let again = block_on(authorizer.tenant("acme")).unwrap();
     assert_eq!(again.decide("alice", "posts:write"), Decision::Denied(Reason::InDoubt));
-    block_on(acme.close()).unwrap(); // the other holder of the first opening
-    // "the next asynchronous call on the tenant by anyone" settles it:
+    block_on(acme.close()).unwrap(); // the other holder of the first session
+    // The next asynchronous call on the tenant resolves it, from any caller.
     let once_more = block_on(authorizer.tenant("acme")).unwrap();
     block_on(once_more.update(|_| Ok(()))).unwrap();
     assert_eq!(again.in_doubt(), None);
-    assert_eq!(again.decide("alice", "posts:write"), Decision::Allowed, "nothing is open any more");
+    assert_eq!(again.decide("alice", "posts:write"), Decision::Allowed, "no commit is in doubt any more");
     assert_eq!(again.outcome(id), Some(Outcome::Committed(Revision::new(3))));
 }
 
-/// A repair whose commit was unknown, on a store that keeps no history.
+/// A repair whose commit is in doubt, on a store that keeps no history.
 #[test]
 fn a_repair_goes_on_after_an_answer_was_lost() {
     use rolecall::catalog::{Catalog, Definition, PermissionDef};
@@ -215,7 +215,8 @@ fn a_repair_goes_on_after_an_answer_was_lost() {
     assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
 }
 
-/// A backup: a birth with all the records of now, then an empty commit with the id of the latest. Same position.
+/// Makes a backup: a creation with all current records, then an empty commit with the id of the latest commit. It has
+/// the same position as the store.
 fn backup(store: &MemoryStore, tenant_id: TenantId) -> MemoryStore {
     use rolecall::records::{Change, CommitId, Envelope};
     use rolecall::store::Base;
@@ -237,26 +238,27 @@ fn backup(store: &MemoryStore, tenant_id: TenantId) -> MemoryStore {
     backup
 }
 
-/// A backup is restored while a commit is unsettled and the tenant in hand is ahead of it.
+/// A backup is restored while a commit is in doubt and the open tenant is ahead of the backup.
 #[test]
 fn the_current_snapshot_contains_the_resolved_commit() {
     let (store, authorizer, acme) = acme();
     let elsewhere = Authorizer::builder().store(store.store()).build();
     let backup = backup(&store.store(), acme.tenant_id());
-    // A commit of ours is lost on the way; nobody can say so yet.
+    // Our commit is lost on the way, and the store cannot be asked.
     store.commits([Fault::RequestLost]);
     store.sinces([Fault::Down]);
     assert!(block_on(promote(&acme)).is_err());
-    // Others go on: bob may write.
+    // Another writer commits: bob may write.
     let other = block_on(elsewhere.tenant("acme")).unwrap();
     block_on(other.update(|tx| tx.create_user("bob")?.assign("editor").map(drop))).unwrap();
     block_on(other.update(|tx| tx.create_user("carol").map(drop))).unwrap();
-    // Ours is opened again: it has bob, and cannot settle.
+    // Our tenant is opened again. It has bob, and cannot resolve the commit.
     store.sinces([Fault::Down, Fault::Down]);
     block_on(acme.close()).unwrap();
     let again = block_on(authorizer.tenant("acme")).unwrap();
     assert_eq!(again.revision(), Revision::new(4));
-    // The backup of revision 2 is restored: no bob. Now our commit is settled: it lands there as revision 3.
+    // The backup of revision 2, without bob, is restored. Now our commit is resolved: it is applied there as revision
+    // 3.
     *store.inner.lock().unwrap() = backup;
     let id = again.in_doubt().unwrap();
     drop(block_on(authorizer.tenant("acme")));
@@ -265,14 +267,14 @@ fn the_current_snapshot_contains_the_resolved_commit() {
         let decision = again.decide("alice", "posts:write");
         assert!(
             matches!(decision, Decision::Allowed | Decision::Denied(Reason::InvalidStoreContent)),
-            "settled as {committed:?}, and the snapshot in hand does not hold it: {decision:?}; bob, whom the store does \
+            "resolved as {committed:?}, and the current snapshot does not contain it: {decision:?}; bob, whom the store does \
              not know, may write: {}",
             again.check("bob", "posts:write")
         );
     }
 }
 
-/// An open that settles first, and finds that the life is over, hands out the dead tenant though the slug has a new one.
+/// An open resolves a commit first and finds the tenant deleted. It must return the new tenant with that slug.
 #[test]
 fn a_slug_whose_tenant_was_deleted_in_doubt_is_looked_up_again() {
     let (store, authorizer, acme) = acme();
@@ -287,26 +289,27 @@ fn a_slug_whose_tenant_was_deleted_in_doubt_is_looked_up_again() {
     assert_eq!(found.tenant_id(), new.tenant_id(), "{:?}", found.decide("alice", "posts:write"));
 }
 
-/// The same, where the tenant was closed meanwhile: its life ends between the load of a new opening and its settling.
+/// The same after a close: the tenant is deleted after a new session has loaded it, and before its commit is resolved.
 #[test]
 fn a_slug_whose_tenant_is_deleted_while_opening_is_looked_up_again() {
     let (store, authorizer, acme) = acme();
     let elsewhere = Authorizer::builder().store(store.store()).build();
     store.commits([Fault::RequestLost]);
-    store.sinces([Fault::Down, Fault::Down]); // the update's, the close's
+    store.sinces([Fault::Down, Fault::Down]); // of the update and the close
     assert!(block_on(promote(&acme)).is_err());
     block_on(acme.close()).unwrap();
     let gate = Arc::new(AtomicBool::new(false));
     store.sinces([Fault::Gate(gate.clone())]);
     let mut open = pin!(authorizer.tenant("acme"));
-    assert!(poll(open.as_mut()).is_pending(), "it has loaded the tenant, and settles");
+    assert!(poll(open.as_mut()).is_pending(), "it has loaded the tenant, and resolves the commit");
     block_on(block_on(elsewhere.tenant("acme")).unwrap().delete()).unwrap();
     let new = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
     gate.store(true, Ordering::SeqCst);
     assert_eq!(block_on(open).unwrap().tenant_id(), new.tenant_id());
 }
 
-/// Two ask for a tenant; one is answered and its first update ends unsettled, before the other has heard of the slug.
+/// Two callers open a tenant. The first gets it, and its first update ends in doubt before the second lookup is
+/// answered.
 #[test]
 fn opening_an_open_tenant_resolves_it() {
     let (store, _authorizer, acme) = acme();
@@ -324,7 +327,7 @@ fn opening_an_open_tenant_resolves_it() {
     assert!(second.in_doubt().is_none() && second.check("alice", "posts:write"));
 }
 
-/// A repair ends unsettled, the tenant is opened meanwhile and cannot settle either; then the repair settles.
+/// A repair ends in doubt. The tenant is opened and cannot resolve the commit either. Then the repair resolves it.
 #[test]
 fn a_commit_resolved_by_a_repair_is_fetched_by_the_open_tenant() {
     use rolecall::catalog::{Catalog, Definition, PermissionDef};
@@ -334,7 +337,7 @@ fn a_commit_resolved_by_a_repair_is_fetched_by_the_open_tenant() {
     let new = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
     let repair = block_on(new.repair("acme")).unwrap();
     store.commits([Fault::AnswerLost]);
-    store.sinces([Fault::Down, Fault::Down]); // the repair's, the opening's
+    store.sinces([Fault::Down, Fault::Down]); // of the repair and the opening
     assert!(block_on(repair.update(|tx| tx.permission("posts:write")?.set_slug("own:write").map(drop))).is_err());
     let opened = block_on(new.tenant("acme")).unwrap();
     assert_eq!((opened.now().unavailable(), opened.tenant_id()), (Some(Reason::InDoubt), acme.tenant_id()));
@@ -344,15 +347,15 @@ fn a_commit_resolved_by_a_repair_is_fetched_by_the_open_tenant() {
     assert_eq!(opened.revision(), Revision::new(3));
 }
 
-/// A backup is restored while a commit is settled, and then the store is what it was before: the commit has landed in one
-/// history, and the snapshot in hand is of the other.
+/// A backup is restored while a commit is resolved, and then the store is set back to what it was. The commit was
+/// applied in one history, and the current snapshot belongs to the other.
 #[test]
 fn a_commit_of_a_lost_history_is_not_reported_as_committed() {
     let (store, authorizer, acme) = acme();
     let backup = backup(&store.store(), acme.tenant_id());
     let kept = store.store();
     store.commits([Fault::RequestLost]);
-    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
+    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // of the update, the close and the opening
     assert!(block_on(promote(&acme)).is_err());
     let id = acme.in_doubt().unwrap();
     let elsewhere = Authorizer::builder().store(kept.clone()).build();
@@ -368,20 +371,20 @@ fn a_commit_of_a_lost_history_is_not_reported_as_committed() {
     let answered = poll(refresh.as_mut()).is_ready();
     *store.inner.lock().unwrap() = kept;
     gate.store(true, Ordering::SeqCst);
-    assert!(answered || block_on(refresh).is_err(), "the snapshot in hand never was in the history in which it landed");
+    assert!(answered || block_on(refresh).is_err(), "the current snapshot is of another history than the commit");
     assert_eq!(again.outcome(id), Some(Outcome::InDoubt));
     block_on(again.refresh()).unwrap();
     assert_eq!(again.outcome(id), Some(Outcome::Aborted));
     assert!(again.now().user("bob").is_some() && !again.check("alice", "posts:write"));
 }
 
-/// The same, and the store has forgotten its history: the load that tells of the commit is itself refused.
+/// The same without a history in the store: the load that contains the commit is rejected.
 #[test]
 fn a_refused_load_does_not_resolve_a_commit() {
     let (store, authorizer, acme) = acme();
     let backup = backup(&store.store(), acme.tenant_id());
     store.commits([Fault::RequestLost]);
-    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // the update's, the close's, the opening's
+    store.sinces([Fault::Down, Fault::Down, Fault::Down]); // of the update, the close and the opening
     assert!(block_on(promote(&acme)).is_err());
     let id = acme.in_doubt().unwrap();
     let elsewhere = Authorizer::builder().store(store.store()).build();
@@ -389,20 +392,24 @@ fn a_refused_load_does_not_resolve_a_commit() {
     block_on(acme.close()).unwrap();
     let again = block_on(authorizer.tenant("acme")).unwrap();
     *store.inner.lock().unwrap() = backup;
-    assert!(block_on(again.refresh()).is_err(), "it lands as revision 3; the snapshot in hand is another revision 3");
+    assert!(
+        block_on(again.refresh()).is_err(),
+        "it is applied as revision 3; the current snapshot is another revision 3"
+    );
     store.always_too_old.store(true, Ordering::SeqCst);
     assert!(block_on(again.refresh()).is_err());
     assert_eq!(again.outcome(id), Some(Outcome::Unknown));
     assert_eq!(again.decide("alice", "posts:write"), Decision::Denied(Reason::InvalidStoreContent));
 }
 
-/// A tenant is closed unsettled, and its life is not found for a while: a backup from before its birth was restored.
+/// A tenant is closed with a commit in doubt. Then it is missing for a while: a backup from before its creation is
+/// restored.
 #[test]
 fn a_tenant_missing_for_a_while_returns_with_its_commit_in_doubt() {
     let (store, authorizer, acme) = acme();
     let (kept, tenant_id) = (store.store(), acme.tenant_id());
     store.commits([Fault::RequestLost]);
-    store.sinces([Fault::Down, Fault::Down]); // the update's, the close's
+    store.sinces([Fault::Down, Fault::Down]); // of the update and the close
     assert!(block_on(promote(&acme)).is_err());
     block_on(acme.close()).unwrap();
     drop(acme);
@@ -415,7 +422,8 @@ fn a_tenant_missing_for_a_while_returns_with_its_commit_in_doubt() {
     );
 }
 
-/// A tenant is created, its birth is found out, and then the store is down: no error may say that nothing happened.
+/// A creation in doubt is resolved as created, and then the store is down. The error must not say that nothing
+/// happened.
 #[test]
 fn a_created_tenant_that_cannot_be_opened_is_in_doubt() {
     let store = Faulty::default();
@@ -428,12 +436,12 @@ fn a_created_tenant_that_cannot_be_opened_is_in_doubt() {
     assert_eq!(
         block_on(authorizer.tenant("acme")).unwrap().name().unwrap(),
         "Acme",
-        "whoever asks for the slug next has it"
+        "the next request for the slug opens it"
     );
 }
 
-/// A rename gets no answer. Whoever then asks for the old slug settles it first, and must not be handed the tenant that
-/// bears another one now: another tenant may have the old one.
+/// A rename gets no answer. The next request for the old slug resolves it first. It must not return the renamed tenant,
+/// because another tenant may have the old slug by now.
 #[test]
 fn a_slug_whose_tenant_turns_out_to_be_renamed_is_looked_up_again() {
     let (store, authorizer, acme) = acme();

@@ -1,4 +1,4 @@
-//! Catalogs over several releases: what a new one meets in tenants that an older one left.
+//! Catalogs over several releases: a new catalog over tenants of an older one.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 use pollster::block_on;
@@ -12,8 +12,8 @@ fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
     Authorizer::builder().store(store.clone()).catalog(&Catalog::new(&definition).unwrap()).build()
 }
 
-/// R9: a slug that the catalog retires counts as taken. Either a tenant that has one is refused at opening, or, since it
-/// is not, what it exports can be brought back.
+/// R9: a slug that the catalog retires counts as taken. A tenant that uses one can still be opened, so its export must
+/// be importable.
 #[cfg(feature = "json")]
 #[test]
 fn an_export_can_be_imported_after_the_catalog_retires_one_of_its_slugs() {
@@ -27,12 +27,12 @@ fn an_export_can_be_imported_after_the_catalog_retires_one_of_its_slugs() {
         Ok(acme) => {
             let document = acme.snapshot().export().unwrap();
             let plan = acme.plan_replace(&document).map(|plan| plan.is_empty());
-            assert_eq!(plan.map_err(|e| e.to_string()), Ok(true), "a document that says what is there");
+            assert_eq!(plan.map_err(|e| e.to_string()), Ok(true), "the document equals the current content");
         }
     }
 }
 
-/// "After every advance, three agree": an own thing beside a departed one of the same last known slug.
+/// A tenant has an entity with the slug of an entity that was removed from the catalog. All snapshots agree on it.
 #[test]
 fn a_slug_of_the_tenant_wins_over_a_removed_entry_in_every_snapshot() {
     let renamed_from: &[&str] = &["s0"];
@@ -59,11 +59,11 @@ fn a_slug_of_the_tenant_wins_over_a_removed_entry_in_every_snapshot() {
         .unwrap();
         block_on(here.refresh()).unwrap();
         let anew = block_on(over(&store, Definition::default()).tenant("acme")).unwrap();
-        assert_eq!(here.check("alice", "s1"), anew.check("alice", "s1"), "advanced and loaded");
+        assert_eq!(here.check("alice", "s1"), anew.check("alice", "s1"), "advanced and loaded snapshots agree");
     }
 }
 
-/// A repair takes renames and deletions; a call that it refuses changes nothing.
+/// A repair accepts renames and deletions. A call that it rejects changes nothing.
 #[test]
 fn a_refused_repair_changes_nothing() {
     let store = MemoryStore::default();

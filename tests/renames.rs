@@ -1,4 +1,4 @@
-//! A tenant is renamed, and its slug given to another, between the look-up and the load of an opening by slug.
+//! A tenant is renamed, and its slug given to another, between the lookup and the load of an opening by slug.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

@@ -14,8 +14,7 @@ use crate::store::{DynStore, MemoryStore, Store};
 /// ```
 /// use rolecall::{Authorizer, store::MemoryStore};
 ///
-/// let authorizer =
-/// Authorizer::builder().store(MemoryStore::default()).retries(8).max_open_tenants(1_000).build();
+/// let authorizer = Authorizer::builder().store(MemoryStore::default()).retries(8).max_open_tenants(1_000).build();
 /// # let _ = authorizer;
 /// ```
 #[must_use]
@@ -60,7 +59,7 @@ impl AuthorizerBuilder {
     /// use rolecall::Authorizer;
     ///
     /// rolecall::catalog! {
-    /// enum Permission { PostsRead = "posts:read" }
+    ///     enum Permission { PostsRead = "posts:read" }
     /// }
     /// let authorizer = Authorizer::builder().catalog(Permission::catalog()).build();
     /// assert_eq!(authorizer.catalog().permissions().len(), 1);

@@ -1,4 +1,5 @@
-//! Writing: plan, commit, publish. The last step fails only by a bug of this crate, and then the tenant leaves service.
+//! Writes: plan, commit, publish. Only a bug of this crate can make the last step fail. The tenant is then out of
+//! service.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,11 +32,11 @@ use crate::store::{Since, StoreError};
 pub struct Updated<T> {
     /// What the closure returned.
     pub value: T,
-    /// The revision at which what it did is in force.
+    /// The revision that contains the changes.
     pub revision: Revision,
-    /// The id of the commit; none if there was nothing to change.
+    /// The id of the commit; `None` if there was nothing to change.
     pub commit: Option<CommitId>,
-    /// What changed, ordered by the keys of the records; empty if nothing did.
+    /// The changes, ordered by the keys of the records; empty if there was nothing to change.
     pub changes: Vec<Change>,
 }
 
@@ -52,11 +53,11 @@ impl<T: fmt::Debug> fmt::Debug for Updated<T> {
 
 const COMMITTED: &str = "the commit is in the store, and the tenant is out of service until a refresh succeeds";
 
-/// What came of bringing a plan to the store.
+/// The result of sending a plan to the store.
 pub(super) enum Attempt {
-    /// It is in force.
+    /// The plan is committed, or it has no effect on the latest revision.
     Done,
-    /// It is not, and the snapshot in hand is newer than its base: plan again.
+    /// The plan is not committed, and the current snapshot is newer than its base: plan again.
     Retry,
 }
 
@@ -89,7 +90,7 @@ impl Tenant {
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the tenant was given a slug that is taken;
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if the store could not be reached and nothing happened;
     /// [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether the commit was applied: until that is
-    /// resolved every check is denied, and [`Tenant::outcome`] tells what became of it;
+    /// resolved every check is denied, and [`Tenant::outcome`] returns what became of it;
     /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
     pub async fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         self.try_update(f).await
@@ -233,8 +234,8 @@ pub(super) fn plan<T, E: From<Error>>(
     Tx::run(Draft::new(base, origins, repair), f)
 }
 
-/// Keeps a commit in mind until somebody has said what became of it. Dropped before that, by a future that was dropped
-/// or a store that panicked, it leaves the tenant unsettled.
+/// Guards a commit that was sent until its outcome is known. If it is dropped before that, because the future was
+/// dropped or the store panicked, the commit is in doubt.
 struct Sent<'a> {
     inner: &'a Inner,
     pending: Option<Arc<Pending>>,
@@ -255,14 +256,14 @@ impl Drop for Sent<'_> {
 }
 
 impl Inner {
-    /// From now on until it is settled, the tenant does not answer.
+    /// Marks a commit as in doubt. Every check is denied until it is resolved.
     pub(super) fn mark_in_doubt(&self, pending: Arc<Pending>) {
         self.tell(pending.envelope.id, Outcome::InDoubt);
         self.write_state.set_pending(Some(pending));
         self.current.set_availability(Availability::InDoubt);
     }
 
-    /// Plans, commits and publishes, again while others come first.
+    /// Plans, commits and publishes. Tries again if another writer commits first.
     pub(super) async fn run<T, E: From<Error>>(
         &self,
         mut make: impl FnMut(Arc<CompiledTenant>) -> Result<(T, Plan), E>,
@@ -280,7 +281,7 @@ impl Inner {
         Err(Error::new(ErrorKind::Conflict).into())
     }
 
-    /// Settled, alive, and with content that was accepted.
+    /// Makes the tenant ready for a write: open, without a commit in doubt, and with valid content.
     pub(super) async fn ready(&self) -> Result<()> {
         self.writable()?;
         self.resolve_pending().await?;
@@ -290,7 +291,7 @@ impl Inner {
         self.writable()
     }
 
-    /// Brings a plan to the store. The caller has the turn, and the plan was made on the snapshot in hand.
+    /// Sends a plan to the store. The caller has the turn, and the plan was made on the current snapshot.
     pub(super) async fn push(&self, plan: &Plan) -> Result<Attempt> {
         if plan.changes.is_empty() {
             return self.still_latest(plan).await;
@@ -310,7 +311,8 @@ impl Inner {
                 let error = |fault: InternalFault| fault.error(COMMITTED).of_commit(plan.envelope.id);
                 published.map(|()| Attempt::Done).map_err(error)
             }
-            // Its own commit may hide behind a conflict: a driver may have sent it twice. Readers go on meanwhile.
+            // The conflict may be with this very commit, if a driver has sent it twice. Readers are still served
+            // meanwhile.
             Err(StoreError::Conflict { actual }) => {
                 self.seen(actual);
                 let outcome = self.resolve(&pending).await;
@@ -319,7 +321,7 @@ impl Inner {
                 }
                 Self::judged(outcome, &pending)
             }
-            // An answer that no commit has, or that says nothing: unknown.
+            // In doubt, or a revision that this commit cannot have.
             Ok(_) | Err(StoreError::InDoubt(_)) => {
                 drop(sent);
                 let outcome = self.resolve(&pending).await;
@@ -344,7 +346,7 @@ impl Inner {
         }
     }
 
-    /// Before *no effect* is answered, the store is asked whether the base is still the latest (R11).
+    /// Confirms with the store that the base is still the latest, before an update reports that it had no effect (R11).
     async fn still_latest(&self, plan: &Plan) -> Result<Attempt> {
         let base = plan.base.position;
         match self.shared.store.since(base).await {
@@ -361,7 +363,7 @@ impl Inner {
     }
 }
 
-/// With what the store said, if it said something.
+/// Adds the store's own reason to an error, if there is one.
 fn because(error: Error, answer: Result<Revision, StoreError>) -> Error {
     match answer {
         Err(StoreError::InDoubt(why)) => error.reason(why.to_string()).because(StoreError::InDoubt(why)),

@@ -1,5 +1,5 @@
-//! Creating tenants. A birth whose outcome is not known belongs to its slug: the next one who asks for that slug settles
-//! it first.
+//! Creates tenants. A creation in doubt is recorded under its slug, and the next request for that slug resolves it
+//! first.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl Authorizer {
         self.create_tenant(TenantSlug::from_name(name)?.as_str(), name).await
     }
 
-    /// Begins a life in which these records are added, in one commit.
+    /// Creates a tenant with these records, in one commit.
     pub(super) async fn create(&self, slug: TenantSlug, changes: Vec<Change>) -> Result<Tenant> {
         reject_nested()?;
         let creation = self.registry.creation_queue(&slug);
@@ -98,7 +98,8 @@ impl Authorizer {
         };
         let pending = Arc::new(PendingCreate { tenant_id, envelope, changes });
 
-        // Before the store is reached, so that a future that is dropped leaves it for the next one who asks.
+        // Set before the store is called: if this future is dropped, the next request for the slug resolves the
+        // creation.
         creation.set_pending(Some(Arc::clone(&pending)));
         let write_state = self.registry.write_state(tenant_id);
         let turn = write_state.write_queue.take().await;
@@ -120,7 +121,7 @@ impl Authorizer {
                 creation.set_pending(None);
                 Err(store_error(error, slug.as_str()))
             }
-            // Unknown, or what no first answer to a birth of a new life can be.
+            // In doubt, or an answer that a correct store never gives to the first commit of a new tenant.
             Ok(_) | Err(_) => {
                 drop(turn);
                 match self.find_out(creation, &pending).await {
@@ -134,7 +135,7 @@ impl Authorizer {
         }
     }
 
-    /// Settles a birth under this slug, if one is open.
+    /// Resolves a creation in doubt under this slug, if there is one.
     pub(super) async fn resolve_creation(&self, slug: &TenantSlug) -> Result<()> {
         if !self.registry.has_creation(slug) {
             return Ok(());
@@ -158,8 +159,9 @@ impl Authorizer {
         }
     }
 
-    /// The same birth again: a life that lives answers *conflict*, one that ended *gone* (S1). What is refused for good is
-    /// ended before it began, so that a late copy can no longer land.
+    /// Sends the same creation again. The store returns `Conflict` if the tenant exists and `Deleted` if it was deleted
+    /// (S1). If the store rejects the creation permanently, an empty commit deletes the tenant before it is created.
+    /// A late copy of the creation can then no longer be applied.
     async fn find_out(&self, creation: &CreationQueue, pending: &PendingCreate) -> CreationOutcome {
         let outcome = match self.shared.store.commit(pending.as_commit()).await {
             Ok(_) | Err(StoreError::Conflict { .. }) => CreationOutcome::Created,
@@ -182,8 +184,9 @@ impl Authorizer {
     }
 }
 
-/// It was created, and could not be opened: no error that says *nothing happened*. Who asks for the slug next opens it,
-/// unless its life has ended already: then the slug was taken meanwhile, as it is where a birth is found to be gone.
+/// The error for a tenant that was created and could not be opened. It must not say that nothing happened: the next
+/// request for the slug opens the tenant. If the tenant is already deleted, the slug counts as taken, as for an aborted
+/// creation.
 fn created_but_not_opened(error: Error, slug: &TenantSlug, pending: &PendingCreate) -> Error {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::Deleted => Error::already_exists(EntityKind::Tenant, slug.as_str()),

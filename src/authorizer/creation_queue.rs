@@ -1,4 +1,4 @@
-//! The creations under one slug: one after the other, and the one that is in doubt.
+//! The creations under one slug: their queue, and the one that is in doubt.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +6,7 @@ use super::write_queue::WriteQueue;
 use crate::model::records::{Change, Envelope, TenantId};
 use crate::store::{Base, Commit};
 
-/// Who creates a tenant under a slug, in turn.
+/// Orders the creations under one slug.
 #[derive(Debug, Default)]
 pub(crate) struct CreationQueue {
     pub(super) write_queue: WriteQueue,

@@ -1,4 +1,4 @@
-//! The one cell that readers and writers share. Readers load a pointer; a writer that has the turn swaps it.
+//! The one cell that readers and writers share. Readers load a pointer; the writer that has the turn swaps it.
 
 #[cfg(test)]
 #[cfg(loom)]
@@ -28,10 +28,10 @@ impl CurrentSnapshot {
         self.0.load_full()
     }
 
-    /// Publishes a snapshot. Revisions only go up: one that is behind the present one is left out, and false returned;
-    /// so is any once the tenant was closed or deleted.
+    /// Publishes a snapshot, and returns whether it did. A snapshot of an earlier revision is ignored. So is every
+    /// snapshot after the tenant was closed or deleted.
     ///
-    /// Only who has the turn calls this, so nobody swaps between the look and the swap.
+    /// Only the holder of the turn calls this, so the cell does not change between the comparison and the swap.
     pub(crate) fn publish(&self, next: Arc<CompiledTenant>) -> bool {
         let present = self.0.load();
         let rises = next.position.revision >= present.position.revision && !present.availability.is_over();
@@ -41,8 +41,8 @@ impl CurrentSnapshot {
         rises
     }
 
-    /// Changes whether the present snapshot answers. What is closed or deleted stays so. What is broken stays so until
-    /// another snapshot is published, unless it is closed or deleted.
+    /// Changes the availability of the current snapshot. A closed or deleted tenant stays closed or deleted. A broken
+    /// one stays broken until another snapshot is published or it is closed or deleted.
     pub(crate) fn set_availability(&self, availability: Availability) {
         let present = self.0.load_full();
         let stays = present.availability == Availability::Broken && !availability.is_over();
@@ -55,6 +55,6 @@ impl CurrentSnapshot {
 impl fmt::Debug for CurrentSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let present = self.0.load();
-        write!(f, "Current({:?}, {:?})", present.position, present.availability)
+        write!(f, "CurrentSnapshot({:?}, {:?})", present.position, present.availability)
     }
 }

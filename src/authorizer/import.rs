@@ -1,5 +1,5 @@
-//! Whole tenants by document: created, or replaced. A birth and a plan like any other; what is special is in
-//! `document.rs`.
+//! Creates or replaces a whole tenant from a document. `document.rs` computes the changes; the commit is like any
+//! other.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::plan::{CommitContext, Plan};
 impl Authorizer {
     /// Creates the tenant that a document describes, in one commit.
     ///
-    /// Ids that the document states are kept, so a tenant can be moved or restored; what states none gets a new one.
+    /// Ids in the document are kept, so a tenant can be moved or restored. An entry without an id gets a new one.
     ///
     /// # Example
     /// ```
@@ -46,12 +46,12 @@ impl Authorizer {
 }
 
 impl Tenant {
-    /// Makes the tenant what a document says: all of it, in one commit, and nothing else.
+    /// Replaces the whole content of the tenant with a document, in one commit.
     ///
-    /// An entry that states an id is the present thing with that id, whatever it was called; one that states none is
-    /// the present thing of its slug or key, unless another entry states that thing's id. An entry that matches nothing
-    /// is new. What no entry matched is deleted with all its edges (R8), also where a new thing gets its slug: nothing
-    /// old sticks to that. A document that says what is there makes no revision.
+    /// An entry with an id matches the existing entity with that id, also under another slug or key. An entry without
+    /// an id matches the existing entity with its slug or key, unless another entry has that entity's id. An entry
+    /// without a match creates an entity. Existing entities that no entry matches are deleted with all their relations
+    /// (R8), also if a new entity takes their slug. A document that equals the current content makes no revision.
     ///
     /// # Example
     /// ```
@@ -65,17 +65,18 @@ impl Tenant {
     /// ```
     ///
     /// # Consistency
-    /// Whatever others committed before is replaced too. To see first what that is, use [`Tenant::plan_replace`], whose
-    /// plan is refused as stale if anybody comes in between.
+    /// Earlier commits of other writers are replaced too. Use [`Tenant::plan_replace`] to see the changes first: its
+    /// plan is rejected as stale if another writer commits in between.
     ///
     /// # Complexity
     /// O(n log n) for the records before and after.
     ///
     /// # Errors
-    /// [`Document`](crate::ErrorKind::Document) with every broken rule, as for [`Authorizer::import`]: also if the
-    /// document's slug is not the tenant's, or an id is that of a thing of another kind;
-    /// [`Managed`](crate::ErrorKind::Managed) if it changes what a directory manages and does not act for that directory
-    /// (R16, [`Document::act_for`]); otherwise those of [`Tenant::update`].
+    /// - [`Document`](crate::ErrorKind::Document) with every mistake, as for [`Authorizer::import`]. It is also a mistake
+    ///   if the document's slug is not the tenant's, or if an id belongs to an entity of another kind.
+    /// - [`Managed`](crate::ErrorKind::Managed) if it changes an entity that a directory manages and does not act for
+    ///   that directory (R16, [`Document::act_for`]).
+    /// - Otherwise those of [`Tenant::update`].
     pub async fn replace(&self, document: &Document) -> Result<Updated<()>> {
         let clock = Arc::clone(&self.0.shared.clock);
         self.0.run(|base| document.plan_on(base, CommitContext::new(&*clock)).map(|plan| ((), plan))).await

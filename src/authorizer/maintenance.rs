@@ -1,4 +1,4 @@
-//! What an application can do to an open tenant beside asking and writing: bring it up to date, and close it.
+//! Refreshes and closes an open tenant.
 
 use super::nested::reject_nested;
 use super::tenant::Tenant;
@@ -53,9 +53,10 @@ impl Tenant {
     pub async fn close(&self) -> Result<()> {
         reject_nested()?;
         let _turn = self.0.write_state.write_queue.take().await;
-        // What is pending of a life belongs to its newest opening: an older one that was closed leaves it alone.
+        // A pending commit belongs to the newest session of the tenant: an older session that was closed leaves it
+        // alone.
         if self.0.alive().is_ok() && self.0.write_state.pending().is_some() {
-            // What cannot be settled now stays with the write_state.
+            // If this fails, the commit stays in the write state for the next opening.
             drop(self.0.resolve_pending().await);
         }
         self.0.current.set_availability(Availability::Closed);

@@ -1,19 +1,25 @@
-//! Every order, up to a bound, in which the real tenant's writers and readers may meet: plan, commit, publish and settle
-//! with turns, over a store in memory.
+//! Models every interleaving, up to a bound, of a tenant's writers and readers: plan, commit, publish and resolve in
+//! the write queue, over a memory store.
 //!
-//! Watched are the turns and the cell that readers load. Not watched is what stands behind other locks (the store, what
-//! is pending, numbers): no thread is suspended inside them, so each of their critical sections is one step here.
-//! Run by `RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom model`.
+//! The model checker watches the write queue and the cell that readers load. It does not watch the other locks (the
+//! store, the pending commit, the numbers). No thread is suspended while it has one of them, so each of their critical
+//! sections is one step.
 //!
-//! Each model was seen to fail:
+//! Run the models with:
 //!
-//! | broken by hand | noticed by |
+//! ```sh
+//! RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom model
+//! ```
+//!
+//! Each model has been seen to fail:
+//!
+//! | deliberate fault | caught by |
 //! |---|---|
-//! | an update lets its turn go before it plans | all |
+//! | an update releases its turn before it plans | all |
 //! | an update returns and publishes nothing | all but `an_update_that_is_dropped_…` |
-//! | a dropped commit leaves the tenant answering | `an_update_that_is_dropped_…` |
-//! | a close lets its turn go at once | `nothing_answers_once_a_close_has_returned` |
-//! | the turns broken as in `write_queue/model.rs`, in 7 of its 10 ways: not the order in the queue, the change of wakers, the turn taken back first | `an_update_that_is_dropped_…`, most ways others too |
+//! | a dropped commit leaves the tenant available | `an_update_that_is_dropped_…` |
+//! | a close releases its turn at once | `nothing_answers_once_a_close_has_returned` |
+//! | 7 of the 10 faults of `write_queue/model.rs`: all but the order in the queue, the change of wakers, and the turn taken back first | `an_update_that_is_dropped_…`, and others for most of them |
 
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -40,13 +46,13 @@ fn tenant(store: impl Store) -> Tenant {
     wait(Authorizer::builder().store(store).build().create_tenant("acme", "Acme")).unwrap()
 }
 
-/// A thread that makes one update. Each makes a user, so a state has as many users as it has updates behind it.
+/// A thread that makes one update. Each update creates one user, so a state has as many users as updates.
 fn updates(acme: &Tenant, user: &'static str) -> JoinHandle<Result<Revision>> {
     let acme = acme.clone();
     thread::spawn(move || wait(acme.update(|tx: &Tx| tx.create_user(user).map(drop))).map(|done| done.revision))
 }
 
-/// The revision and whether it answers. A torn one, with another revision's users, is noticed.
+/// The revision and the availability. Fails on a torn snapshot, which has the users of another revision.
 fn look(acme: &Tenant) -> (u64, Availability) {
     let Snapshot(compiled) = acme.snapshot();
     let revision = compiled.position.revision.number();
@@ -68,9 +74,9 @@ fn of_two_updates_each_commits_and_a_reader_sees_them_one_after_the_other() {
     });
 }
 
-/// The sentence of `update`'s: when it returns, every question in this process sees the change.
+/// The promise of `update`: when it returns, every later question in this process sees the change.
 #[test]
-fn an_update_that_returned_is_seen_by_whoever_knows_that_it_did() {
+fn an_update_that_returned_is_seen_by_every_thread_that_knows_it() {
     every_order(5, || {
         let acme = tenant(MemoryStore::default());
         let returned = Arc::new(AtomicBool::new(false));
@@ -89,14 +95,14 @@ fn an_update_that_returned_is_seen_by_whoever_knows_that_it_did() {
     });
 }
 
-/// A store in which the first commit that makes Alice lands, and never says so.
+/// A store that applies the first commit that creates Alice, and never answers it.
 #[derive(Default)]
-struct LandsInSilence {
+struct AppliesInSilence {
     store: MemoryStore,
     alice: Arc<Unwatched>,
 }
 
-impl Store for LandsInSilence {
+impl Store for AppliesInSilence {
     async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         self.store.find(slug).await
     }
@@ -124,16 +130,16 @@ impl Store for LandsInSilence {
     }
 }
 
-/// A request is cancelled: its update is dropped while it waits for its turn, or while its commit is under way. In that
-/// case the tenant denies until somebody has settled it, and no reader that knows of the drop sees the state before it.
-/// The update that waits behind settles it, and lands.
+/// A request is cancelled: its update is dropped while it waits for its turn, or while its commit is under way. In the
+/// second case every check is denied until the commit is resolved, and no reader that knows of the drop sees the
+/// earlier state. The update that waits behind it resolves the commit, and is committed itself.
 #[test]
 fn an_update_that_is_dropped_denies_until_it_is_resolved_and_keeps_nobody_waiting() {
     let (waited, sent) = (Arc::new(Unwatched::new(false)), Arc::new(Unwatched::new(false)));
     let met = [Arc::clone(&waited), Arc::clone(&sent)];
     every_order(5, move || {
         let alice = Arc::new(Unwatched::new(false));
-        let acme = tenant(LandsInSilence { alice: Arc::clone(&alice), ..LandsInSilence::default() });
+        let acme = tenant(AppliesInSilence { alice: Arc::clone(&alice), ..AppliesInSilence::default() });
         let other = updates(&acme, "bob");
         let in_doubt = Arc::new(AtomicBool::new(false));
         let reader = {
@@ -161,7 +167,7 @@ fn an_update_that_is_dropped_denies_until_it_is_resolved_and_keeps_nobody_waitin
     assert!(waited.load(Ordering::Relaxed) && sent.load(Ordering::Relaxed), "both were met");
 }
 
-/// A tenant that was closed stays so, whatever an update that came before or after it says.
+/// A closed tenant stays closed, also if an update runs before or after the close.
 #[test]
 fn nothing_answers_once_a_close_has_returned() {
     every_order(5, || {

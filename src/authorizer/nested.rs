@@ -1,15 +1,15 @@
-//! Whether this thread is inside the closure of an update: writing from there would wait for itself.
+//! Detects updates inside the closure of an update. Such an update would wait for itself.
 
 use std::cell::Cell;
 
 use crate::model::error::{Error, ErrorKind, Result};
 
 thread_local! {
-    /// Whether this thread is inside the closure of an update. It names no tenant to anyone.
+    /// Whether this thread is inside the closure of an update of any tenant.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks the thread for as long as it lives, also through a panic.
+/// Marks the thread until it is dropped, also when a panic unwinds.
 pub(super) struct Inside(bool);
 
 impl Inside {

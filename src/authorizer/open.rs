@@ -1,4 +1,4 @@
-//! Asking for a tenant opens it, once per life.
+//! Finds and opens tenants, by slug or by id.
 
 use super::Authorizer;
 use super::nested::reject_nested;
@@ -36,12 +36,12 @@ impl Authorizer {
         let slug = TenantSlug::new(slug)?;
         self.resolve_creation(&slug).await?;
         if let Some(inner) = self.registry.by_slug(&slug) {
-            // Settled first: what was open may be a rename.
+            // Resolved first: the commit in doubt may be a rename.
             if resolved(&inner).await && inner.has_slug(&slug) {
                 return Ok(Tenant(inner));
             }
         }
-        // Between the look-up and the opening, the tenant may be renamed and its slug given to another.
+        // Between the lookup and the load, the tenant may be renamed and its slug given to another tenant.
         for _ in 0..MOST_RENAMES {
             let tenant_id = self.find(&slug).await?.ok_or_else(|| not_found(slug.as_str()))?;
             match self.open(tenant_id).await {
@@ -96,7 +96,7 @@ impl Authorizer {
             answer => return answer,
         }
         match self.create_tenant(slug, name).await {
-            // Somebody else has just created it.
+            // Another caller has just created it.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => self.tenant(slug).await,
             answer => answer,
         }
@@ -124,11 +124,12 @@ impl Authorizer {
     }
 }
 
-/// How often a slug may move to another tenant while it is asked for.
+/// The number of lookups before a slug that keeps moving between tenants is reported as not found.
 const MOST_RENAMES: usize = 4;
 
 impl Tenant {
-    /// Whether it has this slug: in the snapshot in hand, or else in the newest one, since the store has just said so.
+    /// Whether the tenant has this slug, in the current snapshot or else after a refresh. The store has just returned
+    /// the tenant for this slug, so a snapshot without it is out of date.
     async fn has_slug(&self, slug: &TenantSlug) -> Result<bool> {
         if self.0.has_slug(slug) {
             return Ok(true);
@@ -141,8 +142,8 @@ impl Tenant {
     }
 }
 
-/// Settles an open tenant, if that can be done; where it cannot, the tenant denies, and the next call on it tries again.
-/// False if it is open no more: closed while this waited for its turn, or found to have ended.
+/// Resolves a pending commit of an open tenant. If that fails, every check stays denied, and the next call tries again.
+/// Returns whether the tenant is still open. It may have been closed in the meantime, or found to be deleted.
 async fn resolved(inner: &Inner) -> bool {
     if inner.write_state.pending().is_some() || inner.current.guard().availability == Availability::InDoubt {
         let _turn = inner.write_state.write_queue.take().await;

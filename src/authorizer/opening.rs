@@ -1,4 +1,4 @@
-//! Opens a tenant by its id, once, whoever asks for it.
+//! Opens a tenant by its id. All callers share one session.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl Authorizer {
         let write_state = self.registry.write_state(tenant_id);
         let _turn = write_state.write_queue.take().await;
         if let Some(inner) = self.registry.by_tenant_id(tenant_id) {
-            // Whoever had the turn before may have left a commit open.
+            // The previous holder of the turn may have left a commit in doubt.
             drop(inner.resolve_pending().await);
             inner.alive()?;
             return Ok(Tenant(inner));
@@ -29,7 +29,7 @@ impl Authorizer {
         let inner = self.load_tenant(tenant_id, false).await?;
         if write_state.pending().is_some() {
             inner.current.set_availability(Availability::InDoubt);
-            // What cannot be settled now is tried again by the next call on the tenant, which denies until then.
+            // If this fails, the next call on the tenant tries again. Every check is denied until then.
             drop(inner.resolve_pending().await);
         }
         inner.alive()?;
@@ -37,7 +37,7 @@ impl Authorizer {
         Ok(Tenant(inner))
     }
 
-    /// A new opening of a life. The caller has its turn.
+    /// Loads a tenant into a new session. The caller has the turn.
     pub(super) async fn load_tenant(&self, tenant_id: TenantId, repair: bool) -> Result<Arc<Inner>> {
         let catalog = Arc::clone(&self.shared.catalog);
         let earlier = Earlier { tenant_id, state: None, session: Arc::new(catalog.open()), catalog, repair };

@@ -1,4 +1,4 @@
-//! Seeing what other writers did.
+//! Applies the commits of other writers, from the history or by a full load.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::store::{DynStore, Since, Sink, Stop, StoreError, StoredCommit};
 
 const NOT_PUBLISHED: &str = "the tenant is out of service until a refresh succeeds";
 
-/// What a load found.
+/// The result of a load.
 pub(super) enum Loaded {
     Tenant(Box<CompiledTenant>),
     Deleted,
 }
 
-/// Whose numbers a load keeps, and whose life it is.
+/// The tenant to load, and the session and numbers that the load continues.
 pub(super) struct Earlier<'a> {
     pub(super) tenant_id: TenantId,
     pub(super) state: Option<&'a State>,
@@ -32,7 +32,7 @@ pub(super) struct Earlier<'a> {
 }
 
 impl Inner {
-    /// Asks the store what happened since the snapshot in hand, and takes it in.
+    /// Asks the store for the commits since the current snapshot, and applies them.
     pub(super) async fn sync(&self) -> Result<()> {
         let position = self.current.guard().position;
         let answer = self.shared.store.since(position).await;
@@ -51,7 +51,7 @@ impl Inner {
         }
     }
 
-    /// Advances by these commits; where they do not fit, or the snapshot in hand is out of service, loads the whole.
+    /// Applies these commits. If they do not fit, or the current snapshot is out of service, loads the whole tenant.
     pub(super) async fn follow(&self, commits: Vec<StoredCommit>) -> Result<()> {
         if self.is_broken() {
             return self.reload().await;
@@ -82,7 +82,7 @@ impl Inner {
         }
     }
 
-    /// Publishes what was loaded, unless the history went back.
+    /// Publishes a loaded snapshot, unless the store went back in history.
     pub(super) fn accept(&self, loaded: Box<CompiledTenant>) -> Result<()> {
         let (present, found) = (self.current.guard().position, loaded.position);
         let other = found.revision == present.revision && found.commit != present.commit;
@@ -97,7 +97,7 @@ impl Inner {
         self.publish(Arc::from(loaded), News::All).map_err(|fault| fault.error(NOT_PUBLISHED))
     }
 
-    /// Loads the whole, with the numbers of the snapshot in hand.
+    /// Loads the whole tenant, and keeps the numbers of the current snapshot.
     pub(super) async fn load(&self) -> Result<Loaded> {
         let present = self.current.load();
         let earlier = Earlier {
@@ -119,7 +119,7 @@ impl Inner {
         }
     }
 
-    /// What a failed refresh means: damage is refused, anything else is lag.
+    /// Records a failed refresh. If the content is damaged, every check is denied; any other failure is only lag.
     fn failed(&self, error: StoreError) -> Error {
         self.refresh_failed();
         if matches!(error, StoreError::Corrupt(_) | StoreError::UnsupportedRecord(_) | StoreError::Stopped) {
@@ -129,7 +129,7 @@ impl Inner {
     }
 }
 
-/// Why a load came to nothing.
+/// The reason why a load failed.
 pub(super) enum Unloaded {
     Store(StoreError),
     Invalid(Vec<Violation>),
@@ -146,7 +146,7 @@ pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<L
 
     let Earlier { tenant_id, state, session, catalog, repair } = earlier;
     let build = Build::new(catalog, session, repair);
-    // Before the first record: what number an id was met as, it keeps.
+    // Before the first record, so that each id keeps its number.
     let build = match state {
         Some(state) => build.keeping_numbers_of(state),
         None => build,
@@ -164,7 +164,7 @@ pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<L
         },
     };
     let BuildSink(build, _) = sink;
-    // A load that was stopped has violations, so the position it lacks is never used.
+    // A load that was stopped has violations, so this placeholder position is never used.
     let at = at.unwrap_or(Position {
         tenant_id,
         revision: Revision::FIRST,

@@ -1,9 +1,10 @@
-//! Which tenants are open, under which slugs they were last found, and which are closed to make room.
+//! The open tenants and the slugs under which they were last found. Closes idle tenants to make room.
 //!
-//! A tenant that is closed here is one that nobody references: its reference count says so, and while the table is locked
-//! nobody can come to hold it. So a check pays nothing for it; only handing a tenant out notes when.
+//! The registry closes only a tenant that nothing else references. Its reference count proves that, and no new
+//! reference can appear while the maps are locked. A check therefore costs nothing extra; only handing a tenant out
+//! records the time.
 //!
-//! What is taken out is dropped after the lock is given back: a large tenant takes a while to be freed.
+//! A tenant that is taken out is dropped after the lock is released, because freeing a large tenant takes a while.
 
 mod recency;
 
@@ -30,16 +31,17 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct Maps {
     tenants: HashMap<TenantId, TenantEntry>,
-    /// Hints, one for each life at most: the tenant's own snapshot has the last word on its slug.
+    /// Hints, at most one for each tenant. The slug in the tenant's own snapshot is authoritative.
     slugs: HashMap<TenantSlug, TenantId>,
     creations: HashMap<TenantSlug, Arc<CreationQueue>>,
-    /// The ids that are open.
+    /// The open tenants, by last use.
     recent: Recency,
 }
 
 struct TenantEntry {
     write_state: Arc<WriteState>,
-    /// How many [`WriteStateRef`]s there are on the write_state: one of each opening that still exists, and of each who opens or waits.
+    /// The number of [`WriteStateRef`]s: one for each session that still exists, and one for each caller that opens the
+    /// tenant or waits.
     references: usize,
     slug: Option<TenantSlug>,
     open: Option<OpenTenant>,
@@ -47,12 +49,12 @@ struct TenantEntry {
 
 struct OpenTenant {
     inner: Arc<Inner>,
-    /// In [`Maps::recent`].
+    /// The index in [`Maps::recent`].
     place: usize,
     handed_out: Timestamp,
 }
 
-/// How many tenants are looked at for each one that is opened beyond the bound.
+/// The number of tenants that are tried for each one that is opened beyond the bound.
 const MAX_TRIED: usize = 64;
 
 impl Registry {
@@ -69,26 +71,26 @@ impl Registry {
         self.maps().tenants.values().filter(is_open).count()
     }
 
-    /// All that are open. Nothing is noted: to be listed is not to be handed out.
+    /// Returns all open tenants. This does not count as use.
     pub(crate) fn all_open(&self) -> Vec<Arc<Inner>> {
         let maps = self.maps();
         let open = maps.tenants.values().filter_map(|entry| entry.open.as_ref());
         open.map(|open| Arc::clone(&open.inner)).filter(|inner| inner.is_open()).collect()
     }
 
-    /// The open tenant that was last found under this slug. Whether it still bears it, its own snapshot says.
+    /// Returns the open tenant that was last found under this slug. The caller checks whether it still has the slug.
     pub(crate) fn by_slug(&self, slug: &TenantSlug) -> Option<Arc<Inner>> {
         let tenant_id = self.maps().slugs.get(slug).copied()?;
         self.by_tenant_id(tenant_id)
     }
 
-    /// The open tenant of this life.
+    /// Returns the open tenant with this id.
     pub(crate) fn by_tenant_id(&self, tenant_id: TenantId) -> Option<Arc<Inner>> {
         let now = self.clock.now();
         self.maps().hand_out(tenant_id, now).filter(|inner| inner.is_open())
     }
 
-    /// The turns of a life, and what is pending of it.
+    /// Returns the write queue of a tenant and its pending commit.
     pub(crate) fn write_state(self: &Arc<Self>, tenant_id: TenantId) -> WriteStateRef {
         let mut maps = self.maps();
         let new = || TenantEntry { write_state: Arc::default(), references: 0, slug: None, open: None };
@@ -98,7 +100,7 @@ impl Registry {
         WriteStateRef::new(keeper, tenant_id, Arc::clone(&entry.write_state))
     }
 
-    /// A tenant is open from now on. If that is one too many, others that nobody references are closed.
+    /// Adds an open tenant. If that exceeds the bound, tenants that nothing references are closed.
     pub(crate) fn insert_open(&self, tenant_id: TenantId, inner: &Arc<Inner>) {
         let slug = inner.current.guard().state.tenant.as_ref().map(|tenant| tenant.slug.clone());
         let now = self.clock.now();
@@ -112,18 +114,20 @@ impl Registry {
         drop((earlier, closed));
     }
 
-    /// A tenant was found under a slug, by the store's word.
+    /// Records that the store has found a tenant under this slug.
     pub(crate) fn record_slug(&self, slug: TenantSlug, tenant_id: TenantId) {
         self.maps().record_slug(slug, tenant_id);
     }
 
-    /// Closes what nobody references, is settled, and was last handed out at least this long ago. How many were closed.
+    /// Closes the tenants that nothing references, that have no commit in doubt, and that were last handed out at least
+    /// this long ago. Returns how many were closed.
     pub(crate) fn close_idle(&self, unused_for: Duration) -> usize {
         let now = self.clock.now();
         let unused_for = i64::try_from(unused_for.as_micros()).unwrap_or(i64::MAX);
         let mut maps = self.maps();
         let is_old = |open: &mut OpenTenant| {
-            // Where the clock was set back, the time begins anew: nothing stays open for as long as it went back.
+            // If the clock was set back, the idle time starts again from now. Otherwise the tenant would stay open
+            // until the clock has caught up.
             open.handed_out = open.handed_out.min(now);
             now.as_micros().saturating_sub(open.handed_out.as_micros()) >= unused_for
         };
@@ -135,17 +139,17 @@ impl Registry {
         closed.len()
     }
 
-    /// The turns of births under a slug.
+    /// Returns the queue of creations under a slug.
     pub(crate) fn creation_queue(&self, slug: &TenantSlug) -> Arc<CreationQueue> {
         Arc::clone(self.maps().creations.entry(slug.clone()).or_default())
     }
 
-    /// Whether somebody is at a birth under a slug, or has left one open.
+    /// Whether a creation under this slug is under way or in doubt.
     pub(crate) fn has_creation(&self, slug: &TenantSlug) -> bool {
         self.maps().creations.contains_key(slug)
     }
 
-    /// Nobody is at a birth any more: it is forgotten unless something is pending.
+    /// Removes the queue of creations under a slug if nobody uses it and no creation is in doubt.
     pub(crate) fn release_creation(&self, slug: &TenantSlug) {
         let mut maps = self.maps();
         let idle = |creation: &Arc<CreationQueue>| Arc::strong_count(creation) <= 2 && creation.pending().is_none();
@@ -163,32 +167,32 @@ impl Maps {
         Some(Arc::clone(&open.inner))
     }
 
-    /// What was open of this life before comes back.
+    /// Returns the session of this tenant that was open before, if there was one.
     fn open(&mut self, tenant_id: TenantId, inner: &Arc<Inner>, now: Timestamp) -> Option<Arc<Inner>> {
         let earlier = self.take_out(tenant_id);
-        // Its own hold keeps the entry there.
+        // The tenant's own reference keeps the entry in the map.
         let entry = self.tenants.get_mut(&tenant_id)?;
         entry.open = Some(OpenTenant { inner: Arc::clone(inner), place: self.recent.push(tenant_id), handed_out: now });
         earlier
     }
 
     fn record_slug(&mut self, slug: TenantSlug, tenant_id: TenantId) {
-        // It may have been closed meanwhile: then nothing would take the hint away again.
+        // If the tenant was closed in the meantime, nothing would remove the hint again.
         let Some(entry) = self.tenants.get_mut(&tenant_id).filter(|entry| entry.open.is_some()) else { return };
         let earlier = entry.slug.replace(slug.clone());
-        self.unname(earlier, tenant_id);
+        self.remove_slug(earlier, tenant_id);
         self.slugs.insert(slug, tenant_id);
     }
 
-    /// Takes away the hint that leads from a slug to a life, unless the slug has another by now.
-    fn unname(&mut self, slug: Option<TenantSlug>, tenant_id: TenantId) {
+    /// Removes the hint from a slug to a tenant, unless the slug leads to another tenant by now.
+    fn remove_slug(&mut self, slug: Option<TenantSlug>, tenant_id: TenantId) {
         if let Some(slug) = slug.filter(|slug| self.slugs.get(slug) == Some(&tenant_id)) {
             self.slugs.remove(&slug);
         }
     }
 
-    /// Closes the one that was handed out longest ago, until there are few enough or it has looked often enough. One
-    /// that is held when it is looked at counts as used then, so that the next opening looks at others.
+    /// Closes the least recently used tenants, until the bound is met or [`MAX_TRIED`] were tried. A tenant that is
+    /// still referenced counts as used now, so that the next call tries others.
     fn make_room(&mut self, max_open: usize) -> Vec<Arc<Inner>> {
         let mut closed = Vec::new();
         for _ in 0..MAX_TRIED.min(self.recent.len()) {
@@ -210,8 +214,8 @@ impl Maps {
         }
     }
 
-    /// Takes out the tenant of a life, if nobody but this table references it, so that nobody can begin anything with it while
-    /// the table is locked; if nobody waits for its turn; and if nothing is pending.
+    /// Takes out a tenant that only this map references, that nobody waits for, and that has no pending commit. Nobody
+    /// can start to use it while the maps are locked.
     fn take_idle(&mut self, tenant_id: TenantId) -> Option<Arc<Inner>> {
         let entry = self.tenants.get(&tenant_id)?;
         let is_held = entry.open.as_ref().is_none_or(|open| Arc::strong_count(&open.inner) > 1);
@@ -221,7 +225,7 @@ impl Maps {
         self.take_out(tenant_id)
     }
 
-    /// The tenant is open no more. Its entry stays for as long as its write_state is held.
+    /// Takes out an open tenant. Its entry stays while its write state is referenced.
     fn take_out(&mut self, tenant_id: TenantId) -> Option<Arc<Inner>> {
         let entry = self.tenants.get_mut(&tenant_id)?;
         let (open, slug) = (entry.open.take()?, entry.slug.take());
@@ -229,11 +233,11 @@ impl Maps {
         if let Some(other) = moved.and_then(|tenant_id| self.tenants.get_mut(&tenant_id)?.open.as_mut()) {
             other.place = open.place;
         }
-        self.unname(slug, tenant_id);
+        self.remove_slug(slug, tenant_id);
         Some(open.inner)
     }
 
-    /// One hold less. What nobody references is forgotten, unless something is pending.
+    /// Drops one reference. An entry without references is removed unless it has a pending commit.
     fn release(&mut self, tenant_id: TenantId, write_state: &Arc<WriteState>) {
         let Some(entry) = self.tenants.get_mut(&tenant_id).filter(|entry| Arc::ptr_eq(&entry.write_state, write_state))
         else {
@@ -248,7 +252,7 @@ impl Maps {
     }
 }
 
-/// Gives room back where three quarters are empty, so that a table which was once large costs what it references.
+/// Shrinks a map that is three quarters empty, so that its size follows the number of its entries.
 fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
     if table.capacity() / 4 > table.len() {
         table.shrink_to(table.len() * 2);
@@ -286,9 +290,9 @@ mod tests {
     fn no_slug_hint_remains_for_a_tenant_that_was_closed() {
         let registry = Arc::new(Registry::new(usize::MAX, Arc::new(SystemClock)));
         let (tenant_id, slug) = (TenantId::random(), TenantSlug::new("acme").unwrap());
-        let hold = registry.write_state(tenant_id);
+        let reference = registry.write_state(tenant_id);
         registry.record_slug(slug, tenant_id);
-        drop(hold);
+        drop(reference);
         let maps = registry.maps();
         assert!(maps.slugs.is_empty() && maps.tenants.is_empty());
     }

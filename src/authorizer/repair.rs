@@ -1,5 +1,5 @@
-//! A tenant whose slugs clash with a new catalog is refused at opening (R9). Opened for repair, it answers no question
-//! and takes renames and deletions, until it can be opened as usual.
+//! Opens a tenant whose slugs conflict with a new catalog (R9). Such a tenant cannot be opened as usual. While it is
+//! open for repair, every check is denied, and it accepts only renames and deletions.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl Authorizer {
 }
 
 impl Repair {
-    /// The tenant's own slugs that the catalog takes, each to be renamed or deleted.
+    /// Returns the tenant's own slugs that the catalog defines too. Rename or delete each of them.
     pub fn clashes(&self) -> Vec<(EntityKind, Slug)> {
         let compiled = self.0.0.current.load();
         let (state, catalog) = (&compiled.state, &compiled.catalog.definition);
@@ -81,7 +81,7 @@ impl Repair {
         permissions.chain(roles).collect()
     }
 
-    /// Renames or deletes the conflicting entries. A slug stands for the tenant's own entry. See [`Repair`] for an
+    /// Renames or deletes the conflicting entries. A slug refers to the tenant's own entry. See [`Repair`] for an
     /// example.
     ///
     /// # Errors

@@ -1,8 +1,11 @@
-//! Finding out what became of a commit of ours whose outcome is not known.
+//! Resolves a commit in doubt: finds out whether it was applied.
 //!
-//! The commit's id is looked for among the commits since its base. If the revision has not moved, the same commit is
-//! sent again; if the store then refuses it for good, an empty commit takes its place, so that a late copy of the first
-//! can no longer land. Whichever commit references the next revision settles it. Every step is safe to repeat.
+//! 1. Look for the commit's id among the commits since its base.
+//! 2. If there are none, send the same commit again.
+//! 3. If the store then rejects it permanently, send an empty commit on the same base. A late copy of the first commit
+//!    can then no longer be applied.
+//!
+//! The commit that made the next revision decides the outcome. Every step is safe to repeat.
 
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ use crate::resolver::snapshot::Availability;
 use crate::resolver::snapshot::session::News;
 use crate::store::{Base, Commit, Since, StoreError, StoredCommit};
 
-/// How often the store may answer "somebody moved" before the matter is left open for the next call.
+/// The number of conflicts after which the commit stays in doubt until the next call.
 const MOST_ROUNDS: usize = 4;
 
 /// What to do next.
@@ -25,10 +28,10 @@ enum Round {
 }
 
 impl Inner {
-    /// Settles what is open, if something is.
+    /// Resolves the pending commit, if there is one.
     pub(super) async fn resolve_pending(&self) -> Result<()> {
         let Some(pending) = self.write_state.pending() else {
-            // Settled through another opening of the same life: what was found is still to be seen here.
+            // Another session of the tenant has resolved the commit. This one still has to see the outcome.
             let is_in_doubt = self.current.guard().availability == Availability::InDoubt;
             return if is_in_doubt { self.sync().await } else { Ok(()) };
         };
@@ -38,7 +41,8 @@ impl Inner {
         }
     }
 
-    /// One attempt to settle a commit. The caller has the turn. Afterwards the snapshot in hand references what was found.
+    /// Makes one attempt to resolve a commit. The caller has the turn. Once the commit is resolved, the current
+    /// snapshot reflects the outcome.
     pub(super) async fn resolve(&self, pending: &Arc<Pending>) -> Outcome {
         for _ in 0..MOST_ROUNDS {
             let round = match self.shared.store.since(pending.base).await {
@@ -68,9 +72,10 @@ impl Inner {
         self.resolved_as(outcome, pending, commits).await
     }
 
-    /// A commit is settled once the snapshot in hand references what was found: these commits on the base. A snapshot that is
-    /// neither the base nor made by one of them (of a later opening) is of another history: the store was restored from a
-    /// backup, and the snapshot is refused. No second question could help, since the store may be restored in between.
+    /// Resolves a commit once the current snapshot includes these commits on its base. A snapshot that is neither the
+    /// base nor the result of one of them belongs to another history: the store was restored from a backup. Such a
+    /// snapshot is taken out of service. Asking the store again would not help, because it may be restored again in
+    /// between.
     async fn resolved_as(&self, outcome: Outcome, pending: &Pending, commits: Vec<StoredCommit>) -> Round {
         let present = self.current.guard().position;
         let made = |commit: &StoredCommit| commit.revision == present.revision && commit.envelope.id == present.commit;
@@ -97,7 +102,7 @@ impl Inner {
                 };
                 match self.accept(compiled) {
                     Ok(()) => Round::Resolved(outcome),
-                    // The history went back: in this one, the base of the commit never was.
+                    // The store went back in history: the base of the commit does not exist there.
                     Err(_) => Round::Resolved(Outcome::Unknown),
                 }
             }
@@ -106,7 +111,7 @@ impl Inner {
         }
     }
 
-    /// The revision has not moved: the same commit, once more.
+    /// Sends the same commit again. The caller has found that the revision has not moved.
     async fn send_again(&self, pending: &Arc<Pending>) -> Round {
         match self.shared.store.commit(pending.as_commit()).await {
             Ok(revision) if revision == pending.base.revision.next() => self.committed(pending).await,
@@ -124,14 +129,15 @@ impl Inner {
         let is_base = present.position == pending.base && present.availability != Availability::Broken;
         if let Some(next) = next.filter(|_| is_base) {
             let published = self.publish(Arc::clone(next), News::Changes(&[&pending.changes]));
-            // The commit is resolved once a snapshot that references it is published.
+            // The commit is resolved once a snapshot that includes it is published.
             return Round::Resolved(published.map_or(Outcome::InDoubt, |()| Outcome::Committed(revision)));
         }
         let commit = StoredCommit { revision, envelope: pending.envelope.clone(), changes: pending.changes.clone() };
         self.resolved_as(Outcome::Committed(revision), pending, vec![commit]).await
     }
 
-    /// The store refuses the commit for good, and an earlier copy may still be under way: an empty one takes its place.
+    /// Sends an empty commit on the same base. The store has rejected the commit permanently, and an earlier copy of it
+    /// may still arrive.
     async fn send_nothing(&self, pending: &Pending) -> Round {
         let envelope = Envelope { id: CommitId::random(), ..pending.envelope.clone() };
         let commit = Commit { base: Base::At(pending.base), envelope: &envelope, changes: &[] };

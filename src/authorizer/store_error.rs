@@ -3,7 +3,7 @@
 use crate::model::error::{EntityKind, Error, ErrorKind};
 use crate::store::StoreError;
 
-/// The public error for an answer of a store's that means: nothing happened.
+/// Returns the public error for a store error that means that nothing happened.
 pub(super) fn store_error(error: StoreError, slug: &str) -> Error {
     match error {
         StoreError::Conflict { .. } => Error::new(ErrorKind::Conflict),

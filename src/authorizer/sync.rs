@@ -1,7 +1,7 @@
-//! What `current.rs` and `write_queue.rs` synchronise by. In the tests that are built with `--cfg loom`, stand-ins, so that a
-//! model checker can try every order in which threads may meet there.
+//! The synchronization primitives of `current_snapshot.rs` and `write_queue.rs`. Tests that are built with `--cfg loom`
+//! use stand-ins, so that a model checker can try every interleaving of the threads.
 //!
-//! The models are `current/model.rs`, `write_queue/model.rs`, and for both together `model.rs`.
+//! The models are `current_snapshot/model.rs`, `write_queue/model.rs`, and for both together `model.rs`.
 
 #[cfg(not(all(test, loom)))]
 pub(super) use arc_swap::ArcSwap;
@@ -15,9 +15,8 @@ pub(super) use self::watched::ArcSwap;
 #[cfg(loom)]
 pub(super) use loom::sync::{Mutex, MutexGuard};
 
-/// Tries every order in which each thread may come to what is watched, as long as together they are interrupted at most
-/// this often where none had to wait, and prints how many orders there were. Most faults in which threads meet take one
-/// or two interruptions; without a bound, three threads take hours.
+/// Tries every interleaving of the watched operations with at most this many preemptions, and prints how many there
+/// were. Most concurrency faults take one or two preemptions. Without a bound, three threads take hours.
 #[cfg(test)]
 #[cfg(loom)]
 pub(super) fn every_order(interruptions: usize, model: impl Fn() + Send + Sync + 'static) {
@@ -26,7 +25,7 @@ pub(super) fn every_order(interruptions: usize, model: impl Fn() + Send + Sync +
 
     let orders = Arc::new(AtomicUsize::new(0));
     let tried = Arc::clone(&orders);
-    let mut builder = loom::model::AuthorizerBuilder::new();
+    let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(interruptions);
     builder.check(move || {
         tried.fetch_add(1, Ordering::Relaxed);
@@ -35,9 +34,9 @@ pub(super) fn every_order(interruptions: usize, model: impl Fn() + Send + Sync +
     println!("{} orders", orders.load(Ordering::Relaxed));
 }
 
-/// What arc-swap promises, and no more: a load sees whole values, in the order in which they were stored, and what was
-/// stored before it by whomever it has heard from. A load that has not heard of a store may miss it; how long, is not
-/// promised.
+/// A stand-in with the guarantees of arc-swap and no others. A load returns a whole value. Loads see values in the
+/// order of the stores, and every store that happens before the load. A load may miss a store that does not happen
+/// before it, for an unspecified time.
 #[cfg(test)]
 #[cfg(loom)]
 mod watched {
@@ -46,9 +45,9 @@ mod watched {
     use arc_swap::Guard;
     use loom::sync::atomic::{AtomicUsize, Ordering};
 
-    /// The pointer is a number in a list of all that was ever stored.
+    /// The pointer is an index into the list of all values that were ever stored.
     pub(in crate::authorizer) struct ArcSwap<T> {
-        /// Not watched: it is never held while a thread may be suspended.
+        /// Not watched: no thread is suspended while it has this lock.
         stored: Mutex<Vec<Arc<T>>>,
         newest: AtomicUsize,
     }

@@ -1,4 +1,4 @@
-//! An open tenant: what an application references, and what the parts of its protocol share.
+//! An open tenant: the handle of the application, and the state behind it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,8 +20,8 @@ use crate::store::DynStore;
 
 /// An open tenant. A clone refers to the same one and keeps it open.
 ///
-/// Questions are answered from memory at once: they do not fail, block or await. Everything that writes,
-/// refreshes or closes reaches the store and waits for the writes before it.
+/// Questions are answered from memory at once: they do not fail, block or await. A call that writes, refreshes or
+/// closes goes to the store and waits for the writes before it.
 ///
 /// ```
 /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
@@ -40,14 +40,14 @@ use crate::store::DynStore;
 /// # Consistency
 /// A question sees the newest snapshot that this process has published. An update of this authorizer is
 /// published before `update` returns. Updates of other processes are seen after [`Tenant::refresh`], or after
-/// an update that met them.
+/// an update that conflicted with them.
 ///
 /// Run each write in a task of its own. A future that is dropped after the store was called leaves a commit in
 /// doubt, and until that is resolved every check is denied.
 #[derive(Clone)]
 pub struct Tenant(pub(crate) Arc<Inner>);
 
-/// What never changes about an authorizer.
+/// The configuration of an authorizer, which never changes.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn DynStore>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -60,15 +60,15 @@ pub(crate) struct Inner {
     pub(crate) write_state: WriteStateRef,
     pub(crate) session: Arc<Session>,
     pub(crate) tenant_id: TenantId,
-    /// Opened for repair: it never answers, whatever else happens to it.
+    /// Opened for repair: every check is denied, whatever its state.
     pub(crate) repair: bool,
     pub(crate) current: CurrentSnapshot,
-    known: Mutex<Known>,
+    sync_state: Mutex<SyncState>,
 }
 
-/// What is known beside the snapshot.
+/// What is known about the store beyond the current snapshot.
 #[derive(Debug, Default)]
-struct Known {
+struct SyncState {
     latest: Option<Revision>,
     failed_refreshes: u32,
     outcomes: VecDeque<(CommitId, Outcome)>,
@@ -113,11 +113,11 @@ pub struct Lag {
 
 const MOST_OUTCOMES: usize = 1_024;
 
-/// The name of the fault that a snapshot was not published.
-pub(crate) const PUBLISHED: &str = "what is published is no older than the snapshot in hand";
+/// The invariant that a published snapshot is not older than the current one.
+pub(crate) const PUBLISHED: &str = "a published snapshot is not older than the current snapshot";
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every critical section here is a plain assignment, so what a panic left behind is whole.
+    // Every critical section here is a plain assignment, so the value is valid even after a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -128,18 +128,18 @@ impl Inner {
         session.published(&compiled, News::All);
         let (tenant_id, repair) = (compiled.position.tenant_id, compiled.availability == Availability::Repair);
         let current = CurrentSnapshot::new(compiled);
-        Self { shared, write_state, session, tenant_id, repair, current, known: Mutex::default() }
+        Self { shared, write_state, session, tenant_id, repair, current, sync_state: Mutex::default() }
     }
 
-    /// Publishes a snapshot that is known to be a state of the store's, and tells the session what is new in it.
+    /// Publishes a snapshot that is known to be a state of the store, and tells the session what is new in it.
     ///
-    /// The cell comes first. It alone decides whether the snapshot is published, and the session must not hear of one that
-    /// is not: it would forget numbers that no published snapshot knows, and give a number to a second id; and it would
-    /// hold a snapshot of a tenant that is closed for ever. Nobody misses a number between the two steps: the session still
-    /// has those that are new, and a plan on the new snapshot finds them there.
+    /// The cell comes first, because it decides whether the snapshot is published. The session must not learn of a
+    /// snapshot that is not published. It would forget numbers that no published snapshot has, and could give one to a
+    /// second id. It would also keep the snapshot of a closed tenant for ever. No number is missing between the two
+    /// steps: the session still has the new ones, and a plan on the new snapshot finds them there.
     ///
     /// # Errors
-    /// The snapshot in hand is newer. It is out of service then, until a refresh succeeds.
+    /// The current snapshot is newer. The tenant is then out of service until a refresh succeeds.
     pub(crate) fn publish(&self, next: Arc<CompiledTenant>, news: News<'_>) -> Result<(), InternalFault> {
         let availability = match &next.state.tenant {
             None => Availability::Deleted,
@@ -163,30 +163,30 @@ impl Inner {
         Ok(())
     }
 
-    /// The life has ended: the tenant denies, and nothing is kept of it but what is held.
+    /// Marks the tenant as deleted. Every check is denied, and the registry drops it.
     pub(crate) fn ended(&self) {
         self.current.set_availability(Availability::Deleted);
         self.write_state.forget(&self.session);
     }
 
     pub(crate) fn latest_is(&self, revision: Revision) {
-        let mut known = lock(&self.known);
+        let mut known = lock(&self.sync_state);
         known.latest = known.latest.max(Some(revision));
         known.failed_refreshes = 0;
     }
 
     pub(crate) fn seen(&self, revision: Revision) {
-        let mut known = lock(&self.known);
+        let mut known = lock(&self.sync_state);
         known.latest = known.latest.max(Some(revision));
     }
 
     pub(crate) fn refresh_failed(&self) {
-        let mut known = lock(&self.known);
+        let mut known = lock(&self.sync_state);
         known.failed_refreshes = known.failed_refreshes.saturating_add(1);
     }
 
     pub(crate) fn tell(&self, commit: CommitId, outcome: Outcome) {
-        let mut known = lock(&self.known);
+        let mut known = lock(&self.sync_state);
         known.outcomes.retain(|(id, _)| *id != commit);
         if known.outcomes.len() >= MOST_OUTCOMES {
             known.outcomes.pop_front();
@@ -194,7 +194,7 @@ impl Inner {
         known.outcomes.push_back((commit, outcome));
     }
 
-    /// Whether it is open and bears this slug at its own revision.
+    /// Whether the current snapshot has this slug.
     pub(crate) fn has_slug(&self, slug: &TenantSlug) -> bool {
         self.current.guard().state.tenant.as_ref().is_some_and(|tenant| tenant.slug == *slug)
     }
@@ -203,7 +203,7 @@ impl Inner {
         !self.current.guard().availability.is_over()
     }
 
-    /// Whether there is a tenant to write to.
+    /// Returns an error if the tenant is closed or deleted.
     pub(crate) fn alive(&self) -> Result<(), Error> {
         match self.current.guard().availability {
             Availability::Closed => Err(Error::new(ErrorKind::Closed)),
@@ -216,7 +216,7 @@ impl Inner {
         }
     }
 
-    /// Whether it takes writes: not on a snapshot that is out of service.
+    /// Returns an error if the tenant is closed, deleted or out of service.
     pub(crate) fn writable(&self) -> Result<(), Error> {
         self.alive()?;
         if self.is_broken() {
@@ -231,7 +231,7 @@ impl Inner {
     }
 }
 
-/// Nobody publishes any more.
+/// Closes the session, because nothing can publish any more.
 impl Drop for Inner {
     fn drop(&mut self) {
         self.session.close();
@@ -360,7 +360,7 @@ impl Tenant {
         self.now().decide(user, permission)
     }
 
-    /// Returns the decision with the paths that allow it, or with what would, now. See [`Moment::explain`].
+    /// Returns the decision with the paths that allow it, or with what would grant it, now. See [`Moment::explain`].
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -404,7 +404,7 @@ impl Tenant {
         self.now().effective(user)
     }
 
-    /// Returns a number that stands for a user in fast checks, while the tenant stays open. See
+    /// Returns a number that represents a user in fast checks, while the tenant stays open. See
     /// [`Moment::user_handle`].
     ///
     /// ```
@@ -428,7 +428,7 @@ impl Tenant {
         self.now().user_handle(user)
     }
 
-    /// Returns a number that stands for a permission in fast checks, while the tenant stays open. See
+    /// Returns a number that represents a permission in fast checks, while the tenant stays open. See
     /// [`Moment::permission_handle`].
     ///
     /// ```
@@ -606,7 +606,7 @@ impl Tenant {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn lag(&self) -> Lag {
-        let known = lock(&self.0.known);
+        let known = lock(&self.0.sync_state);
         let ahead = known.latest.map_or(0, |latest| latest.number().saturating_sub(self.revision().number()));
         Lag { revisions: ahead, failed_refreshes: known.failed_refreshes }
     }
@@ -631,7 +631,7 @@ impl Tenant {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn outcome(&self, commit: CommitId) -> Option<Outcome> {
-        let known = lock(&self.0.known);
+        let known = lock(&self.0.sync_state);
         known.outcomes.iter().find(|(id, _)| *id == commit).map(|(_, outcome)| *outcome)
     }
 

@@ -1,9 +1,9 @@
-//! Turns: what concerns one life happens one after the other, in the order in which it was asked for.
+//! The write queue of a tenant: one writer at a time, in the order of the requests.
 //!
-//! A fair queue of wakers under a short mutex; no runtime. A turn that is dropped, at whatever point, is passed on.
+//! A fair queue of wakers under a mutex, without a runtime. A turn or wait that is dropped passes the turn on.
 //!
-//! A waker is an executor's code, and may come back here: the last one of a task takes the task with it, and whatever
-//! turn or wait that references. So no waker is cloned, woken or dropped under the mutex.
+//! A waker runs code of the executor, which may reenter the queue: dropping the last waker of a task drops the task,
+//! with its own turns and waits. Therefore no waker is cloned, woken or dropped while the mutex is locked.
 
 #[cfg(test)]
 #[cfg(loom)]
@@ -24,16 +24,16 @@ pub(crate) struct WriteQueue(Mutex<Queue>);
 #[derive(Debug, Default)]
 struct Queue {
     next_ticket: u64,
-    /// Whose turn it is.
+    /// The ticket that has the turn.
     holder: Option<u64>,
     waiting: VecDeque<(u64, Waker)>,
 }
 
-/// Whoever has it has the turn.
+/// The right to write. Dropping it passes the turn on.
 #[derive(Debug)]
 pub(crate) struct Turn<'a>(&'a WriteQueue);
 
-/// Waits for a turn.
+/// A future that waits for the turn.
 #[derive(Debug)]
 pub(crate) struct Wait<'a> {
     write_queue: &'a WriteQueue,
@@ -45,7 +45,7 @@ impl WriteQueue {
         Wait { write_queue: self, ticket: None }
     }
 
-    /// Each critical section leaves the queue whole, so one that was poisoned is whole too.
+    /// Each critical section leaves the queue valid, so a poisoned queue is valid too.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +67,7 @@ impl<'a> Future for Wait<'a> {
     type Output = Turn<'a>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn<'a>> {
-        // Both outlive the lock.
+        // Both outlive the lock, so the replaced waker is dropped after it is released.
         let write_queue = self.write_queue;
         let mut waker = cx.waker().clone();
         let mut queue = write_queue.queue();
@@ -155,55 +155,55 @@ mod tests {
         let [second, third, mut fourth] = waits;
         drop(second); // while it waits
         drop(first); // the turn goes to the third
-        drop(third); // which never looked
+        drop(third); // which did not poll again
         assert!(Pin::new(&mut fourth).poll(&mut cx).is_ready());
     }
 
-    /// An update was polled in one task, and then moved into another. The queue still had the waker of the first, by now
-    /// the last hold on it, and replaced it under the mutex: so the first task went, and with it an update of its own
-    /// that waited there, whose drop waited for the mutex for ever.
+    /// An update is polled in one task and then moved into another. The waker in the queue is then the last reference
+    /// to the first task. If the queue replaces it while the mutex is locked, the first task is dropped there. A wait
+    /// inside that task would then lock the mutex again, which is a deadlock.
     #[test]
     fn a_waker_may_reenter_the_queue_when_it_is_dropped_or_woken() {
-        struct ComesBack {
+        struct Reenters {
             write_queue: Arc<WriteQueue>,
             free: Arc<Mutex<Vec<bool>>>,
         }
-        impl ComesBack {
-            fn come(&self) {
+        impl Reenters {
+            fn enter(&self) {
                 self.free.lock().unwrap().push(self.write_queue.0.try_lock().is_ok());
             }
         }
-        impl Wake for ComesBack {
+        impl Wake for Reenters {
             fn wake(self: Arc<Self>) {
-                self.come();
+                self.enter();
             }
         }
-        impl Drop for ComesBack {
+        impl Drop for Reenters {
             fn drop(&mut self) {
-                self.come();
+                self.enter();
             }
         }
 
-        fn poll_by<'a>(who: ComesBack, wait: &mut Wait<'a>) -> Poll<Turn<'a>> {
+        fn poll_by<'a>(who: Reenters, wait: &mut Wait<'a>) -> Poll<Turn<'a>> {
             Pin::new(wait).poll(&mut Context::from_waker(&Waker::from(Arc::new(who))))
         }
 
         let (write_queue, free) = (Arc::new(WriteQueue::default()), Arc::new(Mutex::default()));
-        let comes_back = || ComesBack { write_queue: Arc::clone(&write_queue), free: Arc::clone(&free) };
-        let came = || mem::take(&mut *free.lock().unwrap());
-        let Poll::Ready(turn) = poll_by(comes_back(), &mut write_queue.take()) else { panic!("the queue is empty") };
+        let reenters = || Reenters { write_queue: Arc::clone(&write_queue), free: Arc::clone(&free) };
+        let entered = || mem::take(&mut *free.lock().unwrap());
+        let Poll::Ready(turn) = poll_by(reenters(), &mut write_queue.take()) else { panic!("the queue is empty") };
         let (mut second, mut third) = (write_queue.take(), write_queue.take());
-        assert!(poll_by(comes_back(), &mut second).is_pending() && poll_by(comes_back(), &mut third).is_pending());
-        assert_eq!(came(), [true], "of the first, which did not wait");
-        assert!(poll_by(comes_back(), &mut second).is_pending());
-        assert_eq!(came(), [true], "replaced");
+        assert!(poll_by(reenters(), &mut second).is_pending() && poll_by(reenters(), &mut third).is_pending());
+        assert_eq!(entered(), [true], "of the first, which did not wait");
+        assert!(poll_by(reenters(), &mut second).is_pending());
+        assert_eq!(entered(), [true], "replaced");
         drop(third);
-        assert_eq!(came(), [true], "given up");
+        assert_eq!(entered(), [true], "given up");
         drop(turn);
-        assert_eq!(came(), [true, true], "woken, and dropped");
-        let Poll::Ready(turn) = poll_by(comes_back(), &mut second) else { panic!("it was handed the turn") };
-        assert_eq!(came(), [true], "no longer needed");
+        assert_eq!(entered(), [true, true], "woken, and dropped");
+        let Poll::Ready(turn) = poll_by(reenters(), &mut second) else { panic!("it was handed the turn") };
+        assert_eq!(entered(), [true], "no longer needed");
         drop(turn);
-        assert_eq!(came(), [true; 0]);
+        assert_eq!(entered(), [true; 0]);
     }
 }

@@ -1,7 +1,7 @@
-//! What outlives one opening of a tenant: its queue of writers, and a commit that is in doubt.
+//! The state that outlives a session of a tenant: its write queue, and a commit in doubt.
 //!
-//! A [`WriteStateRef`] keeps the write_state in the registry, so that everybody who opens the tenant meanwhile finds the same one. It
-//! knows the registry by [`WriteStateKeeper`] alone, so that an open tenant and the registry of open tenants do not need each
+//! A [`WriteStateRef`] keeps the state in the registry, so that everyone who opens the tenant in the meantime shares
+//! it. It knows the registry only as a [`WriteStateKeeper`]. An open tenant and the registry therefore do not need each
 //! other's types.
 
 use std::ops::Deref;
@@ -13,7 +13,7 @@ use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::session::Session;
 use crate::store::{Base, Commit};
 
-/// The write_state of a tenant: see the head of this file.
+/// The write queue of a tenant and its commit in doubt.
 #[derive(Debug, Default)]
 pub(crate) struct WriteState {
     pub(crate) write_queue: WriteQueue,
@@ -26,20 +26,20 @@ pub(crate) struct Pending {
     pub(crate) base: Position,
     pub(crate) envelope: Envelope,
     pub(crate) changes: Vec<Change>,
-    /// The snapshot that it leads to, of the session that planned it.
+    /// The snapshot that the commit leads to, in the session that planned it.
     pub(crate) next: Option<Arc<CompiledTenant>>,
 }
 
-/// Where slots are kept: the registry.
+/// The owner of all write states: the registry.
 pub(crate) trait WriteStateKeeper: Send + Sync {
-    /// There is one hold less on the write_state.
+    /// Drops one reference to the write state.
     fn release(&self, tenant_id: TenantId, write_state: &Arc<WriteState>);
 
-    /// The opening with this session is over.
+    /// Forgets the open tenant of this session.
     fn forget(&self, tenant_id: TenantId, session: &Arc<Session>);
 }
 
-/// Keeps the write_state of a tenant in the registry.
+/// A counted reference that keeps the write state of a tenant in the registry.
 pub(crate) struct WriteStateRef {
     keeper: Weak<dyn WriteStateKeeper>,
     tenant_id: TenantId,
@@ -48,7 +48,7 @@ pub(crate) struct WriteStateRef {
 
 impl WriteState {
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Pending>>> {
-        // Every critical section is a plain assignment, so what a panic left behind is whole.
+        // Every critical section is a plain assignment, so the value is valid even after a panic.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -72,7 +72,7 @@ impl WriteStateRef {
         Self { keeper, tenant_id, write_state }
     }
 
-    /// Tells the registry that the opening with this session is over.
+    /// Tells the registry to forget the open tenant of this session.
     pub(super) fn forget(&self, session: &Arc<Session>) {
         if let Some(keeper) = self.keeper.upgrade() {
             keeper.forget(self.tenant_id, session);

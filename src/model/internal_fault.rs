@@ -1,30 +1,31 @@
-//! Reports broken internal invariants: a fault stops the commit, or takes the tenant out of service.
+//! Reports broken internal invariants. A broken invariant stops the commit, or takes the tenant out of service.
 //!
-//! The lints forbid panics, so a lookup that must succeed still has a branch for failure. That branch must not do nothing:
-//! a lost write may be a lost revocation. It calls [`must`] or [`must_hold`] instead:
+//! The lints forbid panics, so code that looks up an entry that must exist also handles its absence. It must not ignore
+//! the absence, because a lost write may be a lost revocation. It calls [`must`] or [`must_hold`] instead:
 //!
 //! - in a debug build, the assertion fails at once;
-//! - in a release build, the fault is recorded for the current thread. [`watch`] wraps every write to a snapshot and turns
-//!   a recorded fault into an error. A plan then fails with [`ErrorKind::Internal`] and commits nothing. A snapshot that
-//!   was loaded or advanced is not published: the tenant leaves service, and every check on it returns `false`;
-//! - outside of a write, in a question, a failed lookup denies, because deny is the default.
+//! - in a release build, the fault is recorded. [`watch`] runs every write to a snapshot and turns a recorded fault
+//!   into an error. A plan then fails with [`ErrorKind::Internal`] and commits nothing. A snapshot that was loaded or
+//!   advanced is not published: the tenant is out of service, and every check on it is denied;
+//! - in a question, outside of a write, a missing entry is left out. The default is to deny.
 //!
-//! The record is thread-local because a write stays on its thread and never awaits. The persistent tables therefore need
-//! neither a flag in each clone nor a `Result` in twenty signatures, and a successful lookup costs nothing more.
+//! The record is kept per thread, because a write never changes its thread and never awaits. The persistent tables
+//! therefore need neither a flag in each clone nor a `Result` in twenty signatures. A lookup that succeeds costs no
+//! additional test.
 //!
-//! Deliberately absent: faults in data from outside. Those are a `Violation` (`invariants.rs`).
+//! Deliberately absent: errors in data from outside. That is a `Violation` (`invariants.rs`).
 
 use std::cell::Cell;
 
 use super::error::{Error, ErrorKind};
 
-/// A broken internal invariant, by its text.
+/// A broken internal invariant, with its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InternalFault(pub(crate) &'static str);
 
 #[derive(Clone, Copy)]
 enum Note {
-    /// No write is under way.
+    /// No write is in progress.
     Unwatched,
     Intact,
     Broken(InternalFault),
@@ -34,7 +35,7 @@ thread_local! {
     static NOTE: Cell<Note> = const { Cell::new(Note::Unwatched) };
 }
 
-/// Returns a value that must exist. If it does not, records the fault; the caller then skips its work.
+/// Returns a value that must be there. If it is missing, records the fault, and the caller skips its work.
 #[inline]
 pub(crate) fn must<T>(found: Option<T>, what: &'static str) -> Option<T> {
     #[cfg(test)]
@@ -48,29 +49,29 @@ pub(crate) fn must<T>(found: Option<T>, what: &'static str) -> Option<T> {
     found
 }
 
-/// Records a fault unless a condition holds.
+/// Returns a condition that must be true. If it is false, records the fault.
 #[inline]
 pub(crate) fn must_hold(holds: bool, what: &'static str) -> bool {
     must(holds.then_some(()), what).is_some()
 }
 
-/// Records a fault in a branch that should be unreachable.
+/// Records a fault at a place that must not be reached.
 #[cold]
 #[inline(never)]
 pub(crate) fn broken(what: &'static str) {
-    // A fault that follows from a recorded one, perhaps an injected one, is not a new fault.
+    // After a first fault, perhaps an injected one, further faults are only its consequences.
     debug_assert!(matches!(NOTE.get(), Note::Broken(_)), "broken invariant: {what}");
     note(what);
 }
 
-/// Records the first fault of a write; later ones are ignored.
+/// Records a fault. Only the first fault of a write is kept.
 fn note(what: &'static str) {
     if matches!(NOTE.get(), Note::Intact) {
         NOTE.set(Note::Broken(InternalFault(what)));
     }
 }
 
-/// Runs a write, and returns the first fault recorded in it instead of its result.
+/// Runs a write. If it recorded a fault, returns the first one instead of the result.
 pub(crate) fn watch<T>(write: impl FnOnce() -> T) -> Result<T, InternalFault> {
     let outer = NOTE.replace(Note::Intact);
     let value = write();
@@ -81,20 +82,20 @@ pub(crate) fn watch<T>(write: impl FnOnce() -> T) -> Result<T, InternalFault> {
 }
 
 impl InternalFault {
-    /// Returns the error, with the consequence of the fault.
+    /// Returns the public error, with the consequence of the fault.
     pub(crate) fn error(self, consequence: &str) -> Error {
         Error::new(ErrorKind::Internal).reason(format!("{}; {consequence}", self.0))
     }
 }
 
-/// The error of a plan.
+/// Converts the fault of a plan.
 impl From<InternalFault> for Error {
     fn from(fault: InternalFault) -> Self {
         fault.error("nothing was committed")
     }
 }
 
-/// Makes a lookup fail that must succeed, without the assertion.
+/// Makes a lookup that must succeed fail, without the assertion.
 #[cfg(test)]
 pub(crate) mod injection {
     use std::cell::Cell;
@@ -103,12 +104,12 @@ pub(crate) mod injection {
         static NEXT: Cell<Option<(&'static str, u32)>> = const { Cell::new(None) };
     }
 
-    /// Makes the `n`th use of this invariant on this thread fail; the next use is number 1.
+    /// Makes the `n`th check of this invariant on this thread fail. The first is number 1.
     pub(crate) fn fail_nth(what: &'static str, n: u32) {
         NEXT.set(Some((what, n)));
     }
 
-    /// Returns whether the injected fault is still to come.
+    /// Whether the injected fault has not occurred yet.
     pub(crate) fn is_armed() -> bool {
         NEXT.get().is_some()
     }
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_fault_of_a_write_is_returned_and_the_next_write_starts_clean() {
+    fn the_first_fault_of_a_write_is_returned_and_the_next_write_starts_without_one() {
         injection::fail_nth("a", 2);
         let outcome = watch(|| {
             assert_eq!(must(Some(1), "a"), Some(1));

@@ -1,4 +1,4 @@
-//! What must hold after every step. Each check says what a user would see.
+//! The invariants that are checked after every step, as a user would see them.
 
 use rolecall::catalog::Catalog;
 use rolecall::records::{CommitId, Position, TenantId, Timestamp, UserRecord};
@@ -12,7 +12,7 @@ use crate::process::Known;
 use crate::server::tenant;
 use crate::world::{Checked, World};
 
-/// A check that says what is wrong.
+/// Returns an error with this message if the condition is false.
 #[macro_export]
 macro_rules! must {
     ($holds:expr, $($what:tt)*) => {
@@ -23,7 +23,7 @@ macro_rules! must {
 }
 
 impl World {
-    /// No update takes effect twice in one history, and what was reported as lost never is committed.
+    /// No update takes effect twice in one history, and a commit that was reported as aborted is never committed.
     pub(crate) fn check_landing(&self, commit: CommitId) -> Checked {
         let now = self.now();
         let Some(node) = self.history.node(commit) else { return Ok(()) };
@@ -40,7 +40,7 @@ impl World {
         Ok(())
     }
 
-    /// Everything that a process can see of its tenants.
+    /// Checks everything that a process can see of its tenants.
     pub(crate) fn observe(&mut self, process: usize) -> Checked {
         self.observe_told(process)?;
         for handle in 0..self.processes[process].handles.len() {
@@ -51,7 +51,7 @@ impl World {
         Ok(())
     }
 
-    /// What tenants tell of commits: once it is reported for good it stays so, and it is true of the current snapshot.
+    /// Checks the outcomes that tenants report. A final outcome never changes, and it agrees with the current snapshot.
     pub(crate) fn observe_told(&mut self, process: usize) -> Checked {
         let Self { processes, history, coverage, .. } = self;
         let process = &mut processes[process];
@@ -61,7 +61,7 @@ impl World {
                     continue;
                 };
                 if outcome == Outcome::InDoubt {
-                    coverage.met("told that it is open");
+                    coverage.met("reported as in doubt");
                     let told = handle.told.get(&doubt.commit);
                     must!(told.is_none(), "what was reported as {told:?} is in doubt again");
                     continue;
@@ -77,7 +77,7 @@ impl World {
                     Outcome::Aborted => "resolved as aborted",
                     _ => "resolved as unknown",
                 });
-                // Of a tenant that was let go meanwhile, nobody saw the snapshot that it was told of.
+                // If the tenant was dropped in the meantime, nobody saw the snapshot of that outcome.
                 if !doubt.is_unwatched {
                     told_truly(history, doubt.commit, base, outcome, &handle.tenant)?;
                 }
@@ -86,7 +86,7 @@ impl World {
         Ok(())
     }
 
-    /// A tenant is open once in a process: whoever holds it, holds the same opening, with the same numbers.
+    /// A tenant is open once in a process: all holders share one session, with the same numbers.
     fn open_once(&self, process: usize) -> Checked {
         let handles = &self.processes[process].handles;
         let numbered = handles.iter().filter(|handle| handle.tenant.now().unavailable().is_none());
@@ -128,7 +128,8 @@ impl World {
         let unknown = process.commits.iter().find(|doubt| {
             let undecided =
                 matches!(doubt.base, Base::At(base) if base.tenant_id == at.tenant_id && at.revision <= base.revision);
-            // What a tenant said that was let go, nobody heard; where a backup was restored since, it may have been said.
+            // Nobody saw the outcome that a dropped tenant reported. If a backup was restored since, it may have
+            // reported one.
             let may_be_told = doubt.is_unwatched && doubt.era != history.era();
             doubt.state == Known::Unknown && undecided && !may_be_told
         });
@@ -144,7 +145,7 @@ impl World {
         let Some(node) = history.node(at.commit) else { return Err("a tenant answers from what never was".into()) };
         must!((node.tenant_id, node.revision) == (at.tenant_id, at.revision), "a tenant mixes two states");
         if let Some(last) = handle.last.replace(at.commit) {
-            // A load says nothing of the past: where the store was restored and went on further, it is accepted.
+            // A load contains no history. If the store was restored and has moved further, the load is accepted.
             let before = history.node(last).map(|node| node.revision);
             let went_on = Some(at.revision) > before && process.loaded.contains(&at.tenant_id);
             must!(
@@ -160,20 +161,20 @@ impl World {
         same(&snapshot, node)
     }
 
-    /// What a process was reported as not done: it has not happened in that history, and never will.
+    /// A commit that was reported as not done is not in that history, and never will be.
     pub(crate) fn nothing_happened(&mut self, commit: CommitId, at: crate::history::Instant) -> Checked {
         must!(!self.history.has(commit, at), "reported as nothing happened, and it is committed");
         self.never.push((commit, at));
         Ok(())
     }
 
-    /// Whether a tenant was not there, or ended, at some time between these steps.
-    pub(crate) fn was_gone(&self, tenant_id: TenantId, from: usize, to: usize) -> bool {
+    /// Whether a tenant did not exist, or was deleted, at some time between these steps.
+    pub(crate) fn was_missing(&self, tenant_id: TenantId, from: usize, to: usize) -> bool {
         let states = self.history.states(tenant_id, from, to);
         states.into_iter().any(|head| head.is_none_or(|commit| self.history.node(commit).is_none_or(Node::is_end)))
     }
 
-    /// Whether a tenant holds a commit, if it answers.
+    /// Whether a tenant contains a commit, if it is available.
     pub(crate) fn reflects(&self, tenant: &Tenant, commit: CommitId) -> bool {
         let snapshot = tenant.snapshot();
         let (at, node) = (snapshot.position(), self.history.node(commit));
@@ -181,7 +182,7 @@ impl World {
     }
 }
 
-/// Whether what is reported for a commit is true of the current snapshot.
+/// Whether the reported outcome of a commit agrees with the current snapshot.
 fn told_truly(history: &History, commit: CommitId, base: Position, outcome: Outcome, tenant: &Tenant) -> Checked {
     let (at, silent) = (tenant.snapshot().position(), tenant.now().unavailable());
     let holds = history.holds(at.commit, commit);
@@ -208,7 +209,7 @@ fn told_truly(history: &History, commit: CommitId, base: Position, outcome: Outc
     Ok(())
 }
 
-/// Whether a snapshot says what the records of its state say.
+/// Whether a snapshot agrees with the records of its state.
 fn same(snapshot: &Snapshot, node: &Node) -> Checked {
     let found = snapshot.at(Timestamp::MIN);
     let Some(record) = tenant(&node.records) else { return Err("a tenant answers after its end".into()) };

@@ -1,15 +1,15 @@
-//! What a run of many seeds has met. A load test fails when the load was too low.
+//! Counts the situations that a run of many seeds has reached. The run fails if it reaches one too seldom.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// What must be met, and in how many of a thousand seeds at least.
+/// The situations that must be reached, and in how many of a thousand seeds at least.
 pub(crate) const WANTED: [(&str, u64); 35] = [
     ("a tenant in doubt", 400),
     ("resolved as committed", 290),
     ("resolved as aborted", 230),
     ("resolved as unknown", 130),
-    ("told that it is open", 400),
+    ("reported as in doubt", 400),
     ("a commit sent again", 370),
     ("an empty commit in its place", 210),
     ("a driver sent twice", 160),
@@ -51,14 +51,14 @@ impl Coverage {
         *self.0.entry(what).or_default() += 1;
     }
 
-    /// Adds what one seed has met: each thing once.
+    /// Adds the situations of one seed, each once.
     pub(crate) fn add(&mut self, seed: &Self) {
         for what in seed.0.keys() {
             *self.0.entry(what).or_default() += 1;
         }
     }
 
-    /// A table, and what was met too seldom.
+    /// Returns a table, and the situations that were reached too seldom.
     pub(crate) fn report(&self, seeds: u64) -> (String, Vec<&'static str>) {
         let mut table = format!("of {seeds} seeds, so many met:\n");
         let mut seldom = Vec::new();

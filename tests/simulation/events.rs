@@ -1,5 +1,5 @@
-//! What happens beside messages and polls: applications begin things, drop them and let tenants go; processes crash, and
-//! operators make backups and restore them.
+//! The events other than messages and polls: applications start and drop operations and release tenants, processes
+//! crash, and operators make backups and restore them.
 
 use rolecall::Tenant;
 use rolecall::records::TenantId;
@@ -18,12 +18,12 @@ impl World {
         let handle = self.chance.below(self.processes[process].handles.len());
         let Some(tenant) = self.processes[process].handles.get(handle).map(|handle| handle.tenant.clone()) else {
             let ops = [Op::Open(slug), Op::OpenOrCreate(slug), Op::Create(slug)];
-            let op = ops.into_iter().nth(self.chance.weighed(&[4, 1, 1])).unwrap();
+            let op = ops.into_iter().nth(self.chance.weighted(&[4, 1, 1])).unwrap();
             self.begin(process, op);
             return;
         };
         if is_over(&tenant) {
-            // Calls on a closed tenant are tried now and then; mostly it is let go, or its tenant is opened again.
+            // A closed tenant is called now and then. Usually it is dropped, or opened again.
             self.let_go(process, handle);
             if self.chance.permille(300) {
                 self.begin(process, Op::OpenTenant(tenant.tenant_id()));
@@ -35,11 +35,11 @@ impl World {
         }
         let edits =
             [Edit::Assign(user), Edit::Unassign(user), Edit::Unique, Edit::Nothing, Edit::Rename(slug), Edit::Delete];
-        let edit = edits[self.chance.weighed(&[8, 8, 6, 1, 2, 1])];
-        // A tenant that is in doubt is closed or let go more often: what is open then outlives the opening.
+        let edit = edits[self.chance.weighted(&[8, 8, 6, 1, 2, 1])];
+        // A tenant in doubt is closed or dropped more often, so that the commit in doubt outlives the session.
         let in_doubt = tenant.in_doubt().is_some();
         let (close, let_go) = if in_doubt { (20, 15) } else { (2, 1) };
-        let op = match self.chance.weighed(&[26, 4, 8, 2, 8, 3, 2, close, let_go]) {
+        let op = match self.chance.weighted(&[26, 4, 8, 2, 8, 3, 2, close, let_go]) {
             0 => Op::Update(tenant, edit),
             1 => return self.plan(process, &tenant, edit),
             2 => {
@@ -64,7 +64,7 @@ impl World {
         self.begin(process, op);
     }
 
-    /// Plans, to be committed later.
+    /// Makes a plan that is committed later.
     fn plan(&mut self, process: usize, tenant: &Tenant, edit: Edit) {
         let number = self.ops;
         self.ops += 1;
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    /// Lets a tenant go, so that it may be closed to make room.
+    /// Drops a tenant, so that it may be closed to make room.
     pub(crate) fn let_go(&mut self, process: usize, handle: usize) {
         let holds = &mut self.processes[process];
         let Some(tenant) = holds.handles.get(handle).map(|handle| handle.tenant.clone()) else { return };
@@ -82,7 +82,7 @@ impl World {
         if self.tasks.iter().any(|task| task.tenant.as_ref().is_some_and(|tenant| tenant.tenant_id() == tenant_id)) {
             return;
         }
-        self.trace.add(self.step, |names| format!("p{process} lets {} go", names.of(tenant_id.as_uuid())));
+        self.trace.add(self.step, |names| format!("p{process} drops {}", names.of(tenant_id.as_uuid())));
         holds.handles.remove(handle);
         holds.plans.retain(|(.., tenant)| tenant.tenant_id() != tenant_id);
         if tenant.in_doubt().is_some() && !is_over(&tenant) {
@@ -109,7 +109,7 @@ impl World {
 
     pub(crate) fn crash(&mut self) {
         let process = self.chance.below(self.processes.len());
-        self.trace.add(self.step, |_| format!("p{process} crashes and begins anew"));
+        self.trace.add(self.step, |_| format!("p{process} crashes and restarts"));
         self.coverage.met("a process crashed");
         self.tasks.retain(|task| task.process != process);
         self.processes[process] = Process::new(&self.line, &self.faults);
@@ -138,10 +138,10 @@ impl World {
         self.memory_store = None;
     }
 
-    /// For a while, the store is out of reach.
+    /// Makes the store unreachable for a while.
     pub(crate) fn outage(&mut self) {
         self.faults.out_until = self.step + 10 + self.chance.below(40);
         self.coverage.met("an outage");
-        self.trace.add(self.step, |_| "the store is out of reach".into());
+        self.trace.add(self.step, |_| "the store is unreachable".into());
     }
 }

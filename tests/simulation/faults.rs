@@ -1,7 +1,7 @@
-//! What goes wrong, and how often: a seed has some faults and not others, so that each is met alone and in company.
+//! The faults and their frequencies. A seed has some faults and not others, so each occurs alone and with others.
 //!
-//! The driver between client and server keeps S6: what may have been sent twice is *unknown*, unless the answer is success
-//! or a conflict; *unavailable* is said only where nothing can have happened, and nothing still can.
+//! The driver between client and server keeps S6. A commit that may have been sent twice is in doubt, unless the answer
+//! is success or a conflict. The driver returns `Unavailable` only if nothing can have happened, and nothing still can.
 
 use rolecall::store::{Cause, Since, StoreError};
 
@@ -14,20 +14,20 @@ use crate::world::{Checked, World};
 
 #[derive(Default)]
 pub(crate) struct Faults {
-    /// Nothing goes wrong any more.
+    /// Faults have stopped.
     pub(crate) quiet: bool,
     pub(crate) steps: usize,
     pub(crate) retries: u32,
     pub(crate) most_open: usize,
-    /// How often, as weights among the things that may happen in a step.
+    /// Frequencies, as weights among the events of a step.
     pub(crate) drops: u64,
     pub(crate) crashes: u64,
     pub(crate) restores: u64,
     pub(crate) forgets: u64,
     pub(crate) outages: u64,
-    /// Until this step the store is out of reach.
+    /// The store is unreachable until this step.
     pub(crate) out_until: usize,
-    /// How often, of a thousand messages.
+    /// Frequencies per thousand messages.
     lose: u64,
     duplicate: u64,
     give_up: u64,
@@ -61,13 +61,13 @@ impl Faults {
             too_old: rate(250),
             panic: rate(40),
             steps: 100 + chance.below(200),
-            retries: [16, 1, 2][chance.weighed(&[4, 1, 1])],
-            most_open: [usize::MAX, 1][chance.weighed(&[3, 1])],
+            retries: [16, 1, 2][chance.weighted(&[4, 1, 1])],
+            most_open: [usize::MAX, 1][chance.weighted(&[3, 1])],
         }
     }
 }
 
-/// What happens to a request that somebody waits for.
+/// The fate of a request that a client waits for.
 enum CreationOutcome {
     Deliver,
     Duplicate,
@@ -81,7 +81,7 @@ enum CreationOutcome {
 }
 
 impl World {
-    /// A message arrives, or does not.
+    /// Delivers a message, or loses it.
     pub(crate) fn message(&mut self) -> Checked {
         let many = self.line.network().messages.len();
         let message = self.line.network().messages.swap_remove(self.chance.below(many));
@@ -92,7 +92,7 @@ impl World {
                 let lost = !self.faults.quiet && chance.permille(self.faults.lose);
                 let panics = !self.faults.quiet && chance.permille(self.faults.panic);
                 if lost {
-                    self.say(call, "the answer is aborted to");
+                    self.say(call, "the answer is lost to");
                     self.no_answer(call);
                 } else if panics {
                     self.line.network().hand_over(call, Reply::Panic, None);
@@ -104,7 +104,7 @@ impl World {
             Body::Request if self.line.network().is_waiting(call) => self.request(call),
             Body::Request => {
                 if self.chance.permille(400) {
-                    self.say(call, "a late copy is aborted:");
+                    self.say(call, "a late copy is lost:");
                     return Ok(());
                 }
                 self.say(call, "a late copy arrives:");
@@ -145,7 +145,7 @@ impl World {
         let rest = 1_000_u64.saturating_sub(odds.iter().sum());
         let weights: Vec<u64> = odds.into_iter().chain([rest.max(300)]).collect();
         drop(network);
-        match self.chance.weighed(&weights) {
+        match self.chance.weighted(&weights) {
             0 => CreationOutcome::Lose,
             1 => CreationOutcome::GiveUp,
             2 => CreationOutcome::Down,
@@ -176,7 +176,7 @@ impl World {
                 self.no_answer(call);
             }
             CreationOutcome::GiveUp => {
-                self.say(call, "the driver waits no longer for");
+                self.say(call, "the driver stops waiting for");
                 self.line.network().messages.push(Message { call, body: Body::Request });
                 self.no_answer(call);
             }
@@ -187,7 +187,7 @@ impl World {
                 self.line.network().hand_over(call, Reply::Failed(down), Some(now));
             }
             CreationOutcome::Refuse => {
-                self.say(call, "refused for good:");
+                self.say(call, "rejected permanently:");
                 self.coverage.met("refused for good");
                 let errors: [fn(Cause) -> StoreError; 3] =
                     [StoreError::TooLarge, StoreError::UnsupportedRecord, StoreError::Corrupt];
@@ -220,7 +220,7 @@ impl World {
         network.messages.push(Message { call, body: Body::Request });
     }
 
-    /// Nobody will answer: a commit is *unknown*, and a question *unavailable*.
+    /// No answer will come: a commit is in doubt, and a question is unavailable.
     fn no_answer(&mut self, call: usize) {
         let mut network = self.line.network();
         let error = match &*network.calls[call].request {
@@ -242,7 +242,7 @@ impl World {
         }
     }
 
-    /// The server carries a request out, and the history remembers what it made.
+    /// The server executes a request, and the history records the result.
     fn deliver(&mut self, call: usize) -> Result<Reply, String> {
         let (request, is_late) = {
             let network = self.line.network();

@@ -1,5 +1,5 @@
-//! Everything that was ever true of the store: every state of every tenant, and when. Where a backup is restored, a new
-//! era begins; what came after the backup is no part of its history.
+//! The history of the store: every state of every tenant, with its time. Restoring a backup starts a new era. The
+//! commits after the backup do not belong to the history of that era.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use rolecall::records::{CommitId, Revision, TenantId, TenantSlug};
 
 use crate::server::{Records, tenant};
 
-/// A step of the world, and the era that it belongs to.
+/// A step of the world and its era.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Instant {
     pub(crate) era: usize,
     pub(crate) step: usize,
 }
 
-/// What a commit made. Its id says which: its base is fixed, so it makes the same state in every history.
+/// The state that a commit made. A commit has a fixed base, so it makes the same state in every history.
 pub(crate) struct Node {
     pub(crate) tenant_id: TenantId,
     pub(crate) revision: Revision,
     pub(crate) parent: Option<CommitId>,
     pub(crate) records: Arc<Records>,
-    /// The operation that it is of, and whether it changed anything.
+    /// The operation of the commit, and whether it changed anything.
     pub(crate) op: Option<usize>,
     pub(crate) is_empty: bool,
 }
@@ -31,17 +31,17 @@ type Heads = Vec<(usize, Option<CommitId>)>;
 #[derive(Default)]
 pub(crate) struct History {
     nodes: HashMap<CommitId, Node>,
-    /// When which commit made the latest state of a tenant; none if the tenant is not there.
+    /// The commits that made the latest states of a tenant, with their times; `None` if the tenant does not exist.
     heads: Vec<(TenantId, Heads)>,
     landings: Vec<(CommitId, Instant)>,
-    /// Where each era branched off.
+    /// The instants at which the eras branched off.
     eras: Vec<Option<Instant>>,
-    /// When each era but the last ended.
+    /// The ends of all eras but the last.
     ends: Vec<usize>,
 }
 
 impl Node {
-    /// Whether the tenant has ended with it.
+    /// Whether the commit deleted the tenant.
     pub(crate) fn is_end(&self) -> bool {
         tenant(&self.records).is_none()
     }
@@ -60,7 +60,7 @@ impl History {
         self.nodes.get(&commit)
     }
 
-    /// All tenants, in the order in which they were first seen.
+    /// All tenants, ordered by their first commits.
     pub(crate) fn tenants(&self) -> impl Iterator<Item = TenantId> {
         self.heads.iter().map(|(tenant_id, _)| *tenant_id)
     }
@@ -79,7 +79,7 @@ impl History {
         }
     }
 
-    /// The store is from now on what it was at that instant.
+    /// Restores the store to its state at that instant.
     pub(crate) fn restored(&mut self, from: Instant, step: usize, head: impl Fn(TenantId) -> Option<CommitId>) {
         self.ends.push(step);
         self.eras.push(Some(from));
@@ -98,7 +98,7 @@ impl History {
         earlier.step <= at.step
     }
 
-    /// Whether a commit had committed in the history of an instant.
+    /// Whether a commit is in the history of an instant.
     pub(crate) fn has(&self, commit: CommitId, at: Instant) -> bool {
         self.landings.iter().any(|(other, committed)| *other == commit && self.precedes(*committed, at))
     }
@@ -128,7 +128,7 @@ impl History {
         false
     }
 
-    /// The latest states of a tenant from this step on until that one; none where it was not there.
+    /// The latest states of a tenant between these steps; `None` where it did not exist.
     pub(crate) fn states(&self, tenant_id: TenantId, from: usize, to: usize) -> Vec<Option<CommitId>> {
         let Some((_, heads)) = self.heads.iter().find(|(other, _)| *other == tenant_id) else { return vec![None] };
         let before = heads.iter().rfind(|(step, _)| *step <= from).and_then(|(_, head)| *head);
@@ -136,7 +136,7 @@ impl History {
         [before].into_iter().chain(later).collect()
     }
 
-    /// Whether some latest state of a tenant in that time was like this.
+    /// Whether a latest state of a tenant in that time fulfils this condition.
     pub(crate) fn existed(
         &self,
         tenant_id: TenantId,
@@ -148,7 +148,7 @@ impl History {
         states.any(|commit| self.node(commit).is_some_and(|node| so(commit, node)))
     }
 
-    /// Whether at some time between these steps nobody bore a slug.
+    /// Whether a slug was free at some time between these steps.
     pub(crate) fn was_free(&self, slug: &TenantSlug, from: usize, to: usize) -> bool {
         let changes = self.heads.iter().flat_map(|(_, heads)| heads.iter().map(|(step, _)| *step));
         let mut times = changes.filter(|step| (from..=to).contains(step)).chain([from]);

@@ -1,5 +1,5 @@
-//! What a process can know of its own commits: from what its tasks have asked, and from what they have heard. It is worked
-//! out here from the messages alone, and held against what tenants say.
+//! Derives from the messages alone what a process can know of its own commits, and compares it with the outcomes that
+//! tenants report.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::server::Request;
 use crate::world::{Checked, Task, World};
 
 impl World {
-    /// Takes note of what a task has asked and heard.
+    /// Records the requests and answers of a task.
     pub(crate) fn hear(&mut self, index: usize) -> Checked {
         let events = std::mem::take(&mut self.line.network().events);
         for event in events {
@@ -78,7 +78,8 @@ impl World {
         }
         for doubt in process.commits.iter_mut().filter(|doubt| doubt.base.tenant_id() == tenant_id) {
             let is_creation = doubt.slug.is_some();
-            // Whoever resolves finds the tenant over, and with it the question; whoever only opens it finds nothing.
+            // A call that resolves the commit finds the tenant deleted, which is final. A call that only opens the
+            // tenant does not.
             if heard == Heard::Deleted && task.has_resolved && !is_creation && doubt.state == Known::Unknown {
                 doubt.state = Known::Resolved;
             }
@@ -110,12 +111,12 @@ impl World {
         }
     }
 
-    /// A task has ended without an answer: what it was at, nobody knows.
+    /// Marks the commits of a task that ended without an answer as unknown.
     pub(crate) fn abandoned(&mut self, task: &Task) {
         for doubt in &mut self.processes[task.process].commits {
             if doubt.task == task.number && doubt.state == Known::InFlight {
                 if doubt.answered.is_some() {
-                    doubt.state = Known::Resolved; // a creation that the store has said something about
+                    doubt.state = Known::Resolved; // a creation that the store has answered
                 } else {
                     doubt.is_unknown(self.step);
                 }

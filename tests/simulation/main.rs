@@ -1,16 +1,26 @@
-//! Two processes, one store and a network that loses, doubles and delays, under a scheduler that a seed decides: what
-//! must always hold of commits, resolving, refreshing and the write queue is checked after every step.
+//! Simulates two processes, one store and a network that loses, duplicates and delays messages. A seed decides the
+//! schedule. The invariants of commits, resolving, refreshing and the write queue are checked after every step.
 //!
-//! It uses the public API alone. `world.rs` is the scheduler, `events.rs` and `faults.rs` what it lets happen,
-//! `network.rs` the line to the store, `server.rs` the store (`memory_store.rs` holds it against the crate's own),
-//! `operations.rs` what applications do. `history.rs` is what was ever true, `process.rs` and `knowledge.rs` what a process
-//! can know. `checks.rs` says what must hold after every step, `verdict.rs` what an answer promises, `recovery.rs` what
-//! must hold in the end, `coverage.rs` whether enough was met.
+//! It uses only the public API.
 //!
-//! A seed that fails is printed with its story; `ROLECALL_SEED=123 cargo test --test simulation -- --nocapture one_seed`
-//! tells it again. `.ci/mutants/` has the rules of the protocol, each taken out once, and which of them this notices.
+//! | file | what it does |
+//! |---|---|
+//! | `world.rs` | schedules the steps |
+//! | `events.rs`, `faults.rs` | what may happen in a step |
+//! | `operations.rs` | the calls of the applications |
+//! | `network.rs`, `server.rs` | the connection to the store; the store |
+//! | `memory_store.rs` | compares that store with the crate's own |
+//! | `history.rs` | every state that the store ever had |
+//! | `process.rs`, `knowledge.rs` | what a process can know |
+//! | `checks.rs`, `verdict.rs`, `recovery.rs` | the invariants after a step, of an answer, and at the end |
+//! | `coverage.rs` | whether the seeds reached every situation |
 //!
-//! Not here: imports and repairs (`tests/protocol.rs` has repairs), threads (one thing happens at a time), a catalog.
+//! A failing seed is printed with its trace. `ROLECALL_SEED=123 cargo test --test simulation -- --nocapture one_seed`
+//! prints it again. `.ci/mutants/protocol` removes each rule of the protocol once and reports whether the simulation
+//! fails.
+//!
+//! Deliberately absent: imports and repairs (`tests/protocol.rs` has repairs), threads (one thing happens at a time), a
+//! catalog.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 
@@ -35,7 +45,7 @@ mod world;
 use coverage::Coverage;
 use world::World;
 
-/// What a seed has met; or what went wrong, and the story.
+/// The coverage of a seed, or the error and the trace.
 fn seed(seed: u64) -> Result<Coverage, String> {
     let mut world = World::new(seed, false);
     if let Err(what) = world.run() {
@@ -60,10 +70,10 @@ fn seeds(range: std::ops::Range<u64>) -> Coverage {
 fn enough(met: &Coverage, seeds: u64) {
     let (table, seldom) = met.report(seeds);
     println!("{table}");
-    assert!(seldom.is_empty(), "met too seldom: {seldom:?}\n{table}");
+    assert!(seldom.is_empty(), "reached too seldom: {seldom:?}\n{table}");
 }
 
-/// So many seeds, from the first on, or as many as `ROLECALL_SEEDS` says.
+/// The number of seeds: `ROLECALL_SEEDS`, or else this many.
 fn many(usually: u64) -> u64 {
     std::env::var("ROLECALL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(usually)
 }
@@ -90,12 +100,12 @@ fn a_seed_tells_the_same_story_twice() {
             (ended, world.trace.lines.unwrap_or_default())
         };
         let (first, second) = (story(), story());
-        assert!(first.1.len() > 50, "there is a story: {}", first.1.len());
+        assert!(first.1.len() > 50, "the trace has {} lines", first.1.len());
         assert_eq!(first, second);
     }
 }
 
-/// `ROLECALL_SEED=123` tells the story of seed 123.
+/// `ROLECALL_SEED=123` prints the trace of seed 123.
 #[test]
 fn one_seed_of_your_choice() {
     let number = std::env::var("ROLECALL_SEED").ok().and_then(|number| number.parse().ok()).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! The crate's own store in memory, asked whatever the model of the store is asked: so long as no backup is restored and
-//! no commits are forgotten, the two give the same answers.
+//! Compares the crate's own memory store with the model of the store. They give the same answers until a backup is
+//! restored or commits are forgotten.
 
 use pollster::block_on;
 use rolecall::store::{Commit, MemoryStore, Since, Store, StoreError};
@@ -7,7 +7,7 @@ use rolecall::store::{Commit, MemoryStore, Since, Store, StoreError};
 use crate::server::{Reply, Request};
 use crate::world::Checked;
 
-/// Asks it, and compares. The order of a load within a kind is a store's own affair.
+/// Sends the same request to the memory store, and compares. A store may choose the order within a kind in a load.
 pub(crate) fn agrees(store: &MemoryStore, request: &Request, reply: &Reply) -> Checked {
     match (request, reply) {
         (Request::Find(slug), Reply::Found(tenant_id)) => {
@@ -23,7 +23,7 @@ pub(crate) fn agrees(store: &MemoryStore, request: &Request, reply: &Reply) -> C
         }
         (Request::Since(at), Reply::Since(since)) => {
             let found = block_on(store.since(*at)).unwrap();
-            must!(found == *since || *since == Since::TooOld, "the stores tell different commits");
+            must!(found == *since || *since == Since::TooOld, "the stores return different commits");
         }
         (Request::Commit(sent), Reply::StoredCommit(_) | Reply::Failed(_)) => {
             let commit = Commit { base: sent.base, envelope: &sent.envelope, changes: &sent.changes };

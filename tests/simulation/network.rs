@@ -1,6 +1,6 @@
-//! What lies between a process and the store: each call is a request, and its answer comes when the world says so.
+//! The network between a process and the store. Each call is a request, and the world decides when its answer arrives.
 //!
-//! A call whose future is dropped leaves its request under way. Nothing here is left to chance: `faults.rs` rolls the dice.
+//! A call whose future is dropped leaves its request under way. `faults.rs` makes all random choices.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,22 +13,22 @@ use rolecall::store::{Base, Commit, Since, Sink, Store, StoreError, TenantSummar
 use crate::history::Instant;
 use crate::server::{Reply, Request, Sent};
 
-/// What a store's panic carries, so that one of the crate's own is reported from it.
+/// The payload of a panic of the store, to distinguish it from a panic of the crate.
 pub(crate) struct StorePanic;
 
 #[derive(Default)]
 pub(crate) struct Network {
     pub(crate) calls: Vec<Call>,
     pub(crate) messages: Vec<Message>,
-    /// What clients did since the world last looked.
+    /// The actions of clients since the world last looked.
     pub(crate) events: Vec<Event>,
-    /// Who is being polled.
+    /// The task that is being polled.
     pub(crate) task: usize,
 }
 
 pub(crate) struct Call {
     pub(crate) request: Arc<Request>,
-    /// How often the driver has sent it.
+    /// How often the driver has sent the request.
     pub(crate) copies: u32,
     state: State,
     waker: Option<Waker>,
@@ -47,11 +47,11 @@ pub(crate) struct Message {
 
 pub(crate) enum Body {
     Request,
-    /// An answer, and when the server gave it.
+    /// An answer, with the instant at which the server gave it.
     Reply(Reply, Instant),
 }
 
-/// What a client did.
+/// An action of a client.
 pub(crate) struct Event {
     pub(crate) task: usize,
     pub(crate) call: usize,
@@ -60,11 +60,11 @@ pub(crate) struct Event {
 
 pub(crate) enum What {
     Asked,
-    /// It took an answer, which the server gave at this instant, or the driver by itself.
+    /// It received an answer, from the server at this instant or from the driver.
     Heard(Heard, Option<Instant>),
 }
 
-/// What a client took from an answer to a commit.
+/// The meaning of an answer for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Success,
@@ -72,7 +72,7 @@ pub(crate) enum Heard {
     Deleted,
     Unknown,
     TooOld,
-    /// Nothing happened, for a while or for good.
+    /// Nothing happened: a temporary or a permanent error.
     Nothing,
     /// An answer to a question.
     Other,
@@ -83,7 +83,7 @@ impl Network {
         matches!(self.calls[call].state, State::Waiting)
     }
 
-    /// The driver hands an answer over, if somebody still waits for it (S6 is the caller's to keep).
+    /// The driver delivers an answer, if a client still waits for it. The caller keeps S6.
     pub(crate) fn hand_over(&mut self, call: usize, reply: Reply, at: Option<Instant>) {
         let call = &mut self.calls[call];
         if matches!(call.state, State::Waiting) {

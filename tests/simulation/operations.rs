@@ -1,5 +1,5 @@
-//! What an application does in a simulation. Every commit says which operation it is of, so that its effect is
-//! recognised: an update by its note, a creation by the tenant's name.
+//! The operations of an application. Every commit identifies its operation, so that its effect is recognised: an update
+//! by its note, a creation by the name of the tenant.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
 pub(crate) const ROLE: &str = "editor";
 pub(crate) const PERMISSION: &str = "posts:write";
 
-/// What an update does.
+/// The edit of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
     /// Gives a user the role.
@@ -28,7 +28,7 @@ pub(crate) enum Edit {
     Delete,
 }
 
-/// What a task does.
+/// The operation of a task.
 pub(crate) enum Op {
     Create(usize),
     OpenOrCreate(usize),
@@ -40,7 +40,7 @@ pub(crate) enum Op {
     Close(Tenant),
 }
 
-/// What came of it.
+/// The result of an operation.
 pub(crate) enum Answer {
     Opened(Result<Tenant>),
     Updated(Result<Updated<()>>),
@@ -48,7 +48,7 @@ pub(crate) enum Answer {
     Closed(Result<()>),
 }
 
-/// What is remembered of an operation while it runs.
+/// The kind of an operation, which is kept while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpKind {
     Create(usize),
@@ -93,7 +93,7 @@ impl Edit {
         }
     }
 
-    /// Whether what it is for is true of these records.
+    /// Whether the intended effect holds in these records.
     pub(crate) fn is_true(self, op: usize, records: &Records) -> bool {
         match self {
             Self::Assign(user) => holds_role(records, USERS[user]),

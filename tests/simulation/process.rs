@@ -1,4 +1,4 @@
-//! One of the two processes: its authorizer, the tenants it holds, and the commits of which it does not know enough.
+//! One of the two processes: its authorizer, the tenants it holds, and its commits without a known outcome.
 
 use std::collections::HashMap;
 
@@ -12,52 +12,52 @@ use crate::network::Line;
 use crate::operations::Edit;
 use crate::server::Sent;
 
-/// What it holds, and what it does not know.
+/// The tenants that it holds, and its commits without a known outcome.
 pub(crate) struct Process {
     pub(crate) authorizer: Authorizer,
     pub(crate) handles: Vec<Handle>,
     pub(crate) plans: Vec<(usize, Edit, Plan, Tenant)>,
     pub(crate) commits: Vec<Doubt>,
-    /// The tenants that it has loaded since it was last looked at.
+    /// The tenants that it has loaded since the last check.
     pub(crate) loaded: Vec<TenantId>,
 }
 
-/// A commit that this process has sent, and what it heard of it.
+/// A commit that this process has sent, and what it knows of it.
 pub(crate) struct Doubt {
     pub(crate) commit: CommitId,
     pub(crate) base: Base,
     pub(crate) task: usize,
     pub(crate) state: Known,
     pub(crate) unknown_since: usize,
-    /// The era in which it was sent, and whether a tenant of its tenant was let go since, so that what that one told was
-    /// heard by nobody.
+    /// The era in which it was sent, and whether its tenant was dropped since. Nobody sees the outcome that a dropped
+    /// tenant has reported.
     pub(crate) era: usize,
     pub(crate) is_unwatched: bool,
-    /// What its tenants have told of it for good.
+    /// The final outcome that its tenants have reported.
     pub(crate) told: Option<Outcome>,
-    /// Of a creation: the slug, and when the store last answered anything about it.
+    /// For a creation: the slug, and the step of the last answer of the store about it.
     pub(crate) slug: Option<String>,
     pub(crate) answered: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// Its task is at it.
+    /// Its task is still running.
     InFlight,
-    /// Nobody knows.
+    /// It is in doubt.
     Unknown,
     Resolved,
 }
 
-/// A tenant in hand.
+/// A tenant that the process holds.
 pub(crate) struct Handle {
     pub(crate) tenant: Tenant,
-    /// The last state that it answered from.
+    /// The last state from which it answered.
     pub(crate) last: Option<CommitId>,
-    /// What it has told for good of commits.
+    /// The final outcomes that it has reported.
     pub(crate) told: HashMap<CommitId, Outcome>,
     pub(crate) was_refused: bool,
-    /// The first user that it was asked for, and the number that it gave.
+    /// The first user that was asked for, and its handle.
     pub(crate) number: Option<(UserId, UserHandle)>,
 }
 

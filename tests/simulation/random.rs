@@ -1,4 +1,4 @@
-//! The dice: everything that is left to chance comes from here, so a seed says it all.
+//! The random numbers. All random choices come from here, so a seed determines the whole run.
 
 /// The generator that is known as `SplitMix64`.
 pub(crate) struct Random(u64);
@@ -15,18 +15,18 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// One of so many, from 0 on.
+    /// A number from 0 below this bound.
     pub(crate) fn below(&mut self, many: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(many.max(1)).unwrap()).unwrap()
     }
 
-    /// So often in a thousand.
+    /// `true` this often in a thousand.
     pub(crate) fn permille(&mut self, often: u64) -> bool {
         self.next() % 1_000 < often
     }
 
-    /// The index of one of these, each as often as its weight says.
-    pub(crate) fn weighed(&mut self, weights: &[u64]) -> usize {
+    /// The index of one of these weights, chosen in proportion to them.
+    pub(crate) fn weighted(&mut self, weights: &[u64]) -> usize {
         let mut left = self.next() % weights.iter().sum::<u64>().max(1);
         for (n, weight) in weights.iter().enumerate() {
             if left < *weight {

@@ -1,6 +1,6 @@
-//! When nothing goes wrong any more, every tenant comes back, in a bounded number of calls: one refresh; where that is
-//! refused, because a backup was restored, a close and an opening. Then it holds what the store holds, and can be
-//! changed. A slug is asked for, and again after its tenant came back, three times at most.
+//! Checks that every tenant recovers in a bounded number of calls once faults have stopped. A refresh suffices. If a
+//! restored backup makes it fail, a close and an opening suffice. The tenant then agrees with the store and accepts
+//! changes. A slug is requested at most three times.
 
 use rolecall::{Reason, Tenant};
 
@@ -21,7 +21,7 @@ impl World {
         Ok(())
     }
 
-    /// One call, alone; what it answers is judged like any other.
+    /// Runs one call alone, and checks its answer like any other.
     fn call(&mut self, process: usize, op: Op) -> Checked {
         self.begin(process, op);
         self.until_idle()
@@ -30,7 +30,7 @@ impl World {
     fn recover_one(&mut self, process: usize, tenant: &Tenant) -> Checked {
         let tenant_id = tenant.tenant_id();
         if is_over(tenant) {
-            return Ok(()); // there is no way back, and another opening for whoever wants one
+            return Ok(()); // it stays closed, and can be opened again
         }
         self.call(process, Op::Refresh(tenant.clone()))?;
         if tenant.now().unavailable().is_none() {
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// It holds what the store holds, and can be changed.
+    /// Checks that a tenant agrees with the store and accepts a change.
     fn works(&mut self, process: usize, tenant: &Tenant) -> Checked {
         self.call(process, Op::Update(tenant.clone(), Edit::Unique))?;
         let silent = tenant.now().unavailable();
@@ -68,8 +68,8 @@ impl World {
         Ok(())
     }
 
-    /// What is open answers from memory: its tenant may have ended elsewhere, which its refresh says; then the slug is
-    /// another's, who may be in need of the same.
+    /// Recovers the tenant with a slug. An open tenant is found in memory and may have been deleted elsewhere, as its
+    /// refresh reports. The slug then belongs to another tenant, which may need the same.
     fn recover_slug(&mut self, process: usize, index: usize) -> Checked {
         for _ in 0..2 {
             self.call(process, Op::OpenOrCreate(index))?;
@@ -85,7 +85,7 @@ impl World {
         Ok(())
     }
 
-    /// What is open under another name, and refused, is found by its tenant.
+    /// Finds by its id a tenant that is open under another slug and out of service.
     fn by_tenant_id(&mut self, process: usize, index: usize) -> Result<Tenant, String> {
         let Some(tenant_id) = self.server.bearer(&slug(index)) else { return Err("no tenant, and not created".into()) };
         self.call(process, Op::OpenTenant(tenant_id))?;

@@ -1,4 +1,4 @@
-//! The store as it should be (S1 to S15), as plain as it can be said, and a value: a backup is a clone of it.
+//! A plain model of a correct store (S1 to S15). It is a value, so a backup is a clone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rolecall::store::{Base, Since, StoreError, StoredCommit, TenantSummary};
 
 pub(crate) type Records = BTreeMap<RecordKey, Record>;
 
-/// What a client asks.
+/// A request of a client.
 pub(crate) enum Request {
     Find(TenantSlug),
     List(Option<TenantSlug>, usize),
@@ -26,7 +26,7 @@ pub(crate) struct Sent {
     pub(crate) changes: Vec<Change>,
 }
 
-/// What a server answers, or the driver in its place.
+/// An answer of the server, or of the driver in its place.
 pub(crate) enum Reply {
     Found(Option<TenantId>),
     TenantSummary(Vec<TenantSummary>),
@@ -47,7 +47,7 @@ pub(crate) struct Server {
 #[derive(Clone)]
 enum Lived {
     Living(Living),
-    /// By this commit; by none if the tenant was ended before it began.
+    /// Deleted by this commit; `None` if an empty commit deleted the tenant before it was created.
     Ended(Option<CommitId>),
 }
 
@@ -95,7 +95,7 @@ impl Server {
         }
     }
 
-    /// The commit that made the latest state of a tenant, or that ended it.
+    /// The commit that made the latest state of a tenant, or that deleted it.
     pub(crate) fn head(&self, tenant_id: TenantId) -> Option<CommitId> {
         match self.tenants.get(&tenant_id)? {
             Lived::Living(living) => Some(living.at.commit),
@@ -111,7 +111,7 @@ impl Server {
         self.slugs.get(slug).copied()
     }
 
-    /// Forgets the commits up to the latest state: whoever asks since an older one is reported that it is too old.
+    /// Forgets the commits up to the latest state. A request since an older state gets `TooOld`.
     pub(crate) fn forget_history(&mut self, tenant_id: TenantId) {
         if let Some(Lived::Living(living)) = self.tenants.get_mut(&tenant_id) {
             living.commits.clear();
@@ -175,7 +175,7 @@ impl Server {
 fn apply(records: &mut Records, changes: &[Change]) -> Result<(), StoreError> {
     for change in changes {
         if records.get(&change.key()) != change.before() {
-            return Err(StoreError::corrupt(format!("S3: {:?} is not what the change begins with", change.key())));
+            return Err(StoreError::corrupt(format!("S3: {:?} is not the record before the change", change.key())));
         }
         match change.after() {
             Some(after) => records.insert(change.key(), after.clone()),

@@ -1,5 +1,5 @@
-//! The story of a run, to be read by people: a line for each thing that happens, with ordinals in the place of ids, so
-//! that the same seed tells the same story.
+//! The trace of a run, for people to read: a line for each event. Ordinals replace the ids, so the same seed gives the
+//! same trace.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use crate::server::Request;
 
-/// The story so far, if it is to be told.
+/// The lines so far, if the run is traced.
 pub(crate) struct Trace {
     pub(crate) lines: Option<Vec<String>>,
     names: HashMap<Uuid, usize>,
 }
 
 impl Trace {
-    pub(crate) fn new(told: bool) -> Self {
-        Self { lines: told.then(Vec::new), names: HashMap::new() }
+    pub(crate) fn new(traced: bool) -> Self {
+        Self { lines: traced.then(Vec::new), names: HashMap::new() }
     }
 
     pub(crate) fn add(&mut self, step: usize, line: impl FnOnce(&mut Names<'_>) -> String) {

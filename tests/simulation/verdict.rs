@@ -1,4 +1,4 @@
-//! What an answer promises: that what was acknowledged is there, and that what was reported as not done is not.
+//! Checks every answer: an acknowledged change is in the store, and a change reported as not done is not.
 
 use rolecall::records::{CommitId, TenantId};
 use rolecall::{Error, ErrorKind, Outcome, Reason, Result, Tenant, Updated};
@@ -9,7 +9,7 @@ use crate::process::Known;
 use crate::world::{Checked, Task, World};
 
 impl World {
-    /// Holds an answer against what was true between the call and now.
+    /// Compares an answer with everything that was true between the call and now.
     pub(crate) fn judge(&mut self, task: &Task, answer: Answer, before: &[bool]) -> Checked {
         let most = usize::try_from(self.faults.retries).unwrap_or(usize::MAX).saturating_add(1);
         must!(task.sent.len() <= most, "an update ran {} times", task.sent.len());
@@ -70,13 +70,13 @@ impl World {
         let Some(tenant) = &task.tenant else { return Ok(()) };
         let last = task.sent.last().copied();
         match error.kind() {
-            ErrorKind::NestedUpdate => return Err("nested in nothing".into()),
+            ErrorKind::NestedUpdate => return Err("an update outside of any update is reported as nested".into()),
             ErrorKind::Deleted => {
                 must!(tenant.now().unavailable().is_some(), "op-{}: deleted, and it answers", task.op);
             }
             ErrorKind::Stale => self.coverage.met("a plan refused as stale"),
             ErrorKind::InDoubt => {
-                let Some(id) = error.commit() else { return Err("in doubt, what?".into()) };
+                let Some(id) = error.commit() else { return Err("in doubt without a commit id".into()) };
                 let told = tenant.outcome(id);
                 let open = matches!(told, Some(Outcome::InDoubt | Outcome::Unknown));
                 must!(open || !task.sent.contains(&id), "op-{} is in doubt, and its tenant says {told:?}", task.op);
@@ -86,7 +86,7 @@ impl World {
             _ => {}
         }
         match last {
-            // What was reported as lost was looked at when it was told.
+            // An aborted commit was checked when it was reported.
             Some(commit) if tenant.outcome(commit) != Some(Outcome::Aborted) => self
                 .nothing_happened(commit, task.heard)
                 .map_err(|e| format!("op-{}: {:?}: {e}", task.op, error.kind())),
@@ -114,7 +114,7 @@ impl World {
             }
             Err(ErrorKind::Unavailable) => {
                 must!(tenant.lag().failed_refreshes > 0 || silent.is_some(), "a refresh failed, and is not counted");
-                // A tenant that could not be refreshed goes on answering.
+                // A tenant that could not be refreshed is still available.
                 let handles = &self.processes[task.process].handles;
                 let of_tenant = handles.iter().zip(before).filter(|(handle, _)| handle.tenant.tenant_id() == tenant_id);
                 for (handle, answered) in of_tenant {
@@ -124,7 +124,7 @@ impl World {
             }
             Err(ErrorKind::Deleted) => {
                 must!(silent.is_some(), "deleted, and it answers");
-                must!(self.was_gone(tenant_id, 0, self.step), "deleted, and it tenants");
+                must!(self.was_missing(tenant_id, 0, self.step), "deleted, and the store still has it");
             }
             Err(kind) => {
                 must!(silent.is_some(), "a refresh says {kind:?}, and the tenant answers");
@@ -167,15 +167,18 @@ impl World {
                         return Err("a slug is asked for, and the answer is about a deleted tenant".into());
                     }
                     (OpKind::OpenTenant(tenant_id), ErrorKind::NotFound | ErrorKind::Deleted) => {
-                        must!(self.was_gone(tenant_id, task.began, self.step), "a tenant is not found, and was there");
+                        must!(
+                            self.was_missing(tenant_id, task.began, self.step),
+                            "a tenant is not found, and was there"
+                        );
                     }
                     _ => {}
                 }
                 let Some((commit, tenant_id, answered)) = own else { return Ok(()) };
-                // Since the store last said anything of the creation; it may have been restored from a backup meanwhile.
+                // From the last answer of the store about the creation. It may have been restored from a backup since.
                 let since = answered.unwrap_or(task.heard).step;
-                let gone = self.was_gone(tenant_id, since, self.step);
-                must!(gone, "op-{} says {:?}, and its tenant tenants", task.op, error.kind());
+                let missing = self.was_missing(tenant_id, since, self.step);
+                must!(missing, "op-{} says {:?}, and its tenant exists", task.op, error.kind());
                 self.is_decided(commit, answered.unwrap_or(task.heard));
                 Ok(())
             }
@@ -218,7 +221,7 @@ impl World {
         Ok(())
     }
 
-    /// Creations under a slug that were open when a call for it began are decided when it answers.
+    /// Creations under a slug that were in doubt when a call for the slug began are decided when the call returns.
     fn creations_asked_about(&mut self, task: &Task, opened: std::result::Result<(), ErrorKind>) -> Checked {
         let (OpKind::Create(index) | OpKind::Open(index) | OpKind::OpenOrCreate(index)) = task.kind else {
             return Ok(());
@@ -243,7 +246,7 @@ impl World {
         Ok(())
     }
 
-    /// A creation is committed, or never will.
+    /// A creation is committed, or never will be.
     fn is_decided(&mut self, commit: CommitId, at: Instant) {
         if !self.history.has(commit, at) {
             self.never.push((commit, at));

@@ -1,7 +1,8 @@
-//! Two processes, one store and a network between them, one step at a time. A step is one thing that happens: a message
-//! arrives or is aborted, a task is polled, dropped or begun, a process crashes, a backup is restored.
+//! Runs two processes, one store and the network between them, one step at a time. A step is one event: a message
+//! arrives or is lost; a task is polled, dropped or started; a process crashes; a backup is restored.
 //!
-//! No thread, no clock of the machine: the seed decides, so a run can be repeated. `checks.rs` looks after every step.
+//! It uses no threads and no real clock. The seed decides everything, so a run can be repeated. `checks.rs` runs after
+//! every step.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +24,7 @@ use crate::random::Random;
 use crate::server::Server;
 use crate::trace::Trace;
 
-/// What must not be, in words.
+/// The message of a violated invariant.
 pub(crate) type Checked = Result<(), String>;
 
 pub(crate) struct World {
@@ -37,10 +38,10 @@ pub(crate) struct World {
     pub(crate) backups: Vec<(Server, Instant)>,
     pub(crate) step: usize,
     pub(crate) coverage: Coverage,
-    /// Asked whatever the server is asked, until the two part.
+    /// Gets the same requests as the server, until the two may differ.
     pub(crate) memory_store: Option<MemoryStore>,
     pub(crate) trace: Trace,
-    /// What was reported as never to be committed, and since when.
+    /// The commits that were reported as aborted, and when.
     pub(crate) never: Vec<(CommitId, Instant)>,
     pub(crate) ops: usize,
 }
@@ -51,14 +52,14 @@ pub(crate) struct Task {
     pub(crate) process: usize,
     pub(crate) kind: OpKind,
     pub(crate) tenant: Option<Tenant>,
-    /// Where the tenant stood when it began.
+    /// The position of the tenant when the task began.
     pub(crate) revision: Option<Revision>,
     pub(crate) began: usize,
-    /// When the last answer that it heard was given.
+    /// The instant of the last answer that the task received.
     pub(crate) heard: Instant,
-    /// Whether it has asked the store anything, and with what commits.
+    /// Whether the task has called the store, and the commits that it sent.
     pub(crate) has_asked: bool,
-    /// Whether it has asked anything that resolves, and what its tenant said before it was last polled.
+    /// Whether the task has sent a request that resolves a commit, and the state of its tenant before the last poll.
     pub(crate) has_resolved: bool,
     pub(crate) silent: Option<Reason>,
     pub(crate) sent: Vec<CommitId>,
@@ -102,7 +103,7 @@ impl World {
         Instant { era: self.history.era(), step: self.step }
     }
 
-    /// Everything, from an empty store to a quiet end.
+    /// Runs the whole simulation, from an empty store to the recovery.
     pub(crate) fn run(&mut self) -> Checked {
         self.faults.quiet = true;
         for process in 0..2 {
@@ -118,7 +119,7 @@ impl World {
         self.recover()
     }
 
-    /// One thing happens.
+    /// Runs one event.
     fn step(&mut self) -> Checked {
         self.step += 1;
         let messages = self.line.network().messages.len();
@@ -136,7 +137,7 @@ impl World {
             self.faults.forgets * faulty / 10,
             self.faults.outages * faulty / 10,
         ];
-        match self.chance.weighed(&weights) {
+        match self.chance.weighted(&weights) {
             0 => self.message()?,
             1 => {
                 let woken = self.woken();
@@ -163,7 +164,7 @@ impl World {
         woken.map(|(n, _)| n).collect()
     }
 
-    /// Lets every task come to its end, without new ones and without faults. Late copies stay under way, or arrive.
+    /// Runs every task to its end, without new tasks and faults. Late copies stay under way, or arrive.
     pub(crate) fn until_idle(&mut self) -> Checked {
         for _ in 0..4_000 {
             if self.tasks.is_empty() {
@@ -174,7 +175,7 @@ impl World {
             }
             self.step()?;
         }
-        Err("tasks do not end though nothing is wrong any more".into())
+        Err("tasks do not end although faults have stopped".into())
     }
 
     pub(crate) fn begin(&mut self, process: usize, op: Op) -> usize {
@@ -192,7 +193,7 @@ impl World {
         self.trace.add(self.step, |names| {
             let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.tenant_id().as_uuid())));
             let what = match kind {
-                OpKind::OpenTenant(tenant_id) => format!("OpenLife({})", names.of(tenant_id.as_uuid())),
+                OpKind::OpenTenant(tenant_id) => format!("OpenTenant({})", names.of(tenant_id.as_uuid())),
                 other => format!("{other:?}"),
             };
             format!("p{process} op-{number} begins: {what}{of}")
@@ -218,7 +219,7 @@ impl World {
         number
     }
 
-    /// Polls a task, and looks at what its process can see then.
+    /// Polls a task, and checks what its process sees afterwards.
     fn poll(&mut self, index: usize) -> Checked {
         let task = &mut self.tasks[index];
         let (process, op) = (task.process, task.op);
@@ -261,7 +262,7 @@ impl World {
         self.observe(process)
     }
 
-    /// What each tenant in hand of a process was like before a poll: whether it answered.
+    /// Whether each tenant that a process holds is available before a poll.
     fn look(&self, process: usize) -> Vec<bool> {
         let handles = &self.processes[process].handles;
         handles.iter().map(|handle| handle.tenant.now().unavailable().is_none()).collect()
@@ -285,7 +286,7 @@ impl World {
         if let Answer::Opened(Ok(tenant)) = &answer {
             self.hold(task.process, tenant);
         }
-        // What is reported is looked at first, and only then what is still in doubt at the end of a task counts as unknown.
+        // Check the reported outcomes first. Only then do the remaining commits of the task count as unknown.
         self.observe_told(task.process)?;
         self.abandoned(&task);
         self.judge(&task, answer, before)

@@ -1,17 +1,23 @@
-//! Every order in which readers and writers may meet at the cell, up to the bounds given with each model.
+//! Models every interleaving of readers and writers at the cell, up to the bound given with each model.
 //!
-//! Real are the cell, the turns and the snapshots; `sync.rs` has the stand-in for arc-swap, whose own correctness is not
-//! shown here. Run by `RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom model`.
+//! The cell, the write queue and the snapshots are real. `sync.rs` has a stand-in for arc-swap, whose own correctness
+//! is not shown here.
 //!
-//! Each model was seen to fail:
+//! Run the models with:
 //!
-//! | broken by hand | noticed by |
+//! ```sh
+//! RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom model
+//! ```
+//!
+//! Each model has been seen to fail:
+//!
+//! | deliberate fault | caught by |
 //! |---|---|
-//! | the snapshot is published first, and its standing after it | `readers_see_whole_snapshots_and_never_go_back` |
+//! | the snapshot is published first, and its availability after it | `readers_see_whole_snapshots_and_never_go_back` |
 //! | the position is published first, and the state after it | that one, and `what_one_thread_has_seen_…` |
 //! | any revision is published | `writers_with_turns_…` |
-//! | a closed cell takes a snapshot | `writers_with_turns_…` |
-//! | writers come without a turn | `writers_with_turns_…` |
+//! | a closed cell accepts a snapshot | `writers_with_turns_…` |
+//! | writers do not take a turn | `writers_with_turns_…` |
 
 use std::sync::Arc;
 
@@ -27,13 +33,14 @@ use crate::resolver::snapshot::build::Build;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::{Availability, CompiledTenant};
 
-/// What a reader sees of a snapshot: its number, and whether it answers.
+/// The revision and the availability that a reader sees.
 type Seen = (u64, Availability);
 
-/// Snapshots of one life, by revision. The name of the tenant is the revision, too, so that a mixture shows.
-struct Three([Arc<CompiledTenant>; 3]);
+/// Snapshots of one tenant, by revision. The name of the tenant is the revision too, so that a torn snapshot is
+/// noticed.
+struct Snapshots([Arc<CompiledTenant>; 3]);
 
-impl Three {
+impl Snapshots {
     fn new() -> Self {
         let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let session = Arc::new(base.open());
@@ -65,7 +72,7 @@ fn look(current: &CurrentSnapshot) -> Seen {
     (number, snapshot.availability)
 }
 
-/// What was seen, in order, is a part of what happened, in order.
+/// Whether the values seen are a subsequence of those that were published.
 fn is_in_order(seen: &[Seen], happened: &[Seen]) -> bool {
     let mut happened = happened.iter();
     let mut at = happened.next();
@@ -77,7 +84,7 @@ fn is_in_order(seen: &[Seen], happened: &[Seen]) -> bool {
     })
 }
 
-/// One writer, whose commit has an unknown outcome for a while, and two readers who know nothing of each other.
+/// One writer, whose commit is in doubt for a while, and two independent readers.
 #[test]
 fn readers_see_whole_snapshots_and_never_go_back() {
     const HAPPENED: [Seen; 4] = [
@@ -86,16 +93,16 @@ fn readers_see_whole_snapshots_and_never_go_back() {
         (2, Availability::Serving),
         (3, Availability::Serving),
     ];
-    let tenant_id = Arc::new(Three::new());
+    let snapshots = Arc::new(Snapshots::new());
     every_order(3, move || {
-        let current = tenant_id.cell();
+        let current = snapshots.cell();
         let reader = || {
             let current = Arc::clone(&current);
             thread::spawn(move || [look(&current), look(&current), look(&current)])
         };
         let (first, second) = (reader(), reader());
         current.set_availability(Availability::InDoubt);
-        assert!(current.publish(tenant_id.at(2)) && current.publish(tenant_id.at(3)));
+        assert!(current.publish(snapshots.at(2)) && current.publish(snapshots.at(3)));
         for seen in [first.join().unwrap(), second.join().unwrap()] {
             assert!(is_in_order(&seen, &HAPPENED), "{seen:?}");
         }
@@ -103,13 +110,13 @@ fn readers_see_whole_snapshots_and_never_go_back() {
     });
 }
 
-/// What `update` promises: it publishes before it returns, and whoever knows that it returned sees it. So does whoever
-/// heard of it from one who saw it.
+/// The promise of `update`: it publishes before it returns. A thread that knows that it returned sees the change. So
+/// does a thread that hears of it from one that saw the change.
 #[test]
 fn what_one_thread_has_seen_no_thread_that_hears_of_it_misses() {
-    let tenant_id = Arc::new(Three::new());
+    let snapshots = Arc::new(Snapshots::new());
     every_order(5, move || {
-        let current = tenant_id.cell();
+        let current = snapshots.cell();
         let (returned, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let reader = {
             let (current, returned, seen) = (Arc::clone(&current), Arc::clone(&returned), Arc::clone(&seen));
@@ -127,32 +134,32 @@ fn what_one_thread_has_seen_no_thread_that_hears_of_it_misses() {
                 assert!(!seen || look(&current).0 == 2, "old after somebody else saw it");
             })
         };
-        assert!(current.publish(tenant_id.at(2)));
+        assert!(current.publish(snapshots.at(2)));
         returned.store(true, Ordering::Release);
         reader.join().unwrap();
         another.join().unwrap();
     });
 }
 
-/// A refresh that loaded revision 2, a commit of revision 3, and a close, in any order: whoever comes late with less is
-/// left out, and so is what comes after the close.
+/// A refresh that loaded revision 2, a commit of revision 3, and a close, in any order. An older revision is ignored,
+/// and so is everything after the close.
 #[test]
 fn writers_with_turns_lose_nothing_and_revive_nothing() {
-    let tenant_id = Arc::new(Three::new());
+    let snapshots = Arc::new(Snapshots::new());
     every_order(3, move || {
-        let (current, write_queue) = (tenant_id.cell(), Arc::new(WriteQueue::default()));
-        let writer = |write: fn(&CurrentSnapshot, &Three) -> bool| {
-            let (current, write_queue, tenant_id) =
-                (Arc::clone(&current), Arc::clone(&write_queue), Arc::clone(&tenant_id));
+        let (current, write_queue) = (snapshots.cell(), Arc::new(WriteQueue::default()));
+        let writer = |write: fn(&CurrentSnapshot, &Snapshots) -> bool| {
+            let (current, write_queue, snapshots) =
+                (Arc::clone(&current), Arc::clone(&write_queue), Arc::clone(&snapshots));
             thread::spawn(move || {
                 future::block_on(async {
                     let _turn = write_queue.take().await;
-                    write(&current, &tenant_id)
+                    write(&current, &snapshots)
                 })
             })
         };
-        let refresh = writer(|current, tenant_id| current.publish(tenant_id.at(2)));
-        let commit = writer(|current, tenant_id| current.publish(tenant_id.at(3)));
+        let refresh = writer(|current, snapshots| current.publish(snapshots.at(2)));
+        let commit = writer(|current, snapshots| current.publish(snapshots.at(3)));
         let close = writer(|current, _| {
             current.set_availability(Availability::Closed);
             current.guard().availability == Availability::Closed

@@ -1,22 +1,27 @@
-//! Every order in which up to three threads may meet at the turns.
+//! Models every interleaving of up to three threads at the write queue.
 //!
-//! Real is all of `write_queue.rs`; the mutex and the executor (`block_on`) are loom's. A thread that is never woken though it
-//! waits is reported as a deadlock. Not shown: what an executor does with a waker that was woken.
-//! Run by `RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom model`.
+//! All of `write_queue.rs` is real; the mutex and the executor (`block_on`) are loom's. A waiting thread that is never
+//! woken is reported as a deadlock. Not shown: what an executor does with a waker that was woken.
 //!
-//! Each model was seen to fail:
+//! Run the models with:
 //!
-//! | broken by hand | noticed by |
+//! ```sh
+//! RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom model
+//! ```
+//!
+//! Each model has been seen to fail:
+//!
+//! | deliberate fault | caught by |
 //! |---|---|
-//! | the turn is given although somebody has it | all but `…_changes_its_waker_…` |
+//! | the turn is given while another thread has it | all but `…_changes_its_waker_…` |
 //! | the turn is taken back before it is handed on, under two locks | all but `…_changes_its_waker_…` |
-//! | the next is woken, and the turn not handed to it | all |
-//! | a waiter looks, and then queues under a second lock | all |
+//! | the next waiter is woken, but not handed the turn | all |
+//! | a waiter checks the holder, and then queues under a second lock | all |
 //! | a dropped turn is not passed on | all |
-//! | the last in the queue is the next | `one_at_a_time_…`, `a_holder_that_is_dropped_…` |
+//! | the last waiter in the queue is next | `one_at_a_time_…`, `a_holder_that_is_dropped_…` |
 //! | a dropped waiter stays in the queue | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
-//! | a dropped waiter keeps the turn that it was handed | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
-//! | a dropped waiter looks for the turn, and then leaves the queue under a second lock | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
+//! | a dropped waiter keeps the turn it was handed | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
+//! | a dropped waiter checks for the turn, and then leaves the queue under a second lock | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
 //! | the first waker is kept | `…_changes_its_waker_…` |
 
 use std::future::{Future, pending, poll_fn};
@@ -31,21 +36,21 @@ use loom::{future, thread};
 use super::{Turn, Wait, WriteQueue};
 use crate::authorizer::sync::every_order;
 
-/// What only the holder touches. Its atomics are relaxed: they order nothing, so what one holder leaves, the next one
-/// sees only if the turns have handed it over.
+/// The state that only the holder touches. Its atomics are relaxed and order nothing, so the next holder sees the
+/// values of the last one only if the write queue synchronizes the two.
 #[derive(Default)]
 struct Inside {
     occupied: AtomicBool,
-    /// The next ticket that may come, as tickets are given in the order in which turns are asked for.
+    /// The lowest ticket that may come next. Tickets are given in the order of the requests.
     least: AtomicU64,
     visits: AtomicU64,
 }
 
 impl Inside {
     fn visit(&self, write_queue: &WriteQueue) {
-        assert!(!self.occupied.load(Ordering::Relaxed), "two have the turn");
+        assert!(!self.occupied.load(Ordering::Relaxed), "two threads have the turn");
         self.occupied.store(true, Ordering::Relaxed);
-        let ticket = write_queue.queue().holder.expect("somebody has the turn");
+        let ticket = write_queue.queue().holder.expect("this thread has the turn");
         assert!(ticket >= self.least.load(Ordering::Relaxed), "out of order");
         self.least.store(ticket + 1, Ordering::Relaxed);
         self.visits.store(self.visits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -85,8 +90,8 @@ fn one_at_a_time_in_the_order_asked_and_nobody_is_forgotten() {
     });
 }
 
-/// A thread gives up waiting: before it was handed the turn, while it is, or with the turn in its hand that it never
-/// looked at. Whoever waits behind it comes all the same.
+/// A thread gives up waiting: before it is handed the turn, at that moment, or afterwards without having polled again.
+/// The thread behind it gets the turn all the same.
 #[test]
 fn a_waiter_that_gives_up_at_whatever_moment_keeps_nobody_waiting() {
     let (waiting, handed) = (Arc::new(Unwatched::new(0)), Arc::new(Unwatched::new(0)));
@@ -125,7 +130,7 @@ fn a_waiter_that_gives_up_at_whatever_moment_keeps_nobody_waiting() {
     assert!(waiting.load(Ordering::Relaxed) > 0 && handed.load(Ordering::Relaxed) > 0, "both were met");
 }
 
-/// The task of an update is dropped in the middle of it, turn and all.
+/// The task of an update is dropped while it has the turn.
 #[test]
 fn a_holder_that_is_dropped_keeps_nobody_waiting() {
     every_order(4, || {
@@ -159,7 +164,7 @@ fn a_holder_that_is_dropped_keeps_nobody_waiting() {
     });
 }
 
-/// A future moves from one task to another, so it is polled with another waker: that one is woken.
+/// A future that moves to another task is polled with another waker. The newest waker is woken.
 #[test]
 fn a_waiter_that_changes_its_waker_is_woken_by_the_newest() {
     every_order(5, || {

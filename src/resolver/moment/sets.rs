@@ -153,9 +153,9 @@ macro_rules! set {
 
             /// Returns the members of this set and those of the other.
             ///
-            /// A tenant that was closed and opened again is another tenant to its sets. Sets from before and after
-            /// have no members in common, and nothing is taken from the other set. For sets of two revisions, the
-            /// result is a set of the newer one, without members that are deleted in it.
+            /// Sets are comparable only if they come from one authorizer and the tenant stayed open between them.
+            /// Otherwise they have no members in common, and nothing is taken from the other set. For sets of two
+            /// revisions, the result is a set of the newer one, without members that are deleted in it.
             #[doc = example!($one, $two, "assert_eq!(one.union(&both), &one | &both);")]
             #[must_use]
             pub fn union(&self, other: &Self) -> Self {
@@ -213,8 +213,8 @@ macro_rules! set {
             }
         }
 
-        /// Two sets are equal if they have the same members, whatever their revisions. Sets from before and after the
-        /// tenant was closed and opened again are not equal.
+        /// Two sets are equal if they have the same members, whatever their revisions. Sets of two authorizers are not
+        /// equal, nor are sets from before and after the tenant was closed and opened again.
         impl PartialEq for $set {
             fn eq(&self, other: &Self) -> bool {
                 self.is_of_same_session(other) && self.bits == other.bits

@@ -6,7 +6,7 @@
 //! hash of that prefix. A slug is looked up under each of its own prefixes that is as long as that of some pattern.
 //! Prefixes with equal hashes only cost a look at patterns that do not match.
 //!
-//! Deliberately absent: the matching itself, and any index of patterns that begin with a star. All of those are
+//! Deliberately absent: the matching itself, and any narrowing of patterns that begin with a star. All of those are
 //! examined.
 
 use super::table::Hashers;

@@ -1,5 +1,4 @@
-//! The resolver: computes effective permissions. It compiles records into an immutable snapshot and answers questions on
-//! it: checks, sets, lists, explanations.
+//! The resolver: compiles records into an immutable snapshot and computes effective permissions from it.
 //!
 //! Deliberately absent: I/O, and any way to change a snapshot in place.
 

@@ -1,5 +1,4 @@
-//! Tests that look inside: random histories against the reference model, how much of a snapshot a change touches, and what
-//! comes of a broken invariant.
+//! Tests that use internals: random histories, visits of users, and broken invariants.
 
 mod broken_invariants;
 mod histories;

@@ -1,13 +1,13 @@
 //! Sets of small integers: [`Bits`] to work on, [`Row`] to keep.
 //!
-//! For: numbers that are dense and mostly below a few hundred thousand, because one bit is paid for every number below
-//! the highest. The file knows nothing of what the numbers stand for.
+//! Use them for numbers that are dense and mostly below a few hundred thousand: a set costs one bit for every number
+//! below its highest. The file does not know what the numbers mean.
 //!
-//! Promises: `contains` is one word look-up and one bit test. Joining two sets is O(words), 64 numbers at a time. A
-//! clone of a [`Row`] is O(1) and shares its words.
+//! Guarantees: `contains` is one word lookup and one bit test. The union of two sets is O(words), 64 numbers at a
+//! time. Cloning a [`Row`] is O(1) and shares its words.
 //!
-//! Deliberately absent: compression. A row costs 8 bytes for each 64 numbers of its *span*, so a row of two far-apart
-//! numbers is dear. A compressed one would need a search before the bit test.
+//! Deliberately absent: compression. A row costs 8 bytes for each 64 numbers of its *span*, so a row of two numbers
+//! far apart is expensive. A compressed row would need a search before the bit test.
 //!
 //! Read next: `tables.rs`, the persistent tables that hold rows.
 
@@ -31,7 +31,7 @@ impl Bits {
         Self { words: Vec::new() }
     }
 
-    /// Adds `n`: true if it was not in the set before.
+    /// Adds `n`. Returns whether it was not in the set before.
     pub(crate) fn insert(&mut self, n: u32) -> bool {
         let (at, bit) = place(n);
         self.reach(at + 1);
@@ -41,7 +41,7 @@ impl Bits {
         new
     }
 
-    /// Takes `n` out, if it is there.
+    /// Removes `n` if it is present.
     pub(crate) fn remove(&mut self, n: u32) {
         let (at, bit) = place(n);
         if let Some(word) = self.words.get_mut(at) {
@@ -56,7 +56,7 @@ impl Bits {
         self.words.get(at).is_some_and(|word| word & bit != 0)
     }
 
-    /// How many numbers: counts them, O(words).
+    /// The number of members, counted in O(words).
     pub(crate) fn len(&self) -> usize {
         count(&self.words)
     }
@@ -70,12 +70,12 @@ impl Bits {
         self.union_words(0, &other.words);
     }
 
-    /// Adds every number of `row`, in O(words of the row).
+    /// Adds every number of `row`. O(words of the row).
     pub(crate) fn union_row(&mut self, row: &Row) {
         self.union_words(row.first as usize, row.words());
     }
 
-    /// What is in one of these rows.
+    /// The union of these rows.
     pub(crate) fn union_of(rows: &[&Row]) -> Self {
         let end = rows.iter().filter(|row| row.words.is_some()).map(|row| row.words_end()).max();
         let mut words = vec![0; end.unwrap_or(0)];
@@ -83,7 +83,7 @@ impl Bits {
             let part = words.iter_mut().skip(row.first as usize);
             part.zip(row.words()).for_each(|(mine, theirs)| *mine |= theirs);
         }
-        // The row that ends last ends in a word that is not zero.
+        // Some row ends last, and its last word is not zero.
         Self { words }
     }
 
@@ -93,7 +93,7 @@ impl Bits {
         self.trim();
     }
 
-    /// Takes out every number of `other`.
+    /// Removes every number of `other`.
     pub(crate) fn subtract(&mut self, other: &Self) {
         self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= !theirs);
         self.trim();
@@ -109,7 +109,7 @@ impl Bits {
         Ones::new(&self.words, 0)
     }
 
-    /// `words` ends in a word that is not zero, or is empty: both callers pass trimmed ones, so no trim is needed.
+    /// Both callers pass trimmed `words`, empty or with a last word that is not zero. No trim is needed afterwards.
     fn union_words(&mut self, first: usize, words: &[u64]) {
         if words.is_empty() {
             return;
@@ -146,15 +146,15 @@ impl fmt::Debug for Bits {
     }
 }
 
-/// An immutable set that costs only the span which it covers, and shares it with its clones.
+/// An immutable set that stores only the span that it covers, and shares it with its clones.
 ///
-/// INVARIANT: neither the first nor the last word is zero, and the empty row has no words: one set, one row.
-/// `None` rather than an empty `Arc<[u64]>`: it makes [`Row::EMPTY`] a constant, and keeps threads that clone
-/// empty rows from contending for one counter.
+/// INVARIANT: neither the first nor the last word is zero, and the empty row has no words. Each set therefore has
+/// exactly one row. `None` rather than an empty `Arc<[u64]>` makes [`Row::EMPTY`] a constant, and keeps threads that
+/// clone empty rows from contending for one counter.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Row {
     words: Option<Arc<[u64]>>,
-    /// Which word of a [`Bits`] the first of `words` is.
+    /// The index, in a [`Bits`], of the first of `words`.
     first: u32,
 }
 
@@ -171,9 +171,9 @@ impl Row {
         Self { words: words.map(Arc::from), first }
     }
 
-    /// What is in one of these rows or among these numbers; none if it spans more than `most` words.
+    /// The union of these rows and numbers, or `None` if it spans more than `most` words.
     ///
-    /// O(words of the rows + numbers + words of the span): what lies before the span costs nothing.
+    /// O(words of the rows + numbers + words of the span). Words before the span cost nothing.
     pub(crate) fn join(rows: &[&Self], numbers: &[u32], most: usize) -> Option<Self> {
         let spans = rows.iter().filter(|row| row.words.is_some()).map(|row| (row.first as usize, row.words_end()));
         let singles = numbers.iter().map(|n| (*n as usize / 64, *n as usize / 64 + 1));
@@ -193,34 +193,34 @@ impl Row {
                 *word |= 1 << (n % 64);
             }
         }
-        // Neither end is zero: each is the end of a row, or holds a number.
+        // Neither end is zero: each is the end of a row or contains a number.
         Some(Self { words: Some(words.into()), first: u32::try_from(start).ok()? })
     }
 
-    /// Whether `n` is in the row. A number before the span wraps round to a place far beyond it.
+    /// Whether `n` is in the row. For a number before the span, the subtraction wraps to an index far beyond it.
     #[inline]
     pub(crate) fn contains(&self, n: u32) -> bool {
         let at = (n / 64).wrapping_sub(self.first) as usize;
         self.words().get(at).is_some_and(|word| word >> (n % 64) & 1 == 1)
     }
 
-    /// Which of its words a [`Bits`] would have at this place, beyond its span too.
+    /// The word that a [`Bits`] of the same numbers would have at this index, inside or outside the span.
     pub(crate) fn word(&self, at: usize) -> u64 {
         let within = at.checked_sub(self.first as usize);
         within.and_then(|at| self.words().get(at)).copied().unwrap_or(0)
     }
 
-    /// Its first word, counted as in a [`Bits`].
+    /// The index of its first word in a [`Bits`].
     pub(crate) fn words_start(&self) -> usize {
         self.first as usize
     }
 
-    /// Past its last word, counted as in a [`Bits`].
+    /// The index after its last word in a [`Bits`].
     pub(crate) fn words_end(&self) -> usize {
         self.first as usize + self.word_count()
     }
 
-    /// The words that it holds, 8 bytes each.
+    /// The number of words that it stores, 8 bytes each.
     pub(crate) fn word_count(&self) -> usize {
         self.words().len()
     }
@@ -245,14 +245,14 @@ impl fmt::Debug for Row {
 /// The numbers of the bits that are set, ascending.
 struct Ones<'a> {
     rest: slice::Iter<'a, u64>,
-    /// What is left of the word whose lowest bit is number `base`.
+    /// The remaining bits of the word whose lowest bit is number `base`.
     word: u64,
     base: u32,
 }
 
 impl<'a> Ones<'a> {
     fn new(words: &'a [u64], first: u32) -> Self {
-        // `base` steps to the first word when that word is read.
+        // Reading the first word advances `base` to it.
         Self { rest: words.iter(), word: 0, base: (first * 64).wrapping_sub(64) }
     }
 }
@@ -281,7 +281,7 @@ fn count(words: &[u64]) -> usize {
     words.iter().map(|word| word.count_ones() as usize).sum()
 }
 
-/// A small set shows its numbers, a large one only how many they are.
+/// Formats a small set with its numbers and a large one with only their count.
 fn show(f: &mut fmt::Formatter<'_>, name: &str, len: usize, numbers: impl Iterator<Item = u32>) -> fmt::Result {
     if len > 16 {
         return write!(f, "{name}({len} numbers)");

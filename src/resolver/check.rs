@@ -1,7 +1,7 @@
-//! **The decision.** May this user do this, at this instant? The whole of it, for every form of question.
+//! **The decision.** May this user do this, at this instant? Every form of the question ends here.
 //!
-//! Deny is the default: whatever is not found to be allowed is denied. Where a row cannot tell, the plain walk does
-//! (`snapshot/walk.rs`); what rows promise is I7 and I8.
+//! Deny is the default: a check is denied unless something allows it. Where a cached row is not enough, the plain walk
+//! decides (`snapshot/walk.rs`). Invariants I7 and I8 state what cached rows guarantee.
 
 use crate::model::clock::When;
 use crate::resolver::snapshot::indexed_user::IndexedUser;
@@ -10,11 +10,11 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::user_summary::Form;
 use crate::resolver::snapshot::walk;
 
-/// Whether a user may do something at an instant. Numbers that stand for nothing are denied.
+/// Whether a user may do something at an instant. Numbers that are not in use are denied.
 ///
 /// # Complexity
-/// Seven words read and one bit tested, where all kept rows are exact and all that the user holds always counts;
-/// otherwise O(sources of the user) for what is allowed, or O(groups and roles walked).
+/// Seven words read and one bit tested, if all cached rows are complete and everything that the user holds is always
+/// active. Otherwise O(sources of the user) if allowed, or O(groups and roles walked).
 #[inline]
 pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
     let Some(summary) = state.summaries.get(user) else { return false };
@@ -27,7 +27,7 @@ pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>)
     }
 }
 
-/// The same for a user that was found: by its card, where that says all.
+/// The same for a user that was found. Uses the user's index entry if that is complete.
 #[inline]
 pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> bool {
     match user.indexed.and_then(IndexedUser::columns) {
@@ -36,7 +36,8 @@ pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when
     }
 }
 
-/// What a user holds in windows or beyond the brief, row by row; and a walk where a row is not exact.
+/// Checks what the user's summary omits, row by row: what has a window, and what does not fit. Walks where a row is
+/// not complete.
 fn check_rows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
     let Some(row) = state.users.row(user) else { return false };
     let mut resolved = true;

@@ -1,7 +1,7 @@
-//! Why: the same walk as a check's, remembering its path. The verdict is the check's own.
+//! Explanations: the walk of a check, with the path recorded. The decision is the check's own.
 //!
-//! This file has the answer as data and as text; `explain/paths.rs` finds the paths, `explain/first.rs` one of them,
-//! `explain/reason.rs` says why not.
+//! This file contains the answer as data and as text. `explain/paths.rs` finds the paths, and `explain/reason.rs`
+//! finds the reason for a denial.
 
 pub(crate) mod reason;
 pub(crate) mod paths;
@@ -42,13 +42,13 @@ use crate::model::records::{Slug, Timestamp, Window};
 #[serde(rename_all = "lowercase")]
 #[must_use = "a decision that is not looked at decides nothing"]
 pub enum Decision {
-    /// The user may.
+    /// The user may do this.
     Allowed,
-    /// The user may not.
+    /// The user may not do this.
     Denied(Reason),
 }
 
-/// Why a question was denied.
+/// Why a check was denied.
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -72,31 +72,32 @@ pub enum Decision {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// No such user: perhaps a typo, a deleted user, or another tenant's.
+    /// No such user: perhaps a typing error, a deleted user, or a user of another tenant.
     UnknownUser,
-    /// No such permission: perhaps a typo, a deleted permission, or another tenant's.
+    /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
     UnknownPermission,
     /// The user is suspended.
     Suspended,
-    /// There is a path, and a window on it is over.
+    /// There is a path, but a window on it has ended.
     Expired {
         /// When it ended.
         until: Timestamp,
     },
-    /// There is a path, and a window on it has not begun.
+    /// There is a path, but a window on it has not begun.
     NotYetActive {
         /// When it will begin.
         from: Timestamp,
     },
     /// Nothing that the user holds grants it.
     NoPath,
-    /// The outcome of a commit of the tenant's own is unknown, so the tenant does not answer until it is settled.
+    /// A commit of this tenant is in doubt. The tenant denies every check until the commit is resolved.
     InDoubt,
-    /// What the store holds was refused at the last refresh, so the tenant does not answer until one succeeds.
+    /// The last refresh rejected the content of the store. The tenant denies every check until a refresh succeeds.
     InvalidStoreContent,
-    /// An internal invariant was broken, which is a bug of this crate. The tenant does not answer until a refresh succeeds.
+    /// An internal invariant was broken, which is a bug of this crate. The tenant denies every check until a refresh
+    /// succeeds.
     InternalError,
-    /// The tenant was opened for repair, and answers nothing.
+    /// The tenant was opened for repair, and denies every check.
     Repair,
     /// The tenant was closed.
     Closed,
@@ -128,7 +129,7 @@ impl Decision {
     }
 }
 
-/// How a user comes to a permission, or why not.
+/// The paths by which a user holds a permission, or why the user does not hold it.
 ///
 /// # Example
 /// ```
@@ -208,8 +209,8 @@ impl Explanation {
     }
 
     /// Returns the distinct paths, shortest first; paths of one length are ordered by the names along them. If the
-    /// decision is *allowed*, these are the active paths. If a window denies it, these are the paths that would
-    /// allow it at another time.
+    /// check is allowed, these are the active paths. If a window denies it, these are the paths that would allow it at
+    /// another time.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -257,7 +258,7 @@ impl Explanation {
         self.more_paths
     }
 
-    /// Returns names that were perhaps meant, nearest first, if a name is unknown.
+    /// Returns similar names, nearest first, if a name is unknown.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -399,28 +400,28 @@ pub struct Path {
 pub enum PathStep {
     /// The user is a member of a group.
     Member {
-        /// Which group.
+        /// The group.
         group: Slug,
-        /// When it counts.
+        /// When the membership is active.
         window: Window,
     },
-    /// The group before has this parent.
+    /// The group of the step before has this parent group.
     Parent {
-        /// Which group.
+        /// The parent group.
         group: Slug,
         /// When the link is active.
         window: Window,
     },
-    /// The user or group before has this role.
+    /// The user or group of the step before has this role.
     Role {
-        /// Which role.
+        /// The role.
         role: Slug,
-        /// When it counts.
+        /// When the assignment is active.
         window: Window,
     },
-    /// The role before includes this one.
+    /// The role of the step before includes this role.
     Included {
-        /// Which role.
+        /// The included role.
         role: Slug,
     },
 }
@@ -494,13 +495,13 @@ impl Path {
         self.steps.iter().map(PathStep::name)
     }
 
-    /// The first window on it that has ended by this instant, if one has.
-    pub(crate) fn over(&self, at: Timestamp) -> Option<Timestamp> {
+    /// The end of the first window on the path that has ended at this instant, if one has.
+    pub(crate) fn expired(&self, at: Timestamp) -> Option<Timestamp> {
         self.windows().filter_map(Window::end).filter(|end| *end <= at).min()
     }
 
-    /// The last window on it that begins after this instant, if one does.
-    pub(crate) fn not_begun(&self, at: Timestamp) -> Option<Timestamp> {
+    /// The start of the last window on the path that begins after this instant, if one does.
+    pub(crate) fn not_yet_active(&self, at: Timestamp) -> Option<Timestamp> {
         self.windows().filter_map(Window::start).filter(|start| *start > at).max()
     }
 
@@ -541,9 +542,9 @@ impl PathStep {
     }
 }
 
-/// More paths than this are left out of the text; the data has them all.
+/// The most paths that the text shows. The data contains them all.
 const MOST_PATHS_SHOWN: usize = 8;
-/// More steps than this of one path are cut from the text; the data has them all.
+/// The most steps of one path that the text shows. The data contains them all.
 const MOST_SHOWN: usize = 24;
 
 impl fmt::Display for Path {
@@ -589,8 +590,8 @@ impl fmt::Display for Reason {
             Self::Expired { until } => write!(f, "it was allowed until {until}"),
             Self::NotYetActive { from } => write!(f, "it will not be allowed before {from}"),
             Self::NoPath => f.write_str("nothing that the user holds grants it"),
-            Self::InDoubt => f.write_str("the tenant is unsettled: the outcome of its own commit is not known yet"),
-            Self::InvalidStoreContent => f.write_str("what the store holds was refused"),
+            Self::InDoubt => f.write_str("the tenant has a commit in doubt"),
+            Self::InvalidStoreContent => f.write_str("the content of the store is invalid"),
             Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),
             Self::Repair => f.write_str("the tenant is open for repair"),
             Self::Closed => f.write_str("the tenant was closed"),

@@ -1,10 +1,10 @@
-//! Every question, once: on a snapshot at an instant.
+//! The moment: every question about a tenant is a method on a snapshot at an instant.
 //!
-//! This file has the questions about decisions; `moment/lookup.rs` and `moment/relations.rs` those that an
-//! administration page asks, `moment/hierarchy.rs` those about parent groups and subgroups, `moment/sets.rs` the sets they answer with, `moment/page.rs` the listings,
-//! `moment/many.rs` checks by the dozen.
+//! This file has the questions about decisions. `moment/lookup.rs` and `moment/relations.rs` have those that an
+//! administration page asks, and `moment/hierarchy.rs` those about parent groups and subgroups. `moment/sets.rs` has
+//! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks.
 //!
-//! Deliberately absent: anything that fails, blocks or awaits. What is unknown is denied or empty.
+//! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial or empty.
 
 mod valid_until;
 mod hierarchy;
@@ -64,7 +64,7 @@ pub struct Moment<'a> {
 
 enum View {
     Owned(Arc<CompiledTenant>),
-    /// A reader's hold on the tenant's present snapshot: dearer to keep for long, and half the price to take.
+    /// A reader's guard on the tenant's current snapshot: more expensive to keep for long, but half the cost to take.
     Guarded(Guard<Arc<CompiledTenant>>),
 }
 
@@ -94,7 +94,7 @@ impl Snapshot {
         Moment { view: View::Owned(Arc::clone(&self.0)), when: When::Chosen(at) }
     }
 
-    /// Returns this snapshot at the clock's instant, read when a question first needs it.
+    /// Returns this snapshot at the instant of the clock, which is read when a question first needs it.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -158,7 +158,7 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// Returns the instant. If no question has read the clock yet, this does.
+    /// Returns the instant. Reads the clock if no question has done so yet.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -202,16 +202,16 @@ impl<'a> Moment<'a> {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn unavailable(&self) -> Option<Reason> {
-        reason::silence(self.compiled().availability)
+        reason::unavailable_reason(self.compiled().availability)
     }
 
-    /// Whether questions are answered at all: the first thing that every one of them looks at.
+    /// Whether questions are answered at all. Every question looks at this first.
     #[inline]
     fn answers(&self) -> bool {
         self.compiled().availability == Availability::Serving
     }
 
-    /// May this user do this? Whatever is unknown is denied.
+    /// May this user do this? Unknown users and permissions are denied.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -233,9 +233,8 @@ impl<'a> Moment<'a> {
     /// ```
     ///
     /// # Complexity
-    /// A look-up for each name, seven words and one bit test. With windows or more than seven sources, O(sources of
-    /// the user). Where a cached row is incomplete, O(groups and roles walked). No allocation, except in a long
-    /// walk.
+    /// One lookup for each name, seven words and one bit test. With windows or more than seven sources, O(sources of
+    /// the user). Where a cached row is incomplete, O(groups and roles walked). No allocation, except in a long walk.
     #[inline]
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check(&self, user: impl AsUser, permission: impl AsPermission) -> bool {
@@ -243,7 +242,7 @@ impl<'a> Moment<'a> {
         if !self.answers() {
             return false;
         }
-        match (user.found(snapshot.scope()), permission.met(snapshot.scope())) {
+        match (user.found(snapshot.scope()), permission.permission_or_deleted(snapshot.scope())) {
             (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
             _ => false,
         }
@@ -271,7 +270,8 @@ impl<'a> Moment<'a> {
     pub fn check_any<P: AsPermission>(&self, user: impl AsUser, permissions: impl IntoIterator<Item = P>) -> bool {
         let snapshot = self.compiled();
         let Some(user) = user.found(snapshot.scope()).filter(|_| self.answers()) else { return false };
-        let mut known = permissions.into_iter().filter_map(|permission| permission.met(snapshot.scope()));
+        let mut known =
+            permissions.into_iter().filter_map(|permission| permission.permission_or_deleted(snapshot.scope()));
         known.any(|permission| allows_found(&snapshot.state, user, permission, &self.when))
     }
 
@@ -301,7 +301,9 @@ impl<'a> Moment<'a> {
         let mut some = false;
         let all = permissions.into_iter().all(|permission| {
             some = true;
-            permission.met(snapshot.scope()).is_some_and(|p| allows_found(&snapshot.state, user, p, &self.when))
+            permission
+                .permission_or_deleted(snapshot.scope())
+                .is_some_and(|p| allows_found(&snapshot.state, user, p, &self.when))
         });
         all && some
     }
@@ -335,7 +337,7 @@ impl<'a> Moment<'a> {
         reason::decide(snapshot, user.user(snapshot.scope()), permission.permission(snapshot.scope()), &self.when)
     }
 
-    /// Returns the decision with the paths that allow it, or with what would.
+    /// Returns the decision with the paths that allow it, or with the roles and groups that would.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -385,7 +387,7 @@ impl<'a> Moment<'a> {
     /// ```
     ///
     /// # Complexity
-    /// O(sources of the user), a union of rows each, or O(groups and roles walked).
+    /// O(sources of the user), a union of one row for each, or O(groups and roles walked).
     pub fn effective(&self, user: impl AsUser) -> PermissionSet {
         let snapshot = self.compiled();
         let user = user.found(snapshot.scope()).filter(|_| self.answers());

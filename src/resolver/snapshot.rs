@@ -1,7 +1,8 @@
-//! One tenant at one revision, compiled for questions, immutable.
+//! The snapshot: one tenant at one revision, compiled for questions, immutable.
 //!
-//! `state.rs` is what a snapshot is made of; `build.rs` makes one from records (users by `bulk_load.rs`), `advance.rs` the
-//! next one from changes, `walk.rs` goes through one. Questions are asked on a moment of it ([`crate::Moment`]).
+//! `state.rs` defines the parts of a snapshot. `build.rs` makes one from records (users in `bulk_load.rs`),
+//! `advance.rs` makes the next one from changes, and `walk.rs` traverses one. Questions are asked on a moment of it
+//! ([`crate::Moment`]).
 
 #[cfg(test)]
 pub(crate) mod verify;
@@ -65,7 +66,7 @@ use crate::model::records::{Name, Position, Revision, TenantId, TenantSlug};
 #[derive(Clone)]
 pub struct Snapshot(pub(crate) Arc<CompiledTenant>);
 
-/// What a snapshot is. In this order, as the state is: what every check reads comes first.
+/// The content of a snapshot. The order of the fields matters, as in the state: what every check reads comes first.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct CompiledTenant {
@@ -76,28 +77,28 @@ pub(crate) struct CompiledTenant {
     pub(crate) position: Position,
 }
 
-/// Whether a snapshot answers, and why not.
+/// Whether a snapshot answers questions, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Availability {
-    /// It answers.
+    /// It answers questions.
     Serving,
-    /// A commit of the tenant's own has an unknown outcome.
+    /// A commit of this tenant is in doubt.
     InDoubt,
-    /// The store's content was refused at the last refresh.
+    /// The last refresh rejected the content of the store.
     InvalidContent,
     /// An internal invariant was broken when the next snapshot was made or published.
     Broken,
-    /// Opened for repair.
+    /// The tenant was opened for repair.
     Repair,
     /// The tenant was closed.
     Closed,
-    /// The life has ended.
+    /// The tenant was deleted.
     Deleted,
 }
 
 impl Availability {
-    /// Whether there is no way back.
+    /// Whether this availability is final.
     pub(crate) fn is_over(self) -> bool {
         matches!(self, Self::Closed | Self::Deleted)
     }
@@ -197,7 +198,7 @@ impl Snapshot {
 }
 
 impl CompiledTenant {
-    /// The same state with another standing.
+    /// The same state with another availability.
     pub(crate) fn with_availability(&self, availability: Availability) -> Self {
         Self { availability, ..self.clone() }
     }
@@ -206,7 +207,7 @@ impl CompiledTenant {
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot")
-            .field("life", &self.tenant_id())
+            .field("tenant_id", &self.tenant_id())
             .field("revision", &self.revision())
             .field("standing", &self.0.availability)
             .finish_non_exhaustive()

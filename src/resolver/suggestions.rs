@@ -1,11 +1,11 @@
-//! Names that were perhaps meant: for messages, never for a decision.
+//! Suggestions: similar names for error messages, never for a decision.
 
 use crate::resolver::snapshot::table::{Row, Table};
 
 const MOST_SUGGESTIONS: usize = 3;
-/// Nothing is called by more bytes than a user's key may have.
+/// The longest name: a user's key has at most this many bytes.
 const LONGEST: usize = 320;
-/// A table with more names than this is searched only around the name's own place, so that an error stays cheap.
+/// In a table with more names than this, only the neighbours of the name are searched. An error stays cheap this way.
 const MOST_SEARCHED: usize = 10_000;
 
 /// At most three names of a table that differ from this one by at most a third of its length, nearest first.
@@ -28,22 +28,22 @@ pub(crate) fn suggest_among<'a>(names: impl Iterator<Item = &'a str>, name: &str
     near.into_iter().take(MOST_SUGGESTIONS).map(|(_, other)| other.to_owned()).collect()
 }
 
-/// How many characters must be put in, left out, replaced, or swapped with their neighbour, ASCII case ignored; none if
-/// more than `most`.
+/// The number of characters to insert, delete, replace, or swap with their neighbour, ignoring ASCII case. `None` if
+/// it is more than `most`.
 fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
     let lower = |text: &str| text.chars().map(|c| c.to_ascii_lowercase()).collect::<Vec<char>>();
     let (a, b) = (lower(a), lower(b));
     if a.len().abs_diff(b.len()) > most {
         return None;
     }
-    // What both begin or end with costs nothing: of names that are alike, that is nearly all.
+    // A common prefix or suffix costs nothing. Similar names differ in little else.
     let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
     let (a, b) = (a.get(head..).unwrap_or_default(), b.get(head..).unwrap_or_default());
     let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
     within(a.get(..a.len() - tail).unwrap_or_default(), b.get(..b.len() - tail).unwrap_or_default(), most)
 }
 
-/// The same of what is left. A cell further from the diagonal than `most` costs more than that, so it is not looked at.
+/// The same for the rest. A cell further from the diagonal than `most` costs more than that, and is skipped.
 fn within(a: &[char], b: &[char], most: usize) -> Option<usize> {
     let far = most + 1;
     let cell = |cells: &[usize], at: usize| cells.get(at).copied().unwrap_or(far);

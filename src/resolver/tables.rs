@@ -1,24 +1,25 @@
 //! Persistent tables: a clone is O(1) and shares everything, a change copies only the path to what it touches.
 //!
-//! For: publishing a new version of a large organisation while readers still hold the old one. The writer clones,
-//! changes and publishes; whoever holds the old clone sees none of it.
+//! They let a writer publish a new version of a large tenant while readers still use the old one. The writer clones,
+//! changes and publishes. The old clone does not change.
 //!
-//! Promises, for all four: `clone` and `Default` are O(1), and `Default` allocates nothing; nor does a look-up, and it
-//! takes no lock; a change is O(log n), in place where this table alone owns the node and on a copy where an
-//! older clone owns it too. They know nothing of the domain: numbers, hashes and an order come from the caller.
+//! All four guarantee: `clone` and `Default` are O(1), and `Default` does not allocate. A lookup neither allocates nor
+//! takes a lock. A change is O(log n): in place where this table alone owns the node, and on a copy where an older
+//! clone shares it. The tables do not know the domain. The caller provides numbers, hashes and an order.
 //!
-//! | table            | finds by               | what it holds                                  |
-//! |------------------|------------------------|------------------------------------------------|
-//! | [`persistent_vec::PersistentVec`]   | a dense number         | the values themselves                          |
-//! | [`index::HashIndex`] | a hash and an equality | numbers; the keys stay where the numbers point |
-//! | [`persistent_hash_table::PersistentHashTable`]   | a hash and an equality | small `Copy` items that hold their keys        |
-//! | [`order::SortedSeq`] | a comparison           | small `Copy` items, ascending                  |
+//! | table                                          | finds by               | contains                       |
+//! |------------------------------------------------|------------------------|--------------------------------|
+//! | [`persistent_vec::PersistentVec`]              | a dense number         | values                         |
+//! | [`hash_index::HashIndex`]                      | a hash and an equality | numbers, which lead to keys    |
+//! | [`persistent_hash_table::PersistentHashTable`] | a hash and an equality | small `Copy` items with keys   |
+//! | [`sorted_seq::SortedSeq`]                      | a comparison           | small `Copy` items, ascending  |
 //!
-//! Deliberately absent: locks, unsafe code, removal from a slab (set the default instead), iteration over an index.
+//! Deliberately absent: locks, unsafe code, removal from a vector (set the default instead), iteration over a hash
+//! index.
 //!
-//! Beside them are what they need of a hash (`keyed_hash.rs`) and of a sort (`counting_sort.rs`).
+//! The hash (`keyed_hash.rs`) and the sort (`counting_sort.rs`) that they need are beside them.
 //!
-//! Read next: `tables/persistent_vec.rs`; the index is built on it, the order stands alone.
+//! Read next: `tables/persistent_vec.rs`. The hash index is built on it. The sorted sequence is independent.
 
 pub(crate) mod counting_sort;
 pub(crate) mod keyed_hash;

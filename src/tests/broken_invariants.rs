@@ -1,5 +1,7 @@
-//! A broken internal invariant is never silent: a fault that is injected in any layer stops the commit, or takes the tenant
-//! out of service, and a refresh repairs it.
+//! Tests that a broken internal invariant is never silent.
+//!
+//! A fault that is injected in any layer stops the commit or takes the tenant out of service, and a refresh repairs
+//! it.
 
 use crate::authorizer::PUBLISHED;
 use crate::blocking::{Authorizer, Tenant};
@@ -22,7 +24,7 @@ fn two_processes() -> [Tenant; 2] {
     [first, open().tenant("acme").unwrap()]
 }
 
-/// So many users and permissions that every table has more than one node.
+/// Creates enough users and permissions for every table to have more than one node.
 fn set_up(tx: &Tx) -> Result<()> {
     (0..100).try_for_each(|n| tx.create_permission(&format!("posts:{n}")).map(drop))?;
     tx.create_role("reader")?.grant("posts:1")?;
@@ -45,7 +47,7 @@ fn grant(tx: &Tx) -> Result<()> {
     tx.role("reader")?.grant("posts:2").map(drop)
 }
 
-/// Each invariant by which a write may be lost, and a call that depends on it.
+/// Each invariant that guards against a lost write, and a call that depends on it.
 const LOST_WRITES: [(&str, Call); 17] = [
     // The tables.
     ("a vector reaches the index that is set", create_user),
@@ -56,7 +58,7 @@ const LOST_WRITES: [(&str, Call); 17] = [
     // A snapshot's edit.
     (FAR_END, leave),
     (NEAR_END, |tx| tx.user("alice")?.join("everybody").map(drop)),
-    ("few edges lie in their places", leave),
+    ("few edges fit in the short form", leave),
     ("an edge that is known can be changed", |tx| {
         let until = crate::Window::until(crate::Timestamp::from_secs(1).unwrap());
         tx.user("alice")?.set_membership_window("staff", until).map(drop)
@@ -64,7 +66,7 @@ const LOST_WRITES: [(&str, Call); 17] = [
     ("a name that is listed was free", create_user),
     ("a user has an id at its number", create_user),
     ("a user that was put has a row", |tx| tx.user("alice")?.set_key("alicia").map(drop)),
-    // The rows that are worked out ahead.
+    // The cached rows.
     (WORD, grant),
     (ROW, |tx| tx.role("editor")?.exclude("reader").map(drop)),
     // The plan.
@@ -73,7 +75,7 @@ const LOST_WRITES: [(&str, Call); 17] = [
     (FAR_END, |tx| tx.delete_group("staff")),
 ];
 
-/// Enough to merge the nodes of the list of members.
+/// Removes enough members to merge the nodes of the list.
 fn leave_all(tx: &Tx) -> Result<()> {
     (0..99).try_for_each(|n| tx.user(format!("user{n}"))?.leave("staff").map(drop))
 }
@@ -90,7 +92,7 @@ fn a_fault_in_a_plan_stops_the_commit_and_nothing_has_happened() {
         assert_eq!((acme.revision(), other.refresh().unwrap()), (Revision::FIRST.next(), Revision::FIRST.next()));
         assert!(acme.check("alice", "posts:1") && acme.check("alice", "posts:99"), "{what}");
         acme.update(call).unwrap();
-        assert_eq!(other.refresh().unwrap(), acme.revision(), "{what}: the same update lands without the fault");
+        assert_eq!(other.refresh().unwrap(), acme.revision(), "{what}: the same update commits without the fault");
     }
 }
 
@@ -102,7 +104,7 @@ fn a_transaction_that_ignores_a_fault_commits_nothing() {
         .update(|tx| {
             assert_eq!(leave(tx).unwrap_err().kind(), ErrorKind::Internal);
             assert!(!tx.preview().at(crate::Timestamp::MIN).check("alice", "posts:1"));
-            assert_eq!(grant(tx).unwrap_err().kind(), ErrorKind::Internal, "the draft is of no use any more");
+            assert_eq!(grant(tx).unwrap_err().kind(), ErrorKind::Internal, "the transaction cannot be used any more");
             Ok(())
         })
         .unwrap_err();
@@ -124,7 +126,7 @@ fn a_preview_with_a_fault_denies() {
     assert!(acme.check("alice", "posts:1"));
 }
 
-/// The tenant denies with the reason, refuses writes, and answers after the next refresh.
+/// The tenant denies every check with the reason, rejects writes, and answers again after the next refresh.
 fn is_out_of_service_until_a_refresh(acme: &Tenant, what: &str) {
     assert_eq!(acme.decide("alice", "posts:1"), Decision::Denied(Reason::InternalError), "{what}");
     assert!(acme.effective("alice").is_empty() && !acme.check("user99", "posts:1"), "{what}");
@@ -151,7 +153,7 @@ fn a_fault_while_advancing_takes_the_tenant_out_of_service() {
 
 #[test]
 fn a_fault_while_loading_opens_nothing_and_publishes_nothing() {
-    let users = ["a user that is loaded has a place", "the edges of a user lie together", NEAR_END, WORD, ROW];
+    let users = ["a user that is loaded has a place", "the edges of a user are contiguous", NEAR_END, WORD, ROW];
     for what in users {
         let store = MemoryStore::default();
         let authorizer = Authorizer::builder().store(store.clone()).build();
@@ -163,7 +165,7 @@ fn a_fault_while_loading_opens_nothing_and_publishes_nothing() {
         let acme = authorizer.tenant("acme").unwrap();
         assert!(acme.check("alice", "posts:1"));
 
-        // Out of service, it stays so where the load has a fault, too.
+        // If the load that should repair it has a fault, too, the tenant stays out of service.
         let other = Authorizer::builder().store(store).build().tenant("acme").unwrap();
         other.update(grant).unwrap();
         fail_nth(WORD, 1);

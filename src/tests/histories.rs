@@ -1,5 +1,7 @@
-//! Random histories: after every step the advanced snapshot, one built from scratch, and the meaning by the book agree
-//! (A20), and lists, sets, explanations and who-can agree with checks (A19).
+//! Random histories, checked against the reference model after every step.
+//!
+//! The advanced snapshot, one built from scratch and the reference model agree (A20). Lists, sets, explanations and
+//! `who_can` agree with checks (A19).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,7 +31,7 @@ const ROLES: [&str; 7] = ["r0", "r1", "r2", "r3", "r4", "sys-viewer", "sys-all"]
 const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
 const GRANTS: [&str; 13] =
     ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
-/// What things are renamed to: mostly free names, on either side of the others.
+/// The keys that users are renamed to: mostly free, and sorted before and after the others.
 const KEYS: [&str; 7] = ["U0", "a", "m", "u15", "z", "u1", "u2"];
 const SLUGS: [&str; 6] = ["a:z", "b:*x", "g1", "r9", "zz", "sys:other"];
 const MANAGERS: [&str; 2] = ["okta", "entra"];
@@ -67,7 +69,7 @@ fn pick<'a>(names: &[&'a str], n: usize) -> &'a str {
     names[n % names.len()]
 }
 
-/// One call of a transaction. Most are refused at first, which must leave everything as it was.
+/// Makes one call of a transaction. Most calls fail at first, and must leave everything as it was.
 fn make(tx: &Tx, call: &Call) -> Result<()> {
     let Call { what, a, b, window: w } = *call;
     let (user, group, role) = (pick(&USERS, a), pick(&GROUPS, a), pick(&ROLES, a));
@@ -129,7 +131,7 @@ pub(super) fn catalog() -> Catalog {
     Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap()
 }
 
-/// The next release: one entry renamed, one role gone, another new.
+/// The catalog of the next release: one entry renamed, one role removed, another added.
 fn next_catalog() -> Catalog {
     let permissions = &[
         PermissionDef { renamed_from: &["sys:write"], ..PermissionDef::new("sys:change") },
@@ -165,8 +167,8 @@ impl History {
         Draft::new(Arc::clone(&self.present), origins, false)
     }
 
-    /// Numbers that are given out and stand for nothing: so the permissions after them are some words further on, and of
-    /// rows that span the gap some are within a bound of a word for each edge and some are not.
+    /// Numbers that are given out and not used. The permissions after them are some words further on. Of the rows that
+    /// span the gap, some are within a bound of one word per edge and some are not.
     fn leave_a_gap(&self) {
         let create = |tx: &Tx| (0..150).try_for_each(|n| tx.create_permission(&format!("gap:{n}")).map(drop));
         Tx::run(self.draft(), create).unwrap();
@@ -216,12 +218,12 @@ impl History {
 
     fn records_after(&mut self, plan: &Plan) {
         for change in &plan.changes {
-            assert_ne!(change.before(), change.after(), "what was undone is no change");
+            assert_ne!(change.before(), change.after(), "a change that was undone is left out");
             let old = match change.after() {
                 Some(after) => self.records.insert(change.key(), after.clone()),
                 None => self.records.remove(&change.key()),
             };
-            assert_eq!(old.as_ref(), change.before(), "a change says what was there");
+            assert_eq!(old.as_ref(), change.before(), "a change contains the record before it");
         }
     }
 
@@ -247,8 +249,8 @@ impl History {
     }
 }
 
-/// What does not fit on a state is refused, whatever it is: to add what is there, to take away what is not or is
-/// otherwise (I4), to leave an edge in the air (I1).
+/// Rejects every change that does not fit the state: adding a record that exists, removing or changing one that is
+/// absent or different (I4), and leaving an edge dangling (I1).
 fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     let Position { revision, commit, .. } = plan.next.position;
     let follows = Envelope { previous: Some(commit), ..plan.envelope.clone() };
@@ -256,24 +258,24 @@ fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     let outcome = |revision, envelope, change: &[Change]| plan.next.advance([(revision, envelope, change)]).map(drop);
     assert_eq!(outcome(revision, &follows, &[]), Err(Unfit::OutOfOrder));
     assert_eq!(outcome(revision.next(), &another, &[]), Err(Unfit::OutOfOrder));
-    let refused = |change| assert_eq!(outcome(revision.next(), &follows, &[change]), Err(Unfit::Broken));
+    let assert_rejected = |change| assert_eq!(outcome(revision.next(), &follows, &[change]), Err(Unfit::Broken));
     for record in records.values() {
-        refused(Change::added(record.clone()));
-        if let Some(other) = otherwise(record) {
-            refused(Change::removed(other.clone()));
-            refused(Change::new(Some(other), Some(record.clone())).unwrap());
+        assert_rejected(Change::added(record.clone()));
+        if let Some(other) = with_other_content(record) {
+            assert_rejected(Change::removed(other.clone()));
+            assert_rejected(Change::new(Some(other), Some(record.clone())).unwrap());
         }
     }
     for entity in records.values().flat_map(named_by).filter_map(|key| records.get(&key)) {
-        refused(Change::removed(entity.clone()));
+        assert_rejected(Change::removed(entity.clone()));
     }
-    for gone in plan.changes.iter().filter(|change| change.after().is_none()).filter_map(Change::before) {
-        refused(Change::removed(gone.clone()));
-        refused(Change::new(Some(gone.clone()), Some(gone.clone())).unwrap());
+    for removed in plan.changes.iter().filter(|change| change.after().is_none()).filter_map(Change::before) {
+        assert_rejected(Change::removed(removed.clone()));
+        assert_rejected(Change::new(Some(removed.clone()), Some(removed.clone())).unwrap());
     }
 }
 
-/// R16, of a transaction that acts for no directory.
+/// R16, for a transaction that acts for no directory.
 fn nothing_managed_changes(plan: &Plan) {
     let base = plan.base();
     let moment = base.at(at(0));
@@ -289,7 +291,7 @@ fn nothing_managed_changes(plan: &Plan) {
     }
 }
 
-/// The nouns that an edge names.
+/// The entities that an edge refers to.
 fn named_by(edge: &Record) -> Vec<RecordKey> {
     match edge {
         Record::Grant(edge) => match &edge.granted {
@@ -307,8 +309,8 @@ fn named_by(edge: &Record) -> Vec<RecordKey> {
     }
 }
 
-/// The same record with another content, if it has any beside its key.
-fn otherwise(record: &Record) -> Option<Record> {
+/// The same record with different content, if it has any beside its key.
+fn with_other_content(record: &Record) -> Option<Record> {
     let (name, mut record) = (Name::new("another").unwrap(), record.clone());
     let other = |window| if window == Window::until(at(1)) { Window::ALWAYS } else { Window::until(at(1)) };
     match &mut record {
@@ -358,7 +360,7 @@ fn lists_agree(compiled: &Arc<CompiledTenant>) {
                 page = page.after(next);
             }
             let allowed: Vec<_> = users.iter().filter(|u| moment.check(u.id, permission.id)).map(|u| u.id).collect();
-            assert_eq!(listed, allowed, "pages of who-can, in order of keys");
+            assert_eq!(listed, allowed, "pages of `who_can`, in order of keys");
             assert_eq!(can.len(), allowed.len());
             for user in &users {
                 let handle = (moment.user_handle(user.id).unwrap(), moment.permission_handle(permission.id).unwrap());
@@ -390,7 +392,9 @@ fn explanation_agrees(
     assert_eq!(paths.iter().collect::<BTreeSet<_>>().len(), paths.len(), "distinct");
     match explanation.decision() {
         Decision::Allowed => {
-            assert!(!paths.is_empty() && paths.iter().all(|p| p.over(instant).or(p.not_begun(instant)).is_none()));
+            assert!(
+                !paths.is_empty() && paths.iter().all(|p| p.expired(instant).or(p.not_yet_active(instant)).is_none())
+            );
         }
         Decision::Denied(Reason::Expired { .. } | Reason::NotYetActive { .. }) => assert!(!paths.is_empty()),
         Decision::Denied(_) => assert!(paths.is_empty()),
@@ -412,7 +416,7 @@ fn valid_until_is_right(
     }
 }
 
-/// Effective groups and roles, and members and holders the other way.
+/// Effective groups and roles agree with the members of groups and holders of roles.
 fn sources_agree(moment: &crate::Moment<'_>, user: crate::model::records::UserId) {
     let suspended = moment.user(user).unwrap().status == crate::model::records::Status::Suspended;
     let groups = moment.all_groups_of(user);
@@ -442,7 +446,7 @@ fn sources_agree(moment: &crate::Moment<'_>, user: crate::model::records::UserId
     }
 }
 
-/// What a plan says that users gain and lose is what they do (its preview is what the commit then publishes).
+/// The access changes that a plan reports are those that its commit makes.
 fn access_changes_agree(plan: &Plan) {
     for instant in [5, 15, 25, 35].map(at) {
         let access_changes: Vec<_> = plan.access_changes(instant).collect();
@@ -465,7 +469,7 @@ proptest! {
     #[test]
     fn a20_advanced_rebuilt_and_reference_agree_after_every_step(history in calls(), words in prop::sample::select(&[0, 1, 16][..])) {
         let mut present = History::new(words);
-        // A populated start, so that most calls do something.
+        // Begins with a populated tenant, so that most calls have an effect.
         let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });
         let start = populate(0, USERS.len()).chain(populate(1, GROUPS.len())).chain(populate(2, 5));
         present.step(&start.chain(populate(3, 2)).collect::<Vec<_>>());

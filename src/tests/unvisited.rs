@@ -1,5 +1,7 @@
-//! What a change of roles and groups costs does not depend on how many users there are (P9): counted, not timed. No row
-//! of a user is looked at, and of what is kept by user the next snapshot shares every page with the one before.
+//! Tests that the cost of a change of roles and groups does not depend on the number of users (P9).
+//!
+//! Visits are counted, not timed. The change reads no row of a user, and the next snapshot shares all per-user data
+//! with the one before.
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ const GROUPS: usize = 60;
 const ROLES: usize = 30;
 const PERMISSIONS: usize = 200;
 
-/// A tenant in which every group has members and roles, every role holders, and groups lie below each other.
+/// A tenant in which every group has members and roles, every role has holders, and groups have subgroups.
 fn acme() -> Tenant {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
@@ -50,11 +52,11 @@ fn permission(n: usize) -> String {
     format!("res{}:act{}", n / 10, n % 10)
 }
 
-/// How many users an update looks at, and whether it shares with the state before all that is kept by user.
+/// How many users an update reads, and whether it shares all per-user data with the state before.
 fn looked_at(acme: &Tenant, change: impl Fn(&Tx) -> Result<()>) -> (u64, bool) {
     let before = acme.snapshot();
     USERS_LOOKED_AT.set(0);
-    assert!(!acme.update(&change).unwrap().changes.is_empty(), "a change that changes nothing shows nothing");
+    assert!(!acme.update(&change).unwrap().changes.is_empty(), "the change must have an effect");
     let count = USERS_LOOKED_AT.get();
     (count, shares_users(&before.0.state, &acme.snapshot().0.state))
 }
@@ -82,7 +84,7 @@ fn a_change_of_roles_and_groups_visits_no_user() {
     let others = |n: usize| (0..20).map(move |k| permission(n + k * 11));
     assert_eq!(looked_at(&acme, |tx| tx.role("r3")?.set_grants(others(1)).map(drop)), none, "a role's grants replaced");
     let moved = |tx: &Tx| tx.group("g2")?.remove_parent("g1")?.add_parent("g0").map(drop);
-    assert_eq!(looked_at(&acme, moved), none, "a group with sub-groups re-parented");
+    assert_eq!(looked_at(&acme, moved), none, "a group with subgroups moved to another parent");
     assert_eq!(looked_at(&acme, |tx| tx.group("g1")?.assign("r7").map(drop)), none, "a role assigned to a group");
     assert_eq!(looked_at(&acme, |tx| tx.role("r9")?.include("r4").map(drop)), none, "a role included");
     let pattern = |tx: &Tx| tx.role("r2")?.grant("res1*").map(drop);
@@ -92,7 +94,8 @@ fn a_change_of_roles_and_groups_visits_no_user() {
     assert!(acme.check("user0", "res1:new") == acme.now().who_can("res1:new").contains("user0"));
 }
 
-/// The count counts: what does concern a user looks at that one, and at those that its place among others is found by.
+/// Tests the counter itself: a change of one user reads that user, and those that the search for its place by key
+/// compares.
 #[test]
 fn adding_a_member_reads_few_other_users() {
     let acme = acme();

@@ -1,9 +1,9 @@
-//! The paths from a user to a permission, shortest first.
+//! Finding the paths from a user to a permission, shortest first.
 //!
-//! First everything that the user reaches, then, backwards from the roles that grant, how far each of it is from a grant.
-//! What is left is a search that takes no step in vain: it always goes on with the partial path of least total length,
-//! the longest of those. So the first path that is complete is a shortest one, and in a lattice of 40 diamonds, which
-//! has 2^40 paths, each path found costs its own length.
+//! First it finds everything that the user reaches. Then, backwards from the roles that grant, it finds how far each
+//! node is from a grant. The search that follows takes no useless step: it always extends the partial path of least
+//! total length, and of those the longest. The first complete path is therefore a shortest one. In a lattice of 40
+//! diamonds, which has 2^40 paths, each path costs only its own length.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -26,9 +26,9 @@ pub(crate) const MOST_STEPS: usize = 10_000;
 /// Which edges a path may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Edges<'a, 'c> {
-    /// Those that count at an instant.
+    /// Those that are active at an instant.
     Counting(&'a When<'c>),
-    /// All, whenever they count.
+    /// All, active or not.
     All,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn find(state: &State, user: &UserRow, permission: u32, edges: Edges<
         if step.ends {
             let path = search.steps(state, at, &map);
             steps += path.len();
-            // One more than wanted tells that there are more.
+            // One more than wanted shows whether there are more.
             let wanted = (most + 1).saturating_sub(found.paths.len());
             let grants = grants(state, step.node, permission).take(wanted);
             found.paths.extend(grants.map(|grant| Path { steps: path.clone(), grant: grant.to_owned() }));
@@ -80,18 +80,18 @@ pub(crate) fn find(state: &State, user: &UserRow, permission: u32, edges: Edges<
     found
 }
 
-/// The windows on whatever could lead from a user to a permission.
+/// The windows on every edge that could lead from a user to a permission.
 pub(crate) fn windows(state: &State, user: &UserRow, permission: u32) -> Vec<Window> {
     let map = Map::new(state, user, permission, Edges::All);
     let all = map.edges.values().flatten().chain(&map.starts).map(|(_, window)| *window);
     all.filter(|window| !window.is_always()).collect()
 }
 
-/// What the user reaches, and how far each of it is from a grant.
+/// Everything that the user reaches, and how far each node is from a grant.
 struct Map {
     starts: Vec<(Source, Window)>,
     edges: HashMap<Source, Vec<(Source, Window)>>,
-    /// Steps from here to a role that grants; what is not in it leads nowhere.
+    /// The number of steps from a node to a role that grants. A node that is missing leads to none.
     distance: HashMap<Source, usize>,
 }
 
@@ -161,12 +161,12 @@ impl Map {
     }
 }
 
-/// Whether it may be that this gives the permission, at whatever instant (I8). Without a row nothing is known.
+/// Whether this source may give the permission at some instant (I8). Without a cached row it may.
 pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
     state.cached_row(source).is_none_or(|cached| !cached.complete || cached.row.contains(permission))
 }
 
-/// Hands on what leaves a node.
+/// Passes on the edges that leave a node.
 #[inline]
 pub(super) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Source, &Edge)) {
     match node {
@@ -181,8 +181,8 @@ pub(super) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Sourc
     }
 }
 
-/// What a node itself grants that is this permission: its slug, and patterns that match. One that has left the catalog is
-/// unknown before anybody asks for a path to it.
+/// What a node itself grants that is this permission: its slug, and patterns that match. A permission that was removed
+/// from the catalog has been reported as unknown before paths are searched.
 pub(super) fn grants(state: &State, node: Source, permission: u32) -> impl Iterator<Item = &str> {
     let role = match node {
         Source::Role(role) => state.roles.row(role),
@@ -204,7 +204,7 @@ pub(super) fn name_of(state: &State, node: Source) -> &str {
     }
 }
 
-/// A step as it is told, after the one from `before` or from the user.
+/// The step to `node`, from the node `before` or from the user.
 pub(super) fn link(state: &State, before: Option<Source>, node: Source, window: Window) -> Option<PathStep> {
     Some(match (before, node) {
         (None, Source::Group(n)) => PathStep::Member { group: state.groups.row(n)?.record.slug.clone(), window },
@@ -216,7 +216,7 @@ pub(super) fn link(state: &State, before: Option<Source>, node: Source, window: 
     })
 }
 
-/// Partial paths, each one step longer than another.
+/// Partial paths. Each extends another by one step.
 #[derive(Default)]
 struct Search {
     arena: Vec<Partial>,
@@ -240,7 +240,7 @@ impl Search {
         self.heap.push((Reverse(length + distance), length, at, at));
     }
 
-    /// The partial path here is complete, too.
+    /// Marks the partial path here as a complete one, too.
     fn end(&mut self, at: usize) {
         let Some(step) = self.arena.get(at).copied() else { return };
         let end = self.arena.len();

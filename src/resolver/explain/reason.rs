@@ -1,4 +1,4 @@
-//! Why not: the reason of a denial, and what would grant it.
+//! Why a check is denied: the reason, and what would grant the permission.
 
 use super::paths::{self, Edges};
 use super::{Decision, Explanation, Reason};
@@ -11,18 +11,18 @@ use crate::resolver::suggestions::suggest_from;
 
 const MOST_HOLDERS: usize = 32;
 
-/// The decision. `user` and `permission` are numbers, where the names stand for something.
+/// The decision. `user` and `permission` are numbers, or `None` for unknown names.
 pub(crate) fn decide(
     snapshot: &CompiledTenant,
     user: Option<u32>,
     permission: Option<u32>,
     when: &When<'_>,
 ) -> Decision {
-    if let Some(reason) = silence(snapshot.availability) {
+    if let Some(reason) = unavailable_reason(snapshot.availability) {
         return Decision::Denied(reason);
     }
     let Some(user) = user else { return Decision::Denied(Reason::UnknownUser) };
-    let known = permission.filter(|permission| snapshot.state.permission_counts(*permission));
+    let known = permission.filter(|permission| snapshot.state.permission_is_grantable(*permission));
     let Some(permission) = known else { return Decision::Denied(Reason::UnknownPermission) };
     if allows(&snapshot.state, user, permission, when) {
         return Decision::Allowed;
@@ -30,8 +30,8 @@ pub(crate) fn decide(
     Decision::Denied(denied(&snapshot.state, user, permission, when).0)
 }
 
-/// Why a snapshot answers nothing, if it does not.
-pub(crate) fn silence(availability: Availability) -> Option<Reason> {
+/// Why a snapshot is unavailable, or `None` if it is available.
+pub(crate) fn unavailable_reason(availability: Availability) -> Option<Reason> {
     match availability {
         Availability::Serving => None,
         Availability::InDoubt => Some(Reason::InDoubt),
@@ -43,7 +43,7 @@ pub(crate) fn silence(availability: Availability) -> Option<Reason> {
     }
 }
 
-/// The reason for a denial of a known user and permission, and the paths that would count at another time.
+/// The reason for a denial of a known user and permission, and the paths that are active at another time.
 fn denied(state: &State, user: u32, permission: u32, when: &When<'_>) -> (Reason, paths::Found) {
     let Some(row) = state.users.row(user) else { return (Reason::UnknownUser, paths::Found::default()) };
     if row.is_suspended() {
@@ -53,11 +53,12 @@ fn denied(state: &State, user: u32, permission: u32, when: &When<'_>) -> (Reason
     if found.paths.is_empty() {
         return (Reason::NoPath, found);
     }
-    // What is still to come is better news than what is over; of each, the nearest.
+    // A window that is still to begin is reported before one that has ended; of each, the nearest.
     let at = when.instant();
-    let coming = found.paths.iter().filter(|path| path.over(at).is_none()).filter_map(|path| path.not_begun(at)).min();
-    let over = found.paths.iter().filter_map(|path| path.over(at)).max();
-    let reason = match (coming, over) {
+    let coming =
+        found.paths.iter().filter(|path| path.expired(at).is_none()).filter_map(|path| path.not_yet_active(at)).min();
+    let expired = found.paths.iter().filter_map(|path| path.expired(at)).max();
+    let reason = match (coming, expired) {
         (Some(from), _) => Reason::NotYetActive { from },
         (None, Some(until)) => Reason::Expired { until },
         (None, None) => Reason::NoPath,
@@ -108,7 +109,7 @@ pub(crate) fn explain(
     explanation
 }
 
-/// Which roles and groups would grant it.
+/// Finds the roles and groups that would grant it.
 fn holders(state: &State, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
     let roles = reverse::roles_giving(state, permission);
     let groups = reverse::groups_having(state, &roles, when);

@@ -1,4 +1,4 @@
-//! The hierarchy of groups: which groups have a role in the end, what lies below a group, and the paths that lead to it.
+//! The hierarchy of groups: the groups that have a role, all subgroups of a group, and the paths that lead to a group.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -143,8 +143,9 @@ impl Moment<'_> {
         self.inherited(found)
     }
 
-    /// Returns the paths of active links that lead to a group, for a breadcrumb: from each group without parents that lies above it,
-    /// down to the group itself. A group without parents has one path, which is itself; an unknown group has none.
+    /// Returns the paths of active links that lead to a group, for a breadcrumb. Each begins at a group above it that
+    /// has no parents, and ends at the group itself. A group without parents has one path, which is itself; an unknown
+    /// group has none.
     ///
     /// A group may have several parents, so the number of paths can grow exponentially. At most 64 paths with together
     /// at most 10,000 groups are returned, as many as in an [`Explanation`](crate::Explanation), and
@@ -180,7 +181,7 @@ impl Moment<'_> {
         GroupPaths { paths: paths.iter().map(|path| path.iter().filter_map(record).collect()).collect(), more_paths }
     }
 
-    /// The groups that have a role in the end, breadth first from the role, each with what it was reached from first.
+    /// The groups that have a role, breadth first from the role, each with where it was first reached from.
     fn groups_having(&self, target: u32) -> HashMap<u32, Via> {
         let state = &self.compiled().state;
         let (mut found, mut roles) = (HashMap::new(), Bits::from_iter([target]));
@@ -233,7 +234,7 @@ impl Moment<'_> {
     }
 }
 
-/// What is reached from a group comes from it.
+/// Where something that a group leads to comes from: the group.
 fn slug_of_group(state: &State, group: u32) -> Option<Via> {
     state.groups.row(group).map(|row| Via::Group(row.record.slug.clone()))
 }
@@ -247,7 +248,7 @@ fn parents(state: &State, group: u32, when: &When<'_>) -> std::vec::IntoIter<u32
 }
 
 /// The paths from groups without parents down to a group, and whether there are more. Depth first, without recursion.
-/// There are no cycles (R7), so every way up ends at a group without parents and nothing is walked in vain.
+/// There are no cycles (R7), so every way up ends at a group without parents, and no step is useless.
 fn paths_above(state: &State, bottom: u32, when: &When<'_>) -> (Vec<Vec<u32>>, bool) {
     let (mut paths, mut steps): (Vec<Vec<u32>>, usize) = (Vec::new(), 0);
     let mut way_up = vec![(bottom, parents(state, bottom, when))];

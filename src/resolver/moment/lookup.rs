@@ -1,4 +1,4 @@
-//! Looking up users, groups, roles and permissions, and listing them.
+//! Questions that look up and list users, groups, roles and permissions.
 
 use std::ops::Deref;
 
@@ -33,7 +33,7 @@ pub struct WithOrigin<R> {
     pub origin: Origin,
 }
 
-/// The fields of the record, without naming it.
+/// Gives access to the fields of the record.
 impl<R> Deref for WithOrigin<R> {
     type Target = R;
 
@@ -196,7 +196,7 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Complexity
-    /// O(log n + page size). With a search, also what is passed over.
+    /// O(log n + page size). With a search, also the entries that are skipped.
     pub fn users(&self, page: &PageRequest) -> Page<UserRecord> {
         let users = &self.compiled().state.users;
         let found = page::of_table(users, page, |row| page.finds_user(&row.record));

@@ -1,10 +1,10 @@
-//! Many checks at once: the same check for each question, all on one moment.
+//! Bulk checks: many questions, all on one moment.
 
 use super::Moment;
 use crate::resolver::snapshot::names::{AsPermission, AsUser};
 
 impl Moment<'_> {
-    /// Many checks, answered in the order in which they are asked, each as [`check`](Moment::check) answers it.
+    /// Many checks, answered in the order of the questions, each as [`check`](Moment::check) answers it.
     ///
     /// ```
     /// # use rolecall::blocking::Authorizer;
@@ -23,12 +23,12 @@ impl Moment<'_> {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
-    /// An answer belongs to a question by its place alone, so make exactly one question of each item: what is left out of
-    /// the questions must be left out of the items, too. Answers are worked out as they are taken, all on the revision
-    /// and at the instant of this moment, whatever is committed meanwhile.
+    /// Answers are matched to questions only by their order, so make exactly one question of each item. If you leave
+    /// out a question, leave out its item, too. Each answer is computed when it is taken from the iterator, on the
+    /// revision and at the instant of this moment, whatever is committed meanwhile.
     ///
     /// # Complexity
-    /// That of each check, and no allocation besides theirs.
+    /// That of each check. Allocates nothing beyond what the checks do.
     #[must_use = "answers come as they are asked for, and one that is not looked at protects nothing"]
     pub fn check_many<U: AsUser, P: AsPermission>(
         &self,

@@ -1,5 +1,7 @@
-//! Pages of lists: complete, in bytewise order of slugs or keys. Each page continues after the last name of the one
-//! before, so that no entry is shown twice or left out, whatever changes between two pages.
+//! Pages of lists, in bytewise order of slugs or keys.
+//!
+//! Each page continues after the last name of the one before. No entry is repeated or left out, whatever changes
+//! between two pages.
 
 use crate::model::records::UserRecord;
 use crate::resolver::bits::Bits;
@@ -75,13 +77,13 @@ impl PageRequest {
         self
     }
 
-    /// Whether one of these texts contains what is searched for.
+    /// Whether one of these texts contains the search text.
     pub(crate) fn finds(&self, texts: &[&str]) -> bool {
         let Some(search) = self.search.as_deref() else { return true };
         texts.iter().any(|text| if text.is_ascii() { contains(text, search) } else { folded(text).contains(search) })
     }
 
-    /// Whether the key or the display name of a user contains what is searched for.
+    /// Whether the key or the display name of a user contains the search text.
     pub(crate) fn finds_user(&self, user: &UserRecord) -> bool {
         match user.display_name() {
             Some(name) => self.finds(&[user.key.as_str(), name.as_str()]),
@@ -98,13 +100,13 @@ impl PageRequest {
     }
 }
 
-/// A text without its case: the small letter of the capital of each character, by Unicode's full mappings. The way over
-/// the capital makes equal what has one capital: `ς` and `σ`, `ß` and `ss`.
+/// Case-folds a text: each character becomes the lowercase of its uppercase, by Unicode's full mappings. The step
+/// through uppercase makes characters with the same uppercase equal: `ς` and `σ`, `ß` and `ss`.
 fn folded(text: &str) -> String {
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
-/// The same of an ASCII text as `folded(text).contains(search)`, without an allocation: nearly every key is ASCII.
+/// The same as `folded(text).contains(search)` for an ASCII text, without an allocation. Nearly every key is ASCII.
 fn contains(text: &str, search: &str) -> bool {
     text.as_bytes().windows(search.len()).any(|part| part.eq_ignore_ascii_case(search.as_bytes()))
 }
@@ -116,12 +118,12 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins, for [`PageRequest::after`]; `None` on the last page.
     pub next: Option<String>,
-    /// Why the tenant does not answer, if it does not. The page is empty then.
+    /// Why the tenant is unavailable, if it is. The page is empty then.
     pub unavailable: Option<Reason>,
 }
 
 impl<T> Page<T> {
-    /// A page from the numbers found, of which there is one more than wanted if there is a next page.
+    /// A page of these numbers. There is one more than wanted if there is a next page.
     pub(crate) fn new<'a>(
         numbers: impl IntoIterator<Item = u32>,
         page: &PageRequest,
@@ -139,7 +141,7 @@ impl<T> Page<T> {
     }
 }
 
-/// The part of a table that a page wants.
+/// The part of a table that a page asks for.
 pub(crate) fn of_table<'a, R: Row>(
     table: &'a Table<R>,
     page: &'a PageRequest,
@@ -149,10 +151,10 @@ pub(crate) fn of_table<'a, R: Row>(
     from.filter(move |n| table.row(*n).is_some_and(&finds))
 }
 
-/// The part of a set that a page wants, in the order of names.
+/// The part of a set that a page asks for, in the order of names.
 ///
-/// Where the set is small, its smallest names are picked out; where it is large, the table is gone through in order. The
-/// two cross where they cost the same, so neither a huge set nor a thin one makes a page dear.
+/// From a small set, its smallest names are selected; for a large one, the table is scanned in order. The switch is
+/// where both cost the same, so a page is cheap for a large set and for a sparse one.
 pub(crate) fn of_set<R: Row>(table: &Table<R>, set: &Bits, page: &PageRequest, finds: impl Fn(&R) -> bool) -> Vec<u32> {
     let wanted = page.limit.saturating_add(1);
     let size = set.len();

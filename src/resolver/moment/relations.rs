@@ -1,4 +1,4 @@
-//! Who is in what, who holds what, and where it comes from.
+//! Questions about relations: members, assignments, grants, and where a user's groups and roles come from.
 
 use std::collections::VecDeque;
 
@@ -30,7 +30,7 @@ pub struct WithWindow<R> {
     pub active: bool,
 }
 
-/// A group or role that is held directly or through others, and where it comes from.
+/// A group or role, held directly or through others, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inherited<R> {
     /// The group or role.
@@ -75,7 +75,7 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Complexity
-    /// O(log n + page size). With a search, also what is passed over.
+    /// O(log n + page size). With a search, also the entries that are skipped.
     pub fn members(&self, group: impl AsGroup, page: &PageRequest) -> Page<WithWindow<UserRecord>> {
         let snapshot = self.compiled();
         let row = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n).map(|row| (n, row)));
@@ -179,7 +179,7 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Complexity
-    /// O(roles, groups and members that lead there).
+    /// O(roles, groups and members that lead to the permission).
     pub fn who_can(&self, permission: impl AsPermission) -> UserSet {
         let snapshot = self.compiled();
         let state = &snapshot.state;
@@ -333,7 +333,7 @@ impl Moment<'_> {
         self.held_groups(self.near_ends(&row.children, number, GroupRow::parents))
     }
 
-    /// Returns what a role grants itself: permissions by slug, then patterns. Included roles are not followed.
+    /// Returns what a role itself grants: permissions by slug, then patterns. Included roles are not followed.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -397,7 +397,7 @@ impl Moment<'_> {
         included
     }
 
-    /// Returns everything that a role gives, with the roles it includes.
+    /// Returns everything that a role gives, including what its included roles give.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -420,7 +420,7 @@ impl Moment<'_> {
         self.given_by(role.role(snapshot.scope()).map(Source::Role))
     }
 
-    /// Returns everything that a group gives its members, with its parent groups.
+    /// Returns everything that a group gives its members, including what its parent groups give.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -526,7 +526,7 @@ impl Moment<'_> {
     pub fn all_roles_of_group(&self, group: impl AsGroup) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
         let snapshot = self.compiled();
         let group = group.group(snapshot.scope()).filter(|_| self.answers());
-        self.roles_among(self.held_in_the_end(group.map(Source::Group).into_iter()))
+        self.roles_among(self.held_transitively(group.map(Source::Group).into_iter()))
     }
 
     fn roles_among(&self, found: HashMap<Source, Via>) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
@@ -540,17 +540,17 @@ impl Moment<'_> {
         found
     }
 
-    /// Everything that a user holds in the end.
+    /// Everything that a user holds, directly or through others.
     fn sources(&self, user: impl AsUser) -> HashMap<Source, Via> {
         let snapshot = self.compiled();
         let row = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
         let user = row.filter(|row| self.answers() && !row.is_suspended());
         let held = user.into_iter().flat_map(UserRow::sources);
-        self.held_in_the_end(held.filter(|(_, edge)| is_active(*edge, &self.when)).map(|(source, _)| source))
+        self.held_transitively(held.filter(|(_, edge)| is_active(*edge, &self.when)).map(|(source, _)| source))
     }
 
-    /// What is held and all that comes with it, breadth first, each with what it was reached from first.
-    fn held_in_the_end(&self, held: impl Iterator<Item = Source>) -> HashMap<Source, Via> {
+    /// These sources and all that they lead to, breadth first, each with where it was first reached from.
+    fn held_transitively(&self, held: impl Iterator<Item = Source>) -> HashMap<Source, Via> {
         let state = &self.compiled().state;
         let mut found = HashMap::new();
         let mut todo: VecDeque<(Source, Via)> = held.map(|source| (source, Via::Direct)).collect();
@@ -601,7 +601,7 @@ impl Moment<'_> {
         edges.into_iter().filter_map(held).collect()
     }
 
-    /// Groups that are held, or that hold something.
+    /// The groups at the other end of these edges.
     fn held_groups(&self, edges: impl Iterator<Item = Edge>) -> Vec<WithWindow<GroupRecord>> {
         let groups = &self.compiled().state.groups;
         self.held(

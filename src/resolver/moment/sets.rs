@@ -1,6 +1,6 @@
 //! Sets of permissions and of users, with set algebra: the answers to "everything a user may do" and "who may do this".
 //!
-//! Deliberately absent: `Hash`, because sets are equal within one opening of a tenant only, and collecting into a set,
+//! Deliberately absent: `Hash`, because sets are equal only while the tenant stays open; and collecting into a set,
 //! because a set's members exist in a snapshot.
 
 use std::fmt;
@@ -126,7 +126,7 @@ macro_rules! set {
                 self.bits.is_empty()
             }
 
-            /// Returns why the tenant did not answer, if it did not. The set is empty then.
+            /// Returns why the tenant was unavailable, if it was. The set is empty then.
             #[doc = example!($one, $two, "assert!(both.unavailable().is_none());")]
             pub fn unavailable(&self) -> Option<Reason> {
                 self.unavailable
@@ -153,14 +153,14 @@ macro_rules! set {
 
             /// Returns the members of this set and those of the other.
             ///
-            /// Sets of two openings of a tenant have no members in common, so nothing is taken from a set of another
-            /// opening. For sets of two revisions, the result is a set of the newer one, without members that are
-            /// deleted in it.
+            /// Sets are comparable only if they come from one authorizer and the tenant stayed open between them.
+            /// Otherwise they have no members in common, and nothing is taken from the other set. For sets of two
+            /// revisions, the result is a set of the newer one, without members that are deleted in it.
             #[doc = example!($one, $two, "assert_eq!(one.union(&both), &one | &both);")]
             #[must_use]
             pub fn union(&self, other: &Self) -> Self {
                 let mut union = self.with(other, |bits, other| bits.union_with(other));
-                if self.is_of_the_opening_of(other) && self.snapshot.revision() != other.snapshot.revision() {
+                if self.is_of_same_session(other) && self.snapshot.revision() != other.snapshot.revision() {
                     if other.snapshot.revision() > self.snapshot.revision() {
                         union.snapshot = other.snapshot.clone();
                     }
@@ -200,24 +200,24 @@ macro_rules! set {
                 self.unavailable.or(other.unavailable).is_none() && self.intersection(other).is_empty()
             }
 
-            /// Whether the numbers of both stand for the same members.
-            fn is_of_the_opening_of(&self, other: &Self) -> bool {
+            /// Whether the numbers of both sets have the same meaning.
+            fn is_of_same_session(&self, other: &Self) -> bool {
                 self.snapshot.0.session.token() == other.snapshot.0.session.token()
             }
 
             fn with(&self, other: &Self, join: impl FnOnce(&mut Bits, &Bits)) -> Self {
                 let mut bits = self.bits.clone();
-                let is_comparable = self.is_of_the_opening_of(other);
+                let is_comparable = self.is_of_same_session(other);
                 join(&mut bits, if is_comparable { &other.bits } else { const { &Bits::new() } });
                 Self { snapshot: self.snapshot.clone(), bits, unavailable: self.unavailable }
             }
         }
 
-        /// Two sets of one opening of a tenant are equal if they have the same members, whatever their revisions. Sets
-        /// of two openings are not equal.
+        /// Two sets are equal if they have the same members, whatever their revisions. Sets of two authorizers are not
+        /// equal, nor are sets from before and after the tenant was closed and opened again.
         impl PartialEq for $set {
             fn eq(&self, other: &Self) -> bool {
-                self.is_of_the_opening_of(other) && self.bits == other.bits
+                self.is_of_same_session(other) && self.bits == other.bits
             }
         }
 

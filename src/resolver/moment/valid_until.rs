@@ -1,4 +1,4 @@
-//! Until when an answer holds. A walk of its own, never part of a check.
+//! Until when an answer is valid. A walk of its own, never part of a check.
 
 use super::Moment;
 use crate::model::records::Timestamp;
@@ -6,7 +6,7 @@ use crate::resolver::explain::paths;
 use crate::resolver::snapshot::names::{AsPermission, AsUser};
 
 impl Moment<'_> {
-    /// Returns the instant until which the answer to this check holds as long as nobody changes the tenant, or
+    /// Returns the instant until which the answer to this check is valid as long as nobody changes the tenant, or
     /// `None` if no window will change it.
     ///
     /// ```
@@ -29,8 +29,8 @@ impl Moment<'_> {
         let snapshot = self.compiled();
         let state = &snapshot.state;
         let user = user.user(snapshot.scope()).and_then(|n| state.users.row(n)).filter(|row| !row.is_suspended())?;
-        let permission = permission.permission(snapshot.scope()).filter(|n| state.permission_counts(*n))?;
-        // What a kept row has, its group or role gives at every instant (I7).
+        let permission = permission.permission(snapshot.scope()).filter(|n| state.permission_is_grantable(*n))?;
+        // A group or role gives what its cached row contains at every instant (I7).
         let gives = |source| state.cached_row(source).is_some_and(|cached| cached.row.contains(permission));
         let for_good = user.sources().any(|(source, edge)| edge.window.is_always() && gives(source));
         if !self.answers() || for_good {

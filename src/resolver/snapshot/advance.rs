@@ -1,6 +1,6 @@
-//! A snapshot one or more commits later: those of other writers, or one's own found again.
+//! Advancing a snapshot by one or more commits, of this process or of another.
 //!
-//! The result answers as a snapshot built from scratch would; tests hold the two against each other after every step.
+//! The result gives the same answers as a snapshot built from scratch. Tests compare the two after every step.
 
 use super::CompiledTenant;
 use super::build::cycles;
@@ -9,10 +9,10 @@ use super::row_cache::recompute_rows;
 use crate::model::internal_fault::{InternalFault, watch};
 use crate::model::records::{Change, Envelope, Position, Revision};
 
-/// Why a commit does not lead on from a snapshot.
+/// Why a commit cannot be applied to a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
-    /// It does not follow the commit in hand.
+    /// It does not follow the revision of the snapshot.
     OutOfOrder,
     /// It breaks an invariant.
     Broken,
@@ -21,7 +21,8 @@ pub(crate) enum Unfit {
 }
 
 impl CompiledTenant {
-    /// The snapshot after these commits, in order. A commit that ends the life leaves no tenant.
+    /// Returns the snapshot after these commits, in order. A commit that deletes the tenant leaves a state without a
+    /// tenant record.
     pub(crate) fn advance<'a>(
         &self,
         commits: impl IntoIterator<Item = (Revision, &'a Envelope, &'a [Change])>,

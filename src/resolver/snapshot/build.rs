@@ -1,6 +1,8 @@
-//! A snapshot from records: what a load pushes, or what a birth begins with. Untrusted: what breaks an invariant is
-//! refused, with the list. Users and what leaves them are most of it, and are `bulk_load.rs`'s; all else is put in as a
-//! commit would.
+//! Building a snapshot from records: those of a load, or those that a new tenant begins with.
+//!
+//! The records are untrusted. Records that break an invariant are rejected, with a list of the violations. Users and
+//! the edges that leave them are most of a load, and `bulk_load.rs` stores them. Everything else is applied as a
+//! commit would apply it.
 
 use std::sync::Arc;
 
@@ -17,16 +19,16 @@ use crate::model::internal_fault::watch;
 use crate::model::invariants::Violation;
 use crate::model::records::{Assignment, Change, Holder, Membership, Position, Record, RecordKind, UserId, UserRecord};
 
-/// Past this many broken invariants, the rest is not looked for.
+/// After this many violations, the load stops looking for more.
 const MOST_VIOLATIONS: usize = 100;
 
-/// Takes records one by one, in the order of kinds, and becomes a snapshot.
+/// Takes records one by one, in the order of their kinds, and builds a snapshot.
 #[derive(Debug)]
 pub(crate) struct Build {
     catalog: Arc<CompiledCatalog>,
     session: Arc<Session>,
     state: State,
-    /// Users and what leaves them, until the end.
+    /// Users and the edges that leave them, until the end.
     users: BulkLoad,
     touched: Touched,
     violations: Vec<Violation>,
@@ -43,17 +45,17 @@ impl Build {
         Self { catalog, session, state, users, touched, violations, last: RecordKind::Tenant, repair }
     }
 
-    /// Numbers are the opening's, so what an earlier snapshot of it knew by number keeps its number.
+    /// Numbers belong to the session: every id that an earlier snapshot of it numbered keeps its number.
     pub(crate) fn keeping_numbers_of(mut self, earlier: &State) -> Self {
-        let kept = watch(|| {
+        let result = watch(|| {
             self.state.keep_numbers_of(earlier);
             self.users.keep_numbers_of(earlier);
         });
-        self.violations.extend(kept.err().map(Violation::Internal));
+        self.violations.extend(result.err().map(Violation::Internal));
         self
     }
 
-    /// True as long as it is worth going on.
+    /// Adds a record. Returns `false` once there is no point in adding more.
     pub(crate) fn push(&mut self, record: &Record) -> bool {
         let outcome = watch(|| self.put(record)).unwrap_or_else(|fault| Err(Violation::Internal(fault)));
         self.violations.extend(outcome.err());
@@ -76,26 +78,26 @@ impl Build {
         }
     }
 
-    /// What is few enough, put in as a commit would.
+    /// Applies a record of a kind that is not bulk-loaded, as a commit would.
     fn edit(&mut self, record: Record) -> Result<(), Violation> {
         let change = Change::added(record);
         let Self { state, session, touched, repair, .. } = self;
         let outcome = Edit { state, session, touched, repair: *repair }.apply(&change);
         if matches!(outcome, Err(Violation::Clash { .. })) {
-            // As for a repair, so that what refers to it is not reported, too.
+            // Applied as for a repair, so that records that refer to it are not reported, too.
             self.violations.extend(Edit { state, session, touched, repair: true }.apply(&change).err());
         }
         outcome
     }
 
     fn user(&mut self, record: &UserRecord) -> Result<(), Violation> {
-        let (id, met) = (record.id.as_uuid(), self.users.number_of(record.id.as_uuid()));
-        let number = match (met, Arc::get_mut(&mut self.session)) {
+        let (id, known) = (record.id.as_uuid(), self.users.number_of(record.id.as_uuid()));
+        let number = match (known, Arc::get_mut(&mut self.session)) {
             (Some(number), _) => Ok(number),
-            (None, Some(session)) => session.first_met(EntityKind::User),
-            (None, None) => self.session.unmet(EntityKind::User, id),
+            (None, Some(session)) => session.new_number(EntityKind::User),
+            (None, None) => self.session.number_of_new(EntityKind::User, id),
         };
-        self.users.put(number.map_err(|_| Violation::Exhausted)?, met.is_some(), record.clone())
+        self.users.put(number.map_err(|_| Violation::Exhausted)?, known.is_some(), record.clone())
     }
 
     fn membership(&mut self, edge: &Membership, record: &Record) -> Result<(), Violation> {
@@ -115,10 +117,11 @@ impl Build {
         Ok(())
     }
 
-    /// The snapshot.
+    /// Returns the snapshot.
     ///
     /// # Complexity
-    /// O(records · log records), and each pattern once against the permissions that begin as it does.
+    /// O(records · log records), and one match of each pattern with each permission that begins with its literal
+    /// prefix.
     pub(crate) fn finish(mut self, position: Position) -> Result<CompiledTenant, Vec<Violation>> {
         let users = self.users;
         let stored = watch(|| users.store(&mut self.state));
@@ -143,7 +146,7 @@ impl Build {
     }
 }
 
-/// Cycles through what was touched (I3).
+/// Finds a cycle through an entity that was touched (I3).
 pub(crate) fn cycles(state: &State, touched: &Touched) -> Option<Violation> {
     let shown = |entity, around: Vec<u32>, name: &dyn Fn(u32) -> String| Violation::Cycle {
         entity,

@@ -1,12 +1,11 @@
-//! The users of a load and what leaves them: gathered as they come, stored at once.
+//! Bulk loading of users and the edges that leave them: collected as they come, stored in one step.
 //!
-//! They are most of a large organisation. Put in edit by edit, a user costs a path through four persistent tables, and
-//! each of its memberships a search by key among the members of the group. Here nothing is shared yet, so users lie in
-//! a plain vector by number and edges in another; at the end they are sorted once, and every table is made from what is
-//! sorted. `edit.rs` stays the plain way to the same state: the random histories hold the two against each other.
+//! They are most of a large tenant. Added one by one, a user costs a path through four persistent tables, and each of
+//! its memberships a search by key among the members of the group. During a load nothing is shared yet. Users are
+//! collected in a plain vector by number, and edges in another. At the end they are sorted once, and every table is
+//! made from the sorted data. `edit.rs` is the plain way to the same state. The random histories compare the two.
 //!
-//! What breaks an invariant is told when it comes, but for one thing: that an edge stands twice is seen once they are
-//! sorted.
+//! A broken invariant is reported when its record comes, with one exception: duplicate edges are found after sorting.
 
 use uuid::Uuid;
 
@@ -38,7 +37,7 @@ pub(crate) struct BulkLoad {
     places: Vec<Place>,
     memberships: Vec<Out>,
     assignments: Vec<Out>,
-    /// Whose edge came last: most stores push the edges of a user one after the other.
+    /// The user of the last edge. Most stores return the edges of a user one after the other.
     last: Option<(Uuid, u32)>,
 }
 
@@ -57,15 +56,15 @@ struct Out {
     window: Window,
 }
 
-/// Edges by user, each user's by number.
+/// Edges by user, those of each user by number.
 struct ByUser {
     edges: Vec<Out>,
-    /// Where those of a number begin; one more, for the end of the last.
+    /// The index at which the edges of each number begin, with one more entry for the end.
     starts: Vec<usize>,
 }
 
 impl BulkLoad {
-    /// Nobody yet, to be stored in a table like this.
+    /// A load without users, to be stored in a table like this.
     pub(crate) fn new(table: &Table<UserRow>) -> Self {
         Self {
             hashers: table.hashers().clone(),
@@ -79,7 +78,7 @@ impl BulkLoad {
         }
     }
 
-    /// Every number that an earlier state gave stays its id's.
+    /// Every id that an earlier state numbered keeps its number.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &State) {
         for (number, id) in earlier.users.numbers(earlier.number_of(EntityKind::User, Uuid::nil())) {
             if self.number_of(id).is_none() {
@@ -89,7 +88,7 @@ impl BulkLoad {
         }
     }
 
-    /// The number of an id, also of a user that has not come yet.
+    /// The number of an id, even if its user has not been loaded yet.
     pub(crate) fn number_of(&self, id: Uuid) -> Option<u32> {
         self.ids.get(self.hashers.id(id), |n| self.is(n, id))
     }
@@ -98,21 +97,21 @@ impl BulkLoad {
         self.places.get(number as usize).and_then(Place::id) == Some(id)
     }
 
-    /// The number of a user that has come.
+    /// The number of a user that has been loaded.
     pub(crate) fn user(&mut self, id: UserId) -> Option<u32> {
         let id = id.as_uuid();
         if let Some((_, number)) = self.last.filter(|(last, _)| *last == id) {
             return Some(number);
         }
-        // Then most likely the one whose number comes next, without a look into the index.
+        // The next edge most likely belongs to the user with the next number. That needs no index lookup.
         let next = self.last.map(|(_, number)| number + 1).filter(|next| self.is(*next, id));
         let number = next.or_else(|| self.number_of(id)).filter(|n| self.record(*n).is_some())?;
         self.last = Some((id, number));
         Some(number)
     }
 
-    /// Takes a user at the number of its id, which was met here or is new (I2, I12).
-    pub(crate) fn put(&mut self, number: u32, met: bool, record: UserRecord) -> Result<(), Violation> {
+    /// Adds a user at the number of its id (I2, I12).
+    pub(crate) fn put(&mut self, number: u32, has_number: bool, record: UserRecord) -> Result<(), Violation> {
         let taken = |name: String| Violation::Taken { entity: EntityKind::User, name };
         if self.record(number).is_some() {
             return Err(taken(record.id.to_string()));
@@ -123,7 +122,7 @@ impl BulkLoad {
         }
         self.put_external(number, &record)?;
         self.names.insert(hash, number);
-        if !met {
+        if !has_number {
             self.ids.insert(self.hashers.id(record.id.as_uuid()), number);
         }
         self.set(number, Place::Live(record));
@@ -150,15 +149,16 @@ impl BulkLoad {
         self.assignments.push(Out { user, to: role, window });
     }
 
-    /// Stores everything in a state that has no user yet. What comes back stood twice, and the state is then of no use.
+    /// Stores everything in a state that has no users yet. Returns the duplicate edges. If there are any, the state
+    /// must be discarded.
     ///
     /// # Complexity
-    /// O(users · log users + edges · log edges of a user), whatever the order in which they came.
+    /// O(users · log users + edges · log edges of a user), whatever the order in which they were added.
     pub(crate) fn store(self, state: &mut State) -> Vec<Violation> {
         let Self { hashers, names, external, places, memberships, assignments, .. } = self;
         let memberships = ByUser::new(memberships, places.len());
         let assignments = ByUser::new(assignments, places.len());
-        let broken = twice(state, &places, &memberships, &assignments);
+        let broken = duplicates(state, &places, &memberships, &assignments);
         if !broken.is_empty() {
             return broken;
         }
@@ -229,22 +229,22 @@ impl Place {
     }
 }
 
-/// The edges that stand there twice (I4).
-fn twice(state: &State, places: &[Place], memberships: &ByUser, assignments: &ByUser) -> Vec<Violation> {
+/// The duplicate edges (I4).
+fn duplicates(state: &State, places: &[Place], memberships: &ByUser, assignments: &ByUser) -> Vec<Violation> {
     let user = |n: u32| places.get(n as usize).and_then(Place::record).map(|record| record.id);
-    let assigned = assignments.twice().filter_map(|edge| {
+    let assigned = assignments.duplicates().filter_map(|edge| {
         let role = must(state.roles.row(edge.to), NEAR_END)?.record.id;
         Some(RecordKey::Assignment(role, Holder::User(must(user(edge.user), NEAR_END)?)))
     });
-    let joined = memberships.twice().filter_map(|edge| {
+    let joined = memberships.duplicates().filter_map(|edge| {
         let group = must(state.groups.row(edge.to), NEAR_END)?.record.id;
         Some(RecordKey::Membership(must(user(edge.user), NEAR_END)?, group))
     });
     assigned.chain(joined).map(|key| Violation::Misfit { key }).collect()
 }
 
-/// The numbers of those who have come, in bytewise order of their keys. Nearly all are told apart by their first bytes,
-/// which lie beside the numbers: so a comparison follows no pointer.
+/// The numbers of the loaded users, in bytewise order of their keys. The first bytes of each key are stored beside the
+/// number and decide nearly every comparison, without following a pointer.
 fn by_key(places: &[Place]) -> Vec<u32> {
     let key = |n: u32| places.get(n as usize).and_then(Place::record).map_or("", |record| record.key.as_str());
     let numbers = (0..).zip(places).filter(|(_, place)| place.record().is_some()).map(|(n, _)| n);
@@ -270,9 +270,8 @@ impl ByUser {
     }
 
     fn of(&self, user: u32) -> &[Out] {
-        let at =
-            |n: usize| must(self.starts.get(n).copied(), "the edges of a user begin somewhere").unwrap_or_default();
-        must(self.edges.get(at(user as usize)..at(user as usize + 1)), "the edges of a user lie together")
+        let at = |n: usize| must(self.starts.get(n).copied(), "the edges of a user have a start").unwrap_or_default();
+        must(self.edges.get(at(user as usize)..at(user as usize + 1)), "the edges of a user are contiguous")
             .unwrap_or_default()
     }
 
@@ -280,13 +279,13 @@ impl ByUser {
         self.of(user).iter().map(|edge| Edge { to: edge.to, window: edge.window })
     }
 
-    /// Edges that stand there once already.
-    fn twice(&self) -> impl Iterator<Item = &Out> {
+    /// The edges that repeat another one.
+    fn duplicates(&self) -> impl Iterator<Item = &Out> {
         let pairs = self.edges.iter().zip(self.edges.iter().skip(1));
         pairs.filter(|(one, next)| (one.user, one.to) == (next.user, next.to)).map(|(_, next)| next)
     }
 
-    /// What leads to each number, in this order of users.
+    /// The reverse edges of each number, in this order of users.
     fn far_ends(&self, sorted: &[u32]) -> impl Iterator<Item = (u32, Vec<ReverseEdge>)> + use<> {
         let mut ends: Vec<Vec<ReverseEdge>> = Vec::new();
         for edge in sorted.iter().flat_map(|user| self.of(*user)) {
@@ -332,7 +331,7 @@ mod tests {
         if n % 3 == 0 { Window::until(Timestamp::from_secs(i64::from(n)).unwrap()) } else { Window::ALWAYS }
     }
 
-    /// Some share their first sixteen bytes and more, and one is the beginning of the others.
+    /// Some keys share their first sixteen bytes and more, and one is a prefix of the others.
     fn key(n: u32) -> UserKey {
         let start = if n % 2 == 0 { "a-key-that-is-rather-long" } else { "rather-long" };
         UserKey::new(&if n == 0 { start.to_owned() } else { format!("{start}{n}") }).unwrap()
@@ -384,7 +383,7 @@ mod tests {
         build.finish(at).map(|compiled| compiled.state)
     }
 
-    /// The plain way.
+    /// The plain way: record by record.
     fn edit_by_edit(session: &Session, base: &CompiledCatalog, records: &[Record]) -> State {
         let (mut state, mut touched) = (base.state.clone(), Touched::default());
         for record in records {
@@ -394,7 +393,7 @@ mod tests {
         state
     }
 
-    /// Everything about users and what leaves them, in the order in which it lies there.
+    /// Everything about users and the edges that leave them, in storage order.
     fn shown(state: &State) -> Vec<String> {
         let by_name = state.users.sorted().map(|n| state.users.name_at(n).to_owned());
         let user = |n| {
@@ -438,7 +437,7 @@ mod tests {
         assert_eq!(broken, misfits);
     }
 
-    /// A place that is empty looks as if the nil id were gone from it.
+    /// An empty place looks like one from which the nil id was deleted.
     #[test]
     fn a_deleted_user_keeps_its_number_through_a_reload() {
         let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
@@ -453,10 +452,10 @@ mod tests {
         let numbers =
             |state: &State| [Uuid::nil(), uuid(0), uuid(1), uuid(2)].map(|id| state.number_of(EntityKind::User, id));
         let before = numbers(&state);
-        for gone in [user(0), user(2)] {
+        for removed in [user(0), user(2)] {
             let mut touched = Touched::default();
             let mut edit = Edit { state: &mut state, session: &session, touched: &mut touched, repair: false };
-            edit.apply(&Change::removed(gone)).unwrap();
+            edit.apply(&Change::removed(removed)).unwrap();
         }
         let mut build = Build::new(Arc::clone(&base), Arc::clone(&session), false).keeping_numbers_of(&state);
         assert!(tenant.chain([user(1), user(3)]).all(|record| build.push(&record)));

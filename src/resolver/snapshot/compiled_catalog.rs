@@ -1,9 +1,8 @@
-//! The catalog compiled: the state that every tenant of an authorizer begins as a clone of, so that ten thousand tenants
-//! share one catalog.
+//! The compiled catalog: every tenant's state begins as a clone of this one. Ten thousand tenants share one catalog.
 //!
-//! Bits come in two parts: numbers below [`CompiledCatalog::first_permission`] are the catalog's, in the order of its entries (an
-//! enum variant is its bit), and the tenant's own begin on the next whole word. A row spans only the words it uses, so
-//! neither part costs the other anything.
+//! Permission numbers come in two ranges. Numbers below [`CompiledCatalog::first_permission`] belong to the catalog,
+//! in the order of its entries (an enum variant is its bit). The tenant's own permissions begin at the next whole
+//! word. A row stores only the words that it spans, so neither range costs the other anything.
 
 use std::hash::RandomState;
 
@@ -25,7 +24,7 @@ pub(crate) struct CompiledCatalog {
     pub(crate) state: State,
     first_permission: u32,
     first_role: u32,
-    /// Then no tenant can be opened.
+    /// If set, no tenant can be opened.
     pub(crate) fault: Option<InternalFault>,
 }
 
@@ -34,7 +33,7 @@ impl CompiledCatalog {
         Self::with_bound(catalog, WORDS_PER_EDGE)
     }
 
-    /// The same with another bound on what is kept, for tests.
+    /// The same with another bound on cached rows, for tests.
     pub(crate) fn with_bound(catalog: Catalog, words_per_edge: usize) -> Self {
         let state = State { words_per_edge, ..State::new(&Hashers::new(&RandomState::new())) };
         let mut compiled = Self { definition: catalog, state, first_permission: 0, first_role: 0, fault: None };
@@ -85,19 +84,19 @@ impl CompiledCatalog {
         (self.first_permission, self.first_role) = (first_permission.next_multiple_of(u64::BITS), first_role);
     }
 
-    /// Whether a number is a permission of the catalog's.
+    /// Whether a number is that of a catalog permission.
     #[inline]
     pub(crate) fn has_permission(&self, number: u32) -> bool {
         number < self.first_permission
     }
 
-    /// A new opening of a tenant, whose own numbers begin after the catalog's.
+    /// A new session of a tenant. The tenant's own numbers begin after those of the catalog.
     pub(crate) fn open(&self) -> Session {
         Session::new(self.first_permission, self.first_role)
     }
 }
 
-/// Writes the far ends of the catalog's edges (I9).
+/// Writes the reverse edges of the catalog's edges (I9).
 fn link(state: &mut State, roles: u32) {
     let mut reverse_grants = Vec::new();
     for number in 0..roles {

@@ -1,27 +1,29 @@
-//! An edge of the compiled tables, and what is kept of it at its other end. Next: `edges.rs`, those that leave a user or
-//! a group.
+//! An edge of the compiled tables, and its reverse at the other end.
+//!
+//! Next: `edges.rs`, the edges that leave a user or a group.
 
 use crate::model::records::Window;
 
-/// The name of the fault that an edge is not known at its other end (I9).
-pub(crate) const FAR_END: &str = "an edge is known at both its ends";
-/// The name of the fault that an edge leads nowhere.
+/// The name of the internal fault of an edge without its reverse (I9).
+pub(crate) const FAR_END: &str = "an edge is stored at both its ends";
+/// The name of the internal fault of an edge that leads to no row.
 pub(crate) const NEAR_END: &str = "an edge leads to a row";
 
-/// An edge to a number, and when it counts.
+/// An edge to a number, and when it is active.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge {
     pub(crate) to: u32,
     pub(crate) window: Window,
 }
 
-/// The other end of an [`Edge`]: the number it comes from, and whether it has a window, which is kept there.
+/// The reverse of an [`Edge`]: the number that it comes from, and whether it has a window, which is stored at that
+/// end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReverseEdge(u32);
 
 const WINDOWED: u32 = 1 << 31;
 
-/// Numbers stay below this, so that one bit is free beside them, and beside the number after them.
+/// Numbers are below this. It leaves one bit free beside a number, and beside the next number.
 pub(crate) const MOST_NUMBERS: u32 = WINDOWED - 1;
 
 impl ReverseEdge {

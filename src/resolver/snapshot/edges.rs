@@ -1,8 +1,11 @@
-//! The edges that leave a user or a group: groups and roles. A user's groups are those it is a direct member of, a group's
-//! are its parents. Nearly all have few edges that always count, and those lie in the row as plain numbers.
+//! The edges that leave a user or a group, to groups and roles.
 //!
-//! Edges with their windows in two sorted sequences were 112 bytes a user and two allocations; this is 24. Users and
-//! groups with more, or with a window, still have such sequences. Next: `entity_rows.rs`, the rows that edges hang on.
+//! Those of a user lead to the groups of which it is a direct member, and those of a group to its parents. Nearly all
+//! users and groups have few edges, all without a window. Those are stored in the row as plain numbers.
+//!
+//! Two sorted sequences of edges with windows took 112 bytes a user and two allocations. This takes 24 bytes. Users
+//! and groups with more edges, or with windows, still have such sequences. Next: `entity_rows.rs`, the rows that
+//! contain edges.
 
 use std::mem;
 
@@ -12,19 +15,19 @@ use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::Window;
 use crate::resolver::tables::sorted_seq::{self, SortedSeq};
 
-/// As many as make three words with their counts.
+/// As many as fit in three words with their counts.
 const FEW: usize = 5;
 
-const FEW_ARE_FEW: &str = "few edges lie in their places";
+const FEW_ARE_FEW: &str = "few edges fit in the short form";
 
-/// What a user or a group holds directly.
+/// The groups and roles that a user or a group has directly.
 ///
-/// INVARIANT: what can be `Few` is, so that two rows with the same edges are kept alike.
+/// INVARIANT: edges that can be `Few` are, so that equal edges are stored in the same form.
 #[derive(Clone, Debug)]
 pub(crate) enum HeldEdges {
-    /// The numbers of so many groups, ascending, then of so many roles, ascending. All of them always count.
+    /// The numbers of `groups` groups, ascending, then of `roles` roles, ascending. All are active at every instant.
     Few { groups: u8, roles: u8, to: [u32; FEW] },
-    /// More, or some with windows.
+    /// More edges, or some with windows.
     Many(Box<Many>),
 }
 
@@ -34,10 +37,10 @@ pub(crate) struct Many {
     roles: SortedSeq<Edge>,
 }
 
-/// Edges of one kind that leave one thing, by number.
+/// The edges of one kind that leave one entity, by number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Edges<'a> {
-    /// Where these lead to; all of them always count.
+    /// The numbers that these edges lead to. All are active at every instant.
     Few(&'a [u32]),
     Many(&'a SortedSeq<Edge>),
 }
@@ -83,7 +86,7 @@ fn always(to: u32) -> Edge {
 }
 
 impl HeldEdges {
-    /// These edges, each kind sorted by number and without equals.
+    /// Makes edges from lists that are sorted by number and have no duplicates.
     pub(crate) fn from_sorted(
         groups: impl Iterator<Item = Edge> + Clone,
         roles: impl Iterator<Item = Edge> + Clone,
@@ -120,7 +123,7 @@ impl HeldEdges {
         }
     }
 
-    /// All that is held, groups first, with when it counts.
+    /// All edges, groups first, with their windows.
     #[inline]
     pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, Edge)> + '_ {
         let groups = self.groups().iter().map(|edge| (Source::Group(edge.to), edge));
@@ -138,7 +141,7 @@ impl HeldEdges {
         }
     }
 
-    /// The window of what is held.
+    /// The window of the edge to a source, if there is one.
     fn window(&self, of: Source) -> Option<Window> {
         let edge = match of {
             Source::Group(number) => self.groups().get(number),
@@ -147,7 +150,7 @@ impl HeldEdges {
         edge.map(|edge| edge.window)
     }
 
-    /// Adds what is not held yet, or changes its window from what it was before: false if it was not so.
+    /// Adds an edge, or changes its window from `before`. Returns `false` if the present window is not `before`.
     pub(crate) fn set(&mut self, source: Source, window: Window, before: Option<Window>) -> bool {
         if self.window(source) != before {
             return false;
@@ -164,7 +167,7 @@ impl HeldEdges {
         true
     }
 
-    /// Takes out what is held in this window: false if it is not so.
+    /// Removes an edge with this window. Returns `false` if there is none.
     pub(crate) fn take(&mut self, source: Source, window: Window) -> bool {
         if self.window(source) != Some(window) {
             return false;
@@ -187,7 +190,7 @@ impl HeldEdges {
         true
     }
 
-    /// Puts what is not held among few that are not too many: false if they are not few.
+    /// Adds a source to few edges while they remain few. Returns `false` if they do not fit.
     fn put_among_few(&mut self, source: Source) -> bool {
         let Self::Few { groups, roles, to } = self else { return false };
         let (split, end) = (usize::from(*groups), usize::from(*groups) + usize::from(*roles));
@@ -205,7 +208,7 @@ impl HeldEdges {
         true
     }
 
-    /// Changes the sequence that has this source, and keeps few as few again.
+    /// Changes the sequence for this kind of source, and returns to the short form where possible.
     fn change(&mut self, source: Source, work: impl FnOnce(&mut SortedSeq<Edge>) -> bool) {
         let order = |edges: Edges<'_>| SortedSeq::from_sorted(edges.iter().collect());
         let mut many = match mem::take(self) {

@@ -1,10 +1,11 @@
-//! One change applied to a state, whoever made it: a plan's call, another writer's commit, a record of a load.
+//! Applying one change to a state: a call in a transaction, another process's commit, or a record of a load.
 //!
-//! A change is applied in two halves: *lift* what was, *put* what is to be. For a set of changes all edges are lifted
-//! first, then nouns lifted, nouns put, edges put: so two things can swap their names, and no edge hangs in the air.
-//! What breaks an invariant is refused, and the state is then of no use. This file has the nouns; `edges.rs` the edges.
+//! A change is applied in two halves: *lift* removes the old record and *put* adds the new one. For a set of changes,
+//! all edges are lifted first, then entities are lifted, entities are put, and edges are put. Two entities can
+//! therefore swap their names, and no edge is ever left dangling. A change that breaks an invariant is rejected, and
+//! the state must then be discarded. This file applies entities; `edges.rs` applies edges.
 //!
-//! Deliberately absent: cycles (I3), which are judged once per set; and kept rows, which `row_cache.rs` computes.
+//! Deliberately absent: cycles (I3), which are checked once per set; and cached rows, which `row_cache.rs` computes.
 
 mod edges;
 
@@ -22,14 +23,14 @@ use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
 use crate::model::records::{Change, ExternalId, Manager, Record, RecordKey};
 
-/// What the edits so far have touched.
+/// The entities and slugs that the edits have touched.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Touched {
     /// Roles whose own grants, patterns or inclusions changed.
     pub(crate) roles: BTreeSet<u32>,
     /// Groups whose own roles or parents changed.
     pub(crate) groups: BTreeSet<u32>,
-    /// Slugs that permissions got or lost: patterns may match them.
+    /// Slugs that permissions gained or lost. Patterns may match them.
     pub(crate) slugs: BTreeSet<String>,
 }
 
@@ -40,12 +41,12 @@ pub(crate) struct Edit<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) session: &'a Session,
     pub(crate) touched: &'a mut Touched,
-    /// A repair opening: what clashes with the catalog hides the catalog's.
+    /// Whether the tenant is opened for repair. An entity that conflicts with the catalog then hides the catalog's.
     pub(crate) repair: bool,
 }
 
 impl Edit<'_> {
-    /// Applies a set of changes, in the order that lets names be swapped.
+    /// Applies a set of changes, in the order that lets entities swap their names.
     pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result {
         let is_edge = |c: &&Change| c.kind().is_relation();
         changes.iter().filter(is_edge).try_for_each(|c| self.lift(c))?;
@@ -90,13 +91,13 @@ impl Edit<'_> {
             Record::User(record) => {
                 let found = self.state.user_by_id(record.id.as_uuid());
                 if let Some(number) = found {
-                    // Before the record is compared, and so perhaps of a change that does not fit.
+                    // This comes before the comparison of the record. The change may still not fit.
                     self.detach(number).ok_or_else(|| Violation::Misfit { key: before.key() })?;
                 }
                 let number = lift_entity(&mut self.state.users, found, record, stays, before)?;
                 self.summary(number);
             }
-            // An edge that only changes its window is judged and replaced in `put`.
+            // An edge of which only the window changes is checked and replaced in `put`.
             Record::Grant(_)
             | Record::Inclusion(_)
             | Record::Parent(_)
@@ -157,8 +158,8 @@ impl Edit<'_> {
         self.session.number(self.state, entity, id).map_err(|_| Violation::Exhausted)
     }
 
-    /// Takes a user out of the lists that are sorted by its key, before the key changes.
-    /// `None` if it was not in one of them.
+    /// Removes a user from the lists that are sorted by its key, before the key changes. `None` if it was missing from
+    /// one of them.
     fn detach(&mut self, number: u32) -> Option<()> {
         let State { users, groups, roles, .. } = &mut *self.state;
         let row = users.row(number)?;
@@ -171,7 +172,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    /// Puts a user into the lists that are sorted by its key.
+    /// Adds a user to the lists that are sorted by its key.
     fn attach(&mut self, number: u32) {
         let State { users, groups, roles, .. } = &mut *self.state;
         let Some(row) = must(users.row(number), "a user that was put has a row") else { return };
@@ -191,7 +192,7 @@ impl Edit<'_> {
         }
     }
 
-    /// Writes a user's short form again, and its card (I11).
+    /// Updates the summary and the index entry of a user (I11).
     fn summary(&mut self, number: u32) {
         let summary = match self.state.users.row(number) {
             Some(row) => UserSummary::of(row),
@@ -209,7 +210,7 @@ impl Edit<'_> {
     }
 }
 
-/// Takes a noun out of the names, and out altogether unless it stays. Its edges must have gone before it.
+/// Removes the name of an entity, and the entity itself unless it stays. Its edges must have been removed before.
 fn lift_entity<R: Row>(
     table: &mut Table<R>,
     found: Option<u32>,
@@ -223,12 +224,12 @@ fn lift_entity<R: Row>(
     if row.origin() != Origin::Tenant || !(stays || row.is_bare()) {
         return Err(misfit());
     }
-    // `None` where two changes of one commit lift the same thing.
+    // `None` if two changes of one commit lift the same entity.
     let lifted = if stays { table.lift(number) } else { table.remove(number) };
     lifted.map(|_| number).ok_or_else(misfit)
 }
 
-/// Puts a noun at its number, with the edges it had (I2).
+/// Puts an entity at its number, with the edges that it had (I2).
 fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new: bool, repair: bool) -> Result {
     let name = R::name_of(record);
     let row = match table.row(number) {
@@ -242,10 +243,13 @@ fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new
     };
     if let Some(other) = table.by_name(name) {
         match table.row(other).map(Row::origin) {
-            Some(Origin::Catalog) if repair => drop(must(table.lift(other), "what is found by its name is listed")),
+            Some(Origin::Catalog) if repair => {
+                drop(must(table.lift(other), "an entity that is found by its name is listed"))
+            }
             Some(Origin::Catalog) => return Err(Violation::Clash { entity: R::ENTITY, slug: name.to_owned() }),
             Some(Origin::Tenant) => return Err(Violation::Taken { entity: R::ENTITY, name: name.to_owned() }),
-            // What has left the catalog may stand beside an own thing of its last known slug, and is found by id.
+            // An entity that was removed from the catalog may have the same slug as one of the tenant's. It is then
+            // found by id.
             Some(Origin::RemovedFromCatalog) | None => {}
         }
     }
@@ -260,7 +264,7 @@ pub(super) fn external_taken(entity: EntityKind, manager: &str, id: &str) -> Vio
     Violation::ExternalTaken { entity, manager: manager.to_owned(), id: id.to_owned() }
 }
 
-/// That an external id has a manager (I12).
+/// Checks that an external id has a manager (I12).
 pub(super) fn is_managed(external_id: Option<&ExternalId>, managed_by: Option<&Manager>, key: RecordKey) -> Result {
     if external_id.is_some() && managed_by.is_none() { Err(Violation::NotManaged { key }) } else { Ok(()) }
 }

@@ -1,7 +1,7 @@
-//! The rows of the compiled tables: each noun with the edges that leave it and those that lead to it.
+//! The rows of the compiled tables: each entity with the edges that leave it and those that lead to it.
 //!
-//! Edges that leave a thing are sorted by number and carry their windows. Lists that may hold a million users are
-//! sorted by the users' keys, so that a page of one costs its length.
+//! Edges that leave an entity are sorted by number and have their windows. Lists that may have a million users are
+//! sorted by the users' keys, so that a page costs only its own length.
 
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::model::records::{
 use crate::resolver::tables::hash_index::HashIndex;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
-/// Who grants it is beside it, in `reverse_grants.rs`.
+/// The roles that grant it are in `reverse_grants.rs`.
 #[derive(Clone, Debug)]
 pub(crate) struct PermissionRow {
     pub(crate) record: PermissionRecord,
@@ -33,9 +33,9 @@ pub(crate) struct RoleRow {
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) includes: SortedSeq<u32>,
     pub(crate) included_by: SortedSeq<u32>,
-    /// Users that hold it directly, by key.
+    /// Users to whom it is assigned directly, by key.
     pub(crate) users: SortedSeq<ReverseEdge>,
-    /// Groups that hold it, by number.
+    /// Groups to which it is assigned, by number.
     pub(crate) groups: SortedSeq<ReverseEdge>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct GroupRow {
     pub(crate) record: GroupRecord,
     /// Its parents and the roles that are assigned to it.
     pub(crate) edges: HeldEdges,
-    /// Direct sub-groups, by number.
+    /// Direct subgroups, by number.
     pub(crate) children: SortedSeq<ReverseEdge>,
     /// Direct members, by key.
     pub(crate) members: SortedSeq<ReverseEdge>,
@@ -61,7 +61,7 @@ impl PermissionRow {
         Self { record, origin }
     }
 
-    /// What has left the catalog: only its id and last known slug are left.
+    /// A permission that was removed from the catalog: only its id and last known slug remain.
     pub(crate) fn removed_from_catalog(id: PermissionId, slug: &Slug) -> Self {
         let record = PermissionRecord {
             id,
@@ -97,7 +97,7 @@ impl RoleRow {
         }
     }
 
-    /// What has left the catalog: only its id and last known slug are left.
+    /// A role that was removed from the catalog: only its id and last known slug remain.
     pub(crate) fn removed_from_catalog(id: RoleId, slug: &Slug) -> Self {
         let record = RoleRecord {
             id,
@@ -117,7 +117,7 @@ impl RoleRow {
         }
     }
 
-    /// Whether nothing of the tenant refers to it.
+    /// Whether no edge of the tenant refers to it.
     pub(crate) fn is_unused(&self) -> bool {
         self.included_by.is_empty() && self.users.is_empty() && self.groups.is_empty()
     }
@@ -142,7 +142,7 @@ impl GroupRow {
         self.edges.roles()
     }
 
-    /// Its parents and roles, with when they count.
+    /// Its parents and roles, with their windows.
     #[inline]
     pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, Edge)> + '_ {
         self.edges.sources()
@@ -172,7 +172,7 @@ impl UserRow {
         &self.record.key
     }
 
-    /// What it holds directly, with when it counts.
+    /// Its direct groups and roles, with their windows.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, Edge)> + '_ {
         self.edges.sources()
     }
@@ -183,9 +183,9 @@ impl UserRow {
 }
 
 macro_rules! rows {
-    ($($row:ident: $noun:ident, $record:ident, $name:ident, $ids:ident, $own:expr, $origin:expr, $bare:expr, $external:expr;)*) => {$(
+    ($($row:ident: $kind:ident, $record:ident, $name:ident, $ids:ident, $own:expr, $origin:expr, $bare:expr, $external:expr;)*) => {$(
         impl Row for $row {
-            const ENTITY: EntityKind = EntityKind::$noun;
+            const ENTITY: EntityKind = EntityKind::$kind;
             type Record = $record;
             type Ids = $ids;
 

@@ -1,22 +1,22 @@
-//! What a check by id reads of a user: half a cache line, in the place where the id's hash leads.
+//! An indexed user: what a check by id reads of a user, half a cache line, stored where the hash of the id leads.
 //!
-//! It says what the brief says (I11), and less where that is unusual: then the number leads to the brief. Next:
-//! `tables/persistent_hash_table.rs`, where cards lie; `check.rs`, which reads them.
+//! It contains the same as the user's summary (I11). In unusual cases it contains less, and its number leads to the
+//! summary. Next: `tables/persistent_hash_table.rs`, where indexed users are stored; `check.rs`, which reads them.
 
 use uuid::Uuid;
 
 use super::user_summary::{Form, MOST_SOURCES, UserSummary};
 use crate::resolver::tables::persistent_hash_table::Item;
 
-/// Six of the seven sources of a brief, so that a card is 32 bytes.
+/// Six of the seven sources of a summary, so that an indexed user has 32 bytes.
 const MOST_COLUMNS: usize = MOST_SOURCES - 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexedUser {
     pub(crate) id: Uuid,
     columns: [u16; MOST_COLUMNS],
-    /// The number and one, and in the highest bit whether the columns are not all. Zero is nobody.
-    who: u32,
+    /// The number plus one; the highest bit says whether the columns are incomplete. Zero is a free slot.
+    tagged_number: u32,
 }
 
 const UNUSUAL: u32 = 1 << 31;
@@ -26,27 +26,27 @@ impl IndexedUser {
         let [columns @ .., seventh] = summary.columns;
         let usual = summary.form == Form::Plain && seventh == 0;
         let flag = if usual { 0 } else { UNUSUAL };
-        Self { id, columns, who: number.saturating_add(1) | flag }
+        Self { id, columns, tagged_number: number.saturating_add(1) | flag }
     }
 
     #[inline]
     pub(crate) fn number(&self) -> u32 {
-        (self.who & !UNUSUAL).wrapping_sub(1)
+        (self.tagged_number & !UNUSUAL).wrapping_sub(1)
     }
 
-    /// The columns, if they are all that counts, at every instant.
+    /// The columns, if they are everything that the user holds and are active at every instant.
     #[inline]
     pub(crate) fn columns(&self) -> Option<&[u16; MOST_COLUMNS]> {
-        (self.who & UNUSUAL == 0).then_some(&self.columns)
+        (self.tagged_number & UNUSUAL == 0).then_some(&self.columns)
     }
 }
 
 impl Item for IndexedUser {
-    const FREE: Self = Self { id: Uuid::nil(), columns: [0; MOST_COLUMNS], who: 0 };
+    const FREE: Self = Self { id: Uuid::nil(), columns: [0; MOST_COLUMNS], tagged_number: 0 };
 
     #[inline]
     fn is_free(&self) -> bool {
-        self.who == 0
+        self.tagged_number == 0
     }
 }
 

@@ -1,5 +1,6 @@
-//! How a caller names a user, permission, role or group: by name, by id, or by a handle. The type decides which; nothing is
-//! guessed from the shape of a string.
+//! How a caller names a user, permission, role or group: by name, by id, or by a handle.
+//!
+//! The type decides which. Nothing is guessed from the form of a string.
 
 use std::fmt;
 
@@ -13,8 +14,8 @@ use crate::model::records::{
     GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
 };
 
-/// A small number that stands for a user in fast checks. It is valid while the tenant stays open, through all commits and
-/// refreshes. On another tenant, or after the tenant was closed, it stands for nobody.
+/// A small number that stands for a user in fast checks. It is valid while the tenant stays open, through all commits
+/// and refreshes. On another tenant, or after the tenant was closed, it stands for no user.
 ///
 /// ```
 /// # use rolecall::blocking::Authorizer;
@@ -47,7 +48,7 @@ pub struct PermissionHandle {
     pub(crate) number: u32,
 }
 
-/// A user or group by the name under which a directory knows it.
+/// Names a user or group by the id that a directory gives it.
 ///
 /// # Example
 /// ```
@@ -83,7 +84,7 @@ pub(crate) mod sealed {
     #[derive(Clone, Copy, Debug)]
     pub struct Found<'a> {
         pub(crate) number: u32,
-        /// Its index entry, if the look-up passed it.
+        /// Its index entry, if the lookup has read it.
         pub(crate) indexed: Option<&'a IndexedUser>,
     }
 
@@ -98,7 +99,8 @@ pub(crate) mod sealed {
         fn user(&self, scope: Scope<'_>) -> Option<u32>;
         fn user_text(&self) -> String;
 
-        /// The same, with what the look-up passed. It may be a deleted user, who may do nothing.
+        /// The same, with the index entry if the lookup has read it. The user may be deleted, and then has no
+        /// permissions.
         #[inline]
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
             self.user(scope).map(|number| Found { number, indexed: None })
@@ -109,9 +111,9 @@ pub(crate) mod sealed {
         fn permission(&self, scope: Scope<'_>) -> Option<u32>;
         fn permission_text(&self) -> String;
 
-        /// The same, without asking whether it is deleted: nothing grants a deleted permission.
+        /// The same, without asking whether the permission is deleted: nothing grants a deleted permission.
         #[inline]
-        fn met(&self, scope: Scope<'_>) -> Option<u32> {
+        fn permission_or_deleted(&self, scope: Scope<'_>) -> Option<u32> {
             self.permission(scope)
         }
     }
@@ -208,8 +210,8 @@ pub trait AsRole: sealed::Role {}
 /// ```
 pub trait AsGroup: sealed::Group {}
 
-/// How explanations show a handle that stands for nothing here, and so has no name.
-const FOREIGN: &str = "handle of another opening, or of something deleted";
+/// How explanations show a handle that is not valid here, and so has no name.
+const FOREIGN: &str = "handle that is not valid here";
 
 macro_rules! named {
     ($as:ident, $trait:ident, $find:ident, $text:ident, $table:ident, $id:ident, $record:ident) => {
@@ -267,11 +269,11 @@ macro_rules! found_too {
     };
 }
 
-macro_rules! met_too {
+macro_rules! permission_or_deleted_by_reference {
     () => {
         #[inline]
-        fn met(&self, scope: Scope<'_>) -> Option<u32> {
-            (**self).met(scope)
+        fn permission_or_deleted(&self, scope: Scope<'_>) -> Option<u32> {
+            (**self).permission_or_deleted(scope)
         }
     };
 }
@@ -305,7 +307,7 @@ macro_rules! user_by_id {
     )*};
 }
 
-// The index by id has what a check needs to know of a user.
+// The index by id contains what a check needs of a user.
 user_by_id! {
     Uuid: |id| *id, id.to_string();
     UserId: |id| id.as_uuid(), id.to_string();
@@ -323,7 +325,7 @@ named!(AsRole, Role, role, role_text, roles, RoleId, RoleRecord);
 named!(AsGroup, Group, group, group_text, groups, GroupId, GroupRecord);
 by_reference! {
     AsUser, User, user, user_text, found_too, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle, External<'_>;
-    AsPermission, Permission, permission, permission_text, met_too,
+    AsPermission, Permission, permission, permission_text, permission_or_deleted_by_reference,
         str, &str, String, Slug, PermissionRecord, Uuid, PermissionId, PermissionHandle;
     AsRole, Role, role, role_text, no_more, str, &str, String, Slug, RoleRecord, Uuid, RoleId;
     AsGroup, Group, group, group_text, no_more, str, &str, String, Slug, GroupRecord, Uuid, GroupId, External<'_>;
@@ -362,11 +364,11 @@ impl AsUser for UserHandle {}
 impl sealed::Permission for PermissionHandle {
     #[inline]
     fn permission(&self, scope: Scope<'_>) -> Option<u32> {
-        self.met(scope).filter(|number| scope.0.state.permissions.row(*number).is_some())
+        self.permission_or_deleted(scope).filter(|number| scope.0.state.permissions.row(*number).is_some())
     }
 
     #[inline]
-    fn met(&self, scope: Scope<'_>) -> Option<u32> {
+    fn permission_or_deleted(&self, scope: Scope<'_>) -> Option<u32> {
         scope.0.permission_number(*self)
     }
 

@@ -1,11 +1,13 @@
-//! Which roles have patterns that may match a slug: those alone are looked at when a permission comes, goes or is
-//! renamed, or when it is asked who can.
+//! The pattern index: which roles have patterns that may match a slug.
 //!
-//! Whatever a pattern matches begins with the characters before its first star. So roles stand under the hash of those,
-//! and a slug is looked for under each of its own beginnings that is as long as those of some pattern. That texts share
-//! a hash costs a look at patterns that do not match.
+//! Only those are examined when a permission is created, deleted or renamed, and for `who_can`.
 //!
-//! Deliberately absent: the matching, and what to do about patterns that begin with a star, all of which are looked at.
+//! Whatever a pattern matches begins with the characters before its first star, its prefix. Roles are stored under the
+//! hash of that prefix. A slug is looked up under each of its own prefixes that is as long as that of some pattern.
+//! Prefixes with equal hashes only cost a look at patterns that do not match.
+//!
+//! Deliberately absent: the matching itself, and any narrowing of patterns that begin with a star. All of those are
+//! examined.
 
 use super::table::Hashers;
 use crate::model::internal_fault::must;
@@ -14,14 +16,14 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PatternIndex {
-    /// The hash of what a pattern begins with, and a role that has such a one.
+    /// The hash of the prefix of a pattern, and a role that has such a pattern.
     by_prefix: SortedSeq<(u64, u32)>,
-    /// A bit for each length of a beginning that has been met.
+    /// One bit for each length of a prefix that was ever added.
     lengths: [u64; 4],
 }
 
 impl PatternIndex {
-    /// A role has this pattern, perhaps one of several that begin alike.
+    /// Adds a pattern of a role, which may have others with the same prefix.
     pub(crate) fn add(&mut self, hashers: &Hashers, pattern: &Pattern, role: u32) {
         let (prefix, item) = (pattern.prefix(), (hashers.name(pattern.prefix()), role));
         self.by_prefix.insert(item, |other| other.cmp(&item));
@@ -30,20 +32,20 @@ impl PatternIndex {
         }
     }
 
-    /// A role has this pattern no more, and still has those that are left: one that begins alike, or with what has the
-    /// same hash, goes on being found.
+    /// Removes a pattern of a role that still has the patterns in `left`. The role stays if one of those has the same
+    /// prefix, or one with the same hash.
     pub(crate) fn remove(&mut self, hashers: &Hashers, pattern: &Pattern, role: u32, left: &[Pattern]) {
         let hash = |pattern: &Pattern| hashers.name(pattern.prefix());
         let item = (hash(pattern), role);
         if left.iter().all(|other| hash(other) != item.0) {
-            must(self.by_prefix.remove(|other| other.cmp(&item)), "the beginning of a pattern is indexed");
+            must(self.by_prefix.remove(|other| other.cmp(&item)), "the prefix of a pattern is indexed");
         }
     }
 
-    /// The roles with a pattern that begins as this slug does; some perhaps more than once.
+    /// The roles that have a pattern whose prefix this slug begins with. A role may be repeated.
     ///
     /// # Complexity
-    /// O(lengths of beginnings · log patterns), and what comes out.
+    /// O(lengths of prefixes · log patterns), and the result.
     pub(crate) fn candidates<'a>(&'a self, hashers: &'a Hashers, slug: &'a str) -> impl Iterator<Item = u32> + 'a {
         let is_met = |length: &usize| self.lengths.get(length / 64).is_some_and(|word| word >> (length % 64) & 1 == 1);
         let beginnings = (0..=slug.len()).filter(is_met).filter_map(|length| slug.get(..length));
@@ -54,7 +56,7 @@ impl PatternIndex {
         })
     }
 
-    /// What stands in it, for tests.
+    /// The entries, for tests.
     #[cfg(test)]
     pub(crate) fn items(&self) -> Vec<(u64, u32)> {
         self.by_prefix.iter().copied().collect()
@@ -68,11 +70,11 @@ mod tests {
 
     use super::*;
 
-    /// As many beginnings as it takes until two have one hash: some 80,000.
+    /// Tries prefixes until two have the same hash: some 80,000.
     fn two_that_share_a_hash(hashers: &Hashers) -> [Pattern; 2] {
-        let mut met: HashMap<u64, u32> = HashMap::new();
-        let meets = |n: u32| Some([met.insert(hashers.name(&format!("p{n}")), n)?, n]);
-        let numbers = (0..10_000_000).find_map(meets).unwrap();
+        let mut seen: HashMap<u64, u32> = HashMap::new();
+        let collide = |n: u32| Some([seen.insert(hashers.name(&format!("p{n}")), n)?, n]);
+        let numbers = (0..10_000_000).find_map(collide).unwrap();
         numbers.map(|n| Pattern::new(&format!("p{n}*")).unwrap())
     }
 

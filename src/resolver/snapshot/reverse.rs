@@ -1,6 +1,6 @@
-//! The walk the other way: from permissions and roles down to groups and users. Who can, who holds, who is in.
+//! The reverse walk: from permissions and roles down to groups and users.
 //!
-//! It shares nothing with the forward walk but the edges, and tests hold the two against each other.
+//! It shares nothing with the forward walk except the edges. Tests compare the two.
 
 use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::edges::Edges;
@@ -12,10 +12,10 @@ use crate::model::internal_fault::must;
 use crate::resolver::bits::Bits;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
-/// The roles that give a permission: by name, by pattern, or by including one that does.
+/// The roles that give a permission: by name, by pattern, or by including a role that does.
 pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
     let Some(row) = state.permissions.row(permission) else { return Bits::new() };
-    if !state.permission_counts(permission) {
+    if !state.permission_is_grantable(permission) {
         return Bits::new();
     }
     let mut roles: Bits = state.reverse_grants.of(permission).collect();
@@ -25,13 +25,13 @@ pub(crate) fn roles_giving(state: &State, permission: u32) -> Bits {
     with_includers(state, roles)
 }
 
-/// These roles and all that include them.
+/// These roles and all roles that include them.
 pub(crate) fn with_includers(state: &State, mut roles: Bits) -> Bits {
     graph::follow(roles.clone().iter(), |role| state.includers(role), |role| roles.insert(role));
     roles
 }
 
-/// The groups that have one of these roles at an instant, and all their sub-groups.
+/// The groups that have one of these roles at an instant, and all their subgroups.
 pub(crate) fn groups_having(state: &State, roles: &Bits, when: &When<'_>) -> Bits {
     let mut groups = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
@@ -52,10 +52,10 @@ pub(crate) fn with_subgroups(state: &State, mut groups: Bits, when: &When<'_>) -
     groups
 }
 
-/// The users that hold one of these roles directly, or are members of one of these groups, at an instant.
+/// The users who have one of these roles directly, or are direct members of one of these groups, at an instant.
 ///
 /// # Complexity
-/// O(holders and members).
+/// O(assignments and members of these roles and groups).
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut users = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
@@ -71,7 +71,8 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
     users
 }
 
-/// Those whose edge to `to` counts. Its window, if it has one, is kept at the near end: only then is that looked at.
+/// Those whose edge to `to` is active. A window is stored at the other end of the edge, and is read only if there is
+/// one.
 pub(crate) fn active<'a>(
     backs: &'a SortedSeq<ReverseEdge>,
     to: u32,
@@ -79,6 +80,6 @@ pub(crate) fn active<'a>(
     edges: impl Fn(u32) -> Option<Edges<'a>>,
 ) -> impl Iterator<Item = u32> {
     let edge = move |from| must(edges(from).and_then(|edges| edges.get(to)), FAR_END);
-    let counts = move |from| edge(from).is_some_and(|edge| is_active(edge, when));
-    backs.iter().filter(move |back| !back.is_windowed() || counts(back.from())).map(|back| back.from())
+    let active = move |from| edge(from).is_some_and(|edge| is_active(edge, when));
+    backs.iter().filter(move |back| !back.is_windowed() || active(back.from())).map(|back| back.from())
 }

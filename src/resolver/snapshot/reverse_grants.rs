@@ -1,10 +1,11 @@
-//! Who grants what by name: the far ends of all grants, in one sorted set (I9).
+//! Which roles grant a permission by name: the reverse of all grants, in one sorted set (I9).
 //!
-//! They lie beside the permissions and not in them, because a permission of the catalog is one row for all tenants: one
-//! whose roles grant it would copy the row to say so. Ten thousand small tenants with 95 of 200 permissions granted cost
-//! 38.5 KB each so, two thirds of it copies of the catalog; here a grant costs eight bytes and its part of a node.
+//! They are stored beside the permissions and not in them, because all tenants share one row for each permission of
+//! the catalog. A tenant whose roles grant it would have to copy the row. For ten thousand small tenants with 95 of
+//! 200 permissions granted, that took 38.5 KB each, two thirds of it copies of the catalog. Here a grant costs eight
+//! bytes and its share of a node.
 //!
-//! Deliberately absent: patterns, which name no permission. Next: `reverse.rs`, which asks.
+//! Deliberately absent: patterns, which name no permission. Next: `reverse.rs`, which reads this.
 
 use super::edge::FAR_END;
 use crate::model::internal_fault::{must, must_hold};
@@ -12,7 +13,7 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReverseGrants {
-    /// Those of the catalog's roles, which every tenant shares: nothing is ever put in.
+    /// The grants of the catalog's roles, which every tenant shares. Nothing is ever added.
     catalog: SortedSeq<Granter>,
     own: SortedSeq<Granter>,
 }
@@ -21,24 +22,24 @@ pub(crate) struct ReverseGrants {
 type Granter = (u32, u32);
 
 impl ReverseGrants {
-    /// Those of the catalog's roles, in any order, none twice.
+    /// The grants of the catalog's roles, in any order, without duplicates.
     pub(crate) fn of_catalog(mut grants: Vec<Granter>) -> Self {
         grants.sort_unstable();
         Self { catalog: SortedSeq::from_sorted(grants), own: SortedSeq::default() }
     }
 
-    /// A role of the tenant's own grants it from now on.
+    /// Adds a grant of a role of the tenant.
     pub(crate) fn insert(&mut self, permission: u32, role: u32) {
         let new = self.own.insert((permission, role), |other| other.cmp(&(permission, role)));
-        must_hold(new, "a new grant has no far end");
+        must_hold(new, "a new grant has no reverse edge yet");
     }
 
-    /// A role of the tenant's own grants it no more.
+    /// Removes a grant of a role of the tenant.
     pub(crate) fn remove(&mut self, permission: u32, role: u32) {
         must(self.own.remove(|other| other.cmp(&(permission, role))), FAR_END);
     }
 
-    /// The roles that grant a permission, by number: the catalog's come before the tenant's own.
+    /// The roles that grant a permission, by number: those of the catalog come before those of the tenant.
     pub(crate) fn of(&self, permission: u32) -> impl Iterator<Item = u32> + '_ {
         let parts = [&self.catalog, &self.own].into_iter();
         let from = parts.flat_map(move |part| {
@@ -52,7 +53,7 @@ impl ReverseGrants {
         self.of(permission).next().is_none()
     }
 
-    /// Gives back the room that one insertion after the other has left in the nodes. O(grants).
+    /// Frees the spare room that single insertions have left in the nodes. O(grants).
     pub(crate) fn pack(&mut self) {
         self.own = SortedSeq::from_sorted(self.own.iter().copied().collect());
     }

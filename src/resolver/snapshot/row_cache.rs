@@ -1,11 +1,11 @@
-//! The kept rows: what a role or group gives at every instant, worked out ahead (I7, I8).
+//! The row cache: what a role or group gives at every instant, computed in advance (I7, I8).
 //!
-//! After a set of edits, the rows of what was touched are worked out again, and of whatever leans on a row that came out
-//! different: roles that include it, groups that hold it, their sub-groups. No user is visited.
+//! After a set of edits, the rows of what was touched are computed again. So are the rows that depend on a changed
+//! row: those of roles that include it, of groups that have it, and of their subgroups. No user is visited.
 //!
-//! **The bound.** A row is kept if it has at most `WORDS_PER_EDGE` words for each of its own parents, roles,
-//! inclusions and grants, and one more. Past that nothing is kept and the walk walks: a chain of 100,000 groups costs
-//! its length and not its square. A row spans only the words between its first and last permission.
+//! **The bound.** A row is cached if it has at most `WORDS_PER_EDGE` words for each of its own parents, roles,
+//! inclusions and grants, and one more. A longer row is not cached, and checks walk instead. A chain of 100,000 groups
+//! therefore costs its length and not its square. A row spans only the words between its first and last permission.
 
 use std::hash::RandomState;
 
@@ -22,14 +22,14 @@ use crate::model::internal_fault::must;
 use crate::model::records::Pattern;
 use crate::resolver::bits::Row as BitRow;
 
-/// The name of a missing row's fault.
-pub(crate) const ROW: &str = "a row is worked out after those that it is made of";
+/// The name of the internal fault of a missing row.
+pub(crate) const ROW: &str = "a row is computed after the rows that it is made of";
 
-/// Works out the kept rows again, after the touched roles, groups and slugs.
+/// Recomputes the cached rows, after the touched roles, groups and slugs.
 ///
 /// # Complexity
-/// O(edges of what is touched and of all that leans on it), a union of rows each; patterns cost one match for each
-/// permission that begins with their literal prefix.
+/// O(edges of what is touched and of all that depends on it), a union of one row for each. A pattern costs one match
+/// for each permission that begins with its literal prefix.
 pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
     touch_patterned(state, touched);
     let mut patterns = Patterns::default();
@@ -49,11 +49,11 @@ pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
 }
 
 fn recompute_groups(state: &mut State, touched: &Touched) {
-    // What has a window is in no row, so no row leans on a parent through one.
+    // No row contains what is reached through a window, so no row depends on a parent through one.
     let mut changed = HashSet::new();
-    for group in topological_order(touched.groups.iter().copied(), |group| steady_subgroups(state, group)) {
-        let leans = |row: &GroupRow| steady_parents(row).any(|parent| changed.contains(&parent));
-        if touched.groups.contains(&group) || state.groups.row(group).is_some_and(leans) {
+    for group in topological_order(touched.groups.iter().copied(), |group| subgroups_without_window(state, group)) {
+        let depends = |row: &GroupRow| parents_without_window(row).any(|parent| changed.contains(&parent));
+        if touched.groups.contains(&group) || state.groups.row(group).is_some_and(depends) {
             let cached = group_row(state, group);
             if state.keep(Source::Group(group), cached) {
                 changed.insert(group);
@@ -63,23 +63,23 @@ fn recompute_groups(state: &mut State, touched: &Touched) {
 }
 
 /// The parents of a group by links without a window.
-fn steady_parents(row: &GroupRow) -> impl Iterator<Item = u32> + '_ {
+fn parents_without_window(row: &GroupRow) -> impl Iterator<Item = u32> + '_ {
     row.parents().iter().filter(|edge| edge.window.is_always()).map(|edge| edge.to)
 }
 
 /// The subgroups of a group by links without a window.
-fn steady_subgroups(state: &State, group: u32) -> impl Iterator<Item = u32> {
+fn subgroups_without_window(state: &State, group: u32) -> impl Iterator<Item = u32> {
     let children = state.groups.row(group).into_iter().flat_map(|row| row.children.iter());
     children.filter(|back| !back.is_windowed()).map(|back| back.from())
 }
 
-/// What each pattern that was met so far matches. Patterns come from outside, so the hash is keyed (A21).
+/// The matches of each pattern seen so far. Patterns come from outside, so the hash is keyed (A21).
 type Patterns = HashMap<Pattern, BitRow, RandomState>;
 
-/// The rows that one is made of.
+/// The rows that another one is made of.
 type Rows<'a> = SmallVec<[&'a BitRow; 8]>;
 
-/// Roles whose patterns match a slug that came or went.
+/// Touches the roles whose patterns match a slug that was added or removed.
 fn touch_patterned(state: &State, touched: &mut Touched) {
     for slug in &touched.slugs {
         touched.roles.extend(state.roles_matching(slug));
@@ -96,7 +96,7 @@ fn role_row(state: &State, number: u32, patterns: &mut Patterns) -> CachedRow {
     }
     let mut numbers = Vec::new();
     if role.origin != Origin::RemovedFromCatalog {
-        numbers.extend(role.grants.iter().copied().filter(|n| state.permission_counts(*n)));
+        numbers.extend(role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n)));
         for pattern in &role.patterns {
             patterns.entry(pattern.clone()).or_insert_with(|| BitRow::from_bits(&state.matched(pattern)));
         }
@@ -110,7 +110,7 @@ fn group_row(state: &State, number: u32) -> CachedRow {
     let mut complete = true;
     let mut rows = Rows::new();
     for (source, edge) in group.sources() {
-        // What has a window is not in the row, so the row is not complete.
+        // An edge with a window is left out of the row, and makes the row incomplete.
         let always = edge.window.is_always().then(|| must(state.cached_row(source), ROW)).flatten();
         complete &= always.is_some_and(|cached| cached.complete);
         rows.extend(always.map(|cached| &cached.row));
@@ -118,7 +118,7 @@ fn group_row(state: &State, number: u32) -> CachedRow {
     bound(state, &rows, &[], complete, group.edges.len())
 }
 
-/// These rows and numbers as one row, if it is within the bound.
+/// The union of these rows and numbers as a cached row, if it is within the bound.
 fn bound(state: &State, rows: &[&BitRow], numbers: &[u32], complete: bool, edges: usize) -> CachedRow {
     match BitRow::join(rows, numbers, state.words_per_edge * (edges + 1)) {
         Some(row) => CachedRow { row, complete },

@@ -1,7 +1,7 @@
-//! One opening of a tenant: who its handles belong to, and which numbers have been given out.
+//! The session: the time during which a tenant is open, with the numbers that ids have in it.
 //!
-//! An id has one number per opening, whoever met it first: a plan that was only looked at, a commit whose outcome was
-//! unknown, a refresh. A number is never given to a second id.
+//! An id has one number per session, whatever gave it the number: a plan that was dropped, an in-doubt commit, a
+//! refresh. A number is never given to a second id.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,31 +20,31 @@ use crate::model::records::{Change, Record};
 pub(crate) struct Session {
     token: u64,
     next: [AtomicU32; 4],
-    met: Mutex<Numbers>,
+    numbers: Mutex<Numbers>,
 }
 
-/// Who was met under which number, beside those that the state a plan is made on knows.
+/// The numbers that were given out, beside those in the state that a plan is based on.
 #[derive(Debug, Default)]
 struct Numbers {
-    /// What was published last: a plan that is being made may not know it yet. It holds this opening in turn, so whoever
-    /// publishes closes the opening at the end.
+    /// The snapshot that was published last. A plan in progress may be based on an older one. The snapshot refers to
+    /// this session in turn, so whoever publishes snapshots must close the session at the end.
     latest: Option<Arc<CompiledTenant>>,
-    /// Numbers given to ids that no published state held. An entry goes when its id is published; those of dropped plans
-    /// stay as long as the opening, since a handle from their preview may be held by someone.
-    numbers: HashMap<(EntityKind, Uuid), u32>,
+    /// Numbers of ids that no published state has. An entry is removed when its id is published. Those of dropped
+    /// plans stay as long as the session, because a handle from their preview may still be in use.
+    by_id: HashMap<(EntityKind, Uuid), u32>,
 }
 
-/// What is new in a snapshot that is published.
+/// What is new in a published snapshot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum News<'a> {
     /// What these commits added.
     Changes(&'a [&'a [Change]]),
-    /// Perhaps all of it: it was loaded.
+    /// Perhaps everything: it was loaded.
     All,
 }
 
 impl Numbers {
-    /// A published snapshot knows what was added.
+    /// Removes the numbers that a published snapshot contains.
     fn forget<'a>(&mut self, changes: impl Iterator<Item = &'a Change>) {
         for record in changes.filter(|change| change.before().is_none()).filter_map(Change::after) {
             let id = match record {
@@ -59,35 +59,35 @@ impl Numbers {
                 | Record::Assignment(_)
                 | Record::Membership(_) => continue,
             };
-            self.numbers.remove(&id);
+            self.by_id.remove(&id);
         }
     }
 }
 
 impl Session {
-    /// An opening whose numbers begin after those of the catalog.
+    /// A session whose numbers begin after those of the catalog.
     pub(crate) fn new(first_permission: u32, first_role: u32) -> Self {
         let next = [first_permission, first_role, 0, 0].map(AtomicU32::new);
-        Self { token: new_token(), next, met: Mutex::default() }
+        Self { token: new_token(), next, numbers: Mutex::default() }
     }
 
     pub(crate) fn token(&self) -> u64 {
         self.token
     }
 
-    /// The number of an id: the one that it has in this state, or was given before, or a new one.
+    /// The number of an id: the one in this state, the one that it was given before, or a new one.
     pub(crate) fn number(&self, state: &State, entity: EntityKind, id: Uuid) -> Result<u32> {
         match state.number_of(entity, id) {
             Some(number) => Ok(number),
-            None => self.unmet(entity, id),
+            None => self.number_of_new(entity, id),
         }
     }
 
-    /// The number of an id that the caller does not know: the one that it was given before, or a new one.
-    pub(crate) fn unmet(&self, entity: EntityKind, id: Uuid) -> Result<u32> {
-        let mut met = self.met();
-        let latest = met.latest.as_ref().and_then(|latest| latest.state.number_of(entity, id));
-        if let Some(number) = latest.or_else(|| met.numbers.get(&(entity, id)).copied()) {
+    /// The number of an id that the caller's state does not have: the one that it was given before, or a new one.
+    pub(crate) fn number_of_new(&self, entity: EntityKind, id: Uuid) -> Result<u32> {
+        let mut numbers = self.lock();
+        let latest = numbers.latest.as_ref().and_then(|latest| latest.state.number_of(entity, id));
+        if let Some(number) = latest.or_else(|| numbers.by_id.get(&(entity, id)).copied()) {
             return Ok(number);
         }
         let [permissions, roles, groups, users] = &self.next;
@@ -102,13 +102,13 @@ impl Session {
             return Err(Error::new(ErrorKind::TooManyEntities));
         }
         next.store(number + 1, Ordering::Relaxed); // the lock is held: nobody stores between the two
-        met.numbers.insert((entity, id), number);
+        numbers.by_id.insert((entity, id), number);
         Ok(number)
     }
 
-    /// A new number, while nobody else knows this opening: so the id was not met before, and whatever state the caller
-    /// puts it in will be the first that is published.
-    pub(crate) fn first_met(&mut self, entity: EntityKind) -> Result<u32> {
+    /// A new number, while nobody else has this session. The id cannot have a number yet, and the state that the
+    /// caller adds it to will be the first to be published.
+    pub(crate) fn new_number(&mut self, entity: EntityKind) -> Result<u32> {
         let [permissions, roles, groups, users] = &mut self.next;
         let next = match entity {
             EntityKind::Permission => permissions,
@@ -124,29 +124,30 @@ impl Session {
         Ok(*next - 1)
     }
 
-    /// A snapshot was published: it knows what is new in it from now on.
+    /// Records that a snapshot was published, which contains the new ids from here on.
     pub(crate) fn published(&self, next: &Arc<CompiledTenant>, news: News<'_>) {
-        let mut met = self.met();
+        let mut numbers = self.lock();
         match news {
-            News::Changes(commits) => met.forget(commits.iter().copied().flatten()),
+            News::Changes(commits) => numbers.forget(commits.iter().copied().flatten()),
             News::All => {
-                met.numbers.retain(|(entity, id), _| next.state.number_of(*entity, *id).is_none());
-                met.numbers.shrink_to_fit();
+                numbers.by_id.retain(|(entity, id), _| next.state.number_of(*entity, *id).is_none());
+                numbers.by_id.shrink_to_fit();
             }
         }
-        let earlier = met.latest.replace(Arc::clone(next));
-        drop(met);
+        let earlier = numbers.latest.replace(Arc::clone(next));
+        drop(numbers);
         drop(earlier);
     }
 
-    /// Nothing more will be met: a snapshot that is still held keeps only itself in memory.
+    /// Closes the session: no more numbers are given out. A snapshot that is still referenced then keeps only itself
+    /// in memory.
     pub(crate) fn close(&self) {
-        let met = std::mem::take(&mut *self.met());
-        drop(met);
+        let numbers = std::mem::take(&mut *self.lock());
+        drop(numbers);
     }
 
-    /// Each critical section leaves both parts whole, so what a panic left behind is whole.
-    fn met(&self) -> MutexGuard<'_, Numbers> {
-        self.met.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every critical section leaves both parts consistent, so the content is consistent after a panic, too.
+    fn lock(&self) -> MutexGuard<'_, Numbers> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

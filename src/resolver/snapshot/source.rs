@@ -1,8 +1,8 @@
-//! What a user or a group can hold, and what is kept about it so that a check need not walk.
+//! What a user or a group can hold, and the cached row of it that saves a check the walk.
 
 use crate::resolver::bits::Row;
 
-/// What a user or a group holds directly: of a group, a group is a parent.
+/// A group or role that a user or a group has directly. The groups of a group are its parents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     Group(u32),
@@ -17,12 +17,12 @@ impl Source {
     }
 }
 
-/// What is kept about a role or group so that a check need not walk (I7, I8).
+/// What is cached about a role or group so that a check need not walk (I7, I8).
 #[derive(Clone, Debug)]
 pub(crate) struct CachedRow {
-    /// Permissions that it gives at every instant. Perhaps not all of them.
+    /// Permissions that it gives at every instant, perhaps not all of them.
     pub(crate) row: Row,
-    /// Whether it gives nothing else, at any instant.
+    /// Whether `row` contains everything that it gives at any instant.
     pub(crate) complete: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A tenant's state, compiled for questions: the tables, the short form of every user, the kept rows.
+//! The compiled state of a tenant: the tables, the summary of every user, the cached rows.
 //!
 //! Everything is persistent: a clone costs a few reference counts, and a change copies the path to what it changes.
 
@@ -22,33 +22,34 @@ use crate::resolver::bits::Bits;
 use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 use crate::resolver::tables::persistent_vec::PersistentVec;
 
-/// At 1,000 permissions a whole row is 16 words, so that what has any edge can keep one; at 10,000 it takes ten edges.
+/// At 1,000 permissions a full row is 16 words, so that every source with an edge can have one. At 10,000 it takes ten
+/// edges.
 pub(crate) const WORDS_PER_EDGE: usize = 16;
 
-/// In this order: what a usual check reads lies together, for a reader beside a writer gets each line of each new state
-/// from the writer's cache.
+/// The order of the fields matters. What a usual check reads is adjacent, because a reader on another core fetches
+/// each cache line of each new state from the writer's cache.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct State {
-    /// The kept rows turned, which nearly every check reads beside the short forms (I7).
+    /// The cached rows transposed, which nearly every check reads together with the summaries (I7).
     pub(crate) columns: Columns,
-    /// The short form of each user, by id (I11).
+    /// The index entry of each user, by id (I11).
     pub(crate) indexed_users: PersistentHashTable<IndexedUser>,
     pub(crate) users: Table<UserRow>,
-    /// The same by number.
+    /// The summary of each user, by number.
     pub(crate) summaries: PersistentVec<UserSummary>,
     pub(crate) role_rows: PersistentVec<CachedRow>,
     pub(crate) group_rows: PersistentVec<CachedRow>,
     pub(crate) groups: Table<GroupRow>,
     pub(crate) roles: Table<RoleRow>,
     pub(crate) permissions: Table<PermissionRow>,
-    /// There once the tenant record is; gone when the life has ended.
+    /// `None` before the tenant record is loaded and after the tenant is deleted.
     pub(crate) tenant: Option<TenantRecord>,
-    /// Who grants which permission by name.
+    /// Which roles grant which permission by name.
     pub(crate) reverse_grants: ReverseGrants,
-    /// Roles that have patterns, by what those begin with.
+    /// Roles that have patterns, by the prefixes of the patterns.
     pub(crate) pattern_index: PatternIndex,
-    /// The bound on what is kept. Tests lower it, so that small histories walk.
+    /// The bound on cached rows. Tests lower it, so that small histories walk.
     pub(crate) words_per_edge: usize,
 }
 
@@ -71,13 +72,13 @@ impl State {
         }
     }
 
-    /// Whether a living thing of any kind has this id.
+    /// Whether an entity of any kind that is not deleted has this id.
     pub(crate) fn has_id(&self, id: Uuid) -> bool {
         let roles_or_permissions = self.roles.by_id(id).or_else(|| self.permissions.by_id(id));
         roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.user_by_id(id)).is_some()
     }
 
-    /// The number of an id, also where the thing is gone.
+    /// The number of an id, even if the entity is deleted.
     pub(crate) fn number_of(&self, entity: EntityKind, id: Uuid) -> Option<u32> {
         match entity {
             EntityKind::Permission => self.permissions.number_of(id),
@@ -88,8 +89,8 @@ impl State {
         }
     }
 
-    /// What an earlier state knew by number keeps that number, gone things included: handles to them may be held. Users
-    /// are the gathering's.
+    /// Every id that an earlier state numbered keeps its number, even if deleted, because handles to it may be in use.
+    /// The bulk load does this for users.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
         self.permissions.keep_numbers_of(&earlier.permissions);
         self.roles.keep_numbers_of(&earlier.roles);
@@ -106,19 +107,19 @@ impl State {
         self.summaries.get(user).is_some_and(|summary| summary.form == Form::Suspended)
     }
 
-    /// The card of an id, which may be of somebody who is gone.
+    /// The index entry of an id. The user may be deleted.
     #[inline]
     pub(crate) fn indexed_user(&self, id: Uuid) -> Option<&IndexedUser> {
         self.indexed_users.find(self.users.hashers().id(id), |indexed| indexed.id == id)
     }
 
-    /// The number of a living user.
+    /// The number of a user that is not deleted.
     #[inline]
     pub(crate) fn user_by_id(&self, id: Uuid) -> Option<u32> {
         self.indexed_user(id).map(IndexedUser::number).filter(|n| self.user_is_there(*n))
     }
 
-    /// Keeps this about a source: false if it is what was kept.
+    /// Caches this about a source. Returns `false` if nothing changed.
     pub(crate) fn keep(&mut self, source: Source, cached: CachedRow) -> bool {
         let before = self.cached_row(source).cloned();
         if before.as_ref().is_some_and(|before| before.complete == cached.complete && before.row == cached.row) {
@@ -172,8 +173,8 @@ impl State {
         self.roles.row(role).into_iter().flat_map(|row| row.included_by.iter().copied()).inspect(near_end)
     }
 
-    /// Whether a permission is there and has not left the catalog: otherwise nothing grants it.
-    pub(crate) fn permission_counts(&self, permission: u32) -> bool {
+    /// Whether a permission exists and is not removed from the catalog. Otherwise nothing grants it.
+    pub(crate) fn permission_is_grantable(&self, permission: u32) -> bool {
         self.permissions.row(permission).is_some_and(|row| row.origin != Origin::RemovedFromCatalog)
     }
 
@@ -191,7 +192,7 @@ impl State {
         candidates.into_iter().filter(|role| self.roles.row(*role).is_some_and(|row| row.matches(slug)))
     }
 
-    /// The permissions whose present slug a pattern matches.
+    /// The permissions whose current slug a pattern matches.
     pub(crate) fn matched(&self, pattern: &Pattern) -> Bits {
         let prefix = pattern.prefix();
         let near = self.permissions.sorted_from(prefix).map(|n| (n, self.permissions.name_at(n)));

@@ -1,8 +1,8 @@
-//! The things of one kind, by number, id and name: the shape that permissions, roles, groups and users share.
+//! A table of the entities of one kind, by number, id and name, for permissions, roles, groups and users.
 //!
-//! A number is never given to another thing within an opening: a thing that goes leaves its id behind in its place, so
-//! that the same id, should it come back, gets the same number. Look-ups cost one hash and one comparison; listing
-//! follows the bytewise order of names. Next: `entities.rs` has the rows.
+//! A number is never given to another entity within a session. A deleted entity leaves its id at its number, so that
+//! the same id gets the same number if it is added again. A lookup costs one hash and one comparison. Listing follows
+//! the bytewise order of names. Next: `entity_rows.rs` has the rows.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -33,13 +33,13 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 pub enum Origin {
     /// The tenant defines it.
     Tenant,
-    /// The application's catalog defines it. The tenant can use it and cannot change it.
+    /// The application's catalog defines it. The tenant can use it but cannot change it.
     Catalog,
     /// An earlier catalog defined it, and the tenant still refers to it. It grants nothing (R9).
     RemovedFromCatalog,
 }
 
-/// The row of a noun: its record, and the edges around it.
+/// The row of an entity: its record, and the edges around it.
 pub(crate) trait Row: Clone {
     const ENTITY: EntityKind;
     type Record: Clone + PartialEq;
@@ -49,13 +49,13 @@ pub(crate) trait Row: Clone {
     fn record(&self) -> &Self::Record;
     fn record_mut(&mut self) -> &mut Self::Record;
     fn id_of(record: &Self::Record) -> Uuid;
-    /// Slug or key.
+    /// The slug or key.
     fn name_of(record: &Self::Record) -> &str;
-    /// The tenant's own, the catalog's, or what has left the catalog: kept, and not listed.
+    /// Where it is defined. Entities that are removed from the catalog are stored but not listed.
     fn origin(&self) -> Origin;
-    /// Whether no edge hangs on it, by what the row knows.
+    /// Whether it has no edges, as far as the row knows.
     fn is_bare(&self) -> bool;
-    /// The directory that manages it and its id there, for kinds that have such, where it has both.
+    /// The directory that manages it and its id there, if it has both.
     fn external_of(record: &Self::Record) -> Option<(&str, &str)>;
 
     fn id(&self) -> Uuid {
@@ -73,27 +73,27 @@ pub(crate) trait Row: Clone {
 
 /// How a table finds the number of an id.
 pub(crate) trait Ids: Clone + Default + fmt::Debug {
-    /// An id of this hash has this number.
-    fn meet(&mut self, hash: u64, number: u32);
+    /// Records that an id with this hash has this number.
+    fn add_id(&mut self, hash: u64, number: u32);
 }
 
 impl Ids for HashIndex {
-    fn meet(&mut self, hash: u64, number: u32) {
+    fn add_id(&mut self, hash: u64, number: u32) {
         if self.get(hash, |n| n == number).is_none() {
             self.insert(hash, number);
         }
     }
 }
 
-/// Not at all: the cards of a state do (`state.rs`).
+/// Nothing: the index of users in the state does this (`state.rs`).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ByIndexedUser;
 
 impl Ids for ByIndexedUser {
-    fn meet(&mut self, _: u64, _: u32) {}
+    fn add_id(&mut self, _: u64, _: u32) {}
 }
 
-/// What is at a number: whose it is, and the thing unless it is gone. Where nothing has the number here, the nil id.
+/// The id that has a number, and its row unless the entity is deleted. The nil id if the number is not in use here.
 #[derive(Clone, Debug)]
 pub(crate) struct NumberedRow<R> {
     pub(crate) id: Uuid,
@@ -101,20 +101,20 @@ pub(crate) struct NumberedRow<R> {
 }
 
 impl<R> NumberedRow<R> {
-    fn gone(id: Uuid) -> Self {
+    fn deleted(id: Uuid) -> Self {
         Self { id, row: None }
     }
 }
 
 impl<R> Default for NumberedRow<R> {
     fn default() -> Self {
-        Self::gone(Uuid::nil())
+        Self::deleted(Uuid::nil())
     }
 }
 
 #[cfg(test)]
 thread_local! {
-    /// How often this thread has looked at the row of a user (P9).
+    /// How often this thread has read the row of a user (P9).
     pub(crate) static USERS_LOOKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
@@ -123,7 +123,7 @@ fn count_look(entity: EntityKind) {
     USERS_LOOKED_AT.set(USERS_LOOKED_AT.get() + u64::from(entity == EntityKind::User));
 }
 
-/// How ids and names are hashed. Both come from outside, so both hashes are keyed (A21).
+/// The hashes of ids and names. Both come from outside, so both hashes are keyed (A21).
 #[derive(Clone, Debug)]
 pub(crate) struct Hashers {
     ids: KeyedHash,
@@ -131,7 +131,7 @@ pub(crate) struct Hashers {
 }
 
 impl Hashers {
-    /// With keys from this source.
+    /// Draws keys from this source.
     pub(crate) fn new(source: &impl BuildHasher) -> Self {
         Self { ids: KeyedHash::new(source), names: KeyedTextHash::new(source) }
     }
@@ -146,7 +146,7 @@ impl Hashers {
         self.names.hash(name.as_bytes())
     }
 
-    /// Neither of the two has control characters, so one between them keeps all pairs apart.
+    /// Neither of the two has control characters, so one between them keeps all pairs distinct.
     pub(crate) fn external(&self, (manager, id): (&str, &str)) -> u64 {
         self.names.hash(format!("{manager}\0{id}").as_bytes())
     }
@@ -160,9 +160,9 @@ pub(crate) struct Table<R: Row> {
     ids: R::Ids,
     names: HashIndex,
     sorted: SortedSeq<u32>,
-    /// What is not listed, by name and id: found by name where nothing listed has it.
+    /// Unlisted entities, by name and id. They are found by name if no listed entity has the name.
     unlisted: SortedSeq<u32>,
-    /// What has an external id, by that and the directory. It has no entry for anything else (I12).
+    /// Entities by directory and external id. It has no other entries (I12).
     external: HashIndex,
 }
 
@@ -184,11 +184,11 @@ impl<R: Row> Table<R> {
         &self.hashers
     }
 
-    /// Every number that was given to an id, also where the thing is gone. The nil id's, if it was met, is the caller's to
-    /// say: where it is gone, its slot looks like one that nothing was ever in.
+    /// Every number that was given to an id, even if the entity is deleted. The caller provides the number of the nil
+    /// id, if it has one: once it is deleted, its slot looks like one that was never used.
     pub(crate) fn numbers(&self, nil: Option<u32>) -> impl Iterator<Item = (u32, Uuid)> {
-        let met = move |(number, slot): &(u32, &NumberedRow<R>)| !slot.id.is_nil() || Some(*number) == nil;
-        self.slots.iter().filter(met).map(|(number, slot)| (number, slot.id))
+        let is_used = move |(number, slot): &(u32, &NumberedRow<R>)| !slot.id.is_nil() || Some(*number) == nil;
+        self.slots.iter().filter(is_used).map(|(number, slot)| (number, slot.id))
     }
 
     #[inline]
@@ -198,27 +198,27 @@ impl<R: Row> Table<R> {
         self.slots.get(number)?.row.as_deref()
     }
 
-    /// The row, to be changed in everything but its id and name.
+    /// The row, in which everything but the id and name may be changed.
     pub(crate) fn row_mut(&mut self, number: u32) -> Option<&mut R> {
         #[cfg(test)]
         count_look(R::ENTITY);
         self.slots.get_mut(number)?.row.as_mut().map(Arc::make_mut)
     }
 
-    /// Whether two tables are one, down to the last page.
+    /// Whether two tables share everything.
     #[cfg(test)]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.slots.is_same(&other.slots) && self.sorted.is_same(&other.sorted)
     }
 
-    /// Whether two tables hold the very same row at a number: then nothing about it has changed.
+    /// Whether two tables share the row at a number. If so, nothing about the entity has changed.
     pub(crate) fn same_row(&self, other: &Self, number: u32) -> bool {
         let (one, other) = (self.slots.get(number), other.slots.get(number));
         let rows = one.and_then(|slot| slot.row.as_ref()).zip(other.and_then(|slot| slot.row.as_ref()));
         rows.is_some_and(|(one, other)| Arc::ptr_eq(one, other))
     }
 
-    /// Whose a number is, of all numbers that were given here.
+    /// The id of a number, even if the entity is deleted.
     #[inline]
     pub(crate) fn id_at(&self, number: u32) -> Option<Uuid> {
         self.slots.get(number).map(|slot| slot.id)
@@ -232,19 +232,19 @@ impl<R: Row> Table<R> {
         })
     }
 
-    /// The thing that this directory knows by this id.
+    /// The entity to which this directory has given this id.
     pub(crate) fn by_external(&self, external: (&str, &str)) -> Option<u32> {
         let is_it = |n| self.row(n).is_some_and(|row| R::external_of(row.record()) == Some(external));
         self.external.get(self.hashers.external(external), is_it)
     }
 
-    /// How many have an external id.
+    /// How many entities have an external id.
     #[cfg(test)]
     pub(crate) fn external_len(&self) -> u64 {
         self.external.len()
     }
 
-    /// All rows, by number, what is not listed included.
+    /// All rows by number, including those that are not listed.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &R> {
         self.slots.iter().filter_map(|(_, slot)| slot.row.as_deref())
     }
@@ -253,7 +253,7 @@ impl<R: Row> Table<R> {
         self.sorted.len()
     }
 
-    /// The numbers of what is listed, in bytewise order of names.
+    /// The numbers of the listed entities, in bytewise order of names.
     pub(crate) fn sorted(&self) -> impl Iterator<Item = u32> + '_ {
         self.sorted.iter().copied()
     }
@@ -267,11 +267,11 @@ impl<R: Row> Table<R> {
         self.row(number).map_or("", Row::name)
     }
 
-    /// Puts a thing at its number. The caller has made sure that neither id nor name is another's; a thing that is not
-    /// listed may find its name taken, and is then found by id alone.
+    /// Puts an entity at its number. The caller guarantees that its id and name are free. An unlisted entity may have
+    /// a name that another has, and is then found only by id.
     pub(crate) fn insert(&mut self, number: u32, row: R) {
         let id = row.id();
-        self.ids.meet(self.hashers.id(id), number);
+        self.ids.add_id(self.hashers.id(id), number);
         if let Some(external) = R::external_of(row.record()) {
             self.external.insert(self.hashers.external(external), number);
         }
@@ -286,15 +286,15 @@ impl<R: Row> Table<R> {
         self.slots.set(number, NumberedRow { id, row: Some(Arc::new(row)) });
     }
 
-    /// Takes a thing away; its number stays its id's.
+    /// Removes an entity. Its number stays reserved for its id.
     pub(crate) fn remove(&mut self, number: u32) -> Option<R> {
         let row = self.lift(number)?;
-        self.slots.set(number, NumberedRow::gone(row.id()));
+        self.slots.set(number, NumberedRow::deleted(row.id()));
         Some(row)
     }
 
-    /// Takes a thing out of the names and listings until it is inserted again: so two things can swap their names. `None`
-    /// if it is not there, or was taken out already.
+    /// Removes an entity from the names and lists until it is inserted again, so that two entities can swap their
+    /// names. `None` if it is absent or was lifted already.
     pub(crate) fn lift(&mut self, number: u32) -> Option<R> {
         let row = self.row(number)?.clone();
         self.unname(number, &row).then_some(row)
@@ -316,7 +316,7 @@ impl<R: Row> Table<R> {
 }
 
 impl<R: Row<Ids = HashIndex>> Table<R> {
-    /// The number of an id, also where the thing is gone.
+    /// The number of an id, even if the entity is deleted.
     pub(crate) fn number_of(&self, id: Uuid) -> Option<u32> {
         self.ids.get(self.hashers.id(id), |n| self.id_at(n) == Some(id))
     }
@@ -325,20 +325,20 @@ impl<R: Row<Ids = HashIndex>> Table<R> {
         self.number_of(id).filter(|n| self.row(*n).is_some())
     }
 
-    /// Marks as gone here whatever another table has at a number that is empty here.
+    /// Marks as deleted here every entity of an earlier table whose number is not in use here.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
         for (number, id) in earlier.numbers(earlier.number_of(Uuid::nil())) {
             if self.number_of(id).is_none() {
-                self.ids.meet(self.hashers.id(id), number);
-                self.slots.set(number, NumberedRow::gone(id));
+                self.ids.add_id(self.hashers.id(id), number);
+                self.slots.set(number, NumberedRow::deleted(id));
             }
         }
     }
 }
 
 impl<R: Row<Ids = ByIndexedUser>> Table<R> {
-    /// Takes in everything at once, where there was nothing: what is at each number, with the indexes of names and of
-    /// external ids, and the numbers of what lives in order of names, all of it listed.
+    /// Fills an empty table in one step: the row at each number, the indexes of names and of external ids, and the
+    /// numbers of all entities in order of names. All of them are listed.
     pub(crate) fn fill(&mut self, slots: Vec<NumberedRow<R>>, names: HashIndex, external: HashIndex, sorted: Vec<u32>) {
         (self.slots, self.names, self.external) = (PersistentVec::from_vec(slots), names, external);
         self.sorted = SortedSeq::from_sorted(sorted);
@@ -349,7 +349,7 @@ fn name_in<R: Row>(slots: &PersistentVec<NumberedRow<R>>, number: u32) -> &str {
     slots.get(number).and_then(|slot| slot.row.as_deref()).map_or("", Row::name)
 }
 
-/// By name, and of one name by id, so that the order is the same however a snapshot came about.
+/// By name, and for equal names by id. The order is then the same however a snapshot was made.
 fn order_in<R: Row>(slots: &PersistentVec<NumberedRow<R>>, number: u32) -> (&str, Uuid) {
     (name_in(slots, number), slots.get(number).map_or(Uuid::nil(), |slot| slot.id))
 }

@@ -1,12 +1,14 @@
-//! A user in short, by number: what a check by handle reads, and what a card is made from. Next: `indexed.rs`.
+//! The summary of a user, by number: what a check by handle reads.
+//!
+//! An indexed user is made from it. Next: `indexed_user.rs`.
 
 use super::columns::column;
 use super::entity_rows::UserRow;
 
-/// A user in 16 bytes: up to seven sources that always count (I11).
+/// A user in 16 bytes: up to seven sources that are active at every instant (I11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UserSummary {
-    /// Column 0, which has nothing, where there are fewer.
+    /// Padded with column 0, which has no permissions.
     pub(crate) columns: [u16; MOST_SOURCES],
     pub(crate) form: Form,
 }
@@ -17,11 +19,11 @@ pub(crate) const MOST_SOURCES: usize = 7;
 pub(crate) enum Form {
     /// There is no such user.
     Absent,
-    /// Nothing counts.
+    /// Suspended: nothing is active.
     Suspended,
-    /// All its sources are in the brief, and always count.
+    /// The summary contains all its sources, and they are active at every instant.
     Plain,
-    /// There are others: in a window, beyond seven, or with numbers too large. The row has them.
+    /// There are other sources: in a window, beyond seven, or with numbers too large. The row has them.
     Long,
 }
 

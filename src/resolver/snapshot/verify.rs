@@ -1,4 +1,4 @@
-//! Holds the compiled form against its invariants I7 to I12, and against the bound on what is kept, for tests.
+//! Checks the compiled form against its invariants I7 to I12, and against the bound on cached rows, for tests.
 
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::user_summary::UserSummary;
 use super::walk::own_bits;
 use crate::resolver::bits::{Bits, Row as BitRow};
 
-/// Panics where an invariant is broken.
+/// Panics if an invariant is broken.
 pub(crate) fn verify(state: &State) {
     listings(&state.permissions, |id| state.permissions.by_id(id));
     listings(&state.roles, |id| state.roles.by_id(id));
@@ -40,7 +40,7 @@ pub(crate) fn verify(state: &State) {
     }
     pattern_index.sort_unstable();
     pattern_index.dedup();
-    assert_eq!(state.pattern_index.items(), pattern_index, "a role stands under all that its patterns begin with");
+    assert_eq!(state.pattern_index.items(), pattern_index, "a role is indexed under the prefixes of its patterns");
 }
 
 fn live<R: Row>(table: &Table<R>) -> impl Iterator<Item = (u32, &R)> {
@@ -68,7 +68,7 @@ fn externals<R: Row>(table: &Table<R>) {
         assert_eq!(table.by_external(external), Some(number), "I12");
         count += 1;
     }
-    assert_eq!(table.external_len(), count, "I12: nothing else stands in the index");
+    assert_eq!(table.external_len(), count, "I12: the index has no other entries");
 }
 
 /// I9
@@ -115,9 +115,9 @@ fn members_by_key(state: &State, group: &GroupRow) {
     assert!(keys.is_sorted(), "I9");
 }
 
-/// I7 and I8: what is given at every instant, and what at any, by plain closure over the edges.
+/// I7 and I8: what is given at every instant, and what at any, by a plain closure over the edges.
 fn cached_row(state: &State, source: Source) {
-    let cached = state.cached_row(source).expect("every live group and role has a kept row");
+    let cached = state.cached_row(source).expect("every group and role has a cached row");
     let row: Bits = cached.row.iter().collect();
     assert!(row.is_subset(&given(state, source, false)), "I7");
     if let Some(column) = column(source) {
@@ -127,10 +127,11 @@ fn cached_row(state: &State, source: Source) {
     if cached.complete {
         assert_eq!(row, given(state, source, true), "I8");
     }
-    assert_eq!((cached.row.clone(), cached.complete), within(state, source), "what is within the bound is kept");
+    assert_eq!((cached.row.clone(), cached.complete), within(state, source), "a row within the bound is cached");
 }
 
-/// What is to be kept of a group or role, by the rows beside it: all of it if that is within the bound, else nothing.
+/// What must be cached of a group or role, given the rows beside it: all of it if it is within the bound, else
+/// nothing.
 fn within(state: &State, source: Source) -> (BitRow, bool) {
     let (mut bits, mut complete) = (Bits::new(), true);
     let (beside, edges): (Vec<Source>, usize) = match source {

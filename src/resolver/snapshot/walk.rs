@@ -1,8 +1,8 @@
-//! The walk: from a user up through groups and roles along the edges that count at an instant.
+//! The walk: from a user up through groups and roles along the edges that are active at an instant.
 //!
-//! The plain form of every question. A check comes here only where a kept row does not settle it; sets, explanations
-//! and tests always can. No recursion, every node once, nothing remembered afterwards (A4). The few nodes of a usual
-//! walk stay on the stack.
+//! The plain form of every question. A check comes here only if cached rows do not answer it. Sets, explanations and
+//! tests always can. There is no recursion, every node is visited once, and nothing is remembered afterwards (A4). The
+//! few nodes of a usual walk fit on the stack.
 
 use hashbrown::HashSet;
 use smallvec::SmallVec;
@@ -19,18 +19,18 @@ use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::resolver::bits::{Bits, Row};
 
-/// What a walk does after it has seen a node.
+/// What a walk does after it has visited a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Go on through its edges.
+    /// Follow its edges.
     Into,
-    /// Leave its edges out: what lies behind them is known already.
+    /// Skip its edges: what they lead to is known already.
     Past,
-    /// The question is answered.
+    /// Stop: the question is answered.
     Stop,
 }
 
-/// Visits what a user holds at an instant, in no particular order; true if the visitor stopped it.
+/// Visits everything that a user holds at an instant, in no particular order. Returns whether the visitor stopped it.
 ///
 /// # Complexity
 /// O(nodes and edges visited).
@@ -39,7 +39,7 @@ pub(crate) fn walk(state: &State, user: &UserRow, when: &When<'_>, visit: impl F
     walk_from(state, counting, when, visit)
 }
 
-/// The same from whatever is held.
+/// The same from these groups and roles.
 fn walk_from(
     state: &State,
     held: impl Iterator<Item = Source>,
@@ -78,13 +78,13 @@ fn walk_from(
     false
 }
 
-/// Whether an edge counts at the instant. Only a window asks for the instant.
+/// Whether an edge is active at the instant. The instant is needed only if the edge has a window.
 #[inline]
 pub(crate) fn is_active(edge: Edge, when: &When<'_>) -> bool {
     edge.window.is_always() || edge.window.contains(when.instant())
 }
 
-/// Whether a walk finds a permission. Rows cut it short; they never widen it.
+/// Whether a walk finds a permission. Cached rows shorten the walk. They never add a permission.
 pub(crate) fn reaches(state: &State, user: &UserRow, permission: u32, when: &When<'_>) -> bool {
     walk(state, user, when, |source| match state.cached_row(source) {
         Some(cached) if cached.row.contains(permission) => Step::Stop,
@@ -98,8 +98,8 @@ pub(crate) fn reaches(state: &State, user: &UserRow, permission: u32, when: &Whe
     })
 }
 
-/// Everything that a user that was found may do at an instant. Where rows are exact and its card says what it holds,
-/// they are joined, and nothing else is read.
+/// Everything that a user that was found may do at an instant. If all cached rows are complete and its index entry is
+/// too, their union is the answer, and nothing else is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
     if let Some(columns) = user.indexed.and_then(IndexedUser::columns).filter(|_| state.columns.are_complete()) {
         let cached = columns.iter().filter_map(|column| state.cached_row(source(*column)?));
@@ -109,13 +109,13 @@ pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -
     row.map(|row| effective(state, row, when)).unwrap_or_default()
 }
 
-/// Everything that a user may do at an instant, whether it is suspended or not.
+/// Everything that a user may do at an instant, ignoring suspension.
 pub(crate) fn effective(state: &State, user: &UserRow, when: &When<'_>) -> Bits {
     let counting = user.sources().filter(|(_, edge)| is_active(*edge, when)).map(|(source, _)| source);
     effective_from(state, counting, when)
 }
 
-/// Everything that these give at an instant.
+/// Everything that these sources give at an instant.
 pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, when: &When<'_>) -> Bits {
     let mut bits = Bits::new();
     walk_from(state, held, when, |source| {
@@ -138,7 +138,7 @@ pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, 
 pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
     let Some(row) = state.roles.row(role) else { return };
     for permission in row.grants.iter() {
-        if state.permission_counts(*permission) {
+        if state.permission_is_grantable(*permission) {
             bits.insert(*permission);
         }
     }
@@ -149,7 +149,7 @@ pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
 
 const INLINE: usize = 16;
 
-/// The nodes seen so far: a short list, and a set once it is long. Nodes are numbers from inside, so the hash is fast.
+/// The nodes seen so far: a short list, and a set once it is long. Nodes are internal numbers, so the hash is fast.
 #[derive(Default)]
 pub(crate) struct Seen {
     few: SmallVec<[Source; INLINE]>,
@@ -157,7 +157,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// True if it is new.
+    /// Adds a node. Returns whether it is new.
     pub(crate) fn insert(&mut self, source: Source) -> bool {
         if self.many.is_empty() && self.few.len() < INLINE {
             let new = !self.few.contains(&source);

@@ -1,14 +1,14 @@
-//! [`counting_sort`]: items sorted by a number that each has, in one pass, for the numbers are few and known.
+//! [`counting_sort`]: sorts items by a small number that each of them has, in one pass.
 
 use crate::model::internal_fault::must;
 
-/// The items in order of their numbers, those of one number in the order in which they came; and where the items of each
-/// number begin, with one place more for the end of the last.
+/// Returns the items in order of their numbers, and the index at which the items of each number begin, with one more
+/// entry for the end. The sort is stable.
 ///
-/// Every number is below `numbers`: one that is not is an internal fault.
+/// Every number must be below `numbers`. Any other is an internal fault.
 ///
 /// # Complexity
-/// O(items + numbers), and nothing is moved if they come in order.
+/// O(items + numbers). Nothing is moved if the items are in order already.
 pub(crate) fn counting_sort<T: Copy>(
     items: Vec<T>,
     numbers: usize,

@@ -1,21 +1,23 @@
-//! [`HashIndex`]: a persistent hash table from a caller's hash to a `u32`, for finding a record by a key that it holds.
+//! [`HashIndex`]: a persistent hash table from a caller's hash to a `u32`, for finding a record by a key inside it.
 //!
-//! The keys are not stored: the caller says which number is the right one. The table is a *linear hash table* (Litwin,
-//! 1980) whose buckets lie in a [`PersistentVec`], so it is a radix trie over the hash bits that grows by one bucket at a time.
+//! The keys are not stored: the caller decides which number is the right one. The table is a *linear hash table*
+//! (Litwin, 1980) whose buckets are in a [`PersistentVec`]. It is therefore a radix trie over the hash bits that grows
+//! by one bucket at a time.
 //!
-//! Promises: `get` is one slab look-up, then one cache line of up to seven entries (for 93 % of them; others are one
-//! pointer further). `insert` and `remove` touch one bucket; every third `insert` also splits one. About 21 bytes an
-//! entry. Equal hashes are correct, and cost a scan of those that share them: keys from outside need a keyed hash.
+//! Guarantees: `get` is one vector lookup, then one cache line of up to seven entries (for 93 % of them; the others
+//! are one pointer further). `insert` and `remove` change one bucket, and every third `insert` also splits one. An
+//! entry costs about 21 bytes. Equal hashes are handled correctly, at the cost of a scan of the entries that share
+//! them. Keys from outside need a keyed hash.
 //!
-//! A load fills an index that nobody else sees yet: [`Building`] is the same table over a plain vector, for a third of the
-//! price of an insertion, and becomes an [`HashIndex`] at once.
+//! A load fills an index that nobody else has yet. [`Building`] is the same table over a plain vector, with insertions
+//! at a third of the cost. It is turned into a [`HashIndex`] in one step.
 //!
-//! Rejected: a trie that splits a full bucket 32 ways. It leaves buckets of one entry, each an allocation of its own,
-//! which at some sizes is several times the memory and one more cache miss.
+//! Rejected: a trie that splits a full bucket 32 ways. It leaves buckets of one entry, each with its own allocation.
+//! At some sizes this takes several times the memory and one more cache miss.
 //!
-//! Deliberately absent: keys, iteration, shrinking (it stays as wide as its fullest day).
+//! Deliberately absent: keys, iteration, shrinking (it keeps its greatest width).
 //!
-//! Read next: `order.rs`, the table for what must come out sorted.
+//! Read next: `sorted_seq.rs`, the table for sorted lists.
 
 use super::persistent_vec::PersistentVec;
 use std::fmt;
@@ -23,11 +25,12 @@ use std::sync::Arc;
 
 use crate::model::internal_fault::must;
 
-/// The average number of entries in a bucket. With 3, one bucket in forty overflows, and 7 % of the entries lie there;
-/// with 4 it is one in thirteen and 18 %.
+/// The average number of entries in a bucket. With 3, one bucket in forty overflows, and 7 % of the entries are in
+/// those. With 4 it is one in thirteen and 18 %.
 const LOAD: u64 = 3;
 
-/// What fits in a cache line, beside the count. So many are one bucket: most tables of a small tenant are no larger.
+/// The number of entries that fit in a cache line beside the count. Up to this size a table is one bucket, which is
+/// the case for most tables of a small tenant.
 const FEW: usize = 7;
 
 const BUCKET: &str = "every address of an index has a bucket";
@@ -35,21 +38,21 @@ const BUCKET: &str = "every address of an index has a bucket";
 /// A persistent hash table from hashes to numbers.
 #[derive(Clone, Default)]
 pub(crate) struct HashIndex<B = PersistentVec<Bucket>> {
-    /// Bucket `a` holds the entries whose tag has the address `a`: see [`address`].
+    /// Bucket `a` contains the entries whose tag has the address `a`: see [`address`].
     buckets: B,
     /// The address of the last bucket; 0 while there is none.
     last: u32,
     len: u64,
 }
 
-/// An index that is being filled, and cannot be cloned yet.
+/// An index that is being filled and cannot be cloned yet.
 pub(crate) type Building = HashIndex<Vec<Bucket>>;
 
-/// Where the buckets lie.
+/// The container of the buckets.
 pub(crate) trait Buckets: Default {
     fn bucket(&self, address: u32) -> Option<&Bucket>;
     fn bucket_mut(&mut self, address: u32) -> Option<&mut Bucket>;
-    /// Puts one behind the last, which has the address before this one.
+    /// Appends a bucket. `address` is that of the last bucket before it.
     fn append(&mut self, address: u32, bucket: Bucket);
 }
 
@@ -83,7 +86,7 @@ impl Buckets for Vec<Bucket> {
     }
 }
 
-/// Half of the hash is kept. It places the entry in a bucket, and sifts it there before the caller is asked.
+/// An entry. It stores half of the hash, which selects the bucket and filters entries before the caller is asked.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct TaggedNumber {
     tag: u32,
@@ -97,25 +100,25 @@ pub(crate) enum Bucket {
         count: u8,
         entries: [TaggedNumber; FEW],
     },
-    /// More than [`FEW`], whether by chance or because many hashes are equal.
+    /// More than [`FEW`], by chance or because many hashes are equal.
     Many(Arc<Vec<TaggedNumber>>),
 }
 
 impl<B: Buckets> HashIndex<B> {
-    /// How many numbers it holds.
+    /// The number of entries.
     #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// The number inserted with this hash for which `same` is true.
+    /// The number that was inserted with this hash and for which `same` is true.
     #[inline]
     pub(crate) fn get(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
         let tag = tag(hash);
         self.buckets.bucket(address(tag, self.last))?.find(tag, same)
     }
 
-    /// Adds `number` under `hash`. The caller guarantees that the pair is not there yet.
+    /// Adds `number` under `hash`. The caller guarantees that the pair is not present yet.
     pub(crate) fn insert(&mut self, hash: u64, number: u32) {
         if self.buckets.bucket(0).is_none() {
             self.buckets.append(0, Bucket::default());
@@ -130,7 +133,7 @@ impl<B: Buckets> HashIndex<B> {
         }
     }
 
-    /// Takes `number` out from under `hash`: false, and nothing copied, if it is not there.
+    /// Removes `number` from under `hash`. Returns `false`, and copies nothing, if it is absent.
     pub(crate) fn remove(&mut self, hash: u64, number: u32) -> bool {
         if self.get(hash, |n| n == number).is_none() {
             return false;
@@ -143,7 +146,7 @@ impl<B: Buckets> HashIndex<B> {
         true
     }
 
-    /// Adds one bucket, which takes its entries from the one whose address lacks the new one's top bit.
+    /// Adds one bucket. Its entries come from the bucket whose address lacks the top bit of the new one.
     fn split(&mut self) {
         let Some(last) = self.last.checked_add(1) else { return };
         let top = 1 << last.ilog2();
@@ -159,7 +162,7 @@ impl<B: Buckets> HashIndex<B> {
 }
 
 impl Building {
-    /// The same numbers under the same hashes, in a table that can be cloned. O(buckets).
+    /// The same entries in a table that can be cloned. O(buckets).
     pub(crate) fn finish(self) -> HashIndex {
         HashIndex { buckets: PersistentVec::from_vec(self.buckets), last: self.last, len: self.len }
     }
@@ -185,8 +188,8 @@ impl Bucket {
         }
     }
 
-    /// Compares all seven tags before it looks at one: leaving the scan at the first hit is a branch that a processor
-    /// cannot foresee, and took 15 ns rather than 7 in a table of a thousand.
+    /// Compares all seven tags before it looks at one. Leaving the loop at the first hit is an unpredictable branch:
+    /// it took 15 ns rather than 7 in a table of a thousand.
     #[inline]
     fn find(&self, tag: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
         let (count, entries) = match self {
@@ -222,15 +225,15 @@ impl Bucket {
     }
 
     fn remove(&mut self, tag: u32, number: u32) {
-        let gone = |entry: &TaggedNumber| entry.tag == tag && entry.number == number;
+        let is_removed = |entry: &TaggedNumber| entry.tag == tag && entry.number == number;
         match self {
             Self::Few { .. } => {
-                let cached = self.entries().iter().copied().filter(|entry| !gone(entry)).collect();
-                *self = Self::from_entries(cached);
+                let rest = self.entries().iter().copied().filter(|entry| !is_removed(entry)).collect();
+                *self = Self::from_entries(rest);
             }
             Self::Many(entries) => {
                 let entries = Arc::make_mut(entries);
-                entries.retain(|entry| !gone(entry));
+                entries.retain(|entry| !is_removed(entry));
                 if entries.len() <= FEW {
                     *self = Self::from_entries(std::mem::take(entries));
                 }
@@ -245,27 +248,27 @@ impl Default for Bucket {
     }
 }
 
-/// The low bits of the tag: as many as number the last bucket, or one fewer where those lead beyond it, to a bucket
-/// that has not been split off yet.
+/// The low bits of the tag: as many as the last address has, or one fewer if those lead to a bucket that has not been
+/// split off yet.
 #[inline]
 fn address(tag: u32, last: u32) -> u32 {
     address_in(tag, last, mask(last))
 }
 
-/// The same where the mask is at hand.
+/// The same with the mask given.
 #[inline]
 pub(super) fn address_in(tag: u32, last: u32, mask: u32) -> u32 {
     let address = tag & mask;
     if address <= last { address } else { address & (mask >> 1) }
 }
 
-/// The lowest 2ⁿ − 1 that is not below an address.
+/// The lowest 2ⁿ − 1 that is not below this address.
 #[inline]
 pub(super) fn mask(last: u32) -> u32 {
     u32::MAX.checked_shr(last.leading_zeros()).unwrap_or(0)
 }
 
-/// Both halves of the hash count, whichever the caller's hasher mixes better.
+/// Uses both halves of the hash, whichever of them the caller's hasher mixes better.
 #[inline]
 pub(super) fn tag(hash: u64) -> u32 {
     ((hash ^ (hash << 32)) >> 32) as u32
@@ -284,7 +287,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    /// Hashes from perfect to useless: a good one, one of four values, the high half alone, and one for all.
+    /// Hashes from perfect to useless: a good one, one of four values, only the high half, and one value for all keys.
     fn hash(kind: u8, key: u32) -> u64 {
         let good = (u64::from(key) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         match kind {
@@ -295,7 +298,7 @@ mod tests {
         }
     }
 
-    /// Key `k` is found under number `n` when `keys[n] == k`, as a record would be found by the name that it holds.
+    /// Key `k` is found under number `n` when `keys[n] == k`, as a record is found by the name inside it.
     fn same<B: Buckets>(index: &HashIndex<B>, kind: u8, keys: &[u32], model: &HashMap<u32, u32>) -> bool {
         let get = |key| index.get(hash(kind, key), |n| keys[n as usize] == key);
         index.len() == model.len() as u64 && (0..130).all(|key| get(key) == model.get(&key).copied())

@@ -1,18 +1,20 @@
-//! [`KeyedHash`] and [`KeyedTextHash`]: keyed hashes of 128-bit ids and of short texts, for a multiplication each eight bytes.
+//! [`KeyedHash`] and [`KeyedTextHash`]: fast keyed hashes of 128-bit ids and of short texts.
 //!
-//! Both may be chosen by somebody outside, so the hashes have a secret key (A21). They are *pair-multiply-shift* (Thorup,
-//! High Speed Hashing for Integers and Strings, 2015, section 3.5): strongly universal, so for any two ids, or texts of
-//! one length, that were chosen without the key, the hashes are independent and uniform, whatever pattern they have.
-//! Texts of different lengths have a term each for it, which makes them as unlikely to meet.
+//! They take one multiplication per eight bytes.
 //!
-//! What they lose to: a keyed pseudo-random function, such as the standard library's, which also withstands somebody who
-//! sees hashes. Nobody sees these: they leave no index, and no iteration follows them. For a text of 20 bytes that takes
-//! 200 instructions, and this 40.
+//! Outsiders may choose both, so the hashes have a secret key (A21). They are *pair-multiply-shift* hashes (Thorup,
+//! High Speed Hashing for Integers and Strings, 2015, section 3.5), which are strongly universal. For any two ids, or
+//! two texts of one length, that were chosen without knowledge of the key, the hashes are independent and uniform,
+//! whatever their pattern. A term for the length makes texts of different lengths as unlikely to collide.
+//!
+//! A keyed pseudo-random function, such as the standard library's, is stronger: it also withstands an attacker who
+//! sees hashes. Here nobody sees them: they never leave an index, and no iteration follows them. For a text of 20
+//! bytes, such a function takes 200 instructions, and this one 40.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// The bits of a sum that are good.
+/// Only the upper half of a sum is uniform.
 const UPPER: u64 = u64::MAX << 32;
 
 /// A key.
@@ -20,12 +22,12 @@ const UPPER: u64 = u64::MAX << 32;
 pub(crate) struct KeyedHash([u64; 5]);
 
 impl KeyedHash {
-    /// A key drawn from this source of keys: the same source, the same key.
+    /// Draws a key from this source of keys. The same source gives the same key.
     pub(crate) fn new(source: &impl BuildHasher) -> Self {
         Self([0_u8, 1, 2, 3, 4].map(|n| source.hash_one(n)))
     }
 
-    /// The hash, whose upper half alone is good: the lower is zero.
+    /// The hash. Only its upper half is used: the lower half is zero.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "an id in four parts")]
     pub(crate) fn hash(&self, id: u128) -> u64 {
@@ -37,28 +39,28 @@ impl KeyedHash {
     }
 }
 
-/// The longest text that is a name has 320 bytes. What is longer was not judged yet, and is hashed block by block.
+/// The longest valid name has 320 bytes. Longer text has not been validated yet, and is hashed block by block.
 const EIGHTS: usize = 40;
 const BLOCK: usize = EIGHTS * 8;
 
-/// A key for texts, which all tables of a process that share a catalog share.
+/// A key for texts. All tables of one catalog in a process share it.
 #[derive(Clone)]
 pub(crate) struct KeyedTextHash(Arc<[[u64; 2]; EIGHTS + 3]>);
 
 impl KeyedTextHash {
-    /// A key drawn from this source of keys: the same source, the same key.
+    /// Draws a key from this source of keys. The same source gives the same key.
     pub(crate) fn new(source: &impl BuildHasher) -> Self {
         let draw = |at: usize| [0, 1].map(|half| source.hash_one(("text", at, half)));
         Self(Arc::new(std::array::from_fn(draw)))
     }
 
-    /// The hash, whose upper half alone is good: the lower is zero.
+    /// The hash. Only its upper half is used: the lower half is zero.
     #[inline]
     pub(crate) fn hash(&self, text: &[u8]) -> u64 {
         if text.len() > BLOCK { self.hash_long(text) } else { self.sum(text) & UPPER }
     }
 
-    /// From the end, so that each block's sum has a term for the hash of all that follows.
+    /// Works from the end, so that the sum of each block has a term for the hash of all that follows.
     #[cold]
     fn hash_long(&self, text: &[u8]) -> u64 {
         let [_, _, after, ..] = &*self.0;
@@ -72,7 +74,8 @@ impl KeyedTextHash {
         let sum = length[0].wrapping_mul(text.len() as u64).wrapping_add(length[1]);
         let eights = text.chunks_exact(8).filter_map(|eight| eight.first_chunk());
         let sum = keys.iter().zip(eights).fold(sum, |sum, (key, eight)| sum.wrapping_add(term(*key, *eight)));
-        // The last eight bytes, whatever of them was in the sum already: with the length, they say what was not.
+        // The last eight bytes, even if the sum contains some of them already. With the length, they determine the
+        // rest.
         let end = text.last_chunk().copied().unwrap_or_else(|| {
             let mut bytes = text.iter().copied();
             std::array::from_fn(|_| bytes.next().unwrap_or(0))
@@ -81,7 +84,7 @@ impl KeyedTextHash {
     }
 }
 
-/// What eight bytes add to a hash.
+/// The contribution of eight bytes to a hash.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "eight bytes in two parts")]
 fn term([one, other]: [u64; 2], eight: [u8; 8]) -> u64 {
@@ -90,14 +93,14 @@ fn term([one, other]: [u64; 2], eight: [u8; 8]) -> u64 {
 }
 
 impl std::fmt::Debug for KeyedTextHash {
-    /// Without the key.
+    /// Does not show the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("KeyedText")
     }
 }
 
 impl std::fmt::Debug for KeyedHash {
-    /// Without the key.
+    /// Does not show the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Keyed")
     }
@@ -115,14 +118,14 @@ mod tests {
         for shift in [0, 7, 32, 61, 64, 96, 112] {
             let hashes = (0..10_000_u128).map(|n| key.hash(n << shift));
             let distinct: HashSet<u64> = hashes.collect();
-            // Of 10,000 that are drawn, a hundredth of a pair is expected to meet in 32 bits.
+            // Of 10,000 random 32-bit hashes, 0.01 pairs are expected to collide.
             assert!(distinct.len() >= 9_998, "shifted by {shift}: {}", distinct.len());
         }
     }
 
-    /// A21: names that an adversary would choose, who knows the hash and not the key: numbered, long and alike but for one
-    /// byte wherever it stands, alike but for what stands where no name reaches, zeros of every length, and with zeros at
-    /// the end.
+    /// A21: names chosen by an adversary who knows the hash function and not the key. They are numbered names, long
+    /// names that differ in one byte anywhere, texts that differ only beyond the longest name, zeros of every length,
+    /// and names with zeros at the end.
     #[test]
     fn texts_of_any_pattern_spread_as_if_drawn() {
         let key = KeyedTextHash::new(&BuildHasherDefault::<DefaultHasher>::new());
@@ -145,14 +148,14 @@ mod tests {
             let distinct: HashSet<u64> = texts.iter().map(|text| key.hash(text)).collect();
             assert!(distinct.len() + 2 >= texts.len(), "{} of {}", distinct.len(), texts.len());
             assert!(distinct.iter().all(|hash| hash.trailing_zeros() >= 32));
-            // The bits that name a bucket of a small table spread, too.
+            // The bits that select a bucket of a small table are spread as well.
             let buckets: HashSet<u64> = distinct.iter().map(|hash| hash >> 32 & 63).collect();
             assert!(buckets.len() > 60, "{}", buckets.len());
         }
     }
 
-    /// A21: whoever knows an unkeyed hash finds keys that all lead to one bucket, in a second. Here they lead to as many as
-    /// keys that were drawn would.
+    /// A21: for an unkeyed hash, an attacker finds keys that all lead to one bucket within a second. With the key,
+    /// they lead to as many buckets as random keys would.
     #[test]
     fn keys_that_collide_without_a_key_do_not_with_one() {
         let unkeyed = BuildHasherDefault::<DefaultHasher>::new();

@@ -1,23 +1,23 @@
-//! [`PersistentHashTable`]: a persistent hash table from a caller's hash to small items that hold their own keys.
+//! [`PersistentHashTable`]: a persistent hash table from a caller's hash to small items that contain their own keys.
 //!
-//! For: what is looked up so often that it should lie where the hash leads, rather than where a number in an index
-//! leads. Linear hashing, as in `index.rs`, over *leaves* of some 24 items, which lie in pages, and these in chapters. A
-//! leaf is an array of cache lines of two slots each. Its items are in sixteen classes by their hashes, and for each
-//! class a *pilot* is kept beside the pointer to the lines: with it, the hash leads each item of the class to a line that
-//! has room. Pilots are found by trying, the largest class first (*hash, displace and compress*; Belazzougui, Botelho,
-//! Dietzfelbinger, 2009).
+//! Use it for frequent lookups: the item is stored where the hash leads, without an index in between. It uses linear
+//! hashing, as `hash_index.rs` does, over *leaves* of about 24 items. Leaves are grouped in pages, and pages in
+//! chapters. A leaf is an array of cache lines of two slots each. Its items are divided into sixteen classes by their
+//! hashes. For each class a *pilot* is stored beside the pointer to the lines. With the pilot, the hash leads each
+//! item of the class to a line that has room. Pilots are found by trial, the largest class first (*hash, displace and
+//! compress*; Belazzougui, Botelho, Dietzfelbinger, 2009).
 //!
-//! Promises: `find` follows three pointers, whatever the size, and reads one cache line behind them, whether the item is
-//! there or not. A change copies, at most, one leaf, the pointers of a page and of a chapter, and one for each 25,000
-//! items. An item that is new may place the others of its leaf anew: some 500 steps. Nine of ten slots are taken. Equal
-//! hashes are correct, and cost a scan of a leaf.
+//! Guarantees: `find` follows three pointers, whatever the size, and then reads one cache line, whether the item is
+//! present or not. A change copies at most one leaf, the pointers of a page and of a chapter, and one pointer for each
+//! 25,000 items. A new item may cause the others of its leaf to be placed again, in about 500 steps. Nine of ten slots
+//! are used. Equal hashes are handled correctly, at the cost of a scan of a leaf.
 //!
-//! What it replaced, measured for a million items of 32 bytes: lines found by probing, of whose slots at most 5/8 were
-//! taken, cost 73 bytes an item, and every twelfth lay beyond its line; this costs 40.
+//! Rejected: lines found by probing. For a million items of 32 bytes at most 5/8 of their slots were used, an item
+//! cost 73 bytes, and every twelfth lay outside its line. This table costs 40 bytes an item.
 //!
 //! Deliberately absent: removal, iteration, shrinking.
 //!
-//! Read next: `order.rs`, the table for what must come out sorted.
+//! Read next: `sorted_seq.rs`, the table for sorted lists.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -27,26 +27,27 @@ use crate::model::internal_fault::must;
 
 use super::hash_index::{address_in, mask, tag};
 
-/// The average number of items in a leaf. A leaf has from two thirds to twice as many: more are harder to place.
+/// The average number of items in a leaf. A leaf has between two thirds and twice as many. More are harder to place.
 const LOAD: u64 = 24;
 
-/// How many leaves a page has, and pages a chapter. Fixed, as they are not in a slab: a path without a loop or a kind of
-/// node to ask for. Wide pages would be fewer pointers to follow, but a change counts the references of a whole page, each
-/// in a cache line of its own. At a million items there are forty chapters: what a change copies is least when all three
-/// are about as wide.
+/// The number of leaves in a page, and of pages in a chapter. It is fixed, so that the path to a leaf needs no loop
+/// and no test of the kind of node. Wider pages would mean fewer pointers to follow, but a change increments the
+/// reference counts of a whole page, each in a cache line of its own. At a million items there are forty chapters. A
+/// change copies least when all three levels are about equally wide.
 const PAGE: usize = 32;
 const CHAPTER: usize = 32;
 
 const CLASSES: usize = 16;
 
-/// The pilot of a class for which none was found: its items lie wherever there was room.
+/// The pilot of a class for which none was found. Its items are wherever there was room.
 const ASTRAY: u8 = u8::MAX;
 
-/// How many lines more than usual are tried before a class goes astray. One in fourteen leaves needs one.
+/// How many lines more than usual are tried before a class is given up as [`ASTRAY`]. One in fourteen leaves needs one
+/// more.
 const MORE_LINES: usize = 4;
 
-/// How many lines 32 items get: where all come at once, close to the least; where more are expected, with room, so that
-/// most that come find some and the others need not be placed anew.
+/// The number of lines for 32 items. Where all items come at once, it is close to the minimum. Where more are expected
+/// it has room, so that most new items fit without placing the others again.
 const CLOSE: usize = 17;
 const ROOMY: usize = 22;
 
@@ -55,12 +56,12 @@ const LEAF: &str = "every address of a hash table has a leaf";
 /// A persistent hash table of items.
 #[derive(Clone)]
 pub(crate) struct PersistentHashTable<T> {
-    /// INVARIANT: nothing is empty, and all but the last chapter and page are full. Leaf `a`, counted through all pages,
-    /// holds the items whose tag has the address `a`.
+    /// INVARIANT: no chapter or page is empty, and all but the last are full. Leaf `a`, counted through all pages,
+    /// contains the items whose tag has the address `a`.
     chapters: Arc<[Chapter<T>]>,
     /// The lowest 2ⁿ − 1 that is not below the address of the last leaf.
     mask: u32,
-    /// The address of the last leaf; 0 also while there is none.
+    /// The address of the last leaf; also 0 for an empty table.
     last: u32,
     len: u64,
 }
@@ -68,7 +69,7 @@ pub(crate) struct PersistentHashTable<T> {
 type Chapter<T> = Arc<[Page<T>]>;
 type Page<T> = Arc<[Leaf<T>]>;
 
-/// INVARIANT: an item lies in its [`home`], or its class is [`ASTRAY`].
+/// INVARIANT: each item is in its [`home`], or its class is [`ASTRAY`].
 ///
 /// Aligned, so that no leaf straddles two cache lines.
 #[derive(Clone)]
@@ -78,21 +79,21 @@ struct Leaf<T> {
     pilots: [u8; CLASSES],
 }
 
-/// INVARIANT: the first slot is taken before the second.
+/// INVARIANT: the first slot is filled before the second.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 struct Line<T>([T; 2]);
 
-/// What lies in a slot.
+/// The content of a slot.
 pub(crate) trait Item: Copy {
-    /// What a slot holds that is free.
+    /// The content of a free slot.
     const FREE: Self;
 
-    /// Whether it is that. A search compares first and asks this afterwards, so that it need not ask of every slot.
+    /// Whether the slot is free. A search compares first and asks this only of the slot that it chose.
     fn is_free(&self) -> bool;
 }
 
-/// Where items of one hash lie: the line, and all lines of its leaf if they may have been led astray.
+/// Where items of one hash are stored: the line, and all lines of its leaf if the class may be astray.
 #[derive(Clone, Copy, Debug)]
 struct Bucket<'a, T> {
     line: &'a Line<T>,
@@ -104,8 +105,8 @@ impl<'a, T: Item> Bucket<'a, T> {
     #[inline]
     fn find(self, same: impl Fn(&T) -> bool) -> Option<&'a T> {
         let [one, other] = &self.line.0;
-        // Chosen before it is looked at, for which of the two it is cannot be foreseen. The first one, if both are the
-        // same: then the second is free.
+        // Selects a slot before testing it, because which of the two it is cannot be predicted. If both are the same,
+        // it selects the first: the second is free then.
         let chosen = if same(one) { one } else { other };
         if same(chosen) && !chosen.is_free() {
             return Some(chosen);
@@ -115,13 +116,13 @@ impl<'a, T: Item> Bucket<'a, T> {
 }
 
 impl<T: Item> PersistentHashTable<T> {
-    /// The item inserted with this hash for which `same` is true.
+    /// The item that was inserted with this hash and for which `same` is true.
     #[inline]
     pub(crate) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<&T> {
         self.bucket(hash)?.find(same)
     }
 
-    /// Where the items with a hash lie, without a look at them.
+    /// Where the items with a hash are stored. Does not read them.
     #[inline]
     fn bucket(&self, hash: u64) -> Option<Bucket<'_, T>> {
         let tag = tag(hash);
@@ -131,7 +132,7 @@ impl<T: Item> PersistentHashTable<T> {
         Some(Bucket { line, astray: if pilot == ASTRAY { &leaf.lines } else { &[] } })
     }
 
-    /// Whether two rolls are one: nothing below them was copied.
+    /// Whether two tables share everything: nothing in them was copied.
     #[cfg(test)]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.chapters, &other.chapters)
@@ -154,7 +155,7 @@ impl<T: Item> PersistentHashTable<T> {
         address_in(tag, self.last, self.mask)
     }
 
-    /// Puts an item in the place of the one that is the same, or adds it. `hash` is that of an item.
+    /// Replaces the item that is the same, or adds this one. `hash` computes the hash of an item.
     pub(crate) fn set(&mut self, item: T, hash: impl Fn(&T) -> u64, same: impl Fn(&T) -> bool) {
         let tag_of = |item: &T| tag(hash(item));
         let tag = tag_of(&item);
@@ -180,7 +181,7 @@ impl<T: Item> PersistentHashTable<T> {
         }
     }
 
-    /// These items, no two of them the same.
+    /// A table of these items, all of them different.
     pub(crate) fn from_items(items: Vec<T>, hash: impl Fn(&T) -> u64) -> Self {
         let len = items.len() as u64;
         if items.is_empty() {
@@ -204,7 +205,7 @@ impl<T: Item> PersistentHashTable<T> {
         persistent_hash_table
     }
 
-    /// Adds one leaf, which takes its items from the one whose address lacks the new one's top bit.
+    /// Adds one leaf. Its items come from the leaf whose address lacks the top bit of the new one.
     fn split(&mut self, tag_of: &impl Fn(&T) -> u32) {
         let Some(last) = self.last.checked_add(1) else { return };
         let Some(low) = must(self.leaf_mut(last - (1 << last.ilog2())), LEAF) else { return };
@@ -227,18 +228,18 @@ impl<T: Item> PersistentHashTable<T> {
     }
 }
 
-/// These, and one more.
+/// These parts and one more.
 fn with<P: Clone>(parts: &[P], part: P) -> Arc<[P]> {
     parts.iter().cloned().chain([part]).collect()
 }
 
-/// Which class an item is in, and where in the class: the upper bits, for the lower ones have led to the leaf.
+/// The class of an item and its offset in the class, from the upper bits. The lower ones selected the leaf.
 #[inline]
 fn class(tag: u32) -> usize {
     (tag >> 28) as usize
 }
 
-/// The line that an item lies in.
+/// The line of an item.
 #[inline]
 fn home(tag: u32, pilot: u8, lines: usize) -> usize {
     ((((tag >> 20) & 0xFF) as usize ^ usize::from(pilot)) * lines) >> 8
@@ -254,7 +255,7 @@ impl<T: Item> Leaf<T> {
         self.lines.iter().flat_map(|line| line.0).filter(|item| !item.is_free()).collect()
     }
 
-    /// Puts an item in the place of the one that is the same.
+    /// Replaces the item that is the same.
     fn replace(&mut self, tag: u32, item: T, same: impl Fn(&T) -> bool) {
         let (lines, pilot) = (&self.lines, self.pilot(tag));
         let around = if pilot == ASTRAY { 0 } else { home(tag, pilot, lines.len()) };
@@ -267,7 +268,7 @@ impl<T: Item> Leaf<T> {
         }
     }
 
-    /// Puts an item that is not there in its home: false, and nothing copied, if that has no room.
+    /// Puts a new item in its home. Returns `false`, and copies nothing, if there is no room.
     fn put(&mut self, tag: u32, item: T) -> bool {
         let at = home(tag, self.pilot(tag), self.lines.len());
         let Some(slot) = self.lines.get(at).and_then(Line::free) else { return false };
@@ -281,12 +282,13 @@ impl<T: Item> Leaf<T> {
         Arc::make_mut(&mut self.lines).get_mut(line)?.0.get_mut(slot)
     }
 
-    /// These items in as few lines, from so many for 32 of them on, as lead none astray, if a few more do.
+    /// A leaf of these items, in as few lines as place every class. It begins with `lines` for each 32 items and tries
+    /// a few more.
     fn of(items: &[T], lines: usize, tag_of: impl Fn(&T) -> u32) -> Self {
         Self::of_tagged(items.iter().map(|item| (tag_of(item), *item)).collect(), lines)
     }
 
-    /// Apart from [`Self::of`], so that it is not compiled anew for each closure.
+    /// Separate from [`Self::of`], so that it is not compiled again for each closure.
     fn of_tagged(mut items: Vec<(u32, T)>, lines: usize) -> Self {
         if items.is_empty() {
             return Self::default();
@@ -300,10 +302,10 @@ impl<T: Item> Leaf<T> {
         led.unwrap_or_else(|| Self::placed(&classes, usual + MORE_LINES))
     }
 
-    /// The items of these classes, the largest first, in so many lines. There are slots for all.
+    /// The items of these classes, the largest first, in `count` lines. There are slots for all.
     fn placed(classes: &[&[(u32, T)]], count: usize) -> Self {
         let (mut lines, mut pilots, mut left) = (vec![Line([T::FREE; 2]); count], [0; CLASSES], Vec::new());
-        // Free slots: what is tried many times looks at no line.
+        // Counts of free slots, so that the many trials read no line.
         let mut room = vec![2_u8; count];
         for items in classes {
             let pilot = (0..ASTRAY).find(|pilot| has_room(&room, items, *pilot)).unwrap_or(ASTRAY);
@@ -331,7 +333,7 @@ impl<T: Item> Leaf<T> {
     }
 }
 
-/// Whether the lines have room for all of a class where a pilot leads them.
+/// Whether the lines to which a pilot leads have room for a whole class.
 fn has_room<T>(room: &[u8], items: &[(u32, T)], pilot: u8) -> bool {
     let home_of = |tag: u32| home(tag, pilot, room.len());
     (0..).zip(items).all(|(n, (tag, _))| {
@@ -368,7 +370,7 @@ impl<T> Default for PersistentHashTable<T> {
 
 impl<T> fmt::Debug for PersistentHashTable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Roll({} items)", self.len)
+        write!(f, "PersistentHashTable({} items)", self.len)
     }
 }
 
@@ -379,7 +381,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    /// Key and value, which is never 0. What is free has a key that an item may have, too.
+    /// Key and value, which is never 0. A free slot has a key that an item may have, too.
     type Pair = (u32, u32);
 
     impl Item for Pair {
@@ -390,7 +392,8 @@ mod tests {
         }
     }
 
-    /// Hashes from good to useless: a good one, one of four values, one that leads all to one line, and one for all.
+    /// Hashes from good to useless: a good one, one of four values, one that leads all items to one line, and one
+    /// value for all.
     fn hash(kind: u8, key: u32) -> u64 {
         let good = (u64::from(key) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         match kind {

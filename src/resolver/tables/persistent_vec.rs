@@ -1,24 +1,24 @@
 //! [`PersistentVec`]: a persistent vector, for values that have dense numbers.
 //!
-//! Promises: `get` follows one pointer for each five bits of `len`: two up to 1,024 values, three up to 32,768, four up
-//! to a million, seven at most. A change copies, at most, that path: nodes of 32 pointers and one leaf of 32 values. Up
-//! to 32 values are one plain vector, so that a small table costs what it holds.
+//! Guarantees: `get` follows one pointer for each five bits of `len`: two up to 1,024 values, three up to 32,768, four
+//! up to a million, seven at most. A change copies at most that path: nodes of 32 pointers and one leaf of 32 values.
+//! Up to 32 values are one plain vector, so that a small table costs no more than its content.
 //!
-//! Deliberately absent: removal. The slab never shrinks; a hole holds `T::default()`.
+//! Deliberately absent: removal. The vector never shrinks. An index that was never set contains `T::default()`.
 //!
-//! Read next: `index.rs`, which keeps its buckets in a slab.
+//! Read next: `hash_index.rs`, which stores its buckets in such a vector.
 
 use std::sync::Arc;
 use std::{array, fmt, mem};
 
 use crate::model::internal_fault::must;
 
-/// A leaf holds 32 values, for a change to a shared leaf clones them all.
+/// A leaf has 32 values: a change to a shared leaf clones them all.
 const LEAF_BITS: u32 = 5;
 const LEAF: usize = 1 << LEAF_BITS;
 
-/// A branch has 32 children. With 64, a look-up among a million values took as long, and a change to a shared table
-/// twice as long, 2.0 µs rather than 1.0: most of it goes into counting the references to the siblings.
+/// A branch has 32 children. With 64, a lookup among a million values took equally long, and a change to a shared
+/// table twice as long: 2.0 µs rather than 1.0. Most of that is spent on the reference counts of the siblings.
 const BITS: u32 = 5;
 const WIDTH: usize = 1 << BITS;
 
@@ -35,17 +35,18 @@ enum Root<T> {
     Empty,
     /// INVARIANT: exactly `len` values, at most [`LEAF`].
     Flat(Arc<Vec<T>>),
-    /// `shift` is where the bits begin which choose a child of `node`.
+    /// `shift` is the position of the bits that select a child of `node`.
     Tree {
         node: Arc<Node<T>>,
         shift: u32,
     },
 }
 
-/// INVARIANT: every slot is filled, all paths are equally long, and what was never set is a *blank*: one shared node of
-/// defaults for each height. So a look-up meets no missing child, and reaching a far index costs O(height) nodes.
+/// INVARIANT: every slot is filled, all paths are equally long, and each part that was never set is a *blank*: one
+/// shared node of defaults for each height. A lookup therefore never finds a missing child, and setting a far index
+/// costs O(height) nodes.
 ///
-/// Both variants are arrays of thin pointers of one size, so that the enum wastes nothing, whatever the size of `T`.
+/// Both variants are arrays of thin pointers of one size, so that the enum wastes no space, whatever the size of `T`.
 #[derive(Clone)]
 enum Node<T> {
     Branch([Arc<Node<T>>; WIDTH]),
@@ -53,18 +54,18 @@ enum Node<T> {
 }
 
 impl<T> PersistentVec<T> {
-    /// The empty slab; allocates nothing.
+    /// The empty vector; allocates nothing.
     pub(crate) const fn new() -> Self {
         Self { root: Root::Empty, len: 0 }
     }
 
-    /// The highest index set, plus one. A `u64`, for index `u32::MAX` can be set.
+    /// The highest index set, plus one. It is a `u64` because index `u32::MAX` can be set.
     #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether two slabs are one: nothing below them was copied.
+    /// Whether two vectors share everything: nothing in them was copied.
     #[cfg(test)]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (&self.root, &other.root) {
@@ -75,7 +76,7 @@ impl<T> PersistentVec<T> {
         }
     }
 
-    /// The value at `n`: a default if it was skipped, `None` from `len` on.
+    /// The value at `n`: the default if it was never set, `None` from `len` on.
     #[inline]
     pub(crate) fn get(&self, n: u32) -> Option<&T> {
         match &self.root {
@@ -85,13 +86,13 @@ impl<T> PersistentVec<T> {
         }
     }
 
-    /// Index and value, ascending, from 0 to `len`, holes included. O(1) a value: each leaf is looked up once.
+    /// Index and value, ascending, from 0 to `len`, defaults included. O(1) per value: each leaf is looked up once.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let starts = (0..=u32::MAX).step_by(LEAF).take_while(|&start| u64::from(start) < self.len);
         starts.flat_map(|start| (start..=u32::MAX).zip(self.leaf(start)))
     }
 
-    /// The values of the leaf that begins at `start`, as far as `len`.
+    /// The values of the leaf that begins at `start`, up to `len`.
     fn leaf(&self, start: u32) -> &[T] {
         match &self.root {
             Root::Empty => &[],
@@ -106,7 +107,7 @@ impl<T> PersistentVec<T> {
 }
 
 impl<T: Clone> PersistentVec<T> {
-    /// The value at `n`, to change it; `None` from `len` on. Copies the path as far as it is shared.
+    /// The value at `n`, to change it; `None` from `len` on. Copies the shared part of the path.
     pub(crate) fn get_mut(&mut self, n: u32) -> Option<&mut T> {
         match &mut self.root {
             Root::Tree { node, shift } if u64::from(n) < self.len => {
@@ -119,7 +120,7 @@ impl<T: Clone> PersistentVec<T> {
 }
 
 impl<T: Clone + Default> PersistentVec<T> {
-    /// These values, the first at 0: each is moved once, and no path is walked. O(values).
+    /// A vector of these values, the first at 0. Moves each once and walks no path. O(values).
     pub(crate) fn from_vec(mut items: Vec<T>) -> Self {
         let len = items.len() as u64;
         if items.is_empty() {
@@ -158,11 +159,11 @@ impl<T: Clone + Default> PersistentVec<T> {
 }
 
 impl<T: Clone + Default> Root<T> {
-    /// These values as a root that reaches `n`, which is not below their number.
+    /// A root with these values that reaches `n`, which is not below their number.
     fn flat(mut items: Arc<Vec<T>>, n: u32) -> Self {
         if (n as usize) < LEAF {
             let flat = Arc::make_mut(&mut items);
-            // Doubled, as a vector grows by itself, a small table would cost twice what it holds.
+            // Without this, the vector would double its capacity, and a small table would cost twice its content.
             flat.reserve_exact(n as usize + 1 - flat.len());
             flat.resize_with(n as usize + 1, T::default);
             return Self::Flat(items);
@@ -172,7 +173,7 @@ impl<T: Clone + Default> Root<T> {
         Self::tree(Arc::new(node), LEAF_BITS, n)
     }
 
-    /// This tree, with as many levels put above it as it takes to reach `n`.
+    /// This tree with as many more levels on top as it needs to reach `n`.
     fn tree(mut node: Arc<Node<T>>, mut shift: u32, n: u32) -> Self {
         while u64::from(n) >> (shift + BITS) != 0 {
             node = Arc::new(Node::Branch(padded([node], &Node::blank(shift))));
@@ -210,7 +211,7 @@ impl<T: Clone> Node<T> {
 }
 
 impl<T: Clone + Default> Node<T> {
-    /// A node of defaults whose children are chosen at `shift`. Recurses as deep as the tree, six calls at most.
+    /// A node of defaults whose children are selected at `shift`. Recurses as deep as the tree, six calls at most.
     fn blank(shift: u32) -> Arc<Self> {
         Arc::new(if shift == LEAF_BITS {
             Self::Leaves(padded([], &blank_leaf()))
@@ -220,13 +221,13 @@ impl<T: Clone + Default> Node<T> {
     }
 }
 
-/// One level of nodes above these parts, the last filled up with blanks.
+/// One level of nodes above these parts, the last one filled up with blanks.
 fn parents<P: Clone, T>(parts: Vec<P>, blank: &P, node: impl Fn([P; WIDTH]) -> Node<T>) -> Vec<Arc<Node<T>>> {
     let mut parts = parts.into_iter();
     std::iter::from_fn(|| (parts.len() > 0).then(|| Arc::new(node(padded(parts.by_ref(), blank))))).collect()
 }
 
-/// Which child the bits from `shift` on choose.
+/// The child that the bits from `shift` on select.
 #[inline]
 fn digit(n: u32, shift: u32) -> usize {
     (n >> shift) as usize % WIDTH
@@ -255,7 +256,7 @@ impl<T> Default for PersistentVec<T> {
 
 impl<T> fmt::Debug for PersistentVec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Slab({} values)", self.len)
+        write!(f, "PersistentVec({} values)", self.len)
     }
 }
 
@@ -272,7 +273,7 @@ mod tests {
             && persistent_vec.get(u32::try_from(model.len()).unwrap()).is_none()
     }
 
-    fn slab_of(model: &[u64]) -> PersistentVec<u64> {
+    fn vec_of(model: &[u64]) -> PersistentVec<u64> {
         let mut persistent_vec = PersistentVec::new();
         (0..).zip(model).for_each(|(n, item)| persistent_vec.set(n, *item));
         persistent_vec
@@ -285,7 +286,7 @@ mod tests {
             ops in vec((prop_oneof![0..40u32, 0..5000u32], 1..u64::MAX), 0..40),
         ) {
             let mut model: Vec<u64> = (0..start as u64).collect();
-            let mut persistent_vec = slab_of(&model);
+            let mut persistent_vec = vec_of(&model);
             prop_assert!(same(&persistent_vec, &model));
             for (n, item) in ops {
                 let (older, before) = (persistent_vec.clone(), model.clone());
@@ -316,7 +317,7 @@ mod tests {
     fn a_vector_of_any_length_keeps_its_values() {
         for len in [0, 1, 31, 32, 33, 2047, 2048, 2049, 131_072, 131_073] {
             let model: Vec<u64> = (1..=len).collect();
-            assert!(same(&slab_of(&model), &model), "{len}");
+            assert!(same(&vec_of(&model), &model), "{len}");
             let mut at_once = PersistentVec::from_vec(model.clone());
             assert!(same(&at_once, &model), "{len} at once");
             at_once.set(u32::try_from(len).unwrap(), 7);

@@ -1,14 +1,16 @@
-//! [`SortedSeq`]: a persistent sorted sequence, for what must be listed in an order, or found by one.
+//! [`SortedSeq`]: a persistent sorted sequence, for lists and searches in an order.
 //!
-//! A B+ tree. The order is a closure given with each call, as in `slice::binary_search_by`: how does the item compare
-//! with what is sought? So an item can be a number whose name lies elsewhere. Every call must mean the same order.
+//! A B+ tree. Each call takes the order as a closure, as `slice::binary_search_by` does: how does the item compare
+//! with the target? An item can therefore be a number whose name is stored elsewhere. All calls must use the same
+//! order.
 //!
-//! Promises: O(log n) comparisons to find; a change then copies at most one node of up to 64 for each level: two levels
-//! at a thousand items, four at a million. A set of up to 64 is one leaf. Iterating allocates nothing per item.
+//! Guarantees: a search takes O(log n) comparisons. A change then copies at most one node of up to 64 items per level:
+//! two levels at a thousand items, four at a million. A set of up to 64 items is one leaf. Iteration allocates nothing
+//! per item.
 //!
-//! What it loses to: where a comparison costs nothing, a `BTreeSet` of a million finds a number in 100 ns, this in 120.
+//! Cost: where a comparison is trivial, a `BTreeSet` of a million finds a number in 100 ns, and this in 120.
 //!
-//! Deliberately absent: ranks, iteration backwards, balancing beyond the merging of thin neighbours.
+//! Deliberately absent: ranks, backward iteration, balancing beyond merging small neighbours.
 //!
 //! Read next: back to `tables.rs`, for when to use which table.
 
@@ -25,11 +27,11 @@ use crate::model::internal_fault::{broken, must};
 /// The most items in a leaf, and children in a branch.
 const MAX: usize = 64;
 
-/// Neighbours that together hold no more than this become one. Far below `MAX`, so that the next insert does not split
-/// again what a removal merged.
+/// Neighbours that together have no more than this are merged. It is far below `MAX`, so that the next insert does not
+/// split again what a removal merged.
 const THIN: usize = MAX / 2;
 
-/// How full a bulk load makes its nodes: room for a few inserts before they split.
+/// How full a bulk load makes its nodes. This leaves room for a few inserts before they split.
 const FILL: usize = MAX / 4 * 3;
 
 const PATH: &str = "a path leads to a place in a sequence";
@@ -43,7 +45,7 @@ pub(crate) struct SortedSeq<T> {
 }
 
 /// INVARIANT: all leaves are equally deep, no node is empty or wider than [`MAX`], and two neighbours under one branch
-/// hold more than [`THIN`] together. So nodes are on average more than `THIN / 2` wide, and the height is O(log n).
+/// together have more than [`THIN`]. The average node is therefore wider than `THIN / 2`, and the height is O(log n).
 enum Node<T> {
     Leaf(Vec<T>),
     Branch(Vec<Child<T>>),
@@ -51,12 +53,12 @@ enum Node<T> {
 
 #[derive(Clone)]
 struct Child<T> {
-    /// INVARIANT: a copy of the first item below, so that a search opens no child in vain.
+    /// INVARIANT: a copy of the first item below. A search therefore opens only the child that can contain its target.
     first: T,
     node: Arc<Node<T>>,
 }
 
-/// Which child to take at each branch, from the root.
+/// The index of the child at each branch, from the root.
 type Path = SmallVec<[usize; 6]>;
 
 impl<T> SortedSeq<T> {
@@ -75,7 +77,7 @@ impl<T> SortedSeq<T> {
         self.len == 0
     }
 
-    /// Whether two sequences are one: nothing below them was copied.
+    /// Whether two sequences share everything: nothing in them was copied.
     #[cfg(test)]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (&self.root, &other.root) {
@@ -84,7 +86,7 @@ impl<T> SortedSeq<T> {
         }
     }
 
-    /// The item that is equal; any of them, if `cmp` finds several so.
+    /// The equal item; any of them, if `cmp` finds several equal.
     #[inline]
     pub(crate) fn get(&self, cmp: impl Fn(&T) -> Ordering) -> Option<&T> {
         let mut node = self.root.as_deref()?;
@@ -96,7 +98,7 @@ impl<T> SortedSeq<T> {
         }
     }
 
-    /// Whether an item is equal.
+    /// Whether there is an equal item.
     #[inline]
     pub(crate) fn contains(&self, cmp: impl Fn(&T) -> Ordering) -> bool {
         self.get(cmp).is_some()
@@ -107,14 +109,14 @@ impl<T> SortedSeq<T> {
         self.iter_from(|_| Ordering::Equal)
     }
 
-    /// The items from the first one which is not less, ascending.
+    /// The items from the first one that is not less, ascending.
     pub(crate) fn iter_from(&self, cmp: impl Fn(&T) -> Ordering) -> Iter<'_, T> {
         Iter::below(self.root.as_deref(), |item| cmp(item).is_lt())
     }
 }
 
 impl<T: Copy> SortedSeq<T> {
-    /// Adds an item: false, and nothing copied, if an equal one is there.
+    /// Adds an item. Returns `false`, and copies nothing, if there is an equal one.
     pub(crate) fn insert(&mut self, item: T, cmp: impl Fn(&T) -> Ordering) -> bool {
         let Some(root) = &mut self.root else {
             *self = Self::from_sorted(vec![item]);
@@ -131,7 +133,7 @@ impl<T: Copy> SortedSeq<T> {
         true
     }
 
-    /// Overwrites the equal item: false, and nothing copied, if there is none.
+    /// Overwrites the equal item. Returns `false`, and copies nothing, if there is none.
     pub(crate) fn replace(&mut self, item: T, cmp: impl Fn(&T) -> Ordering) -> bool {
         let Some(root) = &mut self.root else { return false };
         let (path, Ok(at)) = root.locate(cmp) else { return false };
@@ -139,7 +141,7 @@ impl<T: Copy> SortedSeq<T> {
         true
     }
 
-    /// Takes the equal item out: `None`, and nothing copied, if there is none.
+    /// Removes the equal item. Returns `None`, and copies nothing, if there is none.
     pub(crate) fn remove(&mut self, cmp: impl Fn(&T) -> Ordering) -> Option<T> {
         let root = self.root.as_mut()?;
         let (path, Ok(at)) = root.locate(cmp) else { return None };
@@ -154,7 +156,7 @@ impl<T: Copy> SortedSeq<T> {
         Some(item)
     }
 
-    /// The items, which the caller has sorted and freed of equals, in O(items).
+    /// A sequence of these items, which are sorted and have no duplicates. O(items).
     pub(crate) fn from_sorted(mut items: Vec<T>) -> Self {
         let len = items.len();
         if (1..=MAX).contains(&len) {
@@ -172,21 +174,21 @@ impl<T: Copy> SortedSeq<T> {
     }
 }
 
-/// The child below which an equal item must lie.
+/// The child that must contain an equal item.
 #[inline]
 fn child_at<T>(children: &[Child<T>], cmp: impl Fn(&T) -> Ordering) -> usize {
     quarters(children, |child| cmp(&child.first).is_le()).saturating_sub(1)
 }
 
-/// Where an equal item is in a leaf, or would be.
+/// The index of the equal item in a leaf, or where it would be inserted.
 #[inline]
 fn place<T>(items: &[T], cmp: impl Fn(&T) -> Ordering) -> Result<usize, usize> {
     let at = quarters(items, |item| cmp(item).is_lt());
     if items.get(at).is_some_and(|item| cmp(item).is_eq()) { Ok(at) } else { Err(at) }
 }
 
-/// How many come before the first that is not `less`, as `partition_point` has it, asking three at a time: where a
-/// comparison reads what is not in the cache, as the keys of users are, three such waits overlap, and it takes half as
+/// The number of items before the first that is not `less`, as in `partition_point`, with three comparisons at a time.
+/// Where a comparison reads uncached memory, as with the keys of users, three cache misses overlap. It takes half as
 /// many rounds.
 #[inline]
 fn quarters<P>(parts: &[P], less: impl Fn(&P) -> bool) -> usize {
@@ -194,7 +196,7 @@ fn quarters<P>(parts: &[P], less: impl Fn(&P) -> bool) -> usize {
     let (mut from, mut to) = (0, parts.len());
     while from < to {
         let quarter = (to - from) / 4;
-        // Three numbers and not an array: `array::map` takes the compiler longer than everything else in this file.
+        // Three numbers and not an array: `array::map` takes longer to compile than everything else in this file.
         let (first, second, third) = (from + quarter, from + (to - from) / 2, to - 1 - quarter);
         let (after, before) = match is_less(first) + is_less(second) + is_less(third) {
             0 => (from, first),
@@ -212,7 +214,7 @@ impl<T: Copy> Child<T> {
         Some(Self { first: node.first()?, node })
     }
 
-    /// Works on the node below, then brings the copy of its first item up to date.
+    /// Changes the node below, then updates the copy of its first item.
     fn change<R>(&mut self, work: impl FnOnce(&mut Node<T>) -> R) -> R {
         let node = Arc::make_mut(&mut self.node);
         let result = work(node);
@@ -221,7 +223,7 @@ impl<T: Copy> Child<T> {
     }
 }
 
-/// A copy is made to be changed: with room for one more, it need not move once more when that comes.
+/// A copy is made to be changed. It has room for one more item, so that an insertion does not move it again.
 impl<T: Copy> Clone for Node<T> {
     fn clone(&self) -> Self {
         match self {
@@ -237,10 +239,10 @@ fn roomy<P: Clone>(parts: &[P]) -> Vec<P> {
     copy
 }
 
-/// The three changes follow a path that a search has found, so they compare nothing, and copy nothing unless needed.
-/// They recurse as deep as the tree is high. A path ends at a leaf: one that does not is an internal fault.
+/// The three changes follow a path that a search has found. They compare nothing, and copy only what they change. They
+/// recurse as deep as the tree is high. A path that does not end at a leaf is an internal fault.
 impl<T: Copy> Node<T> {
-    /// Where the equal item is, or would be.
+    /// The path to the equal item, or to where it would be inserted.
     fn locate(&self, cmp: impl Fn(&T) -> Ordering) -> (Path, Result<usize, usize>) {
         let (mut path, mut node) = (Path::new(), self);
         loop {
@@ -258,7 +260,7 @@ impl<T: Copy> Node<T> {
         }
     }
 
-    /// Puts the item in, and splits off the right half of this node if it became too wide.
+    /// Inserts the item. Splits off the right half of this node if it became too wide.
     fn insert(&mut self, path: &[usize], at: usize, item: T) -> Option<Child<T>> {
         let right = match (self, path) {
             (Self::Leaf(items), _) => {
@@ -307,7 +309,7 @@ impl<T: Copy> Node<T> {
         }
     }
 
-    /// Takes in the items or children of its right neighbour, which is equally high.
+    /// Appends the items or children of the right neighbour, which has the same height.
     fn append(&mut self, right: Self) {
         match (self, right) {
             (Self::Leaf(items), Self::Leaf(more)) => items.extend(more),
@@ -346,7 +348,7 @@ impl<T> Node<T> {
     }
 }
 
-/// Room for a quarter more. Most sequences are short and seldom grow: doubled, they would be half empty.
+/// Reserves room for a quarter more. Most sequences are short and seldom grow. With doubling they would be half empty.
 fn make_room<T>(items: &mut Vec<T>) {
     if items.len() == items.capacity() {
         items.reserve_exact(1 + items.len() / 4);
@@ -361,8 +363,9 @@ fn halve<P>(parts: &mut Vec<P>) -> Option<Vec<P>> {
     })
 }
 
-/// Restores the invariant after a removal below child `at`. One merge is enough: what is merged is no thinner towards
-/// its other neighbour than its parts were, and the neighbours of an emptied child are wide, or it had been merged.
+/// Restores the invariant after a removal below child `at`. One merge is enough. The merged node is no smaller than
+/// its parts were, so its other neighbour needs no merge. The neighbours of an emptied child are wide, or it would
+/// have been merged before.
 fn mend<T: Copy>(children: &mut Vec<Child<T>>, at: usize) {
     let width = |at: usize| children.get(at).map(|child| child.node.width());
     if width(at) == Some(0) {
@@ -397,14 +400,14 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    /// Key and value; the order is the key's.
+    /// Key and value. The order is that of the keys.
     type Item = (u32, u32);
 
     fn by(key: u32) -> impl Fn(&Item) -> Ordering {
         move |item| item.0.cmp(&key)
     }
 
-    /// The height, after the invariants have been checked all the way down.
+    /// Checks the invariants all the way down, and returns the height.
     fn height(node: &Node<Item>) -> usize {
         assert!((1..=MAX).contains(&node.width()));
         let Node::Branch(children) = node else { return 1 };

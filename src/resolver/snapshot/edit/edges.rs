@@ -1,4 +1,4 @@
-//! The edges of a state: put and removed, at both their ends (I9).
+//! Applying changes of edges to a state, at both ends of each edge (I9).
 
 use super::{Edit, Result};
 use crate::model::error::EntityKind;
@@ -13,7 +13,7 @@ use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
 
-const UNLISTED: &str = "what has left the catalog is found by its name";
+const UNLISTED: &str = "an entity removed from the catalog is found by its name";
 
 impl Edit<'_> {
     pub(super) fn put_edge(&mut self, record: &Record, before: Option<&Record>) -> Result {
@@ -45,7 +45,7 @@ impl Edit<'_> {
         if done.is_some() { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
 
-    /// One of the tenant's own roles, which alone may grant and include (I6).
+    /// The number of a role of the tenant. Only those may grant and include (I6).
     fn own_role(&self, id: RoleId, whole: &Record) -> Result<u32> {
         let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Role };
         let number = self.state.roles.by_id(id.as_uuid()).ok_or_else(dangling)?;
@@ -55,7 +55,8 @@ impl Edit<'_> {
         }
     }
 
-    /// The role that a reference means. One of a catalog that is not here begins to be known as departed.
+    /// The role that a reference names. A role of the catalog that the current catalog lacks is added as removed from
+    /// the catalog.
     pub(in crate::resolver::snapshot) fn role(&mut self, reference: &RoleRef, whole: &Record) -> Result<u32> {
         let (id, slug) = match reference {
             RoleRef::Own(id) => return self.own_role(*id, whole),
@@ -173,7 +174,7 @@ impl Edit<'_> {
             return Ok(false);
         }
         if let Some(row) = must(self.state.groups.row_mut(parent), NEAR_END) {
-            set_back(&mut row.children, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
+            set_reverse(&mut row.children, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
                 back.from().cmp(&group)
             });
         }
@@ -190,7 +191,8 @@ impl Edit<'_> {
         Some(())
     }
 
-    /// Adds what a group does not hold yet, or changes its window from what it was before: false if it was not so (I4).
+    /// Adds an edge of a group, or changes its window from `before`. Returns `false` if the present window is not
+    /// `before` (I4).
     fn put_group_edge(&mut self, group: u32, source: Source, window: Window, before: Option<Window>) -> bool {
         self.state.groups.row_mut(group).is_some_and(|row| row.edges.set(source, window, before))
     }
@@ -208,7 +210,7 @@ impl Edit<'_> {
                 let key = users.name_at(user);
                 if let Some(row) = must(roles.row_mut(role), NEAR_END) {
                     let order = |back: &ReverseEdge| users.name_at(back.from()).cmp(key);
-                    set_back(&mut row.users, ReverseEdge::new(user, edge.window), before.is_none(), order);
+                    set_reverse(&mut row.users, ReverseEdge::new(user, edge.window), before.is_none(), order);
                 }
                 self.summary(user);
                 Ok(true)
@@ -221,7 +223,7 @@ impl Edit<'_> {
                     return Ok(false);
                 }
                 if let Some(row) = must(self.state.roles.row_mut(role), NEAR_END) {
-                    set_back(&mut row.groups, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
+                    set_reverse(&mut row.groups, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
                         back.from().cmp(&group)
                     });
                 }
@@ -264,7 +266,7 @@ impl Edit<'_> {
         let key = users.name_at(user);
         if let Some(row) = must(groups.row_mut(group), NEAR_END) {
             let order = |back: &ReverseEdge| users.name_at(back.from()).cmp(key);
-            set_back(&mut row.members, ReverseEdge::new(user, edge.window), before.is_none(), order);
+            set_reverse(&mut row.members, ReverseEdge::new(user, edge.window), before.is_none(), order);
         }
         self.summary(user);
         Ok(true)
@@ -281,7 +283,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    /// What has left the catalog is kept only as long as the tenant refers to it.
+    /// A role that was removed from the catalog is stored only as long as the tenant refers to it.
     fn forget_removed_role(&mut self, number: u32) {
         if self.state.roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused()) {
             must(self.state.roles.remove(number), UNLISTED);
@@ -314,7 +316,7 @@ fn window_of(record: &Record) -> Option<Window> {
     }
 }
 
-fn set_back(
+fn set_reverse(
     backs: &mut ReverseEdges,
     back: ReverseEdge,
     new: bool,

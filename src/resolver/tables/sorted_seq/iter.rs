@@ -1,20 +1,20 @@
-//! The items of an [`SortedSeq`](super::SortedSeq), one after the other, without a pointer from leaf to leaf.
+//! Iteration over a [`SortedSeq`](super::SortedSeq), without pointers from leaf to leaf.
 
 use smallvec::SmallVec;
 use std::slice;
 
 use super::{Child, Node};
 
-/// The items of an [`SortedSeq`], ascending.
+/// The items of a [`SortedSeq`], ascending.
 #[derive(Clone)]
 pub(crate) struct Iter<'a, T> {
-    /// What is left of each branch above the leaf.
+    /// The remaining children of each branch above the leaf.
     rest: SmallVec<[slice::Iter<'a, Child<T>>; 4]>,
     leaf: slice::Iter<'a, T>,
 }
 
 impl<'a, T> Iter<'a, T> {
-    /// From the first item which is not `less`.
+    /// Begins at the first item that is not `less`.
     pub(super) fn below(root: Option<&'a Node<T>>, less: impl Fn(&T) -> bool) -> Self {
         let mut iter = Self { rest: SmallVec::new(), leaf: [].iter() };
         if let Some(root) = root {
@@ -23,8 +23,8 @@ impl<'a, T> Iter<'a, T> {
         iter
     }
 
-    /// Goes down to the first item which is not `less`. It lies below the last child that begins with a lesser one, or
-    /// begins the child after that, where `next` goes on by itself.
+    /// Descends to the first item that is not `less`. It is below the last child that begins with a lesser item, or it
+    /// begins the child after that. In the second case `next` advances to it by itself.
     fn descend(&mut self, mut node: &'a Node<T>, less: impl Fn(&T) -> bool) {
         while let Node::Branch(children) = node {
             let at = children.partition_point(|child| less(&child.first)).saturating_sub(1);

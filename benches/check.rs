@@ -92,7 +92,7 @@ fn check_many<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
             (bed.organisation.users[question.user as usize].id, permission)
         };
         let list: Vec<_> = questions::draw(bed, about).iter().map(question).collect();
-        let mut batches = list.chunks_exact(BATCH).cycle_names();
+        let mut batches = list.chunks_exact(BATCH).cycle();
         criterion.bench_function(&format!("check_many/{}/uuid/{about_name}/rolecall", bed.size.name), |b| {
             b.iter_custom(|questions| {
                 let wanted = u32::try_from(questions.div_ceil(BATCH as u64)).unwrap();
@@ -118,7 +118,7 @@ fn questions<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
             let user = UserId::from_uuid(bed.organisation.users[question.user as usize].id);
             (user, permission_id(question.permission), question.allowed)
         })
-        .cycle_names();
+        .cycle();
     criterion.bench_function(&format!("effective/{name}/rolecall"), |b| {
         b.iter_batched(|| next.next().unwrap().0, |user| held.effective(user), BatchSize::SmallInput);
     });
@@ -129,7 +129,7 @@ fn questions<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
         });
     }
     let mut group = criterion.benchmark_group(format!("who_can/{name}"));
-    let mut permissions = (0..bed.size.permissions).cycle_names();
+    let mut permissions = (0..bed.size.permissions).cycle();
     group.bench_function("rolecall", |b| {
         b.iter(|| held.who_can(permission_id(permissions.next().unwrap())).ids().collect::<Vec<_>>());
     });

@@ -77,7 +77,7 @@ fn checks<const N: usize>(organisation: &Organisation, tenant: &Tenant, enumerat
     let held = tenant.snapshot().at(now());
     let handles: Vec<_> = users.iter().map(|(id, _)| held.user_handle(*id).unwrap()).collect();
     let named: Vec<_> = slugs.iter().map(|slug| held.permission_handle(slug).unwrap()).collect();
-    let asked = || (0..users.len()).zip((0..permissions).cycle_names());
+    let asked = || (0..users.len()).zip((0..permissions).cycle());
     let counted = |form: &str, check: &dyn Fn(usize, u32) -> bool| {
         let info = measure(|| asked().for_each(|(user, permission)| _ = black_box(check(user, permission))));
         println!(

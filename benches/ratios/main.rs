@@ -229,7 +229,7 @@ fn users<'a, const N: usize>(
     questions: &'a [Question],
 ) -> impl Iterator<Item = (UserId, &'a Question)> {
     let id = |question: &Question| UserId::from_uuid(bed.organisation.users[question.user as usize].id);
-    questions.iter().map(move |question| (id(question), question)).cycle_names()
+    questions.iter().map(move |question| (id(question), question)).cycle()
 }
 
 /// P7: the effective set of a user beside a check.

@@ -62,7 +62,7 @@ impl Lane {
         self.times.iter().fold((f64::INFINITY, 0.0), |(least, most), time| (least.min(*time), most.max(*time)))
     }
 
-    pub(crate) fn write_queue(&self) -> usize {
+    pub(crate) fn turn_count(&self) -> usize {
         self.times.len()
     }
 }

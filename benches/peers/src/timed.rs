@@ -25,7 +25,7 @@ use crate::peers::{MODEL_ROLES, Peer};
 use crate::plain::Plain;
 use crate::race::{Effort, Lane};
 
-use self::changes::RecordKind;
+use self::changes::ChangeKind;
 use self::checks::Entered;
 
 /// Times all at the sizes that are wanted, prints it, and keeps the figures if they are to be kept.
@@ -69,8 +69,8 @@ fn one_size<const N: usize>(size: &'static Size, figures: &mut Figures) {
     }
     let mut everybody: Vec<&mut dyn Peer<N>> = vec![&mut ours];
     everybody.extend(all.iter_mut().map(|peer| &mut **peer as &mut dyn Peer<N>));
-    told(figures, size, LEAVES, &changes::race(&mut everybody, &mut plain, RecordKind::Leave, effort));
-    told(figures, size, LOSES, &changes::race(&mut everybody, &mut plain, RecordKind::Revoke, effort));
+    told(figures, size, LEAVES, &changes::race(&mut everybody, &mut plain, ChangeKind::Leave, effort));
+    told(figures, size, LOSES, &changes::race(&mut everybody, &mut plain, ChangeKind::Revoke, effort));
     told(figures, size, WHO_CAN, &who_can::race(&everybody, &plain, &oracle, effort));
 }
 

@@ -13,7 +13,7 @@ use crate::race::{Effort, Lane, nanos, once};
 
 /// What changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RecordKind {
+pub(crate) enum ChangeKind {
     /// A user leaves a group.
     Leave,
     /// A role loses one grant.
@@ -29,7 +29,7 @@ const TURN: Duration = Duration::from_millis(10);
 pub(crate) fn race<const N: usize>(
     peers: &mut [&mut dyn Peer<N>],
     plain: &mut Plain<'_, N>,
-    kind: RecordKind,
+    kind: ChangeKind,
     effort: Effort,
 ) -> Vec<Lane> {
     let mut lanes: Vec<(Lane, Stream)> = Vec::new();
@@ -51,13 +51,13 @@ pub(crate) fn race<const N: usize>(
         }
     }
     let told = |(mut lane, _): (Lane, Stream)| {
-        lane.how = format!("median of {} turns of {}", lane.write_queue(), lane.turn);
+        lane.how = format!("median of {} turns of {}", lane.turn_count(), lane.turn);
         lane
     };
     lanes.into_iter().map(told).collect()
 }
 
-impl RecordKind {
+impl ChangeKind {
     /// A membership of an active user, or a grant that no pattern of the role repeats.
     fn draw<const N: usize>(self, plain: &Plain<'_, N>, draws: &mut Stream) -> Change {
         let size = plain.organisation.size;
@@ -108,7 +108,7 @@ impl RecordKind {
 }
 
 /// Makes the first change by which somebody loses a permission, and asks about it. How long the next one takes.
-fn proven<const N: usize>(peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, kind: RecordKind) -> Duration {
+fn proven<const N: usize>(peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, kind: ChangeKind) -> Duration {
     let mut draws = Stream::new(4);
     let before = rows(plain);
     loop {
@@ -130,7 +130,7 @@ fn proven<const N: usize>(peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, kind
     }
 }
 
-impl RecordKind {
+impl ChangeKind {
     fn plainly<const N: usize>(self, plain: &mut Plain<'_, N>, (a, b): Change) {
         match self {
             Self::Leave => plain.leave(a, b),
@@ -152,18 +152,18 @@ fn rows<const N: usize>(plain: &Plain<'_, N>) -> Vec<Bits<N>> {
 }
 
 /// 16 questions whose answers are others now, and 16 whose answers are the same, of the user or of the permission.
-fn about<const N: usize>(before: &[Bits<N>], now: &[Bits<N>], kind: RecordKind, (a, b): Change) -> Vec<Question> {
+fn about<const N: usize>(before: &[Bits<N>], now: &[Bits<N>], kind: ChangeKind, (a, b): Change) -> Vec<Question> {
     let ask = |user: u32, permission: u32| {
         let (was_allowed, is_allowed) = (has(&before[user as usize], permission), has(&now[user as usize], permission));
         (Question { user, permission, allowed: is_allowed }, was_allowed != is_allowed)
     };
     let all: Vec<(Question, bool)> = match kind {
-        RecordKind::Leave => (0..u32::try_from(64 * N).unwrap()).map(|permission| ask(a, permission)).collect(),
-        RecordKind::Revoke => (0..u32::try_from(now.len()).unwrap()).map(|user| ask(user, b)).collect(),
+        ChangeKind::Leave => (0..u32::try_from(64 * N).unwrap()).map(|permission| ask(a, permission)).collect(),
+        ChangeKind::Revoke => (0..u32::try_from(now.len()).unwrap()).map(|user| ask(user, b)).collect(),
     };
     let some = |other: bool| {
         let wanted = all.iter().filter(move |(_, differs)| *differs == other).map(|(question, _)| *question);
-        wanted.collect::<Vec<_>>().into_iter().cycle_names().take(16)
+        wanted.collect::<Vec<_>>().into_iter().cycle().take(16)
     };
     some(true).chain(some(false)).collect()
 }

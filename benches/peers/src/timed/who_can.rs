@@ -38,8 +38,8 @@ pub(crate) fn race<const N: usize>(
     }
     let told = |(mut lane, every): (Lane, usize)| {
         lane.how = match every {
-            1 => format!("median of {} turns of {}", lane.write_queue(), lane.turn),
-            _ => format!("median of {} turns of 1; one user in {every} asked about; multiplied", lane.write_queue()),
+            1 => format!("median of {} turns of {}", lane.turn_count(), lane.turn),
+            _ => format!("median of {} turns of 1; one user in {every} asked about; multiplied", lane.turn_count()),
         };
         lane
     };

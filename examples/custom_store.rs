@@ -387,7 +387,7 @@ fn take_record<'a>(log: &mut &'a [u8]) -> Result<Option<&'a [u8]>, &'static str>
     Ok(Some(text))
 }
 
-/// Computes the usual CRC-32. It detects every change within four neighbouring bytes, but no attacker.
+/// Computes the usual CRC-32. It detects every change within four neighbouring bytes. It does not stop an attacker.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 0 { sum >> 1 } else { (sum >> 1) ^ 0xEDB8_8320 })

@@ -13,7 +13,8 @@ use super::organisation::Organisation;
 use super::random::Random;
 use super::records::{group_id, permission_id, role_id};
 
-/// Draws changes and commits them, one change in each commit unless stated otherwise. Returns average times of one commit.
+/// Draws changes and commits them, one change in each commit unless stated otherwise. The methods return the average time
+/// of one commit.
 pub(crate) struct Writer<'a> {
     tenant: &'a Tenant,
     organisation: &'a Organisation,

@@ -61,7 +61,7 @@ impl<'a> Race<'a> {
             for Entered { turn, times, .. } in &mut self.entered {
                 times.push(turn());
             }
-            // Another one begins the next round, so that nobody always comes after the same one.
+            // The next round starts with another contestant, so that the order varies.
             self.entered.rotate_left(1 % count);
         }
         self.entered.rotate_right(rounds % count);

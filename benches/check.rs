@@ -1,22 +1,31 @@
-//! Times every question, commits, and opening a tenant, on the workload in `common/`, which is printed first. Answers
-//! are compared with the right ones before anything is timed.
+//! Times every question, commits, and opening a tenant, on the workload in `common/`.
+//!
+//! Prints the workload first. Compares the answers with the expected ones before timing.
 //!
 //! ```text
-//! cargo bench --bench check                            # S and M, at leisure
-//! cargo bench --bench check -- 'check/M/uuid/mixed'    # some of it
-//! ROLECALL_SIZES=S,M,L cargo bench --bench check       # L too: about 5 GB
+//! cargo bench --bench check                            # S and M
+//! cargo bench --bench check -- 'check/M/uuid/mixed'    # a part
+//! ROLECALL_SIZES=S,M,L cargo bench --bench check       # with L: about 5 GB of memory
 //! ROLECALL_SIZES=S cargo bench --bench check -- \
-//!     --warm-up-time 0.05 --measurement-time 0.1 --sample-size 10 --nresamples 1000   # all names, briefly
+//!     --warm-up-time 0.05 --measurement-time 0.1 --sample-size 10 --nresamples 1000   # everything, briefly
 //! ```
 //!
-//! Names: `check/{S,M,L}/{handle,uuid,key_slug,enum}/{hot,mixed}/{throughput,latency}/CONTESTANT`. `rolecall` is a held
-//! snapshot, `rolecall_tenant` asks the tenant, `by_hand_flat` and `by_hand_fast` are what a program would do without the
-//! crate, `limit_one` and `limit_two` what the memory costs. `limit_one` and, past 1,024 permissions, `limit_two` do not
-//! answer; they only wait as long. `by_hand_flat` is left out at L, where it does not fit in memory.
+//! Names: `check/{S,M,L}/{handle,uuid,key_slug,enum}/{hot,mixed}/{throughput,latency}/CONTESTANT`. The contestants:
 //!
-//! Criterion times one contestant after the other, and a machine drifts: for ratios run `ratios`, which takes turns.
+//! | contestant | what it is |
+//! |---|---|
+//! | `rolecall` | a held snapshot |
+//! | `rolecall_tenant` | the tenant, which loads the newest snapshot |
+//! | `by_hand_flat` | sets of strings; left out at L, where they do not fit in memory |
+//! | `by_hand_fast` | rows of bits in a hash table |
+//! | `limit_one`, `limit_two` | one read of memory, and two that depend on each other |
+//!
+//! `limit_one` gives no answers. Nor does `limit_two` with more than 1,024 permissions.
+//!
+//! Criterion times one contestant after the other while the speed of a machine drifts. For ratios run the bench
+//! `ratios`, whose contestants take turns.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 mod common;
 
@@ -27,14 +36,14 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion};
 use rolecall::records::UserId;
 
-use self::common::Bed;
-use self::common::forms::{Form, Rivals, Words};
+use self::common::Workload;
+use self::common::contestants::{Baselines, Form, QuestionTexts};
+use self::common::fixed_store::{FixedStore, tenant_id};
 use self::common::organisation::{L, M, S, Size, is_wanted};
-use self::common::pace::Pace;
-use self::common::patterned::Patterned;
+use self::common::pattern_tenant::PatternTenant;
 use self::common::questions::{self, About, Question};
 use self::common::records::permission_id;
-use self::common::shelf::{Shelf, tenant_id};
+use self::common::timing::TimingMode;
 use self::common::writer::Writer;
 
 fn main() {
@@ -52,28 +61,28 @@ fn main() {
 }
 
 fn size<const N: usize>(criterion: &mut Criterion, size: &'static Size) {
-    let bed = Bed::<N>::new(size);
-    check(criterion, &bed);
-    check_many(criterion, &bed);
-    questions(criterion, &bed);
-    commits(criterion, &bed);
-    session(criterion, &bed);
+    let workload = Workload::<N>::new(size);
+    check(criterion, &workload);
+    check_many(criterion, &workload);
+    questions(criterion, &workload);
+    commits(criterion, &workload);
+    session(criterion, &workload);
 }
 
-fn check<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
-    let rivals = Rivals::new(bed, bed.size.name != "L");
+fn check<const N: usize>(criterion: &mut Criterion, workload: &Workload<N>) {
+    let baselines = Baselines::new(workload, workload.size.name != "L");
     for (about, about_name) in [(About::Hot, "hot"), (About::Mixed, "mixed")] {
-        let questions = questions::draw(bed, about);
-        let words = Words::new(&questions);
+        let questions = questions::draw(workload, about);
+        let words = QuestionTexts::new(&questions);
         for form in Form::ALL {
-            let mut contestants = bed.ours(form, &questions, &words);
-            contestants.extend(bed.rivals(form, &questions, &rivals));
-            for (pace, pace_name) in [(Pace::Throughput, "throughput"), (Pace::Latency, "latency")] {
-                let name = [bed.size.name, form.name(), about_name, pace_name].join("/");
+            let mut contestants = workload.ours(form, &questions, &words);
+            contestants.extend(workload.baselines(form, &questions, &baselines));
+            for (mode, mode_name) in [(TimingMode::Throughput, "throughput"), (TimingMode::Latency, "latency")] {
+                let name = [workload.size.name, form.name(), about_name, mode_name].join("/");
                 let mut group = criterion.benchmark_group(format!("check/{name}"));
                 for contestant in &mut contestants {
                     group.bench_function(contestant.name, |b| {
-                        b.iter_custom(|questions| contestant.run(pace, questions));
+                        b.iter_custom(|questions| contestant.run(mode, questions));
                     });
                 }
                 group.finish();
@@ -82,43 +91,43 @@ fn check<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
     }
 }
 
-/// Batches of 64; an iteration is a question.
-fn check_many<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
+/// Times batches of 64 questions. One iteration is one question.
+fn check_many<const N: usize>(criterion: &mut Criterion, workload: &Workload<N>) {
     const BATCH: usize = 64;
-    let held = bed.held();
+    let held = workload.held();
     for (about, about_name) in [(About::Hot, "hot"), (About::Mixed, "mixed")] {
         let question = |question: &Question| {
             let permission = held.permission_handle(permission_id(question.permission)).unwrap();
-            (bed.organisation.users[question.user as usize].id, permission)
+            (workload.organisation.users[question.user as usize].id, permission)
         };
-        let list: Vec<_> = questions::draw(bed, about).iter().map(question).collect();
-        let mut batches = list.chunks_exact(BATCH).cycle_names();
-        criterion.bench_function(&format!("check_many/{}/uuid/{about_name}/rolecall", bed.size.name), |b| {
+        let list: Vec<_> = questions::draw(workload, about).iter().map(question).collect();
+        let mut batches = list.chunks_exact(BATCH).cycle();
+        criterion.bench_function(&format!("check_many/{}/uuid/{about_name}/rolecall", workload.size.name), |b| {
             b.iter_custom(|questions| {
                 let wanted = u32::try_from(questions.div_ceil(BATCH as u64)).unwrap();
                 let start = Instant::now();
                 for batch in batches.by_ref().take(wanted as usize) {
                     black_box(held.check_many(batch.iter().copied()).filter(|allowed| *allowed).count());
                 }
-                // The last batch is asked whole.
+                // The last batch is always complete, so the time is scaled down.
                 start.elapsed().mul_f64(f64::from(u32::try_from(questions).unwrap()) / f64::from(wanted * 64))
             });
         });
     }
 }
 
-/// The other questions: each time about the next question of the mixed list.
-fn questions<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
-    let questions = questions::draw(bed, About::Mixed);
-    let held = bed.held();
-    let name = bed.size.name;
+/// Times the other questions, each time about the next user and permission of the mixed list.
+fn questions<const N: usize>(criterion: &mut Criterion, workload: &Workload<N>) {
+    let questions = questions::draw(workload, About::Mixed);
+    let held = workload.held();
+    let name = workload.size.name;
     let mut next = questions
         .iter()
         .map(|question| {
-            let user = UserId::from_uuid(bed.organisation.users[question.user as usize].id);
+            let user = UserId::from_uuid(workload.organisation.users[question.user as usize].id);
             (user, permission_id(question.permission), question.allowed)
         })
-        .cycle_names();
+        .cycle();
     criterion.bench_function(&format!("effective/{name}/rolecall"), |b| {
         b.iter_batched(|| next.next().unwrap().0, |user| held.effective(user), BatchSize::SmallInput);
     });
@@ -129,15 +138,15 @@ fn questions<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
         });
     }
     let mut group = criterion.benchmark_group(format!("who_can/{name}"));
-    let mut permissions = (0..bed.size.permissions).cycle_names();
+    let mut permissions = (0..workload.size.permissions).cycle();
     group.bench_function("rolecall", |b| {
         b.iter(|| held.who_can(permission_id(permissions.next().unwrap())).ids().collect::<Vec<_>>());
     });
-    group.bench_function("by_hand_fast", |b| b.iter(|| bed.fast.who_can(permissions.next().unwrap())));
+    group.bench_function("by_hand_fast", |b| b.iter(|| workload.fast.who_can(permissions.next().unwrap())));
     group.finish();
 }
 
-fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
+fn commits<const N: usize>(criterion: &mut Criterion, workload: &Workload<N>) {
     type Run<'a> = fn(&mut Writer<'a>, usize) -> Duration;
     let kinds: [(&str, usize, Run<'_>); 8] = [
         ("member", 64, Writer::members),
@@ -149,22 +158,23 @@ fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
         ("reparent", 16, Writer::reparent),
         ("permission", 16, Writer::permission),
     ];
-    // What was created keeps its place in the tenant when it is gone: so it is created in another one.
-    let other = Shelf::new(Arc::clone(&bed.records)).open(None);
-    let (mut writer, mut apart) = (Writer::new(&bed.tenant, &bed.organisation), Writer::new(&other, &bed.organisation));
+    // A deleted entity keeps its number in the tenant, so entities are created in another tenant.
+    let other = FixedStore::new(Arc::clone(&workload.records)).open(None);
+    let (mut writer, mut apart) =
+        (Writer::new(&workload.tenant, &workload.organisation), Writer::new(&other, &workload.organisation));
     let creates = |kind: &str| matches!(kind, "thousand_new_users" | "permission");
-    let mut group = criterion.benchmark_group(format!("commit/{}", bed.size.name));
-    // A document is the whole tenant: of the larger ones, `ratios` has it.
-    let is_wanted = |kind: &str| kind != "thousand_by_document" || bed.size.name == "S";
-    for (kind, at_once, run) in kinds.into_iter().filter(|(kind, ..)| is_wanted(kind)) {
+    let mut group = criterion.benchmark_group(format!("commit/{}", workload.size.name));
+    // A document contains the whole tenant. The bench `ratios` times the larger ones.
+    let is_wanted = |kind: &str| kind != "thousand_by_document" || workload.size.name == "S";
+    for (kind, batch, run) in kinds.into_iter().filter(|(kind, ..)| is_wanted(kind)) {
         let writer = if creates(kind) { &mut apart } else { &mut writer };
-        // One run's average stands for all iterations: a run of each would take too long for the slow ones.
-        let runs = |iterations: u64| iterations.div_ceil(at_once as u64).min(16);
+        // At most 16 runs, whose average stands for all iterations. The slow commits would take too long.
+        let runs = |iterations: u64| iterations.div_ceil(batch as u64).min(16);
         group.bench_function(kind, |b| {
             b.iter_custom(|iterations| {
                 let runs = u32::try_from(runs(iterations)).unwrap();
-                let took: Duration = (0..runs).map(|_| run(writer, at_once)).sum();
-                // While it warms up, criterion doubles the iterations as long as there is time.
+                let took: Duration = (0..runs).map(|_| run(writer, batch)).sum();
+
                 #[expect(clippy::cast_precision_loss, reason = "an average needs no more than 52 bits")]
                 let iterations = iterations as f64;
                 Duration::from_secs_f64((took / runs).as_secs_f64() * iterations)
@@ -172,23 +182,23 @@ fn commits<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
         });
     }
     group.finish();
-    let mut patterned = Patterned::new(1_000);
+    let mut pattern_tenant = PatternTenant::new(1_000);
     criterion.bench_function("commit/permission_under_1000_patterns", |b| {
         b.iter_custom(|iterations| {
             let count = u32::try_from(iterations.min(256)).unwrap();
-            patterned.permission(count).mul_f64(u32::try_from(iterations).unwrap().into())
+            pattern_tenant.permission(count).mul_f64(u32::try_from(iterations).unwrap().into())
         });
     });
 }
 
-/// `load` is a tenant from records in memory; `open` asks for one that is open already.
-fn session<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
-    let name = bed.size.name;
-    let shelf = Shelf::new(Arc::clone(&bed.records));
+/// Times `load`, which builds a tenant from records in memory, and `open`, which returns a tenant that is open already.
+fn session<const N: usize>(criterion: &mut Criterion, workload: &Workload<N>) {
+    let name = workload.size.name;
+    let store = FixedStore::new(Arc::clone(&workload.records));
     criterion.bench_function(&format!("load/{name}/rolecall"), |b| {
         b.iter_custom(|iterations| {
             let once = || {
-                let authorizer = shelf.clone().authorizer(None);
+                let authorizer = store.clone().authorizer(None);
                 let start = Instant::now();
                 let tenant = authorizer.tenant_by_id(tenant_id(0)).unwrap();
                 let took = start.elapsed();
@@ -198,7 +208,7 @@ fn session<const N: usize>(criterion: &mut Criterion, bed: &Bed<N>) {
             (0..iterations).map(|_| once()).sum()
         });
     });
-    let authorizer = shelf.authorizer(None);
+    let authorizer = store.authorizer(None);
     let _open = authorizer.tenant_by_id(tenant_id(0)).unwrap();
     criterion.bench_function(&format!("open/{name}/rolecall"), |b| {
         b.iter(|| black_box(authorizer.tenant_by_id(tenant_id(0)).unwrap()));

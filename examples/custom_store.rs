@@ -1,29 +1,29 @@
-//! A store of one's own, small enough to be read at once: a log, to which each commit is appended.
+//! A custom store on one page: a log, to which each commit is appended.
 //!
 //! ```sh
 //! cargo run --example custom_store --features conformance
 //! ```
 //!
-//! Read it from the top: the store as the contract sees it ([`LogStore`]), what it keeps in memory ([`Tenants`]), the
-//! file ([`Log`]), the text of the log ([`read`]). What it is put through, the conformance suite at last, is in
+//! Read it from the top: the implementation of the contract ([`LogStore`]), its state in memory ([`Tenants`]), the file
+//! ([`Log`]), and the format of the log ([`read`]). The tests, with the conformance suite, are in
 //! `custom_store/checks.rs`.
 //!
-//! What was chosen, and what a store for production would do otherwise:
+//! The design, and what a store for production would do differently:
 //!
-//! - Each record of the log is one commit as JSON, with checksums. It is synced before the commit is shown to anybody.
-//!   What the log says is kept in memory, history included. *Otherwise*: a snapshot now and then, and a log that begins
-//!   anew after it; the last few thousand commits only (S14); a load that copies nothing under the lock.
-//! - A log that ends within a record was torn by a crash. Nobody was told of that commit, and it is cut off. A record
-//!   that has its length and not its checksum is an error, and nothing is opened: it may have been answered. The price
-//!   is that a power cut in which the file system kept the file's length and lost its last bytes leaves a log that a
-//!   person has to look at; and a log that somebody has shortened looks torn. *Otherwise*: how far the log is synced is
-//!   written down in a second place.
-//! - A commit is written and synced on the thread that polls it. That suits `blocking`; it would hold up a worker of a
-//!   runtime for milliseconds. *Otherwise*: a thread of the store's own, which gets copies of commits and syncs many at
-//!   once.
-//! - One process at a time has the log, by a lock file. One that is killed leaves it behind for a person to remove.
-//!   *Otherwise*: a lock that dies with its process, such as `File::try_lock`, which is younger than the Rust that this
-//!   crate promises.
+//! - **Records.** Each record of the log is one commit as JSON, with checksums. The store syncs it before any reader sees
+//!   the commit. It keeps everything in memory, history included. *In production*: write a snapshot now and then and start
+//!   a new log after it, keep only the last few thousand commits (S14), and copy nothing under the lock during a load.
+//! - **Crashes.** A log that ends within a record was cut short by a crash. That commit was never acknowledged, so the
+//!   store cuts it off. A complete record with a wrong checksum may have been acknowledged, so opening the log returns an
+//!   error. This has a price. If a file system keeps the length of the file and loses its last bytes in a loss of power, a
+//!   person must repair the log. And a log that somebody has shortened looks like a crash. *In production*: record the
+//!   length of the synced log in a second place.
+//! - **Threads.** A commit is written and synced on the thread that polls it. That suits `blocking`, but would block a
+//!   worker of a runtime for milliseconds. *In production*: a separate thread that receives copies of commits and syncs
+//!   many together.
+//! - **Processes.** A lock file ensures that one process at a time opens the log. A killed process leaves it behind, and a
+//!   person must remove it. *In production*: a lock that ends with its process, such as `File::try_lock`, which needs a
+//!   newer Rust than this crate does.
 
 #[path = "custom_store/checks.rs"]
 mod checks;
@@ -44,19 +44,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     checks::all()
 }
 
-/// Keeps tenants in a log. A clone is a second connection (S13); the last one gives the file free.
+/// Keeps tenants in a log. A clone is a second connection (S13). Dropping the last one closes the file.
 ///
-/// Every call runs under one lock (S5, S12). No call awaits anything, so a dropped future did nothing (S11).
+/// Every call runs under one lock (S5, S12). No call awaits anything, so a dropped future has no effect (S11).
 #[derive(Clone)]
 struct LogStore(Arc<Mutex<Log>>);
 
 impl LogStore {
-    /// Opens a log, or begins one where there is none.
+    /// Opens a log. Creates it if it does not exist.
     fn open(path: &Path) -> io::Result<Self> {
         Log::open(path).map(|log| Self(Arc::new(Mutex::new(log))))
     }
 
-    /// After a panic, memory and file may differ: return nothing from memory.
+    /// Locks the log. After a panic, memory and file may differ, so all later calls return an error.
     fn log(&self) -> Result<MutexGuard<'_, Log>, StoreError> {
         self.0.lock().map_err(|_| StoreError::unavailable("a call panicked: open the log again"))
     }
@@ -75,11 +75,11 @@ impl Store for LogStore {
     }
 
     async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
-        // One state (S2), copied, since a sink may be slow and the lock keeps everybody waiting. Keys are in the order
-        // in which a load is to push.
+        // One state (S2). It is copied, since a slow sink would block all other calls. The keys have the order in which
+        // a load must push.
         let (at, records): (Position, Vec<Record>) = {
             let log = self.log()?;
-            let Some(tenant) = log.tenants.living(tenant_id)? else { return Ok(None) };
+            let Some(tenant) = log.tenants.get(tenant_id)? else { return Ok(None) };
             (tenant.at, tenant.records.values().cloned().collect())
         };
         for record in records {
@@ -90,11 +90,11 @@ impl Store for LogStore {
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let mut log = self.log()?;
-        let revision = log.tenants.admit(commit.base, commit.changes)?;
-        // A record may be looked at with any editor, and read without this crate.
+        let revision = log.tenants.validate(commit.base, commit.changes)?;
+        // JSON can be read with any editor and without this crate.
         let text = serde_json::to_vec(&(commit.base, commit.envelope, commit.changes)).map_err(StoreError::corrupt)?;
         log.append(commit.envelope.id, &framed(&text)?)?;
-        // Durable, so it may be shown.
+        // The commit is durable, so readers may see it.
         let Commit { base, envelope, changes } = commit;
         log.tenants.apply(base, StoredCommit { revision, envelope: envelope.clone(), changes: changes.to_vec() });
         Ok(revision)
@@ -102,7 +102,7 @@ impl Store for LogStore {
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
         let log = self.log()?;
-        let Some(tenant) = log.tenants.living(at.tenant_id)? else { return Ok(Since::Deleted) };
+        let Some(tenant) = log.tenants.get(at.tenant_id)? else { return Ok(Since::Deleted) };
         let known =
             tenant.commits.iter().rposition(|past| (past.revision, past.envelope.id) == (at.revision, at.commit));
         let after = known.and_then(|known| tenant.commits.get(known + 1..));
@@ -113,7 +113,7 @@ impl Store for LogStore {
 /// The tenants in a log.
 #[derive(Debug, Default, PartialEq)]
 struct Tenants {
-    /// `None` for deleted tenants, which are remembered forever (S1).
+    /// `None` for deleted tenants. Their ids are kept forever (S1).
     by_id: HashMap<TenantId, Option<Tenant>>,
     slugs: BTreeMap<TenantSlug, TenantId>,
 }
@@ -122,9 +122,9 @@ struct Tenants {
 struct Tenant {
     at: Position,
     records: BTreeMap<RecordKey, Record>,
-    /// Since the creation.
+    /// All commits since the creation.
     commits: Vec<StoredCommit>,
-    /// Whether a later version has committed what this one cannot read.
+    /// Whether a later version has written a record that this version cannot read.
     newer: bool,
 }
 
@@ -139,7 +139,7 @@ fn slug_in(record: &Record) -> Option<&TenantSlug> {
 }
 
 impl Tenants {
-    fn living(&self, tenant_id: TenantId) -> Result<Option<&Tenant>, StoreError> {
+    fn get(&self, tenant_id: TenantId) -> Result<Option<&Tenant>, StoreError> {
         match self.by_id.get(&tenant_id) {
             Some(Some(tenant)) if tenant.newer => {
                 Err(StoreError::unsupported_record("written by a later version (S10)"))
@@ -149,8 +149,8 @@ impl Tenants {
         }
     }
 
-    /// Whether a commit may be made now, and the revision that it makes. Nothing is changed yet.
-    fn admit(&self, base: Base, changes: &[Change]) -> Result<Revision, StoreError> {
+    /// Validates a commit and returns its revision. Changes nothing.
+    fn validate(&self, base: Base, changes: &[Change]) -> Result<Revision, StoreError> {
         let tenant_id = base.tenant_id();
         let (revision, tenant) = match (self.by_id.get(&tenant_id), base) {
             (None, Base::Create(_)) => (Revision::FIRST, None),
@@ -166,18 +166,18 @@ impl Tenants {
         if slug.and_then(|slug| self.slugs.get(slug)).is_some_and(|holder| *holder != tenant_id) {
             return Err(StoreError::SlugTaken);
         }
-        // An authorizer sends nothing else; but what is in a log is there for good.
-        let is_there = |key| tenant.is_some_and(|tenant| tenant.records.contains_key(&key));
-        if changes.iter().any(|change| change.before().is_some() != is_there(change.key())) {
-            return Err(StoreError::corrupt("a change of what is not there, or an addition of what is"));
+        // An authorizer sends only valid changes. But a record stays in the log forever, so validate it anyway.
+        let exists = |key| tenant.is_some_and(|tenant| tenant.records.contains_key(&key));
+        if changes.iter().any(|change| change.before().is_some() != exists(change.key())) {
+            return Err(StoreError::corrupt("change of a missing record, or addition of an existing one"));
         }
         if tenant.is_none() && slug.is_none() && !changes.is_empty() {
-            return Err(StoreError::corrupt("a creation without a tenant record"));
+            return Err(StoreError::corrupt("creation without a tenant record"));
         }
         Ok(revision)
     }
 
-    /// Makes the changes of a commit that was admitted.
+    /// Applies a valid commit.
     fn apply(&mut self, base: Base, commit: StoredCommit) {
         let tenant_id = base.tenant_id();
         let at = Position { tenant_id, revision: commit.revision, commit: commit.envelope.id };
@@ -201,11 +201,11 @@ impl Tenants {
     }
 }
 
-/// The file, and what it says.
+/// The file and its contents.
 struct Log {
     tenants: Tenants,
     disk: Disk,
-    /// How far the file is known to be written and synced.
+    /// The length of the file that is known to be written and synced.
     end: u64,
     /// The commit that may be in the file after `end`, whole or in part.
     in_doubt: Option<CommitId>,
@@ -223,12 +223,12 @@ impl Log {
         let end = u64::try_from(whole).map_err(io::Error::other)?;
         let mut log =
             Self { tenants, disk: Disk { file, link: LinkState::Connected }, end, in_doubt: None, _lock: lock };
-        // What was torn goes. And what a process wrote that was killed before it synced is synced before it is shown.
+        // Cut off an incomplete record. This also syncs what a killed process wrote, before any reader sees it.
         log.cut()?;
         if end == 0 {
-            log.write(BEGINNING)?;
+            log.write(MAGIC)?;
         }
-        // A file whose name is lost is lost. Elsewhere a folder cannot be opened, and the system sees to it.
+        // Sync the name of the file too. Other systems do this themselves and cannot open a folder.
         if cfg!(unix) {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
@@ -246,8 +246,8 @@ impl Log {
         }
         self.in_doubt = Some(commit);
         if let Err(error) = self.write(record) {
-            // A part of it may be in the file, or all of it. Syncing once more is no answer: a system may forget what it
-            // could not write, and report success. Cut off, it certainly did not happen.
+            // The record may be in the file, whole or in part. Syncing again does not help: a system may drop what it
+            // could not write and report success. But once the record is cut off, the commit certainly failed.
             return Err(match self.cut() {
                 Ok(()) => StoreError::unavailable(error),
                 Err(_) => StoreError::in_doubt(error),
@@ -287,22 +287,22 @@ impl Disk {
         }
         self.file.write_all(bytes)?;
         self.file.sync_data()?;
-        self.answer()
+        self.respond()
     }
 
     /// Truncates the file, and syncs.
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.answer()?;
+        self.respond()?;
         self.file.set_len(length)?;
         self.file.sync_all()
     }
 
-    fn answer(&self) -> io::Result<()> {
-        if self.link == LinkState::ResponsesLost { Err(io::Error::other("the disk does not answer")) } else { Ok(()) }
+    fn respond(&self) -> io::Result<()> {
+        if self.link == LinkState::ResponsesLost { Err(io::Error::other("the disk does not respond")) } else { Ok(()) }
     }
 }
 
-/// A file beside the log, as long as a process has the log open.
+/// A file beside the log that exists while a process has the log open.
 struct Lock(PathBuf);
 
 impl Lock {
@@ -312,7 +312,8 @@ impl Lock {
         let path = PathBuf::from(path);
         let mut file = File::create_new(&path).map_err(|error| {
             let holder = fs::read_to_string(&path).unwrap_or_default();
-            let reason = format!("{error}; process {} has the log, or died: then remove it", holder.trim());
+            let reason =
+                format!("{error}: process {} has opened the log; if it was killed, remove this file", holder.trim());
             io::Error::new(error.kind(), format!("{}: {reason}", path.display()))
         })?;
         let lock = Self(path);
@@ -327,16 +328,16 @@ impl Drop for Lock {
     }
 }
 
-/// What a log begins with: another file is not to be taken for a torn log, and cut.
-const BEGINNING: &[u8] = b"rolecall log 1\n";
+/// The first bytes of a log. Without them, another file would look like an incomplete log and be cut.
+const MAGIC: &[u8] = b"rolecall log 1\n";
 
-/// Reads a log. Returns its tenants and the length of its complete records. After those there is nothing, or a record
-/// that a crash cut short.
+/// Reads a log. Returns its tenants and the length of its complete records. Nothing follows them, except a record that a
+/// crash cut short.
 fn read(log: &[u8]) -> Result<(Tenants, usize), String> {
     let mut tenants = Tenants::default();
-    let Some(mut rest) = log.strip_prefix(BEGINNING) else {
-        let torn = BEGINNING.starts_with(log);
-        return if torn { Ok((tenants, 0)) } else { Err("this is not a log of tenants".to_owned()) };
+    let Some(mut rest) = log.strip_prefix(MAGIC) else {
+        let torn = MAGIC.starts_with(log);
+        return if torn { Ok((tenants, 0)) } else { Err("not a log of tenants".to_owned()) };
     };
     loop {
         let at = log.len() - rest.len();
@@ -347,14 +348,14 @@ fn read(log: &[u8]) -> Result<(Tenants, usize), String> {
     }
 }
 
-/// Makes a commit of the log once more, with the same doubts as at first: a lost or doubled record is found, too.
+/// Applies a commit of the log again, with the same validation as before. So a lost or repeated record is an error.
 fn replay(tenants: &mut Tenants, text: &[u8]) -> Result<(), Box<dyn Error>> {
     let (base, envelope, texts): (Base, Envelope, Vec<serde_json::Value>) = serde_json::from_slice(text)?;
-    // The checksum is right, so a change that cannot be read is one of a kind that came later. The log keeps it whole.
+    // The checksum is right, so a later version has written a change that cannot be read. The log still keeps it.
     let all = texts.len();
     let changes: Vec<Change> = texts.into_iter().filter_map(|change| serde_json::from_value(change).ok()).collect();
     let newer = changes.len() < all;
-    let revision = tenants.admit(base, &changes)?;
+    let revision = tenants.validate(base, &changes)?;
     tenants.apply(base, StoredCommit { revision, envelope, changes });
     if let Some(Some(tenant)) = tenants.by_id.get_mut(&base.tenant_id()) {
         tenant.newer |= newer;
@@ -362,31 +363,31 @@ fn replay(tenants: &mut Tenants, text: &[u8]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A record of the log: its length, the checksum of that, its text, the checksum of that. Without the first checksum, a
-/// wrong length would make all that follows look torn.
+/// Encodes a record of the log: the length of the text, its checksum, the text, its checksum. Without the first checksum,
+/// a wrong length would make the rest of the log look incomplete.
 fn framed(text: &[u8]) -> Result<Vec<u8>, StoreError> {
     let length = u32::try_from(text.len()).map_err(|_| StoreError::too_large("4 GiB or more"))?.to_le_bytes();
     Ok([&length, &crc32(&length).to_le_bytes(), text, &crc32(text).to_le_bytes()].concat())
 }
 
-/// Takes the first record off, and hands on its text; nothing if there is less than a record.
+/// Removes the first record and returns its text. Returns `None` for an incomplete record.
 fn take_record<'a>(log: &mut &'a [u8]) -> Result<Option<&'a [u8]>, &'static str> {
     let Some((length, rest)) = log.split_first_chunk::<4>() else { return Ok(None) };
     let Some((check, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
     if crc32(length).to_le_bytes() != *check {
-        return Err("the length of a record is broken");
+        return Err("checksum of a length does not match");
     }
-    let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| "a record is larger than the memory")?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| "record does not fit into memory")?;
     let Some((text, rest)) = rest.split_at_checked(length) else { return Ok(None) };
     let Some((check, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
     if crc32(text).to_le_bytes() != *check {
-        return Err("the text of a record is broken");
+        return Err("checksum of a text does not match");
     }
     *log = rest;
     Ok(Some(text))
 }
 
-/// The usual CRC-32. It finds every change within four neighbouring bytes; against an attacker it is no use.
+/// Computes the usual CRC-32. It detects every change within four neighbouring bytes. It does not stop an attacker.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 0 { sum >> 1 } else { (sum >> 1) ^ 0xEDB8_8320 })

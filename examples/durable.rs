@@ -1,8 +1,8 @@
-//! A tenant that survives a restart: run it twice, and the second run finds what the first one wrote.
+//! A tenant that survives a restart. Run it twice: the second run finds the tenant of the first.
 //!
 //! ```text
 //! cargo run --features redb --example durable            # a file in the folder for temporary files
-//! cargo run --features redb --example durable -- PATH    # a file of your own
+//! cargo run --features redb --example durable -- PATH    # another file
 //! ```
 
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             acme
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            println!("there is no acme-corp yet: creating it, run this again to find it");
+            println!("acme-corp does not exist yet: created it; run this example again to find it");
             create(&authorizer)?
         }
         Err(error) => return Err(error.into()),
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn create(authorizer: &Authorizer) -> rolecall::Result<Tenant> {
     let acme = authorizer.create_tenant("acme-corp", "Acme Corp")?;
-    // When this returns, the commit is on the disk: killing the process or pulling the plug does not take it away.
+    // When this call returns, the commit is on the disk. It survives a killed process and a loss of power.
     acme.update(|tx| {
         tx.create_permission("posts:write")?;
         tx.create_role("editor")?.grant("posts:*")?;

@@ -1,5 +1,7 @@
-//! How many bytes does a user cost, and how many a tenant? Allocated, as the crate asked for it, and resident, as the
-//! system counts it. The store's records are not in it: these come from a shelf that is there before.
+//! Prints how many bytes a user and a tenant take.
+//!
+//! It prints the memory that the crate allocated, and the resident memory that the system reports. Neither includes the
+//! records in the store.
 //!
 //! ```text
 //! cargo run --release --example footprint                 # one tenant of size S: 1,000 users
@@ -7,40 +9,39 @@
 //! cargo run --release --example footprint -- tenants 500  # 500 small tenants of 10 users, over one catalog
 //! ```
 //!
-//! Resident is read from `/proc/self/status`, where there is one. It grows by pages, the allocator keeps what it was
-//! given back, and the loading itself needs room for a while: at size S it says little. The times are those of an
-//! allocator that counts.
+//! The resident memory comes from `/proc/self/status`, if that file exists. It grows by pages, the allocator keeps freed
+//! memory, and loading needs temporary memory. So it means little at size S. The times include an allocator that counts.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "an example that is wrong stops")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "an example fails by panicking")]
 
-#[path = "../benches/common/bytes.rs"]
-mod bytes;
-#[path = "../benches/common/copied.rs"]
-mod copied;
-#[expect(dead_code, reason = "what only a bench asks for")]
+#[path = "../benches/common/small_tenant.rs"]
+mod small_tenant;
+#[path = "../benches/common/copy_record.rs"]
+mod copy_record;
+#[expect(dead_code, reason = "only the benches use the rest")]
 #[path = "../benches/common/organisation.rs"]
 mod organisation;
 #[path = "../benches/common/records.rs"]
 mod records;
-#[expect(dead_code, reason = "what only a bench asks for")]
-#[path = "../benches/common/shelf.rs"]
-mod shelf;
-#[path = "../benches/common/stream.rs"]
-mod stream;
-#[path = "../benches/common/variant.rs"]
-mod variant;
+#[expect(dead_code, reason = "only the benches use the rest")]
+#[path = "../benches/common/fixed_store.rs"]
+mod fixed_store;
+#[path = "../benches/common/random.rs"]
+mod random;
+#[path = "../benches/common/enum_permission.rs"]
+mod enum_permission;
 
 use std::time::{Duration, Instant};
 
 use allocation_counter::AllocationInfo;
 use rolecall::blocking::Tenant;
 
-use self::bytes::SMALL;
-use self::copied::copy;
+use self::copy_record::copy;
+use self::enum_permission::EnumPermission;
+use self::fixed_store::{FixedStore, tenant_id};
 use self::organisation::{L, M, Organisation, S, Size};
 use self::records::Owner;
-use self::shelf::{Shelf, tenant_id};
-use self::variant::Variant;
+use self::small_tenant::SMALL;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -61,29 +62,29 @@ fn main() {
 fn one_tenant(size: &'static Size) {
     let (organisation, _) = Organisation::draw(size);
     organisation.print();
-    let shelf = Shelf::copying(records::of(&organisation, Owner::Tenant).into(), copy);
-    let (tenant, cost) = cost(|| shelf.open(None));
+    let store = FixedStore::copying(records::of(&organisation, Owner::Tenant).into(), copy);
+    let (tenant, cost) = cost(|| store.open(None));
     cost.print("a user", size.users);
-    assert_eq!(tenant.now().users(&rolecall::PageRequest::of(1)).items.len(), 1, "it is open");
+    assert_eq!(tenant.now().users(&rolecall::PageRequest::of(1)).items.len(), 1, "the tenant has users");
 }
 
 fn small_tenants(count: u32) {
-    let catalog = variant::catalog::<4>(SMALL.permissions);
+    let catalog = enum_permission::catalog::<4>(SMALL.permissions);
     let (organisation, _) = Organisation::draw(&SMALL);
     organisation.print();
-    let shelf = Shelf::copying(records::of(&organisation, Owner::Catalog(catalog)).into(), copy);
-    let authorizer = shelf.authorizer(Some(catalog));
+    let store = FixedStore::copying(records::of(&organisation, Owner::Catalog(catalog)).into(), copy);
+    let authorizer = store.authorizer(Some(catalog));
     let open = || (0..count).map(|number| authorizer.tenant_by_id(tenant_id(number)).unwrap());
     let (tenants, opened) = cost(|| open().collect::<Vec<Tenant>>());
     opened.print("a tenant", count);
-    let knows = |tenant: &Tenant| tenant.permission_handle(Variant::<4>(0)).is_some();
-    assert!(tenants.iter().all(knows), "each knows the catalog");
+    let knows = |tenant: &Tenant| tenant.permission_handle(EnumPermission::<4>(0)).is_some();
+    assert!(tenants.iter().all(knows), "every tenant has the catalog");
     let ((), closed) = cost(|| tenants.into_iter().for_each(|tenant| tenant.close().unwrap()));
     let left = opened.allocated.bytes_current + closed.allocated.bytes_current;
-    println!("closed: {} of {} bytes are left", grouped(left), grouped(opened.allocated.bytes_current));
+    println!("after closing: {} of {} bytes remain", grouped(left), grouped(opened.allocated.bytes_current));
 }
 
-/// What some work left behind.
+/// The memory that a call has allocated and not freed.
 struct Cost {
     allocated: AllocationInfo,
     resident: Option<i64>,
@@ -104,16 +105,16 @@ impl Cost {
             println!("{what}: {} bytes, {} {each}", grouped(bytes), grouped(bytes / i64::from(count)));
         };
         line("allocated", self.allocated.bytes_current);
-        line("allocated while loading, at most", i64::try_from(self.allocated.bytes_max).unwrap());
+        line("allocated while loading (peak)", i64::try_from(self.allocated.bytes_max).unwrap());
         match self.resident {
             Some(bytes) => line("resident", bytes),
-            None => println!("resident: this system has no /proc/self/status to read it from"),
+            None => println!("resident: unknown, since this system has no /proc/self/status"),
         }
         println!("loaded in {:.1?}, {:.1?} {each}", self.took, self.took / count);
     }
 }
 
-/// What the system counts as this process's memory, in bytes.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> Option<i64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -121,7 +122,7 @@ fn resident() -> Option<i64> {
     Some(kilobytes * 1024)
 }
 
-/// The digits by threes.
+/// Formats a number with digits in groups of three.
 fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = if number < 0 { "-".to_owned() } else { String::new() };

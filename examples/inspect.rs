@@ -1,8 +1,8 @@
-//! Asks an organisation document questions: who may do what, at an instant, and why.
+//! Answers questions about an organisation document: who may do what at an instant, and why.
 //!
-//! `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT]`; without arguments it says what there is. The
-//! exit status is 0 for yes, 1 for no (denied, or a decision that is not the expected one) and 2 for every error, which
-//! goes to standard error.
+//! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT]`. Without arguments it prints the commands.
+//! The exit status is 0 for yes, 1 for no (denied, or an unexpected decision), and 2 for an error, which is printed to
+//! standard error.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -19,46 +19,46 @@ use rolecall::{Document, ErrorKind, Moment, PageRequest, Timestamp};
 const USAGE: &str = "\
 usage: inspect FILE COMMAND [--at INSTANT]
 
-FILE is an organisation document; INSTANT is RFC 3339, by default now. The commands:
-  stats                      how many there are of what
-  check USER PERMISSION      `allowed` or `denied`; exit status 0 or 1
-  explain USER PERMISSION    the decision and why
-  effective USER             what the user may do, a line each
-  who-can PERMISSION         the users who may do it, a line each
-  matrix                     every `user<TAB>permission` that is allowed
+FILE is an organisation document. INSTANT is in RFC 3339; the default is the present. Commands:
+  stats                      counts entities and relations
+  check USER PERMISSION      prints `allowed` or `denied`; exit status 0 or 1
+  explain USER PERMISSION    prints the decision and its reason
+  effective USER             lists the permissions of a user
+  who-can PERMISSION         lists the users with a permission
+  matrix                     lists every allowed `user<TAB>permission`
   verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong";
 
-/// How many wrong decisions are explained.
+/// The number of wrong decisions that are explained.
 const MOST_EXPLAINED: usize = 10;
 
-/// A message for whoever ran this.
+/// An error message for the person who runs this.
 type Failure = String;
 
 fn main() -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let answer = run(std::env::args_os().skip(1).collect(), &mut out);
-    // What was said so far is said before the error; a closed pipe is an error like any other, and no panic.
-    let answer = out.flush().map_err(|error| told(&error)).and(answer);
+    // Print the output before the error. A closed pipe is an error, not a panic.
+    let answer = out.flush().map_err(|error| output_failed(&error)).and(answer);
     match answer {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(failure) => {
-            // There is nobody left to tell if this fails.
+            // If this fails too, nothing else can be done.
             let _ = writeln!(io::stderr(), "{failure}");
             ExitCode::from(2)
         }
     }
 }
 
-/// What is asked.
-struct Asked {
+/// The command line.
+struct Arguments {
     file: PathBuf,
     words: Vec<String>,
     at: Option<Timestamp>,
 }
 
-impl Asked {
-    fn read(args: Vec<OsString>) -> Result<Self, Failure> {
+impl Arguments {
+    fn parse(args: Vec<OsString>) -> Result<Self, Failure> {
         let (mut words, mut at) = (Vec::new(), None);
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
@@ -80,11 +80,11 @@ impl Asked {
     }
 }
 
-/// The answer: yes or no. What is to be read has been written to `out`.
+/// Writes the answer to `out`. Returns whether it is yes.
 fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
-    let asked = Asked::read(args)?;
-    let words: Vec<&str> = asked.words.iter().map(String::as_str).collect();
-    // Before the file is read, so that a wrong command is told at once.
+    let arguments = Arguments::parse(args)?;
+    let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+    // Parse the command before reading the file, so that a wrong command is reported at once.
     let question = match *words.as_slice() {
         ["stats"] => Question::Stats,
         ["check", user, permission] => Question::Check(user, permission),
@@ -96,11 +96,11 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
         _ => return Err(USAGE.to_owned()),
     };
 
-    let json = read(&asked.file)?;
+    let json = read(&arguments.file)?;
     let tenant = Document::from_json(&json).and_then(|document| Authorizer::in_memory().import(&document));
-    let tenant = tenant.map_err(|error| refused(&asked.file, &error))?;
+    let tenant = tenant.map_err(|error| invalid(&arguments.file, &error))?;
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
-    let moment = asked.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
+    let moment = arguments.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
     question.answer(&moment, out)
 }
 
@@ -123,10 +123,10 @@ impl Question<'_> {
                 say(out, [if allowed { "allowed" } else { "denied" }]).map(|_| allowed)
             }
             Self::Explain(user, permission) => say(out, [moment.explain(*user, *permission)]),
-            Self::Effective(user) if moment.user(*user).is_none() => Err(format!("there is no user `{user}`")),
+            Self::Effective(user) if moment.user(*user).is_none() => Err(format!("user `{user}` not found")),
             Self::Effective(user) => say(out, moment.effective(*user).slugs()),
             Self::WhoCan(permission) if moment.permission(*permission).is_none() => {
-                Err(format!("there is no permission `{permission}`"))
+                Err(format!("permission `{permission}` not found"))
             }
             Self::WhoCan(permission) => say(out, moment.who_can(*permission).keys()),
             Self::Matrix => say(out, matrix(moment)),
@@ -196,7 +196,7 @@ fn verify(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool
             wrong += 1;
             if wrong <= MOST_EXPLAINED {
                 let explanation = moment.explain(&user, &permission);
-                say(out, [at(number, &format!("expected {expected} for {user}, {permission}, and found"))])?;
+                say(out, [at(number, &format!("expected {expected} for {user}, {permission}, found"))])?;
                 say(out, [explanation])?;
             }
         }
@@ -204,7 +204,7 @@ fn verify(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool
     say(out, [format!("{decisions} decisions, {wrong} wrong")]).map(|_| wrong == 0)
 }
 
-/// The fields of a line of CSV. One in quotes may have commas in it, and a quote as two (RFC 4180).
+/// Splits a line of CSV into fields. A quoted field may contain commas, and quotes as two quotes (RFC 4180).
 fn fields(line: &str) -> Option<Vec<String>> {
     let (mut fields, mut rest) = (Vec::new(), line);
     loop {
@@ -238,7 +238,7 @@ fn fields(line: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Every entry of a list, page by page.
+/// Collects a list page by page.
 fn all<T>(list: impl Fn(&PageRequest) -> Page<T>) -> Vec<T> {
     let (mut entries, mut page) = (Vec::new(), PageRequest::of(1_000));
     loop {
@@ -251,13 +251,13 @@ fn all<T>(list: impl Fn(&PageRequest) -> Page<T>) -> Vec<T> {
     }
 }
 
-/// Writes lines. True, for that was the question.
+/// Writes lines. Returns `true`, the answer of a command that only prints.
 fn say<T: Display>(out: &mut impl Write, lines: impl IntoIterator<Item = T>) -> Result<bool, Failure> {
-    lines.into_iter().try_for_each(|line| writeln!(out, "{line}")).map_err(|error| told(&error))?;
+    lines.into_iter().try_for_each(|line| writeln!(out, "{line}")).map_err(|error| output_failed(&error))?;
     Ok(true)
 }
 
-fn told(error: &io::Error) -> Failure {
+fn output_failed(error: &io::Error) -> Failure {
     format!("standard output: {error}")
 }
 
@@ -265,8 +265,8 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Every mistake on a line of its own.
-fn refused(file: &Path, error: &rolecall::Error) -> Failure {
+/// Formats the mistakes of a document, one a line.
+fn invalid(file: &Path, error: &rolecall::Error) -> Failure {
     let file = file.display();
     match error.kind() {
         ErrorKind::Document => {

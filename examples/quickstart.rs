@@ -1,4 +1,4 @@
-//! The main job in one screen: groups, roles, a sub-group, a temporary member, and why each may do what it may.
+//! The basics on one page: groups, roles, a subgroup, a temporary member, and explanations.
 
 use rolecall::blocking::Authorizer;
 use rolecall::{Timestamp, Window};
@@ -34,12 +34,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(moment.effective("bob@acme.com").slugs(), ["posts:read", "posts:write"]);
     assert!(moment.check("temp@acme.com", "posts:write"));
 
-    // Nothing has to be cleaned up: on Friday the membership counts for nothing.
+    // The membership ends on Friday by itself. No job has to remove it.
     let friday = acme.snapshot().at(friday);
     println!("on Friday: {}", friday.explain("temp@acme.com", "posts:write"));
     assert!(!friday.check("temp@acme.com", "posts:write"));
 
-    // Who is removed from the group loses what only the group gave.
+    // A user who is removed from a group loses the permissions that only the group gave.
     acme.update(|tx| tx.group("engineering")?.remove_member("alice@acme.com").map(drop))?;
     println!("after leaving: {}", acme.explain("alice@acme.com", "posts:write"));
     assert!(!acme.check("alice@acme.com", "posts:write"));

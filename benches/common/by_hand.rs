@@ -1,4 +1,4 @@
-//! What a program would do without the crate, and two yardsticks of memory.
+//! The baselines: what a program would write without the crate, and two limits set by the memory.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::oracle::{Bits, Oracle, has, insert, join};
 use super::organisation::{Organisation, slug};
-use super::stream::Stream;
+use super::random::Random;
 
-/// `by_hand_flat`: what most write. Permissions as strings, in the standard library's sets.
+/// `by_hand_flat`: the usual way. A set of strings for each user, from the standard library.
 pub(crate) struct Flat(HashMap<Uuid, HashSet<String>>);
 
 impl Flat {
@@ -27,14 +27,14 @@ impl Flat {
     }
 }
 
-/// `by_hand_fast`: the strongest form by hand. It cannot be shared between two versions of an organisation, and what
-/// has an end is frozen.
+/// `by_hand_fast`: the fastest way. A row of bits for each user. Two versions of an organisation cannot share rows, and
+/// windows are evaluated once, when it is built.
 pub(crate) struct Fast<const N: usize>(hashbrown::HashMap<Uuid, Bits<N>, RandomState>);
 
 type Numbers<T> = hashbrown::HashMap<T, usize, RandomState>;
 
 impl<const N: usize> Fast<N> {
-    /// From records, effective sets computed; permissions are numbered in the order of their records.
+    /// Computes the effective permissions from records. Permissions are numbered in the order of their records.
     pub(crate) fn from_records(records: &[Record], at: Timestamp) -> Self {
         let (mut slugs, mut permissions, mut roles) = (Vec::new(), Numbers::default(), Numbers::default());
         let (mut groups, mut users) = (Numbers::default(), hashbrown::HashMap::<Uuid, Bits<N>, RandomState>::default());
@@ -103,7 +103,7 @@ impl<const N: usize> Fast<N> {
         self.0.get(user).is_some_and(|bits| has(bits, permission))
     }
 
-    /// Everybody who may do this: a look at every user.
+    /// Returns all users who have a permission. Looks at every user.
     pub(crate) fn who_can(&self, permission: u32) -> Vec<Uuid> {
         self.0.iter().filter(|(_, bits)| has(bits, permission)).map(|(user, _)| *user).collect()
     }
@@ -118,7 +118,7 @@ fn number<T: Eq + Hash, const N: usize>(numbers: &mut Numbers<T>, id: T, bits: &
     bits.push([0; N]);
 }
 
-/// Follows the edges until nothing changes any more.
+/// Joins bits along the edges until nothing changes.
 fn resolve<const N: usize>(bits: &mut [Bits<N>], edges: &[(usize, usize)]) {
     let mut changes = true;
     while changes {
@@ -131,12 +131,12 @@ fn resolve<const N: usize>(bits: &mut [Bits<N>], edges: &[(usize, usize)]) {
     }
 }
 
-/// Yardsticks: one and two dependent random reads. Whoever keeps less for each user can beat the second one, since more of
-/// it stays in the cache.
+/// The limits: one random read of memory, and two that depend on each other. A structure with fewer bytes for each user
+/// can be faster than the second one, since more of it stays in the cache.
 pub(crate) struct Limits {
     /// 8 bytes for each user.
     folded: Vec<u64>,
-    /// Where the row of each user is; shuffled, so that the second read cannot be foreseen.
+    /// The place of each user's row. Shuffled, so that the processor cannot predict the second read.
     places: Vec<u64>,
     /// 128 bytes for each user.
     rows: Vec<[u64; 16]>,
@@ -145,9 +145,9 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) fn new<const N: usize>(oracle: &Oracle<N>) -> Self {
         let mut places: Vec<u64> = (0..).take(oracle.rows.len()).collect();
-        let mut stream = Stream::new(2);
+        let mut random = Random::new(2);
         for last in (1..places.len()).rev() {
-            places.swap(last, stream.below(small(last + 1)) as usize);
+            places.swap(last, random.below(small(last + 1)) as usize);
         }
         let mut rows = vec![[0; 16]; places.len()];
         let mut folded = Vec::new();
@@ -159,13 +159,13 @@ impl Limits {
         Self { folded, places, rows }
     }
 
-    /// `limit_one`: one read, and a bit of it. Not the answer, but as long a wait.
+    /// `limit_one`: one read. The result is not the answer, but takes as long.
     #[inline]
     pub(crate) fn one(&self, user: u32, permission: u32) -> bool {
         self.folded[user as usize] >> (permission % 64) & 1 == 1
     }
 
-    /// `limit_two`: a read that says where to read. The answer up to 1,024 permissions.
+    /// `limit_two`: a read of a place, and a read at that place. The result is the answer up to 1,024 permissions.
     #[inline]
     pub(crate) fn two(&self, user: u32, permission: u32) -> bool {
         let place = usize::try_from(self.places[user as usize]).unwrap();

@@ -1,22 +1,31 @@
-//! The workload of the benches: an organisation drawn from one stream of numbers, the questions asked about it, and the
-//! contestants that answer them.
+//! The workload of the benches: a random organisation, questions about it, and the contestants that answer them.
 //!
-//! It is the same on every machine: its hash is compared with the one that is written down. Read in this order:
-//! `organisation.rs` draws, `oracle.rs` says what is right, `questions.rs` draws what is asked, `by_hand.rs` are the
-//! rivals, `forms.rs` puts each question into the words of each contestant, `pace.rs` asks. `records.rs` and `shelf.rs`
-//! bring the organisation into a tenant; `writer.rs` changes it. `patterned.rs` is a tenant of its own.
+//! The workload is the same on every machine: its hash is compared with the expected one. Read the files in this order:
+//!
+//! | file | contents |
+//! |---|---|
+//! | `random.rs` | the random number generator |
+//! | `organisation.rs` | draws the organisation |
+//! | `oracle.rs` | computes the right answers |
+//! | `questions.rs` | draws the questions |
+//! | `by_hand.rs` | the baselines: tables written by hand |
+//! | `contestants.rs` | translates the questions for each contestant |
+//! | `timing.rs` | asks the questions and measures the time |
+//! | `records.rs`, `fixed_store.rs` | load the organisation into a tenant |
+//! | `writer.rs` | changes the organisation |
+//! | `pattern_tenant.rs` | a separate tenant with many patterns |
 
 pub(crate) mod by_hand;
-pub(crate) mod forms;
+pub(crate) mod contestants;
 pub(crate) mod oracle;
 pub(crate) mod organisation;
-pub(crate) mod pace;
-pub(crate) mod patterned;
+pub(crate) mod timing;
+pub(crate) mod pattern_tenant;
 pub(crate) mod questions;
 pub(crate) mod records;
-pub(crate) mod shelf;
-pub(crate) mod stream;
-pub(crate) mod variant;
+pub(crate) mod fixed_store;
+pub(crate) mod random;
+pub(crate) mod enum_permission;
 pub(crate) mod writer;
 
 use std::sync::Arc;
@@ -26,44 +35,45 @@ use rolecall::blocking::Tenant;
 use rolecall::records::Record;
 
 use self::by_hand::Fast;
+use self::fixed_store::FixedStore;
 use self::oracle::Oracle;
 use self::organisation::{Organisation, Size, now};
+use self::random::Random;
 use self::records::Owner;
-use self::shelf::Shelf;
-use self::stream::Stream;
 
-/// An organisation with its permissions in `N` words, and everything that is asked about it.
-pub(crate) struct Bed<const N: usize> {
+/// An organisation with everything that a bench needs to ask about it. A set of permissions takes `N` words.
+pub(crate) struct Workload<const N: usize> {
     pub(crate) size: &'static Size,
     pub(crate) organisation: Organisation,
-    /// The stream after the organisation: where every list of questions begins.
-    pub(crate) stream: Stream,
+    /// The generator in its state after the organisation was drawn. Every list of questions starts from it.
+    pub(crate) random: Random,
     pub(crate) oracle: Oracle<N>,
-    /// With the permissions the tenant's own.
+    /// The records of a tenant that owns its permissions.
     pub(crate) records: Arc<[Record]>,
     pub(crate) tenant: Tenant,
-    /// With the permissions in the catalog.
+    /// The same tenant, with the permissions in the catalog.
     pub(crate) enumerated: Tenant,
     pub(crate) fast: Fast<N>,
 }
 
-impl<const N: usize> Bed<N> {
-    /// Draws the organisation, prints it, and holds the oracle against the meaning by the book.
+impl<const N: usize> Workload<N> {
+    /// Draws the organisation, prints it, and compares the oracle with the reference model.
     pub(crate) fn new(size: &'static Size) -> Self {
-        let (organisation, stream) = Organisation::draw(size);
+        let (organisation, random) = Organisation::draw(size);
         organisation.print();
         let oracle = Oracle::new(&organisation);
         oracle.compare_with_reference(&organisation);
         oracle.print(&organisation);
         let records: Arc<[Record]> = records::of(&organisation, Owner::Tenant).into();
-        let tenant = Shelf::new(Arc::clone(&records)).open(None);
-        let catalog = variant::catalog::<N>(organisation.size.permissions);
-        let enumerated = Shelf::new(records::of(&organisation, Owner::Catalog(catalog)).into()).open(Some(catalog));
+        let tenant = FixedStore::new(Arc::clone(&records)).open(None);
+        let catalog = enum_permission::catalog::<N>(organisation.size.permissions);
+        let enumerated =
+            FixedStore::new(records::of(&organisation, Owner::Catalog(catalog)).into()).open(Some(catalog));
         let fast = Fast::from_records(&records, now());
-        Self { size, organisation, stream, oracle, records, tenant, enumerated, fast }
+        Self { size, organisation, random, oracle, records, tenant, enumerated, fast }
     }
 
-    /// A held snapshot at the instant of the questions.
+    /// Returns a held snapshot at the instant of the questions.
     pub(crate) fn held(&self) -> Moment<'static> {
         self.tenant.snapshot().at(now())
     }

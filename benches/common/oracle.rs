@@ -1,4 +1,4 @@
-//! What is right: every user's effective permissions at NOW, as bits, worked out from the plain numbers.
+//! The expected answers: every user's effective permissions at `NOW` as bits, computed from the plain numbers.
 
 use rolecall::catalog::Catalog;
 use rolecall::records::{Record, UserId};
@@ -7,7 +7,7 @@ use rolecall::reference::Model;
 use super::organisation::{Organisation, now, slug};
 use super::records::{self, Owner};
 
-/// A set of permissions in `N` words.
+/// A set of permissions as `N` words of bits.
 pub(crate) type Bits<const N: usize> = [u64; N];
 
 pub(crate) fn has<const N: usize>(bits: &Bits<N>, permission: u32) -> bool {
@@ -26,14 +26,14 @@ pub(crate) fn count<const N: usize>(bits: &Bits<N>) -> u32 {
     bits.iter().map(|word| word.count_ones()).sum()
 }
 
-/// The effective sets, by user.
+/// The effective permissions of each user.
 pub(crate) struct Oracle<const N: usize> {
     pub(crate) rows: Vec<Bits<N>>,
 }
 
 impl<const N: usize> Oracle<N> {
-    /// Roles include earlier roles and groups have earlier parents, so one pass over each is enough. Every membership
-    /// that ends does so after NOW, so all count.
+    /// Computes all rows. One pass is enough: roles include earlier roles only, and the parents of a group are earlier
+    /// groups. Every membership is active at `NOW`.
     pub(crate) fn new(organisation: &Organisation) -> Self {
         let mut roles: Vec<Bits<N>> = Vec::new();
         for role in &organisation.roles {
@@ -62,8 +62,8 @@ impl<const N: usize> Oracle<N> {
         Self { rows }
     }
 
-    /// Holds it against the meaning by the book, for a few users: that one reads every record many times for each. So it
-    /// is given only the records of those users, and all others that are no user's.
+    /// Compares the rows of a few users with the reference model. The model reads every record many times, so it gets
+    /// only the records of these users and those that belong to no user.
     pub(crate) fn compare_with_reference(&self, organisation: &Organisation) {
         let sample = match organisation.size.name {
             "S" => 16,
@@ -84,12 +84,12 @@ impl<const N: usize> Oracle<N> {
         let catalog = Catalog::empty();
         let reference = Model::new(&records, &catalog);
         for (user, id) in users.iter().zip(ids) {
-            let told: Vec<String> = reference.effective(id, now()).iter().map(ToString::to_string).collect();
+            let expected: Vec<String> = reference.effective(id, now()).iter().map(ToString::to_string).collect();
             let bits = &self.rows[*user];
             let mut ours: Vec<String> =
                 (0..organisation.size.permissions).filter(|p| has(bits, *p)).map(slug).collect();
             ours.sort_unstable();
-            assert_eq!(ours, told, "the oracle is wrong about user {user}");
+            assert_eq!(ours, expected, "the oracle is wrong about user {user}");
         }
     }
 

@@ -1,9 +1,9 @@
-//! The organisation: who is in what, as plain numbers. Steps 1 to 4 of the workload.
+//! Draws the organisation as plain numbers: steps 1 to 4 of the workload.
 
 use rolecall::Timestamp;
 use uuid::{Builder, Uuid};
 
-use super::stream::Stream;
+use super::random::Random;
 
 /// The instant of every question, in seconds since 1970.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -12,7 +12,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_secs(NOW).unwrap()
 }
 
-/// How large an organisation is.
+/// The size of an organisation.
 #[derive(Debug)]
 pub(crate) struct Size {
     pub(crate) name: &'static str,
@@ -20,9 +20,9 @@ pub(crate) struct Size {
     pub(crate) groups: u32,
     pub(crate) roles: u32,
     pub(crate) permissions: u32,
-    /// How long each list of questions is. A short list is learnt by heart by caches and the branch predictor.
+    /// The length of each list of questions. Caches and the branch predictor would learn a short list.
     pub(crate) questions: usize,
-    /// What [`Organisation::hash`] must be.
+    /// The expected [`Organisation::hash`].
     pub(crate) hash: u64,
 }
 
@@ -54,7 +54,7 @@ pub(crate) const L: Size = Size {
     hash: 0x7861_7470_2cc6_77e8,
 };
 
-/// Whether a size is wanted: `ROLECALL_SIZES`, a list with commas; without it, S and M.
+/// Whether `ROLECALL_SIZES` selects a size. It is a list separated by commas, `S,M` by default.
 pub(crate) fn is_wanted(size: &Size) -> bool {
     let wanted = std::env::var("ROLECALL_SIZES").unwrap_or_else(|_| "S,M".to_owned());
     wanted.split(',').any(|name| name.trim() == size.name)
@@ -79,7 +79,7 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
-    /// The group, and in how many seconds after NOW the membership ends.
+    /// Each group, and the seconds from `NOW` to the end of the membership.
     pub(crate) groups: Vec<(u32, Option<u32>)>,
     pub(crate) role: Option<u32>,
     pub(crate) suspended: bool,
@@ -102,18 +102,18 @@ pub(crate) fn key(user: usize) -> String {
 }
 
 impl Organisation {
-    /// The organisation of this size, and the stream after it.
-    pub(crate) fn draw(size: &'static Size) -> (Self, Stream) {
-        let mut stream = Stream::new(1);
-        let roles = (0..size.roles).map(|r| Role::draw(&mut stream, size, r)).collect();
-        let groups = (0..size.groups).map(|g| Group::draw(&mut stream, size, g)).collect();
-        let users = (0..size.users).map(|_| User::draw(&mut stream, size)).collect();
+    /// Draws the organisation of this size. Also returns the generator for what is drawn next.
+    pub(crate) fn draw(size: &'static Size) -> (Self, Random) {
+        let mut random = Random::new(1);
+        let roles = (0..size.roles).map(|r| Role::draw(&mut random, size, r)).collect();
+        let groups = (0..size.groups).map(|g| Group::draw(&mut random, size, g)).collect();
+        let users = (0..size.users).map(|_| User::draw(&mut random, size)).collect();
         let organisation = Self { size, roles, groups, users };
-        assert_eq!(organisation.hash(), size.hash, "the workload is not the one that was written down");
-        (organisation, stream)
+        assert_eq!(organisation.hash(), size.hash, "the workload has changed: its hash is not the expected one");
+        (organisation, random)
     }
 
-    /// FNV-1a over every number of it, each list led by its length.
+    /// Returns the FNV-1a hash of all numbers, with each list preceded by its length.
     pub(crate) fn hash(&self) -> u64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         for role in &self.roles {
@@ -153,37 +153,37 @@ impl Organisation {
 }
 
 impl Role {
-    fn draw(stream: &mut Stream, size: &Size, number: u32) -> Self {
-        let count = 5 + stream.below(36);
-        let grants = stream.distinct(count, size.permissions);
-        let pattern = (stream.below(50) == 0).then(|| stream.below(size.permissions / 10));
-        let includes = (number > 0 && stream.below(4) == 0).then(|| stream.below(number));
+    fn draw(random: &mut Random, size: &Size, number: u32) -> Self {
+        let count = 5 + random.below(36);
+        let grants = random.distinct(count, size.permissions);
+        let pattern = (random.below(50) == 0).then(|| random.below(size.permissions / 10));
+        let includes = (number > 0 && random.below(4) == 0).then(|| random.below(number));
         Self { grants, pattern, includes }
     }
 }
 
 impl Group {
-    fn draw(stream: &mut Stream, size: &Size, number: u32) -> Self {
-        let parent = (number > 0 && stream.below(10) < 7).then(|| stream.below(number));
-        let count = 1 + stream.below(3);
-        Self { parent, roles: stream.distinct(count, size.roles) }
+    fn draw(random: &mut Random, size: &Size, number: u32) -> Self {
+        let parent = (number > 0 && random.below(10) < 7).then(|| random.below(number));
+        let count = 1 + random.below(3);
+        Self { parent, roles: random.distinct(count, size.roles) }
     }
 }
 
 impl User {
-    fn draw(stream: &mut Stream, size: &Size) -> Self {
-        let wide = (u128::from(stream.next()) << 64) | u128::from(stream.next());
+    fn draw(random: &mut Random, size: &Size) -> Self {
+        let wide = (u128::from(random.next()) << 64) | u128::from(random.next());
         let id = Builder::from_random_bytes(wide.to_be_bytes()).into_uuid();
         let mut groups: Vec<(u32, Option<u32>)> = Vec::new();
-        for _ in 0..=stream.below(5) {
-            let group = stream.below(size.groups).min(stream.below(size.groups));
-            let end = (stream.below(100) == 0).then(|| 1 + stream.below(2_592_000));
+        for _ in 0..=random.below(5) {
+            let group = random.below(size.groups).min(random.below(size.groups));
+            let end = (random.below(100) == 0).then(|| 1 + random.below(2_592_000));
             if groups.iter().all(|(other, _)| *other != group) {
                 groups.push((group, end));
             }
         }
-        let role = (stream.below(10) == 0).then(|| stream.below(size.roles));
-        let suspended = stream.below(100) == 0;
+        let role = (random.below(10) == 0).then(|| random.below(size.roles));
+        let suspended = random.below(100) == 0;
         Self { id, groups, role, suspended }
     }
 }

@@ -1,4 +1,4 @@
-//! The organisation as a store would keep it.
+//! The organisation as records, as a store keeps it.
 
 use rolecall::Timestamp;
 use rolecall::Window;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::organisation::{NOW, Organisation, key, slug};
 
-/// Whose the permissions are.
+/// Who defines the permissions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Owner {
     Tenant,
@@ -35,7 +35,7 @@ pub(crate) fn group_id(number: u32) -> GroupId {
     GroupId::from_uuid(id(3, number))
 }
 
-/// All records but the tenant's, kind by kind.
+/// Returns all records except the tenant record, ordered by kind.
 pub(crate) fn of(organisation: &Organisation, owner: Owner) -> Vec<Record> {
     let mut records = entities(organisation, owner);
     for (number, role) in (0..).zip(&organisation.roles) {

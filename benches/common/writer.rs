@@ -1,6 +1,7 @@
-//! Changing the organisation, and looking at the clock. Each change is taken back afterwards, outside the measurement, so
-//! that the organisation stays as it was drawn. But what is created leaves its number behind until the tenant is closed:
-//! whoever creates users or permissions does so in a tenant of its own.
+//! Changes the organisation and measures the time.
+//!
+//! Each change is undone after the measurement, so the organisation stays as it was drawn. But a created user or
+//! permission keeps its number until the tenant is closed. So benches that create some use a separate tenant.
 
 use std::time::{Duration, Instant};
 
@@ -9,19 +10,20 @@ use rolecall::records::{GroupId, PermissionId, RoleId, UserId};
 use rolecall::{Result, Tx};
 
 use super::organisation::Organisation;
+use super::random::Random;
 use super::records::{group_id, permission_id, role_id};
-use super::stream::Stream;
 
-/// Draws changes and makes them, one commit each unless it says otherwise. The times are those of one commit, on average.
+/// Draws changes and commits them, one change in each commit unless stated otherwise. The methods return the average time
+/// of one commit.
 pub(crate) struct Writer<'a> {
     tenant: &'a Tenant,
     organisation: &'a Organisation,
-    draws: Stream,
+    draws: Random,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(tenant: &'a Tenant, organisation: &'a Organisation) -> Self {
-        Self { tenant, organisation, draws: Stream::new(3) }
+        Self { tenant, organisation, draws: Random::new(3) }
     }
 
     fn commit(&self, f: impl FnMut(&Tx) -> Result<()>) {
@@ -42,7 +44,7 @@ impl<'a> Writer<'a> {
         self.commit(|tx| each.iter().try_for_each(|one| todo(tx, one)));
     }
 
-    /// So many memberships that are not there.
+    /// Draws this many memberships that do not exist.
     fn new_members(&mut self, count: usize) -> Vec<(UserId, GroupId)> {
         let size = self.organisation.size;
         let mut drawn: Vec<(u32, u32)> = Vec::new();
@@ -58,7 +60,7 @@ impl<'a> Writer<'a> {
         drawn.into_iter().map(ids).collect()
     }
 
-    /// Users join groups.
+    /// Adds users to groups.
     pub(crate) fn members(&mut self, count: usize) -> Duration {
         let members = self.new_members(count);
         let took = self.timed(&members, |tx, (user, group)| tx.group(*group)?.add_member(*user).map(drop));
@@ -66,7 +68,7 @@ impl<'a> Writer<'a> {
         average(took, members.len())
     }
 
-    /// A thousand users join groups in each commit.
+    /// Adds a thousand users to groups in each commit.
     pub(crate) fn thousand_members(&mut self, count: usize) -> Duration {
         let members: Vec<_> = (0..count).map(|_| self.new_members(1_000)).collect();
         let mut took = Duration::ZERO;
@@ -79,12 +81,12 @@ impl<'a> Writer<'a> {
         average(took, count)
     }
 
-    /// A thousand users are created and join two groups each, in each commit.
+    /// Creates a thousand users in each commit, each a member of two groups.
     pub(crate) fn thousand_new_users(&mut self, count: usize) -> Duration {
         let groups = self.organisation.size.groups;
         let mut took = Duration::ZERO;
         for _ in 0..count {
-            let drawn = |draws: &mut Stream| draws.distinct(2, groups).into_iter().map(group_id).collect::<Vec<_>>();
+            let drawn = |draws: &mut Random| draws.distinct(2, groups).into_iter().map(group_id).collect::<Vec<_>>();
             let users: Vec<(String, Vec<GroupId>)> =
                 (0..1_000).map(|n| (format!("new{n}@example.com"), drawn(&mut self.draws))).collect();
             took += self.timed(std::slice::from_ref(&users), |tx, users| {
@@ -98,7 +100,7 @@ impl<'a> Writer<'a> {
         average(took, count)
     }
 
-    /// The whole tenant is replaced by a document that has a thousand members more.
+    /// Replaces the whole tenant with a document that has a thousand more members.
     pub(crate) fn thousand_by_document(&mut self, count: usize) -> Duration {
         let before = self.tenant.snapshot().export().unwrap();
         let members = self.new_members(1_000);
@@ -115,13 +117,13 @@ impl<'a> Writer<'a> {
         average(took, count)
     }
 
-    /// So many different roles.
+    /// Draws this many different roles.
     fn roles(&mut self, count: usize) -> Vec<u32> {
         let all = self.organisation.size.roles;
         self.draws.distinct(u32::try_from(count).unwrap().min(all), all)
     }
 
-    /// Roles are granted one more permission.
+    /// Grants roles one more permission each.
     pub(crate) fn grant(&mut self, count: usize) -> Duration {
         let mut grants: Vec<(RoleId, PermissionId)> = Vec::new();
         for role in self.roles(count) {
@@ -139,7 +141,7 @@ impl<'a> Writer<'a> {
         average(took, grants.len())
     }
 
-    /// All grants of a role are replaced by others.
+    /// Replaces all grants of roles.
     pub(crate) fn role(&mut self, count: usize) -> Duration {
         let permissions = self.organisation.size.permissions;
         let mut changes: Vec<(RoleId, Vec<PermissionId>)> = Vec::new();
@@ -164,7 +166,7 @@ impl<'a> Writer<'a> {
         average(took, changes.len())
     }
 
-    /// Groups get another parent.
+    /// Gives groups another parent.
     pub(crate) fn reparent(&mut self, count: usize) -> Duration {
         let groups = self.organisation.size.groups;
         let mut moves: Vec<(GroupId, Option<GroupId>, GroupId)> = Vec::new();
@@ -192,7 +194,7 @@ impl<'a> Writer<'a> {
         average(took, moves.len())
     }
 
-    /// Permissions are created under a resource that is there; patterns may match them.
+    /// Creates permissions of existing resources. Patterns may match them.
     pub(crate) fn permission(&mut self, count: usize) -> Duration {
         let resources = self.organisation.size.permissions / 10;
         let slugs: Vec<String> = (0..count).map(|n| format!("res{}:new{n}", self.draws.below(resources))).collect();

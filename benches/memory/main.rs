@@ -1,30 +1,32 @@
-//! Counts what is allocated: bytes for each user of an organisation (P10), bytes for each of ten thousand small tenants
-//! (P11), allocations in checks (P6). Nothing is timed here, for an allocator that counts slows what it counts.
+//! Counts allocated memory.
+//!
+//! It prints the bytes for each user of an organisation (P10), the bytes for each of ten thousand small tenants (P11),
+//! and the allocations of checks (P6). It times nothing, since an allocator that counts is slow.
 //!
 //! ```text
 //! cargo bench --bench memory                        # S and M
-//! ROLECALL_SIZES=S,M,L cargo bench --bench memory   # L too
+//! ROLECALL_SIZES=S,M,L cargo bench --bench memory   # with L
 //! ```
 //!
-//! Bytes are those asked for, without what the system's allocator adds to each block. The store's records are not
-//! counted, and the tenant's texts are its own: the store copies them, as one over a database would make them.
+//! A byte counts if the crate requested it; what the system's allocator adds to each block does not. The records of the
+//! store do not count. The store copies all texts, as a store over a database does, so the tenant's own texts count.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench fails by panicking")]
 
-#[path = "../common/bytes.rs"]
-mod bytes;
-#[path = "../common/copied.rs"]
-mod copied;
+#[path = "../common/small_tenant.rs"]
+mod small_tenant;
+#[path = "../common/copy_record.rs"]
+mod copy_record;
 #[path = "../common/organisation.rs"]
 mod organisation;
 #[path = "../common/records.rs"]
 mod records;
-#[path = "../common/shelf.rs"]
-mod shelf;
-#[path = "../common/stream.rs"]
-mod stream;
-#[path = "../common/variant.rs"]
-mod variant;
+#[path = "../common/fixed_store.rs"]
+mod fixed_store;
+#[path = "../common/random.rs"]
+mod random;
+#[path = "../common/enum_permission.rs"]
+mod enum_permission;
 
 use std::hint::black_box;
 
@@ -32,12 +34,12 @@ use allocation_counter::measure;
 use rolecall::blocking::Tenant;
 use uuid::Uuid;
 
-use self::bytes::SMALL;
-use self::copied::copy;
+use self::copy_record::copy;
+use self::enum_permission::EnumPermission;
+use self::fixed_store::{FixedStore, tenant_id};
 use self::organisation::{L, M, Organisation, S, Size, is_wanted, key, now, slug};
 use self::records::Owner;
-use self::shelf::{Shelf, tenant_id};
-use self::variant::Variant;
+use self::small_tenant::SMALL;
 
 fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -55,21 +57,21 @@ fn main() {
     }
 }
 
-/// P10 and P6.
+/// Measures P10 and P6.
 fn one_size<const N: usize>(size: &'static Size) {
     let (organisation, _) = Organisation::draw(size);
     organisation.print();
-    let shelf = Shelf::copying(records::of(&organisation, Owner::Tenant).into(), copy);
+    let store = FixedStore::copying(records::of(&organisation, Owner::Tenant).into(), copy);
     let mut tenant = None;
-    let info = measure(|| tenant = Some(shelf.open(None)));
+    let info = measure(|| tenant = Some(store.open(None)));
     let (kept, most) = (info.bytes_current / i64::from(size.users), info.bytes_max / u64::from(size.users));
-    println!("P10  {}: {kept} bytes a user all in, goal at L <= 250; {most} at most while loading", size.name);
-    let catalog = variant::catalog::<N>(size.permissions);
-    let enumerated = Shelf::new(records::of(&organisation, Owner::Catalog(catalog)).into()).open(Some(catalog));
+    println!("P10  {}: {kept} bytes a user in total, goal at L <= 250; at most {most} while loading", size.name);
+    let catalog = enum_permission::catalog::<N>(size.permissions);
+    let enumerated = FixedStore::new(records::of(&organisation, Owner::Catalog(catalog)).into()).open(Some(catalog));
     checks::<N>(&organisation, &tenant.unwrap(), &enumerated);
 }
 
-/// Every user is asked about one permission, in every form.
+/// Counts the allocations of checks in every form, one check for each user.
 fn checks<const N: usize>(organisation: &Organisation, tenant: &Tenant, enumerated: &Tenant) {
     let permissions = organisation.size.permissions;
     let slugs: Vec<String> = (0..permissions).map(slug).collect();
@@ -77,7 +79,7 @@ fn checks<const N: usize>(organisation: &Organisation, tenant: &Tenant, enumerat
     let held = tenant.snapshot().at(now());
     let handles: Vec<_> = users.iter().map(|(id, _)| held.user_handle(*id).unwrap()).collect();
     let named: Vec<_> = slugs.iter().map(|slug| held.permission_handle(slug).unwrap()).collect();
-    let asked = || (0..users.len()).zip((0..permissions).cycle_names());
+    let asked = || (0..users.len()).zip((0..permissions).cycle());
     let counted = |form: &str, check: &dyn Fn(usize, u32) -> bool| {
         let info = measure(|| asked().for_each(|(user, permission)| _ = black_box(check(user, permission))));
         println!(
@@ -90,22 +92,22 @@ fn checks<const N: usize>(organisation: &Organisation, tenant: &Tenant, enumerat
     counted("handle", &|user, permission| held.check(handles[user], named[permission as usize]));
     counted("UUID", &|user, permission| held.check(users[user].0, named[permission as usize]));
     counted("key and slug", &|user, permission| held.check(&users[user].1, &slugs[permission as usize]));
-    counted("enum", &|user, permission| enumerated.check(users[user].0, Variant::<N>(permission)));
+    counted("enum", &|user, permission| enumerated.check(users[user].0, EnumPermission::<N>(permission)));
 }
 
-/// P11.
+/// Measures P11.
 fn small_tenants() {
     const TENANTS: u32 = 10_000;
-    let catalog = variant::catalog::<4>(SMALL.permissions);
+    let catalog = enum_permission::catalog::<4>(SMALL.permissions);
     let (organisation, _) = Organisation::draw(&SMALL);
     organisation.print();
-    let shelf = Shelf::copying(records::of(&organisation, Owner::Catalog(catalog)).into(), copy);
-    let authorizer = shelf.authorizer(Some(catalog));
+    let store = FixedStore::copying(records::of(&organisation, Owner::Catalog(catalog)).into(), copy);
+    let authorizer = store.authorizer(Some(catalog));
     let mut open: Vec<Tenant> = Vec::with_capacity(TENANTS as usize);
     let opened =
         measure(|| open.extend((0..TENANTS).map(|number| authorizer.tenant_by_id(tenant_id(number)).unwrap())));
     let closed = measure(|| open.drain(..).for_each(|tenant| tenant.close().unwrap()));
     let each = opened.bytes_current / i64::from(TENANTS);
     let left = (opened.bytes_current + closed.bytes_current) / i64::from(TENANTS);
-    println!("P11  {each} bytes a small tenant, goal <= 8192; {left} of them are left after all were closed");
+    println!("P11  {each} bytes a small tenant, goal <= 8192; {left} of them remain after all tenants were closed");
 }

@@ -1,4 +1,4 @@
-//! P12: a tenant from a document, beside what it takes to read the same text into plain structs.
+//! P12: importing a document, compared with parsing the same text into plain structs.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use std::time::Instant;
 use rolecall::Document;
 use serde::Deserialize;
 
-use super::common::Bed;
-use super::common::shelf::Shelf;
+use super::common::Workload;
+use super::common::fixed_store::FixedStore;
 use super::table::{Goal, Table};
 use super::{nanos, pick};
 
-pub(super) fn documents<const N: usize>(table: &mut Table, bed: &Bed<N>) {
+pub(super) fn documents<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     if !table.wants("P12") {
         return;
     }
-    let text = bed.tenant.snapshot().export().unwrap().to_json();
+    let text = workload.tenant.snapshot().export().unwrap().to_json();
     println!("     a document of {} bytes", text.len());
-    let mut race = table.race("P12", &format!("import/{}", bed.size.name));
+    let mut race = table.race("P12", &format!("import/{}", workload.size.name));
     race.enter("rolecall", || {
-        let authorizer = Shelf::new(Arc::from([])).authorizer(None);
+        let authorizer = FixedStore::new(Arc::from([])).authorizer(None);
         let start = Instant::now();
         let document = Document::from_json(text.as_bytes()).unwrap();
         let tenant = authorizer.import(&document).unwrap();
@@ -30,19 +30,19 @@ pub(super) fn documents<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     });
     race.enter("serde_json", || {
         let start = Instant::now();
-        let plain: Plain = black_box(serde_json::from_str(&text).unwrap());
+        let parsed: PlainDocument = black_box(serde_json::from_str(&text).unwrap());
         let took = start.elapsed();
-        assert_eq!(plain.users.len(), bed.organisation.users.len());
+        assert_eq!(parsed.users.len(), workload.organisation.users.len());
         nanos(took)
     });
-    race.run(if bed.size.name == "L" { 3 } else { 5 });
-    race.ratio("P12", "rolecall", "serde_json", pick(bed.size.name, [Goal::None, Goal::None, Goal::AtMost(3.0)]));
+    race.run(if workload.size.name == "L" { 3 } else { 5 });
+    race.ratio("P12", "rolecall", "serde_json", pick(workload.size.name, [Goal::None, Goal::None, Goal::AtMost(3.0)]));
 }
 
-/// What an application would write for itself.
+/// The structs that an application would write.
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "what is read into it is what is timed")]
-struct Plain {
+#[expect(dead_code, reason = "the bench times parsing it")]
+struct PlainDocument {
     tenant: Named,
     permissions: Vec<Named>,
     roles: Vec<Role>,
@@ -92,7 +92,7 @@ struct User {
     roles: Vec<Holding>,
 }
 
-/// A plain name, or one with a window.
+/// A name, or a name with a window.
 #[derive(Deserialize)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "as above")]

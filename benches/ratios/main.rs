@@ -1,53 +1,54 @@
-//! Times the contestants of each ratio in turns, rounds of each within one run, and prints a table of medians and ratios
-//! beside the goals. The workload is that of the bench `check`, and is printed first.
+//! Compares rolecall with tables written by hand, and prints medians, ratios and goals.
+//!
+//! The contestants of a ratio take turns within one run. The workload is that of the bench `check`, and is printed first.
 //!
 //! ```text
 //! cargo bench --bench ratios                            # S and M, about two minutes
-//! ROLECALL_SIZES=S,M,L cargo bench --bench ratios       # L too, and what is compared between S and L: about 5 GB
-//! ROLECALL_SIZES=M cargo bench --bench ratios -- P1 P8  # some of it
+//! ROLECALL_SIZES=S,M,L cargo bench --bench ratios       # with L, and S compared with L: about 5 GB of memory
+//! ROLECALL_SIZES=M cargo bench --bench ratios -- P1 P8  # a part
 //! ```
 //!
-//! A ratio of the fastest rounds stands beside that of the medians: on a machine that is shared, medians are of others too.
+//! Each line also has the ratio of the fastest rounds, since other programs on a shared machine distort the medians.
 //!
-//! What the names say, which the lines begin with:
+//! Each line begins with the name of its goal:
 //!
-//! | | |
+//! | goal | what is compared |
 //! |---|---|
-//! | P1 | a check by id, each waiting for the last, beside the strongest form by hand and two dependent reads |
-//! | P2 | independent checks by id, beside sets of strings and the strongest form by hand |
-//! | P3 | by handle and by enum, beside by id |
-//! | P4 | through the `Tenant`, beside a held snapshot |
-//! | P5 | many at once, beside one by one |
-//! | P6 | by key and slug, beside by id; no check allocates (the bench `memory`) |
-//! | P7 | effective sets, who can, members page by page |
-//! | P8 | commits of members, one and a thousand; beside an insertion into `imbl::HashMap` |
-//! | P9 | commits about roles, grants, groups and permissions: how they grow |
-//! | P10, P11 | bytes a user, bytes a small tenant (the bench `memory`) |
-//! | P12 | a tenant from records, and from a document |
+//! | P1 | checks by id that wait for each other, with `by_hand_fast` and with two dependent reads of memory |
+//! | P2 | independent checks by id, with sets of strings and with `by_hand_fast` |
+//! | P3 | checks by handle and by enum, with checks by id |
+//! | P4 | checks through the `Tenant`, with checks on a held snapshot |
+//! | P5 | `check_many`, with checks one by one |
+//! | P6 | checks by key and slug, with checks by id; no check allocates (the bench `memory`) |
+//! | P7 | effective permissions, `who_can`, and pages of members |
+//! | P8 | commits of one and of a thousand members, with an insertion into `imbl::HashMap` |
+//! | P9 | commits of roles, grants, groups and permissions, at different sizes |
+//! | P10, P11 | bytes for each user and for each small tenant (the bench `memory`) |
+//! | P12 | loading a tenant from records and from a document |
 //! | P13 | readers on two threads, and a reader beside a writer |
-//! | P14 | one reason why, and all of them |
+//! | P14 | explanations of allowed and of denied questions |
 //! | P15 | other libraries (`benches/peers`) |
 //!
-//! A goal that a line names is what we set out to reach; where it is missed, `src/docs/design.md` says why.
+//! `src/docs/internals.md` explains the goals that are missed.
 //!
-//! Instructions of one form, of 262,144 questions at S:
+//! To count the instructions of one form, for 262,144 questions at S:
 //!
 //! ```text
 //! valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect='*Timed*run*' \
 //!     target/release/deps/ratios-HASH --bench count uuid
 //! ```
 //!
-//! Those of commits, without what takes them back, and of the questions about sets, at the size that is asked for:
+//! To count the instructions of commits without undoing them, or of the questions about sets, at a chosen size:
 //!
 //! ```text
 //! ROLECALL_SIZES=M valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect='*Writer*timed*' \
 //!     target/release/deps/ratios-HASH --bench count member
 //! ```
 //!
-//! Deliberately absent: memory and allocations (the bench `memory`, whose allocator slows what it counts); the libraries
-//! of P15, which are a package of their own, `benches/peers`.
+//! Deliberately absent: memory and allocations, which the bench `memory` counts, and the libraries of P15, which are in
+//! the package `benches/peers`.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 mod documents;
 mod many;
@@ -64,20 +65,20 @@ use rolecall::records::UserId;
 use rolecall::{Moment, PageRequest};
 use uuid::Uuid;
 
-use self::common::Bed;
+use self::common::Workload;
 use self::common::by_hand::Fast;
-use self::common::forms::{Form, Rivals, Words};
+use self::common::contestants::{Baselines, Form, QuestionTexts};
+use self::common::fixed_store::{FixedStore, tenant_id};
 use self::common::organisation::{L, M, Organisation, S, is_wanted, now};
-use self::common::pace::{Contestant, Pace};
-use self::common::patterned::Patterned;
+use self::common::pattern_tenant::PatternTenant;
 use self::common::questions::{self, About, Question};
 use self::common::records::{group_id, permission_id};
-use self::common::shelf::{Shelf, tenant_id};
+use self::common::timing::{Contestant, TimingMode};
 use self::common::writer::Writer;
 use self::table::{Goal, Table};
 
 fn main() {
-    // `cargo test --all-targets` runs this without `--bench`: to see that it builds is enough then.
+    // `cargo test --all-targets` runs this program without `--bench`, to test that it builds.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -85,16 +86,16 @@ fn main() {
         return count();
     }
     let mut table = Table::of_arguments();
-    let small = is_wanted(&S).then(|| Bed::<4>::new(&S));
-    if let Some(bed) = &small {
-        one_size(&mut table, bed);
+    let small = is_wanted(&S).then(|| Workload::<4>::new(&S));
+    if let Some(workload) = &small {
+        one_size(&mut table, workload);
     }
     if is_wanted(&M) {
-        one_size(&mut table, &Bed::<16>::new(&M));
+        one_size(&mut table, &Workload::<16>::new(&M));
     }
     under_patterns(&mut table);
     if is_wanted(&L) {
-        let large = Bed::<32>::new(&L);
+        let large = Workload::<32>::new(&L);
         one_size(&mut table, &large);
         if let Some(small) = &small {
             two_sizes(&mut table, small, &large);
@@ -102,24 +103,24 @@ fn main() {
     }
 }
 
-/// Asks the mixed list once, in the forms that the command line names, for a tool that counts instructions; or makes
-/// the changes that it names.
+/// Asks the mixed list once in the forms that the command line names, or makes the changes that it names. A tool counts
+/// the instructions.
 fn count() {
     if !is_wanted(&S) {
-        return count_changes(&Bed::<16>::new(&M));
+        return count_changes(&Workload::<16>::new(&M));
     }
-    let bed = Bed::<4>::new(&S);
-    count_changes(&bed);
-    let questions = questions::draw(&bed, About::Mixed);
-    let words = Words::new(&questions);
+    let workload = Workload::<4>::new(&S);
+    count_changes(&workload);
+    let questions = questions::draw(&workload, About::Mixed);
+    let words = QuestionTexts::new(&questions);
     for form in Form::ALL.into_iter().filter(|form| std::env::args().any(|argument| argument == form.name())) {
-        for contestant in &mut named(bed.ours(form, &questions, &words), ["rolecall"]) {
-            contestant.run(Pace::Throughput, questions.len() as u64);
+        for contestant in &mut named(workload.ours(form, &questions, &words), ["rolecall"]) {
+            contestant.run(TimingMode::Throughput, questions.len() as u64);
         }
     }
 }
 
-fn count_changes<const N: usize>(bed: &Bed<N>) {
+fn count_changes<const N: usize>(workload: &Workload<N>) {
     let kinds: [(&str, usize, Run<'_>); 7] = [
         ("member", 1_024, Writer::members),
         ("thousand_members", 16, Writer::thousand_members),
@@ -129,54 +130,57 @@ fn count_changes<const N: usize>(bed: &Bed<N>) {
         ("reparent", 256, Writer::reparent),
         ("permission", 256, Writer::permission),
     ];
-    let mut writer = Writer::new(&bed.tenant, &bed.organisation);
+    let mut writer = Writer::new(&workload.tenant, &workload.organisation);
     for (_, count, run) in kinds.into_iter().filter(|(kind, ..)| std::env::args().any(|argument| argument == *kind)) {
         run(&mut writer, count);
     }
     if std::env::args().any(|argument| argument == "sets") {
-        count_sets(bed);
+        count_sets(workload);
     }
 }
 
-/// A thousand effective sets, a thousand explanations, and who can do each of 16 permissions.
+/// Asks for a thousand sets of effective permissions, a thousand explanations, and the users of 16 permissions.
 #[inline(never)]
-fn count_sets<const N: usize>(bed: &Bed<N>) {
-    let (held, questions) = (bed.held(), questions::draw(bed, About::Mixed));
-    for (user, question) in users(bed, &questions).filter(|(_, question)| question.allowed).take(1_000) {
+fn count_sets<const N: usize>(workload: &Workload<N>) {
+    let (held, questions) = (workload.held(), questions::draw(workload, About::Mixed));
+    for (user, question) in users(workload, &questions).filter(|(_, question)| question.allowed).take(1_000) {
         black_box((held.effective(user), held.explain(user, permission_id(question.permission))));
     }
-    for permission in (0..16).map(|n| n * (bed.size.permissions / 16)) {
+    for permission in (0..16).map(|n| n * (workload.size.permissions / 16)) {
         black_box(held.who_can(permission_id(permission)).ids().map(UserId::as_uuid).collect::<Vec<_>>());
     }
 }
 
-fn one_size<const N: usize>(table: &mut Table, bed: &Bed<N>) {
-    asked(table, bed);
-    sets(table, bed);
-    explained(table, bed);
-    who_can(table, bed);
-    members(table, bed);
-    many::many(table, bed);
-    if bed.size.name == "M" {
-        threads::threads(table, bed);
+fn one_size<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    asked(table, workload);
+    sets(table, workload);
+    explained(table, workload);
+    who_can(table, workload);
+    members(table, workload);
+    many::many(table, workload);
+    if workload.size.name == "M" {
+        threads::threads(table, workload);
     }
-    changes(table, bed);
-    loading(table, bed);
-    documents::documents(table, bed);
+    changes(table, workload);
+    loading(table, workload);
+    documents::documents(table, workload);
 }
 
-/// P1 to P4 and the time of P6.
-fn asked<const N: usize>(table: &mut Table, bed: &Bed<N>) {
-    let questions = questions::draw(bed, About::Mixed);
-    let words = Words::new(&questions);
-    let rivals = Rivals::new(bed, false);
-    let size = bed.size.name;
+/// Measures P1 to P4 and the time of P6.
+fn asked<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    let questions = questions::draw(workload, About::Mixed);
+    let words = QuestionTexts::new(&questions);
+    let baselines = Baselines::new(workload, false);
+    let size = workload.size.name;
     {
-        let mut all = named(bed.ours(Form::Uuid, &questions, &words), ["rolecall", "rolecall_tenant"]);
-        all.extend(named(bed.rivals(Form::Uuid, &questions, &rivals), ["by_hand_fast", "limit_one", "limit_two"]));
+        let mut all = named(workload.ours(Form::Uuid, &questions, &words), ["rolecall", "rolecall_tenant"]);
+        all.extend(named(
+            workload.baselines(Form::Uuid, &questions, &baselines),
+            ["by_hand_fast", "limit_one", "limit_two"],
+        ));
         let mut race = table.race("P1 P4", &format!("check/{size}/uuid/mixed/latency"));
         for contestant in &mut all {
-            race.enter(contestant.name, rounds(contestant, Pace::Latency, &questions));
+            race.enter(contestant.name, rounds(contestant, TimingMode::Latency, &questions));
         }
         race.run(21);
         race.ratio("P1", "rolecall", "by_hand_fast", Goal::AtMost(pick(size, [1.3, 0.6, 0.75])));
@@ -184,14 +188,14 @@ fn asked<const N: usize>(table: &mut Table, bed: &Bed<N>) {
         let goal = pick(size, [Goal::None, Goal::AtMost(1.3), Goal::AtMost(1.1)]);
         race.ratio("P4", "rolecall_tenant", "rolecall", goal);
     }
-    forms(table, bed, &questions, &words);
+    forms(table, workload, &questions, &words);
     if size != "L" && table.wants("P2") {
-        let rivals = Rivals::new(bed, true);
-        let mut all = named(bed.ours(Form::Uuid, &questions, &words), ["rolecall"]);
-        all.extend(named(bed.rivals(Form::Uuid, &questions, &rivals), ["by_hand_flat", "by_hand_fast"]));
+        let baselines = Baselines::new(workload, true);
+        let mut all = named(workload.ours(Form::Uuid, &questions, &words), ["rolecall"]);
+        all.extend(named(workload.baselines(Form::Uuid, &questions, &baselines), ["by_hand_flat", "by_hand_fast"]));
         let mut race = table.race("P2", &format!("check/{size}/uuid/mixed/throughput"));
         for contestant in &mut all {
-            race.enter(contestant.name, rounds(contestant, Pace::Throughput, &questions));
+            race.enter(contestant.name, rounds(contestant, TimingMode::Throughput, &questions));
         }
         race.run(11);
         race.ratio("P2", "by_hand_flat", "rolecall", Goal::AtLeast(pick(size, [12.0, 25.0, 0.0])));
@@ -199,92 +203,94 @@ fn asked<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     }
 }
 
-/// P3, and the time of P6: the forms of a question against each other.
-fn forms<const N: usize>(table: &mut Table, bed: &Bed<N>, questions: &[Question], words: &Words) {
+/// Measures P3 and the time of P6: compares the forms of a question.
+fn forms<const N: usize>(table: &mut Table, workload: &Workload<N>, questions: &[Question], words: &QuestionTexts) {
     let mut all: Vec<(Form, Contestant<'_>)> = Vec::new();
     for form in Form::ALL {
         all.extend(
-            named(bed.ours(form, questions, words), ["rolecall"]).into_iter().map(|contestant| (form, contestant)),
+            named(workload.ours(form, questions, words), ["rolecall"]).into_iter().map(|contestant| (form, contestant)),
         );
     }
-    for (pace, pace_name, goals) in [(Pace::Throughput, "throughput", "P3"), (Pace::Latency, "latency", "P6")] {
-        let name = format!("check/{}/FORM/mixed/{pace_name}/rolecall", bed.size.name);
+    for (mode, mode_name, goals) in
+        [(TimingMode::Throughput, "throughput", "P3"), (TimingMode::Latency, "latency", "P6")]
+    {
+        let name = format!("check/{}/FORM/mixed/{mode_name}/rolecall", workload.size.name);
         let mut race = table.race(goals, &name);
         for (form, contestant) in &mut all {
-            race.enter(form.name(), rounds(contestant, pace, questions));
+            race.enter(form.name(), rounds(contestant, mode, questions));
         }
         race.run(21);
-        if let Pace::Throughput = pace {
+        if let TimingMode::Throughput = mode {
             race.ratio("P3", "handle", "uuid", Goal::AtMost(0.65));
             race.ratio("P3", "enum", "uuid", Goal::AtMost(1.1));
         } else {
-            race.ratio("P6", "key_slug", "uuid", pick(bed.size.name, [Goal::None, Goal::AtMost(3.0), Goal::None]));
+            race.ratio("P6", "key_slug", "uuid", pick(workload.size.name, [Goal::None, Goal::AtMost(3.0), Goal::None]));
         }
     }
 }
 
-/// The users of a list of questions, one after the other, for ever.
+/// Returns the users of a list of questions, repeated without end.
 fn users<'a, const N: usize>(
-    bed: &'a Bed<N>,
+    workload: &'a Workload<N>,
     questions: &'a [Question],
 ) -> impl Iterator<Item = (UserId, &'a Question)> {
-    let id = |question: &Question| UserId::from_uuid(bed.organisation.users[question.user as usize].id);
-    questions.iter().map(move |question| (id(question), question)).cycle_names()
+    let id = |question: &Question| UserId::from_uuid(workload.organisation.users[question.user as usize].id);
+    questions.iter().map(move |question| (id(question), question)).cycle()
 }
 
-/// P7: the effective set of a user beside a check.
-fn sets<const N: usize>(table: &mut Table, bed: &Bed<N>) {
-    let questions = questions::draw(bed, About::Mixed);
-    let words = Words::new(&[]);
-    let held = bed.held();
-    let mut checks = named(bed.ours(Form::Uuid, &questions, &words), ["rolecall"]);
-    let mut users = users(bed, &questions);
+/// Measures P7: the effective permissions of a user, compared with a check.
+fn sets<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    let questions = questions::draw(workload, About::Mixed);
+    let words = QuestionTexts::new(&[]);
+    let held = workload.held();
+    let mut checks = named(workload.ours(Form::Uuid, &questions, &words), ["rolecall"]);
+    let mut users = users(workload, &questions);
     let mut last = 0;
-    let mut race = table.race("P7", &format!("effective/{}", bed.size.name));
-    race.enter("check", rounds(&mut checks[0], Pace::Latency, &questions));
+    let mut race = table.race("P7", &format!("effective/{}", workload.size.name));
+    race.enter("check", rounds(&mut checks[0], TimingMode::Latency, &questions));
     race.enter("effective", move || {
-        // Each waits for the one before, as in a check's latency.
+        // Each question waits for the previous answer, as in the latency of a check.
         per(1 << 15, |_| {
             let (user, _) = users.nth(last).unwrap();
             last = held.effective(user).len() & 1;
         })
     });
     race.run(11);
-    race.ratio("P7", "effective", "check", pick(bed.size.name, [Goal::None, Goal::AtMost(10.0), Goal::None]));
+    race.ratio("P7", "effective", "check", pick(workload.size.name, [Goal::None, Goal::AtMost(10.0), Goal::None]));
 }
 
-/// P14: the first path of an allowed question; an explanation, which has all of them; and one of a denied question.
-fn explained<const N: usize>(table: &mut Table, bed: &Bed<N>) {
-    let questions = questions::draw(bed, About::Mixed);
-    let words = Words::new(&[]);
-    let held = bed.held();
-    let mut checks = named(bed.ours(Form::Uuid, &questions, &words), ["rolecall"]);
-    let allowed = || users(bed, &questions).filter(|(_, question)| question.allowed);
+/// Measures P14: explanations of allowed and of denied questions, compared with a check.
+fn explained<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    let questions = questions::draw(workload, About::Mixed);
+    let words = QuestionTexts::new(&[]);
+    let held = workload.held();
+    let mut checks = named(workload.ours(Form::Uuid, &questions, &words), ["rolecall"]);
+    let allowed = || users(workload, &questions).filter(|(_, question)| question.allowed);
     let mut allowed = allowed();
-    let mut denied = users(bed, &questions).filter(|(_, question)| !question.allowed);
+    let mut denied = users(workload, &questions).filter(|(_, question)| !question.allowed);
     let ask = |held: &Moment<'_>, next: Option<(UserId, &Question)>| {
         let (user, question) = next.unwrap();
         black_box(held.explain(user, permission_id(question.permission)));
     };
-    let mut race = table.race("P14", &format!("explain/{}", bed.size.name));
-    race.enter("check", rounds(&mut checks[0], Pace::Latency, &questions));
+    let mut race = table.race("P14", &format!("explain/{}", workload.size.name));
+    race.enter("check", rounds(&mut checks[0], TimingMode::Latency, &questions));
     race.enter("explain_allowed", || per(1 << 10, |_| ask(&held, allowed.next())));
     race.enter("explain_denied", || per(1 << 6, |_| ask(&held, denied.next())));
     race.run(11);
-    let of_m = |most| pick(bed.size.name, [Goal::None, Goal::AtMost(most), Goal::None]);
+    let of_m = |most| pick(workload.size.name, [Goal::None, Goal::AtMost(most), Goal::None]);
     race.ratio("P14", "explain_allowed", "check", of_m(20.0));
     race.ratio("P14", "explain_denied", "check", of_m(100.0));
 }
 
-/// P7: who can, over permissions of the whole range.
-fn who_can<const N: usize>(table: &mut Table, bed: &Bed<N>) {
-    let held = bed.held();
-    let size = bed.size.name;
-    let asked: Vec<u32> = (0..16).map(|n| n * (bed.size.permissions / 16)).collect();
+/// Measures P7: `who_can`, for permissions of the whole range.
+fn who_can<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    let held = workload.held();
+    let size = workload.size.name;
+    let asked: Vec<u32> = (0..16).map(|n| n * (workload.size.permissions / 16)).collect();
     for permission in &asked {
         let ids = held.who_can(permission_id(*permission));
         let (mut ours, mut theirs): (Vec<Uuid>, _) =
-            (ids.ids().map(UserId::as_uuid).collect(), bed.fast.who_can(*permission));
+            (ids.ids().map(UserId::as_uuid).collect(), workload.fast.who_can(*permission));
         ours.sort_unstable();
         theirs.sort_unstable();
         assert!(ours == theirs, "who can do {permission}");
@@ -296,12 +302,12 @@ fn who_can<const N: usize>(table: &mut Table, bed: &Bed<N>) {
             black_box(set.ids().map(UserId::as_uuid).collect::<Vec<_>>());
         })
     });
-    race.enter("by_hand_fast", || per(16, |n| drop(black_box(bed.fast.who_can(asked[n])))));
+    race.enter("by_hand_fast", || per(16, |n| drop(black_box(workload.fast.who_can(asked[n])))));
     race.run(if size == "L" { 5 } else { 11 });
     race.ratio("P7", "rolecall", "by_hand_fast", pick(size, [Goal::None, Goal::AtMost(0.75), Goal::None]));
 }
 
-/// The group with the most direct members.
+/// Returns the group with the most direct members.
 fn largest_group(organisation: &Organisation) -> u32 {
     let mut members = vec![0_u32; organisation.groups.len()];
     organisation.users.iter().flat_map(|user| &user.groups).for_each(|(group, _)| members[*group as usize] += 1);
@@ -315,27 +321,27 @@ fn first_members<'a>(held: &'a Moment<'_>, organisation: &Organisation) -> impl 
     move || per(64, |_| assert_eq!(held.members(group, &page).items.len(), 50))
 }
 
-/// P7: a page of the largest group; S against L is in [`two_sizes`].
-fn members<const N: usize>(table: &mut Table, bed: &Bed<N>) {
-    let held = bed.held();
-    let mut race = table.race("P7", &format!("members/{}", bed.size.name));
-    race.enter("first_50", first_members(&held, &bed.organisation));
+/// Measures P7: a page of the largest group. [`two_sizes`] compares S and L.
+fn members<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    let held = workload.held();
+    let mut race = table.race("P7", &format!("members/{}", workload.size.name));
+    race.enter("first_50", first_members(&held, &workload.organisation));
     race.run(11);
 }
 
-/// P8 and P9, each size for itself.
-fn changes<const N: usize>(table: &mut Table, bed: &Bed<N>) {
-    let size = bed.size.name;
-    let writer = || Writer::new(&bed.tenant, &bed.organisation);
+/// Measures P8 and P9 at one size.
+fn changes<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    let size = workload.size.name;
+    let writer = || Writer::new(&workload.tenant, &workload.organisation);
     let mut race = table.race("P8", &format!("commit/{size}"));
-    let (mut member, mut thousand, mut persistent) = (writer(), writer(), Persistent::new(&bed.organisation));
+    let (mut member, mut thousand, mut persistent) = (writer(), writer(), Persistent::new(&workload.organisation));
     race.enter("member", move || nanos(member.members(64)));
     race.enter("thousand_members", move || nanos(thousand.thousand_members(1) / 1_000));
     race.enter("imbl_insertion", move || persistent.insertions(64));
     race.run(21);
-    // What was created keeps its place in the tenant when it is gone: so it is created in another one.
-    let other = Shelf::new(Arc::clone(&bed.records)).open(None);
-    let apart = || Writer::new(&other, &bed.organisation);
+    // A deleted entity keeps its number in the tenant, so entities are created in another tenant.
+    let other = FixedStore::new(Arc::clone(&workload.records)).open(None);
+    let apart = || Writer::new(&other, &workload.organisation);
     let (mut new, mut document) = (apart(), writer());
     let goal = pick(size, [Goal::None, Goal::AtMost(0.25), Goal::AtMost(0.5)]);
     race.ratio("P8", "thousand_members", "member", goal);
@@ -359,9 +365,9 @@ fn changes<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     race.run(21);
 }
 
-/// A permission comes under one pattern of ten, and of a thousand: the others are not looked at.
+/// Measures P9: creating a permission that one of ten, or of a thousand, patterns matches.
 fn under_patterns(table: &mut Table) {
-    let (mut few, mut many) = (Patterned::new(10), Patterned::new(1_000));
+    let (mut few, mut many) = (PatternTenant::new(10), PatternTenant::new(1_000));
     let mut race = table.race("P9", "commit/permission_under_patterns");
     race.enter("10", move || nanos(few.permission(64)));
     race.enter("1000", move || nanos(many.permission(64)));
@@ -369,7 +375,7 @@ fn under_patterns(table: &mut Table) {
     race.ratio("P9", "1000", "10", Goal::None);
 }
 
-/// What a table with structural sharing costs: a copy, one insertion into it, and the old one dropped.
+/// A table with structural sharing. One insertion copies the table, inserts, and drops the old one.
 struct Persistent {
     map: imbl::HashMap<Uuid, [u16; 8]>,
     next: u128,
@@ -394,13 +400,13 @@ impl Persistent {
     }
 }
 
-/// P12: from records in memory; `documents.rs` has the rest of it.
-fn loading<const N: usize>(table: &mut Table, bed: &Bed<N>) {
-    let shelf = Shelf::new(Arc::clone(&bed.records));
-    let large = bed.size.name == "L";
-    let mut race = table.race("P12", &format!("load/{}", bed.size.name));
+/// Measures P12: loading from records in memory. `documents.rs` measures documents.
+fn loading<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    let store = FixedStore::new(Arc::clone(&workload.records));
+    let large = workload.size.name == "L";
+    let mut race = table.race("P12", &format!("load/{}", workload.size.name));
     race.enter("rolecall", || {
-        let authorizer = shelf.clone().authorizer(None);
+        let authorizer = store.clone().authorizer(None);
         let start = Instant::now();
         let tenant = authorizer.tenant_by_id(tenant_id(0)).unwrap();
         let took = start.elapsed();
@@ -409,19 +415,24 @@ fn loading<const N: usize>(table: &mut Table, bed: &Bed<N>) {
     });
     race.enter("by_hand_fast", || {
         let start = Instant::now();
-        let built = black_box(Fast::<N>::from_records(&bed.records, now()));
+        let built = black_box(Fast::<N>::from_records(&workload.records, now()));
         let took = start.elapsed();
         drop(built);
         nanos(took)
     });
     race.run(if large { 3 } else { 5 });
-    race.ratio("P12", "rolecall", "by_hand_fast", pick(bed.size.name, [Goal::None, Goal::None, Goal::AtMost(3.0)]));
+    race.ratio(
+        "P12",
+        "rolecall",
+        "by_hand_fast",
+        pick(workload.size.name, [Goal::None, Goal::None, Goal::AtMost(3.0)]),
+    );
 }
 
 type Run<'a> = fn(&mut Writer<'a>, usize) -> Duration;
 
-/// What must not grow with the size: P7's page, P8 and P9.
-fn two_sizes<const A: usize, const B: usize>(table: &mut Table, small: &Bed<A>, large: &Bed<B>) {
+/// Compares S and L for what must not grow with the size: the page of P7, P8 and P9.
+fn two_sizes<const A: usize, const B: usize>(table: &mut Table, small: &Workload<A>, large: &Workload<B>) {
     let (held_small, held_large) = (small.held(), large.held());
     let mut race = table.race("P7", "members/first_50");
     race.enter("S", first_members(&held_small, &small.organisation));
@@ -435,26 +446,30 @@ fn two_sizes<const A: usize, const B: usize>(table: &mut Table, small: &Bed<A>, 
         ("P9", "role", 16, 100.0, Writer::role),
         ("P9", "reparent", 16, 100.0, Writer::reparent),
     ];
-    for (goal, kind, at_once, most, run) in kinds {
+    for (goal, kind, batch, most, run) in kinds {
         let mut race = table.race(goal, &format!("commit/{kind}"));
         let mut writers = [&small.tenant, &large.tenant]
             .into_iter()
             .zip([&small.organisation, &large.organisation])
             .map(|(tenant, organisation)| Writer::new(tenant, organisation));
         let (mut on_small, mut on_large) = (writers.next().unwrap(), writers.next().unwrap());
-        race.enter("S", move || nanos(run(&mut on_small, at_once)));
-        race.enter("L", move || nanos(run(&mut on_large, at_once)));
+        race.enter("S", move || nanos(run(&mut on_small, batch)));
+        race.enter("L", move || nanos(run(&mut on_large, batch)));
         race.run(21);
         race.ratio(goal, "L", "S", Goal::AtMost(most));
     }
 }
 
-/// A turn: half of the list to warm up, for the others have been in the cache meanwhile, then all of it.
-fn rounds<'r>(contestant: &'r mut Contestant<'_>, pace: Pace, questions: &[Question]) -> impl FnMut() -> f64 + 'r {
+/// Returns a turn: half of the list to warm the cache up, then the whole list.
+fn rounds<'r>(
+    contestant: &'r mut Contestant<'_>,
+    mode: TimingMode,
+    questions: &[Question],
+) -> impl FnMut() -> f64 + 'r {
     let length = u32::try_from(questions.len()).unwrap();
     move || {
-        contestant.run(pace, u64::from(length / 2));
-        nanos(contestant.run(pace, u64::from(length))) / f64::from(length)
+        contestant.run(mode, u64::from(length / 2));
+        nanos(contestant.run(mode, u64::from(length))) / f64::from(length)
     }
 }
 
@@ -470,7 +485,7 @@ fn pick<T>(size: &str, [s, m, l]: [T; 3]) -> T {
     }
 }
 
-/// How long one of so many takes, in nanoseconds.
+/// Returns the average time of `count` calls, in nanoseconds.
 fn per(count: u32, each: impl FnMut(usize)) -> f64 {
     let start = Instant::now();
     (0..count as usize).for_each(each);

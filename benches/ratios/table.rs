@@ -1,32 +1,32 @@
-//! The table of ratios: contestants take turns, and each line is printed as soon as it is known.
+//! The table of ratios. Contestants take turns, and each line is printed as soon as it is known.
 
-/// What a ratio is held against.
+/// The goal of a ratio.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
-    /// Nothing: it is only told.
+    /// No goal: the ratio is printed for information.
     None,
     AtMost(f64),
     AtLeast(f64),
 }
 
-/// Which goals are wanted.
+/// The goals that the command line selects.
 pub(crate) struct Table {
     wanted: Vec<String>,
 }
 
 impl Table {
-    /// Those that the command line names, or all.
+    /// Reads the command line. Without arguments all goals are selected.
     pub(crate) fn of_arguments() -> Self {
         let wanted = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
         Self { wanted }
     }
 
-    /// Whether one of these goals, apart by spaces, is wanted.
+    /// Whether one of these goals is selected. They are separated by spaces.
     pub(crate) fn wants(&self, goals: &str) -> bool {
         self.wanted.is_empty() || goals.split(' ').any(|goal| self.wanted.iter().any(|wanted| wanted == goal))
     }
 
-    /// A race for these goals.
+    /// Starts a race for these goals.
     pub(crate) fn race<'a>(&self, goals: &str, name: &str) -> Race<'a> {
         Race { wanted: self.wants(goals), name: name.to_owned(), entered: Vec::new() }
     }
@@ -46,12 +46,12 @@ struct Entered<'a> {
 }
 
 impl<'a> Race<'a> {
-    /// Enters a contestant; a turn tells how many nanoseconds one of what is asked took.
+    /// Adds a contestant. A turn returns the average time of one operation in nanoseconds.
     pub(crate) fn enter(&mut self, name: &'static str, turn: impl FnMut() -> f64 + 'a) {
         self.entered.push(Entered { name, turn: Box::new(turn), times: Vec::new() });
     }
 
-    /// So many rounds, of which each contestant has a turn in each; then their medians are printed.
+    /// Runs this many rounds, in which each contestant has one turn, and prints the medians.
     pub(crate) fn run(&mut self, rounds: usize) {
         if !self.wanted {
             return;
@@ -61,7 +61,7 @@ impl<'a> Race<'a> {
             for Entered { turn, times, .. } in &mut self.entered {
                 times.push(turn());
             }
-            // Another one begins the next round, so that nobody always comes after the same one.
+            // The next round starts with another contestant, so that the order varies.
             self.entered.rotate_left(1 % count);
         }
         self.entered.rotate_right(rounds % count);
@@ -78,13 +78,13 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Prints the ratio of two of them.
+    /// Prints the ratio of two contestants.
     pub(crate) fn ratio(&self, goal: &str, one: &str, other: &str, wanted: Goal) {
         let ratio = |of: fn(&[f64]) -> f64| Some(self.time(one, of)? / self.time(other, of)?);
         self.verdict(goal, &format!("{one} / {other}"), ratio, wanted);
     }
 
-    /// Prints how the gain from one thread to two compares with another's.
+    /// Prints the gain from a second thread, compared with that of another contestant.
     pub(crate) fn gains(&self, goal: &str, ours: [&str; 2], theirs: [&str; 2], wanted: Goal) {
         let gain = |[one, two]: [&str; 2], of| Some(self.time(one, of)? / self.time(two, of)?);
         let ratio = |of: fn(&[f64]) -> f64| Some(gain(ours, of)? / gain(theirs, of)?);
@@ -108,7 +108,7 @@ impl<'a> Race<'a> {
     }
 }
 
-/// Of sorted times.
+/// Returns the median of sorted times.
 fn median(times: &[f64]) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }

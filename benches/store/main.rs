@@ -1,24 +1,25 @@
-//! What a durable store costs: the commit of one change, beside the floor that redb itself sets, and opening and loading
-//! an organisation, beside the store in memory and the decoding alone.
+//! Times the durable store, compared with redb itself and with the store in memory.
+//!
+//! It times the commit of one change, and opening and loading an organisation.
 //!
 //! ```text
 //! cargo bench --features redb --bench store                       # S and M
 //! ROLECALL_SIZES=S cargo bench --features redb --bench store      # briefly
 //! ```
 //!
-//! The contestants of a table take turns within one run, and medians are compared. The files are in the folder for
-//! temporary files: where that is memory, the disk's part is nothing, and the ratios of commits are at their worst.
-//! Deliberately absent: several writers at once (one durable commit after the other is what redb does).
+//! The contestants of a table take turns within one run; the table compares their medians. The files are in the folder
+//! for temporary files. Where that folder is in memory, the disk costs nothing, so the ratios of commits are at their
+//! worst. Deliberately absent: concurrent writers, since redb makes one durable commit at a time.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench that is wrong stops")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 #[path = "../common/organisation.rs"]
 mod organisation;
-#[expect(dead_code, reason = "the permissions are the tenant's own here")]
+#[expect(dead_code, reason = "here the tenant owns the permissions")]
 #[path = "../common/records.rs"]
 mod records;
-#[path = "../common/stream.rs"]
-mod stream;
+#[path = "../common/random.rs"]
+mod random;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -63,17 +64,17 @@ fn one_size(size: &'static Size) {
     let took = begun.elapsed();
     drop(on_disk.store.take());
     let bytes = std::fs::metadata(&path).unwrap().len();
-    println!("\n{} records in one birth: {}, a file of {} KiB", all.len(), shown(took), bytes / 1024);
+    println!("\n{} records in one creation: {}, a file of {} KiB", all.len(), shown(took), bytes / 1024);
     let begun = Instant::now();
     on_disk.store = Some(RedbStore::open(&path).unwrap());
-    println!("opening it, every checksum verified: {}", shown(begun.elapsed()));
+    println!("opening the file with all checksums verified: {}", shown(begun.elapsed()));
 
     let mut in_memory = creation.begin(memory, &all);
     loads(size, &all, &in_memory, &on_disk);
     commits(size, folder.path(), &mut in_memory, &mut on_disk);
 }
 
-/// Takes records and keeps none.
+/// Counts records and drops them.
 struct Counting(usize);
 
 impl Sink for Counting {
@@ -90,9 +91,9 @@ fn loads(size: &Size, all: &[Record], memory: &Tenant<MemoryStore>, durable: &Te
     let rounds = if size.users < 10_000 { 51 } else { 11 };
     let mut times = Times::new(&["decoding alone", "MemoryStore", "RedbStore"]);
     for _ in 0..rounds {
-        times.take(0, decode);
-        times.take(1, || memory.load(all.len()));
-        times.take(2, || durable.load(all.len()));
+        times.measure(0, decode);
+        times.measure(1, || memory.load(all.len()));
+        times.measure(2, || durable.load(all.len()));
     }
     times.print(&format!("load of {}", size.name), 0);
 }
@@ -118,22 +119,22 @@ fn commits(size: &Size, folder: &Path, memory: &mut Tenant<MemoryStore>, durable
     ];
     let mut times = Times::new(&names);
     for round in 0..400 {
-        times.take(0, || write(true, None));
-        times.take(1, || write(false, None));
-        times.take(2, || write(true, Some(2 * round)));
-        times.take(3, || write(false, Some(2 * round + 1)));
-        times.take(4, || durable.add_one());
-        times.take(5, || memory.add_one());
+        times.measure(0, || write(true, None));
+        times.measure(1, || write(false, None));
+        times.measure(2, || write(true, Some(2 * round)));
+        times.measure(3, || write(false, Some(2 * round + 1)));
+        times.measure(4, || durable.add_one());
+        times.measure(5, || memory.add_one());
     }
     times.print(&format!("commit at {}", size.name), 0);
 }
 
-/// Makes commits.
+/// Creates envelopes and the first commit.
 struct Writer {
     envelope: Envelope,
 }
 
-/// A store with the organisation in it, and where that stands.
+/// A store with the organisation, and the latest position.
 struct Tenant<S> {
     store: Option<S>,
     at: Position,
@@ -174,7 +175,7 @@ impl<S: Store> Tenant<S> {
     }
 }
 
-/// What each contestant took, round by round.
+/// The time of each contestant in each round.
 struct Times<'a> {
     names: &'a [&'a str],
     taken: Vec<Vec<Duration>>,
@@ -185,13 +186,13 @@ impl<'a> Times<'a> {
         Self { names, taken: vec![Vec::new(); names.len()] }
     }
 
-    fn take(&mut self, contestant: usize, work: impl FnOnce()) {
+    fn measure(&mut self, contestant: usize, work: impl FnOnce()) {
         let begun = Instant::now();
         work();
         self.taken[contestant].push(begun.elapsed());
     }
 
-    /// A row for each: the median, the quickest, and the ratio of the medians to that of one of them.
+    /// Prints a row for each contestant: the median, the fastest round, and the ratio of its median to that of `floor`.
     fn print(&mut self, what: &str, floor: usize) {
         let medians: Vec<Duration> = self
             .taken
@@ -201,7 +202,7 @@ impl<'a> Times<'a> {
                 times[times.len() / 2]
             })
             .collect();
-        println!("\n| {what}, {} rounds | median | quickest | ratio |\n|---|--:|--:|--:|", self.taken[0].len());
+        println!("\n| {what}, {} rounds | median | fastest | ratio |\n|---|--:|--:|--:|", self.taken[0].len());
         for ((name, median), times) in self.names.iter().zip(&medians).zip(&self.taken) {
             let ratio = median.as_secs_f64() / medians[floor].as_secs_f64();
             println!("| {name} | {} | {} | {ratio:.2} |", shown(*median), shown(times[0]));

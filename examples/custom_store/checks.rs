@@ -21,7 +21,7 @@ use super::{LogStore, framed, read};
 /// Runs all checks. With an argument, this program is the process that is killed.
 pub(super) fn all() -> Result<(), Box<dyn Error>> {
     if let Some(path) = std::env::args_os().nth(1) {
-        return commit_for_ever(Path::new(&path));
+        return commit_forever(Path::new(&path));
     }
     let folder = Folder::new("day", std::env::temp_dir())?;
     let log = normal_use(&folder.file("day"))?;
@@ -37,7 +37,7 @@ fn over(store: LogStore) -> Authorizer {
     Authorizer::builder().store(store).build()
 }
 
-/// A tenant is made, closed, torn and found again. What the log was in the end is handed on.
+/// Creates, closes and reopens a tenant, also after an incomplete write. Returns the bytes of the log.
 fn normal_use(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     {
         let store = LogStore::open(path)?;
@@ -47,37 +47,37 @@ fn normal_use(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
             tx.set_actor("people-ops")?.set_note("the first day")?;
             tx.create_permission("posts:write")?;
             tx.create_role("editor")?.grant("posts:*")?;
-            tx.create_group("guests")?.set_description("Those who\n\tcome and go")?;
+            tx.create_group("guests")?.set_description("Short-term\n\tvisitors")?;
             tx.create_user("alice")?.assign("editor")?;
             tx.create_user("Bob ")?.assign_during("editor", spring)?.join_during("guests", spring)?.suspend().map(drop)
         })?;
         assert!(acme.check("alice", "posts:write"));
         assert!(memory_matches_log(&store, path)?);
-        println!("while it is open: {}", LogStore::open(path).err().ok_or("a log was opened twice")?);
+        println!("opening an open log: {}", LogStore::open(path).err().ok_or("a log was opened twice")?);
     }
     println!("opened again: {}", over(LogStore::open(path)?).tenant("acme")?.explain("alice", "posts:write"));
 
-    // A process died while it appended: half of a record is there.
+    // A process was killed while it appended, so half of a record is in the file.
     let before = fs::read(path)?;
-    fs::write(path, [&before, framed(b"never answered")?.split_at(15).0].concat())?;
+    fs::write(path, [&before, framed(b"never acknowledged")?.split_at(15).0].concat())?;
     let store = LogStore::open(path)?;
     assert_eq!(fs::read(path)?, before);
     let acme = over(store.clone()).tenant("acme")?;
     assert!(acme.check("alice", "posts:write"));
     acme.update(|tx| tx.delete_user("alice"))?;
     assert!(memory_matches_log(&store, path)?);
-    println!("torn, opened and written to: {}", acme.explain("alice", "posts:write"));
+    println!("after an incomplete write: {}", acme.explain("alice", "posts:write"));
     Ok(fs::read(path)?)
 }
 
-/// Whether the log contains exactly what the store answers from memory.
+/// Whether the log and the memory of the store are equal.
 fn memory_matches_log(store: &LogStore, path: &Path) -> Result<bool, Box<dyn Error>> {
     let log = fs::read(path)?;
     let (tenants, end) = read(&log)?;
     Ok(end == log.len() && tenants == store.log()?.tenants)
 }
 
-/// Half of a record is written, or all of it without a response. The reported outcome is true, also after reopening (S6).
+/// The disk writes half of a record, or all of it without a response. The reported outcome is true (S6).
 fn a_failing_disk(path: &Path) -> Result<(), Box<dyn Error>> {
     let store = LogStore::open(path)?;
     let acme = over(store.clone()).create_tenant("acme", "Acme Corp")?;
@@ -93,14 +93,14 @@ fn a_failing_disk(path: &Path) -> Result<(), Box<dyn Error>> {
         println!("{link:?}: {failed}");
         // A commit in doubt is in the log: a process that opened it now would find it.
         assert_eq!(memory_matches_log(&store, path)?, kind == ErrorKind::Unavailable);
-        // The next commit must not make the rest of it permanent.
+        // The next commit must not make the failed one permanent.
         store.log()?.disk.link = LinkState::Connected;
         over(store.clone()).tenant("acme")?.update(|tx| tx.create_user(&format!("{link:?}")).map(drop))?;
         assert!(memory_matches_log(&store, path)?);
         acme.refresh()?;
     }
 
-    // What is sent again is as much in doubt as before; what is sent after it was certainly not written.
+    // The same commit, sent again, is still in doubt. Another commit was certainly not written.
     store.log()?.disk.link = LinkState::ResponsesLost;
     let (tenant_id, other) = (TenantId::random(), TenantId::random());
     let (tenants, _) = read(&fs::read(path)?)?;
@@ -119,7 +119,7 @@ fn a_failing_disk(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A crash leaves any beginning of the log. Each says what its whole records say, and no more.
+/// A crash can cut the log anywhere. Its complete records are found, and nothing else.
 fn crashes(log: &[u8]) -> Result<(), Box<dyn Error>> {
     let (mut last, mut records) = (read(&[])?, 0);
     for length in 0..=log.len() {
@@ -130,24 +130,24 @@ fn crashes(log: &[u8]) -> Result<(), Box<dyn Error>> {
             assert_eq!(found, last, "{length} bytes");
         }
     }
-    println!("{} beginnings of the log, {records} of them whole: each says what it should", log.len() + 1);
+    println!("{} lengths of the log, {records} of them after a record: each has the right contents", log.len() + 1);
     Ok(())
 }
 
-/// No bit of the log can be another one without being found.
+/// Every flipped bit is detected.
 fn flipped_bits(log: &[u8]) -> Result<(), Box<dyn Error>> {
     for place in 0..log.len() {
         for bit in 0..8 {
             let mut broken = log.to_vec();
-            *broken.get_mut(place).ok_or("a place outside of the log")? ^= 1 << bit;
+            *broken.get_mut(place).ok_or("a position outside of the log")? ^= 1 << bit;
             assert!(read(&broken).is_err(), "bit {bit} of byte {place}");
         }
     }
-    println!("{} flipped bits: each was found", 8 * log.len());
+    println!("{} flipped bits: each was detected", 8 * log.len());
     Ok(())
 }
 
-/// A kind of record that a later version has written (S10) is not dropped: its tenant is refused, and no other.
+/// A tenant with a record of a later version cannot be opened (S10). Other tenants can, and the record is kept.
 fn a_later_version(path: &Path, log: &[u8]) -> Result<(), Box<dyn Error>> {
     let (tenants, _) = read(log)?;
     let acme = tenants.by_id.values().flatten().next().ok_or("the log has no tenant")?;
@@ -158,25 +158,25 @@ fn a_later_version(path: &Path, log: &[u8]) -> Result<(), Box<dyn Error>> {
     fs::write(path, &later)?;
     let authorizer = over(LogStore::open(path)?);
     authorizer.create_tenant("beta", "Beta")?;
-    let refused = authorizer.tenant("acme").err().ok_or("a tenant was opened without its robots")?;
-    assert_eq!(refused.kind(), ErrorKind::UnsupportedRecord);
+    let error = authorizer.tenant("acme").err().ok_or("a tenant was opened without a record")?;
+    assert_eq!(error.kind(), ErrorKind::UnsupportedRecord);
     assert_eq!(authorizer.tenants(None, 3)?.len(), 2);
     assert!(fs::read(path)?.starts_with(&later));
-    println!("from a later version: {refused}");
+    println!("from a later version: {error}");
     Ok(())
 }
 
-/// A process is killed while it commits. Every acknowledged commit is there, and at most one more (S4).
+/// Kills a process while it commits. Every acknowledged commit is found, and at most one more (S4).
 fn a_killed_process(path: &Path) -> Result<(), Box<dyn Error>> {
     let mut child = Command::new(std::env::current_exe()?).arg(path).stdout(Stdio::piped()).spawn()?;
     let mut acknowledged = BufReader::new(child.stdout.take().ok_or("no pipe")?).lines();
     let first: Vec<String> = acknowledged.by_ref().take(20).collect::<io::Result<_>>()?;
     child.kill()?;
     child.wait()?;
-    let last = acknowledged.last().transpose()?.or(first.last().cloned()).ok_or("it acknowledged nothing")?;
+    let last = acknowledged.last().transpose()?.or(first.last().cloned()).ok_or("no commit was acknowledged")?;
 
-    let refused = LogStore::open(path).err().ok_or("the lock of a dead process was overlooked")?;
-    assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+    let error = LogStore::open(path).err().ok_or("the lock of a killed process was ignored")?;
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     fs::remove_file(path.with_extension("log.lock"))?;
     let acme = over(LogStore::open(path)?).tenant("acme")?;
     let (last, found) = (last.parse::<u64>()?, acme.revision().number());
@@ -186,7 +186,7 @@ fn a_killed_process(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn commit_for_ever(path: &Path) -> Result<(), Box<dyn Error>> {
+fn commit_forever(path: &Path) -> Result<(), Box<dyn Error>> {
     let acme = over(LogStore::open(path)?).create_tenant("acme", "Acme Corp")?;
     loop {
         let name = format!("user-{}", acme.revision().next());
@@ -194,7 +194,7 @@ fn commit_for_ever(path: &Path) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// A folder that is removed with what is in it.
+/// A folder that is removed with its contents.
 struct Folder {
     path: PathBuf,
     case: AtomicU32,
@@ -226,7 +226,7 @@ impl Fixture for Folder {
     type Store = LogStore;
 
     async fn fresh(&self) -> Result<LogStore, FixtureError> {
-        // Some cases leave megabytes; the file of the case before has been done with.
+        // Some cases leave megabytes, so remove the file of the previous case.
         let _ = fs::remove_file(self.present());
         self.case.fetch_add(1, Ordering::Relaxed);
         Ok(LogStore::open(&self.present())?)
@@ -251,8 +251,8 @@ impl Fixture for Folder {
     }
 }
 
-/// The suite makes thousands of commits and cannot see whether a sync is one: where there is a file system in memory, it
-/// takes seconds instead of minutes.
+/// Runs the conformance suite. It makes thousands of commits and cannot see whether a sync reaches a disk. On a file
+/// system in memory it takes seconds instead of minutes.
 fn the_contract() -> Result<(), Box<dyn Error>> {
     let in_memory = PathBuf::from("/dev/shm");
     let parent = if in_memory.is_dir() { in_memory } else { std::env::temp_dir() };
@@ -261,6 +261,6 @@ fn the_contract() -> Result<(), Box<dyn Error>> {
         println!("{report}");
     }
     println!("conformance: {}", report.summary());
-    // What was not tried is not known: here everything can be.
+    // This store can exercise every case, so none may be left out.
     if report.all_passed() { Ok(()) } else { Err("a case failed or was not exercised".into()) }
 }

@@ -1,6 +1,6 @@
-//! The body is `tests/fuzz/targets/pattern.rs`.
+//! The fuzz target `pattern`. Its body is in `tests/fuzz/targets/pattern.rs`.
 #![no_main]
-#![allow(dead_code, reason = "the other targets' bodies are here, too")]
+#![allow(dead_code, reason = "the bodies of the other targets are compiled too")]
 
 #[path = "../../tests/fuzz/targets/mod.rs"]
 mod targets;

@@ -1,6 +1,6 @@
-//! The body is `tests/fuzz/targets/transactions.rs`.
+//! The fuzz target `transactions`. Its body is in `tests/fuzz/targets/transactions.rs`.
 #![no_main]
-#![allow(dead_code, reason = "the other targets' bodies are here, too")]
+#![allow(dead_code, reason = "the bodies of the other targets are compiled too")]
 
 #[path = "../../tests/fuzz/targets/mod.rs"]
 mod targets;

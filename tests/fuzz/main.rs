@@ -1,7 +1,8 @@
-//! What must hold of whatever comes: the bodies of the fuzz targets, run here on stable Rust, over the corpus and seeded
-//! mutations of it. `fuzz/` hands the same bodies to libFuzzer, which looks for new paths; its README says how.
+//! Runs the bodies of the fuzz targets on stable Rust, on the corpus and on seeded mutations of it.
+//!
+//! `fuzz/` runs the same bodies under libFuzzer, which searches for new paths. Its README explains how.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says so by failing")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod mutate;
 mod targets;
@@ -10,7 +11,7 @@ use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
-use self::mutate::Dice;
+use self::mutate::Random;
 #[cfg(feature = "json")]
 use self::targets::document;
 use self::targets::{pattern, transactions};
@@ -18,7 +19,7 @@ use self::targets::{pattern, transactions};
 struct Target {
     name: &'static str,
     run: fn(&[u8]),
-    /// What the mutations put in.
+    /// The texts that mutations insert.
     words: &'static [&'static str],
 }
 
@@ -60,15 +61,14 @@ const WORDS: &[&str] = &[
 
 fn corpus(target: &Target) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target.name);
-    let files =
-        fs::read_dir(folder).expect("each target has a corpus").map(|file| file.expect("it can be read").path());
+    let files = fs::read_dir(folder).expect("the corpus exists").map(|file| file.expect("the file is readable").path());
     let mut files: Vec<_> = files.collect();
     files.sort();
     assert!((6..=40).contains(&files.len()), "a small corpus of {}: {}", target.name, files.len());
-    files.iter().map(|file| fs::read(file).expect("it can be read")).collect()
+    files.iter().map(|file| fs::read(file).expect("the file is readable")).collect()
 }
 
-/// Says which bytes it was, if a run fails.
+/// Runs a target. Prints the bytes if it fails.
 fn run(target: &Target, bytes: &[u8]) {
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))) {
         println!("{} on b\"{}\"", target.name, bytes.escape_ascii());
@@ -78,9 +78,9 @@ fn run(target: &Target, bytes: &[u8]) {
 
 fn mutations(seed: u64, of_each: usize) {
     for target in TARGETS {
-        let (corpus, mut dice) = (corpus(target), Dice(seed));
+        let (corpus, mut random) = (corpus(target), Random(seed));
         for _ in 0..of_each {
-            run(target, &dice.mutant(&corpus, target.words));
+            run(target, &random.mutant(&corpus, target.words));
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Inputs for the targets without a fuzzer: what is in the corpus, mutated by a seeded generator.
+//! Mutates the corpus with a seeded generator, to run the targets without a fuzzer.
 
 /// `SplitMix64`.
-pub(crate) struct Dice(pub(crate) u64);
+pub(crate) struct Random(pub(crate) u64);
 
-impl Dice {
+impl Random {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -12,7 +12,7 @@ impl Dice {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).expect("it is below a usize")
+        usize::try_from(self.next() % end.max(1) as u64).expect("the remainder fits")
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "any byte will do")]
@@ -24,7 +24,7 @@ impl Dice {
         &some[self.below(some.len())]
     }
 
-    /// One of the corpus, changed in one to eight places, one of a kind or another.
+    /// Returns one input of the corpus with one to eight random changes.
     pub(crate) fn mutant(&mut self, corpus: &[Vec<u8>], words: &[&str]) -> Vec<u8> {
         let mut bytes = self.of(corpus).clone();
         for _ in 0..=self.below(8) {

@@ -1,4 +1,4 @@
-//! Records, commits and answers, made short.
+//! Short constructors for records and commits, and short calls of the store.
 
 use std::path::Path;
 
@@ -40,7 +40,7 @@ pub(crate) fn membership(user: u128, group: u128, until: Option<i64>) -> Record 
     Record::Membership(Membership { user, group, window })
 }
 
-/// A record of each kind and shape, in the order of their keys in the file; the tenant is `acme`.
+/// Returns a record of each kind and shape, in the order of their keys in the file. The tenant is `acme`.
 pub(crate) fn one_of_each() -> Vec<Record> {
     let uuid = Uuid::from_u128;
     let slug = |text| Slug::new(text).unwrap();
@@ -107,7 +107,7 @@ pub(crate) fn commit<S: Store>(store: &S, base: Base, id: u128, changes: &[Chang
     block_on(store.commit(Commit { base, envelope: &envelope(id), changes }))
 }
 
-/// Creates the tenant with this number. The commit id is the same number.
+/// Creates the tenant with this number, which is also the commit id.
 pub(crate) fn created<S: Store>(store: &S, number: u128, slug: &str, more: &[Record]) -> Position {
     let changes: Vec<_> = more.iter().cloned().chain([tenant(slug)]).map(Change::added).collect();
     commit(store, Base::Create(tenant_id(number)), number, &changes).unwrap();
@@ -131,10 +131,10 @@ pub(crate) fn open(path: &Path) -> RedbStore {
     RedbStore::open(path).unwrap()
 }
 
-/// `SplitMix64`: the same numbers on every machine.
-pub(crate) struct Numbers(pub(crate) u64);
+/// `SplitMix64`: a generator with the same numbers on every machine.
+pub(crate) struct Random(pub(crate) u64);
 
-impl Numbers {
+impl Random {
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -1,6 +1,6 @@
-//! Files that were cut short or altered: an error, or exactly the right answer, and never a hang or an abort.
+//! Opens truncated and altered files. The store returns an error or the right answer, and never hangs or aborts.
 //!
-//! A12: a damaged file made an earlier redb follow pages in a circle until the stack was full.
+//! A damaged file made an earlier redb follow pages in a cycle until the stack overflowed.
 
 use std::fs;
 use std::path::Path;
@@ -8,12 +8,12 @@ use std::path::Path;
 use rolecall::records::{Change, Position, Record};
 use rolecall::store::{Base, RedbError, RedbStore, Since, Store, StoreError};
 
-use super::common::{Numbers, commit, created, found, loaded, membership, one_of_each, open, since, tenant_id, user};
+use super::common::{Random, commit, created, found, loaded, membership, one_of_each, open, since, tenant_id, user};
 
-/// What is right: each tenant with its slug, its records, and its commits since the creation.
+/// The expected answers: each tenant with its slug, its records, and its commits since the creation.
 type Truth = Vec<(String, Position, (Vec<Record>, Position), Since)>;
 
-/// A file with several tenants that were changed, and one that ended.
+/// Creates a file with several changed tenants and a deleted one.
 fn filled(path: &Path) -> Truth {
     let store = open(path);
     let creations: Vec<Position> = (1..=5_u128)
@@ -40,7 +40,7 @@ fn filled(path: &Path) -> Truth {
     (1..).zip(&creations).map(truth).collect()
 }
 
-/// Whether a damaged file reports its damage. Fails on a wrong answer.
+/// Whether opening or reading a file reports damage. Fails on a wrong answer.
 fn reports_damage(path: &Path, truth: &Truth, what: &str) -> bool {
     let store = match RedbStore::open(path) {
         Ok(store) => store,
@@ -69,21 +69,21 @@ fn answers(store: &RedbStore, truth: &Truth, what: &str) -> bool {
 }
 
 #[test]
-fn a_file_that_was_cut_short_is_damaged() {
+fn a_truncated_file_is_reported_as_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("whole");
     let truth = filled(&path);
     let whole = fs::read(&path).unwrap();
     assert!(!reports_damage(&path, &truth, "the whole file"));
     let cut = folder.path().join("cut");
-    let mut numbers = Numbers(11);
-    let random = (0..16).map(|_| numbers.below::<usize>(whole.len() as u64));
+    let mut random = Random(11);
+    let anywhere = (0..16).map(|_| random.below::<usize>(whole.len() as u64));
     let edges = [0, 1, 8, 9, 63, 64, 320, 4095, 4096, 4097, 8192, whole.len() - 1, whole.len() - 4096, whole.len() / 2];
-    for length in edges.into_iter().chain(random) {
+    for length in edges.into_iter().chain(anywhere) {
         fs::write(&cut, &whole[..length]).unwrap();
         assert!(
             reports_damage(&cut, &truth, &format!("cut to {length} of {}", whole.len())),
-            "cut to {length}: not noticed"
+            "cut to {length}: not detected"
         );
     }
 }
@@ -94,78 +94,79 @@ fn flips(count: usize, seed: u64, only_pages: bool) -> (usize, usize) {
     let truth = filled(&path);
     let whole = fs::read(&path).unwrap();
     let altered = folder.path().join("altered");
-    let mut numbers = Numbers(seed);
-    let mut noticed = 0;
+    let mut random = Random(seed);
+    let mut detected = 0;
     for flip in 0..count {
-        // A third of them where a flip hits hardest: the header. The others in all that is not empty space.
+        // A third of the flips hit the header, where they matter most. The others hit pages that are not empty.
         let within = if flip % 3 == 0 && !only_pages { 512 } else { whole.len() as u64 };
         let place = loop {
-            let place = numbers.below::<usize>(within);
+            let place = random.below::<usize>(within);
             let page = &whole[place / 4096 * 4096..][..4096];
             if page.iter().any(|byte| *byte != 0) {
                 break place;
             }
         };
         let mut bytes = whole.clone();
-        bytes[place] ^= 1 << numbers.below::<u32>(8);
+        bytes[place] ^= 1 << random.below::<u32>(8);
         fs::write(&altered, &bytes).unwrap();
-        noticed += usize::from(reports_damage(&altered, &truth, &format!("flip {flip} at {place} of {}", whole.len())));
+        detected +=
+            usize::from(reports_damage(&altered, &truth, &format!("flip {flip} at {place} of {}", whole.len())));
     }
-    (noticed, count)
+    (detected, count)
 }
 
-/// A disk that lies later: the file was whole when it was opened, and redb looks at no checksum after that.
+/// Alters a file after it was opened. redb verifies checksums only while opening.
 fn flips_under_an_open_file(count: usize, seed: u64) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("whole");
     let truth = filled(&path);
     let whole = fs::read(&path).unwrap();
     let altered = folder.path().join("altered");
-    let mut numbers = Numbers(seed);
-    let mut noticed = 0;
+    let mut random = Random(seed);
+    let mut detected = 0;
     for flip in 0..count {
         fs::write(&altered, &whole).unwrap();
         let store = open(&altered);
         let mut bytes = fs::read(&altered).unwrap();
         for _ in 0..20 {
-            let place = numbers.below::<usize>(bytes.len() as u64);
-            bytes[place] ^= 1 << numbers.below::<u32>(8);
+            let place = random.below::<usize>(bytes.len() as u64);
+            bytes[place] ^= 1 << random.below::<u32>(8);
         }
-        // In place, past what redb has in memory.
+        // In place, without the knowledge of redb.
         let mut file = fs::OpenOptions::new().write(true).open(&altered).unwrap();
         std::io::Write::write_all(&mut file, &bytes).unwrap();
         if flip % 4 == 0 {
-            // Writing to it must not end the process.
+            // A commit must not abort the process.
             for (_, _, (_, latest), _) in &truth {
                 drop(commit(&store, Base::At(*latest), 7, &[Change::removed(membership(100, 1, None))]));
             }
             continue;
         }
-        noticed += usize::from(answers(&store, &truth, &format!("flip {flip} under an open file")));
+        detected += usize::from(answers(&store, &truth, &format!("flip {flip} under an open file")));
     }
-    noticed
+    detected
 }
 
 #[test]
-fn a_file_that_is_altered_while_it_is_open_gives_an_error_or_the_right_answer() {
-    let noticed = flips_under_an_open_file(20, 3);
-    assert!(noticed > 7, "only {noticed} of 15 were noticed: all was in memory");
+fn a_file_altered_while_open_gives_an_error_or_the_right_answer() {
+    let detected = flips_under_an_open_file(20, 3);
+    assert!(detected > 7, "only {detected} of 15 were detected: the whole file was cached");
 }
 
 #[test]
 fn a_file_with_a_flipped_bit_gives_an_error_or_the_right_answer() {
-    let (noticed, count) = flips(60, 1, false);
-    assert!(noticed * 3 > count, "only {noticed} of {count} flips were noticed: they hit nothing");
+    let (detected, count) = flips(60, 1, false);
+    assert!(detected * 3 > count, "only {detected} of {count} flips were detected: the flips missed all data");
 }
 
 #[test]
 #[ignore = "long"]
 fn a_file_with_one_of_many_flipped_bits_gives_an_error_or_the_right_answer() {
     for seed in 2..6 {
-        let (noticed, count) = flips(400, seed, seed % 2 == 0);
-        println!("seed {seed}: {noticed} of {count} flips were noticed, the others changed no answer");
-        let noticed_open = flips_under_an_open_file(60, seed);
-        assert!(noticed_open > 22, "only {noticed_open} of 45 were noticed: all was in memory");
-        assert!(noticed * 3 > count, "only {noticed} of {count} flips were noticed: they hit nothing");
+        let (detected, count) = flips(400, seed, seed % 2 == 0);
+        println!("seed {seed}: {detected} of {count} flips were detected, the others changed no answer");
+        let detected_open = flips_under_an_open_file(60, seed);
+        assert!(detected_open > 22, "only {detected_open} of 45 were detected: the whole file was cached");
+        assert!(detected * 3 > count, "only {detected} of {count} flips were detected: the flips missed all data");
     }
 }

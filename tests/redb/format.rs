@@ -1,5 +1,5 @@
-//! The bytes in the file, read past the store: they are not to change by accident, for files outlive releases. And what
-//! rows do that no release of ours has written.
+//! Reads and edits the rows of the file without the store. The format must not change by accident, since files outlive
+//! releases. Rows that no release has written must not be misread.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const TENANTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecal
 const RECORDS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.records");
 const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rolecall.commits");
 
-/// The check behind a value, by the book.
+/// Appends the checksum of a value, as the format specifies.
 pub(crate) fn sealed(table: u64, key: &[u8], value: &[u8]) -> Vec<u8> {
     let seed = twox_hash::XxHash3_64::oneshot_with_seed(table, key);
     let check = twox_hash::XxHash3_64::oneshot_with_seed(seed, value);
@@ -27,7 +27,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// A file with every shape of record in one tenant, a second commit, and a deleted tenant.
+/// Creates a file with every shape of record in one tenant, a second commit, and a deleted tenant.
 fn filled(path: &Path) -> Position {
     let store = open(path);
     let acme = created(&store, 0xacce, "acme", one_of_each().get(1..).unwrap());
@@ -38,7 +38,7 @@ fn filled(path: &Path) -> Position {
 }
 
 #[test]
-fn the_bytes_of_every_row_are_these() {
+fn the_file_format_is_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("golden");
     filled(&path);
@@ -63,7 +63,7 @@ fn the_bytes_of_every_row_are_these() {
     assert_eq!(found, std::fs::read_to_string(written).unwrap());
 }
 
-/// Changes a file past the store.
+/// Changes a row of the file without the store.
 fn edit(path: &Path, table: TableDefinition<'_, Bytes, Bytes>, key: &[u8], value: Option<&[u8]>) {
     let database = Database::open(path).unwrap();
     let writing = database.begin_write().unwrap();
@@ -82,14 +82,14 @@ fn key_of(n: u128, rest: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn s10_a_kind_of_a_later_release_is_refused_for_that_tenant_only() {
+fn s10_an_unknown_kind_of_record_makes_only_its_tenant_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("later");
     filled(&path);
     created(&open(&path), 1, "other", &[]);
     let kind = RecordKind::Membership.ordinal() + 1;
     let key = key_of(0xacce, &[kind, 1, 2, 3]);
-    edit(&path, RECORDS, &key, Some(&sealed(4, &key, b"what a later release wrote")));
+    edit(&path, RECORDS, &key, Some(&sealed(4, &key, b"a record of a later release")));
     let store = open(&path);
     assert!(matches!(loaded(&store, tenant_id(0xacce)), Err(StoreError::UnsupportedRecord(_))));
     assert_eq!(found(&store, "acme").unwrap(), Some(tenant_id(0xacce)));
@@ -102,7 +102,7 @@ fn s10_a_kind_of_a_later_release_is_refused_for_that_tenant_only() {
 }
 
 #[test]
-fn s10_a_row_that_is_lost_altered_or_strange_makes_its_tenant_corrupt_and_no_other() {
+fn s10_a_lost_altered_or_unexpected_row_makes_only_its_tenant_corrupt() {
     let member = [&[9_u8][..], &1_u128.to_be_bytes(), &1_u128.to_be_bytes()].concat();
     let member = key_of(0xacce, &member);
     let extra = [&[9_u8][..], &1_u128.to_be_bytes(), &7_u128.to_be_bytes()].concat();
@@ -113,12 +113,12 @@ fn s10_a_row_that_is_lost_altered_or_strange_makes_its_tenant_corrupt_and_no_oth
         ("a lost membership", RECORDS, &member, None),
         ("an altered one", RECORDS, &member, Some(b"something else".to_vec())),
         ("an empty one", RECORDS, &member, Some(Vec::new())),
-        ("one that cannot be read", RECORDS, &member, Some(sealed(4, &member, b"?"))),
-        ("one from another place", RECORDS, &member, Some(sealed(4, &extra, b"?"))),
-        ("one too many", RECORDS, &extra, Some(sealed(4, &extra, &value_of_a_membership()))),
-        ("a commit that cannot be read", COMMITS, &second, Some(sealed(5, &second, &[0, 0xff]))),
+        ("an unreadable one", RECORDS, &member, Some(sealed(4, &member, b"?"))),
+        ("one from another key", RECORDS, &member, Some(sealed(4, &extra, b"?"))),
+        ("an extra one", RECORDS, &extra, Some(sealed(4, &extra, &value_of_a_membership()))),
+        ("an unreadable commit", COMMITS, &second, Some(sealed(5, &second, &[0, 0xff]))),
         ("a lost commit", COMMITS, &second, None),
-        ("a tenant row that cannot be read", TENANTS, &tenant_key, Some(sealed(3, &tenant_key, &[7, 7]))),
+        ("an unreadable tenant row", TENANTS, &tenant_key, Some(sealed(3, &tenant_key, &[7, 7]))),
         ("an altered tenant row", TENANTS, &tenant_key, Some(b"altered".to_vec())),
     ];
     for (what, place, key, value) in table {
@@ -150,7 +150,7 @@ fn value_of_a_membership() -> Vec<u8> {
 }
 
 #[test]
-fn an_index_that_does_not_fit_the_tenants_is_found_when_the_file_is_opened() {
+fn an_index_that_contradicts_the_tenants_is_detected_on_opening() {
     for (key, value) in
         [(&b"acme"[..], None), (&b"ghost"[..], Some(sealed(2, b"ghost", tenant_id(0xacce).as_uuid().as_bytes())))]
     {

@@ -1,4 +1,4 @@
-//! The same store under every executor and under none; futures that are dropped; sinks that stop or are slow.
+//! The store with and without executors, with dropped futures, and with sinks that stop.
 
 use std::future::Future;
 use std::pin::pin;
@@ -12,7 +12,7 @@ use rolecall::store::{Base, Commit, Sink, Stop, Store, StoreError};
 use super::common::{at, commit, created, envelope, loaded, membership, open, tenant, tenant_id, user};
 
 #[test]
-fn an_authorizer_over_it_answers_after_a_restart() {
+fn an_authorizer_gives_the_same_answers_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     let acme = Authorizer::builder().store(open(&path)).build().create_tenant("acme", "Acme").unwrap();
@@ -31,7 +31,7 @@ fn an_authorizer_over_it_answers_after_a_restart() {
 }
 
 #[test]
-fn no_runtime_is_needed_and_any_will_do() {
+fn the_store_works_without_a_runtime_and_with_any() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("tenants"));
     let base = created(&store, 1, "pollster", &[user(1, "a")]);
@@ -96,7 +96,7 @@ impl Sink for Full {
 }
 
 #[test]
-fn s2_a_load_stops_when_the_sink_says_so_also_at_the_last_record() {
+fn s2_a_load_stops_when_the_sink_does_even_at_the_last_record() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("tenants"));
     let records = 1 + many().len();
@@ -109,7 +109,7 @@ fn s2_a_load_stops_when_the_sink_says_so_also_at_the_last_record() {
 }
 
 #[test]
-fn s11_a_load_that_is_dropped_holds_nothing() {
+fn s11_a_dropped_load_releases_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     let store = open(&path);
@@ -125,13 +125,13 @@ fn s11_a_load_that_is_dropped_holds_nothing() {
             std::thread::yield_now();
         }
     }
-    // The file is free at once, whatever is still running on other threads.
+    // The file can be opened at once, even while work is still running on other threads.
     drop(store);
     assert_eq!(loaded(&open(&path), base.tenant_id).unwrap().unwrap().1, base);
 }
 
 #[test]
-fn s11_a_commit_that_is_dropped_leaves_the_state_before_or_the_state_after() {
+fn s11_a_dropped_commit_leaves_the_state_before_or_after() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     let mut store = open(&path);
@@ -152,18 +152,18 @@ fn s11_a_commit_that_is_dropped_leaves_the_state_before_or_the_state_after() {
                 std::thread::yield_now();
             }
         }
-        // Closing waits for what had begun, so that what is found now is how it ended.
+        // Closing waits for running work, so the state found now is final.
         drop(store);
         store = open(&path);
         let (records, now) = loaded(&store, tenant_id(1)).unwrap().unwrap();
         let after = at(tenant_id(1), base.revision.number() + 1, id);
         assert!(now == base || now == after, "commit {id}");
         committed += usize::from(now == after);
-        assert!(polls > 0 || now == base, "a future that was never polled has done nothing");
+        assert!(polls > 0 || now == base, "a future that was never polled has committed");
         assert_eq!(records.len(), 1 + 2 * committed);
         base = now;
     }
-    assert!(committed > 0, "none was ever dropped after it had begun");
+    assert!(committed > 0, "no commit was dropped after it had started");
 }
 
 #[test]

@@ -1,5 +1,7 @@
-//! The durable store: that it answers as the one in memory does, what its file is, what damage and strangers' files do to
-//! it, and that it survives being killed. The faults of a disk are in `src/store/redb/tests.rs`, where one can be made.
+//! Tests of the durable store: the same answers as the store in memory, the file format, damaged and foreign files, and
+//! killed processes.
+//!
+//! Tests with a failing disk are in `src/store/redb/tests.rs`, where the disk can be replaced.
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Opening, creating, closing, and files that are not ours.
+//! Tests opening, creating and closing files, and files of other applications and formats.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::common::{at, commit, created, found, loaded, open, since, tenant, ten
 use super::format::sealed;
 
 #[test]
-fn s7_s13_what_was_committed_is_there_after_all_connections_are_closed() {
+fn s7_s13_commits_survive_closing_all_connections() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     let store = open(&path);
@@ -32,7 +32,7 @@ fn s7_s13_what_was_committed_is_there_after_all_connections_are_closed() {
 }
 
 #[test]
-fn a_file_that_is_open_is_not_opened_twice() {
+fn an_open_file_cannot_be_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     let store = open(&path);
@@ -49,15 +49,15 @@ fn a_missing_file_is_created_unless_it_must_exist() {
     assert!(matches!(missing, Err(RedbError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound));
     open(&path);
     let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["tenants"], "nothing else is left behind");
+    assert_eq!(names, ["tenants"], "no other file is left behind");
     assert!(matches!(RedbStore::open(folder.path().join("no").join("folder")), Err(RedbError::Io(_))));
     assert!(matches!(RedbStore::open(folder.path()), Err(RedbError::Io(_))), "a folder");
 }
 
 #[test]
-fn of_two_that_create_one_file_neither_loses_what_it_wrote() {
-    // Creating in place is two steps for redb: an empty file, and one with something in it. Whoever opened the empty one
-    // in between, or was killed there, left a file that nobody could open, or that another opening emptied again.
+fn two_stores_creating_the_same_file_both_keep_their_commits() {
+    // redb creates a file in two steps: an empty file, then its contents. A process that opened the empty file in between,
+    // or was killed there, left a file that could not be opened, or that the next process emptied again.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     for round in 0..6 {
@@ -85,8 +85,8 @@ fn of_two_that_create_one_file_neither_loses_what_it_wrote() {
     }
 }
 
-/// Opens a file that it must not, and finds it as it was.
-fn refused(path: &Path) -> RedbError {
+/// Opens a file that must be rejected, and checks that it is unchanged.
+fn rejected(path: &Path) -> RedbError {
     let before = fs::read(path).unwrap();
     let error = RedbStore::open(path).unwrap_err();
     assert!(fs::read(path).unwrap() == before, "{error}: the file was changed");
@@ -101,7 +101,7 @@ fn a_foreign_file_is_rejected_unchanged() {
     let zeroes = vec![0; 100_000];
     for (content, what) in [(&b""[..], "empty"), (b"redb", "short"), (text.as_bytes(), "text"), (&zeroes, "zeroes")] {
         fs::write(&path, content).unwrap();
-        assert!(matches!(refused(&path), RedbError::Foreign(_)), "{what}");
+        assert!(matches!(rejected(&path), RedbError::Foreign(_)), "{what}");
     }
     fs::remove_file(&path).unwrap();
     let database = Database::create(&path).unwrap();
@@ -109,11 +109,11 @@ fn a_foreign_file_is_rejected_unchanged() {
     writing.open_table(TableDefinition::<&str, u64>::new("theirs")).unwrap().insert("a", 1).unwrap();
     writing.commit().unwrap();
     drop(database);
-    assert!(matches!(refused(&path), RedbError::Foreign(_)), "another application's");
+    assert!(matches!(rejected(&path), RedbError::Foreign(_)), "another application's");
 }
 
-/// A file of ours that says it has this format.
-fn refused_with_format(format: u32) -> RedbError {
+/// Opens a file of the store that claims this format.
+fn rejected_with_format(format: u32) -> RedbError {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     drop(open(&path));
@@ -123,19 +123,19 @@ fn refused_with_format(format: u32) -> RedbError {
     writing.open_table(TableDefinition::<&str, &[u8]>::new("rolecall")).unwrap().insert("format", &*mark).unwrap();
     writing.commit().unwrap();
     drop(database);
-    refused(&path)
+    rejected(&path)
 }
 
 #[test]
 fn a_file_of_a_later_release_is_rejected_unchanged() {
-    let error = refused_with_format(3);
+    let error = rejected_with_format(3);
     assert!(matches!(error, RedbError::Newer { found: 3, known: 2 }), "{error:?}");
     assert!(error.to_string().starts_with("file has format 3, expected at most "), "{error}");
 }
 
 #[test]
-fn a_file_of_a_format_that_was_never_published_is_left_alone() {
-    let error = refused_with_format(1);
+fn a_file_of_an_unpublished_format_is_rejected_unchanged() {
+    let error = rejected_with_format(1);
     assert!(matches!(error, RedbError::Foreign(_)), "{error:?}");
     assert!(error.to_string().ends_with("format 1 was never published"), "{error}");
 }
@@ -156,7 +156,7 @@ fn s14_a_bounded_history_forgets_its_oldest_commits() {
             let commits = since(&store, at(creation.tenant_id, u64::try_from(id).unwrap(), id)).unwrap();
             assert_eq!(commits != Since::TooOld, id >= oldest, "{id} with room for {bound}");
         }
-        // A bound that was wide once and is narrow now.
+        // Reopen it with a smaller bound.
         drop(store);
         let store = RedbStore::options().history(1).open(&path).unwrap();
         commit(&store, Base::At(at(creation.tenant_id, 9, 9)), 10, &[]).unwrap();
@@ -168,7 +168,7 @@ fn s14_a_bounded_history_forgets_its_oldest_commits() {
 }
 
 #[test]
-fn s15_a_commit_of_200_000_changes_is_one_commit() {
+fn s15_a_commit_can_have_200_000_changes() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("large"));
     let base = created(&store, 1, "acme", &[]);
@@ -176,7 +176,7 @@ fn s15_a_commit_of_200_000_changes_is_one_commit() {
     let changes: Vec<_> = (1..=200_000).map(change).collect();
     assert_eq!(commit(&store, Base::At(base), 2, &changes).unwrap().number(), 2);
     assert_eq!(loaded(&store, base.tenant_id).unwrap().unwrap().0.len(), 200_001);
-    let Since::Commits(commits) = since(&store, base).unwrap() else { panic!("it is in the history") };
+    let Since::Commits(commits) = since(&store, base).unwrap() else { panic!("the history is complete") };
     assert!(commits.len() == 1 && commits[0].changes == changes);
     commit(&store, Base::At(at(tenant_id(1), 2, 2)), 3, &[rolecall::records::Change::removed(tenant("acme"))]).unwrap();
     assert_eq!(loaded(&store, base.tenant_id).unwrap(), None);

@@ -1,4 +1,4 @@
-//! The suite that every store is tested with, on files. On a disk that fails it runs in `src/store/redb/tests.rs`.
+//! The conformance suite on files. `src/store/redb/tests.rs` runs it on a disk that fails.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use rolecall::store::RedbStore;
 use rolecall::store::conformance::{self, Clause, Fixture, FixtureError, Task};
 
-/// Each case has a file of its own.
+/// Creates a file for each case.
 struct Files {
     folder: tempfile::TempDir,
     latest: Mutex<usize>,
@@ -42,11 +42,11 @@ impl Fixture for Files {
 
 #[test]
 #[ignore = "long"]
-fn it_passes_the_suite() {
+fn the_suite_passes() {
     let files = Files { folder: tempfile::tempdir().unwrap(), latest: Mutex::new(0) };
     let report = conformance::run_blocking(&files);
     println!("{report}");
     assert!(report.passed(), "{report}");
-    // A file has no link; every race has interleaved.
+    // A file has no link that could fail. All other cases must be exercised.
     assert!(report.not_exercised().all(|case| case.clause == Clause::S6), "{report}");
 }

@@ -1,10 +1,10 @@
-//! The file of figures: a line for each contestant, size and row.
+//! The file of results: a line for each contestant, size and row.
 
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::{fs, io};
 
-/// What is measured, in the order of the file; the second is the unit.
+/// The rows in the order of the file, each with its unit.
 pub(crate) const ROWS: [(&str, &str); 6] =
     [(MIXED, "ns"), (HOT, "ns"), (MEMORY, "MiB"), (LEAVES, "ns"), (LOSES, "ns"), (WHO_CAN, "ns")];
 pub(crate) const MIXED: &str = "check mixed latency";
@@ -23,11 +23,11 @@ pub(crate) struct Figure {
     pub(crate) row: String,
     pub(crate) value: f64,
     pub(crate) unit: String,
-    /// How it was measured, without a comma.
+    /// How the value was measured. Contains no comma.
     pub(crate) how: String,
 }
 
-/// All of them.
+/// All results.
 #[derive(Debug, Default)]
 pub(crate) struct Figures(pub(crate) Vec<Figure>);
 
@@ -35,17 +35,17 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// A file that is kept beside the manifest.
+/// Reads a file in the folder of the manifest.
 pub(crate) fn read_file(name: &str) -> io::Result<String> {
     fs::read_to_string(path(name))
 }
 
-pub(crate) fn keep(name: &str, text: &str) -> io::Result<()> {
+pub(crate) fn write_file(name: &str, text: &str) -> io::Result<()> {
     fs::write(path(name), text)
 }
 
 impl Figures {
-    /// Those that are kept; none where there is no file yet.
+    /// Reads the saved results. Empty if there is no file yet.
     pub(crate) fn saved() -> Self {
         let text = read_file("figures.csv").unwrap_or_default();
         Self(text.lines().skip(1).map(Figure::read).collect())
@@ -61,15 +61,15 @@ impl Figures {
         self.0.iter().filter(move |figure| figure.size == size && figure.row == row)
     }
 
-    /// Puts these into the file, in the place of those of the same sizes and rows.
-    pub(crate) fn keep(self) -> io::Result<()> {
+    /// Saves these results. They replace those of the same sizes and rows.
+    pub(crate) fn save(self) -> io::Result<()> {
         let mut all = Self::saved();
         all.0.retain(|old| self.of(&old.size, &old.row).next().is_none());
         all.0.extend(self.0);
         let row = |figure: &Figure| ROWS.iter().position(|(name, _)| *name == figure.row);
         let small_first = |figure: &Figure| figure.size != "S";
         all.0.sort_by_key(|figure| (small_first(figure), row(figure)));
-        keep("figures.csv", &all.to_string())
+        write_file("figures.csv", &all.to_string())
     }
 }
 
@@ -94,7 +94,7 @@ impl Figure {
     }
 }
 
-/// A value as people say it, in three figures.
+/// Formats a value with three digits and a suitable unit.
 pub(crate) fn shown(value: f64, unit: &str) -> String {
     let (value, unit) = match (unit, value) {
         ("ns", v) if v >= 1e9 => (v / 1e9, "s"),

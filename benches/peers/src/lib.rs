@@ -1,19 +1,27 @@
-//! The libraries that one could use instead of rolecall, on the workload of its benches, in one run with it.
+//! Compares rolecall with other libraries, on the workload of its benches and in one run.
 //!
-//! Read in this order: `plain.rs` is the organisation as an application keeps it, `peers.rs` says what is asked of a
-//! peer and who they are, one file each. `timed.rs` and `weighed.rs` are the two measurements, `figures.rs` the file
-//! that keeps them, `picture.rs` the chart of it. The workload and those by hand are the crate's, in `benches/common`.
+//! Read the files in this order:
+//!
+//! | file | contents |
+//! |---|---|
+//! | `app_data.rs` | the organisation as an application keeps it |
+//! | `peers.rs` | the trait that each library implements; each has a file in `peers/` |
+//! | `timed.rs`, `memory_use.rs` | the two measurements |
+//! | `figures.rs` | the file that keeps the results |
+//! | `picture.rs` | the chart of the results |
+//!
+//! The workload and the baselines are in `benches/common`.
 
-#[expect(dead_code, reason = "the crate's own benches ask more")]
+#[expect(dead_code, reason = "only the crate's own benches use it")]
 #[path = "../../common/mod.rs"]
 mod common;
-#[path = "../../common/copied.rs"]
-mod copied;
+#[path = "../../common/copy_record.rs"]
+mod copy_record;
 mod figures;
-mod plain;
-mod ready;
+mod app_data;
+mod poll_once;
 mod peers;
 mod race;
 pub mod picture;
 pub mod timed;
-pub mod weighed;
+pub mod memory_use;

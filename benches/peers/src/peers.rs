@@ -1,7 +1,7 @@
-//! What is asked of everybody who keeps the organisation and answers about it.
+//! The trait that each contestant implements, and the contestants.
 //!
-//! A change is made twice: in [`Plain`], which is the application's own and not timed, and in the peer, which is. Each
-//! file of a peer says which version and which use of it this is, what it was given, and what it cannot do.
+//! A change is made twice: in [`AppData`], which is not timed, and in the peer, which is. The file of each peer states the
+//! version, the documented use, the input, and what the library cannot do.
 
 pub(crate) mod ours;
 pub(crate) mod by_hand;
@@ -14,43 +14,42 @@ pub(crate) mod rs_tenant;
 
 use uuid::Uuid;
 
-use crate::common::pace::Contestant;
+use crate::app_data::AppData;
 use crate::common::questions::Question;
-use crate::plain::Plain;
+use crate::common::timing::Contestant;
 
-/// Those that keep who has which role and what it grants; gatehouse decides over what the application keeps.
+/// The libraries that store roles and grants. gatehouse decides on data that the application keeps.
 pub(crate) const MODEL_ROLES: [&str; 5] = ["casbin", "cedar", "cedar_relation", "role_system", "rs_tenant"];
 
-/// Somebody who keeps the organisation and answers about it.
+/// A contestant that keeps the organisation and answers questions about it.
 pub(crate) trait Peer<const N: usize> {
     fn name(&self) -> &'static str;
 
-    /// How many questions it is given at most: a peer of microseconds cannot learn a shorter list by heart, and its
-    /// words take memory.
+    /// The longest list of questions. Slow peers get a shorter list, since their form of the questions takes memory.
     fn most(&self) -> usize {
         1 << 14
     }
 
-    /// The questions in its words.
-    fn asked<'a>(&'a self, plain: &Plain<'_, N>, questions: &[Question]) -> Contestant<'a>;
+    /// Returns the questions in the form that it takes.
+    fn asked<'a>(&'a self, app_data: &AppData<'_, N>, questions: &[Question]) -> Contestant<'a>;
 
-    /// A user has just left a group, or is about to be back in it.
-    fn leave(&mut self, plain: &Plain<'_, N>, user: u32, group: u32);
+    /// Removes a user from a group. `app_data` has the change already.
+    fn leave(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32);
 
-    /// Takes it back; not timed.
-    fn join(&mut self, plain: &Plain<'_, N>, user: u32, group: u32);
+    /// Undoes the change; not timed.
+    fn join(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32);
 
-    /// A role has just lost one grant.
-    fn revoke(&mut self, plain: &Plain<'_, N>, role: u32, permission: u32);
+    /// Revokes one grant of a role. `app_data` has the change already.
+    fn revoke(&mut self, app_data: &AppData<'_, N>, role: u32, permission: u32);
 
-    /// Takes it back; not timed.
-    fn grant(&mut self, plain: &Plain<'_, N>, role: u32, permission: u32);
+    /// Undoes the change; not timed.
+    fn grant(&mut self, app_data: &AppData<'_, N>, role: u32, permission: u32);
 
-    /// Which of these users may do this. Who is asked one by one, is asked with this.
-    fn who_can(&self, plain: &Plain<'_, N>, permission: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid>;
+    /// Returns those of these users who have a permission.
+    fn who_can(&self, app_data: &AppData<'_, N>, permission: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid>;
 
-    /// Whether [`Peer::who_can`] is a question of its own, whose answer is about all users however few are given.
-    fn answers_at_once(&self) -> bool {
+    /// Whether the library answers [`Peer::who_can`] for all users in one call, whatever users are given.
+    fn answers_for_all(&self) -> bool {
         false
     }
 }

@@ -1,7 +1,7 @@
-//! The chart of the figures: check latency and memory at M, on log scales, as SVG written by hand.
+//! Draws the chart of the results as SVG: check latency and memory at M, on logarithmic scales.
 //!
-//! Text and bars are of middling lightness, so that both stand out on a white page and on a dark one; the page is not
-//! painted, and nothing depends on how a viewer tells the theme.
+//! Text and bars have a medium lightness and the background is transparent, so the chart is legible on white and on dark
+//! pages.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -12,7 +12,7 @@ const FILE: &str = "../../src/docs/figures.svg";
 const SIZE: &str = "M";
 
 const WIDTH: f64 = 760.0;
-/// Where bars are; names are to the left, and values to the right of each bar.
+/// The horizontal range of the bars. Names are on the left, values on the right.
 const BARS: Range<f64> = 206.0..662.0;
 const STEP: f64 = 24.0;
 const HEAD: f64 = 46.0;
@@ -27,15 +27,15 @@ rect.ours{fill:#1f75e8}\
 rect.hand{fill:#8c959f;fill-opacity:.5}\
 line{stroke:#8c959f;stroke-opacity:.35}";
 
-/// Draws the picture of the figures that are kept.
+/// Draws the chart of the saved results.
 pub fn write() -> Result<(), String> {
-    figures::keep(FILE, &drawn()).map_err(|why| format!("{FILE}: {why}"))
+    figures::write_file(FILE, &drawn()).map_err(|why| format!("{FILE}: {why}"))
 }
 
-/// Whether the picture that is kept is the one of the figures.
+/// Returns an error if the saved chart differs from the saved results.
 pub fn check() -> Result<(), String> {
-    let kept = figures::read_file(FILE).map_err(|why| format!("{FILE}: {why}"))?;
-    if kept == drawn() { Ok(()) } else { Err(format!("{FILE} is not drawn from figures.csv: run `picture`")) }
+    let saved = figures::read_file(FILE).map_err(|why| format!("{FILE}: {why}"))?;
+    if saved == drawn() { Ok(()) } else { Err(format!("{FILE} is not drawn from figures.csv: run `picture`")) }
 }
 
 fn drawn() -> String {
@@ -55,12 +55,12 @@ fn drawn() -> String {
     svg
 }
 
-/// One row of the figures as bars.
+/// One row of the results as bars.
 struct Panel<'a> {
     title: &'static str,
-    /// The smallest first.
+    /// Sorted by value.
     bars: Vec<&'a Figure>,
-    /// The powers of ten between which all values are.
+    /// The powers of ten that enclose all values.
     decades: Range<i32>,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Panel<'a> {
         HEAD + STEP * self.bars.len() as f64 + FOOT
     }
 
-    /// Where a value is, from left to right.
+    /// Returns the horizontal position of a value.
     fn x(&self, value: f64) -> f64 {
         let (first, last) = (f64::from(self.decades.start), f64::from(self.decades.end));
         BARS.start + (BARS.end - BARS.start) * (value.log10() - first) / (last - first)
@@ -121,7 +121,7 @@ fn class(contestant: &str) -> &'static str {
     }
 }
 
-/// What a contestant is called to readers.
+/// Returns the label of a contestant.
 fn label(contestant: &str) -> &str {
     match contestant {
         "rolecall" => "rolecall",
@@ -140,7 +140,7 @@ fn label(contestant: &str) -> &str {
     }
 }
 
-/// A power of ten.
+/// Formats a power of ten.
 fn round(value: f64, unit: &str) -> String {
     let shown = shown(value, unit);
     let (number, unit) = shown.split_once(' ').unwrap();

@@ -1,22 +1,22 @@
-//! Contestants that are timed in turns, since a machine drifts: a turn of each in every round, then medians.
+//! Times contestants in turns, since the speed of a machine drifts: one turn each in every round, then medians.
 
 use std::time::{Duration, Instant};
 
 use crate::common::organisation::Size;
 
-/// How much is done for the figures of one size.
+/// The effort for one size.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Rounds of each race.
+    /// The rounds of each race.
     pub(crate) rounds: usize,
-    /// How long a turn of checks takes, of whoever needs longer than that for the list.
+    /// The longest turn of checks. A contestant that needs longer for the whole list is asked a part of it.
     pub(crate) turn: Duration,
-    /// How long the answers of one contestant are compared.
+    /// The time for comparing the answers of one contestant.
     pub(crate) compared: Duration,
 }
 
 impl Effort {
-    /// S is run at each change of the crate, to see that it still runs and is right; M is what the figures are about.
+    /// Returns the effort for a size. S runs in the full check of the repository; M is for the published results.
     pub(crate) fn at(size: &Size) -> Self {
         let [rounds, turn, compared] = if size.name == "S" { [7, 30, 200] } else { [31, 80, 1_000] };
         let millis = |n: usize| Duration::from_millis(n as u64);
@@ -24,27 +24,28 @@ impl Effort {
     }
 }
 
-/// What one contestant's turns took, in nanoseconds for one of what is asked.
-pub(crate) struct Lane {
+/// The times of one contestant's turns, in nanoseconds for one operation.
+pub(crate) struct Timings {
     pub(crate) name: &'static str,
     times: Vec<f64>,
-    /// How it was measured, for whoever reads the figure.
+    /// How it was measured, for the readers of the results.
     pub(crate) how: String,
-    /// How many of what is asked make a turn.
+    /// The operations of one turn.
     pub(crate) turn: u32,
-    /// How many rounds it takes part in.
+    /// The number of rounds that it takes part in.
     rounds: usize,
 }
 
-impl Lane {
-    /// A lane for somebody who was seen to take so long: turns of about this length, of at most so many.
+impl Timings {
+    /// Creates an entry for a contestant that takes `took` for one operation. Its turns last about `length` and have at
+    /// most `most` operations.
     pub(crate) fn new(name: &'static str, took: Duration, length: Duration, most: usize) -> Self {
         let turn = (length.as_secs_f64() / took.as_secs_f64().max(1e-9)).clamp(1.0, most as f64) as u32;
         let rounds = if took > Duration::from_millis(100) { 3 } else { usize::MAX };
         Self { name, times: Vec::new(), how: String::new(), turn, rounds }
     }
 
-    /// Takes its turn of a round, unless it has had enough of them.
+    /// Runs one turn, if the contestant takes part in this round.
     pub(crate) fn turn(&mut self, round: usize, turn: impl FnOnce(u32) -> f64) {
         if round < self.rounds {
             self.times.push(turn(self.turn));
@@ -57,17 +58,17 @@ impl Lane {
         times[times.len() / 2]
     }
 
-    /// The fastest and the slowest turn.
+    /// Returns the times of the fastest and of the slowest turn.
     pub(crate) fn range(&self) -> (f64, f64) {
         self.times.iter().fold((f64::INFINITY, 0.0), |(least, most), time| (least.min(*time), most.max(*time)))
     }
 
-    pub(crate) fn write_queue(&self) -> usize {
+    pub(crate) fn turn_count(&self) -> usize {
         self.times.len()
     }
 }
 
-/// How long this takes once.
+/// Measures one call.
 pub(crate) fn once(f: impl FnOnce()) -> Duration {
     let start = Instant::now();
     f();

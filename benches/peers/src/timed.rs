@@ -1,17 +1,18 @@
-//! The rows that are times: checks, changes, and who can do something.
+//! Times checks, changes, and "who can do this".
 //!
-//! Every contestant has its turn in each round. Turns are about as long for all, so that a peer of milliseconds is
-//! asked a few questions and one of nanoseconds the whole list.
+//! Every contestant has one turn in each round. All turns take about as long: a slow peer is asked a few questions, a
+//! fast one the whole list.
 
 mod changes;
 mod checks;
 mod who_can;
 
-use crate::common::Bed;
+use crate::app_data::AppData;
+use crate::common::Workload;
 use crate::common::by_hand::Limits;
 use crate::common::organisation::{M, S, Size, is_wanted};
-use crate::common::pace::Contestant;
 use crate::common::questions::{self, About, Question};
+use crate::common::timing::Contestant;
 use crate::figures::{Figures, HOT, LEAVES, LOSES, MIXED, WHO_CAN, shown};
 use crate::peers::by_hand::{Fast, Flat};
 use crate::peers::casbin::Casbin;
@@ -22,14 +23,13 @@ use crate::peers::ours::Rolecall;
 use crate::peers::role_system::Roles;
 use crate::peers::rs_tenant::RsTenant;
 use crate::peers::{MODEL_ROLES, Peer};
-use crate::plain::Plain;
-use crate::race::{Effort, Lane};
+use crate::race::{Effort, Timings};
 
-use self::changes::RecordKind;
+use self::changes::ChangeKind;
 use self::checks::Entered;
 
-/// Times all at the sizes that are wanted, prints it, and keeps the figures if they are to be kept.
-pub fn run(keep: bool) {
+/// Times all contestants at the selected sizes and prints the results. Saves them if `save` is set.
+pub fn run(save: bool) {
     let mut figures = Figures::default();
     if is_wanted(&S) {
         one_size::<4>(&S, &mut figures);
@@ -37,59 +37,62 @@ pub fn run(keep: bool) {
     if is_wanted(&M) {
         one_size::<16>(&M, &mut figures);
     }
-    if keep {
-        figures.keep().expect("the file can be written");
+    if save {
+        figures.save().expect("the file can be written");
     }
 }
 
 fn one_size<const N: usize>(size: &'static Size, figures: &mut Figures) {
     let effort = Effort::at(size);
-    let bed = Bed::<N>::new(size);
-    let mixed = questions::draw(&bed, About::Mixed);
-    let mut hot = questions::draw(&bed, About::Hot);
+    let workload = Workload::<N>::new(size);
+    let mixed = questions::draw(&workload, About::Mixed);
+    let mut hot = questions::draw(&workload, About::Hot);
     hot.retain(|question| question.allowed);
     hot.truncate(1 << 16);
-    let Bed { organisation, oracle, tenant, .. } = bed;
+    let Workload { organisation, oracle, tenant, .. } = workload;
     let limits = Limits::new(&oracle);
-    let mut plain = Plain::<N>::new(&organisation);
-    let derived = plain.derive();
-    assert!(plain.users().map(|user| plain.row(user, &derived)).eq(oracle.rows.iter().copied()), "the application's");
+    let mut app_data = AppData::<N>::new(&organisation);
+    let derived = app_data.derive();
+    assert!(
+        app_data.users().map(|user| app_data.row(user, &derived)).eq(oracle.rows.iter().copied()),
+        "the data of the application"
+    );
 
     let mut ours = Rolecall::new(tenant);
-    let mut all = built(&plain);
+    let mut all = built(&app_data);
     for (row, questions) in [(MIXED, &mixed), (HOT, &hot)] {
         let mut entered = limit(&limits, questions);
         entered.push(Entered::new(ours.asked_of_tenant(&organisation, questions), questions));
-        entered.push(Entered::new(ours.asked(&plain, questions), questions));
+        entered.push(Entered::new(ours.asked(&app_data, questions), questions));
         for peer in &all {
             let asked = &questions[..peer.most().min(questions.len())];
-            entered.push(Entered::new(peer.asked(&plain, asked), asked));
+            entered.push(Entered::new(peer.asked(&app_data, asked), asked));
         }
-        told(figures, size, row, &checks::race(entered, effort));
+        report(figures, size, row, &checks::race(entered, effort));
     }
     let mut everybody: Vec<&mut dyn Peer<N>> = vec![&mut ours];
     everybody.extend(all.iter_mut().map(|peer| &mut **peer as &mut dyn Peer<N>));
-    told(figures, size, LEAVES, &changes::race(&mut everybody, &mut plain, RecordKind::Leave, effort));
-    told(figures, size, LOSES, &changes::race(&mut everybody, &mut plain, RecordKind::Revoke, effort));
-    told(figures, size, WHO_CAN, &who_can::race(&everybody, &plain, &oracle, effort));
+    report(figures, size, LEAVES, &changes::race(&mut everybody, &mut app_data, ChangeKind::Leave, effort));
+    report(figures, size, LOSES, &changes::race(&mut everybody, &mut app_data, ChangeKind::Revoke, effort));
+    report(figures, size, WHO_CAN, &who_can::race(&everybody, &app_data, &oracle, effort));
 }
 
-/// All but ours and the limits.
-fn built<const N: usize>(plain: &Plain<'_, N>) -> Vec<Box<dyn Peer<N>>> {
+/// Builds all contestants except rolecall and the limits.
+fn built<const N: usize>(app_data: &AppData<'_, N>) -> Vec<Box<dyn Peer<N>>> {
     vec![
-        Box::new(Fast::new(plain)),
-        Box::new(Flat::new(plain)),
-        Box::new(Gatehouse::new(plain)),
-        Box::new(GatehouseRbac::new(plain)),
-        Box::new(Roles::new(plain)),
-        Box::new(RsTenant::new(plain)),
-        Box::new(Cedar::new(plain, Design::RoleBased)),
-        Box::new(Cedar::new(plain, Design::Relationship)),
-        Box::new(Casbin::new(plain)),
+        Box::new(Fast::new(app_data)),
+        Box::new(Flat::new(app_data)),
+        Box::new(Gatehouse::new(app_data)),
+        Box::new(GatehouseRbac::new(app_data)),
+        Box::new(Roles::new(app_data)),
+        Box::new(RsTenant::new(app_data)),
+        Box::new(Cedar::new(app_data, Design::RoleBased)),
+        Box::new(Cedar::new(app_data, Design::Relationship)),
+        Box::new(Casbin::new(app_data)),
     ]
 }
 
-/// What the memory costs; see `benches/common/by_hand.rs`.
+/// Returns the limits that the memory sets; see `benches/common/by_hand.rs`.
 fn limit<'a>(limits: &'a Limits, asked: &'a [Question]) -> Vec<Entered<'a>> {
     let list: Vec<(u32, u32)> = asked.iter().map(|q| (q.user, q.permission)).collect();
     let one = Contestant::new("limit_one", list.clone(), |(user, permission)| limits.one(*user, *permission));
@@ -97,24 +100,29 @@ fn limit<'a>(limits: &'a Limits, asked: &'a [Question]) -> Vec<Entered<'a>> {
     vec![Entered { answers: false, ..Entered::new(one, asked) }, Entered::new(two, asked)]
 }
 
-/// Prints a row, and puts it among the figures.
-fn told(figures: &mut Figures, size: &Size, row: &'static str, lanes: &[Lane]) {
-    let ours = lanes.iter().find(|lane| lane.name == "rolecall").map_or(f64::NAN, Lane::median);
+/// Prints a row and adds it to the results.
+fn report(figures: &mut Figures, size: &Size, row: &'static str, all_timings: &[Timings]) {
+    let ours = all_timings.iter().find(|timings| timings.name == "rolecall").map_or(f64::NAN, Timings::median);
     println!("{row}, {}", size.name);
-    for lane in lanes {
-        let ((least, most), median) = (lane.range(), lane.median());
+    for timings in all_timings {
+        let ((least, most), median) = (timings.range(), timings.median());
         let (least, most, shown) = (shown(least, "ns"), shown(most, "ns"), shown(median, "ns"));
-        println!("  {:<16} {shown:>10} {:>10.2} x ours  ({least} to {most}; {})", lane.name, median / ours, lane.how);
-        figures.put(lane.name, size.name, row, median, &lane.how);
+        println!(
+            "  {:<16} {shown:>10} {:>10.2} x ours  ({least} to {most}; {})",
+            timings.name,
+            median / ours,
+            timings.how
+        );
+        figures.put(timings.name, size.name, row, median, &timings.how);
     }
     if row == MIXED {
-        goals(lanes, ours);
+        goals(all_timings, ours);
     }
 }
 
-/// P15, with the latency that each goal would need, between those of one read and of two that wait for each other.
-fn goals(lanes: &[Lane], ours: f64) {
-    let of = |name: &str| lanes.iter().find(|lane| lane.name == name).map_or(f64::NAN, Lane::median);
+/// Prints the ratios of P15, the latency that each goal requires, and the limits for comparison.
+fn goals(all_timings: &[Timings], ours: f64) {
+    let of = |name: &str| all_timings.iter().find(|timings| timings.name == name).map_or(f64::NAN, Timings::median);
     let mut model_roles = MODEL_ROLES;
     model_roles.sort_by(|one, other| of(one).total_cmp(&of(other)));
     let [fastest, next, ..] = model_roles;

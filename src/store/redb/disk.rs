@@ -1,4 +1,4 @@
-//! A disk for tests: it fails on command, and a loss of power takes what was not synchronised.
+//! A disk for tests. It fails on command, and a loss of power removes what was not synced.
 
 use std::fmt;
 use std::io;
@@ -12,11 +12,11 @@ pub(super) struct Disk(Arc<Mutex<DiskState>>);
 
 #[derive(Default)]
 struct DiskState {
-    /// What reads return: everything written.
+    /// The bytes that reads return: everything written.
     seen: Vec<u8>,
-    /// What surely survives a loss of power.
+    /// The bytes that certainly survive a loss of power.
     durable: Vec<u8>,
-    /// The writes since the last synchronisation, in order.
+    /// The writes since the last sync, in order.
     pending: Vec<Write>,
     /// How many calls succeed before all fail; `None` if all succeed.
     good: Option<u32>,
@@ -27,9 +27,9 @@ struct DiskState {
     /// The number of calls since [`Disk::fail_after`].
     calls: u32,
     syncs: u32,
-    /// Whether every second synchronisation succeeds and reports an error: the second one completes a commit.
+    /// Whether every second sync succeeds and reports an error: the second one completes a commit.
     #[cfg(feature = "conformance")]
-    loses_answers: bool,
+    loses_responses: bool,
 }
 
 #[derive(Clone)]
@@ -68,23 +68,23 @@ impl Disk {
         (state.good, state.once, state.room) = (None, false, None);
         #[cfg(feature = "conformance")]
         {
-            state.loses_answers = false;
+            state.loses_responses = false;
         }
         failed
     }
 
     /// From now on, commits are applied and report an error.
     #[cfg(feature = "conformance")]
-    pub(super) fn lose_answers(&self) {
+    pub(super) fn lose_responses(&self) {
         let mut state = self.state();
-        (state.loses_answers, state.syncs) = (true, 0);
+        (state.loses_responses, state.syncs) = (true, 0);
     }
 
     pub(super) fn syncs(&self) -> u32 {
         self.state().syncs
     }
 
-    /// The disk after a loss of power: what was synchronised, and those later writes that `survives` selects.
+    /// Returns the disk after a loss of power: everything synced, and the later writes that `survives` selects.
     pub(super) fn after_power_loss(&self, mut survives: impl FnMut() -> bool) -> Self {
         let state = self.state();
         let mut found = state.durable.clone();
@@ -147,7 +147,7 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        // As on Linux: what a failed synchronisation did not write is still read, and no later one writes it.
+        // As on Linux: reads still return what a failed sync did not write, but no later sync writes it.
         let called = self.call().map(|mut state| {
             state.syncs += 1;
             std::mem::take(&mut state.pending)
@@ -158,7 +158,7 @@ impl StorageBackend for Disk {
             Err(_) => state.pending.clear(),
         }
         #[cfg(feature = "conformance")]
-        if state.loses_answers && state.syncs.is_multiple_of(2) {
+        if state.loses_responses && state.syncs.is_multiple_of(2) {
             return Err(io::Error::other("the disk's response is lost"));
         }
         called.map(drop)

@@ -1,8 +1,8 @@
 //! Failures of the disk: S6, and recovery without a restart.
 //!
-//! A store that says `Unavailable` of a commit which the disk has after all lets its caller believe that nothing
-//! happened; one that says `InDoubt` too often makes its tenants deny until somebody has looked. And redb refuses
-//! everything after an error of the disk until it is opened again: without that, a full disk meant a restart.
+//! `Unavailable` for a commit that reached the disk would tell the caller that nothing happened. `InDoubt` too often
+//! would make tenants deny until the commit is resolved. After an error of the disk, redb rejects every call until the
+//! file is opened again. The store does that by itself, so a full disk needs no restart.
 
 use std::future::Future;
 use std::task::{Context, Waker};
@@ -45,7 +45,7 @@ fn member(n: u64) -> Change {
     }))
 }
 
-/// The commit that makes this revision; its id is the number. It adds twenty members.
+/// Makes the commit with this revision. The revision is also its id. It adds twenty members.
 fn commit(store: &RedbStore, revision: u64) -> Result<Revision, StoreError> {
     commit_of(store, revision, 20)
 }
@@ -62,20 +62,20 @@ fn commit_of(store: &RedbStore, revision: u64, members: u64) -> Result<Revision,
     block_on(store.commit(Commit { base, envelope: &envelope, changes: &changes }))
 }
 
-/// The latest revision. Every look must show the same state, whole.
+/// Returns the latest revision. Fails unless all methods agree on one complete state.
 fn seen(store: &RedbStore) -> Result<u64, StoreError> {
     let mut records = Vec::new();
     let latest = block_on(store.load(tenant_id(), &mut records))?.unwrap();
     assert_eq!(latest, at(latest.revision.number()));
     assert_eq!(records.len() as u64, 1 + 20 * (latest.revision.number() - 1));
-    let Since::Commits(commits) = block_on(store.since(at(1)))? else { panic!("all is in the history") };
+    let Since::Commits(commits) = block_on(store.since(at(1)))? else { panic!("the history is complete") };
     assert_eq!(commits.len() as u64, latest.revision.number() - 1);
     assert_eq!(block_on(store.find(&"acme".parse().unwrap()))?, Some(tenant_id()));
     Ok(latest.revision.number())
 }
 
 /// A store with three commits.
-fn begun() -> (Disk, RedbStore) {
+fn with_three_commits() -> (Disk, RedbStore) {
     let disk = Disk::default();
     let store = open(&disk, true).unwrap();
     (1..=3).for_each(|revision| assert_eq!(commit(&store, revision).unwrap().number(), revision));
@@ -83,11 +83,11 @@ fn begun() -> (Disk, RedbStore) {
 }
 
 #[test]
-fn s6_wherever_the_disk_fails_the_answer_is_true_and_the_store_goes_on_by_itself() {
+fn s6_the_outcome_is_true_wherever_the_disk_fails_and_the_store_recovers() {
     let (mut unavailable, mut committed, mut lost) = (0, 0, 0);
     for good in 0.. {
-        let (disk, store) = begun();
-        // Opened afresh, it has few pages in memory: so reading before the commit is sent fails too.
+        let (disk, store) = with_three_commits();
+        // A reopened store has few pages in memory, so reads before the commit fail too.
         drop(store);
         let store = open(&disk, false).unwrap();
         disk.fail_after(good);
@@ -113,17 +113,17 @@ fn s6_wherever_the_disk_fails_the_answer_is_true_and_the_store_goes_on_by_itself
         assert_eq!(seen(&store).unwrap(), now + 1);
     }
     println!("{unavailable} unavailable, {committed} in doubt and applied, {lost} in doubt and lost");
-    assert!(unavailable > 0, "the disk never failed before the commit was sent");
+    assert!(unavailable > 0, "no failure before the commit was sent");
     assert!(committed > 0 && lost > 0, "in doubt was not honest: {committed} applied, {lost} lost");
 }
 
 #[test]
-fn s6_while_the_disk_is_away_certainly_nothing_happens() {
-    let (disk, store) = begun();
+fn s6_without_a_disk_later_commits_are_unavailable() {
+    let (disk, store) = with_three_commits();
     disk.fail_after(0);
     let first = commit(&store, 4);
     assert!(matches!(first, Err(StoreError::InDoubt(_) | StoreError::Unavailable(_))), "{first:?}");
-    // The file cannot even be opened again now, so nothing is sent.
+    // The file cannot be opened again, so no commit is sent.
     for _ in 0..3 {
         assert!(matches!(commit(&store, 4), Err(StoreError::Unavailable(_))));
         assert!(matches!(seen(&store), Err(StoreError::Unavailable(_))));
@@ -133,14 +133,14 @@ fn s6_while_the_disk_is_away_certainly_nothing_happens() {
     assert_eq!(commit(&store, 4).unwrap().number(), 4);
 }
 
-/// Redb keeps pages in memory until it commits, and its file is sparse: that the disk is full turns out when the commit is
-/// sent. A store that calls that `InDoubt` has its tenant deny everybody until there is room, since the same commit is sent
-/// again and again to learn what became of it.
+/// redb keeps pages in memory until it commits, and its file is sparse. So a full disk is only noticed when the commit is
+/// sent. If the store returned `InDoubt` then, every check of the tenant would be denied until there is room, since the
+/// commit could not be resolved.
 #[test]
-fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() {
-    let (mut refused, mut room) = (0, begun().0.length() / 2);
+fn s6_on_a_full_disk_a_commit_is_unavailable_and_the_tenant_stays_readable() {
+    let (mut failures, mut room) = (0, with_three_commits().0.length() / 2);
     loop {
-        let (disk, store) = begun();
+        let (disk, store) = with_three_commits();
         disk.fills_up(room);
         let answer = commit_of(&store, 4, 2_000);
         let reading: Result<Option<Position>, _> = block_on(store.load(tenant_id(), &mut Vec::new()));
@@ -150,14 +150,14 @@ fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() 
                 break;
             }
             Err(StoreError::Unavailable(_)) => {
-                refused += 1;
-                assert_eq!(reading.unwrap(), Some(at(3)), "it is read as it was");
+                failures += 1;
+                assert_eq!(reading.unwrap(), Some(at(3)), "the state is unchanged");
                 for survives in [true, false] {
                     let found = open(&disk.after_power_loss(|| survives), false).unwrap();
-                    assert_eq!(seen(&found).unwrap(), 3, "it was unavailable, and is there");
+                    assert_eq!(seen(&found).unwrap(), 3, "an unavailable commit was applied");
                 }
             }
-            // There was not even room to open the file again.
+            // No room to open the file again.
             Err(StoreError::InDoubt(_)) => assert!(reading.is_err(), "in doubt, with room for {room}"),
             Err(other) => panic!("with room for {room}: {other}"),
         }
@@ -166,15 +166,15 @@ fn s6_on_a_full_disk_a_commit_is_unavailable_and_its_tenant_is_read_as_before() 
         assert_eq!(commit(&store, 4).unwrap().number(), 4, "with room for {room}");
         room += 64 << 10;
     }
-    assert!(refused > 0, "the disk was never full");
+    assert!(failures > 0, "the disk was never full");
 }
 
-/// The file is opened again at once, on what the failed call left: what is said then must outlive a loss of power.
+/// The store reopens the file at once, in the state that the failed call left. Its answers must survive a loss of power.
 #[test]
-fn s6_after_one_failure_what_is_called_unavailable_never_commits() {
+fn s6_after_one_failure_an_unavailable_commit_is_never_applied() {
     let (mut unavailable, mut in_doubt) = (0, 0);
     for good in 0.. {
-        let (disk, store) = begun();
+        let (disk, store) = with_three_commits();
         disk.fail_once_after(good);
         let answer = commit(&store, 4);
         let failed = disk.mend();
@@ -201,7 +201,7 @@ fn s6_after_one_failure_what_is_called_unavailable_never_commits() {
 }
 
 #[test]
-fn s4_whatever_of_its_last_writes_a_loss_of_power_takes_the_state_is_one_that_was() {
+fn s4_a_loss_of_power_during_a_commit_leaves_the_state_before_or_after() {
     let mut chance = 7_u64;
     let mut survives = |of: u64| {
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -209,7 +209,7 @@ fn s4_whatever_of_its_last_writes_a_loss_of_power_takes_the_state_is_one_that_wa
     };
     let (mut before, mut after) = (0, 0);
     for good in 0.. {
-        let (disk, store) = begun();
+        let (disk, store) = with_three_commits();
         disk.fail_after(good);
         let answer = commit(&store, 4);
         let finished = !disk.mend();
@@ -230,11 +230,11 @@ fn s4_whatever_of_its_last_writes_a_loss_of_power_takes_the_state_is_one_that_wa
 }
 
 #[test]
-fn s5_what_was_shown_after_a_failed_synchronisation_survives_a_loss_of_power() {
-    // Linux forgets what it failed to write and goes on showing it. With a commit in one phase, the store would show a
-    // commit whose pages never reached the disk, and lose it, or worse, half of it, when the power goes.
+fn s5_a_state_read_after_a_failed_sync_survives_a_loss_of_power() {
+    // Linux drops pages that it failed to write, but still returns them to readers. With one-phase commits, the store
+    // would return a commit whose pages never reached the disk. A loss of power would remove it, or half of it.
     for good in 0.. {
-        let (disk, store) = begun();
+        let (disk, store) = with_three_commits();
         disk.fail_after(good);
         let answer = commit(&store, 4);
         let finished = !disk.mend();
@@ -248,50 +248,50 @@ fn s5_what_was_shown_after_a_failed_synchronisation_survives_a_loss_of_power() {
 }
 
 #[test]
-fn a_commit_is_two_synchronisations() {
-    let (disk, store) = begun();
+fn a_commit_syncs_twice() {
+    let (disk, store) = with_three_commits();
     let before = disk.syncs();
     commit(&store, 4).unwrap();
     assert_eq!(disk.syncs() - before, 2);
 }
 
 #[test]
-fn a_disk_that_fails_while_the_file_is_opened_is_an_error() {
-    let (disk, store) = begun();
+fn a_failing_disk_makes_opening_fail() {
+    let (disk, store) = with_three_commits();
     drop(store);
-    let mut refused = 0;
+    let mut failures = 0;
     for good in 0.. {
         disk.fail_after(good);
         let opened = open(&disk, false);
         let failed = disk.mend();
         match opened {
             Ok(store) => assert_eq!(seen(&store).unwrap(), 3),
-            Err(RedbError::Io(_)) => refused += 1,
+            Err(RedbError::Io(_)) => failures += 1,
             Err(other) => panic!("failing after {good}: {other:?}"),
         }
         if !failed {
             break;
         }
     }
-    assert!(refused > 5, "{refused}");
+    assert!(failures > 5, "{failures}");
 }
 
-/// After a failure the file is opened again by its path. A daemon has changed its folder by then, and a relative path names
-/// nothing there, or another application's tenants.
+/// After a failure the store opens the file again by its path. A daemon may have changed its working directory, where a
+/// relative path leads to no file or to another application's.
 #[test]
-fn a_file_is_opened_again_where_it_was_though_the_process_has_moved() {
+fn a_file_is_reopened_by_its_absolute_path() {
     std::fs::create_dir_all("target").unwrap();
     let here = std::env::current_dir().unwrap();
     let folder = tempfile::tempdir_in("target").unwrap();
     let relative = folder.path().strip_prefix(&here).unwrap_or(folder.path()).join("tenants");
     assert!(relative.is_relative());
     let store = RedbStore::open(&relative).unwrap();
-    let Backend::File(path) = store.0.0.backend() else { panic!("it is in a file") };
+    let Backend::File(path) = store.0.0.backend() else { panic!("not a file") };
     assert_eq!(*path, here.join(relative));
 }
 
 #[test]
-fn a_load_under_way_when_the_file_is_opened_again_is_whole_or_an_error() {
+fn a_load_during_reopening_is_complete_or_an_error() {
     for polls in 1..6 {
         let disk = Disk::default();
         let store = open(&disk, true).unwrap();
@@ -317,7 +317,7 @@ fn a_load_under_way_when_the_file_is_opened_again_is_whole_or_an_error() {
     }
 }
 
-/// The suite that every store is tested with, over disks whose cables are pulled. With files it runs in `tests/redb`.
+/// The conformance suite on a disk that fails. `tests/redb` runs it on files.
 #[cfg(feature = "conformance")]
 mod suite {
     use std::sync::{Mutex, PoisonError};
@@ -325,7 +325,7 @@ mod suite {
     use super::{Disk, RedbStore, open};
     use crate::store::conformance::{self, Fixture, FixtureError, LinkState, Task};
 
-    /// Each case has a disk of its own.
+    /// Creates a disk for each case.
     struct Disks(Mutex<Disk>);
 
     impl Disks {
@@ -359,7 +359,7 @@ mod suite {
             match link {
                 LinkState::Connected => drop(self.latest().mend()),
                 LinkState::RequestsLost => self.latest().fail_after(0),
-                LinkState::ResponsesLost => self.latest().lose_answers(),
+                LinkState::ResponsesLost => self.latest().lose_responses(),
             }
             Ok(true)
         }
@@ -367,7 +367,7 @@ mod suite {
 
     #[test]
     #[ignore = "long"]
-    fn it_passes_the_suite_and_nothing_is_left_out() {
+    fn the_suite_passes_with_every_case_exercised() {
         let report = conformance::run_blocking(&Disks(Mutex::default()));
         println!("{report}");
         assert!(report.all_passed(), "{report}");

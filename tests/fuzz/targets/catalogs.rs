@@ -1,4 +1,4 @@
-//! Two releases of a small catalog, which the targets share.
+//! Two releases of a small catalog, shared by the targets.
 
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 
@@ -8,15 +8,15 @@ pub(crate) fn first() -> Catalog {
         RoleDef { grants: &["sys:read", "a:*"], ..RoleDef::new("sys-viewer") },
         RoleDef { grants: &["sys:*"], includes: &["sys-viewer"], ..RoleDef::new("sys-all") },
     ];
-    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("it keeps the rules")
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("the catalog is valid")
 }
 
-/// One entry renamed, one role gone, a permission gone, another new.
+/// The next release: one permission renamed, one removed, one added, and one role removed.
 pub(crate) fn second() -> Catalog {
     let permissions = &[
         PermissionDef { renamed_from: &["sys:write"], ..PermissionDef::new("sys:change") },
         PermissionDef::new("sys:new"),
     ];
     let roles = &[RoleDef { grants: &["sys:new", "b:*"], ..RoleDef::new("sys-all") }];
-    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("it keeps the rules")
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("the catalog is valid")
 }

@@ -1,5 +1,4 @@
-//! The organisation document: whatever the bytes are, they are refused with a place, or make a tenant that comes back
-//! the same from its export.
+//! Imports bytes as an organisation document. They are rejected with a place, or make a tenant whose export is the same.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +19,7 @@ pub(crate) fn run(bytes: &[u8]) {
             return;
         }
     };
-    let read = Document::from_json(document.to_json().as_bytes()).expect("what was written can be read");
+    let read = Document::from_json(document.to_json().as_bytes()).expect("the output can be parsed");
     assert_eq!(read.to_json(), document.to_json());
     let (tenant, records) = match import(&document) {
         Ok(tenant) => tenant,
@@ -30,25 +29,25 @@ pub(crate) fn run(bytes: &[u8]) {
             return;
         }
     };
-    assert!(tenant.plan_replace(&document).expect("it keeps the rules").is_empty(), "it says what is there");
-    let exported = tenant.snapshot().export().expect("it answers");
-    let (again, same_records) = import(&exported).expect("an export keeps the rules");
+    assert!(tenant.plan_replace(&document).expect("the document is valid").is_empty(), "the document changes nothing");
+    let exported = tenant.snapshot().export().expect("the tenant is available");
+    let (again, same_records) = import(&exported).expect("an export is valid");
     assert_eq!(same_records, records);
-    assert_eq!(again.snapshot().export().expect("it answers").to_json(), exported.to_json());
-    assert!(tenant.plan_replace(&exported).expect("it keeps the rules").is_empty(), "it says what is there");
+    assert_eq!(again.snapshot().export().expect("the tenant is available").to_json(), exported.to_json());
+    assert!(tenant.plan_replace(&exported).expect("the document is valid").is_empty(), "the document changes nothing");
 }
 
-/// A tenant made of the document, and its records as the store has them.
+/// Imports a document. Returns the tenant and its records in the store.
 fn import(document: &Document) -> rolecall::Result<(Tenant, BTreeMap<RecordKey, Record>)> {
     let store = MemoryStore::default();
     let authorizer = Authorizer::builder().store(store.clone()).catalog(&catalogs::first()).build();
     let tenant = authorizer.import(document)?;
     let mut records: Vec<Record> = Vec::new();
-    pollster::block_on(store.load(tenant.tenant_id(), &mut records)).expect("it is in memory");
+    pollster::block_on(store.load(tenant.tenant_id(), &mut records)).expect("the store is in memory");
     Ok((tenant, records.into_iter().map(|record| (record.key(), record)).collect()))
 }
 
-/// Every pointer leads to something: the first hundred mistakes are listed, the others counted.
+/// Every pointer leads to a value. At most a hundred mistakes are listed.
 fn each_mistake_has_a_place(mistakes: &[Mistake], json: &Value) {
     assert!((1..=100).contains(&mistakes.len()));
     for mistake in mistakes {

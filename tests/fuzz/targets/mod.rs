@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets: each takes bytes, and fails by panicking. They use the public API alone.
+//! The bodies of the fuzz targets. Each takes bytes and panics on a failure. They use the public API only.
 
 mod catalogs;
 #[cfg(feature = "json")]

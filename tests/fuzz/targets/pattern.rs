@@ -1,4 +1,4 @@
-//! Patterns (R5) against a twin that is right at a glance: pattern and slug, on a line each.
+//! Compares patterns (R5) with a simple second implementation. The input is a pattern and a slug, one a line.
 
 use rolecall::records::Pattern;
 
@@ -19,7 +19,7 @@ fn is_pattern(text: &str) -> bool {
     text.chars().all(|c| ('!'..='~').contains(&c)) && (1..=255).contains(&text.len()) && (1..=8).contains(&stars)
 }
 
-/// Character by character: which beginnings of the text, by length, does the pattern so far match?
+/// Matches one character of the pattern at a time. Remembers which prefixes of the text, by length, match so far.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let mut matched: Vec<bool> = (0..=text.len()).map(|length| length == 0).collect();
     for p in pattern {

@@ -1,6 +1,7 @@
-//! Random transactions on a small tenant. After each one the plan's preview, the tenant, another opening that follows it,
-//! one that loads from scratch, and the meaning by the book say the same; so does one under the catalog's next release.
-//! Bytes are drawn as `transactions/calls.rs` says.
+//! Random transactions on a small tenant, compared with the reference model after each one.
+//!
+//! Compared are the preview of the plan, the tenant, a second authorizer that refreshes, one that loads from scratch, and
+//! one with the next release of the catalog. `transactions/calls.rs` turns bytes into calls.
 
 mod calls;
 
@@ -26,12 +27,12 @@ pub(crate) fn run(bytes: &[u8]) {
 struct World {
     store: MemoryStore,
     tenant: Tenant,
-    /// Another process, which refreshes.
+    /// The tenant in another process, which refreshes.
     follower: Tenant,
 }
 
 fn at(secs: i64) -> Timestamp {
-    Timestamp::from_secs(secs).expect("it is a year of four digits")
+    Timestamp::from_secs(secs).expect("the instant is in range")
 }
 
 fn open(store: &MemoryStore, catalog: &Catalog) -> Authorizer {
@@ -43,7 +44,7 @@ impl World {
         let store = MemoryStore::default();
         let tenant = open(&store, &catalogs::first()).create_tenant("t", "T").expect("the slug is free");
         tenant.update(calls::populate).expect("the names are free");
-        let follower = open(&store, &catalogs::first()).tenant("t").expect("it is there");
+        let follower = open(&store, &catalogs::first()).tenant("t").expect("the tenant exists");
         Self { store, tenant, follower }
     }
 
@@ -51,12 +52,12 @@ impl World {
         let before = self.tenant.snapshot();
         let makes = |tx: &Tx| {
             for call in calls {
-                // A refused call leaves everything as it was, and the next ones show it.
+                // A call that fails changes nothing. The next calls test that.
                 drop(call.make(tx));
             }
             Ok(())
         };
-        let ((), plan) = self.tenant.plan(makes).expect("no call's error is the closure's");
+        let ((), plan) = self.tenant.plan(makes).expect("the closure ignores errors of calls");
         let preview = plan.preview();
         access_changes_are_right(&plan);
         let fails = |tx: &Tx| makes(tx).and_then(|()| tx.role("no such role").map(drop));
@@ -64,59 +65,59 @@ impl World {
         assert_eq!(
             self.tenant.snapshot().position(),
             before.position(),
-            "neither a plan nor an update that fails changes anything"
+            "a plan or a failed update has changed the tenant"
         );
-        self.tenant.commit(plan).expect("nobody came between");
+        self.tenant.commit(plan).expect("there is no other writer");
         let after = self.tenant.snapshot();
         assert_eq!(after.position(), preview.position());
 
-        self.follower.refresh().expect("it is in memory");
-        let loaded = open(&self.store, &catalogs::first()).tenant("t").expect("what was committed can be loaded");
+        self.follower.refresh().expect("the store is in memory");
+        let loaded = open(&self.store, &catalogs::first()).tenant("t").expect("a committed tenant can be loaded");
         let records = self.records();
         let expected = Expected::new(&records, &catalogs::first());
         for snapshot in [&after, &preview, &self.follower.snapshot(), &loaded.snapshot()] {
             assert_eq!(snapshot.position(), after.position());
-            expected.is_said_by(snapshot);
+            expected.matches_checks_of(snapshot);
         }
-        expected.is_explained_by(&after);
+        expected.matches_explanations_of(&after);
         lists_agree_with_checks(&after);
         #[cfg(feature = "json")]
         self.documents_agree(&before, &[preview, self.follower.snapshot(), loaded.snapshot()]);
         match open(&self.store, &catalogs::second()).tenant("t") {
-            Ok(released) => Expected::new(&records, &catalogs::second()).is_said_by(&released.snapshot()),
+            Ok(released) => Expected::new(&records, &catalogs::second()).matches_checks_of(&released.snapshot()),
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::CatalogConflict, "the next catalog has a slug of the tenant's");
+                assert_eq!(error.kind(), ErrorKind::CatalogConflict, "the next catalog contains a slug of the tenant");
             }
         }
     }
 
     fn records(&self) -> Vec<Record> {
         let mut records = Vec::new();
-        pollster::block_on(self.store.load(self.tenant.tenant_id(), &mut records)).expect("it is in memory");
+        pollster::block_on(self.store.load(self.tenant.tenant_id(), &mut records)).expect("the store is in memory");
         records
     }
 
-    /// Equal states have equal documents; and the way back and forth by documents ends where it began.
+    /// Equal snapshots have equal documents, and a document of the previous state restores it.
     #[cfg(feature = "json")]
     fn documents_agree(&self, before: &Snapshot, equal: &[Snapshot]) {
-        let written = |snapshot: &Snapshot| snapshot.export().expect("it answers").to_json();
-        let document = self.tenant.snapshot().export().expect("it answers");
+        let written = |snapshot: &Snapshot| snapshot.export().expect("the tenant is available").to_json();
+        let document = self.tenant.snapshot().export().expect("the tenant is available");
         for snapshot in equal {
             assert_eq!(written(snapshot), document.to_json());
         }
-        let old = before.export().expect("it answers");
+        let old = before.export().expect("the tenant is available");
         if old.slug() == document.slug() {
             let mut old = old;
             for manager in calls::MANAGERS {
-                old.act_for(manager).expect("it is a name");
+                old.act_for(manager).expect("the manager is valid");
             }
-            let plan = self.tenant.plan_replace(&old).expect("it was so once");
+            let plan = self.tenant.plan_replace(&old).expect("the previous state is valid");
             assert_eq!(written(&plan.preview()), old.to_json());
         }
     }
 }
 
-/// What the meaning by the book says.
+/// The answers of the reference model.
 struct Expected {
     permissions: Vec<Slug>,
     users: BTreeSet<UserKey>,
@@ -137,7 +138,7 @@ impl Expected {
         }
     }
 
-    fn is_said_by(&self, snapshot: &Snapshot) {
+    fn matches_checks_of(&self, snapshot: &Snapshot) {
         for (user, instant, effective) in &self.effective {
             let moment = snapshot.at(*instant);
             assert!(moment.effective(user.id).slugs().iter().eq(effective), "{user:?} at {instant}");
@@ -147,10 +148,10 @@ impl Expected {
             }
         }
         let listed = snapshot.at(at(0)).users(&PageRequest::of(100)).items;
-        assert!(listed.iter().map(|user| &user.key).eq(&self.users), "users, in order of keys");
+        assert!(listed.iter().map(|user| &user.key).eq(&self.users), "users are listed in order of keys");
     }
 
-    fn is_explained_by(&self, snapshot: &Snapshot) {
+    fn matches_explanations_of(&self, snapshot: &Snapshot) {
         for (user, instant, effective) in &self.effective {
             for slug in &self.permissions {
                 let explanation = snapshot.at(*instant).explain(user.id, slug.as_str());
@@ -185,7 +186,7 @@ fn lists_agree_with_checks(snapshot: &Snapshot) {
     }
 }
 
-/// What a plan says that users gain and lose is what they do.
+/// The access changes of a plan are those of its users.
 fn access_changes_are_right(plan: &Plan) {
     let (base, preview) = (plan.base(), plan.preview());
     for instant in INSTANTS.map(at) {

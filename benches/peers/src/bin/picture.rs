@@ -1,5 +1,4 @@
-//! Draws `figures.svg` from `figures.csv`: see `src/picture.rs`. `--check` draws nothing and fails where the picture is
-//! not the one of the figures.
+//! Draws `figures.svg` from `figures.csv`: see `src/picture.rs`. With `--check` it fails if the chart is out of date.
 
 use std::process::ExitCode;
 

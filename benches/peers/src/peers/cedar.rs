@@ -1,19 +1,19 @@
-//! **cedar-policy 4.14.1**, in two documented designs, both decided by `Authorizer::is_authorized`:
+//! **cedar-policy 4.14.1**: `Authorizer::is_authorized`, in two documented designs.
 //!
-//! - `cedar`: its recommended role-based design. A role is a group of principals and a group of actions; one policy for
-//!   each role permits the one the other. Every policy is looked at in each request.
-//! - `cedar_relation`: its relationship design. A permission is the resource, its attribute `roles` has the roles that
-//!   grant it, and one policy permits whoever is in one of them.
+//! - `cedar`: the recommended role-based design. A role is a group of principals and a group of actions, and one policy
+//!   for each role permits these actions to these principals. Each request evaluates every policy.
+//! - `cedar_relation`: the relationship design. A permission is the resource, and its attribute `roles` contains the roles
+//!   that grant it. One policy permits access to principals in one of them.
 //!
-//! Not the contestant: entities chosen for each request, which its documentation advises where all are too many. Then a
-//! change costs nothing here and the memory is the application's, but each check builds its entities first.
+//! Choosing the entities for each request is not a contestant. The documentation advises it where there are too many
+//! entities. Then changes cost nothing in the library and the memory is the application's, but each check builds its
+//! entities first.
 //!
-//! It was given: users in groups, groups in parents, groups and users in roles, roles in the roles that they include,
-//! as entities, since its entities nest; patterns as the permissions that they match. Whoever is suspended is in
-//! nothing.
+//! Input: users in groups, groups in parents, groups and users in roles, and roles in included roles, as entities, since
+//! Cedar's entities nest. Patterns are expanded. Suspended users have no parents.
 //!
-//! It cannot: let a membership end (a policy may compare times, an edge has none), change one entity without working
-//! out what is in what again, or say who may do something without being asked about each.
+//! Not possible: memberships that end (a policy can compare times, an edge has none), changing one entity without
+//! computing the hierarchy again, and finding the users with a permission without asking about each.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -25,13 +25,13 @@ use cedar_policy::{
 use uuid::Uuid;
 
 use super::Peer;
+use crate::app_data::{AppData, group_name, role_name};
 use crate::common::oracle::has;
 use crate::common::organisation::slug;
-use crate::common::pace::Contestant;
 use crate::common::questions::Question;
-use crate::plain::{Plain, group_name, role_name};
+use crate::common::timing::Contestant;
 
-/// How grants are written down.
+/// How grants are represented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Design {
     /// As groups of actions, with a policy for each role.
@@ -54,9 +54,9 @@ pub(crate) struct Cedar {
     types: Types,
     authorizer: Authorizer,
     policies: PolicySet,
-    /// There but while it changes.
+    /// `None` only during a change.
     entities: Option<Entities>,
-    /// The action or the resource that is the same in every request.
+    /// The action or the resource, whichever is the same in every request.
     same: EntityUid,
 }
 
@@ -78,12 +78,12 @@ fn uid(of: &EntityTypeName, name: &str) -> EntityUid {
 }
 
 impl Cedar {
-    pub(crate) fn new<const N: usize>(plain: &Plain<'_, N>, design: Design) -> Self {
+    pub(crate) fn new<const N: usize>(app_data: &AppData<'_, N>, design: Design) -> Self {
         let types = Types::new();
         let (policies, same) = match design {
             Design::RoleBased => {
                 let mut text = String::new();
-                for role in plain.roles().map(role_name) {
+                for role in app_data.roles().map(role_name) {
                     writeln!(text, r#"permit(principal in Role::"{role}", action in Action::"{role}", resource);"#)
                         .unwrap();
                 }
@@ -102,23 +102,23 @@ impl Cedar {
             entities: None,
             same,
         };
-        let users = plain.users().map(|user| cedar.user(plain, user));
-        let permissions = plain.permissions().map(|permission| cedar.permission(plain, permission));
-        let all: Vec<Entity> = users.chain(permissions).chain(cedar.entities(plain)).collect();
+        let users = app_data.users().map(|user| cedar.user(app_data, user));
+        let permissions = app_data.permissions().map(|permission| cedar.permission(app_data, permission));
+        let all: Vec<Entity> = users.chain(permissions).chain(cedar.entities(app_data)).collect();
         cedar.entities = Some(Entities::from_entities(all, None).unwrap());
         cedar
     }
 
     /// Groups and roles; and the roles as groups of actions.
-    fn entities<const N: usize>(&self, plain: &Plain<'_, N>) -> Vec<Entity> {
+    fn entities<const N: usize>(&self, app_data: &AppData<'_, N>) -> Vec<Entity> {
         let Types { group, role, action, .. } = &self.types;
         let mut all = Vec::new();
-        for (number, one) in (0..).zip(&plain.organisation.groups) {
+        for (number, one) in (0..).zip(&app_data.organisation.groups) {
             let parents = one.parent.iter().map(|parent| uid(group, &group_name(*parent)));
             let roles = one.roles.iter().map(|held| uid(role, &role_name(*held)));
             all.push(Entity::new_no_attrs(uid(group, &group_name(number)), parents.chain(roles).collect()));
         }
-        for (number, one) in (0..).zip(&plain.organisation.roles) {
+        for (number, one) in (0..).zip(&app_data.organisation.roles) {
             let included = one.includes.iter().map(|included| uid(role, &role_name(*included))).collect();
             all.push(Entity::new_no_attrs(uid(role, &role_name(number)), included));
             all.push(Entity::new_no_attrs(uid(action, &role_name(number)), HashSet::new()));
@@ -126,14 +126,14 @@ impl Cedar {
         all
     }
 
-    fn user<const N: usize>(&self, plain: &Plain<'_, N>, user: u32) -> Entity {
-        let groups = plain.groups_of(user).iter().map(|group| uid(&self.types.group, &group_name(*group)));
-        let role = plain.direct_role(user).into_iter().map(|role| uid(&self.types.role, &role_name(role)));
-        Entity::new_no_attrs(self.principal(plain.uuid(user)), groups.chain(role).collect())
+    fn user<const N: usize>(&self, app_data: &AppData<'_, N>, user: u32) -> Entity {
+        let groups = app_data.groups_of(user).iter().map(|group| uid(&self.types.group, &group_name(*group)));
+        let role = app_data.direct_role(user).into_iter().map(|role| uid(&self.types.role, &role_name(role)));
+        Entity::new_no_attrs(self.principal(app_data.uuid(user)), groups.chain(role).collect())
     }
 
-    fn permission<const N: usize>(&self, plain: &Plain<'_, N>, permission: u32) -> Entity {
-        let granting = plain.roles().filter(|role| has(plain.grants(*role), permission)).map(role_name);
+    fn permission<const N: usize>(&self, app_data: &AppData<'_, N>, permission: u32) -> Entity {
+        let granting = app_data.roles().filter(|role| has(app_data.grants(*role), permission)).map(role_name);
         let this = self.named(permission);
         match self.design {
             Design::RoleBased => {
@@ -151,7 +151,7 @@ impl Cedar {
         uid(&self.types.user, &user.to_string())
     }
 
-    /// What stands for a permission: an action, or a resource.
+    /// Returns the entity that represents a permission: an action or a resource.
     fn named(&self, permission: u32) -> EntityUid {
         match self.design {
             Design::RoleBased => uid(&self.types.action, &slug(permission)),
@@ -183,31 +183,31 @@ impl<const N: usize> Peer<N> for Cedar {
         }
     }
 
-    fn asked<'a>(&'a self, plain: &Plain<'_, N>, questions: &[Question]) -> Contestant<'a> {
-        let word = |q: &Question| (self.principal(plain.uuid(q.user)), self.named(q.permission));
+    fn asked<'a>(&'a self, app_data: &AppData<'_, N>, questions: &[Question]) -> Contestant<'a> {
+        let word = |q: &Question| (self.principal(app_data.uuid(q.user)), self.named(q.permission));
         let words = questions.iter().map(word).collect();
         Contestant::new(Peer::<N>::name(self), words, |(user, permission)| self.check(user, permission))
     }
 
-    fn leave(&mut self, plain: &Plain<'_, N>, user: u32, _: u32) {
-        self.upsert(self.user(plain, user));
+    fn leave(&mut self, app_data: &AppData<'_, N>, user: u32, _: u32) {
+        self.upsert(self.user(app_data, user));
     }
 
-    fn join(&mut self, plain: &Plain<'_, N>, user: u32, _: u32) {
-        self.upsert(self.user(plain, user));
+    fn join(&mut self, app_data: &AppData<'_, N>, user: u32, _: u32) {
+        self.upsert(self.user(app_data, user));
     }
 
-    fn revoke(&mut self, plain: &Plain<'_, N>, _: u32, permission: u32) {
-        self.upsert(self.permission(plain, permission));
+    fn revoke(&mut self, app_data: &AppData<'_, N>, _: u32, permission: u32) {
+        self.upsert(self.permission(app_data, permission));
     }
 
-    fn grant(&mut self, plain: &Plain<'_, N>, _: u32, permission: u32) {
-        self.upsert(self.permission(plain, permission));
+    fn grant(&mut self, app_data: &AppData<'_, N>, _: u32, permission: u32) {
+        self.upsert(self.permission(app_data, permission));
     }
 
-    fn who_can(&self, plain: &Plain<'_, N>, permission: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
+    fn who_can(&self, app_data: &AppData<'_, N>, permission: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
         let permission = self.named(permission);
         let may = |user: &Uuid| self.check(&self.principal(*user), &permission);
-        users.map(|user| plain.uuid(user)).filter(may).collect()
+        users.map(|user| app_data.uuid(user)).filter(may).collect()
     }
 }

@@ -1,14 +1,14 @@
-//! **gatehouse 0.6.0**, as its notes on speed say: a hand-written `Policy` with a static name and static reasons, the
-//! shared empty session for decisions without facts, and no tracing (a Cargo feature). The checker's future is polled
-//! in place, without an executor.
+//! **gatehouse 0.6.0**: a policy written by hand, as its notes on performance recommend.
 //!
-//! It was given: the user with the effective permissions as bits, found in the table of `by_hand_fast`. It stores
-//! nothing, so this is that table with the library's decision (policy, trace, reason) on top, and its memory and
-//! changes are the table's.
+//! The `Policy` has a static name and static reasons. Decisions without facts share the empty session, and tracing (a
+//! Cargo feature) is off. The checker's future is polled once, without an executor.
 //!
-//! Its built-in policy for roles is slower; see `gatehouse_rbac.rs`.
+//! Input: the user with the effective permissions as bits, found in the table of `by_hand_fast`. gatehouse stores nothing,
+//! so this contestant is that table with the library's decision (policy, trace, reason) on top. The memory and the changes
+//! are those of the table. Its built-in policy for roles is slower; see `gatehouse_rbac.rs`.
 //!
-//! It cannot: keep an organisation. Roles, groups, windows, changes and who can do something are the application's.
+//! Not possible: storing an organisation. Roles, groups, windows, changes and finding the users with a permission are left
+//! to the application.
 
 use std::borrow::Cow;
 
@@ -18,11 +18,11 @@ use uuid::Uuid;
 
 use super::Peer;
 use super::by_hand::Fast;
+use crate::app_data::AppData;
 use crate::common::oracle::{Bits, has};
-use crate::common::pace::Contestant;
 use crate::common::questions::Question;
-use crate::plain::Plain;
-use crate::ready::ready;
+use crate::common::timing::Contestant;
+use crate::poll_once::poll_once;
 
 struct Domain<const N: usize>;
 
@@ -56,16 +56,16 @@ pub(crate) struct Gatehouse<const N: usize> {
 }
 
 impl<const N: usize> Gatehouse<N> {
-    pub(crate) fn new(plain: &Plain<'_, N>) -> Self {
+    pub(crate) fn new(app_data: &AppData<'_, N>) -> Self {
         let mut checker = PermissionChecker::new();
         checker.add_policy(MayDo);
-        Self { table: Fast::new(plain), checker }
+        Self { table: Fast::new(app_data), checker }
     }
 
     fn check(&self, user: &Uuid, permission: u32) -> bool {
         let Some(row) = self.table.row(user) else { return false };
         let bound = self.checker.bind(EvaluationSession::shared_empty(), row, &permission, &());
-        ready(bound.check(&())).is_granted()
+        poll_once(bound.check(&())).is_granted()
     }
 }
 
@@ -78,28 +78,28 @@ impl<const N: usize> Peer<N> for Gatehouse<N> {
         usize::MAX
     }
 
-    fn asked<'a>(&'a self, plain: &Plain<'_, N>, questions: &[Question]) -> Contestant<'a> {
-        let list = questions.iter().map(|q| (plain.uuid(q.user), q.permission)).collect();
+    fn asked<'a>(&'a self, app_data: &AppData<'_, N>, questions: &[Question]) -> Contestant<'a> {
+        let list = questions.iter().map(|q| (app_data.uuid(q.user), q.permission)).collect();
         Contestant::new(self.name(), list, |(user, permission)| self.check(user, *permission))
     }
 
-    fn leave(&mut self, plain: &Plain<'_, N>, user: u32, group: u32) {
-        self.table.leave(plain, user, group);
+    fn leave(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32) {
+        self.table.leave(app_data, user, group);
     }
 
-    fn join(&mut self, plain: &Plain<'_, N>, user: u32, group: u32) {
-        self.table.join(plain, user, group);
+    fn join(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32) {
+        self.table.join(app_data, user, group);
     }
 
-    fn revoke(&mut self, plain: &Plain<'_, N>, role: u32, permission: u32) {
-        self.table.revoke(plain, role, permission);
+    fn revoke(&mut self, app_data: &AppData<'_, N>, role: u32, permission: u32) {
+        self.table.revoke(app_data, role, permission);
     }
 
-    fn grant(&mut self, plain: &Plain<'_, N>, role: u32, permission: u32) {
-        self.table.grant(plain, role, permission);
+    fn grant(&mut self, app_data: &AppData<'_, N>, role: u32, permission: u32) {
+        self.table.grant(app_data, role, permission);
     }
 
-    fn who_can(&self, plain: &Plain<'_, N>, permission: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
-        users.map(|user| plain.uuid(user)).filter(|user| self.check(user, permission)).collect()
+    fn who_can(&self, app_data: &AppData<'_, N>, permission: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
+        users.map(|user| app_data.uuid(user)).filter(|user| self.check(user, permission)).collect()
     }
 }

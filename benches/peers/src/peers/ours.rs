@@ -1,8 +1,9 @@
-//! **rolecall**: a held snapshot (`rolecall`) and the tenant (`rolecall_tenant`), both asked by the user's UUID and the
-//! permission's handle.
+//! **rolecall**: a held snapshot (`rolecall`) and the tenant (`rolecall_tenant`).
 //!
-//! It was given: the organisation as it is, with nested groups, inclusions, patterns and windows, on a store that keeps
-//! nothing, as in the crate's own benches. A change is a commit of its own.
+//! Both are asked by the UUID of the user and the handle of the permission.
+//!
+//! Input: the organisation with nested groups, inclusions, patterns and windows, on a store that keeps nothing, as in the
+//! crate's own benches. Each change is one commit.
 
 use rolecall::blocking::Tenant;
 use rolecall::records::UserId;
@@ -10,11 +11,11 @@ use rolecall::{Moment, PermissionHandle};
 use uuid::Uuid;
 
 use super::Peer;
+use crate::app_data::AppData;
 use crate::common::organisation::{Organisation, now, slug};
-use crate::common::pace::Contestant;
 use crate::common::questions::Question;
 use crate::common::records::{group_id, permission_id, role_id};
-use crate::plain::Plain;
+use crate::common::timing::Contestant;
 
 pub(crate) struct Rolecall {
     tenant: Tenant,
@@ -32,7 +33,7 @@ impl Rolecall {
         questions.iter().map(word).collect()
     }
 
-    /// Through the tenant: the newest snapshot is looked up at each check.
+    /// Asks through the tenant, which loads the newest snapshot in each check.
     pub(crate) fn asked_of_tenant<'a>(&'a self, organisation: &Organisation, questions: &[Question]) -> Contestant<'a> {
         let words = Self::words(&self.tenant.snapshot().at(now()), organisation, questions);
         let tenant = &self.tenant;
@@ -67,34 +68,34 @@ impl<const N: usize> Peer<N> for Rolecall {
         usize::MAX
     }
 
-    fn asked<'a>(&'a self, plain: &Plain<'_, N>, questions: &[Question]) -> Contestant<'a> {
+    fn asked<'a>(&'a self, app_data: &AppData<'_, N>, questions: &[Question]) -> Contestant<'a> {
         let held = self.tenant.snapshot().at(now());
-        let words = Self::words(&held, plain.organisation, questions);
+        let words = Self::words(&held, app_data.organisation, questions);
         Contestant::new("rolecall", words, move |(user, permission)| held.check(*user, *permission))
     }
 
-    fn leave(&mut self, plain: &Plain<'_, N>, user: u32, group: u32) {
-        self.member(plain.uuid(user), group, false);
+    fn leave(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32) {
+        self.member(app_data.uuid(user), group, false);
     }
 
-    fn join(&mut self, plain: &Plain<'_, N>, user: u32, group: u32) {
-        self.member(plain.uuid(user), group, true);
+    fn join(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32) {
+        self.member(app_data.uuid(user), group, true);
     }
 
-    fn revoke(&mut self, _: &Plain<'_, N>, role: u32, permission: u32) {
+    fn revoke(&mut self, _: &AppData<'_, N>, role: u32, permission: u32) {
         self.role(role, permission, false);
     }
 
-    fn grant(&mut self, _: &Plain<'_, N>, role: u32, permission: u32) {
+    fn grant(&mut self, _: &AppData<'_, N>, role: u32, permission: u32) {
         self.role(role, permission, true);
     }
 
-    fn who_can(&self, _: &Plain<'_, N>, permission: u32, _: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
+    fn who_can(&self, _: &AppData<'_, N>, permission: u32, _: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
         let held = self.tenant.snapshot().at(now());
         held.who_can(permission_id(permission)).ids().map(UserId::as_uuid).collect()
     }
 
-    fn answers_at_once(&self) -> bool {
+    fn answers_for_all(&self) -> bool {
         true
     }
 }

@@ -1,11 +1,13 @@
-//! **role-system 1.3.0**: `RoleSystem::check_permission` over its store in memory, with `enable_caching` off (its cache
-//! goes on serving an elevation that has expired) and without the log of each check (a Cargo feature).
+//! **role-system 1.3.0**: `RoleSystem::check_permission` on its store in memory.
 //!
-//! It was given: each user's roles, groups with their parents and inclusions followed, which spares it its own
-//! inheritance of roles; grants as action and resource type, patterns as the permissions that they match.
+//! `enable_caching` is off, since the cache keeps serving elevations that have expired. So is the log of each check (a
+//! Cargo feature).
 //!
-//! It cannot: nest groups, or end a membership at an instant (an elevation ends after a while, counted from the call).
-//! Who can do something is two of its queries: the roles that have the permission, and the subjects that have a role.
+//! Input: all roles of each user (through groups, parent groups and inclusions), so that the library does not need its own
+//! inheritance of roles. Grants are an action and a resource type; patterns are expanded.
+//!
+//! Not possible: nested groups, and memberships that end at an instant (an elevation ends some time after the call).
+//! Finding the users with a permission takes two queries: the roles with the permission, and the subjects with a role.
 
 use role_system::core::RoleSystemConfig;
 use role_system::query::RoleSystemQuery;
@@ -13,9 +15,9 @@ use role_system::{Permission, Resource, Role, RoleSystem, Subject};
 use uuid::Uuid;
 
 use super::Peer;
-use crate::common::pace::Contestant;
+use crate::app_data::{AppData, halves, role_name};
 use crate::common::questions::Question;
-use crate::plain::{Plain, halves, role_name};
+use crate::common::timing::Contestant;
 
 pub(crate) struct Roles {
     system: RoleSystem,
@@ -31,16 +33,16 @@ fn subject(user: Uuid) -> Subject {
 }
 
 impl Roles {
-    pub(crate) fn new<const N: usize>(plain: &Plain<'_, N>) -> Self {
+    pub(crate) fn new<const N: usize>(app_data: &AppData<'_, N>) -> Self {
         let config = RoleSystemConfig { enable_caching: false, enable_audit: false, ..RoleSystemConfig::default() };
         let mut system = RoleSystem::with_config(config);
-        for role in plain.roles() {
-            let granted = plain.granted(role).map(permission);
+        for role in app_data.roles() {
+            let granted = app_data.granted(role).map(permission);
             system.register_role(Role::new(role_name(role)).add_permissions(granted)).unwrap();
         }
-        for user in plain.users() {
-            let subject = subject(plain.uuid(user));
-            for role in plain.roles_of(user) {
+        for user in app_data.users() {
+            let subject = subject(app_data.uuid(user));
+            for role in app_data.roles_of(user) {
                 system.assign_role(&subject, &role_name(role)).unwrap();
             }
         }
@@ -58,10 +60,10 @@ impl<const N: usize> Peer<N> for Roles {
         "role_system"
     }
 
-    fn asked<'a>(&'a self, plain: &Plain<'_, N>, questions: &[Question]) -> Contestant<'a> {
+    fn asked<'a>(&'a self, app_data: &AppData<'_, N>, questions: &[Question]) -> Contestant<'a> {
         let word = |q: &Question| {
             let (resource, action) = halves(q.permission);
-            (subject(plain.uuid(q.user)), action, Resource::new("", resource))
+            (subject(app_data.uuid(q.user)), action, Resource::new("", resource))
         };
         let words = questions.iter().map(word).collect();
         Contestant::new("role_system", words, |(subject, action, resource)| {
@@ -69,32 +71,32 @@ impl<const N: usize> Peer<N> for Roles {
         })
     }
 
-    fn leave(&mut self, plain: &Plain<'_, N>, user: u32, group: u32) {
-        let subject = subject(plain.uuid(user));
-        for role in plain.roles_through_only(user, group) {
+    fn leave(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32) {
+        let subject = subject(app_data.uuid(user));
+        for role in app_data.roles_through_only(user, group) {
             self.system.remove_role(&subject, &role_name(role)).unwrap();
         }
     }
 
-    fn join(&mut self, plain: &Plain<'_, N>, user: u32, group: u32) {
-        let subject = subject(plain.uuid(user));
-        for role in plain.roles_through_only(user, group) {
+    fn join(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32) {
+        let subject = subject(app_data.uuid(user));
+        for role in app_data.roles_through_only(user, group) {
             self.system.assign_role(&subject, &role_name(role)).unwrap();
         }
     }
 
-    fn revoke(&mut self, _: &Plain<'_, N>, role: u32, number: u32) {
+    fn revoke(&mut self, _: &AppData<'_, N>, role: u32, number: u32) {
         self.regrant(role, |mut role| {
             role.remove_permission(&permission(number));
             role
         });
     }
 
-    fn grant(&mut self, _: &Plain<'_, N>, role: u32, number: u32) {
+    fn grant(&mut self, _: &AppData<'_, N>, role: u32, number: u32) {
         self.regrant(role, |role| role.add_permission(permission(number)));
     }
 
-    fn who_can(&self, _: &Plain<'_, N>, number: u32, _: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
+    fn who_can(&self, _: &AppData<'_, N>, number: u32, _: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
         let query = self.system.query();
         let roles = query.roles_with_permission(&permission(number)).unwrap();
         let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
@@ -102,7 +104,7 @@ impl<const N: usize> Peer<N> for Roles {
         subjects.iter().map(|subject| Uuid::parse_str(subject).unwrap()).collect()
     }
 
-    fn answers_at_once(&self) -> bool {
+    fn answers_for_all(&self) -> bool {
         true
     }
 }

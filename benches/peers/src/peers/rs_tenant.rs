@@ -1,12 +1,13 @@
-//! **rs-tenant 0.4.0**: `Engine::can_tenant` over a source of one's own, as its notes on production say, here over maps
-//! in memory behind a lock; its `MemorySource`, for examples, cannot take anything back. Its cache of answers, its
-//! inheritance of roles and its wildcards are off, which is how the engine starts.
+//! **rs-tenant 0.4.0**: `Engine::can_tenant` on a custom source, as its notes on production recommend.
 //!
-//! It was given: each user's roles, groups with their parents and inclusions followed, which spares it its own
-//! inheritance; patterns as the permissions that they match. Whoever is suspended is an inactive member.
+//! The source consists of maps in memory behind a lock. The library's `MemorySource` is meant for examples and cannot
+//! remove anything. The cache of answers, the inheritance of roles and wildcards are off, which is the default.
 //!
-//! It cannot: nest groups, let a membership end, or say who may do something without being asked about each. A source
-//! hands out copies of all permissions of all the user's roles at each check.
+//! Input: all roles of each user (through groups, parent groups and inclusions), so that the library does not need its own
+//! inheritance. Patterns are expanded. Suspended users are inactive members.
+//!
+//! Not possible: nested groups, memberships that end, and finding the users with a permission without asking about each.
+//! The source copies all permissions of all roles of the user in each check.
 
 use std::sync::{Arc, RwLock};
 
@@ -19,13 +20,13 @@ use rs_tenant::{
 use uuid::Uuid;
 
 use super::Peer;
+use crate::app_data::{AppData, role_name};
 use crate::common::organisation::slug;
-use crate::common::pace::Contestant;
 use crate::common::questions::Question;
-use crate::plain::{Plain, role_name};
-use crate::ready::ready;
+use crate::common::timing::Contestant;
+use crate::poll_once::poll_once;
 
-/// As quick as what is by hand beside it.
+/// The same fast tables as `by_hand_fast`.
 type Map<K, V> = hashbrown::HashMap<K, V, RandomState>;
 
 type Told<T> = Result<T, SourceError>;
@@ -36,7 +37,7 @@ struct Kept {
     permissions: Map<RoleId, hashbrown::HashSet<Permission, RandomState>>,
 }
 
-/// The one tenant's data; the engine has one end of it, whoever changes it the other.
+/// The data of the tenant, shared by the engine and the code that changes it.
 #[derive(Clone, Default)]
 struct Source(Arc<RwLock<Kept>>);
 
@@ -89,15 +90,17 @@ fn assignments(roles: Vec<u32>) -> Vec<RoleAssignment> {
 }
 
 impl RsTenant {
-    pub(crate) fn new<const N: usize>(plain: &Plain<'_, N>) -> Self {
+    pub(crate) fn new<const N: usize>(app_data: &AppData<'_, N>) -> Self {
         let member = |user| {
-            let suspended = plain.organisation.users[user as usize].suspended;
+            let suspended = app_data.organisation.users[user as usize].suspended;
             let status = if suspended { MembershipStatus::Inactive } else { MembershipStatus::Active };
-            (principal(plain.uuid(user)), (status, assignments(plain.roles_of(user))))
+            (principal(app_data.uuid(user)), (status, assignments(app_data.roles_of(user))))
         };
-        let granted = |number| (role(number), plain.granted(number).map(permission).collect());
-        let kept =
-            Kept { members: plain.users().map(member).collect(), permissions: plain.roles().map(granted).collect() };
+        let granted = |number| (role(number), app_data.granted(number).map(permission).collect());
+        let kept = Kept {
+            members: app_data.users().map(member).collect(),
+            permissions: app_data.roles().map(granted).collect(),
+        };
         let source = Source(Arc::new(RwLock::new(kept)));
         let engine = EngineBuilder::new(source.clone()).build();
         Self { engine, source, tenant: TenantId::parse("tenant").unwrap() }
@@ -105,17 +108,17 @@ impl RsTenant {
 
     fn check(&self, subject: &AuthSubject, permission: &Permission) -> bool {
         let request = TenantAccessRequest { subject: subject.clone(), permission: permission.clone() };
-        ready(self.engine.can_tenant(request)).unwrap() == AccessDecision::Allow
+        poll_once(self.engine.can_tenant(request)).unwrap() == AccessDecision::Allow
     }
 
     fn subject(&self, user: Uuid) -> AuthSubject {
         AuthSubject::new(self.tenant.clone(), principal(user))
     }
 
-    fn reassign<const N: usize>(&self, plain: &Plain<'_, N>, user: u32) {
+    fn reassign<const N: usize>(&self, app_data: &AppData<'_, N>, user: u32) {
         let mut kept = self.source.0.write().unwrap();
-        let (_, assigned) = kept.members.get_mut(&principal(plain.uuid(user))).unwrap();
-        *assigned = assignments(plain.roles_of(user));
+        let (_, assigned) = kept.members.get_mut(&principal(app_data.uuid(user))).unwrap();
+        *assigned = assignments(app_data.roles_of(user));
     }
 }
 
@@ -124,33 +127,33 @@ impl<const N: usize> Peer<N> for RsTenant {
         "rs_tenant"
     }
 
-    fn asked<'a>(&'a self, plain: &Plain<'_, N>, questions: &[Question]) -> Contestant<'a> {
-        let word = |q: &Question| (self.subject(plain.uuid(q.user)), permission(q.permission));
+    fn asked<'a>(&'a self, app_data: &AppData<'_, N>, questions: &[Question]) -> Contestant<'a> {
+        let word = |q: &Question| (self.subject(app_data.uuid(q.user)), permission(q.permission));
         let words = questions.iter().map(word).collect();
         Contestant::new("rs_tenant", words, |(subject, permission)| self.check(subject, permission))
     }
 
-    fn leave(&mut self, plain: &Plain<'_, N>, user: u32, _: u32) {
-        self.reassign(plain, user);
+    fn leave(&mut self, app_data: &AppData<'_, N>, user: u32, _: u32) {
+        self.reassign(app_data, user);
     }
 
-    fn join(&mut self, plain: &Plain<'_, N>, user: u32, _: u32) {
-        self.reassign(plain, user);
+    fn join(&mut self, app_data: &AppData<'_, N>, user: u32, _: u32) {
+        self.reassign(app_data, user);
     }
 
-    fn revoke(&mut self, _: &Plain<'_, N>, number: u32, lost: u32) {
+    fn revoke(&mut self, _: &AppData<'_, N>, number: u32, lost: u32) {
         let mut kept = self.source.0.write().unwrap();
         assert!(kept.permissions.get_mut(&role(number)).unwrap().remove(&permission(lost)), "it was granted");
     }
 
-    fn grant(&mut self, _: &Plain<'_, N>, number: u32, new: u32) {
+    fn grant(&mut self, _: &AppData<'_, N>, number: u32, new: u32) {
         let mut kept = self.source.0.write().unwrap();
         assert!(kept.permissions.get_mut(&role(number)).unwrap().insert(permission(new)), "it was not granted");
     }
 
-    fn who_can(&self, plain: &Plain<'_, N>, number: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
+    fn who_can(&self, app_data: &AppData<'_, N>, number: u32, users: &mut dyn Iterator<Item = u32>) -> Vec<Uuid> {
         let permission = permission(number);
         let may = |user: &Uuid| self.check(&self.subject(*user), &permission);
-        users.map(|user| plain.uuid(user)).filter(may).collect()
+        users.map(|user| app_data.uuid(user)).filter(may).collect()
     }
 }

@@ -1,19 +1,20 @@
-//! A user leaves a group, or a role loses a grant: what that costs whoever answers about it. Each change is taken back
-//! afterwards, outside the measurement. The first of each kind is compared with the right answers, before and after it
-//! is taken back.
+//! Times two changes: a user leaves a group, and a role loses a grant.
+//!
+//! Each change is undone after the measurement. After the first change of each kind, and after undoing it, the answers
+//! are compared with the expected ones.
 
 use std::time::Duration;
 
+use crate::app_data::AppData;
 use crate::common::oracle::{Bits, has};
 use crate::common::questions::Question;
-use crate::common::stream::Stream;
+use crate::common::random::Random;
 use crate::peers::Peer;
-use crate::plain::Plain;
-use crate::race::{Effort, Lane, nanos, once};
+use crate::race::{Effort, Timings, nanos, once};
 
-/// What changes.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RecordKind {
+pub(crate) enum ChangeKind {
     /// A user leaves a group.
     Leave,
     /// A role loses one grant.
@@ -25,53 +26,53 @@ type Change = (u32, u32);
 
 const TURN: Duration = Duration::from_millis(10);
 
-/// Times all in turns; everybody makes the same changes.
+/// Times all contestants in turns. All make the same changes.
 pub(crate) fn race<const N: usize>(
     peers: &mut [&mut dyn Peer<N>],
-    plain: &mut Plain<'_, N>,
-    kind: RecordKind,
+    app_data: &mut AppData<'_, N>,
+    kind: ChangeKind,
     effort: Effort,
-) -> Vec<Lane> {
-    let mut lanes: Vec<(Lane, Stream)> = Vec::new();
+) -> Vec<Timings> {
+    let mut all_timings: Vec<(Timings, Random)> = Vec::new();
     for peer in &mut *peers {
-        let took = proven(&mut **peer, plain, kind);
-        lanes.push((Lane::new(peer.name(), took, TURN, 64), Stream::new(5)));
+        let took = verified(&mut **peer, app_data, kind);
+        all_timings.push((Timings::new(peer.name(), took, TURN, 64), Random::new(5)));
     }
     for round in 0..effort.rounds {
-        for ((lane, draws), peer) in lanes.iter_mut().zip(&mut *peers) {
-            lane.turn(round, |turn| {
+        for ((timings, draws), peer) in all_timings.iter_mut().zip(&mut *peers) {
+            timings.turn(round, |turn| {
                 let took = (0..turn).map(|_| {
-                    let change = kind.draw(plain, draws);
-                    let took = kind.make(&mut **peer, plain, change);
-                    kind.take_back(&mut **peer, plain, change);
+                    let change = kind.draw(app_data, draws);
+                    let took = kind.make(&mut **peer, app_data, change);
+                    kind.undo(&mut **peer, app_data, change);
                     nanos(took)
                 });
                 took.sum::<f64>() / f64::from(turn)
             });
         }
     }
-    let told = |(mut lane, _): (Lane, Stream)| {
-        lane.how = format!("median of {} turns of {}", lane.write_queue(), lane.turn);
-        lane
+    let described = |(mut timings, _): (Timings, Random)| {
+        timings.how = format!("median of {} turns of {}", timings.turn_count(), timings.turn);
+        timings
     };
-    lanes.into_iter().map(told).collect()
+    all_timings.into_iter().map(described).collect()
 }
 
-impl RecordKind {
-    /// A membership of an active user, or a grant that no pattern of the role repeats.
-    fn draw<const N: usize>(self, plain: &Plain<'_, N>, draws: &mut Stream) -> Change {
-        let size = plain.organisation.size;
-        let one_of = |draws: &mut Stream, list: &[u32]| list[draws.below(u32::try_from(list.len()).unwrap()) as usize];
+impl ChangeKind {
+    /// Draws a membership of an active user, or a grant that no pattern of the role covers.
+    fn draw<const N: usize>(self, app_data: &AppData<'_, N>, draws: &mut Random) -> Change {
+        let size = app_data.organisation.size;
+        let one_of = |draws: &mut Random, list: &[u32]| list[draws.below(u32::try_from(list.len()).unwrap()) as usize];
         match self {
             Self::Leave => loop {
                 let user = draws.below(size.users);
-                if !plain.groups_of(user).is_empty() {
-                    return (user, one_of(draws, plain.groups_of(user)));
+                if !app_data.groups_of(user).is_empty() {
+                    return (user, one_of(draws, app_data.groups_of(user)));
                 }
             },
             Self::Revoke => loop {
                 let number = draws.below(size.roles);
-                let role = &plain.organisation.roles[number as usize];
+                let role = &app_data.organisation.roles[number as usize];
                 let permission = one_of(draws, &role.grants);
                 if role.pattern != Some(permission / 10) {
                     return (number, permission);
@@ -80,95 +81,96 @@ impl RecordKind {
         }
     }
 
-    fn make<const N: usize>(self, peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, (a, b): Change) -> Duration {
+    fn make<const N: usize>(self, peer: &mut dyn Peer<N>, app_data: &mut AppData<'_, N>, (a, b): Change) -> Duration {
         match self {
             Self::Leave => {
-                plain.leave(a, b);
-                once(|| peer.leave(plain, a, b))
+                app_data.leave(a, b);
+                once(|| peer.leave(app_data, a, b))
             }
             Self::Revoke => {
-                plain.revoke(a, b);
-                once(|| peer.revoke(plain, a, b))
+                app_data.revoke(a, b);
+                once(|| peer.revoke(app_data, a, b))
             }
         }
     }
 
-    fn take_back<const N: usize>(self, peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, (a, b): Change) {
+    fn undo<const N: usize>(self, peer: &mut dyn Peer<N>, app_data: &mut AppData<'_, N>, (a, b): Change) {
         match self {
             Self::Leave => {
-                plain.join(a, b);
-                peer.join(plain, a, b);
+                app_data.join(a, b);
+                peer.join(app_data, a, b);
             }
             Self::Revoke => {
-                plain.grant(a, b);
-                peer.grant(plain, a, b);
+                app_data.grant(a, b);
+                peer.grant(app_data, a, b);
             }
         }
     }
 }
 
-/// Makes the first change by which somebody loses a permission, and asks about it. How long the next one takes.
-fn proven<const N: usize>(peer: &mut dyn Peer<N>, plain: &mut Plain<'_, N>, kind: RecordKind) -> Duration {
-    let mut draws = Stream::new(4);
-    let before = rows(plain);
+/// Makes the first change by which a user loses a permission, and compares the answers. Returns the time of the next
+/// change.
+fn verified<const N: usize>(peer: &mut dyn Peer<N>, app_data: &mut AppData<'_, N>, kind: ChangeKind) -> Duration {
+    let mut draws = Random::new(4);
+    let before = rows(app_data);
     loop {
-        let change = kind.draw(plain, &mut draws);
-        kind.plainly(plain, change);
-        let after = rows(plain);
-        kind.plainly_back(plain, change);
+        let change = kind.draw(app_data, &mut draws);
+        kind.make_in_app(app_data, change);
+        let after = rows(app_data);
+        kind.undo_in_app(app_data, change);
         if before == after {
             continue;
         }
-        kind.make(peer, plain, change);
-        compare(peer, plain, &about(&before, &after, kind, change));
-        kind.take_back(peer, plain, change);
-        compare(peer, plain, &about(&after, &before, kind, change));
-        let change = kind.draw(plain, &mut draws);
-        let took = kind.make(peer, plain, change);
-        kind.take_back(peer, plain, change);
+        kind.make(peer, app_data, change);
+        compare(peer, app_data, &about(&before, &after, kind, change));
+        kind.undo(peer, app_data, change);
+        compare(peer, app_data, &about(&after, &before, kind, change));
+        let change = kind.draw(app_data, &mut draws);
+        let took = kind.make(peer, app_data, change);
+        kind.undo(peer, app_data, change);
         return took;
     }
 }
 
-impl RecordKind {
-    fn plainly<const N: usize>(self, plain: &mut Plain<'_, N>, (a, b): Change) {
+impl ChangeKind {
+    fn make_in_app<const N: usize>(self, app_data: &mut AppData<'_, N>, (a, b): Change) {
         match self {
-            Self::Leave => plain.leave(a, b),
-            Self::Revoke => plain.revoke(a, b),
+            Self::Leave => app_data.leave(a, b),
+            Self::Revoke => app_data.revoke(a, b),
         }
     }
 
-    fn plainly_back<const N: usize>(self, plain: &mut Plain<'_, N>, (a, b): Change) {
+    fn undo_in_app<const N: usize>(self, app_data: &mut AppData<'_, N>, (a, b): Change) {
         match self {
-            Self::Leave => plain.join(a, b),
-            Self::Revoke => plain.grant(a, b),
+            Self::Leave => app_data.join(a, b),
+            Self::Revoke => app_data.grant(a, b),
         }
     }
 }
 
-fn rows<const N: usize>(plain: &Plain<'_, N>) -> Vec<Bits<N>> {
-    let derived = plain.derive();
-    plain.users().map(|user| plain.row(user, &derived)).collect()
+fn rows<const N: usize>(app_data: &AppData<'_, N>) -> Vec<Bits<N>> {
+    let derived = app_data.derive();
+    app_data.users().map(|user| app_data.row(user, &derived)).collect()
 }
 
-/// 16 questions whose answers are others now, and 16 whose answers are the same, of the user or of the permission.
-fn about<const N: usize>(before: &[Bits<N>], now: &[Bits<N>], kind: RecordKind, (a, b): Change) -> Vec<Question> {
+/// Returns 16 questions whose answers have changed and 16 whose answers have not.
+fn about<const N: usize>(before: &[Bits<N>], now: &[Bits<N>], kind: ChangeKind, (a, b): Change) -> Vec<Question> {
     let ask = |user: u32, permission: u32| {
         let (was_allowed, is_allowed) = (has(&before[user as usize], permission), has(&now[user as usize], permission));
         (Question { user, permission, allowed: is_allowed }, was_allowed != is_allowed)
     };
     let all: Vec<(Question, bool)> = match kind {
-        RecordKind::Leave => (0..u32::try_from(64 * N).unwrap()).map(|permission| ask(a, permission)).collect(),
-        RecordKind::Revoke => (0..u32::try_from(now.len()).unwrap()).map(|user| ask(user, b)).collect(),
+        ChangeKind::Leave => (0..u32::try_from(64 * N).unwrap()).map(|permission| ask(a, permission)).collect(),
+        ChangeKind::Revoke => (0..u32::try_from(now.len()).unwrap()).map(|user| ask(user, b)).collect(),
     };
     let some = |other: bool| {
         let wanted = all.iter().filter(move |(_, differs)| *differs == other).map(|(question, _)| *question);
-        wanted.collect::<Vec<_>>().into_iter().cycle_names().take(16)
+        wanted.collect::<Vec<_>>().into_iter().cycle().take(16)
     };
     some(true).chain(some(false)).collect()
 }
 
-fn compare<const N: usize>(peer: &dyn Peer<N>, plain: &Plain<'_, N>, questions: &[Question]) {
+fn compare<const N: usize>(peer: &dyn Peer<N>, app_data: &AppData<'_, N>, questions: &[Question]) {
     assert_eq!(questions.len(), 32, "some answers change and some do not");
-    peer.asked(plain, questions).verify(questions, 1);
+    peer.asked(app_data, questions).verify(questions, 1);
 }

@@ -1,5 +1,6 @@
-//! From bytes to calls of transactions. Four bytes are a call: what, with whom, with what else, and when it counts. A
-//! transaction has up to five.
+//! Turns bytes into calls of transactions.
+//!
+//! Four bytes make a call: the method, two arguments, and the window. A transaction has up to five calls.
 
 use rolecall::{Result, Timestamp, Tx, Window};
 
@@ -9,39 +10,39 @@ pub(super) const ROLES: [&str; 6] = ["r0", "r1", "r2", "r3", "sys-viewer", "sys-
 const PERMISSIONS: [&str; 7] = ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read", "sys:write"];
 const GRANTS: [&str; 12] =
     ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
-/// What things are renamed to: some are free, some taken, some the catalog's, now or in its next release.
+/// New names for entities. Some are free, some are taken, and some are in a release of the catalog.
 const NAMES: [&str; 8] = ["U0", "a", "u1", "g1", "r3", "b:y", "sys:new", "sys-viewer"];
 pub(super) const MANAGERS: [&str; 2] = ["okta", "entra"];
 pub(super) const INSTANTS: [i64; 5] = [5, 10, 20, 25, 30];
 
-/// A run is short: what is behind these is left alone.
+/// The most calls in one run. Bytes after them are ignored.
 const MOST_CALLS: usize = 24;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
-    what: u8,
+    method: u8,
     a: u8,
     b: u8,
-    when: u8,
+    window: u8,
 }
 
 pub(super) fn transactions(bytes: &[u8]) -> Vec<Vec<Call>> {
     let calls: Vec<Call> = bytes
         .chunks_exact(4)
         .take(MOST_CALLS)
-        .map(|bytes| Call { what: bytes[0], a: bytes[1], b: bytes[2], when: bytes[3] })
+        .map(|bytes| Call { method: bytes[0], a: bytes[1], b: bytes[2], window: bytes[3] })
         .collect();
     let mut transactions = Vec::new();
     let mut rest = calls.as_slice();
     while let Some(first) = rest.first() {
-        let (now, later) = rest.split_at(rest.len().min(1 + usize::from(first.when / 8 % 5)));
+        let (now, later) = rest.split_at(rest.len().min(1 + usize::from(first.window / 8 % 5)));
         transactions.push(now.to_vec());
         rest = later;
     }
     transactions
 }
 
-/// A start from which most calls do something.
+/// Creates entities, so that most calls have an effect.
 pub(super) fn populate(tx: &Tx) -> Result<()> {
     USERS.iter().try_for_each(|user| tx.create_user(user).map(drop))?;
     GROUPS.iter().try_for_each(|group| tx.create_group(group).map(drop))?;
@@ -56,7 +57,7 @@ fn pick<'a>(names: &[&'a str], n: u8) -> &'a str {
 impl Call {
     fn window(self) -> Result<Window> {
         let at = |secs| Timestamp::from_secs(secs);
-        Ok(match self.when % 8 {
+        Ok(match self.window % 8 {
             0 => Window::from(at(10)?),
             1 => Window::until(at(20)?),
             2 => Window::between(at(10)?, at(30)?)?,
@@ -66,13 +67,13 @@ impl Call {
     }
 
     pub(super) fn make(self, tx: &Tx) -> Result<()> {
-        let Self { what, a, b, .. } = self;
+        let Self { method, a, b, .. } = self;
         let (user, group, role, permission) =
             (pick(&USERS, a), pick(&GROUPS, a), pick(&ROLES, a), pick(&PERMISSIONS, a));
         let (in_group, other_role, grant, name) =
             (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
         let window = self.window()?;
-        match what % 45 {
+        match method % 45 {
             0 => tx.create_user(user).map(drop),
             1 => tx.create_group(group).map(drop),
             2 => tx.create_role(role).map(drop),

@@ -1,4 +1,4 @@
-//! Asking, in the two ways in which a program does, and looking at the clock.
+//! Asks questions in the two ways in which a program does, and measures the time.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use super::questions::Question;
 
 /// How questions follow each other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Pace {
-    /// Independent of each other: the processor overlaps them.
+pub(crate) enum TimingMode {
+    /// The questions are independent, so the processor overlaps them.
     Throughput,
-    /// Each waits for the answer before it, which decides where in the list the next one is read.
+    /// Each question waits for the previous answer, which decides the place of the next question in the list.
     Latency,
 }
 
-/// Who answers, with the questions put into its words.
+/// An implementation that answers, with the questions in its own form.
 pub(crate) struct Contestant<'a> {
     pub(crate) name: &'static str,
     inner: Box<dyn Timed + Send + 'a>,
@@ -21,29 +21,29 @@ pub(crate) struct Contestant<'a> {
 
 trait Timed {
     fn answer(&self, number: usize) -> bool;
-    fn run(&mut self, pace: Pace, questions: u64) -> Duration;
+    fn run(&mut self, mode: TimingMode, questions: u64) -> Duration;
 }
 
 struct Asked<Q, F> {
-    /// As many as a power of two.
+    /// Its length is a power of two.
     list: Vec<Q>,
-    /// Where the list goes on: a short run must not ask its beginning again and again.
+    /// The place of the next question. Without it, short runs would always ask the same first questions.
     at: usize,
     ask: F,
 }
 
 impl<'a> Contestant<'a> {
     pub(crate) fn new<Q: Send + 'a>(name: &'static str, list: Vec<Q>, ask: impl Fn(&Q) -> bool + Send + 'a) -> Self {
-        assert!(list.len().is_power_of_two(), "the list is walked round");
+        assert!(list.len().is_power_of_two(), "the list wraps around");
         Self { name, inner: Box::new(Asked { list, at: 0, ask }) }
     }
 
-    /// How long so many questions take.
-    pub(crate) fn run(&mut self, pace: Pace, questions: u64) -> Duration {
-        self.inner.run(pace, questions)
+    /// Returns the time that this many questions take.
+    pub(crate) fn run(&mut self, mode: TimingMode, questions: u64) -> Duration {
+        self.inner.run(mode, questions)
     }
 
-    /// Compares the answers with the right ones, before anything is timed.
+    /// Compares every n-th answer with the expected one. Call it before timing.
     pub(crate) fn verify(&self, questions: &[Question], every: usize) {
         for (number, question) in questions.iter().enumerate().step_by(every) {
             assert_eq!(self.inner.answer(number), question.allowed, "{} is wrong about {question:?}", self.name);
@@ -56,19 +56,19 @@ impl<Q, F: Fn(&Q) -> bool> Timed for Asked<Q, F> {
         (self.ask)(&self.list[number])
     }
 
-    fn run(&mut self, pace: Pace, questions: u64) -> Duration {
+    fn run(&mut self, mode: TimingMode, questions: u64) -> Duration {
         let Self { list, at, ask } = self;
         let mask = list.len() - 1;
         let start = Instant::now();
         let (mut next, mut allowed, mut last) = (*at, 0_u64, 0_usize);
-        match pace {
-            Pace::Throughput => {
+        match mode {
+            TimingMode::Throughput => {
                 for _ in 0..questions {
                     allowed += u64::from(ask(&list[next & mask]));
                     next += 1;
                 }
             }
-            Pace::Latency => {
+            TimingMode::Latency => {
                 for _ in 0..questions {
                     last = usize::from(ask(&list[(next + last) & mask]));
                     next += 1;

@@ -1,28 +1,27 @@
-//! The organisation as an application keeps it beside a library that does not: who is in what, as numbers, and what
-//! follows from it for a library without nested groups, inclusions, patterns or windows.
+//! The organisation as an application keeps it beside a library that does not store it.
 //!
-//! It stands at NOW: every membership of the workload that ends does so later, so all of them count. Whoever is
-//! suspended is in nothing.
+//! It contains memberships, roles and grants as numbers. It resolves nested groups, inclusions and patterns for libraries
+//! that lack them. All memberships are active at `NOW`. Suspended users have no groups and no roles.
 
 use uuid::Uuid;
 
 use crate::common::oracle::{Bits, has, insert, join};
 use crate::common::organisation::{Organisation, User, slug};
 
-/// An organisation that can change, with its permissions in `N` words.
-pub(crate) struct Plain<'o, const N: usize> {
+/// An organisation that can change. A set of permissions takes `N` words.
+pub(crate) struct AppData<'o, const N: usize> {
     pub(crate) organisation: &'o Organisation,
-    /// What each role grants itself; patterns are the permissions that they match.
+    /// The direct grants of each role. Patterns are expanded.
     grants: Vec<Bits<N>>,
-    /// Each group's roles: its own and its parents', with all that these include.
+    /// All roles of each group: its own, those of its parents, and included roles.
     group_roles: Vec<Vec<u32>>,
-    /// Each role and all that it includes.
+    /// Each role and the roles that it includes.
     role_roles: Vec<Vec<u32>>,
-    /// Each user's groups.
+    /// The groups of each user.
     members: Vec<Vec<u32>>,
 }
 
-impl<'o, const N: usize> Plain<'o, N> {
+impl<'o, const N: usize> AppData<'o, N> {
     pub(crate) fn new(organisation: &'o Organisation) -> Self {
         let mut role_roles: Vec<Vec<u32>> = Vec::new();
         for (number, role) in (0..).zip(&organisation.roles) {
@@ -68,20 +67,20 @@ impl<'o, const N: usize> Plain<'o, N> {
         &self.members[user as usize]
     }
 
-    /// The role that a user has without a group.
+    /// Returns the role that is assigned to a user directly.
     pub(crate) fn direct_role(&self, user: u32) -> Option<u32> {
         let user = &self.organisation.users[user as usize];
         user.role.filter(|_| !user.suspended)
     }
 
-    /// All roles of a user: through groups, their parents, and inclusions.
+    /// Returns all roles of a user: through groups, parent groups and inclusions.
     pub(crate) fn roles_of(&self, user: u32) -> Vec<u32> {
         let through = self.groups_of(user).iter().flat_map(|group| &self.group_roles[*group as usize]);
         let direct = self.direct_role(user).into_iter().flat_map(|role| &self.role_roles[role as usize]);
         sorted(through.chain(direct).copied())
     }
 
-    /// The roles that a user loses with a group, or that come with it.
+    /// Returns the roles that a user has through one group only.
     pub(crate) fn roles_through_only(&self, user: u32, group: u32) -> Vec<u32> {
         let others = self.groups_of(user).iter().filter(|other| **other != group);
         let others = others.flat_map(|other| &self.group_roles[*other as usize]);
@@ -91,7 +90,7 @@ impl<'o, const N: usize> Plain<'o, N> {
         through.iter().copied().filter(|role| kept.binary_search(role).is_err()).collect()
     }
 
-    /// What a role grants itself.
+    /// Returns the direct grants of a role.
     pub(crate) fn grants(&self, role: u32) -> &Bits<N> {
         &self.grants[role as usize]
     }
@@ -117,7 +116,7 @@ impl<'o, const N: usize> Plain<'o, N> {
         insert(&mut self.grants[role as usize], permission);
     }
 
-    /// What each role grants with all that it includes, and each group with its parents: in this order.
+    /// Computes the permissions of each role with its inclusions, and of each group with its parents.
     pub(crate) fn derive(&self) -> (Vec<Bits<N>>, Vec<Bits<N>>) {
         let all = |roles: &Vec<u32>| {
             let mut bits = [0; N];
@@ -137,7 +136,7 @@ impl<'o, const N: usize> Plain<'o, N> {
         (roles, groups)
     }
 
-    /// A user's effective permissions, from what [`Plain::derive`] gave.
+    /// Returns the effective permissions of a user, from the result of [`AppData::derive`].
     pub(crate) fn row(&self, user: u32, (roles, groups): &(Vec<Bits<N>>, Vec<Bits<N>>)) -> Bits<N> {
         let mut bits = [0; N];
         self.groups_of(user).iter().for_each(|group| join(&mut bits, &groups[*group as usize]));
@@ -153,7 +152,7 @@ fn sorted(numbers: impl Iterator<Item = u32>) -> Vec<u32> {
     numbers
 }
 
-/// Names for libraries that know everything by a text.
+/// The name of a role, for libraries that use texts.
 pub(crate) fn role_name(role: u32) -> String {
     format!("role{role}")
 }
@@ -162,7 +161,7 @@ pub(crate) fn group_name(group: u32) -> String {
     format!("group{group}")
 }
 
-/// `res7:act3` in its two halves.
+/// Splits `res7:act3` into resource and action.
 pub(crate) fn halves(permission: u32) -> (String, String) {
     let slug = slug(permission);
     let (resource, action) = slug.split_once(':').unwrap();

@@ -1,25 +1,25 @@
-//! A tenant of many roles, each with a pattern of its own, and permissions that come under one of them.
+//! A tenant with many roles, each of which grants its own pattern.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rolecall::blocking::Tenant;
 
-use super::shelf::Shelf;
+use super::fixed_store::FixedStore;
 
-/// How many permissions there are under each of a thousand beginnings, before more come.
+/// The number of permissions at the start, one for each of a thousand resources.
 const PERMISSIONS: u32 = 1_000;
 
-pub(crate) struct Patterned {
+pub(crate) struct PatternTenant {
     tenant: Tenant,
     roles: u32,
     next: u32,
 }
 
-impl Patterned {
-    /// So many roles, the first of which grants `svc0:*`, the next `svc1:*`, and so on.
+impl PatternTenant {
+    /// Creates a tenant with this many roles. The first grants `svc0:*`, the next `svc1:*`, and so on.
     pub(crate) fn new(roles: u32) -> Self {
-        let tenant = Shelf::new(Arc::from([])).open(None);
+        let tenant = FixedStore::new(Arc::from([])).open(None);
         tenant
             .update(|tx| {
                 (0..PERMISSIONS).try_for_each(|n| tx.create_permission(&format!("svc{n}:read")).map(drop))?;
@@ -29,7 +29,7 @@ impl Patterned {
         Self { tenant, roles, next: 0 }
     }
 
-    /// Permissions are registered, each in a commit and under one pattern; afterwards they are taken away.
+    /// Times commits that create one permission each, matched by one pattern. Deletes the permissions afterwards.
     pub(crate) fn permission(&mut self, count: u32) -> Duration {
         let slugs: Vec<String> = (self.next..self.next + count)
             .map(|n| format!("svc{}:new{n}", n.wrapping_mul(7_919) % self.roles))

@@ -1,16 +1,16 @@
-//! Each question in the words of each contestant.
+//! Translates the questions into the form that each contestant takes.
 
 use rolecall::PermissionHandle;
 use uuid::Uuid;
 
-use super::Bed;
+use super::Workload;
 use super::by_hand::{Flat, Limits};
+use super::enum_permission::EnumPermission;
 use super::organisation::{key, now, slug};
-use super::pace::Contestant;
 use super::questions::Question;
-use super::variant::Variant;
+use super::timing::Contestant;
 
-/// What a question names the user and the permission by.
+/// How a question identifies the user and the permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Both by handle.
@@ -36,50 +36,50 @@ impl Form {
     }
 }
 
-/// Both keys and slugs of a list in one text, in the order in which they are asked: the words of a request have just been
-/// read and are in the cache, unlike those that the crate keeps.
-pub(crate) struct Words {
+/// The keys and slugs of a list of questions, in one string and in the order of the questions. So they are in the cache
+/// when they are asked about, as the texts of a request are.
+pub(crate) struct QuestionTexts {
     text: String,
-    /// Where key and slug of each question begin, and where they end.
-    places: Vec<[usize; 3]>,
+    /// The start of the key, the start of the slug and its end, for each question.
+    bounds: Vec<[usize; 3]>,
 }
 
-impl Words {
+impl QuestionTexts {
     pub(crate) fn new(questions: &[Question]) -> Self {
-        let (mut text, mut places) = (String::new(), Vec::new());
+        let (mut text, mut bounds) = (String::new(), Vec::new());
         for question in questions {
             let start = text.len();
             text.push_str(&key(question.user as usize));
             let middle = text.len();
             text.push_str(&slug(question.permission));
-            places.push([start, middle, text.len()]);
+            bounds.push([start, middle, text.len()]);
         }
-        Self { text, places }
+        Self { text, bounds }
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let word = |from, to| self.text.get(from..to).unwrap();
-        self.places.iter().map(move |[start, middle, end]| (word(*start, *middle), word(*middle, *end)))
+        self.bounds.iter().map(move |[start, middle, end]| (word(*start, *middle), word(*middle, *end)))
     }
 }
 
-/// What the contestants by hand need beside the bed. The flat one is left out where it does not fit in memory.
-pub(crate) struct Rivals {
+/// The data of the baselines. `flat` is left out where it does not fit in memory.
+pub(crate) struct Baselines {
     pub(crate) flat: Option<Flat>,
     pub(crate) limits: Limits,
     slugs: Vec<String>,
 }
 
-impl Rivals {
-    pub(crate) fn new<const N: usize>(bed: &Bed<N>, with_flat: bool) -> Self {
-        let flat = with_flat.then(|| Flat::new(&bed.organisation, &bed.oracle));
-        let slugs = (0..bed.size.permissions).map(slug).collect();
-        Self { flat, limits: Limits::new(&bed.oracle), slugs }
+impl Baselines {
+    pub(crate) fn new<const N: usize>(workload: &Workload<N>, with_flat: bool) -> Self {
+        let flat = with_flat.then(|| Flat::new(&workload.organisation, &workload.oracle));
+        let slugs = (0..workload.size.permissions).map(slug).collect();
+        Self { flat, limits: Limits::new(&workload.oracle), slugs }
     }
 }
 
-impl<const N: usize> Bed<N> {
-    /// Compares the answers before anything is timed: all of them, at L every 64th.
+impl<const N: usize> Workload<N> {
+    /// Compares all answers with the expected ones, at L every 64th.
     fn compare(&self, contestants: &[Contestant<'_>], questions: &[Question]) {
         let every = if self.size.name == "L" { 64 } else { 1 };
         for contestant in contestants {
@@ -96,8 +96,13 @@ impl<const N: usize> Bed<N> {
         (0..self.size.permissions).map(|p| held.permission_handle(slug(p)).unwrap()).collect()
     }
 
-    /// The crate, asked on a held snapshot (`rolecall`) and through the tenant (`rolecall_tenant`).
-    pub(crate) fn ours<'a>(&'a self, form: Form, questions: &[Question], words: &'a Words) -> Vec<Contestant<'a>> {
+    /// Returns the crate as two contestants: on a held snapshot (`rolecall`) and through the tenant (`rolecall_tenant`).
+    pub(crate) fn ours<'a>(
+        &'a self,
+        form: Form,
+        questions: &[Question],
+        words: &'a QuestionTexts,
+    ) -> Vec<Contestant<'a>> {
         let (held, tenant) = (self.held(), &self.tenant);
         let handles = self.handles();
         let permission = |q: &Question| handles[q.permission as usize];
@@ -130,7 +135,8 @@ impl<const N: usize> Bed<N> {
             }
             Form::Enum => {
                 let (held, tenant) = (self.enumerated.snapshot().at(now()), &self.enumerated);
-                let list: Vec<_> = questions.iter().map(|q| (self.uuid(q), Variant::<N>(q.permission))).collect();
+                let list: Vec<_> =
+                    questions.iter().map(|q| (self.uuid(q), EnumPermission::<N>(q.permission))).collect();
                 [
                     Contestant::new("rolecall", list.clone(), move |(user, variant)| held.check(*user, *variant)),
                     Contestant::new("rolecall_tenant", list, move |(user, variant)| tenant.check(*user, *variant)),
@@ -141,9 +147,14 @@ impl<const N: usize> Bed<N> {
         ours.into()
     }
 
-    /// The contestants by hand and the limits, which all find a user by UUID or by number.
-    pub(crate) fn rivals<'a>(&'a self, form: Form, questions: &[Question], rivals: &'a Rivals) -> Vec<Contestant<'a>> {
-        let Rivals { flat, limits, slugs } = rivals;
+    /// Returns the baselines and the limits. They find a user by UUID or by number.
+    pub(crate) fn baselines<'a>(
+        &'a self,
+        form: Form,
+        questions: &[Question],
+        baselines: &'a Baselines,
+    ) -> Vec<Contestant<'a>> {
+        let Baselines { flat, limits, slugs } = baselines;
         let mut all = Vec::new();
         if form == Form::Uuid {
             let list = questions.iter().map(|q| (self.uuid(q), q.permission)).collect();

@@ -1,5 +1,5 @@
-//! A variant of an enum of permissions. A real one of 2,000 variants is unwieldy to write down, so this is what the macro
-//! `catalog!` would make of it: a number, and a catalog behind a lock that is set once.
+//! Stands for an enum of permissions. Such an enum would have 2,000 variants here, so this type does by hand what the
+//! macro `catalog!` generates: it has the number of a variant, and a catalog that is initialised once.
 
 use std::sync::OnceLock;
 
@@ -7,9 +7,9 @@ use rolecall::catalog::{Catalog, CatalogPermission, Definition, PermissionDef};
 
 use super::organisation::slug;
 
-/// Permission number so-and-so of the catalog whose permissions take `N` words.
+/// The permission with this number, in the catalog whose sets of permissions take `N` words.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Variant<const N: usize>(pub(crate) u32);
+pub(crate) struct EnumPermission<const N: usize>(pub(crate) u32);
 
 static S: OnceLock<Catalog> = OnceLock::new();
 static M: OnceLock<Catalog> = OnceLock::new();
@@ -23,7 +23,7 @@ const fn cell<const N: usize>() -> &'static OnceLock<Catalog> {
     }
 }
 
-/// The catalog with so many permissions.
+/// Returns the catalog with this many permissions.
 pub(crate) fn catalog<const N: usize>(permissions: u32) -> &'static Catalog {
     cell::<N>().get_or_init(|| {
         let slugs: Vec<String> = (0..permissions).map(slug).collect();
@@ -32,7 +32,7 @@ pub(crate) fn catalog<const N: usize>(permissions: u32) -> &'static Catalog {
     })
 }
 
-impl<const N: usize> CatalogPermission for Variant<N> {
+impl<const N: usize> CatalogPermission for EnumPermission<N> {
     #[inline]
     fn catalog() -> &'static Catalog {
         cell::<N>().get_or_init(Catalog::empty)

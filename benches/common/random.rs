@@ -1,10 +1,10 @@
-//! splitmix64: the one stream from which everything is drawn.
+//! `SplitMix64`: the random number generator that everything is drawn from.
 
-/// A stream of numbers; a clone goes on from the same place.
+/// A seeded generator. A clone continues with the same numbers.
 #[derive(Clone, Debug)]
-pub(crate) struct Stream(u64);
+pub(crate) struct Random(u64);
 
-impl Stream {
+impl Random {
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -17,13 +17,13 @@ impl Stream {
         z ^ (z >> 31)
     }
 
-    /// A number below `n`.
+    /// Returns a number below `n`.
     pub(crate) fn below(&mut self, n: u32) -> u32 {
         let wide = (u128::from(self.next()) * u128::from(n)) >> 64;
         u32::try_from(wide).unwrap()
     }
 
-    /// So many different numbers below `n`, in the order in which they were drawn; repeats are drawn again.
+    /// Returns `count` different numbers below `n`, in the order in which they were drawn. A repeat is drawn again.
     pub(crate) fn distinct(&mut self, count: u32, n: u32) -> Vec<u32> {
         let mut drawn = Vec::new();
         while drawn.len() < count as usize {

@@ -1,8 +1,8 @@
-//! What those who count bytes need: records that share no text with those on the shelf.
+//! Copies a record with all its texts, for the programs that count bytes.
 
 use rolecall::records::{Description, Name, Record, Slug, UserKey};
 
-/// A record whose texts are its own, as a store over a database would make them.
+/// Copies a record and allocates its texts anew, as a store over a database does.
 pub(crate) fn copy(record: &Record) -> Record {
     let mut record = record.clone();
     let own = |slug: &mut Slug, name: &mut Name, description: &mut Description| {

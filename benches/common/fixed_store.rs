@@ -1,4 +1,4 @@
-//! A store that hands out the records it was given and keeps nothing: what remains is the crate's own cost.
+//! A store that returns fixed records and keeps no commits, so that a bench measures the crate alone.
 
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ use uuid::Uuid;
 
 use super::organisation::now;
 
-/// Every life has these records.
+/// Every tenant id has these records.
 #[derive(Clone, Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct FixedStore {
     records: Arc<[Record]>,
     copy: fn(&Record) -> Record,
 }
 
-impl Shelf {
-    /// A load shares the texts of the records with the shelf.
+impl FixedStore {
+    /// Creates a store whose loads share the texts of the records.
     pub(crate) fn new(records: Arc<[Record]>) -> Self {
         Self::copying(records, Record::clone)
     }
 
-    /// A load makes its records like this.
+    /// Creates a store whose loads copy each record with `copy`.
     pub(crate) fn copying(records: Arc<[Record]>, copy: fn(&Record) -> Record) -> Self {
         Self { records, copy }
     }
 
-    /// An authorizer over it whose clock stands at NOW.
+    /// Returns an authorizer over this store. Its clock always returns `NOW`.
     pub(crate) fn authorizer(self, catalog: Option<&Catalog>) -> Authorizer {
         let builder = Authorizer::builder().store(self).clock(ManualClock::new(now()));
         match catalog {
@@ -38,18 +38,18 @@ impl Shelf {
         }
     }
 
-    /// A tenant of these records.
+    /// Opens a tenant with these records.
     pub(crate) fn open(self, catalog: Option<&Catalog>) -> Tenant {
         self.authorizer(catalog).tenant_by_id(tenant_id(0)).unwrap()
     }
 }
 
-/// The life with this number.
+/// Returns the tenant id with this number.
 pub(crate) fn tenant_id(number: u32) -> TenantId {
     TenantId::from_uuid(Uuid::from_u128(number.into()))
 }
 
-impl Store for Shelf {
+impl Store for FixedStore {
     async fn find(&self, _: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
         Ok(None)
     }

@@ -61,10 +61,9 @@ impl Violation {
         match self {
             Self::Dangling { .. } => ViolationCode::DanglingReference,
             Self::Taken { .. } | Self::ExternalTaken { .. } => ViolationCode::Duplicate,
-            Self::NotManaged { .. } => ViolationCode::Mismatch,
             Self::Clash { .. } => ViolationCode::CatalogConflict,
             Self::Cycle { .. } => ViolationCode::Cycle,
-            Self::Misfit { .. } => ViolationCode::Mismatch,
+            Self::Misfit { .. } | Self::NotManaged { .. } => ViolationCode::Mismatch,
             Self::NoTenant => ViolationCode::TenantRecord,
             Self::NotOwn { .. } => ViolationCode::WrongOrigin,
             Self::UnknownKind => ViolationCode::UnknownRecord,

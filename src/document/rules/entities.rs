@@ -129,7 +129,7 @@ impl<'a> Externals<'a> {
         let read_id = parse_optional(id, |text| mistakes.check(place, ExternalId::new(text)));
         match (id, manager) {
             (Some(_), None) => {
-                mistakes.add(place, MistakeCode::MissingManager, || "external id without `managed_by`".to_owned())
+                mistakes.add(place, MistakeCode::MissingManager, || "external id without `managed_by`".to_owned());
             }
             (Some(id), Some(manager)) => match self.0.entry((manager.as_str(), id.as_str())) {
                 MapEntry::Occupied(first) => mistakes.add(place, MistakeCode::DuplicateId, || {

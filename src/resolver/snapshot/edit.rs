@@ -244,7 +244,7 @@ fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new
     if let Some(other) = table.by_name(name) {
         match table.row(other).map(Row::origin) {
             Some(Origin::Catalog) if repair => {
-                drop(must(table.lift(other), "an entity that is found by its name is listed"))
+                drop(must(table.lift(other), "an entity that is found by its name is listed"));
             }
             Some(Origin::Catalog) => return Err(Violation::Clash { entity: R::ENTITY, slug: name.to_owned() }),
             Some(Origin::Tenant) => return Err(Violation::Taken { entity: R::ENTITY, name: name.to_owned() }),

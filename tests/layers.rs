@@ -1,7 +1,7 @@
 //! Imports point down: the order of the `mod` lines in `lib.rs`, and in the file of each folder, is the order of the
 //! layers.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says so by failing")]
+#![expect(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, reason = "a test says so by failing")]
 
 use std::collections::HashMap;
 use std::fs;

@@ -279,7 +279,8 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists); [`Managed`](crate::ErrorKind::Managed) if a directory
+    /// manages the group (R16).
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_group(self.number, |row| row.record.slug != slug)? {
@@ -298,7 +299,8 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid).
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if a directory
+    /// manages the group (R16).
     pub fn set_name(&self, name: &str) -> Result<&Self> {
         let name = Name::new(name)?;
         self.change(|record| record.name = name)
@@ -313,7 +315,8 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid).
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if a directory
+    /// manages the group (R16).
     pub fn set_description(&self, description: &str) -> Result<&Self> {
         let description = Description::new(description)?;
         self.change(|record| record.description = description)

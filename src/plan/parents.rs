@@ -38,7 +38,8 @@ impl GroupEdit<'_> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
-    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with a window already (R3).
+    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with a window already (R3);
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages this group (R16).
     pub fn add_parent(&self, parent: impl AsGroup) -> Result<&Self> {
         self.add_parent_during(parent, Window::ALWAYS)
     }
@@ -49,7 +50,8 @@ impl GroupEdit<'_> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
-    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with another window, or without one (R3).
+    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with another window, or without one (R3);
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages this group (R16).
     ///
     /// # Example
     /// ```
@@ -81,7 +83,8 @@ impl GroupEdit<'_> {
     /// Makes another group a parent with this window: adds the link, or changes its window.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle).
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages this group (R16).
     ///
     /// # Example
     /// ```
@@ -108,7 +111,8 @@ impl GroupEdit<'_> {
     /// Changes the window of a parent link.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one;
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages this group (R16).
     ///
     /// # Example
     /// ```
@@ -170,7 +174,8 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle); then nothing is changed.
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle), [`Managed`](crate::ErrorKind::Managed). Then nothing is
+    /// changed.
     pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<&Self> {
         let wanted: Vec<u32> = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
         let keep: HashSet<u32> = wanted.iter().copied().collect();

@@ -163,7 +163,7 @@ impl Document {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid).
+    /// [`Invalid`](crate::ErrorKind::Invalid).
     pub fn act_for(&mut self, manager: &str) -> Result<&mut Self> {
         self.0.acts_for.push(Manager::new(manager)?);
         Ok(self)

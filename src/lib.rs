@@ -29,7 +29,7 @@
 //! | change a tenant | [`Tx`], the transaction that [`Tenant::update`] passes to its closure |
 //! | preview a change | [`Plan`] |
 //! | limit access in time | [`Window`], [`Timestamp`] |
-//! | define permissions and system roles in code | [`catalog!`], [`catalog`] |
+//! | define permissions and system roles in code | [`catalog!`], [`mod@catalog`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
 //! | follow recipes | [`docs::cookbook`] |
 //! | look up the rules and the terms | [`docs::rules`], [`docs::glossary`] |

@@ -41,7 +41,7 @@ use crate::plan::{CommitContext, Tx};
 pub struct Repair(Tenant);
 
 impl Authorizer {
-    /// Opens a tenant for repair that was refused with [`CatalogConflict`](ErrorKind::CatalogConflict). See
+    /// Opens a tenant for repair that was refused with [`CatalogConflict`](crate::ErrorKind::CatalogConflict). See
     /// [`Repair`] for an example.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ pub(crate) fn topological_order<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
 }
 
 /// An edge that closes a cycle.
+#[cfg_attr(not(any(test, feature = "json")), expect(dead_code, reason = "only documents list every cycle"))]
 pub(crate) struct Cycle<'a, N> {
     /// The source of the edge.
     pub(crate) from: N,
@@ -67,6 +68,7 @@ pub(crate) struct Cycle<'a, N> {
 ///
 /// # Complexity
 /// O(nodes + edges) reached, and the depth of each cycle whose `around` is read.
+#[cfg(any(test, feature = "json"))]
 pub(crate) fn each_cycle<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
     from: impl IntoIterator<Item = N>,
     next: impl Fn(N) -> I,

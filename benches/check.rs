@@ -168,7 +168,7 @@ fn commits<const N: usize>(criterion: &mut Criterion, workload: &Workload<N>) {
     let is_wanted = |kind: &str| kind != "thousand_by_document" || workload.size.name == "S";
     for (kind, batch, run) in kinds.into_iter().filter(|(kind, ..)| is_wanted(kind)) {
         let writer = if creates(kind) { &mut apart } else { &mut writer };
-        // At most 16 runs, whose average stands for all iterations. The slow commits would take too long.
+        // At most 16 runs, whose average is reported for all iterations. The slow commits would take too long.
         let runs = |iterations: u64| iterations.div_ceil(batch as u64).min(16);
         group.bench_function(kind, |b| {
             b.iter_custom(|iterations| {

@@ -198,9 +198,9 @@ impl Plan {
 pub struct AccessChange {
     /// The user, as after the plan, or as before if it is deleted.
     pub user: UserRecord,
-    /// What it may do after the plan and not before.
+    /// The permissions that the user has after the plan but not before.
     pub gained: PermissionSet,
-    /// What it may do before the plan and not after.
+    /// The permissions that the user has before the plan but not after.
     pub lost: PermissionSet,
 }
 

@@ -153,7 +153,7 @@ fn r12_nothing_of_one_organisation_does_anything_in_another() {
         for (b, other) in together.iter().enumerate().filter(|(b, _)| *b != a) {
             foreign(tenant, other);
             let document = tenant.snapshot().export().unwrap();
-            assert!(other.plan_replace(&document).is_err(), "{a} is no document of {b}");
+            assert!(other.plan_replace(&document).is_err(), "{a} is not a document of {b}");
         }
     }
 }
@@ -166,7 +166,7 @@ fn foreign(tenant: &Tenant, other: &Tenant) {
         let handle = other.user_handle(user.id).unwrap();
         assert!(moment.user(user.id).is_none() && moment.user(handle).is_none());
         assert!(moment.effective(user.id).is_empty() && moment.effective(handle).is_empty());
-        // Perhaps there is a user of that key here, too: what it may do is asked by a handle of the other tenant's.
+        // Perhaps there is a user of that key here, too: ask with a handle of the other tenant.
         for permission in permissions.iter().step_by(5) {
             let foreign = other.permission_handle(permission.id).unwrap();
             assert!(!moment.check(handle, permission.slug.as_str()));

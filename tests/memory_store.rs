@@ -216,7 +216,7 @@ fn s9_a_tenant_slug_is_unique_by_rename_too() {
     for (slug, tenant_id) in seen {
         assert_eq!(found(&store, slug), tenant_id, "{slug}");
     }
-    // A new display name under the slug that it has already is no clash with itself.
+    // A new display name under the slug that it has already does not clash with itself.
     let named = Record::Tenant(TenantRecord { slug: "one".parse().unwrap(), name: name("One") });
     let change = Change::new(Some(tenant("one")), Some(named)).unwrap();
     commit(&store, Base::At(at(two.tenant_id, 2, 5)), 6, &[change]).unwrap();

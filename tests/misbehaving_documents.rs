@@ -1,5 +1,5 @@
 //! A store that fails while a whole tenant is created, replaced or repaired. Every fault is injected at every call,
-//! alone and followed by an unavailable store. What was acknowledged is applied, what was rejected is not, and nothing
+//! alone and followed by an unavailable store. Acknowledged changes are applied, rejected ones are not, and nothing
 //! is applied in part. The tenant recovers with the store.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
@@ -36,7 +36,7 @@ fn play<T>(future: impl Future<Output = Result<T>>) -> Option<Result<T>> {
     }
 }
 
-/// The staff members in the store, of these two; `None` if there is no tenant.
+/// The staff members in the store, of these two; `None` if the tenant does not exist.
 fn truth(store: &Store) -> Option<Vec<&'static str>> {
     let authorizer = Authorizer::builder().store(store.inner().clone()).build();
     let tenant = block_on(authorizer.open_if_there("acme"))?;

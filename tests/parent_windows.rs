@@ -190,7 +190,7 @@ fn r3_the_same_link_with_another_window_is_an_error_and_changes_nothing() {
     assert!(member.starts_with("membership of `alice` in `backend` already exists with another window"), "{member}");
     let role = refused(|tx| tx.group("apollo")?.assign_during("deploy", during(1, 2)).map(drop));
     assert!(role.starts_with("assignment of `deploy` to"), "{role}");
-    // R11: what is done already is no error and makes no revision.
+    // R11: a call that changes nothing succeeds and makes no revision.
     let before = acme.revision();
     acme.update(joined).unwrap();
     acme.update(|tx| tx.group("apollo")?.add_parent("program").map(drop)).unwrap();

@@ -1,5 +1,5 @@
 //! The synchronization primitives of `current_snapshot.rs` and `write_queue.rs`. Tests that are built with `--cfg loom`
-//! use stand-ins, so that a model checker can try every interleaving of the threads.
+//! use replacements, so that a model checker can try every interleaving of the threads.
 //!
 //! The models are `current_snapshot/model.rs`, `write_queue/model.rs`, and for both together `model.rs`.
 
@@ -34,7 +34,7 @@ pub(super) fn every_order(interruptions: usize, model: impl Fn() + Send + Sync +
     println!("{} orders", orders.load(Ordering::Relaxed));
 }
 
-/// A stand-in with the guarantees of arc-swap and no others. A load returns a whole value. Loads see values in the
+/// A replacement with the guarantees of arc-swap and no others. A load returns a whole value. Loads see values in the
 /// order of the stores, and every store that happens before the load. A load may miss a store that does not happen
 /// before it, for an unspecified time.
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub(crate) struct Inner {
     sync_state: Mutex<SyncState>,
 }
 
-/// What is known about the store beyond the current snapshot.
+/// The state of the store, as far as it is known beyond the current snapshot.
 #[derive(Debug, Default)]
 struct SyncState {
     latest: Option<Revision>,

@@ -18,7 +18,7 @@ use crate::model::records::Timestamp;
 /// ```
 ///
 /// # Security
-/// Whoever sets the clock decides which windows are active.
+/// The clock decides which windows are active, so only trusted code should set it.
 pub trait Clock: Send + Sync + 'static {
     /// Returns the current instant.
     fn now(&self) -> Timestamp;
@@ -40,7 +40,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is set.
+/// A clock that shows one instant until it is set.
 ///
 /// ```
 /// use rolecall::clock::ManualClock;

@@ -59,7 +59,7 @@ pub(crate) struct Cycle<'a, N> {
     pub(crate) from: N,
     /// The index of the edge among those of its source.
     pub(crate) edge: usize,
-    /// The nodes around the cycle, from the target of the edge back to it. Listing them takes O(length of the cycle).
+    /// The nodes around the cycle, from the target of the edge back to it. Collecting them takes O(length of the cycle).
     pub(crate) around: &'a mut dyn Iterator<Item = N>,
 }
 
@@ -335,7 +335,7 @@ mod tests {
             let order = topological_order([0], |n| after(&edges, n));
             prop_assert_eq!(order.len(), followed.len());
             prop_assert_eq!(order.iter().copied().collect::<BTreeSet<_>>(), followed);
-            // Without the edges that lead back to lower numbers there is no cycle.
+            // Edges that lead only to higher numbers cannot form a cycle.
             let edges: Vec<(u32, u32)> = edges.into_iter().filter(|(from, to)| from < to).collect();
             let order = topological_order(0..8, |n| after(&edges, n));
             let place = |node| order.iter().position(|other| *other == node);

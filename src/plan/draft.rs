@@ -43,7 +43,7 @@ pub(crate) struct Draft {
     pub(super) manager: Option<Manager>,
     /// Allows only renames and deletions.
     repair: bool,
-    /// A fault makes the state unusable, so there is no plan.
+    /// A fault makes the state unusable, so no plan is made.
     fault: Option<InternalFault>,
 }
 

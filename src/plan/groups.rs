@@ -343,12 +343,7 @@ impl<'a> GroupEdit<'a> {
     /// directory that it is taken from or given to (R16).
     pub fn set_managed_by(&self, manager: Option<&str>) -> Result<&Self> {
         let manager = manager.map(Manager::new).transpose()?;
-        self.change(|record| {
-            if record.managed_by() != manager.as_ref() {
-                record.set_external_id(None);
-                record.set_managed_by(manager);
-            }
-        })
+        self.change(|record| record.hand_over(manager))
     }
 
     /// Sets or clears the id of the group in the directory that manages it.

@@ -37,7 +37,7 @@ mod sealed {
     use super::{Granted, Result, Tx};
 
     pub trait Grant {
-        /// What is meant; a departed permission is only for taking away.
+        /// Returns the permission or pattern. A permission that left the catalog is accepted only for revoking.
         fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted>;
     }
 }
@@ -528,7 +528,7 @@ impl<'a> RoleEdit<'a> {
             .with_role(self.number, |row| Draft::check_is_own(EntityKind::Role, row.record.slug.as_str(), row.origin))?
     }
 
-    /// What it grants itself.
+    /// Returns the role's own grants, without those of included roles.
     fn grants(&self) -> Result<Vec<Granted>> {
         let (numbers, patterns) = self
             .tx

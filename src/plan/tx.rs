@@ -251,7 +251,7 @@ impl Tx {
     pub(super) fn created(&self, entity: EntityKind, id: uuid::Uuid) -> Result<u32> {
         let mut draft = self.draft();
         let number = draft.next.state.number_of(entity, id);
-        draft.must(number, "what was created has a number")
+        draft.must(number, "a created entity has a number")
     }
 
     /// Reads a row of the state so far.

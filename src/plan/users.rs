@@ -173,7 +173,7 @@ impl<'a> UserEdit<'a> {
         self.tx.with_user(self.number, UserRow::id)
     }
 
-    /// Changes the key. Whoever the application knows by the new key has everything that this user has.
+    /// Changes the key. The person with the new key then has all access of this user.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -233,12 +233,7 @@ impl<'a> UserEdit<'a> {
     /// directory that it is taken from or given to (R16).
     pub fn set_managed_by(&self, manager: Option<&str>) -> Result<&Self> {
         let manager = manager.map(Manager::new).transpose()?;
-        self.change(|record| {
-            if record.managed_by() != manager.as_ref() {
-                record.set_external_id(None);
-                record.set_managed_by(manager);
-            }
-        })
+        self.change(|record| record.hand_over(manager))
     }
 
     /// Sets or clears the id of the user in the directory that manages it.

@@ -36,8 +36,8 @@ pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when
     }
 }
 
-/// Checks what the user's summary omits, row by row: what has a window, and what does not fit. Walks where a row is
-/// not complete.
+/// Checks, row by row, the sources that the user's summary omits: those with a window and those that do not fit. Walks
+/// if a row is not complete.
 fn check_rows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
     let Some(row) = state.users.row(user) else { return false };
     let mut resolved = true;

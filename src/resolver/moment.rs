@@ -395,7 +395,7 @@ impl<'a> Moment<'a> {
         PermissionSet::new(self.snapshot(), bits, self.unavailable())
     }
 
-    /// Returns a number that stands for a user in fast checks, while the tenant stays open.
+    /// Returns a handle of a user for fast checks. It is valid while the tenant stays open.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -419,7 +419,7 @@ impl<'a> Moment<'a> {
         user.user(snapshot.scope()).map(|number| snapshot.user_handle(number))
     }
 
-    /// Returns a number that stands for a permission in fast checks, while the tenant stays open.
+    /// Returns a handle of a permission for fast checks. It is valid while the tenant stays open.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -271,7 +271,7 @@ impl LiveTenant {
 
 /// The newest commits of one tenant, shared with the calls that return them.
 struct History {
-    /// The position before the oldest commit; the latest position if there are no commits.
+    /// The position before the oldest commit; the latest position if nothing was committed.
     start: Position,
     commits: VecDeque<Arc<StoredCommit>>,
     changes: usize,

@@ -71,7 +71,7 @@ const LOST_WRITES: [(&str, Call); 17] = [
     (ROW, |tx| tx.role("editor")?.exclude("reader").map(drop)),
     // The plan.
     ("the two sides of a change are one record", |tx| tx.group("staff")?.set_name("Staff").map(drop)),
-    ("what was created has a number", create_user),
+    ("a created entity has a number", create_user),
     (FAR_END, |tx| tx.delete_group("staff")),
 ];
 

@@ -8,7 +8,7 @@ use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, Tenan
 
 use super::{flaws, report_of};
 
-/// One flaw: what it does instead of the store's own call. A clone is made for a second connection.
+/// One flaw, which replaces a call of the store. A clone is made for a second connection.
 pub(super) trait Flaw: Clone + Default + Send + Sync + 'static {
     fn find(
         &self,

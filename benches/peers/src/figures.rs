@@ -45,7 +45,7 @@ pub(crate) fn write_file(name: &str, text: &str) -> io::Result<()> {
 }
 
 impl Figures {
-    /// Reads the saved results. Empty if there is no file yet.
+    /// Reads the saved results. Empty if the file does not exist yet.
     pub(crate) fn saved() -> Self {
         let text = read_file("figures.csv").unwrap_or_default();
         Self(text.lines().skip(1).map(Figure::read).collect())

@@ -1,6 +1,6 @@
 //! Models every interleaving of readers and writers at the cell, up to the bound given with each model.
 //!
-//! The cell, the write queue and the snapshots are real. `sync.rs` has a stand-in for arc-swap, whose own correctness
+//! The cell, the write queue and the snapshots are real. `sync.rs` has a replacement for arc-swap, whose own correctness
 //! is not shown here.
 //!
 //! Run the models with:

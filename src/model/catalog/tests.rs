@@ -1,6 +1,6 @@
 //! The catalog's promises (R9): what the macro lists, what keeps an id, which slugs are taken.
 //!
-//! Read next: `check/tests.rs`, what is refused.
+//! Read next: `check/tests.rs` tests the rejected catalogs.
 
 #![expect(clippy::allow_attributes, reason = "the macro writes them for applications, where they are right")]
 

@@ -1,4 +1,4 @@
-//! The sentence of an error: what is wrong, then why, then what to do about it.
+//! The sentence of an error: the problem, then the reason, then the advice.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::codes::{EntityKind, codes};
 
 codes! {
-    /// What is wrong with a part of a document.
+    /// A kind of mistake in a document.
     ///
     /// # Example
     /// ```
@@ -74,7 +74,7 @@ pub struct Mistake {
     pub pointer: String,
     /// The kind of mistake.
     pub code: MistakeCode,
-    /// What is wrong.
+    /// The description of the mistake.
     pub message: String,
 }
 
@@ -156,7 +156,7 @@ pub struct InvariantViolation {
     pub entity: Option<EntityKind>,
     /// The slugs, keys or ids of the entities. For a cycle, the names around it, cut if there are many.
     pub names: Vec<String>,
-    /// What is wrong.
+    /// The description of the mistake.
     pub message: String,
 }
 

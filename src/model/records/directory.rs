@@ -96,6 +96,16 @@ macro_rules! directory_accessors {
                 self.edit_directory(|directory| directory.managed_by = manager);
             }
 
+            /// Changes the manager, and clears the external id, which belongs to the former manager.
+            pub(crate) fn hand_over(&mut self, manager: Option<Manager>) {
+                if self.managed_by() != manager.as_ref() {
+                    self.edit_directory(|directory| {
+                        directory.external_id = None;
+                        directory.managed_by = manager;
+                    });
+                }
+            }
+
             /// Returns the manager and the external id, if it has both.
             pub(crate) fn external(&self) -> Option<(&str, &str)> {
                 let directory = self.directory()?;

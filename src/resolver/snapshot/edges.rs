@@ -270,7 +270,7 @@ mod tests {
             })
     }
 
-    fn at_once(model: &Model) -> HeldEdges {
+    fn built_in_bulk(model: &Model) -> HeldEdges {
         let of =
             |role| model.iter().filter(move |(key, _)| key.0 == role).map(|(key, w)| Edge { to: key.1, window: *w });
         HeldEdges::from_sorted(of(false), of(true))
@@ -305,7 +305,7 @@ mod tests {
                     }
                 }
                 prop_assert!(same(&edges, &model));
-                prop_assert!(same(&at_once(&model), &model));
+                prop_assert!(same(&built_in_bulk(&model), &model));
             }
         }
     }

@@ -14,8 +14,8 @@ use crate::model::records::{
     GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
 };
 
-/// A small number that stands for a user in fast checks. It is valid while the tenant stays open, through all commits
-/// and refreshes. On another tenant, or after the tenant was closed, it stands for no user.
+/// A small number that identifies a user in fast checks. It is valid while the tenant stays open, through all commits
+/// and refreshes. On another tenant, or after the tenant was closed, every check with it is denied.
 ///
 /// ```
 /// # use rolecall::blocking::Authorizer;
@@ -31,7 +31,7 @@ pub struct UserHandle {
     pub(crate) number: u32,
 }
 
-/// A small number that stands for a permission in fast checks. It is valid while the tenant stays open, through all
+/// A small number that identifies a permission in fast checks. It is valid while the tenant stays open, through all
 /// commits and refreshes. A handle of a catalog's permission is valid on every tenant with that catalog.
 ///
 /// ```

@@ -34,7 +34,7 @@ struct Numbers {
     by_id: HashMap<(EntityKind, Uuid), u32>,
 }
 
-/// What is new in a published snapshot.
+/// The changes that a published snapshot brought.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum News<'a> {
     /// What these commits added.

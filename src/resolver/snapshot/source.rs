@@ -17,7 +17,7 @@ impl Source {
     }
 }
 
-/// What is cached about a role or group so that a check need not walk (I7, I8).
+/// The cached permissions of a role or group, with which a check need not walk (I7, I8).
 #[derive(Clone, Debug)]
 pub(crate) struct CachedRow {
     /// Permissions that it gives at every instant, perhaps not all of them.

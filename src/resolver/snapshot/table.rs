@@ -1,7 +1,7 @@
 //! A table of the entities of one kind, by number, id and name, for permissions, roles, groups and users.
 //!
 //! A number is never given to another entity within a session. A deleted entity leaves its id at its number, so that
-//! the same id gets the same number if it is added again. A lookup costs one hash and one comparison. Listing follows
+//! the same id gets the same number if it is added again. A lookup costs one hash and one comparison. Iteration follows
 //! the bytewise order of names. Next: `entity_rows.rs` has the rows.
 
 use std::fmt;

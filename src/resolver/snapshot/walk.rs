@@ -24,7 +24,7 @@ use crate::resolver::bits::{Bits, Row};
 pub(crate) enum Step {
     /// Follow its edges.
     Into,
-    /// Skip its edges: what they lead to is known already.
+    /// Skip its edges: their targets are known already.
     Past,
     /// Stop: the question is answered.
     Stop,

@@ -318,10 +318,10 @@ mod tests {
         for len in [0, 1, 31, 32, 33, 2047, 2048, 2049, 131_072, 131_073] {
             let model: Vec<u64> = (1..=len).collect();
             assert!(same(&vec_of(&model), &model), "{len}");
-            let mut at_once = PersistentVec::from_vec(model.clone());
-            assert!(same(&at_once, &model), "{len} at once");
-            at_once.set(u32::try_from(len).unwrap(), 7);
-            assert!(same(&at_once, &[&model[..], &[7]].concat()), "{len} at once, and one more");
+            let mut bulk = PersistentVec::from_vec(model.clone());
+            assert!(same(&bulk, &model), "{len} at once");
+            bulk.set(u32::try_from(len).unwrap(), 7);
+            assert!(same(&bulk, &[&model[..], &[7]].concat()), "{len} at once, and one more");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reopened stores: what is in the database, and not only in the memory of the process that wrote it.
+//! Reopened stores, which answer from the database and not from the memory of the process that wrote it.
 
 use super::LinkState;
 use super::case::{CaseContext, CaseError, CaseResult, cases, ensure, expect_eq};

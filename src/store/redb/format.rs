@@ -34,7 +34,7 @@ pub(super) const COMMITS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::n
 /// The key of [`FORMAT`] in [`ABOUT`].
 pub(super) const FORMAT_KEY: &str = "format";
 
-/// Which table a value stands in, for its check.
+/// The table of a value, which its checksum includes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TableId {
     About = 1,

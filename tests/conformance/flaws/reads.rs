@@ -425,7 +425,7 @@ impl Flaw for KeepsALockWhenDropped {
     }
 }
 
-/// Whether the store has been closed and opened again: what it answers then is what it wrote, not what it remembers.
+/// Whether the store has been closed and opened again: its answers are then what it wrote, not what it remembers.
 #[derive(Clone, Default)]
 struct Reopened(Arc<AtomicBool>);
 
@@ -472,7 +472,7 @@ when_reopened! {
         };
         records.into_iter().map(bare).collect()
     };
-    /// S8. What is remembered is what was sent, and what is written is trimmed.
+    /// S8. Remembers the text that was sent, but writes a trimmed one.
     TrimsPersistedTexts: |records| with_collation(records, |text| text.trim_end().to_owned());
     /// S15. The number of records is written in 16 bits.
     CountsIn16Bits: |mut records| {

@@ -55,7 +55,7 @@ impl Flaw for KeepsHalfOfAnId {
     }
 }
 
-/// S14. An empty text is no text.
+/// S14. An empty text is read as a missing text.
 #[derive(Clone, Default)]
 pub(crate) struct ReadsEmptyNotesAsNone;
 

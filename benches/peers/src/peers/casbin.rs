@@ -104,7 +104,7 @@ impl<const N: usize> Peer<N> for Casbin {
 
     fn join(&mut self, app_data: &AppData<'_, N>, user: u32, group: u32) {
         let rule = vec![app_data.uuid(user).to_string(), group_name(group)];
-        assert!(poll_once(self.enforcer.add_grouping_policy(rule)).unwrap(), "it was no member");
+        assert!(poll_once(self.enforcer.add_grouping_policy(rule)).unwrap(), "it was not a member");
     }
 
     fn revoke(&mut self, _: &AppData<'_, N>, role: u32, permission: u32) {

@@ -32,14 +32,14 @@ type Map<K, V> = hashbrown::HashMap<K, V, RandomState>;
 type Told<T> = Result<T, SourceError>;
 
 #[derive(Default)]
-struct Kept {
+struct Records {
     members: Map<PrincipalId, (MembershipStatus, Vec<RoleAssignment>)>,
     permissions: Map<RoleId, hashbrown::HashSet<Permission, RandomState>>,
 }
 
 /// The data of the tenant, shared by the engine and the code that changes it.
 #[derive(Clone, Default)]
-struct Source(Arc<RwLock<Kept>>);
+struct Source(Arc<RwLock<Records>>);
 
 #[async_trait]
 impl AuthorizationSource for Source {
@@ -97,7 +97,7 @@ impl RsTenant {
             (principal(app_data.uuid(user)), (status, assignments(app_data.roles_of(user))))
         };
         let granted = |number| (role(number), app_data.granted(number).map(permission).collect());
-        let kept = Kept {
+        let kept = Records {
             members: app_data.users().map(member).collect(),
             permissions: app_data.roles().map(granted).collect(),
         };

@@ -1,4 +1,4 @@
-//! What breaks a rule of R9 is refused, and how it is told.
+//! Catalogs that break a rule of R9 are rejected, with these messages.
 //!
 //! Not covered here: that the macro does not compile it. Its documentation has such cases, and both ask one function.
 

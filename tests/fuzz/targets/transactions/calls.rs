@@ -1,4 +1,4 @@
-//! Turns bytes into calls of transactions.
+//! Converts bytes to calls of transactions.
 //!
 //! Four bytes make a call: the method, two arguments, and the window. A transaction has up to five calls.
 

@@ -141,5 +141,9 @@ fn paths_of_one_length_are_ordered_by_the_names_along_them() {
         let first = explanation.paths().first().unwrap();
         let along: Vec<&str> = first.names().map(rolecall::records::Slug::as_str).collect();
         assert_eq!(along.join(" "), names);
+        assert_eq!(acme.now().first_path("u", permission).as_ref(), Some(first));
     }
+    assert_eq!(acme.now().first_path("u", "t"), None);
+    acme.update(|tx| tx.user("u")?.suspend().map(drop)).unwrap();
+    assert_eq!(acme.now().first_path("u", "p"), None);
 }

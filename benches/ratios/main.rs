@@ -266,7 +266,7 @@ fn explained<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     let held = workload.held();
     let mut checks = named(workload.ours(Form::Uuid, &questions, &words), ["rolecall"]);
     let allowed = || users(workload, &questions).filter(|(_, question)| question.allowed);
-    let mut allowed = allowed();
+    let (mut allowed, mut once) = (allowed(), allowed());
     let mut denied = users(workload, &questions).filter(|(_, question)| !question.allowed);
     let ask = |held: &Moment<'_>, next: Option<(UserId, &Question)>| {
         let (user, question) = next.unwrap();
@@ -274,10 +274,17 @@ fn explained<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     };
     let mut race = table.race("P14", &format!("explain/{}", workload.size.name));
     race.enter("check", rounds(&mut checks[0], TimingMode::Latency, &questions));
+    race.enter("first_path", || {
+        per(1 << 12, |_| {
+            let (user, question) = once.next().unwrap();
+            assert!(held.first_path(user, permission_id(question.permission)).is_some());
+        })
+    });
     race.enter("explain_allowed", || per(1 << 10, |_| ask(&held, allowed.next())));
     race.enter("explain_denied", || per(1 << 6, |_| ask(&held, denied.next())));
     race.run(11);
     let of_m = |most| pick(workload.size.name, [Goal::None, Goal::AtMost(most), Goal::None]);
+    race.ratio("P14", "explain_allowed", "first_path", Goal::None);
     race.ratio("P14", "explain_allowed", "check", of_m(20.0));
     race.ratio("P14", "explain_denied", "check", of_m(100.0));
 }

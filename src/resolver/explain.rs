@@ -1,8 +1,9 @@
 //! Explanations: the walk of a check, with the path recorded. The decision is the check's own.
 //!
-//! This file contains the answer as data and as text. `explain/paths.rs` finds the paths, and `explain/reason.rs`
-//! finds the reason for a denial.
+//! This file contains the answer as data and as text. `explain/paths.rs` finds the paths, `explain/first.rs` the first of
+//! them alone, and `explain/reason.rs` finds the reason for a denial.
 
+pub(crate) mod first;
 pub(crate) mod reason;
 pub(crate) mod paths;
 

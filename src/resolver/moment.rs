@@ -27,7 +27,7 @@ pub use self::sets::{PermissionSet, UserSet};
 use crate::model::clock::{Clock, When};
 use crate::model::records::Timestamp;
 use crate::resolver::check::allows_found;
-use crate::resolver::explain::{Decision, Explanation, Reason, reason};
+use crate::resolver::explain::{Decision, Explanation, Path, Reason, first, reason};
 use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 
@@ -365,6 +365,36 @@ impl<'a> Moment<'a> {
         let user = (user.user(snapshot.scope()), user.user_text());
         let permission = (permission.permission(snapshot.scope()), permission.permission_text());
         reason::explain(snapshot, user, permission, &self.when)
+    }
+
+    /// Returns one path by which a user is allowed: the first that [`Moment::explain`] lists. `None` if the check is
+    /// denied.
+    ///
+    /// For a log line or an audit record that is written on every request.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?;
+    /// #     tx.create_user("alice")?.assign("editor")?;
+    /// #     Ok(())
+    /// # })?;
+    /// let path = acme.now().first_path("alice", "posts:write").map(|path| path.to_string());
+    /// assert_eq!(path.as_deref(), Some("has the role editor, which grants posts:*"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(relations of the groups and roles on the shortest paths) where all cached rows are complete; otherwise also
+    /// those that are nearer. Several times faster than [`Moment::explain`].
+    pub fn first_path(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Path> {
+        let snapshot = self.compiled();
+        let (user, permission) = (user.user(snapshot.scope())?, permission.permission(snapshot.scope())?);
+        let grantable = self.answers() && snapshot.state.permission_is_grantable(permission);
+        let row = snapshot.state.users.row(user).filter(|row| grantable && !row.is_suspended())?;
+        first::find(&snapshot.state, row, permission, &self.when)
     }
 
     /// Returns everything that a user may do.

@@ -320,11 +320,13 @@ fn r7_every_cycle_is_shown() {
             ),
         ],
     );
+    let many = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
     let groups: Vec<Value> =
-        (0..100_000).map(|n| json!({"slug": n.to_string(), "parents": [((n + 1) % 100_000).to_string()]})).collect();
+        (0..many).map(|n| json!({"slug": n.to_string(), "parents": [((n + 1) % many).to_string()]})).collect();
     let told = told(&Catalog::empty(), &json!({"format": 1, "tenant": {"slug": "a"}, "groups": groups}));
     assert!(
-        told[0].starts_with("/groups/99999/parents/0: cycle of groups: `0` > `1`") && told[0].len() < 500,
+        told[0].starts_with(&format!("/groups/{}/parents/0: cycle of groups: `0` > `1`", many - 1))
+            && told[0].len() < 500,
         "{told:?}"
     );
 }

@@ -80,7 +80,7 @@ fn many(usually: u64) -> u64 {
 
 #[test]
 fn the_protocol_holds_after_every_step_of_many_seeds() {
-    let many = many(1_200);
+    let many = many(if cfg!(debug_assertions) { 400 } else { 1_200 });
     enough(&seeds(0..many), many);
 }
 

@@ -1,0 +1,93 @@
+//! The first of the paths that an explanation lists, without a search for the others.
+//!
+//! It searches level by level from the user, and enters nothing whose cached row says that it does not lead to the
+//! permission (I8). Where the rows are complete it visits only what lies on paths. Each level is kept in the order of
+//! explanations: by the names along the path, then by the steps. So the first grant that it meets ends the path that an
+//! explanation lists first. The histories compare the two after every step.
+
+use std::cmp::Ordering;
+
+use smallvec::SmallVec;
+
+use super::paths::{each_edge, grants, leads, link, name_of};
+use super::{Path, PathStep};
+use crate::model::clock::When;
+use crate::model::internal_fault::must;
+use crate::model::records::Window;
+use crate::resolver::snapshot::edge::NEAR_END;
+use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::resolver::snapshot::source::Source;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::walk::{Seen, is_active};
+
+/// A node, and how the search came to it.
+#[derive(Clone, Copy, Debug)]
+struct Visit {
+    /// The index of the visit before this one, or `None` if the user holds the node directly.
+    before: Option<usize>,
+    node: Source,
+    window: Window,
+    /// The rank of the names along the way among those of this level. Visits with the same names share a rank.
+    rank: usize,
+}
+
+type Visits = SmallVec<[Visit; 16]>;
+
+/// Finds the first path that is active at an instant.
+///
+/// # Complexity
+/// O(edges of the groups and roles on the shortest paths), plus those that are nearer and whose row is incomplete.
+pub(crate) fn find(state: &State, user: &UserRow, permission: u32, when: &When<'_>) -> Option<Path> {
+    let (mut visits, mut seen) = (Visits::new(), Seen::default());
+    let mut level = Visits::new();
+    let enter = |level: &mut Visits, before, node, edge: &_| {
+        if leads(state, node, permission) && is_active(*edge, when) {
+            level.push(Visit { before, node, window: edge.window, rank: 0 });
+        }
+    };
+    user.sources().for_each(|(node, edge)| enter(&mut level, None, node, &edge));
+    while !level.is_empty() {
+        let start = visits.len();
+        sort(state, &visits, &mut level);
+        visits.extend(level.drain(..).filter(|visit| seen.insert(visit.node)));
+        for at in start..visits.len() {
+            let visit = *visits.get(at)?;
+            if let Some(grant) = grants(state, visit.node, permission).min() {
+                return Some(Path { steps: steps(state, &visits, visit), grant: grant.to_owned() });
+            }
+            each_edge(state, visit.node, |node, edge| enter(&mut level, Some(at), node, edge));
+        }
+    }
+    None
+}
+
+/// Sorts a level by the names along the way, then by the kinds of the steps. The level before it is sorted.
+fn sort(state: &State, visits: &[Visit], level: &mut [Visit]) {
+    if level.len() < 2 {
+        return;
+    }
+    let rank_before = |visit: &Visit| visit.before.and_then(|at| visits.get(at)).map_or(0, |before| before.rank);
+    let by_names = |a: &Visit, b: &Visit| -> Ordering {
+        rank_before(a).cmp(&rank_before(b)).then_with(|| name_of(state, a.node).cmp(name_of(state, b.node)))
+    };
+    let is_role = |visit: &Visit| matches!(visit.node, Source::Role(_));
+    level.sort_by(|a, b| by_names(a, b).then(a.before.cmp(&b.before)).then(is_role(a).cmp(&is_role(b))));
+    let (mut previous, mut rank) = (level.first().copied(), 0);
+    for visit in level {
+        rank += usize::from(previous.is_some_and(|previous| by_names(&previous, visit).is_ne()));
+        previous = Some(*visit);
+        visit.rank = rank;
+    }
+}
+
+/// The steps from the user to the last visit.
+fn steps(state: &State, visits: &[Visit], last: Visit) -> Vec<PathStep> {
+    let mut steps = Vec::new();
+    let mut here = Some(last);
+    while let Some(visit) = here {
+        here = visit.before.and_then(|at| visits.get(at)).copied();
+        steps.extend(must(link(state, here.map(|before| before.node), visit.node, visit.window), NEAR_END));
+    }
+    steps.reverse();
+    steps
+}

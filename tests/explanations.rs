@@ -1,9 +1,9 @@
-//! Long explanations: the paths shown, the paths counted, and the limit of the search.
+//! Explanations: long ones, the limit of the search, and what they say about windows.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use rolecall::blocking::{Authorizer, Tenant};
-use rolecall::{Decision, Reason};
+use rolecall::{Decision, Reason, Timestamp, Window};
 
 /// A user `u` in a chain of groups `c0`, `c1`, …, the last of which has the roles `r00`, `r01`, …; each grants `p`.
 fn chain(groups: usize, roles: usize) -> Tenant {
@@ -146,4 +146,106 @@ fn paths_of_one_length_are_ordered_by_the_names_along_them() {
     assert_eq!(acme.now().first_path("u", "t"), None);
     acme.update(|tx| tx.user("u")?.suspend().map(drop)).unwrap();
     assert_eq!(acme.now().first_path("u", "p"), None);
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs).unwrap()
+}
+
+fn during(from: i64, until: i64) -> Window {
+    Window::between(at(from), at(until)).unwrap()
+}
+
+/// The user `u` is in the group `g`, which has the role `r`, in these windows. The user `v` also has the role directly.
+fn temporary(member: Window, assigned: Window, direct: Window) -> Tenant {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_permission("p")?;
+        tx.create_role("r")?.grant("p")?;
+        tx.create_group("g")?.assign_during("r", assigned)?;
+        tx.create_user("u")?.join_during("g", member)?;
+        tx.create_user("v")?.join_during("g", member)?.assign_during("r", direct)?;
+        Ok(())
+    })
+    .unwrap();
+    acme
+}
+
+#[test]
+fn f2_a_path_whose_windows_have_no_common_instant_was_never_allowed() {
+    let acme = temporary(during(0, 10), during(20, 30), Window::until(at(5)));
+    let snapshot = acme.snapshot();
+    for instant in [-1, 5, 15, 25, 35] {
+        let moment = snapshot.at(at(instant));
+        assert_eq!(moment.decide("u", "p"), Decision::Denied(Reason::NoPath), "at {instant}");
+        assert!(moment.explain("u", "p").paths().is_empty() && moment.valid_until("u", "p").is_none());
+        assert!(moment.access_windows("u", "p").unwrap().is_empty());
+    }
+    let denied = snapshot.at(at(15)).explain("v", "p");
+    assert_eq!(denied.decision(), Decision::Denied(Reason::Expired { until: at(5) }));
+    assert_eq!(denied.paths().len(), 1, "the path that was active");
+    assert_eq!(denied.paths()[0].window(), Window::until(at(5)));
+}
+
+#[test]
+fn f2_a_path_that_begins_later_names_the_instant_from_which_it_really_allows() {
+    let acme = temporary(during(10, 40), during(20, 30), during(50, 60));
+    let decide = |user: &str, instant| acme.snapshot().at(at(instant)).decide(user, "p");
+    let from = |secs| Decision::Denied(Reason::NotYetActive { from: at(secs) });
+    let until = |secs| Decision::Denied(Reason::Expired { until: at(secs) });
+    for instant in [0, 10, 19] {
+        assert_eq!((decide("u", instant), decide("v", instant)), (from(20), from(20)), "at {instant}");
+    }
+    assert_eq!((decide("u", 20), decide("v", 29)), (Decision::Allowed, Decision::Allowed));
+    assert_eq!((decide("u", 30), decide("v", 30)), (until(30), from(50)), "what begins later is said first");
+    assert_eq!((decide("u", 60), decide("v", 60)), (until(30), until(60)));
+}
+
+#[test]
+fn f12_an_answer_is_valid_until_it_changes() {
+    let acme = temporary(Window::until(at(14)), Window::ALWAYS, during(12, 16));
+    let snapshot = acme.snapshot();
+    let valid = |user: &str, instant| snapshot.at(at(instant)).valid_until(user, "p");
+    assert_eq!((valid("u", 0), valid("v", 0)), (Some(at(14)), Some(at(16))));
+    assert_eq!((valid("u", 14), valid("v", 15), valid("v", 16)), (None, Some(at(16)), None));
+    assert_eq!(snapshot.at(at(20)).access_windows("v", "p").unwrap().windows(), [Window::until(at(16))]);
+}
+
+/// A ladder of groups, each with two parents in windows that overlap differently: the sets of instants grow with every
+/// level, so the work is bounded, and what is said stays true.
+#[test]
+fn f12_too_many_windows_are_not_combined_and_nothing_false_is_said() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    let many = 700;
+    acme.update(|tx| {
+        tx.create_permission("p")?;
+        tx.create_role("r")?.grant("p")?;
+        tx.create_group("top")?;
+        for n in 0..many {
+            tx.create_group(&format!("g{n}"))?.add_parent_during("top", during(4 * n, 4 * n + 2))?;
+        }
+        tx.group("top")?.assign("r")?;
+        // Each of these leads there in all of the windows.
+        for n in 0..many {
+            let mid = tx.create_group(&format!("mid{n}"))?;
+            if n == 0 {
+                for group in 0..many {
+                    mid.add_parent(format!("g{group}"))?;
+                }
+            } else {
+                mid.add_parent_during(format!("mid{}", n - 1), Window::from(at(-n)))?;
+            }
+        }
+        tx.create_user("u")?.join(format!("mid{}", many - 1))?;
+        Ok(())
+    })
+    .unwrap();
+    let snapshot = acme.snapshot();
+    let moment = snapshot.at(at(3));
+    assert_eq!(moment.access_windows("u", "p"), None);
+    assert_eq!(moment.decide("u", "p"), Decision::Denied(Reason::OutsideWindows));
+    assert_eq!(moment.valid_until("u", "p"), Some(at(4)), "the answer does not change before");
+    let text = moment.explain("u", "p").to_string();
+    assert!(text.starts_with("denied: it is outside the windows of what the user holds"), "{text}");
+    assert!(snapshot.at(at(5)).check("u", "p"));
 }

@@ -149,7 +149,7 @@ fn a_group_with_many_members_is_paged_and_left() {
     let page = moment.who_can("p").page(&PageRequest::of(3).after(format!("u{:06}", LONG - 4)));
     assert_eq!(page.items.len(), 3);
     assert_eq!(page.next, None);
-    let found = moment.users(&PageRequest::of(10).search(&format!("{:06}", LONG - 1)));
+    let found = moment.users(&PageRequest::of(10).search(format!("{:06}", LONG - 1)));
     assert_eq!(found.items.len(), 1);
     drop(moment);
 

@@ -16,6 +16,7 @@ mod pattern;
 mod slug;
 mod text;
 mod window;
+mod window_set;
 mod timestamp;
 
 pub use change::Change;
@@ -28,5 +29,6 @@ pub use slug::{Slug, TenantSlug};
 pub use text::{Actor, Description, ExternalId, Manager, Name, Note, UserKey};
 pub use timestamp::Timestamp;
 pub use window::Window;
+pub use window_set::WindowSet;
 
 pub use super::ids::{CommitId, GroupId, PermissionId, Revision, RoleId, TenantId, UserId};

@@ -79,18 +79,22 @@ pub enum Reason {
     UnknownPermission,
     /// The user is suspended.
     Suspended,
-    /// There is a path, but a window on it has ended.
+    /// The user was allowed, but is no longer: the windows on the paths have ended.
     Expired {
-        /// When it ended.
+        /// The end of the last time at which the user was allowed.
         until: Timestamp,
     },
-    /// There is a path, but a window on it has not begun.
+    /// The user will be allowed later: the windows on a path have not all begun.
     NotYetActive {
-        /// When it will begin.
+        /// The beginning of the next time at which the user is allowed.
         from: Timestamp,
     },
-    /// Nothing that the user holds grants it.
+    /// Nothing that the user holds grants it, at any time. A path whose windows have no common instant does
+    /// not count.
     NoPath,
+    /// The user holds something that grants it, but not now. So many windows combine that it was not worked out when, or
+    /// whether, all windows of a path are active.
+    OutsideWindows,
     /// A commit of this tenant is in doubt. The tenant denies every check until the commit is resolved.
     InDoubt,
     /// The last refresh rejected the content of the store. The tenant denies every check until a refresh succeeds.
@@ -210,8 +214,8 @@ impl Explanation {
     }
 
     /// Returns the distinct paths, shortest first; paths of one length are ordered by the names along them. If the
-    /// check is allowed, these are the active paths. If a window denies it, these are the paths that would allow it at
-    /// another time.
+    /// check is allowed, these are the active paths. If a window denies it, these are the paths that allow it at
+    /// another time; [`Path::window`] says when.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -496,14 +500,27 @@ impl Path {
         self.steps.iter().map(PathStep::name)
     }
 
-    /// The end of the first window on the path that has ended at this instant, if one has.
-    pub(crate) fn expired(&self, at: Timestamp) -> Option<Timestamp> {
-        self.windows().filter_map(Window::end).filter(|end| *end <= at).min()
-    }
-
-    /// The start of the last window on the path that begins after this instant, if one does.
-    pub(crate) fn not_yet_active(&self, at: Timestamp) -> Option<Timestamp> {
-        self.windows().filter_map(Window::start).filter(|start| *start > at).max()
+    /// Returns the time during which the whole path is active: the intersection of the windows on it.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two, three] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?, Timestamp::from_secs(3)?];
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.create_role("editor")?.grant("posts:write")?;
+    ///     tx.create_group("staff")?.assign_during("editor", Window::between(one, three)?)?;
+    ///     tx.create_user("alice")?.join_during("staff", Window::from(two))?;
+    ///     Ok(())
+    /// })?;
+    /// let explanation = acme.snapshot().at(one).explain("alice", "posts:write");
+    /// assert_eq!(explanation.paths()[0].window(), Window::between(two, three)?);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn window(&self) -> Window {
+        // The windows on a path of an explanation always have a common instant.
+        self.windows().try_fold(Window::ALWAYS, Window::intersection).unwrap_or_default()
     }
 
     fn windows(&self) -> impl Iterator<Item = Window> + '_ {
@@ -591,6 +608,7 @@ impl fmt::Display for Reason {
             Self::Expired { until } => write!(f, "it was allowed until {until}"),
             Self::NotYetActive { from } => write!(f, "it will not be allowed before {from}"),
             Self::NoPath => f.write_str("nothing that the user holds grants it"),
+            Self::OutsideWindows => f.write_str("it is outside the windows of what the user holds"),
             Self::InDoubt => f.write_str("the tenant has a commit in doubt"),
             Self::InvalidStoreContent => f.write_str("the content of the store is invalid"),
             Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),

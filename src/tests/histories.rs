@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use crate::model::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use crate::model::records::{
-    Change, CommitId, Envelope, Granted, Holder, Name, Position, Record, RecordKey, Revision, TenantId, TenantRecord,
-    TenantSlug, UserKey,
+    Change, CommitId, Envelope, Granted, Holder, Name, Position, Record, RecordKey, Revision, Status, TenantId,
+    TenantRecord, TenantSlug, UserKey, UserRecord,
 };
-use crate::model::reference::Model;
+use crate::model::reference::{Model, ModelPath, ModelStep};
 use crate::plan::{CommitContext, Draft, Plan, Tx};
+use crate::resolver::explain::{Path, PathStep};
 use crate::resolver::moment::{PermissionSet, Via};
 use crate::resolver::snapshot::advance::Unfit;
 use crate::resolver::snapshot::build::Build;
@@ -61,6 +62,7 @@ fn window(n: u8) -> Window {
         1 => Window::until(at(20)),
         2 => Window::between(at(10), at(30)).unwrap(),
         3 => Window::from(at(30)),
+        4 => Window::until(at(10)),
         _ => Window::ALWAYS,
     }
 }
@@ -209,7 +211,10 @@ impl History {
         let (release, session) = (&self.next_release, Arc::new(self.next_release.open()));
         let released = build(release, &session, &self.records, next.position);
         verify(&released.state);
-        self.agrees_with_the_reference_model(&Arc::new(released));
+        let released = Arc::new(released);
+        self.agrees_with_the_reference_model(&released);
+        self.reasons_agree_with_the_reference_model(&released);
+        self.reasons_agree_with_the_reference_model(next);
         lists_agree(next);
         access_changes_agree(&plan);
         misfits_are_refused(&plan, &self.records);
@@ -247,6 +252,66 @@ impl History {
             }
         }
     }
+
+    fn reasons_agree_with_the_reference_model(&self, compiled: &Arc<CompiledTenant>) {
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        let reference = Model::new(&records, &compiled.catalog.definition);
+        let snapshot = Snapshot(Arc::clone(compiled));
+        for (user, permission) in reference.users().flat_map(|user| PERMISSIONS.map(|permission| (user, permission))) {
+            reasons_agree(&reference, &snapshot, user, permission);
+        }
+    }
+}
+
+/// Reasons, paths and instants follow from the paths that the reference model finds.
+fn reasons_agree(reference: &Model<'_>, snapshot: &Snapshot, user: &UserRecord, permission: &str) {
+    let all = reference.paths(user.id, permission);
+    let known = reference.permissions().any(|(_, slug)| slug == permission);
+    let active = user.status == Status::Active;
+    for instant in INSTANTS.map(at) {
+        let moment = snapshot.at(instant);
+        let contains = |instant| all.iter().any(|path| path.window.contains(instant));
+        let begins = all.iter().filter_map(|path| path.window.start()).filter(|start| *start > instant).min();
+        let ended = all.iter().filter_map(|path| path.window.end()).filter(|end| *end <= instant).max();
+        let expected = match (begins, ended) {
+            _ if !known => Decision::Denied(Reason::UnknownPermission),
+            _ if !active => Decision::Denied(Reason::Suspended),
+            _ if contains(instant) => Decision::Allowed,
+            (Some(from), _) => Decision::Denied(Reason::NotYetActive { from }),
+            (None, Some(until)) => Decision::Denied(Reason::Expired { until }),
+            (None, None) => Decision::Denied(Reason::NoPath),
+        };
+        let explanation = moment.explain(user.id, permission);
+        assert_eq!(explanation.decision(), expected, "{user:?} {permission} at {instant}");
+        let expected: BTreeSet<ModelPath> = match expected {
+            Decision::Allowed => all.iter().filter(|path| path.window.contains(instant)).cloned().collect(),
+            Decision::Denied(Reason::Expired { .. } | Reason::NotYetActive { .. }) => all.iter().cloned().collect(),
+            Decision::Denied(_) => BTreeSet::new(),
+        };
+        let found: BTreeSet<ModelPath> = explanation.paths().iter().map(|path| as_model_path(&moment, path)).collect();
+        if explanation.has_more_paths() {
+            assert!(found.is_subset(&expected) && found.len() == 64);
+        } else {
+            assert_eq!(found, expected, "{user:?} {permission} at {instant}");
+        }
+        let edges = all.iter().flat_map(|path| [path.window.start(), path.window.end()]).flatten();
+        let change = edges.filter(|edge| *edge > instant && contains(*edge) != contains(instant)).min();
+        assert_eq!(moment.valid_until(user.id, permission), change.filter(|_| active && known));
+        let windows = moment.access_windows(user.id, permission).unwrap();
+        assert_eq!(windows.contains(instant), active && known && contains(instant));
+    }
+}
+
+fn as_model_path(moment: &crate::Moment<'_>, path: &Path) -> ModelPath {
+    let group = |slug| moment.group(slug).unwrap().id;
+    let role = |slug| moment.role(slug).unwrap().id;
+    let steps = path.steps().iter().map(|step| match step {
+        PathStep::Member { group: slug, .. } => ModelStep::Member(group(slug)),
+        PathStep::Parent { group: slug, .. } => ModelStep::Parent(group(slug)),
+        PathStep::Role { role: slug, .. } => ModelStep::Role(role(slug)),
+        PathStep::Included { role: slug } => ModelStep::Included(role(slug)),
+    });
+    ModelPath { steps: steps.collect(), window: path.window(), grant: path.grant().to_owned() }
 }
 
 /// Rejects every change that does not fit the state: adding a record that exists, removing or changing one that is
@@ -395,9 +460,7 @@ fn explanation_agrees(
     assert_eq!(paths.iter().collect::<BTreeSet<_>>().len(), paths.len(), "distinct");
     match explanation.decision() {
         Decision::Allowed => {
-            assert!(
-                !paths.is_empty() && paths.iter().all(|p| p.expired(instant).or(p.not_yet_active(instant)).is_none())
-            );
+            assert!(!paths.is_empty() && paths.iter().all(|p| p.window().contains(instant)));
         }
         Decision::Denied(Reason::Expired { .. } | Reason::NotYetActive { .. }) => assert!(!paths.is_empty()),
         Decision::Denied(_) => assert!(paths.is_empty()),

@@ -193,6 +193,32 @@ impl Window {
     pub fn next_edge(self, after: Timestamp) -> Option<Timestamp> {
         [self.start(), self.end()].into_iter().flatten().find(|edge| *edge > after)
     }
+
+    /// Returns the window of the instants that are in both windows. `None` if there are none.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two, three] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?, Timestamp::from_secs(3)?];
+    /// assert_eq!(Window::from(two).intersection(Window::until(three)), Some(Window::between(two, three)?));
+    /// assert_eq!(Window::from(two).intersection(Window::until(one)), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn intersection(self, other: Self) -> Option<Self> {
+        let both = Self { from: self.from.max(other.from), until: self.until.min(other.until) };
+        // A window that ends with the first instant there is contains none.
+        (both.from.max(Timestamp::MIN.as_micros()) < both.until).then_some(both)
+    }
+
+    /// The smallest window that contains both.
+    pub(crate) fn hull(self, other: Self) -> Self {
+        Self { from: self.from.min(other.from), until: self.until.max(other.until) }
+    }
+
+    /// Whether the window ends before another begins, with an instant between them.
+    pub(crate) fn ends_before(self, other: Self) -> bool {
+        self.until < other.from
+    }
 }
 
 impl Default for Window {

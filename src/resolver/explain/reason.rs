@@ -1,6 +1,6 @@
 //! Why a check is denied: the reason, and what would grant the permission.
 
-use super::paths::{self, Edges};
+use super::paths::{self, Access};
 use super::{Decision, Explanation, Reason};
 use crate::model::clock::When;
 use crate::model::records::Slug;
@@ -27,7 +27,7 @@ pub(crate) fn decide(
     if allows(&snapshot.state, user, permission, when) {
         return Decision::Allowed;
     }
-    Decision::Denied(denied(&snapshot.state, user, permission, when).0)
+    Decision::Denied(denied(&snapshot.state, user, permission, when))
 }
 
 /// Why a snapshot is unavailable, or `None` if it is available.
@@ -43,27 +43,24 @@ pub(crate) fn unavailable_reason(availability: Availability) -> Option<Reason> {
     }
 }
 
-/// The reason for a denial of a known user and permission, and the paths that are active at another time.
-fn denied(state: &State, user: u32, permission: u32, when: &When<'_>) -> (Reason, paths::Found) {
-    let Some(row) = state.users.row(user) else { return (Reason::UnknownUser, paths::Found::default()) };
+/// The reason for a denial of a known user and permission.
+fn denied(state: &State, user: u32, permission: u32, when: &When<'_>) -> Reason {
+    let Some(row) = state.users.row(user) else { return Reason::UnknownUser };
     if row.is_suspended() {
-        return (Reason::Suspended, paths::Found::default());
+        return Reason::Suspended;
     }
-    let found = paths::find(state, row, permission, Edges::All, paths::MOST_PATHS);
-    if found.paths.is_empty() {
-        return (Reason::NoPath, found);
-    }
-    // A window that is still to begin is reported before one that has ended; of each, the nearest.
+    let instants = match paths::access(state, row, permission) {
+        Access::During(instants) if instants.is_empty() => return Reason::NoPath,
+        Access::During(instants) => instants,
+        Access::Unknown(_) => return Reason::OutsideWindows,
+    };
+    // Access that is still to begin is reported before access that has ended; of each, the nearest.
     let at = when.instant();
-    let coming =
-        found.paths.iter().filter(|path| path.expired(at).is_none()).filter_map(|path| path.not_yet_active(at)).min();
-    let expired = found.paths.iter().filter_map(|path| path.expired(at)).max();
-    let reason = match (coming, expired) {
+    match (instants.next_change(at), instants.last_end(at)) {
         (Some(from), _) => Reason::NotYetActive { from },
         (None, Some(until)) => Reason::Expired { until },
         (None, None) => Reason::NoPath,
-    };
-    (reason, found)
+    }
 }
 
 pub(crate) fn explain(
@@ -89,18 +86,20 @@ pub(crate) fn explain(
     let state = &snapshot.state;
     match (decision, user.and_then(|n| state.users.row(n)), permission) {
         (Decision::Allowed, Some(row), Some(permission)) => {
-            let found = paths::find(state, row, permission, Edges::Counting(when), paths::MOST_PATHS);
+            let found = paths::active(state, row, permission, when);
             (explanation.paths, explanation.more_paths) = (found.paths, found.more);
         }
         (Decision::Denied(Reason::UnknownPermission), ..) => {
             explanation.near = suggest_from(&state.permissions, &explanation.permission);
         }
         (
-            Decision::Denied(Reason::Expired { .. } | Reason::NotYetActive { .. } | Reason::NoPath),
-            Some(_),
+            Decision::Denied(
+                Reason::Expired { .. } | Reason::NotYetActive { .. } | Reason::NoPath | Reason::OutsideWindows,
+            ),
+            Some(row),
             Some(permission),
         ) => {
-            let found = denied(state, user.unwrap_or(u32::MAX), permission, when).1;
+            let found = paths::at_any_time(state, row, permission);
             (explanation.paths, explanation.more_paths) = (found.paths, found.more);
             holders(state, permission, when, &mut explanation);
         }

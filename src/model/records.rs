@@ -15,8 +15,8 @@ mod directory;
 mod pattern;
 mod slug;
 mod text;
-mod window;
 mod window_set;
+mod window;
 mod timestamp;
 
 pub use change::Change;

@@ -140,7 +140,7 @@ fn stats(moment: &Moment<'_>) -> Vec<String> {
     let roles = all(|page| moment.roles(page));
     let groups = all(|page| moment.groups(page));
     let users = all(|page| moment.users(page));
-    let granted: Vec<Granted> = roles.iter().flat_map(|role| moment.grants_of(role.id)).collect();
+    let granted: Vec<Granted> = roles.iter().flat_map(|role| moment.grants_of(role.record.id)).collect();
     let of_groups: usize = groups.iter().map(|group| moment.roles_of_group(group.id).len()).sum();
     let of_users: usize = users.iter().map(|user| moment.roles_of(user.id).len()).sum();
     let counts = [
@@ -151,7 +151,7 @@ fn stats(moment: &Moment<'_>) -> Vec<String> {
         ("suspended users", users.iter().filter(|user| user.status == rolecall::records::Status::Suspended).count()),
         ("grants", granted.len()),
         ("granted patterns", granted.iter().filter(|granted| matches!(granted, Granted::Pattern(_))).count()),
-        ("included roles", roles.iter().map(|role| moment.includes_of(role.id).len()).sum()),
+        ("included roles", roles.iter().map(|role| moment.includes_of(role.record.id).len()).sum()),
         ("parents", groups.iter().map(|group| moment.parents_of(group.id).len()).sum()),
         ("memberships", users.iter().map(|user| moment.groups_of(user.id).len()).sum()),
         ("assignments", of_groups + of_users),

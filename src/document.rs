@@ -46,7 +46,8 @@ use crate::model::records::{Change, Manager};
 /// - An unknown field is an error. An empty list may be left out. The order of lists does not matter.
 /// - An entry that needs only a slug or key may be a plain string.
 /// - A name that is left out is the slug. A user without a name is shown by its key.
-/// - Every entry may have an `id`. An entry without one gets a new id.
+/// - Every entry may have an `id`. An entry without one gets a new id. [`without_ids`](Document::without_ids) leaves all
+///   of them out.
 /// - A user or group may have `managed_by`, the directory that it is synchronised from, and its `external_id` there.
 /// - References are slugs or keys, of entries of the document or of the catalog.
 /// - The `permissions` of a role are its grants: slugs and patterns.
@@ -111,6 +112,8 @@ impl Document {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
+    /// A byte-order mark, which some editors write in front of UTF-8, is skipped.
+    ///
     /// # Complexity
     /// O(bytes). Reading stops at brackets that are nested deeper than the format allows.
     ///
@@ -118,7 +121,48 @@ impl Document {
     /// [`Document`](crate::ErrorKind::Document), with line and column of the first error: not JSON, not UTF-8, cut
     /// off, a format other than 1, an unknown field, a field that occurs twice, or a value of the wrong type.
     pub fn from_json(json: &[u8]) -> Result<Self> {
+        if json.starts_with(b"\xFF\xFE") || json.starts_with(b"\xFE\xFF") {
+            let message = "line 1, column 1: expected UTF-8, found UTF-16".to_owned();
+            return Err(Error::document(vec![Mistake::new(String::new(), MistakeCode::Syntax, message)], 0));
+        }
+        let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
         serde_json::from_slice(json).map_err(|fault| misshapen(&fault))
+    }
+
+    /// Returns the same document without the ids of its permissions, roles, groups and users.
+    ///
+    /// Ids differ between environments. Without them, two tenants that were imported from one document, say in staging and
+    /// in production, have the same document, byte for byte, and a comparison shows only what differs. Use it for a
+    /// document under version control that more than one tenant is made from.
+    ///
+    /// ```
+    /// # #[cfg(feature = "json")] {
+    /// use rolecall::{Document, blocking::Authorizer};
+    ///
+    /// let document = Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme"}, "users": ["alice"]}"#)?;
+    /// let staging = Authorizer::in_memory().import(&document)?.snapshot().export()?;
+    /// let production = Authorizer::in_memory().import(&document)?.snapshot().export()?;
+    /// assert_ne!(staging.to_json(), production.to_json(), "alice has two ids");
+    /// assert_eq!(staging.without_ids().to_json(), production.without_ids().to_json());
+    /// # }
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// Such a document can be imported, and a tenant can be replaced by it: entries match by their slugs and keys then. A
+    /// slug or key that has changed is another entity to it. A replacement deletes the old one, with what referred to it
+    /// elsewhere, and creates a new one, where with an id it renames. The ids in `removed_from_catalog` stay. They come
+    /// from the catalog and are the same in every environment, and so are external ids.
+    ///
+    /// # Complexity
+    /// O(entries).
+    #[must_use]
+    pub fn without_ids(mut self) -> Self {
+        let DocumentData { permissions, roles, groups, users, .. } = &mut self.0;
+        permissions.iter_mut().for_each(|entry| entry.id = None);
+        roles.iter_mut().for_each(|entry| entry.id = None);
+        groups.iter_mut().for_each(|entry| entry.id = None);
+        users.iter_mut().for_each(|entry| entry.id = None);
+        self
     }
 
     /// Returns the document as JSON: indented, with lists in bytewise order and without default values.

@@ -26,6 +26,7 @@ pub use self::tx::Tx;
 pub use self::users::UserEdit;
 use crate::model::clock::When;
 use crate::model::records::{Change, Envelope, Revision, Timestamp, UserRecord};
+use crate::resolver::moment::list::WhyEmpty;
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
@@ -160,8 +161,8 @@ impl Plan {
             let row = compiled.state.users.row(number).filter(|row| !row.is_suspended());
             let bits = row.map(|row| walk::effective(&compiled.state, row, &When::Chosen(at))).unwrap_or_default();
             let snapshot = Snapshot(Arc::clone(compiled));
-            let unavailable = snapshot.at(at).unavailable();
-            PermissionSet::new(snapshot, bits, unavailable)
+            let why = WhyEmpty::unavailable(snapshot.at(at).unavailable());
+            PermissionSet::new(snapshot, bits, why)
         };
         let (before, after) = (set(&self.base), set(&self.next));
         let (gained, lost) = (after.difference(&before), before.difference(&after));

@@ -327,8 +327,8 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
             assert_eq!(ours.effective(user.id).slugs(), theirs.effective(user.id).slugs());
         }
         for role in &ours.roles(&all).items {
-            assert_eq!(ours.grants_of(role.id), theirs.grants_of(role.id));
-            assert_eq!(ours.includes_of(role.id), theirs.includes_of(role.id));
+            assert_eq!(ours.grants_of(role.record.id), theirs.grants_of(role.record.id));
+            assert_eq!(ours.includes_of(role.record.id), theirs.includes_of(role.record.id));
         }
         for group in &ours.groups(&all).items {
             assert_eq!(ours.parents_of(group.id), theirs.parents_of(group.id));

@@ -66,7 +66,7 @@ fn a_variant_is_a_permission_and_costs_no_string() {
     assert_eq!(acme.check("alice", "posts:write"), acme.check("alice", Permission::PostsWrite));
     assert!(acme.check("carol", "drafts:read"), "a catalog role's pattern covers the tenant's own");
     assert_eq!(acme.effective("alice").slugs(), ["drafts:read", "posts:delete", "posts:read", "posts:write"]);
-    assert_eq!(acme.now().permission(Permission::PostsRead).unwrap().name, "Read posts");
+    assert_eq!(acme.now().permission(Permission::PostsRead).unwrap().record.name, "Read posts");
     let handle = acme.permission_handle(Permission::PostsRead).unwrap();
     let globex = Authorizer::builder().catalog(Permission::catalog()).build();
     let globex = globex.create_tenant("globex", "Globex").unwrap();
@@ -141,9 +141,9 @@ fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     assert!(!acme.check("alice", "posts:write") && !acme.check("carol", "drafts:read"), "the editor was removed");
     let now = acme.now();
     let removed_from_catalog: Vec<String> =
-        now.roles_removed_from_catalog().iter().map(|role| role.slug.to_string()).collect();
+        now.roles_removed_from_catalog().iter().map(|role| role.record.slug.to_string()).collect();
     assert_eq!(removed_from_catalog, ["editor"]);
-    assert_eq!(now.permissions_removed_from_catalog()[0].slug, "posts:delete");
+    assert_eq!(now.permissions_removed_from_catalog()[0].record.slug, "posts:delete");
     assert!(
         now.role("editor").unwrap().origin == Origin::RemovedFromCatalog
             && now.roles(&PageRequest::of(99)).items.iter().all(|role| role.origin != Origin::RemovedFromCatalog)

@@ -125,16 +125,16 @@ fn r12_nothing_of_one_tenant_does_anything_in_another() {
     let user = now.user("alice").unwrap();
     let (permission, role) = (now.permission("p").unwrap(), now.role("r").unwrap());
     assert!(
-        !globex.check(user.id, "p") && !globex.check(user.id.as_uuid(), "p") && !globex.check("alice", permission.id)
+        !globex.check(user.id, "p") && !globex.check(user.id.as_uuid(), "p") && !globex.check("alice", permission.record.id)
     );
     assert!(!globex.check(acme.user_handle("alice").unwrap(), "p"));
     assert!(!globex.check("alice", acme.permission_handle("p").unwrap()));
     assert!(globex.check("alice", "p"), "the same names refer to other entities in each tenant");
-    assert!(globex.now().role(role.id).is_none() && globex.now().user(user.id).is_none());
+    assert!(globex.now().role(role.record.id).is_none() && globex.now().user(user.id).is_none());
     let refused = |error: rolecall::Error| assert_eq!(error.kind(), ErrorKind::NotFound);
     refused(globex.update(|tx| tx.user(user.id)?.suspend().map(drop)).unwrap_err());
-    refused(globex.update(|tx| tx.user("alice")?.unassign(role.id).map(drop)).unwrap_err());
-    refused(globex.update(|tx| tx.role("r")?.grant(permission.id).map(drop)).unwrap_err());
+    refused(globex.update(|tx| tx.user("alice")?.unassign(role.record.id).map(drop)).unwrap_err());
+    refused(globex.update(|tx| tx.role("r")?.grant(permission.record.id).map(drop)).unwrap_err());
     refused(globex.update(|tx| tx.delete_user(acme.user_handle("alice").unwrap())).unwrap_err());
     // Sets of two tenants have no elements in common.
     let (ours, theirs) = (acme.effective("alice"), globex.effective("alice"));
@@ -326,7 +326,7 @@ fn a22_an_entity_created_under_an_old_name_is_a_new_entity() {
         })
         .unwrap();
         assert!(acme.check("alice", "p"));
-        let (old_role, old_group) = (acme.now().role("r").unwrap().id, acme.now().group("g").unwrap().id);
+        let (old_role, old_group) = (acme.now().role("r").unwrap().record.id, acme.now().group("g").unwrap().id);
         let delete = |tx: &rolecall::Tx| {
             tx.delete_role("r")?;
             tx.delete_group("g")
@@ -347,7 +347,7 @@ fn a22_an_entity_created_under_an_old_name_is_a_new_entity() {
             assert!(!now.check("alice", "p") && now.groups_of("alice").is_empty());
             assert!(now.members("g", &PageRequest::of(10)).items.is_empty());
             assert!(now.role(old_role).is_none() && now.group(old_group).is_none());
-            assert!(now.role("r").unwrap().id != old_role);
+            assert!(now.role("r").unwrap().record.id != old_role);
         }
     }
 }

@@ -129,11 +129,11 @@ fn every_edit_has_its_effect() {
     let (group, role) = (now.group("low").unwrap(), now.role("low-role").unwrap());
     let permission = now.permission("posts:write").unwrap();
     assert_eq!([group.name.as_str(), group.description.as_str()], ["Low", "of groups"]);
-    assert_eq!([role.name.as_str(), role.description.as_str()], ["Low", "of roles"]);
-    assert_eq!([permission.name.as_str(), permission.description.as_str()], ["Write", "of permissions"]);
-    assert_eq!(permission.category, None);
+    assert_eq!([role.record.name.as_str(), role.record.description.as_str()], ["Low", "of roles"]);
+    assert_eq!([permission.record.name.as_str(), permission.record.description.as_str()], ["Write", "of permissions"]);
+    assert_eq!(permission.record.category, None);
     let parents = |group| now.parents_of(group).into_iter().map(|g| g.record.slug.to_string()).collect::<Vec<_>>();
-    let included = |role| now.includes_of(role).into_iter().map(|r| r.slug.to_string()).collect::<Vec<_>>();
+    let included = |role| now.includes_of(role).into_iter().map(|r| r.record.slug.to_string()).collect::<Vec<_>>();
     assert_eq!((parents("low"), parents("mid")), (vec!["mid".into(), "top".into()], vec![]));
     assert_eq!((included("low-role"), included("mid-role")), (vec!["mid-role".into(), "top-role".into()], vec![]));
     assert_eq!(now.roles_of_group("low").len(), 1);

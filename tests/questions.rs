@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::clock::ManualClock;
-use rolecall::moment::Via;
-use rolecall::{Decision, PageRequest, Reason, Timestamp, Window};
+use rolecall::moment::{GroupPaths, Via};
+use rolecall::{Decision, EntityKind, PageRequest, Reason, Timestamp, Window};
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs).unwrap()
@@ -47,7 +47,7 @@ fn r1_permissions_come_from_roles_groups_and_parent_groups() {
         groups,
         [("backend".into(), Via::Direct), ("engineering".into(), via("backend")), ("staff".into(), via("engineering"))]
     );
-    let roles: Vec<_> = now.all_roles_of("alice").into_iter().map(|r| (r.record.slug.to_string(), r.via)).collect();
+    let roles: Vec<_> = now.all_roles_of("alice").into_iter().map(|r| (r.record.record.slug.to_string(), r.via)).collect();
     assert_eq!(
         roles,
         [
@@ -169,7 +169,8 @@ fn a9_a_suspended_user_is_denied_in_every_form_of_question() {
     assert!(!now.check_any("alice", ["posts:write", "audit:read"]) && !now.check_all("alice", ["posts:write"]));
     assert!(now.effective("alice").is_empty() && !now.who_can("posts:write").contains("alice"));
     assert!(now.who_can("posts:write").page(&PageRequest::of(10)).items.iter().all(|user| user.key != "alice"));
-    assert!(now.all_groups_of("alice").is_empty() && now.all_roles_of("alice").is_empty());
+    assert!(now.all_groups_of("alice").len() == 3 && now.all_groups_of("alice").iter().all(|group| group.suspended));
+    assert!(now.all_roles_of("alice").len() == 3 && now.all_roles_of("alice").iter().all(|role| role.suspended));
     let direct = now.roles_of("alice");
     assert!(direct.len() == 1 && !direct[0].active, "still listed, marked");
     assert!(now.groups_of("alice").iter().all(|group| !group.active));
@@ -276,7 +277,7 @@ fn pages_are_complete_ordered_and_searchable() {
     let mut page = PageRequest::of(2);
     loop {
         let listing = now.permissions(&page);
-        slugs.extend(listing.items.iter().map(|p| p.slug.to_string()));
+        slugs.extend(listing.items.iter().map(|p| p.record.slug.to_string()));
         let Some(next) = listing.next else { break };
         page = page.after(next);
     }
@@ -288,11 +289,11 @@ fn pages_are_complete_ordered_and_searchable() {
     assert_eq!(found("e"), ["backend", "engineering"]);
     assert!(found("é").is_empty());
     assert_eq!(now.roles(&PageRequest::of(0)).items.len(), 1, "a page has at least one");
-    assert_eq!(now.subgroups_of("engineering")[0].record.slug, "backend");
+    assert_eq!(now.subgroups("engineering", &PageRequest::of(9)).items[0].record.slug, "backend");
     assert_eq!(now.parents_of("engineering")[0].record.slug, "staff");
-    assert_eq!(now.roles_of_group("engineering")[0].record.slug, "editor");
-    assert_eq!(now.groups_with("editor")[0].record.slug, "engineering");
-    assert_eq!(now.includes_of("editor")[0].slug, "viewer");
+    assert_eq!(now.roles_of_group("engineering")[0].record.record.slug, "editor");
+    assert_eq!(now.groups_with("editor", &PageRequest::of(9)).items[0].record.slug, "engineering");
+    assert_eq!(now.includes_of("editor")[0].record.slug, "viewer");
     assert_eq!(now.grants_of("editor").len(), 1);
     assert_eq!(now.effective_of_role("editor").slugs(), ["posts:read", "posts:write"]);
     assert_eq!(now.all_members("staff").page(&PageRequest::of(2)).next.as_deref(), Some("bob"));
@@ -331,12 +332,12 @@ fn every_form_of_a_name_finds_the_same_entity() {
     let permission = now.permission("posts:write").unwrap();
     let (by_handle, what) = (now.user_handle(&user).unwrap(), now.permission_handle(&permission).unwrap());
     let id = &user.id;
-    assert!(now.check(id, &permission.slug) && now.check(&user.key, permission.id));
-    assert!(now.check(user.id.as_uuid(), permission.id.as_uuid()));
+    assert!(now.check(id, &permission.record.slug) && now.check(&user.key, permission.record.id));
+    assert!(now.check(user.id.as_uuid(), permission.record.id.as_uuid()));
     assert!([(by_handle, what)].iter().all(|(user, permission)| now.check(user, permission)));
     assert!(["alice"].iter().all(|key| now.check(key, &permission)));
     assert!(now.check_any(&user, ["posts:write", "nope"].iter()) && now.check_all(&user, now.effective(&user).slugs()));
-    assert_eq!(now.all_holders(&role.slug).len(), now.all_holders(&role).len());
+    assert_eq!(now.all_holders(&role.record.slug).len(), now.all_holders(&role).len());
     for via in now.all_groups_of(&user).into_iter().map(|found| found.via) {
         assert!(matches!(via, Via::Direct) || matches!(via, Via::Group(slug) if now.group(&slug).is_some()));
     }
@@ -346,11 +347,11 @@ fn every_form_of_a_name_finds_the_same_entity() {
     );
     drop(now);
     acme.update(|tx| {
-        tx.role(&role.slug)?
-            .grant(&permission.slug)?
+        tx.role(&role.record.slug)?
+            .grant(&permission.record.slug)?
             .grant(what)?
-            .grant(permission.id)?
-            .grant(permission.id.as_uuid())?;
+            .grant(permission.record.id)?
+            .grant(permission.record.id.as_uuid())?;
         tx.group(&group)?.add_member(&user)?;
         Ok(())
     })
@@ -363,12 +364,12 @@ fn a_group_gives_what_its_parent_groups_give() {
     let now = acme.now();
     assert!(now.roles_of_group("backend").is_empty());
     let roles: Vec<_> =
-        now.all_roles_of_group("backend").into_iter().map(|r| (r.record.slug.to_string(), r.via)).collect();
+        now.all_roles_of_group("backend").into_iter().map(|r| (r.record.record.slug.to_string(), r.via)).collect();
     let via = |slug: &str| slug.parse().unwrap();
     assert_eq!(roles, [("editor".into(), Via::Group(via("engineering"))), ("viewer".into(), Via::Role(via("editor")))]);
     assert_eq!(now.effective_of_group("backend").slugs(), ["posts:read", "posts:write"]);
     assert!(now.effective_of_group("nothing").is_empty());
-    assert_eq!(now.effective_of_group("backend").records()[0].slug, "posts:read");
+    assert_eq!(now.effective_of_group("backend").records()[0].record.slug, "posts:read");
 }
 
 /// `ensure_*` with a window replaces the existing window, whichever it was.
@@ -470,19 +471,19 @@ fn groups_with_a_role_and_groups_below_a_group_are_those_of_the_reference_model(
         let catalog = rolecall::catalog::Catalog::empty();
         let model = rolecall::reference::Model::new(&records, &catalog);
         for secs in [0, 1_000] {
-            let now = tenant.snapshot().at(at(secs));
+            let (now, all) = (tenant.snapshot().at(at(secs)), PageRequest::of(100));
             let groups: Vec<_> =
                 (0..12).map(|n| (now.group(format!("g{n}")).unwrap(), now.user(format!("u{n}")).unwrap().id)).collect();
             for role in (0..4).map(|n| now.role(format!("r{n}")).unwrap().record) {
-                let having = now.all_groups_with(&role);
+                let having = now.all_groups_with(&role, &all).items;
                 for (group, probe) in &groups {
                     let found = having.iter().find(|found| found.record == *group);
                     assert_eq!(found.is_some(), model.roles(*probe, at(secs)).contains(&role.id), "{seed} {group:?}");
                     let Some(found) = found else { continue };
                     match &found.via {
-                        Via::Direct => assert!(now.groups_with(&role).iter().any(|g| g.active && g.record == *group)),
+                        Via::Direct => assert!(now.groups_with(&role, &all).items.iter().any(|g| g.active && g.record == *group)),
                         Via::Role(via) => assert!(
-                            now.groups_with(via).iter().any(|g| g.active && g.record == *group)
+                            now.groups_with(via, &all).items.iter().any(|g| g.active && g.record == *group)
                                 && now.effective_of_role(&role).is_subset(&now.effective_of_role(via))
                         ),
                         Via::Group(via) => assert!(having.iter().any(|found| found.record.slug == *via)),
@@ -490,7 +491,7 @@ fn groups_with_a_role_and_groups_below_a_group_are_those_of_the_reference_model(
                 }
             }
             for (group, _) in &groups {
-                let below: Vec<_> = now.all_subgroups(group).into_iter().map(|found| found.record.id).collect();
+                let below: Vec<_> = now.all_subgroups(group, &all).items.into_iter().map(|found| found.record.id).collect();
                 for (other, probe) in &groups {
                     let is_below = other.id != group.id && model.groups(*probe, at(secs)).contains(&group.id);
                     assert_eq!(below.contains(&other.id), is_below, "{seed} {group:?} {other:?}");
@@ -528,7 +529,8 @@ fn paths_of_a_group_lead_through_every_group_above_it() {
                 found.paths.iter().map(|path| path.iter().map(|group| group.id).collect()).collect();
             assert_eq!(distinct.len(), found.paths.len(), "every path is listed once");
         }
-        assert_eq!(now.paths_of("nothing"), rolecall::moment::GroupPaths::default());
+        let unknown = GroupPaths { unknown: Some(EntityKind::Group), ..GroupPaths::default() };
+        assert_eq!(now.paths_of("nothing"), unknown);
     }
 }
 

@@ -26,7 +26,8 @@ impl Snapshot {
     /// Returns the whole tenant as a document, to read, edit, keep under version control, or import again.
     ///
     /// The document is canonical: lists are in bytewise order, every entry has its id, and default values are left out. Equal
-    /// tenants have equal documents, and importing the document creates an equal tenant.
+    /// tenants have equal documents, and importing the document creates an equal tenant. To compare tenants whose entities
+    /// have other ids, see [`Document::without_ids`].
     ///
     /// # Example
     /// ```

@@ -139,7 +139,7 @@ impl<'a> Model<'a> {
     }
 
     /// Returns the groups of a user: those joined directly, and their active parent groups at any depth (R1). A membership
-    /// or parent link has effect only inside its window (R3).
+    /// or parent link has effect only inside its window (R3). Those of a suspended user are listed, too (R4).
     ///
     /// ```
     /// # use rolecall::catalog::Catalog;
@@ -167,7 +167,8 @@ impl<'a> Model<'a> {
         closure(direct.collect(), parents)
     }
 
-    /// Returns the roles of a user: those assigned directly or through groups, and all roles that they include (R1).
+    /// Returns the roles of a user: those assigned directly or through groups, and all roles that they include (R1). Those
+    /// of a suspended user are listed, too, although they give nothing (R4).
     ///
     /// ```
     /// # use rolecall::catalog::Catalog;

@@ -4,10 +4,13 @@
 //! administration page asks, and `moment/hierarchy.rs` those about parent groups and subgroups. `moment/sets.rs` has
 //! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks.
 //!
-//! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial or empty.
+//! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
+//! and says what is unknown (`moment/list.rs`).
 
 mod valid_until;
+mod counts;
 mod hierarchy;
+pub(crate) mod list;
 mod many;
 mod relations;
 mod sets;
@@ -19,12 +22,16 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
+pub use self::counts::Counts;
 pub use self::hierarchy::GroupPaths;
+pub use self::list::List;
+use self::list::WhyEmpty;
 pub use self::lookup::{Origin, WithOrigin};
 pub use self::page::{Page, PageRequest};
 pub use self::relations::{Inherited, Via, WithWindow};
 pub use self::sets::{PermissionSet, UserSet};
 use crate::model::clock::{Clock, When};
+use crate::model::error::EntityKind;
 use crate::model::records::Timestamp;
 use crate::resolver::check::allows_found;
 use crate::resolver::explain::{Decision, Explanation, Path, Reason, first, reason};
@@ -203,6 +210,11 @@ impl<'a> Moment<'a> {
     /// ```
     pub fn unavailable(&self) -> Option<Reason> {
         reason::unavailable_reason(self.compiled().availability)
+    }
+
+    /// Why an answer about an entity of this kind is empty, if it is for another reason than that it has nothing.
+    fn about(&self, entity: EntityKind, is_found: bool) -> WhyEmpty {
+        WhyEmpty::about(entity, is_found, self.unavailable())
     }
 
     /// Whether questions are answered at all. Every question looks at this first.
@@ -397,7 +409,7 @@ impl<'a> Moment<'a> {
         first::find(&snapshot.state, row, permission, &self.when)
     }
 
-    /// Returns everything that a user may do.
+    /// Returns everything that a user may do. Nothing, if the user is suspended (R4).
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -420,9 +432,11 @@ impl<'a> Moment<'a> {
     /// O(sources of the user), a union of one row for each, or O(groups and roles walked).
     pub fn effective(&self, user: impl AsUser) -> PermissionSet {
         let snapshot = self.compiled();
-        let user = user.found(snapshot.scope()).filter(|_| self.answers());
+        let user = user.found(snapshot.scope()).filter(|user| snapshot.state.user_is_there(user.number));
+        let why = self.about(EntityKind::User, user.is_some());
+        let user = user.filter(|_| why.is_none());
         let bits = user.map(|user| walk::effective_found(&snapshot.state, user, &self.when)).unwrap_or_default();
-        PermissionSet::new(self.snapshot(), bits, self.unavailable())
+        PermissionSet::new(self.snapshot(), bits, why)
     }
 
     /// Returns a handle of a user for fast checks. It is valid while the tenant stays open.

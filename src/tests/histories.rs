@@ -239,6 +239,10 @@ impl History {
         for user in reference.users() {
             for instant in INSTANTS.map(at) {
                 let moment = snapshot.at(instant);
+                let groups: BTreeSet<_> = moment.all_groups_of(user.id).iter().map(|group| group.record.id).collect();
+                assert_eq!(groups, reference.groups(user.id, instant));
+                let roles: BTreeSet<_> = moment.all_roles_of(user.id).iter().map(|role| role.record.id()).collect();
+                assert_eq!(roles, reference.roles(user.id, instant));
                 let effective = reference.effective(user.id, instant);
                 assert_eq!(moment.effective(user.id).slugs(), effective.iter().cloned().collect::<Vec<_>>());
                 for permission in PERMISSIONS {
@@ -415,7 +419,7 @@ fn lists_agree(compiled: &Arc<CompiledTenant>) {
         let moment = snapshot.at(instant);
         let users: Vec<_> = moment.users(&PageRequest::of(1_000)).items;
         for permission in PERMISSIONS.map(|slug| moment.permission(slug)).into_iter().flatten() {
-            let can = moment.who_can(permission.id);
+            let can = moment.who_can(permission.record.id);
             let mut listed = Vec::new();
             let mut page = PageRequest::of(2);
             loop {
@@ -424,15 +428,15 @@ fn lists_agree(compiled: &Arc<CompiledTenant>) {
                 let Some(next) = part.next else { break };
                 page = page.after(next);
             }
-            let allowed: Vec<_> = users.iter().filter(|u| moment.check(u.id, permission.id)).map(|u| u.id).collect();
+            let allowed: Vec<_> = users.iter().filter(|u| moment.check(u.id, permission.record.id)).map(|u| u.id).collect();
             assert_eq!(listed, allowed, "pages of `who_can`, in order of keys");
             assert_eq!(can.len(), allowed.len());
             for user in &users {
-                let handle = (moment.user_handle(user.id).unwrap(), moment.permission_handle(permission.id).unwrap());
+                let handle = (moment.user_handle(user.id).unwrap(), moment.permission_handle(permission.record.id).unwrap());
                 let check = moment.check(handle.0, handle.1);
                 assert_eq!(can.contains(user.id), check);
-                explanation_agrees(&snapshot, &user.key, &permission.slug, instant, check);
-                valid_until_is_right(&snapshot, user.id, permission.id, instant, check);
+                explanation_agrees(&snapshot, &user.key, &permission.record.slug, instant, check);
+                valid_until_is_right(&snapshot, user.id, permission.record.id, instant, check);
             }
         }
         for user in &users {
@@ -482,33 +486,51 @@ fn valid_until_is_right(
     }
 }
 
-/// Effective groups and roles agree with the members of groups and holders of roles.
+/// The groups and roles of a user agree with the members of groups and the holders of roles, whether the user is suspended
+/// or not (R4).
 fn sources_agree(moment: &crate::Moment<'_>, user: crate::model::records::UserId) {
     let suspended = moment.user(user).unwrap().status == crate::model::records::Status::Suspended;
     let groups = moment.all_groups_of(user);
     let roles = moment.all_roles_of(user);
+    let everyone = PageRequest::of(1_000);
     for slug in GROUPS {
         let is_in = groups.iter().any(|g| g.record.slug == slug);
-        assert!(suspended || moment.all_members(slug).contains(user) == is_in);
+        let members = moment.all_members(slug);
+        assert_eq!(members.contains(user), is_in);
+        assert_eq!(members.suspended().contains(user), is_in && suspended);
+        let here = moment.groups_of(user).into_iter().find(|g| g.record.slug == slug);
+        let there = moment.members(slug, &everyone).items.into_iter().find(|m| m.record.id == user);
+        let here = here.map(|g| (g.window, g.active, g.suspended));
+        assert_eq!(here, there.map(|m| (m.window, m.active, m.suspended)));
+        assert!(here.is_none_or(|(_, active, mark)| mark == suspended && (suspended || !active || is_in)));
     }
     for slug in ROLES {
-        let has = roles.iter().any(|r| r.record.slug == slug);
-        assert!(suspended || moment.all_holders(slug).contains(user) == has);
+        let has = roles.iter().any(|r| r.record.slug() == slug);
+        let holders = moment.all_holders(slug);
+        assert_eq!(holders.contains(user), has);
+        assert_eq!(holders.suspended().contains(user), has && suspended);
+        let here = moment.roles_of(user).into_iter().find(|r| r.record.slug() == slug);
+        let there = moment.holders(slug, &everyone).items.into_iter().find(|h| h.record.id == user);
+        let here = here.map(|r| (r.window, r.active, r.suspended));
+        assert_eq!(here, there.map(|h| (h.window, h.active, h.suspended)));
+        assert!(here.is_none_or(|(_, _, mark)| mark == suspended));
     }
+    let marks = groups.iter().map(|g| g.suspended).chain(roles.iter().map(|r| r.suspended));
+    assert!(marks.into_iter().all(|mark| mark == suspended));
     let known: BTreeSet<_> = groups.iter().map(|g| &g.record.slug).collect();
     for via in groups.iter().map(|g| &g.via).chain(roles.iter().map(|r| &r.via)) {
         match via {
             Via::Direct => {}
             Via::Group(slug) => assert!(known.contains(slug)),
-            Via::Role(slug) => assert!(roles.iter().any(|r| r.record.slug == *slug)),
+            Via::Role(slug) => assert!(roles.iter().any(|r| r.record.record.slug == *slug)),
         }
     }
     let union = roles
         .iter()
-        .map(|r| moment.effective_of_role(r.record.id))
+        .map(|r| moment.effective_of_role(r.record.record.id))
         .fold(None, |all: Option<PermissionSet>, set| Some(all.map_or_else(|| set.clone(), |all| all.union(&set))));
     if let Some(union) = union {
-        assert_eq!(union, moment.effective(user));
+        assert_eq!(if suspended { &union - &union } else { union }, moment.effective(user));
     }
 }
 

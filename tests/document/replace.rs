@@ -45,7 +45,7 @@ fn without_ids_entries_are_matched_by_name_and_equal_content_makes_no_revision()
 #[test]
 fn an_entry_with_a_known_id_is_renamed() {
     let acme = tenant(&small());
-    let (role, alice) = (acme.now().role("editor").unwrap().id, acme.now().user("alice").unwrap().id);
+    let (role, alice) = (acme.now().role("editor").unwrap().record.id, acme.now().user("alice").unwrap().id);
     let renamed = edited(&acme, |value| {
         value["roles"][0]["slug"] = json!("writer");
         value["groups"][0]["roles"][0] = json!("writer");
@@ -54,28 +54,28 @@ fn an_entry_with_a_known_id_is_renamed() {
     });
     let replaced = acme.replace(&renamed).unwrap();
     assert_eq!(shown(&replaced.changes), ["~Role", "~User"]);
-    assert_eq!((acme.now().role("writer").unwrap().id, acme.now().user("alicia").unwrap().id), (role, alice));
+    assert_eq!((acme.now().role("writer").unwrap().record.id, acme.now().user("alicia").unwrap().id), (role, alice));
     assert!(acme.check("alicia", "read") && !acme.check("alice", "read"));
 }
 
 #[test]
 fn two_entries_can_swap_names_by_id() {
     let acme = tenant(&small());
-    let editor = acme.now().role("editor").unwrap().id;
+    let editor = acme.now().role("editor").unwrap().record.id;
     let swapped = edited(&acme, |value| {
         value["roles"][0]["slug"] = json!("viewer");
         value["roles"][1]["slug"] = json!("editor");
         value["groups"][0]["roles"][0] = json!("viewer");
     });
     assert_eq!(shown(&acme.replace(&swapped).unwrap().changes), ["~Role", "~Role"]);
-    assert_eq!(acme.now().role("viewer").unwrap().id, editor);
+    assert_eq!(acme.now().role("viewer").unwrap().record.id, editor);
     assert!(acme.check("alice", "read"));
 }
 
 #[test]
 fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
     let acme = tenant(&small());
-    let old = acme.now().role("editor").unwrap().id;
+    let old = acme.now().role("editor").unwrap().record.id;
     let handle = acme.user_handle("alice").unwrap();
     let anew = edited(&acme, |value| {
         value["roles"][0]["id"] = json!("67e55044-10b1-426f-9247-bb680e5fe0c8");
@@ -90,7 +90,7 @@ fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
         changes,
         ["+Grant", "+Membership", "+Role", "+User", "-Assignment", "-Grant", "-Membership", "-Role", "-User"]
     );
-    assert_ne!(acme.now().role("editor").unwrap().id, old);
+    assert_ne!(acme.now().role("editor").unwrap().record.id, old);
     assert!(
         !acme.check("alice", "read") && !acme.check(handle, "read"),
         "the new role inherits nothing from the old one"
@@ -102,7 +102,7 @@ fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
 #[test]
 fn a22_a_slug_that_an_id_leaves_is_free_for_another_thing() {
     let acme = tenant(&small());
-    let old = acme.now().role("editor").unwrap().id;
+    let old = acme.now().role("editor").unwrap().record.id;
     // The old editor is renamed to writer by its id. The entry without an id is therefore new, although it has the old slug.
     let split = edited(&acme, |value| {
         value["roles"][0]["slug"] = json!("writer");
@@ -111,8 +111,8 @@ fn a22_a_slug_that_an_id_leaves_is_free_for_another_thing() {
     });
     let replaced = acme.replace(&split).unwrap();
     assert_eq!(shown(&replaced.changes).len(), 2, "one role is added and one renamed: {:?}", shown(&replaced.changes));
-    assert_eq!(acme.now().role("writer").unwrap().id, old);
-    assert_ne!(acme.now().role("editor").unwrap().id, old);
+    assert_eq!(acme.now().role("writer").unwrap().record.id, old);
+    assert_ne!(acme.now().role("editor").unwrap().record.id, old);
     assert!(acme.check("alice", "read"));
 }
 

@@ -259,3 +259,51 @@ fn an_id_in_capital_letters_is_read_and_written_in_lower_case() {
     assert_eq!(tenant.now().user("alice").unwrap().id.to_string(), id);
     assert!(with(&id.to_uppercase()) == with(id) && export(&tenant).to_json().contains(id));
 }
+
+/// Every field of a document, in two environments that give their entities other ids.
+#[test]
+fn f18_without_ids_two_environments_export_the_same_bytes() {
+    let catalog = Catalog::empty();
+    let document = acme().without_ids();
+    let environments = [authorizer(&catalog), authorizer(&catalog)].map(|(authorizer, store)| {
+        let tenant = authorizer.import(&document).unwrap();
+        (tenant, store)
+    });
+    let [one, other] = environments.each_ref().map(|(tenant, _)| export(tenant));
+    assert_ne!(one.to_json(), other.to_json(), "each has its own ids");
+    assert_eq!(one.clone().without_ids().to_json(), other.without_ids().to_json());
+    assert_eq!(one.clone().without_ids().to_json(), document.to_json());
+    assert!(!one.to_json().contains("\"id\": \"") || !document.to_json().contains("\"id\": \""));
+    // Replacing matches by slugs and keys: nothing changes in either.
+    for (tenant, store) in &environments {
+        let before = stored(store, tenant);
+        assert!(tenant.plan_replace(&document).unwrap().changes().is_empty());
+        assert!(tenant.replace(&one.clone().without_ids()).unwrap().commit.is_none());
+        assert_eq!(stored(store, tenant), before);
+    }
+    // A change in one environment is carried to the other by slugs and keys.
+    let [(staging, _), (production, store)] = &environments;
+    let ids = |records: Vec<rolecall::records::Record>| records.iter().map(rolecall::records::Record::key).collect::<Vec<_>>();
+    let before = ids(stored(store, production));
+    staging.update(|tx| tx.create_user("new@acme.com").map(drop)).unwrap();
+    let mut changed = export(staging).without_ids();
+    production.replace(changed.act_for("okta").unwrap()).unwrap();
+    assert_eq!(export(production).without_ids(), export(staging).without_ids());
+    let after = ids(stored(store, production));
+    assert!(before.iter().all(|key| after.contains(key)) && after.len() == before.len() + 1, "entities keep their ids");
+}
+
+/// References to entries that are removed from the catalog keep their ids, which come from the catalog.
+#[test]
+fn f18_entries_removed_from_the_catalog_keep_their_ids() {
+    let (first, second) = (first_release(), second_release());
+    let store = rolecall::store::MemoryStore::default();
+    let tenant = Authorizer::builder().store(store.clone()).catalog(&first).build().create_tenant("acme", "Acme").unwrap();
+    tenant.update(|tx| tx.create_user("alice")?.assign("accountant").map(drop)).unwrap();
+    tenant.close().unwrap();
+    let tenant = Authorizer::builder().store(store).catalog(&second).build().tenant("acme").unwrap();
+    let document = export(&tenant).without_ids();
+    assert!(document.to_json().contains("removed_from_catalog"));
+    let copy = authorizer(&second).0.import(&document).unwrap();
+    assert_eq!(export(&copy).without_ids().to_json(), document.to_json());
+}

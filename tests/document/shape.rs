@@ -201,3 +201,17 @@ fn a_document_passes_through_serde() {
         "Document { slug: \"acme-corp\", permissions: 5, roles: 4, groups: 3, users: 4, .. }"
     );
 }
+
+/// Editors write a byte-order mark. In UTF-8 it is skipped, and places do not count it.
+#[test]
+fn f17_a_document_with_a_byte_order_mark_is_read() {
+    let with_mark = |text: &str| Document::from_json(format!("\u{feff}{text}").as_bytes());
+    assert_eq!(with_mark(ACME).unwrap(), acme());
+    let places = [with_mark("{]"), Document::from_json(b"{]")].map(|read| read.unwrap_err().mistakes().to_vec());
+    assert_eq!(places[0], places[1]);
+    assert!(with_mark(&format!("\u{feff}{ACME}")).is_err(), "one mark");
+    for mark in [[0xFF, 0xFE], [0xFE, 0xFF]] {
+        let error = Document::from_json(&[&mark[..], b"{\0"].concat()).unwrap_err();
+        assert!(error.mistakes()[0].message.contains("expected UTF-8, found UTF-16"), "{error}");
+    }
+}

@@ -5,14 +5,18 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::Serialize;
 
+use super::list::WhyEmpty;
 use super::page::{self, Page, PageRequest};
 use super::{Inherited, Moment, Via, WithWindow};
 use crate::model::clock::When;
+use crate::model::error::EntityKind;
 use crate::model::internal_fault::must;
 use crate::model::records::GroupRecord;
 use crate::resolver::bits::Bits;
+use crate::resolver::explain::Reason;
 use crate::resolver::explain::paths::{MOST_PATHS, MOST_STEPS};
-use crate::resolver::snapshot::edge::FAR_END;
+use crate::resolver::snapshot::edge::{Edge, FAR_END};
+use crate::resolver::snapshot::entity_rows::GroupRow;
 use crate::resolver::snapshot::names::{AsGroup, AsRole};
 use crate::resolver::snapshot::reverse::active;
 use crate::resolver::snapshot::source::Source;
@@ -28,16 +32,59 @@ pub struct GroupPaths {
     pub paths: Vec<Vec<GroupRecord>>,
     /// Whether there are more paths than these.
     pub more_paths: bool,
+    /// Why the tenant is unavailable, if it is. There are no paths then.
+    pub unavailable: Option<Reason>,
+    /// [`EntityKind::Group`] if there is no such group. There are no paths then.
+    pub unknown: Option<EntityKind>,
 }
 
 impl Moment<'_> {
-    /// Returns all groups whose members have a role through them at the instant, by slug.
+    /// Returns a page of the groups to which a role is assigned directly, by slug, each with its window. The search looks
+    /// at slugs and names.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// use rolecall::PageRequest;
+    ///
+    /// let groups = acme.now().groups_with("editor", &PageRequest::of(50));
+    /// assert_eq!(groups.items[0].record.slug, "engineering");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// For a page of k from n groups: O(n log k).
+    pub fn groups_with(&self, role: impl AsRole, page: &PageRequest) -> Page<WithWindow<GroupRecord>> {
+        let snapshot = self.compiled();
+        let groups = &snapshot.state.groups;
+        let role = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)));
+        let holders = role.into_iter().flat_map(|(_, row)| row.groups.iter().map(|back| back.from())).collect();
+        self.page_of_groups(&holders, page, self.about(EntityKind::Role, role.is_some()), |n| {
+            let row = groups.row(n)?;
+            let edge = must(row.roles().get(role?.0), FAR_END)?;
+            Some(self.with_window(row, edge))
+        })
+    }
+
+    /// Returns a page of all groups whose members have a role through them at the instant, by slug. The search looks at
+    /// slugs and names.
     ///
     /// A group has the role because it is assigned to the group ([`Via::Direct`]), because another role of the group
     /// includes it ([`Via::Role`]), or because a parent group has it ([`Via::Group`]). Where several are true, `via` is
     /// on a shortest path.
     ///
     /// ```
+    /// use rolecall::PageRequest;
     /// use rolecall::blocking::Authorizer;
     /// use rolecall::moment::Via;
     ///
@@ -49,19 +96,19 @@ impl Moment<'_> {
     ///     tx.create_group("engineering")?.add_parent("staff").map(drop)
     /// })?;
     ///
-    /// let groups = acme.now().all_groups_with("viewer");
-    /// let [engineering, staff] = &groups[..] else { panic!("two groups have it") };
+    /// let groups = acme.now().all_groups_with("viewer", &PageRequest::of(50));
+    /// let [engineering, staff] = &groups.items[..] else { panic!("two groups have it") };
     /// assert_eq!(engineering.via, Via::Group("staff".parse()?));
     /// assert_eq!(staff.via, Via::Role("editor".parse()?));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Complexity
-    /// O(roles that include it, their groups, the subgroups of those), and their order.
-    pub fn all_groups_with(&self, role: impl AsRole) -> Vec<Inherited<GroupRecord>> {
-        let snapshot = self.compiled();
-        let target = role.role(snapshot.scope()).filter(|_| self.answers());
-        target.map(|target| self.inherited(self.groups_having(target))).unwrap_or_default()
+    /// O(roles that include it, their groups, the subgroups of those), whatever the size of the page.
+    pub fn all_groups_with(&self, role: impl AsRole, page: &PageRequest) -> Page<Inherited<GroupRecord>> {
+        let role = role.role(self.compiled().scope());
+        let found = role.map(|role| self.groups_having(role)).unwrap_or_default();
+        self.page_of_inherited(&found, page, self.about(EntityKind::Role, role.is_some()))
     }
 
     /// Returns a page of the direct subgroups of a group, by slug, each with the window of its link. The search looks at
@@ -93,22 +140,20 @@ impl Moment<'_> {
         let groups = &snapshot.state.groups;
         let parent = group.group(snapshot.scope());
         let row = parent.and_then(|n| groups.row(n));
-        let children: Bits = row.into_iter().flat_map(|row| row.children.iter().map(|back| back.from())).collect();
-        let finds = |record: &GroupRecord| page.finds(&[record.slug.as_str(), record.name.as_str()]);
-        let found = page::of_set(groups, &children, page, |row| finds(&row.record));
-        let item = |n| {
+        let children = row.into_iter().flat_map(|row| row.children.iter().map(|back| back.from())).collect();
+        self.page_of_groups(&children, page, self.about(EntityKind::Group, parent.is_some()), |n| {
             let row = groups.row(n)?;
             let edge = must(row.parents().get(parent?), FAR_END)?;
-            Some(WithWindow { record: row.record.clone(), window: edge.window, active: is_active(edge, &self.when) })
-        };
-        Page::new(found, page, self.unavailable(), |n| groups.name_at(n), item)
+            Some(self.with_window(row, edge))
+        })
     }
 
-    /// Returns all groups below a group at the instant, by slug: its subgroups ([`Via::Direct`]), and the subgroups of
+    /// Returns a page of all groups below a group at the instant, by slug: its subgroups ([`Via::Direct`]), and the subgroups of
     /// those, each with the group that it is a subgroup of ([`Via::Group`]) on a shortest path. Links outside their windows
-    /// are left out.
+    /// are left out. The search looks at slugs and names.
     ///
     /// ```
+    /// use rolecall::PageRequest;
     /// use rolecall::blocking::Authorizer;
     /// use rolecall::moment::Via;
     ///
@@ -119,19 +164,19 @@ impl Moment<'_> {
     ///     tx.create_group("backend")?.add_parent("engineering").map(drop)
     /// })?;
     ///
-    /// let below = acme.now().all_subgroups("staff");
+    /// let below = acme.now().all_subgroups("staff", &PageRequest::of(50)).items;
     /// assert_eq!((below[0].record.slug.as_str(), &below[0].via), ("backend", &Via::Group("engineering".parse()?)));
     /// assert_eq!((below[1].record.slug.as_str(), &below[1].via), ("engineering", &Via::Direct));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Complexity
-    /// O(groups below it and their parent links), and their order.
-    pub fn all_subgroups(&self, group: impl AsGroup) -> Vec<Inherited<GroupRecord>> {
+    /// O(groups below it and their parent links), whatever the size of the page.
+    pub fn all_subgroups(&self, group: impl AsGroup, page: &PageRequest) -> Page<Inherited<GroupRecord>> {
         let snapshot = self.compiled();
-        let Some(top) = group.group(snapshot.scope()).filter(|_| self.answers()) else { return Vec::new() };
+        let top = group.group(snapshot.scope());
         let mut found = HashMap::new();
-        let mut todo = VecDeque::from([(top, Via::Direct)]);
+        let mut todo: VecDeque<(u32, Via)> = top.into_iter().map(|top| (top, Via::Direct)).collect();
         while let Some((number, via)) = todo.pop_front() {
             for child in self.children(number) {
                 if let Entry::Vacant(vacant) = found.entry(child) {
@@ -140,12 +185,12 @@ impl Moment<'_> {
                 }
             }
         }
-        self.inherited(found)
+        self.page_of_inherited(&found, page, self.about(EntityKind::Group, top.is_some()))
     }
 
     /// Returns the paths of active links that lead to a group, for a breadcrumb. Each begins at a group above it that
     /// has no parents, and ends at the group itself. A group without parents has one path, which is itself; an unknown
-    /// group has none.
+    /// group has none, and [`GroupPaths::unknown`] says so.
     ///
     /// A group may have several parents, so the number of paths can grow exponentially. At most 64 paths with together
     /// at most 10,000 groups are returned, as many as in an [`Explanation`](crate::Explanation), and
@@ -173,12 +218,14 @@ impl Moment<'_> {
     /// O(groups in the paths returned, times the logarithm of the parents of each).
     pub fn paths_of(&self, group: impl AsGroup) -> GroupPaths {
         let snapshot = self.compiled();
-        let Some(bottom) = group.group(snapshot.scope()).filter(|_| self.answers()) else {
-            return GroupPaths::default();
-        };
-        let (paths, more_paths) = paths_above(&snapshot.state, bottom, &self.when);
+        let bottom = group.group(snapshot.scope());
+        let WhyEmpty { unavailable, unknown } = self.about(EntityKind::Group, bottom.is_some());
+        let bottom = bottom.filter(|_| unavailable.is_none());
+        let (paths, more_paths) =
+            bottom.map(|bottom| paths_above(&snapshot.state, bottom, &self.when)).unwrap_or_default();
         let record = |n: &u32| snapshot.state.groups.row(*n).map(|row| row.record.clone());
-        GroupPaths { paths: paths.iter().map(|path| path.iter().filter_map(record).collect()).collect(), more_paths }
+        let paths = paths.iter().map(|path| path.iter().filter_map(record).collect()).collect();
+        GroupPaths { paths, more_paths, unavailable, unknown }
     }
 
     /// The groups that have a role, breadth first from the role, each with where it was first reached from.
@@ -225,12 +272,36 @@ impl Moment<'_> {
         row.flat_map(move |row| active(&row.children, group, &self.when, |n| Some(state.groups.row(n)?.parents())))
     }
 
-    fn inherited(&self, found: HashMap<u32, Via>) -> Vec<Inherited<GroupRecord>> {
+    /// A page of these groups, each with where it comes from.
+    fn page_of_inherited(
+        &self,
+        found: &HashMap<u32, Via>,
+        page: &PageRequest,
+        why: WhyEmpty,
+    ) -> Page<Inherited<GroupRecord>> {
         let groups = &self.compiled().state.groups;
-        let record = |(n, via)| groups.row(n).map(|row| Inherited { record: row.record.clone(), via });
-        let mut found: Vec<_> = found.into_iter().filter_map(record).collect();
-        found.sort_unstable_by(|a, b| a.record.slug.cmp(&b.record.slug));
-        found
+        self.page_of_groups(&found.keys().copied().collect(), page, why, |n| {
+            let (record, via) = (groups.row(n)?.record.clone(), found.get(&n)?.clone());
+            Some(Inherited { record, via, suspended: false })
+        })
+    }
+
+    /// A page of these groups.
+    fn page_of_groups<T>(
+        &self,
+        found: &Bits,
+        page: &PageRequest,
+        why: WhyEmpty,
+        item: impl Fn(u32) -> Option<T>,
+    ) -> Page<T> {
+        let groups = &self.compiled().state.groups;
+        let finds = |row: &GroupRow| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]);
+        Page::new(page::of_set(groups, found, page, finds), page, why, |n| groups.name_at(n), item)
+    }
+
+    fn with_window(&self, row: &GroupRow, edge: Edge) -> WithWindow<GroupRecord> {
+        let active = is_active(edge, &self.when);
+        WithWindow { record: row.record.clone(), window: edge.window, active, suspended: false }
     }
 }
 

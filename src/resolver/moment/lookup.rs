@@ -1,12 +1,11 @@
 //! Questions that look up and list users, groups, roles and permissions.
 
-use std::ops::Deref;
-
 use serde::Serialize;
 
 use super::Moment;
+use super::list::{List, WhyEmpty};
 use super::page::{self, Page, PageRequest};
-use crate::model::records::{GroupRecord, PermissionRecord, RoleRecord, UserRecord};
+use crate::model::records::{GroupRecord, Name, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserRecord};
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser, sealed};
 pub use crate::resolver::snapshot::table::Origin;
@@ -33,15 +32,6 @@ pub struct WithOrigin<R> {
     pub origin: Origin,
 }
 
-/// Gives access to the fields of the record.
-impl<R> Deref for WithOrigin<R> {
-    type Target = R;
-
-    fn deref(&self) -> &R {
-        &self.record
-    }
-}
-
 impl From<&PermissionRow> for WithOrigin<PermissionRecord> {
     fn from(row: &PermissionRow) -> Self {
         Self { record: row.record.clone(), origin: row.origin }
@@ -52,6 +42,35 @@ impl From<&RoleRow> for WithOrigin<RoleRecord> {
     fn from(row: &RoleRow) -> Self {
         Self { record: row.record.clone(), origin: row.origin }
     }
+}
+
+macro_rules! accessors {
+    ($($record:ty, $id:ty, $question:literal;)*) => {$(
+        impl WithOrigin<$record> {
+            /// Returns the id.
+            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\").map(drop)\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(found.id(), found.record.id);\n# Ok::<(), rolecall::Error>(())\n```")]
+            pub fn id(&self) -> $id {
+                self.record.id
+            }
+
+            /// Returns the slug.
+            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\").map(drop)\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(*found.slug(), found.record.slug);\n# Ok::<(), rolecall::Error>(())\n```")]
+            pub fn slug(&self) -> &Slug {
+                &self.record.slug
+            }
+
+            /// Returns the display name.
+            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\").map(drop)\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(*found.name(), found.record.name);\n# Ok::<(), rolecall::Error>(())\n```")]
+            pub fn name(&self) -> &Name {
+                &self.record.name
+            }
+        }
+    )*};
+}
+
+accessors! {
+    RoleRecord, RoleId, "role(\"editor\")";
+    PermissionRecord, PermissionId, "permission(\"posts:read\")";
 }
 
 macro_rules! origin_names {
@@ -140,7 +159,7 @@ impl Moment<'_> {
     /// #     tx.create_user("bob")?.assign("reader")?;
     /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().role("editor").unwrap().slug, "editor");
+    /// assert_eq!(acme.now().role("editor").unwrap().record.slug, "editor");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn role(&self, role: impl AsRole) -> Option<WithOrigin<RoleRecord>> {
@@ -164,7 +183,7 @@ impl Moment<'_> {
     /// #     tx.create_user("bob")?.assign("reader")?;
     /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().permission("posts:write").unwrap().slug, "posts:write");
+    /// assert_eq!(acme.now().permission("posts:write").unwrap().record.slug, "posts:write");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn permission(&self, permission: impl AsPermission) -> Option<WithOrigin<PermissionRecord>> {
@@ -201,7 +220,7 @@ impl Moment<'_> {
         let users = &self.compiled().state.users;
         let found = page::of_table(users, page, |row| page.finds_user(&row.record));
         let record = |n| users.row(n).map(|row| row.record.clone());
-        Page::new(found, page, self.unavailable(), |n| users.name_at(n), record)
+        Page::new(found, page, WhyEmpty::unavailable(self.unavailable()), |n| users.name_at(n), record)
     }
 
     /// Returns a page of groups, by slug. A search looks at slugs and names.
@@ -229,7 +248,7 @@ impl Moment<'_> {
         let found =
             page::of_table(groups, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
         let record = |n| groups.row(n).map(|row| row.record.clone());
-        Page::new(found, page, self.unavailable(), |n| groups.name_at(n), record)
+        Page::new(found, page, WhyEmpty::unavailable(self.unavailable()), |n| groups.name_at(n), record)
     }
 
     /// Returns a page of roles, those of the catalog included, by slug. A search looks at slugs and names.
@@ -256,7 +275,7 @@ impl Moment<'_> {
         let roles = &self.compiled().state.roles;
         let found =
             page::of_table(roles, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
-        Page::new(found, page, self.unavailable(), |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
+        Page::new(found, page, WhyEmpty::unavailable(self.unavailable()), |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
     }
 
     /// Returns a page of permissions, those of the catalog included, by slug. A search looks at slugs and names.
@@ -282,7 +301,7 @@ impl Moment<'_> {
     pub fn permissions(&self, page: &PageRequest) -> Page<WithOrigin<PermissionRecord>> {
         let all = &self.compiled().state.permissions;
         let found = page::of_table(all, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
-        Page::new(found, page, self.unavailable(), |n| all.name_at(n), |n| all.row(n).map(WithOrigin::from))
+        Page::new(found, page, WhyEmpty::unavailable(self.unavailable()), |n| all.name_at(n), |n| all.row(n).map(WithOrigin::from))
     }
 
     /// Returns the roles that are removed from the catalog and that the tenant still refers to, by slug (R9).
@@ -303,12 +322,13 @@ impl Moment<'_> {
     /// assert!(acme.now().roles_removed_from_catalog().is_empty());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn roles_removed_from_catalog(&self) -> Vec<WithOrigin<RoleRecord>> {
+    pub fn roles_removed_from_catalog(&self) -> List<WithOrigin<RoleRecord>> {
         let rows = self.compiled().state.roles.rows().filter(|row| row.origin == Origin::RemovedFromCatalog);
         let mut removed_from_catalog: Vec<WithOrigin<RoleRecord>> =
-            rows.filter(|_| self.answers()).map(WithOrigin::from).collect();
+            rows.map(WithOrigin::from).collect();
         removed_from_catalog.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
-        removed_from_catalog
+        let why = WhyEmpty::unavailable(self.unavailable());
+        List::about(Some(removed_from_catalog), why, |removed_from_catalog| removed_from_catalog)
     }
 
     /// Returns the permissions that are removed from the catalog and that the tenant still refers to, by slug (R9).
@@ -329,11 +349,12 @@ impl Moment<'_> {
     /// assert!(acme.now().permissions_removed_from_catalog().is_empty());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn permissions_removed_from_catalog(&self) -> Vec<WithOrigin<PermissionRecord>> {
+    pub fn permissions_removed_from_catalog(&self) -> List<WithOrigin<PermissionRecord>> {
         let rows = self.compiled().state.permissions.rows().filter(|row| row.origin == Origin::RemovedFromCatalog);
         let mut removed_from_catalog: Vec<WithOrigin<PermissionRecord>> =
-            rows.filter(|_| self.answers()).map(WithOrigin::from).collect();
+            rows.map(WithOrigin::from).collect();
         removed_from_catalog.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
-        removed_from_catalog
+        let why = WhyEmpty::unavailable(self.unavailable());
+        List::about(Some(removed_from_catalog), why, |removed_from_catalog| removed_from_catalog)
     }
 }

@@ -3,6 +3,8 @@
 //! Each page continues after the last name of the one before. No entry is repeated or left out, whatever changes
 //! between two pages.
 
+use super::list::WhyEmpty;
+use crate::model::error::EntityKind;
 use crate::model::records::UserRecord;
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Reason;
@@ -120,6 +122,9 @@ pub struct Page<T> {
     pub next: Option<String>,
     /// Why the tenant is unavailable, if it is. The page is empty then.
     pub unavailable: Option<Reason>,
+    /// What the question was about, if there is none of that name: the group of `members`, for example. The page is
+    /// empty then.
+    pub unknown: Option<EntityKind>,
 }
 
 impl<T> Page<T> {
@@ -127,17 +132,34 @@ impl<T> Page<T> {
     pub(crate) fn new<'a>(
         numbers: impl IntoIterator<Item = u32>,
         page: &PageRequest,
-        unavailable: Option<Reason>,
+        why: WhyEmpty,
         name: impl Fn(u32) -> &'a str,
         item: impl Fn(u32) -> Option<T>,
     ) -> Self {
-        if unavailable.is_some() {
-            return Self { items: Vec::new(), next: None, unavailable };
+        let WhyEmpty { unavailable, unknown } = why;
+        if why.is_some() {
+            return Self { items: Vec::new(), next: None, unavailable, unknown };
         }
         let numbers: Vec<u32> = numbers.into_iter().take(page.limit.saturating_add(1)).collect();
         let more = numbers.len() > page.limit;
         let next = numbers.get(page.limit - 1).filter(|_| more).map(|last| name(*last).to_owned());
-        Self { items: numbers.into_iter().take(page.limit).filter_map(item).collect(), next, unavailable }
+        Self { items: numbers.into_iter().take(page.limit).filter_map(item).collect(), next, unavailable, unknown }
+    }
+
+    /// Whether the page is an answer: the tenant is available, and what the question was about exists.
+    ///
+    /// ```
+    /// use rolecall::{EntityKind, PageRequest, blocking::Authorizer};
+    ///
+    /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_group("staff").map(drop))?;
+    /// assert!(acme.now().members("staff", &PageRequest::of(50)).is_known());
+    /// let page = acme.now().members("stuff", &PageRequest::of(50));
+    /// assert!(!page.is_known() && page.unknown == Some(EntityKind::Group));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn is_known(&self) -> bool {
+        self.unavailable.is_none() && self.unknown.is_none()
     }
 }
 

@@ -5,13 +5,15 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 use serde::Serialize;
 
+use super::list::List;
 use super::{Moment, Page, PageRequest, PermissionSet, UserSet, WithOrigin};
+use crate::model::error::EntityKind;
 use crate::model::internal_fault::must;
 use crate::model::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window};
 use crate::resolver::bits::Bits;
 use crate::resolver::snapshot::edge::{Edge, FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::edges::Edges;
-use crate::resolver::snapshot::entity_rows::{GroupRow, UserRow};
+use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::reverse;
 use crate::resolver::snapshot::source::Source;
@@ -22,21 +24,27 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WithWindow<R> {
     /// The entity.
+    #[serde(flatten)]
     pub record: R,
     /// When the relation is active.
     pub window: Window,
     /// Whether it is active at the instant: the instant lies in the window, and the user, if there is one, is not
     /// suspended.
     pub active: bool,
+    /// Whether the user of the relation is suspended. `false` for a relation between a group and a role or another group.
+    pub suspended: bool,
 }
 
 /// A group or role, held directly or through others, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inherited<R> {
     /// The group or role.
+    #[serde(flatten)]
     pub record: R,
     /// Where it comes from, on a shortest path. Look up the group or role that it names in the same list, and so on.
     pub via: Via,
+    /// Whether the user that the list is about is suspended, so that this gives the user nothing (R4).
+    pub suspended: bool,
 }
 
 /// Where a group or role that is held comes from.
@@ -79,7 +87,7 @@ impl Moment<'_> {
     pub fn members(&self, group: impl AsGroup, page: &PageRequest) -> Page<WithWindow<UserRecord>> {
         let snapshot = self.compiled();
         let row = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n).map(|row| (n, row)));
-        self.users_by_key(row.map(|(n, row)| (n, &row.members)), page, UserRow::groups)
+        self.users_by_key(EntityKind::Group, row.map(|(n, row)| (n, &row.members)), page, UserRow::groups)
     }
 
     /// Returns the direct and inherited members of a group.
@@ -102,9 +110,10 @@ impl Moment<'_> {
     /// ```
     pub fn all_members(&self, group: impl AsGroup) -> UserSet {
         let snapshot = self.compiled();
-        let groups =
-            reverse::with_subgroups(&snapshot.state, group.group(snapshot.scope()).into_iter().collect(), &self.when);
-        self.user_set(reverse::users_of(&snapshot.state, &Bits::new(), &groups, &self.when))
+        let group = group.group(snapshot.scope());
+        let groups = reverse::with_subgroups(&snapshot.state, group.into_iter().collect(), &self.when);
+        let users = reverse::users_of(&snapshot.state, &Bits::new(), &groups, &self.when);
+        UserSet::new(self.snapshot(), users, self.about(EntityKind::Group, group.is_some()))
     }
 
     /// Returns a page of the users to whom a role is assigned directly, by key, each with its window.
@@ -131,7 +140,7 @@ impl Moment<'_> {
     pub fn holders(&self, role: impl AsRole, page: &PageRequest) -> Page<WithWindow<UserRecord>> {
         let snapshot = self.compiled();
         let row = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)));
-        self.users_by_key(row.map(|(n, row)| (n, &row.users)), page, UserRow::roles)
+        self.users_by_key(EntityKind::Role, row.map(|(n, row)| (n, &row.users)), page, UserRow::roles)
     }
 
     /// Returns the users who have a role: directly, through groups, or through roles that include it.
@@ -154,9 +163,11 @@ impl Moment<'_> {
     /// ```
     pub fn all_holders(&self, role: impl AsRole) -> UserSet {
         let snapshot = self.compiled();
-        let roles = reverse::with_includers(&snapshot.state, role.role(snapshot.scope()).into_iter().collect());
+        let role = role.role(snapshot.scope());
+        let roles = reverse::with_includers(&snapshot.state, role.into_iter().collect());
         let groups = reverse::groups_having(&snapshot.state, &roles, &self.when);
-        self.user_set(reverse::users_of(&snapshot.state, &roles, &groups, &self.when))
+        let users = reverse::users_of(&snapshot.state, &roles, &groups, &self.when);
+        UserSet::new(self.snapshot(), users, self.about(EntityKind::Role, role.is_some()))
     }
 
     /// Returns the users who may do this.
@@ -183,7 +194,9 @@ impl Moment<'_> {
     pub fn who_can(&self, permission: impl AsPermission) -> UserSet {
         let snapshot = self.compiled();
         let state = &snapshot.state;
-        let Some(permission) = permission.permission(snapshot.scope()) else { return self.user_set(Bits::new()) };
+        let permission = permission.permission(snapshot.scope());
+        let why = self.about(EntityKind::Permission, permission.is_some());
+        let Some(permission) = permission else { return UserSet::new(self.snapshot(), Bits::new(), why) };
         let roles = reverse::roles_giving(state, permission);
         let groups = reverse::groups_having(state, &roles, &self.when);
         let mut users = reverse::users_of(state, &roles, &groups, &self.when);
@@ -191,7 +204,7 @@ impl Moment<'_> {
         for user in suspended {
             users.remove(user);
         }
-        self.user_set(users)
+        UserSet::new(self.snapshot(), users, why)
     }
 
     /// Returns the groups of which the user is a direct member, by slug, each with its window.
@@ -212,18 +225,12 @@ impl Moment<'_> {
     /// assert_eq!(acme.now().groups_of("alice")[0].record.slug, "engineering");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn groups_of(&self, user: impl AsUser) -> Vec<WithWindow<GroupRecord>> {
+    pub fn groups_of(&self, user: impl AsUser) -> List<WithWindow<GroupRecord>> {
         let snapshot = self.compiled();
-        let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else {
-            return Vec::new();
-        };
-        let groups = &snapshot.state.groups;
-        self.held(
-            user.groups().iter(),
-            !user.is_suspended(),
-            |n| groups.name_at(n),
-            |n| groups.row(n).map(|g| g.record.clone()),
-        )
+        let user = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
+        List::about(user, self.about(EntityKind::User, user.is_some()), |user| {
+            self.held_groups(user.groups().iter(), user.is_suspended())
+        })
     }
 
     /// Returns the roles that are assigned directly to a user, by slug, each with its window.
@@ -244,18 +251,12 @@ impl Moment<'_> {
     /// assert_eq!(acme.now().roles_of("bob")[0].record.slug, "reader");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn roles_of(&self, user: impl AsUser) -> Vec<WithWindow<WithOrigin<RoleRecord>>> {
+    pub fn roles_of(&self, user: impl AsUser) -> List<WithWindow<WithOrigin<RoleRecord>>> {
         let snapshot = self.compiled();
-        let Some(user) = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n)) else {
-            return Vec::new();
-        };
-        let roles = &snapshot.state.roles;
-        self.held(
-            user.roles().iter(),
-            !user.is_suspended(),
-            |n| roles.name_at(n),
-            |n| roles.row(n).map(WithOrigin::from),
-        )
+        let user = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
+        List::about(user, self.about(EntityKind::User, user.is_some()), |user| {
+            self.held_roles(user.roles().iter(), user.is_suspended())
+        })
     }
 
     /// Returns the roles that are assigned directly to a group, by slug, each with its window.
@@ -276,61 +277,21 @@ impl Moment<'_> {
     /// assert_eq!(acme.now().roles_of_group("engineering")[0].record.slug, "editor");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn roles_of_group(&self, group: impl AsGroup) -> Vec<WithWindow<WithOrigin<RoleRecord>>> {
+    pub fn roles_of_group(&self, group: impl AsGroup) -> List<WithWindow<WithOrigin<RoleRecord>>> {
         let snapshot = self.compiled();
-        let Some(group) = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n)) else {
-            return Vec::new();
-        };
-        let roles = &snapshot.state.roles;
-        self.held(group.roles().iter(), true, |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
-    }
-
-    /// Returns the groups to which a role is assigned directly, by slug, each with its window.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// assert_eq!(acme.now().groups_with("editor")[0].record.slug, "engineering");
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn groups_with(&self, role: impl AsRole) -> Vec<WithWindow<GroupRecord>> {
-        let snapshot = self.compiled();
-        let Some((number, row)) =
-            role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)))
-        else {
-            return Vec::new();
-        };
-        self.held_groups(self.near_ends(&row.groups, number, GroupRow::roles))
+        let group = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n));
+        List::about(group, self.about(EntityKind::Group, group.is_some()), |group| {
+            self.held_roles(group.roles().iter(), false)
+        })
     }
 
     /// The parents of a group, by slug. A link outside its window is listed and marked as not active.
-    pub fn parents_of(&self, group: impl AsGroup) -> Vec<WithWindow<GroupRecord>> {
+    pub fn parents_of(&self, group: impl AsGroup) -> List<WithWindow<GroupRecord>> {
         let snapshot = self.compiled();
-        let Some(group) = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n)) else {
-            return Vec::new();
-        };
-        self.held_groups(group.parents().iter())
-    }
-
-    /// The direct subgroups of a group, by slug. A link outside its window is listed and marked as not active.
-    pub fn subgroups_of(&self, group: impl AsGroup) -> Vec<WithWindow<GroupRecord>> {
-        let snapshot = self.compiled();
-        let Some((number, row)) =
-            group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n).map(|row| (n, row)))
-        else {
-            return Vec::new();
-        };
-        self.held_groups(self.near_ends(&row.children, number, GroupRow::parents))
+        let group = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n));
+        List::about(group, self.about(EntityKind::Group, group.is_some()), |group| {
+            self.held_groups(group.parents().iter(), false)
+        })
     }
 
     /// Returns what a role itself grants: permissions by slug, then patterns. Included roles are not followed.
@@ -351,18 +312,16 @@ impl Moment<'_> {
     /// assert_eq!(acme.now().grants_of("editor").len(), 1);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn grants_of(&self, role: impl AsRole) -> Vec<Granted> {
+    pub fn grants_of(&self, role: impl AsRole) -> List<Granted> {
         let snapshot = self.compiled();
-        let Some(row) =
-            role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n)).filter(|_| self.answers())
-        else {
-            return Vec::new();
-        };
-        let permissions = row.grants.iter().filter_map(|n| must(snapshot.state.permissions.row(*n), NEAR_END));
-        let mut granted: Vec<(Slug, Granted)> =
-            permissions.map(|p| (p.record.slug.clone(), Granted::Permission(p.reference()))).collect();
-        granted.sort_by(|a, b| a.0.cmp(&b.0));
-        granted.into_iter().map(|(_, g)| g).chain(row.patterns.iter().cloned().map(Granted::Pattern)).collect()
+        let row = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n));
+        List::about(row, self.about(EntityKind::Role, row.is_some()), |row| {
+            let permissions = row.grants.iter().filter_map(|n| must(snapshot.state.permissions.row(*n), NEAR_END));
+            let mut granted: Vec<(Slug, Granted)> =
+                permissions.map(|p| (p.record.slug.clone(), Granted::Permission(p.reference()))).collect();
+            granted.sort_by(|a, b| a.0.cmp(&b.0));
+            granted.into_iter().map(|(_, g)| g).chain(row.patterns.iter().cloned().map(Granted::Pattern)).collect()
+        })
     }
 
     /// Returns the roles that a role includes directly, by slug.
@@ -380,21 +339,19 @@ impl Moment<'_> {
     /// #     tx.create_user("bob")?.assign("reader")?;
     /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().includes_of("editor")[0].slug, "reader");
+    /// assert_eq!(acme.now().includes_of("editor")[0].record.slug, "reader");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn includes_of(&self, role: impl AsRole) -> Vec<WithOrigin<RoleRecord>> {
+    pub fn includes_of(&self, role: impl AsRole) -> List<WithOrigin<RoleRecord>> {
         let snapshot = self.compiled();
         let roles = &snapshot.state.roles;
-        let row = role.role(snapshot.scope()).and_then(|n| roles.row(n)).filter(|_| self.answers());
-        let mut included: Vec<WithOrigin<RoleRecord>> = row
-            .into_iter()
-            .flat_map(|row| row.includes.iter())
-            .filter_map(|n| must(roles.row(*n), NEAR_END))
-            .map(WithOrigin::from)
-            .collect();
-        included.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
-        included
+        let row = role.role(snapshot.scope()).and_then(|n| roles.row(n));
+        List::about(row, self.about(EntityKind::Role, row.is_some()), |row| {
+            let rows = row.includes.iter().filter_map(|n| must(roles.row(*n), NEAR_END));
+            let mut included: Vec<WithOrigin<RoleRecord>> = rows.map(WithOrigin::from).collect();
+            included.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
+            included
+        })
     }
 
     /// Returns everything that a role gives, including what its included roles give.
@@ -417,7 +374,7 @@ impl Moment<'_> {
     /// ```
     pub fn effective_of_role(&self, role: impl AsRole) -> PermissionSet {
         let snapshot = self.compiled();
-        self.given_by(role.role(snapshot.scope()).map(Source::Role))
+        self.given_by(EntityKind::Role, role.role(snapshot.scope()).map(Source::Role))
     }
 
     /// Returns everything that a group gives its members, including what its parent groups give.
@@ -440,12 +397,13 @@ impl Moment<'_> {
     /// ```
     pub fn effective_of_group(&self, group: impl AsGroup) -> PermissionSet {
         let snapshot = self.compiled();
-        self.given_by(group.group(snapshot.scope()).map(Source::Group))
+        self.given_by(EntityKind::Group, group.group(snapshot.scope()).map(Source::Group))
     }
 
-    fn given_by(&self, source: Option<Source>) -> PermissionSet {
+    fn given_by(&self, entity: EntityKind, source: Option<Source>) -> PermissionSet {
+        let why = self.about(entity, source.is_some());
         let bits = effective_from(&self.compiled().state, source.into_iter(), &self.when);
-        PermissionSet::new(self.snapshot(), bits, self.unavailable())
+        PermissionSet::new(self.snapshot(), bits, why)
     }
 
     /// Returns the active groups of a user, direct and inherited, by slug, each with where it comes from.
@@ -470,15 +428,22 @@ impl Moment<'_> {
     /// assert_eq!(groups[1].record.slug, "staff");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn all_groups_of(&self, user: impl AsUser) -> Vec<Inherited<GroupRecord>> {
-        let groups = &self.compiled().state.groups;
-        let found = self.sources(user).into_iter().filter_map(|(source, via)| match source {
-            Source::Group(n) => must(groups.row(n), NEAR_END).map(|row| Inherited { record: row.record.clone(), via }),
-            Source::Role(_) => None,
-        });
-        let mut found: Vec<_> = found.collect();
-        found.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
-        found
+    pub fn all_groups_of(&self, user: impl AsUser) -> List<Inherited<GroupRecord>> {
+        let snapshot = self.compiled();
+        let user = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
+        List::about(user, self.about(EntityKind::User, user.is_some()), |user| {
+            let suspended = user.is_suspended();
+            let found = self.sources(user).into_iter().filter_map(|(source, via)| match source {
+                Source::Group(n) => {
+                    let row = must(snapshot.state.groups.row(n), NEAR_END)?;
+                    Some(Inherited { record: row.record.clone(), via, suspended })
+                }
+                Source::Role(_) => None,
+            });
+            let mut found: Vec<_> = found.collect();
+            found.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
+            found
+        })
     }
 
     /// Returns the active roles of a user by slug: direct ones, those of its groups, and those that these include,
@@ -500,8 +465,12 @@ impl Moment<'_> {
     /// assert_eq!(acme.now().all_roles_of("alice").len(), 2);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn all_roles_of(&self, user: impl AsUser) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
-        self.roles_among(self.sources(user))
+    pub fn all_roles_of(&self, user: impl AsUser) -> List<Inherited<WithOrigin<RoleRecord>>> {
+        let snapshot = self.compiled();
+        let user = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
+        List::about(user, self.about(EntityKind::User, user.is_some()), |user| {
+            self.roles_among(self.sources(user), user.is_suspended())
+        })
     }
 
     /// Returns the active roles of a group by slug: direct ones, those of its parent groups, and those that these
@@ -523,16 +492,18 @@ impl Moment<'_> {
     /// assert_eq!(acme.now().all_roles_of_group("engineering").len(), 2);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn all_roles_of_group(&self, group: impl AsGroup) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
+    pub fn all_roles_of_group(&self, group: impl AsGroup) -> List<Inherited<WithOrigin<RoleRecord>>> {
         let snapshot = self.compiled();
-        let group = group.group(snapshot.scope()).filter(|_| self.answers());
-        self.roles_among(self.held_transitively(group.map(Source::Group).into_iter()))
+        let group = group.group(snapshot.scope());
+        List::about(group, self.about(EntityKind::Group, group.is_some()), |group| {
+            self.roles_among(self.held_transitively([Source::Group(group)].into_iter()), false)
+        })
     }
 
-    fn roles_among(&self, found: HashMap<Source, Via>) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
+    fn roles_among(&self, found: HashMap<Source, Via>, suspended: bool) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
         let roles = &self.compiled().state.roles;
         let found = found.into_iter().filter_map(|(source, via)| match source {
-            Source::Role(n) => must(roles.row(n), NEAR_END).map(|row| Inherited { record: row.into(), via }),
+            Source::Role(n) => must(roles.row(n), NEAR_END).map(|row| Inherited { record: row.into(), via, suspended }),
             Source::Group(_) => None,
         });
         let mut found: Vec<Inherited<WithOrigin<RoleRecord>>> = found.collect();
@@ -540,13 +511,10 @@ impl Moment<'_> {
         found
     }
 
-    /// Everything that a user holds, directly or through others.
-    fn sources(&self, user: impl AsUser) -> HashMap<Source, Via> {
-        let snapshot = self.compiled();
-        let row = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
-        let user = row.filter(|row| self.answers() && !row.is_suspended());
-        let held = user.into_iter().flat_map(UserRow::sources);
-        self.held_transitively(held.filter(|(_, edge)| is_active(*edge, &self.when)).map(|(source, _)| source))
+    /// Everything that a user has at the instant, directly or through others, whether suspended or not.
+    fn sources(&self, user: &UserRow) -> HashMap<Source, Via> {
+        let active = user.sources().filter(|(_, edge)| is_active(*edge, &self.when));
+        self.held_transitively(active.map(|(source, _)| source))
     }
 
     /// These sources and all that they lead to, breadth first, each with where it was first reached from.
@@ -578,60 +546,52 @@ impl Moment<'_> {
         found
     }
 
-    fn user_set(&self, bits: Bits) -> UserSet {
-        UserSet::new(self.snapshot(), bits, self.unavailable())
-    }
-
     fn held<'s, R>(
         &self,
         edges: impl Iterator<Item = Edge>,
-        active: bool,
+        suspended: bool,
         name: impl Fn(u32) -> &'s str,
         record: impl Fn(u32) -> Option<R>,
     ) -> Vec<WithWindow<R>> {
-        let mut edges: Vec<Edge> = edges.filter(|_| self.answers()).collect();
+        let mut edges: Vec<Edge> = edges.collect();
         edges.sort_by(|a, b| name(a.to).cmp(name(b.to)));
         let held = |edge: Edge| {
             Some(WithWindow {
                 record: must(record(edge.to), NEAR_END)?,
                 window: edge.window,
-                active: active && is_active(edge, &self.when),
+                active: !suspended && is_active(edge, &self.when),
+                suspended,
             })
         };
         edges.into_iter().filter_map(held).collect()
     }
 
     /// The groups at the other end of these edges.
-    fn held_groups(&self, edges: impl Iterator<Item = Edge>) -> Vec<WithWindow<GroupRecord>> {
+    fn held_groups(&self, edges: impl Iterator<Item = Edge>, suspended: bool) -> Vec<WithWindow<GroupRecord>> {
         let groups = &self.compiled().state.groups;
-        self.held(
-            edges,
-            true,
-            |n| groups.name_at(n),
-            |n| must(groups.row(n), NEAR_END).map(|group| group.record.clone()),
-        )
+        self.held(edges, suspended, |n| groups.name_at(n), |n| groups.row(n).map(|group| group.record.clone()))
     }
 
-    /// The groups whose edges lead to a number, each as an edge to the group.
-    fn near_ends<'s>(
-        &'s self,
-        backs: &'s SortedSeq<ReverseEdge>,
-        to: u32,
-        edges: impl Fn(&GroupRow) -> Edges<'_> + 's,
-    ) -> impl Iterator<Item = Edge> + 's {
-        let groups = &self.compiled().state.groups;
-        let edge = move |group| must(edges(must(groups.row(group), FAR_END)?).get(to), FAR_END);
-        backs.iter().filter_map(move |back| Some(Edge { to: back.from(), window: edge(back.from())?.window }))
+    /// The roles at the other end of these edges.
+    fn held_roles(
+        &self,
+        edges: impl Iterator<Item = Edge>,
+        suspended: bool,
+    ) -> Vec<WithWindow<WithOrigin<RoleRecord>>> {
+        let roles = &self.compiled().state.roles;
+        self.held(edges, suspended, |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
     }
 
     /// A page of a list that is kept sorted by key.
     fn users_by_key(
         &self,
+        entity: EntityKind,
         list: Option<(u32, &SortedSeq<ReverseEdge>)>,
         page: &PageRequest,
         edges: impl Fn(&UserRow) -> Edges<'_>,
     ) -> Page<WithWindow<UserRecord>> {
         let users = &self.compiled().state.users;
+        let why = self.about(entity, list.is_some());
         let (to, list) = list.map_or((0, None), |(to, list)| (to, Some(list)));
         let numbers =
             list.into_iter().flat_map(|list| list.iter_from(|back| users.name_at(back.from()).cmp(page.from())));
@@ -642,9 +602,10 @@ impl Moment<'_> {
         let item = |n: u32| {
             let row = must(users.row(n), FAR_END)?;
             let edge = must(edges(row).get(to), FAR_END)?;
-            let active = !row.is_suspended() && is_active(edge, &self.when);
-            Some(WithWindow { record: row.record.clone(), window: edge.window, active })
+            let suspended = row.is_suspended();
+            let active = !suspended && is_active(edge, &self.when);
+            Some(WithWindow { record: row.record.clone(), window: edge.window, active, suspended })
         };
-        Page::new(wanted, page, self.unavailable(), |n| users.name_at(n), item)
+        Page::new(wanted, page, why, |n| users.name_at(n), item)
     }
 }

@@ -9,8 +9,10 @@ use std::vec;
 
 use serde::{Serialize, Serializer};
 
+use super::list::WhyEmpty;
 use super::lookup::WithOrigin;
 use super::page::{self, Page, PageRequest};
+use crate::model::error::EntityKind;
 use crate::model::records::{PermissionRecord, Slug, UserId, UserKey, UserRecord};
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Reason;
@@ -47,7 +49,7 @@ use crate::resolver::snapshot::names::{AsPermission, AsUser};
 pub struct PermissionSet {
     snapshot: Snapshot,
     bits: Bits,
-    unavailable: Option<Reason>,
+    why: WhyEmpty,
 }
 
 /// A set of users of a tenant. Iterates over keys, in bytewise order.
@@ -73,7 +75,7 @@ pub struct PermissionSet {
 pub struct UserSet {
     snapshot: Snapshot,
     bits: Bits,
-    unavailable: Option<Reason>,
+    why: WhyEmpty,
 }
 
 /// An example for the docs, on three sets: `none`, `one` (of `a`) and `both` (of `a` and `b`).
@@ -109,9 +111,9 @@ macro_rules! example {
 macro_rules! set {
     ($set:ident, $as:ident, $find:ident, $table:ident, $name:ident, |$row:ident| $name_of:expr, $one:literal, $two:literal) => {
         impl $set {
-            pub(crate) fn new(snapshot: Snapshot, bits: Bits, unavailable: Option<Reason>) -> Self {
-                let bits = if unavailable.is_some() { Bits::new() } else { bits };
-                Self { snapshot, bits, unavailable }
+            pub(crate) fn new(snapshot: Snapshot, bits: Bits, why: WhyEmpty) -> Self {
+                let bits = if why.is_some() { Bits::new() } else { bits };
+                Self { snapshot, bits, why }
             }
 
             /// Returns the number of members.
@@ -129,7 +131,20 @@ macro_rules! set {
             /// Returns why the tenant was unavailable, if it was. The set is empty then.
             #[doc = example!($one, $two, "assert!(both.unavailable().is_none());")]
             pub fn unavailable(&self) -> Option<Reason> {
-                self.unavailable
+                self.why.unavailable
+            }
+
+            /// Returns what the question was about, if there is none of that name: a user, a role, a permission. The
+            /// set is empty then. If one of two sets is unknown, so is what they are combined to.
+            #[doc = example!($one, $two, "assert_eq!(one.unknown(), None);")]
+            pub fn unknown(&self) -> Option<EntityKind> {
+                self.why.unknown
+            }
+
+            /// Whether the set is an answer: the tenant was available, and what the question was about exists.
+            #[doc = example!($one, $two, "assert!(one.is_known());")]
+            pub fn is_known(&self) -> bool {
+                self.why.is_none()
             }
 
             /// Whether this one is a member.
@@ -186,18 +201,17 @@ macro_rules! set {
                 self.with(other, |bits, other| bits.subtract(other))
             }
 
-            /// Whether every member of this set is a member of the other. `false` if this set is
-            /// [unavailable](Self::unavailable).
+            /// Whether every member of this set is a member of the other. `false` if this set is not
+            /// [known](Self::is_known): what a role gives that does not exist is not less than what another gives.
             #[doc = example!($one, $two, "assert!(one.is_subset(&both) && !both.is_subset(&one));")]
             pub fn is_subset(&self, other: &Self) -> bool {
-                self.unavailable.is_none() && self.bits.is_subset(&self.intersection(other).bits)
+                self.is_known() && self.bits.is_subset(&self.intersection(other).bits)
             }
 
-            /// Whether the sets have no members in common. `false` if one of them is
-            /// [unavailable](Self::unavailable).
+            /// Whether the sets have no members in common. `false` if one of them is not [known](Self::is_known).
             #[doc = example!($one, $two, "assert!(one.is_disjoint(&none) && !one.is_disjoint(&both));")]
             pub fn is_disjoint(&self, other: &Self) -> bool {
-                self.unavailable.or(other.unavailable).is_none() && self.intersection(other).is_empty()
+                self.is_known() && other.is_known() && self.intersection(other).is_empty()
             }
 
             /// Whether the numbers of both sets have the same meaning.
@@ -209,7 +223,7 @@ macro_rules! set {
                 let mut bits = self.bits.clone();
                 let is_comparable = self.is_of_same_session(other);
                 join(&mut bits, if is_comparable { &other.bits } else { const { &Bits::new() } });
-                Self { snapshot: self.snapshot.clone(), bits, unavailable: self.unavailable }
+                Self { snapshot: self.snapshot.clone(), bits, why: self.why.with_unknown_of(other.why) }
             }
         }
 
@@ -265,7 +279,7 @@ macro_rules! set {
             }
         }
 
-        /// A list of the members' names, in bytewise order.
+        /// A list of the members' names, in bytewise order. It does not say whether the set is known.
         impl Serialize for $set {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_seq(self)
@@ -274,7 +288,7 @@ macro_rules! set {
 
         impl fmt::Debug for $set {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($set), "({})"), self.len())
+                write!(f, concat!(stringify!($set), "({}{})"), self.len(), self.why)
             }
         }
     };
@@ -360,6 +374,33 @@ impl UserSet {
         self.bits.iter().filter_map(|n| self.snapshot.0.state.users.id_at(n)).map(UserId::from_uuid)
     }
 
+    /// Returns the members of this set who are suspended.
+    ///
+    /// A set of members or holders contains suspended users, too (R4). A set of users who may do something does not.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("staff")?;
+    ///     tx.create_user("alice")?.join("staff")?;
+    ///     tx.create_user("bob")?.join("staff")?.suspend().map(drop)
+    /// })?;
+    /// let staff = acme.now().all_members("staff");
+    /// assert_eq!(staff.keys(), ["alice", "bob"]);
+    /// assert_eq!(staff.suspended().keys(), ["bob"]);
+    /// assert_eq!((&staff - &staff.suspended()).keys(), ["alice"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(n) for n users.
+    #[must_use]
+    pub fn suspended(&self) -> Self {
+        let state = &self.snapshot.0.state;
+        Self { bits: self.bits.iter().filter(|n| state.is_suspended(*n)).collect(), ..self.clone() }
+    }
+
     /// Returns the keys, in bytewise order.
     ///
     /// ```
@@ -405,6 +446,6 @@ impl UserSet {
         let users = &self.snapshot.0.state.users;
         let record = |n: u32| users.row(n).map(|row| row.record.clone());
         let found = page::of_set(users, &self.bits, page, |row| page.finds_user(&row.record));
-        Page::new(found, page, self.unavailable, |n| users.name_at(n), record)
+        Page::new(found, page, self.why, |n| users.name_at(n), record)
     }
 }

@@ -1,0 +1,137 @@
+//! Lists that are returned whole, and why an answer is empty.
+//!
+//! What one entity has is a [`List`]: a user's groups, a role's grants. What grows with the tenant comes in pages.
+
+use std::fmt;
+use std::ops::Deref;
+use std::slice;
+use std::vec;
+
+use serde::Serialize;
+
+use crate::model::error::EntityKind;
+use crate::resolver::explain::Reason;
+
+/// A list that answers a question, such as the groups of a user, in bytewise order of slugs.
+///
+/// It can be used like a slice. An answer about a user, group or role that does not exist is empty, and
+/// [`unknown`](Self::unknown) says so. Look at it before you show an empty list, or call [`is_known`](Self::is_known).
+///
+/// ```
+/// use rolecall::{EntityKind, blocking::Authorizer};
+///
+/// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_group("staff")?;
+///     tx.create_user("alice")?.join("staff").map(drop)
+/// })?;
+///
+/// let groups = acme.now().groups_of("alice");
+/// assert_eq!((groups.len(), groups.unknown), (1, None));
+/// let groups = acme.now().groups_of("alcie");
+/// assert_eq!((groups.len(), groups.unknown), (0, Some(EntityKind::User)));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct List<T> {
+    /// The entries, in bytewise order of their slugs.
+    pub items: Vec<T>,
+    /// Why the tenant is unavailable, if it is. The list is empty then.
+    pub unavailable: Option<Reason>,
+    /// What the question was about, if there is none of that name. The list is empty then.
+    pub unknown: Option<EntityKind>,
+}
+
+/// Why an answer is empty, if it is empty for another reason than that there is nothing to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WhyEmpty {
+    pub(crate) unavailable: Option<Reason>,
+    pub(crate) unknown: Option<EntityKind>,
+}
+
+impl WhyEmpty {
+    /// The cause for an answer about an entity of this kind. An unavailable tenant says nothing about its entities.
+    pub(crate) fn about(entity: EntityKind, is_found: bool, unavailable: Option<Reason>) -> Self {
+        let unknown = (!is_found && unavailable.is_none()).then_some(entity);
+        Self { unavailable, unknown }
+    }
+
+    pub(crate) fn unavailable(unavailable: Option<Reason>) -> Self {
+        Self { unavailable, unknown: None }
+    }
+
+    /// The same, and whatever another answer was about that is unknown.
+    pub(crate) fn with_unknown_of(self, other: Self) -> Self {
+        Self { unknown: self.unknown.or(other.unknown), ..self }
+    }
+
+    pub(crate) fn is_some(self) -> bool {
+        self != Self::default()
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        !self.is_some()
+    }
+}
+
+/// For `Debug`: `, unknown user`.
+impl fmt::Display for WhyEmpty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reason) = self.unavailable {
+            write!(f, ", unavailable: {reason:?}")?;
+        }
+        if let Some(entity) = self.unknown {
+            write!(f, ", unknown {entity}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<T> List<T> {
+    /// A list about something that was found, or an empty one that says why.
+    pub(crate) fn about<F>(found: Option<F>, why: WhyEmpty, items: impl FnOnce(F) -> Vec<T>) -> Self {
+        let items = found.filter(|_| why.is_none()).map(items).unwrap_or_default();
+        Self { items, unavailable: why.unavailable, unknown: why.unknown }
+    }
+
+    /// Whether the list is an answer: the tenant is available, and what the question was about exists.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// assert!(acme.now().groups_of("alice").is_known());
+    /// assert!(!acme.now().groups_of("alcie").is_known());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn is_known(&self) -> bool {
+        self.unavailable.is_none() && self.unknown.is_none()
+    }
+}
+
+/// A list is a slice of its entries, as a `Vec` is.
+impl<T> Deref for List<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+
+impl<T> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a List<T> {
+    type Item = &'a T;
+    type IntoIter = slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.iter()
+    }
+}

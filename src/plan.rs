@@ -26,8 +26,8 @@ pub use self::tx::Tx;
 pub use self::users::UserEdit;
 use crate::model::clock::When;
 use crate::model::records::{Change, Envelope, Revision, Timestamp, UserRecord};
-use crate::resolver::moment::list::WhyEmpty;
 use crate::resolver::moment::PermissionSet;
+use crate::resolver::moment::list::WhyEmpty;
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
 

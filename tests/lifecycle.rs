@@ -125,7 +125,9 @@ fn r12_nothing_of_one_tenant_does_anything_in_another() {
     let user = now.user("alice").unwrap();
     let (permission, role) = (now.permission("p").unwrap(), now.role("r").unwrap());
     assert!(
-        !globex.check(user.id, "p") && !globex.check(user.id.as_uuid(), "p") && !globex.check("alice", permission.record.id)
+        !globex.check(user.id, "p")
+            && !globex.check(user.id.as_uuid(), "p")
+            && !globex.check("alice", permission.record.id)
     );
     assert!(!globex.check(acme.user_handle("alice").unwrap(), "p"));
     assert!(!globex.check("alice", acme.permission_handle("p").unwrap()));

@@ -156,11 +156,19 @@ fn f14_lists_agree_about_a_suspended_user_and_mark_it() {
         }
         let roles = now.all_roles_of(user);
         assert!(roles.iter().map(|role| role.record.slug().as_str()).eq(["auditor", "editor", "viewer"]));
-        assert!(roles.iter().all(|role| role.suspended == suspended && now.all_holders(role.record.id()).contains(user)));
+        assert!(
+            roles.iter().all(|role| role.suspended == suspended && now.all_holders(role.record.id()).contains(user))
+        );
         let direct = now.groups_of(user);
-        assert_eq!(direct.iter().map(|group| (group.suspended, group.active)).collect::<Vec<_>>(), [(suspended, !suspended)]);
+        assert_eq!(
+            direct.iter().map(|group| (group.suspended, group.active)).collect::<Vec<_>>(),
+            [(suspended, !suspended)]
+        );
         let direct = now.roles_of(user);
-        assert_eq!(direct.iter().map(|role| (role.suspended, role.active)).collect::<Vec<_>>(), [(suspended, !suspended)]);
+        assert_eq!(
+            direct.iter().map(|role| (role.suspended, role.active)).collect::<Vec<_>>(),
+            [(suspended, !suspended)]
+        );
         for listed in [now.members("backend", &all()), now.holders("auditor", &all())] {
             let entry = listed.items.into_iter().find(|entry| entry.record.key == user).unwrap();
             assert_eq!((entry.suspended, entry.active), (suspended, !suspended));
@@ -267,10 +275,7 @@ fn f33_every_entry_of_a_list_is_one_flat_object() {
         "window": always, "active": false, "suspended": true,
     });
     let members = to_value(now.members("backend", &PageRequest::of(1).after("alice"))).unwrap();
-    assert_eq!(
-        members,
-        json!({"items": [user], "next": null, "unavailable": null, "unknown": null})
-    );
+    assert_eq!(members, json!({"items": [user], "next": null, "unavailable": null, "unknown": null}));
     let role = json!({
         "id": auditor.id(), "slug": "auditor", "name": "auditor", "description": "", "origin": "tenant",
     });
@@ -289,18 +294,12 @@ fn f33_every_entry_of_a_list_is_one_flat_object() {
             "unavailable": null, "unknown": null,
         })
     );
-    assert_eq!(
-        to_value(&now.all_roles_of("sue")[0]).unwrap(),
-        with(json!({"via": "direct", "suspended": true}))
-    );
+    assert_eq!(to_value(&now.all_roles_of("sue")[0]).unwrap(), with(json!({"via": "direct", "suspended": true})));
     let group = to_value(&now.all_subgroups("staff", &all()).items[0]).unwrap();
     assert_eq!((&group["id"], &group["via"]), (&json!(backend.id), &json!({"group": "engineering"})));
     let unknown = to_value(now.groups_of("typo")).unwrap();
     assert_eq!(unknown, json!({"items": [], "unavailable": null, "unknown": "user"}));
     let paths = to_value(now.paths_of("typo")).unwrap();
     assert_eq!(paths, json!({"paths": [], "more_paths": false, "unavailable": null, "unknown": "group"}));
-    assert_eq!(
-        to_value(now.counts()).unwrap(),
-        json!({"users": 2, "groups": 3, "roles": 3, "permissions": 1})
-    );
+    assert_eq!(to_value(now.counts()).unwrap(), json!({"users": 2, "groups": 3, "roles": 3, "permissions": 1}));
 }

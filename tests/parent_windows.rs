@@ -79,7 +79,8 @@ fn answers_are(acme: &Tenant, instant: Timestamp, expected: bool) {
         let members = now.all_members(group);
         assert_eq!([members.contains(alice.id), members.contains(sue.id)], [expected; 2], "{group} at {instant}");
     }
-    let groups = |user| now.all_groups_of(user).into_iter().map(|group| (group.record.slug, group.via)).collect::<Vec<_>>();
+    let groups =
+        |user| now.all_groups_of(user).into_iter().map(|group| (group.record.slug, group.via)).collect::<Vec<_>>();
     assert_eq!(groups("sue"), groups("alice"), "r4: a suspended user is listed");
     assert!(now.all_groups_of("sue").iter().all(|group| group.suspended) && now.all_members("backend").len() == 2);
     assert_eq!(now.all_holders("report").contains("alice"), expected);

@@ -47,7 +47,8 @@ fn r1_permissions_come_from_roles_groups_and_parent_groups() {
         groups,
         [("backend".into(), Via::Direct), ("engineering".into(), via("backend")), ("staff".into(), via("engineering"))]
     );
-    let roles: Vec<_> = now.all_roles_of("alice").into_iter().map(|r| (r.record.record.slug.to_string(), r.via)).collect();
+    let roles: Vec<_> =
+        now.all_roles_of("alice").into_iter().map(|r| (r.record.record.slug.to_string(), r.via)).collect();
     assert_eq!(
         roles,
         [
@@ -481,7 +482,9 @@ fn groups_with_a_role_and_groups_below_a_group_are_those_of_the_reference_model(
                     assert_eq!(found.is_some(), model.roles(*probe, at(secs)).contains(&role.id), "{seed} {group:?}");
                     let Some(found) = found else { continue };
                     match &found.via {
-                        Via::Direct => assert!(now.groups_with(&role, &all).items.iter().any(|g| g.active && g.record == *group)),
+                        Via::Direct => {
+                            assert!(now.groups_with(&role, &all).items.iter().any(|g| g.active && g.record == *group))
+                        }
                         Via::Role(via) => assert!(
                             now.groups_with(via, &all).items.iter().any(|g| g.active && g.record == *group)
                                 && now.effective_of_role(&role).is_subset(&now.effective_of_role(via))
@@ -491,7 +494,8 @@ fn groups_with_a_role_and_groups_below_a_group_are_those_of_the_reference_model(
                 }
             }
             for (group, _) in &groups {
-                let below: Vec<_> = now.all_subgroups(group, &all).items.into_iter().map(|found| found.record.id).collect();
+                let below: Vec<_> =
+                    now.all_subgroups(group, &all).items.into_iter().map(|found| found.record.id).collect();
                 for (other, probe) in &groups {
                     let is_below = other.id != group.id && model.groups(*probe, at(secs)).contains(&group.id);
                     assert_eq!(below.contains(&other.id), is_below, "{seed} {group:?} {other:?}");

@@ -12,7 +12,7 @@ mod record;
 mod relations;
 mod entities;
 mod directory;
-mod pattern;
+pub(crate) mod pattern;
 mod slug;
 mod text;
 mod window_set;

@@ -308,7 +308,7 @@ fn reasons_agree(reference: &Model<'_>, snapshot: &Snapshot, user: &UserRecord, 
 
 fn as_model_path(moment: &crate::Moment<'_>, path: &Path) -> ModelPath {
     let group = |slug| moment.group(slug).unwrap().id;
-    let role = |slug| moment.role(slug).unwrap().id;
+    let role = |slug| moment.role(slug).unwrap().record.id;
     let steps = path.steps().iter().map(|step| match step {
         PathStep::Member { group: slug, .. } => ModelStep::Member(group(slug)),
         PathStep::Parent { group: slug, .. } => ModelStep::Parent(group(slug)),
@@ -428,11 +428,13 @@ fn lists_agree(compiled: &Arc<CompiledTenant>) {
                 let Some(next) = part.next else { break };
                 page = page.after(next);
             }
-            let allowed: Vec<_> = users.iter().filter(|u| moment.check(u.id, permission.record.id)).map(|u| u.id).collect();
+            let allowed: Vec<_> =
+                users.iter().filter(|u| moment.check(u.id, permission.record.id)).map(|u| u.id).collect();
             assert_eq!(listed, allowed, "pages of `who_can`, in order of keys");
             assert_eq!(can.len(), allowed.len());
             for user in &users {
-                let handle = (moment.user_handle(user.id).unwrap(), moment.permission_handle(permission.record.id).unwrap());
+                let handle =
+                    (moment.user_handle(user.id).unwrap(), moment.permission_handle(permission.record.id).unwrap());
                 let check = moment.check(handle.0, handle.1);
                 assert_eq!(can.contains(user.id), check);
                 explanation_agrees(&snapshot, &user.key, &permission.record.slug, instant, check);

@@ -1,4 +1,5 @@
-//! Tests that the cost of a change of roles and groups does not depend on the number of users (P9).
+//! Tests that the cost of a change of roles and groups does not depend on the number of users (P9), and that of a new
+//! permission not on the number of permissions.
 //!
 //! Visits are counted, not timed. The change reads no row of a user, and the next snapshot shares all per-user data
 //! with the one before.
@@ -6,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::blocking::{Authorizer, Tenant};
+use crate::model::records::pattern::MATCHES;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::USERS_LOOKED_AT;
 use crate::{Result, Tx};
@@ -103,4 +105,40 @@ fn adding_a_member_reads_few_other_users() {
     assert!((1..100).contains(&count) && !shares, "{count}");
     let before = acme.snapshot();
     assert!(shares_users(&before.0.state, &acme.snapshot().0.state) && Arc::ptr_eq(&before.0, &acme.snapshot().0));
+}
+
+/// Each pattern is matched with the new slug, twice if it matches, and none with the slugs that were there before.
+#[test]
+fn f19_a_permission_beside_many_patterns_matches_each_with_its_own_slug_only() {
+    const ROLES: u64 = 300;
+    let slug = |n: usize| format!("{:a>249}:{n:04}", "");
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        for n in 0..200 {
+            tx.create_permission(&slug(n))?;
+        }
+        for n in 0..ROLES {
+            // A third of them match nothing, and the role includes the one before.
+            let pattern = format!("*{}*{}", "a".repeat(1 + n as usize % 200), if n % 3 == 0 { "b" } else { ":*" });
+            let role = tx.create_role(&format!("r{n:03}"))?.grant(&*pattern)?;
+            if n > 0 {
+                role.include(format!("r{:03}", n - 1))?;
+            }
+        }
+        tx.create_user("alice")?.assign("r000")?;
+        tx.create_user("bob")?.assign("r299").map(drop)
+    })
+    .unwrap();
+    let matched = |change: &dyn Fn(&Tx) -> Result<()>| {
+        MATCHES.set(0);
+        acme.update(change).unwrap();
+        MATCHES.get()
+    };
+    assert_eq!(matched(&|tx| tx.create_permission(&slug(200)).map(drop)), ROLES + ROLES * 2 / 3);
+    assert!(acme.check("bob", slug(200)) && !acme.check("alice", slug(200)));
+    assert_eq!(matched(&|tx| tx.permission(slug(200))?.set_slug(&slug(201)).map(drop)), ROLES * 4 / 3 + ROLES * 2 / 3);
+    assert_eq!(matched(&|tx| tx.delete_permission(slug(201))), ROLES + 0);
+    assert!(!acme.check("bob", slug(201)));
+    assert_eq!(matched(&|tx| tx.create_role("another").map(drop)), 0);
+    assert_eq!(matched(&|tx| tx.role("r000")?.grant(slug(0)).map(drop)), 0, "included by all, and no pattern changed");
 }

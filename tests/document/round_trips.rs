@@ -283,7 +283,9 @@ fn f18_without_ids_two_environments_export_the_same_bytes() {
     }
     // A change in one environment is carried to the other by slugs and keys.
     let [(staging, _), (production, store)] = &environments;
-    let ids = |records: Vec<rolecall::records::Record>| records.iter().map(rolecall::records::Record::key).collect::<Vec<_>>();
+    let ids = |records: Vec<rolecall::records::Record>| {
+        records.iter().map(rolecall::records::Record::key).collect::<Vec<_>>()
+    };
     let before = ids(stored(store, production));
     staging.update(|tx| tx.create_user("new@acme.com").map(drop)).unwrap();
     let mut changed = export(staging).without_ids();
@@ -298,7 +300,8 @@ fn f18_without_ids_two_environments_export_the_same_bytes() {
 fn f18_entries_removed_from_the_catalog_keep_their_ids() {
     let (first, second) = (first_release(), second_release());
     let store = rolecall::store::MemoryStore::default();
-    let tenant = Authorizer::builder().store(store.clone()).catalog(&first).build().create_tenant("acme", "Acme").unwrap();
+    let tenant =
+        Authorizer::builder().store(store.clone()).catalog(&first).build().create_tenant("acme", "Acme").unwrap();
     tenant.update(|tx| tx.create_user("alice")?.assign("accountant").map(drop)).unwrap();
     tenant.close().unwrap();
     let tenant = Authorizer::builder().store(store).catalog(&second).build().tenant("acme").unwrap();

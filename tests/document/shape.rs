@@ -25,7 +25,7 @@ fn a_wrong_shape_is_refused_with_its_line_and_column() {
     let table = [
         (String::new(), "line 1, column 1: EOF while parsing a value"),
         ("{".to_owned(), "line 1, column 1: EOF while parsing an object"),
-        ("\u{feff}{}".to_owned(), "line 1, column 1: expected value"),
+        ("\u{feff}{}".to_owned(), "line 1, column 2: missing field `format`"),
         ("{} {}".to_owned(), "line 1, column 2: missing field `format`"),
         (r#"{"format": 2}"#.to_owned(), "line 1, column 12: expected format 1, found format 2"),
         (

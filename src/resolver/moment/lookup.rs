@@ -275,7 +275,13 @@ impl Moment<'_> {
         let roles = &self.compiled().state.roles;
         let found =
             page::of_table(roles, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
-        Page::new(found, page, WhyEmpty::unavailable(self.unavailable()), |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
+        Page::new(
+            found,
+            page,
+            WhyEmpty::unavailable(self.unavailable()),
+            |n| roles.name_at(n),
+            |n| roles.row(n).map(WithOrigin::from),
+        )
     }
 
     /// Returns a page of permissions, those of the catalog included, by slug. A search looks at slugs and names.
@@ -301,7 +307,13 @@ impl Moment<'_> {
     pub fn permissions(&self, page: &PageRequest) -> Page<WithOrigin<PermissionRecord>> {
         let all = &self.compiled().state.permissions;
         let found = page::of_table(all, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
-        Page::new(found, page, WhyEmpty::unavailable(self.unavailable()), |n| all.name_at(n), |n| all.row(n).map(WithOrigin::from))
+        Page::new(
+            found,
+            page,
+            WhyEmpty::unavailable(self.unavailable()),
+            |n| all.name_at(n),
+            |n| all.row(n).map(WithOrigin::from),
+        )
     }
 
     /// Returns the roles that are removed from the catalog and that the tenant still refers to, by slug (R9).
@@ -324,8 +336,7 @@ impl Moment<'_> {
     /// ```
     pub fn roles_removed_from_catalog(&self) -> List<WithOrigin<RoleRecord>> {
         let rows = self.compiled().state.roles.rows().filter(|row| row.origin == Origin::RemovedFromCatalog);
-        let mut removed_from_catalog: Vec<WithOrigin<RoleRecord>> =
-            rows.map(WithOrigin::from).collect();
+        let mut removed_from_catalog: Vec<WithOrigin<RoleRecord>> = rows.map(WithOrigin::from).collect();
         removed_from_catalog.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
         let why = WhyEmpty::unavailable(self.unavailable());
         List::about(Some(removed_from_catalog), why, |removed_from_catalog| removed_from_catalog)
@@ -351,8 +362,7 @@ impl Moment<'_> {
     /// ```
     pub fn permissions_removed_from_catalog(&self) -> List<WithOrigin<PermissionRecord>> {
         let rows = self.compiled().state.permissions.rows().filter(|row| row.origin == Origin::RemovedFromCatalog);
-        let mut removed_from_catalog: Vec<WithOrigin<PermissionRecord>> =
-            rows.map(WithOrigin::from).collect();
+        let mut removed_from_catalog: Vec<WithOrigin<PermissionRecord>> = rows.map(WithOrigin::from).collect();
         removed_from_catalog.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
         let why = WhyEmpty::unavailable(self.unavailable());
         List::about(Some(removed_from_catalog), why, |removed_from_catalog| removed_from_catalog)

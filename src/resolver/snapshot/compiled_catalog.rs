@@ -77,6 +77,7 @@ impl CompiledCatalog {
             row.patterns.iter().for_each(|pattern| state.pattern_index.add(state.roles.hashers(), pattern, number));
             state.roles.insert(number, row);
             touched.roles.insert(number);
+            touched.patterns.insert(number);
             first_role = number + 1;
         }
         link(state, first_role);

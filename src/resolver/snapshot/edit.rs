@@ -30,8 +30,12 @@ pub(crate) struct Touched {
     pub(crate) roles: BTreeSet<u32>,
     /// Groups whose own roles or parents changed.
     pub(crate) groups: BTreeSet<u32>,
+    /// Roles whose own patterns changed.
+    pub(crate) patterns: BTreeSet<u32>,
     /// Slugs that permissions gained or lost. Patterns may match them.
     pub(crate) slugs: BTreeSet<String>,
+    /// The permissions that gained or lost them.
+    pub(crate) permissions: BTreeSet<u32>,
 }
 
 type Result<T = ()> = std::result::Result<T, Violation>;
@@ -74,6 +78,7 @@ impl Edit<'_> {
                 self.touched.slugs.insert(record.slug.as_str().to_owned());
                 let found = self.state.permissions.by_id(record.id.as_uuid());
                 let number = lift_entity(&mut self.state.permissions, found, record, stays, before)?;
+                self.touched.permissions.insert(number);
                 if !stays && !self.state.reverse_grants.is_empty(number) {
                     return Err(Violation::Misfit { key: before.key() });
                 }
@@ -125,6 +130,7 @@ impl Edit<'_> {
             Record::Permission(record) => {
                 self.touched.slugs.insert(record.slug.as_str().to_owned());
                 let number = self.number(EntityKind::Permission, record.id.as_uuid())?;
+                self.touched.permissions.insert(number);
                 put_entity(&mut self.state.permissions, number, record, new, self.repair)?;
             }
             Record::Role(record) => {

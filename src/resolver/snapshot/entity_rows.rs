@@ -14,6 +14,7 @@ use crate::model::records::{
     Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef, RoleId,
     RoleRecord, RoleRef, Slug, Status, UserId, UserKey, UserRecord,
 };
+use crate::resolver::bits::Row as BitRow;
 use crate::resolver::tables::hash_index::HashIndex;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
@@ -31,6 +32,9 @@ pub(crate) struct RoleRow {
     pub(crate) grants: SortedSeq<u32>,
     /// Sorted.
     pub(crate) patterns: Vec<Pattern>,
+    /// The permissions that the patterns match (I7). A new permission adds its bit, and no pattern is matched with the
+    /// permissions that were there before.
+    pub(crate) matched: BitRow,
     pub(crate) includes: SortedSeq<u32>,
     pub(crate) included_by: SortedSeq<u32>,
     /// Users to whom it is assigned directly, by key.
@@ -90,6 +94,7 @@ impl RoleRow {
             origin,
             grants: SortedSeq::default(),
             patterns: Vec::new(),
+            matched: BitRow::EMPTY,
             includes: SortedSeq::default(),
             included_by: SortedSeq::default(),
             users: SortedSeq::default(),

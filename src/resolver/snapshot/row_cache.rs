@@ -7,6 +7,7 @@
 //! inclusions and grants, and one more. A longer row is not cached, and checks walk instead. A chain of 100,000 groups
 //! therefore costs its length and not its square. A row spans only the words between its first and last permission.
 
+use std::collections::BTreeSet;
 use std::hash::RandomState;
 
 use hashbrown::{HashMap, HashSet};
@@ -20,7 +21,7 @@ use super::table::Origin;
 use crate::model::graph::topological_order;
 use crate::model::internal_fault::must;
 use crate::model::records::Pattern;
-use crate::resolver::bits::Row as BitRow;
+use crate::resolver::bits::{Bits, Row as BitRow};
 
 /// The name of the internal fault of a missing row.
 pub(crate) const ROW: &str = "a row is computed after the rows that it is made of";
@@ -28,15 +29,16 @@ pub(crate) const ROW: &str = "a row is computed after the rows that it is made o
 /// Recomputes the cached rows, after the touched roles, groups and slugs.
 ///
 /// # Complexity
-/// O(edges of what is touched and of all that depends on it), a union of one row for each. A pattern costs one match
-/// for each permission that begins with its literal prefix.
+/// O(edges of what is touched and of all that depends on it), a union of one row for each. A pattern that is new costs
+/// one match for each permission that begins with its literal prefix. A permission that is new costs one match for each
+/// pattern whose literal prefix its slug begins with, however many permissions there are.
 pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
-    touch_patterned(state, touched);
-    let mut patterns = Patterns::default();
+    match_new_patterns(state, touched);
+    match_touched_permissions(state, touched);
     let mut changed = HashSet::new();
     for role in topological_order(touched.roles.iter().copied(), |role| state.includers(role)) {
         if touched.roles.contains(&role) || state.includes(role).any(|included| changed.contains(&included)) {
-            let cached = role_row(state, role, &mut patterns);
+            let cached = role_row(state, role);
             if state.keep(Source::Role(role), cached) {
                 changed.insert(role);
                 if let Some(row) = state.roles.row(role) {
@@ -79,14 +81,54 @@ type Patterns = HashMap<Pattern, BitRow, RandomState>;
 /// The rows that another one is made of.
 type Rows<'a> = SmallVec<[&'a BitRow; 8]>;
 
-/// Touches the roles whose patterns match a slug that was added or removed.
-fn touch_patterned(state: &State, touched: &mut Touched) {
-    for slug in &touched.slugs {
-        touched.roles.extend(state.roles_matching(slug));
+/// Matches all patterns of the roles whose patterns changed with all permissions.
+fn match_new_patterns(state: &mut State, touched: &Touched) {
+    let mut seen = Patterns::default();
+    for number in &touched.patterns {
+        let Some(role) = state.roles.row(*number).filter(|role| role.origin != Origin::RemovedFromCatalog) else {
+            continue;
+        };
+        for pattern in &role.patterns {
+            seen.entry(pattern.clone()).or_insert_with(|| BitRow::from_bits(&state.matched(pattern)));
+        }
+        let rows: Rows<'_> = role.patterns.iter().filter_map(|pattern| must(seen.get(pattern), ROW)).collect();
+        let matched = BitRow::join(&rows, &[], usize::MAX);
+        if let (Some(matched), Some(role)) = (must(matched, ROW), state.roles.row_mut(*number)) {
+            role.matched = matched;
+        }
     }
 }
 
-fn role_row(state: &State, number: u32, patterns: &mut Patterns) -> CachedRow {
+/// Matches the permissions whose slugs changed with the patterns that match a slug that was added or removed, and touches
+/// the roles that have such patterns. Roles whose patterns changed have been matched with all permissions.
+fn match_touched_permissions(state: &mut State, touched: &mut Touched) {
+    let mut roles = BTreeSet::new();
+    for slug in &touched.slugs {
+        let candidates = state.pattern_index.candidates(state.roles.hashers(), slug);
+        let candidates = candidates.filter(|role| !touched.patterns.contains(role));
+        let unseen: BTreeSet<u32> = candidates.filter(|role| !roles.contains(role)).collect();
+        roles.extend(unseen.into_iter().filter(|n| state.roles.row(*n).is_some_and(|role| role.matches(slug))));
+    }
+    for number in &roles {
+        let Some(role) = state.roles.row(*number) else { continue };
+        let mut bits = Bits::new();
+        bits.union_row(&role.matched);
+        for permission in &touched.permissions {
+            let row = state.permissions.row(*permission).filter(|row| row.origin != Origin::RemovedFromCatalog);
+            if row.is_some_and(|row| role.matches(row.record.slug.as_str())) {
+                bits.insert(*permission);
+            } else {
+                bits.remove(*permission);
+            }
+        }
+        if let Some(role) = state.roles.row_mut(*number) {
+            role.matched = BitRow::from_bits(&bits);
+        }
+    }
+    touched.roles.extend(roles);
+}
+
+fn role_row(state: &State, number: u32) -> CachedRow {
     let Some(role) = state.roles.row(number) else { return CachedRow::default() };
     let mut complete = true;
     let mut rows = Rows::new();
@@ -97,10 +139,7 @@ fn role_row(state: &State, number: u32, patterns: &mut Patterns) -> CachedRow {
     let mut numbers = Vec::new();
     if role.origin != Origin::RemovedFromCatalog {
         numbers.extend(role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n)));
-        for pattern in &role.patterns {
-            patterns.entry(pattern.clone()).or_insert_with(|| BitRow::from_bits(&state.matched(pattern)));
-        }
-        rows.extend(role.patterns.iter().filter_map(|pattern| must(patterns.get(pattern), ROW)));
+        rows.push(&role.matched);
     }
     bound(state, &rows, &numbers, complete, role.includes.len() + role.grants.len() + role.patterns.len())
 }

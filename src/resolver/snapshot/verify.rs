@@ -93,6 +93,7 @@ fn ends(state: &State) {
         far.extend(role.users.iter().map(back).map(|(from, w)| ("user role", from, n, w)));
         far.extend(role.groups.iter().map(back).map(|(from, w)| ("group role", from, n, w)));
         sorted_by_key(state, role);
+        patterns_are_matched(state, role);
     }
     for n in 0..10_000 {
         far.extend(state.reverse_grants.of(n).map(|from| ("grants", from, n, false)));
@@ -103,6 +104,13 @@ fn ends(state: &State) {
     for (_, group) in live(&state.groups) {
         members_by_key(state, group);
     }
+}
+
+/// I7: what the patterns of a role match, by matching each with every permission.
+fn patterns_are_matched(state: &State, role: &RoleRow) {
+    let matches = |n: &u32| state.permissions.row(*n).is_some_and(|row| role.matches(row.record.slug.as_str()));
+    let expected: Bits = state.permissions.sorted().filter(matches).collect();
+    assert_eq!(role.matched, BitRow::from_bits(&expected), "I7");
 }
 
 fn sorted_by_key(state: &State, role: &RoleRow) {

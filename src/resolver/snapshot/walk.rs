@@ -142,9 +142,7 @@ pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
             bits.insert(*permission);
         }
     }
-    for pattern in &row.patterns {
-        bits.union_with(&state.matched(pattern));
-    }
+    bits.union_row(&row.matched);
 }
 
 const INLINE: usize = 16;

@@ -111,6 +111,7 @@ impl Edit<'_> {
                 let State { roles, pattern_index, .. } = &mut *self.state;
                 let Some(row) = roles.row_mut(role) else { return Ok(false) };
                 let Err(place) = row.patterns.binary_search(pattern) else { return Ok(false) };
+                self.touched.patterns.insert(role);
                 row.patterns.insert(place, pattern.clone());
                 pattern_index.add(roles.hashers(), pattern, role);
                 Ok(true)
@@ -133,6 +134,7 @@ impl Edit<'_> {
                 let hashers = roles.hashers().clone();
                 let row = roles.row_mut(role)?;
                 let place = row.patterns.binary_search(pattern).ok()?;
+                self.touched.patterns.insert(role);
                 row.patterns.remove(place);
                 pattern_index.remove(&hashers, pattern, role, &row.patterns);
             }

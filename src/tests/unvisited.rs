@@ -120,7 +120,8 @@ fn f19_a_permission_beside_many_patterns_matches_each_with_its_own_slug_only() {
         for n in 0..ROLES {
             // A third of them match nothing, and the role includes the one before.
             let pattern = format!("*{}*{}", "a".repeat(1 + n as usize % 200), if n % 3 == 0 { "b" } else { ":*" });
-            let role = tx.create_role(&format!("r{n:03}"))?.grant(&*pattern)?;
+            let role = tx.create_role(&format!("r{n:03}"))?;
+            role.grant(&*pattern)?;
             if n > 0 {
                 role.include(format!("r{:03}", n - 1))?;
             }
@@ -137,7 +138,7 @@ fn f19_a_permission_beside_many_patterns_matches_each_with_its_own_slug_only() {
     assert_eq!(matched(&|tx| tx.create_permission(&slug(200)).map(drop)), ROLES + ROLES * 2 / 3);
     assert!(acme.check("bob", slug(200)) && !acme.check("alice", slug(200)));
     assert_eq!(matched(&|tx| tx.permission(slug(200))?.set_slug(&slug(201)).map(drop)), ROLES * 4 / 3 + ROLES * 2 / 3);
-    assert_eq!(matched(&|tx| tx.delete_permission(slug(201))), ROLES + 0);
+    assert_eq!(matched(&|tx| tx.delete_permission(slug(201))), ROLES);
     assert!(!acme.check("bob", slug(201)));
     assert_eq!(matched(&|tx| tx.create_role("another").map(drop)), 0);
     assert_eq!(matched(&|tx| tx.role("r000")?.grant(slug(0)).map(drop)), 0, "included by all, and no pattern changed");

@@ -158,10 +158,18 @@ impl Document {
     #[must_use]
     pub fn without_ids(mut self) -> Self {
         let DocumentData { permissions, roles, groups, users, .. } = &mut self.0;
-        permissions.iter_mut().for_each(|entry| entry.id = None);
-        roles.iter_mut().for_each(|entry| entry.id = None);
-        groups.iter_mut().for_each(|entry| entry.id = None);
-        users.iter_mut().for_each(|entry| entry.id = None);
+        for entry in permissions {
+            entry.id = None;
+        }
+        for entry in roles {
+            entry.id = None;
+        }
+        for entry in groups {
+            entry.id = None;
+        }
+        for entry in users {
+            entry.id = None;
+        }
         self
     }
 

@@ -60,7 +60,7 @@ impl Moment<'_> {
     }
 
     /// Returns how many direct members a group has: as many as the pages of [`members`](Self::members) list, suspended
-    /// users and memberships outside their windows included. `None` if there is no such group.
+    /// users and memberships outside their windows included. `None` if the group does not exist.
     ///
     /// For direct and inherited members, take the length of [`all_members`](Self::all_members), which costs what finding
     /// them costs.
@@ -89,7 +89,7 @@ impl Moment<'_> {
     }
 
     /// Returns how many direct subgroups a group has: as many as the pages of [`subgroups`](Self::subgroups) list. `None`
-    /// if there is no such group.
+    /// if the group does not exist.
     ///
     /// ```
     /// # use rolecall::blocking::Authorizer;
@@ -111,7 +111,7 @@ impl Moment<'_> {
     }
 
     /// Returns to how many users a role is assigned directly: as many as the pages of [`holders`](Self::holders) list.
-    /// `None` if there is no such role.
+    /// `None` if the role does not exist.
     ///
     /// ```
     /// # use rolecall::blocking::Authorizer;

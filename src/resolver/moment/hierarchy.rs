@@ -32,9 +32,9 @@ pub struct GroupPaths {
     pub paths: Vec<Vec<GroupRecord>>,
     /// Whether there are more paths than these.
     pub more_paths: bool,
-    /// Why the tenant is unavailable, if it is. There are no paths then.
+    /// Why the tenant is unavailable, if it is. The list of paths is empty then.
     pub unavailable: Option<Reason>,
-    /// [`EntityKind::Group`] if there is no such group. There are no paths then.
+    /// [`EntityKind::Group`] if the group does not exist. The list of paths is empty then.
     pub unknown: Option<EntityKind>,
 }
 
@@ -104,7 +104,7 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Complexity
-    /// O(roles that include it, their groups, the subgroups of those), whatever the size of the page.
+    /// O(roles that include it, their groups, the subgroups of those), for a page of any size.
     pub fn all_groups_with(&self, role: impl AsRole, page: &PageRequest) -> Page<Inherited<GroupRecord>> {
         let role = role.role(self.compiled().scope());
         let found = role.map(|role| self.groups_having(role)).unwrap_or_default();
@@ -171,7 +171,7 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Complexity
-    /// O(groups below it and their parent links), whatever the size of the page.
+    /// O(groups below it and their parent links), for a page of any size.
     pub fn all_subgroups(&self, group: impl AsGroup, page: &PageRequest) -> Page<Inherited<GroupRecord>> {
         let snapshot = self.compiled();
         let top = group.group(snapshot.scope());

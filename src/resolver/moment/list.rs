@@ -38,7 +38,7 @@ pub struct List<T> {
     pub items: Vec<T>,
     /// Why the tenant is unavailable, if it is. The list is empty then.
     pub unavailable: Option<Reason>,
-    /// What the question was about, if there is none of that name. The list is empty then.
+    /// What the question was about, if it does not exist. The list is empty then.
     pub unknown: Option<EntityKind>,
 }
 
@@ -60,7 +60,7 @@ impl WhyEmpty {
         Self { unavailable, unknown: None }
     }
 
-    /// The same, and whatever another answer was about that is unknown.
+    /// The same, and what is unknown in another answer.
     pub(crate) fn with_unknown_of(self, other: Self) -> Self {
         Self { unknown: self.unknown.or(other.unknown), ..self }
     }

@@ -122,8 +122,7 @@ pub struct Page<T> {
     pub next: Option<String>,
     /// Why the tenant is unavailable, if it is. The page is empty then.
     pub unavailable: Option<Reason>,
-    /// What the question was about, if there is none of that name: the group of `members`, for example. The page is
-    /// empty then.
+    /// What the question was about, if it does not exist: the group of `members`, for example. The page is empty then.
     pub unknown: Option<EntityKind>,
 }
 

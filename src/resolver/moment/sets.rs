@@ -134,8 +134,8 @@ macro_rules! set {
                 self.why.unavailable
             }
 
-            /// Returns what the question was about, if there is none of that name: a user, a role, a permission. The
-            /// set is empty then. If one of two sets is unknown, so is what they are combined to.
+            /// Returns what the question was about, if it does not exist: a user, a role, a permission. The set is
+            /// empty then. A set that is combined from an unknown one is unknown, too.
             #[doc = example!($one, $two, "assert_eq!(one.unknown(), None);")]
             pub fn unknown(&self) -> Option<EntityKind> {
                 self.why.unknown

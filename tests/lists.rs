@@ -1,4 +1,4 @@
-//! Lists, sets, pages and counts: what they say about unknown names and suspended users, and their JSON.
+//! Lists, sets, pages and counts: unknown names, suspended users, and the JSON.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

@@ -483,7 +483,7 @@ fn groups_with_a_role_and_groups_below_a_group_are_those_of_the_reference_model(
                     let Some(found) = found else { continue };
                     match &found.via {
                         Via::Direct => {
-                            assert!(now.groups_with(&role, &all).items.iter().any(|g| g.active && g.record == *group))
+                            assert!(now.groups_with(&role, &all).items.iter().any(|g| g.active && g.record == *group));
                         }
                         Via::Role(via) => assert!(
                             now.groups_with(via, &all).items.iter().any(|g| g.active && g.record == *group)

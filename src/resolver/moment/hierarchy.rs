@@ -148,9 +148,10 @@ impl Moment<'_> {
         })
     }
 
-    /// Returns a page of all groups below a group at the instant, by slug: its subgroups ([`Via::Direct`]), and the subgroups of
-    /// those, each with the group that it is a subgroup of ([`Via::Group`]) on a shortest path. Links outside their windows
-    /// are left out. The search looks at slugs and names.
+    /// Returns a page of all groups below a group at the instant, by slug: its subgroups, and the subgroups of those.
+    ///
+    /// Each comes with where it is on a shortest path: directly below the group ([`Via::Direct`]), or below another one
+    /// ([`Via::Group`]). Links outside their windows are left out. The search looks at slugs and names.
     ///
     /// ```
     /// use rolecall::PageRequest;

@@ -21,15 +21,10 @@ use crate::resolver::explain::Reason;
 /// use rolecall::{EntityKind, blocking::Authorizer};
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// acme.update(|tx| {
-///     tx.create_group("staff")?;
-///     tx.create_user("alice")?.join("staff").map(drop)
-/// })?;
+/// acme.update(|tx| tx.create_user("alice").map(drop))?;
 ///
-/// let groups = acme.now().groups_of("alice");
-/// assert_eq!((groups.len(), groups.unknown), (1, None));
-/// let groups = acme.now().groups_of("alcie");
-/// assert_eq!((groups.len(), groups.unknown), (0, Some(EntityKind::User)));
+/// let (alice, typo) = (acme.now().groups_of("alice"), acme.now().groups_of("alcie"));
+/// assert_eq!((alice.unknown, typo.unknown), (None, Some(EntityKind::User)));
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -124,7 +124,7 @@ pub(crate) struct SlowStore {
     pub(crate) inner: MemoryStore,
     pub(crate) time: Time,
     pub(crate) latency: Latency,
-    pub(crate) calls: Arc<AtomicU64>,
+    /// How many commits met a conflict.
     pub(crate) conflicts: Arc<AtomicU64>,
     chance: Arc<Mutex<Random>>,
 }
@@ -135,7 +135,6 @@ impl SlowStore {
             inner: inner.clone(),
             time: time.clone(),
             latency,
-            calls: Arc::default(),
             conflicts: Arc::default(),
             chance: Arc::new(Mutex::new(Random::new(seed))),
         }
@@ -147,7 +146,6 @@ impl SlowStore {
     }
 
     async fn travel<T>(&self, call: impl Future<Output = T>) -> T {
-        self.calls.fetch_add(1, Ordering::Relaxed);
         self.leg(self.latency.there).await;
         let answer = call.await;
         self.leg(self.latency.back).await;

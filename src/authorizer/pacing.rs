@@ -47,9 +47,9 @@ impl Pacing {
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.with(|state| {
             // A pause as long as the last commit is room enough.
-            let paused = state.last.is_some_and(|(began, ended)| {
-                now.as_micros().saturating_sub(ended) > ended.saturating_sub(began)
-            });
+            let paused = state
+                .last
+                .is_some_and(|(began, ended)| now.as_micros().saturating_sub(ended) > ended.saturating_sub(began));
             if paused {
                 *state = State::default();
             }

@@ -206,7 +206,7 @@ impl Inner {
         }
         if known.outcomes.len() >= MOST_OUTCOMES {
             let least = known.outcomes.iter().position(|known| !known.outlived_call).unwrap_or(0);
-            drop(known.outcomes.remove(least));
+            known.outcomes.remove(least);
         }
         known.outcomes.push_back(Remembered { commit, outcome, outlived_call: true });
     }

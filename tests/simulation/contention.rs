@@ -104,7 +104,7 @@ fn removals(latency: Latency, seed: u64) -> Removals {
     };
     let removals = async {
         for n in 0..20 {
-            removing.update(|tx| tx.user(&format!("m{n}"))?.leave("staff").map(drop)).await;
+            removing.update(|tx| tx.user(format!("m{n}"))?.leave("staff").map(drop)).await;
             time.sleep(10_000 + 7_300 * n).await;
         }
         is_done.set(true);
@@ -148,7 +148,7 @@ fn f4_contention_a_removal_beside_a_busy_process_succeeds() {
 #[test]
 fn f4_contention_many_processes_lose_no_update() {
     const EACH: usize = 10;
-    for (many, latencies) in [(2, &LATENCIES[..]), (8, &LATENCIES), (32, &LATENCIES[..2])] {
+    for (many, latencies) in [(2, &LATENCIES[..]), (8, &LATENCIES), (32, &LATENCIES[..1])] {
         for latency in latencies {
             let time = Time::default();
             let writers = processes(many, &time, *latency, 7);

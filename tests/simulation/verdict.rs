@@ -109,9 +109,8 @@ impl World {
         if error.revision() > task.revision {
             self.coverage.met("a closure that failed, on a base that had moved");
         }
-        let was_missing = self
-            .history
-            .existed(tenant.tenant_id(), task.began, self.step, |_, node| is_missing(&node.records, user));
+        let was_missing =
+            self.history.existed(tenant.tenant_id(), task.began, self.step, |_, node| is_missing(&node.records, user));
         must!(was_missing, "op-{} did not find what was there all the time", task.op);
         Ok(())
     }

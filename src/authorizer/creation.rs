@@ -36,7 +36,7 @@ impl Authorizer {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
     /// [`Unavailable`](crate::ErrorKind::Unavailable); [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known
-    /// whether the tenant was created: the next call that opens or creates this slug finds out;
+    /// whether the tenant was created. The next call that opens or creates this slug finds out.
     /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier creation under this slug is in doubt, and nothing was sent.
     pub async fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
         let tenant = TenantRecord { slug: TenantSlug::new(slug)?, name: Name::new(name)? };

@@ -16,6 +16,7 @@
 //! | `tenant.rs` | an open tenant |
 //! | `write_state.rs`, `creation_queue.rs` | the state that outlives a session of a tenant |
 //! | `current_snapshot.rs`, `write_queue.rs` | the cell that readers and writers share; the order of the writers |
+//! | `pacing.rs` | when a process lets other processes write |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod write_state;
 mod creation_queue;
 mod current_snapshot;
 mod write_queue;
+mod pacing;
 mod sync;
 mod store_error;
 mod nested;

@@ -249,6 +249,11 @@ impl AuthorizerBuilder {
         Self(self.0.retries(retries))
     }
 
+    /// See [`crate::AuthorizerBuilder::retry_timeout`].
+    pub fn retry_timeout(self, timeout: Duration) -> Self {
+        Self(self.0.retry_timeout(timeout))
+    }
+
     /// See [`crate::AuthorizerBuilder::max_open_tenants`].
     pub fn max_open_tenants(self, max: usize) -> Self {
         Self(self.0.max_open_tenants(max))

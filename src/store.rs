@@ -110,6 +110,10 @@ pub trait Store: Send + Sync + 'static {
     /// A position is in the history if the commit of that revision has its commit id, or if the next commit names that id
     /// as its `previous`. Dropping the future has no effect.
     ///
+    /// An authorizer calls it after a conflict, and when the closure of an update fails or has no effect. After commits
+    /// without a pause it calls it twice, so that other processes can commit meanwhile. Nearly always the answer is empty
+    /// or a few commits.
+    ///
     /// # Errors
     /// [`StoreError::UnsupportedRecord`], [`StoreError::Corrupt`] or [`StoreError::Unavailable`] if the commits cannot be
     /// read.

@@ -409,7 +409,7 @@ fn the_next_request_for_a_slug_resolves_its_creation_in_doubt() {
     let authorizer = Authorizer::builder().store(store.clone()).build();
     store.commits_meet([Some(Fault::RequestLost), Some(Fault::Down), Some(Fault::Down)]);
     assert_eq!(block_on(authorizer.create_tenant("acme", "Acme")).unwrap_err().kind(), ErrorKind::InDoubt);
-    assert_eq!(block_on(authorizer.tenant("acme")).unwrap_err().kind(), ErrorKind::InDoubt);
+    assert_eq!(block_on(authorizer.tenant("acme")).unwrap_err().kind(), ErrorKind::Blocked);
     let error = block_on(authorizer.create_tenant("acme", "Acme")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "the first creation was resolved first, as created");
     assert_eq!(block_on(authorizer.tenant("acme")).unwrap().revision(), Revision::FIRST);

@@ -175,7 +175,7 @@ fn run_script_with(fault: Fault, call: Call, before: usize, then_down: usize) {
                 let resolves_as_nothing = now == at || may == renamed_from;
                 assert!(resolves_as_nothing, "{plot}: it reports that nothing happened");
             }
-            CallResult::Refused(ErrorKind::InDoubt) => {
+            CallResult::Refused(ErrorKind::InDoubt | ErrorKind::Blocked) => {
                 assert!(acme.in_doubt().is_some(), "{plot}");
                 assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::InDoubt), "{plot}");
             }
@@ -267,11 +267,15 @@ fn a_store_that_always_fails_is_always_reported() {
     for (fault, kind) in faults {
         let (store, authorizer, acme) = acme();
         store.fail_every(Call::Commit, fault);
-        for _ in 0..3 {
+        for attempt in 0..3 {
             let CallResult::Refused(answer) = play(assign(&acme)) else { panic!("{fault:?}") };
             // After a conflict without a new revision, the same commit is sent again. That it keeps failing does not
             // prove that it will never be applied.
-            let expected = if fault == Fault::Conflict { ErrorKind::InDoubt } else { kind };
+            let expected = match kind {
+                ErrorKind::InDoubt | ErrorKind::Conflict if attempt == 0 => ErrorKind::InDoubt,
+                ErrorKind::InDoubt | ErrorKind::Conflict => ErrorKind::Blocked,
+                kind => kind,
+            };
             assert_eq!(answer, expected, "{fault:?}");
             is_consistent(&store, &acme, &format!("{fault:?} for ever"));
         }

@@ -87,9 +87,9 @@ fn arm(store: &Store, (fault, call, before, down): (Fault, Call, usize, usize)) 
     }
 }
 
-/// Whether an error says for certain that nothing happened.
+/// Whether an error says for certain that nothing happened, neither by this call nor by an earlier one in doubt.
 fn says_nothing_happened(kind: ErrorKind) -> bool {
-    !matches!(kind, ErrorKind::InDoubt | ErrorKind::Deleted)
+    !matches!(kind, ErrorKind::InDoubt | ErrorKind::Blocked | ErrorKind::Deleted)
 }
 
 #[test]

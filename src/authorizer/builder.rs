@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Authorizer, Registry, Shared};
 use crate::model::catalog::Catalog;
@@ -23,6 +24,7 @@ pub struct AuthorizerBuilder {
     clock: Arc<dyn Clock>,
     catalog: Catalog,
     retries: u32,
+    retry_timeout: Duration,
     max_open: usize,
 }
 
@@ -32,7 +34,8 @@ impl Default for AuthorizerBuilder {
             store: Arc::new(MemoryStore::default()),
             clock: Arc::new(SystemClock),
             catalog: Catalog::empty(),
-            retries: 16,
+            retries: 256,
+            retry_timeout: Duration::from_secs(10),
             max_open: usize::MAX,
         }
     }
@@ -83,7 +86,8 @@ impl AuthorizerBuilder {
         self
     }
 
-    /// Sets how often an update is planned again because another writer committed first. The default is 16.
+    /// Sets how often an update is planned again because another writer committed first. The default is 256. Each retry
+    /// makes two calls to the store, so the store sets the pace. [`retry_timeout`](Self::retry_timeout) bounds the time.
     ///
     /// ```
     /// let authorizer = rolecall::Authorizer::builder().retries(64).build();
@@ -91,6 +95,23 @@ impl AuthorizerBuilder {
     /// ```
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
+        self
+    }
+
+    /// Sets how long an update is retried because another writer committed first. The default is 10 seconds. An update
+    /// that has met a conflict after this time ends as [`Conflict`](crate::ErrorKind::Conflict).
+    ///
+    /// The authorizer's clock measures the time, so no timer is needed. A call to the store is never cut short: that
+    /// would leave its commit in doubt.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let authorizer = rolecall::Authorizer::builder().retry_timeout(Duration::from_secs(2)).build();
+    /// # let _ = authorizer;
+    /// ```
+    pub fn retry_timeout(mut self, timeout: Duration) -> Self {
+        self.retry_timeout = timeout;
         self
     }
 
@@ -125,10 +146,10 @@ impl AuthorizerBuilder {
     /// # let _ = authorizer;
     /// ```
     pub fn build(self) -> Authorizer {
-        let Self { store, clock, catalog, retries, max_open } = self;
+        let Self { store, clock, catalog, retries, retry_timeout, max_open } = self;
         let catalog = Arc::new(CompiledCatalog::new(catalog));
         let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
-        Authorizer { shared: Arc::new(Shared { store, clock, catalog, retries }), registry }
+        Authorizer { shared: Arc::new(Shared { store, clock, catalog, retries, retry_timeout }), registry }
     }
 }
 
@@ -137,6 +158,7 @@ impl fmt::Debug for AuthorizerBuilder {
         f.debug_struct("AuthorizerBuilder")
             .field("catalog", &self.catalog)
             .field("retries", &self.retries)
+            .field("retry_timeout", &self.retry_timeout)
             .field("max_open_tenants", &self.max_open)
             .finish_non_exhaustive()
     }

@@ -3,16 +3,18 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::nested::{Inside, reject_nested};
+use super::pacing::CALLS;
 use super::store_error::store_error;
 use super::tenant::{Inner, Outcome, Tenant};
 use super::write_state::Pending;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::InternalFault;
-use crate::model::records::{Change, CommitId, Revision};
+use crate::model::records::{Change, CommitId, Position, Revision, Timestamp};
 use crate::plan::{CommitContext, Draft, Plan, Tx};
 use crate::resolver::snapshot::session::News;
 use crate::resolver::snapshot::{Availability, CompiledTenant};
@@ -51,6 +53,8 @@ impl<T: fmt::Debug> fmt::Debug for Updated<T> {
     }
 }
 
+const NOT_CONFIRMED: &str = "the closure failed, perhaps on an old revision, so its error is not returned";
+
 const COMMITTED: &str = "the commit is in the store, and the tenant is out of service until a refresh succeeds";
 
 /// The result of sending a plan to the store.
@@ -65,7 +69,9 @@ impl Tenant {
     /// Changes the tenant: everything that the closure does, or nothing.
     ///
     /// If another writer commits first, the closure runs again on the newer state; keep it free of side effects. If
-    /// it returns an error or panics, nothing has happened. An update without effect makes no revision (R11). The
+    /// it returns an error, the store is asked whether there are newer commits. If there are, the closure runs again;
+    /// otherwise its error is returned. So `NotFound` means that another process has not created the entity either.
+    /// If the closure returns an error or panics, nothing has happened. An update without effect makes no revision (R11). The
     /// closure's value is returned in [`Updated::value`]. An edit cannot be returned, so end a closure with
     /// `Ok(())` or with the value you need.
     ///
@@ -83,12 +89,19 @@ impl Tenant {
     /// ```
     ///
     /// # Consistency
-    /// When it returns, every later question in this process sees the change.
+    /// When it returns, every later question in this process sees the change. Updates of several processes live together:
+    /// *consistency* in [`crate::docs`] has the figures.
+    ///
+    /// # Complexity
+    /// One call to the store. A closure that fails or has no effect costs one call too. A conflict costs two calls more,
+    /// and each process that commits without a pause makes two calls more now and then, to let others in.
     ///
     /// # Errors
     /// Those of the closure; [`Conflict`](crate::ErrorKind::Conflict) if other writers won every attempt;
+    /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier commit is in doubt, so that nothing was sent;
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the tenant was given a slug that is taken;
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the store could not be reached and nothing happened;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the store could not be reached and nothing happened, also
+    /// if the closure failed and the store could not confirm that its base is the latest revision;
     /// [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether the commit was applied: until that is
     /// resolved every check is denied, and [`Tenant::outcome`] returns what became of it;
     /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
@@ -140,6 +153,10 @@ impl Tenant {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
+    /// # Consistency
+    /// The store is not called. An error of the closure can be due to an old revision: call [`Tenant::refresh`] first, or
+    /// use [`Tenant::update`].
+    ///
     /// # Errors
     /// Those of the closure.
     pub fn plan<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<(T, Plan)> {
@@ -182,6 +199,8 @@ impl Tenant {
         reject_nested()?;
         let _turn = self.0.write_state.write_queue.take().await;
         self.0.ready().await?;
+        let began = self.0.shared.clock.now();
+        self.0.let_others_in(began).await?;
         let present = self.0.current.load();
         if !Arc::ptr_eq(&plan.base.session, &present.session) {
             return Err(Error::new(ErrorKind::ForeignPlan));
@@ -190,7 +209,10 @@ impl Tenant {
             return Err(Error::new(ErrorKind::Stale));
         }
         match self.0.push(&plan).await? {
-            Attempt::Done => Ok(committed((), plan)),
+            Attempt::Done => {
+                self.0.has_committed(&plan, began);
+                Ok(committed((), plan))
+            }
             Attempt::Retry => Err(Error::new(ErrorKind::Stale)),
         }
     }
@@ -271,14 +293,74 @@ impl Inner {
         reject_nested()?;
         let _turn = self.write_state.write_queue.take().await;
         self.ready().await?;
+        let began = self.shared.clock.now();
+        self.let_others_in(began).await?;
+        // A position that the store has reported as the latest since this update has its turn. What the closure finds
+        // there is true at an instant between the call and its answer.
+        let mut confirmed: Option<Position> = None;
         for _ in 0..=self.shared.retries {
-            let (value, plan) = make(self.current.load())?;
+            let base = self.current.load();
+            let position = base.position;
+            let (value, plan) = match make(base) {
+                Ok(planned) => planned,
+                Err(error) if confirmed == Some(position) => return Err(error),
+                Err(error) => {
+                    let latest = self.latest().await.map_err(|error| error.advice(NOT_CONFIRMED))?;
+                    if latest == position {
+                        return Err(error);
+                    }
+                    confirmed = Some(latest);
+                    continue;
+                }
+            };
+            if plan.is_empty() && confirmed == Some(position) {
+                return Ok(committed(value, plan));
+            }
+            let sent = self.shared.clock.now();
             match self.push(&plan).await? {
-                Attempt::Done => return Ok(committed(value, plan)),
-                Attempt::Retry => self.writable()?,
+                Attempt::Done => {
+                    self.has_committed(&plan, sent);
+                    return Ok(committed(value, plan));
+                }
+                Attempt::Retry => {
+                    self.writable()?;
+                    self.write_state.pacing.met_others();
+                    confirmed = Some(self.current.guard().position);
+                }
+            }
+            if has_passed(self.shared.retry_timeout, began, self.shared.clock.now()) {
+                break;
             }
         }
         Err(Error::new(ErrorKind::Conflict).into())
+    }
+
+    /// Lets other processes commit, if this one has committed without a pause for long. See `pacing.rs`.
+    async fn let_others_in(&self, now: Timestamp) -> Result<()> {
+        if self.write_state.pacing.is_due(now) {
+            for _ in 0..CALLS {
+                self.latest().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_committed(&self, plan: &Plan, sent: Timestamp) {
+        if !plan.is_empty() {
+            self.write_state.pacing.committed(sent, self.shared.clock.now());
+        }
+    }
+
+    /// Takes in the commits of other processes, and returns the latest position.
+    async fn latest(&self) -> Result<Position> {
+        let before = self.current.guard().position;
+        self.sync().await?;
+        self.writable()?;
+        let latest = self.current.guard().position;
+        if latest != before {
+            self.write_state.pacing.met_others();
+        }
+        Ok(latest)
     }
 
     /// Makes the tenant ready for a write: open, without a commit in doubt, and with valid content.
@@ -325,6 +407,9 @@ impl Inner {
             Ok(_) | Err(StoreError::InDoubt(_)) => {
                 drop(sent);
                 let outcome = self.resolve(&pending).await;
+                if matches!(outcome, Outcome::Committed(_) | Outcome::Aborted) {
+                    self.resolved_within_call(pending.envelope.id);
+                }
                 Self::judged(outcome, &pending).map_err(|error| because(error, answer))
             }
             Err(error) => {
@@ -361,6 +446,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whether this much time has passed between two instants. Never, if the clock goes back.
+fn has_passed(duration: Duration, from: Timestamp, to: Timestamp) -> bool {
+    from.saturating_add(duration) <= to
 }
 
 /// Adds the store's own reason to an error, if there is one.

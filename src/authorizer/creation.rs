@@ -37,6 +37,7 @@ impl Authorizer {
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
     /// [`Unavailable`](crate::ErrorKind::Unavailable); [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known
     /// whether the tenant was created. The next call that opens or creates this slug finds out.
+    /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier creation under this slug is in doubt, and nothing was sent.
     pub async fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
         let tenant = TenantRecord { slug: TenantSlug::new(slug)?, name: Name::new(name)? };
         self.create(tenant.slug.clone(), vec![Change::added(Record::Tenant(tenant))]).await
@@ -154,7 +155,7 @@ impl Authorizer {
         match self.find_out(creation, &pending).await {
             CreationOutcome::Created | CreationOutcome::Aborted => Ok(()),
             CreationOutcome::InDoubt => {
-                Err(Error::in_doubt(pending.envelope.id).about(EntityKind::Tenant, slug.as_str()))
+                Err(Error::blocked(pending.envelope.id).about(EntityKind::Tenant, slug.as_str()))
             }
         }
     }

@@ -22,7 +22,7 @@ impl Tenant {
     /// until a refresh succeeds.
     ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`InDoubt`](crate::ErrorKind::InDoubt),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Blocked`](crate::ErrorKind::Blocked) by a commit in doubt,
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`CatalogConflict`](crate::ErrorKind::CatalogConflict),
     /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {

@@ -29,8 +29,8 @@ impl Authorizer {
     /// [`Corrupt`](crate::ErrorKind::Corrupt); [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) if a
     /// later release has written a kind of record that this store does not know;
     /// [`CatalogConflict`](crate::ErrorKind::CatalogConflict) if the tenant uses slugs of the catalog, see
-    /// [`Authorizer::repair`]; [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether a tenant was
-    /// created under this slug.
+    /// [`Authorizer::repair`]; [`Blocked`](crate::ErrorKind::Blocked) if it is not known whether a tenant was
+    /// created under this slug, or whether the tenant still has it.
     pub async fn tenant(&self, slug: &str) -> Result<Tenant> {
         reject_nested()?;
         let slug = TenantSlug::new(slug)?;

@@ -28,7 +28,10 @@ enum Round {
 }
 
 impl Inner {
-    /// Resolves the pending commit, if there is one.
+    /// Resolves the pending commit of an earlier call, if there is one.
+    ///
+    /// # Errors
+    /// [`Blocked`](crate::ErrorKind::Blocked) if it stays in doubt: nothing of the calling write was sent.
     pub(super) async fn resolve_pending(&self) -> Result<()> {
         let Some(pending) = self.write_state.pending() else {
             // Another session of the tenant has resolved the commit. This one still has to see the outcome.
@@ -36,7 +39,7 @@ impl Inner {
             return if is_in_doubt { self.sync().await } else { Ok(()) };
         };
         match self.resolve(&pending).await {
-            Outcome::InDoubt => Err(Error::in_doubt(pending.envelope.id)),
+            Outcome::InDoubt => Err(Error::blocked(pending.envelope.id)),
             Outcome::Committed(_) | Outcome::Aborted | Outcome::Unknown => Ok(()),
         }
     }
@@ -55,14 +58,19 @@ impl Inner {
             match round {
                 Round::Resolved(Outcome::InDoubt) => break,
                 Round::Resolved(outcome) => {
-                    self.tell(pending.envelope.id, outcome);
+                    // After a plain conflict nothing is pending, and nobody asks for the outcome.
+                    if self.write_state.pending().is_some() || outcome == Outcome::Unknown {
+                        self.tell(pending.envelope.id, outcome);
+                    }
                     self.write_state.set_pending(None);
                     return outcome;
                 }
                 Round::Again => {}
             }
         }
-        self.tell(pending.envelope.id, Outcome::InDoubt);
+        if self.write_state.pending().is_some() {
+            self.tell(pending.envelope.id, Outcome::InDoubt);
+        }
         Outcome::InDoubt
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::current_snapshot::CurrentSnapshot;
 use super::write_state::WriteStateRef;
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalog: Arc<CompiledCatalog>,
     pub(crate) retries: u32,
+    pub(crate) retry_timeout: Duration,
 }
 
 pub(crate) struct Inner {
@@ -71,7 +73,17 @@ pub(crate) struct Inner {
 struct SyncState {
     latest: Option<Revision>,
     failed_refreshes: u32,
-    outcomes: VecDeque<(CommitId, Outcome)>,
+    outcomes: VecDeque<Remembered>,
+}
+
+/// A commit that was in doubt.
+#[derive(Debug)]
+struct Remembered {
+    commit: CommitId,
+    outcome: Outcome,
+    /// Whether the call that sent the commit ended before the commit was resolved. Such commits are forgotten last,
+    /// because somebody may still ask for them.
+    outlived_call: bool,
 }
 
 /// What became of a commit that was in doubt. See [`Tenant::outcome`].
@@ -185,13 +197,26 @@ impl Inner {
         known.failed_refreshes = known.failed_refreshes.saturating_add(1);
     }
 
+    /// Remembers what became of a commit that is or was in doubt.
     pub(crate) fn tell(&self, commit: CommitId, outcome: Outcome) {
-        let mut known = lock(&self.sync_state);
-        known.outcomes.retain(|(id, _)| *id != commit);
-        if known.outcomes.len() >= MOST_OUTCOMES {
-            known.outcomes.pop_front();
+        let known = &mut *lock(&self.sync_state);
+        if let Some(known) = known.outcomes.iter_mut().find(|known| known.commit == commit) {
+            known.outcome = outcome;
+            return;
         }
-        known.outcomes.push_back((commit, outcome));
+        if known.outcomes.len() >= MOST_OUTCOMES {
+            let least = known.outcomes.iter().position(|known| !known.outlived_call).unwrap_or(0);
+            known.outcomes.remove(least);
+        }
+        known.outcomes.push_back(Remembered { commit, outcome, outlived_call: true });
+    }
+
+    /// Notes that the call that sent a commit has resolved it, so that no caller was told that it is in doubt.
+    pub(crate) fn resolved_within_call(&self, commit: CommitId) {
+        let mut known = lock(&self.sync_state);
+        if let Some(known) = known.outcomes.iter_mut().find(|known| known.commit == commit) {
+            known.outlived_call = false;
+        }
     }
 
     /// Whether the current snapshot has this slug.
@@ -612,7 +637,8 @@ impl Tenant {
     }
 
     /// Returns what became of a commit that was in doubt when its update returned or was dropped. `None` if no such
-    /// commit is known: only the last 1,024 are remembered while the tenant is open.
+    /// commit is known: only the last 1,024 are remembered while the tenant is open. Updates that succeeded or met a
+    /// conflict do not count.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -632,7 +658,7 @@ impl Tenant {
     /// ```
     pub fn outcome(&self, commit: CommitId) -> Option<Outcome> {
         let known = lock(&self.0.sync_state);
-        known.outcomes.iter().find(|(id, _)| *id == commit).map(|(_, outcome)| *outcome)
+        known.outcomes.iter().find(|known| known.commit == commit).map(|known| known.outcome)
     }
 
     /// Returns the commit that must be resolved before the tenant is available again, if there is one.

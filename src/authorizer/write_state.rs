@@ -7,16 +7,18 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::pacing::Pacing;
 use super::write_queue::WriteQueue;
 use crate::model::records::{Change, Envelope, Position, TenantId};
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::session::Session;
 use crate::store::{Base, Commit};
 
-/// The write queue of a tenant and its commit in doubt.
+/// The write queue of a tenant, how its commits follow each other, and its commit in doubt.
 #[derive(Debug, Default)]
 pub(crate) struct WriteState {
     pub(crate) write_queue: WriteQueue,
+    pub(super) pacing: Pacing,
     pending: Mutex<Option<Arc<Pending>>>,
 }
 

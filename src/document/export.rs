@@ -47,14 +47,14 @@ impl Snapshot {
     ///
     /// # Errors
     /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant:
-    /// [`InDoubt`](ErrorKind::InDoubt), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
+    /// [`Blocked`](ErrorKind::Blocked) by a commit in doubt, [`Corrupt`](ErrorKind::Corrupt) (the store's content is invalid),
     /// [`CatalogConflict`](ErrorKind::CatalogConflict) (opened for repair), [`Internal`](ErrorKind::Internal),
     /// [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
         let refused = match compiled.availability {
             Availability::Serving => None,
-            Availability::InDoubt => Some(ErrorKind::InDoubt),
+            Availability::InDoubt => Some(ErrorKind::Blocked),
             Availability::InvalidContent => Some(ErrorKind::Corrupt),
             Availability::Broken => Some(ErrorKind::Internal),
             Availability::Repair => Some(ErrorKind::CatalogConflict),

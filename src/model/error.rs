@@ -303,7 +303,8 @@ impl Error {
         self.0.revision
     }
 
-    /// Returns the id of the commit that is in doubt. [`Tenant::outcome`](crate::Tenant::outcome) returns its outcome.
+    /// Returns the id of the commit that is in doubt: the call's own for [`InDoubt`](ErrorKind::InDoubt), an earlier one for
+    /// [`Blocked`](ErrorKind::Blocked). [`Tenant::outcome`](crate::Tenant::outcome) returns its outcome.
     ///
     /// # Example
     /// ```
@@ -370,6 +371,11 @@ impl Error {
         let mut error = Self::new(ErrorKind::InDoubt);
         error.0.commit = Some(commit);
         error
+    }
+
+    /// Nothing was sent, because this earlier commit is in doubt.
+    pub(crate) fn blocked(by: CommitId) -> Self {
+        Self::new(ErrorKind::Blocked).of_commit(by)
     }
 
     #[cfg(feature = "json")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The situations that must be reached, and in how many of a thousand seeds at least.
-pub(crate) const WANTED: [(&str, u64); 35] = [
+pub(crate) const WANTED: [(&str, u64); 38] = [
     ("a tenant in doubt", 400),
     ("resolved as committed", 290),
     ("resolved as aborted", 230),
@@ -40,6 +40,9 @@ pub(crate) const WANTED: [(&str, u64); 35] = [
     ("an in doubt tenant that nobody holds", 10),
     ("an outage", 270),
     ("a wait for a turn", 490),
+    ("blocked by a commit in doubt", 260),
+    ("a closure that failed", 200),
+    ("a closure that failed, on a base that had moved", 60),
 ];
 
 #[derive(Clone, Default)]

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use rolecall::ErrorKind;
+
 use crate::history::Instant;
 use crate::network::{Heard, What};
+use crate::operations::Answer;
 use crate::process::{Doubt, Known};
 use crate::server::Request;
 use crate::world::{Checked, Task, World};
@@ -25,7 +28,7 @@ impl World {
                     task.has_resolved |= matches!(&*request, Request::Since(_) | Request::Commit(_));
                     let (process, op) = (task.process, task.op);
                     self.trace.add(self.step, |names| format!("p{process} op-{op} asks: {}", names.request(&request)));
-                    self.asked(index, &request);
+                    self.asked(index, &request)?;
                 }
                 What::Heard(heard, at) => {
                     let (process, op) = (task.process, task.op);
@@ -41,8 +44,8 @@ impl World {
         Ok(())
     }
 
-    fn asked(&mut self, index: usize, request: &Request) {
-        let Request::Commit(sent) = request else { return };
+    fn asked(&mut self, index: usize, request: &Request) -> Checked {
+        let Request::Commit(sent) = request else { return Ok(()) };
         let era = self.history.era();
         let task = &mut self.tasks[index];
         let doubts = &mut self.processes[task.process].commits;
@@ -51,12 +54,39 @@ impl World {
         } else if doubts.iter().any(|doubt| doubt.commit == sent.id()) {
             self.coverage.met("a commit sent again");
         } else {
-            if !task.sent.is_empty() {
-                self.coverage.met("an update that ran again");
-            }
+            let (earlier, heard) = (task.sent.last().copied(), task.heard);
             task.sent.push(sent.id());
             doubts.push(Doubt::new(sent, task.number, era));
+            if let Some(earlier) = earlier {
+                // An update runs again only after it knows that its earlier commit is aborted.
+                self.coverage.met("an update that ran again");
+                let mut of_task = self.processes[self.tasks[index].process].commits.iter_mut();
+                if let Some(doubt) = of_task.find(|doubt| doubt.commit == earlier) {
+                    doubt.state = Known::Resolved;
+                }
+                return self.nothing_happened(earlier, heard);
+            }
         }
+        Ok(())
+    }
+
+    /// The answer of an update decides its commits: it returns one, or names the one in doubt. The others are aborted.
+    pub(crate) fn decided_by(&mut self, task: &Task, answer: &Answer) -> Checked {
+        let (own, named) = match answer {
+            Answer::Updated(Ok(done)) => (done.commit, None),
+            Answer::Updated(Err(error)) if error.kind() == ErrorKind::InDoubt => (None, error.commit()),
+            Answer::Updated(Err(_)) => (None, None),
+            _ => return Ok(()),
+        };
+        let mut aborted = Vec::new();
+        for doubt in &mut self.processes[task.process].commits {
+            let undecided = doubt.task == task.number && doubt.slug.is_none() && doubt.state != Known::Resolved;
+            if undecided && Some(doubt.commit) != named {
+                doubt.state = Known::Resolved;
+                aborted.extend(Some(doubt.commit).filter(|commit| Some(*commit) != own));
+            }
+        }
+        aborted.into_iter().try_for_each(|commit| self.nothing_happened(commit, task.heard))
     }
 
     fn heard(&mut self, index: usize, request: &Request, heard: Heard, at: Instant) {

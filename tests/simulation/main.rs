@@ -13,6 +13,7 @@
 //! | `history.rs` | every state that the store ever had |
 //! | `process.rs`, `knowledge.rs` | what a process can know |
 //! | `checks.rs`, `verdict.rs`, `recovery.rs` | the invariants after a step, of an answer, and at the end |
+//! | `contention.rs`, `slow_store.rs` | many processes over a store that takes time |
 //! | `coverage.rs` | whether the seeds reached every situation |
 //!
 //! A failing seed is printed with its trace. `ROLECALL_SEED=123 cargo test --test simulation -- --nocapture one_seed`
@@ -27,6 +28,7 @@
 mod random;
 #[macro_use]
 mod checks;
+mod contention;
 mod coverage;
 mod faults;
 mod events;
@@ -37,6 +39,7 @@ mod operations;
 mod process;
 mod recovery;
 mod server;
+mod slow_store;
 mod memory_store;
 mod trace;
 mod verdict;

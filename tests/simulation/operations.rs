@@ -19,6 +19,8 @@ pub(crate) const PERMISSION: &str = "posts:write";
 pub(crate) enum Edit {
     /// Gives a user the role.
     Assign(usize),
+    /// Gives the role to a user if both exist, and fails otherwise.
+    AssignExisting(usize),
     /// Takes the role from a user: a revocation.
     Unassign(usize),
     /// Creates a user that no other operation creates, so it always has an effect.
@@ -82,6 +84,7 @@ impl Edit {
                 }
                 tx.ensure_user(USERS[user])?.assign(ROLE).map(drop)
             }
+            Self::AssignExisting(user) => tx.user(USERS[user])?.assign(ROLE).map(drop),
             Self::Unassign(user) => match (tx.user(USERS[user]), tx.role(ROLE)) {
                 (Ok(user), Ok(_)) => user.unassign(ROLE).map(drop),
                 _ => Ok(()),
@@ -96,7 +99,7 @@ impl Edit {
     /// Whether the intended effect holds in these records.
     pub(crate) fn is_true(self, op: usize, records: &Records) -> bool {
         match self {
-            Self::Assign(user) => holds_role(records, USERS[user]),
+            Self::Assign(user) | Self::AssignExisting(user) => holds_role(records, USERS[user]),
             Self::Unassign(user) => !holds_role(records, USERS[user]),
             Self::Unique => user_is_there(records, &name(op)),
             Self::Nothing => true,
@@ -104,6 +107,12 @@ impl Edit {
             Self::Delete => tenant(records).is_none(),
         }
     }
+}
+
+/// Whether this user or the role is missing.
+pub(crate) fn is_missing(records: &Records, user: usize) -> bool {
+    let role = |record: &Record| matches!(record, Record::Role(role) if role.slug.as_str() == ROLE);
+    !user_is_there(records, USERS[user]) || !records.values().any(role)
 }
 
 fn user_is_there(records: &Records, key: &str) -> bool {

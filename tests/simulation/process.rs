@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use rolecall::clock::ManualClock;
 use rolecall::records::{CommitId, Record, TenantId, UserId};
 use rolecall::store::Base;
-use rolecall::{Authorizer, Outcome, Plan, Tenant, UserHandle};
+use rolecall::{Authorizer, Outcome, Plan, Tenant, Timestamp, UserHandle};
 
 use crate::faults::Faults;
 use crate::history::Instant;
@@ -65,6 +66,7 @@ impl Process {
     pub(crate) fn new(line: &Line, faults: &Faults) -> Self {
         let authorizer = Authorizer::builder()
             .store(line.clone())
+            .clock(ManualClock::new(Timestamp::UNIX_EPOCH))
             .retries(faults.retries)
             .max_open_tenants(faults.most_open)
             .build();

@@ -4,7 +4,7 @@ use rolecall::records::{CommitId, TenantId};
 use rolecall::{Error, ErrorKind, Outcome, Reason, Result, Tenant, Updated};
 
 use crate::history::Instant;
-use crate::operations::{Answer, Edit, OpKind, SLUGS, slug};
+use crate::operations::{Answer, Edit, OpKind, SLUGS, is_missing, slug};
 use crate::process::Known;
 use crate::world::{Checked, Task, World};
 
@@ -75,11 +75,19 @@ impl World {
                 must!(tenant.now().unavailable().is_some(), "op-{}: deleted, and it answers", task.op);
             }
             ErrorKind::Stale => self.coverage.met("a plan refused as stale"),
+            ErrorKind::NotFound => self.not_found(task, tenant, error)?,
+            ErrorKind::Blocked => {
+                let Some(id) = error.commit() else { return Err("blocked without a commit id".into()) };
+                self.coverage.met("blocked by a commit in doubt");
+                must!(task.sent.is_empty(), "op-{} is blocked, and it has sent a commit", task.op);
+                must!(tenant.now().unavailable().is_some(), "blocked by {id:?}, and the tenant answers");
+            }
             ErrorKind::InDoubt => {
                 let Some(id) = error.commit() else { return Err("in doubt without a commit id".into()) };
                 let told = tenant.outcome(id);
                 let open = matches!(told, Some(Outcome::InDoubt | Outcome::Unknown));
-                must!(open || !task.sent.contains(&id), "op-{} is in doubt, and its tenant says {told:?}", task.op);
+                must!(task.sent.contains(&id), "op-{} is in doubt, and the commit is not its own", task.op);
+                must!(open, "op-{} is in doubt, and its tenant says {told:?}", task.op);
                 must!(tenant.now().unavailable().is_some() || told != Some(Outcome::InDoubt), "open, and answered");
                 return Ok(());
             }
@@ -92,6 +100,19 @@ impl World {
                 .map_err(|e| format!("op-{}: {:?}: {e}", task.op, error.kind())),
             _ => Ok(()),
         }
+    }
+
+    /// What a closure did not find was missing at some time during the update.
+    fn not_found(&mut self, task: &Task, tenant: &Tenant, error: &Error) -> Checked {
+        let OpKind::Update(Edit::AssignExisting(user)) = task.kind else { return Ok(()) };
+        self.coverage.met("a closure that failed");
+        if error.revision() > task.revision {
+            self.coverage.met("a closure that failed, on a base that had moved");
+        }
+        let was_missing =
+            self.history.existed(tenant.tenant_id(), task.began, self.step, |_, node| is_missing(&node.records, user));
+        must!(was_missing, "op-{} did not find what was there all the time", task.op);
+        Ok(())
     }
 
     fn refreshed(

@@ -288,6 +288,7 @@ impl World {
         }
         // Check the reported outcomes first. Only then do the remaining commits of the task count as unknown.
         self.observe_told(task.process)?;
+        self.decided_by(&task, &answer)?;
         self.abandoned(&task);
         self.judge(&task, answer, before)
     }

@@ -128,10 +128,18 @@ codes! {
         Stale = "stale",
         /// The plan was made by another tenant, or before the tenant was closed and opened again. A retry does not help.
         ForeignPlan = "foreign_plan",
-        /// Other writers committed first at every attempt.
+        /// Other writers committed first at every attempt, within the bounds that
+        /// [`AuthorizerBuilder::retries`](crate::AuthorizerBuilder::retries) and
+        /// [`retry_timeout`](crate::AuthorizerBuilder::retry_timeout) set. Nothing was changed. Call again after a random
+        /// pause, or raise the bounds.
         Conflict = "conflict",
-        /// The commit may or may not have been applied. [`Error::commit`](crate::Error::commit) is its id.
+        /// This call's own commit may or may not have been applied. [`Error::commit`](crate::Error::commit) is its id, and
+        /// [`Tenant::outcome`](crate::Tenant::outcome) returns what became of it. Do not call again before that.
         InDoubt = "in_doubt",
+        /// An earlier commit is in doubt, and this call waits for it. Nothing of this call was sent, so call again later:
+        /// every call tries to resolve the earlier commit first. [`Error::commit`](crate::Error::commit) is the id of the
+        /// earlier commit.
+        Blocked = "blocked",
         /// The store could not be reached. Nothing was changed.
         Unavailable = "unavailable",
         /// The commit is larger than the store accepts. Nothing was changed.
@@ -179,6 +187,7 @@ impl ErrorKind {
             Self::ForeignPlan => "plan of another tenant",
             Self::Conflict => "commit conflict",
             Self::InDoubt => "commit in doubt",
+            Self::Blocked => "blocked by a commit in doubt",
             Self::Unavailable => "store unavailable",
             Self::TooLarge => "commit too large",
             Self::UnsupportedRecord => "unsupported kind of record",

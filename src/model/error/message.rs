@@ -58,6 +58,13 @@ impl Inner {
                 Some(commit) => write!(f, "outcome of commit {commit} is not known"),
                 None => f.write_str("outcome of the commit is not known"),
             },
+            ErrorKind::Blocked => {
+                match self.commit {
+                    Some(commit) => write!(f, "blocked by commit {commit}, whose outcome is not known")?,
+                    None => f.write_str("blocked by a commit whose outcome is not known")?,
+                }
+                f.write_str("; nothing was changed by this call, try again later")
+            }
             ErrorKind::Managed => {
                 let (subject, manager) = (self.subject(), shown(self.manager.as_deref().unwrap_or_default()));
                 write!(f, "{subject} is managed by `{manager}`; use `set_manager` to act for that directory")

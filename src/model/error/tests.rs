@@ -59,6 +59,11 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "outcome of commit 00000000-0000-0000-0000-000000000000 is not known: timed out",
         ),
         (
+            Error::blocked(commit),
+            "blocked by commit 00000000-0000-0000-0000-000000000000, whose outcome is not known; nothing was changed by \
+             this call, try again later",
+        ),
+        (
             Error::new(ErrorKind::Unavailable).reason("timed\nout"),
             "store unavailable, nothing was changed: timed\\nout",
         ),
@@ -118,6 +123,7 @@ fn codes_are_stable() {
             "foreign_plan",
             "conflict",
             "in_doubt",
+            "blocked",
             "unavailable",
             "too_large",
             "unsupported_record",

@@ -16,6 +16,7 @@
 //! | `tenant.rs` | an open tenant |
 //! | `write_state.rs`, `creation_queue.rs` | the state that outlives a session of a tenant |
 //! | `current_snapshot.rs`, `write_queue.rs` | the cell that readers and writers share; the order of the writers |
+//! | `detached.rs`, `runtime.rs`, `timer.rs` | work that goes on without its caller; what runs it, and what pauses it |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
@@ -39,6 +40,9 @@ mod creation_queue;
 mod current_snapshot;
 mod write_queue;
 mod sync;
+mod detached;
+pub mod runtime;
+mod timer;
 mod store_error;
 mod nested;
 

@@ -2,13 +2,16 @@
 //! service.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::detached::{Stopped, detached};
 use super::nested::{Inside, reject_nested};
 use super::store_error::store_error;
 use super::tenant::{Inner, Outcome, Tenant};
+use super::write_queue::Turn;
 use super::write_state::Pending;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::InternalFault;
@@ -180,8 +183,8 @@ impl Tenant {
     /// was opened again; otherwise those of [`Tenant::update`].
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
-        let _turn = self.0.write_state.write_queue.take().await;
-        self.0.ready().await?;
+        let turn = self.0.write_state.write_queue.take().await;
+        let turn = self.0.made_ready(turn).await?;
         let present = self.0.current.load();
         if !Arc::ptr_eq(&plan.base.session, &present.session) {
             return Err(Error::new(ErrorKind::ForeignPlan));
@@ -189,9 +192,9 @@ impl Tenant {
         if plan.base.position != present.position {
             return Err(Error::new(ErrorKind::Stale));
         }
-        match self.0.push(&plan).await? {
-            Attempt::Done => Ok(committed((), plan)),
-            Attempt::Retry => Err(Error::new(ErrorKind::Stale)),
+        match self.0.push_to_the_end(turn, plan).await? {
+            (_turn, plan, Attempt::Done) => Ok(committed((), plan)),
+            (_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale)),
         }
     }
 
@@ -237,7 +240,7 @@ pub(super) fn plan<T, E: From<Error>>(
 /// Guards a commit that was sent until its outcome is known. If it is dropped before that, because the future was
 /// dropped or the store panicked, the commit is in doubt.
 struct Sent<'a> {
-    inner: &'a Inner,
+    inner: &'a Arc<Inner>,
     pending: Option<Arc<Pending>>,
 }
 
@@ -256,33 +259,46 @@ impl Drop for Sent<'_> {
 }
 
 impl Inner {
-    /// Marks a commit as in doubt. Every check is denied until it is resolved.
-    pub(super) fn mark_in_doubt(&self, pending: Arc<Pending>) {
+    /// Marks a commit as in doubt. Every check is denied until it is resolved, which is left to a task.
+    fn mark_in_doubt(self: &Arc<Self>, pending: Arc<Pending>) {
         self.tell(pending.envelope.id, Outcome::InDoubt);
         self.write_state.set_pending(Some(pending));
         self.current.set_availability(Availability::InDoubt);
+        self.resolve_in_a_task();
     }
 
     /// Plans, commits and publishes. Tries again if another writer commits first.
     pub(super) async fn run<T, E: From<Error>>(
-        &self,
+        self: &Arc<Self>,
         mut make: impl FnMut(Arc<CompiledTenant>) -> Result<(T, Plan), E>,
     ) -> Result<Updated<T>, E> {
         reject_nested()?;
-        let _turn = self.write_state.write_queue.take().await;
-        self.ready().await?;
+        let turn = self.write_state.write_queue.take().await;
+        let mut turn = self.made_ready(turn).await?;
         for _ in 0..=self.shared.retries {
             let (value, plan) = make(self.current.load())?;
-            match self.push(&plan).await? {
+            let (back, plan, attempt) = self.push_to_the_end(turn, plan).await?;
+            match attempt {
                 Attempt::Done => return Ok(committed(value, plan)),
                 Attempt::Retry => self.writable()?,
             }
+            turn = back;
         }
         Err(Error::new(ErrorKind::Conflict).into())
     }
 
+    /// Makes the tenant ready for a write, also if the caller's future is dropped meanwhile.
+    async fn made_ready(self: &Arc<Self>, turn: Turn) -> Result<Turn> {
+        let is_serving = self.current.guard().availability == Availability::Serving;
+        if is_serving && self.write_state.pending().is_none() {
+            return Ok(turn);
+        }
+        let inner = Arc::clone(self);
+        self.detached(async move { inner.ready().await.map(|()| turn) }).await?
+    }
+
     /// Makes the tenant ready for a write: open, without a commit in doubt, and with valid content.
-    pub(super) async fn ready(&self) -> Result<()> {
+    async fn ready(self: &Arc<Self>) -> Result<()> {
         self.writable()?;
         self.resolve_pending().await?;
         if self.current.guard().availability == Availability::InvalidContent {
@@ -291,8 +307,25 @@ impl Inner {
         self.writable()
     }
 
+    /// Sends a plan to the store, also if the caller's future is dropped meanwhile. The plan was made on the current
+    /// snapshot. Returns the turn, for another attempt. If the caller is gone, the turn is passed on.
+    async fn push_to_the_end(self: &Arc<Self>, turn: Turn, plan: Plan) -> Result<(Turn, Plan, Attempt)> {
+        let (inner, commit) = (Arc::clone(self), plan.envelope.id);
+        let work = async move { inner.push(&plan).await.map(|attempt| (turn, plan, attempt)) };
+        match detached(self.shared.runtime.as_ref(), work).await {
+            Ok(pushed) => pushed,
+            Err(Stopped::BeforeItBegan) => Err(Stopped::BeforeItBegan.into()),
+            Err(Stopped::HalfWay) => Err(Error::in_doubt(commit).reason("the task of the update was stopped half way")),
+        }
+    }
+
+    /// Runs this to its end, also if the caller's future is dropped meanwhile.
+    pub(super) async fn detached<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+        Ok(detached(self.shared.runtime.as_ref(), work).await?)
+    }
+
     /// Sends a plan to the store. The caller has the turn, and the plan was made on the current snapshot.
-    pub(super) async fn push(&self, plan: &Plan) -> Result<Attempt> {
+    async fn push(self: &Arc<Self>, plan: &Plan) -> Result<Attempt> {
         if plan.changes.is_empty() {
             return self.still_latest(plan).await;
         }

@@ -320,7 +320,10 @@ impl Inner {
     }
 
     /// Runs this to its end, also if the caller's future is dropped meanwhile.
-    pub(super) async fn detached<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+    pub(super) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
         Ok(detached(self.shared.runtime.as_ref(), work).await?)
     }
 

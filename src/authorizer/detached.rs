@@ -43,7 +43,10 @@ impl From<Stopped> for Error {
 struct Channel<T>(Mutex<State<T>>);
 
 enum State<T> {
-    Waiting { begun: bool, waker: Option<Waker> },
+    Waiting {
+        begun: bool,
+        waker: Option<Waker>,
+    },
     Sent(T),
     Stopped(Stopped),
     /// The result was received, or the receiver was dropped.

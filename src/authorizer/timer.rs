@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::runtime::BoxFuture;
 
-static TIMER: Timer = Timer { queue: Mutex::new(Queue { due: BinaryHeap::new(), runs: false }), changed: Condvar::new() };
+static TIMER: Timer =
+    Timer { queue: Mutex::new(Queue { due: BinaryHeap::new(), runs: false }), changed: Condvar::new() };
 
 struct Timer {
     queue: Mutex<Queue>,

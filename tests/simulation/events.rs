@@ -126,6 +126,16 @@ impl World {
         self.observe(process)
     }
 
+    /// Every caller hangs up whose process has a runtime. Nobody is left to resolve anything.
+    pub(crate) fn all_hang_up(&mut self) -> Checked {
+        while let Some(index) =
+            self.callers().into_iter().find(|index| self.processes[self.tasks[*index].process].runtime.is_some())
+        {
+            self.hang_up(index)?;
+        }
+        Ok(())
+    }
+
     fn silences(&self, process: usize) -> Vec<Option<Reason>> {
         self.processes[process].handles.iter().map(|handle| handle.tenant.now().unavailable()).collect()
     }

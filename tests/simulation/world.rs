@@ -69,6 +69,8 @@ pub(crate) struct Task {
     flag: Arc<Flag>,
     /// What the runtime does for it.
     jobs: Vec<Job>,
+    /// Whether the store has panicked in the job that the caller waits for.
+    has_panicked: bool,
 }
 
 /// Whether a future was woken.
@@ -149,6 +151,9 @@ impl World {
         self.faults.quiet = false;
         for _ in 0..self.faults.steps {
             self.step()?;
+        }
+        if self.processes[0].runtime.is_some() && self.chance.permille(500) {
+            self.all_hang_up()?;
         }
         self.faults.quiet = true;
         self.until_idle()?;
@@ -276,6 +281,7 @@ impl World {
             future,
             flag,
             jobs: Vec::new(),
+            has_panicked: false,
         };
         self.tasks.push(task);
         number
@@ -328,6 +334,7 @@ impl World {
                 }
             }
             Err(panic) if panic.is::<StorePanic>() => {
+                task.has_panicked |= !was_in_doubt;
                 drop(polled);
                 self.coverage.met("a store that panics");
                 self.trace.add(self.step, |_| format!("a task of op-{op} panics"));
@@ -398,6 +405,7 @@ impl World {
                 future: None,
                 flag: Arc::clone(&task.flag),
                 jobs,
+                has_panicked: false,
             });
         }
         task
@@ -442,6 +450,9 @@ impl World {
         // Check the reported outcomes first. Only then do the remaining commits of the task count as unknown.
         self.observe_told(task.process)?;
         self.abandoned(&task);
+        if task.has_panicked {
+            return self.judge_panicked(&task, &answer);
+        }
         self.judge(&task, answer, before)
     }
 

@@ -86,7 +86,9 @@ impl Tenant {
     /// ```
     ///
     /// # Consistency
-    /// When it returns, every later question in this process sees the change.
+    /// When it returns, every later question in this process sees the change. If its future is dropped once the closure
+    /// has returned, a [runtime](crate::AuthorizerBuilder::runtime) finishes the commit all the same. Without one, the
+    /// commit is in doubt until the next asynchronous call on the tenant.
     ///
     /// # Errors
     /// Those of the closure; [`Conflict`](crate::ErrorKind::Conflict) if other writers won every attempt;

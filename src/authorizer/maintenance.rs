@@ -57,7 +57,8 @@ impl Tenant {
     /// ```
     ///
     /// # Errors
-    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
+    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the runtime stops the task, or the store panics in it.
     pub async fn close(&self) -> Result<()> {
         reject_nested()?;
         let turn = self.0.write_state.write_queue.take().await;

@@ -89,7 +89,7 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
 /// ```
 ///
 /// # Complexity
-/// One thread for each call that reaches the store, which takes about 20 µs.
+/// Starts a thread for each call that reaches the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Threads;
 

@@ -25,8 +25,8 @@ enum CreationOutcome {
     InDoubt,
 }
 
-/// Keeps the queue of creations under a slug in the registry. Whoever drops the last one takes it out, unless a creation
-/// is in doubt. That happens also if the future of a request is dropped.
+/// Keeps the queue of creations under a slug in the registry. The last one to be dropped removes it, unless a creation is
+/// in doubt. A dropped future therefore leaves nothing behind.
 struct Creation {
     registry: Arc<Registry>,
     slug: TenantSlug,

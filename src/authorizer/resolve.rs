@@ -38,7 +38,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause. So a tenant serves at most this long after its store can be reached again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Marks that a task resolves what is in doubt. If a panic of the store ends the task, another one goes on.
+/// The task that resolves a commit in doubt. If a panic of the store ends it, another one goes on.
 struct Resolving {
     tenant: Weak<Inner>,
     pause: Duration,
@@ -75,7 +75,7 @@ impl Resolving {
 }
 
 impl Inner {
-    /// Starts a task that resolves what is in doubt, unless one is running. It ends when the tenant is resolved, closed
+    /// Starts a task that resolves the commit in doubt, unless one is running. It ends when the tenant is resolved, closed
     /// or deleted, or when nobody refers to it.
     pub(super) fn resolve_in_a_task(self: &Arc<Self>) {
         self.start_resolving(Duration::ZERO);

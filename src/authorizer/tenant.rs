@@ -67,7 +67,7 @@ pub(crate) struct Inner {
     /// Opened for repair: every check is denied, whatever its state.
     pub(crate) repair: bool,
     pub(crate) current: CurrentSnapshot,
-    /// Whether a task is resolving what is in doubt.
+    /// Whether a task is resolving a commit in doubt.
     pub(super) is_being_resolved: AtomicBool,
     sync_state: Mutex<SyncState>,
 }

@@ -57,7 +57,7 @@ impl Future for Sleep {
             return if Instant::now() >= *until { Poll::Ready(()) } else { Poll::Pending };
         }
         let now = Instant::now();
-        // A day is as good as for ever: whoever sleeps looks again.
+        // At most a day, so that the sum does not overflow.
         let until = now.checked_add(self.duration.min(Duration::from_secs(86_400))).unwrap_or(now);
         let place = Arc::new(Mutex::new(waker));
         self.until = Some((until, Arc::clone(&place)));

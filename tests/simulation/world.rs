@@ -228,7 +228,7 @@ impl World {
         Err("tasks do not end although faults have stopped".into())
     }
 
-    /// Without faults, the tasks of a runtime resolve what is in doubt, and nobody calls a tenant meanwhile.
+    /// Without faults, the tasks of a runtime resolve every commit in doubt, and nobody calls a tenant meanwhile.
     fn until_resolved(&mut self) -> Checked {
         for _ in 0..1_000 {
             let with_runtime = self.processes.iter().filter(|process| process.runtime.is_some());
@@ -294,7 +294,7 @@ impl World {
         task.silent = task.tenant.as_ref().and_then(|tenant| tenant.now().unavailable());
         let before = self.look(process);
         let task = &self.tasks[index];
-        // Whoever is woken comes first. Otherwise it is anybody's turn.
+        // Those that were woken come first. Otherwise any of them is polled.
         let everybody = (0..=task.jobs.len()).filter(|n| *n < task.jobs.len() || task.future.is_some());
         let (woken, asleep): (Vec<usize>, Vec<usize>) =
             everybody.partition(|n| task.jobs.get(*n).map_or(&task.flag, |job| &job.flag).is_set());
@@ -383,7 +383,7 @@ impl World {
         }
     }
 
-    /// Takes out a task whose caller is gone. What the runtime does for it goes on, as a task without a caller.
+    /// Takes out a task whose caller is gone. Its jobs go on, as a task without a caller.
     fn detach(&mut self, index: usize) -> Task {
         let mut task = self.tasks.remove(index);
         let jobs = std::mem::take(&mut task.jobs);

@@ -17,6 +17,7 @@
 //! | `write_state.rs`, `creation_queue.rs` | the state that outlives a session of a tenant |
 //! | `current_snapshot.rs`, `write_queue.rs` | the cell that readers and writers share; the order of the writers |
 //! | `pacing.rs` | when a process lets other processes write |
+//! | `detached.rs`, `runtime.rs`, `timer.rs` | work that goes on without its caller; what runs it, and what pauses it |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
@@ -41,6 +42,9 @@ mod current_snapshot;
 mod write_queue;
 mod pacing;
 mod sync;
+mod detached;
+pub mod runtime;
+mod timer;
 mod store_error;
 mod nested;
 

@@ -42,6 +42,7 @@ mod tenant;
 use std::time::Duration;
 
 pub use self::tenant::Tenant;
+use crate::authorizer::runtime::Runtime;
 use crate::authorizer::{self, Updated};
 use crate::block_on::block_on;
 #[cfg(feature = "json")]
@@ -257,6 +258,11 @@ impl AuthorizerBuilder {
     /// See [`crate::AuthorizerBuilder::max_open_tenants`].
     pub fn max_open_tenants(self, max: usize) -> Self {
         Self(self.0.max_open_tenants(max))
+    }
+
+    /// See [`crate::AuthorizerBuilder::runtime`]. [`Threads`](crate::runtime::Threads) needs no executor.
+    pub fn runtime(self, runtime: impl Runtime) -> Self {
+        Self(self.0.runtime(runtime))
     }
 
     /// See [`crate::AuthorizerBuilder::build`].

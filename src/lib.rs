@@ -41,6 +41,7 @@
 //! | keep tenants in a file | `store::RedbStore`, with the feature `redb` |
 //! | keep tenants in another database | [`store::Store`], [`records`], [`docs::implementing_a_store`] |
 //! | export and import a whole tenant as JSON | `Document`, with the feature `json` |
+//! | let calls outlive a client that hangs up | [`runtime`], [`AuthorizerBuilder::runtime`] |
 //! | control time in tests | [`clock`] |
 //! | compare answers with a naive model of the rules | [`reference::Model`] |
 //! | serve many tenants or very many users | [`docs::scaling`] |
@@ -55,6 +56,7 @@
 //! | `json` | yes | `Document`, a whole tenant as JSON |
 //! | `conformance` | no | `store::conformance`: a test suite for stores, and a store that injects faults |
 //! | `redb` | no | `store::RedbStore`, a durable store in one file; needs Rust 1.90 |
+//! | `tokio` | no | tokio's `Handle` as a [`runtime::Runtime`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
@@ -71,7 +73,7 @@ mod resolver;
 mod model;
 mod block_on;
 
-pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Repair, Tenant, Updated};
+pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Repair, Tenant, Updated, runtime};
 #[cfg(feature = "json")]
 pub use document::Document;
 pub use model::error::{EntityKind, Error, ErrorKind, InvariantViolation, Mistake, MistakeCode, Result, ViolationCode};

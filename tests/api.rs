@@ -19,6 +19,7 @@ use rolecall::records::{
     TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use rolecall::reference::Model;
+use rolecall::runtime::Threads;
 use rolecall::store::{Base, Commit, MemoryStore, StoreError, StoredCommit, TenantSummary};
 use rolecall::{
     Authorizer, AuthorizerBuilder, Decision, EntityKind, Error, ErrorKind, Explanation, Lag, Moment, Outcome, Page,
@@ -56,6 +57,7 @@ fn every_public_type_crosses_threads() {
 #[test]
 fn values_have_the_common_traits() {
     all!(value: Window, Timestamp, Revision, Position, PermissionHandle, UserHandle, PageRequest, Origin, Via, Outcome, Lag);
+    all!(value: Threads);
     all!(value: ErrorKind, EntityKind, Status, Reason, SystemClock, RecordKind, RecordKey);
     all!(owned: Page<UserRecord>, WithOrigin<RoleRecord>, WithWindow<UserRecord>, Inherited<GroupRecord>, GroupPaths);
     all!(data: TenantRecord, PermissionRecord, RoleRecord, GroupRecord, UserRecord, Record, RecordKey, Change, Envelope);

@@ -1,7 +1,9 @@
 """The rules of the commit protocol. Each entry has the rule's name, the file of src/authorizer that keeps it, the code
 that does, and the code without the rule. A fifth value gives the reason why a mutant survives."""
 
-TURN = "let _turn = self.0.write_state.write_queue.take().await;\n        "
+TURN = "let turn = self.0.write_state.write_queue.take().await;\n        "
+# A queue in which nobody else waits.
+NO_TURN = "let turn = super::write_queue::WriteQueue::default().take().await;\n        "
 
 MUTANTS = [
     # Creations.
@@ -18,9 +20,10 @@ MUTANTS = [
      "Err(StoreError::Unavailable(_) | StoreError::InDoubt(_)) => CreationOutcome::Aborted,"),
     ("a creation is forgotten while it is in doubt", "creation.rs", "if !matches!(outcome, CreationOutcome::InDoubt) {", "if true {"),
     ("creations under one slug do not wait in the queue", "creation.rs",
-     "let _turn = creation.write_queue.take().await;\n            match self.resolve_creation_in_turn", "match self.resolve_creation_in_turn"),
+     "let turn = creation.write_queue.take().await;\n        let authorizer = self.clone();",
+     NO_TURN + "let authorizer = self.clone();"),
     ("a creation is not resolved by the next create", "creation.rs",
-     "match self.resolve_creation_in_turn(&creation, &slug).await {", "match Ok::<(), Error>(()) {"),
+     "authorizer.resolve_creation_in_turn(&creation, &slug).await?;", ""),
     ("created and not opened is reported as not done", "creation.rs",
      ".map_err(|error| created_but_not_opened(error, slug, &pending))", ""),
     ("a deleted tenant is taken as created", "creation.rs",
@@ -44,8 +47,8 @@ MUTANTS = [
     ("no effect on a base that has moved", "commit.rs",
      "Ok(if moved { Attempt::Retry } else { Attempt::Done })", "Ok(if moved { Attempt::Done } else { Attempt::Done })"),
     ("updates do not wait in the queue", "commit.rs",
-     "let _turn = self.write_state.write_queue.take().await;\n        self.ready().await?;\n        let began", "self.ready().await?;\n        let began"),
-    ("commits of plans do not wait in the queue", "commit.rs", TURN + "self.0.ready().await?;", "self.0.ready().await?;"),
+     "let turn = self.write_state.write_queue.take().await;\n        let mut turn", NO_TURN + "let mut turn"),
+    ("commits of plans do not wait in the queue", "commit.rs", TURN + "let turn = self.0.made_ready", NO_TURN + "let turn = self.0.made_ready"),
     ("an update does not resolve first", "commit.rs",
      "self.writable()?;\n        self.resolve_pending().await?;", "self.writable()?;"),
     ("an update of a refused tenant does not ask first", "commit.rs",
@@ -71,7 +74,7 @@ MUTANTS = [
     ("an aborted commit is reported as done", "commit.rs",
      "Outcome::Aborted => Ok(Attempt::Retry),", "Outcome::Aborted => Ok(Attempt::Done),"),
     ("a plan that was aborted is reported as done", "commit.rs",
-     "Attempt::Retry => Err(Error::new(ErrorKind::Stale)),", "Attempt::Retry => Ok(committed((), plan)),"),
+     "(_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale)),", "(_turn, plan, Attempt::Retry) => Ok(committed((), plan)),"),
     ("a commit that finds the tenant deleted does not end it", "commit.rs",
      "if matches!(error, StoreError::Deleted) {", "if false {"),
     ("a conflict whose outcome is in doubt is forgotten", "commit.rs",
@@ -135,16 +138,16 @@ MUTANTS = [
     ("no outcome is reported", "resolve.rs",
      "self.tell(pending.envelope.id, outcome);", ""),
     # Refreshing and closing.
-    ("refreshes do not wait in the queue", "maintenance.rs", TURN + "self.0.alive()?;", "self.0.alive()?;"),
-    ("a refresh does not resolve first", "maintenance.rs", "self.0.resolve_pending().await?;\n        self.0.sync", "self.0.sync"),
-    ("closes do not wait in the queue", "maintenance.rs", TURN + "// A pending commit", "// A pending commit"),
+    ("refreshes do not wait in the queue", "maintenance.rs", TURN + "let inner = Arc::clone(&self.0);\n        let refreshed", NO_TURN + "let inner = Arc::clone(&self.0);\n        let refreshed"),
+    ("a refresh does not resolve first", "maintenance.rs", "inner.resolve_pending().await?;\n            inner.sync", "inner.sync"),
+    ("closes do not wait in the queue", "maintenance.rs", TURN + "let inner = Arc::clone(&self.0);\n        self.0.detached", NO_TURN + "let inner = Arc::clone(&self.0);\n        self.0.detached"),
     ("a close does not resolve first", "maintenance.rs",
-     "drop(self.0.resolve_pending().await);\n        }\n        self.0.current", "}\n        self.0.current"),
+     "drop(self.resolve_pending().await);\n        }\n        self.current", "}\n        self.current"),
     ("a close drops a pending commit", "maintenance.rs",
-     "self.0.current.set_availability(Availability::Closed);", "self.0.write_state.set_pending(None);\n        self.0.current.set_availability(Availability::Closed);"),
+     "self.current.set_availability(Availability::Closed);", "self.write_state.set_pending(None);\n        self.current.set_availability(Availability::Closed);"),
     ("a close of an old opening resolves for the new one", "maintenance.rs",
-     "if self.0.alive().is_ok() && self.0.write_state.pending().is_some() {", "if self.0.write_state.pending().is_some() {"),
-    ("a closed tenant answers", "maintenance.rs", "self.0.current.set_availability(Availability::Closed);", ""),
+     "if self.alive().is_ok() && self.write_state.pending().is_some() {", "if self.write_state.pending().is_some() {"),
+    ("a closed tenant answers", "maintenance.rs", "self.current.set_availability(Availability::Closed);", ""),
     ("a load that went back is accepted", "refresh.rs",
      "if found.revision < present.revision || other {", "if other {"),
     ("the same revision by another commit is accepted", "refresh.rs",
@@ -160,7 +163,7 @@ MUTANTS = [
     ("too old is taken as nothing new", "refresh.rs", "Ok(Since::TooOld) => self.reload().await,", "Ok(Since::TooOld) => Ok(()),"),
     # Opening.
     ("opens do not wait in the queue", "opening.rs",
-     "let _turn = write_state.write_queue.take().await;\n        if let Some(inner)", "if let Some(inner)"),
+     "let turn = write_state.write_queue.take().await;", "let turn = super::write_queue::WriteQueue::default().take().await;"),
     ("an open does not look again when its turn has come", "opening.rs",
      "if let Some(inner) = self.registry.by_tenant_id(tenant_id) {\n            // The previous holder", "if let Some(inner) = self.registry.by_tenant_id(tenant_id).filter(|_| false) {\n            // The previous holder"),
     ("an open that finds it open does not resolve", "opening.rs",
@@ -168,17 +171,25 @@ MUTANTS = [
     ("an opening with a commit still in doubt answers", "opening.rs", "inner.current.set_availability(Availability::InDoubt);", ""),
     ("an opening does not resolve", "opening.rs",
      "drop(inner.resolve_pending().await);\n        }\n        inner.alive()?;", "}\n        inner.alive()?;"),
-    ("a slug is not compared after resolving", "open.rs", "resolved(&inner).await && inner.has_slug(&slug)", "resolved(&inner).await"),
+    ("a slug is not compared after resolving", "open.rs", "resolved(&inner).await? && inner.has_slug(&slug)", "resolved(&inner).await?"),
     ("a slug is not compared after opening", "open.rs", "Ok(tenant) if tenant.has_slug(&slug).await? => {", "Ok(tenant) => {"),
     ("a deleted tenant while it was opened is not looked up again", "open.rs",
      "matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Deleted)", "error.kind() == ErrorKind::NotFound"),
-    ("a tenant deleted while it was resolved is handed out", "open.rs", "    }\n    inner.is_open()\n}", "    }\n    true\n}"),
+    ("a tenant deleted while it was resolved is handed out", "open.rs", "    Ok(inner.is_open())\n}", "    Ok(true)\n}"),
     ("an open tenant is handed out in doubt", "open.rs",
-     "if inner.write_state.pending().is_some() || inner.current.guard().availability == Availability::InDoubt {", "if false {"),
+     "if inner.is_in_doubt() {", "if false {"),
     ("resolving for an open does not wait in the queue", "open.rs",
-     "let _turn = inner.write_state.write_queue.take().await;\n        if inner.is_open", "if inner.is_open"),
+     "let turn = inner.write_state.write_queue.take().await;\n        let tenant", NO_TURN + "let tenant"),
     ("an open resolves a commit of a tenant closed meanwhile", "open.rs",
-     "if inner.is_open() {\n            drop", "if true {\n            drop"),
+     "if tenant.is_open() {\n                drop", "if true {\n                drop"),
+    # What outlives its caller, with a runtime.
+    ("a write ends with its caller", "commit.rs", "match detached(self.shared.runtime.as_ref(), work).await {", "match detached(None, work).await {"),
+    ("no task resolves what is in doubt", "commit.rs", "self.resolve_in_a_task();", ""),
+    ("no task resolves what an opening leaves in doubt", "opening.rs", "inner.resolve_in_a_task();", ""),
+    ("a task resolves once", "resolve.rs", "if !inner.is_open() || !inner.is_in_doubt() {", "if true {"),
+    ("a task that resolves does not wait in the queue", "resolve.rs",
+     "let _turn = inner.write_state.write_queue.take().await;\n            if inner.is_open() &&", "if inner.is_open() &&"),
+    ("a panic ends the task that resolves", "resolve.rs", "if thread::panicking() && inner.is_open()", "if false && inner.is_open()"),
     # The registry.
     ("a closed tenant is found", "registry.rs",
      "hand_out(tenant_id, now).filter(|inner| inner.is_open())", "hand_out(tenant_id, now)",

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::runtime::Runtime;
 use super::{Authorizer, Registry, Shared};
 use crate::model::catalog::Catalog;
 use crate::model::clock::{Clock, SystemClock};
@@ -26,6 +27,7 @@ pub struct AuthorizerBuilder {
     retries: u32,
     retry_timeout: Duration,
     max_open: usize,
+    runtime: Option<Arc<dyn Runtime>>,
 }
 
 impl Default for AuthorizerBuilder {
@@ -37,6 +39,7 @@ impl Default for AuthorizerBuilder {
             retries: 256,
             retry_timeout: Duration::from_secs(10),
             max_open: usize::MAX,
+            runtime: None,
         }
     }
 }
@@ -139,17 +142,56 @@ impl AuthorizerBuilder {
         self
     }
 
+    /// Sets what runs the calls that must outlive their caller. The default is nothing: see
+    /// [`build`](Self::build).
+    ///
+    /// A web framework drops the future of a request when the client hangs up. With a runtime, a call that has its turn
+    /// in the tenant's write queue goes on in a task: a write is committed and published, a tenant is opened or refreshed
+    /// for the next request. Dropping a future that still waits for its turn, or whose closure has not returned,
+    /// does nothing. If a commit is in doubt, a task resolves it. It tries at once and then at growing intervals, of at
+    /// most a second, for as long as the tenant is open.
+    ///
+    /// ```
+    /// use rolecall::Authorizer;
+    ///
+    /// # #[cfg(feature = "tokio")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rolecall::Error> {
+    /// let authorizer = Authorizer::builder().runtime(tokio::runtime::Handle::current()).build();
+    /// let acme = authorizer.create_tenant("acme", "Acme").await?;
+    /// # let _ = acme;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "tokio"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// Calls return [`Unavailable`](crate::ErrorKind::Unavailable) if the runtime drops the task before it begins. A
+    /// write returns [`InDoubt`](crate::ErrorKind::InDoubt) if its task is dropped or panics after the store was called.
+    ///
+    /// # Complexity
+    /// One task for each call that reaches the store. Questions start none.
+    pub fn runtime(mut self, runtime: impl Runtime) -> Self {
+        self.runtime = Some(Arc::new(runtime));
+        self
+    }
+
     /// Creates the authorizer. It compiles the catalog once for all tenants.
+    ///
+    /// Without a [`runtime`](Self::runtime), every call runs in the caller's future. If the future of a write is dropped
+    /// after the store was called, the commit is in doubt: every check on the tenant is denied until the next
+    /// asynchronous call on it resolves the commit. An application that serves requests sets a runtime.
     ///
     /// ```
     /// let authorizer = rolecall::Authorizer::builder().build();
     /// # let _ = authorizer;
     /// ```
     pub fn build(self) -> Authorizer {
-        let Self { store, clock, catalog, retries, retry_timeout, max_open } = self;
+        let Self { store, clock, catalog, retries, retry_timeout, max_open, runtime } = self;
         let catalog = Arc::new(CompiledCatalog::new(catalog));
         let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
-        Authorizer { shared: Arc::new(Shared { store, clock, catalog, retries, retry_timeout }), registry }
+        Authorizer { shared: Arc::new(Shared { store, clock, catalog, retries, retry_timeout, runtime }), registry }
     }
 }
 

@@ -2,15 +2,18 @@
 //! service.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::detached::{Stopped, detached};
 use super::nested::{Inside, reject_nested};
 use super::pacing::CALLS;
 use super::store_error::store_error;
 use super::tenant::{Inner, Outcome, Tenant};
+use super::write_queue::Turn;
 use super::write_state::Pending;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::InternalFault;
@@ -91,6 +94,9 @@ impl Tenant {
     /// # Consistency
     /// When it returns, every later question in this process sees the change. Updates of several processes live together:
     /// *consistency* in [`crate::docs`] has the figures.
+    ///
+    /// If its future is dropped once the closure has returned, a [runtime](crate::AuthorizerBuilder::runtime) finishes
+    /// the commit all the same. Without one, the commit is in doubt until the next asynchronous call on the tenant.
     ///
     /// # Complexity
     /// One call to the store. A closure that fails or has no effect costs one call too. A conflict costs two calls more,
@@ -197,8 +203,8 @@ impl Tenant {
     /// was opened again; otherwise those of [`Tenant::update`].
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
-        let _turn = self.0.write_state.write_queue.take().await;
-        self.0.ready().await?;
+        let turn = self.0.write_state.write_queue.take().await;
+        let turn = self.0.made_ready(turn).await?;
         let began = self.0.shared.clock.now();
         self.0.let_others_in(began).await?;
         let present = self.0.current.load();
@@ -208,12 +214,12 @@ impl Tenant {
         if plan.base.position != present.position {
             return Err(Error::new(ErrorKind::Stale));
         }
-        match self.0.push(&plan).await? {
-            Attempt::Done => {
+        match self.0.push_to_the_end(turn, plan).await? {
+            (_turn, plan, Attempt::Done) => {
                 self.0.has_committed(&plan, began);
                 Ok(committed((), plan))
             }
-            Attempt::Retry => Err(Error::new(ErrorKind::Stale)),
+            (_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale)),
         }
     }
 
@@ -259,7 +265,7 @@ pub(super) fn plan<T, E: From<Error>>(
 /// Guards a commit that was sent until its outcome is known. If it is dropped before that, because the future was
 /// dropped or the store panicked, the commit is in doubt.
 struct Sent<'a> {
-    inner: &'a Inner,
+    inner: &'a Arc<Inner>,
     pending: Option<Arc<Pending>>,
 }
 
@@ -278,21 +284,22 @@ impl Drop for Sent<'_> {
 }
 
 impl Inner {
-    /// Marks a commit as in doubt. Every check is denied until it is resolved.
-    pub(super) fn mark_in_doubt(&self, pending: Arc<Pending>) {
+    /// Marks a commit as in doubt. Every check is denied until it is resolved, which is left to a task.
+    fn mark_in_doubt(self: &Arc<Self>, pending: Arc<Pending>) {
         self.tell(pending.envelope.id, Outcome::InDoubt);
         self.write_state.set_pending(Some(pending));
         self.current.set_availability(Availability::InDoubt);
+        self.resolve_in_a_task();
     }
 
     /// Plans, commits and publishes. Tries again if another writer commits first.
     pub(super) async fn run<T, E: From<Error>>(
-        &self,
+        self: &Arc<Self>,
         mut make: impl FnMut(Arc<CompiledTenant>) -> Result<(T, Plan), E>,
     ) -> Result<Updated<T>, E> {
         reject_nested()?;
-        let _turn = self.write_state.write_queue.take().await;
-        self.ready().await?;
+        let turn = self.write_state.write_queue.take().await;
+        let mut turn = self.made_ready(turn).await?;
         let began = self.shared.clock.now();
         self.let_others_in(began).await?;
         // A position that the store has reported as the latest since this update has its turn. What the closure finds
@@ -317,7 +324,9 @@ impl Inner {
                 return Ok(committed(value, plan));
             }
             let sent = self.shared.clock.now();
-            match self.push(&plan).await? {
+            let (back, plan, attempt) = self.push_to_the_end(turn, plan).await?;
+            turn = back;
+            match attempt {
                 Attempt::Done => {
                     self.has_committed(&plan, sent);
                     return Ok(committed(value, plan));
@@ -363,8 +372,18 @@ impl Inner {
         Ok(latest)
     }
 
+    /// Makes the tenant ready for a write, also if the caller's future is dropped meanwhile.
+    async fn made_ready(self: &Arc<Self>, turn: Turn) -> Result<Turn> {
+        let is_serving = self.current.guard().availability == Availability::Serving;
+        if is_serving && self.write_state.pending().is_none() {
+            return Ok(turn);
+        }
+        let inner = Arc::clone(self);
+        self.detached(async move { inner.ready().await.map(|()| turn) }).await?
+    }
+
     /// Makes the tenant ready for a write: open, without a commit in doubt, and with valid content.
-    pub(super) async fn ready(&self) -> Result<()> {
+    async fn ready(self: &Arc<Self>) -> Result<()> {
         self.writable()?;
         self.resolve_pending().await?;
         if self.current.guard().availability == Availability::InvalidContent {
@@ -373,8 +392,28 @@ impl Inner {
         self.writable()
     }
 
+    /// Sends a plan to the store, also if the caller's future is dropped meanwhile. The plan was made on the current
+    /// snapshot. Returns the turn, for another attempt. If the caller is gone, the turn is passed on.
+    async fn push_to_the_end(self: &Arc<Self>, turn: Turn, plan: Plan) -> Result<(Turn, Plan, Attempt)> {
+        let (inner, commit) = (Arc::clone(self), plan.envelope.id);
+        let work = async move { inner.push(&plan).await.map(|attempt| (turn, plan, attempt)) };
+        match detached(self.shared.runtime.as_ref(), work).await {
+            Ok(pushed) => pushed,
+            Err(Stopped::BeforeItBegan) => Err(Stopped::BeforeItBegan.into()),
+            Err(Stopped::HalfWay) => Err(Error::in_doubt(commit).reason("the task of the update was stopped half way")),
+        }
+    }
+
+    /// Runs this to its end, also if the caller's future is dropped meanwhile.
+    pub(super) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        Ok(detached(self.shared.runtime.as_ref(), work).await?)
+    }
+
     /// Sends a plan to the store. The caller has the turn, and the plan was made on the current snapshot.
-    pub(super) async fn push(&self, plan: &Plan) -> Result<Attempt> {
+    async fn push(self: &Arc<Self>, plan: &Plan) -> Result<Attempt> {
         if plan.changes.is_empty() {
             return self.still_latest(plan).await;
         }

@@ -1,13 +1,15 @@
 //! Creates tenants. A creation in doubt is recorded under its slug, and the next request for that slug resolves it
 //! first.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use super::Authorizer;
 use super::creation_queue::{CreationQueue, PendingCreate};
+use super::detached::{Stopped, detached};
 use super::nested::reject_nested;
 use super::store_error::store_error;
 use super::tenant::{Inner, Tenant};
+use super::{Authorizer, Registry};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
 use crate::model::invariants::refused;
 use crate::model::records::{
@@ -21,6 +23,28 @@ enum CreationOutcome {
     Created,
     Aborted,
     InDoubt,
+}
+
+/// Keeps the queue of creations under a slug in the registry. The last one to be dropped removes it, unless a creation is
+/// in doubt. A dropped future therefore leaves nothing behind.
+struct Creation {
+    registry: Arc<Registry>,
+    slug: TenantSlug,
+    queue: Arc<CreationQueue>,
+}
+
+impl Deref for Creation {
+    type Target = CreationQueue;
+
+    fn deref(&self) -> &CreationQueue {
+        &self.queue
+    }
+}
+
+impl Drop for Creation {
+    fn drop(&mut self) {
+        self.registry.release_creation(&self.slug);
+    }
 }
 
 impl Authorizer {
@@ -61,16 +85,20 @@ impl Authorizer {
     /// Creates a tenant with these records, in one commit.
     pub(super) async fn create(&self, slug: TenantSlug, changes: Vec<Change>) -> Result<Tenant> {
         reject_nested()?;
-        let creation = self.registry.creation_queue(&slug);
-        let created = {
-            let _turn = creation.write_queue.take().await;
-            match self.resolve_creation_in_turn(&creation, &slug).await {
-                Ok(()) => self.commit_creation(&creation, &slug, changes).await,
-                Err(error) => Err(error),
-            }
+        let creation = self.creation(&slug);
+        let turn = creation.write_queue.take().await;
+        let authorizer = self.clone();
+        let create = async move {
+            let _turn = turn;
+            authorizer.resolve_creation_in_turn(&creation, &slug).await?;
+            authorizer.commit_creation(&creation, &slug, changes).await
         };
-        self.registry.release_creation(&slug);
-        created
+        detached(self.shared.runtime.as_ref(), create).await.map_err(stopped)?
+    }
+
+    fn creation(&self, slug: &TenantSlug) -> Creation {
+        let queue = self.registry.creation_queue(slug);
+        Creation { registry: Arc::clone(&self.registry), slug: slug.clone(), queue }
     }
 
     async fn commit_creation(
@@ -141,13 +169,14 @@ impl Authorizer {
         if !self.registry.has_creation(slug) {
             return Ok(());
         }
-        let creation = self.registry.creation_queue(slug);
-        let resolved = {
-            let _turn = creation.write_queue.take().await;
-            self.resolve_creation_in_turn(&creation, slug).await
+        let creation = self.creation(slug);
+        let turn = creation.write_queue.take().await;
+        let (authorizer, slug) = (self.clone(), slug.clone());
+        let resolve = async move {
+            let _turn = turn;
+            authorizer.resolve_creation_in_turn(&creation, &slug).await
         };
-        self.registry.release_creation(slug);
-        resolved
+        detached(self.shared.runtime.as_ref(), resolve).await?
     }
 
     async fn resolve_creation_in_turn(&self, creation: &CreationQueue, slug: &TenantSlug) -> Result<()> {
@@ -182,6 +211,15 @@ impl Authorizer {
             creation.set_pending(None);
         }
         outcome
+    }
+}
+
+/// The error of a creation whose task the runtime has stopped.
+fn stopped(stopped: Stopped) -> Error {
+    let error = Error::from(stopped);
+    match stopped {
+        Stopped::BeforeItBegan => error,
+        Stopped::HalfWay => Error::new(ErrorKind::InDoubt).reason("the task of the creation was stopped half way"),
     }
 }
 

@@ -1,7 +1,10 @@
 //! Refreshes and closes an open tenant.
 
+use std::sync::Arc;
+
 use super::nested::reject_nested;
-use super::tenant::Tenant;
+use super::tenant::{Inner, Tenant};
+use super::write_queue::Turn;
 use crate::model::error::Result;
 use crate::model::records::Revision;
 use crate::resolver::snapshot::Availability;
@@ -27,11 +30,16 @@ impl Tenant {
     /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {
         reject_nested()?;
-        let _turn = self.0.write_state.write_queue.take().await;
-        self.0.alive()?;
-        self.0.resolve_pending().await?;
-        self.0.sync().await?;
-        self.0.alive()?;
+        let turn = self.0.write_state.write_queue.take().await;
+        let inner = Arc::clone(&self.0);
+        let refreshed = async move {
+            let _turn = turn;
+            inner.alive()?;
+            inner.resolve_pending().await?;
+            inner.sync().await?;
+            inner.alive()
+        };
+        self.0.detached(refreshed).await??;
         Ok(self.revision())
     }
 
@@ -49,19 +57,26 @@ impl Tenant {
     /// ```
     ///
     /// # Errors
-    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
+    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the runtime stops the task, or the store panics in it.
     pub async fn close(&self) -> Result<()> {
         reject_nested()?;
-        let _turn = self.0.write_state.write_queue.take().await;
+        let turn = self.0.write_state.write_queue.take().await;
+        let inner = Arc::clone(&self.0);
+        self.0.detached(async move { inner.close(turn).await }).await
+    }
+}
+
+impl Inner {
+    async fn close(self: &Arc<Self>, _turn: Turn) {
         // A pending commit belongs to the newest session of the tenant: an older session that was closed leaves it
         // alone.
-        if self.0.alive().is_ok() && self.0.write_state.pending().is_some() {
+        if self.alive().is_ok() && self.write_state.pending().is_some() {
             // If this fails, the commit stays in the write state for the next opening.
-            drop(self.0.resolve_pending().await);
+            drop(self.resolve_pending().await);
         }
-        self.0.current.set_availability(Availability::Closed);
-        self.0.session.close();
-        self.0.write_state.forget(&self.0.session);
-        Ok(())
+        self.current.set_availability(Availability::Closed);
+        self.session.close();
+        self.write_state.forget(&self.session);
     }
 }

@@ -1,5 +1,7 @@
 //! Finds and opens tenants, by slug or by id.
 
+use std::sync::Arc;
+
 use super::Authorizer;
 use super::nested::reject_nested;
 use super::opening::not_found;
@@ -7,7 +9,6 @@ use super::store_error::store_error;
 use super::tenant::{Inner, Tenant};
 use crate::model::error::{ErrorKind, Result};
 use crate::model::records::{TenantId, TenantSlug};
-use crate::resolver::snapshot::Availability;
 use crate::store::TenantSummary;
 
 impl Authorizer {
@@ -37,7 +38,7 @@ impl Authorizer {
         self.resolve_creation(&slug).await?;
         if let Some(inner) = self.registry.by_slug(&slug) {
             // Resolved first: the commit in doubt may be a rename.
-            if resolved(&inner).await && inner.has_slug(&slug) {
+            if resolved(&inner).await? && inner.has_slug(&slug) {
                 return Ok(Tenant(inner));
             }
         }
@@ -72,7 +73,7 @@ impl Authorizer {
     pub async fn tenant_by_id(&self, tenant_id: TenantId) -> Result<Tenant> {
         reject_nested()?;
         match self.registry.by_tenant_id(tenant_id) {
-            Some(inner) if resolved(&inner).await => Ok(Tenant(inner)),
+            Some(inner) if resolved(&inner).await? => Ok(Tenant(inner)),
             _ => self.open(tenant_id).await,
         }
     }
@@ -144,12 +145,17 @@ impl Tenant {
 
 /// Resolves a pending commit of an open tenant. If that fails, every check stays denied, and the next call tries again.
 /// Returns whether the tenant is still open. It may have been closed in the meantime, or found to be deleted.
-async fn resolved(inner: &Inner) -> bool {
-    if inner.write_state.pending().is_some() || inner.current.guard().availability == Availability::InDoubt {
-        let _turn = inner.write_state.write_queue.take().await;
-        if inner.is_open() {
-            drop(inner.resolve_pending().await);
-        }
+async fn resolved(inner: &Arc<Inner>) -> Result<bool> {
+    if inner.is_in_doubt() {
+        let turn = inner.write_state.write_queue.take().await;
+        let tenant = Arc::clone(inner);
+        let resolve = async move {
+            let _turn = turn;
+            if tenant.is_open() {
+                drop(tenant.resolve_pending().await);
+            }
+        };
+        inner.detached(resolve).await?;
     }
-    inner.is_open()
+    Ok(inner.is_open())
 }

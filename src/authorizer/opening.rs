@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::Authorizer;
+use super::detached::detached;
 use super::refresh::{Earlier, Loaded, Unloaded, load};
 use super::store_error::store_error;
 use super::tenant::{Inner, Tenant};
+use super::write_queue::Turn;
+use super::write_state::WriteStateRef;
 use crate::model::error::{EntityKind, Error, Result};
 use crate::model::invariants::refused;
 use crate::model::records::{TenantId, TenantSlug};
@@ -19,7 +22,13 @@ impl Authorizer {
 
     pub(super) async fn open(&self, tenant_id: TenantId) -> Result<Tenant> {
         let write_state = self.registry.write_state(tenant_id);
-        let _turn = write_state.write_queue.take().await;
+        let turn = write_state.write_queue.take().await;
+        let authorizer = self.clone();
+        let opened = async move { authorizer.open_in_turn(tenant_id, write_state, turn).await };
+        detached(self.shared.runtime.as_ref(), opened).await?
+    }
+
+    async fn open_in_turn(&self, tenant_id: TenantId, write_state: WriteStateRef, _turn: Turn) -> Result<Tenant> {
         if let Some(inner) = self.registry.by_tenant_id(tenant_id) {
             // The previous holder of the turn may have left a commit in doubt.
             drop(inner.resolve_pending().await);
@@ -29,11 +38,14 @@ impl Authorizer {
         let inner = self.load_tenant(tenant_id, false).await?;
         if write_state.pending().is_some() {
             inner.current.set_availability(Availability::InDoubt);
-            // If this fails, the next call on the tenant tries again. Every check is denied until then.
+            // If this fails, a task or the next call on the tenant tries again. Every check is denied until then.
             drop(inner.resolve_pending().await);
         }
         inner.alive()?;
         self.registry.insert_open(tenant_id, &inner);
+        if inner.is_in_doubt() {
+            inner.resolve_in_a_task();
+        }
         Ok(Tenant(inner))
     }
 

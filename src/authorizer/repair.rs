@@ -88,7 +88,7 @@ impl Repair {
     /// Those of [`Tenant::update`]; [`Rejected`](crate::ErrorKind::Rejected) for anything but a rename or a
     /// deletion.
     pub async fn update<T>(&self, mut f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
-        let inner: &Inner = &self.0.0;
+        let inner: &Arc<Inner> = &self.0.0;
         let clock = Arc::clone(&inner.shared.clock);
         inner.run(|base| plan(base, CommitContext::new(&*clock), true, &mut f)).await
     }

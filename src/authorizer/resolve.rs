@@ -7,9 +7,13 @@
 //!
 //! The commit that made the next revision decides the outcome. Every step is safe to repeat.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
 
 use super::refresh::Loaded;
+use super::runtime::Runtime;
 use super::tenant::{Inner, Outcome};
 use super::write_state::Pending;
 use crate::model::error::{Error, Result};
@@ -27,7 +31,70 @@ enum Round {
     Again,
 }
 
+/// The pause before a task resolves a commit that could not be resolved at once. Each one is twice as long as the one
+/// before.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest pause. So a tenant serves at most this long after its store can be reached again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The task that resolves a commit in doubt. If a panic of the store ends it, another one goes on.
+struct Resolving {
+    tenant: Weak<Inner>,
+    pause: Duration,
+}
+
+impl Drop for Resolving {
+    fn drop(&mut self) {
+        let Some(inner) = self.tenant.upgrade() else { return };
+        inner.is_being_resolved.store(false, Ordering::Release);
+        if thread::panicking() && inner.is_open() && inner.is_in_doubt() {
+            inner.start_resolving(self.pause);
+        }
+    }
+}
+
+impl Resolving {
+    async fn run(mut self, runtime: Arc<dyn Runtime>) {
+        loop {
+            runtime.sleep(self.pause).await;
+            self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            // Held only for an attempt, so that a tenant which everybody else has dropped is freed.
+            let Some(inner) = self.tenant.upgrade() else { return };
+            let _turn = inner.write_state.write_queue.take().await;
+            if inner.is_open() && inner.is_in_doubt() {
+                drop(inner.resolve_pending().await);
+            }
+            if !inner.is_open() || !inner.is_in_doubt() {
+                // With the turn, in which alone a commit comes into doubt.
+                drop(self);
+                return;
+            }
+        }
+    }
+}
+
 impl Inner {
+    /// Starts a task that resolves the commit in doubt, unless one is running. It ends when the tenant is resolved, closed
+    /// or deleted, or when nobody refers to it.
+    pub(super) fn resolve_in_a_task(self: &Arc<Self>) {
+        self.start_resolving(Duration::ZERO);
+    }
+
+    fn start_resolving(self: &Arc<Self>, pause: Duration) {
+        let Some(runtime) = self.shared.runtime.as_ref() else { return };
+        if self.is_being_resolved.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let resolving = Resolving { tenant: Arc::downgrade(self), pause };
+        runtime.spawn(Box::pin(resolving.run(Arc::clone(runtime))));
+    }
+
+    /// Whether a commit must be resolved before the tenant is available again.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.write_state.pending().is_some() || self.current.guard().availability == Availability::InDoubt
+    }
+
     /// Resolves the pending commit of an earlier call, if there is one.
     ///
     /// # Errors

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::current_snapshot::CurrentSnapshot;
+use super::runtime::Runtime;
 use super::write_state::WriteStateRef;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, ErrorKind};
@@ -43,8 +45,9 @@ use crate::store::DynStore;
 /// published before `update` returns. Updates of other processes are seen after [`Tenant::refresh`], or after
 /// an update that conflicted with them.
 ///
-/// Run each write in a task of its own. A future that is dropped after the store was called leaves a commit in
-/// doubt, and until that is resolved every check is denied.
+/// With a [runtime](crate::AuthorizerBuilder::runtime), a call goes on when its future is dropped. Without one, a write
+/// whose future is dropped after the store was called leaves a commit in doubt. Until that is resolved, every check is
+/// denied.
 #[derive(Clone)]
 pub struct Tenant(pub(crate) Arc<Inner>);
 
@@ -55,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) catalog: Arc<CompiledCatalog>,
     pub(crate) retries: u32,
     pub(crate) retry_timeout: Duration,
+    pub(crate) runtime: Option<Arc<dyn Runtime>>,
 }
 
 pub(crate) struct Inner {
@@ -65,6 +69,8 @@ pub(crate) struct Inner {
     /// Opened for repair: every check is denied, whatever its state.
     pub(crate) repair: bool,
     pub(crate) current: CurrentSnapshot,
+    /// Whether a task is resolving a commit in doubt.
+    pub(super) is_being_resolved: AtomicBool,
     sync_state: Mutex<SyncState>,
 }
 
@@ -140,7 +146,16 @@ impl Inner {
         session.published(&compiled, News::All);
         let (tenant_id, repair) = (compiled.position.tenant_id, compiled.availability == Availability::Repair);
         let current = CurrentSnapshot::new(compiled);
-        Self { shared, write_state, session, tenant_id, repair, current, sync_state: Mutex::default() }
+        Self {
+            shared,
+            write_state,
+            session,
+            tenant_id,
+            repair,
+            current,
+            is_being_resolved: AtomicBool::new(false),
+            sync_state: Mutex::default(),
+        }
     }
 
     /// Publishes a snapshot that is known to be a state of the store, and tells the session what is new in it.

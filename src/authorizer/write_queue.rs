@@ -13,13 +13,14 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::sync::{Mutex, MutexGuard};
 
-#[derive(Debug, Default)]
-pub(crate) struct WriteQueue(Mutex<Queue>);
+/// A clone is the same queue.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WriteQueue(Arc<Mutex<Queue>>);
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -29,20 +30,20 @@ struct Queue {
     waiting: VecDeque<(u64, Waker)>,
 }
 
-/// The right to write. Dropping it passes the turn on.
+/// The right to write. Dropping it passes the turn on. It owns the queue, so that it can move into a task.
 #[derive(Debug)]
-pub(crate) struct Turn<'a>(&'a WriteQueue);
+pub(crate) struct Turn(WriteQueue);
 
 /// A future that waits for the turn.
 #[derive(Debug)]
-pub(crate) struct Wait<'a> {
-    write_queue: &'a WriteQueue,
+pub(crate) struct Wait {
+    write_queue: WriteQueue,
     ticket: Option<u64>,
 }
 
 impl WriteQueue {
-    pub(crate) fn take(&self) -> Wait<'_> {
-        Wait { write_queue: self, ticket: None }
+    pub(crate) fn take(&self) -> Wait {
+        Wait { write_queue: self.clone(), ticket: None }
     }
 
     /// Each critical section leaves the queue valid, so a poisoned queue is valid too.
@@ -63,12 +64,12 @@ impl WriteQueue {
     }
 }
 
-impl<'a> Future for Wait<'a> {
-    type Output = Turn<'a>;
+impl Future for Wait {
+    type Output = Turn;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn<'a>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn> {
         // Both outlive the lock, so the replaced waker is dropped after it is released.
-        let write_queue = self.write_queue;
+        let write_queue = self.write_queue.clone();
         let mut waker = cx.waker().clone();
         let mut queue = write_queue.queue();
         let Some(ticket) = self.ticket else {
@@ -76,6 +77,7 @@ impl<'a> Future for Wait<'a> {
             queue.next_ticket += 1;
             if queue.holder.is_none() {
                 queue.holder = Some(ticket);
+                drop(queue);
                 return Poll::Ready(Turn(write_queue));
             }
             queue.waiting.push_back((ticket, waker));
@@ -84,6 +86,7 @@ impl<'a> Future for Wait<'a> {
         };
         if queue.holder == Some(ticket) {
             self.ticket = None;
+            drop(queue);
             return Poll::Ready(Turn(write_queue));
         }
         if let Some((_, earlier)) = queue.waiting.iter_mut().find(|(other, _)| *other == ticket) {
@@ -93,7 +96,7 @@ impl<'a> Future for Wait<'a> {
     }
 }
 
-impl Drop for Wait<'_> {
+impl Drop for Wait {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
         let mut queue = self.write_queue.queue();
@@ -108,7 +111,7 @@ impl Drop for Wait<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         self.0.pass_on();
     }
@@ -184,7 +187,7 @@ mod tests {
             }
         }
 
-        fn poll_by<'a>(who: Reenters, wait: &mut Wait<'a>) -> Poll<Turn<'a>> {
+        fn poll_by(who: Reenters, wait: &mut Wait) -> Poll<Turn> {
             Pin::new(wait).poll(&mut Context::from_waker(&Waker::from(Arc::new(who))))
         }
 

@@ -1,8 +1,8 @@
 //! The events other than messages and polls: applications start and drop operations and release tenants, processes
 //! crash, and operators make backups and restore them.
 
-use rolecall::Tenant;
 use rolecall::records::TenantId;
+use rolecall::{Reason, Tenant};
 
 use crate::operations::{Edit, Op, SLUGS, USERS};
 use crate::process::Process;
@@ -103,7 +103,12 @@ impl World {
     }
 
     pub(crate) fn drop_some(&mut self) -> Checked {
-        let task = self.tasks.remove(self.chance.below(self.tasks.len()));
+        let callers = self.callers();
+        let index = callers[self.chance.below(callers.len())];
+        if self.processes[self.tasks[index].process].runtime.is_some() {
+            return self.hang_up(index);
+        }
+        let task = self.tasks.remove(index);
         self.trace.add(self.step, |_| format!("p{} op-{} is dropped", task.process, task.op));
         if task.has_asked {
             self.coverage.met("a future dropped after it had asked");
@@ -114,12 +119,41 @@ impl World {
         self.observe(process)
     }
 
+    /// Drops the future of a caller whose process has a runtime. Nothing that anybody sees changes.
+    fn hang_up(&mut self, index: usize) -> Checked {
+        let process = self.tasks[index].process;
+        self.trace.add(self.step, |_| format!("p{process} op-{} hangs up", self.tasks[index].op));
+        let before: Vec<_> = self.silences(process);
+        self.tasks[index].hang_up();
+        if self.tasks[index].has_jobs() {
+            self.coverage.met("a caller that hung up on a task");
+        }
+        must!(self.silences(process) == before, "a caller hung up, and a tenant is out of service");
+        self.tidy(index)?;
+        self.observe(process)
+    }
+
+    /// Every caller hangs up whose process has a runtime. Nobody is left to resolve anything.
+    pub(crate) fn all_hang_up(&mut self) -> Checked {
+        while let Some(index) =
+            self.callers().into_iter().find(|index| self.processes[self.tasks[*index].process].runtime.is_some())
+        {
+            self.hang_up(index)?;
+        }
+        Ok(())
+    }
+
+    fn silences(&self, process: usize) -> Vec<Option<Reason>> {
+        self.processes[process].handles.iter().map(|handle| handle.tenant.now().unavailable()).collect()
+    }
+
     pub(crate) fn crash(&mut self) {
         let process = self.chance.below(self.processes.len());
         self.trace.add(self.step, |_| format!("p{process} crashes and restarts"));
         self.coverage.met("a process crashed");
         self.tasks.retain(|task| task.process != process);
-        self.processes[process] = Process::new(&self.line, &self.faults);
+        let with_runtime = self.processes[process].runtime.is_some();
+        self.processes[process] = Process::new(&self.line, &self.faults, with_runtime);
     }
 
     pub(crate) fn back_up_or_restore(&mut self) {

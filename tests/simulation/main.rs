@@ -12,6 +12,7 @@
 //! | `memory_store.rs` | compares that store with the crate's own |
 //! | `history.rs` | every state that the store ever had |
 //! | `process.rs`, `knowledge.rs` | what a process can know |
+//! | `runtime.rs` | the runtime of a process |
 //! | `checks.rs`, `verdict.rs`, `recovery.rs` | the invariants after a step, of an answer, and at the end |
 //! | `contention.rs`, `slow_store.rs` | many processes over a store that takes time |
 //! | `coverage.rs` | whether the seeds reached every situation |
@@ -38,6 +39,7 @@ mod network;
 mod operations;
 mod process;
 mod recovery;
+mod runtime;
 mod server;
 mod slow_store;
 mod memory_store;
@@ -45,24 +47,24 @@ mod trace;
 mod verdict;
 mod world;
 
-use coverage::Coverage;
+use coverage::{Coverage, WANTED, WANTED_WITH_A_RUNTIME};
 use world::World;
 
 /// The coverage of a seed, or the error and the trace.
-fn seed(seed: u64) -> Result<Coverage, String> {
-    let mut world = World::new(seed, false);
+fn seed(seed: u64, runtimes: bool) -> Result<Coverage, String> {
+    let mut world = World::new(seed, false, runtimes);
     if let Err(what) = world.run() {
-        let mut again = World::new(seed, true);
+        let mut again = World::new(seed, true, runtimes);
         let (told, lines) = (again.run(), again.trace.lines.unwrap_or_default());
         return Err(format!("seed {seed}: {what}\n{}\n{told:?}", lines.join("\n")));
     }
     Ok(world.coverage)
 }
 
-fn seeds(range: std::ops::Range<u64>) -> Coverage {
+fn seeds(range: std::ops::Range<u64>, runtimes: bool) -> Coverage {
     let mut met = Coverage::default();
     for number in range {
-        match seed(number) {
+        match seed(number, runtimes) {
             Ok(of_seed) => met.add(&of_seed),
             Err(story) => panic!("{story}"),
         }
@@ -70,8 +72,8 @@ fn seeds(range: std::ops::Range<u64>) -> Coverage {
     met
 }
 
-fn enough(met: &Coverage, seeds: u64) {
-    let (table, seldom) = met.report(seeds);
+fn enough(met: &Coverage, wanted: &[(&'static str, u64)], seeds: u64) {
+    let (table, seldom) = met.report(wanted, seeds);
     println!("{table}");
     assert!(seldom.is_empty(), "reached too seldom: {seldom:?}\n{table}");
 }
@@ -84,21 +86,29 @@ fn many(usually: u64) -> u64 {
 #[test]
 fn the_protocol_holds_after_every_step_of_many_seeds() {
     let many = many(if cfg!(debug_assertions) { 400 } else { 1_200 });
-    enough(&seeds(0..many), many);
+    enough(&seeds(0..many, false), &WANTED, many);
+}
+
+/// The processes have runtimes, and callers hang up.
+#[test]
+fn the_protocol_holds_after_every_step_of_many_seeds_with_a_runtime() {
+    let many = many(if cfg!(debug_assertions) { 400 } else { 1_200 });
+    enough(&seeds(0..many, true), &WANTED_WITH_A_RUNTIME, many);
 }
 
 #[test]
 #[ignore = "long"]
 fn the_protocol_holds_after_every_step_of_a_hundred_thousand_seeds() {
     let many = many(100_000);
-    enough(&seeds(1_000_000..1_000_000 + many), many);
+    enough(&seeds(1_000_000..1_000_000 + many, false), &WANTED, many);
+    enough(&seeds(1_000_000..1_000_000 + many / 4, true), &WANTED_WITH_A_RUNTIME, many / 4);
 }
 
 #[test]
 fn a_seed_tells_the_same_story_twice() {
     for number in 0..20 {
         let story = || {
-            let mut world = World::new(number, true);
+            let mut world = World::new(number, true, number % 2 == 1);
             let ended = world.run();
             (ended, world.trace.lines.unwrap_or_default())
         };
@@ -108,11 +118,12 @@ fn a_seed_tells_the_same_story_twice() {
     }
 }
 
-/// `ROLECALL_SEED=123` prints the trace of seed 123.
+/// `ROLECALL_SEED=123` prints the trace of seed 123, with `ROLECALL_RUNTIME=1` that of processes with runtimes.
 #[test]
 fn one_seed_of_your_choice() {
     let number = std::env::var("ROLECALL_SEED").ok().and_then(|number| number.parse().ok()).unwrap_or(0);
-    let mut world = World::new(number, true);
+    let runtimes = std::env::var_os("ROLECALL_RUNTIME").is_some();
+    let mut world = World::new(number, true, runtimes);
     let ended = world.run();
     println!("{}", world.trace.lines.unwrap_or_default().join("\n"));
     assert_eq!(ended, Ok(()));

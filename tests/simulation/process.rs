@@ -11,11 +11,14 @@ use crate::faults::Faults;
 use crate::history::Instant;
 use crate::network::Line;
 use crate::operations::Edit;
+use crate::runtime::Simulated;
 use crate::server::Sent;
 
 /// The tenants that it holds, and its commits without a known outcome.
 pub(crate) struct Process {
     pub(crate) authorizer: Authorizer,
+    /// What runs the calls whose callers are gone, if anything does.
+    pub(crate) runtime: Option<Simulated>,
     pub(crate) handles: Vec<Handle>,
     pub(crate) plans: Vec<(usize, Edit, Plan, Tenant)>,
     pub(crate) commits: Vec<Doubt>,
@@ -63,14 +66,18 @@ pub(crate) struct Handle {
 }
 
 impl Process {
-    pub(crate) fn new(line: &Line, faults: &Faults) -> Self {
-        let authorizer = Authorizer::builder()
+    pub(crate) fn new(line: &Line, faults: &Faults, with_runtime: bool) -> Self {
+        let builder = Authorizer::builder()
             .store(line.clone())
             .clock(ManualClock::new(Timestamp::UNIX_EPOCH))
             .retries(faults.retries)
-            .max_open_tenants(faults.most_open)
-            .build();
-        Self { authorizer, handles: Vec::new(), plans: Vec::new(), commits: Vec::new(), loaded: Vec::new() }
+            .max_open_tenants(faults.most_open);
+        let runtime = with_runtime.then(Simulated::default);
+        let authorizer = match &runtime {
+            Some(runtime) => builder.runtime(runtime.clone()).build(),
+            None => builder.build(),
+        };
+        Self { authorizer, runtime, handles: Vec::new(), plans: Vec::new(), commits: Vec::new(), loaded: Vec::new() }
     }
 }
 

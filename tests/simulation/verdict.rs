@@ -25,6 +25,19 @@ impl World {
         }
     }
 
+    /// The task of a call has panicked. The caller receives an error that does not claim too much.
+    pub(crate) fn judge_panicked(&self, task: &Task, answer: &Answer) -> Checked {
+        let kind = match answer {
+            Answer::Updated(Err(error)) | Answer::Opened(Err(error)) => error.kind(),
+            Answer::Refreshed(Err(error)) | Answer::Closed(Err(error)) => error.kind(),
+            _ => return Err(format!("the store has panicked, and op-{} succeeds", task.op)),
+        };
+        let may_be_unavailable = task.sent.is_empty();
+        let is_honest = kind == ErrorKind::InDoubt || kind == ErrorKind::Unavailable && may_be_unavailable;
+        must!(is_honest, "the store has panicked, and op-{} says {kind:?}", task.op);
+        Ok(())
+    }
+
     fn acknowledged(&mut self, task: &Task, done: &Updated<()>) -> Checked {
         let (Some(tenant), OpKind::Update(edit) | OpKind::Commit(edit)) = (&task.tenant, task.kind) else {
             return Ok(());

@@ -21,6 +21,7 @@ use crate::network::{Line, StorePanic};
 use crate::operations::{Answer, Op, OpKind, Running};
 use crate::process::{Handle, Process};
 use crate::random::Random;
+use crate::runtime::{Job, Simulated};
 use crate::server::Server;
 use crate::trace::Trace;
 
@@ -63,11 +64,46 @@ pub(crate) struct Task {
     pub(crate) has_resolved: bool,
     pub(crate) silent: Option<Reason>,
     pub(crate) sent: Vec<CommitId>,
+    /// `None` if the caller has hung up, or has its answer.
     future: Option<Running>,
     flag: Arc<Flag>,
+    /// What the runtime does for it.
+    jobs: Vec<Job>,
+    /// Whether the store has panicked in the job that the caller waits for.
+    has_panicked: bool,
 }
 
-struct Flag(AtomicBool);
+/// Whether a future was woken.
+pub(crate) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(crate) fn set() -> Arc<Self> {
+        Arc::new(Self(AtomicBool::new(true)))
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Task {
+    pub(crate) fn hang_up(&mut self) {
+        self.future = None;
+    }
+
+    pub(crate) fn has_jobs(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// Whether a caller waits, or work goes on that must end.
+    fn must_end(&self) -> bool {
+        self.future.is_some() || self.jobs.iter().any(|job| !job.resolves)
+    }
+
+    fn is_woken(&self) -> bool {
+        self.future.is_some() && self.flag.is_set() || self.jobs.iter().any(|job| job.flag.is_set())
+    }
+}
 
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {
@@ -76,11 +112,13 @@ impl Wake for Flag {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, traced: bool) -> Self {
+    /// With runtimes, the first process has one, and often the second.
+    pub(crate) fn new(seed: u64, traced: bool, runtimes: bool) -> Self {
         let mut chance = Random::new(seed);
         let faults = Faults::of(&mut chance);
         let line = Line::default();
-        let processes = (0..2).map(|_| Process::new(&line, &faults)).collect();
+        let second = runtimes && chance.permille(600);
+        let processes = [runtimes, second].map(|with_runtime| Process::new(&line, &faults, with_runtime)).into();
         Self {
             chance,
             faults,
@@ -114,23 +152,28 @@ impl World {
         for _ in 0..self.faults.steps {
             self.step()?;
         }
+        if self.processes[0].runtime.is_some() && self.chance.permille(500) {
+            self.all_hang_up()?;
+        }
         self.faults.quiet = true;
         self.until_idle()?;
+        self.until_resolved()?;
         self.recover()
     }
 
     /// Runs one event.
     fn step(&mut self) -> Checked {
         self.step += 1;
+        self.processes.iter().filter_map(|process| process.runtime.as_ref()).for_each(|runtime| runtime.at(self.step));
         let messages = self.line.network().messages.len();
-        let woken = self.woken().len();
+        let (woken, callers) = (self.woken().len(), self.callers().len());
         let (some, faulty) = (|many: usize, weight| if many > 0 { weight } else { 0 }, u64::from(!self.faults.quiet));
         let faulty = faulty * 10;
         let weights = [
             some(messages, 60),
             some(woken, 80),
-            some(5usize.saturating_sub(self.tasks.len()), 3 * faulty),
-            some(self.tasks.len(), self.faults.drops * faulty / 10),
+            some(5usize.saturating_sub(callers), 3 * faulty),
+            some(callers, self.faults.drops * faulty / 10),
             some(self.tasks.len(), 2),
             self.faults.crashes * faulty / 10,
             self.faults.restores * faulty / 10,
@@ -160,22 +203,45 @@ impl World {
     }
 
     fn woken(&self) -> Vec<usize> {
-        let woken = self.tasks.iter().enumerate().filter(|(_, task)| task.flag.0.load(Ordering::Relaxed));
+        let woken = self.tasks.iter().enumerate().filter(|(_, task)| task.is_woken());
         woken.map(|(n, _)| n).collect()
+    }
+
+    /// The tasks whose callers wait for an answer.
+    pub(crate) fn callers(&self) -> Vec<usize> {
+        let callers = self.tasks.iter().enumerate().filter(|(_, task)| task.future.is_some());
+        callers.map(|(n, _)| n).collect()
     }
 
     /// Runs every task to its end, without new tasks and faults. Late copies stay under way, or arrive.
     pub(crate) fn until_idle(&mut self) -> Checked {
         for _ in 0..4_000 {
-            if self.tasks.is_empty() {
+            if !self.tasks.iter().any(Task::must_end) {
                 return Ok(());
             }
-            if self.woken().is_empty() && self.line.network().messages.is_empty() {
+            let pauses = self.tasks.iter().flat_map(|task| &task.jobs).any(|job| job.resolves);
+            if !pauses && self.woken().is_empty() && self.line.network().messages.is_empty() {
                 return Err(format!("nobody will ever wake {} tasks", self.tasks.len()));
             }
             self.step()?;
         }
         Err("tasks do not end although faults have stopped".into())
+    }
+
+    /// Without faults, the tasks of a runtime resolve every commit in doubt, and nobody calls a tenant meanwhile.
+    fn until_resolved(&mut self) -> Checked {
+        for _ in 0..1_000 {
+            let with_runtime = self.processes.iter().filter(|process| process.runtime.is_some());
+            let mut tenants = with_runtime.flat_map(|process| process.authorizer.open_tenants());
+            if !tenants.any(|tenant| tenant.now().unavailable() == Some(Reason::InDoubt)) {
+                return Ok(());
+            }
+            drop(tenants);
+            must!(!self.tasks.is_empty(), "a tenant is in doubt, and no task resolves it");
+            self.coverage.met("in doubt until the store could be reached");
+            self.step()?;
+        }
+        Err("a tenant stays in doubt although the store can be reached".into())
     }
 
     pub(crate) fn begin(&mut self, process: usize, op: Op) -> usize {
@@ -189,7 +255,7 @@ impl World {
         let tenant = op.tenant().cloned();
         let authorizer = self.processes[process].authorizer.clone();
         let (began, heard) = (self.step, self.now());
-        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        let flag = Flag::set();
         self.trace.add(self.step, |names| {
             let of = tenant.as_ref().map_or(String::new(), |t| format!(" of {}", names.of(t.tenant_id().as_uuid())));
             let what = match kind {
@@ -214,52 +280,147 @@ impl World {
             sent: Vec::new(),
             future,
             flag,
+            jobs: Vec::new(),
+            has_panicked: false,
         };
         self.tasks.push(task);
         number
     }
 
-    /// Polls a task, and checks what its process sees afterwards.
+    /// Polls a task or one of its jobs, and checks what its process sees afterwards.
     fn poll(&mut self, index: usize) -> Checked {
+        let task = &mut self.tasks[index];
+        let process = task.process;
+        task.silent = task.tenant.as_ref().and_then(|tenant| tenant.now().unavailable());
+        let before = self.look(process);
+        let task = &self.tasks[index];
+        // Those that were woken come first. Otherwise any of them is polled.
+        let everybody = (0..=task.jobs.len()).filter(|n| *n < task.jobs.len() || task.future.is_some());
+        let (woken, asleep): (Vec<usize>, Vec<usize>) =
+            everybody.partition(|n| task.jobs.get(*n).map_or(&task.flag, |job| &job.flag).is_set());
+        let some = if woken.is_empty() { asleep } else { woken };
+        let many = task.jobs.len();
+        let who = if some.len() > 1 { some[self.chance.below(some.len())] } else { some[0] };
+        if who < many {
+            self.poll_job(index, who)?;
+            // The caller hears of it at once, before anything else happens.
+            if self.tasks[index].future.is_none() || !self.tasks[index].flag.is_set() {
+                self.tidy(index)?;
+                return self.observe(process);
+            }
+        }
+        self.poll_caller(index, &before)?;
+        self.observe(process)
+    }
+
+    fn poll_job(&mut self, index: usize, job: usize) -> Checked {
+        let Self { tasks, line, processes, .. } = self;
+        let task = &mut tasks[index];
+        let Some(runtime) = processes[task.process].runtime.clone() else {
+            return Err("a job without a runtime".into());
+        };
+        line.network().task = task.number;
+        let mut polled = task.jobs.remove(job);
+        polled.flag.0.store(false, Ordering::Relaxed);
+        let (was_in_doubt, op) = (polled.resolves, task.op);
+        let answer = catch_unwind(AssertUnwindSafe(|| polled.poll()));
+        polled.resolves |= runtime.has_paused();
+        match answer {
+            Ok(Poll::Pending) => task.jobs.push(polled),
+            Ok(Poll::Ready(())) => {
+                drop(polled);
+                if was_in_doubt {
+                    self.coverage.met("a task ended that resolved a commit");
+                }
+            }
+            Err(panic) if panic.is::<StorePanic>() => {
+                task.has_panicked |= !was_in_doubt;
+                drop(polled);
+                self.coverage.met("a store that panics");
+                self.trace.add(self.step, |_| format!("a task of op-{op} panics"));
+            }
+            Err(_) => return Err(format!("a task of op-{op} panics, and the store did not")),
+        }
+        self.tasks[index].jobs.extend(runtime.spawned());
+        self.hear(index)
+    }
+
+    fn poll_caller(&mut self, index: usize, before: &[bool]) -> Checked {
         let task = &mut self.tasks[index];
         let (process, op) = (task.process, task.op);
         task.flag.0.store(false, Ordering::Relaxed);
-        task.silent = task.tenant.as_ref().and_then(|tenant| tenant.now().unavailable());
         self.line.network().task = task.number;
         let waker = Waker::from(Arc::clone(&task.flag));
         let Some(mut future) = task.future.take() else { return Err("a task without a future".into()) };
-        let before = self.look(process);
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
-        let answer = match polled {
+        let spawned = self.processes[process].runtime.as_ref().map(Simulated::spawned).unwrap_or_default();
+        self.tasks[index].jobs.extend(spawned);
+        match polled {
             Ok(Poll::Pending) => {
                 self.tasks[index].future = Some(future);
                 self.hear(index)?;
-                if !self.tasks[index].has_asked {
+                if !self.tasks[index].has_asked && !self.tasks[index].has_jobs() {
                     self.coverage.met("a wait for a turn");
                 }
-                None
+                Ok(())
             }
             Ok(Poll::Ready(answer)) => {
                 drop(future);
                 self.hear(index)?;
-                Some(answer)
+                let task = self.detach(index);
+                self.ended(task, answer, before)
             }
             Err(panic) if panic.is::<StorePanic>() => {
                 drop(future);
                 self.hear(index)?;
                 self.coverage.met("a store that panics");
                 self.trace.add(self.step, |_| format!("p{process} op-{op} panics"));
-                let task = self.tasks.remove(index);
+                let task = self.detach(index);
                 self.abandoned(&task);
-                None
+                Ok(())
             }
-            Err(_) => return Err(format!("op-{op} panics, and the store did not")),
-        };
-        if let Some(answer) = answer {
-            let task = self.tasks.remove(index);
-            self.ended(task, answer, &before)?;
+            Err(_) => Err(format!("op-{op} panics, and the store did not")),
         }
-        self.observe(process)
+    }
+
+    /// Takes out a task whose caller is gone. Its jobs go on, as a task without a caller.
+    fn detach(&mut self, index: usize) -> Task {
+        let mut task = self.tasks.remove(index);
+        let jobs = std::mem::take(&mut task.jobs);
+        if !jobs.is_empty() {
+            self.tasks.push(Task {
+                number: task.number,
+                op: task.op,
+                process: task.process,
+                kind: task.kind,
+                // It holds the tenant no longer than the runtime does.
+                tenant: None,
+                revision: task.revision,
+                began: task.began,
+                heard: task.heard,
+                has_asked: task.has_asked,
+                has_resolved: task.has_resolved,
+                silent: None,
+                sent: Vec::new(),
+                future: None,
+                flag: Arc::clone(&task.flag),
+                jobs,
+                has_panicked: false,
+            });
+        }
+        task
+    }
+
+    /// Takes out a task whose caller has hung up, once the runtime has done what must end.
+    pub(crate) fn tidy(&mut self, index: usize) -> Checked {
+        if self.tasks[index].must_end() {
+            return Ok(());
+        }
+        let process = self.tasks[index].process;
+        self.observe_told(process)?;
+        let task = self.detach(index);
+        self.abandoned(&task);
+        Ok(())
     }
 
     /// Whether each tenant that a process holds is available before a poll.
@@ -290,6 +451,9 @@ impl World {
         self.observe_told(task.process)?;
         self.decided_by(&task, &answer)?;
         self.abandoned(&task);
+        if task.has_panicked {
+            return self.judge_panicked(&task, &answer);
+        }
         self.judge(&task, answer, before)
     }
 

@@ -58,7 +58,7 @@ impl Inside {
     }
 }
 
-fn poll_once<'a>(wait: &mut Wait<'a>) -> Poll<Turn<'a>> {
+fn poll_once(wait: &mut Wait) -> Poll<Turn> {
     Pin::new(wait).poll(&mut Context::from_waker(Waker::noop()))
 }
 

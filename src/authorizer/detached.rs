@@ -1,0 +1,227 @@
+//! Work that goes on when the caller's future is dropped.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::runtime::Runtime;
+use crate::model::error::{Error, ErrorKind};
+
+/// The runtime did not run a task to its end: it was stopped, or the task panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    BeforeItBegan,
+    HalfWay,
+}
+
+/// Runs this to its end in a task of the runtime, also if the returned future is dropped. Without a runtime, it runs in
+/// the returned future.
+pub(super) async fn detached<T: Send + 'static>(
+    runtime: Option<&Arc<dyn Runtime>>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Stopped> {
+    let Some(runtime) = runtime else { return Ok(work.await) };
+    let channel = Arc::new(Channel(Mutex::new(State::Waiting { begun: false, waker: None })));
+    let (sender, receiver) = (Sender(Arc::clone(&channel)), Receiver(channel));
+    runtime.spawn(Box::pin(async move {
+        sender.begin();
+        let result = work.await;
+        sender.send(result);
+    }));
+    receiver.await
+}
+
+impl From<Stopped> for Error {
+    fn from(_: Stopped) -> Self {
+        Error::new(ErrorKind::Unavailable).reason("the runtime stopped the task")
+    }
+}
+
+/// A channel for one result.
+struct Channel<T>(Mutex<State<T>>);
+
+enum State<T> {
+    Waiting {
+        begun: bool,
+        waker: Option<Waker>,
+    },
+    Sent(T),
+    Stopped(Stopped),
+    /// The result was received, or the receiver was dropped.
+    Over,
+}
+
+struct Sender<T>(Arc<Channel<T>>);
+
+struct Receiver<T>(Arc<Channel<T>>);
+
+impl<T> Channel<T> {
+    /// Each critical section is a plain assignment, so the value is valid even after a panic.
+    ///
+    /// Results and wakers run other code when they are dropped, so neither is dropped while the mutex is locked.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the wait with this state, unless it has ended.
+    fn end(&self, with: impl FnOnce(bool) -> State<T>) {
+        let mut state = self.lock();
+        let State::Waiting { begun, waker } = &mut *state else { return };
+        let (begun, waker) = (*begun, waker.take());
+        *state = with(begun);
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T> Sender<T> {
+    fn begin(&self) {
+        if let State::Waiting { begun, .. } = &mut *self.0.lock() {
+            *begun = true;
+        }
+    }
+
+    fn send(&self, result: T) {
+        let mut result = Some(result);
+        self.0.end(|_| result.take().map_or(State::Over, State::Sent));
+        // Still here if the receiver was dropped. It goes now, outside the lock.
+        drop(result);
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.0.end(|begun| State::Stopped(if begun { Stopped::HalfWay } else { Stopped::BeforeItBegan }));
+    }
+}
+
+impl<T> Future for Receiver<T> {
+    type Output = Result<T, Stopped>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut new = Some(cx.waker().clone());
+        let mut state = self.0.lock();
+        if let State::Waiting { waker, .. } = &mut *state {
+            mem::swap(waker, &mut new);
+            drop(state);
+            drop(new);
+            return Poll::Pending;
+        }
+        let ended = mem::replace(&mut *state, State::Over);
+        drop(state);
+        match ended {
+            State::Sent(result) => Poll::Ready(Ok(result)),
+            State::Stopped(stopped) => Poll::Ready(Err(stopped)),
+            State::Waiting { .. } | State::Over => Poll::Ready(Err(Stopped::HalfWay)),
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let ended = mem::replace(&mut *self.0.lock(), State::Over);
+        drop(ended);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::authorizer::runtime::{BoxFuture, Threads};
+    use crate::block_on::block_on;
+
+    /// Keeps the tasks, for the test to run or to drop.
+    #[derive(Clone, Default)]
+    struct Held(Arc<Mutex<Vec<BoxFuture>>>);
+
+    impl Held {
+        fn runtime(&self) -> Arc<dyn Runtime> {
+            let tasks = Arc::clone(&self.0);
+            Arc::new(move |task| tasks.lock().unwrap().push(task))
+        }
+
+        fn take(&self) -> BoxFuture {
+            self.0.lock().unwrap().pop().unwrap()
+        }
+    }
+
+    fn poll<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
+        future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn without_a_runtime_it_runs_in_the_callers_future() {
+        assert_eq!(block_on(detached(None, async { 5 })), Ok(5));
+    }
+
+    #[test]
+    fn a_result_crosses_threads_a_thousand_times() {
+        let runtime: Arc<dyn Runtime> = Arc::new(Threads);
+        for n in 0..1_000 {
+            assert_eq!(block_on(detached(Some(&runtime), async move { n })), Ok(n));
+        }
+    }
+
+    #[test]
+    fn the_work_ends_after_the_caller_is_gone_and_its_result_is_dropped() {
+        struct Counted(Arc<AtomicUsize>);
+        impl Drop for Counted {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let (held, dropped) = (Held::default(), Arc::new(AtomicUsize::new(0)));
+        for caller_goes_first in [true, false] {
+            dropped.store(0, Ordering::SeqCst);
+            let (runtime, counted) = (held.runtime(), Counted(Arc::clone(&dropped)));
+            let mut call = Box::pin(async move { detached(Some(&runtime), async move { counted }).await });
+            assert!(poll(&mut call).is_pending());
+            let mut task = held.take();
+            if caller_goes_first {
+                drop(call);
+                assert_eq!(dropped.load(Ordering::SeqCst), 0);
+                assert!(poll(&mut task).is_ready());
+            } else {
+                assert!(poll(&mut task).is_ready());
+                assert_eq!(dropped.load(Ordering::SeqCst), 0, "it waits for the caller");
+                drop(call);
+            }
+            assert_eq!(dropped.load(Ordering::SeqCst), 1);
+        }
+    }
+
+    #[test]
+    fn a_task_that_the_runtime_drops_says_whether_it_had_begun() {
+        let held = Held::default();
+        let start = || {
+            let runtime = held.runtime();
+            let mut call = Box::pin(async move { detached(Some(&runtime), std::future::pending::<()>()).await });
+            assert!(poll(&mut call).is_pending());
+            (call, held.take())
+        };
+        let (mut call, task) = start();
+        drop(task);
+        assert_eq!(poll(&mut call), Poll::Ready(Err(Stopped::BeforeItBegan)));
+        let (mut call, mut task) = start();
+        assert!(poll(&mut task).is_pending());
+        drop(task);
+        assert_eq!(poll(&mut call), Poll::Ready(Err(Stopped::HalfWay)));
+    }
+
+    #[test]
+    fn a_panic_in_a_task_reaches_the_caller_as_stopped() {
+        let runtime: Arc<dyn Runtime> = Arc::new(Threads);
+        let panics = async {
+            super::super::timer::sleep(Duration::from_millis(1)).await;
+            panic!("a panic of the test")
+        };
+        assert_eq!(block_on(detached::<()>(Some(&runtime), panics)), Err(Stopped::HalfWay));
+    }
+}

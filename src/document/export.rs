@@ -47,7 +47,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant:
-    /// [`Blocked`](ErrorKind::Blocked) by a commit in doubt, [`Corrupt`](ErrorKind::Corrupt) (the store's content is invalid),
+    /// [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
     /// [`CatalogConflict`](ErrorKind::CatalogConflict) (opened for repair), [`Internal`](ErrorKind::Internal),
     /// [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {

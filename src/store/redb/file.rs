@@ -46,14 +46,31 @@ impl Backend {
             },
             RedbError::Damaged,
         )
+        .map_err(|error| self.name_in(error))
     }
 
     /// Creates an empty store, unless the file exists.
     pub(super) fn create(&self) -> Result<(), RedbError> {
         match self {
-            Self::File(path) => create(path),
+            Self::File(path) => create(path).map_err(|error| self.name_in(error)),
             #[cfg(test)]
             Self::Disk(disk) => write_format(&builder().create_with_backend(disk.clone()).map_err(RedbError::of)?),
+        }
+    }
+
+    /// Where the file is, if it is a file.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            #[cfg(test)]
+            Self::Disk(_) => None,
+        }
+    }
+
+    fn name_in(&self, error: RedbError) -> RedbError {
+        match self.path() {
+            Some(path) => error.at(path),
+            None => error,
         }
     }
 }

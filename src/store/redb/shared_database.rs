@@ -62,7 +62,14 @@ impl SharedDatabase {
         if failure.reopen {
             self.failed.fetch_max(number, Ordering::AcqRel);
         }
-        failure.error
+        // Errors of the system do not say which file they are about.
+        match (failure.error, self.backend.path()) {
+            (StoreError::Unavailable(why), Some(path)) if failure.reopen => {
+                StoreError::unavailable(format!("{}: {why}", path.display()))
+            }
+            (StoreError::InDoubt(why), Some(path)) => StoreError::in_doubt(format!("{}: {why}", path.display())),
+            (error, _) => error,
+        }
     }
 
     fn open_again_if_failed(&self) -> Result<(), StoreError> {

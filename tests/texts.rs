@@ -80,7 +80,7 @@ fn edit<T>(edit: impl Fn(&Tx) -> Result<T> + 'static) -> Edit {
 /// The error of each edit, as a person reads it.
 #[test]
 fn errors_read_well() {
-    let acme = acme();
+    let (acme, foreign) = (acme(), foreign());
     let table: Vec<(Edit, &str)> = vec![
         // Unknown names. Users' keys are never suggested in a text.
         (edit(|tx| tx.role("edtior").map(drop)), "role `edtior` not found; did you mean `editor`?"),
@@ -127,7 +127,7 @@ fn errors_read_well() {
             edit(|tx| tx.user(External { manager: "okta", id: "00u9" }).map(drop)),
             "user with the external id `00u9` of `okta` not found",
         ),
-        (edit(|tx| tx.user(foreign()).map(drop)), "user with a handle of another tenant or session not found"),
+        (edit(move |tx| tx.user(foreign).map(drop)), "user with a handle of another tenant or session not found"),
         // Slugs of the catalog.
         (
             edit(|tx| tx.permission("leases:read").map(drop)),
@@ -263,10 +263,7 @@ fn errors_read_well() {
     let unknown = Authorizer::in_memory().tenant("acme").unwrap_err();
     assert_eq!(unknown.to_string(), "tenant `acme` not found");
     let invalid = TenantSlug::new("Acme").unwrap_err();
-    assert_eq!(
-        invalid.to_string(),
-        "invalid tenant slug `Acme`: expected 1 to 63 lower-case letters, digits and hyphens"
-    );
+    assert_eq!(invalid.to_string(), "invalid tenant slug `Acme`: expected 1 to 63 characters of a-z, 0-9 and `-`");
 }
 
 /// A handle of another tenant.
@@ -413,7 +410,7 @@ fn f8_f29_similar_users_are_offered_to_those_who_ask_and_are_in_no_text() {
     let acme = acme();
     let explanation = acme.explain("alcie@acme.com", "posts:read");
     let error = failed(&acme, |tx| tx.user("alcie@acme.com").map(drop));
-    assert_eq!(explanation.suggestions(), ["alice@acme.com"]);
+    assert_eq!(explanation.suggestions(), ["alice@acme.com", "dave@acme.com"]);
     assert_eq!(error.suggestions(), explanation.suggestions());
     assert_eq!(error.did_you_mean(), explanation.did_you_mean());
     let texts = [
@@ -425,7 +422,7 @@ fn f8_f29_similar_users_are_offered_to_those_who_ask_and_are_in_no_text() {
         serde_json::to_string(&explanation).unwrap(),
     ];
     for text in texts {
-        assert!(!text.contains("alice"), "{text}");
+        assert!(!text.contains("alice") && !text.contains("dave"), "{text}");
     }
 }
 

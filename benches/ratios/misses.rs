@@ -38,7 +38,10 @@ pub(super) fn misses(table: &mut Table) {
     race.enter("ensure_there", turn(&acme, &there, |tx, key| tx.ensure_user(key).is_ok()));
     race.enter("user_missing", turn(&acme, &missing, |tx, key| tx.user(key).is_err()));
     race.enter("member_missing", turn(&acme, &missing, |tx, key| tx.group("staff").unwrap().add_member(key).is_err()));
-    race.enter("miss_and_create", turn(&acme, &missing, |tx, key| tx.user(key).is_err() && tx.create_user(key).is_ok()));
+    race.enter(
+        "miss_and_create",
+        turn(&acme, &missing, |tx, key| tx.user(key).is_err() && tx.create_user(key).is_ok()),
+    );
     race.enter("create_role", turn(&acme, &roles, |tx, slug| tx.create_role(slug).is_ok()));
     race.enter("role_missing", turn(&acme, &roles, |tx, slug| tx.role(slug).is_err()));
     race.run(11);

@@ -14,8 +14,8 @@ mod message;
 mod tests;
 mod mistakes;
 mod relation;
-mod codes;
 mod asked;
+mod codes;
 mod suggestions;
 mod text;
 
@@ -194,7 +194,7 @@ impl Error {
     /// assert_eq!(error.name(), Some("acme"));
     /// ```
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_ref().map(|asked| asked.text.as_str()).filter(|text| !text.is_empty())
+        self.0.name.as_ref().and_then(Asked::data)
     }
 
     /// Returns the name that the slug was derived from, if a call derived it.

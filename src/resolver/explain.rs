@@ -750,8 +750,8 @@ impl Serialize for Explanation {
         let is_public = self.unknown().is_some_and(|(entity, _)| entity == EntityKind::Permission);
         let suggestions = if is_public { self.suggestions() } else { &[] };
         let mut data = serializer.serialize_struct("Explanation", 10)?;
-        data.serialize_field("user", &self.user.text)?;
-        data.serialize_field("permission", &self.permission.text)?;
+        data.serialize_field("user", &self.user.data())?;
+        data.serialize_field("permission", &self.permission.data())?;
         data.serialize_field("decision", &self.decision)?;
         data.serialize_field("paths", &self.paths)?;
         data.serialize_field("more_paths", &self.more_paths)?;

@@ -47,6 +47,11 @@ impl Asked {
         Self { text: format!("{variant:?}"), by: AskedBy::Variant }
     }
 
+    /// Returns the name or id as data; `None` for a handle.
+    pub(crate) fn data(&self) -> Option<&str> {
+        Some(self.text.as_str()).filter(|text| !text.is_empty())
+    }
+
     /// Returns the slug or key. Only a name can be misspelt.
     pub(crate) fn name(&self) -> Option<&str> {
         (self.by == AskedBy::Name).then_some(&self.text)

@@ -8,6 +8,8 @@ use crate::{Error, Result, Tx};
 
 const USERS: usize = 5_000;
 
+type Call = fn(&Tx) -> Result<()>;
+
 fn acme() -> Tenant {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
@@ -35,7 +37,7 @@ fn looked_at<T>(acme: &Tenant, work: impl Fn(&Tx) -> T) -> u64 {
 fn f1_a_miss_costs_a_look_up() {
     let acme = acme();
     let hit = looked_at(&acme, |tx| tx.user("user7@acme.com").is_ok());
-    let misses: [(&str, fn(&Tx) -> Result<()>); 8] = [
+    let misses: [(&str, Call); 8] = [
         ("user", |tx| tx.user("user7@acme.con").map(drop)),
         ("delete_user", |tx| tx.delete_user("user7@acme.con")),
         ("add_member", |tx| tx.group("staff")?.add_member("user7@acme.con").map(drop)),

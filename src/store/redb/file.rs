@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: migration between formats.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,19 +59,21 @@ impl Backend {
         }
     }
 
-    /// Where the file is, if it is a file.
-    pub(super) fn path(&self) -> Option<&Path> {
+    /// Names the file in an error of the system.
+    fn name_in(&self, error: RedbError) -> RedbError {
         match self {
-            Self::File(path) => Some(path),
+            Self::File(path) => error.at(path),
             #[cfg(test)]
-            Self::Disk(_) => None,
+            Self::Disk(_) => error,
         }
     }
 
-    fn name_in(&self, error: RedbError) -> RedbError {
-        match self.path() {
-            Some(path) => error.at(path),
-            None => error,
+    /// Names the file before a text of the system.
+    pub(super) fn about(&self, text: &impl Display) -> String {
+        match self {
+            Self::File(path) => format!("{}: {text}", path.display()),
+            #[cfg(test)]
+            Self::Disk(_) => text.to_string(),
         }
     }
 }

@@ -63,12 +63,10 @@ impl SharedDatabase {
             self.failed.fetch_max(number, Ordering::AcqRel);
         }
         // Errors of the system do not say which file they are about.
-        match (failure.error, self.backend.path()) {
-            (StoreError::Unavailable(why), Some(path)) if failure.reopen => {
-                StoreError::unavailable(format!("{}: {why}", path.display()))
-            }
-            (StoreError::InDoubt(why), Some(path)) => StoreError::in_doubt(format!("{}: {why}", path.display())),
-            (error, _) => error,
+        match failure.error {
+            StoreError::Unavailable(why) if failure.reopen => StoreError::unavailable(self.backend.about(&why)),
+            StoreError::InDoubt(why) => StoreError::in_doubt(self.backend.about(&why)),
+            error => error,
         }
     }
 

@@ -131,7 +131,7 @@ fn a_denial_has_its_reason() {
     assert!(
         unknown
             .to_string()
-            .starts_with("denied: there is no permission `posts:wirte`; did you mean `posts:write` or `post:write`?")
+            .starts_with("denied: permission `posts:wirte` not found; did you mean `posts:write` or `post:write`?")
     );
     let denied = acme.explain("dave", "posts:write");
     assert_eq!(

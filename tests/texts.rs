@@ -2,7 +2,7 @@
 //! users' keys, or let a name imitate a sentence.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
-#![expect(clippy::too_many_lines, reason = "the texts stand in one table, to be read together")]
+#![expect(clippy::too_many_lines, reason = "the texts are in one table, to be read together")]
 #![expect(clippy::needless_borrows_for_generic_args, reason = "references are what is tested")]
 
 use std::borrow::Cow;
@@ -301,32 +301,27 @@ fn explanations_read_well() {
             "denied: nothing that `dave@acme.com` holds grants `posts:write`\
              \n  roles that would grant it: `editor`\n  groups that would grant it: `engineering`",
         ),
-        ("alcie@acme.com", "posts:read", 0, "denied: there is no user `alcie@acme.com`"),
+        ("alcie@acme.com", "posts:read", 0, "denied: user `alcie@acme.com` not found"),
         (
             "67e55044-10b1-426f-9247-bb680e5fe0c8",
             "posts:read",
             0,
-            "denied: there is no user `67e55044-10b1-426f-9247-bb680e5fe0c8`; \
+            "denied: user `67e55044-10b1-426f-9247-bb680e5fe0c8` not found; \
              this text is a UUID and was looked up as a key; to look up an id, pass a `UserId`",
         ),
-        (
-            "alice@acme.com",
-            "posts:wirte",
-            0,
-            "denied: there is no permission `posts:wirte`; did you mean `posts:write`?",
-        ),
+        ("alice@acme.com", "posts:wirte", 0, "denied: permission `posts:wirte` not found; did you mean `posts:write`?"),
         (
             "alice@acme.com",
             "leases:read",
             0,
-            "denied: there is no permission `leases:read`; the catalog has renamed it to `rentals:read`",
+            "denied: permission `leases:read` not found; the catalog has renamed it to `rentals:read`",
         ),
-        ("alice@acme.com", "fax:send", 0, "denied: there is no permission `fax:send`; the catalog has retired it"),
+        ("alice@acme.com", "fax:send", 0, "denied: permission `fax:send` not found; the catalog has retired it"),
         (
             "alice@acme.com",
             "posts:*",
             0,
-            "denied: there is no permission `posts:*`; this is a pattern, and only a grant can have one; \
+            "denied: permission `posts:*` not found; this is a pattern, and only a grant can have one; \
              name one permission",
         ),
         (
@@ -346,7 +341,7 @@ fn explanations_read_well() {
             "eve\nallowed: `eve` has the role `root`",
             "posts:read",
             0,
-            "denied: there is no user `eve\\nallowed: \\`eve\\` has the role \\`root\\``",
+            "denied: user `eve\\nallowed: \\`eve\\` has the role \\`root\\`` not found",
         ),
     ];
     for (user, permission, secs, text) in table {
@@ -358,15 +353,15 @@ fn explanations_read_well() {
     let now = acme.now();
     assert_eq!(
         now.explain(UserId::from_uuid(ID), "posts:read").to_string(),
-        "denied: there is no user with the id `67e55044-10b1-426f-9247-bb680e5fe0c8`"
+        "denied: user with the id `67e55044-10b1-426f-9247-bb680e5fe0c8` not found"
     );
     assert_eq!(
         now.explain(External { manager: "okta", id: "00u9" }, "posts:read").to_string(),
-        "denied: there is no user with the external id `00u9` of `okta`"
+        "denied: user with the external id `00u9` of `okta` not found"
     );
     assert_eq!(
         now.explain(foreign(), "posts:read").to_string(),
-        "denied: there is no user with a handle of another tenant or session"
+        "denied: user with a handle of another tenant or session not found"
     );
 }
 
@@ -402,7 +397,7 @@ fn f7_a_permission_that_left_the_catalog_says_so() {
     .unwrap();
     let acme = Authorizer::builder().store(store).build().tenant("acme").unwrap();
     let explanation = acme.explain("alice", "fax:send");
-    assert_eq!(explanation.to_string(), "denied: there is no permission `fax:send`; it was removed from the catalog");
+    assert_eq!(explanation.to_string(), "denied: permission `fax:send` not found; it was removed from the catalog");
     let error = failed(&acme, |tx| tx.create_role("other")?.grant("fax:send").map(drop));
     assert_eq!(error.to_string(), "permission `fax:send` not found: it was removed from the catalog");
 }

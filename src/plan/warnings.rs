@@ -57,7 +57,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_role("host")?.grant("gests:*").map(drop))?;
+    /// let ((), plan) = acme.plan(|tx| tx.create_role("host")?.grant("gests:*").map(drop))?;
     /// assert_eq!(plan.warnings().len(), 1);
     /// # Ok::<(), rolecall::Error>(())
     /// ```

@@ -313,7 +313,7 @@ impl Explanation {
     /// # acme.update(|tx| tx.create_user("alice").map(drop))?;
     /// let explanation = acme.explain("alcie", "posts:read");
     /// assert_eq!(explanation.did_you_mean().unwrap(), "did you mean `alice`?");
-    /// assert_eq!(explanation.to_string(), "denied: there is no user `alcie`");
+    /// assert_eq!(explanation.to_string(), "denied: user `alcie` not found");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
@@ -695,10 +695,10 @@ impl fmt::Display for Explanation {
         match self.decision {
             Decision::Allowed => f.write_str("allowed")?,
             Decision::Denied(Reason::UnknownUser) => {
-                write!(f, "denied: there is no {}", self.user.of(EntityKind::User))?;
+                write!(f, "denied: {} not found", self.user.of(EntityKind::User))?;
             }
             Decision::Denied(Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked) => {
-                write!(f, "denied: there is no {}", self.permission.of(EntityKind::Permission))?;
+                write!(f, "denied: {} not found", self.permission.of(EntityKind::Permission))?;
             }
             Decision::Denied(Reason::Suspended) => write!(f, "denied: {user} is suspended")?,
             Decision::Denied(Reason::NoPath) => write!(f, "denied: nothing that {user} holds grants {permission}")?,

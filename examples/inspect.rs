@@ -14,7 +14,7 @@ use rolecall::blocking::Authorizer;
 use rolecall::clock::SystemClock;
 use rolecall::moment::Page;
 use rolecall::records::{Granted, Name, Slug, TenantSlug};
-use rolecall::{Document, ErrorKind, Moment, PageRequest, Timestamp};
+use rolecall::{Document, ErrorKind, Moment, PageRequest, Quoted, Timestamp};
 
 const USAGE: &str = "\
 usage: inspect FILE COMMAND [--at INSTANT]
@@ -123,10 +123,10 @@ impl Question<'_> {
                 say(out, [if allowed { "allowed" } else { "denied" }]).map(|_| allowed)
             }
             Self::Explain(user, permission) => say(out, [moment.explain(*user, *permission)]),
-            Self::Effective(user) if moment.user(*user).is_none() => Err(format!("user `{user}` not found")),
+            Self::Effective(user) if moment.user(*user).is_none() => Err(format!("user {} not found", Quoted(user))),
             Self::Effective(user) => say(out, moment.effective(*user).slugs()),
             Self::WhoCan(permission) if moment.permission(*permission).is_none() => {
-                Err(format!("permission `{permission}` not found"))
+                Err(format!("permission {} not found", Quoted(permission)))
             }
             Self::WhoCan(permission) => say(out, moment.who_can(*permission).keys()),
             Self::Matrix => say(out, matrix(moment)),
@@ -162,7 +162,7 @@ fn stats(moment: &Moment<'_>) -> Vec<String> {
     ];
     let snapshot = moment.snapshot();
     let slug = snapshot.slug().map_or("(deleted)", TenantSlug::as_str);
-    let tenant = format!("tenant {slug} ({})", snapshot.name().map_or("", Name::as_str));
+    let tenant = format!("tenant {} ({})", Quoted(slug), Quoted(snapshot.name().map_or("", Name::as_str)));
     std::iter::once(tenant).chain(counts.map(|(what, count)| format!("{what} {count}"))).collect()
 }
 
@@ -196,7 +196,8 @@ fn verify(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool
             wrong += 1;
             if wrong <= MOST_EXPLAINED {
                 let explanation = moment.explain(&user, &permission);
-                say(out, [at(number, &format!("expected {expected} for {user}, {permission}, found"))])?;
+                let asked = format!("{}, {}", Quoted(&user), Quoted(&permission));
+                say(out, [at(number, &format!("expected {expected} for {asked}, found"))])?;
                 say(out, [explanation])?;
             }
         }

@@ -13,7 +13,7 @@
 //! })?;
 //! assert!(acme.check("alice@acme.com", "posts:write"));
 //! println!("{}", acme.explain("alice@acme.com", "posts:write"));
-//! // allowed: alice@acme.com is in engineering, which has the role editor, which grants posts:*
+//! // allowed: `alice@acme.com` is in `engineering`, which has the role `editor`, which grants `posts:*`
 //! # Ok::<(), rolecall::Error>(())
 //! ```
 //!
@@ -76,10 +76,13 @@ mod block_on;
 pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Repair, Tenant, Updated, runtime};
 #[cfg(feature = "json")]
 pub use document::Document;
-pub use model::error::{EntityKind, Error, ErrorKind, InvariantViolation, Mistake, MistakeCode, Result, ViolationCode};
+pub use model::error::{
+    EntityKind, Error, ErrorKind, InvariantViolation, Mistake, MistakeCode, Quoted, Relation, RelationKind, Result,
+    ViolationCode,
+};
 pub use model::records::{Timestamp, Window};
 pub use model::{catalog, clock, records, reference};
-pub use plan::{Plan, Tx};
+pub use plan::{Plan, Tx, Warning};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
 pub use resolver::snapshot::{External, PermissionHandle, Snapshot, UserHandle};

@@ -2,7 +2,7 @@
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `draft.rs` is its state so far;
-//! `managed.rs` checks what only a directory may change.
+//! `managed.rs` checks what only a directory may change, and `warnings.rs` has what a plan probably should not do.
 
 mod tenant;
 mod parents;
@@ -14,6 +14,7 @@ mod assignments;
 mod tx;
 mod draft;
 mod managed;
+mod warnings;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use self::permissions::PermissionEdit;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;
 pub use self::users::UserEdit;
+pub use self::warnings::Warning;
 use crate::model::clock::When;
 use crate::model::records::{Change, Envelope, Revision, Timestamp, UserRecord};
 use crate::resolver::moment::PermissionSet;

@@ -1,5 +1,6 @@
-//! Tests that use internals: random histories, visits of users, and broken invariants.
+//! Tests that use internals: random histories, visits of users, what errors cost, and broken invariants.
 
 mod broken_invariants;
 mod histories;
+mod misses;
 mod unvisited;

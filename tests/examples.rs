@@ -55,8 +55,8 @@ fn questions_are_answered_with_yes_or_no() {
         (status, out.lines().next().unwrap()),
         (
             0,
-            "allowed: carol@acme.com is in backend, a part of engineering, \
-        which has the role editor (until 2027-06-30T00:00:00Z), which grants posts:*"
+            "allowed: `carol@acme.com` is in `backend`, a part of `engineering`, \
+        which has the role `editor` (until 2027-06-30T00:00:00Z), which grants `posts:*`"
         )
     );
     let (status, out) = ask(&["matrix"]);
@@ -65,7 +65,7 @@ fn questions_are_answered_with_yes_or_no() {
     let (status, out) = ask(&["stats"]);
     assert_eq!(status, 0);
     for line in [
-        "tenant acme-corp (Acme Corp)",
+        "tenant `acme-corp` (`Acme Corp`)",
         "permissions 5",
         "users 4",
         "suspended users 1",
@@ -92,8 +92,8 @@ fn inspect_counts_and_explains_wrong_decisions() {
     std::fs::write(&file, format!("user,permission,allowed\n{lines}bob@acme.com,users:read,true\n")).unwrap();
     let (status, out) = ask(&["verify", file.to_str().unwrap()]);
     assert_eq!((status, out.lines().last().unwrap()), (1, "13 decisions, 12 wrong"));
-    assert_eq!(out.matches("expected false for alice@acme.com, posts:write, found").count(), 10);
-    assert!(out.contains("allowed: alice@acme.com is in engineering"));
+    assert_eq!(out.matches("expected false for `alice@acme.com`, `posts:write`, found").count(), 10);
+    assert!(out.contains("allowed: `alice@acme.com` is in `engineering`"));
 
     for (bad, line) in [
         ("a,b\n", 2),

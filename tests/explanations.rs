@@ -35,14 +35,14 @@ fn chain(groups: usize, roles: usize) -> Tenant {
 #[test]
 fn the_middle_of_a_long_path_is_left_out() {
     for (count, hidden) in [(24, 0), (25, 1), (30, 6)] {
-        let mut steps: Vec<String> = (1..count - 1).map(|n| format!(", a part of c{n}")).collect();
-        steps.insert(0, "is in c0".into());
-        steps.push(", which has the role r00".into());
+        let mut steps: Vec<String> = (1..count - 1).map(|n| format!(", a part of `c{n}`")).collect();
+        steps.insert(0, "is in `c0`".into());
+        steps.push(", which has the role `r00`".into());
         if hidden > 0 {
-            steps.splice(12..12 + hidden, [format!(", … {hidden} more steps …")]);
+            steps.splice(12..12 + hidden, [format!(", … {hidden} more step{} …", if hidden == 1 { "" } else { "s" })]);
         }
         let acme = chain(count - 1, 1);
-        assert_eq!(acme.explain("u", "p").to_string(), format!("allowed: u {}, which grants p", steps.concat()));
+        assert_eq!(acme.explain("u", "p").to_string(), format!("allowed: `u` {}, which grants `p`", steps.concat()));
         let explanation = acme.explain("u", "p");
         let path = &explanation.paths()[0];
         assert_eq!((path.steps().len(), path.names().count(), path.grant()), (count, count, "p"));
@@ -51,7 +51,8 @@ fn the_middle_of_a_long_path_is_left_out() {
 
 #[test]
 fn the_search_for_paths_is_bounded() {
-    let table = [(8, 8, false, "r07, which grants p"), (9, 9, false, "1 more paths"), (64, 64, false, "56 more paths")];
+    let table =
+        [(8, 8, false, "`r07`, which grants `p`"), (9, 9, false, "by 1 more path"), (64, 64, false, "56 more paths")];
     for (roles, paths, more, end) in table.into_iter().chain([(65, 64, true, "by more paths")]) {
         let explanation = chain(0, roles).explain("u", "p");
         assert_eq!((explanation.paths().len(), explanation.has_more_paths()), (paths, more));

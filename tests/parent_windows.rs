@@ -282,8 +282,8 @@ fn r3_lists_show_links_out_of_their_window_marked() {
 fn r3_explanations_show_the_window_of_a_link() {
     let acme = acme(joined);
     let explain = |instant| acme.snapshot().at(at(instant)).explain("alice", "report");
-    let path = "alice is in backend, a part of apollo (from 1970-01-01T00:00:10Z until 1970-01-01T00:00:20Z), \
-                a part of program, which has the role report, which grants report";
+    let path = "`alice` is in `backend`, a part of `apollo` (from 1970-01-01T00:00:10Z until 1970-01-01T00:00:20Z), \
+                a part of `program`, which has the role `report`, which grants `report`";
     assert_eq!(explain(10).to_string(), format!("allowed: {path}"));
     let link = PathStep::Parent { group: "apollo".parse().unwrap(), window: during(10, 20) };
     assert_eq!(explain(10).paths()[0].steps()[1], link);

@@ -28,6 +28,7 @@
 //! | P13 | readers on two threads, and a reader beside a writer |
 //! | P14 | explanations of allowed and of denied questions |
 //! | P15 | other libraries (`benches/peers`) |
+//! | P16 | calls that find nothing, with calls that create or find something |
 //!
 //! `src/docs/internals.md` explains the goals that are missed.
 //!
@@ -52,6 +53,7 @@
 
 mod documents;
 mod many;
+mod misses;
 mod table;
 mod threads;
 #[path = "../common/mod.rs"]
@@ -94,6 +96,7 @@ fn main() {
         one_size(&mut table, &Workload::<16>::new(&M));
     }
     under_patterns(&mut table);
+    misses::misses(&mut table);
     if is_wanted(&L) {
         let large = Workload::<32>::new(&L);
         one_size(&mut table, &large);

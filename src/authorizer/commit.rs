@@ -18,7 +18,7 @@ use super::write_state::Pending;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::InternalFault;
 use crate::model::records::{Change, CommitId, Position, Revision, Timestamp};
-use crate::plan::{CommitContext, Draft, Plan, Tx};
+use crate::plan::{CommitContext, Draft, Plan, Tx, Warning};
 use crate::resolver::snapshot::session::News;
 use crate::resolver::snapshot::{Availability, CompiledTenant};
 use crate::store::{Since, StoreError};
@@ -43,6 +43,8 @@ pub struct Updated<T> {
     pub commit: Option<CommitId>,
     /// The changes, ordered by the keys of the records; empty if there was nothing to change.
     pub changes: Vec<Change>,
+    /// What the author of the changes probably did not want. See [`Plan::warnings`].
+    pub warnings: Vec<Warning>,
 }
 
 impl<T: fmt::Debug> fmt::Debug for Updated<T> {
@@ -52,6 +54,7 @@ impl<T: fmt::Debug> fmt::Debug for Updated<T> {
             .field("revision", &self.revision)
             .field("commit", &self.commit)
             .field("changes", &self.changes.len())
+            .field("warnings", &self.warnings)
             .finish()
     }
 }
@@ -242,7 +245,8 @@ impl Tenant {
 
 pub(super) fn committed<T>(value: T, plan: Plan) -> Updated<T> {
     let commit = (!plan.changes.is_empty()).then_some(plan.envelope.id);
-    Updated { value, revision: plan.next.position.revision, commit, changes: plan.changes }
+    let warnings = plan.warnings();
+    Updated { value, revision: plan.next.position.revision, commit, changes: plan.changes, warnings }
 }
 
 impl CommitContext {
@@ -312,7 +316,7 @@ impl Inner {
                 Ok(planned) => planned,
                 Err(error) if confirmed == Some(position) => return Err(error),
                 Err(error) => {
-                    let latest = self.latest().await.map_err(|error| error.advice(NOT_CONFIRMED))?;
+                    let latest = self.latest().await.map_err(|error| error.advise(NOT_CONFIRMED))?;
                     if latest == position {
                         return Err(error);
                     }

@@ -79,7 +79,7 @@ impl Authorizer {
     /// # Errors
     /// Those of [`Authorizer::create_tenant`].
     pub async fn create_tenant_with_name(&self, name: &str) -> Result<Tenant> {
-        self.create_tenant(TenantSlug::from_name(name)?.as_str(), name).await
+        self.create_tenant(TenantSlug::from_name(name)?.as_str(), name).await.map_err(|error| error.derived_slug(name))
     }
 
     /// Creates a tenant with these records, in one commit.

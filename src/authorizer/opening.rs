@@ -9,7 +9,7 @@ use super::store_error::store_error;
 use super::tenant::{Inner, Tenant};
 use super::write_queue::Turn;
 use super::write_state::WriteStateRef;
-use crate::model::error::{EntityKind, Error, Result};
+use crate::model::error::{Asked, EntityKind, Error, Result};
 use crate::model::invariants::refused;
 use crate::model::records::{TenantId, TenantSlug};
 use crate::resolver::snapshot::Availability;
@@ -58,13 +58,15 @@ impl Authorizer {
                 let write_state = self.registry.write_state(tenant_id);
                 Ok(Arc::new(Inner::new(Arc::clone(&self.shared), write_state, *compiled)))
             }
-            Ok(Loaded::Deleted) | Err(Unloaded::Store(StoreError::Deleted)) => Err(not_found(&tenant_id.to_string())),
+            Ok(Loaded::Deleted) | Err(Unloaded::Store(StoreError::Deleted)) => {
+                Err(not_found(Asked::by_id(tenant_id.as_uuid())))
+            }
             Err(Unloaded::Store(error)) => Err(store_error(error, "")),
             Err(Unloaded::Invalid(violations)) => Err(refused(&violations)),
         }
     }
 }
 
-pub(super) fn not_found(name: &str) -> Error {
-    Error::not_found(EntityKind::Tenant, name)
+pub(super) fn not_found(asked: impl Into<Asked>) -> Error {
+    Error::not_found(EntityKind::Tenant, asked)
 }

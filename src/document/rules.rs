@@ -14,7 +14,7 @@ use super::mistakes::{Mistakes, Place};
 use super::shape::{DocumentData, Group, Permission, Role, User};
 use super::targets::{Shared, Targets};
 use super::values::RemovedKind;
-use crate::model::error::{MistakeCode, Result, shown};
+use crate::model::error::{MistakeCode, Quoted, Result};
 use crate::model::internal_fault::watch;
 use crate::model::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
 
@@ -113,7 +113,7 @@ impl<'a> RecordBuilder<'a> {
             };
             if !added {
                 self.mistakes.add(place.field("slug"), MistakeCode::SlugTaken, || {
-                    format!("slug `{}` belongs to another {entity} of the document or the catalog", shown(&entry.slug))
+                    format!("slug {} belongs to another {entity} of the document or the catalog", Quoted(&entry.slug))
                 });
             }
         }

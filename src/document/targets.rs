@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::mistakes::{Mistakes, Place};
 use super::names::Names;
 use crate::model::catalog::{Catalog, Taken};
-use crate::model::error::{DidYouMean, EntityKind, MistakeCode, shown};
+use crate::model::error::{DidYouMean, EntityKind, MistakeCode, Quoted};
 use crate::model::internal_fault::must;
 use crate::model::records::{PermissionId, PermissionRef, RoleId, RoleRef, Slug};
 use crate::resolver::snapshot::state::State;
-use crate::resolver::suggestions::suggest_among;
+use crate::resolver::suggestions::{history, suggest_among};
 
 /// The targets of references of one kind.
 pub(super) struct Targets<'a, R> {
@@ -210,12 +210,20 @@ impl<R: Copy> Targets<'_, R> {
 impl<R> Targets<'_, R> {
     fn unknown<'s>(&'s self, name: &str, shared: impl Iterator<Item = &'s Slug>) -> String {
         let or_catalog = if self.catalogs == 0 { "" } else { " or the catalog" };
+        let history = self.catalog.and_then(|catalog| history(catalog, self.entity, name));
         let names = self.names.all().iter().take(self.own).copied().chain(shared.map(Slug::as_str));
-        let similar = suggest_among(names, name);
-        format!("{} `{}` not found in the document{or_catalog}{}", self.entity, shown(name), DidYouMean(&similar))
+        let message = format!("{} {} not found in the document{or_catalog}", self.entity, Quoted(name));
+        let more = history.or_else(|| {
+            let similar = suggest_among(names, name);
+            (!similar.is_empty()).then(|| DidYouMean { asked: name, names: &similar }.to_string())
+        });
+        match more {
+            Some(more) => format!("{message}; {more}"),
+            None => message,
+        }
     }
 }
 
 fn twice(entity: EntityKind, name: &str) -> String {
-    format!("{entity} `{}` is listed twice", shown(name))
+    format!("{entity} {} is listed twice", Quoted(name))
 }

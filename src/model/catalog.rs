@@ -32,7 +32,7 @@ pub(crate) use names::Taken;
 
 #[cfg(feature = "json")]
 use crate::model::records::PermissionId;
-use crate::model::records::{Fingerprint, RoleId};
+use crate::model::records::{Fingerprint, RoleId, Slug};
 use names::Names;
 
 /// The permissions and system roles that an application defines. A clone copies a pointer.
@@ -204,6 +204,18 @@ impl Catalog {
     /// Returns whether a tenant may use this slug for a role of its own.
     pub(crate) fn role_slug_is_taken(&self, slug: &str) -> Taken {
         self.0.role_names.taken(slug)
+    }
+
+    /// Returns the present slug of the permission that had this one.
+    pub(crate) fn permission_renamed_to(&self, slug: &str) -> Option<&Slug> {
+        let entry = self.0.permission_names.renamed(slug)?;
+        self.0.permissions.get(entry as usize).map(PermissionEntry::slug)
+    }
+
+    /// Returns the present slug of the role that had this one.
+    pub(crate) fn role_renamed_to(&self, slug: &str) -> Option<&Slug> {
+        let entry = self.0.role_names.renamed(slug)?;
+        self.0.roles.get(entry as usize).map(RoleEntry::slug)
     }
 
     fn role_entry(&self, id: RoleId) -> Option<&RoleEntry> {

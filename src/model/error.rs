@@ -3,7 +3,8 @@
 //! It is near the bottom layer, so every layer can create one. An application needs no conversion: a call inside a
 //! transaction returns the same type as the transaction. `error/codes.rs` has the kinds and their codes,
 //! `error/mistakes.rs` the items that an error can list, `error/message.rs` the texts, `error/serialize.rs` the error as
-//! data.
+//! data. `error/asked.rs` has what the caller wrote, `error/suggestions.rs` what the caller probably meant, and
+//! `error/text.rs` how a name is quoted.
 //!
 //! Deliberately absent: the errors of a store, which are in [`crate::store`].
 
@@ -12,17 +13,22 @@ mod message;
 #[cfg(test)]
 mod tests;
 mod mistakes;
+mod relation;
+mod asked;
 mod codes;
+mod suggestions;
 mod text;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
 
+pub(crate) use self::asked::{Asked, AskedBy};
 pub use self::codes::{EntityKind, ErrorKind};
 pub use self::mistakes::{InvariantViolation, Mistake, MistakeCode, ViolationCode};
-#[cfg(feature = "json")]
-pub(crate) use self::text::DidYouMean;
-pub(crate) use self::text::{CycleNames, escaped, shown};
+pub use self::relation::{Relation, RelationKind};
+pub(crate) use self::suggestions::{GuessName, Suggestions};
+pub use self::text::Quoted;
+pub(crate) use self::text::{CycleNames, DidYouMean, escaped};
 use crate::model::ids::{CommitId, Revision};
 
 /// The result type of this crate.
@@ -58,6 +64,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// # As data
 /// An error serialises as the members of a problem description (RFC 9457) except for `type` and `status`, which are the
 /// application's: `code`, `title`, `detail`, and whatever else the error carries. Members without a value are left out.
+/// `detail` is the sentence without the advice, which is the member `advice`: it may name a call of this crate, and so it is
+/// for developers.
 ///
 /// ```
 /// # use rolecall::blocking::Authorizer;
@@ -69,7 +77,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///     serde_json::to_value(&error).unwrap(),
 ///     serde_json::json!({
 ///         "code": "not_found",
-///         "title": "entity not found",
+///         "title": "not found",
 ///         "detail": "role `edtior` not found; did you mean `editor`?",
 ///         "entity": "role",
 ///         "name": "edtior",
@@ -82,8 +90,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 ///
 /// # Security
-/// An error for a user that does not exist names similar users in [`Error::suggestions`] only. Neither the sentence nor
-/// the serialised form has them, so that a response does not disclose the keys of other users.
+/// An error for a user that does not exist names similar users in [`Error::suggestions`] and [`Error::did_you_mean`] only.
+/// Neither the sentence nor the serialised form has them, so that a response does not disclose the keys of other users.
+///
+/// Names are written as [`Quoted`] writes them, so no name can imitate the words around it.
+///
+/// # Complexity
+/// An error is cheap to make and to drop. Similar names are searched for when the error is shown or asked: among the first
+/// 10,000 names, or among those with the same beginning if there are more. Until then an error of a look-up holds the
+/// revision of the tenant that it was made from, and clones share the work.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -91,13 +106,15 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     entity: Option<EntityKind>,
-    name: Option<String>,
-    /// The membership or assignment that the error is about, as a message writes it.
-    relation: Option<String>,
+    name: Option<Asked>,
+    /// The name that the entity's slug was derived from.
+    derived_from: Option<String>,
+    /// The membership, assignment or parent link that the error is about.
+    relation: Option<Relation>,
     what: Option<&'static str>,
     expected: Option<String>,
     found: Option<String>,
-    suggestions: Vec<String>,
+    suggestions: Suggestions,
     cycle: CycleNames,
     mistakes: Vec<Mistake>,
     violations: Vec<InvariantViolation>,
@@ -155,7 +172,21 @@ impl Error {
         self.0.entity
     }
 
-    /// Returns the slug, key or id of the entity, as the caller wrote it.
+    /// Returns whether the same call may succeed if it is repeated, without a change by the caller: other writers were
+    /// faster ([`Conflict`](ErrorKind::Conflict)), or the store could not be reached
+    /// ([`Unavailable`](ErrorKind::Unavailable)). Nothing was changed, so a repetition cannot do anything twice. See
+    /// [`ErrorKind::is_retryable`].
+    ///
+    /// # Example
+    /// ```
+    /// let error = rolecall::blocking::Authorizer::in_memory().tenant("acme").unwrap_err();
+    /// assert!(!error.is_retryable());
+    /// ```
+    pub fn is_retryable(&self) -> bool {
+        self.0.kind.is_retryable()
+    }
+
+    /// Returns the slug, key, id or external id of the entity, as the caller wrote it.
     ///
     /// # Example
     /// ```
@@ -163,7 +194,36 @@ impl Error {
     /// assert_eq!(error.name(), Some("acme"));
     /// ```
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        self.0.name.as_ref().and_then(Asked::data)
+    }
+
+    /// Returns the name that the slug was derived from, if a call derived it.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_group_with_name("Café").map(drop))?;
+    /// let error = acme.update(|tx| tx.create_group_with_name("Cafè").map(drop)).unwrap_err();
+    /// assert_eq!((error.name(), error.derived_from()), (Some("cafe"), Some("Cafè")));
+    /// assert_eq!(error.to_string(), "group `cafe` already exists; the slug was derived from the name `Cafè`");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn derived_from(&self) -> Option<&str> {
+        self.0.derived_from.as_deref()
+    }
+
+    /// Returns the relation that the error is about: one that exists with another window, or one that does not exist
+    /// although the entities at both of its ends do. `None` if the entity itself is the problem.
+    ///
+    /// So for [`NotFound`](ErrorKind::NotFound), a relation means "not a member", and none means "no such user".
+    ///
+    /// ```
+    /// assert!(rolecall::Error::rejected("no").relation().is_none());
+    /// ```
+    ///
+    /// [`Relation`] has a longer example.
+    pub fn relation(&self) -> Option<&Relation> {
+        self.0.relation.as_ref()
     }
 
     /// Returns the kind of the invalid text: `slug`, `user key`, `window`, and so on.
@@ -187,12 +247,13 @@ impl Error {
         self.0.expected.as_deref()
     }
 
-    /// Returns the invalid text, with control characters escaped and cut after 80 characters, or the window that the
-    /// relation has.
+    /// Returns the invalid text as the caller wrote it, cut after 320 characters, or the window that the relation has.
     ///
     /// # Example
     /// ```
-    /// assert_eq!(rolecall::records::Slug::new("a\n").unwrap_err().found(), Some("a\\n"));
+    /// let error = rolecall::records::Slug::new("a\n").unwrap_err();
+    /// assert_eq!(error.found(), Some("a\n"));
+    /// assert!(error.to_string().starts_with(r"invalid slug `a\n`"));
     /// ```
     pub fn found(&self) -> Option<&str> {
         self.0.found.as_deref()
@@ -209,10 +270,52 @@ impl Error {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
+    /// A slug that the catalog has renamed suggests its new slug.
+    ///
     /// # Security
     /// For a user, these are the keys of other users. Show them only to people who may list users.
+    ///
+    /// # Complexity
+    /// The first call searches; later calls return the same slice.
     pub fn suggestions(&self) -> &[String] {
-        &self.0.suggestions
+        self.0.unknown_name().map_or(&[], |name| self.0.suggestions.names(name))
+    }
+
+    /// Returns [`Error::suggestions`] as a question. Where a name looks like the one that was not found, the question says
+    /// which code points differ.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_user("j\u{fc}rgen").map(drop))?;
+    /// let error = acme.update(|tx| tx.user("ju\u{308}rgen").map(drop)).unwrap_err();
+    /// assert_eq!(
+    ///     error.did_you_mean().unwrap(),
+    ///     "did you mean `j\u{fc}rgen` (with U+00FC for U+0075 U+0308)?"
+    /// );
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Security
+    /// For a user, it has the keys of other users. The sentence of the error therefore leaves it out.
+    pub fn did_you_mean(&self) -> Option<String> {
+        let names = Some(self.suggestions()).filter(|names| !names.is_empty())?;
+        Some(DidYouMean { asked: self.name().unwrap_or_default(), names }.to_string())
+    }
+
+    /// Returns what a developer can do about it, if the error knows: a call that helps, or what is wrong with the name.
+    /// The sentence ends with it.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let id = rolecall::records::UserId::random().to_string();
+    /// let error = acme.update(|tx| tx.user(&id).map(drop)).unwrap_err();
+    /// assert_eq!(error.advice(), Some("this text is a UUID and was looked up as a key; to look up an id, pass a `UserId`"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn advice(&self) -> Option<&str> {
+        self.0.advice.or_else(|| self.0.suggestions.advice(self.0.unknown_name()?))
     }
 
     /// Returns the names around a cycle, with the first one repeated at the end. Empty for other kinds. For a long cycle,
@@ -270,7 +373,8 @@ impl Error {
         self.0.unlisted
     }
 
-    /// Returns the directory that manages the user or group, for [`Managed`](ErrorKind::Managed) (R16).
+    /// Returns the directory that manages the user or group, for [`Managed`](ErrorKind::Managed) (R16), or the directory
+    /// whose external id is [`Error::name`].
     ///
     /// # Example
     /// ```
@@ -287,7 +391,10 @@ impl Error {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn manager(&self) -> Option<&str> {
-        self.0.manager.as_deref()
+        self.0.manager.as_deref().or_else(|| match &self.0.name.as_ref()?.by {
+            AskedBy::ExternalId { manager } => Some(manager),
+            _ => None,
+        })
     }
 
     /// Returns the revision at which the call looked for the entity.
@@ -327,11 +434,12 @@ impl Error {
             kind,
             entity: None,
             name: None,
+            derived_from: None,
             relation: None,
             what: None,
             expected: None,
             found: None,
-            suggestions: Vec::new(),
+            suggestions: Suggestions::default(),
             cycle: CycleNames::default(),
             mistakes: Vec::new(),
             violations: Vec::new(),
@@ -349,19 +457,19 @@ impl Error {
         let mut error = Self::new(ErrorKind::Invalid);
         error.0.what = Some(what);
         error.0.expected = Some(expected.into());
-        error.0.found = Some(shown(found));
+        error.0.found = Some(text::kept(found));
         error
     }
 
-    pub(crate) fn not_found(entity: EntityKind, name: impl Into<String>) -> Self {
+    pub(crate) fn not_found(entity: EntityKind, name: impl Into<Asked>) -> Self {
         Self::new(ErrorKind::NotFound).about(entity, name)
     }
 
-    pub(crate) fn already_exists(entity: EntityKind, name: impl Into<String>) -> Self {
+    pub(crate) fn already_exists(entity: EntityKind, name: impl Into<Asked>) -> Self {
         Self::new(ErrorKind::AlreadyExists).about(entity, name)
     }
 
-    pub(crate) fn cycle_of(entity: EntityKind, name: impl Into<String>, names: Vec<String>) -> Self {
+    pub(crate) fn cycle_of(entity: EntityKind, name: impl Into<Asked>, names: Vec<String>) -> Self {
         let mut error = Self::new(ErrorKind::Cycle).about(entity, name);
         error.0.cycle = CycleNames::new(names);
         error
@@ -391,7 +499,7 @@ impl Error {
         error
     }
 
-    pub(crate) fn about(mut self, entity: EntityKind, name: impl Into<String>) -> Self {
+    pub(crate) fn about(mut self, entity: EntityKind, name: impl Into<Asked>) -> Self {
         self.0.entity = Some(entity);
         self.0.name = Some(name.into());
         self
@@ -403,8 +511,16 @@ impl Error {
         self
     }
 
-    pub(crate) fn relation(mut self, relation: String) -> Self {
+    pub(crate) fn of_relation(mut self, relation: Relation) -> Self {
         self.0.relation = Some(relation);
+        self
+    }
+
+    /// Sets the name that the slug was derived from, if the slug is the problem.
+    pub(crate) fn derived_slug(mut self, name: &str) -> Self {
+        if self.0.kind == ErrorKind::AlreadyExists {
+            self.0.derived_from = Some(name.to_owned());
+        }
         self
     }
 
@@ -426,16 +542,16 @@ impl Error {
 
     pub(crate) fn managed_by(mut self, manager: &str) -> Self {
         self.0.manager = Some(manager.to_owned());
-        self
+        self.advise("use `set_manager` to act for that directory")
     }
 
-    pub(crate) fn advice(mut self, advice: &'static str) -> Self {
+    pub(crate) fn advise(mut self, advice: &'static str) -> Self {
         self.0.advice = Some(advice);
         self
     }
 
-    pub(crate) fn suggest(mut self, similar: Vec<String>) -> Self {
-        self.0.suggestions = similar;
+    pub(crate) fn suggest(mut self, suggestions: impl Into<Suggestions>) -> Self {
+        self.0.suggestions = suggestions.into();
         self
     }
 

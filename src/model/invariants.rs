@@ -18,7 +18,7 @@
 
 use std::fmt;
 
-use crate::model::error::{CycleNames, EntityKind, Error, ErrorKind, InvariantViolation, ViolationCode, shown};
+use crate::model::error::{CycleNames, EntityKind, Error, ErrorKind, InvariantViolation, Quoted, ViolationCode};
 use crate::model::internal_fault::InternalFault;
 use crate::model::records::{Holder, RecordKey};
 
@@ -112,12 +112,12 @@ impl fmt::Display for Violation {
             Self::Dangling { edge, entity } => {
                 write!(f, "I1: {} refers to a {entity} that does not exist", Named(edge))
             }
-            Self::Taken { entity, name } => write!(f, "I2: two {entity}s have the name or id `{}`", shown(name)),
-            Self::Clash { entity, slug } => write!(f, "{entity} `{}`", shown(slug)),
+            Self::Taken { entity, name } => write!(f, "I2: two {entity}s have the name or id {}", Quoted(name)),
+            Self::Clash { entity, slug } => write!(f, "{entity} {}", Quoted(slug)),
             Self::Cycle { entity, names } => write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone())),
             Self::Misfit { key } => write!(f, "I4: change does not match the stored {}", Named(key)),
             Self::ExternalTaken { entity, manager, id } => {
-                write!(f, "I12: two {entity}s have the external id `{}` of `{}`", shown(id), shown(manager))
+                write!(f, "I12: two {entity}s have the external id {} of {}", Quoted(id), Quoted(manager))
             }
             Self::NotManaged { key } => write!(f, "I12: {} has an external id without a manager", Named(key)),
             Self::NoTenant => f.write_str("I5: expected exactly one tenant record"),
@@ -141,7 +141,7 @@ impl fmt::Display for Named<'_> {
             RecordKey::Group(id) => write!(f, "group {id}"),
             RecordKey::User(id) => write!(f, "user {id}"),
             RecordKey::Grant(role, permission) => write!(f, "grant of permission {permission} by role {role}"),
-            RecordKey::GrantPattern(role, pattern) => write!(f, "grant of `{pattern}` by role {role}"),
+            RecordKey::GrantPattern(role, pattern) => write!(f, "grant of {} by role {role}", Quoted(pattern.as_str())),
             RecordKey::Inclusion(role, included) => write!(f, "inclusion of role {included} in role {role}"),
             RecordKey::Parent(group, parent) => write!(f, "parent {parent} of group {group}"),
             RecordKey::Assignment(role, Holder::User(user)) => write!(f, "assignment of role {role} to user {user}"),

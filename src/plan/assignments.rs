@@ -1,7 +1,7 @@
 //! Assignments of roles, with one implementation for users and groups.
 
-use super::tx::{Tx, window_mismatch};
-use crate::model::error::{EntityKind, Error, Result, shown};
+use super::tx::{RelationTo, Tx, window_mismatch};
+use crate::model::error::{EntityKind, Relation, RelationKind, Result};
 use crate::model::records::{Assignment, Change, Holder, Record, Window};
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
@@ -21,9 +21,8 @@ impl Tx {
             None => self.apply(Change::added(self.assignment(holder, role, window)?)),
             Some(present) if present == window => Ok(()),
             Some(present) => {
-                let (slug, relation) = self.assignment_text(holder, role)?;
-                let error = window_mismatch(EntityKind::Role, slug, relation, present, window);
-                Err(error.advice("use `set_assignment_window` to change it"))
+                let error = window_mismatch(self.assignment_to(holder, role)?, present, window);
+                Err(error.advise("use `set_assignment_window` to change it"))
             }
         }
     }
@@ -44,8 +43,7 @@ impl Tx {
     pub(super) fn set_assignment(&self, holder: HolderNumber, role: &impl AsRole, window: Window) -> Result<()> {
         let number = self.find_role(role)?;
         let Some(present) = self.assigned(holder, number)? else {
-            let (slug, relation) = self.assignment_text(holder, number)?;
-            return Err(Error::not_found(EntityKind::Role, slug).relation(relation));
+            return Err(self.no_relation(self.assignment_to(holder, number)?));
         };
         if present == window {
             return Ok(());
@@ -54,15 +52,17 @@ impl Tx {
         self.replace(before, after)
     }
 
-    /// Returns the slug of the role, and the text for the assignment in messages.
-    fn assignment_text(&self, holder: HolderNumber, role: u32) -> Result<(String, String)> {
-        let slug = self.with_role(role, |row| row.record.slug.to_string())?;
-        let holder = match holder {
-            HolderNumber::User(user) => self.with_user(user, |row| shown(row.key().as_str()))?,
-            HolderNumber::Group(group) => self.with_group(group, |row| shown(row.record.slug.as_str()))?,
+    /// Returns the assignment of a role to a holder, for an error.
+    fn assignment_to(&self, holder: HolderNumber, role: u32) -> Result<RelationTo> {
+        let name = self.with_role(role, |row| row.record.slug.to_string())?;
+        let (entity, holder) = match holder {
+            HolderNumber::User(user) => (EntityKind::User, self.with_user(user, |row| row.key().to_string())?),
+            HolderNumber::Group(group) => {
+                (EntityKind::Group, self.with_group(group, |row| row.record.slug.to_string())?)
+            }
         };
-        let relation = format!("assignment of `{}` to `{holder}`", shown(&slug));
-        Ok((slug, relation))
+        let relation = Relation::new(RelationKind::Assignment, entity, holder);
+        Ok(RelationTo { entity: EntityKind::Role, name, relation })
     }
 
     pub(super) fn unassign_from(&self, holder: HolderNumber, role: u32) -> Result<()> {

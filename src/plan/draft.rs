@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Plan, managed};
-use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
 use crate::model::internal_fault::{InternalFault, must, watch};
 use crate::model::invariants::Violation;
 use crate::model::records::{
@@ -17,7 +17,7 @@ use crate::resolver::snapshot::edit::{Edit, Touched};
 use crate::resolver::snapshot::row_cache::recompute_rows;
 use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
-use crate::resolver::suggestions::suggest_from;
+use crate::resolver::suggestions::history;
 
 /// The inputs that a plan cannot create itself: the id of its commit, the time, and new ids.
 #[derive(Clone, Copy, Debug)]
@@ -195,25 +195,24 @@ impl Draft {
         Ok(Plan { base: self.base, next: Arc::new(self.next), envelope, changes })
     }
 
-    /// Returns the error for an unknown name, with similar names.
-    pub(super) fn not_found(&self, entity: EntityKind, name: &str) -> Error {
-        let state = &self.next.state;
-        let similar = match entity {
-            EntityKind::Permission => suggest_from(&state.permissions, name),
-            EntityKind::Role => suggest_from(&state.roles, name),
-            EntityKind::Group => suggest_from(&state.groups, name),
-            EntityKind::User => suggest_from(&state.users, name),
-            EntityKind::Tenant => Vec::new(),
-        };
-        Error::not_found(entity, name).suggest(similar).at_revision(self.revision())
+    /// Returns the error for an unknown name. It is cheap: similar names are searched for when somebody asks for them.
+    pub(super) fn not_found(&self, entity: EntityKind, asked: Asked) -> Error {
+        let error = Error::not_found(entity, asked).at_revision(self.revision());
+        error.suggest(self.next.suggestions(entity))
     }
 
-    pub(super) fn removed_from_catalog(&self, entity: EntityKind, name: &str) -> Error {
-        Error::not_found(entity, name).reason("it was removed from the catalog").at_revision(self.revision())
+    pub(super) fn removed_from_catalog(&self, entity: EntityKind, asked: Asked) -> Error {
+        Error::not_found(entity, asked).reason("it was removed from the catalog").at_revision(self.revision())
     }
 
-    pub(super) fn exists(&self, entity: EntityKind, name: &str) -> Error {
-        Error::already_exists(entity, name).at_revision(self.revision())
+    pub(super) fn exists(&self, entity: EntityKind, asked: impl Into<Asked>) -> Error {
+        Error::already_exists(entity, asked).at_revision(self.revision())
+    }
+
+    /// Returns the error for a slug that the catalog had, and no longer uses.
+    pub(super) fn retired(&self, entity: EntityKind, slug: &str) -> Error {
+        let reason = history(&self.next.catalog.definition, entity, slug);
+        self.exists(entity, slug).reason(reason.unwrap_or_default())
     }
 
     pub(super) fn read_only(entity: EntityKind, name: &str) -> Error {
@@ -228,7 +227,7 @@ impl Draft {
         }
     }
 
-    fn revision(&self) -> Revision {
+    pub(super) fn revision(&self) -> Revision {
         self.base.position.revision
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::assignments::HolderNumber;
-use super::tx::{Tx, window_mismatch};
-use crate::model::error::{EntityKind, Error, Result, shown};
+use super::tx::{RelationTo, Tx, window_mismatch};
+use crate::model::error::{EntityKind, Relation, RelationKind, Result};
 use crate::model::records::{
     Assignment, Change, Description, ExternalId, GroupId, GroupRecord, Holder, Manager, Membership, Name, Record, Slug,
     UserKey, Window,
@@ -100,7 +100,9 @@ impl Tx {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn create_group_with_name(&self, name: &str) -> Result<GroupEdit<'_>> {
-        self.new_group(Slug::from_name(name)?, Name::new(name)?)
+        let name = Name::new(name)?;
+        let created = self.new_group(Slug::from_name(name.as_str())?, name.clone());
+        created.map_err(|error| error.derived_slug(name.as_str()))
     }
 
     /// Returns the group with this slug, and creates it if it does not exist.
@@ -192,19 +194,18 @@ impl Tx {
             None => self.apply(Change::added(self.membership(user, group, window)?)),
             Some(present) if present == window => Ok(()),
             Some(present) => {
-                let (slug, relation) = self.membership_text(user, group)?;
-                let error = window_mismatch(EntityKind::Group, slug, relation, present, window);
-                Err(error.advice(advice))
+                let error = window_mismatch(self.membership_to(user, group)?, present, window);
+                Err(error.advise(advice))
             }
         }
     }
 
-    /// Returns the slug of the group, and the text for the membership in messages.
-    fn membership_text(&self, user: u32, group: u32) -> Result<(String, String)> {
-        let key = self.with_user(user, |row| shown(row.key().as_str()))?;
-        let slug = self.with_group(group, |row| row.record.slug.to_string())?;
-        let relation = format!("membership of `{key}` in `{}`", shown(&slug));
-        Ok((slug, relation))
+    /// Returns the membership of a user in a group, for an error.
+    fn membership_to(&self, user: u32, group: u32) -> Result<RelationTo> {
+        let key = self.with_user(user, |row| row.key().to_string())?;
+        let name = self.with_group(group, |row| row.record.slug.to_string())?;
+        let relation = Relation::new(RelationKind::Membership, EntityKind::User, key);
+        Ok(RelationTo { entity: EntityKind::Group, name, relation })
     }
 
     pub(super) fn remove_membership(&self, user: u32, group: u32) -> Result<()> {
@@ -216,8 +217,7 @@ impl Tx {
 
     pub(super) fn set_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
         let Some(present) = self.member_during(user, group)? else {
-            let (slug, relation) = self.membership_text(user, group)?;
-            return Err(Error::not_found(EntityKind::Group, slug).relation(relation));
+            return Err(self.no_relation(self.membership_to(user, group)?));
         };
         if present == window {
             return Ok(());

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::groups::GroupEdit;
-use super::tx::{Tx, window_mismatch};
-use crate::model::error::{EntityKind, Error, Result, shown};
+use super::tx::{RelationTo, Tx, window_mismatch};
+use crate::model::error::{EntityKind, Error, Relation, RelationKind, Result};
 use crate::model::graph;
 use crate::model::records::{Change, Parent, Record, Window};
 use crate::resolver::snapshot::entity_rows::GroupRow;
@@ -72,9 +72,8 @@ impl GroupEdit<'_> {
             None => self.link(parent, window)?,
             Some(present) if present == window => {}
             Some(present) => {
-                let (slug, relation) = self.link_text(parent)?;
-                let error = window_mismatch(EntityKind::Group, slug, relation, present, window);
-                return Err(error.advice("use `set_parent_window` to change it"));
+                let error = window_mismatch(self.link_to(parent)?, present, window);
+                return Err(error.advise("use `set_parent_window` to change it"));
             }
         }
         Ok(self)
@@ -130,8 +129,7 @@ impl GroupEdit<'_> {
     pub fn set_parent_window(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {
         let parent = self.tx.find_group(&parent)?;
         let Some(present) = self.tx.parent_window(self.number, parent)? else {
-            let (slug, relation) = self.link_text(parent)?;
-            return Err(Error::not_found(EntityKind::Group, slug).relation(relation));
+            return Err(self.tx.no_relation(self.link_to(parent)?));
         };
         self.relink(parent, present, window)?;
         Ok(self)
@@ -228,11 +226,11 @@ impl GroupEdit<'_> {
         Err(Error::cycle_of(EntityKind::Group, groups.name_at(self.number), names))
     }
 
-    /// Returns the slug of a parent, and the text for the link in messages.
-    fn link_text(&self, parent: u32) -> Result<(String, String)> {
-        let group = self.tx.with_group(self.number, |row| shown(row.record.slug.as_str()))?;
-        let slug = self.tx.with_group(parent, |row| row.record.slug.to_string())?;
-        let relation = format!("parent link of `{group}` to `{}`", shown(&slug));
-        Ok((slug, relation))
+    /// Returns the link to a parent, for an error.
+    fn link_to(&self, parent: u32) -> Result<RelationTo> {
+        let group = self.tx.with_group(self.number, |row| row.record.slug.to_string())?;
+        let name = self.tx.with_group(parent, |row| row.record.slug.to_string())?;
+        let relation = Relation::new(RelationKind::Parent, EntityKind::Group, group);
+        Ok(RelationTo { entity: EntityKind::Group, name, relation })
     }
 }

@@ -123,7 +123,7 @@ impl Tx {
         let exists = || draft.exists(EntityKind::Permission, slug.as_str());
         match draft.next.catalog.definition.permission_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().reason("the catalog defines it")),
-            Taken::Retired => return Err(exists().reason("the catalog has retired it")),
+            Taken::Retired => return Err(draft.retired(EntityKind::Permission, slug.as_str())),
             Taken::Free => {}
         }
         let row = draft.next.state.permissions.by_name(slug.as_str()).and_then(|n| draft.next.state.permissions.row(n));

@@ -1,6 +1,9 @@
 //! Transaction calls for roles.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use super::draft::Draft;
 use super::tx::Tx;
@@ -42,7 +45,7 @@ mod sealed {
     }
 }
 
-/// Names something that a role can grant: a permission's slug or a pattern (a `&str` with `*` is a pattern), a
+/// Names something that a role can grant: a permission's slug or a pattern (a text with `*` is a pattern), a
 /// [`Slug`], a [`Pattern`], a permission's id or handle, or a variant of the application's enum.
 ///
 /// This trait is sealed.
@@ -59,27 +62,29 @@ mod sealed {
 /// ```
 pub trait AsGrant: sealed::Grant {}
 
-impl sealed::Grant for &str {
-    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
-        if Pattern::is_meant(self) {
-            return Pattern::new(self).map(Granted::Pattern);
+fn granted_text(text: &str, tx: &Tx, revoking: bool) -> Result<Granted> {
+    if Pattern::is_meant(text) {
+        return Pattern::new(text).map(Granted::Pattern);
+    }
+    // A text that cannot be a slug is invalid rather than unknown.
+    Slug::new(text)?;
+    tx.granted(&text, revoking)
+}
+
+macro_rules! grants_by_text {
+    ($($type:ty),*) => {$(
+        impl sealed::Grant for $type {
+            fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
+                granted_text(self, tx, revoking)
+            }
         }
-        // A text that cannot be a slug is invalid rather than unknown.
-        Slug::new(self)?;
-        tx.granted(self, revoking)
-    }
+
+        impl AsGrant for $type {}
+    )*};
 }
 
-impl sealed::Grant for String {
-    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
-        self.as_str().granted(tx, revoking)
-    }
-}
-
-impl sealed::Grant for &String {
-    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
-        self.as_str().granted(tx, revoking)
-    }
+grants_by_text! {
+    &str, &&str, String, &String, Box<str>, &Box<str>, Arc<str>, &Arc<str>, Rc<str>, &Rc<str>, Cow<'_, str>, &Cow<'_, str>
 }
 
 impl sealed::Grant for Pattern {
@@ -88,9 +93,9 @@ impl sealed::Grant for Pattern {
     }
 }
 
-impl sealed::Grant for PermissionId {
-    fn granted(&self, tx: &Tx, revoking: bool) -> Result<Granted> {
-        tx.granted(self, revoking)
+impl sealed::Grant for &Pattern {
+    fn granted(&self, _: &Tx, _: bool) -> Result<Granted> {
+        Ok(Granted::Pattern((*self).clone()))
     }
 }
 
@@ -112,13 +117,10 @@ macro_rules! grants_by_name {
     )*};
 }
 
-grants_by_name!(Slug, &Slug, uuid::Uuid, PermissionHandle);
+grants_by_name!(Slug, &Slug, uuid::Uuid, PermissionId, PermissionHandle);
 
-impl AsGrant for &str {}
-impl AsGrant for String {}
-impl AsGrant for &String {}
 impl AsGrant for Pattern {}
-impl AsGrant for PermissionId {}
+impl AsGrant for &Pattern {}
 impl<T: CatalogPermission> AsGrant for T {}
 
 impl Tx {
@@ -173,7 +175,9 @@ impl Tx {
     /// # Errors
     /// Those of [`Tx::create_role`].
     pub fn create_role_with_name(&self, name: &str) -> Result<RoleEdit<'_>> {
-        self.new_role(Slug::from_name(name)?, Name::new(name)?)
+        let name = Name::new(name)?;
+        let created = self.new_role(Slug::from_name(name.as_str())?, name.clone());
+        created.map_err(|error| error.derived_slug(name.as_str()))
     }
 
     /// Returns the role with this slug, and creates it if it does not exist.
@@ -265,7 +269,7 @@ impl Tx {
         let exists = || draft.exists(EntityKind::Role, slug.as_str());
         match draft.next.catalog.definition.role_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().reason("the catalog defines it")),
-            Taken::Retired => return Err(exists().reason("the catalog has retired it")),
+            Taken::Retired => return Err(draft.retired(EntityKind::Role, slug.as_str())),
             Taken::Free => {}
         }
         let row = draft.next.state.roles.by_name(slug.as_str()).and_then(|n| draft.next.state.roles.row(n));
@@ -283,7 +287,7 @@ impl Tx {
         let number = self.find_permission(permission)?;
         let (reference, origin) = self.with_permission(number, |row| (row.reference(), row.origin))?;
         if origin == Origin::RemovedFromCatalog && !revoking {
-            return Err(self.draft().removed_from_catalog(EntityKind::Permission, &permission.permission_text()));
+            return Err(self.draft().removed_from_catalog(EntityKind::Permission, permission.permission_text()));
         }
         Ok(Granted::Permission(reference))
     }
@@ -292,7 +296,7 @@ impl Tx {
     pub(super) fn usable_role(&self, role: &impl AsRole) -> Result<u32> {
         let number = self.find_role(role)?;
         if self.with_role(number, |row| row.origin == Origin::RemovedFromCatalog)? {
-            return Err(self.draft().removed_from_catalog(EntityKind::Role, &role.role_text()));
+            return Err(self.draft().removed_from_catalog(EntityKind::Role, role.role_text()));
         }
         Ok(number)
     }

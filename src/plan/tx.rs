@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Plan;
 use super::draft::Draft;
-use crate::model::error::{EntityKind, Error, Result};
+use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Relation, Result};
 use crate::model::records::{Actor, Change, ExternalId, Manager, Note, Record, Timestamp, Window};
 use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::edge::FAR_END;
@@ -190,13 +190,15 @@ impl Tx {
     ) -> Result<()> {
         let Some(id) = id else { return Ok(()) };
         let Some(manager) = manager else {
-            let expected = format!("a {} that a directory manages; use `set_managed_by` first", R::ENTITY);
-            return Err(Error::invalid("external id", id.as_str(), expected));
+            let name = table(&self.draft().next.state).name_at(number).to_owned();
+            let expected = format!("a {} that a directory manages", R::ENTITY);
+            let error = Error::invalid("external id", id.as_str(), expected).about(R::ENTITY, name);
+            return Err(error.advise("use `set_managed_by` first"));
         };
         let draft = self.draft();
         match table(&draft.next.state).by_external((manager.as_str(), id.as_str())) {
             Some(other) if other != number => {
-                Err(draft.exists(R::ENTITY, &format!("{id} of {manager}")).reason("the external id is in use"))
+                Err(draft.exists(R::ENTITY, Asked::by_external_id(manager.as_str(), id.as_str())))
             }
             _ => Ok(()),
         }
@@ -290,39 +292,47 @@ impl Tx {
 
     pub(super) fn find_permission(&self, permission: &impl AsPermission) -> Result<u32> {
         let found = self.lookup_permission(permission);
-        found.ok_or_else(|| self.draft().not_found(EntityKind::Permission, &permission.permission_text()))
+        found.ok_or_else(|| self.draft().not_found(EntityKind::Permission, permission.permission_text()))
     }
 
     pub(super) fn find_role(&self, role: &impl AsRole) -> Result<u32> {
         let found = self.lookup_role(role);
-        found.ok_or_else(|| self.draft().not_found(EntityKind::Role, &role.role_text()))
+        found.ok_or_else(|| self.draft().not_found(EntityKind::Role, role.role_text()))
     }
 
     pub(super) fn find_group(&self, group: &impl AsGroup) -> Result<u32> {
         let found = self.lookup_group(group);
-        found.ok_or_else(|| self.draft().not_found(EntityKind::Group, &group.group_text()))
+        found.ok_or_else(|| self.draft().not_found(EntityKind::Group, group.group_text()))
     }
 
     pub(super) fn find_user(&self, user: &impl AsUser) -> Result<u32> {
         let found = self.lookup_user(user);
-        found.ok_or_else(|| self.draft().not_found(EntityKind::User, &user.user_text()))
+        found.ok_or_else(|| self.draft().not_found(EntityKind::User, user.user_text()))
+    }
+
+    /// Returns the error for a relation that does not exist, between entities that do.
+    pub(super) fn no_relation(&self, relation: RelationTo) -> Error {
+        let RelationTo { entity, name, relation } = relation;
+        Error::not_found(entity, name).of_relation(relation).at_revision(self.draft().revision())
     }
 }
 
 /// Returns the error of an edit whose entity was deleted in the same transaction.
 pub(super) fn deleted(entity: EntityKind) -> Error {
-    Error::new(crate::ErrorKind::NotFound).about_a(entity).reason("it was deleted in this transaction")
+    Error::new(ErrorKind::NotFound).about_a(entity).reason("it was deleted in this transaction")
 }
 
-/// Returns the error for a relation that exists with another window than the requested one.
-pub(super) fn window_mismatch(
-    entity: EntityKind,
-    name: String,
-    relation: String,
-    found: Window,
-    asked: Window,
-) -> Error {
-    Error::new(crate::ErrorKind::WindowMismatch).about(entity, name).relation(relation).instead_of(found, asked)
+/// Returns the error for a relation that exists with another window.
+pub(super) fn window_mismatch(relation: RelationTo, found: Window, asked: Window) -> Error {
+    let RelationTo { entity, name, relation } = relation;
+    Error::new(ErrorKind::WindowMismatch).about(entity, name).of_relation(relation).instead_of(found, asked)
+}
+
+/// A relation for an error, and the entity that it leads to.
+pub(super) struct RelationTo {
+    pub(super) entity: EntityKind,
+    pub(super) name: String,
+    pub(super) relation: Relation,
 }
 
 impl fmt::Debug for Tx {

@@ -2,7 +2,7 @@
 
 use super::assignments::HolderNumber;
 use super::tx::Tx;
-use crate::model::error::{EntityKind, Result};
+use crate::model::error::{Asked, EntityKind, Result};
 use crate::model::records::{
     Assignment, Change, ExternalId, Holder, Manager, Membership, Name, Record, Status, UserId, UserKey, UserRecord,
     Window,
@@ -84,7 +84,7 @@ impl Tx {
         let key = UserKey::new(key)?;
         self.check_user_key(&key)?;
         if self.draft().next.state.has_id(id.as_uuid()) {
-            return Err(self.draft().exists(EntityKind::User, &id.to_string()).reason("the id is in use"));
+            return Err(self.draft().exists(EntityKind::User, Asked::by_id(id.as_uuid())));
         }
         self.apply(Change::added(Record::User(UserRecord::new(id, key))))?;
         self.created(EntityKind::User, id.as_uuid()).map(|number| UserEdit::new(self, number))

@@ -1,17 +1,20 @@
 //! Explanations: the walk of a check, with the path recorded. The decision is the check's own.
 //!
 //! This file contains the answer as data and as text. `explain/paths.rs` finds the paths, `explain/first.rs` the first of
-//! them alone, and `explain/reason.rs` finds the reason for a denial.
+//! them alone, and `explain/reason.rs` finds the reason for a denial. `explain/unknown.rs` says more about a permission
+//! that is unknown.
 
 pub(crate) mod first;
 pub(crate) mod reason;
 pub(crate) mod paths;
+pub(crate) mod unknown;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
-use crate::model::error::shown;
+use crate::model::error::{Asked, DidYouMean, EntityKind, Quoted, Suggestions};
 use crate::model::records::{Slug, Timestamp, Window};
 
 /// Allowed, or denied for a reason.
@@ -77,6 +80,10 @@ pub enum Reason {
     UnknownUser,
     /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
     UnknownPermission,
+    /// The catalog has renamed the permission: the slug is an earlier one. [`Explanation::suggestions`] has the present one.
+    PermissionRenamed,
+    /// The question has a pattern, such as `posts:*`, in place of a permission. Only a grant can have a pattern.
+    PatternAsked,
     /// The user is suspended.
     Suspended,
     /// The user was allowed, but is no longer: the windows on the paths have ended.
@@ -151,18 +158,23 @@ impl Decision {
 /// assert!(explanation.decision().is_allowed());
 /// assert_eq!(
 ///     explanation.to_string(),
-///     "allowed: alice is in engineering, which has the role editor, which grants posts:*",
+///     "allowed: `alice` is in `engineering`, which has the role `editor`, which grants `posts:*`",
 /// );
 /// # Ok::<(), rolecall::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// # Security
+/// Names are written as [`Quoted`](crate::Quoted) writes them, so no name can imitate the words around it. The explanation
+/// for an unknown user names similar users in [`Explanation::suggestions`] and [`Explanation::did_you_mean`] only. Neither
+/// the text nor the serialised form has them.
+#[derive(Clone, Debug)]
 pub struct Explanation {
-    pub(crate) user: String,
-    pub(crate) permission: String,
+    pub(crate) user: Asked,
+    pub(crate) permission: Asked,
     pub(crate) decision: Decision,
     pub(crate) paths: Vec<Path>,
     pub(crate) more_paths: bool,
-    pub(crate) near: Vec<String>,
+    pub(crate) suggestions: Suggestions,
     pub(crate) roles: Vec<Slug>,
     pub(crate) groups: Vec<Slug>,
     pub(crate) more_holders: bool,
@@ -281,8 +293,62 @@ impl Explanation {
     /// assert_eq!(acme.explain("alice", "posts:wirte").suggestions(), ["posts:write"]);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
+    ///
+    /// A slug that the catalog has renamed suggests its new slug.
+    ///
+    /// # Security
+    /// For an unknown user, these are the keys of other users. Show them only to people who may list users.
+    ///
+    /// # Complexity
+    /// The first call searches; later calls return the same slice.
     pub fn suggestions(&self) -> &[String] {
-        &self.near
+        self.unknown().map_or(&[], |(_, name)| self.suggestions.names(name))
+    }
+
+    /// Returns [`Explanation::suggestions`] as a question, which says which code points differ where two names look the
+    /// same. See [`Error::did_you_mean`](crate::Error::did_you_mean).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// let explanation = acme.explain("alcie", "posts:read");
+    /// assert_eq!(explanation.did_you_mean().unwrap(), "did you mean `alice`?");
+    /// assert_eq!(explanation.to_string(), "denied: user `alcie` not found");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Security
+    /// For an unknown user, it has the keys of other users. The text of the explanation therefore leaves it out.
+    pub fn did_you_mean(&self) -> Option<String> {
+        let (_, asked) = self.unknown()?;
+        let names = Some(self.suggestions()).filter(|names| !names.is_empty())?;
+        Some(DidYouMean { asked, names }.to_string())
+    }
+
+    /// Returns what is wrong with an unknown name, if that is known: the catalog has renamed it, it is a pattern, or it is
+    /// an id that was passed as text.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// let explanation = acme.explain("alice", "posts:*");
+    /// assert_eq!(explanation.advice(), Some("this is a pattern, and only a grant can have one; name one permission"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn advice(&self) -> Option<&str> {
+        self.unknown().and_then(|(_, name)| self.suggestions.advice(name))
+    }
+
+    /// The slug or key that is unknown.
+    fn unknown(&self) -> Option<(EntityKind, &str)> {
+        let (entity, asked) = match self.decision {
+            Decision::Denied(Reason::UnknownUser) => (EntityKind::User, &self.user),
+            Decision::Denied(Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked) => {
+                (EntityKind::Permission, &self.permission)
+            }
+            _ => return None,
+        };
+        asked.name().map(|name| (entity, name))
     }
 
     /// Returns the roles that would allow it, by slug, if it is denied. At most 32.
@@ -369,7 +435,7 @@ impl Explanation {
 /// # })?;
 /// let explanation = acme.explain("alice", "posts:read");
 /// let path = &explanation.paths()[0];
-/// assert_eq!(path.to_string(), "is in engineering, which has the role editor, which grants posts:*");
+/// assert_eq!(path.to_string(), "is in `engineering`, which has the role `editor`, which grants `posts:*`");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -572,21 +638,23 @@ impl fmt::Display for Path {
         for (i, link) in self.steps.iter().enumerate() {
             if (MOST_SHOWN / 2..MOST_SHOWN / 2 + hidden).contains(&i) {
                 if i == MOST_SHOWN / 2 {
-                    write!(f, ", … {hidden} more steps …")?;
+                    write!(f, ", … {hidden} more {} …", if hidden == 1 { "step" } else { "steps" })?;
                 }
                 continue;
             }
             match link {
-                PathStep::Member { group, window } => write!(f, "is in {group}{}", within(window))?,
-                PathStep::Parent { group, window } => write!(f, ", a part of {group}{}", within(window))?,
+                PathStep::Member { group, window } => write!(f, "is in {}{}", Quoted(group.as_str()), within(window))?,
+                PathStep::Parent { group, window } => {
+                    write!(f, ", a part of {}{}", Quoted(group.as_str()), within(window))?;
+                }
                 PathStep::Role { role, window } => {
                     let has = if i == 0 { "has the role" } else { ", which has the role" };
-                    write!(f, "{has} {role}{}", within(window))?;
+                    write!(f, "{has} {}{}", Quoted(role.as_str()), within(window))?;
                 }
-                PathStep::Included { role } => write!(f, ", which includes {role}")?,
+                PathStep::Included { role } => write!(f, ", which includes {}", Quoted(role.as_str()))?,
             }
         }
-        write!(f, ", which grants {}", self.grant)
+        write!(f, ", which grants {}", Quoted(&self.grant))
     }
 }
 
@@ -604,6 +672,8 @@ impl fmt::Display for Reason {
         match self {
             Self::UnknownUser => f.write_str("the user is unknown"),
             Self::UnknownPermission => f.write_str("the permission is unknown"),
+            Self::PermissionRenamed => f.write_str("the catalog has renamed the permission"),
+            Self::PatternAsked => f.write_str("a pattern was asked for, and only a grant can have one"),
             Self::Suspended => f.write_str("the user is suspended"),
             Self::Expired { until } => write!(f, "it was allowed until {until}"),
             Self::NotYetActive { from } => write!(f, "it will not be allowed before {from}"),
@@ -621,11 +691,15 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (user, permission) = (shown(&self.user), shown(&self.permission));
+        let (user, permission) = (Quoted(&self.user.text), Quoted(&self.permission.text));
         match self.decision {
             Decision::Allowed => f.write_str("allowed")?,
-            Decision::Denied(Reason::UnknownUser) => write!(f, "denied: there is no user {user}")?,
-            Decision::Denied(Reason::UnknownPermission) => write!(f, "denied: there is no permission {permission}")?,
+            Decision::Denied(Reason::UnknownUser) => {
+                write!(f, "denied: {} not found", self.user.of(EntityKind::User))?;
+            }
+            Decision::Denied(Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked) => {
+                write!(f, "denied: {} not found", self.permission.of(EntityKind::Permission))?;
+            }
             Decision::Denied(Reason::Suspended) => write!(f, "denied: {user} is suspended")?,
             Decision::Denied(Reason::NoPath) => write!(f, "denied: nothing that {user} holds grants {permission}")?,
             Decision::Denied(_) => write!(f, "{}", self.decision)?,
@@ -635,19 +709,57 @@ impl fmt::Display for Explanation {
         }
         match (self.paths.len().checked_sub(MOST_PATHS_SHOWN), self.more_paths) {
             (_, true) => f.write_str("\n  and by more paths")?,
-            (Some(hidden @ 1..), false) => write!(f, "\n  and by {hidden} more paths")?,
+            (Some(1), false) => f.write_str("\n  and by 1 more path")?,
+            (Some(hidden @ 2..), false) => write!(f, "\n  and by {hidden} more paths")?,
             _ => {}
         }
-        listed(f, &self.near, "; near names: ")?;
+        if let Some(advice) = self.advice() {
+            write!(f, "; {advice}")?;
+        } else if let Some((EntityKind::Permission, _)) = self.unknown() {
+            self.did_you_mean().map_or(Ok(()), |question| write!(f, "; {question}"))?;
+        }
         listed(f, &self.roles, "\n  roles that would grant it: ")?;
         listed(f, &self.groups, "\n  groups that would grant it: ")?;
         if self.more_holders { f.write_str("\n  and more") } else { Ok(()) }
     }
 }
 
-fn listed(f: &mut fmt::Formatter<'_>, names: &[impl fmt::Display], intro: &str) -> fmt::Result {
-    for (i, name) in names.iter().enumerate() {
-        write!(f, "{}{name}", if i == 0 { intro } else { ", " })?;
+/// Writes slugs, with an introduction if there are any.
+fn listed(f: &mut fmt::Formatter<'_>, slugs: &[Slug], intro: &str) -> fmt::Result {
+    for (i, slug) in slugs.iter().enumerate() {
+        write!(f, "{}{}", if i == 0 { intro } else { ", " }, Quoted(slug.as_str()))?;
     }
     Ok(())
+}
+
+impl PartialEq for Explanation {
+    fn eq(&self, other: &Self) -> bool {
+        let data = |of: &Self| (of.decision, of.more_paths, of.more_holders);
+        data(self) == data(other)
+            && (&self.user, &self.permission) == (&other.user, &other.permission)
+            && (&self.paths, &self.roles, &self.groups) == (&other.paths, &other.roles, &other.groups)
+            && (self.suggestions(), self.advice()) == (other.suggestions(), other.advice())
+    }
+}
+
+impl Eq for Explanation {}
+
+impl Serialize for Explanation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Not everyone who may ask about a user may see the keys of other users.
+        let is_public = self.unknown().is_some_and(|(entity, _)| entity == EntityKind::Permission);
+        let suggestions = if is_public { self.suggestions() } else { &[] };
+        let mut data = serializer.serialize_struct("Explanation", 10)?;
+        data.serialize_field("user", &self.user.data())?;
+        data.serialize_field("permission", &self.permission.data())?;
+        data.serialize_field("decision", &self.decision)?;
+        data.serialize_field("paths", &self.paths)?;
+        data.serialize_field("more_paths", &self.more_paths)?;
+        data.serialize_field("suggestions", suggestions)?;
+        data.serialize_field("advice", &self.advice())?;
+        data.serialize_field("roles", &self.roles)?;
+        data.serialize_field("groups", &self.groups)?;
+        data.serialize_field("more_holders", &self.more_holders)?;
+        data.end()
+    }
 }

@@ -34,7 +34,7 @@ use crate::model::clock::{Clock, When};
 use crate::model::error::EntityKind;
 use crate::model::records::Timestamp;
 use crate::resolver::check::allows_found;
-use crate::resolver::explain::{Decision, Explanation, Path, Reason, first, reason};
+use crate::resolver::explain::{Decision, Explanation, Path, Reason, first, reason, unknown};
 use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 
@@ -346,7 +346,13 @@ impl<'a> Moment<'a> {
     /// That of the check if it is allowed; otherwise O(groups and roles of the user, active or not).
     pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
         let snapshot = self.compiled();
-        reason::decide(snapshot, user.user(snapshot.scope()), permission.permission(snapshot.scope()), &self.when)
+        let (user, number) = (user.user(snapshot.scope()), permission.permission(snapshot.scope()));
+        match reason::decide(snapshot, user, number, &self.when) {
+            unknown @ Decision::Denied(Reason::UnknownPermission) => {
+                unknown::refine(snapshot, unknown, &permission.permission_text())
+            }
+            decision => decision,
+        }
     }
 
     /// Returns the decision with the paths that allow it, or with the roles and groups that would.
@@ -394,7 +400,7 @@ impl<'a> Moment<'a> {
     /// #     Ok(())
     /// # })?;
     /// let path = acme.now().first_path("alice", "posts:write").map(|path| path.to_string());
-    /// assert_eq!(path.as_deref(), Some("has the role editor, which grants posts:*"));
+    /// assert_eq!(path.as_deref(), Some("has the role `editor`, which grants `posts:*`"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///

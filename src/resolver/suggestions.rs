@@ -1,15 +1,108 @@
-//! Suggestions: similar names for error messages, never for a decision.
+//! What a caller probably meant by an unknown name: for messages, never for a decision.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::model::catalog::{Catalog, Taken};
+use crate::model::error::{EntityKind, GuessName, Quoted, Suggestions};
+use crate::model::records::{Pattern, Slug};
+use crate::resolver::snapshot::CompiledTenant;
+use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::table::{Row, Table};
 
 const MOST_SUGGESTIONS: usize = 3;
 /// The longest name: a user's key has at most this many bytes.
 const LONGEST: usize = 320;
-/// In a table with more names than this, only the neighbours of the name are searched. An error stays cheap this way.
+/// In a table with more names than this, only the neighbours of the name are searched.
 const MOST_SEARCHED: usize = 10_000;
 
+/// The advice for a name that is a pattern.
+pub(crate) const PATTERN: &str = "this is a pattern, and only a grant can have one; name one permission";
+
+/// The names of one kind of entity at one revision. It shares the tables of the snapshot.
+struct Names<R: Row> {
+    table: Table<R>,
+    catalog: Arc<CompiledCatalog>,
+}
+
+impl CompiledTenant {
+    /// Returns what guesses the meaning of an unknown name. It costs a few reference counts, and searches when it is asked.
+    pub(crate) fn suggestions(&self, entity: EntityKind) -> Suggestions {
+        fn of<R: Row + Send + Sync + 'static>(table: &Table<R>, catalog: &Arc<CompiledCatalog>) -> Suggestions
+        where
+            R::Ids: Send + Sync,
+        {
+            Suggestions::new(Arc::new(Names { table: table.clone(), catalog: Arc::clone(catalog) }))
+        }
+        match entity {
+            EntityKind::Permission => of(&self.state.permissions, &self.catalog),
+            EntityKind::Role => of(&self.state.roles, &self.catalog),
+            EntityKind::Group => of(&self.state.groups, &self.catalog),
+            EntityKind::User => of(&self.state.users, &self.catalog),
+            EntityKind::Tenant => Suggestions::default(),
+        }
+    }
+}
+
+impl<R: Row + Send + Sync> GuessName for Names<R>
+where
+    R::Ids: Send + Sync,
+{
+    fn similar(&self, name: &str) -> Vec<String> {
+        match renamed_to(&self.catalog.definition, R::ENTITY, name) {
+            Some(slug) => vec![slug.to_string()],
+            None => suggest_from(&self.table, name),
+        }
+    }
+
+    fn advice(&self, name: &str) -> Option<String> {
+        let Self { table, catalog } = self;
+        if let Some(was) = history(&catalog.definition, R::ENTITY, name) {
+            return Some(was);
+        }
+        if table.by_name(name).is_some() {
+            return Some("it was removed from the catalog".to_owned());
+        }
+        if R::ENTITY == EntityKind::Permission && Pattern::is_meant(name) {
+            return Some(PATTERN.to_owned());
+        }
+        let (text, id) = match R::ENTITY {
+            EntityKind::Permission => ("slug", "PermissionId"),
+            EntityKind::Role => ("slug", "RoleId"),
+            EntityKind::Group => ("slug", "GroupId"),
+            EntityKind::User => ("key", "UserId"),
+            EntityKind::Tenant => return None,
+        };
+        let is_uuid = Uuid::try_parse(name).is_ok();
+        is_uuid.then(|| format!("this text is a UUID and was looked up as a {text}; to look up an id, pass a `{id}`"))
+    }
+}
+
+/// Returns the present slug of the catalog's entry that had this one.
+pub(crate) fn renamed_to<'c>(catalog: &'c Catalog, entity: EntityKind, slug: &str) -> Option<&'c Slug> {
+    match entity {
+        EntityKind::Permission => catalog.permission_renamed_to(slug),
+        EntityKind::Role => catalog.role_renamed_to(slug),
+        EntityKind::Group | EntityKind::User | EntityKind::Tenant => None,
+    }
+}
+
+/// Says what became of a slug that the catalog no longer uses.
+pub(crate) fn history(catalog: &Catalog, entity: EntityKind, slug: &str) -> Option<String> {
+    if let Some(slug) = renamed_to(catalog, entity, slug) {
+        return Some(format!("the catalog has renamed it to {}", Quoted(slug.as_str())));
+    }
+    let taken = match entity {
+        EntityKind::Permission => catalog.permission_slug_is_taken(slug),
+        EntityKind::Role => catalog.role_slug_is_taken(slug),
+        EntityKind::Group | EntityKind::User | EntityKind::Tenant => Taken::Free,
+    };
+    (taken == Taken::Retired).then(|| "the catalog has retired it".to_owned())
+}
+
 /// At most three names of a table that differ from this one by at most a third of its length, nearest first.
-pub(crate) fn suggest_from<R: Row>(table: &Table<R>, name: &str) -> Vec<String> {
+fn suggest_from<R: Row>(table: &Table<R>, name: &str) -> Vec<String> {
     if name.len() > LONGEST {
         return Vec::new();
     }

@@ -204,9 +204,10 @@ impl RedbOptions {
     /// A [`RedbError`], as [`RedbStore::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbStore, RedbError> {
         // An absolute path, so that the file is found again after a failure although the process changed its directory.
-        let path = std::path::absolute(path)?;
-        let missing = !path.try_exists()?;
-        self.open_backend(Backend::File(path), missing)
+        let named = |error: std::io::Error| RedbError::from(error).at(path.as_ref());
+        let absolute = std::path::absolute(&path).map_err(named)?;
+        let missing = !absolute.try_exists().map_err(named)?;
+        self.open_backend(Backend::File(absolute), missing)
     }
 
     fn open_backend(&self, backend: Backend, missing: bool) -> Result<RedbStore, RedbError> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use crate::model::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+use crate::model::catalog::{Catalog, Definition, PermissionDef, PermissionEntry, RoleDef};
 use crate::model::records::{
     Change, CommitId, Envelope, Granted, Holder, Name, Position, Record, RecordKey, Revision, Status, TenantId,
     TenantRecord, TenantSlug, UserKey, UserRecord,
@@ -271,6 +271,8 @@ impl History {
 fn reasons_agree(reference: &Model<'_>, snapshot: &Snapshot, user: &UserRecord, permission: &str) {
     let all = reference.paths(user.id, permission);
     let known = reference.permissions().any(|(_, slug)| slug == permission);
+    let entries = snapshot.0.catalog.definition.permissions().iter();
+    let renamed = !known && entries.flat_map(PermissionEntry::renamed_from).any(|slug| slug == permission);
     let active = user.status == Status::Active;
     for instant in INSTANTS.map(at) {
         let moment = snapshot.at(instant);
@@ -278,6 +280,7 @@ fn reasons_agree(reference: &Model<'_>, snapshot: &Snapshot, user: &UserRecord, 
         let begins = all.iter().filter_map(|path| path.window.start()).filter(|start| *start > instant).min();
         let ended = all.iter().filter_map(|path| path.window.end()).filter(|end| *end <= instant).max();
         let expected = match (begins, ended) {
+            _ if renamed => Decision::Denied(Reason::PermissionRenamed),
             _ if !known => Decision::Denied(Reason::UnknownPermission),
             _ if !active => Decision::Denied(Reason::Suspended),
             _ if contains(instant) => Decision::Allowed,

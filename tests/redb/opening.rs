@@ -55,6 +55,22 @@ fn a_missing_file_is_created_unless_it_must_exist() {
 }
 
 #[test]
+fn f34_an_error_of_the_system_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("tenants");
+    let opened = [
+        (RedbStore::options().existing().open(&missing), missing),
+        (RedbStore::open(folder.path().join("no").join("folder")), folder.path().join("no").join("folder")),
+        (RedbStore::open(folder.path()), folder.path().to_owned()),
+    ];
+    for (opened, path) in opened {
+        let error = opened.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{}: ", path.display())), "{error}");
+        assert!(std::error::Error::source(&error).is_some(), "{error:?}");
+    }
+}
+
+#[test]
 fn two_stores_creating_the_same_file_both_keep_their_commits() {
     // redb creates a file in two steps: an empty file, then its contents. A process that opened the empty file in between,
     // or was killed there, left a file that could not be opened, or that the next process emptied again.

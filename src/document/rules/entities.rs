@@ -13,11 +13,12 @@ use crate::document::shape::{Group, Permission, Role, User};
 use crate::document::targets::{Shared, Targets};
 use crate::document::values::Status;
 use crate::model::catalog::{Catalog, Taken};
-use crate::model::error::{MistakeCode, shown};
+use crate::model::error::{MistakeCode, Quoted};
 use crate::model::records::{
     self, Description, ExternalId, GroupRecord, Manager, Name, PermissionRecord, Record, RoleRecord, Slug,
     TenantRecord, TenantSlug, UserKey, UserRecord,
 };
+use crate::resolver::suggestions::history;
 
 impl RecordBuilder<'_> {
     pub(super) fn tenant(&mut self) {
@@ -134,7 +135,7 @@ impl<'a> Externals<'a> {
             (Some(id), Some(manager)) => match self.0.entry((manager.as_str(), id.as_str())) {
                 MapEntry::Occupied(first) => mistakes.add(place, MistakeCode::DuplicateId, || {
                     let first = first.get();
-                    format!("duplicate external id `{}` of `{}`, first used at {first}", shown(id), shown(manager))
+                    format!("duplicate external id {} of {}, first used at {first}", Quoted(id), Quoted(manager))
                 }),
                 MapEntry::Vacant(free) => drop(free.insert(entry)),
             },
@@ -175,7 +176,7 @@ fn shared_slug<R: Shared, T: Named>(
 ) -> Option<Slug> {
     let place = Place::entry(T::LIST, at).name(entry.plain, T::NAME);
     let slug = mistakes.check(place, Slug::new(entry.name()));
-    let message = |problem| format!("{} `{}` {problem}", T::ENTITY, shown(entry.name()));
+    let message = |problem: &str| format!("{} {} {problem}", T::ENTITY, Quoted(entry.name()));
     match R::taken(catalog, entry.name()) {
         Taken::Free => {}
         Taken::Present => mistakes.add(place, MistakeCode::DefinedByCatalog, || {
@@ -183,7 +184,10 @@ fn shared_slug<R: Shared, T: Named>(
         }),
         // An entry with an id restores an entity, which may have had the slug before the catalog retired it.
         Taken::Retired if entry.id().is_some() => {}
-        Taken::Retired => mistakes.add(place, MistakeCode::Retired, || message("was retired by the catalog")),
+        Taken::Retired => mistakes.add(place, MistakeCode::Retired, || {
+            let history = history(catalog, T::ENTITY, entry.name()).unwrap_or_default();
+            message(&format!("cannot be used: {history}"))
+        }),
     }
     once(targets, entry, at, mistakes);
     slug
@@ -194,7 +198,7 @@ fn once<R, T: Named>(targets: &Targets<'_, R>, entry: &Entry<T>, at: usize, mist
     if let Some(first) = targets.before(at) {
         let (place, first) = (Place::entry(T::LIST, at).name(entry.plain, T::NAME), Place::entry(T::LIST, first));
         mistakes.add(place, MistakeCode::DuplicateEntry, || {
-            format!("duplicate {} `{}`, first listed at {first}", T::ENTITY, shown(entry.name()))
+            format!("duplicate {} {}, first listed at {first}", T::ENTITY, Quoted(entry.name()))
         });
     }
 }

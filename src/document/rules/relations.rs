@@ -10,7 +10,7 @@ use crate::document::ids::Named;
 use crate::document::mistakes::{Mistakes, Place};
 use crate::document::shape::{Group, Holding, Role, User};
 use crate::document::targets::Targets;
-use crate::model::error::{CycleNames, MistakeCode, shown};
+use crate::model::error::{CycleNames, MistakeCode, Quoted};
 use crate::model::graph::each_cycle;
 use crate::model::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, Record, RoleRef, Timestamp, Window,
@@ -28,7 +28,7 @@ impl RecordBuilder<'_> {
                 let granted = if Pattern::is_meant(text) {
                     if !patterns.insert(text) {
                         mistakes.add(place, MistakeCode::DuplicateReference, || {
-                            format!("pattern `{}` is listed twice", shown(text))
+                            format!("pattern {} is listed twice", Quoted(text))
                         });
                     }
                     mistakes.check(place, Pattern::new(text)).map(Granted::Pattern)

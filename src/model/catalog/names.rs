@@ -28,6 +28,8 @@ pub(super) struct Names {
 
 enum Use {
     Present(u32),
+    /// An entry had the slug, and has another one.
+    Renamed(u32),
     Retired,
 }
 
@@ -37,7 +39,7 @@ impl Names {
         self.by_slug.insert(slug.as_str().into(), Use::Present(at));
         self.by_id.insert(id, at);
         for earlier in renamed_from {
-            self.retire(earlier);
+            self.by_slug.entry(earlier.as_str().into()).or_insert(Use::Renamed(at));
         }
     }
 
@@ -49,7 +51,15 @@ impl Names {
     pub(super) fn by_slug(&self, slug: &str) -> Option<u32> {
         match self.by_slug.get(slug) {
             Some(Use::Present(at)) => Some(*at),
-            Some(Use::Retired) | None => None,
+            Some(Use::Renamed(_) | Use::Retired) | None => None,
+        }
+    }
+
+    /// Returns the entry that had this slug and has another one.
+    pub(super) fn renamed(&self, slug: &str) -> Option<u32> {
+        match self.by_slug.get(slug) {
+            Some(Use::Renamed(at)) => Some(*at),
+            Some(Use::Present(_) | Use::Retired) | None => None,
         }
     }
 
@@ -60,7 +70,7 @@ impl Names {
     pub(super) fn taken(&self, slug: &str) -> Taken {
         match self.by_slug.get(slug) {
             Some(Use::Present(_)) => Taken::Present,
-            Some(Use::Retired) => Taken::Retired,
+            Some(Use::Renamed(_) | Use::Retired) => Taken::Retired,
             None => Taken::Free,
         }
     }

@@ -98,14 +98,15 @@ codes! {
     ///
     /// assert_eq!(ErrorKind::NotFound.code(), "not_found");
     /// assert_eq!(ErrorKind::NotFound.to_string(), "not_found");
-    /// assert_eq!(ErrorKind::NotFound.title(), "entity not found");
+    /// assert_eq!(ErrorKind::NotFound.title(), "not found");
     /// assert!(ErrorKind::ALL.iter().any(|kind| kind.code() == "in_doubt"));
     /// ```
     ErrorKind {
         /// A text is not a valid slug, key, name, pattern, window or instant. [`Error::what`](crate::Error::what),
         /// [`Error::expected`](crate::Error::expected) and [`Error::found`](crate::Error::found) describe it.
         Invalid = "invalid",
-        /// No entity or relation has this name or id. [`Error::suggestions`](crate::Error::suggestions) lists similar names.
+        /// No entity has this name or id, and [`Error::suggestions`](crate::Error::suggestions) lists similar names. Or the
+        /// entities exist and the relation between them does not: [`Error::relation`](crate::Error::relation).
         NotFound = "not_found",
         /// The name or id of a new entity is taken.
         AlreadyExists = "already_exists",
@@ -167,15 +168,56 @@ codes! {
 }
 
 impl ErrorKind {
+    /// Returns whether the same call may succeed if it is repeated, without a change by the caller. Nothing was changed by
+    /// the call that failed.
+    ///
+    /// `true` for [`Blocked`](ErrorKind::Blocked): nothing of the call was sent, and the call that is repeated resolves the
+    /// earlier commit first. `false` for [`InDoubt`](ErrorKind::InDoubt): the commit may have been applied, so find out
+    /// first. `false` for
+    /// [`Stale`](ErrorKind::Stale) and [`Closed`](ErrorKind::Closed): plan again, or open the tenant again.
+    ///
+    /// ```
+    /// use rolecall::ErrorKind;
+    ///
+    /// let retryable: Vec<_> = ErrorKind::ALL.iter().filter(|kind| kind.is_retryable()).collect();
+    /// assert_eq!(retryable, [&ErrorKind::Conflict, &ErrorKind::Blocked, &ErrorKind::Unavailable]);
+    /// ```
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Conflict | Self::Blocked | Self::Unavailable => true,
+            Self::Invalid
+            | Self::NotFound
+            | Self::AlreadyExists
+            | Self::Cycle
+            | Self::WindowMismatch
+            | Self::ReadOnly
+            | Self::CatalogConflict
+            | Self::Document
+            | Self::NestedUpdate
+            | Self::Stale
+            | Self::ForeignPlan
+            | Self::InDoubt
+            | Self::TooLarge
+            | Self::UnsupportedRecord
+            | Self::Corrupt
+            | Self::Closed
+            | Self::Deleted
+            | Self::TooManyEntities
+            | Self::Rejected
+            | Self::Managed
+            | Self::Internal => false,
+        }
+    }
+
     /// Returns a short constant text: the `title` of a problem description (RFC 9457).
     ///
     /// ```
-    /// assert_eq!(rolecall::ErrorKind::NotFound.title(), "entity not found");
+    /// assert_eq!(rolecall::ErrorKind::NotFound.title(), "not found");
     /// ```
     pub const fn title(self) -> &'static str {
         match self {
             Self::Invalid => "invalid text",
-            Self::NotFound => "entity not found",
+            Self::NotFound => "not found",
             Self::AlreadyExists => "entity already exists",
             Self::Cycle => "cycle of groups or roles",
             Self::WindowMismatch => "relation exists with another window",

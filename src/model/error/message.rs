@@ -2,24 +2,46 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::text::{DidYouMean, shown};
-use super::{EntityKind, Error, ErrorKind, Inner};
+use super::{Asked, AskedBy, DidYouMean, EntityKind, Error, ErrorKind, Inner, Quoted};
 
 /// How many mistakes or violations a sentence lists.
 const MOST_LISTED: usize = 8;
 
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let inner = &*self.0;
+        write!(f, "{}", self.detail())?;
+        self.advice().map_or(Ok(()), |advice| write!(f, "; {advice}"))
+    }
+}
+
+impl Error {
+    /// The sentence without the advice.
+    pub(super) fn detail(&self) -> impl Display + '_ {
+        Detail(&self.0)
+    }
+}
+
+struct Detail<'a>(&'a Inner);
+
+impl Display for Detail<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(inner) = self;
         inner.problem(f)?;
         if let (Some(reason), false) = (&inner.reason, inner.kind == ErrorKind::Rejected) {
             write!(f, ": {}", shown_reason(reason))?;
         }
-        // Not everyone who may ask about a user may see the keys of other users.
-        if inner.entity != Some(EntityKind::User) {
-            DidYouMean(&inner.suggestions).fmt(f)?;
+        if let Some(name) = &inner.derived_from {
+            write!(f, "; the slug was derived from the name {}", Quoted(name))?;
         }
-        inner.advice.map_or(Ok(()), |advice| write!(f, "; {advice}"))
+        // Not everyone who may ask about a user may see the keys of other users.
+        let Some(asked) = inner.unknown_name().filter(|_| inner.entity != Some(EntityKind::User)) else {
+            return Ok(());
+        };
+        match inner.suggestions.names(asked) {
+            [] => Ok(()),
+            _ if inner.suggestions.advice(asked).is_some() => Ok(()),
+            names => write!(f, "; {}", DidYouMean { asked, names }),
+        }
     }
 }
 
@@ -35,11 +57,21 @@ fn shown_reason(reason: &str) -> String {
 }
 
 impl Inner {
+    /// The slug or key that was not found.
+    pub(super) fn unknown_name(&self) -> Option<&str> {
+        let name = self.name.as_ref().and_then(Asked::name)?;
+        (self.kind == ErrorKind::NotFound && self.relation.is_none()).then_some(name)
+    }
+
     fn problem(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.kind {
             ErrorKind::Invalid => self.invalid(f),
             ErrorKind::NotFound => write!(f, "{} not found", self.subject()),
-            ErrorKind::AlreadyExists => write!(f, "{} already exists", self.subject()),
+            // The id may belong to an entity of another kind.
+            ErrorKind::AlreadyExists => match &self.name {
+                Some(Asked { text, by: AskedBy::Id }) => write!(f, "id {} is already in use", Quoted(text)),
+                _ => write!(f, "{} already exists", self.subject()),
+            },
             ErrorKind::Cycle => match self.entity {
                 Some(entity) => write!(f, "cycle of {entity}s: {}", self.cycle),
                 None => write!(f, "cycle: {}", self.cycle),
@@ -66,8 +98,7 @@ impl Inner {
                 f.write_str("; nothing was changed by this call, try again later")
             }
             ErrorKind::Managed => {
-                let (subject, manager) = (self.subject(), shown(self.manager.as_deref().unwrap_or_default()));
-                write!(f, "{subject} is managed by `{manager}`; use `set_manager` to act for that directory")
+                write!(f, "{} is managed by {}", self.subject(), Quoted(self.manager.as_deref().unwrap_or_default()))
             }
             ErrorKind::Rejected => f.write_str(self.reason.as_deref().unwrap_or("rejected")),
             other => f.write_str(sentence(other)),
@@ -76,16 +107,19 @@ impl Inner {
 
     fn invalid(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let found = self.found.as_deref().unwrap_or_default();
-        write!(f, "invalid {} `{found}`", self.what.unwrap_or("text"))?;
+        write!(f, "invalid {} {}", self.what.unwrap_or("text"), Quoted(found))?;
+        if let (Some(entity), Some(asked)) = (self.entity, &self.name) {
+            write!(f, " of {}", asked.of(entity))?;
+        }
         self.expected.as_ref().map_or(Ok(()), |expected| write!(f, ": expected {expected}"))
     }
 
     fn subject(&self) -> String {
         match (&self.relation, self.entity, &self.name) {
-            (Some(relation), ..) => relation.clone(),
-            (None, Some(entity), Some(name)) => format!("{entity} `{}`", shown(name)),
+            (Some(relation), _, name) => relation.to(name.as_ref().map_or("", |asked| &asked.text)).to_string(),
+            (None, Some(entity), Some(asked)) => asked.of(entity).to_string(),
             (None, Some(entity), None) => entity.to_string(),
-            (None, None, Some(name)) => format!("`{}`", shown(name)),
+            (None, None, Some(asked)) => Quoted(&asked.text).to_string(),
             (None, None, None) => "entity".to_owned(),
         }
     }

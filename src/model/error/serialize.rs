@@ -11,20 +11,23 @@ impl Serialize for Error {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", inner.kind.code())?;
         map.serialize_entry("title", inner.kind.title())?;
-        map.serialize_entry("detail", &self.to_string())?;
+        map.serialize_entry("detail", &self.detail().to_string())?;
+        value(&mut map, "advice", self.advice().as_ref())?;
         value(&mut map, "entity", inner.entity.as_ref())?;
-        value(&mut map, "name", inner.name.as_ref())?;
+        value(&mut map, "name", self.name().as_ref())?;
+        value(&mut map, "derived_from", inner.derived_from.as_ref())?;
+        value(&mut map, "relation", inner.relation.as_ref())?;
         value(&mut map, "what", inner.what.as_ref())?;
         value(&mut map, "expected", inner.expected.as_ref())?;
         value(&mut map, "found", inner.found.as_ref())?;
         if inner.entity != Some(EntityKind::User) {
-            list(&mut map, "suggestions", &inner.suggestions)?;
+            list(&mut map, "suggestions", self.suggestions())?;
         }
         list(&mut map, "cycle", &inner.cycle.names)?;
         list(&mut map, "mistakes", &inner.mistakes)?;
         list(&mut map, "violations", &inner.violations)?;
         value(&mut map, "unlisted", Some(&inner.unlisted).filter(|unlisted| **unlisted > 0))?;
-        value(&mut map, "manager", inner.manager.as_ref())?;
+        value(&mut map, "manager", self.manager().as_ref())?;
         value(&mut map, "revision", inner.revision.as_ref())?;
         value(&mut map, "commit", inner.commit.as_ref())?;
         map.end()

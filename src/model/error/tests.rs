@@ -29,9 +29,9 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (
             Error::new(ErrorKind::WindowMismatch)
                 .about(Group, "eng")
-                .relation("membership of `bob` in `eng`".to_owned())
+                .of_relation(Relation::new(RelationKind::Membership, User, "bob"))
                 .instead_of("until 2027-01-31T00:00:00Z", "always")
-                .advice("use `set_member_window` to change it"),
+                .advise("use `set_member_window` to change it"),
             "membership of `bob` in `eng` already exists with another window (until 2027-01-31T00:00:00Z); \
              use `set_member_window` to change it",
         ),
@@ -195,7 +195,9 @@ fn an_error_is_data() {
         let value = serde_json::to_value(&error).unwrap();
         assert_eq!(value["code"], kind.code());
         assert_eq!(value["title"], kind.title());
-        assert_eq!(value["detail"], text);
+        assert_eq!(value["advice"].as_str(), error.advice());
+        let advice = error.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
+        assert_eq!(format!("{}{advice}", value["detail"].as_str().unwrap()), text);
     }
     let invalid = serde_json::to_value(Error::invalid("slug", "a b", "no space")).unwrap();
     assert_eq!(

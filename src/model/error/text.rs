@@ -1,17 +1,102 @@
-//! Prepares texts from outside for messages: escapes control characters and cuts long texts.
+//! Prepares texts from outside for messages: quotes names, escapes what cannot be seen, and cuts long texts.
+//!
+//! Every name in a message is written by [`Quoted`], so no name can imitate the words around it.
 
-/// Returns a text with its control characters escaped, cut after 80 characters.
-pub(crate) fn shown(text: &str) -> String {
-    escaped(text, 80)
+use std::fmt::{self, Display, Formatter, Write as _};
+
+use any_ascii::any_ascii;
+
+/// How many characters of a name a message shows.
+const MOST_SHOWN: usize = 80;
+/// How many characters of an invalid text an error keeps.
+const MOST_KEPT: usize = 320;
+/// How many code points of a difference are listed.
+const MOST_CODE_POINTS: usize = 8;
+
+/// A name in a message: in back quotes, with everything escaped that cannot be seen or that ends the quotation, and cut
+/// after 80 characters.
+///
+/// All errors and explanations of this crate write names like this. Use it in your own messages and logs.
+///
+/// # Example
+/// ```
+/// use rolecall::Quoted;
+///
+/// assert_eq!(Quoted("alice").to_string(), "`alice`");
+/// assert_eq!(Quoted("jürgen m").to_string(), "`jürgen m`");
+/// // A reader sees the mark that reverses the text, the trailing space, and the back quote inside.
+/// assert_eq!(Quoted("a\u{202e}b ").to_string(), r"`a\u{202e}b\u{20}`");
+/// assert_eq!(Quoted("a` is root").to_string(), r"`a\` is root`");
+/// ```
+///
+/// # Security
+/// Two different names are written differently if they have at most 80 characters. Names can still *look* the same:
+/// `I` and `l`, or the same letter of two scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let last = self.0.char_indices().next_back().map(|(at, _)| at);
+        f.write_char('`')?;
+        let mut shown = self.0.char_indices();
+        for (at, c) in shown.by_ref().take(MOST_SHOWN) {
+            match c {
+                '`' => f.write_str("\\`")?,
+                '\\' => f.write_str("\\\\")?,
+                ' ' if at == 0 || Some(at) == last => f.write_str("\\u{20}")?,
+                c => write_visible(f, c, at == 0)?,
+            }
+        }
+        // Outside of the quotes, where no name can write it.
+        f.write_str(if shown.next().is_some() { "`…" } else { "`" })
+    }
 }
 
-/// Returns a text with its control characters escaped, cut after `most` characters.
+/// Writes a character, escaped if it cannot be seen. A combining mark is escaped if it comes first: it would change the
+/// character before the text.
+fn write_visible(f: &mut impl fmt::Write, c: char, first: bool) -> fmt::Result {
+    match c {
+        '\'' | '"' | '\\' => f.write_char(c),
+        // Letters and marks that are drawn as nothing. The standard library prints them.
+        '\u{34f}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{2800}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{ffa0}'
+        | '\u{e0100}'..='\u{e01ef}' => write!(f, "{}", c.escape_unicode()),
+        c if first => write!(f, "{}", c.escape_debug()),
+        // Behind another character, the standard library leaves a combining mark as it is.
+        c => {
+            let mut after = String::from("x");
+            after.push(c);
+            after.escape_debug().skip(1).try_for_each(|c| f.write_char(c))
+        }
+    }
+}
+
+/// Returns a text of the application or of a store in one line: with everything escaped that cannot be seen, cut after
+/// `most` characters. It has no quotes, so use it for sentences, never for names.
 pub(crate) fn escaped(text: &str, most: usize) -> String {
     let mut out = String::new();
-    for c in text.chars().take(most) {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    for (n, c) in text.chars().take(most).enumerate() {
+        let _: fmt::Result = write_visible(&mut out, c, n == 0);
     }
     if text.chars().nth(most).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// Returns what an error keeps of an invalid text, which may be long.
+pub(super) fn kept(text: &str) -> String {
+    let mut out: String = text.chars().take(MOST_KEPT).collect();
+    if text.chars().nth(MOST_KEPT).is_some() {
         out.push('…');
     }
     out
@@ -38,8 +123,8 @@ impl CycleNames {
     }
 }
 
-impl std::fmt::Display for CycleNames {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Display for CycleNames {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (n, name) in self.names.iter().enumerate() {
             if n > 0 {
                 f.write_str(" > ")?;
@@ -47,21 +132,71 @@ impl std::fmt::Display for CycleNames {
             if self.omitted > 0 && n == MOST_NAMES / 2 {
                 write!(f, "… {} more … > ", self.omitted)?;
             }
-            write!(f, "`{}`", shown(name))?;
+            Quoted(name).fmt(f)?;
         }
         Ok(())
     }
 }
 
-/// A question that lists similar names: ``; did you mean `a` or `b`?``, or nothing.
-pub(crate) struct DidYouMean<'a>(pub(crate) &'a [String]);
+/// A question that lists similar names: ``did you mean `a` or `b`?``. Where a name looks like the one that was asked
+/// for, it adds the code points that differ.
+pub(crate) struct DidYouMean<'a> {
+    pub(crate) asked: &'a str,
+    pub(crate) names: &'a [String],
+}
 
-impl std::fmt::Display for DidYouMean<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (n, name) in self.0.iter().enumerate() {
-            write!(f, "{}`{}`", if n == 0 { "; did you mean " } else { " or " }, shown(name))?;
+impl Display for DidYouMean<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (n, name) in self.names.iter().enumerate() {
+            write!(f, "{}{}", if n == 0 { "did you mean " } else { " or " }, Quoted(name))?;
+            if looks_like(self.asked, name) {
+                let (asked, other) = difference(self.asked, name);
+                write!(f, " (with {} for {})", CodePoints(other), CodePoints(asked))?;
+            }
         }
-        if self.0.is_empty() { Ok(()) } else { f.write_str("?") }
+        if self.names.is_empty() { Ok(()) } else { f.write_char('?') }
+    }
+}
+
+/// Whether two different names may be read as one: composed and decomposed letters, letters of two scripts, and ASCII
+/// characters that many typefaces draw alike.
+fn looks_like(a: &str, b: &str) -> bool {
+    fn drawn(text: &str) -> String {
+        let seen: String = text.chars().filter(|c| visible_in(*c)).collect();
+        let ascii = any_ascii(&seen).replace("rn", "m").replace("vv", "w");
+        ascii.chars().map(|c| if matches!(c, 'I' | '1' | '|') { 'l' } else { c }).map(zero).collect()
+    }
+    fn zero(c: char) -> char {
+        if c == '0' { 'O' } else { c }
+    }
+    fn visible_in(c: char) -> bool {
+        let mut out = String::new();
+        write_visible(&mut out, c, false).is_ok() && !out.starts_with('\\')
+    }
+    a != b && drawn(a) == drawn(b)
+}
+
+/// The parts of two texts between what they begin and end with alike.
+fn difference<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
+    let head: usize = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).map(|(c, _)| c.len_utf8()).sum();
+    let (a, b) = (a.get(head..).unwrap_or_default(), b.get(head..).unwrap_or_default());
+    let both = a.chars().rev().zip(b.chars().rev());
+    let tail: usize = both.take_while(|(x, y)| x == y).map(|(c, _)| c.len_utf8()).sum();
+    (a.get(..a.len() - tail).unwrap_or_default(), b.get(..b.len() - tail).unwrap_or_default())
+}
+
+/// The code points of a text, as Unicode writes them.
+struct CodePoints<'a>(&'a str);
+
+impl Display for CodePoints<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nothing");
+        }
+        for (n, c) in self.0.chars().take(MOST_CODE_POINTS).enumerate() {
+            write!(f, "{}U+{:04X}", if n == 0 { "" } else { " " }, u32::from(c))?;
+        }
+        if self.0.chars().nth(MOST_CODE_POINTS).is_some() { f.write_str(" …") } else { Ok(()) }
     }
 }
 
@@ -70,10 +205,60 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_from_outside_is_escaped_and_cut() {
-        assert_eq!(shown("a\u{1b}b\n"), "a\\u{1b}b\\n");
+    fn f10_everything_that_cannot_be_seen_is_escaped() {
+        let table = [
+            ("alice", "`alice`"),
+            ("", "``"),
+            ("a b", "`a b`"),
+            ("jürgen", "`jürgen`"),
+            ("ju\u{308}rgen", "`ju\u{308}rgen`"),
+            ("日本", "`日本`"),
+            ("O'Brien \"x\"", "`O'Brien \"x\"`"),
+            // What would end the quotation, or be taken for an escape.
+            ("a`b", r"`a\`b`"),
+            (r"acme\bob", r"`acme\\bob`"),
+            // Controls, and marks that change the direction.
+            ("a\u{1b}b\n", r"`a\u{1b}b\n`"),
+            ("a\0", r"`a\0`"),
+            ("a\u{85}b", r"`a\u{85}b`"),
+            ("a\u{202e}b", r"`a\u{202e}b`"),
+            ("a\u{2066}b", r"`a\u{2066}b`"),
+            ("a\u{200f}b", r"`a\u{200f}b`"),
+            // Separators and spaces.
+            ("a\u{2028}b\u{2029}", r"`a\u{2028}b\u{2029}`"),
+            (" a ", r"`\u{20}a\u{20}`"),
+            (" ", r"`\u{20}`"),
+            ("a\u{a0}b\u{3000}c", r"`a\u{a0}b\u{3000}c`"),
+            // Nothing is drawn.
+            ("a\u{200b}b\u{feff}", r"`a\u{200b}b\u{feff}`"),
+            ("a\u{ad}b\u{2060}", r"`a\u{ad}b\u{2060}`"),
+            ("a\u{3164}b\u{115f}\u{2800}", r"`a\u{3164}b\u{115f}\u{2800}`"),
+            ("a\u{fe0f}\u{34f}", r"`a\u{fe0f}\u{34f}`"),
+            ("a\u{e0041}", r"`a\u{e0041}`"),
+            // Private use, unassigned, and a combining mark that would change the quote.
+            ("a\u{e000}", r"`a\u{e000}`"),
+            ("a\u{378}", r"`a\u{378}`"),
+            ("\u{301}a", r"`\u{301}a`"),
+        ];
+        for (name, text) in table {
+            assert_eq!(Quoted(name).to_string(), text, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_outside_of_its_quotes() {
+        let (fits, long) = ("a".repeat(80), "a".repeat(81));
+        assert_eq!(Quoted(&fits).to_string(), format!("`{fits}`"));
+        assert_eq!(Quoted(&long).to_string(), format!("`{fits}`…"));
+        assert_eq!(Quoted("a…").to_string(), "`a…`");
+    }
+
+    #[test]
+    fn a_sentence_is_escaped_and_cut() {
+        assert_eq!(escaped("a\u{1b}b\n\u{202e}`", 9), "a\\u{1b}b\\n\\u{202e}`");
         assert_eq!(escaped("abc", 3), "abc");
         assert_eq!(escaped("abcd", 3), "abc…");
+        assert_eq!((kept("a\n"), kept(&"x".repeat(321)).len()), ("a\n".to_owned(), 323));
     }
 
     #[test]
@@ -87,9 +272,24 @@ mod tests {
     }
 
     #[test]
-    fn similar_names_are_asked_about() {
-        let names = ["a".to_owned(), "b".to_owned()];
-        assert_eq!(DidYouMean(&names).to_string(), "; did you mean `a` or `b`?");
-        assert_eq!(DidYouMean(&[]).to_string(), "");
+    fn f9_a_name_that_looks_the_same_is_shown_with_its_code_points() {
+        let table = [
+            ("editor", vec!["edtior"], "did you mean `edtior`?"),
+            ("a", vec!["b", "c"], "did you mean `b` or `c`?"),
+            ("a", vec![], ""),
+            // Composed and decomposed.
+            ("j\u{fc}rgen", vec!["ju\u{308}rgen"], "did you mean `ju\u{308}rgen` (with U+0075 U+0308 for U+00FC)?"),
+            // Cyrillic, and ASCII that many typefaces draw alike.
+            ("\u{430}lice", vec!["alice"], "did you mean `alice` (with U+0061 for U+0430)?"),
+            ("aIice", vec!["alice"], "did you mean `alice` (with U+006C for U+0049)?"),
+            ("modem", vec!["modern"], "did you mean `modern` (with U+0072 U+006E for U+006D)?"),
+            // Nothing is drawn.
+            ("alice\u{200b}", vec!["alice"], "did you mean `alice` (with nothing for U+200B)?"),
+            ("alice ", vec!["alice"], "did you mean `alice`?"),
+        ];
+        for (asked, names, text) in table {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            assert_eq!(DidYouMean { asked, names: &names }.to_string(), text, "{asked}");
+        }
     }
 }

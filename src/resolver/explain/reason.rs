@@ -1,13 +1,13 @@
 //! Why a check is denied: the reason, and what would grant the permission.
 
 use super::paths::{self, Access};
-use super::{Decision, Explanation, Reason};
+use super::{Decision, Explanation, Reason, unknown};
 use crate::model::clock::When;
+use crate::model::error::{Asked, EntityKind, Suggestions};
 use crate::model::records::Slug;
 use crate::resolver::check::allows;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::{Availability, CompiledTenant, reverse};
-use crate::resolver::suggestions::suggest_from;
 
 const MOST_HOLDERS: usize = 32;
 
@@ -65,20 +65,20 @@ fn denied(state: &State, user: u32, permission: u32, when: &When<'_>) -> Reason 
 
 pub(crate) fn explain(
     snapshot: &CompiledTenant,
-    (user, user_text): (Option<u32>, String),
-    (permission, permission_text): (Option<u32>, String),
+    (user, user_text): (Option<u32>, Asked),
+    (permission, permission_text): (Option<u32>, Asked),
     when: &When<'_>,
 ) -> Explanation {
     let decision = decide(snapshot, user, permission, when);
     let mut explanation = Explanation {
-        user: user.and_then(|n| snapshot.state.users.row(n)).map_or(user_text, |row| row.key().to_string()),
+        user: user.and_then(|n| snapshot.state.users.row(n)).map_or(user_text, |row| Asked::from(row.key().as_str())),
         permission: permission
             .and_then(|n| snapshot.state.permissions.row(n))
-            .map_or(permission_text, |row| row.record.slug.to_string()),
+            .map_or(permission_text, |row| Asked::from(row.record.slug.as_str())),
         decision,
         paths: Vec::new(),
         more_paths: false,
-        near: Vec::new(),
+        suggestions: Suggestions::default(),
         roles: Vec::new(),
         groups: Vec::new(),
         more_holders: false,
@@ -90,7 +90,11 @@ pub(crate) fn explain(
             (explanation.paths, explanation.more_paths) = (found.paths, found.more);
         }
         (Decision::Denied(Reason::UnknownPermission), ..) => {
-            explanation.near = suggest_from(&state.permissions, &explanation.permission);
+            explanation.decision = unknown::refine(snapshot, decision, &explanation.permission);
+            explanation.suggestions = snapshot.suggestions(EntityKind::Permission);
+        }
+        (Decision::Denied(Reason::UnknownUser), ..) => {
+            explanation.suggestions = snapshot.suggestions(EntityKind::User);
         }
         (
             Decision::Denied(

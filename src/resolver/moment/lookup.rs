@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Moment;
 use super::list::{List, WhyEmpty};
 use super::page::{self, Page, PageRequest};
+use crate::model::error::Asked;
 use crate::model::records::{GroupRecord, Name, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserRecord};
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser, sealed};
@@ -80,7 +81,7 @@ macro_rules! origin_names {
                 self.record.$find(scope)
             }
 
-            fn $text(&self) -> String {
+            fn $text(&self) -> Asked {
                 self.record.$text()
             }
         }

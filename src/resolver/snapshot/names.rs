@@ -2,7 +2,10 @@
 //!
 //! The type decides which. Nothing is guessed from the form of a string.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -10,6 +13,7 @@ use self::sealed::{Found, Scope};
 use super::CompiledTenant;
 use super::table::Origin;
 use crate::model::catalog::{CatalogPermission, CatalogRole};
+use crate::model::error::{Asked, Quoted};
 use crate::model::records::{
     GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
 };
@@ -74,6 +78,7 @@ pub struct External<'a> {
 
 pub(crate) mod sealed {
     use super::CompiledTenant;
+    use crate::model::error::Asked;
     use crate::resolver::snapshot::indexed_user::IndexedUser;
 
     /// Where a name is looked up.
@@ -97,7 +102,7 @@ pub(crate) mod sealed {
 
     pub trait User {
         fn user(&self, scope: Scope<'_>) -> Option<u32>;
-        fn user_text(&self) -> String;
+        fn user_text(&self) -> Asked;
 
         /// The same, with the index entry if the lookup has read it. The user may be deleted, and then has no
         /// permissions.
@@ -109,7 +114,7 @@ pub(crate) mod sealed {
 
     pub trait Permission {
         fn permission(&self, scope: Scope<'_>) -> Option<u32>;
-        fn permission_text(&self) -> String;
+        fn permission_text(&self) -> Asked;
 
         /// The same, without asking whether the permission is deleted: nothing grants a deleted permission.
         #[inline]
@@ -120,16 +125,16 @@ pub(crate) mod sealed {
 
     pub trait Role {
         fn role(&self, scope: Scope<'_>) -> Option<u32>;
-        fn role_text(&self) -> String;
+        fn role_text(&self) -> Asked;
     }
 
     pub trait Group {
         fn group(&self, scope: Scope<'_>) -> Option<u32>;
-        fn group_text(&self) -> String;
+        fn group_text(&self) -> Asked;
     }
 }
 
-/// Names a user: its key (`&str`, [`UserKey`]), its id ([`UserId`], [`Uuid`]), its external id
+/// Names a user: its key (any string type, [`UserKey`]), its id ([`UserId`], [`Uuid`]), its external id
 /// ([`External`]), a [`UserHandle`], or its record; by value or by reference.
 ///
 /// This trait is sealed: only this crate implements it.
@@ -146,10 +151,14 @@ pub(crate) mod sealed {
 /// # let now = acme.now();
 /// let alice = now.user("alice").expect("she exists");
 /// assert!(now.user(alice.id).is_some() && now.user(&alice).is_some());
+/// let key: std::borrow::Cow<str> = "alice".into();
+/// assert!(now.user(key).is_some());
+/// // Nothing is guessed from the form of a text: this looks up a user whose key is that text.
+/// assert!(now.user(alice.id.to_string()).is_none());
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 pub trait AsUser: sealed::User {}
-/// Names a permission: its slug (`&str`, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], its
+/// Names a permission: its slug (any string type, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], its
 /// record, or a variant of the application's own enum ([`catalog!`](crate::catalog!)).
 ///
 /// This trait is sealed: only this crate implements it.
@@ -169,7 +178,7 @@ pub trait AsUser: sealed::User {}
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 pub trait AsPermission: sealed::Permission {}
-/// Names a role: its slug (`&str`, [`Slug`]), its id ([`RoleId`], [`Uuid`]), its record, or a variant of the catalog's
+/// Names a role: its slug (any string type, [`Slug`]), its id ([`RoleId`], [`Uuid`]), its record, or a variant of the catalog's
 /// enum of roles.
 ///
 /// This trait is sealed: only this crate implements it.
@@ -189,7 +198,7 @@ pub trait AsPermission: sealed::Permission {}
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 pub trait AsRole: sealed::Role {}
-/// Names a group: its slug (`&str`, [`Slug`]), its id ([`GroupId`], [`Uuid`]), its external id ([`External`]), or
+/// Names a group: its slug (any string type, [`Slug`]), its id ([`GroupId`], [`Uuid`]), its external id ([`External`]), or
 /// its record.
 ///
 /// This trait is sealed: only this crate implements it.
@@ -210,19 +219,23 @@ pub trait AsRole: sealed::Role {}
 /// ```
 pub trait AsGroup: sealed::Group {}
 
-/// How explanations show a handle that is not valid here, and so has no name.
-const FOREIGN: &str = "handle that is not valid here";
-
 macro_rules! named {
     ($as:ident, $trait:ident, $find:ident, $text:ident, $table:ident, $id:ident, $record:ident) => {
-        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| (*self_).to_string(), str);
-        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_), |self_| self_.clone(), String);
-        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_.as_str()), |self_| self_.to_string(), Slug);
-        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(*self_), |self_| self_.to_string(), Uuid);
-        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(self_.as_uuid()), |self_| self_.to_string(), $id);
+        named!(# $as, $trait, $find, $text, $table, Slug);
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_id(*self_), |self_| Asked::by_id(*self_), Uuid);
         named!(@ $as, $trait, $find, $text,
-            |self_, s| s.state.$table.by_id(self_.id.as_uuid()), |self_| self_.id.to_string(), $record);
+            |self_, s| s.state.$table.by_id(self_.as_uuid()), |self_| Asked::by_id(self_.as_uuid()), $id);
+        named!(@ $as, $trait, $find, $text,
+            |self_, s| s.state.$table.by_id(self_.id.as_uuid()), |self_| Asked::by_id(self_.id.as_uuid()), $record);
     };
+    (# $as:ident, $trait:ident, $find:ident, $text:ident, $table:ident, $name:ident) => {
+        named!(% $as, $trait, $find, $text, $table,
+            str, String, Box<str>, Arc<str>, Rc<str>, Cow<'_, str>, $name);
+    };
+    (% $as:ident, $trait:ident, $find:ident, $text:ident, $table:ident, $($type:ty),*) => {$(
+        named!(@ $as, $trait, $find, $text, |self_, s| s.state.$table.by_name(self_.as_ref()),
+            |self_| Asked::from(AsRef::<str>::as_ref(self_)), $type);
+    )*};
     (@ $as:ident, $trait:ident, $find:ident, $text:ident, |$a:ident, $s:ident| $found:expr, |$b:ident| $shown:expr, $type:ty) => {
         impl sealed::$trait for $type {
             #[inline]
@@ -231,7 +244,7 @@ macro_rules! named {
                 $found
             }
 
-            fn $text(&self) -> String {
+            fn $text(&self) -> Asked {
                 let $b = self;
                 $shown
             }
@@ -249,7 +262,7 @@ macro_rules! by_reference {
                 (**self).$find(scope)
             }
 
-            fn $text(&self) -> String {
+            fn $text(&self) -> Asked {
                 (**self).$text()
             }
 
@@ -258,15 +271,6 @@ macro_rules! by_reference {
 
         impl $as for &$type {}
     )*)*};
-}
-
-macro_rules! found_too {
-    () => {
-        #[inline]
-        fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-            (**self).found(scope)
-        }
-    };
 }
 
 macro_rules! permission_or_deleted_by_reference {
@@ -297,7 +301,7 @@ macro_rules! user_by_id {
                 scope.0.state.indexed_user($id).map(Found::by)
             }
 
-            fn user_text(&self) -> String {
+            fn user_text(&self) -> Asked {
                 let $self_ = self;
                 $shown
             }
@@ -309,37 +313,72 @@ macro_rules! user_by_id {
 
 // The index by id contains what a check needs of a user.
 user_by_id! {
-    Uuid: |id| *id, id.to_string();
-    UserId: |id| id.as_uuid(), id.to_string();
-    UserRecord: |record| record.id.as_uuid(), record.key.to_string();
+    Uuid: |id| *id, Asked::by_id(*id);
+    UserId: |id| id.as_uuid(), Asked::by_id(id.as_uuid());
+    UserRecord: |record| record.id.as_uuid(), Asked::by_id(record.id.as_uuid());
 }
-named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| (*key).to_string(), str);
-named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key), |key| key.clone(), String);
-named!(@ AsUser, User, user, user_text, |key, s| s.state.users.by_name(key.as_str()), |key| key.to_string(), UserKey);
+named!(# AsUser, User, user, user_text, users, UserKey);
 named!(@ AsUser, User, user, user_text,
-    |external, s| s.state.users.by_external(external.pair()), |external| external.to_string(), External<'_>);
+    |external, s| s.state.users.by_external(external.pair()), |external| external.asked(), External<'_>);
 named!(@ AsGroup, Group, group, group_text,
-    |external, s| s.state.groups.by_external(external.pair()), |external| external.to_string(), External<'_>);
+    |external, s| s.state.groups.by_external(external.pair()), |external| external.asked(), External<'_>);
 named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
 named!(AsRole, Role, role, role_text, roles, RoleId, RoleRecord);
 named!(AsGroup, Group, group, group_text, groups, GroupId, GroupRecord);
 by_reference! {
-    AsUser, User, user, user_text, found_too, str, &str, String, UserKey, UserRecord, Uuid, UserId, UserHandle, External<'_>;
     AsPermission, Permission, permission, permission_text, permission_or_deleted_by_reference,
-        str, &str, String, Slug, PermissionRecord, Uuid, PermissionId, PermissionHandle;
-    AsRole, Role, role, role_text, no_more, str, &str, String, Slug, RoleRecord, Uuid, RoleId;
-    AsGroup, Group, group, group_text, no_more, str, &str, String, Slug, GroupRecord, Uuid, GroupId, External<'_>;
+        str, &str, String, &String, Box<str>, Arc<str>, Rc<str>, Cow<'_, str>, Slug, PermissionRecord, Uuid, PermissionId,
+        PermissionHandle;
+    AsRole, Role, role, role_text, no_more,
+        str, &str, String, &String, Box<str>, Arc<str>, Rc<str>, Cow<'_, str>, Slug, RoleRecord, Uuid, RoleId;
 }
+
+// By any reference. Permissions and roles cannot have this: a reference may be a variant of an application's enum.
+impl<T: sealed::User + ?Sized> sealed::User for &T {
+    #[inline]
+    fn user(&self, scope: Scope<'_>) -> Option<u32> {
+        (**self).user(scope)
+    }
+
+    #[inline]
+    fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        (**self).found(scope)
+    }
+
+    fn user_text(&self) -> Asked {
+        (**self).user_text()
+    }
+}
+
+impl<T: AsUser + ?Sized> AsUser for &T {}
+
+impl<T: sealed::Group + ?Sized> sealed::Group for &T {
+    #[inline]
+    fn group(&self, scope: Scope<'_>) -> Option<u32> {
+        (**self).group(scope)
+    }
+
+    fn group_text(&self) -> Asked {
+        (**self).group_text()
+    }
+}
+
+impl<T: AsGroup + ?Sized> AsGroup for &T {}
 
 impl<'a> External<'a> {
     fn pair(&self) -> (&'a str, &'a str) {
         (self.manager, self.id)
     }
+
+    fn asked(&self) -> Asked {
+        Asked::by_external_id(self.manager, self.id)
+    }
 }
 
+/// ``external id `00u1` of `okta` ``.
 impl fmt::Display for External<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.id, self.manager)
+        write!(f, "external id {} of {}", Quoted(self.id), Quoted(self.manager))
     }
 }
 
@@ -354,8 +393,8 @@ impl sealed::User for UserHandle {
         scope.0.number_of(*self).map(|number| Found { number, indexed: None })
     }
 
-    fn user_text(&self) -> String {
-        FOREIGN.to_owned()
+    fn user_text(&self) -> Asked {
+        Asked::by_handle()
     }
 }
 
@@ -372,8 +411,8 @@ impl sealed::Permission for PermissionHandle {
         scope.0.permission_number(*self)
     }
 
-    fn permission_text(&self) -> String {
-        FOREIGN.to_owned()
+    fn permission_text(&self) -> Asked {
+        Asked::by_handle()
     }
 }
 
@@ -385,8 +424,8 @@ impl<T: CatalogPermission> sealed::Permission for T {
         (T::catalog().token() == snapshot.catalog.definition.token()).then(|| self.index())
     }
 
-    fn permission_text(&self) -> String {
-        format!("{self:?} of a catalog that this authorizer was not built with")
+    fn permission_text(&self) -> Asked {
+        Asked::by_variant(self)
     }
 }
 
@@ -398,8 +437,8 @@ impl<T: CatalogRole> sealed::Role for T {
         (T::catalog().token() == snapshot.catalog.definition.token()).then(|| self.index())
     }
 
-    fn role_text(&self) -> String {
-        format!("{self:?} of a catalog that this authorizer was not built with")
+    fn role_text(&self) -> Asked {
+        Asked::by_variant(self)
     }
 }
 

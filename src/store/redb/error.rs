@@ -1,6 +1,7 @@
 //! The error of opening a file.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use redb::{DatabaseError, StorageError};
 
@@ -41,12 +42,20 @@ pub enum RedbError {
     /// The file is not a store of this crate: a redb file of another application, or not a redb file.
     #[error("file is not a rolecall store: {0}")]
     Foreign(String),
-    /// The system returned an error, or the file does not exist and was not to be created.
+    /// The system returned an error, or the file does not exist and was not to be created. The text names the file.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
 impl RedbError {
+    /// Names the file in an error of the system, which does not say what it is about.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Io(error) => Self::Io(io::Error::new(error.kind(), AtPath { path: path.to_owned(), error })),
+            other => other,
+        }
+    }
+
     /// Converts redb's error. Not a `From`: redb is not part of the public API.
     pub(super) fn of(error: DatabaseError) -> Self {
         match error {
@@ -65,6 +74,15 @@ impl RedbError {
             other => Self::Io(io::Error::other(other.to_string())),
         }
     }
+}
+
+/// An error of the system, and the file that it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", path.display())]
+struct AtPath {
+    path: PathBuf,
+    #[source]
+    error: io::Error,
 }
 
 impl From<Failure> for RedbError {

@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: migration between formats.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,14 +47,33 @@ impl Backend {
             },
             RedbError::Damaged,
         )
+        .map_err(|error| self.name_in(error))
     }
 
     /// Creates an empty store, unless the file exists.
     pub(super) fn create(&self) -> Result<(), RedbError> {
         match self {
-            Self::File(path) => create(path),
+            Self::File(path) => create(path).map_err(|error| self.name_in(error)),
             #[cfg(test)]
             Self::Disk(disk) => write_format(&builder().create_with_backend(disk.clone()).map_err(RedbError::of)?),
+        }
+    }
+
+    /// Names the file in an error of the system.
+    fn name_in(&self, error: RedbError) -> RedbError {
+        match self {
+            Self::File(path) => error.at(path),
+            #[cfg(test)]
+            Self::Disk(_) => error,
+        }
+    }
+
+    /// Names the file before a text of the system.
+    pub(super) fn about(&self, text: &impl Display) -> String {
+        match self {
+            Self::File(path) => format!("{}: {text}", path.display()),
+            #[cfg(test)]
+            Self::Disk(_) => text.to_string(),
         }
     }
 }

@@ -62,7 +62,12 @@ impl SharedDatabase {
         if failure.reopen {
             self.failed.fetch_max(number, Ordering::AcqRel);
         }
-        failure.error
+        // Errors of the system do not say which file they are about.
+        match failure.error {
+            StoreError::Unavailable(why) if failure.reopen => StoreError::unavailable(self.backend.about(&why)),
+            StoreError::InDoubt(why) => StoreError::in_doubt(self.backend.about(&why)),
+            error => error,
+        }
     }
 
     fn open_again_if_failed(&self) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! A broken rule, as the message of a compile error or as an [`Error`].
 
-use crate::model::error::{EntityKind, Error, shown};
+use crate::model::error::{EntityKind, Error, Quoted};
 
 /// The entry that is checked.
 #[derive(Clone, Copy)]
@@ -93,12 +93,12 @@ impl From<BrokenRule<'_>> for Error {
         if let Some((what, expected)) = rule.expected() {
             return Self::invalid(what, text, expected);
         }
-        let of = shown(slug.unwrap_or_default());
+        let of = Quoted(slug.unwrap_or_default());
         match rule {
             Rule::Grant => Self::not_found(EntityKind::Permission, text)
-                .reason(format!("role `{of}` grants it, and the catalog does not define it")),
+                .reason(format!("role {of} grants it, and the catalog does not define it")),
             Rule::Include => Self::not_found(entity, text)
-                .reason(format!("role `{of}` includes it, and it is not defined before that role")),
+                .reason(format!("role {of} includes it, and it is not defined before that role")),
             Rule::Itself => Self::cycle_of(entity, text, vec![text.to_owned(), text.to_owned()]),
             _ => Self::already_exists(entity, text).reason("a present, earlier or retired slug names one entry only"),
         }

@@ -1,0 +1,86 @@
+//! The membership, assignment or parent link that an error is about.
+
+use std::fmt::{self, Display, Formatter};
+
+use serde::Serialize;
+
+use super::codes::codes;
+use super::{EntityKind, Quoted};
+
+codes! {
+    /// A kind of relation that an error can be about.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::RelationKind;
+    ///
+    /// assert_eq!(RelationKind::Membership.code(), "membership");
+    /// ```
+    RelationKind {
+        /// A user is a member of a group.
+        Membership = "membership",
+        /// A role is assigned to a user or a group.
+        Assignment = "assignment",
+        /// A group has a parent group.
+        Parent = "parent",
+    }
+}
+
+/// A relation that exists with another window, or does not exist, between two entities that do.
+///
+/// The other end is [`Error::entity`](crate::Error::entity) and [`Error::name`](crate::Error::name): the group of a
+/// membership, the role of an assignment, the parent of a parent link.
+///
+/// # Example
+/// ```
+/// use rolecall::{EntityKind, RelationKind, Window, blocking::Authorizer};
+///
+/// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_group("staff")?;
+///     tx.create_user("alice").map(drop)
+/// })?;
+/// let error = acme.update(|tx| tx.group("staff")?.set_member_window("alice", Window::ALWAYS).map(drop)).unwrap_err();
+/// let relation = error.relation().expect("both exist, and she is not a member");
+/// assert_eq!(relation.kind, RelationKind::Membership);
+/// assert_eq!((relation.entity, &*relation.name), (EntityKind::User, "alice"));
+/// assert_eq!((error.entity(), error.name()), (Some(EntityKind::Group), Some("staff")));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Relation {
+    /// The kind of relation.
+    pub kind: RelationKind,
+    /// The kind of the entity that has the relation: a user or a group.
+    pub entity: EntityKind,
+    /// The key of the member, the key or slug of the role's holder, or the slug of the subgroup.
+    pub name: String,
+}
+
+impl Relation {
+    pub(crate) fn new(kind: RelationKind, entity: EntityKind, name: impl Into<String>) -> Self {
+        Self { kind, entity, name: name.into() }
+    }
+
+    /// Describes the relation to an entity with this name.
+    pub(super) fn to<'a>(&'a self, other: &'a str) -> impl Display + 'a {
+        Described { relation: self, other }
+    }
+}
+
+struct Described<'a> {
+    relation: &'a Relation,
+    other: &'a str,
+}
+
+impl Display for Described<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (name, other) = (Quoted(&self.relation.name), Quoted(self.other));
+        match self.relation.kind {
+            RelationKind::Membership => write!(f, "membership of {name} in {other}"),
+            RelationKind::Assignment => write!(f, "assignment of {other} to {name}"),
+            RelationKind::Parent => write!(f, "parent link of {name} to {other}"),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Tests that an error that nobody reads costs a look-up (report F1).
+//!
+//! Rows of users are counted, not timed. Suggestions read thousands of them, and only when somebody asks.
+
+use crate::blocking::{Authorizer, Tenant};
+use crate::resolver::snapshot::table::USERS_LOOKED_AT;
+use crate::{Error, Result, Tx};
+
+const USERS: usize = 5_000;
+
+type Call = fn(&Tx) -> Result<()>;
+
+fn acme() -> Tenant {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_role("editor")?;
+        tx.create_group("staff")?;
+        (0..USERS).try_for_each(|n| tx.create_user(&format!("user{n}@acme.com")).map(drop))
+    })
+    .unwrap();
+    acme
+}
+
+/// How many rows of users this reads in a transaction.
+fn looked_at<T>(acme: &Tenant, work: impl Fn(&Tx) -> T) -> u64 {
+    let (count, _) = acme
+        .plan(|tx| {
+            USERS_LOOKED_AT.set(0);
+            drop(work(tx));
+            Ok(USERS_LOOKED_AT.get())
+        })
+        .unwrap();
+    count
+}
+
+#[test]
+fn f1_a_miss_costs_a_look_up() {
+    let acme = acme();
+    let hit = looked_at(&acme, |tx| tx.user("user7@acme.com").is_ok());
+    let misses: [(&str, Call); 8] = [
+        ("user", |tx| tx.user("user7@acme.con").map(drop)),
+        ("delete_user", |tx| tx.delete_user("user7@acme.con")),
+        ("add_member", |tx| tx.group("staff")?.add_member("user7@acme.con").map(drop)),
+        ("remove_member", |tx| tx.group("staff")?.remove_member("user7@acme.con").map(drop)),
+        ("ensure_member", |tx| tx.group("staff")?.ensure_member("user7@acme.con", crate::Window::ALWAYS).map(drop)),
+        ("set_member_window", |tx| {
+            tx.group("staff")?.set_member_window("user7@acme.con", crate::Window::ALWAYS).map(drop)
+        }),
+        ("set_members", |tx| tx.group("staff")?.set_members(["user7@acme.con"]).map(drop)),
+        ("create_user", |tx| tx.create_user("user7@acme.com").map(drop)),
+    ];
+    for (call, miss) in misses {
+        let count = looked_at(&acme, |tx| assert!(miss(tx).is_err(), "{call}"));
+        assert!(count <= hit, "{call} reads {count} rows, a look-up {hit}");
+    }
+    // The text of an unknown user has no suggestions, so it costs no more. Asking for them does.
+    let text = looked_at(&acme, |tx| tx.user("user7@acme.con").unwrap_err().to_string());
+    let asked = looked_at(&acme, |tx| tx.user("user7@acme.con").unwrap_err().suggestions().len());
+    assert!(text <= 2 * hit && asked > 1_000, "{text} and {asked} rows");
+}
+
+#[test]
+fn f1_ensuring_costs_a_look_up_and_what_is_missing() {
+    let acme = acme();
+    let there = looked_at(&acme, |tx| tx.ensure_user("user7@acme.com").is_ok());
+    assert_eq!(there, looked_at(&acme, |tx| tx.user("user7@acme.com").is_ok()));
+    let created = looked_at(&acme, |tx| tx.create_user("new@acme.com").is_ok());
+    let missing = looked_at(&acme, |tx| tx.ensure_user("new@acme.com").is_ok());
+    assert!(missing <= 2 * created, "{missing} and {created} rows");
+}
+
+/// What a miss allocates depends neither on the number of users nor on what the transaction has changed.
+#[test]
+fn f1_a_miss_allocates_little() {
+    let allocated = |users: usize| {
+        let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+        let (found, _) = acme
+            .plan(|tx| {
+                (0..users).try_for_each(|n| tx.create_user(&format!("user{n}@acme.com")).map(drop))?;
+                let (mut errors, mut kinds) = (Vec::<Error>::with_capacity(1), Vec::new());
+                let info = allocation_counter::measure(|| errors.extend(tx.user("user7@acme.con").err()));
+                kinds.extend(errors.iter().map(Error::kind));
+                assert_eq!(kinds, [crate::ErrorKind::NotFound]);
+                Ok((info.count_total, info.bytes_total))
+            })
+            .unwrap();
+        found
+    };
+    let (few, many) = (allocated(10), allocated(2_000));
+    assert_eq!(few, many);
+    assert!(few.0 <= 4 && few.1 < 2_000, "{few:?} allocations and bytes");
+}

@@ -451,7 +451,7 @@ impl World {
         self.observe_told(task.process)?;
         self.abandoned(&task);
         if task.has_panicked {
-            return self.judge_panicked(&task, &answer);
+            return Self::judge_panicked(&task, &answer);
         }
         self.judge(&task, answer, before)
     }

@@ -79,7 +79,7 @@ struct ByHand(Arc<Tasks>);
 
 #[derive(Default)]
 struct Tasks {
-    tasks: Mutex<Vec<BoxFuture>>,
+    queue: Mutex<Vec<BoxFuture>>,
     pauses: Mutex<Vec<Duration>>,
     ended_pauses: AtomicUsize,
     refuses: AtomicBool,
@@ -88,7 +88,7 @@ struct Tasks {
 impl Runtime for ByHand {
     fn spawn(&self, task: BoxFuture) {
         if !self.0.refuses.load(Ordering::SeqCst) {
-            self.0.tasks.lock().unwrap().push(task);
+            self.0.queue.lock().unwrap().push(task);
         }
     }
 
@@ -107,11 +107,11 @@ impl ByHand {
     /// Polls every task a few times. A panic of the store ends the task, as in every runtime.
     fn run(&self) {
         for _ in 0..10 {
-            let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap());
+            let tasks = std::mem::take(&mut *self.0.queue.lock().unwrap());
             for mut task in tasks {
                 let polled = catch_unwind(AssertUnwindSafe(move || (poll(&mut task), task)));
                 if let Ok((Poll::Pending, task)) = polled {
-                    self.0.tasks.lock().unwrap().push(task);
+                    self.0.queue.lock().unwrap().push(task);
                 }
             }
         }
@@ -125,7 +125,7 @@ impl ByHand {
     }
 
     fn tasks(&self) -> usize {
-        self.0.tasks.lock().unwrap().len()
+        self.0.queue.lock().unwrap().len()
     }
 
     fn pauses(&self) -> Vec<u128> {
@@ -221,7 +221,7 @@ fn f25_each_call_that_has_its_turn_outlives_its_client() {
         runtime.run();
         assert_eq!(runtime.tasks(), 0);
     };
-    let (_, plan) = acme.plan(|tx| tx.create_user("bob").map(drop)).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.create_user("bob").map(drop)).unwrap();
     after_a_hang_up(Box::pin(async { drop(acme.commit(plan).await) }));
     assert!(has(&acme, "bob"), "a plan is committed");
 
@@ -375,7 +375,7 @@ fn f25_a_task_that_is_dropped_half_way_leaves_a_doubt_that_the_next_call_resolve
     assert!(poll(&mut update).is_pending());
     runtime.run();
     runtime.0.refuses.store(true, Ordering::SeqCst);
-    let tasks = std::mem::take(&mut *runtime.0.tasks.lock().unwrap());
+    let tasks = std::mem::take(&mut *runtime.0.queue.lock().unwrap());
     drop(tasks);
     let Poll::Ready(Err(error)) = poll(&mut update) else { panic!("the task is gone") };
     assert_eq!((error.kind(), error.commit()), (ErrorKind::InDoubt, acme.in_doubt()));

@@ -409,11 +409,12 @@ impl Inner {
     }
 
     /// Runs this to its end, also if the caller's future is dropped meanwhile.
-    pub(super) async fn detached<T: Send + 'static>(
+    pub(super) fn detached<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T> {
-        Ok(detached(self.shared.runtime.as_ref(), work).await?)
+    ) -> impl Future<Output = Result<T>> + Send {
+        let running = detached(self.shared.runtime.as_ref(), work);
+        async move { Ok(running.await?) }
     }
 
     /// Sends a plan to the store. The caller has the turn, and the plan was made on the current snapshot.

@@ -18,19 +18,23 @@ pub(super) enum Stopped {
 
 /// Runs this to its end in a task of the runtime, also if the returned future is dropped. Without a runtime, it runs in
 /// the returned future.
-pub(super) async fn detached<T: Send + 'static>(
+pub(super) fn detached<T: Send + 'static>(
     runtime: Option<&Arc<dyn Runtime>>,
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Stopped> {
-    let Some(runtime) = runtime else { return Ok(work.await) };
-    let channel = Arc::new(Channel(Mutex::new(State::Waiting { begun: false, waker: None })));
-    let (sender, receiver) = (Sender(Arc::clone(&channel)), Receiver(channel));
-    runtime.spawn(Box::pin(async move {
-        sender.begin();
-        let result = work.await;
-        sender.send(result);
-    }));
-    receiver.await
+) -> impl Future<Output = Result<T, Stopped>> + Send {
+    // Boxed at once, because the futures of callers would be twenty kilobytes large otherwise.
+    let work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work);
+    async move {
+        let Some(runtime) = runtime else { return Ok(work.await) };
+        let channel = Arc::new(Channel(Mutex::new(State::Waiting { begun: false, waker: None })));
+        let (sender, receiver) = (Sender(Arc::clone(&channel)), Receiver(channel));
+        runtime.spawn(Box::pin(async move {
+            sender.begin();
+            let result = work.await;
+            sender.send(result);
+        }));
+        receiver.await
+    }
 }
 
 impl From<Stopped> for Error {

@@ -53,7 +53,7 @@ pub trait Runtime: Send + Sync + 'static {
     /// Returns a future that is ready after this duration. The provided one is woken by a thread that lives only while
     /// somebody pauses.
     fn sleep(&self, duration: Duration) -> BoxFuture {
-        timer::sleep(duration)
+        Box::pin(timer::sleep(duration))
     }
 }
 

@@ -9,8 +9,6 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::runtime::BoxFuture;
-
 static TIMER: Timer =
     Timer { queue: Mutex::new(Queue { due: BinaryHeap::new(), runs: false }), changed: Condvar::new() };
 
@@ -29,14 +27,14 @@ struct Queue {
 struct Due(Instant, Arc<Mutex<Option<Waker>>>);
 
 /// A pause. Dropping it leaves its place in the queue, without a waker, until it is due.
-struct Sleep {
+pub(super) struct Sleep {
     duration: Duration,
     /// `None` before the first poll.
     until: Option<(Instant, Arc<Mutex<Option<Waker>>>)>,
 }
 
-pub(super) fn sleep(duration: Duration) -> BoxFuture {
-    Box::pin(Sleep { duration, until: None })
+pub(super) fn sleep(duration: Duration) -> Sleep {
+    Sleep { duration, until: None }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -168,7 +166,7 @@ mod tests {
             }
         }
         let counts = Arc::new(Counts(std::sync::atomic::AtomicUsize::new(0)));
-        let mut pause = sleep(Duration::from_millis(10));
+        let mut pause = Box::pin(sleep(Duration::from_millis(10)));
         let waker = Waker::from(Arc::clone(&counts));
         assert!(pause.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         drop(pause);

@@ -52,7 +52,9 @@ impl Simulated {
         state.pauses = rest;
         drop(state);
         let over: Vec<(usize, Waker)> = over;
-        over.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in over {
+            waker.wake();
+        }
     }
 
     /// Whether a pause has begun since the last call.

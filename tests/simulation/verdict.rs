@@ -26,10 +26,12 @@ impl World {
     }
 
     /// The task of a call has panicked. The caller receives an error that does not claim too much.
-    pub(crate) fn judge_panicked(&self, task: &Task, answer: &Answer) -> Checked {
+    pub(crate) fn judge_panicked(task: &Task, answer: &Answer) -> Checked {
         let kind = match answer {
-            Answer::Updated(Err(error)) | Answer::Opened(Err(error)) => error.kind(),
-            Answer::Refreshed(Err(error)) | Answer::Closed(Err(error)) => error.kind(),
+            Answer::Updated(Err(error))
+            | Answer::Opened(Err(error))
+            | Answer::Refreshed(Err(error))
+            | Answer::Closed(Err(error)) => error.kind(),
             _ => return Err(format!("the store has panicked, and op-{} succeeds", task.op)),
         };
         let may_be_unavailable = task.sent.is_empty();

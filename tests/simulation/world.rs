@@ -452,7 +452,7 @@ impl World {
         self.decided_by(&task, &answer)?;
         self.abandoned(&task);
         if task.has_panicked {
-            return self.judge_panicked(&task, &answer);
+            return Self::judge_panicked(&task, &answer);
         }
         self.judge(&task, answer, before)
     }

@@ -10,12 +10,12 @@
 mod valid_until;
 mod counts;
 mod hierarchy;
-pub(crate) mod list;
 mod many;
 mod relations;
 mod sets;
 mod lookup;
 mod page;
+pub(crate) mod list;
 
 use std::fmt;
 use std::sync::Arc;

@@ -248,7 +248,7 @@ impl Moment<'_> {
     /// #     tx.create_user("bob")?.assign("reader")?;
     /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().roles_of("bob")[0].record.slug, "reader");
+    /// assert_eq!(acme.now().roles_of("bob")[0].record.slug().as_str(), "reader");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn roles_of(&self, user: impl AsUser) -> List<WithWindow<WithOrigin<RoleRecord>>> {
@@ -274,7 +274,7 @@ impl Moment<'_> {
     /// #     tx.create_user("bob")?.assign("reader")?;
     /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.now().roles_of_group("engineering")[0].record.slug, "editor");
+    /// assert_eq!(acme.now().roles_of_group("engineering")[0].record.slug().as_str(), "editor");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn roles_of_group(&self, group: impl AsGroup) -> List<WithWindow<WithOrigin<RoleRecord>>> {

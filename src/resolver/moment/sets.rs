@@ -209,7 +209,7 @@ macro_rules! set {
             }
 
             /// Whether the sets have no members in common. `false` if one of them is not [known](Self::is_known).
-            #[doc = example!($one, $two, "assert!(one.is_disjoint(&none) && !one.is_disjoint(&both));")]
+            #[doc = example!($one, $two, "assert!(one.is_disjoint(&(&both - &one)) && !one.is_disjoint(&both));")]
             pub fn is_disjoint(&self, other: &Self) -> bool {
                 self.is_known() && other.is_known() && self.intersection(other).is_empty()
             }

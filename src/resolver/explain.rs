@@ -12,6 +12,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::model::error::shown;
+use crate::model::internal_fault::must;
 use crate::model::records::{Slug, Timestamp, Window};
 
 /// Allowed, or denied for a reason.
@@ -519,8 +520,8 @@ impl Path {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn window(&self) -> Window {
-        // The windows on a path of an explanation always have a common instant.
-        self.windows().try_fold(Window::ALWAYS, Window::intersection).unwrap_or_default()
+        let all = self.windows().try_fold(Window::ALWAYS, Window::intersection);
+        must(all, "the windows on a path have a common instant").unwrap_or_default()
     }
 
     fn windows(&self) -> impl Iterator<Item = Window> + '_ {

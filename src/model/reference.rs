@@ -327,11 +327,20 @@ impl<'a> Model<'a> {
 ///
 /// ```
 /// use rolecall::catalog::Catalog;
-/// use rolecall::records::{Record, RoleId, UserId};
+/// use rolecall::records::*;
 /// use rolecall::reference::{Model, ModelStep};
 ///
-/// let (user, role) = (UserId::random(), RoleId::random());
-/// assert!(Model::new(&[], &Catalog::empty()).paths(user, "posts:read").iter().all(|path| path.steps == [ModelStep::Role(role)]));
+/// let (user, role, id) = (UserId::random(), RoleId::random(), PermissionId::random());
+/// let (slug, name) = (Slug::new("posts:read")?, Name::new("Read posts")?);
+/// let records = [
+///     Record::Permission(PermissionRecord { id, slug, name, description: Description::default(), category: None }),
+///     Record::Grant(Grant { role, granted: Granted::Permission(PermissionRef::Own(id)) }),
+///     Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user), window: Window::ALWAYS }),
+/// ];
+/// let catalog = Catalog::empty();
+/// let paths = Model::new(&records, &catalog).paths(user, "posts:read");
+/// assert_eq!((paths.len(), &paths[0].steps[..]), (1, &[ModelStep::Role(role)][..]));
+/// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ModelPath {

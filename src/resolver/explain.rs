@@ -15,6 +15,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::model::error::{Asked, DidYouMean, EntityKind, Quoted, Suggestions};
+use crate::model::internal_fault::must;
 use crate::model::records::{Slug, Timestamp, Window};
 
 /// Allowed, or denied for a reason.
@@ -585,8 +586,8 @@ impl Path {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn window(&self) -> Window {
-        // The windows on a path of an explanation always have a common instant.
-        self.windows().try_fold(Window::ALWAYS, Window::intersection).unwrap_or_default()
+        let all = self.windows().try_fold(Window::ALWAYS, Window::intersection);
+        must(all, "the windows on a path have a common instant").unwrap_or_default()
     }
 
     fn windows(&self) -> impl Iterator<Item = Window> + '_ {

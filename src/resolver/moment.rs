@@ -343,7 +343,8 @@ impl<'a> Moment<'a> {
     /// ```
     ///
     /// # Complexity
-    /// That of the check if it is allowed; otherwise O(groups and roles of the user, active or not).
+    /// That of the check if it is allowed; otherwise O(groups and roles of the user, active or not), times the windows
+    /// that combine on their paths.
     pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
         let snapshot = self.compiled();
         let (user, number) = (user.user(snapshot.scope()), permission.permission(snapshot.scope()));

@@ -83,7 +83,7 @@ impl WindowSet {
         self.0.get(self.ended(at)).is_some_and(|window| window.contains(at))
     }
 
-    /// Returns the next instant after this one at which something changes: the set begins or stops to contain it.
+    /// Returns the next instant after this one at which the set starts or stops containing instants.
     ///
     /// ```
     /// use rolecall::{Timestamp, Window, records::WindowSet};
@@ -102,7 +102,7 @@ impl WindowSet {
         self.0.get(self.ended(after))?.next_edge(after)
     }
 
-    /// Returns the last instant, this one included, at which the set stopped to contain instants.
+    /// Returns the last instant, this one included, at which the set stopped containing instants.
     pub(crate) fn last_end(&self, at: Timestamp) -> Option<Timestamp> {
         self.0.get(self.ended(at).checked_sub(1)?)?.end()
     }

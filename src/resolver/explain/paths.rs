@@ -91,8 +91,8 @@ struct Map<'a> {
 
 impl<'a> Map<'a> {
     /// `shallow` stops at nodes that give the permission at every instant, for a question that needs no paths.
-    fn new(state: &'a State, user: &UserRow, permission: u32, edges: Edges<'_, '_>, shallow: bool) -> Self {
-        let takes = |edge| match edges {
+    fn new(state: &'a State, user: &UserRow, permission: u32, which: Edges<'_, '_>, shallow: bool) -> Self {
+        let takes = |edge| match which {
             Edges::Active(when) => is_active(edge, when),
             Edges::All => true,
         };
@@ -102,9 +102,15 @@ impl<'a> Map<'a> {
             .map(|(source, edge)| (source, edge.window))
             .collect();
         let mut todo: Vec<Source> = starts.iter().map(|(source, _)| *source).collect();
-        let (edges_taken, distance) = (HashMap::new(), HashMap::new());
-        let mut map =
-            Self { state, permission, starts, edges: edges_taken, distance, instants: None, has_dead_ends: false };
+        let mut map = Self {
+            state,
+            permission,
+            starts,
+            edges: HashMap::new(),
+            distance: HashMap::new(),
+            instants: None,
+            has_dead_ends: false,
+        };
         let mut back: HashMap<Source, Vec<Source>> = HashMap::new();
         let mut near = VecDeque::new();
         while let Some(node) = todo.pop() {
@@ -140,7 +146,7 @@ impl<'a> Map<'a> {
             }
         }
         map.keep_what_leads();
-        if matches!(edges, Edges::All) {
+        if matches!(which, Edges::All) {
             map.instants = map.find_instants(&back);
             map.has_dead_ends = map.instants.is_none();
         }

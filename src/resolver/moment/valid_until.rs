@@ -44,7 +44,7 @@ impl Moment<'_> {
     }
 
     /// Returns when a user is allowed, past and future, if nobody changes the tenant: for a page that shows temporary
-    /// access. Empty for whoever is never allowed.
+    /// access. Empty if the user is never allowed.
     ///
     /// `None` if so many windows combine that it was not worked out.
     ///

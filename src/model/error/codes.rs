@@ -138,7 +138,9 @@ codes! {
         TooLarge = "too_large",
         /// The store does not support a kind of record. Nothing was changed, or the tenant cannot be loaded.
         UnsupportedRecord = "unsupported_record",
-        /// The content of the store breaks invariants. [`Error::violations`](crate::Error::violations) lists them.
+        /// The content of the store breaks invariants, which [`Error::violations`](crate::Error::violations) lists. Or the
+        /// store itself reports that its content or the commit is corrupt: the list is empty then, and the text has the
+        /// store's reason.
         Corrupt = "corrupt",
         /// The tenant was closed. Open it again.
         Closed = "closed",

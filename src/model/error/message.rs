@@ -53,6 +53,7 @@ impl Inner {
             }
             ErrorKind::CatalogConflict => self.list(f, "tenant has slugs that the catalog defines", &self.violations),
             ErrorKind::Document => self.list(f, "invalid document", &self.mistakes),
+            ErrorKind::Corrupt if self.violations.is_empty() => f.write_str("corrupt store content or commit"),
             ErrorKind::Corrupt => self.list(f, "store content breaks invariants", &self.violations),
             ErrorKind::InDoubt => match self.commit {
                 Some(commit) => write!(f, "outcome of commit {commit} is not known"),

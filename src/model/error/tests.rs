@@ -66,7 +66,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (Error::new(ErrorKind::UnsupportedRecord), "store does not support a kind of record"),
         (
             Error::new(ErrorKind::Corrupt).reason("the load stopped before its end"),
-            "store content breaks invariants: the load stopped before its end",
+            "corrupt store content or commit: the load stopped before its end",
         ),
         (Error::new(ErrorKind::Closed), "tenant is closed; open it again"),
         (Error::new(ErrorKind::Deleted), "tenant was deleted"),

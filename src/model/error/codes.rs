@@ -178,7 +178,7 @@ impl ErrorKind {
             Self::Document => "invalid document",
             Self::NestedUpdate => "call inside an update",
             Self::Stale => "stale plan",
-            Self::ForeignPlan => "plan of another tenant",
+            Self::ForeignPlan => "plan of another tenant or opening",
             Self::Conflict => "commit conflict",
             Self::InDoubt => "commit in doubt",
             Self::Unavailable => "store unavailable",

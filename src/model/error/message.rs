@@ -100,7 +100,7 @@ impl Inner {
 const fn sentence(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NestedUpdate => {
-            "the store cannot be used inside the closure of an update on the same thread; return from the closure first"
+            "the store cannot be used inside the closure of an update on the same thread; call it after the update"
         }
         ErrorKind::Stale => "the tenant has changed since the plan was made; plan again",
         ErrorKind::ForeignPlan => {

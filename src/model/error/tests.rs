@@ -46,7 +46,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (Error::new(ErrorKind::Document), "invalid document"),
         (
             Error::new(ErrorKind::NestedUpdate),
-            "the store cannot be used inside the closure of an update on the same thread; return from the closure first",
+            "the store cannot be used inside the closure of an update on the same thread; call it after the update",
         ),
         (Error::new(ErrorKind::Stale), "the tenant has changed since the plan was made; plan again"),
         (

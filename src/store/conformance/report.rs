@@ -164,15 +164,12 @@ impl fmt::Display for Report {
                 writeln!(f, "{case}")?;
                 continue;
             };
-            match texts.iter_mut().find(|(text, ..)| text == why) {
-                Some((_, first, cases)) => {
-                    *cases = cases.saturating_add(1);
-                    writeln!(f, "{:<4}FAILED        {}: as {}", case.clause.to_string(), case.name, first.name)?;
-                }
-                None => {
-                    texts.push((why, case, 1));
-                    writeln!(f, "{case}")?;
-                }
+            if let Some((_, first, cases)) = texts.iter_mut().find(|(text, ..)| text == why) {
+                *cases = cases.saturating_add(1);
+                writeln!(f, "{:<4}FAILED        {}: as {}", case.clause.to_string(), case.name, first.name)?;
+            } else {
+                texts.push((why, case, 1));
+                writeln!(f, "{case}")?;
             }
         }
         if let Some((text, _, cases)) = texts.iter().max_by_key(|(.., cases)| *cases).filter(|(.., n)| *n >= MANY) {

@@ -25,7 +25,7 @@ use crate::model::records::{Change, Envelope, Position, Record, Revision, Tenant
 /// |---|---|
 /// | S1 | A slug or tenant id that the store does not know is absent. The store creates a tenant by its first commit, at revision 1. Once deleted, a tenant stays deleted: its id is never used again. The store answers the creation of an existing tenant with `Conflict` and of a deleted one with `Deleted`, before it checks the slug. An *empty creation* ([`Base::Create`] without changes) of an unknown tenant prevents its creation: the store marks the id as deleted and returns revision 1, at which nothing can be read. |
 /// | S2 | A load reads one consistent state and returns the position of that state. |
-/// | S3 | The store answers a commit on a stale base with `Conflict`, which names the latest revision, or with `Deleted`, and changes nothing. A base with the latest revision and another commit id, as after the restore of a backup, is stale. A repeated commit is stale too if it was applied the first time: the caller looks for its commit id. The store reports `Conflict` and `Deleted` before `SlugTaken` and `TooLarge`. |
+/// | S3 | The store answers a commit on a stale base with `Conflict`, which names the latest revision, or with `Deleted`, and changes nothing. A base with the latest revision and another commit id, as after the restore of a backup, is stale. A repeated commit is stale too if it was applied the first time: the caller looks for its commit id. The store reports `Conflict` and `Deleted` before `SlugTaken` and `TooLarge`. `Conflict` for a base that is the latest position breaks this clause: the authorizer finds no other commit, and its caller may get `InDoubt`. |
 /// | S4 | The store applies all changes of a commit or none, also if its process dies. |
 /// | S5 | A revision is visible once a commit returned it, a `Conflict` named it, or a read showed it. Every later find, list, load and since, on every connection, sees at least that revision. |
 /// | S6 | The store returns `InDoubt` if the commit may have been applied, never `Unavailable`. A driver that may have sent a commit twice reports `InDoubt`, unless the answer is a success or `Conflict`. |
@@ -36,7 +36,7 @@ use crate::model::records::{Change, Envelope, Position, Record, Revision, Tenant
 /// | S11 | A call whose future is dropped leaves the state before it or the state after it. A dropped commit may still be applied later, until another commit on its base succeeds. |
 /// | S12 | Of two concurrent commits on one base, exactly one succeeds. |
 /// | S13 | All connections share the same state. |
-/// | S14 | The commits since a position are complete, in order and with their envelopes, or the answer is `TooOld`. A position that is not in the store's history is `TooOld`. |
+/// | S14 | The commits since a position are complete, in order and with their envelopes, or the answer is `TooOld`. A position of an existing tenant that is not in the store's history is `TooOld`. For an unknown or deleted tenant the answer is `Deleted`, whatever the position. |
 /// | S15 | The store applies a commit of 200,000 changes as one commit, or returns `TooLarge` and changes nothing. |
 ///
 /// A store derives three things: the index of tenant slugs from the tenant records, the deletion of a tenant and all its
@@ -63,7 +63,8 @@ pub trait Store: Send + Sync + 'static {
     /// Dropping the future has no effect.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the store could not look. Never `None` in that case.
+    /// [`StoreError::Unavailable`] if the store could not look, [`StoreError::Corrupt`] if its slugs are damaged. Never
+    /// `None` in these cases.
     fn find(&self, slug: &TenantSlug) -> impl Future<Output = Result<Option<TenantId>, StoreError>> + Send;
 
     /// Returns at most `limit` existing tenants whose slugs sort after `after`, in bytewise order of their slugs.
@@ -72,7 +73,8 @@ pub trait Store: Send + Sync + 'static {
     /// future has no effect.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the store could not read.
+    /// [`StoreError::Unavailable`] if the store could not read, [`StoreError::Corrupt`] if its slugs are damaged. Damage in
+    /// the records of one tenant is an error of its `load` and `since` only.
     fn list(
         &self,
         after: Option<&TenantSlug>,
@@ -82,7 +84,8 @@ pub trait Store: Send + Sync + 'static {
     /// Pushes every record of a tenant into the sink, from one consistent state, and returns the position of that state.
     ///
     /// Returns `None` for an unknown or deleted tenant. Records come kind by kind, in the order of
-    /// [`RecordKind`](crate::records::RecordKind); within a kind the order is free. Hold no lock while pushing: a sink may
+    /// [`RecordKind`](crate::records::RecordKind); within a kind the order is free. An authorizer cannot use a relation
+    /// that comes before its entities, and reports the tenant as corrupt. Hold no lock while pushing: a sink may
     /// be slow. Dropping the future has no effect on the tenant.
     ///
     /// # Errors
@@ -107,8 +110,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Returns the commits after a position: none if it is the latest.
     ///
-    /// A position is in the history if the commit of that revision has its commit id, or if the next commit names that id
-    /// as its `previous`. Dropping the future has no effect.
+    /// A position is in the history if the commit of that revision has its commit id. If the store no longer keeps that
+    /// commit, a position is in the history too if the commit of the next revision names its commit id as
+    /// [`Envelope::previous`]: all commits after it are there. [`Since::TooOld`] is allowed instead. Dropping the future has no effect.
     ///
     /// An authorizer calls it after a conflict, and when the closure of an update fails or has no effect. After commits
     /// without a pause it calls it twice, so that other processes can commit meanwhile. Nearly always the answer is empty

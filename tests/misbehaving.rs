@@ -417,6 +417,23 @@ fn an_invalid_load_is_rejected_and_the_next_valid_one_is_used() {
     }
 }
 
+/// Every record is there, so it would mislead to say that a relation refers to nothing.
+#[test]
+fn a_load_in_the_wrong_order_is_named_as_such() {
+    let store = FaultyStore::new(MemoryStore::default());
+    let acme = block_on(Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme")).unwrap();
+    let joined = acme.update(|tx| tx.create_group("staff")?.id().and(tx.create_user("alice")?.join("staff").map(drop)));
+    block_on(joined).unwrap();
+    store.alter_loads(|records, _| records.reverse());
+    let error = block_on(Authorizer::builder().store(store).build().tenant("acme")).unwrap_err();
+    assert_eq!((error.kind(), error.violations().len()), (ErrorKind::Corrupt, 0));
+    assert_eq!(
+        error.to_string(),
+        "corrupt store content or commit: the load returned a record of kind `user` after one of kind `membership`; \
+         records must come in the order of `RecordKind`"
+    );
+}
+
 fn permission_of_the_catalog() -> Record {
     let (slug, name) = (Slug::new("catalog:read").unwrap(), rolecall::records::Name::new("x").unwrap());
     let (id, description) = (rolecall::records::PermissionId::random(), rolecall::records::Description::default());

@@ -114,6 +114,11 @@ impl Tenant {
     /// [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether the commit was applied: until that is
     /// resolved every check is denied, and [`Tenant::outcome`] returns what became of it;
     /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) and [`Deleted`](crate::ErrorKind::Deleted) tenants cannot be changed.
+    /// [`TooLarge`](crate::ErrorKind::TooLarge), [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) or
+    /// [`Corrupt`](crate::ErrorKind::Corrupt): the store refused the commit and nothing was changed, or the newer commits of
+    /// another process could not be read.
     pub async fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         self.try_update(f).await
     }

@@ -62,6 +62,9 @@ impl Authorizer {
     /// [`Unavailable`](crate::ErrorKind::Unavailable); [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known
     /// whether the tenant was created. The next call that opens or creates this slug finds out.
     /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier creation under this slug is in doubt, and nothing was sent.
+    /// [`TooLarge`](crate::ErrorKind::TooLarge), [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) or
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if the store refused the commit: no tenant was created.
+    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
     pub async fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
         let tenant = TenantRecord { slug: TenantSlug::new(slug)?, name: Name::new(name)? };
         self.create(tenant.slug.clone(), vec![Change::added(Record::Tenant(tenant))]).await

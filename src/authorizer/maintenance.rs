@@ -26,7 +26,8 @@ impl Tenant {
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Blocked`](crate::ErrorKind::Blocked) by a commit in doubt,
-    /// [`Corrupt`](crate::ErrorKind::Corrupt), [`CatalogConflict`](crate::ErrorKind::CatalogConflict),
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord),
+    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate), [`CatalogConflict`](crate::ErrorKind::CatalogConflict),
     /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {
         reject_nested()?;

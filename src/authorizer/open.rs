@@ -116,8 +116,8 @@ impl Authorizer {
     /// ```
     ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt),
-    /// [`Invalid`](crate::ErrorKind::Invalid).
+    /// [`Invalid`](crate::ErrorKind::Invalid) if `after` is not a slug; [`Unavailable`](crate::ErrorKind::Unavailable);
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if the store's slugs are damaged.
     pub async fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<TenantSummary>> {
         let after = after.map(TenantSlug::new).transpose()?;
         let listed = self.shared.store.list(after.as_ref(), limit).await;

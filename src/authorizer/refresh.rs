@@ -6,7 +6,7 @@ use super::store_error::store_error;
 use super::tenant::Inner;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::invariants::{Violation, internal_fault, refused};
-use crate::model::records::{Change, Position, Record, Revision, TenantId};
+use crate::model::records::{Change, Position, Record, RecordKind, Revision, TenantId};
 use crate::resolver::snapshot::advance::Unfit;
 use crate::resolver::snapshot::build::Build;
 use crate::resolver::snapshot::session::News;
@@ -136,14 +136,6 @@ pub(super) enum Unloaded {
 }
 
 pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<Loaded, Unloaded> {
-    struct BuildSink(Build, bool);
-    impl Sink for BuildSink {
-        fn push(&mut self, record: Record) -> Result<(), Stop> {
-            self.1 |= !self.0.push(&record);
-            if self.1 { Err(Stop) } else { Ok(()) }
-        }
-    }
-
     let Earlier { tenant_id, state, session, catalog, repair } = earlier;
     let build = Build::new(catalog, session, repair);
     // Before the first record, so that each id keeps its number.
@@ -151,9 +143,9 @@ pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<L
         Some(state) => build.keeping_numbers_of(state),
         None => build,
     };
-    let mut sink = BuildSink(build, false);
+    let mut sink = BuildSink { build, stopped: false, last: RecordKind::Tenant, misplaced: None };
     let at: Option<Position> = match store.load(tenant_id, &mut sink).await {
-        Err(StoreError::Stopped) if sink.1 => None,
+        Err(StoreError::Stopped) if sink.stopped => None,
         answer => match answer.map_err(Unloaded::Store)? {
             Some(at) if at.tenant_id != tenant_id => {
                 let other = format!("a load of tenant {tenant_id} returned a position of tenant {}", at.tenant_id);
@@ -163,12 +155,43 @@ pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<L
             None => return Ok(Loaded::Deleted),
         },
     };
-    let BuildSink(build, _) = sink;
+    let BuildSink { build, misplaced, .. } = sink;
     // A load that was stopped has violations, so this placeholder position is never used.
     let at = at.unwrap_or(Position {
         tenant_id,
         revision: Revision::FIRST,
         commit: crate::model::records::CommitId::from_uuid(uuid::Uuid::nil()),
     });
-    build.finish(at).map(|compiled| Loaded::Tenant(Box::new(compiled))).map_err(Unloaded::Invalid)
+    let compiled = build.finish(at).map_err(|violations| match misplaced {
+        // Every record may be there: a relation came before its entities.
+        Some((found, after)) if violations.iter().any(|v| matches!(v, Violation::Dangling { .. })) => {
+            Unloaded::Store(StoreError::corrupt(format!(
+                "the load returned a record of kind `{found}` after one of kind `{after}`; \
+                 records must come in the order of `RecordKind`"
+            )))
+        }
+        _ => Unloaded::Invalid(violations),
+    })?;
+    Ok(Loaded::Tenant(Box::new(compiled)))
+}
+
+/// Builds a snapshot from the records of a load.
+struct BuildSink {
+    build: Build,
+    stopped: bool,
+    last: RecordKind,
+    /// The first record that came too late, and the kind before it.
+    misplaced: Option<(RecordKind, RecordKind)>,
+}
+
+impl Sink for BuildSink {
+    fn push(&mut self, record: Record) -> Result<(), Stop> {
+        let kind = record.kind();
+        if kind < self.last && self.misplaced.is_none() {
+            self.misplaced = Some((kind, self.last));
+        }
+        self.last = kind;
+        self.stopped |= !self.build.push(&record);
+        if self.stopped { Err(Stop) } else { Ok(()) }
+    }
 }

@@ -183,7 +183,7 @@ pub(super) struct RemovedFromCatalog {
 }
 
 impl ListEntry for Tenant {
-    const EXPECTED: &'static str = "a tenant: an object with a `slug`";
+    const EXPECTED: &'static str = "an object with a `slug`";
 
     fn from_text(_: &str) -> Option<Self> {
         None

@@ -1,4 +1,4 @@
-//! Clocks. The rules never read a clock themselves: they receive a `When`, which reads it at most once, when it is needed.
+//! Clocks. The rules never read a clock themselves: they receive an instant, or a clock that is read at most once, when the instant is needed.
 
 use std::cell::OnceCell;
 use std::fmt;

@@ -1,20 +1,6 @@
-//! The invariants of every state of a tenant, by number. A load fails with a list of violations if the content of the store
-//! breaks one of I1 to I6, or I12. I7 to I11 concern the compiled form only; tests check them after every step.
-//!
-//! | | |
-//! |---|---|
-//! | I1 | a relation refers to entities that exist: the tenant's own, or the catalog's (entries removed from it included) |
-//! | I2 | an id, slug or key belongs to one entity of its kind; no slug belongs to both the tenant and the catalog |
-//! | I3 | neither the parents of groups nor the inclusions of roles form a cycle |
-//! | I4 | there is one record for each key, and the `before` of a change equals the stored record |
-//! | I5 | there is exactly one tenant record |
-//! | I6 | a reference states the right origin: an entry of the catalog is not called the tenant's own |
-//! | I7 | a cached row contains only what its group or role gives at every instant |
-//! | I8 | a complete row contains everything that its group or role gives at any instant |
-//! | I9 | a relation is stored at both of its ends |
-//! | I10 | a listing contains every entity once, in bytewise order of names |
-//! | I11 | the summary of a user agrees with its full row |
-//! | I12 | an external id has a manager, belongs to one entity of that manager and kind, and looking it up finds that entity |
+//! The invariants of every state of a tenant. `src/docs/rules.md` lists I1 to I12. A load fails with a list of violations if
+//! the content of the store breaks one of I1 to I6, or I12. I7 to I11 concern the compiled form only; tests check them
+//! after every step.
 
 use std::fmt;
 

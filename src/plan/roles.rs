@@ -45,8 +45,12 @@ mod sealed {
     }
 }
 
-/// Names something that a role can grant: a permission's slug or a pattern (a text with `*` is a pattern), a
-/// [`Slug`], a [`Pattern`], a permission's id or handle, or a variant of the application's enum.
+/// Names something that a role can grant: a permission's slug or a pattern, a [`Slug`], a [`Pattern`], a permission's id or
+/// handle, or a variant of the application's enum.
+///
+/// # Security
+/// A `&str` that contains `*` is a pattern. If the text comes from a user, `*` grants every permission, and `posts:*` every
+/// permission that begins so. Parse such a text as a [`Slug`] first, which has no `*`.
 ///
 /// This trait is sealed.
 ///

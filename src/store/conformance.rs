@@ -37,9 +37,8 @@
 //! In an asynchronous test, call `conformance::run(&fixture).await` and let `run_concurrently` spawn the tasks on the runtime.
 //!
 //! A release may add cases; that is not a breaking change, since a store that keeps the contract passes them. Names of
-//! cases do not change. Three things cannot be tested from outside, so test them yourself: a commit survives the death of
-//! the process or the machine (S4), the store rejects or keeps an unknown kind of record (S10), and nothing else writes to
-//! the database.
+//! cases do not change. *What the suite cannot see* in [`crate::docs::implementing_a_store`] lists what you must test yourself,
+//! above all that a commit survives the death of the process or the machine (S4).
 //!
 //! [`FaultyStore`] tests the other side: it plays faults to an application that uses a store.
 
@@ -107,6 +106,22 @@ pub async fn run_matching<F: Fixture>(fixture: &F, selected: impl Fn(Clause, &st
         cases.push(case.run(fixture).await);
     }
     Report { cases }
+}
+
+/// Runs the cases that a filter selects, as [`run_matching`], on the calling thread, without an executor.
+///
+/// The report prints the names, so they can be copied from it.
+///
+/// ```no_run
+/// # use rolecall::store::conformance::{self, Clause};
+/// # fn example(fixture: impl conformance::Fixture) {
+/// let names = ["a_load_stops_when_the_sink_stops"];
+/// let report = conformance::run_matching_blocking(&fixture, |_, name| names.contains(&name));
+/// println!("{report}");
+/// # }
+/// ```
+pub fn run_matching_blocking<F: Fixture>(fixture: &F, selected: impl Fn(Clause, &str) -> bool + Send + Sync) -> Report {
+    block_on(run_matching(fixture, selected))
 }
 
 /// Returns the clause and the name of each case, in the order in which they run.

@@ -105,7 +105,7 @@ pub use self::error::RedbError;
 /// | `commit` | O(c log N) and two synchronisations; O(n) more for a deletion |
 /// | `since` | O(log N + changes returned) |
 ///
-/// The store caches at most 64 MiB of pages. The header of `src/store/redb.rs` has measurements.
+/// The store caches at most 64 MiB of pages. The header of the source file has measurements: the link *source* on this page leads to it.
 ///
 /// # Errors
 /// | error | cause |

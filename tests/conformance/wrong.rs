@@ -265,6 +265,8 @@ wrong_stores! {
             a_reopened_store_has_the_same_slugs;
     it_lists_at_most_100_tenants: ListsAtMost100 breaks S9 =>
             a_list_is_as_long_as_its_limit;
+    it_includes_the_slug_to_list_after: IncludesTheSlugAfter breaks S9 and S8 =>
+            a_list_begins_after_the_given_slug;
     it_casts_the_limit_to_a_signed_number: CastsLimitToSigned breaks S9 =>
             a_list_is_as_long_as_its_limit;
     it_mixes_up_holders: MixesUpHolders breaks S10 =>

@@ -147,7 +147,9 @@ codes! {
         TooLarge = "too_large",
         /// The store does not support a kind of record. Nothing was changed, or the tenant cannot be loaded.
         UnsupportedRecord = "unsupported_record",
-        /// The content of the store breaks invariants. [`Error::violations`](crate::Error::violations) lists them.
+        /// The content of the store breaks invariants, which [`Error::violations`](crate::Error::violations) lists. Or the
+        /// store itself reports that its content or the commit is corrupt: the list is empty then, and the text has the
+        /// store's reason.
         Corrupt = "corrupt",
         /// The tenant was closed. Open it again.
         Closed = "closed",
@@ -226,7 +228,7 @@ impl ErrorKind {
             Self::Document => "invalid document",
             Self::NestedUpdate => "call inside an update",
             Self::Stale => "stale plan",
-            Self::ForeignPlan => "plan of another tenant",
+            Self::ForeignPlan => "plan of another tenant or opening",
             Self::Conflict => "commit conflict",
             Self::InDoubt => "commit in doubt",
             Self::Blocked => "blocked by a commit in doubt",

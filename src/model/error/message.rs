@@ -85,6 +85,7 @@ impl Inner {
             }
             ErrorKind::CatalogConflict => self.list(f, "tenant has slugs that the catalog defines", &self.violations),
             ErrorKind::Document => self.list(f, "invalid document", &self.mistakes),
+            ErrorKind::Corrupt if self.violations.is_empty() => f.write_str("corrupt store content or commit"),
             ErrorKind::Corrupt => self.list(f, "store content breaks invariants", &self.violations),
             ErrorKind::InDoubt => match self.commit {
                 Some(commit) => write!(f, "outcome of commit {commit} is not known"),
@@ -140,7 +141,7 @@ impl Inner {
 const fn sentence(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NestedUpdate => {
-            "the store cannot be used inside the closure of an update on the same thread; return from the closure first"
+            "the store cannot be used inside the closure of an update on the same thread; call it after the update"
         }
         ErrorKind::Stale => "the tenant has changed since the plan was made; plan again",
         ErrorKind::ForeignPlan => {

@@ -156,7 +156,8 @@ pub struct InvariantViolation {
     pub entity: Option<EntityKind>,
     /// The slugs, keys or ids of the entities. For a cycle, the names around it, cut if there are many.
     pub names: Vec<String>,
-    /// The description of the mistake.
+    /// The description of the violation. It begins with the number of the invariant (I1 to I12 in
+    /// [`docs::rules`](crate::docs::rules)), if it has one.
     pub message: String,
 }
 

@@ -46,7 +46,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (Error::new(ErrorKind::Document), "invalid document"),
         (
             Error::new(ErrorKind::NestedUpdate),
-            "the store cannot be used inside the closure of an update on the same thread; return from the closure first",
+            "the store cannot be used inside the closure of an update on the same thread; call it after the update",
         ),
         (Error::new(ErrorKind::Stale), "the tenant has changed since the plan was made; plan again"),
         (
@@ -71,7 +71,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (Error::new(ErrorKind::UnsupportedRecord), "store does not support a kind of record"),
         (
             Error::new(ErrorKind::Corrupt).reason("the load stopped before its end"),
-            "store content breaks invariants: the load stopped before its end",
+            "corrupt store content or commit: the load stopped before its end",
         ),
         (Error::new(ErrorKind::Closed), "tenant is closed; open it again"),
         (Error::new(ErrorKind::Deleted), "tenant was deleted"),

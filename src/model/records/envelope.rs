@@ -49,7 +49,7 @@ impl FromStr for Position {
             let (tenant_id, revision) = (tenant_id.parse().ok()?, revision.parse().ok()?);
             Some(Self { tenant_id, revision, commit: commit.parse().ok()? })
         };
-        parts().ok_or_else(|| Error::invalid("position", text, "expected `<tenant id>.<revision>.<commit id>`"))
+        parts().ok_or_else(|| Error::invalid("position", text, "`<tenant id>.<revision>.<commit id>`"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! A record of a tenant, and its key, which identifies it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -168,6 +170,30 @@ impl RecordKind {
     /// ```
     pub const fn ordinal(self) -> u8 {
         self as u8
+    }
+}
+
+/// Writes the kind as in JSON.
+///
+/// ```
+/// use rolecall::records::RecordKind;
+///
+/// assert_eq!(RecordKind::Membership.to_string(), "membership");
+/// ```
+impl fmt::Display for RecordKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tenant => "tenant",
+            Self::Permission => "permission",
+            Self::Role => "role",
+            Self::Group => "group",
+            Self::User => "user",
+            Self::Grant => "grant",
+            Self::Inclusion => "inclusion",
+            Self::Parent => "parent",
+            Self::Assignment => "assignment",
+            Self::Membership => "membership",
+        })
     }
 }
 

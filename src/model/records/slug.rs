@@ -124,7 +124,7 @@ fn slug_of(name: &str) -> Result<String> {
     }
     slug.truncate(slug.trim_end_matches('-').len());
     if slug.is_empty() {
-        return Err(Error::invalid("name to make a slug from", name, "a letter or a digit"));
+        return Err(Error::invalid("name to derive a slug from", name, "at least one letter or digit"));
     }
     Ok(slug)
 }

@@ -128,7 +128,7 @@ macro_rules! texts {
             /// ```
             ///
             /// # Errors
-            /// [`Invalid`](crate::ErrorKind::Invalid) if it is too long, too short, or has other characters.
+            #[doc = concat!("[`Invalid`](crate::ErrorKind::Invalid) if it is anything but ", $expected, ".")]
             pub fn new(text: &str) -> Result<Self> {
                 let plain = |c: char| !c.is_control() || ($lines && (c == '\n' || c == '\t'));
                 if $range.contains(&text.len()) && text.chars().all(plain) {

@@ -266,7 +266,7 @@ impl FromStr for Window {
             ["from", from] => Ok(Self::from(from.parse()?)),
             ["until", until] => Ok(Self::until(until.parse()?)),
             ["from", from, "until", until] => Self::between(from.parse()?, until.parse()?),
-            _ => Err(Error::invalid("window", text, "expected `always`, `from …`, `until …` or `from … until …`")),
+            _ => Err(Error::invalid("window", text, "`always`, `from …`, `until …` or `from … until …`")),
         }
     }
 }

@@ -36,7 +36,8 @@ pub struct UserHandle {
 }
 
 /// A small number that identifies a permission in fast checks. It is valid while the tenant stays open, through all
-/// commits and refreshes. A handle of a catalog's permission is valid on every tenant with that catalog.
+/// commits and refreshes. On another tenant, or after the tenant was closed, every check with it is denied. A handle of a
+/// catalog's permission is valid on every tenant with that catalog.
 ///
 /// ```
 /// # use rolecall::blocking::Authorizer;

@@ -95,7 +95,7 @@ async fn a_large_commit_is_one_commit_in_the_history(case: &CaseContext<'_>) -> 
     let Some(commits) = commits_since(store, creation).await? else {
         return Err(CaseError::not_exercised("the last commit is already too old"));
     };
-    expect_eq("the number of commits in the history", &commits.len(), &1)?;
+    expect_eq("since the base of a large commit (S14): the number of commits", &commits.len(), &1)?;
     for commit in commits {
         expect_eq("its revision", &commit.revision, &at.revision)?;
         expect_eq("its envelope", &commit.envelope, &envelope)?;

@@ -86,7 +86,7 @@ async fn a_repeated_commit_conflicts(case: &CaseContext<'_>) -> CaseResult {
         expect_conflict("a commit that was applied, sent again", store.commit(again).await, at.revision)?;
     }
     if let Some(commits) = commits_since(store, creation).await? {
-        expect_eq("the number of commits", &commits.len(), &1)?;
+        expect_eq("since the base of a repeated commit (S14): the number of commits", &commits.len(), &1)?;
     }
     commit_on(store, at, &[]).await.map(drop)
 }

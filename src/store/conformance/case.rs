@@ -79,15 +79,15 @@ impl From<FixtureError> for CaseError {
     }
 }
 
-/// Fails unless two values are equal, and shows where they begin to differ.
+/// Fails unless two values are equal, and shows the field in which they begin to differ.
 pub(super) fn expect_eq<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> CaseResult {
     if found == expected {
         return Ok(());
     }
     let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
-    let equal = found.chars().zip(expected.chars()).take_while(|(a, b)| a == b).count();
+    let long = found.chars().count().max(expected.chars().count()) > SHOWN;
+    let skipped = if long { field_start(&found, &expected) } else { 0 };
     let shown = |text: &str| -> String {
-        let skipped = if text.chars().count() > SHOWN { equal.saturating_sub(SHOWN / 4) } else { 0 };
         let cut = text.chars().skip(skipped).take(SHOWN);
         let (before, after) = (if skipped > 0 { "…" } else { "" }, text.chars().count() > skipped + SHOWN);
         format!("{before}{}{}", cut.collect::<String>(), if after { "…" } else { "" })
@@ -95,8 +95,18 @@ pub(super) fn expect_eq<T: PartialEq + Debug>(what: &str, found: &T, expected: &
     Err(CaseError::new(format!("{what}: found {}, expected {}", shown(&found), shown(&expected))))
 }
 
+/// Returns where the field begins in which two values differ: behind the last comma or brace that they share, as `Debug`
+/// writes them. A name that is longer than what is shown is cut.
+fn field_start(found: &str, expected: &str) -> usize {
+    let shared: Vec<char> = found.chars().zip(expected.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
+    let ends_a_field = |c: &char| matches!(c, ',' | '{' | '[');
+    let start = shared.iter().rposition(ends_a_field).map_or(0, |at| at + 1);
+    let spaces = shared.iter().skip(start).take_while(|c| **c == ' ').count();
+    (start + spaces).max(shared.len().saturating_sub(SHOWN / 2))
+}
+
 /// How many characters of a long value are shown.
-const SHOWN: usize = 300;
+const SHOWN: usize = 120;
 
 /// Fails unless the condition holds.
 pub(super) fn ensure(condition: bool, otherwise: impl FnOnce() -> String) -> CaseResult {
@@ -177,4 +187,27 @@ async fn catch_panic<T>(future: impl Future<Output = T> + Send) -> Result<T, Box
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{group, user};
+    use super::*;
+
+    fn difference<T: PartialEq + Debug>(found: &T, expected: &T) -> String {
+        match expect_eq("a record", found, expected) {
+            Err(CaseError::Failed(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_difference_shows_its_field() {
+        assert_eq!(difference(&1, &2), "a record: found 1, expected 2");
+        let text = difference(&vec![user(1, "alice").unwrap(); 9], &vec![user(1, "bob").unwrap(); 9]);
+        assert!(text.starts_with("a record: found …key: \"alice\"") && text.len() < 320, "{text}");
+        assert!(text.contains("expected …key: \"bob\""), "{text}");
+        let text = difference(&vec![group(1, "a").unwrap(); 2], &vec![group(1, "a").unwrap()]);
+        assert!(text.len() < 320, "{text}");
+    }
 }

@@ -54,7 +54,7 @@ pub enum Fault {
     ResponseLost,
     /// A driver executes the call twice and returns the second answer.
     SentTwice,
-    /// A commit returns `InDoubt` at once. It is executed when this many more calls were made, before the last of them.
+    /// A commit returns `InDoubt` at once. It is executed just before the n-th later call.
     /// A read: as [`Fault::RequestLost`].
     CommitsAfter(u8),
     /// `Conflict` without a concurrent commit: it names the revision of the base.

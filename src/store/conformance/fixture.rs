@@ -39,8 +39,8 @@ pub trait Fixture: Send + Sync {
 
     /// Returns an empty store that shares nothing with earlier ones.
     ///
-    /// The suite calls this once for each case, and some cases call it once more. All stores of earlier cases are dropped
-    /// by then.
+    /// The suite calls this once for each case. Some cases call it again while their first store is still open, so each
+    /// call needs a location of its own. The stores of earlier cases are dropped by then.
     fn fresh(&self) -> impl Future<Output = Result<Self::Store, FixtureError>> + Send;
 
     /// Opens a second connection to the same tenants, as another process would.
@@ -51,7 +51,9 @@ pub trait Fixture: Send + Sync {
 
     /// Closes the store and opens it again, as after a restart of the process.
     ///
-    /// The store is the only connection then. The fixture remembers the location from the latest [`fresh`](Self::fresh).
+    /// The store is the only connection to its location then; another store of the case may be open elsewhere. Drop it, and
+    /// open the same location. To know which one that is, let the store know its location, or make
+    /// [`Store`](Self::Store) a type around yours that does.
     fn reopen(&self, store: Self::Store) -> impl Future<Output = Result<Option<Self::Store>, FixtureError>> + Send;
 
     /// Runs all tasks concurrently and waits for them.
@@ -62,10 +64,15 @@ pub trait Fixture: Send + Sync {
 
     /// Breaks or restores the link between this connection and its database. Returns `false` if it cannot be broken.
     ///
-    /// Use a proxy in front of the database, or a disk that fails on command. Break the link at the first byte *and*, if
+    /// Use a proxy in front of the database, or a file that fails on command. Break the link at the first byte *and*, if
     /// you can, at the commit statement alone: that is the moment that decides between `Unavailable` and `InDoubt` (S6).
-    /// While the link is broken, reads may fail or succeed, and half of a write may get through. When the link is restored,
-    /// the same connection must work again.
+    /// While the link is broken, reads may fail or succeed, and half of a write may get through.
+    ///
+    /// For a file, a lost request is a write that fails, before it or after half of it; undoing it works. A lost response is
+    /// a write that arrives and whose synchronisation fails; undoing it fails too.
+    ///
+    /// After [`LinkState::Connected`] the same store must work again, without being reopened. A store in a file recovers at
+    /// the next commit: it truncates the file to the length that was last synchronised, or opens it again, and synchronises.
     fn set_link(
         &self,
         _store: &Self::Store,
@@ -92,9 +99,10 @@ pub trait Fixture: Send + Sync {
 pub enum LinkState {
     /// Requests and responses get through.
     Connected,
-    /// Requests are lost.
+    /// Requests are lost. For a file: a write fails, and can be undone.
     RequestsLost,
-    /// Requests arrive; their responses are lost.
+    /// Requests arrive; their responses are lost. For a file: a write arrives, and neither its synchronisation nor its
+    /// undoing succeeds.
     ResponsesLost,
 }
 

@@ -119,7 +119,7 @@ async fn a_read_over_a_broken_link_never_reports_absence(case: &CaseContext<'_>)
             expect_eq("a load over a broken link", &(records.len(), found), &(10, at))?;
         }
         if let Ok(Some(commits)) = told {
-            expect_eq("the number of commits since a position, over a broken link", &commits.len(), &1)?;
+            expect_eq("since a position, over a broken link (S14): the number of commits", &commits.len(), &1)?;
         }
     }
     expect_eq("find after the link was restored", &store.find(&slug("acme")?).await?, &Some(tenant_id(1)))

@@ -77,7 +77,13 @@ async fn race_for_bases(
                 locked(&chain).win(Position { revision: won, commit: envelope.id, ..base }, changes)?;
             }
             Err(StoreError::Conflict { actual }) => {
-                ensure(actual > base.revision, || format!("a conflict on revision {} names {actual}", base.revision))?;
+                ensure(actual > base.revision, || {
+                    format!(
+                        "a conflict on revision {} names revision {actual}, expected {} or later",
+                        base.revision,
+                        base.revision.next()
+                    )
+                })?;
             }
             other => return Err(unexpected("a commit in a race", other, "success or conflict")),
         }
@@ -106,7 +112,7 @@ async fn race_commits(case: &CaseContext<'_>, many: usize, same_id: bool) -> Cas
     let all = won.values().fold(records, |records, changes| applied(records, changes));
     expect_state(&*second, latest, &all).await?;
     if let Some(commits) = commits_since(&*first, creation).await? {
-        expect_eq("the number of commits after a race", &commits.len(), &won.len())?;
+        expect_eq("since the creation, after a race (S14): the number of commits", &commits.len(), &won.len())?;
         for told in &commits {
             let by_whom =
                 format!("the changes of revision {} in the history, compared with the winner's", told.revision);

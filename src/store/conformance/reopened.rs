@@ -8,7 +8,7 @@ use super::history::{expect_complete, full_envelope};
 use super::links::may_have_committed;
 use super::samples::{
     Records, added, applied, changed, commit_on, commit_recorded, commits_since, create_tenant, expect_state,
-    expect_success, load_existing, send, tenant, tenant_id, unexpected, user, users,
+    expect_success, load_existing, send, slug, tenant, tenant_id, unexpected, user, users,
 };
 use super::similar_texts;
 use crate::model::records::{Change, Position, Record, Status, Window};
@@ -16,7 +16,8 @@ use crate::store::{Base, Commit, StoreError};
 
 cases! {
     S6: after_reopening_a_commit_over_a_broken_link_is_as_reported,
-        after_reopening_commits_made_since_a_broken_link_are_intact;
+        after_reopening_commits_made_since_a_broken_link_are_intact,
+        after_reopening_a_slug_in_doubt_belongs_to_one_tenant;
     S8: a_reopened_store_keeps_every_byte;
     S10: a_reopened_store_keeps_every_record_as_written;
     S14: a_reopened_store_keeps_envelopes_as_sent;
@@ -135,6 +136,41 @@ async fn after_reopening_a_commit_over_a_broken_link_is_as_reported(case: &CaseC
             at
         };
         commit_on(&*store, at, &[]).await?;
+    }
+    Ok(())
+}
+
+/// A rename in doubt may hold a slug, and another tenant wants it.
+async fn after_reopening_a_slug_in_doubt_belongs_to_one_tenant(case: &CaseContext<'_>) -> CaseResult {
+    for link in [LinkState::ResponsesLost, LinkState::RequestsLost] {
+        let store = case.fresh().await?;
+        let at = create_tenant(&*store, tenant_id(1), "one", &[]).await?;
+        let renamed = [changed(tenant("one")?, tenant("wanted")?)?];
+        let (_, may_have_committed, succeeded) = commit_over_link(case, &*store, link, at, &renamed).await?;
+        let creation = added([tenant("wanted")?]);
+        let (_, answer) = send(&*store, Base::Create(tenant_id(2)), &creation).await;
+        let is_created = match answer {
+            Ok(_) => Some(true),
+            Err(StoreError::SlugTaken | StoreError::Unavailable(_)) => Some(false),
+            Err(StoreError::InDoubt(_)) => None,
+            other => {
+                return Err(unexpected("a creation with a slug in doubt", other, "success, slug taken or unavailable"));
+            }
+        };
+        let store = case.reopened(store).await?;
+        let listed = store.list(None, 10).await?;
+        let holders: Vec<_> = listed.iter().filter(|t| t.slug == "wanted").map(|t| t.tenant_id).collect();
+        ensure(holders.len() <= 1, || "list after reopening: two tenants have a slug that was in doubt".to_owned())?;
+        expect_eq("find of a slug that was in doubt", &store.find(&slug("wanted")?).await?, &holders.first().copied())?;
+        let holds = |number| holders.contains(&tenant_id(number));
+        ensure(!holds(1) || may_have_committed, || "a rename reported as unavailable was applied".to_owned())?;
+        ensure(holds(1) || !succeeded, || "a rename that succeeded over a broken link is lost".to_owned())?;
+        ensure(is_created != Some(!holds(2)), || {
+            format!(
+                "after reopening, the tenant that got a slug in doubt is {}",
+                if holds(2) { "there" } else { "lost" }
+            )
+        })?;
     }
     Ok(())
 }

@@ -83,7 +83,10 @@ pub struct CaseReport {
     pub finding: Finding,
 }
 
-/// The results of all cases, in the order of the clauses. Its `Display` is a table that ends in a summary.
+/// The results of all cases, in the order of the clauses.
+///
+/// Its `Display` is a table that ends in a summary. A failed case whose text was printed before names the case that has it.
+/// If several cases have one text, the line before the summary says where to begin.
 ///
 /// ```no_run
 /// # fn example(report: rolecall::store::conformance::Report) {
@@ -145,15 +148,62 @@ impl fmt::Display for CaseReport {
             Finding::NotExercised(why) => ("not exercised", why.as_str()),
         };
         let colon = if why.is_empty() { "" } else { ": " };
-        write!(f, "{:<4}{word:<14}{}{colon}{why}", self.clause.to_string(), self.name.replace('_', " "))
+        write!(f, "{:<4}{word:<14}{}{colon}{why}", self.clause.to_string(), self.name)
     }
 }
 
+/// How many cases must fail with one text before the report counts them.
+const MANY: usize = 3;
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // For each text of a failure: the first case that has it, and how many have it.
+        let mut texts: Vec<(&str, &CaseReport, usize)> = Vec::new();
         for case in &self.cases {
-            writeln!(f, "{case}")?;
+            let Finding::Failed(why) = &case.finding else {
+                writeln!(f, "{case}")?;
+                continue;
+            };
+            if let Some((_, first, cases)) = texts.iter_mut().find(|(text, ..)| text == why) {
+                *cases = cases.saturating_add(1);
+                writeln!(f, "{:<4}FAILED        {}: as {}", case.clause.to_string(), case.name, first.name)?;
+            } else {
+                texts.push((why, case, 1));
+                writeln!(f, "{case}")?;
+            }
+        }
+        if let Some((text, _, cases)) = texts.iter().max_by_key(|(.., cases)| *cases).filter(|(.., n)| *n >= MANY) {
+            writeln!(f, "begin here: {cases} of the {} failed cases say: {text}", self.failed().count())?;
         }
         f.write_str(&self.summary())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_with_one_text_are_grouped() {
+        let failed = |clause, name, why: &str| CaseReport { clause, name, finding: Finding::Failed(why.to_owned()) };
+        let passed = CaseReport { clause: Clause::S5, name: "it_works", finding: Finding::Passed };
+        let mut report = Report { cases: vec![failed(Clause::S1, "one", "x"), failed(Clause::S3, "two", "the cause")] };
+        report.cases.extend([
+            passed,
+            failed(Clause::S6, "three", "the cause"),
+            failed(Clause::S14, "four", "the cause"),
+        ]);
+        let expected = [
+            "S1  FAILED        one: x",
+            "S3  FAILED        two: the cause",
+            "S5  passed        it_works",
+            "S6  FAILED        three: as two",
+            "S14 FAILED        four: as two",
+            "begin here: 3 of the 4 failed cases say: the cause",
+            "1 passed, 4 failed, 0 not exercised",
+        ];
+        assert_eq!(report.to_string(), expected.join("\n"));
+        report.cases.truncate(3);
+        assert!(!report.to_string().contains("begin here"));
     }
 }

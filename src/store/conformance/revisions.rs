@@ -56,7 +56,7 @@ async fn a_reopened_store_continues_at_its_latest_revision(case: &CaseContext<'_
         expect_eq("find after reopening", &store.find(&slug("acme")?).await?, &Some(tenant_id(1)))?;
         expect_state(&*store, at, &records).await?;
         expect_eq(
-            "since the latest position, after reopening",
+            "since the latest position, after reopening (S14): the number of commits",
             &commits_since(&*store, at).await?.map(|told| told.len()),
             &Some(0),
         )?;

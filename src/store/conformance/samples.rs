@@ -146,11 +146,14 @@ pub(super) async fn load(store: &dyn Connection, tenant_id: TenantId) -> CaseRes
     let mut last = None;
     for record in pushed {
         if let Some(last) = last.filter(|last| *last > record.kind()) {
-            return Err(CaseError::new(format!("a load pushed a {:?} after a {last:?}", record.kind())));
+            return Err(CaseError::new(format!(
+                "S2: a load pushed a record of kind `{}` after one of kind `{last}`, expected the order of `RecordKind`",
+                record.kind()
+            )));
         }
         last = Some(record.kind());
         if let Some(twice) = records.insert(record.key(), record) {
-            return Err(CaseError::new(format!("a load pushed {:?} twice", twice.key())));
+            return Err(CaseError::new(format!("S2: a load pushed {:?} twice", twice.key())));
         }
     }
     Ok(Some((records, at)))
@@ -189,12 +192,12 @@ pub(super) async fn expect_state(store: &dyn Connection, at: Position, records: 
 pub(super) fn expect_records(found: &Records, expected: &Records) -> CaseResult {
     for (key, record) in expected {
         match found.get(key) {
-            None => return Err(CaseError::new(format!("{key:?} is lost"))),
+            None => return Err(CaseError::new(format!("a load did not return {key:?}, which was committed"))),
             Some(other) => expect_eq("a record", other, record)?,
         }
     }
     match found.keys().find(|key| !expected.contains_key(*key)) {
-        Some(key) => Err(CaseError::new(format!("{key:?} was never written, or was removed"))),
+        Some(key) => Err(CaseError::new(format!("a load returned {key:?}, which was removed or never committed"))),
         None => Ok(()),
     }
 }
@@ -204,7 +207,7 @@ pub(super) async fn commits_since(store: &dyn Connection, at: Position) -> CaseR
     match store.since(at).await.map_err(|error| CaseError::from(error).in_context("since"))? {
         Since::Commits(commits) => Ok(Some(commits)),
         Since::TooOld => Ok(None),
-        Since::Deleted => Err(CaseError::new("since reports an existing tenant as deleted")),
+        Since::Deleted => Err(CaseError::new("S14: since reports an existing tenant as deleted")),
     }
 }
 

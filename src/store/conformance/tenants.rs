@@ -14,7 +14,8 @@ cases! {
         renaming_a_tenant_takes_one_slug_and_frees_the_other,
         a_tenant_keeps_its_slug_when_its_name_changes,
         a_reopened_store_has_the_same_slugs,
-        a_list_is_as_long_as_its_limit;
+        a_list_is_as_long_as_its_limit,
+        a_list_begins_after_the_given_slug;
 }
 
 async fn the_same_identifiers_in_two_tenants_are_separate(case: &CaseContext<'_>) -> CaseResult {
@@ -124,6 +125,21 @@ async fn a_list_is_as_long_as_its_limit(case: &CaseContext<'_>) -> CaseResult {
     for limit in [105, names.len(), 1_000, usize::MAX] {
         let page: Vec<_> = store.list(None, limit).await?.iter().map(|listed| listed.slug.to_string()).collect();
         expect_eq(&format!("a page of at most {limit}"), &page, &names.iter().take(limit).cloned().collect())?;
+    }
+    Ok(())
+}
+
+async fn a_list_begins_after_the_given_slug(case: &CaseContext<'_>) -> CaseResult {
+    let store = &*case.store;
+    let names = ["one", "three", "two"];
+    for (name, number) in names.iter().zip(1..) {
+        create_tenant(store, tenant_id(number), name, &[]).await?;
+    }
+    for (number, name) in names.iter().enumerate() {
+        let page: Vec<_> =
+            store.list(Some(&slug(name)?), 10).await?.iter().map(|listed| listed.slug.to_string()).collect();
+        let after = names.iter().skip(number + 1).map(ToString::to_string).collect();
+        expect_eq(&format!("list after `{name}`, without that slug"), &page, &after)?;
     }
     Ok(())
 }

@@ -338,3 +338,23 @@ limits! {
     /// S8. `LIMIT` is a signed number.
     CastsLimitToSigned: |limit| if i64::try_from(limit).is_ok() { limit } else { 0 };
 }
+
+/// S9. `>=` in place of `>`.
+#[derive(Clone, Default)]
+pub(crate) struct IncludesTheSlugAfter;
+
+impl Flaw for IncludesTheSlugAfter {
+    async fn list(
+        &self,
+        store: &MemoryStore,
+        after: Option<&TenantSlug>,
+        limit: usize,
+    ) -> Result<Vec<TenantSummary>, StoreError> {
+        let mut listed = store.list(after, limit).await?;
+        let Some(slug) = after else { return Ok(listed) };
+        let first = store.find(slug).await?.map(|tenant_id| TenantSummary { tenant_id, slug: slug.clone() });
+        listed.splice(0..0, first);
+        listed.truncate(limit);
+        Ok(listed)
+    }
+}

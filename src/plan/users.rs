@@ -8,7 +8,7 @@ use crate::model::records::{
     Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
-use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
+use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser, External};
 
 /// A user in a transaction. Its calls can be chained.
 ///
@@ -109,6 +109,44 @@ impl Tx {
             return Ok(UserEdit::new(self, number));
         }
         self.create_user(key)
+    }
+
+    /// Returns the user with this external id, and creates it if it does not exist: active, with this key, managed by the
+    /// directory. The transaction must act for the directory ([`Tx::set_manager`]).
+    ///
+    /// An existing user keeps its key; [`UserEdit::set_key`] changes it. A user with this key but another external id is never
+    /// taken for this one: adopting a user by its e-mail address would give its roles to somebody else.
+    ///
+    /// ```
+    /// use rolecall::External;
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let synchronise = |mail: &'static str| acme.update(move |tx| {
+    ///     tx.set_manager("okta")?;
+    ///     let alice = tx.ensure_managed_user(External { manager: "okta", id: "00u1" }, mail)?;
+    ///     alice.set_key(mail)?;
+    ///     alice.id()
+    /// });
+    /// let created = synchronise("alice@acme.com")?.value;
+    /// assert_eq!(synchronise("alice.adams@acme.com")?.value, created, "the same user under another address");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another user has the key;
+    /// [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the directory (R16). Then nothing is changed.
+    pub fn ensure_managed_user(&self, external: External<'_>, key: &str) -> Result<UserEdit<'_>> {
+        if let Some(number) = self.lookup_user(&external) {
+            return Ok(UserEdit::new(self, number));
+        }
+        let key = UserKey::new(key)?;
+        self.check_user_key(&key)?;
+        let id = UserId::from_uuid(self.draft().new_id());
+        let mut record = UserRecord::new(id, key);
+        record.set_managed_by(Some(Manager::new(external.manager)?));
+        record.set_external_id(Some(ExternalId::new(external.id)?));
+        self.apply(Change::added(Record::User(record)))?;
+        self.created(EntityKind::User, id.as_uuid()).map(|number| UserEdit::new(self, number))
     }
 
     /// Deletes a user with all memberships and assignments (R8).

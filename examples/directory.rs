@@ -46,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn show(log: &[String]) {
-    log.iter().for_each(|line| println!("  {line}"));
+    for line in log {
+        println!("  {line}");
+    }
 }
 
 fn two_days(acme: &Tenant) -> Result<(), Box<dyn Error>> {

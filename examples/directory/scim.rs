@@ -14,7 +14,8 @@ struct List {
 #[serde(rename_all = "camelCase")]
 struct User {
     id: String,
-    user_name: String,
+    #[serde(rename = "userName")]
+    mail: String,
     display_name: String,
     active: bool,
 }
@@ -41,7 +42,7 @@ pub(crate) fn read(json: &str) -> serde_json::Result<Directory> {
     let list: List = serde_json::from_str(json)?;
     let people = list.users.into_iter().map(|user| {
         // Keys are compared byte for byte. Write addresses as the application does at login.
-        let mail = user.user_name.to_lowercase();
+        let mail = user.mail.to_lowercase();
         Person { id: user.id, mail, name: user.display_name, active: user.active }
     });
     let parents_of = |id: &str| {

@@ -119,8 +119,8 @@ pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<
     check_ids(directory)?;
     loop {
         let (moves, plan) = tenant.plan(|tx| apply(tx, directory))?;
-        let known = tenant.now().users_managed_by(OKTA).len();
-        let (removals, limit) = (removals(&plan), (known / 20).max(10)); // 5 %, or 10 in a small company
+        // 5 % of the people in the list, or 10 in a small company. A list that is too short has a low limit.
+        let (removals, limit) = (removals(&plan), (directory.people.len() / 20).max(10));
         if removals > limit {
             return Err(format!("refused: {removals} removals, more than {limit}; is the list complete?").into());
         }

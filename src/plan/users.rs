@@ -226,10 +226,12 @@ impl<'a> UserEdit<'a> {
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists);
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn set_key(&self, key: &str) -> Result<&Self> {
-        let key = UserKey::new(key)?;
-        if self.tx.with_user(self.number, |row| *row.key() != key)? {
-            self.tx.check_user_key(&key)?;
+        // A synchronisation sets every user's values, and nearly all are the same: this returns without an allocation.
+        if self.tx.with_user(self.number, |row| row.key().as_str() == key)? {
+            return Ok(self);
         }
+        let key = UserKey::new(key)?;
+        self.tx.check_user_key(&key)?;
         self.change(|record| record.key = key)
     }
 
@@ -246,6 +248,9 @@ impl<'a> UserEdit<'a> {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) (R16).
     pub fn set_name(&self, name: Option<&str>) -> Result<&Self> {
+        if self.tx.with_user(self.number, |row| row.record.display_name().map(Name::as_str) == name)? {
+            return Ok(self);
+        }
         let name = name.map(Name::new).transpose()?;
         self.change(|record| record.set_name(name))
     }
@@ -312,7 +317,7 @@ impl<'a> UserEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the user was deleted in this transaction;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn suspend(&self) -> Result<&Self> {
-        self.change(|record| record.status = Status::Suspended)
+        self.set_status(Status::Suspended)
     }
 
     /// Ends a suspension.
@@ -330,7 +335,7 @@ impl<'a> UserEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the user was deleted in this transaction;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn activate(&self) -> Result<&Self> {
-        self.change(|record| record.status = Status::Active)
+        self.set_status(Status::Active)
     }
 
     /// Adds the user to a group without a window.
@@ -531,6 +536,13 @@ impl<'a> UserEdit<'a> {
         let role = self.tx.find_role(&role)?;
         self.tx.unassign_from(HolderNumber::User(self.number), role)?;
         Ok(self)
+    }
+
+    fn set_status(&self, status: Status) -> Result<&Self> {
+        if self.tx.with_user(self.number, |row| row.record.status == status)? {
+            return Ok(self);
+        }
+        self.change(|record| record.status = status)
     }
 
     fn change(&self, change: impl FnOnce(&mut UserRecord)) -> Result<&Self> {

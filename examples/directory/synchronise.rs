@@ -98,8 +98,11 @@ pub(crate) fn apply(tx: &Tx, directory: &Directory) -> rolecall::Result<Moves> {
     Ok(moves)
 }
 
-/// Refuses a list in which two people or two departments have one id: it contradicts itself.
-fn check_ids(directory: &Directory) -> Result<(), Box<dyn Error>> {
+/// Refuses an empty list, which a bound does not catch in a small company, and a list with one id twice.
+fn check_list(directory: &Directory) -> Result<(), Box<dyn Error>> {
+    if directory.people.is_empty() {
+        return Err("refused: the directory lists nobody".into());
+    }
     let (mut people, mut departments) = (HashSet::new(), HashSet::new());
     let twice = directory.people.iter().map(|person| &person.id).find(|id| !people.insert(*id));
     let twice = twice.or(directory.departments.iter().map(|d| &d.id).find(|id| !departments.insert(*id)));
@@ -116,7 +119,7 @@ fn removals(plan: &Plan) -> usize {
 
 /// Plans, checks that the plan does not remove too much, shows what it changes, and commits it. Returns log lines.
 pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<String>, Box<dyn Error>> {
-    check_ids(directory)?;
+    check_list(directory)?;
     loop {
         let (moves, plan) = tenant.plan(|tx| apply(tx, directory))?;
         // 5 % of the people in the list, or 10 in a small company. A list that is too short has a low limit.

@@ -27,7 +27,7 @@ pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;
 use crate::model::clock::When;
-use crate::model::records::{Change, Envelope, Revision, Timestamp, UserRecord};
+use crate::model::records::{Change, Envelope, RecordKind, Revision, Timestamp, UserRecord};
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
 use crate::resolver::snapshot::entity_rows::UserRow;
@@ -118,6 +118,38 @@ impl Plan {
         self.next.position.revision
     }
 
+    /// Counts the changes of one kind of record. Use it to refuse a plan that removes more than it should.
+    ///
+    /// A suspended user is a changed record, not a removed one.
+    ///
+    /// ```
+    /// use rolecall::records::RecordKind;
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     for user in ["alice", "bob", "carol"] { tx.create_user(user)?; }
+    /// #     tx.create_group("staff")?.set_members(["alice", "bob", "carol"]).map(drop)
+    /// # })?;
+    /// let (_, plan) = acme.plan(|tx| tx.group("staff")?.set_members::<&str>([]))?; // the directory answered with an empty list
+    /// let removed = plan.count(RecordKind::Membership).removed;
+    /// assert!(removed > 2, "too many: do not commit");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(changes).
+    pub fn count(&self, kind: RecordKind) -> ChangeCount {
+        let mut count = ChangeCount::default();
+        for change in self.changes.iter().filter(|change| change.kind() == kind) {
+            match (change.before().is_some(), change.after().is_some()) {
+                (false, _) => count.added += 1,
+                (true, true) => count.changed += 1,
+                (true, false) => count.removed += 1,
+            }
+        }
+        count
+    }
+
     /// Returns who would gain or lose which permissions at an instant: first existing users by key, then new users
     /// by key. The iterator computes each user when it is asked.
     ///
@@ -181,6 +213,27 @@ impl Plan {
         };
         old.users.same_row(&new.users, number) && before.sources().all(|(source, _)| same(source))
     }
+}
+
+/// How many records of one kind a plan adds, changes and removes. See [`Plan::count`].
+///
+/// ```
+/// use rolecall::records::RecordKind;
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+/// let users = plan.count(RecordKind::User);
+/// assert_eq!((users.added, users.changed, users.removed), (1, 0, 0));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ChangeCount {
+    /// Records that do not exist before the plan.
+    pub added: usize,
+    /// Records that exist before and after, with other content.
+    pub changed: usize,
+    /// Records that do not exist after the plan.
+    pub removed: usize,
 }
 
 /// What one user would gain and lose. See [`Plan::access_changes`].

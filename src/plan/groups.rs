@@ -10,7 +10,7 @@ use crate::model::records::{
     UserKey, Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
-use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
+use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser, External};
 
 /// The users who joined and left a group. See [`GroupEdit::set_members`].
 ///
@@ -29,6 +29,20 @@ pub struct MemberChanges {
     pub added: Vec<UserKey>,
     /// The users that are no longer members, in bytewise order of their keys.
     pub removed: Vec<UserKey>,
+}
+
+impl MemberChanges {
+    /// Returns whether nobody joined and nobody left.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let changes = acme.update(|tx| tx.create_group("staff")?.set_members::<&str>([]))?.value;
+    /// assert!(changes.is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
 }
 
 /// A group in a transaction. Its calls can be chained.
@@ -124,6 +138,48 @@ impl Tx {
             return Ok(GroupEdit::new(self, number));
         }
         self.create_group(slug)
+    }
+
+    /// Returns the group with this external id, and creates it if it does not exist: managed by the directory, with the
+    /// name and a slug derived from it. The transaction must act for the directory ([`Tx::set_manager`]).
+    ///
+    /// An existing group keeps its name and slug. A new group never takes over another group: if the derived slug is in use,
+    /// the external id is appended to it.
+    ///
+    /// ```
+    /// use rolecall::External;
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("sales")?; // a local group
+    ///     tx.set_manager("okta")?;
+    ///     tx.ensure_managed_group(External { manager: "okta", id: "00g1" }, "Sales")?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(acme.now().group(External { manager: "okta", id: "00g1" }).unwrap().slug, "sales-00g1");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug with the
+    /// external id is in use as well; [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the directory
+    /// (R16). Then nothing is changed.
+    pub fn ensure_managed_group(&self, external: External<'_>, name: &str) -> Result<GroupEdit<'_>> {
+        if let Some(number) = self.lookup_group(&external) {
+            return Ok(GroupEdit::new(self, number));
+        }
+        let name = Name::new(name)?;
+        let mut slug = Slug::from_name(name.as_str())?;
+        if self.check_group_slug(&slug).is_err() {
+            slug = Slug::from_name(&format!("{slug}-{}", external.id))?;
+            self.check_group_slug(&slug)?;
+        }
+        let id = GroupId::from_uuid(self.draft().new_id());
+        let mut record = GroupRecord::new(id, slug, name, Description::default());
+        record.set_managed_by(Some(Manager::new(external.manager)?));
+        record.set_external_id(Some(ExternalId::new(external.id)?));
+        self.apply(Change::added(Record::Group(record)))?;
+        self.created(EntityKind::Group, id.as_uuid()).map(|number| GroupEdit::new(self, number))
     }
 
     /// Deletes a group. Its members lose the access it gave, and its subgroups lose this parent (R8).
@@ -383,17 +439,20 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Complexity
-    /// O(n log n) for the members before and after.
+    /// A look-up for each listed member, and O(n log n) on numbers for the members before and after. A member who stays
+    /// costs nothing else.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
     pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<MemberChanges> {
-        let wanted: HashSet<u32> = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<_>>()?;
-        let present: Vec<u32> =
+        let mut wanted = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<Vec<u32>>>()?;
+        let mut present: Vec<u32> =
             self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect())?;
-        let keep: HashSet<u32> = present.iter().copied().collect();
-        let removed = self.tx.by_key(present.into_iter().filter(|user| !wanted.contains(user)))?;
-        let added = self.tx.by_key(wanted.into_iter().filter(|user| !keep.contains(user)))?;
+        wanted.sort_unstable();
+        wanted.dedup();
+        present.sort_unstable();
+        let removed = self.tx.by_key(without(&present, &wanted))?;
+        let added = self.tx.by_key(without(&wanted, &present))?;
         // All changes concern this group, so R16 fails at the first change or not at all: nothing is half done.
         removed.iter().try_for_each(|(_, user)| self.tx.remove_membership(*user, self.number))?;
         added.iter().try_for_each(|(_, user)| self.tx.add_membership(*user, self.number, Window::ALWAYS, ""))?;
@@ -637,4 +696,13 @@ impl<'a> GroupEdit<'a> {
         self.tx.change(self.number, |state| &state.groups, Record::Group, change)?;
         Ok(self)
     }
+}
+
+/// Returns the numbers of the first list that are not in the second. Both are sorted and without duplicates.
+fn without<'a>(list: &'a [u32], other: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+    let mut other = other.iter().copied().peekable();
+    list.iter().copied().filter(move |number| {
+        while other.next_if(|next| next < number).is_some() {}
+        other.peek() != Some(number)
+    })
 }

@@ -216,17 +216,17 @@ impl Tx {
         wrap: fn(R::Record) -> Record,
         change: impl FnOnce(&mut R::Record),
     ) -> Result<()> {
-        let (before, origin) = {
+        let (before, after) = {
             let draft = self.draft();
             let row = table(&draft.next.state).row(number).ok_or_else(|| deleted(R::ENTITY))?;
-            (row.record().clone(), row.origin())
+            Draft::check_is_own(R::ENTITY, R::name_of(row.record()), row.origin())?;
+            let mut after = row.record().clone();
+            change(&mut after);
+            if *row.record() == after {
+                return Ok(());
+            }
+            (row.record().clone(), after)
         };
-        Draft::check_is_own(R::ENTITY, R::name_of(&before), origin)?;
-        let mut after = before.clone();
-        change(&mut after);
-        if before == after {
-            return Ok(());
-        }
         self.replace(wrap(before), wrap(after))
     }
 

@@ -8,7 +8,7 @@ use crate::model::records::{
     Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
-use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
+use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser, External};
 
 /// A user in a transaction. Its calls can be chained.
 ///
@@ -111,6 +111,44 @@ impl Tx {
         self.create_user(key)
     }
 
+    /// Returns the user with this external id, and creates it if it does not exist: active, with this key, managed by the
+    /// directory. The transaction must act for the directory ([`Tx::set_manager`]).
+    ///
+    /// An existing user keeps its key; [`UserEdit::set_key`] changes it. A user with this key but another external id is never
+    /// taken for this one: adopting a user by its e-mail address would give its roles to somebody else.
+    ///
+    /// ```
+    /// use rolecall::External;
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let synchronise = |mail: &'static str| acme.update(move |tx| {
+    ///     tx.set_manager("okta")?;
+    ///     let alice = tx.ensure_managed_user(External { manager: "okta", id: "00u1" }, mail)?;
+    ///     alice.set_key(mail)?;
+    ///     alice.id()
+    /// });
+    /// let created = synchronise("alice@acme.com")?.value;
+    /// assert_eq!(synchronise("alice.adams@acme.com")?.value, created, "the same user under another address");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another user has the key;
+    /// [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the directory (R16). Then nothing is changed.
+    pub fn ensure_managed_user(&self, external: External<'_>, key: &str) -> Result<UserEdit<'_>> {
+        if let Some(number) = self.lookup_user(&external) {
+            return Ok(UserEdit::new(self, number));
+        }
+        let key = UserKey::new(key)?;
+        self.check_user_key(&key)?;
+        let id = UserId::from_uuid(self.draft().new_id());
+        let mut record = UserRecord::new(id, key);
+        record.set_managed_by(Some(Manager::new(external.manager)?));
+        record.set_external_id(Some(ExternalId::new(external.id)?));
+        self.apply(Change::added(Record::User(record)))?;
+        self.created(EntityKind::User, id.as_uuid()).map(|number| UserEdit::new(self, number))
+    }
+
     /// Deletes a user with all memberships and assignments (R8).
     ///
     /// ```
@@ -188,10 +226,12 @@ impl<'a> UserEdit<'a> {
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists);
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn set_key(&self, key: &str) -> Result<&Self> {
-        let key = UserKey::new(key)?;
-        if self.tx.with_user(self.number, |row| *row.key() != key)? {
-            self.tx.check_user_key(&key)?;
+        // A synchronisation sets every user's values, and nearly all are the same: this returns without an allocation.
+        if self.tx.with_user(self.number, |row| row.key().as_str() == key)? {
+            return Ok(self);
         }
+        let key = UserKey::new(key)?;
+        self.tx.check_user_key(&key)?;
         self.change(|record| record.key = key)
     }
 
@@ -208,6 +248,9 @@ impl<'a> UserEdit<'a> {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) (R16).
     pub fn set_name(&self, name: Option<&str>) -> Result<&Self> {
+        if self.tx.with_user(self.number, |row| row.record.display_name().map(Name::as_str) == name)? {
+            return Ok(self);
+        }
         let name = name.map(Name::new).transpose()?;
         self.change(|record| record.set_name(name))
     }
@@ -274,7 +317,7 @@ impl<'a> UserEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the user was deleted in this transaction;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn suspend(&self) -> Result<&Self> {
-        self.change(|record| record.status = Status::Suspended)
+        self.set_status(Status::Suspended)
     }
 
     /// Ends a suspension.
@@ -292,7 +335,7 @@ impl<'a> UserEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the user was deleted in this transaction;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the user (R16).
     pub fn activate(&self) -> Result<&Self> {
-        self.change(|record| record.status = Status::Active)
+        self.set_status(Status::Active)
     }
 
     /// Adds the user to a group without a window.
@@ -493,6 +536,13 @@ impl<'a> UserEdit<'a> {
         let role = self.tx.find_role(&role)?;
         self.tx.unassign_from(HolderNumber::User(self.number), role)?;
         Ok(self)
+    }
+
+    fn set_status(&self, status: Status) -> Result<&Self> {
+        if self.tx.with_user(self.number, |row| row.record.status == status)? {
+            return Ok(self);
+        }
+        self.change(|record| record.status = status)
     }
 
     fn change(&self, change: impl FnOnce(&mut UserRecord)) -> Result<&Self> {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::model::error::EntityKind;
@@ -148,7 +149,8 @@ impl Hashers {
 
     /// Neither of the two has control characters, so one between them keeps all pairs distinct.
     pub(crate) fn external(&self, (manager, id): (&str, &str)) -> u64 {
-        self.names.hash(format!("{manager}\0{id}").as_bytes())
+        let pair: SmallVec<[u8; 96]> = manager.bytes().chain([0]).chain(id.bytes()).collect();
+        self.names.hash(&pair)
     }
 }
 

@@ -1,0 +1,145 @@
+//! Keeps the users and groups of a tenant in step with a directory.
+
+use std::collections::HashSet;
+use std::error::Error;
+
+use rolecall::blocking::Tenant;
+use rolecall::plan::MemberChanges;
+use rolecall::records::{Change, Record, RecordKind, Status};
+use rolecall::{ErrorKind, External, Plan, Tx};
+
+/// Everything that the directory lists.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Directory {
+    pub(crate) people: Vec<Person>,
+    pub(crate) departments: Vec<Department>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) mail: String,
+    pub(crate) name: String,
+    pub(crate) active: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Department {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The ids of the departments that this one is part of.
+    pub(crate) parents: Vec<String>,
+    /// The ids of the people in it.
+    pub(crate) members: Vec<String>,
+}
+
+/// Who joined and left each department that changes, by its name.
+pub(crate) type Moves = Vec<(String, MemberChanges)>;
+
+const OKTA: &str = "okta";
+
+fn okta(id: &String) -> External<'_> {
+    External { manager: OKTA, id }
+}
+
+/// Makes the transaction's tenant equal to the directory.
+pub(crate) fn apply(tx: &Tx, directory: &Directory) -> rolecall::Result<Moves> {
+    tx.set_manager(OKTA)?.set_actor("directory-sync")?;
+    let before = tx.base().at(tx.instant());
+
+    // Leavers: suspended, not deleted, so that a mistake of the directory is easy to undo.
+    let listed: HashSet<&str> = directory.people.iter().map(|person| person.id.as_str()).collect();
+    for user in before.users_managed_by(OKTA) {
+        if !user.external_id().is_some_and(|id| listed.contains(id.as_str())) {
+            tx.user(user.id)?.suspend()?;
+        }
+    }
+    // An address that now belongs to somebody else: its former owner gets another key, and keeps everything else.
+    for person in &directory.people {
+        if let Some(owner) = before.user(&person.mail) {
+            let is_managed = owner.managed_by().is_some_and(|manager| manager == OKTA);
+            if is_managed && owner.external_id().is_none_or(|id| id != person.id.as_str()) {
+                tx.user(owner.id)?.set_key(&format!("{} ({})", owner.key, owner.id))?;
+            }
+        }
+    }
+    // Joiners, people who come back, new names and addresses.
+    for person in &directory.people {
+        let user = tx.ensure_managed_user(okta(&person.id), &person.mail)?;
+        user.set_key(&person.mail)?.set_name(Some(&person.name))?;
+        if person.active {
+            user.activate()?
+        } else {
+            user.suspend()?
+        };
+    }
+
+    // Departments. Their slugs stay when their names change.
+    let listed: HashSet<&str> = directory.departments.iter().map(|department| department.id.as_str()).collect();
+    for group in before.groups_managed_by(OKTA) {
+        if !group.external_id().is_some_and(|id| listed.contains(id.as_str())) {
+            tx.delete_group(group.id)?;
+        }
+    }
+    for department in &directory.departments {
+        let group = tx.ensure_managed_group(okta(&department.id), &department.name)?;
+        // No parents for the moment: two departments may have changed places.
+        group.set_name(&department.name)?.set_parents::<External<'_>>([])?;
+    }
+    let mut moves = Moves::new();
+    for department in &directory.departments {
+        let group = tx.group(okta(&department.id))?;
+        group.set_parents(department.parents.iter().map(okta))?;
+        let changes = group.set_members(department.members.iter().map(okta))?;
+        if !changes.is_empty() {
+            moves.push((department.name.clone(), changes));
+        }
+    }
+    Ok(moves)
+}
+
+/// Refuses an empty list, which a bound does not catch in a small company, and a list with one id twice.
+fn check_list(directory: &Directory) -> Result<(), Box<dyn Error>> {
+    if directory.people.is_empty() {
+        return Err("refused: the directory lists nobody".into());
+    }
+    let (mut people, mut departments) = (HashSet::new(), HashSet::new());
+    let twice = directory.people.iter().map(|person| &person.id).find(|id| !people.insert(*id));
+    let twice = twice.or(directory.departments.iter().map(|d| &d.id).find(|id| !departments.insert(*id)));
+    twice.map_or(Ok(()), |id| Err(format!("refused: the directory lists `{id}` twice").into()))
+}
+
+/// How many memberships, groups and active users the plan takes away.
+fn removals(plan: &Plan) -> usize {
+    let is_active = |side: Option<&Record>| matches!(side, Some(Record::User(user)) if user.status == Status::Active);
+    let suspended = |change: &&Change| is_active(change.before()) && !is_active(change.after());
+    let suspended = plan.changes().iter().filter(suspended).count();
+    suspended + plan.count(RecordKind::Membership).removed + plan.count(RecordKind::Group).removed
+}
+
+/// Plans, checks that the plan does not remove too much, shows what it changes, and commits it. Returns log lines.
+pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<String>, Box<dyn Error>> {
+    check_list(directory)?;
+    loop {
+        let (moves, plan) = tenant.plan(|tx| apply(tx, directory))?;
+        // 5 % of the people in the list, or 10 in a small company. A list that is too short has a low limit.
+        let (removals, limit) = (removals(&plan), (directory.people.len() / 20).max(10));
+        if removals > limit {
+            return Err(format!("refused: {removals} removals, more than {limit}; is the list complete?").into());
+        }
+        let mut log = Vec::new();
+        for (department, changes) in &moves {
+            log.extend(changes.added.iter().map(|key| format!("{department}: added {key}")));
+            log.extend(changes.removed.iter().map(|key| format!("{department}: removed {key}")));
+        }
+        for change in plan.access_changes(tenant.now().instant()) {
+            let (gained, lost) = (change.gained.slugs(), change.lost.slugs());
+            log.push(format!("{} gains {gained:?}, loses {lost:?}", change.user.key));
+        }
+        match tenant.commit(plan) {
+            // Somebody else committed in between: plan again.
+            Err(error) if error.kind() == ErrorKind::Stale => {}
+            done => return Ok(done.map(|_| log)?),
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Plans: validates the calls of a transaction one by one, and returns the changes and the snapshot that they lead to.
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
-//! transaction that a closure receives, with one file of calls for each kind of entity; `draft.rs` is its state so far;
-//! `managed.rs` checks what only a directory may change.
+//! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
+//! `draft.rs` is its state so far; `managed.rs` checks what only a directory may change.
 
 mod tenant;
 mod parents;
@@ -10,7 +10,8 @@ mod permissions;
 mod roles;
 mod groups;
 mod users;
-mod assignments;
+mod lists;
+mod relations;
 mod tx;
 mod draft;
 mod managed;
@@ -19,7 +20,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use self::draft::{CommitContext, Draft};
-pub use self::groups::{GroupEdit, MemberChanges};
+pub use self::groups::GroupEdit;
+pub use self::lists::ListChanges;
 pub use self::permissions::PermissionEdit;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;

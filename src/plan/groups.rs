@@ -2,34 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::assignments::HolderNumber;
-use super::tx::{Tx, window_mismatch};
-use crate::model::error::{EntityKind, Error, Result, shown};
+use super::lists::ListChanges;
+use super::relations::{HolderNumber, Relation, Windows, Wish};
+use super::tx::Tx;
+use crate::model::error::{EntityKind, Result};
 use crate::model::records::{
     Assignment, Change, Description, ExternalId, GroupId, GroupRecord, Holder, Manager, Membership, Name, Record, Slug,
-    UserKey, Window,
+    Timestamp, UserKey, Window,
 };
-use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
+use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
-
-/// The users who joined and left a group. See [`GroupEdit::set_members`].
-///
-/// ```
-/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// let changes = acme.update(|tx| {
-///     tx.create_user("alice")?;
-///     tx.create_group("staff")?.set_members(["alice"])
-/// })?.value;
-/// assert_eq!((changes.added.len(), changes.removed.len()), (1, 0));
-/// # Ok::<(), rolecall::Error>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct MemberChanges {
-    /// The users that are new members, in bytewise order of their keys.
-    pub added: Vec<UserKey>,
-    /// The users that are no longer members, in bytewise order of their keys.
-    pub removed: Vec<UserKey>,
-}
 
 /// A group in a transaction. Its calls can be chained.
 ///
@@ -143,11 +125,13 @@ impl Tx {
         let id = row.id();
         let mut records = Vec::new();
         for edge in row.parents().iter() {
-            records.push(self.parent_link(number, edge.to, edge.window)?);
+            let link = Relation::Parent { group: number, parent: edge.to };
+            records.push(self.relation_record(link, edge.window)?);
         }
         for back in row.children.iter() {
-            let window = self.parent_window(back.from(), number)?.unwrap_or_default();
-            records.push(self.parent_link(back.from(), number, window)?);
+            let link = Relation::Parent { group: back.from(), parent: number };
+            let window = self.window_of(link)?;
+            records.push(self.relation_record(link, self.far_end(window)?)?);
         }
         for edge in row.roles().iter() {
             let role = self.with_role(edge.to, RoleRow::reference)?;
@@ -176,73 +160,6 @@ impl Tx {
             None => Ok(()),
             Some(_) => Err(draft.exists(EntityKind::Group, slug.as_str())),
         }
-    }
-
-    /// Returns users with their keys, in the order of the keys.
-    fn by_key(&self, users: impl Iterator<Item = u32>) -> Result<Vec<(UserKey, u32)>> {
-        let with_key = |user| Ok((self.with_user(user, |row| row.key().clone())?, user));
-        let mut users = users.map(with_key).collect::<Result<Vec<_>>>()?;
-        users.sort_unstable();
-        Ok(users)
-    }
-
-    /// Adds a membership. The advice names the call that changes its window, on the user or on the group.
-    pub(super) fn add_membership(&self, user: u32, group: u32, window: Window, advice: &'static str) -> Result<()> {
-        match self.member_during(user, group)? {
-            None => self.apply(Change::added(self.membership(user, group, window)?)),
-            Some(present) if present == window => Ok(()),
-            Some(present) => {
-                let (slug, relation) = self.membership_text(user, group)?;
-                let error = window_mismatch(EntityKind::Group, slug, relation, present, window);
-                Err(error.advice(advice))
-            }
-        }
-    }
-
-    /// Returns the slug of the group, and the text for the membership in messages.
-    fn membership_text(&self, user: u32, group: u32) -> Result<(String, String)> {
-        let key = self.with_user(user, |row| shown(row.key().as_str()))?;
-        let slug = self.with_group(group, |row| row.record.slug.to_string())?;
-        let relation = format!("membership of `{key}` in `{}`", shown(&slug));
-        Ok((slug, relation))
-    }
-
-    pub(super) fn remove_membership(&self, user: u32, group: u32) -> Result<()> {
-        match self.member_during(user, group)? {
-            Some(window) => self.apply(Change::removed(self.membership(user, group, window)?)),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn set_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
-        let Some(present) = self.member_during(user, group)? else {
-            let (slug, relation) = self.membership_text(user, group)?;
-            return Err(Error::not_found(EntityKind::Group, slug).relation(relation));
-        };
-        if present == window {
-            return Ok(());
-        }
-        let (before, after) = (self.membership(user, group, present)?, self.membership(user, group, window)?);
-        self.replace(before, after)
-    }
-
-    /// Adds a membership with this window, or changes its window.
-    pub(super) fn ensure_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
-        match self.member_during(user, group)? {
-            None => self.apply(Change::added(self.membership(user, group, window)?)),
-            Some(_) => self.set_membership(user, group, window),
-        }
-    }
-
-    /// Returns the window of a membership, or `None` if it does not exist.
-    fn member_during(&self, user: u32, group: u32) -> Result<Option<Window>> {
-        self.with_group(group, GroupRow::id)?;
-        self.with_user(user, |row| row.groups().get(group).map(|edge| edge.window))
-    }
-
-    fn membership(&self, user: u32, group: u32, window: Window) -> Result<Record> {
-        let user = self.with_user(user, UserRow::id)?;
-        Ok(Record::Membership(Membership { user, group: self.with_group(group, GroupRow::id)?, window }))
     }
 }
 
@@ -369,8 +286,8 @@ impl<'a> GroupEdit<'a> {
         self.change(|record| record.set_external_id(id))
     }
 
-    /// Gives the group exactly these direct members. Existing members keep their windows; new members have none. Use it to
-    /// apply the list of members that a directory sends.
+    /// Gives the group exactly these direct members, and returns who was added and removed. Existing members keep their
+    /// windows, unless they have ended; new members have none. Use it to apply the list of members that a directory sends.
     ///
     /// # Example
     /// ```
@@ -383,22 +300,23 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Complexity
-    /// O(n log n) for the members before and after.
+    /// O(n) for the members before and after, and O(log n) for each one that is added or removed.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
-    pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<MemberChanges> {
+    pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<ListChanges<UserKey>> {
         let wanted: HashSet<u32> = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<_>>()?;
-        let present: Vec<u32> =
-            self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect())?;
-        let keep: HashSet<u32> = present.iter().copied().collect();
-        let removed = self.tx.by_key(present.into_iter().filter(|user| !wanted.contains(user)))?;
-        let added = self.tx.by_key(wanted.into_iter().filter(|user| !keep.contains(user)))?;
-        // All changes concern this group, so R16 fails at the first change or not at all: nothing is half done.
-        removed.iter().try_for_each(|(_, user)| self.tx.remove_membership(*user, self.number))?;
-        added.iter().try_for_each(|(_, user)| self.tx.add_membership(*user, self.number, Window::ALWAYS, ""))?;
-        let keys = |list: Vec<(UserKey, u32)>| list.into_iter().map(|(key, _)| key).collect();
-        Ok(MemberChanges { added: keys(added), removed: keys(removed) })
+        let present: Vec<(u32, Window)> =
+            self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect::<Vec<u32>>())?
+                .into_iter()
+                .map(|user| {
+                    let window = self.tx.window_of(self.member(user))?;
+                    Ok((user, self.tx.far_end(window)?))
+                })
+                .collect::<Result<_>>()?;
+        let changed =
+            self.tx.set_relations(present.into_iter(), &wanted, Windows::Keep, |user| self.member(user))?;
+        self.tx.users_changed(changed)
     }
 
     /// Adds a member without a window.
@@ -415,7 +333,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with a window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
+    /// is already a member with a window that has not ended (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
     /// group (R16).
     pub fn add_member(&self, user: impl AsUser) -> Result<&Self> {
         self.add_member_during(user, Window::ALWAYS)
@@ -428,7 +346,7 @@ impl<'a> GroupEdit<'a> {
     /// acme.update(|tx| {
     ///     use rolecall::{Timestamp, Window};
     ///
-    ///     let friday = Timestamp::from_secs(1_800_000_000)?;
+    ///     let friday = Timestamp::from_secs(4_000_000_000)?;
     ///     tx.create_user("temp")?;
     ///     tx.create_group("on-call")?.add_member_during("temp", Window::until(friday))?;
     ///     Ok(())
@@ -438,39 +356,67 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with another window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages
+    /// is already a member with another window that has not ended (R3),
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended; [`Managed`](crate::ErrorKind::Managed) if a directory manages
     /// the group (R16).
     pub fn add_member_during(&self, user: impl AsUser, window: Window) -> Result<&Self> {
-        let user = self.tx.find_user(&user)?;
-        self.tx.add_membership(user, self.number, window, "use `set_member_window` to change it")?;
-        Ok(self)
+        self.wish_member(&user, Wish::Add(window))
     }
 
-    /// Makes the user a member with this window: adds the membership, or changes its window.
+    /// Makes the user a member during this window at least: adds the membership, or makes its window longer. It never makes a
+    /// window shorter, so a permanent membership stays permanent.
+    ///
+    /// A membership that has ended gets this window. If there is a gap between the two windows, one window cannot contain
+    /// both: then it is an error.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| {
-    ///     use rolecall::Window;
+    /// use rolecall::{Timestamp, Window};
     ///
+    /// let friday = Window::until(Timestamp::from_secs(4_000_000_000)?);
+    /// acme.update(|tx| {
     ///     tx.create_user("alice")?;
-    ///     let group = tx.create_group("engineering")?;
-    ///     group.ensure_member("alice", Window::ALWAYS)?;
-    ///     Ok(())
+    ///     tx.create_group("engineering")?.add_member("alice")?.ensure_member("alice", friday)?.done()
     /// })?;
+    /// assert_eq!(acme.now().groups_of("alice")[0].window, Window::ALWAYS);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
-    /// group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
+    /// membership would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
+    /// windows; [`Managed`](crate::ErrorKind::Managed) if a
+    /// directory manages the group (R16).
     pub fn ensure_member(&self, user: impl AsUser, window: Window) -> Result<&Self> {
-        let user = self.tx.find_user(&user)?;
-        self.tx.ensure_membership(user, self.number, window)?;
-        Ok(self)
+        self.wish_member(&user, Wish::Ensure(window))
     }
 
-    /// Changes the window of a membership.
+    /// Makes a membership end at `until` or later. One that ends later, or never, stays as it is. One that has ended is
+    /// active again.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [june, july] = [Timestamp::from_secs(4_000_000_000)?, Timestamp::from_secs(4_002_592_000)?];
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice")?;
+    ///     let group = tx.create_group("on-call")?;
+    ///     group.add_member_during("alice", Window::until(june))?.extend_member("alice", july)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().groups_of("alice")[0].window, Window::until(july));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if there is no such membership; [`Invalid`](crate::ErrorKind::Invalid) if
+    /// it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
+    /// directory manages the group (R16).
+    pub fn extend_member(&self, user: impl AsUser, until: Timestamp) -> Result<&Self> {
+        self.wish_member(&user, Wish::Extend(until))
+    }
+
+    /// Changes the window of a membership to exactly this one, which may be shorter.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -480,7 +426,7 @@ impl<'a> GroupEdit<'a> {
     ///     tx.create_user("alice")?;
     ///     let group = tx.create_group("on-call")?;
     ///     group.add_member("alice")?;
-    ///     group.set_member_window("alice", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     group.set_member_window("alice", Window::until(Timestamp::from_secs(4_000_000_000)?))?;
     ///     Ok(())
     /// })?;
     /// # Ok::<(), rolecall::Error>(())
@@ -488,11 +434,10 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), also if the user is not a member;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn set_member_window(&self, user: impl AsUser, window: Window) -> Result<&Self> {
-        let user = self.tx.find_user(&user)?;
-        self.tx.set_membership(user, self.number, window)?;
-        Ok(self)
+        self.wish_member(&user, Wish::Set(window))
     }
 
     /// Removes a member. The user loses what came through this group, unless it also comes another way (R2).
@@ -514,8 +459,7 @@ impl<'a> GroupEdit<'a> {
     /// not an error. [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn remove_member(&self, user: impl AsUser) -> Result<&Self> {
         let user = self.tx.find_user(&user)?;
-        self.id()?;
-        self.tx.remove_membership(user, self.number)?;
+        self.tx.remove(self.member(user))?;
         Ok(self)
     }
 
@@ -533,7 +477,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
-    /// is already assigned with a window (R3).
+    /// is already assigned with a window that has not ended (R3).
     pub fn assign(&self, role: impl AsRole) -> Result<&Self> {
         self.assign_during(role, Window::ALWAYS)
     }
@@ -546,7 +490,7 @@ impl<'a> GroupEdit<'a> {
     ///     use rolecall::{Timestamp, Window};
     ///
     ///     tx.create_role("release-manager")?;
-    ///     let window = Window::until(Timestamp::from_secs(1_800_000_000)?);
+    ///     let window = Window::until(Timestamp::from_secs(4_000_000_000)?);
     ///     tx.create_group("engineering")?.assign_during("release-manager", window)?;
     ///     Ok(())
     /// })?;
@@ -555,13 +499,67 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
-    /// is already assigned with another window (R3).
+    /// is already assigned with another window that has not ended (R3),
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended.
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.assign_to(HolderNumber::Group(self.number), &role, window)?;
-        Ok(self)
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Add(window))
     }
 
-    /// Changes the window of an assignment.
+    /// Makes sure that the group has the role during this window at least: adds the assignment, or makes its window longer. It never makes a
+    /// window shorter, so a permanent assignment stays permanent.
+    ///
+    /// A assignment that has ended gets this window. If there is a gap between the two windows, one window cannot contain
+    /// both: then it is an error.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let friday = Window::until(Timestamp::from_secs(4_000_000_000)?);
+    /// acme.update(|tx| {
+    ///     tx.create_role("auditor")?;
+    ///     tx.create_group("engineering")?.assign("auditor")?.ensure_assignment("auditor", friday)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().roles_of_group("engineering")[0].window, Window::ALWAYS);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
+    /// assignment would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
+    /// windows.
+    pub fn ensure_assignment(&self, role: impl AsRole, window: Window) -> Result<&Self> {
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Ensure(window))
+    }
+
+    /// Makes an assignment end at `until` or later. One that ends later, or never, stays as it is. One that has ended is
+    /// active again.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [june, july] = [Timestamp::from_secs(4_000_000_000)?, Timestamp::from_secs(4_002_592_000)?];
+    /// acme.update(|tx| {
+    ///     tx.create_role("auditor")?;
+    ///     let engineering = tx.create_group("engineering")?;
+    ///     engineering.assign_during("auditor", Window::until(june))?.extend_assignment("auditor", july)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().roles_of_group("engineering")[0].window, Window::until(july));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if there is no such assignment; [`Invalid`](crate::ErrorKind::Invalid) if
+    /// it would end in the past.
+    pub fn extend_assignment(&self, role: impl AsRole, until: Timestamp) -> Result<&Self> {
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Extend(until))
+    }
+
+    /// Changes the window of an assignment to exactly this one, which may be shorter.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -571,17 +569,18 @@ impl<'a> GroupEdit<'a> {
     ///     tx.create_role("editor")?;
     ///     let group = tx.create_group("engineering")?;
     ///     group.assign("editor")?;
-    ///     group.set_assignment_window("editor", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     group.set_assignment_window("editor", Window::until(Timestamp::from_secs(4_000_000_000)?))?;
     ///     Ok(())
     /// })?;
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to the group.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to the group;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.set_assignment(HolderNumber::Group(self.number), &role, window)?;
-        Ok(self)
+        let role = self.tx.find_role(&role)?;
+        self.wish_role(role, Wish::Set(window))
     }
 
     /// Removes an assignment. Does nothing if the role is not assigned to the group.
@@ -600,12 +599,13 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the role does not exist.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
-        self.tx.unassign_from(HolderNumber::Group(self.number), role)?;
+        self.tx.remove(self.assignment(role))?;
         Ok(self)
     }
 
-    /// Assigns exactly these roles to the group, without a window. All other assignments are removed, including
-    /// those that an administrator made.
+    /// Assigns exactly these roles to the group, without a window, and returns which were added and removed. All other
+    /// assignments are removed, including those that an administrator made. To keep those, call [`GroupEdit::assign`] for
+    /// each role instead.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -620,16 +620,46 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound). Then nothing is changed.
-    pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
-        let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
-        let holder = HolderNumber::Group(self.number);
-        let keep: HashSet<u32> = wanted.iter().copied().collect();
-        let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles().iter().collect())?;
-        // All errors occur here, before anything is removed.
-        wanted.iter().try_for_each(|role| self.tx.assign_without_window(holder, *role))?;
-        for edge in present.into_iter().filter(|edge| !keep.contains(&edge.to)) {
-            self.tx.unassign_from(holder, edge.to)?;
-        }
+    pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
+        let wanted: HashSet<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
+        let present: Vec<(u32, Window)> =
+            self.tx.with_group(self.number, |row| row.roles().iter().map(|edge| (edge.to, edge.window)).collect())?;
+        let changed =
+            self.tx.set_relations(present.into_iter(), &wanted, Windows::Clear, |role| self.assignment(role))?;
+        self.tx.roles_changed(changed)
+    }
+
+    /// Ends a chain of calls, so that the closure of an update can return its result.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_role("editor")?.done())?;
+    /// acme.update(|tx| tx.create_group("engineering")?.assign("editor")?.done())?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None: every call before it has returned its own.
+    pub fn done(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn member(&self, user: u32) -> Relation {
+        Relation::Membership { user, group: self.number }
+    }
+
+    fn assignment(&self, role: u32) -> Relation {
+        Relation::Assignment { role, holder: HolderNumber::Group(self.number) }
+    }
+
+    fn wish_member(&self, user: &impl AsUser, wish: Wish) -> Result<&Self> {
+        let user = self.tx.find_user(user)?;
+        self.tx.wish(self.member(user), wish, "use `set_member_window` to change it")?;
+        Ok(self)
+    }
+
+    fn wish_role(&self, role: u32, wish: Wish) -> Result<&Self> {
+        self.tx.wish(self.assignment(role), wish, "use `set_assignment_window` to change it")?;
         Ok(self)
     }
 

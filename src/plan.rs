@@ -59,7 +59,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// assert_eq!(plan.base().revision(), acme.revision());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -71,7 +71,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// let now = acme.now().instant();
     /// assert!(plan.preview().at(now).user("alice").is_some());
     /// assert!(acme.now().user("alice").is_none(), "not committed");
@@ -85,7 +85,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// assert!(plan.changes()[0].before().is_none(), "a new record");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -109,7 +109,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// assert_eq!(plan.revision(), acme.revision().next());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -128,7 +128,7 @@ impl Plan {
     /// # acme.update(|tx| {
     /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_role("editor")?.grant("posts:write")?;
-    /// #     tx.create_user("alice")?.assign("editor").map(drop)
+    /// #     tx.create_user("alice")?.assign("editor")?.done()
     /// # })?;
     /// let (_, plan) = acme.plan(|tx| tx.delete_role("editor"))?;
     /// for change in plan.access_changes(acme.now().instant()) {
@@ -189,9 +189,9 @@ impl Plan {
 /// # acme.update(|tx| {
 /// #     tx.create_permission("posts:write")?;
 /// #     tx.create_role("editor")?.grant("posts:write")?;
-/// #     tx.create_user("alice").map(drop)
+/// #     tx.create_user("alice")?.done()
 /// # })?;
-/// let (_, plan) = acme.plan(|tx| tx.user("alice")?.assign("editor").map(drop))?;
+/// let (_, plan) = acme.plan(|tx| tx.user("alice")?.assign("editor")?.done())?;
 /// let change = plan.access_changes(acme.now().instant()).next().unwrap();
 /// assert_eq!((change.gained.len(), change.lost.len()), (1, 0));
 /// # Ok::<(), rolecall::Error>(())

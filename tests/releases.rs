@@ -20,7 +20,7 @@ fn an_export_can_be_imported_after_the_catalog_retires_one_of_its_slugs() {
     let store = MemoryStore::default();
     let first = over(&store, Definition::default());
     let acme = block_on(first.create_tenant("acme", "Acme")).unwrap();
-    block_on(acme.update(|tx| tx.create_permission("x:read").map(drop))).unwrap();
+    block_on(acme.update(|tx| tx.create_permission("x:read")?.done())).unwrap();
     let next = over(&store, Definition { retired_permissions: &["x:read"], ..Definition::default() });
     match block_on(next.tenant("acme")) {
         Err(error) => assert_eq!(error.kind(), ErrorKind::CatalogConflict),
@@ -44,7 +44,7 @@ fn a_slug_of_the_tenant_wins_over_a_removed_entry_in_every_snapshot() {
         let acme = block_on(release_1.create_tenant("acme", "Acme")).unwrap();
         block_on(acme.update(|tx| {
             tx.create_role("old")?.grant("s1")?;
-            tx.create_user("alice").map(drop)
+            tx.create_user("alice")?.done()
         }))
         .unwrap();
         let without = over(&store, Definition::default());
@@ -54,7 +54,7 @@ fn a_slug_of_the_tenant_wins_over_a_removed_entry_in_every_snapshot() {
         block_on(there.update(|tx| {
             tx.create_permission("s1")?;
             tx.create_role("new")?.grant("s1")?;
-            tx.user("alice")?.assign("new").map(drop)
+            tx.user("alice")?.assign("new")?.done()
         }))
         .unwrap();
         block_on(here.refresh()).unwrap();

@@ -110,7 +110,7 @@ impl Tx {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("engineering").map(drop))?;
+    /// acme.update(|tx| tx.create_group("engineering")?.done())?;
     /// acme.update(|tx| tx.delete_group("engineering"))?;
     /// assert!(acme.now().group("engineering").is_none());
     /// # Ok::<(), rolecall::Error>(())
@@ -190,7 +190,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("eng")?.set_slug("engineering").map(drop))?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_slug("engineering")?.done())?;
     /// assert!(acme.now().group("engineering").is_some());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -210,7 +210,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("eng")?.set_name("Engineering").map(drop))?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_name("Engineering")?.done())?;
     /// assert_eq!(acme.now().group("eng").unwrap().name, "Engineering");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -227,7 +227,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("eng")?.set_description("Builds the product.").map(drop))?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_description("Builds the product.")?.done())?;
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
@@ -306,16 +306,16 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
     pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<ListChanges<UserKey>> {
         let wanted: HashSet<u32> = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<_>>()?;
-        let present: Vec<(u32, Window)> =
-            self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect::<Vec<u32>>())?
-                .into_iter()
-                .map(|user| {
-                    let window = self.tx.window_of(self.member(user))?;
-                    Ok((user, self.tx.far_end(window)?))
-                })
-                .collect::<Result<_>>()?;
-        let changed =
-            self.tx.set_relations(present.into_iter(), &wanted, Windows::Keep, |user| self.member(user))?;
+        let present: Vec<(u32, Window)> = self
+            .tx
+            .with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect::<Vec<u32>>())?
+            .into_iter()
+            .map(|user| {
+                let window = self.tx.window_of(self.member(user))?;
+                Ok((user, self.tx.far_end(window)?))
+            })
+            .collect::<Result<_>>()?;
+        let changed = self.tx.set_relations(present.into_iter(), &wanted, Windows::Keep, |user| self.member(user))?;
         self.tx.users_changed(changed)
     }
 

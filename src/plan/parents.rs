@@ -125,10 +125,10 @@ impl GroupEdit<'_> {
     /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
     /// #     tx.create_group("apollo")?;
-    /// #     tx.create_group("backend")?.add_parent("apollo").map(drop)
+    /// #     tx.create_group("backend")?.add_parent("apollo")?.done()
     /// # })?;
     /// let until = Window::until(Timestamp::from_secs(4_007_776_000)?);
-    /// acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", until).map(drop))?;
+    /// acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", until)?.done())?;
     /// assert_eq!(acme.now().subgroups_of("apollo")[0].window, until);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -181,8 +181,7 @@ impl GroupEdit<'_> {
             parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
         let present: Vec<(u32, Window)> =
             self.tx.with_group(self.number, |row| row.parents().iter().map(|edge| (edge.to, edge.window)).collect())?;
-        let changed =
-            self.tx.set_relations(present.into_iter(), &wanted, Windows::Keep, |parent| self.link(parent))?;
+        let changed = self.tx.set_relations(present.into_iter(), &wanted, Windows::Keep, |parent| self.link(parent))?;
         self.tx.groups_changed(changed)
     }
 

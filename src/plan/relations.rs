@@ -55,19 +55,19 @@ impl Wish {
     fn decide(self, present: Option<Window>, now: Timestamp) -> Result<Option<Window>, Refusal> {
         let put = |window: Window| if window.has_ended(now) { Err(Refusal::Ended(window)) } else { Ok(Some(window)) };
         match (self, present) {
-            (Self::Add(window) | Self::Ensure(window), None) => put(window),
             (Self::Set(_) | Self::Extend(_), None) => Err(Refusal::Missing),
             (Self::Add(window) | Self::Set(window), Some(present)) if present == window => Ok(None),
             (Self::Ensure(window), Some(present)) if present.covers(window) => Ok(None),
             (Self::Extend(until), Some(present)) if present.end().is_none_or(|end| end >= until) => Ok(None),
-            (Self::Add(window) | Self::Ensure(window), Some(present)) if present.has_ended(now) => put(window),
-            (Self::Add(asked), Some(found)) => Err(Refusal::Mismatch { found, asked, gap: false }),
-            (Self::Ensure(asked), Some(found)) => match found.union(asked) {
+            (Self::Add(asked), Some(found)) if !found.has_ended(now) => {
+                Err(Refusal::Mismatch { found, asked, gap: false })
+            }
+            (Self::Ensure(asked), Some(found)) if !found.has_ended(now) => match found.union(asked) {
                 _ if asked.has_ended(now) => Err(Refusal::Ended(asked)),
                 Some(both) => Ok(Some(both)),
                 None => Err(Refusal::Mismatch { found, asked, gap: true }),
             },
-            (Self::Set(window), Some(_)) => put(window),
+            (Self::Add(window) | Self::Ensure(window) | Self::Set(window), _) => put(window),
             (Self::Extend(until), Some(present)) => match Window::new(present.start(), Some(until)) {
                 Ok(longer) => put(longer),
                 // A window that ends before `until` begins before it too.
@@ -291,8 +291,7 @@ mod tests {
                     assert!(after.is_some(), "{wish:?} on {present:?}");
                     assert!(put.is_none_or(|window| !window.has_ended(now)), "{wish:?} on {present:?}");
                     for t in &later {
-                        let (before, wanted, after) =
-                            (contains(present, t), asked.contains(*t), contains(after, t));
+                        let (before, wanted, after) = (contains(present, t), asked.contains(*t), contains(after, t));
                         match wish {
                             Wish::Set(_) => assert_eq!(after, wanted, "{wish:?} on {present:?} at {t}"),
                             _ => assert_eq!(after, before || wanted, "{wish:?} on {present:?} at {t}"),

@@ -7,8 +7,8 @@ use super::relations::{HolderNumber, Relation, Windows, Wish};
 use super::tx::Tx;
 use crate::model::error::{EntityKind, Result};
 use crate::model::records::{
-    Assignment, Change, ExternalId, Holder, Manager, Membership, Name, Record, Slug, Status, Timestamp, UserId, UserKey,
-    UserRecord, Window,
+    Assignment, Change, ExternalId, Holder, Manager, Membership, Name, Record, Slug, Status, Timestamp, UserId,
+    UserKey, UserRecord, Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
@@ -118,7 +118,7 @@ impl Tx {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// acme.update(|tx| tx.create_user("alice")?.done())?;
     /// acme.update(|tx| tx.delete_user("alice"))?;
     /// assert!(acme.now().user("alice").is_none());
     /// # Ok::<(), rolecall::Error>(())
@@ -203,7 +203,7 @@ impl<'a> UserEdit<'a> {
     /// # Example
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_user("alice@acme.com")?.set_name(Some("Alice Adams")).map(drop))?;
+    /// acme.update(|tx| tx.create_user("alice@acme.com")?.set_name(Some("Alice Adams"))?.done())?;
     /// assert_eq!(acme.now().user("alice@acme.com").unwrap().name(), "Alice Adams");
     /// # Ok::<(), rolecall::Error>(())
     /// ```

@@ -18,7 +18,7 @@ pub use crate::resolver::snapshot::table::Origin;
 /// use rolecall::moment::Origin;
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// acme.update(|tx| tx.create_permission("posts:read").map(drop))?;
+/// acme.update(|tx| tx.create_permission("posts:read")?.done())?;
 ///
 /// let found = acme.now().permission("posts:read").expect("it exists");
 /// assert_eq!((found.record.slug.as_str(), found.origin), ("posts:read", Origin::Tenant));

@@ -219,7 +219,11 @@ fn f12_an_answer_is_valid_until_it_changes() {
 /// level, so the work is bounded, and what is said stays true.
 #[test]
 fn f12_too_many_windows_are_not_combined_and_nothing_false_is_said() {
-    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    let acme = Authorizer::builder()
+        .clock(rolecall::clock::ManualClock::new(at(0)))
+        .build()
+        .create_tenant("acme", "Acme")
+        .unwrap();
     let many = 700;
     acme.update(|tx| {
         tx.create_permission("p")?;

@@ -14,7 +14,7 @@ fn at(secs: i64) -> Timestamp {
 }
 
 fn acme() -> (Tenant, Arc<ManualClock>) {
-    let clock = Arc::new(ManualClock::new(at(1_000)));
+    let clock = Arc::new(ManualClock::new(at(800)));
     let acme = Authorizer::builder().clock(Arc::clone(&clock)).build().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         for slug in ["posts:read", "posts:write", "posts:writeable", "post:write", "audit:read"] {
@@ -33,6 +33,7 @@ fn acme() -> (Tenant, Arc<ManualClock>) {
         Ok(())
     })
     .unwrap();
+    clock.set(at(1_000));
     (acme, clock)
 }
 
@@ -425,7 +426,8 @@ fn a_renamed_user_moves_in_every_list() {
 /// Random groups and roles, with one user in each group who shows what the group gives.
 fn random_hierarchy(seed: u64, groups: u64, roles: u64) -> (Tenant, Vec<rolecall::records::Record>) {
     let store = rolecall::store::MemoryStore::default();
-    let tenant = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    let authorizer = Authorizer::builder().store(store.clone()).clock(ManualClock::new(at(0))).build();
+    let tenant = authorizer.create_tenant("acme", "Acme").unwrap();
     let mut state = seed;
     let mut below = |n: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -75,15 +75,20 @@ fn a_refused_repair_changes_nothing() {
         tx.create_role("r")?.grant("y:read")?;
         tx.create_role("s")?;
         tx.create_group("g")?.assign("r")?;
-        tx.create_user("u")?;
-        Ok(())
+        tx.create_user("u")?.join("g")?.assign("r")?;
+        tx.create_user("v")?;
+        tx.create_group("p")?;
+        tx.create_group("q")?;
+        tx.group("g")?.add_parent("p")?.done()
     }))
     .unwrap();
     let next = over(&store, Definition { permissions: &[PermissionDef::new("x:read")], ..Definition::default() });
     let repair = block_on(next.repair("acme")).unwrap();
     let done = block_on(repair.update(|tx| {
         assert!(tx.role("r")?.set_grants(["*"]).is_err());
-        assert!(tx.group("g")?.set_roles(["s"]).is_err());
+        assert!(tx.group("g")?.set_roles(["s"]).is_err() && tx.group("g")?.set_members(["v"]).is_err());
+        assert!(tx.group("g")?.set_parents(["q"]).is_err() && tx.role("r")?.set_includes(["s"]).is_err());
+        assert!(tx.user("u")?.set_groups(["q"]).is_err() && tx.user("u")?.set_roles(["s"]).is_err());
         assert!(tx.permission("y:read")?.set_name("Y").is_err() && tx.role("r")?.set_name("R").is_err());
         assert!(tx.group("g")?.set_name("G").is_err() && tx.user("u")?.suspend().is_err());
         Ok(())
@@ -94,7 +99,7 @@ fn a_refused_repair_changes_nothing() {
         tx.permission("y:read")?.set_slug("z:read")?;
         tx.role("r")?.set_slug("q")?;
         tx.group("g")?.set_slug("h")?;
-        tx.user("u")?.set_key("v")?;
+        tx.user("u")?.set_key("w")?;
         Ok(())
     }))
     .unwrap();

@@ -409,7 +409,7 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if there is no such membership; [`Invalid`](crate::ErrorKind::Invalid) if
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
     /// it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
     /// directory manages the group (R16).
     pub fn extend_member(&self, user: impl AsUser, until: Timestamp) -> Result<&Self> {
@@ -552,7 +552,7 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if there is no such assignment; [`Invalid`](crate::ErrorKind::Invalid) if
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
     /// it would end in the past.
     pub fn extend_assignment(&self, role: impl AsRole, until: Timestamp) -> Result<&Self> {
         let role = self.tx.usable_role(&role)?;

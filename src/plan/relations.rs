@@ -162,11 +162,6 @@ impl Tx {
         let removed: Vec<u32> = present.keys().copied().filter(|end| !wanted.contains(end)).collect();
         let added: Vec<u32> = wanted.iter().copied().filter(|end| !present.get(end).is_some_and(stays)).collect();
         let mut changes = Vec::new();
-        for end in &removed {
-            if let Some(window) = present.get(end) {
-                changes.push(Change::removed(self.relation_record(relation(*end), *window)?));
-            }
-        }
         for end in &added {
             if let (Relation::Parent { group, parent }, None) = (relation(*end), present.get(end)) {
                 // A cycle leads through a new parent back to this group, never through its current parents. So every new
@@ -175,6 +170,12 @@ impl Tx {
             }
             changes.extend(self.window_change(relation(*end), present.get(end).copied(), Window::ALWAYS)?);
         }
+        for end in &removed {
+            if let Some(window) = present.get(end) {
+                changes.push(Change::removed(self.relation_record(relation(*end), *window)?));
+            }
+        }
+        // A repair refuses the first addition, before anything is removed.
         self.apply_all(changes)?;
         Ok((added, removed))
     }

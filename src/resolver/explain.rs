@@ -506,7 +506,7 @@ impl Path {
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// use rolecall::{Timestamp, Window};
     ///
-    /// let [one, two, three] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?, Timestamp::from_secs(3)?];
+    /// let [one, two, three] = [Timestamp::MIN, Timestamp::from_secs(2)?, Timestamp::MAX];
     /// acme.update(|tx| {
     ///     tx.create_permission("posts:write")?;
     ///     tx.create_role("editor")?.grant("posts:write")?;

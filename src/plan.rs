@@ -1,8 +1,8 @@
 //! Plans: validates the calls of a transaction one by one, and returns the changes and the snapshot that they lead to.
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
-//! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
-//! `draft.rs` is its state so far; `managed.rs` checks what only a directory may change.
+//! transaction that a closure receives, with one file of calls for each kind of entity. `relations.rs` decides on windows,
+//! and `draft.rs` is the state so far. `managed.rs` checks what only a directory may change.
 
 mod tenant;
 mod parents;

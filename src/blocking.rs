@@ -11,7 +11,7 @@
 //! use rolecall::blocking::Authorizer;
 //!
 //! let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-//! acme.update(|tx| tx.create_user("alice").map(drop))?;
+//! acme.update(|tx| tx.create_user("alice")?.done())?;
 //! acme.refresh()?;
 //! # Ok::<(), rolecall::Error>(())
 //! ```

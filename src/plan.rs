@@ -1,8 +1,9 @@
 //! Plans: validates the calls of a transaction one by one, and returns the changes and the snapshot that they lead to.
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
-//! transaction that a closure receives, with one file of calls for each kind of entity; `draft.rs` is its state so far;
-//! `managed.rs` checks what only a directory may change, and `warnings.rs` has what a plan probably should not do.
+//! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
+//! `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, and `warnings.rs` has what a plan
+//! probably should not do.
 
 mod tenant;
 mod parents;
@@ -10,7 +11,8 @@ mod permissions;
 mod roles;
 mod groups;
 mod users;
-mod assignments;
+mod lists;
+mod relations;
 mod tx;
 mod draft;
 mod managed;
@@ -20,7 +22,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use self::draft::{CommitContext, Draft};
-pub use self::groups::{GroupEdit, MemberChanges};
+pub use self::groups::GroupEdit;
+pub use self::lists::ListChanges;
 pub use self::permissions::PermissionEdit;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;
@@ -60,7 +63,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// assert_eq!(plan.base().revision(), acme.revision());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -72,7 +75,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// let now = acme.now().instant();
     /// assert!(plan.preview().at(now).user("alice").is_some());
     /// assert!(acme.now().user("alice").is_none(), "not committed");
@@ -86,7 +89,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// assert!(plan.changes()[0].before().is_none(), "a new record");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -110,7 +113,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// assert_eq!(plan.revision(), acme.revision().next());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -161,7 +164,7 @@ impl Plan {
     /// # acme.update(|tx| {
     /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_role("editor")?.grant("posts:write")?;
-    /// #     tx.create_user("alice")?.assign("editor").map(drop)
+    /// #     tx.create_user("alice")?.assign("editor")?.done()
     /// # })?;
     /// let (_, plan) = acme.plan(|tx| tx.delete_role("editor"))?;
     /// for change in plan.access_changes(acme.now().instant()) {
@@ -221,7 +224,7 @@ impl Plan {
 /// use rolecall::records::RecordKind;
 ///
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+/// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
 /// let users = plan.count(RecordKind::User);
 /// assert_eq!((users.added, users.changed, users.removed), (1, 0, 0));
 /// # Ok::<(), rolecall::Error>(())
@@ -243,9 +246,9 @@ pub struct ChangeCount {
 /// # acme.update(|tx| {
 /// #     tx.create_permission("posts:write")?;
 /// #     tx.create_role("editor")?.grant("posts:write")?;
-/// #     tx.create_user("alice").map(drop)
+/// #     tx.create_user("alice")?.done()
 /// # })?;
-/// let (_, plan) = acme.plan(|tx| tx.user("alice")?.assign("editor").map(drop))?;
+/// let (_, plan) = acme.plan(|tx| tx.user("alice")?.assign("editor")?.done())?;
 /// let change = plan.access_changes(acme.now().instant()).next().unwrap();
 /// assert_eq!((change.gained.len(), change.lost.len()), (1, 0));
 /// # Ok::<(), rolecall::Error>(())

@@ -141,7 +141,7 @@ fn sets_have_operators_and_iterate_in_order() {
         tx.create_role("ab")?.grant("a")?.grant("b")?;
         tx.create_role("bc")?.grant("b")?.grant("c")?;
         tx.create_user("zoe")?.assign("ab")?;
-        tx.create_user("amy")?.assign("ab").map(drop)
+        tx.create_user("amy")?.assign("ab")?.done()
     })
     .unwrap();
     let now = acme.now();

@@ -294,22 +294,22 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
         tx.create_group("wide")?;
         tx.create_group("g")?.assign_during("r", until)?.add_parent("wide")?;
         tx.create_user("u")?.join_during("g", until)?.assign_during("r", until)?;
-        tx.create_user("v")?.join("g")?.assign("base").map(drop)
+        tx.create_user("v")?.join("g")?.assign("base")?.done()
     };
     acme.update(set_up).unwrap();
     let changes: [Call; 12] = [
-        |tx| tx.user("u")?.set_membership_window("g", Window::ALWAYS).map(drop),
-        |tx| tx.group("g")?.set_assignment_window("r", Window::ALWAYS).map(drop),
-        |tx| tx.user("u")?.suspend()?.set_key("w").map(drop),
-        |tx| tx.role("r")?.revoke("p*")?.set_slug("s").map(drop),
-        |tx| tx.permission("p")?.set_slug("pp")?.set_category(None).map(drop),
-        |tx| tx.user("v")?.leave("g").map(drop),
-        |tx| tx.group("g")?.remove_parent("wide").map(drop),
+        |tx| tx.user("u")?.set_membership_window("g", Window::ALWAYS)?.done(),
+        |tx| tx.group("g")?.set_assignment_window("r", Window::ALWAYS)?.done(),
+        |tx| tx.user("u")?.suspend()?.set_key("w")?.done(),
+        |tx| tx.role("r")?.revoke("p*")?.set_slug("s")?.done(),
+        |tx| tx.permission("p")?.set_slug("pp")?.set_category(None)?.done(),
+        |tx| tx.user("v")?.leave("g")?.done(),
+        |tx| tx.group("g")?.remove_parent("wide")?.done(),
         |tx| tx.delete_role("base"),
         |tx| tx.delete_permission("pp"),
         |tx| tx.delete_user("w"),
         |tx| tx.delete_group("g"),
-        |tx| tx.name_tenant("Acme Corp")?.rename_tenant("acme-corp").map(drop),
+        |tx| tx.name_tenant("Acme Corp")?.rename_tenant("acme-corp")?.done(),
     ];
     for change in changes {
         assert!(!acme.update(change).unwrap().changes.is_empty());

@@ -51,7 +51,7 @@ fn populate(acme: &Tenant) {
         tx.create_group("staff")?.assign("writer")?;
         tx.create_user("alice")?.join("staff")?;
         tx.create_user("bob")?.assign(SystemRole::Viewer)?;
-        tx.create_user("carol")?.assign_during("editor", Window::until(Timestamp::MAX)).map(drop)
+        tx.create_user("carol")?.assign_during("editor", Window::until(Timestamp::MAX))?.done()
     })
     .unwrap();
 }
@@ -70,7 +70,7 @@ fn a_variant_is_a_permission_and_costs_no_string() {
     let handle = acme.permission_handle(Permission::PostsRead).unwrap();
     let globex = Authorizer::builder().catalog(Permission::catalog()).build();
     let globex = globex.create_tenant("globex", "Globex").unwrap();
-    globex.update(|tx| tx.create_user("bob")?.assign("viewer").map(drop)).unwrap();
+    globex.update(|tx| tx.create_user("bob")?.assign("viewer")?.done()).unwrap();
     assert!(globex.check("bob", handle), "a handle of a catalog is valid in every tenant with that catalog");
     assert!(acme.explain("alice", Permission::PostsRead).is_allowed());
 }
@@ -82,10 +82,10 @@ fn a_variant_of_another_catalog_is_unknown() {
     assert_eq!(acme.decide("alice", other::Permission::PostsRead), Decision::Denied(Reason::UnknownPermission));
     assert!(!acme.check("alice", other::Permission::PostsWrite));
     assert!(other::Permission::catalog().permissions().len() == 2);
-    let error = acme.update(|tx| tx.role("writer")?.grant(other::Permission::PostsRead).map(drop)).unwrap_err();
+    let error = acme.update(|tx| tx.role("writer")?.grant(other::Permission::PostsRead)?.done()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let plain = Authorizer::in_memory().create_tenant("plain", "No catalog").unwrap();
-    plain.update(|tx| tx.create_user("alice").map(drop)).unwrap();
+    plain.update(|tx| tx.create_user("alice")?.done()).unwrap();
     assert!(!plain.check("alice", Permission::PostsRead));
     assert!(<Permission as CatalogPermission>::catalog().roles().len() == 2);
 }
@@ -98,27 +98,27 @@ fn a_tenant_uses_the_catalog_and_cannot_change_it() {
     let system: [Call; 8] = [
         |tx| tx.delete_role(SystemRole::Viewer),
         |tx| tx.delete_permission(Permission::PostsRead),
-        |tx| tx.role("editor")?.grant("*").map(drop),
-        |tx| tx.role("editor")?.revoke("drafts:*").map(drop),
-        |tx| tx.role("editor")?.include("writer").map(drop),
-        |tx| tx.role("viewer")?.set_slug("reader").map(drop),
+        |tx| tx.role("editor")?.grant("*")?.done(),
+        |tx| tx.role("editor")?.revoke("drafts:*")?.done(),
+        |tx| tx.role("editor")?.include("writer")?.done(),
+        |tx| tx.role("viewer")?.set_slug("reader")?.done(),
         |tx| tx.role("viewer")?.set_grants(["*"]).map(drop),
-        |tx| tx.permission("posts:read")?.set_name("x").map(drop),
+        |tx| tx.permission("posts:read")?.set_name("x")?.done(),
     ];
     for call in system {
         assert_eq!(acme.update(call).unwrap_err().kind(), ErrorKind::ReadOnly);
     }
     let taken: [Call; 5] = [
-        |tx| tx.create_permission("posts:read").map(drop),
-        |tx| tx.create_permission("posts:publish").map(drop),
-        |tx| tx.create_role("viewer").map(drop),
-        |tx| tx.create_role("moderator").map(drop),
-        |tx| tx.role("writer")?.set_slug("editor").map(drop),
+        |tx| tx.create_permission("posts:read")?.done(),
+        |tx| tx.create_permission("posts:publish")?.done(),
+        |tx| tx.create_role("viewer")?.done(),
+        |tx| tx.create_role("moderator")?.done(),
+        |tx| tx.role("writer")?.set_slug("editor")?.done(),
     ];
     for call in taken {
         assert_eq!(acme.update(call).unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
-    assert!(acme.update(|tx| tx.create_role("posts:publish").map(drop)).is_ok(), "each kind has its own slugs");
+    assert!(acme.update(|tx| tx.create_role("posts:publish")?.done()).is_ok(), "each kind has its own slugs");
 }
 
 /// The second release renames one entry and drops others that the tenant still refers to.
@@ -152,19 +152,19 @@ fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     drop(now);
     // It can be unassigned but not assigned, and its slug is taken.
     let refused = |error: rolecall::Error, kind| assert_eq!(error.kind(), kind);
-    refused(acme.update(|tx| tx.user("bob")?.assign("editor").map(drop)).unwrap_err(), ErrorKind::NotFound);
-    refused(acme.update(|tx| tx.role("writer")?.grant("posts:delete").map(drop)).unwrap_err(), ErrorKind::NotFound);
-    refused(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).unwrap_err(), ErrorKind::AlreadyExists);
+    refused(acme.update(|tx| tx.user("bob")?.assign("editor")?.done()).unwrap_err(), ErrorKind::NotFound);
+    refused(acme.update(|tx| tx.role("writer")?.grant("posts:delete")?.done()).unwrap_err(), ErrorKind::NotFound);
+    refused(acme.update(|tx| tx.create_permission("posts:delete")?.done()).unwrap_err(), ErrorKind::AlreadyExists);
     refused(acme.update(|tx| tx.delete_role("editor")).unwrap_err(), ErrorKind::ReadOnly);
     acme.update(|tx| {
         tx.user("carol")?.unassign("editor")?;
-        tx.role("writer")?.exclude("editor")?.revoke("posts:delete").map(drop)
+        tx.role("writer")?.exclude("editor")?.revoke("posts:delete")?.done()
     })
     .unwrap();
     assert!(
         acme.now().roles_removed_from_catalog().is_empty() && acme.now().permissions_removed_from_catalog().is_empty()
     );
-    assert!(acme.update(|tx| tx.create_permission("posts:delete").map(drop)).is_ok());
+    assert!(acme.update(|tx| tx.create_permission("posts:delete")?.done()).is_ok());
 
     // Under the first release, the slug conflicts again.
     let authorizer = Authorizer::builder().store(store).catalog(Permission::catalog()).build();
@@ -193,7 +193,7 @@ fn a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
         tx.create_permission("posts:read")?;
         tx.create_permission("posts:write")?;
         tx.create_role("editor")?.grant("posts:*")?;
-        tx.create_user("alice")?.assign("editor").map(drop)
+        tx.create_user("alice")?.assign("editor")?.done()
     })
     .unwrap();
     let new = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build();
@@ -211,18 +211,18 @@ fn a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
     let clashes: Vec<(EntityKind, String)> =
         repair.clashes().into_iter().map(|(entity, slug)| (entity, slug.to_string())).collect();
     assert_eq!(clashes.len(), 3);
-    let refused = repair.update(|tx| tx.create_user("mallory").map(drop)).unwrap_err();
+    let refused = repair.update(|tx| tx.create_user("mallory")?.done()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Rejected);
     assert_eq!(
-        repair.update(|tx| tx.user("alice")?.suspend().map(drop)).map(|_| ()).unwrap_err().kind(),
+        repair.update(|tx| tx.user("alice")?.suspend()?.done()).map(|_| ()).unwrap_err().kind(),
         ErrorKind::Rejected
     );
-    repair.update(|tx| tx.permission("posts:read")?.set_slug("acme:read").map(drop)).unwrap();
+    repair.update(|tx| tx.permission("posts:read")?.set_slug("acme:read")?.done()).unwrap();
     assert_eq!(new.tenant("acme").unwrap_err().violations().len(), 2);
     repair
         .update(|tx| {
             tx.delete_permission("posts:write")?;
-            tx.role("editor")?.set_slug("acme-editor").map(drop)
+            tx.role("editor")?.set_slug("acme-editor")?.done()
         })
         .unwrap();
     assert!(repair.clashes().is_empty());
@@ -246,10 +246,10 @@ fn a_refresh_with_a_catalog_conflict_denies_until_it_is_repaired() {
         })
         .unwrap();
     // Without the catalog, the slug is taken only while the tenant refers to it.
-    other.update(|tx| tx.create_permission("posts:write").map(drop)).unwrap();
+    other.update(|tx| tx.create_permission("posts:write")?.done()).unwrap();
     assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::CatalogConflict);
     assert_eq!(acme.decide("alice", "posts:read"), Decision::Denied(Reason::InvalidStoreContent));
-    assert_eq!(acme.update(|tx| tx.create_user("x").map(drop)).unwrap_err().kind(), ErrorKind::CatalogConflict);
+    assert_eq!(acme.update(|tx| tx.create_user("x")?.done()).unwrap_err().kind(), ErrorKind::CatalogConflict);
     other.update(|tx| tx.delete_permission("posts:write")).unwrap();
     acme.refresh().unwrap();
     assert!(acme.check("alice", "posts:read"));
@@ -278,7 +278,7 @@ fn a_reference_with_an_older_slug_can_be_removed() {
     assert!(acme.check("alice", "articles:delete"));
     acme.update(|tx| {
         tx.role("writer")?.revoke("articles:delete")?;
-        tx.user("bob")?.unassign("reader").map(drop)
+        tx.user("bob")?.unassign("reader")?.done()
     })
     .unwrap();
     let again = release(&store, &renamed).tenant("acme").unwrap();

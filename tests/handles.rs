@@ -56,7 +56,7 @@ fn a_tenants_own_handle_is_unknown_in_another_authorizers_catalog() {
     let plain = Authorizer::in_memory();
     for n in 0..60 {
         let tenant = plain.create_tenant(&format!("mine-{n}"), "Mine").unwrap();
-        tenant.update(|tx| tx.create_permission("mine:look").map(drop)).unwrap();
+        tenant.update(|tx| tx.create_permission("mine:look")?.done()).unwrap();
         let handle = tenant.permission_handle("mine:look").unwrap();
         for (i, (_, victim)) in victims.iter().enumerate() {
             if victim.check("alice", handle) {

@@ -13,7 +13,7 @@ use rolecall::store::{Base, Commit, MemoryStore, Store};
 fn an_id_chosen_by_the_application_can_be_exported_and_imported() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     let group = acme.update(|tx| tx.create_group("staff")?.id()).unwrap().value;
-    let made = acme.update(|tx| tx.create_user_with_id(UserId::from_uuid(group.as_uuid()), "alice").map(drop));
+    let made = acme.update(|tx| tx.create_user_with_id(UserId::from_uuid(group.as_uuid()), "alice")?.done());
     if made.is_ok() {
         let document = acme.snapshot().export().unwrap();
         let plan = acme.plan_replace(&document).map(|plan| plan.is_empty());
@@ -30,12 +30,12 @@ fn one_id_has_one_number_across_concurrent_plans() {
         .plan(|tx| {
             std::thread::scope(|scope| {
                 scope
-                    .spawn(|| acme.update(|tx| tx.create_user_with_id(id, "alice").map(drop)).unwrap())
+                    .spawn(|| acme.update(|tx| tx.create_user_with_id(id, "alice")?.done()).unwrap())
                     .join()
                     .map(drop)
                     .unwrap();
             });
-            tx.create_user_with_id(id, "alice").map(drop)
+            tx.create_user_with_id(id, "alice")?.done()
         })
         .unwrap();
     let at = rolecall::Timestamp::from_secs(0).unwrap();

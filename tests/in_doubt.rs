@@ -125,7 +125,7 @@ fn acme() -> (Faulty, Authorizer, Tenant) {
 }
 
 async fn promote(acme: &Tenant) -> rolecall::Result<()> {
-    acme.update(|tx| tx.user("alice")?.assign("editor").map(drop)).await.map(drop)
+    acme.update(|tx| tx.user("alice")?.assign("editor")?.done()).await.map(drop)
 }
 
 fn may(acme: &Tenant) -> bool {
@@ -172,7 +172,7 @@ fn in_doubt_denies_and_the_next_call_resolves() {
     let held = acme.snapshot();
     store.commits_meet([Some(Fault::AnswerLost)]);
     store.sinces_meet([Some(Fault::Down)]);
-    let update = acme.update(|tx| tx.create_user("bob").map(drop));
+    let update = acme.update(|tx| tx.create_user("bob")?.done());
     let error = block_on(update).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InDoubt);
     assert!(error.to_string().contains("the line went dead"), "the error contains the store's reason: {error}");
@@ -211,7 +211,7 @@ fn a_dropped_future_is_not_cancelled() {
         let commit = acme.in_doubt().expect("it is in doubt");
         assert!(!may(&acme));
         // The next call resolves it, by finding the commit or by sending it again.
-        block_on(acme.update(|tx| tx.create_user("bob").map(drop))).unwrap();
+        block_on(acme.update(|tx| tx.create_user("bob")?.done())).unwrap();
         assert!(may(&acme), "applied before: {committed}");
         assert_eq!(acme.outcome(commit), Some(Outcome::Committed(Revision::new(3))));
     }
@@ -244,11 +244,11 @@ fn an_update_that_lost_a_race_runs_again_on_the_newer_state() {
     let (store, _authorizer, acme) = acme();
     let other = Authorizer::builder().store(store.store()).build();
     let other = block_on(other.tenant("acme")).unwrap();
-    block_on(other.update(|tx| tx.create_user("bob").map(drop))).unwrap();
+    block_on(other.update(|tx| tx.create_user("bob")?.done())).unwrap();
     let mut runs = 0;
     let update = acme.update(|tx| {
         runs += 1;
-        tx.user("alice")?.assign("editor").map(drop)
+        tx.user("alice")?.assign("editor")?.done()
     });
     block_on(update).unwrap();
     assert_eq!((runs, acme.revision()), (2, Revision::new(4)));
@@ -264,7 +264,7 @@ fn an_in_doubt_commit_that_lost_is_reported_as_aborted() {
     let commit = acme.in_doubt().unwrap();
     let other = Authorizer::builder().store(store.store()).build();
     let other = block_on(other.tenant("acme")).unwrap();
-    block_on(other.update(|tx| tx.create_user("bob").map(drop))).unwrap();
+    block_on(other.update(|tx| tx.create_user("bob")?.done())).unwrap();
     block_on(acme.refresh()).unwrap();
     assert_eq!(acme.outcome(commit), Some(Outcome::Aborted));
     assert!(!may(&acme) && acme.now().user("bob").is_some());
@@ -281,7 +281,7 @@ fn a_load_decides_if_the_history_is_too_short() {
         let other = Authorizer::builder().store(store.store()).build();
         let other = block_on(other.tenant("acme")).unwrap();
         for n in 0..others {
-            block_on(other.update(|tx| tx.create_user(&format!("u{n}")).map(drop))).unwrap();
+            block_on(other.update(|tx| tx.create_user(&format!("u{n}"))?.done())).unwrap();
         }
         store.sinces_meet([Some(Fault::TooOld)]);
         block_on(acme.refresh()).unwrap();
@@ -307,12 +307,12 @@ fn r11_no_effect_is_confirmed_against_the_latest_revision() {
     let other = block_on(other.tenant("acme")).unwrap();
     block_on(promote(&other)).unwrap();
     // In the current snapshot the role is not assigned, so the removal would have no effect there.
-    let removed = block_on(acme.update(|tx| tx.user("alice")?.unassign("editor").map(drop))).unwrap();
+    let removed = block_on(acme.update(|tx| tx.user("alice")?.unassign("editor")?.done())).unwrap();
     assert_eq!(removed.changes.len(), 1);
     block_on(other.refresh()).unwrap();
     assert!(!may(&other) && !may(&acme));
 
-    let nothing = block_on(acme.update(|tx| tx.user("alice")?.unassign("editor").map(drop))).unwrap();
+    let nothing = block_on(acme.update(|tx| tx.user("alice")?.unassign("editor")?.done())).unwrap();
     assert!(nothing.commit.is_none() && nothing.revision == removed.revision);
     store.sinces_meet([Some(Fault::Down)]);
     let error = block_on(acme.update(|_| Ok(()))).unwrap_err();
@@ -324,7 +324,7 @@ fn a_store_that_is_down_changes_nothing_and_counts_as_lag() {
     let (store, _authorizer, acme) = acme();
     block_on(promote(&acme)).unwrap();
     store.commits_meet([Some(Fault::Down)]);
-    let error = block_on(acme.update(|tx| tx.create_user("bob").map(drop))).unwrap_err();
+    let error = block_on(acme.update(|tx| tx.create_user("bob")?.done())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(may(&acme) && acme.in_doubt().is_none());
     store.sinces_meet([Some(Fault::Down)]);
@@ -380,7 +380,7 @@ fn another_history_of_the_same_length_is_refused() {
     let backup = block_on(copy(&store.store(), acme.tenant_id()));
     let other = Authorizer::builder().store(backup.clone()).build();
     let other = block_on(other.tenant("acme")).unwrap();
-    block_on(other.update(|tx| tx.create_user("mallory").map(drop))).unwrap();
+    block_on(other.update(|tx| tx.create_user("mallory")?.done())).unwrap();
     block_on(promote(&acme)).unwrap();
     *store.inner.lock().unwrap() = backup;
     assert_eq!(block_on(acme.refresh()).unwrap_err().kind(), ErrorKind::Corrupt);
@@ -436,7 +436,7 @@ fn a_slug_that_is_taken_aborts_the_whole_update() {
     block_on(authorizer.create_tenant("globex", "Globex")).unwrap();
     let update = acme.update(|tx| {
         tx.create_user("bob")?;
-        tx.rename_tenant("globex").map(drop)
+        tx.rename_tenant("globex")?.done()
     });
     assert_eq!(block_on(update).unwrap_err().kind(), ErrorKind::AlreadyExists);
     assert!(acme.slug().unwrap() == "acme" && acme.now().user("bob").is_none() && acme.in_doubt().is_none());
@@ -451,7 +451,7 @@ fn requesting_an_in_doubt_tenant_resolves_it() {
     let again = block_on(authorizer.tenant("acme")).unwrap();
     assert!(may(&again) && may(&acme));
     store.commits_meet([Some(Fault::HangsAfter)]);
-    assert!(poll_once(acme.update(|tx| tx.create_user("bob").map(drop))).is_none());
+    assert!(poll_once(acme.update(|tx| tx.create_user("bob")?.done())).is_none());
     assert!(block_on(authorizer.tenant_by_id(acme.tenant_id())).unwrap().now().user("bob").is_some());
 }
 
@@ -464,8 +464,8 @@ fn a_handle_survives_a_reload() {
     let other = Authorizer::builder().store(store.store()).build();
     let other = block_on(other.tenant("acme")).unwrap();
     let update = other.update(|tx| {
-        (0..50).try_for_each(|n| tx.create_user(&format!("a{n}")).map(drop))?;
-        tx.create_permission("a:first").map(drop)
+        (0..50).try_for_each(|n| tx.create_user(&format!("a{n}"))?.done())?;
+        tx.create_permission("a:first")?.done()
     });
     block_on(update).unwrap();
     store.sinces_meet([Some(Fault::TooOld)]);
@@ -475,10 +475,10 @@ fn a_handle_survives_a_reload() {
 
     // A user that was planned, deleted elsewhere and restored keeps its first number.
     let id = rolecall::records::UserId::random();
-    let ((), plan) = acme.plan(|tx| tx.create_user_with_id(id, "ghost").map(drop)).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.create_user_with_id(id, "ghost")?.done()).unwrap();
     let ghost = plan.preview().at(rolecall::Timestamp::MIN).user_handle(id).unwrap();
     drop(plan);
-    block_on(other.update(|tx| tx.create_user_with_id(id, "ghost")?.assign("editor").map(drop))).unwrap();
+    block_on(other.update(|tx| tx.create_user_with_id(id, "ghost")?.assign("editor")?.done())).unwrap();
     store.sinces_meet([Some(Fault::TooOld)]);
     block_on(acme.refresh()).unwrap();
     assert!(acme.check(ghost, permission) && acme.user_handle("ghost") == Some(ghost));
@@ -498,9 +498,9 @@ fn a_handle_of_a_deleted_user_survives_a_reload() {
         store.sinces_meet([Some(Fault::TooOld)]);
         block_on(acme.refresh()).unwrap();
         assert!(!acme.check(alice, "posts:write"));
-        block_on(other.update(|tx| tx.ensure_user("bob").map(drop))).unwrap();
+        block_on(other.update(|tx| tx.ensure_user("bob")?.done())).unwrap();
     }
-    block_on(other.update(|tx| tx.create_user_with_id(id, "alice")?.assign("editor").map(drop))).unwrap();
+    block_on(other.update(|tx| tx.create_user_with_id(id, "alice")?.assign("editor")?.done())).unwrap();
     store.sinces_meet([Some(Fault::TooOld)]);
     block_on(acme.refresh()).unwrap();
     assert!(acme.check(alice, "posts:write") && acme.user_handle("alice") == Some(alice));

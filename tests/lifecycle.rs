@@ -46,7 +46,7 @@ fn a_renamed_tenant_is_found_by_its_new_slug_alone() {
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
     let other = Authorizer::builder().store(store).build();
     let elsewhere = other.tenant("acme").unwrap();
-    acme.update(|tx| tx.rename_tenant("acme-corp")?.name_tenant("Acme Corp").map(drop)).unwrap();
+    acme.update(|tx| tx.rename_tenant("acme-corp")?.name_tenant("Acme Corp")?.done()).unwrap();
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(authorizer.tenant("acme-corp").unwrap().tenant_id(), acme.tenant_id());
     // An open tenant is found by the slug in its current snapshot.
@@ -134,9 +134,9 @@ fn r12_nothing_of_one_tenant_does_anything_in_another() {
     assert!(globex.check("alice", "p"), "the same names refer to other entities in each tenant");
     assert!(globex.now().role(role.record.id).is_none() && globex.now().user(user.id).is_none());
     let refused = |error: rolecall::Error| assert_eq!(error.kind(), ErrorKind::NotFound);
-    refused(globex.update(|tx| tx.user(user.id)?.suspend().map(drop)).unwrap_err());
-    refused(globex.update(|tx| tx.user("alice")?.unassign(role.record.id).map(drop)).unwrap_err());
-    refused(globex.update(|tx| tx.role("r")?.grant(permission.record.id).map(drop)).unwrap_err());
+    refused(globex.update(|tx| tx.user(user.id)?.suspend()?.done()).unwrap_err());
+    refused(globex.update(|tx| tx.user("alice")?.unassign(role.record.id)?.done()).unwrap_err());
+    refused(globex.update(|tx| tx.role("r")?.grant(permission.record.id)?.done()).unwrap_err());
     refused(globex.update(|tx| tx.delete_user(acme.user_handle("alice").unwrap())).unwrap_err());
     // Sets of two tenants have no elements in common.
     let (ours, theirs) = (acme.effective("alice"), globex.effective("alice"));
@@ -150,7 +150,7 @@ fn a_plan_is_committed_on_its_own_base_or_not_at_all() {
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
     populate(&acme);
     let globex = authorizer.create_tenant("globex", "Globex").unwrap();
-    let bob = |tx: &rolecall::Tx| tx.create_user("bob").map(drop);
+    let bob = |tx: &rolecall::Tx| tx.create_user("bob")?.done();
     let ((), plan) = acme.plan(bob).unwrap();
     assert!(acme.now().user("bob").is_none() && plan.preview().at(rolecall::Timestamp::MIN).user("bob").is_some());
     assert_eq!(globex.commit(plan).unwrap_err().kind(), ErrorKind::ForeignPlan);
@@ -207,8 +207,8 @@ fn an_update_inside_an_update_is_an_error_and_not_a_deadlock() {
         assert_eq!(inner.update(|_| Ok(())).unwrap_err().kind(), ErrorKind::NestedUpdate);
         assert_eq!(inner.refresh().unwrap_err().kind(), ErrorKind::NestedUpdate);
         assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NestedUpdate);
-        inner.plan(|tx| tx.create_user("bob").map(drop))?;
-        tx.create_user("alice").map(drop)
+        inner.plan(|tx| tx.create_user("bob")?.done())?;
+        tx.create_user("alice")?.done()
     })
     .unwrap();
     assert!(acme.now().user("alice").is_some() && acme.update(|_| Ok(())).is_ok());
@@ -223,7 +223,9 @@ fn ensuring_an_existing_entity_makes_no_revision() {
         acme.update(|tx| {
             tx.ensure_permission("posts:read")?.set_name("Read posts")?.set_category(Some("Posts"))?;
             tx.ensure_role("viewer")?.set_grants(["posts:read"])?;
-            tx.ensure_role("editor")?.set_grants(["posts:*"])?.set_includes(["viewer"])?;
+            let editor = tx.ensure_role("editor")?;
+            editor.set_grants(["posts:*"])?;
+            editor.set_includes(["viewer"])?;
             tx.ensure_group("staff")?.set_roles(["viewer"])?;
             tx.ensure_user("admin")?.assign("editor")?;
             Ok(())
@@ -234,7 +236,7 @@ fn ensuring_an_existing_entity_makes_no_revision() {
     let again = provision();
     assert!(again.changes.is_empty() && again.commit.is_none() && again.revision.number() == 2);
     let acme = authorizer.tenant("acme").unwrap();
-    acme.update(|tx| tx.role("editor")?.grant("posts:read")?.revoke("posts:*").map(drop)).unwrap();
+    acme.update(|tx| tx.role("editor")?.grant("posts:read")?.revoke("posts:*")?.done()).unwrap();
     assert_eq!(provision().changes.len(), 2, "restored to the ensured state");
 }
 
@@ -247,7 +249,7 @@ fn readers_see_whole_revisions_that_never_go_back() {
             tx.create_permission(side)?;
             tx.create_role(side)?.grant(side)?;
         }
-        tx.create_user("u")?.assign("left").map(drop)
+        tx.create_user("u")?.assign("left")?.done()
     })
     .unwrap();
     let done = Arc::new(AtomicBool::new(false));
@@ -272,7 +274,7 @@ fn readers_see_whole_revisions_that_never_go_back() {
             .collect();
         for n in 0..2_000 {
             let (from, to) = if n % 2 == 0 { ("left", "right") } else { ("right", "left") };
-            acme.update(|tx| tx.user("u")?.unassign(from)?.assign(to).map(drop)).unwrap();
+            acme.update(|tx| tx.user("u")?.unassign(from)?.assign(to)?.done()).unwrap();
         }
         done.store(true, Ordering::Relaxed);
         readers.into_iter().map(|reader| reader.join().unwrap()).sum()
@@ -297,7 +299,7 @@ fn a22_a_handle_never_comes_to_mean_something_else() {
             tx.create_permission(&format!("p{n}"))?;
         }
         tx.create_permission("p")?;
-        tx.create_user("alice")?.assign("all").map(drop)
+        tx.create_user("alice")?.assign("all")?.done()
     })
     .unwrap();
     assert!(acme.check("alice", "p"));
@@ -306,10 +308,10 @@ fn a22_a_handle_never_comes_to_mean_something_else() {
     assert_eq!(acme.now().user_handle(user), None);
 
     // The numbers that a dropped plan has used are not given to other entities.
-    let ((), plan) = acme.plan(|tx| tx.create_user("ghost").map(drop)).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.create_user("ghost")?.done()).unwrap();
     let ghost = plan.preview().at(rolecall::Timestamp::MIN).user_handle("ghost").unwrap();
     drop(plan);
-    acme.update(|tx| tx.create_user("bob")?.assign("all").map(drop)).unwrap();
+    acme.update(|tx| tx.create_user("bob")?.assign("all")?.done()).unwrap();
     assert!(acme.check("bob", "p") && !acme.check(ghost, "p"));
     assert_ne!(acme.user_handle("bob"), Some(ghost));
 }
@@ -324,7 +326,7 @@ fn a22_an_entity_created_under_an_old_name_is_a_new_entity() {
         populate(&acme);
         acme.update(|tx| {
             tx.create_group("g")?.assign("r")?;
-            tx.user("alice")?.unassign("r")?.join_during("g", Window::ALWAYS).map(drop)
+            tx.user("alice")?.unassign("r")?.join_during("g", Window::ALWAYS)?.done()
         })
         .unwrap();
         assert!(acme.check("alice", "p"));
@@ -335,7 +337,7 @@ fn a22_an_entity_created_under_an_old_name_is_a_new_entity() {
         };
         let create = |tx: &rolecall::Tx| {
             tx.create_role("r")?.grant("p")?;
-            tx.create_group("g")?.assign("r").map(drop)
+            tx.create_group("g")?.assign("r")?.done()
         };
         if together {
             acme.update(|tx| delete(tx).and_then(|()| create(tx))).unwrap();

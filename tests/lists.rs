@@ -23,7 +23,7 @@ fn acme() -> Tenant {
         tx.create_group("engineering")?.add_parent("staff")?;
         tx.create_group("backend")?.add_parent("engineering")?;
         tx.create_user("alice")?.join("backend")?.assign("auditor")?;
-        tx.create_user("sue")?.join("backend")?.assign("auditor")?.suspend().map(drop)
+        tx.create_user("sue")?.join("backend")?.assign("auditor")?.suspend()?.done()
     })
     .unwrap();
     acme
@@ -263,7 +263,7 @@ fn f32_counts_are_those_of_the_lists() {
 fn f33_every_entry_of_a_list_is_one_flat_object() {
     let acme = acme();
     acme.update(|tx| {
-        tx.group("backend")?.assign_during("auditor", Window::until(Timestamp::from_secs(1_900_000_000)?)).map(drop)
+        tx.group("backend")?.assign_during("auditor", Window::until(Timestamp::from_secs(1_900_000_000)?))?.done()
     })
     .unwrap();
     let now = acme.now();

@@ -60,20 +60,16 @@ fn steps() -> Vec<Step> {
         step("unassign", |t| Box::pin(async { unassign(t).await }), Some(false)),
         step("unassign again", |t| Box::pin(async { unassign(t).await }), Some(false)),
         step("assign once more", |t| Box::pin(async { assign(t).await }), Some(true)),
-        step(
-            "rename",
-            |t| Box::pin(async { t.update(|tx| tx.rename_tenant("acme-2").map(drop)).await.map(drop) }),
-            None,
-        ),
+        step("rename", |t| Box::pin(async { t.update(|tx| tx.rename_tenant("acme-2")?.done()).await.map(drop) }), None),
     ]
 }
 
 async fn assign(tenant: &Tenant) -> Result<()> {
-    tenant.update(|tx| tx.user("alice")?.assign("editor").map(drop)).await.map(drop)
+    tenant.update(|tx| tx.user("alice")?.assign("editor")?.done()).await.map(drop)
 }
 
 async fn unassign(tenant: &Tenant) -> Result<()> {
-    tenant.update(|tx| tx.user("alice")?.unassign("editor").map(drop)).await.map(drop)
+    tenant.update(|tx| tx.user("alice")?.unassign("editor")?.done()).await.map(drop)
 }
 
 fn acme() -> (Store, Authorizer, Tenant) {
@@ -83,7 +79,7 @@ fn acme() -> (Store, Authorizer, Tenant) {
     let set_up = acme.update(|tx| {
         tx.create_permission("posts:write")?;
         tx.create_role("editor")?.grant("posts:write")?;
-        tx.create_user("alice").map(drop)
+        tx.create_user("alice")?.done()
     });
     block_on(set_up).unwrap();
     store.take_calls();
@@ -246,7 +242,7 @@ fn every_fault_at_a_creation_and_at_an_opening_leaves_one_tenant_at_most() {
                 let _asked = play(async { authorizer.tenant("acme").await.map(drop) });
                 store.clear_faults();
                 let acme = block_on(authorizer.tenant("acme")).unwrap_or_else(|error| panic!("{plot}: {error}"));
-                block_on(acme.update(|tx| tx.create_user("alice").map(drop))).unwrap();
+                block_on(acme.update(|tx| tx.create_user("alice")?.done())).unwrap();
                 assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::UnknownPermission), "{plot}");
             }
         }
@@ -293,7 +289,7 @@ fn a_commit_applied_while_it_is_resolved_is_found() {
     for calls in 1..=3 {
         let (store, _authorizer, acme) = acme();
         store.fail_next(Call::Commit, Fault::CommitsAfter(calls));
-        let done = block_on(acme.update(|tx| tx.user("alice")?.assign("editor").map(drop))).unwrap();
+        let done = block_on(acme.update(|tx| tx.user("alice")?.assign("editor")?.done())).unwrap();
         assert_eq!((done.revision, acme.revision()), (Revision::new(3), Revision::new(3)), "it took effect once");
         assert!(acme.check("alice", "posts:write"));
         assert_eq!(truth(&store, &acme), (true, Revision::new(3)));
@@ -310,7 +306,7 @@ fn the_next_call_resolves_a_dropped_commit() {
         ("refresh", |_, acme| block_on(acme.refresh()).map(drop)),
         ("update", |_, acme| block_on(acme.update(|_| Ok(()))).map(drop)),
         ("plan and commit", |_, acme| {
-            block_on(acme.commit(acme.plan(|tx| tx.create_user("bob").map(drop))?.1)).map(drop)
+            block_on(acme.commit(acme.plan(|tx| tx.create_user("bob")?.done())?.1)).map(drop)
         }),
     ];
     for (what, next) in next_calls {
@@ -398,7 +394,7 @@ fn an_invalid_load_is_rejected_and_the_next_valid_one_is_used() {
         let set_up = acme.update(|tx| {
             tx.create_permission("posts:write")?;
             tx.create_role("editor")?.grant("posts:write")?;
-            tx.create_user("alice")?.assign("editor").map(drop)
+            tx.create_user("alice")?.assign("editor")?.done()
         });
         block_on(set_up).unwrap();
         assert!(acme.check("alice", "posts:write"));
@@ -422,7 +418,7 @@ fn an_invalid_load_is_rejected_and_the_next_valid_one_is_used() {
 fn a_load_in_the_wrong_order_is_named_as_such() {
     let store = FaultyStore::new(MemoryStore::default());
     let acme = block_on(Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme")).unwrap();
-    let joined = acme.update(|tx| tx.create_group("staff")?.id().and(tx.create_user("alice")?.join("staff").map(drop)));
+    let joined = acme.update(|tx| tx.create_group("staff")?.id().and(tx.create_user("alice")?.join("staff")?.done()));
     block_on(joined).unwrap();
     store.alter_loads(|records, _| records.reverse());
     let error = block_on(Authorizer::builder().store(store).build().tenant("acme")).unwrap_err();

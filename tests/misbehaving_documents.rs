@@ -129,7 +129,7 @@ fn an_import_is_applied_as_a_whole_or_not_at_all() {
         assert!(there.is_some() || !acknowledged, "{plot:?}: lost");
         let tenant = there.unwrap_or_else(|| block_on(authorizer.import(&document("alice"))).unwrap());
         assert!(tenant.check("alice", "posts:write"), "{plot:?}");
-        block_on(tenant.update(|tx| tx.user("alice")?.leave("staff").map(drop))).unwrap();
+        block_on(tenant.update(|tx| tx.user("alice")?.leave("staff")?.done())).unwrap();
         assert_eq!(truth(&store), Some(vec![]), "{plot:?}");
         assert_eq!(block_on(store.inner().list(None, 10)).unwrap().len(), 1, "{plot:?}: two tenants");
     }
@@ -205,7 +205,7 @@ fn a_repair_is_applied_or_not_and_then_the_tenant_opens() {
         if repair.clashes().is_empty() {
             return Ok(());
         }
-        repair.update(|tx| tx.permission("posts:write")?.set_slug("posts:own").map(drop)).await.map(drop)
+        repair.update(|tx| tx.permission("posts:write")?.set_slug("posts:own")?.done()).await.map(drop)
     }
     let calls = {
         let (store, new) = begun();

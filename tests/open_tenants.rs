@@ -65,7 +65,7 @@ fn tenants(count: usize) -> Counting {
             tx.create_role("r")?.grant("p")?;
             tx.create_group("g")?.assign("r")?;
             tx.create_user("bob")?;
-            tx.create_user("alice")?.join("g").map(drop)
+            tx.create_user("alice")?.join("g")?.done()
         };
         tenant.update(fill).unwrap();
     }
@@ -159,7 +159,7 @@ fn a_tenant_in_doubt_is_not_closed() {
     let authorizer = over(&store).max_open_tenants(1).build();
     let in_doubt = open(&authorizer, 0);
     store.is_lossy.store(true, Ordering::Relaxed);
-    let error = in_doubt.update(|tx| tx.create_user("carol").map(drop)).unwrap_err();
+    let error = in_doubt.update(|tx| tx.create_user("carol")?.done()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InDoubt);
     let commit = in_doubt.in_doubt().unwrap();
     drop(in_doubt);
@@ -205,7 +205,7 @@ fn many_threads_open_under_a_bound_and_each_tenant_is_open_once() {
             scope.spawn(move || {
                 for turn in 0..60 {
                     let tenant = open(authorizer, (thread * 7 + turn * 3) % TENANTS);
-                    tenant.update(|tx| tx.ensure_user(&format!("{thread}-{turn}")).map(drop)).unwrap();
+                    tenant.update(|tx| tx.ensure_user(&format!("{thread}-{turn}"))?.done()).unwrap();
                     if turn % 16 == 0 {
                         authorizer.close_idle(Duration::ZERO);
                     }

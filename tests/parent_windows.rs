@@ -38,11 +38,11 @@ fn populate(tx: &Tx) -> rolecall::Result<()> {
     tx.group("apollo")?.add_parent("program")?;
     tx.create_group("backend")?;
     tx.create_user("alice")?.join("backend")?;
-    tx.create_user("sue")?.join("backend")?.suspend().map(drop)
+    tx.create_user("sue")?.join("backend")?.suspend()?.done()
 }
 
 fn acme(more: impl Fn(&Tx) -> rolecall::Result<()>) -> Tenant {
-    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    let acme = Authorizer::builder().clock(ManualClock::new(at(0))).build().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         populate(tx)?;
         more(tx)
@@ -53,7 +53,7 @@ fn acme(more: impl Fn(&Tx) -> rolecall::Result<()>) -> Tenant {
 
 /// `backend` is inside `apollo` from 10 until 20.
 fn joined(tx: &Tx) -> rolecall::Result<()> {
-    tx.group("backend")?.add_parent_during("apollo", during(10, 20)).map(drop)
+    tx.group("backend")?.add_parent_during("apollo", during(10, 20))?.done()
 }
 
 /// Checks in every form of question whether Alice and the suspended Sue have the permissions that come through `apollo`.
@@ -107,7 +107,7 @@ fn r3_a_parent_link_counts_inside_its_window() {
 #[test]
 fn r3_a_parent_link_may_have_one_end_only() {
     for (window, early, late) in [(Window::from(at(10)), false, true), (Window::until(at(10)), true, false)] {
-        let acme = acme(|tx| tx.group("backend")?.add_parent_during("apollo", window).map(drop));
+        let acme = acme(|tx| tx.group("backend")?.add_parent_during("apollo", window)?.done());
         answers_are(&acme, before(10), early);
         answers_are(&acme, at(10), late);
     }
@@ -154,12 +154,12 @@ fn r3_an_expired_parent_takes_nothing_that_comes_another_way() {
 #[test]
 fn r2_a_link_that_is_removed_gives_nothing_in_its_window() {
     let acme = acme(joined);
-    acme.update(|tx| tx.group("backend")?.remove_parent("apollo").map(drop)).unwrap();
+    acme.update(|tx| tx.group("backend")?.remove_parent("apollo")?.done()).unwrap();
     for instant in [5, 15, 25].map(at) {
         answers_are(&acme, instant, false);
     }
     assert!(acme.now().parents_of("backend").is_empty());
-    acme.update(|tx| tx.group("backend")?.add_parent("apollo").map(drop)).unwrap();
+    acme.update(|tx| tx.group("backend")?.add_parent("apollo")?.done()).unwrap();
     answers_are(&acme, at(25), true);
 }
 
@@ -188,34 +188,37 @@ fn r3_the_same_link_with_another_window_is_an_error_and_changes_nothing() {
     };
     let text = "parent link of `backend` to `apollo` already exists with another window \
                 (from 1970-01-01T00:00:10Z until 1970-01-01T00:00:20Z); use `set_parent_window` to change it";
-    assert_eq!(refused(|tx| tx.group("backend")?.add_parent("apollo").map(drop)), text);
-    assert_eq!(refused(|tx| tx.group("backend")?.add_parent_during("apollo", during(10, 21)).map(drop)), text);
-    let always = refused(|tx| tx.group("apollo")?.add_parent_during("program", during(1, 2)).map(drop));
+    assert_eq!(refused(|tx| tx.group("backend")?.add_parent("apollo")?.done()), text);
+    assert_eq!(refused(|tx| tx.group("backend")?.add_parent_during("apollo", during(10, 21))?.done()), text);
+    let always = refused(|tx| tx.group("apollo")?.add_parent_during("program", during(1, 2))?.done());
     assert!(always.starts_with("parent link of `apollo` to `program`") && always.contains("(always)"), "{always}");
     // Other links keep their words.
-    let member = refused(|tx| tx.group("backend")?.add_member_during("alice", during(1, 2)).map(drop));
+    let member = refused(|tx| tx.group("backend")?.add_member_during("alice", during(1, 2))?.done());
     assert!(member.starts_with("membership of `alice` in `backend` already exists with another window"), "{member}");
-    let role = refused(|tx| tx.group("apollo")?.assign_during("deploy", during(1, 2)).map(drop));
+    let role = refused(|tx| tx.group("apollo")?.assign_during("deploy", during(1, 2))?.done());
     assert!(role.starts_with("assignment of `deploy` to"), "{role}");
     // R11: a call that changes nothing succeeds and makes no revision.
     let before = acme.revision();
     acme.update(joined).unwrap();
-    acme.update(|tx| tx.group("apollo")?.add_parent("program").map(drop)).unwrap();
+    acme.update(|tx| tx.group("apollo")?.add_parent("program")?.done()).unwrap();
     assert_eq!(acme.revision(), before);
 }
 
 #[test]
 fn r3_the_window_of_a_link_is_changed_by_a_call_of_its_own() {
     let acme = acme(joined);
-    let changed = acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", during(30, 40)).map(drop)).unwrap();
+    let changed = acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", during(30, 40))?.done()).unwrap();
     assert_eq!(changed.changes.len(), 1);
     answers_are(&acme, at(15), false);
     answers_are(&acme, at(35), true);
-    acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", Window::ALWAYS).map(drop)).unwrap();
+    acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", Window::ALWAYS)?.done()).unwrap();
     answers_are(&acme, at(15), true);
-    acme.update(|tx| tx.group("backend")?.ensure_parent("apollo", during(10, 20)).map(drop)).unwrap();
+    let kept = acme.update(|tx| tx.group("backend")?.ensure_parent("apollo", during(10, 20))?.done()).unwrap();
+    assert!(kept.changes.is_empty(), "ensuring never shortens");
+    answers_are(&acme, at(20), true);
+    acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", during(10, 20))?.done()).unwrap();
     answers_are(&acme, at(20), false);
-    acme.update(|tx| tx.group("backend")?.ensure_parent("program", during(50, 60)).map(drop)).unwrap();
+    acme.update(|tx| tx.group("backend")?.ensure_parent("program", during(50, 60))?.done()).unwrap();
     let now = acme.snapshot().at(at(55));
     assert_eq!(["deploy", "report"].map(|what| now.check("alice", what)), [false, true]);
     let again = acme.update(|tx| {
@@ -223,7 +226,7 @@ fn r3_the_window_of_a_link_is_changed_by_a_call_of_its_own() {
         Ok(())
     });
     assert!(again.unwrap().changes.is_empty());
-    let missing = acme.update(|tx| tx.group("program")?.set_parent_window("backend", Window::ALWAYS).map(drop));
+    let missing = acme.update(|tx| tx.group("program")?.set_parent_window("backend", Window::ALWAYS)?.done());
     let missing = missing.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert_eq!(missing.to_string(), "parent link of `program` to `backend` not found");
@@ -232,7 +235,7 @@ fn r3_the_window_of_a_link_is_changed_by_a_call_of_its_own() {
 #[test]
 fn r3_setting_the_parents_keeps_the_windows_of_those_that_stay() {
     let acme = acme(joined);
-    acme.update(|tx| tx.create_group("gemini").map(drop)).unwrap();
+    acme.update(|tx| tx.create_group("gemini")?.done()).unwrap();
     acme.update(|tx| tx.group("backend")?.set_parents(["apollo", "gemini", "apollo"]).map(drop)).unwrap();
     let parents = |acme: &Tenant| -> Vec<(String, Window)> {
         let parents = acme.now().parents_of("backend");
@@ -249,12 +252,12 @@ fn r3_setting_the_parents_keeps_the_windows_of_those_that_stay() {
 fn r7_a_cycle_is_one_whatever_the_windows_are() {
     let acme = acme(joined);
     let edits: [fn(&Tx) -> rolecall::Result<()>; 6] = [
-        |tx| tx.group("apollo")?.add_parent("backend").map(drop),
-        |tx| tx.group("apollo")?.add_parent_during("backend", during(30, 40)).map(drop),
-        |tx| tx.group("program")?.add_parent_during("backend", during(30, 40)).map(drop),
-        |tx| tx.group("program")?.ensure_parent("backend", during(30, 40)).map(drop),
+        |tx| tx.group("apollo")?.add_parent("backend")?.done(),
+        |tx| tx.group("apollo")?.add_parent_during("backend", during(30, 40))?.done(),
+        |tx| tx.group("program")?.add_parent_during("backend", during(30, 40))?.done(),
+        |tx| tx.group("program")?.ensure_parent("backend", during(30, 40))?.done(),
         |tx| tx.group("program")?.set_parents(["backend"]).map(drop),
-        |tx| tx.group("backend")?.add_parent_during("backend", during(30, 40)).map(drop),
+        |tx| tx.group("backend")?.add_parent_during("backend", during(30, 40))?.done(),
     ];
     for (n, edit) in edits.into_iter().enumerate() {
         let error = acme.update(edit).unwrap_err();
@@ -368,10 +371,10 @@ fn r3_a_window_in_the_middle_of_a_long_chain_is_kept() {
         answers_are(&acme, instant, expected);
     }
     // A change above a link with a window affects the groups below it.
-    acme.update(|tx| tx.role("report")?.revoke("report").map(drop)).unwrap();
+    acme.update(|tx| tx.role("report")?.revoke("report")?.done()).unwrap();
     assert!(!acme.snapshot().at(at(15)).check("alice", "report"));
-    acme.update(|tx| tx.role("report")?.grant("report").map(drop)).unwrap();
-    acme.update(|tx| tx.group("c30")?.set_parent_window("c29", Window::ALWAYS).map(drop)).unwrap();
+    acme.update(|tx| tx.role("report")?.grant("report")?.done()).unwrap();
+    acme.update(|tx| tx.group("c30")?.set_parent_window("c29", Window::ALWAYS)?.done()).unwrap();
     answers_are(&acme, at(25), true);
 }
 
@@ -387,7 +390,7 @@ fn r3_a_plan_says_who_gains_and_loses_through_a_link() {
     assert_eq!(gained(&plan, 15), [("alice".into(), 2, 0)]);
     assert!(plan.preview().at(at(15)).check("alice", "report") && !plan.base().at(at(15)).check("alice", "report"));
     acme.commit(plan).unwrap();
-    let shorter = |tx: &Tx| tx.group("backend")?.set_parent_window("apollo", during(16, 20)).map(drop);
+    let shorter = |tx: &Tx| tx.group("backend")?.set_parent_window("apollo", during(16, 20))?.done();
     let ((), plan) = acme.plan(shorter).unwrap();
     assert_eq!(gained(&plan, 15), [("alice".into(), 0, 2)]);
     assert!(gained(&plan, 17).is_empty());
@@ -397,7 +400,7 @@ fn r3_a_plan_says_who_gains_and_loses_through_a_link() {
 fn r3_another_process_sees_a_link_begin_and_end_by_its_own_clock() {
     let store = MemoryStore::default();
     let clock = Arc::new(ManualClock::new(at(9)));
-    let writer = Authorizer::builder().store(store.clone()).build();
+    let writer = Authorizer::builder().store(store.clone()).clock(ManualClock::new(at(0))).build();
     let acme = writer.create_tenant("acme", "Acme").unwrap();
     acme.update(populate).unwrap();
     let reader = Authorizer::builder().store(store).clock(clock.clone()).build();
@@ -411,7 +414,7 @@ fn r3_another_process_sees_a_link_begin_and_end_by_its_own_clock() {
         assert_eq!(there.check("alice", "deploy"), expected, "at {instant}");
         assert_eq!(there.now().members("backend", &PageRequest::of(9)).items.len(), 2);
     }
-    acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", during(10, 30)).map(drop)).unwrap();
+    acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", during(10, 30))?.done()).unwrap();
     there.refresh().unwrap();
     assert!(there.check("alice", "deploy"));
 }

@@ -118,7 +118,7 @@ fn acme() -> (Faulty, Authorizer, Tenant) {
 }
 
 async fn promote(acme: &Tenant) -> rolecall::Result<()> {
-    acme.update(|tx| tx.user("alice")?.assign("editor").map(drop)).await.map(drop)
+    acme.update(|tx| tx.user("alice")?.assign("editor")?.done()).await.map(drop)
 }
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -166,7 +166,7 @@ fn a_tenant_is_open_once_and_every_holder_sees_a_revocation() {
     assert!(poll(close.as_mut()).is_ready());
     let first = block_on(open).unwrap();
     let second = block_on(authorizer.tenant("acme")).unwrap();
-    block_on(second.update(|tx| tx.user("alice")?.unassign("editor").map(drop))).unwrap();
+    block_on(second.update(|tx| tx.user("alice")?.unassign("editor")?.done())).unwrap();
     assert!(!second.check("alice", "posts:write"));
     assert!(!first.check("alice", "posts:write"), "revoked in this very authorizer, before this question");
 }
@@ -201,7 +201,7 @@ fn a_repair_goes_on_after_an_answer_was_lost() {
     let acme = block_on(old.create_tenant("acme", "Acme")).unwrap();
     block_on(acme.update(|tx| {
         tx.create_permission("a:read")?;
-        tx.create_permission("b:read").map(drop)
+        tx.create_permission("b:read")?.done()
     }))
     .unwrap();
     store.always_too_old.store(true, Ordering::SeqCst);
@@ -210,8 +210,8 @@ fn a_repair_goes_on_after_an_answer_was_lost() {
     let new = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
     let repair = block_on(new.repair("acme")).unwrap();
     store.commits([Fault::AnswerLost]);
-    let first = block_on(repair.update(|tx| tx.permission("a:read")?.set_slug("my-a:read").map(drop)));
-    let second = block_on(repair.update(|tx| tx.permission("b:read")?.set_slug("my-b:read").map(drop)));
+    let first = block_on(repair.update(|tx| tx.permission("a:read")?.set_slug("my-a:read")?.done()));
+    let second = block_on(repair.update(|tx| tx.permission("b:read")?.set_slug("my-b:read")?.done()));
     assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
 }
 
@@ -250,8 +250,8 @@ fn the_current_snapshot_contains_the_resolved_commit() {
     assert!(block_on(promote(&acme)).is_err());
     // Another writer commits: bob may write.
     let other = block_on(elsewhere.tenant("acme")).unwrap();
-    block_on(other.update(|tx| tx.create_user("bob")?.assign("editor").map(drop))).unwrap();
-    block_on(other.update(|tx| tx.create_user("carol").map(drop))).unwrap();
+    block_on(other.update(|tx| tx.create_user("bob")?.assign("editor")?.done())).unwrap();
+    block_on(other.update(|tx| tx.create_user("carol")?.done())).unwrap();
     // Our tenant is opened again. It has bob, and cannot resolve the commit.
     store.sinces([Fault::Down, Fault::Down]);
     block_on(acme.close()).unwrap();
@@ -338,7 +338,7 @@ fn a_commit_resolved_by_a_repair_is_fetched_by_the_open_tenant() {
     let repair = block_on(new.repair("acme")).unwrap();
     store.commits([Fault::AnswerLost]);
     store.sinces([Fault::Down, Fault::Down]); // of the repair and the opening
-    assert!(block_on(repair.update(|tx| tx.permission("posts:write")?.set_slug("own:write").map(drop))).is_err());
+    assert!(block_on(repair.update(|tx| tx.permission("posts:write")?.set_slug("own:write")?.done())).is_err());
     let opened = block_on(new.tenant("acme")).unwrap();
     assert_eq!((opened.now().unavailable(), opened.tenant_id()), (Some(Reason::InDoubt), acme.tenant_id()));
     block_on(repair.update(|_| Ok(()))).unwrap();
@@ -359,7 +359,7 @@ fn a_commit_of_a_lost_history_is_not_reported_as_committed() {
     assert!(block_on(promote(&acme)).is_err());
     let id = acme.in_doubt().unwrap();
     let elsewhere = Authorizer::builder().store(kept.clone()).build();
-    block_on(block_on(elsewhere.tenant("acme")).unwrap().update(|tx| tx.create_user("bob").map(drop))).unwrap();
+    block_on(block_on(elsewhere.tenant("acme")).unwrap().update(|tx| tx.create_user("bob")?.done())).unwrap();
     block_on(acme.close()).unwrap();
     let again = block_on(authorizer.tenant("acme")).unwrap();
     assert_eq!((again.revision(), again.in_doubt()), (Revision::new(3), Some(id)));
@@ -388,7 +388,7 @@ fn a_refused_load_does_not_resolve_a_commit() {
     assert!(block_on(promote(&acme)).is_err());
     let id = acme.in_doubt().unwrap();
     let elsewhere = Authorizer::builder().store(store.store()).build();
-    block_on(block_on(elsewhere.tenant("acme")).unwrap().update(|tx| tx.create_user("bob").map(drop))).unwrap();
+    block_on(block_on(elsewhere.tenant("acme")).unwrap().update(|tx| tx.create_user("bob")?.done())).unwrap();
     block_on(acme.close()).unwrap();
     let again = block_on(authorizer.tenant("acme")).unwrap();
     *store.inner.lock().unwrap() = backup;
@@ -447,7 +447,7 @@ fn a_slug_whose_tenant_turns_out_to_be_renamed_is_looked_up_again() {
     let (store, authorizer, acme) = acme();
     store.commits([Fault::AnswerLost]);
     store.sinces([Fault::Down]);
-    assert!(block_on(acme.update(|tx| tx.rename_tenant("acme-old").map(drop))).is_err());
+    assert!(block_on(acme.update(|tx| tx.rename_tenant("acme-old")?.done())).is_err());
     let elsewhere = Authorizer::builder().store(store.store()).build();
     let next = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
     let found = block_on(authorizer.tenant("acme")).unwrap();

@@ -20,7 +20,7 @@ fn an_export_can_be_imported_after_the_catalog_retires_one_of_its_slugs() {
     let store = MemoryStore::default();
     let first = over(&store, Definition::default());
     let acme = block_on(first.create_tenant("acme", "Acme")).unwrap();
-    block_on(acme.update(|tx| tx.create_permission("x:read").map(drop))).unwrap();
+    block_on(acme.update(|tx| tx.create_permission("x:read")?.done())).unwrap();
     let next = over(&store, Definition { retired_permissions: &["x:read"], ..Definition::default() });
     match block_on(next.tenant("acme")) {
         Err(error) => assert_eq!(error.kind(), ErrorKind::CatalogConflict),
@@ -44,7 +44,7 @@ fn a_slug_of_the_tenant_wins_over_a_removed_entry_in_every_snapshot() {
         let acme = block_on(release_1.create_tenant("acme", "Acme")).unwrap();
         block_on(acme.update(|tx| {
             tx.create_role("old")?.grant("s1")?;
-            tx.create_user("alice").map(drop)
+            tx.create_user("alice")?.done()
         }))
         .unwrap();
         let without = over(&store, Definition::default());
@@ -54,7 +54,7 @@ fn a_slug_of_the_tenant_wins_over_a_removed_entry_in_every_snapshot() {
         block_on(there.update(|tx| {
             tx.create_permission("s1")?;
             tx.create_role("new")?.grant("s1")?;
-            tx.user("alice")?.assign("new").map(drop)
+            tx.user("alice")?.assign("new")?.done()
         }))
         .unwrap();
         block_on(here.refresh()).unwrap();
@@ -75,15 +75,20 @@ fn a_refused_repair_changes_nothing() {
         tx.create_role("r")?.grant("y:read")?;
         tx.create_role("s")?;
         tx.create_group("g")?.assign("r")?;
-        tx.create_user("u")?;
-        Ok(())
+        tx.create_user("u")?.join("g")?.assign("r")?;
+        tx.create_user("v")?;
+        tx.create_group("p")?;
+        tx.create_group("q")?;
+        tx.group("g")?.add_parent("p")?.done()
     }))
     .unwrap();
     let next = over(&store, Definition { permissions: &[PermissionDef::new("x:read")], ..Definition::default() });
     let repair = block_on(next.repair("acme")).unwrap();
     let done = block_on(repair.update(|tx| {
         assert!(tx.role("r")?.set_grants(["*"]).is_err());
-        assert!(tx.group("g")?.set_roles(["s"]).is_err());
+        assert!(tx.group("g")?.set_roles(["s"]).is_err() && tx.group("g")?.set_members(["v"]).is_err());
+        assert!(tx.group("g")?.set_parents(["q"]).is_err() && tx.role("r")?.set_includes(["s"]).is_err());
+        assert!(tx.user("u")?.set_groups(["q"]).is_err() && tx.user("u")?.set_roles(["s"]).is_err());
         assert!(tx.permission("y:read")?.set_name("Y").is_err() && tx.role("r")?.set_name("R").is_err());
         assert!(tx.group("g")?.set_name("G").is_err() && tx.user("u")?.suspend().is_err());
         Ok(())
@@ -94,7 +99,7 @@ fn a_refused_repair_changes_nothing() {
         tx.permission("y:read")?.set_slug("z:read")?;
         tx.role("r")?.set_slug("q")?;
         tx.group("g")?.set_slug("h")?;
-        tx.user("u")?.set_key("v")?;
+        tx.user("u")?.set_key("w")?;
         Ok(())
     }))
     .unwrap();

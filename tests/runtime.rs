@@ -161,14 +161,14 @@ fn acme() -> (Slow, ByHand, Authorizer, Tenant) {
     let set_up = acme.update(|tx| {
         tx.create_permission("posts:write")?;
         tx.create_role("editor")?.grant("posts:write")?;
-        tx.create_user("alice")?.assign("editor").map(drop)
+        tx.create_user("alice")?.assign("editor")?.done()
     });
     runtime.finish(set_up).unwrap();
     (store, runtime, authorizer, acme)
 }
 
 async fn create(acme: &Tenant, user: &str) -> rolecall::Result<()> {
-    acme.update(|tx| tx.create_user(user).map(drop)).await.map(drop)
+    acme.update(|tx| tx.create_user(user)?.done()).await.map(drop)
 }
 
 fn may(acme: &Tenant) -> bool {
@@ -221,7 +221,7 @@ fn f25_each_call_that_has_its_turn_outlives_its_client() {
         runtime.run();
         assert_eq!(runtime.tasks(), 0);
     };
-    let ((), plan) = acme.plan(|tx| tx.create_user("bob").map(drop)).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.create_user("bob")?.done()).unwrap();
     after_a_hang_up(Box::pin(async { drop(acme.commit(plan).await) }));
     assert!(has(&acme, "bob"), "a plan is committed");
 
@@ -426,7 +426,7 @@ async fn f25_on_tokio_requests_that_are_aborted_lose_no_update_and_deny_nobody()
     acme.update(|tx| {
         tx.create_permission("posts:write")?;
         tx.create_role("editor")?.grant("posts:write")?;
-        tx.create_user("alice")?.assign("editor").map(drop)
+        tx.create_user("alice")?.assign("editor")?.done()
     })
     .await
     .unwrap();

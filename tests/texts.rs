@@ -85,157 +85,154 @@ fn errors_read_well() {
     let (acme, foreign) = (acme(), foreign());
     let table: Vec<(Edit, &str)> = vec![
         // Unknown names. Users' keys are never suggested in a text.
-        (edit(|tx| tx.role("edtior").map(drop)), "role `edtior` not found; did you mean `editor`?"),
-        (edit(|tx| tx.group("stuff").map(drop)), "group `stuff` not found; did you mean `staff`?"),
-        (edit(|tx| tx.group("zzz").map(drop)), "group `zzz` not found"),
+        (edit(|tx| tx.role("edtior")?.done()), "role `edtior` not found; did you mean `editor`?"),
+        (edit(|tx| tx.group("stuff")?.done()), "group `stuff` not found; did you mean `staff`?"),
+        (edit(|tx| tx.group("zzz")?.done()), "group `zzz` not found"),
         (
-            edit(|tx| tx.permission("posts:wirte").map(drop)),
+            edit(|tx| tx.permission("posts:wirte")?.done()),
             "permission `posts:wirte` not found; did you mean `posts:write`?",
         ),
-        (edit(|tx| tx.user("alcie@acme.com").map(drop)), "user `alcie@acme.com` not found"),
-        (edit(|tx| tx.group("staff")?.add_member("bbo@acme.com").map(drop)), "user `bbo@acme.com` not found"),
+        (edit(|tx| tx.user("alcie@acme.com")?.done()), "user `alcie@acme.com` not found"),
+        (edit(|tx| tx.group("staff")?.add_member("bbo@acme.com")?.done()), "user `bbo@acme.com` not found"),
+        (edit(|tx| tx.role("editar")?.grant("posts:read")?.done()), "role `editar` not found; did you mean `editor`?"),
         (
-            edit(|tx| tx.role("editar")?.grant("posts:read").map(drop)),
-            "role `editar` not found; did you mean `editor`?",
-        ),
-        (
-            edit(|tx| tx.role("reader")?.grant("post:read").map(drop)),
+            edit(|tx| tx.role("reader")?.grant("post:read")?.done()),
             "permission `post:read` not found; did you mean `posts:read`?",
         ),
         // Ids, external ids and handles.
         (
-            edit(|tx| tx.user(UserId::from_uuid(ID)).map(drop)),
+            edit(|tx| tx.user(UserId::from_uuid(ID))?.done()),
             "user with the id `67e55044-10b1-426f-9247-bb680e5fe0c8` not found",
         ),
         (
-            edit(|tx| tx.group(GroupId::from_uuid(ID)).map(drop)),
+            edit(|tx| tx.group(GroupId::from_uuid(ID))?.done()),
             "group with the id `67e55044-10b1-426f-9247-bb680e5fe0c8` not found",
         ),
         (
-            edit(|tx| tx.role(RoleId::from_uuid(ID)).map(drop)),
+            edit(|tx| tx.role(RoleId::from_uuid(ID))?.done()),
             "role with the id `67e55044-10b1-426f-9247-bb680e5fe0c8` not found",
         ),
         (
-            edit(|tx| tx.user(ID.to_string()).map(drop)),
+            edit(|tx| tx.user(ID.to_string())?.done()),
             "user `67e55044-10b1-426f-9247-bb680e5fe0c8` not found; this text is a UUID and was looked up as a key; \
              to look up an id, pass a `UserId`",
         ),
         (
-            edit(|tx| tx.group(ID.to_string()).map(drop)),
+            edit(|tx| tx.group(ID.to_string())?.done()),
             "group `67e55044-10b1-426f-9247-bb680e5fe0c8` not found; this text is a UUID and was looked up as a slug; \
              to look up an id, pass a `GroupId`",
         ),
         (
-            edit(|tx| tx.user(External { manager: "okta", id: "00u9" }).map(drop)),
+            edit(|tx| tx.user(External { manager: "okta", id: "00u9" })?.done()),
             "user with the external id `00u9` of `okta` not found",
         ),
-        (edit(move |tx| tx.user(foreign).map(drop)), "user with a handle of another tenant or session not found"),
+        (edit(move |tx| tx.user(foreign)?.done()), "user with a handle of another tenant or session not found"),
         // Slugs of the catalog.
         (
-            edit(|tx| tx.permission("leases:read").map(drop)),
+            edit(|tx| tx.permission("leases:read")?.done()),
             "permission `leases:read` not found; the catalog has renamed it to `rentals:read`",
         ),
         (
-            edit(|tx| tx.role("reader")?.grant("leases:read").map(drop)),
+            edit(|tx| tx.role("reader")?.grant("leases:read")?.done()),
             "permission `leases:read` not found; the catalog has renamed it to `rentals:read`",
         ),
-        (edit(|tx| tx.role("agent").map(drop)), "role `agent` not found; the catalog has renamed it to `broker`"),
-        (edit(|tx| tx.role("clerk").map(drop)), "role `clerk` not found; the catalog has retired it"),
-        (edit(|tx| tx.permission("fax:send").map(drop)), "permission `fax:send` not found; the catalog has retired it"),
+        (edit(|tx| tx.role("agent")?.done()), "role `agent` not found; the catalog has renamed it to `broker`"),
+        (edit(|tx| tx.role("clerk")?.done()), "role `clerk` not found; the catalog has retired it"),
+        (edit(|tx| tx.permission("fax:send")?.done()), "permission `fax:send` not found; the catalog has retired it"),
         (
-            edit(|tx| tx.create_permission("leases:read").map(drop)),
+            edit(|tx| tx.create_permission("leases:read")?.done()),
             "permission `leases:read` already exists: the catalog has renamed it to `rentals:read`",
         ),
         (
-            edit(|tx| tx.create_permission("rentals:read").map(drop)),
+            edit(|tx| tx.create_permission("rentals:read")?.done()),
             "permission `rentals:read` already exists: the catalog defines it",
         ),
-        (edit(|tx| tx.create_role("clerk").map(drop)), "role `clerk` already exists: the catalog has retired it"),
+        (edit(|tx| tx.create_role("clerk")?.done()), "role `clerk` already exists: the catalog has retired it"),
         (
-            edit(|tx| tx.role("broker")?.grant("posts:read").map(drop)),
+            edit(|tx| tx.role("broker")?.grant("posts:read")?.done()),
             "role `broker` belongs to the catalog and cannot be changed by a tenant",
         ),
         (
-            edit(|tx| tx.permission("posts:*").map(drop)),
+            edit(|tx| tx.permission("posts:*")?.done()),
             "permission `posts:*` not found; this is a pattern, and only a grant can have one; name one permission",
         ),
         // What exists already.
-        (edit(|tx| tx.create_user("alice@acme.com").map(drop)), "user `alice@acme.com` already exists"),
-        (edit(|tx| tx.create_group("staff").map(drop)), "group `staff` already exists"),
+        (edit(|tx| tx.create_user("alice@acme.com")?.done()), "user `alice@acme.com` already exists"),
+        (edit(|tx| tx.create_group("staff")?.done()), "group `staff` already exists"),
         (
-            edit(|tx| tx.create_group_with_name("Stäff").map(drop)),
+            edit(|tx| tx.create_group_with_name("Stäff")?.done()),
             "group `staff` already exists; the slug was derived from the name `Stäff`",
         ),
         (
-            edit(|tx| tx.create_role_with_name("Édìtor").map(drop)),
+            edit(|tx| tx.create_role_with_name("Édìtor")?.done()),
             "role `editor` already exists; the slug was derived from the name `Édìtor`",
         ),
         (
             edit(|tx| {
                 tx.create_user_with_id(UserId::from_uuid(ID), "x")?;
-                tx.create_user_with_id(UserId::from_uuid(ID), "y").map(drop)
+                tx.create_user_with_id(UserId::from_uuid(ID), "y")?.done()
             }),
             "id `67e55044-10b1-426f-9247-bb680e5fe0c8` is already in use",
         ),
         // Relations.
         (
-            edit(|tx| tx.user("alice@acme.com")?.join_during("engineering", between(1, 2)).map(drop)),
+            edit(|tx| tx.user("alice@acme.com")?.join_during("engineering", between(1, 2))?.done()),
             "membership of `alice@acme.com` in `engineering` already exists with another window (always); \
              use `set_membership_window` to change it",
         ),
         (
-            edit(|tx| tx.group("staff")?.set_member_window("alice@acme.com", Window::ALWAYS).map(drop)),
+            edit(|tx| tx.group("staff")?.set_member_window("alice@acme.com", Window::ALWAYS)?.done()),
             "membership of `alice@acme.com` in `staff` not found",
         ),
         (
-            edit(|tx| tx.group("staff")?.set_assignment_window("editor", Window::ALWAYS).map(drop)),
+            edit(|tx| tx.group("staff")?.set_assignment_window("editor", Window::ALWAYS)?.done()),
             "assignment of `editor` to `staff` not found",
         ),
         (
-            edit(|tx| tx.group("staff")?.set_parent_window("engineering", Window::ALWAYS).map(drop)),
+            edit(|tx| tx.group("staff")?.set_parent_window("engineering", Window::ALWAYS)?.done()),
             "parent link of `staff` to `engineering` not found",
         ),
         (
-            edit(|tx| tx.group("staff")?.add_parent("engineering").map(drop)),
+            edit(|tx| tx.group("staff")?.add_parent("engineering")?.done()),
             "cycle of groups: `staff` > `engineering` > `staff`",
         ),
-        (edit(|tx| tx.role("reader")?.include("reader").map(drop)), "cycle of roles: `reader` > `reader`"),
+        (edit(|tx| tx.role("reader")?.include("reader")?.done()), "cycle of roles: `reader` > `reader`"),
         // Directories.
         (
             edit(|tx| tx.delete_user("dave@acme.com")),
             "user `dave@acme.com` is managed by `okta`; use `set_manager` to act for that directory",
         ),
         (
-            edit(|tx| tx.group("crew")?.add_member("alice@acme.com").map(drop)),
+            edit(|tx| tx.group("crew")?.add_member("alice@acme.com")?.done()),
             "group `crew` is managed by `okta`; use `set_manager` to act for that directory",
         ),
         (
             edit(|tx| {
                 tx.set_manager("okta")?;
-                tx.create_user("eve")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1")).map(drop)
+                tx.create_user("eve")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?.done()
             }),
             "user with the external id `00u1` of `okta` already exists",
         ),
         (
-            edit(|tx| tx.user("alice@acme.com")?.set_external_id(Some("00u2")).map(drop)),
+            edit(|tx| tx.user("alice@acme.com")?.set_external_id(Some("00u2"))?.done()),
             "invalid external id `00u2` of user `alice@acme.com`: expected a user that a directory manages; \
              use `set_managed_by` first",
         ),
         // Invalid texts.
         (
-            edit(|tx| tx.create_group("a b").map(drop)),
+            edit(|tx| tx.create_group("a b")?.done()),
             "invalid slug `a b`: expected 1 to 255 visible ASCII characters other than `*`",
         ),
         (
-            edit(|tx| tx.create_group(" ").map(drop)),
+            edit(|tx| tx.create_group(" ")?.done()),
             "invalid slug `\\u{20}`: expected 1 to 255 visible ASCII characters other than `*`",
         ),
         (
-            edit(|tx| tx.create_user("a\nb").map(drop)),
+            edit(|tx| tx.create_user("a\nb")?.done()),
             "invalid user key `a\\nb`: expected 1 to 320 bytes without control characters",
         ),
         (
-            edit(|tx| tx.create_group_with_name("…").map(drop)),
+            edit(|tx| tx.create_group_with_name("…")?.done()),
             "invalid name to make a slug from `…`: expected a letter or a digit",
         ),
         (
@@ -244,19 +241,19 @@ fn errors_read_well() {
         ),
         // Names that imitate a sentence, or that cannot be seen.
         (
-            edit(|tx| tx.user("x` not found; did you mean `root").map(drop)),
+            edit(|tx| tx.user("x` not found; did you mean `root")?.done()),
             "user `x\\` not found; did you mean \\`root` not found",
         ),
         (
-            edit(|tx| tx.group("staff")?.set_member_window(FORGED, Window::ALWAYS).map(drop)),
+            edit(|tx| tx.group("staff")?.set_member_window(FORGED, Window::ALWAYS)?.done()),
             "membership of `mallory is in admins, which has the role root` in `staff` not found",
         ),
         (
-            edit(|tx| tx.create_user("\u{202e}evil\u{200b} ").map(drop)),
+            edit(|tx| tx.create_user("\u{202e}evil\u{200b} ")?.done()),
             "user `\\u{202e}evil\\u{200b}\\u{20}` already exists",
         ),
-        (edit(|tx| tx.user("alice@acme.com\u{a0}").map(drop)), "user `alice@acme.com\\u{a0}` not found"),
-        (edit(|tx| tx.group("with\u{2028}line").map(drop)), "group `with\\u{2028}line` not found"),
+        (edit(|tx| tx.user("alice@acme.com\u{a0}")?.done()), "user `alice@acme.com\\u{a0}` not found"),
+        (edit(|tx| tx.group("with\u{2028}line")?.done()), "group `with\\u{2028}line` not found"),
         (edit(|_| Err::<(), _>(Error::rejected("the trial has ended"))), "the trial has ended"),
     ];
     for (edit, text) in &table {
@@ -271,7 +268,7 @@ fn errors_read_well() {
 /// A handle of another tenant.
 fn foreign() -> UserHandle {
     let other = Authorizer::in_memory().create_tenant("other", "Other").unwrap();
-    other.update(|tx| tx.create_user("zoe").map(drop)).unwrap();
+    other.update(|tx| tx.create_user("zoe")?.done()).unwrap();
     other.user_handle("zoe").unwrap()
 }
 
@@ -372,7 +369,7 @@ fn f7_an_earlier_slug_of_the_catalog_names_the_present_one() {
     let explanation = acme.explain("alice@acme.com", "leases:read");
     assert_eq!(explanation.suggestions(), ["rentals:read"]);
     assert_eq!(explanation.did_you_mean().as_deref(), Some("did you mean `rentals:read`?"));
-    let error = failed(&acme, |tx| tx.role("agent").map(drop));
+    let error = failed(&acme, |tx| tx.role("agent")?.done());
     assert_eq!(error.suggestions(), ["broker"]);
     let json = serde_json::to_value(&error).unwrap();
     assert_eq!(
@@ -392,13 +389,13 @@ fn f7_a_permission_that_left_the_catalog_says_so() {
     let acme = first.create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         tx.create_role("sender")?.grant("fax:send")?;
-        tx.create_user("alice")?.assign("sender").map(drop)
+        tx.create_user("alice")?.assign("sender")?.done()
     })
     .unwrap();
     let acme = Authorizer::builder().store(store).build().tenant("acme").unwrap();
     let explanation = acme.explain("alice", "fax:send");
     assert_eq!(explanation.to_string(), "denied: permission `fax:send` not found; it was removed from the catalog");
-    let error = failed(&acme, |tx| tx.create_role("other")?.grant("fax:send").map(drop));
+    let error = failed(&acme, |tx| tx.create_role("other")?.grant("fax:send")?.done());
     assert_eq!(error.to_string(), "permission `fax:send` not found: it was removed from the catalog");
 }
 
@@ -406,7 +403,7 @@ fn f7_a_permission_that_left_the_catalog_says_so() {
 fn f8_f29_similar_users_are_offered_to_those_who_ask_and_are_in_no_text() {
     let acme = acme();
     let explanation = acme.explain("alcie@acme.com", "posts:read");
-    let error = failed(&acme, |tx| tx.user("alcie@acme.com").map(drop));
+    let error = failed(&acme, |tx| tx.user("alcie@acme.com")?.done());
     assert_eq!(explanation.suggestions(), ["alice@acme.com", "dave@acme.com"]);
     assert_eq!(error.suggestions(), explanation.suggestions());
     assert_eq!(error.did_you_mean(), explanation.did_you_mean());
@@ -445,7 +442,7 @@ fn f1_suggestions_are_those_of_the_moment_of_the_error() {
 #[test]
 fn f9_a_user_whose_key_looks_the_same_is_shown_with_code_points() {
     let acme = acme();
-    acme.update(|tx| tx.create_user("j\u{fc}rgen").map(drop)).unwrap();
+    acme.update(|tx| tx.create_user("j\u{fc}rgen")?.done()).unwrap();
     let explanation = acme.explain("ju\u{308}rgen", "posts:read");
     assert_eq!(explanation.suggestions(), ["j\u{fc}rgen"]);
     let question = "did you mean `j\u{fc}rgen` (with U+00FC for U+0075 U+0308)?";
@@ -455,9 +452,9 @@ fn f9_a_user_whose_key_looks_the_same_is_shown_with_code_points() {
 #[test]
 fn f11_a_derived_slug_that_exists_names_the_name() {
     let acme = acme();
-    acme.update(|tx| tx.create_group_with_name("Café").map(drop)).unwrap();
+    acme.update(|tx| tx.create_group_with_name("Café")?.done()).unwrap();
     for name in ["Cafè", "Cafe"] {
-        let error = failed(&acme, |tx| tx.create_group_with_name(name).map(drop));
+        let error = failed(&acme, |tx| tx.create_group_with_name(name)?.done());
         assert_eq!(
             (error.kind(), error.name(), error.derived_from()),
             (ErrorKind::AlreadyExists, Some("cafe"), Some(name))
@@ -495,7 +492,7 @@ fn f20_names_are_accepted_in_every_type_of_text() {
             .revoke(Box::<str>::from("posts:write"))?
             .revoke(&Cow::Borrowed("posts:*"))?
             .revoke(Rc::<str>::from("posts:*"))?;
-        reader.grant(&"posts:read").map(drop)
+        reader.grant(&"posts:read")?.done()
     })
     .unwrap();
 }
@@ -513,7 +510,7 @@ fn f20_an_id_that_was_passed_as_text_is_noticed() {
     }
     assert_eq!(acme.explain(alice, "posts:write").advice(), None);
     // A key may be a UUID.
-    acme.update(|tx| tx.create_user(&ID.to_string()).map(drop)).unwrap();
+    acme.update(|tx| tx.create_user(&ID.to_string())?.done()).unwrap();
     assert_eq!(acme.decide(ID.to_string(), "posts:write"), Decision::Denied(Reason::NoPath));
 }
 
@@ -526,7 +523,7 @@ fn f21_a_pattern_cannot_be_asked_and_one_that_matches_nothing_is_noticed() {
         assert_eq!(decision.to_string(), "denied: a pattern was asked for, and only a grant can have one");
     }
     let grant = |pattern: &'static str| {
-        let updated = acme.update(|tx| tx.role("reader")?.grant(pattern).map(drop)).unwrap();
+        let updated = acme.update(|tx| tx.role("reader")?.grant(pattern)?.done()).unwrap();
         updated.warnings
     };
     let warning = |pattern: &str| Warning::PatternMatchesNothing {
@@ -542,10 +539,10 @@ fn f21_a_pattern_cannot_be_asked_and_one_that_matches_nothing_is_noticed() {
     // The order of calls does not matter: what counts is the state after the update.
     let updated = acme.update(|tx| {
         tx.role("reader")?.grant("guests.*")?;
-        tx.create_permission("guests.invite").map(drop)
+        tx.create_permission("guests.invite")?.done()
     });
     assert_eq!(updated.unwrap().warnings, []);
-    let ((), plan) = acme.plan(|tx| tx.create_role("host")?.grant("geusts.*").map(drop)).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.create_role("host")?.grant("geusts.*")?.done()).unwrap();
     let [warning] = &plan.warnings()[..] else { panic!("one warning") };
     assert_eq!(warning.to_string(), "role `host` grants `geusts.*`, which matches no permission");
 }
@@ -556,12 +553,12 @@ fn f34_an_error_carries_its_data() {
     let json = |error: &Error| serde_json::to_value(error).unwrap();
 
     // The invalid value, as it was written.
-    let error = failed(&acme, |tx| tx.create_group("a\nb").map(drop));
+    let error = failed(&acme, |tx| tx.create_group("a\nb")?.done());
     assert_eq!((error.found(), error.what()), (Some("a\nb"), Some("slug")));
     assert_eq!(json(&error)["found"], "a\nb");
 
     // Whose membership, and which windows.
-    let error = failed(&acme, |tx| tx.user("alice@acme.com")?.join_during("engineering", between(1, 2)).map(drop));
+    let error = failed(&acme, |tx| tx.user("alice@acme.com")?.join_during("engineering", between(1, 2))?.done());
     let relation = error.relation().unwrap();
     assert_eq!((relation.kind, relation.entity), (RelationKind::Membership, EntityKind::User));
     assert_eq!((relation.name.as_str(), error.name()), ("alice@acme.com", Some("engineering")));
@@ -573,8 +570,8 @@ fn f34_an_error_carries_its_data() {
     assert!(!json(&error)["detail"].as_str().unwrap().contains("set_membership_window"));
 
     // "No such user" has no relation, "not a member" has one.
-    let nobody = failed(&acme, |tx| tx.group("staff")?.set_member_window("nobody", Window::ALWAYS).map(drop));
-    let outside = failed(&acme, |tx| tx.group("staff")?.set_member_window("alice@acme.com", Window::ALWAYS).map(drop));
+    let nobody = failed(&acme, |tx| tx.group("staff")?.set_member_window("nobody", Window::ALWAYS)?.done());
+    let outside = failed(&acme, |tx| tx.group("staff")?.set_member_window("alice@acme.com", Window::ALWAYS)?.done());
     assert_eq!(
         (nobody.kind(), nobody.entity(), nobody.relation()),
         (ErrorKind::NotFound, Some(EntityKind::User), None)
@@ -582,13 +579,13 @@ fn f34_an_error_carries_its_data() {
     assert_eq!((outside.kind(), outside.entity()), (ErrorKind::NotFound, Some(EntityKind::Group)));
     assert_eq!(outside.relation().map(|relation| relation.name.as_str()), Some("alice@acme.com"));
     assert_eq!(outside.suggestions(), <[&str; 0]>::default(), "the group was found");
-    let role = failed(&acme, |tx| tx.group("staff")?.set_assignment_window("editor", Window::ALWAYS).map(drop));
+    let role = failed(&acme, |tx| tx.group("staff")?.set_assignment_window("editor", Window::ALWAYS)?.done());
     let relation = role.relation().unwrap();
     assert_eq!(
         (relation.kind, relation.entity, &*relation.name),
         (RelationKind::Assignment, EntityKind::Group, "staff")
     );
-    let link = failed(&acme, |tx| tx.group("staff")?.set_parent_window("engineering", Window::ALWAYS).map(drop));
+    let link = failed(&acme, |tx| tx.group("staff")?.set_parent_window("engineering", Window::ALWAYS)?.done());
     assert_eq!(link.relation().unwrap().kind, RelationKind::Parent);
 
     assert!(!error.is_retryable() && !nobody.is_retryable());
@@ -597,6 +594,6 @@ fn f34_an_error_carries_its_data() {
 #[test]
 fn f34_an_external_id_is_data() {
     let acme = acme();
-    let error = failed(&acme, |tx| tx.user(External { manager: "okta", id: "00u9" }).map(drop));
+    let error = failed(&acme, |tx| tx.user(External { manager: "okta", id: "00u9" })?.done());
     assert_eq!((error.entity(), error.name(), error.manager()), (Some(EntityKind::User), Some("00u9"), Some("okta")));
 }

@@ -21,7 +21,7 @@ fn two_processes() -> (Faulty, Authorizer, Tenant, Tenant) {
     let store = FaultyStore::new(MemoryStore::default());
     let authorizer = Authorizer::builder().store(store.clone()).build();
     let here = authorizer.create_tenant("acme", "Acme").unwrap();
-    here.update(|tx| tx.create_group("staff").map(drop)).unwrap();
+    here.update(|tx| tx.create_group("staff")?.done()).unwrap();
     let elsewhere = Authorizer::builder().store(store.inner().clone()).build().tenant("acme").unwrap();
     store.take_calls();
     (store, authorizer, here, elsewhere)
@@ -31,19 +31,19 @@ fn two_processes() -> (Faulty, Authorizer, Tenant, Tenant) {
 fn leave_in_doubt(store: &Faulty, tenant: &Tenant) -> CommitId {
     store.fail_next(Call::Commit, Fault::ResponseLost);
     store.fail_next(Call::Since, Fault::Unavailable);
-    let error = tenant.update(|tx| tx.create_user("alice").map(drop)).unwrap_err();
+    let error = tenant.update(|tx| tx.create_user("alice")?.done()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InDoubt);
     error.commit().unwrap()
 }
 
 fn join(tenant: &Tenant, user: &str) -> Result<(), Error> {
-    tenant.update(|tx| tx.user(user)?.join("staff").map(drop)).map(drop)
+    tenant.update(|tx| tx.user(user)?.join("staff")?.done()).map(drop)
 }
 
 #[test]
 fn f3_a_closure_that_fails_runs_again_if_the_store_has_moved() {
     let (store, _authorizer, here, elsewhere) = two_processes();
-    elsewhere.update(|tx| tx.create_user("alice").map(drop)).unwrap();
+    elsewhere.update(|tx| tx.create_user("alice")?.done()).unwrap();
     assert_eq!(here.lag().revisions, 0, "it does not know");
     join(&here, "alice").unwrap();
     assert_eq!(store.take_calls(), [Call::Since, Call::Commit]);
@@ -58,7 +58,7 @@ fn f3_the_error_of_a_closure_is_returned_if_the_store_has_not_moved() {
     assert_eq!(store.take_calls(), [Call::Since], "one call");
 
     // If it has moved, and the closure fails there too, that is the answer.
-    elsewhere.update(|tx| tx.create_user("bob").map(drop)).unwrap();
+    elsewhere.update(|tx| tx.create_user("bob")?.done()).unwrap();
     let error = join(&here, "alice").unwrap_err();
     assert_eq!((error.kind(), error.revision()), (ErrorKind::NotFound, Some(Revision::new(3))));
     assert_eq!(store.take_calls(), [Call::Since], "one call");
@@ -72,7 +72,7 @@ fn f3_a_busy_store_does_not_keep_an_error_or_no_effect_from_being_returned() {
     let here = Authorizer::builder().store(busy).build().tenant("acme").unwrap();
     assert_eq!(join(&here, "alice").unwrap_err().kind(), ErrorKind::NotFound);
     let before = here.revision();
-    let done = here.update(|tx| tx.ensure_user("busy-1").map(drop)).unwrap();
+    let done = here.update(|tx| tx.ensure_user("busy-1")?.done()).unwrap();
     assert!(done.commit.is_none() && done.revision > before, "on the state that the store has confirmed");
 }
 
@@ -89,7 +89,7 @@ fn f3_an_application_error_is_confirmed_too() {
         }
     }
     let (store, _authorizer, here, elsewhere) = two_processes();
-    elsewhere.update(|tx| tx.create_user("bob").map(drop)).unwrap();
+    elsewhere.update(|tx| tx.create_user("bob")?.done()).unwrap();
     let mut seats = [1, 2].into_iter();
     here.try_update(|tx| {
         tx.ensure_user("alice")?;
@@ -107,8 +107,8 @@ fn f3_an_application_error_is_confirmed_too() {
 #[test]
 fn f3_an_error_that_cannot_be_confirmed_is_unavailable() {
     let (store, _authorizer, here, elsewhere) = two_processes();
-    elsewhere.update(|tx| tx.create_user("alice")?.join("staff").map(drop)).unwrap();
-    let remove = || here.update(|tx| tx.user("alice")?.leave("staff").map(drop));
+    elsewhere.update(|tx| tx.create_user("alice")?.join("staff")?.done()).unwrap();
+    let remove = || here.update(|tx| tx.user("alice")?.leave("staff")?.done());
     store.fail_next(Call::Since, Fault::Unavailable);
     let error = remove().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -127,8 +127,8 @@ fn f3_a_closure_that_fails_on_a_deleted_tenant_says_deleted() {
 #[test]
 fn f3_a_plan_does_not_call_the_store() {
     let (store, _authorizer, here, elsewhere) = two_processes();
-    elsewhere.update(|tx| tx.create_user("alice").map(drop)).unwrap();
-    let planned = here.plan(|tx| tx.user("alice")?.join("staff").map(drop));
+    elsewhere.update(|tx| tx.create_user("alice")?.done()).unwrap();
+    let planned = here.plan(|tx| tx.user("alice")?.join("staff")?.done());
     assert_eq!(planned.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(store.take_calls(), []);
 }
@@ -137,7 +137,7 @@ fn f3_a_plan_does_not_call_the_store() {
 #[test]
 fn f3_a_document_that_fails_is_applied_again_if_the_store_has_moved() {
     let (_store, _authorizer, here, elsewhere) = two_processes();
-    elsewhere.update(|tx| tx.rename_tenant("acme-corp").map(drop)).unwrap();
+    elsewhere.update(|tx| tx.rename_tenant("acme-corp")?.done()).unwrap();
     let document = elsewhere.snapshot().export().unwrap();
     // Here the slug is still another one, which is a mistake.
     assert!(here.plan_replace(&document).is_err());
@@ -150,8 +150,8 @@ fn f35_conflicts_do_not_displace_the_outcome_of_a_commit_in_doubt() {
     let commit = leave_in_doubt(&store, &here);
     assert_eq!(here.outcome(commit), Some(Outcome::InDoubt));
     for n in 0..1_100 {
-        elsewhere.update(|tx| tx.create_user(&format!("e{n}")).map(drop)).unwrap();
-        here.update(|tx| tx.create_user(&format!("u{n}")).map(drop)).unwrap();
+        elsewhere.update(|tx| tx.create_user(&format!("e{n}"))?.done()).unwrap();
+        here.update(|tx| tx.create_user(&format!("u{n}"))?.done()).unwrap();
     }
     assert_eq!(here.outcome(commit), Some(Outcome::Committed(Revision::new(3))));
 }
@@ -164,7 +164,7 @@ fn f35_commits_resolved_within_their_update_do_not_displace_one_that_was_not() {
     let mut last = None;
     for n in 0..1_100 {
         store.fail_next(Call::Commit, Fault::ResponseLost);
-        last = here.update(|tx| tx.create_user(&format!("u{n}")).map(drop)).unwrap().commit;
+        last = here.update(|tx| tx.create_user(&format!("u{n}"))?.done()).unwrap().commit;
     }
     assert_eq!(here.outcome(reported), Some(Outcome::Committed(Revision::new(3))));
     assert_eq!(here.outcome(last.unwrap()), Some(Outcome::Committed(here.revision())), "while there is room");
@@ -187,10 +187,10 @@ fn is_blocked<T: std::fmt::Debug>(what: &str, call: impl FnOnce(&Authorizer, &Te
 
 #[test]
 fn f36_calls_that_meet_another_callers_commit_in_doubt_are_blocked() {
-    is_blocked("update", |_, acme| acme.update(|tx| tx.create_user("bob").map(drop)));
+    is_blocked("update", |_, acme| acme.update(|tx| tx.create_user("bob")?.done()));
     is_blocked("update without effect", |_, acme| acme.update(|_| Ok(())));
-    is_blocked("an update that fails", |_, acme| acme.update(|tx| tx.user("bob").map(drop)));
-    is_blocked("commit", |_, acme| acme.commit(acme.plan(|tx| tx.create_user("bob").map(drop))?.1));
+    is_blocked("an update that fails", |_, acme| acme.update(|tx| tx.user("bob")?.done()));
+    is_blocked("commit", |_, acme| acme.commit(acme.plan(|tx| tx.create_user("bob")?.done())?.1));
     is_blocked("delete", |_, acme| acme.delete());
     is_blocked("refresh", |_, acme| acme.refresh());
     #[cfg(feature = "json")]
@@ -268,9 +268,9 @@ fn f4_retries_end_after_the_timeout() {
         clock.set(clock.now().saturating_add(Duration::from_secs(1)));
         let name = format!("e{runs}");
         thread::scope(|scope| {
-            scope.spawn(|| elsewhere.update(|tx| tx.create_user(&name).map(drop)).unwrap());
+            scope.spawn(|| elsewhere.update(|tx| tx.create_user(&name)?.done()).unwrap());
         });
-        tx.ensure_user("alice").map(drop)
+        tx.ensure_user("alice")?.done()
     });
     assert_eq!((result.unwrap_err().kind(), runs), (ErrorKind::Conflict, 3));
     assert!(here.now().user("alice").is_none() && here.now().unavailable().is_none());
@@ -288,7 +288,7 @@ fn f4_a_process_that_commits_in_a_row_lets_others_in() {
         let authorizer = Authorizer::builder().store(store.clone()).clock(Arc::clone(&clock)).build();
         let acme = authorizer.create_tenant("acme", "Acme").unwrap();
         for n in 0..40 {
-            acme.update(|tx| tx.create_user(&format!("u{n}")).map(drop)).unwrap();
+            acme.update(|tx| tx.create_user(&format!("u{n}"))?.done()).unwrap();
             clock.set(clock.now().saturating_add(pause));
         }
         let news = store.take_calls().into_iter().filter(|call| *call == Call::Since).count();
@@ -347,7 +347,7 @@ fn f4_twenty_of_twenty_removals_beside_a_busy_process_succeed() {
     let acme = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         tx.create_group("staff")?;
-        (0..20).try_for_each(|n| tx.create_user(&format!("m{n}"))?.join("staff").map(drop))
+        (0..20).try_for_each(|n| tx.create_user(&format!("m{n}"))?.join("staff")?.done())
     })
     .unwrap();
     let is_done = AtomicBool::new(false);
@@ -356,7 +356,7 @@ fn f4_twenty_of_twenty_removals_beside_a_busy_process_succeed() {
         let looping = scope.spawn(|| {
             let mut commits = 0;
             while !is_done.load(Ordering::Relaxed) {
-                busy.update(|tx| tx.create_user(&format!("u{commits}")).map(drop)).unwrap();
+                busy.update(|tx| tx.create_user(&format!("u{commits}"))?.done()).unwrap();
                 commits += 1;
             }
             commits
@@ -364,7 +364,7 @@ fn f4_twenty_of_twenty_removals_beside_a_busy_process_succeed() {
         let mut longest = Duration::ZERO;
         for n in 0..20 {
             let began = Instant::now();
-            let removed = other.update(|tx| tx.user(format!("m{n}"))?.leave("staff").map(drop));
+            let removed = other.update(|tx| tx.user(format!("m{n}"))?.leave("staff")?.done());
             is_done.store(removed.is_err(), Ordering::Relaxed);
             removed.unwrap();
             longest = longest.max(began.elapsed());
@@ -391,7 +391,7 @@ fn f4_thirty_two_processes_lose_no_update() {
             scope.spawn(move || {
                 let acme = process(store);
                 for n in 0..3 {
-                    acme.update(|tx| tx.create_user(&format!("p{process_number}-{n}")).map(drop)).unwrap();
+                    acme.update(|tx| tx.create_user(&format!("p{process_number}-{n}"))?.done()).unwrap();
                 }
             });
         }
@@ -429,7 +429,7 @@ impl Store for MovesAfterEachSince {
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
         let answer = self.inner.since(at).await;
         let user = format!("busy-{}", self.commits.fetch_add(1, Ordering::Relaxed));
-        self.elsewhere.as_async().update(|tx| tx.create_user(&user).map(drop)).await.unwrap();
+        self.elsewhere.as_async().update(|tx| tx.create_user(&user)?.done()).await.unwrap();
         answer
     }
 }

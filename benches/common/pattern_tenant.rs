@@ -22,8 +22,8 @@ impl PatternTenant {
         let tenant = FixedStore::new(Arc::from([])).open(None);
         tenant
             .update(|tx| {
-                (0..PERMISSIONS).try_for_each(|n| tx.create_permission(&format!("svc{n}:read")).map(drop))?;
-                (0..roles).try_for_each(|n| tx.create_role(&format!("role{n}"))?.grant(format!("svc{n}:*")).map(drop))
+                (0..PERMISSIONS).try_for_each(|n| tx.create_permission(&format!("svc{n}:read"))?.done())?;
+                (0..roles).try_for_each(|n| tx.create_role(&format!("role{n}"))?.grant(format!("svc{n}:*"))?.done())
             })
             .unwrap();
         Self { tenant, roles, next: 0 }
@@ -37,7 +37,7 @@ impl PatternTenant {
         self.next += count;
         let start = Instant::now();
         for slug in &slugs {
-            self.tenant.update(|tx| tx.create_permission(slug).map(drop)).unwrap();
+            self.tenant.update(|tx| tx.create_permission(slug)?.done()).unwrap();
         }
         let took = start.elapsed();
         self.tenant.update(|tx| slugs.iter().try_for_each(|slug| tx.delete_permission(slug))).unwrap();

@@ -63,8 +63,8 @@ impl<'a> Writer<'a> {
     /// Adds users to groups.
     pub(crate) fn members(&mut self, count: usize) -> Duration {
         let members = self.new_members(count);
-        let took = self.timed(&members, |tx, (user, group)| tx.group(*group)?.add_member(*user).map(drop));
-        self.undo(&members, |tx, (user, group)| tx.group(*group)?.remove_member(*user).map(drop));
+        let took = self.timed(&members, |tx, (user, group)| tx.group(*group)?.add_member(*user)?.done());
+        self.undo(&members, |tx, (user, group)| tx.group(*group)?.remove_member(*user)?.done());
         average(took, members.len())
     }
 
@@ -74,9 +74,9 @@ impl<'a> Writer<'a> {
         let mut took = Duration::ZERO;
         for members in &members {
             took += self.timed(std::slice::from_ref(members), |tx, members| {
-                members.iter().try_for_each(|(user, group)| tx.group(*group)?.add_member(*user).map(drop))
+                members.iter().try_for_each(|(user, group)| tx.group(*group)?.add_member(*user)?.done())
             });
-            self.undo(members, |tx, (user, group)| tx.group(*group)?.remove_member(*user).map(drop));
+            self.undo(members, |tx, (user, group)| tx.group(*group)?.remove_member(*user)?.done());
         }
         average(took, count)
     }
@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
             took += self.timed(std::slice::from_ref(&users), |tx, users| {
                 users.iter().try_for_each(|(key, groups)| {
                     let user = tx.create_user(key)?;
-                    groups.iter().try_for_each(|group| user.join(*group).map(drop))
+                    groups.iter().try_for_each(|group| user.join(*group)?.done())
                 })
             });
             self.undo(&users, |tx, (key, _)| tx.delete_user(key));
@@ -104,9 +104,9 @@ impl<'a> Writer<'a> {
     pub(crate) fn thousand_by_document(&mut self, count: usize) -> Duration {
         let before = self.tenant.snapshot().export().unwrap();
         let members = self.new_members(1_000);
-        self.undo(&members, |tx, (user, group)| tx.group(*group)?.add_member(*user).map(drop));
+        self.undo(&members, |tx, (user, group)| tx.group(*group)?.add_member(*user)?.done());
         let after = self.tenant.snapshot().export().unwrap();
-        self.undo(&members, |tx, (user, group)| tx.group(*group)?.remove_member(*user).map(drop));
+        self.undo(&members, |tx, (user, group)| tx.group(*group)?.remove_member(*user)?.done());
         let mut took = Duration::ZERO;
         for _ in 0..count {
             let start = Instant::now();
@@ -136,8 +136,8 @@ impl<'a> Writer<'a> {
             };
             grants.push((role_id(role), permission_id(permission)));
         }
-        let took = self.timed(&grants, |tx, (role, permission)| tx.role(*role)?.grant(*permission).map(drop));
-        self.undo(&grants, |tx, (role, permission)| tx.role(*role)?.revoke(*permission).map(drop));
+        let took = self.timed(&grants, |tx, (role, permission)| tx.role(*role)?.grant(*permission)?.done());
+        self.undo(&grants, |tx, (role, permission)| tx.role(*role)?.revoke(*permission)?.done());
         average(took, grants.len())
     }
 
@@ -161,7 +161,7 @@ impl<'a> Writer<'a> {
             let (grants, pattern) = before(*role);
             let edit = tx.role(*role)?;
             edit.set_grants(grants)?;
-            pattern.map_or(Ok(()), |pattern| edit.grant(pattern.as_str()).map(drop))
+            pattern.map_or(Ok(()), |pattern| edit.grant(pattern.as_str())?.done())
         });
         average(took, changes.len())
     }
@@ -183,13 +183,13 @@ impl<'a> Writer<'a> {
         }
         let took = self.timed(&moves, |tx, (group, old, new)| {
             let group = tx.group(*group)?;
-            old.map_or(Ok(()), |old| group.remove_parent(old).map(drop))?;
-            group.add_parent(*new).map(drop)
+            old.map_or(Ok(()), |old| group.remove_parent(old)?.done())?;
+            group.add_parent(*new)?.done()
         });
         self.undo(&moves, |tx, (group, old, new)| {
             let group = tx.group(*group)?;
             group.remove_parent(*new)?;
-            old.map_or(Ok(()), |old| group.add_parent(old).map(drop))
+            old.map_or(Ok(()), |old| group.add_parent(old)?.done())
         });
         average(took, moves.len())
     }
@@ -198,7 +198,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn permission(&mut self, count: usize) -> Duration {
         let resources = self.organisation.size.permissions / 10;
         let slugs: Vec<String> = (0..count).map(|n| format!("res{}:new{n}", self.draws.below(resources))).collect();
-        let took = self.timed(&slugs, |tx, slug| tx.create_permission(slug).map(drop));
+        let took = self.timed(&slugs, |tx, slug| tx.create_permission(slug)?.done());
         self.undo(&slugs, |tx, slug| tx.delete_permission(slug));
         average(took, slugs.len())
     }

@@ -23,7 +23,7 @@ pub(super) fn misses(table: &mut Table) {
         tx.create_group("staff")?;
         (0..USERS).try_for_each(|n| {
             tx.create_user(&format!("user{n}@example.com"))?;
-            tx.create_role(&format!("role{n}")).map(drop)
+            tx.create_role(&format!("role{n}"))?.done()
         })
     })
     .unwrap();

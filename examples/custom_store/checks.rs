@@ -42,14 +42,14 @@ fn normal_use(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     {
         let store = LogStore::open(path)?;
         let acme = over(store.clone()).create_tenant("acme", "Acme Corp")?;
-        let spring = Window::until(Timestamp::from_secs(1_800_000_000)?);
+        let spring = Window::until(Timestamp::from_secs(4_000_000_000)?);
         acme.update(|tx| {
             tx.set_actor("people-ops")?.set_note("the first day")?;
             tx.create_permission("posts:write")?;
             tx.create_role("editor")?.grant("posts:*")?;
             tx.create_group("guests")?.set_description("Short-term\n\tvisitors")?;
             tx.create_user("alice")?.assign("editor")?;
-            tx.create_user("Bob ")?.assign_during("editor", spring)?.join_during("guests", spring)?.suspend().map(drop)
+            tx.create_user("Bob ")?.assign_during("editor", spring)?.join_during("guests", spring)?.suspend()?.done()
         })?;
         assert!(acme.check("alice", "posts:write"));
         assert!(memory_matches_log(&store, path)?);
@@ -85,17 +85,15 @@ fn a_failing_disk(path: &Path) -> Result<(), Box<dyn Error>> {
         [(LinkState::RequestsLost, ErrorKind::Unavailable), (LinkState::ResponsesLost, ErrorKind::InDoubt)]
     {
         store.log()?.disk.link = link;
-        let failed = acme
-            .update(|tx| tx.create_user("a-long-name-that-fails").map(drop))
-            .err()
-            .ok_or("the commit was applied")?;
+        let failed =
+            acme.update(|tx| tx.create_user("a-long-name-that-fails")?.done()).err().ok_or("the commit was applied")?;
         assert_eq!(failed.kind(), kind, "{failed}");
         println!("{link:?}: {failed}");
         // A commit in doubt is in the log: a process that opened it now would find it.
         assert_eq!(memory_matches_log(&store, path)?, kind == ErrorKind::Unavailable);
         // The next commit must not make the failed one permanent.
         store.log()?.disk.link = LinkState::Connected;
-        over(store.clone()).tenant("acme")?.update(|tx| tx.create_user(&format!("{link:?}")).map(drop))?;
+        over(store.clone()).tenant("acme")?.update(|tx| tx.create_user(&format!("{link:?}"))?.done())?;
         assert!(memory_matches_log(&store, path)?);
         acme.refresh()?;
     }
@@ -190,7 +188,7 @@ fn commit_forever(path: &Path) -> Result<(), Box<dyn Error>> {
     let acme = over(LogStore::open(path)?).create_tenant("acme", "Acme Corp")?;
     loop {
         let name = format!("user-{}", acme.revision().next());
-        println!("{}", acme.update(|tx| tx.create_user(&name).map(drop))?.revision);
+        println!("{}", acme.update(|tx| tx.create_user(&name)?.done())?.revision);
     }
 }
 

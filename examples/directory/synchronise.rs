@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::error::Error;
 
 use rolecall::blocking::Tenant;
-use rolecall::plan::MemberChanges;
-use rolecall::records::{Change, Record, RecordKind, Status};
+use rolecall::plan::ListChanges;
+use rolecall::records::{Change, Record, RecordKind, Status, UserKey};
 use rolecall::{ErrorKind, External, Plan, Tx};
 
 /// Everything that the directory lists.
@@ -34,7 +34,7 @@ pub(crate) struct Department {
 }
 
 /// Who joined and left each department that changes, by its name.
-pub(crate) type Moves = Vec<(String, MemberChanges)>;
+pub(crate) type Moves = Vec<(String, ListChanges<UserKey>)>;
 
 const OKTA: &str = "okta";
 

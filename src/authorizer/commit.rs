@@ -161,7 +161,7 @@ impl Tenant {
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
     /// let acme = authorizer.create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// assert_eq!(plan.changes().len(), 1);
     /// acme.commit(plan)?;
     /// # Ok::<(), rolecall::Error>(())
@@ -182,7 +182,7 @@ impl Tenant {
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
     /// let acme = authorizer.create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.try_plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.try_plan(|tx| tx.create_user("alice")?.done())?;
     /// assert!(!plan.is_empty());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -199,7 +199,7 @@ impl Tenant {
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
     /// let acme = authorizer.create_tenant("acme", "Acme")?;
-    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice").map(drop))?;
+    /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
     /// acme.commit(plan)?;
     /// assert!(acme.now().user("alice").is_some());
     /// # Ok::<(), rolecall::Error>(())

@@ -49,7 +49,7 @@ fn tenant(store: impl Store) -> Tenant {
 /// A thread that makes one update. Each update creates one user, so a state has as many users as updates.
 fn updates(acme: &Tenant, user: &'static str) -> JoinHandle<Result<Revision>> {
     let acme = acme.clone();
-    thread::spawn(move || wait(acme.update(|tx: &Tx| tx.create_user(user).map(drop))).map(|done| done.revision))
+    thread::spawn(move || wait(acme.update(|tx: &Tx| tx.create_user(user)?.done())).map(|done| done.revision))
 }
 
 /// The revision and the availability. Fails on a torn snapshot, which has the users of another revision.
@@ -88,7 +88,7 @@ fn an_update_that_returned_is_seen_by_every_thread_that_knows_it() {
             })
         };
         let other = updates(&acme, "bob");
-        wait(acme.update(|tx| tx.create_user("alice").map(drop))).unwrap();
+        wait(acme.update(|tx| tx.create_user("alice")?.done())).unwrap();
         returned.store(true, Ordering::Release);
         reader.join().unwrap();
         other.join().unwrap().unwrap();
@@ -153,7 +153,7 @@ fn an_update_that_is_dropped_denies_until_it_is_resolved_and_keeps_nobody_waitin
             })
         };
         {
-            let mut update = pin!(acme.update(|tx| tx.create_user("alice").map(drop)));
+            let mut update = pin!(acme.update(|tx| tx.create_user("alice")?.done()));
             assert!(update.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
         let committed = alice.load(Ordering::Relaxed);

@@ -21,7 +21,7 @@ use crate::plan::{CommitContext, Tx};
 ///
 /// let store = MemoryStore::default();
 /// let old = Authorizer::builder().store(store.clone()).build();
-/// old.create_tenant("acme", "Acme")?.update(|tx| tx.create_permission("billing:read").map(drop))?;
+/// old.create_tenant("acme", "Acme")?.update(|tx| tx.create_permission("billing:read")?.done())?;
 ///
 /// // The next release defines that permission itself.
 /// let permissions = &[PermissionDef::new("billing:read")];
@@ -31,7 +31,7 @@ use crate::plan::{CommitContext, Tx};
 ///
 /// let repair = new.repair("acme")?;
 /// assert_eq!(repair.clashes()[0].1.as_str(), "billing:read");
-/// repair.update(|tx| tx.permission("billing:read")?.set_slug("acme-billing:read").map(drop))?;
+/// repair.update(|tx| tx.permission("billing:read")?.set_slug("acme-billing:read")?.done())?;
 /// assert!(repair.clashes().is_empty());
 /// let acme = new.tenant("acme")?;
 /// # let _ = acme;

@@ -84,7 +84,7 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
 ///
 /// let authorizer = Authorizer::builder().runtime(Threads).build();
 /// let acme = authorizer.create_tenant("acme", "Acme")?;
-/// acme.update(|tx| tx.create_user("alice").map(drop))?;
+/// acme.update(|tx| tx.create_user("alice")?.done())?;
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 ///

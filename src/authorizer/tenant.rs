@@ -97,7 +97,7 @@ struct Remembered {
 /// ```
 /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
 /// let acme = authorizer.create_tenant("acme", "Acme")?;
-/// let commit = acme.update(|tx| tx.create_user("alice").map(drop))?.commit.unwrap();
+/// let commit = acme.update(|tx| tx.create_user("alice")?.done())?.commit.unwrap();
 /// assert_eq!(acme.outcome(commit), None, "it was never in doubt");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
@@ -580,7 +580,7 @@ impl Tenant {
     /// #     Ok(())
     /// # })?;
     /// let before = acme.revision();
-    /// acme.update(|tx| tx.create_user("carol").map(drop))?;
+    /// acme.update(|tx| tx.create_user("carol")?.done())?;
     /// assert_eq!(acme.revision(), before.next());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -597,7 +597,7 @@ impl Tenant {
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_user("alice")?.assign("reader")?.done()
     /// # })?;
     /// assert_eq!(acme.slug(), Some("acme".parse()?));
     /// acme.delete()?;
@@ -617,7 +617,7 @@ impl Tenant {
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_permission("posts:write")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_user("alice")?.assign("reader")?.done()
     /// # })?;
     /// assert_eq!(acme.name(), Some("Acme Corp".parse()?));
     /// # Ok::<(), rolecall::Error>(())

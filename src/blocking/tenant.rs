@@ -21,7 +21,7 @@ use crate::resolver::snapshot::{AsPermission, AsUser, PermissionHandle, Snapshot
 /// acme.update(|tx| {
 ///     tx.create_permission("posts:read")?;
 ///     tx.create_role("reader")?.grant("posts:read")?;
-///     tx.create_user("alice")?.assign("reader").map(drop)
+///     tx.create_user("alice")?.assign("reader")?.done()
 /// })?;
 /// assert!(acme.check("alice", "posts:read"));
 /// # Ok::<(), rolecall::Error>(())

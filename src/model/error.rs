@@ -37,7 +37,7 @@ use crate::model::ids::{CommitId, Revision};
 /// use rolecall::blocking::Tenant;
 ///
 /// fn add_user(tenant: &Tenant, key: &str) -> rolecall::Result<()> {
-///     tenant.update(|tx| tx.ensure_user(key).map(drop))?;
+///     tenant.update(|tx| tx.ensure_user(key)?.done())?;
 ///     Ok(())
 /// }
 /// ```
@@ -52,8 +52,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// use rolecall::{EntityKind, ErrorKind, blocking::Authorizer};
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// acme.update(|tx| tx.create_role("editor").map(drop))?;
-/// let error = acme.update(|tx| tx.role("edtior").map(drop)).unwrap_err();
+/// acme.update(|tx| tx.create_role("editor")?.done())?;
+/// let error = acme.update(|tx| tx.role("edtior")?.done()).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
 /// assert_eq!((error.entity(), error.name()), (Some(EntityKind::Role), Some("edtior")));
 /// assert_eq!(error.suggestions(), ["editor"]);
@@ -71,8 +71,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// # use rolecall::blocking::Authorizer;
 /// # #[cfg(feature = "json")] {
 /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// # acme.update(|tx| tx.create_role("editor").map(drop))?;
-/// let error = acme.update(|tx| tx.role("edtior").map(drop)).unwrap_err();
+/// # acme.update(|tx| tx.create_role("editor")?.done())?;
+/// let error = acme.update(|tx| tx.role("edtior")?.done()).unwrap_err();
 /// assert_eq!(
 ///     serde_json::to_value(&error).unwrap(),
 ///     serde_json::json!({
@@ -202,8 +202,8 @@ impl Error {
     /// # Example
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group_with_name("Café").map(drop))?;
-    /// let error = acme.update(|tx| tx.create_group_with_name("Cafè").map(drop)).unwrap_err();
+    /// acme.update(|tx| tx.create_group_with_name("Café")?.done())?;
+    /// let error = acme.update(|tx| tx.create_group_with_name("Cafè")?.done()).unwrap_err();
     /// assert_eq!((error.name(), error.derived_from()), (Some("cafe"), Some("Cafè")));
     /// assert_eq!(error.to_string(), "group `cafe` already exists; the slug was derived from the name `Cafè`");
     /// # Ok::<(), rolecall::Error>(())
@@ -264,8 +264,8 @@ impl Error {
     /// # Example
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("staff").map(drop))?;
-    /// let error = acme.update(|tx| tx.group("stuff").map(drop)).unwrap_err();
+    /// acme.update(|tx| tx.create_group("staff")?.done())?;
+    /// let error = acme.update(|tx| tx.group("stuff")?.done()).unwrap_err();
     /// assert_eq!(error.suggestions(), ["staff"]);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -287,8 +287,8 @@ impl Error {
     /// # Example
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_user("j\u{fc}rgen").map(drop))?;
-    /// let error = acme.update(|tx| tx.user("ju\u{308}rgen").map(drop)).unwrap_err();
+    /// acme.update(|tx| tx.create_user("j\u{fc}rgen")?.done())?;
+    /// let error = acme.update(|tx| tx.user("ju\u{308}rgen")?.done()).unwrap_err();
     /// assert_eq!(
     ///     error.did_you_mean().unwrap(),
     ///     "did you mean `j\u{fc}rgen` (with U+00FC for U+0075 U+0308)?"
@@ -310,7 +310,7 @@ impl Error {
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// let id = rolecall::records::UserId::random().to_string();
-    /// let error = acme.update(|tx| tx.user(&id).map(drop)).unwrap_err();
+    /// let error = acme.update(|tx| tx.user(&id)?.done()).unwrap_err();
     /// assert_eq!(error.advice(), Some("this text is a UUID and was looked up as a key; to look up an id, pass a `UserId`"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -326,9 +326,9 @@ impl Error {
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// acme.update(|tx| {
     ///     tx.create_group("staff")?;
-    ///     tx.create_group("engineering")?.add_parent("staff").map(drop)
+    ///     tx.create_group("engineering")?.add_parent("staff")?.done()
     /// })?;
-    /// let error = acme.update(|tx| tx.group("staff")?.add_parent("engineering").map(drop)).unwrap_err();
+    /// let error = acme.update(|tx| tx.group("staff")?.add_parent("engineering")?.done()).unwrap_err();
     /// assert_eq!(error.cycle_names(), ["staff", "engineering", "staff"]);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -402,7 +402,7 @@ impl Error {
     /// # Example
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let error = acme.update(|tx| tx.user("alice").map(drop)).unwrap_err();
+    /// let error = acme.update(|tx| tx.user("alice")?.done()).unwrap_err();
     /// assert_eq!(error.revision(), Some(acme.revision()));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -416,7 +416,7 @@ impl Error {
     /// # Example
     /// ```
     /// # async fn example(acme: rolecall::Tenant) {
-    /// let result = acme.update(|tx| tx.create_user("alice").map(drop)).await;
+    /// let result = acme.update(|tx| tx.create_user("alice")?.done()).await;
     /// if let Some(commit) = result.err().and_then(|error| error.commit()) {
     ///     println!("{:?}", acme.outcome(commit));
     /// }

@@ -1,49 +1,15 @@
 //! Transaction calls for groups. Those for their parents are in `parents.rs`.
 
-use std::collections::HashSet;
-
-use super::assignments::HolderNumber;
-use super::tx::{RelationTo, Tx, window_mismatch};
-use crate::model::error::{EntityKind, Relation, RelationKind, Result};
+use super::lists::ListChanges;
+use super::relations::{HolderNumber, Relation, Windows, Wish};
+use super::tx::Tx;
+use crate::model::error::{EntityKind, Result};
 use crate::model::records::{
     Assignment, Change, Description, ExternalId, GroupId, GroupRecord, Holder, Manager, Membership, Name, Record, Slug,
-    UserKey, Window,
+    Timestamp, UserKey, Window,
 };
-use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
+use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser, External};
-
-/// The users who joined and left a group. See [`GroupEdit::set_members`].
-///
-/// ```
-/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// let changes = acme.update(|tx| {
-///     tx.create_user("alice")?;
-///     tx.create_group("staff")?.set_members(["alice"])
-/// })?.value;
-/// assert_eq!((changes.added.len(), changes.removed.len()), (1, 0));
-/// # Ok::<(), rolecall::Error>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct MemberChanges {
-    /// The users that are new members, in bytewise order of their keys.
-    pub added: Vec<UserKey>,
-    /// The users that are no longer members, in bytewise order of their keys.
-    pub removed: Vec<UserKey>,
-}
-
-impl MemberChanges {
-    /// Returns whether nobody joined and nobody left.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let changes = acme.update(|tx| tx.create_group("staff")?.set_members::<&str>([]))?.value;
-    /// assert!(changes.is_empty());
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty()
-    }
-}
 
 /// A group in a transaction. Its calls can be chained.
 ///
@@ -186,7 +152,7 @@ impl Tx {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("engineering").map(drop))?;
+    /// acme.update(|tx| tx.create_group("engineering")?.done())?;
     /// acme.update(|tx| tx.delete_group("engineering"))?;
     /// assert!(acme.now().group("engineering").is_none());
     /// # Ok::<(), rolecall::Error>(())
@@ -201,11 +167,13 @@ impl Tx {
         let id = row.id();
         let mut records = Vec::new();
         for edge in row.parents().iter() {
-            records.push(self.parent_link(number, edge.to, edge.window)?);
+            let link = Relation::Parent { group: number, parent: edge.to };
+            records.push(self.relation_record(link, edge.window)?);
         }
         for back in row.children.iter() {
-            let window = self.parent_window(back.from(), number)?.unwrap_or_default();
-            records.push(self.parent_link(back.from(), number, window)?);
+            let link = Relation::Parent { group: back.from(), parent: number };
+            let window = self.window_of(link)?;
+            records.push(self.relation_record(link, self.far_end(window)?)?);
         }
         for edge in row.roles().iter() {
             let role = self.with_role(edge.to, RoleRow::reference)?;
@@ -234,71 +202,6 @@ impl Tx {
             None => Ok(()),
             Some(_) => Err(draft.exists(EntityKind::Group, slug.as_str())),
         }
-    }
-
-    /// Returns users with their keys, in the order of the keys.
-    fn by_key(&self, users: impl Iterator<Item = u32>) -> Result<Vec<(UserKey, u32)>> {
-        let with_key = |user| Ok((self.with_user(user, |row| row.key().clone())?, user));
-        let mut users = users.map(with_key).collect::<Result<Vec<_>>>()?;
-        users.sort_unstable();
-        Ok(users)
-    }
-
-    /// Adds a membership. The advice names the call that changes its window, on the user or on the group.
-    pub(super) fn add_membership(&self, user: u32, group: u32, window: Window, advice: &'static str) -> Result<()> {
-        match self.member_during(user, group)? {
-            None => self.apply(Change::added(self.membership(user, group, window)?)),
-            Some(present) if present == window => Ok(()),
-            Some(present) => {
-                let error = window_mismatch(self.membership_to(user, group)?, present, window);
-                Err(error.advise(advice))
-            }
-        }
-    }
-
-    /// Returns the membership of a user in a group, for an error.
-    fn membership_to(&self, user: u32, group: u32) -> Result<RelationTo> {
-        let key = self.with_user(user, |row| row.key().to_string())?;
-        let name = self.with_group(group, |row| row.record.slug.to_string())?;
-        let relation = Relation::new(RelationKind::Membership, EntityKind::User, key);
-        Ok(RelationTo { entity: EntityKind::Group, name, relation })
-    }
-
-    pub(super) fn remove_membership(&self, user: u32, group: u32) -> Result<()> {
-        match self.member_during(user, group)? {
-            Some(window) => self.apply(Change::removed(self.membership(user, group, window)?)),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn set_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
-        let Some(present) = self.member_during(user, group)? else {
-            return Err(self.no_relation(self.membership_to(user, group)?));
-        };
-        if present == window {
-            return Ok(());
-        }
-        let (before, after) = (self.membership(user, group, present)?, self.membership(user, group, window)?);
-        self.replace(before, after)
-    }
-
-    /// Adds a membership with this window, or changes its window.
-    pub(super) fn ensure_membership(&self, user: u32, group: u32, window: Window) -> Result<()> {
-        match self.member_during(user, group)? {
-            None => self.apply(Change::added(self.membership(user, group, window)?)),
-            Some(_) => self.set_membership(user, group, window),
-        }
-    }
-
-    /// Returns the window of a membership, or `None` if it does not exist.
-    fn member_during(&self, user: u32, group: u32) -> Result<Option<Window>> {
-        self.with_group(group, GroupRow::id)?;
-        self.with_user(user, |row| row.groups().get(group).map(|edge| edge.window))
-    }
-
-    fn membership(&self, user: u32, group: u32, window: Window) -> Result<Record> {
-        let user = self.with_user(user, UserRow::id)?;
-        Ok(Record::Membership(Membership { user, group: self.with_group(group, GroupRow::id)?, window }))
     }
 }
 
@@ -329,7 +232,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("eng")?.set_slug("engineering").map(drop))?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_slug("engineering")?.done())?;
     /// assert!(acme.now().group("engineering").is_some());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -349,7 +252,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("eng")?.set_name("Engineering").map(drop))?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_name("Engineering")?.done())?;
     /// assert_eq!(acme.now().group("eng").unwrap().name, "Engineering");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -366,7 +269,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("eng")?.set_description("Builds the product.").map(drop))?;
+    /// acme.update(|tx| tx.create_group("eng")?.set_description("Builds the product.")?.done())?;
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
@@ -425,14 +328,14 @@ impl<'a> GroupEdit<'a> {
         self.change(|record| record.set_external_id(id))
     }
 
-    /// Gives the group exactly these direct members. Existing members keep their windows; new members have none. Use it to
-    /// apply the list of members that a directory sends.
+    /// Gives the group exactly these direct members, and returns who was added and removed. Existing members keep their
+    /// windows, unless they have ended; new members have none. Use it to apply the list of members that a directory sends.
     ///
     /// # Example
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| { for user in ["alice", "bob", "carol"] { tx.create_user(user)?; } Ok(()) })?;
-    /// acme.update(|tx| tx.create_group("staff")?.set_members(["alice", "bob"]).map(drop))?;
+    /// acme.update(|tx| tx.create_group("staff")?.set_members(["alice", "bob"]))?;
     /// let changes = acme.update(|tx| tx.group("staff")?.set_members(["bob", "carol"]))?.value;
     /// assert_eq!((changes.added[0].as_str(), changes.removed[0].as_str()), ("carol", "alice"));
     /// # Ok::<(), rolecall::Error>(())
@@ -440,24 +343,15 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Complexity
     /// A look-up for each listed member, and O(n log n) on numbers for the members before and after. A member who stays
-    /// costs nothing else.
+    /// costs a look-up more.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
-    pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<MemberChanges> {
-        let mut wanted = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<Vec<u32>>>()?;
-        let mut present: Vec<u32> =
-            self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect())?;
-        wanted.sort_unstable();
-        wanted.dedup();
-        present.sort_unstable();
-        let removed = self.tx.by_key(without(&present, &wanted))?;
-        let added = self.tx.by_key(without(&wanted, &present))?;
-        // All changes concern this group, so R16 fails at the first change or not at all: nothing is half done.
-        removed.iter().try_for_each(|(_, user)| self.tx.remove_membership(*user, self.number))?;
-        added.iter().try_for_each(|(_, user)| self.tx.add_membership(*user, self.number, Window::ALWAYS, ""))?;
-        let keys = |list: Vec<(UserKey, u32)>| list.into_iter().map(|(key, _)| key).collect();
-        Ok(MemberChanges { added: keys(added), removed: keys(removed) })
+    pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<ListChanges<UserKey>> {
+        let wanted = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<_>>()?;
+        let present = self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect())?;
+        let changed = self.tx.set_relations(present, wanted, Windows::Keep, |user| self.member(user))?;
+        self.tx.users_changed(changed)
     }
 
     /// Adds a member without a window.
@@ -474,7 +368,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with a window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
+    /// is already a member with a window that has not ended (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
     /// group (R16).
     pub fn add_member(&self, user: impl AsUser) -> Result<&Self> {
         self.add_member_during(user, Window::ALWAYS)
@@ -487,7 +381,7 @@ impl<'a> GroupEdit<'a> {
     /// acme.update(|tx| {
     ///     use rolecall::{Timestamp, Window};
     ///
-    ///     let friday = Timestamp::from_secs(1_800_000_000)?;
+    ///     let friday = Timestamp::from_secs(4_000_000_000)?;
     ///     tx.create_user("temp")?;
     ///     tx.create_group("on-call")?.add_member_during("temp", Window::until(friday))?;
     ///     Ok(())
@@ -497,39 +391,67 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with another window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages
+    /// is already a member with another window that has not ended (R3),
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended; [`Managed`](crate::ErrorKind::Managed) if a directory manages
     /// the group (R16).
     pub fn add_member_during(&self, user: impl AsUser, window: Window) -> Result<&Self> {
-        let user = self.tx.find_user(&user)?;
-        self.tx.add_membership(user, self.number, window, "use `set_member_window` to change it")?;
-        Ok(self)
+        self.wish_member(&user, Wish::Add(window))
     }
 
-    /// Makes the user a member with this window: adds the membership, or changes its window.
+    /// Makes the user a member during this window at least: adds the membership, or makes its window longer. It never makes a
+    /// window shorter, so a permanent membership stays permanent.
+    ///
+    /// A membership that has ended gets this window. If there is a gap between the two windows, one window cannot contain
+    /// both: then it is an error.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| {
-    ///     use rolecall::Window;
+    /// use rolecall::{Timestamp, Window};
     ///
+    /// let friday = Window::until(Timestamp::from_secs(4_000_000_000)?);
+    /// acme.update(|tx| {
     ///     tx.create_user("alice")?;
-    ///     let group = tx.create_group("engineering")?;
-    ///     group.ensure_member("alice", Window::ALWAYS)?;
-    ///     Ok(())
+    ///     tx.create_group("engineering")?.add_member("alice")?.ensure_member("alice", friday)?.done()
     /// })?;
+    /// assert_eq!(acme.now().groups_of("alice")[0].window, Window::ALWAYS);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
-    /// group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
+    /// membership would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
+    /// windows; [`Managed`](crate::ErrorKind::Managed) if a
+    /// directory manages the group (R16).
     pub fn ensure_member(&self, user: impl AsUser, window: Window) -> Result<&Self> {
-        let user = self.tx.find_user(&user)?;
-        self.tx.ensure_membership(user, self.number, window)?;
-        Ok(self)
+        self.wish_member(&user, Wish::Ensure(window))
     }
 
-    /// Changes the window of a membership.
+    /// Makes a membership end at `until` or later. One that ends later, or never, stays as it is. One that has ended is
+    /// active again.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [june, july] = [Timestamp::from_secs(4_000_000_000)?, Timestamp::from_secs(4_002_592_000)?];
+    /// acme.update(|tx| {
+    ///     tx.create_user("alice")?;
+    ///     let group = tx.create_group("on-call")?;
+    ///     group.add_member_during("alice", Window::until(june))?.extend_member("alice", july)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().groups_of("alice")[0].window, Window::until(july));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
+    /// it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
+    /// directory manages the group (R16).
+    pub fn extend_member(&self, user: impl AsUser, until: Timestamp) -> Result<&Self> {
+        self.wish_member(&user, Wish::Extend(until))
+    }
+
+    /// Changes the window of a membership to exactly this one, which may be shorter.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -539,7 +461,7 @@ impl<'a> GroupEdit<'a> {
     ///     tx.create_user("alice")?;
     ///     let group = tx.create_group("on-call")?;
     ///     group.add_member("alice")?;
-    ///     group.set_member_window("alice", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     group.set_member_window("alice", Window::until(Timestamp::from_secs(4_000_000_000)?))?;
     ///     Ok(())
     /// })?;
     /// # Ok::<(), rolecall::Error>(())
@@ -547,11 +469,10 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), also if the user is not a member;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn set_member_window(&self, user: impl AsUser, window: Window) -> Result<&Self> {
-        let user = self.tx.find_user(&user)?;
-        self.tx.set_membership(user, self.number, window)?;
-        Ok(self)
+        self.wish_member(&user, Wish::Set(window))
     }
 
     /// Removes a member. The user loses what came through this group, unless it also comes another way (R2).
@@ -573,8 +494,7 @@ impl<'a> GroupEdit<'a> {
     /// not an error. [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn remove_member(&self, user: impl AsUser) -> Result<&Self> {
         let user = self.tx.find_user(&user)?;
-        self.id()?;
-        self.tx.remove_membership(user, self.number)?;
+        self.tx.remove(self.member(user))?;
         Ok(self)
     }
 
@@ -592,7 +512,7 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
-    /// is already assigned with a window (R3).
+    /// is already assigned with a window that has not ended (R3).
     pub fn assign(&self, role: impl AsRole) -> Result<&Self> {
         self.assign_during(role, Window::ALWAYS)
     }
@@ -605,7 +525,7 @@ impl<'a> GroupEdit<'a> {
     ///     use rolecall::{Timestamp, Window};
     ///
     ///     tx.create_role("release-manager")?;
-    ///     let window = Window::until(Timestamp::from_secs(1_800_000_000)?);
+    ///     let window = Window::until(Timestamp::from_secs(4_000_000_000)?);
     ///     tx.create_group("engineering")?.assign_during("release-manager", window)?;
     ///     Ok(())
     /// })?;
@@ -614,13 +534,67 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
-    /// is already assigned with another window (R3).
+    /// is already assigned with another window that has not ended (R3),
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended.
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.assign_to(HolderNumber::Group(self.number), &role, window)?;
-        Ok(self)
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Add(window))
     }
 
-    /// Changes the window of an assignment.
+    /// Makes sure that the group has the role during this window at least: adds the assignment, or makes its window longer. It never makes a
+    /// window shorter, so a permanent assignment stays permanent.
+    ///
+    /// A assignment that has ended gets this window. If there is a gap between the two windows, one window cannot contain
+    /// both: then it is an error.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let friday = Window::until(Timestamp::from_secs(4_000_000_000)?);
+    /// acme.update(|tx| {
+    ///     tx.create_role("auditor")?;
+    ///     tx.create_group("engineering")?.assign("auditor")?.ensure_assignment("auditor", friday)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().roles_of_group("engineering")[0].window, Window::ALWAYS);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
+    /// assignment would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
+    /// windows.
+    pub fn ensure_assignment(&self, role: impl AsRole, window: Window) -> Result<&Self> {
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Ensure(window))
+    }
+
+    /// Makes an assignment end at `until` or later. One that ends later, or never, stays as it is. One that has ended is
+    /// active again.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [june, july] = [Timestamp::from_secs(4_000_000_000)?, Timestamp::from_secs(4_002_592_000)?];
+    /// acme.update(|tx| {
+    ///     tx.create_role("auditor")?;
+    ///     let engineering = tx.create_group("engineering")?;
+    ///     engineering.assign_during("auditor", Window::until(june))?.extend_assignment("auditor", july)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().roles_of_group("engineering")[0].window, Window::until(july));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
+    /// it would end in the past.
+    pub fn extend_assignment(&self, role: impl AsRole, until: Timestamp) -> Result<&Self> {
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Extend(until))
+    }
+
+    /// Changes the window of an assignment to exactly this one, which may be shorter.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -630,17 +604,18 @@ impl<'a> GroupEdit<'a> {
     ///     tx.create_role("editor")?;
     ///     let group = tx.create_group("engineering")?;
     ///     group.assign("editor")?;
-    ///     group.set_assignment_window("editor", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     group.set_assignment_window("editor", Window::until(Timestamp::from_secs(4_000_000_000)?))?;
     ///     Ok(())
     /// })?;
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to the group.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to the group;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.set_assignment(HolderNumber::Group(self.number), &role, window)?;
-        Ok(self)
+        let role = self.tx.find_role(&role)?;
+        self.wish_role(role, Wish::Set(window))
     }
 
     /// Removes an assignment. Does nothing if the role is not assigned to the group.
@@ -659,12 +634,13 @@ impl<'a> GroupEdit<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the role does not exist.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
-        self.tx.unassign_from(HolderNumber::Group(self.number), role)?;
+        self.tx.remove(self.assignment(role))?;
         Ok(self)
     }
 
-    /// Assigns exactly these roles to the group, without a window. All other assignments are removed, including
-    /// those that an administrator made.
+    /// Assigns exactly these roles to the group, without a window, and returns which were added and removed. All other
+    /// assignments are removed, including those that an administrator made. To keep those, call [`GroupEdit::assign`] for
+    /// each role instead.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -679,16 +655,44 @@ impl<'a> GroupEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound). Then nothing is changed.
-    pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
-        let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
-        let holder = HolderNumber::Group(self.number);
-        let keep: HashSet<u32> = wanted.iter().copied().collect();
-        let present: Vec<_> = self.tx.with_group(self.number, |row| row.roles().iter().collect())?;
-        // All errors occur here, before anything is removed.
-        wanted.iter().try_for_each(|role| self.tx.assign_without_window(holder, *role))?;
-        for edge in present.into_iter().filter(|edge| !keep.contains(&edge.to)) {
-            self.tx.unassign_from(holder, edge.to)?;
-        }
+    pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
+        let wanted = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
+        let present = self.tx.with_group(self.number, |row| row.roles().iter().map(|edge| edge.to).collect())?;
+        let changed = self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role))?;
+        self.tx.roles_changed(changed)
+    }
+
+    /// Ends a chain of calls, so that the closure of an update can return its result.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_role("editor")?.done())?;
+    /// acme.update(|tx| tx.create_group("engineering")?.assign("editor")?.done())?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None: every call before it has returned its own.
+    pub fn done(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn member(&self, user: u32) -> Relation {
+        Relation::Membership { user, group: self.number }
+    }
+
+    fn assignment(&self, role: u32) -> Relation {
+        Relation::Assignment { role, holder: HolderNumber::Group(self.number) }
+    }
+
+    fn wish_member(&self, user: &impl AsUser, wish: Wish) -> Result<&Self> {
+        let user = self.tx.find_user(user)?;
+        self.tx.wish(self.member(user), wish, "use `set_member_window` to change it")?;
+        Ok(self)
+    }
+
+    fn wish_role(&self, role: u32, wish: Wish) -> Result<&Self> {
+        self.tx.wish(self.assignment(role), wish, "use `set_assignment_window` to change it")?;
         Ok(self)
     }
 
@@ -696,13 +700,4 @@ impl<'a> GroupEdit<'a> {
         self.tx.change(self.number, |state| &state.groups, Record::Group, change)?;
         Ok(self)
     }
-}
-
-/// Returns the numbers of the first list that are not in the second. Both are sorted and without duplicates.
-fn without<'a>(list: &'a [u32], other: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
-    let mut other = other.iter().copied().peekable();
-    list.iter().copied().filter(move |number| {
-        while other.next_if(|next| next < number).is_some() {}
-        other.peek() != Some(number)
-    })
 }

@@ -236,6 +236,20 @@ impl<'a> PermissionEdit<'a> {
         self.change(|record| record.category = category)
     }
 
+    /// Ends a chain of calls, so that the closure of an update can return its result.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_permission("posts:write")?.set_name("Write posts")?.done())?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None: every call before it has returned its own.
+    pub fn done(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn change(&self, change: impl FnOnce(&mut PermissionRecord)) -> Result<&Self> {
         self.tx.change(self.number, |state| &state.permissions, Record::Permission, change)?;
         Ok(self)

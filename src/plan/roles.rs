@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::lists::ListChanges;
 use super::tx::Tx;
 use crate::model::catalog::{CatalogPermission, Taken};
 use crate::model::error::{EntityKind, Error, Result};
@@ -428,7 +429,7 @@ impl<'a> RoleEdit<'a> {
     }
 
     /// Makes the role grant exactly these. Missing grants are added and all others are revoked, including those
-    /// that an administrator added.
+    /// that an administrator added. To keep those, call [`RoleEdit::grant`] for each instead.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -443,21 +444,23 @@ impl<'a> RoleEdit<'a> {
     ///
     /// # Errors
     /// Those of [`RoleEdit::grant`]. Then nothing is changed.
-    pub fn set_grants<G: AsGrant>(&self, what: impl IntoIterator<Item = G>) -> Result<&Self> {
+    pub fn set_grants<G: AsGrant>(&self, what: impl IntoIterator<Item = G>) -> Result<ListChanges<Granted>> {
         self.check_is_own()?;
         let wanted: Vec<Granted> = what.into_iter().map(|what| what.granted(self.tx, false)).collect::<Result<_>>()?;
         let key = |granted: &Granted| match granted {
             Granted::Permission(reference) => (Some(reference.id()), None),
             Granted::Pattern(pattern) => (None, Some(pattern.clone())),
         };
-        let keep: HashSet<_> = wanted.iter().map(key).collect();
         let present = self.grants()?;
-        // All errors occur here, before anything is revoked.
-        wanted.into_iter().try_for_each(|granted| self.set_grant(granted, true).map(drop))?;
-        for granted in present.into_iter().filter(|granted| !keep.contains(&key(granted))) {
-            self.set_grant(granted, false)?;
-        }
-        Ok(self)
+        let (keep, has) = (wanted.iter().map(key).collect(), present.iter().map(key).collect());
+        let missing_from = |list: Vec<Granted>, other: &HashSet<_>| {
+            let mut seen = HashSet::new();
+            list.into_iter().filter(|granted| !other.contains(&key(granted)) && seen.insert(key(granted))).collect()
+        };
+        let (added, removed): (Vec<Granted>, Vec<Granted>) = (missing_from(wanted, &has), missing_from(present, &keep));
+        added.iter().try_for_each(|granted| self.set_grant(granted.clone(), true).map(drop))?;
+        removed.iter().try_for_each(|granted| self.set_grant(granted.clone(), false).map(drop))?;
+        Ok(ListChanges { added, removed })
     }
 
     /// Includes another role: everybody who has this role also has the other one.
@@ -501,7 +504,7 @@ impl<'a> RoleEdit<'a> {
         self.set_inclusion(included, false)
     }
 
-    /// Makes the role include exactly these roles.
+    /// Makes the role include exactly these roles, and returns which inclusions it added and removed.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -516,19 +519,33 @@ impl<'a> RoleEdit<'a> {
     ///
     /// # Errors
     /// Those of [`RoleEdit::include`]. Then nothing is changed.
-    pub fn set_includes<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
+    pub fn set_includes<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
         self.check_is_own()?;
-        let wanted: Vec<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
-        let keep: HashSet<u32> = wanted.iter().copied().collect();
-        let present: Vec<u32> = self.tx.with_role(self.number, |row| row.includes.iter().copied().collect())?;
+        let wanted: HashSet<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
+        let present: HashSet<u32> = self.tx.with_role(self.number, |row| row.includes.iter().copied().collect())?;
+        let added: Vec<u32> = wanted.difference(&present).copied().collect();
+        let removed: Vec<u32> = present.difference(&wanted).copied().collect();
         // A cycle leads through a new inclusion back to this role, never through its current inclusions. So every new
         // inclusion can be checked before anything changes.
-        wanted.iter().try_for_each(|role| self.acyclic(*role))?;
-        wanted.iter().try_for_each(|role| self.set_inclusion(*role, true).map(drop))?;
-        for role in present.into_iter().filter(|role| !keep.contains(role)) {
-            self.set_inclusion(role, false)?;
-        }
-        Ok(self)
+        added.iter().try_for_each(|role| self.acyclic(*role))?;
+        added.iter().try_for_each(|role| self.set_inclusion(*role, true).map(drop))?;
+        removed.iter().try_for_each(|role| self.set_inclusion(*role, false).map(drop))?;
+        self.tx.roles_changed((added, removed))
+    }
+
+    /// Ends a chain of calls, so that the closure of an update can return its result.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_permission("posts:write")?.done())?;
+    /// acme.update(|tx| tx.create_role("editor")?.grant("posts:write")?.done())?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None: every call before it has returned its own.
+    pub fn done(&self) -> Result<()> {
+        Ok(())
     }
 
     fn check_is_own(&self) -> Result<()> {

@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::Plan;
 use super::draft::Draft;
-use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Relation, Result};
-use crate::model::records::{Actor, Change, ExternalId, Manager, Note, Record, Timestamp, Window};
+use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
+use crate::model::records::{Actor, Change, ExternalId, Manager, Note, Record, Timestamp};
 use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
@@ -21,7 +21,8 @@ use crate::resolver::snapshot::table::{Row, Table};
 /// error, the rest is committed.
 ///
 /// Calls that create or find an entity return an *edit* of it. Calls on edits can be chained, and several edits
-/// can be open at once. Doing what is already done is not an error; naming what does not exist is.
+/// can be open at once. An edit cannot leave the closure: end the closure with `Ok(())`, or a single chain with
+/// `.done()`. Doing what is already done is not an error; naming what does not exist is.
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -179,6 +180,20 @@ impl Tx {
         Ok(self)
     }
 
+    /// Ends a chain of calls, so that the closure of an update can return its result.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.name_tenant("Acme Corporation")?.done())?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None: every call before it has returned its own.
+    pub fn done(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Checks that an entity may get an external id: it is managed, and no other entity of its kind and directory has the
     /// id (I12).
     pub(super) fn check_external_id<R: Row>(
@@ -241,10 +256,14 @@ impl Tx {
         self.draft().must(edge, FAR_END)
     }
 
-    /// Removes existing records, in order. Only the rule about directories (R16) can fail, and it is checked before anything
-    /// is removed.
+    /// Removes existing records, in order, or none of them.
     pub(super) fn remove_all(&self, records: Vec<Record>) -> Result<()> {
-        let changes: Vec<Change> = records.into_iter().map(Change::removed).collect();
+        self.apply_all(records.into_iter().map(Change::removed).collect())
+    }
+
+    /// Applies validated changes, in order, or none of them. Only the rule about directories (R16) can refuse one, and it is
+    /// checked before anything changes.
+    pub(super) fn apply_all(&self, changes: Vec<Change>) -> Result<()> {
         changes.iter().try_for_each(|change| self.draft().check_managed(change))?;
         changes.into_iter().try_for_each(|change| self.apply(change))
     }
@@ -309,30 +328,11 @@ impl Tx {
         let found = self.lookup_user(user);
         found.ok_or_else(|| self.draft().not_found(EntityKind::User, user.user_text()))
     }
-
-    /// Returns the error for a relation that does not exist, between entities that do.
-    pub(super) fn no_relation(&self, relation: RelationTo) -> Error {
-        let RelationTo { entity, name, relation } = relation;
-        Error::not_found(entity, name).of_relation(relation).at_revision(self.draft().revision())
-    }
 }
 
 /// Returns the error of an edit whose entity was deleted in the same transaction.
 pub(super) fn deleted(entity: EntityKind) -> Error {
     Error::new(ErrorKind::NotFound).about_a(entity).reason("it was deleted in this transaction")
-}
-
-/// Returns the error for a relation that exists with another window.
-pub(super) fn window_mismatch(relation: RelationTo, found: Window, asked: Window) -> Error {
-    let RelationTo { entity, name, relation } = relation;
-    Error::new(ErrorKind::WindowMismatch).about(entity, name).of_relation(relation).instead_of(found, asked)
-}
-
-/// A relation for an error, and the entity that it leads to.
-pub(super) struct RelationTo {
-    pub(super) entity: EntityKind,
-    pub(super) name: String,
-    pub(super) relation: Relation,
 }
 
 impl fmt::Debug for Tx {

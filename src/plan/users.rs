@@ -1,11 +1,12 @@
 //! Transaction calls for users.
 
-use super::assignments::HolderNumber;
+use super::lists::ListChanges;
+use super::relations::{HolderNumber, Relation, Windows, Wish};
 use super::tx::Tx;
 use crate::model::error::{Asked, EntityKind, Result};
 use crate::model::records::{
-    Assignment, Change, ExternalId, Holder, Manager, Membership, Name, Record, Status, UserId, UserKey, UserRecord,
-    Window,
+    Assignment, Change, ExternalId, Holder, Manager, Membership, Name, Record, Slug, Status, Timestamp, UserId,
+    UserKey, UserRecord, Window,
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser, External};
@@ -153,7 +154,7 @@ impl Tx {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// acme.update(|tx| tx.create_user("alice")?.done())?;
     /// acme.update(|tx| tx.delete_user("alice"))?;
     /// assert!(acme.now().user("alice").is_none());
     /// # Ok::<(), rolecall::Error>(())
@@ -240,7 +241,7 @@ impl<'a> UserEdit<'a> {
     /// # Example
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_user("alice@acme.com")?.set_name(Some("Alice Adams")).map(drop))?;
+    /// acme.update(|tx| tx.create_user("alice@acme.com")?.set_name(Some("Alice Adams"))?.done())?;
     /// assert_eq!(acme.now().user("alice@acme.com").unwrap().name(), "Alice Adams");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -352,7 +353,7 @@ impl<'a> UserEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with a window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
+    /// is already a member with a window that has not ended (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
     /// group (R16).
     pub fn join(&self, group: impl AsGroup) -> Result<&Self> {
         self.join_during(group, Window::ALWAYS)
@@ -366,7 +367,7 @@ impl<'a> UserEdit<'a> {
     ///     use rolecall::{Timestamp, Window};
     ///
     ///     tx.create_group("on-call")?;
-    ///     let window = Window::until(Timestamp::from_secs(1_800_000_000)?);
+    ///     let window = Window::until(Timestamp::from_secs(4_000_000_000)?);
     ///     tx.create_user("alice@acme.com")?.join_during("on-call", window)?;
     ///     Ok(())
     /// })?;
@@ -375,38 +376,67 @@ impl<'a> UserEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with another window (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages
+    /// is already a member with another window that has not ended (R3),
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended; [`Managed`](crate::ErrorKind::Managed) if a directory manages
     /// the group (R16).
     pub fn join_during(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
-        let group = self.tx.find_group(&group)?;
-        self.tx.add_membership(self.number, group, window, "use `set_membership_window` to change it")?;
-        Ok(self)
+        self.wish_group(&group, Wish::Add(window))
     }
 
-    /// Makes the user a member of the group with this window: adds the membership, or changes its window.
+    /// Makes the user a member of the group during this window at least: adds the membership, or makes its window longer. It never makes a
+    /// window shorter, so a permanent membership stays permanent.
+    ///
+    /// A membership that has ended gets this window. If there is a gap between the two windows, one window cannot contain
+    /// both: then it is an error.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| {
-    ///     use rolecall::Window;
+    /// use rolecall::{Timestamp, Window};
     ///
+    /// let friday = Window::until(Timestamp::from_secs(4_000_000_000)?);
+    /// acme.update(|tx| {
     ///     tx.create_group("engineering")?;
-    ///     tx.create_user("alice@acme.com")?.ensure_membership("engineering", Window::ALWAYS)?;
-    ///     Ok(())
+    ///     tx.create_user("alice")?.join("engineering")?.ensure_membership("engineering", friday)?.done()
     /// })?;
+    /// assert_eq!(acme.now().groups_of("alice")[0].window, Window::ALWAYS);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
-    /// group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
+    /// membership would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
+    /// windows; [`Managed`](crate::ErrorKind::Managed) if a
+    /// directory manages the group (R16).
     pub fn ensure_membership(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
-        let group = self.tx.find_group(&group)?;
-        self.tx.ensure_membership(self.number, group, window)?;
-        Ok(self)
+        self.wish_group(&group, Wish::Ensure(window))
     }
 
-    /// Changes the window of a membership.
+    /// Makes a membership end at `until` or later. One that ends later, or never, stays as it is. One that has ended is
+    /// active again.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [june, july] = [Timestamp::from_secs(4_000_000_000)?, Timestamp::from_secs(4_002_592_000)?];
+    /// acme.update(|tx| {
+    ///     tx.create_group("on-call")?;
+    ///     let alice = tx.create_user("alice")?;
+    ///     alice.join_during("on-call", Window::until(june))?.extend_membership("on-call", july)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().groups_of("alice")[0].window, Window::until(july));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
+    /// it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
+    /// directory manages the group (R16).
+    pub fn extend_membership(&self, group: impl AsGroup, until: Timestamp) -> Result<&Self> {
+        self.wish_group(&group, Wish::Extend(until))
+    }
+
+    /// Changes the window of a membership to exactly this one, which may be shorter.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -416,7 +446,7 @@ impl<'a> UserEdit<'a> {
     ///     tx.create_group("on-call")?;
     ///     let alice = tx.create_user("alice@acme.com")?;
     ///     alice.join("on-call")?;
-    ///     alice.set_membership_window("on-call", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     alice.set_membership_window("on-call", Window::until(Timestamp::from_secs(4_000_000_000)?))?;
     ///     Ok(())
     /// })?;
     /// # Ok::<(), rolecall::Error>(())
@@ -424,11 +454,10 @@ impl<'a> UserEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), also if the user is not a member;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn set_membership_window(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
-        let group = self.tx.find_group(&group)?;
-        self.tx.set_membership(self.number, group, window)?;
-        Ok(self)
+        self.wish_group(&group, Wish::Set(window))
     }
 
     /// Removes the user from a group (R2). Does nothing if the user is not a member.
@@ -448,7 +477,7 @@ impl<'a> UserEdit<'a> {
     /// if a directory manages the group (R16).
     pub fn leave(&self, group: impl AsGroup) -> Result<&Self> {
         let group = self.tx.find_group(&group)?;
-        self.tx.remove_membership(self.number, group)?;
+        self.tx.remove(self.membership(group))?;
         Ok(self)
     }
 
@@ -466,7 +495,7 @@ impl<'a> UserEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
-    /// is already assigned with a window (R3).
+    /// is already assigned with a window that has not ended (R3).
     pub fn assign(&self, role: impl AsRole) -> Result<&Self> {
         self.assign_during(role, Window::ALWAYS)
     }
@@ -479,7 +508,7 @@ impl<'a> UserEdit<'a> {
     ///     use rolecall::{Timestamp, Window};
     ///
     ///     tx.create_role("auditor")?;
-    ///     let window = Window::until(Timestamp::from_secs(1_800_000_000)?);
+    ///     let window = Window::until(Timestamp::from_secs(4_000_000_000)?);
     ///     tx.create_user("alice@acme.com")?.assign_during("auditor", window)?;
     ///     Ok(())
     /// })?;
@@ -488,13 +517,67 @@ impl<'a> UserEdit<'a> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the role
-    /// is already assigned with another window (R3).
+    /// is already assigned with another window that has not ended (R3),
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended.
     pub fn assign_during(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.assign_to(HolderNumber::User(self.number), &role, window)?;
-        Ok(self)
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Add(window))
     }
 
-    /// Changes the window of a direct assignment.
+    /// Makes sure that the user has the role directly during this window at least: adds the assignment, or makes its window longer. It never makes a
+    /// window shorter, so a permanent assignment stays permanent.
+    ///
+    /// A assignment that has ended gets this window. If there is a gap between the two windows, one window cannot contain
+    /// both: then it is an error.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let friday = Window::until(Timestamp::from_secs(4_000_000_000)?);
+    /// acme.update(|tx| {
+    ///     tx.create_role("auditor")?;
+    ///     tx.create_user("alice")?.assign("auditor")?.ensure_assignment("auditor", friday)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().roles_of("alice")[0].window, Window::ALWAYS);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
+    /// assignment would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
+    /// windows.
+    pub fn ensure_assignment(&self, role: impl AsRole, window: Window) -> Result<&Self> {
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Ensure(window))
+    }
+
+    /// Makes an assignment end at `until` or later. One that ends later, or never, stays as it is. One that has ended is
+    /// active again.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [june, july] = [Timestamp::from_secs(4_000_000_000)?, Timestamp::from_secs(4_002_592_000)?];
+    /// acme.update(|tx| {
+    ///     tx.create_role("auditor")?;
+    ///     let alice = tx.create_user("alice")?;
+    ///     alice.assign_during("auditor", Window::until(june))?.extend_assignment("auditor", july)?.done()
+    /// })?;
+    /// assert_eq!(acme.now().roles_of("alice")[0].window, Window::until(july));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
+    /// it would end in the past.
+    pub fn extend_assignment(&self, role: impl AsRole, until: Timestamp) -> Result<&Self> {
+        let role = self.tx.usable_role(&role)?;
+        self.wish_role(role, Wish::Extend(until))
+    }
+
+    /// Changes the window of a direct assignment to exactly this one, which may be shorter.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -504,17 +587,18 @@ impl<'a> UserEdit<'a> {
     ///     tx.create_role("auditor")?;
     ///     let alice = tx.create_user("alice@acme.com")?;
     ///     alice.assign("auditor")?;
-    ///     alice.set_assignment_window("auditor", Window::until(Timestamp::from_secs(1_800_000_000)?))?;
+    ///     alice.set_assignment_window("auditor", Window::until(Timestamp::from_secs(4_000_000_000)?))?;
     ///     Ok(())
     /// })?;
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned directly.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned directly;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
-        self.tx.set_assignment(HolderNumber::User(self.number), &role, window)?;
-        Ok(self)
+        let role = self.tx.find_role(&role)?;
+        self.wish_role(role, Wish::Set(window))
     }
 
     /// Removes a direct assignment. What groups give stays.
@@ -534,7 +618,89 @@ impl<'a> UserEdit<'a> {
     /// not an error.
     pub fn unassign(&self, role: impl AsRole) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;
-        self.tx.unassign_from(HolderNumber::User(self.number), role)?;
+        self.tx.remove(self.assignment(role))?;
+        Ok(self)
+    }
+
+    /// Makes the user a direct member of exactly these groups, and returns which it joined and left. It keeps the windows of
+    /// memberships that stay, unless they have ended; new ones have none.
+    ///
+    /// All groups count, also those that an administrator added. A membership of a group that a directory manages can be
+    /// added or removed only for that directory (R16).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| { for group in ["eng", "sales"] { tx.create_group(group)?; } Ok(()) })?;
+    /// acme.update(|tx| tx.create_user("alice")?.join("sales")?.done())?;
+    /// let changes = acme.update(|tx| tx.user("alice")?.set_groups(["eng"]))?.value;
+    /// assert_eq!((changes.added[0].as_str(), changes.removed[0].as_str()), ("eng", "sales"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(n) for the groups before and after, and O(log n) for each one that is joined or left.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
+    pub fn set_groups<G: AsGroup>(&self, groups: impl IntoIterator<Item = G>) -> Result<ListChanges<Slug>> {
+        let wanted = groups.into_iter().map(|group| self.tx.find_group(&group)).collect::<Result<_>>()?;
+        let present = self.tx.with_user(self.number, |row| row.groups().iter().map(|edge| edge.to).collect())?;
+        let changed = self.tx.set_relations(present, wanted, Windows::Keep, |group| self.membership(group))?;
+        self.tx.groups_changed(changed)
+    }
+
+    /// Assigns exactly these roles directly to the user, without a window, and returns which were added and removed. What
+    /// groups give stays. All other direct assignments are removed, including those that an administrator made.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| { for role in ["auditor", "editor"] { tx.create_role(role)?; } Ok(()) })?;
+    /// acme.update(|tx| tx.create_user("alice")?.assign("editor")?.done())?;
+    /// let changes = acme.update(|tx| tx.user("alice")?.set_roles(["auditor"]))?.value;
+    /// assert_eq!((changes.added[0].as_str(), changes.removed[0].as_str()), ("auditor", "editor"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound). Then nothing is changed.
+    pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
+        let wanted = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
+        let present = self.tx.with_user(self.number, |row| row.roles().iter().map(|edge| edge.to).collect())?;
+        let changed = self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role))?;
+        self.tx.roles_changed(changed)
+    }
+
+    /// Ends a chain of calls, so that the closure of an update can return its result.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_group("engineering")?.done())?;
+    /// acme.update(|tx| tx.create_user("alice")?.join("engineering")?.done())?;
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None: every call before it has returned its own.
+    pub fn done(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn membership(&self, group: u32) -> Relation {
+        Relation::Membership { user: self.number, group }
+    }
+
+    fn assignment(&self, role: u32) -> Relation {
+        Relation::Assignment { role, holder: HolderNumber::User(self.number) }
+    }
+
+    fn wish_group(&self, group: &impl AsGroup, wish: Wish) -> Result<&Self> {
+        let group = self.tx.find_group(group)?;
+        self.tx.wish(self.membership(group), wish, "use `set_membership_window` to change it")?;
+        Ok(self)
+    }
+
+    fn wish_role(&self, role: u32, wish: Wish) -> Result<&Self> {
+        self.tx.wish(self.assignment(role), wish, "use `set_assignment_window` to change it")?;
         Ok(self)
     }
 

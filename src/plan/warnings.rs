@@ -20,7 +20,7 @@ use crate::resolver::snapshot::state::State;
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// let updated = acme.update(|tx| {
 ///     tx.create_permission("guests:invite")?;
-///     tx.create_role("host")?.grant("gests:*").map(drop)
+///     tx.create_role("host")?.grant("gests:*")?.done()
 /// })?;
 /// assert_eq!(updated.warnings.len(), 1);
 /// assert!(matches!(&updated.warnings[0], Warning::PatternMatchesNothing { role, .. } if role == "host"));
@@ -57,7 +57,7 @@ impl Plan {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// let ((), plan) = acme.plan(|tx| tx.create_role("host")?.grant("gests:*").map(drop))?;
+    /// let ((), plan) = acme.plan(|tx| tx.create_role("host")?.grant("gests:*")?.done())?;
     /// assert_eq!(plan.warnings().len(), 1);
     /// # Ok::<(), rolecall::Error>(())
     /// ```

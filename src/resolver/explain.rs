@@ -311,7 +311,7 @@ impl Explanation {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// # acme.update(|tx| tx.create_user("alice")?.done())?;
     /// let explanation = acme.explain("alcie", "posts:read");
     /// assert_eq!(explanation.did_you_mean().unwrap(), "did you mean `alice`?");
     /// assert_eq!(explanation.to_string(), "denied: user `alcie` not found");
@@ -331,7 +331,7 @@ impl Explanation {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// # acme.update(|tx| tx.create_user("alice")?.done())?;
     /// let explanation = acme.explain("alice", "posts:*");
     /// assert_eq!(explanation.advice(), Some("this is a pattern, and only a grant can have one; name one permission"));
     /// # Ok::<(), rolecall::Error>(())
@@ -573,7 +573,7 @@ impl Path {
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// use rolecall::{Timestamp, Window};
     ///
-    /// let [one, two, three] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?, Timestamp::from_secs(3)?];
+    /// let [one, two, three] = [Timestamp::MIN, Timestamp::from_secs(2)?, Timestamp::MAX];
     /// acme.update(|tx| {
     ///     tx.create_permission("posts:write")?;
     ///     tx.create_role("editor")?.grant("posts:write")?;

@@ -48,7 +48,7 @@ struct Call {
 
 fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
     let call =
-        (0..35_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
+        (0..41_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
     prop::collection::vec(prop::collection::vec(call, 1..6), 1..14)
 }
 
@@ -118,6 +118,12 @@ fn make(tx: &Tx, call: &Call) -> Result<()> {
         31 => drop(tx.set_manager(pick(&MANAGERS, b))?),
         32 => drop(tx.user(user)?.set_managed_by((w % 3 > 0).then_some(pick(&MANAGERS, b)))?),
         33 => drop(tx.group(group)?.set_managed_by((w % 3 > 0).then_some(pick(&MANAGERS, b)))?),
+        34 => drop(tx.user(user)?.ensure_membership(pick(&GROUPS, b), window(w))?),
+        35 => drop(tx.group(group)?.ensure_assignment(pick(&ROLES, b), window(w))?),
+        36 => drop(tx.user(user)?.extend_assignment(pick(&ROLES, b), at(30))?),
+        37 => drop(tx.group(group)?.extend_parent(pick(&GROUPS, b), at(30))?),
+        38 => drop(tx.user(user)?.set_groups([pick(&GROUPS, b), pick(&GROUPS, b / 3)])?),
+        39 => drop(tx.user(user)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
         _ if w % 2 == 0 => drop(tx.user(user)?.set_external_id((w > 0).then_some(pick(&KEYS, b)))?),
         _ => drop(tx.group(group)?.set_external_id((w > 1).then_some(pick(&KEYS, b)))?),
     }
@@ -172,7 +178,7 @@ impl History {
     /// Numbers that are given out and not used. The permissions after them are some words further on. Of the rows that
     /// span the gap, some are within a bound of one word per edge and some are not.
     fn leave_a_gap(&self) {
-        let create = |tx: &Tx| (0..150).try_for_each(|n| tx.create_permission(&format!("gap:{n}")).map(drop));
+        let create = |tx: &Tx| (0..150).try_for_each(|n| tx.create_permission(&format!("gap:{n}"))?.done());
         Tx::run(self.draft(), create).unwrap();
     }
 

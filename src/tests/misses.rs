@@ -15,7 +15,7 @@ fn acme() -> Tenant {
     acme.update(|tx| {
         tx.create_role("editor")?;
         tx.create_group("staff")?;
-        (0..USERS).try_for_each(|n| tx.create_user(&format!("user{n}@acme.com")).map(drop))
+        (0..USERS).try_for_each(|n| tx.create_user(&format!("user{n}@acme.com"))?.done())
     })
     .unwrap();
     acme
@@ -38,16 +38,16 @@ fn f1_a_miss_costs_a_look_up() {
     let acme = acme();
     let hit = looked_at(&acme, |tx| tx.user("user7@acme.com").is_ok());
     let misses: [(&str, Call); 8] = [
-        ("user", |tx| tx.user("user7@acme.con").map(drop)),
+        ("user", |tx| tx.user("user7@acme.con")?.done()),
         ("delete_user", |tx| tx.delete_user("user7@acme.con")),
-        ("add_member", |tx| tx.group("staff")?.add_member("user7@acme.con").map(drop)),
-        ("remove_member", |tx| tx.group("staff")?.remove_member("user7@acme.con").map(drop)),
-        ("ensure_member", |tx| tx.group("staff")?.ensure_member("user7@acme.con", crate::Window::ALWAYS).map(drop)),
+        ("add_member", |tx| tx.group("staff")?.add_member("user7@acme.con")?.done()),
+        ("remove_member", |tx| tx.group("staff")?.remove_member("user7@acme.con")?.done()),
+        ("ensure_member", |tx| tx.group("staff")?.ensure_member("user7@acme.con", crate::Window::ALWAYS)?.done()),
         ("set_member_window", |tx| {
-            tx.group("staff")?.set_member_window("user7@acme.con", crate::Window::ALWAYS).map(drop)
+            tx.group("staff")?.set_member_window("user7@acme.con", crate::Window::ALWAYS)?.done()
         }),
         ("set_members", |tx| tx.group("staff")?.set_members(["user7@acme.con"]).map(drop)),
-        ("create_user", |tx| tx.create_user("user7@acme.com").map(drop)),
+        ("create_user", |tx| tx.create_user("user7@acme.com")?.done()),
     ];
     for (call, miss) in misses {
         let count = looked_at(&acme, |tx| assert!(miss(tx).is_err(), "{call}"));
@@ -76,7 +76,7 @@ fn f1_a_miss_allocates_little() {
         let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
         let (found, _) = acme
             .plan(|tx| {
-                (0..users).try_for_each(|n| tx.create_user(&format!("user{n}@acme.com")).map(drop))?;
+                (0..users).try_for_each(|n| tx.create_user(&format!("user{n}@acme.com"))?.done())?;
                 let (mut errors, mut kinds) = (Vec::<Error>::with_capacity(1), Vec::new());
                 let info = allocation_counter::measure(|| errors.extend(tx.user("user7@acme.con").err()));
                 kinds.extend(errors.iter().map(Error::kind));

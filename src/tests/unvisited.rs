@@ -26,7 +26,7 @@ fn acme() -> Tenant {
         }
         for n in 0..ROLES {
             let role = tx.create_role(&format!("r{n}"))?;
-            (0..10).try_for_each(|k| role.grant(permission(n * 7 + k * 3)).map(drop))?;
+            (0..10).try_for_each(|k| role.grant(permission(n * 7 + k * 3))?.done())?;
             if n % 5 == 1 {
                 role.include(format!("r{}", n - 1))?.grant(format!("res{n}:*"))?;
             }
@@ -81,17 +81,17 @@ fn shares_users(a: &State, b: &State) -> bool {
 fn a_change_of_roles_and_groups_visits_no_user() {
     let acme = acme();
     let none = (0, true);
-    assert_eq!(looked_at(&acme, |tx| tx.role("r0")?.grant("res19:act9").map(drop)), none, "one grant");
-    assert_eq!(looked_at(&acme, |tx| tx.role("r0")?.revoke("res19:act9").map(drop)), none, "taken back");
+    assert_eq!(looked_at(&acme, |tx| tx.role("r0")?.grant("res19:act9")?.done()), none, "one grant");
+    assert_eq!(looked_at(&acme, |tx| tx.role("r0")?.revoke("res19:act9")?.done()), none, "taken back");
     let others = |n: usize| (0..20).map(move |k| permission(n + k * 11));
     assert_eq!(looked_at(&acme, |tx| tx.role("r3")?.set_grants(others(1)).map(drop)), none, "a role's grants replaced");
-    let moved = |tx: &Tx| tx.group("g2")?.remove_parent("g1")?.add_parent("g0").map(drop);
+    let moved = |tx: &Tx| tx.group("g2")?.remove_parent("g1")?.add_parent("g0")?.done();
     assert_eq!(looked_at(&acme, moved), none, "a group with subgroups moved to another parent");
-    assert_eq!(looked_at(&acme, |tx| tx.group("g1")?.assign("r7").map(drop)), none, "a role assigned to a group");
-    assert_eq!(looked_at(&acme, |tx| tx.role("r9")?.include("r4").map(drop)), none, "a role included");
-    let pattern = |tx: &Tx| tx.role("r2")?.grant("res1*").map(drop);
+    assert_eq!(looked_at(&acme, |tx| tx.group("g1")?.assign("r7")?.done()), none, "a role assigned to a group");
+    assert_eq!(looked_at(&acme, |tx| tx.role("r9")?.include("r4")?.done()), none, "a role included");
+    let pattern = |tx: &Tx| tx.role("r2")?.grant("res1*")?.done();
     assert_eq!(looked_at(&acme, pattern), none, "a pattern granted");
-    assert_eq!(looked_at(&acme, |tx| tx.create_permission("res1:new").map(drop)), none, "a permission under a pattern");
+    assert_eq!(looked_at(&acme, |tx| tx.create_permission("res1:new")?.done()), none, "a permission under a pattern");
     assert_eq!(looked_at(&acme, |tx| tx.delete_permission("res1:act1")), none, "a permission that roles grant");
     assert!(acme.check("user0", "res1:new") == acme.now().who_can("res1:new").contains("user0"));
 }
@@ -101,7 +101,7 @@ fn a_change_of_roles_and_groups_visits_no_user() {
 #[test]
 fn adding_a_member_reads_few_other_users() {
     let acme = acme();
-    let (count, shares) = looked_at(&acme, |tx| tx.group("g5")?.add_member("user7").map(drop));
+    let (count, shares) = looked_at(&acme, |tx| tx.group("g5")?.add_member("user7")?.done());
     assert!((1..100).contains(&count) && !shares, "{count}");
     let before = acme.snapshot();
     assert!(shares_users(&before.0.state, &acme.snapshot().0.state) && Arc::ptr_eq(&before.0, &acme.snapshot().0));
@@ -128,7 +128,7 @@ fn f19_a_permission_beside_many_patterns_matches_each_with_its_own_slug_only() {
             }
         }
         tx.create_user("alice")?.assign("r000")?;
-        tx.create_user("bob")?.assign("r299").map(drop)
+        tx.create_user("bob")?.assign("r299")?.done()
     })
     .unwrap();
     let matched = |change: &dyn Fn(&Tx) -> Result<()>| {
@@ -136,11 +136,11 @@ fn f19_a_permission_beside_many_patterns_matches_each_with_its_own_slug_only() {
         acme.update(change).unwrap();
         MATCHES.get()
     };
-    assert_eq!(matched(&|tx| tx.create_permission(&slug(200)).map(drop)), roles + roles * 2 / 3);
+    assert_eq!(matched(&|tx| tx.create_permission(&slug(200))?.done()), roles + roles * 2 / 3);
     assert!(acme.check("bob", slug(200)) && !acme.check("alice", slug(200)));
-    assert_eq!(matched(&|tx| tx.permission(slug(200))?.set_slug(&slug(201)).map(drop)), roles * 4 / 3 + roles * 2 / 3);
+    assert_eq!(matched(&|tx| tx.permission(slug(200))?.set_slug(&slug(201))?.done()), roles * 4 / 3 + roles * 2 / 3);
     assert_eq!(matched(&|tx| tx.delete_permission(slug(201))), roles);
     assert!(!acme.check("bob", slug(201)));
-    assert_eq!(matched(&|tx| tx.create_role("another").map(drop)), 0);
-    assert_eq!(matched(&|tx| tx.role("r000")?.grant(slug(0)).map(drop)), 0, "included by all, and no pattern changed");
+    assert_eq!(matched(&|tx| tx.create_role("another")?.done()), 0);
+    assert_eq!(matched(&|tx| tx.role("r000")?.grant(slug(0))?.done()), 0, "included by all, and no pattern changed");
 }

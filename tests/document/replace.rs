@@ -95,7 +95,7 @@ fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
         !acme.check("alice", "read") && !acme.check(handle, "read"),
         "the new role inherits nothing from the old one"
     );
-    acme.update(|tx| tx.group("staff")?.assign("editor").map(drop)).unwrap();
+    acme.update(|tx| tx.group("staff")?.assign("editor")?.done()).unwrap();
     assert!(acme.check("alice", "read") && !acme.check(handle, "read"), "a handle never comes to mean another user");
 }
 
@@ -179,7 +179,7 @@ fn a_planned_replace_is_stale_if_another_commit_came_first() {
         .collect();
     assert_eq!(lost, ["alice loses [\"read\"]"]);
     assert!(acme.check("alice", "read"), "the plan has changed nothing");
-    acme.update(|tx| tx.create_user("bob").map(drop)).unwrap();
+    acme.update(|tx| tx.create_user("bob")?.done()).unwrap();
     assert_eq!(acme.commit(plan).unwrap_err().kind(), ErrorKind::Stale);
     let plan = acme.plan_replace(&document(&empty)).unwrap();
     acme.commit(plan).unwrap();
@@ -191,7 +191,7 @@ fn a_replace_plans_again_after_another_commit() {
     let store = rolecall::store::MemoryStore::default();
     let [ours, theirs] = [(); 2].map(|()| Authorizer::builder().store(store.clone()).build());
     let ours = ours.import(&document(&small())).unwrap();
-    theirs.tenant("acme").unwrap().update(|tx| tx.create_user("bob")?.join("staff").map(drop)).unwrap();
+    theirs.tenant("acme").unwrap().update(|tx| tx.create_user("bob")?.join("staff")?.done()).unwrap();
     assert_eq!(shown(&ours.replace(&document(&small())).unwrap().changes), ["-User", "-Membership"]);
     assert_eq!(ours.revision().number(), 3);
 }

@@ -85,7 +85,7 @@ impl IntoResponse for Problem {
 }
 
 async fn create_user(State(acme): State<Tenant>, Path(key): Path<String>) -> Result<StatusCode, Problem> {
-    let created = acme.update(|tx| tx.create_user(&key)?.assign("editor").map(drop)).await;
+    let created = acme.update(|tx| tx.create_user(&key)?.assign("editor")?.done()).await;
     created.map(|_| StatusCode::CREATED).map_err(Problem)
 }
 
@@ -113,7 +113,7 @@ impl Service {
         let set_up = acme.update(|tx| {
             tx.create_permission("posts:write")?;
             tx.create_role("editor")?.grant("posts:write")?;
-            tx.create_user("alice")?.assign("editor").map(drop)
+            tx.create_user("alice")?.assign("editor")?.done()
         });
         set_up.await.unwrap();
         let router = Router::new()

@@ -20,7 +20,7 @@ fn an_authorizer_gives_the_same_answers_after_a_restart() {
         tx.create_permission("posts:write")?;
         tx.create_role("editor")?.grant("posts:*")?;
         tx.create_group("engineering")?.assign("editor")?;
-        tx.create_user("alice")?.join("engineering").map(drop)
+        tx.create_user("alice")?.join("engineering")?.done()
     })
     .unwrap();
     assert!(acme.check("alice", "posts:write"));

@@ -65,7 +65,7 @@ fn processes(many: usize, time: &Time, latency: Latency, seed: u64) -> Vec<Write
     let acme = pollster::block_on(set_up.create_tenant("acme", "Acme")).unwrap();
     let update = acme.update(|tx| {
         tx.create_group("staff")?;
-        (0..20).try_for_each(|n| tx.create_user(&format!("m{n}"))?.join("staff").map(drop))
+        (0..20).try_for_each(|n| tx.create_user(&format!("m{n}"))?.join("staff")?.done())
     });
     pollster::block_on(update).unwrap();
     let opened = RefCell::new(Vec::new());
@@ -99,12 +99,12 @@ fn removals(latency: Latency, seed: u64) -> Removals {
     let looping = async {
         while !is_done.get() {
             commits.set(commits.get() + 1);
-            busy.update(|tx| tx.create_user(&format!("u{}", commits.get())).map(drop)).await;
+            busy.update(|tx| tx.create_user(&format!("u{}", commits.get()))?.done()).await;
         }
     };
     let removals = async {
         for n in 0..20 {
-            removing.update(|tx| tx.user(format!("m{n}"))?.leave("staff").map(drop)).await;
+            removing.update(|tx| tx.user(format!("m{n}"))?.leave("staff")?.done()).await;
             time.sleep(10_000 + 7_300 * n).await;
         }
         is_done.set(true);
@@ -156,7 +156,7 @@ fn f4_contention_many_processes_lose_no_update() {
             let tasks = writers.iter().enumerate().map(|(process, writer)| -> Task<'_> {
                 Box::pin(async move {
                     for n in 0..EACH {
-                        writer.update(|tx| tx.create_user(&format!("p{process}-{n}")).map(drop)).await;
+                        writer.update(|tx| tx.create_user(&format!("p{process}-{n}"))?.done()).await;
                     }
                 })
             });
@@ -185,7 +185,7 @@ fn f4_contention_a_busy_process_alone_keeps_most_of_its_pace() {
     let began = time.micros();
     let busy = async {
         for n in 0..320 {
-            writers[0].update(|tx| tx.create_user(&format!("u{n}")).map(drop)).await;
+            writers[0].update(|tx| tx.create_user(&format!("u{n}"))?.done()).await;
         }
     };
     run(&time, vec![Box::pin(busy)]);
@@ -205,17 +205,17 @@ fn f3_contention_an_update_that_fails_or_has_no_effect_waits_for_one_call() {
         let mut n = 0;
         while !is_done.get() {
             n += 1;
-            busy.update(|tx| tx.create_user(&format!("u{n}")).map(drop)).await;
+            busy.update(|tx| tx.create_user(&format!("u{n}"))?.done()).await;
         }
     };
     let asking = async {
         for n in 0..20 {
             time.sleep(7_300).await;
             let began = time.micros();
-            let missing = other.tenant.update(|tx| tx.user("nobody")?.join("staff").map(drop)).await;
+            let missing = other.tenant.update(|tx| tx.user("nobody")?.join("staff")?.done()).await;
             assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
             let between = time.micros();
-            let done = other.tenant.update(|tx| tx.ensure_user(&format!("m{n}")).map(drop)).await.unwrap();
+            let done = other.tenant.update(|tx| tx.ensure_user(&format!("m{n}"))?.done()).await.unwrap();
             assert!(done.commit.is_none());
             let took = (between - began, time.micros() - between);
             assert!(took.0 <= 2_400 && took.1 <= 2_400, "one call takes at most 2400 µs: {took:?}");

@@ -82,16 +82,16 @@ impl Edit {
                     tx.create_permission(PERMISSION)?;
                     tx.create_role(ROLE)?.grant(PERMISSION)?;
                 }
-                tx.ensure_user(USERS[user])?.assign(ROLE).map(drop)
+                tx.ensure_user(USERS[user])?.assign(ROLE)?.done()
             }
-            Self::AssignExisting(user) => tx.user(USERS[user])?.assign(ROLE).map(drop),
+            Self::AssignExisting(user) => tx.user(USERS[user])?.assign(ROLE)?.done(),
             Self::Unassign(user) => match (tx.user(USERS[user]), tx.role(ROLE)) {
-                (Ok(user), Ok(_)) => user.unassign(ROLE).map(drop),
+                (Ok(user), Ok(_)) => user.unassign(ROLE)?.done(),
                 _ => Ok(()),
             },
-            Self::Unique => tx.create_user(&name(op)).map(drop),
+            Self::Unique => tx.create_user(&name(op))?.done(),
             Self::Nothing => Ok(()),
-            Self::Rename(slug) => tx.rename_tenant(SLUGS[slug]).map(drop),
+            Self::Rename(slug) => tx.rename_tenant(SLUGS[slug])?.done(),
             Self::Delete => tx.delete_tenant(),
         }
     }

@@ -137,7 +137,7 @@ codes! {
 ///
 /// let store = MemoryStore::default();
 /// let old = Authorizer::builder().store(store.clone()).build();
-/// old.create_tenant("acme", "Acme")?.update(|tx| tx.create_role("editor").map(drop))?;
+/// old.create_tenant("acme", "Acme")?.update(|tx| tx.create_role("editor")?.done())?;
 ///
 /// // The next release defines the role itself.
 /// let catalog = Catalog::new(&Definition { roles: &[RoleDef::new("editor")], ..Definition::default() })?;

@@ -38,9 +38,9 @@ codes! {
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| {
 ///     tx.create_group("staff")?;
-///     tx.create_user("alice").map(drop)
+///     tx.create_user("alice")?.done()
 /// })?;
-/// let error = acme.update(|tx| tx.group("staff")?.set_member_window("alice", Window::ALWAYS).map(drop)).unwrap_err();
+/// let error = acme.update(|tx| tx.group("staff")?.set_member_window("alice", Window::ALWAYS)?.done()).unwrap_err();
 /// let relation = error.relation().expect("both exist, and she is not a member");
 /// assert_eq!(relation.kind, RelationKind::Membership);
 /// assert_eq!((relation.entity, &*relation.name), (EntityKind::User, "alice"));

@@ -179,6 +179,51 @@ impl Window {
         self.from <= at.as_micros() && at.as_micros() < self.until
     }
 
+    /// Returns whether the window is over at an instant: it has ended, and never becomes active again.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert!(Window::until(two).has_ended(two) && !Window::until(two).has_ended(one));
+    /// assert!(!Window::from(two).has_ended(one), "it has not begun yet");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    #[inline]
+    pub const fn has_ended(self, at: Timestamp) -> bool {
+        self.until <= at.as_micros()
+    }
+
+    /// Returns whether the window contains every instant of another one.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?];
+    /// assert!(Window::from(one).covers(Window::from(two)) && !Window::from(two).covers(Window::from(one)));
+    /// assert!(Window::ALWAYS.covers(Window::between(one, two)?));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    #[inline]
+    pub const fn covers(self, other: Self) -> bool {
+        self.from <= other.from && other.until <= self.until
+    }
+
+    /// Returns the window that contains the instants of both windows and no others. `None` if there is a gap between them.
+    ///
+    /// ```
+    /// use rolecall::{Timestamp, Window};
+    ///
+    /// let [one, two, three] = [Timestamp::from_secs(1)?, Timestamp::from_secs(2)?, Timestamp::from_secs(3)?];
+    /// assert_eq!(Window::between(one, two)?.union(Window::between(two, three)?), Some(Window::between(one, three)?));
+    /// assert_eq!(Window::until(one).union(Window::from(two)), None);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn union(self, other: Self) -> Option<Self> {
+        let without_gap = self.from <= other.until && other.from <= self.until;
+        without_gap.then(|| Self { from: self.from.min(other.from), until: self.until.max(other.until) })
+    }
+
     /// Returns the next instant after this one at which the window begins or ends.
     ///
     /// ```
@@ -324,6 +369,31 @@ mod tests {
             assert_eq!(window.next_edge(at(now)), next.map(at));
         }
         assert_eq!(Window::ALWAYS.next_edge(at(0)), None);
+    }
+
+    /// Every pair of windows over a few instants, compared with the instants that they contain.
+    #[test]
+    fn r3_covers_union_and_end_agree_with_the_instants_of_a_window() {
+        let at = |secs| Timestamp::from_secs(secs).unwrap();
+        let ends: Vec<Option<Timestamp>> = std::iter::once(None).chain((1..5).map(|secs| Some(at(secs)))).collect();
+        let pairs = ends.iter().flat_map(|from| ends.iter().map(move |until| Window::new(*from, *until)));
+        let windows: Vec<Window> = pairs.filter_map(Result::ok).collect();
+        let instants: Vec<Timestamp> = (0..6).map(at).collect();
+        for a in &windows {
+            for now in &instants {
+                assert_eq!(a.has_ended(*now), !instants.iter().any(|t| t >= now && a.contains(*t)), "{a} at {now}");
+            }
+            for b in &windows {
+                assert_eq!(a.covers(*b), instants.iter().all(|t| a.contains(*t) || !b.contains(*t)), "{a} {b}");
+                let either: Vec<bool> = instants.iter().map(|t| a.contains(*t) || b.contains(*t)).collect();
+                let gaps = either.iter().skip_while(|t| !**t).collect::<Vec<_>>();
+                let gap = gaps.iter().rev().skip_while(|t| !***t).any(|t| !**t);
+                match a.union(*b) {
+                    Some(both) => assert!(instants.iter().map(|t| both.contains(*t)).eq(either), "{a} {b}"),
+                    None => assert!(gap, "{a} {b}"),
+                }
+            }
+        }
     }
 
     #[test]

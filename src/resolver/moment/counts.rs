@@ -16,7 +16,7 @@ use crate::resolver::snapshot::names::{AsGroup, AsRole};
 /// acme.update(|tx| {
 ///     tx.create_group("staff")?;
 ///     tx.create_user("alice")?.join("staff")?;
-///     tx.create_user("bob").map(drop)
+///     tx.create_user("bob")?.done()
 /// })?;
 /// let counts = acme.now().counts().expect("the tenant is available");
 /// assert_eq!((counts.users, counts.groups, counts.roles), (2, 1, 0));
@@ -42,7 +42,7 @@ impl Moment<'_> {
     /// ```
     /// # use rolecall::blocking::Authorizer;
     /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// # acme.update(|tx| tx.create_user("alice")?.done())?;
     /// assert_eq!(acme.now().counts().map(|counts| counts.users), Some(1));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -72,7 +72,7 @@ impl Moment<'_> {
     ///     tx.create_group("staff")?;
     ///     tx.create_group("engineering")?.add_parent("staff")?;
     ///     tx.create_user("alice")?.join("staff")?;
-    ///     tx.create_user("bob")?.join("engineering").map(drop)
+    ///     tx.create_user("bob")?.join("engineering")?.done()
     /// })?;
     /// let now = acme.now();
     /// assert_eq!((now.member_count("staff"), now.member_count("stuff")), (Some(1), None));
@@ -96,7 +96,7 @@ impl Moment<'_> {
     /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
     /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff").map(drop)
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.done()
     /// # })?;
     /// assert_eq!(acme.now().subgroup_count("staff"), Some(1));
     /// # Ok::<(), rolecall::Error>(())
@@ -118,7 +118,7 @@ impl Moment<'_> {
     /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
     /// #     tx.create_role("reader")?;
-    /// #     tx.create_user("bob")?.assign("reader").map(drop)
+    /// #     tx.create_user("bob")?.assign("reader")?.done()
     /// # })?;
     /// assert_eq!(acme.now().holder_count("reader"), Some(1));
     /// # Ok::<(), rolecall::Error>(())

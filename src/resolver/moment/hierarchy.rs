@@ -93,7 +93,7 @@ impl Moment<'_> {
     ///     tx.create_role("viewer")?;
     ///     tx.create_role("editor")?.include("viewer")?;
     ///     tx.create_group("staff")?.assign("editor")?;
-    ///     tx.create_group("engineering")?.add_parent("staff").map(drop)
+    ///     tx.create_group("engineering")?.add_parent("staff")?.done()
     /// })?;
     ///
     /// let groups = acme.now().all_groups_with("viewer", &PageRequest::of(50));
@@ -162,7 +162,7 @@ impl Moment<'_> {
     /// acme.update(|tx| {
     ///     tx.create_group("staff")?;
     ///     tx.create_group("engineering")?.add_parent("staff")?;
-    ///     tx.create_group("backend")?.add_parent("engineering").map(drop)
+    ///     tx.create_group("backend")?.add_parent("engineering")?.done()
     /// })?;
     ///
     /// let below = acme.now().all_subgroups("staff", &PageRequest::of(50)).items;
@@ -205,7 +205,7 @@ impl Moment<'_> {
     ///     tx.create_group("staff")?;
     ///     tx.create_group("berlin")?;
     ///     tx.create_group("engineering")?.add_parent("staff")?;
-    ///     tx.create_group("backend")?.add_parent("engineering")?.add_parent("berlin").map(drop)
+    ///     tx.create_group("backend")?.add_parent("engineering")?.add_parent("berlin")?.done()
     /// })?;
     ///
     /// let found = acme.now().paths_of("backend");

@@ -21,7 +21,7 @@ use crate::resolver::explain::Reason;
 /// use rolecall::{EntityKind, blocking::Authorizer};
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// acme.update(|tx| tx.create_user("alice").map(drop))?;
+/// acme.update(|tx| tx.create_user("alice")?.done())?;
 ///
 /// let (alice, typo) = (acme.now().groups_of("alice"), acme.now().groups_of("alcie"));
 /// assert_eq!((alice.unknown, typo.unknown), (None, Some(EntityKind::User)));
@@ -94,7 +94,7 @@ impl<T> List<T> {
     /// ```
     /// # use rolecall::blocking::Authorizer;
     /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+    /// # acme.update(|tx| tx.create_user("alice")?.done())?;
     /// assert!(acme.now().groups_of("alice").is_known());
     /// assert!(!acme.now().groups_of("alcie").is_known());
     /// # Ok::<(), rolecall::Error>(())

@@ -18,7 +18,7 @@ pub use crate::resolver::snapshot::table::Origin;
 /// use rolecall::moment::Origin;
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// acme.update(|tx| tx.create_permission("posts:read").map(drop))?;
+/// acme.update(|tx| tx.create_permission("posts:read")?.done())?;
 ///
 /// let found = acme.now().permission("posts:read").expect("it exists");
 /// assert_eq!((found.record.slug.as_str(), found.origin), ("posts:read", Origin::Tenant));
@@ -49,19 +49,19 @@ macro_rules! accessors {
     ($($record:ty, $id:ty, $question:literal;)*) => {$(
         impl WithOrigin<$record> {
             /// Returns the id.
-            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\").map(drop)\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(found.id(), found.record.id);\n# Ok::<(), rolecall::Error>(())\n```")]
+            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\")?.done()\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(found.id(), found.record.id);\n# Ok::<(), rolecall::Error>(())\n```")]
             pub fn id(&self) -> $id {
                 self.record.id
             }
 
             /// Returns the slug.
-            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\").map(drop)\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(*found.slug(), found.record.slug);\n# Ok::<(), rolecall::Error>(())\n```")]
+            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\")?.done()\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(*found.slug(), found.record.slug);\n# Ok::<(), rolecall::Error>(())\n```")]
             pub fn slug(&self) -> &Slug {
                 &self.record.slug
             }
 
             /// Returns the display name.
-            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\").map(drop)\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(*found.name(), found.record.name);\n# Ok::<(), rolecall::Error>(())\n```")]
+            #[doc = concat!("```\n# let acme = rolecall::blocking::Authorizer::in_memory().create_tenant(\"a\", \"A\")?;\n# acme.update(|tx| {\n#     tx.create_role(\"editor\")?;\n#     tx.create_permission(\"posts:read\")?.done()\n# })?;\nlet found = acme.now().", $question, ".expect(\"it exists\");\nassert_eq!(*found.name(), found.record.name);\n# Ok::<(), rolecall::Error>(())\n```")]
             pub fn name(&self) -> &Name {
                 &self.record.name
             }

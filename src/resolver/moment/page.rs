@@ -151,7 +151,7 @@ impl<T> Page<T> {
     /// use rolecall::{EntityKind, PageRequest, blocking::Authorizer};
     ///
     /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.create_group("staff").map(drop))?;
+    /// acme.update(|tx| tx.create_group("staff")?.done())?;
     /// assert!(acme.now().members("staff", &PageRequest::of(50)).is_known());
     /// let page = acme.now().members("stuff", &PageRequest::of(50));
     /// assert!(!page.is_known() && page.unknown == Some(EntityKind::Group));

@@ -31,7 +31,7 @@ use crate::resolver::snapshot::names::{AsPermission, AsUser};
 ///     tx.create_role("reader")?.grant("posts:read")?;
 ///     tx.create_role("editor")?.grant("posts:*")?;
 ///     tx.create_user("alice")?.assign("editor")?;
-///     tx.create_user("bob")?.assign("reader").map(drop)
+///     tx.create_user("bob")?.assign("reader")?.done()
 /// })?;
 ///
 /// let (alice, bob) = (acme.effective("alice"), acme.effective("bob"));
@@ -62,7 +62,7 @@ pub struct PermissionSet {
 ///     tx.create_role("reader")?.grant("posts:read")?;
 ///     tx.create_group("staff")?;
 ///     tx.create_user("alice")?.assign("reader")?.join("staff")?;
-///     tx.create_user("bob")?.join("staff").map(drop)
+///     tx.create_user("bob")?.join("staff")?.done()
 /// })?;
 ///
 /// let now = acme.now();
@@ -89,7 +89,7 @@ macro_rules! example {
             "#     tx.create_role(\"one\")?.grant(\"a\")?;\n",
             "#     tx.create_role(\"both\")?.grant(\"a\")?.grant(\"b\")?;\n",
             "#     tx.create_user(\"a\")?.assign(\"one\")?.assign(\"both\")?;\n",
-            "#     tx.create_user(\"b\")?.assign(\"both\").map(drop)\n",
+            "#     tx.create_user(\"b\")?.assign(\"both\")?.done()\n",
             "# })?;\n",
             "# let now = acme.now();\n",
             "# let none = ",
@@ -315,7 +315,7 @@ impl PermissionSet {
     /// # acme.update(|tx| {
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_user("alice")?.assign("reader")?.done()
     /// # })?;
     /// for permission in acme.effective("alice").records() {
     ///     println!("{}: {}", permission.record.slug, permission.record.description);
@@ -341,7 +341,7 @@ impl PermissionSet {
     /// # acme.update(|tx| {
     /// #     tx.create_permission("posts:read")?;
     /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_user("alice")?.assign("reader").map(drop)
+    /// #     tx.create_user("alice")?.assign("reader")?.done()
     /// # })?;
     /// assert_eq!(acme.effective("alice").slugs(), ["posts:read"]);
     /// # Ok::<(), rolecall::Error>(())
@@ -364,7 +364,7 @@ impl UserSet {
     /// # acme.update(|tx| {
     /// #     tx.create_group("staff")?;
     /// #     tx.create_user("alice")?.join("staff")?;
-    /// #     tx.create_user("bob")?.join("staff").map(drop)
+    /// #     tx.create_user("bob")?.join("staff")?.done()
     /// # })?;
     /// let staff = acme.now().all_members("staff");
     /// assert_eq!(staff.ids().count(), 2);
@@ -384,7 +384,7 @@ impl UserSet {
     /// acme.update(|tx| {
     ///     tx.create_group("staff")?;
     ///     tx.create_user("alice")?.join("staff")?;
-    ///     tx.create_user("bob")?.join("staff")?.suspend().map(drop)
+    ///     tx.create_user("bob")?.join("staff")?.suspend()?.done()
     /// })?;
     /// let staff = acme.now().all_members("staff");
     /// assert_eq!(staff.keys(), ["alice", "bob"]);
@@ -410,7 +410,7 @@ impl UserSet {
     /// # acme.update(|tx| {
     /// #     tx.create_group("staff")?;
     /// #     tx.create_user("alice")?.join("staff")?;
-    /// #     tx.create_user("bob")?.join("staff").map(drop)
+    /// #     tx.create_user("bob")?.join("staff")?.done()
     /// # })?;
     /// let staff = acme.now().all_members("staff");
     /// assert_eq!(staff.keys(), ["alice", "bob"]);
@@ -432,7 +432,7 @@ impl UserSet {
     /// # acme.update(|tx| {
     /// #     tx.create_group("staff")?;
     /// #     tx.create_user("alice")?.join("staff")?;
-    /// #     tx.create_user("bob")?.join("staff").map(drop)
+    /// #     tx.create_user("bob")?.join("staff")?.done()
     /// # })?;
     /// let staff = acme.now().all_members("staff");
     /// assert_eq!(staff.page(&PageRequest::of(1)).items[0].key, "alice");

@@ -16,14 +16,14 @@ impl Moment<'_> {
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// use rolecall::{Timestamp, Window};
     ///
-    /// let noon: Timestamp = "2027-01-31T12:00:00Z".parse()?;
+    /// let noon: Timestamp = "2099-01-31T12:00:00Z".parse()?;
     /// acme.update(|tx| {
     ///     tx.create_permission("posts:write")?;
     ///     tx.create_role("editor")?.grant("posts:write")?;
     ///     tx.create_user("alice")?.assign_during("editor", Window::until(noon))?;
     ///     Ok(())
     /// })?;
-    /// let morning = acme.snapshot().at("2027-01-31T08:00:00Z".parse()?);
+    /// let morning = acme.snapshot().at("2099-01-31T08:00:00Z".parse()?);
     /// assert_eq!(morning.valid_until("alice", "posts:write"), Some(noon));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -53,7 +53,7 @@ impl Moment<'_> {
     /// use rolecall::{Timestamp, Window};
     ///
     /// let [noon, two, four]: [Timestamp; 3] =
-    ///     ["2027-01-31T12:00:00Z".parse()?, "2027-01-31T14:00:00Z".parse()?, "2027-01-31T16:00:00Z".parse()?];
+    ///     ["2099-01-31T12:00:00Z".parse()?, "2099-01-31T14:00:00Z".parse()?, "2099-01-31T16:00:00Z".parse()?];
     /// acme.update(|tx| {
     ///     tx.create_permission("deploy")?;
     ///     tx.create_role("operator")?.grant("deploy")?;

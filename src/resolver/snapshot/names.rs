@@ -24,7 +24,7 @@ use crate::model::records::{
 /// ```
 /// # use rolecall::blocking::Authorizer;
 /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// # acme.update(|tx| tx.create_user("alice").map(drop))?;
+/// # acme.update(|tx| tx.create_user("alice")?.done())?;
 /// let alice = acme.user_handle("alice").expect("she exists");
 /// assert!(!acme.check(alice, "posts:read"));
 /// # Ok::<(), rolecall::Error>(())
@@ -42,7 +42,7 @@ pub struct UserHandle {
 /// ```
 /// # use rolecall::blocking::Authorizer;
 /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// # acme.update(|tx| tx.create_permission("posts:read").map(drop))?;
+/// # acme.update(|tx| tx.create_permission("posts:read")?.done())?;
 /// let read = acme.permission_handle("posts:read").expect("it exists");
 /// assert!(!acme.check("alice", read));
 /// # Ok::<(), rolecall::Error>(())
@@ -147,7 +147,7 @@ pub(crate) mod sealed {
 /// #     tx.create_permission("posts:read")?;
 /// #     tx.create_role("reader")?;
 /// #     tx.create_group("staff")?;
-/// #     tx.create_user("alice").map(drop)
+/// #     tx.create_user("alice")?.done()
 /// # })?;
 /// # let now = acme.now();
 /// let alice = now.user("alice").expect("she exists");
@@ -171,7 +171,7 @@ pub trait AsUser: sealed::User {}
 /// #     tx.create_permission("posts:read")?;
 /// #     tx.create_role("reader")?;
 /// #     tx.create_group("staff")?;
-/// #     tx.create_user("alice").map(drop)
+/// #     tx.create_user("alice")?.done()
 /// # })?;
 /// # let now = acme.now();
 /// let read = now.permission("posts:read").expect("it exists");
@@ -191,7 +191,7 @@ pub trait AsPermission: sealed::Permission {}
 /// #     tx.create_permission("posts:read")?;
 /// #     tx.create_role("reader")?;
 /// #     tx.create_group("staff")?;
-/// #     tx.create_user("alice").map(drop)
+/// #     tx.create_user("alice")?.done()
 /// # })?;
 /// # let now = acme.now();
 /// let reader = now.role("reader").expect("it exists");
@@ -211,7 +211,7 @@ pub trait AsRole: sealed::Role {}
 /// #     tx.create_permission("posts:read")?;
 /// #     tx.create_role("reader")?;
 /// #     tx.create_group("staff")?;
-/// #     tx.create_user("alice").map(drop)
+/// #     tx.create_user("alice")?.done()
 /// # })?;
 /// # let now = acme.now();
 /// let staff = now.group("staff").expect("it exists");

@@ -25,7 +25,7 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 /// use rolecall::moment::Origin;
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// acme.update(|tx| tx.create_role("editor").map(drop))?;
+/// acme.update(|tx| tx.create_role("editor")?.done())?;
 /// assert_eq!(acme.now().role("editor").map(|role| role.origin), Some(Origin::Tenant));
 /// # Ok::<(), rolecall::Error>(())
 /// ```

@@ -140,7 +140,7 @@ struct DelayedCommit {
 /// let store = FaultyStore::new(MemoryStore::default());
 /// let acme = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme")?;
 /// store.fail_next(Call::Commit, Fault::ResponseLost);
-/// acme.update(|tx| tx.create_user("alice").map(drop))?; // the library finds it in the history
+/// acme.update(|tx| tx.create_user("alice")?.done())?; // the library finds it in the history
 /// assert!(acme.now().user("alice").is_some());
 /// # Ok::<(), rolecall::Error>(())
 /// ```

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::Catalog;
+use rolecall::clock::ManualClock;
 use rolecall::records::{Record, Slug, UserKey, UserRecord};
 use rolecall::reference::Model;
 use rolecall::store::{MemoryStore, Store};
@@ -36,7 +37,8 @@ fn at(secs: i64) -> Timestamp {
 }
 
 fn open(store: &MemoryStore, catalog: &Catalog) -> Authorizer {
-    Authorizer::builder().store(store.clone()).catalog(catalog).build()
+    let clock = ManualClock::new(at(0));
+    Authorizer::builder().store(store.clone()).catalog(catalog).clock(clock).build()
 }
 
 impl World {
@@ -60,7 +62,7 @@ impl World {
         let ((), plan) = self.tenant.plan(makes).expect("the closure ignores errors of calls");
         let preview = plan.preview();
         access_changes_are_right(&plan);
-        let fails = |tx: &Tx| makes(tx).and_then(|()| tx.role("no such role").map(drop));
+        let fails = |tx: &Tx| makes(tx).and_then(|()| tx.role("no such role")?.done());
         assert!(self.tenant.update(fails).is_err());
         assert_eq!(
             self.tenant.snapshot().position(),

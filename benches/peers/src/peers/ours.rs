@@ -44,7 +44,7 @@ impl Rolecall {
         let (user, group) = (UserId::from_uuid(plain_user), group_id(group));
         let committed = self.tenant.update(|tx| {
             let group = tx.group(group)?;
-            if joins { group.add_member(user).map(drop) } else { group.remove_member(user).map(drop) }
+            if joins { group.add_member(user)?.done() } else { group.remove_member(user)?.done() }
         });
         assert!(!committed.unwrap().changes.is_empty(), "a commit that changes nothing measures nothing");
     }
@@ -53,7 +53,7 @@ impl Rolecall {
         let (role, permission) = (role_id(role), permission_id(permission));
         let committed = self.tenant.update(|tx| {
             let role = tx.role(role)?;
-            if grants { role.grant(permission).map(drop) } else { role.revoke(permission).map(drop) }
+            if grants { role.grant(permission)?.done() } else { role.revoke(permission)?.done() }
         });
         assert!(!committed.unwrap().changes.is_empty(), "a commit that changes nothing measures nothing");
     }

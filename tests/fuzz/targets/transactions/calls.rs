@@ -44,10 +44,10 @@ pub(super) fn transactions(bytes: &[u8]) -> Vec<Vec<Call>> {
 
 /// Creates entities, so that most calls have an effect.
 pub(super) fn populate(tx: &Tx) -> Result<()> {
-    USERS.iter().try_for_each(|user| tx.create_user(user).map(drop))?;
-    GROUPS.iter().try_for_each(|group| tx.create_group(group).map(drop))?;
-    ROLES[..4].iter().try_for_each(|role| tx.create_role(role).map(drop))?;
-    PERMISSIONS[..5].iter().try_for_each(|permission| tx.create_permission(permission).map(drop))
+    USERS.iter().try_for_each(|user| tx.create_user(user)?.done())?;
+    GROUPS.iter().try_for_each(|group| tx.create_group(group)?.done())?;
+    ROLES[..4].iter().try_for_each(|role| tx.create_role(role)?.done())?;
+    PERMISSIONS[..5].iter().try_for_each(|permission| tx.create_permission(permission)?.done())
 }
 
 fn pick<'a>(names: &[&'a str], n: u8) -> &'a str {
@@ -73,46 +73,52 @@ impl Call {
         let (in_group, other_role, grant, name) =
             (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
         let window = self.window()?;
-        match method % 45 {
-            0 => tx.create_user(user).map(drop),
-            1 => tx.create_group(group).map(drop),
-            2 => tx.create_role(role).map(drop),
-            3 => tx.create_permission(permission).map(drop),
-            4 | 5 => tx.role(role)?.grant(grant).map(drop),
-            6 => tx.role(role)?.revoke(grant).map(drop),
-            7 | 8 => tx.role(role)?.include(other_role).map(drop),
-            9 => tx.role(role)?.exclude(other_role).map(drop),
-            10 | 11 => tx.group(group)?.assign_during(other_role, window).map(drop),
-            12 => tx.group(group)?.unassign(other_role).map(drop),
-            13 | 14 => tx.group(group)?.add_parent_during(in_group, window).map(drop),
-            15 => tx.group(group)?.remove_parent(in_group).map(drop),
-            16 | 17 => tx.user(user)?.join_during(in_group, window).map(drop),
-            18 => tx.user(user)?.leave(in_group).map(drop),
-            19 | 20 => tx.user(user)?.assign_during(other_role, window).map(drop),
-            21 => tx.user(user)?.unassign(other_role).map(drop),
-            22 => tx.user(user)?.suspend().map(drop),
-            23 => tx.user(user)?.activate().map(drop),
+        match method % 51 {
+            0 => tx.create_user(user)?.done(),
+            1 => tx.create_group(group)?.done(),
+            2 => tx.create_role(role)?.done(),
+            3 => tx.create_permission(permission)?.done(),
+            4 | 5 => tx.role(role)?.grant(grant)?.done(),
+            6 => tx.role(role)?.revoke(grant)?.done(),
+            7 | 8 => tx.role(role)?.include(other_role)?.done(),
+            9 => tx.role(role)?.exclude(other_role)?.done(),
+            10 | 11 => tx.group(group)?.assign_during(other_role, window)?.done(),
+            12 => tx.group(group)?.unassign(other_role)?.done(),
+            13 | 14 => tx.group(group)?.add_parent_during(in_group, window)?.done(),
+            15 => tx.group(group)?.remove_parent(in_group)?.done(),
+            16 | 17 => tx.user(user)?.join_during(in_group, window)?.done(),
+            18 => tx.user(user)?.leave(in_group)?.done(),
+            19 | 20 => tx.user(user)?.assign_during(other_role, window)?.done(),
+            21 => tx.user(user)?.unassign(other_role)?.done(),
+            22 => tx.user(user)?.suspend()?.done(),
+            23 => tx.user(user)?.activate()?.done(),
             24 => tx.delete_user(user),
             25 => tx.delete_group(group),
             26 => tx.delete_role(role),
             27 => tx.delete_permission(permission),
-            28 => tx.user(user)?.set_key(name).map(drop),
-            29 => tx.group(group)?.set_slug(name).map(drop),
-            30 => tx.role(role)?.set_slug(name).map(drop),
-            31 => tx.permission(permission)?.set_slug(name).map(drop),
-            32 => tx.user(user)?.ensure_membership(in_group, window).map(drop),
-            33 => tx.group(group)?.set_assignment_window(other_role, window).map(drop),
+            28 => tx.user(user)?.set_key(name)?.done(),
+            29 => tx.group(group)?.set_slug(name)?.done(),
+            30 => tx.role(role)?.set_slug(name)?.done(),
+            31 => tx.permission(permission)?.set_slug(name)?.done(),
+            32 => tx.user(user)?.ensure_membership(in_group, window)?.done(),
+            33 => tx.group(group)?.set_assignment_window(other_role, window)?.done(),
             34 => tx.role(role)?.set_grants([grant, pick(&GRANTS, b / 12)]).map(drop),
-            35 => tx.group(group)?.set_parent_window(in_group, window).map(drop),
-            36 => tx.group(group)?.ensure_parent(in_group, window).map(drop),
+            35 => tx.group(group)?.set_parent_window(in_group, window)?.done(),
+            36 => tx.group(group)?.ensure_parent(in_group, window)?.done(),
             37 => tx.group(group)?.set_parents([in_group, pick(&GROUPS, b / 5)]).map(drop),
             38 => tx.group(group)?.set_members([pick(&USERS, b), pick(&USERS, b / 4)]).map(drop),
-            39 => tx.user(user)?.set_name((b % 3 > 0).then_some(name)).map(drop),
-            40 => tx.set_manager(pick(&MANAGERS, b)).map(drop),
-            41 => tx.user(user)?.set_managed_by((b % 3 > 0).then_some(pick(&MANAGERS, b))).map(drop),
-            42 => tx.group(group)?.set_managed_by((b % 3 > 0).then_some(pick(&MANAGERS, b))).map(drop),
-            43 => tx.user(user)?.set_external_id((b % 3 > 0).then_some(name)).map(drop),
-            _ => tx.group(group)?.set_external_id((b % 3 > 0).then_some(name)).map(drop),
+            39 => tx.user(user)?.set_name((b % 3 > 0).then_some(name))?.done(),
+            40 => tx.set_manager(pick(&MANAGERS, b))?.done(),
+            41 => tx.user(user)?.set_managed_by((b % 3 > 0).then_some(pick(&MANAGERS, b)))?.done(),
+            42 => tx.group(group)?.set_managed_by((b % 3 > 0).then_some(pick(&MANAGERS, b)))?.done(),
+            43 => tx.user(user)?.set_external_id((b % 3 > 0).then_some(name))?.done(),
+            44 => tx.group(group)?.ensure_assignment(other_role, window)?.done(),
+            45 => tx.user(user)?.ensure_assignment(other_role, window)?.done(),
+            46 => tx.user(user)?.extend_membership(in_group, Timestamp::from_secs(20)?)?.done(),
+            47 => tx.group(group)?.extend_parent(in_group, Timestamp::from_secs(20)?)?.done(),
+            48 => tx.user(user)?.set_groups([in_group, pick(&GROUPS, b / 5)]).map(drop),
+            49 => tx.user(user)?.set_roles([other_role, pick(&ROLES, b / 6)]).map(drop),
+            _ => tx.group(group)?.set_external_id((b % 3 > 0).then_some(name))?.done(),
         }
     }
 }

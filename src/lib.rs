@@ -71,7 +71,7 @@ mod resolver;
 mod model;
 mod block_on;
 
-pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Repair, Tenant, Updated};
+pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Updated};
 #[cfg(feature = "json")]
 pub use document::Document;
 pub use model::error::{EntityKind, Error, ErrorKind, InvariantViolation, Mistake, MistakeCode, Result, ViolationCode};
@@ -80,5 +80,5 @@ pub use model::{catalog, clock, records, reference};
 pub use plan::{Plan, Tx};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
-pub use resolver::snapshot::{External, PermissionHandle, Snapshot, UserHandle};
+pub use resolver::snapshot::{External, PermissionHandle, SlugConflict, Snapshot, UserHandle};
 pub use resolver::{explain, moment, snapshot};

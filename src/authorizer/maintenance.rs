@@ -23,8 +23,7 @@ impl Tenant {
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`InDoubt`](crate::ErrorKind::InDoubt),
-    /// [`Corrupt`](crate::ErrorKind::Corrupt), [`CatalogConflict`](crate::ErrorKind::CatalogConflict),
-    /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {
         reject_nested()?;
         let _turn = self.0.write_state.write_queue.take().await;

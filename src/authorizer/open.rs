@@ -22,14 +22,13 @@ impl Authorizer {
     /// ```
     ///
     /// # Consistency
+    /// A tenant that has slugs of the catalog opens, too; only those slugs are affected (R9, [`Tenant::conflicts`]).
     /// An open tenant that has this slug at its own revision is returned from memory. Otherwise the store is asked.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Unavailable`](crate::ErrorKind::Unavailable),
     /// [`Corrupt`](crate::ErrorKind::Corrupt); [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) if a
-    /// later release has written a kind of record that this store does not know;
-    /// [`CatalogConflict`](crate::ErrorKind::CatalogConflict) if the tenant uses slugs of the catalog, see
-    /// [`Authorizer::repair`]; [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether a tenant was
+    /// later release has written a kind of record that this store does not know; [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether a tenant was
     /// created under this slug.
     pub async fn tenant(&self, slug: &str) -> Result<Tenant> {
         reject_nested()?;

@@ -15,7 +15,7 @@ use crate::resolver::moment::{Moment, PermissionSet};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::resolver::snapshot::session::{News, Session};
-use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
+use crate::resolver::snapshot::{Availability, CompiledTenant, SlugConflict, Snapshot};
 use crate::store::DynStore;
 
 /// An open tenant. A clone refers to the same one and keeps it open.
@@ -60,8 +60,6 @@ pub(crate) struct Inner {
     pub(crate) write_state: WriteStateRef,
     pub(crate) session: Arc<Session>,
     pub(crate) tenant_id: TenantId,
-    /// Opened for repair: every check is denied, whatever its state.
-    pub(crate) repair: bool,
     pub(crate) current: CurrentSnapshot,
     sync_state: Mutex<SyncState>,
 }
@@ -126,9 +124,9 @@ impl Inner {
         let compiled = Arc::new(compiled);
         let session = Arc::clone(&compiled.session);
         session.published(&compiled, News::All);
-        let (tenant_id, repair) = (compiled.position.tenant_id, compiled.availability == Availability::Repair);
+        let tenant_id = compiled.position.tenant_id;
         let current = CurrentSnapshot::new(compiled);
-        Self { shared, write_state, session, tenant_id, repair, current, sync_state: Mutex::default() }
+        Self { shared, write_state, session, tenant_id, current, sync_state: Mutex::default() }
     }
 
     /// Publishes a snapshot that is known to be a state of the store, and tells the session what is new in it.
@@ -143,7 +141,6 @@ impl Inner {
     pub(crate) fn publish(&self, next: Arc<CompiledTenant>, news: News<'_>) -> Result<(), InternalFault> {
         let availability = match &next.state.tenant {
             None => Availability::Deleted,
-            Some(_) if self.repair => Availability::Repair,
             Some(_) => Availability::Serving,
         };
         let next =
@@ -211,8 +208,7 @@ impl Inner {
             Availability::Serving
             | Availability::InDoubt
             | Availability::InvalidContent
-            | Availability::Broken
-            | Availability::Repair => Ok(()),
+            | Availability::Broken => Ok(()),
         }
     }
 
@@ -584,6 +580,20 @@ impl Tenant {
     /// ```
     pub fn name(&self) -> Option<Name> {
         self.0.current.guard().state.tenant.as_ref().map(|tenant| tenant.name.clone())
+    }
+
+    /// Returns the slugs that belong to the tenant and to the catalog (R9). [`SlugConflict`] has an example.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert!(acme.conflicts().is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(entries of the catalog · log n).
+    pub fn conflicts(&self) -> Vec<SlugConflict> {
+        self.snapshot().conflicts()
     }
 
     /// Returns how far this tenant is known to be behind its store. A tenant that was never refreshed has a lag of

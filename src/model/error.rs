@@ -379,9 +379,16 @@ impl Error {
         error
     }
 
-    pub(crate) fn violating(kind: ErrorKind, violations: Vec<InvariantViolation>, unlisted: usize) -> Self {
-        let mut error = Self::new(kind);
+    pub(crate) fn violating(violations: Vec<InvariantViolation>, unlisted: usize) -> Self {
+        let mut error = Self::new(ErrorKind::Corrupt);
         (error.0.violations, error.0.unlisted) = (violations, unlisted);
+        error
+    }
+
+    /// The error of a write by a slug that belongs to the tenant and to the catalog (R9).
+    pub(crate) fn catalog_conflict(entity: EntityKind, slug: &str, own: uuid::Uuid) -> Self {
+        let mut error = Self::new(ErrorKind::CatalogConflict).about(entity, slug);
+        error.0.found = Some(own.to_string());
         error
     }
 

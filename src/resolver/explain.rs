@@ -77,6 +77,9 @@ pub enum Reason {
     UnknownUser,
     /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
     UnknownPermission,
+    /// The slug belongs to a permission of the tenant and to one of the catalog, and neither gives anything until the
+    /// tenant's own is renamed or deleted (R9). [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists such slugs.
+    CatalogConflict,
     /// The user is suspended.
     Suspended,
     /// The user was allowed, but is no longer: the windows on the paths have ended.
@@ -102,8 +105,6 @@ pub enum Reason {
     /// An internal invariant was broken, which is a bug of this crate. The tenant denies every check until a refresh
     /// succeeds.
     InternalError,
-    /// The tenant was opened for repair, and denies every check.
-    Repair,
     /// The tenant was closed.
     Closed,
     /// The tenant was deleted.
@@ -604,6 +605,7 @@ impl fmt::Display for Reason {
         match self {
             Self::UnknownUser => f.write_str("the user is unknown"),
             Self::UnknownPermission => f.write_str("the permission is unknown"),
+            Self::CatalogConflict => f.write_str("the permission's slug belongs to the tenant and to the catalog"),
             Self::Suspended => f.write_str("the user is suspended"),
             Self::Expired { until } => write!(f, "it was allowed until {until}"),
             Self::NotYetActive { from } => write!(f, "it will not be allowed before {from}"),
@@ -612,7 +614,6 @@ impl fmt::Display for Reason {
             Self::InDoubt => f.write_str("the tenant has a commit in doubt"),
             Self::InvalidStoreContent => f.write_str("the content of the store is invalid"),
             Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),
-            Self::Repair => f.write_str("the tenant is open for repair"),
             Self::Closed => f.write_str("the tenant was closed"),
             Self::Deleted => f.write_str("the tenant was deleted"),
         }
@@ -626,6 +627,10 @@ impl fmt::Display for Explanation {
             Decision::Allowed => f.write_str("allowed")?,
             Decision::Denied(Reason::UnknownUser) => write!(f, "denied: there is no user {user}")?,
             Decision::Denied(Reason::UnknownPermission) => write!(f, "denied: there is no permission {permission}")?,
+            Decision::Denied(Reason::CatalogConflict) => write!(
+                f,
+                "denied: {permission} is a permission of the tenant and one of the catalog; rename or delete the tenant's own"
+            )?,
             Decision::Denied(Reason::Suspended) => write!(f, "denied: {user} is suspended")?,
             Decision::Denied(Reason::NoPath) => write!(f, "denied: nothing that {user} holds grants {permission}")?,
             Decision::Denied(_) => write!(f, "{}", self.decision)?,

@@ -51,7 +51,10 @@ impl Inner {
             ErrorKind::ReadOnly => {
                 write!(f, "{} belongs to the catalog and cannot be changed by a tenant", self.subject())
             }
-            ErrorKind::CatalogConflict => self.list(f, "tenant has slugs that the catalog defines", &self.violations),
+            ErrorKind::CatalogConflict => {
+                let (subject, id) = (self.subject(), self.found.as_deref().unwrap_or_default());
+                write!(f, "{subject} belongs to the tenant and to the catalog; rename or delete the tenant's own, {id}, by id")
+            }
             ErrorKind::Document => self.list(f, "invalid document", &self.mistakes),
             ErrorKind::Corrupt => self.list(f, "store content breaks invariants", &self.violations),
             ErrorKind::InDoubt => match self.commit {

@@ -108,8 +108,6 @@ codes! {
         DanglingReference = "dangling_reference",
         /// Two entities of one kind have the same id, slug or key.
         Duplicate = "duplicate",
-        /// An entity of the tenant has a slug that the catalog defines.
-        CatalogConflict = "catalog_conflict",
         /// Groups or roles form a cycle.
         Cycle = "cycle",
         /// A change does not fit the records before it, or a record is stored twice.
@@ -127,7 +125,7 @@ codes! {
     }
 }
 
-/// One way in which the content of a store breaks the invariants of a tenant, or conflicts with the catalog.
+/// One way in which the content of a store breaks the invariants of a tenant.
 ///
 /// # Example
 /// ```

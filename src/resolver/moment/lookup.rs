@@ -31,6 +31,9 @@ pub struct WithOrigin<R> {
     pub record: R,
     /// Where it is defined.
     pub origin: Origin,
+    /// Whether its slug belongs to the tenant and to the catalog (R9). A permission then gives nothing. A question by the
+    /// slug is about the catalog's; the other one is found by its id.
+    pub in_conflict: bool,
 }
 
 /// Gives access to the fields of the record.
@@ -44,13 +47,13 @@ impl<R> Deref for WithOrigin<R> {
 
 impl From<&PermissionRow> for WithOrigin<PermissionRecord> {
     fn from(row: &PermissionRow) -> Self {
-        Self { record: row.record.clone(), origin: row.origin }
+        Self { record: row.record.clone(), origin: row.origin, in_conflict: row.in_conflict }
     }
 }
 
 impl From<&RoleRow> for WithOrigin<RoleRecord> {
     fn from(row: &RoleRow) -> Self {
-        Self { record: row.record.clone(), origin: row.origin }
+        Self { record: row.record.clone(), origin: row.origin, in_conflict: row.in_conflict }
     }
 }
 
@@ -256,7 +259,7 @@ impl Moment<'_> {
         let roles = &self.compiled().state.roles;
         let found =
             page::of_table(roles, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
-        Page::new(found, page, self.unavailable(), |n| roles.name_at(n), |n| roles.row(n).map(WithOrigin::from))
+        Page::new(found, page, self.unavailable(), |n| roles.cursor_at(n), |n| roles.row(n).map(WithOrigin::from))
     }
 
     /// Returns a page of permissions, those of the catalog included, by slug. A search looks at slugs and names.
@@ -282,7 +285,7 @@ impl Moment<'_> {
     pub fn permissions(&self, page: &PageRequest) -> Page<WithOrigin<PermissionRecord>> {
         let all = &self.compiled().state.permissions;
         let found = page::of_table(all, page, |row| page.finds(&[row.record.slug.as_str(), row.record.name.as_str()]));
-        Page::new(found, page, self.unavailable(), |n| all.name_at(n), |n| all.row(n).map(WithOrigin::from))
+        Page::new(found, page, self.unavailable(), |n| all.cursor_at(n), |n| all.row(n).map(WithOrigin::from))
     }
 
     /// Returns the roles that are removed from the catalog and that the tenant still refers to, by slug (R9).

@@ -151,7 +151,6 @@ fn codes_are_stable() {
         [
             "dangling_reference",
             "duplicate",
-            "catalog_conflict",
             "cycle",
             "mismatch",
             "tenant_record",

@@ -22,8 +22,8 @@ use rolecall::reference::Model;
 use rolecall::store::{Base, Commit, MemoryStore, StoreError, StoredCommit, TenantSummary};
 use rolecall::{
     Authorizer, AuthorizerBuilder, Decision, EntityKind, Error, ErrorKind, Explanation, Lag, Moment, Outcome, Page,
-    PageRequest, PermissionHandle, Plan, Reason, SlugConflict, Snapshot, Tenant, Timestamp, Updated, UserHandle, Window,
-    blocking,
+    PageRequest, PermissionHandle, Plan, Reason, SlugConflict, Snapshot, Tenant, Timestamp, Updated, UserHandle,
+    Window, blocking,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

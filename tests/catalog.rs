@@ -273,7 +273,9 @@ fn f26_an_old_process_takes_a_slug_of_the_open_catalog() {
     let loaded = first(&store);
     for acme in [&acme, &loaded] {
         let now = acme.now();
-        assert!(acme.check("alice", read) && acme.check("alice", Permission::PostsRead) && acme.check("olga", "posts:read"));
+        assert!(
+            acme.check("alice", read) && acme.check("alice", Permission::PostsRead) && acme.check("olga", "posts:read")
+        );
         for user in ["alice", "olga"] {
             let denied = Decision::Denied(Reason::CatalogConflict);
             assert_eq!(acme.decide(user, "posts:write"), denied);
@@ -288,6 +290,7 @@ fn f26_an_old_process_takes_a_slug_of_the_open_catalog() {
             assert!(!now.effective(user).contains(own) && !now.effective(user).contains(write_id));
             assert!(now.effective(user).slugs().iter().all(|slug| slug != "posts:write"));
             assert_eq!((now.first_path(user, own), now.valid_until(user, "posts:write")), (None, None));
+            assert!([write_id, own].iter().all(|id| now.access_windows(user, *id).is_some_and(|set| set.is_empty())));
         }
         assert!(now.who_can("posts:write").is_empty() && now.who_can(own).is_empty());
         let listed = now.permissions(&PageRequest::of(99)).items;
@@ -333,7 +336,8 @@ fn f26_a_thousand_conflicts_at_once() {
     })
     .unwrap();
     let permissions: Vec<PermissionDef<'_>> = slugs.iter().map(|slug| PermissionDef::new(slug)).collect();
-    let acme = release(&store, &Definition { permissions: &permissions, ..Definition::default() }).tenant("acme").unwrap();
+    let acme =
+        release(&store, &Definition { permissions: &permissions, ..Definition::default() }).tenant("acme").unwrap();
     assert_eq!((acme.conflicts().len(), acme.effective("alice").slugs()), (1_000, vec!["q".parse().unwrap()]));
     for size in [1, 7, 100] {
         let (mut ids, mut page) = (std::collections::HashSet::new(), PageRequest::of(size));
@@ -347,7 +351,8 @@ fn f26_a_thousand_conflicts_at_once() {
     }
     acme.update(|tx| {
         let own = acme.conflicts();
-        own.iter().try_for_each(|conflict| tx.permission(conflict.own)?.set_slug(&format!("own-{}", conflict.slug)).map(drop))
+        own.iter()
+            .try_for_each(|conflict| tx.permission(conflict.own)?.set_slug(&format!("own-{}", conflict.slug)).map(drop))
     })
     .unwrap();
     assert_eq!((acme.conflicts().len(), acme.effective("alice").len()), (0, 2_001));

@@ -84,7 +84,8 @@ fn f26_documents_of_a_tenant_in_conflict() {
     // Without the catalog, it restores both: the tenant's own, and the reference to the removed entry.
     let plain = block_on(Authorizer::in_memory().import(&document)).unwrap();
     assert!(plain.check("u", "x:read") && plain.now().permissions_removed_from_catalog().len() == 1);
-    let without = rolecall::Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme", "name": "Acme"}}"#).unwrap();
+    let without =
+        rolecall::Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme", "name": "Acme"}}"#).unwrap();
     block_on(acme.replace(&without)).unwrap();
     assert!(acme.conflicts().is_empty() && acme.now().permission(own).is_none());
 }

@@ -205,10 +205,9 @@ impl Inner {
         match self.current.guard().availability {
             Availability::Closed => Err(Error::new(ErrorKind::Closed)),
             Availability::Deleted => Err(Error::new(ErrorKind::Deleted)),
-            Availability::Serving
-            | Availability::InDoubt
-            | Availability::InvalidContent
-            | Availability::Broken => Ok(()),
+            Availability::Serving | Availability::InDoubt | Availability::InvalidContent | Availability::Broken => {
+                Ok(())
+            }
         }
     }
 

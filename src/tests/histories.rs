@@ -241,7 +241,8 @@ impl History {
     fn follow_in_conflict(&mut self, plan: &Plan) {
         if !plan.changes.is_empty() {
             let step = (plan.next.position.revision, &plan.envelope, plan.changes.as_slice());
-            self.conflicting = Arc::new(self.conflicting.advance([step]).expect("no slug keeps a commit from being followed"));
+            self.conflicting =
+                Arc::new(self.conflicting.advance([step]).expect("no slug keeps a commit from being followed"));
         }
         let present = &self.conflicting;
         let rebuilt = Arc::new(build(&present.catalog, &present.session, &self.records, present.position));

@@ -53,7 +53,10 @@ impl Inner {
             }
             ErrorKind::CatalogConflict => {
                 let (subject, id) = (self.subject(), self.found.as_deref().unwrap_or_default());
-                write!(f, "{subject} belongs to the tenant and to the catalog; rename or delete the tenant's own, {id}, by id")
+                write!(
+                    f,
+                    "{subject} belongs to the tenant and to the catalog; rename or delete the tenant's own, {id}, by id"
+                )
             }
             ErrorKind::Document => self.list(f, "invalid document", &self.mistakes),
             ErrorKind::Corrupt => self.list(f, "store content breaks invariants", &self.violations),

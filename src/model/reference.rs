@@ -116,8 +116,8 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// Returns all permissions that can be granted: the tenant's own and the catalog's, without those whose slug both
-    /// have (R5, R9).
+    /// Returns all permissions that can be granted (R5, R9): the tenant's own and the catalog's. A slug that both have is
+    /// left out.
     ///
     /// ```
     /// # use rolecall::catalog::Catalog;
@@ -149,13 +149,16 @@ impl<'a> Model<'a> {
     /// # use rolecall::reference::Model;
     /// # use rolecall::records::{Description, Name, PermissionId, PermissionRecord, Record, Slug};
     /// #
+    /// // A permission of the tenant.
     /// let slug = Slug::new("posts:read")?;
     /// # let (name, description) = (Name::new("Read")?, Description::default());
     /// let own = PermissionRecord { id: PermissionId::random(), slug, name, description, category: None };
+    /// // A catalog that defines its slug.
     /// let permissions = &[PermissionDef::new("posts:read")];
     /// let catalog = Catalog::new(&Definition { permissions, ..Definition::default() })?;
     /// let records = [Record::Permission(own)];
     /// let model = Model::new(&records, &catalog);
+    /// // Neither can be granted.
     /// assert!(model.permission_conflicts().contains("posts:read") && model.permissions().count() == 0);
     /// # Ok::<(), rolecall::Error>(())
     /// ```

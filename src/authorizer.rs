@@ -6,7 +6,6 @@
 //! |---|---|
 //! | `builder.rs` | builds an authorizer |
 //! | `import.rs` | creates or replaces a tenant from a document |
-//! | `repair.rs` | opens a tenant whose slugs conflict with a new catalog |
 //! | `open.rs`, `creation.rs`, `opening.rs` | find and open a tenant; create one; load one that is not open |
 //! | `maintenance.rs` | refreshes and closes a tenant |
 //! | `commit.rs` | plans, commits and publishes |
@@ -26,7 +25,6 @@ mod model;
 mod builder;
 #[cfg(feature = "json")]
 mod import;
-mod repair;
 mod open;
 mod creation;
 mod opening;
@@ -55,7 +53,6 @@ use std::time::Duration;
 pub use self::builder::AuthorizerBuilder;
 pub use self::commit::Updated;
 pub(crate) use self::registry::Registry;
-pub use self::repair::Repair;
 #[cfg(test)]
 pub(crate) use self::tenant::PUBLISHED;
 use self::tenant::Shared;

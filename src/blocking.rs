@@ -42,16 +42,15 @@ mod tenant;
 use std::time::Duration;
 
 pub use self::tenant::Tenant;
+use crate::authorizer;
 use crate::authorizer::runtime::Runtime;
-use crate::authorizer::{self, Updated};
 use crate::block_on::block_on;
 #[cfg(feature = "json")]
 use crate::document::Document;
 use crate::model::catalog::Catalog;
 use crate::model::clock::Clock;
-use crate::model::error::{EntityKind, Result};
-use crate::model::records::{Slug, TenantId};
-use crate::plan::Tx;
+use crate::model::error::Result;
+use crate::model::records::TenantId;
 use crate::store::{Store, TenantSummary};
 
 /// Conversions from a blocking type to the asynchronous one and back.
@@ -205,14 +204,6 @@ impl Authorizer {
     pub fn close_idle(&self, unused_for: Duration) -> usize {
         self.0.close_idle(unused_for)
     }
-
-    /// See [`crate::Authorizer::repair`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn repair(&self, slug: &str) -> Result<Repair> {
-        block_on(self.0.repair(slug)).map(Repair)
-    }
 }
 
 /// [`crate::AuthorizerBuilder`] without an executor.
@@ -268,46 +259,5 @@ impl AuthorizerBuilder {
     /// See [`crate::AuthorizerBuilder::build`].
     pub fn build(self) -> Authorizer {
         Authorizer(self.0.build())
-    }
-}
-
-/// [`crate::Repair`] without an executor. [`crate::Repair`] has the example.
-#[derive(Clone, Debug)]
-pub struct Repair(authorizer::Repair);
-
-impl Repair {
-    /// Returns the asynchronous [`Repair`](crate::Repair) inside.
-    pub fn as_async(&self) -> &authorizer::Repair {
-        &self.0
-    }
-
-    /// Converts this into the asynchronous [`Repair`](crate::Repair).
-    pub fn into_async(self) -> authorizer::Repair {
-        self.0
-    }
-
-    /// See [`crate::Repair::clashes`].
-    pub fn clashes(&self) -> Vec<(EntityKind, Slug)> {
-        self.0.clashes()
-    }
-
-    /// See [`crate::Repair::update`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
-        block_on(self.0.update(f))
-    }
-}
-
-impl From<authorizer::Repair> for Repair {
-    fn from(twin: authorizer::Repair) -> Self {
-        Self(twin)
-    }
-}
-
-impl From<Repair> for authorizer::Repair {
-    fn from(blocking: Repair) -> Self {
-        blocking.0
     }
 }

@@ -73,7 +73,7 @@ mod resolver;
 mod model;
 mod block_on;
 
-pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Repair, Tenant, Updated, runtime};
+pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Updated, runtime};
 #[cfg(feature = "json")]
 pub use document::Document;
 pub use model::error::{
@@ -85,5 +85,5 @@ pub use model::{catalog, clock, records, reference};
 pub use plan::{Plan, Tx, Warning};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
-pub use resolver::snapshot::{External, PermissionHandle, Snapshot, UserHandle};
+pub use resolver::snapshot::{External, PermissionHandle, SlugConflict, Snapshot, UserHandle};
 pub use resolver::{explain, moment, snapshot};

@@ -23,8 +23,8 @@ use rolecall::runtime::Threads;
 use rolecall::store::{Base, Commit, MemoryStore, StoreError, StoredCommit, TenantSummary};
 use rolecall::{
     Authorizer, AuthorizerBuilder, Decision, EntityKind, Error, ErrorKind, Explanation, Lag, Moment, Outcome, Page,
-    PageRequest, PermissionHandle, Plan, Reason, Repair, Snapshot, Tenant, Timestamp, Updated, UserHandle, Window,
-    blocking,
+    PageRequest, PermissionHandle, Plan, Reason, SlugConflict, Snapshot, Tenant, Timestamp, Updated, UserHandle,
+    Window, blocking,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,8 +46,8 @@ macro_rules! all {
 
 #[test]
 fn every_public_type_crosses_threads() {
-    all!(owned: Authorizer, AuthorizerBuilder, Tenant, Repair, Snapshot, Plan, PermissionSet, UserSet, Explanation);
-    all!(owned: blocking::Authorizer, blocking::AuthorizerBuilder, blocking::Tenant, blocking::Repair);
+    all!(owned: Authorizer, AuthorizerBuilder, Tenant, SlugConflict, Snapshot, Plan, PermissionSet, UserSet, Explanation);
+    all!(owned: blocking::Authorizer, blocking::AuthorizerBuilder, blocking::Tenant);
     all!(owned: Catalog, Definition<'static>, PermissionDef, RoleDef, SystemClock, ManualClock, MemoryStore);
     all!(owned: Error, StoreError, Updated<()>, Model<'static>, Commit<'static>);
     all!(sent: Decision, Page<UserRecord>);
@@ -122,7 +122,7 @@ fn methods(paths: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
 fn the_blocking_types_have_every_method_of_the_asynchronous_ones() {
     let asynchronous = methods(&["authorizer.rs", "authorizer"]);
     let blocking = methods(&["blocking.rs", "blocking"]);
-    for name in ["Authorizer", "AuthorizerBuilder", "Tenant", "Repair"] {
+    for name in ["Authorizer", "AuthorizerBuilder", "Tenant"] {
         let mut twin = blocking[name].clone();
         twin.remove("as_async");
         twin.remove("into_async");

@@ -166,9 +166,10 @@ fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     );
     assert!(acme.update(|tx| tx.create_permission("posts:delete")?.done()).is_ok());
 
-    // Under the first release, the slug conflicts again.
-    let authorizer = Authorizer::builder().store(store).catalog(Permission::catalog()).build();
-    assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::CatalogConflict);
+    // Under the first release, the slug conflicts again: it gives nothing, and the rest does.
+    let acme = Authorizer::builder().store(store).catalog(Permission::catalog()).build().tenant("acme").unwrap();
+    assert_eq!(acme.decide("alice", Permission::PostsDelete), Decision::Denied(Reason::CatalogConflict));
+    assert!(acme.check("bob", Permission::PostsRead));
 }
 
 #[test]
@@ -185,74 +186,176 @@ fn an_entry_that_returns_to_the_catalog_grants_again() {
 }
 
 #[test]
-fn a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
+fn f26_a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
     let store = MemoryStore::default();
     let old = release(&store, &Definition::default());
     let acme = old.create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         tx.create_permission("posts:read")?;
         tx.create_permission("posts:write")?;
+        tx.create_permission("posts:list")?;
         tx.create_role("editor")?.grant("posts:*")?;
         tx.create_user("alice")?.assign("editor")?.done()
     })
     .unwrap();
+    let expected = acme.snapshot().catalog_conflicts(Permission::catalog());
     let new = Authorizer::builder().store(store.clone()).catalog(Permission::catalog()).build();
-    let error = new.tenant("acme").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::CatalogConflict);
-    let conflicts = |error: &rolecall::Error| error.violations().iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(conflicts(&error), ["permission `posts:read`", "permission `posts:write`", "role `editor`"]);
-    assert_eq!(
-        error.to_string(),
-        "tenant has slugs that the catalog defines: permission `posts:read`; permission `posts:write`; role `editor`"
-    );
-    assert_eq!(new.tenant_by_id(acme.tenant_id()).unwrap_err().kind(), ErrorKind::CatalogConflict);
-
-    let repair = new.repair("acme").unwrap();
-    let clashes: Vec<(EntityKind, String)> =
-        repair.clashes().into_iter().map(|(entity, slug)| (entity, slug.to_string())).collect();
-    assert_eq!(clashes.len(), 3);
-    let refused = repair.update(|tx| tx.create_user("mallory")?.done()).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Rejected);
-    assert_eq!(
-        repair.update(|tx| tx.user("alice")?.suspend()?.done()).map(|_| ()).unwrap_err().kind(),
-        ErrorKind::Rejected
-    );
-    repair.update(|tx| tx.permission("posts:read")?.set_slug("acme:read")?.done()).unwrap();
-    assert_eq!(new.tenant("acme").unwrap_err().violations().len(), 2);
-    repair
-        .update(|tx| {
-            tx.delete_permission("posts:write")?;
-            tx.role("editor")?.set_slug("acme-editor")?.done()
-        })
-        .unwrap();
-    assert!(repair.clashes().is_empty());
     let acme = new.tenant("acme").unwrap();
+    let conflicts = acme.conflicts();
+    assert_eq!(conflicts, expected, "they were listed before the deploy");
+    let names: Vec<(EntityKind, &str)> = conflicts.iter().map(|c| (c.entity, c.slug.as_str())).collect();
+    use EntityKind::{Permission as P, Role};
+    assert_eq!(names, [(P, "posts:read"), (P, "posts:write"), (Role, "editor")]);
+
+    // The tenant works, but for the two permissions.
+    assert!(acme.check("alice", "posts:list") && acme.check("alice", Permission::PostsDelete));
+    for slug in ["posts:read", "posts:write"] {
+        assert_eq!(acme.decide("alice", slug), Decision::Denied(Reason::CatalogConflict));
+    }
+    acme.update(|tx| tx.create_user("bob")?.done()).unwrap();
+    type Call = fn(&rolecall::Tx) -> rolecall::Result<()>;
+    let by_slug: [Call; 9] = [
+        |tx| tx.permission("posts:read")?.done(),
+        |tx| tx.ensure_permission("posts:read")?.done(),
+        |tx| tx.delete_permission("posts:read"),
+        |tx| tx.create_role("r")?.grant("posts:read")?.done(),
+        |tx| tx.create_role("r")?.revoke("posts:read")?.done(),
+        |tx| tx.role("editor")?.done(),
+        |tx| tx.user("bob")?.assign("editor")?.done(),
+        |tx| tx.user("alice")?.unassign("editor")?.done(),
+        |tx| tx.create_role("r")?.include("editor")?.done(),
+    ];
+    for (row, call) in by_slug.into_iter().enumerate() {
+        let error = acme.update(call).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CatalogConflict, "row {row}: {error}");
+        let own = conflicts.iter().find(|conflict| error.name() == Some(conflict.slug.as_str())).unwrap().own;
+        assert_eq!(error.found(), Some(&*own.to_string()), "row {row}: the id that repairs it");
+    }
+    assert_eq!(acme.update(|tx| tx.create_role("editor")?.done()).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    acme.update(|tx| tx.user("bob")?.assign(SystemRole::Editor)?.done()).unwrap();
+
+    let [read, write, role] = [0, 1, 2].map(|n: usize| conflicts[n].own);
+    acme.update(|tx| tx.permission(read)?.set_slug("acme:read")?.done()).unwrap();
+    assert_eq!(acme.conflicts().len(), 2);
+    acme.update(|tx| {
+        tx.delete_permission(write)?;
+        tx.role(role)?.set_slug("acme-editor")?.done()
+    })
+    .unwrap();
+    assert!(acme.conflicts().is_empty());
     assert!(acme.check("alice", Permission::PostsRead), "its pattern now covers the catalog's");
     assert!(!acme.check("alice", "acme:read"));
-    assert_eq!(new.repair("acme").unwrap_err().kind(), ErrorKind::Rejected);
 }
 
-/// A tenant that is open under the old release receives a slug that conflicts with its catalog: it denies every check.
+/// A tenant that is open under the new release receives a slug of the catalog: only that slug is affected, in every form
+/// of question, also with handles from before, and all is well after the repair.
 #[test]
-fn a_refresh_with_a_catalog_conflict_denies_until_it_is_repaired() {
+fn f26_an_old_process_takes_a_slug_of_the_open_catalog() {
     let store = MemoryStore::default();
     let acme = first(&store);
     populate(&acme);
+    let read = acme.permission_handle("posts:read").unwrap();
+    let write = acme.permission_handle(Permission::PostsWrite).unwrap();
+    let write_id = acme.now().permission(write).unwrap().id();
+    assert!(acme.check("alice", write) && acme.check("alice", read));
     let other = release(&store, &Definition::default()).tenant("acme").unwrap();
+    // Without the catalog, the slug is taken only while the tenant refers to it.
+    let own = other.update(|tx| tx.create_permission("posts:write")?.id()).unwrap().value;
+    let there = other.permission_handle("posts:write").unwrap();
     other
         .update(|tx| {
-            tx.role("writer")?.exclude(SystemRole::Viewer).ok();
-            Ok(())
+            tx.create_role("own")?.grant(own)?.grant("posts:*")?;
+            tx.create_user("olga")?.assign("own")?.done()
         })
         .unwrap();
-    // Without the catalog, the slug is taken only while the tenant refers to it.
-    other.update(|tx| tx.create_permission("posts:write")?.done()).unwrap();
-    assert_eq!(acme.refresh().unwrap_err().kind(), ErrorKind::CatalogConflict);
-    assert_eq!(acme.decide("alice", "posts:read"), Decision::Denied(Reason::InvalidStoreContent));
-    assert_eq!(acme.update(|tx| tx.create_user("x")?.done()).unwrap_err().kind(), ErrorKind::CatalogConflict);
-    other.update(|tx| tx.delete_permission("posts:write")).unwrap();
+    assert!(other.check("olga", there));
     acme.refresh().unwrap();
-    assert!(acme.check("alice", "posts:read"));
+    let loaded = first(&store);
+    for acme in [&acme, &loaded] {
+        let now = acme.now();
+        assert!(
+            acme.check("alice", read) && acme.check("alice", Permission::PostsRead) && acme.check("olga", "posts:read")
+        );
+        for user in ["alice", "olga"] {
+            let denied = Decision::Denied(Reason::CatalogConflict);
+            assert_eq!(acme.decide(user, "posts:write"), denied);
+            assert_eq!(acme.decide(user, Permission::PostsWrite), denied);
+            assert_eq!(acme.decide(user, own), denied);
+            assert_eq!(acme.decide(user, write_id), denied);
+            assert_eq!(acme.explain(user, "posts:write").decision(), denied);
+            assert!(!acme.check(user, "posts:write") && !acme.check(user, Permission::PostsWrite));
+            assert!(!acme.check(user, own) && !acme.check(user, write_id));
+            assert!(acme.check_many([(user, "posts:write"), (user, "posts:read")]).eq([false, true]));
+            assert!(!acme.check_all(user, ["posts:read", "posts:write"]));
+            assert!(!now.effective(user).contains(own) && !now.effective(user).contains(write_id));
+            assert!(now.effective(user).slugs().iter().all(|slug| slug != "posts:write"));
+            assert_eq!((now.first_path(user, own), now.valid_until(user, "posts:write")), (None, None));
+            assert!([write_id, own].iter().all(|id| now.access_windows(user, *id).is_some_and(|set| set.is_empty())));
+        }
+        assert!(now.who_can("posts:write").is_empty() && now.who_can(own).is_empty());
+        let listed = now.permissions(&PageRequest::of(99)).items;
+        let marked: Vec<_> = listed.iter().filter(|one| one.in_conflict).map(|one| (one.id(), one.origin)).collect();
+        assert_eq!(marked, [(write_id, Origin::Catalog), (own, Origin::Tenant)], "both appear, marked");
+    }
+    assert!(!acme.check("alice", write), "a handle from before");
+    let own_handle = acme.permission_handle(own).unwrap();
+    let renamed = acme.plan(|tx| tx.permission(own)?.set_slug("own:write")?.done()).unwrap().1;
+    let changes: Vec<_> = renamed.access_changes(Timestamp::UNIX_EPOCH).collect();
+    assert!(changes.iter().any(|change| change.user.key == "alice" && change.gained.slugs() == ["posts:write"]));
+    other.update(|tx| tx.permission(own)?.set_slug("own:write")?.done()).unwrap();
+    acme.refresh().unwrap();
+    assert!(acme.check("alice", write) && acme.check("alice", "posts:write") && acme.conflicts().is_empty());
+    assert!(acme.check("olga", own_handle) && acme.check("olga", "own:write"));
+    assert!(first(&store).check("alice", "posts:write"));
+}
+
+/// Two tenants share one catalog. A conflict of one is none of the other (R12).
+#[test]
+fn f26_a_conflict_stays_in_its_tenant() {
+    let store = MemoryStore::default();
+    let old = release(&store, &Definition::default());
+    old.create_tenant("b", "B").unwrap().update(|tx| tx.create_permission("posts:write")?.done()).unwrap();
+    let acme = first(&store);
+    populate(&acme);
+    let new = Authorizer::builder().store(store).catalog(Permission::catalog()).build();
+    let (a, b) = (new.tenant("acme").unwrap(), new.tenant("b").unwrap());
+    assert!(b.conflicts().len() == 1 && a.conflicts().is_empty() && a.check("alice", Permission::PostsWrite));
+}
+
+/// A thousand slugs at once, listed completely in pages of any size.
+#[test]
+fn f26_a_thousand_conflicts_at_once() {
+    let store = MemoryStore::default();
+    let slugs: Vec<String> = (0..1_000).map(|n| format!("p{n}")).collect();
+    let acme = release(&store, &Definition::default()).create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        slugs.iter().try_for_each(|slug| tx.create_permission(slug)?.done())?;
+        tx.create_permission("q")?;
+        tx.create_role("all")?.grant("*")?;
+        tx.create_user("alice")?.assign("all")?.done()
+    })
+    .unwrap();
+    let permissions: Vec<PermissionDef<'_>> = slugs.iter().map(|slug| PermissionDef::new(slug)).collect();
+    let acme =
+        release(&store, &Definition { permissions: &permissions, ..Definition::default() }).tenant("acme").unwrap();
+    assert_eq!((acme.conflicts().len(), acme.effective("alice").slugs()), (1_000, vec!["q".parse().unwrap()]));
+    for size in [1, 7, 100] {
+        let (mut ids, mut page) = (std::collections::HashSet::new(), PageRequest::of(size));
+        loop {
+            let listed = acme.now().permissions(&page);
+            assert!(listed.items.iter().all(|item| ids.insert(item.id())), "none is repeated");
+            let Some(next) = listed.next else { break };
+            page = page.after(next);
+        }
+        assert_eq!(ids.len(), 2_001, "none is left out");
+    }
+    acme.update(|tx| {
+        let own = acme.conflicts();
+        own.iter()
+            .try_for_each(|conflict| tx.permission(conflict.own)?.set_slug(&format!("own-{}", conflict.slug))?.done())
+    })
+    .unwrap();
+    assert_eq!((acme.conflicts().len(), acme.effective("alice").len()), (0, 2_001));
 }
 
 #[test]

@@ -377,7 +377,9 @@ fn an_invalid_load_is_rejected_and_the_next_valid_one_is_used() {
         }),
         ("a group that is its own parent", ErrorKind::Corrupt, |r, _| put(r, [group(1), parent(1, 1)])),
         ("a parent that is not there", ErrorKind::Corrupt, |r, _| put(r, [group(1), parent(1, 2)])),
-        ("a slug that the catalog has", ErrorKind::CatalogConflict, |r, _| put(r, [permission_of_the_catalog()])),
+        ("two permissions with one slug, which the catalog has, too", ErrorKind::Corrupt, |r, _| {
+            put(r, [permission_of_the_catalog(), permission_of_the_catalog()]);
+        }),
         ("two roles with one slug", ErrorKind::Corrupt, |r, _| put(r, [role("editor")])),
         ("two users with one key", ErrorKind::Corrupt, |r, _| put(r, [user("alice")])),
         ("no tenant", ErrorKind::Corrupt, |r, _| r.retain(|record| !matches!(record, Record::Tenant(_)))),

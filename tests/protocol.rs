@@ -192,9 +192,9 @@ fn a_commit_resolved_through_another_session_is_resolved_here() {
     assert_eq!(again.outcome(id), Some(Outcome::Committed(Revision::new(3))));
 }
 
-/// A repair whose commit is in doubt, on a store that keeps no history.
+/// Two renames end a conflict with the catalog. The first is in doubt, on a store that keeps no history.
 #[test]
-fn a_repair_goes_on_after_an_answer_was_lost() {
+fn a_conflict_ends_although_an_answer_was_lost() {
     use rolecall::catalog::{Catalog, Definition, PermissionDef};
     let store = Faulty::default();
     let old = Authorizer::builder().store(store.clone()).build();
@@ -208,10 +208,11 @@ fn a_repair_goes_on_after_an_answer_was_lost() {
     let permissions = &[PermissionDef::new("a:read"), PermissionDef::new("b:read")];
     let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
     let new = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
-    let repair = block_on(new.repair("acme")).unwrap();
+    let acme = block_on(new.tenant("acme")).unwrap();
+    let [a, b] = [0, 1].map(|n: usize| acme.conflicts()[n].own);
     store.commits([Fault::AnswerLost]);
-    let first = block_on(repair.update(|tx| tx.permission("a:read")?.set_slug("my-a:read")?.done()));
-    let second = block_on(repair.update(|tx| tx.permission("b:read")?.set_slug("my-b:read")?.done()));
+    let first = block_on(acme.update(|tx| tx.permission(a)?.set_slug("my-a:read")?.done()));
+    let second = block_on(acme.update(|tx| tx.permission(b)?.set_slug("my-b:read")?.done()));
     assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
 }
 
@@ -325,26 +326,6 @@ fn opening_an_open_tenant_resolves_it() {
     gate.store(true, Ordering::SeqCst);
     let second = block_on(open).unwrap();
     assert!(second.in_doubt().is_none() && second.check("alice", "posts:write"));
-}
-
-/// A repair ends in doubt. The tenant is opened and cannot resolve the commit either. Then the repair resolves it.
-#[test]
-fn a_commit_resolved_by_a_repair_is_fetched_by_the_open_tenant() {
-    use rolecall::catalog::{Catalog, Definition, PermissionDef};
-    let (store, _old, acme) = acme();
-    let permissions = &[PermissionDef::new("posts:write")];
-    let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
-    let new = Authorizer::builder().store(store.clone()).catalog(&catalog).build();
-    let repair = block_on(new.repair("acme")).unwrap();
-    store.commits([Fault::AnswerLost]);
-    store.sinces([Fault::Down, Fault::Down]); // of the repair and the opening
-    assert!(block_on(repair.update(|tx| tx.permission("posts:write")?.set_slug("own:write")?.done())).is_err());
-    let opened = block_on(new.tenant("acme")).unwrap();
-    assert_eq!((opened.now().unavailable(), opened.tenant_id()), (Some(Reason::InDoubt), acme.tenant_id()));
-    block_on(repair.update(|_| Ok(()))).unwrap();
-    assert_eq!((opened.in_doubt(), opened.now().unavailable()), (None, Some(Reason::InDoubt)), "it has yet to look");
-    assert_eq!(block_on(new.tenant("acme")).unwrap().now().unavailable(), None);
-    assert_eq!(opened.revision(), Revision::new(3));
 }
 
 /// A backup is restored while a commit is resolved, and then the store is set back to what it was. The commit was

@@ -218,7 +218,6 @@ fn f36_calls_for_a_slug_whose_creation_is_in_doubt_are_blocked() {
     blocked("create", authorizer.create_tenant("acme", "Another").map(drop));
     blocked("open", authorizer.tenant("acme").map(drop));
     blocked("open or create", authorizer.open_or_create("acme", "Another").map(drop));
-    blocked("repair", authorizer.repair("acme").map(drop));
     #[cfg(feature = "json")]
     {
         let json = br#"{"format": 1, "tenant": {"slug": "acme"}}"#;

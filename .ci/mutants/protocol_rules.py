@@ -127,8 +127,6 @@ MUTANTS = [
      "self.ended();\n        Round::Resolved(Outcome::Unknown)", "self.ended();\n        Round::Resolved(Outcome::Aborted)"),
     ("a tenant that is over goes on answering", "resolve.rs",
      "self.ended();\n        Round::Resolved(Outcome::Unknown)", "Round::Resolved(Outcome::Unknown)"),
-    ("an outcome resolved by another session is not fetched", "resolve.rs",
-     "return if is_in_doubt { self.sync().await } else { Ok(()) };", "return if is_in_doubt { Ok(()) } else { Ok(()) };"),
     ("the commit's snapshot is published on another base", "resolve.rs",
      "next.filter(|_| is_base)", "next",
      "a snapshot of the commit's own session is its base while the commit is in doubt"),

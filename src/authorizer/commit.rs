@@ -153,7 +153,7 @@ impl Tenant {
     /// Those of [`Tenant::update`], converted.
     pub async fn try_update<T, E: From<Error>>(&self, mut f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Updated<T>, E> {
         let clock = Arc::clone(&self.0.shared.clock);
-        self.0.run(|base| plan(base, CommitContext::new(&*clock), false, &mut f)).await
+        self.0.run(|base| plan(base, CommitContext::new(&*clock), &mut f)).await
     }
 
     /// Plans what an update would do on the newest snapshot, and commits nothing.
@@ -191,7 +191,7 @@ impl Tenant {
     /// Those of [`Tenant::plan`], converted.
     pub fn try_plan<T, E: From<Error>>(&self, mut f: impl FnMut(&Tx) -> Result<T, E>) -> Result<(T, Plan), E> {
         self.0.writable()?;
-        plan(self.0.current.load(), CommitContext::new(&*self.0.shared.clock), false, &mut f)
+        plan(self.0.current.load(), CommitContext::new(&*self.0.shared.clock), &mut f)
     }
 
     /// Commits a plan.
@@ -264,11 +264,10 @@ impl CommitContext {
 pub(super) fn plan<T, E: From<Error>>(
     base: Arc<CompiledTenant>,
     origins: CommitContext,
-    repair: bool,
     f: &mut impl FnMut(&Tx) -> Result<T, E>,
 ) -> Result<(T, Plan), E> {
     let _inside = Inside::enter();
-    Tx::run(Draft::new(base, origins, repair), f)
+    Tx::run(Draft::new(base, origins), f)
 }
 
 /// Guards a commit that was sent until its outcome is known. If it is dropped before that, because the future was

@@ -114,7 +114,7 @@ impl Authorizer {
         let tenant_id = TenantId::random();
         let catalog = Arc::clone(&self.shared.catalog);
         let fingerprint = catalog.definition.fingerprint();
-        let mut build = Build::new(Arc::clone(&catalog), Arc::new(catalog.open()), false);
+        let mut build = Build::new(Arc::clone(&catalog), Arc::new(catalog.open()));
         for record in changes.iter().filter_map(Change::after) {
             build.push(record);
         }

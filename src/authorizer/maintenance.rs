@@ -27,8 +27,8 @@ impl Tenant {
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Blocked`](crate::ErrorKind::Blocked) by a commit in doubt,
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord),
-    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate), [`CatalogConflict`](crate::ErrorKind::CatalogConflict),
-    /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted).
+    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate), [`Closed`](crate::ErrorKind::Closed),
+    /// [`Deleted`](crate::ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {
         reject_nested()?;
         let turn = self.0.write_state.write_queue.take().await;

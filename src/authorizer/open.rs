@@ -23,15 +23,15 @@ impl Authorizer {
     /// ```
     ///
     /// # Consistency
+    /// A tenant that has slugs of the catalog opens, too; only those slugs are affected (R9, [`Tenant::conflicts`]).
     /// An open tenant that has this slug at its own revision is returned from memory. Otherwise the store is asked.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Unavailable`](crate::ErrorKind::Unavailable),
     /// [`Corrupt`](crate::ErrorKind::Corrupt); [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) if a
     /// later release has written a kind of record that this store does not know;
-    /// [`CatalogConflict`](crate::ErrorKind::CatalogConflict) if the tenant uses slugs of the catalog, see
-    /// [`Authorizer::repair`]; [`Blocked`](crate::ErrorKind::Blocked) if it is not known whether a tenant was
-    /// created under this slug, or whether the tenant still has it.
+    /// [`Blocked`](crate::ErrorKind::Blocked) if it is not known whether a tenant was created under this slug, or whether
+    /// the tenant still has it.
     pub async fn tenant(&self, slug: &str) -> Result<Tenant> {
         reject_nested()?;
         let slug = TenantSlug::new(slug)?;

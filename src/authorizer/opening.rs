@@ -35,7 +35,7 @@ impl Authorizer {
             inner.alive()?;
             return Ok(Tenant(inner));
         }
-        let inner = self.load_tenant(tenant_id, false).await?;
+        let inner = self.load_tenant(tenant_id).await?;
         if write_state.pending().is_some() {
             inner.current.set_availability(Availability::InDoubt);
             // If this fails, a task or the next call on the tenant tries again. Every check is denied until then.
@@ -50,9 +50,9 @@ impl Authorizer {
     }
 
     /// Loads a tenant into a new session. The caller has the turn.
-    pub(super) async fn load_tenant(&self, tenant_id: TenantId, repair: bool) -> Result<Arc<Inner>> {
+    pub(super) async fn load_tenant(&self, tenant_id: TenantId) -> Result<Arc<Inner>> {
         let catalog = Arc::clone(&self.shared.catalog);
-        let earlier = Earlier { tenant_id, state: None, session: Arc::new(catalog.open()), catalog, repair };
+        let earlier = Earlier { tenant_id, state: None, session: Arc::new(catalog.open()), catalog };
         match load(&*self.shared.store, earlier).await {
             Ok(Loaded::Tenant(compiled)) => {
                 let write_state = self.registry.write_state(tenant_id);

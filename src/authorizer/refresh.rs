@@ -28,7 +28,6 @@ pub(super) struct Earlier<'a> {
     pub(super) state: Option<&'a State>,
     pub(super) session: Arc<crate::resolver::snapshot::session::Session>,
     pub(super) catalog: Arc<crate::resolver::snapshot::compiled_catalog::CompiledCatalog>,
-    pub(super) repair: bool,
 }
 
 impl Inner {
@@ -105,7 +104,6 @@ impl Inner {
             state: Some(&present.state),
             session: Arc::clone(&self.session),
             catalog: Arc::clone(&self.shared.catalog),
-            repair: self.repair,
         };
         match load(&*self.shared.store, earlier).await {
             Ok(loaded) => Ok(loaded),
@@ -136,8 +134,8 @@ pub(super) enum Unloaded {
 }
 
 pub(super) async fn load(store: &dyn DynStore, earlier: Earlier<'_>) -> Result<Loaded, Unloaded> {
-    let Earlier { tenant_id, state, session, catalog, repair } = earlier;
-    let build = Build::new(catalog, session, repair);
+    let Earlier { tenant_id, state, session, catalog } = earlier;
+    let build = Build::new(catalog, session);
     // Before the first record, so that each id keeps its number.
     let build = match state {
         Some(state) => build.keeping_numbers_of(state),

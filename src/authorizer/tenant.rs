@@ -18,7 +18,7 @@ use crate::resolver::moment::{Moment, PermissionSet};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
 use crate::resolver::snapshot::session::{News, Session};
-use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
+use crate::resolver::snapshot::{Availability, CompiledTenant, SlugConflict, Snapshot};
 use crate::store::DynStore;
 
 /// An open tenant. A clone refers to the same one and keeps it open.
@@ -66,8 +66,6 @@ pub(crate) struct Inner {
     pub(crate) write_state: WriteStateRef,
     pub(crate) session: Arc<Session>,
     pub(crate) tenant_id: TenantId,
-    /// Opened for repair: every check is denied, whatever its state.
-    pub(crate) repair: bool,
     pub(crate) current: CurrentSnapshot,
     /// Whether a task is resolving a commit in doubt.
     pub(super) is_being_resolved: AtomicBool,
@@ -144,18 +142,10 @@ impl Inner {
         let compiled = Arc::new(compiled);
         let session = Arc::clone(&compiled.session);
         session.published(&compiled, News::All);
-        let (tenant_id, repair) = (compiled.position.tenant_id, compiled.availability == Availability::Repair);
+        let tenant_id = compiled.position.tenant_id;
         let current = CurrentSnapshot::new(compiled);
-        Self {
-            shared,
-            write_state,
-            session,
-            tenant_id,
-            repair,
-            current,
-            is_being_resolved: AtomicBool::new(false),
-            sync_state: Mutex::default(),
-        }
+        let is_being_resolved = AtomicBool::new(false);
+        Self { shared, write_state, session, tenant_id, current, is_being_resolved, sync_state: Mutex::default() }
     }
 
     /// Publishes a snapshot that is known to be a state of the store, and tells the session what is new in it.
@@ -170,7 +160,6 @@ impl Inner {
     pub(crate) fn publish(&self, next: Arc<CompiledTenant>, news: News<'_>) -> Result<(), InternalFault> {
         let availability = match &next.state.tenant {
             None => Availability::Deleted,
-            Some(_) if self.repair => Availability::Repair,
             Some(_) => Availability::Serving,
         };
         let next =
@@ -248,11 +237,9 @@ impl Inner {
         match self.current.guard().availability {
             Availability::Closed => Err(Error::new(ErrorKind::Closed)),
             Availability::Deleted => Err(Error::new(ErrorKind::Deleted)),
-            Availability::Serving
-            | Availability::InDoubt
-            | Availability::InvalidContent
-            | Availability::Broken
-            | Availability::Repair => Ok(()),
+            Availability::Serving | Availability::InDoubt | Availability::InvalidContent | Availability::Broken => {
+                Ok(())
+            }
         }
     }
 
@@ -624,6 +611,20 @@ impl Tenant {
     /// ```
     pub fn name(&self) -> Option<Name> {
         self.0.current.guard().state.tenant.as_ref().map(|tenant| tenant.name.clone())
+    }
+
+    /// Returns the slugs that belong to the tenant and to the catalog (R9). [`SlugConflict`] has an example.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert!(acme.conflicts().is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(entries of the catalog · log n).
+    pub fn conflicts(&self) -> Vec<SlugConflict> {
+        self.snapshot().conflicts()
     }
 
     /// Returns how far this tenant is known to be behind its store. A tenant that was never refreshed has a lag of

@@ -10,7 +10,7 @@ use crate::model::records::{CommitId, Name, Revision, TenantId, TenantSlug};
 use crate::plan::{Plan, Tx};
 use crate::resolver::explain::{Decision, Explanation};
 use crate::resolver::moment::{Moment, PermissionSet};
-use crate::resolver::snapshot::{AsPermission, AsUser, PermissionHandle, Snapshot, UserHandle};
+use crate::resolver::snapshot::{AsPermission, AsUser, PermissionHandle, SlugConflict, Snapshot, UserHandle};
 
 /// [`crate::Tenant`] without an executor. Questions are the same, and never wait.
 ///
@@ -114,6 +114,11 @@ impl Tenant {
     /// See [`crate::Tenant::name`].
     pub fn name(&self) -> Option<Name> {
         self.0.name()
+    }
+
+    /// See [`crate::Tenant::conflicts`].
+    pub fn conflicts(&self) -> Vec<SlugConflict> {
+        self.0.conflicts()
     }
 
     /// See [`crate::Tenant::lag`].

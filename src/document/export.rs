@@ -48,8 +48,7 @@ impl Snapshot {
     /// # Errors
     /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant:
     /// [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
-    /// [`CatalogConflict`](ErrorKind::CatalogConflict) (opened for repair), [`Internal`](ErrorKind::Internal),
-    /// [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
+    /// [`Internal`](ErrorKind::Internal), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
         let refused = match compiled.availability {
@@ -57,7 +56,6 @@ impl Snapshot {
             Availability::InDoubt => Some(ErrorKind::Blocked),
             Availability::InvalidContent => Some(ErrorKind::Corrupt),
             Availability::Broken => Some(ErrorKind::Internal),
-            Availability::Repair => Some(ErrorKind::CatalogConflict),
             Availability::Closed => Some(ErrorKind::Closed),
             Availability::Deleted => Some(ErrorKind::Deleted),
         };
@@ -102,9 +100,15 @@ struct Names<'a> {
 }
 
 /// Returns the names of entries removed from the catalog, by number: the last known slug, or the id if another entity now
-/// has that slug.
+/// has that slug. An entry of the catalog whose slug is also one of the tenant's (R9) is named in the same way, so that
+/// the slug means the tenant's own everywhere in the document.
 fn removed_from_catalog<R: Row<Ids = HashIndex>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
-    let gone = table.rows().filter(|row| row.origin() == Origin::RemovedFromCatalog);
+    let is_gone = |row: &&R| match row.origin() {
+        Origin::Tenant => false,
+        Origin::Catalog => row.is_in_conflict(),
+        Origin::RemovedFromCatalog => true,
+    };
+    let gone = table.rows().filter(is_gone);
     let number = |row: &R| must(table.by_id(row.id()), LISTED);
     let mut gone: Vec<(&R, u32)> = gone.filter_map(|row| Some((row, number(row)?))).collect();
     gone.sort_by_key(|(row, _)| (row.name(), row.id()));

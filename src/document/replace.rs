@@ -29,7 +29,7 @@ impl Document {
         let context = ImportContext { catalog, present: Some(&base.state), new_id: origins.new_id };
         let after = rules::additions(&self.0, context)?.into_iter().filter_map(Change::into_after);
         let changes = watch(|| changes(present(&base.state), after.collect()))?;
-        let mut draft = Draft::new(base, origins, false);
+        let mut draft = Draft::new(base, origins);
         draft.apply_whole(changes, &self.0.acts_for)?;
         draft.finish()
     }

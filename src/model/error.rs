@@ -428,6 +428,9 @@ impl Error {
 }
 
 /// Constructors for this crate.
+/// What to do about a slug that belongs to the tenant and to the catalog.
+pub(crate) const CONFLICT_ADVICE: &str = "rename or delete the tenant's own by its id";
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
         Self(Box::new(Inner {
@@ -493,10 +496,17 @@ impl Error {
         error
     }
 
-    pub(crate) fn violating(kind: ErrorKind, violations: Vec<InvariantViolation>, unlisted: usize) -> Self {
-        let mut error = Self::new(kind);
+    pub(crate) fn violating(violations: Vec<InvariantViolation>, unlisted: usize) -> Self {
+        let mut error = Self::new(ErrorKind::Corrupt);
         (error.0.violations, error.0.unlisted) = (violations, unlisted);
         error
+    }
+
+    /// The error of a write by a slug that belongs to the tenant and to the catalog (R9).
+    pub(crate) fn catalog_conflict(entity: EntityKind, slug: &str, own: uuid::Uuid) -> Self {
+        let mut error = Self::new(ErrorKind::CatalogConflict).about(entity, slug);
+        error.0.found = Some(own.to_string());
+        error.advise(CONFLICT_ADVICE)
     }
 
     pub(crate) fn about(mut self, entity: EntityKind, name: impl Into<Asked>) -> Self {

@@ -1,10 +1,10 @@
-//! The invariants of every state of a tenant. `src/docs/rules.md` lists I1 to I12. A load fails with a list of violations if
-//! the content of the store breaks one of I1 to I6, or I12. I7 to I11 concern the compiled form only; tests check them
-//! after every step.
+//! The invariants of every state of a tenant. `src/docs/rules.md` lists I1 to I13. A load fails with a list of violations if
+//! the content of the store breaks one of I1 to I6, or I12. I7 to I11 and I13 concern the compiled form only; tests check
+//! them after every step.
 
 use std::fmt;
 
-use crate::model::error::{CycleNames, EntityKind, Error, ErrorKind, InvariantViolation, Quoted, ViolationCode};
+use crate::model::error::{CycleNames, EntityKind, Error, InvariantViolation, Quoted, ViolationCode};
 use crate::model::internal_fault::InternalFault;
 use crate::model::records::{Holder, RecordKey};
 
@@ -15,8 +15,6 @@ pub(crate) enum Violation {
     Dangling { edge: RecordKey, entity: EntityKind },
     /// I2
     Taken { entity: EntityKind, name: String },
-    /// I2, between tenant and catalog
-    Clash { entity: EntityKind, slug: String },
     /// I3
     Cycle { entity: EntityKind, names: Vec<String> },
     /// I4
@@ -47,7 +45,6 @@ impl Violation {
         match self {
             Self::Dangling { .. } => ViolationCode::DanglingReference,
             Self::Taken { .. } | Self::ExternalTaken { .. } => ViolationCode::Duplicate,
-            Self::Clash { .. } => ViolationCode::CatalogConflict,
             Self::Cycle { .. } => ViolationCode::Cycle,
             Self::Misfit { .. } | Self::NotManaged { .. } => ViolationCode::Mismatch,
             Self::NoTenant => ViolationCode::TenantRecord,
@@ -63,7 +60,6 @@ impl Violation {
             Self::Dangling { entity, .. }
             | Self::Taken { entity, .. }
             | Self::ExternalTaken { entity, .. }
-            | Self::Clash { entity, .. }
             | Self::Cycle { entity, .. } => Some(*entity),
             Self::NoTenant => Some(EntityKind::Tenant),
             Self::Misfit { .. }
@@ -77,7 +73,7 @@ impl Violation {
 
     fn names(&self) -> Vec<String> {
         match self {
-            Self::Taken { name, .. } | Self::Clash { slug: name, .. } => vec![name.clone()],
+            Self::Taken { name, .. } => vec![name.clone()],
             Self::ExternalTaken { manager, id, .. } => vec![manager.clone(), id.clone()],
             Self::Cycle { names, .. } => CycleNames::new(names.clone()).names,
             Self::Dangling { .. }
@@ -99,7 +95,6 @@ impl fmt::Display for Violation {
                 write!(f, "I1: {} refers to a {entity} that does not exist", Named(edge))
             }
             Self::Taken { entity, name } => write!(f, "I2: two {entity}s have the name or id {}", Quoted(name)),
-            Self::Clash { entity, slug } => write!(f, "{entity} {}", Quoted(slug)),
             Self::Cycle { entity, names } => write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone())),
             Self::Misfit { key } => write!(f, "I4: change does not match the stored {}", Named(key)),
             Self::ExternalTaken { entity, manager, id } => {
@@ -139,18 +134,15 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// Returns the error for invalid content: `CatalogConflict`, which the application can repair, if nothing else is wrong;
-/// `Internal` for a fault of this crate; otherwise `Corrupt`.
+/// Returns the error for invalid content: `Internal` for a fault of this crate, otherwise `Corrupt`.
 pub(crate) fn refused(violations: &[Violation]) -> Error {
     const MOST: usize = 100;
     if let Some(fault) = internal_fault(violations) {
         return fault.error("the snapshot was not published");
     }
-    let conflicts = !violations.is_empty() && violations.iter().all(|v| matches!(v, Violation::Clash { .. }));
-    let kind = if conflicts { ErrorKind::CatalogConflict } else { ErrorKind::Corrupt };
     let mut listed: Vec<InvariantViolation> = violations.iter().take(MOST).map(Violation::to_public).collect();
     listed.sort_by(|a, b| a.message.cmp(&b.message));
-    Error::violating(kind, listed, violations.len().saturating_sub(MOST))
+    Error::violating(listed, violations.len().saturating_sub(MOST))
 }
 
 /// Returns the first internal fault among these.

@@ -116,7 +116,8 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// Returns all permissions that can be granted: the tenant's own and the catalog's (R5, R9).
+    /// Returns all permissions that can be granted (R5, R9): the tenant's own and the catalog's. A slug that both have is
+    /// left out.
     ///
     /// ```
     /// # use rolecall::catalog::Catalog;
@@ -135,7 +136,39 @@ impl<'a> Model<'a> {
             Record::Permission(permission) => Some((permission.id, permission.slug.clone())),
             _ => None,
         });
-        own.chain(self.catalog.permissions().iter().map(|entry| (entry.id(), entry.slug().clone())))
+        let all = own.chain(self.catalog.permissions().iter().map(|entry| (entry.id(), entry.slug().clone())));
+        let conflicts = self.permission_conflicts();
+        all.filter(move |(_, slug)| !conflicts.contains(slug))
+    }
+
+    /// Returns the slugs of permissions that belong to the tenant and to the catalog. Such a slug names nothing, and
+    /// neither of the two permissions gives anything (R9).
+    ///
+    /// ```
+    /// # use rolecall::catalog::{Catalog, Definition, PermissionDef};
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Description, Name, PermissionId, PermissionRecord, Record, Slug};
+    /// #
+    /// // A permission of the tenant.
+    /// let slug = Slug::new("posts:read")?;
+    /// # let (name, description) = (Name::new("Read")?, Description::default());
+    /// let own = PermissionRecord { id: PermissionId::random(), slug, name, description, category: None };
+    /// // A catalog that defines its slug.
+    /// let permissions = &[PermissionDef::new("posts:read")];
+    /// let catalog = Catalog::new(&Definition { permissions, ..Definition::default() })?;
+    /// let records = [Record::Permission(own)];
+    /// let model = Model::new(&records, &catalog);
+    /// // Neither can be granted.
+    /// assert!(model.permission_conflicts().contains("posts:read") && model.permissions().count() == 0);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn permission_conflicts(&self) -> BTreeSet<Slug> {
+        let own = self.records.iter().filter_map(|record| match record {
+            Record::Permission(permission) => Some(&permission.slug),
+            _ => None,
+        });
+        let is_catalogs = |slug: &&Slug| self.catalog.permissions().iter().any(|entry| entry.slug() == *slug);
+        own.filter(is_catalogs).cloned().collect()
     }
 
     /// Returns the groups of a user: those joined directly, and their active parent groups at any depth (R1). A membership

@@ -10,8 +10,7 @@ use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
 use crate::model::internal_fault::{InternalFault, must, watch};
 use crate::model::invariants::Violation;
 use crate::model::records::{
-    Actor, Change, CommitId, Envelope, Manager, Note, PermissionRecord, Position, Record, RecordKey, Revision,
-    RoleRecord, Timestamp,
+    Actor, Change, CommitId, Envelope, Manager, Note, Position, Record, RecordKey, Revision, Timestamp,
 };
 use crate::resolver::snapshot::edit::{Edit, Touched};
 use crate::resolver::snapshot::row_cache::recompute_rows;
@@ -41,19 +40,17 @@ pub(crate) struct Draft {
     pub(super) note: Option<Note>,
     /// The directory that the transaction currently acts for (R16).
     pub(super) manager: Option<Manager>,
-    /// Allows only renames and deletions.
-    repair: bool,
     /// A fault makes the state unusable, so no plan is made.
     fault: Option<InternalFault>,
 }
 
 impl Draft {
-    pub(crate) fn new(base: Arc<CompiledTenant>, origins: CommitContext, repair: bool) -> Self {
+    pub(crate) fn new(base: Arc<CompiledTenant>, origins: CommitContext) -> Self {
         let next = (*base).clone();
         let touched = Touched::default();
         let journal = BTreeMap::new();
         let (actor, note, manager) = (None, None, None);
-        Self { base, next, touched, journal, origins, actor, note, manager, repair, fault: None }
+        Self { base, next, touched, journal, origins, actor, note, manager, fault: None }
     }
 
     pub(super) fn new_id(&self) -> Uuid {
@@ -81,16 +78,13 @@ impl Draft {
 
     /// Applies a change that has been validated.
     pub(super) fn apply(&mut self, change: Change) -> Result<()> {
-        if self.repair && change.after().is_some() && !is_rename(&change) {
-            return Err(Error::rejected("a repair allows only renames and deletions"));
-        }
         self.intact()?;
         self.check_managed(&change)?;
         let CompiledTenant { state, session, .. } = &mut self.next;
         if state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
-        let mut edit = Edit { state, session, touched: &mut self.touched, repair: self.repair };
+        let mut edit = Edit { state, session, touched: &mut self.touched };
         let applied = watch(|| edit.apply(&change));
         self.check_applied(applied)?;
         let (before, after) = (change.before().cloned(), change.after().cloned());
@@ -153,7 +147,7 @@ impl Draft {
             .iter()
             .try_for_each(|change| managed::check_managed(state, change, |manager| acts_for.contains(manager)))?;
         let CompiledTenant { state, session, .. } = &mut self.next;
-        let mut edit = Edit { state, session, touched: &mut self.touched, repair: false };
+        let mut edit = Edit { state, session, touched: &mut self.touched };
         let applied = watch(|| edit.apply_all(&changes));
         self.check_applied(applied)?;
         for change in changes {
@@ -229,26 +223,5 @@ impl Draft {
 
     pub(super) fn revision(&self) -> Revision {
         self.base.position.revision
-    }
-}
-
-/// Returns whether a change gives an entity another slug or key, and changes nothing else.
-fn is_rename(change: &Change) -> bool {
-    match (change.before(), change.after()) {
-        (Some(Record::Permission(a)), Some(Record::Permission(b))) => {
-            *b == PermissionRecord { slug: b.slug.clone(), ..a.clone() }
-        }
-        (Some(Record::Role(a)), Some(Record::Role(b))) => *b == RoleRecord { slug: b.slug.clone(), ..a.clone() },
-        (Some(Record::Group(a)), Some(Record::Group(b))) => {
-            let mut renamed = a.clone();
-            renamed.slug.clone_from(&b.slug);
-            renamed == *b
-        }
-        (Some(Record::User(a)), Some(Record::User(b))) => {
-            let mut renamed = a.clone();
-            renamed.key.clone_from(&b.key);
-            renamed == *b
-        }
-        _ => false,
     }
 }

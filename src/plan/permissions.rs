@@ -83,7 +83,7 @@ impl Tx {
     /// # Errors
     /// Those of [`Tx::create_permission`].
     pub fn ensure_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
-        if let Some(number) = self.lookup_permission(&slug) {
+        if let Some(number) = self.lookup_permission(&slug)? {
             return Ok(PermissionEdit::new(self, number));
         }
         self.create_permission(slug)

@@ -179,7 +179,6 @@ impl Tx {
             let window = self.far_end(self.window_of(relation(*end))?)?;
             changes.push(Change::removed(self.relation_record(relation(*end), window)?));
         }
-        // A repair refuses the first addition, before anything is removed.
         self.apply_all(changes)?;
         Ok((added, removed))
     }

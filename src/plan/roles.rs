@@ -200,7 +200,7 @@ impl Tx {
     /// # Errors
     /// Those of [`Tx::create_role`].
     pub fn ensure_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
-        if let Some(number) = self.lookup_role(&slug) {
+        if let Some(number) = self.lookup_role(&slug)? {
             return Ok(RoleEdit::new(self, number));
         }
         self.create_role(slug)

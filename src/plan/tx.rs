@@ -292,13 +292,20 @@ impl Tx {
         self.draft().next.state.users.row(number).map(look).ok_or_else(|| deleted(EntityKind::User))
     }
 
-    /// Looks up a permission without creating an error, whose suggestions cost a search.
-    pub(super) fn lookup_permission(&self, permission: &impl AsPermission) -> Option<u32> {
-        permission.permission(self.draft().next.scope())
+    /// Looks up a permission without creating the error for an unknown one, whose suggestions cost a search.
+    ///
+    /// # Errors
+    /// `CatalogConflict` for a slug that belongs to the tenant and to the catalog (R9).
+    pub(super) fn lookup_permission(&self, permission: &impl AsPermission) -> Result<Option<u32>> {
+        let draft = self.draft();
+        let found = permission.permission(draft.next.scope());
+        check_conflict(&draft.next.state.permissions, found, || permission.permission_text())
     }
 
-    pub(super) fn lookup_role(&self, role: &impl AsRole) -> Option<u32> {
-        role.role(self.draft().next.scope())
+    /// As [`Tx::lookup_permission`].
+    pub(super) fn lookup_role(&self, role: &impl AsRole) -> Result<Option<u32>> {
+        let draft = self.draft();
+        check_conflict(&draft.next.state.roles, role.role(draft.next.scope()), || role.role_text())
     }
 
     pub(super) fn lookup_group(&self, group: &impl AsGroup) -> Option<u32> {
@@ -310,12 +317,12 @@ impl Tx {
     }
 
     pub(super) fn find_permission(&self, permission: &impl AsPermission) -> Result<u32> {
-        let found = self.lookup_permission(permission);
+        let found = self.lookup_permission(permission)?;
         found.ok_or_else(|| self.draft().not_found(EntityKind::Permission, permission.permission_text()))
     }
 
     pub(super) fn find_role(&self, role: &impl AsRole) -> Result<u32> {
-        let found = self.lookup_role(role);
+        let found = self.lookup_role(role)?;
         found.ok_or_else(|| self.draft().not_found(EntityKind::Role, role.role_text()))
     }
 
@@ -328,6 +335,18 @@ impl Tx {
         let found = self.lookup_user(user);
         found.ok_or_else(|| self.draft().not_found(EntityKind::User, user.user_text()))
     }
+}
+
+/// Refuses a slug that belongs to the tenant and to the catalog. An id, a handle or a variant is not ambiguous.
+fn check_conflict<R: Row>(table: &Table<R>, found: Option<u32>, asked: impl FnOnce() -> Asked) -> Result<Option<u32>> {
+    let Some(row) = found.and_then(|number| table.row(number)).filter(|row| row.is_in_conflict()) else {
+        return Ok(found);
+    };
+    if asked().name().is_none() {
+        return Ok(found);
+    }
+    let own = table.sorted_from(row.name()).filter_map(|number| table.row(number)).find(|row| row.is_shadowed());
+    Err(Error::catalog_conflict(R::ENTITY, row.name(), own.map_or(row.id(), Row::id)))
 }
 
 /// Returns the error of an edit whose entity was deleted in the same transaction.

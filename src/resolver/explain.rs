@@ -14,7 +14,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::model::error::{Asked, DidYouMean, EntityKind, Quoted, Suggestions};
+use crate::model::error::{Asked, CONFLICT_ADVICE, DidYouMean, EntityKind, Quoted, Suggestions};
 use crate::model::internal_fault::must;
 use crate::model::records::{Slug, Timestamp, Window};
 
@@ -81,6 +81,9 @@ pub enum Reason {
     UnknownUser,
     /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
     UnknownPermission,
+    /// The slug belongs to a permission of the tenant and to one of the catalog, and neither gives anything until the
+    /// tenant's own is renamed or deleted (R9). [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists such slugs.
+    CatalogConflict,
     /// The catalog has renamed the permission: the slug is an earlier one. [`Explanation::suggestions`] has the present one.
     PermissionRenamed,
     /// The question has a pattern, such as `posts:*`, in place of a permission. Only a grant can have a pattern.
@@ -110,8 +113,6 @@ pub enum Reason {
     /// An internal invariant was broken, which is a bug of this crate. The tenant denies every check until a refresh
     /// succeeds.
     InternalError,
-    /// The tenant was opened for repair, and denies every check.
-    Repair,
     /// The tenant was closed.
     Closed,
     /// The tenant was deleted.
@@ -326,8 +327,8 @@ impl Explanation {
         Some(DidYouMean { asked, names }.to_string())
     }
 
-    /// Returns what is wrong with an unknown name, if that is known: the catalog has renamed it, it is a pattern, or it is
-    /// an id that was passed as text.
+    /// Returns what is wrong with a name, if that is known: the catalog has renamed it, it is a pattern, it is an id that was
+    /// passed as text, or it belongs to the tenant and to the catalog.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -337,6 +338,9 @@ impl Explanation {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn advice(&self) -> Option<&str> {
+        if self.decision == Decision::Denied(Reason::CatalogConflict) {
+            return Some(CONFLICT_ADVICE);
+        }
         self.unknown().and_then(|(_, name)| self.suggestions.advice(name))
     }
 
@@ -673,6 +677,7 @@ impl fmt::Display for Reason {
         match self {
             Self::UnknownUser => f.write_str("the user is unknown"),
             Self::UnknownPermission => f.write_str("the permission is unknown"),
+            Self::CatalogConflict => f.write_str("the permission's slug belongs to the tenant and to the catalog"),
             Self::PermissionRenamed => f.write_str("the catalog has renamed the permission"),
             Self::PatternAsked => f.write_str("a pattern was asked for, and only a grant can have one"),
             Self::Suspended => f.write_str("the user is suspended"),
@@ -683,7 +688,6 @@ impl fmt::Display for Reason {
             Self::InDoubt => f.write_str("the tenant has a commit in doubt"),
             Self::InvalidStoreContent => f.write_str("the content of the store is invalid"),
             Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),
-            Self::Repair => f.write_str("the tenant is open for repair"),
             Self::Closed => f.write_str("the tenant was closed"),
             Self::Deleted => f.write_str("the tenant was deleted"),
         }
@@ -700,6 +704,9 @@ impl fmt::Display for Explanation {
             }
             Decision::Denied(Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked) => {
                 write!(f, "denied: {} not found", self.permission.of(EntityKind::Permission))?;
+            }
+            Decision::Denied(Reason::CatalogConflict) => {
+                write!(f, "denied: {permission} is a permission of the tenant and one of the catalog")?;
             }
             Decision::Denied(Reason::Suspended) => write!(f, "denied: {user} is suspended")?,
             Decision::Denied(Reason::NoPath) => write!(f, "denied: nothing that {user} holds grants {permission}")?,

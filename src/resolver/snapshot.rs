@@ -16,6 +16,7 @@ pub(crate) mod session;
 pub(crate) mod reverse;
 pub(crate) mod walk;
 pub(crate) mod names;
+pub(crate) mod conflicts;
 pub(crate) mod state;
 pub(crate) mod indexed_user;
 pub(crate) mod user_summary;
@@ -31,6 +32,7 @@ pub(crate) mod source;
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::conflicts::SlugConflict;
 pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, External, PermissionHandle, UserHandle};
 
 use self::compiled_catalog::CompiledCatalog;
@@ -89,8 +91,6 @@ pub(crate) enum Availability {
     InvalidContent,
     /// An internal invariant was broken when the next snapshot was made or published.
     Broken,
-    /// The tenant was opened for repair.
-    Repair,
     /// The tenant was closed.
     Closed,
     /// The tenant was deleted.

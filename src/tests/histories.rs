@@ -149,8 +149,20 @@ fn next_catalog() -> Catalog {
     Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap()
 }
 
+/// A catalog with slugs that the tenant uses: what an old process creates while the new one is open, and the reverse.
+fn conflicting_catalog() -> Catalog {
+    let permissions = &["a:x", "b:y", "ab:x", "sys:read"].map(PermissionDef::new);
+    let roles = &[
+        RoleDef { grants: &["a:x", "a:*"], ..RoleDef::new("r0") },
+        RoleDef { grants: &["*:x", "sys:read"], includes: &["r0"], ..RoleDef::new("r3") },
+    ];
+    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap()
+}
+
 struct History {
     base: Arc<CompiledCatalog>,
+    /// The same tenant, open in a process with another catalog, which follows the commits of this one.
+    conflicting: Arc<CompiledTenant>,
     next_release: Arc<CompiledCatalog>,
     session: Arc<Session>,
     records: BTreeMap<RecordKey, Record>,
@@ -167,12 +179,14 @@ impl History {
             Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
         let present = build(&base, &session, &records, position);
         let next_release = Arc::new(CompiledCatalog::with_bound(next_catalog(), words_per_edge));
-        Self { base, next_release, session, records, present: Arc::new(present) }
+        let conflicting = Arc::new(CompiledCatalog::with_bound(conflicting_catalog(), words_per_edge));
+        let conflicting = Arc::new(build(&conflicting, &Arc::new(conflicting.open()), &records, position));
+        Self { base, next_release, session, records, present: Arc::new(present), conflicting }
     }
 
     fn draft(&self) -> Draft {
         let origins = CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
-        Draft::new(Arc::clone(&self.present), origins, false)
+        Draft::new(Arc::clone(&self.present), origins)
     }
 
     /// Numbers that are given out and not used. The permissions after them are some words further on. Of the rows that
@@ -204,7 +218,7 @@ impl History {
         };
         let rebuilt = build(&self.base, &self.session, &self.records, next.position);
         let seeded = {
-            let build = Build::new(Arc::clone(&self.base), Arc::clone(&self.session), false);
+            let build = Build::new(Arc::clone(&self.base), Arc::clone(&self.session));
             let build = push_all(build.keeping_numbers_of(&next.state), &self.records);
             build.finish(next.position).unwrap()
         };
@@ -221,10 +235,42 @@ impl History {
         self.agrees_with_the_reference_model(&released);
         self.reasons_agree_with_the_reference_model(&released);
         self.reasons_agree_with_the_reference_model(next);
+        self.follow_in_conflict(&plan);
         lists_agree(next);
         access_changes_agree(&plan);
         misfits_are_refused(&plan, &self.records);
         self.present = Arc::clone(next);
+    }
+
+    /// The process with the other catalog follows a commit. Slugs of its catalog that the tenant gains or loses begin and
+    /// end conflicts (R9).
+    fn follow_in_conflict(&mut self, plan: &Plan) {
+        if !plan.changes.is_empty() {
+            let step = (plan.next.position.revision, &plan.envelope, plan.changes.as_slice());
+            self.conflicting =
+                Arc::new(self.conflicting.advance([step]).expect("no slug keeps a commit from being followed"));
+        }
+        let present = &self.conflicting;
+        let rebuilt = Arc::new(build(&present.catalog, &present.session, &self.records, present.position));
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        let slugs = Model::new(&records, &present.catalog.definition).permission_conflicts();
+        for compiled in [present, &rebuilt] {
+            verify(&compiled.state);
+            self.agrees_with_the_reference_model(compiled);
+            let conflicts = Snapshot(Arc::clone(compiled)).conflicts();
+            let permissions = conflicts.iter().filter(|conflict| conflict.entity == crate::EntityKind::Permission);
+            assert!(permissions.clone().map(|conflict| conflict.slug.clone()).collect::<BTreeSet<_>>() == slugs);
+            let snapshot = Snapshot(Arc::clone(compiled));
+            for (conflict, user) in permissions.flat_map(|conflict| USERS.map(|user| (conflict, user))) {
+                let moment = snapshot.at(at(15));
+                for id in [conflict.own, conflict.catalog] {
+                    assert!(!moment.check(user, id) && moment.who_can(id).is_empty());
+                    let denied = Decision::Denied(Reason::CatalogConflict);
+                    assert!(moment.user(user).is_none() || moment.decide(user, id) == denied);
+                }
+            }
+        }
+        lists_agree(&self.conflicting);
     }
 
     fn records_after(&mut self, plan: &Plan) {
@@ -411,7 +457,7 @@ fn build(
     records: &BTreeMap<RecordKey, Record>,
     position: Position,
 ) -> CompiledTenant {
-    push_all(Build::new(Arc::clone(base), Arc::clone(session), false), records).finish(position).unwrap()
+    push_all(Build::new(Arc::clone(base), Arc::clone(session)), records).finish(position).unwrap()
 }
 
 fn push_all(mut build: Build, records: &BTreeMap<RecordKey, Record>) -> Build {
@@ -515,13 +561,17 @@ fn sources_agree(moment: &crate::Moment<'_>, user: crate::model::records::UserId
         assert_eq!(here, there.map(|m| (m.window, m.active, m.suspended)));
         assert!(here.is_none_or(|(_, active, mark)| mark == suspended && (suspended || !active || is_in)));
     }
-    for slug in ROLES {
-        let has = roles.iter().any(|r| r.record.slug() == slug);
-        let holders = moment.all_holders(slug);
+    // By slug for those that are removed from the catalog, by id for the others: a slug may belong to two.
+    let listed = moment.roles(&everyone).items;
+    let unlisted = ROLES.into_iter().filter(|slug| listed.iter().all(|role| role.slug() != *slug));
+    let unlisted: Vec<_> = unlisted.filter_map(|slug| moment.role(slug)).collect();
+    for role in listed.iter().chain(&unlisted).map(|role| role.record.id) {
+        let has = roles.iter().any(|r| r.record.id() == role);
+        let holders = moment.all_holders(role);
         assert_eq!(holders.contains(user), has);
         assert_eq!(holders.suspended().contains(user), has && suspended);
-        let here = moment.roles_of(user).into_iter().find(|r| r.record.slug() == slug);
-        let there = moment.holders(slug, &everyone).items.into_iter().find(|h| h.record.id == user);
+        let here = moment.roles_of(user).into_iter().find(|r| r.record.id() == role);
+        let there = moment.holders(role, &everyone).items.into_iter().find(|h| h.record.id == user);
         let here = here.map(|r| (r.window, r.active, r.suspended));
         assert_eq!(here, there.map(|h| (h.window, h.active, h.suspended)));
         assert!(here.is_none_or(|(_, _, mark)| mark == suspended));

@@ -48,7 +48,7 @@ impl Snapshots {
         let mut revision = Revision::FIRST;
         Self(["1", "2", "3"].map(|name| {
             let tenant = TenantRecord { slug: TenantSlug::new("t").unwrap(), name: Name::new(name).unwrap() };
-            let mut build = Build::new(Arc::clone(&base), Arc::clone(&session), false);
+            let mut build = Build::new(Arc::clone(&base), Arc::clone(&session));
             assert!(build.push(&Record::Tenant(tenant)));
             let compiled = build.finish(Position { tenant_id, revision, commit: CommitId::random() }).unwrap();
             revision = revision.next();

@@ -118,8 +118,9 @@ codes! {
         WindowMismatch = "window_mismatch",
         /// The entity belongs to the catalog. A tenant can use it and cannot change it.
         ReadOnly = "read_only",
-        /// The tenant has slugs that the catalog defines. [`Error::violations`](crate::Error::violations) lists them, and a
-        /// [`Repair`](crate::Repair) renames them.
+        /// The slug belongs to a permission or role of the tenant and to one of the catalog, so a write by it is ambiguous
+        /// (R9). Rename or delete the tenant's own by its id, which [`Error::found`](crate::Error::found) shows.
+        /// [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists all such slugs.
         CatalogConflict = "catalog_conflict",
         /// A document has mistakes. [`Error::mistakes`](crate::Error::mistakes) lists them.
         Document = "document",
@@ -224,7 +225,7 @@ impl ErrorKind {
             Self::Cycle => "cycle of groups or roles",
             Self::WindowMismatch => "relation exists with another window",
             Self::ReadOnly => "entity belongs to the catalog",
-            Self::CatalogConflict => "tenant conflicts with the catalog",
+            Self::CatalogConflict => "slug of the tenant and of the catalog",
             Self::Document => "invalid document",
             Self::NestedUpdate => "call inside an update",
             Self::Stale => "stale plan",

@@ -83,7 +83,10 @@ impl Inner {
             ErrorKind::ReadOnly => {
                 write!(f, "{} belongs to the catalog and cannot be changed by a tenant", self.subject())
             }
-            ErrorKind::CatalogConflict => self.list(f, "tenant has slugs that the catalog defines", &self.violations),
+            ErrorKind::CatalogConflict => {
+                let (subject, id) = (self.subject(), self.found.as_deref().unwrap_or_default());
+                write!(f, "{subject} belongs to the tenant, with the id {id}, and to the catalog")
+            }
             ErrorKind::Document => self.list(f, "invalid document", &self.mistakes),
             ErrorKind::Corrupt if self.violations.is_empty() => f.write_str("corrupt store content or commit"),
             ErrorKind::Corrupt => self.list(f, "store content breaks invariants", &self.violations),

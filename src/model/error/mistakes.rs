@@ -108,8 +108,6 @@ codes! {
         DanglingReference = "dangling_reference",
         /// Two entities of one kind have the same id, slug or key.
         Duplicate = "duplicate",
-        /// An entity of the tenant has a slug that the catalog defines.
-        CatalogConflict = "catalog_conflict",
         /// Groups or roles form a cycle.
         Cycle = "cycle",
         /// A change does not fit the records before it, or a record is stored twice.
@@ -127,23 +125,33 @@ codes! {
     }
 }
 
-/// One way in which the content of a store breaks the invariants of a tenant, or conflicts with the catalog.
+/// One way in which the content of a store breaks the invariants of a tenant.
 ///
 /// # Example
 /// ```
 /// use rolecall::blocking::Authorizer;
-/// use rolecall::catalog::{Catalog, Definition, RoleDef};
-/// use rolecall::{EntityKind, ViolationCode, store::MemoryStore};
+/// use rolecall::catalog::Catalog;
+/// use rolecall::records::{Change, CommitId, Envelope, Name, Record, TenantId, TenantRecord};
+/// use rolecall::store::{Base, Commit, MemoryStore, Store};
+/// use rolecall::{EntityKind, Timestamp, ViolationCode};
 ///
+/// // A store that somebody has written to directly: two roles have one slug.
 /// let store = MemoryStore::default();
-/// let old = Authorizer::builder().store(store.clone()).build();
-/// old.create_tenant("acme", "Acme")?.update(|tx| tx.create_role("editor")?.done())?;
+/// let role = || -> rolecall::Result<Change> {
+///     let (slug, name, description) = ("editor".parse()?, Name::new("Editor")?, Default::default());
+///     let id = rolecall::records::RoleId::random();
+///     Ok(Change::added(Record::Role(rolecall::records::RoleRecord { id, slug, name, description })))
+/// };
+/// let tenant = TenantRecord { slug: "acme".parse()?, name: Name::new("Acme")? };
+/// let changes = [Change::added(Record::Tenant(tenant)), role()?, role()?];
+/// let (id, catalog) = (CommitId::random(), Catalog::empty().fingerprint());
+/// let envelope = Envelope { id, previous: None, actor: None, at: Timestamp::UNIX_EPOCH, note: None, catalog };
+/// let commit = Commit { base: Base::Create(TenantId::random()), envelope: &envelope, changes: &changes };
+/// pollster::block_on(store.commit(commit)).unwrap();
 ///
-/// // The next release defines the role itself.
-/// let catalog = Catalog::new(&Definition { roles: &[RoleDef::new("editor")], ..Definition::default() })?;
-/// let error = Authorizer::builder().store(store).catalog(&catalog).build().tenant("acme").unwrap_err();
-/// let [violation] = error.violations() else { panic!("one conflict") };
-/// assert_eq!(violation.code, ViolationCode::CatalogConflict);
+/// let error = Authorizer::builder().store(store).build().tenant("acme").unwrap_err();
+/// let [violation] = error.violations() else { panic!("one violation") };
+/// assert_eq!(violation.code, ViolationCode::Duplicate);
 /// assert_eq!((violation.entity, &violation.names[..]), (Some(EntityKind::Role), &["editor".to_owned()][..]));
 /// # Ok::<(), rolecall::Error>(())
 /// ```

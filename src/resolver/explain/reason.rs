@@ -22,8 +22,16 @@ pub(crate) fn decide(
         return Decision::Denied(reason);
     }
     let Some(user) = user else { return Decision::Denied(Reason::UnknownUser) };
-    let known = permission.filter(|permission| snapshot.state.permission_is_grantable(*permission));
-    let Some(permission) = known else { return Decision::Denied(Reason::UnknownPermission) };
+    let permissions = &snapshot.state.permissions;
+    let Some((permission, row)) = permission.and_then(|n| permissions.row(n).map(|row| (n, row))) else {
+        return Decision::Denied(Reason::UnknownPermission);
+    };
+    if row.in_conflict {
+        return Decision::Denied(Reason::CatalogConflict);
+    }
+    if !row.is_grantable() {
+        return Decision::Denied(Reason::UnknownPermission);
+    }
     if allows(&snapshot.state, user, permission, when) {
         return Decision::Allowed;
     }
@@ -37,7 +45,6 @@ pub(crate) fn unavailable_reason(availability: Availability) -> Option<Reason> {
         Availability::InDoubt => Some(Reason::InDoubt),
         Availability::InvalidContent => Some(Reason::InvalidStoreContent),
         Availability::Broken => Some(Reason::InternalError),
-        Availability::Repair => Some(Reason::Repair),
         Availability::Closed => Some(Reason::Closed),
         Availability::Deleted => Some(Reason::Deleted),
     }

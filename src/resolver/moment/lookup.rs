@@ -31,17 +31,20 @@ pub struct WithOrigin<R> {
     pub record: R,
     /// Where it is defined.
     pub origin: Origin,
+    /// Whether its slug belongs to the tenant and to the catalog (R9). A permission then gives nothing. A question by the
+    /// slug is about the catalog's; the other one is found by its id.
+    pub in_conflict: bool,
 }
 
 impl From<&PermissionRow> for WithOrigin<PermissionRecord> {
     fn from(row: &PermissionRow) -> Self {
-        Self { record: row.record.clone(), origin: row.origin }
+        Self { record: row.record.clone(), origin: row.origin, in_conflict: row.in_conflict }
     }
 }
 
 impl From<&RoleRow> for WithOrigin<RoleRecord> {
     fn from(row: &RoleRow) -> Self {
-        Self { record: row.record.clone(), origin: row.origin }
+        Self { record: row.record.clone(), origin: row.origin, in_conflict: row.in_conflict }
     }
 }
 
@@ -280,7 +283,7 @@ impl Moment<'_> {
             found,
             page,
             WhyEmpty::unavailable(self.unavailable()),
-            |n| roles.name_at(n),
+            |n| roles.cursor_at(n),
             |n| roles.row(n).map(WithOrigin::from),
         )
     }
@@ -312,7 +315,7 @@ impl Moment<'_> {
             found,
             page,
             WhyEmpty::unavailable(self.unavailable()),
-            |n| all.name_at(n),
+            |n| all.cursor_at(n),
             |n| all.row(n).map(WithOrigin::from),
         )
     }

@@ -128,11 +128,11 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// A page of these numbers. There is one more than wanted if there is a next page.
-    pub(crate) fn new<'a>(
+    pub(crate) fn new<N: Into<String>>(
         numbers: impl IntoIterator<Item = u32>,
         page: &PageRequest,
         why: WhyEmpty,
-        name: impl Fn(u32) -> &'a str,
+        name: impl Fn(u32) -> N,
         item: impl Fn(u32) -> Option<T>,
     ) -> Self {
         let WhyEmpty { unavailable, unknown } = why;
@@ -141,7 +141,7 @@ impl<T> Page<T> {
         }
         let numbers: Vec<u32> = numbers.into_iter().take(page.limit.saturating_add(1)).collect();
         let more = numbers.len() > page.limit;
-        let next = numbers.get(page.limit - 1).filter(|_| more).map(|last| name(*last).to_owned());
+        let next = numbers.get(page.limit - 1).filter(|_| more).map(|last| name(*last).into());
         Self { items: numbers.into_iter().take(page.limit).filter_map(item).collect(), next, unavailable, unknown }
     }
 
@@ -168,7 +168,7 @@ pub(crate) fn of_table<'a, R: Row>(
     page: &'a PageRequest,
     finds: impl Fn(&R) -> bool + 'a,
 ) -> impl Iterator<Item = u32> + 'a {
-    let from = table.sorted_from(page.from()).skip_while(|n| !page.is_after(table.name_at(*n)));
+    let from = table.sorted_from(page.from()).skip_while(|n| !page.is_after(&table.cursor_at(*n)));
     from.filter(move |n| table.row(*n).is_some_and(&finds))
 }
 

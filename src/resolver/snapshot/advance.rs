@@ -35,7 +35,7 @@ impl CompiledTenant {
                 return Err(Unfit::OutOfOrder);
             }
             let Self { state, session, .. } = &mut next;
-            let mut edit = Edit { state, session, touched: &mut touched, repair: false };
+            let mut edit = Edit { state, session, touched: &mut touched };
             watch(|| edit.apply_all(changes)).map_err(Unfit::Internal)?.map_err(|_| Unfit::Broken)?;
             next.position = Position { tenant_id, revision, commit: envelope.id };
             if next.state.tenant.is_none() {

@@ -33,16 +33,15 @@ pub(crate) struct Build {
     touched: Touched,
     violations: Vec<Violation>,
     last: RecordKind,
-    repair: bool,
 }
 
 impl Build {
-    pub(crate) fn new(catalog: Arc<CompiledCatalog>, session: Arc<Session>, repair: bool) -> Self {
+    pub(crate) fn new(catalog: Arc<CompiledCatalog>, session: Arc<Session>) -> Self {
         let state = catalog.state.clone();
         let users = BulkLoad::new(&state.users);
         let touched = Touched::default();
         let violations = catalog.fault.map(Violation::Internal).into_iter().collect();
-        Self { catalog, session, state, users, touched, violations, last: RecordKind::Tenant, repair }
+        Self { catalog, session, state, users, touched, violations, last: RecordKind::Tenant }
     }
 
     /// Numbers belong to the session: every id that an earlier snapshot of it numbered keeps its number.
@@ -80,14 +79,8 @@ impl Build {
 
     /// Applies a record of a kind that is not bulk-loaded, as a commit would.
     fn edit(&mut self, record: Record) -> Result<(), Violation> {
-        let change = Change::added(record);
-        let Self { state, session, touched, repair, .. } = self;
-        let outcome = Edit { state, session, touched, repair: *repair }.apply(&change);
-        if matches!(outcome, Err(Violation::Clash { .. })) {
-            // Applied as for a repair, so that records that refer to it are not reported, too.
-            self.violations.extend(Edit { state, session, touched, repair: true }.apply(&change).err());
-        }
-        outcome
+        let Self { state, session, touched, .. } = self;
+        Edit { state, session, touched }.apply(&Change::added(record))
     }
 
     fn user(&mut self, record: &UserRecord) -> Result<(), Violation> {
@@ -109,8 +102,8 @@ impl Build {
     }
 
     fn assignment(&mut self, edge: &Assignment, user: UserId, record: &Record) -> Result<(), Violation> {
-        let Self { state, session, touched, repair, .. } = self;
-        let role = Edit { state, session, touched, repair: *repair }.role(&edge.role, record)?;
+        let Self { state, session, touched, .. } = self;
+        let role = Edit { state, session, touched }.role(&edge.role, record)?;
         let dangling = || Violation::Dangling { edge: record.key(), entity: EntityKind::User };
         let user = self.users.user(user).ok_or_else(dangling)?;
         self.users.assign(user, role, edge.window);
@@ -129,7 +122,7 @@ impl Build {
         if self.state.tenant.is_none() {
             self.violations.push(Violation::NoTenant);
         }
-        let Self { catalog, session, mut state, mut touched, mut violations, repair, .. } = self;
+        let Self { catalog, session, mut state, mut touched, mut violations, .. } = self;
         if violations.is_empty() {
             violations.extend(cycles(&state, &touched));
         }
@@ -141,8 +134,7 @@ impl Build {
             recompute_rows(&mut state, &mut touched);
         });
         finished.map_err(|fault| vec![Violation::Internal(fault)])?;
-        let availability = if repair { Availability::Repair } else { Availability::Serving };
-        Ok(CompiledTenant { availability, session, state, catalog, position })
+        Ok(CompiledTenant { availability: Availability::Serving, session, state, catalog, position })
     }
 }
 
@@ -171,7 +163,7 @@ mod tests {
     fn the_hundredth_broken_invariant_ends_the_load() {
         let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let session = Arc::new(base.open());
-        let mut build = Build::new(base, session, false);
+        let mut build = Build::new(base, session);
         let mut push = |n| {
             let (user, group) = (UserId::from_uuid(Uuid::from_u128(n)), GroupId::from_uuid(Uuid::from_u128(n)));
             build.push(&Record::Membership(Membership { user, group, window: Window::ALWAYS }))

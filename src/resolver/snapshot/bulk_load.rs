@@ -377,7 +377,7 @@ mod tests {
         base: &Arc<CompiledCatalog>,
         records: &[Record],
     ) -> Result<State, Vec<Violation>> {
-        let mut build = Build::new(Arc::clone(base), Arc::clone(session), false);
+        let mut build = Build::new(Arc::clone(base), Arc::clone(session));
         assert!(records.iter().all(|record| build.push(record)));
         let at = Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
         build.finish(at).map(|compiled| compiled.state)
@@ -387,7 +387,7 @@ mod tests {
     fn edit_by_edit(session: &Session, base: &CompiledCatalog, records: &[Record]) -> State {
         let (mut state, mut touched) = (base.state.clone(), Touched::default());
         for record in records {
-            let mut edit = Edit { state: &mut state, session, touched: &mut touched, repair: false };
+            let mut edit = Edit { state: &mut state, session, touched: &mut touched };
             edit.apply(&Change::added(record.clone())).unwrap();
         }
         state
@@ -454,10 +454,10 @@ mod tests {
         let before = numbers(&state);
         for removed in [user(0), user(2)] {
             let mut touched = Touched::default();
-            let mut edit = Edit { state: &mut state, session: &session, touched: &mut touched, repair: false };
+            let mut edit = Edit { state: &mut state, session: &session, touched: &mut touched };
             edit.apply(&Change::removed(removed)).unwrap();
         }
-        let mut build = Build::new(Arc::clone(&base), Arc::clone(&session), false).keeping_numbers_of(&state);
+        let mut build = Build::new(Arc::clone(&base), Arc::clone(&session)).keeping_numbers_of(&state);
         assert!(tenant.chain([user(1), user(3)]).all(|record| build.push(&record)));
         let at = Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
         let state = build.finish(at).map(|compiled| compiled.state).unwrap();

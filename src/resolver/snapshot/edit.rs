@@ -45,8 +45,6 @@ pub(crate) struct Edit<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) session: &'a Session,
     pub(crate) touched: &'a mut Touched,
-    /// Whether the tenant is opened for repair. An entity that conflicts with the catalog then hides the catalog's.
-    pub(crate) repair: bool,
 }
 
 impl Edit<'_> {
@@ -77,20 +75,21 @@ impl Edit<'_> {
             Record::Permission(record) => {
                 self.touched.slugs.insert(record.slug.as_str().to_owned());
                 let found = self.state.permissions.by_id(record.id.as_uuid());
-                let number = lift_entity(&mut self.state.permissions, found, record, stays, before)?;
+                let (number, shadowing) = lift_entity(&mut self.state.permissions, found, record, stays, before)?;
                 self.touched.permissions.insert(number);
+                self.touch_conflict(number, shadowing);
                 if !stays && !self.state.reverse_grants.is_empty(number) {
                     return Err(Violation::Misfit { key: before.key() });
                 }
             }
             Record::Role(record) => {
                 let found = self.state.roles.by_id(record.id.as_uuid());
-                let number = lift_entity(&mut self.state.roles, found, record, stays, before)?;
+                let (number, _) = lift_entity(&mut self.state.roles, found, record, stays, before)?;
                 self.touched.roles.insert(number);
             }
             Record::Group(record) => {
                 let found = self.state.groups.by_id(record.id.as_uuid());
-                let number = lift_entity(&mut self.state.groups, found, record, stays, before)?;
+                let (number, _) = lift_entity(&mut self.state.groups, found, record, stays, before)?;
                 self.touched.groups.insert(number);
             }
             Record::User(record) => {
@@ -99,7 +98,7 @@ impl Edit<'_> {
                     // This comes before the comparison of the record. The change may still not fit.
                     self.detach(number).ok_or_else(|| Violation::Misfit { key: before.key() })?;
                 }
-                let number = lift_entity(&mut self.state.users, found, record, stays, before)?;
+                let (number, _) = lift_entity(&mut self.state.users, found, record, stays, before)?;
                 self.summary(number);
             }
             // An edge of which only the window changes is checked and replaced in `put`.
@@ -131,23 +130,24 @@ impl Edit<'_> {
                 self.touched.slugs.insert(record.slug.as_str().to_owned());
                 let number = self.number(EntityKind::Permission, record.id.as_uuid())?;
                 self.touched.permissions.insert(number);
-                put_entity(&mut self.state.permissions, number, record, new, self.repair)?;
+                let shadowing = put_entity(&mut self.state.permissions, number, record, new)?;
+                self.touch_conflict(number, shadowing);
             }
             Record::Role(record) => {
                 let number = self.number(EntityKind::Role, record.id.as_uuid())?;
-                put_entity(&mut self.state.roles, number, record, new, self.repair)?;
+                put_entity(&mut self.state.roles, number, record, new)?;
                 self.touched.roles.insert(number);
             }
             Record::Group(record) => {
                 is_managed(record.external_id(), record.managed_by(), after.key())?;
                 let number = self.number(EntityKind::Group, record.id.as_uuid())?;
-                put_entity(&mut self.state.groups, number, record, new, self.repair)?;
+                put_entity(&mut self.state.groups, number, record, new)?;
                 self.touched.groups.insert(number);
             }
             Record::User(record) => {
                 is_managed(record.external_id(), record.managed_by(), after.key())?;
                 let number = self.number(EntityKind::User, record.id.as_uuid())?;
-                put_entity(&mut self.state.users, number, record, new, self.repair)?;
+                put_entity(&mut self.state.users, number, record, new)?;
                 self.attach(number);
                 self.summary(number);
             }
@@ -158,6 +158,15 @@ impl Edit<'_> {
             | Record::Membership(_) => self.put_edge(after, change.before())?,
         }
         Ok(())
+    }
+
+    /// Touches the roles that grant one of two permissions by name, after a conflict of their slugs has begun or ended
+    /// (R9). Roles that grant them by pattern are touched with the slug.
+    fn touch_conflict(&mut self, own: u32, shadowing: Option<u32>) {
+        if let Some(shadowing) = shadowing {
+            let State { reverse_grants, .. } = &*self.state;
+            self.touched.roles.extend(reverse_grants.of(own).chain(reverse_grants.of(shadowing)));
+        }
     }
 
     fn number(&self, entity: EntityKind, id: uuid::Uuid) -> Result<u32> {
@@ -217,28 +226,41 @@ impl Edit<'_> {
 }
 
 /// Removes the name of an entity, and the entity itself unless it stays. Its edges must have been removed before.
+///
+/// Returns its number, and the entry of the catalog with which it was in conflict, if it was (R9).
 fn lift_entity<R: Row>(
     table: &mut Table<R>,
     found: Option<u32>,
     record: &R::Record,
     stays: bool,
     whole: &Record,
-) -> Result<u32> {
+) -> Result<(u32, Option<u32>)> {
     let misfit = || Violation::Misfit { key: whole.key() };
     let number = found.ok_or_else(misfit)?;
     let row = table.row(number).filter(|row| row.record() == record).ok_or_else(misfit)?;
     if row.origin() != Origin::Tenant || !(stays || row.is_bare()) {
         return Err(misfit());
     }
+    let shadowed = row.is_shadowed();
     // `None` if two changes of one commit lift the same entity.
     let lifted = if stays { table.lift(number) } else { table.remove(number) };
-    lifted.map(|_| number).ok_or_else(misfit)
+    lifted.ok_or_else(misfit)?;
+    if !shadowed {
+        return Ok((number, None));
+    }
+    let shadowing = must(table.by_name(R::name_of(record)), SHADOWED);
+    if let Some(entry) = shadowing.and_then(|shadowing| must(table.row_mut(shadowing), SHADOWED)) {
+        entry.set_in_conflict(false);
+    }
+    Ok((number, shadowing))
 }
 
 /// Puts an entity at its number, with the edges that it had (I2).
-fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new: bool, repair: bool) -> Result {
+///
+/// Returns the entry of the catalog that has its slug, if there is one: the two are then in conflict (R9).
+fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new: bool) -> Result<Option<u32>> {
     let name = R::name_of(record);
-    let row = match table.row(number) {
+    let mut row = match table.row(number) {
         Some(_) if new => return Err(Violation::Taken { entity: R::ENTITY, name: R::id_of(record).to_string() }),
         Some(row) => {
             let mut row = row.clone();
@@ -247,24 +269,30 @@ fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new
         }
         None => R::own(record.clone()),
     };
+    let taken = || Violation::Taken { entity: R::ENTITY, name: name.to_owned() };
+    let mut shadowing = None;
     if let Some(other) = table.by_name(name) {
-        match table.row(other).map(Row::origin) {
-            Some(Origin::Catalog) if repair => {
-                drop(must(table.lift(other), "an entity that is found by its name is listed"));
-            }
-            Some(Origin::Catalog) => return Err(Violation::Clash { entity: R::ENTITY, slug: name.to_owned() }),
-            Some(Origin::Tenant) => return Err(Violation::Taken { entity: R::ENTITY, name: name.to_owned() }),
+        match table.row(other).map(|other| (other.origin(), other.is_in_conflict())) {
+            Some((Origin::Catalog, false)) => shadowing = Some(other),
+            // Another entity of the tenant has the slug, too.
+            Some((Origin::Catalog, true) | (Origin::Tenant, _)) => return Err(taken()),
             // An entity that was removed from the catalog may have the same slug as one of the tenant's. It is then
             // found by id.
-            Some(Origin::RemovedFromCatalog) | None => {}
+            Some((Origin::RemovedFromCatalog, _)) | None => {}
         }
     }
     if let Some((manager, id)) = R::external_of(record).filter(|external| table.by_external(*external).is_some()) {
         return Err(external_taken(R::ENTITY, manager, id));
     }
+    if let Some(entry) = shadowing.and_then(|shadowing| must(table.row_mut(shadowing), SHADOWED)) {
+        entry.set_in_conflict(true);
+    }
+    row.set_in_conflict(shadowing.is_some());
     table.insert(number, row);
-    Ok(())
+    Ok(shadowing)
 }
+
+const SHADOWED: &str = "the name of a shadowed entity leads to an entry of the catalog";
 
 pub(super) fn external_taken(entity: EntityKind, manager: &str, id: &str) -> Violation {
     Violation::ExternalTaken { entity, manager: manager.to_owned(), id: id.to_owned() }

@@ -23,12 +23,16 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 pub(crate) struct PermissionRow {
     pub(crate) record: PermissionRecord,
     pub(crate) origin: Origin,
+    /// It gives nothing while this is set (I13).
+    pub(crate) in_conflict: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct RoleRow {
     pub(crate) record: RoleRecord,
     pub(crate) origin: Origin,
+    /// I13
+    pub(crate) in_conflict: bool,
     pub(crate) grants: SortedSeq<u32>,
     /// Sorted.
     pub(crate) patterns: Vec<Pattern>,
@@ -62,7 +66,7 @@ pub(crate) struct UserRow {
 
 impl PermissionRow {
     pub(crate) fn new(record: PermissionRecord, origin: Origin) -> Self {
-        Self { record, origin }
+        Self { record, origin, in_conflict: false }
     }
 
     /// A permission that was removed from the catalog: only its id and last known slug remain.
@@ -75,6 +79,11 @@ impl PermissionRow {
             category: None,
         };
         Self::new(record, Origin::RemovedFromCatalog)
+    }
+
+    /// Whether a role can give it (R9).
+    pub(crate) fn is_grantable(&self) -> bool {
+        self.origin != Origin::RemovedFromCatalog && !self.in_conflict
     }
 
     pub(crate) fn reference(&self) -> PermissionRef {
@@ -92,6 +101,7 @@ impl RoleRow {
         Self {
             record,
             origin,
+            in_conflict: false,
             grants: SortedSeq::default(),
             patterns: Vec::new(),
             matched: BitRow::EMPTY,
@@ -188,7 +198,7 @@ impl UserRow {
 }
 
 macro_rules! rows {
-    ($($row:ident: $kind:ident, $record:ident, $name:ident, $ids:ident, $own:expr, $origin:expr, $bare:expr, $external:expr;)*) => {$(
+    ($($row:ident: $kind:ident, $record:ident, $name:ident, $ids:ident, $own:expr, $origin:expr, $is_in_conflict:expr, $set_in_conflict:expr, $bare:expr, $external:expr;)*) => {$(
         impl Row for $row {
             const ENTITY: EntityKind = EntityKind::$kind;
             type Record = $record;
@@ -218,6 +228,14 @@ macro_rules! rows {
                 $origin(self)
             }
 
+            fn is_in_conflict(&self) -> bool {
+                $is_in_conflict(self)
+            }
+
+            fn set_in_conflict(&mut self, is_in_conflict: bool) {
+                $set_in_conflict(self, is_in_conflict);
+            }
+
             fn is_bare(&self) -> bool {
                 $bare(self)
             }
@@ -231,14 +249,16 @@ macro_rules! rows {
 
 rows! {
     PermissionRow: Permission, PermissionRecord, slug, HashIndex,
-        |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin, |_| true, |_| None;
+        |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin,
+        |row: &Self| row.in_conflict, |row: &mut Self, set| row.in_conflict = set, |_| true, |_| None;
     RoleRow: Role, RoleRecord, slug, HashIndex,
         |record| Self::new(record, Origin::Tenant), |row: &Self| row.origin,
+        |row: &Self| row.in_conflict, |row: &mut Self, set| row.in_conflict = set,
         |row: &Self| row.is_unused() && row.grants.is_empty() && row.patterns.is_empty() && row.includes.is_empty(),
         |_| None;
-    GroupRow: Group, GroupRecord, slug, HashIndex, Self::new, |_| Origin::Tenant,
+    GroupRow: Group, GroupRecord, slug, HashIndex, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
         |row: &Self| row.edges.is_empty() && row.members.is_empty() && row.children.is_empty(),
         GroupRecord::external;
-    UserRow: User, UserRecord, key, ByIndexedUser, Self::new, |_| Origin::Tenant,
+    UserRow: User, UserRecord, key, ByIndexedUser, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
         |row: &Self| row.edges.is_empty(), UserRecord::external;
 }

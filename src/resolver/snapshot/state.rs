@@ -13,7 +13,7 @@ use super::indexed_user::IndexedUser;
 use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
 use super::source::{CachedRow, Source};
-use super::table::{Hashers, Origin, Table};
+use super::table::{Hashers, Table};
 use super::user_summary::{Form, UserSummary};
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::must_hold;
@@ -173,14 +173,15 @@ impl State {
         self.roles.row(role).into_iter().flat_map(|row| row.included_by.iter().copied()).inspect(near_end)
     }
 
-    /// Whether a permission exists and is not removed from the catalog. Otherwise nothing grants it.
+    /// Whether a permission exists, is not removed from the catalog, and has a slug that names it alone. Otherwise nothing
+    /// grants it.
     pub(crate) fn permission_is_grantable(&self, permission: u32) -> bool {
-        self.permissions.row(permission).is_some_and(|row| row.origin != Origin::RemovedFromCatalog)
+        self.permissions.row(permission).is_some_and(PermissionRow::is_grantable)
     }
 
     /// Whether a role itself grants a permission, by name or by pattern.
     pub(crate) fn role_grants(&self, role: &RoleRow, permission: u32) -> bool {
-        let Some(row) = self.permissions.row(permission).filter(|row| row.origin != Origin::RemovedFromCatalog) else {
+        let Some(row) = self.permissions.row(permission).filter(|row| row.is_grantable()) else {
             return false;
         };
         role.grants.contains(|n| n.cmp(&permission)) || role.matches(row.record.slug.as_str())
@@ -192,12 +193,12 @@ impl State {
         candidates.into_iter().filter(|role| self.roles.row(*role).is_some_and(|row| row.matches(slug)))
     }
 
-    /// The permissions whose current slug a pattern matches.
+    /// The permissions whose current slug a pattern matches and that can be granted.
     pub(crate) fn matched(&self, pattern: &Pattern) -> Bits {
         let prefix = pattern.prefix();
         let near = self.permissions.sorted_from(prefix).map(|n| (n, self.permissions.name_at(n)));
         let near = near.take_while(|(_, slug)| slug.starts_with(prefix));
-        near.filter(|(_, slug)| pattern.matches(slug)).map(|(n, _)| n).collect()
+        near.filter(|(n, slug)| pattern.matches(slug) && self.permission_is_grantable(*n)).map(|(n, _)| n).collect()
     }
 }
 

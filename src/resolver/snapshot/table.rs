@@ -4,6 +4,7 @@
 //! the same id gets the same number if it is added again. A lookup costs one hash and one comparison. Iteration follows
 //! the bytewise order of names. Next: `entity_rows.rs` has the rows.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -54,6 +55,10 @@ pub(crate) trait Row: Clone {
     fn name_of(record: &Self::Record) -> &str;
     /// Where it is defined. Entities that are removed from the catalog are stored but not listed.
     fn origin(&self) -> Origin;
+    /// Whether its slug belongs to the tenant and to the catalog (I13).
+    fn is_in_conflict(&self) -> bool;
+    /// Marks it as in conflict, or not. Only rows that the catalog may define keep the mark.
+    fn set_in_conflict(&mut self, is_in_conflict: bool);
     /// Whether it has no edges, as far as the row knows.
     fn is_bare(&self) -> bool;
     /// The directory that manages it and its id there, if it has both.
@@ -69,6 +74,12 @@ pub(crate) trait Row: Clone {
 
     fn is_listed(&self) -> bool {
         self.origin() != Origin::RemovedFromCatalog
+    }
+
+    /// Whether it is the tenant's own, and its name leads to an entry of the catalog. It is listed after that entry, and
+    /// found only by id.
+    fn is_shadowed(&self) -> bool {
+        self.is_in_conflict() && self.origin() == Origin::Tenant
     }
 }
 
@@ -269,8 +280,15 @@ impl<R: Row> Table<R> {
         self.row(number).map_or("", Row::name)
     }
 
-    /// Puts an entity at its number. The caller guarantees that its id and name are free. An unlisted entity may have
-    /// a name that another has, and is then found only by id.
+    /// The name, from which a list continues on the next page. A shadowed entity comes after the entry of the catalog
+    /// with its name: a space is in no slug, and precedes every character of one.
+    pub(crate) fn cursor_at(&self, number: u32) -> Cow<'_, str> {
+        let name = Cow::Borrowed(self.name_at(number));
+        if self.row(number).is_some_and(Row::is_shadowed) { name + " " } else { name }
+    }
+
+    /// Puts an entity at its number. The caller guarantees that its id and name are free. An unlisted or shadowed entity
+    /// may have a name that another has, and is then found only by id.
     pub(crate) fn insert(&mut self, number: u32, row: R) {
         let id = row.id();
         self.ids.add_id(self.hashers.id(id), number);
@@ -279,8 +297,11 @@ impl<R: Row> Table<R> {
         }
         let (slots, order) = (&self.slots, |n: &u32| order_in(&self.slots, *n).cmp(&(row.name(), row.id())));
         let new = if row.is_listed() {
-            self.names.insert(self.hashers.name(row.name()), number);
-            self.sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()))
+            if !row.is_shadowed() {
+                self.names.insert(self.hashers.name(row.name()), number);
+            }
+            // The numbers of the catalog precede those of the tenant, so its entry comes first.
+            self.sorted.insert(number, |n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number)))
         } else {
             self.unlisted.insert(number, order)
         };
@@ -310,7 +331,7 @@ impl<R: Row> Table<R> {
         if row.is_listed() {
             let listed = self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number))).is_some();
             let named = self.names.remove(self.hashers.name(row.name()), number);
-            must_hold(listed == named, "a name is listed and indexed, or neither") && listed
+            must_hold(named == (listed && !row.is_shadowed()), "a name is listed and indexed, or neither") && listed
         } else {
             self.unlisted.remove(|n| order_in(slots, *n).cmp(&(row.name(), row.id()))).is_some()
         }

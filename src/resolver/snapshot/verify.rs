@@ -1,4 +1,6 @@
-//! Checks the compiled form against its invariants I7 to I12, and against the bound on cached rows, for tests.
+//! Checks the compiled form against its invariants I7 to I13, and against the bound on cached rows, for tests.
+
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
@@ -8,7 +10,7 @@ use super::entity_rows::{GroupRow, RoleRow};
 use super::indexed_user::IndexedUser;
 use super::source::Source;
 use super::state::State;
-use super::table::{Row, Table};
+use super::table::{Origin, Row, Table};
 use super::user_summary::UserSummary;
 use super::walk::own_bits;
 use crate::resolver::bits::{Bits, Row as BitRow};
@@ -19,6 +21,8 @@ pub(crate) fn verify(state: &State) {
     listings(&state.roles, |id| state.roles.by_id(id));
     listings(&state.groups, |id| state.groups.by_id(id));
     listings(&state.users, |id| state.user_by_id(id));
+    conflicts(&state.permissions);
+    conflicts(&state.roles);
     externals(&state.groups);
     externals(&state.users);
     ends(state);
@@ -55,9 +59,26 @@ fn listings<R: Row>(table: &Table<R>, by_id: impl Fn(Uuid) -> Option<u32>) {
     assert_eq!(listed, expected, "I10");
     for (number, row) in live(table) {
         assert_eq!((by_id(row.id()), table.id_at(number)), (Some(number), Some(row.id())), "I10");
-        if row.is_listed() {
+        if row.is_listed() && !row.is_shadowed() {
             assert_eq!(table.by_name(row.name()), Some(number), "I10");
         }
+    }
+}
+
+/// I13
+fn conflicts<R: Row>(table: &Table<R>) {
+    let of = |origin| live(table).filter(move |(_, row)| row.origin() == origin).map(|(_, row)| row.name());
+    let catalogs: BTreeSet<&str> = of(Origin::Catalog).collect();
+    let own: BTreeSet<&str> = of(Origin::Tenant).collect();
+    for (_, row) in live(table) {
+        let others = match row.origin() {
+            Origin::Tenant => &catalogs,
+            Origin::Catalog => &own,
+            Origin::RemovedFromCatalog => continue,
+        };
+        assert_eq!(row.is_in_conflict(), others.contains(row.name()), "I13: {}", row.name());
+        let found = table.by_name(row.name()).and_then(|n| table.row(n)).expect("a listed name is found");
+        assert!(!row.is_in_conflict() || found.origin() == Origin::Catalog, "I13: {}", row.name());
     }
 }
 

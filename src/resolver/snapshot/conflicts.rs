@@ -1,0 +1,106 @@
+//! The slugs that belong to the tenant and to a catalog (R9): those of the open tenant, and those of a catalog that is not
+//! deployed yet.
+
+use std::fmt;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Snapshot;
+use super::table::{Origin, Row, Table};
+use crate::model::catalog::Catalog;
+use crate::model::error::{EntityKind, Quoted};
+use crate::model::records::Slug;
+
+/// A slug that belongs to a permission or role of the tenant and to one of the catalog (R9).
+///
+/// A permission in conflict gives nothing, neither the tenant's nor the catalog's. Roles in conflict keep what they
+/// give. To repair it, rename or delete the tenant's own by its id.
+///
+/// ```
+/// use rolecall::blocking::Authorizer;
+/// use rolecall::catalog::{Catalog, Definition, PermissionDef};
+/// use rolecall::{Decision, Reason, store::MemoryStore};
+///
+/// let store = MemoryStore::default();
+/// let old = Authorizer::builder().store(store.clone()).build();
+/// old.create_tenant("acme", "Acme")?.update(|tx| tx.create_permission("billing:read")?.done())?;
+///
+/// // The next release defines that permission itself. The tenant opens, and only this slug is denied.
+/// let permissions = &[PermissionDef::new("billing:read")];
+/// let catalog = Catalog::new(&Definition { permissions, ..Definition::default() })?;
+/// let acme = Authorizer::builder().store(store).catalog(&catalog).build().tenant("acme")?;
+/// acme.update(|tx| tx.create_user("alice")?.done())?;
+/// assert_eq!(acme.decide("alice", "billing:read"), Decision::Denied(Reason::CatalogConflict));
+///
+/// for conflict in acme.conflicts() {
+///     acme.update(|tx| tx.permission(conflict.own)?.set_slug("acme-billing:read")?.done())?;
+/// }
+/// assert!(acme.conflicts().is_empty());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
+pub struct SlugConflict {
+    /// A permission or a role.
+    pub entity: EntityKind,
+    /// The slug of both.
+    pub slug: Slug,
+    /// The id of the tenant's own.
+    pub own: Uuid,
+    /// The id of the catalog's.
+    pub catalog: Uuid,
+}
+
+impl fmt::Display for SlugConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entity, slug, own, catalog } = self;
+        write!(f, "{entity} {}: the tenant's own is {own}, the catalog's is {catalog}", Quoted(slug.as_str()))
+    }
+}
+
+impl Snapshot {
+    /// Returns the slugs that belong to the tenant and to the catalog that it is open with: first permissions, then
+    /// roles, each in the catalog's order. [`SlugConflict`] has an example.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert!(acme.snapshot().conflicts().is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(entries of the catalog · log n).
+    pub fn conflicts(&self) -> Vec<SlugConflict> {
+        self.catalog_conflicts(&self.0.catalog.definition)
+    }
+
+    /// Returns the conflicts that the tenant would have with another catalog, for example that of the next release. Ask
+    /// for every tenant before you deploy it.
+    ///
+    /// ```
+    /// use rolecall::catalog::{Catalog, Definition, RoleDef};
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_role("billing")?.done())?;
+    /// let next = Catalog::new(&Definition { roles: &[RoleDef::new("billing")], ..Definition::default() })?;
+    /// assert_eq!(acme.snapshot().catalog_conflicts(&next)[0].slug, "billing");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(entries of the catalog · log n).
+    pub fn catalog_conflicts(&self, catalog: &Catalog) -> Vec<SlugConflict> {
+        let state = &self.0.state;
+        let permissions = catalog.permissions().iter().map(|entry| (entry.slug(), entry.id().as_uuid()));
+        let roles = catalog.roles().iter().map(|entry| (entry.slug(), entry.id().as_uuid()));
+        let permissions = permissions.filter_map(|(slug, id)| conflict(&state.permissions, slug, id));
+        permissions.chain(roles.filter_map(|(slug, id)| conflict(&state.roles, slug, id))).collect()
+    }
+}
+
+fn conflict<R: Row>(table: &Table<R>, slug: &Slug, catalog: Uuid) -> Option<SlugConflict> {
+    let named = table.sorted_from(slug.as_str()).filter_map(|number| table.row(number));
+    let own = named.take_while(|row| row.name() == slug.as_str()).find(|row| row.origin() == Origin::Tenant)?;
+    Some(SlugConflict { entity: R::ENTITY, slug: slug.clone(), own: own.id(), catalog })
+}

@@ -114,7 +114,7 @@ fn match_touched_permissions(state: &mut State, touched: &mut Touched) {
         let mut bits = Bits::new();
         bits.union_row(&role.matched);
         for permission in &touched.permissions {
-            let row = state.permissions.row(*permission).filter(|row| row.origin != Origin::RemovedFromCatalog);
+            let row = state.permissions.row(*permission).filter(|row| row.is_grantable());
             if row.is_some_and(|row| role.matches(row.record.slug.as_str())) {
                 bits.insert(*permission);
             } else {

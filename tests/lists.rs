@@ -277,7 +277,7 @@ fn f33_every_entry_of_a_list_is_one_flat_object() {
     let members = to_value(now.members("backend", &PageRequest::of(1).after("alice"))).unwrap();
     assert_eq!(members, json!({"items": [user], "next": null, "unavailable": null, "unknown": null}));
     let role = json!({
-        "id": auditor.id(), "slug": "auditor", "name": "auditor", "description": "", "origin": "tenant",
+        "id": auditor.id(), "slug": "auditor", "name": "auditor", "description": "", "origin": "tenant", "in_conflict": false,
     });
     assert_eq!(to_value(&auditor).unwrap(), role);
     let with = |more: Value| {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+use rolecall::clock::ManualClock;
 use rolecall::records::{GroupId, RoleId, Slug, TenantSlug, UserId, UserKey};
 use rolecall::{
     Decision, EntityKind, Error, ErrorKind, External, Reason, RelationKind, Result, Timestamp, Tx, UserHandle, Warning,
@@ -46,7 +47,8 @@ fn catalog() -> Catalog {
 }
 
 fn acme() -> Tenant {
-    let acme = Authorizer::builder().catalog(&catalog()).build().create_tenant("acme", "Acme").unwrap();
+    let authorizer = Authorizer::builder().catalog(&catalog()).clock(ManualClock::new(at(0))).build();
+    let acme = authorizer.create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
         tx.create_permission("posts:read")?;
         tx.create_permission("posts:write")?;
@@ -233,7 +235,7 @@ fn errors_read_well() {
         ),
         (
             edit(|tx| tx.create_group_with_name("…")?.done()),
-            "invalid name to make a slug from `…`: expected a letter or a digit",
+            "invalid name to derive a slug from `…`: expected at least one letter or digit",
         ),
         (
             edit(|_| Window::between(at(2), at(1)).map(drop)),

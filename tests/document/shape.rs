@@ -35,7 +35,7 @@ fn a_wrong_shape_is_refused_with_its_line_and_column() {
         (r#"{"format": 1}"#.to_owned(), "line 1, column 13: missing field `tenant`"),
         (
             r#"{"format": 1, "tenant": "a"}"#.to_owned(),
-            "line 1, column 27: invalid type: string \"a\", expected a tenant",
+            "line 1, column 27: invalid type: string \"a\", expected an object with a `slug`",
         ),
         (r#"{"format": 1, "tenant": {}}"#.to_owned(), "line 1, column 26: missing field `slug`"),
         (

@@ -92,8 +92,13 @@ impl World {
         self.trace.add(self.step, |names| format!("p{process} drops {}", names.of(tenant_id.as_uuid())));
         holds.handles.remove(handle);
         holds.plans.retain(|(.., tenant)| tenant.tenant_id() != tenant_id);
-        if tenant.in_doubt().is_some() && !is_over(&tenant) {
+        let is_dropped = tenant.in_doubt().is_some() && !is_over(&tenant);
+        if is_dropped {
             self.coverage.met("an in doubt tenant that nobody holds");
+        }
+        // Also if it was closed before: a call may open it, see the outcome, and return another tenant, because the slug has
+        // moved.
+        if is_dropped || holds.handles.iter().all(|handle| handle.tenant.tenant_id() != tenant_id) {
             holds
                 .commits
                 .iter_mut()

@@ -33,8 +33,8 @@ pub(crate) struct Doubt {
     pub(crate) task: usize,
     pub(crate) state: Known,
     pub(crate) unknown_since: usize,
-    /// The era in which it was sent, and whether its tenant was dropped since. Nobody sees the outcome that a dropped
-    /// tenant has reported.
+    /// The era in which it was sent, and whether its tenant was dropped since. Nobody sees the outcome that is reported
+    /// by a tenant which nobody holds.
     pub(crate) era: usize,
     pub(crate) is_unwatched: bool,
     /// The final outcome that its tenants have reported.

@@ -457,10 +457,10 @@ fn f06_an_incomplete_or_contradictory_list_changes_nothing() {
         ("user `p007@acme.com` already exists", |company| company.people[8].mail = "p007@acme.com".into()),
         ("invalid user key ``", |company| company.people[7].mail.clear()),
         ("user with the external id `unknown` of `okta` not found", |company| {
-            company.departments[1].members.push("unknown".into())
+            company.departments[1].members.push("unknown".into());
         }),
         ("group with the external id `unknown` of `okta` not found", |company| {
-            company.departments[1].parents.push("unknown".into())
+            company.departments[1].parents.push("unknown".into());
         }),
     ];
     let (acme, company) = staffed();

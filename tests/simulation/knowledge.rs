@@ -8,7 +8,7 @@ use rolecall::ErrorKind;
 use crate::history::Instant;
 use crate::network::{Heard, What};
 use crate::operations::Answer;
-use crate::process::{Doubt, Known};
+use crate::process::{Conflict, Doubt, Known};
 use crate::server::Request;
 use crate::world::{Checked, Task, World};
 
@@ -51,7 +51,8 @@ impl World {
         let doubts = &mut self.processes[task.process].commits;
         if sent.changes.is_empty() {
             self.coverage.met("an empty commit in its place");
-        } else if doubts.iter().any(|doubt| doubt.commit == sent.id()) {
+        } else if let Some(doubt) = doubts.iter_mut().find(|doubt| doubt.commit == sent.id()) {
+            doubt.conflict = Conflict::None;
             self.coverage.met("a commit sent again");
         } else {
             let (earlier, heard) = (task.sent.last().copied(), task.heard);
@@ -113,7 +114,12 @@ impl World {
             if heard == Heard::Deleted && task.has_resolved && !is_creation && doubt.state == Known::Unknown {
                 doubt.state = Known::Resolved;
             }
-            let Request::Commit(sent) = request else { continue };
+            let Request::Commit(sent) = request else {
+                if doubt.task == task.number && doubt.conflict == Conflict::Heard && heard == Heard::Other {
+                    doubt.conflict = Conflict::Explained;
+                }
+                continue;
+            };
             if is_creation && sent.is_creation() && !matches!(heard, Heard::Unknown | Heard::Nothing) {
                 doubt.answered = Some(at);
                 if doubt.state == Known::Unknown && doubt.task != task.number {
@@ -125,6 +131,9 @@ impl World {
             }
             if heard == Heard::Conflict && self.history.node(sent.id()).is_some() {
                 self.coverage.met("own commit behind a conflict");
+            }
+            if heard == Heard::Conflict && doubt.task == task.number {
+                doubt.conflict = Conflict::Heard;
             }
             match (heard, doubt.state) {
                 (Heard::Unknown, Known::InFlight) => {
@@ -145,8 +154,9 @@ impl World {
     pub(crate) fn abandoned(&mut self, task: &Task) {
         for doubt in &mut self.processes[task.process].commits {
             if doubt.task == task.number && doubt.state == Known::InFlight {
-                if doubt.answered.is_some() {
-                    doubt.state = Known::Resolved; // a creation that the store has answered
+                // A creation that the store has answered, or a commit that lost against another one.
+                if doubt.answered.is_some() || doubt.conflict == Conflict::Explained {
+                    doubt.state = Known::Resolved;
                 } else {
                     doubt.is_unknown(self.step);
                 }

@@ -42,6 +42,17 @@ pub(crate) struct Doubt {
     /// For a creation: the slug, and the step of the last answer of the store about it.
     pub(crate) slug: Option<String>,
     pub(crate) answered: Option<Instant>,
+    pub(crate) conflict: Conflict,
+}
+
+/// How far the task that sent a commit has followed up a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    None,
+    /// The store has answered with a conflict. An earlier copy of the commit may have made the revision.
+    Heard,
+    /// The store has said what made the revision, so the outcome is known, unless the commit is sent again.
+    Explained,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +110,7 @@ impl Doubt {
             told: None,
             slug,
             answered: None,
+            conflict: Conflict::None,
         }
     }
 

@@ -127,7 +127,7 @@ impl GroupEdit<'_> {
     /// # })?;
     /// let until = Window::until(Timestamp::from_secs(4_007_776_000)?);
     /// acme.update(|tx| tx.group("backend")?.set_parent_window("apollo", until)?.done())?;
-    /// assert_eq!(acme.now().subgroups_of("apollo")[0].window, until);
+    /// assert_eq!(acme.now().parents_of("backend")[0].window, until);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn set_parent_window(&self, parent: impl AsGroup, window: Window) -> Result<&Self> {

@@ -26,6 +26,7 @@ pub(crate) mod records;
 pub(crate) mod fixed_store;
 pub(crate) mod random;
 pub(crate) mod enum_permission;
+pub(crate) mod varied;
 pub(crate) mod writer;
 
 use std::sync::Arc;

@@ -77,26 +77,34 @@ pub(crate) fn of(organisation: &Organisation, owner: Owner) -> Vec<Record> {
 fn entities(organisation: &Organisation, owner: Owner) -> Vec<Record> {
     let mut records = Vec::new();
     if let Owner::Tenant = owner {
-        records.extend((0..organisation.size.permissions).map(|number| {
-            let (slug, name) = names(&slug(number));
-            let description = Description::default();
-            Record::Permission(PermissionRecord { id: permission_id(number), slug, name, description, category: None })
-        }));
+        records.extend((0..organisation.size.permissions).map(|number| permission_record(number, &slug(number))));
     }
-    records.extend((0..organisation.size.roles).map(|number| {
-        let (slug, name) = names(&format!("role{number}"));
-        Record::Role(RoleRecord { id: role_id(number), slug, name, description: Description::default() })
-    }));
-    records.extend((0..organisation.size.groups).map(|number| {
-        let (slug, name) = names(&format!("group{number}"));
-        Record::Group(GroupRecord::new(group_id(number), slug, name, Description::default()))
-    }));
-    records.extend((0..).zip(&organisation.users).map(|(number, user)| {
-        let status = if user.suspended { Status::Suspended } else { Status::Active };
-        let key = UserKey::new(&key(number)).unwrap();
-        Record::User(UserRecord::new(UserId::from_uuid(user.id), key).with_status(status))
-    }));
+    records.extend((0..organisation.size.roles).map(role_record));
+    records.extend((0..organisation.size.groups).map(group_record));
+    records.extend((0..).zip(&organisation.users).map(|(number, user)| user_record(number, user.id, user.suspended)));
     records
+}
+
+pub(crate) fn permission_record(number: u32, slug: &str) -> Record {
+    let (slug, name) = names(slug);
+    let description = Description::default();
+    Record::Permission(PermissionRecord { id: permission_id(number), slug, name, description, category: None })
+}
+
+pub(crate) fn role_record(number: u32) -> Record {
+    let (slug, name) = names(&format!("role{number}"));
+    Record::Role(RoleRecord { id: role_id(number), slug, name, description: Description::default() })
+}
+
+pub(crate) fn group_record(number: u32) -> Record {
+    let (slug, name) = names(&format!("group{number}"));
+    Record::Group(GroupRecord::new(group_id(number), slug, name, Description::default()))
+}
+
+pub(crate) fn user_record(number: usize, id: Uuid, suspended: bool) -> Record {
+    let status = if suspended { Status::Suspended } else { Status::Active };
+    let key = UserKey::new(&key(number)).unwrap();
+    Record::User(UserRecord::new(UserId::from_uuid(id), key).with_status(status))
 }
 
 fn names(text: &str) -> (Slug, Name) {

@@ -56,6 +56,7 @@ mod many;
 mod misses;
 mod table;
 mod threads;
+mod variations;
 #[path = "../common/mod.rs"]
 mod common;
 
@@ -88,6 +89,7 @@ fn main() {
         return count();
     }
     let mut table = Table::of_arguments();
+    variations::variations(&table);
     let small = is_wanted(&S).then(|| Workload::<4>::new(&S));
     if let Some(workload) = &small {
         one_size(&mut table, workload);

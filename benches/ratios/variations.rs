@@ -1,0 +1,195 @@
+//! The organisation with one thing varied, compared with the plain one: nothing may be slow beside the workload.
+//!
+//! Each line is a multiple of the plain organisation's time, in turns in one process. `ROLECALL_ROLES` names an organisation
+//! document whose permissions and roles are one more variation, such as those of a cloud.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+use rolecall::blocking::Tenant;
+use rolecall::records::{Assignment, Holder, Record, UserId};
+use rolecall::{Moment, PermissionHandle, Tx, UserHandle};
+
+use crate::common::fixed_store::FixedStore;
+use crate::common::organisation::now;
+use crate::common::records::{permission_id, role_id};
+use crate::common::varied::{Asked, Variation, Varied};
+use crate::table::{Goal, Table};
+use crate::{nanos, per};
+
+/// Tenants are timed for so many questions, after so many that warm the caches up.
+const QUESTIONS: usize = 1 << 17;
+
+struct Subject {
+    variation: Variation,
+    tenant: Tenant,
+    held: Moment<'static>,
+    questions: Vec<Asked>,
+    by_id: Vec<(UserId, PermissionHandle)>,
+    by_handle: Vec<(UserHandle, PermissionHandle)>,
+    varied: Varied,
+}
+
+impl Subject {
+    fn new(varied: Varied) -> Self {
+        let variation = varied.variation;
+        let tenant = open(&varied);
+        let held = tenant.snapshot().at(now());
+        let questions = varied.questions(QUESTIONS);
+        for question in &questions {
+            let answer = held.check(question.user, permission_id(question.permission));
+            assert_eq!(answer, question.allowed, "{}: {question:?}", variation.name);
+        }
+        let handle = |p: u32| held.permission_handle(permission_id(p)).unwrap();
+        let by_id = questions.iter().map(|q| (q.user, handle(q.permission))).collect();
+        let by_handle = questions.iter().map(|q| (held.user_handle(q.user).unwrap(), handle(q.permission))).collect();
+        Self { variation, tenant, held, questions, by_id, by_handle, varied }
+    }
+}
+
+/// Opens a tenant. With churn, that many groups are created and deleted before those of the organisation are created.
+fn open(varied: &Varied) -> Tenant {
+    let churn = varied.variation.churn;
+    if churn == 0 {
+        return FixedStore::new(varied.records().into()).open(None);
+    }
+    let of_groups = |record: &Record| match record {
+        Record::Group(_) | Record::Membership(_) | Record::Parent(_) => true,
+        Record::Assignment(assignment) => matches!(assignment.holder, Holder::Group(_)),
+        _ => false,
+    };
+    let (later, first): (Vec<Record>, Vec<Record>) = varied.records().into_iter().partition(of_groups);
+    let tenant = FixedStore::new(first.into()).open(None);
+    for batch in 0..churn / 1_000 {
+        let slug = |n: u32| format!("old{}", batch * 1_000 + n);
+        let create = |tx: &Tx, n| tx.create_group(&slug(n))?.assign(role_id(n % 500))?.done();
+        tenant.update(|tx| (0..1_000).try_for_each(|n| create(tx, n))).unwrap();
+        tenant.update(|tx| (0..1_000).try_for_each(|n| tx.delete_group(&*slug(n)))).unwrap();
+    }
+    tenant
+        .update(|tx| {
+            let mut slugs = HashMap::new();
+            for record in &later {
+                match record {
+                    Record::Group(group) => {
+                        tx.create_group(group.slug.as_str())?;
+                        slugs.insert(group.id, group.slug.clone());
+                    }
+                    // A membership that has ended gives nothing, and cannot be added.
+                    Record::Membership(edge) if !edge.window.has_ended(now()) => {
+                        tx.group(&slugs[&edge.group])?.ensure_member(edge.user, edge.window)?;
+                    }
+                    Record::Parent(edge) => {
+                        tx.group(&slugs[&edge.group])?.ensure_parent(&slugs[&edge.parent], edge.window)?;
+                    }
+                    Record::Assignment(Assignment { role, holder: Holder::Group(group), window }) => {
+                        tx.group(&slugs[group])?.ensure_assignment(role.id(), *window)?;
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    tenant
+}
+
+pub(crate) fn variations(table: &Table) {
+    if !table.wants("V") {
+        return;
+    }
+    let plain = Subject::new(Varied::draw(Variation::PLAIN));
+    let mut all: Vec<Box<dyn Fn() -> Varied>> = Vec::new();
+    for variation in Variation::ALL {
+        all.push(Box::new(move || Varied::draw(variation)));
+    }
+    if let Ok(path) = std::env::var("ROLECALL_ROLES") {
+        all.push(Box::new(move || Varied::of_document(&std::fs::read(&path).unwrap())));
+    }
+    for draw in all {
+        let one = draw();
+        if !table.wants(&format!("V {}", one.variation.name)) {
+            continue;
+        }
+        let varied = Subject::new(one);
+        println!("{}: {}", varied.variation.name, varied.variation.what);
+        checks(table, &plain, &varied);
+        answers(table, &plain, &varied);
+    }
+}
+
+fn compare(
+    table: &Table,
+    what: &str,
+    subjects: [&Subject; 2],
+    rounds: usize,
+    goal: Goal,
+    turn: impl Fn(&Subject) -> f64,
+) {
+    let [plain, varied] = subjects;
+    let mut race = table.race("V", &format!("{}/{what}", varied.variation.name));
+    race.enter("plain", || turn(plain));
+    race.enter("varied", || turn(varied));
+    race.run(rounds);
+    race.ratio("V", "varied", "plain", goal);
+}
+
+fn checks(table: &Table, plain: &Subject, varied: &Subject) {
+    let goal = Goal::AtMost(varied.variation.most);
+    let both = [plain, varied];
+    compare(table, "by_id/latency", both, 15, goal, |s| {
+        latency(&s.by_id, |(user, permission)| s.held.check(*user, *permission))
+    });
+    compare(table, "by_id/throughput", both, 15, goal, |s| {
+        throughput(&s.by_id, |(user, permission)| s.held.check(*user, *permission))
+    });
+    compare(table, "by_handle/latency", both, 15, goal, |s| {
+        latency(&s.by_handle, |(user, permission)| s.held.check(*user, *permission))
+    });
+    compare(table, "check_many", both, 15, goal, |s| {
+        let start = Instant::now();
+        black_box(s.held.check_many(s.by_id.iter().copied()).filter(|may| *may).count());
+        nanos(start.elapsed()) / QUESTIONS as f64
+    });
+}
+
+fn answers(table: &Table, plain: &Subject, varied: &Subject) {
+    let goal = Goal::AtMost(3.0);
+    let both = [plain, varied];
+    compare(table, "effective", both, 11, goal, |s| {
+        let mut last = 0;
+        per(1 << 14, |n| last = s.held.effective(s.questions[n + last].user).len() & 1)
+    });
+    compare(table, "who_can", both, 7, goal, |s| {
+        let step = s.varied.permissions() / 16;
+        per(16, |n| {
+            drop(black_box(s.held.who_can(permission_id(u32::try_from(n).unwrap() * step)).ids().collect::<Vec<_>>()))
+        })
+    });
+    for (what, wanted) in [("explain_allowed", true), ("explain_denied", false)] {
+        compare(table, what, both, 7, goal, |s| {
+            let mut asked = s.questions.iter().filter(|question| question.allowed == wanted);
+            per(1 << 8, |_| {
+                let question = asked.next().unwrap();
+                drop(black_box(s.held.explain(question.user, permission_id(question.permission))));
+            })
+        });
+    }
+}
+
+fn latency<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {
+    let mut last = 0;
+    let start = Instant::now();
+    for n in 0..list.len() {
+        last = usize::from(ask(&list[(n + last) % QUESTIONS]));
+    }
+    black_box(last);
+    nanos(start.elapsed()) / list.len() as f64
+}
+
+fn throughput<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {
+    let start = Instant::now();
+    black_box(list.iter().filter(|one| ask(one)).count());
+    nanos(start.elapsed()) / list.len() as f64
+}

@@ -211,7 +211,7 @@ impl Plan {
     fn is_untouched(&self, number: u32, before: &UserRow) -> bool {
         let (old, new) = (&self.base.state, &self.next.state);
         let same = |source| match (old.cached_row(source), new.cached_row(source)) {
-            (Some(a), Some(b)) => a.complete && b.complete && a.row == b.row,
+            (Some(a), Some(b)) => !a.is_open() && !b.is_open() && a.always == b.always,
             _ => false,
         };
         old.users.same_row(&new.users, number) && before.sources().all(|(source, _)| same(source))

@@ -7,23 +7,20 @@ use crate::model::clock::When;
 use crate::resolver::snapshot::indexed_user::IndexedUser;
 use crate::resolver::snapshot::names::sealed::Found;
 use crate::resolver::snapshot::state::State;
-use crate::resolver::snapshot::user_summary::Form;
+use crate::resolver::snapshot::user_summary::{Held, UserSummary};
 use crate::resolver::snapshot::walk;
 
 /// Whether a user may do something at an instant. Numbers that are not in use are denied.
 ///
 /// # Complexity
-/// Seven words read and one bit tested, if all cached rows are complete and everything that the user holds is always
-/// active. Otherwise O(sources of the user) if allowed, or O(groups and roles walked).
+/// One word read for each source of the user, and one bit tested. A window is read only if its source has the permission.
+/// If a source of the user gives something only at some instants, and may give this permission: O(groups and roles walked).
 #[inline]
 pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
-    let Some(summary) = state.summaries.get(user) else { return false };
-    match summary.form {
-        Form::Plain if state.columns.are_complete() => state.columns.any(&summary.columns, permission),
-        Form::Plain | Form::Long => {
-            state.columns.any(&summary.columns, permission) || check_rows(state, user, permission, when)
-        }
-        Form::Absent | Form::Suspended => false,
+    match state.summaries.get(user) {
+        Some(UserSummary::Short(columns)) => allowed_by(state, columns, permission, when),
+        Some(UserSummary::Long(held)) => held_allows(state, held, permission, when),
+        Some(UserSummary::Absent | UserSummary::Suspended) | None => false,
     }
 }
 
@@ -31,22 +28,44 @@ pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>)
 #[inline]
 pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> bool {
     match user.indexed.and_then(IndexedUser::columns) {
-        Some(columns) if state.columns.are_complete() => state.columns.any(columns, permission),
-        _ => allows(state, user.number, permission, when),
+        Some(columns) => allowed_by(state, columns, permission, when),
+        None => allows(state, user.number, permission, when),
     }
 }
 
-/// Checks, row by row, the sources that the user's summary omits: those with a window and those that do not fit. Walks
-/// if a row is not complete.
-fn check_rows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
-    let Some(row) = state.users.row(user) else { return false };
-    let mut resolved = true;
-    for (source, _) in row.sources().filter(|(_, edge)| walk::is_active(*edge, when)) {
-        match state.cached_row(source) {
-            Some(cached) if cached.row.contains(permission) => return true,
-            Some(cached) => resolved &= cached.complete,
-            None => resolved = false,
-        }
+/// Whether one of these columns, which are active at every instant, gives a permission.
+#[inline]
+fn allowed_by<const N: usize>(state: &State, columns: &[u16; N], permission: u32, when: &When<'_>) -> bool {
+    // Few sources are open, so this branch is predicted. A branch on the answer would not be.
+    if !state.columns.any_open(columns) {
+        return state.columns.any(columns, permission);
     }
-    !resolved && walk::reaches(state, row, permission, when)
+    state.columns.any(columns, permission) || beyond(state, columns.iter().copied().map(u32::from), permission, when)
+}
+
+/// The same for a user whose summary is long.
+fn held_allows(state: &State, held: &Held, permission: u32, when: &When<'_>) -> bool {
+    let columns = &state.columns;
+    if columns.any_of(&held.always, permission) {
+        return true;
+    }
+    let mut given = held.windowed.iter().filter(|(_, column)| columns.has(*column, permission));
+    if given.any(|(window, _)| window.contains(when.instant())) {
+        return true;
+    }
+    if columns.are_closed() {
+        return false;
+    }
+    let open = |column: &&u32| columns.is_open(**column);
+    let always = held.always.iter().filter(open).copied();
+    let windowed = held.windowed.iter().map(|(window, column)| (column, window)).filter(|(column, _)| open(column));
+    let active = windowed.filter(|(_, window)| window.contains(when.instant())).map(|(column, _)| *column);
+    beyond(state, always.chain(active), permission, when)
+}
+
+/// Whether the open ones of these columns give a permission that no column has: at this instant, but not at every one.
+fn beyond(state: &State, columns: impl Iterator<Item = u32>, permission: u32, when: &When<'_>) -> bool {
+    let open = columns.filter(|column| state.columns.is_open(*column));
+    let sources = open.filter_map(|column| state.columns.source(column));
+    walk::reaches(state, sources, permission, when)
 }

@@ -21,6 +21,7 @@ pub(crate) mod state;
 pub(crate) mod indexed_user;
 pub(crate) mod user_summary;
 pub(crate) mod columns;
+mod column_places;
 pub(crate) mod pattern_index;
 pub(crate) mod reverse_grants;
 pub(crate) mod entity_rows;

@@ -119,7 +119,7 @@ impl<'a> Map<'a> {
             }
             let mut next: Vec<(Source, Window)> = Vec::new();
             // A cached row contains what the node gives at every instant (I7).
-            let for_good = shallow && state.cached_row(node).is_some_and(|cached| cached.row.contains(permission));
+            let for_good = shallow && state.cached_row(node).is_some_and(|cached| cached.always.contains(permission));
             if !for_good {
                 each_edge(state, node, |to, edge| {
                     if leads(state, to, permission) && takes(*edge) {
@@ -268,7 +268,7 @@ impl<'a> Map<'a> {
 
 /// Whether this source may give the permission at some instant (I8). Without a cached row it may.
 pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
-    state.cached_row(source).is_none_or(|cached| !cached.complete || cached.row.contains(permission))
+    state.cached_row(source).is_none_or(|cached| cached.may_give(permission))
 }
 
 /// Passes on the edges that leave a node.

@@ -183,7 +183,7 @@ impl BulkLoad {
                 Place::Live(record) => {
                     let edges = HeldEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
                     let row = UserRow { record, edges };
-                    let summary = UserSummary::of(&row);
+                    let summary = UserSummary::of(&row, &state.columns);
                     (NumberedRow { id: row.id().as_uuid(), row: Some(row.into()) }, summary)
                 }
             };

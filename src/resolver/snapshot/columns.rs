@@ -6,35 +6,38 @@
 //! that this halves the time of a check, compared with following a pointer to the row of each source. The length of a
 //! user's list of sources, and the position of the hit in it, are unpredictable branches.
 //!
-//! Each source has a *column*. Column 0 belongs to no source. Its words are zero, and it pads lists of columns. While
-//! there are few columns, a page is one array of words. Reading a column then takes four instructions, instead of
+//! Each source has a *column* (`column_places.rs`). Column 0 belongs to no source. Its words are zero, and it pads lists of
+//! columns. While there are few columns, a page is one array of words. Reading a column then takes four instructions, instead of
 //! sixteen through blocks. With many columns, a page is an array of blocks, so that a change copies one block and not
 //! the whole width.
 
 use std::sync::Arc;
 
+use super::column_places::ColumnPlaces;
 use super::source::{CachedRow, Source};
 use crate::model::internal_fault::must;
 use crate::resolver::bits::Row;
 
-/// The number of columns in one array: half of them for groups and half for roles, alternating. A change copies at
-/// most four kilobytes.
+/// The number of columns in one array. A change copies at most four kilobytes.
 const FEW: usize = 512;
 
 /// The number of columns that are copied when one of many changes: a kilobyte. With 32, a change of many pages at
 /// 2,000 groups took three times as long, because the reference counts of the other blocks are updated, page by page.
 const WIDTH: usize = 128;
-const BLOCK: u32 = 128;
 
 /// The name of the internal fault of a missing word.
 pub(crate) const WORD: &str = "a column has a word in every page";
 
-#[derive(Clone, Debug)]
+/// What a check reads is in the first fields.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
     /// INVARIANT: all pages are equally wide, and include every column that was ever written in any of them.
     pages: Pages,
-    /// The number of sources whose cached row is incomplete.
-    incomplete: u32,
+    /// The number of sources that are open: a check that does not find a permission in their columns must look further.
+    open_count: u32,
+    /// One bit for each column, up to the highest one that was ever open.
+    open: Arc<[u64]>,
+    places: ColumnPlaces,
 }
 
 #[derive(Clone, Debug)]
@@ -44,35 +47,16 @@ enum Pages {
     Many(Arc<[Arc<[Block]>]>),
 }
 
+impl Default for Pages {
+    fn default() -> Self {
+        Self::Few(Arc::default())
+    }
+}
+
 type Few = Arc<[u64]>;
 
 /// Pages in which no source has a permission share one blank block. A page costs at least its pointers.
 type Block = Arc<[u64; WIDTH]>;
-
-/// The column of a source, or `None` if its number is too large for the 16 bits of a user summary.
-pub(crate) fn column(source: Source) -> Option<u16> {
-    let (number, kind) = match source {
-        Source::Group(number) => (number.checked_add(1)?, 0),
-        Source::Role(number) => (number.checked_add(1)?, 1),
-    };
-    if (number as usize) < FEW / 2 {
-        return u16::try_from(number * 2 + kind).ok();
-    }
-    // From here on blocks alternate. A tenant may have many more groups than roles.
-    let block = (number / BLOCK).checked_mul(2)?.checked_add(kind)?;
-    u16::try_from(block.checked_mul(BLOCK)?.checked_add(number % BLOCK)?).ok()
-}
-
-/// The source of a column.
-pub(crate) fn source(column: u16) -> Option<Source> {
-    let (block, at) = (u32::from(column) / BLOCK, u32::from(column) % BLOCK);
-    let (number, kind) = match usize::from(column) {
-        0..FEW => (u32::from(column) / 2, column % 2),
-        _ => (block / 2 * BLOCK + at, u16::from(block % 2 == 1)),
-    };
-    let number = number.checked_sub(1)?;
-    Some(if kind == 0 { Source::Group(number) } else { Source::Role(number) })
-}
 
 impl Columns {
     /// Whether one of these columns has a permission.
@@ -97,29 +81,100 @@ impl Columns {
         joined >> (permission % 64) & 1 == 1
     }
 
-    /// Whether every cached row is complete. A permission that is in no column is denied then.
+    /// Whether one of these columns has a permission.
     #[inline]
-    pub(crate) fn are_complete(&self) -> bool {
-        self.incomplete == 0
+    pub(crate) fn any_of(&self, columns: &[u32], permission: u32) -> bool {
+        columns.iter().fold(0, |all, column| all | self.word(*column, permission)) >> (permission % 64) & 1 == 1
+    }
+
+    /// Whether a column has a permission.
+    #[inline]
+    pub(crate) fn has(&self, column: u32, permission: u32) -> bool {
+        self.word(column, permission) >> (permission % 64) & 1 == 1
+    }
+
+    #[inline]
+    fn word(&self, column: u32, permission: u32) -> u64 {
+        let (page, column) = ((permission / 64) as usize, column as usize);
+        let word = match &self.pages {
+            Pages::Few(pages) => pages.get(page).and_then(|page| page.get(column)),
+            Pages::Many(pages) => {
+                let block = pages.get(page).and_then(|page| page.get(column / WIDTH));
+                block.and_then(|block| block.get(column % WIDTH))
+            }
+        };
+        word.copied().unwrap_or(0)
+    }
+
+    /// Whether no source is open. A permission that is in no column is denied then.
+    #[inline]
+    pub(crate) fn are_closed(&self) -> bool {
+        self.open_count == 0
+    }
+
+    /// Whether one of these columns is of an open source.
+    #[inline]
+    pub(crate) fn any_open<const N: usize>(&self, columns: &[u16; N]) -> bool {
+        self.open_count != 0 && columns.iter().fold(false, |any, column| any | self.is_open(u32::from(*column)))
+    }
+
+    #[inline]
+    pub(crate) fn is_open(&self, column: u32) -> bool {
+        self.open.get((column / 64) as usize).is_some_and(|word| word >> (column % 64) & 1 == 1)
+    }
+
+    /// The column of a source that exists.
+    pub(crate) fn column(&self, source: Source) -> Option<u32> {
+        self.places.column(source)
+    }
+
+    /// The source of a column, if one has it.
+    pub(crate) fn source(&self, column: u32) -> Option<Source> {
+        self.places.source(column)
+    }
+
+    /// Gives a source a column, unless it has one.
+    pub(crate) fn assign(&mut self, source: Source) {
+        self.places.assign(source);
+    }
+
+    /// Lets another source have the column of a deleted one, whose row has been replaced by the empty one.
+    pub(crate) fn release(&mut self, source: Source) {
+        self.places.release(source);
     }
 
     /// Replaces the cached row of a source.
     pub(crate) fn replace(&mut self, source: Source, before: Option<&CachedRow>, after: &CachedRow) {
-        let incomplete = |cached: &CachedRow| u32::from(!cached.complete);
-        let counted = (self.incomplete + incomplete(after)).checked_sub(before.map_or(0, incomplete));
-        self.incomplete = must(counted, "a row that is not complete was counted").unwrap_or(1);
-        let Some(column) = column(source) else { return };
-        let old = before.map_or(&Row::EMPTY, |cached| &cached.row);
-        if old == &after.row {
+        let Some(column) = must(self.places.column(source), "a source has a column") else { return };
+        self.set_open(column, after.is_open());
+        let old = before.map_or(&Row::EMPTY, |cached| &cached.always);
+        let new = &after.always;
+        if old == new {
             return;
         }
-        self.reach(after.row.words_end(), usize::from(column));
-        let starts = [old, &after.row].into_iter().filter(|row| row.word_count() > 0).map(Row::words_start);
-        for page in starts.min().unwrap_or(0)..old.words_end().max(after.row.words_end()) {
-            if old.word(page) != after.row.word(page) {
-                self.write(page, usize::from(column), after.row.word(page));
+        self.reach(new.words_end(), column as usize);
+        let starts = [old, new].into_iter().filter(|row| row.word_count() > 0).map(Row::words_start);
+        for page in starts.min().unwrap_or(0)..old.words_end().max(new.words_end()) {
+            if old.word(page) != new.word(page) {
+                self.write(page, column as usize, new.word(page));
             }
         }
+    }
+
+    fn set_open(&mut self, column: u32, open: bool) {
+        if self.is_open(column) == open {
+            return;
+        }
+        let at = (column / 64) as usize;
+        if at >= self.open.len() {
+            let words = self.open.iter().copied().chain(std::iter::repeat(0));
+            self.open = words.take((at + 1).next_power_of_two()).collect();
+        }
+        if let Some(word) = must(Arc::make_mut(&mut self.open).get_mut(at), WORD) {
+            *word ^= 1 << (column % 64);
+        }
+        let counted = if open { self.open_count.checked_add(1) } else { self.open_count.checked_sub(1) };
+        self.open_count = must(counted, "an open source was counted").unwrap_or(1);
     }
 
     fn write(&mut self, page: usize, column: usize, word: u64) {
@@ -184,12 +239,6 @@ fn blocks(page: &[u64], blank: &Block) -> Arc<[Block]> {
     page.chunks(WIDTH).map(block).collect()
 }
 
-impl Default for Columns {
-    fn default() -> Self {
-        Self { pages: Pages::Few(Arc::default()), incomplete: 0 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,55 +247,59 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    fn cached_row(numbers: &[u32], complete: bool) -> CachedRow {
+    fn cached_row(numbers: &[u32], open: bool) -> CachedRow {
         let bits: Bits = numbers.iter().copied().collect();
-        CachedRow { row: Row::from_bits(&bits), complete }
+        let always = Row::from_bits(&bits);
+        CachedRow { ever: (!open).then(|| always.clone()), always, extra: 0 }
     }
 
-    #[test]
-    fn no_two_sources_share_a_column_and_column_zero_is_free() {
-        let all = (0..5_000).flat_map(|n| [column(Source::Group(n)), column(Source::Role(n))]);
-        let mut columns: Vec<u16> = all.map(Option::unwrap).collect();
-        columns.sort_unstable();
-        assert!(columns.windows(2).all(|pair| pair[0] < pair[1]) && columns[0] != 0);
-        let sources = (0..5_000).flat_map(|n| [Source::Group(n), Source::Role(n)]);
-        assert!(sources.into_iter().all(|one| source(column(one).unwrap()) == Some(one)) && source(0).is_none());
-        assert_eq!((column(Source::Group(u32::MAX)), column(Source::Role(40_000))), (None, None));
+    /// Gives the sources their columns, group before role for each number.
+    fn with_sources(numbers: std::ops::Range<u32>) -> Columns {
+        let mut columns = Columns::default();
+        for source in numbers.flat_map(|n| [Source::Group(n), Source::Role(n)]) {
+            columns.assign(source);
+        }
+        columns
     }
 
     #[test]
     fn a_column_equals_its_row_and_older_clones_do_not_change() {
-        let mut columns = Columns::default();
+        let mut columns = with_sources(0..80);
         let (group, role) = (Source::Group(70), Source::Role(3));
-        let both = [column(group).unwrap(), column(role).unwrap()];
-        let first = cached_row(&[5, 700], true);
+        let both = [group, role].map(|source| u16::try_from(columns.column(source).unwrap()).unwrap());
+        let first = cached_row(&[5, 700], false);
         columns.replace(group, None, &first);
         let older = columns.clone();
-        columns.replace(role, None, &cached_row(&[5, 64], false));
-        columns.replace(group, Some(&first), &cached_row(&[5, 6], true));
+        columns.replace(role, None, &cached_row(&[5, 64], true));
+        columns.replace(group, Some(&first), &cached_row(&[5, 6], false));
         let held = |columns: &Columns| (0..1_000).filter(|p| columns.any(&both, *p)).collect::<Vec<_>>();
         assert_eq!((held(&older), held(&columns)), (vec![5, 700], vec![5, 6, 64]));
-        assert_eq!((older.are_complete(), columns.are_complete()), (true, false));
-        columns.replace(role, Some(&cached_row(&[5, 64], false)), &cached_row(&[], true));
-        assert!(columns.are_complete() && !columns.any(&[0; 7], 64) && !columns.any(&both, u32::MAX));
+        assert_eq!((older.are_closed(), columns.are_closed()), (true, false));
+        assert_eq!(
+            (older.any_open(&both), columns.any_open(&both), columns.any_open(&[both[0], 0])),
+            (false, true, false)
+        );
+        columns.replace(role, Some(&cached_row(&[5, 64], true)), &cached_row(&[], false));
+        assert!(columns.are_closed() && !columns.any_open(&both));
+        assert!(!columns.any(&[0; 7], 64) && !columns.any(&both, u32::MAX));
     }
 
     #[test]
     fn a_small_tenant_has_short_columns_and_keeps_their_contents_when_it_grows() {
-        let mut columns = Columns::default();
-        columns.replace(Source::Group(0), None, &cached_row(&[5, 64, 128], true));
+        let mut columns = with_sources(0..9_001);
+        columns.replace(Source::Group(0), None, &cached_row(&[5, 64, 128], false));
         let widths = |columns: &Columns| match &columns.pages {
             Pages::Few(pages) => pages.iter().map(|page| page.len()).collect::<Vec<_>>(),
             Pages::Many(pages) => pages.iter().map(|page| page.len() * WIDTH).collect(),
         };
         assert_eq!(widths(&columns), [8, 8, 8]);
         let mut written = vec![(0, 5)];
-        for (group, wide) in [(3, 16), (40, 128), (254, 512), (255, 640), (2_000, 3_968), (9_000, 18_048)] {
+        for (group, wide) in [(4, 16), (40, 128), (254, 512), (256, 640), (2_000, 4_096), (9_000, 18_048)] {
             let older = columns.clone();
-            columns.replace(Source::Group(group), None, &cached_row(&[7], true));
+            columns.replace(Source::Group(group), None, &cached_row(&[7], false));
             assert_eq!(widths(&columns), [wide; 3], "group {group}");
             let has = |columns: &Columns, (group, permission)| {
-                columns.any(&[column(Source::Group(group)).unwrap()], permission)
+                columns.has(columns.column(Source::Group(group)).unwrap(), permission)
             };
             assert!(!has(&older, (group, 7)) && written.iter().all(|each| has(&columns, *each)));
             written.push((group, 7));
@@ -261,23 +314,26 @@ mod tests {
         fn columns_equal_the_rows_that_were_written(
             steps in vec((any::<bool>(), 0..400u32, btree_set(0..200u32, 0..4), any::<bool>()), 1..60),
         ) {
-            let mut columns = Columns::default();
-            let mut rows = HashMap::new();
-            for (is_group, number, numbers, complete) in steps {
+            let mut columns = with_sources(0..400);
+            let mut rows: HashMap<Source, CachedRow> = HashMap::new();
+            for (is_group, number, numbers, open) in steps {
                 let source = if is_group { Source::Group(number) } else { Source::Role(number) };
-                let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), complete);
+                let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), open);
                 columns.replace(source, rows.get(&source), &after);
                 rows.insert(source, after);
-                prop_assert_eq!(columns.are_complete(), rows.values().all(|cached| cached.complete));
+                prop_assert_eq!(columns.are_closed(), rows.values().all(|cached| !cached.is_open()));
             }
             for (source, cached) in &rows {
-                let column = column(*source).unwrap();
-                prop_assert!((0..256).all(|p| columns.any(&[0, column], p) == cached.row.contains(p)));
+                let column = columns.column(*source).unwrap();
+                prop_assert_eq!(columns.is_open(column), cached.is_open());
+                prop_assert!((0..256).all(|p| columns.has(column, p) == cached.always.contains(p)));
+                let short = [0, u16::try_from(column).unwrap()];
+                prop_assert!((0..256).all(|p| columns.any(&short, p) == cached.always.contains(p)));
             }
             for ((one, ours), (other, theirs)) in rows.iter().zip(rows.iter().skip(1)) {
-                let both = [column(*one).unwrap(), column(*other).unwrap()];
-                let joined = |p| ours.row.contains(p) || theirs.row.contains(p);
-                prop_assert!((0..256).all(|p| columns.any(&both, p) == joined(p)), "{one:?} and {other:?}");
+                let both = [columns.column(*one).unwrap(), columns.column(*other).unwrap()];
+                let joined = |p| ours.always.contains(p) || theirs.always.contains(p);
+                prop_assert!((0..256).all(|p| columns.any_of(&both, p) == joined(p)), "{one:?} and {other:?}");
             }
             prop_assert!((0..256).all(|p| !columns.any(&[0, u16::MAX], p)), "columns of no source");
         }

@@ -12,7 +12,7 @@ use super::entity_rows::{PermissionRow, RoleRow};
 use super::reverse_grants::ReverseGrants;
 use super::row_cache::recompute_rows;
 use super::session::Session;
-use super::state::{State, WORDS_PER_EDGE};
+use super::state::{RowBound, State};
 use super::table::{Hashers, Origin};
 use crate::model::catalog::Catalog;
 use crate::model::internal_fault::{InternalFault, must, watch};
@@ -30,12 +30,12 @@ pub(crate) struct CompiledCatalog {
 
 impl CompiledCatalog {
     pub(crate) fn new(catalog: Catalog) -> Self {
-        Self::with_bound(catalog, WORDS_PER_EDGE)
+        Self::with_bound(catalog, RowBound::USUAL)
     }
 
     /// The same with another bound on cached rows, for tests.
-    pub(crate) fn with_bound(catalog: Catalog, words_per_edge: usize) -> Self {
-        let state = State { words_per_edge, ..State::new(&Hashers::new(&RandomState::new())) };
+    pub(crate) fn with_bound(catalog: Catalog, bound: RowBound) -> Self {
+        let state = State { bound, ..State::new(&Hashers::new(&RandomState::new())) };
         let mut compiled = Self { definition: catalog, state, first_permission: 0, first_role: 0, fault: None };
         compiled.fault = watch(|| compiled.compile()).err();
         compiled

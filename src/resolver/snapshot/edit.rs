@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::indexed_user::IndexedUser;
 use super::session::Session;
+use super::source::Source;
 use super::state::State;
 use super::table::Origin;
 use super::table::{Row, Table};
@@ -136,12 +137,14 @@ impl Edit<'_> {
             Record::Role(record) => {
                 let number = self.number(EntityKind::Role, record.id.as_uuid())?;
                 put_entity(&mut self.state.roles, number, record, new)?;
+                self.state.columns.assign(Source::Role(number));
                 self.touched.roles.insert(number);
             }
             Record::Group(record) => {
                 is_managed(record.external_id(), record.managed_by(), after.key())?;
                 let number = self.number(EntityKind::Group, record.id.as_uuid())?;
                 put_entity(&mut self.state.groups, number, record, new)?;
+                self.state.columns.assign(Source::Group(number));
                 self.touched.groups.insert(number);
             }
             Record::User(record) => {
@@ -211,10 +214,10 @@ impl Edit<'_> {
     /// Updates the summary and the index entry of a user (I11).
     fn summary(&mut self, number: u32) {
         let summary = match self.state.users.row(number) {
-            Some(row) => UserSummary::of(row),
+            Some(row) => UserSummary::of(row, &self.state.columns),
             None => UserSummary::default(),
         };
-        self.state.summaries.set(number, summary);
+        self.state.summaries.set(number, summary.clone());
         let State { users, indexed_users, .. } = &mut *self.state;
         if let Some(id) = must(users.id_at(number), "a user has an id at its number") {
             indexed_users.set(

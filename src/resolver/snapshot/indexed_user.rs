@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use super::user_summary::{Form, MOST_SOURCES, UserSummary};
+use super::user_summary::{MOST_SOURCES, UserSummary};
 use crate::resolver::tables::persistent_hash_table::Item;
 
 /// Six of the seven sources of a summary, so that an indexed user has 32 bytes.
@@ -23,9 +23,10 @@ const UNUSUAL: u32 = 1 << 31;
 
 impl IndexedUser {
     pub(crate) fn of(id: Uuid, number: u32, summary: &UserSummary) -> Self {
-        let [columns @ .., seventh] = summary.columns;
-        let usual = summary.form == Form::Plain && seventh == 0;
-        let flag = if usual { 0 } else { UNUSUAL };
+        let (columns, flag) = match summary {
+            UserSummary::Short([columns @ .., 0]) => (*columns, 0),
+            _ => ([0; MOST_COLUMNS], UNUSUAL),
+        };
         Self { id, columns, tagged_number: number.saturating_add(1) | flag }
     }
 
@@ -52,6 +53,8 @@ impl Item for IndexedUser {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::resolver::snapshot::edge::MOST_NUMBERS;
 
@@ -62,15 +65,14 @@ mod tests {
 
     #[test]
     fn an_indexed_user_has_columns_only_if_they_are_complete() {
-        let summary = |columns, form| UserSummary { columns, form };
-        let six = [1, 2, 3, 4, 5, 6, 0];
-        let indexed = |number, columns, form| IndexedUser::of(Uuid::nil(), number, &summary(columns, form));
-        assert_eq!(indexed(9, six, Form::Plain).columns(), Some(&[1, 2, 3, 4, 5, 6]));
-        let unusual = [Form::Absent, Form::Suspended, Form::Long].map(|form| (six, form));
-        for (columns, form) in unusual.into_iter().chain([([1, 2, 3, 4, 5, 6, 7], Form::Plain)]) {
-            assert_eq!(indexed(9, columns, form).columns(), None);
-            assert_eq!(indexed(MOST_NUMBERS - 1, columns, form).number(), MOST_NUMBERS - 1);
+        let six = UserSummary::Short([1, 2, 3, 4, 5, 6, 0]);
+        let indexed = |number, summary: &UserSummary| IndexedUser::of(Uuid::nil(), number, summary);
+        assert_eq!(indexed(9, &six).columns(), Some(&[1, 2, 3, 4, 5, 6]));
+        let seven = UserSummary::Short([1, 2, 3, 4, 5, 6, 7]);
+        for unusual in [UserSummary::Absent, UserSummary::Suspended, UserSummary::Long(Arc::default()), seven] {
+            assert_eq!(indexed(9, &unusual).columns(), None);
+            assert_eq!(indexed(MOST_NUMBERS - 1, &unusual).number(), MOST_NUMBERS - 1);
         }
-        assert_eq!([0, MOST_NUMBERS - 1].map(|n| indexed(n, six, Form::Plain).number()), [0, MOST_NUMBERS - 1]);
+        assert_eq!([0, MOST_NUMBERS - 1].map(|n| indexed(n, &six).number()), [0, MOST_NUMBERS - 1]);
     }
 }

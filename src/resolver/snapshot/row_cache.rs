@@ -3,9 +3,9 @@
 //! After a set of edits, the rows of what was touched are computed again. So are the rows that depend on a changed
 //! row: those of roles that include it, of groups that have it, and of their subgroups. No user is visited.
 //!
-//! **The bound.** A row is cached if it has at most `WORDS_PER_EDGE` words for each of its own parents, roles,
-//! inclusions and grants, and one more. A longer row is not cached, and checks walk instead. A chain of 100,000 groups
-//! therefore costs its length and not its square. A row spans only the words between its first and last permission.
+//! **The bound.** A row is cached if it is within the bound of its own edges or the tenant's budget (`RowBound`). Another
+//! row is not cached, and checks walk instead. A chain of 100,000 groups therefore costs its length and not its square. A
+//! row spans only the words between its first and last permission.
 
 use std::collections::BTreeSet;
 use std::hash::RandomState;
@@ -14,7 +14,6 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::edit::Touched;
-use super::entity_rows::GroupRow;
 use super::source::{CachedRow, Source};
 use super::state::State;
 use super::table::Origin;
@@ -48,31 +47,31 @@ pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
         }
     }
     recompute_groups(state, touched);
+    release_columns(state, touched);
+}
+
+/// Frees the columns of groups and roles that were deleted.
+fn release_columns(state: &mut State, touched: &Touched) {
+    let groups = touched.groups.iter().map(|n| (Source::Group(*n), state.groups.row(*n).is_none()));
+    let roles = touched.roles.iter().map(|n| (Source::Role(*n), state.roles.row(*n).is_none()));
+    let deleted: Vec<Source> = groups.chain(roles).filter(|(_, deleted)| *deleted).map(|(source, _)| source).collect();
+    for source in deleted {
+        if state.columns.column(source).is_some() {
+            state.columns.release(source);
+        }
+    }
 }
 
 fn recompute_groups(state: &mut State, touched: &Touched) {
-    // No row contains what is reached through a window, so no row depends on a parent through one.
     let mut changed = HashSet::new();
-    for group in topological_order(touched.groups.iter().copied(), |group| subgroups_without_window(state, group)) {
-        let depends = |row: &GroupRow| parents_without_window(row).any(|parent| changed.contains(&parent));
-        if touched.groups.contains(&group) || state.groups.row(group).is_some_and(depends) {
+    for group in topological_order(touched.groups.iter().copied(), |group| state.subgroups(group)) {
+        if touched.groups.contains(&group) || state.parents(group).any(|parent| changed.contains(&parent)) {
             let cached = group_row(state, group);
             if state.keep(Source::Group(group), cached) {
                 changed.insert(group);
             }
         }
     }
-}
-
-/// The parents of a group by links without a window.
-fn parents_without_window(row: &GroupRow) -> impl Iterator<Item = u32> + '_ {
-    row.parents().iter().filter(|edge| edge.window.is_always()).map(|edge| edge.to)
-}
-
-/// The subgroups of a group by links without a window.
-fn subgroups_without_window(state: &State, group: u32) -> impl Iterator<Item = u32> {
-    let children = state.groups.row(group).into_iter().flat_map(|row| row.children.iter());
-    children.filter(|back| !back.is_windowed()).map(|back| back.from())
 }
 
 /// The matches of each pattern seen so far. Patterns come from outside, so the hash is keyed (A21).
@@ -130,37 +129,77 @@ fn match_touched_permissions(state: &mut State, touched: &mut Touched) {
 
 fn role_row(state: &State, number: u32) -> CachedRow {
     let Some(role) = state.roles.row(number) else { return CachedRow::default() };
-    let mut complete = true;
-    let mut rows = Rows::new();
+    let mut parts = Parts::default();
     for cached in role.includes.iter().filter_map(|included| must(state.role_rows.get(*included), ROW)) {
-        rows.push(&cached.row);
-        complete &= cached.complete;
+        parts.add(cached, true);
     }
     let mut numbers = Vec::new();
     if role.origin != Origin::RemovedFromCatalog {
         numbers.extend(role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n)));
-        rows.push(&role.matched);
+        parts.always.push(&role.matched);
+        parts.ever.push(&role.matched);
     }
-    bound(state, &rows, &numbers, complete, role.includes.len() + role.grants.len() + role.patterns.len())
+    let edges = role.includes.len() + role.grants.len() + role.patterns.len();
+    parts.join(state, Source::Role(number), &numbers, edges)
 }
 
 fn group_row(state: &State, number: u32) -> CachedRow {
     let Some(group) = state.groups.row(number) else { return CachedRow::default() };
-    let mut complete = true;
-    let mut rows = Rows::new();
+    let mut parts = Parts::default();
     for (source, edge) in group.sources() {
-        // An edge with a window is left out of the row, and makes the row incomplete.
-        let always = edge.window.is_always().then(|| must(state.cached_row(source), ROW)).flatten();
-        complete &= always.is_some_and(|cached| cached.complete);
-        rows.extend(always.map(|cached| &cached.row));
+        if let Some(cached) = must(state.cached_row(source), ROW) {
+            parts.add(cached, edge.window.is_always());
+        }
     }
-    bound(state, &rows, &[], complete, group.edges.len())
+    parts.join(state, Source::Group(number), &[], group.edges.len())
 }
 
-/// The union of these rows and numbers as a cached row, if it is within the bound.
-fn bound(state: &State, rows: &[&BitRow], numbers: &[u32], complete: bool, edges: usize) -> CachedRow {
-    match BitRow::join(rows, numbers, state.words_per_edge * (edges + 1)) {
-        Some(row) => CachedRow { row, complete },
-        None => CachedRow { row: BitRow::EMPTY, complete: false },
+/// What a row is made of.
+#[derive(Default)]
+struct Parts<'a> {
+    always: Rows<'a>,
+    ever: Rows<'a>,
+    /// Whether something is not known about one of them, or one of them is there only at some instants.
+    is_unknown: bool,
+    is_windowed: bool,
+}
+
+impl<'a> Parts<'a> {
+    /// Adds what a source gives, at every instant or only within a window.
+    fn add(&mut self, cached: &'a CachedRow, always: bool) {
+        if always {
+            self.always.push(&cached.always);
+        }
+        self.is_windowed |= !always || cached.is_open();
+        match &cached.ever {
+            Some(ever) => self.ever.push(ever),
+            None => self.is_unknown = true,
+        }
+    }
+
+    /// The union of the parts and of these numbers, as far as it is within the bound.
+    fn join(&self, state: &State, source: Source, numbers: &[u32], edges: usize) -> CachedRow {
+        let own = state.bound.per_edge * (edges + 1);
+        let before = state.cached_row(source).map_or(0, |cached| cached.extra);
+        let budget = state.bound.extra.saturating_sub(state.extra_words.saturating_sub(before)) as usize;
+        let mut row = CachedRow::UNKNOWN;
+        let Some(always) = BitRow::join(&self.always, numbers, own + budget) else { return row };
+        let extra = always.word_count().saturating_sub(own);
+        row.ever = if self.is_unknown {
+            None
+        } else if self.is_windowed {
+            BitRow::join(&self.ever, numbers, own + (budget - extra))
+        } else {
+            Some(always.clone())
+        };
+        // Rows that are equal share their words.
+        if row.ever.as_ref() == Some(&always) {
+            row.ever = Some(always.clone());
+        }
+        let more =
+            row.ever.as_ref().filter(|ever| **ever != always).map_or(0, |ever| ever.word_count().saturating_sub(own));
+        row.extra = u32::try_from(extra + more).unwrap_or(u32::MAX);
+        row.always = always;
+        row
     }
 }

@@ -14,17 +14,29 @@ use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
 use super::source::{CachedRow, Source};
 use super::table::{Hashers, Table};
-use super::user_summary::{Form, UserSummary};
+use super::user_summary::UserSummary;
 use crate::model::error::EntityKind;
-use crate::model::internal_fault::must_hold;
+use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::{Pattern, TenantRecord};
 use crate::resolver::bits::Bits;
 use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 use crate::resolver::tables::persistent_vec::PersistentVec;
 
-/// At 1,000 permissions a full row is 16 words, so that every source with an edge can have one. At 10,000 it takes ten
-/// edges.
-pub(crate) const WORDS_PER_EDGE: usize = 16;
+/// The bound on the words of cached rows.
+///
+/// Every row may have `per_edge` words for each of the source's own edges, and one more. So a chain of 100,000 groups costs
+/// its length, not its square. Longer rows are paid for by the budget of the tenant: `extra` words in all. At 20,000
+/// permissions a full row is 313 words. Then the budget is enough for 13,000 of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowBound {
+    pub(crate) per_edge: usize,
+    pub(crate) extra: u32,
+}
+
+impl RowBound {
+    /// 32 MiB for the rows beyond their own bound, and as much for their columns.
+    pub(crate) const USUAL: Self = Self { per_edge: 16, extra: 4 << 20 };
+}
 
 /// The order of the fields matters. What a usual check reads is adjacent, because a reader on another core fetches
 /// each cache line of each new state from the writer's cache.
@@ -49,8 +61,10 @@ pub(crate) struct State {
     pub(crate) reverse_grants: ReverseGrants,
     /// Roles that have patterns, by the prefixes of the patterns.
     pub(crate) pattern_index: PatternIndex,
-    /// The bound on cached rows. Tests lower it, so that small histories walk.
-    pub(crate) words_per_edge: usize,
+    /// Tests lower it, so that small histories walk.
+    pub(crate) bound: RowBound,
+    /// The words that the budget pays for.
+    pub(crate) extra_words: u32,
 }
 
 impl State {
@@ -68,7 +82,8 @@ impl State {
             columns: Columns::default(),
             reverse_grants: ReverseGrants::default(),
             pattern_index: PatternIndex::default(),
-            words_per_edge: WORDS_PER_EDGE,
+            bound: RowBound::USUAL,
+            extra_words: 0,
         }
     }
 
@@ -99,12 +114,12 @@ impl State {
 
     #[inline]
     pub(crate) fn user_is_there(&self, number: u32) -> bool {
-        self.summaries.get(number).is_some_and(|summary| summary.form != Form::Absent)
+        self.summaries.get(number).is_some_and(|summary| *summary != UserSummary::Absent)
     }
 
     #[inline]
     pub(crate) fn is_suspended(&self, user: u32) -> bool {
-        self.summaries.get(user).is_some_and(|summary| summary.form == Form::Suspended)
+        self.summaries.get(user).is_some_and(|summary| *summary == UserSummary::Suspended)
     }
 
     /// The index entry of an id. The user may be deleted.
@@ -122,9 +137,12 @@ impl State {
     /// Caches this about a source. Returns `false` if nothing changed.
     pub(crate) fn keep(&mut self, source: Source, cached: CachedRow) -> bool {
         let before = self.cached_row(source).cloned();
-        if before.as_ref().is_some_and(|before| before.complete == cached.complete && before.row == cached.row) {
+        if before.as_ref() == Some(&cached) {
             return false;
         }
+        let counted = (self.extra_words + cached.extra).checked_sub(before.as_ref().map_or(0, |before| before.extra));
+        self.extra_words = must(counted, "words beyond the bound were counted").unwrap_or(0);
+        self.columns.assign(source);
         self.columns.replace(source, before.as_ref(), &cached);
         match source {
             Source::Group(group) => self.group_rows.set(group, cached),

@@ -2,51 +2,90 @@
 //!
 //! An indexed user is made from it. Next: `indexed_user.rs`.
 
-use super::columns::column;
-use super::entity_rows::UserRow;
+use std::sync::Arc;
 
-/// A user in 16 bytes: up to seven sources that are active at every instant (I11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UserSummary {
-    /// Padded with column 0, which has no permissions.
-    pub(crate) columns: [u16; MOST_SOURCES],
-    pub(crate) form: Form,
+use smallvec::SmallVec;
+
+use super::columns::Columns;
+use super::entity_rows::UserRow;
+use crate::model::internal_fault::must;
+use crate::model::records::Window;
+
+/// A user in 16 bytes (I11).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum UserSummary {
+    /// There is no such user.
+    #[default]
+    Absent,
+    /// Suspended: nothing is active.
+    Suspended,
+    /// The columns of everything that it holds, all of it active at every instant. Padded with column 0, which has no
+    /// permissions.
+    Short([u16; MOST_SOURCES]),
+    /// What does not fit: more sources, columns beyond 16 bits, or windows.
+    Long(Arc<Held>),
 }
 
 pub(crate) const MOST_SOURCES: usize = 7;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// There is no such user.
-    Absent,
-    /// Suspended: nothing is active.
-    Suspended,
-    /// The summary contains all its sources, and they are active at every instant.
-    Plain,
-    /// There are other sources: in a window, beyond seven, or with numbers too large. The row has them.
-    Long,
-}
-
-impl Default for UserSummary {
-    fn default() -> Self {
-        Self { columns: [0; MOST_SOURCES], form: Form::Absent }
-    }
+/// Everything that a user holds, as columns.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// What is active at every instant.
+    pub(crate) always: SmallVec<[u32; 8]>,
+    pub(crate) windowed: SmallVec<[(Window, u32); 3]>,
 }
 
 impl UserSummary {
-    pub(crate) fn of(row: &UserRow) -> Self {
-        let mut summary = Self { form: Form::Plain, ..Self::default() };
-        let mut places = summary.columns.iter_mut();
+    pub(crate) fn of(row: &UserRow, columns: &Columns) -> Self {
+        if row.is_suspended() {
+            return Self::Suspended;
+        }
+        let mut held = Held::default();
         for (source, edge) in row.sources() {
-            let column = column(source).filter(|_| edge.window.is_always());
-            match column.and_then(|column| places.next().map(|place| (place, column))) {
-                Some((place, column)) => *place = column,
-                None => summary.form = Form::Long,
+            let Some(column) = must(columns.column(source), "a source has a column") else { continue };
+            match edge.window.is_always() {
+                true => held.always.push(column),
+                false => held.windowed.push((edge.window, column)),
             }
         }
-        if row.is_suspended() {
-            summary.form = Form::Suspended;
+        match short(&held) {
+            Some(columns) => Self::Short(columns),
+            None => Self::Long(Arc::new(held)),
         }
-        summary
+    }
+}
+
+fn short(held: &Held) -> Option<[u16; MOST_SOURCES]> {
+    if !held.windowed.is_empty() || held.always.len() > MOST_SOURCES {
+        return None;
+    }
+    let mut columns = [0; MOST_SOURCES];
+    for (place, column) in columns.iter_mut().zip(&held.always) {
+        *place = u16::try_from(*column).ok()?;
+    }
+    Some(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_a_quarter_of_a_cache_line() {
+        assert_eq!(size_of::<UserSummary>(), 16);
+    }
+
+    #[test]
+    fn a_summary_is_short_if_everything_fits() {
+        let held = |always: &[u32], windowed| Held {
+            always: always.iter().copied().collect(),
+            windowed: std::iter::repeat_n((Window::ALWAYS, 1), windowed).collect(),
+        };
+        assert_eq!(short(&held(&[1, 2, 65_535], 0)), Some([1, 2, 65_535, 0, 0, 0, 0]));
+        assert_eq!(short(&held(&[1; 7], 0)), Some([1; 7]));
+        for long in [held(&[1; 8], 0), held(&[65_536], 0), held(&[], 1)] {
+            assert_eq!(short(&long), None);
+        }
     }
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::columns::column;
 use super::edge::ReverseEdge;
 use super::entity_rows::{GroupRow, RoleRow};
 use super::indexed_user::IndexedUser;
-use super::source::Source;
+use super::source::{CachedRow, Source};
 use super::state::State;
 use super::table::{Origin, Row, Table};
 use super::user_summary::UserSummary;
@@ -27,7 +26,7 @@ pub(crate) fn verify(state: &State) {
     externals(&state.users);
     ends(state);
     for (number, user) in live(&state.users) {
-        let summary = UserSummary::of(user);
+        let summary = UserSummary::of(user, &state.columns);
         assert_eq!(state.summaries.get(number), Some(&summary), "I11");
         let id = user.record.id.as_uuid();
         assert_eq!(state.indexed_user(id), Some(&IndexedUser::of(id, number, &summary)), "I11");
@@ -38,6 +37,7 @@ pub(crate) fn verify(state: &State) {
     for (number, _) in live(&state.groups) {
         cached_row(state, Source::Group(number));
     }
+    budget(state);
     let mut pattern_index: Vec<(u64, u32)> = Vec::new();
     for (number, role) in live(&state.roles) {
         pattern_index.extend(role.patterns.iter().map(|p| (state.roles.hashers().name(p.prefix()), number)));
@@ -150,43 +150,53 @@ fn members_by_key(state: &State, group: &GroupRow) {
 /// I7 and I8: what is given at every instant, and what at any, by a plain closure over the edges.
 fn cached_row(state: &State, source: Source) {
     let cached = state.cached_row(source).expect("every group and role has a cached row");
-    let row: Bits = cached.row.iter().collect();
-    assert!(row.is_subset(&given(state, source, false)), "I7");
-    if let Some(column) = column(source) {
-        let turned: Bits = (0..10_000).filter(|n| state.columns.any(&[column], *n)).collect();
-        assert_eq!(row, turned, "I7");
+    let row: Bits = cached.always.iter().collect();
+    let always = given(state, source, false);
+    assert!(row.is_subset(&always), "I7");
+    let column = state.columns.column(source).expect("every group and role has a column");
+    assert_eq!(state.columns.source(column), Some(source));
+    let turned: Bits = (0..10_000).filter(|n| state.columns.has(column, *n)).collect();
+    assert_eq!((row, cached.is_open()), (turned, state.columns.is_open(column)), "I7");
+    if let Some(ever) = &cached.ever {
+        let ever: Bits = ever.iter().collect();
+        assert_eq!(ever, given(state, source, true), "I8");
     }
-    if cached.complete {
-        assert_eq!(row, given(state, source, true), "I8");
-    }
-    assert_eq!((cached.row.clone(), cached.complete), within(state, source), "a row within the bound is cached");
+    bound(state, source, cached);
 }
 
-/// What must be cached of a group or role, given the rows beside it: all of it if it is within the bound, else
-/// nothing.
-fn within(state: &State, source: Source) -> (BitRow, bool) {
-    let (mut bits, mut complete) = (Bits::new(), true);
+/// A row that is within the bound of its own edges is cached whole, if those beside it are; one beyond it is counted.
+fn bound(state: &State, source: Source, cached: &CachedRow) {
     let (beside, edges): (Vec<Source>, usize) = match source {
         Source::Group(n) => {
             let group = state.groups.row(n).expect("live");
-            let (always, windowed): (Vec<_>, Vec<_>) = group.sources().partition(|(_, e)| e.window.is_always());
-            complete = windowed.is_empty();
-            let edges = always.len() + windowed.len();
-            (always.into_iter().map(|(source, _)| source).collect(), edges)
+            (group.sources().map(|(source, _)| source).collect(), group.edges.len())
         }
         Source::Role(n) => {
-            own_bits(state, n, &mut bits);
             let role = state.roles.row(n).expect("live");
             let beside = role.includes.iter().map(|n| Source::Role(*n)).collect();
             (beside, role.includes.len() + role.grants.len() + role.patterns.len())
         }
     };
-    for cached in beside.iter().filter_map(|source| state.cached_row(*source)) {
-        bits.union_row(&cached.row);
-        complete &= cached.complete;
+    let own = state.bound.per_edge * (edges + 1);
+    let known = beside.iter().all(|source| state.cached_row(*source).is_some_and(|cached| cached.ever.is_some()));
+    let whole = |ever| BitRow::from_bits(&given(state, source, ever));
+    if known && whole(true).word_count() <= own {
+        assert_eq!((&cached.always, cached.ever.as_ref()), (&whole(false), Some(&whole(true))), "within the bound");
     }
-    let row = BitRow::from_bits(&bits);
-    if row.word_count() <= state.words_per_edge * (edges + 1) { (row, complete) } else { (BitRow::EMPTY, false) }
+    let beyond = |row: &BitRow| row.word_count().saturating_sub(own);
+    let ever = cached.ever.as_ref().filter(|ever| **ever != cached.always);
+    assert_eq!(cached.extra as usize, beyond(&cached.always) + ever.map_or(0, beyond), "the budget pays for it");
+}
+
+/// The words that the budget pays for, and no column belongs to two sources.
+fn budget(state: &State) {
+    let sources = live(&state.groups).map(|(n, _)| Source::Group(n));
+    let sources: Vec<Source> = sources.chain(live(&state.roles).map(|(n, _)| Source::Role(n))).collect();
+    let extra: u32 = sources.iter().filter_map(|source| state.cached_row(*source)).map(|cached| cached.extra).sum();
+    assert_eq!(state.extra_words, extra, "the budget");
+    assert!(extra <= state.bound.extra, "the budget");
+    let open = sources.iter().filter_map(|source| state.cached_row(*source)).any(CachedRow::is_open);
+    assert_eq!(state.columns.are_closed(), !open, "the count of open sources");
 }
 
 fn given(state: &State, source: Source, ever: bool) -> Bits {

@@ -7,7 +7,6 @@
 use hashbrown::HashSet;
 use smallvec::SmallVec;
 
-use super::columns::source;
 use super::edge::{Edge, NEAR_END};
 use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
@@ -30,16 +29,11 @@ pub(crate) enum Step {
     Stop,
 }
 
-/// Visits everything that a user holds at an instant, in no particular order. Returns whether the visitor stopped it.
+/// Visits everything that these groups and roles lead to at an instant, in no particular order. Returns whether the visitor
+/// stopped it.
 ///
 /// # Complexity
 /// O(nodes and edges visited).
-pub(crate) fn walk(state: &State, user: &UserRow, when: &When<'_>, visit: impl FnMut(Source) -> Step) -> bool {
-    let counting = user.sources().filter(|(_, edge)| is_active(*edge, when)).map(|(source, _)| source);
-    walk_from(state, counting, when, visit)
-}
-
-/// The same from these groups and roles.
 fn walk_from(
     state: &State,
     held: impl Iterator<Item = Source>,
@@ -84,11 +78,11 @@ pub(crate) fn is_active(edge: Edge, when: &When<'_>) -> bool {
     edge.window.is_always() || edge.window.contains(when.instant())
 }
 
-/// Whether a walk finds a permission. Cached rows shorten the walk. They never add a permission.
-pub(crate) fn reaches(state: &State, user: &UserRow, permission: u32, when: &When<'_>) -> bool {
-    walk(state, user, when, |source| match state.cached_row(source) {
-        Some(cached) if cached.row.contains(permission) => Step::Stop,
-        Some(cached) if cached.complete => Step::Past,
+/// Whether a walk from these sources finds a permission. Cached rows shorten the walk. They never add a permission.
+pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permission: u32, when: &When<'_>) -> bool {
+    walk_from(state, held, when, |source| match state.cached_row(source) {
+        Some(cached) if cached.always.contains(permission) => Step::Stop,
+        Some(cached) if !cached.may_give(permission) => Step::Past,
         _ => match source {
             Source::Role(role) if state.roles.row(role).is_some_and(|row| state.role_grants(row, permission)) => {
                 Step::Stop
@@ -98,12 +92,13 @@ pub(crate) fn reaches(state: &State, user: &UserRow, permission: u32, when: &Whe
     })
 }
 
-/// Everything that a user that was found may do at an instant. If all cached rows are complete and its index entry is
-/// too, their union is the answer, and nothing else is read.
+/// Everything that a user that was found may do at an instant. If its index entry is complete and none of its sources is
+/// open, the union of their rows is the answer, and nothing else is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
-    if let Some(columns) = user.indexed.and_then(IndexedUser::columns).filter(|_| state.columns.are_complete()) {
-        let cached = columns.iter().filter_map(|column| state.cached_row(source(*column)?));
-        return Bits::union_of(&cached.map(|cached| &cached.row).collect::<SmallVec<[&Row; MOST_SOURCES]>>());
+    if let Some(columns) = user.indexed.and_then(IndexedUser::columns).filter(|all| !state.columns.any_open(all)) {
+        let sources = columns.iter().filter_map(|column| state.columns.source(u32::from(*column)));
+        let rows = sources.filter_map(|source| state.cached_row(source)).map(|cached| &cached.always);
+        return Bits::union_of(&rows.collect::<SmallVec<[&Row; MOST_SOURCES]>>());
     }
     let row = state.users.row(user.number).filter(|row| !row.is_suspended());
     row.map(|row| effective(state, row, when)).unwrap_or_default()
@@ -121,9 +116,9 @@ pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, 
     walk_from(state, held, when, |source| {
         let cached = state.cached_row(source);
         if let Some(cached) = cached {
-            bits.union_row(&cached.row);
+            bits.union_row(&cached.always);
         }
-        if cached.is_some_and(|cached| cached.complete) {
+        if cached.is_some_and(|cached| !cached.is_open()) {
             return Step::Past;
         }
         if let Source::Role(role) = source {

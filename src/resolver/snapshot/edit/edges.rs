@@ -68,6 +68,7 @@ impl Edit<'_> {
             None => {
                 let number = self.number(EntityKind::Role, id.as_uuid())?;
                 self.state.roles.insert(number, RoleRow::removed_from_catalog(id, slug));
+                self.state.columns.assign(Source::Role(number));
                 self.touched.roles.insert(number);
                 Ok(number)
             }
@@ -289,6 +290,7 @@ impl Edit<'_> {
     fn forget_removed_role(&mut self, number: u32) {
         if self.state.roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused()) {
             must(self.state.roles.remove(number), UNLISTED);
+            self.touched.roles.insert(number);
         }
     }
 

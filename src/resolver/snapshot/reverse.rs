@@ -4,7 +4,9 @@
 
 use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::edges::Edges;
+use super::source::Source;
 use super::state::State;
+use super::user_summary::UserSummary;
 use super::walk::is_active;
 use crate::model::clock::When;
 use crate::model::graph;
@@ -59,16 +61,32 @@ pub(crate) fn with_subgroups(state: &State, mut groups: Bits, when: &When<'_>) -
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut users = Bits::new();
     for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
-        for number in active(&role.users, number, when, |n| Some(state.users.row(n)?.roles())) {
-            users.insert(number);
-        }
+        users_by(state, &role.users, Source::Role(number), when, &mut users);
     }
     for (number, group) in groups.iter().filter_map(|n| must(state.groups.row(n), NEAR_END).map(|row| (n, row))) {
-        for number in active(&group.members, number, when, |n| Some(state.users.row(n)?.groups())) {
-            users.insert(number);
-        }
+        users_by(state, &group.members, Source::Group(number), when, &mut users);
     }
     users
+}
+
+/// Adds the users who hold a source at an instant. A user's summary has its windows, and is half as far as its row.
+fn users_by(state: &State, backs: &SortedSeq<ReverseEdge>, source: Source, when: &When<'_>, users: &mut Bits) {
+    let column = state.columns.column(source);
+    for back in backs.iter() {
+        let user = back.from();
+        let holds = !back.is_windowed()
+            || match state.summaries.get(user) {
+                Some(UserSummary::Long(held)) => held.is_active(column, when),
+                // A suspended user holds what it has; its summary does not say so.
+                _ => state
+                    .users
+                    .row(user)
+                    .is_some_and(|row| row.sources().any(|(other, edge)| other == source && is_active(edge, when))),
+            };
+        if holds {
+            users.insert(user);
+        }
+    }
 }
 
 /// Those whose edge to `to` is active. A window is stored at the other end of the edge, and is read only if there is

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::columns::Columns;
 use super::entity_rows::UserRow;
+use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::model::records::Window;
 
@@ -34,6 +35,14 @@ pub(crate) struct Held {
     /// What is active at every instant.
     pub(crate) always: SmallVec<[u32; 8]>,
     pub(crate) windowed: SmallVec<[(Window, u32); 3]>,
+}
+
+impl Held {
+    /// Whether a source that it holds within a window is active.
+    pub(crate) fn is_active(&self, column: Option<u32>, when: &When<'_>) -> bool {
+        let held = self.windowed.iter().filter(|(_, held)| Some(*held) == column);
+        held.map(|(window, _)| window).any(|window| window.contains(when.instant()))
+    }
 }
 
 impl UserSummary {

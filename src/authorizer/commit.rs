@@ -63,6 +63,9 @@ const NOT_CONFIRMED: &str = "the closure failed, perhaps on an old revision, so 
 
 const COMMITTED: &str = "the commit is in the store, and the tenant is out of service until a refresh succeeds";
 
+const STALE_ADVICE: &str = "use `rebase`, or plan again";
+const FOREIGN_ADVICE: &str = "use `rebase` for a plan of this tenant, otherwise plan again on this one";
+
 /// The result of sending a plan to the store.
 pub(super) enum Attempt {
     /// The plan is committed, or it has no effect on the latest revision.
@@ -208,7 +211,8 @@ impl Tenant {
     /// # Errors
     /// [`Stale`](crate::ErrorKind::Stale) if the tenant has changed since the plan was made;
     /// [`ForeignPlan`](crate::ErrorKind::ForeignPlan) if the plan was made by another tenant, or before this one
-    /// was opened again; otherwise those of [`Tenant::update`].
+    /// was opened again; otherwise those of [`Tenant::update`]. [`Tenant::rebase`] helps with the first two, unless the
+    /// plan is of another tenant. The plan is consumed, so keep a clone for that.
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
         let turn = self.0.write_state.write_queue.take().await;
@@ -217,17 +221,17 @@ impl Tenant {
         self.0.let_others_in(began).await?;
         let present = self.0.current.load();
         if !Arc::ptr_eq(&plan.base.session, &present.session) {
-            return Err(Error::new(ErrorKind::ForeignPlan));
+            return Err(Error::new(ErrorKind::ForeignPlan).advise(FOREIGN_ADVICE));
         }
         if plan.base.position != present.position {
-            return Err(Error::new(ErrorKind::Stale));
+            return Err(Error::new(ErrorKind::Stale).advise(STALE_ADVICE));
         }
         match self.0.push_to_the_end(turn, plan).await? {
             (_turn, plan, Attempt::Done) => {
                 self.0.has_committed(&plan, began);
                 Ok(committed((), plan))
             }
-            (_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale)),
+            (_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale).advise(STALE_ADVICE)),
         }
     }
 

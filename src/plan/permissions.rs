@@ -2,12 +2,10 @@
 
 use super::draft::Draft;
 use super::tx::Tx;
-use crate::model::catalog::Taken;
 use crate::model::error::{EntityKind, Result};
 use crate::model::records::{Change, Description, Grant, Granted, Name, PermissionId, PermissionRecord, Record, Slug};
 use crate::resolver::snapshot::entity_rows::PermissionRow;
 use crate::resolver::snapshot::names::AsPermission;
-use crate::resolver::snapshot::table::Origin;
 
 /// A permission in a transaction. Its calls can be chained.
 ///
@@ -120,19 +118,10 @@ impl Tx {
 
     fn check_permission_slug(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
-        let exists = || draft.exists(EntityKind::Permission, slug.as_str());
-        match draft.next.catalog.definition.permission_slug_is_taken(slug.as_str()) {
-            Taken::Present => return Err(exists().reason("the catalog defines it")),
-            Taken::Retired => return Err(draft.retired(EntityKind::Permission, slug.as_str())),
-            Taken::Free => {}
-        }
-        let row = draft.next.state.permissions.by_name(slug.as_str()).and_then(|n| draft.next.state.permissions.row(n));
-        match row.map(|row| row.origin) {
+        draft.check_permission_slug_in_catalog(slug, None)?;
+        match draft.next.state.permissions.by_name(slug.as_str()) {
+            Some(_) => Err(draft.exists(EntityKind::Permission, slug.as_str())),
             None => Ok(()),
-            Some(Origin::RemovedFromCatalog) => {
-                Err(exists().reason("it was removed from the catalog and is still referred to"))
-            }
-            Some(Origin::Tenant | Origin::Catalog) => Err(exists()),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::lists::ListChanges;
 use super::tx::Tx;
-use crate::model::catalog::{CatalogPermission, Taken};
+use crate::model::catalog::CatalogPermission;
 use crate::model::error::{EntityKind, Error, Result};
 use crate::model::graph;
 use crate::model::records::{
@@ -271,19 +271,10 @@ impl Tx {
 
     fn check_role_slug(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
-        let exists = || draft.exists(EntityKind::Role, slug.as_str());
-        match draft.next.catalog.definition.role_slug_is_taken(slug.as_str()) {
-            Taken::Present => return Err(exists().reason("the catalog defines it")),
-            Taken::Retired => return Err(draft.retired(EntityKind::Role, slug.as_str())),
-            Taken::Free => {}
-        }
-        let row = draft.next.state.roles.by_name(slug.as_str()).and_then(|n| draft.next.state.roles.row(n));
-        match row.map(|row| row.origin) {
+        draft.check_role_slug_in_catalog(slug, None)?;
+        match draft.next.state.roles.by_name(slug.as_str()) {
+            Some(_) => Err(draft.exists(EntityKind::Role, slug.as_str())),
             None => Ok(()),
-            Some(Origin::RemovedFromCatalog) => {
-                Err(exists().reason("it was removed from the catalog and is still referred to"))
-            }
-            Some(Origin::Tenant | Origin::Catalog) => Err(exists()),
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod reverse;
 pub(crate) mod walk;
 pub(crate) mod names;
 pub(crate) mod conflicts;
+pub(crate) mod stored;
 pub(crate) mod state;
 pub(crate) mod indexed_user;
 pub(crate) mod user_summary;

@@ -1,4 +1,4 @@
-//! The membership, assignment or parent link that an error is about.
+//! The relation that an error is about.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -23,13 +23,18 @@ codes! {
         Assignment = "assignment",
         /// A group has a parent group.
         Parent = "parent",
+        /// A role grants a permission or a pattern.
+        Grant = "grant",
+        /// A role includes another role.
+        Inclusion = "inclusion",
     }
 }
 
 /// A relation that exists with another window, or does not exist, between two entities that do.
 ///
 /// The other end is [`Error::entity`](crate::Error::entity) and [`Error::name`](crate::Error::name): the group of a
-/// membership, the role of an assignment, the parent of a parent link.
+/// membership, the role of an assignment, the parent of a parent link. Errors of [`Tenant::rebase`](crate::Tenant::rebase)
+/// are also about grants, whose other end is the permission or pattern, and inclusions, whose other end is the included role.
 ///
 /// # Example
 /// ```
@@ -52,9 +57,10 @@ codes! {
 pub struct Relation {
     /// The kind of relation.
     pub kind: RelationKind,
-    /// The kind of the entity that has the relation: a user or a group.
+    /// The kind of the entity that has the relation: a user, a group or a role.
     pub entity: EntityKind,
-    /// The key of the member, the key or slug of the role's holder, or the slug of the subgroup.
+    /// The key of the member, the key or slug of the role's holder, the slug of the subgroup, or the slug of the role that
+    /// grants or includes.
     pub name: String,
 }
 
@@ -81,6 +87,8 @@ impl Display for Described<'_> {
             RelationKind::Membership => write!(f, "membership of {name} in {other}"),
             RelationKind::Assignment => write!(f, "assignment of {other} to {name}"),
             RelationKind::Parent => write!(f, "parent link of {name} to {other}"),
+            RelationKind::Grant => write!(f, "grant of {other} by role {name}"),
+            RelationKind::Inclusion => write!(f, "inclusion of role {other} in role {name}"),
         }
     }
 }

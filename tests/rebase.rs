@@ -108,8 +108,8 @@ fn f27_a_rebase_takes_in_the_commits_of_other_processes() {
 
 /// What the other does meanwhile, the plan that waits, and the answer.
 struct Case {
-    meanwhile: fn(&Tx) -> Result<()>,
-    plan: fn(&Tx) -> Result<()>,
+    meanwhile: Run,
+    plan: Run,
     kind: ErrorKind,
     text: &'static str,
     change: RecordKind,
@@ -123,130 +123,143 @@ fn later() -> Window {
     Window::until(Timestamp::from_secs(4_000_000_000).unwrap())
 }
 
-fn cases() -> Vec<Case> {
-    use ErrorKind::{AlreadyExists, Cycle, Managed, NotFound, Stale};
-    use RecordKind::{Assignment, Grant, Group, Inclusion, Membership, Parent, Role, Tenant, User};
-    let case = |plan, meanwhile, kind, text, change, present| Case { meanwhile, plan, kind, text, change, present };
+type Run = fn(&Tx) -> Result<()>;
+
+fn case(plan: Run, meanwhile: Run, kind: ErrorKind, text: &'static str, change: RecordKind, present: bool) -> Case {
+    Case { meanwhile, plan, kind, text, change, present }
+}
+
+/// The record itself.
+fn records() -> Vec<Case> {
     vec![
-        // The record itself.
         case(
             |tx| tx.user("alice")?.suspend()?.done(),
             |tx| tx.user("alice")?.set_key("alice2")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "user `alice` has changed; plan again",
-            User,
+            RecordKind::User,
             true,
         ),
         case(
             |tx| tx.user("alice")?.suspend()?.done(),
             |tx| tx.user("alice")?.suspend()?.done(),
-            Stale,
+            ErrorKind::Stale,
             "user `alice` has been changed in the same way; plan again",
-            User,
+            RecordKind::User,
             true,
         ),
         case(
             |tx| tx.user("alice")?.suspend()?.done(),
             |tx| tx.delete_user("alice"),
-            Stale,
+            ErrorKind::Stale,
             "user `alice` no longer exists; plan again",
-            User,
+            RecordKind::User,
             false,
         ),
         case(
             |tx| tx.delete_user("alice"),
             |tx| tx.delete_user("alice"),
-            Stale,
+            ErrorKind::Stale,
             "user `alice` no longer exists; plan again",
-            User,
+            RecordKind::User,
             false,
         ),
-        // Relations that are there already, or no longer.
+    ]
+}
+
+/// Relations that are there already, or no longer.
+fn relations() -> Vec<Case> {
+    vec![
         case(
             |tx| tx.user("alice")?.join("staff")?.done(),
             |tx| tx.user("alice")?.join("staff")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "membership of `alice` in `staff` already exists; plan again",
-            Membership,
+            RecordKind::Membership,
             true,
         ),
         case(
             |tx| tx.user("alice")?.join("staff")?.done(),
             |tx| tx.user("alice")?.join_during("staff", later())?.done(),
-            Stale,
+            ErrorKind::Stale,
             "membership of `alice` in `staff` already exists with another window (until 2096-10-02T07:06:40Z); plan again",
-            Membership,
+            RecordKind::Membership,
             true,
         ),
         case(
             |tx| tx.group("engineering")?.set_assignment_window("editor", later())?.done(),
             |tx| tx.group("engineering")?.unassign("editor")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "assignment of `editor` to `engineering` no longer exists; plan again",
-            Assignment,
+            RecordKind::Assignment,
             false,
         ),
         case(
             |tx| tx.group("engineering")?.unassign("editor")?.done(),
             |tx| tx.group("engineering")?.set_assignment_window("editor", later())?.done(),
-            Stale,
+            ErrorKind::Stale,
             "assignment of `editor` to `engineering` has another window (until 2096-10-02T07:06:40Z); plan again",
-            Assignment,
+            RecordKind::Assignment,
             true,
         ),
         case(
             |tx| tx.group("engineering")?.add_parent("staff")?.done(),
             |tx| tx.group("engineering")?.add_parent("staff")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "parent link of `engineering` to `staff` already exists; plan again",
-            Parent,
+            RecordKind::Parent,
             true,
         ),
         case(
             |tx| tx.role("editor")?.revoke("posts:write")?.done(),
             |tx| tx.role("editor")?.revoke("posts:write")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "grant of `posts:write` by role `editor` no longer exists; plan again",
-            Grant,
+            RecordKind::Grant,
             false,
         ),
         case(
             |tx| tx.role("editor")?.grant("posts:*")?.done(),
             |tx| tx.role("editor")?.grant("posts:*")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "grant of `posts:*` by role `editor` already exists; plan again",
-            Grant,
+            RecordKind::Grant,
             true,
         ),
         case(
             |tx| tx.role("editor")?.include("viewer")?.done(),
             |tx| tx.role("editor")?.include("viewer")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "inclusion of role `viewer` in role `editor` already exists; plan again",
-            Inclusion,
+            RecordKind::Inclusion,
             true,
         ),
-        // Entities that are deleted, with what others have added to them.
+    ]
+}
+
+/// Entities that are deleted, with what others have added to them.
+fn deletions() -> Vec<Case> {
+    vec![
         case(
             |tx| tx.delete_group("engineering"),
             |tx| tx.user("bob")?.join("engineering")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "group `engineering` has gained relations, which the plan does not remove; plan again",
-            Group,
+            RecordKind::Group,
             true,
         ),
         case(
             |tx| tx.delete_role("editor"),
             |tx| tx.user("bob")?.assign("editor")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "role `editor` has gained relations, which the plan does not remove; plan again",
-            Role,
+            RecordKind::Role,
             true,
         ),
         case(
             |tx| tx.delete_permission("posts:write"),
             |tx| tx.role("viewer")?.grant("posts:write")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "permission `posts:write` has gained relations, which the plan does not remove; plan again",
             RecordKind::Permission,
             true,
@@ -254,59 +267,69 @@ fn cases() -> Vec<Case> {
         case(
             |tx| tx.delete_user("alice"),
             |tx| tx.user("alice")?.join("staff")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "user `alice` has gained relations, which the plan does not remove; plan again",
-            User,
+            RecordKind::User,
             true,
         ),
         case(
             Tx::delete_tenant,
             |tx| tx.create_user("carol")?.done(),
-            Stale,
+            ErrorKind::Stale,
             "tenant `acme` has changed, and the plan deletes it with everything in it; plan again",
-            Tenant,
+            RecordKind::Tenant,
             true,
         ),
-        // What a new relation refers to.
+    ]
+}
+
+/// What a new relation refers to.
+fn references() -> Vec<Case> {
+    vec![
         case(
             |tx| tx.user("alice")?.join("staff")?.done(),
             |tx| tx.delete_group("staff"),
-            NotFound,
+            ErrorKind::NotFound,
             "group `staff` not found: it was deleted after the plan was made",
-            Membership,
+            RecordKind::Membership,
             false,
         ),
         case(
             |tx| tx.create_user("carol")?.assign("editor")?.done(),
             |tx| tx.delete_role("editor"),
-            NotFound,
+            ErrorKind::NotFound,
             "role `editor` not found: it was deleted after the plan was made",
-            Assignment,
+            RecordKind::Assignment,
             false,
         ),
         case(
             |tx| tx.role("viewer")?.grant("posts:write")?.done(),
             |tx| tx.delete_permission("posts:write"),
-            NotFound,
+            ErrorKind::NotFound,
             "permission `posts:write` not found: it was deleted after the plan was made",
-            Grant,
+            RecordKind::Grant,
             false,
         ),
-        // Names.
+    ]
+}
+
+/// Names and external ids.
+fn names() -> Vec<Case> {
+    vec![
         case(
             |tx| tx.create_user("carol")?.done(),
             |tx| tx.create_user("carol")?.done(),
-            AlreadyExists,
+            ErrorKind::AlreadyExists,
             "user `carol` already exists",
-            User,
+            RecordKind::User,
             false,
         ),
         case(
             |tx| tx.group("staff")?.set_slug("people")?.done(),
             |tx| tx.create_group("people")?.done(),
-            AlreadyExists,
+            ErrorKind::AlreadyExists,
             "group `people` already exists",
-            Group,
+            RecordKind::Group,
             true,
         ),
         case(
@@ -318,38 +341,42 @@ fn cases() -> Vec<Case> {
                 tx.set_manager("okta")?;
                 tx.create_user("dave")?.set_managed_by(Some("okta"))?.set_external_id(Some("7"))?.done()
             },
-            AlreadyExists,
+            ErrorKind::AlreadyExists,
             "user with the external id `7` of `okta` already exists",
-            User,
+            RecordKind::User,
             false,
         ),
-        // Cycles, of which each has made a half.
+    ]
+}
+
+/// Cycles, of which each has made a half; and a directory takes over.
+fn rules() -> Vec<Case> {
+    vec![
         case(
             |tx| tx.group("engineering")?.add_parent("staff")?.done(),
             |tx| tx.group("staff")?.add_parent("engineering")?.done(),
-            Cycle,
+            ErrorKind::Cycle,
             "cycle of groups: ",
-            Parent,
+            RecordKind::Parent,
             false,
         ),
         case(
             |tx| tx.role("editor")?.include("viewer")?.done(),
             |tx| tx.role("viewer")?.include("editor")?.done(),
-            Cycle,
+            ErrorKind::Cycle,
             "cycle of roles: ",
-            Inclusion,
+            RecordKind::Inclusion,
             false,
         ),
-        // A directory takes over.
         case(
             |tx| tx.user("alice")?.join("staff")?.done(),
             |tx| {
                 tx.set_manager("okta")?;
                 tx.group("staff")?.set_managed_by(Some("okta"))?.done()
             },
-            Managed,
+            ErrorKind::Managed,
             "group `staff` is managed by `okta`; use `set_manager` to act for that directory",
-            Membership,
+            RecordKind::Membership,
             false,
         ),
     ]
@@ -357,7 +384,8 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn f27_a_plan_that_does_not_apply_says_which_change_and_what_is_there() {
-    for Case { meanwhile, plan: waiting, kind, text, change, present } in cases() {
+    let all = [records(), relations(), deletions(), references(), names(), rules()].into_iter().flatten();
+    for Case { meanwhile, plan: waiting, kind, text, change, present } in all {
         let (_a, acme) = acme();
         let approved = plan(&acme, waiting);
         acme.update(meanwhile).unwrap();
@@ -582,7 +610,7 @@ fn f27_a_rebased_plan_acts_for_the_directories_of_its_transaction() {
 fn f27_another_effect_on_access_is_found_at_every_instant() {
     let at = |secs| Timestamp::from_secs(secs).unwrap();
     let join = |tx: &Tx| tx.user("alice")?.join("staff")?.done();
-    let effects: [(fn(&Tx) -> Result<()>, Option<i64>); 9] = [
+    let effects: [(Run, Option<i64>); 9] = [
         (|tx| tx.create_user("dave")?.done(), None),
         (|tx| tx.user("bob")?.join("staff")?.done(), None),
         (|tx| tx.group("staff")?.assign("viewer")?.done(), None),
@@ -625,7 +653,7 @@ fn f27_another_effect_on_access_is_found_at_every_instant() {
 /// A permission, a user and a role that others rename or extend meanwhile.
 #[test]
 fn f27_a_renamed_permission_or_user_is_another_effect() {
-    let effects: [fn(&Tx) -> Result<()>; 4] = [
+    let effects: [Run; 4] = [
         |tx| tx.permission("posts:write")?.set_slug("admin:all")?.done(),
         |tx| tx.user("alice")?.set_key("mallory")?.done(),
         |tx| tx.user("alice")?.suspend()?.done(),
@@ -713,4 +741,18 @@ fn f27_the_asynchronous_rebase_can_be_spawned() {
     let tenant = acme.as_async();
     let rebased = pollster::block_on(sent(tenant.rebase(&approved))).unwrap();
     assert_eq!(rebased.changes(), approved.changes());
+}
+
+#[test]
+fn f27_a_commit_that_is_refused_names_the_rebase() {
+    let (authorizer, acme) = acme();
+    let approved = plan(&acme, |tx| tx.create_user("carol")?.done());
+    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    let text = |tenant: &Tenant| tenant.commit(approved.clone()).unwrap_err().to_string();
+    assert_eq!(text(&acme), "the tenant has changed since the plan was made; use `rebase`, or plan again");
+    assert_eq!(
+        text(&authorizer.create_tenant("globex", "Globex").unwrap()),
+        "the plan was made by another tenant, or before this one was closed and opened again; use `rebase` for a plan of \
+         this tenant, otherwise plan again on this one"
+    );
 }

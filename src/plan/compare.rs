@@ -6,6 +6,7 @@ use super::{AccessChange, Plan};
 use crate::model::error::EntityKind;
 use crate::model::records::{Change, PermissionId, Slug, Timestamp, UserId, UserRecord};
 use crate::resolver::snapshot::edge::Edge;
+use crate::resolver::snapshot::entity_rows::GroupRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::walk::Seen;
@@ -171,7 +172,7 @@ fn edges_after(state: &State, user: UserId, from: Timestamp, instants: &mut BTre
         found(source, edge, &mut todo);
     }
     while let Some(group) = todo.pop() {
-        for (source, edge) in state.groups.row(group).into_iter().flat_map(|row| row.sources()) {
+        for (source, edge) in state.groups.row(group).into_iter().flat_map(GroupRow::sources) {
             found(source, edge, &mut todo);
         }
     }

@@ -683,7 +683,9 @@ proptest! {
         meanwhile in prop::collection::vec((call(), any::<prop::sample::Index>(), 0..8_u8), 0..12),
     ) {
         let mut history = populated(16);
-        before.iter().for_each(|call| history.follow(std::slice::from_ref(call)));
+        for call in before {
+            history.follow(&[call]);
+        }
         let plan = history.plan(&waiting);
         for (call, index, copied) in meanwhile {
             let same = index.get(&waiting).clone();

@@ -43,10 +43,21 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             Error::new(ErrorKind::NestedUpdate),
             "the store cannot be used inside the closure of an update on the same thread; call it after the update",
         ),
-        (Error::new(ErrorKind::Stale), "the tenant has changed since the plan was made; plan again"),
+        (Error::new(ErrorKind::Stale), "the tenant has changed since the plan was made"),
+        (
+            Error::new(ErrorKind::Stale).about(EntityKind::Group, "a\nb").reason("no longer exists"),
+            r"the tenant has changed since the plan was made: group `a\nb` no longer exists",
+        ),
+        (
+            Error::new(ErrorKind::Stale)
+                .about(EntityKind::Role, "b")
+                .reason("already exists")
+                .of_relation(Relation::new(RelationKind::Inclusion, EntityKind::Role, "a")),
+            "the tenant has changed since the plan was made: inclusion of role `b` in role `a` already exists",
+        ),
         (
             Error::new(ErrorKind::ForeignPlan),
-            "the plan was made by another tenant, or before this one was closed and opened again; plan again on this one",
+            "the plan was made by another tenant, or before this one was closed and opened again",
         ),
         (Error::new(ErrorKind::Conflict), "other writers committed first at every attempt; try again"),
         (

@@ -14,7 +14,7 @@ impl Tenant {
     ///
     /// The changes of the new plan are equal to those of the old one: none is dropped, none is adapted, none is added. Actor
     /// and note are the same. The commit has a new id and the present instant. **The effect need not be the same:** a user
-    /// who joins a group gets whatever the group's roles give by now. Compare it with [`Plan::access_differences`] before
+    /// who joins a group gets all that the group's roles give by now. Compare it with [`Plan::access_differences`] before
     /// you commit. The cookbook in [`crate::docs`] has the whole recipe.
     ///
     /// ```
@@ -47,7 +47,9 @@ impl Tenant {
     ///
     /// | kind | since the plan was made |
     /// |---|---|
-    /// | [`Stale`](crate::ErrorKind::Stale) | a record that the plan adds, changes or removes was added, changed or removed, even in the same way; an entity that it deletes has gained relations; or anything has changed, and the plan deletes the tenant |
+    /// | [`Stale`](crate::ErrorKind::Stale) | somebody has added, changed or removed a record of the plan, even in the same way |
+    /// | [`Stale`](crate::ErrorKind::Stale) | an entity that the plan deletes has gained relations |
+    /// | [`Stale`](crate::ErrorKind::Stale) | anything has changed, and the plan deletes the tenant |
     /// | [`NotFound`](crate::ErrorKind::NotFound) | an end of a new relation was deleted, or removed from the catalog |
     /// | [`AlreadyExists`](crate::ErrorKind::AlreadyExists) | a new slug, key, id or external id was taken, by the catalog or by another entity |
     /// | [`Cycle`](crate::ErrorKind::Cycle) | together with what others have added, the plan closes a cycle |

@@ -22,7 +22,7 @@ use crate::resolver::snapshot::walk::Seen;
 /// # })?;
 /// let now = acme.now().instant();
 /// let (_, approved) = acme.plan(|tx| tx.user("alice")?.assign("editor")?.done())?; // a role that grants nothing
-/// acme.update(|tx| tx.role("editor")?.grant("posts:write")?.done())?; // and now it does
+/// acme.update(|tx| tx.role("editor")?.grant("posts:write")?.done())?;
 /// let rebased = acme.rebase(&approved)?;
 /// let difference = rebased.access_differences(&approved, now).next().unwrap();
 /// assert_eq!(difference.user.key, "alice");
@@ -71,9 +71,10 @@ impl Plan {
     /// Compare a plan that was [rebased](crate::Tenant::rebase) with the one that a person has approved: the changes are the
     /// same, and their effect need not be. Somebody may have assigned a role to the group that a user is to join.
     ///
-    /// For each user that one of the plans affects, the permissions gained and lost are compared by id and slug: at `from`,
-    /// and at each later instant at which a window around the user begins or ends. A user whose key differs counts, too.
-    /// An empty result therefore means: the same users gain and lose the same permissions at every instant from `from` on.
+    /// The permissions gained and lost are compared by id and slug, for each user that one of the plans affects. They are
+    /// compared at `from`, and at each later instant at which a window around the user begins or ends. A user whose key
+    /// differs counts, too. An empty result therefore means: the same users gain and lose the same permissions at every
+    /// instant from `from` on.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

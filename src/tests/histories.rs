@@ -215,7 +215,7 @@ impl History {
         self.present = plan.next;
     }
 
-    /// Returns the records after these changes, or `None` if a change does not fit or the result is no tenant.
+    /// Returns the records after these changes, or `None` if a change does not fit or the result is not a valid tenant.
     fn records_if_changed(&self, changes: &[Change]) -> Option<BTreeMap<RecordKey, Record>> {
         let mut records = self.records.clone();
         for change in changes {

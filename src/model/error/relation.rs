@@ -33,8 +33,7 @@ codes! {
 /// A relation that exists with another window, or does not exist, between two entities that do.
 ///
 /// The other end is [`Error::entity`](crate::Error::entity) and [`Error::name`](crate::Error::name): the group of a
-/// membership, the role of an assignment, the parent of a parent link. Errors of [`Tenant::rebase`](crate::Tenant::rebase)
-/// are also about grants, whose other end is the permission or pattern, and inclusions, whose other end is the included role.
+/// membership, the role of an assignment, the parent of a parent link.
 ///
 /// # Example
 /// ```
@@ -52,6 +51,9 @@ codes! {
 /// assert_eq!((error.entity(), error.name()), (Some(EntityKind::Group), Some("staff")));
 /// # Ok::<(), rolecall::Error>(())
 /// ```
+///
+/// Errors of [`Tenant::rebase`](crate::Tenant::rebase) are also about grants and inclusions. The other end of a grant is the
+/// permission or pattern, that of an inclusion is the included role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Relation {

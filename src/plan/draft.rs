@@ -209,6 +209,10 @@ impl Draft {
         self.exists(entity, slug).reason(reason.unwrap_or_default())
     }
 
+    pub(super) fn reserved(&self, entity: EntityKind, slug: &str, prefix: &str) -> Error {
+        Error::reserved(entity, slug, prefix).at_revision(self.revision())
+    }
+
     pub(super) fn read_only(entity: EntityKind, name: &str) -> Error {
         Error::new(ErrorKind::ReadOnly).about(entity, name)
     }

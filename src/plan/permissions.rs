@@ -57,7 +57,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the
-    /// catalog uses the slug or has retired it.
+    /// catalog uses the slug or has retired it; [`Reserved`](crate::ErrorKind::Reserved) if it begins with a prefix that the
+    /// catalog reserves.
     pub fn create_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
         let slug = Slug::new(slug)?;
         self.check_permission_slug(&slug)?;
@@ -124,6 +125,9 @@ impl Tx {
         match draft.next.catalog.definition.permission_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().reason("the catalog defines it")),
             Taken::Retired => return Err(draft.retired(EntityKind::Permission, slug.as_str())),
+            Taken::Reserved(prefix) => {
+                return Err(draft.reserved(EntityKind::Permission, slug.as_str(), prefix.as_str()));
+            }
             Taken::Free => {}
         }
         let row = draft.next.state.permissions.by_name(slug.as_str()).and_then(|n| draft.next.state.permissions.row(n));
@@ -173,7 +177,7 @@ impl<'a> PermissionEdit<'a> {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// [`Reserved`](crate::ErrorKind::Reserved), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_permission(self.number, |row| row.record.slug != slug)? {

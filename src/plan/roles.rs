@@ -160,7 +160,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the
-    /// catalog uses the slug or has retired it.
+    /// catalog uses the slug or has retired it; [`Reserved`](crate::ErrorKind::Reserved) if it begins with a prefix that the
+    /// catalog reserves.
     pub fn create_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
         self.new_role(Slug::new(slug)?, Name::of_slug(slug))
     }
@@ -275,6 +276,7 @@ impl Tx {
         match draft.next.catalog.definition.role_slug_is_taken(slug.as_str()) {
             Taken::Present => return Err(exists().reason("the catalog defines it")),
             Taken::Retired => return Err(draft.retired(EntityKind::Role, slug.as_str())),
+            Taken::Reserved(prefix) => return Err(draft.reserved(EntityKind::Role, slug.as_str(), prefix.as_str())),
             Taken::Free => {}
         }
         let row = draft.next.state.roles.by_name(slug.as_str()).and_then(|n| draft.next.state.roles.row(n));
@@ -343,7 +345,7 @@ impl<'a> RoleEdit<'a> {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// [`Reserved`](crate::ErrorKind::Reserved), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_role(self.number, |row| row.record.slug != slug)? {

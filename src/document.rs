@@ -99,8 +99,8 @@ use crate::model::records::{Change, Manager};
 /// | `slug_taken` | a slug in `removed_from_catalog` belongs to another entity |
 /// | `other_tenant` | the document belongs to another tenant than the one to replace |
 ///
-/// An entry is not new to the last two rules about the catalog if the tenant has it under that slug, or if it has the id of
-/// nothing that the tenant has: it then restores a backup.
+/// For `retired` and `reserved`, an entry is not new if the tenant already has it under that slug. Neither is one whose `id`
+/// the tenant does not have: it restores a backup.
 ///
 /// # Security
 /// A person who may import a document decides who may do what. Let only administrators import.

@@ -177,14 +177,13 @@ fn shared_slug<R: Shared, T: Named>(
     let place = Place::entry(T::LIST, at).name(entry.plain, T::NAME);
     let slug = mistakes.check(place, Slug::new(entry.name()));
     let message = |problem: &str| format!("{} {} {problem}", T::ENTITY, Quoted(entry.name()));
-    // What has the slug keeps it. An entry with the id of nothing that exists restores an entity, which may have had the
-    // slug before the catalog retired or reserved it.
+    // An entity that has the slug keeps it. An entry whose id is unknown restores an entity, which may have had the slug
+    // before the catalog retired or reserved it.
     let is_new = || match context.present.and_then(|state| targets.own_at(at)?.own_slug(state)) {
         Some(present) => present != entry.name(),
         None => entry.id().is_none(),
     };
     match R::taken(context.catalog, entry.name()) {
-        Taken::Free => {}
         Taken::Present => mistakes.add(place, MistakeCode::DefinedByCatalog, || {
             message("is defined by the catalog; refer to it without listing it")
         }),
@@ -195,7 +194,7 @@ fn shared_slug<R: Shared, T: Named>(
         Taken::Reserved(prefix) if is_new() => mistakes.add(place, MistakeCode::Reserved, || {
             message(&format!("begins with {}, which the catalog reserves", Quoted(prefix.as_str())))
         }),
-        Taken::Retired | Taken::Reserved(_) => {}
+        Taken::Free | Taken::Retired | Taken::Reserved(_) => {}
     }
     once(targets, entry, at, mistakes);
     slug

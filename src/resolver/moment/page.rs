@@ -120,8 +120,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins, for [`PageRequest::after`]; `None` on the last page.
     pub next: Option<String>,
-    /// Why there is no answer, if the tenant is unavailable, or the page is of a set of users who have a permission whose slug
-    /// is in conflict with the catalog (R9). The page is empty then.
+    /// Why the question was not answered: the tenant is unavailable. Or the page is of `who_can`, and the permission's slug is
+    /// in conflict with the catalog (R9). The page is empty then.
     pub unavailable: Option<Reason>,
     /// What the question was about, if it does not exist: the group of `members`, for example. The page is empty then.
     pub unknown: Option<EntityKind>,

@@ -128,8 +128,9 @@ macro_rules! set {
                 self.bits.is_empty()
             }
 
-            /// Returns why there was no answer, if the tenant was unavailable, or the permission's slug is in conflict with the
-            /// catalog (R9). The set is empty then. A set that is combined from an unavailable one is unavailable, too.
+            /// Returns why the question was not answered: the tenant was unavailable, or the permission's slug is in conflict
+            /// with the catalog (R9). The set is empty then. A set that is combined from an unavailable one is unavailable,
+            /// too.
             #[doc = example!($one, $two, "assert!(both.unavailable().is_none());")]
             pub fn unavailable(&self) -> Option<Reason> {
                 self.why.unavailable

@@ -71,10 +71,9 @@ impl fmt::Display for SlugConflict {
 /// acme.update(|tx| tx.create_permission("billing:read")?.done())?;
 ///
 /// let next = Catalog::new(&Definition { reserved_permission_prefixes: &["billing:"], ..Definition::default() })?;
-/// for reserved in acme.snapshot().reserved_slugs(&next) {
-///     assert_eq!((reserved.slug.as_str(), reserved.prefix.as_str()), ("billing:read", "billing:"));
-///     acme.update(|tx| tx.permission(reserved.own)?.set_slug("acme-billing:read")?.done())?;
-/// }
+/// let reserved = &acme.snapshot().reserved_slugs(&next)[0];
+/// assert_eq!((reserved.slug.as_str(), reserved.prefix.as_str()), ("billing:read", "billing:"));
+/// acme.update(|tx| tx.permission(reserved.own)?.set_slug("acme-billing:read")?.done())?;
 /// assert!(acme.snapshot().reserved_slugs(&next).is_empty());
 /// # Ok::<(), rolecall::Error>(())
 /// ```

@@ -81,7 +81,7 @@ impl BrokenRule<'_> {
         match self.entry.slug {
             Some(slug) => message.push_all(&[if is_role { "role `" } else { "permission `" }, slug, "`: "]),
             None if matches!(self.rule, Rule::Prefix) => {
-                message.push_all(&[if is_role { "roles: " } else { "permissions: " }])
+                message.push_all(&[if is_role { "roles: " } else { "permissions: " }]);
             }
             None => message.push_all(&[if is_role { "retired roles: " } else { "retired permissions: " }]),
         }

@@ -271,6 +271,7 @@ impl Draft {
         match taken {
             Taken::Present => return Err(exists().reason("the catalog defines it")),
             Taken::Retired => return Err(self.retired(R::ENTITY, slug.as_str())),
+            Taken::Reserved(prefix) => return Err(self.reserved(R::ENTITY, slug.as_str(), prefix.as_str())),
             Taken::Free => {}
         }
         let is_removed = |state: &State| {
@@ -281,6 +282,10 @@ impl Draft {
             return Err(exists().reason("it was removed from the catalog and is still referred to"));
         }
         Ok(())
+    }
+
+    pub(super) fn reserved(&self, entity: EntityKind, slug: &str, prefix: &str) -> Error {
+        Error::reserved(entity, slug, prefix).at_revision(self.revision())
     }
 
     pub(super) fn read_only(entity: EntityKind, name: &str) -> Error {

@@ -160,7 +160,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the
-    /// catalog uses the slug or has retired it.
+    /// catalog uses the slug or has retired it; [`Reserved`](crate::ErrorKind::Reserved) if it begins with a prefix that the
+    /// catalog reserves.
     pub fn create_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
         self.new_role(Slug::new(slug)?, Name::of_slug(slug))
     }
@@ -334,7 +335,7 @@ impl<'a> RoleEdit<'a> {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// [`Reserved`](crate::ErrorKind::Reserved), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_role(self.number, |row| row.record.slug != slug)? {

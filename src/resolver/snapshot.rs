@@ -33,7 +33,7 @@ pub(crate) mod source;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::conflicts::SlugConflict;
+pub use self::conflicts::{ReservedSlug, SlugConflict};
 pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, External, PermissionHandle, UserHandle};
 
 use self::compiled_catalog::CompiledCatalog;

@@ -122,6 +122,9 @@ codes! {
         /// (R9). Rename or delete the tenant's own by its id, which [`Error::found`](crate::Error::found) shows.
         /// [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists all such slugs.
         CatalogConflict = "catalog_conflict",
+        /// The slug of a new permission or role of the tenant begins with a prefix that the catalog reserves (R9), which
+        /// [`Error::reserved_prefix`](crate::Error::reserved_prefix) returns. Choose another slug.
+        Reserved = "reserved",
         /// A document has mistakes. [`Error::mistakes`](crate::Error::mistakes) lists them.
         Document = "document",
         /// A call that uses the store was made inside the closure of an update, on the same thread.
@@ -197,6 +200,7 @@ impl ErrorKind {
             | Self::WindowMismatch
             | Self::ReadOnly
             | Self::CatalogConflict
+            | Self::Reserved
             | Self::Document
             | Self::NestedUpdate
             | Self::Stale
@@ -228,6 +232,7 @@ impl ErrorKind {
             Self::WindowMismatch => "relation exists with another window",
             Self::ReadOnly => "entity belongs to the catalog",
             Self::CatalogConflict => "slug of the tenant and of the catalog",
+            Self::Reserved => "slug reserved for the catalog",
             Self::Document => "invalid document",
             Self::NestedUpdate => "call inside an update",
             Self::Stale => "stale plan",

@@ -97,6 +97,10 @@ impl Inner {
                 let (subject, id) = (self.subject(), self.found.as_deref().unwrap_or_default());
                 write!(f, "{subject} belongs to the tenant, with the id {id}, and to the catalog")
             }
+            ErrorKind::Reserved => {
+                let prefix = Quoted(self.reserved_prefix.as_deref().unwrap_or_default());
+                write!(f, "{} begins with {prefix}, which the catalog reserves", self.subject())
+            }
             ErrorKind::Document => self.list(f, "invalid document", &self.mistakes),
             ErrorKind::Corrupt if self.violations.is_empty() => f.write_str("corrupt store content or commit"),
             ErrorKind::Corrupt => self.list(f, "store content breaks invariants", &self.violations),

@@ -15,6 +15,8 @@ use rolecall::{EntityKind, Error, ErrorKind, External, RelationKind, Result, Tim
 
 const NOW: i64 = 50;
 
+type Prepare = fn(&Tx) -> Result<()>;
+
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs).unwrap()
 }
@@ -55,7 +57,7 @@ fn fails(acme: &Tenant, with: impl Fn(&Tx) -> Result<()>) -> Error {
     });
     assert!(updated.unwrap().changes.is_empty());
     assert_eq!(acme.snapshot().export().unwrap().to_json(), before);
-    error.expect("it fails")
+    error.unwrap()
 }
 
 /// Writes these windows while the clock is at 0, so that a window may have ended by now.
@@ -209,7 +211,7 @@ fn f24_a_user_is_not_merged_into_itself_and_both_must_exist() {
 
 #[test]
 fn f24_what_a_directory_manages_is_merged_by_the_directory_alone() {
-    let prepare: [(&str, fn(&Tx) -> Result<()>); 3] = [
+    let prepare: [(&str, Prepare); 3] = [
         ("the first user", |tx| {
             tx.user("from")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?.join("h")?.done()
         }),

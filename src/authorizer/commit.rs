@@ -99,7 +99,7 @@ impl<T: fmt::Debug> fmt::Debug for Updated<T> {
             .field("commit", &self.commit)
             .field("changes", &self.changes.len())
             .field("warnings", &self.warnings)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -280,6 +280,11 @@ fn window(record: &Record) -> Option<Window> {
     }
 }
 
+/// Returns the window of a relation that is not always active.
+fn limits(window: Option<Window>) -> Option<Window> {
+    window.filter(|window| !window.is_always())
+}
+
 impl NamedEntity {
     /// Returns the name on one side, or else on the other.
     fn name(&self, before: bool) -> Option<&str> {
@@ -299,7 +304,7 @@ impl NamedEntity {
     }
 }
 
-/// One line: what is done, to what, and the window or the values.
+/// One line, without a line break: the change, the names, and the window or the values that differ.
 impl Display for DescribedChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let is_relation = self.kind.is_relation();
@@ -313,11 +318,11 @@ impl Display for DescribedChange {
         match (self.change, is_relation) {
             (ChangeKind::Added, true) => {
                 write!(f, "added {what}")?;
-                self.limits(self.window_after).map_or(Ok(()), |window| write!(f, " {window}"))
+                limits(self.window_after).map_or(Ok(()), |window| write!(f, " {window}"))
             }
             (ChangeKind::Removed, true) => {
                 write!(f, "removed {what}")?;
-                self.limits(self.window_before).map_or(Ok(()), |window| write!(f, " ({window})"))
+                limits(self.window_before).map_or(Ok(()), |window| write!(f, " ({window})"))
             }
             (ChangeKind::Added, false) => write!(f, "created {what}"),
             (ChangeKind::Removed, false) => write!(f, "deleted {what}"),
@@ -327,10 +332,6 @@ impl Display for DescribedChange {
 }
 
 impl DescribedChange {
-    fn limits(&self, window: Option<Window>) -> Option<Window> {
-        window.filter(|window| !window.is_always())
-    }
-
     fn relation(&self, before: bool) -> String {
         let name = |entity: &NamedEntity| entity.shown_name(before);
         let object = self.object.as_ref().map(name);

@@ -63,7 +63,7 @@ pub struct UserMerge {
 pub struct MovedRelation {
     /// The group or the role.
     pub slug: Slug,
-    /// The window that the user had before. `None` if the user was no member of the group, or did not have the role.
+    /// The window that the user had before. `None` if the user did not have the group or role.
     pub before: Option<Window>,
     /// The window that the user has after the merge.
     pub after: Window,
@@ -126,8 +126,8 @@ impl Tx {
     ///   direct member of, and the transaction does not act for that directory (R16).
     ///
     /// # Security
-    /// Whoever can sign in as the other user has all access of both from then on. Merge accounts only after the person has
-    /// proved that both are theirs: two accounts with similar keys, or with the same display name, may be two people.
+    /// Everybody who can sign in as the other user has all access of both from then on. Merge accounts only after the person
+    /// has proved that both are theirs. Two accounts with similar keys, or with the same display name, may be two people.
     /// [`Plan::access_changes`](crate::Plan::access_changes) shows what the other user gains.
     ///
     /// # Complexity
@@ -155,7 +155,7 @@ impl Tx {
                 assignments.push(MovedRelation { slug, before, after });
             }
         }
-        // What is given comes first: an entry that is removed from the catalog stays while a relation refers to it.
+        // Additions come first: an entry that is removed from the catalog stays while a relation refers to it.
         let Moves { mut added, removed, .. } = plan;
         added.extend(removed.into_iter().map(Change::removed));
         added.push(Change::removed(Record::User(row.record.clone())));

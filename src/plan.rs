@@ -2,8 +2,8 @@
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
-//! `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, and `warnings.rs` has what a plan
-//! probably should not do. `rebase.rs` and `compare.rs` work on finished plans.
+//! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, and
+//! `warnings.rs` has what a plan probably should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans.
 
 mod rebase;
 mod compare;
@@ -13,20 +13,24 @@ mod permissions;
 mod roles;
 mod groups;
 mod users;
-mod lists;
+mod merge;
 mod relations;
+mod lists;
 mod tx;
 mod draft;
 mod managed;
 mod warnings;
+mod described;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use self::compare::AccessDifference;
+pub use self::described::{ChangeKind, DescribedChange, NamedEntity};
 pub(crate) use self::draft::{CommitContext, Draft};
 pub use self::groups::GroupEdit;
 pub use self::lists::ListChanges;
+pub use self::merge::{MovedRelation, UserMerge};
 pub use self::permissions::PermissionEdit;
 pub use self::rebase::RebaseConflict;
 pub use self::roles::{AsGrant, RoleEdit};

@@ -172,6 +172,33 @@ fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     assert!(acme.check("bob", Permission::PostsRead));
 }
 
+/// The last relation to an entry takes the entry with it, and a list that is replaced still says what it has lost.
+#[test]
+fn replacing_a_list_removes_the_last_relation_to_an_entry_removed_from_the_catalog() {
+    let roles = |acme: &Tenant| {
+        acme.update(|tx| {
+            tx.create_permission("own")?;
+            tx.create_role("r")?.grant(Permission::PostsRead)?.include(SystemRole::Editor)?;
+            tx.create_group("g")?.assign(SystemRole::Editor)?;
+            tx.create_user("u")?.assign(SystemRole::Editor)?.done()
+        })
+        .unwrap();
+    };
+    let store = MemoryStore::default();
+    roles(&first(&store));
+    let acme = release(&store, &Definition::default()).tenant("acme").unwrap();
+    let removed = acme.update(|tx| {
+        let group = tx.group("g")?.set_roles::<&str>([])?.removed;
+        let role = tx.role("r")?.set_includes::<&str>([])?.removed;
+        let user = tx.user("u")?.set_roles::<&str>([])?.removed;
+        Ok(([group, role, user], tx.role("r")?.set_grants::<&str>([])?.removed.len()))
+    });
+    let editor = || vec!["editor".parse().unwrap()];
+    assert_eq!(removed.unwrap().value, ([editor(), editor(), editor()], 1));
+    assert!(acme.now().roles_of("u").is_empty());
+    assert!(first(&store).now().roles_of("u").is_empty());
+}
+
 #[test]
 fn an_entry_that_returns_to_the_catalog_grants_again() {
     let store = MemoryStore::default();

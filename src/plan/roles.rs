@@ -520,9 +520,10 @@ impl<'a> RoleEdit<'a> {
         // A cycle leads through a new inclusion back to this role, never through its current inclusions. So every new
         // inclusion can be checked before anything changes.
         added.iter().try_for_each(|role| self.acyclic(*role))?;
+        let changes = self.tx.roles_changed(&added, &removed)?;
         added.iter().try_for_each(|role| self.set_inclusion(*role, true).map(drop))?;
         removed.iter().try_for_each(|role| self.set_inclusion(*role, false).map(drop))?;
-        self.tx.roles_changed((added, removed))
+        Ok(changes)
     }
 
     /// Ends a chain of calls, so that the closure of an update can return its result.

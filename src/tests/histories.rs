@@ -47,7 +47,7 @@ struct Call {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    (0..41_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window })
+    (0..42_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window })
 }
 
 fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
@@ -126,6 +126,7 @@ fn make(tx: &Tx, call: &Call) -> Result<()> {
         37 => drop(tx.group(group)?.extend_parent(pick(&GROUPS, b), at(30))?),
         38 => drop(tx.user(user)?.set_groups([pick(&GROUPS, b), pick(&GROUPS, b / 3)])?),
         39 => drop(tx.user(user)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
+        40 => drop(tx.merge_users(user, pick(&USERS, b))?),
         _ if w % 2 == 0 => drop(tx.user(user)?.set_external_id((w > 0).then_some(pick(&KEYS, b)))?),
         _ => drop(tx.group(group)?.set_external_id((w > 1).then_some(pick(&KEYS, b)))?),
     }
@@ -266,6 +267,7 @@ impl History {
         self.follow_in_conflict(&plan);
         lists_agree(next);
         access_changes_agree(&plan);
+        changes_are_described(&plan);
         misfits_are_refused(&plan, &self.records);
         self.present = Arc::clone(next);
     }
@@ -424,6 +426,16 @@ fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     for removed in plan.changes.iter().filter(|change| change.after().is_none()).filter_map(Change::before) {
         assert_rejected(Change::removed(removed.clone()));
         assert_rejected(Change::new(Some(removed.clone()), Some(removed.clone())).unwrap());
+    }
+}
+
+/// Each change has one line, and every entity in it a name: both ends existed before or exist after.
+fn changes_are_described(plan: &Plan) {
+    assert_eq!(plan.described().count(), plan.changes.len());
+    for (described, change) in plan.described().zip(&plan.changes) {
+        let line = described.to_string();
+        assert!(!line.contains("with the id") && !line.contains('\n') && !line.contains("``"), "{line}");
+        assert_eq!((described.kind, described.fields), (change.kind(), change.fields()));
     }
 }
 

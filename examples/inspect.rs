@@ -1,7 +1,7 @@
 //! Answers questions about an organisation document: who may do what at an instant, and why.
 //!
 //! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT]`. Without arguments it prints the commands.
-//! The exit status is 0 for yes, 1 for no (denied, or an unexpected decision), and 2 for an error, which is printed to
+//! The exit status is 0 for yes, 1 for no (denied, a conflict, or an unexpected decision), and 2 for an error, which is printed to
 //! standard error.
 
 use std::ffi::OsString;
@@ -10,7 +10,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rolecall::blocking::Authorizer;
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::SystemClock;
 use rolecall::moment::Page;
 use rolecall::records::{Granted, Name, Slug, TenantSlug};
@@ -26,6 +27,8 @@ FILE is an organisation document. INSTANT is in RFC 3339; the default is the pre
   effective USER             lists the permissions of a user
   who-can PERMISSION         lists the users with a permission
   matrix                     lists every allowed `user<TAB>permission`
+  conflicts CATALOG          lists the slugs that are in conflict with a catalog, a document with its permissions and
+                             roles; exit status 1 if there are any
   verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong";
 
 /// The number of wrong decisions that are explained.
@@ -92,13 +95,12 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
         ["effective", user] => Question::Effective(user),
         ["who-can", permission] => Question::WhoCan(permission),
         ["matrix"] => Question::Matrix,
+        ["conflicts", file] => Question::Conflicts(Path::new(file)),
         ["verify", file] => Question::Verify(Path::new(file)),
         _ => return Err(USAGE.to_owned()),
     };
 
-    let json = read(&arguments.file)?;
-    let tenant = Document::from_json(&json).and_then(|document| Authorizer::in_memory().import(&document));
-    let tenant = tenant.map_err(|error| invalid(&arguments.file, &error))?;
+    let tenant = import(&arguments.file)?;
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
     let moment = arguments.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
     question.answer(&moment, out)
@@ -111,6 +113,7 @@ enum Question<'a> {
     Effective(&'a str),
     WhoCan(&'a str),
     Matrix,
+    Conflicts(&'a Path),
     Verify(&'a Path),
 }
 
@@ -130,9 +133,24 @@ impl Question<'_> {
             }
             Self::WhoCan(permission) => say(out, moment.who_can(*permission).keys()),
             Self::Matrix => say(out, matrix(moment)),
+            Self::Conflicts(file) => {
+                let conflicts = moment.snapshot().catalog_conflicts(&catalog(file)?);
+                say(out, &conflicts).map(|_| conflicts.is_empty())
+            }
             Self::Verify(file) => verify(moment, file, out),
         }
     }
+}
+
+/// Reads a catalog from the permissions and roles of a document. For conflicts, slugs are enough.
+fn catalog(file: &Path) -> Result<Catalog, Failure> {
+    let snapshot = import(file)?.snapshot();
+    let moment = snapshot.now(&SystemClock);
+    let (permissions, roles) = (all(|page| moment.permissions(page)), all(|page| moment.roles(page)));
+    let permissions: Vec<_> = permissions.iter().map(|item| PermissionDef::new(item.slug().as_str())).collect();
+    let roles: Vec<_> = roles.iter().map(|item| RoleDef::new(item.slug().as_str())).collect();
+    let definition = Definition { permissions: &permissions, roles: &roles, ..Definition::default() };
+    Catalog::new(&definition).map_err(|error| invalid(file, &error))
 }
 
 fn stats(moment: &Moment<'_>) -> Vec<String> {
@@ -260,6 +278,12 @@ fn say<T: Display>(out: &mut impl Write, lines: impl IntoIterator<Item = T>) -> 
 
 fn output_failed(error: &io::Error) -> Failure {
     format!("standard output: {error}")
+}
+
+fn import(file: &Path) -> Result<Tenant, Failure> {
+    let json = read(file)?;
+    let tenant = Document::from_json(&json).and_then(|document| Authorizer::in_memory().import(&document));
+    tenant.map_err(|error| invalid(file, &error))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {

@@ -8,6 +8,7 @@
 //! | `import.rs` | creates or replaces a tenant from a document |
 //! | `open.rs`, `creation.rs`, `opening.rs` | find and open a tenant; create one; load one that is not open |
 //! | `maintenance.rs` | refreshes and closes a tenant |
+//! | `rebase.rs` | makes a plan again on the newest state |
 //! | `commit.rs` | plans, commits and publishes |
 //! | `resolve.rs` | finds out the outcome of a commit that is in doubt |
 //! | `refresh.rs` | applies the commits of other writers |
@@ -29,6 +30,7 @@ mod open;
 mod creation;
 mod opening;
 mod maintenance;
+mod rebase;
 mod commit;
 mod resolve;
 mod refresh;

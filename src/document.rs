@@ -93,10 +93,14 @@ use crate::model::records::{Change, Manager};
 /// | `duplicate_reference` | a list contains the same reference twice |
 /// | `cycle` | a reference closes a cycle of groups or roles |
 /// | `defined_by_catalog` | an entry has a slug that the catalog defines |
-/// | `retired` | an entry has a slug that the catalog has retired |
+/// | `retired` | a new entry has a slug that the catalog has retired |
+/// | `reserved` | a new entry has a slug that begins with a prefix that the catalog reserves |
 /// | `id_taken` | an id belongs to another entity |
 /// | `slug_taken` | a slug in `removed_from_catalog` belongs to another entity |
 /// | `other_tenant` | the document belongs to another tenant than the one to replace |
+///
+/// For `retired` and `reserved`, an entry is not new if the tenant already has it under that slug. Neither is one whose `id`
+/// the tenant does not have: it restores a backup.
 ///
 /// # Security
 /// A person who may import a document decides who may do what. Let only administrators import.

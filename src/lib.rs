@@ -85,5 +85,5 @@ pub use model::{catalog, clock, records, reference};
 pub use plan::{Plan, Tx, Warning};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
-pub use resolver::snapshot::{External, PermissionHandle, SlugConflict, Snapshot, UserHandle};
+pub use resolver::snapshot::{External, PermissionHandle, ReservedSlug, SlugConflict, Snapshot, UserHandle};
 pub use resolver::{explain, moment, snapshot};

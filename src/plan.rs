@@ -2,35 +2,43 @@
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
-//! `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, and `warnings.rs` has what a plan
-//! probably should not do.
+//! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, and
+//! `warnings.rs` has what a plan probably should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans.
 
+mod rebase;
+mod compare;
 mod tenant;
 mod parents;
 mod permissions;
 mod roles;
 mod groups;
 mod users;
-mod lists;
+mod merge;
 mod relations;
+mod lists;
 mod tx;
 mod draft;
 mod managed;
 mod warnings;
+mod described;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::compare::AccessDifference;
+pub use self::described::{ChangeKind, DescribedChange, NamedEntity};
 pub(crate) use self::draft::{CommitContext, Draft};
 pub use self::groups::GroupEdit;
 pub use self::lists::ListChanges;
+pub use self::merge::{MovedRelation, UserMerge};
 pub use self::permissions::PermissionEdit;
+pub use self::rebase::RebaseConflict;
 pub use self::roles::{AsGrant, RoleEdit};
 pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;
 use crate::model::clock::When;
-use crate::model::records::{Change, Envelope, RecordKind, Revision, Timestamp, UserRecord};
+use crate::model::records::{Change, Envelope, Manager, RecordKind, Revision, Timestamp, UserRecord};
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
 use crate::resolver::snapshot::entity_rows::UserRow;
@@ -39,7 +47,10 @@ use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
 /// A transaction that has not been committed: the changes it would make and the snapshot they lead to.
 ///
 /// Inspect it, drop it, or commit it with [`Tenant::commit`](crate::Tenant::commit). The commit is refused as
-/// stale if the tenant has changed since.
+/// stale if the tenant has changed since. [`Tenant::rebase`](crate::Tenant::rebase) then makes the same changes, with the
+/// same ids, on the newest state.
+///
+/// A clone is the same plan. Keep one if the commit may be refused. Of a plan and its clones, one can be committed.
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -51,11 +62,14 @@ use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
 /// acme.commit(plan)?;
 /// # Ok::<(), rolecall::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Plan {
     pub(crate) base: Arc<CompiledTenant>,
     pub(crate) next: Arc<CompiledTenant>,
     pub(crate) envelope: Envelope,
     pub(crate) changes: Vec<Change>,
+    /// The directories that the transaction acted for (R16).
+    pub(crate) acts_for: Vec<Manager>,
 }
 
 impl Plan {
@@ -176,20 +190,23 @@ impl Plan {
     /// # Complexity
     /// Compares the groups and roles of each user, and two effective sets for each user that may be affected.
     pub fn access_changes(&self, at: Timestamp) -> impl Iterator<Item = AccessChange> + '_ {
-        let (before, after) = (&self.base.state.users, &self.next.state.users);
-        let new = after.sorted().filter(|n| before.row(*n).is_none());
-        before.sorted().chain(new).filter_map(move |number| self.difference(number, at))
+        self.numbers().filter(|number| self.may_differ(*number)).filter_map(move |number| self.compare(number, at))
     }
 
-    fn difference(&self, number: u32, at: Timestamp) -> Option<AccessChange> {
-        let (before, after) = (self.base.state.users.row(number), self.next.state.users.row(number));
-        match (before, after) {
-            (Some(before), Some(_))
-                if self.next.availability == self.base.availability && self.is_untouched(number, before) =>
-            {
-                None
+    /// The users before the plan, by key, and those that it creates, by key.
+    fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        let (before, after) = (&self.base.state.users, &self.next.state.users);
+        let new = after.sorted().filter(|n| before.row(*n).is_none());
+        before.sorted().chain(new)
+    }
+
+    /// Returns whether the access of a user may change at some instant.
+    fn may_differ(&self, number: u32) -> bool {
+        match (self.base.state.users.row(number), self.next.state.users.row(number)) {
+            (Some(before), Some(_)) if self.next.availability == self.base.availability => {
+                !self.is_untouched(number, before)
             }
-            _ => self.compare(number, at),
+            _ => true,
         }
     }
 

@@ -12,11 +12,12 @@ use std::str::FromStr;
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::{ManualClock, SystemClock};
 use rolecall::moment::{GroupPaths, Inherited, Origin, PermissionSet, UserSet, Via, WithOrigin, WithWindow};
+use rolecall::plan::{ChangeKind, DescribedChange, MovedRelation, NamedEntity, UserMerge};
 use rolecall::records::{
-    Actor, Assignment, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
-    Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
-    Position, Record, RecordKey, RecordKind, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId,
-    TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    Actor, Assignment, Change, CommitId, Description, Envelope, FieldChange, Fingerprint, Grant, Granted, GroupId,
+    GroupRecord, Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
+    PermissionRef, Position, Record, RecordKey, RecordKind, Revision, RoleId, RoleRecord, RoleRef, Slug, Status,
+    TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use rolecall::reference::Model;
 use rolecall::runtime::Threads;
@@ -47,6 +48,7 @@ macro_rules! all {
 #[test]
 fn every_public_type_crosses_threads() {
     all!(owned: Authorizer, AuthorizerBuilder, Tenant, SlugConflict, Snapshot, Plan, PermissionSet, UserSet, Explanation);
+    all!(owned: DescribedChange, NamedEntity, FieldChange, UserMerge, MovedRelation);
     all!(owned: blocking::Authorizer, blocking::AuthorizerBuilder, blocking::Tenant);
     all!(owned: Catalog, Definition<'static>, PermissionDef, RoleDef, SystemClock, ManualClock, MemoryStore);
     all!(owned: Error, StoreError, Updated<()>, Model<'static>, Commit<'static>);
@@ -57,7 +59,7 @@ fn every_public_type_crosses_threads() {
 #[test]
 fn values_have_the_common_traits() {
     all!(value: Window, Timestamp, Revision, Position, PermissionHandle, UserHandle, PageRequest, Origin, Via, Outcome, Lag);
-    all!(value: Threads);
+    all!(value: Threads, ChangeKind);
     all!(value: ErrorKind, EntityKind, Status, Reason, SystemClock, RecordKind, RecordKey);
     all!(owned: Page<UserRecord>, WithOrigin<RoleRecord>, WithWindow<UserRecord>, Inherited<GroupRecord>, GroupPaths);
     all!(data: TenantRecord, PermissionRecord, RoleRecord, GroupRecord, UserRecord, Record, RecordKey, Change, Envelope);

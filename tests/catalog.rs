@@ -172,6 +172,33 @@ fn r9_entries_removed_from_the_catalog_grant_nothing_and_are_listed() {
     assert!(acme.check("bob", Permission::PostsRead));
 }
 
+/// The last relation to an entry takes the entry with it, and a list that is replaced still says what it has lost.
+#[test]
+fn replacing_a_list_removes_the_last_relation_to_an_entry_removed_from_the_catalog() {
+    let roles = |acme: &Tenant| {
+        acme.update(|tx| {
+            tx.create_permission("own")?;
+            tx.create_role("r")?.grant(Permission::PostsRead)?.include(SystemRole::Editor)?;
+            tx.create_group("g")?.assign(SystemRole::Editor)?;
+            tx.create_user("u")?.assign(SystemRole::Editor)?.done()
+        })
+        .unwrap();
+    };
+    let store = MemoryStore::default();
+    roles(&first(&store));
+    let acme = release(&store, &Definition::default()).tenant("acme").unwrap();
+    let removed = acme.update(|tx| {
+        let group = tx.group("g")?.set_roles::<&str>([])?.removed;
+        let role = tx.role("r")?.set_includes::<&str>([])?.removed;
+        let user = tx.user("u")?.set_roles::<&str>([])?.removed;
+        Ok(([group, role, user], tx.role("r")?.set_grants::<&str>([])?.removed.len()))
+    });
+    let editor = || vec!["editor".parse().unwrap()];
+    assert_eq!(removed.unwrap().value, ([editor(), editor(), editor()], 1));
+    assert!(acme.now().roles_of("u").is_empty());
+    assert!(first(&store).now().roles_of("u").is_empty());
+}
+
 #[test]
 fn an_entry_that_returns_to_the_catalog_grants_again() {
     let store = MemoryStore::default();
@@ -356,6 +383,137 @@ fn f26_a_thousand_conflicts_at_once() {
     })
     .unwrap();
     assert_eq!((acme.conflicts().len(), acme.effective("alice").len()), (0, 2_001));
+}
+
+const RESERVING: Definition<'_> = Definition {
+    permissions: &[PermissionDef::new("billing:read"), PermissionDef::new("posts:read")],
+    retired_permissions: &["billing:all"],
+    roles: &[RoleDef { grants: &["billing:*"], ..RoleDef::new("clerk") }],
+    retired_roles: &[],
+    reserved_permission_prefixes: &["billing:"],
+    reserved_role_prefixes: &["acme-"],
+};
+
+/// Every call by which a tenant could take a slug under a reserved prefix, and those that only look like it.
+#[test]
+fn f26_a_tenant_cannot_take_a_reserved_slug() {
+    let acme = release(&MemoryStore::default(), &RESERVING).create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.done()
+    })
+    .unwrap();
+    type Call = fn(&rolecall::Tx) -> rolecall::Result<()>;
+    use EntityKind::{Permission as P, Role};
+    let refused: [(EntityKind, &str, &str, Call); 8] = [
+        (P, "billing:write", "billing:", |tx| tx.create_permission("billing:write")?.done()),
+        (P, "billing:", "billing:", |tx| tx.create_permission("billing:")?.done()),
+        (P, "billing:x", "billing:", |tx| tx.ensure_permission("billing:x")?.done()),
+        (P, "billing:write", "billing:", |tx| tx.permission("posts:write")?.set_slug("billing:write")?.done()),
+        (Role, "acme-x", "acme-", |tx| tx.create_role("acme-x")?.done()),
+        (Role, "acme-x", "acme-", |tx| tx.ensure_role("acme-x")?.done()),
+        (Role, "acme-editor", "acme-", |tx| tx.create_role_with_name("Acme Editor")?.done()),
+        (Role, "acme-editor", "acme-", |tx| tx.role("editor")?.set_slug("acme-editor")?.done()),
+    ];
+    for (entity, slug, prefix, call) in refused {
+        let error = acme.update(call).unwrap_err();
+        assert_eq!((error.kind(), error.entity()), (ErrorKind::Reserved, Some(entity)), "{error}");
+        assert_eq!((error.name(), error.reserved_prefix()), (Some(slug), Some(prefix)), "{error}");
+        assert_eq!(error.advice(), Some("choose a slug that does not begin with it"));
+        assert_eq!(error.revision(), Some(acme.revision()));
+    }
+    let error = acme.update(|tx| tx.create_role_with_name("Acme Editor")?.done()).unwrap_err();
+    assert_eq!(error.derived_from(), Some("Acme Editor"));
+    for taken in ["billing:read", "billing:all"] {
+        let error = acme.update(|tx| tx.create_permission(taken)?.done()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists, "what the catalog has is said first");
+    }
+    let allowed: [Call; 6] = [
+        |tx| tx.create_permission("billing")?.done(),
+        |tx| tx.create_permission("Billing:write")?.done(),
+        |tx| tx.create_permission("acme-x")?.done(),
+        |tx| tx.create_role("billing:write")?.done(),
+        |tx| tx.create_group("acme-x")?.done(),
+        |tx| tx.create_role("own")?.grant("billing:*")?.grant("billing:read")?.done(),
+    ];
+    for (row, call) in allowed.into_iter().enumerate() {
+        assert!(acme.update(call).is_ok(), "row {row}");
+    }
+}
+
+/// A prefix is reserved although a tenant has such slugs: they are listed before and after the deploy, and keep working.
+#[test]
+fn f26_slugs_under_a_newly_reserved_prefix_keep_working_and_are_listed() {
+    let store = MemoryStore::default();
+    let acme = release(&store, &Definition::default()).create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        for slug in ["billing", "billing:pay", "billing:read", "billing;", "pay"] {
+            tx.create_permission(slug)?;
+        }
+        tx.create_role("acme-editor")?.grant("billing:pay")?.done()?;
+        tx.create_user("alice")?.assign("acme-editor")?.done()
+    })
+    .unwrap();
+    let next = Catalog::new(&RESERVING).unwrap();
+    let expected = acme.snapshot().reserved_slugs(&next);
+    let acme = release(&store, &RESERVING).tenant("acme").unwrap();
+    let listed = acme.snapshot().reserved_slugs(&next);
+    assert_eq!(listed, expected, "they were listed before the deploy");
+    let shown: Vec<_> = listed.iter().map(|one| (one.entity, one.slug.as_str(), one.prefix.as_str())).collect();
+    use EntityKind::{Permission as P, Role};
+    assert_eq!(
+        shown,
+        [(P, "billing:pay", "billing:"), (P, "billing:read", "billing:"), (Role, "acme-editor", "acme-")],
+        "also a slug in conflict"
+    );
+    assert_eq!(
+        listed[2].to_string(),
+        format!("role `acme-editor` ({}) begins with `acme-`, which the catalog reserves", listed[2].own)
+    );
+    assert_eq!(acme.conflicts().len(), 1);
+
+    assert!(acme.check("alice", "billing:pay"));
+    acme.update(|tx| {
+        tx.permission("billing:pay")?.set_slug("billing:pay")?.set_name("Pay")?;
+        tx.ensure_permission("billing:pay")?;
+        tx.ensure_role("acme-editor")?.set_name("Editor")?.done()
+    })
+    .unwrap();
+    let rename = acme.update(|tx| tx.permission("billing:pay")?.set_slug("billing:spend")?.done());
+    assert_eq!(rename.unwrap_err().kind(), ErrorKind::Reserved);
+    acme.update(|tx| tx.delete_permission("billing:pay")).unwrap();
+    let again = acme.update(|tx| tx.create_permission("billing:pay")?.done());
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::Reserved);
+}
+
+/// A question about a permission whose slug is in conflict, or that the catalog has dropped, has an answer for nobody: the
+/// set says so, and so does what is made from it.
+#[test]
+fn f26_who_can_says_that_a_slug_is_in_conflict() {
+    let store = MemoryStore::default();
+    populate(&first(&store));
+    let old = release(&store, &Definition::default()).tenant("acme").unwrap();
+    let own = old.update(|tx| tx.create_permission("posts:write")?.id()).unwrap().value;
+    let acme = first(&store);
+    let now = acme.now();
+    for set in [now.who_can("posts:write"), now.who_can(own), now.who_can(Permission::PostsWrite)] {
+        assert!(set.is_empty() && !set.is_known());
+        assert_eq!((set.unavailable(), set.unknown()), (Some(Reason::CatalogConflict), None));
+        assert_eq!(format!("{set:?}"), "UserSet(0, unavailable: CatalogConflict)");
+        let page = set.page(&PageRequest::of(9));
+        assert_eq!((page.unavailable, page.is_known()), (Some(Reason::CatalogConflict), false));
+        let readers = now.who_can("posts:read");
+        assert!(readers.is_known() && readers.len() == 3);
+        assert!(!set.is_subset(&readers) && !set.is_disjoint(&readers));
+        for combined in [&set | &readers, &readers | &set, &readers & &set, &readers - &set] {
+            assert_eq!(combined.unavailable(), Some(Reason::CatalogConflict), "it was made from no answer");
+        }
+    }
+    let removed = old.now().who_can("posts:delete");
+    assert_eq!((removed.unavailable(), removed.unknown()), (None, Some(EntityKind::Permission)), "as `decide` says");
+    assert_eq!(old.decide("alice", "posts:delete"), Decision::Denied(Reason::UnknownPermission));
+    acme.close().unwrap();
+    assert_eq!(acme.now().who_can("posts:write").unavailable(), Some(Reason::Closed), "the tenant comes first");
 }
 
 #[test]

@@ -510,9 +510,16 @@ fn a_directory_is_read_from_csv_and_from_scim() {
     synchronise_with(&acme, &inactive).unwrap();
     assert_eq!(acme.now().user("alice@acme.com").unwrap().status, Status::Suspended);
 
-    for bad in ["3,,No Mail,b", "3,c@acme.com", "3,c@acme.com,C,nowhere", ""] {
+    let table = [
+        ("3,,No Mail,b,", "people: `3` (``) has no id or no e-mail address"),
+        (",c@acme.com,C,b,", "people: `` (`c@acme.com`) has no id or no e-mail address"),
+        ("3,,No Mail,b", "people: CSV error: record 3 (line: 4, "),
+        ("3,c@acme.com", "people: CSV error: record 3 (line: 4, "),
+        ("3,c@acme.com,C,nowhere,", "people: `3`: no department `nowhere`"),
+    ];
+    for (bad, expected) in table {
         let error = csv::read(&format!("{people}{bad}\n"), departments).unwrap_err().to_string();
-        assert!(error.contains(&format!("`{bad}`")), "{error}");
+        assert!(error.starts_with(expected), "{error}");
     }
     assert!(scim::read(&json.replacen("\"userName\"", "\"user\"", 1)).is_err());
 }
@@ -543,11 +550,11 @@ fn managed_users_and_groups_are_created_once_and_never_taken_from_others() {
     })
     .unwrap();
     let now = acme.now();
-    let slugs: Vec<_> = now.groups_managed_by("okta").into_iter().map(|group| group.slug.to_string()).collect();
+    let slugs: Vec<_> = now.groups_managed_by("okta").map(|group| group.slug.to_string()).collect();
     assert_eq!(slugs, ["eng", "local-1", "local-2", "sub"]);
-    let keys: Vec<_> = now.users_managed_by("okta").into_iter().map(|user| user.key.to_string()).collect();
+    let keys: Vec<_> = now.users_managed_by("okta").map(|user| user.key.to_string()).collect();
     assert_eq!(keys, ["alice", "dave", "pat"]);
-    assert!(now.group("local").unwrap().managed_by().is_none() && now.users_managed_by("Okta").is_empty());
+    assert!(now.group("local").unwrap().managed_by().is_none() && now.users_managed_by("Okta").count() == 0);
 }
 
 #[test]

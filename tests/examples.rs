@@ -118,6 +118,29 @@ fn inspect_counts_and_explains_wrong_decisions() {
     std::fs::remove_file(file).unwrap();
 }
 
+/// Conflicts of a tenant with the catalog of a next release, whose permissions and roles are in a document.
+#[test]
+fn f26_conflicts_with_a_catalog_are_listed() {
+    let file = std::env::temp_dir().join(format!("rolecall-catalog-{}.json", std::process::id()));
+    let path = file.to_str().unwrap();
+    let next = |permissions: &str, roles: &str| {
+        format!(
+            r#"{{"format": 1, "tenant": {{"slug": "catalog"}}, "permissions": [{permissions}], "roles": [{roles}]}}"#
+        )
+    };
+    std::fs::write(&file, next(r#""invoices:read", "posts:read""#, r#""editor", "clerk""#)).unwrap();
+    let (status, out) = ask(&["conflicts", path]);
+    assert_eq!((status, out.lines().count()), (1, 2), "{out}");
+    assert!(out.starts_with("permission `posts:read`: the tenant's own is "), "{out}");
+    assert!(out.lines().nth(1).unwrap().starts_with("role `editor`: the tenant's own is "), "{out}");
+
+    std::fs::write(&file, next(r#""invoices:read""#, "")).unwrap();
+    assert_eq!(ask(&["conflicts", path]), (0, String::new()));
+    let (status, _, errors) = run(&[ACME, "conflicts", BROKEN]);
+    assert!(status == 2 && errors.contains("broken.json: /groups/0/members/0: user `alcie` not found"), "{errors}");
+    std::fs::remove_file(file).unwrap();
+}
+
 #[test]
 fn errors_go_to_standard_error_with_status_2() {
     let table: &[(&[&str], &str)] = &[
@@ -125,6 +148,8 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME], "usage: inspect"),
         (&[ACME, "check", "alice@acme.com"], "usage: inspect"),
         (&[ACME, "matrix", "x"], "usage: inspect"),
+        (&[ACME, "conflicts"], "usage: inspect"),
+        (&[ACME, "conflicts", "no-such-file"], "no-such-file: "),
         (&[ACME, "audit"], "usage: inspect"),
         (&[ACME, "matrix", "--at"], "--at: expected an instant"),
         (&[ACME, "matrix", "--at", "today"], "--at: invalid instant `today`"),

@@ -319,6 +319,35 @@ fn r11_no_effect_is_confirmed_against_the_latest_revision() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
+/// A commit of a plan in doubt is resolved before the plan is rebased, and the plan is not applied a second time.
+#[test]
+fn f27_a_plan_whose_commit_is_in_doubt_is_not_committed_twice() {
+    for (fault, kind) in [(Fault::AnswerLost, Some(ErrorKind::Stale)), (Fault::TooLarge, None)] {
+        let (store, _authorizer, acme) = acme();
+        let plan = acme.plan(|tx| tx.create_user("bob")?.done()).unwrap().1;
+        store.commits_meet([Some(fault)]);
+        store.sinces_meet([Some(Fault::Down), Some(Fault::Down)]);
+        let error = block_on(acme.commit(plan.clone())).unwrap_err();
+        if kind.is_some() {
+            assert_eq!(error.kind(), ErrorKind::InDoubt);
+            assert_eq!(
+                block_on(acme.rebase(&plan)).unwrap_err().kind(),
+                ErrorKind::Blocked,
+                "its outcome is not known"
+            );
+        } else {
+            assert_eq!(block_on(acme.rebase(&plan)).unwrap_err().kind(), ErrorKind::Unavailable);
+            assert_eq!(block_on(acme.rebase(&plan)).unwrap_err().kind(), ErrorKind::Unavailable);
+        }
+        let rebased = block_on(acme.rebase(&plan));
+        assert_eq!(rebased.as_ref().err().map(rolecall::Error::kind), kind);
+        if let Ok(rebased) = rebased {
+            block_on(acme.commit(rebased)).unwrap();
+        }
+        assert!(acme.now().user("bob").is_some());
+    }
+}
+
 #[test]
 fn a_store_that_is_down_changes_nothing_and_counts_as_lag() {
     let (store, _authorizer, acme) = acme();

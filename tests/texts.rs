@@ -42,6 +42,8 @@ fn catalog() -> Catalog {
         retired_permissions: &["fax:send"],
         roles: &[RoleDef { renamed_from: &["agent"], grants: &["rentals:*"], ..RoleDef::new("broker") }],
         retired_roles: &["clerk"],
+        reserved_permission_prefixes: &["rentals:"],
+        reserved_role_prefixes: &["lessor-"],
     })
     .unwrap()
 }

@@ -74,7 +74,7 @@ MUTANTS = [
     ("an aborted commit is reported as done", "commit.rs",
      "Outcome::Aborted => Ok(Attempt::Retry),", "Outcome::Aborted => Ok(Attempt::Done),"),
     ("a plan that was aborted is reported as done", "commit.rs",
-     "(_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale)),", "(_turn, plan, Attempt::Retry) => Ok(committed((), plan)),"),
+     "(_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale).advise(STALE_ADVICE)),", "(_turn, plan, Attempt::Retry) => Ok(committed((), plan)),"),
     ("a commit that finds the tenant deleted does not end it", "commit.rs",
      "if matches!(error, StoreError::Deleted) {", "if false {"),
     ("a conflict whose outcome is in doubt is forgotten", "commit.rs",

@@ -1,6 +1,6 @@
 //! Keeps the users and groups of a tenant in step with a directory.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 
 use rolecall::blocking::Tenant;
@@ -47,20 +47,17 @@ pub(crate) fn apply(tx: &Tx, directory: &Directory) -> rolecall::Result<Moves> {
     tx.set_manager(OKTA)?.set_actor("directory-sync")?;
     let before = tx.base().at(tx.instant());
 
-    // Leavers: suspended, not deleted, so that a mistake of the directory is easy to undo.
-    let listed: HashSet<&str> = directory.people.iter().map(|person| person.id.as_str()).collect();
+    let people: HashMap<&str, &Person> = directory.people.iter().map(|person| (person.id.as_str(), person)).collect();
+    let mails: HashSet<&str> = directory.people.iter().map(|person| person.mail.as_str()).collect();
     for user in before.users_managed_by(OKTA) {
-        if !user.external_id().is_some_and(|id| listed.contains(id.as_str())) {
+        let person = user.external_id().and_then(|id| people.get(id.as_str()));
+        // Leavers: suspended, not deleted, so that a mistake of the directory is easy to undo.
+        if person.is_none() {
             tx.user(user.id)?.suspend()?;
         }
-    }
-    // An address that now belongs to somebody else: its former owner gets another key, and keeps everything else.
-    for person in &directory.people {
-        if let Some(owner) = before.user(&person.mail) {
-            let is_managed = owner.managed_by().is_some_and(|manager| manager == OKTA);
-            if is_managed && owner.external_id().is_none_or(|id| id != person.id.as_str()) {
-                tx.user(owner.id)?.set_key(&format!("{} ({})", owner.key, owner.id))?;
-            }
+        // An address that now belongs to somebody else: its former owner gets another key, and keeps everything else.
+        if person.is_none_or(|person| user.key != person.mail.as_str()) && mails.contains(user.key.as_str()) {
+            tx.user(user.id)?.set_key(&format!("{} ({})", user.key, user.id))?;
         }
     }
     // Joiners, people who come back, new names and addresses.

@@ -18,9 +18,9 @@ use super::write_state::Pending;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::InternalFault;
 use crate::model::records::{Change, CommitId, Position, Revision, Timestamp};
-use crate::plan::{CommitContext, Draft, Plan, Tx, Warning};
+use crate::plan::{CommitContext, DescribedChange, Draft, Plan, Tx, Warning};
 use crate::resolver::snapshot::session::News;
-use crate::resolver::snapshot::{Availability, CompiledTenant};
+use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
 use crate::store::{Since, StoreError};
 
 /// The result of an update.
@@ -33,7 +33,10 @@ use crate::store::{Since, StoreError};
 /// assert_eq!(acme.now().user(updated.value).unwrap().key, "alice");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+///
+/// It keeps the snapshots before and after the update in memory until it is dropped, for [`Updated::described`]. To keep
+/// results for long, keep `changes`, or what `described` returns.
+#[derive(Clone)]
 pub struct Updated<T> {
     /// What the closure returned.
     pub value: T,
@@ -45,7 +48,48 @@ pub struct Updated<T> {
     pub changes: Vec<Change>,
     /// What the author of the changes probably did not want. See [`Plan::warnings`].
     pub warnings: Vec<Warning>,
+    /// The snapshots before and after; `None` if there was nothing to change.
+    sides: Option<(Snapshot, Snapshot)>,
 }
+
+impl<T> Updated<T> {
+    /// Returns the changes with the names of the entities before and after, in the order of `changes`: for a log, as text or
+    /// as data.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let updated = acme.update(|tx| {
+    ///     tx.create_group("staff")?;
+    ///     tx.create_user("alice")?.join("staff")?.done()
+    /// })?;
+    /// let lines: Vec<String> = updated.described().map(|change| change.to_string()).collect();
+    /// assert_eq!(lines, ["created group `staff`", "created user `alice`", "added membership of `alice` in `staff`"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Security
+    /// The texts contain the keys of users, which are often e-mail addresses. A log with them is personal data.
+    ///
+    /// # Complexity
+    /// Looks up the names of each change when it is asked for. An update itself costs nothing more.
+    pub fn described(&self) -> impl Iterator<Item = DescribedChange> + '_ {
+        let sides = self.sides.iter();
+        sides.flat_map(|(before, after)| {
+            self.changes.iter().map(move |change| DescribedChange::new(change, before, after))
+        })
+    }
+}
+
+/// Two results are equal if everything but their snapshots is.
+impl<T: PartialEq> PartialEq for Updated<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { value, revision, commit, changes, warnings, sides: _ } = self;
+        let same_commit = (*revision, *commit) == (other.revision, other.commit);
+        same_commit && *value == other.value && *changes == other.changes && *warnings == other.warnings
+    }
+}
+
+impl<T: Eq> Eq for Updated<T> {}
 
 impl<T: fmt::Debug> fmt::Debug for Updated<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,13 +99,16 @@ impl<T: fmt::Debug> fmt::Debug for Updated<T> {
             .field("commit", &self.commit)
             .field("changes", &self.changes.len())
             .field("warnings", &self.warnings)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 const NOT_CONFIRMED: &str = "the closure failed, perhaps on an old revision, so its error is not returned";
 
 const COMMITTED: &str = "the commit is in the store, and the tenant is out of service until a refresh succeeds";
+
+const STALE_ADVICE: &str = "use `rebase`, or plan again";
+const FOREIGN_ADVICE: &str = "use `rebase` for a plan of this tenant, otherwise plan again on this one";
 
 /// The result of sending a plan to the store.
 pub(super) enum Attempt {
@@ -208,7 +255,8 @@ impl Tenant {
     /// # Errors
     /// [`Stale`](crate::ErrorKind::Stale) if the tenant has changed since the plan was made;
     /// [`ForeignPlan`](crate::ErrorKind::ForeignPlan) if the plan was made by another tenant, or before this one
-    /// was opened again; otherwise those of [`Tenant::update`].
+    /// was opened again; otherwise those of [`Tenant::update`]. [`Tenant::rebase`] helps with the first two, unless the
+    /// plan is of another tenant. The plan is consumed, so keep a clone for that.
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
         let turn = self.0.write_state.write_queue.take().await;
@@ -217,17 +265,17 @@ impl Tenant {
         self.0.let_others_in(began).await?;
         let present = self.0.current.load();
         if !Arc::ptr_eq(&plan.base.session, &present.session) {
-            return Err(Error::new(ErrorKind::ForeignPlan));
+            return Err(Error::new(ErrorKind::ForeignPlan).advise(FOREIGN_ADVICE));
         }
         if plan.base.position != present.position {
-            return Err(Error::new(ErrorKind::Stale));
+            return Err(Error::new(ErrorKind::Stale).advise(STALE_ADVICE));
         }
         match self.0.push_to_the_end(turn, plan).await? {
             (_turn, plan, Attempt::Done) => {
                 self.0.has_committed(&plan, began);
                 Ok(committed((), plan))
             }
-            (_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale)),
+            (_turn, _, Attempt::Retry) => Err(Error::new(ErrorKind::Stale).advise(STALE_ADVICE)),
         }
     }
 
@@ -251,7 +299,9 @@ impl Tenant {
 pub(super) fn committed<T>(value: T, plan: Plan) -> Updated<T> {
     let commit = (!plan.changes.is_empty()).then_some(plan.envelope.id);
     let warnings = plan.warnings();
-    Updated { value, revision: plan.next.position.revision, commit, changes: plan.changes, warnings }
+    let revision = plan.next.position.revision;
+    let sides = commit.map(|_| (Snapshot(plan.base), Snapshot(plan.next)));
+    Updated { value, revision, commit, changes: plan.changes, warnings, sides }
 }
 
 impl CommitContext {

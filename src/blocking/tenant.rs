@@ -176,6 +176,14 @@ impl Tenant {
         block_on(self.0.commit(plan))
     }
 
+    /// See [`crate::Tenant::rebase`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn rebase(&self, plan: &Plan) -> Result<Plan> {
+        block_on(self.0.rebase(plan))
+    }
+
     /// See [`crate::Tenant::replace`].
     ///
     /// # Errors

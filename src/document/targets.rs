@@ -12,6 +12,7 @@ use crate::model::error::{DidYouMean, EntityKind, MistakeCode, Quoted};
 use crate::model::internal_fault::must;
 use crate::model::records::{PermissionId, PermissionRef, RoleId, RoleRef, Slug};
 use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::Origin;
 use crate::resolver::suggestions::{history, suggest_among};
 
 /// The targets of references of one kind.
@@ -38,7 +39,9 @@ pub(super) trait Shared: Clone {
     fn shared(id: Uuid, slug: Slug) -> Self;
     fn by_slug(catalog: &Catalog, slug: &str) -> Option<u32>;
     fn by_id(catalog: &Catalog, id: Uuid) -> Option<u32>;
-    fn taken(catalog: &Catalog, slug: &str) -> Taken;
+    fn taken<'c>(catalog: &'c Catalog, slug: &str) -> Taken<'c>;
+    /// Returns the present slug of the tenant's own entity that this refers to.
+    fn own_slug(&self, state: &State) -> Option<Slug>;
     fn slugs(catalog: &Catalog) -> impl ExactSizeIterator<Item = &Slug>;
     /// Returns the entry of the catalog with this index.
     fn entry(catalog: &Catalog, index: usize) -> Option<Self>;
@@ -67,8 +70,13 @@ macro_rules! shared {
                 catalog.$by_id($id::from_uuid(id))
             }
 
-            fn taken(catalog: &Catalog, slug: &str) -> Taken {
+            fn taken<'c>(catalog: &'c Catalog, slug: &str) -> Taken<'c> {
                 catalog.$taken(slug)
+            }
+
+            fn own_slug(&self, state: &State) -> Option<Slug> {
+                let row = state.$list.by_id(self.id().as_uuid()).and_then(|number| state.$list.row(number))?;
+                (row.origin == Origin::Tenant).then(|| row.record.slug.clone())
             }
 
             fn slugs(catalog: &Catalog) -> impl ExactSizeIterator<Item = &Slug> {

@@ -152,8 +152,37 @@ impl Catalog {
         includes.iter().filter_map(|at| self.0.roles.get(*at as usize))
     }
 
+    /// Returns the prefixes of slugs that are reserved for the catalog's permissions, in bytewise order. A prefix that
+    /// begins with another reserved one is left out.
+    ///
+    /// ```
+    /// use rolecall::catalog::{Catalog, Definition};
+    ///
+    /// let prefixes = &["posts:", "billing:", "billing:invoices:"];
+    /// let catalog = Catalog::new(&Definition { reserved_permission_prefixes: prefixes, ..Definition::default() })?;
+    /// assert!(catalog.reserved_permission_prefixes().eq(["billing:", "posts:"]));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn reserved_permission_prefixes(&self) -> impl Iterator<Item = &str> {
+        self.0.permission_names.reserved().iter().map(Slug::as_str)
+    }
+
+    /// Returns the prefixes of slugs that are reserved for the catalog's roles, in bytewise order. A prefix that begins
+    /// with another reserved one is left out.
+    ///
+    /// ```
+    /// use rolecall::catalog::{Catalog, Definition};
+    ///
+    /// let catalog = Catalog::new(&Definition { reserved_role_prefixes: &["acme-"], ..Definition::default() })?;
+    /// assert!(catalog.reserved_role_prefixes().eq(["acme-"]));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn reserved_role_prefixes(&self) -> impl Iterator<Item = &str> {
+        self.0.role_names.reserved().iter().map(Slug::as_str)
+    }
+
     /// Returns a hash of the content: ids, texts, retired slugs, grants and inclusions. The order of entries does not
-    /// matter.
+    /// matter, and neither do reserved prefixes, which change no decision.
     ///
     /// ```
     /// # use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
@@ -187,7 +216,7 @@ impl Catalog {
     }
 
     /// Returns whether a tenant may use this slug for a permission of its own.
-    pub(crate) fn permission_slug_is_taken(&self, slug: &str) -> Taken {
+    pub(crate) fn permission_slug_is_taken(&self, slug: &str) -> Taken<'_> {
         self.0.permission_names.taken(slug)
     }
 
@@ -202,7 +231,7 @@ impl Catalog {
     }
 
     /// Returns whether a tenant may use this slug for a role of its own.
-    pub(crate) fn role_slug_is_taken(&self, slug: &str) -> Taken {
+    pub(crate) fn role_slug_is_taken(&self, slug: &str) -> Taken<'_> {
         self.0.role_names.taken(slug)
     }
 

@@ -122,6 +122,8 @@ struct Inner {
     unlisted: usize,
     /// The reason, if the kind does not imply it: a text of the application, the store, or this crate.
     reason: Option<String>,
+    /// The prefix of the slug that the catalog reserves.
+    reserved_prefix: Option<String>,
     /// The directory that manages the entity.
     manager: Option<String>,
     /// What to do about it.
@@ -397,6 +399,27 @@ impl Error {
         })
     }
 
+    /// Returns the prefix of the slug that the catalog reserves, for [`Reserved`](ErrorKind::Reserved) (R9).
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::blocking::Authorizer;
+    /// use rolecall::catalog::{Catalog, Definition};
+    ///
+    /// let catalog = Catalog::new(&Definition { reserved_role_prefixes: &["acme-"], ..Definition::default() })?;
+    /// let tenant = Authorizer::builder().catalog(&catalog).build().create_tenant("globex", "Globex")?;
+    /// let error = tenant.update(|tx| tx.create_role("acme-editor")?.done()).unwrap_err();
+    /// assert_eq!(error.reserved_prefix(), Some("acme-"));
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "role `acme-editor` begins with `acme-`, which the catalog reserves; choose a slug that does not begin with it"
+    /// );
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn reserved_prefix(&self) -> Option<&str> {
+        self.0.reserved_prefix.as_deref()
+    }
+
     /// Returns the revision at which the call looked for the entity.
     ///
     /// # Example
@@ -448,6 +471,7 @@ impl Error {
             violations: Vec::new(),
             unlisted: 0,
             reason: None,
+            reserved_prefix: None,
             manager: None,
             advice: None,
             revision: None,
@@ -509,6 +533,13 @@ impl Error {
         error.advise(CONFLICT_ADVICE)
     }
 
+    /// The error of a slug that begins with a prefix that the catalog reserves (R9).
+    pub(crate) fn reserved(entity: EntityKind, slug: &str, prefix: &str) -> Self {
+        let mut error = Self::new(ErrorKind::Reserved).about(entity, slug);
+        error.0.reserved_prefix = Some(prefix.to_owned());
+        error.advise("choose a slug that does not begin with it")
+    }
+
     pub(crate) fn about(mut self, entity: EntityKind, name: impl Into<Asked>) -> Self {
         self.0.entity = Some(entity);
         self.0.name = Some(name.into());
@@ -528,7 +559,7 @@ impl Error {
 
     /// Sets the name that the slug was derived from, if the slug is the problem.
     pub(crate) fn derived_slug(mut self, name: &str) -> Self {
-        if self.0.kind == ErrorKind::AlreadyExists {
+        if matches!(self.0.kind, ErrorKind::AlreadyExists | ErrorKind::Reserved) {
             self.0.derived_from = Some(name.to_owned());
         }
         self

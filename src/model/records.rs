@@ -5,6 +5,7 @@
 //!
 //! Start with [`Record`], then [`Change`] and [`Envelope`].
 
+mod fields;
 mod change;
 mod parsed;
 mod envelope;
@@ -22,6 +23,7 @@ mod timestamp;
 pub use change::Change;
 pub use entities::{GroupRecord, PermissionRecord, RoleRecord, Status, TenantRecord, UserRecord};
 pub use envelope::{Envelope, Fingerprint, Position};
+pub use fields::FieldChange;
 pub use pattern::Pattern;
 pub use record::{Record, RecordKey, RecordKind};
 pub use relations::{Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef};

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Plan, managed};
+use crate::model::catalog::Taken;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
 use crate::model::internal_fault::{InternalFault, must, watch};
 use crate::model::invariants::Violation;
 use crate::model::records::{
-    Actor, Change, CommitId, Envelope, Manager, Note, Position, Record, RecordKey, Revision, Timestamp,
+    Actor, Change, CommitId, Envelope, Manager, Note, Position, Record, RecordKey, Revision, Slug, Timestamp,
 };
+use crate::resolver::snapshot::build::cycles;
 use crate::resolver::snapshot::edit::{Edit, Touched};
 use crate::resolver::snapshot::row_cache::recompute_rows;
-use crate::resolver::snapshot::table::Origin;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::{Origin, Row, Table};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
 use crate::resolver::suggestions::history;
 
@@ -39,7 +42,9 @@ pub(crate) struct Draft {
     pub(super) actor: Option<Actor>,
     pub(super) note: Option<Note>,
     /// The directory that the transaction currently acts for (R16).
-    pub(super) manager: Option<Manager>,
+    manager: Option<Manager>,
+    /// Every directory that the transaction has acted for.
+    acts_for: Vec<Manager>,
     /// A fault makes the state unusable, so no plan is made.
     fault: Option<InternalFault>,
 }
@@ -49,8 +54,16 @@ impl Draft {
         let next = (*base).clone();
         let touched = Touched::default();
         let journal = BTreeMap::new();
-        let (actor, note, manager) = (None, None, None);
-        Self { base, next, touched, journal, origins, actor, note, manager, fault: None }
+        let (actor, note, manager, acts_for) = (None, None, None, Vec::new());
+        Self { base, next, touched, journal, origins, actor, note, manager, acts_for, fault: None }
+    }
+
+    /// Acts for a directory from here on (R16).
+    pub(super) fn act_for(&mut self, manager: Manager) {
+        if !self.acts_for.contains(&manager) {
+            self.acts_for.push(manager.clone());
+        }
+        self.manager = Some(manager);
     }
 
     pub(super) fn new_id(&self) -> Uuid {
@@ -146,14 +159,38 @@ impl Draft {
         changes
             .iter()
             .try_for_each(|change| managed::check_managed(state, change, |manager| acts_for.contains(manager)))?;
+        self.acts_for.extend_from_slice(acts_for);
+        let applied = self.edit_all(&changes);
+        self.check_applied(applied)?;
+        self.record_all(&changes);
+        Ok(())
+    }
+
+    /// Applies the changes of a plan that was made on another state, for the directories that it acts for. The caller has
+    /// checked each change by itself. The invariants of the changes together are checked here. After a violation, the draft
+    /// must be discarded.
+    pub(super) fn apply_again(&mut self, changes: &[Change], acts_for: &[Manager]) -> Result<Result<(), Violation>> {
+        self.acts_for.extend_from_slice(acts_for);
+        if let Err(violation) = self.edit_all(changes)? {
+            return Ok(Err(violation));
+        }
+        if let Some(cycle) = watch(|| cycles(&self.next.state, &self.touched))? {
+            return Ok(Err(cycle));
+        }
+        self.record_all(changes);
+        Ok(Ok(()))
+    }
+
+    fn edit_all(&mut self, changes: &[Change]) -> Result<Result<(), Violation>, InternalFault> {
         let CompiledTenant { state, session, .. } = &mut self.next;
         let mut edit = Edit { state, session, touched: &mut self.touched };
-        let applied = watch(|| edit.apply_all(&changes));
-        self.check_applied(applied)?;
+        watch(|| edit.apply_all(changes))
+    }
+
+    fn record_all(&mut self, changes: &[Change]) {
         for change in changes {
             self.journal.insert(change.key(), (change.before().cloned(), change.after().cloned()));
         }
-        Ok(())
     }
 
     /// Returns the plan: the changes that remain, without those undone within the transaction, and the state that they lead
@@ -178,15 +215,16 @@ impl Draft {
             note: self.note,
             catalog: self.base.catalog.definition.fingerprint(),
         };
+        let acts_for = self.acts_for;
         if changes.is_empty() {
-            return Ok(Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes });
+            return Ok(Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes, acts_for });
         }
         watch(|| recompute_rows(&mut self.next.state, &mut self.touched))?;
         if ends {
             self.next.availability = Availability::Deleted;
         }
         self.next.position = Position { tenant_id, revision: revision.next(), commit: envelope.id };
-        Ok(Plan { base: self.base, next: Arc::new(self.next), envelope, changes })
+        Ok(Plan { base: self.base, next: Arc::new(self.next), envelope, changes, acts_for })
     }
 
     /// Returns the error for an unknown name. It is cheap: similar names are searched for when somebody asks for them.
@@ -207,6 +245,47 @@ impl Draft {
     pub(super) fn retired(&self, entity: EntityKind, slug: &str) -> Error {
         let reason = history(&self.next.catalog.definition, entity, slug);
         self.exists(entity, slug).reason(reason.unwrap_or_default())
+    }
+
+    /// Checks that the catalog neither has nor had this slug of a new permission. An entry that it had and that the tenant
+    /// still refers to counts, unless `earlier` has it, too: a plan on that state may then use the slug.
+    pub(super) fn check_permission_slug_in_catalog(&self, slug: &Slug, earlier: Option<&State>) -> Result<()> {
+        let taken = self.next.catalog.definition.permission_slug_is_taken(slug.as_str());
+        self.check_slug_in_catalog(taken, slug, earlier, |state| &state.permissions)
+    }
+
+    /// As [`Draft::check_permission_slug_in_catalog`].
+    pub(super) fn check_role_slug_in_catalog(&self, slug: &Slug, earlier: Option<&State>) -> Result<()> {
+        let taken = self.next.catalog.definition.role_slug_is_taken(slug.as_str());
+        self.check_slug_in_catalog(taken, slug, earlier, |state| &state.roles)
+    }
+
+    fn check_slug_in_catalog<R: Row>(
+        &self,
+        taken: Taken,
+        slug: &Slug,
+        earlier: Option<&State>,
+        table: fn(&State) -> &Table<R>,
+    ) -> Result<()> {
+        let exists = || self.exists(R::ENTITY, slug.as_str());
+        match taken {
+            Taken::Present => return Err(exists().reason("the catalog defines it")),
+            Taken::Retired => return Err(self.retired(R::ENTITY, slug.as_str())),
+            Taken::Reserved(prefix) => return Err(self.reserved(R::ENTITY, slug.as_str(), prefix.as_str())),
+            Taken::Free => {}
+        }
+        let is_removed = |state: &State| {
+            let row = table(state).by_name(slug.as_str()).and_then(|number| table(state).row(number));
+            row.is_some_and(|row| row.origin() == Origin::RemovedFromCatalog)
+        };
+        if is_removed(&self.next.state) && !earlier.is_some_and(is_removed) {
+            return Err(exists().reason("it was removed from the catalog and is still referred to"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn reserved(&self, entity: EntityKind, slug: &str, prefix: &str) -> Error {
+        Error::reserved(entity, slug, prefix).at_revision(self.revision())
     }
 
     pub(super) fn read_only(entity: EntityKind, name: &str) -> Error {

@@ -350,8 +350,7 @@ impl<'a> GroupEdit<'a> {
     pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<ListChanges<UserKey>> {
         let wanted = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<_>>()?;
         let present = self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect())?;
-        let changed = self.tx.set_relations(present, wanted, Windows::Keep, |user| self.member(user))?;
-        self.tx.users_changed(changed)
+        self.tx.set_relations(present, wanted, Windows::Keep, |user| self.member(user), Tx::users_changed)
     }
 
     /// Adds a member without a window.
@@ -658,8 +657,7 @@ impl<'a> GroupEdit<'a> {
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
         let wanted = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let present = self.tx.with_group(self.number, |row| row.roles().iter().map(|edge| edge.to).collect())?;
-        let changed = self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role))?;
-        self.tx.roles_changed(changed)
+        self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role), Tx::roles_changed)
     }
 
     /// Ends a chain of calls, so that the closure of an update can return its result.

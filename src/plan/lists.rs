@@ -43,23 +43,25 @@ impl<T> Default for ListChanges<T> {
     }
 }
 
+/// The names in a list that changes. They are read before anything changes: a role that is removed from the catalog has none
+/// once the last relation to it is removed.
 impl Tx {
-    pub(super) fn users_changed(&self, (added, removed): (Vec<u32>, Vec<u32>)) -> Result<ListChanges<UserKey>> {
+    pub(super) fn users_changed(&self, added: &[u32], removed: &[u32]) -> Result<ListChanges<UserKey>> {
         named(added, removed, |user| self.with_user(user, |row| row.key().clone()))
     }
 
-    pub(super) fn groups_changed(&self, (added, removed): (Vec<u32>, Vec<u32>)) -> Result<ListChanges<Slug>> {
+    pub(super) fn groups_changed(&self, added: &[u32], removed: &[u32]) -> Result<ListChanges<Slug>> {
         named(added, removed, |group| self.with_group(group, |row| row.record.slug.clone()))
     }
 
-    pub(super) fn roles_changed(&self, (added, removed): (Vec<u32>, Vec<u32>)) -> Result<ListChanges<Slug>> {
+    pub(super) fn roles_changed(&self, added: &[u32], removed: &[u32]) -> Result<ListChanges<Slug>> {
         named(added, removed, |role| self.with_role(role, |row| row.record.slug.clone()))
     }
 }
 
-fn named<T: Ord>(added: Vec<u32>, removed: Vec<u32>, name: impl Fn(u32) -> Result<T>) -> Result<ListChanges<T>> {
-    let names = |numbers: Vec<u32>| -> Result<Vec<T>> {
-        let mut names: Vec<T> = numbers.into_iter().map(&name).collect::<Result<_>>()?;
+fn named<T: Ord>(added: &[u32], removed: &[u32], name: impl Fn(u32) -> Result<T>) -> Result<ListChanges<T>> {
+    let names = |numbers: &[u32]| -> Result<Vec<T>> {
+        let mut names: Vec<T> = numbers.iter().map(|number| name(*number)).collect::<Result<_>>()?;
         names.sort_unstable();
         Ok(names)
     };

@@ -3,6 +3,7 @@
 use super::groups::GroupEdit;
 use super::lists::ListChanges;
 use super::relations::{Relation, Windows, Wish};
+use super::tx::Tx;
 use crate::model::error::Result;
 use crate::model::records::{Slug, Timestamp, Window};
 use crate::resolver::snapshot::names::AsGroup;
@@ -177,8 +178,7 @@ impl GroupEdit<'_> {
     pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<ListChanges<Slug>> {
         let wanted = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
         let present = self.tx.with_group(self.number, |row| row.parents().iter().map(|edge| edge.to).collect())?;
-        let changed = self.tx.set_relations(present, wanted, Windows::Keep, |parent| self.link(parent))?;
-        self.tx.groups_changed(changed)
+        self.tx.set_relations(present, wanted, Windows::Keep, |parent| self.link(parent), Tx::groups_changed)
     }
 
     fn link(&self, parent: u32) -> Relation {

@@ -2,12 +2,10 @@
 
 use super::draft::Draft;
 use super::tx::Tx;
-use crate::model::catalog::Taken;
 use crate::model::error::{EntityKind, Result};
 use crate::model::records::{Change, Description, Grant, Granted, Name, PermissionId, PermissionRecord, Record, Slug};
 use crate::resolver::snapshot::entity_rows::PermissionRow;
 use crate::resolver::snapshot::names::AsPermission;
-use crate::resolver::snapshot::table::Origin;
 
 /// A permission in a transaction. Its calls can be chained.
 ///
@@ -57,7 +55,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the
-    /// catalog uses the slug or has retired it.
+    /// catalog uses the slug or has retired it; [`Reserved`](crate::ErrorKind::Reserved) if it begins with a prefix that the
+    /// catalog reserves.
     pub fn create_permission(&self, slug: &str) -> Result<PermissionEdit<'_>> {
         let slug = Slug::new(slug)?;
         self.check_permission_slug(&slug)?;
@@ -120,19 +119,10 @@ impl Tx {
 
     fn check_permission_slug(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
-        let exists = || draft.exists(EntityKind::Permission, slug.as_str());
-        match draft.next.catalog.definition.permission_slug_is_taken(slug.as_str()) {
-            Taken::Present => return Err(exists().reason("the catalog defines it")),
-            Taken::Retired => return Err(draft.retired(EntityKind::Permission, slug.as_str())),
-            Taken::Free => {}
-        }
-        let row = draft.next.state.permissions.by_name(slug.as_str()).and_then(|n| draft.next.state.permissions.row(n));
-        match row.map(|row| row.origin) {
+        draft.check_permission_slug_in_catalog(slug, None)?;
+        match draft.next.state.permissions.by_name(slug.as_str()) {
+            Some(_) => Err(draft.exists(EntityKind::Permission, slug.as_str())),
             None => Ok(()),
-            Some(Origin::RemovedFromCatalog) => {
-                Err(exists().reason("it was removed from the catalog and is still referred to"))
-            }
-            Some(Origin::Tenant | Origin::Catalog) => Err(exists()),
         }
     }
 }
@@ -173,7 +163,7 @@ impl<'a> PermissionEdit<'a> {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// [`Reserved`](crate::ErrorKind::Reserved), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_permission(self.number, |row| row.record.slug != slug)? {

@@ -3,6 +3,7 @@
 //! One implementation for the three: `Wish::decide` says what a call does to the window of a relation, and `Relation` names
 //! one by the numbers of its ends. Deliberately absent: grants and inclusions, which have no window.
 
+use super::lists::ListChanges;
 use super::tx::Tx;
 use crate::model::error::{self, EntityKind, Error, ErrorKind, RelationKind, Result};
 use crate::model::graph;
@@ -88,9 +89,22 @@ impl Tx {
     /// Does what a call wants for a relation. The advice names the call that changes its window.
     pub(super) fn wish(&self, relation: Relation, wish: Wish, advice: &'static str) -> Result<()> {
         let present = self.window_of(relation)?;
+        match self.decide(relation, present, wish, advice)? {
+            Some(window) => self.put(relation, present, window),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the window that a relation with this window, or without one, gets by a wish, or `None` if it stays as it is.
+    pub(super) fn decide(
+        &self,
+        relation: Relation,
+        present: Option<Window>,
+        wish: Wish,
+        advice: &'static str,
+    ) -> Result<Option<Window>> {
         let refusal = match wish.decide(present, self.instant()) {
-            Ok(None) => return Ok(()),
-            Ok(Some(window)) => return self.put(relation, present, window),
+            Ok(window) => return Ok(window),
             Err(refusal) => refusal,
         };
         if let Refusal::Ended(window) = refusal {
@@ -140,17 +154,19 @@ impl Tx {
         }
     }
 
-    /// Gives an entity exactly these relations, and returns the other ends of those that were added and removed. `present`
-    /// and `wanted` are the other ends, in any order; `wanted` may have duplicates. Nothing is changed if it fails.
+    /// Gives an entity exactly these relations, and returns the other ends of those that were added and removed, `named` by
+    /// this call. `present` and `wanted` are the other ends, in any order; `wanted` may have duplicates. Nothing is changed
+    /// if it fails.
     ///
     /// An entry that has ended counts as missing, and so does one whose window is to be cleared.
-    pub(super) fn set_relations(
+    pub(super) fn set_relations<T>(
         &self,
         mut present: Vec<u32>,
         mut wanted: Vec<u32>,
         windows: Windows,
         relation: impl Fn(u32) -> Relation,
-    ) -> Result<(Vec<u32>, Vec<u32>)> {
+        named: impl FnOnce(&Self, &[u32], &[u32]) -> Result<ListChanges<T>>,
+    ) -> Result<ListChanges<T>> {
         let now = self.instant();
         let stays = |window: Window| match windows {
             Windows::Keep => !window.has_ended(now),
@@ -179,8 +195,9 @@ impl Tx {
             let window = self.far_end(self.window_of(relation(*end))?)?;
             changes.push(Change::removed(self.relation_record(relation(*end), window)?));
         }
+        let listed = named(self, &added, &removed)?;
         self.apply_all(changes)?;
-        Ok((added, removed))
+        Ok(listed)
     }
 
     /// Returns the window of a relation, or `None` if it does not exist.

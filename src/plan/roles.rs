@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::lists::ListChanges;
 use super::tx::Tx;
-use crate::model::catalog::{CatalogPermission, Taken};
+use crate::model::catalog::CatalogPermission;
 use crate::model::error::{EntityKind, Error, Result};
 use crate::model::graph;
 use crate::model::records::{
@@ -160,7 +160,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the
-    /// catalog uses the slug or has retired it.
+    /// catalog uses the slug or has retired it; [`Reserved`](crate::ErrorKind::Reserved) if it begins with a prefix that the
+    /// catalog reserves.
     pub fn create_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
         self.new_role(Slug::new(slug)?, Name::of_slug(slug))
     }
@@ -271,19 +272,10 @@ impl Tx {
 
     fn check_role_slug(&self, slug: &Slug) -> Result<()> {
         let draft = self.draft();
-        let exists = || draft.exists(EntityKind::Role, slug.as_str());
-        match draft.next.catalog.definition.role_slug_is_taken(slug.as_str()) {
-            Taken::Present => return Err(exists().reason("the catalog defines it")),
-            Taken::Retired => return Err(draft.retired(EntityKind::Role, slug.as_str())),
-            Taken::Free => {}
-        }
-        let row = draft.next.state.roles.by_name(slug.as_str()).and_then(|n| draft.next.state.roles.row(n));
-        match row.map(|row| row.origin) {
+        draft.check_role_slug_in_catalog(slug, None)?;
+        match draft.next.state.roles.by_name(slug.as_str()) {
+            Some(_) => Err(draft.exists(EntityKind::Role, slug.as_str())),
             None => Ok(()),
-            Some(Origin::RemovedFromCatalog) => {
-                Err(exists().reason("it was removed from the catalog and is still referred to"))
-            }
-            Some(Origin::Tenant | Origin::Catalog) => Err(exists()),
         }
     }
 
@@ -343,7 +335,7 @@ impl<'a> RoleEdit<'a> {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// [`Reserved`](crate::ErrorKind::Reserved), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_role(self.number, |row| row.record.slug != slug)? {
@@ -528,9 +520,10 @@ impl<'a> RoleEdit<'a> {
         // A cycle leads through a new inclusion back to this role, never through its current inclusions. So every new
         // inclusion can be checked before anything changes.
         added.iter().try_for_each(|role| self.acyclic(*role))?;
+        let changes = self.tx.roles_changed(&added, &removed)?;
         added.iter().try_for_each(|role| self.set_inclusion(*role, true).map(drop))?;
         removed.iter().try_for_each(|role| self.set_inclusion(*role, false).map(drop))?;
-        self.tx.roles_changed((added, removed))
+        Ok(changes)
     }
 
     /// Ends a chain of calls, so that the closure of an update can return its result.

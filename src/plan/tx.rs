@@ -176,7 +176,7 @@ impl Tx {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
     pub fn set_manager(&self, manager: &str) -> Result<&Self> {
-        self.draft().manager = Some(Manager::new(manager)?);
+        self.draft().act_for(Manager::new(manager)?);
         Ok(self)
     }
 
@@ -338,7 +338,11 @@ impl Tx {
 }
 
 /// Refuses a slug that belongs to the tenant and to the catalog. An id, a handle or a variant is not ambiguous.
-fn check_conflict<R: Row>(table: &Table<R>, found: Option<u32>, asked: impl FnOnce() -> Asked) -> Result<Option<u32>> {
+pub(super) fn check_conflict<R: Row>(
+    table: &Table<R>,
+    found: Option<u32>,
+    asked: impl FnOnce() -> Asked,
+) -> Result<Option<u32>> {
     let Some(row) = found.and_then(|number| table.row(number)).filter(|row| row.is_in_conflict()) else {
         return Ok(found);
     };

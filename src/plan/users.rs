@@ -645,8 +645,7 @@ impl<'a> UserEdit<'a> {
     pub fn set_groups<G: AsGroup>(&self, groups: impl IntoIterator<Item = G>) -> Result<ListChanges<Slug>> {
         let wanted = groups.into_iter().map(|group| self.tx.find_group(&group)).collect::<Result<_>>()?;
         let present = self.tx.with_user(self.number, |row| row.groups().iter().map(|edge| edge.to).collect())?;
-        let changed = self.tx.set_relations(present, wanted, Windows::Keep, |group| self.membership(group))?;
-        self.tx.groups_changed(changed)
+        self.tx.set_relations(present, wanted, Windows::Keep, |group| self.membership(group), Tx::groups_changed)
     }
 
     /// Assigns exactly these roles directly to the user, without a window, and returns which were added and removed. What
@@ -666,8 +665,7 @@ impl<'a> UserEdit<'a> {
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
         let wanted = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
         let present = self.tx.with_user(self.number, |row| row.roles().iter().map(|edge| edge.to).collect())?;
-        let changed = self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role))?;
-        self.tx.roles_changed(changed)
+        self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role), Tx::roles_changed)
     }
 
     /// Ends a chain of calls, so that the closure of an update can return its result.

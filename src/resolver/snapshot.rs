@@ -17,6 +17,7 @@ pub(crate) mod reverse;
 pub(crate) mod walk;
 pub(crate) mod names;
 pub(crate) mod conflicts;
+pub(crate) mod stored;
 pub(crate) mod state;
 pub(crate) mod indexed_user;
 pub(crate) mod user_summary;
@@ -33,7 +34,7 @@ pub(crate) mod source;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::conflicts::SlugConflict;
+pub use self::conflicts::{ReservedSlug, SlugConflict};
 pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, External, PermissionHandle, UserHandle};
 
 use self::compiled_catalog::CompiledCatalog;

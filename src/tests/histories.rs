@@ -15,7 +15,7 @@ use crate::model::records::{
     TenantRecord, TenantSlug, UserKey, UserRecord,
 };
 use crate::model::reference::{Model, ModelPath, ModelStep};
-use crate::plan::{CommitContext, Draft, Plan, Tx};
+use crate::plan::{CommitContext, Draft, Plan, RebaseConflict, Tx};
 use crate::resolver::explain::{Path, PathStep};
 use crate::resolver::moment::{PermissionSet, Via};
 use crate::resolver::snapshot::advance::Unfit;
@@ -25,7 +25,7 @@ use crate::resolver::snapshot::session::Session;
 use crate::resolver::snapshot::state::RowBound;
 use crate::resolver::snapshot::verify::verify;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot};
-use crate::{Decision, PageRequest, Reason, Result, Timestamp, Window};
+use crate::{Decision, ErrorKind, PageRequest, Reason, Result, Timestamp, Window};
 
 const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
 const GROUPS: [&str; 6] = ["g0", "g1", "g2", "g3", "g4", "g5"];
@@ -47,10 +47,12 @@ struct Call {
     window: u8,
 }
 
+fn call() -> impl Strategy<Value = Call> {
+    (0..42_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window })
+}
+
 fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
-    let call =
-        (0..41_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window });
-    prop::collection::vec(prop::collection::vec(call, 1..6), 1..14)
+    prop::collection::vec(prop::collection::vec(call(), 1..6), 1..14)
 }
 
 fn at(secs: i64) -> Timestamp {
@@ -125,6 +127,7 @@ fn make(tx: &Tx, call: &Call) -> Result<()> {
         37 => drop(tx.group(group)?.extend_parent(pick(&GROUPS, b), at(30))?),
         38 => drop(tx.user(user)?.set_groups([pick(&GROUPS, b), pick(&GROUPS, b / 3)])?),
         39 => drop(tx.user(user)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
+        40 => drop(tx.merge_users(user, pick(&USERS, b))?),
         _ if w % 2 == 0 => drop(tx.user(user)?.set_external_id((w > 0).then_some(pick(&KEYS, b)))?),
         _ => drop(tx.group(group)?.set_external_id((w > 1).then_some(pick(&KEYS, b)))?),
     }
@@ -206,15 +209,41 @@ impl History {
         Tx::run(self.draft(), create).unwrap();
     }
 
-    fn step(&mut self, calls: &[Call]) {
-        let draft = self.draft();
+    fn plan(&self, calls: &[Call]) -> Plan {
         let run = |tx: &Tx| -> Result<()> {
             for call in calls {
                 drop(make(tx, call));
             }
             Ok(())
         };
-        let ((), plan) = Tx::run(draft, run).unwrap();
+        Tx::run(self.draft(), run).unwrap().1
+    }
+
+    /// Commits a plan without comparing anything but its records.
+    fn follow(&mut self, calls: &[Call]) {
+        let plan = self.plan(calls);
+        self.records_after(&plan);
+        self.present = plan.next;
+    }
+
+    /// Returns the records after these changes, or `None` if a change does not fit or the result is not a valid tenant.
+    fn records_if_changed(&self, changes: &[Change]) -> Option<BTreeMap<RecordKey, Record>> {
+        let mut records = self.records.clone();
+        for change in changes {
+            let present = match change.after() {
+                Some(after) => records.insert(change.key(), after.clone()),
+                None => records.remove(&change.key()),
+            };
+            (present.as_ref() == change.before()).then_some(())?;
+        }
+        let mut build = Build::new(Arc::clone(&self.base), Arc::new(self.base.open()));
+        records.values().all(|record| build.push(record)).then_some(())?;
+        build.finish(self.present.position).ok()?;
+        Some(records)
+    }
+
+    fn step(&mut self, calls: &[Call]) {
+        let plan = self.plan(calls);
         if !calls.iter().any(|call| call.what == 31) {
             nothing_managed_changes(&plan);
         }
@@ -248,6 +277,7 @@ impl History {
         self.follow_in_conflict(&plan);
         lists_agree(next);
         access_changes_agree(&plan);
+        changes_are_described(&plan);
         misfits_are_refused(&plan, &self.records);
         self.present = Arc::clone(next);
     }
@@ -406,6 +436,16 @@ fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     for removed in plan.changes.iter().filter(|change| change.after().is_none()).filter_map(Change::before) {
         assert_rejected(Change::removed(removed.clone()));
         assert_rejected(Change::new(Some(removed.clone()), Some(removed.clone())).unwrap());
+    }
+}
+
+/// Each change has one line, and every entity in it a name: both ends existed before or exist after.
+fn changes_are_described(plan: &Plan) {
+    assert_eq!(plan.described().count(), plan.changes.len());
+    for (described, change) in plan.described().zip(&plan.changes) {
+        let line = described.to_string();
+        assert!(!line.contains("with the id") && !line.contains('\n') && !line.contains("``"), "{line}");
+        assert_eq!((described.kind, described.fields), (change.kind(), change.fields()));
     }
 }
 
@@ -619,6 +659,84 @@ fn access_changes_agree(plan: &Plan) {
             match access_changes.iter().find(|d| d.user.id == user) {
                 None => assert_eq!(had, has),
                 Some(d) => assert!(d.gained == has.difference(&had) && d.lost == had.difference(&has)),
+            }
+        }
+    }
+}
+
+/// A populated tenant, so that most calls have an effect.
+fn populated(words: usize) -> History {
+    let mut history = History::new(words);
+    let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });
+    let start = populate(0, USERS.len()).chain(populate(1, GROUPS.len())).chain(populate(2, 5));
+    history.follow(&start.chain(populate(3, 4)).collect::<Vec<_>>());
+    let edges = populate(4, 4).chain(populate(9, 3)).chain(populate(14, 3)).chain(populate(17, 2));
+    history.follow(&populate(3, 5).chain(edges).collect::<Vec<_>>());
+    history
+}
+
+/// The users whose access two plans change differently are those whom a comparison at every instant finds. No window of a
+/// history begins or ends between two of the instants.
+fn access_differences_agree(one: &Plan, other: &Plan) {
+    let of = |plan: &Plan, instant| -> BTreeMap<_, _> {
+        let changes = plan.access_changes(instant);
+        changes.map(|c| (c.user.id, (c.user.key.clone(), c.gained.slugs(), c.lost.slugs()))).collect()
+    };
+    let mut expected = BTreeMap::new();
+    for instant in INSTANTS.map(at) {
+        let (here, there) = (of(one, instant), of(other, instant));
+        for user in here.keys().chain(there.keys()).filter(|user| here.get(user) != there.get(user)) {
+            expected.entry(*user).or_insert(instant);
+        }
+    }
+    let found = one.access_differences(other, INSTANTS.map(at)[0]);
+    let found: BTreeMap<_, _> = found.map(|difference| (difference.user.id, difference.at)).collect();
+    assert_eq!(found, expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 10_000 }))]
+    /// A plan waits while others commit. Its rebase makes the same changes exactly if they fit on the records of that time
+    /// and lead to a valid tenant, and then the state is that of the records. Some of the others make calls of the plan.
+    #[test]
+    fn f27_a_rebased_plan_makes_the_same_changes_or_none(
+        before in prop::collection::vec(call(), 0..30),
+        waiting in prop::collection::vec(call(), 1..10),
+        meanwhile in prop::collection::vec((call(), any::<prop::sample::Index>(), 0..8_u8), 0..12),
+    ) {
+        let mut history = populated(16);
+        for call in before {
+            history.follow(&[call]);
+        }
+        let plan = history.plan(&waiting);
+        for (call, index, copied) in meanwhile {
+            let same = index.get(&waiting).clone();
+            let call = match copied {
+                0 => same,
+                1 => Call { b: call.b, ..same },
+                2 => Call { what: call.what, ..same },
+                _ => call,
+            };
+            history.follow(&[call]);
+        }
+        let expected = history.records_if_changed(&plan.changes);
+        let origins = CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
+        let base = Arc::clone(&history.present);
+        match plan.rebase_onto(Arc::clone(&base), origins) {
+            Ok(rebased) => {
+                prop_assert_eq!(rebased.changes(), plan.changes());
+                prop_assert_eq!(rebased.base.position, base.position);
+                prop_assert!(rebased.is_empty() || rebased.next.position.revision == base.position.revision.next());
+                history.records_after(&rebased);
+                prop_assert_eq!(Some(&history.records), expected.as_ref());
+                verify(&rebased.next.state);
+                history.agrees_with_the_reference_model(&rebased.next);
+                access_differences_agree(&rebased, &plan);
+            }
+            Err(error) if error.kind() == ErrorKind::Managed => {}
+            Err(error) => {
+                prop_assert!(expected.is_none(), "{} is refused: {:?}", error, plan.changes);
+                prop_assert!(RebaseConflict::of(&error).is_some(), "{}", error);
             }
         }
     }

@@ -43,6 +43,8 @@ fn first_release() -> Catalog {
         ],
         retired_permissions: &["billing:all"],
         retired_roles: &["bookkeeper"],
+        reserved_permission_prefixes: &["invoices:"],
+        reserved_role_prefixes: &["billing-"],
     };
     Catalog::new(&definition).unwrap()
 }

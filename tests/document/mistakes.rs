@@ -356,6 +356,13 @@ fn r9_catalog_entries_are_referred_to_and_not_listed() {
                 ],
             ),
             row(
+                json!({"permissions": ["invoices:send"], "roles": ["billing-intern", {"slug": "invoices:x"}]}),
+                &[
+                    "/permissions/0: permission `invoices:send` begins with `invoices:`, which the catalog reserves",
+                    "/roles/0: role `billing-intern` begins with `billing-`, which the catalog reserves",
+                ],
+            ),
+            row(
                 json!({"roles": [{"slug": "r", "id": clerk}], "users": [{"key": "u", "id": read}]}),
                 &[
                     &format!("/roles/0/id: id `{clerk}` belongs to a role of the catalog"),
@@ -489,8 +496,8 @@ fn a_hundred_mistakes_are_listed_and_the_rest_is_counted() {
 #[test]
 fn every_mistake_has_a_code() {
     use MistakeCode::{
-        Cycle, DefinedByCatalog, DuplicateEntry, DuplicateId, DuplicateReference, IdTaken, Invalid, NotFound, Retired,
-        SlugTaken,
+        Cycle, DefinedByCatalog, DuplicateEntry, DuplicateId, DuplicateReference, IdTaken, Invalid, NotFound, Reserved,
+        Retired, SlugTaken,
     };
     let catalog = first_release();
     let clerk = catalog.roles()[0].id();
@@ -504,6 +511,7 @@ fn every_mistake_has_a_code() {
         (Cycle, json!({"groups": [{"slug": "g", "parents": ["g"]}]})),
         (DefinedByCatalog, json!({"roles": ["clerk"]})),
         (Retired, json!({"roles": ["bookkeeper"]})),
+        (Reserved, json!({"permissions": ["invoices:send"]})),
         (IdTaken, json!({"roles": [{"slug": "r", "id": clerk}]})),
         (IdTaken, json!({"removed_from_catalog": [{"kind": "permission", "slug": "p", "id": clerk}]})),
         (SlugTaken, json!({"roles": ["x"], "removed_from_catalog": [{"kind": "role", "slug": "x", "id": ID}]})),

@@ -2,10 +2,11 @@
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::records::Change;
-use rolecall::{Document, ErrorKind};
+use rolecall::store::MemoryStore;
+use rolecall::{Document, ErrorKind, MistakeCode};
 use serde_json::{Value, json};
 
-use super::{acme, document, export};
+use super::{acme, document, export, first_release};
 
 fn tenant(json: &Value) -> Tenant {
     Authorizer::in_memory().import(&document(json)).unwrap()
@@ -284,4 +285,43 @@ fn external_ids_are_swapped_by_id() {
     assert_eq!(shown(&acme.replace(swapped.act_for("okta").unwrap()).unwrap().changes), ["~User", "~User"]);
     let found = acme.now().user(rolecall::External { manager: "okta", id: "2" });
     assert_eq!(found.unwrap().key, "alice");
+}
+
+/// A catalog that reserves prefixes refuses new entries under them. What the tenant has stays, and a backup can be restored.
+#[test]
+fn f26_a_document_cannot_bring_a_slug_that_the_catalog_reserves() {
+    let store = MemoryStore::default();
+    let old = Authorizer::builder().store(store.clone()).build();
+    let lists = |permissions: Value, roles: Value| json!({"format": 1, "tenant": {"slug": "acme"}, "permissions": permissions, "roles": roles});
+    let both = lists(json!(["invoices:pay", "read"]), json!(["billing-clerk", "viewer"]));
+    let backup = export(&old.import(&document(&both)).unwrap());
+    let new = Authorizer::builder().store(store).catalog(&first_release()).build();
+    let acme = new.tenant("acme").unwrap();
+    let codes = |error: rolecall::Error| error.mistakes().iter().map(|mistake| mistake.code).collect::<Vec<_>>();
+    let refused =
+        |permissions: Value, roles: Value| codes(acme.replace(&document(&lists(permissions, roles))).unwrap_err());
+    use MistakeCode::{Reserved, Retired};
+
+    // Unchanged, with and without ids.
+    assert_eq!(acme.replace(&document(&both)).unwrap().changes.len(), 0);
+    assert_eq!(acme.replace(&backup).unwrap().changes.len(), 0);
+    // New, and renamed.
+    assert_eq!(refused(json!(["invoices:pay", "invoices:send"]), json!(["billing-clerk", "billing-x"])), [Reserved; 2]);
+    let [read, viewer] =
+        [acme.now().permission("read").unwrap().id().to_string(), acme.now().role("viewer").unwrap().id().to_string()];
+    let renamed = refused(
+        json!([{"slug": "invoices:read", "id": read}]),
+        json!([{"slug": "billing-viewer", "id": viewer}, {"slug": "bookkeeper"}]),
+    );
+    assert_eq!(renamed, [Reserved, Reserved, Retired]);
+    let retired = refused(json!([{"slug": "billing:all", "id": read}]), json!([]));
+    assert_eq!(retired, [Retired], "a rename to a retired slug is refused in a document as in a transaction");
+
+    // Deleted, and restored from the backup, here and in another store.
+    acme.replace(&document(&lists(json!(["read"]), json!(["viewer"])))).unwrap();
+    assert_eq!(refused(json!(["invoices:pay"]), json!([])), [Reserved]);
+    assert_eq!(shown(&acme.replace(&backup).unwrap().changes), ["+Permission", "+Role"]);
+    let other = Authorizer::builder().catalog(&first_release()).build();
+    assert_eq!(codes(other.import(&document(&both)).unwrap_err()), [Reserved; 2]);
+    assert!(other.import(&backup).unwrap().now().role("billing-clerk").is_some());
 }

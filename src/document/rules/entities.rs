@@ -7,12 +7,12 @@ use smol_str::SmolStr;
 
 use super::RecordBuilder;
 use crate::document::entry::Entry;
-use crate::document::ids::Named;
+use crate::document::ids::{ImportContext, Named};
 use crate::document::mistakes::{Mistakes, Place};
 use crate::document::shape::{Group, Permission, Role, User};
 use crate::document::targets::{Shared, Targets};
 use crate::document::values::Status;
-use crate::model::catalog::{Catalog, Taken};
+use crate::model::catalog::Taken;
 use crate::model::error::{MistakeCode, Quoted};
 use crate::model::records::{
     self, Description, ExternalId, GroupRecord, Manager, Name, PermissionRecord, Record, RoleRecord, Slug,
@@ -39,7 +39,7 @@ impl RecordBuilder<'_> {
         let Self { data, context, mistakes, records, permissions, .. } = self;
         for (at, entry) in data.permissions.iter().enumerate() {
             let place = Place::entry(Permission::LIST, at);
-            let slug = shared_slug(permissions, context.catalog, entry, at, mistakes);
+            let slug = shared_slug(permissions, *context, entry, at, mistakes);
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
             let category =
@@ -56,7 +56,7 @@ impl RecordBuilder<'_> {
         let Self { data, context, mistakes, records, roles, .. } = self;
         for (at, entry) in data.roles.iter().enumerate() {
             let place = Place::entry(Role::LIST, at);
-            let slug = shared_slug(roles, context.catalog, entry, at, mistakes);
+            let slug = shared_slug(roles, *context, entry, at, mistakes);
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
             let id = roles.own_at(at).map(records::RoleRef::id);
@@ -169,7 +169,7 @@ fn described(text: Option<&str>, entry: Place, mistakes: &mut Mistakes) -> Optio
 /// Parses the slug of a permission or role, and checks that the catalog does not use it.
 fn shared_slug<R: Shared, T: Named>(
     targets: &Targets<'_, R>,
-    catalog: &Catalog,
+    context: ImportContext<'_>,
     entry: &Entry<T>,
     at: usize,
     mistakes: &mut Mistakes,
@@ -177,17 +177,24 @@ fn shared_slug<R: Shared, T: Named>(
     let place = Place::entry(T::LIST, at).name(entry.plain, T::NAME);
     let slug = mistakes.check(place, Slug::new(entry.name()));
     let message = |problem: &str| format!("{} {} {problem}", T::ENTITY, Quoted(entry.name()));
-    match R::taken(catalog, entry.name()) {
-        Taken::Free => {}
+    // An entity that has the slug keeps it. An entry whose id is unknown restores an entity, which may have had the slug
+    // before the catalog retired or reserved it.
+    let is_new = || match context.present.and_then(|state| targets.own_at(at)?.own_slug(state)) {
+        Some(present) => present != entry.name(),
+        None => entry.id().is_none(),
+    };
+    match R::taken(context.catalog, entry.name()) {
         Taken::Present => mistakes.add(place, MistakeCode::DefinedByCatalog, || {
             message("is defined by the catalog; refer to it without listing it")
         }),
-        // An entry with an id restores an entity, which may have had the slug before the catalog retired it.
-        Taken::Retired if entry.id().is_some() => {}
-        Taken::Retired => mistakes.add(place, MistakeCode::Retired, || {
-            let history = history(catalog, T::ENTITY, entry.name()).unwrap_or_default();
+        Taken::Retired if is_new() => mistakes.add(place, MistakeCode::Retired, || {
+            let history = history(context.catalog, T::ENTITY, entry.name()).unwrap_or_default();
             message(&format!("cannot be used: {history}"))
         }),
+        Taken::Reserved(prefix) if is_new() => mistakes.add(place, MistakeCode::Reserved, || {
+            message(&format!("begins with {}, which the catalog reserves", Quoted(prefix.as_str())))
+        }),
+        Taken::Free | Taken::Retired | Taken::Reserved(_) => {}
     }
     once(targets, entry, at, mistakes);
     slug

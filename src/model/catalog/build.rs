@@ -33,7 +33,7 @@ impl Catalog {
     /// # Errors
     /// The macro refuses the same definitions at compile time.
     ///
-    /// - [`Invalid`](ErrorKind::Invalid) for a slug, name, description, category or pattern.
+    /// - [`Invalid`](ErrorKind::Invalid) for a slug, reserved prefix, name, description, category or pattern.
     /// - [`AlreadyExists`](ErrorKind::AlreadyExists) for a slug that occurs twice among the current, earlier and retired
     ///   slugs of permissions, or of roles.
     /// - [`NotFound`](ErrorKind::NotFound) for a grant of a permission that the catalog does not define, or for an
@@ -45,15 +45,13 @@ impl Catalog {
         for permission in definition.permissions {
             parts.permission(permission)?;
         }
-        for slug in definition.retired_permissions {
-            parts.retired_permissions.push(Slug::new(slug)?);
-        }
+        parts.retired_permissions = slugs(definition.retired_permissions)?;
         for role in definition.roles {
             parts.role(role)?;
         }
-        for slug in definition.retired_roles {
-            parts.retired_roles.push(Slug::new(slug)?);
-        }
+        parts.retired_roles = slugs(definition.retired_roles)?;
+        parts.permission_names.reserve(slugs(definition.reserved_permission_prefixes)?);
+        parts.role_names.reserve(slugs(definition.reserved_role_prefixes)?);
         Ok(parts.finish())
     }
 
@@ -138,8 +136,12 @@ impl Parts {
 fn label(slug: &str, name: Option<&str>, description: &str, renamed_from: &[&str]) -> Result<Label> {
     let slug = Slug::new(slug)?;
     let name = name.map_or_else(|| Ok(Name::of_slug(slug.as_str())), Name::new)?;
-    let renamed_from = renamed_from.iter().map(|earlier| Slug::new(earlier)).collect::<Result<_>>()?;
+    let renamed_from = slugs(renamed_from)?.into();
     Ok(Label { slug, name, description: Description::new(description)?, renamed_from })
+}
+
+fn slugs(of: &[&str]) -> Result<Vec<Slug>> {
+    of.iter().map(|slug| Slug::new(slug)).collect()
 }
 
 /// Derives the id of an entry from its first published slug.

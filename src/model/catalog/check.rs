@@ -78,7 +78,9 @@ const fn find_broken_rule<'a>(
         first!(in_role(role, permissions, roles));
         rest = tail;
     }
-    in_retired(EntityKind::Role, of.retired_roles, roles)
+    first!(in_retired(EntityKind::Role, of.retired_roles, roles));
+    first!(in_reserved(EntityKind::Permission, of.reserved_permission_prefixes));
+    in_reserved(EntityKind::Role, of.reserved_role_prefixes)
 }
 
 const fn in_permission<'a>(permission: &PermissionDef<'a>, slots: &mut SlugTable<'a>) -> Option<BrokenRule<'a>> {
@@ -130,6 +132,18 @@ const fn in_retired<'a>(entity: EntityKind, retired: &[&'a str], slots: &mut Slu
     let mut rest = retired;
     while let [slug, tail @ ..] = rest {
         first!(take(entry, KnownSlug { slug, present: false }, slots));
+        rest = tail;
+    }
+    None
+}
+
+/// Checks that each reserved prefix can begin a slug. The empty prefix cannot be meant: it would reserve every slug.
+const fn in_reserved<'a>(entity: EntityKind, prefixes: &[&'a str]) -> Option<BrokenRule<'a>> {
+    let mut rest = prefixes;
+    while let [prefix, tail @ ..] = rest {
+        if !is_slug(prefix) {
+            return Some(CheckedEntry { entity, slug: None }.breaks(Rule::Prefix, prefix));
+        }
         rest = tail;
     }
     None

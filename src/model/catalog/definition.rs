@@ -13,6 +13,8 @@
 ///     retired_permissions: &["posts:publish"],
 ///     roles: &[RoleDef { grants: &["posts:read"], ..RoleDef::new("viewer") }],
 ///     retired_roles: &[],
+///     reserved_permission_prefixes: &["posts:"],
+///     reserved_role_prefixes: &[],
 /// };
 /// let catalog = Catalog::new(&DEFINITION)?;
 /// assert_eq!(catalog.roles()[0].slug(), "viewer");
@@ -28,6 +30,11 @@ pub struct Definition<'a> {
     pub roles: &'a [RoleDef<'a>],
     /// The slugs of removed roles. No other role may use them.
     pub retired_roles: &'a [&'a str],
+    /// Prefixes of slugs that are for the catalog's permissions alone. A tenant cannot create a permission of its own whose
+    /// slug begins with one of them, so a later release can use such slugs. The catalog's permissions may have any slug.
+    pub reserved_permission_prefixes: &'a [&'a str],
+    /// The same for roles.
+    pub reserved_role_prefixes: &'a [&'a str],
 }
 
 /// A permission of a catalog before it is checked.

@@ -99,8 +99,14 @@ mod tests {
     const R: RoleDef<'_> = RoleDef::new("viewer");
     const X: RoleDef<'_> = RoleDef::new("x");
 
-    const PLAIN: Definition<'_> =
-        Definition { permissions: &[P], retired_permissions: &[], roles: &[R, X], retired_roles: &[] };
+    const PLAIN: Definition<'_> = Definition {
+        permissions: &[P],
+        retired_permissions: &[],
+        roles: &[R, X],
+        retired_roles: &[],
+        reserved_permission_prefixes: &[],
+        reserved_role_prefixes: &[],
+    };
 
     #[test]
     fn r9_different_catalogs_have_different_fingerprints() {
@@ -141,11 +147,19 @@ mod tests {
     }
 
     #[test]
+    fn f26_reserved_prefixes_do_not_change_the_fingerprint() {
+        let reserving =
+            Definition { reserved_permission_prefixes: &["posts:"], reserved_role_prefixes: &["x"], ..PLAIN };
+        let of = |definition| Catalog::new(definition).unwrap().fingerprint();
+        assert_eq!(of(&PLAIN), of(&reserving), "no decision and no look-up depends on them");
+    }
+
+    #[test]
     fn r9_equivalent_catalogs_have_the_same_fingerprint() {
         let q = PermissionDef::new("posts:write");
         let of = |permissions, retired_permissions, grants| {
             let roles = &[RoleDef { grants, ..R }];
-            let definition = Definition { permissions, retired_permissions, roles, retired_roles: &[] };
+            let definition = Definition { permissions, retired_permissions, roles, ..PLAIN };
             Catalog::new(&definition).unwrap().fingerprint()
         };
         assert_eq!(

@@ -1,7 +1,7 @@
 //! The macro `catalog!`, with which an application defines its permissions and system roles.
 //!
-//! No step recurses over the entries, so thousands of them need no higher recursion limit. `catalog!` and `__catalog!` add
-//! an empty list where nothing is retired. Read next: `generated.rs`, the generated code.
+//! No step recurses over the entries, so thousands of them need no higher recursion limit. `catalog!` adds an empty list
+//! where no permission is retired or no prefix reserved. Read next: `generated.rs`, the generated code.
 
 /// Defines the application's permissions and system roles as enums, and a [`Catalog`] of both.
 ///
@@ -20,6 +20,7 @@
 ///         },
 ///     }
 ///     retired ["posts:publish"];
+///     reserved ["posts:"];
 ///
 ///     /// The roles that every tenant has.
 ///     pub enum SystemRole {
@@ -45,7 +46,8 @@
 ///
 /// # Syntax
 /// An enum of permissions, then optionally an enum of roles. Each may be followed by `retired [...];` with the slugs of
-/// removed entries. An entry is a variant and its slug. Further fields follow in braces, in any order; every text is a
+/// removed entries, and then by `reserved [...];` with prefixes of slugs. A tenant cannot create a permission, or a role, of
+/// its own whose slug begins with a reserved prefix, so that a later release can use such slugs. An entry is a variant and its slug. Further fields follow in braces, in any order; every text is a
 /// literal:
 ///
 /// | field | for | meaning | if left out |
@@ -80,7 +82,7 @@
 /// # Errors
 /// The following do not compile:
 ///
-/// - an invalid slug, pattern, name, description or category;
+/// - an invalid slug, reserved prefix, pattern, name, description or category;
 /// - a slug that occurs twice among the current, earlier and retired slugs of permissions, or of roles;
 /// - a grant of a permission that does not exist;
 /// - an included role that does not exist, or that does not precede the role that includes it (so there are no cycles).
@@ -110,6 +112,12 @@
 /// ```compile_fail,E0080
 /// rolecall::catalog! {
 ///     enum Permission { PostsRead = "posts:read" }
+///     reserved ["posts:*"]; // a prefix has no star
+/// }
+/// ```
+/// ```compile_fail,E0080
+/// rolecall::catalog! {
+///     enum Permission { PostsRead = "posts:read" }
 ///     enum Role { Viewer = "viewer" { includes: [Viewer] } } // itself
 /// }
 /// ```
@@ -126,16 +134,37 @@ macro_rules! catalog {
     (
         $(#[$meta:meta])* $vis:vis enum $Permission:ident { $($permissions:tt)+ }
         retired [$($retired:literal),* $(,)?];
+        reserved [$($reserved:literal),* $(,)?];
         $($roles:tt)*
     ) => {
         $crate::__catalog! {
-            { $(#[$meta])* $vis enum $Permission { $($permissions)+ } retired [$($retired),*]; }
+            { $(#[$meta])* $vis enum $Permission { $($permissions)+ } retired [$($retired),*]; reserved [$($reserved),*]; }
+            $($roles)*
+        }
+    };
+    (
+        $(#[$meta:meta])* $vis:vis enum $Permission:ident { $($permissions:tt)+ }
+        retired [$($retired:literal),* $(,)?];
+        $($roles:tt)*
+    ) => {
+        $crate::__catalog! {
+            { $(#[$meta])* $vis enum $Permission { $($permissions)+ } retired [$($retired),*]; reserved []; }
+            $($roles)*
+        }
+    };
+    (
+        $(#[$meta:meta])* $vis:vis enum $Permission:ident { $($permissions:tt)+ }
+        reserved [$($reserved:literal),* $(,)?];
+        $($roles:tt)*
+    ) => {
+        $crate::__catalog! {
+            { $(#[$meta])* $vis enum $Permission { $($permissions)+ } retired []; reserved [$($reserved),*]; }
             $($roles)*
         }
     };
     ($(#[$meta:meta])* $vis:vis enum $Permission:ident { $($permissions:tt)+ } $($roles:tt)*) => {
         $crate::__catalog! {
-            { $(#[$meta])* $vis enum $Permission { $($permissions)+ } retired []; }
+            { $(#[$meta])* $vis enum $Permission { $($permissions)+ } retired []; reserved []; }
             $($roles)*
         }
     };
@@ -145,7 +174,10 @@ macro_rules! catalog {
 #[macro_export]
 macro_rules! __catalog {
     // No roles.
-    ({ $(#[$meta:meta])* $vis:vis enum $Permission:ident { $($permissions:tt)+ } retired $retired:tt; }) => {
+    ({
+        $(#[$meta:meta])* $vis:vis enum $Permission:ident { $($permissions:tt)+ }
+        retired $retired:tt; reserved $reserved:tt;
+    }) => {
         $crate::__catalog_enum! { permission CatalogPermission $(#[$meta])* $vis enum $Permission { $($permissions)+ } }
         const _: () = {
             $crate::__catalog_data! { permissions $Permission $Permission { $($permissions)+ } }
@@ -154,18 +186,20 @@ macro_rules! __catalog {
                 retired_permissions: &$retired,
                 roles: &[],
                 retired_roles: &[],
+                reserved_permission_prefixes: &$reserved,
+                reserved_role_prefixes: &[],
             };
             $crate::__catalog_shared! { CatalogPermission for $Permission }
         };
     };
-    // Roles, of which none is retired.
-    ({ $($permissions:tt)+ } $(#[$meta:meta])* $vis:vis enum $Role:ident { $($roles:tt)+ }) => {
-        $crate::__catalog! { { $($permissions)+ } $(#[$meta])* $vis enum $Role { $($roles)+ } retired []; }
-    };
     (
-        { $(#[$meta:meta])* $vis:vis enum $Permission:ident { $($permissions:tt)+ } retired $retired:tt; }
+        {
+            $(#[$meta:meta])* $vis:vis enum $Permission:ident { $($permissions:tt)+ }
+            retired $retired:tt; reserved $reserved:tt;
+        }
         $(#[$role_meta:meta])* $role_vis:vis enum $Role:ident { $($roles:tt)+ }
-        retired [$($retired_role:literal),* $(,)?];
+        $(retired [$($retired_role:literal),* $(,)?];)?
+        $(reserved [$($reserved_role:literal),* $(,)?];)?
     ) => {
         $crate::__catalog_enum! { permission CatalogPermission $(#[$meta])* $vis enum $Permission { $($permissions)+ } }
         $crate::__catalog_enum! { role CatalogRole $(#[$role_meta])* $role_vis enum $Role { $($roles)+ } }
@@ -176,7 +210,9 @@ macro_rules! __catalog {
                 permissions: PERMISSIONS,
                 retired_permissions: &$retired,
                 roles: ROLES,
-                retired_roles: &[$($retired_role),*],
+                retired_roles: &[$($($retired_role),*)?],
+                reserved_permission_prefixes: &$reserved,
+                reserved_role_prefixes: &[$($($reserved_role),*)?],
             };
             $crate::__catalog_shared! { CatalogPermission for $Permission, CatalogRole for $Role }
         };

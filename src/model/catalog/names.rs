@@ -1,4 +1,4 @@
-//! Look-up by slug and by id, for one kind of entry.
+//! Look-up by slug and by id, for one kind of entry, and the prefixes that are reserved for it.
 //!
 //! Slugs come from outside, so the tables use a keyed hash (the standard library's default).
 
@@ -10,13 +10,15 @@ use crate::model::records::Slug;
 
 /// Whether a tenant may use a slug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum Taken<'a> {
     /// The catalog does not use it.
     Free,
     /// An entry has it.
     Present,
     /// It is an earlier or retired slug.
     Retired,
+    /// It begins with this prefix, which the catalog reserves.
+    Reserved(&'a Slug),
 }
 
 /// The names of the entries of one kind. Look-ups return an index.
@@ -24,6 +26,8 @@ pub(crate) enum Taken {
 pub(super) struct Names {
     by_slug: HashMap<Box<str>, Use>,
     by_id: HashMap<Uuid, u32>,
+    /// Sorted. None begins with another.
+    reserved: Vec<Slug>,
 }
 
 enum Use {
@@ -48,6 +52,27 @@ impl Names {
         self.by_slug.entry(slug.as_str().into()).or_insert(Use::Retired);
     }
 
+    /// Reserves prefixes. One that begins with another reserves nothing more, so it is left out.
+    pub(super) fn reserve(&mut self, mut prefixes: Vec<Slug>) {
+        prefixes.sort_unstable();
+        for prefix in prefixes {
+            if self.reserved.last().is_none_or(|last| !prefix.as_str().starts_with(last.as_str())) {
+                self.reserved.push(prefix);
+            }
+        }
+    }
+
+    pub(super) fn reserved(&self) -> &[Slug] {
+        &self.reserved
+    }
+
+    /// Returns the reserved prefix with which a slug begins. Only the last one up to the slug can be: those between a prefix
+    /// and the slug would begin with that prefix.
+    fn reserved_prefix(&self, slug: &str) -> Option<&Slug> {
+        let after = self.reserved.partition_point(|prefix| prefix.as_str() <= slug);
+        self.reserved.get(after.checked_sub(1)?).filter(|prefix| slug.starts_with(prefix.as_str()))
+    }
+
     pub(super) fn by_slug(&self, slug: &str) -> Option<u32> {
         match self.by_slug.get(slug) {
             Some(Use::Present(at)) => Some(*at),
@@ -67,11 +92,11 @@ impl Names {
         self.by_id.get(&id).copied()
     }
 
-    pub(super) fn taken(&self, slug: &str) -> Taken {
+    pub(super) fn taken(&self, slug: &str) -> Taken<'_> {
         match self.by_slug.get(slug) {
             Some(Use::Present(_)) => Taken::Present,
             Some(Use::Renamed(_) | Use::Retired) => Taken::Retired,
-            None => Taken::Free,
+            None => self.reserved_prefix(slug).map_or(Taken::Free, Taken::Reserved),
         }
     }
 }

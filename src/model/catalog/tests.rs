@@ -23,12 +23,14 @@ mod listed {
             },
         }
         retired ["posts:publish"];
+        reserved ["posts:", "billing:", "posts:x",];
 
         pub(super) enum Role {
             Viewer = "viewer" { grants: [PostsRead,] },
             Editor = "editor" { grants: ["drafts:*", PostsWrite, PostsWrite], includes: [Viewer], renamed_from: ["author"] },
         }
         retired ["moderator",];
+        reserved ["acme-"];
     }
 }
 
@@ -54,6 +56,8 @@ const LISTED: Definition<'_> = Definition {
         },
     ],
     retired_roles: &["moderator"],
+    reserved_permission_prefixes: &["billing:", "posts:"],
+    reserved_role_prefixes: &["acme-"],
 };
 
 #[test]
@@ -73,6 +77,58 @@ fn r9_the_macro_lists_what_the_constructor_makes() {
     }
     assert_eq!((Permission::from_slug("posts:edit"), Role::from_slug("moderator")), (None, None));
     assert_eq!(format!("{:>9}", Role::Viewer), "   viewer");
+    assert!(catalog.reserved_permission_prefixes().eq(LISTED.reserved_permission_prefixes.iter().copied()));
+    assert!(catalog.reserved_role_prefixes().eq(["acme-"]));
+}
+
+/// Both lists are optional, for permissions and for roles.
+#[test]
+fn f26_the_macro_reserves_prefixes_beside_retired_slugs_or_alone() {
+    mod alone {
+        crate::catalog! {
+            pub(super) enum Permission { PostsRead = "posts:read" }
+            reserved ["posts:"];
+            pub(super) enum Role { Viewer = "viewer" }
+            reserved [];
+        }
+    }
+    mod without_roles {
+        crate::catalog! {
+            pub(super) enum Permission { PostsRead = "posts:read" }
+            retired ["a"];
+            reserved ["posts:"];
+        }
+    }
+    mod of_roles {
+        crate::catalog! {
+            pub(super) enum Permission { PostsRead = "posts:read" }
+            pub(super) enum Role { Viewer = "viewer" }
+            retired ["x"];
+            reserved ["acme-"];
+        }
+    }
+    for catalog in [alone::Permission::catalog(), without_roles::Permission::catalog()] {
+        assert!(catalog.reserved_permission_prefixes().eq(["posts:"]));
+        assert_eq!(catalog.reserved_role_prefixes().count(), 0);
+    }
+    let roles = of_roles::Role::catalog();
+    assert!(roles.reserved_role_prefixes().eq(["acme-"]) && roles.reserved_permission_prefixes().count() == 0);
+    assert_eq!(alone::Role::ALL.len() + of_roles::Permission::ALL.len(), 2);
+}
+
+/// The look-up by bisection finds what a look at every prefix finds.
+#[test]
+fn f26_a_slug_is_reserved_if_it_begins_with_a_prefix() {
+    let prefixes = ["b:", "a", "b:c", "a:", "bb", "~", "b:", "!"];
+    let definition = Definition { reserved_permission_prefixes: &prefixes, ..Definition::default() };
+    let catalog = Catalog::new(&definition).unwrap();
+    assert!(catalog.reserved_permission_prefixes().eq(["!", "a", "b:", "bb", "~"]));
+    for slug in ["a", "a:x", "ab", "b", "b:", "b:cd", "b;", "ba", "bb", "bbb", "c", "A", "B:", "~x", "!", "x~", "0"] {
+        let expected = prefixes.iter().any(|prefix| slug.starts_with(prefix));
+        let found = matches!(catalog.permission_slug_is_taken(slug), Taken::Reserved(prefix) if slug.starts_with(prefix.as_str()));
+        assert_eq!(found, expected, "{slug}");
+        assert_eq!(catalog.role_slug_is_taken(slug), Taken::Free, "{slug}");
+    }
 }
 
 #[test]
@@ -111,6 +167,7 @@ fn r9_ids_and_fingerprints_are_those_that_were_stored() {
 #[test]
 fn r9_slugs_that_were_and_are_retired_are_taken() {
     let catalog = Catalog::new(&LISTED).unwrap();
+    let [posts, acme] = ["posts:", "acme-"].map(|prefix| Slug::new(prefix).unwrap());
     let table = [
         ("posts:read", Taken::Present, Taken::Free),
         ("posts:edit", Taken::Retired, Taken::Free),
@@ -119,6 +176,8 @@ fn r9_slugs_that_were_and_are_retired_are_taken() {
         ("author", Taken::Free, Taken::Retired),
         ("moderator", Taken::Free, Taken::Retired),
         ("Viewer", Taken::Free, Taken::Free),
+        ("posts:list", Taken::Reserved(&posts), Taken::Free),
+        ("acme-editor", Taken::Free, Taken::Reserved(&acme)),
     ];
     for (slug, permission, role) in table {
         assert_eq!(
@@ -152,8 +211,13 @@ fn r9_permissions_and_roles_have_slugs_of_their_own() {
     let permissions = &[PermissionDef { renamed_from, ..same }];
     let roles = &[RoleDef { renamed_from, ..RoleDef::new("x") }];
     let retired = &["z"][..];
-    let catalog =
-        Catalog::new(&Definition { permissions, roles, retired_permissions: retired, retired_roles: retired });
+    let catalog = Catalog::new(&Definition {
+        permissions,
+        roles,
+        retired_permissions: retired,
+        retired_roles: retired,
+        ..Definition::default()
+    });
     let catalog = catalog.unwrap();
     assert_ne!(catalog.permissions()[0].id().as_uuid(), catalog.roles()[0].id().as_uuid(), "and ids of their own");
 }

@@ -122,13 +122,18 @@ codes! {
         /// (R9). Rename or delete the tenant's own by its id, which [`Error::found`](crate::Error::found) shows.
         /// [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists all such slugs.
         CatalogConflict = "catalog_conflict",
+        /// The slug of a new permission or role of the tenant begins with a prefix that the catalog reserves (R9), which
+        /// [`Error::reserved_prefix`](crate::Error::reserved_prefix) returns. Choose another slug.
+        Reserved = "reserved",
         /// A document has mistakes. [`Error::mistakes`](crate::Error::mistakes) lists them.
         Document = "document",
         /// A call that uses the store was made inside the closure of an update, on the same thread.
         NestedUpdate = "nested_update",
-        /// The tenant has changed since the plan was made. Plan again.
+        /// The tenant has changed since the plan was made. [Rebase](crate::Tenant::rebase) the plan, or plan again. If the plan
+        /// cannot be rebased, [`RebaseConflict::of`](crate::plan::RebaseConflict::of) returns the change that does not apply.
         Stale = "stale",
         /// The plan was made by another tenant, or before the tenant was closed and opened again. A retry does not help.
+        /// A plan of the same tenant can be [rebased](crate::Tenant::rebase).
         ForeignPlan = "foreign_plan",
         /// Other writers committed first at every attempt, within the bounds that
         /// [`AuthorizerBuilder::retries`](crate::AuthorizerBuilder::retries) and
@@ -177,7 +182,7 @@ impl ErrorKind {
     /// `true` for [`Blocked`](ErrorKind::Blocked): nothing of the call was sent, and the call that is repeated resolves the
     /// earlier commit first. `false` for [`InDoubt`](ErrorKind::InDoubt): the commit may have been applied, so find out
     /// first. `false` for
-    /// [`Stale`](ErrorKind::Stale) and [`Closed`](ErrorKind::Closed): plan again, or open the tenant again.
+    /// [`Stale`](ErrorKind::Stale) and [`Closed`](ErrorKind::Closed): rebase the plan or plan again, or open the tenant again.
     ///
     /// ```
     /// use rolecall::ErrorKind;
@@ -195,6 +200,7 @@ impl ErrorKind {
             | Self::WindowMismatch
             | Self::ReadOnly
             | Self::CatalogConflict
+            | Self::Reserved
             | Self::Document
             | Self::NestedUpdate
             | Self::Stale
@@ -226,6 +232,7 @@ impl ErrorKind {
             Self::WindowMismatch => "relation exists with another window",
             Self::ReadOnly => "entity belongs to the catalog",
             Self::CatalogConflict => "slug of the tenant and of the catalog",
+            Self::Reserved => "slug reserved for the catalog",
             Self::Document => "invalid document",
             Self::NestedUpdate => "call inside an update",
             Self::Stale => "stale plan",

@@ -27,7 +27,7 @@ impl Display for Detail<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self(inner) = self;
         inner.problem(f)?;
-        if let (Some(reason), false) = (&inner.reason, inner.kind == ErrorKind::Rejected) {
+        if let (Some(reason), false) = (&inner.reason, inner.problem_has_reason()) {
             write!(f, ": {}", shown_reason(reason))?;
         }
         if let Some(name) = &inner.derived_from {
@@ -63,6 +63,16 @@ impl Inner {
         (self.kind == ErrorKind::NotFound && self.relation.is_none()).then_some(name)
     }
 
+    /// Whether the sentence of the problem has the reason in it.
+    fn problem_has_reason(&self) -> bool {
+        match self.kind {
+            ErrorKind::Rejected => true,
+            // A change that does not apply, of a plan that was to be rebased.
+            ErrorKind::Stale => self.entity.is_some(),
+            _ => false,
+        }
+    }
+
     fn problem(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.kind {
             ErrorKind::Invalid => self.invalid(f),
@@ -87,6 +97,10 @@ impl Inner {
                 let (subject, id) = (self.subject(), self.found.as_deref().unwrap_or_default());
                 write!(f, "{subject} belongs to the tenant, with the id {id}, and to the catalog")
             }
+            ErrorKind::Reserved => {
+                let prefix = Quoted(self.reserved_prefix.as_deref().unwrap_or_default());
+                write!(f, "{} begins with {prefix}, which the catalog reserves", self.subject())
+            }
             ErrorKind::Document => self.list(f, "invalid document", &self.mistakes),
             ErrorKind::Corrupt if self.violations.is_empty() => f.write_str("corrupt store content or commit"),
             ErrorKind::Corrupt => self.list(f, "store content breaks invariants", &self.violations),
@@ -105,6 +119,10 @@ impl Inner {
                 write!(f, "{} is managed by {}", self.subject(), Quoted(self.manager.as_deref().unwrap_or_default()))
             }
             ErrorKind::Rejected => f.write_str(self.reason.as_deref().unwrap_or("rejected")),
+            ErrorKind::Stale if self.entity.is_some() => {
+                let reason = shown_reason(self.reason.as_deref().unwrap_or("has changed"));
+                write!(f, "{}: {} {reason}", sentence(ErrorKind::Stale), self.subject())
+            }
             other => f.write_str(sentence(other)),
         }
     }
@@ -146,10 +164,8 @@ const fn sentence(kind: ErrorKind) -> &'static str {
         ErrorKind::NestedUpdate => {
             "the store cannot be used inside the closure of an update on the same thread; call it after the update"
         }
-        ErrorKind::Stale => "the tenant has changed since the plan was made; plan again",
-        ErrorKind::ForeignPlan => {
-            "the plan was made by another tenant, or before this one was closed and opened again; plan again on this one"
-        }
+        ErrorKind::Stale => "the tenant has changed since the plan was made",
+        ErrorKind::ForeignPlan => "the plan was made by another tenant, or before this one was closed and opened again",
         ErrorKind::Conflict => "other writers committed first at every attempt; try again",
         ErrorKind::Unavailable => "store unavailable, nothing was changed",
         ErrorKind::TooLarge => "commit is larger than the store accepts",

@@ -36,8 +36,10 @@ codes! {
         Cycle = "cycle",
         /// An entry has a slug that the catalog defines.
         DefinedByCatalog = "defined_by_catalog",
-        /// An entry has a slug that the catalog has retired.
+        /// A new entry has a slug that the catalog has retired.
         Retired = "retired",
+        /// A new entry has a slug that begins with a prefix that the catalog reserves.
+        Reserved = "reserved",
         /// An id belongs to another entity.
         IdTaken = "id_taken",
         /// The slug of an entry in `removed_from_catalog` belongs to another entity.

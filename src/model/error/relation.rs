@@ -1,4 +1,4 @@
-//! The membership, assignment or parent link that an error is about.
+//! The relation that an error is about.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -23,6 +23,10 @@ codes! {
         Assignment = "assignment",
         /// A group has a parent group.
         Parent = "parent",
+        /// A role grants a permission or a pattern.
+        Grant = "grant",
+        /// A role includes another role.
+        Inclusion = "inclusion",
     }
 }
 
@@ -47,14 +51,18 @@ codes! {
 /// assert_eq!((error.entity(), error.name()), (Some(EntityKind::Group), Some("staff")));
 /// # Ok::<(), rolecall::Error>(())
 /// ```
+///
+/// Errors of [`Tenant::rebase`](crate::Tenant::rebase) are also about grants and inclusions. The other end of a grant is the
+/// permission or pattern, that of an inclusion is the included role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Relation {
     /// The kind of relation.
     pub kind: RelationKind,
-    /// The kind of the entity that has the relation: a user or a group.
+    /// The kind of the entity that has the relation: a user, a group or a role.
     pub entity: EntityKind,
-    /// The key of the member, the key or slug of the role's holder, or the slug of the subgroup.
+    /// The key of the member, the key or slug of the role's holder, the slug of the subgroup, or the slug of the role that
+    /// grants or includes.
     pub name: String,
 }
 
@@ -81,6 +89,8 @@ impl Display for Described<'_> {
             RelationKind::Membership => write!(f, "membership of {name} in {other}"),
             RelationKind::Assignment => write!(f, "assignment of {other} to {name}"),
             RelationKind::Parent => write!(f, "parent link of {name} to {other}"),
+            RelationKind::Grant => write!(f, "grant of {other} by role {name}"),
+            RelationKind::Inclusion => write!(f, "inclusion of role {other} in role {name}"),
         }
     }
 }

@@ -38,15 +38,30 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "role `editor` belongs to the tenant, with the id 00000000-0000-0000-0000-000000000000, and to the catalog; \
              rename or delete the tenant's own by its id",
         ),
+        (
+            Error::reserved(Role, "acme-editor", "acme-"),
+            "role `acme-editor` begins with `acme-`, which the catalog reserves; choose a slug that does not begin with it",
+        ),
         (Error::new(ErrorKind::Document), "invalid document"),
         (
             Error::new(ErrorKind::NestedUpdate),
             "the store cannot be used inside the closure of an update on the same thread; call it after the update",
         ),
-        (Error::new(ErrorKind::Stale), "the tenant has changed since the plan was made; plan again"),
+        (Error::new(ErrorKind::Stale), "the tenant has changed since the plan was made"),
+        (
+            Error::new(ErrorKind::Stale).about(EntityKind::Group, "a\nb").reason("no longer exists"),
+            r"the tenant has changed since the plan was made: group `a\nb` no longer exists",
+        ),
+        (
+            Error::new(ErrorKind::Stale)
+                .about(EntityKind::Role, "b")
+                .reason("already exists")
+                .of_relation(Relation::new(RelationKind::Inclusion, EntityKind::Role, "a")),
+            "the tenant has changed since the plan was made: inclusion of role `b` in role `a` already exists",
+        ),
         (
             Error::new(ErrorKind::ForeignPlan),
-            "the plan was made by another tenant, or before this one was closed and opened again; plan again on this one",
+            "the plan was made by another tenant, or before this one was closed and opened again",
         ),
         (Error::new(ErrorKind::Conflict), "other writers committed first at every attempt; try again"),
         (
@@ -112,6 +127,7 @@ fn codes_are_stable() {
             "window_mismatch",
             "read_only",
             "catalog_conflict",
+            "reserved",
             "document",
             "nested_update",
             "stale",
@@ -146,6 +162,7 @@ fn codes_are_stable() {
             "cycle",
             "defined_by_catalog",
             "retired",
+            "reserved",
             "id_taken",
             "slug_taken",
             "other_tenant",
@@ -193,6 +210,8 @@ fn an_error_is_data() {
         let advice = error.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
         assert_eq!(format!("{}{advice}", value["detail"].as_str().unwrap()), text);
     }
+    let reserved = serde_json::to_value(Error::reserved(EntityKind::Role, "acme-x", "acme-")).unwrap();
+    assert_eq!((&reserved["name"], &reserved["reserved_prefix"]), (&"acme-x".into(), &"acme-".into()));
     let invalid = serde_json::to_value(Error::invalid("slug", "a b", "no space")).unwrap();
     assert_eq!(
         (&invalid["what"], &invalid["expected"], &invalid["found"]),

@@ -55,9 +55,9 @@ impl WhyEmpty {
         Self { unavailable, unknown: None }
     }
 
-    /// The same, and what is unknown in another answer.
-    pub(crate) fn with_unknown_of(self, other: Self) -> Self {
-        Self { unknown: self.unknown.or(other.unknown), ..self }
+    /// The causes of this answer, and those of another one that is combined with it.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { unavailable: self.unavailable.or(other.unavailable), unknown: self.unknown.or(other.unknown) }
     }
 
     pub(crate) fn is_some(self) -> bool {

@@ -330,17 +330,17 @@ impl Moment<'_> {
     ///     tx.create_user("local")?;
     ///     Ok(())
     /// })?;
-    /// assert_eq!(acme.now().users_managed_by("okta").len(), 1);
+    /// assert_eq!(acme.now().users_managed_by("okta").count(), 1);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Complexity
     /// O(n) for all users of the tenant.
-    pub fn users_managed_by(&self, manager: &str) -> Vec<UserRecord> {
+    pub fn users_managed_by(&self, manager: &str) -> impl Iterator<Item = &UserRecord> {
         let users = &self.compiled().state.users;
         let records = users.sorted().filter_map(|number| users.row(number)).map(|row| &row.record);
-        let is_managed = |record: &&UserRecord| record.managed_by().is_some_and(|by| by.as_str() == manager);
-        records.filter(|_| self.answers()).filter(is_managed).cloned().collect()
+        let is_managed = move |record: &&UserRecord| record.managed_by().is_some_and(|by| by.as_str() == manager);
+        records.filter(|_| self.answers()).filter(is_managed)
     }
 
     /// Returns the groups that this directory manages (R16), by slug.
@@ -353,17 +353,17 @@ impl Moment<'_> {
     ///     tx.create_group("local")?;
     ///     Ok(())
     /// })?;
-    /// assert_eq!(acme.now().groups_managed_by("okta").len(), 1);
+    /// assert_eq!(acme.now().groups_managed_by("okta").count(), 1);
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Complexity
     /// O(n) for all groups of the tenant.
-    pub fn groups_managed_by(&self, manager: &str) -> Vec<GroupRecord> {
+    pub fn groups_managed_by(&self, manager: &str) -> impl Iterator<Item = &GroupRecord> {
         let groups = &self.compiled().state.groups;
         let records = groups.sorted().filter_map(|number| groups.row(number)).map(|row| &row.record);
-        let is_managed = |record: &&GroupRecord| record.managed_by().is_some_and(|by| by.as_str() == manager);
-        records.filter(|_| self.answers()).filter(is_managed).cloned().collect()
+        let is_managed = move |record: &&GroupRecord| record.managed_by().is_some_and(|by| by.as_str() == manager);
+        records.filter(|_| self.answers()).filter(is_managed)
     }
 
     /// Returns the roles that are removed from the catalog and that the tenant still refers to, by slug (R9).

@@ -120,7 +120,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins, for [`PageRequest::after`]; `None` on the last page.
     pub next: Option<String>,
-    /// Why the tenant is unavailable, if it is. The page is empty then.
+    /// Why the question was not answered: the tenant is unavailable. Or the page is of `who_can`, and the permission's slug is
+    /// in conflict with the catalog (R9). The page is empty then.
     pub unavailable: Option<Reason>,
     /// What the question was about, if it does not exist: the group of `members`, for example. The page is empty then.
     pub unknown: Option<EntityKind>,
@@ -145,7 +146,7 @@ impl<T> Page<T> {
         Self { items: numbers.into_iter().take(page.limit).filter_map(item).collect(), next, unavailable, unknown }
     }
 
-    /// Whether the page is an answer: the tenant is available, and what the question was about exists.
+    /// Whether the page is an answer: it is neither unavailable nor about something unknown.
     ///
     /// ```
     /// use rolecall::{EntityKind, PageRequest, blocking::Authorizer};

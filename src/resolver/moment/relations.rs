@@ -11,6 +11,7 @@ use crate::model::error::EntityKind;
 use crate::model::internal_fault::must;
 use crate::model::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window};
 use crate::resolver::bits::Bits;
+use crate::resolver::explain::Reason;
 use crate::resolver::snapshot::edge::{Edge, FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::entity_rows::UserRow;
@@ -189,14 +190,24 @@ impl Moment<'_> {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
+    /// Where [`decide`](Moment::decide) has a reason that holds for every user, the set has it too. It is
+    /// [unknown](UserSet::unknown) for a permission that does not exist or was removed from the catalog, and
+    /// [unavailable](UserSet::unavailable) with [`Reason::CatalogConflict`] for one whose slug is in conflict (R9).
+    ///
     /// # Complexity
     /// O(roles, groups and members that lead to the permission).
     pub fn who_can(&self, permission: impl AsPermission) -> UserSet {
         let snapshot = self.compiled();
         let state = &snapshot.state;
         let permission = permission.permission(snapshot.scope());
-        let why = self.about(EntityKind::Permission, permission.is_some());
-        let Some(permission) = permission else { return UserSet::new(self.snapshot(), Bits::new(), why) };
+        let row = permission.and_then(|number| state.permissions.row(number));
+        let mut why = self.about(EntityKind::Permission, row.is_some_and(|row| row.in_conflict || row.is_grantable()));
+        if row.is_some_and(|row| row.in_conflict) {
+            why.unavailable = why.unavailable.or(Some(Reason::CatalogConflict));
+        }
+        let Some(permission) = permission.filter(|_| why.is_none()) else {
+            return UserSet::new(self.snapshot(), Bits::new(), why);
+        };
         let roles = reverse::roles_giving(state, permission);
         let groups = reverse::groups_having(state, &roles, &self.when);
         let mut users = reverse::users_of(state, &roles, &groups, &self.when);

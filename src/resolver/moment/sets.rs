@@ -128,7 +128,9 @@ macro_rules! set {
                 self.bits.is_empty()
             }
 
-            /// Returns why the tenant was unavailable, if it was. The set is empty then.
+            /// Returns why the question was not answered: the tenant was unavailable, or the permission's slug is in conflict
+            /// with the catalog (R9). The set is empty then. A set that is combined from an unavailable one is unavailable,
+            /// too.
             #[doc = example!($one, $two, "assert!(both.unavailable().is_none());")]
             pub fn unavailable(&self) -> Option<Reason> {
                 self.why.unavailable
@@ -141,7 +143,7 @@ macro_rules! set {
                 self.why.unknown
             }
 
-            /// Whether the set is an answer: the tenant was available, and what the question was about exists.
+            /// Whether the set is an answer: it is neither [unavailable](Self::unavailable) nor [unknown](Self::unknown).
             #[doc = example!($one, $two, "assert!(one.is_known());")]
             pub fn is_known(&self) -> bool {
                 self.why.is_none()
@@ -223,7 +225,7 @@ macro_rules! set {
                 let mut bits = self.bits.clone();
                 let is_comparable = self.is_of_same_session(other);
                 join(&mut bits, if is_comparable { &other.bits } else { const { &Bits::new() } });
-                Self { snapshot: self.snapshot.clone(), bits, why: self.why.with_unknown_of(other.why) }
+                Self { snapshot: self.snapshot.clone(), bits, why: self.why.or(other.why) }
             }
         }
 

@@ -1,5 +1,5 @@
 //! The slugs that belong to the tenant and to a catalog (R9): those of the open tenant, and those of a catalog that is not
-//! deployed yet.
+//! deployed yet. And the tenant's slugs that begin with a prefix that a catalog reserves.
 
 use std::fmt;
 
@@ -59,6 +59,49 @@ impl fmt::Display for SlugConflict {
     }
 }
 
+/// A slug of a permission or role of the tenant that begins with a prefix that a catalog reserves (R9).
+///
+/// It works as before. It will be in conflict as soon as a release of the catalog defines the same slug.
+///
+/// ```
+/// use rolecall::blocking::Authorizer;
+/// use rolecall::catalog::{Catalog, Definition};
+///
+/// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| tx.create_permission("billing:read")?.done())?;
+///
+/// let next = Catalog::new(&Definition { reserved_permission_prefixes: &["billing:"], ..Definition::default() })?;
+/// let reserved = &acme.snapshot().reserved_slugs(&next)[0];
+/// assert_eq!((reserved.slug.as_str(), reserved.prefix.as_str()), ("billing:read", "billing:"));
+/// acme.update(|tx| tx.permission(reserved.own)?.set_slug("acme-billing:read")?.done())?;
+/// assert!(acme.snapshot().reserved_slugs(&next).is_empty());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
+pub struct ReservedSlug {
+    /// A permission or a role.
+    pub entity: EntityKind,
+    /// Its slug.
+    pub slug: Slug,
+    /// Its id.
+    pub own: Uuid,
+    /// The reserved prefix.
+    pub prefix: String,
+}
+
+impl fmt::Display for ReservedSlug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entity, slug, own, prefix } = self;
+        write!(
+            f,
+            "{entity} {} ({own}) begins with {}, which the catalog reserves",
+            Quoted(slug.as_str()),
+            Quoted(prefix)
+        )
+    }
+}
+
 impl Snapshot {
     /// Returns the slugs that belong to the tenant and to the catalog that it is open with: first permissions, then
     /// roles, each in the catalog's order. [`SlugConflict`] has an example.
@@ -97,6 +140,43 @@ impl Snapshot {
         let permissions = permissions.filter_map(|(slug, id)| conflict(&state.permissions, slug, id));
         permissions.chain(roles.filter_map(|(slug, id)| conflict(&state.roles, slug, id))).collect()
     }
+
+    /// Returns the tenant's own slugs that begin with a prefix that a catalog reserves: first permissions, then roles, each
+    /// in bytewise order. [`ReservedSlug`] has an example.
+    ///
+    /// Ask for every tenant before you deploy a catalog that reserves a prefix. Such slugs keep working, and they may
+    /// conflict with later releases.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert!(acme.snapshot().reserved_slugs(&rolecall::catalog::Catalog::empty()).is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(prefixes · log n + slugs that begin with one).
+    pub fn reserved_slugs(&self, catalog: &Catalog) -> Vec<ReservedSlug> {
+        let state = &self.0.state;
+        let permissions = catalog
+            .reserved_permission_prefixes()
+            .flat_map(|prefix| reserved(&state.permissions, prefix, |row| &row.record.slug));
+        let roles =
+            catalog.reserved_role_prefixes().flat_map(|prefix| reserved(&state.roles, prefix, |row| &row.record.slug));
+        permissions.chain(roles).collect()
+    }
+}
+
+fn reserved<'a, R: Row>(
+    table: &'a Table<R>,
+    prefix: &'a str,
+    slug: fn(&R) -> &Slug,
+) -> impl Iterator<Item = ReservedSlug> + 'a {
+    let rows = table.sorted_from(prefix).filter_map(|number| table.row(number));
+    let rows = rows.take_while(move |row| row.name().starts_with(prefix)).filter(|row| row.origin() == Origin::Tenant);
+    rows.map(move |row| {
+        let (slug, prefix) = (slug(row).clone(), prefix.to_owned());
+        ReservedSlug { entity: R::ENTITY, slug, own: row.id(), prefix }
+    })
 }
 
 fn conflict<R: Row>(table: &Table<R>, slug: &Slug, catalog: Uuid) -> Option<SlugConflict> {

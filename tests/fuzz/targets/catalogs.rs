@@ -11,12 +11,19 @@ pub(crate) fn first() -> Catalog {
     Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("the catalog is valid")
 }
 
-/// The next release: one permission renamed, one removed, one added, and one role removed.
+/// The next release: one permission renamed, one removed, one added, one role removed, and prefixes reserved.
 pub(crate) fn second() -> Catalog {
     let permissions = &[
         PermissionDef { renamed_from: &["sys:write"], ..PermissionDef::new("sys:change") },
         PermissionDef::new("sys:new"),
     ];
     let roles = &[RoleDef { grants: &["sys:new", "b:*"], ..RoleDef::new("sys-all") }];
-    Catalog::new(&Definition { permissions, roles, ..Definition::default() }).expect("the catalog is valid")
+    let definition = Definition {
+        permissions,
+        roles,
+        reserved_permission_prefixes: &["sys:", "a"],
+        reserved_role_prefixes: &["r"],
+        ..Definition::default()
+    };
+    Catalog::new(&definition).expect("the catalog is valid")
 }

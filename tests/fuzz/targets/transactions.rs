@@ -88,6 +88,14 @@ impl World {
         let released = open(&self.store, &catalogs::second()).tenant("t").expect("no slug keeps a tenant from opening");
         Expected::new(&records, &catalogs::second()).matches_checks_of(&released.snapshot());
         assert_eq!(released.conflicts(), after.catalog_conflicts(&catalogs::second()));
+        let begins = |slug: &Slug, prefixes: &[&str]| prefixes.iter().any(|prefix| slug.as_str().starts_with(prefix));
+        let reserved = records.iter().filter(|record| match record {
+            Record::Permission(permission) => begins(&permission.slug, &["sys:", "a"]),
+            Record::Role(role) => begins(&role.slug, &["r"]),
+            _ => false,
+        });
+        let listed = [&after, &released.snapshot()].map(|snapshot| snapshot.reserved_slugs(&catalogs::second()).len());
+        assert_eq!(listed, [reserved.count(); 2]);
     }
 
     fn records(&self) -> Vec<Record> {

@@ -6,7 +6,7 @@ use crate::model::error::{EntityKind, Error, Quoted};
 #[derive(Clone, Copy)]
 pub(super) struct CheckedEntry<'a> {
     pub(super) entity: EntityKind,
-    /// `None` for the list of retired slugs.
+    /// `None` for the lists of retired slugs and of reserved prefixes.
     pub(super) slug: Option<&'a str>,
 }
 
@@ -21,6 +21,7 @@ pub(super) struct BrokenRule<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Rule {
     Slug,
+    Prefix,
     Name,
     Description,
     Category,
@@ -35,8 +36,10 @@ impl Rule {
     /// For an invalid text, what kind of text it is and what was expected.
     const fn expected(self) -> Option<(&'static str, &'static str)> {
         const NAME: &str = "1 to 255 bytes without control characters";
+        const SLUG: &str = "1 to 255 visible ASCII characters other than `*`";
         match self {
-            Self::Slug => Some(("slug", "1 to 255 visible ASCII characters other than `*`")),
+            Self::Slug => Some(("slug", SLUG)),
+            Self::Prefix => Some(("reserved prefix", SLUG)),
             Self::Name => Some(("name", NAME)),
             Self::Category => Some(("category", NAME)),
             Self::Description => {
@@ -50,7 +53,7 @@ impl Rule {
     /// For the other rules, the end of the message.
     const fn problem(self) -> &'static str {
         match self {
-            Self::Slug | Self::Name | Self::Category | Self::Description | Self::Pattern => "is invalid",
+            Self::Slug | Self::Prefix | Self::Name | Self::Category | Self::Description | Self::Pattern => "is invalid",
             Self::Taken => "is used twice: a present, earlier or retired slug names one entry only",
             Self::Grant => "is not a permission of the catalog",
             Self::Include => "is not a role defined before it",
@@ -77,6 +80,9 @@ impl BrokenRule<'_> {
         let mut message = Message { bytes: [0; 1024], length: 0 };
         match self.entry.slug {
             Some(slug) => message.push_all(&[if is_role { "role `" } else { "permission `" }, slug, "`: "]),
+            None if matches!(self.rule, Rule::Prefix) => {
+                message.push_all(&[if is_role { "roles: " } else { "permissions: " }]);
+            }
             None => message.push_all(&[if is_role { "retired roles: " } else { "retired permissions: " }]),
         }
         match self.rule.expected() {

@@ -22,7 +22,17 @@ fn of_roles(roles: &[RoleDef<'_>]) -> Result<Catalog> {
 }
 
 fn of_retired(retired_permissions: &[&str], retired_roles: &[&str]) -> Result<Catalog> {
-    Catalog::new(&Definition { permissions: &[P], retired_permissions, roles: &[R], retired_roles })
+    Catalog::new(&Definition {
+        permissions: &[P],
+        retired_permissions,
+        roles: &[R],
+        retired_roles,
+        ..Definition::default()
+    })
+}
+
+fn of_reserved(reserved_permission_prefixes: &[&str], reserved_role_prefixes: &[&str]) -> Result<Catalog> {
+    Catalog::new(&Definition { reserved_permission_prefixes, reserved_role_prefixes, ..Definition::default() })
 }
 
 /// Each row is what a definition gives, and a part of what must be said.
@@ -51,6 +61,9 @@ fn r9_a_malformed_text_is_refused() {
         (of_roles(&[RoleDef { grants: &[""], ..R }]), "invalid pattern ``"),
         (of_retired(&["\n"], &[]), "invalid slug `"),
         (of_retired(&[], &["a b"]), "invalid slug `a b`"),
+        (of_reserved(&["a:", "posts:*"], &[]), "invalid reserved prefix `posts:*`: expected 1 to 255 visible ASCII"),
+        (of_reserved(&[], &[""]), "invalid reserved prefix ``"),
+        (of_reserved(&[&long], &[]), "invalid reserved prefix `"),
     ];
     refused(ErrorKind::Invalid, table);
 }
@@ -99,6 +112,12 @@ fn r7_roles_have_no_cycle() {
 fn a_compile_error_names_the_entry_and_the_text() {
     let roles = &[RoleDef { grants: &["posts:raed"], ..RoleDef::new("editor") }];
     assert_sound::<8>(&Definition { roles, ..Definition::default() });
+}
+
+#[test]
+#[should_panic(expected = "roles: invalid reserved prefix `posts:*`: expected 1 to 255 visible ASCII")]
+fn a_compile_error_names_a_reserved_prefix() {
+    assert_sound::<8>(&Definition { reserved_role_prefixes: &["posts:*"], ..Definition::default() });
 }
 
 #[test]

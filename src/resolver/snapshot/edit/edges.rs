@@ -11,6 +11,7 @@ use crate::resolver::snapshot::edge::{FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::table::Origin;
 
 const UNLISTED: &str = "an entity removed from the catalog is found by its name";
@@ -304,21 +305,6 @@ impl Edit<'_> {
 }
 
 type ReverseEdges = crate::resolver::tables::sorted_seq::SortedSeq<ReverseEdge>;
-
-fn window_of(record: &Record) -> Option<Window> {
-    match record {
-        Record::Parent(edge) => Some(edge.window),
-        Record::Assignment(edge) => Some(edge.window),
-        Record::Membership(edge) => Some(edge.window),
-        Record::Grant(_)
-        | Record::Inclusion(_)
-        | Record::Tenant(_)
-        | Record::Permission(_)
-        | Record::Role(_)
-        | Record::Group(_)
-        | Record::User(_) => None,
-    }
-}
 
 fn set_reverse(
     backs: &mut ReverseEdges,

@@ -73,7 +73,7 @@ impl Call {
         let (in_group, other_role, grant, name) =
             (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
         let window = self.window()?;
-        match method % 51 {
+        match method % 52 {
             0 => tx.create_user(user)?.done(),
             1 => tx.create_group(group)?.done(),
             2 => tx.create_role(role)?.done(),
@@ -118,6 +118,7 @@ impl Call {
             47 => tx.group(group)?.extend_parent(in_group, Timestamp::from_secs(20)?)?.done(),
             48 => tx.user(user)?.set_groups([in_group, pick(&GROUPS, b / 5)]).map(drop),
             49 => tx.user(user)?.set_roles([other_role, pick(&ROLES, b / 6)]).map(drop),
+            50 => tx.merge_users(user, pick(&USERS, b)).map(drop),
             _ => tx.group(group)?.set_external_id((b % 3 > 0).then_some(name))?.done(),
         }
     }

@@ -1,0 +1,122 @@
+//! What a change changes in a record, field by field, as text.
+//!
+//! Deliberately absent: ids, which never change, and windows, which are not text.
+
+use serde::Serialize;
+
+use super::{
+    Assignment, Change, Description, ExternalId, Grant, Granted, GroupRecord, Inclusion, Manager, Membership, Name,
+    Parent, PermissionRecord, PermissionRef, Record, RoleRecord, RoleRef, Slug, Status, TenantRecord, UserRecord,
+};
+
+/// A field of a record that a change gives another value.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| tx.create_group("staff")?.set_name("Staff")?.done())?;
+/// let updated = acme.update(|tx| tx.group("staff")?.set_name("Everyone")?.done())?;
+/// let change = updated.described().next().unwrap();
+/// assert_eq!(change.fields[0].field, "name");
+/// assert_eq!(change.fields[0].after.as_deref(), Some("Everyone"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FieldChange {
+    /// The name of the field, as in JSON.
+    pub field: &'static str,
+    /// The value before the change. `None` if the field was empty.
+    pub before: Option<String>,
+    /// The value after the change. `None` if the field is empty.
+    pub after: Option<String>,
+}
+
+impl Change {
+    /// Returns the fields that differ, if the record exists before and after, without its window.
+    pub(crate) fn fields(&self) -> Vec<FieldChange> {
+        let (Some(before), Some(after)) = (self.before(), self.after()) else { return Vec::new() };
+        let pairs = fields(before).into_iter().zip(fields(after));
+        let differing = pairs.filter(|((_, before), (_, after))| before != after);
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        differing
+            .map(|((field, before), (_, after))| FieldChange { field, before: owned(before), after: owned(after) })
+            .collect()
+    }
+}
+
+type Fields<'a> = Vec<(&'static str, Option<&'a str>)>;
+
+/// Returns the fields of a record in a fixed order for its kind. Every field is named, so that the compiler asks for a new
+/// one.
+fn fields(record: &Record) -> Fields<'_> {
+    match record {
+        Record::Tenant(TenantRecord { slug, name }) => {
+            vec![("slug", Some(slug.as_str())), ("name", Some(name.as_str()))]
+        }
+        Record::Permission(PermissionRecord { id: _, slug, name, description, category }) => vec![
+            ("slug", Some(slug.as_str())),
+            ("name", Some(name.as_str())),
+            ("description", shown(description)),
+            ("category", category.as_ref().map(Name::as_str)),
+        ],
+        Record::Role(RoleRecord { id: _, slug, name, description }) => {
+            vec![("slug", Some(slug.as_str())), ("name", Some(name.as_str())), ("description", shown(description))]
+        }
+        Record::Group(group @ GroupRecord { id: _, slug, name, description, directory: _ }) => vec![
+            ("slug", Some(slug.as_str())),
+            ("name", Some(name.as_str())),
+            ("description", shown(description)),
+            ("external_id", group.external_id().map(ExternalId::as_str)),
+            ("managed_by", group.managed_by().map(Manager::as_str)),
+        ],
+        Record::User(user @ UserRecord { id: _, key, status, profile: _ }) => vec![
+            ("key", Some(key.as_str())),
+            ("name", user.display_name().map(Name::as_str)),
+            ("status", Some(status_text(*status))),
+            ("external_id", user.external_id().map(ExternalId::as_str)),
+            ("managed_by", user.managed_by().map(Manager::as_str)),
+        ],
+        Record::Grant(Grant { role: _, granted: Granted::Permission(permission) }) => {
+            vec![("slug", permission.slug().map(Slug::as_str))]
+        }
+        Record::Inclusion(Inclusion { role: _, included: role })
+        | Record::Assignment(Assignment { role, holder: _, window: _ }) => {
+            vec![("slug", role.slug().map(Slug::as_str))]
+        }
+        Record::Grant(Grant { role: _, granted: Granted::Pattern(_) })
+        | Record::Parent(Parent { group: _, parent: _, window: _ })
+        | Record::Membership(Membership { user: _, group: _, window: _ }) => Vec::new(),
+    }
+}
+
+/// A description can be empty, and is then like a field without a value.
+fn shown(description: &Description) -> Option<&str> {
+    Some(description.as_str()).filter(|text| !text.is_empty())
+}
+
+fn status_text(status: Status) -> &'static str {
+    match status {
+        Status::Active => "active",
+        Status::Suspended => "suspended",
+    }
+}
+
+impl RoleRef {
+    /// Returns the slug of the entry of the catalog when the reference was stored; `None` for the tenant's own.
+    pub(crate) fn slug(&self) -> Option<&Slug> {
+        match self {
+            Self::Own(_) => None,
+            Self::Catalog { slug, .. } => Some(slug),
+        }
+    }
+}
+
+impl PermissionRef {
+    /// Returns the slug of the entry of the catalog when the reference was stored; `None` for the tenant's own.
+    pub(crate) fn slug(&self) -> Option<&Slug> {
+        match self {
+            Self::Own(_) => None,
+            Self::Catalog { slug, .. } => Some(slug),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The record that a state has under a key.
+
+use super::entity_rows::PermissionRow;
+use super::state::State;
+use super::table::{Origin, Row, Table};
+use crate::model::records::{
+    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Record, RecordKey, RoleRef, Window,
+};
+
+impl State {
+    /// Returns the record of the tenant with this key. Entries of the catalog are not records.
+    ///
+    /// A reference to an entry of the catalog has the slug that the entry has now.
+    ///
+    /// # Complexity
+    /// A few look-ups.
+    pub(crate) fn record(&self, key: &RecordKey) -> Option<Record> {
+        Some(match key {
+            RecordKey::Tenant => Record::Tenant(self.tenant.clone()?),
+            RecordKey::Permission(id) => {
+                Record::Permission(own(&self.permissions, self.permissions.by_id(id.as_uuid()))?)
+            }
+            RecordKey::Role(id) => Record::Role(own(&self.roles, self.roles.by_id(id.as_uuid()))?),
+            RecordKey::Group(id) => Record::Group(own(&self.groups, self.groups.by_id(id.as_uuid()))?),
+            RecordKey::User(id) => Record::User(own(&self.users, self.user_by_id(id.as_uuid()))?),
+            RecordKey::Grant(role, permission) => {
+                let row = self.roles.row(self.roles.by_id(role.as_uuid())?)?;
+                let permission = self.permissions.by_id(permission.as_uuid())?;
+                row.grants.contains(|n| n.cmp(&permission)).then_some(())?;
+                let granted = Granted::Permission(self.permissions.row(permission).map(PermissionRow::reference)?);
+                Record::Grant(Grant { role: *role, granted })
+            }
+            RecordKey::GrantPattern(role, pattern) => {
+                let row = self.roles.row(self.roles.by_id(role.as_uuid())?)?;
+                row.patterns.binary_search(pattern).ok()?;
+                Record::Grant(Grant { role: *role, granted: Granted::Pattern(pattern.clone()) })
+            }
+            RecordKey::Inclusion(role, included) => {
+                let row = self.roles.row(self.roles.by_id(role.as_uuid())?)?;
+                let (included, reference) = self.role_with_id(*included)?;
+                row.includes.contains(|n| n.cmp(&included)).then_some(())?;
+                Record::Inclusion(Inclusion { role: *role, included: reference })
+            }
+            RecordKey::Parent(group, parent) => {
+                let row = self.groups.row(self.groups.by_id(group.as_uuid())?)?;
+                let window = row.parents().get(self.groups.by_id(parent.as_uuid())?)?.window;
+                Record::Parent(Parent { group: *group, parent: *parent, window })
+            }
+            RecordKey::Assignment(role, holder) => {
+                let (role, reference) = self.role_with_id(*role)?;
+                let edge = match holder {
+                    Holder::User(id) => self.users.row(self.user_by_id(id.as_uuid())?)?.roles().get(role),
+                    Holder::Group(id) => self.groups.row(self.groups.by_id(id.as_uuid())?)?.roles().get(role),
+                };
+                Record::Assignment(Assignment { role: reference, holder: *holder, window: edge?.window })
+            }
+            RecordKey::Membership(user, group) => {
+                let row = self.users.row(self.user_by_id(user.as_uuid())?)?;
+                let window = row.groups().get(self.groups.by_id(group.as_uuid())?)?.window;
+                Record::Membership(Membership { user: *user, group: *group, window })
+            }
+        })
+    }
+
+    fn role_with_id(&self, id: crate::model::records::RoleId) -> Option<(u32, RoleRef)> {
+        let number = self.roles.by_id(id.as_uuid())?;
+        Some((number, self.roles.row(number)?.reference()))
+    }
+}
+
+/// Returns the record of an entity, unless the catalog defines it.
+fn own<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<R::Record> {
+    table.row(number?).filter(|row| row.origin() == Origin::Tenant).map(|row| row.record().clone())
+}
+
+/// Returns the window of a record, if records of its kind have one.
+pub(crate) fn window_of(record: &Record) -> Option<Window> {
+    match record {
+        Record::Parent(edge) => Some(edge.window),
+        Record::Assignment(edge) => Some(edge.window),
+        Record::Membership(edge) => Some(edge.window),
+        Record::Grant(_)
+        | Record::Inclusion(_)
+        | Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_) => None,
+    }
+}

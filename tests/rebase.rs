@@ -1,0 +1,758 @@
+//! A plan that waits while others commit: rebased with the same changes and ids, or refused with the reason.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::error::Error as _;
+use std::sync::Arc;
+
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+use rolecall::clock::ManualClock;
+use rolecall::plan::RebaseConflict;
+use rolecall::records::{Change, Record, RecordKind};
+use rolecall::store::MemoryStore;
+use rolecall::{EntityKind, Error, ErrorKind, Plan, RelationKind, Result, Timestamp, Tx, Window};
+
+fn populate(acme: &Tenant) {
+    acme.update(|tx| {
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.grant("posts:write")?;
+        tx.create_role("viewer")?;
+        for group in ["staff", "engineering", "backend"] {
+            tx.create_group(group)?;
+        }
+        for user in ["alice", "bob"] {
+            tx.create_user(user)?;
+        }
+        tx.group("engineering")?.assign("editor")?.done()
+    })
+    .unwrap();
+}
+
+fn acme() -> (Authorizer, Tenant) {
+    let authorizer = Authorizer::in_memory();
+    let acme = authorizer.create_tenant("acme", "Acme").unwrap();
+    populate(&acme);
+    (authorizer, acme)
+}
+
+fn plan(acme: &Tenant, f: impl FnMut(&Tx) -> Result<()>) -> Plan {
+    acme.plan(f).unwrap().1
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_secs(0).unwrap()
+}
+
+#[test]
+fn f27_a_plan_is_rebased_with_the_same_changes_and_ids() {
+    let (_a, acme) = acme();
+    let approved = plan(&acme, |tx| {
+        tx.set_actor("alice@acme.com")?.set_note("ticket 7")?;
+        let carol = tx.create_user("carol")?;
+        carol.join("engineering")?;
+        tx.create_role("writer")?.grant("posts:*")?.include("viewer")?;
+        tx.user("bob")?.suspend()?.done()
+    });
+    acme.update(|tx| tx.create_user("dave")?.join("staff")?.done()).unwrap();
+    assert_eq!(acme.commit(approved.clone()).unwrap_err().kind(), ErrorKind::Stale);
+    let rebased = acme.rebase(&approved).unwrap();
+    assert_eq!(rebased.changes(), approved.changes());
+    assert_eq!((rebased.changes_not_in(&approved).count(), approved.changes_not_in(&rebased).count()), (0, 0));
+    assert_eq!(rebased.access_differences(&approved, now()).count(), 0);
+    assert_eq!((rebased.base().revision(), rebased.revision()), (acme.revision(), acme.revision().next()));
+    let id = approved.preview().at(now()).user("carol").unwrap().id;
+    let done = acme.commit(rebased).unwrap();
+    assert_eq!(done.changes, approved.changes());
+    assert_eq!(acme.now().user("carol").unwrap().id, id);
+    assert!(acme.check("carol", "posts:write") && acme.now().user("dave").is_some());
+}
+
+/// The commit of a rebased plan has an id of its own, the same actor and note, and the present instant.
+#[test]
+fn f27_a_rebased_plan_keeps_its_actor_and_note_and_gets_a_new_commit() {
+    use rolecall::store::{Since, Store};
+    let store = MemoryStore::default();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_000).unwrap()));
+    let authorizer = Authorizer::builder().store(store.clone()).clock(Arc::clone(&clock)).build();
+    let acme = authorizer.create_tenant("acme", "Acme").unwrap();
+    let approved = plan(&acme, |tx| tx.set_actor("alice")?.set_note("ticket 7")?.create_user("carol")?.done());
+    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    let before = acme.snapshot().position();
+    clock.set(Timestamp::from_secs(2_000).unwrap());
+    let (one, two) = (acme.rebase(&approved).unwrap(), acme.rebase(&approved).unwrap());
+    assert_ne!(one.preview().position().commit, two.preview().position().commit);
+    assert_ne!(one.preview().position().commit, approved.preview().position().commit);
+    acme.commit(one).unwrap();
+    let Ok(Since::Commits(commits)) = pollster::block_on(store.since(before)) else { panic!("one commit") };
+    let envelope = &commits[0].envelope;
+    assert_eq!(envelope.actor.as_ref().unwrap(), "alice");
+    assert_eq!((envelope.note.as_ref().unwrap().as_str(), envelope.at.as_micros()), ("ticket 7", 2_000_000_000));
+    assert_eq!(envelope.catalog, Catalog::empty().fingerprint());
+    assert_eq!(acme.commit(two).unwrap_err().kind(), ErrorKind::Stale, "one of the two is committed");
+}
+
+/// A process that has not refreshed takes in the commits of the others first.
+#[test]
+fn f27_a_rebase_takes_in_the_commits_of_other_processes() {
+    let store = MemoryStore::default();
+    let acme = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    populate(&acme);
+    let other = Authorizer::builder().store(store).build().tenant("acme").unwrap();
+    let approved = plan(&acme, |tx| tx.user("alice")?.join("staff")?.done());
+    other.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    let rebased = acme.rebase(&approved).unwrap();
+    assert_eq!(rebased.base().revision(), other.revision());
+    acme.commit(rebased).unwrap();
+}
+
+/// What the other does meanwhile, the plan that waits, and the answer.
+struct Case {
+    meanwhile: Run,
+    plan: Run,
+    kind: ErrorKind,
+    text: &'static str,
+    change: RecordKind,
+    /// Whether there is a record with the key of the change now.
+    present: bool,
+}
+
+const STALE: &str = "the tenant has changed since the plan was made: ";
+
+fn later() -> Window {
+    Window::until(Timestamp::from_secs(4_000_000_000).unwrap())
+}
+
+type Run = fn(&Tx) -> Result<()>;
+
+fn case(plan: Run, meanwhile: Run, kind: ErrorKind, text: &'static str, change: RecordKind, present: bool) -> Case {
+    Case { meanwhile, plan, kind, text, change, present }
+}
+
+/// The record itself.
+fn records() -> Vec<Case> {
+    vec![
+        case(
+            |tx| tx.user("alice")?.suspend()?.done(),
+            |tx| tx.user("alice")?.set_key("alice2")?.done(),
+            ErrorKind::Stale,
+            "user `alice` has changed; plan again",
+            RecordKind::User,
+            true,
+        ),
+        case(
+            |tx| tx.user("alice")?.suspend()?.done(),
+            |tx| tx.user("alice")?.suspend()?.done(),
+            ErrorKind::Stale,
+            "user `alice` has been changed in the same way; plan again",
+            RecordKind::User,
+            true,
+        ),
+        case(
+            |tx| tx.user("alice")?.suspend()?.done(),
+            |tx| tx.delete_user("alice"),
+            ErrorKind::Stale,
+            "user `alice` no longer exists; plan again",
+            RecordKind::User,
+            false,
+        ),
+        case(
+            |tx| tx.delete_user("alice"),
+            |tx| tx.delete_user("alice"),
+            ErrorKind::Stale,
+            "user `alice` no longer exists; plan again",
+            RecordKind::User,
+            false,
+        ),
+    ]
+}
+
+/// Relations that are there already, or no longer.
+fn relations() -> Vec<Case> {
+    vec![
+        case(
+            |tx| tx.user("alice")?.join("staff")?.done(),
+            |tx| tx.user("alice")?.join("staff")?.done(),
+            ErrorKind::Stale,
+            "membership of `alice` in `staff` already exists; plan again",
+            RecordKind::Membership,
+            true,
+        ),
+        case(
+            |tx| tx.user("alice")?.join("staff")?.done(),
+            |tx| tx.user("alice")?.join_during("staff", later())?.done(),
+            ErrorKind::Stale,
+            "membership of `alice` in `staff` already exists with another window (until 2096-10-02T07:06:40Z); plan again",
+            RecordKind::Membership,
+            true,
+        ),
+        case(
+            |tx| tx.group("engineering")?.set_assignment_window("editor", later())?.done(),
+            |tx| tx.group("engineering")?.unassign("editor")?.done(),
+            ErrorKind::Stale,
+            "assignment of `editor` to `engineering` no longer exists; plan again",
+            RecordKind::Assignment,
+            false,
+        ),
+        case(
+            |tx| tx.group("engineering")?.unassign("editor")?.done(),
+            |tx| tx.group("engineering")?.set_assignment_window("editor", later())?.done(),
+            ErrorKind::Stale,
+            "assignment of `editor` to `engineering` has another window (until 2096-10-02T07:06:40Z); plan again",
+            RecordKind::Assignment,
+            true,
+        ),
+        case(
+            |tx| tx.group("engineering")?.add_parent("staff")?.done(),
+            |tx| tx.group("engineering")?.add_parent("staff")?.done(),
+            ErrorKind::Stale,
+            "parent link of `engineering` to `staff` already exists; plan again",
+            RecordKind::Parent,
+            true,
+        ),
+        case(
+            |tx| tx.role("editor")?.revoke("posts:write")?.done(),
+            |tx| tx.role("editor")?.revoke("posts:write")?.done(),
+            ErrorKind::Stale,
+            "grant of `posts:write` by role `editor` no longer exists; plan again",
+            RecordKind::Grant,
+            false,
+        ),
+        case(
+            |tx| tx.role("editor")?.grant("posts:*")?.done(),
+            |tx| tx.role("editor")?.grant("posts:*")?.done(),
+            ErrorKind::Stale,
+            "grant of `posts:*` by role `editor` already exists; plan again",
+            RecordKind::Grant,
+            true,
+        ),
+        case(
+            |tx| tx.role("editor")?.include("viewer")?.done(),
+            |tx| tx.role("editor")?.include("viewer")?.done(),
+            ErrorKind::Stale,
+            "inclusion of role `viewer` in role `editor` already exists; plan again",
+            RecordKind::Inclusion,
+            true,
+        ),
+    ]
+}
+
+/// Entities that are deleted, with what others have added to them.
+fn deletions() -> Vec<Case> {
+    vec![
+        case(
+            |tx| tx.delete_group("engineering"),
+            |tx| tx.user("bob")?.join("engineering")?.done(),
+            ErrorKind::Stale,
+            "group `engineering` has gained relations, which the plan does not remove; plan again",
+            RecordKind::Group,
+            true,
+        ),
+        case(
+            |tx| tx.delete_role("editor"),
+            |tx| tx.user("bob")?.assign("editor")?.done(),
+            ErrorKind::Stale,
+            "role `editor` has gained relations, which the plan does not remove; plan again",
+            RecordKind::Role,
+            true,
+        ),
+        case(
+            |tx| tx.delete_permission("posts:write"),
+            |tx| tx.role("viewer")?.grant("posts:write")?.done(),
+            ErrorKind::Stale,
+            "permission `posts:write` has gained relations, which the plan does not remove; plan again",
+            RecordKind::Permission,
+            true,
+        ),
+        case(
+            |tx| tx.delete_user("alice"),
+            |tx| tx.user("alice")?.join("staff")?.done(),
+            ErrorKind::Stale,
+            "user `alice` has gained relations, which the plan does not remove; plan again",
+            RecordKind::User,
+            true,
+        ),
+        case(
+            Tx::delete_tenant,
+            |tx| tx.create_user("carol")?.done(),
+            ErrorKind::Stale,
+            "tenant `acme` has changed, and the plan deletes it with everything in it; plan again",
+            RecordKind::Tenant,
+            true,
+        ),
+    ]
+}
+
+/// What a new relation refers to.
+fn references() -> Vec<Case> {
+    vec![
+        case(
+            |tx| tx.user("alice")?.join("staff")?.done(),
+            |tx| tx.delete_group("staff"),
+            ErrorKind::NotFound,
+            "group `staff` not found: it was deleted after the plan was made",
+            RecordKind::Membership,
+            false,
+        ),
+        case(
+            |tx| tx.create_user("carol")?.assign("editor")?.done(),
+            |tx| tx.delete_role("editor"),
+            ErrorKind::NotFound,
+            "role `editor` not found: it was deleted after the plan was made",
+            RecordKind::Assignment,
+            false,
+        ),
+        case(
+            |tx| tx.role("viewer")?.grant("posts:write")?.done(),
+            |tx| tx.delete_permission("posts:write"),
+            ErrorKind::NotFound,
+            "permission `posts:write` not found: it was deleted after the plan was made",
+            RecordKind::Grant,
+            false,
+        ),
+    ]
+}
+
+/// Names and external ids.
+fn names() -> Vec<Case> {
+    vec![
+        case(
+            |tx| tx.create_user("carol")?.done(),
+            |tx| tx.create_user("carol")?.done(),
+            ErrorKind::AlreadyExists,
+            "user `carol` already exists",
+            RecordKind::User,
+            false,
+        ),
+        case(
+            |tx| tx.group("staff")?.set_slug("people")?.done(),
+            |tx| tx.create_group("people")?.done(),
+            ErrorKind::AlreadyExists,
+            "group `people` already exists",
+            RecordKind::Group,
+            true,
+        ),
+        case(
+            |tx| {
+                tx.set_manager("okta")?;
+                tx.create_user("carol")?.set_managed_by(Some("okta"))?.set_external_id(Some("7"))?.done()
+            },
+            |tx| {
+                tx.set_manager("okta")?;
+                tx.create_user("dave")?.set_managed_by(Some("okta"))?.set_external_id(Some("7"))?.done()
+            },
+            ErrorKind::AlreadyExists,
+            "user with the external id `7` of `okta` already exists",
+            RecordKind::User,
+            false,
+        ),
+    ]
+}
+
+/// Cycles, of which each has made a half; and a directory takes over.
+fn rules() -> Vec<Case> {
+    vec![
+        case(
+            |tx| tx.group("engineering")?.add_parent("staff")?.done(),
+            |tx| tx.group("staff")?.add_parent("engineering")?.done(),
+            ErrorKind::Cycle,
+            "cycle of groups: ",
+            RecordKind::Parent,
+            false,
+        ),
+        case(
+            |tx| tx.role("editor")?.include("viewer")?.done(),
+            |tx| tx.role("viewer")?.include("editor")?.done(),
+            ErrorKind::Cycle,
+            "cycle of roles: ",
+            RecordKind::Inclusion,
+            false,
+        ),
+        case(
+            |tx| tx.user("alice")?.join("staff")?.done(),
+            |tx| {
+                tx.set_manager("okta")?;
+                tx.group("staff")?.set_managed_by(Some("okta"))?.done()
+            },
+            ErrorKind::Managed,
+            "group `staff` is managed by `okta`; use `set_manager` to act for that directory",
+            RecordKind::Membership,
+            false,
+        ),
+    ]
+}
+
+#[test]
+fn f27_a_plan_that_does_not_apply_says_which_change_and_what_is_there() {
+    let all = [records(), relations(), deletions(), references(), names(), rules()].into_iter().flatten();
+    for Case { meanwhile, plan: waiting, kind, text, change, present } in all {
+        let (_a, acme) = acme();
+        let approved = plan(&acme, waiting);
+        acme.update(meanwhile).unwrap();
+        let error = acme.rebase(&approved).expect_err(text);
+        let prefix = if kind == ErrorKind::Stale { STALE } else { "" };
+        assert!(error.to_string().starts_with(&format!("{prefix}{text}")), "{error}\n{text}");
+        assert_eq!(error.kind(), kind, "{text}");
+        let conflict = RebaseConflict::of(&error).expect(text);
+        assert!(approved.changes().contains(&conflict.change), "{text}");
+        assert_eq!((conflict.change.kind(), conflict.present.is_some()), (change, present), "{text}");
+        assert!(error.source().unwrap().to_string().contains("does not apply to the newest state"));
+        assert_eq!(acme.snapshot().revision(), approved.revision(), "nothing was committed: {text}");
+    }
+}
+
+#[test]
+fn f27_the_error_of_a_rebase_names_the_relation_as_data() {
+    let (_a, acme) = acme();
+    let approved = plan(&acme, |tx| tx.user("alice")?.join("staff")?.done());
+    acme.update(|tx| tx.user("alice")?.join_during("staff", later())?.done()).unwrap();
+    let error = acme.rebase(&approved).unwrap_err();
+    let relation = error.relation().unwrap();
+    assert_eq!(
+        (relation.kind, relation.entity, &*relation.name),
+        (RelationKind::Membership, EntityKind::User, "alice")
+    );
+    assert_eq!((error.entity(), error.name()), (Some(EntityKind::Group), Some("staff")));
+    assert_eq!((error.found(), error.expected()), (Some("until 2096-10-02T07:06:40Z"), Some("always")));
+    assert_eq!((error.revision(), error.is_retryable()), (Some(acme.revision()), false));
+    let Some(Record::Membership(present)) = &RebaseConflict::of(&error).unwrap().present else {
+        panic!("a membership")
+    };
+    assert_eq!(present.window, later());
+}
+
+#[test]
+fn f27_a_new_window_that_has_ended_meanwhile_is_refused() {
+    let at = |secs| Timestamp::from_secs(secs).unwrap();
+    let clock = Arc::new(ManualClock::new(at(1_000)));
+    let acme = Authorizer::builder().clock(Arc::clone(&clock)).build().create_tenant("acme", "Acme").unwrap();
+    populate(&acme);
+    let approved = plan(&acme, |tx| tx.user("alice")?.join_during("staff", Window::until(at(2_000)))?.done());
+    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    clock.set(at(1_999));
+    acme.rebase(&approved).unwrap();
+    clock.set(at(2_000));
+    let error = acme.rebase(&approved).unwrap_err();
+    assert_eq!((error.kind(), error.what()), (ErrorKind::Invalid, Some("window")));
+    assert_eq!(RebaseConflict::of(&error).unwrap().change, approved.changes()[0]);
+    // To remove such a relation is as right as ever.
+    acme.update(|tx| tx.user("bob")?.join_during("staff", Window::until(at(3_000)))?.done()).unwrap();
+    let leaves = plan(&acme, |tx| tx.user("bob")?.leave("staff")?.done());
+    acme.update(|tx| tx.create_user("erin")?.done()).unwrap();
+    clock.set(at(4_000));
+    acme.commit(acme.rebase(&leaves).unwrap()).unwrap();
+}
+
+/// Two processes with two catalogs. The plan is of the process with the old one.
+#[test]
+fn f27_what_has_moved_to_the_catalog_is_refused() {
+    let (permissions, roles) = (&[PermissionDef::new("billing:read")], &[RoleDef::new("auditor")]);
+    let catalog = Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap();
+    let store = MemoryStore::default();
+    let old = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    populate(&old);
+    let creates = plan(&old, |tx| tx.create_permission("billing:read")?.done());
+    let creates_role = plan(&old, |tx| tx.create_role("auditor")?.done());
+    let new = Authorizer::builder().store(store).catalog(&catalog).build().tenant("acme").unwrap();
+    let refused = |plan: &Plan| new.rebase(plan).unwrap_err();
+    for (plan, text) in [(&creates, "permission `billing:read`"), (&creates_role, "role `auditor`")] {
+        let error = refused(plan);
+        assert_eq!(error.to_string(), format!("{text} already exists: the catalog defines it"));
+        assert_eq!(RebaseConflict::of(&error).unwrap().change, plan.changes()[0]);
+    }
+    // The tenant's own is there already when the catalog defines the slug.
+    old.update(|tx| tx.create_permission("billing:read")?.done()).unwrap();
+    let grants = plan(&old, |tx| tx.role("editor")?.grant("billing:read")?.done());
+    assert_eq!(refused(&grants).kind(), ErrorKind::CatalogConflict);
+    old.commit(grants).unwrap();
+}
+
+/// The plan refers to the catalog's entry, and another process with an old catalog creates one with that slug.
+#[test]
+fn f27_a_slug_that_comes_into_conflict_is_refused_as_a_write_by_the_slug() {
+    let permissions = &[PermissionDef::new("billing:read")];
+    let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
+    let store = MemoryStore::default();
+    let old = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    populate(&old);
+    let new = Authorizer::builder().store(store).catalog(&catalog).build().tenant("acme").unwrap();
+    let approved = plan(&new, |tx| tx.role("editor")?.grant("billing:read")?.done());
+    old.refresh().unwrap();
+    old.update(|tx| tx.create_permission("billing:read")?.done()).unwrap();
+    let error = new.rebase(&approved).unwrap_err();
+    assert_eq!((error.kind(), error.name()), (ErrorKind::CatalogConflict, Some("billing:read")));
+    assert_eq!(RebaseConflict::of(&error).unwrap().change, approved.changes()[0]);
+    // The plan that repairs it is free: it was made while the slug was in conflict.
+    let own = new.conflicts()[0].own;
+    let own = rolecall::records::PermissionId::from_uuid(own);
+    let repair = plan(&new, |tx| tx.permission(own)?.set_slug("own-billing:read")?.done());
+    new.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    new.commit(new.rebase(&repair).unwrap()).unwrap();
+    assert!(new.conflicts().is_empty());
+    new.commit(new.rebase(&approved).unwrap()).unwrap();
+}
+
+/// A reference to an entry that the next catalog lacks.
+#[test]
+fn f27_an_entry_that_the_catalog_has_removed_is_not_found() {
+    let permissions = &[PermissionDef::new("billing:read")];
+    let catalog = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
+    let store = MemoryStore::default();
+    let old =
+        Authorizer::builder().store(store.clone()).catalog(&catalog).build().create_tenant("acme", "Acme").unwrap();
+    populate(&old);
+    let approved = plan(&old, |tx| tx.role("editor")?.grant("billing:read")?.done());
+    let new = Authorizer::builder().store(store).build().tenant("acme").unwrap();
+    let error = new.rebase(&approved).unwrap_err();
+    assert_eq!(error.to_string(), "permission `billing:read` not found: it was removed from the catalog");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn f27_a_plan_of_another_opening_can_be_rebased_and_one_of_another_tenant_cannot() {
+    let (authorizer, acme) = acme();
+    let approved = plan(&acme, |tx| tx.create_user("carol")?.join("engineering")?.done());
+    acme.close().unwrap();
+    assert_eq!(acme.rebase(&approved).unwrap_err().kind(), ErrorKind::Closed);
+    let again = authorizer.tenant("acme").unwrap();
+    let error = again.commit(approved.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ForeignPlan);
+    assert!(error.to_string().contains("use `rebase` for a plan of this tenant"), "{error}");
+    let rebased = again.rebase(&approved).unwrap();
+    assert_eq!(rebased.changes(), approved.changes());
+    assert_eq!(rebased.access_differences(&approved, now()).count(), 0, "compared by ids, not by numbers");
+    again.commit(rebased).unwrap();
+    let globex = authorizer.create_tenant("globex", "Globex").unwrap();
+    assert_eq!(globex.rebase(&approved).unwrap_err().kind(), ErrorKind::ForeignPlan);
+    again.delete().unwrap();
+    assert_eq!(again.rebase(&approved).unwrap_err().kind(), ErrorKind::Deleted);
+    let successor = authorizer.create_tenant("acme", "Acme").unwrap();
+    assert_eq!(successor.rebase(&approved).unwrap_err().kind(), ErrorKind::ForeignPlan, "another life of the slug");
+}
+
+/// Nothing is done twice: a plan that has been committed does not apply again, and neither does its clone.
+#[test]
+fn f27_a_committed_plan_cannot_be_rebased() {
+    let (_a, acme) = acme();
+    let approved = plan(&acme, |tx| tx.create_user("carol")?.join("staff")?.done());
+    acme.commit(approved.clone()).unwrap();
+    assert_eq!(acme.commit(approved.clone()).unwrap_err().kind(), ErrorKind::Stale);
+    assert_eq!(acme.rebase(&approved).unwrap_err().kind(), ErrorKind::Stale);
+}
+
+#[test]
+fn f27_an_empty_plan_and_a_plan_on_the_newest_state_are_rebased() {
+    let (_a, acme) = acme();
+    let nothing = plan(&acme, |tx| tx.ensure_user("alice")?.done());
+    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    let rebased = acme.rebase(&nothing).unwrap();
+    assert!(rebased.is_empty() && rebased.revision() == acme.revision());
+    assert!(acme.commit(rebased).unwrap().commit.is_none());
+    let ends = plan(&acme, Tx::delete_tenant);
+    acme.commit(acme.rebase(&ends).unwrap()).unwrap();
+    assert!(!acme.check("alice", "posts:write"));
+}
+
+/// Entities that swap their names, an entity that takes the name of one that is deleted, and the end of a handover.
+#[test]
+fn f27_changes_that_only_fit_together_are_rebased_together() {
+    let (_a, acme) = acme();
+    let approved = plan(&acme, |tx| {
+        tx.group("staff")?.set_slug("tmp")?;
+        tx.group("engineering")?.set_slug("staff")?;
+        tx.group("tmp")?.set_slug("engineering")?;
+        tx.delete_user("alice")?;
+        tx.create_user("alice")?.join("backend")?;
+        tx.set_manager("okta")?;
+        tx.group("backend")?.set_managed_by(Some("okta"))?.set_managed_by(None)?;
+        tx.user("bob")?.set_managed_by(Some("okta"))?;
+        tx.set_manager("entra")?;
+        Ok(())
+    });
+    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    let rebased = acme.rebase(&approved).unwrap();
+    assert_eq!(rebased.changes(), approved.changes());
+    acme.commit(rebased).unwrap();
+    assert!(!acme.now().roles_of_group("staff").is_empty(), "the former engineering");
+}
+
+/// A rebase does not act for a directory that the transaction did not act for, and does for the one that it did.
+#[test]
+fn f27_a_rebased_plan_acts_for_the_directories_of_its_transaction() {
+    let (_a, acme) = acme();
+    let managed = |tx: &Tx| {
+        tx.set_manager("okta")?;
+        tx.group("staff")?.set_managed_by(Some("okta"))?.done()
+    };
+    acme.update(managed).unwrap();
+    let approved = plan(&acme, |tx| {
+        tx.set_manager("okta")?;
+        tx.group("staff")?.add_member("alice")?.done()
+    });
+    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    let rebased = acme.rebase(&approved).unwrap();
+    acme.update(|tx| tx.create_user("erin")?.done()).unwrap();
+    let twice = acme.rebase(&rebased).unwrap();
+    assert_eq!(twice.changes(), approved.changes(), "a rebased plan can be rebased");
+    acme.update(|tx| {
+        tx.set_manager("okta")?;
+        tx.group("staff")?.set_managed_by(None)?;
+        tx.set_manager("entra")?;
+        tx.group("staff")?.set_managed_by(Some("entra"))?.done()
+    })
+    .unwrap();
+    let error = acme.rebase(&twice).unwrap_err();
+    assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("entra")));
+}
+
+/// The changes are the same, and their effect is not: the comparison finds it, also if it begins later.
+#[test]
+fn f27_another_effect_on_access_is_found_at_every_instant() {
+    let at = |secs| Timestamp::from_secs(secs).unwrap();
+    let join = |tx: &Tx| tx.user("alice")?.join("staff")?.done();
+    let effects: [(Run, Option<i64>); 9] = [
+        (|tx| tx.create_user("dave")?.done(), None),
+        (|tx| tx.user("bob")?.join("staff")?.done(), None),
+        (|tx| tx.group("staff")?.assign("viewer")?.done(), None),
+        (|tx| tx.group("staff")?.assign("editor")?.done(), Some(0)),
+        (|tx| tx.group("staff")?.add_parent("engineering")?.done(), Some(0)),
+        // From an instant far ahead, and behind a parent link.
+        (
+            |tx| tx.group("staff")?.assign_during("editor", Window::from(Timestamp::from_secs(4_000_000_000)?))?.done(),
+            Some(4_000_000_000),
+        ),
+        (
+            |tx| {
+                let window = Window::from(Timestamp::from_secs(4_000_000_000)?);
+                tx.group("staff")?.add_parent_during("engineering", window)?.done()
+            },
+            Some(4_000_000_000),
+        ),
+        // For the same user another key, and no access: nothing that she gains or loses.
+        (|tx| tx.group("staff")?.set_name("People")?.done(), None),
+        (|tx| tx.user("alice")?.assign("editor")?.done(), None),
+    ];
+    for (n, (meanwhile, differs)) in effects.into_iter().enumerate() {
+        let (_a, acme) = acme();
+        let approved = plan(&acme, join);
+        acme.update(meanwhile).unwrap();
+        let rebased = acme.rebase(&approved).unwrap();
+        let differences: Vec<_> = rebased.access_differences(&approved, at(0)).collect();
+        let found = differences.first().map(|difference| difference.at);
+        assert_eq!(found, differs.map(at), "case {n}");
+        assert!(differences.iter().all(|difference| difference.user.key == "alice"));
+        if let [difference] = &differences[..] {
+            assert_eq!(difference.this.as_ref().unwrap().gained.slugs(), ["posts:write"]);
+            assert!(difference.other.is_none());
+            let back = approved.access_differences(&rebased, at(0)).next().unwrap();
+            assert!(back.this.is_none() && back.other.is_some() && back.at == difference.at);
+        }
+    }
+}
+
+/// A permission, a user and a role that others rename or extend meanwhile.
+#[test]
+fn f27_a_renamed_permission_or_user_is_another_effect() {
+    let effects: [Run; 4] = [
+        |tx| tx.permission("posts:write")?.set_slug("admin:all")?.done(),
+        |tx| tx.user("alice")?.set_key("mallory")?.done(),
+        |tx| tx.user("alice")?.suspend()?.done(),
+        |tx| {
+            tx.create_permission("admin:all")?;
+            tx.role("editor")?.grant("admin:*")?.done()
+        },
+    ];
+    for meanwhile in effects {
+        let (_a, acme) = acme();
+        let approved = plan(&acme, |tx| tx.user("alice")?.join("engineering")?.done());
+        acme.update(meanwhile).unwrap();
+        let rebased = acme.rebase(&approved).unwrap();
+        assert_eq!(rebased.changes(), approved.changes());
+        assert_eq!(rebased.access_differences(&approved, now()).count(), 1);
+    }
+    // A new holder of a role that the plan widens.
+    let (_a, acme) = acme();
+    acme.update(|tx| tx.create_permission("admin:all")?.done()).unwrap();
+    let approved = plan(&acme, |tx| tx.role("viewer")?.grant("admin:all")?.done());
+    acme.update(|tx| tx.user("bob")?.assign("viewer")?.done()).unwrap();
+    let rebased = acme.rebase(&approved).unwrap();
+    let who: Vec<String> =
+        rebased.access_differences(&approved, now()).map(|difference| difference.user.key.to_string()).collect();
+    assert_eq!(who, ["bob"]);
+    // The user who gained by the approved plan is gone, so the rebased one gives less.
+    let (_a, acme) = self::acme();
+    acme.update(|tx| tx.user("bob")?.assign("viewer")?.done()).unwrap();
+    let approved = plan(&acme, |tx| tx.role("viewer")?.grant("posts:write")?.done());
+    acme.update(|tx| tx.delete_user("bob")).unwrap();
+    let difference = acme.rebase(&approved).unwrap().access_differences(&approved, now()).next().unwrap();
+    assert!(difference.user.key == "bob" && difference.this.is_none() && difference.other.is_some());
+}
+
+#[test]
+fn f27_two_plans_for_one_purpose_compare() {
+    let (_a, acme) = acme();
+    let suspend = |tx: &Tx| tx.user("alice")?.suspend()?.done();
+    let (one, two) = (plan(&acme, suspend), plan(&acme, suspend));
+    assert_eq!(one.changes(), two.changes());
+    let more = plan(&acme, |tx| {
+        tx.user("alice")?.suspend()?;
+        tx.create_user("carol")?.done()
+    });
+    let keys: Vec<RecordKind> = more.changes_not_in(&one).map(Change::kind).collect();
+    assert_eq!((keys, one.changes_not_in(&more).count()), (vec![RecordKind::User], 0));
+    let create = |tx: &Tx| tx.create_user("carol")?.done();
+    assert_eq!(plan(&acme, create).changes_not_in(&plan(&acme, create)).count(), 1, "another id");
+}
+
+/// A commit between a rebase and its commit makes the plan stale again. So does one of another process.
+#[test]
+fn f27_a_rebased_plan_is_committed_on_its_base_or_not_at_all() {
+    let store = MemoryStore::default();
+    let acme = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    populate(&acme);
+    let other = Authorizer::builder().store(store).build().tenant("acme").unwrap();
+    let approved = plan(&acme, |tx| tx.user("alice")?.join("staff")?.done());
+    for (n, tenant) in [&acme, &other, &acme].into_iter().enumerate() {
+        let rebased = acme.rebase(&approved).unwrap();
+        tenant.update(|tx| tx.create_user(&format!("user{n}"))?.done()).unwrap();
+        assert_eq!(acme.commit(rebased).unwrap_err().kind(), ErrorKind::Stale);
+    }
+    acme.commit(acme.rebase(&approved).unwrap()).unwrap();
+    assert_eq!(acme.now().groups_of("alice").len(), 1);
+}
+
+#[test]
+fn f27_a_rebase_inside_an_update_is_refused() {
+    let (_a, acme) = acme();
+    let approved = plan(&acme, |tx| tx.user("alice")?.join("staff")?.done());
+    let nested: Result<Error> = acme.update(|_| Ok(acme.rebase(&approved).unwrap_err())).map(|done| done.value);
+    assert_eq!(nested.unwrap().kind(), ErrorKind::NestedUpdate);
+}
+
+/// The asynchronous form, whose future can be sent to another thread.
+#[test]
+fn f27_the_asynchronous_rebase_can_be_spawned() {
+    fn sent<T: Send>(future: T) -> T {
+        future
+    }
+    let (_a, acme) = acme();
+    let approved = plan(&acme, |tx| tx.user("alice")?.join("staff")?.done());
+    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    let tenant = acme.as_async();
+    let rebased = pollster::block_on(sent(tenant.rebase(&approved))).unwrap();
+    assert_eq!(rebased.changes(), approved.changes());
+}
+
+#[test]
+fn f27_a_commit_that_is_refused_names_the_rebase() {
+    let (authorizer, acme) = acme();
+    let approved = plan(&acme, |tx| tx.create_user("carol")?.done());
+    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    let text = |tenant: &Tenant| tenant.commit(approved.clone()).unwrap_err().to_string();
+    assert_eq!(text(&acme), "the tenant has changed since the plan was made; use `rebase`, or plan again");
+    assert_eq!(
+        text(&authorizer.create_tenant("globex", "Globex").unwrap()),
+        "the plan was made by another tenant, or before this one was closed and opened again; use `rebase` for a plan of \
+         this tenant, otherwise plan again on this one"
+    );
+}

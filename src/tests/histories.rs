@@ -665,8 +665,8 @@ fn access_changes_agree(plan: &Plan) {
 }
 
 /// A populated tenant, so that most calls have an effect.
-fn populated(words: usize) -> History {
-    let mut history = History::new(words);
+fn populated(bound: RowBound) -> History {
+    let mut history = History::new(bound);
     let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });
     let start = populate(0, USERS.len()).chain(populate(1, GROUPS.len())).chain(populate(2, 5));
     history.follow(&start.chain(populate(3, 4)).collect::<Vec<_>>());
@@ -704,7 +704,7 @@ proptest! {
         waiting in prop::collection::vec(call(), 1..10),
         meanwhile in prop::collection::vec((call(), any::<prop::sample::Index>(), 0..8_u8), 0..12),
     ) {
-        let mut history = populated(16);
+        let mut history = populated(RowBound::USUAL);
         for call in before {
             history.follow(&[call]);
         }

@@ -733,7 +733,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 12 } else { 1_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 5 } else { 1_000 }))]
     #[test]
     fn a20_advanced_rebuilt_and_reference_agree_after_every_step(history in calls(), words in prop::sample::select(&[0, 1, 16][..])) {
         let mut present = History::new(words);

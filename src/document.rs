@@ -33,7 +33,7 @@ use self::entry::object;
 use self::ids::ImportContext;
 use self::shape::DocumentData;
 use crate::model::catalog::Catalog;
-use crate::model::error::{Error, Mistake, MistakeCode, Result, escaped};
+use crate::model::error::{Error, Mistake, MistakeCode, Quoted, Result, escaped};
 use crate::model::records::{Change, Manager};
 
 /// A whole tenant as a document: its permissions, roles, groups and users, with all memberships and assignments.
@@ -248,9 +248,21 @@ fn misshapen(fault: &serde_json::Error) -> Error {
     let text = fault.to_string();
     // The text of the parser ends with the place.
     let what = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
+    let what = unknown_name(what).unwrap_or_else(|| escaped(what, 300));
     let code = if fault.is_data() { MistakeCode::Shape } else { MistakeCode::Syntax };
-    let message = format!("line {line}, column {}: {}", column.max(1), escaped(what, 300));
+    let message = format!("line {line}, column {}: {}", column.max(1), what);
     Error::document(vec![Mistake::new(String::new(), code, message)], 0)
+}
+
+/// Quotes the name in a message of the parser about an unknown field or value, which the parser does not escape. What
+/// follows the name is the parser's own, so its last occurrence ends the name.
+fn unknown_name(message: &str) -> Option<String> {
+    let (kind, rest) = ["unknown field `", "unknown variant `"]
+        .into_iter()
+        .find_map(|begin| Some((begin.trim_end_matches('`'), message.strip_prefix(begin)?)))?;
+    let at = ["`, expected ", "`, there are no "].into_iter().filter_map(|end| rest.rfind(end)).max()?;
+    let (name, after) = (rest.get(..at)?, rest.get(at + 1..)?);
+    Some(format!("{kind}{}{}", Quoted(name), escaped(after, 300)))
 }
 
 /// Two documents are equal if their JSON is equal. The order of their lists does not matter.

@@ -209,9 +209,9 @@ fn f31_no_name_can_forge_a_line() {
     assert_eq!(
         lines,
         [
-            r"changed group `staff`: name `Staff` → `\u{202e}x`, description none → `a\nadded membership of \`eve\` in \`root\``",
-            r"created user `x\` in \`admins\`\u{2028}deleted user \`alice`",
-            r"added membership of `x\` in \`admins\`\u{2028}deleted user \`alice` in `staff`",
+            r"changed group `staff`: name `Staff` → `\u{202e}x`, description none → `a\nadded membership of \u{60}eve\u{60} in \u{60}root\u{60}`",
+            r"created user `x\u{60} in \u{60}admins\u{60}\u{2028}deleted user \u{60}alice`",
+            r"added membership of `x\u{60} in \u{60}admins\u{60}\u{2028}deleted user \u{60}alice` in `staff`",
         ]
     );
 }

@@ -130,7 +130,10 @@ fn errors_read_well() {
             edit(|tx| tx.user(External { manager: "okta", id: "00u9" })?.done()),
             "user with the external id `00u9` of `okta` not found",
         ),
-        (edit(move |tx| tx.user(foreign)?.done()), "user with a handle of another tenant or session not found"),
+        (
+            edit(move |tx| tx.user(foreign)?.done()),
+            "user with this handle (deleted, or of another tenant or opening) not found",
+        ),
         // Slugs of the catalog.
         (
             edit(|tx| tx.permission("leases:read")?.done()),
@@ -246,7 +249,7 @@ fn errors_read_well() {
         // Names that imitate a sentence, or that cannot be seen.
         (
             edit(|tx| tx.user("x` not found; did you mean `root")?.done()),
-            "user `x\\` not found; did you mean \\`root` not found",
+            "user `x\\u{60} not found; did you mean \\u{60}root` not found",
         ),
         (
             edit(|tx| tx.group("staff")?.set_member_window(FORGED, Window::ALWAYS)?.done()),
@@ -329,7 +332,7 @@ fn explanations_read_well() {
             FORGED,
             "posts:read",
             0,
-            "allowed: `mallory is in admins, which has the role root` is in `with\\`quote`, \
+            "allowed: `mallory is in admins, which has the role root` is in `with\\u{60}quote`, \
              which has the role `reader`, which grants `posts:read`",
         ),
         (
@@ -342,7 +345,7 @@ fn explanations_read_well() {
             "eve\nallowed: `eve` has the role `root`",
             "posts:read",
             0,
-            "denied: user `eve\\nallowed: \\`eve\\` has the role \\`root\\`` not found",
+            "denied: user `eve\\nallowed: \\u{60}eve\\u{60} has the role \\u{60}root\\u{60}` not found",
         ),
     ];
     for (user, permission, secs, text) in table {
@@ -362,7 +365,7 @@ fn explanations_read_well() {
     );
     assert_eq!(
         now.explain(foreign(), "posts:read").to_string(),
-        "denied: user with a handle of another tenant or session not found"
+        "denied: user with this handle (deleted, or of another tenant or opening) not found"
     );
 }
 

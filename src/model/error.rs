@@ -144,6 +144,10 @@ impl Error {
     /// assert_eq!(error.kind(), ErrorKind::Rejected);
     /// assert_eq!(error.to_string(), "the trial has ended");
     /// ```
+    ///
+    /// # Security
+    /// The text shows the reason in one line, with everything escaped that cannot be seen. A name in the reason can still
+    /// imitate your words: write names with [`Quoted`](crate::Quoted).
     pub fn rejected(reason: impl Into<String>) -> Self {
         Self::new(ErrorKind::Rejected).reason(reason)
     }

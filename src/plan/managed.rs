@@ -22,12 +22,16 @@ pub(super) fn check_managed(state: &State, change: &Change, acts_for: impl Fn(&M
         let row = state.groups.by_id(id.as_uuid()).and_then(|number| state.groups.row(number));
         row.map_or(Ok(()), |row| group(&row.record, row.record.slug.as_str()))
     };
+    // A refused gift: the directory does not manage the entity yet.
+    let not_given = |error: Error| error.reason("the transaction does not act for it");
     match (change.before(), change.after()) {
         (Some(Record::Group(before)), Some(Record::Group(after))) => {
-            group(before, before.slug.as_str()).and_then(|()| group(after, before.slug.as_str()))
+            group(before, before.slug.as_str())?;
+            group(after, before.slug.as_str()).map_err(not_given)
         }
         (Some(Record::User(before)), Some(Record::User(after))) => {
-            user(before, before.key.as_str()).and_then(|()| user(after, before.key.as_str()))
+            user(before, before.key.as_str())?;
+            user(after, before.key.as_str()).map_err(not_given)
         }
         (Some(only), _) | (None, Some(only)) => match only {
             Record::Group(record) => group(record, record.slug.as_str()),

@@ -204,7 +204,7 @@ impl Moves<'_> {
             return Ok(None);
         }
         let present = tx.window_of(own)?;
-        let Some(after) = tx.decide(own, present, Wish::Ensure(window), GAP_ADVICE)? else { return Ok(None) };
+        let Some(after) = tx.decide(own, present, Wish::Ensure(window), [GAP_ADVICE; 2])? else { return Ok(None) };
         self.added.extend(tx.window_change(own, present, after)?);
         Ok(Some((present, after)))
     }

@@ -92,7 +92,8 @@ impl Plan {
     /// A few look-ups for each change, and what a transaction with these changes costs.
     pub(crate) fn rebase_onto(&self, base: Arc<CompiledTenant>, origins: CommitContext) -> Result<Self> {
         if base.position.tenant_id != self.base.position.tenant_id {
-            return Err(Error::new(ErrorKind::ForeignPlan));
+            let other = "its tenant is another one";
+            return Err(Error::new(ErrorKind::ForeignPlan).reason(other).advise("plan again on this one"));
         }
         if base.state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
@@ -214,7 +215,7 @@ impl<'a> Rebase<'a> {
             change.after().and_then(window_of).filter(|after| change.before().and_then(window_of) != Some(*after));
         match window {
             Some(window) if window.has_ended(draft.instant()) && !window.has_ended(self.plan.envelope.at) => {
-                Err(ended(window, draft.instant()))
+                Err(ended(window, draft.instant()).advise("plan again with a later end"))
             }
             _ => Ok(()),
         }

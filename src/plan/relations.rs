@@ -85,37 +85,49 @@ pub(super) enum Windows {
     Clear,
 }
 
+const GAP_ADVICE: &str = "a relation has one window: to keep the access of both, set one that contains both";
+
 impl Tx {
     /// Does what a call wants for a relation. The advice names the call that changes its window.
     pub(super) fn wish(&self, relation: Relation, wish: Wish, advice: &'static str) -> Result<()> {
         let present = self.window_of(relation)?;
-        match self.decide(relation, present, wish, advice)? {
+        match self.decide(relation, present, wish, [advice, GAP_ADVICE])? {
             Some(window) => self.put(relation, present, window),
             None => Ok(()),
         }
     }
 
     /// Returns the window that a relation with this window, or without one, gets by a wish, or `None` if it stays as it is.
+    /// The advice is for an error about another window, then for one about a gap.
     pub(super) fn decide(
         &self,
         relation: Relation,
         present: Option<Window>,
         wish: Wish,
-        advice: &'static str,
+        [advice, gap_advice]: [&'static str; 2],
     ) -> Result<Option<Window>> {
         let refusal = match wish.decide(present, self.instant()) {
             Ok(window) => return Ok(window),
             Err(refusal) => refusal,
         };
         if let Refusal::Ended(window) = refusal {
-            return Err(ended(window, self.instant()));
+            let advice = match wish {
+                Wish::Set(_) => "to end access, remove the relation",
+                Wish::Add(_) | Wish::Ensure(_) | Wish::Extend(_) => "choose a later end",
+            };
+            return Err(ended(window, self.instant()).advise(advice));
         }
         let (entity, name, of) = self.relation_in_error(relation)?;
         Err(match refusal {
             Refusal::Mismatch { found, asked, gap } => {
                 let error = Error::new(ErrorKind::WindowMismatch).about(entity, name).of_relation(of);
                 let error = error.instead_of(found, asked).advise(advice);
-                if gap { error.reason("a relation has one window, and there is a gap between the two") } else { error }
+                if gap {
+                    let reason = format!("there is a gap between it and the one asked for ({asked})");
+                    error.reason(reason).advise(gap_advice)
+                } else {
+                    error
+                }
             }
             _ => Error::not_found(entity, name).of_relation(of).at_revision(self.draft().revision()),
         })
@@ -290,7 +302,7 @@ fn without<'a>(list: &'a [u32], other: &'a [u32]) -> impl Iterator<Item = u32> +
 /// Returns the error for a window that has ended before it is stored.
 pub(super) fn ended(window: Window, now: Timestamp) -> Error {
     let expected = format!("a window that ends after {now}, the instant of the transaction");
-    Error::invalid("window", &window.to_string(), expected).advise("to end access, remove the relation")
+    Error::invalid("window", &window.to_string(), expected)
 }
 
 #[cfg(test)]

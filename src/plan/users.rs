@@ -527,7 +527,7 @@ impl<'a> UserEdit<'a> {
     /// Makes sure that the user has the role directly during this window at least: adds the assignment, or makes its window longer. It never makes a
     /// window shorter, so a permanent assignment stays permanent.
     ///
-    /// A assignment that has ended gets this window. If there is a gap between the two windows, one window cannot contain
+    /// An assignment that has ended gets this window. If there is a gap between the two windows, one window cannot contain
     /// both: then it is an error.
     ///
     /// ```

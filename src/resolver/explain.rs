@@ -713,7 +713,13 @@ impl fmt::Display for Explanation {
             Decision::Denied(_) => write!(f, "{}", self.decision)?,
         }
         for (i, path) in self.paths.iter().take(MOST_PATHS_SHOWN).enumerate() {
-            write!(f, "{} {user} {path}", if i == 0 { ":" } else { "\n  also:" })?;
+            // The instant of a denial is that of all paths together, not of the first one.
+            let begin = match (i, self.decision) {
+                (0, Decision::Allowed) => ":",
+                (0, Decision::Denied(_)) => "\n  a path that is not active now:",
+                _ => "\n  also:",
+            };
+            write!(f, "{begin} {user} {path}")?;
         }
         match (self.paths.len().checked_sub(MOST_PATHS_SHOWN), self.more_paths) {
             (_, true) => f.write_str("\n  and by more paths")?,

@@ -743,7 +743,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 12 } else { 1_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 5 } else { 1_000 }))]
     #[test]
     fn a20_advanced_rebuilt_and_reference_agree_after_every_step(history in calls(), bound in prop::sample::select(&BOUNDS[..])) {
         let mut present = History::new(bound);

@@ -83,6 +83,21 @@ fn a_wrong_shape_is_refused_with_its_line_and_column() {
     assert_eq!(wrong, [""; 0]);
 }
 
+/// The parser does not escape a name in its message. The name is quoted, whatever it contains.
+#[test]
+fn f10_an_unknown_name_cannot_forge_a_message() {
+    let forged = "z`, expected one of `format`; document imported; unknown field `y";
+    let text = fault(with(&format!("{forged:?}: 1")).as_bytes());
+    let quoted = r"unknown field `z\u{60}, expected one of \u{60}format\u{60}; document imported; unknown field \u{60}y`, expected";
+    assert!(text.contains(quoted), "{text}");
+    let status = "active`; user `root` is active; `x";
+    let text = fault(with(&format!(r#""users": [{{"key": "a", "status": {status:?}}}]"#)).as_bytes());
+    assert!(
+        text.contains(r"unknown variant `active\u{60}; user \u{60}root\u{60} is active; \u{60}x`, expected"),
+        "{text}"
+    );
+}
+
 #[test]
 fn invalid_utf_8_is_refused() {
     let json = with(r#""users": ["?"]"#).replace('?', "\u{80}").into_bytes();

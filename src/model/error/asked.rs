@@ -24,7 +24,7 @@ pub(crate) enum AskedBy {
     ExternalId {
         manager: String,
     },
-    /// By a handle of another tenant or session.
+    /// By a handle: of a deleted entity, of another tenant, or of another opening.
     Handle,
     /// By a variant of a catalog's enum that this authorizer was not built with.
     Variant,
@@ -81,7 +81,7 @@ impl Display for Described<'_> {
             AskedBy::Name => write!(f, "{entity} {text}"),
             AskedBy::Id => write!(f, "{entity} with the id {text}"),
             AskedBy::ExternalId { manager } => write!(f, "{entity} with the external id {text} of {}", Quoted(manager)),
-            AskedBy::Handle => write!(f, "{entity} with a handle of another tenant or session"),
+            AskedBy::Handle => write!(f, "{entity} with this handle (deleted, or of another tenant or opening)"),
             AskedBy::Variant => write!(f, "{entity} {text} of a catalog that this authorizer was not built with"),
         }
     }

@@ -116,9 +116,11 @@ impl Inner {
                 f.write_str("; nothing was changed by this call, try again later")
             }
             ErrorKind::Managed => {
-                write!(f, "{} is managed by {}", self.subject(), Quoted(self.manager.as_deref().unwrap_or_default()))
+                // Only a refused gift has a reason.
+                let says = if self.reason.is_some() { "cannot be given to" } else { "is managed by" };
+                write!(f, "{} {says} {}", self.subject(), Quoted(self.manager.as_deref().unwrap_or_default()))
             }
-            ErrorKind::Rejected => f.write_str(self.reason.as_deref().unwrap_or("rejected")),
+            ErrorKind::Rejected => f.write_str(&shown_reason(self.reason.as_deref().unwrap_or("rejected"))),
             ErrorKind::Stale if self.entity.is_some() => {
                 let reason = shown_reason(self.reason.as_deref().unwrap_or("has changed"));
                 write!(f, "{}: {} {reason}", sentence(ErrorKind::Stale), self.subject())

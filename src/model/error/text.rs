@@ -10,6 +10,8 @@ use any_ascii::any_ascii;
 const MOST_SHOWN: usize = 80;
 /// How many characters of an invalid text an error keeps.
 const MOST_KEPT: usize = 320;
+/// How many combining marks behind one character are shown as they are. Vietnamese needs two.
+const MOST_MARKS: usize = 2;
 /// How many code points of a difference are listed.
 const MOST_CODE_POINTS: usize = 8;
 
@@ -26,7 +28,7 @@ const MOST_CODE_POINTS: usize = 8;
 /// assert_eq!(Quoted("jürgen m").to_string(), "`jürgen m`");
 /// // A reader sees the mark that reverses the text, the trailing space, and the back quote inside.
 /// assert_eq!(Quoted("a\u{202e}b ").to_string(), r"`a\u{202e}b\u{20}`");
-/// assert_eq!(Quoted("a` is root").to_string(), r"`a\` is root`");
+/// assert_eq!(Quoted("a` is root").to_string(), r"`a\u{60} is root`");
 /// ```
 ///
 /// # Security
@@ -40,10 +42,15 @@ impl Display for Quoted<'_> {
         let last = self.0.char_indices().next_back().map(|(at, _)| at);
         f.write_char('`')?;
         let mut shown = self.0.char_indices();
+        let mut marks = 0;
         for (at, c) in shown.by_ref().take(MOST_SHOWN) {
+            marks = if is_mark(c) { marks + 1 } else { 0 };
             match c {
-                '`' => f.write_str("\\`")?,
+                // Not by a backslash: that does not keep a code span of Markdown from ending.
+                '`' => f.write_str("\\u{60}")?,
                 '\\' => f.write_str("\\\\")?,
+                // A pile of marks covers the lines around it.
+                c if marks > MOST_MARKS => write!(f, "{}", c.escape_unicode())?,
                 ' ' if at == 0 || Some(at) == last => f.write_str("\\u{20}")?,
                 c => write_visible(f, c, at == 0)?,
             }
@@ -53,8 +60,14 @@ impl Display for Quoted<'_> {
     }
 }
 
-/// Writes a character, escaped if it cannot be seen. A combining mark is escaped if it comes first: it would change the
-/// character before the text.
+/// Whether a character is drawn over the one before it.
+fn is_mark(c: char) -> bool {
+    let alone = c.escape_debug().len();
+    alone > 1 && ['x', c].iter().collect::<String>().escape_debug().count() == 2
+}
+
+/// Writes a character, escaped if it cannot be seen, or looks like a back quote. A combining mark is escaped if it comes
+/// first: it would change the character before the text. So is one that crosses out or surrounds the character before it.
 fn write_visible(f: &mut impl fmt::Write, c: char, first: bool) -> fmt::Result {
     match c {
         '\'' | '"' | '\\' => f.write_char(c),
@@ -69,7 +82,12 @@ fn write_visible(f: &mut impl fmt::Write, c: char, first: bool) -> fmt::Result {
         | '\u{3164}'
         | '\u{fe00}'..='\u{fe0f}'
         | '\u{ffa0}'
-        | '\u{e0100}'..='\u{e01ef}' => write!(f, "{}", c.escape_unicode()),
+        | '\u{1d159}'
+        | '\u{e0100}'..='\u{e01ef}'
+        // Like a back quote. Normalisation makes one of U+1FEF and U+FF40, and a semicolon of U+037E.
+        | '\u{2cb}' | '\u{2f4}' | '\u{37e}' | '\u{1fef}' | '\u{2035}' | '\u{ff40}'
+        | '\u{334}'..='\u{338}'
+        | '\u{20d0}'..='\u{20f0}' => write!(f, "{}", c.escape_unicode()),
         c if first => write!(f, "{}", c.escape_debug()),
         // Behind another character, the standard library leaves a combining mark as it is.
         c => {
@@ -215,7 +233,7 @@ mod tests {
             ("日本", "`日本`"),
             ("O'Brien \"x\"", "`O'Brien \"x\"`"),
             // What would end the quotation, or be taken for an escape.
-            ("a`b", r"`a\`b`"),
+            ("a`b", r"`a\u{60}b`"),
             (r"acme\bob", r"`acme\\bob`"),
             // Controls, and marks that change the direction.
             ("a\u{1b}b\n", r"`a\u{1b}b\n`"),
@@ -239,6 +257,12 @@ mod tests {
             ("a\u{e000}", r"`a\u{e000}`"),
             ("a\u{378}", r"`a\u{378}`"),
             ("\u{301}a", r"`\u{301}a`"),
+            // Marks that pile up, cross out or surround. Two marks are usual in Vietnamese.
+            ("e\u{323}\u{302}", "`e\u{323}\u{302}`"),
+            ("e\u{323}\u{302}\u{301}\u{301}e\u{301}", "`e\u{323}\u{302}\\u{301}\\u{301}e\u{301}`"),
+            ("a\u{338}b\u{20dd}", r"`a\u{338}b\u{20dd}`"),
+            // Like a back quote.
+            ("a\u{1fef}b\u{2cb}c\u{ff40}", r"`a\u{1fef}b\u{2cb}c\u{ff40}`"),
         ];
         for (name, text) in table {
             assert_eq!(Quoted(name).to_string(), text, "{name:?}");

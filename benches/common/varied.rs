@@ -168,6 +168,7 @@ impl Varied {
         }
         #[derive(serde::Deserialize)]
         struct Granting {
+            #[serde(default)]
             permissions: Vec<String>,
         }
         #[derive(serde::Deserialize)]

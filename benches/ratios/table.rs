@@ -26,6 +26,11 @@ impl Table {
         self.wanted.is_empty() || goals.split(' ').any(|goal| self.wanted.iter().any(|wanted| wanted == goal))
     }
 
+    /// Whether the command line names this.
+    pub(crate) fn names(&self, what: &str) -> bool {
+        self.wanted.iter().any(|wanted| wanted == what)
+    }
+
     /// Starts a race for these goals.
     pub(crate) fn race<'a>(&self, goals: &str, name: &str) -> Race<'a> {
         Race { wanted: self.wants(goals), name: name.to_owned(), entered: Vec::new() }

@@ -96,7 +96,9 @@ fn open(varied: &Varied) -> Tenant {
 }
 
 pub(crate) fn variations(table: &Table) {
-    if !table.wants("V") {
+    let names = Variation::ALL.map(|variation| variation.name);
+    let wanted = |name| table.names("V") || table.names(name);
+    if !names.into_iter().chain(["V9"]).any(wanted) {
         return;
     }
     let plain = Subject::new(Varied::draw(Variation::PLAIN));
@@ -109,7 +111,7 @@ pub(crate) fn variations(table: &Table) {
     }
     for draw in all {
         let one = draw();
-        if !table.wants(&format!("V {}", one.variation.name)) {
+        if !wanted(one.variation.name) {
             continue;
         }
         let varied = Subject::new(one);
@@ -128,11 +130,12 @@ fn compare(
     turn: impl Fn(&Subject) -> f64,
 ) {
     let [plain, varied] = subjects;
-    let mut race = table.race("V", &format!("{}/{what}", varied.variation.name));
+    let goals = format!("V {}", varied.variation.name);
+    let mut race = table.race(&goals, &format!("{}/{what}", varied.variation.name));
     race.enter("plain", || turn(plain));
     race.enter("varied", || turn(varied));
     race.run(rounds);
-    race.ratio("V", "varied", "plain", goal);
+    race.ratio(&goals, "varied", "plain", goal);
 }
 
 fn checks(table: &Table, plain: &Subject, varied: &Subject) {

@@ -4,10 +4,11 @@
 //! decides (`snapshot/walk.rs`). Invariants I7 and I8 state what cached rows guarantee.
 
 use crate::model::clock::When;
-use crate::resolver::snapshot::indexed_user::IndexedUser;
+use crate::model::internal_fault::must;
+use crate::model::records::Window;
 use crate::resolver::snapshot::names::sealed::Found;
 use crate::resolver::snapshot::state::State;
-use crate::resolver::snapshot::user_summary::{Held, UserSummary};
+use crate::resolver::snapshot::user_summaries::{Summary, Windowed};
 use crate::resolver::snapshot::walk;
 
 /// Whether a user may do something at an instant. Numbers that are not in use are denied.
@@ -17,55 +18,71 @@ use crate::resolver::snapshot::walk;
 /// If a source of the user gives something only at some instants, and may give this permission: O(groups and roles walked).
 #[inline]
 pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
-    match state.summaries.get(user) {
-        Some(UserSummary::Short(columns)) => allowed_by(state, columns, permission, when),
-        Some(UserSummary::Long(held)) => held_allows(state, held, permission, when),
-        Some(UserSummary::Absent | UserSummary::Suspended) | None => false,
+    match state.summaries.summary(user) {
+        Summary::Always(columns) => allowed_by(state, columns, permission, when),
+        Summary::Windowed(held) => windowed_allows(state, held, permission, when),
+        Summary::Wide => wide_allows(state, user, permission, when),
+        Summary::Nothing => false,
     }
 }
 
 /// The same for a user that was found. Uses the user's index entry if that is complete.
 #[inline]
 pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> bool {
-    match user.indexed.and_then(IndexedUser::columns) {
-        Some(columns) => allowed_by(state, columns, permission, when),
-        None => allows(state, user.number, permission, when),
+    let Some(indexed) = user.indexed else { return allows(state, user.number, permission, when) };
+    if let Some(columns) = indexed.columns() {
+        return allowed_by(state, columns, permission, when);
     }
+    if let Some((columns, windowed)) = indexed.windowed() {
+        // Most questions need no window: something that is always held gives the permission, or nothing does.
+        let given = state.columns.given(columns, permission);
+        if given & !u64::from(windowed) != 0 {
+            return true;
+        }
+        if given == 0 && !state.columns.any_open(columns) {
+            return false;
+        }
+    }
+    allows(state, user.number, permission, when)
 }
 
 /// Whether one of these columns, which are active at every instant, gives a permission.
 #[inline]
-fn allowed_by<const N: usize>(state: &State, columns: &[u16; N], permission: u32, when: &When<'_>) -> bool {
+fn allowed_by(state: &State, columns: &[u16], permission: u32, when: &When<'_>) -> bool {
     // Few sources are open, so this branch is predicted. A branch on the answer would not be.
     if !state.columns.any_open(columns) {
-        return state.columns.any(columns, permission);
+        return state.columns.any_of(columns, permission);
     }
-    state.columns.any(columns, permission) || beyond(state, columns.iter().copied().map(u32::from), permission, when)
+    state.columns.any_of(columns, permission) || beyond(state, columns.iter().copied(), permission, when)
 }
 
-/// The same for a user whose summary is long.
-fn held_allows(state: &State, held: &Held, permission: u32, when: &When<'_>) -> bool {
+/// The same for a user who holds some of its columns within windows. A window is read only if its column has the permission.
+fn windowed_allows(state: &State, held: Windowed<'_>, permission: u32, when: &When<'_>) -> bool {
     let columns = &state.columns;
-    if columns.any_of(&held.always, permission) {
-        return true;
+    if columns.any_of(held.columns(), permission) {
+        let given = |column: &u16| columns.has(u32::from(*column), permission);
+        if held.always().iter().any(given) {
+            return true;
+        }
+        let active = |window: Window| window.contains(when.instant());
+        if held.windowed().fold(false, |any, (column, window)| any | (given(&column) && active(window))) {
+            return true;
+        }
     }
-    let mut given = held.windowed.iter().filter(|(_, column)| columns.has(*column, permission));
-    if given.any(|(window, _)| window.contains(when.instant())) {
-        return true;
-    }
-    if columns.are_closed() {
-        return false;
-    }
-    let open = |column: &&u32| columns.is_open(**column);
-    let always = held.always.iter().filter(open).copied();
-    let windowed = held.windowed.iter().map(|(window, column)| (column, window)).filter(|(column, _)| open(column));
-    let active = windowed.filter(|(_, window)| window.contains(when.instant())).map(|(column, _)| *column);
-    beyond(state, always.chain(active), permission, when)
+    columns.any_open(held.columns()) && beyond(state, held.active(when), permission, when)
+}
+
+/// The same for a user whose summary does not say what it holds.
+#[cold]
+fn wide_allows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
+    let Some(row) = must(state.users.row(user), "a user with a summary has a row") else { return false };
+    let active = row.sources().filter(|(_, edge)| walk::is_active(*edge, when)).map(|(source, _)| source);
+    walk::reaches(state, active, permission, when)
 }
 
 /// Whether the open ones of these columns give a permission that no column has: at this instant, but not at every one.
-fn beyond(state: &State, columns: impl Iterator<Item = u32>, permission: u32, when: &When<'_>) -> bool {
-    let open = columns.filter(|column| state.columns.is_open(*column));
+fn beyond(state: &State, columns: impl Iterator<Item = u16>, permission: u32, when: &When<'_>) -> bool {
+    let open = columns.map(u32::from).filter(|column| state.columns.is_open(*column));
     let sources = open.filter_map(|column| state.columns.source(column));
     walk::reaches(state, sources, permission, when)
 }

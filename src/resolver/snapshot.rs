@@ -20,7 +20,7 @@ pub(crate) mod conflicts;
 pub(crate) mod stored;
 pub(crate) mod state;
 pub(crate) mod indexed_user;
-pub(crate) mod user_summary;
+pub(crate) mod user_summaries;
 pub(crate) mod columns;
 mod column_places;
 pub(crate) mod pattern_index;

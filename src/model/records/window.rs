@@ -179,6 +179,21 @@ impl Window {
         self.from <= at.as_micros() && at.as_micros() < self.until
     }
 
+    /// The window as eight words, for tables of words.
+    #[inline]
+    pub(crate) fn to_words(self) -> [u16; 8] {
+        let words = |end: i64| [0, 16, 32, 48].map(|shift| (end >> shift) as u16);
+        let ([a, b, c, d], [e, f, g, h]) = (words(self.from), words(self.until));
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// The window that [`Window::to_words`] wrote.
+    #[inline]
+    pub(crate) fn from_words([a, b, c, d, e, f, g, h]: &[u16; 8]) -> Self {
+        let end = |words: [&u16; 4]| words.into_iter().rev().fold(0, |end: i64, word| end << 16 | i64::from(*word));
+        Self { from: end([a, b, c, d]), until: end([e, f, g, h]) }
+    }
+
     /// Returns whether the window is over at an instant: it has ended, and never becomes active again.
     ///
     /// ```

@@ -16,7 +16,7 @@ use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
 use super::state::State;
 use super::table::{Hashers, NumberedRow, Table};
-use super::user_summary::UserSummary;
+use super::user_summaries::{UserSummaries, UserSummary};
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::must;
 use crate::model::invariants::Violation;
@@ -24,7 +24,6 @@ use crate::model::records::{Holder, RecordKey, UserId, UserRecord, Window};
 use crate::resolver::tables::counting_sort::counting_sort;
 use crate::resolver::tables::hash_index::Building;
 use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
-use crate::resolver::tables::persistent_vec::PersistentVec;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
 #[derive(Debug)]
@@ -193,7 +192,7 @@ impl BulkLoad {
         }
         state.indexed_users = PersistentHashTable::from_items(indexed_users, |indexed| hashers.id(indexed.id));
         state.users.fill(slots, names.finish(), external.finish(), sorted);
-        state.summaries = PersistentVec::from_vec(summaries);
+        state.summaries = UserSummaries::from_vec(&summaries);
         Vec::new()
     }
 
@@ -399,7 +398,7 @@ mod tests {
         let user = |n| {
             format!(
                 "{:?} {:?}",
-                state.summaries.get(n),
+                state.summaries.read(n),
                 state.users.row(n).map(|row| {
                     (&row.record, row.groups().iter().collect::<Vec<_>>(), row.roles().iter().collect::<Vec<_>>())
                 })

@@ -18,7 +18,7 @@ use super::source::Source;
 use super::state::State;
 use super::table::Origin;
 use super::table::{Row, Table};
-use super::user_summary::UserSummary;
+use super::user_summaries::UserSummary;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
@@ -217,7 +217,7 @@ impl Edit<'_> {
             Some(row) => UserSummary::of(row, &self.state.columns),
             None => UserSummary::default(),
         };
-        self.state.summaries.set(number, summary.clone());
+        self.state.summaries.set(number, &summary);
         let State { users, indexed_users, .. } = &mut *self.state;
         if let Some(id) = must(users.id_at(number), "a user has an id at its number") {
             indexed_users.set(

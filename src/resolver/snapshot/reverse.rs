@@ -6,7 +6,7 @@ use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::edges::Edges;
 use super::source::Source;
 use super::state::State;
-use super::user_summary::UserSummary;
+use super::user_summaries::Summary;
 use super::walk::is_active;
 use crate::model::clock::When;
 use crate::model::graph;
@@ -71,17 +71,20 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
 
 /// Adds the users who hold a source at an instant. A user's summary has its windows, and is half as far as its row.
 fn users_by(state: &State, backs: &SortedSeq<ReverseEdge>, source: Source, when: &When<'_>, users: &mut Bits) {
-    let column = state.columns.column(source);
+    let Some(column) = must(state.columns.column(source), "a source has a column") else { return };
+    let by_row = |user| {
+        // A suspended user holds what it has; its summary does not say so.
+        let row = state.users.row(user);
+        row.is_some_and(|row| row.sources().any(|(other, edge)| other == source && is_active(edge, when)))
+    };
     for back in backs.iter() {
         let user = back.from();
         let holds = !back.is_windowed()
-            || match state.summaries.get(user) {
-                Some(UserSummary::Long(held)) => held.is_active(column, when),
-                // A suspended user holds what it has; its summary does not say so.
-                _ => state
-                    .users
-                    .row(user)
-                    .is_some_and(|row| row.sources().any(|(other, edge)| other == source && is_active(edge, when))),
+            || match state.summaries.summary(user) {
+                Summary::Windowed(held) => held.windowed().fold(false, |any, (other, window)| {
+                    any | (u32::from(other) == column && window.contains(when.instant()))
+                }),
+                Summary::Nothing | Summary::Always(_) | Summary::Wide => by_row(user),
             };
         if holds {
             users.insert(user);

@@ -14,7 +14,7 @@ use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
 use super::source::{CachedRow, Source};
 use super::table::{Hashers, Table};
-use super::user_summary::UserSummary;
+use super::user_summaries::UserSummaries;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::{Pattern, TenantRecord};
@@ -49,7 +49,7 @@ pub(crate) struct State {
     pub(crate) indexed_users: PersistentHashTable<IndexedUser>,
     pub(crate) users: Table<UserRow>,
     /// The summary of each user, by number.
-    pub(crate) summaries: PersistentVec<UserSummary>,
+    pub(crate) summaries: UserSummaries,
     pub(crate) role_rows: PersistentVec<CachedRow>,
     pub(crate) group_rows: PersistentVec<CachedRow>,
     pub(crate) groups: Table<GroupRow>,
@@ -75,7 +75,7 @@ impl State {
             roles: Table::new(hashers.clone()),
             groups: Table::new(hashers.clone()),
             users: Table::new(hashers.clone()),
-            summaries: PersistentVec::new(),
+            summaries: UserSummaries::default(),
             indexed_users: PersistentHashTable::default(),
             role_rows: PersistentVec::new(),
             group_rows: PersistentVec::new(),
@@ -114,12 +114,12 @@ impl State {
 
     #[inline]
     pub(crate) fn user_is_there(&self, number: u32) -> bool {
-        self.summaries.get(number).is_some_and(|summary| *summary != UserSummary::Absent)
+        self.summaries.has(number)
     }
 
     #[inline]
     pub(crate) fn is_suspended(&self, user: u32) -> bool {
-        self.summaries.get(user).is_some_and(|summary| *summary == UserSummary::Suspended)
+        self.summaries.is_suspended(user)
     }
 
     /// The index entry of an id. The user may be deleted.

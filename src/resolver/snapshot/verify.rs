@@ -10,7 +10,7 @@ use super::indexed_user::IndexedUser;
 use super::source::{CachedRow, Source};
 use super::state::State;
 use super::table::{Origin, Row, Table};
-use super::user_summary::UserSummary;
+use super::user_summaries::UserSummary;
 use super::walk::own_bits;
 use crate::resolver::bits::{Bits, Row as BitRow};
 
@@ -27,7 +27,7 @@ pub(crate) fn verify(state: &State) {
     ends(state);
     for (number, user) in live(&state.users) {
         let summary = UserSummary::of(user, &state.columns);
-        assert_eq!(state.summaries.get(number), Some(&summary), "I11");
+        assert_eq!(state.summaries.read(number), summary, "I11");
         let id = user.record.id.as_uuid();
         assert_eq!(state.indexed_user(id), Some(&IndexedUser::of(id, number, &summary)), "I11");
     }

@@ -13,7 +13,7 @@ use super::indexed_user::IndexedUser;
 use super::names::sealed::Found;
 use super::source::Source;
 use super::state::State;
-use super::user_summary::MOST_SOURCES;
+use super::user_summaries::{Summary, USUAL};
 use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::resolver::bits::{Bits, Row};
@@ -92,16 +92,25 @@ pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permiss
     })
 }
 
-/// Everything that a user that was found may do at an instant. If its index entry is complete and none of its sources is
-/// open, the union of their rows is the answer, and nothing else is read.
+/// Everything that a user that was found may do at an instant. If none of its sources is open, it is the union of their rows,
+/// and no other row is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
-    if let Some(columns) = user.indexed.and_then(IndexedUser::columns).filter(|all| !state.columns.any_open(all)) {
-        let sources = columns.iter().filter_map(|column| state.columns.source(u32::from(*column)));
-        let rows = sources.filter_map(|source| state.cached_row(source)).map(|cached| &cached.always);
-        return Bits::union_of(&rows.collect::<SmallVec<[&Row; MOST_SOURCES]>>());
+    let summary = match user.indexed.and_then(IndexedUser::columns) {
+        Some(columns) => Summary::Always(columns),
+        None => state.summaries.summary(user.number),
+    };
+    let columns: SmallVec<[u32; USUAL]> = match summary {
+        Summary::Nothing => return Bits::new(),
+        Summary::Wide => return state.users.row(user.number).map(|row| effective(state, row, when)).unwrap_or_default(),
+        Summary::Always(columns) => columns.iter().copied().take_while(|column| *column != 0).map(u32::from).collect(),
+        Summary::Windowed(held) => held.active(when).filter(|column| *column != 0).map(u32::from).collect(),
+    };
+    let sources = columns.iter().filter_map(|column| state.columns.source(*column));
+    if columns.iter().any(|column| state.columns.is_open(*column)) {
+        return effective_from(state, sources, when);
     }
-    let row = state.users.row(user.number).filter(|row| !row.is_suspended());
-    row.map(|row| effective(state, row, when)).unwrap_or_default()
+    let rows = sources.filter_map(|source| state.cached_row(source)).map(|cached| &cached.always);
+    Bits::union_of(&rows.collect::<SmallVec<[&Row; USUAL]>>())
 }
 
 /// Everything that a user may do at an instant, ignoring suspension.

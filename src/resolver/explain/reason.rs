@@ -5,8 +5,10 @@ use super::{Decision, Explanation, Reason, unknown};
 use crate::model::clock::When;
 use crate::model::error::{Asked, EntityKind, Suggestions};
 use crate::model::records::Slug;
+use crate::resolver::bits::Bits;
 use crate::resolver::check::allows;
 use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::{Row, Table};
 use crate::resolver::snapshot::{Availability, CompiledTenant, reverse};
 
 const MOST_HOLDERS: usize = 32;
@@ -121,17 +123,24 @@ pub(crate) fn explain(
 
 /// Finds the roles and groups that would grant it.
 fn holders(state: &State, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
-    let roles = reverse::roles_giving(state, permission);
-    let groups = reverse::groups_having(state, &roles, when);
-    let mut slugs: Vec<Slug> =
-        roles.iter().filter_map(|n| state.roles.row(n)).map(|row| row.record.slug.clone()).collect();
+    let (roles, groups) = reverse::sources_giving(state, permission, when);
+    let (roles, more_roles) = first(&state.roles, &roles, |row| &row.record.slug);
+    let (groups, more_groups) = first(&state.groups, &groups, |row| &row.record.slug);
+    explanation.more_holders = more_roles || more_groups;
+    (explanation.roles, explanation.groups) = (roles, groups);
+}
+
+/// The first slugs of these entities, and whether there are more. If there are many, it is fastest to look for them in the
+/// order of names.
+fn first<R: Row>(table: &Table<R>, numbers: &Bits, slug: impl Fn(&R) -> &Slug) -> (Vec<Slug>, bool) {
+    const MANY: usize = 8 * MOST_HOLDERS;
+    let slug = |n: u32| table.row(n).map(&slug);
+    let mut slugs: Vec<&Slug> = if numbers.len() > MANY {
+        table.sorted().filter(|n| numbers.contains(*n)).filter_map(slug).take(MOST_HOLDERS + 1).collect()
+    } else {
+        numbers.iter().filter_map(slug).collect()
+    };
     slugs.sort_unstable();
-    explanation.roles = slugs;
-    let mut slugs: Vec<Slug> =
-        groups.iter().filter_map(|n| state.groups.row(n)).map(|row| row.record.slug.clone()).collect();
-    slugs.sort_unstable();
-    explanation.groups = slugs;
-    explanation.more_holders = explanation.roles.len() > MOST_HOLDERS || explanation.groups.len() > MOST_HOLDERS;
-    explanation.roles.truncate(MOST_HOLDERS);
-    explanation.groups.truncate(MOST_HOLDERS);
+    let more = slugs.len() > MOST_HOLDERS;
+    (slugs.into_iter().take(MOST_HOLDERS).cloned().collect(), more)
 }

@@ -208,8 +208,7 @@ impl Moment<'_> {
         let Some(permission) = permission.filter(|_| why.is_none()) else {
             return UserSet::new(self.snapshot(), Bits::new(), why);
         };
-        let roles = reverse::roles_giving(state, permission);
-        let groups = reverse::groups_having(state, &roles, &self.when);
+        let (roles, groups) = reverse::sources_giving(state, permission, &self.when);
         let mut users = reverse::users_of(state, &roles, &groups, &self.when);
         let suspended: Vec<u32> = users.iter().filter(|n| state.is_suspended(*n)).collect();
         for user in suspended {

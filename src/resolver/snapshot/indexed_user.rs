@@ -5,7 +5,8 @@
 
 use uuid::Uuid;
 
-use super::user_summaries::{USUAL, UserSummary};
+use super::columns::USUAL;
+use super::user_summaries::UserSummary;
 use crate::resolver::tables::persistent_hash_table::Item;
 
 /// As many as in a usual summary, so that an indexed user has 32 bytes.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::columns::Columns;
+use super::columns::{Columns, USUAL};
 use super::entity_rows::UserRow;
 use crate::model::clock::When;
 use crate::model::internal_fault::must;
@@ -28,8 +28,8 @@ const STEP: usize = 8;
 const HEAD: usize = 2;
 /// The words of a window.
 const WINDOW: usize = 8;
-/// The columns of the shortest row.
-pub(crate) const USUAL: usize = STEP - HEAD;
+/// The shortest row has the usual number of columns.
+const _: () = assert!(STEP - HEAD == USUAL);
 /// The most columns of a row. One user who has so many makes the rows of its neighbours as long.
 const MOST: usize = 16 * STEP - HEAD;
 
@@ -361,7 +361,10 @@ mod tests {
         assert!(matches!(table.summary(1), Summary::Always([1, 2, 0, 0, 0, 0])));
         assert!(matches!(table.summary(2), Summary::Wide));
         assert!(matches!((table.summary(3), table.summary(4)), (Summary::Nothing, Summary::Nothing)));
-        assert_eq!([1, 3, 4].map(|n| (table.has(n), table.is_suspended(n))), [(true, false), (true, true), (false, false)]);
+        assert_eq!(
+            [1, 3, 4].map(|n| (table.has(n), table.is_suspended(n))),
+            [(true, false), (true, true), (false, false)]
+        );
     }
 
     proptest! {

@@ -7,13 +7,14 @@
 use hashbrown::HashSet;
 use smallvec::SmallVec;
 
+use super::columns::USUAL;
 use super::edge::{Edge, NEAR_END};
 use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
 use super::names::sealed::Found;
 use super::source::Source;
 use super::state::State;
-use super::user_summaries::{Summary, USUAL};
+use super::user_summaries::Summary;
 use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::resolver::bits::{Bits, Row};
@@ -101,7 +102,9 @@ pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -
     };
     let columns: SmallVec<[u32; USUAL]> = match summary {
         Summary::Nothing => return Bits::new(),
-        Summary::Wide => return state.users.row(user.number).map(|row| effective(state, row, when)).unwrap_or_default(),
+        Summary::Wide => {
+            return state.users.row(user.number).map(|row| effective(state, row, when)).unwrap_or_default();
+        }
         Summary::Always(columns) => columns.iter().copied().take_while(|column| *column != 0).map(u32::from).collect(),
         Summary::Windowed(held) => held.active(when).filter(|column| *column != 0).map(u32::from).collect(),
     };

@@ -14,6 +14,7 @@
 //! | `records.rs`, `fixed_store.rs` | load the organisation into a tenant |
 //! | `writer.rs` | changes the organisation |
 //! | `pattern_tenant.rs` | a separate tenant with many patterns |
+//! | `varied.rs` | the organisation with one thing varied, for the benches that name it |
 
 pub(crate) mod by_hand;
 pub(crate) mod contestants;
@@ -26,7 +27,6 @@ pub(crate) mod records;
 pub(crate) mod fixed_store;
 pub(crate) mod random;
 pub(crate) mod enum_permission;
-pub(crate) mod varied;
 pub(crate) mod writer;
 
 use std::sync::Arc;

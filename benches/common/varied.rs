@@ -11,9 +11,11 @@ use rolecall::records::{
 use rolecall::{Timestamp, Window};
 use uuid::{Builder, Uuid};
 
-use super::organisation::{NOW, slug};
-use super::random::Random;
-use super::records::{group_id, group_record, permission_id, permission_record, role_id, role_record, user_record};
+use crate::common::organisation::{NOW, slug};
+use crate::common::random::Random;
+use crate::common::records::{
+    group_id, group_record, permission_id, permission_record, role_id, role_record, user_record,
+};
 
 /// What is drawn. [`Variation::ALL`] has the plain organisation and everything that is compared with it.
 #[derive(Clone, Copy, Debug)]

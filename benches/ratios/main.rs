@@ -57,6 +57,8 @@ mod misses;
 mod table;
 mod threads;
 mod variations;
+#[path = "../common/varied.rs"]
+mod varied;
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -5,17 +5,19 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rolecall::blocking::Tenant;
 use rolecall::records::{Assignment, Holder, Record, UserId};
-use rolecall::{Moment, PermissionHandle, Tx, UserHandle};
+use rolecall::{Moment, PermissionHandle, Tx, UserHandle, Window};
 
 use crate::common::fixed_store::FixedStore;
 use crate::common::organisation::now;
 use crate::common::records::{permission_id, role_id};
-use crate::common::varied::{Asked, Variation, Varied};
+
 use crate::table::{Goal, Table};
+use crate::varied::{Asked, Variation, Varied};
 use crate::{nanos, per};
 
 /// Tenants are timed for so many questions, after so many that warm the caches up.
@@ -118,6 +120,8 @@ pub(crate) fn variations(table: &Table) {
         println!("{}: {}", varied.variation.name, varied.variation.what);
         checks(table, &plain, &varied);
         answers(table, &plain, &varied);
+        changes(table, &plain, &varied);
+        whole(table, &plain, &varied);
     }
 }
 
@@ -179,6 +183,81 @@ fn answers(table: &Table, plain: &Subject, varied: &Subject) {
             })
         });
     }
+}
+
+/// Each change is made and undone by the next turn, so that a tenant stays as it is.
+fn changes(table: &Table, plain: &Subject, varied: &Subject) {
+    let goal = Goal::AtMost(3.0);
+    let both = [plain, varied];
+    // Groups that were created anew have other ids.
+    let (role, group) = (|n: u32| role_id(n % 400), |n: u32| format!("group{}", n % 900));
+    let user = |s: &Subject, n: u32| s.questions[n as usize].user;
+    let change = |what: &str, edit: &dyn Fn(&Subject, &Tx, u32, bool) -> Result<(), rolecall::Error>| {
+        compare(table, what, both, 7, goal, |s| {
+            per(1 << 6, |n| {
+                let n = u32::try_from(n).unwrap();
+                s.tenant.update(|tx| edit(s, tx, n / 2, n % 2 == 0)).unwrap();
+            })
+        });
+    };
+    change("join_and_leave", &|s, tx, n, add| {
+        let edit = tx.user(user(s, n))?;
+        let named = format!("bench{}", n % 4);
+        if add {
+            tx.ensure_group(&named)?;
+        }
+        if add { edit.ensure_membership(&*named, Window::ALWAYS)?.done() } else { edit.leave(&*named)?.done() }
+    });
+    change("grant_and_revoke", &|_, tx, n, add| {
+        let edit = tx.role(role(n))?;
+        if add { edit.grant("bench:*")?.done() } else { edit.revoke("bench:*")?.done() }
+    });
+    change("replace_grants", &|s, tx, n, add| {
+        let name = format!("bench-role{n}");
+        if !add {
+            return tx.delete_role(&*name);
+        }
+        let step = s.varied.permissions() / 20;
+        tx.create_role(&name)?.set_grants((0..20).map(|p| permission_id(p * step)))?;
+        tx.group(&*group(n))?.assign(&*name)?.done()
+    });
+    change("permission_comes_and_goes", &|_, tx, _, add| {
+        if add { tx.create_permission("bench:new")?.done() } else { tx.delete_permission("bench:new") }
+    });
+    change("group_comes_and_goes", &|_, tx, n, add| {
+        let named = format!("bench-group{n}");
+        if add {
+            return tx.create_group(&named)?.add_parent(&*group(n))?.assign(role(n))?.done();
+        }
+        tx.delete_group(&*named)
+    });
+}
+
+/// What reads everything, for each record.
+fn whole(table: &Table, plain: &Subject, varied: &Subject) {
+    let goal = Goal::AtMost(3.0);
+    let both = [plain, varied];
+    compare(table, "load", both, 3, goal, |s| {
+        let records: Arc<[Record]> = s.varied.records().into();
+        let store = FixedStore::new(Arc::clone(&records));
+        let start = Instant::now();
+        drop(black_box(store.open(None)));
+        nanos(start.elapsed()) / records.len() as f64
+    });
+    compare(table, "replace_with_ten_differences", both, 3, goal, |s| {
+        let exported = s.tenant.snapshot().export().unwrap().to_json();
+        let mut json: serde_json::Value = serde_json::from_str(&exported).unwrap();
+        for user in json["users"].as_array_mut().unwrap().iter_mut().step_by(9_000).take(10) {
+            let other = if user["name"] == "Ada" { "Grace" } else { "Ada" };
+            user["name"] = other.into();
+        }
+        let document = rolecall::Document::from_json(json.to_string().as_bytes()).unwrap();
+        let start = Instant::now();
+        let updated = s.tenant.replace(&document).unwrap();
+        let elapsed = nanos(start.elapsed());
+        assert_eq!(updated.changes.len(), 10);
+        elapsed / s.varied.records().len() as f64
+    });
 }
 
 fn latency<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {

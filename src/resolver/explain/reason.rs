@@ -1,13 +1,17 @@
 //! Why a check is denied: the reason, and what would grant the permission.
 
 use super::paths::{self, Access};
-use super::{Decision, Explanation, Reason, unknown};
+use super::{Decision, Explanation, GrantingGroup, GrantingRole, Reason, unknown};
 use crate::model::clock::When;
 use crate::model::error::{Asked, EntityKind, Suggestions};
-use crate::model::records::Slug;
+use crate::model::internal_fault::must;
 use crate::resolver::check::allows;
+use crate::resolver::snapshot::conflicts::both;
+use crate::resolver::snapshot::edges::Edges;
+use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::state::State;
-use crate::resolver::snapshot::{Availability, CompiledTenant, reverse};
+use crate::resolver::snapshot::table::Row as _;
+use crate::resolver::snapshot::{Availability, CompiledTenant, SlugConflict, reverse};
 
 const MOST_HOLDERS: usize = 32;
 
@@ -57,7 +61,8 @@ fn denied(state: &State, user: u32, permission: u32, when: &When<'_>) -> Reason 
         return Reason::Suspended;
     }
     let instants = match paths::access(state, row, permission) {
-        Access::During(instants) if instants.is_empty() => return Reason::NoPath,
+        Access::Never => return Reason::NoPath,
+        Access::During(instants) if instants.is_empty() => return Reason::NeverActive,
         Access::During(instants) => instants,
         Access::Unknown(_) => return Reason::OutsideWindows,
     };
@@ -85,7 +90,9 @@ pub(crate) fn explain(
         decision,
         paths: Vec::new(),
         more_paths: false,
+        never_active: None,
         suggestions: Suggestions::default(),
+        conflict: None,
         roles: Vec::new(),
         groups: Vec::new(),
         more_holders: false,
@@ -103,34 +110,65 @@ pub(crate) fn explain(
         (Decision::Denied(Reason::UnknownUser), ..) => {
             explanation.suggestions = snapshot.suggestions(EntityKind::User);
         }
+        (Decision::Denied(Reason::CatalogConflict), _, Some(permission)) => {
+            explanation.conflict = conflict(state, permission);
+        }
         (
             Decision::Denied(
-                Reason::Expired { .. } | Reason::NotYetActive { .. } | Reason::NoPath | Reason::OutsideWindows,
+                Reason::NeverActive
+                | Reason::Expired { .. }
+                | Reason::NotYetActive { .. }
+                | Reason::NoPath
+                | Reason::OutsideWindows,
             ),
             Some(row),
             Some(permission),
         ) => {
             let found = paths::at_any_time(state, row, permission);
             (explanation.paths, explanation.more_paths) = (found.paths, found.more);
-            holders(state, permission, when, &mut explanation);
+            if decision == Decision::Denied(Reason::NeverActive) {
+                explanation.never_active = paths::ignoring_windows(state, row, permission);
+            }
+            holders(state, row, permission, when, &mut explanation);
         }
         _ => {}
     }
     explanation
 }
 
-/// Finds the roles and groups that would grant it.
-fn holders(state: &State, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
+/// Returns both permissions with one slug, and what to do about it.
+fn conflict(state: &State, permission: u32) -> Option<(SlugConflict, String)> {
+    let slug = &state.permissions.row(permission)?.record.slug;
+    let conflict = must(both(&state.permissions, slug), "a slug in conflict belongs to two")?;
+    let advice = format!("rename or delete the tenant's own by its id, {}", conflict.own);
+    Some((conflict, advice))
+}
+
+/// Finds the roles and groups that would grant it, and that the user does not have already.
+fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
     let roles = reverse::roles_giving(state, permission);
     let groups = reverse::groups_having(state, &roles, when);
-    let mut slugs: Vec<Slug> =
-        roles.iter().filter_map(|n| state.roles.row(n)).map(|row| row.record.slug.clone()).collect();
-    slugs.sort_unstable();
-    explanation.roles = slugs;
-    let mut slugs: Vec<Slug> =
-        groups.iter().filter_map(|n| state.groups.row(n)).map(|row| row.record.slug.clone()).collect();
-    slugs.sort_unstable();
-    explanation.groups = slugs;
+    // Adding what has ended replaces it (R3).
+    let has = |edges: Edges<'_>, to| edges.get(to).is_some_and(|edge| !edge.window.has_ended(when.instant()));
+    let free = roles.iter().filter(|role| !has(user.roles(), *role)).filter_map(|n| state.roles.row(n));
+    explanation.roles = free
+        .map(|row| GrantingRole {
+            slug: row.record.slug.clone(),
+            origin: row.origin(),
+            in_conflict: row.is_in_conflict(),
+            id: row.record.id,
+        })
+        .collect();
+    explanation.roles.sort_unstable();
+    let free = groups.iter().filter(|group| !has(user.groups(), *group)).filter_map(|n| state.groups.row(n));
+    explanation.groups = free
+        .map(|row| GrantingGroup {
+            slug: row.record.slug.clone(),
+            id: row.record.id,
+            managed_by: row.record.managed_by().cloned(),
+        })
+        .collect();
+    explanation.groups.sort_unstable();
     explanation.more_holders = explanation.roles.len() > MOST_HOLDERS || explanation.groups.len() > MOST_HOLDERS;
     explanation.roles.truncate(MOST_HOLDERS);
     explanation.groups.truncate(MOST_HOLDERS);

@@ -139,9 +139,8 @@ impl<'a> Rebase<'a> {
     /// Says why the plan had to be rebased, before the reason why it cannot be.
     fn refused(&self, error: Error) -> Error {
         match error.kind() {
-            // Its sentence begins with it.
-            ErrorKind::Stale => error,
-            ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::TooManyEntities => error,
+            // The sentence of a stale plan begins with it. The others have nothing to do with the state.
+            ErrorKind::Stale | ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::TooManyEntities => error,
             _ if self.plan.base.position == self.base.position => {
                 error.preceded_by("the plan was made with another catalog")
             }

@@ -96,19 +96,6 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "group `eng` is managed by `okta`; act for it",
         ),
         (
-            Error::new(ErrorKind::Managed).about(Group, "eng").managed_by("okta").given_to_manager(),
-            "group `eng` cannot be given to `okta`",
-        ),
-        (
-            Error::new(ErrorKind::Managed).about(Group, "eng").managed_by("okta").of_relation(Relation::new(
-                RelationKind::Membership,
-                EntityKind::User,
-                "bob",
-            )),
-            "user `bob` is a member of group `eng`, which is managed by `okta`; only a transaction that acts for `okta` may \
-             remove it",
-        ),
-        (
             Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
             "internal invariant broken: a row exists; nothing was committed",
         ),

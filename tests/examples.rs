@@ -175,7 +175,8 @@ fn a_document_is_inspected_with_a_catalog() {
     assert_eq!(ask(&["matrix"]).1, "alice\tposts:read\nalice\tposts:write\nbob\tposts:write\n");
     let (status, out, _) = ask(&["conflicts"]);
     assert!(status == 1 && out.starts_with("role `editor`: the tenant's own is ") && out.lines().count() == 1, "{out}");
-    assert_eq!(ask(&["conflicts", catalog]).1, out, "the same catalog, named again");
+    let (status, again, _) = ask(&["conflicts", catalog]);
+    assert!(status == 1 && again.starts_with("role `editor`: ") && again.lines().count() == 1, "{again}");
 
     // Without the catalog, the document refers to what does not exist.
     let (status, _, errors) = run(&[document, "matrix"]);

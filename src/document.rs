@@ -255,7 +255,7 @@ fn misshapen(fault: &serde_json::Error) -> Error {
 }
 
 /// Says what was expected and found, in the words of JSON, in place of a message of the parser about a value of the wrong
-/// type. What is expected is the parser's own text, so its last occurrence ends the value.
+/// type. The expectation is the parser's own text, so its last occurrence ends the value.
 fn wrong_type(message: &str) -> Option<String> {
     let (found, expected) = message.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
     let found = match found.split_once(' ') {

@@ -135,7 +135,7 @@ fn r16_only_the_directory_changes_what_it_manages_by_every_door() {
             let error = acme.update(refused).unwrap_err();
             assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("okta")), "{what} {others:?}");
             let text = error.to_string();
-            // What is not yet managed by the directory is not said to be, in the text and as data.
+            // A text says that the directory manages the entity only if it does. The data agrees.
             let advice = "; use `set_manager` to act for that directory";
             let gives = " cannot be given to `okta`: the transaction does not act for it";
             let member = "`, which is managed by `okta`; only a transaction that acts for `okta` may remove it";

@@ -451,7 +451,7 @@ fn r3_a_window_that_has_ended_meanwhile_is_stored_and_has_no_effect() {
     }
 }
 
-/// What is refused late could keep access: here the end of a membership that had none.
+/// A late refusal could keep access: here the plan ends a membership that had no end.
 #[test]
 fn r3_a_late_plan_that_ends_access_ends_it() {
     let at = |secs| Timestamp::from_secs(secs).unwrap();

@@ -253,7 +253,7 @@ fn errors_read_well() {
             "group `staff` is a parent of group `crew`, which is managed by `okta`; \
              only a transaction that acts for `okta` may remove it; use `set_manager` to act for that directory",
         ),
-        // The group itself is managed, so its members are not the cause. Nor are they named to whoever changes the list.
+        // The group itself is managed, so its members are not the cause. Nor are they named to a caller who changes the list.
         (
             edit(|tx| in_crew(tx, "bob@acme.com")?.delete_group("crew")),
             "group `crew` is managed by `okta`; use `set_manager` to act for that directory",
@@ -564,7 +564,7 @@ fn roles_in_conflict_say_whose_they_are() {
     assert_eq!(error.to_string(), "role `editro` not found; did you mean `editor`?");
 }
 
-/// What is listed can be done: a group that the user is in already, from later on, cannot be joined again.
+/// Every listed role and group can be added. A group that the user is already in, from later on, cannot be joined again.
 #[test]
 fn what_would_grant_it_can_be_added() {
     let acme = acme();

@@ -37,7 +37,7 @@ impl Author {
     }
 }
 
-/// Checks changes that are made together. The entities come first, then what is removed: the error names the deleted entity
+/// Checks changes that are made together. The entities come first, then the removals: the error names the deleted entity
 /// rather than a relation that goes with it or that a merge moves.
 pub(super) fn check_all_managed(
     state: &State,
@@ -122,7 +122,7 @@ pub(super) fn check_managed(
 }
 
 /// Says that a deletion is the cause, if the user or the parent group of the removed relation is deleted with it. Other
-/// errors do not name the members of a group: whoever may change its list need not know them.
+/// errors do not name the members of a group: a caller who may change the list need not know them.
 fn deleting(state: &State, changes: &[Change], removed: &Record, error: Error) -> Error {
     let deletes = |key: RecordKey| changes.iter().any(|change| change.after().is_none() && change.key() == key);
     match removed {

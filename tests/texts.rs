@@ -847,3 +847,19 @@ fn f34_an_external_id_is_data() {
     let error = failed(&acme, |tx| tx.user(External { manager: "okta", id: "00u9" })?.done());
     assert_eq!((error.entity(), error.name(), error.manager()), (Some(EntityKind::User), Some("00u9"), Some("okta")));
 }
+
+/// A tenant that is out of service says what to do.
+#[test]
+fn reasons_of_a_tenant_out_of_service_have_advice() {
+    let table = [
+        (Reason::InDoubt, "denied: the tenant has a commit in doubt; refresh the tenant to resolve it"),
+        (
+            Reason::InvalidStoreContent,
+            "denied: the content of the store is invalid; a refresh of the tenant lists what to repair",
+        ),
+        (Reason::InternalError, "denied: an internal invariant is broken; the tenant must be refreshed"),
+    ];
+    for (reason, text) in table {
+        assert_eq!(Decision::Denied(reason).to_string(), text);
+    }
+}

@@ -815,9 +815,9 @@ impl fmt::Display for Reason {
             }
             Self::OutsideWindows => f.write_str("it is outside the windows of what the user holds"),
             Self::InDoubt => f.write_str("the tenant has a commit in doubt; refresh the tenant to resolve it"),
-            Self::InvalidStoreContent => f.write_str(
-                "the content of the store is invalid; repair it, then refresh the tenant, whose error lists why",
-            ),
+            Self::InvalidStoreContent => {
+                f.write_str("the content of the store is invalid; a refresh of the tenant lists what to repair")
+            }
             Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),
             Self::Closed => f.write_str("the tenant was closed"),
             Self::Deleted => f.write_str("the tenant was deleted"),

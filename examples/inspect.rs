@@ -1,6 +1,7 @@
 //! Answers questions about an organisation document: who may do what at an instant, and why.
 //!
-//! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT]`. Without arguments it prints the commands.
+//! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT] [--catalog CATALOG]`. Without
+//! arguments it prints the commands.
 //! The exit status is 0 for yes, 1 for no (denied, a conflict, or an unexpected decision), and 2 for an error, which is printed to
 //! standard error.
 
@@ -15,20 +16,22 @@ use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::SystemClock;
 use rolecall::moment::Page;
 use rolecall::records::{Granted, Name, Slug, TenantSlug};
+use rolecall::store::MemoryStore;
 use rolecall::{Document, ErrorKind, Moment, PageRequest, Quoted, Timestamp};
 
 const USAGE: &str = "\
-usage: inspect FILE COMMAND [--at INSTANT]
+usage: inspect FILE COMMAND [--at INSTANT] [--catalog CATALOG]
 
-FILE is an organisation document. INSTANT is in RFC 3339; the default is the present. Commands:
+FILE is an organisation document. INSTANT is in RFC 3339; the default is the present. CATALOG is a document whose
+permissions and roles are the catalog of the application; without it, the catalog is empty. Commands:
   stats                      counts entities and relations
   check USER PERMISSION      prints `allowed` or `denied`; exit status 0 or 1
   explain USER PERMISSION    prints the decision and its reason
   effective USER             lists the permissions of a user
   who-can PERMISSION         lists the users with a permission
   matrix                     lists every allowed `user<TAB>permission`
-  conflicts CATALOG          lists the slugs that are in conflict with a catalog, a document with its permissions and
-                             roles; exit status 1 if there are any
+  conflicts [CATALOG]        lists the slugs that are in conflict with the catalog, or with another one, for example that
+                             of the next release; exit status 1 if there are any
   verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong";
 
 /// The number of wrong decisions that are explained.
@@ -58,11 +61,12 @@ struct Arguments {
     file: PathBuf,
     words: Vec<String>,
     at: Option<Timestamp>,
+    catalog: Option<PathBuf>,
 }
 
 impl Arguments {
     fn parse(args: Vec<OsString>) -> Result<Self, Failure> {
-        let (mut words, mut at) = (Vec::new(), None);
+        let (mut words, mut at, mut catalog) = (Vec::new(), None, None);
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             if arg == "--at" {
@@ -70,6 +74,11 @@ impl Arguments {
                 let instant = Timestamp::parse(&instant.to_string_lossy()).map_err(|error| format!("--at: {error}"))?;
                 if at.replace(instant).is_some() {
                     return Err(format!("--at: expected one instant\n\n{USAGE}"));
+                }
+            } else if arg == "--catalog" {
+                let file = args.next().ok_or_else(|| format!("--catalog: expected a file\n\n{USAGE}"))?;
+                if catalog.replace(PathBuf::from(file)).is_some() {
+                    return Err(format!("--catalog: expected one file\n\n{USAGE}"));
                 }
             } else {
                 words.push(arg);
@@ -79,7 +88,7 @@ impl Arguments {
         let file = words.next().map(PathBuf::from).ok_or(USAGE)?;
         let text =
             |word: OsString| word.into_string().map_err(|word| format!("expected UTF-8: {}", word.to_string_lossy()));
-        Ok(Self { file, words: words.map(text).collect::<Result<_, _>>()?, at })
+        Ok(Self { file, words: words.map(text).collect::<Result<_, _>>()?, at, catalog })
     }
 }
 
@@ -95,12 +104,16 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
         ["effective", user] => Question::Effective(user),
         ["who-can", permission] => Question::WhoCan(permission),
         ["matrix"] => Question::Matrix,
-        ["conflicts", file] => Question::Conflicts(Path::new(file)),
+        ["conflicts"] if arguments.catalog.is_some() => Question::Conflicts(None),
+        ["conflicts", file] => Question::Conflicts(Some(Path::new(file))),
         ["verify", file] => Question::Verify(Path::new(file)),
         _ => return Err(USAGE.to_owned()),
     };
 
-    let tenant = import(&arguments.file)?;
+    let tenant = match &arguments.catalog {
+        Some(file) => import_with(&catalog(file)?, &arguments.file)?,
+        None => import(&arguments.file)?,
+    };
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
     let moment = arguments.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
     question.answer(&moment, out)
@@ -113,7 +126,7 @@ enum Question<'a> {
     Effective(&'a str),
     WhoCan(&'a str),
     Matrix,
-    Conflicts(&'a Path),
+    Conflicts(Option<&'a Path>),
     Verify(&'a Path),
 }
 
@@ -134,7 +147,11 @@ impl Question<'_> {
             Self::WhoCan(permission) => say(out, moment.who_can(*permission).keys()),
             Self::Matrix => say(out, matrix(moment)),
             Self::Conflicts(file) => {
-                let conflicts = moment.snapshot().catalog_conflicts(&catalog(file)?);
+                let snapshot = moment.snapshot();
+                let conflicts = match file {
+                    Some(file) => snapshot.catalog_conflicts(&catalog(file)?),
+                    None => snapshot.conflicts(),
+                };
                 say(out, &conflicts).map(|_| conflicts.is_empty())
             }
             Self::Verify(file) => verify(moment, file, out),
@@ -142,15 +159,78 @@ impl Question<'_> {
     }
 }
 
-/// Reads a catalog from the permissions and roles of a document. For conflicts, slugs are enough.
+/// A role of a catalog: its slug, and the slugs and patterns of what it grants and includes.
+struct CatalogRole {
+    slug: String,
+    grants: Vec<String>,
+    includes: Vec<String>,
+}
+
+/// Reads a catalog from the permissions and roles of a document.
 fn catalog(file: &Path) -> Result<Catalog, Failure> {
     let snapshot = import(file)?.snapshot();
     let moment = snapshot.now(&SystemClock);
-    let (permissions, roles) = (all(|page| moment.permissions(page)), all(|page| moment.roles(page)));
-    let permissions: Vec<_> = permissions.iter().map(|item| PermissionDef::new(item.slug().as_str())).collect();
-    let roles: Vec<_> = roles.iter().map(|item| RoleDef::new(item.slug().as_str())).collect();
-    let definition = Definition { permissions: &permissions, roles: &roles, ..Definition::default() };
-    Catalog::new(&definition).map_err(|error| invalid(file, &error))
+    let permissions = all(|page| moment.permissions(page));
+    let slug_of = |granted: &Granted| match granted {
+        Granted::Pattern(pattern) => Some(pattern.to_string()),
+        Granted::Permission(reference) => moment.permission(reference.id()).map(|item| item.slug().to_string()),
+    };
+    let mut waiting: Vec<CatalogRole> = all(|page| moment.roles(page))
+        .iter()
+        .map(|role| CatalogRole {
+            slug: role.slug().to_string(),
+            grants: moment.grants_of(role.record.id).iter().filter_map(slug_of).collect(),
+            includes: moment.includes_of(role.record.id).iter().map(|included| included.slug().to_string()).collect(),
+        })
+        .collect();
+    // A role comes after those that it includes. A document has no cycles, so each round finds at least one.
+    let mut roles: Vec<CatalogRole> = Vec::new();
+    while !waiting.is_empty() {
+        let is_there = |slug: &String| roles.iter().any(|role| role.slug == *slug);
+        let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|role| role.includes.iter().all(is_there));
+        waiting = rest;
+        roles.extend(ready);
+    }
+    let permissions: Vec<&str> = permissions.iter().map(|item| item.slug().as_str()).collect();
+    build(&permissions, &roles).map_err(|error| invalid(file, &error))
+}
+
+fn build(permissions: &[&str], roles: &[CatalogRole]) -> rolecall::Result<Catalog> {
+    fn slices(texts: &[String]) -> Vec<&str> {
+        texts.iter().map(String::as_str).collect()
+    }
+    let permissions: Vec<_> = permissions.iter().copied().map(PermissionDef::new).collect();
+    let lists: Vec<_> = roles.iter().map(|role| (slices(&role.grants), slices(&role.includes))).collect();
+    let defined = roles.iter().zip(&lists);
+    let roles: Vec<_> =
+        defined.map(|(role, (grants, includes))| RoleDef { grants, includes, ..RoleDef::new(&role.slug) }).collect();
+    Catalog::new(&Definition { permissions: &permissions, roles: &roles, ..Definition::default() })
+}
+
+/// Imports a document into a tenant with this catalog. The slugs of both are in conflict: the document is that of a tenant
+/// which had them before the catalog. So it is imported with an earlier catalog, and opened with this one.
+fn import_with(catalog: &Catalog, file: &Path) -> Result<Tenant, Failure> {
+    let json = read(file)?;
+    let listed = |list: &str| -> Vec<String> {
+        let document: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
+        let entries = document.get(list).and_then(|entries| entries.as_array().cloned()).unwrap_or_default();
+        let slug = |entry: &serde_json::Value| entry.as_str().or(entry.get("slug")?.as_str()).map(str::to_owned);
+        entries.iter().filter_map(slug).collect()
+    };
+    let (own_permissions, own_roles) = (listed("permissions"), listed("roles"));
+    let permissions = catalog.permissions().iter().map(|entry| entry.slug().as_str());
+    let permissions: Vec<&str> = permissions.filter(|slug| !own_permissions.iter().any(|own| own == slug)).collect();
+    let roles = catalog.roles().iter().map(|entry| entry.slug().to_string());
+    let roles = roles.filter(|slug| !own_roles.contains(slug));
+    let roles: Vec<_> = roles.map(|slug| CatalogRole { slug, grants: Vec::new(), includes: Vec::new() }).collect();
+    let store = MemoryStore::default();
+    let tenant = || {
+        let earlier = Authorizer::builder().store(store.clone()).catalog(&build(&permissions, &roles)?).build();
+        let document = Document::from_json(&json)?;
+        earlier.import(&document)?;
+        Authorizer::builder().store(store.clone()).catalog(catalog).build().tenant(document.slug())
+    };
+    tenant().map_err(|error| invalid(file, &error))
 }
 
 fn stats(moment: &Moment<'_>) -> Vec<String> {

@@ -248,18 +248,46 @@ fn misshapen(fault: &serde_json::Error) -> Error {
     let text = fault.to_string();
     // The text of the parser ends with the place.
     let what = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
-    let what = unknown_name(what).unwrap_or_else(|| escaped(what, 300));
+    let what = unknown_name(what).or_else(|| wrong_type(what)).unwrap_or_else(|| escaped(&in_json(what), 300));
     let code = if fault.is_data() { MistakeCode::Shape } else { MistakeCode::Syntax };
     let message = format!("line {line}, column {}: {}", column.max(1), what);
     Error::document(vec![Mistake::new(String::new(), code, message)], 0)
 }
 
+/// Says what was expected and found, in the words of JSON, in place of a message of the parser about a value of the wrong
+/// type. The expectation is the parser's own text, so its last occurrence ends the value.
+fn wrong_type(message: &str) -> Option<String> {
+    let (found, expected) = message.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
+    let found = match found.split_once(' ') {
+        Some(("string", text)) => format!("the string {text}"),
+        Some(("integer", number)) => format!("the number {}", number.trim_matches('`')),
+        Some(("floating", number)) => format!("the number {}", number.trim_start_matches("point ").trim_matches('`')),
+        Some(("boolean", word)) => word.trim_matches('`').to_owned(),
+        _ => in_json(found),
+    };
+    Some(format!("expected {}, found {}", in_json(expected), escaped(&found, 300)))
+}
+
+/// Names the types of a message of the parser as JSON names them.
+fn in_json(message: &str) -> String {
+    match message {
+        "map" => "an object".to_owned(),
+        "sequence" | "a sequence" => "an array".to_owned(),
+        "EOF while parsing a list" => "the document ends inside an array".to_owned(),
+        other => match other.strip_prefix("EOF while parsing ") {
+            Some("a value") => "the document ends where a value is expected".to_owned(),
+            Some(what) => format!("the document ends inside {what}"),
+            None => other.to_owned(),
+        },
+    }
+}
+
 /// Quotes the name in a message of the parser about an unknown field or value, which the parser does not escape. What
 /// follows the name is the parser's own, so its last occurrence ends the name.
 fn unknown_name(message: &str) -> Option<String> {
-    let (kind, rest) = ["unknown field `", "unknown variant `"]
+    let (kind, rest) = [("unknown field `", "unknown field "), ("unknown variant `", "unknown value ")]
         .into_iter()
-        .find_map(|begin| Some((begin.trim_end_matches('`'), message.strip_prefix(begin)?)))?;
+        .find_map(|(begin, kind)| Some((kind, message.strip_prefix(begin)?)))?;
     let at = ["`, expected ", "`, there are no "].into_iter().filter_map(|end| rest.rfind(end)).max()?;
     let (name, after) = (rest.get(..at)?, rest.get(at + 1..)?);
     Some(format!("{kind}{}{}", Quoted(name), escaped(after, 300)))

@@ -3,8 +3,10 @@
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
 //! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, and
-//! `warnings.rs` has what a plan probably should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans.
+//! `warnings.rs` has what a plan probably should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans,
+//! and `serialize_error.rs` adds what a rebase conflicts with to the error as data.
 
+mod serialize_error;
 mod rebase;
 mod compare;
 mod tenant;
@@ -38,7 +40,7 @@ pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;
 use crate::model::clock::When;
-use crate::model::records::{Change, Envelope, Manager, RecordKind, Revision, Timestamp, UserRecord};
+use crate::model::records::{Actor, Change, Envelope, Manager, Note, RecordKind, Revision, Timestamp, UserRecord};
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
 use crate::resolver::snapshot::entity_rows::UserRow;
@@ -109,6 +111,43 @@ impl Plan {
     /// ```
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// Returns who makes the change, in the application's words, if the transaction said so ([`Tx::set_actor`]).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|tx| tx.set_actor("ops@acme.com")?.create_user("alice")?.done())?;
+    /// assert_eq!(plan.actor().unwrap(), "ops@acme.com");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn actor(&self) -> Option<&Actor> {
+        self.envelope.actor.as_ref()
+    }
+
+    /// Returns why the change is made, if the transaction said so ([`Tx::set_note`]).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let (_, plan) = acme.plan(|tx| tx.set_note("ticket 7")?.create_user("alice")?.done())?;
+    /// assert_eq!(plan.note().unwrap(), "ticket 7");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn note(&self) -> Option<&Note> {
+        self.envelope.note.as_ref()
+    }
+
+    /// Returns the instant at which the plan was made, by the tenant's clock. Windows are judged at it (R3), and the commit
+    /// carries it.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let (instant, plan) = acme.plan(|tx| Ok(tx.instant()))?;
+    /// assert_eq!(plan.instant(), instant);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn instant(&self) -> Timestamp {
+        self.envelope.at
     }
 
     /// Returns whether the plan changes nothing.

@@ -95,6 +95,9 @@ const DOORS: &[(&str, Call)] = &[
     ("no parent", |tx| tx.group("eng")?.remove_parent("wide")?.done()),
     ("all parents", |tx| tx.group("eng")?.set_parents(["own"]).map(drop)),
     ("a local parent deleted", |tx| tx.delete_group("wide")),
+    ("a local member merged", |tx| tx.merge_users("bob", "carol").map(drop)),
+    ("a new managed user", |tx| tx.ensure_managed_user(External { manager: "okta", id: "9" }, "zoe")?.done()),
+    ("a new managed group", |tx| tx.ensure_managed_group(External { manager: "okta", id: "9" }, "Zoe")?.done()),
 ];
 
 /// The calls that need no directory.
@@ -132,10 +135,14 @@ fn r16_only_the_directory_changes_what_it_manages_by_every_door() {
             let error = acme.update(refused).unwrap_err();
             assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("okta")), "{what} {others:?}");
             let text = error.to_string();
-            // What is not yet managed by the directory is not said to be.
-            let gives =
-                text.contains(" cannot be given to `okta`: the transaction does not act for it; use `set_manager`");
-            assert!(gives || text.contains(" is managed by `okta`; use `set_manager`"), "{text}");
+            // A text says that the directory manages the entity only if it does. The data agrees.
+            let advice = "; use `set_manager` to act for that directory";
+            let gives = " cannot be given to `okta`: the transaction does not act for it";
+            let member = "`, which is managed by `okta`; only a transaction that acts for `okta` may remove it";
+            assert_eq!(error.gives_to_manager(), text.contains(&format!("{gives}{advice}")), "{text}");
+            assert_eq!(error.relation().is_some(), text.contains(&format!("{member}{advice}")), "{text}");
+            let plain = text.contains(&format!(" is managed by `okta`{advice}")) && !text.contains(member);
+            assert!(error.gives_to_manager() || error.relation().is_some() || plain, "{text}");
             let done = acme.update(|tx| {
                 assert!(refused(tx).is_err());
                 tx.create_user("zed")?.done()

@@ -141,6 +141,53 @@ fn f26_conflicts_with_a_catalog_are_listed() {
     std::fs::remove_file(file).unwrap();
 }
 
+/// The document of a tenant refers to entries of a catalog, and has a role of its own whose slug the catalog has, too.
+#[test]
+fn a_document_is_inspected_with_a_catalog() {
+    let file = |name: &str, json: &str| {
+        let file = std::env::temp_dir().join(format!("rolecall-{name}-{}.json", std::process::id()));
+        std::fs::write(&file, json).unwrap();
+        file
+    };
+    let catalog = file(
+        "with-catalog",
+        r#"{"format": 1, "tenant": {"slug": "catalog"}, "permissions": ["posts:read", "posts:write"],
+            "roles": [{"slug": "writer", "permissions": ["posts:w*"], "includes": ["reader"]},
+                      {"slug": "reader", "permissions": ["posts:read"]}, "editor"]}"#,
+    );
+    let document = file(
+        "with-document",
+        r#"{"format": 1, "tenant": {"slug": "acme"}, "roles": [{"slug": "editor", "permissions": ["posts:write"]}],
+            "users": [{"key": "alice", "roles": ["writer"]}, {"key": "bob", "roles": ["editor"]}]}"#,
+    );
+    let (document, catalog) = (document.to_str().unwrap(), catalog.to_str().unwrap());
+    let ask = |words: &[&str]| run(&[&[document], words, &["--catalog", catalog]].concat());
+    let allowed = |path: &str| (0, format!("allowed: {path}\n"), String::new());
+    assert_eq!(
+        ask(&["explain", "alice", "posts:read"]),
+        allowed("`alice` has the role `writer`, which includes `reader`, which grants `posts:read`")
+    );
+    assert_eq!(
+        ask(&["explain", "bob", "posts:write"]),
+        allowed("`bob` has the tenant's role `editor`, which grants `posts:write`")
+    );
+    assert_eq!(ask(&["check", "bob", "posts:read"]), (1, "denied\n".to_owned(), String::new()));
+    assert_eq!(ask(&["matrix"]).1, "alice\tposts:read\nalice\tposts:write\nbob\tposts:write\n");
+    let (status, out, _) = ask(&["conflicts"]);
+    assert!(status == 1 && out.starts_with("role `editor`: the tenant's own is ") && out.lines().count() == 1, "{out}");
+    let (status, again, _) = ask(&["conflicts", catalog]);
+    assert!(status == 1 && again.starts_with("role `editor`: ") && again.lines().count() == 1, "{again}");
+
+    // Without the catalog, the document refers to what does not exist.
+    let (status, _, errors) = run(&[document, "matrix"]);
+    assert!(status == 2 && errors.contains("/users/0/roles/0: role `writer` not found"), "{errors}");
+    let (status, _, errors) = run(&[document, "matrix", "--catalog", BROKEN]);
+    assert!(status == 2 && errors.contains("broken.json: /groups/0/members/0"), "{errors}");
+    for file in [document, catalog] {
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
 #[test]
 fn errors_go_to_standard_error_with_status_2() {
     let table: &[(&[&str], &str)] = &[
@@ -154,6 +201,9 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME, "matrix", "--at"], "--at: expected an instant"),
         (&[ACME, "matrix", "--at", "today"], "--at: invalid instant `today`"),
         (&[ACME, "matrix", "--at", AT[1], "--at", AT[1]], "--at: expected one instant"),
+        (&[ACME, "matrix", "--catalog"], "--catalog: expected a file"),
+        (&[ACME, "matrix", "--catalog", ACME, "--catalog", ACME], "--catalog: expected one file"),
+        (&[ACME, "matrix", "--catalog", "no-such-file"], "no-such-file: "),
         (&["no-such-file", "matrix"], "no-such-file: "),
         (&[ACME, "verify", "no-such-file"], "no-such-file: "),
         (&[ACME, "effective", "nobody"], "user `nobody` not found"),

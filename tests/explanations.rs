@@ -182,7 +182,7 @@ fn f2_a_path_whose_windows_have_no_common_instant_was_never_allowed() {
     let snapshot = acme.snapshot();
     for instant in [-1, 5, 15, 25, 35] {
         let moment = snapshot.at(at(instant));
-        assert_eq!(moment.decide("u", "p"), Decision::Denied(Reason::NoPath), "at {instant}");
+        assert_eq!(moment.decide("u", "p"), Decision::Denied(Reason::NeverActive), "at {instant}");
         assert!(moment.explain("u", "p").paths().is_empty() && moment.valid_until("u", "p").is_none());
         assert!(moment.access_windows("u", "p").unwrap().is_empty());
     }

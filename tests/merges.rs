@@ -177,8 +177,8 @@ fn f24_suspended_access_does_not_become_active_and_active_access_is_not_suspende
         assert_eq!(
             error.to_string(),
             format!(
-                "invalid user to merge `from`: expected a user with the status of the other one: this one is {is} and the \
-                 other one is {other}; activate, suspend or delete one of them first"
+                "user `from` cannot be merged into `into`: `from` is {is}, and `into` is {other}; \
+                 activate, suspend or delete one of them first"
             )
         );
     }
@@ -198,7 +198,7 @@ fn f24_a_user_is_not_merged_into_itself_and_both_must_exist() {
     let (acme, _) = acme();
     let id = acme.now().user("from").unwrap().id;
     let error = fails(&acme, |tx| tx.merge_users("from", id).map(drop));
-    assert_eq!(error.to_string(), "invalid user to merge `from`: expected two different users");
+    assert_eq!(error.to_string(), "user `from` cannot be merged into itself");
     for (from, into, missing) in [("from", "nobody", "nobody"), ("nobody", "into", "nobody")] {
         let error = fails(&acme, |tx| tx.merge_users(from, into).map(drop));
         assert_eq!((error.kind(), error.name()), (ErrorKind::NotFound, Some(missing)));

@@ -375,7 +375,7 @@ fn rules() -> Vec<Case> {
                 tx.group("staff")?.set_managed_by(Some("okta"))?.done()
             },
             ErrorKind::Managed,
-            "group `staff` is managed by `okta`; use `set_manager` to act for that directory",
+            "group `staff` is managed by `okta`; plan again in a transaction that acts for that directory",
             RecordKind::Membership,
             false,
         ),
@@ -390,10 +390,12 @@ fn f27_a_plan_that_does_not_apply_says_which_change_and_what_is_there() {
         let approved = plan(&acme, waiting);
         acme.update(meanwhile).unwrap();
         let error = acme.rebase(&approved).expect_err(text);
-        let prefix = if kind == ErrorKind::Stale { STALE } else { "" };
-        assert!(error.to_string().starts_with(&format!("{prefix}{text}")), "{error}\n{text}");
+        assert!(error.to_string().starts_with(&format!("{STALE}{text}")), "{error}\n{text}");
         assert_eq!(error.kind(), kind, "{text}");
         let conflict = RebaseConflict::of(&error).expect(text);
+        let json = serde_json::to_value(&error).unwrap()["conflict"].clone();
+        assert_eq!(json, serde_json::to_value(conflict).unwrap());
+        assert!(json["change"].is_object() && json["present"].is_null() != conflict.present.is_some(), "{json}");
         assert!(approved.changes().contains(&conflict.change), "{text}");
         assert_eq!((conflict.change.kind(), conflict.present.is_some()), (change, present), "{text}");
         assert!(error.source().unwrap().to_string().contains("does not apply to the newest state"));
@@ -421,26 +423,56 @@ fn f27_the_error_of_a_rebase_names_the_relation_as_data() {
     assert_eq!(present.window, later());
 }
 
+/// R3: a plan is judged at the instant at which it is made, whether it is committed or rebased afterwards.
 #[test]
-fn f27_a_new_window_that_has_ended_meanwhile_is_refused() {
+fn r3_a_window_that_has_ended_meanwhile_is_stored_and_has_no_effect() {
     let at = |secs| Timestamp::from_secs(secs).unwrap();
-    let clock = Arc::new(ManualClock::new(at(1_000)));
-    let acme = Authorizer::builder().clock(Arc::clone(&clock)).build().create_tenant("acme", "Acme").unwrap();
-    populate(&acme);
-    let approved = plan(&acme, |tx| tx.user("alice")?.join_during("staff", Window::until(at(2_000)))?.done());
-    acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
-    clock.set(at(1_999));
-    acme.rebase(&approved).unwrap();
-    clock.set(at(2_000));
-    let error = acme.rebase(&approved).unwrap_err();
-    assert_eq!((error.kind(), error.what()), (ErrorKind::Invalid, Some("window")));
-    assert_eq!(RebaseConflict::of(&error).unwrap().change, approved.changes()[0]);
-    // To remove such a relation is as right as ever.
-    acme.update(|tx| tx.user("bob")?.join_during("staff", Window::until(at(3_000)))?.done()).unwrap();
-    let leaves = plan(&acme, |tx| tx.user("bob")?.leave("staff")?.done());
-    acme.update(|tx| tx.create_user("erin")?.done()).unwrap();
-    clock.set(at(4_000));
-    acme.commit(acme.rebase(&leaves).unwrap()).unwrap();
+    let edits: [Run; 3] = [
+        |tx| tx.user("alice")?.join_during("staff", Window::until(Timestamp::from_secs(2_000)?))?.done(),
+        |tx| tx.user("alice")?.assign_during("editor", Window::until(Timestamp::from_secs(2_000)?))?.done(),
+        |tx| tx.group("staff")?.add_parent_during("backend", Window::until(Timestamp::from_secs(2_000)?))?.done(),
+    ];
+    for (edit, rebased) in edits.into_iter().flat_map(|edit| [(edit, false), (edit, true)]) {
+        let clock = Arc::new(ManualClock::new(at(1_000)));
+        let acme = Authorizer::builder().clock(Arc::clone(&clock)).build().create_tenant("acme", "Acme").unwrap();
+        populate(&acme);
+        let approved = plan(&acme, edit);
+        assert_eq!(approved.instant(), at(1_000));
+        if rebased {
+            acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+        }
+        clock.set(at(2_000));
+        assert_eq!(acme.plan(edit).map(drop).unwrap_err().what(), Some("window"), "a new plan is refused");
+        let late = if rebased { acme.rebase(&approved).unwrap() } else { approved.clone() };
+        assert_eq!(late.changes(), approved.changes());
+        let before = acme.now().effective("alice").slugs();
+        acme.commit(late).unwrap();
+        assert_eq!(acme.now().effective("alice").slugs(), before);
+    }
+}
+
+/// A late refusal could keep access: here the plan ends a membership that had no end.
+#[test]
+fn r3_a_late_plan_that_ends_access_ends_it() {
+    let at = |secs| Timestamp::from_secs(secs).unwrap();
+    for rebased in [false, true] {
+        let clock = Arc::new(ManualClock::new(at(1_000)));
+        let acme = Authorizer::builder().clock(Arc::clone(&clock)).build().create_tenant("acme", "Acme").unwrap();
+        populate(&acme);
+        acme.update(|tx| tx.user("bob")?.join("staff")?.done()).unwrap();
+        let until = Window::until(at(2_000));
+        let approved = plan(&acme, |tx| {
+            tx.user("bob")?.set_membership_window("staff", Window::until(Timestamp::from_secs(2_000)?))?.done()
+        });
+        if rebased {
+            acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
+        }
+        clock.set(at(3_000));
+        assert!(acme.now().all_members("staff").contains("bob"));
+        acme.commit(if rebased { acme.rebase(&approved).unwrap() } else { approved }).unwrap();
+        assert!(!acme.now().all_members("staff").contains("bob"));
+        assert!(acme.now().groups_of("bob").into_iter().any(|group| group.window == until));
+    }
 }
 
 /// Two processes with two catalogs. The plan is of the process with the old one.
@@ -457,7 +489,8 @@ fn f27_what_has_moved_to_the_catalog_is_refused() {
     let refused = |plan: &Plan| new.rebase(plan).unwrap_err();
     for (plan, text) in [(&creates, "permission `billing:read`"), (&creates_role, "role `auditor`")] {
         let error = refused(plan);
-        assert_eq!(error.to_string(), format!("{text} already exists: the catalog defines it"));
+        let why = "the plan was made with another catalog";
+        assert_eq!(error.to_string(), format!("{why}: {text} already exists: the catalog defines it"));
         assert_eq!(RebaseConflict::of(&error).unwrap().change, plan.changes()[0]);
     }
     // The tenant's own is there already when the catalog defines the slug.
@@ -504,7 +537,10 @@ fn f27_an_entry_that_the_catalog_has_removed_is_not_found() {
     let approved = plan(&old, |tx| tx.role("editor")?.grant("billing:read")?.done());
     let new = Authorizer::builder().store(store).build().tenant("acme").unwrap();
     let error = new.rebase(&approved).unwrap_err();
-    assert_eq!(error.to_string(), "permission `billing:read` not found: it was removed from the catalog");
+    assert_eq!(
+        error.to_string(),
+        "the plan was made with another catalog: permission `billing:read` not found: it was removed from the catalog"
+    );
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 

@@ -148,13 +148,13 @@ fn errors_read_well() {
         (edit(|tx| tx.permission("fax:send")?.done()), "permission `fax:send` not found; the catalog has retired it"),
         (
             edit(|tx| tx.create_permission("leases:read")?.done()),
-            "permission `leases:read` already exists: the catalog has renamed it to `rentals:read`",
+            "permission `leases:read` cannot be used: the catalog has renamed it to `rentals:read`",
         ),
         (
             edit(|tx| tx.create_permission("rentals:read")?.done()),
             "permission `rentals:read` already exists: the catalog defines it",
         ),
-        (edit(|tx| tx.create_role("clerk")?.done()), "role `clerk` already exists: the catalog has retired it"),
+        (edit(|tx| tx.create_role("clerk")?.done()), "role `clerk` cannot be used: the catalog has retired it"),
         (
             edit(|tx| tx.role("broker")?.grant("posts:read")?.done()),
             "role `broker` belongs to the catalog and cannot be changed by a tenant",
@@ -222,8 +222,87 @@ fn errors_read_well() {
         ),
         (
             edit(|tx| tx.user("alice@acme.com")?.set_external_id(Some("00u2"))?.done()),
-            "invalid external id `00u2` of user `alice@acme.com`: expected a user that a directory manages; \
-             use `set_managed_by` first",
+            "user `alice@acme.com` cannot have the external id `00u2`: no directory manages it; use `set_managed_by` first",
+        ),
+        (
+            edit(|tx| tx.user("alice@acme.com")?.set_managed_by(Some("okta"))?.done()),
+            "user `alice@acme.com` cannot be given to `okta`: the transaction does not act for it; \
+             use `set_manager` to act for that directory",
+        ),
+        (
+            edit(|tx| tx.ensure_managed_user(External { manager: "okta", id: "00u3" }, "eve")?.done()),
+            "user `eve` cannot be given to `okta`: the transaction does not act for it; \
+             use `set_manager` to act for that directory",
+        ),
+        (
+            edit(|tx| in_crew(tx, "bob@acme.com")?.delete_user("bob@acme.com")),
+            "user `bob@acme.com` is a member of group `crew`, which is managed by `okta`; \
+             only a transaction that acts for `okta` may remove it; \
+             use `set_manager` to act for that directory, or suspend the user",
+        ),
+        (
+            edit(|tx| in_crew(tx, "bob@acme.com")?.merge_users("bob@acme.com", "alice@acme.com")),
+            "user `bob@acme.com` is a member of group `crew`, which is managed by `okta`; \
+             only a transaction that acts for `okta` may remove it; use `set_manager` to act for that directory",
+        ),
+        (
+            edit(|tx| {
+                tx.set_manager("okta")?.group("crew")?.add_parent("staff")?;
+                tx.set_manager("entra")?.delete_group("staff")
+            }),
+            "group `staff` is a parent of group `crew`, which is managed by `okta`; \
+             only a transaction that acts for `okta` may remove it; use `set_manager` to act for that directory",
+        ),
+        // The group itself is managed, so its members are not the cause. Nor are they named to a caller who changes the list.
+        (
+            edit(|tx| in_crew(tx, "bob@acme.com")?.delete_group("crew")),
+            "group `crew` is managed by `okta`; use `set_manager` to act for that directory",
+        ),
+        (
+            edit(|tx| in_crew(tx, "bob@acme.com")?.group("crew")?.set_members::<&str>([])),
+            "group `crew` is managed by `okta`; use `set_manager` to act for that directory",
+        ),
+        // Merges.
+        (
+            edit(|tx| tx.merge_users("alice@acme.com", "alice@acme.com")),
+            "user `alice@acme.com` cannot be merged into itself",
+        ),
+        (
+            edit(|tx| tx.merge_users("alice@acme.com", "carol@acme.com")),
+            "user `alice@acme.com` cannot be merged into `carol@acme.com`: `alice@acme.com` is active, \
+             and `carol@acme.com` is suspended; activate, suspend or delete one of them first",
+        ),
+        // Long texts keep their end, and say how long they are.
+        (
+            edit(|tx| tx.create_user(&format!("{}z", "k".repeat(320)))?.done()),
+            "invalid user key `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk`…`kkkkkkkkkkkkkkkkkkkkkkkkkkkkkz`: \
+             expected 1 to 320 bytes without control characters, found 321 bytes",
+        ),
+        (
+            edit(|tx| tx.group(format!("{}1", "g".repeat(200)))?.done()),
+            "group `gggggggggggggggggggggggggggggggggggggggggggggggggg`…`ggggggggggggggggggggggggggggg1` not found",
+        ),
+        // Instants.
+        (
+            edit(|_| Timestamp::parse("2027-01-31T00:00:00")),
+            "invalid instant `2027-01-31T00:00:00`: expected an offset at the end, like `Z` or `+01:00`",
+        ),
+        (
+            edit(|_| Timestamp::parse("2027-02-30T00:00:00Z")),
+            "invalid instant `2027-02-30T00:00:00Z`: expected a date and a time that exist",
+        ),
+        (
+            edit(|_| Timestamp::parse("2027-01-31T00:00:00.0000001Z")),
+            "invalid instant `2027-01-31T00:00:00.0000001Z`: \
+             expected at most six digits of a second: instants are whole microseconds",
+        ),
+        (
+            edit(|_| Timestamp::parse("0000-01-01T00:00:00+01:00")),
+            "invalid instant `0000-01-01T00:00:00+01:00`: expected an instant in the years 0000 to 9999 in UTC",
+        ),
+        (
+            edit(|_| Timestamp::parse("2027-01-31")),
+            "invalid instant `2027-01-31`: expected RFC 3339 with an offset, like 2027-01-31T00:00:00Z",
         ),
         // Invalid texts.
         (
@@ -270,6 +349,12 @@ fn errors_read_well() {
     assert_eq!(unknown.to_string(), "tenant `acme` not found");
     let invalid = TenantSlug::new("Acme").unwrap_err();
     assert_eq!(invalid.to_string(), "invalid tenant slug `Acme`: expected 1 to 63 characters of a-z, 0-9 and `-`");
+}
+
+/// A member of the group `crew`, which a directory manages. The transaction does not act for the directory afterwards.
+fn in_crew<'a>(tx: &'a Tx, user: &str) -> Result<&'a Tx> {
+    tx.set_manager("okta")?.group("crew")?.add_member(user)?;
+    tx.set_manager("entra")
 }
 
 /// A handle of another tenant.
@@ -367,6 +452,164 @@ fn explanations_read_well() {
         now.explain(foreign(), "posts:read").to_string(),
         "denied: user with this handle (deleted, or of another tenant or opening) not found"
     );
+}
+
+/// A path exists, and its windows never overlap.
+#[test]
+fn a_path_that_is_never_active_is_said_to_be_one() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.group("staff")?.assign_during("reader", between(20, 30))?;
+        tx.create_user("eve")?.join_during("staff", between(10, 20))?.done()
+    })
+    .unwrap();
+    for secs in [5, 15, 25, 35] {
+        let snapshot = acme.snapshot();
+        let explanation = snapshot.at(at(secs)).explain("eve", "posts:read");
+        assert_eq!(explanation.decision(), Decision::Denied(Reason::NeverActive));
+        assert_eq!((explanation.never_active().len(), explanation.paths().len()), (2, 0));
+        let text = explanation.to_string();
+        assert!(
+            text.starts_with(
+                "denied: no path from `eve` to `posts:read` is ever active: the windows on each have no common instant\
+                 \n  a path that is never active: `eve` is in `staff` \
+                 (from 1970-01-01T00:00:10Z until 1970-01-01T00:00:20Z), which has the role `reader` \
+                 (from 1970-01-01T00:00:20Z until 1970-01-01T00:00:30Z), which grants `posts:read`\
+                 \n  roles that would grant it: `editor`, `reader`"
+            ),
+            "{text}"
+        );
+        let json = serde_json::to_value(&explanation).unwrap();
+        assert_eq!((&json["decision"]["denied"], &json["paths"]), (&"never_active".into(), &serde_json::json!([])));
+        assert_eq!(json["never_active"]["grant"], "posts:read");
+    }
+    let decision = acme.decide("eve", "posts:read");
+    assert_eq!(
+        decision.to_string(),
+        "denied: no path of the user is ever active: the windows on each have no common instant"
+    );
+    assert_eq!(acme.decide("eve", "posts:write"), Decision::Denied(Reason::NoPath));
+    // A path of which only a later step is never active, and one beside it that is.
+    acme.update(|tx| tx.user("eve")?.assign_during("reader", between(40, 50))?.done()).unwrap();
+    assert_eq!(acme.decide("eve", "posts:read"), Decision::Denied(Reason::NotYetActive { from: at(40) }));
+    assert!(acme.explain("eve", "posts:read").never_active().is_empty());
+}
+
+/// The tenant and the catalog each have a role `editor`, which the names alone do not tell apart.
+#[test]
+fn roles_in_conflict_say_whose_they_are() {
+    let store = rolecall::store::MemoryStore::default();
+    let first = Authorizer::builder().store(store.clone()).clock(ManualClock::new(at(0))).build();
+    let acme = first.create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_permission("posts:read")?;
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.grant("posts:write")?;
+        tx.create_role("lead")?.include("editor")?;
+        tx.create_user("alice")?.assign("editor")?;
+        tx.create_user("bob")?.assign("lead")?;
+        tx.create_user("eve")?.done()
+    })
+    .unwrap();
+    let permissions = &[PermissionDef::new("posts:read")];
+    let roles = &[RoleDef { grants: &["posts:*"], ..RoleDef::new("editor") }];
+    let catalog = Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap();
+    let acme = Authorizer::builder().store(store).catalog(&catalog).build().tenant("acme").unwrap();
+    let conflicts = acme.conflicts();
+    let [permission, role] = &conflicts[..] else { panic!("two conflicts") };
+    acme.update(|tx| tx.user("alice")?.assign(RoleId::from_uuid(role.catalog))?.done()).unwrap();
+
+    let text = |user: &str| acme.explain(user, "posts:write").to_string();
+    assert_eq!(
+        text("alice"),
+        "allowed: `alice` has the tenant's role `editor`, which grants `posts:write`\
+         \n  also: `alice` has the catalog's role `editor`, which grants `posts:*`"
+    );
+    assert_eq!(
+        text("bob"),
+        "allowed: `bob` has the role `lead`, which includes the tenant's role `editor`, which grants `posts:write`"
+    );
+    assert_eq!(
+        text("eve"),
+        format!(
+            "denied: nothing that `eve` holds grants `posts:write`\n  roles that would grant it: \
+             `editor` (the tenant's role, with the id {}), `editor` (the catalog's role, with the id {}), `lead`",
+            role.own, role.catalog
+        )
+    );
+    let explanation = acme.explain("eve", "posts:write");
+    for granting in explanation.roles() {
+        let ((), plan) = acme.plan(|tx| tx.user("eve")?.assign(granting.id)?.done()).unwrap();
+        assert!(plan.preview().at(at(0)).check("eve", "posts:write"), "{granting}");
+    }
+    assert_eq!(
+        acme.now().first_path("alice", "posts:write").as_ref(),
+        acme.explain("alice", "posts:write").paths().first()
+    );
+
+    // The permission in conflict: the id that the repair needs.
+    let explanation = acme.explain("alice", "posts:read");
+    assert_eq!(explanation.decision(), Decision::Denied(Reason::CatalogConflict));
+    assert_eq!(explanation.conflict(), Some(permission));
+    assert_eq!(
+        explanation.to_string(),
+        format!(
+            "denied: `posts:read` is a permission of the tenant and one of the catalog; \
+             rename or delete the tenant's own by its id, {}",
+            permission.own
+        )
+    );
+    // Nothing is suggested twice.
+    let error = failed(&acme, |tx| tx.role("editro")?.done());
+    assert_eq!(error.to_string(), "role `editro` not found; did you mean `editor`?");
+}
+
+/// Every listed role and group can be added. A group that the user is already in, from later on, cannot be joined again.
+#[test]
+fn what_would_grant_it_can_be_added() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.group("crew")?.assign("editor")?;
+        tx.create_group("sales")?.assign("editor")?;
+        tx.create_group("night")?.assign("editor")?;
+        tx.create_role("chief")?.include("editor")?;
+        let eve = tx.create_user("eve")?;
+        eve.join_during("sales", between(10, 20))?.join_during("night", between(0, 2))?;
+        eve.assign_during("chief", between(30, 40))?.done()
+    })
+    .unwrap();
+    let snapshot = acme.snapshot();
+    let explanation = snapshot.at(at(5)).explain("eve", "posts:write");
+    assert_eq!(explanation.decision(), Decision::Denied(Reason::NotYetActive { from: at(10) }));
+    let text = explanation.to_string();
+    assert!(
+        text.ends_with(
+            "\n  roles that would grant it: `editor`\
+             \n  groups that would grant it: `crew` (managed by `okta`), `engineering`, `night`"
+        ),
+        "{text}"
+    );
+    assert_eq!(explanation.groups()[0].managed_by.as_ref().unwrap(), "okta");
+    let json = serde_json::to_value(&explanation).unwrap();
+    assert_eq!((&json["groups"][0]["slug"], &json["groups"][0]["managed_by"]), (&"crew".into(), &"okta".into()));
+    assert!(json["groups"][1]["managed_by"].is_null() && json["roles"][0]["origin"] == "tenant");
+}
+
+#[test]
+fn a_refused_gift_is_data() {
+    let acme = acme();
+    let json = |error: &Error| serde_json::to_value(error).unwrap()["gives_to_manager"].clone();
+    let gift = failed(&acme, |tx| tx.user("alice@acme.com")?.set_managed_by(Some("okta"))?.done());
+    let taken = failed(&acme, |tx| tx.user("dave@acme.com")?.set_managed_by(None)?.done());
+    for error in [&gift, &taken] {
+        assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("okta")));
+    }
+    assert_eq!((gift.gives_to_manager(), json(&gift)), (true, true.into()));
+    assert_eq!((taken.gives_to_manager(), json(&taken)), (false, serde_json::Value::Null));
+    let member = failed(&acme, |tx| in_crew(tx, "bob@acme.com")?.delete_user("bob@acme.com"));
+    assert_eq!((member.entity(), member.name()), (Some(EntityKind::Group), Some("crew")));
+    let relation = member.relation().unwrap();
+    assert_eq!((relation.kind, &*relation.name), (RelationKind::Membership, "bob@acme.com"));
 }
 
 #[test]
@@ -603,4 +846,20 @@ fn f34_an_external_id_is_data() {
     let acme = acme();
     let error = failed(&acme, |tx| tx.user(External { manager: "okta", id: "00u9" })?.done());
     assert_eq!((error.entity(), error.name(), error.manager()), (Some(EntityKind::User), Some("00u9"), Some("okta")));
+}
+
+/// A tenant that is out of service says what to do.
+#[test]
+fn reasons_of_a_tenant_out_of_service_have_advice() {
+    let table = [
+        (Reason::InDoubt, "denied: the tenant has a commit in doubt; refresh the tenant to resolve it"),
+        (
+            Reason::InvalidStoreContent,
+            "denied: the content of the store is invalid; a refresh of the tenant lists what to repair",
+        ),
+        (Reason::InternalError, "denied: an internal invariant is broken; the tenant must be refreshed"),
+    ];
+    for (reason, text) in table {
+        assert_eq!(Decision::Denied(reason).to_string(), text);
+    }
 }

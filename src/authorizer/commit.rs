@@ -243,6 +243,9 @@ impl Tenant {
 
     /// Commits a plan.
     ///
+    /// The plan was judged at the instant at which it was made ([`Plan::instant`]). A window that has ended since is stored
+    /// and has no effect (R3).
+    ///
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
     /// let acme = authorizer.create_tenant("acme", "Acme")?;
@@ -525,7 +528,9 @@ impl Inner {
             Outcome::Committed(_) => Ok(Attempt::Done),
             Outcome::Aborted => Ok(Attempt::Retry),
             Outcome::InDoubt => Err(Error::in_doubt(pending.envelope.id)),
-            Outcome::Unknown => Err(Error::in_doubt(pending.envelope.id).reason("it can no longer be found out")),
+            Outcome::Unknown => Err(Error::in_doubt(pending.envelope.id)
+                .reason("it can no longer be found out")
+                .advise("look at the tenant before you repeat the call: the commit may have been applied")),
         }
     }
 

@@ -161,7 +161,7 @@ impl Authorizer {
                         self.open(tenant_id).await.map_err(|error| created_but_not_opened(error, slug, &pending))
                     }
                     CreationOutcome::Aborted => Err(Error::already_exists(EntityKind::Tenant, slug.as_str())),
-                    CreationOutcome::InDoubt => Err(Error::in_doubt(pending.envelope.id)),
+                    CreationOutcome::InDoubt => Err(Error::in_doubt(pending.envelope.id).advise(CREATION_ADVICE)),
                 }
             }
         }
@@ -217,12 +217,17 @@ impl Authorizer {
     }
 }
 
+/// What to do about a creation in doubt.
+const CREATION_ADVICE: &str = "open the tenant by its slug to find out, before you create it again";
+
 /// The error of a creation whose task the runtime has stopped.
 fn stopped(stopped: Stopped) -> Error {
     let error = Error::from(stopped);
     match stopped {
         Stopped::BeforeItBegan => error,
-        Stopped::HalfWay => Error::new(ErrorKind::InDoubt).reason("the task of the creation was stopped half way"),
+        Stopped::HalfWay => Error::new(ErrorKind::InDoubt)
+            .reason("the task of the creation was stopped half way")
+            .advise(CREATION_ADVICE),
     }
 }
 
@@ -234,7 +239,7 @@ fn created_but_not_opened(error: Error, slug: &TenantSlug, pending: &PendingCrea
         ErrorKind::NotFound | ErrorKind::Deleted => Error::already_exists(EntityKind::Tenant, slug.as_str()),
         _ => {
             let reason = format!("tenant `{slug}` was created but could not be opened: {error}");
-            Error::in_doubt(pending.envelope.id).reason(reason).because(error)
+            Error::in_doubt(pending.envelope.id).advise("open the tenant again").reason(reason).because(error)
         }
     }
 }

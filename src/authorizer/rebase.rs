@@ -33,6 +33,9 @@ impl Tenant {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
+    /// A window of the plan may have ended since the plan was made. It is stored as it is and has no effect, as by a late
+    /// [`Tenant::commit`] (R3).
+    ///
     /// # Consistency
     /// The store is asked for newer commits first, as by [`Tenant::refresh`]. If others commit between the rebase and the
     /// commit, the commit is stale again.
@@ -54,7 +57,6 @@ impl Tenant {
     /// | [`AlreadyExists`](crate::ErrorKind::AlreadyExists) | a new slug, key, id or external id was taken, by the catalog or by another entity |
     /// | [`Cycle`](crate::ErrorKind::Cycle) | together with what others have added, the plan closes a cycle |
     /// | [`Managed`](crate::ErrorKind::Managed) | a directory that the transaction did not act for manages what the plan changes (R16) |
-    /// | [`Invalid`](crate::ErrorKind::Invalid) | a new window has ended |
     /// | [`CatalogConflict`](crate::ErrorKind::CatalogConflict) | the slug of something that the plan changes or refers to has come to belong to the tenant and to the catalog (R9) |
     pub async fn rebase(&self, plan: &Plan) -> Result<Plan> {
         self.refresh().await?;

@@ -124,8 +124,18 @@ struct Inner {
     reason: Option<String>,
     /// The prefix of the slug that the catalog reserves.
     reserved_prefix: Option<String>,
-    /// The directory that manages the entity.
+    /// The directory that manages the entity, or to which it was to be given.
     manager: Option<String>,
+    /// Whether the entity was to be given to the directory, which does not manage it.
+    is_given: bool,
+    /// Whether nothing has the slug, and it cannot be used all the same.
+    is_unusable: bool,
+    /// The problem in words, where those of the kind would mislead.
+    problem: Option<String>,
+    /// How many bytes the invalid text has, if the message does not show it whole.
+    length: Option<usize>,
+    /// What the sentence begins with: why the call came about.
+    preface: Option<&'static str>,
     /// What to do about it.
     advice: Option<&'static str>,
     revision: Option<Revision>,
@@ -218,8 +228,9 @@ impl Error {
         self.0.derived_from.as_deref()
     }
 
-    /// Returns the relation that the error is about: one that exists with another window, or one that does not exist
-    /// although the entities at both of its ends do. `None` if the entity itself is the problem.
+    /// Returns the relation that the error is about: one that exists with another window, one that does not exist although
+    /// the entities at both of its ends do, or one that only a directory may remove. `None` if the entity itself is the
+    /// problem.
     ///
     /// So for [`NotFound`](ErrorKind::NotFound), a relation means "not a member", and none means "no such user".
     ///
@@ -253,7 +264,8 @@ impl Error {
         self.0.expected.as_deref()
     }
 
-    /// Returns the invalid text as the caller wrote it, cut after 320 characters, or the window that the relation has.
+    /// Returns the invalid text as the caller wrote it, or the window that the relation has. Of a text with more than 320
+    /// characters, the first 290 and the last 30 are kept, with an ellipsis between them.
     ///
     /// # Example
     /// ```
@@ -382,6 +394,10 @@ impl Error {
     /// Returns the directory that manages the user or group, for [`Managed`](ErrorKind::Managed) (R16), or the directory
     /// whose external id is [`Error::name`].
     ///
+    /// A user or a group cannot be deleted while it is a direct member or a parent of a managed group. Then
+    /// [`Error::relation`] is that membership or parent link, and the directory manages the group of the membership, or the
+    /// subgroup of the link.
+    ///
     /// # Example
     /// ```
     /// use rolecall::{ErrorKind, blocking::Authorizer};
@@ -401,6 +417,26 @@ impl Error {
             AskedBy::ExternalId { manager } => Some(manager),
             _ => None,
         })
+    }
+
+    /// Returns whether the refused change would have given the user or group to the directory [`Error::manager`], which does
+    /// not manage it. For other errors of the kind [`Managed`](ErrorKind::Managed), the directory manages it already.
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| tx.create_user("alice")?.done())?;
+    /// let error = acme.update(|tx| tx.user("alice")?.set_managed_by(Some("okta"))?.done()).unwrap_err();
+    /// assert!(error.gives_to_manager());
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "user `alice` cannot be given to `okta`: the transaction does not act for it; \
+    ///      use `set_manager` to act for that directory"
+    /// );
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn gives_to_manager(&self) -> bool {
+        self.0.is_given
     }
 
     /// Returns the prefix of the slug that the catalog reserves, for [`Reserved`](ErrorKind::Reserved) (R9).
@@ -454,10 +490,14 @@ impl Error {
     }
 }
 
-/// Constructors for this crate.
 /// What to do about a slug that belongs to the tenant and to the catalog.
-pub(crate) const CONFLICT_ADVICE: &str = "rename or delete the tenant's own by its id";
+const CONFLICT_ADVICE: &str = "rename or delete the tenant's own by its id";
+/// What to do about content that breaks invariants.
+const CORRUPT_ADVICE: &str = "repair these records in the store or restore a backup, then open or refresh the tenant";
+/// What to do about a commit in doubt.
+const IN_DOUBT_ADVICE: &str = "ask for its `outcome` before you repeat the call: the commit may have been applied";
 
+/// Constructors for this crate.
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
         Self(Box::new(Inner {
@@ -477,6 +517,11 @@ impl Error {
             reason: None,
             reserved_prefix: None,
             manager: None,
+            is_given: false,
+            is_unusable: false,
+            problem: None,
+            length: None,
+            preface: None,
             advice: None,
             revision: None,
             commit: None,
@@ -489,6 +534,7 @@ impl Error {
         error.0.what = Some(what);
         error.0.expected = Some(expected.into());
         error.0.found = Some(text::kept(found));
+        error.0.length = text::is_cut(found).then_some(found.len());
         error
     }
 
@@ -507,9 +553,7 @@ impl Error {
     }
 
     pub(crate) fn in_doubt(commit: CommitId) -> Self {
-        let mut error = Self::new(ErrorKind::InDoubt);
-        error.0.commit = Some(commit);
-        error
+        Self::new(ErrorKind::InDoubt).of_commit(commit).advise(IN_DOUBT_ADVICE)
     }
 
     /// Nothing was sent, because this earlier commit is in doubt.
@@ -527,7 +571,7 @@ impl Error {
     pub(crate) fn violating(violations: Vec<InvariantViolation>, unlisted: usize) -> Self {
         let mut error = Self::new(ErrorKind::Corrupt);
         (error.0.violations, error.0.unlisted) = (violations, unlisted);
-        error
+        error.advise(CORRUPT_ADVICE)
     }
 
     /// The error of a write by a slug that belongs to the tenant and to the catalog (R9).
@@ -587,7 +631,30 @@ impl Error {
 
     pub(crate) fn managed_by(mut self, manager: &str) -> Self {
         self.0.manager = Some(manager.to_owned());
-        self.advise("use `set_manager` to act for that directory")
+        self
+    }
+
+    /// Says that the entity was to be given to the directory, which does not manage it.
+    pub(crate) fn given_to_manager(mut self) -> Self {
+        self.0.is_given = true;
+        self
+    }
+
+    /// Says that the slug cannot be used, although nothing has it.
+    pub(crate) fn unusable(mut self) -> Self {
+        self.0.is_unusable = true;
+        self
+    }
+
+    /// Sets the problem in words, where those of the kind would mislead.
+    pub(crate) fn in_words(mut self, problem: String) -> Self {
+        self.0.problem = Some(problem);
+        self
+    }
+
+    pub(crate) fn preceded_by(mut self, preface: &'static str) -> Self {
+        self.0.preface = Some(preface);
+        self
     }
 
     pub(crate) fn advise(mut self, advice: &'static str) -> Self {

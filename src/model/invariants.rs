@@ -96,7 +96,9 @@ impl fmt::Display for Violation {
             }
             Self::Taken { entity, name } => write!(f, "I2: two {entity}s have the name or id {}", Quoted(name)),
             Self::Cycle { entity, names } => write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone())),
-            Self::Misfit { key } => write!(f, "I4: change does not match the stored {}", Named(key)),
+            Self::Misfit { key } => {
+                write!(f, "I4: {} is stored twice, or a change does not match it", Named(key))
+            }
             Self::ExternalTaken { entity, manager, id } => {
                 write!(f, "I12: two {entity}s have the external id {} of {}", Quoted(id), Quoted(manager))
             }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Plan, managed};
+use super::Plan;
+use super::managed::{self, Author};
 use crate::model::catalog::Taken;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
 use crate::model::internal_fault::{InternalFault, must, watch};
@@ -148,7 +149,17 @@ impl Draft {
 
     /// Checks that the transaction acts for the directory that manages the changed entity (R16).
     pub(super) fn check_managed(&self, change: &Change) -> Result<()> {
-        managed::check_managed(&self.next.state, change, |manager| self.manager.as_ref() == Some(manager))
+        managed::check_managed(&self.next.state, change, Author::Transaction, |manager| self.acts_now_for(manager))
+    }
+
+    /// Checks the same for changes that are made together.
+    pub(super) fn check_all_managed(&self, changes: &[Change]) -> Result<()> {
+        let acts_for = |manager: &Manager| self.acts_now_for(manager);
+        managed::check_all_managed(&self.next.state, changes, Author::Transaction, acts_for)
+    }
+
+    fn acts_now_for(&self, manager: &Manager) -> bool {
+        self.manager.as_ref() == Some(manager)
     }
 
     /// Applies a set of changes that the caller has validated as a whole. Only the rule about directories (R16) is checked
@@ -156,9 +167,7 @@ impl Draft {
     #[cfg(feature = "json")]
     pub(crate) fn apply_whole(&mut self, changes: Vec<Change>, acts_for: &[Manager]) -> Result<()> {
         let state = &self.base.state;
-        changes
-            .iter()
-            .try_for_each(|change| managed::check_managed(state, change, |manager| acts_for.contains(manager)))?;
+        managed::check_all_managed(state, &changes, Author::Document, |manager| acts_for.contains(manager))?;
         self.acts_for.extend_from_slice(acts_for);
         let applied = self.edit_all(&changes);
         self.check_applied(applied)?;
@@ -244,7 +253,7 @@ impl Draft {
     /// Returns the error for a slug that the catalog had, and no longer uses.
     pub(super) fn retired(&self, entity: EntityKind, slug: &str) -> Error {
         let reason = history(&self.next.catalog.definition, entity, slug);
-        self.exists(entity, slug).reason(reason.unwrap_or_default())
+        self.exists(entity, slug).unusable().reason(reason.unwrap_or_default())
     }
 
     /// Checks that the catalog neither has nor had this slug of a new permission. An entry that it had and that the tenant
@@ -279,7 +288,7 @@ impl Draft {
             row.is_some_and(|row| row.origin() == Origin::RemovedFromCatalog)
         };
         if is_removed(&self.next.state) && !earlier.is_some_and(is_removed) {
-            return Err(exists().reason("it was removed from the catalog and is still referred to"));
+            return Err(exists().unusable().reason("it was removed from the catalog and is still referred to"));
         }
         Ok(())
     }

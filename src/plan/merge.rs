@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::relations::{HolderNumber, Relation, Wish};
 use super::tx::Tx;
-use crate::model::error::{Error, Result};
+use crate::model::error::{Error, Quoted, Result};
 use crate::model::records::{Change, Record, Slug, Status, UserRecord, Window};
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::AsUser;
@@ -136,7 +136,9 @@ impl Tx {
         let (source, target) = (self.find_user(&from)?, self.find_user(&into)?);
         let row = self.with_user(source, UserRow::clone)?;
         if source == target {
-            return Err(Error::invalid("user to merge", row.key().as_str(), "two different users"));
+            let key = row.key().as_str();
+            let problem = format!("user {} cannot be merged into itself", Quoted(key));
+            return Err(Error::invalid("user to merge", key, "two different users").in_words(problem));
         }
         self.check_same_status(&row, target)?;
         let membership = |user, group| Relation::Membership { user, group };
@@ -175,9 +177,11 @@ impl Tx {
             Status::Active => ("active", "suspended"),
             Status::Suspended => ("suspended", "active"),
         };
-        let reason = format!("this one is {is} and the other one is {other}");
+        let into = self.with_user(target, |row| row.key().to_string())?;
+        let (from, into) = (Quoted(source.key().as_str()), Quoted(&into));
+        let problem = format!("user {from} cannot be merged into {into}: {from} is {is}, and {into} is {other}");
         let error = Error::invalid("user to merge", source.key().as_str(), "a user with the status of the other one");
-        Err(error.reason(reason).advise("activate, suspend or delete one of them first"))
+        Err(error.in_words(problem).advise("activate, suspend or delete one of them first"))
     }
 }
 

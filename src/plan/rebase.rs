@@ -9,12 +9,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
 use uuid::Uuid;
 
+use super::Plan;
 use super::draft::{CommitContext, Draft};
-use super::relations::ended;
+use super::managed::{self, Author};
 use super::tx::check_conflict;
-use super::{Plan, managed};
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Relation, RelationKind, Result};
 use crate::model::invariants::{Violation, refused};
 use crate::model::records::{Change, Granted, Holder, PermissionRef, Record, RecordKey, RoleRef};
@@ -49,7 +50,12 @@ const WHOLE_TENANT: &str = "has changed, and the plan deletes it with everything
 /// assert_eq!(conflict.present.as_ref(), conflict.change.after(), "it is done already");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The serialised error has it as the member `conflict`.
+///
+/// # Security
+/// The records contain keys and names. They are records that the plan adds, changes or removes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RebaseConflict {
     /// The first change that does not apply.
@@ -101,13 +107,13 @@ impl Plan {
         let mut draft = Draft::new(Arc::clone(&base), origins);
         let rebase = Rebase::new(self, &base);
         self.changes.iter().try_for_each(|change| {
-            rebase.check(change, &draft).map_err(|error| error.because(rebase.conflict(change)))
+            rebase.check(change, &draft).map_err(|error| rebase.refused(error.because(rebase.conflict(change))))
         })?;
         draft.actor.clone_from(&self.envelope.actor);
         draft.note.clone_from(&self.envelope.note);
         match draft.apply_again(&self.changes, &self.acts_for)? {
             Ok(()) => draft.finish(),
-            Err(violation) => Err(rebase.violating(&violation)),
+            Err(violation) => Err(rebase.refused(rebase.violating(&violation))),
         }
     }
 }
@@ -130,14 +136,26 @@ impl<'a> Rebase<'a> {
         RebaseConflict { change: change.clone(), present: self.state.record(&change.key()) }
     }
 
+    /// Says why the plan had to be rebased, before the reason why it cannot be.
+    fn refused(&self, error: Error) -> Error {
+        match error.kind() {
+            // The sentence of a stale plan begins with it. The others have nothing to do with the state.
+            ErrorKind::Stale | ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::TooManyEntities => error,
+            _ if self.plan.base.position == self.base.position => {
+                error.preceded_by("the plan was made with another catalog")
+            }
+            _ => error.preceded_by("the tenant has changed since the plan was made"),
+        }
+    }
+
     /// Checks what can be checked for each change by itself, on the state before all of them.
     fn check(&self, change: &Change, draft: &Draft) -> Result<()> {
         self.check_before(change)?;
         self.check_ends(change)?;
         self.check_catalog_conflict(change)?;
-        self.check_window(change, draft)?;
         self.check_new_name(change, draft)?;
-        managed::check_managed(self.state, change, |manager| self.plan.acts_for.contains(manager))
+        let Plan { changes, acts_for, .. } = self.plan;
+        managed::check_among(self.state, changes, change, Author::Plan, |manager| acts_for.contains(manager))
     }
 
     /// I4: the record before the change is the one that is there.
@@ -207,18 +225,6 @@ impl<'a> Rebase<'a> {
             }
         }
         Ok(())
-    }
-
-    /// R3: no window that the change stores has ended since the plan was made.
-    fn check_window(&self, change: &Change, draft: &Draft) -> Result<()> {
-        let window =
-            change.after().and_then(window_of).filter(|after| change.before().and_then(window_of) != Some(*after));
-        match window {
-            Some(window) if window.has_ended(draft.instant()) && !window.has_ended(self.plan.envelope.at) => {
-                Err(ended(window, draft.instant()).advise("plan again with a later end"))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// A new id or slug belongs to nothing else. What belongs to another entity of the tenant and of the same kind is found

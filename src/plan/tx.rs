@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Plan;
 use super::draft::Draft;
-use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
+use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Quoted, Result};
 use crate::model::records::{Actor, Change, ExternalId, Manager, Note, Record, Timestamp};
 use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::edge::FAR_END;
@@ -207,8 +207,10 @@ impl Tx {
         let Some(manager) = manager else {
             let name = table(&self.draft().next.state).name_at(number).to_owned();
             let expected = format!("a {} that a directory manages", R::ENTITY);
+            let (subject, quoted) = (format!("{} {}", R::ENTITY, Quoted(&name)), Quoted(id.as_str()));
+            let problem = format!("{subject} cannot have the external id {quoted}: no directory manages it");
             let error = Error::invalid("external id", id.as_str(), expected).about(R::ENTITY, name);
-            return Err(error.advise("use `set_managed_by` first"));
+            return Err(error.in_words(problem).advise("use `set_managed_by` first"));
         };
         let draft = self.draft();
         match table(&draft.next.state).by_external((manager.as_str(), id.as_str())) {
@@ -264,7 +266,7 @@ impl Tx {
     /// Applies validated changes, in order, or none of them. Only the rule about directories (R16) can refuse one, and it is
     /// checked before anything changes.
     pub(super) fn apply_all(&self, changes: Vec<Change>) -> Result<()> {
-        changes.iter().try_for_each(|change| self.draft().check_managed(change))?;
+        self.draft().check_all_managed(&changes)?;
         changes.into_iter().try_for_each(|change| self.apply(change))
     }
 

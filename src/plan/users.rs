@@ -177,7 +177,10 @@ impl Tx {
             records.push(Record::Assignment(Assignment { role, holder: Holder::User(id), window: edge.window }));
         }
         records.push(Record::User(row.record));
-        self.remove_all(records)
+        self.remove_all(records).map_err(|error| match error.relation() {
+            Some(_) => error.advise("use `set_manager` to act for that directory, or suspend the user"),
+            None => error,
+        })
     }
 
     fn check_user_key(&self, key: &UserKey) -> Result<()> {

@@ -14,9 +14,11 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::model::error::{Asked, CONFLICT_ADVICE, DidYouMean, EntityKind, Quoted, Suggestions};
+use crate::model::error::{Asked, DidYouMean, EntityKind, Quoted, Suggestions};
 use crate::model::internal_fault::must;
-use crate::model::records::{Slug, Timestamp, Window};
+use crate::model::records::{GroupId, Manager, RoleId, Slug, Timestamp, Window};
+use crate::resolver::snapshot::SlugConflict;
+use crate::resolver::snapshot::table::Origin;
 
 /// Allowed, or denied for a reason.
 ///
@@ -100,9 +102,11 @@ pub enum Reason {
         /// The beginning of the next time at which the user is allowed.
         from: Timestamp,
     },
-    /// Nothing that the user holds grants it, at any time. A path whose windows have no common instant does
-    /// not count.
+    /// Nothing that the user holds grants it.
     NoPath,
+    /// The user holds something that grants it, but on each path the windows have no common instant. So no path was ever
+    /// active, and none will be.
+    NeverActive,
     /// The user holds something that grants it, but not now. So many windows combine that it was not worked out when, or
     /// whether, all windows of a path are active.
     OutsideWindows,
@@ -176,9 +180,13 @@ pub struct Explanation {
     pub(crate) decision: Decision,
     pub(crate) paths: Vec<Path>,
     pub(crate) more_paths: bool,
+    /// A shortest path, if no path is ever active.
+    pub(crate) never_active: Option<Path>,
     pub(crate) suggestions: Suggestions,
-    pub(crate) roles: Vec<Slug>,
-    pub(crate) groups: Vec<Slug>,
+    /// The permission's slug, if it is in conflict, and what to do about it.
+    pub(crate) conflict: Option<(SlugConflict, String)>,
+    pub(crate) roles: Vec<GrantingRole>,
+    pub(crate) groups: Vec<GrantingGroup>,
     pub(crate) more_holders: bool,
 }
 
@@ -277,6 +285,46 @@ impl Explanation {
         self.more_paths
     }
 
+    /// Returns the steps of a shortest path if no path is ever active ([`Reason::NeverActive`]): their windows have no common
+    /// instant. Empty otherwise.
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::{Decision, Reason, Timestamp, Window};
+    ///
+    /// # let clock = rolecall::clock::ManualClock::new("2026-12-01T00:00:00Z".parse()?);
+    /// # let acme = rolecall::blocking::Authorizer::builder().clock(clock).build().create_tenant("acme", "Acme")?;
+    /// let new_year: Timestamp = "2027-01-01T00:00:00Z".parse()?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.create_role("editor")?.grant("posts:write")?;
+    ///     tx.create_group("staff")?.assign_during("editor", Window::from(new_year))?;
+    ///     tx.create_user("alice")?.join_during("staff", Window::until(new_year))?.done()
+    /// })?;
+    /// let explanation = acme.explain("alice", "posts:write");
+    /// assert_eq!(explanation.decision(), Decision::Denied(Reason::NeverActive));
+    /// assert_eq!(explanation.never_active().len(), 2);
+    /// assert!(explanation.paths().is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn never_active(&self) -> &[PathStep] {
+        self.never_active.as_ref().map_or(&[], Path::steps)
+    }
+
+    /// Returns both permissions with the slug, if it belongs to the tenant and to the catalog
+    /// ([`Reason::CatalogConflict`]). The tenant's own is renamed or deleted by its id, which is
+    /// [`SlugConflict::own`](crate::SlugConflict::own).
+    ///
+    /// # Example
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert!(acme.explain("alice", "posts:write").conflict().is_none());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn conflict(&self) -> Option<&SlugConflict> {
+        self.conflict.as_ref().map(|(conflict, _)| conflict)
+    }
+
     /// Returns similar names, nearest first, if a name is unknown.
     ///
     /// ```
@@ -338,8 +386,8 @@ impl Explanation {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn advice(&self) -> Option<&str> {
-        if self.decision == Decision::Denied(Reason::CatalogConflict) {
-            return Some(CONFLICT_ADVICE);
+        if let Some((_, advice)) = &self.conflict {
+            return Some(advice);
         }
         self.unknown().and_then(|(_, name)| self.suggestions.advice(name))
     }
@@ -356,7 +404,10 @@ impl Explanation {
         asked.name().map(|name| (entity, name))
     }
 
-    /// Returns the roles that would allow it, by slug, if it is denied. At most 32.
+    /// Returns the roles that would allow it if they were assigned to the user, by slug, if it is denied. At most 32.
+    ///
+    /// A role that the user has directly, in a window that has not ended, is left out: it cannot be assigned again. It is on
+    /// one of the [`paths`](Explanation::paths).
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -371,15 +422,19 @@ impl Explanation {
     /// #     tx.create_user("bob")?.assign("reader")?;
     /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.explain("bob", "posts:write").roles(), ["editor"]);
+    /// assert_eq!(acme.explain("bob", "posts:write").roles()[0].slug, "editor");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn roles(&self) -> &[Slug] {
+    pub fn roles(&self) -> &[GrantingRole] {
         &self.roles
     }
 
     /// Returns the groups whose members are allowed at this instant, by slug, if it is denied. At most 32.
     ///
+    /// A group that the user is a direct member of, in a window that has not ended, is left out: the user cannot be added
+    /// again. It is on one of the [`paths`](Explanation::paths). A group that a directory manages is marked: only that
+    /// directory can add the user (R16).
+    ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| {
@@ -393,10 +448,10 @@ impl Explanation {
     /// #     tx.create_user("bob")?.assign("reader")?;
     /// #     Ok(())
     /// # })?;
-    /// assert_eq!(acme.explain("bob", "posts:write").groups(), ["engineering"]);
+    /// assert_eq!(acme.explain("bob", "posts:write").groups()[0].slug, "engineering");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
-    pub fn groups(&self) -> &[Slug] {
+    pub fn groups(&self) -> &[GrantingGroup] {
         &self.groups
     }
 
@@ -421,6 +476,60 @@ impl Explanation {
     pub fn has_more_holders(&self) -> bool {
         self.more_holders
     }
+}
+
+/// A role that would allow what was denied. See [`Explanation::roles`].
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_permission("posts:write")?;
+///     tx.create_role("editor")?.grant("posts:write")?;
+///     tx.create_user("alice")?.done()
+/// })?;
+/// let explanation = acme.explain("alice", "posts:write");
+/// acme.update(|tx| tx.user("alice")?.assign(explanation.roles()[0].id)?.done())?;
+/// assert!(acme.check("alice", "posts:write"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
+pub struct GrantingRole {
+    /// The slug.
+    pub slug: Slug,
+    /// Whether the tenant or the catalog defines it.
+    pub origin: Origin,
+    /// Whether the tenant and the catalog each have a role with this slug (R9). Assign it by its id then.
+    pub in_conflict: bool,
+    /// The id.
+    pub id: RoleId,
+}
+
+/// A group whose members are allowed what was denied. See [`Explanation::groups`].
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_permission("posts:write")?;
+///     tx.create_role("editor")?.grant("posts:write")?;
+///     tx.set_manager("okta")?;
+///     tx.create_group("staff")?.assign("editor")?.set_managed_by(Some("okta"))?;
+///     tx.create_user("alice")?.done()
+/// })?;
+/// let explanation = acme.explain("alice", "posts:write");
+/// assert_eq!(explanation.groups()[0].managed_by.as_ref().unwrap(), "okta");
+/// assert!(explanation.to_string().ends_with("groups that would grant it: `staff` (managed by `okta`)"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
+pub struct GrantingGroup {
+    /// The slug.
+    pub slug: Slug,
+    /// The id.
+    pub id: GroupId,
+    /// The directory that manages it, and which alone can add members (R16).
+    pub managed_by: Option<Manager>,
 }
 
 /// A path from a user to a permission.
@@ -492,6 +601,10 @@ pub enum PathStep {
     Role {
         /// The role.
         role: Slug,
+        /// Whether the tenant or the catalog defines the role.
+        origin: Origin,
+        /// Whether the tenant and the catalog each have a role with this slug (R9).
+        in_conflict: bool,
         /// When the assignment is active.
         window: Window,
     },
@@ -499,6 +612,10 @@ pub enum PathStep {
     Included {
         /// The included role.
         role: Slug,
+        /// Whether the tenant or the catalog defines the role.
+        origin: Origin,
+        /// Whether the tenant and the catalog each have a role with this slug (R9).
+        in_conflict: bool,
     },
 }
 
@@ -626,7 +743,7 @@ impl PathStep {
     pub fn name(&self) -> &Slug {
         match self {
             Self::Member { group, .. } | Self::Parent { group, .. } => group,
-            Self::Role { role, .. } | Self::Included { role } => role,
+            Self::Role { role, .. } | Self::Included { role, .. } => role,
         }
     }
 }
@@ -635,6 +752,11 @@ impl PathStep {
 const MOST_PATHS_SHOWN: usize = 8;
 /// The most steps of one path that the text shows. The data contains them all.
 const MOST_SHOWN: usize = 24;
+
+/// Says which of two roles with one slug it is.
+fn whose(origin: Origin, in_conflict: bool) -> Option<&'static str> {
+    in_conflict.then_some(if origin == Origin::Tenant { "the tenant's role" } else { "the catalog's role" })
+}
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -652,11 +774,15 @@ impl fmt::Display for Path {
                 PathStep::Parent { group, window } => {
                     write!(f, ", a part of {}{}", Quoted(group.as_str()), within(window))?;
                 }
-                PathStep::Role { role, window } => {
-                    let has = if i == 0 { "has the role" } else { ", which has the role" };
-                    write!(f, "{has} {}{}", Quoted(role.as_str()), within(window))?;
+                PathStep::Role { role, origin, in_conflict, window } => {
+                    let has = if i == 0 { "has" } else { ", which has" };
+                    let whose = whose(*origin, *in_conflict).unwrap_or("the role");
+                    write!(f, "{has} {whose} {}{}", Quoted(role.as_str()), within(window))?;
                 }
-                PathStep::Included { role } => write!(f, ", which includes {}", Quoted(role.as_str()))?,
+                PathStep::Included { role, origin, in_conflict } => {
+                    let whose = whose(*origin, *in_conflict).map_or_else(String::new, |whose| format!("{whose} "));
+                    write!(f, ", which includes {whose}{}", Quoted(role.as_str()))?;
+                }
             }
         }
         write!(f, ", which grants {}", Quoted(&self.grant))
@@ -684,9 +810,14 @@ impl fmt::Display for Reason {
             Self::Expired { until } => write!(f, "it was allowed until {until}"),
             Self::NotYetActive { from } => write!(f, "it will not be allowed before {from}"),
             Self::NoPath => f.write_str("nothing that the user holds grants it"),
+            Self::NeverActive => {
+                f.write_str("no path of the user is ever active: the windows on each have no common instant")
+            }
             Self::OutsideWindows => f.write_str("it is outside the windows of what the user holds"),
-            Self::InDoubt => f.write_str("the tenant has a commit in doubt"),
-            Self::InvalidStoreContent => f.write_str("the content of the store is invalid"),
+            Self::InDoubt => f.write_str("the tenant has a commit in doubt; refresh the tenant to resolve it"),
+            Self::InvalidStoreContent => {
+                f.write_str("the content of the store is invalid; a refresh of the tenant lists what to repair")
+            }
             Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),
             Self::Closed => f.write_str("the tenant was closed"),
             Self::Deleted => f.write_str("the tenant was deleted"),
@@ -710,7 +841,14 @@ impl fmt::Display for Explanation {
             }
             Decision::Denied(Reason::Suspended) => write!(f, "denied: {user} is suspended")?,
             Decision::Denied(Reason::NoPath) => write!(f, "denied: nothing that {user} holds grants {permission}")?,
+            Decision::Denied(Reason::NeverActive) => {
+                write!(f, "denied: no path from {user} to {permission} is ever active: ")?;
+                f.write_str("the windows on each have no common instant")?;
+            }
             Decision::Denied(_) => write!(f, "{}", self.decision)?,
+        }
+        if let Some(path) = &self.never_active {
+            write!(f, "\n  a path that is never active: {user} {path}")?;
         }
         for (i, path) in self.paths.iter().take(MOST_PATHS_SHOWN).enumerate() {
             // The instant of a denial is that of all paths together, not of the first one.
@@ -738,12 +876,27 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Writes slugs, with an introduction if there are any.
-fn listed(f: &mut fmt::Formatter<'_>, slugs: &[Slug], intro: &str) -> fmt::Result {
-    for (i, slug) in slugs.iter().enumerate() {
-        write!(f, "{}{}", if i == 0 { intro } else { ", " }, Quoted(slug.as_str()))?;
+/// Writes a list, with an introduction if there is anything in it.
+fn listed(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display], intro: &str) -> fmt::Result {
+    for (i, item) in items.iter().enumerate() {
+        write!(f, "{}{item}", if i == 0 { intro } else { ", " })?;
     }
     Ok(())
+}
+
+impl fmt::Display for GrantingRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Quoted(self.slug.as_str()))?;
+        whose(self.origin, self.in_conflict).map_or(Ok(()), |whose| write!(f, " ({whose}, with the id {})", self.id))
+    }
+}
+
+impl fmt::Display for GrantingGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Quoted(self.slug.as_str()))?;
+        let manager = self.managed_by.as_ref();
+        manager.map_or(Ok(()), |manager| write!(f, " (managed by {})", Quoted(manager.as_str())))
+    }
 }
 
 impl PartialEq for Explanation {
@@ -751,7 +904,8 @@ impl PartialEq for Explanation {
         let data = |of: &Self| (of.decision, of.more_paths, of.more_holders);
         data(self) == data(other)
             && (&self.user, &self.permission) == (&other.user, &other.permission)
-            && (&self.paths, &self.roles, &self.groups) == (&other.paths, &other.roles, &other.groups)
+            && (&self.paths, &self.never_active) == (&other.paths, &other.never_active)
+            && (&self.conflict, &self.roles, &self.groups) == (&other.conflict, &other.roles, &other.groups)
             && (self.suggestions(), self.advice()) == (other.suggestions(), other.advice())
     }
 }
@@ -763,12 +917,14 @@ impl Serialize for Explanation {
         // Not everyone who may ask about a user may see the keys of other users.
         let is_public = self.unknown().is_some_and(|(entity, _)| entity == EntityKind::Permission);
         let suggestions = if is_public { self.suggestions() } else { &[] };
-        let mut data = serializer.serialize_struct("Explanation", 10)?;
+        let mut data = serializer.serialize_struct("Explanation", 12)?;
         data.serialize_field("user", &self.user.data())?;
         data.serialize_field("permission", &self.permission.data())?;
         data.serialize_field("decision", &self.decision)?;
         data.serialize_field("paths", &self.paths)?;
         data.serialize_field("more_paths", &self.more_paths)?;
+        data.serialize_field("never_active", &self.never_active)?;
+        data.serialize_field("conflict", &self.conflict())?;
         data.serialize_field("suggestions", suggestions)?;
         data.serialize_field("advice", &self.advice())?;
         data.serialize_field("roles", &self.roles)?;

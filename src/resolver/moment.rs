@@ -373,7 +373,7 @@ impl<'a> Moment<'a> {
     /// # })?;
     /// println!("{}", acme.now().explain("alice", "posts:read"));
     /// let denied = acme.now().explain("bob", "posts:write");
-    /// assert_eq!(denied.roles()[0], "editor");
+    /// assert_eq!(denied.roles()[0].slug, "editor");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///

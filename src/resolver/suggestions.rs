@@ -118,6 +118,8 @@ pub(crate) fn suggest_among<'a>(names: impl Iterator<Item = &'a str>, name: &str
     let names = names.take(MOST_SEARCHED);
     let mut near: Vec<(usize, &str)> = names.filter_map(|other| Some((distance(name, other, most)?, other))).collect();
     near.sort_unstable();
+    // A role of the tenant and one of the catalog can have one slug.
+    near.dedup();
     near.into_iter().take(MOST_SUGGESTIONS).map(|(_, other)| other.to_owned()).collect()
 }
 

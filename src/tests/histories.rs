@@ -352,20 +352,40 @@ impl History {
     fn reasons_agree_with_the_reference_model(&self, compiled: &Arc<CompiledTenant>) {
         let records: Vec<Record> = self.records.values().cloned().collect();
         let reference = Model::new(&records, &compiled.catalog.definition);
+        let without_windows: Vec<Record> = records.iter().cloned().map(without_window).collect();
+        let timeless = Model::new(&without_windows, &compiled.catalog.definition);
         let snapshot = Snapshot(Arc::clone(compiled));
         for (user, permission) in reference.users().flat_map(|user| PERMISSIONS.map(|permission| (user, permission))) {
-            reasons_agree(&reference, &snapshot, user, permission);
+            reasons_agree(&reference, &timeless, &snapshot, user, permission);
         }
     }
 }
 
+fn without_window(mut record: Record) -> Record {
+    match &mut record {
+        Record::Membership(edge) => edge.window = Window::ALWAYS,
+        Record::Assignment(edge) => edge.window = Window::ALWAYS,
+        Record::Parent(edge) => edge.window = Window::ALWAYS,
+        _ => {}
+    }
+    record
+}
+
 /// Reasons, paths and instants follow from the paths that the reference model finds.
-fn reasons_agree(reference: &Model<'_>, snapshot: &Snapshot, user: &UserRecord, permission: &str) {
+fn reasons_agree(
+    reference: &Model<'_>,
+    timeless: &Model<'_>,
+    snapshot: &Snapshot,
+    user: &UserRecord,
+    permission: &str,
+) {
     let all = reference.paths(user.id, permission);
     let known = reference.permissions().any(|(_, slug)| slug == permission);
     let entries = snapshot.0.catalog.definition.permissions().iter();
     let renamed = !known && entries.flat_map(PermissionEntry::renamed_from).any(|slug| slug == permission);
     let active = user.status == Status::Active;
+    // The length of a shortest path in whatever windows.
+    let shortest = timeless.paths(user.id, permission).iter().map(|path| path.steps.len()).min();
     for instant in INSTANTS.map(at) {
         let moment = snapshot.at(instant);
         let contains = |instant| all.iter().any(|path| path.window.contains(instant));
@@ -378,10 +398,13 @@ fn reasons_agree(reference: &Model<'_>, snapshot: &Snapshot, user: &UserRecord, 
             _ if contains(instant) => Decision::Allowed,
             (Some(from), _) => Decision::Denied(Reason::NotYetActive { from }),
             (None, Some(until)) => Decision::Denied(Reason::Expired { until }),
+            (None, None) if shortest.is_some() => Decision::Denied(Reason::NeverActive),
             (None, None) => Decision::Denied(Reason::NoPath),
         };
         let explanation = moment.explain(user.id, permission);
         assert_eq!(explanation.decision(), expected, "{user:?} {permission} at {instant}");
+        let never_active = shortest.filter(|_| expected == Decision::Denied(Reason::NeverActive));
+        assert_eq!(explanation.never_active().len(), never_active.unwrap_or(0));
         let expected: BTreeSet<ModelPath> = match expected {
             Decision::Allowed => all.iter().filter(|path| path.window.contains(instant)).cloned().collect(),
             Decision::Denied(Reason::Expired { .. } | Reason::NotYetActive { .. }) => all.iter().cloned().collect(),
@@ -403,12 +426,18 @@ fn reasons_agree(reference: &Model<'_>, snapshot: &Snapshot, user: &UserRecord, 
 
 fn as_model_path(moment: &crate::Moment<'_>, path: &Path) -> ModelPath {
     let group = |slug| moment.group(slug).unwrap().id;
-    let role = |slug| moment.role(slug).unwrap().record.id;
+    let role = |slug: &crate::model::records::Slug, origin, in_conflict| {
+        let roles = if in_conflict { moment.roles(&PageRequest::of(1_000)).items } else { Vec::new() };
+        let own = roles.into_iter().find(|role| role.slug() == slug && role.origin == origin);
+        own.or_else(|| moment.role(slug)).unwrap().record.id
+    };
     let steps = path.steps().iter().map(|step| match step {
         PathStep::Member { group: slug, .. } => ModelStep::Member(group(slug)),
         PathStep::Parent { group: slug, .. } => ModelStep::Parent(group(slug)),
-        PathStep::Role { role: slug, .. } => ModelStep::Role(role(slug)),
-        PathStep::Included { role: slug } => ModelStep::Included(role(slug)),
+        PathStep::Role { role: slug, origin, in_conflict, .. } => ModelStep::Role(role(slug, *origin, *in_conflict)),
+        PathStep::Included { role: slug, origin, in_conflict } => {
+            ModelStep::Included(role(slug, *origin, *in_conflict))
+        }
     });
     ModelPath { steps: steps.collect(), window: path.window(), grant: path.grant().to_owned() }
 }

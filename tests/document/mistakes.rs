@@ -116,12 +116,14 @@ fn r3_invalid_windows_are_mistakes() {
             ),
             row(
                 member(json!({"user": "u", "from": "2027-01-01T00:00:00"})),
-                &[&format!("/groups/0/members/0/from: invalid instant `2027-01-01T00:00:00`: {INSTANT}")],
+                &[
+                    "/groups/0/members/0/from: invalid instant `2027-01-01T00:00:00`: expected an offset at the end, like `Z` or `+01:00`",
+                ],
             ),
             row(
                 member(json!({"user": "u", "from": "2027-01-01T00:00:00.0000001Z"})),
                 &[
-                    "/groups/0/members/0/from: invalid instant `2027-01-01T00:00:00.0000001Z`: expected whole microseconds and no leap second",
+                    "/groups/0/members/0/from: invalid instant `2027-01-01T00:00:00.0000001Z`: expected at most six digits of a second: instants are whole microseconds",
                 ],
             ),
             row(

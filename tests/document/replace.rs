@@ -266,6 +266,9 @@ fn r16_a_document_changes_what_a_directory_manages_only_where_it_acts_for_it() {
                 let error = plan.unwrap_err();
                 let told = (error.kind(), error.name(), error.manager());
                 assert_eq!(told, (ErrorKind::Managed, Some(name), Some("okta")), "{what}");
+                // A document has no `set_manager`.
+                assert_eq!(error.advice(), Some("use `act_for` to act for that directory"), "{what}");
+                assert_eq!(error.gives_to_manager(), what.contains("given") || what.contains("new"), "{what}");
             }
             document.act_for("okta").unwrap();
         }
@@ -285,6 +288,40 @@ fn external_ids_are_swapped_by_id() {
     assert_eq!(shown(&acme.replace(swapped.act_for("okta").unwrap()).unwrap().changes), ["~User", "~User"]);
     let found = acme.now().user(rolecall::External { manager: "okta", id: "2" });
     assert_eq!(found.unwrap().key, "alice");
+}
+
+/// The document leaves out a user who is a member of a managed group.
+#[test]
+fn r16_a_document_that_deletes_a_member_of_a_managed_group_says_so() {
+    let acme = tenant(&json!({"format": 1, "tenant": {"slug": "acme"},
+        "groups": [{"slug": "eng", "managed_by": "okta", "members": ["bob"], "parents": ["all"]}, "all"], "users": ["bob"]}));
+    type Edit = fn(&mut Value);
+    let table: [(Edit, &str); 2] = [
+        (
+            |value| {
+                value["users"] = json!([]);
+                value["groups"][1]["members"] = json!([]);
+            },
+            "user `bob` is a member of group `eng`",
+        ),
+        (
+            |value| {
+                value["groups"][1]["parents"] = json!([]);
+                drop(value["groups"].as_array_mut().unwrap().remove(0));
+            },
+            "group `all` is a parent of group `eng`",
+        ),
+    ];
+    for (edit, what) in table {
+        let error = acme.replace(&edited(&acme, edit)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{what}, which is managed by `okta`; only a transaction that acts for `okta` may remove it; \
+                 use `act_for` to act for that directory"
+            )
+        );
+    }
 }
 
 /// A catalog that reserves prefixes refuses new entries under them. What the tenant has stays, and a backup can be restored.

@@ -23,64 +23,74 @@ fn with(field: &str) -> String {
 #[test]
 fn a_wrong_shape_is_refused_with_its_line_and_column() {
     let table = [
-        (String::new(), "line 1, column 1: EOF while parsing a value"),
-        ("{".to_owned(), "line 1, column 1: EOF while parsing an object"),
+        (String::new(), "line 1, column 1: the document ends where a value is expected"),
+        ("{".to_owned(), "line 1, column 1: the document ends inside an object"),
         ("\u{feff}{}".to_owned(), "line 1, column 2: missing field `format`"),
         ("{} {}".to_owned(), "line 1, column 2: missing field `format`"),
         (r#"{"format": 2}"#.to_owned(), "line 1, column 12: expected format 1, found format 2"),
-        (
-            r#"{"format": 1.0}"#.to_owned(),
-            "line 1, column 14: invalid type: floating point `1.0`, expected the number 1",
-        ),
+        (r#"{"format": 1.0}"#.to_owned(), "line 1, column 14: expected the number 1, found the number 1.0"),
         (r#"{"format": 1}"#.to_owned(), "line 1, column 13: missing field `tenant`"),
-        (
-            r#"{"format": 1, "tenant": "a"}"#.to_owned(),
-            "line 1, column 27: invalid type: string \"a\", expected an object with a `slug`",
-        ),
+        (r#"{"format": 1, "tenant": "a"}"#.to_owned(), "line 1, column 27: expected an object with a `slug`"),
         (r#"{"format": 1, "tenant": {}}"#.to_owned(), "line 1, column 26: missing field `slug`"),
-        (
-            r#"[1, {"slug": "a"}]"#.to_owned(),
-            "line 1, column 1: invalid type: sequence, expected an organisation document",
-        ),
-        (r#""a""#.to_owned(), "line 1, column 3: invalid type: string \"a\", expected an organisation document"),
+        (r#"[1, {"slug": "a"}]"#.to_owned(), "line 1, column 1: expected an organisation document"),
+        (r#""a""#.to_owned(), "line 1, column 3: expected an organisation document"),
         (with(r#""teams": []"#), "line 2, column 7: unknown field `teams`, expected one of `format`, `tenant`"),
         (with(r#""users": [], "users": []"#), "line 2, column 20: duplicate field `users`"),
-        (with(r#""users": null"#), "line 2, column 13: invalid type: null, expected a sequence"),
-        (with(r#""users": {}"#), "line 2, column 9: invalid type: map, expected a sequence"),
-        (with(r#""users": [1]"#), "line 2, column 11: invalid type: integer `1`, expected a user's key"),
-        (with(r#""users": [null]"#), "line 2, column 14: invalid type: null, expected a user's key"),
-        (with(r#""users": [["a"]]"#), "line 2, column 11: invalid type: sequence, expected a user's key"),
-        (with(r#""users": [{"key": "a", "id": null}]"#), "line 2, column 33: invalid type: null, expected a string"),
+        (with(r#""users": null"#), "line 2, column 13: expected an array, found null"),
+        (with(r#""users": {}"#), "line 2, column 9: expected an array, found an object"),
+        (with(r#""users": [1]"#), "line 2, column 11: expected a user's key"),
+        (with(r#""users": [null]"#), "line 2, column 14: expected a user's key"),
+        (with(r#""users": [["a"]]"#), "line 2, column 11: expected a user's key"),
+        (with(r#""users": [{"key": "a", "id": null}]"#), "line 2, column 33: expected a string, found null"),
         (with(r#""users": [{"key": "a", "key": "a"}]"#), "line 2, column 28: duplicate field `key`"),
         (with(r#""users": [{"slug": "a"}]"#), "line 2, column 17: unknown field `slug`, expected one of `key`"),
         (
             with(r#""users": [{"key": "a", "status": "gone"}]"#),
-            "line 2, column 40: unknown variant `gone`, expected `active`",
+            "line 2, column 40: unknown value `gone`, expected `active`",
         ),
         (
             with(r#""users": [{"key": "a", "status": {"active": null}}]"#),
-            "line 2, column 33: invalid type: map, expected a string",
+            "line 2, column 33: expected a string, found an object",
         ),
         (with(r#""users": ["a",]"#), "line 2, column 15: trailing comma"),
         (with("\"users\": [\"a\nb\"]"), "line 3, column 1: control character"),
         (with(r#""users": ["\ud800"]"#), "line 2, column 18: unexpected end of hex escape"),
         (
             with(r#""roles": [{"slug": "a", "permissions": [{}]}]"#),
-            "line 2, column 40: invalid type: map, expected a string",
+            "line 2, column 40: expected a string, found an object",
         ),
-        (
-            with(r#""removed_from_catalog": ["a"]"#),
-            "line 2, column 28: invalid type: string \"a\", expected an object with `kind`",
-        ),
+        (with(r#""removed_from_catalog": ["a"]"#), "line 2, column 28: expected an object with `kind`"),
         (
             with(r#""removed_from_catalog": [{"kind": "user"}]"#),
-            "line 2, column 41: unknown variant `user`, expected `permission` or `role`",
+            "line 2, column 41: unknown value `user`, expected `permission` or `role`",
         ),
     ];
     let faults = table.iter().map(|(json, expected)| (fault(json.as_bytes()), expected));
     let wrong: Vec<String> =
         faults.filter(|(fault, expected)| !fault.starts_with(**expected)).map(|(fault, _)| fault).collect();
     assert_eq!(wrong, [""; 0]);
+}
+
+/// A message says what was expected before what was found, and names types as JSON names them.
+#[test]
+fn types_are_named_as_json_names_them() {
+    let table = [
+        (r#""users": [1.5]"#, "the number 1.5"),
+        (r#""users": [-7]"#, "the number -7"),
+        (r#""users": [true]"#, "true"),
+        (r#""users": [null]"#, "null"),
+        (r#""users": [[]]"#, "an array"),
+        (r#""groups": [{"slug": "g", "members": {}}]"#, "an object"),
+        (r#""groups": [{"slug": "g", "members": "x, expected y"}]"#, "the string \"x, expected y\""),
+    ];
+    for (field, found) in table {
+        let text = fault(with(field).as_bytes());
+        assert!(text.contains(": expected a") && text.ends_with(&format!(", found {found}")), "{text}");
+    }
+    assert_eq!(
+        fault(br#"{"format": 1, "tenant": {"slug": "a"}, "users": ["a""#),
+        "line 1, column 52: the document ends inside an array"
+    );
 }
 
 /// The parser does not escape a name in its message. The name is quoted, whatever it contains.
@@ -93,7 +103,7 @@ fn f10_an_unknown_name_cannot_forge_a_message() {
     let status = "active`; user `root` is active; `x";
     let text = fault(with(&format!(r#""users": [{{"key": "a", "status": {status:?}}}]"#)).as_bytes());
     assert!(
-        text.contains(r"unknown variant `active\u{60}; user \u{60}root\u{60} is active; \u{60}x`, expected"),
+        text.contains(r"unknown value `active\u{60}; user \u{60}root\u{60} is active; \u{60}x`, expected"),
         "{text}"
     );
 }

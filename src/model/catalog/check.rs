@@ -106,7 +106,8 @@ const fn in_role<'a>(
     in_grants(entry, grants, permissions)
 }
 
-/// Checks that no other entry has the current slug or an earlier one. The current slug may also be an earlier one.
+/// Checks that no other entry has the current slug or an earlier one. The current slug may also be an earlier one, but
+/// not the last of them.
 const fn in_slugs<'a>(
     entry: CheckedEntry<'a>,
     slug: &'a str,
@@ -114,6 +115,11 @@ const fn in_slugs<'a>(
     slots: &mut SlugTable<'a>,
 ) -> Option<BrokenRule<'a>> {
     first!(take(entry, KnownSlug { slug, present: true }, slots));
+    if let [.., last] = renamed_from {
+        if same(last, slug) {
+            return Some(entry.breaks(Rule::RenamedToItself, slug));
+        }
+    }
     let mut back = false;
     let mut rest = renamed_from;
     while let [earlier, tail @ ..] = rest {

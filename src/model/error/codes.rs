@@ -108,7 +108,7 @@ codes! {
         /// No entity has this name or id, and [`Error::suggestions`](crate::Error::suggestions) lists similar names. Or the
         /// entities exist and the relation between them does not: [`Error::relation`](crate::Error::relation).
         NotFound = "not_found",
-        /// The name or id of a new entity is taken.
+        /// The name or id of a new entity is taken, or the catalog once had the slug (R9).
         AlreadyExists = "already_exists",
         /// A group would become its own ancestor, or a role would include itself. [`Error::cycle_names`](crate::Error::cycle_names)
         /// lists the names around the cycle.
@@ -167,7 +167,8 @@ codes! {
         /// of the tenant.
         Rejected = "rejected",
         /// A directory manages the user or group, and the transaction does not act for it (R16).
-        /// [`Error::manager`](crate::Error::manager) names the directory.
+        /// [`Error::manager`](crate::Error::manager) names the directory, and
+        /// [`Error::gives_to_manager`](crate::Error::gives_to_manager) says whether the entity was to be given to it.
         Managed = "managed",
         /// An internal invariant of this crate is broken, which is a bug. Nothing was committed, or the tenant is out of
         /// service until a refresh succeeds; the text says which.

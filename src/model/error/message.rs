@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Asked, AskedBy, DidYouMean, EntityKind, Error, ErrorKind, Inner, Quoted};
+use super::{Asked, AskedBy, DidYouMean, EntityKind, Error, ErrorKind, Inner, Quoted, RelationKind};
 
 /// How many mistakes or violations a sentence lists.
 const MOST_LISTED: usize = 8;
@@ -26,7 +26,13 @@ struct Detail<'a>(&'a Inner);
 impl Display for Detail<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self(inner) = self;
-        inner.problem(f)?;
+        if let Some(preface) = inner.preface {
+            write!(f, "{preface}: ")?;
+        }
+        match &inner.problem {
+            Some(problem) => f.write_str(problem)?,
+            None => inner.problem(f)?,
+        }
         if let (Some(reason), false) = (&inner.reason, inner.problem_has_reason()) {
             write!(f, ": {}", shown_reason(reason))?;
         }
@@ -80,6 +86,7 @@ impl Inner {
             // The id may belong to an entity of another kind.
             ErrorKind::AlreadyExists => match &self.name {
                 Some(Asked { text, by: AskedBy::Id }) => write!(f, "id {} is already in use", Quoted(text)),
+                _ if self.is_unusable => write!(f, "{} cannot be used", self.subject()),
                 _ => write!(f, "{} already exists", self.subject()),
             },
             ErrorKind::Cycle => match self.entity {
@@ -115,11 +122,7 @@ impl Inner {
                 }
                 f.write_str("; nothing was changed by this call, try again later")
             }
-            ErrorKind::Managed => {
-                // Only a refused gift has a reason.
-                let says = if self.reason.is_some() { "cannot be given to" } else { "is managed by" };
-                write!(f, "{} {says} {}", self.subject(), Quoted(self.manager.as_deref().unwrap_or_default()))
-            }
+            ErrorKind::Managed => self.managed(f),
             ErrorKind::Rejected => f.write_str(&shown_reason(self.reason.as_deref().unwrap_or("rejected"))),
             ErrorKind::Stale if self.entity.is_some() => {
                 let reason = shown_reason(self.reason.as_deref().unwrap_or("has changed"));
@@ -135,7 +138,23 @@ impl Inner {
         if let (Some(entity), Some(asked)) = (self.entity, &self.name) {
             write!(f, " of {}", asked.of(entity))?;
         }
-        self.expected.as_ref().map_or(Ok(()), |expected| write!(f, ": expected {expected}"))
+        let Some(expected) = &self.expected else { return Ok(()) };
+        write!(f, ": expected {expected}")?;
+        self.length.map_or(Ok(()), |length| write!(f, ", found {length} bytes"))
+    }
+
+    fn managed(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let manager = Quoted(self.manager.as_deref().unwrap_or_default());
+        let Some(relation) = &self.relation else {
+            let says = if self.is_given { "cannot be given to" } else { "is managed by" };
+            return write!(f, "{} {says} {manager}", self.subject());
+        };
+        let (from, to) = (Quoted(&relation.name), Quoted(self.name.as_ref().map_or("", |asked| &asked.text)));
+        match relation.kind {
+            RelationKind::Parent => write!(f, "group {to} is a parent of group {from}, which is managed by {manager}")?,
+            _ => write!(f, "user {from} is a member of group {to}, which is managed by {manager}")?,
+        }
+        write!(f, "; only a transaction that acts for {manager} may remove it")
     }
 
     fn subject(&self) -> String {

@@ -30,7 +30,8 @@ codes! {
     }
 }
 
-/// A relation that exists with another window, or does not exist, between two entities that do.
+/// A relation that exists with another window, that does not exist between two entities that do, or that only a directory
+/// may remove.
 ///
 /// The other end is [`Error::entity`](crate::Error::entity) and [`Error::name`](crate::Error::name): the group of a
 /// membership, the role of an assignment, the parent of a parent link.

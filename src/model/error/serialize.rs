@@ -1,37 +1,38 @@
-//! The error as data: the members of a problem description (RFC 9457), without those that have no value.
+//! The members of the error as data: those of a problem description (RFC 9457), without those that have no value.
+//! `plan/serialize_error.rs` writes the whole, because the layer of plans adds a member.
 
+use serde::Serialize;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
 
 use super::{EntityKind, Error};
 
-impl Serialize for Error {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Error {
+    /// Writes the members into a map.
+    pub(crate) fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let inner = &*self.0;
-        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", inner.kind.code())?;
         map.serialize_entry("title", inner.kind.title())?;
         map.serialize_entry("detail", &self.detail().to_string())?;
-        value(&mut map, "advice", self.advice().as_ref())?;
-        value(&mut map, "entity", inner.entity.as_ref())?;
-        value(&mut map, "name", self.name().as_ref())?;
-        value(&mut map, "derived_from", inner.derived_from.as_ref())?;
-        value(&mut map, "relation", inner.relation.as_ref())?;
-        value(&mut map, "what", inner.what.as_ref())?;
-        value(&mut map, "expected", inner.expected.as_ref())?;
-        value(&mut map, "found", inner.found.as_ref())?;
+        value(map, "advice", self.advice().as_ref())?;
+        value(map, "entity", inner.entity.as_ref())?;
+        value(map, "name", self.name().as_ref())?;
+        value(map, "derived_from", inner.derived_from.as_ref())?;
+        value(map, "relation", inner.relation.as_ref())?;
+        value(map, "what", inner.what.as_ref())?;
+        value(map, "expected", inner.expected.as_ref())?;
+        value(map, "found", inner.found.as_ref())?;
         if inner.entity != Some(EntityKind::User) {
-            list(&mut map, "suggestions", self.suggestions())?;
+            list(map, "suggestions", self.suggestions())?;
         }
-        list(&mut map, "cycle", &inner.cycle.names)?;
-        list(&mut map, "mistakes", &inner.mistakes)?;
-        list(&mut map, "violations", &inner.violations)?;
-        value(&mut map, "unlisted", Some(&inner.unlisted).filter(|unlisted| **unlisted > 0))?;
-        value(&mut map, "reserved_prefix", inner.reserved_prefix.as_ref())?;
-        value(&mut map, "manager", self.manager().as_ref())?;
-        value(&mut map, "revision", inner.revision.as_ref())?;
-        value(&mut map, "commit", inner.commit.as_ref())?;
-        map.end()
+        list(map, "cycle", &inner.cycle.names)?;
+        list(map, "mistakes", &inner.mistakes)?;
+        list(map, "violations", &inner.violations)?;
+        value(map, "unlisted", Some(&inner.unlisted).filter(|unlisted| **unlisted > 0))?;
+        value(map, "reserved_prefix", inner.reserved_prefix.as_ref())?;
+        value(map, "manager", self.manager().as_ref())?;
+        value(map, "gives_to_manager", Some(&inner.is_given).filter(|is_given| **is_given))?;
+        value(map, "revision", inner.revision.as_ref())?;
+        value(map, "commit", inner.commit.as_ref())
     }
 }
 

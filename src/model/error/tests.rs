@@ -66,7 +66,8 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (Error::new(ErrorKind::Conflict), "other writers committed first at every attempt; try again"),
         (
             Error::in_doubt(commit).reason("timed out"),
-            "outcome of commit 00000000-0000-0000-0000-000000000000 is not known: timed out",
+            "outcome of commit 00000000-0000-0000-0000-000000000000 is not known: timed out; ask for its `outcome` before you \
+             repeat the call: the commit may have been applied",
         ),
         (
             Error::blocked(commit),
@@ -91,8 +92,8 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (Error::rejected("the trial has ended"), "the trial has ended"),
         (
-            Error::new(ErrorKind::Managed).about(Group, "eng").managed_by("okta"),
-            "group `eng` is managed by `okta`; use `set_manager` to act for that directory",
+            Error::new(ErrorKind::Managed).about(Group, "eng").managed_by("okta").advise("act for it"),
+            "group `eng` is managed by `okta`; act for it",
         ),
         (
             Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
@@ -231,5 +232,9 @@ fn a_long_list_is_cut_in_the_text() {
         message: format!("v{n}"),
     };
     let error = Error::violating((0..10).map(violation).collect(), 5);
-    assert_eq!(error.to_string(), "store content breaks invariants: v0; v1; v2; v3; v4; v5; v6; v7; and 7 more");
+    assert_eq!(
+        error.to_string(),
+        "store content breaks invariants: v0; v1; v2; v3; v4; v5; v6; v7; and 7 more; repair these records in \
+         the store or restore a backup, then open or refresh the tenant"
+    );
 }

@@ -6,17 +6,18 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use any_ascii::any_ascii;
 
-/// How many characters of a name a message shows.
+/// How many characters of a name a message shows, and how many of them are the end of a longer name.
 const MOST_SHOWN: usize = 80;
-/// How many characters of an invalid text an error keeps.
+const END_SHOWN: usize = 30;
+/// How many characters of an invalid text an error keeps, both ends together.
 const MOST_KEPT: usize = 320;
 /// How many combining marks behind one character are shown as they are. Vietnamese needs two.
 const MOST_MARKS: usize = 2;
 /// How many code points of a difference are listed.
 const MOST_CODE_POINTS: usize = 8;
 
-/// A name in a message: in back quotes, with everything escaped that cannot be seen or that ends the quotation, and cut
-/// after 80 characters.
+/// A name in a message: in back quotes, with everything escaped that cannot be seen or that ends the quotation. Of a name
+/// with more than 80 characters, the first 50 and the last 30 are shown.
 ///
 /// All errors and explanations of this crate write names like this. Use it in your own messages and logs.
 ///
@@ -29,6 +30,9 @@ const MOST_CODE_POINTS: usize = 8;
 /// // A reader sees the mark that reverses the text, the trailing space, and the back quote inside.
 /// assert_eq!(Quoted("a\u{202e}b ").to_string(), r"`a\u{202e}b\u{20}`");
 /// assert_eq!(Quoted("a` is root").to_string(), r"`a\u{60} is root`");
+/// // The ellipsis is outside of the quotes, where no name can write it.
+/// let (begin, end) = ("b".repeat(50), "e".repeat(30));
+/// assert_eq!(Quoted(&format!("{begin}…{end}")).to_string(), format!("`{begin}`…`{end}`"));
 /// ```
 ///
 /// # Security
@@ -39,11 +43,24 @@ pub struct Quoted<'a>(pub &'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let begin = self.0.char_indices().nth(MOST_SHOWN - END_SHOWN).map_or(0, |(at, _)| at);
+        let end = self.0.char_indices().rev().nth(END_SHOWN - 1).map_or(0, |(at, _)| at);
+        match (self.0.char_indices().nth(MOST_SHOWN), self.0.get(..begin), self.0.get(end..)) {
+            (Some(_), Some(begin), Some(end)) => write!(f, "{}…{}", Part(begin), Part(end)),
+            _ => write!(f, "{}", Part(self.0)),
+        }
+    }
+}
+
+/// All of a name, or one end of it.
+struct Part<'a>(&'a str);
+
+impl Display for Part<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let last = self.0.char_indices().next_back().map(|(at, _)| at);
         f.write_char('`')?;
-        let mut shown = self.0.char_indices();
         let mut marks = 0;
-        for (at, c) in shown.by_ref().take(MOST_SHOWN) {
+        for (at, c) in self.0.char_indices() {
             marks = if is_mark(c) { marks + 1 } else { 0 };
             match c {
                 // Not by a backslash: that does not keep a code span of Markdown from ending.
@@ -55,8 +72,7 @@ impl Display for Quoted<'_> {
                 c => write_visible(f, c, at == 0)?,
             }
         }
-        // Outside of the quotes, where no name can write it.
-        f.write_str(if shown.next().is_some() { "`…" } else { "`" })
+        f.write_char('`')
     }
 }
 
@@ -111,13 +127,19 @@ pub(crate) fn escaped(text: &str, most: usize) -> String {
     out
 }
 
-/// Returns what an error keeps of an invalid text, which may be long.
+/// Whether a message shows only both ends of a name.
+pub(super) fn is_cut(text: &str) -> bool {
+    text.chars().nth(MOST_SHOWN).is_some()
+}
+
+/// Returns what an error keeps of an invalid text, which may be long: all of it, or both ends.
 pub(super) fn kept(text: &str) -> String {
-    let mut out: String = text.chars().take(MOST_KEPT).collect();
-    if text.chars().nth(MOST_KEPT).is_some() {
-        out.push('…');
+    if text.chars().nth(MOST_KEPT).is_none() {
+        return text.to_owned();
     }
-    out
+    let begin = text.chars().take(MOST_KEPT - END_SHOWN);
+    let end = text.char_indices().rev().nth(END_SHOWN - 1).and_then(|(at, _)| text.get(at..)).unwrap_or_default();
+    begin.chain(['…']).chain(end.chars()).collect()
 }
 
 /// How many names of a cycle are kept.
@@ -156,8 +178,8 @@ impl Display for CycleNames {
     }
 }
 
-/// A question that lists similar names: ``did you mean `a` or `b`?``. Where a name looks like the one that was asked
-/// for, it adds the code points that differ.
+/// A question that lists similar names: ``did you mean `a`, `b` or `c`?``. Where a name looks like the one that was asked
+/// for, it says which code points differ. Where it looks like another one of the list, it says which code points it has there.
 pub(crate) struct DidYouMean<'a> {
     pub(crate) asked: &'a str,
     pub(crate) names: &'a [String],
@@ -165,14 +187,22 @@ pub(crate) struct DidYouMean<'a> {
 
 impl Display for DidYouMean<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (n, name) in self.names.iter().enumerate() {
-            write!(f, "{}{}", if n == 0 { "did you mean " } else { " or " }, Quoted(name))?;
-            if looks_like(self.asked, name) {
-                let (asked, other) = difference(self.asked, name);
+        let Self { asked, names } = self;
+        for (n, name) in names.iter().enumerate() {
+            let begin = match n {
+                0 => "did you mean ",
+                n if n + 1 == names.len() => " or ",
+                _ => ", ",
+            };
+            write!(f, "{begin}{}", Quoted(name))?;
+            if looks_like(asked, name) {
+                let (asked, other) = difference(asked, name);
                 write!(f, " (with {} for {})", CodePoints(other), CodePoints(asked))?;
+            } else if let Some(twin) = names.iter().find(|twin| looks_like(twin, name)) {
+                write!(f, " (with {})", CodePoints(difference(name, twin).0))?;
             }
         }
-        if self.names.is_empty() { Ok(()) } else { f.write_char('?') }
+        if names.is_empty() { Ok(()) } else { f.write_char('?') }
     }
 }
 
@@ -270,11 +300,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_outside_of_its_quotes() {
+    fn a_long_name_is_cut_outside_of_its_quotes_and_keeps_its_end() {
         let (fits, long) = ("a".repeat(80), "a".repeat(81));
         assert_eq!(Quoted(&fits).to_string(), format!("`{fits}`"));
-        assert_eq!(Quoted(&long).to_string(), format!("`{fits}`…"));
+        assert_eq!(Quoted(&long).to_string(), format!("`{}`…`{}`", "a".repeat(50), "a".repeat(30)));
         assert_eq!(Quoted("a…").to_string(), "`a…`");
+        let of = |end: &str| Quoted(&format!("{}{end}", "ä".repeat(300))).to_string();
+        assert!(of("1") != of("2") && of("1").ends_with("ä1`"), "two long names that differ in the end");
+        // Each part is escaped like a name of its own.
+        let end = format!("\u{301} {}", "z".repeat(28));
+        let cut = Quoted(&format!("{} {end}", "a".repeat(60))).to_string();
+        assert_eq!(cut, format!("`{}`…`\\u{{301}} {}`", "a".repeat(50), "z".repeat(28)));
     }
 
     #[test]
@@ -282,7 +318,11 @@ mod tests {
         assert_eq!(escaped("a\u{1b}b\n\u{202e}`", 9), "a\\u{1b}b\\n\\u{202e}`");
         assert_eq!(escaped("abc", 3), "abc");
         assert_eq!(escaped("abcd", 3), "abc…");
-        assert_eq!((kept("a\n"), kept(&"x".repeat(321)).len()), ("a\n".to_owned(), 323));
+        assert_eq!(
+            (kept("a\n"), kept(&"x".repeat(320)).len(), kept(&"x".repeat(321)).len()),
+            ("a\n".to_owned(), 320, 323)
+        );
+        assert!(kept(&format!("{}end", "ä".repeat(400))).ends_with("ääend"));
     }
 
     #[test]
@@ -300,7 +340,14 @@ mod tests {
         let table = [
             ("editor", vec!["edtior"], "did you mean `edtior`?"),
             ("a", vec!["b", "c"], "did you mean `b` or `c`?"),
+            ("a", vec!["b", "c", "d"], "did you mean `b`, `c` or `d`?"),
             ("a", vec![], ""),
+            // Two of the list look the same.
+            (
+                "alise",
+                vec!["alice", "\u{430}lice"],
+                "did you mean `alice` (with U+0061) or `\u{430}lice` (with U+0430)?",
+            ),
             // Composed and decomposed.
             ("j\u{fc}rgen", vec!["ju\u{308}rgen"], "did you mean `ju\u{308}rgen` (with U+0075 U+0308 for U+00FC)?"),
             // Cyrillic, and ASCII that many typefaces draw alike.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::format::ParseErrorKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::model::error::{Error, Result};
@@ -169,17 +170,25 @@ impl Timestamp {
     pub fn parse(text: &str) -> Result<Self> {
         const EXPECTED: &str = "RFC 3339 with an offset, like 2027-01-31T00:00:00Z";
         let invalid = |expected: &str| Error::invalid("instant", text, expected);
+        let read = chrono::DateTime::parse_from_rfc3339;
         // The parser accepts two things that RFC 3339 does not: a space instead of the `T`, and surrounding text.
         if text.as_bytes().get(10).is_none_or(|b| !b.eq_ignore_ascii_case(&b'T')) || text.contains(char::is_whitespace)
         {
             return Err(invalid(EXPECTED));
         }
-        let time = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| invalid(EXPECTED))?;
+        let time = read(text).map_err(|error| match error.kind() {
+            ParseErrorKind::OutOfRange | ParseErrorKind::Impossible => invalid("a date and a time that exist"),
+            _ if read(&format!("{text}Z")).is_ok() => invalid("an offset at the end, like `Z` or `+01:00`"),
+            _ => invalid(EXPECTED),
+        })?;
         let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
-        if digits > 6 || time.timestamp_subsec_micros() >= 1_000_000 {
-            return Err(invalid("whole microseconds and no leap second"));
+        if digits > 6 {
+            return Err(invalid("at most six digits of a second: instants are whole microseconds"));
         }
-        Self::from_micros(time.timestamp_micros())
+        if time.timestamp_subsec_micros() >= 1_000_000 {
+            return Err(invalid("a second from 00 to 59: instants have no leap seconds"));
+        }
+        Self::from_micros(time.timestamp_micros()).map_err(|_| invalid("an instant in the years 0000 to 9999 in UTC"))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::Row;
 use crate::resolver::snapshot::walk::{Seen, is_active};
 
 /// A node, and how the search came to it.
@@ -70,8 +71,12 @@ fn sort(state: &State, visits: &[Visit], level: &mut [Visit]) {
     let by_names = |a: &Visit, b: &Visit| -> Ordering {
         rank_before(a).cmp(&rank_before(b)).then_with(|| name_of(state, a.node).cmp(name_of(state, b.node)))
     };
-    let is_role = |visit: &Visit| matches!(visit.node, Source::Role(_));
-    level.sort_by(|a, b| by_names(a, b).then(a.before.cmp(&b.before)).then(is_role(a).cmp(&is_role(b))));
+    // Groups before roles, and the tenant's role before the catalog's with the same slug.
+    let kind = |visit: &Visit| match visit.node {
+        Source::Group(_) => None,
+        Source::Role(n) => Some(state.roles.row(n).map(Row::origin)),
+    };
+    level.sort_by(|a, b| by_names(a, b).then(a.before.cmp(&b.before)).then_with(|| kind(a).cmp(&kind(b))));
     let (mut previous, mut rank) = (level.first().copied(), 0);
     for visit in level {
         rank += usize::from(previous.is_some_and(|previous| by_names(&previous, visit).is_ne()));

@@ -22,6 +22,7 @@ use crate::resolver::snapshot::edge::{Edge, NEAR_END};
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::Row as _;
 use crate::resolver::snapshot::walk::is_active;
 
 pub(crate) const MOST_PATHS: usize = 64;
@@ -55,7 +56,9 @@ pub(crate) fn active(state: &State, user: &UserRow, permission: u32, when: &When
 /// When a user holds a permission.
 #[derive(Debug)]
 pub(crate) enum Access {
-    /// At these instants.
+    /// At no instant: nothing that the user holds leads there, in whatever windows.
+    Never,
+    /// At these instants. None, if no path is ever active.
     During(WindowSet),
     /// Too many windows combine. Nothing changes before the first of their ends.
     Unknown(Vec<Window>),
@@ -72,6 +75,23 @@ pub(crate) fn access(state: &State, user: &UserRow, permission: u32) -> Access {
 /// Finds the paths that are active at some instant.
 pub(crate) fn at_any_time(state: &State, user: &UserRow, permission: u32) -> Found {
     Map::new(state, user, permission, Edges::All, false).search(MOST_PATHS)
+}
+
+/// Returns a shortest path whose windows may have no common instant.
+pub(crate) fn ignoring_windows(state: &State, user: &UserRow, permission: u32) -> Option<Path> {
+    let map = Map::new(state, user, permission, Edges::All, false);
+    // What leads to a grant is all that is left, so each step comes nearer to one.
+    let nearest = |next: &[(Source, Window)]| next.iter().copied().min_by_key(|(to, _)| map.distance.get(to));
+    let (mut steps, mut before, mut here) = (Vec::new(), None, nearest(&map.starts));
+    while let Some((node, window)) = here {
+        steps.extend(must(link(state, before, node, window), NEAR_END));
+        if map.grants(node) {
+            let grant = grants(state, node, permission).min()?.to_owned();
+            return Some(Path { steps, grant });
+        }
+        (before, here) = (Some(node), nearest(map.next(node)));
+    }
+    None
 }
 
 /// Everything that the user reaches, how far each node is from a grant, and when it leads there.
@@ -201,6 +221,9 @@ impl<'a> Map<'a> {
             let windows = self.edges.into_values().flatten().chain(self.starts).map(|(_, window)| window);
             return Access::Unknown(windows.filter(|window| !window.is_always()).collect());
         };
+        if self.starts.is_empty() {
+            return Access::Never;
+        }
         let mut set = WindowSet::default();
         for (node, window) in &self.starts {
             if let Some(of_node) = must(instants.get(node), "a graph without cycles has an order") {
@@ -311,13 +334,18 @@ pub(super) fn name_of(state: &State, node: Source) -> &str {
 
 /// The step to `node`, from the node `before` or from the user.
 pub(super) fn link(state: &State, before: Option<Source>, node: Source, window: Window) -> Option<PathStep> {
+    let role = |n| state.roles.row(n).map(|row| (row.record.slug.clone(), row.origin(), row.is_in_conflict()));
     Some(match (before, node) {
         (None, Source::Group(n)) => PathStep::Member { group: state.groups.row(n)?.record.slug.clone(), window },
         (Some(_), Source::Group(n)) => PathStep::Parent { group: state.groups.row(n)?.record.slug.clone(), window },
         (Some(Source::Role(_)), Source::Role(n)) => {
-            PathStep::Included { role: state.roles.row(n)?.record.slug.clone() }
+            let (role, origin, in_conflict) = role(n)?;
+            PathStep::Included { role, origin, in_conflict }
         }
-        (_, Source::Role(n)) => PathStep::Role { role: state.roles.row(n)?.record.slug.clone(), window },
+        (_, Source::Role(n)) => {
+            let (role, origin, in_conflict) = role(n)?;
+            PathStep::Role { role, origin, in_conflict, window }
+        }
     })
 }
 

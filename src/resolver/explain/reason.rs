@@ -1,15 +1,18 @@
 //! Why a check is denied: the reason, and what would grant the permission.
 
 use super::paths::{self, Access};
-use super::{Decision, Explanation, Reason, unknown};
+use super::{Decision, Explanation, GrantingGroup, GrantingRole, Reason, unknown};
 use crate::model::clock::When;
 use crate::model::error::{Asked, EntityKind, Suggestions};
-use crate::model::records::Slug;
+use crate::model::internal_fault::must;
 use crate::resolver::bits::Bits;
 use crate::resolver::check::allows;
+use crate::resolver::snapshot::conflicts::both;
+use crate::resolver::snapshot::edges::Edges;
+use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Row, Table};
-use crate::resolver::snapshot::{Availability, CompiledTenant, reverse};
+use crate::resolver::snapshot::{Availability, CompiledTenant, SlugConflict, reverse};
 
 const MOST_HOLDERS: usize = 32;
 
@@ -59,7 +62,8 @@ fn denied(state: &State, user: u32, permission: u32, when: &When<'_>) -> Reason 
         return Reason::Suspended;
     }
     let instants = match paths::access(state, row, permission) {
-        Access::During(instants) if instants.is_empty() => return Reason::NoPath,
+        Access::Never => return Reason::NoPath,
+        Access::During(instants) if instants.is_empty() => return Reason::NeverActive,
         Access::During(instants) => instants,
         Access::Unknown(_) => return Reason::OutsideWindows,
     };
@@ -87,7 +91,9 @@ pub(crate) fn explain(
         decision,
         paths: Vec::new(),
         more_paths: false,
+        never_active: None,
         suggestions: Suggestions::default(),
+        conflict: None,
         roles: Vec::new(),
         groups: Vec::new(),
         more_holders: false,
@@ -105,42 +111,81 @@ pub(crate) fn explain(
         (Decision::Denied(Reason::UnknownUser), ..) => {
             explanation.suggestions = snapshot.suggestions(EntityKind::User);
         }
+        (Decision::Denied(Reason::CatalogConflict), _, Some(permission)) => {
+            explanation.conflict = conflict(state, permission);
+        }
         (
             Decision::Denied(
-                Reason::Expired { .. } | Reason::NotYetActive { .. } | Reason::NoPath | Reason::OutsideWindows,
+                Reason::NeverActive
+                | Reason::Expired { .. }
+                | Reason::NotYetActive { .. }
+                | Reason::NoPath
+                | Reason::OutsideWindows,
             ),
             Some(row),
             Some(permission),
         ) => {
             let found = paths::at_any_time(state, row, permission);
             (explanation.paths, explanation.more_paths) = (found.paths, found.more);
-            holders(state, permission, when, &mut explanation);
+            if decision == Decision::Denied(Reason::NeverActive) {
+                explanation.never_active = paths::ignoring_windows(state, row, permission);
+            }
+            holders(state, row, permission, when, &mut explanation);
         }
         _ => {}
     }
     explanation
 }
 
-/// Finds the roles and groups that would grant it.
-fn holders(state: &State, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
-    let (roles, groups) = reverse::sources_giving(state, permission, when);
-    let (roles, more_roles) = first(&state.roles, &roles, |row| &row.record.slug);
-    let (groups, more_groups) = first(&state.groups, &groups, |row| &row.record.slug);
-    explanation.more_holders = more_roles || more_groups;
-    (explanation.roles, explanation.groups) = (roles, groups);
+/// Returns both permissions with one slug, and what to do about it.
+fn conflict(state: &State, permission: u32) -> Option<(SlugConflict, String)> {
+    let slug = &state.permissions.row(permission)?.record.slug;
+    let conflict = must(both(&state.permissions, slug), "a slug in conflict belongs to two")?;
+    let advice = format!("rename or delete the tenant's own by its id, {}", conflict.own);
+    Some((conflict, advice))
 }
 
-/// The first slugs of these entities, and whether there are more. If there are many, it is fastest to look for them in the
-/// order of names.
-fn first<R: Row>(table: &Table<R>, numbers: &Bits, slug: impl Fn(&R) -> &Slug) -> (Vec<Slug>, bool) {
+/// Finds the roles and groups that would grant it, and that the user does not have already.
+fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
+    let (roles, groups) = reverse::sources_giving(state, permission, when);
+    // Adding what has ended replaces it (R3).
+    let has = |edges: Edges<'_>, to| edges.get(to).is_some_and(|edge| !edge.window.has_ended(when.instant()));
+    let (roles, more_roles) = first(&state.roles, &roles, |number| !has(user.roles(), number));
+    let (groups, more_groups) = first(&state.groups, &groups, |number| !has(user.groups(), number));
+    explanation.roles = roles
+        .into_iter()
+        .map(|row| GrantingRole {
+            slug: row.record.slug.clone(),
+            origin: row.origin(),
+            in_conflict: row.is_in_conflict(),
+            id: row.record.id,
+        })
+        .collect();
+    explanation.roles.sort_unstable();
+    explanation.groups = groups
+        .into_iter()
+        .map(|row| GrantingGroup {
+            slug: row.record.slug.clone(),
+            id: row.record.id,
+            managed_by: row.record.managed_by().cloned(),
+        })
+        .collect();
+    explanation.groups.sort_unstable();
+    explanation.more_holders = more_roles || more_groups;
+    explanation.roles.truncate(MOST_HOLDERS);
+    explanation.groups.truncate(MOST_HOLDERS);
+}
+
+/// The first of these entities by name, and whether there are more. If there are many, it is fastest to look for them in the
+/// order of names. Two names may be equal, of which the order of ids decides, so it returns one more than are listed.
+fn first<'a, R: Row>(table: &'a Table<R>, numbers: &Bits, is_free: impl Fn(u32) -> bool) -> (Vec<&'a R>, bool) {
     const MANY: usize = 8 * MOST_HOLDERS;
-    let slug = |n: u32| table.row(n).map(&slug);
-    let mut slugs: Vec<&Slug> = if numbers.len() > MANY {
-        table.sorted().filter(|n| numbers.contains(*n)).filter_map(slug).take(MOST_HOLDERS + 1).collect()
+    let mut found: Vec<u32> = if numbers.len() > MANY {
+        table.sorted().filter(|n| numbers.contains(*n) && is_free(*n)).take(MOST_HOLDERS + 1).collect()
     } else {
-        numbers.iter().filter_map(slug).collect()
+        numbers.iter().filter(|n| is_free(*n)).collect()
     };
-    slugs.sort_unstable();
-    let more = slugs.len() > MOST_HOLDERS;
-    (slugs.into_iter().take(MOST_HOLDERS).cloned().collect(), more)
+    found.sort_by_cached_key(|n| table.name_at(*n).to_owned());
+    let more = found.len() > MOST_HOLDERS;
+    (found.into_iter().take(MOST_HOLDERS + 1).filter_map(|n| table.row(n)).collect(), more)
 }

@@ -34,6 +34,7 @@ impl Moment<'_> {
     /// may be the same afterwards. [`Moment::access_windows`] says whether that is so.
     pub fn valid_until(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Timestamp> {
         match self.access(user, permission)? {
+            Access::Never => None,
             Access::During(instants) if instants.is_always() => None,
             Access::During(instants) => instants.next_change(self.when.instant()),
             Access::Unknown(windows) => {
@@ -72,7 +73,7 @@ impl Moment<'_> {
     /// As for [`Moment::valid_until`].
     pub fn access_windows(&self, user: impl AsUser, permission: impl AsPermission) -> Option<WindowSet> {
         match self.access(user, permission) {
-            None => Some(WindowSet::default()),
+            None | Some(Access::Never) => Some(WindowSet::default()),
             Some(Access::During(instants)) => Some(instants),
             Some(Access::Unknown(_)) => None,
         }

@@ -179,6 +179,13 @@ fn reserved<'a, R: Row>(
     })
 }
 
+/// Returns the entity of the tenant and the one of the catalog with this slug.
+pub(crate) fn both<R: Row>(table: &Table<R>, slug: &Slug) -> Option<SlugConflict> {
+    let named = table.sorted_from(slug.as_str()).filter_map(|number| table.row(number));
+    let catalog = named.take_while(|row| row.name() == slug.as_str()).find(|row| row.origin() == Origin::Catalog)?;
+    conflict(table, slug, catalog.id())
+}
+
 fn conflict<R: Row>(table: &Table<R>, slug: &Slug, catalog: Uuid) -> Option<SlugConflict> {
     let named = table.sorted_from(slug.as_str()).filter_map(|number| table.row(number));
     let own = named.take_while(|row| row.name() == slug.as_str()).find(|row| row.origin() == Origin::Tenant)?;

@@ -27,6 +27,7 @@ pub(super) enum Rule {
     Category,
     Pattern,
     Taken,
+    RenamedToItself,
     Grant,
     Include,
     Itself,
@@ -46,7 +47,7 @@ impl Rule {
                 Some(("description", "at most 4,096 bytes, no control characters but newline and tab"))
             }
             Self::Pattern => Some(("pattern", "1 to 255 visible ASCII characters with 1 to 8 stars")),
-            Self::Taken | Self::Grant | Self::Include | Self::Itself => None,
+            Self::Taken | Self::RenamedToItself | Self::Grant | Self::Include | Self::Itself => None,
         }
     }
 
@@ -55,6 +56,7 @@ impl Rule {
         match self {
             Self::Slug | Self::Prefix | Self::Name | Self::Category | Self::Description | Self::Pattern => "is invalid",
             Self::Taken => "is used twice: a present, earlier or retired slug names one entry only",
+            Self::RenamedToItself => "is the present slug, and so not the last earlier one",
             Self::Grant => "is not a permission of the catalog",
             Self::Include => "is not a role defined before it",
             Self::Itself => "would include itself",
@@ -105,6 +107,9 @@ impl From<BrokenRule<'_>> for Error {
                 .reason(format!("role {of} grants it, and the catalog does not define it")),
             Rule::Include => Self::not_found(entity, text)
                 .reason(format!("role {of} includes it, and it is not defined before that role")),
+            Rule::RenamedToItself => Self::already_exists(entity, text)
+                .unusable()
+                .reason("it is the present slug, and so not the last earlier one"),
             Rule::Itself => Self::cycle_of(entity, text, vec![text.to_owned(), text.to_owned()]),
             _ => Self::already_exists(entity, text).reason("a present, earlier or retired slug names one entry only"),
         }

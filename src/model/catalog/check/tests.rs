@@ -85,6 +85,28 @@ fn r9_a_slug_that_stands_twice_is_refused() {
     refused(ErrorKind::AlreadyExists, table);
 }
 
+/// An entry may be renamed back, and no entry is renamed to the slug that it has.
+#[test]
+fn r9_the_last_earlier_slug_is_not_the_present_one() {
+    let renamed = |renamed_from| of_permissions(&[PermissionDef { renamed_from, ..P }]);
+    let role = |renamed_from| of_roles(&[RoleDef { renamed_from, ..R }]);
+    let text = "`posts:read` cannot be used: it is the present slug, and so not the last earlier one";
+    let table = [
+        (renamed(&["posts:read"]), text),
+        (renamed(&["a", "posts:read"]), text),
+        (role(&["viewer"]), "role `viewer` cannot be used: it is the present slug"),
+    ];
+    refused(ErrorKind::AlreadyExists, table);
+    assert!(renamed(&["posts:read", "a"]).is_ok() && role(&["viewer", "watcher"]).is_ok());
+}
+
+#[test]
+#[should_panic(expected = "role `editor`: `editor` is the present slug, and so not the last earlier one")]
+fn a_compile_error_names_a_slug_that_is_renamed_to_itself() {
+    let roles = &[RoleDef { renamed_from: &["editor"], ..RoleDef::new("editor") }];
+    assert_sound::<8>(&Definition { roles, ..Definition::default() });
+}
+
 #[test]
 fn r9_what_is_not_there_is_not_granted_or_included() {
     let table = [

@@ -1,11 +1,16 @@
 //! The reference model: rules R1 to R6 over plain records, as short and naive as possible.
 //!
 //! It answers whether, why and when: decisions, paths, and the windows in which a user is allowed. It has no indexes, bit
-//! sets or caches. Tests compare every snapshot with it, and an auditor can use it as a second
+//! sets or caches. `reference/escalation.rs` is R13. Tests compare every snapshot with it, and an auditor can use it as a second
 //! opinion: [`Model`] follows the text of the rules, and a snapshot must give the same answers.
+
+mod escalation;
 
 use std::collections::BTreeSet;
 
+#[cfg(test)]
+pub(crate) use self::escalation::covers;
+pub use self::escalation::{ModelGainer, ModelRight};
 use crate::model::catalog::{Catalog, RoleEntry};
 use crate::model::records::{
     Granted, GroupId, Holder, PermissionId, Record, RoleId, RoleRef, Slug, Status, Timestamp, UserId, UserRecord,

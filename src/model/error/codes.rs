@@ -169,6 +169,9 @@ codes! {
         /// A directory manages the user or group, and the transaction does not act for it (R16).
         /// [`Error::manager`](crate::Error::manager) names the directory.
         Managed = "managed",
+        /// A guarded transaction would give somebody a right that its actor does not hold (R13).
+        /// [`Error::missing_rights`](crate::Error::missing_rights) lists the rights, and the changes that would give them.
+        Escalation = "escalation",
         /// An internal invariant of this crate is broken, which is a bug. Nothing was committed, or the tenant is out of
         /// service until a refresh succeeds; the text says which.
         Internal = "internal",
@@ -214,6 +217,7 @@ impl ErrorKind {
             | Self::TooManyEntities
             | Self::Rejected
             | Self::Managed
+            | Self::Escalation
             | Self::Internal => false,
         }
     }
@@ -249,6 +253,7 @@ impl ErrorKind {
             Self::TooManyEntities => "too many entities",
             Self::Rejected => "rejected",
             Self::Managed => "managed by a directory",
+            Self::Escalation => "privilege escalation",
             Self::Internal => "internal error",
         }
     }

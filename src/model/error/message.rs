@@ -66,7 +66,7 @@ impl Inner {
     /// Whether the sentence of the problem has the reason in it.
     fn problem_has_reason(&self) -> bool {
         match self.kind {
-            ErrorKind::Rejected => true,
+            ErrorKind::Rejected | ErrorKind::Escalation => true,
             // A change that does not apply, of a plan that was to be rebased.
             ErrorKind::Stale => self.entity.is_some(),
             _ => false,
@@ -119,6 +119,11 @@ impl Inner {
                 // Only a refused gift has a reason.
                 let says = if self.reason.is_some() { "cannot be given to" } else { "is managed by" };
                 write!(f, "{} {says} {}", self.subject(), Quoted(self.manager.as_deref().unwrap_or_default()))
+            }
+            ErrorKind::Escalation => {
+                let reason = self.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                let problem = format!("{}{reason} cannot give rights that it does not hold", self.subject());
+                self.list(f, &problem, &self.missing_rights)
             }
             ErrorKind::Rejected => f.write_str(&shown_reason(self.reason.as_deref().unwrap_or("rejected"))),
             ErrorKind::Stale if self.entity.is_some() => {

@@ -26,6 +26,7 @@ impl Serialize for Error {
         list(&mut map, "cycle", &inner.cycle.names)?;
         list(&mut map, "mistakes", &inner.mistakes)?;
         list(&mut map, "violations", &inner.violations)?;
+        list(&mut map, "missing_rights", &inner.missing_rights)?;
         value(&mut map, "unlisted", Some(&inner.unlisted).filter(|unlisted| **unlisted > 0))?;
         value(&mut map, "reserved_prefix", inner.reserved_prefix.as_ref())?;
         value(&mut map, "manager", self.manager().as_ref())?;

@@ -1,0 +1,303 @@
+//! The guard: a guarded transaction gives nobody a right that its actor lacks (R13).
+//!
+//! The plan is judged as a whole, the state before it against the state after it. Each change is judged at the edge or entity
+//! that it changes: what would be gained there, against what the actor holds. Whoever gains a right in another way gains it
+//! through one of these places, so no user is visited. `resolver/snapshot/rights.rs` computes the rights.
+
+use std::sync::Arc;
+
+#[cfg(feature = "json")]
+use uuid::Uuid;
+
+use super::described::DescribedChange;
+use super::{Plan, Tx};
+#[cfg(feature = "json")]
+use crate::model::error::AskedBy;
+use crate::model::error::{Asked, EntityKind, Error, MissingRight, Result, RightKind};
+use crate::model::internal_fault::{must, watch};
+use crate::model::records::{
+    Change, Granted, GroupId, Holder, PermissionRecord, Record, RoleId, Status, UserId, UserRecord, Window, WindowSet,
+};
+use crate::resolver::snapshot::CompiledTenant;
+use crate::resolver::snapshot::edge::NEAR_END;
+use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::resolver::snapshot::names::AsUser;
+use crate::resolver::snapshot::rights::{Gainer, Right, Rights};
+use crate::resolver::snapshot::source::Source;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::table::Origin;
+use crate::resolver::timeline::Timeline;
+
+/// After this many missing rights, the others are only counted.
+const MOST_LISTED: usize = 100;
+
+/// The actor of a guarded transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    asked: Asked,
+    /// `None` if the state that the transaction began with has no such user. Nobody holds nothing.
+    actor: Option<UserId>,
+}
+
+impl Tx {
+    /// Guards the transaction: it gives nobody a right that this user lacks (R13).
+    ///
+    /// The transaction is judged as a whole, when the closure has returned: the state before it against the state after it.
+    /// So it does not matter where in the closure the call stands, nor in which order the changes are made. A plan that is
+    /// [rebased](crate::Tenant::rebase) is judged again.
+    ///
+    /// The actor is a user of the state that the transaction began with. A suspended or deleted user holds nothing, and neither
+    /// does a name that nobody has. If the call is repeated, each of the actors must hold what is given.
+    ///
+    /// The guard does not decide whether the actor may create groups or change their members. Ask that with [`Tenant::check`]
+    /// first; [the cookbook](crate::docs::cookbook) has a recipe. It does not name the actor in the history either: that is
+    /// [`Tx::set_actor`].
+    ///
+    /// [`Tenant::check`]: crate::Tenant::check
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::{ErrorKind, blocking::Authorizer};
+    ///
+    /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.create_permission("billing:pay")?;
+    ///     tx.create_role("editor")?.grant("posts:*")?;
+    ///     tx.create_role("accountant")?.grant("billing:pay")?;
+    ///     tx.create_user("alice")?.assign("editor")?;
+    ///     tx.create_user("bob")?.done()
+    /// })?;
+    /// acme.update(|tx| tx.set_guard("alice").user("bob")?.assign("editor")?.done())?;
+    ///
+    /// let error = acme.update(|tx| tx.set_guard("alice").user("bob")?.assign("accountant")?.done()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Escalation);
+    /// assert_eq!(error.missing_rights()[0].right, "billing:pay");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None here. The update, or the plan, fails with [`Escalation`](crate::ErrorKind::Escalation), which lists each missing right
+    /// and the change that would give it.
+    ///
+    /// # Complexity
+    /// The groups and roles of the actor, and those above what the changes lead to, once each, with their relations and
+    /// grants. No user but the changed ones is read. A transaction without a guard costs nothing more.
+    pub fn set_guard(&self, actor: impl AsUser) -> &Self {
+        let base = Arc::clone(self.draft().base());
+        let guard = Guard::new(&base, actor.user(base.scope()), || actor.user_text());
+        self.draft().guards.push(guard);
+        self
+    }
+}
+
+impl Guard {
+    fn new(base: &CompiledTenant, actor: Option<u32>, asked: impl FnOnce() -> Asked) -> Self {
+        let row = actor.and_then(|number| base.state.users.row(number));
+        let asked = row.map_or_else(asked, |row| Asked::from(row.key().as_str()));
+        Self { asked, actor: row.map(UserRow::id) }
+    }
+
+    /// The guard of an actor that was named before the state was known. A handle names nobody then.
+    #[cfg(feature = "json")]
+    pub(crate) fn of_asked(base: &CompiledTenant, asked: &Asked) -> Self {
+        let state = &base.state;
+        let actor = match &asked.by {
+            AskedBy::Name => state.users.by_name(&asked.text),
+            AskedBy::Id => Uuid::parse_str(&asked.text).ok().and_then(|id| state.user_by_id(id)),
+            AskedBy::ExternalId { manager } => state.users.by_external((manager, &asked.text)),
+            AskedBy::Handle | AskedBy::Variant => None,
+        };
+        Self::new(base, actor, || asked.clone())
+    }
+
+    /// The number of the actor, or the reason why it holds nothing.
+    fn actor_in(&self, state: &State) -> Result<u32, &'static str> {
+        let number = self.actor.and_then(|actor| state.user_by_id(actor.as_uuid())).ok_or("who does not exist")?;
+        if state.is_suspended(number) { Err("who is suspended") } else { Ok(number) }
+    }
+}
+
+/// Checks that a plan gives nobody a right that one of its actors lacks (R13).
+pub(super) fn check(plan: &Plan) -> Result<()> {
+    plan.guards.iter().try_for_each(|guard| {
+        let actor = guard.actor_in(&plan.base.state);
+        let missing = watch(|| {
+            let mut judge = Judge::new(plan, actor.ok());
+            plan.changes.iter().for_each(|change| judge.judge(change));
+            judge.missing
+        })?;
+        if missing.listed.is_empty() {
+            return Ok(());
+        }
+        let error = Error::escalation(guard.asked.clone(), missing.listed, missing.unlisted);
+        Err(actor.err().into_iter().fold(error, Error::reason))
+    })
+}
+
+#[derive(Default)]
+struct Missing {
+    listed: Vec<MissingRight>,
+    unlisted: usize,
+}
+
+struct Judge<'a> {
+    plan: &'a Plan,
+    after: &'a State,
+    rights: Rights<'a>,
+    missing: Missing,
+}
+
+impl<'a> Judge<'a> {
+    fn new(plan: &'a Plan, actor: Option<u32>) -> Self {
+        let (before, after) = (&plan.base.state, &plan.next.state);
+        Self { plan, after, rights: Rights::new(before, after, plan.envelope.at, actor), missing: Missing::default() }
+    }
+
+    fn judge(&mut self, change: &Change) {
+        let after = self.after;
+        let user = |id: UserId| must(after.user_by_id(id.as_uuid()), NEAR_END);
+        let group = |id: GroupId| must(after.groups.by_id(id.as_uuid()), NEAR_END);
+        let role = |id: RoleId| must(after.roles.by_id(id.as_uuid()), NEAR_END);
+        match (change.before(), change.after()) {
+            (Some(Record::Permission(before)), _) => self.permission(change, before),
+            (Some(Record::User(before)), Some(Record::User(record))) if takes_over(before, record) => {
+                user(record.id).into_iter().for_each(|number| self.whole_user(change, number));
+            }
+            (_, Some(Record::Membership(edge))) => {
+                if let (Some(user), Some(group)) = (user(edge.user), group(edge.group)) {
+                    self.edge(change, Gainer::User(user), Source::Group(group), edge.window);
+                }
+            }
+            (_, Some(Record::Assignment(edge))) => {
+                let holder = match edge.holder {
+                    Holder::User(id) => user(id).map(Gainer::User),
+                    Holder::Group(id) => group(id).map(Gainer::Group),
+                };
+                if let (Some(holder), Some(role)) = (holder, role(edge.role.id())) {
+                    self.edge(change, holder, Source::Role(role), edge.window);
+                }
+            }
+            (_, Some(Record::Parent(edge))) => {
+                if let (Some(of), Some(parent)) = (group(edge.group), group(edge.parent)) {
+                    self.edge(change, Gainer::Group(of), Source::Group(parent), edge.window);
+                }
+            }
+            (_, Some(Record::Inclusion(edge))) => {
+                if let (Some(by), Some(included)) = (role(edge.role), role(edge.included.id())) {
+                    self.edge(change, Gainer::Role(by), Source::Role(included), Window::ALWAYS);
+                }
+            }
+            (_, Some(Record::Grant(edge))) => {
+                let right = match &edge.granted {
+                    Granted::Permission(permission) => {
+                        let number = must(after.permissions.by_id(permission.id().as_uuid()), NEAR_END);
+                        number.map(|number| self.rights.by_name(number))
+                    }
+                    Granted::Pattern(pattern) => Some(Right::Pattern(pattern.clone())),
+                };
+                if let (Some(by), Some(right)) = (role(edge.role), right) {
+                    let lacking = self.rights.lacking_right(right);
+                    self.gain(change, Gainer::Role(by), &lacking);
+                }
+            }
+            // What is created or renamed has no rights of its own. What is removed gives none.
+            (
+                _,
+                None
+                | Some(Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_)),
+            ) => {}
+        }
+    }
+
+    /// A relation leads to rights.
+    fn edge(&mut self, change: &Change, gainer: Gainer, to: Source, during: Window) {
+        let lacking = self.rights.lacking_over(to, during);
+        self.gain(change, gainer, &lacking);
+    }
+
+    /// The slug of a permission changes, or it stops being in conflict with an entry of the catalog (R9). That is new for
+    /// the roles that grant one of the two by name.
+    fn permission(&mut self, change: &Change, before: &PermissionRecord) {
+        let permissions = &self.after.permissions;
+        let own = permissions.by_id(before.id.as_uuid());
+        let is_catalogs = |number: &u32| permissions.row(*number).is_some_and(|row| row.origin == Origin::Catalog);
+        let entry = permissions.by_name(before.slug.as_str()).filter(is_catalogs);
+        for permission in
+            own.into_iter().chain(entry).filter(|number| self.rights.is_new_by_name(*number)).collect::<Vec<_>>()
+        {
+            let lacking = self.rights.lacking_right(self.rights.by_name(permission));
+            for role in self.after.reverse_grants.of(permission) {
+                self.gain(change, Gainer::Role(role), &lacking);
+            }
+        }
+    }
+
+    /// Somebody can use everything that a user holds, and could not before.
+    fn whole_user(&mut self, change: &Change, user: u32) {
+        let Some(row) = must(self.after.users.row(user), NEAR_END) else { return };
+        for (source, edge) in row.sources() {
+            let lacking = self.rights.lacking_over(source, edge.window);
+            let nothing = Timeline::new(self.plan.envelope.at);
+            self.report(change, Gainer::User(user), &lacking, &nothing);
+        }
+    }
+
+    fn gain(&mut self, change: &Change, gainer: Gainer, lacking: &Timeline) {
+        if !lacking.is_empty() {
+            let before = self.rights.before(gainer);
+            self.report(change, gainer, lacking, &before);
+        }
+    }
+
+    /// Reports what the actor lacks and what was not there before.
+    fn report(&mut self, change: &Change, gainer: Gainer, lacking: &Timeline, before: &Timeline) {
+        for number in lacking.numbers().iter() {
+            let steps = lacking.steps().filter(|(_, rights)| rights.contains(number));
+            let windows: WindowSet =
+                steps.flat_map(|(window, _)| self.rights.uncovered(number, window, before)).collect();
+            if windows.is_empty() {
+                continue;
+            }
+            if self.missing.listed.len() >= MOST_LISTED {
+                self.missing.unlisted += 1;
+                continue;
+            }
+            if let Some(right) = must(self.rights.right(number), "every right has a number") {
+                let missing = self.describe(change, gainer, right, &windows);
+                self.missing.listed.push(missing);
+            }
+        }
+    }
+
+    fn describe(&self, change: &Change, gainer: Gainer, right: &Right, windows: &WindowSet) -> MissingRight {
+        let state = self.after;
+        let (entity, name) = match gainer {
+            Gainer::User(number) => (EntityKind::User, state.users.name_at(number)),
+            Gainer::Group(number) => (EntityKind::Group, state.groups.name_at(number)),
+            Gainer::Role(number) => (EntityKind::Role, state.roles.name_at(number)),
+        };
+        let (kind, right) = match right {
+            Right::Permission(n) | Right::FormerPermission(n) => (RightKind::Permission, state.permissions.name_at(*n)),
+            Right::UnavailablePermission(n) => (RightKind::UnavailablePermission, state.permissions.name_at(*n)),
+            Right::Pattern(pattern) => (RightKind::Pattern, pattern.as_str()),
+            Right::UnavailableRole(n) => (RightKind::UnavailableRole, state.roles.name_at(*n)),
+        };
+        MissingRight {
+            right: right.to_owned(),
+            kind,
+            windows: windows.windows().iter().map(Window::to_string).collect(),
+            entity,
+            name: name.to_owned(),
+            change: DescribedChange::new(change, &self.plan.base(), &self.plan.preview()).to_string(),
+        }
+    }
+}
+
+/// Whether a change of a user lets somebody use its rights who could not before: the user itself after a suspension, or
+/// whoever has the new key or external id.
+fn takes_over(before: &UserRecord, after: &UserRecord) -> bool {
+    let is_active_again = (before.status, after.status) == (Status::Suspended, Status::Active);
+    let has_another_external_id = after.external().is_some() && before.external() != after.external();
+    is_active_again || before.key != after.key || has_another_external_id
+}

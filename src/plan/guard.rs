@@ -252,22 +252,21 @@ impl<'a> Judge<'a> {
 
     /// Reports what the actor lacks and what was not there before.
     fn report(&mut self, change: &Change, gainer: Gainer, lacking: &Timeline, before: &Timeline) {
-        for number in lacking.numbers().iter() {
+        let windows = |number| -> WindowSet {
             let steps = lacking.steps().filter(|(_, rights)| rights.contains(number));
-            let windows: WindowSet =
-                steps.flat_map(|(window, _)| self.rights.uncovered(number, window, before)).collect();
-            if windows.is_empty() {
-                continue;
-            }
-            if self.missing.listed.len() >= MOST_LISTED {
-                self.missing.unlisted += 1;
-                continue;
-            }
-            if let Some(right) = must(self.rights.right(number), "every right has a number") {
-                let missing = self.describe(change, gainer, right, &windows);
-                self.missing.listed.push(missing);
-            }
-        }
+            steps.flat_map(|(window, _)| self.rights.uncovered(number, window, before)).collect()
+        };
+        let numbers = lacking.numbers();
+        let gained = numbers.iter().map(|number| (number, windows(number))).filter(|(_, windows)| !windows.is_empty());
+        let mut gained: Vec<(u32, WindowSet)> = gained.collect();
+        let room = MOST_LISTED.saturating_sub(self.missing.listed.len());
+        self.missing.unlisted += gained.len().saturating_sub(room);
+        gained.truncate(room);
+        let right = |(number, _): &(u32, WindowSet)| must(self.rights.right(*number), "every right has a number");
+        let described = gained.iter().filter_map(|one| Some(self.describe(change, gainer, right(one)?, &one.1)));
+        let mut described: Vec<MissingRight> = described.collect();
+        described.sort_by(|a, b| (&a.right, a.kind).cmp(&(&b.right, b.kind)));
+        self.missing.listed.append(&mut described);
     }
 
     fn describe(&self, change: &Change, gainer: Gainer, right: &Right, windows: &WindowSet) -> MissingRight {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::histories::{
-    Call, INSTANTS, USERS, at, build, call, catalog, conflicting_catalog, make, next_catalog, populated,
+    Call, GRANTS, INSTANTS, USERS, at, build, call, catalog, conflicting_catalog, make, next_catalog, populated,
 };
 use crate::model::catalog::Catalog;
 use crate::model::records::{CommitId, Record, RecordKey, Status, UserId, Window};
@@ -148,11 +148,18 @@ proptest! {
     fn r13_guarded_transactions_give_nobody_what_no_actor_has(
         before in prop::collection::vec(call(), 0..40),
         actors in prop::sample::subsequence(&USERS[..], 3),
+        powers in prop::collection::vec((0..GRANTS.len(), 0..8_u8), 3),
         steps in steps(),
     ) {
         let mut history = populated(RowBound::USUAL);
         for call in before {
             history.follow(&[call]);
+        }
+        // Actors who hold something, some of them for a time only.
+        for (role, (actor, (grant, window))) in [2, 3, 4].into_iter().zip(actors.iter().zip(powers)) {
+            let user = USERS.iter().position(|user| user == actor).unwrap();
+            let call = |what, a, b| Call { what, a, b, window };
+            history.follow(&[call(2, role, 0), call(4, role, grant), call(17, user, role)]);
         }
         let (catalog, next, conflicting) = (catalog(), next_catalog(), conflicting_catalog());
         let others = [next, conflicting].map(|other| (Arc::new(CompiledCatalog::new(other.clone())), other));

@@ -31,7 +31,7 @@ pub(super) const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
 const GROUPS: [&str; 6] = ["g0", "g1", "g2", "g3", "g4", "g5"];
 const ROLES: [&str; 7] = ["r0", "r1", "r2", "r3", "r4", "sys-viewer", "sys-all"];
 const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
-const GRANTS: [&str; 13] =
+pub(super) const GRANTS: [&str; 13] =
     ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
 /// The keys that users are renamed to: mostly free, and sorted before and after the others.
 const KEYS: [&str; 7] = ["U0", "a", "m", "u15", "z", "u1", "u2"];

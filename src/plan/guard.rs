@@ -4,13 +4,11 @@
 //! that it changes: what would be gained there, against what the actor holds. Whoever gains a right in another way gains it
 //! through one of these places, so no user is visited. `resolver/snapshot/rights.rs` computes the rights.
 
-use std::sync::Arc;
-
 #[cfg(feature = "json")]
 use uuid::Uuid;
 
+use super::Plan;
 use super::described::DescribedChange;
-use super::{Plan, Tx};
 #[cfg(feature = "json")]
 use crate::model::error::AskedBy;
 use crate::model::error::{Asked, EntityKind, Error, MissingRight, Result, RightKind};
@@ -21,7 +19,6 @@ use crate::model::records::{
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::UserRow;
-use crate::resolver::snapshot::names::AsUser;
 use crate::resolver::snapshot::rights::{Gainer, Right, Rights};
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
@@ -39,60 +36,8 @@ pub(crate) struct Guard {
     actor: Option<UserId>,
 }
 
-impl Tx {
-    /// Guards the transaction: it gives nobody a right that this user lacks (R13).
-    ///
-    /// The transaction is judged as a whole, when the closure has returned: the state before it against the state after it.
-    /// So it does not matter where in the closure the call stands, nor in which order the changes are made. A plan that is
-    /// [rebased](crate::Tenant::rebase) is judged again.
-    ///
-    /// The actor is a user of the state that the transaction began with. A suspended or deleted user holds nothing, and neither
-    /// does a name that nobody has. If the call is repeated, each of the actors must hold what is given.
-    ///
-    /// The guard does not decide whether the actor may create groups or change their members. Ask that with [`Tenant::check`]
-    /// first; [the cookbook](crate::docs::cookbook) has a recipe. It does not name the actor in the history either: that is
-    /// [`Tx::set_actor`].
-    ///
-    /// [`Tenant::check`]: crate::Tenant::check
-    ///
-    /// # Example
-    /// ```
-    /// use rolecall::{ErrorKind, blocking::Authorizer};
-    ///
-    /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| {
-    ///     tx.create_permission("posts:write")?;
-    ///     tx.create_permission("billing:pay")?;
-    ///     tx.create_role("editor")?.grant("posts:*")?;
-    ///     tx.create_role("accountant")?.grant("billing:pay")?;
-    ///     tx.create_user("alice")?.assign("editor")?;
-    ///     tx.create_user("bob")?.done()
-    /// })?;
-    /// acme.update(|tx| tx.set_guard("alice").user("bob")?.assign("editor")?.done())?;
-    ///
-    /// let error = acme.update(|tx| tx.set_guard("alice").user("bob")?.assign("accountant")?.done()).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Escalation);
-    /// assert_eq!(error.missing_rights()[0].right, "billing:pay");
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// None here. The update, or the plan, fails with [`Escalation`](crate::ErrorKind::Escalation), which lists each missing right
-    /// and the change that would give it.
-    ///
-    /// # Complexity
-    /// The groups and roles of the actor, and those above what the changes lead to, once each, with their relations and
-    /// grants. No user but the changed ones is read. A transaction without a guard costs nothing more.
-    pub fn set_guard(&self, actor: impl AsUser) -> &Self {
-        let base = Arc::clone(self.draft().base());
-        let guard = Guard::new(&base, actor.user(base.scope()), || actor.user_text());
-        self.draft().guards.push(guard);
-        self
-    }
-}
-
 impl Guard {
-    fn new(base: &CompiledTenant, actor: Option<u32>, asked: impl FnOnce() -> Asked) -> Self {
+    pub(super) fn new(base: &CompiledTenant, actor: Option<u32>, asked: impl FnOnce() -> Asked) -> Self {
         let row = actor.and_then(|number| base.state.users.row(number));
         let asked = row.map_or_else(asked, |row| Asked::from(row.key().as_str()));
         Self { asked, actor: row.map(UserRow::id) }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::model::catalog::{Catalog, Definition, PermissionDef, PermissionEntry, RoleDef};
 use crate::model::records::{
     Change, CommitId, Envelope, Granted, Holder, Name, Position, Record, RecordKey, Revision, Status, TenantId,
-    TenantRecord, TenantSlug, UserKey, UserRecord,
+    TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use crate::model::reference::{Model, ModelPath, ModelStep};
 use crate::plan::{CommitContext, Draft, Plan, RebaseConflict, Tx};
@@ -41,10 +41,10 @@ pub(super) const INSTANTS: [i64; 7] = [5, 10, 15, 20, 25, 30, 35];
 
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    what: u8,
-    a: usize,
-    b: usize,
-    window: u8,
+    pub(super) what: u8,
+    pub(super) a: usize,
+    pub(super) b: usize,
+    pub(super) window: u8,
 }
 
 pub(super) fn call() -> impl Strategy<Value = Call> {
@@ -342,6 +342,7 @@ impl History {
                     assert_eq!(moment.check(user.id, permission), expected, "{user:?} {permission} at {instant}");
                     assert_eq!(moment.check(&user.key, permission), expected);
                 }
+                narrowed_agrees(&moment, &reference, user.id, instant);
                 let expected = PERMISSIONS.map(|permission| effective.iter().any(|slug| slug == permission));
                 let many = moment.check_many(PERMISSIONS.map(|permission| (user.id, permission)));
                 assert!(many.eq(expected), "{user:?} at {instant}, all at once");
@@ -357,6 +358,34 @@ impl History {
             reasons_agree(&reference, &snapshot, user, permission);
         }
     }
+}
+
+/// A user with some pairs of roles, with none, and with all of them (R15).
+fn narrowed_agrees(moment: &crate::Moment<'_>, reference: &Model<'_>, user: UserId, instant: Timestamp) {
+    let all: Vec<_> = moment.roles(&PageRequest::of(1_000)).items.iter().map(|role| role.record.id).collect();
+    // Other pairs at other instants, because all of them at each would take most of the time of a history.
+    let first = usize::try_from(instant.as_micros() / 5_000_000 % 4).unwrap();
+    let pairs = all.iter().enumerate().skip(first).step_by(4).map(|(n, role)| vec![*role, all[n * 7 % all.len()]]);
+    let decisions = PERMISSIONS.map(|permission| moment.decide(user, permission));
+    for roles in pairs.chain([Vec::new(), all.clone()]) {
+        let narrowed = moment.narrowed(user, roles.iter().copied());
+        let expected = reference.narrowed(user, &roles, instant);
+        assert_eq!(narrowed.effective().slugs(), expected.iter().cloned().collect::<Vec<_>>());
+        assert!(narrowed.effective().is_subset(&moment.effective(user)), "never more");
+        for (permission, decision) in PERMISSIONS.into_iter().zip(decisions) {
+            let is_allowed = expected.iter().any(|slug| slug == permission);
+            assert_eq!(narrowed.check(permission), is_allowed);
+            assert_eq!(
+                narrowed.decide(permission),
+                match decision {
+                    Decision::Allowed if !is_allowed => Decision::Denied(Reason::Narrowed),
+                    decision => decision,
+                }
+            );
+        }
+    }
+    let everything = moment.narrowed(user, all.iter().copied()).effective();
+    assert_eq!(everything, moment.effective(user), "with all its roles");
 }
 
 /// Reasons, paths and instants follow from the paths that the reference model finds.

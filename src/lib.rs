@@ -28,6 +28,8 @@
 //! | understand an answer | [`Decision`], [`Reason`], [`Explanation`] |
 //! | change a tenant | [`Tx`], the transaction that [`Tenant::update`] passes to its closure |
 //! | preview a change | [`Plan`] |
+//! | limit what an administrator can give | [`Tx::set_guard`] |
+//! | ask as a user with only some of its roles | [`Moment::narrowed`] |
 //! | limit access in time | [`Window`], [`Timestamp`] |
 //! | define permissions and system roles in code | [`catalog!`], [`mod@catalog`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |

@@ -290,7 +290,7 @@ fn a7_an_import_and_a_replacement_are_guarded() {
     let root = acme.now().user("root").unwrap().id;
     acme.replace(document.act_for("okta").unwrap().set_guard(root)).unwrap();
 
-    // In a tenant that an import creates, nobody has been before.
+    // An import creates a tenant, and there is nobody in it before.
     let authorizer = Authorizer::in_memory();
     let error = authorizer.import(acme.snapshot().export().unwrap().set_guard("root")).unwrap_err();
     assert_eq!((error.kind(), error.name()), (ErrorKind::Escalation, Some("root")));
@@ -302,10 +302,10 @@ fn a7_an_import_and_a_replacement_are_guarded() {
 #[test]
 fn a8_a_plan_is_judged_as_one_delta() {
     let acme = acme();
-    // What is given and taken back is not given.
+    // A right that is given and taken back is not given.
     let back: Call = |tx| tx.user("bob")?.assign("payer")?.unassign("payer")?.join("finance")?.leave("finance")?.done();
     assert_eq!(guarded(&acme, "alice", back).unwrap(), 0);
-    // What is gained in the transaction is not held before it, in whatever order.
+    // A right that is gained in the transaction is not held before it, in any order.
     let first: Call = |tx| {
         tx.user("alice")?.assign("payer")?;
         tx.user("bob")?.assign("payer")?.done()
@@ -520,7 +520,7 @@ fn r13_an_entry_that_the_catalog_lacks_is_a_right_that_nobody_holds() {
     let kinds =
         [&named, &audit].map(|error| (error.missing_rights()[0].kind, error.missing_rights()[0].right.as_str()));
     assert_eq!(kinds, [(RightKind::UnavailablePermission, "sys:audit"), (RightKind::UnavailableRole, "auditor")]);
-    // Who has it already gains nothing.
+    // Those who have it already gain nothing.
     acme.update(|tx| tx.set_guard("bob").user("root")?.leave("named")?.assign("by-name")?.done()).unwrap();
 }
 

@@ -1,8 +1,8 @@
 //! The guard: a guarded transaction gives nobody a right that its actor lacks (R13).
 //!
 //! The plan is judged as a whole, the state before it against the state after it. Each change is judged at the edge or entity
-//! that it changes: what would be gained there, against what the actor holds. Whoever gains a right in another way gains it
-//! through one of these places, so no user is visited. `resolver/snapshot/rights.rs` computes the rights.
+//! that it changes: the rights that would be gained there, against those that the actor holds. A right that is gained
+//! elsewhere is gained through one of these places, so no user is visited. `resolver/snapshot/rights.rs` computes the rights.
 
 #[cfg(feature = "json")]
 use uuid::Uuid;
@@ -146,7 +146,7 @@ impl<'a> Judge<'a> {
                     self.gain(change, Gainer::Role(by), &lacking);
                 }
             }
-            // What is created or renamed has no rights of its own. What is removed gives none.
+            // A new or renamed entity has no rights of its own, and a removed one gives none.
             (
                 _,
                 None

@@ -184,7 +184,7 @@ impl Tx {
     /// Guards the transaction: it gives nobody a right that this user lacks (R13).
     ///
     /// The transaction is judged as a whole, when the closure has returned: the state before it against the state after it.
-    /// So it does not matter where in the closure the call stands, nor in which order the changes are made. A plan that is
+    /// So it does not matter where in the closure the call is, nor in which order the changes are made. A plan that is
     /// [rebased](crate::Tenant::rebase) is judged again.
     ///
     /// The actor is a user of the state that the transaction began with. A suspended or deleted user holds nothing, and neither

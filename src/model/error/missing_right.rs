@@ -31,7 +31,7 @@ codes! {
 /// The text of a window without ends.
 const ALWAYS: &str = "always";
 
-/// A right that a guarded transaction would give somebody, and that its actor does not hold (R13).
+/// A right that a guarded transaction would give somebody. Its actor does not hold it (R13).
 ///
 /// [`Error::missing_rights`](crate::Error::missing_rights) lists them.
 ///

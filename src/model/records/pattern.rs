@@ -95,7 +95,7 @@ impl Pattern {
     /// # Complexity
     /// As [`Pattern::matches`].
     pub fn covers(&self, other: &Self) -> bool {
-        // A star of the other pattern stands for every text. Only a star can match it, because no other character of this
+        // Each star of the other pattern is any text. Only a star can match it, because no other character of this
         // pattern is a star. What matches it matches every text in its place.
         self.matches(&other.0)
     }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     /// Whether every text that `other` matches is matched by `pattern`: all states that both can be in after the same text.
-    /// `!` stands for all characters that neither of them has.
+    /// `!` represents all characters that neither of them has.
     fn covers(pattern: &[u8], other: &[u8]) -> bool {
         use std::collections::BTreeSet;
         let close = |pattern: &[u8], states: BTreeSet<usize>| -> BTreeSet<usize> {

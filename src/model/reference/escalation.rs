@@ -8,7 +8,7 @@ use crate::model::records::{
     Granted, GroupId, Holder, Pattern, PermissionId, Record, RoleId, Slug, Status, Timestamp, UserId, UserRecord,
 };
 
-/// What can gain a right in the reference model: whoever uses it or passes it on.
+/// A user, group or role that can gain a right in the reference model: it uses the right or passes it on.
 ///
 /// ```
 /// use rolecall::records::UserId;
@@ -64,9 +64,11 @@ impl Model<'_> {
     /// # let catalog = Catalog::empty();
     /// # let (slug, name, description) = ("editor".parse()?, "Editor".parse()?, Default::default());
     /// # let editor = RoleRecord { id: role, slug, name, description };
+    ///
     /// let before = [Record::User(UserRecord::new(alice, UserKey::new("alice")?)), Record::Role(editor)];
     /// let grant = Grant { role, granted: Granted::Pattern(Pattern::new("posts:*")?) };
     /// let after = [&before[..], &[Record::Grant(grant)]].concat();
+    ///
     /// let (before, after) = (Model::new(&before, &catalog), Model::new(&after, &catalog));
     /// let escalations = before.escalations(&after, alice, Timestamp::UNIX_EPOCH);
     /// assert_eq!(escalations.first().unwrap().0, ModelGainer::Role(role));
@@ -171,7 +173,7 @@ pub(crate) fn covers(right: &ModelRight, other: &ModelRight) -> bool {
     }
 }
 
-/// The definition of a pattern: a star stands for nothing, or for one more character, which may be a star of another
+/// The definition of a pattern: a star matches nothing, or one more character, which may be a star of another
 /// pattern.
 fn matches(pattern: &str, text: &str) -> bool {
     let (mut rest, mut text_rest) = (pattern.chars(), text.chars());

@@ -102,8 +102,8 @@ impl<'a> Rights<'a> {
     /// What the actor lacks of that to which an edge leads after the transaction, during the window of the edge.
     ///
     /// # Complexity
-    /// O(groups and roles above, their relations and grants) that were not asked for before; for each right that is met for
-    /// the first time, a match with each pattern of the actor.
+    /// O(groups and roles above, their relations and grants) that were not asked for before. A right that is met for the
+    /// first time is matched with each pattern of the actor.
     pub(crate) fn lacking_over(&mut self, to: Source, during: Window) -> Timeline {
         let mut lacking = Timeline::new(self.from);
         self.fill_lacking(to);

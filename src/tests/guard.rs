@@ -138,8 +138,21 @@ fn usable(model: &Model<'_>, user: UserId, instant: i64) -> BTreeSet<ModelRight>
     if is_active { model.rights(ModelGainer::User(user), at(instant)) } else { BTreeSet::new() }
 }
 
+/// Mostly calls that may give something, some of them for the directory that manages a user.
+fn giving() -> impl Strategy<Value = Vec<Call>> {
+    const KINDS: [u8; 18] = [4, 5, 7, 9, 12, 14, 17, 19, 19, 21, 21, 22, 23, 24, 34, 36, 40, 41];
+    let one = (prop::sample::select(&KINDS[..]), call()).prop_map(|(what, call)| Call { what, ..call });
+    let calls = prop::collection::vec(prop_oneof![1 => call(), 3 => one], 1..5);
+    (any::<bool>(), calls).prop_map(|(for_directory, mut calls)| {
+        if for_directory {
+            calls.insert(0, Call { what: 31, a: 0, b: 0, window: 0 });
+        }
+        calls
+    })
+}
+
 fn steps() -> impl Strategy<Value = Vec<(usize, Vec<Call>)>> {
-    prop::collection::vec((0..3_usize, prop::collection::vec(call(), 1..5)), 1..10)
+    prop::collection::vec((0..3_usize, giving()), 1..10)
 }
 
 proptest! {
@@ -149,6 +162,7 @@ proptest! {
         before in prop::collection::vec(call(), 0..40),
         actors in prop::sample::subsequence(&USERS[..], 3),
         powers in prop::collection::vec((0..GRANTS.len(), 0..8_u8), 3),
+        (suspended, managed) in (0..USERS.len(), 0..USERS.len()),
         steps in steps(),
     ) {
         let mut history = populated(RowBound::USUAL);
@@ -161,6 +175,9 @@ proptest! {
             let call = |what, a, b| Call { what, a, b, window };
             history.follow(&[call(2, role, 0), call(4, role, grant), call(17, user, role)]);
         }
+        let call = |what, a, window| Call { what, a, b: 0, window };
+        history.follow(&[call(19, suspended, 0)]);
+        history.follow(&[call(31, 0, 0), call(32, managed, 1), call(41, managed, 2)]);
         let (catalog, next, conflicting) = (catalog(), next_catalog(), conflicting_catalog());
         let others = [next, conflicting].map(|other| (Arc::new(CompiledCatalog::new(other.clone())), other));
         let start: Vec<Record> = history.records.values().cloned().collect();

@@ -60,6 +60,7 @@ impl Model<'_> {
     /// # use rolecall::reference::{Model, ModelGainer};
     /// # use rolecall::records::{Grant, Granted, Pattern, Record, RoleId, RoleRecord, Timestamp, UserId, UserKey, UserRecord};
     /// #
+    ///
     /// # let (alice, role) = (UserId::random(), RoleId::random());
     /// # let catalog = Catalog::empty();
     /// # let (slug, name, description) = ("editor".parse()?, "Editor".parse()?, Default::default());

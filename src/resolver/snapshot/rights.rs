@@ -7,8 +7,9 @@
 //! Each node is computed once, from those above it. Nothing recurses. Deliberately absent: cached rows, which have
 //! permissions and not patterns; and changes, which `plan/guard.rs` reads.
 
-use hashbrown::HashMap;
 use std::collections::HashMap as RandomHashMap;
+
+use hashbrown::HashMap;
 
 use super::edge::NEAR_END;
 use super::entity_rows::{GroupRow, RoleRow};

@@ -107,7 +107,9 @@ impl<'a> Judge<'a> {
         match (change.before(), change.after()) {
             (Some(Record::Permission(before)), _) => self.permission(change, before),
             (Some(Record::User(before)), Some(Record::User(record))) if takes_over(before, record) => {
-                user(record.id).into_iter().for_each(|number| self.whole_user(change, number));
+                if let Some(number) = user(record.id) {
+                    self.whole_user(change, number);
+                }
             }
             (_, Some(Record::Membership(edge))) => {
                 if let (Some(user), Some(group)) = (user(edge.user), group(edge.group)) {
@@ -202,13 +204,13 @@ impl<'a> Judge<'a> {
             steps.flat_map(|(window, _)| self.rights.uncovered(number, window, before)).collect()
         };
         let numbers = lacking.numbers();
-        let gained = numbers.iter().map(|number| (number, windows(number))).filter(|(_, windows)| !windows.is_empty());
-        let mut gained: Vec<(u32, WindowSet)> = gained.collect();
+        let all = numbers.iter().map(|number| (number, windows(number))).filter(|(_, windows)| !windows.is_empty());
+        let mut new: Vec<(u32, WindowSet)> = all.collect();
         let room = MOST_LISTED.saturating_sub(self.missing.listed.len());
-        self.missing.unlisted += gained.len().saturating_sub(room);
-        gained.truncate(room);
+        self.missing.unlisted += new.len().saturating_sub(room);
+        new.truncate(room);
         let right = |(number, _): &(u32, WindowSet)| must(self.rights.right(*number), "every right has a number");
-        let described = gained.iter().filter_map(|one| Some(self.describe(change, gainer, right(one)?, &one.1)));
+        let described = new.iter().filter_map(|one| Some(self.describe(change, gainer, right(one)?, &one.1)));
         let mut described: Vec<MissingRight> = described.collect();
         described.sort_by(|a, b| (&a.right, a.kind).cmp(&(&b.right, b.kind)));
         self.missing.listed.append(&mut described);

@@ -129,7 +129,9 @@ mod tests {
         ) {
             let timeline = |added: &[(u32, Window)]| {
                 let mut timeline = Timeline::new(at(FROM));
-                added.iter().for_each(|(n, window)| timeline.insert(*n, &[*window].into_iter().collect()));
+                for (n, window) in added {
+                    timeline.insert(*n, &[*window].into_iter().collect());
+                }
                 timeline
             };
             let mut sum = timeline(&first);

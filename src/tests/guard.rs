@@ -27,7 +27,9 @@ fn plan(base: &Arc<CompiledTenant>, calls: &[Call], guard: Option<&str>) -> Resu
         if let Some(actor) = guard {
             tx.set_guard(actor);
         }
-        calls.iter().for_each(|call| drop(make(tx, call)));
+        for call in calls {
+            drop(make(tx, call));
+        }
         Ok(())
     };
     Tx::run(Draft::new(Arc::clone(base), origins()), run).map(|((), plan)| plan)

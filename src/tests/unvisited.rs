@@ -85,7 +85,8 @@ fn r13_a_guard_visits_only_the_actor_and_the_users_that_change() {
         tx.create_user("root")?.assign("all")?.done()
     })
     .unwrap();
-    let table: &[(&str, fn(&Tx) -> Result<()>)] = &[
+    type Change = fn(&Tx) -> Result<()>;
+    let table: &[(&str, Change)] = &[
         ("a grant", |tx| tx.role("r3")?.grant("res3:act4")?.grant("res4:*")?.done()),
         ("a revocation", |tx| tx.role("r0")?.revoke(permission(0))?.done()),
         ("an inclusion", |tx| tx.role("r0")?.include("r3")?.done()),

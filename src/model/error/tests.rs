@@ -106,6 +106,16 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "group `eng` is managed by `okta`; use `set_manager` to act for that directory",
         ),
         (
+            Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
+            "internal invariant broken: a row exists; nothing was committed",
+        ),
+    ];
+    rows.into_iter().chain(escalations()).map(|(error, text)| (error.kind(), error, text)).collect()
+}
+
+fn escalations() -> Vec<(Error, &'static str)> {
+    vec![
+        (
             Error::escalation(
                 "bob",
                 vec![missing("pay:*", RightKind::Pattern), missing("old", RightKind::UnavailableRole)],
@@ -123,12 +133,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             .reason("who is suspended"),
             "user `bob` (who is suspended) cannot give rights that it does not hold: `pay` to group `a\\nb`, by added this",
         ),
-        (
-            Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
-            "internal invariant broken: a row exists; nothing was committed",
-        ),
-    ];
-    rows.into_iter().map(|(error, text)| (error.kind(), error, text)).collect()
+    ]
 }
 
 #[test]

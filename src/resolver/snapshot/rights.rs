@@ -12,7 +12,7 @@ use std::collections::HashMap as RandomHashMap;
 use hashbrown::HashMap;
 
 use super::edge::NEAR_END;
-use super::entity_rows::{GroupRow, RoleRow};
+use super::entity_rows::{GroupRow, RoleRow, UserRow};
 use super::source::Source;
 use super::state::State;
 use super::table::Origin;
@@ -60,7 +60,7 @@ pub(crate) struct Rights<'a> {
     after: &'a State,
     from: Timestamp,
     /// Every right met so far has a number. Patterns come from outside, so the hash has a random key.
-    rights: Vec<Right>,
+    numbered: Vec<Right>,
     numbers: RandomHashMap<Right, u32>,
     /// Which of the numbers are patterns.
     patterns: Bits,
@@ -82,7 +82,7 @@ impl<'a> Rights<'a> {
             before,
             after,
             from,
-            rights: Vec::new(),
+            numbered: Vec::new(),
             numbers: RandomHashMap::new(),
             patterns: Bits::new(),
             actor: Timeline::new(from),
@@ -97,7 +97,7 @@ impl<'a> Rights<'a> {
     }
 
     pub(crate) fn right(&self, number: u32) -> Option<&Right> {
-        self.rights.get(number as usize)
+        self.numbered.get(number as usize)
     }
 
     /// What the actor lacks of that to which an edge leads after the transaction, during the window of the edge.
@@ -153,7 +153,7 @@ impl<'a> Rights<'a> {
             Gainer::User(number) => {
                 let mut all = Timeline::new(self.from);
                 let before = self.before;
-                for (source, edge) in before.users.row(number).into_iter().flat_map(|row| row.sources()) {
+                for (source, edge) in before.users.row(number).into_iter().flat_map(UserRow::sources) {
                     self.fill_before(source);
                     if let Some(of) = must(self.held_before.get(&source), FILLED) {
                         all.add(of, edge.window);
@@ -209,11 +209,11 @@ impl<'a> Rights<'a> {
         if let Some(number) = self.numbers.get(&right) {
             return *number;
         }
-        let number = must(u32::try_from(self.rights.len()).ok(), NUMBERED).unwrap_or_default();
+        let number = must(u32::try_from(self.numbered.len()).ok(), NUMBERED).unwrap_or_default();
         if matches!(right, Right::Pattern(_)) {
             self.patterns.insert(number);
         }
-        self.rights.push(right.clone());
+        self.numbered.push(right.clone());
         self.numbers.insert(right, number);
         number
     }

@@ -453,6 +453,32 @@ fn a5_a_pattern_is_compared_as_a_pattern() {
 }
 
 #[test]
+fn a11_a_long_chain_is_judged_in_linear_time() {
+    const LENGTH: usize = 5_000;
+    let acme = acme();
+    acme.update(|tx| {
+        for n in 0..LENGTH {
+            let group = tx.create_group(&format!("g{n}"))?;
+            if n > 0 {
+                group.add_parent(format!("g{}", n - 1))?;
+            }
+        }
+        tx.group("g0")?.assign("payer")?.done()
+    })
+    .unwrap();
+    // Every link of the chain is judged, and what each group gives is computed once.
+    let clear: Call =
+        |tx| (1..LENGTH).try_for_each(|n| tx.group(format!("g{n}"))?.remove_parent(format!("g{}", n - 1))?.done());
+    acme.update(clear).unwrap();
+    let link: Call =
+        |tx| (1..LENGTH).try_for_each(|n| tx.group(format!("g{n}"))?.add_parent(format!("g{}", n - 1))?.done());
+    let error = acme.plan(|tx| link(tx.set_guard("alice"))).unwrap_err();
+    assert_eq!(error.missing_rights().len() + error.unlisted(), LENGTH - 1, "each group would give it");
+    assert!(acme.plan(|tx| link(tx.set_guard("root"))).is_ok());
+    assert!(acme.plan(|tx| link(tx.set_guard("eve"))).is_ok());
+}
+
+#[test]
 fn a22_a_permission_created_under_an_old_slug_is_another_permission() {
     let acme = acme();
     let again: Call = |tx| {

@@ -107,7 +107,7 @@ pub(super) fn make(tx: &Tx, call: &Call) -> Result<()> {
             0 => drop(tx.user(user)?.set_key(pick(&KEYS, b / 4))?),
             1 => drop(tx.group(group)?.set_slug(pick(&SLUGS, b / 4))?),
             2 => drop(tx.role(role)?.set_slug(pick(&SLUGS, b / 4))?),
-            _ => drop(tx.permission(pick(&PERMISSIONS, a))?.set_slug(pick(&PERMISSIONS, b))?),
+            _ => drop(tx.permission(pick(&PERMISSIONS, a))?.set_slug(pick(&PERMISSIONS, b / 4))?),
         },
         22 => drop(tx.user(user)?.set_membership_window(pick(&GROUPS, b), window(w))?),
         23 => drop(tx.group(group)?.set_assignment_window(pick(&ROLES, b), window(w))?),

@@ -64,8 +64,9 @@ pub(crate) struct Rights<'a> {
     numbers: RandomHashMap<Right, u32>,
     /// Which of the numbers are patterns.
     patterns: Bits,
-    /// What the actor holds before the transaction.
-    actor: Timeline,
+    actor: Option<u32>,
+    /// What the actor holds before the transaction, once it was asked for.
+    held_by_actor: Option<Timeline>,
     /// When the actor lacks each right that was asked for.
     lacks: HashMap<u32, WindowSet>,
     held_before: HashMap<Source, Timeline>,
@@ -74,26 +75,20 @@ pub(crate) struct Rights<'a> {
 
 impl<'a> Rights<'a> {
     /// The rights around a transaction of this actor, a user of the state before it. Without an actor, nobody holds anything.
-    ///
-    /// # Complexity
-    /// O(groups and roles of the actor, their relations and grants).
     pub(crate) fn new(before: &'a State, after: &'a State, from: Timestamp, actor: Option<u32>) -> Self {
-        let mut rights = Self {
+        Self {
             before,
             after,
             from,
             numbered: Vec::new(),
             numbers: RandomHashMap::new(),
             patterns: Bits::new(),
-            actor: Timeline::new(from),
+            actor,
+            held_by_actor: None,
             lacks: HashMap::new(),
             held_before: HashMap::new(),
             lacking_after: HashMap::new(),
-        };
-        if let Some(actor) = actor {
-            rights.actor = rights.before(Gainer::User(actor));
         }
-        rights
     }
 
     pub(crate) fn right(&self, number: u32) -> Option<&Right> {
@@ -104,7 +99,7 @@ impl<'a> Rights<'a> {
     ///
     /// # Complexity
     /// O(groups and roles above, their relations and grants) that were not asked for before. A right that is met for the
-    /// first time is matched with each pattern of the actor.
+    /// first time is matched with each pattern of the actor. The first one costs a walk over the actor's groups and roles.
     pub(crate) fn lacking_over(&mut self, to: Source, during: Window) -> Timeline {
         let mut lacking = Timeline::new(self.from);
         self.fill_lacking(to);
@@ -196,10 +191,15 @@ impl<'a> Rights<'a> {
 
     fn lacks(&mut self, number: u32) -> &WindowSet {
         if !self.lacks.contains_key(&number) {
+            let held = self.held_by_actor.take().unwrap_or_else(|| match self.actor {
+                Some(actor) => self.before(Gainer::User(actor)),
+                None => Timeline::new(self.from),
+            });
             let windows = match must(self.right(number), NUMBERED) {
-                Some(right) if right.is_available() => self.uncovered(number, Window::ALWAYS, &self.actor).collect(),
+                Some(right) if right.is_available() => self.uncovered(number, Window::ALWAYS, &held).collect(),
                 _ => WindowSet::always(),
             };
+            self.held_by_actor = Some(held);
             self.lacks.insert(number, windows);
         }
         self.lacks.entry(number).or_insert_with(WindowSet::always)

@@ -223,8 +223,8 @@ impl Tx {
     ///
     /// # Complexity
     /// The groups and roles of the actor, and those above what the changes lead to, once each, with their relations and
-    /// grants. No other user is read. A transaction that only takes away costs nothing more, and
-    /// neither does one without a guard.
+    /// grants. Of users, only the actor and those that change are read. A transaction that only takes away costs nothing more,
+    /// and neither does one without a guard.
     pub fn set_guard(&self, actor: impl AsUser) -> &Self {
         let base = std::sync::Arc::clone(self.draft().base());
         let guard = Guard::new(&base, actor.user(base.scope()), || actor.user_text());

@@ -93,6 +93,7 @@ impl<'a> Model<'a> {
     /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
     /// # let catalog = Catalog::empty();
     /// # let model = Model::new(&records, &catalog);
+    ///
     /// assert!(model.narrowed(alice, &[RoleId::random()], Timestamp::UNIX_EPOCH).is_empty());
     /// # Ok::<(), rolecall::Error>(())
     /// ```

@@ -88,7 +88,7 @@ impl<'a> Model<'a> {
     /// # use rolecall::catalog::Catalog;
     /// # use rolecall::reference::Model;
     /// # use rolecall::records::{Record, RoleId, Timestamp, UserId, UserKey, UserRecord};
-    /// #
+    ///
     /// # let alice = UserId::random();
     /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
     /// # let catalog = Catalog::empty();

@@ -35,6 +35,7 @@ use self::shape::DocumentData;
 use crate::model::catalog::Catalog;
 use crate::model::error::{Error, Mistake, MistakeCode, Quoted, Result, escaped};
 use crate::model::records::{Change, Manager};
+use crate::resolver::snapshot::names::AsUser;
 
 /// A whole tenant as a document: its permissions, roles, groups and users, with all memberships and assignments.
 ///
@@ -223,6 +224,33 @@ impl Document {
     pub fn act_for(&mut self, manager: &str) -> Result<&mut Self> {
         self.0.acts_for.push(Manager::new(manager)?);
         Ok(self)
+    }
+
+    /// Guards a replacement by this document, or an import of it: it gives nobody a right that this user lacks (R13).
+    ///
+    /// It is [`Tx::set_guard`](crate::Tx::set_guard) for documents. An import creates a tenant, and nobody is in that tenant
+    /// before. So a guarded import is refused as soon as it gives anybody anything. The setting is neither serialised nor
+    /// compared. Name the actor by key, id or external id; a handle names nobody here.
+    ///
+    /// # Example
+    /// ```
+    /// # use rolecall::{ErrorKind, blocking::Authorizer};
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("billing:pay")?;
+    ///     tx.create_role("accountant")?.grant("billing:pay")?;
+    ///     tx.create_user("alice")?;
+    ///     tx.create_user("bob")?.assign("accountant")?.done()
+    /// })?;
+    /// let mut yesterday = acme.snapshot().export()?;
+    /// acme.update(|tx| tx.user("bob")?.unassign("accountant")?.done())?;
+    /// let error = acme.replace(yesterday.set_guard("alice")).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Escalation);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn set_guard(&mut self, actor: impl AsUser) -> &mut Self {
+        self.0.guards.push(actor.user_text());
+        self
     }
 
     /// Returns the tenant's slug as the document states it.

@@ -28,6 +28,8 @@
 //! | understand an answer | [`Decision`], [`Reason`], [`Explanation`] |
 //! | change a tenant | [`Tx`], the transaction that [`Tenant::update`] passes to its closure |
 //! | preview a change | [`Plan`] |
+//! | limit what an administrator can give | [`Tx::set_guard`] |
+//! | ask as a user with only some of its roles | [`Moment::narrowed`] |
 //! | limit access in time | [`Window`], [`Timestamp`] |
 //! | define permissions and system roles in code | [`catalog!`], [`mod@catalog`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
@@ -77,8 +79,8 @@ pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Update
 #[cfg(feature = "json")]
 pub use document::Document;
 pub use model::error::{
-    EntityKind, Error, ErrorKind, InvariantViolation, Mistake, MistakeCode, Quoted, Relation, RelationKind, Result,
-    ViolationCode,
+    EntityKind, Error, ErrorKind, InvariantViolation, MissingRight, Mistake, MistakeCode, Quoted, Relation,
+    RelationKind, Result, RightKind, ViolationCode,
 };
 pub use model::records::{Timestamp, Window};
 pub use model::{catalog, clock, records, reference};

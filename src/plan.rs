@@ -2,8 +2,8 @@
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
-//! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, and
-//! `warnings.rs` has what a plan probably should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans,
+//! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, `guard.rs`
+//! what an actor may give, and `warnings.rs` has what a plan probably should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans,
 //! and `serialize_error.rs` adds what a rebase conflicts with to the error as data.
 
 mod serialize_error;
@@ -20,6 +20,7 @@ mod relations;
 mod lists;
 mod tx;
 mod draft;
+mod guard;
 mod managed;
 mod warnings;
 mod described;
@@ -31,6 +32,7 @@ pub use self::compare::AccessDifference;
 pub use self::described::{ChangeKind, DescribedChange, NamedEntity};
 pub(crate) use self::draft::{CommitContext, Draft};
 pub use self::groups::GroupEdit;
+pub(crate) use self::guard::Guard;
 pub use self::lists::ListChanges;
 pub use self::merge::{MovedRelation, UserMerge};
 pub use self::permissions::PermissionEdit;
@@ -72,6 +74,8 @@ pub struct Plan {
     pub(crate) changes: Vec<Change>,
     /// The directories that the transaction acted for (R16).
     pub(crate) acts_for: Vec<Manager>,
+    /// The actors of a guarded transaction (R13).
+    pub(crate) guards: Vec<Guard>,
 }
 
 impl Plan {

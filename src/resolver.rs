@@ -8,4 +8,5 @@ pub(crate) mod check;
 pub(crate) mod suggestions;
 pub mod snapshot;
 pub(crate) mod tables;
+pub(crate) mod timeline;
 pub(crate) mod bits;

@@ -1,6 +1,7 @@
-//! Tests that use internals: random histories, visits of users, what errors cost, and broken invariants.
+//! Tests that use internals: random histories, guarded ones, visits of users, what errors cost, and broken invariants.
 
 mod broken_invariants;
+mod guard;
 mod histories;
 mod misses;
 mod unvisited;

@@ -153,7 +153,9 @@ impl Tenant {
     /// and each process that commits without a pause makes two calls more now and then, to let others in.
     ///
     /// # Errors
-    /// Those of the closure; [`Conflict`](crate::ErrorKind::Conflict) if other writers won every attempt;
+    /// Those of the closure; [`Escalation`](crate::ErrorKind::Escalation) if the closure has
+    /// [set a guard](crate::Tx::set_guard) and gives what its actor lacks (R13);
+    /// [`Conflict`](crate::ErrorKind::Conflict) if other writers won every attempt;
     /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier commit is in doubt, so that nothing was sent;
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the tenant was given a slug that is taken;
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if the store could not be reached and nothing happened, also
@@ -219,7 +221,7 @@ impl Tenant {
     /// use [`Tenant::update`].
     ///
     /// # Errors
-    /// Those of the closure.
+    /// Those of the closure; [`Escalation`](crate::ErrorKind::Escalation) (R13).
     pub fn plan<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<(T, Plan)> {
         self.try_plan(f)
     }

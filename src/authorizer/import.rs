@@ -38,9 +38,11 @@ impl Authorizer {
     /// # Errors
     /// [`Document`](crate::ErrorKind::Document) with all mistakes, of which [`Error::mistakes`](crate::Error::mistakes)
     /// lists the first hundred; [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug is taken;
-    /// otherwise those of [`Authorizer::create_tenant`].
+    /// [`Escalation`](crate::ErrorKind::Escalation) if the document has a [guard](Document::set_guard) and gives anybody
+    /// anything (R13); otherwise those of [`Authorizer::create_tenant`].
     pub async fn import(&self, document: &Document) -> Result<Tenant> {
         let changes = document.additions(self.catalog(), Uuid::new_v4)?;
+        document.check_guard(&changes, &self.shared.catalog, self.shared.clock.now())?;
         self.create(TenantSlug::new(document.slug())?, changes).await
     }
 }
@@ -76,6 +78,8 @@ impl Tenant {
     ///   if the document's slug is not the tenant's, or if an id belongs to an entity of another kind.
     /// - [`Managed`](crate::ErrorKind::Managed) if it changes an entity that a directory manages and does not act for
     ///   that directory (R16, [`Document::act_for`]).
+    /// - [`Escalation`](crate::ErrorKind::Escalation) if it gives somebody a right that the actor of its guard lacks (R13,
+    ///   [`Document::set_guard`]).
     /// - Otherwise those of [`Tenant::update`].
     pub async fn replace(&self, document: &Document) -> Result<Updated<()>> {
         let clock = Arc::clone(&self.0.shared.clock);

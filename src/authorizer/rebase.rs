@@ -57,6 +57,7 @@ impl Tenant {
     /// | [`AlreadyExists`](crate::ErrorKind::AlreadyExists) | a new slug, key, id or external id was taken, by the catalog or by another entity |
     /// | [`Cycle`](crate::ErrorKind::Cycle) | together with what others have added, the plan closes a cycle |
     /// | [`Managed`](crate::ErrorKind::Managed) | a directory that the transaction did not act for manages what the plan changes (R16) |
+    /// | [`Escalation`](crate::ErrorKind::Escalation) | the actor of a guarded plan lost a right, or what the plan gives has grown (R13) |
     /// | [`CatalogConflict`](crate::ErrorKind::CatalogConflict) | the slug of something that the plan changes or refers to has come to belong to the tenant and to the catalog (R9) |
     pub async fn rebase(&self, plan: &Plan) -> Result<Plan> {
         self.refresh().await?;

@@ -89,6 +89,7 @@ fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
         users: names.users(),
         removed_from_catalog: names.removed_from_catalog(),
         acts_for: Vec::new(),
+        guards: Vec::new(),
     })
 }
 

@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use super::entry::{Entry, ListEntry, is_empty, non_null, sorted};
 use super::values::{Format, Id, OptionalText, RemovedKind, Status, instant};
+use crate::model::error::Asked;
 use crate::model::records::Manager;
 
 /// The whole document.
@@ -29,6 +30,9 @@ pub(super) struct DocumentData {
     /// The directories that a replacement acts for (R16). Set by the caller and never serialised.
     #[serde(skip)]
     pub(super) acts_for: Vec<Manager>,
+    /// The actors of a guarded import or replacement (R13). Set by the caller and never serialised.
+    #[serde(skip)]
+    pub(super) guards: Vec<Asked>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]

@@ -13,6 +13,7 @@ mod message;
 #[cfg(test)]
 mod tests;
 mod mistakes;
+mod missing_right;
 mod relation;
 mod asked;
 mod codes;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub(crate) use self::asked::{Asked, AskedBy};
 pub use self::codes::{EntityKind, ErrorKind};
+pub use self::missing_right::{MissingRight, RightKind};
 pub use self::mistakes::{InvariantViolation, Mistake, MistakeCode, ViolationCode};
 pub use self::relation::{Relation, RelationKind};
 pub(crate) use self::suggestions::{GuessName, Suggestions};
@@ -118,7 +120,9 @@ struct Inner {
     cycle: CycleNames,
     mistakes: Vec<Mistake>,
     violations: Vec<InvariantViolation>,
-    /// How many mistakes or violations are not listed.
+    /// The rights that the actor of a guarded transaction lacks (R13).
+    missing_rights: Vec<MissingRight>,
+    /// How many mistakes, violations or rights are not listed.
     unlisted: usize,
     /// The reason, if the kind does not imply it: a text of the application, the store, or this crate.
     reason: Option<String>,
@@ -381,7 +385,19 @@ impl Error {
         &self.0.violations
     }
 
-    /// Returns how many mistakes or violations there are beyond those that the error lists.
+    /// Returns the rights that a guarded transaction would give and its actor does not hold (R13), at most one hundred; empty
+    /// for other kinds.
+    ///
+    /// ```
+    /// assert!(rolecall::Error::rejected("no").missing_rights().is_empty());
+    /// ```
+    ///
+    /// [`MissingRight`] has a longer example.
+    pub fn missing_rights(&self) -> &[MissingRight] {
+        &self.0.missing_rights
+    }
+
+    /// Returns how many mistakes, violations or rights there are beyond those that the error lists.
     ///
     /// # Example
     /// ```
@@ -513,6 +529,7 @@ impl Error {
             cycle: CycleNames::default(),
             mistakes: Vec::new(),
             violations: Vec::new(),
+            missing_rights: Vec::new(),
             unlisted: 0,
             reason: None,
             reserved_prefix: None,
@@ -572,6 +589,13 @@ impl Error {
         let mut error = Self::new(ErrorKind::Corrupt);
         (error.0.violations, error.0.unlisted) = (violations, unlisted);
         error.advise(CORRUPT_ADVICE)
+    }
+
+    /// The error of a guarded transaction whose actor lacks rights (R13).
+    pub(crate) fn escalation(actor: impl Into<Asked>, missing_rights: Vec<MissingRight>, unlisted: usize) -> Self {
+        let mut error = Self::new(ErrorKind::Escalation).about(EntityKind::User, actor);
+        (error.0.missing_rights, error.0.unlisted) = (missing_rights, unlisted);
+        error
     }
 
     /// The error of a write by a slug that belongs to the tenant and to the catalog (R9).

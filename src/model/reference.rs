@@ -1,11 +1,16 @@
 //! The reference model: rules R1 to R6 over plain records, as short and naive as possible.
 //!
 //! It answers whether, why and when: decisions, paths, and the windows in which a user is allowed. It has no indexes, bit
-//! sets or caches. Tests compare every snapshot with it, and an auditor can use it as a second
+//! sets or caches. `reference/escalation.rs` is R13. Tests compare every snapshot with it, and an auditor can use it as a second
 //! opinion: [`Model`] follows the text of the rules, and a snapshot must give the same answers.
+
+mod escalation;
 
 use std::collections::BTreeSet;
 
+#[cfg(test)]
+pub(crate) use self::escalation::covers;
+pub use self::escalation::{ModelGainer, ModelRight};
 use crate::model::catalog::{Catalog, RoleEntry};
 use crate::model::records::{
     Granted, GroupId, Holder, PermissionId, Record, RoleId, RoleRef, Slug, Status, Timestamp, UserId, UserRecord,
@@ -71,6 +76,32 @@ impl<'a> Model<'a> {
     pub fn effective(&self, user: UserId, at: Timestamp) -> BTreeSet<Slug> {
         let active = self.users().any(|u| u.id == user && u.status == Status::Active);
         let roles = if active { self.roles(user, at) } else { BTreeSet::new() };
+        self.permissions()
+            .filter(|(id, slug)| roles.iter().any(|role| self.grants(*role, *id, slug)))
+            .map(|p| p.1)
+            .collect()
+    }
+
+    /// Returns the slugs of the permissions that a user has with only these of its roles, and with what they include (R15).
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, RoleId, Timestamp, UserId, UserKey, UserRecord};
+    ///
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    ///
+    /// assert!(model.narrowed(alice, &[RoleId::random()], Timestamp::UNIX_EPOCH).is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn narrowed(&self, user: UserId, roles: &[RoleId], at: Timestamp) -> BTreeSet<Slug> {
+        let active = self.users().any(|u| u.id == user && u.status == Status::Active);
+        let held = if active { self.roles(user, at) } else { BTreeSet::new() };
+        let roles =
+            closure(roles.iter().copied().filter(|role| held.contains(role)).collect(), |role| self.included(role));
         self.permissions()
             .filter(|(id, slug)| roles.iter().any(|role| self.grants(*role, *id, slug)))
             .map(|p| p.1)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Plan;
+use super::guard::{self, Guard};
 use super::managed::{self, Author};
 use crate::model::catalog::Taken;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
@@ -46,6 +47,8 @@ pub(crate) struct Draft {
     manager: Option<Manager>,
     /// Every directory that the transaction has acted for.
     acts_for: Vec<Manager>,
+    /// The actors of a guarded transaction (R13).
+    pub(crate) guards: Vec<Guard>,
     /// A fault makes the state unusable, so no plan is made.
     fault: Option<InternalFault>,
 }
@@ -56,7 +59,7 @@ impl Draft {
         let touched = Touched::default();
         let journal = BTreeMap::new();
         let (actor, note, manager, acts_for) = (None, None, None, Vec::new());
-        Self { base, next, touched, journal, origins, actor, note, manager, acts_for, fault: None }
+        Self { base, next, touched, journal, origins, actor, note, manager, acts_for, guards: Vec::new(), fault: None }
     }
 
     /// Acts for a directory from here on (R16).
@@ -206,7 +209,7 @@ impl Draft {
     /// to.
     ///
     /// # Errors
-    /// [`Internal`](ErrorKind::Internal).
+    /// [`Internal`](ErrorKind::Internal); [`Escalation`](ErrorKind::Escalation) (R13).
     pub(crate) fn finish(mut self) -> Result<Plan> {
         self.intact()?;
         let ends = self.next.state.tenant.is_none();
@@ -224,16 +227,18 @@ impl Draft {
             note: self.note,
             catalog: self.base.catalog.definition.fingerprint(),
         };
-        let acts_for = self.acts_for;
+        let (acts_for, guards) = (self.acts_for, self.guards);
         if changes.is_empty() {
-            return Ok(Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes, acts_for });
+            return Ok(Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes, acts_for, guards });
         }
         watch(|| recompute_rows(&mut self.next.state, &mut self.touched))?;
         if ends {
             self.next.availability = Availability::Deleted;
         }
         self.next.position = Position { tenant_id, revision: revision.next(), commit: envelope.id };
-        Ok(Plan { base: self.base, next: Arc::new(self.next), envelope, changes, acts_for })
+        let plan = Plan { base: self.base, next: Arc::new(self.next), envelope, changes, acts_for, guards };
+        guard::check(&plan)?;
+        Ok(plan)
     }
 
     /// Returns the error for an unknown name. It is cheap: similar names are searched for when somebody asks for them.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Plan;
 use super::draft::Draft;
+use super::guard::Guard;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Quoted, Result};
 use crate::model::records::{Actor, Change, ExternalId, Manager, Note, Record, Timestamp};
 use crate::resolver::snapshot::Snapshot;
@@ -178,6 +179,57 @@ impl Tx {
     pub fn set_manager(&self, manager: &str) -> Result<&Self> {
         self.draft().act_for(Manager::new(manager)?);
         Ok(self)
+    }
+
+    /// Guards the transaction: it gives nobody a right that this user lacks (R13).
+    ///
+    /// The transaction is judged as a whole, when the closure has returned: the state before it against the state after it.
+    /// So it does not matter where in the closure the call is, nor in which order the changes are made. A plan that is
+    /// [rebased](crate::Tenant::rebase) is judged again.
+    ///
+    /// The actor is a user of the state that the transaction began with. A suspended or deleted user holds nothing, and neither
+    /// does a name that nobody has. If the call is repeated, each of the actors must hold what is given.
+    ///
+    /// The guard does not decide whether the actor may create groups or change their members. Ask that with [`Tenant::check`]
+    /// first; [the cookbook](crate::docs::cookbook) has a recipe. It does not name the actor in the history either: that is
+    /// [`Tx::set_actor`].
+    ///
+    /// [`Tenant::check`]: crate::Tenant::check
+    ///
+    /// # Example
+    /// ```
+    /// use rolecall::{ErrorKind, blocking::Authorizer};
+    ///
+    /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.create_permission("billing:pay")?;
+    ///     tx.create_role("editor")?.grant("posts:*")?;
+    ///     tx.create_role("accountant")?.grant("billing:pay")?;
+    ///     tx.create_user("alice")?.assign("editor")?;
+    ///     tx.create_user("bob")?.done()
+    /// })?;
+    /// acme.update(|tx| tx.set_guard("alice").user("bob")?.assign("editor")?.done())?;
+    ///
+    /// let error = acme.update(|tx| tx.set_guard("alice").user("bob")?.assign("accountant")?.done()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Escalation);
+    /// assert_eq!(error.missing_rights()[0].right, "billing:pay");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None here. The update, or the plan, fails with [`Escalation`](crate::ErrorKind::Escalation), which lists each missing right
+    /// and the change that would give it.
+    ///
+    /// # Complexity
+    /// The groups and roles of the actor, and those above what the changes lead to, once each, with their relations and
+    /// grants. Of users, only the actor and those that change are read. A transaction that only takes away costs nothing more,
+    /// and neither does one without a guard.
+    pub fn set_guard(&self, actor: impl AsUser) -> &Self {
+        let base = std::sync::Arc::clone(self.draft().base());
+        let guard = Guard::new(&base, actor.user(base.scope()), || actor.user_text());
+        self.draft().guards.push(guard);
+        self
     }
 
     /// Ends a chain of calls, so that the closure of an update can return its result.

@@ -110,6 +110,8 @@ pub enum Reason {
     /// The user holds something that grants it, but not now. So many windows combine that it was not worked out when, or
     /// whether, all windows of a path are active.
     OutsideWindows,
+    /// The user may do it, and not with the roles to which the question is narrowed (R15).
+    Narrowed,
     /// A commit of this tenant is in doubt. The tenant denies every check until the commit is resolved.
     InDoubt,
     /// The last refresh rejected the content of the store. The tenant denies every check until a refresh succeeds.
@@ -818,6 +820,7 @@ impl fmt::Display for Reason {
             Self::InvalidStoreContent => {
                 f.write_str("the content of the store is invalid; a refresh of the tenant lists what to repair")
             }
+            Self::Narrowed => f.write_str("the roles to which the question is narrowed do not grant it"),
             Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),
             Self::Closed => f.write_str("the tenant was closed"),
             Self::Deleted => f.write_str("the tenant was deleted"),

@@ -2,7 +2,8 @@
 //!
 //! This file has the questions about decisions. `moment/lookup.rs` and `moment/relations.rs` have those that an
 //! administration page asks, and `moment/hierarchy.rs` those about parent groups and subgroups. `moment/sets.rs` has
-//! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks.
+//! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks, and `moment/narrowed.rs` questions as
+//! a user with only some of its roles.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
 //! and says what is unknown (`moment/list.rs`).
@@ -11,6 +12,7 @@ mod valid_until;
 mod counts;
 mod hierarchy;
 mod many;
+mod narrowed;
 mod relations;
 mod sets;
 mod lookup;
@@ -27,11 +29,12 @@ pub use self::hierarchy::GroupPaths;
 pub use self::list::List;
 use self::list::WhyEmpty;
 pub use self::lookup::{Origin, WithOrigin};
+pub use self::narrowed::NarrowedUser;
 pub use self::page::{Page, PageRequest};
 pub use self::relations::{Inherited, Via, WithWindow};
 pub use self::sets::{PermissionSet, UserSet};
 use crate::model::clock::{Clock, When};
-use crate::model::error::EntityKind;
+use crate::model::error::{Asked, EntityKind};
 use crate::model::records::Timestamp;
 use crate::resolver::check::allows_found;
 use crate::resolver::explain::{Decision, Explanation, Path, Reason, first, reason, unknown};
@@ -346,12 +349,15 @@ impl<'a> Moment<'a> {
     /// That of the check if it is allowed; otherwise O(groups and roles of the user, active or not), times the windows
     /// that combine on their paths.
     pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
+        let scope = self.compiled().scope();
+        self.decide_by_number(user.user(scope), permission.permission(scope), || permission.permission_text())
+    }
+
+    /// The same for a user and a permission that were found, or not.
+    fn decide_by_number(&self, user: Option<u32>, permission: Option<u32>, asked: impl FnOnce() -> Asked) -> Decision {
         let snapshot = self.compiled();
-        let (user, number) = (user.user(snapshot.scope()), permission.permission(snapshot.scope()));
-        match reason::decide(snapshot, user, number, &self.when) {
-            unknown @ Decision::Denied(Reason::UnknownPermission) => {
-                unknown::refine(snapshot, unknown, &permission.permission_text())
-            }
+        match reason::decide(snapshot, user, permission, &self.when) {
+            unknown @ Decision::Denied(Reason::UnknownPermission) => unknown::refine(snapshot, unknown, &asked()),
             decision => decision,
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod row_cache;
 pub(crate) mod bulk_load;
 pub(crate) mod edit;
 pub(crate) mod session;
+pub(crate) mod rights;
 pub(crate) mod reverse;
 pub(crate) mod walk;
 pub(crate) mod names;

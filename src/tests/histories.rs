@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::model::catalog::{Catalog, Definition, PermissionDef, PermissionEntry, RoleDef};
 use crate::model::records::{
     Change, CommitId, Envelope, Granted, Holder, Name, Position, Record, RecordKey, Revision, Status, TenantId,
-    TenantRecord, TenantSlug, UserKey, UserRecord,
+    TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use crate::model::reference::{Model, ModelPath, ModelStep};
 use crate::plan::{CommitContext, Draft, Plan, RebaseConflict, Tx};
@@ -27,27 +27,27 @@ use crate::resolver::snapshot::verify::verify;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot};
 use crate::{Decision, ErrorKind, PageRequest, Reason, Result, Timestamp, Window};
 
-const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
+pub(super) const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
 const GROUPS: [&str; 6] = ["g0", "g1", "g2", "g3", "g4", "g5"];
 const ROLES: [&str; 7] = ["r0", "r1", "r2", "r3", "r4", "sys-viewer", "sys-all"];
 const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
-const GRANTS: [&str; 13] =
+pub(super) const GRANTS: [&str; 13] =
     ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
 /// The keys that users are renamed to: mostly free, and sorted before and after the others.
 const KEYS: [&str; 7] = ["U0", "a", "m", "u15", "z", "u1", "u2"];
 const SLUGS: [&str; 6] = ["a:z", "b:*x", "g1", "r9", "zz", "sys:other"];
 const MANAGERS: [&str; 2] = ["okta", "entra"];
-const INSTANTS: [i64; 7] = [5, 10, 15, 20, 25, 30, 35];
+pub(super) const INSTANTS: [i64; 7] = [5, 10, 15, 20, 25, 30, 35];
 
 #[derive(Clone, Debug)]
-struct Call {
-    what: u8,
-    a: usize,
-    b: usize,
-    window: u8,
+pub(super) struct Call {
+    pub(super) what: u8,
+    pub(super) a: usize,
+    pub(super) b: usize,
+    pub(super) window: u8,
 }
 
-fn call() -> impl Strategy<Value = Call> {
+pub(super) fn call() -> impl Strategy<Value = Call> {
     (0..42_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window })
 }
 
@@ -55,7 +55,7 @@ fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
     prop::collection::vec(prop::collection::vec(call(), 1..6), 1..14)
 }
 
-fn at(secs: i64) -> Timestamp {
+pub(super) fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs).unwrap()
 }
 
@@ -75,7 +75,7 @@ fn pick<'a>(names: &[&'a str], n: usize) -> &'a str {
 }
 
 /// Makes one call of a transaction. Most calls fail at first, and must leave everything as it was.
-fn make(tx: &Tx, call: &Call) -> Result<()> {
+pub(super) fn make(tx: &Tx, call: &Call) -> Result<()> {
     let Call { what, a, b, window: w } = *call;
     let (user, group, role) = (pick(&USERS, a), pick(&GROUPS, a), pick(&ROLES, a));
     match what {
@@ -107,7 +107,7 @@ fn make(tx: &Tx, call: &Call) -> Result<()> {
             0 => drop(tx.user(user)?.set_key(pick(&KEYS, b / 4))?),
             1 => drop(tx.group(group)?.set_slug(pick(&SLUGS, b / 4))?),
             2 => drop(tx.role(role)?.set_slug(pick(&SLUGS, b / 4))?),
-            _ => drop(tx.permission(pick(&PERMISSIONS, a))?.set_slug(pick(&PERMISSIONS, b))?),
+            _ => drop(tx.permission(pick(&PERMISSIONS, a))?.set_slug(pick(&PERMISSIONS, b / 4))?),
         },
         22 => drop(tx.user(user)?.set_membership_window(pick(&GROUPS, b), window(w))?),
         23 => drop(tx.group(group)?.set_assignment_window(pick(&ROLES, b), window(w))?),
@@ -144,7 +144,7 @@ pub(super) fn catalog() -> Catalog {
 }
 
 /// The catalog of the next release: one entry renamed, one role removed, another added.
-fn next_catalog() -> Catalog {
+pub(super) fn next_catalog() -> Catalog {
     let permissions = &[
         PermissionDef { renamed_from: &["sys:write"], ..PermissionDef::new("sys:change") },
         PermissionDef::new("sys:new"),
@@ -154,7 +154,7 @@ fn next_catalog() -> Catalog {
 }
 
 /// A catalog with slugs that the tenant uses: what an old process creates while the new one is open, and the reverse.
-fn conflicting_catalog() -> Catalog {
+pub(super) fn conflicting_catalog() -> Catalog {
     let permissions = &["a:x", "b:y", "ab:x", "sys:read"].map(PermissionDef::new);
     let roles = &[
         RoleDef { grants: &["a:x", "a:*"], ..RoleDef::new("r0") },
@@ -163,14 +163,14 @@ fn conflicting_catalog() -> Catalog {
     Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap()
 }
 
-struct History {
+pub(super) struct History {
     base: Arc<CompiledCatalog>,
     /// The same tenant, open in a process with another catalog, which follows the commits of this one.
     conflicting: Arc<CompiledTenant>,
     next_release: Arc<CompiledCatalog>,
-    session: Arc<Session>,
-    records: BTreeMap<RecordKey, Record>,
-    present: Arc<CompiledTenant>,
+    pub(super) session: Arc<Session>,
+    pub(super) records: BTreeMap<RecordKey, Record>,
+    pub(super) present: Arc<CompiledTenant>,
 }
 
 /// From none to the usual ones: sources walk, are paid for by the budget until it is used up, or have all their rows.
@@ -220,7 +220,7 @@ impl History {
     }
 
     /// Commits a plan without comparing anything but its records.
-    fn follow(&mut self, calls: &[Call]) {
+    pub(super) fn follow(&mut self, calls: &[Call]) {
         let plan = self.plan(calls);
         self.records_after(&plan);
         self.present = plan.next;
@@ -313,7 +313,7 @@ impl History {
         lists_agree(&self.conflicting);
     }
 
-    fn records_after(&mut self, plan: &Plan) {
+    pub(super) fn records_after(&mut self, plan: &Plan) {
         for change in &plan.changes {
             assert_ne!(change.before(), change.after(), "a change that was undone is left out");
             let old = match change.after() {
@@ -342,6 +342,7 @@ impl History {
                     assert_eq!(moment.check(user.id, permission), expected, "{user:?} {permission} at {instant}");
                     assert_eq!(moment.check(&user.key, permission), expected);
                 }
+                narrowed_agrees(&moment, &reference, user.id, instant);
                 let expected = PERMISSIONS.map(|permission| effective.iter().any(|slug| slug == permission));
                 let many = moment.check_many(PERMISSIONS.map(|permission| (user.id, permission)));
                 assert!(many.eq(expected), "{user:?} at {instant}, all at once");
@@ -369,6 +370,34 @@ fn without_window(mut record: Record) -> Record {
         _ => {}
     }
     record
+}
+
+/// A user with some pairs of roles, with none, and with all of them (R15).
+fn narrowed_agrees(moment: &crate::Moment<'_>, reference: &Model<'_>, user: UserId, instant: Timestamp) {
+    let all: Vec<_> = moment.roles(&PageRequest::of(1_000)).items.iter().map(|role| role.record.id).collect();
+    // Other pairs at other instants, because all of them at each would take most of the time of a history.
+    let first = usize::try_from(instant.as_micros() / 5_000_000 % 4).unwrap();
+    let pairs = all.iter().enumerate().skip(first).step_by(4).map(|(n, role)| vec![*role, all[n * 7 % all.len()]]);
+    let decisions = PERMISSIONS.map(|permission| moment.decide(user, permission));
+    for roles in pairs.chain([Vec::new(), all.clone()]) {
+        let narrowed = moment.narrowed(user, roles.iter().copied());
+        let expected = reference.narrowed(user, &roles, instant);
+        assert_eq!(narrowed.effective().slugs(), expected.iter().cloned().collect::<Vec<_>>());
+        assert!(narrowed.effective().is_subset(&moment.effective(user)), "never more");
+        for (permission, decision) in PERMISSIONS.into_iter().zip(decisions) {
+            let is_allowed = expected.iter().any(|slug| slug == permission);
+            assert_eq!(narrowed.check(permission), is_allowed);
+            assert_eq!(
+                narrowed.decide(permission),
+                match decision {
+                    Decision::Allowed if !is_allowed => Decision::Denied(Reason::Narrowed),
+                    decision => decision,
+                }
+            );
+        }
+    }
+    let everything = moment.narrowed(user, all.iter().copied()).effective();
+    assert_eq!(everything, moment.effective(user), "with all its roles");
 }
 
 /// Reasons, paths and instants follow from the paths that the reference model finds.
@@ -530,7 +559,7 @@ fn with_other_content(record: &Record) -> Option<Record> {
     Some(record)
 }
 
-fn build(
+pub(super) fn build(
     base: &Arc<CompiledCatalog>,
     session: &Arc<Session>,
     records: &BTreeMap<RecordKey, Record>,
@@ -694,7 +723,7 @@ fn access_changes_agree(plan: &Plan) {
 }
 
 /// A populated tenant, so that most calls have an effect.
-fn populated(bound: RowBound) -> History {
+pub(super) fn populated(bound: RowBound) -> History {
     let mut history = History::new(bound);
     let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });
     let start = populate(0, USERS.len()).chain(populate(1, GROUPS.len())).chain(populate(2, 5));

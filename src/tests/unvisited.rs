@@ -78,6 +78,36 @@ fn shares_users(a: &State, b: &State) -> bool {
 }
 
 #[test]
+fn r13_a_guard_visits_only_the_actor_and_the_users_that_change() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.create_role("all")?.grant("*")?;
+        tx.create_user("root")?.assign("all")?.done()
+    })
+    .unwrap();
+    type Change = fn(&Tx) -> Result<()>;
+    let table: &[(&str, Change)] = &[
+        ("a grant", |tx| tx.role("r3")?.grant("res3:act4")?.grant("res4:*")?.done()),
+        ("a revocation", |tx| tx.role("r0")?.revoke(permission(0))?.done()),
+        ("an inclusion", |tx| tx.role("r0")?.include("r3")?.done()),
+        ("a role of a group", |tx| tx.group("g0")?.assign("r9")?.done()),
+        ("a parent", |tx| tx.group("g9")?.add_parent("g5")?.done()),
+        ("a rename", |tx| tx.permission("res0:act0")?.set_slug("res0:first")?.done()),
+    ];
+    for (what, change) in table {
+        let unguarded = self::acme();
+        let (before, _) = looked_at(&unguarded, change);
+        let (with_guard, shares_users) = looked_at(&acme, |tx| change(tx.set_guard("root")));
+        assert!(shares_users && with_guard <= before + 8, "{what}: {with_guard} instead of {before} users");
+    }
+    // Each new member is one user whose row is read a few times more.
+    let join = |tx: &Tx| (0..50).try_for_each(|n| tx.group("g1")?.add_member(format!("user{}", n * 7))?.done());
+    let (before, _) = looked_at(&self::acme(), join);
+    let (with_guard, _) = looked_at(&acme, |tx| join(tx.set_guard("root")));
+    assert!(with_guard <= before + 8 + 4 * 50, "{with_guard} instead of {before} users");
+}
+
+#[test]
 fn a_change_of_roles_and_groups_visits_no_user() {
     let acme = acme();
     let none = (0, true);

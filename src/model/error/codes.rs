@@ -170,6 +170,9 @@ codes! {
         /// [`Error::manager`](crate::Error::manager) names the directory, and
         /// [`Error::gives_to_manager`](crate::Error::gives_to_manager) says whether the entity was to be given to it.
         Managed = "managed",
+        /// A guarded transaction would give somebody a right that its actor does not hold (R13).
+        /// [`Error::missing_rights`](crate::Error::missing_rights) lists the rights, and the changes that would give them.
+        Escalation = "escalation",
         /// An internal invariant of this crate is broken, which is a bug. Nothing was committed, or the tenant is out of
         /// service until a refresh succeeds; the text says which.
         Internal = "internal",
@@ -215,6 +218,7 @@ impl ErrorKind {
             | Self::TooManyEntities
             | Self::Rejected
             | Self::Managed
+            | Self::Escalation
             | Self::Internal => false,
         }
     }
@@ -250,6 +254,7 @@ impl ErrorKind {
             Self::TooManyEntities => "too many entities",
             Self::Rejected => "rejected",
             Self::Managed => "managed by a directory",
+            Self::Escalation => "privilege escalation",
             Self::Internal => "internal error",
         }
     }

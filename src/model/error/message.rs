@@ -72,7 +72,7 @@ impl Inner {
     /// Whether the sentence of the problem has the reason in it.
     fn problem_has_reason(&self) -> bool {
         match self.kind {
-            ErrorKind::Rejected => true,
+            ErrorKind::Rejected | ErrorKind::Escalation => true,
             // A change that does not apply, of a plan that was to be rebased.
             ErrorKind::Stale => self.entity.is_some(),
             _ => false,
@@ -123,6 +123,11 @@ impl Inner {
                 f.write_str("; nothing was changed by this call, try again later")
             }
             ErrorKind::Managed => self.managed(f),
+            ErrorKind::Escalation => {
+                let reason = self.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                let problem = format!("{}{reason} cannot give rights that it does not hold", self.subject());
+                self.list(f, &problem, &self.missing_rights)
+            }
             ErrorKind::Rejected => f.write_str(&shown_reason(self.reason.as_deref().unwrap_or("rejected"))),
             ErrorKind::Stale if self.entity.is_some() => {
                 let reason = shown_reason(self.reason.as_deref().unwrap_or("has changed"));

@@ -27,6 +27,7 @@ impl Error {
         list(map, "cycle", &inner.cycle.names)?;
         list(map, "mistakes", &inner.mistakes)?;
         list(map, "violations", &inner.violations)?;
+        list(map, "missing_rights", &inner.missing_rights)?;
         value(map, "unlisted", Some(&inner.unlisted).filter(|unlisted| **unlisted > 0))?;
         value(map, "reserved_prefix", inner.reserved_prefix.as_ref())?;
         value(map, "manager", self.manager().as_ref())?;

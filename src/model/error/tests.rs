@@ -2,6 +2,17 @@
 
 use super::*;
 
+fn missing(right: &str, kind: RightKind) -> MissingRight {
+    MissingRight {
+        right: right.to_owned(),
+        kind,
+        windows: vec!["until 2027-01-31T00:00:00Z".to_owned()],
+        entity: EntityKind::Group,
+        name: "a\nb".to_owned(),
+        change: "added this".to_owned(),
+    }
+}
+
 /// An error of each kind, as the crate makes it, and its text.
 fn table() -> Vec<(ErrorKind, Error, &'static str)> {
     use EntityKind::{Group, Role, Tenant, User};
@@ -100,7 +111,30 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "internal invariant broken: a row exists; nothing was committed",
         ),
     ];
-    rows.into_iter().map(|(error, text)| (error.kind(), error, text)).collect()
+    rows.into_iter().chain(escalations()).map(|(error, text)| (error.kind(), error, text)).collect()
+}
+
+fn escalations() -> Vec<(Error, &'static str)> {
+    vec![
+        (
+            Error::escalation(
+                "bob",
+                vec![missing("pay:*", RightKind::Pattern), missing("old", RightKind::UnavailableRole)],
+                2,
+            ),
+            "user `bob` cannot give rights that it does not hold: `pay:*` to group `a\\nb` until 2027-01-31T00:00:00Z, by added \
+             this; role `old`, which nobody holds, to group `a\\nb` until 2027-01-31T00:00:00Z, by added this; and 2 more",
+        ),
+        (
+            Error::escalation(
+                "bob",
+                vec![MissingRight { windows: vec!["always".to_owned()], ..missing("pay", RightKind::Permission) }],
+                0,
+            )
+            .reason("who is suspended"),
+            "user `bob` (who is suspended) cannot give rights that it does not hold: `pay` to group `a\\nb`, by added this",
+        ),
+    ]
 }
 
 #[test]
@@ -145,6 +179,7 @@ fn codes_are_stable() {
             "too_many_entities",
             "rejected",
             "managed",
+            "escalation",
             "internal",
         ]
     );

@@ -82,6 +82,24 @@ impl Pattern {
         rest.ends_with(tail)
     }
 
+    /// Returns whether the pattern matches everything that another pattern matches.
+    ///
+    /// ```
+    /// use rolecall::records::Pattern;
+    ///
+    /// let [users, reads, all] = ["users:*", "users:*:read", "*"].map(|text| Pattern::new(text).unwrap());
+    /// assert!(users.covers(&reads) && all.covers(&users) && users.covers(&users));
+    /// assert!(!reads.covers(&users), "`users:invite`, for example");
+    /// ```
+    ///
+    /// # Complexity
+    /// As [`Pattern::matches`].
+    pub fn covers(&self, other: &Self) -> bool {
+        // Each star of the other pattern is any text. Only a star can match it, because no other character of this
+        // pattern is a star. What matches it matches every text in its place.
+        self.matches(&other.0)
+    }
+
     /// Returns the characters before the first star. Every match begins with them.
     pub(crate) fn prefix(&self) -> &str {
         self.0.split('*').next().unwrap_or_default()
@@ -145,7 +163,83 @@ mod tests {
         }
     }
 
+    /// Whether every text that `other` matches is matched by `pattern`: all states that both can be in after the same text.
+    /// `!` represents all characters that neither of them has.
+    fn covers(pattern: &[u8], other: &[u8]) -> bool {
+        use std::collections::BTreeSet;
+        let close = |pattern: &[u8], states: BTreeSet<usize>| -> BTreeSet<usize> {
+            let stars = |at: usize| (at..).take_while(|at| pattern.get(*at) == Some(&b'*')).map(|at| at + 1);
+            states.iter().flat_map(|at| [*at].into_iter().chain(stars(*at))).collect()
+        };
+        let read = |pattern: &[u8], states: &BTreeSet<usize>, c: u8| -> BTreeSet<usize> {
+            let step = |at: &usize| match pattern.get(*at) {
+                Some(b'*') => Some(*at),
+                Some(own) => (*own == c).then_some(at + 1),
+                None => None,
+            };
+            close(pattern, states.iter().filter_map(step).collect())
+        };
+        let start = |pattern| close(pattern, BTreeSet::from([0]));
+        let (mut seen, mut todo) = (BTreeSet::new(), vec![(start(pattern), start(other))]);
+        while let Some((mine, theirs)) = todo.pop() {
+            if theirs.contains(&other.len()) && !mine.contains(&pattern.len()) {
+                return false;
+            }
+            if theirs.is_empty() || !seen.insert((mine.clone(), theirs.clone())) {
+                continue;
+            }
+            let letters: BTreeSet<u8> =
+                pattern.iter().chain(other).copied().filter(|c| *c != b'*').chain([b'!']).collect();
+            todo.extend(letters.into_iter().map(|c| (read(pattern, &mine, c), read(other, &theirs, c))));
+        }
+        true
+    }
+
+    #[test]
+    fn r13_a_table_of_patterns_that_cover_others() {
+        let table = [
+            ("*", "*", true),
+            ("*", "a*b*", true),
+            ("**", "*", true),
+            ("*", "**", true),
+            ("users:*", "users:*", true),
+            ("users:*", "users:r*", true),
+            ("users:r*", "users:*", false),
+            ("users:*", "user*", false),
+            ("users:*", "*", false),
+            ("*:read", "*:*:read", true),
+            ("*:*:read", "*:read", false),
+            ("a*", "*a", false),
+            ("*a*", "a*", true),
+            ("*a*a", "a*a", true),
+            ("*a*", "*aa*", true),
+            ("*aa*", "*a*", false),
+            ("*a*", "*b*", false),
+        ];
+        for (pattern, other, expected) in table {
+            let [one, two] = [pattern, other].map(|text| Pattern::new(text).unwrap());
+            assert_eq!(one.covers(&two), expected, "{pattern} {other}");
+            assert_eq!(covers(pattern.as_bytes(), other.as_bytes()), expected, "by states: {pattern} {other}");
+        }
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn r13_covering_agrees_with_a_search_of_all_texts(pattern in "[ab*]{0,5}[*][ab]{0,3}", other in "[ab*]{0,5}[*][ab]{0,3}") {
+            prop_assume!(Pattern::new(&pattern).is_ok() && Pattern::new(&other).is_ok());
+            let [one, two] = [&pattern, &other].map(|text| Pattern::new(text).unwrap());
+            prop_assert_eq!(one.covers(&two), covers(pattern.as_bytes(), other.as_bytes()));
+        }
+
+        #[test]
+        fn r13_a_pattern_matches_what_one_that_it_covers_matches(
+            pattern in "[ab*]{0,5}[*]", other in "[ab*]{0,5}[*]", slug in "[ab]{0,8}",
+        ) {
+            let [one, two] = [&pattern, &other].map(|text| Pattern::new(text).unwrap());
+            prop_assert!(!one.covers(&two) || !two.matches(&slug) || one.matches(&slug));
+        }
+
         #[test]
         fn r5_matching_agrees_with_the_naive_definition(pattern in "[ab*]{0,8}[*][ab:]{0,4}", slug in "[ab:]{0,12}") {
             prop_assume!(Pattern::new(&pattern).is_ok());

@@ -141,6 +141,21 @@ pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, 
     bits
 }
 
+/// Those of these roles, which are sorted, that a user has at an instant, ignoring suspension.
+pub(crate) fn roles_among(state: &State, user: &UserRow, roles: &[u32], when: &When<'_>) -> SmallVec<[u32; 4]> {
+    let mut held = SmallVec::new();
+    let active = user.sources().filter(|(_, edge)| is_active(*edge, when)).map(|(source, _)| source);
+    walk_from(state, active, when, |source| {
+        if let Source::Role(role) = source {
+            if roles.binary_search(&role).is_ok() {
+                held.push(role);
+            }
+        }
+        if held.len() < roles.len() { Step::Into } else { Step::Stop }
+    });
+    held
+}
+
 /// What a role itself grants.
 pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
     let Some(row) = state.roles.row(role) else { return };

@@ -10,6 +10,14 @@ pub(crate) fn run(bytes: &[u8]) {
     if let Ok(read) = read {
         assert_eq!(read.to_string(), pattern);
         assert_eq!(read.matches(slug), matches(pattern.as_bytes(), slug.as_bytes()), "{pattern:?} on {slug:?}");
+        if let Ok(other) = Pattern::new(slug) {
+            // A star of the other pattern is one more character, which only a star matches.
+            assert_eq!(
+                read.covers(&other),
+                matches(pattern.as_bytes(), slug.as_bytes()),
+                "{pattern:?} covers {slug:?}"
+            );
+        }
     }
 }
 

@@ -5,12 +5,12 @@
 
 mod calls;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::Catalog;
 use rolecall::clock::ManualClock;
-use rolecall::records::{Record, Slug, UserKey, UserRecord};
+use rolecall::records::{Record, RecordKey, Slug, UserKey, UserRecord};
 use rolecall::reference::Model;
 use rolecall::store::{MemoryStore, Store};
 use rolecall::{PageRequest, Plan, Snapshot, Timestamp, Tx};
@@ -62,6 +62,7 @@ impl World {
         let ((), plan) = self.tenant.plan(makes).expect("the closure ignores errors of calls");
         let preview = plan.preview();
         access_changes_are_right(&plan);
+        self.guards_are_right(&plan, makes);
         let fails = |tx: &Tx| makes(tx).and_then(|()| tx.role("no such role")?.done());
         assert!(self.tenant.update(fails).is_err());
         assert_eq!(
@@ -96,6 +97,29 @@ impl World {
         });
         let listed = [&after, &released.snapshot()].map(|snapshot| snapshot.reserved_slugs(&catalogs::second()).len());
         assert_eq!(listed, [reserved.count(); 2]);
+    }
+
+    /// A guard refuses the transaction exactly if the reference model finds a gain that the actor lacks (R13).
+    fn guards_are_right(&self, plan: &Plan, makes: impl Fn(&Tx) -> rolecall::Result<()>) {
+        let records = self.records();
+        let mut after: BTreeMap<RecordKey, Record> =
+            records.iter().map(|record| (record.key(), record.clone())).collect();
+        for change in plan.changes() {
+            match change.after() {
+                Some(record) => drop(after.insert(change.key(), record.clone())),
+                None => drop(after.remove(&change.key())),
+            }
+        }
+        // Deleting a tenant deletes all its records.
+        after.retain(|_, _| plan.preview().slug().is_some());
+        let after: Vec<Record> = after.into_values().collect();
+        let catalog = catalogs::first();
+        let (before, after) = (Model::new(&records, &catalog), Model::new(&after, &catalog));
+        for actor in before.users() {
+            let gains = INSTANTS.map(at).map(|instant| before.escalations(&after, actor.id, instant));
+            let guarded = self.tenant.plan(|tx| makes(tx.set_guard(actor.id)));
+            assert_eq!(guarded.is_err(), gains.iter().any(|gains| !gains.is_empty()), "{actor:?}: {gains:?}");
+        }
     }
 
     fn records(&self) -> Vec<Record> {

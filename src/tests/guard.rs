@@ -1,0 +1,219 @@
+//! Random histories of guarded transactions, compared with the reference model's definition of R13.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::histories::{
+    Call, GRANTS, INSTANTS, USERS, at, build, call, catalog, conflicting_catalog, make, next_catalog, populated,
+};
+use crate::model::catalog::Catalog;
+use crate::model::records::{CommitId, Record, RecordKey, Status, UserId, Window};
+use crate::model::reference::{Model, ModelGainer, ModelRight, covers};
+use crate::plan::{CommitContext, Draft, Plan, Tx};
+use crate::resolver::snapshot::CompiledTenant;
+use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
+use crate::resolver::snapshot::state::RowBound;
+use crate::{EntityKind, Error, ErrorKind, Result, RightKind};
+
+fn origins() -> CommitContext {
+    CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 }
+}
+
+fn plan(base: &Arc<CompiledTenant>, calls: &[Call], guard: Option<&str>) -> Result<Plan> {
+    let run = |tx: &Tx| -> Result<()> {
+        if let Some(actor) = guard {
+            tx.set_guard(actor);
+        }
+        for call in calls {
+            drop(make(tx, call));
+        }
+        Ok(())
+    };
+    Tx::run(Draft::new(Arc::clone(base), origins()), run).map(|((), plan)| plan)
+}
+
+fn after(records: &BTreeMap<RecordKey, Record>, plan: &Plan) -> Vec<Record> {
+    let mut records = records.clone();
+    for change in plan.changes() {
+        match change.after() {
+            Some(after) => drop(records.insert(change.key(), after.clone())),
+            None => drop(records.remove(&change.key())),
+        }
+    }
+    records.into_values().collect()
+}
+
+/// A right and what gains it, by the names after the plan: what an error has, too.
+type Gain = (EntityKind, String, RightKind, String);
+
+fn named(plan: &Plan, gainer: ModelGainer, right: ModelRight) -> Gain {
+    let state = &plan.next.state;
+    let role = |id: Uuid| state.roles.name_at(state.roles.by_id(id).unwrap()).to_owned();
+    let (entity, name) = match gainer {
+        ModelGainer::User(id) => {
+            (EntityKind::User, state.users.name_at(state.user_by_id(id.as_uuid()).unwrap()).to_owned())
+        }
+        ModelGainer::Group(id) => {
+            (EntityKind::Group, state.groups.name_at(state.groups.by_id(id.as_uuid()).unwrap()).to_owned())
+        }
+        ModelGainer::Role(id) => (EntityKind::Role, role(id.as_uuid())),
+    };
+    let (kind, right) = match right {
+        ModelRight::Permission(_, slug) => (RightKind::Permission, slug.to_string()),
+        ModelRight::Pattern(pattern) => (RightKind::Pattern, pattern.to_string()),
+        ModelRight::UnavailablePermission(id) => {
+            let number = state.permissions.by_id(id.as_uuid()).unwrap();
+            (RightKind::UnavailablePermission, state.permissions.name_at(number).to_owned())
+        }
+        ModelRight::UnavailableRole(id) => (RightKind::UnavailableRole, role(id.as_uuid())),
+    };
+    (entity, name, kind, right)
+}
+
+/// The guard refuses a plan exactly if the reference model finds a gain that the actor does not hold, and it lists the right
+/// and the instants of each.
+fn agrees(
+    base: &Arc<CompiledTenant>,
+    records: &BTreeMap<RecordKey, Record>,
+    catalog: &Catalog,
+    calls: &[Call],
+    actor: &str,
+) -> Option<Plan> {
+    let twin = plan(base, calls, None).unwrap();
+    let id = base.state.users.by_name(actor).and_then(|n| base.state.users.id_at(n)).unwrap_or_else(Uuid::new_v4);
+    let (before, later): (Vec<Record>, _) = (records.values().cloned().collect(), after(records, &twin));
+    let (before, later) = (Model::new(&before, catalog), Model::new(&later, catalog));
+    let expected: Vec<BTreeSet<Gain>> = INSTANTS
+        .map(|instant| {
+            let gains = before.escalations(&later, UserId::from_uuid(id), at(instant));
+            gains.into_iter().map(|(gainer, right)| named(&twin, gainer, right)).collect()
+        })
+        .into();
+    let refused = expected.iter().any(|gains| !gains.is_empty());
+    let check = |outcome: &Result<Plan>| match outcome {
+        Ok(_) => assert!(!refused, "{actor} may not: {expected:?}"),
+        Err(error) => {
+            assert!(refused, "nothing is gained: {error}");
+            lists_all(error, &expected);
+        }
+    };
+    check(&plan(base, calls, Some(actor)));
+    // The same changes, judged again.
+    let mut same = twin.clone();
+    same.guards.clone_from(&guards_of(base, actor));
+    let again = same.rebase_onto(Arc::clone(base), origins());
+    check(&again);
+    again.ok()
+}
+
+fn guards_of(base: &Arc<CompiledTenant>, actor: &str) -> Vec<crate::plan::Guard> {
+    plan(base, &[], Some(actor)).unwrap().guards
+}
+
+fn lists_all(error: &Error, expected: &[BTreeSet<Gain>]) {
+    assert_eq!(error.kind(), ErrorKind::Escalation, "{error}");
+    let missing = error.missing_rights();
+    if error.unlisted() > 0 {
+        return;
+    }
+    for (instant, gains) in INSTANTS.into_iter().zip(expected) {
+        let listed = missing.iter().filter(|missing| {
+            missing.windows.iter().any(|window| window.parse::<Window>().unwrap().contains(at(instant)))
+        });
+        let mut rights = BTreeSet::new();
+        for missing in listed {
+            let gain = (missing.entity, missing.name.clone(), missing.kind, missing.right.clone());
+            assert!(gains.contains(&gain), "{missing} is no gain at {instant}: {gains:?}");
+            rights.insert((missing.kind, missing.right.clone()));
+        }
+        let all: BTreeSet<_> = gains.iter().map(|(_, _, kind, right)| (*kind, right.clone())).collect();
+        assert_eq!(rights, all, "{error} at {instant}");
+    }
+}
+
+/// What everybody can use at each instant: what somebody has by its key, and no rights for those who are suspended.
+fn usable(model: &Model<'_>, user: UserId, instant: i64) -> BTreeSet<ModelRight> {
+    let is_active = model.users().any(|record| record.id == user && record.status == Status::Active);
+    if is_active { model.rights(ModelGainer::User(user), at(instant)) } else { BTreeSet::new() }
+}
+
+/// Mostly calls that may give something, some of them for the directory that manages a user.
+fn giving() -> impl Strategy<Value = Vec<Call>> {
+    const KINDS: [u8; 18] = [4, 5, 7, 9, 12, 14, 17, 19, 19, 21, 21, 22, 23, 24, 34, 36, 40, 41];
+    let one = (prop::sample::select(&KINDS[..]), call()).prop_map(|(what, call)| Call { what, ..call });
+    let calls = prop::collection::vec(prop_oneof![1 => call(), 3 => one], 1..5);
+    (any::<bool>(), calls).prop_map(|(for_directory, mut calls)| {
+        if for_directory {
+            calls.insert(0, Call { what: 31, a: 0, b: 0, window: 0 });
+        }
+        calls
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<(usize, Vec<Call>)>> {
+    prop::collection::vec((0..3_usize, giving()), 1..10)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 60 } else { 3_000 }))]
+    #[test]
+    fn r13_guarded_transactions_give_nobody_what_no_actor_has(
+        before in prop::collection::vec(call(), 0..40),
+        actors in prop::sample::subsequence(&USERS[..], 3),
+        powers in prop::collection::vec((0..GRANTS.len(), 0..8_u8), 3),
+        (suspended, managed) in (0..USERS.len(), 0..USERS.len()),
+        steps in steps(),
+    ) {
+        let mut history = populated(RowBound::USUAL);
+        for call in before {
+            history.follow(&[call]);
+        }
+        // Actors who hold something, some of them for a time only.
+        for (role, (actor, (grant, window))) in [2, 3, 4].into_iter().zip(actors.iter().zip(powers)) {
+            let user = USERS.iter().position(|user| user == actor).unwrap();
+            let call = |what, a, b| Call { what, a, b, window };
+            history.follow(&[call(2, role, 0), call(4, role, grant), call(17, user, role)]);
+        }
+        let call = |what, a, window| Call { what, a, b: 0, window };
+        history.follow(&[call(19, suspended, 0)]);
+        history.follow(&[call(31, 0, 0), call(32, managed, 1), call(41, managed, 2)]);
+        let (catalog, next, conflicting) = (catalog(), next_catalog(), conflicting_catalog());
+        let others = [next, conflicting].map(|other| (Arc::new(CompiledCatalog::new(other.clone())), other));
+        let start: Vec<Record> = history.records.values().cloned().collect();
+        let start = Model::new(&start, &catalog);
+        // The actors are users, whatever they are called later.
+        let mut ids = BTreeSet::new();
+        for (actor, calls) in steps {
+            let actor = actors[actor];
+            for (compiled, other) in &others {
+                let session = Arc::new(compiled.open());
+                let base = Arc::new(build(compiled, &session, &history.records, history.present.position));
+                agrees(&base, &history.records, other, &calls, actor);
+            }
+            let base = Arc::clone(&history.present);
+            let Some(plan) = agrees(&base, &history.records, &catalog, &calls, actor) else { continue };
+            ids.extend(base.state.users.by_name(actor).and_then(|n| base.state.users.id_at(n)).map(UserId::from_uuid));
+            history.records_after(&plan);
+            history.present = Arc::clone(&plan.next);
+            let end: Vec<Record> = history.records.values().cloned().collect();
+            let end = Model::new(&end, &catalog);
+            for instant in INSTANTS {
+                let of_actors: BTreeSet<ModelRight> =
+                    ids.iter().flat_map(|actor| usable(&start, *actor, instant)).collect();
+                for user in end.users() {
+                    let was = start.users().find(|was| was.id == user.id && was.key == user.key);
+                    let had = was.map(|was| usable(&start, was.id, instant)).unwrap_or_default();
+                    for right in usable(&end, user.id, instant) {
+                        let is_held = |rights: &BTreeSet<ModelRight>| {
+                            rights.contains(&right) || rights.iter().any(|other| covers(other, &right))
+                        };
+                        prop_assert!(is_held(&had) || is_held(&of_actors), "{} has {right:?} at {instant}", user.key);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -161,7 +161,7 @@ impl Document {
     /// O(entries).
     #[must_use]
     pub fn without_ids(mut self) -> Self {
-        let DocumentData { permissions, roles, groups, users, .. } = &mut self.0;
+        let DocumentData { permissions, roles, groups, users, separations, .. } = &mut self.0;
         for entry in permissions {
             entry.id = None;
         }
@@ -172,6 +172,9 @@ impl Document {
             entry.id = None;
         }
         for entry in users {
+            entry.id = None;
+        }
+        for entry in separations {
             entry.id = None;
         }
         self
@@ -288,13 +291,14 @@ impl<'de> Deserialize<'de> for Document {
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DocumentData { permissions, roles, groups, users, .. } = &self.0;
+        let DocumentData { permissions, roles, groups, users, separations, .. } = &self.0;
         f.debug_struct("Document")
             .field("slug", &self.slug())
             .field("permissions", &permissions.len())
             .field("roles", &roles.len())
             .field("groups", &groups.len())
             .field("users", &users.len())
+            .field("separations", &separations.len())
             .finish_non_exhaustive()
     }
 }

@@ -77,8 +77,8 @@ pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Update
 #[cfg(feature = "json")]
 pub use document::Document;
 pub use model::error::{
-    EntityKind, Error, ErrorKind, InvariantViolation, Mistake, MistakeCode, Quoted, Relation, RelationKind, Result,
-    ViolationCode,
+    EntityKind, Error, ErrorKind, HeldRole, InvariantViolation, Mistake, MistakeCode, Quoted, Relation, RelationKind,
+    Result, SeparationViolation, ViolationCode,
 };
 pub use model::records::{Timestamp, Window};
 pub use model::{catalog, clock, records, reference};

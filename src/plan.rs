@@ -3,7 +3,7 @@
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
 //! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, and
-//! `warnings.rs` has what a plan probably should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans.
+//! `warnings.rs` has what a plan probably should not do. `separated.rs` checks the separations of duties. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans.
 
 mod rebase;
 mod compare;
@@ -19,6 +19,8 @@ mod lists;
 mod tx;
 mod draft;
 mod managed;
+mod separations;
+mod separated;
 mod warnings;
 mod described;
 
@@ -34,6 +36,9 @@ pub use self::merge::{MovedRelation, UserMerge};
 pub use self::permissions::PermissionEdit;
 pub use self::rebase::RebaseConflict;
 pub use self::roles::{AsGrant, RoleEdit};
+pub use self::separations::SeparationEdit;
+#[cfg(feature = "json")]
+pub(crate) use self::separations::checked_number;
 pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;

@@ -7,8 +7,8 @@ use std::fmt::Debug;
 use rolecall::records::{
     Actor, Assignment, Change, CommitId, Description, Envelope, ExternalId, Fingerprint, Grant, Granted, GroupId,
     GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
-    PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId,
-    TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug,
+    Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, StoredCommit, TenantSummary};
 use rolecall::{Timestamp, Window};
@@ -130,6 +130,16 @@ fn the_json_of_each_record_kind_is_fixed() {
         (
             Record::Membership(Membership { user, group, window: Window::ALWAYS }),
             r#"{"membership":{"user":#1,"group":#2,"window":{"from":null,"until":null}}}"#,
+        ),
+        (
+            Record::Separation(SeparationRecord {
+                id: SeparationId::from_uuid(id(8)),
+                slug: slug(),
+                description: Description::default(),
+                at_most: 1.try_into().unwrap(),
+                roles: vec![RoleRef::Own(role), RoleRef::Catalog { id: RoleId::from_uuid(id(5)), slug: slug() }],
+            }),
+            r#"{"separation":{"id":#8,"slug":"a:b","description":"","at_most":1,"roles":[{"own":#3},{"catalog":{"id":#5,"slug":"a:b"}}]}}"#,
         ),
     ];
     for (record, json) in table {

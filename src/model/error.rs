@@ -14,6 +14,7 @@ mod message;
 mod tests;
 mod mistakes;
 mod relation;
+mod separation;
 mod asked;
 mod codes;
 mod suggestions;
@@ -26,6 +27,7 @@ pub(crate) use self::asked::{Asked, AskedBy};
 pub use self::codes::{EntityKind, ErrorKind};
 pub use self::mistakes::{InvariantViolation, Mistake, MistakeCode, ViolationCode};
 pub use self::relation::{Relation, RelationKind};
+pub use self::separation::{HeldRole, SeparationViolation};
 pub(crate) use self::suggestions::{GuessName, Suggestions};
 pub use self::text::Quoted;
 pub(crate) use self::text::{CycleNames, DidYouMean, escaped};
@@ -126,6 +128,8 @@ struct Inner {
     reserved_prefix: Option<String>,
     /// The directory that manages the entity.
     manager: Option<String>,
+    /// What breaks a separation of duties.
+    separation: Option<SeparationViolation>,
     /// What to do about it.
     advice: Option<&'static str>,
     revision: Option<Revision>,
@@ -403,6 +407,25 @@ impl Error {
         })
     }
 
+    /// Returns the user and the roles that break a separation of duties (R14).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_role("clerk")?;
+    /// #     tx.create_role("approver")?;
+    /// #     tx.create_separation("payments", 1, ["clerk", "approver"])?;
+    /// #     tx.create_user("alice")?.assign("clerk")?.done()
+    /// # })?;
+    /// let error = acme.update(|tx| tx.user("alice")?.assign("approver")?.done()).unwrap_err();
+    /// let roles: Vec<&str> = error.separation().unwrap().roles.iter().map(|held| &*held.role).collect();
+    /// assert_eq!(roles, ["approver", "clerk"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn separation(&self) -> Option<&SeparationViolation> {
+        self.0.separation.as_ref()
+    }
+
     /// Returns the prefix of the slug that the catalog reserves, for [`Reserved`](ErrorKind::Reserved) (R9).
     ///
     /// # Example
@@ -477,6 +500,7 @@ impl Error {
             reason: None,
             reserved_prefix: None,
             manager: None,
+            separation: None,
             advice: None,
             revision: None,
             commit: None,
@@ -583,6 +607,13 @@ impl Error {
     pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
         self
+    }
+
+    /// Creates the error for a plan that breaks a separation of duties (R14).
+    pub(crate) fn separated(violation: SeparationViolation) -> Self {
+        let mut error = Self::new(ErrorKind::SeparationOfDuties).about(EntityKind::User, violation.user.as_str());
+        error.0.separation = Some(violation);
+        error.advise("take away a role first, or change the separation")
     }
 
     pub(crate) fn managed_by(mut self, manager: &str) -> Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Plan, managed};
+use super::{Plan, managed, separated};
 use crate::model::catalog::Taken;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
 use crate::model::internal_fault::{InternalFault, must, watch};
@@ -197,7 +197,7 @@ impl Draft {
     /// to.
     ///
     /// # Errors
-    /// [`Internal`](ErrorKind::Internal).
+    /// [`SeparationOfDuties`](ErrorKind::SeparationOfDuties), [`Internal`](ErrorKind::Internal).
     pub(crate) fn finish(mut self) -> Result<Plan> {
         self.intact()?;
         let ends = self.next.state.tenant.is_none();
@@ -222,6 +222,10 @@ impl Draft {
         watch(|| recompute_rows(&mut self.next.state, &mut self.touched))?;
         if ends {
             self.next.availability = Availability::Deleted;
+        }
+        if !ends {
+            let (before, after) = (&self.base.state, &self.next.state);
+            watch(|| separated::check(before, after, &changes, envelope.at))??;
         }
         self.next.position = Position { tenant_id, revision: revision.next(), commit: envelope.id };
         Ok(Plan { base: self.base, next: Arc::new(self.next), envelope, changes, acts_for })

@@ -44,7 +44,8 @@ pub(super) fn check_managed(state: &State, change: &Change, acts_for: impl Fn(&M
             | Record::Role(_)
             | Record::Grant(_)
             | Record::Inclusion(_)
-            | Record::Assignment(_) => Ok(()),
+            | Record::Assignment(_)
+            | Record::Separation(_) => Ok(()),
         },
         (None, None) => Ok(()),
     }

@@ -2,7 +2,8 @@
 //!
 //! This file has the questions about decisions. `moment/lookup.rs` and `moment/relations.rs` have those that an
 //! administration page asks, and `moment/hierarchy.rs` those about parent groups and subgroups. `moment/sets.rs` has
-//! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks.
+//! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks. `moment/separations.rs` has
+//! those about separations of duties.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
 //! and says what is unknown (`moment/list.rs`).
@@ -13,6 +14,7 @@ mod hierarchy;
 mod many;
 mod relations;
 mod sets;
+mod separations;
 mod lookup;
 mod page;
 pub(crate) mod list;
@@ -29,6 +31,7 @@ use self::list::WhyEmpty;
 pub use self::lookup::{Origin, WithOrigin};
 pub use self::page::{Page, PageRequest};
 pub use self::relations::{Inherited, Via, WithWindow};
+pub use self::separations::Separation;
 pub use self::sets::{PermissionSet, UserSet};
 use crate::model::clock::{Clock, When};
 use crate::model::error::EntityKind;

@@ -26,6 +26,8 @@ pub enum EntityKind {
     Group,
     /// A principal.
     User,
+    /// A set of roles of which a user may hold only some (R14).
+    Separation,
 }
 
 impl fmt::Display for EntityKind {
@@ -36,6 +38,7 @@ impl fmt::Display for EntityKind {
             Self::Role => "role",
             Self::Group => "group",
             Self::User => "user",
+            Self::Separation => "separation",
         })
     }
 }
@@ -169,6 +172,9 @@ codes! {
         /// A directory manages the user or group, and the transaction does not act for it (R16).
         /// [`Error::manager`](crate::Error::manager) names the directory.
         Managed = "managed",
+        /// A user would hold more roles of a separation of duties than it allows, and more than before (R14).
+        /// [`Error::separation`](crate::Error::separation) has the user, and the roles with their paths.
+        SeparationOfDuties = "separation_of_duties",
         /// An internal invariant of this crate is broken, which is a bug. Nothing was committed, or the tenant is out of
         /// service until a refresh succeeds; the text says which.
         Internal = "internal",
@@ -214,6 +220,7 @@ impl ErrorKind {
             | Self::TooManyEntities
             | Self::Rejected
             | Self::Managed
+            | Self::SeparationOfDuties
             | Self::Internal => false,
         }
     }
@@ -249,6 +256,7 @@ impl ErrorKind {
             Self::TooManyEntities => "too many entities",
             Self::Rejected => "rejected",
             Self::Managed => "managed by a directory",
+            Self::SeparationOfDuties => "separation of duties",
             Self::Internal => "internal error",
         }
     }

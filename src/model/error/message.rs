@@ -120,6 +120,10 @@ impl Inner {
                 let says = if self.reason.is_some() { "cannot be given to" } else { "is managed by" };
                 write!(f, "{} {says} {}", self.subject(), Quoted(self.manager.as_deref().unwrap_or_default()))
             }
+            ErrorKind::SeparationOfDuties => match &self.separation {
+                Some(violation) => violation.fmt(f),
+                None => f.write_str(sentence(ErrorKind::SeparationOfDuties)),
+            },
             ErrorKind::Rejected => f.write_str(&shown_reason(self.reason.as_deref().unwrap_or("rejected"))),
             ErrorKind::Stale if self.entity.is_some() => {
                 let reason = shown_reason(self.reason.as_deref().unwrap_or("has changed"));

@@ -29,6 +29,7 @@ impl Serialize for Error {
         value(&mut map, "unlisted", Some(&inner.unlisted).filter(|unlisted| **unlisted > 0))?;
         value(&mut map, "reserved_prefix", inner.reserved_prefix.as_ref())?;
         value(&mut map, "manager", self.manager().as_ref())?;
+        value(&mut map, "separation", inner.separation.as_ref())?;
         value(&mut map, "revision", inner.revision.as_ref())?;
         value(&mut map, "commit", inner.commit.as_ref())?;
         map.end()

@@ -144,6 +144,7 @@ fn codes_are_stable() {
             "too_many_entities",
             "rejected",
             "managed",
+            "separation_of_duties",
             "internal",
         ]
     );

@@ -273,7 +273,7 @@ pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
 
 /// Passes on the edges that leave a node.
 #[inline]
-pub(super) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Source, &Edge)) {
+pub(crate) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Source, &Edge)) {
     match node {
         Source::Group(n) => {
             let Some(group) = must(state.groups.row(n), NEAR_END) else { return };
@@ -310,7 +310,7 @@ pub(super) fn name_of(state: &State, node: Source) -> &str {
 }
 
 /// The step to `node`, from the node `before` or from the user.
-pub(super) fn link(state: &State, before: Option<Source>, node: Source, window: Window) -> Option<PathStep> {
+pub(crate) fn link(state: &State, before: Option<Source>, node: Source, window: Window) -> Option<PathStep> {
     Some(match (before, node) {
         (None, Source::Group(n)) => PathStep::Member { group: state.groups.row(n)?.record.slug.clone(), window },
         (Some(_), Source::Group(n)) => PathStep::Parent { group: state.groups.row(n)?.record.slug.clone(), window },

@@ -74,6 +74,9 @@ use crate::model::records::{Change, Manager};
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 ///
+/// `"separations": [{"slug": "payments", "at_most": 1, "roles": ["clerk", "approver"]}]` lists separations of duties (R14). A
+/// document with a user who breaks one is refused as [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties).
+///
 /// `"removed_from_catalog": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog to
 /// which the document still refers by these slugs. Such references are kept and grant nothing.
 ///
@@ -85,7 +88,7 @@ use crate::model::records::{Change, Manager};
 /// |---|---|
 /// | `syntax` | the bytes are not JSON |
 /// | `shape` | the JSON does not have the shape of a document |
-/// | `invalid` | a text is not a valid slug, key, name, pattern, id, instant or window |
+/// | `invalid` | a text is not a valid slug, key, name, pattern, id, instant or window, or `at_most` is not from 1 to one less than the roles |
 /// | `not_found` | a reference names nothing in the document or in the catalog |
 /// | `duplicate_entry` | two entries of a list have the same slug or key |
 /// | `duplicate_id` | two entries have the same id |

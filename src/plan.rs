@@ -36,6 +36,7 @@ pub use self::merge::{MovedRelation, UserMerge};
 pub use self::permissions::PermissionEdit;
 pub use self::rebase::RebaseConflict;
 pub use self::roles::{AsGrant, RoleEdit};
+pub(crate) use self::separated::check as check_separations;
 pub use self::separations::SeparationEdit;
 #[cfg(feature = "json")]
 pub(crate) use self::separations::checked_number;

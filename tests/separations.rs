@@ -53,9 +53,13 @@ fn refused<T>(acme: &Tenant, call: impl FnMut(&Tx) -> Result<T>) -> Error {
 type Call = fn(&Tx) -> Result<()>;
 
 #[test]
-fn a_user_gets_no_second_role_by_any_way() {
+fn a7_a_user_gets_no_second_separated_role_by_any_way() {
     let ways: [(&str, Call, Call); 9] = [
-        ("an assignment", |tx| tx.user("alice")?.assign("clerk")?.done(), |tx| tx.user("alice")?.assign("approver")?.done()),
+        (
+            "an assignment",
+            |tx| tx.user("alice")?.assign("clerk")?.done(),
+            |tx| tx.user("alice")?.assign("approver")?.done(),
+        ),
         (
             "a membership",
             |tx| {
@@ -145,7 +149,10 @@ fn a_refusal_says_who_and_by_which_paths() {
     let json = serde_json::to_value(&error).unwrap();
     assert_eq!(json["code"], "separation_of_duties");
     assert_eq!(json["separation"]["at"], year(1).to_string());
-    assert_eq!(json["separation"]["roles"][1]["path"], "is in `junior`, a part of `office`, which has the role `clerk`");
+    assert_eq!(
+        json["separation"]["roles"][1]["path"],
+        "is in `junior`, a part of `office`, which has the role `clerk`"
+    );
 }
 
 #[test]
@@ -168,7 +175,7 @@ fn windows_that_do_not_meet_break_nothing() {
 }
 
 #[test]
-fn a_plan_is_judged_as_a_whole() {
+fn a8_a_plan_is_judged_as_a_whole_by_separations() {
     let acme = acme();
     acme.update(|tx| tx.user("alice")?.assign("clerk")?.done()).unwrap();
     acme.update(|tx| tx.user("alice")?.assign("approver")?.unassign("clerk")?.done()).unwrap();
@@ -261,8 +268,8 @@ fn an_excess_in_stored_data_is_reported_and_does_not_grow() {
     })
     .unwrap();
     let roles = [
-        RoleDef { includes: &["approver"], ..RoleDef::new("clerk") },
         RoleDef::new("approver"),
+        RoleDef { includes: &["approver"], ..RoleDef::new("clerk") },
         RoleDef::new("auditor"),
     ];
     let acme = over(&store, &roles).tenant("acme").unwrap();
@@ -395,7 +402,7 @@ mod document {
     }
 
     #[test]
-    fn a_document_that_breaks_its_own_separation_is_refused() {
+    fn a7_a_document_that_breaks_its_own_separation_is_refused() {
         let separation = r#"{"slug": "s", "at_most": 1, "roles": ["a", "b"]}"#;
         let error = Authorizer::in_memory().import(&read(separation, r#""a", "b""#)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SeparationOfDuties);

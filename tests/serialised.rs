@@ -7,8 +7,8 @@ use std::fmt::Debug;
 use rolecall::records::{
     Actor, Assignment, Change, CommitId, Description, Envelope, ExternalId, Fingerprint, Grant, Granted, GroupId,
     GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
-    PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug,
-    Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord,
+    Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, StoredCommit, TenantSummary};
 use rolecall::{Timestamp, Window};

@@ -215,7 +215,8 @@ impl Names<'_> {
 
     /// The roles of a separation, by name.
     fn separated(&self, change: &Change) -> Option<FieldChange> {
-        let (Some(Record::Separation(before)), Some(Record::Separation(after))) = (change.before(), change.after()) else {
+        let (Some(Record::Separation(before)), Some(Record::Separation(after))) = (change.before(), change.after())
+        else {
             return None;
         };
         let ids = |record: &SeparationRecord| record.roles.iter().map(RoleRef::id).collect::<Vec<_>>();

@@ -21,7 +21,7 @@ use crate::resolver::snapshot::walk::window_ends;
 /// # Complexity
 /// Nothing if the tenant has no separation. Otherwise O(groups and roles above the changed edges, and groups, roles and
 /// members below those edges that lead to a role of a separation), and what [`count_held`] costs for each of these users.
-pub(super) fn check(before: &State, after: &State, changes: &[Change], from: Timestamp) -> Result<()> {
+pub(crate) fn check(before: &State, after: &State, changes: &[Change], from: Timestamp) -> Result<()> {
     if after.separations.len() == 0 {
         return Ok(());
     }

@@ -4,9 +4,7 @@ use std::num::NonZeroU32;
 
 use super::tx::Tx;
 use crate::model::error::{EntityKind, Error, ErrorKind, Quoted, Result};
-use crate::model::records::{
-    Change, Description, Record, RoleId, RoleRef, SeparationId, SeparationRecord, Slug,
-};
+use crate::model::records::{Change, Description, Record, RoleId, RoleRef, SeparationId, SeparationRecord, Slug};
 use crate::resolver::snapshot::entity_rows::{RoleRow, SeparationRow};
 use crate::resolver::snapshot::names::AsRole;
 use crate::resolver::snapshot::table::Row as _;

@@ -15,8 +15,8 @@ use super::snapshot::state::State;
 use super::snapshot::table::Row as _;
 use super::snapshot::walk::{Seen, is_active, window_ends};
 use crate::model::clock::When;
-use crate::model::graph::follow;
 use crate::model::error::{HeldRole, SeparationViolation};
+use crate::model::graph::follow;
 use crate::model::records::{Timestamp, Window};
 use crate::resolver::bits::Bits;
 
@@ -199,8 +199,7 @@ impl Above {
 }
 
 fn separations_of(state: &State, role: u32) -> impl Iterator<Item = u32> + '_ {
-    let names = move |number: &u32| {
-        state.separations.row(*number).is_some_and(|row| row.roles.binary_search(&role).is_ok())
-    };
+    let names =
+        move |number: &u32| state.separations.row(*number).is_some_and(|row| row.roles.binary_search(&role).is_ok());
     state.separations.sorted().filter(names)
 }

@@ -24,7 +24,9 @@ impl RecordBuilder<'_> {
                 .filter_map(|(n, role)| roles.take(role, place.part("roles", n), mistakes))
                 .map(|(_, role)| role)
                 .collect();
-            let (Some(slug), Some(description), Some(id)) = (slug, description, separations.own_at(at)) else { continue };
+            let (Some(slug), Some(description), Some(id)) = (slug, description, separations.own_at(at)) else {
+                continue;
+            };
             // An unknown role is a mistake already.
             if named.len() < entry.roles.len() {
                 continue;

@@ -95,6 +95,17 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "group `eng` is managed by `okta`; use `set_manager` to act for that directory",
         ),
         (
+            Error::separated(SeparationViolation::new(
+                "payments".to_owned(),
+                1,
+                "alice".to_owned(),
+                "2027-01-01T00:00:00Z".to_owned(),
+                vec![HeldRole::new("clerk".to_owned(), "has the role `clerk`".to_owned())],
+            )),
+            "separation `payments` allows a user 1 of its roles at most; at 2027-01-01T00:00:00Z, user `alice` holds more \
+             than 1 role: has the role `clerk`; take away a role first, or change the separation",
+        ),
+        (
             Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
             "internal invariant broken: a row exists; nothing was committed",
         ),

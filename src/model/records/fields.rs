@@ -39,8 +39,11 @@ impl Change {
         let pairs = fields(before).into_iter().zip(fields(after));
         let differing = pairs.filter(|((_, before), (_, after))| before != after);
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let texts =
-            differing.map(|((field, before), (_, after))| FieldChange { field, before: owned(before), after: owned(after) });
+        let texts = differing.map(|((field, before), (_, after))| FieldChange {
+            field,
+            before: owned(before),
+            after: owned(after),
+        });
         texts.chain(at_most(before, after)).collect()
     }
 }

@@ -296,7 +296,8 @@ impl Edit<'_> {
     /// A role that was removed from the catalog is stored only as long as the tenant refers to it.
     pub(super) fn forget_removed_role(&mut self, number: u32) {
         let roles = &self.state.roles;
-        let is_unused = roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused());
+        let is_unused =
+            roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused());
         if is_unused && !self.state.is_separated(number) {
             must(self.state.roles.remove(number), UNLISTED);
             self.touched.roles.insert(number);

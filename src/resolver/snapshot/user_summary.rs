@@ -53,9 +53,10 @@ impl UserSummary {
         let mut held = Held::default();
         for (source, edge) in row.sources() {
             let Some(column) = must(columns.column(source), "a source has a column") else { continue };
-            match edge.window.is_always() {
-                true => held.always.push(column),
-                false => held.windowed.push((edge.window, column)),
+            if edge.window.is_always() {
+                held.always.push(column);
+            } else {
+                held.windowed.push((edge.window, column));
             }
         }
         match short(&held) {

@@ -228,7 +228,7 @@ impl History {
             Ok(())
         };
         match Tx::run(self.draft(), run) {
-            Ok((_, plan)) => {
+            Ok(((), plan)) => {
                 separations_are_kept(&plan);
                 plan
             }
@@ -245,7 +245,9 @@ impl History {
     fn is_refused_rightly(&self, calls: &[Call], error: &crate::Error) {
         let violation = error.separation().unwrap();
         let preview = Tx::run(self.draft(), |tx| -> Result<()> {
-            calls.iter().for_each(|call| drop(make(tx, call)));
+            for call in calls {
+                drop(make(tx, call));
+            }
             let (preview, instant) = (tx.preview(), violation.at.parse().unwrap());
             let moment = preview.at(instant);
             let held = moment.all_roles_of(violation.user.as_str());

@@ -3,6 +3,12 @@
 use super::*;
 
 /// An error of each kind, as the crate makes it, and its text.
+fn separated() -> Error {
+    let held = HeldRole::new("clerk".to_owned(), "has the role `clerk`".to_owned());
+    let (separation, user, at) = ("payments".to_owned(), "alice".to_owned(), "2027-01-01T00:00:00Z".to_owned());
+    Error::separated(SeparationViolation::new(separation, 1, user, at, vec![held]))
+}
+
 fn table() -> Vec<(ErrorKind, Error, &'static str)> {
     use EntityKind::{Group, Role, Tenant, User};
     let commit = CommitId::from_uuid(uuid::Uuid::nil());
@@ -95,13 +101,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "group `eng` is managed by `okta`; use `set_manager` to act for that directory",
         ),
         (
-            Error::separated(SeparationViolation::new(
-                "payments".to_owned(),
-                1,
-                "alice".to_owned(),
-                "2027-01-01T00:00:00Z".to_owned(),
-                vec![HeldRole::new("clerk".to_owned(), "has the role `clerk`".to_owned())],
-            )),
+            separated(),
             "separation `payments` allows a user 1 of its roles at most; at 2027-01-01T00:00:00Z, user `alice` holds more \
              than 1 role: has the role `clerk`; take away a role first, or change the separation",
         ),

@@ -16,7 +16,7 @@ use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::walk::window_ends;
 
 /// Refuses the changes if after them some user at some instant holds more roles of a separation than it allows. A user who
-/// held as many at that instant before, in breach of the same separation, is no reason to refuse.
+/// held as many at that instant before, in breach of the same separation, does not cause a refusal.
 ///
 /// # Complexity
 /// Nothing if the tenant has no separation. Otherwise O(groups and roles above the changed edges, and groups, roles and

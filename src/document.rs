@@ -75,6 +75,9 @@ use crate::resolver::snapshot::names::AsUser;
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 ///
+/// `"separations": [{"slug": "payments", "at_most": 1, "roles": ["clerk", "approver"]}]` lists separations of duties (R14). A
+/// document with a user who breaks one is refused as [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties).
+///
 /// `"removed_from_catalog": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog to
 /// which the document still refers by these slugs. Such references are kept and grant nothing.
 ///
@@ -86,7 +89,7 @@ use crate::resolver::snapshot::names::AsUser;
 /// |---|---|
 /// | `syntax` | the bytes are not JSON |
 /// | `shape` | the JSON does not have the shape of a document |
-/// | `invalid` | a text is not a valid slug, key, name, pattern, id, instant or window |
+/// | `invalid` | a text is not a valid slug, key, name, pattern, id, instant or window, or `at_most` is not from 1 to one less than the roles |
 /// | `not_found` | a reference names nothing in the document or in the catalog |
 /// | `duplicate_entry` | two entries of a list have the same slug or key |
 /// | `duplicate_id` | two entries have the same id |
@@ -162,7 +165,7 @@ impl Document {
     /// O(entries).
     #[must_use]
     pub fn without_ids(mut self) -> Self {
-        let DocumentData { permissions, roles, groups, users, .. } = &mut self.0;
+        let DocumentData { permissions, roles, groups, users, separations, .. } = &mut self.0;
         for entry in permissions {
             entry.id = None;
         }
@@ -173,6 +176,9 @@ impl Document {
             entry.id = None;
         }
         for entry in users {
+            entry.id = None;
+        }
+        for entry in separations {
             entry.id = None;
         }
         self
@@ -344,13 +350,14 @@ impl<'de> Deserialize<'de> for Document {
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DocumentData { permissions, roles, groups, users, .. } = &self.0;
+        let DocumentData { permissions, roles, groups, users, separations, .. } = &self.0;
         f.debug_struct("Document")
             .field("slug", &self.slug())
             .field("permissions", &permissions.len())
             .field("roles", &roles.len())
             .field("groups", &groups.len())
             .field("users", &users.len())
+            .field("separations", &separations.len())
             .finish_non_exhaustive()
     }
 }

@@ -79,8 +79,8 @@ pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Update
 #[cfg(feature = "json")]
 pub use document::Document;
 pub use model::error::{
-    EntityKind, Error, ErrorKind, InvariantViolation, MissingRight, Mistake, MistakeCode, Quoted, Relation,
-    RelationKind, Result, RightKind, ViolationCode,
+    EntityKind, Error, ErrorKind, HeldRole, InvariantViolation, MissingRight, Mistake, MistakeCode, Quoted, Relation,
+    RelationKind, Result, RightKind, SeparationViolation, ViolationCode,
 };
 pub use model::records::{Timestamp, Window};
 pub use model::{catalog, clock, records, reference};

@@ -2,9 +2,10 @@
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
-//! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change, `guard.rs`
-//! what an actor may give, and `warnings.rs` has what a plan probably should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans,
-//! and `serialize_error.rs` adds what a rebase conflicts with to the error as data.
+//! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change,
+//! `guard.rs` what an actor may give, and `separated.rs` the separations of duties. `warnings.rs` has what a plan probably
+//! should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans, and `serialize_error.rs` adds what a
+//! rebase conflicts with to the error as data.
 
 mod serialize_error;
 mod rebase;
@@ -12,6 +13,7 @@ mod compare;
 mod tenant;
 mod parents;
 mod permissions;
+mod separations;
 mod roles;
 mod groups;
 mod users;
@@ -22,6 +24,7 @@ mod tx;
 mod draft;
 mod guard;
 mod managed;
+mod separated;
 mod warnings;
 mod described;
 
@@ -38,6 +41,10 @@ pub use self::merge::{MovedRelation, UserMerge};
 pub use self::permissions::PermissionEdit;
 pub use self::rebase::RebaseConflict;
 pub use self::roles::{AsGrant, RoleEdit};
+pub(crate) use self::separated::check as check_separations;
+pub use self::separations::SeparationEdit;
+#[cfg(feature = "json")]
+pub(crate) use self::separations::checked_number;
 pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;

@@ -7,8 +7,8 @@ use std::fmt::Debug;
 use rolecall::records::{
     Actor, Assignment, Change, CommitId, Description, Envelope, ExternalId, Fingerprint, Grant, Granted, GroupId,
     GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
-    PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId,
-    TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord,
+    Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, StoredCommit, TenantSummary};
 use rolecall::{Timestamp, Window};
@@ -40,6 +40,7 @@ fn slug() -> Slug {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table with a row for each shape of a record")]
 fn the_json_of_each_record_kind_is_fixed() {
     let description = Description::new("line\n").unwrap();
     let (user, group) = (UserId::from_uuid(id(1)), GroupId::from_uuid(id(2)));
@@ -130,6 +131,16 @@ fn the_json_of_each_record_kind_is_fixed() {
         (
             Record::Membership(Membership { user, group, window: Window::ALWAYS }),
             r#"{"membership":{"user":#1,"group":#2,"window":{"from":null,"until":null}}}"#,
+        ),
+        (
+            Record::Separation(SeparationRecord {
+                id: SeparationId::from_uuid(id(8)),
+                slug: slug(),
+                description: Description::default(),
+                at_most: 1.try_into().unwrap(),
+                roles: vec![RoleRef::Own(role), RoleRef::Catalog { id: RoleId::from_uuid(id(5)), slug: slug() }],
+            }),
+            r#"{"separation":{"id":#8,"slug":"a:b","description":"","at_most":1,"roles":[{"own":#3},{"catalog":{"id":#5,"slug":"a:b"}}]}}"#,
         ),
     ];
     for (record, json) in table {

@@ -7,7 +7,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use super::Document;
 use super::entry::Entry;
 use super::shape::{
-    DocumentData, Group, Holding, Member, ParentLink, Permission, RemovedFromCatalog, Role, Tenant, User,
+    DocumentData, Group, Holding, Member, ParentLink, Permission, RemovedFromCatalog, Role, Separation, Tenant, User,
 };
 use super::values::{Format, Id, OptionalText, RemovedKind, Status};
 use crate::model::error::{Error, ErrorKind, Result};
@@ -87,6 +87,7 @@ fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
         roles: names.roles(),
         groups: names.groups(),
         users: names.users(),
+        separations: names.separations(),
         removed_from_catalog: names.removed_from_catalog(),
         acts_for: Vec::new(),
         guards: Vec::new(),
@@ -222,6 +223,20 @@ impl Names<'_> {
             external_id: optional_text(row.record.external_id().map(records::ExternalId::as_str)),
             managed_by: optional_text(row.record.managed_by().map(records::Manager::as_str)),
             roles: self.holdings(row.roles()),
+        });
+        entries.map(Entry::new).collect()
+    }
+
+    fn separations(&self) -> Vec<Entry<Separation>> {
+        let entries = listed(&self.state.separations).map(|row| {
+            let records::SeparationRecord { id, slug, description, at_most, roles: _ } = &row.record;
+            Separation {
+                slug: slug.as_str().into(),
+                id: Some(Id::Read(id.as_uuid())),
+                description: text(description),
+                at_most: at_most.get(),
+                roles: row.roles.iter().map(|number| self.role(*number)).collect(),
+            }
         });
         entries.map(Entry::new).collect()
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::entry::Entry;
 use super::mistakes::{Mistakes, Place};
-use super::shape::{Group, Permission, Role, User};
+use super::shape::{Group, Permission, Role, Separation, User};
 use super::values::Id;
 use crate::model::catalog::Catalog;
 use crate::model::error::{EntityKind, Error, MistakeCode, Result};
@@ -62,6 +62,7 @@ named! {
     Role, "roles", slug;
     Group, "groups", slug;
     User, "users", key;
+    Separation, "separations", slug;
 }
 
 /// The ids in the document, each with the place of its first use.
@@ -170,9 +171,10 @@ fn present(state: &State, id: Uuid) -> Option<(EntityKind, Origin)> {
     fn of<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(EntityKind, Origin)> {
         number.and_then(|number| table.row(number)).map(|row| (R::ENTITY, row.origin()))
     }
-    let State { permissions, roles, groups, users, .. } = state;
+    let State { permissions, roles, groups, users, separations, .. } = state;
     let roles_or_permissions = of(permissions, permissions.by_id(id)).or_else(|| of(roles, roles.by_id(id)));
-    roles_or_permissions.or_else(|| of(groups, groups.by_id(id))).or_else(|| of(users, state.user_by_id(id)))
+    let principals = of(groups, groups.by_id(id)).or_else(|| of(users, state.user_by_id(id)));
+    roles_or_permissions.or(principals).or_else(|| of(separations, separations.by_id(id)))
 }
 
 fn read_id(id: &Id) -> Result<Uuid> {

@@ -129,6 +129,7 @@ pub(super) fn present(state: &State) -> Vec<Record> {
         records.extend(roles.map(|(role, window)| Record::Assignment(Assignment { role, holder, window })));
         records.push(Record::User(row.record.clone()));
     }
+    records.extend(state.separations.rows().map(|row| Record::Separation(row.record.clone())));
     records
 }
 

@@ -5,18 +5,19 @@
 //!
 //! Deliberately absent: the store, and the comparison with existing records (`replace.rs`).
 
+mod separations;
 mod relations;
 mod entities;
 
 use super::entry::Entry;
 use super::ids::{Ids, ImportContext, Named};
 use super::mistakes::{Mistakes, Place};
-use super::shape::{DocumentData, Group, Permission, Role, User};
+use super::shape::{DocumentData, Group, Permission, Role, Separation, User};
 use super::targets::{Shared, Targets};
 use super::values::RemovedKind;
 use crate::model::error::{MistakeCode, Quoted, Result};
 use crate::model::internal_fault::watch;
-use crate::model::records::{Change, GroupId, PermissionRef, Record, RoleRef, Slug, UserId};
+use crate::model::records::{Change, GroupId, PermissionRef, Record, RoleRef, SeparationId, Slug, UserId};
 
 /// Builds the records of a document.
 struct RecordBuilder<'a> {
@@ -28,6 +29,7 @@ struct RecordBuilder<'a> {
     roles: Targets<'a, RoleRef>,
     groups: Targets<'a, GroupId>,
     users: Targets<'a, UserId>,
+    separations: Targets<'a, SeparationId>,
 }
 
 /// The records built so far, each as an added change: a creation takes changes, so millions of records are never copied.
@@ -63,6 +65,7 @@ fn build(data: &DocumentData, context: ImportContext<'_>) -> Result<Vec<Change>>
     reading.parents();
     reading.assignments();
     reading.memberships();
+    reading.separations();
     reading.mistakes.finish()?;
     Ok(reading.records.0)
 }
@@ -74,6 +77,8 @@ impl<'a> RecordBuilder<'a> {
         let roles = ids.of(&data.roles, |state| &state.roles, &mut mistakes);
         let groups = ids.of(&data.groups, |state| &state.groups, &mut mistakes);
         let users = ids.of(&data.users, |state| &state.users, &mut mistakes);
+        let separations = ids.of(&data.separations, |state| &state.separations, &mut mistakes);
+        let separations = separations.into_iter().map(SeparationId::from_uuid).collect();
         let (group_ids, user_ids) =
             (groups.into_iter().map(GroupId::from_uuid), users.into_iter().map(UserId::from_uuid));
         let mut reading = Self {
@@ -85,6 +90,7 @@ impl<'a> RecordBuilder<'a> {
             roles: Targets::with_catalog(context.catalog, names(&data.roles), &roles),
             groups: Targets::own(Group::ENTITY, names(&data.groups), group_ids.collect()),
             users: Targets::own(User::ENTITY, names(&data.users), user_ids.collect()),
+            separations: Targets::own(Separation::ENTITY, names(&data.separations), separations),
         };
         reading.removed_from_catalog(&mut ids);
         reading
@@ -122,11 +128,11 @@ impl<'a> RecordBuilder<'a> {
 
 /// Returns the number of records of a document without mistakes.
 fn most_records(data: &DocumentData) -> usize {
-    let DocumentData { permissions, roles, groups, users, .. } = data;
+    let DocumentData { permissions, roles, groups, users, separations, .. } = data;
     let of_roles = roles.iter().map(|role| 1 + role.permissions.len() + role.includes.len());
     let of_groups = groups.iter().map(|group| 1 + group.parents.len() + group.roles.len() + group.members.len());
     let of_users = users.iter().map(|user| 1 + user.roles.len());
-    1 + permissions.len() + of_roles.chain(of_groups).chain(of_users).sum::<usize>()
+    1 + permissions.len() + separations.len() + of_roles.chain(of_groups).chain(of_users).sum::<usize>()
 }
 
 fn names<T: Named>(entries: &[Entry<T>]) -> Vec<&str> {

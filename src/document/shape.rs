@@ -26,6 +26,8 @@ pub(super) struct DocumentData {
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) users: Vec<Entry<User>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) separations: Vec<Entry<Separation>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) removed_from_catalog: Vec<Entry<RemovedFromCatalog>>,
     /// The directories that a replacement acts for (R16). Set by the caller and never serialised.
     #[serde(skip)]
@@ -180,6 +182,21 @@ pub(super) struct Member {
 /// An entry that was removed from the catalog and is still referred to.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Separation {
+    pub(super) slug: SmolStr,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<Id>,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "is_empty")]
+    pub(super) description: Option<SmolStr>,
+    /// How many of the roles one user may hold at most.
+    pub(super) at_most: u32,
+    /// Slugs of roles.
+    #[serde(serialize_with = "sorted")]
+    pub(super) roles: Vec<SmolStr>,
+}
+
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RemovedFromCatalog {
     pub(super) kind: RemovedKind,
     pub(super) slug: SmolStr,
@@ -200,6 +217,24 @@ impl ListEntry for Tenant {
     fn normalize(&mut self) {
         self.name.take_if(|name| *name == self.slug);
     }
+
+    fn order(&self) -> (&str, &str) {
+        (&self.slug, "")
+    }
+}
+
+impl ListEntry for Separation {
+    const EXPECTED: &'static str = "an object with `slug`, `at_most` and `roles`";
+
+    fn from_text(_: &str) -> Option<Self> {
+        None
+    }
+
+    fn text(&self) -> Option<&str> {
+        None
+    }
+
+    fn normalize(&mut self) {}
 
     fn order(&self) -> (&str, &str) {
         (&self.slug, "")

@@ -15,6 +15,7 @@ mod tests;
 mod mistakes;
 mod missing_right;
 mod relation;
+mod separation;
 mod asked;
 mod codes;
 mod suggestions;
@@ -28,6 +29,7 @@ pub use self::codes::{EntityKind, ErrorKind};
 pub use self::missing_right::{MissingRight, RightKind};
 pub use self::mistakes::{InvariantViolation, Mistake, MistakeCode, ViolationCode};
 pub use self::relation::{Relation, RelationKind};
+pub use self::separation::{HeldRole, SeparationViolation};
 pub(crate) use self::suggestions::{GuessName, Suggestions};
 pub use self::text::Quoted;
 pub(crate) use self::text::{CycleNames, DidYouMean, escaped};
@@ -140,6 +142,8 @@ struct Inner {
     length: Option<usize>,
     /// What the sentence begins with: why the call came about.
     preface: Option<&'static str>,
+    /// What breaks a separation of duties.
+    separation: Option<SeparationViolation>,
     /// What to do about it.
     advice: Option<&'static str>,
     revision: Option<Revision>,
@@ -455,6 +459,25 @@ impl Error {
         self.0.is_given
     }
 
+    /// Returns the user and the roles that break a separation of duties (R14).
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_role("clerk")?;
+    /// #     tx.create_role("approver")?;
+    /// #     tx.create_separation("payments", 1, ["clerk", "approver"])?;
+    /// #     tx.create_user("alice")?.assign("clerk")?.done()
+    /// # })?;
+    /// let error = acme.update(|tx| tx.user("alice")?.assign("approver")?.done()).unwrap_err();
+    /// let roles: Vec<&str> = error.separation().unwrap().roles.iter().map(|held| &*held.role).collect();
+    /// assert_eq!(roles, ["approver", "clerk"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn separation(&self) -> Option<&SeparationViolation> {
+        self.0.separation.as_ref()
+    }
+
     /// Returns the prefix of the slug that the catalog reserves, for [`Reserved`](ErrorKind::Reserved) (R9).
     ///
     /// # Example
@@ -539,6 +562,7 @@ impl Error {
             problem: None,
             length: None,
             preface: None,
+            separation: None,
             advice: None,
             revision: None,
             commit: None,
@@ -651,6 +675,13 @@ impl Error {
     pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
         self
+    }
+
+    /// Creates the error for a plan that breaks a separation of duties (R14).
+    pub(crate) fn separated(violation: SeparationViolation) -> Self {
+        let mut error = Self::new(ErrorKind::SeparationOfDuties).about(EntityKind::User, violation.user.as_str());
+        error.0.separation = Some(violation);
+        error.advise("take away a role first, or change the separation")
     }
 
     pub(crate) fn managed_by(mut self, manager: &str) -> Self {

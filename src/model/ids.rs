@@ -113,6 +113,8 @@ ids! {
     GroupId;
     /// The id of a user.
     UserId;
+    /// The id of a separation of duties.
+    SeparationId;
 }
 
 /// The number of a tenant's state. The commit that creates the tenant makes revision 1, and each later commit the next.

@@ -132,6 +132,7 @@ impl fmt::Display for Named<'_> {
                 write!(f, "assignment of role {role} to group {group}")
             }
             RecordKey::Membership(user, group) => write!(f, "membership of user {user} in group {group}"),
+            RecordKey::Separation(id) => write!(f, "separation {id}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The reference model: rules R1 to R6 over plain records, as short and naive as possible.
+//! The reference model: rules R1 to R6 and R14 over plain records, as short and naive as possible.
 //!
 //! It answers whether, why and when: decisions, paths, and the windows in which a user is allowed. It has no indexes, bit
 //! sets or caches. `reference/escalation.rs` is R13. Tests compare every snapshot with it, and an auditor can use it as a second
@@ -13,8 +13,8 @@ pub(crate) use self::escalation::covers;
 pub use self::escalation::{ModelGainer, ModelRight};
 use crate::model::catalog::{Catalog, RoleEntry};
 use crate::model::records::{
-    Granted, GroupId, Holder, PermissionId, Record, RoleId, RoleRef, Slug, Status, Timestamp, UserId, UserRecord,
-    Window,
+    Granted, GroupId, Holder, PermissionId, Record, RoleId, RoleRef, SeparationRecord, Slug, Status, Timestamp, UserId,
+    UserRecord, Window,
 };
 
 /// The answers that the rules give for a set of records.
@@ -283,6 +283,43 @@ impl<'a> Model<'a> {
         own || system()
     }
 
+    /// Returns all separations of duties.
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # let catalog = Catalog::empty();
+    /// let model = Model::new(&[], &catalog);
+    /// assert_eq!(model.separations().count(), 0);
+    /// ```
+    pub fn separations(&self) -> impl Iterator<Item = &'a SeparationRecord> {
+        self.records.iter().filter_map(|record| match record {
+            Record::Separation(separation) => Some(separation),
+            _ => None,
+        })
+    }
+
+    /// Returns the roles of a separation that a user holds at an instant, suspended or not (R14).
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::records::*;
+    /// # use rolecall::reference::Model;
+    /// let (alice, role) = (UserId::random(), RoleRef::Own(RoleId::random()));
+    /// let (slug, description) = (Slug::new("payments")?, Description::default());
+    /// let (id, at_most, roles) = (SeparationId::random(), 1.try_into().unwrap(), vec![role.clone()]);
+    /// let separation = SeparationRecord { id, slug, description, at_most, roles };
+    /// let assigned = Assignment { role: role.clone(), holder: Holder::User(alice), window: Window::ALWAYS };
+    /// let records = [Record::Assignment(assigned), Record::Separation(separation.clone())];
+    /// let catalog = Catalog::empty();
+    /// let model = Model::new(&records, &catalog);
+    /// assert_eq!(model.held_of(&separation, alice, Timestamp::UNIX_EPOCH), [role.id()].into());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn held_of(&self, separation: &SeparationRecord, user: UserId, at: Timestamp) -> BTreeSet<RoleId> {
+        self.roles(user, at).into_iter().filter(|role| separation.names(*role)).collect()
+    }
+
     /// Returns every path from a user to the permission with this slug, active or not, suspended or not. A path whose
     /// windows have no common instant does not count (R3).
     ///
@@ -381,9 +418,10 @@ impl<'a> Model<'a> {
             Record::Assignment(edge) => Some(&edge.role),
             _ => None,
         });
+        let separated = self.separations().flat_map(|separation| &separation.roles);
         let known = |id| self.catalog.roles().iter().any(|entry| entry.id() == id);
         let removed_from_catalog = |role: &&RoleRef| matches!(role, RoleRef::Catalog { id, .. } if !known(*id));
-        references.filter(removed_from_catalog).map(RoleRef::id).collect()
+        references.chain(separated).filter(removed_from_catalog).map(RoleRef::id).collect()
     }
 }
 

@@ -5,11 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use super::{AccessChange, Plan};
 use crate::model::error::EntityKind;
 use crate::model::records::{Change, PermissionId, Slug, Timestamp, UserId, UserRecord};
-use crate::resolver::snapshot::edge::Edge;
-use crate::resolver::snapshot::entity_rows::GroupRow;
-use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
-use crate::resolver::snapshot::walk::Seen;
+use crate::resolver::snapshot::walk::window_ends;
 
 /// A user whose access two plans change differently. See [`Plan::access_differences`].
 ///
@@ -158,23 +155,5 @@ impl Content {
 /// Adds the instants at which a window on a way up from a user begins or ends.
 fn edges_after(state: &State, user: UserId, from: Timestamp, instants: &mut BTreeSet<Timestamp>) {
     let Some(row) = state.user_by_id(user.as_uuid()).and_then(|number| state.users.row(number)) else { return };
-    let (mut seen, mut todo) = (Seen::default(), Vec::new());
-    let mut found = |source: Source, edge: Edge, todo: &mut Vec<u32>| {
-        let ends = [edge.window.start(), edge.window.end()];
-        instants.extend(ends.into_iter().flatten().filter(|instant| *instant > from));
-        // Inclusions of roles have no window, so there is nothing above a role.
-        if let Source::Group(group) = source {
-            if seen.insert(source) {
-                todo.push(group);
-            }
-        }
-    };
-    for (source, edge) in row.sources() {
-        found(source, edge, &mut todo);
-    }
-    while let Some(group) = todo.pop() {
-        for (source, edge) in state.groups.row(group).into_iter().flat_map(GroupRow::sources) {
-            found(source, edge, &mut todo);
-        }
-    }
+    window_ends(state, row, from, instants);
 }

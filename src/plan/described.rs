@@ -11,7 +11,7 @@ use super::Plan;
 use crate::model::error::{Asked, EntityKind, Quoted};
 use crate::model::records::{
     Assignment, Change, FieldChange, Grant, Granted, GroupId, Holder, Inclusion, Membership, Parent, Pattern,
-    PermissionId, Record, RecordKey, RecordKind, RoleId, Slug, UserId, Window,
+    PermissionId, Record, RecordKey, RecordKind, RoleId, RoleRef, SeparationRecord, Slug, UserId, Window,
 };
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Row, Table};
@@ -184,6 +184,7 @@ impl Names<'_> {
             RecordKey::Role(id) => (own(EntityKind::Role, id.as_uuid()), None),
             RecordKey::Group(id) => (own(EntityKind::Group, id.as_uuid()), None),
             RecordKey::User(id) => (own(EntityKind::User, id.as_uuid()), None),
+            RecordKey::Separation(id) => (own(EntityKind::Separation, id.as_uuid()), None),
             RecordKey::Grant(by, id) => (role(by), Some(permission(id))),
             RecordKey::GrantPattern(by, pattern) => {
                 granted = Some(pattern);
@@ -208,8 +209,30 @@ impl Names<'_> {
             pattern: granted,
             window_before: change.before().and_then(window),
             window_after: change.after().and_then(window),
-            fields: change.fields(),
+            fields: change.fields().into_iter().chain(self.separated(change)).collect(),
         }
+    }
+
+    /// The roles of a separation, by name.
+    fn separated(&self, change: &Change) -> Option<FieldChange> {
+        let (Some(Record::Separation(before)), Some(Record::Separation(after))) = (change.before(), change.after())
+        else {
+            return None;
+        };
+        let ids = |record: &SeparationRecord| record.roles.iter().map(RoleRef::id).collect::<Vec<_>>();
+        if ids(before) == ids(after) {
+            return None;
+        }
+        let names = |tenant: &CompiledTenant, record: &SeparationRecord| {
+            let name = |role: &RoleRef| {
+                let stored = || role.slug().map_or_else(|| role.id().to_string(), Slug::to_string);
+                name_at(&tenant.state, EntityKind::Role, role.id().as_uuid()).unwrap_or_else(stored)
+            };
+            let mut names: Vec<String> = record.roles.iter().map(name).collect();
+            names.sort_unstable();
+            Some(names.join(", "))
+        };
+        Some(FieldChange { field: "roles", before: names(self.before, before), after: names(self.after, after) })
     }
 
     /// Names an end of a relation, by the snapshots. The reference itself names an entry of the catalog that they do not have.
@@ -236,6 +259,7 @@ fn own_name(record: &Record) -> Option<&str> {
         Record::Role(record) => Some(record.slug.as_str()),
         Record::Group(record) => Some(record.slug.as_str()),
         Record::User(record) => Some(record.key.as_str()),
+        Record::Separation(record) => Some(record.slug.as_str()),
         Record::Grant(_) | Record::Inclusion(_) | Record::Parent(_) | Record::Assignment(_) | Record::Membership(_) => {
             None
         }
@@ -254,6 +278,7 @@ fn name_at(state: &State, entity: EntityKind, id: Uuid) -> Option<String> {
         EntityKind::Role => name(&state.roles, state.roles.by_id(id)),
         EntityKind::Group => name(&state.groups, state.groups.by_id(id)),
         EntityKind::User => name(&state.users, state.user_by_id(id)),
+        EntityKind::Separation => name(&state.separations, state.separations.by_id(id)),
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Plan;
 use super::guard::{self, Guard};
 use super::managed::{self, Author};
+use super::{Plan, separated};
 use crate::model::catalog::Taken;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
 use crate::model::internal_fault::{InternalFault, must, watch};
@@ -209,7 +209,8 @@ impl Draft {
     /// to.
     ///
     /// # Errors
-    /// [`Internal`](ErrorKind::Internal); [`Escalation`](ErrorKind::Escalation) (R13).
+    /// [`Escalation`](ErrorKind::Escalation) (R13), [`SeparationOfDuties`](ErrorKind::SeparationOfDuties) (R14),
+    /// [`Internal`](ErrorKind::Internal).
     pub(crate) fn finish(mut self) -> Result<Plan> {
         self.intact()?;
         let ends = self.next.state.tenant.is_none();
@@ -234,6 +235,10 @@ impl Draft {
         watch(|| recompute_rows(&mut self.next.state, &mut self.touched))?;
         if ends {
             self.next.availability = Availability::Deleted;
+        }
+        if !ends {
+            let (before, after) = (&self.base.state, &self.next.state);
+            watch(|| separated::check(before, after, &changes, envelope.at))??;
         }
         self.next.position = Position { tenant_id, revision: revision.next(), commit: envelope.id };
         let plan = Plan { base: self.base, next: Arc::new(self.next), envelope, changes, acts_for, guards };

@@ -3,6 +3,7 @@
 //! The plan is judged as a whole, the state before it against the state after it. Each change is judged at the edge or entity
 //! that it changes: the rights that would be gained there, against those that the actor holds. A right that is gained
 //! elsewhere is gained through one of these places, so no user is visited. `resolver/snapshot/rights.rs` computes the rights.
+//! A separation of duties that the plan loosens counts as a right that nobody holds (R14).
 
 #[cfg(feature = "json")]
 use uuid::Uuid;
@@ -14,7 +15,8 @@ use crate::model::error::AskedBy;
 use crate::model::error::{Asked, EntityKind, Error, MissingRight, Result, RightKind};
 use crate::model::internal_fault::{must, watch};
 use crate::model::records::{
-    Change, Granted, GroupId, Holder, PermissionRecord, Record, RoleId, Status, UserId, UserRecord, Window, WindowSet,
+    Change, Granted, GroupId, Holder, PermissionRecord, Record, RoleId, RoleRef, SeparationRecord, Status, UserId,
+    UserRecord, Window, WindowSet,
 };
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::edge::NEAR_END;
@@ -148,11 +150,27 @@ impl<'a> Judge<'a> {
                     self.gain(change, Gainer::Role(by), &lacking);
                 }
             }
-            // A new or renamed entity has no rights of its own, and a removed one gives none.
+            (Some(Record::Separation(before)), after) => {
+                let after = after.and_then(|record| match record {
+                    Record::Separation(after) => Some(after),
+                    _ => None,
+                });
+                if is_loosened(before, after) {
+                    self.loosened(change, before, after.unwrap_or(before));
+                }
+            }
+            // A new or renamed entity has no rights of its own, and a removed one gives none. A new separation takes away.
             (
                 _,
                 None
-                | Some(Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_)),
+                | Some(
+                    Record::Tenant(_)
+                    | Record::Permission(_)
+                    | Record::Role(_)
+                    | Record::Group(_)
+                    | Record::User(_)
+                    | Record::Separation(_),
+                ),
             ) => {}
         }
     }
@@ -188,6 +206,21 @@ impl<'a> Judge<'a> {
             let nothing = Timeline::new(self.plan.envelope.at);
             self.report(change, Gainer::User(user), &lacking, &nothing);
         }
+    }
+
+    fn loosened(&mut self, change: &Change, before: &SeparationRecord, after: &SeparationRecord) {
+        if self.missing.listed.len() == MOST_LISTED {
+            self.missing.unlisted += 1;
+            return;
+        }
+        self.missing.listed.push(MissingRight {
+            right: before.slug.to_string(),
+            kind: RightKind::LooserSeparation,
+            windows: vec![Window::ALWAYS.to_string()],
+            entity: EntityKind::Separation,
+            name: after.slug.to_string(),
+            change: self.text_of(change),
+        });
     }
 
     fn gain(&mut self, change: &Change, gainer: Gainer, lacking: &Timeline) {
@@ -235,9 +268,22 @@ impl<'a> Judge<'a> {
             windows: windows.windows().iter().map(Window::to_string).collect(),
             entity,
             name: name.to_owned(),
-            change: DescribedChange::new(change, &self.plan.base(), &self.plan.preview()).to_string(),
+            change: self.text_of(change),
         }
     }
+
+    fn text_of(&self, change: &Change) -> String {
+        DescribedChange::new(change, &self.plan.base(), &self.plan.preview()).to_string()
+    }
+}
+
+/// Whether a separation allows something that it did not allow before: it is gone, allows more of its roles, or no longer
+/// names one of them.
+fn is_loosened(before: &SeparationRecord, after: Option<&SeparationRecord>) -> bool {
+    after.is_none_or(|after| {
+        let names_all = before.roles.iter().map(RoleRef::id).all(|role| after.names(role));
+        after.at_most > before.at_most || !names_all
+    })
 }
 
 /// Whether a change of a user lets somebody use its rights who could not before: the user itself after a suspension, or

@@ -115,7 +115,8 @@ pub(super) fn check_managed(
             | Record::Role(_)
             | Record::Grant(_)
             | Record::Inclusion(_)
-            | Record::Assignment(_) => Ok(()),
+            | Record::Assignment(_)
+            | Record::Separation(_) => Ok(()),
         },
         (None, None) => Ok(()),
     }

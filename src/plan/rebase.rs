@@ -222,7 +222,7 @@ impl<'a> Rebase<'a> {
             match end.entity {
                 EntityKind::Permission => began(&now.permissions, &then.permissions, end.id)?,
                 EntityKind::Role => began(&now.roles, &then.roles, end.id)?,
-                EntityKind::Tenant | EntityKind::Group | EntityKind::User => {}
+                EntityKind::Tenant | EntityKind::Group | EntityKind::User | EntityKind::Separation => {}
             }
         }
         Ok(())
@@ -344,6 +344,7 @@ impl<'a> Rebase<'a> {
             EntityKind::Role => name_in(&state.roles, state.roles.by_id(id)),
             EntityKind::Group => name_in(&state.groups, state.groups.by_id(id)),
             EntityKind::User => name_in(&state.users, state.user_by_id(id)),
+            EntityKind::Separation => name_in(&state.separations, state.separations.by_id(id)),
             EntityKind::Tenant => None,
         });
         name.unwrap_or_else(|| id.to_string())
@@ -376,6 +377,7 @@ impl End {
             RecordKey::Role(id) => (EntityKind::Role, id.as_uuid()),
             RecordKey::Group(id) => (EntityKind::Group, id.as_uuid()),
             RecordKey::User(id) => (EntityKind::User, id.as_uuid()),
+            RecordKey::Separation(id) => (EntityKind::Separation, id.as_uuid()),
             _ => return None,
         };
         Some(Self { entity, id, key, origin: Origin::Tenant })
@@ -418,9 +420,12 @@ fn ends(record: &Record) -> [Option<End>; 2] {
             };
             [End::of(RecordKey::Role(edge.role)), granted]
         }
-        Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_) => {
-            [None, None]
-        }
+        Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_)
+        | Record::Separation(_) => [None, None],
     }
 }
 
@@ -437,6 +442,7 @@ fn name_of(record: &Record) -> Option<(EntityKind, &str)> {
         Record::Role(role) => Some((EntityKind::Role, role.slug.as_str())),
         Record::Group(group) => Some((EntityKind::Group, group.slug.as_str())),
         Record::User(user) => Some((EntityKind::User, user.key.as_str())),
+        Record::Separation(separation) => Some((EntityKind::Separation, separation.slug.as_str())),
         Record::Grant(_) | Record::Inclusion(_) | Record::Parent(_) | Record::Assignment(_) | Record::Membership(_) => {
             None
         }

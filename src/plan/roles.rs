@@ -226,6 +226,7 @@ impl Tx {
         let number = self.find_role(&role)?;
         let row = self.with_role(number, RoleRow::clone)?;
         Draft::check_is_own(EntityKind::Role, row.record.slug.as_str(), row.origin)?;
+        self.check_not_separated(number)?;
         let records = self.edges_of_role(number, &row)?;
         self.remove_all(records)?;
         self.apply(Change::removed(Record::Role(row.record)))

@@ -762,9 +762,18 @@ fn whose(origin: Origin, in_conflict: bool) -> Option<&'static str> {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, which grants {}", Steps(&self.steps), Quoted(&self.grant))
+    }
+}
+
+/// The text of the steps from a user to a role.
+pub(crate) struct Steps<'a>(pub(crate) &'a [PathStep]);
+
+impl fmt::Display for Steps<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let within = |window: &Window| if window.is_always() { String::new() } else { format!(" ({window})") };
-        let hidden = self.steps.len().saturating_sub(MOST_SHOWN);
-        for (i, link) in self.steps.iter().enumerate() {
+        let hidden = self.0.len().saturating_sub(MOST_SHOWN);
+        for (i, link) in self.0.iter().enumerate() {
             if (MOST_SHOWN / 2..MOST_SHOWN / 2 + hidden).contains(&i) {
                 if i == MOST_SHOWN / 2 {
                     write!(f, ", … {hidden} more {} …", if hidden == 1 { "step" } else { "steps" })?;
@@ -787,7 +796,7 @@ impl fmt::Display for Path {
                 }
             }
         }
-        write!(f, ", which grants {}", Quoted(&self.grant))
+        Ok(())
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! This file has the questions about decisions. `moment/lookup.rs` and `moment/relations.rs` have those that an
 //! administration page asks, and `moment/hierarchy.rs` those about parent groups and subgroups. `moment/sets.rs` has
-//! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks, and `moment/narrowed.rs` questions as
-//! a user with only some of its roles.
+//! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has
+//! questions as a user with only some of its roles, and `moment/separations.rs` those about separations of duties.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
 //! and says what is unknown (`moment/list.rs`).
@@ -15,6 +15,7 @@ mod many;
 mod narrowed;
 mod relations;
 mod sets;
+mod separations;
 mod lookup;
 mod page;
 pub(crate) mod list;
@@ -32,6 +33,7 @@ pub use self::lookup::{Origin, WithOrigin};
 pub use self::narrowed::NarrowedUser;
 pub use self::page::{Page, PageRequest};
 pub use self::relations::{Inherited, Via, WithWindow};
+pub use self::separations::Separation;
 pub use self::sets::{PermissionSet, UserSet};
 use crate::model::clock::{Clock, When};
 use crate::model::error::{Asked, EntityKind};

@@ -40,6 +40,7 @@ impl CompiledTenant {
             EntityKind::Role => of(&self.state.roles, &self.catalog),
             EntityKind::Group => of(&self.state.groups, &self.catalog),
             EntityKind::User => of(&self.state.users, &self.catalog),
+            EntityKind::Separation => of(&self.state.separations, &self.catalog),
             EntityKind::Tenant => Suggestions::default(),
         }
     }
@@ -72,7 +73,8 @@ where
             EntityKind::Role => ("slug", "RoleId"),
             EntityKind::Group => ("slug", "GroupId"),
             EntityKind::User => ("key", "UserId"),
-            EntityKind::Tenant => return None,
+            // They are looked up by slug only.
+            EntityKind::Separation | EntityKind::Tenant => return None,
         };
         let is_uuid = Uuid::try_parse(name).is_ok();
         is_uuid.then(|| format!("this text is a UUID and was looked up as a {text}; to look up an id, pass a `{id}`"))
@@ -84,7 +86,7 @@ pub(crate) fn renamed_to<'c>(catalog: &'c Catalog, entity: EntityKind, slug: &st
     match entity {
         EntityKind::Permission => catalog.permission_renamed_to(slug),
         EntityKind::Role => catalog.role_renamed_to(slug),
-        EntityKind::Group | EntityKind::User | EntityKind::Tenant => None,
+        EntityKind::Group | EntityKind::User | EntityKind::Separation | EntityKind::Tenant => None,
     }
 }
 
@@ -96,7 +98,7 @@ pub(crate) fn history(catalog: &Catalog, entity: EntityKind, slug: &str) -> Opti
     let taken = match entity {
         EntityKind::Permission => catalog.permission_slug_is_taken(slug),
         EntityKind::Role => catalog.role_slug_is_taken(slug),
-        EntityKind::Group | EntityKind::User | EntityKind::Tenant => Taken::Free,
+        EntityKind::Group | EntityKind::User | EntityKind::Separation | EntityKind::Tenant => Taken::Free,
     };
     (taken == Taken::Retired).then(|| "the catalog has retired it".to_owned())
 }

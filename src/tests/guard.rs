@@ -10,12 +10,12 @@ use super::histories::{
     Call, GRANTS, INSTANTS, USERS, at, build, call, catalog, conflicting_catalog, make, next_catalog, populated,
 };
 use crate::model::catalog::Catalog;
-use crate::model::records::{CommitId, Record, RecordKey, Status, UserId, Window};
+use crate::model::records::{CommitId, Record, RecordKey, SeparationId, Status, UserId, Window};
 use crate::model::reference::{Model, ModelGainer, ModelRight, covers};
 use crate::plan::{CommitContext, Draft, Plan, Tx};
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
-use crate::resolver::snapshot::state::RowBound;
+use crate::resolver::snapshot::state::{RowBound, State};
 use crate::{EntityKind, Error, ErrorKind, Result, RightKind};
 
 fn origins() -> CommitContext {
@@ -73,8 +73,17 @@ fn named(plan: &Plan, gainer: ModelGainer, right: ModelRight) -> Gain {
     (entity, name, kind, right)
 }
 
-/// The guard refuses a plan exactly if the reference model finds a gain that the actor does not hold, and it lists the right
-/// and the instants of each.
+fn loosened(plan: &Plan, id: SeparationId) -> Gain {
+    let name = |state: &State| {
+        state.separations.row(state.separations.by_id(id.as_uuid())?).map(|row| row.record.slug.to_string())
+    };
+    let before = name(&plan.base.state).unwrap();
+    let after = name(&plan.next.state).unwrap_or_else(|| before.clone());
+    (EntityKind::Separation, after, RightKind::LooserSeparation, before)
+}
+
+/// The guard refuses a plan exactly if the reference model finds a gain that the actor does not hold, or a separation that is
+/// loosened, and it lists the right and the instants of each. A plan that breaks a separation is refused before that.
 fn agrees(
     base: &Arc<CompiledTenant>,
     records: &BTreeMap<RecordKey, Record>,
@@ -82,14 +91,22 @@ fn agrees(
     calls: &[Call],
     actor: &str,
 ) -> Option<Plan> {
-    let twin = plan(base, calls, None).unwrap();
+    let twin = match plan(base, calls, None) {
+        Ok(twin) => twin,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::SeparationOfDuties, "{error}");
+            assert_eq!(plan(base, calls, Some(actor)).unwrap_err().kind(), ErrorKind::SeparationOfDuties);
+            return None;
+        }
+    };
     let id = base.state.users.by_name(actor).and_then(|n| base.state.users.id_at(n)).unwrap_or_else(Uuid::new_v4);
     let (before, later): (Vec<Record>, _) = (records.values().cloned().collect(), after(records, &twin));
     let (before, later) = (Model::new(&before, catalog), Model::new(&later, catalog));
     let expected: Vec<BTreeSet<Gain>> = INSTANTS
         .map(|instant| {
             let gains = before.escalations(&later, UserId::from_uuid(id), at(instant));
-            gains.into_iter().map(|(gainer, right)| named(&twin, gainer, right)).collect()
+            let gains = gains.into_iter().map(|(gainer, right)| named(&twin, gainer, right));
+            gains.chain(before.loosened(&later).into_iter().map(|id| loosened(&twin, id))).collect()
         })
         .into();
     let refused = expected.iter().any(|gains| !gains.is_empty());
@@ -142,7 +159,7 @@ fn usable(model: &Model<'_>, user: UserId, instant: i64) -> BTreeSet<ModelRight>
 
 /// Mostly calls that may give something, some of them for the directory that manages a user.
 fn giving() -> impl Strategy<Value = Vec<Call>> {
-    const KINDS: [u8; 18] = [4, 5, 7, 9, 12, 14, 17, 19, 19, 21, 21, 22, 23, 24, 34, 36, 40, 41];
+    const KINDS: [u8; 21] = [4, 5, 7, 9, 12, 14, 17, 19, 19, 21, 21, 22, 23, 24, 34, 36, 40, 41, 43, 44, 45];
     let one = (prop::sample::select(&KINDS[..]), call()).prop_map(|(what, call)| Call { what, ..call });
     let calls = prop::collection::vec(prop_oneof![1 => call(), 3 => one], 1..5);
     (any::<bool>(), calls).prop_map(|(for_directory, mut calls)| {
@@ -165,6 +182,7 @@ proptest! {
         actors in prop::sample::subsequence(&USERS[..], 3),
         powers in prop::collection::vec((0..GRANTS.len(), 0..8_u8), 3),
         (suspended, managed) in (0..USERS.len(), 0..USERS.len()),
+        separation in 0..8_u8,
         steps in steps(),
     ) {
         let mut history = populated(RowBound::USUAL);
@@ -180,6 +198,7 @@ proptest! {
         let call = |what, a, window| Call { what, a, b: 0, window };
         history.follow(&[call(19, suspended, 0)]);
         history.follow(&[call(31, 0, 0), call(32, managed, 1), call(41, managed, 2)]);
+        history.follow(&[call(42, 0, separation), call(42, 1, separation + 1)].map(|call| Call { b: suspended, ..call }));
         let (catalog, next, conflicting) = (catalog(), next_catalog(), conflicting_catalog());
         let others = [next, conflicting].map(|other| (Arc::new(CompiledCatalog::new(other.clone())), other));
         let start: Vec<Record> = history.records.values().cloned().collect();
@@ -200,6 +219,7 @@ proptest! {
             history.present = Arc::clone(&plan.next);
             let end: Vec<Record> = history.records.values().cloned().collect();
             let end = Model::new(&end, &catalog);
+            prop_assert_eq!(start.loosened(&end), BTreeSet::new());
             for instant in INSTANTS {
                 let of_actors: BTreeSet<ModelRight> =
                     ids.iter().flat_map(|actor| usable(&start, *actor, instant)).collect();

@@ -37,6 +37,7 @@ pub(super) const GRANTS: [&str; 13] =
 const KEYS: [&str; 7] = ["U0", "a", "m", "u15", "z", "u1", "u2"];
 const SLUGS: [&str; 6] = ["a:z", "b:*x", "g1", "r9", "zz", "sys:other"];
 const MANAGERS: [&str; 2] = ["okta", "entra"];
+const SEPARATIONS: [&str; 3] = ["s0", "s1", "s2"];
 pub(super) const INSTANTS: [i64; 7] = [5, 10, 15, 20, 25, 30, 35];
 
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ pub(super) struct Call {
 }
 
 pub(super) fn call() -> impl Strategy<Value = Call> {
-    (0..42_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window })
+    (0..46_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window })
 }
 
 fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
@@ -128,10 +129,20 @@ pub(super) fn make(tx: &Tx, call: &Call) -> Result<()> {
         38 => drop(tx.user(user)?.set_groups([pick(&GROUPS, b), pick(&GROUPS, b / 3)])?),
         39 => drop(tx.user(user)?.set_roles([pick(&ROLES, b), pick(&ROLES, b / 3)])?),
         40 => drop(tx.merge_users(user, pick(&USERS, b))?),
+        42 => drop(tx.create_separation(pick(&SEPARATIONS, a), 1 + u32::from(w % 3 == 0), separated(b))?),
+        43 => drop(tx.separation(pick(&SEPARATIONS, a))?.set_roles(separated(b))?),
+        44 => drop(tx.separation(pick(&SEPARATIONS, a))?.set_at_most(1 + u32::from(w))?),
+        45 if w == 0 => tx.delete_separation(pick(&SEPARATIONS, a))?,
+        45 => drop(tx.separation(pick(&SEPARATIONS, a))?.set_slug(pick(&SEPARATIONS, b))?),
         _ if w % 2 == 0 => drop(tx.user(user)?.set_external_id((w > 0).then_some(pick(&KEYS, b)))?),
         _ => drop(tx.group(group)?.set_external_id((w > 1).then_some(pick(&KEYS, b)))?),
     }
     Ok(())
+}
+
+/// Two to four roles.
+fn separated(n: usize) -> impl Iterator<Item = &'static str> {
+    (0..2 + n % 3).map(move |more| pick(&ROLES, n + more * (1 + n / 9)))
 }
 
 pub(super) fn catalog() -> Catalog {
@@ -216,7 +227,41 @@ impl History {
             }
             Ok(())
         };
-        Tx::run(self.draft(), run).unwrap().1
+        match Tx::run(self.draft(), run) {
+            Ok(((), plan)) => {
+                separations_are_kept(&plan);
+                plan
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::SeparationOfDuties, "{error}");
+                self.is_refused_rightly(calls, &error);
+                Tx::run(self.draft(), |_| Ok::<_, crate::Error>(())).unwrap().1
+            }
+        }
+    }
+
+    /// A plan was refused because of a separation (R14): without the last of its calls that gave too much, or with none, a
+    /// plan is made, and the user in the error holds the roles in it at that instant.
+    fn is_refused_rightly(&self, calls: &[Call], error: &crate::Error) {
+        let violation = error.separation().unwrap();
+        let preview = Tx::run(self.draft(), |tx| -> Result<()> {
+            for call in calls {
+                drop(make(tx, call));
+            }
+            let (preview, instant) = (tx.preview(), violation.at.parse().unwrap());
+            let moment = preview.at(instant);
+            let held = moment.all_roles_of(violation.user.as_str());
+            let separation = moment.separation(&violation.separation).unwrap();
+            let names = separation.roles.iter().filter(|role| held.iter().any(|held| held.record.id() == role.id()));
+            let names: BTreeSet<&str> = names.map(|role| role.slug().as_str()).collect();
+            let listed: BTreeSet<&str> = violation.roles.iter().map(|held| held.role.as_str()).collect();
+            assert_eq!(names, listed);
+            assert!(violation.roles.len() > violation.at_most as usize);
+            assert_eq!(violation.at_most, separation.at_most);
+            assert!(!moment.separation_violations().is_empty());
+            Ok(())
+        });
+        assert_eq!(preview.unwrap_err().kind(), ErrorKind::SeparationOfDuties);
     }
 
     /// Commits a plan without comparing anything but its records.
@@ -274,6 +319,10 @@ impl History {
         self.agrees_with_the_reference_model(&released);
         self.reasons_agree_with_the_reference_model(&released);
         self.reasons_agree_with_the_reference_model(next);
+        self.violations_agree(&released);
+        self.violations_agree(next);
+        let there = Snapshot(Arc::clone(next));
+        assert!(there.at(at(0)).separation_violations().is_empty(), "no plan causes an excess (R14)");
         self.follow_in_conflict(&plan);
         lists_agree(next);
         access_changes_agree(&plan);
@@ -321,6 +370,27 @@ impl History {
                 None => self.records.remove(&change.key()),
             };
             assert_eq!(old.as_ref(), change.before(), "a change contains the record before it");
+        }
+    }
+
+    /// The excesses that a snapshot lists are those of the reference model (R14).
+    fn violations_agree(&self, compiled: &Arc<CompiledTenant>) {
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        let reference = Model::new(&records, &compiled.catalog.definition);
+        let snapshot = Snapshot(Arc::clone(compiled));
+        for from in INSTANTS.map(at) {
+            let listed = snapshot.at(from).separation_violations();
+            let listed: BTreeSet<_> =
+                listed.iter().map(|v| (v.separation.clone(), v.user.clone(), v.at.parse().unwrap())).collect();
+            let mut expected = BTreeSet::new();
+            for (separation, user) in reference.separations().flat_map(|s| reference.users().map(move |u| (s, u))) {
+                // Windows begin and end at multiples of ten.
+                let instants = [from].into_iter().chain([10, 20, 30].map(at).into_iter().filter(|later| *later > from));
+                let held = |at| reference.held_of(separation, user.id, at).len();
+                let first = instants.into_iter().find(|at| held(*at) > separation.at_most.get() as usize);
+                expected.extend(first.map(|at| (separation.slug.to_string(), user.key.to_string(), at)));
+            }
+            assert_eq!(listed, expected);
         }
     }
 
@@ -497,13 +567,35 @@ fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     }
 }
 
+/// No user holds more of a separation than it allows, and more than before, by the reference model (R14).
+fn separations_are_kept(plan: &Plan) {
+    let (base, next) = (plan.base(), plan.preview());
+    for instant in INSTANTS.map(at) {
+        let (before, after) = (base.at(instant), next.at(instant));
+        for separation in after.separations() {
+            let earlier = before.separations().into_iter().find(|earlier| earlier.id == separation.id);
+            for user in after.users(&PageRequest::of(1_000)).items {
+                let held = |moment: &crate::Moment<'_>, separation: &crate::moment::Separation| {
+                    let roles = moment.all_roles_of(user.id);
+                    separation.roles.iter().filter(|role| roles.iter().any(|r| r.record.id() == role.id())).count()
+                };
+                let now = held(&after, &separation);
+                let was = earlier.as_ref().map(|earlier| (held(&before, earlier), earlier.at_most as usize));
+                let tolerated = was.is_some_and(|(was, at_most)| was > at_most && now <= was);
+                assert!(now <= separation.at_most as usize || tolerated, "{separation:?} {user:?} at {instant}");
+            }
+        }
+    }
+}
+
 /// Each change has one line, and every entity in it a name: both ends existed before or exist after.
 fn changes_are_described(plan: &Plan) {
     assert_eq!(plan.described().count(), plan.changes.len());
     for (described, change) in plan.described().zip(&plan.changes) {
         let line = described.to_string();
         assert!(!line.contains("with the id") && !line.contains('\n') && !line.contains("``"), "{line}");
-        assert_eq!((described.kind, described.fields), (change.kind(), change.fields()));
+        let fields = described.fields.iter().filter(|field| field.field != "roles").cloned();
+        assert_eq!((described.kind, fields.collect()), (change.kind(), change.fields()));
     }
 }
 
@@ -537,6 +629,7 @@ fn named_by(edge: &Record) -> Vec<RecordKey> {
             Holder::Group(group) => vec![RecordKey::Role(edge.role.id()), RecordKey::Group(group)],
         },
         Record::Membership(edge) => vec![RecordKey::User(edge.user), RecordKey::Group(edge.group)],
+        Record::Separation(separation) => separation.roles.iter().map(|role| RecordKey::Role(role.id())).collect(),
         _ => Vec::new(),
     }
 }
@@ -551,6 +644,7 @@ fn with_other_content(record: &Record) -> Option<Record> {
         Record::Role(role) => role.name = name,
         Record::Group(group) => group.name = name,
         Record::User(user) => user.key = UserKey::new("another").unwrap(),
+        Record::Separation(separation) => separation.slug = "another".parse().unwrap(),
         Record::Parent(edge) => edge.window = other(edge.window),
         Record::Assignment(edge) => edge.window = other(edge.window),
         Record::Membership(edge) => edge.window = other(edge.window),
@@ -791,7 +885,7 @@ proptest! {
                 history.agrees_with_the_reference_model(&rebased.next);
                 access_differences_agree(&rebased, &plan);
             }
-            Err(error) if error.kind() == ErrorKind::Managed => {}
+            Err(error) if matches!(error.kind(), ErrorKind::Managed | ErrorKind::SeparationOfDuties) => {}
             Err(error) => {
                 prop_assert!(expected.is_none(), "{} is refused: {:?}", error, plan.changes);
                 prop_assert!(RebaseConflict::of(&error).is_some(), "{}", error);

@@ -126,6 +126,35 @@ fn a_change_of_roles_and_groups_visits_no_user() {
     assert!(acme.check("user0", "res1:new") == acme.now().who_can("res1:new").contains("user0"));
 }
 
+/// R14: only users below a changed edge are looked at, and only if a separation names a role above it.
+#[test]
+fn a_separation_visits_no_user_whom_a_change_cannot_concern() {
+    let acme = acme();
+    acme.update(|tx| {
+        for role in ["clerk", "approver"] {
+            tx.create_role(role)?;
+        }
+        for group in ["office", "bank"] {
+            tx.create_group(group)?;
+        }
+        for n in 0..10 {
+            tx.user(format!("user{n}"))?.join("office")?;
+        }
+        tx.create_separation("payments", 1, ["clerk", "approver"])?.done()
+    })
+    .unwrap();
+    let none = (0, true);
+    assert_eq!(looked_at(&acme, |tx| tx.group("g2")?.remove_parent("g1")?.add_parent("g0")?.done()), none, "a parent");
+    assert_eq!(looked_at(&acme, |tx| tx.group("g1")?.assign("r7")?.done()), none, "a role of a group");
+    assert_eq!(looked_at(&acme, |tx| tx.role("r9")?.include("r4")?.done()), none, "an inclusion");
+    assert_eq!(looked_at(&acme, |tx| tx.role("clerk")?.grant("res1*")?.done()), none, "a grant");
+    assert_eq!(looked_at(&acme, |tx| tx.group("office")?.add_parent("bank")?.done()), none, "nothing above");
+    let ten = |(count, shares): (u64, bool)| assert!((10..100).contains(&count) && shares, "{count}");
+    ten(looked_at(&acme, |tx| tx.group("office")?.assign("clerk")?.done()));
+    ten(looked_at(&acme, |tx| tx.group("bank")?.assign("clerk")?.done()));
+    assert_eq!(looked_at(&acme, |tx| tx.group("office")?.unassign("clerk")?.done()), none, "a removal");
+}
+
 /// Tests the counter itself: a change of one user reads that user, and those that the search for its place by key
 /// compares.
 #[test]

@@ -6,8 +6,8 @@ use pollster::block_on;
 use rolecall::records::{
     Actor, Assignment, Change, CommitId, Description, Envelope, ExternalId, Fingerprint, Grant, Granted, GroupId,
     GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
-    PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord,
-    UserId, UserKey, UserRecord,
+    PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug,
+    Status, TenantId, TenantRecord, UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, Commit, RedbStore, Since, Store, StoreError};
 use rolecall::{Timestamp, Window};
@@ -89,6 +89,16 @@ pub(crate) fn one_of_each() -> Vec<Record> {
         Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user_id), window }),
         Record::Assignment(Assignment { role: catalog_role, holder: Holder::Group(group), window: Window::ALWAYS }),
         Record::Membership(Membership { user: user_id, group, window: Window::until(Timestamp::MAX) }),
+        Record::Separation(SeparationRecord {
+            id: SeparationId::from_uuid(uuid(1)),
+            slug: slug("payments"),
+            description: Description::default(),
+            at_most: 1.try_into().unwrap(),
+            roles: vec![
+                RoleRef::Own(role),
+                RoleRef::Catalog { id: RoleId::from_uuid(uuid(3)), slug: slug("Of-Catalog") },
+            ],
+        }),
     ]
 }
 

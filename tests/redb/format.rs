@@ -87,7 +87,7 @@ fn s10_an_unknown_kind_of_record_makes_only_its_tenant_unavailable() {
     let path = folder.path().join("later");
     filled(&path);
     created(&open(&path), 1, "other", &[]);
-    let kind = RecordKind::Membership.ordinal() + 1;
+    let kind = RecordKind::ALL.last().unwrap().ordinal() + 1;
     let key = key_of(0xacce, &[kind, 1, 2, 3]);
     edit(&path, RECORDS, &key, Some(&sealed(4, &key, b"a record of a later release")));
     let store = open(&path);

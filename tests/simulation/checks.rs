@@ -221,6 +221,13 @@ fn same(snapshot: &Snapshot, node: &Node) -> Checked {
     users.sort_by(|a, b| a.key.cmp(&b.key));
     let listed = found.users(&PageRequest::of(1_000)).items;
     must!(listed.iter().eq(users.iter().copied()), "other users than the store's at {}", node.revision);
+    let separations = found.separations().iter().map(|separation| separation.id).collect::<Vec<_>>();
+    must!(
+        reference.separations().map(|separation| separation.id).eq(separations),
+        "other separations than the store's at {}",
+        node.revision
+    );
+    must!(found.separation_violations().is_empty(), "a user breaks a separation at {}", node.revision);
     for user in users {
         let (may, says) = (reference.may(user.id, PERMISSION, Timestamp::MIN), found.check(user.id, PERMISSION));
         must!(may == says, "{} may: {may}; the tenant says {says} at {}", user.key, node.revision);

@@ -12,6 +12,7 @@ use crate::server::{Records, tenant};
 pub(crate) const SLUGS: [&str; 2] = ["acme", "globex"];
 pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
 pub(crate) const ROLE: &str = "editor";
+const OTHER_ROLE: &str = "reviewer";
 pub(crate) const PERMISSION: &str = "posts:write";
 
 /// The edit of an update.
@@ -81,6 +82,9 @@ impl Edit {
                 if tx.role(ROLE).is_err() {
                     tx.create_permission(PERMISSION)?;
                     tx.create_role(ROLE)?.grant(PERMISSION)?;
+                    // No operation gives the other role to anybody, so nothing is refused.
+                    tx.create_role(OTHER_ROLE)?;
+                    tx.create_separation("four-eyes", 1, [ROLE, OTHER_ROLE])?;
                 }
                 tx.ensure_user(USERS[user])?.assign(ROLE)?.done()
             }

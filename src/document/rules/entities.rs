@@ -162,7 +162,7 @@ fn named(name: Option<&str>, slug: &str, place: Place, mistakes: &mut Mistakes) 
     }
 }
 
-fn described(text: Option<&str>, entry: Place, mistakes: &mut Mistakes) -> Option<Description> {
+pub(super) fn described(text: Option<&str>, entry: Place, mistakes: &mut Mistakes) -> Option<Description> {
     mistakes.check(entry.field("description"), Description::new(text.unwrap_or_default()))
 }
 
@@ -201,7 +201,7 @@ fn shared_slug<R: Shared, T: Named>(
 }
 
 /// Adds a mistake if an earlier entry has the same name.
-fn once<R, T: Named>(targets: &Targets<'_, R>, entry: &Entry<T>, at: usize, mistakes: &mut Mistakes) {
+pub(super) fn once<R, T: Named>(targets: &Targets<'_, R>, entry: &Entry<T>, at: usize, mistakes: &mut Mistakes) {
     if let Some(first) = targets.before(at) {
         let (place, first) = (Place::entry(T::LIST, at).name(entry.plain, T::NAME), Place::entry(T::LIST, first));
         mistakes.add(place, MistakeCode::DuplicateEntry, || {

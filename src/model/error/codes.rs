@@ -26,6 +26,8 @@ pub enum EntityKind {
     Group,
     /// A principal.
     User,
+    /// A set of roles of which a user may hold only some (R14).
+    Separation,
 }
 
 impl fmt::Display for EntityKind {
@@ -36,6 +38,7 @@ impl fmt::Display for EntityKind {
             Self::Role => "role",
             Self::Group => "group",
             Self::User => "user",
+            Self::Separation => "separation",
         })
     }
 }
@@ -173,6 +176,9 @@ codes! {
         /// A guarded transaction would give somebody a right that its actor does not hold (R13).
         /// [`Error::missing_rights`](crate::Error::missing_rights) lists the rights, and the changes that would give them.
         Escalation = "escalation",
+        /// A user would hold more roles of a separation of duties than it allows, and more than before (R14).
+        /// [`Error::separation`](crate::Error::separation) has the user, and the roles with their paths.
+        SeparationOfDuties = "separation_of_duties",
         /// An internal invariant of this crate is broken, which is a bug. Nothing was committed, or the tenant is out of
         /// service until a refresh succeeds; the text says which.
         Internal = "internal",
@@ -219,6 +225,7 @@ impl ErrorKind {
             | Self::Rejected
             | Self::Managed
             | Self::Escalation
+            | Self::SeparationOfDuties
             | Self::Internal => false,
         }
     }
@@ -255,6 +262,7 @@ impl ErrorKind {
             Self::Rejected => "rejected",
             Self::Managed => "managed by a directory",
             Self::Escalation => "privilege escalation",
+            Self::SeparationOfDuties => "separation of duties",
             Self::Internal => "internal error",
         }
     }

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Asked, AskedBy, DidYouMean, EntityKind, Error, ErrorKind, Inner, Quoted, RelationKind};
+use super::{
+    Asked, AskedBy, DidYouMean, EntityKind, Error, ErrorKind, Inner, MissingRight, Quoted, RelationKind, RightKind,
+};
 
 /// How many mistakes or violations a sentence lists.
 const MOST_LISTED: usize = 8;
@@ -125,9 +127,19 @@ impl Inner {
             ErrorKind::Managed => self.managed(f),
             ErrorKind::Escalation => {
                 let reason = self.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-                let problem = format!("{}{reason} cannot give rights that it does not hold", self.subject());
+                let is_separation = |right: &MissingRight| right.kind == RightKind::LooserSeparation;
+                let refused = match self.missing_rights.iter().filter(|right| is_separation(right)).count() {
+                    0 => "give rights that it does not hold",
+                    all if all == self.missing_rights.len() => "loosen a separation of duties",
+                    _ => "give rights that it does not hold, or loosen a separation of duties",
+                };
+                let problem = format!("{}{reason} cannot {refused}", self.subject());
                 self.list(f, &problem, &self.missing_rights)
             }
+            ErrorKind::SeparationOfDuties => match &self.separation {
+                Some(violation) => violation.fmt(f),
+                None => f.write_str(sentence(ErrorKind::SeparationOfDuties)),
+            },
             ErrorKind::Rejected => f.write_str(&shown_reason(self.reason.as_deref().unwrap_or("rejected"))),
             ErrorKind::Stale if self.entity.is_some() => {
                 let reason = shown_reason(self.reason.as_deref().unwrap_or("has changed"));

@@ -25,6 +25,8 @@ codes! {
         UnavailablePermission = "unavailable_permission",
         /// A role that the catalog lacks (R9). Nobody knows what it would grant, so nobody holds it.
         UnavailableRole = "unavailable_role",
+        /// A separation of duties that would forbid less (R14). Nobody may do that in a guarded transaction.
+        LooserSeparation = "looser_separation",
     }
 }
 
@@ -63,16 +65,18 @@ const ALWAYS: &str = "always";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MissingRight {
-    /// The slug of the permission, the pattern, or the slug of the role that the catalog lacks.
+    /// The slug of the permission, the pattern, the slug of the role that the catalog lacks, or the slug that the separation
+    /// had before the transaction.
     pub right: String,
     /// The kind of right.
     pub kind: RightKind,
     /// When the actor does not hold what would be given: windows as [`Window`](crate::Window) writes and parses them. The time
     /// before the transaction does not count, so a window that begins with the transaction has no beginning.
     pub windows: Vec<String>,
-    /// What would gain the right: a user, a group or a role.
+    /// What would gain the right: a user, a group or a role. Or the separation that would be loosened.
     pub entity: EntityKind,
-    /// The key or slug of what would gain the right, as after the transaction.
+    /// The key or slug of what would gain the right, as after the transaction. A separation that would be deleted has the
+    /// slug that it had before.
     pub name: String,
     /// The change that would give the right, as [`DescribedChange`](crate::plan::DescribedChange) writes it.
     pub change: String,
@@ -85,6 +89,7 @@ impl fmt::Display for MissingRight {
             RightKind::Permission | RightKind::Pattern => write!(f, "{right} to {} {name}", self.entity)?,
             RightKind::UnavailablePermission => write!(f, "{right}, which nobody holds, to {} {name}", self.entity)?,
             RightKind::UnavailableRole => write!(f, "role {right}, which nobody holds, to {} {name}", self.entity)?,
+            RightKind::LooserSeparation => write!(f, "looser separation {right}")?,
         }
         if self.windows != [ALWAYS] {
             write!(f, " {}", self.windows.join(", "))?;

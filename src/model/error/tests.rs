@@ -13,6 +13,12 @@ fn missing(right: &str, kind: RightKind) -> MissingRight {
     }
 }
 
+fn separated() -> Error {
+    let held = HeldRole::new("clerk".to_owned(), "has the role `clerk`".to_owned());
+    let (separation, user, at) = ("payments".to_owned(), "alice".to_owned(), "2027-01-01T00:00:00Z".to_owned());
+    Error::separated(SeparationViolation::new(separation, 1, user, at, vec![held]))
+}
+
 /// An error of each kind, as the crate makes it, and its text.
 fn table() -> Vec<(ErrorKind, Error, &'static str)> {
     use EntityKind::{Group, Role, Tenant, User};
@@ -107,6 +113,11 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "group `eng` is managed by `okta`; act for it",
         ),
         (
+            separated(),
+            "separation `payments` allows a user 1 of its roles at most; at 2027-01-01T00:00:00Z, user `alice` holds more \
+             than 1 role: has the role `clerk`; take away a role first, or change the separation",
+        ),
+        (
             Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
             "internal invariant broken: a row exists; nothing was committed",
         ),
@@ -180,6 +191,7 @@ fn codes_are_stable() {
             "rejected",
             "managed",
             "escalation",
+            "separation_of_duties",
             "internal",
         ]
     );

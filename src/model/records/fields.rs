@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{
     Assignment, Change, Description, ExternalId, Grant, Granted, GroupRecord, Inclusion, Manager, Membership, Name,
-    Parent, PermissionRecord, PermissionRef, Record, RoleRecord, RoleRef, Slug, Status, TenantRecord, UserRecord,
+    Parent, PermissionRecord, PermissionRef, Record, RoleRecord, RoleRef, SeparationRecord, Slug, Status, TenantRecord,
+    UserRecord,
 };
 
 /// A field of a record that a change gives another value.
@@ -38,10 +39,21 @@ impl Change {
         let pairs = fields(before).into_iter().zip(fields(after));
         let differing = pairs.filter(|((_, before), (_, after))| before != after);
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        differing
-            .map(|((field, before), (_, after))| FieldChange { field, before: owned(before), after: owned(after) })
-            .collect()
+        let texts = differing.map(|((field, before), (_, after))| FieldChange {
+            field,
+            before: owned(before),
+            after: owned(after),
+        });
+        texts.chain(at_most(before, after)).collect()
     }
+}
+
+/// The only field that is a number.
+fn at_most(before: &Record, after: &Record) -> Option<FieldChange> {
+    let (Record::Separation(before), Record::Separation(after)) = (before, after) else { return None };
+    let text = |record: &SeparationRecord| Some(record.at_most.to_string());
+    let change = FieldChange { field: "at_most", before: text(before), after: text(after) };
+    (before.at_most != after.at_most).then_some(change)
 }
 
 type Fields<'a> = Vec<(&'static str, Option<&'a str>)>;
@@ -76,6 +88,10 @@ fn fields(record: &Record) -> Fields<'_> {
             ("external_id", user.external_id().map(ExternalId::as_str)),
             ("managed_by", user.managed_by().map(Manager::as_str)),
         ],
+        // The roles are ids here. A described change has their names.
+        Record::Separation(SeparationRecord { id: _, slug, description, at_most: _, roles: _ }) => {
+            vec![("slug", Some(slug.as_str())), ("description", shown(description))]
+        }
         Record::Grant(Grant { role: _, granted: Granted::Permission(permission) }) => {
             vec![("slug", permission.slug().map(Slug::as_str))]
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Assignment, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Parent, Pattern, PermissionId,
-    PermissionRecord, RoleId, RoleRecord, TenantRecord, UserId, UserRecord,
+    PermissionRecord, RoleId, RoleRecord, SeparationId, SeparationRecord, TenantRecord, UserId, UserRecord,
 };
 
 /// An entity or a relation as a store keeps it.
@@ -44,9 +44,11 @@ pub enum Record {
     Assignment(Assignment),
     /// A user is a member of a group.
     Membership(Membership),
+    /// A user may hold only some of these roles (R14).
+    Separation(SeparationRecord),
 }
 
-/// The kinds of records, in the order in which a load returns them: entities come before the relations that refer to them.
+/// The kinds of records, in the order in which a load returns them: a record comes after those that it refers to.
 ///
 /// ```
 /// use rolecall::records::RecordKind;
@@ -77,6 +79,8 @@ pub enum RecordKind {
     Assignment,
     /// [`Record::Membership`]
     Membership,
+    /// [`Record::Separation`]
+    Separation,
 }
 
 /// The identity of a record: its kind and ids. A change replaces the record with the same key.
@@ -115,6 +119,8 @@ pub enum RecordKey {
     Assignment(RoleId, Holder),
     /// The user is a member of the group.
     Membership(UserId, GroupId),
+    /// A separation by id.
+    Separation(SeparationId),
 }
 
 impl RecordKind {
@@ -138,12 +144,13 @@ impl RecordKind {
         Self::Parent,
         Self::Assignment,
         Self::Membership,
+        Self::Separation,
     ];
 
     /// Returns whether this is a kind of relation rather than of entity.
     pub(crate) const fn is_relation(self) -> bool {
         match self {
-            Self::Tenant | Self::Permission | Self::Role | Self::Group | Self::User => false,
+            Self::Tenant | Self::Permission | Self::Role | Self::Group | Self::User | Self::Separation => false,
             Self::Grant | Self::Inclusion | Self::Parent | Self::Assignment | Self::Membership => true,
         }
     }
@@ -193,6 +200,7 @@ impl fmt::Display for RecordKind {
             Self::Parent => "parent",
             Self::Assignment => "assignment",
             Self::Membership => "membership",
+            Self::Separation => "separation",
         })
     }
 }
@@ -217,6 +225,7 @@ impl RecordKey {
             Self::Parent(..) => RecordKind::Parent,
             Self::Assignment(..) => RecordKind::Assignment,
             Self::Membership(..) => RecordKind::Membership,
+            Self::Separation(_) => RecordKind::Separation,
         }
     }
 }
@@ -245,6 +254,7 @@ impl Record {
             Self::Parent(r) => RecordKey::Parent(r.group, r.parent),
             Self::Assignment(r) => RecordKey::Assignment(r.role.id(), r.holder),
             Self::Membership(r) => RecordKey::Membership(r.user, r.group),
+            Self::Separation(r) => RecordKey::Separation(r.id),
         }
     }
 
@@ -268,6 +278,7 @@ impl Record {
             Self::Parent(_) => RecordKind::Parent,
             Self::Assignment(_) => RecordKind::Assignment,
             Self::Membership(_) => RecordKind::Membership,
+            Self::Separation(_) => RecordKind::Separation,
         }
     }
 }
@@ -290,10 +301,13 @@ mod tests {
             | RecordKind::Grant
             | RecordKind::Inclusion
             | RecordKind::Parent
-            | RecordKind::Assignment => false,
-            RecordKind::Membership => true,
+            | RecordKind::Assignment
+            | RecordKind::Membership => false,
+            RecordKind::Separation => true,
         };
         assert!(RecordKind::ALL.last().is_some_and(|kind| is_last(*kind)));
-        assert!(RecordKind::ALL.is_sorted_by_key(|kind| kind.is_relation()), "entities come before relations");
+        // A separation refers to roles, and nothing refers to it.
+        let others = RecordKind::ALL.iter().filter(|kind| **kind != RecordKind::Separation);
+        assert!(others.is_sorted_by_key(|kind| kind.is_relation()), "entities come before relations");
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{Model, closure};
 use crate::model::catalog::RoleEntry;
 use crate::model::records::{
-    Granted, GroupId, Holder, Pattern, PermissionId, Record, RoleId, Slug, Status, Timestamp, UserId, UserRecord,
+    Granted, GroupId, Holder, Pattern, PermissionId, Record, RoleId, RoleRef, SeparationId, SeparationRecord, Slug,
+    Status, Timestamp, UserId, UserRecord,
 };
 
 /// A user, group or role that can gain a right in the reference model: it uses the right or passes it on.
@@ -93,6 +94,35 @@ impl Model<'_> {
             }
         }
         escalations
+    }
+
+    /// Returns the separations of duties that forbid less after a transaction (R14): those that are deleted, allow more of
+    /// their roles, or no longer name one of them. This model is the state before the transaction.
+    ///
+    /// A guarded transaction is refused if there is one, whoever the actor is.
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::records::*;
+    /// # use rolecall::reference::Model;
+    /// let roles = [(); 2].map(|()| RoleRef::Own(RoleId::random())).to_vec();
+    /// let (slug, description) = (Slug::new("payments")?, Description::default());
+    /// let (id, at_most) = (SeparationId::random(), 1.try_into().unwrap());
+    /// let before = [Record::Separation(SeparationRecord { id, slug, description, at_most, roles })];
+    /// let catalog = Catalog::empty();
+    /// let (before, after) = (Model::new(&before, &catalog), Model::new(&[], &catalog));
+    /// assert_eq!((before.loosened(&after), before.loosened(&before)), ([id].into(), [].into()));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn loosened(&self, after: &Self) -> BTreeSet<SeparationId> {
+        let is_kept = |before: &&SeparationRecord| {
+            after.separations().any(|after| {
+                let ids =
+                    |separation: &SeparationRecord| separation.roles.iter().map(RoleRef::id).collect::<BTreeSet<_>>();
+                after.id == before.id && after.at_most <= before.at_most && ids(after).is_superset(&ids(before))
+            })
+        };
+        self.separations().filter(|before| !is_kept(before)).map(|before| before.id).collect()
     }
 
     /// Returns what these have or pass on at an instant, suspended or not.

@@ -296,7 +296,7 @@ pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
 
 /// Passes on the edges that leave a node.
 #[inline]
-pub(super) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Source, &Edge)) {
+pub(crate) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Source, &Edge)) {
     match node {
         Source::Group(n) => {
             let Some(group) = must(state.groups.row(n), NEAR_END) else { return };
@@ -333,7 +333,7 @@ pub(super) fn name_of(state: &State, node: Source) -> &str {
 }
 
 /// The step to `node`, from the node `before` or from the user.
-pub(super) fn link(state: &State, before: Option<Source>, node: Source, window: Window) -> Option<PathStep> {
+pub(crate) fn link(state: &State, before: Option<Source>, node: Source, window: Window) -> Option<PathStep> {
     let role = |n| state.roles.row(n).map(|row| (row.record.slug.clone(), row.origin(), row.is_in_conflict()));
     Some(match (before, node) {
         (None, Source::Group(n)) => PathStep::Member { group: state.groups.row(n)?.record.slug.clone(), window },

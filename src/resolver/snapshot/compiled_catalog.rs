@@ -12,6 +12,7 @@ use super::entity_rows::{PermissionRow, RoleRow};
 use super::reverse_grants::ReverseGrants;
 use super::row_cache::recompute_rows;
 use super::session::Session;
+use super::source::Source;
 use super::state::{RowBound, State};
 use super::table::{Hashers, Origin};
 use crate::model::catalog::Catalog;
@@ -76,6 +77,8 @@ impl CompiledCatalog {
             row.patterns.dedup();
             row.patterns.iter().for_each(|pattern| state.pattern_index.add(state.roles.hashers(), pattern, number));
             state.roles.insert(number, row);
+            // Also for a role that grants nothing, whose row equals the empty one.
+            state.columns.assign(Source::Role(number));
             touched.roles.insert(number);
             touched.patterns.insert(number);
             first_role = number + 1;

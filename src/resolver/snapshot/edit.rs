@@ -22,7 +22,7 @@ use super::user_summaries::UserSummary;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
-use crate::model::records::{Change, ExternalId, Manager, Record, RecordKey};
+use crate::model::records::{Change, ExternalId, Manager, Record, RecordKey, RecordKind, SeparationRecord};
 
 /// The entities and slugs that the edits have touched.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,8 @@ pub(crate) struct Edit<'a> {
 impl Edit<'_> {
     /// Applies a set of changes, in the order that lets entities swap their names.
     pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result {
-        let is_edge = |c: &&Change| c.kind().is_relation();
+        // A separation refers to roles, as an edge does, and nothing refers to it.
+        let is_edge = |c: &&Change| c.kind().is_relation() || c.kind() == RecordKind::Separation;
         changes.iter().filter(is_edge).try_for_each(|c| self.lift(c))?;
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.lift(c))?;
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.put(c))?;
@@ -87,6 +88,9 @@ impl Edit<'_> {
                 let found = self.state.roles.by_id(record.id.as_uuid());
                 let (number, _) = lift_entity(&mut self.state.roles, found, record, stays, before)?;
                 self.touched.roles.insert(number);
+                if !stays && self.state.is_separated(number) {
+                    return Err(Violation::Misfit { key: before.key() });
+                }
             }
             Record::Group(record) => {
                 let found = self.state.groups.by_id(record.id.as_uuid());
@@ -102,6 +106,7 @@ impl Edit<'_> {
                 let (number, _) = lift_entity(&mut self.state.users, found, record, stays, before)?;
                 self.summary(number);
             }
+            Record::Separation(record) => self.lift_separation(record, stays, before)?,
             // An edge of which only the window changes is checked and replaced in `put`.
             Record::Grant(_)
             | Record::Inclusion(_)
@@ -154,11 +159,38 @@ impl Edit<'_> {
                 self.attach(number);
                 self.summary(number);
             }
+            Record::Separation(record) => self.put_separation(record, new, after)?,
             Record::Grant(_)
             | Record::Inclusion(_)
             | Record::Parent(_)
             | Record::Assignment(_)
             | Record::Membership(_) => self.put_edge(after, change.before())?,
+        }
+        Ok(())
+    }
+
+    fn lift_separation(&mut self, record: &SeparationRecord, stays: bool, whole: &Record) -> Result {
+        let found = self.state.separations.by_id(record.id.as_uuid());
+        let named = found.and_then(|number| self.state.separations.row(number)).map(|row| row.roles.clone());
+        let (number, _) = lift_entity(&mut self.state.separations, found, record, stays, whole)?;
+        if let Some(row) = self.state.separations.row_mut(number) {
+            row.roles.clear();
+        }
+        named.into_iter().flatten().for_each(|role| self.forget_removed_role(role));
+        Ok(())
+    }
+
+    fn put_separation(&mut self, record: &SeparationRecord, new: bool, whole: &Record) -> Result {
+        let mut roles: Vec<u32> = Vec::with_capacity(record.roles.len());
+        for reference in &record.roles {
+            roles.push(self.role(reference, whole)?);
+        }
+        roles.sort_unstable();
+        roles.dedup();
+        let number = self.number(EntityKind::Separation, record.id.as_uuid())?;
+        put_entity(&mut self.state.separations, number, record, new)?;
+        if let Some(row) = must(self.state.separations.row_mut(number), "a separation that was put has a row") {
+            row.roles = roles;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::table::{ByIndexedUser, Origin, Row};
 use crate::model::error::EntityKind;
 use crate::model::records::{
     Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef, RoleId,
-    RoleRecord, RoleRef, Slug, Status, UserId, UserKey, UserRecord,
+    RoleRecord, RoleRef, SeparationRecord, Slug, Status, UserId, UserKey, UserRecord,
 };
 use crate::resolver::bits::Row as BitRow;
 use crate::resolver::tables::hash_index::HashIndex;
@@ -93,6 +93,24 @@ impl PermissionRow {
                 PermissionRef::Catalog { id: self.record.id, slug: self.record.slug.clone() }
             }
         }
+    }
+}
+
+/// A separation of duties. Its record is as it was stored.
+#[derive(Clone, Debug)]
+pub(crate) struct SeparationRow {
+    pub(crate) record: SeparationRecord,
+    /// The roles that it names, by number.
+    pub(crate) roles: Vec<u32>,
+}
+
+impl SeparationRow {
+    fn new(record: SeparationRecord) -> Self {
+        Self { record, roles: Vec::new() }
+    }
+
+    pub(crate) fn at_most(&self) -> usize {
+        self.record.at_most.get().try_into().unwrap_or(usize::MAX)
     }
 }
 
@@ -261,4 +279,6 @@ rows! {
         GroupRecord::external;
     UserRow: User, UserRecord, key, ByIndexedUser, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
         |row: &Self| row.edges.is_empty(), UserRecord::external;
+    SeparationRow: Separation, SeparationRecord, slug, HashIndex, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
+        |_| true, |_| None;
 }

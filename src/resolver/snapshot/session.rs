@@ -19,7 +19,7 @@ use crate::model::records::{Change, Record};
 #[derive(Debug)]
 pub(crate) struct Session {
     token: u64,
-    next: [AtomicU32; 4],
+    next: [AtomicU32; 5],
     numbers: Mutex<Numbers>,
 }
 
@@ -52,6 +52,7 @@ impl Numbers {
                 Record::Role(record) => (EntityKind::Role, record.id.as_uuid()),
                 Record::Group(record) => (EntityKind::Group, record.id.as_uuid()),
                 Record::User(record) => (EntityKind::User, record.id.as_uuid()),
+                Record::Separation(record) => (EntityKind::Separation, record.id.as_uuid()),
                 Record::Tenant(_)
                 | Record::Grant(_)
                 | Record::Inclusion(_)
@@ -67,7 +68,7 @@ impl Numbers {
 impl Session {
     /// A session whose numbers begin after those of the catalog.
     pub(crate) fn new(first_permission: u32, first_role: u32) -> Self {
-        let next = [first_permission, first_role, 0, 0].map(AtomicU32::new);
+        let next = [first_permission, first_role, 0, 0, 0].map(AtomicU32::new);
         Self { token: new_token(), next, numbers: Mutex::default() }
     }
 
@@ -90,12 +91,13 @@ impl Session {
         if let Some(number) = latest.or_else(|| numbers.by_id.get(&(entity, id)).copied()) {
             return Ok(number);
         }
-        let [permissions, roles, groups, users] = &self.next;
+        let [permissions, roles, groups, users, separations] = &self.next;
         let next = match entity {
             EntityKind::Permission => permissions,
             EntityKind::Role => roles,
             EntityKind::Group => groups,
             EntityKind::User | EntityKind::Tenant => users,
+            EntityKind::Separation => separations,
         };
         let number = next.load(Ordering::Relaxed);
         if number >= MOST_NUMBERS {
@@ -109,12 +111,13 @@ impl Session {
     /// A new number, while nobody else has this session. The id cannot have a number yet, and the state that the
     /// caller adds it to will be the first to be published.
     pub(crate) fn new_number(&mut self, entity: EntityKind) -> Result<u32> {
-        let [permissions, roles, groups, users] = &mut self.next;
+        let [permissions, roles, groups, users, separations] = &mut self.next;
         let next = match entity {
             EntityKind::Permission => permissions,
             EntityKind::Role => roles,
             EntityKind::Group => groups,
             EntityKind::User | EntityKind::Tenant => users,
+            EntityKind::Separation => separations,
         };
         let next = next.get_mut();
         if *next >= MOST_NUMBERS {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::columns::Columns;
 use super::edge::NEAR_END;
-use super::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
+use super::entity_rows::{GroupRow, PermissionRow, RoleRow, SeparationRow, UserRow};
 use super::indexed_user::IndexedUser;
 use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
@@ -65,6 +65,8 @@ pub(crate) struct State {
     pub(crate) bound: RowBound,
     /// The words that the budget pays for.
     pub(crate) extra_words: u32,
+    /// The separations of duties (R14), which no check reads.
+    pub(crate) separations: Table<SeparationRow>,
 }
 
 impl State {
@@ -84,13 +86,15 @@ impl State {
             pattern_index: PatternIndex::default(),
             bound: RowBound::USUAL,
             extra_words: 0,
+            separations: Table::new(hashers.clone()),
         }
     }
 
     /// Whether an entity of any kind that is not deleted has this id.
     pub(crate) fn has_id(&self, id: Uuid) -> bool {
         let roles_or_permissions = self.roles.by_id(id).or_else(|| self.permissions.by_id(id));
-        roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.user_by_id(id)).is_some()
+        let principals = roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.user_by_id(id));
+        principals.or_else(|| self.separations.by_id(id)).is_some()
     }
 
     /// The number of an id, even if the entity is deleted.
@@ -100,8 +104,14 @@ impl State {
             EntityKind::Role => self.roles.number_of(id),
             EntityKind::Group => self.groups.number_of(id),
             EntityKind::User => self.indexed_user(id).map(IndexedUser::number),
+            EntityKind::Separation => self.separations.number_of(id),
             EntityKind::Tenant => None,
         }
+    }
+
+    /// Whether a separation of duties names a role.
+    pub(crate) fn is_separated(&self, role: u32) -> bool {
+        self.separations.rows().any(|row| row.roles.binary_search(&role).is_ok())
     }
 
     /// Every id that an earlier state numbered keeps its number, even if deleted, because handles to it may be in use.
@@ -110,6 +120,7 @@ impl State {
         self.permissions.keep_numbers_of(&earlier.permissions);
         self.roles.keep_numbers_of(&earlier.roles);
         self.groups.keep_numbers_of(&earlier.groups);
+        self.separations.keep_numbers_of(&earlier.separations);
     }
 
     #[inline]

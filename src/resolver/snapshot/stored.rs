@@ -59,6 +59,9 @@ impl State {
                 let window = row.groups().get(self.groups.by_id(group.as_uuid())?)?.window;
                 Record::Membership(Membership { user: *user, group: *group, window })
             }
+            RecordKey::Separation(id) => {
+                Record::Separation(own(&self.separations, self.separations.by_id(id.as_uuid()))?)
+            }
         })
     }
 
@@ -85,6 +88,7 @@ pub(crate) fn window_of(record: &Record) -> Option<Window> {
         | Record::Permission(_)
         | Record::Role(_)
         | Record::Group(_)
-        | Record::User(_) => None,
+        | Record::User(_)
+        | Record::Separation(_) => None,
     }
 }

@@ -20,6 +20,8 @@ pub(crate) fn verify(state: &State) {
     listings(&state.roles, |id| state.roles.by_id(id));
     listings(&state.groups, |id| state.groups.by_id(id));
     listings(&state.users, |id| state.user_by_id(id));
+    listings(&state.separations, |id| state.separations.by_id(id));
+    separations(state);
     conflicts(&state.permissions);
     conflicts(&state.roles);
     externals(&state.groups);
@@ -62,6 +64,15 @@ fn listings<R: Row>(table: &Table<R>, by_id: impl Fn(Uuid) -> Option<u32>) {
         if row.is_listed() && !row.is_shadowed() {
             assert_eq!(table.by_name(row.name()), Some(number), "I10");
         }
+    }
+}
+
+/// I1, I9: a separation has the numbers of exactly the roles in its record.
+fn separations(state: &State) {
+    for (_, row) in live(&state.separations) {
+        let named = row.record.roles.iter().map(|role| state.roles.by_id(role.id().as_uuid()).expect("I1"));
+        assert_eq!(row.roles.iter().copied().collect::<BTreeSet<_>>(), named.collect(), "I9");
+        assert!(row.roles.is_sorted(), "I9");
     }
 }
 

@@ -4,12 +4,14 @@
 //! tests always can. There is no recursion, every node is visited once, and nothing is remembered afterwards (A4). The
 //! few nodes of a usual walk fit on the stack.
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::columns::USUAL;
 use super::edge::{Edge, NEAR_END};
-use super::entity_rows::UserRow;
+use super::entity_rows::{GroupRow, UserRow};
 use super::indexed_user::IndexedUser;
 use super::names::sealed::Found;
 use super::source::Source;
@@ -17,6 +19,7 @@ use super::state::State;
 use super::user_summaries::Summary;
 use crate::model::clock::When;
 use crate::model::internal_fault::must;
+use crate::model::records::Timestamp;
 use crate::resolver::bits::{Bits, Row};
 
 /// What a walk does after it has visited a node.
@@ -165,6 +168,29 @@ pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
         }
     }
     bits.union_row(&row.matched);
+}
+
+/// Adds the instants after `from` at which a window begins or ends on the way from a user upwards.
+pub(crate) fn window_ends(state: &State, user: &UserRow, from: Timestamp, instants: &mut BTreeSet<Timestamp>) {
+    let (mut seen, mut todo) = (Seen::default(), Vec::new());
+    let mut found = |source: Source, edge: Edge, todo: &mut Vec<u32>| {
+        let ends = [edge.window.start(), edge.window.end()];
+        instants.extend(ends.into_iter().flatten().filter(|instant| *instant > from));
+        // Inclusions of roles have no window, so there is nothing above a role.
+        if let Source::Group(group) = source {
+            if seen.insert(source) {
+                todo.push(group);
+            }
+        }
+    };
+    for (source, edge) in user.sources() {
+        found(source, edge, &mut todo);
+    }
+    while let Some(group) = todo.pop() {
+        for (source, edge) in state.groups.row(group).into_iter().flat_map(GroupRow::sources) {
+            found(source, edge, &mut todo);
+        }
+    }
 }
 
 const INLINE: usize = 16;

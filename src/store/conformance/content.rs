@@ -1,5 +1,7 @@
 //! S10: a load returns exactly what was committed.
 
+use std::num::NonZeroU32;
+
 use super::case::{CaseContext, CaseResult, cases, expect_eq};
 use super::samples::{
     Records, added, applied, changed, commit_on, commits_since, create_tenant, expect_records, expect_state, group, id,
@@ -8,7 +10,7 @@ use super::samples::{
 use crate::model::records::{
     Assignment, Change, Description, ExternalId, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager,
     Membership, Name, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef, Record, RecordKind, RoleId,
-    RoleRecord, RoleRef, Slug, Status, Timestamp, UserId, UserKey, UserRecord, Window,
+    RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, Timestamp, UserId, UserKey, UserRecord, Window,
 };
 
 cases! {
@@ -86,6 +88,13 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
     let pattern = Pattern::new("storage.*.objects.*").map_err(suite_bug)?;
     let grant = |granted| Record::Grant(Grant { role: role_id(4), granted });
     let assigned = |role, holder| Record::Assignment(Assignment { role, holder, window });
+    let separation = SeparationRecord {
+        id: SeparationId::from_uuid(id(7)),
+        slug: slug(&format!("separation-{variant}"))?,
+        description: description.clone(),
+        at_most: if variant == "later" { NonZeroU32::MIN } else { NonZeroU32::MAX },
+        roles: vec![RoleRef::Own(role_id(4)), catalog_role.clone()],
+    };
     Ok(vec![
         Record::Permission(permission),
         role(4)?,
@@ -102,8 +111,9 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
         assigned(RoleRef::Own(role_id(4)), Holder::User(user)),
         assigned(RoleRef::Own(role_id(4)), Holder::Group(group)),
         assigned(catalog_role.clone(), Holder::User(user)),
-        assigned(catalog_role, Holder::Group(group)),
+        assigned(catalog_role.clone(), Holder::Group(group)),
         Record::Membership(Membership { user, group, window }),
+        Record::Separation(separation),
     ])
 }
 

@@ -24,6 +24,9 @@ pub(crate) fn run(bytes: &[u8]) {
     let (tenant, records) = match import(&document) {
         Ok(tenant) => tenant,
         Err(error) => {
+            if error.kind() == ErrorKind::SeparationOfDuties {
+                return;
+            }
             assert_eq!(error.kind(), ErrorKind::Document);
             each_mistake_has_a_place(error.mistakes(), &serde_json::from_slice(bytes).expect("a document is JSON"));
             return;

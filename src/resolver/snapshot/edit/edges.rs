@@ -25,9 +25,12 @@ impl Edit<'_> {
             Record::Parent(edge) => self.put_parent(edge, record, window)?,
             Record::Assignment(edge) => self.put_assignment(edge, record, window)?,
             Record::Membership(edge) => self.put_membership(edge, record, window)?,
-            Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_) => {
-                return Err(Violation::UnknownKind);
-            }
+            Record::Tenant(_)
+            | Record::Permission(_)
+            | Record::Role(_)
+            | Record::Group(_)
+            | Record::User(_)
+            | Record::Separation(_) => return Err(Violation::UnknownKind),
         };
         if done { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
@@ -39,9 +42,12 @@ impl Edit<'_> {
             Record::Parent(edge) => self.remove_parent(edge),
             Record::Assignment(edge) => self.remove_assignment(edge),
             Record::Membership(edge) => self.remove_membership(edge),
-            Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_) => {
-                return Err(Violation::UnknownKind);
-            }
+            Record::Tenant(_)
+            | Record::Permission(_)
+            | Record::Role(_)
+            | Record::Group(_)
+            | Record::User(_)
+            | Record::Separation(_) => return Err(Violation::UnknownKind),
         };
         if done.is_some() { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
@@ -288,8 +294,11 @@ impl Edit<'_> {
     }
 
     /// A role that was removed from the catalog is stored only as long as the tenant refers to it.
-    fn forget_removed_role(&mut self, number: u32) {
-        if self.state.roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused()) {
+    pub(super) fn forget_removed_role(&mut self, number: u32) {
+        let roles = &self.state.roles;
+        let is_unused =
+            roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused());
+        if is_unused && !self.state.is_separated(number) {
             must(self.state.roles.remove(number), UNLISTED);
             self.touched.roles.insert(number);
         }

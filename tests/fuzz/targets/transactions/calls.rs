@@ -10,6 +10,7 @@ pub(super) const ROLES: [&str; 6] = ["r0", "r1", "r2", "r3", "sys-viewer", "sys-
 const PERMISSIONS: [&str; 7] = ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read", "sys:write"];
 const GRANTS: [&str; 12] =
     ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
+const SEPARATIONS: [&str; 2] = ["s0", "s1"];
 /// New names for entities. Some are free, some are taken, and some are in a release of the catalog.
 const NAMES: [&str; 8] = ["U0", "a", "u1", "g1", "r3", "b:y", "sys:new", "sys-viewer"];
 pub(super) const MANAGERS: [&str; 2] = ["okta", "entra"];
@@ -73,7 +74,7 @@ impl Call {
         let (in_group, other_role, grant, name) =
             (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
         let window = self.window()?;
-        match method % 52 {
+        match method % 56 {
             0 => tx.create_user(user)?.done(),
             1 => tx.create_group(group)?.done(),
             2 => tx.create_role(role)?.done(),
@@ -119,6 +120,10 @@ impl Call {
             48 => tx.user(user)?.set_groups([in_group, pick(&GROUPS, b / 5)]).map(drop),
             49 => tx.user(user)?.set_roles([other_role, pick(&ROLES, b / 6)]).map(drop),
             50 => tx.merge_users(user, pick(&USERS, b)).map(drop),
+            51 => tx.create_separation(pick(&SEPARATIONS, a), 1, [other_role, pick(&ROLES, b / 6)])?.done(),
+            52 => tx.separation(pick(&SEPARATIONS, a))?.set_roles([other_role, pick(&ROLES, b / 6)])?.done(),
+            53 => tx.separation(pick(&SEPARATIONS, a))?.set_slug(pick(&SEPARATIONS, b))?.done(),
+            54 => tx.delete_separation(pick(&SEPARATIONS, a)),
             _ => tx.group(group)?.set_external_id((b % 3 > 0).then_some(name))?.done(),
         }
     }

@@ -235,7 +235,8 @@ impl Document {
     /// Guards a replacement by this document, or an import of it: it gives nobody a right that this user lacks (R13).
     ///
     /// It is [`Tx::set_guard`](crate::Tx::set_guard) for documents. An import creates a tenant, and nobody is in that tenant
-    /// before. So a guarded import is refused as soon as it gives anybody anything. The setting is neither serialised nor
+    /// before. So a guarded import is refused as soon as it gives anybody anything. A guarded replacement loosens no separation
+    /// of duties (R14). The setting is neither serialised nor
     /// compared. Name the actor by key, id or external id; a handle names nobody here.
     ///
     /// # Example

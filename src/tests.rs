@@ -1,6 +1,7 @@
-//! Tests that use internals: random histories, guarded ones, visits of users, what errors cost, and broken invariants.
+//! Tests that use internals: random histories, guarded ones, those that begin with an excess, visits of users, what errors cost, and broken invariants.
 
 mod broken_invariants;
+mod excesses;
 mod guard;
 mod histories;
 mod misses;

@@ -6,7 +6,7 @@ use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, Definition, RoleDef};
 use rolecall::records::RecordKind;
 use rolecall::store::MemoryStore;
-use rolecall::{Error, ErrorKind, Result, Timestamp, Tx, Window};
+use rolecall::{EntityKind, Error, ErrorKind, Result, Timestamp, Tx, Window};
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs).unwrap()
@@ -369,6 +369,46 @@ fn a_rebased_plan_is_judged_on_the_newest_state() {
     assert_eq!(acme.rebase(&delete).unwrap_err().kind(), ErrorKind::Stale);
     acme.commit(acme.rebase(&separate).unwrap()).unwrap();
     assert_eq!(acme.now().separations().len(), 3);
+}
+
+#[test]
+fn a_rebased_plan_that_names_a_deleted_role_says_so() {
+    let acme = acme();
+    let (_, created) = acme.plan(|tx| tx.create_separation("s", 1, ["reader", "auditor"])?.done()).unwrap();
+    acme.update(|tx| tx.create_separation("t", 1, ["reader", "clerk"])?.done()).unwrap();
+    let (_, changed) = acme.plan(|tx| tx.separation("t")?.set_roles(["reader", "clerk", "auditor"])?.done()).unwrap();
+    acme.update(|tx| tx.delete_role("auditor")).unwrap();
+    for plan in [&created, &changed] {
+        let error = acme.rebase(plan).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.entity(), error.name()),
+            (ErrorKind::NotFound, Some(EntityKind::Role), Some("auditor"))
+        );
+        assert_eq!(
+            error.to_string(),
+            "the tenant has changed since the plan was made: role `auditor` not found: it was deleted after the plan was made"
+        );
+        let conflict = rolecall::plan::RebaseConflict::of(&error).unwrap();
+        assert_eq!(Some(&conflict.change), plan.changes().first());
+    }
+    // Another role with the slug is another role.
+    acme.update(|tx| tx.create_role("auditor")?.done()).unwrap();
+    assert_eq!(acme.rebase(&created).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A plan waits while the catalog loses a role, or gets one with a slug of the tenant.
+#[test]
+fn a_rebased_plan_names_roles_as_a_transaction_would() {
+    let store = MemoryStore::default();
+    let old = over(&store, &["clerk", "approver"].map(RoleDef::new)).create_tenant("acme", "Acme").unwrap();
+    old.update(|tx| tx.create_role("auditor")?.done()).unwrap();
+    let (_, removed) = old.plan(|tx| tx.create_separation("s", 1, ["clerk", "approver"])?.done()).unwrap();
+    let (_, in_conflict) = old.plan(|tx| tx.create_separation("t", 1, ["auditor", "approver"])?.done()).unwrap();
+    let new = over(&store, &["approver", "auditor"].map(RoleDef::new)).tenant("acme").unwrap();
+    let error = new.rebase(&removed).unwrap_err();
+    assert_eq!((error.kind(), error.name()), (ErrorKind::NotFound, Some("clerk")));
+    let error = new.rebase(&in_conflict).unwrap_err();
+    assert_eq!((error.kind(), error.name()), (ErrorKind::CatalogConflict, Some("auditor")));
 }
 
 #[cfg(feature = "json")]

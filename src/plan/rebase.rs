@@ -18,7 +18,7 @@ use super::managed::{self, Author};
 use super::tx::check_conflict;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Relation, RelationKind, Result};
 use crate::model::invariants::{Violation, refused};
-use crate::model::records::{Change, Granted, Holder, PermissionRef, Record, RecordKey, RoleRef};
+use crate::model::records::{Change, Granted, Holder, PermissionRef, Record, RecordKey, RoleRef, SeparationRecord};
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
@@ -193,10 +193,11 @@ impl<'a> Rebase<'a> {
         }
     }
 
-    /// I1: the entities that a new relation refers to are there, and the catalog has not removed them since.
+    /// I1: the entities that a new relation refers to, or a separation newly names, are there, and the catalog has not removed
+    /// them since.
     fn check_ends(&self, change: &Change) -> Result<()> {
-        let Some(after) = change.after().filter(|_| change.before().is_none()) else { return Ok(()) };
-        for end in ends(after).into_iter().flatten() {
+        let of_relation = change.after().filter(|_| change.before().is_none()).map(ends);
+        for end in of_relation.into_iter().flatten().flatten().chain(newly_separated(change)) {
             let is_there = match end.origin {
                 Origin::Tenant => self.state.record(&end.key).is_some() || self.created.contains(&end.key),
                 _ => is_in_catalog(self.state, &end) || !is_in_catalog(&self.plan.base.state, &end),
@@ -217,7 +218,7 @@ impl<'a> Rebase<'a> {
     /// slug would be refused, too.
     fn check_catalog_conflict(&self, change: &Change) -> Result<()> {
         let Some(record) = change.before().or_else(|| change.after()) else { return Ok(()) };
-        for end in named(record).into_iter().flatten() {
+        for end in named(record).into_iter().flatten().chain(newly_separated(change)) {
             let (now, then) = (self.state, &self.plan.base.state);
             match end.entity {
                 EntityKind::Permission => began(&now.permissions, &then.permissions, end.id)?,
@@ -426,6 +427,20 @@ fn ends(record: &Record) -> [Option<End>; 2] {
         | Record::Group(_)
         | Record::User(_)
         | Record::Separation(_) => [None, None],
+    }
+}
+
+/// Returns the roles that a separation names after a change, and did not name before it.
+fn newly_separated(change: &Change) -> impl Iterator<Item = End> {
+    let (before, after) = (separation(change.before()), separation(change.after()));
+    let is_new = move |role: &&RoleRef| before.is_none_or(|before| !before.names(role.id()));
+    after.into_iter().flat_map(|after| &after.roles).filter(is_new).filter_map(End::role)
+}
+
+fn separation(record: Option<&Record>) -> Option<&SeparationRecord> {
+    match record {
+        Some(Record::Separation(separation)) => Some(separation),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT] [--catalog CATALOG]`. Without
 //! arguments it prints the commands.
-//! The exit status is 0 for yes, 1 for no (denied, a conflict, or an unexpected decision), and 2 for an error, which is printed to
+//! The exit status is 0 for yes, 1 for no (denied, a conflict, an unexpected decision or a failed assertion), and 2 for an error, which is printed to
 //! standard error.
 
 use std::ffi::OsString;
@@ -11,6 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rolecall::assertions::Assertions;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::SystemClock;
@@ -32,7 +33,8 @@ permissions and roles are the catalog of the application; without it, the catalo
   matrix                     lists every allowed `user<TAB>permission`
   conflicts [CATALOG]        lists the slugs that are in conflict with the catalog, or with another one, for example that
                              of the next release; exit status 1 if there are any
-  verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong";
+  verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong
+  test ASSERTIONS            checks a file of assertions, and lists what breaks them; exit status 1 if anything does";
 
 /// The number of wrong decisions that are explained.
 const MOST_EXPLAINED: usize = 10;
@@ -107,6 +109,7 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
         ["conflicts"] if arguments.catalog.is_some() => Question::Conflicts(None),
         ["conflicts", file] => Question::Conflicts(Some(Path::new(file))),
         ["verify", file] => Question::Verify(Path::new(file)),
+        ["test", file] => Question::Test(Path::new(file)),
         _ => return Err(USAGE.to_owned()),
     };
 
@@ -128,6 +131,7 @@ enum Question<'a> {
     Matrix,
     Conflicts(Option<&'a Path>),
     Verify(&'a Path),
+    Test(&'a Path),
 }
 
 impl Question<'_> {
@@ -155,6 +159,7 @@ impl Question<'_> {
                 say(out, &conflicts).map(|_| conflicts.is_empty())
             }
             Self::Verify(file) => verify(moment, file, out),
+            Self::Test(file) => test(moment, file, out),
         }
     }
 }
@@ -273,6 +278,16 @@ fn matrix(moment: &Moment<'_>) -> Vec<String> {
     let mut lines: Vec<String> = lines.collect();
     lines.sort_unstable();
     lines
+}
+
+fn test(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool, Failure> {
+    let assertions = Assertions::from_json(&read(file)?).map_err(|error| invalid(file, &error))?;
+    let failures = assertions.check(moment);
+    say(out, &failures)?;
+    let mut broken: Vec<usize> = failures.iter().map(|failure| failure.number).collect();
+    broken.dedup();
+    say(out, [format!("{} assertions, {} failed", assertions.list().len(), broken.len())])?;
+    Ok(failures.is_empty())
 }
 
 fn verify(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool, Failure> {

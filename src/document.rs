@@ -7,12 +7,14 @@
 //! | `rules.rs` | checks a document: returns its records, or every mistake |
 //! | `ids.rs`, `targets.rs`, `mistakes.rs` | ids of entries, targets of references, places of mistakes |
 //! | `export.rs` | from a snapshot to a document |
+//! | `assertions.rs` | a file of its own: what a tenant is expected to allow and to deny |
 //! | `replace.rs` | the changes that make a tenant equal to a document |
 //!
 //! All of it is pure. `authorizer/import.rs` creates and replaces tenants.
 //!
 //! Deliberately absent: partial documents. A document describes a whole tenant, so two documents can be compared.
 
+pub mod assertions;
 mod export;
 mod replace;
 mod rules;

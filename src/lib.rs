@@ -77,7 +77,7 @@ mod block_on;
 
 pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Updated, runtime};
 #[cfg(feature = "json")]
-pub use document::Document;
+pub use document::{Document, assertions};
 pub use model::error::{
     EntityKind, Error, ErrorKind, HeldRole, InvariantViolation, MissingRight, Mistake, MistakeCode, Quoted, Relation,
     RelationKind, Result, RightKind, SeparationViolation, ViolationCode,

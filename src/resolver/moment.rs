@@ -138,7 +138,7 @@ impl<'a> Moment<'a> {
     }
 
     #[inline]
-    fn compiled(&self) -> &CompiledTenant {
+    pub(crate) fn compiled(&self) -> &CompiledTenant {
         match &self.view {
             View::Owned(compiled) => compiled,
             View::Guarded(guard) => guard,

@@ -83,20 +83,31 @@ pub(crate) fn first_excess(
     instants.into_iter().find(|at| count_held(state, user, &separation.roles, *at) > separation.at_most())
 }
 
-/// Describes what a user holds of a separation at an instant, each role with a shortest path.
+/// Describes what a user holds of a separation at an instant.
 pub(crate) fn violation(
     state: &State,
     user: &UserRow,
     separation: &SeparationRow,
     at: Timestamp,
 ) -> SeparationViolation {
+    SeparationViolation::new(
+        separation.name().to_owned(),
+        separation.record.at_most.get(),
+        user.key().as_str().to_owned(),
+        at.to_string(),
+        held_roles(state, user, &separation.roles, at),
+    )
+}
+
+/// Returns those of the roles that a user holds at an instant, each with a shortest path. The roles are sorted by number.
+pub(crate) fn held_roles(state: &State, user: &UserRow, of: &[u32], at: Timestamp) -> Vec<HeldRole> {
     let (mut roles, when) = (Vec::new(), When::Chosen(at));
     visit(
         state,
         user,
         |edge| is_active(*edge, &when),
         |visits, at| {
-            if let (true, Some(visit)) = (is_one(&separation.roles, visits, at), visits.get(at)) {
+            if let (true, Some(visit)) = (is_one(of, visits, at), visits.get(at)) {
                 let steps = steps(state, visits, *visit);
                 let role = match visit.node {
                     Source::Role(role) => state.roles.name_at(role).to_owned(),
@@ -107,13 +118,7 @@ pub(crate) fn violation(
         },
     );
     roles.sort_by(|a, b| a.role.cmp(&b.role));
-    SeparationViolation::new(
-        separation.name().to_owned(),
-        separation.record.at_most.get(),
-        user.key().as_str().to_owned(),
-        at.to_string(),
-        roles,
-    )
+    roles
 }
 
 fn steps(state: &State, visits: &[Visit], last: Visit) -> Vec<PathStep> {

@@ -1,5 +1,7 @@
-//! Tests that use internals: random histories, guarded ones, those that begin with an excess, visits of users, what errors cost, and broken invariants.
+//! Tests that use internals: random histories, guarded ones, those that begin with an excess, assertions, visits of users, what errors cost, and broken invariants.
 
+#[cfg(feature = "json")]
+mod assertions;
 mod broken_invariants;
 mod excesses;
 mod guard;

@@ -286,7 +286,7 @@ fn test(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool, 
     say(out, &failures)?;
     let mut broken: Vec<usize> = failures.iter().map(|failure| failure.number).collect();
     broken.dedup();
-    say(out, [format!("{} assertions, {} failed", assertions.list().len(), broken.len())])?;
+    say(out, [format!("{} of {} assertions failed", broken.len(), assertions.list().len())])?;
     Ok(failures.is_empty())
 }
 

@@ -29,6 +29,8 @@
 //! | change a tenant | [`Tx`], the transaction that [`Tenant::update`] passes to its closure |
 //! | preview a change | [`Plan`] |
 //! | limit what an administrator can give | [`Tx::set_guard`] |
+//! | keep two roles apart | [`Tx::create_separation`] |
+//! | check what a tenant is expected to allow and to deny | `assertions`, with the feature `json` |
 //! | ask as a user with only some of its roles | [`Moment::narrowed`] |
 //! | limit access in time | [`Window`], [`Timestamp`] |
 //! | define permissions and system roles in code | [`catalog!`], [`mod@catalog`] |
@@ -55,7 +57,7 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `json` | yes | `Document`, a whole tenant as JSON |
+//! | `json` | yes | `Document`, a whole tenant as JSON; `assertions`, a file of expectations |
 //! | `conformance` | no | `store::conformance`: a test suite for stores, and a store that injects faults |
 //! | `redb` | no | `store::RedbStore`, a durable store in one file; needs Rust 1.90 |
 //! | `tokio` | no | tokio's `Handle` as a [`runtime::Runtime`] |

@@ -189,6 +189,44 @@ fn a_document_is_inspected_with_a_catalog() {
 }
 
 #[test]
+fn r17_assertions_are_checked_with_an_exit_status() {
+    let file = std::env::temp_dir().join(format!("rolecall-assertions-{}.json", std::process::id()));
+    let path = file.to_str().unwrap();
+    let write = |list: &str| std::fs::write(&file, format!(r#"{{"format": 1, "assertions": [{list}]}}"#)).unwrap();
+    let holds = r#"{"expect": "denied", "permission": "users:write", "groups": ["engineering"]}"#;
+    write(holds);
+    assert_eq!(ask(&["test", path]), (0, "0 of 1 assertions failed\n".to_owned()));
+
+    write(&format!(
+        r#"{holds}, {{"expect": "only", "permission": "posts:write", "users": ["alice@acme.com"], "groups": ["backend"]}},
+           {{"expect": "denied", "permission": "posts:wirte", "users": ["nobody"]}}"#
+    ));
+    let (status, out) = ask(&["test", path]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(
+        (status, lines),
+        (
+            1,
+            vec![
+                "assertion 2: user `bob@acme.com` may do `posts:write`: is in `engineering` (until 2027-01-31T00:00:00Z), \
+                 which has the role `editor` (until 2027-06-30T00:00:00Z), which grants `posts:*`",
+                "assertion 3: permission `posts:wirte` not found",
+                "assertion 3: user `nobody` not found",
+                "2 of 3 assertions failed",
+            ]
+        )
+    );
+    // When the membership has ended, it breaks nothing.
+    assert_eq!(run(&[ACME, "--at", "2027-02-01T00:00:00Z", "test", path]).1.lines().count(), 3);
+
+    write(r#"{"expect": "separate", "roles": ["editor"]}"#);
+    let (status, out, errors) = run(&[ACME, "test", path]);
+    assert_eq!((status, out.as_str()), (2, ""));
+    assert!(errors.ends_with(".json: /assertions/0/roles: expected at least 2 roles, found 1\n"), "{errors}");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
 fn errors_go_to_standard_error_with_status_2() {
     let table: &[(&[&str], &str)] = &[
         (&[], "usage: inspect"),
@@ -198,6 +236,8 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME, "conflicts"], "usage: inspect"),
         (&[ACME, "conflicts", "no-such-file"], "no-such-file: "),
         (&[ACME, "audit"], "usage: inspect"),
+        (&[ACME, "test"], "usage: inspect"),
+        (&[ACME, "test", "no-such-file"], "no-such-file: "),
         (&[ACME, "matrix", "--at"], "--at: expected an instant"),
         (&[ACME, "matrix", "--at", "today"], "--at: invalid instant `today`"),
         (&[ACME, "matrix", "--at", AT[1], "--at", AT[1]], "--at: expected one instant"),

@@ -500,7 +500,7 @@ impl<'a> Check<'a> {
         let numbers = ids.filter_map(|id| must(self.state.roles.by_id(id.as_uuid()), NEAR_END));
         let numbers: Vec<u32> = numbers.collect::<BTreeSet<u32>>().into_iter().collect();
         let mut below = Below::default();
-        numbers.iter().for_each(|role| below.insert(Source::Role(*role)));
+        numbers.iter().map(|role| Source::Role(*role)).for_each(|role| below.insert(role));
         self.each(below.all_users(self.state).iter(), |_, user| {
             if count_reached(self.state, user, &numbers, self.from) < 2 {
                 return None;

@@ -374,7 +374,9 @@ fn f06_a_directory_is_followed_through_joiners_leavers_movers_and_renames() {
     company.departments[4].members.push("u23".into());
     company.people[3].mail = "adams@acme.com".into();
     company.departments[3].name = "Writers".into();
-    let log = synchronise_with(&acme, &company).unwrap();
+    let mut log = synchronise_with(&acme, &company).unwrap();
+    // Changes of one kind are in the order of ids, which are random.
+    log[4..8].sort();
     assert_eq!(
         log,
         [
@@ -383,9 +385,9 @@ fn f06_a_directory_is_followed_through_joiners_leavers_movers_and_renames() {
             "Writers: removed p023@acme.com",
             "Department 4: added p023@acme.com",
             "changed group `department-3`: name `Department 3` → `Writers`",
-            "renamed user `p003@acme.com` to `adams@acme.com`",
-            "created user `new@acme.com`",
             "changed user `p013@acme.com`: status `active` → `suspended`",
+            "created user `new@acme.com`",
+            "renamed user `p003@acme.com` to `adams@acme.com`",
             "p013@acme.com gains [], loses [\"reader\", \"writer\"]",
             "p023@acme.com gains [], loses [\"writer\"]",
             "new@acme.com gains [\"reader\", \"writer\"], loses []",

@@ -210,7 +210,7 @@ impl Varied {
         let Variation { users, groups, roles, .. } = variation;
         let draw_group = |random: &mut Random, number: u32| {
             let drawn = (number > 0 && random.below(10) < 7).then(|| random.below(number));
-            let parent = if variation.chains { (number % 100 > 0).then(|| number - 1) } else { drawn };
+            let parent = if variation.chains { (!number.is_multiple_of(100)).then(|| number - 1) } else { drawn };
             let count = 1 + random.below(3);
             let drawn = random.distinct(count, roles);
             Group {
@@ -309,7 +309,9 @@ impl Varied {
             let active = group.roles.iter().filter(|(_, window)| window.contains(now));
             active.for_each(|(role, _)| join(&mut bits, &roles[*role as usize]));
             let parent = group.parent.filter(|(_, window)| window.contains(now));
-            parent.iter().for_each(|(parent, _)| join(&mut bits, &groups[*parent as usize]));
+            if let Some((parent, _)) = parent {
+                join(&mut bits, &groups[parent as usize]);
+            }
             groups.push(bits);
         }
         let mut random = self.random.clone();

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use rolecall::blocking::Tenant;
 use rolecall::records::{Assignment, Holder, Record, UserId};
-use rolecall::{Moment, PermissionHandle, Tx, UserHandle, Window};
+use rolecall::{Moment, PermissionHandle, Result, Tx, UserHandle, Window};
 
 use crate::common::fixed_store::FixedStore;
 use crate::common::organisation::now;
@@ -157,7 +157,7 @@ fn checks(table: &Table, plain: &Subject, varied: &Subject) {
     compare(table, "check_many", both, 15, goal, |s| {
         let start = Instant::now();
         black_box(s.held.check_many(s.by_id.iter().copied()).filter(|may| *may).count());
-        nanos(start.elapsed()) / QUESTIONS as f64
+        each(start, QUESTIONS)
     });
 }
 
@@ -171,7 +171,7 @@ fn answers(table: &Table, plain: &Subject, varied: &Subject) {
     compare(table, "who_can", both, 7, goal, |s| {
         let step = s.varied.permissions() / 16;
         per(16, |n| {
-            drop(black_box(s.held.who_can(permission_id(u32::try_from(n).unwrap() * step)).ids().collect::<Vec<_>>()))
+            drop(black_box(s.held.who_can(permission_id(u32::try_from(n).unwrap() * step)).ids().collect::<Vec<_>>()));
         })
     });
     for (what, wanted) in [("explain_allowed", true), ("explain_denied", false)] {
@@ -185,6 +185,9 @@ fn answers(table: &Table, plain: &Subject, varied: &Subject) {
     }
 }
 
+/// One change, or its opposite.
+type Edit<'a> = dyn Fn(&Subject, &Tx, u32, bool) -> Result<()> + 'a;
+
 /// Each change is made and undone by the next turn, so that a tenant stays as it is.
 fn changes(table: &Table, plain: &Subject, varied: &Subject) {
     let goal = Goal::AtMost(3.0);
@@ -192,7 +195,7 @@ fn changes(table: &Table, plain: &Subject, varied: &Subject) {
     // Groups that were created anew have other ids.
     let (role, group) = (|n: u32| role_id(n % 400), |n: u32| format!("group{}", n % 900));
     let user = |s: &Subject, n: u32| s.questions[n as usize].user;
-    let change = |what: &str, edit: &dyn Fn(&Subject, &Tx, u32, bool) -> Result<(), rolecall::Error>| {
+    let change = |what: &str, edit: &Edit<'_>| {
         compare(table, what, both, 7, goal, |s| {
             per(1 << 6, |n| {
                 let n = u32::try_from(n).unwrap();
@@ -242,7 +245,7 @@ fn whole(table: &Table, plain: &Subject, varied: &Subject) {
         let store = FixedStore::new(Arc::clone(&records));
         let start = Instant::now();
         drop(black_box(store.open(None)));
-        nanos(start.elapsed()) / records.len() as f64
+        each(start, records.len())
     });
     compare(table, "replace_with_ten_differences", both, 3, goal, |s| {
         let exported = s.tenant.snapshot().export().unwrap().to_json();
@@ -254,24 +257,29 @@ fn whole(table: &Table, plain: &Subject, varied: &Subject) {
         let document = rolecall::Document::from_json(json.to_string().as_bytes()).unwrap();
         let start = Instant::now();
         let updated = s.tenant.replace(&document).unwrap();
-        let elapsed = nanos(start.elapsed());
+        let elapsed = each(start, s.varied.records().len());
         assert_eq!(updated.changes.len(), 10);
-        elapsed / s.varied.records().len() as f64
+        elapsed
     });
 }
 
+/// Nanoseconds for each of `count` since `start`.
+fn each(start: Instant, count: usize) -> f64 {
+    nanos(start.elapsed()) / f64::from(u32::try_from(count).unwrap())
+}
+
 fn latency<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {
-    let mut last = 0;
+    let mut answer = 0;
     let start = Instant::now();
     for n in 0..list.len() {
-        last = usize::from(ask(&list[(n + last) % QUESTIONS]));
+        answer = usize::from(ask(&list[(n + answer) % QUESTIONS]));
     }
-    black_box(last);
-    nanos(start.elapsed()) / list.len() as f64
+    black_box(answer);
+    each(start, list.len())
 }
 
 fn throughput<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {
     let start = Instant::now();
     black_box(list.iter().filter(|one| ask(one)).count());
-    nanos(start.elapsed()) / list.len() as f64
+    each(start, list.len())
 }

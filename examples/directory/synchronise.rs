@@ -106,7 +106,12 @@ fn check_list(directory: &Directory) -> Result<(), Box<dyn Error>> {
     twice.map_or(Ok(()), |id| Err(format!("refused: the directory lists `{id}` twice").into()))
 }
 
-/// How many memberships, groups and active users the plan takes away.
+/// How many users lose access. A missing link between two departments is one removal, and may take access from everybody.
+fn losers(tenant: &Tenant, plan: &Plan) -> usize {
+    plan.access_changes(tenant.now().instant()).filter(|change| !change.lost.is_empty()).count()
+}
+
+/// How many memberships, groups and active users the plan takes away, whether they give access or not.
 fn removals(plan: &Plan) -> usize {
     let is_active = |side: Option<&Record>| matches!(side, Some(Record::User(user)) if user.status == Status::Active);
     let suspended = |change: &&Change| is_active(change.before()) && !is_active(change.after());
@@ -120,7 +125,7 @@ pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<
     loop {
         let (moves, plan) = tenant.plan(|tx| apply(tx, directory))?;
         // 5 % of the people in the list, or 10 in a small company. A list that is too short has a low limit.
-        let (removals, limit) = (removals(&plan), (directory.people.len() / 20).max(10));
+        let (removals, limit) = (removals(&plan).max(losers(tenant, &plan)), (directory.people.len() / 20).max(10));
         if removals > limit {
             return Err(format!("refused: {removals} removals, more than {limit}; is the list complete?").into());
         }
@@ -129,6 +134,9 @@ pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<
             log.extend(changes.added.iter().map(|key| format!("{department}: added {key}")));
             log.extend(changes.removed.iter().map(|key| format!("{department}: removed {key}")));
         }
+        // Joiners, leavers, new names, parents.
+        let others = plan.described().filter(|change| change.kind != RecordKind::Membership);
+        log.extend(others.map(|change| change.to_string()));
         for change in plan.access_changes(tenant.now().instant()) {
             let (gained, lost) = (change.gained.slugs(), change.lost.slugs());
             log.push(format!("{} gains {gained:?}, loses {lost:?}", change.user.key));

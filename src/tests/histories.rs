@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use uuid::Uuid;
 
 use super::excesses::newly_broken;
@@ -24,7 +25,7 @@ use crate::resolver::snapshot::build::Build;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::session::Session;
 use crate::resolver::snapshot::state::RowBound;
-use crate::resolver::snapshot::verify::verify;
+use crate::resolver::snapshot::verify::{every_form_was_reached, verify};
 use crate::resolver::snapshot::{CompiledTenant, Snapshot};
 use crate::{Decision, ErrorKind, PageRequest, Reason, Result, Timestamp, Window};
 
@@ -874,10 +875,12 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 5 } else { 1_000 }))]
-    #[test]
-    fn a20_advanced_rebuilt_and_reference_agree_after_every_step(history in calls(), bound in prop::sample::select(&BOUNDS[..])) {
+#[test]
+fn a20_advanced_rebuilt_and_reference_agree_after_every_step() {
+    let cases = if cfg!(debug_assertions) { 5 } else { 1_000 };
+    let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::with_cases(cases) };
+    let histories = (calls(), prop::sample::select(&BOUNDS[..]));
+    let one = |(history, bound): (Vec<Vec<Call>>, RowBound)| {
         let mut present = History::new(bound);
         // Begins with a populated tenant, so that most calls have an effect.
         let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });
@@ -886,8 +889,20 @@ proptest! {
         present.leave_a_gap();
         let edges = populate(4, 4).chain(populate(9, 3)).chain(populate(14, 3)).chain(populate(17, 2));
         present.step(&populate(3, 5).chain(edges).collect::<Vec<_>>());
+        if history.len() % 4 == 0 {
+            // One user with more sources than a summary has.
+            let every = |what, count| (0..count).map(move |b| Call { what, a: 4, b, window: 7 });
+            present.step(&every(14, GROUPS.len()).chain(every(17, ROLES.len())).collect::<Vec<_>>());
+        }
         for calls in history {
             present.step(&calls);
         }
+        Ok(())
+    };
+    if let Err(error) = TestRunner::new(config).run(&histories, one) {
+        panic!("{error}");
+    }
+    if !cfg!(debug_assertions) {
+        every_form_was_reached();
     }
 }

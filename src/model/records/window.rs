@@ -182,16 +182,17 @@ impl Window {
     /// The window as eight words, for tables of words.
     #[inline]
     pub(crate) fn to_words(self) -> [u16; 8] {
-        let words = |end: i64| [0, 16, 32, 48].map(|shift| (end >> shift) as u16);
-        let ([a, b, c, d], [e, f, g, h]) = (words(self.from), words(self.until));
-        [a, b, c, d, e, f, g, h]
+        let words = |end: i64| [0, 16, 32, 48].map(|shift| u16::try_from(end >> shift & 0xFFFF).unwrap_or(0));
+        let mut both = words(self.from).into_iter().chain(words(self.until));
+        std::array::from_fn(|_| both.next().unwrap_or(0))
     }
 
     /// The window that [`Window::to_words`] wrote.
     #[inline]
-    pub(crate) fn from_words([a, b, c, d, e, f, g, h]: &[u16; 8]) -> Self {
-        let end = |words: [&u16; 4]| words.into_iter().rev().fold(0, |end: i64, word| end << 16 | i64::from(*word));
-        Self { from: end([a, b, c, d]), until: end([e, f, g, h]) }
+    pub(crate) fn from_words(words: &[u16; 8]) -> Self {
+        let end = |words: &[u16]| words.iter().rev().fold(0, |end: i64, word| end << 16 | i64::from(*word));
+        let (from, until) = words.split_at(4);
+        Self { from: end(from), until: end(until) }
     }
 
     /// Returns whether the window is over at an instant: it has ended, and never becomes active again.

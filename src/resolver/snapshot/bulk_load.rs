@@ -16,7 +16,7 @@ use super::entity_rows::UserRow;
 use super::indexed_user::IndexedUser;
 use super::state::State;
 use super::table::{Hashers, NumberedRow, Table};
-use super::user_summaries::{UserSummaries, UserSummary};
+use super::user_summaries::{SummariesInOrder, UserSummary};
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::must;
 use crate::model::invariants::Violation;
@@ -172,7 +172,7 @@ impl BulkLoad {
                 row.users = SortedSeq::from_sorted(users);
             }
         }
-        let (mut slots, mut summaries) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
+        let (mut slots, mut summaries) = (Vec::with_capacity(places.len()), SummariesInOrder::default());
         let mut indexed_users = Vec::with_capacity(places.len());
         for (number, place) in (0..).zip(places) {
             let id = place.id();
@@ -192,7 +192,7 @@ impl BulkLoad {
         }
         state.indexed_users = PersistentHashTable::from_items(indexed_users, |indexed| hashers.id(indexed.id));
         state.users.fill(slots, names.finish(), external.finish(), sorted);
-        state.summaries = UserSummaries::from_vec(&summaries);
+        state.summaries = summaries.finish();
         Vec::new()
     }
 

@@ -22,8 +22,9 @@ use crate::resolver::bits::Row;
 /// The number of columns that most users hold at most.
 pub(crate) const USUAL: usize = 6;
 
-/// The number of columns in one array. A change copies at most four kilobytes.
-const FEW: usize = 512;
+/// The number of columns in one array. A change copies at most four kilobytes. The tests of this crate's modules have tiles
+/// sooner, so that small histories reach them.
+const FEW: usize = if cfg!(test) { 8 } else { 512 };
 
 /// The columns of a tile: a cache line for each permission.
 const WIDTH: usize = 512;
@@ -74,9 +75,9 @@ struct Bit {
 
 impl Bit {
     #[inline]
-    fn of(column: usize, permission: u32) -> Self {
-        let line = (permission % 64) as usize * LINE;
-        Self { tile: column / WIDTH, word: line + column % WIDTH / 64, shift: column as u32 % 64 }
+    fn of(column: u32, permission: u32) -> Self {
+        let (line, at) = ((permission % 64) as usize * LINE, column as usize);
+        Self { tile: at / WIDTH, word: line + at % WIDTH / 64, shift: column % 64 }
     }
 
     /// The word, shifted so that the bit is the lowest one.
@@ -128,7 +129,7 @@ impl Columns {
             }
             Pages::Many(pages) => {
                 let Some(page) = pages.get(page) else { return 0 };
-                columns.iter().fold(0, |all, column| join(all, Bit::of(usize::from(*column), permission).read(page)))
+                columns.iter().fold(0, |all, column| join(all, Bit::of(u32::from(*column), permission).read(page)))
             }
         }
     }
@@ -142,10 +143,10 @@ impl Columns {
     /// Whether a column has a permission.
     #[inline]
     pub(crate) fn has(&self, column: u32, permission: u32) -> bool {
-        let (page, column) = ((permission / 64) as usize, column as usize);
+        let page = (permission / 64) as usize;
         let bit = match &self.pages {
             Pages::Few(pages) => {
-                pages.get(page).and_then(|page| page.get(column)).map_or(0, |word| word >> (permission % 64))
+                pages.get(page).and_then(|page| page.get(column as usize)).map_or(0, |word| word >> (permission % 64))
             }
             Pages::Many(pages) => pages.get(page).map_or(0, |page| Bit::of(column, permission).read(page)),
         };
@@ -177,6 +178,12 @@ impl Columns {
         let many =
             (0..).step_by(64).zip(lines.flatten()).flat_map(move |(start, word)| ones(*word).map(move |n| start + n));
         few.chain(many).filter_map(|column| self.source(column))
+    }
+
+    /// Whether pages consist of tiles.
+    #[cfg(test)]
+    pub(crate) fn are_many(&self) -> bool {
+        matches!(self.pages, Pages::Many(_))
     }
 
     /// Whether no source is open. A permission that is in no column is denied then.
@@ -229,7 +236,7 @@ impl Columns {
         let starts = [old, new].into_iter().filter(|row| row.word_count() > 0).map(Row::words_start);
         for page in starts.min().unwrap_or(0)..old.words_end().max(new.words_end()) {
             if old.word(page) != new.word(page) {
-                self.write(page, column as usize, old.word(page), new.word(page));
+                self.write(page, column, old.word(page), new.word(page));
             }
         }
     }
@@ -250,15 +257,15 @@ impl Columns {
         self.open_count = must(counted, "an open source was counted").unwrap_or(1);
     }
 
-    fn write(&mut self, page: usize, column: usize, old: u64, new: u64) {
+    fn write(&mut self, page: usize, column: u32, old: u64, new: u64) {
         let written = match &mut self.pages {
             Pages::Few(pages) => {
                 let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
-                page.and_then(|page| page.get_mut(column)).map(|word| *word = new)
+                page.and_then(|page| page.get_mut(column as usize)).map(|word| *word = new)
             }
             Pages::Many(pages) => {
                 let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
-                let tile = page.and_then(|page| page.get_mut(column / WIDTH)).map(Arc::make_mut);
+                let tile = page.and_then(|page| page.get_mut(column as usize / WIDTH)).map(Arc::make_mut);
                 tile.map(|tile| flip(tile, column, old ^ new))
             }
         };
@@ -301,7 +308,7 @@ fn widened<P: Clone>(pages: &[Arc<[P]>], count: usize, width: usize, blank: P) -
 }
 
 /// Changes these permissions of a column in its tile.
-fn flip(tile: &mut [u64; TILE], column: usize, permissions: u64) {
+fn flip(tile: &mut [u64; TILE], column: u32, permissions: u64) {
     let mut left = permissions;
     while left != 0 {
         let bit = Bit::of(column, left.trailing_zeros());
@@ -319,7 +326,7 @@ fn tiles(page: &[u64], blank: &Tile) -> Arc<[Tile]> {
             return Arc::clone(blank);
         }
         let mut tile = [0; TILE];
-        words.iter().enumerate().for_each(|(column, word)| flip(&mut tile, column, *word));
+        (0..).zip(words).for_each(|(column, word)| flip(&mut tile, column, *word));
         Arc::new(tile)
     };
     page.chunks(WIDTH).map(tile).collect()
@@ -380,7 +387,7 @@ mod tests {
         };
         assert_eq!(widths(&columns), [8, 8, 8]);
         let mut written = vec![(0, 5)];
-        for (group, wide) in [(4, 16), (40, 128), (254, 512), (256, 1_024), (2_000, 4_096), (9_000, 18_432)] {
+        for (group, wide) in [(4, 512), (255, 512), (256, 1_024), (2_000, 4_096), (9_000, 18_432)] {
             let older = columns.clone();
             columns.replace(Source::Group(group), None, &cached_row(&[7], false));
             assert_eq!(widths(&columns), [wide; 3], "group {group}");

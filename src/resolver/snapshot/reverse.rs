@@ -4,6 +4,7 @@
 
 use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::edges::Edges;
+use super::entity_rows::UserRow;
 use super::source::Source;
 use super::state::State;
 use super::user_summaries::Summary;
@@ -120,7 +121,7 @@ fn holds_within_window(state: &State, user: u32, columns: &Bits, when: &When<'_>
         // A suspended user holds what it has; its summary does not say so.
         Summary::Nothing | Summary::Always(_) | Summary::Wide => {
             let row = must(state.users.row(user), NEAR_END).into_iter();
-            let mut active = row.flat_map(|row| row.sources()).filter(|(_, edge)| is_active(*edge, when));
+            let mut active = row.flat_map(UserRow::sources).filter(|(_, edge)| is_active(*edge, when));
             active.any(|(source, _)| state.columns.column(source).is_some_and(is_meant))
         }
     }

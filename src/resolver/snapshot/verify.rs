@@ -1,9 +1,11 @@
 //! Checks the compiled form against its invariants I7 to I13, and against the bound on cached rows, for tests.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use uuid::Uuid;
 
+use super::columns::USUAL;
 use super::edge::ReverseEdge;
 use super::entity_rows::{GroupRow, RoleRow};
 use super::indexed_user::IndexedUser;
@@ -13,6 +15,35 @@ use super::table::{Origin, Row, Table};
 use super::user_summaries::UserSummary;
 use super::walk::own_bits;
 use crate::resolver::bits::{Bits, Row as BitRow};
+
+/// The forms that [`verify`] has met.
+static REACHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+
+fn reach(form: &'static str) {
+    REACHED.lock().unwrap().insert(form);
+}
+
+/// Panics unless [`verify`] has met every form of what is compiled.
+pub(crate) fn every_form_was_reached() {
+    let reached = REACHED.lock().unwrap();
+    let wanted = [
+        "a suspended user",
+        "a user with more sources than a summary has",
+        "a user with few sources",
+        "a user with many sources",
+        "a user with windows in the index entry",
+        "a user with many sources and windows",
+        "tiles",
+        "one array of columns",
+        "open sources",
+        "no open source",
+        "rows paid for by the budget",
+        "an unknown row",
+        "a row that gives more at some instants",
+    ];
+    let missing: Vec<_> = wanted.iter().filter(|form| !reached.contains(*form)).collect();
+    assert!(missing.is_empty(), "never reached: {missing:?}");
+}
 
 /// Panics if an invariant is broken.
 pub(crate) fn verify(state: &State) {
@@ -29,17 +60,35 @@ pub(crate) fn verify(state: &State) {
     ends(state);
     for (number, user) in live(&state.users) {
         let summary = UserSummary::of(user, &state.columns);
+        reach(match &summary {
+            UserSummary::Absent => "an absent user",
+            UserSummary::Suspended => "a suspended user",
+            UserSummary::Wide => "a user with more sources than a summary has",
+            UserSummary::Held(held) => match (held.windows.len(), held.columns.len()) {
+                (0, 0..=USUAL) => "a user with few sources",
+                (0, _) => "a user with many sources",
+                (_, 0..USUAL) => "a user with windows in the index entry",
+                _ => "a user with many sources and windows",
+            },
+        });
         assert_eq!(state.summaries.read(number), summary, "I11");
         let id = user.record.id.as_uuid();
         assert_eq!(state.indexed_user(id), Some(&IndexedUser::of(id, number, &summary)), "I11");
     }
+    // One page more than there are permissions.
+    let permissions = (live(&state.permissions).map(|(n, _)| n).max().unwrap_or(0) / 64 + 2) * 64;
     for (number, _) in live(&state.roles) {
-        cached_row(state, Source::Role(number));
+        cached_row(state, Source::Role(number), permissions);
     }
     for (number, _) in live(&state.groups) {
-        cached_row(state, Source::Group(number));
+        cached_row(state, Source::Group(number), permissions);
     }
     budget(state);
+    reach(if state.columns.are_many() { "tiles" } else { "one array of columns" });
+    reach(if state.columns.are_closed() { "no open source" } else { "open sources" });
+    if state.extra_words > 0 {
+        reach("rows paid for by the budget");
+    }
     let mut pattern_index: Vec<(u64, u32)> = Vec::new();
     for (number, role) in live(&state.roles) {
         pattern_index.extend(role.patterns.iter().map(|p| (state.roles.hashers().name(p.prefix()), number)));
@@ -159,15 +208,21 @@ fn members_by_key(state: &State, group: &GroupRow) {
 }
 
 /// I7 and I8: what is given at every instant, and what at any, by a plain closure over the edges.
-fn cached_row(state: &State, source: Source) {
+fn cached_row(state: &State, source: Source, permissions: u32) {
     let cached = state.cached_row(source).expect("every group and role has a cached row");
     let row: Bits = cached.always.iter().collect();
     let always = given(state, source, false);
     assert!(row.is_subset(&always), "I7");
     let column = state.columns.column(source).expect("every group and role has a column");
     assert_eq!(state.columns.source(column), Some(source));
-    let turned: Bits = (0..10_000).filter(|n| state.columns.has(column, *n)).collect();
+    let turned: Bits = (0..permissions).filter(|n| state.columns.has(column, *n)).collect();
+    assert!(cached.always.words_end() <= permissions as usize / 64, "I7");
     assert_eq!((row, cached.is_open()), (turned, state.columns.is_open(column)), "I7");
+    match &cached.ever {
+        None => reach("an unknown row"),
+        Some(ever) if *ever != cached.always => reach("a row that gives more at some instants"),
+        Some(_) => {}
+    }
     if let Some(ever) = &cached.ever {
         let ever: Bits = ever.iter().collect();
         assert_eq!(ever, given(state, source, true), "I8");

@@ -1,7 +1,7 @@
 //! Assertions about a tenant (R17): what holds, what breaks them and by which path, and files that cannot be read.
 
 #![cfg(feature = "json")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says so by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use rolecall::assertions::{Assertion, Assertions, Problem};
 use rolecall::blocking::{Authorizer, Tenant};
@@ -205,7 +205,7 @@ fn r17_assertions_about_a_tenant_without_answers_all_fail() {
     let acme = acme();
     let roles = ["payer", "clerk"].map(str::to_owned).to_vec();
     let assertions = Assertions::new([Assertion::Separate { roles }]);
-    let (_, plan) = acme.plan(|tx| tx.delete_tenant()).unwrap();
+    let ((), plan) = acme.plan(rolecall::Tx::delete_tenant).unwrap();
     let failures = assertions.check(&plan.preview().at(at(START)));
     assert_eq!(failures.len(), 1);
     assert_eq!(failures[0].problem, Problem::Unavailable { reason: Reason::Deleted });

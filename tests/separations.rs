@@ -344,16 +344,16 @@ fn changes_of_a_separation_are_described_with_names() {
     );
     assert_eq!(describe(|tx| tx.separation("s")?.set_slug("t")?.done()), ["renamed separation `s` to `t`"]);
     assert_eq!(describe(|tx| tx.delete_separation("t")), ["deleted separation `t`"]);
-    let (_, plan) = acme.plan(|tx| tx.delete_separation("payments")).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.delete_separation("payments")).unwrap();
     assert_eq!(plan.count(RecordKind::Separation).removed, 1);
 }
 
 #[test]
 fn a_rebased_plan_is_judged_on_the_newest_state() {
     let acme = acme();
-    let (_, assign) = acme.plan(|tx| tx.user("alice")?.assign("clerk")?.done()).unwrap();
-    let (_, separate) = acme.plan(|tx| tx.create_separation("s", 1, ["reader", "auditor"])?.done()).unwrap();
-    let (_, delete) = acme.plan(|tx| tx.delete_role("auditor")).unwrap();
+    let ((), assign) = acme.plan(|tx| tx.user("alice")?.assign("clerk")?.done()).unwrap();
+    let ((), separate) = acme.plan(|tx| tx.create_separation("s", 1, ["reader", "auditor"])?.done()).unwrap();
+    let ((), delete) = acme.plan(|tx| tx.delete_role("auditor")).unwrap();
     acme.update(|tx| {
         tx.user("alice")?.assign("approver")?;
         tx.user("bob")?.assign("reader")?.assign("auditor")?.done()
@@ -374,9 +374,9 @@ fn a_rebased_plan_is_judged_on_the_newest_state() {
 #[test]
 fn a_rebased_plan_that_names_a_deleted_role_says_so() {
     let acme = acme();
-    let (_, created) = acme.plan(|tx| tx.create_separation("s", 1, ["reader", "auditor"])?.done()).unwrap();
+    let ((), created) = acme.plan(|tx| tx.create_separation("s", 1, ["reader", "auditor"])?.done()).unwrap();
     acme.update(|tx| tx.create_separation("t", 1, ["reader", "clerk"])?.done()).unwrap();
-    let (_, changed) = acme.plan(|tx| tx.separation("t")?.set_roles(["reader", "clerk", "auditor"])?.done()).unwrap();
+    let ((), changed) = acme.plan(|tx| tx.separation("t")?.set_roles(["reader", "clerk", "auditor"])?.done()).unwrap();
     acme.update(|tx| tx.delete_role("auditor")).unwrap();
     for plan in [&created, &changed] {
         let error = acme.rebase(plan).unwrap_err();
@@ -402,8 +402,8 @@ fn a_rebased_plan_names_roles_as_a_transaction_would() {
     let store = MemoryStore::default();
     let old = over(&store, &["clerk", "approver"].map(RoleDef::new)).create_tenant("acme", "Acme").unwrap();
     old.update(|tx| tx.create_role("auditor")?.done()).unwrap();
-    let (_, removed) = old.plan(|tx| tx.create_separation("s", 1, ["clerk", "approver"])?.done()).unwrap();
-    let (_, in_conflict) = old.plan(|tx| tx.create_separation("t", 1, ["auditor", "approver"])?.done()).unwrap();
+    let ((), removed) = old.plan(|tx| tx.create_separation("s", 1, ["clerk", "approver"])?.done()).unwrap();
+    let ((), in_conflict) = old.plan(|tx| tx.create_separation("t", 1, ["auditor", "approver"])?.done()).unwrap();
     let new = over(&store, &["approver", "auditor"].map(RoleDef::new)).tenant("acme").unwrap();
     let error = new.rebase(&removed).unwrap_err();
     assert_eq!((error.kind(), error.name()), (ErrorKind::NotFound, Some("clerk")));

@@ -122,7 +122,9 @@ proptest! {
             let session = Arc::new(compiled.open());
             let tenant = Arc::new(build(&compiled, &session, &history.records, history.present.position));
             let model = Model::new(&records, &catalog);
-            assertions.iter().for_each(|assertion| agree(&tenant, &model, assertion));
+            for assertion in &assertions {
+                agree(&tenant, &model, assertion);
+            }
         }
     }
 }

@@ -96,6 +96,9 @@ fn after(records: &mut BTreeMap<RecordKey, Record>, plan: &Plan) {
     }
 }
 
+/// Separations (their roles and how many), assignments, and the calls of each plan.
+type History = (Vec<(usize, u8)>, Vec<(u8, Call)>, Vec<Vec<Call>>);
+
 /// Calls that give or take roles, or change a separation, and a few others.
 fn relevant() -> impl Strategy<Value = Vec<Call>> {
     const KINDS: [u8; 18] = [7, 8, 9, 11, 12, 14, 16, 17, 18, 19, 20, 22, 23, 28, 39, 43, 44, 45];
@@ -118,7 +121,7 @@ fn r14_an_excess_that_a_release_causes_does_not_grow() {
     // Assignments to users and groups, of whatever role and of `sys-viewer`.
     let roles = prop::collection::vec((prop_oneof![Just(17), Just(9)], call()), 3..9);
     let history = (separations, roles, prop::collection::vec(relevant(), 1..10));
-    let run = |(separations, roles, steps): (Vec<(usize, u8)>, Vec<(u8, Call)>, Vec<Vec<Call>>)| {
+    let run = |(separations, roles, steps): History| {
         let mut history = populated(RowBound::USUAL);
         for (a, (b, window)) in separations.into_iter().enumerate() {
             history.follow(&[Call { what: 42, a, b: if a == 0 { WIDE[2] } else { b }, window }]);
@@ -136,7 +139,9 @@ fn r14_an_excess_that_a_release_causes_does_not_grow() {
             if n == 0 {
                 // A plan of the release before, for the state as this one has it.
                 let (plan, _) = outcome(&history.present, &calls);
-                plan.into_iter().for_each(|plan| is_rebased_rightly(&plan, &present, &records, &generous));
+                if let Ok(plan) = plan {
+                    is_rebased_rightly(&plan, &present, &records, &generous);
+                }
             }
             let (outcome, breaks) = outcome(&present, &calls);
             is_right(&outcome, breaks.as_ref());

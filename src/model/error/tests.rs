@@ -13,6 +13,9 @@ fn missing(right: &str, kind: RightKind) -> MissingRight {
     }
 }
 
+const SEPARATED: &str = "separation `payments` allows a user 1 of its roles at most; at 2027-01-01T00:00:00Z, user `alice` \
+                         holds more than 1 role: has the role `clerk`; take away a role first, or change the separation";
+
 fn separated() -> Error {
     let held = HeldRole::new("clerk".to_owned(), "has the role `clerk`".to_owned());
     let (separation, user, at) = ("payments".to_owned(), "alice".to_owned(), "2027-01-01T00:00:00Z".to_owned());
@@ -112,11 +115,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             Error::new(ErrorKind::Managed).about(Group, "eng").managed_by("okta").advise("act for it"),
             "group `eng` is managed by `okta`; act for it",
         ),
-        (
-            separated(),
-            "separation `payments` allows a user 1 of its roles at most; at 2027-01-01T00:00:00Z, user `alice` holds more \
-             than 1 role: has the role `clerk`; take away a role first, or change the separation",
-        ),
+        (separated(), SEPARATED),
         (
             Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
             "internal invariant broken: a row exists; nothing was committed",

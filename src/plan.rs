@@ -2,7 +2,7 @@
 //!
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
-//! `merge.rs` merges two users; `draft.rs` is the state so far; `managed.rs` checks what only a directory may change,
+//! `merge.rs` merges two users; `draft.rs` is the state so far. `managed.rs` checks what only a directory may change,
 //! `guard.rs` what an actor may give, and `separated.rs` the separations of duties. `warnings.rs` has what a plan probably
 //! should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans, and `serialize_error.rs` adds what a
 //! rebase conflicts with to the error as data.

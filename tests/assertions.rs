@@ -170,7 +170,7 @@ fn r17_later_windows_break_what_is_never_to_be() {
             "user `carol` may do `billing:pay` from 2128-06-11T08:53:30Z: has the role `payer`, which grants `billing:pay`"
         ]
     );
-    // What has ended breaks nothing.
+    // An assignment that has ended breaks nothing.
     acme.update(|tx| tx.user("bob")?.assign_during("payer", until(START - 1))?.done()).unwrap();
     assert_eq!(failures(&acme, r#"{"expect": "only", "permission": "billing:pay", "groups": ["finance"]}"#).len(), 1);
 }

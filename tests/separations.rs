@@ -1,4 +1,4 @@
-//! Separation of duties (R14): what is refused, what is not, what the refusal says, and what is only reported.
+//! Separation of duties (R14): refusals, their texts, changes that are not refused, and excesses that are only reported.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 

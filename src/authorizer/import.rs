@@ -37,10 +37,10 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`Document`](crate::ErrorKind::Document) with all mistakes, of which [`Error::mistakes`](crate::Error::mistakes)
-    /// lists the first hundred; [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug is taken;
+    /// lists the first hundred. [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug is taken.
     /// [`Escalation`](crate::ErrorKind::Escalation) if the document has a [guard](Document::set_guard) and gives anybody
-    /// anything (R13); [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) if a user breaks a separation of the
-    /// document (R14); otherwise those of [`Authorizer::create_tenant`].
+    /// anything (R13). [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) if a user breaks a separation of the
+    /// document (R14). Otherwise those of [`Authorizer::create_tenant`].
     pub async fn import(&self, document: &Document) -> Result<Tenant> {
         let changes = document.additions(self.catalog(), Uuid::new_v4)?;
         document.check_guard(&changes, &self.shared.catalog, self.shared.clock.now())?;

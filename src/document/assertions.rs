@@ -99,7 +99,7 @@ pub enum Assertion {
         /// Groups, with their subgroups.
         groups: Vec<String>,
     },
-    /// Whoever may do it is one of these users, or a member of one of these groups at that time: at the instant of the check
+    /// Everybody who may do it is one of these users, or a member of one of these groups at that time: at the instant of the check
     /// and at every later one. If there are neither, nobody may do it.
     Only {
         /// The permission.
@@ -133,7 +133,7 @@ pub enum Assertion {
 pub struct Failure {
     /// The place of the assertion in the list, from 0. The text counts from 1.
     pub number: usize,
-    /// What is wrong.
+    /// The problem.
     pub problem: Problem,
 }
 

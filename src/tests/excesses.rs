@@ -23,7 +23,7 @@ use crate::{Error, ErrorKind, Moment, PageRequest, Result};
 /// The numbers of the roles of a separation that begins with the fifth: `r0`, `r1`, `sys-viewer` and `sys-all`.
 const WIDE: [usize; 4] = [0, 1, 5, 6];
 
-/// The next release: whoever has `sys-viewer` has `sys-all`, too.
+/// The next release: users with `sys-viewer` have `sys-all`, too.
 fn generous_catalog() -> Catalog {
     let permissions = &[PermissionDef::new("sys:read"), PermissionDef::new("sys:write")];
     let roles = &[

@@ -242,8 +242,8 @@ impl History {
         }
     }
 
-    /// A plan was refused because of a separation (R14): without the last of its calls that gave too much, or with none, a
-    /// plan is made, and the user in the error holds the roles in it at that instant.
+    /// A plan was refused because of a separation (R14). The same calls give the user in the error the roles in it at that
+    /// instant.
     fn is_refused_rightly(&self, calls: &[Call], error: &crate::Error) {
         let violation = error.separation().unwrap();
         let preview = Tx::run(self.draft(), |tx| -> Result<()> {

@@ -65,8 +65,8 @@ const ALWAYS: &str = "always";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MissingRight {
-    /// The slug of the permission, the pattern, the slug of the role that the catalog lacks, or the slug that the separation
-    /// had before the transaction.
+    /// The slug of the permission, the pattern, or the slug of the role that the catalog lacks. For a separation, the slug that
+    /// it had before the transaction.
     pub right: String,
     /// The kind of right.
     pub kind: RightKind,

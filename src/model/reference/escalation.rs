@@ -99,7 +99,7 @@ impl Model<'_> {
     /// Returns the separations of duties that forbid less after a transaction (R14): those that are deleted, allow more of
     /// their roles, or no longer name one of them. This model is the state before the transaction.
     ///
-    /// A guarded transaction is refused if there is one, whoever the actor is.
+    /// A guarded transaction is refused if there is one, whatever the actor holds.
     ///
     /// ```
     /// # use rolecall::catalog::Catalog;

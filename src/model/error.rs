@@ -389,8 +389,8 @@ impl Error {
         &self.0.violations
     }
 
-    /// Returns the rights that a guarded transaction would give and its actor does not hold (R13), at most one hundred; empty
-    /// for other kinds.
+    /// Returns the rights that a guarded transaction would give and its actor does not hold (R13), and the separations of
+    /// duties that it would loosen (R14): at most one hundred. Empty for other kinds.
     ///
     /// ```
     /// assert!(rolecall::Error::rejected("no").missing_rights().is_empty());

@@ -33,7 +33,8 @@ codes! {
 /// The text of a window without ends.
 const ALWAYS: &str = "always";
 
-/// A right that a guarded transaction would give somebody. Its actor does not hold it (R13).
+/// A right that a guarded transaction would give somebody. Its actor does not hold it (R13). Or a separation of duties that the
+/// transaction would loosen, which counts as a right that nobody holds (R14).
 ///
 /// [`Error::missing_rights`](crate::Error::missing_rights) lists them.
 ///

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Fingerprint;
 use crate::model::error::{Error, Result};
-use crate::model::ids::{CommitId, GroupId, PermissionId, Revision, RoleId, TenantId, UserId};
+use crate::model::ids::{CommitId, GroupId, PermissionId, Revision, RoleId, SeparationId, TenantId, UserId};
 
 macro_rules! parsed {
     ($($name:ident: $what:literal;)*) => {$(
@@ -29,6 +29,7 @@ parsed! {
     RoleId: "role id";
     GroupId: "group id";
     UserId: "user id";
+    SeparationId: "separation id";
     Fingerprint: "fingerprint";
 }
 

@@ -792,3 +792,19 @@ fn f27_a_commit_that_is_refused_names_the_rebase() {
          this tenant, otherwise plan again on this one"
     );
 }
+
+#[test]
+fn f27_a_plan_that_renames_says_which_of_its_changes_closes_a_cycle() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_group("one")?;
+        tx.create_group("two")?.done()
+    })
+    .unwrap();
+    let ((), plan) = acme.plan(|tx| tx.group("one")?.add_parent("two")?.set_slug("first")?.done()).unwrap();
+    acme.update(|tx| tx.group("two")?.add_parent("one")?.done()).unwrap();
+    let error = acme.rebase(&plan).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cycle);
+    let conflict = RebaseConflict::of(&error).expect("a change of the plan closes the cycle");
+    assert!(matches!(conflict.change.after(), Some(Record::Parent(_))), "{conflict:?}");
+}

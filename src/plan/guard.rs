@@ -287,7 +287,7 @@ fn is_loosened(before: &SeparationRecord, after: Option<&SeparationRecord>) -> b
 }
 
 /// Whether a change of a user lets somebody use its rights who could not before: the user itself after a suspension, or
-/// whoever has the new key or external id.
+/// the holder of the new key or external id.
 fn takes_over(before: &UserRecord, after: &UserRecord) -> bool {
     let is_active_again = (before.status, after.status) == (Status::Suspended, Status::Active);
     let has_another_external_id = after.external().is_some() && before.external() != after.external();

@@ -304,8 +304,12 @@ impl<'a> Rebase<'a> {
             Record::Inclusion(edge) => (edge.role.as_uuid(), edge.included.id().as_uuid()),
             _ => return false,
         };
-        let (from, to) = (self.name(entity, from), self.name(entity, to));
-        names.iter().zip(names.iter().skip(1)).any(|(a, b)| (a, b) == (&from, &to))
+        // The names around the cycle are those after the plan, which may rename.
+        let has = |id, name: &String| {
+            let names = [self.state, &self.plan.next.state].map(|state| name_at(state, entity, id));
+            names.iter().flatten().any(|other| other == name)
+        };
+        names.iter().zip(names.iter().skip(1)).any(|(a, b)| has(from, a) && has(to, b))
     }
 
     /// Returns the error for a change whose record is not as it was.
@@ -340,15 +344,19 @@ impl<'a> Rebase<'a> {
     /// Returns the name of an entity now, or as the plan knew it. The id, if neither has it.
     fn name(&self, entity: EntityKind, id: Uuid) -> String {
         let states = [self.state, &self.plan.next.state, &self.plan.base.state];
-        let name = states.into_iter().find_map(|state| match entity {
-            EntityKind::Permission => name_in(&state.permissions, state.permissions.by_id(id)),
-            EntityKind::Role => name_in(&state.roles, state.roles.by_id(id)),
-            EntityKind::Group => name_in(&state.groups, state.groups.by_id(id)),
-            EntityKind::User => name_in(&state.users, state.user_by_id(id)),
-            EntityKind::Separation => name_in(&state.separations, state.separations.by_id(id)),
-            EntityKind::Tenant => None,
-        });
+        let name = states.into_iter().find_map(|state| name_at(state, entity, id));
         name.unwrap_or_else(|| id.to_string())
+    }
+}
+
+fn name_at(state: &State, entity: EntityKind, id: Uuid) -> Option<String> {
+    match entity {
+        EntityKind::Permission => name_in(&state.permissions, state.permissions.by_id(id)),
+        EntityKind::Role => name_in(&state.roles, state.roles.by_id(id)),
+        EntityKind::Group => name_in(&state.groups, state.groups.by_id(id)),
+        EntityKind::User => name_in(&state.users, state.user_by_id(id)),
+        EntityKind::Separation => name_in(&state.separations, state.separations.by_id(id)),
+        EntityKind::Tenant => None,
     }
 }
 

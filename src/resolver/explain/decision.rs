@@ -1,0 +1,134 @@
+//! The decision of a check, and the reason for a denial.
+
+use serde::Serialize;
+
+use crate::model::records::Timestamp;
+
+/// Allowed, or denied for a reason.
+///
+/// Exhaustive on purpose: code that matches on a decision must handle both.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?.grant("posts:read")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+/// #     tx.create_user("alice")?.join("engineering")?;
+/// #     tx.create_user("bob")?.assign("reader")?;
+/// #     Ok(())
+/// # })?;
+/// use rolecall::{Decision, Reason};
+///
+/// match acme.decide("bob", "posts:write") {
+///     Decision::Allowed => println!("go ahead"),
+///     Decision::Denied(reason) => assert_eq!(reason, Reason::NoPath),
+/// }
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[must_use = "a decision that is not looked at decides nothing"]
+pub enum Decision {
+    /// The user may do this.
+    Allowed,
+    /// The user may not do this.
+    Denied(Reason),
+}
+
+/// Why a check was denied.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_role("reader")?.grant("posts:read")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+/// #     tx.create_group("staff")?;
+/// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+/// #     tx.create_user("alice")?.join("engineering")?;
+/// #     tx.create_user("bob")?.assign("reader")?;
+/// #     Ok(())
+/// # })?;
+/// use rolecall::{Decision, Reason};
+///
+/// assert_eq!(acme.decide("mallory", "posts:read"), Decision::Denied(Reason::UnknownUser));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// No such user: perhaps a typing error, a deleted user, or a user of another tenant.
+    UnknownUser,
+    /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
+    UnknownPermission,
+    /// The slug belongs to a permission of the tenant and to one of the catalog, and neither gives anything until the
+    /// tenant's own is renamed or deleted (R9). [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists such slugs.
+    CatalogConflict,
+    /// The catalog has renamed the permission: the slug is an earlier one. [`Explanation::suggestions`] has the present one.
+    PermissionRenamed,
+    /// The question has a pattern, such as `posts:*`, in place of a permission. Only a grant can have a pattern.
+    PatternAsked,
+    /// The user is suspended.
+    Suspended,
+    /// The user was allowed, but is no longer: the windows on the paths have ended.
+    Expired {
+        /// The end of the last time at which the user was allowed.
+        until: Timestamp,
+    },
+    /// The user will be allowed later: the windows on a path have not all begun.
+    NotYetActive {
+        /// The beginning of the next time at which the user is allowed.
+        from: Timestamp,
+    },
+    /// Nothing that the user holds grants it.
+    NoPath,
+    /// The user holds something that grants it, but on each path the windows have no common instant. So no path was ever
+    /// active, and none will be.
+    NeverActive,
+    /// The user holds something that grants it, but not now. So many windows combine that it was not worked out when, or
+    /// whether, all windows of a path are active.
+    OutsideWindows,
+    /// The user may do it, and not with the roles to which the question is narrowed (R15).
+    Narrowed,
+    /// A commit of this tenant is in doubt. The tenant denies every check until the commit is resolved.
+    InDoubt,
+    /// The last refresh rejected the content of the store. The tenant denies every check until a refresh succeeds.
+    InvalidStoreContent,
+    /// An internal invariant was broken, which is a bug of this crate. The tenant denies every check until a refresh
+    /// succeeds.
+    InternalError,
+    /// The tenant was closed.
+    Closed,
+    /// The tenant was deleted.
+    Deleted,
+}
+
+impl Decision {
+    /// Returns whether the user is allowed.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    /// #     tx.create_group("staff")?;
+    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+    /// #     tx.create_user("alice")?.join("engineering")?;
+    /// #     tx.create_user("bob")?.assign("reader")?;
+    /// #     Ok(())
+    /// # })?;
+    /// assert!(acme.decide("alice", "posts:write").is_allowed());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn is_allowed(self) -> bool {
+        matches!(self, Self::Allowed)
+    }
+}

@@ -1,10 +1,11 @@
 //! Work that goes on when the caller's future is dropped.
 
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_channel::oneshot;
 
 use super::runtime::Runtime;
 use crate::model::error::{Error, ErrorKind};
@@ -26,14 +27,20 @@ pub(super) fn detached<T: Send + 'static>(
     let work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work);
     async move {
         let Some(runtime) = runtime else { return Ok(work.await) };
-        let channel = Arc::new(Channel(Mutex::new(State::Waiting { begun: false, waker: None })));
-        let (sender, receiver) = (Sender(Arc::clone(&channel)), Receiver(channel));
+        let (sender, receiver) = oneshot::channel();
+        let began = Arc::new(AtomicBool::new(false));
+        let task_began = Arc::clone(&began);
         runtime.spawn(Box::pin(async move {
-            sender.begin();
-            let result = work.await;
-            sender.send(result);
+            task_began.store(true, Ordering::Relaxed);
+            // If the caller is gone, the result comes back and is dropped here.
+            drop(sender.send(work.await));
         }));
-        receiver.await
+        // A task that does not run to its end drops the sender. The channel orders that after the store.
+        receiver.await.map_err(
+            |_| {
+                if began.load(Ordering::Relaxed) { Stopped::HalfWay } else { Stopped::BeforeItBegan }
+            },
+        )
     }
 }
 
@@ -43,98 +50,11 @@ impl From<Stopped> for Error {
     }
 }
 
-/// A channel for one result.
-struct Channel<T>(Mutex<State<T>>);
-
-enum State<T> {
-    Waiting {
-        begun: bool,
-        waker: Option<Waker>,
-    },
-    Sent(T),
-    Stopped(Stopped),
-    /// The result was received, or the receiver was dropped.
-    Over,
-}
-
-struct Sender<T>(Arc<Channel<T>>);
-
-struct Receiver<T>(Arc<Channel<T>>);
-
-impl<T> Channel<T> {
-    /// Each critical section is a plain assignment, so the value is valid even after a panic.
-    ///
-    /// Results and wakers run other code when they are dropped, so neither is dropped while the mutex is locked.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the wait with this state, unless it has ended.
-    fn end(&self, with: impl FnOnce(bool) -> State<T>) {
-        let mut state = self.lock();
-        let State::Waiting { begun, waker } = &mut *state else { return };
-        let (begun, waker) = (*begun, waker.take());
-        *state = with(begun);
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl<T> Sender<T> {
-    fn begin(&self) {
-        if let State::Waiting { begun, .. } = &mut *self.0.lock() {
-            *begun = true;
-        }
-    }
-
-    fn send(&self, result: T) {
-        let mut result = Some(result);
-        self.0.end(|_| result.take().map_or(State::Over, State::Sent));
-        // Still here if the receiver was dropped. It goes now, outside the lock.
-        drop(result);
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        self.0.end(|begun| State::Stopped(if begun { Stopped::HalfWay } else { Stopped::BeforeItBegan }));
-    }
-}
-
-impl<T> Future for Receiver<T> {
-    type Output = Result<T, Stopped>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut new = Some(cx.waker().clone());
-        let mut state = self.0.lock();
-        if let State::Waiting { waker, .. } = &mut *state {
-            mem::swap(waker, &mut new);
-            drop(state);
-            drop(new);
-            return Poll::Pending;
-        }
-        let ended = mem::replace(&mut *state, State::Over);
-        drop(state);
-        match ended {
-            State::Sent(result) => Poll::Ready(Ok(result)),
-            State::Stopped(stopped) => Poll::Ready(Err(stopped)),
-            State::Waiting { .. } | State::Over => Poll::Ready(Err(Stopped::HalfWay)),
-        }
-    }
-}
-
-impl<T> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        let ended = mem::replace(&mut *self.0.lock(), State::Over);
-        drop(ended);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
     use super::*;

@@ -2,7 +2,7 @@
 //! implementation to read before writing a store.
 //!
 //! The contract is in [`crate::store`]; this file cites its clauses. A commit is checked first, without changing anything,
-//! and then applied, which cannot fail. The tests are in `tests/memory_store.rs`.
+//! and then applied, which cannot fail. The tests are in `tests/tenants/memory_store.rs`.
 //!
 //! Deliberately absent: a lock per tenant, a persistent map, files. They would make the store faster or durable, but no
 //! longer a good example.

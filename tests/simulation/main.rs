@@ -21,7 +21,7 @@
 //! prints it again. `.ci/mutants/protocol` removes each rule of the protocol once and reports whether the simulation
 //! fails.
 //!
-//! Deliberately absent: imports and repairs (`tests/protocol.rs` has repairs), threads (one thing happens at a time), a
+//! Deliberately absent: imports and repairs (`tests/tenants/protocol.rs` has repairs), threads (one thing happens at a time), a
 //! catalog.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]

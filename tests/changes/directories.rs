@@ -309,11 +309,11 @@ fn a_user_is_shown_and_found_by_its_name() {
 }
 
 /// The recipe of the cookbook.
-#[path = "../examples/directory/synchronise.rs"]
+#[path = "../../examples/directory/synchronise.rs"]
 mod synchronise;
-#[path = "../examples/directory/csv.rs"]
+#[path = "../../examples/directory/csv.rs"]
 mod csv;
-#[path = "../examples/directory/scim.rs"]
+#[path = "../../examples/directory/scim.rs"]
 mod scim;
 
 use synchronise::{Department, Directory, Person, synchronise as synchronise_with};
@@ -556,9 +556,9 @@ fn a_directory_is_read_from_csv_and_from_scim() {
 
 #[test]
 fn the_cookbook_shows_the_recipe_that_is_tested() {
-    let recipe = include_str!("../examples/directory/synchronise.rs").replace("pub(crate) ", "");
+    let recipe = include_str!("../../examples/directory/synchronise.rs").replace("pub(crate) ", "");
     let (_, code) = recipe.split_once("\n\n").unwrap();
-    assert!(include_str!("../src/docs/cookbook.md").contains(code.trim()), "examples/directory/synchronise.rs");
+    assert!(include_str!("../../src/docs/cookbook.md").contains(code.trim()), "examples/directory/synchronise.rs");
 }
 
 #[test]

@@ -1,0 +1,18 @@
+//! What a tenant answers: questions and their explanations, the catalog, errors and their texts, the JSON.
+//!
+//! The files are one test program, because each program is linked separately.
+
+mod api;
+mod attacks;
+mod bad_input;
+mod catalog;
+mod explanations;
+mod handles;
+mod ids;
+mod lists;
+mod narrowed;
+mod parent_windows;
+mod questions;
+mod releases;
+mod serialised;
+mod texts;

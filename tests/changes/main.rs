@@ -1,0 +1,13 @@
+//! Changes: transactions, plans, guards, merges, separated duties, assertions and directories.
+//!
+//! The files are one test program, because each program is linked separately.
+
+mod assertions;
+mod described;
+mod directories;
+mod edits;
+mod guard;
+mod merges;
+mod plans;
+mod rebase;
+mod separations;

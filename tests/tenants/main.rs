@@ -1,0 +1,11 @@
+//! Tenants: opened, closed, renamed and deleted, in doubt, over several sessions and with a runtime.
+//!
+//! The files are one test program, because each program is linked separately.
+
+mod in_doubt;
+mod lifecycle;
+mod memory_store;
+mod open_tenants;
+mod protocol;
+mod renames;
+mod runtime;

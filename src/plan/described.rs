@@ -368,7 +368,13 @@ impl DescribedChange {
             RecordKind::Inclusion => format!("inclusion of {object} in {subject}"),
             RecordKind::Grant => format!("grant of {object} to {}", self.subject.shown(before)),
             // A user and a group may have one name.
-            _ => format!("assignment of {object} to {}", self.subject.shown(before)),
+            RecordKind::Assignment => format!("assignment of {object} to {}", self.subject.shown(before)),
+            RecordKind::Tenant
+            | RecordKind::Permission
+            | RecordKind::Role
+            | RecordKind::Group
+            | RecordKind::User
+            | RecordKind::Separation => subject,
         }
     }
 

@@ -326,7 +326,13 @@ impl<'a> Rebase<'a> {
             Record::Assignment(_) => RelationKind::Assignment,
             Record::Parent(_) => RelationKind::Parent,
             Record::Inclusion(_) => RelationKind::Inclusion,
-            _ => RelationKind::Grant,
+            Record::Grant(_) => RelationKind::Grant,
+            Record::Tenant(_)
+            | Record::Permission(_)
+            | Record::Role(_)
+            | Record::Group(_)
+            | Record::User(_)
+            | Record::Separation(_) => return error,
         };
         let relation = Relation::new(kind, from.entity, self.name(from.entity, from.id));
         match (to, record) {

@@ -12,6 +12,7 @@
 //! | `commit.rs` | plans, commits and publishes |
 //! | `resolve.rs` | finds out the outcome of a commit that is in doubt |
 //! | `refresh.rs` | applies the commits of other writers |
+//! | `history.rs` | past states |
 //! | `registry.rs` | tracks the open tenants, and closes idle ones |
 //! | `tenant.rs` | an open tenant |
 //! | `write_state.rs`, `creation_queue.rs` | the state that outlives a session of a tenant |
@@ -31,6 +32,7 @@ mod creation;
 mod opening;
 mod maintenance;
 mod rebase;
+pub mod history;
 mod commit;
 mod resolve;
 mod refresh;

@@ -77,7 +77,7 @@ mod resolver;
 mod model;
 mod block_on;
 
-pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Updated, runtime};
+pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Updated, history, runtime};
 #[cfg(feature = "json")]
 pub use document::{Document, assertions};
 pub use model::error::{

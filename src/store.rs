@@ -398,9 +398,11 @@ pub mod conformance;
 #[cfg(feature = "redb")]
 mod redb;
 mod memory;
+mod history;
 mod dyn_store;
 
 pub(crate) use dyn_store::DynStore;
+pub use history::{CommitPage, CommitQuery, History};
 pub use memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use redb::{RedbError, RedbOptions, RedbStore};

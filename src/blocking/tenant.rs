@@ -1,16 +1,18 @@
 //! A tenant without an executor. [`crate::Tenant`] has the documentation and the examples.
 
 use super::twin;
+use crate::authorizer::history::{PastPoint, PastState};
 use crate::authorizer::{self, Lag, Outcome, Updated};
 use crate::block_on::block_on;
 #[cfg(feature = "json")]
 use crate::document::Document;
 use crate::model::error::{Error, Result};
-use crate::model::records::{CommitId, Name, Revision, TenantId, TenantSlug};
+use crate::model::records::{CommitId, Name, RecordKey, Revision, TenantId, TenantSlug};
 use crate::plan::{Plan, Tx};
 use crate::resolver::explain::{Decision, Explanation};
 use crate::resolver::moment::{Moment, PermissionSet};
 use crate::resolver::snapshot::{AsPermission, AsUser, PermissionHandle, SlugConflict, Snapshot, UserHandle};
+use crate::store::{History, StoredCommit};
 
 /// [`crate::Tenant`] without an executor. Questions are the same, and never wait.
 ///
@@ -182,6 +184,22 @@ impl Tenant {
     /// The same.
     pub fn rebase(&self, plan: &Plan) -> Result<Plan> {
         block_on(self.0.rebase(plan))
+    }
+
+    /// See [`crate::Tenant::as_of`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn as_of(&self, history: &impl History, point: impl Into<PastPoint>) -> Result<PastState> {
+        block_on(self.0.as_of(history, point))
+    }
+
+    /// See [`crate::Tenant::last_change`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn last_change(&self, history: &impl History, key: &RecordKey) -> Result<Option<StoredCommit>> {
+        block_on(self.0.last_change(history, key))
     }
 
     /// See [`crate::Tenant::replace`].

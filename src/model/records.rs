@@ -6,6 +6,7 @@
 //! Start with [`Record`], then [`Change`] and [`Envelope`].
 
 mod fields;
+mod event;
 mod change;
 mod parsed;
 mod envelope;

@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub(crate) mod verify;
 pub(crate) mod advance;
+pub(crate) mod past;
 pub(crate) mod build;
 pub(crate) mod compiled_catalog;
 pub(crate) mod row_cache;

@@ -52,6 +52,7 @@ mod loads;
 mod races;
 mod reopened;
 mod content;
+mod history_pages;
 mod history;
 mod links;
 mod similar_texts;
@@ -67,6 +68,7 @@ mod report;
 
 pub use faulty_store::{Call, Fault, FaultyStore};
 pub use fixture::{Fixture, FixtureError, LinkState, Task, run_on_threads};
+pub use history_pages::run_history;
 pub use report::{CaseReport, Clause, Finding, Report};
 
 use self::case::Case;

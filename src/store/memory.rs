@@ -12,7 +12,10 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Base, Commit, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
+use super::history::page;
+use super::{
+    Base, Commit, CommitPage, CommitQuery, History, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary,
+};
 use crate::model::records::{Change, Position, Record, RecordKey, Revision, TenantId, TenantSlug};
 
 /// A [`Store`] that keeps tenants in memory; nothing survives the process.
@@ -48,6 +51,7 @@ use crate::model::records::{Change, Position, Record, RecordKey, Revision, Tenan
 /// | the first commit with changes during a load | O(n) more: copies the map that the load still reads | |
 /// | the deletion of a tenant | O(n) more: drops its records | |
 /// | `since` | O(commits returned) | O(changes returned) |
+/// | `commits` | O(commits in the history) | O(changes read for the page) |
 ///
 /// Measured with 1,000,000 memberships: a commit of one change takes 3 to 12 µs, the first one during a load 0.6 s.
 ///
@@ -118,6 +122,14 @@ impl Store for MemoryStore {
     }
 }
 
+impl History for MemoryStore {
+    async fn commits(&self, tenant_id: TenantId, query: &CommitQuery) -> Result<Option<CommitPage>, StoreError> {
+        let found = self.state().live.get(&tenant_id).map(|tenant| tenant.history.newest_first(query.ends_before()));
+        let Some((start, commits)) = found else { return Ok(None) };
+        page(query, start, commits.into_iter().map(Ok)).map(Some)
+    }
+}
+
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore").finish_non_exhaustive()
@@ -141,7 +153,7 @@ struct State {
 struct LiveTenant {
     at: Position,
     records: Arc<Records>,
-    history: History,
+    history: RecentCommits,
 }
 
 impl Default for State {
@@ -207,7 +219,7 @@ impl State {
             .live
             .entry(tenant_id)
             .and_modify(|tenant| tenant.history.push(commit, revision, max_changes))
-            .or_insert_with(|| LiveTenant { at, records: Arc::default(), history: History::after(at) });
+            .or_insert_with(|| LiveTenant { at, records: Arc::default(), history: RecentCommits::after(at) });
         tenant.at = at;
         tenant.replace(changes);
     }
@@ -270,14 +282,14 @@ impl LiveTenant {
 }
 
 /// The newest commits of one tenant, shared with the calls that return them.
-struct History {
+struct RecentCommits {
     /// The position before the oldest commit; the latest position if nothing was committed.
     start: Position,
     commits: VecDeque<Arc<StoredCommit>>,
     changes: usize,
 }
 
-impl History {
+impl RecentCommits {
     /// A history that starts at this position. A tenant's creation is never part of it: no position precedes it.
     fn after(start: Position) -> Self {
         Self { start, commits: VecDeque::new(), changes: 0 }
@@ -302,6 +314,12 @@ impl History {
             Some(index) => self.commits.get(index)?.envelope.id,
         };
         (commit == at.commit).then(|| self.commits.iter().skip(skipped).cloned().collect())
+    }
+
+    /// The position before the oldest commit, and the commits before a revision.
+    fn newest_first(&self, before: Option<Revision>) -> (Position, Vec<Arc<StoredCommit>>) {
+        let is_before = |commit: &&Arc<StoredCommit>| before.is_none_or(|before| commit.revision < before);
+        (self.start, self.commits.iter().rev().filter(is_before).cloned().collect())
     }
 }
 

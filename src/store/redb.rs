@@ -55,7 +55,7 @@ use self::commit::OwnedCommit;
 use self::file::Backend;
 use self::load::LoadCursor;
 use self::shared_database::SharedDatabase;
-use super::{Commit, Since, Sink, Stop, Store, StoreError, TenantSummary};
+use super::{Commit, CommitPage, CommitQuery, History, Since, Sink, Stop, Store, StoreError, TenantSummary};
 use crate::model::records::{Position, Revision, TenantId, TenantSlug};
 
 pub use self::error::RedbError;
@@ -260,6 +260,13 @@ impl Store for RedbStore {
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
         self.wait(move |shared| shared.with(|database, _| read::since(database, at))).await
+    }
+}
+
+impl History for RedbStore {
+    async fn commits(&self, tenant_id: TenantId, query: &CommitQuery) -> Result<Option<CommitPage>, StoreError> {
+        let query = query.clone();
+        self.wait(move |shared| shared.with(|database, _| read::history(database, tenant_id, &query))).await
     }
 }
 

@@ -22,6 +22,7 @@ use crate::resolver::explain::{Path, PathStep};
 use crate::resolver::moment::{PermissionSet, Via};
 use crate::resolver::snapshot::advance::Unfit;
 use crate::resolver::snapshot::build::Build;
+use crate::resolver::snapshot::past::Undone;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::session::Session;
 use crate::resolver::snapshot::state::RowBound;
@@ -330,6 +331,8 @@ impl History {
         access_changes_agree(&plan);
         changes_are_described(&plan);
         misfits_are_refused(&plan, &self.records);
+        assert!(next.state.records().map(|record| record.key()).collect::<BTreeSet<_>>().iter().eq(self.records.keys()));
+        past_is_rebuilt(&plan, &self.present);
         self.present = Arc::clone(next);
     }
 
@@ -541,6 +544,18 @@ fn as_model_path(moment: &crate::Moment<'_>, path: &Path) -> ModelPath {
         }
     });
     ModelPath { steps: steps.collect(), window: path.window(), grant: path.grant().to_owned() }
+}
+
+/// A commit undone on its own state gives the state before it.
+fn past_is_rebuilt(plan: &Plan, before: &CompiledTenant) {
+    let mut undone = Undone::default();
+    undone.undo(&plan.changes);
+    let past = plan.next.rewound(&undone, before.position).expect("an earlier state breaks no invariant");
+    verify(&past.state);
+    let records = |compiled: &CompiledTenant| -> BTreeMap<_, _> {
+        compiled.state.records().map(|record| (record.key(), record)).collect()
+    };
+    assert_eq!(records(&past), records(before));
 }
 
 /// Rejects every change that does not fit the state: adding a record that exists, removing or changing one that is

@@ -180,6 +180,9 @@ codes! {
         /// A user would hold more roles of a separation of duties than it allows, and more than before (R14).
         /// [`Error::separation`](crate::Error::separation) has the user, and the roles with their paths.
         SeparationOfDuties = "separation_of_duties",
+        /// The history of the store does not go back to the state that was asked for, or the state is in the future. The text
+        /// says where the history begins or ends.
+        NotInHistory = "not_in_history",
         /// An internal invariant of this crate is broken, which is a bug. Nothing was committed, or the tenant is out of
         /// service until a refresh succeeds; the text says which.
         Internal = "internal",
@@ -227,6 +230,7 @@ impl ErrorKind {
             | Self::Managed
             | Self::Escalation
             | Self::SeparationOfDuties
+            | Self::NotInHistory
             | Self::Internal => false,
         }
     }
@@ -264,6 +268,7 @@ impl ErrorKind {
             Self::Managed => "managed by a directory",
             Self::Escalation => "privilege escalation",
             Self::SeparationOfDuties => "separation of duties",
+            Self::NotInHistory => "not in the history",
             Self::Internal => "internal error",
         }
     }

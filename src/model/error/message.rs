@@ -213,6 +213,7 @@ const fn sentence(kind: ErrorKind) -> &'static str {
         ErrorKind::TooManyEntities => {
             "the tenant has had too many entities of one kind since it was opened; open it again if most were deleted"
         }
+        ErrorKind::NotInHistory => "the history does not have this state",
         ErrorKind::Internal => "internal invariant broken",
         other => other.title(),
     }

@@ -1,10 +1,13 @@
-//! The record that a state has under a key.
+//! The records that a state consists of: all of them, or the one under a key.
 
-use super::entity_rows::PermissionRow;
+use super::edge::FAR_END;
+use super::edges::Edges;
+use super::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
 use super::state::State;
 use super::table::{Origin, Row, Table};
+use crate::model::internal_fault::must;
 use crate::model::records::{
-    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Record, RecordKey, RoleRef, Window,
+    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, Record, RecordKey, RoleRef, Window,
 };
 
 impl State {
@@ -65,10 +68,80 @@ impl State {
         })
     }
 
+    /// Returns all records, in the order of their kinds: what a load would return.
+    ///
+    /// A reference to an entry of the catalog has the slug that the entry has now.
+    ///
+    /// # Complexity
+    /// O(records) look-ups.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        let tenant = self.tenant.iter().cloned().map(Record::Tenant);
+        let entities = tenant
+            .chain(all_own(&self.permissions).map(|row| Record::Permission(row.record.clone())))
+            .chain(all_own(&self.roles).map(|row| Record::Role(row.record.clone())))
+            .chain(all_own(&self.groups).map(|row| Record::Group(row.record.clone())))
+            .chain(all_own(&self.users).map(|row| Record::User(row.record.clone())));
+        let relations = all_own(&self.roles)
+            .flat_map(|row| self.grants_of(row))
+            .chain(all_own(&self.roles).flat_map(|row| self.inclusions_of(row)))
+            .chain(all_own(&self.groups).flat_map(|row| self.parents_of(row)))
+            .chain(all_own(&self.groups).flat_map(|row| self.assignments_of(Holder::Group(row.id()), row.roles())))
+            .chain(all_own(&self.users).flat_map(|row| self.assignments_of(Holder::User(row.id()), row.roles())))
+            .chain(all_own(&self.users).flat_map(|row| self.memberships_of(row)));
+        let separations = all_own(&self.separations).map(|row| Record::Separation(row.record.clone()));
+        entities.chain(relations).chain(separations)
+    }
+
+    fn grants_of<'a>(&'a self, row: &'a RoleRow) -> impl Iterator<Item = Record> + 'a {
+        let role = row.record.id;
+        let permissions = row.grants.iter().filter_map(move |number| {
+            let row = must(self.permissions.row(*number), FAR_END)?;
+            Some(Record::Grant(Grant { role, granted: Granted::Permission(row.reference()) }))
+        });
+        let pattern =
+            move |pattern: &Pattern| Record::Grant(Grant { role, granted: Granted::Pattern(pattern.clone()) });
+        permissions.chain(row.patterns.iter().map(pattern))
+    }
+
+    fn inclusions_of<'a>(&'a self, row: &'a RoleRow) -> impl Iterator<Item = Record> + 'a {
+        let role = row.record.id;
+        row.includes.iter().filter_map(move |number| {
+            let included = must(self.roles.row(*number), FAR_END)?.reference();
+            Some(Record::Inclusion(Inclusion { role, included }))
+        })
+    }
+
+    fn parents_of<'a>(&'a self, row: &'a GroupRow) -> impl Iterator<Item = Record> + 'a {
+        let group = row.id();
+        row.parents().iter().filter_map(move |edge| {
+            let parent = must(self.groups.row(edge.to), FAR_END)?.id();
+            Some(Record::Parent(Parent { group, parent, window: edge.window }))
+        })
+    }
+
+    fn assignments_of<'a>(&'a self, holder: Holder, roles: Edges<'a>) -> impl Iterator<Item = Record> + 'a {
+        roles.iter().filter_map(move |edge| {
+            let role = must(self.roles.row(edge.to), FAR_END)?.reference();
+            Some(Record::Assignment(Assignment { role, holder, window: edge.window }))
+        })
+    }
+
+    fn memberships_of<'a>(&'a self, row: &'a UserRow) -> impl Iterator<Item = Record> + 'a {
+        let user = row.id();
+        row.groups().iter().filter_map(move |edge| {
+            let group = must(self.groups.row(edge.to), FAR_END)?.id();
+            Some(Record::Membership(Membership { user, group, window: edge.window }))
+        })
+    }
+
     fn role_with_id(&self, id: crate::model::records::RoleId) -> Option<(u32, RoleRef)> {
         let number = self.roles.by_id(id.as_uuid())?;
         Some((number, self.roles.row(number)?.reference()))
     }
+}
+
+fn all_own<R: Row>(table: &Table<R>) -> impl Iterator<Item = &R> {
+    table.rows().filter(|row| row.origin() == Origin::Tenant)
 }
 
 /// Returns the record of an entity, unless the catalog defines it.

@@ -159,17 +159,21 @@ impl CaseContext<'_> {
 impl Case {
     pub(super) async fn run(self, fixture: &dyn DynFixture) -> CaseReport {
         fixture.case_started(self.name);
-        let found = catch_panic(async {
+        let finding = finding_of(async {
             let context = CaseContext { fixture, store: Arc::from(fixture.fresh().await?) };
             (self.body)(&context).await
         });
-        let finding = match found.await {
-            Ok(Ok(())) => Finding::Passed,
-            Ok(Err(CaseError::NotExercised(why))) => Finding::NotExercised(why),
-            Ok(Err(CaseError::Failed(why))) => Finding::Failed(why),
-            Err(panic) => Finding::Failed(format!("panicked: {}", panic_message(&*panic))),
-        };
-        CaseReport { clause: self.clause, name: self.name, finding }
+        CaseReport { clause: self.clause, name: self.name, finding: finding.await }
+    }
+}
+
+/// Runs a case, and returns what it found.
+pub(super) async fn finding_of(case: impl Future<Output = CaseResult> + Send) -> Finding {
+    match catch_panic(case).await {
+        Ok(Ok(())) => Finding::Passed,
+        Ok(Err(CaseError::NotExercised(why))) => Finding::NotExercised(why),
+        Ok(Err(CaseError::Failed(why))) => Finding::Failed(why),
+        Err(panic) => Finding::Failed(format!("panicked: {}", panic_message(&*panic))),
     }
 }
 

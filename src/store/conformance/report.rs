@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// A clause of the contract of [`Store`](crate::store::Store).
+/// A clause of the contract of [`Store`](crate::store::Store), or of [`History`](crate::store::History).
 ///
 /// ```
 /// use rolecall::store::conformance::Clause;
@@ -29,10 +29,20 @@ pub enum Clause {
     S13,
     S14,
     S15,
+    H1,
+    H2,
+    H3,
+    H4,
+    H5,
+    H6,
+    H7,
 }
 
 impl Clause {
-    /// Every clause, in order.
+    /// The clauses of the optional capability [`History`](crate::store::History), in order.
+    pub const HISTORY: [Self; 7] = [Self::H1, Self::H2, Self::H3, Self::H4, Self::H5, Self::H6, Self::H7];
+
+    /// The clauses that every store keeps, in order.
     pub const ALL: [Self; 15] = [
         Self::S1,
         Self::S2,

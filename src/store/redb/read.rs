@@ -1,6 +1,7 @@
 //! The short reads: find, list and since. Each is one read transaction.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
@@ -8,7 +9,8 @@ use super::failure::Failure;
 use super::format::{Bytes, COMMITS, SLUGS, TENANTS, TableId, commit_key, revision_in, tenant_key, verify_checksum};
 use super::rows::{CommitHead, CommitPart, LiveTenant, TenantRow, decode, part};
 use crate::model::records::{Position, Revision, TenantId, TenantSlug};
-use crate::store::{Since, StoredCommit, TenantSummary};
+use crate::store::history::page;
+use crate::store::{CommitPage, CommitQuery, Since, StoredCommit, TenantSummary};
 
 /// Returns the existing tenant with this slug.
 pub(super) fn find(database: &Database, slug: &TenantSlug) -> Result<Option<TenantId>, Failure> {
@@ -67,6 +69,47 @@ pub(super) fn since(database: &Database, at: Position) -> Result<Since, Failure>
         }
     }
     assembler.end(&tenant)
+}
+
+/// Returns a page of the history (H1 to H7). Reads commit by commit, backwards.
+pub(super) fn history(
+    database: &Database,
+    tenant_id: TenantId,
+    query: &CommitQuery,
+) -> Result<Option<CommitPage>, Failure> {
+    let reading = database.begin_read()?;
+    let Some(tenant) = live_tenant(&reading, tenant_id)? else { return Ok(None) };
+    let commits = reading.open_table(COMMITS)?;
+    let start = tenant.history_start.of(tenant_id);
+    let end = query.ends_before().map_or(tenant.latest.revision.number(), |before| {
+        before.number().saturating_sub(1).min(tenant.latest.revision.number())
+    });
+    let revisions = (start.revision.number().saturating_add(1)..=end).rev().map(Revision::new);
+    page(query, start, revisions.map(|revision| commit(&commits, tenant_id, revision).map(Arc::new))).map(Some)
+}
+
+/// Reads one commit from its parts.
+fn commit(
+    commits: &ReadOnlyTable<Bytes, Bytes>,
+    tenant_id: TenantId,
+    revision: Revision,
+) -> Result<StoredCommit, Failure> {
+    let (first, last) = (commit_key(tenant_id, revision, 0), commit_key(tenant_id, revision, u32::MAX));
+    let mut found: Option<(StoredCommit, u64)> = None;
+    for row in commits.range(&first[..]..=&last[..])? {
+        let (key, value) = row?;
+        let (value, _) = verify_checksum(TableId::Commits, key.value(), value.value())?;
+        let part = part(value)?;
+        match (part.head, found.as_mut()) {
+            (Some(CommitHead { envelope, changes }), None) => {
+                found = Some((StoredCommit { revision, envelope, changes: part.changes }, changes));
+            }
+            (None, Some((commit, _))) => commit.changes.extend(part.changes),
+            _ => return Err(missing(revision)),
+        }
+    }
+    let is_whole = |(commit, changes): &(StoredCommit, u64)| u64::try_from(commit.changes.len()) == Ok(*changes);
+    found.filter(is_whole).map(|(commit, _)| commit).ok_or_else(|| missing(revision))
 }
 
 /// Returns the row of a tenant, if there is one.

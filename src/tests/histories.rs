@@ -22,8 +22,8 @@ use crate::resolver::explain::{Path, PathStep};
 use crate::resolver::moment::{PermissionSet, Via};
 use crate::resolver::snapshot::advance::Unfit;
 use crate::resolver::snapshot::build::Build;
-use crate::resolver::snapshot::past::Undone;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
+use crate::resolver::snapshot::past::Undone;
 use crate::resolver::snapshot::session::Session;
 use crate::resolver::snapshot::state::RowBound;
 use crate::resolver::snapshot::verify::{every_form_was_reached, verify};
@@ -331,7 +331,9 @@ impl History {
         access_changes_agree(&plan);
         changes_are_described(&plan);
         misfits_are_refused(&plan, &self.records);
-        assert!(next.state.records().map(|record| record.key()).collect::<BTreeSet<_>>().iter().eq(self.records.keys()));
+        assert!(
+            next.state.records().map(|record| record.key()).collect::<BTreeSet<_>>().iter().eq(self.records.keys())
+        );
         past_is_rebuilt(&plan, &self.present);
         self.present = Arc::clone(next);
     }

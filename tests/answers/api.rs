@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 use std::fs;
 use std::hash::Hash;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
@@ -93,17 +93,19 @@ fn instants_are_text_in_json_and_numbers_in_binary_formats() {
     assert!(serde_json::from_str::<Window>(r#"{"from":"1970-01-01T00:00:05Z","to":null}"#).is_err());
 }
 
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    fs::read_dir(path).unwrap().flat_map(|entry| files(&entry.unwrap().path())).collect()
+}
+
 /// The public methods of each type in these files, from their source.
 fn methods(paths: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for path in paths {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path);
-        let files = if path.is_dir() {
-            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
-        } else {
-            vec![path]
-        };
-        for file in files {
+        for file in files(&path) {
             let mut type_name = None;
             for line in fs::read_to_string(file).unwrap().lines() {
                 if let Some(rest) = line.strip_prefix("impl ") {

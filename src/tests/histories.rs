@@ -845,7 +845,7 @@ fn access_differences_agree(one: &Plan, other: &Plan) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 10_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 30 } else { 10_000 }))]
     /// A plan waits while others commit. Its rebase makes the same changes exactly if they fit on the records of that time
     /// and lead to a valid tenant, and then the state is that of the records. Some of the others make calls of the plan.
     #[test]
@@ -894,7 +894,7 @@ proptest! {
 
 #[test]
 fn a20_advanced_rebuilt_and_reference_agree_after_every_step() {
-    let cases = if cfg!(debug_assertions) { 5 } else { 1_000 };
+    let cases = if cfg!(debug_assertions) { 3 } else { 1_000 };
     let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::with_cases(cases) };
     let histories = (calls(), prop::sample::select(&BOUNDS[..]));
     let one = |(history, bound): (Vec<Vec<Call>>, RowBound)| {

@@ -96,7 +96,7 @@ fn the_corpus_passes() {
 
 #[test]
 fn a_few_mutations_of_the_corpus() {
-    mutations(1, 60);
+    mutations(1, 30);
 }
 
 #[test]

@@ -85,14 +85,14 @@ fn many(usually: u64) -> u64 {
 
 #[test]
 fn the_protocol_holds_after_every_step_of_many_seeds() {
-    let many = many(if cfg!(debug_assertions) { 400 } else { 1_200 });
+    let many = many(if cfg!(debug_assertions) { 150 } else { 1_200 });
     enough(&seeds(0..many, false), &WANTED, many);
 }
 
 /// The processes have runtimes, and callers hang up.
 #[test]
 fn the_protocol_holds_after_every_step_of_many_seeds_with_a_runtime() {
-    let many = many(if cfg!(debug_assertions) { 400 } else { 1_200 });
+    let many = many(if cfg!(debug_assertions) { 150 } else { 1_200 });
     enough(&seeds(0..many, true), &WANTED_WITH_A_RUNTIME, many);
 }
 

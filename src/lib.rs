@@ -73,6 +73,7 @@ mod authorizer;
 mod document;
 pub mod store;
 pub mod plan;
+pub mod review;
 mod resolver;
 mod model;
 mod block_on;

@@ -25,9 +25,9 @@ use uuid::Uuid;
 pub use self::access::{AccessReport, AccessRow, AccessRows};
 pub use self::changes::{Bound, WindowChange, WindowChanges};
 pub use self::lint::{Accepted, Code, Finding, Lint, Severity};
-use crate::model::error::{EntityKind, Quoted};
 #[cfg(doc)]
 use crate::Moment;
+use crate::model::error::{EntityKind, Quoted};
 use crate::resolver::snapshot::table::{Row, Table};
 
 /// An entity that a row or a finding names.

@@ -375,7 +375,8 @@ impl<'m> AccessReport<'m> {
         let state = &self.moment.compiled().state;
         let (when, why) = (self.when(), self.why);
         let ranks = if why.is_none() { ranks(state) } else { Vec::new() };
-        let users = if why.is_none() { users_from(state, self.users, &self.after) } else { Box::new(std::iter::empty()) };
+        let users =
+            if why.is_none() { users_from(state, self.users, &self.after) } else { Box::new(std::iter::empty()) };
         let (permissions, every_path) = (self.permissions, self.every_path);
         AccessRows { state, when, users, permissions, ranks, every_path, current: None }
     }
@@ -523,7 +524,9 @@ fn access_window(state: &State, user: &UserRow, permission: u32, path: &Path, at
         return of_path;
     }
     match paths::access(state, user, permission) {
-        Access::During(windows) => windows.windows().iter().copied().find(|window| window.contains(at)).unwrap_or(of_path),
+        Access::During(windows) => {
+            windows.windows().iter().copied().find(|window| window.contains(at)).unwrap_or(of_path)
+        }
         Access::Never | Access::Unknown(_) => of_path,
     }
 }

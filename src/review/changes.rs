@@ -298,7 +298,9 @@ impl<'m> WindowChanges<'m> {
         match (self.user, self.group, self.role) {
             (Some(user), _, _) => {
                 let row = state.users.row(user).into_iter();
-                Box::new(row.flat_map(UserRow::sources).map(move |(to, edge)| Windowed::new(Subject::User(user), to, edge)))
+                Box::new(
+                    row.flat_map(UserRow::sources).map(move |(to, edge)| Windowed::new(Subject::User(user), to, edge)),
+                )
             }
             (None, Some(group), _) => Box::new(of_group(state, group).chain(subgroups(state, group))),
             (None, None, Some(role)) => Box::new(groups_of_role(state, role).chain(users_of_role(state, role))),

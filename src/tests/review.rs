@@ -97,10 +97,10 @@ fn changes_agree(moment: &Moment<'_>, records: &[Record], span: Window) {
             _ => continue,
         };
         let (subject, object) = match record.key() {
-            RecordKey::Membership { user, group } => (user.as_uuid(), group.as_uuid()),
-            RecordKey::Assignment { role, holder: Holder::User(user) } => (user.as_uuid(), role.as_uuid()),
-            RecordKey::Assignment { role, holder: Holder::Group(group) } => (group.as_uuid(), role.as_uuid()),
-            RecordKey::Parent { group, parent } => (group.as_uuid(), parent.as_uuid()),
+            RecordKey::Membership(user, group) => (user.as_uuid(), group.as_uuid()),
+            RecordKey::Assignment(role, Holder::User(user)) => (user.as_uuid(), role.as_uuid()),
+            RecordKey::Assignment(role, Holder::Group(group)) => (group.as_uuid(), role.as_uuid()),
+            RecordKey::Parent(group, parent) => (group.as_uuid(), parent.as_uuid()),
             _ => continue,
         };
         for (bound, end) in [(Bound::Begins, window.start()), (Bound::Ends, window.end())] {

@@ -20,7 +20,7 @@ use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Row;
-use crate::resolver::snapshot::walk::{Seen, is_active, own_bits};
+use crate::resolver::snapshot::walk::{Seen, is_active};
 
 /// A node, and how the search came to it.
 #[derive(Clone, Copy, Debug)]
@@ -93,15 +93,60 @@ pub(crate) fn find_all(state: &State, user: &UserRow, when: &When<'_>) -> FirstP
         visits.extend(level.drain(..).filter(|visit| seen.insert(visit.node)));
         for at in start..visits.len() {
             let Some(visit) = visits.get(at).copied() else { break };
-            if let Source::Role(role) = visit.node {
-                let mut own = Bits::new();
-                own_bits(state, role, &mut own);
-                found.extend(own.iter().filter(|permission| known.insert(*permission)).map(|n| (n, at)));
+            let role = match visit.node {
+                Source::Role(role) => state.roles.row(role),
+                Source::Group(_) => None,
+            };
+            if let Some(role) = role {
+                let named = role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n));
+                let new = named.chain(role.matched.iter()).filter(|permission| known.insert(*permission));
+                found.extend(new.map(|permission| (permission, at)));
             }
             each_edge(state, visit.node, |node, edge| enter(&mut level, Some(at), node, edge));
         }
     }
     FirstPaths { visits, found }
+}
+
+/// Finds a path that leads through one of these roles, which are sorted: a shortest way to it, and a shortest one from there.
+///
+/// # Complexity
+/// O(groups and roles of the user, and their relations).
+pub(crate) fn find_through(
+    state: &State,
+    user: &UserRow,
+    roles: &[u32],
+    permission: u32,
+    when: &When<'_>,
+) -> Option<Path> {
+    let FirstPaths { visits, .. } = find_all(state, user, when);
+    let is_one = |visit: &Visit| matches!(visit.node, Source::Role(role) if roles.binary_search(&role).is_ok());
+    let way_to = |at: usize| {
+        let visit = *visits.get(at).filter(|visit| is_one(visit))?;
+        let (mut ways, mut seen): (Vec<(Option<usize>, Source)>, _) = (vec![(None, visit.node)], Seen::default());
+        let mut next = 0;
+        while let Some((_, node)) = ways.get(next).copied() {
+            if let Some(grant) = grants(state, node, permission).min() {
+                let mut path = Path { steps: steps(state, &visits, visit), grant: grant.to_owned() };
+                let mut above = Vec::new();
+                let mut here = ways.get(next).copied();
+                while let Some((Some(before), node)) = here {
+                    here = ways.get(before).copied();
+                    above.extend(link(state, here.map(|(_, node)| node), node, Window::ALWAYS));
+                }
+                path.steps.extend(above.into_iter().rev());
+                return Some(path);
+            }
+            each_edge(state, node, |to, _| {
+                if leads(state, to, permission) && seen.insert(to) {
+                    ways.push((Some(next), to));
+                }
+            });
+            next += 1;
+        }
+        None
+    };
+    (0..visits.len()).find_map(way_to)
 }
 
 impl FirstPaths {

@@ -168,7 +168,9 @@ fn gives_more(state: &State, role: u32, others: &[u32], included: u32) -> bool {
     let mut rest = Bits::new();
     walk::own_bits(state, role, &mut rest);
     for other in others {
-        let Some(ever) = state.cached_row(Source::Role(*other)).and_then(|cached| cached.ever.as_ref()) else { return false };
+        let Some(ever) = state.cached_row(Source::Role(*other)).and_then(|cached| cached.ever.as_ref()) else {
+            return false;
+        };
         rest.union_row(ever);
     }
     let included = state.cached_row(Source::Role(included));
@@ -222,7 +224,8 @@ fn covered(state: &State, role: u32, row: &RoleRow) -> Vec<Finding> {
     for (at, pattern) in row.patterns.iter().enumerate() {
         let text = pattern.as_str();
         // Of two patterns that cover each other, the first one stays.
-        let covers = |(n, other): &(usize, &Pattern)| *n != at && other.covers(pattern) && (*n < at || !pattern.covers(other));
+        let covers =
+            |(n, other): &(usize, &Pattern)| *n != at && other.covers(pattern) && (*n < at || !pattern.covers(other));
         if let Some((_, other)) = row.patterns.iter().enumerate().find(covers) {
             findings.push(finding(text, by_pattern(other), None));
             continue;

@@ -78,6 +78,7 @@ fn ascii_skeleton(name: &str) -> String {
             'm' => skeleton.push_str("rn"),
             '"' => skeleton.push_str("''"),
             '`' => skeleton.push('\''),
+            '%' => skeleton.push_str("\u{b0}/\u{2080}"),
             c => skeleton.push(c),
         }
     }

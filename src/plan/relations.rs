@@ -161,14 +161,12 @@ impl Tx {
 
     /// Removes a relation, if it exists.
     pub(super) fn remove(&self, relation: Relation) -> Result<()> {
-        match self.window_of(relation)? {
-            Some(window) => self.apply(Change::removed(self.relation_record(relation, window)?)),
-            None => {
-                let record = self.relation_record(relation, Window::ALWAYS)?;
-                self.draft().removes_in_vain(record.key());
-                Ok(())
-            }
+        if let Some(window) = self.window_of(relation)? {
+            return self.apply(Change::removed(self.relation_record(relation, window)?));
         }
+        let record = self.relation_record(relation, Window::ALWAYS)?;
+        self.draft().removes_in_vain(record.key());
+        Ok(())
     }
 
     /// Gives an entity exactly these relations, and returns the other ends of those that were added and removed, `named` by

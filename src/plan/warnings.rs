@@ -153,8 +153,8 @@ fn still_given(state: &State, removed: &RecordKey, when: &When<'_>) -> Option<Wa
             let row = groups.row(group(*below)?)?;
             still(RelationKind::Parent, EntityKind::Group, row.name(), target, active(row.sources(), when))
         }
-        RecordKey::Inclusion(includer, included) => {
-            let (target, number) = (Source::Role(role(*included)?), role(*includer)?);
+        RecordKey::Inclusion(above, included) => {
+            let (target, number) = (Source::Role(role(*included)?), role(*above)?);
             let from = state.includes(number).map(Source::Role).collect();
             still(RelationKind::Inclusion, EntityKind::Role, roles.name_at(number), target, from)
         }
@@ -166,7 +166,7 @@ fn still_given(state: &State, removed: &RecordKey, when: &When<'_>) -> Option<Wa
             }
             let pattern = row.patterns.iter().find(|pattern| pattern.matches(slug)).map(Pattern::to_string);
             let included = || first_above(state, row, |row| state.role_grants(row, permission));
-            still_granted(row, slug, pattern.or_else(included)?)
+            Some(still_granted(row, slug, pattern.or_else(included)?))
         }
         RecordKey::GrantPattern(granting, pattern) => {
             let row = roles.row(role(*granting)?)?;
@@ -175,7 +175,7 @@ fn still_given(state: &State, removed: &RecordKey, when: &When<'_>) -> Option<Wa
             }
             let covering = |row: &RoleRow| row.patterns.iter().find(|by| by.covers(pattern)).map(Pattern::to_string);
             let through = covering(row).or_else(|| first_above(state, row, |row| covering(row).is_some()))?;
-            still_granted(row, pattern.as_str(), through)
+            Some(still_granted(row, pattern.as_str(), through))
         }
         RecordKey::Tenant
         | RecordKey::Permission(_)
@@ -186,9 +186,9 @@ fn still_given(state: &State, removed: &RecordKey, when: &When<'_>) -> Option<Wa
     }
 }
 
-fn still_granted(role: &RoleRow, still: &str, through: String) -> Option<Warning> {
+fn still_granted(role: &RoleRow, still: &str, through: String) -> Warning {
     let (relation, entity) = (RelationKind::Grant, EntityKind::Role);
-    Some(Warning::StillGiven { relation, entity, name: role.name().to_owned(), still: still.to_owned(), through })
+    Warning::StillGiven { relation, entity, name: role.name().to_owned(), still: still.to_owned(), through }
 }
 
 /// The slug of the first role that a role includes, directly or through others, for which this is true.

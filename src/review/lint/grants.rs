@@ -24,7 +24,7 @@ const MUCH: usize = 100;
 /// From how many permissions of the tenant on half of them is much.
 const ENOUGH: usize = 10;
 /// How many roles above an inclusion are compared.
-const MOST_ROLES: usize = 1_000;
+const MOST_ROLES: usize = 100;
 /// From how many permissions of the tenant on somebody who has them all has everything.
 const SEVERAL: usize = 2;
 

@@ -109,12 +109,12 @@ fn alike<'m>(
 }
 
 /// The entities of a table, each of whose names has the same form as that of an earlier one.
-fn in_table<'m, R: Row>(
-    table: &'m Table<R>,
+fn in_table<R: Row>(
+    table: &Table<R>,
     code: Code,
     of: fn(&str) -> String,
     is_meant: fn(&str, &str) -> bool,
-) -> impl Iterator<Item = Finding> + 'm {
+) -> impl Iterator<Item = Finding> {
     // Only hashes and numbers are kept, not the texts. A hash that two forms share is resolved by the texts.
     let (hasher, mut by_hash) = (RandomState::new(), HashMap::<u64, u32>::new());
     table.sorted().filter_map(move |number| {

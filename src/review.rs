@@ -34,7 +34,7 @@ use crate::resolver::snapshot::table::{Row, Table};
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-/// # acme.update(|tx| tx.create_group("staff")?.done())?;
+/// # acme.update(|tx| { tx.create_user("alice")?; tx.create_group("staff")?.done() })?;
 /// let finding = acme.now().lint().next().unwrap();
 /// assert_eq!((finding.place.name.as_str(), finding.place.to_string().as_str()), ("staff", "group `staff`"));
 /// # Ok::<(), rolecall::Error>(())

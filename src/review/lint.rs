@@ -79,7 +79,7 @@ impl Finding {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| tx.create_group("staff")?.done())?;
+    /// # acme.update(|tx| { tx.create_user("alice")?; tx.create_group("staff")?.done() })?;
     /// assert_eq!(acme.now().lint().next().unwrap().key(), "empty_group\tgroup\tstaff");
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -212,11 +212,12 @@ codes! {
     CoveredGrant = "covered_grant", Info, "revoke it, unless it is to stay when the other one goes";
     /// A role includes another one that adds no permission to it.
     RedundantInclusion = "redundant_inclusion", Info, "exclude the role, unless somebody is to have the role itself";
-    /// Two roles give the same permissions.
+    /// Two roles give the same permissions, and neither includes the other.
     EqualRoles = "equal_roles", Info, "keep one of them, or let one include the other";
-    /// No user has the role, now or later.
+    /// No user has the role, now or later. Not reported in a tenant without users.
     UnusedRole = "unused_role", Info, "assign it or delete it";
-    /// The group has no members, now or later: neither direct ones nor inherited ones.
+    /// The group has no members, now or later: neither direct ones nor inherited ones. Not reported in a tenant
+    /// without users.
     EmptyGroup = "empty_group", Info, "add members or delete it";
     /// A membership has ended.
     ExpiredMembership = "expired_membership", Info, "remove it, or renew it";
@@ -227,9 +228,9 @@ codes! {
     /// A name has characters that cannot be seen, or spaces that are not usual.
     HiddenCharacters = "hidden_characters", Warning, "rename it";
     /// Two names differ only in the case of letters. Both are different names (R10).
-    CaseVariants = "case_variants", Warning, "rename one of them, or merge the users";
+    CaseVariants = "case_variants", Warning, "rename one of them; two keys of one person can be merged";
     /// Two names look alike.
-    ConfusableNames = "confusable_names", Warning, "rename one of them, or merge the users";
+    ConfusableNames = "confusable_names", Warning, "rename one of them; two keys of one person can be merged";
 }
 
 impl fmt::Display for Code {

@@ -18,6 +18,7 @@ use crate::model::error::{EntityKind, Error, Result};
 ///
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| {
+///     tx.create_user("alice")?;
 ///     for group in ["guests", "interns"] {
 ///         tx.create_group(group)?;
 ///     }
@@ -58,7 +59,7 @@ impl Accepted {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| tx.create_group("staff")?.done())?;
+    /// # acme.update(|tx| { tx.create_user("alice")?; tx.create_group("staff")?.done() })?;
     /// let mut accepted = rolecall::review::Accepted::default();
     /// let finding = acme.now().lint().next().unwrap();
     /// accepted.accept(&finding);
@@ -73,7 +74,7 @@ impl Accepted {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| tx.create_group("staff")?.done())?;
+    /// # acme.update(|tx| { tx.create_user("alice")?; tx.create_group("staff")?.done() })?;
     /// let finding = acme.now().lint().next().unwrap();
     /// assert!(!rolecall::review::Accepted::default().accepts(&finding));
     /// # Ok::<(), rolecall::Error>(())

@@ -25,6 +25,8 @@ const MUCH: usize = 100;
 const ENOUGH: usize = 10;
 /// How many roles above an inclusion are compared.
 const MOST_ROLES: usize = 100;
+/// How many roles with equal permissions, of which some include others, a role is compared with.
+const MOST_EQUAL: usize = 8;
 /// From how many permissions of the tenant on somebody who has them all has everything.
 const SEVERAL: usize = 2;
 
@@ -250,8 +252,11 @@ pub(super) fn equal_roles<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
         let mut hash = hasher.build_hasher();
         permissions.iter().for_each(|permission| hash.write_u32(permission));
         let same = by_hash.entry(hash.finish()).or_default();
-        let equal = same.iter().copied().find(|other| given(*other) == permissions);
-        if equal.is_none() {
+        let is_equal = |other: &u32| given(*other) == permissions;
+        // A role that includes another one to have the same is meant to.
+        let is_apart = |other: &u32| !includes(state, role, *other) && !includes(state, *other, role);
+        let equal = same.iter().copied().find(|other| is_equal(other) && is_apart(other));
+        if equal.is_none() && same.len() < MOST_EQUAL {
             same.push(role);
         }
         let other = equal.filter(|_| is_own(&role) && !permissions.is_empty())?;
@@ -261,4 +266,11 @@ pub(super) fn equal_roles<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
         let message = format!("{place} gives the same {what} as {other}");
         Some(Finding::new(Code::EqualRoles, place, message).with(other))
     }))
+}
+
+/// Whether a role includes another one, directly or through others.
+fn includes(state: &State, role: u32, other: u32) -> bool {
+    let mut rights = Rights::default();
+    rights.add_all(state, role);
+    rights.roles.contains(other)
 }

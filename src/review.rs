@@ -5,9 +5,9 @@
 //!
 //! | question | call |
 //! |---|---|
-//! | who has which permission, through what, and until when | [`Moment::access_report`] |
+//! | which user has which permission, through what, and until when | [`Moment::access_report`] |
 //! | which memberships, assignments and parent links begin or end within a span | [`Moment::window_changes`] |
-//! | what is unused, covered, expired or easy to mistake for something else | [`Moment::lint`] |
+//! | everything unused, covered, expired or easy to mistake for something else | [`Moment::lint`] |
 //!
 //! [`docs::review`](crate::docs::review) maps the functions of the RBAC standard to the methods of this crate.
 //!

@@ -48,8 +48,8 @@ pub enum Warning {
         /// The pattern.
         pattern: Pattern,
     },
-    /// A relation was removed, or was not there to be removed, and what it gave is still given in another way: somebody who
-    /// leaves a group and is an inherited member, or a role that still grants a permission by a pattern.
+    /// A relation was removed, or was not there to be removed, and something else still gives the same. Somebody who leaves a
+    /// group may still be an inherited member, for example. A role may still grant a permission by a pattern.
     StillGiven {
         /// The kind of the relation.
         relation: RelationKind,
@@ -57,7 +57,7 @@ pub enum Warning {
         entity: EntityKind,
         /// Its slug or key: the member, the holder of the role, the subgroup, the role that grants or includes.
         name: String,
-        /// What it still has: the slug of the group, the role or the permission, or the pattern.
+        /// The slug of the group, the role or the permission, or the pattern.
         still: String,
         /// What gives it: the slug of a group or a role, or a pattern.
         through: String,
@@ -87,8 +87,8 @@ impl fmt::Display for Warning {
 }
 
 impl Plan {
-    /// Returns what the plan does and its author probably did not want: first new patterns that match nothing, in the order of
-    /// its changes, then removals that take nothing away at the instant of the plan.
+    /// Returns what the plan does and its author probably did not want. First come new patterns that match nothing, in the order
+    /// of its changes, then removals that take nothing away at the instant of the plan.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -1,4 +1,4 @@
-//! The access report: who has which permission, through what, and from when until when.
+//! The access report lists which user has which permission, through what, and from when until when.
 //!
 //! It goes from user to user. The paths of one user to all of its permissions are found in one search
 //! (`resolver/explain/first.rs`), so a row costs little more than its text.
@@ -304,8 +304,8 @@ impl<'m> AccessReport<'m> {
         self
     }
 
-    /// Asks for a row for every path, and not only for a shortest one: as many as an [`Explanation`](crate::Explanation) has,
-    /// at most 64 for each user and permission.
+    /// Asks for a row for every path, and not only for a shortest one. There are as many as an
+    /// [`Explanation`](crate::Explanation) has: at most 64 for each user and permission.
     ///
     /// Use it before you revoke something, because the user may have it in another way, too.
     ///
@@ -422,7 +422,7 @@ fn ranks(state: &State) -> Vec<u32> {
 
 type Users<'m> = Box<dyn Iterator<Item = u32> + Send + 'm>;
 
-/// The users after this key, in the order of keys. A small set is sorted; for a large one, all users are read in order.
+/// The users after this key, in the order of keys. A small set is sorted. If it is large, all users are read in order.
 fn users_from<'m>(state: &'m State, only: Option<Bits>, after: &str) -> Users<'m> {
     let users = &state.users;
     match only {
@@ -456,13 +456,13 @@ pub struct AccessRows<'m> {
     current: Option<Current<'m>>,
 }
 
-/// The user whose rows are returned at present.
+/// The present user.
 struct Current<'m> {
     user: &'m UserRow,
     first: FirstPaths,
-    /// What is left of the permissions of the user, by slug.
+    /// Its remaining permissions, by slug.
     permissions: vec::IntoIter<(u32, usize)>,
-    /// What is left of the paths to one of them.
+    /// The remaining rows of one of them.
     paths: vec::IntoIter<AccessRow>,
 }
 
@@ -517,7 +517,7 @@ impl Current<'_> {
     }
 }
 
-/// The window around an instant within which a user is allowed something without a break. A path without windows settles it.
+/// The window around an instant within which a user is allowed something without a break. A path without windows decides.
 fn access_window(state: &State, user: &UserRow, permission: u32, path: &Path, at: Timestamp) -> Window {
     let of_path = path.window();
     if of_path.is_always() {

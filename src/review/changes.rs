@@ -220,13 +220,13 @@ impl<'m> WindowChanges<'m> {
         self
     }
 
-    /// Returns why the tenant cannot be asked. There are no changes then.
+    /// Returns why the tenant cannot be asked. The iterators are empty then.
     #[doc = example!("", "3")]
     pub fn unavailable(&self) -> Option<Reason> {
         self.why.unavailable
     }
 
-    /// Returns what they are restricted to, if it does not exist. There are no changes then.
+    /// Returns what they are restricted to, if it does not exist. The iterators are empty then.
     #[doc = example!(".role(\"auditro\")", "0")]
     pub fn unknown(&self) -> Option<EntityKind> {
         self.why.unknown

@@ -1,4 +1,4 @@
-//! The lint: what is unused, covered, expired or easy to mistake for something else.
+//! The lint finds everything that is unused, covered, expired or easy to mistake for something else.
 //!
 //! This file has the findings, and the order of the rules. `lint/usage.rs` has the rules about what nobody uses or what has
 //! ended, `lint/grants.rs` those about grants, inclusions and patterns, `lint/names.rs` those about names, and
@@ -53,7 +53,7 @@ pub struct Finding {
     pub other: Option<Place>,
     /// The grant that it is about, if it is about one: the slug of a permission, or a pattern.
     pub grant: Option<String>,
-    /// What is wrong, in a sentence.
+    /// The problem, in a sentence.
     pub message: String,
     /// What to do.
     pub advice: &'static str,

@@ -16,7 +16,7 @@ use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::names::AsRole;
 use crate::resolver::snapshot::state::State;
 
-/// What all three questions are shown with: an owner, who is an editor, who is a reader.
+/// An example with three roles: `owner` includes `editor`, which includes `reader`.
 macro_rules! example {
     ($($line:literal),*) => {
         concat!(
@@ -69,7 +69,7 @@ impl Moment<'_> {
         })
     }
 
-    /// Returns all roles that include a role, directly or through others, by slug: whoever has one of them has the role. Each
+    /// Returns all roles that include a role, directly or through others, by slug. Their holders hold the role, too. Each
     /// comes with where it is on a shortest path: it includes the role itself ([`Via::Direct`]), or another one that does
     /// ([`Via::Role`]).
     #[doc = example!(

@@ -44,7 +44,7 @@ fn grantable(state: &State) -> Bits {
 pub(super) fn all_permissions<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
     let (state, when) = (&moment.compiled().state, When::Chosen(moment.instant()));
     let all = grantable(state);
-    // Whoever has everything has the rarest permission, too.
+    // A user with all permissions has the rarest one, too.
     let rarest = all.iter().min_by_key(|permission| reverse::roles_giving(state, *permission).len());
     let candidates = rarest.filter(|_| all.len() >= SEVERAL).map(|permission| {
         let (roles, groups) = reverse::sources_giving(state, permission, &when);

@@ -11,7 +11,8 @@
 //!
 //! [`docs::review`](crate::docs::review) maps the functions of the RBAC standard to the methods of this crate.
 //!
-//! Deliberately absent: who granted something, and when. A snapshot has no history; the commits of a store have it.
+//! Deliberately absent: who granted something, and when. A snapshot has no history. A store may have one
+//! ([`store::History`](crate::store::History)).
 
 mod access;
 mod changes;

@@ -2,8 +2,8 @@
 //!
 //! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT] [--catalog CATALOG]`. Without
 //! arguments it prints the commands.
-//! The exit status is 0 for yes, 1 for no (denied, a conflict, an unexpected decision or a failed assertion), and 2 for an error, which is printed to
-//! standard error.
+//! The exit status is 0 for yes, 1 for no (denied, a conflict, an unexpected decision, a failed assertion or a finding that
+//! matters), and 2 for an error, which is printed to standard error. Findings that are errors have 3.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -17,6 +17,7 @@ use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::SystemClock;
 use rolecall::moment::Page;
 use rolecall::records::{Granted, Name, Slug, TenantSlug};
+use rolecall::review::{Accepted, AccessRow, Severity};
 use rolecall::store::MemoryStore;
 use rolecall::{Document, ErrorKind, Moment, PageRequest, Quoted, Timestamp};
 
@@ -34,7 +35,11 @@ permissions and roles are the catalog of the application; without it, the catalo
   conflicts [CATALOG]        lists the slugs that are in conflict with the catalog, or with another one, for example that
                              of the next release; exit status 1 if there are any
   verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong
-  test ASSERTIONS            checks a file of assertions, and lists what breaks them; exit status 1 if anything does";
+  test ASSERTIONS            checks a file of assertions, and lists what breaks them; exit status 1 if anything does
+  report                     lists who has which permission, from when until when, and through what, as CSV
+  lint [--accept FILE]       lists what is unused, covered, expired or easy to mistake for something else, except what a line
+                             of the file accepts: a code, or a printed line; exit status 1 if there is a warning, 3 if there
+                             is an error";
 
 /// The number of wrong decisions that are explained.
 const MOST_EXPLAINED: usize = 10;
@@ -48,8 +53,7 @@ fn main() -> ExitCode {
     // Print the output before the error. A closed pipe is an error, not a panic.
     let answer = out.flush().map_err(|error| output_failed(&error)).and(answer);
     match answer {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(status) => ExitCode::from(status),
         Err(failure) => {
             // If this fails too, nothing else can be done.
             let _ = writeln!(io::stderr(), "{failure}");
@@ -64,11 +68,12 @@ struct Arguments {
     words: Vec<String>,
     at: Option<Timestamp>,
     catalog: Option<PathBuf>,
+    accept: Option<PathBuf>,
 }
 
 impl Arguments {
     fn parse(args: Vec<OsString>) -> Result<Self, Failure> {
-        let (mut words, mut at, mut catalog) = (Vec::new(), None, None);
+        let (mut words, mut at, mut catalog, mut accept) = (Vec::new(), None, None, None);
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             if arg == "--at" {
@@ -82,6 +87,11 @@ impl Arguments {
                 if catalog.replace(PathBuf::from(file)).is_some() {
                     return Err(format!("--catalog: expected one file\n\n{USAGE}"));
                 }
+            } else if arg == "--accept" {
+                let file = args.next().ok_or_else(|| format!("--accept: expected a file\n\n{USAGE}"))?;
+                if accept.replace(PathBuf::from(file)).is_some() {
+                    return Err(format!("--accept: expected one file\n\n{USAGE}"));
+                }
             } else {
                 words.push(arg);
             }
@@ -90,12 +100,12 @@ impl Arguments {
         let file = words.next().map(PathBuf::from).ok_or(USAGE)?;
         let text =
             |word: OsString| word.into_string().map_err(|word| format!("expected UTF-8: {}", word.to_string_lossy()));
-        Ok(Self { file, words: words.map(text).collect::<Result<_, _>>()?, at, catalog })
+        Ok(Self { file, words: words.map(text).collect::<Result<_, _>>()?, at, catalog, accept })
     }
 }
 
-/// Writes the answer to `out`. Returns whether it is yes.
-fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
+/// Writes the answer to `out`. Returns the exit status.
+fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
     let arguments = Arguments::parse(args)?;
     let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
     // Parse the command before reading the file, so that a wrong command is reported at once.
@@ -110,8 +120,14 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
         ["conflicts", file] => Question::Conflicts(Some(Path::new(file))),
         ["verify", file] => Question::Verify(Path::new(file)),
         ["test", file] => Question::Test(Path::new(file)),
+        ["report"] => Question::Report,
+        ["lint"] => Question::Lint,
         _ => return Err(USAGE.to_owned()),
     };
+    if arguments.accept.is_some() && !matches!(question, Question::Lint) {
+        return Err(format!("--accept: expected the command `lint`\n\n{USAGE}"));
+    }
+    let accepted = arguments.accept.as_deref().map_or_else(|| Ok(Accepted::default()), accepted)?;
 
     let tenant = match &arguments.catalog {
         Some(file) => import_with(&catalog(file)?, &arguments.file)?,
@@ -119,7 +135,10 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<bool, Failure> {
     };
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
     let moment = arguments.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
-    question.answer(&moment, out)
+    match question {
+        Question::Lint => lint(&moment, &accepted, out),
+        _ => question.answer(&moment, out).map(|yes| u8::from(!yes)),
+    }
 }
 
 enum Question<'a> {
@@ -132,6 +151,8 @@ enum Question<'a> {
     Conflicts(Option<&'a Path>),
     Verify(&'a Path),
     Test(&'a Path),
+    Report,
+    Lint,
 }
 
 impl Question<'_> {
@@ -160,6 +181,11 @@ impl Question<'_> {
             }
             Self::Verify(file) => verify(moment, file, out),
             Self::Test(file) => test(moment, file, out),
+            Self::Report => {
+                say(out, [AccessRow::CSV_HEADER])?;
+                say(out, moment.access_report().rows().map(|row| row.to_csv()))
+            }
+            Self::Lint => lint(moment, &Accepted::default(), out).map(|status| status == 0),
         }
     }
 }
@@ -288,6 +314,25 @@ fn test(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool, 
     broken.dedup();
     say(out, [format!("{} of {} assertions failed", broken.len(), assertions.list().len())])?;
     Ok(failures.is_empty())
+}
+
+/// Writes the findings that are not accepted. Returns the exit status.
+fn lint(moment: &Moment<'_>, accepted: &Accepted, out: &mut impl Write) -> Result<u8, Failure> {
+    let mut worst = Severity::Info;
+    for finding in moment.lint().filter(|finding| !accepted.accepts(finding)) {
+        worst = worst.max(finding.severity);
+        say(out, [format!("{}\t{}: {}; {}", finding.key(), finding.severity, finding.message, finding.advice)])?;
+    }
+    Ok(match worst {
+        Severity::Info => 0,
+        Severity::Warning => 1,
+        Severity::Error => 3,
+    })
+}
+
+fn accepted(file: &Path) -> Result<Accepted, Failure> {
+    let text = String::from_utf8(read(file)?).map_err(|error| format!("{}: {error}", file.display()))?;
+    text.parse().map_err(|error| invalid(file, &error))
 }
 
 fn verify(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool, Failure> {

@@ -30,6 +30,9 @@ pub mod complexity {}
 #[doc = include_str!("docs/scaling.md")]
 pub mod scaling {}
 
+#[doc = include_str!("docs/review.md")]
+pub mod review {}
+
 #[doc = include_str!("docs/security.md")]
 pub mod security {}
 

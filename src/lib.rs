@@ -32,6 +32,7 @@
 //! | keep two roles apart | [`Tx::create_separation`] |
 //! | check what a tenant is expected to allow and to deny | `assertions`, with the feature `json` |
 //! | ask as a user with only some of its roles | [`Moment::narrowed`] |
+//! | review who has what, what ends, and what is odd | [`Moment::access_report`], [`Moment::window_changes`], [`Moment::lint`] |
 //! | limit access in time | [`Window`], [`Timestamp`] |
 //! | define permissions and system roles in code | [`catalog!`], [`mod@catalog`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
@@ -58,6 +59,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `json` | yes | `Document`, a whole tenant as JSON; `assertions`, a file of expectations |
+//! | `confusables` | no | [`Moment::lint`] compares names in all scripts |
 //! | `conformance` | no | `store::conformance`: a test suite for stores, and a store that injects faults |
 //! | `redb` | no | `store::RedbStore`, a durable store in one file; needs Rust 1.90 |
 //! | `tokio` | no | tokio's `Handle` as a [`runtime::Runtime`] |
@@ -73,6 +75,7 @@ mod authorizer;
 mod document;
 pub mod store;
 pub mod plan;
+pub mod review;
 mod resolver;
 mod model;
 mod block_on;

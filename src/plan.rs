@@ -49,7 +49,9 @@ pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;
 use crate::model::clock::When;
-use crate::model::records::{Actor, Change, Envelope, Manager, Note, RecordKind, Revision, Timestamp, UserRecord};
+use crate::model::records::{
+    Actor, Change, Envelope, Manager, Note, RecordKey, RecordKind, Revision, Timestamp, UserRecord,
+};
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
 use crate::resolver::snapshot::entity_rows::UserRow;
@@ -83,6 +85,8 @@ pub struct Plan {
     pub(crate) acts_for: Vec<Manager>,
     /// The actors of a guarded transaction (R13).
     pub(crate) guards: Vec<Guard>,
+    /// The relations that a call was to remove and that were not there.
+    pub(crate) removed_in_vain: Vec<RecordKey>,
 }
 
 impl Plan {

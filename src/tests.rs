@@ -1,4 +1,4 @@
-//! Tests that use internals: random histories, guarded ones, those that begin with an excess, assertions, visits of users, what errors cost, and broken invariants.
+//! Tests that use internals: random histories, guarded ones, those that begin with an excess, assertions, reviews, visits of users, what errors cost, and broken invariants.
 
 #[cfg(feature = "json")]
 mod assertions;
@@ -7,4 +7,5 @@ mod excesses;
 mod guard;
 mod histories;
 mod misses;
+mod review;
 mod unvisited;

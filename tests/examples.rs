@@ -227,6 +227,44 @@ fn r17_assertions_are_checked_with_an_exit_status() {
 }
 
 #[test]
+fn a_report_is_csv() {
+    let (status, out) = ask(&["report"]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!((status, lines.first()), (0, Some(&"user,permission,from,until,path")));
+    assert_eq!(
+        lines.get(3),
+        Some(
+            &"alice@acme.com,posts:write,,2027-06-30T00:00:00Z,\"is in `engineering`, which has the role `editor` (until \
+              2027-06-30T00:00:00Z), which grants `posts:*`\""
+        )
+    );
+    let (_, matrix) = ask(&["matrix"]);
+    assert_eq!(matrix.lines().count() + 1, lines.len(), "a row for each user and permission");
+}
+
+#[test]
+fn findings_are_listed_unless_they_are_accepted_and_the_exit_status_is_the_worst_of_them() {
+    let (status, out) = ask(&["lint"]);
+    let first = "redundant_inclusion\trole\teditor\trole\tviewer\tinfo: role `editor` includes role `viewer`, ";
+    assert!(status == 0 && out.starts_with(first), "{out}");
+
+    let file = std::env::temp_dir().join(format!("rolecall-accepted-{}.txt", std::process::id()));
+    let name = file.to_str().unwrap();
+    std::fs::write(&file, format!("# As printed.\n{out}")).unwrap();
+    assert_eq!(ask(&["lint", "--accept", name]), (0, String::new()));
+    std::fs::write(&file, "redundant_inclusion\n").unwrap();
+    assert_eq!(ask(&["lint", "--accept", name]).1.lines().count() + 1, out.lines().count());
+    std::fs::remove_file(file).unwrap();
+
+    // Every slug is in conflict with itself as the catalog.
+    let (status, out) = ask(&["lint", "--catalog", ACME]);
+    assert!(
+        status == 3 && out.contains("\terror: permission `posts:read` belongs to the tenant, with the id "),
+        "{out}"
+    );
+}
+
+#[test]
 fn errors_go_to_standard_error_with_status_2() {
     let table: &[(&[&str], &str)] = &[
         (&[], "usage: inspect"),
@@ -241,6 +279,10 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME, "matrix", "--at"], "--at: expected an instant"),
         (&[ACME, "matrix", "--at", "today"], "--at: invalid instant `today`"),
         (&[ACME, "matrix", "--at", AT[1], "--at", AT[1]], "--at: expected one instant"),
+        (&[ACME, "matrix", "--accept", EXPECTED], "--accept: expected the command `lint`"),
+        (&[ACME, "lint", "--accept"], "--accept: expected a file"),
+        (&[ACME, "lint", "--accept", "no-such-file"], "no-such-file: "),
+        (&[ACME, "lint", "--accept", EXPECTED], "invalid code of a finding `user,permission,allowed`"),
         (&[ACME, "matrix", "--catalog"], "--catalog: expected a file"),
         (&[ACME, "matrix", "--catalog", ACME, "--catalog", ACME], "--catalog: expected one file"),
         (&[ACME, "matrix", "--catalog", "no-such-file"], "no-such-file: "),

@@ -29,6 +29,7 @@
 //! | P14 | explanations of allowed and of denied questions |
 //! | P15 | other libraries (`benches/peers`) |
 //! | P16 | calls that find nothing, with calls that create or find something |
+//! | P17 | an access report and a lint, with the effective permissions of every user |
 //!
 //! `src/docs/internals.md` explains the goals that are missed.
 //!
@@ -54,6 +55,7 @@
 mod documents;
 mod many;
 mod misses;
+mod reviews;
 mod table;
 mod threads;
 mod variations;
@@ -164,6 +166,7 @@ fn one_size<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     explained(table, workload);
     who_can(table, workload);
     members(table, workload);
+    reviews::reviews(table, workload);
     many::many(table, workload);
     if workload.size.name == "M" {
         threads::threads(table, workload);

@@ -33,7 +33,7 @@ pub use self::relation::{Relation, RelationKind};
 pub use self::separation::{HeldRole, SeparationViolation};
 pub(crate) use self::suggestions::{GuessName, Suggestions};
 pub use self::text::Quoted;
-pub(crate) use self::text::{CycleNames, DidYouMean, escaped};
+pub(crate) use self::text::{CycleNames, DidYouMean, escaped, is_hidden};
 use crate::model::ids::{CommitId, Revision};
 
 /// The result type of this crate.

@@ -392,7 +392,7 @@ impl DescribedChange {
             separator = ", ";
         }
         for FieldChange { field, before, after } in &self.fields {
-            write!(f, "{separator}{field} {} → {}", shown(before), shown(after))?;
+            write!(f, "{separator}{} {} → {}", field.replace('_', " "), shown(before), shown(after))?;
             separator = ", ";
         }
         Ok(())

@@ -50,6 +50,8 @@ pub(crate) struct Draft {
     /// The actors of a guarded transaction (R13).
     pub(crate) guards: Vec<Guard>,
     /// A fault makes the state unusable, so no plan is made.
+    /// The relations that a call was to remove and that were not there.
+    pub(super) removed_in_vain: Vec<RecordKey>,
     fault: Option<InternalFault>,
 }
 
@@ -59,7 +61,8 @@ impl Draft {
         let touched = Touched::default();
         let journal = BTreeMap::new();
         let (actor, note, manager, acts_for) = (None, None, None, Vec::new());
-        Self { base, next, touched, journal, origins, actor, note, manager, acts_for, guards: Vec::new(), fault: None }
+        let (guards, removed_in_vain, fault) = (Vec::new(), Vec::new(), None);
+        Self { base, next, touched, journal, origins, actor, note, manager, acts_for, guards, removed_in_vain, fault }
     }
 
     /// Acts for a directory from here on (R16).
@@ -205,6 +208,11 @@ impl Draft {
         }
     }
 
+    /// Keeps that a call was to remove a relation that is not there, for a warning if what it gave is still given.
+    pub(super) fn removes_in_vain(&mut self, relation: RecordKey) {
+        self.removed_in_vain.push(relation);
+    }
+
     /// Returns the plan: the changes that remain, without those undone within the transaction, and the state that they lead
     /// to.
     ///
@@ -228,9 +236,10 @@ impl Draft {
             note: self.note,
             catalog: self.base.catalog.definition.fingerprint(),
         };
-        let (acts_for, guards) = (self.acts_for, self.guards);
+        let (acts_for, guards, removed_in_vain) = (self.acts_for, self.guards, self.removed_in_vain);
         if changes.is_empty() {
-            return Ok(Plan { next: Arc::clone(&self.base), base: self.base, envelope, changes, acts_for, guards });
+            let next = Arc::clone(&self.base);
+            return Ok(Plan { next, base: self.base, envelope, changes, acts_for, guards, removed_in_vain });
         }
         watch(|| recompute_rows(&mut self.next.state, &mut self.touched))?;
         if ends {
@@ -241,7 +250,8 @@ impl Draft {
             watch(|| separated::check(before, after, &changes, envelope.at))??;
         }
         self.next.position = Position { tenant_id, revision: revision.next(), commit: envelope.id };
-        let plan = Plan { base: self.base, next: Arc::new(self.next), envelope, changes, acts_for, guards };
+        let (base, next) = (self.base, Arc::new(self.next));
+        let plan = Plan { base, next, envelope, changes, acts_for, guards, removed_in_vain };
         guard::check(&plan)?;
         Ok(plan)
     }

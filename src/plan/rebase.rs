@@ -112,6 +112,7 @@ impl Plan {
         draft.actor.clone_from(&self.envelope.actor);
         draft.note.clone_from(&self.envelope.note);
         draft.guards.clone_from(&self.guards);
+        draft.removed_in_vain.clone_from(&self.removed_in_vain);
         match draft.apply_again(&self.changes, &self.acts_for)? {
             Ok(()) => draft.finish(),
             Err(violation) => Err(rebase.refused(rebase.violating(&violation))),

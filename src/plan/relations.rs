@@ -85,7 +85,8 @@ pub(super) enum Windows {
     Clear,
 }
 
-const GAP_ADVICE: &str = "a relation has one window: to keep the access of both, set one that contains both";
+const GAP_ADVICE: &str = "a relation has one window: to keep the access of both, set one that contains both; for a rota, see the \
+                          cookbook: one group for each turn";
 
 impl Tx {
     /// Does what a call wants for a relation. The advice names the call that changes its window.
@@ -160,10 +161,12 @@ impl Tx {
 
     /// Removes a relation, if it exists.
     pub(super) fn remove(&self, relation: Relation) -> Result<()> {
-        match self.window_of(relation)? {
-            Some(window) => self.apply(Change::removed(self.relation_record(relation, window)?)),
-            None => Ok(()),
+        if let Some(window) = self.window_of(relation)? {
+            return self.apply(Change::removed(self.relation_record(relation, window)?));
         }
+        let record = self.relation_record(relation, Window::ALWAYS)?;
+        self.draft().removes_in_vain(record.key());
+        Ok(())
     }
 
     /// Gives an entity exactly these relations, and returns the other ends of those that were added and removed, `named` by

@@ -426,24 +426,29 @@ impl<'a> RoleEdit<'a> {
             (row.record.id, has)
         })?;
         let record = Record::Grant(Grant { role, granted });
-        if wanted != has {
-            self.tx.apply(if wanted { Change::added(record) } else { Change::removed(record) })?;
+        match (wanted, has) {
+            (true, false) => self.tx.apply(Change::added(record))?,
+            (false, true) => self.tx.apply(Change::removed(record))?,
+            (false, false) => self.tx.draft().removes_in_vain(record.key()),
+            (true, true) => {}
         }
         Ok(self)
     }
 
     fn set_inclusion(&self, included: u32, wanted: bool) -> Result<&Self> {
         let has = self.tx.with_role(self.number, |row| row.includes.contains(|n| n.cmp(&included)))?;
-        if wanted == has {
-            return Ok(self);
-        }
-        if wanted {
+        if wanted && !has {
             self.acyclic(included)?;
         }
         let role = self.id()?;
         let reference = self.tx.with_role(included, RoleRow::reference)?;
         let record = Record::Inclusion(Inclusion { role, included: reference });
-        self.tx.apply(if wanted { Change::added(record) } else { Change::removed(record) })?;
+        match (wanted, has) {
+            (true, false) => self.tx.apply(Change::added(record))?,
+            (false, true) => self.tx.apply(Change::removed(record))?,
+            (false, false) => self.tx.draft().removes_in_vain(record.key()),
+            (true, true) => {}
+        }
         Ok(self)
     }
 

@@ -21,7 +21,8 @@ pub(crate) use self::text::Steps;
 use crate::model::error::{Asked, DidYouMean, EntityKind, Suggestions};
 use crate::model::records::{GroupId, Manager, RoleId, Slug};
 use crate::resolver::snapshot::SlugConflict;
-use crate::resolver::snapshot::table::Origin;
+use crate::resolver::snapshot::entity_rows::RoleRow;
+use crate::resolver::snapshot::table::{Origin, Row as _};
 
 /// The paths by which a user holds a permission, or why the user does not hold it.
 ///
@@ -406,6 +407,13 @@ pub struct GrantingGroup {
     pub id: GroupId,
     /// The directory that manages it, and which alone can add members (R16).
     pub managed_by: Option<Manager>,
+}
+
+impl GrantingRole {
+    pub(crate) fn of(row: &RoleRow) -> Self {
+        let (origin, in_conflict) = (row.origin(), row.is_in_conflict());
+        Self { slug: row.record.slug.clone(), origin, in_conflict, id: row.record.id }
+    }
 }
 
 impl PartialEq for Explanation {

@@ -1,8 +1,8 @@
 //! The moment: every question about a tenant is a method on a snapshot at an instant.
 //!
 //! This file has the questions about decisions. `moment/lookup.rs` and `moment/relations.rs` have those that an
-//! administration page asks, and `moment/hierarchy.rs` those about parent groups and subgroups. `moment/sets.rs` has
-//! the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has
+//! administration page asks, and `moment/hierarchy.rs` those about parent groups and subgroups, and
+//! `moment/role_hierarchy.rs` those about included roles. `moment/sets.rs` has the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has
 //! questions as a user with only some of its roles, and `moment/separations.rs` those about separations of duties.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
@@ -14,6 +14,7 @@ mod hierarchy;
 mod many;
 mod narrowed;
 mod relations;
+mod role_hierarchy;
 mod sets;
 mod separations;
 mod lookup;

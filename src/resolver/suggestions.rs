@@ -100,7 +100,7 @@ pub(crate) fn history(catalog: &Catalog, entity: EntityKind, slug: &str) -> Opti
         EntityKind::Role => catalog.role_slug_is_taken(slug),
         EntityKind::Group | EntityKind::User | EntityKind::Separation | EntityKind::Tenant => Taken::Free,
     };
-    (taken == Taken::Retired).then(|| "the catalog has retired it".to_owned())
+    (taken == Taken::Retired).then(|| "it was removed from the catalog".to_owned())
 }
 
 /// At most three names of a table that differ from this one by at most a third of its length, nearest first.

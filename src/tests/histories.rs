@@ -449,6 +449,32 @@ fn without_window(mut record: Record) -> Record {
     record
 }
 
+/// An explanation of a narrowed question has the decision, paths through the roles, and the roles that would give more.
+fn narrowed_explanation_agrees(
+    moment: &crate::Moment<'_>,
+    user: UserId,
+    roles: &[crate::records::RoleId],
+    permission: &str,
+) {
+    let narrowed = moment.narrowed(user, roles.iter().copied());
+    let explanation = narrowed.explain(permission);
+    assert_eq!(explanation.decision(), narrowed.decide(permission));
+    match explanation.decision() {
+        Decision::Allowed => {
+            let counting: Vec<_> = narrowed.roles().into_iter().map(|role| role.record.slug).collect();
+            assert!(!explanation.paths().is_empty());
+            let is_through = |path: &crate::explain::Path| path.names().any(|name| counting.contains(name));
+            assert!(explanation.paths().iter().all(is_through), "{explanation} {counting:?}");
+        }
+        Decision::Denied(Reason::Narrowed) => {
+            assert!(!explanation.roles().is_empty() && explanation.paths().is_empty());
+            let gives = |role: &crate::explain::GrantingRole| moment.narrowed(user, [role.id]).check(permission);
+            assert!(explanation.roles().iter().all(gives), "{explanation}");
+        }
+        Decision::Denied(_) => assert_eq!(explanation, moment.explain(user, permission)),
+    }
+}
+
 /// A user with some pairs of roles, with none, and with all of them (R15).
 fn narrowed_agrees(moment: &crate::Moment<'_>, reference: &Model<'_>, user: UserId, instant: Timestamp) {
     let all: Vec<_> = moment.roles(&PageRequest::of(1_000)).items.iter().map(|role| role.record.id).collect();
@@ -471,6 +497,7 @@ fn narrowed_agrees(moment: &crate::Moment<'_>, reference: &Model<'_>, user: User
                     decision => decision,
                 }
             );
+            narrowed_explanation_agrees(moment, user, &roles, permission);
         }
     }
     let everything = moment.narrowed(user, all.iter().copied()).effective();

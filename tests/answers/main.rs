@@ -1,4 +1,4 @@
-//! What a tenant answers: questions and their explanations, the catalog, errors and their texts, the JSON.
+//! What a tenant answers: questions and their explanations, the catalog, errors and their texts, reviews, the JSON.
 //!
 //! The files are one test program, because each program is linked separately.
 
@@ -14,5 +14,6 @@ mod narrowed;
 mod parent_windows;
 mod questions;
 mod releases;
+mod review;
 mod serialised;
 mod texts;

@@ -144,8 +144,11 @@ fn errors_read_well() {
             "permission `leases:read` not found; the catalog has renamed it to `rentals:read`",
         ),
         (edit(|tx| tx.role("agent")?.done()), "role `agent` not found; the catalog has renamed it to `broker`"),
-        (edit(|tx| tx.role("clerk")?.done()), "role `clerk` not found; the catalog has retired it"),
-        (edit(|tx| tx.permission("fax:send")?.done()), "permission `fax:send` not found; the catalog has retired it"),
+        (edit(|tx| tx.role("clerk")?.done()), "role `clerk` not found; it was removed from the catalog"),
+        (
+            edit(|tx| tx.permission("fax:send")?.done()),
+            "permission `fax:send` not found; it was removed from the catalog",
+        ),
         (
             edit(|tx| tx.create_permission("leases:read")?.done()),
             "permission `leases:read` cannot be used: the catalog has renamed it to `rentals:read`",
@@ -154,7 +157,7 @@ fn errors_read_well() {
             edit(|tx| tx.create_permission("rentals:read")?.done()),
             "permission `rentals:read` already exists: the catalog defines it",
         ),
-        (edit(|tx| tx.create_role("clerk")?.done()), "role `clerk` cannot be used: the catalog has retired it"),
+        (edit(|tx| tx.create_role("clerk")?.done()), "role `clerk` cannot be used: it was removed from the catalog"),
         (
             edit(|tx| tx.role("broker")?.grant("posts:read")?.done()),
             "role `broker` belongs to the catalog and cannot be changed by a tenant",
@@ -405,7 +408,7 @@ fn explanations_read_well() {
             0,
             "denied: permission `leases:read` not found; the catalog has renamed it to `rentals:read`",
         ),
-        ("alice@acme.com", "fax:send", 0, "denied: permission `fax:send` not found; the catalog has retired it"),
+        ("alice@acme.com", "fax:send", 0, "denied: permission `fax:send` not found; it was removed from the catalog"),
         (
             "alice@acme.com",
             "posts:*",
@@ -795,6 +798,88 @@ fn f21_a_pattern_cannot_be_asked_and_one_that_matches_nothing_is_noticed() {
     let ((), plan) = acme.plan(|tx| tx.create_role("host")?.grant("geusts.*")?.done()).unwrap();
     let [warning] = &plan.warnings()[..] else { panic!("one warning") };
     assert_eq!(warning.to_string(), "role `host` grants `geusts.*`, which matches no permission");
+}
+
+#[test]
+fn a_removal_that_takes_nothing_away_is_noticed() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_permission("posts:read")?;
+        tx.create_permission("posts:write")?;
+        tx.create_role("reader")?.grant("posts:read")?.grant("drafts:*")?;
+        tx.create_role("editor")?.grant("posts:*")?.grant("posts:read")?.include("reader")?;
+        tx.create_role("owner")?.include("editor")?.include("reader")?;
+        tx.create_group("staff")?.assign("reader")?;
+        tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
+        tx.create_group("backend")?.add_parent("engineering")?.add_parent("staff")?;
+        tx.create_user("alice")?.join("engineering")?.assign("editor")?;
+        tx.create_user("bob")?.join("staff")?.join("backend")?.done()
+    })
+    .unwrap();
+    let warned = |call: &dyn Fn(&Tx) -> Result<()>| -> Vec<String> {
+        let ((), plan) = acme.plan(call).unwrap();
+        plan.warnings().iter().map(ToString::to_string).collect()
+    };
+    type Call = fn(&Tx) -> Result<()>;
+    let table: &[(Call, &[&str])] = &[
+        (
+            |tx| tx.user("alice")?.leave("staff")?.done(),
+            &["user `alice` is still a member of `staff`, through `engineering`"],
+        ),
+        (
+            |tx| tx.group("staff")?.remove_member("bob")?.done(),
+            &["user `bob` is still a member of `staff`, through `backend`"],
+        ),
+        (|tx| tx.user("bob")?.leave("staff")?.leave("backend")?.done(), &[]),
+        (|tx| tx.user("bob")?.leave("staff")?.join("staff")?.done(), &[]),
+        (|tx| tx.user("alice")?.leave("backend")?.done(), &[]),
+        (
+            |tx| tx.user("alice")?.unassign("editor")?.done(),
+            &["user `alice` still has the role `editor`, through `engineering`"],
+        ),
+        (
+            |tx| tx.user("alice")?.unassign("reader")?.done(),
+            &["user `alice` still has the role `reader`, through `editor`"],
+        ),
+        (
+            |tx| tx.group("engineering")?.unassign("reader")?.done(),
+            &["group `engineering` still has the role `reader`, through `staff`"],
+        ),
+        (
+            |tx| tx.group("backend")?.remove_parent("staff")?.done(),
+            &["group `backend` is still a part of `staff`, through `engineering`"],
+        ),
+        (|tx| tx.role("owner")?.exclude("reader")?.done(), &["role `owner` still includes `reader`, through `editor`"]),
+        (
+            |tx| tx.role("editor")?.revoke("posts:read")?.done(),
+            &["role `editor` still grants `posts:read`, through `posts:*`"],
+        ),
+        (
+            |tx| tx.role("editor")?.revoke("posts:write")?.done(),
+            &["role `editor` still grants `posts:write`, through `posts:*`"],
+        ),
+        (
+            |tx| tx.role("owner")?.revoke("posts:write")?.done(),
+            &["role `owner` still grants `posts:write`, through `editor`"],
+        ),
+        (
+            |tx| tx.role("owner")?.revoke("drafts:*")?.done(),
+            &["role `owner` still grants `drafts:*`, through `reader`"],
+        ),
+        (|tx| tx.role("editor")?.revoke("posts:*")?.done(), &[]),
+        (|tx| tx.role("reader")?.revoke("posts:write")?.done(), &[]),
+        (|tx| tx.delete_group("staff"), &[]),
+        (|tx| tx.delete_user("bob"), &[]),
+        (|tx| tx.delete_role("editor"), &[]),
+    ];
+    for (n, (call, expected)) in table.iter().enumerate() {
+        assert_eq!(warned(call), *expected, "{n}");
+    }
+    // An update without effect has its warnings, too.
+    let updated = acme.update(|tx| tx.user("alice")?.leave("staff")?.done()).unwrap();
+    assert_eq!((updated.commit, updated.warnings.len()), (None, 1));
+    let json = serde_json::to_value(&updated.warnings[0]).unwrap();
+    assert_eq!(json["still_given"]["through"], "engineering");
 }
 
 #[test]

@@ -108,7 +108,7 @@ const STORY: &[(Make, &[&str])] = &[
             tx.set_manager("okta")?;
             tx.user("bob")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?.done()
         },
-        &["changed user `bob`: external_id none → `00u1`, managed_by none → `okta`"],
+        &["changed user `bob`: external id none → `00u1`, managed by none → `okta`"],
     ),
     // Both ends of a relation have one name in a line: the one after, or else the last one.
     (

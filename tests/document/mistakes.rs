@@ -288,7 +288,7 @@ fn r6_a_reference_must_name_an_existing_entity() {
             json!({"users": [{"key": "u", "roles": ["clork", "bookkeeper"]}]}),
             &[
                 "/users/0/roles/0: role `clork` not found in the document or the catalog; did you mean `clerk`?",
-                "/users/0/roles/1: role `bookkeeper` not found in the document or the catalog; the catalog has retired it",
+                "/users/0/roles/1: role `bookkeeper` not found in the document or the catalog; it was removed from the catalog",
             ],
         )],
     );
@@ -348,12 +348,12 @@ fn r9_catalog_entries_are_referred_to_and_not_listed() {
             ),
             row(
                 json!({"permissions": [{"slug": "billing:all"}]}),
-                &["/permissions/0/slug: permission `billing:all` cannot be used: the catalog has retired it"],
+                &["/permissions/0/slug: permission `billing:all` cannot be used: it was removed from the catalog"],
             ),
             row(
                 json!({"roles": ["bookkeeper", "clerk"]}),
                 &[
-                    "/roles/0: role `bookkeeper` cannot be used: the catalog has retired it",
+                    "/roles/0: role `bookkeeper` cannot be used: it was removed from the catalog",
                     "/roles/1: role `clerk` is defined by the catalog; refer to it without listing it",
                 ],
             ),

@@ -55,7 +55,7 @@ impl World {
                     return;
                 }
                 let (number, edit, plan, tenant) = plans.remove(0);
-                self.begin_as(number, process, Op::Commit(tenant, edit, plan));
+                self.begin_as(number, process, Op::Commit(tenant, edit, Box::new(plan)));
                 return;
             }
             3 => Op::Create(slug),

@@ -38,7 +38,7 @@ pub(crate) enum Op {
     Open(usize),
     OpenTenant(TenantId),
     Update(Tenant, Edit),
-    Commit(Tenant, Edit, Plan),
+    Commit(Tenant, Edit, Box<Plan>),
     Refresh(Tenant),
     Close(Tenant),
 }
@@ -183,7 +183,7 @@ impl Op {
             Self::Update(tenant, edit) => {
                 Box::pin(async move { Answer::Updated(tenant.update(|tx| edit.apply(op, tx)).await) })
             }
-            Self::Commit(tenant, _, plan) => Box::pin(async move { Answer::Updated(tenant.commit(plan).await) }),
+            Self::Commit(tenant, _, plan) => Box::pin(async move { Answer::Updated(tenant.commit(*plan).await) }),
             Self::Refresh(tenant) => Box::pin(async move { Answer::Refreshed(tenant.refresh().await) }),
             Self::Close(tenant) => Box::pin(async move { Answer::Closed(tenant.close().await) }),
         }

@@ -114,6 +114,16 @@ fn write_visible(f: &mut impl fmt::Write, c: char, first: bool) -> fmt::Result {
     }
 }
 
+/// Whether a message escapes a character inside of a text, because it cannot be seen or looks like a back quote.
+pub(crate) fn is_hidden(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    let mut shown = String::new();
+    let _: fmt::Result = write_visible(&mut shown, c, false);
+    shown.starts_with('\\')
+}
+
 /// Returns a text of the application or of a store in one line: with everything escaped that cannot be seen, cut after
 /// `most` characters. It has no quotes, so use it for sentences, never for names.
 pub(crate) fn escaped(text: &str, most: usize) -> String {

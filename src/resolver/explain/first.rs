@@ -3,7 +3,7 @@
 //! It searches level by level from the user, and enters nothing whose cached row says that it does not lead to the
 //! permission (I8). Where the rows are complete it visits only what lies on paths. Each level is kept in the order of
 //! explanations: by the names along the path, then by the steps. So the first grant that it meets ends the path that an
-//! explanation lists first. The histories compare the two after every step.
+//! explanation lists first. The histories compare the two after every step. `find_all` does so for all permissions of a user.
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,8 @@ use super::{Path, PathStep};
 use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::model::records::Window;
-use crate::resolver::snapshot::edge::NEAR_END;
+use crate::resolver::bits::Bits;
+use crate::resolver::snapshot::edge::{Edge, NEAR_END};
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
@@ -60,6 +61,106 @@ pub(crate) fn find(state: &State, user: &UserRow, permission: u32, when: &When<'
         }
     }
     None
+}
+
+/// The first path to each permission that a user has at an instant.
+///
+/// As [`find`] finds one: nothing is entered that no path leads through, so what it leaves out does not change the order of
+/// the rest.
+#[derive(Debug)]
+pub(crate) struct FirstPaths {
+    visits: Visits,
+    /// Each permission once, with the visit of the role that grants it.
+    found: Vec<(u32, usize)>,
+}
+
+/// Finds the first paths to all permissions at once, suspended or not.
+///
+/// # Complexity
+/// O(groups and roles of the user, their relations and grants).
+pub(crate) fn find_all(state: &State, user: &UserRow, when: &When<'_>) -> FirstPaths {
+    let (mut visits, mut seen) = (Visits::new(), Seen::default());
+    let (mut level, mut known, mut found) = (Visits::new(), Bits::new(), Vec::new());
+    let enter = |level: &mut Visits, before, node, edge: &Edge| {
+        if is_active(*edge, when) {
+            level.push(Visit { before, node, window: edge.window, rank: 0 });
+        }
+    };
+    user.sources().for_each(|(node, edge)| enter(&mut level, None, node, &edge));
+    while !level.is_empty() {
+        let start = visits.len();
+        sort(state, &visits, &mut level);
+        visits.extend(level.drain(..).filter(|visit| seen.insert(visit.node)));
+        for at in start..visits.len() {
+            let Some(visit) = visits.get(at).copied() else { break };
+            let role = match visit.node {
+                Source::Role(role) => state.roles.row(role),
+                Source::Group(_) => None,
+            };
+            if let Some(role) = role {
+                let named = role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n));
+                let new = named.chain(role.matched.iter()).filter(|permission| known.insert(*permission));
+                found.extend(new.map(|permission| (permission, at)));
+            }
+            each_edge(state, visit.node, |node, edge| enter(&mut level, Some(at), node, edge));
+        }
+    }
+    FirstPaths { visits, found }
+}
+
+/// Finds a path that leads through one of these roles, which are sorted: a shortest way to it, and a shortest one from there.
+///
+/// # Complexity
+/// O(groups and roles of the user, and their relations).
+pub(crate) fn find_through(
+    state: &State,
+    user: &UserRow,
+    roles: &[u32],
+    permission: u32,
+    when: &When<'_>,
+) -> Option<Path> {
+    let FirstPaths { visits, .. } = find_all(state, user, when);
+    let is_one = |visit: &Visit| matches!(visit.node, Source::Role(role) if roles.binary_search(&role).is_ok());
+    let way_to = |at: usize| {
+        let visit = *visits.get(at).filter(|visit| is_one(visit))?;
+        let (mut ways, mut seen): (Vec<(Option<usize>, Source)>, _) = (vec![(None, visit.node)], Seen::default());
+        let mut next = 0;
+        while let Some((_, node)) = ways.get(next).copied() {
+            if let Some(grant) = grants(state, node, permission).min() {
+                let mut path = Path { steps: steps(state, &visits, visit), grant: grant.to_owned() };
+                let mut above = Vec::new();
+                let mut here = ways.get(next).copied();
+                while let Some((Some(before), node)) = here {
+                    here = ways.get(before).copied();
+                    above.extend(link(state, here.map(|(_, node)| node), node, Window::ALWAYS));
+                }
+                path.steps.extend(above.into_iter().rev());
+                return Some(path);
+            }
+            each_edge(state, node, |to, _| {
+                if leads(state, to, permission) && seen.insert(to) {
+                    ways.push((Some(next), to));
+                }
+            });
+            next += 1;
+        }
+        None
+    };
+    (0..visits.len()).find_map(way_to)
+}
+
+impl FirstPaths {
+    /// The permissions, each with the visit of the role that grants it.
+    pub(crate) fn found(&self) -> &[(u32, usize)] {
+        &self.found
+    }
+
+    /// The path to one of the permissions.
+    pub(crate) fn path(&self, state: &State, (permission, visit): (u32, usize)) -> Option<Path> {
+        let visit = *self.visits.get(visit)?;
+        let grant = grants(state, visit.node, permission).min()?.to_owned();
+        Some(Path { steps: steps(state, &self.visits, visit), grant })
+    }
 }
 
 /// Sorts a level by the names along the way, then by the kinds of the steps. The level before it is sorted.

@@ -14,7 +14,7 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Row, Table};
 use crate::resolver::snapshot::{Availability, CompiledTenant, SlugConflict, reverse};
 
-const MOST_HOLDERS: usize = 32;
+pub(crate) const MOST_HOLDERS: usize = 32;
 
 /// The decision. `user` and `permission` are numbers, or `None` for unknown names.
 pub(crate) fn decide(
@@ -152,15 +152,7 @@ fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, expl
     let has = |edges: Edges<'_>, to| edges.get(to).is_some_and(|edge| !edge.window.has_ended(when.instant()));
     let (roles, more_roles) = first(&state.roles, &roles, |number| !has(user.roles(), number));
     let (groups, more_groups) = first(&state.groups, &groups, |number| !has(user.groups(), number));
-    explanation.roles = roles
-        .into_iter()
-        .map(|row| GrantingRole {
-            slug: row.record.slug.clone(),
-            origin: row.origin(),
-            in_conflict: row.is_in_conflict(),
-            id: row.record.id,
-        })
-        .collect();
+    explanation.roles = roles.into_iter().map(GrantingRole::of).collect();
     explanation.roles.sort_unstable();
     explanation.groups = groups
         .into_iter()

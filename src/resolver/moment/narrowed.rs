@@ -4,12 +4,17 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use super::{Moment, PermissionSet};
-use crate::model::error::EntityKind;
-use crate::resolver::explain::{Decision, Reason};
+use super::{List, Moment, PermissionSet, WithOrigin};
+use crate::model::error::{Asked, EntityKind};
+use crate::model::internal_fault::must;
+use crate::model::records::RoleRecord;
+use crate::resolver::explain::reason::MOST_HOLDERS;
+use crate::resolver::explain::{Decision, Explanation, GrantingRole, PathStep, Reason, first, reason};
+use crate::resolver::snapshot::edge::NEAR_END;
+use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::names::{AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::source::Source;
-use crate::resolver::snapshot::walk;
+use crate::resolver::snapshot::{reverse, walk};
 
 /// A user at a moment with only some of its roles, and never with more than it has (R15).
 ///
@@ -37,6 +42,8 @@ pub struct NarrowedUser<'m> {
     moment: &'m Moment<'m>,
     /// The user, unless it is unknown.
     user: Option<u32>,
+    /// The user as it was asked for, if it is unknown.
+    asked: Option<Asked>,
     /// Those of the given roles that the user has at the moment, without duplicates. Empty if the user may do nothing.
     roles: SmallVec<[u32; 4]>,
 }
@@ -76,7 +83,8 @@ impl Moment<'_> {
         wanted.sort_unstable();
         wanted.dedup();
         let held = may.map(|row| walk::roles_among(&snapshot.state, row, &wanted, &self.when));
-        NarrowedUser { moment: self, user: number.filter(|_| row.is_some()), roles: held.unwrap_or_default() }
+        let asked = row.is_none().then(|| user.user_text());
+        NarrowedUser { moment: self, asked, user: number.filter(|_| row.is_some()), roles: held.unwrap_or_default() }
     }
 }
 
@@ -195,6 +203,113 @@ impl NarrowedUser<'_> {
         let moment = self.moment;
         let bits = walk::effective_from(&moment.compiled().state, self.sources(), &moment.when);
         PermissionSet::new(moment.snapshot(), bits, moment.about(EntityKind::User, self.user.is_some()))
+    }
+
+    /// Returns those of the given roles that the user has at this moment, by slug: the roles that count.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_role("reader")?;
+    /// #     tx.create_role("editor")?;
+    /// #     tx.create_user("alice")?.assign("reader")?.done()
+    /// # })?;
+    /// let now = acme.now();
+    /// let roles = now.narrowed("alice", ["reader", "editor"]).roles();
+    /// assert_eq!(roles.iter().map(|role| role.slug().as_str()).collect::<Vec<_>>(), ["reader"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(roles).
+    pub fn roles(&self) -> List<WithOrigin<RoleRecord>> {
+        let table = &self.moment.compiled().state.roles;
+        let why = self.moment.about(EntityKind::User, self.user.is_some());
+        List::about(Some(()), why, |()| {
+            let rows = self.roles.iter().filter_map(|role| must(table.row(*role), NEAR_END));
+            let mut roles: Vec<WithOrigin<RoleRecord>> = rows.map(WithOrigin::from).collect();
+            roles.sort_by(|a, b| (&a.record.slug, a.origin).cmp(&(&b.record.slug, b.origin)));
+            roles
+        })
+    }
+
+    /// Returns the decision with the paths that lead through one of these roles.
+    ///
+    /// Where the user itself is denied, it is the explanation of the user. Where only the narrowing denies, it lists the roles
+    /// of the user that would grant the permission.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?;
+    /// #     tx.create_user("alice")?.assign("reader")?.assign("editor")?.done()
+    /// # })?;
+    /// let now = acme.now();
+    /// let reading = now.narrowed("alice", ["reader"]);
+    /// assert_eq!(
+    ///     reading.explain("posts:read").to_string(),
+    ///     "allowed: `alice` has the role `reader`, which grants `posts:read`"
+    /// );
+    /// let denied = reading.explain("posts:write");
+    /// assert_eq!(denied.decision(), reading.decide("posts:write"));
+    /// assert_eq!(denied.roles()[0].slug, "editor");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// As [`Moment::explain`].
+    pub fn explain(&self, permission: impl AsPermission) -> Explanation {
+        let snapshot = self.moment.compiled();
+        let number = permission.permission(snapshot.scope());
+        let asked = permission.permission_text();
+        let when = &self.moment.when;
+        let user = (self.user, self.asked.clone().unwrap_or_else(|| Asked::from("")));
+        let explanation = reason::explain(snapshot, user, (number, asked), when);
+        let row = self.user.and_then(|user| snapshot.state.users.row(user));
+        let (true, Some(row), Some(permission)) = (explanation.is_allowed(), row, number) else { return explanation };
+        if self.allows(permission) {
+            self.explain_allowed(explanation, row, permission)
+        } else {
+            self.explain_denied(explanation, row, permission)
+        }
+    }
+
+    /// Keeps the paths through one of the roles. There is one if there are too many paths to list them all.
+    fn explain_allowed(&self, mut explanation: Explanation, user: &UserRow, permission: u32) -> Explanation {
+        let state = &self.moment.compiled().state;
+        let rows = self.roles.iter().filter_map(|role| state.roles.row(*role));
+        let names: Vec<_> = rows.map(|row| (&row.record.slug, row.origin)).collect();
+        let is_one = |step: &PathStep| match step {
+            PathStep::Role { role, origin, .. } | PathStep::Included { role, origin, .. } => {
+                names.contains(&(role, *origin))
+            }
+            PathStep::Member { .. } | PathStep::Parent { .. } => false,
+        };
+        explanation.paths.retain(|path| path.steps().iter().any(is_one));
+        if explanation.paths.is_empty() {
+            let through = || first::find_through(state, user, &self.roles, permission, &self.moment.when);
+            explanation.paths.extend(must(through(), "what is allowed has a path"));
+        }
+        explanation
+    }
+
+    /// Lists the other roles of the user that give the permission.
+    fn explain_denied(&self, mut explanation: Explanation, user: &UserRow, permission: u32) -> Explanation {
+        let (state, when) = (&self.moment.compiled().state, &self.moment.when);
+        let giving: SmallVec<[u32; 4]> = reverse::roles_giving(state, permission).iter().collect();
+        let held = walk::roles_among(state, user, &giving, when);
+        let mut roles: Vec<GrantingRole> =
+            held.iter().filter_map(|role| must(state.roles.row(*role), NEAR_END)).map(GrantingRole::of).collect();
+        roles.sort_unstable();
+        explanation.decision = Decision::Denied(Reason::Narrowed);
+        explanation.paths.clear();
+        (explanation.more_paths, explanation.more_holders) = (false, roles.len() > MOST_HOLDERS);
+        roles.truncate(MOST_HOLDERS);
+        explanation.roles = roles;
+        explanation
     }
 
     fn allows(&self, permission: u32) -> bool {

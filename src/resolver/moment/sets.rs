@@ -13,7 +13,7 @@ use super::list::WhyEmpty;
 use super::lookup::WithOrigin;
 use super::page::{self, Page, PageRequest};
 use crate::model::error::EntityKind;
-use crate::model::records::{PermissionRecord, Slug, UserId, UserKey, UserRecord};
+use crate::model::records::{Pattern, PermissionRecord, Slug, UserId, UserKey, UserRecord};
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Reason;
 use crate::resolver::snapshot::Snapshot;
@@ -353,6 +353,32 @@ impl PermissionSet {
     /// O(n log n) for n permissions.
     pub fn slugs(&self) -> Vec<Slug> {
         self.iter().cloned().collect()
+    }
+}
+
+impl PermissionSet {
+    /// Returns the members whose slug a pattern matches: what may be done with one resource, for example.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     for slug in ["posts:read", "posts:write", "users:read"] { tx.create_permission(slug)?; }
+    /// #     tx.create_role("all")?.grant("*")?;
+    /// #     tx.create_user("alice")?.assign("all")?.done()
+    /// # })?;
+    /// let of_posts = acme.effective("alice").matching(&"posts:*".parse()?);
+    /// assert_eq!(of_posts.slugs(), ["posts:read", "posts:write"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// One match for each member.
+    #[must_use]
+    pub fn matching(&self, pattern: &Pattern) -> Self {
+        let table = &self.snapshot.0.state.permissions;
+        let bits = self.bits.iter().filter(|n| pattern.matches(table.name_at(*n))).collect();
+        Self { snapshot: self.snapshot.clone(), bits, why: self.why }
     }
 }
 

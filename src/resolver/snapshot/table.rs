@@ -5,6 +5,7 @@
 //! the bytewise order of names. Next: `entity_rows.rs` has the rows.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -274,6 +275,16 @@ impl<R: Row> Table<R> {
     /// The same, from the first name that is not before this one.
     pub(crate) fn sorted_from<'a>(&'a self, name: &'a str) -> impl Iterator<Item = u32> + 'a {
         self.sorted.iter_from(move |n| self.name_at(*n).cmp(name)).copied()
+    }
+
+    /// The numbers after a name, in the order of names.
+    pub(crate) fn sorted_after<'a>(&'a self, name: &str) -> impl Iterator<Item = u32> + use<'a, R> {
+        self.sorted.iter_from(|n| self.name_at(*n).cmp(name).then(Ordering::Less)).copied()
+    }
+
+    /// The numbers of the entities that are listed, in the order of names, and then those that were removed from the catalog.
+    pub(crate) fn all(&self) -> impl Iterator<Item = u32> + '_ {
+        self.sorted.iter().chain(self.unlisted.iter()).copied()
     }
 
     pub(crate) fn name_at(&self, number: u32) -> &str {

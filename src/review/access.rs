@@ -1,0 +1,553 @@
+//! The access report lists which user has which permission, through what, and from when until when.
+//!
+//! It goes from user to user. The paths of one user to all of its permissions are found in one search
+//! (`resolver/explain/first.rs`), so a row costs little more than its text.
+
+use std::vec;
+
+use serde::Serialize;
+
+use crate::model::clock::When;
+use crate::model::error::EntityKind;
+use crate::model::records::{PermissionId, Slug, Timestamp, UserId, UserKey, Window};
+use crate::resolver::bits::Bits;
+use crate::resolver::explain::first::{FirstPaths, find_all};
+use crate::resolver::explain::paths::{self, Access, Found};
+use crate::resolver::explain::{Path, Reason};
+use crate::resolver::moment::Moment;
+use crate::resolver::moment::list::WhyEmpty;
+use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
+use crate::resolver::snapshot::source::Source;
+use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::{reverse, walk};
+
+/// A user who is allowed something, and one path by which.
+///
+/// Its JSON is an object with the same members. [`to_csv`](Self::to_csv) makes a line for a spreadsheet.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?;
+/// #     tx.create_user("alice")?.assign("editor")?.done()
+/// # })?;
+/// let now = acme.now();
+/// let row = now.access_report().rows().next().unwrap();
+/// assert_eq!((row.user.as_str(), row.permission.as_str()), ("alice", "posts:write"));
+/// assert_eq!(row.path.to_string(), "has the role `editor`, which grants `posts:*`");
+/// assert!(row.window.is_always());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AccessRow {
+    /// The key of the user.
+    pub user: UserKey,
+    /// The id of the user.
+    pub user_id: UserId,
+    /// The slug of the permission.
+    pub permission: Slug,
+    /// The id of the permission.
+    pub permission_id: PermissionId,
+    /// Since when and until when the user is allowed without a break, by all paths together. If too many windows combine to
+    /// tell, it is the window of this path.
+    pub window: Window,
+    /// The path: groups, roles, included roles and the grant. [`Path::window`] is when this one is active.
+    pub path: Path,
+    /// Whether rows of this user and permission were left out, because there are more than 64 paths. Always `false` unless
+    /// [`every_path`](AccessReport::every_path) was asked for.
+    pub more_paths: bool,
+}
+
+impl AccessRow {
+    /// The first line of a CSV file, which names the fields of [`to_csv`](Self::to_csv).
+    ///
+    /// ```
+    /// assert_eq!(rolecall::review::AccessRow::CSV_HEADER, "user,permission,from,until,path");
+    /// ```
+    pub const CSV_HEADER: &'static str = "user,permission,from,until,path";
+
+    /// Returns the row as a line of CSV (RFC 4180), without a line break. A missing `from` or `until` is empty.
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?;
+    /// #     tx.create_user("alice")?.assign("editor")?.done()
+    /// # })?;
+    /// let now = acme.now();
+    /// let row = now.access_report().rows().next().unwrap();
+    /// assert_eq!(row.to_csv(), r#"alice,posts:write,,,"has the role `editor`, which grants `posts:*`""#);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Security
+    /// A spreadsheet takes a field that begins with `=`, `+`, `-` or `@` for a formula. Such a field gets a `'` in front,
+    /// so a key that a user has chosen cannot run anything. For programs, use the fields or the JSON form.
+    pub fn to_csv(&self) -> String {
+        let end = |end: Option<Timestamp>| end.map_or_else(String::new, |end| end.to_string());
+        let window = self.window;
+        let path = self.path.to_string();
+        let fields = [
+            field(self.user.as_str()),
+            field(self.permission.as_str()),
+            end(window.start()),
+            end(window.end()),
+            field(&path),
+        ];
+        fields.join(",")
+    }
+}
+
+fn field(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    } else {
+        format!("{guard}{text}")
+    }
+}
+
+impl Moment<'_> {
+    /// Returns a report of who is allowed what at this instant, through what, and until when.
+    ///
+    /// Narrow it down with its methods, and read it with [`rows`](AccessReport::rows). There is a row for each user and
+    /// permission for which the check is *allowed*, and no other. So suspended users have none (R4).
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:read")?;
+    ///     tx.create_permission("posts:write")?;
+    ///     tx.create_role("reader")?.grant("posts:read")?;
+    ///     tx.create_role("editor")?.grant("posts:write")?.include("reader")?;
+    ///     tx.create_group("staff")?.assign("reader")?;
+    ///     tx.create_user("alice")?.assign("editor")?;
+    ///     tx.create_user("bob")?.join("staff")?.done()
+    /// })?;
+    /// let now = acme.now();
+    /// let lines: Vec<String> = now.access_report().rows().map(|row| format!("{} {}", row.user, row.permission)).collect();
+    /// assert_eq!(lines, ["alice posts:read", "alice posts:write", "bob posts:read"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Consistency
+    /// All rows are about the revision and the instant of the moment, also if the tenant changes meanwhile.
+    pub fn access_report(&self) -> AccessReport<'_> {
+        AccessReport {
+            moment: self,
+            why: WhyEmpty::unavailable(self.unavailable()),
+            users: None,
+            permissions: None,
+            after: String::new(),
+            every_path: false,
+        }
+    }
+}
+
+/// An access report that has not been read yet. [`Moment::access_report`] returns one.
+///
+/// Several restrictions hold together.
+///
+/// ```
+/// # use rolecall::blocking::Authorizer;
+/// # let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:read")?;
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_role("editor")?.grant("posts:*")?;
+/// #     tx.create_user("alice")?.assign("editor")?;
+/// #     tx.create_user("bob")?.assign("editor")?.done()
+/// # })?;
+/// let now = acme.now();
+/// let report = now.access_report().role("editor").permission("posts:write");
+/// assert_eq!(report.rows().map(|row| row.user.to_string()).collect::<Vec<_>>(), ["alice", "bob"]);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a report is read with `rows`"]
+pub struct AccessReport<'m> {
+    moment: &'m Moment<'m>,
+    why: WhyEmpty,
+    users: Option<Bits>,
+    permissions: Option<Bits>,
+    after: String,
+    every_path: bool,
+}
+
+impl<'m> AccessReport<'m> {
+    /// Restricts the report to one user.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_user("alice")?.done())?;
+    /// assert_eq!(acme.now().access_report().user("alice").rows().count(), 0);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn user(mut self, user: impl AsUser) -> Self {
+        let snapshot = self.moment.compiled();
+        let user = user.user(snapshot.scope()).filter(|user| snapshot.state.user_is_there(*user));
+        self.find(EntityKind::User, user.is_some());
+        self.only_users(user.into_iter().collect());
+        self
+    }
+
+    /// Restricts the report to what the members of a group have through it, direct and inherited members. They may have it in
+    /// another way, too; the path in a row is a shortest one.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?;
+    /// #     tx.create_group("staff")?.assign("reader")?;
+    /// #     tx.create_user("alice")?.join("staff")?.assign("editor")?.done()
+    /// # })?;
+    /// assert_eq!(acme.now().access_report().group("staff").rows().count(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// That of [`Moment::all_members`], and then of the rows of those.
+    pub fn group(mut self, group: impl AsGroup) -> Self {
+        let (state, when) = (&self.moment.compiled().state, self.when());
+        let group = group.group(self.moment.compiled().scope()).filter(|n| state.groups.row(*n).is_some());
+        self.find(EntityKind::Group, group.is_some());
+        let groups = reverse::with_subgroups(state, group.into_iter().collect(), &when);
+        self.only_users(reverse::users_of(state, &Bits::new(), &groups, &when));
+        self.only_permissions(walk::effective_from(state, group.map(Source::Group).into_iter(), &when));
+        self
+    }
+
+    /// Restricts the report to what the holders of a role have through it, direct and inherited holders. They may have it in
+    /// another way, too; the path in a row is a shortest one.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader")?.done()
+    /// # })?;
+    /// assert_eq!(acme.now().access_report().role("reader").rows().count(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// That of [`Moment::all_holders`], and then of the rows of those.
+    pub fn role(mut self, role: impl AsRole) -> Self {
+        let (state, when) = (&self.moment.compiled().state, self.when());
+        let role = role.role(self.moment.compiled().scope()).filter(|n| state.roles.row(*n).is_some());
+        self.find(EntityKind::Role, role.is_some());
+        let roles = reverse::with_includers(state, role.into_iter().collect());
+        let groups = reverse::groups_having(state, &roles, &when);
+        self.only_users(reverse::users_of(state, &roles, &groups, &when));
+        self.only_permissions(walk::effective_from(state, role.map(Source::Role).into_iter(), &when));
+        self
+    }
+
+    /// Restricts the report to one permission.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     for slug in ["posts:read", "posts:write"] { tx.create_permission(slug)?; }
+    /// #     tx.create_role("editor")?.grant("posts:*")?;
+    /// #     tx.create_user("alice")?.assign("editor")?.done()
+    /// # })?;
+    /// assert_eq!(acme.now().access_report().permission("posts:read").rows().count(), 1);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// That of [`Moment::who_can`], and then of the rows of those users.
+    pub fn permission(mut self, permission: impl AsPermission) -> Self {
+        let (state, when) = (&self.moment.compiled().state, self.when());
+        let permission = permission.permission(self.moment.compiled().scope());
+        let row = permission.and_then(|n| state.permissions.row(n));
+        self.find(EntityKind::Permission, row.is_some_and(|row| row.in_conflict || row.is_grantable()));
+        if row.is_some_and(|row| row.in_conflict) {
+            self.why.unavailable = self.why.unavailable.or(Some(Reason::CatalogConflict));
+        }
+        if let Some(permission) = permission.filter(|_| self.why.is_none()) {
+            let (roles, groups) = reverse::sources_giving(state, permission, &when);
+            self.only_users(reverse::users_of(state, &roles, &groups, &when));
+            self.only_permissions([permission].into_iter().collect());
+        }
+        self
+    }
+
+    /// Begins after the user with this key. So a page of a report ends with the last row of a user, and the next one begins
+    /// after that user.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     for key in ["alice", "bob"] { tx.create_user(key)?.assign("reader")?; }
+    /// #     Ok(())
+    /// # })?;
+    /// assert_eq!(acme.now().access_report().after("alice").rows().next().unwrap().user, "bob");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn after(mut self, key: impl Into<String>) -> Self {
+        self.after = key.into();
+        self
+    }
+
+    /// Asks for a row for every path, and not only for a shortest one. There are as many as an
+    /// [`Explanation`](crate::Explanation) has: at most 64 for each user and permission.
+    ///
+    /// Use it before you revoke something, because the user may have it in another way, too.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?.grant("posts:*")?;
+    /// #     tx.create_user("alice")?.assign("reader")?.done()
+    /// # })?;
+    /// assert_eq!(acme.now().access_report().rows().count(), 1);
+    /// assert_eq!(acme.now().access_report().every_path().rows().count(), 2);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// For each user and permission as [`Moment::explain`].
+    pub fn every_path(mut self) -> Self {
+        self.every_path = true;
+        self
+    }
+
+    /// Returns why the tenant, or the permission, cannot be asked about. The report is empty then.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert!(acme.now().access_report().unavailable().is_none());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn unavailable(&self) -> Option<Reason> {
+        self.why.unavailable
+    }
+
+    /// Returns what the report is restricted to, if it does not exist. The report is empty then.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert_eq!(acme.now().access_report().role("editro").unknown(), Some(rolecall::EntityKind::Role));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn unknown(&self) -> Option<EntityKind> {
+        self.why.unknown
+    }
+
+    /// Returns the rows, by the key of the user and then by the slug of the permission. Those of one user and permission
+    /// begin with the shortest path.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("reader")?.grant("posts:read")?;
+    /// #     tx.create_user("alice")?.assign("reader")?.done()
+    /// # })?;
+    /// let now = acme.now();
+    /// for row in now.access_report().rows() {
+    ///     println!("{}", row.to_csv());
+    /// }
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// Before the first row O(permissions), and O(users) if the report is restricted to some. For each user O(groups and
+    /// roles of the user, their relations and grants), and for each row the length of its path. Where a path has a window, as
+    /// [`Moment::access_windows`]. Memory: that of the permissions of one user, and a bit for each user.
+    pub fn rows(self) -> AccessRows<'m> {
+        let state = &self.moment.compiled().state;
+        let (when, why) = (self.when(), self.why);
+        let ranks = if why.is_none() { ranks(state) } else { Vec::new() };
+        let users =
+            if why.is_none() { users_from(state, self.users, &self.after) } else { Box::new(std::iter::empty()) };
+        let (permissions, every_path) = (self.permissions, self.every_path);
+        AccessRows { state, when, users, permissions, ranks, every_path, current: None }
+    }
+
+    fn when(&self) -> When<'static> {
+        When::Chosen(self.moment.instant())
+    }
+
+    fn find(&mut self, entity: EntityKind, is_found: bool) {
+        self.why = self.why.or(WhyEmpty::about(entity, is_found, self.why.unavailable));
+    }
+
+    fn only_users(&mut self, users: Bits) {
+        only(&mut self.users, users);
+    }
+
+    fn only_permissions(&mut self, permissions: Bits) {
+        only(&mut self.permissions, permissions);
+    }
+}
+
+fn only(all: &mut Option<Bits>, these: Bits) {
+    match all {
+        Some(all) => all.intersect_with(&these),
+        None => *all = Some(these),
+    }
+}
+
+/// The place of each permission in the bytewise order of slugs.
+fn ranks(state: &State) -> Vec<u32> {
+    let mut ranks = Vec::new();
+    for (rank, number) in (0..).zip(state.permissions.sorted()) {
+        let at = number as usize;
+        if ranks.len() <= at {
+            ranks.resize(at + 1, 0);
+        }
+        if let Some(place) = ranks.get_mut(at) {
+            *place = rank;
+        }
+    }
+    ranks
+}
+
+type Users<'m> = Box<dyn Iterator<Item = u32> + Send + 'm>;
+
+/// The users after this key, in the order of keys. A small set is sorted. If it is large, all users are read in order.
+fn users_from<'m>(state: &'m State, only: Option<Bits>, after: &str) -> Users<'m> {
+    let users = &state.users;
+    match only {
+        Some(only) if only.len() < users.len() / 16 => {
+            let mut numbers: Vec<u32> = only.iter().filter(|n| users.name_at(*n) > after).collect();
+            numbers.sort_unstable_by(|a, b| users.name_at(*a).cmp(users.name_at(*b)));
+            Box::new(numbers.into_iter())
+        }
+        Some(only) => Box::new(users.sorted_after(after).filter(move |number| only.contains(*number))),
+        None => Box::new(users.sorted_after(after)),
+    }
+}
+
+/// The rows of an [`AccessReport`].
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// let now = acme.now();
+/// let mut rows = now.access_report().rows();
+/// assert!(rows.next().is_none());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[must_use = "iterators do nothing unless they are read"]
+pub struct AccessRows<'m> {
+    state: &'m State,
+    when: When<'static>,
+    users: Users<'m>,
+    permissions: Option<Bits>,
+    ranks: Vec<u32>,
+    every_path: bool,
+    current: Option<Current<'m>>,
+}
+
+/// The present user.
+struct Current<'m> {
+    user: &'m UserRow,
+    first: FirstPaths,
+    /// Its remaining permissions, by slug.
+    permissions: vec::IntoIter<(u32, usize)>,
+    /// The remaining rows of one of them.
+    paths: vec::IntoIter<AccessRow>,
+}
+
+impl<'m> AccessRows<'m> {
+    fn next_user(&mut self) -> Option<Current<'m>> {
+        loop {
+            let number = self.users.next()?;
+            let Some(user) = self.state.users.row(number).filter(|user| !user.is_suspended()) else { continue };
+            let first = find_all(self.state, user, &self.when);
+            let is_wanted = |n: u32| self.permissions.as_ref().is_none_or(|wanted| wanted.contains(n));
+            let mut permissions: Vec<(u32, usize)> =
+                first.found().iter().copied().filter(|(permission, _)| is_wanted(*permission)).collect();
+            if permissions.is_empty() {
+                continue;
+            }
+            permissions.sort_unstable_by_key(|(permission, _)| self.ranks.get(*permission as usize));
+            let (permissions, paths) = (permissions.into_iter(), Vec::new().into_iter());
+            return Some(Current { user, first, permissions, paths });
+        }
+    }
+}
+
+impl Current<'_> {
+    fn next(&mut self, state: &State, when: &When<'_>, every_path: bool) -> Option<AccessRow> {
+        loop {
+            if let Some(row) = self.paths.next() {
+                return Some(row);
+            }
+            let found = self.permissions.next()?;
+            let Some(record) = state.permissions.row(found.0).map(|row| &row.record) else { continue };
+            let Found { paths, more } = if every_path {
+                paths::active(state, self.user, found.0, when)
+            } else {
+                Found { paths: self.first.path(state, found).into_iter().collect(), more: false }
+            };
+            let Some(first) = paths.first() else { continue };
+            let window = access_window(state, self.user, found.0, first, when.instant());
+            let row = |path: Path| AccessRow {
+                user: self.user.key().clone(),
+                user_id: self.user.id(),
+                permission: record.slug.clone(),
+                permission_id: record.id,
+                window,
+                path,
+                more_paths: more,
+            };
+            if !every_path {
+                return paths.into_iter().next().map(row);
+            }
+            self.paths = paths.into_iter().map(row).collect::<Vec<_>>().into_iter();
+        }
+    }
+}
+
+/// The window around an instant within which a user is allowed something without a break. A path without windows decides.
+fn access_window(state: &State, user: &UserRow, permission: u32, path: &Path, at: Timestamp) -> Window {
+    let of_path = path.window();
+    if of_path.is_always() {
+        return of_path;
+    }
+    match paths::access(state, user, permission) {
+        Access::During(windows) => {
+            windows.windows().iter().copied().find(|window| window.contains(at)).unwrap_or(of_path)
+        }
+        Access::Never | Access::Unknown(_) => of_path,
+    }
+}
+
+impl Iterator for AccessRows<'_> {
+    type Item = AccessRow;
+
+    fn next(&mut self) -> Option<AccessRow> {
+        loop {
+            if let Some(current) = &mut self.current {
+                if let Some(row) = current.next(self.state, &self.when, self.every_path) {
+                    return Some(row);
+                }
+            }
+            self.current = Some(self.next_user()?);
+        }
+    }
+}
+
+impl std::fmt::Debug for AccessRows<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessRows").field("at", &self.when.instant()).finish_non_exhaustive()
+    }
+}

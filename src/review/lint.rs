@@ -1,0 +1,343 @@
+//! The lint finds everything that is unused, covered, expired or easy to mistake for something else.
+//!
+//! This file has the findings, and the order of the rules. `lint/usage.rs` has the rules about what nobody uses or what has
+//! ended, `lint/grants.rs` those about grants, inclusions and patterns, `lint/names.rs` those about names, and
+//! `lint/accepted.rs` the list of findings that somebody has accepted.
+//!
+//! A rule reports only what an administrator of the tenant can mend. So the catalog's own roles are not judged.
+
+mod accepted;
+mod grants;
+mod names;
+mod usage;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::accepted::Accepted;
+use super::Place;
+use crate::model::error::{Error, Result};
+use crate::resolver::moment::Moment;
+
+/// Something in a tenant that probably nobody wants.
+///
+/// Its JSON is an object with the same members. `Display` writes one line with the code first.
+///
+/// ```
+/// use rolecall::review::{Code, Severity};
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_permission("guests:invite")?;
+///     tx.create_role("host")?.grant("gests:*")?;
+///     tx.create_user("alice")?.assign("host")?.done()
+/// })?;
+/// let now = acme.now();
+/// let finding = now.lint().next().unwrap();
+/// assert_eq!((finding.code, finding.severity), (Code::PatternMatchesNothing, Severity::Warning));
+/// assert_eq!(finding.to_string(), "pattern_matches_nothing: role `host` grants `gests:*`, which matches no permission");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What was found.
+    pub code: Code,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Where: the entity to change. The member of a membership, the holder of an assignment, the role of a grant.
+    pub place: Place,
+    /// The other entity, if there are two: the group of a membership, the role that is equal.
+    pub other: Option<Place>,
+    /// The grant that it is about, if it is about one: the slug of a permission, or a pattern.
+    pub grant: Option<String>,
+    /// The problem, in a sentence.
+    pub message: String,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+impl Finding {
+    fn new(code: Code, place: Place, message: String) -> Self {
+        Self { code, severity: code.severity(), place, other: None, grant: None, message, advice: code.advice() }
+    }
+
+    fn with(mut self, other: Place) -> Self {
+        self.other = Some(other);
+        self
+    }
+
+    fn about_grant(mut self, grant: &str) -> Self {
+        self.grant = Some(grant.to_owned());
+        self
+    }
+
+    /// Returns what tells this finding from others: the code, the place, the other entity and the grant, with tabs between
+    /// them. It is a line of [`Accepted`].
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| { tx.create_user("alice")?; tx.create_group("staff")?.done() })?;
+    /// assert_eq!(acme.now().lint().next().unwrap().key(), "empty_group\tgroup\tstaff");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn key(&self) -> String {
+        let mut key = self.code.code().to_owned();
+        for Place { entity, name, .. } in [Some(&self.place), self.other.as_ref()].into_iter().flatten() {
+            key = format!("{key}\t{entity}\t{name}");
+        }
+        self.grant.as_ref().map_or(key.clone(), |grant| format!("{key}\t{GRANT}\t{grant}"))
+    }
+}
+
+/// The word before a grant in a key.
+const GRANT: &str = "grant";
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// How much a finding matters.
+///
+/// ```
+/// use rolecall::review::Severity;
+///
+/// assert!(Severity::Info < Severity::Warning && Severity::Warning < Severity::Error);
+/// assert_eq!(Severity::Warning.to_string(), "warning");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It can be tidied up. Nobody has more or less access because of it.
+    Info,
+    /// Somebody should look at it: access may be other than was meant.
+    Warning,
+    /// Somebody is denied something because of it.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $severity:ident, $advice:literal;)*) => {
+        /// What a finding is about, with a stable code.
+        ///
+        /// ```
+        /// use rolecall::review::Code;
+        ///
+        /// assert_eq!(Code::EmptyGroup.code(), "empty_group");
+        /// assert_eq!("empty_group".parse::<Code>()?, Code::EmptyGroup);
+        /// # Ok::<(), rolecall::Error>(())
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order in which [`Moment::lint`] returns their findings.
+            ///
+            /// ```
+            /// assert!(rolecall::review::Code::ALL.len() > 10);
+            /// ```
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Returns the stable code. It never changes for a value.
+            ///
+            /// ```
+            /// assert_eq!(rolecall::review::Code::UnusedRole.code(), "unused_role");
+            /// ```
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)*
+                }
+            }
+
+            /// Returns how much a finding with this code matters. A conflict of roles is only a warning; see
+            /// [`Finding::severity`].
+            ///
+            /// ```
+            /// use rolecall::review::{Code, Severity};
+            ///
+            /// assert_eq!(Code::EqualRoles.severity(), Severity::Info);
+            /// ```
+            pub fn severity(self) -> Severity {
+                match self {
+                    $(Self::$variant => Severity::$severity,)*
+                }
+            }
+
+            /// Returns what to do about a finding with this code.
+            ///
+            /// ```
+            /// assert!(rolecall::review::Code::EqualRoles.advice().contains("one of them"));
+            /// ```
+            pub fn advice(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $advice,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A slug belongs to the tenant and to the catalog (R9). For a permission it is an error: every check of it is denied.
+    CatalogConflict = "catalog_conflict", Error, "rename or delete the tenant's own by its id";
+    /// A role or permission was removed from the catalog, and something still refers to it. It gives nothing (R9).
+    RemovedFromCatalog = "removed_from_catalog", Warning,
+        "remove the assignments, grants and inclusions that name it, or define it again";
+    /// A user holds every permission that there is.
+    AllPermissions = "all_permissions", Warning, "accept it for those who are meant to have everything, or take roles away";
+    /// A granted pattern matches no permission.
+    PatternMatchesNothing = "pattern_matches_nothing", Warning,
+        "correct the pattern, revoke it, or create the permissions that it is meant for";
+    /// A granted pattern matches at least a hundred permissions, or at least half of ten or more.
+    PatternMatchesMuch = "pattern_matches_much", Info, "accept it, or grant narrower patterns";
+    /// A role grants what another grant of the same role gives, or a role that it includes.
+    CoveredGrant = "covered_grant", Info, "revoke it, unless it is to stay when the other one goes";
+    /// A role includes another one that adds no permission to it.
+    RedundantInclusion = "redundant_inclusion", Info, "exclude the role, unless somebody is to have the role itself";
+    /// Two roles give the same permissions, and neither includes the other.
+    EqualRoles = "equal_roles", Info, "keep one of them, or let one include the other";
+    /// No user has the role, now or later. Not reported in a tenant without users.
+    UnusedRole = "unused_role", Info, "assign it or delete it";
+    /// The group has no members, now or later: neither direct ones nor inherited ones. Not reported in a tenant
+    /// without users.
+    EmptyGroup = "empty_group", Info, "add members or delete it";
+    /// A membership has ended.
+    ExpiredMembership = "expired_membership", Info, "remove it, or renew it";
+    /// An assignment has ended.
+    ExpiredAssignment = "expired_assignment", Info, "remove it, or renew it";
+    /// A parent link has ended.
+    ExpiredParentLink = "expired_parent_link", Info, "remove it, or renew it";
+    /// A name has characters that cannot be seen, or spaces that are not usual.
+    HiddenCharacters = "hidden_characters", Warning, "rename it";
+    /// Two names differ only in the case of letters. Both are different names (R10).
+    CaseVariants = "case_variants", Warning, "rename one of them; two keys of one person can be merged";
+    /// Two names look alike.
+    ConfusableNames = "confusable_names", Warning, "rename one of them; two keys of one person can be merged";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl FromStr for Code {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let code = Self::ALL.iter().copied().find(|code| code.code() == text);
+        code.ok_or_else(|| Error::invalid("code of a finding", text, "a code such as `unused_role`"))
+    }
+}
+
+/// The findings of one rule, lazily.
+type Findings<'m> = Box<dyn Iterator<Item = Finding> + 'm>;
+
+type Rule = for<'m, 'a> fn(&'m Moment<'a>) -> Findings<'m>;
+
+impl Moment<'_> {
+    /// Returns what probably nobody wants in the tenant, code by code in the order of [`Code::ALL`], and by name. Nothing, if
+    /// the tenant is unavailable.
+    ///
+    /// Leave out what somebody has accepted with [`Accepted`].
+    ///
+    /// Names that look alike are compared as ASCII sees them: `1` and `l`, `0` and `O`, `rn` and `m`. With the feature
+    /// `confusables`, letters of all scripts are compared, by the table of Unicode (UTS 39).
+    ///
+    /// ```
+    /// use rolecall::review::{Accepted, Code};
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_permission("posts:read")?;
+    ///     tx.create_role("reader")?.grant("posts:read")?.grant("posts:*")?;
+    ///     tx.create_role("admin")?;
+    ///     tx.create_user("alice")?.assign("reader")?.done()
+    /// })?;
+    /// let now = acme.now();
+    /// let codes: Vec<Code> = now.lint().map(|finding| finding.code).collect();
+    /// assert_eq!(codes, [Code::CoveredGrant, Code::UnusedRole]);
+    ///
+    /// let accepted: Accepted = "covered_grant".parse()?;
+    /// let left: Vec<String> = now.lint().filter(|finding| !accepted.accepts(finding)).map(|f| f.to_string()).collect();
+    /// assert_eq!(left, ["unused_role: nothing assigns or includes role `admin`"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(roles, groups and their relations) for roles and groups, one match for each pattern and each permission that begins
+    /// with its literal prefix, and one hash of each name. Of users, the names are read, and the permissions of those who have
+    /// the rarest permission. Inclusions are compared with at most 100 roles above each; beyond that they are not judged.
+    /// Findings are not collected. Memory: a bit for each role and group, and about 16 bytes for each name of one kind while
+    /// these are compared.
+    pub fn lint(&self) -> Lint<'_> {
+        let rules: &'static [Rule] = if self.unavailable().is_none() { RULES } else { &[] };
+        Lint { findings: Box::new(rules.iter().flat_map(|rule| rule(self))) }
+    }
+}
+
+/// One rule for each code, in the order of the codes.
+const RULES: &[Rule] = &[
+    usage::catalog_conflicts,
+    usage::removed_from_catalog,
+    grants::all_permissions,
+    grants::pattern_matches_nothing,
+    grants::pattern_matches_much,
+    grants::covered_grants,
+    grants::redundant_inclusions,
+    grants::equal_roles,
+    usage::unused_roles,
+    usage::empty_groups,
+    usage::expired_memberships,
+    usage::expired_assignments,
+    usage::expired_parent_links,
+    names::hidden_characters,
+    names::case_variants,
+    names::confusable_names,
+];
+
+/// The findings of a lint. [`Moment::lint`] returns them.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// let now = acme.now();
+/// let mut findings: rolecall::review::Lint<'_> = now.lint();
+/// assert!(findings.next().is_none());
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[must_use = "iterators do nothing unless they are read"]
+pub struct Lint<'m> {
+    findings: Box<dyn Iterator<Item = Finding> + 'm>,
+}
+
+impl Iterator for Lint<'_> {
+    type Item = Finding;
+
+    fn next(&mut self) -> Option<Finding> {
+        self.findings.next()
+    }
+}
+
+impl fmt::Debug for Lint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lint").finish_non_exhaustive()
+    }
+}

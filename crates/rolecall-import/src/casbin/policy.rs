@@ -16,12 +16,19 @@ pub(super) fn lines(text: &str) -> Result<Vec<Line>, Error> {
     let mut lines = Vec::new();
     for record in reader.from_reader(text.as_bytes()).records() {
         let record = record.map_err(|error| Error::malformed("policy", error))?;
-        let number = record.position().map_or(0, csv::Position::line);
+        let number = record.position().map_or(0, |position| line_of(&text, position));
         let mut values = record.iter().map(str::to_owned);
         let Some(kind) = values.next().filter(|kind| !kind.is_empty()) else { continue };
         lines.push(Line { number, kind, values: values.collect() });
     }
     Ok(lines)
+}
+
+/// The line on which a record begins. Its position is before the comments and empty lines in front of it.
+fn line_of(text: &str, position: &csv::Position) -> u64 {
+    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let before = text.get(start..).unwrap_or_default().lines().take_while(|line| line.is_empty() || line.starts_with('#'));
+    (position.line()..).nth(before.count()).unwrap_or_default()
 }
 
 /// Removes spaces before values: behind a space, a quotation mark would not begin a quoted value.

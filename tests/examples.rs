@@ -249,8 +249,7 @@ fn documents_are_made_from_the_files_of_other_products() {
         let answer = run(&[document, "check", check[0], check[1]]);
         assert_eq!(answer, (0, "allowed\n".to_owned(), String::new()), "{format}");
 
-        let (status, again, errors) =
-            run(&[&["import", format], &files[..], options, &["--report", report]].concat());
+        let (status, again, errors) = run(&[&["import", format], &files[..], options, &["--report", report]].concat());
         assert_eq!((status, again, errors.as_str()), (0, out, ""));
         assert_eq!(std::fs::read_to_string(report).unwrap(), notes);
     }

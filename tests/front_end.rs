@@ -24,7 +24,9 @@ fn acme() -> Tenant {
         tx.create_role("reader")?.grant("invoices:read")?;
         tx.create_role("payer")?.grant("invoices:*")?;
         tx.create_group("office")?.assign("reader")?;
-        tx.create_group("evening")?.add_parent_during("office", Window::from(two))?.assign_during("payer", Window::from(two))?;
+        tx.create_group("evening")?
+            .add_parent_during("office", Window::from(two))?
+            .assign_during("payer", Window::from(two))?;
         tx.create_user("alice")?.join("office")?.join("evening")?.assign_during("payer", Window::until(noon))?;
         // The window changes nothing: Bob can read through the office anyway.
         tx.create_user("bob")?.join("office")?.assign_during("reader", Window::until(noon))?;

@@ -75,7 +75,8 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, out: &mut impl Write
 /// One line for each note, and a line that counts them.
 fn report(imported: &Imported) -> String {
     let count = |kind| imported.notes().iter().filter(|note| note.kind == kind).count();
-    let counts = [NoteKind::LeftOut, NoteKind::Changed, NoteKind::Renamed].map(|kind| format!("{} {kind}", count(kind)));
+    let counts =
+        [NoteKind::LeftOut, NoteKind::Changed, NoteKind::Renamed].map(|kind| format!("{} {kind}", count(kind)));
     let lines = imported.notes().iter().map(ToString::to_string).chain([counts.join(", ")]);
     lines.map(|line| line + "\n").collect()
 }

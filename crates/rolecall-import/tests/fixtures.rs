@@ -125,7 +125,9 @@ fn tables_of_laravel_permission_with_teams_and_guards() {
     // With wildcards, `comments.*` is a pattern.
     let imported = laravel::read(&tables, &laravel::Options { wildcards: true, ..options.clone() }).unwrap();
     assert!(tenant(&imported).check("ines@press.example", "comments.delete"));
-    assert!(notes(&imported).iter().any(|note| note.starts_with("changed: permissions: line 5: `comments.*` is a pattern")));
+    assert!(
+        notes(&imported).iter().any(|note| note.starts_with("changed: permissions: line 5: `comments.*` is a pattern"))
+    );
 
     for (options, expected) in [
         (laravel::Options { guard: None, ..options.clone() }, "choose one guard; found `api`, `web`"),
@@ -177,7 +179,10 @@ fn a_realm_of_keycloak_in_two_files() {
     assert!(harbour.check(id, "berths:book"), "the id of a token");
 
     assert_eq!(keycloak::read(&files, Some("x")).unwrap_err().to_string(), "realm `x` not found; found `harbour`");
-    assert_eq!(keycloak::read(&["{}"], None).unwrap_err().to_string(), "files: expected an object with the name of a `realm`");
+    assert_eq!(
+        keycloak::read(&["{}"], None).unwrap_err().to_string(),
+        "files: expected an object with the name of a `realm`"
+    );
     assert!(keycloak::read(&["[1]"], None).unwrap_err().to_string().starts_with("file 1: "));
 }
 
@@ -189,7 +194,8 @@ fn strange_names_become_valid_documents() {
     let roles = names.map(|name| format!(r#"{{"name": "{name}"}}"#)).join(",");
     let users = names.map(|name| format!(r#"{{"username": "{name}", "realmRoles": ["{name}"]}}"#)).join(",");
     let groups = names.map(|name| format!(r#"{{"name": "{name}", "realmRoles": ["{name}"]}}"#)).join(",");
-    let realm = format!(r#"{{"realm": "Ö", "roles": {{"realm": [{roles}]}}, "users": [{users}], "groups": [{groups}]}}"#);
+    let realm =
+        format!(r#"{{"realm": "Ö", "roles": {{"realm": [{roles}]}}, "users": [{users}], "groups": [{groups}]}}"#);
     let imported = keycloak::read(&[&realm], None).unwrap();
     let o = tenant(&imported);
     assert_eq!(o.now().counts().unwrap().roles, names.len());

@@ -111,7 +111,8 @@ impl Moment<'_> {
     pub fn permissions_document(&self, user: impl AsUser) -> Option<PermissionsDocument> {
         let snapshot = self.snapshot();
         let state = &snapshot.0.state;
-        let row = user.user(snapshot.0.scope()).filter(|_| self.answers()).and_then(|number| state.users.row(number))?;
+        let row =
+            user.user(snapshot.0.scope()).filter(|_| self.answers()).and_then(|number| state.users.row(number))?;
         let instant = self.instant();
         let permissions = self.effective(row.id()).slugs();
         let valid_until = if row.is_suspended() { None } else { changes_at(state, row, instant) };
@@ -155,7 +156,10 @@ fn edges_after(state: &State, user: &UserRow, instant: Timestamp) -> BTreeSet<Ti
         // Roles have no windows, and neither has what they include.
         if let Source::Group(number) = source {
             let group = state.groups.row(number);
-            group.into_iter().flat_map(|group| group.sources()).for_each(|(to, edge)| add(to, edge.window, &mut waiting));
+            group
+                .into_iter()
+                .flat_map(|group| group.sources())
+                .for_each(|(to, edge)| add(to, edge.window, &mut waiting));
         }
     }
     edges

@@ -27,7 +27,8 @@ pub(super) fn lines(text: &str) -> Result<Vec<Line>, Error> {
 /// The line on which a record begins. Its position is before the comments and empty lines in front of it.
 fn line_of(text: &str, position: &csv::Position) -> u64 {
     let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-    let before = text.get(start..).unwrap_or_default().lines().take_while(|line| line.is_empty() || line.starts_with('#'));
+    let before =
+        text.get(start..).unwrap_or_default().lines().take_while(|line| line.is_empty() || line.starts_with('#'));
     (position.line()..).nth(before.count()).unwrap_or_default()
 }
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use crate::model::clock::When;
-use crate::model::records::{Position, Slug, TenantSlug, Timestamp, UserKey};
-use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::model::records::{Position, Slug, TenantSlug, Timestamp, UserKey, Window};
+use crate::resolver::snapshot::entity_rows::{GroupRow, UserRow};
 use crate::resolver::snapshot::names::AsUser;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
@@ -145,7 +145,7 @@ fn changes_at(state: &State, user: &UserRow, instant: Timestamp) -> Option<Times
 fn edges_after(state: &State, user: &UserRow, instant: Timestamp) -> BTreeSet<Timestamp> {
     let mut edges = BTreeSet::new();
     let (mut seen, mut waiting): (HashSet<Source>, Vec<Source>) = <_>::default();
-    let mut add = |source, window: crate::model::records::Window, waiting: &mut Vec<Source>| {
+    let mut add = |source, window: Window, waiting: &mut Vec<Source>| {
         edges.extend([window.start(), window.end()].into_iter().flatten().filter(|edge| *edge > instant));
         if seen.insert(source) {
             waiting.push(source);
@@ -156,10 +156,7 @@ fn edges_after(state: &State, user: &UserRow, instant: Timestamp) -> BTreeSet<Ti
         // Roles have no windows, and neither has what they include.
         if let Source::Group(number) = source {
             let group = state.groups.row(number);
-            group
-                .into_iter()
-                .flat_map(|group| group.sources())
-                .for_each(|(to, edge)| add(to, edge.window, &mut waiting));
+            group.into_iter().flat_map(GroupRow::sources).for_each(|(to, edge)| add(to, edge.window, &mut waiting));
         }
     }
     edges

@@ -88,13 +88,13 @@ fn casbin(arguments: &Arguments) -> Result<Imported, Failure> {
 }
 
 fn laravel(arguments: &Arguments) -> Result<Imported, Failure> {
-    let table = |file: &PathBuf| Some((file.file_stem()?.to_str()?.to_owned(), file));
     let mut tables = Vec::new();
     for file in &arguments.files {
-        let (name, file) = table(file).ok_or_else(|| format!("{}: expected the name of a table", file.display()))?;
+        let name = file.file_stem().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| format!("{}: expected the name of a table", file.display()))?;
         tables.push((name, text(file)?));
     }
-    let tables: Vec<(&str, &str)> = tables.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let tables: Vec<(&str, &str)> = tables.iter().map(|(name, text)| (*name, text.as_str())).collect();
     if tables.is_empty() {
         return Err(USAGE.to_owned());
     }

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use rolecall::blocking::{Authorizer, Tenant};
-use rolecall::records::Status;
 use rolecall::{Timestamp, Window};
 use rolecall_with_cedar::{Expense, Expenses, Permission, SystemRole};
 
@@ -25,7 +24,7 @@ fn acme() -> Tenant {
         tx.create_user("dot")?.join("emea")?;
         tx.create_user("eve")?.join("emea")?.assign("helper")?;
         tx.create_user("fay")?.join("emea")?.assign_during(SystemRole::Approver, Window::until(noon))?;
-        tx.create_user("gil")?.join("emea")?.assign(SystemRole::Director)?.set_status(Status::Suspended)?;
+        tx.create_user("gil")?.join("emea")?.assign(SystemRole::Director)?.suspend()?;
         tx.create_user("hal")?.join("emea")?.assign("boss")?.done()
     });
     update.unwrap();

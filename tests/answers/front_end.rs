@@ -1,6 +1,6 @@
 //! The permissions document: its JSON, and `examples/front-end`, which answers from it as the library does.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use std::process::Command;
 
@@ -30,7 +30,7 @@ fn acme() -> Tenant {
         tx.create_user("alice")?.join("office")?.join("evening")?.assign_during("payer", Window::until(noon))?;
         // The window changes nothing: Bob can read through the office anyway.
         tx.create_user("bob")?.join("office")?.assign_during("reader", Window::until(noon))?;
-        tx.create_user("mallory")?.join("office")?.set_status(rolecall::records::Status::Suspended)?.done()
+        tx.create_user("mallory")?.join("office")?.suspend()?.done()
     });
     update.unwrap();
     acme

@@ -50,8 +50,8 @@ const DENY_ADVICE: &str = "rolecall has no rules that deny: give the role only t
 /// O(lines log lines). Each rule with a wildcard is compared with every permission, each rule that denies with every rule.
 ///
 /// # Errors
-/// [`Error::Malformed`] if the model has no definition or is no INI file, or the policy is no CSV;
-/// [`Error::Choose`] if the domain does not exist, or several do and none is chosen.
+/// [`Error::Invalid`] if the model lacks a definition or is not an INI file, or if the policy is not CSV.
+/// [`Error::Choose`] if the domain does not exist, or if there are several and none is chosen.
 pub fn read(model: &str, policy: &str, domain: Option<&str>) -> Result<Imported, Error> {
     let model = Model::parse(model)?;
     let lines = policy::lines(policy)?;
@@ -120,7 +120,7 @@ struct Rule {
 }
 
 impl Rule {
-    /// What is asked for, if the rule has no wildcard.
+    /// Returns the parts that are asked for, if the rule has no wildcard.
     fn literals(&self) -> Option<Vec<String>> {
         let literal = |value: &Value| match value {
             Value::Is(text) => Some(text.clone()),
@@ -210,7 +210,7 @@ impl<'a> Import<'a> {
         if !is_complete {
             let message = format!("expected {expected} values, found {}", line.values.len());
             self.notes.left_out(place, message, "correct the line; if it denies something, do so before the import");
-            // An incomplete rule may deny: what it would deny is not known, so it denies everything.
+            // An incomplete rule may deny something, and nobody knows what. So it denies everything.
             if self.model.effect != Effect::AllowOverride && line.values.iter().any(|value| value == "deny") {
                 let asked = vec![Value::Any; matcher.asked.len()];
                 self.deny.push(Rule { line: line.number, subject: None, asked });
@@ -244,7 +244,9 @@ impl<'a> Import<'a> {
         } else if is_everybody {
             let message = "the rule is about everybody, also about unknown users";
             self.notes.left_out(place, message, "create a group of all users, and assign a role to it");
-        } else if !subject.is_empty() {
+        } else if subject.is_empty() {
+            self.notes.left_out(place, "the subject is empty", "");
+        } else {
             self.allow.push(Rule { line: line.number, subject: Some(subject), asked });
         }
     }
@@ -306,18 +308,24 @@ impl<'a> Import<'a> {
             return;
         }
         let subjects = self.allow.iter().filter_map(|rule| rule.subject.as_ref());
-        let mut held: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
-        for user in self.links.keys().chain(subjects.clone()).filter(|name| !self.roles.contains(*name)) {
-            held.entry(user).or_insert_with(|| reached(&self.links, user));
+        let users = self.links.keys().chain(subjects).filter(|name| !self.roles.contains(*name));
+        let users: BTreeSet<&String> = users.collect();
+        let mut holders: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+        for user in users {
+            for held in reached(&self.links, user) {
+                holders.entry(held).or_default().insert(user);
+            }
         }
         let is_uncertain = !self.model.left_out.is_empty();
         let meets = |allowed: &Rule, denied: &Rule| {
             let overlaps = allowed.asked.iter().zip(&denied.asked).all(|(one, two)| one.overlaps(two));
-            let holds = |held: &BTreeSet<&String>, subject: &Option<String>| {
-                subject.as_ref().is_none_or(|subject| held.contains(subject))
+            let of = |rule: &Rule| rule.subject.as_ref().map(|subject| holders.get(subject));
+            let by_somebody = || match (of(allowed), of(denied)) {
+                (Some(Some(one)), Some(Some(two))) => !one.is_disjoint(two),
+                // Nobody holds a subject that is missing. A rule without a subject is about everybody.
+                (Some(None), _) | (_, Some(None)) => false,
+                (None, _) | (_, None) => true,
             };
-            let by_somebody =
-                || held.values().any(|held| holds(held, &allowed.subject) && holds(held, &denied.subject));
             is_uncertain || (overlaps && by_somebody())
         };
         let denied_by = |rule: &Rule| self.deny.iter().find(|denied| meets(rule, denied)).map(|denied| denied.line);

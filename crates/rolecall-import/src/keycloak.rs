@@ -142,16 +142,16 @@ struct Client {
 /// O(n log n) for n entities and relations.
 ///
 /// # Errors
-/// [`Error::Malformed`] if a file is not the export of a realm; [`Error::Choose`] if the realm does not exist, or several do
+/// [`Error::Invalid`] if a file is not the export of a realm; [`Error::Choose`] if the realm does not exist, or several do
 /// and none is chosen.
 pub fn read(files: &[&str], realm: Option<&str>) -> Result<Imported, Error> {
     let mut realms: BTreeMap<String, Realm> = BTreeMap::new();
     for (number, text) in (1..).zip(files) {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let malformed = |error| Error::malformed(format!("file {number}"), error);
-        let found = match serde_json::from_str::<Value>(text).map_err(malformed)? {
-            Value::Array(_) => serde_json::from_str::<Vec<Realm>>(text).map_err(malformed)?,
-            _ => vec![serde_json::from_str::<Realm>(text).map_err(malformed)?],
+        let invalid = |error| Error::invalid(format!("file {number}"), error);
+        let found = match serde_json::from_str::<Value>(text).map_err(invalid)? {
+            Value::Array(_) => serde_json::from_str::<Vec<Realm>>(text).map_err(invalid)?,
+            _ => vec![serde_json::from_str::<Realm>(text).map_err(invalid)?],
         };
         for realm in found {
             realms.entry(realm.name.clone()).or_default().add(realm);
@@ -160,7 +160,7 @@ pub fn read(files: &[&str], realm: Option<&str>) -> Result<Imported, Error> {
     let names = realms.keys().filter(|name| !name.is_empty()).cloned().collect();
     let name = choose("realm", names, realm)?;
     let realm = name.and_then(|name| realms.remove(&name));
-    let realm = realm.ok_or_else(|| Error::malformed("files", "expected an object with the name of a `realm`"))?;
+    let realm = realm.ok_or_else(|| Error::invalid("files", "expected an object with the name of a `realm`"))?;
     Ok(Import::new(&realm).run())
 }
 

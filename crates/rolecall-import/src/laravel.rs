@@ -3,7 +3,7 @@
 //! | laravel-permission | rolecall |
 //! |---|---|
 //! | a team | a tenant |
-//! | a row of `users` | a user; its key is the column `email`, or `id` if there is no `email` |
+//! | a row of `users` | a user; its key is the column `email`, or `id` in a table without `email` |
 //! | a row of `roles` of this team, or of no team | a role |
 //! | a row of `permissions` | a permission |
 //! | `role_has_permissions` | a grant |
@@ -83,15 +83,15 @@ pub struct Options {
 /// O(rows log rows).
 ///
 /// # Errors
-/// [`Error::Malformed`] for an unknown table, a column that is missing, and what is no CSV;
-/// [`Error::Choose`] if the team or the guard does not exist, or several do and none is chosen.
+/// [`Error::Invalid`] for an unknown table, a missing column, and a file that is not CSV.
+/// [`Error::Choose`] if the team or the guard does not exist, or if there are several and none is chosen.
 pub fn read(tables: &[(&str, &str)], options: &Options) -> Result<Imported, Error> {
     let mut notes = Notes::default();
     let team_column = options.team_column.as_deref().unwrap_or("team_id");
     let mut found: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
     for (name, csv) in tables {
         let known = TABLES.iter().find(|known| *known == name);
-        let known = known.ok_or_else(|| Error::malformed(Quoted(name), format!("expected one of {TABLES:?}")))?;
+        let known = known.ok_or_else(|| Error::invalid(Quoted(name), format!("expected one of {TABLES:?}")))?;
         found.entry(known).or_default().extend(rows(known, csv)?);
     }
     let team = team(&found, team_column, options)?;
@@ -123,7 +123,7 @@ impl Row {
 fn rows(table: &str, text: &str) -> Result<Vec<Row>, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| Error::malformed(table, error))?.clone();
+    let header = reader.headers().map_err(|error| Error::invalid(table, error))?.clone();
     let needed: &[&str] = match table {
         "users" | "teams" => &["id"],
         "roles" | "permissions" => &["id", "name"],
@@ -132,11 +132,11 @@ fn rows(table: &str, text: &str) -> Result<Vec<Row>, Error> {
         _ => &["permission_id", "role_id"],
     };
     if let Some(missing) = needed.iter().find(|column| !header.iter().any(|found| found == **column)) {
-        return Err(Error::malformed(table, format!("the column `{missing}` is missing")));
+        return Err(Error::invalid(table, format!("the column `{missing}` is missing")));
     }
     let mut rows = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| Error::malformed(table, error))?;
+        let record = record.map_err(|error| Error::invalid(table, error))?;
         let line = record.position().map_or(0, csv::Position::line);
         let values =
             header.iter().zip(&record).filter(|(_, value)| !value.is_empty() && *value != "NULL" && *value != "\\N");

@@ -128,26 +128,26 @@ impl Imported {
 #[non_exhaustive]
 pub enum Error {
     /// The input does not have the shape of the format.
-    Malformed {
+    Invalid {
         /// The file and line, as far as they are known.
         place: String,
-        /// What is wrong.
+        /// The mistake.
         message: String,
     },
     /// The input has several of something, or not the one that was asked for, and only one can be read.
     Choose {
-        /// What has to be chosen: `domain`, `team`, `guard` or `realm`.
+        /// The kind to choose one of: `domain`, `team`, `guard` or `realm`.
         what: &'static str,
-        /// What was asked for.
+        /// The one that was asked for.
         asked: Option<String>,
-        /// What there is.
+        /// Those that exist.
         found: Vec<String>,
     },
 }
 
 impl Error {
-    fn malformed(place: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self::Malformed { place: place.to_string(), message: message.to_string() }
+    fn invalid(place: impl fmt::Display, message: impl fmt::Display) -> Self {
+        Self::Invalid { place: place.to_string(), message: message.to_string() }
     }
 }
 
@@ -164,7 +164,7 @@ fn choose(what: &'static str, found: Vec<String>, asked: Option<&str>) -> Result
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed { place, message } => write!(f, "{place}: {message}"),
+            Self::Invalid { place, message } => write!(f, "{place}: {message}"),
             Self::Choose { what, asked, found } => {
                 match asked {
                     Some(asked) => write!(f, "{what} {} not found", Quoted(asked))?,

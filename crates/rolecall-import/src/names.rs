@@ -44,7 +44,7 @@ impl Slugs {
         Self(slugs)
     }
 
-    /// The slug of an entity. `None` if there is no such entity.
+    /// The slug of an entity. `None` for an unknown entity.
     pub(crate) fn get(&self, key: &str) -> Option<&String> {
         self.0.get(key)
     }

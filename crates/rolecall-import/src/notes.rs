@@ -17,9 +17,9 @@ pub struct Note {
     pub kind: NoteKind,
     /// What the note is about: a line, a row or an entity of the source.
     pub place: String,
-    /// What differs.
+    /// The difference.
     pub message: String,
-    /// What it would take to have the same in rolecall, if there is something to do.
+    /// How to have the same in rolecall, if there is something to do.
     pub advice: Option<String>,
 }
 

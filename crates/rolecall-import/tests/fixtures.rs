@@ -1,4 +1,4 @@
-//! Small exports of each product: what is carried over, and the notes about the rest.
+//! Small exports of each product: the decisions that are carried over, and the notes about the rest.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -19,10 +19,10 @@
 //!
 //! How it is done:
 //!
-//! - rolecall is asked first. Whoever is unknown, suspended or without the permission is denied, and Cedar is not asked. So no
-//!   policy can make somebody an approver.
+//! - rolecall is asked first. It denies users who are unknown, suspended or without the permission. So no policy of Cedar
+//!   can make somebody an approver.
 //! - The active groups and roles of the user become parents of the principal. They are complete: parent groups, included roles and
-//!   windows are resolved. So there are no other entities than the principal and the resource.
+//!   windows are resolved. So the principal and the resource are the only entities.
 //! - Policies name roles of the catalog only. A tenant that creates a role with such a name gets nothing by it.
 //! - Cedar ignores a policy that fails, also one that forbids. Here, any failure is a denial.
 #![forbid(unsafe_code)]

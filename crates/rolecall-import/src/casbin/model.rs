@@ -37,7 +37,7 @@ pub(super) struct Matcher {
     pub(super) follows_links: bool,
     /// The column is `None` if rules count in every domain.
     pub(super) domain: Option<Comparison>,
-    /// What is asked for: usually the object and the action, in the order of the request.
+    /// The other parts of the request in order: usually the object and the action.
     pub(super) asked: Vec<Comparison>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Comparison {
     /// The number of the column. `None` if the part of the request is not looked at.
     pub(super) column: Option<usize>,
     pub(super) test: Test,
-    /// Whether the value `*` stands for everything.
+    /// Whether the value `*` means everything.
     pub(super) star_is_any: bool,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Comparison {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Test {
     Equal,
-    /// `keyMatch`: a star and what follows it stand for any end.
+    /// `keyMatch`: a star and everything behind it match any end.
     KeyMatch,
     /// A function that is true at least for equal words of letters and digits.
     Function,
@@ -69,7 +69,7 @@ impl Model {
         let file = sections(text)?;
         let value = |section: &str, key: &str| {
             let found = file.get(&(section.to_owned(), key.to_owned()));
-            found.ok_or_else(|| Error::malformed("model", format!("[{section}] has no `{key}`")))
+            found.ok_or_else(|| Error::invalid("model", format!("[{section}] has no `{key}`")))
         };
         let request = list(value("request_definition", "r")?);
         let columns = list(value("policy_definition", "p")?);
@@ -215,7 +215,7 @@ fn sections(text: &str) -> Result<BTreeMap<(String, String), String>, Error> {
             values.insert((section.clone(), key.trim().to_owned()), value.trim().to_owned());
         } else {
             let message = format!("expected `[section]` or `key = value`, found {}", Quoted(&line));
-            return Err(Error::malformed(format!("model: line {number}"), message));
+            return Err(Error::invalid(format!("model: line {number}"), message));
         }
     }
     Ok(values)

@@ -15,7 +15,7 @@ pub(super) fn lines(text: &str) -> Result<Vec<Line>, Error> {
     reader.has_headers(false).flexible(true).trim(csv::Trim::All).comment(Some(b'#'));
     let mut lines = Vec::new();
     for record in reader.from_reader(text.as_bytes()).records() {
-        let record = record.map_err(|error| Error::malformed("policy", error))?;
+        let record = record.map_err(|error| Error::invalid("policy", error))?;
         let number = record.position().map_or(0, |position| line_of(&text, position));
         let mut values = record.iter().map(str::to_owned);
         let Some(kind) = values.next().filter(|kind| !kind.is_empty()) else { continue };

@@ -1,9 +1,12 @@
 //! Answers questions about an organisation document: who may do what at an instant, and why.
 //!
 //! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT] [--catalog CATALOG]`. Without
-//! arguments it prints the commands.
+//! arguments it prints the commands. `inspect import` makes such a document from the files of another product.
 //! The exit status is 0 for yes, 1 for no (denied, a conflict, an unexpected decision, a failed assertion or a finding that
 //! matters), and 2 for an error, which is printed to standard error. Findings that are errors have 3.
+
+#[path = "inspect/import.rs"]
+mod import_command;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -23,6 +26,7 @@ use rolecall::{Document, ErrorKind, Moment, PageRequest, Quoted, Timestamp};
 
 const USAGE: &str = "\
 usage: inspect FILE COMMAND [--at INSTANT] [--catalog CATALOG]
+       inspect import FORMAT FILES    makes a document from the files of another product; FORMAT is casbin, laravel or keycloak
 
 FILE is an organisation document. INSTANT is in RFC 3339; the default is the present. CATALOG is a document whose
 permissions and roles are the catalog of the application; without it, the catalog is empty. Commands:
@@ -106,6 +110,9 @@ impl Arguments {
 
 /// Writes the answer to `out`. Returns the exit status.
 fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
+    if args.first().is_some_and(|first| first == "import") {
+        return import_command::run(args.into_iter().skip(1), out).map(|()| 0);
+    }
     let arguments = Arguments::parse(args)?;
     let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
     // Parse the command before reading the file, so that a wrong command is reported at once.

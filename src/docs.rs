@@ -3,8 +3,11 @@
 #[doc = include_str!("docs/cookbook.md")]
 pub mod cookbook {}
 
-#[doc = include_str!("docs/when_to_use.md")]
-pub mod when_to_use {}
+#[doc = include_str!("docs/access_control.md")]
+pub mod access_control {}
+
+#[doc = include_str!("docs/moving_in.md")]
+pub mod moving_in {}
 
 #[doc = include_str!("docs/glossary.md")]
 pub mod glossary {}

@@ -33,9 +33,11 @@
 //! | check what a tenant is expected to allow and to deny | `assertions`, with the feature `json` |
 //! | ask as a user with only some of its roles | [`Moment::narrowed`] |
 //! | review who has what, what ends, and what is odd | [`Moment::access_report`], [`Moment::window_changes`], [`Moment::lint`] |
+//! | tell a front end what a user may do | [`Moment::permissions_document`] |
 //! | limit access in time | [`Window`], [`Timestamp`] |
 //! | define permissions and system roles in code | [`catalog!`], [`mod@catalog`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
+//! | choose between groups and roles, attributes and relations | [`docs::access_control`] |
 //! | follow recipes | [`docs::cookbook`] |
 //! | look up the rules and the terms | [`docs::rules`], [`docs::glossary`] |
 //!
@@ -46,6 +48,7 @@
 //! | keep tenants in a file | `store::RedbStore`, with the feature `redb` |
 //! | keep tenants in another database | [`store::Store`], [`records`], [`docs::implementing_a_store`] |
 //! | export and import a whole tenant as JSON | `Document`, with the feature `json` |
+//! | move in from casbin, laravel-permission or Keycloak | [`docs::moving_in`] |
 //! | let calls outlive a client that hangs up | [`runtime`], [`AuthorizerBuilder::runtime`] |
 //! | control time in tests | [`clock`] |
 //! | compare answers with a naive model of the rules | [`reference::Model`] |

@@ -226,6 +226,38 @@ fn r17_assertions_are_checked_with_an_exit_status() {
     std::fs::remove_file(file).unwrap();
 }
 
+/// Each format is imported, and the document that is printed is inspected.
+#[test]
+fn documents_are_made_from_the_files_of_other_products() {
+    const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/rolecall-import/tests/fixtures");
+    let paths = |names: &str| names.split(' ').map(|name| format!("{FIXTURES}/{name}")).collect::<Vec<_>>();
+    let tables = "laravel/users.csv laravel/roles.csv laravel/permissions.csv laravel/role_has_permissions.csv \
+                  laravel/model_has_roles.csv laravel/model_has_permissions.csv laravel/teams.csv";
+    let document = std::env::temp_dir().join(format!("rolecall-imported-{}.json", std::process::id()));
+    let report = document.with_extension("report");
+    let [document, report] = [&document, &report].map(|file| file.to_str().unwrap());
+    for (format, files, options, check) in [
+        ("casbin", paths("casbin/model.conf casbin/policy.csv"), &["--domain", "pharmacy"][..], ["mira", "stock:read"]),
+        ("laravel", paths(tables), &["--team", "10", "--guard", "web"], ["ines@press.example", "publish"]),
+        ("keycloak", paths("keycloak/realm.json keycloak/users.json"), &[], ["bo", "berths:cancel"]),
+    ] {
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let (status, out, notes) = run(&[&["import", format], &files[..], options].concat());
+        assert_eq!(status, 0, "{notes}");
+        assert!(notes.lines().last().unwrap().ends_with(" renamed"), "{notes}");
+        std::fs::write(document, &out).unwrap();
+        let answer = run(&[document, "check", check[0], check[1]]);
+        assert_eq!(answer, (0, "allowed\n".to_owned(), String::new()), "{format}");
+
+        let (status, again, errors) = run(&[&["import", format], &files[..], options, &["--report", report]].concat());
+        assert_eq!((status, again, errors.as_str()), (0, out, ""));
+        assert_eq!(std::fs::read_to_string(report).unwrap(), notes);
+    }
+    for file in [document, report] {
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
 #[test]
 fn a_report_is_csv() {
     let (status, out) = ask(&["report"]);
@@ -268,6 +300,14 @@ fn findings_are_listed_unless_they_are_accepted_and_the_exit_status_is_the_worst
 fn errors_go_to_standard_error_with_status_2() {
     let table: &[(&[&str], &str)] = &[
         (&[], "usage: inspect"),
+        (&["import"], "usage: inspect import"),
+        (&["import", "ldap"], "usage: inspect import"),
+        (&["import", "casbin", ACME], "usage: inspect import"),
+        (&["import", "keycloak", ACME, "--report"], "--report: expected a value"),
+        (&["import", "keycloak", ACME, "--quiet"], "unknown option --quiet"),
+        (&["import", "keycloak", "no-such-file"], "no-such-file: "),
+        (&["import", "keycloak", ACME], "file 1: "),
+        (&["import", "laravel", ACME], "`acme`: expected one of"),
         (&[ACME], "usage: inspect"),
         (&[ACME, "check", "alice@acme.com"], "usage: inspect"),
         (&[ACME, "matrix", "x"], "usage: inspect"),

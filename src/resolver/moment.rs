@@ -1,9 +1,10 @@
 //! The moment: every question about a tenant is a method on a snapshot at an instant.
 //!
 //! This file has the questions about decisions. `moment/lookup.rs` and `moment/relations.rs` have those that an
-//! administration page asks, and `moment/hierarchy.rs` those about parent groups and subgroups, and
-//! `moment/role_hierarchy.rs` those about included roles. `moment/sets.rs` has the sets that they return, `moment/page.rs` the pages, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has
-//! questions as a user with only some of its roles, and `moment/separations.rs` those about separations of duties.
+//! administration page asks. `moment/hierarchy.rs` has those about parent groups and subgroups, and
+//! `moment/role_hierarchy.rs` those about included roles. `moment/sets.rs` has the sets that they return, `moment/page.rs` the
+//! pages, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has questions as a user with only some of its roles,
+//! `moment/separations.rs` those about separations of duties, and `moment/permissions_document.rs` the document for a front end.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
 //! and says what is unknown (`moment/list.rs`).
@@ -19,6 +20,7 @@ mod sets;
 mod separations;
 mod lookup;
 mod page;
+mod permissions_document;
 pub(crate) mod list;
 
 use std::fmt;
@@ -33,6 +35,7 @@ use self::list::WhyEmpty;
 pub use self::lookup::{Origin, WithOrigin};
 pub use self::narrowed::NarrowedUser;
 pub use self::page::{Page, PageRequest};
+pub use self::permissions_document::PermissionsDocument;
 pub use self::relations::{Inherited, Via, WithWindow};
 pub use self::separations::Separation;
 pub use self::sets::{PermissionSet, UserSet};

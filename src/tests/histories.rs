@@ -725,6 +725,7 @@ fn lists_agree(compiled: &Arc<CompiledTenant>) {
         }
         for user in &users {
             sources_agree(&moment, user.id);
+            document_is_right(&snapshot, user.id, instant);
         }
     }
 }
@@ -767,6 +768,22 @@ fn valid_until_is_right(
     assert!(until.is_none_or(|until| until > instant));
     for later in INSTANTS.map(at).into_iter().filter(|later| *later > instant && until.is_none_or(|u| *later < u)) {
         assert_eq!(snapshot.at(later).check(user, permission), check);
+    }
+}
+
+/// The document of a user has its effective permissions. They are the same until the instant given, and then others.
+fn document_is_right(snapshot: &Snapshot, user: crate::model::records::UserId, instant: Timestamp) {
+    let moment = snapshot.at(instant);
+    let document = moment.permissions_document(user).unwrap();
+    assert_eq!(document.permissions, moment.effective(user).slugs());
+    assert_eq!((document.instant, document.position), (instant, snapshot.position()));
+    let until = document.valid_until;
+    assert!(until.is_none_or(|until| until > instant));
+    for later in INSTANTS.map(at).into_iter().filter(|later| *later > instant && until.is_none_or(|u| *later < u)) {
+        assert_eq!(snapshot.at(later).effective(user).slugs(), document.permissions);
+    }
+    if let Some(until) = until {
+        assert_ne!(snapshot.at(until).effective(user).slugs(), document.permissions);
     }
 }
 

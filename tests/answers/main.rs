@@ -7,6 +7,7 @@ mod attacks;
 mod bad_input;
 mod catalog;
 mod explanations;
+mod front_end;
 mod handles;
 mod ids;
 mod lists;

@@ -4,10 +4,14 @@
 //! Each other file has the calls about one kind of thing. The description for clients is made from the handlers
 //! (`api/openapi.rs`).
 
+pub mod access;
 pub mod change;
 pub mod groups;
 pub mod openapi;
+pub mod permissions;
 pub mod request;
+pub mod roles;
+pub mod users;
 pub mod views;
 
 use axum::Router;
@@ -21,7 +25,12 @@ use crate::state::PortalState;
 pub(crate) type Answer = Result<Response, Problem>;
 
 fn documented() -> OpenApiRouter<PortalState> {
-    OpenApiRouter::new().nest("/t/{tenant}/api/v1", groups::router())
+    let calls = groups::router()
+        .merge(users::router())
+        .merge(roles::router())
+        .merge(permissions::router())
+        .merge(access::router());
+    OpenApiRouter::new().nest("/t/{tenant}/api/v1", calls).nest("/t/{tenant}/access/v1", crate::authzen::router())
 }
 
 /// The calls. Each of them requires a permission of the tenant.
@@ -31,5 +40,5 @@ pub fn router() -> Router<PortalState> {
 
 /// The calls without authentication: the description of all others.
 pub fn public_router() -> Router<PortalState> {
-    openapi::router()
+    openapi::router().merge(crate::authzen::public_router())
 }

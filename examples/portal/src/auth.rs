@@ -1,5 +1,6 @@
 //! Who asks: a bearer token, or the session of the page. What a session changes must come from the portal's own pages.
 
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -21,15 +22,18 @@ pub const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"role
 /// the tenant in the path is not the tenant of the token. So nobody learns which other tenants exist.
 pub async fn authenticate(
     State(state): State<PortalState>,
-    parameters: RawPathParams,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let principal = identify(&state, request.method(), request.headers())?;
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "not_found", "tenant not found");
+    // A parameter that is not UTF-8.
+    let parameters = parameters.map_err(|_| missing())?;
     let slug = parameters.iter().find(|(name, _)| *name == "tenant").map(|(_, slug)| slug);
     let tenant = state.authorizer().tenant_by_id(principal.tenant).await?;
     if tenant.slug().as_ref().map(|slug| slug.as_str()) != slug {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "tenant not found"));
+        return Err(missing());
     }
     request.extensions_mut().insert(principal);
     request.extensions_mut().insert(Subject::Id(principal.user));

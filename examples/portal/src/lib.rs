@@ -2,11 +2,12 @@
 //!
 //! [`app`] is the whole application as a router. `main.rs` has the command. `state.rs` has what all requests share, `auth.rs`
 //! who asks, `catalog.rs` what the portal's own permissions are. `api` has the JSON calls under
-//! `/t/{tenant}/api/v1`, `pages` the pages under `/t/{tenant}/portal`, and `stores.rs` where tenants are kept.
+//! `/t/{tenant}/api/v1`, `authzen.rs` those of AuthZEN, `pages` the pages under `/t/{tenant}/portal`, and `stores.rs` where tenants are kept.
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod auth;
+pub mod authzen;
 pub mod catalog;
 pub mod pages;
 pub mod state;
@@ -73,7 +74,8 @@ async fn within_time(request: Request, next: Next) -> Response {
     tokio::time::timeout(MOST_TIME, next.run(request)).await.unwrap_or_else(|_| timed_out().into_response())
 }
 
-/// The headers that keep browsers from guessing types, from loading what is not the portal's, and from keeping answers.
+/// Returns the caller's id of the request. Adds the headers that keep browsers from guessing types, from
+/// loading what is not the portal's, and from keeping answers.
 async fn protect(request: Request, next: Next) -> Response {
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                           form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -84,7 +86,12 @@ async fn protect(request: Request, next: Next) -> Response {
         (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ];
+    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    let request_id = request.headers().get(REQUEST_ID).cloned();
     let mut response = next.run(request).await;
+    if let Some(id) = request_id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -51,10 +51,19 @@ pub fn description() -> OpenApi {
         ("422", "The request is well-formed and invalid."),
         ("503", "The tenant or its store is out of service."),
     ];
-    for item in api.paths.paths.values_mut() {
+    for (path, item) in &mut api.paths.paths {
         item.parameters.get_or_insert_with(Vec::new).push(tenant().build());
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
+        let name: String = path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations.into_iter().filter_map(|(m, operation)| Some((m, operation.as_mut()?))) {
+            // Names of functions repeat, and these ids must not.
+            operation.operation_id = Some(format!("{method}{name}"));
             for (status, text) in problems {
                 operation.responses.responses.insert(status.to_owned(), problem().description(text).build().into());
             }

@@ -77,6 +77,19 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
+/// The tenant in the path.
+#[derive(Debug, Deserialize)]
+pub struct TenantPath {
+    tenant: String,
+}
+
+impl TenantPath {
+    /// The beginning of the paths of the API.
+    pub(crate) fn base(&self) -> String {
+        format!("/t/{}/api/v1", self.tenant)
+    }
+}
+
 /// A problem with status 422.
 pub(crate) fn invalid(title: &str, detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title).with_detail(detail)
@@ -116,17 +129,9 @@ pub struct ListParameters {
 }
 
 impl ListParameters {
-    /// The number of entries.
-    pub(crate) fn limit(&self) -> Result<usize, Problem> {
-        match self.limit.unwrap_or(50) {
-            limit @ 1..=MOST_ENTRIES => Ok(limit),
-            limit => Err(invalid("invalid limit", format!("expected 1 to {MOST_ENTRIES}, found {limit}"))),
-        }
-    }
-
     /// The request for a page.
     pub(crate) fn page(&self) -> Result<PageRequest, Problem> {
-        let mut page = PageRequest::of(self.limit()?);
+        let mut page = PageRequest::of(limit(self.limit)?);
         if let Some(after) = &self.after {
             page = page.after(after);
         }
@@ -137,8 +142,35 @@ impl ListParameters {
     }
 }
 
+/// Which part of a list that cannot be searched.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PartParameters {
+    /// At most this many entries: 1 to 200, otherwise 50.
+    pub limit: Option<usize>,
+    /// Where the page begins: `next` of the page before.
+    pub after: Option<String>,
+}
+
+impl PartParameters {
+    /// The number of entries, at least one.
+    pub(crate) fn limit(&self) -> Result<usize, Problem> {
+        limit(self.limit)
+    }
+}
+
+/// The number of entries of a page.
+fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    match asked.unwrap_or(50) {
+        limit @ 1..=MOST_ENTRIES => Ok(limit),
+        limit => Err(invalid("invalid limit", format!("expected 1 to {MOST_ENTRIES}, found {limit}"))),
+    }
+}
+
 /// The time during which a membership, an assignment or a parent link is active. Without both ends: always.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct WindowBody {
     /// The first instant, in RFC 3339.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -149,9 +181,14 @@ pub struct WindowBody {
 }
 
 impl WindowBody {
-    pub(crate) fn window(from: Option<Timestamp>, until: Option<Timestamp>) -> Result<Window, Problem> {
-        Ok(Window::new(from, until)?)
+    pub(crate) fn window(self) -> Result<Window, Problem> {
+        window(self.from, self.until)
     }
+}
+
+/// The window between these ends.
+pub(crate) fn window(from: Option<Timestamp>, until: Option<Timestamp>) -> Result<Window, Problem> {
+    Ok(Window::new(from, until)?)
 }
 
 /// Reads a member that may be `null`, and tells this apart from a member that is missing.

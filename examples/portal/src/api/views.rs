@@ -6,9 +6,12 @@ use axum::response::{IntoResponse, Response};
 use rolecall::moment::{Inherited, Via, WithOrigin, WithWindow};
 use rolecall::records::{GroupRecord, PermissionRecord, Revision, RoleRecord, Status, UserRecord};
 use rolecall::{Page, Timestamp, Window};
+use rolecall_axum::Problem;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
+
+use super::request::PartParameters;
 
 /// A group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -227,17 +230,26 @@ impl<T: ToSchema> ListPage<T> {
         Self { items: page.items.into_iter().map(Into::into).collect(), next: page.next }
     }
 
-    /// Takes a page from a whole list that is in bytewise order of these names.
+    /// Takes a page from a whole list. A cursor is the slug and the id, because a role of the tenant and one of the catalog
+    /// can have one slug. A space sorts before all characters of a slug.
     pub(crate) fn part<R: Into<T>>(
         list: impl IntoIterator<Item = R>,
-        limit: usize,
-        after: Option<&str>,
-        name: impl Fn(&R) -> String,
-    ) -> Self {
-        let mut rest = list.into_iter().skip_while(|item| after.is_some_and(|after| name(item).as_str() <= after));
-        let items: Vec<R> = rest.by_ref().take(limit).collect();
-        let next = rest.next().and(items.last()).map(name);
-        Self { items: items.into_iter().map(Into::into).collect(), next }
+        part: &PartParameters,
+        name: impl Fn(&R) -> (String, String),
+    ) -> Result<Self, Problem> {
+        let limit = part.limit()?;
+        let cursor = |item: &R| {
+            let (slug, id) = name(item);
+            format!("{slug} {id}")
+        };
+        let mut rest: Vec<(String, R)> = list
+            .into_iter()
+            .map(|item| (cursor(&item), item))
+            .filter(|(cursor, _)| part.after.as_ref().is_none_or(|after| cursor > after))
+            .collect();
+        rest.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let next = rest.get(limit).and(rest.get(limit - 1)).map(|(cursor, _)| cursor.clone());
+        Ok(Self { items: rest.into_iter().take(limit).map(|(_, item)| item.into()).collect(), next })
     }
 }
 

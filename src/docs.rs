@@ -3,6 +3,9 @@
 #[doc = include_str!("docs/cookbook.md")]
 pub mod cookbook {}
 
+#[doc = include_str!("docs/web_service.md")]
+pub mod web_service {}
+
 #[doc = include_str!("docs/when_to_use.md")]
 pub mod when_to_use {}
 

@@ -6,6 +6,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use rolecall::records::TenantSlug;
 use rolecall_axum::{Problem, Subject};
 
 use crate::state::{PortalState, Principal, SESSION_LENGTH};
@@ -32,7 +33,7 @@ pub async fn authenticate(
     let parameters = parameters.map_err(|_| missing())?;
     let slug = parameters.iter().find(|(name, _)| *name == "tenant").map(|(_, slug)| slug);
     let tenant = state.authorizer().tenant_by_id(principal.tenant).await?;
-    if tenant.slug().as_ref().map(|slug| slug.as_str()) != slug {
+    if tenant.slug().as_ref().map(TenantSlug::as_str) != slug {
         return Err(missing());
     }
     request.extensions_mut().insert(principal);

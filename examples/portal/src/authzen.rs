@@ -141,8 +141,8 @@ pub struct Evaluations {
     #[serde(flatten)]
     defaults: PartialEvaluation,
     /// The questions. Without any, the request is one question.
-    #[serde(default)]
-    evaluations: Vec<PartialEvaluation>,
+    #[serde(default, rename = "evaluations")]
+    list: Vec<PartialEvaluation>,
     /// How they are answered.
     #[serde(default)]
     options: EvaluationOptions,
@@ -253,18 +253,18 @@ async fn evaluation(
 #[utoipa::path(post, path = "/evaluations", tag = "authzen", request_body = Evaluations,
     responses((status = 200, body = AuthzenDecisions)))]
 async fn evaluations(asking: Permitted<AccessRead>, Body(request): Body<Evaluations>) -> Result<Response, Problem> {
-    let Evaluations { defaults, evaluations, options } = request;
+    let Evaluations { defaults, list, options } = request;
     let moment = asking.moment();
-    if evaluations.is_empty() {
+    if list.is_empty() {
         let question = defaults.clone().or(&defaults)?;
         return Ok(Json(question.answer(&moment)?).into_response());
     }
-    if evaluations.len() > MOST_ITEMS {
-        return Err(malformed(format!("expected at most {MOST_ITEMS} evaluations, found {}", evaluations.len())));
+    if list.len() > MOST_ITEMS {
+        return Err(malformed(format!("expected at most {MOST_ITEMS} evaluations, found {}", list.len())));
     }
     // All are read before one is answered, so that a malformed one is an error wherever it stands.
     let questions: Vec<Evaluation> =
-        evaluations.into_iter().map(|question| question.or(&defaults)).collect::<Result<_, _>>()?;
+        list.into_iter().map(|question| question.or(&defaults)).collect::<Result<_, _>>()?;
     let mut answers = Vec::with_capacity(questions.len());
     for question in questions {
         let answer = question.answer(&moment)?;

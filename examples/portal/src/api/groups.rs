@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::Answer;
 use super::change::{Changing, Preview, PreviewParameter};
 use super::request::{
-    Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, WindowBody, at_most, id, ids, invalid, window,
+    Body, Ids, ListChange, ListParameters, Parameters, PartParameters, TenantPath, WindowBody, id, window,
 };
 use super::views::{
     Active, Group, ListPage, Permission, Related, Role, Sourced, User, tag_of, tag_of_revision, tagged,
@@ -28,7 +28,7 @@ pub(super) fn router() -> OpenApiRouter<PortalState> {
         .routes(routes!(members, add_member, change_members))
         .routes(routes!(all_members))
         .routes(routes!(member, set_member, remove_member))
-        .routes(routes!(roles, assign_role))
+        .routes(routes!(roles, assign_role, change_roles))
         .routes(routes!(role, unassign_role))
         .routes(routes!(subgroups, add_subgroup))
         .routes(routes!(remove_subgroup))
@@ -199,24 +199,6 @@ pub struct NewMember {
     until: Option<Timestamp>,
 }
 
-/// Users to add to a group and to remove from it, all of them or none.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MemberChanges {
-    /// The ids of users to add.
-    #[serde(default)]
-    add: Vec<String>,
-    /// The ids of users to remove. One who is not a member is not an error.
-    #[serde(default)]
-    remove: Vec<String>,
-    /// The first instant of the new memberships, in RFC 3339.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    from: Option<Timestamp>,
-    /// The first instant after the end of the new memberships, in RFC 3339.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    until: Option<Timestamp>,
-}
-
 /// How many entries of a list were added and removed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Counted {
@@ -224,6 +206,14 @@ pub struct Counted {
     pub(super) added: usize,
     /// How many were removed.
     pub(super) removed: usize,
+}
+
+impl Counted {
+    /// Counts what is not there of what is to be added, and what is there of what is to be removed.
+    pub(super) fn of<T>(add: &[T], remove: &[T], is_there: impl Fn(&T) -> bool) -> Self {
+        let there = |list: &[T]| list.iter().filter(|item| is_there(item)).count();
+        Self { added: add.len() - there(add), removed: there(remove) }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -281,27 +271,18 @@ async fn add_member(
 }
 
 /// Adds users to a group and removes others, all of them or none.
-#[utoipa::path(patch, path = "/groups/{groupId}/members", tag = "members", request_body = MemberChanges,
+#[utoipa::path(patch, path = "/groups/{groupId}/members", tag = "members", request_body = ListChange,
     params(("groupId" = String, Path), PreviewParameter), responses((status = 200, body = Counted)))]
 async fn change_members(
     changing: Changing<GroupsManage>,
     Ids(path): Ids<GroupPath>,
-    Body(new): Body<MemberChanges>,
+    Body(new): Body<ListChange>,
 ) -> Answer {
-    at_most(new.add.len().saturating_add(new.remove.len()))?;
-    let (group, add, remove) = (path.group_id, ids::<UserId>(&new.add)?, ids::<UserId>(&new.remove)?);
-    if add.iter().any(|user| remove.contains(user)) {
-        return Err(invalid("invalid body", "the same user is to be added and removed"));
-    }
-    let window = window(new.from, new.until)?;
+    let (group, (add, remove, window)) = (path.group_id, new.parsed::<UserId>()?);
     let changed = changing.apply(move |tx, condition| {
         let (before, edit) = (tx.base().at(tx.instant()), tx.group(group)?);
         condition.judge(tx, group_before(tx, group).as_ref())?;
-        let is_member = |user: &&UserId| membership(&before, group, **user).is_some();
-        let counted = Counted {
-            added: add.len() - add.iter().filter(is_member).count(),
-            removed: remove.iter().filter(is_member).count(),
-        };
+        let counted = Counted::of(&add, &remove, |user| membership(&before, group, *user).is_some());
         for user in &remove {
             edit.remove_member(*user)?;
         }
@@ -467,6 +448,31 @@ async fn assign_role(
     });
     let base = tenant.base();
     Ok(assigned.await?.ensured(|assigned| format!("{base}/groups/{group}/roles/{}", assigned.role_id)))
+}
+
+/// Assigns roles to a group and takes others from it, all of them or none.
+#[utoipa::path(patch, path = "/groups/{groupId}/roles", tag = "groups", request_body = ListChange,
+    params(("groupId" = String, Path), PreviewParameter), responses((status = 200, body = Counted)))]
+async fn change_roles(
+    changing: Changing<GroupsManage>,
+    Ids(path): Ids<GroupPath>,
+    Body(new): Body<ListChange>,
+) -> Answer {
+    let (group, (add, remove, window)) = (path.group_id, new.parsed::<RoleId>()?);
+    let changed = changing.apply(move |tx, condition| {
+        let edit = tx.group(group)?;
+        condition.judge(tx, group_before(tx, group).as_ref())?;
+        let before = tx.base().at(tx.instant()).roles_of_group(group).items;
+        let counted = Counted::of(&add, &remove, |role| before.iter().any(|held| held.record.id() == *role));
+        for role in &remove {
+            edit.unassign(*role)?;
+        }
+        for role in &add {
+            edit.assign_during(*role, window)?;
+        }
+        Ok(counted)
+    });
+    Ok(changed.await?.done())
 }
 
 /// Reads the assignment of a role to a group.

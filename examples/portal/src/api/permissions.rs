@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::Answer;
 use super::change::{Changing, PreviewParameter};
 use super::groups::found;
-use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, nullable};
+use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, Update};
 use super::views::{ListPage, Permission, User, tag_of, tag_of_revision, tagged};
 use crate::catalog::required::{AccessRead, PermissionsManage, PermissionsRead};
 use crate::state::PortalState;
@@ -48,9 +48,9 @@ pub struct PermissionChange {
     /// What the permission allows.
     description: Option<String>,
     /// The heading under which a page shows it; `null` removes it.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    category: Option<Option<String>>,
+    category: Update<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,8 +125,8 @@ async fn change(
         if let Some(description) = &new.description {
             permission.set_description(description)?;
         }
-        if let Some(category) = &new.category {
-            permission.set_category(category.as_deref())?;
+        for category in new.category.change() {
+            permission.set_category(category)?;
         }
         permission_in(tx, path.permission_id)
     });

@@ -191,7 +191,64 @@ pub(crate) fn window(from: Option<Timestamp>, until: Option<Timestamp>) -> Resul
     Ok(Window::new(from, until)?)
 }
 
-/// Reads a member that may be `null`, and tells this apart from a member that is missing.
-pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(from).map(Some)
+/// Entries to add to a list and to remove from it, all of them or none.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListChange {
+    /// What to add: ids.
+    #[serde(default)]
+    pub add: Vec<String>,
+    /// What to remove: ids. One that is not in the list is not an error.
+    #[serde(default)]
+    pub remove: Vec<String>,
+    /// The first instant of what is added, in RFC 3339.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// The first instant after the end of what is added, in RFC 3339.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+}
+
+impl ListChange {
+    /// The ids to add and to remove, and the window.
+    pub(crate) fn parsed<T: FromStr<Err = rolecall::Error> + PartialEq>(
+        &self,
+    ) -> Result<(Vec<T>, Vec<T>, Window), Problem> {
+        at_most(self.add.len().saturating_add(self.remove.len()))?;
+        let (add, remove) = (ids::<T>(&self.add)?, ids::<T>(&self.remove)?);
+        if add.iter().any(|id| remove.contains(id)) {
+            return Err(invalid("invalid body", "the same id is to be added and removed"));
+        }
+        Ok((add, remove, window(self.from, self.until)?))
+    }
+}
+
+/// A member that may be missing, `null` or a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Update<T> {
+    /// It is missing: what is there stays.
+    #[default]
+    Keep,
+    /// It is `null`: what is there goes.
+    Clear,
+    /// It is a value, which replaces what is there.
+    Set(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Update<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(from)?.map_or(Self::Clear, Self::Set))
+    }
+}
+
+impl Update<String> {
+    /// The new text, if there is a change; `None` in it clears the text.
+    pub(crate) fn change(&self) -> impl Iterator<Item = Option<&str>> {
+        match self {
+            Self::Keep => None,
+            Self::Clear => Some(None),
+            Self::Set(text) => Some(Some(text.as_str())),
+        }
+        .into_iter()
+    }
 }

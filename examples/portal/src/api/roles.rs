@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use super::Answer;
 use super::change::{Changing, PreviewParameter};
-use super::groups::found;
-use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, id};
+use super::groups::{Counted, found};
+use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, at_most, id};
 use super::views::{Group, ListPage, Related, Role, User, tag_of, tag_of_revision, tagged};
 use crate::catalog::required::{RolesManage, RolesRead};
 use crate::state::PortalState;
@@ -21,7 +21,7 @@ pub(super) fn router() -> OpenApiRouter<PortalState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(read, change, delete))
-        .routes(routes!(grants, grant, revoke))
+        .routes(routes!(grants, grant, change_grants, revoke))
         .routes(routes!(includes, include))
         .routes(routes!(exclude))
         .routes(routes!(users))
@@ -198,6 +198,44 @@ async fn grant(
     });
     let base = tenant.base();
     Ok(granted.await?.ensured(|_| format!("{base}/roles/{role}/grants")))
+}
+
+/// Grants to add to a role and to take from it, all of them or none.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantChange {
+    /// The slugs and patterns to grant.
+    #[serde(default)]
+    add: Vec<String>,
+    /// The slugs and patterns to take away. One that the role does not grant is not an error.
+    #[serde(default)]
+    remove: Vec<String>,
+}
+
+/// Grants permissions and patterns and takes others away, all of them or none. What is in both lists is granted.
+#[utoipa::path(patch, path = "/roles/{roleId}/grants", tag = "roles", request_body = GrantChange,
+    params(("roleId" = String, Path), PreviewParameter), responses((status = 200, body = Counted)))]
+async fn change_grants(
+    changing: Changing<RolesManage>,
+    Ids(path): Ids<RolePath>,
+    Body(new): Body<GrantChange>,
+) -> Answer {
+    at_most(new.add.len().saturating_add(new.remove.len()))?;
+    let id = path.role_id;
+    let changed = changing.apply(move |tx, condition| {
+        let role = tx.role(id)?;
+        condition.judge(tx, role_before(tx, id).as_ref())?;
+        let before = texts(&tx.base().at(tx.instant()), id);
+        let counted = Counted::of(&new.add, &new.remove, |grant| before.iter().any(|granted| granted.grant == *grant));
+        for grant in &new.remove {
+            role.revoke(grant.as_str())?;
+        }
+        for grant in &new.add {
+            role.grant(grant.as_str())?;
+        }
+        Ok(counted)
+    });
+    Ok(changed.await?.done())
 }
 
 /// Takes a grant away: exactly this permission or this pattern. One that the role does not grant is not an error.

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::Answer;
 use super::change::{Changing, PreviewParameter};
-use super::groups::{Assigned, NewAssignment, found, permission_name, role_name, sourced_role_name};
-use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, nullable};
+use super::groups::{Assigned, Counted, NewAssignment, found, permission_name, role_name, sourced_role_name};
+use super::request::{Body, Ids, ListChange, ListParameters, Parameters, PartParameters, TenantPath, Update};
 use super::views::{Group, ListPage, Permission, Related, Role, Sourced, User, tag_of, tag_of_revision, tagged};
 use crate::catalog::required::{AccessRead, UsersManage, UsersRead};
 use crate::state::PortalState;
@@ -25,7 +25,7 @@ pub(super) fn router() -> OpenApiRouter<PortalState> {
         .routes(routes!(read, change, delete))
         .routes(routes!(groups))
         .routes(routes!(effective_groups))
-        .routes(routes!(roles, assign_role))
+        .routes(routes!(roles, assign_role, change_roles))
         .routes(routes!(role, unassign_role))
         .routes(routes!(effective_roles))
         .routes(routes!(effective_permissions))
@@ -48,9 +48,9 @@ pub struct UserChange {
     /// The new key.
     key: Option<String>,
     /// The new display name; `null` removes it.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    name: Option<Option<String>>,
+    name: Update<String>,
     /// Whether the user is suspended, and may do nothing.
     suspended: Option<bool>,
 }
@@ -117,8 +117,8 @@ async fn change(changing: Changing<UsersManage>, Ids(path): Ids<UserPath>, Body(
         if let Some(key) = &new.key {
             user.set_key(key)?;
         }
-        if let Some(name) = &new.name {
-            user.set_name(name.as_deref())?;
+        for name in new.name.change() {
+            user.set_name(name)?;
         }
         match new.suspended {
             Some(true) => user.suspend()?,
@@ -214,6 +214,31 @@ async fn assign_role(
     });
     let base = tenant.base();
     Ok(assigned.await?.ensured(|_| format!("{base}/users/{user}/roles/{role}")))
+}
+
+/// Assigns roles to a user and takes others away, all of them or none.
+#[utoipa::path(patch, path = "/users/{userId}/roles", tag = "users", request_body = ListChange,
+    params(("userId" = String, Path), PreviewParameter), responses((status = 200, body = Counted)))]
+async fn change_roles(
+    changing: Changing<UsersManage>,
+    Ids(path): Ids<UserPath>,
+    Body(new): Body<ListChange>,
+) -> Answer {
+    let (user, (add, remove, window)) = (path.user_id, new.parsed::<RoleId>()?);
+    let changed = changing.apply(move |tx, condition| {
+        let edit = tx.user(user)?;
+        condition.judge(tx, user_before(tx, user).as_ref())?;
+        let before = tx.base().at(tx.instant()).roles_of(user).items;
+        let counted = Counted::of(&add, &remove, |role| before.iter().any(|held| held.record.id() == *role));
+        for role in &remove {
+            edit.unassign(*role)?;
+        }
+        for role in &add {
+            edit.assign_during(*role, window)?;
+        }
+        Ok(counted)
+    });
+    Ok(changed.await?.done())
 }
 
 /// Reads the assignment of a role to a user.

@@ -256,8 +256,8 @@ impl<T: ToSchema> ListPage<T> {
 /// The entity tag of an entity: it changes whenever one of its fields changes.
 pub fn tag_of(entity: &impl Serialize) -> String {
     let json = serde_json::to_vec(entity).unwrap_or_default();
-    let hash: String = Sha256::digest(&json).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hash}\"")
+    let words = Sha256::digest(&json).into_iter().take(16).fold(0_u128, |hash, byte| hash << 8 | u128::from(byte));
+    format!("\"{words:032x}\"")
 }
 
 /// The entity tag of the whole tenant: it changes with every commit.

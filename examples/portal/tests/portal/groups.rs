@@ -21,10 +21,10 @@ async fn a_group_is_created_read_changed_and_deleted() {
     assert_eq!((read.body.as_str(), read.header("etag")), (created.body.as_str(), created.header("etag")));
 
     let path = format!("/groups/{id}");
-    let patch = json!({ "name": "Engineers" });
-    portal.call("PATCH", &path).by("root").json(&patch).send().await.is_problem(428, "precondition_required");
+    let renamed = json!({ "name": "Engineers" });
+    portal.call("PATCH", &path).by("root").json(&renamed).send().await.is_problem(428, "precondition_required");
     let changed =
-        portal.call("PATCH", &path).by("root").header("if-match", read.header("etag")).json(&patch).send().await;
+        portal.call("PATCH", &path).by("root").header("if-match", read.header("etag")).json(&renamed).send().await;
     changed.is(200);
     assert_eq!((&changed.json()["name"], &changed.json()["slug"]), (&"Engineers".into(), &"engineering".into()));
 
@@ -194,16 +194,16 @@ async fn two_clients_cannot_overwrite_each_other() {
     assert!(revision.starts_with("\"revision-"), "{revision}");
     // Another group does not matter to the tag of this one, and does to that of the tenant.
     portal.group("other").await;
-    let patch = |tag: &str, name: &str| {
+    let rename = |tag: &str, name: &str| {
         portal.call("PATCH", &path).by("root").header("if-match", tag).json(&json!({ "name": name })).send()
     };
-    patch(&revision, "Late").await.is_problem(412, "changed");
-    let changed = patch(&tag, "First").await;
+    rename(&revision, "Late").await.is_problem(412, "changed");
+    let changed = rename(&tag, "First").await;
     changed.is(200);
-    patch(&tag, "Second").await.is_problem(412, "changed");
+    rename(&tag, "Second").await.is_problem(412, "changed");
     assert_eq!(portal.acme.now().group("staff").unwrap().name, "First");
-    patch(&format!("\"nonsense\", {}", changed.header("etag")), "Third").await.is(200);
-    patch("*", "Fourth").await.is(200);
+    rename(&format!("\"nonsense\", {}", changed.header("etag")), "Third").await.is(200);
+    rename("*", "Fourth").await.is(200);
     // A deletion and the members may have a condition, too.
     for (method, path) in [("DELETE", path.clone()), ("POST", format!("{path}/members"))] {
         let body = json!({ "userId": portal.user("alice") });

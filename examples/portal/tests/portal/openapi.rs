@@ -89,7 +89,8 @@ async fn the_description_is_complete() {
     // Every schema that is referred to exists.
     let text = description.to_string();
     for (at, _) in text.match_indices("#/components/schemas/") {
-        let name: String = text[at + "#/components/schemas/".len()..].chars().take_while(|c| *c != '"').collect();
+        let rest = text.get(at + "#/components/schemas/".len()..).unwrap();
+        let name: String = rest.chars().take_while(|c| *c != '"').collect();
         assert!(description["components"]["schemas"].get(&name).is_some(), "{name}");
     }
 }

@@ -15,17 +15,21 @@ async fn a_user_is_created_changed_suspended_and_deleted() {
     let role = json!({ "roleId": portal.role("editor") });
     portal.call("POST", &format!("{path}/roles")).by("root").json(&role).send().await.is(201);
     assert!(portal.acme.check("zoe@acme.com", "posts:read"));
-    let patch = json!({ "suspended": true, "name": null });
+    let suspended = json!({ "suspended": true, "name": null });
     let tag = portal.call("GET", &path).by("auditor").send().await.header("etag");
     let changed =
-        portal.call("PATCH", &path).by("root").header("if-match", tag).json(&patch).send().await.is(200).json();
+        portal.call("PATCH", &path).by("root").header("if-match", tag).json(&suspended).send().await.is(200).json();
     assert_eq!((&changed["suspended"], &changed["name"]), (&true.into(), &"zoe@acme.com".into()));
     assert!(!portal.acme.check("zoe@acme.com", "posts:read"));
     let found = portal.call("GET", "/users?search=ZOE").by("auditor").send().await.is(200).json();
     assert_eq!(found["items"].as_array().unwrap().len(), 1);
     let roles = portal.call("GET", &format!("{path}/roles")).by("auditor").send().await.is(200).json();
     assert_eq!(roles["items"][0]["slug"], "editor");
-    portal.call("DELETE", &format!("{path}/roles/{}", portal.role("editor"))).by("root").send().await.is(204);
+    let bulk =
+        json!({ "add": [portal.role("payer")], "remove": [portal.role("editor")], "until": "2999-01-01T00:00:00Z" });
+    let changed = portal.call("PATCH", &format!("{path}/roles")).by("root").json(&bulk).send().await;
+    assert_eq!(changed.is(200).json(), json!({ "added": 1, "removed": 1 }));
+    portal.call("DELETE", &format!("{path}/roles/{}", portal.role("payer"))).by("root").send().await.is(204);
     portal.call("DELETE", &path).by("root").send().await.is(204);
     assert!(portal.acme.now().user("zoe@acme.com").is_none());
 }
@@ -56,6 +60,14 @@ async fn roles_and_permissions_are_managed() {
     assert_eq!(listed["items"], json!([{ "grant": "posts:*" }, { "grant": "reports:read" }]));
     portal.call("DELETE", &format!("{grants}?grant=posts:*")).by("root").send().await.is(204);
 
+    let bulk = json!({ "add": ["posts:read", "billing:pay"], "remove": ["reports:read"] });
+    let changed = portal.call("PATCH", &grants).by("root").json(&bulk).send().await.is(200).json();
+    assert_eq!(changed, json!({ "added": 2, "removed": 1 }));
+    let wrong = json!({ "add": ["reports:read", "no:such"] });
+    portal.call("PATCH", &grants).by("root").json(&wrong).send().await.is_problem(404, "not_found");
+    let back = json!({ "add": ["reports:read"], "remove": ["posts:read", "billing:pay"] });
+    portal.call("PATCH", &grants).by("root").json(&back).send().await.is(200);
+
     let editor = portal.role("editor");
     let include = json!({ "roleId": role.id() });
     portal.call("POST", &format!("/roles/{editor}/includes")).by("root").json(&include).send().await.is(201);
@@ -68,8 +80,8 @@ async fn roles_and_permissions_are_managed() {
     portal.call("DELETE", &format!("/roles/{editor}/includes/{}", role.id())).by("root").send().await.is(204);
 
     let tag = portal.call("GET", &format!("/permissions/{permission}")).by("auditor").send().await.header("etag");
-    let patch = portal.call("PATCH", &format!("/permissions/{permission}")).by("root").header("if-match", tag);
-    assert_eq!(patch.json(&json!({ "category": null })).send().await.is(200).json().get("category"), None);
+    let cleared = portal.call("PATCH", &format!("/permissions/{permission}")).by("root").header("if-match", tag);
+    assert_eq!(cleared.json(&json!({ "category": null })).send().await.is(200).json().get("category"), None);
     portal.call("DELETE", &format!("/permissions/{permission}")).by("root").send().await.is(204);
     portal.call("DELETE", &path).by("root").send().await.is(204);
 

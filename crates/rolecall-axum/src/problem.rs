@@ -64,7 +64,7 @@ struct Inner {
 /// | status | kinds |
 /// |---|---|
 /// | 403 | `Escalation`, `Managed`, `ReadOnly` |
-/// | 404 | `NotFound`, `Deleted` |
+/// | 404 | `NotFound`, `NotInHistory`, `Deleted` |
 /// | 409 | `AlreadyExists`, `WindowMismatch`, `CatalogConflict`, `Reserved`, `Conflict`, `ForeignPlan`, `SeparationOfDuties` |
 /// | 412 | `Stale` |
 /// | 413 | `TooLarge` |
@@ -74,7 +74,7 @@ struct Inner {
 pub const fn status_of(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Escalation | ErrorKind::Managed | ErrorKind::ReadOnly => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound | ErrorKind::Deleted => StatusCode::NOT_FOUND,
+        ErrorKind::NotFound | ErrorKind::NotInHistory | ErrorKind::Deleted => StatusCode::NOT_FOUND,
         ErrorKind::AlreadyExists
         | ErrorKind::WindowMismatch
         | ErrorKind::CatalogConflict

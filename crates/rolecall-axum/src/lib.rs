@@ -70,7 +70,7 @@
 //!
 //! # The way of a request
 //!
-//! | step | who does it | what it adds |
+//! | step | done by | adds |
 //! |---|---|---|
 //! | authentication | the application, in a middleware outside of the rest | [`Subject`] in the request's extensions |
 //! | tenant | [`TenantLayer`]: from the path, a header or the host ([`TenantSource`]) | [`RequestTenant`]: the open tenant and one moment |

@@ -185,7 +185,7 @@ pub(crate) fn no_layer() -> Problem {
 /// ```
 ///
 /// # Errors
-/// 401 without a [`Subject`], before the store is asked. 404 if there is no such tenant, also if its name is not a valid
+/// 401 without a [`Subject`], before the store is asked. 404 if the tenant does not exist, also if its name is not a valid
 /// slug. 503 if the store cannot be reached.
 ///
 /// # Complexity

@@ -19,8 +19,8 @@ pub const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"role
 
 /// The middleware that finds out who asks. It adds the [`Principal`] and the [`Subject`] to the request.
 ///
-/// It answers 401 without a valid token or session, 403 to a change with a session that comes from another site, and 404 if
-/// the tenant in the path is not the tenant of the token. So nobody learns which other tenants exist.
+/// It answers 401 without a valid token or session. A change with a session is 403 if it comes from another site. A tenant
+/// in the path that is not the token's is 404, so nobody learns which other tenants exist.
 pub async fn authenticate(
     State(state): State<PortalState>,
     parameters: Result<RawPathParams, RawPathParamsRejection>,

@@ -46,8 +46,8 @@ pub(crate) fn public_router() -> Router<PortalState> {
 /// Returns the permission that a question about an action on a resource is about: the first of `TYPE:ID:ACTION` and
 /// `TYPE:ACTION` that is registered, in the tenant or in the catalog. `None` if neither is: then the answer is a denial.
 ///
-/// So an application registers `record:write` for all records, and `record:record-1:write` for a record that has its own
-/// rule; only the latter counts for that record.
+/// So an application registers `record:write` for all records. If it registers `record:record-1:write` too, only that counts
+/// for that record.
 ///
 /// A type or an action with a colon has no permission. Otherwise two resources could mean one permission: a `record` with
 /// the id `a:b` and a `record:a` with the id `b`. An id may have colons.
@@ -76,7 +76,7 @@ pub struct AuthzenSubject {
     properties: Map<String, Value>,
 }
 
-/// What the user wants to do.
+/// The action that the user wants.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct AuthzenAction {
     /// The name of the action.
@@ -88,7 +88,7 @@ pub struct AuthzenAction {
     properties: Map<String, Value>,
 }
 
-/// What it would be done to.
+/// The resource of the action.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct AuthzenResource {
     /// The type of the resource.
@@ -119,7 +119,7 @@ pub struct Evaluation {
     context: Map<String, Value>,
 }
 
-/// A question in a list. What is missing is that of the request.
+/// A question in a list. A missing member is that of the request.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 pub struct PartialEvaluation {
     /// Who.
@@ -134,10 +134,10 @@ pub struct PartialEvaluation {
     context: Map<String, Value>,
 }
 
-/// Questions, and what those that leave something out have in common.
+/// Questions, and defaults for their missing members.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Evaluations {
-    /// What is common to the questions.
+    /// The defaults of the questions.
     #[serde(flatten)]
     defaults: PartialEvaluation,
     /// The questions. Without any, the request is one question.
@@ -262,7 +262,7 @@ async fn evaluations(asking: Permitted<AccessRead>, Body(request): Body<Evaluati
     if list.len() > MOST_ITEMS {
         return Err(malformed(format!("expected at most {MOST_ITEMS} evaluations, found {}", list.len())));
     }
-    // All are read before one is answered, so that a malformed one is an error wherever it stands.
+    // All are read before one is answered, so that a malformed one is an error at any place.
     let questions: Vec<Evaluation> =
         list.into_iter().map(|question| question.or(&defaults)).collect::<Result<_, _>>()?;
     let mut answers = Vec::with_capacity(questions.len());

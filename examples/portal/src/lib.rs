@@ -28,7 +28,7 @@ use crate::state::{PortalState, Principal};
 /// The largest body of a request.
 pub const MOST_BYTES: usize = 1024 * 1024;
 
-/// How long a request may take. What it has begun to write goes on.
+/// The longest time of a request. A commit that it has begun goes on.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
 /// Returns the whole application.

@@ -8,7 +8,7 @@ use rolecall::records::{TenantId, UserId};
 use rolecall::{Authorizer, Tenant};
 use sha2::{Digest, Sha256};
 
-/// A user of one tenant, who has shown a token.
+/// A user of one tenant, identified by a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Principal {
     /// The tenant that the token belongs to.

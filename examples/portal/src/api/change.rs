@@ -57,7 +57,7 @@ impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Changing<R> 
 /// What `If-Match` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// There is no such header.
+    /// The header is missing.
     None,
     /// Anything that exists: `*`.
     Exists,

@@ -53,7 +53,7 @@ pub struct NewGroup {
     description: String,
 }
 
-/// What to change in a group. What is missing stays as it is.
+/// Changes of a group. Missing members stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupChange {

@@ -43,7 +43,7 @@ pub fn description() -> OpenApi {
         ResponseBuilder::new().content("application/problem+json", content)
     };
     let problems = [
-        ("401", "There is no valid token."),
+        ("401", "The request does not have a valid token."),
         ("403", "The token's user may not do this, or would give a right that it does not hold."),
         ("404", "The tenant, or what the request names, does not exist."),
         ("409", "The change contradicts the state of the tenant."),

@@ -37,7 +37,7 @@ pub struct NewPermission {
     category: Option<String>,
 }
 
-/// What to change in a permission. What is missing stays as it is.
+/// Changes of a permission. Missing members stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionChange {

@@ -226,12 +226,12 @@ impl ListChange {
 /// A member that may be missing, `null` or a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Update<T> {
-    /// It is missing: what is there stays.
+    /// It is missing: the old value stays.
     #[default]
     Keep,
-    /// It is `null`: what is there goes.
+    /// It is `null`: the old value goes.
     Clear,
-    /// It is a value, which replaces what is there.
+    /// It is a value, which replaces the old one.
     Set(T),
 }
 

@@ -1,4 +1,4 @@
-//! Roles: what they grant, which roles they include, and who has them.
+//! Roles: their grants, the roles that they include, and their holders.
 
 use axum::extract::Path;
 use rolecall::records::{Granted, RoleId};
@@ -41,7 +41,7 @@ pub struct NewRole {
     description: String,
 }
 
-/// What to change in a role. What is missing stays as it is.
+/// Changes of a role. Missing members stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleChange {
@@ -212,7 +212,7 @@ pub struct GrantChange {
     remove: Vec<String>,
 }
 
-/// Grants permissions and patterns and takes others away, all of them or none. What is in both lists is granted.
+/// Grants permissions and patterns and takes others away, all of them or none. An entry of both lists is granted.
 #[utoipa::path(patch, path = "/roles/{roleId}/grants", tag = "roles", request_body = GrantChange,
     params(("roleId" = String, Path), PreviewParameter), responses((status = 200, body = Counted)))]
 async fn change_grants(
@@ -255,7 +255,7 @@ async fn revoke(
     Ok(revoked.await?.removed())
 }
 
-/// The query of [`revoke`], in which `preview` may stand too.
+/// The query of [`revoke`], which may contain `preview` too.
 #[derive(Debug, Deserialize)]
 struct RevokeParameters {
     grant: String,

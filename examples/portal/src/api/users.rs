@@ -41,7 +41,7 @@ pub struct NewUser {
     name: Option<String>,
 }
 
-/// What to change in a user. What is missing stays as it is.
+/// Changes of a user. Missing members stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {

@@ -152,7 +152,7 @@ async fn searches_find_subjects_and_actions_in_parts() {
     assert_eq!(actions("alice", "record-2").await, json!([{ "name": "read" }]));
     assert_eq!(actions("bob", "record-1").await, json!([{ "name": "read" }]));
     assert_eq!(actions("mallory", "record-1").await, json!([]));
-    // Whoever holds the general permission only lacks the specific one.
+    // The general permission does not give the specific one.
     portal.acme.update(|tx| tx.role("reader")?.grant("record:write")?.done()).await.unwrap();
     assert_eq!(actions("bob", "record-1").await, json!([{ "name": "read" }]));
     assert_eq!(actions("bob", "record-2").await, json!([{ "name": "read" }, { "name": "write" }]));

@@ -3,6 +3,9 @@
 #[doc = include_str!("docs/cookbook.md")]
 pub mod cookbook {}
 
+#[doc = include_str!("docs/web_service.md")]
+pub mod web_service {}
+
 #[doc = include_str!("docs/access_control.md")]
 pub mod access_control {}
 

@@ -53,6 +53,7 @@
 //! | control time in tests | [`clock`] |
 //! | compare answers with a naive model of the rules | [`reference::Model`] |
 //! | serve many tenants or very many users | [`docs::scaling`] |
+//! | put it behind HTTP | [`docs::web_service`]; for axum, the crate `rolecall-axum` |
 //! | read about guarantees, security and costs | [`docs`] |
 //!
 //! # Features

@@ -1,0 +1,44 @@
+//! The JSON calls under `/t/{tenant}/api/v1`.
+//!
+//! `api/request.rs` reads requests, `api/views.rs` has what answers contain, `api/change.rs` commits or previews a change.
+//! Each other file has the calls about one kind of thing. The description for clients is made from the handlers
+//! (`api/openapi.rs`).
+
+pub mod access;
+pub mod change;
+pub mod groups;
+pub mod openapi;
+pub mod permissions;
+pub mod request;
+pub mod roles;
+pub mod users;
+pub mod views;
+
+use axum::Router;
+use axum::response::Response;
+use rolecall_axum::Problem;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::PortalState;
+
+/// What a handler returns.
+pub(crate) type Answer = Result<Response, Problem>;
+
+fn documented() -> OpenApiRouter<PortalState> {
+    let calls = groups::router()
+        .merge(users::router())
+        .merge(roles::router())
+        .merge(permissions::router())
+        .merge(access::router());
+    OpenApiRouter::new().nest("/t/{tenant}/api/v1", calls).nest("/t/{tenant}/access/v1", crate::authzen::router())
+}
+
+/// The calls. Each of them requires a permission of the tenant.
+pub fn router() -> Router<PortalState> {
+    documented().split_for_parts().0
+}
+
+/// The calls without authentication: the description of all others.
+pub fn public_router() -> Router<PortalState> {
+    openapi::router().merge(crate::authzen::public_router())
+}

@@ -1,0 +1,281 @@
+//! A change: a guarded transaction of the token's user, committed or only previewed.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rolecall::plan::DescribedChange;
+use rolecall::{Decision, ErrorKind, Plan, Tx};
+use rolecall_axum::{Permitted, Problem, RequiredPermission, Subject};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::request::invalid;
+use super::views::{tag_of, tag_of_revision, tagged};
+use crate::state::Principal;
+
+/// So many users at most whose access a preview lists.
+const MOST_USERS: usize = 100;
+
+/// So many changes, and permissions of each user, at most in a preview.
+const MOST_LINES: usize = 200;
+
+/// A request that changes something: who asks, on which condition, and whether it is only a preview.
+#[derive(Debug)]
+pub struct Changing<R> {
+    asking: Permitted<R>,
+    principal: Principal,
+    condition: Condition,
+    preview: bool,
+}
+
+/// The parameters of every call that changes something.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PreviewParameter {
+    /// Commit nothing, and answer with what would change.
+    #[serde(default)]
+    #[param(required = false)]
+    pub preview: bool,
+}
+
+impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Changing<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let asking = Permitted::from_request_parts(parts, state).await?;
+        let principal = parts.extensions.get::<Principal>().copied();
+        let principal = principal.ok_or_else(|| Problem::unauthenticated(crate::auth::CHALLENGE))?;
+        let Query(PreviewParameter { preview }) = Query::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| invalid("invalid query", rejection.body_text()))?;
+        Ok(Self { asking, principal, condition: Condition::of(&parts.headers)?, preview })
+    }
+}
+
+/// What `If-Match` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The header is missing.
+    None,
+    /// Anything that exists: `*`.
+    Exists,
+    /// One of these tags.
+    Tags(Vec<String>),
+}
+
+impl Condition {
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut tags = Vec::new();
+        for value in headers.get_all(header::IF_MATCH) {
+            let value = value.to_str().map_err(|_| invalid("invalid `If-Match`", "expected entity tags"))?;
+            tags.extend(value.split(',').map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()));
+        }
+        Ok(match tags.as_slice() {
+            [] => Self::None,
+            [any] if any == "*" => Self::Exists,
+            _ => Self::Tags(tags),
+        })
+    }
+
+    /// Requires a condition, for calls that replace what another client may have changed.
+    pub(crate) fn required(&self) -> Result<(), Problem> {
+        if *self != Self::None {
+            return Ok(());
+        }
+        let status = StatusCode::PRECONDITION_REQUIRED;
+        let problem = Problem::new(status, "precondition_required", "`If-Match` is required");
+        Err(problem
+            .with_detail("read the entity, and send its `ETag` in `If-Match`, or `*` to overwrite whatever is there"))
+    }
+
+    /// Judges the state that the transaction changes: the entity as it is before, or the whole tenant by its revision.
+    pub(crate) fn judge(&self, tx: &Tx, entity: Option<&impl Serialize>) -> Result<(), Problem> {
+        let Self::Tags(tags) = self else { return Ok(()) };
+        let current = [Some(tag_of_revision(tx.base().revision())), entity.map(tag_of)];
+        if tags.iter().any(|tag| current.iter().flatten().any(|current| current == tag)) {
+            return Ok(());
+        }
+        let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "changed", "somebody else has changed it");
+        Err(problem.with_detail("read it again, and decide again"))
+    }
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub enum Applied<T> {
+    /// It is committed, as this revision.
+    Committed(T, String),
+    /// It is not: the preview.
+    Previewed(Box<Preview>),
+}
+
+/// What a change would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    /// The revision on which it was planned.
+    pub revision: u64,
+    /// What would change, a line each.
+    pub changes: Vec<String>,
+    /// Who would gain or lose what, at this instant.
+    pub access: Vec<AccessEffect>,
+    /// What its author probably did not want.
+    pub warnings: Vec<String>,
+    /// Whether there are more changes or users than these.
+    pub more: bool,
+}
+
+/// What one user would gain and lose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessEffect {
+    /// The user's id.
+    pub user_id: String,
+    /// The user's key.
+    pub key: String,
+    /// The slugs of the permissions that the user would gain.
+    pub gained: Vec<String>,
+    /// The slugs of the permissions that the user would lose.
+    pub lost: Vec<String>,
+}
+
+impl Preview {
+    fn new(plan: &Plan) -> Self {
+        let mut changes: Vec<String> = plan.described().take(MOST_LINES + 1).map(|change| change.to_string()).collect();
+        let mut access: Vec<AccessEffect> = plan
+            .access_changes(plan.instant())
+            .take(MOST_USERS + 1)
+            .map(|change| AccessEffect {
+                user_id: change.user.id.to_string(),
+                key: change.user.key.to_string(),
+                gained: change.gained.slugs().iter().take(MOST_LINES).map(ToString::to_string).collect(),
+                lost: change.lost.slugs().iter().take(MOST_LINES).map(ToString::to_string).collect(),
+            })
+            .collect();
+        let more = changes.len() > MOST_LINES || access.len() > MOST_USERS;
+        changes.truncate(MOST_LINES);
+        access.truncate(MOST_USERS);
+        let warnings = plan.warnings().iter().map(ToString::to_string).collect();
+        Self { revision: plan.base().revision().number(), changes, access, warnings, more }
+    }
+}
+
+impl<R: RequiredPermission + 'static> Changing<R> {
+    /// Returns the condition of the request.
+    pub fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// Plans the change and commits it, or previews it.
+    ///
+    /// The transaction is guarded by the token's user: it gives nobody a right that this user lacks (R13). The permission is
+    /// checked again on the state that is changed, because a commit of somebody else may have taken it away. With a commit
+    /// goes a task that logs it, so that a client which hangs up leaves no change without a line in the log.
+    ///
+    /// # Errors
+    /// Those of the closure and of the update.
+    pub async fn apply<T: Send + 'static>(
+        self,
+        mut change: impl FnMut(&Tx, &Condition) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<Applied<T>, Problem> {
+        let Self { asking, principal, condition, preview } = self;
+        let user = principal.user;
+        let mut guarded = move |tx: &Tx| -> Result<T, Problem> {
+            let before = tx.base().at(tx.instant());
+            if let Decision::Denied(reason) = Subject::Id(user).decide(&before, R::PERMISSION) {
+                return Err(Problem::denied(reason, R::PERMISSION));
+            }
+            if let Some(actor) = before.user(user) {
+                tx.set_actor(actor.key.as_str())?;
+            }
+            tx.set_guard(user);
+            change(tx, &condition)
+        };
+        let tenant = asking.tenant().clone();
+        if preview {
+            let (_, plan) = tenant.try_plan(guarded)?;
+            return Ok(Applied::Previewed(Box::new(Preview::new(&plan))));
+        }
+        let task = tokio::spawn(async move {
+            let updated = tenant.try_update(&mut guarded).await?;
+            let revision = updated.revision;
+            for change in updated.described() {
+                // The line has ids only. The names are in the tenant, as long as it has them.
+                tracing::info!(by = %user, %revision, change = line(&change), "changed");
+            }
+            Ok(Applied::Committed(updated.value, tag_of_revision(revision)))
+        });
+        task.await.unwrap_or_else(|_| {
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code(), "internal error"))
+        })
+    }
+}
+
+/// A change for the log, by ids: a log with keys would be personal data.
+fn line(change: &DescribedChange) -> String {
+    let object = change.object.as_ref().map_or_else(String::new, |object| format!(" {} {}", object.entity, object.id));
+    let (kind, subject) = (super::views::word(&change.kind), &change.subject);
+    format!("{} {kind}: {} {}{object}", super::views::word(&change.change), subject.entity, subject.id)
+}
+
+const LOCATION: HeaderName = header::LOCATION;
+
+impl<T> Applied<T> {
+    fn answer(self, committed: impl FnOnce(T, &str) -> Response) -> Response {
+        match self {
+            Self::Committed(value, revision) => committed(value, &revision),
+            Self::Previewed(preview) => Json(preview).into_response(),
+        }
+    }
+}
+
+impl<T: Serialize> Applied<T> {
+    /// Answers with the entity and its tag: 200.
+    pub fn changed(self) -> Response {
+        self.answer(|entity, _| tagged(&tag_of(&entity), entity))
+    }
+
+    /// Answers with the tag of the tenant's revision: 200.
+    pub fn done(self) -> Response {
+        self.answer(|value, revision| tagged(revision, value))
+    }
+
+    /// Answers with the new entity, its tag and its path: 201.
+    pub fn created(self, path: impl FnOnce(&T) -> String) -> Response {
+        self.answer(|entity, _| {
+            let location = HeaderValue::from_str(&path(&entity));
+            let mut response = tagged(&tag_of(&entity), entity);
+            *response.status_mut() = StatusCode::CREATED;
+            if let Ok(location) = location {
+                response.headers_mut().insert(LOCATION, location);
+            }
+            response
+        })
+    }
+}
+
+impl<T: Serialize> Applied<(T, bool)> {
+    /// Answers 201 with a new relation and its path, or 200 with one that was there already.
+    pub fn ensured(self, path: impl FnOnce(&T) -> String) -> Response {
+        self.answer(|(value, is_new), revision| {
+            let location = HeaderValue::from_str(&path(&value));
+            let mut response = tagged(revision, value);
+            if is_new {
+                *response.status_mut() = StatusCode::CREATED;
+            }
+            if let Ok(location) = location {
+                response.headers_mut().insert(LOCATION, location);
+            }
+            response
+        })
+    }
+}
+
+impl Applied<()> {
+    /// Answers without a body: 204.
+    pub fn removed(self) -> Response {
+        self.answer(|(), _| StatusCode::NO_CONTENT.into_response())
+    }
+}

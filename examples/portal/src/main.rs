@@ -1,0 +1,80 @@
+//! The command: `cargo run -p rolecall-portal`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+use rolecall::Document;
+use rolecall_portal::state::{PortalState, random_secret};
+use rolecall_portal::stores::StoreChoice;
+use rolecall_portal::tenant;
+
+/// Serves a portal for groups, users, roles and permissions: pages for people, and an API.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The address to listen on. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The token of the administrator. Without it, a random one is made and printed.
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// A token of another user, by the user's key. Can be repeated.
+    #[arg(long, value_name = "USER=TOKEN")]
+    user_token: Vec<String>,
+    /// Keep the tenants in this file, and not in memory.
+    #[arg(long, value_name = "FILE")]
+    redb: Option<PathBuf>,
+    /// The tenant to begin with: this document. It is imported if the store does not have a tenant with its slug.
+    #[arg(long, value_name = "FILE", conflicts_with = "tenant")]
+    document: Option<PathBuf>,
+    /// The slug of the tenant to begin with. It is created with sample data if the store does not have it.
+    #[arg(long, value_name = "SLUG", default_value = "acme-corp")]
+    tenant: String,
+    /// The URL under which clients reach the portal, if it is not the address: behind a proxy, for example.
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+}
+
+impl Arguments {
+    fn store(&self) -> StoreChoice {
+        self.redb.clone().map_or(StoreChoice::Memory, StoreChoice::Redb)
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::parse();
+    // Standard output has the address and the token; the log goes to standard error.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+
+    let authorizer = arguments.store().open(tokio::runtime::Handle::current())?;
+    let tenant = match &arguments.document {
+        Some(path) => tenant::open_or_import(&authorizer, &Document::from_json(&std::fs::read(path)?)?).await?,
+        None => tenant::open_or_create_sample(&authorizer, &arguments.tenant).await?,
+    };
+    let administrator = tenant::ensure_administrator(&tenant).await?;
+
+    let listener = tokio::net::TcpListener::bind(arguments.listen).await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let state = PortalState::new(authorizer, arguments.base_url.clone().unwrap_or_else(|| address.clone()));
+    let token = arguments.token.clone().unwrap_or_else(random_secret);
+    state.add_token(&token, &tenant, administrator);
+    for pair in &arguments.user_token {
+        let (key, token) = pair.rsplit_once('=').ok_or("expected USER=TOKEN")?;
+        let user = tenant.now().user(key).ok_or_else(|| format!("user {} not found", rolecall::Quoted(key)))?;
+        state.add_token(token, &tenant, user.id);
+    }
+
+    let slug = tenant.slug().ok_or("the tenant was deleted")?;
+    let key = tenant.now().user(administrator).map(|user| user.key.to_string()).unwrap_or_default();
+    println!("listening on {address}");
+    println!("page: {address}/t/{slug}/portal/access-management/groups");
+    println!("token of {}: {token}", rolecall::Quoted(&key));
+    // The registry keeps the tenant open as long as there is room.
+    drop(tenant);
+
+    let stopped = async { drop(tokio::signal::ctrl_c().await) };
+    axum::serve(listener, rolecall_portal::app(state)).with_graceful_shutdown(stopped).await?;
+    Ok(())
+}

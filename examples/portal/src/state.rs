@@ -1,0 +1,117 @@
+//! What all requests share: the authorizer, the tokens and the sessions.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rolecall::records::{TenantId, UserId};
+use rolecall::{Authorizer, Tenant};
+use sha2::{Digest, Sha256};
+
+/// A user of one tenant, identified by a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The tenant that the token belongs to.
+    pub tenant: TenantId,
+    /// The user that the token belongs to.
+    pub user: UserId,
+}
+
+/// How long a session of the page lasts.
+pub const SESSION_LENGTH: Duration = Duration::from_secs(8 * 60 * 60);
+
+/// So many sessions at most. Then the oldest one ends.
+const MOST_SESSIONS: usize = 10_000;
+
+/// What all requests share. A clone refers to the same.
+#[derive(Clone, Debug)]
+pub struct PortalState(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    authorizer: Authorizer,
+    base_url: String,
+    tokens: Mutex<HashMap<Hash, Principal>>,
+    sessions: Mutex<HashMap<Hash, Session>>,
+}
+
+#[derive(Debug)]
+struct Session {
+    principal: Principal,
+    ends: Instant,
+}
+
+/// Secrets are looked up by their hash. So the time of a look-up says nothing about a secret, and none is kept.
+type Hash = [u8; 32];
+
+fn hash(secret: &str) -> Hash {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each critical section is one operation on a map, so the map is valid even after a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a secret of 244 random bits, as text.
+pub fn random_secret() -> String {
+    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+}
+
+impl PortalState {
+    /// Serves the tenants of this authorizer. The base URL is the one under which clients reach the portal, such as
+    /// `https://portal.example.com`.
+    pub fn new(authorizer: Authorizer, base_url: impl Into<String>) -> Self {
+        let base_url = base_url.into().trim_end_matches('/').to_owned();
+        Self(Arc::new(Shared { authorizer, base_url, tokens: Mutex::default(), sessions: Mutex::default() }))
+    }
+
+    /// Returns the authorizer.
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.0.authorizer
+    }
+
+    /// Returns the URL under which clients reach the portal, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.0.base_url
+    }
+
+    /// Whether clients reach the portal by HTTPS, so that cookies are only sent over it.
+    pub fn is_https(&self) -> bool {
+        self.0.base_url.starts_with("https://")
+    }
+
+    /// Lets this token act as a user of the tenant.
+    pub fn add_token(&self, token: &str, tenant: &Tenant, user: UserId) {
+        lock(&self.0.tokens).insert(hash(token), Principal { tenant: tenant.tenant_id(), user });
+    }
+
+    /// Returns whose token this is.
+    pub fn principal(&self, token: &str) -> Option<Principal> {
+        lock(&self.0.tokens).get(&hash(token)).copied()
+    }
+
+    /// Begins a session, and returns its secret.
+    pub fn begin_session(&self, principal: Principal) -> String {
+        let (secret, now) = (random_secret(), Instant::now());
+        let mut sessions = lock(&self.0.sessions);
+        sessions.retain(|_, session| session.ends > now);
+        if sessions.len() >= MOST_SESSIONS {
+            let oldest = sessions.iter().min_by_key(|(_, session)| session.ends).map(|(key, _)| *key);
+            oldest.and_then(|key| sessions.remove(&key));
+        }
+        sessions.insert(hash(&secret), Session { principal, ends: now + SESSION_LENGTH });
+        secret
+    }
+
+    /// Returns whose session this is.
+    pub fn session(&self, secret: &str) -> Option<Principal> {
+        let sessions = lock(&self.0.sessions);
+        sessions.get(&hash(secret)).filter(|session| session.ends > Instant::now()).map(|session| session.principal)
+    }
+
+    /// Ends a session.
+    pub fn end_session(&self, secret: &str) {
+        lock(&self.0.sessions).remove(&hash(secret));
+    }
+}

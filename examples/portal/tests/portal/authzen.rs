@@ -1,0 +1,184 @@
+//! The AuthZEN Authorization API 1.0.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Portal};
+
+/// alice may read and write `record-1`, bob may read it and not write it.
+async fn start() -> Portal {
+    let portal = Portal::start().await;
+    portal
+        .acme
+        .update(|tx| {
+            tx.create_permission("record:read")?;
+            tx.create_permission("record:record-1:write")?;
+            tx.create_permission("record:write")?;
+            tx.create_role("reader")?.grant("record:read")?;
+            tx.create_role("owner")?.grant("record:read")?.grant("record:record-1:write")?;
+            tx.user("alice")?.assign("owner")?;
+            tx.user("bob")?.assign("reader")?.done()
+        })
+        .await
+        .unwrap();
+    portal
+}
+
+async fn ask(portal: &Portal, call: &str, body: &Value) -> Answer {
+    portal.at("POST", &format!("/t/acme-corp/access/v1/{call}")).by("auditor").json(body).send().await
+}
+
+fn question(subject: &str, action: &str, record: &str) -> Value {
+    json!({
+        "subject": { "type": "user", "id": subject },
+        "action": { "name": action },
+        "resource": { "type": "record", "id": record },
+    })
+}
+
+#[tokio::test]
+async fn alice_may_read_and_write_a_record_that_bob_may_only_read() {
+    let portal = start().await;
+    for (subject, action, record, decision) in [
+        ("alice", "read", "record-1", true),
+        ("alice", "write", "record-1", true),
+        ("alice", "write", "record-2", false),
+        ("bob", "read", "record-1", true),
+        ("bob", "write", "record-1", false),
+        ("bob", "delete", "record-1", false),
+        ("mallory", "read", "record-1", false),
+        // An administrator holds every permission.
+        ("root", "write", "record-2", true),
+    ] {
+        let answer = ask(&portal, "evaluation", &question(subject, action, record)).await;
+        assert_eq!(answer.is(200).json()["decision"], decision, "{subject} {action} {record}");
+        assert_eq!(answer.header("content-type"), "application/json");
+    }
+    // Members that are not known are ignored, and another type of subject is nobody.
+    let mut rich = question("alice", "read", "record-1");
+    rich["context"] = json!({ "time": "2026-01-01T00:00:00Z" });
+    rich["subject"]["properties"] = json!({ "department": "sales" });
+    rich["new"] = json!(1);
+    assert_eq!(ask(&portal, "evaluation", &rich).await.is(200).json()["decision"], true);
+    rich["subject"]["type"] = json!("service");
+    assert_eq!(ask(&portal, "evaluation", &rich).await.is(200).json()["decision"], false);
+}
+
+#[tokio::test]
+async fn no_text_means_the_permission_of_another_resource() {
+    let portal = start().await;
+    portal.acme.update(|tx| tx.create_permission("record:a:b:read")?.done()).await.unwrap();
+    let ask = async |resource: &str, id: &str, action: &str| {
+        let body = json!({
+            "subject": { "type": "user", "id": "alice" },
+            "action": { "name": action },
+            "resource": { "type": resource, "id": id },
+        });
+        ask(&portal, "evaluation", &body).await.is(200).json()["decision"].clone()
+    };
+    // `record:record-1:write`, cut in other places.
+    assert_eq!(ask("record:record-1", "", "write").await, false);
+    assert_eq!(ask("record", "", "record-1:write").await, false);
+    assert_eq!(ask("record:record-1", "x", "write").await, false);
+    assert_eq!(ask("record", "*", "write").await, false);
+    assert_eq!(ask("*", "record-1", "read").await, false);
+    // An id with a colon has its own permission, which alice does not have.
+    assert_eq!(ask("record", "a:b", "read").await, false);
+    assert_eq!(ask("record", "c:d", "read").await, true);
+}
+
+#[tokio::test]
+async fn evaluations_have_defaults_and_three_semantics() {
+    let portal = start().await;
+    let mut body = json!({
+        "subject": { "type": "user", "id": "alice" },
+        "resource": { "type": "record", "id": "record-1" },
+        "evaluations": [
+            { "action": { "name": "read" } },
+            { "action": { "name": "write" }, "resource": { "type": "record", "id": "record-2" } },
+            { "action": { "name": "write" } },
+            { "action": { "name": "write" }, "subject": { "type": "user", "id": "bob" } },
+        ],
+    });
+    let decisions = async |body: &Value| -> Vec<bool> {
+        let answer = ask(&portal, "evaluations", body).await.is(200).json();
+        answer["evaluations"].as_array().unwrap().iter().map(|one| one["decision"].as_bool().unwrap()).collect()
+    };
+    assert_eq!(decisions(&body).await, [true, false, true, false]);
+    body["options"] = json!({ "evaluations_semantic": "execute_all" });
+    assert_eq!(decisions(&body).await, [true, false, true, false]);
+    body["options"] = json!({ "evaluations_semantic": "deny_on_first_deny" });
+    assert_eq!(decisions(&body).await, [true, false]);
+    body["options"] = json!({ "evaluations_semantic": "permit_on_first_permit" });
+    assert_eq!(decisions(&body).await, [true]);
+    body["options"] = json!({ "evaluations_semantic": "coin" });
+    ask(&portal, "evaluations", &body).await.is_problem(400, "malformed");
+
+    // Without a list, it is one question.
+    let one = ask(&portal, "evaluations", &question("alice", "read", "record-1")).await.is(200).json();
+    assert_eq!(one, json!({ "decision": true }));
+    // Something is missing, in the last of them.
+    let missing = json!({ "subject": { "type": "user", "id": "alice" }, "evaluations": [
+        question("bob", "read", "record-1"), { "action": { "name": "read" } },
+    ] });
+    ask(&portal, "evaluations", &missing).await.is_problem(400, "malformed");
+}
+
+#[tokio::test]
+async fn searches_find_subjects_and_actions_in_parts() {
+    let portal = start().await;
+    let mut body = json!({
+        "subject": { "type": "user" },
+        "action": { "name": "read" },
+        "resource": { "type": "record", "id": "record-1" },
+        "page": { "limit": 2 },
+    });
+    let first = ask(&portal, "search/subject", &body).await.is(200).json();
+    assert_eq!(first["results"], json!([{ "type": "user", "id": "alice" }, { "type": "user", "id": "bob" }]));
+    body["page"]["token"] = first["page"]["next_token"].clone();
+    let second = ask(&portal, "search/subject", &body).await.is(200).json();
+    assert_eq!(
+        (&second["results"], &second["page"]["next_token"]),
+        (&json!([{ "type": "user", "id": "root" }]), &"".into())
+    );
+    body["action"] = json!({ "name": "burn" });
+    assert_eq!(ask(&portal, "search/subject", &body).await.is(200).json()["results"], json!([]));
+
+    let actions = async |subject: &str, record: &str| {
+        let body =
+            json!({ "subject": { "type": "user", "id": subject }, "resource": { "type": "record", "id": record } });
+        ask(&portal, "search/action", &body).await.is(200).json()["results"].clone()
+    };
+    assert_eq!(actions("alice", "record-1").await, json!([{ "name": "read" }, { "name": "write" }]));
+    assert_eq!(actions("alice", "record-2").await, json!([{ "name": "read" }]));
+    assert_eq!(actions("bob", "record-1").await, json!([{ "name": "read" }]));
+    assert_eq!(actions("mallory", "record-1").await, json!([]));
+    // The general permission does not give the specific one.
+    portal.acme.update(|tx| tx.role("reader")?.grant("record:write")?.done()).await.unwrap();
+    assert_eq!(actions("bob", "record-1").await, json!([{ "name": "read" }]));
+    assert_eq!(actions("bob", "record-2").await, json!([{ "name": "read" }, { "name": "write" }]));
+}
+
+#[tokio::test]
+async fn malformed_requests_are_400_and_ids_of_requests_are_returned() {
+    let portal = start().await;
+    for body in ["", "{", "[]", "{}", r#"{"subject":{"type":"user","id":"alice"}}"#, r#"{"subject":7}"#] {
+        let call = portal.at("POST", "/t/acme-corp/access/v1/evaluation").by("auditor");
+        let answer = call.header("x-request-id", "r-17").text(body).send().await;
+        answer.is_problem(400, "malformed");
+        assert_eq!(answer.header("x-request-id"), "r-17");
+    }
+    let call = portal.at("POST", "/t/acme-corp/access/v1/evaluation").header("x-request-id", "r-18");
+    let answer = call.json(&question("alice", "read", "record-1")).send().await;
+    answer.is_problem(401, "unauthenticated");
+    assert_eq!(answer.header("x-request-id"), "r-18");
+}
+
+#[tokio::test]
+async fn the_metadata_names_the_calls_and_no_tenant() {
+    let portal = start().await;
+    let metadata = portal.at("GET", "/.well-known/authzen-configuration/t/acme-corp").send().await.is(200).json();
+    assert_eq!(metadata["policy_decision_point"], "https://portal.test/t/acme-corp");
+    assert_eq!(metadata["access_evaluation_endpoint"], "https://portal.test/t/acme-corp/access/v1/evaluation");
+    let unknown = portal.at("GET", "/.well-known/authzen-configuration/t/initech").send().await;
+    assert!(unknown.is(200).body.contains("/t/initech/access/v1/evaluations"));
+}

@@ -1,0 +1,11 @@
+//! The portal over HTTP: the calls, what guards them, and hostile requests.
+
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test says so by failing")]
+
+mod authzen;
+mod commands;
+mod groups;
+mod hostile;
+mod openapi;
+mod others;
+mod support;

@@ -1,0 +1,149 @@
+//! Times commits and loads, each beside what PostgreSQL itself takes for the same.
+//!
+//! ```text
+//! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --bench store
+//! ROLECALL_SHORT=1 ...    # a few seconds
+//! ```
+//!
+//! The contestants take turns, because the speed of a machine drifts. A figure is the median.
+
+#![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Manager, Pool};
+use futures_util::TryStreamExt;
+use rolecall::records::{
+    Change, CommitId, Envelope, Fingerprint, Name, Position, Record, Revision, TenantId, TenantRecord, TenantSlug,
+    Timestamp, UserId, UserKey, UserRecord,
+};
+use rolecall::store::{Base, Commit, Sink, Stop, Store};
+use rolecall_postgres::PostgresStore;
+use tokio_postgres::{Client, Config, NoTls};
+use uuid::Uuid;
+
+/// Counts records and drops them.
+struct Count(usize);
+
+impl Sink for Count {
+    fn push(&mut self, _: Record) -> Result<(), Stop> {
+        self.0 += 1;
+        Ok(())
+    }
+}
+
+struct Bench {
+    store: PostgresStore,
+    client: Client,
+    schema: String,
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn users(count: u128) -> Vec<Change> {
+    let user = |number: u128| {
+        let key = UserKey::new(&format!("user-{number}@example.com")).unwrap();
+        Change::added(Record::User(UserRecord::new(UserId::from_uuid(Uuid::from_u128(number << 64 | number)), key)))
+    };
+    (0..count).map(user).collect()
+}
+
+impl Bench {
+    async fn commit(&self, base: Base, changes: &[Change]) -> Position {
+        let previous = if let Base::At(at) = base { Some(at.commit) } else { None };
+        let (at, catalog) = (Timestamp::UNIX_EPOCH, Fingerprint::from_uuid(Uuid::nil()));
+        let envelope = Envelope { id: CommitId::random(), previous, actor: None, at, note: None, catalog };
+        let revision: Revision = self.store.commit(Commit { base, envelope: &envelope, changes }).await.unwrap();
+        Position { tenant_id: base.tenant_id(), revision, commit: envelope.id }
+    }
+
+    async fn create(&self, slug: &str, changes: &[Change]) -> Position {
+        let tenant = TenantRecord { slug: TenantSlug::new(slug).unwrap(), name: Name::new(slug).unwrap() };
+        let mut all = vec![Change::added(Record::Tenant(tenant))];
+        all.extend(changes.iter().cloned());
+        self.commit(Base::Create(TenantId::random()), &all).await
+    }
+
+    /// One change, beside the smallest transaction that waits for the disk: one row is updated.
+    async fn commits(&self, rounds: usize) {
+        let mut at = self.create("commits", &[]).await;
+        let one = format!("UPDATE {}.one SET n = n + 1", self.schema);
+        let (mut commits, mut empty, mut finds, mut sinces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let slug = TenantSlug::new("commits").unwrap();
+        for change in users(rounds as u128) {
+            let start = Instant::now();
+            self.client.batch_execute(&one).await.unwrap();
+            empty.push(start.elapsed());
+            let (before, start) = (at, Instant::now());
+            at = self.commit(Base::At(at), &[change]).await;
+            commits.push(start.elapsed());
+            let start = Instant::now();
+            self.store.since(before).await.unwrap();
+            sinces.push(start.elapsed());
+            let start = Instant::now();
+            self.store.find(&slug).await.unwrap();
+            finds.push(start.elapsed());
+        }
+        let (commit, empty) = (median(commits), median(empty));
+        println!("commit of one change            {commit:>12.2?}");
+        println!("the smallest durable transaction{empty:>12.2?}   ratio {:.1}", ratio(commit, empty));
+        println!("since, one commit               {:>12.2?}", median(sinces));
+        println!("find                            {:>12.2?}", median(finds));
+    }
+
+    /// Many users in one commit, and their load, beside COPY of their table.
+    async fn loads(&self, count: u128, rounds: usize) {
+        let start = Instant::now();
+        let at = self.create("loads", &users(count)).await;
+        println!("commit of {count} users       {:>12.2?}", start.elapsed());
+        self.client.batch_execute(&format!("ANALYZE {}.users", self.schema)).await.unwrap();
+        let copy = format!("COPY (SELECT * FROM {}.users WHERE tenant_id = '{}') TO STDOUT", self.schema, at.tenant_id);
+        let (mut loads, mut copies) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let start = Instant::now();
+            let mut sink = Count(0);
+            self.store.load(at.tenant_id, &mut sink).await.unwrap().unwrap();
+            assert_eq!(sink.0 as u128, count + 1);
+            loads.push(start.elapsed());
+            let start = Instant::now();
+            let mut rows = pin!(self.client.copy_out(&copy).await.unwrap());
+            while rows.try_next().await.unwrap().is_some() {}
+            copies.push(start.elapsed());
+        }
+        let (load, copy) = (median(loads), median(copies));
+        println!("load of {count} users         {load:>12.2?}");
+        println!("COPY TO STDOUT of their table   {copy:>12.2?}   ratio {:.1}", ratio(load, copy));
+    }
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+#[tokio::main]
+async fn main() {
+    let Ok(url) = std::env::var("ROLECALL_POSTGRES_URL") else {
+        println!(
+            "ROLECALL_POSTGRES_URL is not set: expected the URL of a PostgreSQL server. `.ci/postgres` starts one."
+        );
+        std::process::exit(1);
+    };
+    let is_short = std::env::var("ROLECALL_SHORT").is_ok();
+    let config: Config = url.parse().unwrap();
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let schema = format!("bench_{}", std::process::id());
+    let pool = Pool::builder(Manager::new(config, NoTls)).max_size(2).build().unwrap();
+    let store = PostgresStore::builder(pool).schema(&schema).build();
+    store.migrate().await.unwrap();
+    let one = format!("CREATE TABLE {schema}.one (n bigint); INSERT INTO {schema}.one VALUES (0)");
+    client.batch_execute(&one).await.unwrap();
+    let bench = Bench { store, client, schema };
+    bench.commits(if is_short { 200 } else { 5_000 }).await;
+    bench.loads(100_000, if is_short { 5 } else { 31 }).await;
+    bench.client.batch_execute(&format!("DROP SCHEMA {} CASCADE", bench.schema)).await.unwrap();
+}

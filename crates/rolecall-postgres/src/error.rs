@@ -1,0 +1,305 @@
+//! What PostgreSQL's errors mean: which of them are certain, which can be tried again, which may hide a success (S6).
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use deadpool_postgres::{PoolError, TimeoutType};
+use rolecall::store::StoreError;
+use tokio_postgres::error::{DbError, Severity, SqlState};
+
+use crate::schema::{SLUG_CONSTRAINT, VERSION};
+
+/// Why PostgreSQL did not do what the store asked for.
+///
+/// It is the cause of a [`StoreError`], and the error of the calls that only this store has.
+///
+/// ```
+/// use std::error::Error;
+/// use rolecall::store::StoreError;
+/// use rolecall_postgres::{PostgresError, PostgresErrorKind};
+///
+/// fn must_migrate(error: &StoreError) -> bool {
+///     let cause = error.source().and_then(|cause| cause.downcast_ref::<PostgresError>());
+///     cause.is_some_and(|cause| cause.kind() == PostgresErrorKind::SchemaMissing)
+/// }
+/// assert!(!must_migrate(&StoreError::unavailable("another cause")));
+/// ```
+#[derive(Debug)]
+pub struct PostgresError {
+    kind: PostgresErrorKind,
+    message: String,
+    source: Option<Source>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Client(tokio_postgres::Error),
+    Pool(PoolError),
+}
+
+/// What kind of failure a [`PostgresError`] is.
+///
+/// ```
+/// use rolecall_postgres::PostgresErrorKind;
+///
+/// fn should_alert(kind: PostgresErrorKind) -> bool {
+///     matches!(kind, PostgresErrorKind::SchemaTooNew | PostgresErrorKind::ReadOnly | PostgresErrorKind::Damaged)
+/// }
+/// assert!(!should_alert(PostgresErrorKind::PoolExhausted));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PostgresErrorKind {
+    /// The schema or its tables do not exist. Call [`migrate`](crate::PostgresStore::migrate).
+    SchemaMissing,
+    /// The schema is of an older release. Call [`migrate`](crate::PostgresStore::migrate).
+    SchemaTooOld,
+    /// A later release has migrated the schema, and this release cannot work with it.
+    SchemaTooNew,
+    /// No connection of the pool became free in time.
+    PoolExhausted,
+    /// The application has closed the pool, or configured it so that it cannot work.
+    PoolUnusable,
+    /// No connection could be made, or the server refused it: it is starting, full, or denies access.
+    Unreachable,
+    /// The connection was lost.
+    ConnectionLost,
+    /// The server ends its sessions: it is shut down, restarted, or another server takes over.
+    ShuttingDown,
+    /// The server is a standby, or the database, role or session is read-only.
+    ReadOnly,
+    /// A step took longer than the store's [step timeout](crate::PostgresStoreBuilder::step_timeout).
+    StepTimeout,
+    /// The server cancelled a statement: its own time limit, a lock that was not free in time, or an administrator.
+    Cancelled,
+    /// The transaction met others too often: deadlocks or serialization failures.
+    Contention,
+    /// The role lacks a privilege. The README of the package lists what it needs.
+    Denied,
+    /// The server has no disk space, no memory, or no free connection.
+    OutOfResources,
+    /// The content of the tables breaks the contract: somebody else wrote to them, or a disk is damaged.
+    Damaged,
+    /// Anything else.
+    Other,
+}
+
+impl PostgresError {
+    /// Returns what kind of failure it is.
+    ///
+    /// The example in [`PostgresError`] uses it.
+    pub fn kind(&self) -> PostgresErrorKind {
+        self.kind
+    }
+
+    /// Returns the SQLSTATE, if the server reported the error.
+    ///
+    /// ```
+    /// # use rolecall_postgres::PostgresError;
+    /// fn is_disk_full(error: &PostgresError) -> bool {
+    ///     error.sqlstate() == Some("53100")
+    /// }
+    /// ```
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self.source.as_ref()? {
+            Source::Client(error) | Source::Pool(PoolError::Backend(error)) => Some(error.code()?.code()),
+            Source::Pool(_) => None,
+        }
+    }
+
+    pub(crate) fn new(kind: PostgresErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    pub(crate) fn of_client(error: tokio_postgres::Error) -> Self {
+        let kind = match error.as_db_error() {
+            Some(db) => kind_of(db),
+            // What is not the server's word is the link, unless a value could not be sent or read.
+            None if error.is_closed() || is_io(&error) => PostgresErrorKind::ConnectionLost,
+            None => PostgresErrorKind::Other,
+        };
+        let message = with_sources(&error);
+        Self { kind, message, source: Some(Source::Client(error)) }
+    }
+
+    pub(crate) fn of_pool(error: PoolError) -> Self {
+        let kind = match &error {
+            PoolError::Timeout(TimeoutType::Wait) => PostgresErrorKind::PoolExhausted,
+            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+                PostgresErrorKind::PoolUnusable
+            }
+            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) | PoolError::Backend(_) => {
+                PostgresErrorKind::Unreachable
+            }
+        };
+        let message = match &error {
+            PoolError::Backend(error) => format!("cannot connect: {}", with_sources(error)),
+            other => format!("no connection from the pool: {other}"),
+        };
+        Self { kind, message, source: Some(Source::Pool(error)) }
+    }
+
+    pub(crate) fn step_timeout(step: &str, limit: Duration) -> Self {
+        Self::new(PostgresErrorKind::StepTimeout, format!("{step} took longer than {limit:?}"))
+    }
+
+    pub(crate) fn read_only() -> Self {
+        Self::new(PostgresErrorKind::ReadOnly, "the server is a standby: expected the primary")
+    }
+
+    pub(crate) fn damaged(message: impl fmt::Display) -> Self {
+        Self::new(PostgresErrorKind::Damaged, message.to_string())
+    }
+
+    pub(crate) fn schema_missing(schema: &str) -> Self {
+        let message = format!("schema {schema:?} does not have the tables of this store: call migrate");
+        Self::new(PostgresErrorKind::SchemaMissing, message)
+    }
+
+    /// Compares the version of a schema with the one of this release.
+    pub(crate) fn check_version(schema: &str, version: i32, compatible_from: i32) -> Result<(), Self> {
+        if version < VERSION {
+            let message = format!("schema {schema:?} has version {version}, expected {VERSION}: call migrate");
+            return Err(Self::new(PostgresErrorKind::SchemaTooOld, message));
+        }
+        if compatible_from > VERSION {
+            let message = format!(
+                "schema {schema:?} has version {version}, which needs a later release: this one knows version {VERSION}"
+            );
+            return Err(Self::new(PostgresErrorKind::SchemaTooNew, message));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PostgresError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for PostgresError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self.source.as_ref()? {
+            Source::Client(error) => Some(error),
+            Source::Pool(error) => Some(error),
+        }
+    }
+}
+
+/// The driver's error shows only its own layer.
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
+fn is_io(error: &tokio_postgres::Error) -> bool {
+    error.source().is_some_and(<dyn Error>::is::<std::io::Error>)
+}
+
+fn kind_of(error: &DbError) -> PostgresErrorKind {
+    use PostgresErrorKind as Kind;
+    let code = error.code().code();
+    match code {
+        "3F000" | "42P01" | "42703" => Kind::SchemaMissing,
+        "40001" | "40P01" => Kind::Contention,
+        "57P01" | "57P02" | "57P03" => Kind::ShuttingDown,
+        "57014" | "55P03" => Kind::Cancelled,
+        // The server closed a session that had paused in a transaction, or had been idle: as if the link had been cut.
+        "25P03" | "57P05" => Kind::ConnectionLost,
+        "25006" => Kind::ReadOnly,
+        "42501" | "0L000" | "0P000" => Kind::Denied,
+        "XX001" | "XX002" => Kind::Damaged,
+        _ => match code.get(..2) {
+            Some("08") => Kind::ConnectionLost,
+            Some("28") => Kind::Unreachable,
+            Some("53") => Kind::OutOfResources,
+            // A constraint, or a value that a column does not take.
+            Some("22" | "23") => Kind::Damaged,
+            _ => Kind::Other,
+        },
+    }
+}
+
+/// How far a call was when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// COMMIT was not sent: whatever happens, nothing was applied.
+    BeforeCommit,
+    /// COMMIT may have been sent.
+    AtCommit,
+}
+
+/// What to do after a failure.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The server rolled back for a reason that passes, and the session goes on: start again.
+    Again(PostgresError),
+    /// The session is gone or of no use, and nothing was applied: start again on another connection.
+    Elsewhere(PostgresError),
+    /// The answer of the store.
+    Answer(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Answer(error)
+    }
+}
+
+impl Failure {
+    /// The answer if the call is not tried again.
+    pub(crate) fn into_answer(self) -> StoreError {
+        match self {
+            Self::Again(error) | Self::Elsewhere(error) => StoreError::unavailable(error),
+            Self::Answer(error) => error,
+        }
+    }
+
+    pub(crate) fn damaged(message: impl fmt::Display) -> Self {
+        Self::Answer(StoreError::corrupt(PostgresError::damaged(message)))
+    }
+
+    /// An error of a statement before COMMIT.
+    pub(crate) fn of(error: tokio_postgres::Error) -> Self {
+        Self::at(Stage::BeforeCommit, error)
+    }
+
+    pub(crate) fn at(stage: Stage, error: tokio_postgres::Error) -> Self {
+        let code = error.as_db_error().map(|db| db.code().clone());
+        let code = code.as_ref().map(SqlState::code);
+        let ends_session = error.as_db_error().is_none_or(ends_session);
+        let slug_taken = error.as_db_error().is_some_and(|db| db.constraint() == Some(SLUG_CONSTRAINT));
+        let error = PostgresError::of_client(error);
+        // At COMMIT only an error of a session that goes on is certain: the transaction was rolled back. 40003 says that it
+        // is not, and a pooler reports its own lost connection as an error of class 08.
+        let code_in_doubt = code.is_some_and(|code| code == "40003" || code.starts_with("08"));
+        if stage == Stage::AtCommit && (ends_session || code_in_doubt) {
+            return StoreError::in_doubt(error).into();
+        }
+        match (error.kind, code) {
+            (_, Some("23505")) if slug_taken => StoreError::SlugTaken.into(),
+            (_, Some(code)) if code.starts_with("54") => StoreError::too_large(error).into(),
+            (PostgresErrorKind::Contention, _) if !ends_session => Self::Again(error),
+            // Another connection may lead to the new primary.
+            (PostgresErrorKind::ReadOnly | PostgresErrorKind::ConnectionLost | PostgresErrorKind::ShuttingDown, _) => {
+                Self::Elsewhere(error)
+            }
+            (PostgresErrorKind::Damaged, _) => StoreError::corrupt(error).into(),
+            _ => StoreError::unavailable(error).into(),
+        }
+    }
+}
+
+/// Whether the server ends the session with this error. `ERROR` leaves it.
+fn ends_session(error: &DbError) -> bool {
+    let stays = matches!(error.parsed_severity(), Some(Severity::Error));
+    // Poolers report these in either way.
+    !stays || matches!(error.code().code(), "57P01" | "57P02" | "57P03")
+}

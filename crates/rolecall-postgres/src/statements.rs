@@ -1,0 +1,170 @@
+//! The statements, written once for each store: they contain the name of the schema.
+
+use std::time::Duration;
+
+use crate::schema::{keys, list, quoted};
+use crate::tables::{ColumnRole, TABLES, Table};
+
+#[derive(Debug)]
+pub(crate) struct Statements {
+    pub(crate) version: String,
+    pub(crate) find: String,
+    pub(crate) list: String,
+    pub(crate) create: String,
+    pub(crate) advance: String,
+    pub(crate) position: String,
+    pub(crate) tenant: String,
+    pub(crate) insert_commit: String,
+    pub(crate) insert_changes: String,
+    pub(crate) copy_changes: String,
+    pub(crate) since: String,
+    pub(crate) commits_since: String,
+    pub(crate) changes_since: String,
+    pub(crate) remove_history: String,
+    pub(crate) tables: Vec<TableStatements>,
+}
+
+/// The statements of one table. A load reads whole tenants; a deletion removes them.
+#[derive(Debug)]
+pub(crate) struct TableStatements {
+    pub(crate) select: String,
+    pub(crate) insert: String,
+    /// `None` if a row has nothing but its key.
+    pub(crate) update: Option<String>,
+    pub(crate) delete: String,
+    pub(crate) copy: String,
+    pub(crate) clear: String,
+}
+
+/// A transaction of one commit. It sets by name the settings that it relies on, since roles, databases and pools set defaults.
+///
+/// A setting of `synchronous_commit` that waits for standby servers stays; one that does not wait for the disk does not.
+pub(crate) fn begin_commit(step_timeout: Option<Duration>) -> String {
+    let mut sql = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+        SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+        .to_owned();
+    if let Some(limit) = step_timeout {
+        // Zero would be no limit. The session gives up on a lock before the store gives up on the session.
+        let millis = |limit: Duration| limit.as_millis().clamp(1, 2_147_483_647);
+        let (lock, pause) = (millis(limit / 4 * 3), millis(limit));
+        // The first frees this session from other sessions, the second others from this one, if this process is gone.
+        let limits =
+            format!("; SET LOCAL lock_timeout = {lock}; SET LOCAL idle_in_transaction_session_timeout = {pause}");
+        sql.push_str(&limits);
+    }
+    sql
+}
+
+/// A transaction that reads one state. It does not say `READ ONLY`, which some servers refuse together with isolation.
+pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
+
+impl Statements {
+    pub(crate) fn new(schema: &str) -> Self {
+        let s = quoted(schema);
+        // A standby may lag behind, which would make removed rights come back (S5). The join returns a row in any case.
+        let primary = "SELECT pg_is_in_recovery()";
+        // How much a since would return: nothing is sent if it is too much.
+        let after = format!(
+            "(SELECT coalesce(sum(c.changes + 1), 0)::bigint FROM {s}.commits AS c \
+             WHERE c.tenant_id = $1 AND c.revision > $2)"
+        );
+        Self {
+            version: format!("SELECT version, compatible_from FROM {s}.schema_versions ORDER BY version DESC LIMIT 1"),
+            find: format!("{primary}, t.tenant_id FROM (SELECT 1) AS one LEFT JOIN {s}.tenants AS t ON t.slug = $1"),
+            list: format!(
+                "{primary}, t.tenant_id, t.slug FROM (SELECT 1) AS one LEFT JOIN \
+                 (SELECT tenant_id, slug FROM {s}.tenants WHERE slug > $1 ORDER BY slug LIMIT $2) AS t ON true ORDER BY t.slug"
+            ),
+            // The slug is not looked at if the tenant exists or is deleted.
+            create: format!(
+                "INSERT INTO {s}.tenants (tenant_id, slug, name, revision, commit_id, newest_kind) \
+                 VALUES ($1, $2, $3, 1, $4, $5) ON CONFLICT (tenant_id) DO NOTHING RETURNING revision"
+            ),
+            // Waits for the commit that holds the row, and compares with what that commit left.
+            advance: format!(
+                "UPDATE {s}.tenants SET revision = revision + 1, commit_id = $4, newest_kind = greatest(newest_kind, $5), \
+                 slug = CASE WHEN $6 THEN $7 ELSE slug END, name = CASE WHEN $6 THEN $8 ELSE name END \
+                 WHERE tenant_id = $1 AND revision = $2 AND commit_id = $3 AND slug IS NOT NULL RETURNING revision"
+            ),
+            position: format!("SELECT slug IS NULL, revision FROM {s}.tenants WHERE tenant_id = $1"),
+            tenant: format!(
+                "{primary}, t.slug, t.name, t.revision, t.commit_id, t.newest_kind FROM (SELECT 1) AS one \
+                 LEFT JOIN {s}.tenants AS t ON t.tenant_id = $1 AND t.slug IS NOT NULL"
+            ),
+            insert_commit: format!(
+                "INSERT INTO {s}.commits (tenant_id, revision, commit_id, previous_id, actor, at, note, catalog, changes) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+            ),
+            insert_changes: format!(
+                "INSERT INTO {s}.changes (tenant_id, revision, number, kind, before, after) \
+                 SELECT $1, $2, n.number, n.kind, n.before::jsonb, n.after::jsonb \
+                 FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS n (number, kind, before, after)"
+            ),
+            copy_changes: format!(
+                "COPY {s}.changes (tenant_id, revision, number, kind, before, after) FROM STDIN BINARY"
+            ),
+            since: format!(
+                "{primary}, t.slug IS NULL, t.revision, t.commit_id, t.newest_kind, \
+                 EXISTS (SELECT 1 FROM {s}.commits AS c WHERE c.tenant_id = $1 AND c.revision = $2 AND c.commit_id = $3) \
+                 OR EXISTS (SELECT 1 FROM {s}.commits AS c WHERE c.tenant_id = $1 AND c.revision = $4 AND c.previous_id = $3) \
+                 FROM (SELECT 1) AS one LEFT JOIN {s}.tenants AS t ON t.tenant_id = $1"
+            ),
+            commits_since: format!(
+                "SELECT revision, commit_id, previous_id, actor, at, note, catalog, changes FROM {s}.commits \
+                 WHERE tenant_id = $1 AND revision > $2 AND $3 >= {after} ORDER BY revision"
+            ),
+            changes_since: format!(
+                "SELECT revision, kind, before::text, after::text FROM {s}.changes \
+                 WHERE tenant_id = $1 AND revision > $2 AND $3 >= {after} ORDER BY revision, number"
+            ),
+            // Removes from the oldest commit on, up to the first one that is kept, so that no gap appears.
+            remove_history: format!(
+                "WITH kept AS (SELECT t.tenant_id, least(t.revision - $2 + 1, coalesce((SELECT min(c.revision) \
+                 FROM {s}.commits AS c WHERE c.tenant_id = t.tenant_id AND c.at >= $1), t.revision + 1)) AS first \
+                 FROM {s}.tenants AS t), \
+                 gone AS (DELETE FROM {s}.commits AS c USING kept WHERE c.tenant_id = kept.tenant_id \
+                 AND c.revision < kept.first RETURNING c.tenant_id, c.revision), \
+                 changed AS (DELETE FROM {s}.changes AS h USING kept WHERE h.tenant_id = kept.tenant_id \
+                 AND h.revision < kept.first) \
+                 SELECT count(*) FROM gone"
+            ),
+            tables: TABLES.iter().map(|table| TableStatements::new(&s, table)).collect(),
+        }
+    }
+}
+
+impl TableStatements {
+    fn new(schema: &str, table: &Table) -> Self {
+        let name = format!("{schema}.{}", quoted(table.name));
+        let columns = list(table.columns.iter().map(|column| quoted(column.name)));
+        let rows = |only_keys: bool| {
+            let sent = || table.columns.iter().filter(|column| !only_keys || column.role == ColumnRole::Key);
+            let arrays = sent().zip(2..).map(|(column, number)| {
+                let (_, as_literal) = column.ty.array();
+                format!("${number}::{}[]", if as_literal { "text" } else { column.ty.sql() })
+            });
+            format!("unnest({}) AS n ({})", list(arrays), list(sent().map(|column| quoted(column.name))))
+        };
+        let value = |column: &crate::tables::Column| {
+            let cast = if column.ty.array().1 { format!("::{}", column.ty.sql()) } else { String::new() };
+            format!("n.{}{cast}", quoted(column.name))
+        };
+        let same_key: Vec<_> = keys(table).map(|column| format!("r.{0} = n.{0}", quoted(column.name))).collect();
+        let matching = format!("r.tenant_id = $1 AND {}", same_key.join(" AND "));
+        let values = || table.columns.iter().filter(|column| column.role != ColumnRole::Key);
+        let set = list(values().map(|column| format!("{} = {}", quoted(column.name), value(column))));
+        Self {
+            select: format!("SELECT {columns} FROM {name} WHERE tenant_id = $1"),
+            insert: format!(
+                "INSERT INTO {name} (tenant_id, {columns}) SELECT $1, {} FROM {}",
+                list(table.columns.iter().map(value)),
+                rows(false)
+            ),
+            update: (!set.is_empty())
+                .then(|| format!("UPDATE {name} AS r SET {set} FROM {} WHERE {matching}", rows(false))),
+            delete: format!("DELETE FROM {name} AS r USING {} WHERE {matching}", rows(true)),
+            copy: format!("COPY {name} (tenant_id, {columns}) FROM STDIN BINARY"),
+            clear: format!("DELETE FROM {name} WHERE tenant_id = $1"),
+        }
+    }
+}

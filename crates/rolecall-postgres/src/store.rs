@@ -1,0 +1,363 @@
+//! The store: its options, and how each call begins, is tried again, and ends.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use rolecall::Timestamp;
+use rolecall::records::{Position, Revision, TenantId, TenantSlug};
+use rolecall::store::{Commit, Since, Sink, Store, StoreError, TenantSummary};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::connection::Connection;
+use crate::error::{Failure, PostgresError, PostgresErrorKind};
+use crate::read::Loading;
+use crate::statements::{self, Statements};
+use crate::value::Micros;
+use crate::{commit, migrate, read, schema};
+
+/// How often a transaction starts again after deadlocks and the like.
+const MOST_AGAIN: u32 = 6;
+
+/// How often a call starts again on another connection. After a restart of the server, some connections of the pool may be
+/// dead without knowing it yet.
+const MOST_ELSEWHERE: u32 = 2;
+
+/// Runs a call on a connection, again where that is certain to do no harm.
+macro_rules! call {
+    ($connect:expr, $connection:ident => $answer:expr) => {{
+        let mut tries = Tries::default();
+        loop {
+            let attempt = async {
+                let $connection = $connect.await?;
+                let answer = $answer.await;
+                $connection.finish(answer).await
+            };
+            match attempt.await {
+                Ok(answer) => break Ok(answer),
+                Err(failure) => {
+                    if let Err(answer) = tries.after(failure).await {
+                        break Err(answer);
+                    }
+                }
+            }
+        }
+    }};
+}
+
+/// Keeps tenants in PostgreSQL, over a connection pool of the application. A clone shares the pool.
+///
+/// The README of the package describes the tables, the privileges and the pool. The futures need a tokio runtime with
+/// its timer.
+///
+/// ```no_run
+/// use deadpool_postgres::{Manager, Pool};
+/// use rolecall::Authorizer;
+/// use rolecall_postgres::PostgresStore;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let config: tokio_postgres::Config = "host=localhost user=app dbname=app target_session_attrs=read-write".parse()?;
+/// let pool = Pool::builder(Manager::new(config, tokio_postgres::NoTls)).max_size(8).build()?;
+///
+/// let store = PostgresStore::new(pool);
+/// store.migrate().await?;
+/// let authorizer = Authorizer::builder().store(store).build();
+/// # let _ = authorizer;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresStore(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    schema: String,
+    sql: Statements,
+    begin_commit: String,
+    step_timeout: Option<Duration>,
+    max_changes: u32,
+    /// Whether the version of the schema was found to be right.
+    is_checked: AtomicBool,
+}
+
+/// The options of a [`PostgresStore`].
+///
+/// ```
+/// use std::time::Duration;
+/// use deadpool_postgres::{Manager, Pool};
+/// use rolecall_postgres::PostgresStore;
+///
+/// # fn pool() -> Result<Pool, Box<dyn std::error::Error>> {
+/// #     let config: tokio_postgres::Config = "host=localhost".parse()?;
+/// #     Ok(Pool::builder(Manager::new(config, tokio_postgres::NoTls)).build()?)
+/// # }
+/// let store = PostgresStore::builder(pool()?).schema("access").step_timeout(Duration::from_secs(5)).build();
+/// assert_eq!(store.schema(), "access");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct PostgresStoreBuilder {
+    pool: Pool,
+    schema: String,
+    step_timeout: Option<Duration>,
+    max_changes: u32,
+}
+
+impl PostgresStoreBuilder {
+    /// Sets the name of the schema that contains the tables: `rolecall` by default. Any name is allowed; it is quoted.
+    ///
+    /// PostgreSQL shortens names of more than 63 bytes, so such a name is a mistake: the first call says that the schema
+    /// is missing.
+    pub fn schema(self, name: impl Into<String>) -> Self {
+        Self { schema: name.into(), ..self }
+    }
+
+    /// Sets how long one step of a call may take: 30 seconds by default.
+    ///
+    /// A step is the wait for a connection, one statement, the next rows of a load, or COMMIT. A step that takes longer
+    /// ends the call: with [`InDoubt`](StoreError::InDoubt) at COMMIT, else with [`Unavailable`](StoreError::Unavailable).
+    /// Its connection is closed. The server limits pauses within a commit by the same time, and the wait for locks by three
+    /// quarters of it.
+    pub fn step_timeout(self, limit: Duration) -> Self {
+        Self { step_timeout: Some(limit), ..self }
+    }
+
+    /// Removes the limit on steps. A call on a link that is silently dead then waits as long as the system does.
+    pub fn no_step_timeout(self) -> Self {
+        Self { step_timeout: None, ..self }
+    }
+
+    /// Sets how many changes a [`since`](Store::since) may return: 250,000 by default. For more it answers
+    /// [`TooOld`](Since::TooOld), and the authorizer loads the tenant instead.
+    pub fn max_changes(self, changes: u32) -> Self {
+        Self { max_changes: changes, ..self }
+    }
+
+    /// Returns the store. It connects at the first call.
+    pub fn build(self) -> PostgresStore {
+        let Self { pool, schema, step_timeout, max_changes } = self;
+        let begin_commit = statements::begin_commit(step_timeout);
+        let (sql, is_checked) = (Statements::new(&schema), AtomicBool::new(false));
+        PostgresStore(Arc::new(Inner { pool, schema, sql, begin_commit, step_timeout, max_changes, is_checked }))
+    }
+}
+
+/// Returns the SQL that creates all tables in a schema, as one transaction, for those who apply migrations by hand.
+///
+/// [`PostgresStore::migrate`] does the same. The script is for a database without these tables.
+///
+/// ```
+/// let sql = rolecall_postgres::migration_sql("rolecall");
+/// assert!(sql.contains("CREATE TABLE \"rolecall\".tenants"));
+/// ```
+pub fn migration_sql(schema: &str) -> String {
+    schema::script(schema)
+}
+
+impl PostgresStore {
+    /// Returns a store in the schema `rolecall` of the pool's database. It connects at the first call.
+    ///
+    /// The example in [`PostgresStore`] uses it.
+    pub fn new(pool: Pool) -> Self {
+        Self::builder(pool).build()
+    }
+
+    /// Returns the options of a store.
+    ///
+    /// The example in [`PostgresStoreBuilder`] uses it.
+    pub fn builder(pool: Pool) -> PostgresStoreBuilder {
+        PostgresStoreBuilder {
+            pool,
+            schema: "rolecall".to_owned(),
+            step_timeout: Some(Duration::from_secs(30)),
+            max_changes: 250_000,
+        }
+    }
+
+    /// Returns the name of the schema.
+    ///
+    /// The example in [`PostgresStoreBuilder`] uses it.
+    pub fn schema(&self) -> &str {
+        &self.0.schema
+    }
+
+    /// Returns the pool.
+    ///
+    /// ```
+    /// # use rolecall_postgres::PostgresStore;
+    /// fn connections(store: &PostgresStore) -> usize {
+    ///     store.pool().status().size
+    /// }
+    /// ```
+    pub fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    /// Creates the schema and its tables, or updates them to this release. Does nothing if they are up to date.
+    ///
+    /// No other call creates or changes a table. Processes that migrate at the same time wait for each other. The role needs
+    /// the privilege to create the schema, or to create tables in it.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rolecall_postgres::PostgresStore) -> Result<(), rolecall_postgres::PostgresError> {
+    /// store.migrate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A [`PostgresError`]. Nothing was changed, or everything; calling it again is always safe.
+    pub async fn migrate(&self) -> Result<(), PostgresError> {
+        let inner = &*self.0;
+        let connect = || Connection::open(&inner.pool, inner.step_timeout);
+        let migrated: Result<(), StoreError> =
+            call!(connect(), connection => migrate::migrate(&connection, &inner.sql, &inner.schema));
+        migrated.map_err(into_postgres_error)
+    }
+
+    /// Removes old commits from the history: those older than an instant, but never the newest `keep` of a tenant. Returns
+    /// how many commits it removed.
+    ///
+    /// The store never removes history by itself, also not that of deleted tenants. Keep the last few thousand commits:
+    /// a process that is behind by more loads the whole tenant, and a commit whose response was lost may end as
+    /// [`Outcome::Unknown`](rolecall::Outcome::Unknown).
+    ///
+    /// ```no_run
+    /// use std::time::{Duration, SystemTime};
+    /// use rolecall::Timestamp;
+    ///
+    /// # async fn example(store: rolecall_postgres::PostgresStore) -> Result<(), rolecall_postgres::PostgresError> {
+    /// let now = Timestamp::from_system_time(SystemTime::now());
+    /// let year_ago = now.saturating_sub(Duration::from_secs(365 * 24 * 60 * 60));
+    /// let removed = store.remove_history(year_ago, 5_000).await?;
+    /// println!("{removed} commits removed");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A [`PostgresError`]. The role needs `DELETE` on `commits` and `changes`, which no other call needs.
+    ///
+    /// # Complexity
+    /// One statement that reads each tenant's row, and removes from the oldest commit on.
+    pub async fn remove_history(&self, before: Timestamp, keep: u32) -> Result<u64, PostgresError> {
+        let inner = &*self.0;
+        let (before, keep) = (Micros::from(before), i64::from(keep));
+        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&before, Type::TIMESTAMPTZ), (&keep, Type::INT8)];
+        let removed: Result<Option<Row>, StoreError> = call!(
+            inner.connect(),
+            connection => connection.query_one("the removal of history", &inner.sql.remove_history, &values)
+        );
+        let count = removed.map_err(into_postgres_error)?.and_then(|row| row.try_get::<_, i64>(0).ok());
+        let count = count.and_then(|count| u64::try_from(count).ok());
+        count.ok_or_else(|| PostgresError::damaged("the removal of history returned no number"))
+    }
+}
+
+/// The cause of an answer of a call that is not part of [`Store`].
+fn into_postgres_error(error: StoreError) -> PostgresError {
+    match error {
+        StoreError::Unavailable(cause)
+        | StoreError::InDoubt(cause)
+        | StoreError::Corrupt(cause)
+        | StoreError::TooLarge(cause)
+        | StoreError::UnsupportedRecord(cause) => match cause.downcast::<PostgresError>() {
+            Ok(error) => *error,
+            Err(cause) => PostgresError::new(PostgresErrorKind::Other, cause.to_string()),
+        },
+        other => PostgresError::new(PostgresErrorKind::Other, other.to_string()),
+    }
+}
+
+impl Store for PostgresStore {
+    async fn find(&self, slug: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
+        let inner = &*self.0;
+        call!(inner.connect(), connection => read::find(&connection, &inner.sql, slug))
+    }
+
+    async fn list(&self, after: Option<&TenantSlug>, limit: usize) -> Result<Vec<TenantSummary>, StoreError> {
+        let inner = &*self.0;
+        call!(inner.connect(), connection => read::list(&connection, &inner.sql, after, limit))
+    }
+
+    async fn load(&self, tenant_id: TenantId, sink: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        let inner = &*self.0;
+        let mut loading = Loading::new(sink);
+        call!(inner.connect(), connection => async {
+            let loaded = read::load(&connection, &inner.sql, tenant_id, &mut loading).await;
+            // What the sink has cannot be taken back.
+            loaded.map_err(|failure| if loading.pushed { Failure::Answer(failure.into_answer()) } else { failure })
+        })
+    }
+
+    async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let inner = &*self.0;
+        call!(inner.connect(), connection => inner.commit(&connection, commit))
+    }
+
+    async fn since(&self, at: Position) -> Result<Since, StoreError> {
+        let inner = &*self.0;
+        call!(inner.connect(), connection => read::since(&connection, &inner.sql, at, i64::from(inner.max_changes)))
+    }
+}
+
+impl Inner {
+    /// Takes a connection of the pool. The first call of a store checks the version of the schema.
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let connection = Connection::open(&self.pool, self.step_timeout).await?;
+        if !self.is_checked.load(Ordering::Relaxed) {
+            read::check_schema(&connection, &self.sql, &self.schema).await?;
+            self.is_checked.store(true, Ordering::Relaxed);
+        }
+        Ok(connection)
+    }
+
+    async fn commit(&self, connection: &Connection, commit: Commit<'_>) -> Result<Revision, Failure> {
+        connection.batch("BEGIN", &self.begin_commit).await?;
+        let revision = commit::write(connection, &self.sql, commit).await?;
+        connection.commit().await?;
+        Ok(revision)
+    }
+}
+
+/// Counts how often a call has started again.
+#[derive(Default)]
+struct Tries {
+    again: u32,
+    elsewhere: u32,
+}
+
+impl Tries {
+    /// Returns if the call shall start again. Else the error is its answer.
+    async fn after(&mut self, failure: Failure) -> Result<(), StoreError> {
+        match failure {
+            Failure::Again(_) if self.again < MOST_AGAIN => {
+                self.again += 1;
+                pause(self.again).await;
+                Ok(())
+            }
+            Failure::Elsewhere(_) if self.elsewhere < MOST_ELSEWHERE => {
+                self.elsewhere += 1;
+                Ok(())
+            }
+            other => Err(other.into_answer()),
+        }
+    }
+}
+
+/// Waits a little before a transaction that met another one starts again: longer each time, and not as long as the other.
+async fn pause(tries: u32) {
+    let random = uuid::Uuid::new_v4().as_u128() % 1_000;
+    let micros = u64::try_from(random).unwrap_or(0) << tries.min(6);
+    tokio::time::sleep(Duration::from_micros(micros)).await;
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("schema", &self.0.schema).finish_non_exhaustive()
+    }
+}

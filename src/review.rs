@@ -15,8 +15,8 @@
 //! ([`store::History`](crate::store::History)).
 
 mod access;
-mod changes;
 mod lint;
+mod changes;
 
 use std::fmt;
 

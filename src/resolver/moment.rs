@@ -12,10 +12,10 @@
 mod valid_until;
 mod counts;
 mod hierarchy;
+mod role_hierarchy;
 mod many;
 mod narrowed;
 mod relations;
-mod role_hierarchy;
 mod sets;
 mod separations;
 mod lookup;

@@ -346,7 +346,7 @@ fn separated() -> Tenant {
 /// Ways to loosen the separation, with the text of the change.
 const LOOSENED: &[(&str, Call)] = &[
     ("deleted separation `duties`", |tx| tx.delete_separation("duties")),
-    ("changed separation `duties`: at_most `1` → `2`", |tx| tx.separation("duties")?.set_at_most(2)?.done()),
+    ("changed separation `duties`: at most `1` → `2`", |tx| tx.separation("duties")?.set_at_most(2)?.done()),
     ("changed separation `duties`: roles `idle, payer, reader` → `payer, reader`", |tx| {
         tx.separation("duties")?.set_roles(["payer", "reader"])?;
         tx.delete_role("idle")
@@ -355,7 +355,7 @@ const LOOSENED: &[(&str, Call)] = &[
         tx.separation("duties")?.set_roles(["payer", "idle", "editor"])?.done()
     }),
     (
-        "changed separation `duties`: at_most `1` → `2`, roles `idle, payer, reader` → `editor, idle, payer, reader`",
+        "changed separation `duties`: at most `1` → `2`, roles `idle, payer, reader` → `editor, idle, payer, reader`",
         |tx| tx.separation("duties")?.set_roles(["payer", "reader", "idle", "editor"])?.set_at_most(2)?.done(),
     ),
     // One that forbids the same takes its place. It is another one.
@@ -434,7 +434,7 @@ fn r13_a_refusal_lists_rights_and_separations() {
         error.to_string(),
         "user `alice` cannot give rights that it does not hold, or loosen a separation of duties: `billing:pay` to user \
          `bob`, by added assignment of `payer` to user `bob`; looser separation `duties`, by changed separation `duties`: slug \
-         `duties` → `lax`, at_most `1` → `2`"
+         `duties` → `lax`, at most `1` → `2`"
     );
     // What breaks a separation is refused before that, with the paths.
     let error = guarded(&acme, "bob", |tx| tx.user("eve")?.join("staff")?.done()).unwrap_err();

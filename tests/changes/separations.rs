@@ -340,7 +340,7 @@ fn changes_of_a_separation_are_described_with_names() {
     assert_eq!(describe(|tx| tx.create_separation("s", 1, ["clerk", "reader"])?.done()), ["created separation `s`"]);
     assert_eq!(
         describe(|tx| tx.separation("s")?.set_roles(["clerk", "reader", "auditor"])?.set_at_most(2)?.done().map(drop)),
-        ["changed separation `s`: at_most `1` → `2`, roles `clerk, reader` → `auditor, clerk, reader`"]
+        ["changed separation `s`: at most `1` → `2`, roles `clerk, reader` → `auditor, clerk, reader`"]
     );
     assert_eq!(describe(|tx| tx.separation("s")?.set_slug("t")?.done()), ["renamed separation `s` to `t`"]);
     assert_eq!(describe(|tx| tx.delete_separation("t")), ["deleted separation `t`"]);

@@ -1,6 +1,6 @@
 //! Random policies and realms: decisions after an import equal those of a small evaluation of the source, written by hand.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -27,6 +27,7 @@
 mod connection;
 mod commit;
 mod error;
+mod history;
 mod migrate;
 mod read;
 mod schema;

@@ -179,7 +179,7 @@ fn read_tenant(tenant_id: TenantId, row: &Row, loading: &mut Loading<'_>) -> Res
 }
 
 /// Fails if the tenant has records of a kind that came after this release.
-fn expect_known(newest_kind: i16) -> Result<(), Failure> {
+pub(crate) fn expect_known(newest_kind: i16) -> Result<(), Failure> {
     if u8::try_from(newest_kind).ok().and_then(RecordKind::from_ordinal).is_some() {
         return Ok(());
     }
@@ -213,7 +213,7 @@ pub(crate) async fn since(
     begin.answer(connection, "BEGIN").await?;
     let head = head.answer(connection, "the latest position").await?;
     let commits = commits.answer(connection, "the commits").await?;
-    let mut history = History { from, commits: Vec::new(), expected: Vec::new(), has_gap: false };
+    let mut history = StoredCommits::after(from);
     for row in &commits {
         history.push(row)?;
     }
@@ -248,7 +248,7 @@ pub(crate) async fn since(
 }
 
 /// The commits as they are read.
-struct History {
+pub(crate) struct StoredCommits {
     from: i64,
     commits: Vec<StoredCommit>,
     /// The number of changes of each commit.
@@ -256,8 +256,12 @@ struct History {
     has_gap: bool,
 }
 
-impl History {
-    fn push(&mut self, row: &Row) -> Result<(), Failure> {
+impl StoredCommits {
+    pub(crate) fn after(from: i64) -> Self {
+        Self { from, commits: Vec::new(), expected: Vec::new(), has_gap: false }
+    }
+
+    pub(crate) fn push(&mut self, row: &Row) -> Result<(), Failure> {
         let text = |error: rolecall::Error| Failure::damaged(format!("table commits: {error}"));
         let at = get::<Micros>(row, 4)?.try_into().map_err(|error: String| Failure::damaged(error))?;
         let envelope = Envelope {
@@ -275,7 +279,7 @@ impl History {
         Ok(())
     }
 
-    fn push_change(&mut self, row: &Row) -> Result<(), Failure> {
+    pub(crate) fn push_change(&mut self, row: &Row) -> Result<(), Failure> {
         let number: i64 = get(row, 0)?;
         let kind: &str = get(row, 1)?;
         if !RecordKind::ALL.iter().any(|known| kind_name(*known) == kind) {
@@ -303,7 +307,7 @@ impl History {
     }
 
     /// Too old also if the changes are too many, or if some were removed.
-    fn complete(self, latest: i64) -> Since {
+    pub(crate) fn complete(self, latest: i64) -> Since {
         let all_commits = self.index(latest).map(|at| at + 1) == Some(self.commits.len()) && !self.has_gap;
         let all_changes =
             self.commits.iter().zip(&self.expected).all(|(c, n)| i64::try_from(c.changes.len()) == Ok(*n));

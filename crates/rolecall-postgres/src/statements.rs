@@ -20,6 +20,9 @@ pub(crate) struct Statements {
     pub(crate) since: String,
     pub(crate) commits_since: String,
     pub(crate) changes_since: String,
+    pub(crate) history: String,
+    pub(crate) history_commits: String,
+    pub(crate) history_changes: String,
     pub(crate) remove_history: String,
     pub(crate) tables: Vec<TableStatements>,
 }
@@ -57,6 +60,9 @@ pub(crate) fn begin_commit(step_timeout: Option<Duration>) -> String {
 
 /// A transaction that reads one state. It does not say `READ ONLY`, which some servers refuse together with isolation.
 pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
+
+const COMMIT_COLUMNS: &str = "revision, commit_id, previous_id, actor, at, note, catalog, changes";
+const CHANGE_COLUMNS: &str = "revision, kind, before::text, after::text";
 
 impl Statements {
     pub(crate) fn new(schema: &str) -> Self {
@@ -110,12 +116,28 @@ impl Statements {
                  FROM (SELECT 1) AS one LEFT JOIN {s}.tenants AS t ON t.tenant_id = $1"
             ),
             commits_since: format!(
-                "SELECT revision, commit_id, previous_id, actor, at, note, catalog, changes FROM {s}.commits \
+                "SELECT {COMMIT_COLUMNS} FROM {s}.commits \
                  WHERE tenant_id = $1 AND revision > $2 AND $3 >= {after} ORDER BY revision"
             ),
             changes_since: format!(
-                "SELECT revision, kind, before::text, after::text FROM {s}.changes \
+                "SELECT {CHANGE_COLUMNS} FROM {s}.changes \
                  WHERE tenant_id = $1 AND revision > $2 AND $3 >= {after} ORDER BY revision, number"
+            ),
+            history: format!(
+                "{primary}, t.slug IS NULL, t.newest_kind, t.revision, c.revision, c.previous_id, t.commit_id \
+                 FROM (SELECT 1) AS one LEFT JOIN {s}.tenants AS t ON t.tenant_id = $1 \
+                 LEFT JOIN (SELECT revision, previous_id FROM {s}.commits WHERE tenant_id = $1 ORDER BY revision LIMIT 1) \
+                 AS c ON true"
+            ),
+            history_commits: format!(
+                "SELECT {COMMIT_COLUMNS} FROM (SELECT *, row_number() OVER (ORDER BY revision DESC) AS place, \
+                 sum(changes + 1) OVER (ORDER BY revision DESC) AS total FROM (SELECT * FROM {s}.commits \
+                 WHERE tenant_id = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3) AS newest) AS counted \
+                 WHERE place = 1 OR total <= $4 ORDER BY revision"
+            ),
+            history_changes: format!(
+                "SELECT {CHANGE_COLUMNS} FROM {s}.changes \
+                 WHERE tenant_id = $1 AND revision > $2 AND revision < $3 ORDER BY revision, number"
             ),
             // Removes from the oldest commit on, up to the first one that is kept, so that no gap appears.
             remove_history: format!(

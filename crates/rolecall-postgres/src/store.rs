@@ -8,7 +8,7 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use rolecall::Timestamp;
 use rolecall::records::{Position, Revision, TenantId, TenantSlug};
-use rolecall::store::{Commit, Since, Sink, Store, StoreError, TenantSummary};
+use rolecall::store::{Commit, CommitPage, CommitQuery, History, Since, Sink, Store, StoreError, TenantSummary};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -17,7 +17,7 @@ use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::read::Loading;
 use crate::statements::{self, Statements};
 use crate::value::Micros;
-use crate::{commit, migrate, read, schema};
+use crate::{commit, history, migrate, read, schema};
 
 /// How often a transaction starts again after deadlocks and the like.
 const MOST_AGAIN: u32 = 6;
@@ -302,6 +302,13 @@ impl Store for PostgresStore {
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
         let inner = &*self.0;
         call!(inner.connect(), connection => read::since(&connection, &inner.sql, at, i64::from(inner.max_changes)))
+    }
+}
+
+impl History for PostgresStore {
+    async fn commits(&self, tenant_id: TenantId, query: &CommitQuery) -> Result<Option<CommitPage>, StoreError> {
+        let inner = &*self.0;
+        call!(inner.connect(), connection => history::commits(&connection, &inner.sql, tenant_id, query))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rolecall::records::{Position, Revision, TenantId, TenantSlug};
 use rolecall::store::conformance::{self, Clause, Fixture, FixtureError, LinkState, Task};
-use rolecall::store::{Commit, Since, Sink, Store, StoreError, TenantSummary};
+use rolecall::store::{Commit, CommitPage, CommitQuery, History, Since, Sink, Store, StoreError, TenantSummary};
 use rolecall_postgres::PostgresStore;
 
 use crate::proxy::{Break, Proxy};
@@ -35,6 +35,12 @@ impl Store for Linked {
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
         self.store.since(at).await
+    }
+}
+
+impl History for Linked {
+    async fn commits(&self, tenant_id: TenantId, query: &CommitQuery) -> Result<Option<CommitPage>, StoreError> {
+        self.store.commits(tenant_id, query).await
     }
 }
 
@@ -118,4 +124,11 @@ async fn the_store_keeps_the_contract_over_a_link_that_breaks_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_store_keeps_the_contract_over_a_link_that_breaks_at_commit() {
     run(Postgres { requests_lost: Break::Commit, responses_lost: Break::CommitResponse }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_keeps_its_contract() {
+    let fixture = Postgres { requests_lost: Break::Requests, responses_lost: Break::Responses };
+    let report = conformance::run_history(&fixture).await;
+    assert!(report.passed() && report.not_exercised().count() == 0, "{report}");
 }

@@ -295,14 +295,14 @@ fn insert_changes<'c>(
         for row in change_rows(changes) {
             columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
         }
-        let [numbers, kinds, befores, afters] = &columns;
+        let [numbers, kinds, before, after] = &columns;
         let values: [(&(dyn ToSql + Sync), Type); 6] = [
             (&tenant_id, Type::UUID),
             (&revision, Type::INT8),
             (numbers, Type::INT8_ARRAY),
             (kinds, Type::TEXT_ARRAY),
-            (befores, Type::TEXT_ARRAY),
-            (afters, Type::TEXT_ARRAY),
+            (before, Type::TEXT_ARRAY),
+            (after, Type::TEXT_ARRAY),
         ];
         connection.execute("the changes of the commit", &sql.insert_changes, &values).await.map(drop)
     })

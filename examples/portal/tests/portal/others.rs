@@ -130,7 +130,7 @@ async fn questions_are_answered_one_many_any_and_all() {
     assert_eq!(why["text"], "allowed: `lead` has the role `editor`, which grants `posts:*`");
     assert_eq!(why["explanation"]["decision"], "allowed");
     // Similar keys are not disclosed.
-    let typo = ask("explain", json!({ "userKey": "leat", "permission": "posts:write" })).await;
+    let typo = ask("explain", json!({ "userKey": "leda", "permission": "posts:write" })).await;
     assert!(!typo.is(200).body.contains("`lead`"), "{}", typo.body);
 }
 

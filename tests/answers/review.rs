@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::ManualClock;
-use rolecall::moment::{Via, WithOrigin};
+use rolecall::moment::Via;
 use rolecall::review::{Accepted, AccessRow, Bound, Code, Severity};
 use rolecall::store::MemoryStore;
 use rolecall::{EntityKind, PageRequest, Timestamp, Window};
@@ -111,7 +111,7 @@ fn session_roles_and_permissions_are_those_of_a_narrowed_user() {
     let acme = acme();
     let now = acme.now();
     let session = now.narrowed("alice", ["editor", "clerk"]);
-    assert_eq!(slugs(session.roles().iter().map(WithOrigin::slug)), ["editor"]);
+    assert_eq!(slugs(session.roles().iter().map(|role| &role.record.slug)), ["editor"]);
     assert_eq!(slugs(session.effective().slugs()), ["posts:read", "posts:write"]);
     assert!(session.check("posts:read") && !session.check("billing:pay"));
     let unknown = now.narrowed("mallory", ["editor"]);
@@ -149,8 +149,8 @@ fn a_narrowed_explanation_has_a_path_through_the_roles_also_among_thousands() {
 fn the_role_hierarchy_is_listed_in_both_directions() {
     let acme = acme();
     let now = acme.now();
-    assert_eq!(slugs(now.includes_of("owner").iter().map(WithOrigin::slug)), ["editor"]);
-    assert_eq!(slugs(now.includers_of("reader").iter().map(WithOrigin::slug)), ["editor"]);
+    assert_eq!(slugs(now.includes_of("owner").iter().map(|role| &role.record.slug)), ["editor"]);
+    assert_eq!(slugs(now.includers_of("reader").iter().map(|role| &role.record.slug)), ["editor"]);
     let below = now.all_includes_of("owner");
     assert_eq!(
         below.iter().map(|role| &role.via).collect::<Vec<_>>(),
@@ -168,7 +168,7 @@ fn separations_are_listed_with_their_roles_and_number() {
     let listed = acme.now().separations();
     assert_eq!((listed.len(), listed[0].at_most), (1, 1));
     let found = acme.now().separation("payments").unwrap();
-    assert_eq!(slugs(found.roles.iter().map(WithOrigin::slug)), ["approver", "clerk"]);
+    assert_eq!(slugs(found.roles.iter().map(|role| &role.record.slug)), ["approver", "clerk"]);
 }
 
 #[test]

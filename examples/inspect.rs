@@ -8,6 +8,7 @@
 #[path = "inspect/import.rs"]
 mod import_command;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
@@ -39,7 +40,8 @@ permissions and roles are the catalog of the application; without it, the catalo
   conflicts [CATALOG]        lists the slugs that are in conflict with the catalog, or with another one, for example that
                              of the next release; exit status 1 if there are any
   verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong
-  test ASSERTIONS            checks a file of assertions, and lists what breaks them; exit status 1 if anything does
+  test [ASSERTIONS]          checks a file of assertions, or those in FILE, and lists what breaks them; exit status 1 if
+                             anything does
   report                     lists who has which permission, from when until when, and through what, as CSV
   lint [--accept FILE]       lists what is unused, covered, expired or easy to mistake for something else, except what a line
                              of the file accepts: a code, or a printed line; exit status 1 if there is a warning, 3 if there
@@ -126,7 +128,8 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
         ["conflicts"] if arguments.catalog.is_some() => Question::Conflicts(None),
         ["conflicts", file] => Question::Conflicts(Some(Path::new(file))),
         ["verify", file] => Question::Verify(Path::new(file)),
-        ["test", file] => Question::Test(Path::new(file)),
+        ["test"] => Question::Test(None),
+        ["test", file] => Question::Test(Some(Path::new(file))),
         ["report"] => Question::Report,
         ["lint"] => Question::Lint,
         _ => return Err(USAGE.to_owned()),
@@ -157,7 +160,7 @@ enum Question<'a> {
     Matrix,
     Conflicts(Option<&'a Path>),
     Verify(&'a Path),
-    Test(&'a Path),
+    Test(Option<&'a Path>),
     Report,
     Lint,
 }
@@ -187,7 +190,7 @@ impl Question<'_> {
                 say(out, &conflicts).map(|_| conflicts.is_empty())
             }
             Self::Verify(file) => verify(moment, file, out),
-            Self::Test(file) => test(moment, file, out),
+            Self::Test(file) => test(moment, *file, out),
             Self::Report => {
                 say(out, [AccessRow::CSV_HEADER])?;
                 say(out, moment.access_report().rows().map(|row| row.to_csv()))
@@ -313,7 +316,8 @@ fn matrix(moment: &Moment<'_>) -> Vec<String> {
     lines
 }
 
-fn test(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool, Failure> {
+fn test(moment: &Moment<'_>, file: Option<&Path>, out: &mut impl Write) -> Result<bool, Failure> {
+    let Some(file) = file else { return carried(moment, out) };
     let assertions = Assertions::from_json(&read(file)?).map_err(|error| invalid(file, &error))?;
     let failures = assertions.check(moment);
     say(out, &failures)?;
@@ -321,6 +325,15 @@ fn test(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool, 
     broken.dedup();
     say(out, [format!("{} of {} assertions failed", broken.len(), assertions.list().len())])?;
     Ok(failures.is_empty())
+}
+
+/// Checks the assertions that the tenant carries.
+fn carried(moment: &Moment<'_>, out: &mut impl Write) -> Result<bool, Failure> {
+    let violations = moment.assertion_violations().items;
+    say(out, &violations)?;
+    let broken: BTreeSet<&str> = violations.iter().map(|violation| violation.assertion.as_str()).collect();
+    say(out, [format!("{} of {} assertions failed", broken.len(), moment.assertions().len())])?;
+    Ok(violations.is_empty())
 }
 
 /// Writes the findings that are not accepted. Returns the exit status.

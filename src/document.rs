@@ -7,14 +7,14 @@
 //! | `rules.rs` | checks a document: returns its records, or every mistake |
 //! | `ids.rs`, `targets.rs`, `mistakes.rs` | ids of entries, targets of references, places of mistakes |
 //! | `export.rs` | from a snapshot to a document |
-//! | `assertions.rs` | a file of its own: what a tenant is expected to allow and to deny |
+//! | `assertions.rs` | reads a file of its own: what a tenant is expected to allow and to deny |
 //! | `replace.rs` | the changes that make a tenant equal to a document |
 //!
 //! All of it is pure. `authorizer/import.rs` creates and replaces tenants.
 //!
 //! Deliberately absent: partial documents. A document describes a whole tenant, so two documents can be compared.
 
-pub mod assertions;
+mod assertions;
 mod export;
 mod replace;
 mod rules;
@@ -79,6 +79,11 @@ use crate::resolver::snapshot::names::AsUser;
 ///
 /// `"separations": [{"slug": "payments", "at_most": 1, "roles": ["clerk", "approver"]}]` lists separations of duties (R14). A
 /// document with a user who breaks one is refused as [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties).
+///
+/// `"assertions": [{"slug": "payments", "binding": true, "expect": "only", "permission": "billing:pay", "groups": ["finance"]}]`
+/// lists what the tenant is expected to allow and to deny (R17). An assertion may name `permission`, `users` and `groups`, or
+/// the `roles` of `"expect": "separate"`. A document in which a `binding` one fails is refused as
+/// [`AssertionFailed`](crate::ErrorKind::AssertionFailed).
 ///
 /// `"removed_from_catalog": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog to
 /// which the document still refers by these slugs. Such references are kept and grant nothing.
@@ -167,7 +172,7 @@ impl Document {
     /// O(entries).
     #[must_use]
     pub fn without_ids(mut self) -> Self {
-        let DocumentData { permissions, roles, groups, users, separations, .. } = &mut self.0;
+        let DocumentData { permissions, roles, groups, users, separations, assertions, .. } = &mut self.0;
         for entry in permissions {
             entry.id = None;
         }
@@ -181,6 +186,9 @@ impl Document {
             entry.id = None;
         }
         for entry in separations {
+            entry.id = None;
+        }
+        for entry in assertions {
             entry.id = None;
         }
         self
@@ -353,7 +361,7 @@ impl<'de> Deserialize<'de> for Document {
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DocumentData { permissions, roles, groups, users, separations, .. } = &self.0;
+        let DocumentData { permissions, roles, groups, users, separations, assertions, .. } = &self.0;
         f.debug_struct("Document")
             .field("slug", &self.slug())
             .field("permissions", &permissions.len())
@@ -361,6 +369,7 @@ impl fmt::Debug for Document {
             .field("groups", &groups.len())
             .field("users", &users.len())
             .field("separations", &separations.len())
+            .field("assertions", &assertions.len())
             .finish_non_exhaustive()
     }
 }

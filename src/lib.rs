@@ -30,7 +30,7 @@
 //! | preview a change | [`Plan`] |
 //! | limit what an administrator can give | [`Tx::set_guard`] |
 //! | keep two roles apart | [`Tx::create_separation`] |
-//! | check what a tenant is expected to allow and to deny | `assertions`, with the feature `json` |
+//! | check what a tenant is expected to allow and to deny | [`assertions`], [`Tx::create_assertion`] |
 //! | ask as a user with only some of its roles | [`Moment::narrowed`] |
 //! | review who has what, what ends, and what is odd | [`Moment::access_report`], [`Moment::window_changes`], [`Moment::lint`] |
 //! | tell a front end what a user may do | [`Moment::permissions_document`] |
@@ -62,7 +62,7 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `json` | yes | `Document`, a whole tenant as JSON; `assertions`, a file of expectations |
+//! | `json` | yes | `Document`, a whole tenant as JSON; `Assertions::from_json`, a file of expectations |
 //! | `confusables` | no | [`Moment::lint`] compares names in all scripts |
 //! | `conformance` | no | `store::conformance`: a test suite for stores, and a store that injects faults |
 //! | `redb` | no | `store::RedbStore`, a durable store in one file; needs Rust 1.90 |
@@ -86,10 +86,10 @@ mod block_on;
 
 pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Updated, history, runtime};
 #[cfg(feature = "json")]
-pub use document::{Document, assertions};
+pub use document::Document;
 pub use model::error::{
-    EntityKind, Error, ErrorKind, HeldRole, InvariantViolation, MissingRight, Mistake, MistakeCode, Quoted, Relation,
-    RelationKind, Result, RightKind, SeparationViolation, ViolationCode,
+    AssertionViolation, EntityKind, Error, ErrorKind, HeldRole, InvariantViolation, MissingRight, Mistake, MistakeCode,
+    Quoted, Relation, RelationKind, Result, RightKind, SeparationViolation, ViolationCode,
 };
 pub use model::records::{Timestamp, Window};
 pub use model::{catalog, clock, records, reference};
@@ -97,4 +97,4 @@ pub use plan::{Plan, Tx, Warning};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
 pub use resolver::snapshot::{External, PermissionHandle, ReservedSlug, SlugConflict, Snapshot, UserHandle};
-pub use resolver::{explain, moment, snapshot};
+pub use resolver::{assertions, explain, moment, snapshot};

@@ -3,7 +3,7 @@
 //! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
 //! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
 //! `merge.rs` merges two users; `draft.rs` is the state so far. `managed.rs` checks what only a directory may change,
-//! `guard.rs` what an actor may give, and `separated.rs` the separations of duties. `warnings.rs` has what a plan probably
+//! `guard.rs` what an actor may give, `separated.rs` the separations of duties, and `asserted.rs` the binding assertions. `warnings.rs` has what a plan probably
 //! should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans, and `serialize_error.rs` adds what a
 //! rebase conflicts with to the error as data.
 
@@ -14,6 +14,7 @@ mod tenant;
 mod parents;
 mod permissions;
 mod separations;
+mod assertions;
 mod roles;
 mod groups;
 mod users;
@@ -25,12 +26,17 @@ mod draft;
 mod guard;
 mod managed;
 mod separated;
+mod asserted;
 mod warnings;
 mod described;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use self::asserted::check as check_assertions;
+pub use self::assertions::AssertionEdit;
+#[cfg(feature = "json")]
+pub(crate) use self::assertions::as_stored;
 pub use self::compare::AccessDifference;
 pub use self::described::{ChangeKind, DescribedChange, NamedEntity};
 pub(crate) use self::draft::{CommitContext, Draft};

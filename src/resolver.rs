@@ -3,6 +3,7 @@
 //! Deliberately absent: I/O, and any way to change a snapshot in place.
 
 pub mod moment;
+pub mod assertions;
 pub(crate) mod separations;
 pub mod explain;
 pub(crate) mod check;

@@ -313,7 +313,7 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME, "conflicts"], "usage: inspect"),
         (&[ACME, "conflicts", "no-such-file"], "no-such-file: "),
         (&[ACME, "audit"], "usage: inspect"),
-        (&[ACME, "test"], "usage: inspect"),
+        (&[ACME, "test", "a", "b"], "usage: inspect"),
         (&[ACME, "test", "no-such-file"], "no-such-file: "),
         (&[ACME, "matrix", "--at"], "--at: expected an instant"),
         (&[ACME, "matrix", "--at", "today"], "--at: invalid instant `today`"),

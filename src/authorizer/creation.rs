@@ -15,7 +15,7 @@ use crate::model::invariants::refused;
 use crate::model::records::{
     Change, CommitId, Envelope, Name, Position, Record, Revision, TenantId, TenantRecord, TenantSlug,
 };
-use crate::plan::{CommitContext, check_separations};
+use crate::plan::{CommitContext, check_assertions, check_separations};
 use crate::resolver::snapshot::build::Build;
 use crate::store::{Base, Commit, StoreError};
 
@@ -121,6 +121,7 @@ impl Authorizer {
         let position = Position { tenant_id, revision: Revision::FIRST, commit: origins.commit };
         let compiled = build.finish(position).map_err(|violations| refused(&violations))?;
         check_separations(&catalog.state, &compiled.state, &changes, origins.at)?;
+        check_assertions(&catalog.state, &compiled, &changes, origins.at)?;
         let envelope = Envelope {
             id: origins.commit,
             previous: None,

@@ -7,7 +7,8 @@ use smol_str::{SmolStr, ToSmolStr};
 use super::Document;
 use super::entry::Entry;
 use super::shape::{
-    DocumentData, Group, Holding, Member, ParentLink, Permission, RemovedFromCatalog, Role, Separation, Tenant, User,
+    Assertion, DocumentData, Expect, Group, Holding, Member, ParentLink, Permission, RemovedFromCatalog, Role,
+    Separation, Tenant, User,
 };
 use super::values::{Format, Id, OptionalText, RemovedKind, Status};
 use crate::model::error::{Error, ErrorKind, Result};
@@ -88,6 +89,7 @@ fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
         groups: names.groups(),
         users: names.users(),
         separations: names.separations(),
+        assertions: names.assertions(),
         removed_from_catalog: names.removed_from_catalog(),
         acts_for: Vec::new(),
         guards: Vec::new(),
@@ -236,6 +238,30 @@ impl Names<'_> {
                 description: text(description),
                 at_most: at_most.get(),
                 roles: row.roles.iter().map(|number| self.role(*number)).collect(),
+            }
+        });
+        entries.map(Entry::new).collect()
+    }
+
+    fn assertions(&self) -> Vec<Entry<Assertion>> {
+        let entries = listed(&self.state.assertions).map(|row| {
+            let records::AssertionRecord { id, slug, description, binding, expected } = &row.record;
+            let (users, groups) = (&self.state.users, &self.state.groups);
+            Assertion {
+                slug: slug.as_str().into(),
+                id: Some(Id::Read(id.as_uuid())),
+                description: text(description),
+                binding: *binding,
+                expect: match expected {
+                    records::Expectation::Allowed { .. } => Expect::Allowed,
+                    records::Expectation::Denied { .. } => Expect::Denied,
+                    records::Expectation::Only { .. } => Expect::Only,
+                    records::Expectation::Separate { .. } => Expect::Separate,
+                },
+                permission: row.named.permission.map(|number| self.permission(number)),
+                users: row.named.users.iter().map(|number| users.name_at(*number).into()).collect(),
+                groups: row.named.groups.iter().map(|number| groups.name_at(*number).into()).collect(),
+                roles: row.named.roles.iter().map(|number| self.role(*number)).collect(),
             }
         });
         entries.map(Entry::new).collect()

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::entry::Entry;
 use super::mistakes::{Mistakes, Place};
-use super::shape::{Group, Permission, Role, Separation, User};
+use super::shape::{Assertion, Group, Permission, Role, Separation, User};
 use super::values::Id;
 use crate::model::catalog::Catalog;
 use crate::model::error::{EntityKind, Error, MistakeCode, Result};
@@ -63,6 +63,7 @@ named! {
     Group, "groups", slug;
     User, "users", key;
     Separation, "separations", slug;
+    Assertion, "assertions", slug;
 }
 
 /// The ids in the document, each with the place of its first use.
@@ -171,10 +172,11 @@ fn present(state: &State, id: Uuid) -> Option<(EntityKind, Origin)> {
     fn of<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(EntityKind, Origin)> {
         number.and_then(|number| table.row(number)).map(|row| (R::ENTITY, row.origin()))
     }
-    let State { permissions, roles, groups, users, separations, .. } = state;
+    let State { permissions, roles, groups, users, separations, assertions, .. } = state;
     let roles_or_permissions = of(permissions, permissions.by_id(id)).or_else(|| of(roles, roles.by_id(id)));
     let principals = of(groups, groups.by_id(id)).or_else(|| of(users, state.user_by_id(id)));
-    roles_or_permissions.or(principals).or_else(|| of(separations, separations.by_id(id)))
+    let others = || of(separations, separations.by_id(id)).or_else(|| of(assertions, assertions.by_id(id)));
+    roles_or_permissions.or(principals).or_else(others)
 }
 
 fn read_id(id: &Id) -> Result<Uuid> {

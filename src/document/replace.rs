@@ -130,6 +130,7 @@ pub(super) fn present(state: &State) -> Vec<Record> {
         records.push(Record::User(row.record.clone()));
     }
     records.extend(state.separations.rows().map(|row| Record::Separation(row.record.clone())));
+    records.extend(state.assertions.rows().map(|row| Record::Assertion(row.record.clone())));
     records
 }
 

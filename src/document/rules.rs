@@ -6,18 +6,19 @@
 //! Deliberately absent: the store, and the comparison with existing records (`replace.rs`).
 
 mod separations;
+mod assertions;
 mod relations;
 mod entities;
 
 use super::entry::Entry;
 use super::ids::{Ids, ImportContext, Named};
 use super::mistakes::{Mistakes, Place};
-use super::shape::{DocumentData, Group, Permission, Role, Separation, User};
+use super::shape::{Assertion, DocumentData, Group, Permission, Role, Separation, User};
 use super::targets::{Shared, Targets};
 use super::values::RemovedKind;
 use crate::model::error::{MistakeCode, Quoted, Result};
 use crate::model::internal_fault::watch;
-use crate::model::records::{Change, GroupId, PermissionRef, Record, RoleRef, SeparationId, Slug, UserId};
+use crate::model::records::{AssertionId, Change, GroupId, PermissionRef, Record, RoleRef, SeparationId, Slug, UserId};
 
 /// Builds the records of a document.
 struct RecordBuilder<'a> {
@@ -30,6 +31,7 @@ struct RecordBuilder<'a> {
     groups: Targets<'a, GroupId>,
     users: Targets<'a, UserId>,
     separations: Targets<'a, SeparationId>,
+    assertions: Targets<'a, AssertionId>,
 }
 
 /// The records built so far, each as an added change: a creation takes changes, so millions of records are never copied.
@@ -66,6 +68,7 @@ fn build(data: &DocumentData, context: ImportContext<'_>) -> Result<Vec<Change>>
     reading.assignments();
     reading.memberships();
     reading.separations();
+    reading.assertions();
     reading.mistakes.finish()?;
     Ok(reading.records.0)
 }
@@ -79,6 +82,8 @@ impl<'a> RecordBuilder<'a> {
         let users = ids.of(&data.users, |state| &state.users, &mut mistakes);
         let separations = ids.of(&data.separations, |state| &state.separations, &mut mistakes);
         let separations = separations.into_iter().map(SeparationId::from_uuid).collect();
+        let assertions = ids.of(&data.assertions, |state| &state.assertions, &mut mistakes);
+        let assertions = assertions.into_iter().map(AssertionId::from_uuid).collect();
         let (group_ids, user_ids) =
             (groups.into_iter().map(GroupId::from_uuid), users.into_iter().map(UserId::from_uuid));
         let mut reading = Self {
@@ -91,6 +96,7 @@ impl<'a> RecordBuilder<'a> {
             groups: Targets::own(Group::ENTITY, names(&data.groups), group_ids.collect()),
             users: Targets::own(User::ENTITY, names(&data.users), user_ids.collect()),
             separations: Targets::own(Separation::ENTITY, names(&data.separations), separations),
+            assertions: Targets::own(Assertion::ENTITY, names(&data.assertions), assertions),
         };
         reading.removed_from_catalog(&mut ids);
         reading
@@ -128,11 +134,12 @@ impl<'a> RecordBuilder<'a> {
 
 /// Returns the number of records of a document without mistakes.
 fn most_records(data: &DocumentData) -> usize {
-    let DocumentData { permissions, roles, groups, users, separations, .. } = data;
+    let DocumentData { permissions, roles, groups, users, separations, assertions, .. } = data;
     let of_roles = roles.iter().map(|role| 1 + role.permissions.len() + role.includes.len());
     let of_groups = groups.iter().map(|group| 1 + group.parents.len() + group.roles.len() + group.members.len());
     let of_users = users.iter().map(|user| 1 + user.roles.len());
-    1 + permissions.len() + separations.len() + of_roles.chain(of_groups).chain(of_users).sum::<usize>()
+    let others = permissions.len() + separations.len() + assertions.len();
+    1 + others + of_roles.chain(of_groups).chain(of_users).sum::<usize>()
 }
 
 fn names<T: Named>(entries: &[Entry<T>]) -> Vec<&str> {

@@ -3,6 +3,8 @@
 //! The field names are the format, and the pointers of mistakes use them. `entry.rs` reads and writes list entries;
 //! `values.rs` has the single values.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -27,6 +29,8 @@ pub(super) struct DocumentData {
     pub(super) users: Vec<Entry<User>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) separations: Vec<Entry<Separation>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) assertions: Vec<Entry<Assertion>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
     pub(super) removed_from_catalog: Vec<Entry<RemovedFromCatalog>>,
     /// The directories that a replacement acts for (R16). Set by the caller and never serialised.
@@ -195,6 +199,73 @@ pub(super) struct Separation {
     pub(super) roles: Vec<SmolStr>,
 }
 
+/// An assertion. Which of the lists it may have depends on what it expects.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Assertion {
+    pub(super) slug: SmolStr,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<Id>,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "is_empty")]
+    pub(super) description: Option<SmolStr>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) binding: bool,
+    pub(super) expect: Expect,
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub(super) permission: Option<SmolStr>,
+    /// Keys of users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) users: Vec<SmolStr>,
+    /// Slugs of groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) groups: Vec<SmolStr>,
+    /// Slugs of roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "sorted")]
+    pub(super) roles: Vec<SmolStr>,
+}
+
+/// What an assertion expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Expect {
+    Allowed,
+    Denied,
+    Only,
+    Separate,
+}
+
+impl Expect {
+    /// Returns what is wrong with the fields of an assertion: the field, and the message.
+    pub(super) fn mistake(
+        self,
+        has_permission: bool,
+        [users, groups]: [usize; 2],
+        roles: impl ExactSizeIterator<Item: Ord>,
+    ) -> Option<(&'static str, String)> {
+        if self == Self::Separate {
+            let unused = [("permission", has_permission), ("users", users > 0), ("groups", groups > 0)];
+            if let Some((field, _)) = unused.into_iter().find(|(_, is_there)| *is_there) {
+                return Some((field, "unexpected, because `separate` is about roles".to_owned()));
+            }
+            let listed = roles.len();
+            let distinct = roles.collect::<BTreeSet<_>>().len();
+            return match listed - distinct {
+                0 if distinct < 2 => Some(("roles", format!("expected at least 2 roles, found {distinct}"))),
+                0 => None,
+                _ => Some(("roles", "expected each role once".to_owned())),
+            };
+        }
+        if roles.len() > 0 {
+            return Some(("roles", "unexpected, because only `separate` is about roles".to_owned()));
+        }
+        if !has_permission {
+            return Some(("permission", "expected a permission".to_owned()));
+        }
+        let is_about_some = self == Self::Only || users + groups > 0;
+        (!is_about_some).then(|| ("users", "expected a user or a group".to_owned()))
+    }
+}
+
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemovedFromCatalog {
@@ -225,6 +296,24 @@ impl ListEntry for Tenant {
 
 impl ListEntry for Separation {
     const EXPECTED: &'static str = "an object with `slug`, `at_most` and `roles`";
+
+    fn from_text(_: &str) -> Option<Self> {
+        None
+    }
+
+    fn text(&self) -> Option<&str> {
+        None
+    }
+
+    fn normalize(&mut self) {}
+
+    fn order(&self) -> (&str, &str) {
+        (&self.slug, "")
+    }
+}
+
+impl ListEntry for Assertion {
+    const EXPECTED: &'static str = "an object with `slug` and `expect`";
 
     fn from_text(_: &str) -> Option<Self> {
         None

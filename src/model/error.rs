@@ -16,6 +16,7 @@ mod tests;
 mod mistakes;
 mod missing_right;
 mod relation;
+mod assertion;
 mod separation;
 mod asked;
 mod codes;
@@ -26,6 +27,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 pub(crate) use self::asked::{Asked, AskedBy};
+pub use self::assertion::AssertionViolation;
 pub use self::codes::{EntityKind, ErrorKind};
 pub use self::missing_right::{MissingRight, RightKind};
 pub use self::mistakes::{InvariantViolation, Mistake, MistakeCode, ViolationCode};
@@ -145,6 +147,8 @@ struct Inner {
     preface: Option<&'static str>,
     /// What breaks a separation of duties.
     separation: Option<SeparationViolation>,
+    /// An assertion that fails.
+    assertion: Option<AssertionViolation>,
     /// What to do about it.
     advice: Option<&'static str>,
     revision: Option<Revision>,
@@ -246,6 +250,7 @@ impl Error {
             length: None,
             preface: None,
             separation: None,
+            assertion: None,
             advice: None,
             revision: None,
             commit: None,
@@ -358,6 +363,14 @@ impl Error {
     pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
         self
+    }
+
+    /// Creates the error for a plan after which a binding assertion fails (R17).
+    pub(crate) fn asserted(violation: AssertionViolation) -> Self {
+        let mut error =
+            Self::new(ErrorKind::AssertionFailed).about(EntityKind::Assertion, violation.assertion.as_str());
+        error.0.assertion = Some(violation);
+        error
     }
 
     /// Creates the error for a plan that breaks a separation of duties (R14).

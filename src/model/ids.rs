@@ -115,6 +115,8 @@ ids! {
     UserId;
     /// The id of a separation of duties.
     SeparationId;
+    /// The id of an assertion.
+    AssertionId;
 }
 
 /// The number of a tenant's state. The commit that creates the tenant makes revision 1, and each later commit the next.

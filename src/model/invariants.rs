@@ -133,6 +133,7 @@ impl fmt::Display for Named<'_> {
             }
             RecordKey::Membership(user, group) => write!(f, "membership of user {user} in group {group}"),
             RecordKey::Separation(id) => write!(f, "separation {id}"),
+            RecordKey::Assertion(id) => write!(f, "assertion {id}"),
         }
     }
 }

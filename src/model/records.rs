@@ -11,6 +11,7 @@ mod change;
 mod parsed;
 mod envelope;
 mod record;
+mod assertion;
 mod separation;
 mod relations;
 mod entities;
@@ -22,6 +23,7 @@ mod window_set;
 mod window;
 mod timestamp;
 
+pub use assertion::{AssertionRecord, Expectation};
 pub use change::Change;
 pub use entities::{GroupRecord, PermissionRecord, RoleRecord, Status, TenantRecord, UserRecord};
 pub use envelope::{Envelope, Fingerprint, Position};
@@ -36,4 +38,4 @@ pub use timestamp::Timestamp;
 pub use window::Window;
 pub use window_set::WindowSet;
 
-pub use super::ids::{CommitId, GroupId, PermissionId, Revision, RoleId, SeparationId, TenantId, UserId};
+pub use super::ids::{AssertionId, CommitId, GroupId, PermissionId, Revision, RoleId, SeparationId, TenantId, UserId};

@@ -4,6 +4,7 @@
 //! sets or caches. `reference/escalation.rs` is R13. Tests compare every snapshot with it, and an auditor can use it as a second
 //! opinion: [`Model`] follows the text of the rules, and a snapshot must give the same answers.
 
+mod assertions;
 mod escalation;
 
 use std::collections::BTreeSet;
@@ -421,7 +422,8 @@ impl<'a> Model<'a> {
         let separated = self.separations().flat_map(|separation| &separation.roles);
         let known = |id| self.catalog.roles().iter().any(|entry| entry.id() == id);
         let removed_from_catalog = |role: &&RoleRef| matches!(role, RoleRef::Catalog { id, .. } if !known(*id));
-        references.chain(separated).filter(removed_from_catalog).map(RoleRef::id).collect()
+        let asserted = self.assertions().flat_map(|assertion| assertion.expected.roles());
+        references.chain(separated).chain(asserted).filter(removed_from_catalog).map(RoleRef::id).collect()
     }
 }
 

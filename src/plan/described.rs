@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::Plan;
 use crate::model::error::{Asked, EntityKind, Quoted};
 use crate::model::records::{
-    Assignment, Change, FieldChange, Grant, Granted, GroupId, Holder, Inclusion, Membership, Parent, Pattern,
-    PermissionId, Record, RecordKey, RecordKind, RoleId, RoleRef, SeparationRecord, Slug, UserId, Window,
+    AssertionRecord, Assignment, Change, FieldChange, Grant, Granted, GroupId, Holder, Inclusion, Membership, Parent,
+    Pattern, PermissionId, Record, RecordKey, RecordKind, RoleId, RoleRef, Slug, UserId, Window,
 };
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Row, Table};
@@ -185,6 +185,7 @@ impl Names<'_> {
             RecordKey::Group(id) => (own(EntityKind::Group, id.as_uuid()), None),
             RecordKey::User(id) => (own(EntityKind::User, id.as_uuid()), None),
             RecordKey::Separation(id) => (own(EntityKind::Separation, id.as_uuid()), None),
+            RecordKey::Assertion(id) => (own(EntityKind::Assertion, id.as_uuid()), None),
             RecordKey::Grant(by, id) => (role(by), Some(permission(id))),
             RecordKey::GrantPattern(by, pattern) => {
                 granted = Some(pattern);
@@ -209,30 +210,24 @@ impl Names<'_> {
             pattern: granted,
             window_before: change.before().and_then(window),
             window_after: change.after().and_then(window),
-            fields: change.fields().into_iter().chain(self.separated(change)).collect(),
+            fields: change.fields().into_iter().chain(self.named_by(change)).collect(),
         }
     }
 
-    /// The roles of a separation, by name.
-    fn separated(&self, change: &Change) -> Option<FieldChange> {
-        let (Some(Record::Separation(before)), Some(Record::Separation(after))) = (change.before(), change.after())
-        else {
-            return None;
-        };
-        let ids = |record: &SeparationRecord| record.roles.iter().map(RoleRef::id).collect::<Vec<_>>();
-        if ids(before) == ids(after) {
-            return None;
-        }
-        let names = |tenant: &CompiledTenant, record: &SeparationRecord| {
-            let name = |role: &RoleRef| {
-                let stored = || role.slug().map_or_else(|| role.id().to_string(), Slug::to_string);
-                name_at(&tenant.state, EntityKind::Role, role.id().as_uuid()).unwrap_or_else(stored)
-            };
-            let mut names: Vec<String> = record.roles.iter().map(name).collect();
-            names.sort_unstable();
-            Some(names.join(", "))
-        };
-        Some(FieldChange { field: "roles", before: names(self.before, before), after: names(self.after, after) })
+    /// What a separation or an assertion names, by name.
+    fn named_by(&self, change: &Change) -> Vec<FieldChange> {
+        let (Some(before), Some(after)) = (change.before(), change.after()) else { return Vec::new() };
+        let lists = lists(before).into_iter().zip(lists(after));
+        let differing = lists.filter(|((_, _, before), (_, _, after))| {
+            before.iter().map(|(id, _)| id).ne(after.iter().map(|(id, _)| id))
+        });
+        differing
+            .map(|((field, entity, before), (_, _, after))| FieldChange {
+                field,
+                before: names(self.before, entity, &before),
+                after: names(self.after, entity, &after),
+            })
+            .collect()
     }
 
     /// Names an end of a relation, by the snapshots. The reference itself names an entry of the catalog that they do not have.
@@ -244,6 +239,43 @@ impl Names<'_> {
         let (before, after) = (name(self.before, change.before()), name(self.after, change.after()));
         NamedEntity { entity, id, before, after }
     }
+}
+
+/// A list in a record: the name of its field, the kind of entity, and the id of each with the slug in the reference.
+type NamedList<'a> = (&'static str, EntityKind, Vec<(Uuid, Option<&'a Slug>)>);
+
+/// Returns what a separation or an assertion names, in a fixed order for its kind.
+fn lists(record: &Record) -> Vec<NamedList<'_>> {
+    match record {
+        Record::Separation(separation) => vec![("roles", EntityKind::Role, references(&separation.roles))],
+        Record::Assertion(AssertionRecord { expected, .. }) => {
+            let permission = expected.permission().map(|named| (named.id().as_uuid(), named.slug()));
+            let users = expected.users().iter().map(|id| (id.as_uuid(), None));
+            let groups = expected.groups().iter().map(|id| (id.as_uuid(), None));
+            vec![
+                ("permission", EntityKind::Permission, permission.into_iter().collect()),
+                ("users", EntityKind::User, users.collect()),
+                ("groups", EntityKind::Group, groups.collect()),
+                ("roles", EntityKind::Role, references(expected.roles())),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn references(roles: &[RoleRef]) -> Vec<(Uuid, Option<&Slug>)> {
+    roles.iter().map(|role| (role.id().as_uuid(), role.slug())).collect()
+}
+
+/// Names the entities of a list, by a snapshot. A reference to the catalog names an entry that it does not have.
+fn names(tenant: &CompiledTenant, entity: EntityKind, list: &[(Uuid, Option<&Slug>)]) -> Option<String> {
+    let name = |(id, stored): &(Uuid, Option<&Slug>)| {
+        let stored = || stored.map_or_else(|| id.to_string(), Slug::to_string);
+        name_at(&tenant.state, entity, *id).unwrap_or_else(stored)
+    };
+    let mut names: Vec<String> = list.iter().map(name).collect();
+    names.sort_unstable();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Names the entity whose own record changes.
@@ -260,6 +292,7 @@ fn own_name(record: &Record) -> Option<&str> {
         Record::Group(record) => Some(record.slug.as_str()),
         Record::User(record) => Some(record.key.as_str()),
         Record::Separation(record) => Some(record.slug.as_str()),
+        Record::Assertion(record) => Some(record.slug.as_str()),
         Record::Grant(_) | Record::Inclusion(_) | Record::Parent(_) | Record::Assignment(_) | Record::Membership(_) => {
             None
         }
@@ -279,6 +312,7 @@ fn name_at(state: &State, entity: EntityKind, id: Uuid) -> Option<String> {
         EntityKind::Group => name(&state.groups, state.groups.by_id(id)),
         EntityKind::User => name(&state.users, state.user_by_id(id)),
         EntityKind::Separation => name(&state.separations, state.separations.by_id(id)),
+        EntityKind::Assertion => name(&state.assertions, state.assertions.by_id(id)),
     }
 }
 
@@ -374,7 +408,8 @@ impl DescribedChange {
             | RecordKind::Role
             | RecordKind::Group
             | RecordKind::User
-            | RecordKind::Separation => subject,
+            | RecordKind::Separation
+            | RecordKind::Assertion => subject,
         }
     }
 

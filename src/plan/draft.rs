@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::guard::{self, Guard};
 use super::managed::{self, Author};
-use super::{Plan, separated};
+use super::{Plan, asserted, separated};
 use crate::model::catalog::Taken;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Result};
 use crate::model::internal_fault::{InternalFault, must, watch};
@@ -218,7 +218,7 @@ impl Draft {
     ///
     /// # Errors
     /// [`Escalation`](ErrorKind::Escalation) (R13), [`SeparationOfDuties`](ErrorKind::SeparationOfDuties) (R14),
-    /// [`Internal`](ErrorKind::Internal).
+    /// [`AssertionFailed`](ErrorKind::AssertionFailed) (R17), [`Internal`](ErrorKind::Internal).
     pub(crate) fn finish(mut self) -> Result<Plan> {
         self.intact()?;
         let ends = self.next.state.tenant.is_none();
@@ -248,6 +248,7 @@ impl Draft {
         if !ends {
             let (before, after) = (&self.base.state, &self.next.state);
             watch(|| separated::check(before, after, &changes, envelope.at))??;
+            watch(|| asserted::check(before, &self.next, &changes, envelope.at))??;
         }
         self.next.position = Position { tenant_id, revision: revision.next(), commit: envelope.id };
         let (base, next) = (self.base, Arc::new(self.next));

@@ -11,6 +11,7 @@ use crate::model::records::{
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsUser, External};
+use crate::resolver::snapshot::state::Asserted;
 
 /// A group in a transaction. Its calls can be chained.
 ///
@@ -164,6 +165,7 @@ impl Tx {
     /// one of its direct subgroups (R16).
     pub fn delete_group(&self, group: impl AsGroup) -> Result<()> {
         let number = self.find_group(&group)?;
+        self.check_not_asserted(Asserted::Group(number))?;
         let row = self.with_group(number, GroupRow::clone)?;
         let id = row.id();
         let mut records = Vec::new();

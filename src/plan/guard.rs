@@ -15,8 +15,8 @@ use crate::model::error::AskedBy;
 use crate::model::error::{Asked, EntityKind, Error, MissingRight, Result, RightKind};
 use crate::model::internal_fault::{must, watch};
 use crate::model::records::{
-    Change, Granted, GroupId, Holder, PermissionRecord, Record, RoleId, RoleRef, SeparationRecord, Status, UserId,
-    UserRecord, Window, WindowSet,
+    AssertionRecord, Change, Expectation, Granted, GroupId, Holder, PermissionRecord, PermissionRef, Record, RoleId,
+    RoleRef, SeparationRecord, Slug, Status, UserId, UserRecord, Window, WindowSet,
 };
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::edge::NEAR_END;
@@ -156,7 +156,18 @@ impl<'a> Judge<'a> {
                     _ => None,
                 });
                 if is_loosened(before, after) {
-                    self.loosened(change, before, after.unwrap_or(before));
+                    let name = &after.unwrap_or(before).slug;
+                    self.loosened(change, RightKind::LooserSeparation, EntityKind::Separation, &before.slug, name);
+                }
+            }
+            (Some(Record::Assertion(before)), after) => {
+                let after = after.and_then(|record| match record {
+                    Record::Assertion(after) => Some(after),
+                    _ => None,
+                });
+                if is_weakened(before, after) {
+                    let name = &after.unwrap_or(before).slug;
+                    self.loosened(change, RightKind::LooserAssertion, EntityKind::Assertion, &before.slug, name);
                 }
             }
             // A new or renamed entity has no rights of its own, and a removed one gives none. A new separation takes away.
@@ -169,7 +180,8 @@ impl<'a> Judge<'a> {
                     | Record::Role(_)
                     | Record::Group(_)
                     | Record::User(_)
-                    | Record::Separation(_),
+                    | Record::Separation(_)
+                    | Record::Assertion(_),
                 ),
             ) => {}
         }
@@ -208,17 +220,17 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn loosened(&mut self, change: &Change, before: &SeparationRecord, after: &SeparationRecord) {
+    fn loosened(&mut self, change: &Change, kind: RightKind, entity: EntityKind, before: &Slug, after: &Slug) {
         if self.missing.listed.len() == MOST_LISTED {
             self.missing.unlisted += 1;
             return;
         }
         self.missing.listed.push(MissingRight {
-            right: before.slug.to_string(),
-            kind: RightKind::LooserSeparation,
+            right: before.to_string(),
+            kind,
             windows: vec![Window::ALWAYS.to_string()],
-            entity: EntityKind::Separation,
-            name: after.slug.to_string(),
+            entity,
+            name: after.to_string(),
             change: self.text_of(change),
         });
     }
@@ -284,6 +296,35 @@ fn is_loosened(before: &SeparationRecord, after: Option<&SeparationRecord>) -> b
         let names_all = before.roles.iter().map(RoleRef::id).all(|role| after.names(role));
         after.at_most > before.at_most || !names_all
     })
+}
+
+/// Whether a binding assertion refuses less than before: it is gone, no longer binding, or allows something that it did not
+/// allow.
+fn is_weakened(before: &AssertionRecord, after: Option<&AssertionRecord>) -> bool {
+    fn all<T: PartialEq>(these: &[T], others: &[T]) -> bool {
+        these.iter().all(|one| others.contains(one))
+    }
+    if !before.binding {
+        return false;
+    }
+    let Some(after) = after.filter(|after| after.binding) else { return true };
+    let (before, after) = (&before.expected, &after.expected);
+    if before.permission().map(PermissionRef::id) != after.permission().map(PermissionRef::id) {
+        return true;
+    }
+    let names_all = || all(before.users(), after.users()) && all(before.groups(), after.groups());
+    match (before, after) {
+        (Expectation::Allowed { .. }, Expectation::Allowed { .. })
+        | (Expectation::Denied { .. }, Expectation::Denied { .. }) => !names_all(),
+        (Expectation::Only { .. }, Expectation::Only { .. }) => {
+            !(all(after.users(), before.users()) && all(after.groups(), before.groups()))
+        }
+        (Expectation::Separate { roles: before }, Expectation::Separate { roles: after }) => {
+            let is_named = |role: &RoleRef| after.iter().any(|other| other.id() == role.id());
+            !before.iter().all(is_named)
+        }
+        _ => true,
+    }
 }
 
 /// Whether a change of a user lets somebody use its rights who could not before: the user itself after a suspension, or

@@ -116,7 +116,8 @@ pub(super) fn check_managed(
             | Record::Grant(_)
             | Record::Inclusion(_)
             | Record::Assignment(_)
-            | Record::Separation(_) => Ok(()),
+            | Record::Separation(_)
+            | Record::Assertion(_) => Ok(()),
         },
         (None, None) => Ok(()),
     }

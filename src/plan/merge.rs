@@ -11,6 +11,7 @@ use crate::model::error::{Error, Quoted, Result};
 use crate::model::records::{Change, Record, Slug, Status, UserRecord, Window};
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::AsUser;
+use crate::resolver::snapshot::state::Asserted;
 
 const GAP_ADVICE: &str =
     "give one of the two users a window that contains both, or remove it from one of them, and merge again";
@@ -122,6 +123,7 @@ impl Tx {
     /// - [`Invalid`](crate::ErrorKind::Invalid) if both are the same user, or only one of them is suspended.
     /// - [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the windows of a relation that both
     ///   have. [`Error::relation`](crate::Error::relation) names it.
+    /// - [`Rejected`](crate::ErrorKind::Rejected) if an assertion names the first user (R17).
     /// - [`Managed`](crate::ErrorKind::Managed) if a directory manages the first user, or a group that the first user is a
     ///   direct member of, and the transaction does not act for that directory (R16).
     ///
@@ -141,6 +143,7 @@ impl Tx {
             return Err(Error::invalid("user to merge", key, "two different users").in_words(problem));
         }
         self.check_same_status(&row, target)?;
+        self.check_not_asserted(Asserted::User(source))?;
         let membership = |user, group| Relation::Membership { user, group };
         let assignment = |user, role| Relation::Assignment { role, holder: HolderNumber::User(user) };
         let mut plan = Moves { tx: self, source, target, added: Vec::new(), removed: Vec::new() };

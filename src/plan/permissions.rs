@@ -6,6 +6,7 @@ use crate::model::error::{EntityKind, Result};
 use crate::model::records::{Change, Description, Grant, Granted, Name, PermissionId, PermissionRecord, Record, Slug};
 use crate::resolver::snapshot::entity_rows::PermissionRow;
 use crate::resolver::snapshot::names::AsPermission;
+use crate::resolver::snapshot::state::Asserted;
 
 /// A permission in a transaction. Its calls can be chained.
 ///
@@ -107,6 +108,7 @@ impl Tx {
         let number = self.find_permission(&permission)?;
         let row = self.with_permission(number, PermissionRow::clone)?;
         Draft::check_is_own(EntityKind::Permission, row.record.slug.as_str(), row.origin)?;
+        self.check_not_asserted(Asserted::Permission(number))?;
         let mut records = Vec::new();
         let reverse_grants: Vec<u32> = self.draft().next.state.reverse_grants.of(number).collect();
         for role in reverse_grants {

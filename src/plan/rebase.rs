@@ -194,11 +194,11 @@ impl<'a> Rebase<'a> {
         }
     }
 
-    /// I1: the entities that a new relation refers to, or a separation newly names, are there, and the catalog has not removed
+    /// I1: the entities that a new relation refers to, or a separation or assertion newly names, are there, and the catalog has not removed
     /// them since.
     fn check_ends(&self, change: &Change) -> Result<()> {
         let of_relation = change.after().filter(|_| change.before().is_none()).map(ends);
-        for end in of_relation.into_iter().flatten().flatten().chain(newly_separated(change)) {
+        for end in of_relation.into_iter().flatten().flatten().chain(newly_named(change)) {
             let is_there = match end.origin {
                 Origin::Tenant => self.state.record(&end.key).is_some() || self.created.contains(&end.key),
                 _ => is_in_catalog(self.state, &end) || !is_in_catalog(&self.plan.base.state, &end),
@@ -219,12 +219,16 @@ impl<'a> Rebase<'a> {
     /// slug would be refused, too.
     fn check_catalog_conflict(&self, change: &Change) -> Result<()> {
         let Some(record) = change.before().or_else(|| change.after()) else { return Ok(()) };
-        for end in named(record).into_iter().flatten().chain(newly_separated(change)) {
+        for end in named(record).into_iter().flatten().chain(newly_named(change)) {
             let (now, then) = (self.state, &self.plan.base.state);
             match end.entity {
                 EntityKind::Permission => began(&now.permissions, &then.permissions, end.id)?,
                 EntityKind::Role => began(&now.roles, &then.roles, end.id)?,
-                EntityKind::Tenant | EntityKind::Group | EntityKind::User | EntityKind::Separation => {}
+                EntityKind::Tenant
+                | EntityKind::Group
+                | EntityKind::User
+                | EntityKind::Separation
+                | EntityKind::Assertion => {}
             }
         }
         Ok(())
@@ -333,7 +337,8 @@ impl<'a> Rebase<'a> {
             | Record::Role(_)
             | Record::Group(_)
             | Record::User(_)
-            | Record::Separation(_) => return error,
+            | Record::Separation(_)
+            | Record::Assertion(_) => return error,
         };
         let relation = Relation::new(kind, from.entity, self.name(from.entity, from.id));
         match (to, record) {
@@ -363,6 +368,7 @@ fn name_at(state: &State, entity: EntityKind, id: Uuid) -> Option<String> {
         EntityKind::Group => name_in(&state.groups, state.groups.by_id(id)),
         EntityKind::User => name_in(&state.users, state.user_by_id(id)),
         EntityKind::Separation => name_in(&state.separations, state.separations.by_id(id)),
+        EntityKind::Assertion => name_in(&state.assertions, state.assertions.by_id(id)),
         EntityKind::Tenant => None,
     }
 }
@@ -394,6 +400,7 @@ impl End {
             RecordKey::Group(id) => (EntityKind::Group, id.as_uuid()),
             RecordKey::User(id) => (EntityKind::User, id.as_uuid()),
             RecordKey::Separation(id) => (EntityKind::Separation, id.as_uuid()),
+            RecordKey::Assertion(id) => (EntityKind::Assertion, id.as_uuid()),
             _ => return None,
         };
         Some(Self { entity, id, key, origin: Origin::Tenant })
@@ -441,8 +448,33 @@ fn ends(record: &Record) -> [Option<End>; 2] {
         | Record::Role(_)
         | Record::Group(_)
         | Record::User(_)
-        | Record::Separation(_) => [None, None],
+        | Record::Separation(_)
+        | Record::Assertion(_) => [None, None],
     }
+}
+
+/// Returns what a separation or an assertion names after a change, and did not name before it.
+fn newly_named(change: &Change) -> impl Iterator<Item = End> {
+    newly_separated(change).chain(newly_asserted(change))
+}
+
+fn newly_asserted(change: &Change) -> impl Iterator<Item = End> {
+    let named = |record: Option<&Record>| -> Vec<End> {
+        let Some(Record::Assertion(assertion)) = record else { return Vec::new() };
+        let expected = &assertion.expected;
+        let users = expected.users().iter().map(|id| End::of(RecordKey::User(*id)));
+        let groups = expected.groups().iter().map(|id| End::of(RecordKey::Group(*id)));
+        let permission = expected.permission().map(End::permission);
+        permission
+            .into_iter()
+            .chain(users)
+            .chain(groups)
+            .chain(expected.roles().iter().map(End::role))
+            .flatten()
+            .collect()
+    };
+    let before: HashSet<RecordKey> = named(change.before()).into_iter().map(|end| end.key).collect();
+    named(change.after()).into_iter().filter(move |end| !before.contains(&end.key))
 }
 
 /// Returns the roles that a separation names after a change, and did not name before it.
@@ -473,6 +505,7 @@ fn name_of(record: &Record) -> Option<(EntityKind, &str)> {
         Record::Group(group) => Some((EntityKind::Group, group.slug.as_str())),
         Record::User(user) => Some((EntityKind::User, user.key.as_str())),
         Record::Separation(separation) => Some((EntityKind::Separation, separation.slug.as_str())),
+        Record::Assertion(assertion) => Some((EntityKind::Assertion, assertion.slug.as_str())),
         Record::Grant(_) | Record::Inclusion(_) | Record::Parent(_) | Record::Assignment(_) | Record::Membership(_) => {
             None
         }

@@ -17,6 +17,7 @@ use crate::model::records::{
 };
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::names::{AsPermission, AsRole, PermissionHandle};
+use crate::resolver::snapshot::state::Asserted;
 use crate::resolver::snapshot::table::Origin;
 
 /// A role in a transaction. Its calls can be chained.
@@ -227,6 +228,7 @@ impl Tx {
         let row = self.with_role(number, RoleRow::clone)?;
         Draft::check_is_own(EntityKind::Role, row.record.slug.as_str(), row.origin)?;
         self.check_not_separated(number)?;
+        self.check_not_asserted(Asserted::Role(number))?;
         let records = self.edges_of_role(number, &row)?;
         self.remove_all(records)?;
         self.apply(Change::removed(Record::Role(row.record)))

@@ -109,13 +109,14 @@ fn tightened(before: &State, after: &State, id: uuid::Uuid, below: &mut BTreeMap
 }
 
 /// The end of an edge from which users come.
-enum Lower {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lower {
     User(u32),
     Source(Source),
 }
 
 /// Returns both ends of an edge that leads from users to roles.
-fn ends(state: &State, record: &Record) -> Option<(Lower, Source)> {
+pub(super) fn ends(state: &State, record: &Record) -> Option<(Lower, Source)> {
     let user = |id: UserId| state.user_by_id(id.as_uuid()).map(Lower::User);
     let group = |id: GroupId| state.groups.by_id(id.as_uuid()).map(Source::Group);
     let role = |id: RoleId| state.roles.by_id(id.as_uuid()).map(Source::Role);
@@ -136,6 +137,7 @@ fn ends(state: &State, record: &Record) -> Option<(Lower, Source)> {
         | Record::Group(_)
         | Record::User(_)
         | Record::Grant(_)
-        | Record::Separation(_) => None,
+        | Record::Separation(_)
+        | Record::Assertion(_) => None,
     }
 }

@@ -190,7 +190,8 @@ impl Tx {
     /// The actor is a user of the state that the transaction began with. A suspended or deleted user holds nothing, and neither
     /// does a name that nobody has. If the call is repeated, each of the actors must hold what is given.
     ///
-    /// A guarded transaction loosens no [separation of duties](Tx::create_separation), whatever its actor holds (R14).
+    /// A guarded transaction loosens no [separation of duties](Tx::create_separation) (R14) and no binding
+    /// [assertion](Tx::create_assertion) (R17), whatever its actor holds.
     ///
     /// The guard does not decide whether the actor may create groups or change their members. Ask that with [`Tenant::check`]
     /// first; [the cookbook](crate::docs::cookbook) has a recipe. It does not name the actor in the history either: that is

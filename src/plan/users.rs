@@ -9,6 +9,7 @@ use crate::model::records::{
 };
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsUser, External};
+use crate::resolver::snapshot::state::Asserted;
 
 /// A user in a transaction. Its calls can be chained.
 ///
@@ -164,6 +165,7 @@ impl Tx {
     /// group that the user is a direct member of (R16): suspend a local user instead, or let the directory remove it.
     pub fn delete_user(&self, user: impl AsUser) -> Result<()> {
         let number = self.find_user(&user)?;
+        self.check_not_asserted(Asserted::User(number))?;
         let row = self.with_user(number, UserRow::clone)?;
         let id = row.id();
         let mut records = Vec::new();

@@ -182,7 +182,8 @@ fn still_given(state: &State, removed: &RecordKey, when: &When<'_>) -> Option<Wa
         | RecordKey::Role(_)
         | RecordKey::Group(_)
         | RecordKey::User(_)
-        | RecordKey::Separation(_) => None,
+        | RecordKey::Separation(_)
+        | RecordKey::Assertion(_) => None,
     }
 }
 

@@ -4,7 +4,7 @@
 //! administration page asks. `moment/hierarchy.rs` has those about parent groups and subgroups, and
 //! `moment/role_hierarchy.rs` those about included roles. `moment/sets.rs` has the sets that they return, `moment/page.rs` the
 //! pages, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has questions as a user with only some of its roles,
-//! `moment/separations.rs` those about separations of duties, and `moment/permissions_document.rs` the document for a front end.
+//! `moment/separations.rs` those about separations of duties, `moment/assertions.rs` those about assertions, and `moment/permissions_document.rs` the document for a front end.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
 //! and says what is unknown (`moment/list.rs`).
@@ -18,6 +18,7 @@ mod narrowed;
 mod relations;
 mod sets;
 mod separations;
+pub(crate) mod assertions;
 mod lookup;
 mod page;
 mod permissions_document;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
+pub use self::assertions::StoredAssertion;
 pub use self::counts::Counts;
 pub use self::hierarchy::GroupPaths;
 pub use self::list::List;

@@ -41,6 +41,7 @@ impl CompiledTenant {
             EntityKind::Group => of(&self.state.groups, &self.catalog),
             EntityKind::User => of(&self.state.users, &self.catalog),
             EntityKind::Separation => of(&self.state.separations, &self.catalog),
+            EntityKind::Assertion => of(&self.state.assertions, &self.catalog),
             EntityKind::Tenant => Suggestions::default(),
         }
     }
@@ -74,7 +75,7 @@ where
             EntityKind::Group => ("slug", "GroupId"),
             EntityKind::User => ("key", "UserId"),
             // They are looked up by slug only.
-            EntityKind::Separation | EntityKind::Tenant => return None,
+            EntityKind::Separation | EntityKind::Assertion | EntityKind::Tenant => return None,
         };
         let is_uuid = Uuid::try_parse(name).is_ok();
         is_uuid.then(|| format!("this text is a UUID and was looked up as a {text}; to look up an id, pass a `{id}`"))
@@ -86,7 +87,9 @@ pub(crate) fn renamed_to<'c>(catalog: &'c Catalog, entity: EntityKind, slug: &st
     match entity {
         EntityKind::Permission => catalog.permission_renamed_to(slug),
         EntityKind::Role => catalog.role_renamed_to(slug),
-        EntityKind::Group | EntityKind::User | EntityKind::Separation | EntityKind::Tenant => None,
+        EntityKind::Group | EntityKind::User | EntityKind::Separation | EntityKind::Assertion | EntityKind::Tenant => {
+            None
+        }
     }
 }
 
@@ -98,7 +101,9 @@ pub(crate) fn history(catalog: &Catalog, entity: EntityKind, slug: &str) -> Opti
     let taken = match entity {
         EntityKind::Permission => catalog.permission_slug_is_taken(slug),
         EntityKind::Role => catalog.role_slug_is_taken(slug),
-        EntityKind::Group | EntityKind::User | EntityKind::Separation | EntityKind::Tenant => Taken::Free,
+        EntityKind::Group | EntityKind::User | EntityKind::Separation | EntityKind::Assertion | EntityKind::Tenant => {
+            Taken::Free
+        }
     };
     (taken == Taken::Retired).then(|| "it was removed from the catalog".to_owned())
 }

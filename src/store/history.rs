@@ -125,7 +125,7 @@ impl CommitQuery {
         self
     }
 
-    /// Selects only commits that changed this user, group, role, permission or separation, or a relation of it.
+    /// Selects only commits that changed this user, group, role, permission, separation or assertion, or a relation of it.
     ///
     /// ```
     /// use rolecall::records::GroupId;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::histories::{INSTANTS, USERS, at, build, call, catalog, conflicting_catalog, next_catalog, populated};
 use crate::Timestamp;
-use crate::document::assertions::{Assertion, Assertions, Problem};
+use crate::assertions::{Assertion, Assertions, Problem};
 use crate::model::records::{GroupId, Record, RoleId, UserRecord};
 use crate::model::reference::Model;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;

@@ -10,7 +10,7 @@ use super::histories::{
     Call, GRANTS, INSTANTS, USERS, at, build, call, catalog, conflicting_catalog, make, next_catalog, populated,
 };
 use crate::model::catalog::Catalog;
-use crate::model::records::{CommitId, Record, RecordKey, SeparationId, Status, UserId, Window};
+use crate::model::records::{AssertionId, CommitId, Record, RecordKey, SeparationId, Status, UserId, Window};
 use crate::model::reference::{Model, ModelGainer, ModelRight, covers};
 use crate::plan::{CommitContext, Draft, Plan, Tx};
 use crate::resolver::snapshot::CompiledTenant;
@@ -82,8 +82,17 @@ fn loosened(plan: &Plan, id: SeparationId) -> Gain {
     (EntityKind::Separation, after, RightKind::LooserSeparation, before)
 }
 
-/// The guard refuses a plan exactly if the reference model finds a gain that the actor does not hold, or a separation that is
-/// loosened, and it lists the right and the instants of each. A plan that breaks a separation is refused before that.
+fn weakened(plan: &Plan, id: AssertionId) -> Gain {
+    let name = |state: &State| {
+        state.assertions.row(state.assertions.by_id(id.as_uuid())?).map(|row| row.record.slug.to_string())
+    };
+    let before = name(&plan.base.state).unwrap();
+    let after = name(&plan.next.state).unwrap_or_else(|| before.clone());
+    (EntityKind::Assertion, after, RightKind::LooserAssertion, before)
+}
+
+/// The guard refuses a plan exactly if the reference model finds a gain that the actor does not hold, or a separation or
+/// assertion that is loosened, and it lists the right and the instants of each. A plan that breaks a separation is refused before that.
 fn agrees(
     base: &Arc<CompiledTenant>,
     records: &BTreeMap<RecordKey, Record>,
@@ -94,8 +103,8 @@ fn agrees(
     let twin = match plan(base, calls, None) {
         Ok(twin) => twin,
         Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::SeparationOfDuties, "{error}");
-            assert_eq!(plan(base, calls, Some(actor)).unwrap_err().kind(), ErrorKind::SeparationOfDuties);
+            assert!(matches!(error.kind(), ErrorKind::SeparationOfDuties | ErrorKind::AssertionFailed), "{error}");
+            assert_eq!(plan(base, calls, Some(actor)).unwrap_err().kind(), error.kind());
             return None;
         }
     };
@@ -106,7 +115,9 @@ fn agrees(
         .map(|instant| {
             let gains = before.escalations(&later, UserId::from_uuid(id), at(instant));
             let gains = gains.into_iter().map(|(gainer, right)| named(&twin, gainer, right));
-            gains.chain(before.loosened(&later).into_iter().map(|id| loosened(&twin, id))).collect()
+            let separations = before.loosened(&later).into_iter().map(|id| loosened(&twin, id));
+            let assertions = before.weakened(&later).into_iter().map(|id| weakened(&twin, id));
+            gains.chain(separations).chain(assertions).collect()
         })
         .into();
     let refused = expected.iter().any(|gains| !gains.is_empty());
@@ -199,6 +210,8 @@ proptest! {
         history.follow(&[call(19, suspended, 0)]);
         history.follow(&[call(31, 0, 0), call(32, managed, 1), call(41, managed, 2)]);
         history.follow(&[call(42, 0, separation), call(42, 1, separation + 1)].map(|call| Call { b: suspended, ..call }));
+        let asserted = |a, window| call(48, a, window * 2 + 1);
+        history.follow(&[asserted(0, separation % 4), asserted(1, separation / 2)].map(|call| Call { b: managed, ..call }));
         let (catalog, next, conflicting) = (catalog(), next_catalog(), conflicting_catalog());
         let others = [next, conflicting].map(|other| (Arc::new(CompiledCatalog::new(other.clone())), other));
         let start: Vec<Record> = history.records.values().cloned().collect();
@@ -220,6 +233,7 @@ proptest! {
             let end: Vec<Record> = history.records.values().cloned().collect();
             let end = Model::new(&end, &catalog);
             prop_assert_eq!(start.loosened(&end), BTreeSet::new());
+            prop_assert_eq!(start.weakened(&end), BTreeSet::new());
             for instant in INSTANTS {
                 let of_actors: BTreeSet<ModelRight> =
                     ids.iter().flat_map(|actor| usable(&start, *actor, instant)).collect();

@@ -11,10 +11,11 @@ use proptest::test_runner::TestRunner;
 use uuid::Uuid;
 
 use super::excesses::newly_broken;
+use crate::assertions::Assertion;
 use crate::model::catalog::{Catalog, Definition, PermissionDef, PermissionEntry, RoleDef};
 use crate::model::records::{
-    Change, CommitId, Envelope, Granted, Holder, Name, Position, Record, RecordKey, Revision, Status, TenantId,
-    TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    AssertionRecord, Change, CommitId, Envelope, Granted, Holder, Name, PermissionRef, Position, Record, RecordKey,
+    Revision, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use crate::model::reference::{Model, ModelPath, ModelStep};
 use crate::plan::{CommitContext, Draft, Plan, RebaseConflict, Tx};
@@ -41,6 +42,7 @@ const KEYS: [&str; 7] = ["U0", "a", "m", "u15", "z", "u1", "u2"];
 const SLUGS: [&str; 6] = ["a:z", "b:*x", "g1", "r9", "zz", "sys:other"];
 const MANAGERS: [&str; 2] = ["okta", "entra"];
 const SEPARATIONS: [&str; 3] = ["s0", "s1", "s2"];
+const ASSERTIONS: [&str; 3] = ["e0", "e1", "e2"];
 pub(super) const INSTANTS: [i64; 7] = [5, 10, 15, 20, 25, 30, 35];
 
 #[derive(Clone, Debug)]
@@ -52,7 +54,7 @@ pub(super) struct Call {
 }
 
 pub(super) fn call() -> impl Strategy<Value = Call> {
-    (0..46_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window })
+    (0..50_u8, 0..24_usize, 0..26_usize, 0..8_u8).prop_map(|(what, a, b, window)| Call { what, a, b, window })
 }
 
 fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
@@ -135,6 +137,12 @@ pub(super) fn make(tx: &Tx, call: &Call) -> Result<()> {
         42 => drop(tx.create_separation(pick(&SEPARATIONS, a), 1 + u32::from(w % 3 == 0), separated(b))?),
         43 => drop(tx.separation(pick(&SEPARATIONS, a))?.set_roles(separated(b))?),
         44 => drop(tx.separation(pick(&SEPARATIONS, a))?.set_at_most(1 + u32::from(w))?),
+        46 => drop(tx.create_assertion(pick(&ASSERTIONS, a), &asserted(b, w))?),
+        47 => drop(tx.assertion(pick(&ASSERTIONS, a))?.set_binding(w % 3 > 0)?),
+        48 if w % 2 == 0 => drop(tx.assertion(pick(&ASSERTIONS, a))?.set_expected(&asserted(b, w))?),
+        48 => drop(tx.create_assertion(pick(&ASSERTIONS, a), &asserted(b, w))?.set_binding(true)?),
+        49 if w == 0 => tx.delete_assertion(pick(&ASSERTIONS, a))?,
+        49 => drop(tx.assertion(pick(&ASSERTIONS, a))?.set_slug(pick(&ASSERTIONS, b))?),
         45 if w == 0 => tx.delete_separation(pick(&SEPARATIONS, a))?,
         45 => drop(tx.separation(pick(&SEPARATIONS, a))?.set_slug(pick(&SEPARATIONS, b))?),
         _ if w % 2 == 0 => drop(tx.user(user)?.set_external_id((w > 0).then_some(pick(&KEYS, b)))?),
@@ -146,6 +154,20 @@ pub(super) fn make(tx: &Tx, call: &Call) -> Result<()> {
 /// Two to four roles.
 fn separated(n: usize) -> impl Iterator<Item = &'static str> {
     (0..2 + n % 3).map(move |more| pick(&ROLES, n + more * (1 + n / 9)))
+}
+
+/// An assertion of any kind, mostly about what few may do.
+fn asserted(n: usize, kind: u8) -> Assertion {
+    let (permission, users, groups) = (pick(&PERMISSIONS, n), [pick(&USERS, n)], [pick(&GROUPS, n / 2)]);
+    match kind {
+        0 => Assertion::allowed(permission).with_users(users),
+        1 => Assertion::allowed(permission).with_groups(groups),
+        2 => Assertion::denied(permission).with_users(users),
+        3 => Assertion::denied(permission).with_groups(groups),
+        4 => Assertion::only(permission).with_users(users).with_groups(groups),
+        5 => Assertion::only(permission).with_groups(groups),
+        _ => Assertion::separate(separated(n)),
+    }
 }
 
 pub(super) fn catalog() -> Catalog {
@@ -233,11 +255,15 @@ impl History {
         match Tx::run(self.draft(), run) {
             Ok(((), plan)) => {
                 assert_eq!(newly_broken(&plan.base(), &plan.preview()), None);
+                assert_eq!(newly_failed(&plan.base(), &plan.preview(), &self.records, &plan), None);
                 plan
             }
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::SeparationOfDuties, "{error}");
-                self.is_refused_rightly(calls, &error);
+                match error.kind() {
+                    ErrorKind::SeparationOfDuties => self.is_refused_rightly(calls, &error),
+                    ErrorKind::AssertionFailed => self.has_failed_rightly(calls, &error),
+                    _ => panic!("{error}"),
+                }
                 Tx::run(self.draft(), |_| Ok::<_, crate::Error>(())).unwrap().1
             }
         }
@@ -265,6 +291,25 @@ impl History {
             Ok(())
         });
         assert_eq!(preview.unwrap_err().kind(), ErrorKind::SeparationOfDuties);
+    }
+
+    /// A plan was refused because of an assertion (R17). The same calls let it fail for the user in the error.
+    fn has_failed_rightly(&self, calls: &[Call], error: &crate::Error) {
+        let violation = error.assertion().unwrap();
+        let preview = Tx::run(self.draft(), |tx| -> Result<()> {
+            for call in calls {
+                drop(make(tx, call));
+            }
+            let (preview, instant) = (tx.preview(), violation.at.parse().unwrap());
+            let moment = preview.at(instant);
+            let all = moment.assertion_violations();
+            let found =
+                all.iter().find(|v| (&v.assertion, &v.user) == (&violation.assertion, &violation.user)).unwrap();
+            assert_eq!(found.at, violation.at, "it fails at that instant");
+            assert!(violation.binding && moment.assertion(&violation.assertion).unwrap().binding);
+            Ok(())
+        });
+        assert_eq!(preview.unwrap_err().kind(), ErrorKind::AssertionFailed);
     }
 
     /// Commits a plan without comparing anything but its records.
@@ -324,8 +369,12 @@ impl History {
         self.reasons_agree_with_the_reference_model(next);
         self.violations_agree(&released);
         self.violations_agree(next);
+        self.assertions_agree(&released);
+        self.assertions_agree(next);
         let there = Snapshot(Arc::clone(next));
         assert!(there.at(at(0)).separation_violations().is_empty(), "no plan causes an excess (R14)");
+        let failures = there.at(at(0)).assertion_violations();
+        assert!(failures.iter().all(|failure| !failure.binding), "no binding assertion fails (R17)");
         self.follow_in_conflict(&plan);
         lists_agree(next);
         access_changes_agree(&plan);
@@ -396,6 +445,25 @@ impl History {
                 let held = |at| reference.held_of(separation, user.id, at).len();
                 let first = instants.into_iter().find(|at| held(*at) > separation.at_most.get() as usize);
                 expected.extend(first.map(|at| (separation.slug.to_string(), user.key.to_string(), at)));
+            }
+            assert_eq!(listed, expected);
+        }
+    }
+
+    /// The assertions that fail are those of the reference model (R17).
+    fn assertions_agree(&self, compiled: &Arc<CompiledTenant>) {
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        let reference = Model::new(&records, &compiled.catalog.definition);
+        let snapshot = Snapshot(Arc::clone(compiled));
+        for from in [at(0), at(15)] {
+            let listed = snapshot.at(from).assertion_violations();
+            let listed: BTreeSet<_> =
+                listed.iter().map(|v| (v.assertion.clone(), v.user.clone(), v.at.parse().unwrap())).collect();
+            let mut expected = BTreeSet::new();
+            for (assertion, user) in reference.assertions().flat_map(|s| reference.users().map(move |u| (s, u))) {
+                let instants = [from].into_iter().chain([10, 20, 30].map(at).into_iter().filter(|later| *later > from));
+                let first = instants.into_iter().find(|at| reference.failure(assertion, user, *at) > 0);
+                expected.extend(first.map(|at| (assertion.slug.to_string(), user.key.to_string(), at)));
             }
             assert_eq!(listed, expected);
         }
@@ -619,7 +687,8 @@ fn changes_are_described(plan: &Plan) {
     for (described, change) in plan.described().zip(&plan.changes) {
         let line = described.to_string();
         assert!(!line.contains("with the id") && !line.contains('\n') && !line.contains("``"), "{line}");
-        let fields = described.fields.iter().filter(|field| field.field != "roles").cloned();
+        let lists = ["permission", "users", "groups", "roles"];
+        let fields = described.fields.iter().filter(|field| !lists.contains(&field.field)).cloned();
         assert_eq!((described.kind, fields.collect()), (change.kind(), change.fields()));
     }
 }
@@ -640,6 +709,42 @@ fn nothing_managed_changes(plan: &Plan) {
     }
 }
 
+/// A binding assertion that fails for a user at an instant after a plan and did not fail as much before, by the reference
+/// model (R17).
+fn newly_failed(
+    base: &Snapshot,
+    next: &Snapshot,
+    records: &BTreeMap<RecordKey, Record>,
+    plan: &Plan,
+) -> Option<(String, String, Timestamp)> {
+    let (before, mut after): (Vec<Record>, _) = (records.values().cloned().collect(), records.clone());
+    for change in plan.changes() {
+        match change.after() {
+            Some(record) => after.insert(change.key(), record.clone()),
+            None => after.remove(&change.key()),
+        };
+    }
+    let after: Vec<Record> = after.into_values().collect();
+    let before = Model::new(&before, &base.0.catalog.definition);
+    let after = Model::new(&after, &next.0.catalog.definition);
+    for assertion in after.assertions().filter(|assertion| assertion.binding) {
+        let is_same = |other: &&AssertionRecord| {
+            let about = |assertion: &AssertionRecord| assertion.expected.permission().map(PermissionRef::id);
+            let same_kind = std::mem::discriminant(&other.expected) == std::mem::discriminant(&assertion.expected);
+            other.id == assertion.id && other.binding && same_kind && about(other) == about(assertion)
+        };
+        let earlier = before.assertions().find(is_same);
+        for (user, instant) in after.users().flat_map(|user| INSTANTS.map(|instant| (user, at(instant)))) {
+            let was = earlier.zip(before.users().find(|earlier| earlier.id == user.id));
+            let was = was.map_or(0, |(earlier, user)| before.failure(earlier, user, instant));
+            if after.failure(assertion, user, instant) > was {
+                return Some((assertion.slug.to_string(), user.key.to_string(), instant));
+            }
+        }
+    }
+    None
+}
+
 /// The entities that an edge refers to.
 fn named_by(edge: &Record) -> Vec<RecordKey> {
     match edge {
@@ -655,6 +760,13 @@ fn named_by(edge: &Record) -> Vec<RecordKey> {
         },
         Record::Membership(edge) => vec![RecordKey::User(edge.user), RecordKey::Group(edge.group)],
         Record::Separation(separation) => separation.roles.iter().map(|role| RecordKey::Role(role.id())).collect(),
+        Record::Assertion(AssertionRecord { expected, .. }) => {
+            let permission = expected.permission().map(|permission| RecordKey::Permission(permission.id()));
+            let users = expected.users().iter().map(|id| RecordKey::User(*id));
+            let groups = expected.groups().iter().map(|id| RecordKey::Group(*id));
+            let roles = expected.roles().iter().map(|role| RecordKey::Role(role.id()));
+            permission.into_iter().chain(users).chain(groups).chain(roles).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -670,6 +782,7 @@ fn with_other_content(record: &Record) -> Option<Record> {
         Record::Group(group) => group.name = name,
         Record::User(user) => user.key = UserKey::new("another").unwrap(),
         Record::Separation(separation) => separation.slug = "another".parse().unwrap(),
+        Record::Assertion(assertion) => assertion.binding = !assertion.binding,
         Record::Parent(edge) => edge.window = other(edge.window),
         Record::Assignment(edge) => edge.window = other(edge.window),
         Record::Membership(edge) => edge.window = other(edge.window),
@@ -927,7 +1040,11 @@ proptest! {
                 history.agrees_with_the_reference_model(&rebased.next);
                 access_differences_agree(&rebased, &plan);
             }
-            Err(error) if matches!(error.kind(), ErrorKind::Managed | ErrorKind::SeparationOfDuties) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Managed | ErrorKind::SeparationOfDuties | ErrorKind::AssertionFailed
+                ) => {}
             Err(error) => {
                 prop_assert!(expected.is_none(), "{} is refused: {:?}", error, plan.changes);
                 prop_assert!(RebaseConflict::of(&error).is_some(), "{}", error);

@@ -14,10 +14,11 @@ use rolecall::clock::{ManualClock, SystemClock};
 use rolecall::moment::{GroupPaths, Inherited, Origin, PermissionSet, UserSet, Via, WithOrigin, WithWindow};
 use rolecall::plan::{ChangeKind, DescribedChange, MovedRelation, NamedEntity, UserMerge};
 use rolecall::records::{
-    Actor, Assignment, Change, CommitId, Description, Envelope, FieldChange, Fingerprint, Grant, Granted, GroupId,
-    GroupRecord, Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
-    PermissionRef, Position, Record, RecordKey, RecordKind, Revision, RoleId, RoleRecord, RoleRef, SeparationId,
-    SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, FieldChange,
+    Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, Note, Parent, Pattern,
+    PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind, Revision, RoleId,
+    RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId,
+    UserKey, UserRecord,
 };
 use rolecall::reference::Model;
 use rolecall::runtime::Threads;
@@ -63,7 +64,7 @@ fn values_have_the_common_traits() {
     all!(value: ErrorKind, EntityKind, Status, Reason, SystemClock, RecordKind, RecordKey);
     all!(owned: Page<UserRecord>, WithOrigin<RoleRecord>, WithWindow<UserRecord>, Inherited<GroupRecord>, GroupPaths);
     all!(data: TenantRecord, PermissionRecord, RoleRecord, GroupRecord, UserRecord, Record, RecordKey, Change, Envelope);
-    all!(data: SeparationRecord, Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef, Status);
+    all!(data: AssertionRecord, Expectation, SeparationRecord, Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef, Status);
     all!(data: Position, Revision, Fingerprint, Timestamp, Window, Base, StoredCommit, TenantSummary);
     fn named<T: Debug>() {}
     named::<Moment<'_>>();
@@ -72,7 +73,7 @@ fn values_have_the_common_traits() {
 #[test]
 fn texts_and_ids_are_parsed_from_what_they_display() {
     all!(text: Slug, TenantSlug, UserKey, Name, Description, Actor, Note, Pattern, Timestamp, Window, Revision);
-    all!(id: TenantId, UserId, GroupId, RoleId, PermissionId, SeparationId, CommitId, Fingerprint);
+    all!(id: TenantId, UserId, GroupId, RoleId, PermissionId, SeparationId, AssertionId, CommitId, Fingerprint);
     let by_slug = BTreeMap::from([(Slug::new("a").unwrap(), 1)]);
     assert_eq!(by_slug.get("a"), Some(&1), "a map is searched with a `&str`");
     assert!("a" == Slug::new("a").unwrap() && Slug::new("a").unwrap() == "a" && Slug::try_from("a b").is_err());

@@ -5,10 +5,11 @@
 use std::fmt::Debug;
 
 use rolecall::records::{
-    Actor, Assignment, Change, CommitId, Description, Envelope, ExternalId, Fingerprint, Grant, Granted, GroupId,
-    GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
-    PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord,
-    Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, ExternalId,
+    Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent,
+    Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord,
+    RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey,
+    UserRecord,
 };
 use rolecall::store::{Base, StoredCommit, TenantSummary};
 use rolecall::{Timestamp, Window};
@@ -57,6 +58,10 @@ fn the_json_of_each_record_kind_is_fixed() {
     managed_user.set_name(Some(name()));
     managed_user.set_managed_by(Some(okta));
     managed_user.set_external_id(Some(external_id));
+    let asserted = |expected| {
+        let (id, description) = (AssertionId::from_uuid(id(9)), Description::default());
+        Record::Assertion(AssertionRecord { id, slug: slug(), description, binding: true, expected })
+    };
     let table = [
         (
             Record::Tenant(TenantRecord { slug: TenantSlug::new("acme").unwrap(), name: name() }),
@@ -141,6 +146,18 @@ fn the_json_of_each_record_kind_is_fixed() {
                 roles: vec![RoleRef::Own(role), RoleRef::Catalog { id: RoleId::from_uuid(id(5)), slug: slug() }],
             }),
             r#"{"separation":{"id":#8,"slug":"a:b","description":"","at_most":1,"roles":[{"own":#3},{"catalog":{"id":#5,"slug":"a:b"}}]}}"#,
+        ),
+        (
+            asserted(Expectation::Only {
+                permission: PermissionRef::Own(PermissionId::from_uuid(id(4))),
+                users: vec![user],
+                groups: vec![group],
+            }),
+            r#"{"assertion":{"id":#9,"slug":"a:b","description":"","binding":true,"expected":{"only":{"permission":{"own":#4},"users":[#1],"groups":[#2]}}}}"#,
+        ),
+        (
+            asserted(Expectation::Separate { roles: vec![RoleRef::Own(role)] }),
+            r#"{"assertion":{"id":#9,"slug":"a:b","description":"","binding":true,"expected":{"separate":{"roles":[{"own":#3}]}}}}"#,
         ),
     ];
     for (record, json) in table {

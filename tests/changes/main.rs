@@ -3,6 +3,7 @@
 //! The files are one test program, because each program is linked separately.
 
 mod assertions;
+mod binding_assertions;
 mod described;
 mod directories;
 mod edits;

@@ -223,7 +223,7 @@ fn a_document_passes_through_serde() {
     assert_eq!(serde_json::from_value::<Document>(value).unwrap(), acme());
     assert_eq!(
         format!("{:?}", acme()),
-        "Document { slug: \"acme-corp\", permissions: 5, roles: 4, groups: 3, users: 4, separations: 0, .. }"
+        "Document { slug: \"acme-corp\", permissions: 5, roles: 4, groups: 3, users: 4, separations: 0, assertions: 0, .. }"
     );
 }
 

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use pollster::block_on;
 use rolecall::records::{
-    Actor, Assignment, Change, CommitId, Description, Envelope, ExternalId, Fingerprint, Grant, Granted, GroupId,
-    GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord,
-    PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug,
-    Status, TenantId, TenantRecord, UserId, UserKey, UserRecord,
+    Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, ExternalId,
+    Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent,
+    Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef,
+    SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, Commit, RedbStore, Since, Store, StoreError};
 use rolecall::{Timestamp, Window};
@@ -43,7 +43,7 @@ pub(crate) fn membership(user: u128, group: u128, until: Option<i64>) -> Record 
 /// Returns a record of each kind and shape, in the order of their keys in the file. The tenant is `acme`.
 pub(crate) fn one_of_each() -> Vec<Record> {
     let uuid = Uuid::from_u128;
-    let slug = |text| Slug::new(text).unwrap();
+    let slug = |text: &str| Slug::new(text).unwrap();
     let (group, wider) = (GroupId::from_uuid(uuid(1)), GroupId::from_uuid(uuid(2)));
     let (user_id, role) = (UserId::from_uuid(uuid(1)), RoleId::from_uuid(uuid(1)));
     let permission = PermissionId::from_uuid(uuid(1));
@@ -61,6 +61,11 @@ pub(crate) fn one_of_each() -> Vec<Record> {
     managed_user.set_name(Some(name("Carol")));
     managed_user.set_managed_by(Some(okta));
     managed_user.set_external_id(Some(external_id));
+    let asserted = |id, expected| {
+        let description = Description::default();
+        let (id, slug, binding) = (AssertionId::from_uuid(uuid(id)), slug(&format!("assertion-{id}")), id % 2 == 0);
+        Record::Assertion(AssertionRecord { id, slug, description, binding, expected })
+    };
     vec![
         tenant("acme"),
         Record::Permission(PermissionRecord {
@@ -82,12 +87,16 @@ pub(crate) fn one_of_each() -> Vec<Record> {
         user(1, "alice@acme.com"),
         Record::User(managed_user),
         granted(Granted::Permission(PermissionRef::Own(permission))),
-        granted(Granted::Permission(catalog_permission)),
+        granted(Granted::Permission(catalog_permission.clone())),
         granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
         Record::Inclusion(Inclusion { role, included: catalog_role.clone() }),
         Record::Parent(Parent { group, parent: wider, window }),
         Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user_id), window }),
-        Record::Assignment(Assignment { role: catalog_role, holder: Holder::Group(group), window: Window::ALWAYS }),
+        Record::Assignment(Assignment {
+            role: catalog_role.clone(),
+            holder: Holder::Group(group),
+            window: Window::ALWAYS,
+        }),
         Record::Membership(Membership { user: user_id, group, window: Window::until(Timestamp::MAX) }),
         Record::Separation(SeparationRecord {
             id: SeparationId::from_uuid(uuid(1)),
@@ -99,6 +108,13 @@ pub(crate) fn one_of_each() -> Vec<Record> {
                 RoleRef::Catalog { id: RoleId::from_uuid(uuid(3)), slug: slug("Of-Catalog") },
             ],
         }),
+        asserted(
+            1,
+            Expectation::Allowed { permission: PermissionRef::Own(permission), users: vec![user_id], groups: vec![] },
+        ),
+        asserted(2, Expectation::Denied { permission: catalog_permission, users: vec![], groups: vec![group, wider] }),
+        asserted(3, Expectation::Only { permission: PermissionRef::Own(permission), users: vec![], groups: vec![] }),
+        asserted(4, Expectation::Separate { roles: vec![RoleRef::Own(role), catalog_role] }),
     ]
 }
 

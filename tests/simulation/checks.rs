@@ -228,6 +228,13 @@ fn same(snapshot: &Snapshot, node: &Node) -> Checked {
         node.revision
     );
     must!(found.separation_violations().is_empty(), "a user breaks a separation at {}", node.revision);
+    let assertions = found.assertions().iter().map(|assertion| assertion.id).collect::<Vec<_>>();
+    must!(
+        reference.assertions().map(|assertion| assertion.id).eq(assertions),
+        "other assertions than the store's at {}",
+        node.revision
+    );
+    must!(found.assertion_violations().is_empty(), "a binding assertion fails at {}", node.revision);
     for user in users {
         let (may, says) = (reference.may(user.id, PERMISSION, Timestamp::MIN), found.check(user.id, PERMISSION));
         must!(may == says, "{} may: {may}; the tenant says {says} at {}", user.key, node.revision);

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use rolecall::assertions::Assertion;
 use rolecall::records::{Granted, Record, Revision, RoleId, TenantId, TenantSlug};
 use rolecall::{Authorizer, Plan, Result, Tenant, Tx, Updated};
 
@@ -85,6 +86,8 @@ impl Edit {
                     // No operation gives the other role to anybody, so nothing is refused.
                     tx.create_role(OTHER_ROLE)?;
                     tx.create_separation("four-eyes", 1, [ROLE, OTHER_ROLE])?;
+                    let apart = Assertion::separate([ROLE, OTHER_ROLE]);
+                    tx.create_assertion("apart", &apart)?.set_binding(true)?;
                 }
                 tx.ensure_user(USERS[user])?.assign(ROLE)?.done()
             }

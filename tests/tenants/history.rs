@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use rolecall::assertions::Assertion;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::clock::ManualClock;
 use rolecall::records::{RecordKey, Revision, TenantId};
@@ -46,6 +47,7 @@ fn live(acme: &Tenant) -> Vec<Snapshot> {
         tx.create_user("bob")?.join("staff")?.done()
     });
     update(&|tx| tx.create_separation("duties", 2, ["reader", "approver", "clerk"])?.done());
+    update(&|tx| tx.create_assertion("apart", &Assertion::separate(["approver", "clerk"]))?.set_binding(true)?.done());
     update(&|tx| {
         tx.group("staff")?.set_slug("elsewhere")?;
         tx.group("finance")?.set_slug("staff")?;
@@ -55,6 +57,7 @@ fn live(acme: &Tenant) -> Vec<Snapshot> {
     update(&|tx| tx.delete_user("alice"));
     update(&|tx| tx.create_user("alice")?.assign("reader")?.done());
     update(&|tx| tx.delete_separation("duties"));
+    update(&|tx| tx.delete_assertion("apart"));
     update(&|tx| tx.delete_role("approver"));
     update(&|tx| tx.delete_permission("invoices:approve"));
     update(&|tx| tx.delete_group("finance"));

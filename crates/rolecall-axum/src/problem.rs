@@ -65,7 +65,7 @@ struct Inner {
 /// |---|---|
 /// | 403 | `Escalation`, `Managed`, `ReadOnly` |
 /// | 404 | `NotFound`, `NotInHistory`, `Deleted` |
-/// | 409 | `AlreadyExists`, `WindowMismatch`, `CatalogConflict`, `Reserved`, `Conflict`, `ForeignPlan`, `SeparationOfDuties` |
+/// | 409 | `AlreadyExists`, `WindowMismatch`, `CatalogConflict`, `Reserved`, `Conflict`, `ForeignPlan`, `SeparationOfDuties`, `AssertionFailed` |
 /// | 412 | `Stale` |
 /// | 413 | `TooLarge` |
 /// | 422 | `Invalid`, `Cycle`, `Document`, `Rejected` |
@@ -81,7 +81,8 @@ pub const fn status_of(kind: ErrorKind) -> StatusCode {
         | ErrorKind::Reserved
         | ErrorKind::Conflict
         | ErrorKind::ForeignPlan
-        | ErrorKind::SeparationOfDuties => StatusCode::CONFLICT,
+        | ErrorKind::SeparationOfDuties
+        | ErrorKind::AssertionFailed => StatusCode::CONFLICT,
         ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::Invalid | ErrorKind::Cycle | ErrorKind::Document | ErrorKind::Rejected => {

@@ -28,6 +28,8 @@ pub enum EntityKind {
     User,
     /// A set of roles of which a user may hold only some (R14).
     Separation,
+    /// What the tenant is expected to allow and to deny (R17).
+    Assertion,
 }
 
 impl fmt::Display for EntityKind {
@@ -39,6 +41,7 @@ impl fmt::Display for EntityKind {
             Self::Group => "group",
             Self::User => "user",
             Self::Separation => "separation",
+            Self::Assertion => "assertion",
         })
     }
 }
@@ -180,6 +183,9 @@ codes! {
         /// A user would hold more roles of a separation of duties than it allows, and more than before (R14).
         /// [`Error::separation`](crate::Error::separation) has the user, and the roles with their paths.
         SeparationOfDuties = "separation_of_duties",
+        /// A binding assertion would fail, and did not fail before (R17). [`Error::assertion`](crate::Error::assertion) has the
+        /// assertion, a user for whom it would fail, and the path.
+        AssertionFailed = "assertion_failed",
         /// The history of the store does not go back to the state that was asked for, or the state is in the future. The text
         /// says where the history begins or ends.
         NotInHistory = "not_in_history",
@@ -230,6 +236,7 @@ impl ErrorKind {
             | Self::Managed
             | Self::Escalation
             | Self::SeparationOfDuties
+            | Self::AssertionFailed
             | Self::NotInHistory
             | Self::Internal => false,
         }
@@ -268,6 +275,7 @@ impl ErrorKind {
             Self::Managed => "managed by a directory",
             Self::Escalation => "privilege escalation",
             Self::SeparationOfDuties => "separation of duties",
+            Self::AssertionFailed => "assertion does not hold",
             Self::NotInHistory => "not in the history",
             Self::Internal => "internal error",
         }

@@ -1,7 +1,8 @@
 //! What an error says beyond its kind.
 
 use super::{
-    Asked, AskedBy, DidYouMean, Error, InvariantViolation, MissingRight, Mistake, Relation, SeparationViolation,
+    Asked, AskedBy, AssertionViolation, DidYouMean, Error, InvariantViolation, MissingRight, Mistake, Relation,
+    SeparationViolation,
 };
 use crate::model::ids::{CommitId, Revision};
 
@@ -272,6 +273,27 @@ impl Error {
     /// ```
     pub fn separation(&self) -> Option<&SeparationViolation> {
         self.0.separation.as_ref()
+    }
+
+    /// Returns the binding assertion that would fail, with a user for whom it would (R17).
+    ///
+    /// ```
+    /// use rolecall::assertions::Assertion;
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("billing:pay")?;
+    /// #     tx.create_role("payer")?.grant("billing:pay")?;
+    /// #     tx.create_user("mallory")?;
+    /// #     let denied = Assertion::denied("billing:pay").with_users(["mallory"]);
+    /// #     tx.create_assertion("never-mallory", &denied)?.set_binding(true)?.done()
+    /// # })?;
+    /// let error = acme.update(|tx| tx.user("mallory")?.assign("payer")?.done()).unwrap_err();
+    /// assert_eq!(error.assertion().unwrap().assertion, "never-mallory");
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn assertion(&self) -> Option<&AssertionViolation> {
+        self.0.assertion.as_ref()
     }
 
     /// Returns the prefix of the slug that the catalog reserves, for [`Reserved`](crate::ErrorKind::Reserved) (R9).

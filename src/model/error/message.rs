@@ -127,18 +127,28 @@ impl Inner {
             ErrorKind::Managed => self.managed(f),
             ErrorKind::Escalation => {
                 let reason = self.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-                let is_separation = |right: &MissingRight| right.kind == RightKind::LooserSeparation;
-                let refused = match self.missing_rights.iter().filter(|right| is_separation(right)).count() {
-                    0 => "give rights that it does not hold",
-                    all if all == self.missing_rights.len() => "loosen a separation of duties",
-                    _ => "give rights that it does not hold, or loosen a separation of duties",
+                let has = |kind| self.missing_rights.iter().any(|right| right.kind == kind);
+                let is_right = |right: &MissingRight| {
+                    !matches!(right.kind, RightKind::LooserSeparation | RightKind::LooserAssertion)
                 };
+                let has_rights = self.missing_rights.is_empty() || self.missing_rights.iter().any(is_right);
+                let parts = [
+                    (has_rights, "give rights that it does not hold"),
+                    (has(RightKind::LooserSeparation), "loosen a separation of duties"),
+                    (has(RightKind::LooserAssertion), "loosen a binding assertion"),
+                ];
+                let parts = parts.into_iter().filter(|(is_part, _)| *is_part).map(|(_, text)| text);
+                let refused = parts.collect::<Vec<_>>().join(", or ");
                 let problem = format!("{}{reason} cannot {refused}", self.subject());
                 self.list(f, &problem, &self.missing_rights)
             }
             ErrorKind::SeparationOfDuties => match &self.separation {
                 Some(violation) => violation.fmt(f),
                 None => f.write_str(sentence(ErrorKind::SeparationOfDuties)),
+            },
+            ErrorKind::AssertionFailed => match &self.assertion {
+                Some(violation) => violation.fmt(f),
+                None => f.write_str(sentence(ErrorKind::AssertionFailed)),
             },
             ErrorKind::Rejected => f.write_str(&shown_reason(self.reason.as_deref().unwrap_or("rejected"))),
             ErrorKind::Stale if self.entity.is_some() => {

@@ -27,6 +27,9 @@ codes! {
         UnavailableRole = "unavailable_role",
         /// A separation of duties that would forbid less (R14). Nobody may do that in a guarded transaction.
         LooserSeparation = "looser_separation",
+        /// A binding assertion that would no longer be binding or would expect less (R17). Nobody may do that in a guarded
+        /// transaction.
+        LooserAssertion = "looser_assertion",
     }
 }
 
@@ -91,6 +94,7 @@ impl fmt::Display for MissingRight {
             RightKind::UnavailablePermission => write!(f, "{right}, which nobody holds, to {} {name}", self.entity)?,
             RightKind::UnavailableRole => write!(f, "role {right}, which nobody holds, to {} {name}", self.entity)?,
             RightKind::LooserSeparation => write!(f, "looser separation {right}")?,
+            RightKind::LooserAssertion => write!(f, "looser assertion {right}")?,
         }
         if self.windows != [ALWAYS] {
             write!(f, " {}", self.windows.join(", "))?;

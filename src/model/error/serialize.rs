@@ -33,6 +33,7 @@ impl Error {
         value(map, "manager", self.manager().as_ref())?;
         value(map, "gives_to_manager", Some(&inner.is_given).filter(|is_given| **is_given))?;
         value(map, "separation", inner.separation.as_ref())?;
+        value(map, "assertion", inner.assertion.as_ref())?;
         value(map, "revision", inner.revision.as_ref())?;
         value(map, "commit", inner.commit.as_ref())
     }

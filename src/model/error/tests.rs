@@ -117,6 +117,16 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (separated(), SEPARATED),
         (
+            Error::asserted(AssertionViolation::new(
+                "payments".to_owned(),
+                true,
+                "bob".to_owned(),
+                "2027-01-01T00:00:00Z".to_owned(),
+                "user `bob` may do `pay`".to_owned(),
+            )),
+            "assertion `payments` does not hold: user `bob` may do `pay`",
+        ),
+        (
             Error::new(ErrorKind::Internal).reason("a row exists; nothing was committed"),
             "internal invariant broken: a row exists; nothing was committed",
         ),
@@ -191,6 +201,7 @@ fn codes_are_stable() {
             "managed",
             "escalation",
             "separation_of_duties",
+            "assertion_failed",
             "internal",
         ]
     );

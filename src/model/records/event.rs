@@ -23,6 +23,7 @@ impl Change {
     /// | assignment to a group | `group.role.assigned` | `group.role.updated` | `group.role.unassigned` |
     /// | membership | `group.member.added` | `group.member.updated` | `group.member.removed` |
     /// | separation | `separation.created` | `separation.updated` | `separation.deleted` |
+    /// | assertion | `assertion.created` | `assertion.updated` | `assertion.deleted` |
     ///
     /// ```
     /// use rolecall::records::{Change, GroupId, Membership, Record, UserId, Window};
@@ -39,6 +40,7 @@ impl Change {
             Some(Record::Group(_)) => ["group.created", "group.updated", "group.deleted"],
             Some(Record::User(_)) => ["user.created", self.update_of_user(), "user.deleted"],
             Some(Record::Separation(_)) => ["separation.created", "separation.updated", "separation.deleted"],
+            Some(Record::Assertion(_)) => ["assertion.created", "assertion.updated", "assertion.deleted"],
             Some(Record::Grant(grant)) => match grant.granted {
                 Granted::Permission(_) => {
                     ["role.permission.granted", "role.permission.updated", "role.permission.revoked"]
@@ -94,6 +96,7 @@ impl RecordKey {
             Self::Group(own) => own.as_uuid() == id,
             Self::User(own) => own.as_uuid() == id,
             Self::Separation(own) => own.as_uuid() == id,
+            Self::Assertion(own) => own.as_uuid() == id,
             Self::Grant(role, permission) => either(role.as_uuid(), permission.as_uuid()),
             Self::GrantPattern(role, _) => role.as_uuid() == id,
             Self::Inclusion(role, included) => either(role.as_uuid(), included.as_uuid()),

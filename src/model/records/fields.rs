@@ -5,9 +5,9 @@
 use serde::Serialize;
 
 use super::{
-    Assignment, Change, Description, ExternalId, Grant, Granted, GroupRecord, Inclusion, Manager, Membership, Name,
-    Parent, PermissionRecord, PermissionRef, Record, RoleRecord, RoleRef, SeparationRecord, Slug, Status, TenantRecord,
-    UserRecord,
+    AssertionRecord, Assignment, Change, Description, ExternalId, Grant, Granted, GroupRecord, Inclusion, Manager,
+    Membership, Name, Parent, PermissionRecord, PermissionRef, Record, RoleRecord, RoleRef, SeparationRecord, Slug,
+    Status, TenantRecord, UserRecord,
 };
 
 /// A field of a record that a change gives another value.
@@ -88,10 +88,16 @@ fn fields(record: &Record) -> Fields<'_> {
             ("external_id", user.external_id().map(ExternalId::as_str)),
             ("managed_by", user.managed_by().map(Manager::as_str)),
         ],
-        // The roles are ids here. A described change has their names.
+        // What a separation or an assertion names are ids here. A described change has the names.
         Record::Separation(SeparationRecord { id: _, slug, description, at_most: _, roles: _ }) => {
             vec![("slug", Some(slug.as_str())), ("description", shown(description))]
         }
+        Record::Assertion(AssertionRecord { id: _, slug, description, binding, expected }) => vec![
+            ("slug", Some(slug.as_str())),
+            ("description", shown(description)),
+            ("binding", Some(if *binding { "true" } else { "false" })),
+            ("expect", Some(expected.word())),
+        ],
         Record::Grant(Grant { role: _, granted: Granted::Permission(permission) }) => {
             vec![("slug", permission.slug().map(Slug::as_str))]
         }

@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::Fingerprint;
 use crate::model::error::{Error, Result};
-use crate::model::ids::{CommitId, GroupId, PermissionId, Revision, RoleId, SeparationId, TenantId, UserId};
+use crate::model::ids::{
+    AssertionId, CommitId, GroupId, PermissionId, Revision, RoleId, SeparationId, TenantId, UserId,
+};
 
 macro_rules! parsed {
     ($($name:ident: $what:literal;)*) => {$(
@@ -30,6 +32,7 @@ parsed! {
     GroupId: "group id";
     UserId: "user id";
     SeparationId: "separation id";
+    AssertionId: "assertion id";
     Fingerprint: "fingerprint";
 }
 

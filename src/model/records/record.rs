@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Assignment, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Parent, Pattern, PermissionId,
-    PermissionRecord, RoleId, RoleRecord, SeparationId, SeparationRecord, TenantRecord, UserId, UserRecord,
+    AssertionId, AssertionRecord, Assignment, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership,
+    Parent, Pattern, PermissionId, PermissionRecord, RoleId, RoleRecord, SeparationId, SeparationRecord, TenantRecord,
+    UserId, UserRecord,
 };
 
 /// An entity or a relation as a store keeps it.
@@ -46,6 +47,8 @@ pub enum Record {
     Membership(Membership),
     /// A user may hold only some of these roles (R14).
     Separation(SeparationRecord),
+    /// What the tenant is expected to allow and to deny (R17).
+    Assertion(AssertionRecord),
 }
 
 /// The kinds of records, in the order in which a load returns them: a record comes after those that it refers to.
@@ -81,6 +84,8 @@ pub enum RecordKind {
     Membership,
     /// [`Record::Separation`]
     Separation,
+    /// [`Record::Assertion`]
+    Assertion,
 }
 
 /// The identity of a record: its kind and ids. A change replaces the record with the same key.
@@ -121,6 +126,8 @@ pub enum RecordKey {
     Membership(UserId, GroupId),
     /// A separation by id.
     Separation(SeparationId),
+    /// An assertion by id.
+    Assertion(AssertionId),
 }
 
 impl RecordKind {
@@ -145,12 +152,19 @@ impl RecordKind {
         Self::Assignment,
         Self::Membership,
         Self::Separation,
+        Self::Assertion,
     ];
 
     /// Returns whether this is a kind of relation rather than of entity.
     pub(crate) const fn is_relation(self) -> bool {
         match self {
-            Self::Tenant | Self::Permission | Self::Role | Self::Group | Self::User | Self::Separation => false,
+            Self::Tenant
+            | Self::Permission
+            | Self::Role
+            | Self::Group
+            | Self::User
+            | Self::Separation
+            | Self::Assertion => false,
             Self::Grant | Self::Inclusion | Self::Parent | Self::Assignment | Self::Membership => true,
         }
     }
@@ -201,6 +215,7 @@ impl fmt::Display for RecordKind {
             Self::Assignment => "assignment",
             Self::Membership => "membership",
             Self::Separation => "separation",
+            Self::Assertion => "assertion",
         })
     }
 }
@@ -226,6 +241,7 @@ impl RecordKey {
             Self::Assignment(..) => RecordKind::Assignment,
             Self::Membership(..) => RecordKind::Membership,
             Self::Separation(_) => RecordKind::Separation,
+            Self::Assertion(_) => RecordKind::Assertion,
         }
     }
 }
@@ -255,6 +271,7 @@ impl Record {
             Self::Assignment(r) => RecordKey::Assignment(r.role.id(), r.holder),
             Self::Membership(r) => RecordKey::Membership(r.user, r.group),
             Self::Separation(r) => RecordKey::Separation(r.id),
+            Self::Assertion(r) => RecordKey::Assertion(r.id),
         }
     }
 
@@ -279,6 +296,7 @@ impl Record {
             Self::Assignment(_) => RecordKind::Assignment,
             Self::Membership(_) => RecordKind::Membership,
             Self::Separation(_) => RecordKind::Separation,
+            Self::Assertion(_) => RecordKind::Assertion,
         }
     }
 }
@@ -302,12 +320,14 @@ mod tests {
             | RecordKind::Inclusion
             | RecordKind::Parent
             | RecordKind::Assignment
-            | RecordKind::Membership => false,
-            RecordKind::Separation => true,
+            | RecordKind::Membership
+            | RecordKind::Separation => false,
+            RecordKind::Assertion => true,
         };
         assert!(RecordKind::ALL.last().is_some_and(|kind| is_last(*kind)));
-        // A separation refers to roles, and nothing refers to it.
-        let others = RecordKind::ALL.iter().filter(|kind| **kind != RecordKind::Separation);
+        // Separations and assertions refer to entities, and nothing refers to them.
+        let refers = |kind: RecordKind| matches!(kind, RecordKind::Separation | RecordKind::Assertion);
+        let others = RecordKind::ALL.iter().filter(|kind| !refers(**kind));
         assert!(others.is_sorted_by_key(|kind| kind.is_relation()), "entities come before relations");
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Build {
     state: State,
     /// Users and the edges that leave them, until the end.
     users: BulkLoad,
+    /// Assertions, until there are users.
+    assertions: Vec<Record>,
     touched: Touched,
     violations: Vec<Violation>,
     last: RecordKind,
@@ -41,7 +43,8 @@ impl Build {
         let users = BulkLoad::new(&state.users);
         let touched = Touched::default();
         let violations = catalog.fault.map(Violation::Internal).into_iter().collect();
-        Self { catalog, session, state, users, touched, violations, last: RecordKind::Tenant }
+        let assertions = Vec::new();
+        Self { catalog, session, state, users, assertions, touched, violations, last: RecordKind::Tenant }
     }
 
     /// Numbers belong to the session: every id that an earlier snapshot of it numbered keeps its number.
@@ -72,6 +75,10 @@ impl Build {
             Record::Membership(edge) => self.membership(edge, record),
             Record::Assignment(edge @ Assignment { holder: Holder::User(user), .. }) => {
                 self.assignment(edge, *user, record)
+            }
+            Record::Assertion(_) => {
+                self.assertions.push(record.clone());
+                Ok(())
             }
             other => self.edit(other.clone()),
         }
@@ -116,9 +123,13 @@ impl Build {
     /// O(records · log records), and one match of each pattern with each permission that begins with its literal
     /// prefix.
     pub(crate) fn finish(mut self, position: Position) -> Result<CompiledTenant, Vec<Violation>> {
-        let users = self.users;
+        let users = std::mem::replace(&mut self.users, BulkLoad::new(&self.state.users));
         let stored = watch(|| users.store(&mut self.state));
         self.violations.extend(stored.unwrap_or_else(|fault| vec![Violation::Internal(fault)]));
+        let assertions = std::mem::take(&mut self.assertions);
+        let asserted = |assertion| self.edit(assertion).err();
+        let broken = watch(|| assertions.into_iter().filter_map(asserted).take(MOST_VIOLATIONS).collect());
+        self.violations.extend(broken.unwrap_or_else(|fault| vec![Violation::Internal(fault)]));
         if self.state.tenant.is_none() {
             self.violations.push(Violation::NoTenant);
         }

@@ -12,17 +12,20 @@ mod edges;
 use std::collections::BTreeSet;
 
 use super::edge::{FAR_END, NEAR_END, ReverseEdge};
+use super::entity_rows::AssertionNumbers;
 use super::indexed_user::IndexedUser;
 use super::session::Session;
 use super::source::Source;
-use super::state::State;
+use super::state::{Asserted, State};
 use super::table::Origin;
 use super::table::{Row, Table};
 use super::user_summaries::UserSummary;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
-use crate::model::records::{Change, ExternalId, Manager, Record, RecordKey, RecordKind, SeparationRecord};
+use crate::model::records::{
+    AssertionRecord, Change, ExternalId, Manager, Record, RecordKey, RecordKind, SeparationRecord,
+};
 
 /// The entities and slugs that the edits have touched.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +54,9 @@ pub(crate) struct Edit<'a> {
 impl Edit<'_> {
     /// Applies a set of changes, in the order that lets entities swap their names.
     pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result {
-        // A separation refers to roles, as an edge does, and nothing refers to it.
-        let is_edge = |c: &&Change| c.kind().is_relation() || c.kind() == RecordKind::Separation;
+        // Separations and assertions refer to entities, as an edge does, and nothing refers to them.
+        let refers = |kind| matches!(kind, RecordKind::Separation | RecordKind::Assertion);
+        let is_edge = |c: &&Change| c.kind().is_relation() || refers(c.kind());
         changes.iter().filter(is_edge).try_for_each(|c| self.lift(c))?;
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.lift(c))?;
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.put(c))?;
@@ -80,7 +84,10 @@ impl Edit<'_> {
                 let (number, shadowing) = lift_entity(&mut self.state.permissions, found, record, stays, before)?;
                 self.touched.permissions.insert(number);
                 self.touch_conflict(number, shadowing);
-                if !stays && !self.state.reverse_grants.is_empty(number) {
+                if !stays
+                    && (!self.state.reverse_grants.is_empty(number)
+                        || self.state.is_asserted(Asserted::Permission(number)))
+                {
                     return Err(Violation::Misfit { key: before.key() });
                 }
             }
@@ -88,7 +95,7 @@ impl Edit<'_> {
                 let found = self.state.roles.by_id(record.id.as_uuid());
                 let (number, _) = lift_entity(&mut self.state.roles, found, record, stays, before)?;
                 self.touched.roles.insert(number);
-                if !stays && self.state.is_separated(number) {
+                if !stays && (self.state.is_separated(number) || self.state.is_asserted(Asserted::Role(number))) {
                     return Err(Violation::Misfit { key: before.key() });
                 }
             }
@@ -96,6 +103,9 @@ impl Edit<'_> {
                 let found = self.state.groups.by_id(record.id.as_uuid());
                 let (number, _) = lift_entity(&mut self.state.groups, found, record, stays, before)?;
                 self.touched.groups.insert(number);
+                if !stays && self.state.is_asserted(Asserted::Group(number)) {
+                    return Err(Violation::Misfit { key: before.key() });
+                }
             }
             Record::User(record) => {
                 let found = self.state.user_by_id(record.id.as_uuid());
@@ -105,8 +115,12 @@ impl Edit<'_> {
                 }
                 let (number, _) = lift_entity(&mut self.state.users, found, record, stays, before)?;
                 self.summary(number);
+                if !stays && self.state.is_asserted(Asserted::User(number)) {
+                    return Err(Violation::Misfit { key: before.key() });
+                }
             }
             Record::Separation(record) => self.lift_separation(record, stays, before)?,
+            Record::Assertion(record) => self.lift_assertion(record, stays, before)?,
             // An edge of which only the window changes is checked and replaced in `put`.
             Record::Grant(_)
             | Record::Inclusion(_)
@@ -160,6 +174,7 @@ impl Edit<'_> {
                 self.summary(number);
             }
             Record::Separation(record) => self.put_separation(record, new, after)?,
+            Record::Assertion(record) => self.put_assertion(record, new, after)?,
             Record::Grant(_)
             | Record::Inclusion(_)
             | Record::Parent(_)
@@ -191,6 +206,47 @@ impl Edit<'_> {
         put_entity(&mut self.state.separations, number, record, new)?;
         if let Some(row) = must(self.state.separations.row_mut(number), "a separation that was put has a row") {
             row.roles = roles;
+        }
+        Ok(())
+    }
+
+    fn lift_assertion(&mut self, record: &AssertionRecord, stays: bool, whole: &Record) -> Result {
+        let found = self.state.assertions.by_id(record.id.as_uuid());
+        let named = found.and_then(|number| self.state.assertions.row(number)).map(|row| row.named.clone());
+        let (number, _) = lift_entity(&mut self.state.assertions, found, record, stays, whole)?;
+        if let Some(row) = self.state.assertions.row_mut(number) {
+            row.named = AssertionNumbers::default();
+        }
+        let AssertionNumbers { permission, roles, .. } = named.unwrap_or_default();
+        permission.into_iter().for_each(|permission| self.forget_removed_permission(permission));
+        roles.into_iter().for_each(|role| self.forget_removed_role(role));
+        Ok(())
+    }
+
+    fn put_assertion(&mut self, record: &AssertionRecord, new: bool, whole: &Record) -> Result {
+        let dangling = |entity| Violation::Dangling { edge: whole.key(), entity };
+        let expected = &record.expected;
+        let mut named = AssertionNumbers::default();
+        if let Some(permission) = expected.permission() {
+            named.permission = Some(self.permission(permission, whole)?);
+        }
+        for id in expected.users() {
+            named.users.push(self.state.user_by_id(id.as_uuid()).ok_or_else(|| dangling(EntityKind::User))?);
+        }
+        for id in expected.groups() {
+            named.groups.push(self.state.groups.by_id(id.as_uuid()).ok_or_else(|| dangling(EntityKind::Group))?);
+        }
+        for reference in expected.roles() {
+            named.roles.push(self.role(reference, whole)?);
+        }
+        for numbers in [&mut named.users, &mut named.groups, &mut named.roles] {
+            numbers.sort_unstable();
+            numbers.dedup();
+        }
+        let number = self.number(EntityKind::Assertion, record.id.as_uuid())?;
+        put_entity(&mut self.state.assertions, number, record, new)?;
+        if let Some(row) = must(self.state.assertions.row_mut(number), "an assertion that was put has a row") {
+            row.named = named;
         }
         Ok(())
     }

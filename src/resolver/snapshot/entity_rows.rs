@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::edge::{Edge, ReverseEdge};
 use super::edges::{Edges, HeldEdges};
 use super::source::Source;
+use super::state::Asserted;
 use super::table::{ByIndexedUser, Origin, Row};
 use crate::model::error::EntityKind;
 use crate::model::records::{
-    Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef, RoleId,
-    RoleRecord, RoleRef, SeparationRecord, Slug, Status, UserId, UserKey, UserRecord,
+    AssertionRecord, Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef,
+    RoleId, RoleRecord, RoleRef, SeparationRecord, Slug, Status, UserId, UserKey, UserRecord,
 };
 use crate::resolver::bits::Row as BitRow;
 use crate::resolver::tables::hash_index::HashIndex;
@@ -111,6 +112,37 @@ impl SeparationRow {
 
     pub(crate) fn at_most(&self) -> usize {
         self.record.at_most.get().try_into().unwrap_or(usize::MAX)
+    }
+}
+
+/// An assertion. Its record is as it was stored; what it names has numbers, in their order.
+#[derive(Clone, Debug)]
+pub(crate) struct AssertionRow {
+    pub(crate) record: AssertionRecord,
+    pub(crate) named: AssertionNumbers,
+}
+
+/// The numbers of what an assertion names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AssertionNumbers {
+    pub(crate) permission: Option<u32>,
+    pub(crate) users: Vec<u32>,
+    pub(crate) groups: Vec<u32>,
+    pub(crate) roles: Vec<u32>,
+}
+
+impl AssertionRow {
+    fn new(record: AssertionRecord) -> Self {
+        Self { record, named: AssertionNumbers::default() }
+    }
+
+    pub(crate) fn names(&self, entity: Asserted) -> bool {
+        match entity {
+            Asserted::Permission(number) => self.named.permission == Some(number),
+            Asserted::Role(number) => self.named.roles.binary_search(&number).is_ok(),
+            Asserted::Group(number) => self.named.groups.binary_search(&number).is_ok(),
+            Asserted::User(number) => self.named.users.binary_search(&number).is_ok(),
+        }
     }
 }
 
@@ -280,5 +312,7 @@ rows! {
     UserRow: User, UserRecord, key, ByIndexedUser, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
         |row: &Self| row.edges.is_empty(), UserRecord::external;
     SeparationRow: Separation, SeparationRecord, slug, HashIndex, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
+        |_| true, |_| None;
+    AssertionRow: Assertion, AssertionRecord, slug, HashIndex, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
         |_| true, |_| None;
 }

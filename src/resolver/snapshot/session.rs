@@ -19,7 +19,7 @@ use crate::model::records::{Change, Record};
 #[derive(Debug)]
 pub(crate) struct Session {
     token: u64,
-    next: [AtomicU32; 5],
+    next: [AtomicU32; 6],
     numbers: Mutex<Numbers>,
 }
 
@@ -53,6 +53,7 @@ impl Numbers {
                 Record::Group(record) => (EntityKind::Group, record.id.as_uuid()),
                 Record::User(record) => (EntityKind::User, record.id.as_uuid()),
                 Record::Separation(record) => (EntityKind::Separation, record.id.as_uuid()),
+                Record::Assertion(record) => (EntityKind::Assertion, record.id.as_uuid()),
                 Record::Tenant(_)
                 | Record::Grant(_)
                 | Record::Inclusion(_)
@@ -68,7 +69,7 @@ impl Numbers {
 impl Session {
     /// A session whose numbers begin after those of the catalog.
     pub(crate) fn new(first_permission: u32, first_role: u32) -> Self {
-        let next = [first_permission, first_role, 0, 0, 0].map(AtomicU32::new);
+        let next = [first_permission, first_role, 0, 0, 0, 0].map(AtomicU32::new);
         Self { token: new_token(), next, numbers: Mutex::default() }
     }
 
@@ -91,13 +92,14 @@ impl Session {
         if let Some(number) = latest.or_else(|| numbers.by_id.get(&(entity, id)).copied()) {
             return Ok(number);
         }
-        let [permissions, roles, groups, users, separations] = &self.next;
+        let [permissions, roles, groups, users, separations, assertions] = &self.next;
         let next = match entity {
             EntityKind::Permission => permissions,
             EntityKind::Role => roles,
             EntityKind::Group => groups,
             EntityKind::User | EntityKind::Tenant => users,
             EntityKind::Separation => separations,
+            EntityKind::Assertion => assertions,
         };
         let number = next.load(Ordering::Relaxed);
         if number >= MOST_NUMBERS {
@@ -111,13 +113,14 @@ impl Session {
     /// A new number, while nobody else has this session. The id cannot have a number yet, and the state that the
     /// caller adds it to will be the first to be published.
     pub(crate) fn new_number(&mut self, entity: EntityKind) -> Result<u32> {
-        let [permissions, roles, groups, users, separations] = &mut self.next;
+        let [permissions, roles, groups, users, separations, assertions] = &mut self.next;
         let next = match entity {
             EntityKind::Permission => permissions,
             EntityKind::Role => roles,
             EntityKind::Group => groups,
             EntityKind::User | EntityKind::Tenant => users,
             EntityKind::Separation => separations,
+            EntityKind::Assertion => assertions,
         };
         let next = next.get_mut();
         if *next >= MOST_NUMBERS {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::columns::Columns;
 use super::edge::NEAR_END;
-use super::entity_rows::{GroupRow, PermissionRow, RoleRow, SeparationRow, UserRow};
+use super::entity_rows::{AssertionRow, GroupRow, PermissionRow, RoleRow, SeparationRow, UserRow};
 use super::indexed_user::IndexedUser;
 use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
@@ -67,6 +67,17 @@ pub(crate) struct State {
     pub(crate) extra_words: u32,
     /// The separations of duties (R14), which no check reads.
     pub(crate) separations: Table<SeparationRow>,
+    /// The assertions (R17), which no check reads.
+    pub(crate) assertions: Table<AssertionRow>,
+}
+
+/// An entity that an assertion may name, by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asserted {
+    Permission(u32),
+    Role(u32),
+    Group(u32),
+    User(u32),
 }
 
 impl State {
@@ -87,6 +98,7 @@ impl State {
             bound: RowBound::USUAL,
             extra_words: 0,
             separations: Table::new(hashers.clone()),
+            assertions: Table::new(hashers.clone()),
         }
     }
 
@@ -94,7 +106,8 @@ impl State {
     pub(crate) fn has_id(&self, id: Uuid) -> bool {
         let roles_or_permissions = self.roles.by_id(id).or_else(|| self.permissions.by_id(id));
         let principals = roles_or_permissions.or_else(|| self.groups.by_id(id)).or_else(|| self.user_by_id(id));
-        principals.or_else(|| self.separations.by_id(id)).is_some()
+        let others = || self.separations.by_id(id).or_else(|| self.assertions.by_id(id));
+        principals.or_else(others).is_some()
     }
 
     /// The number of an id, even if the entity is deleted.
@@ -105,6 +118,7 @@ impl State {
             EntityKind::Group => self.groups.number_of(id),
             EntityKind::User => self.indexed_user(id).map(IndexedUser::number),
             EntityKind::Separation => self.separations.number_of(id),
+            EntityKind::Assertion => self.assertions.number_of(id),
             EntityKind::Tenant => None,
         }
     }
@@ -114,6 +128,11 @@ impl State {
         self.separations.rows().any(|row| row.roles.binary_search(&role).is_ok())
     }
 
+    /// Whether an assertion names an entity.
+    pub(crate) fn is_asserted(&self, entity: Asserted) -> bool {
+        self.assertions.rows().any(|row| row.names(entity))
+    }
+
     /// Every id that an earlier state numbered keeps its number, even if deleted, because handles to it may be in use.
     /// The bulk load does this for users.
     pub(crate) fn keep_numbers_of(&mut self, earlier: &Self) {
@@ -121,6 +140,7 @@ impl State {
         self.roles.keep_numbers_of(&earlier.roles);
         self.groups.keep_numbers_of(&earlier.groups);
         self.separations.keep_numbers_of(&earlier.separations);
+        self.assertions.keep_numbers_of(&earlier.assertions);
     }
 
     #[inline]

@@ -62,6 +62,7 @@ impl State {
                 let window = row.groups().get(self.groups.by_id(group.as_uuid())?)?.window;
                 Record::Membership(Membership { user: *user, group: *group, window })
             }
+            RecordKey::Assertion(id) => Record::Assertion(own(&self.assertions, self.assertions.by_id(id.as_uuid()))?),
             RecordKey::Separation(id) => {
                 Record::Separation(own(&self.separations, self.separations.by_id(id.as_uuid()))?)
             }
@@ -162,6 +163,7 @@ pub(crate) fn window_of(record: &Record) -> Option<Window> {
         | Record::Role(_)
         | Record::Group(_)
         | Record::User(_)
-        | Record::Separation(_) => None,
+        | Record::Separation(_)
+        | Record::Assertion(_) => None,
     }
 }

@@ -52,7 +52,9 @@ pub(crate) fn verify(state: &State) {
     listings(&state.groups, |id| state.groups.by_id(id));
     listings(&state.users, |id| state.user_by_id(id));
     listings(&state.separations, |id| state.separations.by_id(id));
+    listings(&state.assertions, |id| state.assertions.by_id(id));
     separations(state);
+    assertions(state);
     conflicts(&state.permissions);
     conflicts(&state.roles);
     externals(&state.groups);
@@ -122,6 +124,22 @@ fn separations(state: &State) {
         let named = row.record.roles.iter().map(|role| state.roles.by_id(role.id().as_uuid()).expect("I1"));
         assert_eq!(row.roles.iter().copied().collect::<BTreeSet<_>>(), named.collect(), "I9");
         assert!(row.roles.is_sorted(), "I9");
+    }
+}
+
+/// I1, I9: an assertion has the numbers of exactly what its record names.
+fn assertions(state: &State) {
+    for (_, row) in live(&state.assertions) {
+        let expected = &row.record.expected;
+        let permission = expected.permission().map(|p| state.permissions.by_id(p.id().as_uuid()).expect("I1"));
+        let users = expected.users().iter().map(|id| state.user_by_id(id.as_uuid()).expect("I1"));
+        let groups = expected.groups().iter().map(|id| state.groups.by_id(id.as_uuid()).expect("I1"));
+        let roles = expected.roles().iter().map(|role| state.roles.by_id(role.id().as_uuid()).expect("I1"));
+        let sorted = |numbers: BTreeSet<u32>| numbers.into_iter().collect::<Vec<u32>>();
+        assert_eq!(row.named.permission, permission, "I9");
+        assert_eq!(row.named.users, sorted(users.collect()), "I9");
+        assert_eq!(row.named.groups, sorted(groups.collect()), "I9");
+        assert_eq!(row.named.roles, sorted(roles.collect()), "I9");
     }
 }
 

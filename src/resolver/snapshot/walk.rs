@@ -119,6 +119,19 @@ pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -
     Bits::union_of(&rows.collect::<SmallVec<[&Row; USUAL]>>())
 }
 
+/// Whether a user is in one of these groups, which are sorted, at an instant: directly or through a subgroup.
+pub(crate) fn is_in_one(state: &State, user: &UserRow, groups: &[u32], when: &When<'_>) -> bool {
+    if groups.is_empty() {
+        return false;
+    }
+    let held = user.sources().filter(|(_, edge)| is_active(*edge, when)).map(|(source, _)| source);
+    walk_from(state, held, when, |source| match source {
+        Source::Group(group) if groups.binary_search(&group).is_ok() => Step::Stop,
+        Source::Group(_) => Step::Into,
+        Source::Role(_) => Step::Past,
+    })
+}
+
 /// Everything that a user may do at an instant, ignoring suspension.
 pub(crate) fn effective(state: &State, user: &UserRow, when: &When<'_>) -> Bits {
     let counting = user.sources().filter(|(_, edge)| is_active(*edge, when)).map(|(source, _)| source);

@@ -8,9 +8,10 @@ use super::samples::{
     load_existing, member, sorted_by_key, suite_bug, tenant, tenant_id, user,
 };
 use crate::model::records::{
-    Assignment, Change, Description, ExternalId, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager,
-    Membership, Name, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef, Record, RecordKind, RoleId,
-    RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, Timestamp, UserId, UserKey, UserRecord, Window,
+    AssertionId, AssertionRecord, Assignment, Change, Description, Expectation, ExternalId, Grant, Granted, GroupId,
+    GroupRecord, Holder, Inclusion, Manager, Membership, Name, Parent, Pattern, PermissionId, PermissionRecord,
+    PermissionRef, Record, RecordKind, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status,
+    Timestamp, UserId, UserKey, UserRecord, Window,
 };
 
 cases! {
@@ -95,6 +96,11 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
         at_most: if variant == "later" { NonZeroU32::MIN } else { NonZeroU32::MAX },
         roles: vec![RoleRef::Own(role_id(4)), catalog_role.clone()],
     };
+    let asserted = |number: u128, expected| -> CaseResult<Record> {
+        let (id, slug) = (AssertionId::from_uuid(id(70 + number)), slug(&format!("assertion-{number}-{variant}"))?);
+        let binding = (number % 2 == 0) == (variant == "later");
+        Ok(Record::Assertion(AssertionRecord { id, slug, description: description.clone(), binding, expected }))
+    };
     Ok(vec![
         Record::Permission(permission),
         role(4)?,
@@ -103,7 +109,7 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
         group_record(6)?,
         Record::User(user_record),
         grant(Granted::Permission(PermissionRef::Own(own_permission))),
-        grant(Granted::Permission(catalog_permission)),
+        grant(Granted::Permission(catalog_permission.clone())),
         grant(Granted::Pattern(pattern)),
         Record::Inclusion(Inclusion { role: role_id(4), included: RoleRef::Own(role_id(5)) }),
         Record::Inclusion(Inclusion { role: role_id(4), included: catalog_role.clone() }),
@@ -114,6 +120,17 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
         assigned(catalog_role.clone(), Holder::Group(group)),
         Record::Membership(Membership { user, group, window }),
         Record::Separation(separation),
+        asserted(
+            1,
+            Expectation::Allowed {
+                permission: PermissionRef::Own(own_permission),
+                users: vec![user],
+                groups: vec![group],
+            },
+        )?,
+        asserted(2, Expectation::Denied { permission: catalog_permission.clone(), users: vec![user], groups: vec![] })?,
+        asserted(3, Expectation::Only { permission: catalog_permission, users: vec![], groups: vec![group] })?,
+        asserted(4, Expectation::Separate { roles: vec![RoleRef::Own(role_id(4)), catalog_role] })?,
     ])
 }
 

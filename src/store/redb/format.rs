@@ -86,6 +86,7 @@ pub(super) fn record_key(tenant_id: TenantId, key: &RecordKey) -> Vec<u8> {
         RecordKey::Group(id) => ids(&[id.as_uuid()]),
         RecordKey::User(id) => ids(&[id.as_uuid()]),
         RecordKey::Separation(id) => ids(&[id.as_uuid()]),
+        RecordKey::Assertion(id) => ids(&[id.as_uuid()]),
         RecordKey::Inclusion(role, included) => ids(&[role.as_uuid(), included.as_uuid()]),
         RecordKey::Parent(group, parent) => ids(&[group.as_uuid(), parent.as_uuid()]),
         RecordKey::Membership(user, group) => ids(&[user.as_uuid(), group.as_uuid()]),

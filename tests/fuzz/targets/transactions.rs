@@ -61,10 +61,16 @@ impl World {
         };
         let plan = match self.tenant.plan(makes) {
             Ok(((), plan)) => plan,
-            // The plan breaks a separation (R14).
+            // The plan breaks a separation (R14), or a binding assertion fails after it (R17).
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::SeparationOfDuties, "the closure ignores errors of calls: {error}");
-                assert!(error.separation().is_some_and(|violation| violation.roles.len() > violation.at_most as usize));
+                match error.kind() {
+                    ErrorKind::SeparationOfDuties => {
+                        let violation = error.separation().expect("the error has it");
+                        assert!(violation.roles.len() > violation.at_most as usize);
+                    }
+                    ErrorKind::AssertionFailed => assert!(error.assertion().is_some_and(|violation| violation.binding)),
+                    _ => panic!("the closure ignores errors of calls: {error}"),
+                }
                 return;
             }
         };
@@ -91,6 +97,8 @@ impl World {
             expected.matches_checks_of(snapshot);
         }
         assert!(after.at(at(0)).separation_violations().is_empty(), "no plan causes an excess");
+        let failures = after.at(at(0)).assertion_violations();
+        assert!(failures.iter().all(|failure| !failure.binding), "no binding assertion fails");
         expected.matches_explanations_of(&after);
         lists_agree_with_checks(&after);
         #[cfg(feature = "json")]

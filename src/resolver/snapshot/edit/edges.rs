@@ -10,7 +10,7 @@ use crate::model::records::{
 use crate::resolver::snapshot::edge::{FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::source::Source;
-use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::state::{Asserted, State};
 use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::table::Origin;
 
@@ -30,7 +30,8 @@ impl Edit<'_> {
             | Record::Role(_)
             | Record::Group(_)
             | Record::User(_)
-            | Record::Separation(_) => return Err(Violation::UnknownKind),
+            | Record::Separation(_)
+            | Record::Assertion(_) => return Err(Violation::UnknownKind),
         };
         if done { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
@@ -47,7 +48,8 @@ impl Edit<'_> {
             | Record::Role(_)
             | Record::Group(_)
             | Record::User(_)
-            | Record::Separation(_) => return Err(Violation::UnknownKind),
+            | Record::Separation(_)
+            | Record::Assertion(_) => return Err(Violation::UnknownKind),
         };
         if done.is_some() { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
     }
@@ -82,7 +84,7 @@ impl Edit<'_> {
         }
     }
 
-    fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Result<u32> {
+    pub(super) fn permission(&mut self, reference: &PermissionRef, whole: &Record) -> Result<u32> {
         let number = self.state.permissions.by_id(reference.id().as_uuid());
         let origin = number.and_then(|n| self.state.permissions.row(n)).map(|row| row.origin);
         match (reference, number, origin) {
@@ -298,16 +300,17 @@ impl Edit<'_> {
         let roles = &self.state.roles;
         let is_unused =
             roles.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog && row.is_unused());
-        if is_unused && !self.state.is_separated(number) {
+        if is_unused && !self.state.is_separated(number) && !self.state.is_asserted(Asserted::Role(number)) {
             must(self.state.roles.remove(number), UNLISTED);
             self.touched.roles.insert(number);
         }
     }
 
-    fn forget_removed_permission(&mut self, number: u32) {
+    pub(super) fn forget_removed_permission(&mut self, number: u32) {
         let removed_from_catalog =
             self.state.permissions.row(number).is_some_and(|row| row.origin == Origin::RemovedFromCatalog);
-        if removed_from_catalog && self.state.reverse_grants.is_empty(number) {
+        let is_granted = !self.state.reverse_grants.is_empty(number);
+        if removed_from_catalog && !is_granted && !self.state.is_asserted(Asserted::Permission(number)) {
             must(self.state.permissions.remove(number), UNLISTED);
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Four bytes make a call: the method, two arguments, and the window. A transaction has up to five calls.
 
+use rolecall::assertions::Assertion;
 use rolecall::{Result, Timestamp, Tx, Window};
 
 const USERS: [&str; 4] = ["u0", "u1", "U1", "u2"];
@@ -11,6 +12,7 @@ const PERMISSIONS: [&str; 7] = ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read",
 const GRANTS: [&str; 12] =
     ["a:x", "a:y", "b:x", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
 const SEPARATIONS: [&str; 2] = ["s0", "s1"];
+const ASSERTIONS: [&str; 2] = ["e0", "e1"];
 /// New names for entities. Some are free, some are taken, and some are in a release of the catalog.
 const NAMES: [&str; 8] = ["U0", "a", "u1", "g1", "r3", "b:y", "sys:new", "sys-viewer"];
 pub(super) const MANAGERS: [&str; 2] = ["okta", "entra"];
@@ -25,6 +27,19 @@ pub(super) struct Call {
     a: u8,
     b: u8,
     window: u8,
+}
+
+/// An assertion of any kind.
+fn asserted(a: u8, b: u8) -> Assertion {
+    let (permission, users, groups) = (pick(&PERMISSIONS, b), [pick(&USERS, a / 2)], [pick(&GROUPS, a / 2)]);
+    match a / 2 % 6 {
+        0 => Assertion::allowed(permission).with_users(users),
+        1 => Assertion::denied(permission).with_users(users),
+        2 => Assertion::denied(permission).with_groups(groups),
+        3 => Assertion::only(permission).with_users(users).with_groups(groups),
+        4 => Assertion::only(permission).with_groups(groups),
+        _ => Assertion::separate([pick(&ROLES, a), pick(&ROLES, b)]),
+    }
 }
 
 pub(super) fn transactions(bytes: &[u8]) -> Vec<Vec<Call>> {
@@ -74,7 +89,7 @@ impl Call {
         let (in_group, other_role, grant, name) =
             (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
         let window = self.window()?;
-        match method % 56 {
+        match method % 61 {
             0 => tx.create_user(user)?.done(),
             1 => tx.create_group(group)?.done(),
             2 => tx.create_role(role)?.done(),
@@ -124,6 +139,11 @@ impl Call {
             52 => tx.separation(pick(&SEPARATIONS, a))?.set_roles([other_role, pick(&ROLES, b / 6)])?.done(),
             53 => tx.separation(pick(&SEPARATIONS, a))?.set_slug(pick(&SEPARATIONS, b))?.done(),
             54 => tx.delete_separation(pick(&SEPARATIONS, a)),
+            55 => tx.create_assertion(pick(&ASSERTIONS, a), &asserted(a, b))?.set_binding(b % 2 == 0)?.done(),
+            56 => tx.assertion(pick(&ASSERTIONS, a))?.set_binding(b % 2 == 0)?.done(),
+            57 => tx.assertion(pick(&ASSERTIONS, a))?.set_expected(&asserted(a, b))?.done(),
+            58 => tx.assertion(pick(&ASSERTIONS, a))?.set_slug(pick(&ASSERTIONS, b))?.done(),
+            59 => tx.delete_assertion(pick(&ASSERTIONS, a)),
             _ => tx.group(group)?.set_external_id((b % 3 > 0).then_some(name))?.done(),
         }
     }

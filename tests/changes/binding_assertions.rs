@@ -1,0 +1,326 @@
+//! Assertions that a tenant carries, and the commits that a binding one refuses (R17).
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says so by failing")]
+
+use rolecall::assertions::Assertion;
+use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::clock::ManualClock;
+use rolecall::{ErrorKind, RightKind, Timestamp, Tx, Window};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// `payer` pays, `finance` has it, and `bob` and `carol` are users.
+fn tenant() -> Tenant {
+    let clock = ManualClock::new(at("2027-01-01T00:00:00Z"));
+    let acme = Authorizer::builder().clock(clock).build().create_tenant("acme", "Acme").unwrap();
+    let fill = |tx: &Tx| {
+        tx.create_permission("billing:pay")?;
+        tx.create_permission("posts:write")?;
+        tx.create_role("payer")?.grant("billing:pay")?;
+        tx.create_role("clerk")?.done()?;
+        tx.create_role("wide")?.grant("billing:*")?;
+        tx.create_group("finance")?.assign("payer")?;
+        tx.create_group("contractors")?;
+        tx.create_group("temps")?.add_parent("contractors")?;
+        tx.create_user("bob")?;
+        tx.create_user("carol")?.join("finance")?.done()
+    };
+    acme.update(fill).unwrap();
+    acme
+}
+
+fn bind(tenant: &Tenant, slug: &str, expected: &Assertion) {
+    tenant.update(|tx| tx.create_assertion(slug, expected)?.set_binding(true)?.done()).unwrap();
+}
+
+fn refused(tenant: &Tenant, change: impl Fn(&Tx) -> rolecall::Result<()>) -> String {
+    let before = tenant.revision();
+    let error = tenant.update(change).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AssertionFailed, "{error}");
+    assert_eq!(tenant.revision(), before);
+    error.assertion().unwrap().problem.clone()
+}
+
+#[test]
+fn a_commit_after_which_a_binding_assertion_fails_is_refused_with_the_path() {
+    let acme = tenant();
+    bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
+    bind(&acme, "outsiders", &Assertion::denied("billing:pay").with_groups(["contractors"]));
+    bind(&acme, "carol-pays", &Assertion::allowed("billing:pay").with_users(["carol"]));
+    bind(&acme, "apart", &Assertion::separate(["clerk", "wide"]));
+    let problem = refused(&acme, |tx| tx.user("bob")?.assign("payer")?.done());
+    assert_eq!(problem, "user `bob` may do `billing:pay`: has the role `payer`, which grants `billing:pay`");
+    let problem = refused(&acme, |tx| tx.group("temps")?.set_members(["carol"]).map(drop));
+    assert!(problem.starts_with("user `carol` may do `billing:pay`: is in `finance`"), "{problem}");
+    let problem = refused(&acme, |tx| tx.user("carol")?.suspend()?.done());
+    assert_eq!(problem, "user `carol` may not do `billing:pay`: the user is suspended");
+    refused(&acme, |tx| tx.user("carol")?.leave("finance")?.done());
+    refused(&acme, |tx| tx.group("finance")?.unassign("payer")?.done());
+    refused(&acme, |tx| tx.role("payer")?.revoke("billing:pay")?.done());
+    refused(&acme, |tx| tx.delete_group("finance").or_else(|_| tx.delete_role("payer")));
+    refused(&acme, |tx| tx.user("bob")?.assign("wide")?.done());
+    refused(&acme, |tx| {
+        tx.role("clerk")?.grant("*")?;
+        tx.user("bob")?.assign("clerk")?.done()
+    });
+    let problem = refused(&acme, |tx| tx.user("carol")?.assign("clerk")?.assign("wide")?.done());
+    assert_eq!(problem, "user `carol` holds 2 of the roles: has the role `clerk`; has the role `wide`");
+    let error = acme.update(|tx| tx.user("bob")?.assign("payer")?.done()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "assertion `payments` does not hold: user `bob` may do `billing:pay`: has the role `payer`, which grants `billing:pay`"
+    );
+    let json = serde_json::to_value(&error).unwrap();
+    assert_eq!((&json["code"], &json["assertion"]["user"]), (&"assertion_failed".into(), &"bob".into()));
+    // What breaks nothing is committed.
+    acme.update(|tx| tx.user("bob")?.join("finance")?.done()).unwrap();
+}
+
+#[test]
+fn it_holds_at_every_instant_from_the_commit_on() {
+    let acme = tenant();
+    bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
+    let (may, june) = (at("2027-05-01T00:00:00Z"), at("2027-06-01T00:00:00Z"));
+    let problem = refused(&acme, |tx| tx.user("bob")?.assign_during("payer", Window::from(june))?.done());
+    assert!(problem.contains("from 2027-06-01T00:00:00Z"), "{problem}");
+    // The role until May, and a group that covers it.
+    acme.update(|tx| {
+        tx.user("bob")?.join_during("finance", Window::until(june))?;
+        tx.user("bob")?.assign_during("payer", Window::until(may))?.done()
+    })
+    .unwrap();
+    let error =
+        acme.update(|tx| tx.user("bob")?.set_membership_window("finance", Window::from(may))?.done()).unwrap_err();
+    assert_eq!(error.assertion().unwrap().at, "2027-01-01T00:00:00Z", "without the group until May");
+    // A group that is left before the role ends.
+    refused(&acme, |tx| {
+        tx.user("bob")?.set_assignment_window("payer", Window::until(at("2027-07-01T00:00:00Z")))?.done()
+    });
+    // Access that ends breaks an expectation of access.
+    let temporary = Assertion::allowed("billing:pay").with_users(["bob"]);
+    let create = |tx: &Tx| tx.create_assertion("bob-pays", &temporary)?.set_binding(true)?.done();
+    let problem = refused(&acme, create);
+    assert!(problem.starts_with("user `bob` may not do `billing:pay` from 2027-06-01T00:00:00Z"), "{problem}");
+}
+
+#[test]
+fn what_failed_before_is_tolerated_and_must_not_grow() {
+    let acme = tenant();
+    // Not binding: nothing is refused.
+    acme.update(|tx| {
+        tx.create_assertion("payments", &Assertion::only("billing:pay").with_groups(["finance"]))?.done()?;
+        tx.user("bob")?.assign("payer")?.done()
+    })
+    .unwrap();
+    assert_eq!(acme.now().assertion_violations().len(), 1);
+    let problem = refused(&acme, |tx| tx.assertion("payments")?.set_binding(true)?.done());
+    assert!(problem.starts_with("user `bob`"), "a new binding assertion over data that breaks it: {problem}");
+    refused(&acme, |tx| {
+        tx.create_assertion("other", &Assertion::denied("billing:pay").with_users(["bob"]))?.set_binding(true)?.done()
+    });
+}
+
+#[test]
+fn names_are_kept_by_id_and_what_is_named_is_not_deleted() {
+    let acme = tenant();
+    bind(&acme, "payments", &Assertion::only("billing:pay").with_users(["carol"]).with_groups(["finance"]));
+    bind(&acme, "apart", &Assertion::separate(["clerk", "wide"]));
+    acme.update(|tx| {
+        tx.permission("billing:pay")?.set_slug("billing:transfer")?;
+        tx.user("carol")?.set_key("carol@acme.com")?;
+        tx.group("finance")?.set_slug("accounting")?.done()
+    })
+    .unwrap();
+    let expected = acme.now().assertion("payments").unwrap().expected;
+    assert_eq!(
+        expected,
+        Assertion::only("billing:transfer").with_users(["carol@acme.com"]).with_groups(["accounting"])
+    );
+    type Delete = fn(&Tx) -> rolecall::Result<()>;
+    let deletions: [(Delete, &str); 5] = [
+        (|tx| tx.delete_user("carol@acme.com"), "assertion `payments` names user `carol@acme.com`; take the user out"),
+        (|tx| tx.delete_group("accounting"), "assertion `payments` names group `accounting`; take the group out"),
+        (
+            |tx| tx.delete_permission("billing:transfer"),
+            "assertion `payments` names permission `billing:transfer`; change",
+        ),
+        (|tx| tx.delete_role("clerk"), "assertion `apart` names role `clerk`; take the role out"),
+        (|tx| tx.merge_users("carol@acme.com", "bob").map(drop), "assertion `payments` names user `carol@acme.com`"),
+    ];
+    for (delete, message) in deletions {
+        let error = acme.update(delete).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    acme.update(|tx| {
+        tx.assertion("payments")?.set_expected(&Assertion::only("billing:transfer").with_groups(["accounting"]))?;
+        tx.delete_user("carol@acme.com")?;
+        tx.delete_assertion("apart")?;
+        tx.delete_role("clerk")
+    })
+    .unwrap();
+}
+
+#[test]
+fn calls_say_what_is_wrong() {
+    let acme = tenant();
+    bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
+    let kind = |change: &dyn Fn(&Tx) -> rolecall::Result<()>| acme.update(|tx| change(tx)).unwrap_err().kind();
+    assert_eq!(
+        kind(&|tx| tx.create_assertion("payments", &Assertion::only("billing:pay"))?.done()),
+        ErrorKind::AlreadyExists
+    );
+    assert_eq!(kind(&|tx| tx.create_assertion("x", &Assertion::only("billing:pya"))?.done()), ErrorKind::NotFound);
+    assert_eq!(kind(&|tx| tx.create_assertion("x", &Assertion::allowed("billing:pay"))?.done()), ErrorKind::Invalid);
+    assert_eq!(
+        kind(&|tx| tx.create_assertion("x", &Assertion::separate(["clerk", "clerk"]))?.done()),
+        ErrorKind::Invalid
+    );
+    assert_eq!(kind(&|tx| tx.assertion("paymnets")?.done()), ErrorKind::NotFound);
+    assert_eq!(kind(&|tx| tx.create_assertion("a b", &Assertion::only("billing:pay"))?.done()), ErrorKind::Invalid);
+    let error = acme.update(|tx| tx.assertion("paymnets")?.done()).unwrap_err();
+    assert_eq!(error.to_string(), "assertion `paymnets` not found; did you mean `payments`?");
+}
+
+#[test]
+fn changes_are_described_with_names() {
+    let acme = tenant();
+    bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
+    let expected = Assertion::only("billing:pay").with_users(["bob"]).with_groups(["finance", "temps"]);
+    let updated =
+        acme.update(|tx| tx.assertion("payments")?.set_binding(false)?.set_expected(&expected)?.done()).unwrap();
+    let lines: Vec<String> = updated.described().map(|change| change.to_string()).collect();
+    assert_eq!(
+        lines,
+        [
+            "changed assertion `payments`: binding `true` → `false`, users none → `bob`, groups `finance` → `finance, temps`"
+        ]
+    );
+}
+
+#[test]
+fn a_guarded_transaction_does_not_loosen_a_binding_assertion() {
+    let acme = tenant();
+    bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
+    acme.update(|tx| {
+        tx.create_role("root")?.grant("*")?;
+        tx.create_user("root")?.join("finance")?.assign("root")?.done()
+    })
+    .unwrap();
+    type Change = fn(&Tx) -> rolecall::Result<()>;
+    let looser: [Change; 4] = [
+        |tx| tx.delete_assertion("payments"),
+        |tx| tx.assertion("payments")?.set_binding(false)?.done(),
+        |tx| tx.assertion("payments")?.set_expected(&Assertion::only("posts:write").with_users(["root"]))?.done(),
+        |tx| {
+            let more = Assertion::only("billing:pay").with_groups(["finance", "temps"]);
+            tx.assertion("payments")?.set_expected(&more)?.done()
+        },
+    ];
+    for change in looser {
+        let error = acme
+            .update(|tx| {
+                tx.set_guard("root");
+                change(tx)
+            })
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Escalation, "{error}");
+        assert_eq!(error.missing_rights()[0].kind, RightKind::LooserAssertion);
+        assert!(error.to_string().contains("cannot loosen a binding assertion"), "{error}");
+    }
+    acme.update(|tx| {
+        tx.set_guard("root");
+        tx.assertion("payments")?.set_slug("only-finance")?.set_description("Stricter words.")?.done()
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_rebased_plan_is_judged_again() {
+    let acme = tenant();
+    let (_, plan) = acme.plan(|tx| tx.user("bob")?.assign("payer")?.done()).unwrap();
+    bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
+    assert_eq!(acme.rebase(&plan).unwrap_err().kind(), ErrorKind::AssertionFailed);
+    // An assertion about what is deleted meanwhile.
+    let create = |tx: &Tx| tx.create_assertion("x", &Assertion::denied("billing:pay").with_users(["bob"]))?.done();
+    let (_, plan) = acme.plan(create).unwrap();
+    acme.update(|tx| tx.delete_user("bob")).unwrap();
+    let error = acme.rebase(&plan).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("user `bob` not found"), "{error}");
+}
+
+#[cfg(feature = "json")]
+mod documents {
+    use rolecall::Document;
+
+    use super::*;
+
+    #[test]
+    fn a_document_carries_assertions() {
+        let acme = tenant();
+        bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
+        acme.update(|tx| tx.create_assertion("apart", &Assertion::separate(["clerk", "wide"]))?.done()).unwrap();
+        let document = acme.snapshot().export().unwrap().without_ids();
+        let json = document.to_json();
+        assert!(json.contains(r#""expect": "only""#) && json.contains(r#""binding": true"#), "{json}");
+        let copy = Authorizer::in_memory().import(&document).unwrap();
+        assert_eq!(copy.snapshot().export().unwrap().without_ids(), document);
+        assert_eq!(copy.now().assertions().len(), 2);
+        // The document is judged like a transaction.
+        let broken = json.replace(r#""bob""#, r#"{"key": "bob", "roles": ["payer"]}"#);
+        assert_ne!(broken, json);
+        let broken = Document::from_json(broken.as_bytes()).unwrap();
+        let refused = [acme.replace(&broken).unwrap_err(), Authorizer::in_memory().import(&broken).unwrap_err()];
+        for error in refused {
+            assert_eq!(error.kind(), ErrorKind::AssertionFailed, "{error}");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_assertions_have_a_place() {
+        let table = [
+            (r#"{"slug": "a", "expect": "allowed"}"#, "/assertions/0/permission: expected a permission"),
+            (
+                r#"{"slug": "a", "expect": "denied", "permission": "p"}"#,
+                "/assertions/0/users: expected a user or a group",
+            ),
+            (
+                r#"{"slug": "a", "expect": "only", "permission": "q"}"#,
+                "/assertions/0/permission: permission `q` not found in the document",
+            ),
+            (
+                r#"{"slug": "a", "expect": "only", "permission": "p", "users": ["u", "u"]}"#,
+                "/assertions/0/users/1: user `u` is listed twice",
+            ),
+            (
+                r#"{"slug": "a", "expect": "only", "permission": "p", "groups": ["g"]}"#,
+                "/assertions/0/groups/0: group `g` not found in the document",
+            ),
+            (
+                r#"{"slug": "a", "expect": "separate", "roles": ["r"]}"#,
+                "/assertions/0/roles: expected at least 2 roles, found 1",
+            ),
+            (
+                r#"{"slug": "a", "expect": "separate", "roles": ["r", "r"]}"#,
+                "/assertions/0/roles/1: role `r` is listed twice",
+            ),
+            (
+                r#"{"slug": "a", "expect": "separate", "permission": "p", "roles": ["r", "s"]}"#,
+                "/assertions/0/permission: unexpected, because `separate` is about roles",
+            ),
+            (r#"{"slug": "a b", "expect": "only", "permission": "p"}"#, "/assertions/0/slug: invalid slug `a b`"),
+        ];
+        for (assertion, mistake) in table {
+            let json = format!(
+                r#"{{"format": 1, "tenant": {{"slug": "t"}}, "permissions": ["p"], "roles": ["r", "s"], "users": ["u"],
+                     "assertions": [{assertion}]}}"#
+            );
+            let error = Authorizer::in_memory().import(&Document::from_json(json.as_bytes()).unwrap()).unwrap_err();
+            assert!(error.mistakes()[0].to_string().starts_with(mistake), "{}", error.mistakes()[0]);
+            assert_eq!(error.mistakes().len(), 1);
+        }
+    }
+}

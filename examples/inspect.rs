@@ -11,7 +11,8 @@ mod import_command;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,7 +24,7 @@ use rolecall::moment::Page;
 use rolecall::records::{Granted, Name, Slug, TenantSlug};
 use rolecall::review::{Accepted, AccessRow, Severity};
 use rolecall::store::MemoryStore;
-use rolecall::{Document, ErrorKind, Moment, PageRequest, Quoted, Timestamp};
+use rolecall::{Document, ErrorKind, Moment, PageRequest, Quoted, Snapshot, Timestamp, what_if};
 
 const USAGE: &str = "\
 usage: inspect FILE COMMAND [--at INSTANT] [--catalog CATALOG]
@@ -40,6 +41,9 @@ permissions and roles are the catalog of the application; without it, the catalo
   conflicts [CATALOG]        lists the slugs that are in conflict with the catalog, or with another one, for example that
                              of the next release; exit status 1 if there are any
   verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong
+  diff OTHER                 lists the users whom the document OTHER lets do more or less, and when; exit status 1 if any
+  replay LOG OTHER           lists the questions of LOG (lines of `user,permission`, and an instant if any) that OTHER answers
+                             differently; exit status 1 if any
   test [ASSERTIONS]          checks a file of assertions, or those in FILE, and lists what breaks them; exit status 1 if
                              anything does
   report                     lists who has which permission, from when until when, and through what, as CSV
@@ -128,6 +132,8 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
         ["conflicts"] if arguments.catalog.is_some() => Question::Conflicts(None),
         ["conflicts", file] => Question::Conflicts(Some(Path::new(file))),
         ["verify", file] => Question::Verify(Path::new(file)),
+        ["diff", other] => Question::Diff(Path::new(other)),
+        ["replay", log, other] => Question::Replay { log: Path::new(log), other: Path::new(other) },
         ["test"] => Question::Test(None),
         ["test", file] => Question::Test(Some(Path::new(file))),
         ["report"] => Question::Report,
@@ -143,11 +149,22 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
         Some(file) => import_with(&catalog(file)?, &arguments.file)?,
         None => import(&arguments.file)?,
     };
+    let other = match question {
+        Question::Diff(file) | Question::Replay { other: file, .. } => Some(match &arguments.catalog {
+            Some(entries) => import_with(&catalog(entries)?, file)?,
+            None => import(file)?,
+        }),
+        _ => None,
+    };
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
     let moment = arguments.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
-    match question {
-        Question::Lint => lint(&moment, &accepted, out),
-        _ => question.answer(&moment, out).map(|yes| u8::from(!yes)),
+    match (question, other) {
+        (Question::Lint, _) => lint(&moment, &accepted, out),
+        (Question::Diff(_), Some(other)) => diff(&moment, &other.snapshot(), out).map(|yes| u8::from(!yes)),
+        (Question::Replay { log, .. }, Some(other)) => {
+            replay(&moment, &other.snapshot(), log, out).map(|yes| u8::from(!yes))
+        }
+        (question, _) => question.answer(&moment, out).map(|yes| u8::from(!yes)),
     }
 }
 
@@ -161,6 +178,8 @@ enum Question<'a> {
     Conflicts(Option<&'a Path>),
     Verify(&'a Path),
     Test(Option<&'a Path>),
+    Diff(&'a Path),
+    Replay { log: &'a Path, other: &'a Path },
     Report,
     Lint,
 }
@@ -196,6 +215,8 @@ impl Question<'_> {
                 say(out, moment.access_report().rows().map(|row| row.to_csv()))
             }
             Self::Lint => lint(moment, &Accepted::default(), out).map(|status| status == 0),
+            // They need the other document, too.
+            Self::Diff(_) | Self::Replay { .. } => Ok(false),
         }
     }
 }
@@ -325,6 +346,51 @@ fn test(moment: &Moment<'_>, file: Option<&Path>, out: &mut impl Write) -> Resul
     broken.dedup();
     say(out, [format!("{} of {} assertions failed", broken.len(), assertions.list().len())])?;
     Ok(failures.is_empty())
+}
+
+/// Lists which users another document lets do more or less, and when.
+fn diff(moment: &Moment<'_>, other: &Snapshot, out: &mut impl Write) -> Result<bool, Failure> {
+    let mut count = 0_usize;
+    for change in moment.snapshot().compare_access(other, moment.instant()) {
+        count += 1;
+        say(out, [change])?;
+    }
+    say(out, [format!("{count} users would gain or lose access")])?;
+    Ok(count == 0)
+}
+
+/// Lists the questions of a log that another document would answer differently.
+fn replay(moment: &Moment<'_>, other: &Snapshot, log: &Path, out: &mut impl Write) -> Result<bool, Failure> {
+    let file = File::open(log).map_err(|error| format!("{}: {error}", log.display()))?;
+    let (mut wrong, mut questions, mut differing) = (None, 0_usize, 0_usize);
+    let lines = (1_usize..).zip(BufReader::new(file).lines());
+    let asked = lines.map_while(|(number, line)| {
+        let question = line.map_err(|error| error.to_string()).and_then(|line| question(&line));
+        questions += 1;
+        question.map_err(|what| wrong = Some(format!("{}: line {number}: {what}", log.display()))).ok()
+    });
+    let before = moment.snapshot();
+    for answer in before.replay(other, asked, moment.instant()) {
+        differing += 1;
+        say(out, [answer])?;
+    }
+    if let Some(wrong) = wrong {
+        return Err(wrong);
+    }
+    say(out, [format!("{questions} questions, {differing} answers would differ")])?;
+    Ok(differing == 0)
+}
+
+/// Reads a line of a log of questions.
+fn question(line: &str) -> Result<what_if::Question, String> {
+    match fields(line).as_deref() {
+        Some([user, permission]) => Ok(what_if::Question::new(user, permission)),
+        Some([user, permission, at]) => {
+            let at = Timestamp::parse(at).map_err(|error| error.to_string())?;
+            Ok(what_if::Question::new(user, permission).at(at))
+        }
+        _ => Err("expected `user,permission` or `user,permission,instant`".to_owned()),
+    }
 }
 
 /// Checks the assertions that the tenant carries.

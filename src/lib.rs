@@ -30,6 +30,7 @@
 //! | preview a change | [`Plan`] |
 //! | limit what an administrator can give | [`Tx::set_guard`] |
 //! | keep two roles apart | [`Tx::create_separation`] |
+//! | compare two states, or replay past questions on another state | [`what_if`] |
 //! | check what a tenant is expected to allow and to deny | [`assertions`], [`Tx::create_assertion`] |
 //! | ask as a user with only some of its roles | [`Moment::narrowed`] |
 //! | review who has what, what ends, and what is odd | [`Moment::access_report`], [`Moment::window_changes`], [`Moment::lint`] |
@@ -97,4 +98,4 @@ pub use plan::{Plan, Tx, Warning};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
 pub use resolver::snapshot::{External, PermissionHandle, ReservedSlug, SlugConflict, Snapshot, UserHandle};
-pub use resolver::{assertions, explain, moment, snapshot};
+pub use resolver::{assertions, explain, moment, snapshot, what_if};

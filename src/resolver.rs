@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: I/O, and any way to change a snapshot in place.
 
+pub mod what_if;
 pub mod moment;
 pub mod assertions;
 pub(crate) mod separations;

@@ -352,3 +352,36 @@ fn a_closed_pipe_is_an_error_and_not_a_panic() {
         assert!(matches!(status.code(), Some(0 | 2)) && !errors.contains("panicked"), "{status}: {errors}");
     }
 }
+
+const OTHER: &str = r#"{"format": 1, "tenant": {"slug": "t"}, "permissions": ["pay"],
+    "roles": [{"slug": "payer", "permissions": ["pay"]}], "users": [{"key": "bob", "roles": ["payer"]}, "alice"]}"#;
+
+#[test]
+fn two_documents_are_compared_and_past_questions_replayed() {
+    let folder = std::env::temp_dir().join(format!("rolecall-inspect-diff-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (before, after, log) = (path("before.json"), path("after.json"), path("log.csv"));
+    let present = OTHER.replace(r#""alice""#, r#"{"key": "alice", "roles": ["payer"]}"#);
+    let present = present.replace(r#""roles": ["payer"]}, {"key": "alice""#, r#""roles": []}, {"key": "alice""#);
+    std::fs::write(&before, present).unwrap();
+    std::fs::write(&after, OTHER).unwrap();
+    std::fs::write(&log, "alice,pay\nalice,other\nbob,pay,2027-01-01T00:00:00Z\n").unwrap();
+    let run = |words: &[&str]| {
+        let Output { status, stdout, stderr } = inspect().args(words).output().unwrap();
+        (status.code(), String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap())
+    };
+    let (code, text) = run(&[&before, "diff", &after]);
+    let lines = "user `alice` loses `pay`\nuser `bob` gains `pay`\n2 users would gain or lose access\n";
+    assert_eq!((code, &*text), (Some(1), lines));
+    assert_eq!(run(&[&after, "diff", &after]), (Some(0), "0 users would gain or lose access\n".to_owned()));
+    let (code, text) = run(&[&before, "replay", &log, &after]);
+    let lines = "user `alice`, permission `pay`: allowed, would be denied: nothing that the user holds grants it\n\
+                 user `bob`, permission `pay`, at 2027-01-01T00:00:00Z: denied: nothing that the user holds grants it, would be \
+                 allowed\n3 questions, 2 answers would differ\n";
+    assert_eq!((code, &*text), (Some(1), lines));
+    std::fs::write(&log, "alice,pay\nalice\n").unwrap();
+    let (code, text) = run(&[&before, "replay", &log, &after]);
+    assert!(code == Some(2) && text.contains("line 2: expected `user,permission`"), "{text}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -12,3 +12,4 @@ mod merges;
 mod plans;
 mod rebase;
 mod separations;
+mod what_if;

@@ -1,0 +1,350 @@
+//! What if: two states of a tenant, or a tenant and a document, compared user by user and answer by answer.
+//!
+//! Users are matched by key and permissions by slug, because that is how an application asks. So the two snapshots may belong
+//! to different tenants. One is imported from a document, and the other is the tenant that it would replace.
+//!
+//! Deliberately absent: what one plan does beside another, which [`Plan::access_differences`](crate::Plan::access_differences)
+//! compares by id.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display, Formatter};
+use std::iter::Peekable;
+
+use serde::Serialize;
+
+use super::explain::Decision;
+use super::snapshot::Snapshot;
+use super::snapshot::entity_rows::UserRow;
+use super::snapshot::walk::window_ends;
+use crate::model::error::Quoted;
+use crate::model::records::{Slug, Timestamp, UserId, UserKey, Window};
+
+/// What a user may do in one of two states and not in the other, and when. See [`Snapshot::compare_access`].
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_role("editor")?.grant("posts:write")?;
+/// #     tx.create_user("alice")?.assign("editor")?.done()
+/// # })?;
+/// let (_, plan) = acme.plan(|tx| tx.delete_role("editor"))?;
+/// let (before, after) = (plan.base(), plan.preview());
+/// let lines: Vec<String> = before.compare_access(&after, plan.instant()).map(|change| change.to_string()).collect();
+/// assert_eq!(lines, ["user `alice` loses `posts:write`"]);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UserAccessChange {
+    /// The key of the user.
+    pub user: UserKey,
+    /// What the user may do in the second state only, by permission.
+    pub gained: Vec<PermissionWindows>,
+    /// What the user may do in the first state only, by permission.
+    pub lost: Vec<PermissionWindows>,
+}
+
+/// A permission, and when it is gained or lost. See [`UserAccessChange`].
+///
+/// ```
+/// use rolecall::{Timestamp, Window};
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_role("editor")?.grant("posts:write")?;
+/// #     tx.create_user("alice")?.done()
+/// # })?;
+/// let end: Timestamp = "2999-01-01T00:00:00Z".parse()?;
+/// let (_, plan) = acme.plan(|tx| tx.user("alice")?.assign_during("editor", Window::until(end))?.done())?;
+/// let change = plan.base().compare_access(&plan.preview(), plan.instant()).next().expect("alice gains something");
+/// assert_eq!((&*change.gained[0].permission, &change.gained[0].windows[..]), ("posts:write", &[Window::until(end)][..]));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PermissionWindows {
+    /// The slug of the permission.
+    pub permission: Slug,
+    /// When, in order. The time before the comparison does not count, so a first window without a beginning is one that has
+    /// begun.
+    pub windows: Vec<Window>,
+}
+
+/// A question of the past: may this user do this? See [`Snapshot::replay`].
+///
+/// ```
+/// use rolecall::what_if::Question;
+///
+/// let question = Question::new("alice", "posts:write");
+/// assert_eq!((&*question.user, question.at), ("alice", None));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Question {
+    /// The key of the user.
+    pub user: String,
+    /// The slug of the permission.
+    pub permission: String,
+    /// The instant. `None` for the one that the replay is given.
+    pub at: Option<Timestamp>,
+}
+
+impl Question {
+    /// Makes a question about the instant that the replay is given.
+    ///
+    /// ```
+    /// # use rolecall::what_if::Question;
+    /// assert_eq!(Question::new("alice", "posts:write").permission, "posts:write");
+    /// ```
+    pub fn new(user: impl Into<String>, permission: impl Into<String>) -> Self {
+        Self { user: user.into(), permission: permission.into(), at: None }
+    }
+
+    /// Makes a question about an instant.
+    ///
+    /// ```
+    /// # use rolecall::{Timestamp, what_if::Question};
+    /// let question = Question::new("alice", "posts:write").at(Timestamp::UNIX_EPOCH);
+    /// assert_eq!(question.at, Some(Timestamp::UNIX_EPOCH));
+    /// ```
+    #[must_use]
+    pub fn at(self, at: Timestamp) -> Self {
+        Self { at: Some(at), ..self }
+    }
+}
+
+/// A question that two states answer differently. See [`Snapshot::replay`].
+///
+/// ```
+/// use rolecall::what_if::Question;
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     tx.create_permission("posts:write")?;
+/// #     tx.create_role("editor")?.grant("posts:write")?;
+/// #     tx.create_user("alice")?.assign("editor")?.done()
+/// # })?;
+/// let (_, plan) = acme.plan(|tx| tx.user("alice")?.suspend()?.done())?;
+/// let (before, after) = (plan.base(), plan.preview());
+/// let changed = before.replay(&after, [Question::new("alice", "posts:write")], plan.instant()).next();
+/// assert_eq!(
+///     changed.expect("the answer differs").to_string(),
+///     "user `alice`, permission `posts:write`: allowed, would be denied: the user is suspended"
+/// );
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ChangedAnswer {
+    /// The question.
+    pub question: Question,
+    /// The answer in the first state.
+    pub before: Decision,
+    /// The answer in the second state.
+    pub after: Decision,
+}
+
+impl Snapshot {
+    /// Returns which users may do other things in another state than in this one, at `from` or later: by key. The iterator
+    /// compares each user when it is asked, so it needs memory for one user only.
+    ///
+    /// Users are matched by key and permissions by slug. A user who is in one of the states only has nothing in the other.
+    /// The states may be of different tenants.
+    ///
+    /// ```
+    /// # #[cfg(feature = "json")] {
+    /// use rolecall::{Document, blocking::Authorizer};
+    ///
+    /// # let acme = Authorizer::in_memory().import(&Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme"},
+    /// #     "permissions": ["posts:write"], "users": ["alice"]}"#)?)?;
+    /// let proposed = Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme"}, "permissions": ["posts:write"],
+    ///     "roles": [{"slug": "editor", "permissions": ["posts:*"]}], "users": [{"key": "alice", "roles": ["editor"]}]}"#)?;
+    /// let proposed = Authorizer::in_memory().import(&proposed)?;
+    /// let (before, after) = (acme.snapshot(), proposed.snapshot());
+    /// let changes: Vec<String> = before.compare_access(&after, acme.now().instant()).map(|c| c.to_string()).collect();
+    /// assert_eq!(changes, ["user `alice` gains `posts:write`"]);
+    /// # }
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// Two effective sets for each user, at each instant at which a window around the user begins or ends in one of the
+    /// states.
+    pub fn compare_access<'a>(
+        &'a self,
+        after: &'a Self,
+        from: Timestamp,
+    ) -> impl Iterator<Item = UserAccessChange> + 'a {
+        let pairs = Pairs { before: rows(self).peekable(), after: rows(after).peekable() };
+        pairs.filter_map(move |(old, new)| access_change((self, old), (after, new), from))
+    }
+
+    /// Returns the questions that another state answers differently than this one, in the order of the questions. A question
+    /// without an instant is asked about `at`.
+    ///
+    /// Pass the questions that an application has logged, and the state that a change would lead to. The result is which of the
+    /// answers would differ. The iterator answers each question when it is asked.
+    ///
+    /// ```
+    /// use rolecall::what_if::Question;
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:write")?;
+    /// #     tx.create_role("editor")?.grant("posts:write")?;
+    /// #     tx.create_user("alice")?.assign("editor")?.done()
+    /// # })?;
+    /// let (_, plan) = acme.plan(|tx| tx.role("editor")?.revoke("posts:write")?.done())?;
+    /// let log = ["alice", "bob"].map(|user| Question::new(user, "posts:write"));
+    /// let (before, after) = (plan.base(), plan.preview());
+    /// let changed: Vec<_> = before.replay(&after, log, plan.instant()).collect();
+    /// assert_eq!((changed.len(), &*changed[0].question.user), (1, "alice"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// Two checks for each question, and a reason where one of them is denied and the other is not.
+    pub fn replay<'a>(
+        &'a self,
+        after: &'a Self,
+        questions: impl IntoIterator<Item = Question> + 'a,
+        at: Timestamp,
+    ) -> impl Iterator<Item = ChangedAnswer> + 'a {
+        questions.into_iter().filter_map(move |question| {
+            let (user, permission) = (question.user.as_str(), question.permission.as_str());
+            let instant = question.at.unwrap_or(at);
+            let (before, after) = (self.at(instant), after.at(instant));
+            if before.check(user, permission) == after.check(user, permission) {
+                return None;
+            }
+            let (before, after) = (before.decide(user, permission), after.decide(user, permission));
+            Some(ChangedAnswer { question, before, after })
+        })
+    }
+}
+
+fn rows(snapshot: &Snapshot) -> impl Iterator<Item = &UserRow> {
+    let users = &snapshot.0.state.users;
+    users.sorted().filter_map(|number| users.row(number))
+}
+
+/// The users of two states, matched by key.
+struct Pairs<A: Iterator, B: Iterator> {
+    before: Peekable<A>,
+    after: Peekable<B>,
+}
+
+impl<'a, A: Iterator<Item = &'a UserRow>, B: Iterator<Item = &'a UserRow>> Iterator for Pairs<A, B> {
+    type Item = (Option<&'a UserRow>, Option<&'a UserRow>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let order = match (self.before.peek(), self.after.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(before), Some(after)) => before.key().cmp(after.key()),
+        };
+        let before = if order.is_le() { self.before.next() } else { None };
+        let after = if order.is_ge() { self.after.next() } else { None };
+        Some((before, after))
+    }
+}
+
+/// A user in a state, if the state has it.
+type Side<'a> = (&'a Snapshot, Option<&'a UserRow>);
+
+fn access_change(before: Side<'_>, after: Side<'_>, from: Timestamp) -> Option<UserAccessChange> {
+    let mut instants = BTreeSet::from([from]);
+    for (snapshot, row) in [before, after] {
+        if let Some(row) = row {
+            window_ends(&snapshot.0.state, row, from, &mut instants);
+        }
+    }
+    let slugs = |(snapshot, row): Side<'_>, at| -> Vec<Slug> {
+        let id: Option<UserId> = row.map(UserRow::id);
+        id.map(|id| snapshot.at(at).effective(id))
+            .map(|set| set.records())
+            .into_iter()
+            .flatten()
+            .map(|p| p.record.slug)
+            .collect()
+    };
+    let (mut gained, mut lost) = (Collected::default(), Collected::default());
+    let mut instants = instants.into_iter().peekable();
+    while let Some(at) = instants.next() {
+        let (old, new) = (slugs(before, at), slugs(after, at));
+        if old == new {
+            continue;
+        }
+        let step = (Some(at).filter(|at| *at > from), instants.peek().copied());
+        gained.add(&new, &old, step);
+        lost.add(&old, &new, step);
+    }
+    let (gained, lost) = (gained.finish(), lost.finish());
+    let user = before.1.or(after.1)?.key().clone();
+    (!gained.is_empty() || !lost.is_empty()).then_some(UserAccessChange { user, gained, lost })
+}
+
+/// The time from one instant until before another. The first and the last step have no limit.
+type Step = (Option<Timestamp>, Option<Timestamp>);
+
+/// Permissions, each with the steps during which it is gained or lost.
+#[derive(Default)]
+struct Collected(BTreeMap<Slug, Vec<Step>>);
+
+impl Collected {
+    /// Adds what these have and the others do not.
+    fn add(&mut self, these: &[Slug], others: &[Slug], step: Step) {
+        let others: BTreeSet<&Slug> = others.iter().collect();
+        for slug in these.iter().filter(|slug| !others.contains(slug)) {
+            let steps = self.0.entry(slug.clone()).or_default();
+            match steps.last_mut() {
+                Some(last) if last.1.is_some() && last.1 == step.0 => last.1 = step.1,
+                _ => steps.push(step),
+            }
+        }
+    }
+
+    fn finish(self) -> Vec<PermissionWindows> {
+        let windows = |steps: Vec<Step>| steps.into_iter().filter_map(|(from, until)| Window::new(from, until).ok());
+        let all = self.0.into_iter();
+        all.map(|(permission, steps)| PermissionWindows { permission, windows: windows(steps).collect() }).collect()
+    }
+}
+
+impl Display for UserAccessChange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "user {}", Quoted(self.user.as_str()))?;
+        let mut separator = "";
+        for (verb, permissions) in [("gains", &self.gained), ("loses", &self.lost)] {
+            for (n, permission) in permissions.iter().enumerate() {
+                match n {
+                    0 => write!(f, "{separator} {verb} {permission}")?,
+                    _ => write!(f, ", {permission}")?,
+                }
+                separator = ";";
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Display for PermissionWindows {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Quoted(self.permission.as_str()))?;
+        let limited = self.windows.iter().filter(|window| !window.is_always());
+        limited.enumerate().try_for_each(|(n, window)| write!(f, "{}{window}", if n == 0 { " " } else { " and " }))
+    }
+}
+
+impl Display for ChangedAnswer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { question: Question { user, permission, at }, before, after } = self;
+        write!(f, "user {}, permission {}", Quoted(user), Quoted(permission))?;
+        at.map_or(Ok(()), |at| write!(f, ", at {at}"))?;
+        write!(f, ": {before}, would be {after}")
+    }
+}

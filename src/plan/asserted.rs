@@ -38,7 +38,9 @@ pub(crate) fn check(before: &State, after: &CompiledTenant, changes: &[Change], 
         return Ok(());
     }
     let mut affected = Affected::new(before, state, &binding);
-    changes.iter().for_each(|change| affected.add(change));
+    for change in changes {
+        affected.add(change);
+    }
     for (place, (number, row)) in binding.iter().enumerate() {
         let judge = row.judge(state);
         let earlier = before.assertions.row(*number).filter(|earlier| is_comparable(earlier, row));

@@ -218,8 +218,12 @@ impl Edit<'_> {
             row.named = AssertionNumbers::default();
         }
         let AssertionNumbers { permission, roles, .. } = named.unwrap_or_default();
-        permission.into_iter().for_each(|permission| self.forget_removed_permission(permission));
-        roles.into_iter().for_each(|role| self.forget_removed_role(role));
+        if let Some(permission) = permission {
+            self.forget_removed_permission(permission);
+        }
+        for role in roles {
+            self.forget_removed_role(role);
+        }
         Ok(())
     }
 

@@ -29,7 +29,7 @@ pub struct Updated<T> {
     pub commit: Option<CommitId>,
     /// The changes, ordered by the keys of the records; empty if there was nothing to change.
     pub changes: Vec<Change>,
-    /// What the author of the changes probably did not want. See [`Plan::warnings`].
+    /// What the author of the changes probably did not want. See [`Plan::warnings`](crate::Plan::warnings).
     pub warnings: Vec<Warning>,
     /// The snapshots before and after; `None` if there was nothing to change.
     pub(super) sides: Option<(Snapshot, Snapshot)>,

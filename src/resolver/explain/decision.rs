@@ -70,7 +70,8 @@ pub enum Reason {
     /// The slug belongs to a permission of the tenant and to one of the catalog, and neither gives anything until the
     /// tenant's own is renamed or deleted (R9). [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists such slugs.
     CatalogConflict,
-    /// The catalog has renamed the permission: the slug is an earlier one. [`Explanation::suggestions`] has the present one.
+    /// The catalog has renamed the permission: the slug is an earlier one.
+    /// [`Explanation::suggestions`](crate::Explanation::suggestions) has the present one.
     PermissionRenamed,
     /// The question has a pattern, such as `posts:*`, in place of a permission. Only a grant can have a pattern.
     PatternAsked,

@@ -176,8 +176,6 @@ async fn a_group_is_created_filled_and_given_roles_in_the_described_steps() {
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
     assert!(!portal.acme.check("bob@acme.com", "invoices:approve"));
     assert!(portal.acme.check("alice@acme.com", "invoices:approve"));
-    let commits = portal.acme.now();
-    assert!(commits.group("engineering").is_some());
 }
 
 #[tokio::test]
@@ -270,8 +268,7 @@ async fn each_page_and_each_form_requires_its_permission() {
         let expected = if path.contains("/members/") { StatusCode::NOT_FOUND } else { StatusCode::OK };
         let answer = browser.get(path).await;
         assert_eq!(answer.status, expected, "{path}");
-        assert!(!answer.body.contains("name=\"do\" value=\"") || answer.body.contains("remove-members") || answer.body.contains("unassign"), "{path}");
-        assert!(!answer.body.contains("value=\"save\""), "{path}");
+        assert!(!answer.body.contains("name=\"do\"") && !answer.body.contains("name=\"step\""), "{path}");
     }
     for (path, action) in [(format!("{BASE}/groups"), ""), (group, "delete"), (format!("{BASE}/users/{user}"), "assign")] {
         let answer = browser.post(&path, &[("name", "X"), ("do", action), ("role", &role)]).await;

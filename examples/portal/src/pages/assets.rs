@@ -1,4 +1,4 @@
-//! The style sheet and the script. Both are part of the binary.
+//! The style sheet, the script and the icon. They are part of the binary.
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -10,7 +10,9 @@ use crate::state::PortalState;
 const STYLE: &str = include_str!("../../static/portal.css");
 const SCRIPT: &str = include_str!("../../static/portal.js");
 
-/// FNV-1a of both files: a new release has new addresses, so browsers may keep the files.
+const ICON: &str = include_str!("../../static/icon.svg");
+
+/// FNV-1a of the first two files: a new release has new addresses, so browsers may keep the files.
 const VERSION: u64 = {
     let (mut hash, mut file) = (0xcbf2_9ce4_8422_2325_u64, 0);
     while file < 2 {
@@ -37,5 +39,9 @@ pub(super) fn router() -> Router<PortalState> {
     let style = || async { ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, KEPT)], STYLE).into_response() };
     let script =
         || async { ([(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, KEPT)], SCRIPT).into_response() };
-    Router::new().route("/assets/portal.css", get(style)).route("/assets/portal.js", get(script))
+    let icon = || async { ([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, KEPT)], ICON).into_response() };
+    Router::new()
+        .route("/assets/portal.css", get(style))
+        .route("/assets/portal.js", get(script))
+        .route("/assets/icon.svg", get(icon))
 }

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use maud::{Markup, html};
 use rolecall::plan::AccessChange;
 use rolecall::records::{GroupId, RoleId, UserId};
@@ -214,15 +214,7 @@ impl Submitted {
         })
     }
 
-    /// The answer to the form. Mistakes and conflicts are pages of their own.
-    pub(super) async fn answer(&self, change: impl Fn(&Tx, &Fields) -> Result<String, Refusal> + Send + Sync) -> Result<Response, Problem> {
-        match self.apply(change).await {
-            Outcome::Done(to) => Ok(Redirect::to(&to).into_response()),
-            Outcome::Page(page) => Ok(page),
-            Outcome::Refused(refusal) => self.refused(refusal),
-        }
-    }
-
+    /// The answer to what was refused: a page about it.
     pub(super) fn refused(&self, refusal: Refusal) -> Result<Response, Problem> {
         match refusal {
             Refusal::Mistakes(status, mistakes) => Ok(self.not_saved(status, &mistakes)),

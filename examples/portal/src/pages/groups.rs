@@ -342,8 +342,7 @@ fn direct_members(frame: &Frame, moment: &Moment<'_>, group: &GroupRecord, asked
         @if found.items.is_empty() {
             (empty(if asked.q.is_empty() { "This group has no direct members." } else { "No direct member has this in the name or key." }))
         } @else {
-            form method="post" action=(own) {
-                (group_fields(moment, group, "remove-members"))
+            @let table = html! {
                 table {
                     caption.visually-hidden { "Direct members of " (group.name) }
                     thead { tr {
@@ -353,8 +352,14 @@ fn direct_members(frame: &Frame, moment: &Moment<'_>, group: &GroupRecord, asked
                     } }
                     tbody { @for entry in &found.items { (direct_member(frame, moment, group, entry, may_change)) } }
                 }
-                @if may_change { div.actions { button name="step" value="preview" { "Remove chosen members" } } }
-            }
+            };
+            @if may_change {
+                form method="post" action=(own) {
+                    (group_fields(moment, group, "remove-members"))
+                    (table)
+                    div.actions { button name="step" value="preview" { "Remove chosen members" } }
+                }
+            } @else { (table) }
         }
         (pager(&link(&own, &[("q", &asked.q)]), asked.after.is_empty(),
             found.next.map(|next| link(&own, &[("q", &asked.q), ("after", &next)]))))
@@ -568,8 +573,7 @@ fn roles_page(
         h2 { "Direct roles" }
         @if direct.is_empty() { (empty("No role is assigned to this group directly.")) }
         @else {
-            form method="post" action=(own) {
-                (group_fields(moment, group, "unassign"))
+            @let table = html! {
                 table {
                     caption.visually-hidden { "Roles assigned to " (group.name) }
                     thead { tr {
@@ -591,8 +595,14 @@ fn roles_page(
                         }
                     }
                 }
-                @if may_change { div.actions { button name="step" value="preview" { "Remove chosen roles" } } }
-            }
+            };
+            @if may_change {
+                form method="post" action=(own) {
+                    (group_fields(moment, group, "unassign"))
+                    (table)
+                    div.actions { button name="step" value="preview" { "Remove chosen roles" } }
+                }
+            } @else { (table) }
         }
         h2 { "Inherited roles" }
         @if inherited.is_empty() { (empty("No role comes from elsewhere.")) }

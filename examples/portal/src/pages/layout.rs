@@ -96,7 +96,7 @@ fn document(title: &str, body: Markup) -> Markup {
                 meta name="color-scheme" content="light dark";
                 title { (title) }
                 link rel="stylesheet" href=(assets::style_path());
-                link rel="icon" href="data:,";
+                link rel="icon" type="image/svg+xml" href="/assets/icon.svg";
                 script src=(assets::script_path()) defer {}
             }
             body { (body) }

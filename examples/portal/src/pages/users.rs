@@ -157,8 +157,7 @@ fn roles_of(frame: &Frame, moment: &Moment<'_>, user: &UserRecord, own: &str) ->
         h2 #roles { "Roles" }
         @if direct.is_empty() && inherited.is_empty() { (empty("This user has no role.")) }
         @if !direct.is_empty() {
-            form method="post" action=(own) {
-                (user_fields(moment, user, "unassign"))
+            @let table = html! {
                 table {
                     caption { "Direct roles" }
                     thead { tr {
@@ -177,8 +176,14 @@ fn roles_of(frame: &Frame, moment: &Moment<'_>, user: &UserRecord, own: &str) ->
                         }
                     }
                 }
-                @if may_change { div.actions { button name="step" value="preview" { "Remove chosen roles" } } }
-            }
+            };
+            @if may_change {
+                form method="post" action=(own) {
+                    (user_fields(moment, user, "unassign"))
+                    (table)
+                    div.actions { button name="step" value="preview" { "Remove chosen roles" } }
+                }
+            } @else { (table) }
         }
         @if !inherited.is_empty() {
             table {

@@ -48,13 +48,15 @@ const hasNot = async (part) => assert.ok(!(await text()).includes(part), `unexpe
 
 /** Clicks a link or button by its text or label, and waits for the next page. */
 async function follow(name, inside = "body") {
-  const element = await page.waitForSelector(`${inside} ::-p-aria([name="${name}"])`, { timeout: 10_000 });
+  const selectors = ["link", "button"].map((role) => `${inside} ::-p-aria([name="${name}"][role="${role}"])`);
+  const element = await page.waitForSelector(selectors.join(", "), { timeout: 10_000 });
   await Promise.all([page.waitForNavigation(), element.click()]);
 }
 
 /** Types into a field that is found by its label. */
 async function fill(label, value) {
-  const field = await page.waitForSelector(`::-p-aria([name="${label}"])`);
+  const control = (label) => [...document.querySelectorAll("label")].find((found) => found.innerText.trim() === label)?.control;
+  const field = (await page.waitForFunction(control, { timeout: 10_000 }, label)).asElement();
   if ((await field.evaluate((field) => field.type)) === "date") {
     await field.evaluate((field, value) => (field.value = value), value);
   } else {

@@ -1,5 +1,5 @@
-// Makes three things quicker that also work without it: opening a level of the tree, searching while somebody types, and
-// moving the focus to the summary of mistakes.
+// Makes quicker what also works without it: opening a level of the tree, searching while somebody types, and reaching the
+// summary of mistakes.
 "use strict";
 
 (() => {
@@ -114,6 +114,13 @@
       clearTimeout(timer);
       search();
     });
+  }
+
+  // The message after a change is shown once, and not again after a reload.
+  const own = new URL(location.href);
+  if (own.searchParams.has("done")) {
+    own.searchParams.delete("done");
+    history.replaceState(history.state, "", own);
   }
 
   // The first mistake is read out and reached at once.

@@ -50,7 +50,10 @@ impl Portal {
         assert!(header(CONTENT_SECURITY_POLICY).starts_with("default-src 'none'"), "every answer has the policy");
         let is_page = header(CONTENT_TYPE).starts_with("text/html");
         let body = String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
-        assert!(!is_page || !body.contains("<script>") && !body.contains("style="), "no page has scripts or styles inside");
+        assert!(
+            !is_page || !body.contains("<script>") && !body.contains("style="),
+            "no page has scripts or styles inside"
+        );
         Answer { status, location, cookie, body }
     }
 
@@ -215,7 +218,11 @@ async fn markup_in_names_is_text() {
         .update(|tx| {
             tx.create_permission("evil\"<b>")?.set_name(evil)?;
             tx.create_role("evil\"<b>")?.set_name(evil)?.grant("evil\"<b>")?;
-            tx.create_group("evil\"<b>")?.set_name(evil)?.set_description(evil)?.assign("evil\"<b>")?.add_parent("staff")?;
+            tx.create_group("evil\"<b>")?
+                .set_name(evil)?
+                .set_description(evil)?
+                .assign("evil\"<b>")?
+                .add_parent("staff")?;
             tx.create_user("evil\"<b>")?.set_name(Some(evil))?.join("evil\"<b>")?.done()
         })
         .await
@@ -223,8 +230,12 @@ async fn markup_in_names_is_text() {
     let group = portal.group("evil\"<b>");
     let (user, role) = (portal.user("evil\"<b>"), portal.role("evil\"<b>"));
     let permission = portal.acme.now().permission("evil\"<b>").unwrap().id();
-    let mut paths = vec![format!("{BASE}/groups"), format!("{BASE}/groups?q=%3Cb%3E"), format!("{BASE}/groups?q=script")];
-    paths.extend(["", "?show=all", "/roles", "/subgroups", "/settings", "/add-members?q=%22%3E%3Cb%3E"].map(|tab| format!("{group}{tab}")));
+    let mut paths =
+        vec![format!("{BASE}/groups"), format!("{BASE}/groups?q=%3Cb%3E"), format!("{BASE}/groups?q=script")];
+    paths.extend(
+        ["", "?show=all", "/roles", "/subgroups", "/settings", "/add-members?q=%22%3E%3Cb%3E"]
+            .map(|tab| format!("{group}{tab}")),
+    );
     paths.push(format!("{group}/members/{user}"));
     paths.push(format!("{}/children", portal.group("staff")));
     paths.extend([format!("{BASE}/users"), format!("{BASE}/users/{user}"), format!("{BASE}/roles/{role}")]);
@@ -253,13 +264,23 @@ async fn each_page_and_each_form_requires_its_permission() {
         .iter()
         .map(|page| format!("{BASE}/{page}"))
         .collect();
-    paths.extend(["", "/add-members", "/roles", "/subgroups", "/settings", "/children"].map(|tab| format!("{group}{tab}")));
-    paths.extend([format!("{BASE}/roles/{role}"), format!("{BASE}/users/{user}"), format!("{BASE}/permissions/{permission}")]);
+    paths.extend(
+        ["", "/add-members", "/roles", "/subgroups", "/settings", "/children"].map(|tab| format!("{group}{tab}")),
+    );
+    paths.extend([
+        format!("{BASE}/roles/{role}"),
+        format!("{BASE}/users/{user}"),
+        format!("{BASE}/permissions/{permission}"),
+    ]);
     paths.push(format!("{group}/members/{user}"));
     for path in &paths {
         let answer = browser.get(path).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
-        assert!(answer.body.starts_with("<!DOCTYPE html>") && !answer.body.contains("Alice"), "{path}: {}", answer.body);
+        assert!(
+            answer.body.starts_with("<!DOCTYPE html>") && !answer.body.contains("Alice"),
+            "{path}: {}",
+            answer.body
+        );
     }
     // Who may read sees no forms, and what they would send is refused.
     portal.acme.update(|tx| tx.user("bob@acme.com")?.assign(SystemRole::Auditor)?.done()).await.unwrap();
@@ -270,7 +291,9 @@ async fn each_page_and_each_form_requires_its_permission() {
         assert_eq!(answer.status, expected, "{path}");
         assert!(!answer.body.contains("name=\"do\"") && !answer.body.contains("name=\"step\""), "{path}");
     }
-    for (path, action) in [(format!("{BASE}/groups"), ""), (group, "delete"), (format!("{BASE}/users/{user}"), "assign")] {
+    for (path, action) in
+        [(format!("{BASE}/groups"), ""), (group, "delete"), (format!("{BASE}/users/{user}"), "assign")]
+    {
         let answer = browser.post(&path, &[("name", "X"), ("do", action), ("role", &role)]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
     }
@@ -307,7 +330,9 @@ async fn without_a_session_a_page_leads_to_the_form_and_back() {
 async fn what_another_site_sends_is_refused() {
     let portal = Portal::new().await;
     let admin = portal.administrator().await;
-    for path in [format!("{BASE}/groups"), portal.group("staff"), format!("{BASE}/users/{}", portal.user("bob@acme.com"))] {
+    for path in
+        [format!("{BASE}/groups"), portal.group("staff"), format!("{BASE}/users/{}", portal.user("bob@acme.com"))]
+    {
         for site in ["cross-site", "same-site", "none"] {
             let answer = portal.ask(admin.form(&path, site, &[("name", "X"), ("do", "delete")])).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {site}");
@@ -336,8 +361,9 @@ async fn a_form_for_an_old_state_overwrites_nothing() {
     assert!(conflict.body.contains("Somebody has changed this meanwhile") && conflict.body.contains("Finances"));
     assert_eq!(portal.acme.now().group("finance").unwrap().name, "Money");
     // It can be looked at on the present state, and then be saved.
-    let preview = admin.post(&group, &[edit[0], ("version", "any"), edit[2], edit[3], edit[4], ("step", "preview")]).await;
-    assert!(preview.body.contains("`Money` → `Finances`"), "{}", preview.body);
+    let preview =
+        admin.post(&group, &[edit[0], ("version", "any"), edit[2], edit[3], edit[4], ("step", "preview")]).await;
+    assert!(preview.body.contains("<code>Money</code> → <code>Finances</code>"), "{}", preview.body);
     assert_eq!(admin.confirm(&group, &preview.body).await.status, StatusCode::SEE_OTHER);
     assert_eq!(portal.acme.now().group("finance").unwrap().name, "Finances");
     // Without a version, or with one that was never shown, nothing is saved.
@@ -414,7 +440,11 @@ async fn a_temporary_member_has_an_end_that_can_be_changed() {
     assert_eq!(stale.status, StatusCode::CONFLICT, "the window is not what the page had shown");
     // What ends soon.
     let soon = portal.acme.now().instant().saturating_add(std::time::Duration::from_secs(3600));
-    portal.acme.update(|tx| tx.group("finance")?.set_member_window("bob@acme.com", Window::until(soon))?.done()).await.unwrap();
+    portal
+        .acme
+        .update(|tx| tx.group("finance")?.set_member_window("bob@acme.com", Window::until(soon))?.done())
+        .await
+        .unwrap();
     let page = admin.page(&format!("{BASE}/expiring?days=1")).await;
     assert!(page.contains("Bob Meyer") && page.contains("Finance"));
 }
@@ -467,10 +497,13 @@ async fn subgroups_load_level_by_level_and_a_search_shows_full_paths() {
     let all = admin.page(&format!("{}?show=all", portal.group("staff"))).await;
     assert!(all.contains("inherited") && all.contains("Carol"));
     let roles = admin.page(&format!("{}/roles", portal.group("platform"))).await;
-    assert!(roles.contains("from the group") && roles.contains(&format!("{}/roles\">Product", portal.group("product"))));
+    assert!(
+        roles.contains("from the group") && roles.contains(&format!("{}/roles\">Product", portal.group("product")))
+    );
     // A parent is added, previewed first, and a cycle is refused.
     let (product, path) = (portal.group("product"), format!("{}/subgroups", portal.group("product")));
-    let cycle = admin.change(&product, &path, &[("do", "add-parent"), ("parent", "platform"), ("step", "preview")]).await;
+    let cycle =
+        admin.change(&product, &path, &[("do", "add-parent"), ("parent", "platform"), ("step", "preview")]).await;
     assert_eq!(cycle.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", cycle.body);
 }
 
@@ -538,8 +571,13 @@ async fn what_does_not_exist_is_a_page_with_404() {
     let portal = Portal::new().await;
     let admin = portal.administrator().await;
     let nobody = "00000000-0000-4000-8000-000000000000";
-    let mut paths: Vec<String> = ["groups", "users", "roles", "permissions"].iter().map(|kind| format!("{BASE}/{kind}/{nobody}")).collect();
-    paths.extend([format!("{BASE}/nothing"), format!("{BASE}/groups/{nobody}/roles"), format!("{}/nothing", portal.group("staff"))]);
+    let mut paths: Vec<String> =
+        ["groups", "users", "roles", "permissions"].iter().map(|kind| format!("{BASE}/{kind}/{nobody}")).collect();
+    paths.extend([
+        format!("{BASE}/nothing"),
+        format!("{BASE}/groups/{nobody}/roles"),
+        format!("{}/nothing", portal.group("staff")),
+    ]);
     for path in paths {
         let answer = admin.get(&path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");

@@ -59,14 +59,30 @@ fn paths(large: &Tenant) -> Vec<String> {
     let (everybody, top, deep) = (group("everybody"), group("group-00001"), group("group-09999"));
     let user = now.user("user-050000@large.example").unwrap().id;
     let (role, permission) = (now.role("role-001").unwrap().id(), now.permission("area1:read").unwrap().id());
-    let mut paths: Vec<String> = ["groups", "groups?q=99", "groups?q=nothing-has-this", "users", "users?q=99999", "users?q=zzz"]
-        .iter()
-        .chain(&["roles", "permissions", "tester?user=user-050000@large.example&permission=area1:read", "groups/new"])
-        .chain(&["tester?user=user-050000@large.example&permission=area2:read", "expiring", "expiring?days=366"])
-        .map(|path| format!("{BASE}/{path}"))
-        .collect();
+    let mut paths: Vec<String> =
+        ["groups", "groups?q=99", "groups?q=nothing-has-this", "users", "users?q=99999", "users?q=zzz"]
+            .iter()
+            .chain(&[
+                "roles",
+                "permissions",
+                "tester?user=user-050000@large.example&permission=area1:read",
+                "groups/new",
+            ])
+            .chain(&["tester?user=user-050000@large.example&permission=area2:read", "expiring", "expiring?days=366"])
+            .map(|path| format!("{BASE}/{path}"))
+            .collect();
     for (name, id) in [("everybody", everybody), ("top", top), ("deep", deep)] {
-        for tab in ["", "?show=all", "?q=99", "?show=all&q=99", "/roles", "/subgroups", "/settings", "/add-members", "/add-members?q=999"] {
+        for tab in [
+            "",
+            "?show=all",
+            "?q=99",
+            "?show=all&q=99",
+            "/roles",
+            "/subgroups",
+            "/settings",
+            "/add-members",
+            "/add-members?q=999",
+        ] {
             paths.push(format!("{BASE}/groups/{id}{tab}#{name}"));
         }
     }

@@ -36,9 +36,11 @@ pub(super) fn script_path() -> String {
 
 pub(super) fn router() -> Router<PortalState> {
     const KEPT: &str = "public, max-age=86400";
-    let style = || async { ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, KEPT)], STYLE).into_response() };
-    let script =
-        || async { ([(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, KEPT)], SCRIPT).into_response() };
+    let style =
+        || async { ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, KEPT)], STYLE).into_response() };
+    let script = || async {
+        ([(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, KEPT)], SCRIPT).into_response()
+    };
     let icon = || async { ([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, KEPT)], ICON).into_response() };
     Router::new()
         .route("/assets/portal.css", get(style))

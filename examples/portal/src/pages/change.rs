@@ -156,7 +156,10 @@ impl Submitted {
     /// Plans the change, and previews or commits it. The closure returns the page to go to.
     ///
     /// With a commit goes a task that logs it, so that a client which hangs up leaves no change without a line in the log.
-    pub(super) async fn apply(&self, change: impl Fn(&Tx, &Fields) -> Result<String, Refusal> + Send + Sync) -> Outcome {
+    pub(super) async fn apply(
+        &self,
+        change: impl Fn(&Tx, &Fields) -> Result<String, Refusal> + Send + Sync,
+    ) -> Outcome {
         let mut attempts = 0;
         loop {
             let (to, plan) = match self.plan(&change) {
@@ -186,7 +189,9 @@ impl Submitted {
                 Ok(Ok(())) => return Outcome::Done(to),
                 Ok(Err(error)) if error.kind() == ErrorKind::Stale && attempts < MOST_ATTEMPTS => {}
                 Ok(Err(error)) if error.kind() == ErrorKind::Stale => {
-                    return Outcome::Refused(Refusal::Conflict("Others are changing this tenant all the time".to_owned()));
+                    return Outcome::Refused(Refusal::Conflict(
+                        "Others are changing this tenant all the time".to_owned(),
+                    ));
                 }
                 Ok(Err(error)) => return Outcome::Refused(error.into()),
                 Err(_) => {
@@ -309,7 +314,8 @@ pub(super) fn with_notice(path: &str, done: &str) -> String {
 /// A line for each change, with ids only: names would be personal data.
 fn log(user: UserId, updated: &Updated<()>) {
     for change in updated.described() {
-        let object = change.object.as_ref().map_or_else(String::new, |object| format!(" {} {}", object.entity, object.id));
+        let object =
+            change.object.as_ref().map_or_else(String::new, |object| format!(" {} {}", object.entity, object.id));
         let subject = format!("{} {}", change.subject.entity, change.subject.id);
         let (kind, record) = (change.change, change.kind);
         tracing::info!(by = %user, revision = %updated.revision, change = format!("{kind:?} {record:?}: {subject}{object}"), "changed");
@@ -352,7 +358,7 @@ impl Effect {
             }
             h2 { "What changes" }
             @if self.lines.is_empty() { p.empty { "Nothing: it is like this already." } }
-            ul.lines { @for line in &self.lines { li { (super::layout::capitalised(line)) } } }
+            ul.lines { @for line in &self.lines { li { (with_names(line)) } } }
             @if self.more_lines { p.muted { "… and more." } }
             h2 #access { "Who gains or loses access" }
             p.hint { "At this instant, " (super::layout::instant(self.at)) "." }
@@ -373,6 +379,14 @@ impl Effect {
                 @if self.more_users { p.muted { "Only the first " (MOST_USERS) " users are shown. More are affected." } }
             }
         }
+    }
+}
+
+/// A line with the names in it marked. They are between backticks, and have none themselves.
+fn with_names(line: &str) -> Markup {
+    let line = super::layout::capitalised(line);
+    html! {
+        @for (i, part) in line.split('`').enumerate() { @if i % 2 == 1 { code { (part) } } @else { (part) } }
     }
 }
 
@@ -401,8 +415,7 @@ fn short_hash(value: &impl Serialize) -> String {
 /// The version of a group: its record, its direct roles and its parents. Members are not part of it, because a form adds and
 /// removes each of them by itself.
 pub(super) fn group_version(moment: &Moment<'_>, group: GroupId) -> String {
-    let roles: Vec<_> =
-        moment.roles_of_group(group).iter().map(|role| (role.record.id(), role.window)).collect();
+    let roles: Vec<_> = moment.roles_of_group(group).iter().map(|role| (role.record.id(), role.window)).collect();
     let parents: Vec<_> = moment.parents_of(group).iter().map(|parent| (parent.record.id, parent.window)).collect();
     short_hash(&(moment.group(group), roles, parents))
 }

@@ -112,7 +112,14 @@ fn endings(moment: &Moment<'_>, days: u64, after: &str) -> (Vec<(Timestamp, Endi
             looked_at += page.items.len();
             for group in page.items {
                 for held in moment.roles_of_group(group.id).iter() {
-                    let ending = || Ending::GroupRole(group.id, group.name.to_string(), held.record.id(), held.record.name().to_string());
+                    let ending = || {
+                        Ending::GroupRole(
+                            group.id,
+                            group.name.to_string(),
+                            held.record.id(),
+                            held.record.name().to_string(),
+                        )
+                    };
                     found.extend(soon(held.window).map(|end| (end, ending())));
                 }
             }
@@ -128,16 +135,21 @@ fn endings(moment: &Moment<'_>, days: u64, after: &str) -> (Vec<(Timestamp, Endi
         looked_at += page.items.len();
         for user in page.items {
             for entry in moment.groups_of(user.id).iter() {
-                let ending = || Ending::Member(user.id, user.name().to_owned(), entry.record.id, entry.record.name.to_string());
+                let ending =
+                    || Ending::Member(user.id, user.name().to_owned(), entry.record.id, entry.record.name.to_string());
                 found.extend(soon(entry.window).map(|end| (end, ending())));
             }
             for held in moment.roles_of(user.id).iter() {
-                let ending = || Ending::UserRole(user.id, user.name().to_owned(), held.record.id(), held.record.name().to_string());
+                let ending = || {
+                    Ending::UserRole(user.id, user.name().to_owned(), held.record.id(), held.record.name().to_string())
+                };
                 found.extend(soon(held.window).map(|end| (end, ending())));
             }
         }
         match page.next {
-            Some(next) if looked_at < MOST_LOOKED_AT && found.len() < PAGE_SIZE * 4 => request = PageRequest::of(STEP).after(next),
+            Some(next) if looked_at < MOST_LOOKED_AT && found.len() < PAGE_SIZE * 4 => {
+                request = PageRequest::of(STEP).after(next)
+            }
             next => break next,
         }
     };
@@ -145,4 +157,3 @@ fn endings(moment: &Moment<'_>, days: u64, after: &str) -> (Vec<(Timestamp, Endi
     found.truncate(PAGE_SIZE * 20);
     (found, next)
 }
-

@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use super::change::{self, Fields, Outcome, Refusal, Submitted, group_version, last_day};
 use super::layout::{
-    Mistake, Section, empty, error_summary, link, notice, origin, page, page_with_status, pager, search_form, text_field,
-    until_field, window,
+    Mistake, Section, empty, error_summary, link, notice, origin, page, page_with_status, pager, search_form,
+    text_field, until_field, window,
 };
 use super::tree::{self, Tree};
 use super::visit::{Frame, Visit};
@@ -110,13 +110,7 @@ pub(super) async fn new(visit: Visit<GroupsManage>, Query(fields): Query<Vec<(St
     new_form(StatusCode::OK, &visit.frame, &visit.moment(), &Fields(fields), &[])
 }
 
-fn new_form(
-    status: StatusCode,
-    frame: &Frame,
-    moment: &Moment<'_>,
-    fields: &Fields,
-    mistakes: &[Mistake],
-) -> Response {
+fn new_form(status: StatusCode, frame: &Frame, moment: &Moment<'_>, fields: &Fields, mistakes: &[Mistake]) -> Response {
     let parent = fields.get("parent").parse::<GroupId>().ok().and_then(|parent| moment.group(parent));
     let content = html! {
         (breadcrumbs(frame, parent.as_ref(), "Create Group"))
@@ -470,7 +464,9 @@ pub(super) async fn add_members(
     let group = found(&moment, group)?;
     if let Some(manager) = group.managed_by() {
         let problem = Problem::new(StatusCode::FORBIDDEN, "managed", "a directory manages this group");
-        return Err(problem.with_detail(format!("members can only be changed in {}", rolecall::Quoted(manager.as_str()))));
+        return Err(
+            problem.with_detail(format!("members can only be changed in {}", rolecall::Quoted(manager.as_str())))
+        );
     }
     Ok(add_members_page(StatusCode::OK, &visit.frame, &moment, &group, &Fields(fields), &[]))
 }
@@ -648,8 +644,9 @@ pub(super) fn assign_form(
     legend: &str,
 ) -> Markup {
     let found = moment.roles(&PageRequest::of(PAGE_SIZE).search(fields.get("q")));
-    let ids: HashSet<RoleId> = fields.all("role").take(500).filter_map(|id| id.parse().ok()).collect();
-    let chosen: Vec<_> = ids.iter().filter_map(|id| moment.role(*id)).collect();
+    let chosen: Vec<_> =
+        fields.all("role").take(500).filter_map(|id| moment.role(id.parse::<RoleId>().ok()?)).collect();
+    let ids: HashSet<RoleId> = chosen.iter().map(WithOrigin::id).collect();
     let choice = |role: &WithOrigin<RoleRecord>, is_chosen: bool| {
         let field = format!("role-{}", role.id());
         html! {
@@ -781,7 +778,8 @@ fn settings_page(
 ) -> Response {
     let own = frame.path(&format!("groups/{}", group.id));
     let may_change = frame.rights.manage_groups && group.managed_by().is_none();
-    let value = |name: &str, stored: &str| fields.map_or_else(|| stored.to_owned(), |fields| fields.get(name).to_owned());
+    let value =
+        |name: &str, stored: &str| fields.map_or_else(|| stored.to_owned(), |fields| fields.get(name).to_owned());
     let content = html! {
         (head(frame, moment, group, Tab::Settings, done))
         (error_summary(mistakes))
@@ -811,6 +809,7 @@ fn settings_page(
             }
         }
     };
-    let title = if mistakes.is_empty() { format!("Settings of {}", group.name) } else { format!("Error: {}", group.name) };
+    let title =
+        if mistakes.is_empty() { format!("Settings of {}", group.name) } else { format!("Error: {}", group.name) };
     page_with_status(status, frame, Section::Groups, &title, content)
 }

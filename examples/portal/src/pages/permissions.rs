@@ -85,7 +85,9 @@ fn roles_with(frame: &Frame, moment: &Moment<'_>, permission: &WithOrigin<Permis
     let (mut found, mut request) = (Vec::new(), PageRequest::of(STEP));
     loop {
         let page = moment.roles(&request);
-        found.extend(page.items.into_iter().filter(|role| moment.effective_of_role(role.id()).contains(permission.id())));
+        found.extend(
+            page.items.into_iter().filter(|role| moment.effective_of_role(role.id()).contains(permission.id())),
+        );
         match page.next {
             Some(next) if found.len() <= PAGE_SIZE => request = PageRequest::of(STEP).after(next),
             _ => break,

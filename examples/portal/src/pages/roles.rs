@@ -129,7 +129,9 @@ fn users_with(frame: &Frame, moment: &Moment<'_>, role: &WithOrigin<RoleRecord>,
     let set = moment.all_holders(role.id());
     let total = set.len();
     let found = set.page(&asked.page());
-    let via = |user| moment.all_roles_of(user).iter().find(|entry| entry.record.id() == role.id()).map(|entry| entry.via.clone());
+    let via = |user| {
+        moment.all_roles_of(user).iter().find(|entry| entry.record.id() == role.id()).map(|entry| entry.via.clone())
+    };
     html! {
         p.muted { (total) @if total == 1 { " active user" } @else { " active users" } ", directly, through groups and through roles that include it" }
         @if found.items.is_empty() { (empty("There is no such user.")) }

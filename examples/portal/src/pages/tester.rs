@@ -116,6 +116,9 @@ fn path_of(frame: &Frame, moment: &Moment<'_>, user: &str, path: &Path, permissi
                 span.kind { @if path.grant() == permission { "grants" } @else { "grants the pattern" } }
                 span.what { code { (path.grant()) } }
             }
+            @if path.grant() != permission {
+                li.node-permission { span.kind { "which has the permission" } span.what { code { (permission) } } }
+            }
         }
     }
 }

@@ -166,7 +166,7 @@ const parts = {
     await looks("preview");
     await follow("Save this change");
     await has("The change was saved");
-    await looks("roles");
+    await looks("group-roles");
   },
 
   async "all of it is there after a reload"() {

@@ -1,93 +1,112 @@
-//! The pages under `/t/{tenant}/portal`: plain HTML and forms.
+//! The pages under `/t/{tenant}/portal`: HTML from the server, and forms that work without a script.
+//!
+//! `pages/layout.rs` has what all pages share, `pages/visit.rs` who looks at a page, `pages/change.rs` how a form becomes a
+//! guarded transaction, previewed or committed. Each other file has the pages about one kind of thing. The style sheet and the
+//! script are in `static`.
+
+mod assets;
+mod change;
+mod expiring;
+mod groups;
+mod layout;
+mod permissions;
+mod roles;
+mod session;
+mod sources;
+mod tester;
+mod tree;
+mod users;
+mod visit;
 
 use axum::Router;
-use axum::extract::{Form, Path, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request};
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use rolecall_axum::{Permitted, Problem};
-use serde::Deserialize;
+use rolecall_axum::Problem;
 
-use crate::auth;
-use crate::catalog::required::GroupsRead;
 use crate::state::PortalState;
+
+/// So many entries of a list on one page.
+pub(crate) const PAGE_SIZE: usize = 50;
 
 /// The pages that need a session.
 pub fn router() -> Router<PortalState> {
-    Router::new().route("/t/{tenant}/portal/access-management/groups", get(groups))
+    let access = Router::new()
+        .route("/groups", get(groups::list).post(groups::create))
+        .route("/groups/new", get(groups::new))
+        .route("/groups/{group}", get(groups::members).post(groups::change))
+        .route("/groups/{group}/add-members", get(groups::add_members))
+        .route("/groups/{group}/members/{user}", get(groups::member))
+        .route("/groups/{group}/roles", get(groups::roles))
+        .route("/groups/{group}/subgroups", get(groups::subgroups))
+        .route("/groups/{group}/settings", get(groups::settings))
+        .route("/groups/{group}/children", get(tree::children))
+        .route("/users", get(users::list))
+        .route("/users/{user}", get(users::user).post(users::change))
+        .route("/roles", get(roles::list))
+        .route("/roles/{role}", get(roles::role))
+        .route("/permissions", get(permissions::list))
+        .route("/permissions/{permission}", get(permissions::permission))
+        .route("/tester", get(tester::tester))
+        .route("/expiring", get(expiring::expiring));
+    Router::new()
+        .nest("/t/{tenant}/portal/access-management", access)
+        .route("/t/{tenant}/portal", get(start))
+        .route("/t/{tenant}/portal/{*rest}", get(nothing).post(nothing))
 }
 
-/// The pages that need none.
+/// The pages that need none, and the files that they load.
 pub fn public_router() -> Router<PortalState> {
     Router::new()
-        .route("/t/{tenant}/portal/login", get(login_form).post(login))
-        .route("/t/{tenant}/portal/logout", post(logout))
+        .route("/t/{tenant}/portal/login", get(session::login_form).post(session::login))
+        .route("/t/{tenant}/portal/logout", post(session::logout))
+        .route_layer(middleware::from_fn(as_page))
+        .merge(assets::router())
 }
 
-/// Leads a browser without a session to the form, instead of an answer of the API.
+/// Makes pages of the answers that are problem details, and leads a browser without a session to the form.
 pub fn guard(router: Router<PortalState>) -> Router<PortalState> {
-    router.route_layer(middleware::from_fn(to_login))
+    router.route_layer(middleware::from_fn(as_page))
 }
 
-async fn to_login(request: Request, next: Next) -> Response {
+async fn start(Path(slug): Path<String>) -> Redirect {
+    Redirect::to(&format!("/t/{slug}/portal/access-management/groups"))
+}
+
+async fn nothing() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "no such page")
+}
+
+/// The largest body of problem details that is made a page.
+const MOST_PROBLEM_BYTES: usize = 256 * 1024;
+
+async fn as_page(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let is_page = request.method() == Method::GET && path.split('/').nth(3) == Some("portal");
+    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+    let is_read = request.method().is_safe();
+    let mut parts = path.split('/').skip(2);
+    let (slug, is_page) = (parts.next().unwrap_or_default().to_owned(), parts.next() == Some("portal"));
     let response = next.run(request).await;
-    match path.split('/').nth(2) {
-        Some(slug) if is_page && response.status() == StatusCode::UNAUTHORIZED => {
-            Redirect::to(&format!("/t/{slug}/portal/login")).into_response()
-        }
-        _ => response,
+    if !is_page || (!response.status().is_client_error() && !response.status().is_server_error()) {
+        return response;
     }
-}
-
-async fn groups(_: Permitted<GroupsRead>) -> Html<&'static str> {
-    Html("<!doctype html><title>Groups</title><h1>Groups</h1>")
-}
-
-async fn login_form() -> Html<&'static str> {
-    Html(
-        "<!doctype html><html lang=en><title>Sign in</title><h1>Sign in</h1><form method=post>\
-         <label>Token <input name=token type=password autocomplete=current-password required></label> \
-         <button>Sign in</button></form>",
-    )
-}
-
-#[derive(Deserialize)]
-struct Login {
-    token: String,
-}
-
-/// Begins a session of the token's user. The token must belong to the tenant in the path.
-async fn login(
-    State(state): State<PortalState>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    Form(login): Form<Login>,
-) -> Result<Response, Problem> {
-    auth::same_origin(&headers)?;
-    let refused = || Problem::unauthenticated(auth::CHALLENGE);
-    let principal = state.principal(login.token.trim()).ok_or_else(refused)?;
-    let tenant = state.authorizer().tenant_by_id(principal.tenant).await?;
-    if tenant.slug().is_none_or(|own| own.as_str() != slug) {
-        return Err(refused());
+    if response.status() == StatusCode::UNAUTHORIZED {
+        // What a form has sent is lost with its session, so the way back is to a page.
+        let back = if is_read { format!("{path}{query}") } else { String::new() };
+        let to = layout::link(&format!("/t/{slug}/portal/login"), &[("next", &back)]);
+        return Redirect::to(&to).into_response();
     }
-    let secret = state.begin_session(principal);
-    let to = Redirect::to(&format!("/t/{slug}/portal/access-management/groups"));
-    Ok((auth::set_session(&state, &slug, &secret).map(|cookie| [cookie]), to).into_response())
-}
-
-/// Ends the session.
-async fn logout(
-    State(state): State<PortalState>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    auth::same_origin(&headers)?;
-    if let Some(secret) = auth::session_secret(&headers) {
-        state.end_session(secret);
+    let is_problem = |kind: &header::HeaderValue| kind.as_bytes().starts_with(b"application/problem+json");
+    if !response.headers().get(header::CONTENT_TYPE).is_some_and(is_problem) {
+        return response;
     }
-    let to = Redirect::to(&format!("/t/{slug}/portal/login"));
-    Ok((auth::clear_session(&slug).map(|cookie| [cookie]), to).into_response())
+    let (mut parts, body) = response.into_parts();
+    let problem = to_bytes(body, MOST_PROBLEM_BYTES).await.ok().and_then(|json| serde_json::from_slice(&json).ok());
+    let page = layout::problem_page(&slug, parts.status, &problem.unwrap_or_default());
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
+    Response::from_parts(parts, Body::from(page.into_string()))
 }

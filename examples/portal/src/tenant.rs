@@ -1,7 +1,7 @@
 //! The tenant that the command begins with: sample data or a document, and an administrator.
 
-use rolecall::records::{Status, UserId};
-use rolecall::{Authorizer, Document, ErrorKind, PageRequest, Result, Tenant, Tx};
+use rolecall::records::UserId;
+use rolecall::{Authorizer, Document, Error, ErrorKind, PageRequest, Result, Tenant, Tx};
 
 use crate::catalog::SystemRole;
 
@@ -30,18 +30,25 @@ pub async fn open_or_import(authorizer: &Authorizer, document: &Document) -> Res
     }
 }
 
-/// Returns an active administrator of the tenant: a user with the role `administrator`. Creates one if there is none.
+/// Returns an administrator of the tenant who is not suspended. Creates one if there is none, under a key that nobody has.
 ///
 /// # Errors
 /// As those of [`Tenant::update`].
 pub async fn ensure_administrator(tenant: &Tenant) -> Result<UserId> {
-    let first = tenant.now().all_holders(SystemRole::Administrator).page(&PageRequest::of(50)).items;
-    if let Some(administrator) = first.iter().find(|user| user.status == Status::Active) {
-        return Ok(administrator.id);
-    }
-    let created =
-        tenant.update(|tx| tx.ensure_user("admin")?.activate()?.assign(SystemRole::Administrator)?.id()).await?;
-    Ok(created.value)
+    let created = tenant.update(|tx| {
+        let now = tx.base().at(tx.instant());
+        let holders = now.all_holders(SystemRole::Administrator);
+        let active = holders.difference(&holders.suspended());
+        if let Some(administrator) = active.page(&PageRequest::of(1)).items.first() {
+            return Ok(administrator.id);
+        }
+        // Somebody who has the key `admin` already does not become an administrator by it.
+        let mut keys = std::iter::once("admin".to_owned()).chain((2_u32..).map(|n| format!("admin-{n}")));
+        let free = keys.find(|key| now.user(key.as_str()).is_none());
+        let free = free.ok_or_else(|| Error::rejected("no key is free"))?;
+        tx.create_user(&free)?.assign(SystemRole::Administrator)?.id()
+    });
+    Ok(created.await?.value)
 }
 
 /// Some users, groups, roles and permissions, to look at.
@@ -78,4 +85,24 @@ fn sample(tx: &Tx) -> Result<()> {
         tx.create_user(key)?.set_name(Some(name))?.join(group)?;
     }
     tx.create_user("admin@acme.com")?.set_name(Some("Ada Admin"))?.assign(SystemRole::Administrator)?.done()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::StoreChoice;
+
+    #[tokio::test]
+    async fn a_user_does_not_become_an_administrator_by_its_key() -> std::result::Result<(), Box<dyn std::error::Error>>
+    {
+        let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current())?;
+        let tenant = authorizer.create_tenant("acme", "Acme").await?;
+        tenant.update(|tx| tx.create_user("admin")?.suspend()?.done()).await?;
+        let administrator = ensure_administrator(&tenant).await?;
+        assert_eq!(tenant.now().user(administrator).map(|user| user.key.to_string()).as_deref(), Some("admin-2"));
+        assert_eq!(ensure_administrator(&tenant).await?, administrator, "one is enough");
+        tenant.update(|tx| tx.user(administrator)?.suspend()?.done()).await?;
+        assert_ne!(ensure_administrator(&tenant).await?, administrator, "a suspended one does not count");
+        Ok(())
+    }
 }

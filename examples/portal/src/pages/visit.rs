@@ -1,0 +1,84 @@
+//! Who looks at a page: the signed-in user, what the request requires, and what the user may do besides.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use rolecall::Moment;
+use rolecall::records::UserId;
+use rolecall_axum::{Permitted, Problem, RequiredPermission};
+
+use crate::catalog::Permission;
+use crate::state::Principal;
+
+/// A request for a page by a user who has the required permission.
+pub(super) struct Visit<R> {
+    pub(super) asking: Permitted<R>,
+    pub(super) frame: Frame,
+}
+
+/// What every page shows around its content.
+#[derive(Clone)]
+pub(super) struct Frame {
+    /// `/t/acme/portal`
+    pub(super) root: String,
+    pub(super) tenant: String,
+    pub(super) user: UserId,
+    pub(super) user_name: String,
+    pub(super) rights: Rights,
+}
+
+/// What the user may do, so that a page shows only links and forms that work. Each page and each form decides again.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each permission")]
+pub(super) struct Rights {
+    pub(super) read_groups: bool,
+    pub(super) manage_groups: bool,
+    pub(super) read_users: bool,
+    pub(super) manage_users: bool,
+    pub(super) read_roles: bool,
+    pub(super) read_permissions: bool,
+    pub(super) read_access: bool,
+}
+
+impl Frame {
+    /// The path of a page: `path("groups")`.
+    pub(super) fn path(&self, rest: &str) -> String {
+        format!("{}/access-management/{rest}", self.root)
+    }
+}
+
+impl<R> Visit<R> {
+    pub(super) fn moment(&self) -> Moment<'static> {
+        self.asking.moment()
+    }
+}
+
+impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Visit<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let asking = Permitted::<R>::from_request_parts(parts, state).await?;
+        let principal = parts.extensions.get::<Principal>().copied();
+        let principal = principal.ok_or_else(|| Problem::unauthenticated(crate::auth::CHALLENGE))?;
+        let may = |permission| asking.check(permission);
+        let rights = Rights {
+            read_groups: may(Permission::GroupsRead),
+            manage_groups: may(Permission::GroupsManage),
+            read_users: may(Permission::UsersRead),
+            manage_users: may(Permission::UsersManage),
+            read_roles: may(Permission::RolesRead),
+            read_permissions: may(Permission::PermissionsRead),
+            read_access: may(Permission::AccessRead),
+        };
+        let moment = asking.moment();
+        let snapshot = moment.snapshot();
+        let slug = snapshot.slug().map(ToString::to_string).unwrap_or_default();
+        let frame = Frame {
+            root: format!("/t/{slug}/portal"),
+            tenant: snapshot.name().map(ToString::to_string).unwrap_or_default(),
+            user: principal.user,
+            user_name: moment.user(principal.user).map(|user| user.name().to_owned()).unwrap_or_default(),
+            rights,
+        };
+        Ok(Self { asking, frame })
+    }
+}

@@ -1,0 +1,152 @@
+//! How long the pages of a large tenant take: 100,000 users, 10,000 groups on four levels, one group with everybody as a member.
+//! Run it in release: `cargo test --release -p rolecall-portal --test page_scale -- --ignored --nocapture`.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, to_bytes};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{Request, StatusCode};
+use rolecall::{Tenant, Timestamp, Window};
+use rolecall_portal::state::PortalState;
+use rolecall_portal::stores::StoreChoice;
+use rolecall_portal::{app, tenant};
+use tower::ServiceExt;
+
+const USERS: usize = 100_000;
+const GROUPS: usize = 10_000;
+const ROLES: usize = 200;
+const BASE: &str = "/t/large/portal/access-management";
+
+/// Each page answers within this time.
+const MOST_TIME: Duration = Duration::from_millis(100);
+
+async fn fill(large: &Tenant) {
+    let soon = large.now().instant().saturating_add(Duration::from_secs(24 * 3600));
+    let filled = large.update(|tx| {
+        for i in 0..ROLES {
+            tx.create_permission(&format!("area{i}:read"))?;
+            tx.create_permission(&format!("area{i}:write"))?;
+            tx.create_role(&format!("role-{i:03}"))?.grant(format!("area{i}:*").as_str())?;
+        }
+        for i in 0..GROUPS {
+            let group = tx.create_group(&format!("group-{i:05}"))?;
+            group.set_name(&format!("Group {i}"))?;
+            // 10 at the top, each with 10 below, and so on.
+            if i >= 10 {
+                group.add_parent(format!("group-{:05}", i / 10).as_str())?;
+            }
+            if i % 7 == 0 {
+                group.assign(format!("role-{:03}", i % ROLES).as_str())?;
+            }
+        }
+        tx.create_group("everybody")?.assign("role-001")?;
+        for i in 0..USERS {
+            let user = tx.create_user(&format!("user-{i:06}@large.example"))?;
+            let window = if i % 1000 == 0 { Window::until(soon) } else { Window::default() };
+            user.set_name(Some(&format!("User {i}")))?.join("everybody")?;
+            user.join_during(format!("group-{:05}", i % GROUPS).as_str(), window)?;
+        }
+        Ok(())
+    });
+    filled.await.unwrap();
+}
+
+fn paths(large: &Tenant) -> Vec<String> {
+    let now = large.now();
+    let group = |slug: &str| now.group(slug).unwrap().id;
+    let (everybody, top, deep) = (group("everybody"), group("group-00001"), group("group-09999"));
+    let user = now.user("user-050000@large.example").unwrap().id;
+    let (role, permission) = (now.role("role-001").unwrap().id(), now.permission("area1:read").unwrap().id());
+    let mut paths: Vec<String> =
+        ["groups", "groups?q=99", "groups?q=nothing-has-this", "users", "users?q=99999", "users?q=zzz"]
+            .iter()
+            .chain(&[
+                "roles",
+                "permissions",
+                "tester?user=user-050000@large.example&permission=area1:read",
+                "groups/new",
+            ])
+            .chain(&["tester?user=user-050000@large.example&permission=area2:read", "expiring", "expiring?days=366"])
+            .map(|path| format!("{BASE}/{path}"))
+            .collect();
+    for (name, id) in [("everybody", everybody), ("top", top), ("deep", deep)] {
+        for tab in [
+            "",
+            "?show=all",
+            "?q=99",
+            "?show=all&q=99",
+            "/roles",
+            "/subgroups",
+            "/settings",
+            "/add-members",
+            "/add-members?q=999",
+        ] {
+            paths.push(format!("{BASE}/groups/{id}{tab}#{name}"));
+        }
+    }
+    paths.push(format!("{BASE}/groups/{top}/children"));
+    paths.push(format!("{BASE}/groups/{everybody}?after=user-099900@large.example"));
+    paths.push(format!("{BASE}/groups/{everybody}/members/{user}"));
+    paths.push(format!("{BASE}/users/{user}"));
+    for tab in ["", "?show=groups", "?q=99999"] {
+        paths.push(format!("{BASE}/roles/{role}{tab}"));
+    }
+    paths.push(format!("{BASE}/permissions/{permission}"));
+    paths.push(format!("{BASE}/permissions/{permission}?q=99999"));
+    paths
+}
+
+#[tokio::test]
+#[ignore = "needs release and a minute; .ci/run calls it by name"]
+async fn each_page_of_a_large_tenant_answers_at_once() {
+    let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current()).unwrap();
+    let state = PortalState::new(authorizer.clone(), "http://localhost");
+    let large = authorizer.create_tenant("large", "Large").await.unwrap();
+    fill(&large).await;
+    state.add_token("secret", &large, tenant::ensure_administrator(&large).await.unwrap());
+    let router = app(state);
+    let mut slow = Vec::new();
+    let mut measure = async |name: String, request: &dyn Fn() -> Request<Body>| {
+        let mut best = Duration::MAX;
+        let mut size = 0;
+        for _ in 0..5 {
+            let begin = Instant::now();
+            let response = router.clone().oneshot(request()).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{name}");
+            size = to_bytes(response.into_body(), usize::MAX).await.unwrap().len();
+            best = best.min(begin.elapsed());
+        }
+        println!("{:>9.2} ms {:>7} bytes  {name}", best.as_secs_f64() * 1e3, size);
+        if best > MOST_TIME {
+            slow.push((name, best));
+        }
+    };
+    for path in paths(&large) {
+        let get = || {
+            let path = path.split('#').next().unwrap();
+            Request::get(path).header(AUTHORIZATION, "Bearer secret").body(Body::empty()).unwrap()
+        };
+        measure(path.clone(), &get).await;
+    }
+    // Previews: one that concerns one user, and one that concerns all.
+    let now = large.now();
+    let (everybody, deep) = (now.group("everybody").unwrap().id, now.group("group-09999").unwrap().id);
+    let (user, role) = (now.user("user-000001@large.example").unwrap().id, now.role("role-100").unwrap().id());
+    drop(now);
+    for (name, group, field) in [
+        ("preview of one new member", deep, format!("do=add-members&user={user}")),
+        ("preview of a role for everybody", everybody, format!("do=assign&role={role}")),
+        ("preview of deleting the group of everybody", everybody, "do=delete".to_owned()),
+    ] {
+        let post = || {
+            let body = format!("{field}&version=any&step=preview");
+            let request = Request::post(format!("{BASE}/groups/{group}")).header(AUTHORIZATION, "Bearer secret");
+            request.header("content-type", "application/x-www-form-urlencoded").body(Body::from(body)).unwrap()
+        };
+        measure(name.to_owned(), &post).await;
+    }
+    assert!(slow.is_empty(), "slower than {MOST_TIME:?}: {slow:?}");
+    assert!(large.now().instant() > Timestamp::MIN);
+}

@@ -1,5 +1,5 @@
-// Run with `node --test examples/front-end/`. With `ROLECALL_ANSWERS`, a file of documents and answers that the library wrote,
-// the same answers are expected here.
+// Run with `node --test examples/front-end/permissions.test.js`. With `ROLECALL_ANSWERS`, a file of documents and answers that
+// the library wrote, the same answers are expected here.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

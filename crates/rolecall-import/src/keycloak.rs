@@ -81,34 +81,19 @@ struct Group {
     sub_groups: Vec<Group>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct User {
     id: Option<String>,
     username: String,
     first_name: Option<String>,
     last_name: Option<String>,
+    /// As in Keycloak, a user without this is disabled.
     enabled: bool,
     attributes: BTreeMap<String, Value>,
     realm_roles: Vec<String>,
     client_roles: BTreeMap<String, Vec<String>>,
     groups: Vec<String>,
-}
-
-impl Default for User {
-    fn default() -> Self {
-        Self {
-            id: None,
-            username: String::new(),
-            first_name: None,
-            last_name: None,
-            enabled: true,
-            attributes: BTreeMap::new(),
-            realm_roles: Vec::new(),
-            client_roles: BTreeMap::new(),
-            groups: Vec::new(),
-        }
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -128,7 +113,10 @@ struct Client {
 ///     "roles": {"realm": [{"name": "editor", "composites": {"realm": ["viewer"]}}, {"name": "viewer"}]},
 ///     "groups": [{"name": "staff", "realmRoles": ["editor"], "subGroups": [{"name": "engineering"}]}]
 /// }"#;
-/// let users = r#"{"realm": "acme", "users": [{"username": "alice", "groups": ["/staff/engineering"]}]}"#;
+/// let users = r#"{
+///     "realm": "acme",
+///     "users": [{"username": "alice", "enabled": true, "groups": ["/staff/engineering"]}]
+/// }"#;
 /// let imported = rolecall_import::keycloak::read(&[realm, users], None)?;
 /// assert_eq!(imported.notes(), []);
 /// # #[cfg(feature = "json")] {

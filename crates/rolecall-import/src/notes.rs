@@ -5,7 +5,11 @@ use std::fmt;
 /// One thing that was left out, renamed or expressed in another way.
 ///
 /// ```
-/// let realm = r#"{"realm": "acme", "roles": {"realm": [{"name": "Team lead"}]}, "users": [{"username": "alice"}]}"#;
+/// let realm = r#"{
+///     "realm": "acme",
+///     "roles": {"realm": [{"name": "Team lead"}]},
+///     "users": [{"username": "alice", "enabled": true}]
+/// }"#;
 /// let imported = rolecall_import::keycloak::read(&[realm], None)?;
 /// assert_eq!(imported.notes()[0].to_string(), "renamed: role `Team lead`: the slug is `team-lead`");
 /// # Ok::<(), rolecall_import::Error>(())

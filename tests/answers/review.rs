@@ -129,7 +129,7 @@ fn a_narrowed_explanation_has_a_path_through_the_roles_also_among_thousands() {
         tx.create_user("alice")?.done()?;
         for n in 0..80 {
             tx.create_group(&format!("g{n}"))?.assign("reader")?;
-            tx.user("alice")?.join(&format!("g{n}"))?;
+            tx.user("alice")?.join(format!("g{n}"))?;
         }
         tx.create_group("z")?.assign("late")?;
         tx.create_group("y")?.add_parent("z")?;
@@ -534,7 +534,7 @@ fn a_lint_of_a_deep_tenant_ends() {
         tx.create_user("alice")?;
         tx.create_role("r0")?;
         for n in 1..2_000 {
-            tx.create_role(&format!("r{n}"))?.include(&format!("r{}", n - 1))?;
+            tx.create_role(&format!("r{n}"))?.include(format!("r{}", n - 1))?;
         }
         (0..300).try_for_each(|n| tx.create_role(&format!("same{n}"))?.grant("a")?.done())
     })

@@ -1,6 +1,6 @@
 //! Assertions that a tenant carries, and the commits that a binding one refuses (R17).
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says so by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use rolecall::assertions::Assertion;
 use rolecall::blocking::{Authorizer, Tenant};
@@ -240,12 +240,12 @@ fn a_guarded_transaction_does_not_loosen_a_binding_assertion() {
 #[test]
 fn a_rebased_plan_is_judged_again() {
     let acme = tenant();
-    let (_, plan) = acme.plan(|tx| tx.user("bob")?.assign("payer")?.done()).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.user("bob")?.assign("payer")?.done()).unwrap();
     bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
     assert_eq!(acme.rebase(&plan).unwrap_err().kind(), ErrorKind::AssertionFailed);
     // An assertion about what is deleted meanwhile.
     let create = |tx: &Tx| tx.create_assertion("x", &Assertion::denied("billing:pay").with_users(["bob"]))?.done();
-    let (_, plan) = acme.plan(create).unwrap();
+    let ((), plan) = acme.plan(create).unwrap();
     acme.update(|tx| tx.delete_user("bob")).unwrap();
     let error = acme.rebase(&plan).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);

@@ -11,6 +11,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+type Change = fn(&rolecall::Tx) -> rolecall::Result<()>;
+
 fn tenant() -> Tenant {
     let clock = ManualClock::new(at("2027-01-01T00:00:00Z"));
     let acme = Authorizer::builder().clock(clock).build().create_tenant("acme", "Acme").unwrap();
@@ -28,28 +30,28 @@ fn tenant() -> Tenant {
 }
 
 fn lines(acme: &Tenant, change: impl Fn(&rolecall::Tx) -> rolecall::Result<()>) -> Vec<String> {
-    let (_, plan) = acme.plan(change).unwrap();
+    let ((), plan) = acme.plan(change).unwrap();
     plan.base().compare_access(&plan.preview(), plan.instant()).map(|change| change.to_string()).collect()
 }
 
 #[test]
 fn each_user_who_gains_or_loses_is_listed_with_the_time() {
     let acme = tenant();
-    let table: [(&dyn Fn(&rolecall::Tx) -> rolecall::Result<()>, &[&str]); 7] = [
-        (&|tx| tx.create_user("carol")?.done(), &[]),
-        (&|tx| tx.delete_group("finance"), &["user `alice` loses `pay` until 2027-06-01T00:00:00Z"]),
+    let table: [(Change, &[&str]); 7] = [
+        (|tx| tx.create_user("carol")?.done(), &[]),
+        (|tx| tx.delete_group("finance"), &["user `alice` loses `pay` until 2027-06-01T00:00:00Z"]),
         (
-            &|tx| tx.user("alice")?.set_membership_window("finance", Window::ALWAYS)?.done(),
+            |tx| tx.user("alice")?.set_membership_window("finance", Window::ALWAYS)?.done(),
             &["user `alice` gains `pay` from 2027-06-01T00:00:00Z"],
         ),
         (
-            &|tx| tx.group("finance")?.unassign("payer")?.assign("reader")?.done(),
+            |tx| tx.group("finance")?.unassign("payer")?.assign("reader")?.done(),
             &["user `alice` gains `read` until 2027-06-01T00:00:00Z; loses `pay` until 2027-06-01T00:00:00Z"],
         ),
-        (&|tx| tx.user("bob")?.suspend()?.done(), &["user `bob` loses `read`"]),
+        (|tx| tx.user("bob")?.suspend()?.done(), &["user `bob` loses `read`"]),
         // An application asks by key and slug.
-        (&|tx| tx.user("bob")?.set_key("robert")?.done(), &["user `bob` loses `read`", "user `robert` gains `read`"]),
-        (&|tx| tx.permission("read")?.set_slug("view")?.done(), &["user `bob` gains `view`; loses `read`"]),
+        (|tx| tx.user("bob")?.set_key("robert")?.done(), &["user `bob` loses `read`", "user `robert` gains `read`"]),
+        (|tx| tx.permission("read")?.set_slug("view")?.done(), &["user `bob` gains `view`; loses `read`"]),
     ];
     for (change, expected) in table {
         assert_eq!(lines(&acme, change), expected);
@@ -59,7 +61,8 @@ fn each_user_who_gains_or_loses_is_listed_with_the_time() {
 #[test]
 fn questions_are_replayed_at_their_instants() {
     let acme = tenant();
-    let (_, plan) = acme.plan(|tx| tx.user("alice")?.set_membership_window("finance", Window::ALWAYS)?.done()).unwrap();
+    let ((), plan) =
+        acme.plan(|tx| tx.user("alice")?.set_membership_window("finance", Window::ALWAYS)?.done()).unwrap();
     let july = at("2027-07-01T00:00:00Z");
     let log = [
         Question::new("alice", "pay"),

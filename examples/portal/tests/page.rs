@@ -61,11 +61,10 @@ impl Portal {
     async fn sign_in(&self, user: UserId) -> Browser<'_> {
         let token = format!("token of {user}");
         self.state.add_token(&token, &self.acme, user);
-        let mut browser = Browser { portal: self, cookie: String::new() };
-        let answer = browser.post("/t/acme-corp/portal/login", &[("token", &token)]).await;
+        let nobody = Browser { portal: self, cookie: String::new() };
+        let answer = nobody.post("/t/acme-corp/portal/login", &[("token", &token)]).await;
         assert_eq!((answer.status, answer.location.as_str()), (StatusCode::SEE_OTHER, &*format!("{BASE}/groups")));
-        browser.cookie = answer.cookie.split(';').next().unwrap().to_owned();
-        browser
+        Browser { portal: self, cookie: answer.cookie.split(';').next().unwrap().to_owned() }
     }
 
     async fn administrator(&self) -> Browser<'_> {

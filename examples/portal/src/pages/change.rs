@@ -15,10 +15,10 @@ use rolecall::records::{GroupId, RoleId, UserId};
 use rolecall::{Decision, Error, ErrorKind, Moment, Plan, Tenant, Timestamp, Tx, Updated, Window};
 use rolecall_axum::{Problem, Subject};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::layout::{Mistake, Section, page_with_status};
 use super::visit::Frame;
+use crate::api::views::tag_of;
 use crate::catalog::Permission;
 
 /// So many users at most whose access a preview shows.
@@ -408,8 +408,7 @@ fn permissions(slugs: &[String], class: &str, sign: &str) -> Markup {
 }
 
 fn short_hash(value: &impl Serialize) -> String {
-    let json = serde_json::to_vec(value).unwrap_or_default();
-    Sha256::digest(&json).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    tag_of(value).trim_matches('"').to_owned()
 }
 
 /// The version of a group: its record, its direct roles and its parents. Members are not part of it, because a form adds and

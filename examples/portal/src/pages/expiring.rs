@@ -111,7 +111,7 @@ fn endings(moment: &Moment<'_>, days: u64, after: &str) -> (Vec<(Timestamp, Endi
             let page = moment.groups(&request);
             looked_at += page.items.len();
             for group in page.items {
-                for held in moment.roles_of_group(group.id).iter() {
+                for held in &moment.roles_of_group(group.id) {
                     let ending = || {
                         Ending::GroupRole(
                             group.id,
@@ -134,12 +134,12 @@ fn endings(moment: &Moment<'_>, days: u64, after: &str) -> (Vec<(Timestamp, Endi
         let page = moment.users(&request);
         looked_at += page.items.len();
         for user in page.items {
-            for entry in moment.groups_of(user.id).iter() {
+            for entry in &moment.groups_of(user.id) {
                 let ending =
                     || Ending::Member(user.id, user.name().to_owned(), entry.record.id, entry.record.name.to_string());
                 found.extend(soon(entry.window).map(|end| (end, ending())));
             }
-            for held in moment.roles_of(user.id).iter() {
+            for held in &moment.roles_of(user.id) {
                 let ending = || {
                     Ending::UserRole(user.id, user.name().to_owned(), held.record.id(), held.record.name().to_string())
                 };
@@ -148,7 +148,7 @@ fn endings(moment: &Moment<'_>, days: u64, after: &str) -> (Vec<(Timestamp, Endi
         }
         match page.next {
             Some(next) if looked_at < MOST_LOOKED_AT && found.len() < PAGE_SIZE * 4 => {
-                request = PageRequest::of(STEP).after(next)
+                request = PageRequest::of(STEP).after(next);
             }
             next => break next,
         }

@@ -646,7 +646,7 @@ pub(super) fn assign_form(
     let found = moment.roles(&PageRequest::of(PAGE_SIZE).search(fields.get("q")));
     let chosen: Vec<_> =
         fields.all("role").take(500).filter_map(|id| moment.role(id.parse::<RoleId>().ok()?)).collect();
-    let ids: HashSet<RoleId> = chosen.iter().map(|role| role.id()).collect();
+    let ids: HashSet<RoleId> = chosen.iter().map(WithOrigin::<RoleRecord>::id).collect();
     let choice = |role: &WithOrigin<RoleRecord>, is_chosen: bool| {
         let field = format!("role-{}", role.id());
         html! {

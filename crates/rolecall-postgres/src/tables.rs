@@ -8,8 +8,9 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use rolecall::records::{
-    Assignment, Grant, Granted, GroupRecord, Holder, Inclusion, Membership, Parent, PermissionRecord, PermissionRef,
-    Record, RecordKind, RoleRecord, RoleRef, SeparationRecord, Status, UserRecord, Window,
+    AssertionRecord, Assignment, Expectation, Grant, Granted, GroupRecord, Holder, Inclusion, Membership, Parent,
+    PermissionRecord, PermissionRef, Record, RecordKind, RoleRecord, RoleRef, SeparationRecord, Status, UserRecord,
+    Window,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
@@ -41,6 +42,7 @@ pub(crate) struct Column {
 pub(crate) enum ColumnType {
     Uuid,
     Text,
+    Boolean,
     Integer,
     Instant,
     Uuids,
@@ -60,6 +62,7 @@ impl ColumnType {
         match self {
             Self::Uuid => "uuid",
             Self::Text => "text",
+            Self::Boolean => "boolean",
             Self::Integer => "bigint",
             Self::Instant => "timestamptz",
             Self::Uuids => "uuid[]",
@@ -72,6 +75,7 @@ impl ColumnType {
         match self {
             Self::Uuid => Type::UUID,
             Self::Text => Type::TEXT,
+            Self::Boolean => Type::BOOL,
             Self::Integer => Type::INT8,
             Self::Instant => Type::TIMESTAMPTZ,
             Self::Uuids => Type::UUID_ARRAY,
@@ -84,6 +88,7 @@ impl ColumnType {
         match self {
             Self::Uuid => (Type::UUID_ARRAY, false),
             Self::Text => (Type::TEXT_ARRAY, false),
+            Self::Boolean => (Type::BOOL_ARRAY, false),
             Self::Integer => (Type::INT8_ARRAY, false),
             Self::Instant => (Type::TIMESTAMPTZ_ARRAY, false),
             Self::Uuids | Self::Texts => (Type::TEXT_ARRAY, true),
@@ -92,7 +97,7 @@ impl ColumnType {
 }
 
 use ColumnRole::{Key, Optional, Required};
-use ColumnType::{Instant, Integer, Text, Uuids};
+use ColumnType::{Boolean, Instant, Integer, Text, Texts, Uuids};
 
 const fn column(name: &'static str, ty: ColumnType, role: ColumnRole, comment: &'static str) -> Column {
     Column { name, ty, role, comment }
@@ -250,20 +255,13 @@ pub(crate) static TABLES: &[Table] = &[
         ],
         write: |record| match record {
             Record::Grant(Grant { role, granted: Granted::Permission(permission) }) => {
-                let slug = match permission {
-                    PermissionRef::Own(_) => None,
-                    PermissionRef::Catalog { slug, .. } => Some(slug.as_str()),
-                };
-                Some(vec![Cell::id(*role), Cell::id(permission.id()), Cell::text(slug)])
+                Some(vec![Cell::id(*role), Cell::id(permission.id()), Cell::text(permission_slug(permission))])
             }
             _ => None,
         },
         read: |row| {
-            let permission = match row.optional_text(2)? {
-                None => PermissionRef::Own(row.id(1)?),
-                Some(slug) => PermissionRef::Catalog { id: row.id(1)?, slug },
-            };
-            Ok(Record::Grant(Grant { role: row.id(0)?, granted: Granted::Permission(permission) }))
+            let granted = Granted::Permission(row.permission(1, 2)?);
+            Ok(Record::Grant(Grant { role: row.id(0)?, granted }))
         },
     },
     Table {
@@ -372,12 +370,7 @@ pub(crate) static TABLES: &[Table] = &[
             DESCRIPTION,
             column("at_most", Integer, Required, "How many of the roles one user may hold at any instant."),
             column("role_ids", Uuids, Required, "The roles, in the table roles or in the application's catalog."),
-            column(
-                "catalog_slugs",
-                ColumnType::Texts,
-                Required,
-                "For each of role_ids, as catalog_slug of other tables.",
-            ),
+            column("catalog_slugs", Texts, Required, "For each of role_ids, as catalog_slug of other tables."),
         ],
         write: |record| match record {
             Record::Separation(r) => Some(vec![
@@ -401,6 +394,75 @@ pub(crate) static TABLES: &[Table] = &[
             }))
         },
     },
+    Table {
+        name: "assertions",
+        kind: RecordKind::Assertion,
+        comment: "Assertions: what the tenant is expected to allow and to deny.",
+        columns: &[
+            ID,
+            SLUG,
+            DESCRIPTION,
+            column("binding", Boolean, Required, "Whether a commit after which the assertion fails is refused."),
+            text(
+                "expected",
+                "allowed, denied or only: who may have a permission. separate: roles that nobody combines.",
+            ),
+            column("permission_id", ColumnType::Uuid, Optional, "The permission; null: separate."),
+            optional_text("permission_slug", "As catalog_slug of grants, for permission_id."),
+            column("user_ids", Uuids, Required, "The users that may, or may not."),
+            column("group_ids", Uuids, Required, "The groups that may, or may not."),
+            column("role_ids", Uuids, Required, "The roles; empty unless separate."),
+            column("catalog_slugs", Texts, Required, "For each of role_ids, as catalog_slug of other tables."),
+        ],
+        write: |record| match record {
+            Record::Assertion(r) => {
+                let expected = match &r.expected {
+                    Expectation::Allowed { .. } => "allowed",
+                    Expectation::Denied { .. } => "denied",
+                    Expectation::Only { .. } => "only",
+                    Expectation::Separate { .. } => "separate",
+                    _ => return None, // of a later release
+                };
+                let (users, groups, roles) = (r.expected.users(), r.expected.groups(), r.expected.roles());
+                let permission = r.expected.permission();
+                Some(vec![
+                    Cell::id(r.id),
+                    Cell::Text(r.slug.as_str()),
+                    Cell::Text(r.description.as_str()),
+                    Cell::Boolean(r.binding),
+                    Cell::Text(expected),
+                    permission.map_or(Cell::Null, |permission| Cell::id(permission.id())),
+                    Cell::text(permission.and_then(permission_slug)),
+                    Cell::Uuids(users.iter().map(|user| user.as_uuid()).collect()),
+                    Cell::Uuids(groups.iter().map(|group| group.as_uuid()).collect()),
+                    Cell::Uuids(roles.iter().map(|role| role.id().as_uuid()).collect()),
+                    Cell::Texts(roles.iter().map(catalog_slug).collect()),
+                ])
+            }
+            _ => None,
+        },
+        read: |row| {
+            let (users, groups) = (row.ids(7)?, row.ids(8)?);
+            let expected = match row.get::<&str>(4)? {
+                "allowed" => Expectation::Allowed { permission: row.permission(5, 6)?, users, groups },
+                "denied" => Expectation::Denied { permission: row.permission(5, 6)?, users, groups },
+                "only" => Expectation::Only { permission: row.permission(5, 6)?, users, groups },
+                "separate" => Expectation::Separate { roles: row.roles(9, 10)? },
+                other => {
+                    return Err(
+                        row.unreadable(4, format!("expected allowed, denied, only or separate, found {other:?}"))
+                    );
+                }
+            };
+            Ok(Record::Assertion(AssertionRecord {
+                id: row.id(0)?,
+                slug: row.text(1)?,
+                description: row.text(2)?,
+                binding: row.get(3)?,
+                expected,
+            }))
+        },
+    },
 ];
 
 /// Returns the number of a record's table and its cells. `None` for a tenant record and for a kind without a table.
@@ -414,6 +476,13 @@ fn catalog_slug(role: &RoleRef) -> Option<&str> {
     match role {
         RoleRef::Own(_) => None,
         RoleRef::Catalog { slug, .. } => Some(slug.as_str()),
+    }
+}
+
+fn permission_slug(permission: &PermissionRef) -> Option<&str> {
+    match permission {
+        PermissionRef::Own(_) => None,
+        PermissionRef::Catalog { slug, .. } => Some(slug.as_str()),
     }
 }
 
@@ -461,6 +530,17 @@ impl<'a> Fields<'a> {
             None => RoleRef::Own(self.id(id)?),
             Some(slug) => RoleRef::Catalog { id: self.id(id)?, slug },
         })
+    }
+
+    fn permission(&self, id: usize, slug: usize) -> Result<PermissionRef, Unreadable> {
+        Ok(match self.optional_text(slug)? {
+            None => PermissionRef::Own(self.id(id)?),
+            Some(slug) => PermissionRef::Catalog { id: self.id(id)?, slug },
+        })
+    }
+
+    fn ids<T: From<Uuid>>(&self, at: usize) -> Result<Vec<T>, Unreadable> {
+        Ok(self.get::<Vec<Uuid>>(at)?.into_iter().map(T::from).collect())
     }
 
     fn roles(&self, ids: usize, slugs: usize) -> Result<Vec<RoleRef>, Unreadable> {

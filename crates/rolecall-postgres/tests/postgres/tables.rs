@@ -266,3 +266,37 @@ async fn a_million_users_load_in_bounded_memory() {
     assert!(grown < 64, "a load took {grown} MiB");
     server::drop_schema(store.schema()).await;
 }
+
+#[tokio::test]
+async fn assertions_come_back_as_they_were() {
+    use rolecall::records::{
+        AssertionId, AssertionRecord, Description, Expectation, GroupId, PermissionId, PermissionRef, RoleId, RoleRef,
+        Slug, UserId,
+    };
+
+    let store = server::store().await;
+    let at = create(&store, "acme").await;
+    let (users, groups) = (vec![UserId::random(), UserId::random()], vec![GroupId::random()]);
+    let (own, slug) = (PermissionRef::Own(PermissionId::random()), Slug::new("posts:read,\"write\"").unwrap());
+    let listed = PermissionRef::Catalog { id: PermissionId::random(), slug: slug.clone() };
+    let roles = vec![RoleRef::Own(RoleId::random()), RoleRef::Catalog { id: RoleId::random(), slug }];
+    let all = [
+        Expectation::Allowed { permission: own.clone(), users: users.clone(), groups: Vec::new() },
+        Expectation::Denied { permission: listed, users, groups: groups.clone() },
+        Expectation::Only { permission: own, users: Vec::new(), groups },
+        Expectation::Separate { roles },
+    ];
+    let record = |(number, expected): (usize, Expectation)| {
+        let (id, slug) = (AssertionId::random(), Slug::new(&format!("assertion-{number}")).unwrap());
+        let binding = number % 2 == 0;
+        Record::Assertion(AssertionRecord { id, slug, description: Description::default(), binding, expected })
+    };
+    let records: Vec<_> = all.into_iter().enumerate().map(record).collect();
+    let changes: Vec<_> = records.iter().cloned().map(Change::added).collect();
+    let (at, answer) = send(&store, Base::At(at), &changes).await;
+    answer.unwrap();
+    let (found, _) = load(&store, at.tenant_id).await.unwrap().unwrap();
+    assert_eq!(found.len(), 5);
+    assert!(records.iter().all(|record| found.contains(record)), "{found:?}");
+    server::drop_schema(store.schema()).await;
+}

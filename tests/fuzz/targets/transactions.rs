@@ -68,8 +68,10 @@ impl World {
                         let violation = error.separation().expect("the error has it");
                         assert!(violation.roles.len() > violation.at_most as usize);
                     }
-                    ErrorKind::AssertionFailed => assert!(error.assertion().is_some_and(|violation| violation.binding)),
-                    _ => panic!("the closure ignores errors of calls: {error}"),
+                    other => {
+                        assert_eq!(other, ErrorKind::AssertionFailed, "the closure ignores errors of calls: {error}");
+                        assert!(error.assertion().is_some_and(|violation| violation.binding));
+                    }
                 }
                 return;
             }

@@ -499,6 +499,8 @@ async fn subgroups_load_level_by_level_and_a_search_shows_full_paths() {
     assert!(
         roles.contains("from the group") && roles.contains(&format!("{}/roles\">Product", portal.group("product")))
     );
+    let own = admin.page(&format!("{}/roles", portal.group("staff"))).await;
+    assert!(own.contains("Reader") && !own.contains("from the group"), "a direct role is not inherited: {own}");
     // A parent is added, previewed first, and a cycle is refused.
     let (product, path) = (portal.group("product"), format!("{}/subgroups", portal.group("product")));
     let cycle =

@@ -561,7 +561,9 @@ fn roles_page(
     let (path, may_change) = (format!("{own}/roles"), frame.rights.manage_groups);
     let direct = moment.roles_of_group(group.id);
     let all = moment.all_roles_of_group(group.id);
-    let inherited: Vec<_> = all.iter().filter(|role| role.via != Via::Direct).collect();
+    // A role that is assigned to the group itself comes from this group.
+    let own_role = Via::Group(group.slug.clone());
+    let inherited: Vec<_> = all.iter().filter(|role| role.via != Via::Direct && role.via != own_role).collect();
     let held: HashSet<RoleId> = direct.iter().map(|role| role.record.id()).collect();
     let content = html! {
         (head(frame, moment, group, Tab::Roles, fields.get("done")))

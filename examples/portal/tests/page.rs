@@ -284,7 +284,7 @@ async fn each_page_and_each_form_requires_its_permission() {
     // Who may read sees no forms, and what they would send is refused.
     portal.acme.update(|tx| tx.user("bob@acme.com")?.assign(SystemRole::Auditor)?.done()).await.unwrap();
     for path in paths.iter().filter(|path| !path.ends_with("new") && !path.ends_with("add-members")) {
-        // Bob is no direct member of staff.
+        // Bob is an inherited member of staff.
         let expected = if path.contains("/members/") { StatusCode::NOT_FOUND } else { StatusCode::OK };
         let answer = browser.get(path).await;
         assert_eq!(answer.status, expected, "{path}");
@@ -499,6 +499,8 @@ async fn subgroups_load_level_by_level_and_a_search_shows_full_paths() {
     assert!(
         roles.contains("from the group") && roles.contains(&format!("{}/roles\">Product", portal.group("product")))
     );
+    let own = admin.page(&format!("{}/roles", portal.group("staff"))).await;
+    assert!(own.contains("Reader") && !own.contains("from the group"), "a direct role is not inherited: {own}");
     // A parent is added, previewed first, and a cycle is refused.
     let (product, path) = (portal.group("product"), format!("{}/subgroups", portal.group("product")));
     let cycle =

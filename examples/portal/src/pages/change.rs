@@ -515,7 +515,7 @@ fn group_change(tx: &Tx, fields: &Fields, group: GroupId) -> Result<&'static str
         "add-parent" => {
             let slug = fields.get("parent");
             let parent = moment.group(slug).map(|parent| parent.id);
-            let parent = parent.ok_or_else(|| Refusal::mistake(Some("parent"), "There is no group with this slug"))?;
+            let parent = parent.ok_or_else(|| Refusal::mistake(Some("parent"), "No group has this slug"))?;
             edit.add_parent(parent)?;
             "/subgroups"
         }

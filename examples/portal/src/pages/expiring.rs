@@ -1,6 +1,6 @@
 //! What ends soon: memberships of users, and roles of users and groups.
 //!
-//! There is no index by end, so the page looks at so many users and groups at a time, in the order of their names, and offers to
+//! Ends are not indexed. The page looks at so many users and groups at a time, in the order of their names, and offers to
 //! go on.
 
 use std::time::Duration;

@@ -74,7 +74,7 @@ fn tree_of_groups(frame: &Frame, moment: &Moment<'_>, asked: &Asked, total: usiz
     let tree = Tree { frame, moment, open: &open, page: &path };
     html! {
         p.muted { (total) @if total == 1 { " group" } @else { " groups" } " on all levels" }
-        @if roots.is_empty() { (empty("There are no groups yet.")) }
+        @if roots.is_empty() { (empty("Nobody has created a group yet.")) }
         @else { ul.tree.top { @for group in &roots { (tree.node(group, None, 0)) } } }
         (pager(&path, asked.after.is_empty(), next.map(|next| link(&path, &[("after", &next)]))))
     }
@@ -393,7 +393,7 @@ fn all_members(frame: &Frame, moment: &Moment<'_>, group: &GroupRecord, asked: &
     let found = set.page(&asked.page());
     html! {
         p.muted { (total) @if total == 1 { " active member" } @else { " active members" } ", direct and inherited from subgroups" }
-        @if found.items.is_empty() { (empty("There is no such member.")) }
+        @if found.items.is_empty() { (empty("No member matches.")) }
         @else {
             table {
                 caption.visually-hidden { "All members of " (group.name) }
@@ -561,7 +561,9 @@ fn roles_page(
     let (path, may_change) = (format!("{own}/roles"), frame.rights.manage_groups);
     let direct = moment.roles_of_group(group.id);
     let all = moment.all_roles_of_group(group.id);
-    let inherited: Vec<_> = all.iter().filter(|role| role.via != Via::Direct).collect();
+    // A role that is assigned to the group itself comes from this group.
+    let own_role = Via::Group(group.slug.clone());
+    let inherited: Vec<_> = all.iter().filter(|role| role.via != Via::Direct && role.via != own_role).collect();
     let held: HashSet<RoleId> = direct.iter().map(|role| role.record.id()).collect();
     let content = html! {
         (head(frame, moment, group, Tab::Roles, fields.get("done")))

@@ -35,7 +35,7 @@ pub(super) async fn list(visit: Visit<PermissionsRead>, Query(asked): Query<Aske
     let content = html! {
         h1 { "Permissions" }
         (search_form(&path, "Search permissions", &asked.q, &[]))
-        @if found.items.is_empty() { (empty("There is no such permission.")) }
+        @if found.items.is_empty() { (empty("No permission matches.")) }
         @else {
             table {
                 caption.visually-hidden { "Permissions" }
@@ -110,7 +110,7 @@ fn users_with(frame: &Frame, moment: &Moment<'_>, permission: &WithOrigin<Permis
         h2 { "Users who have it" }
         (search_form(&own, "Search users", &asked.q, &[]))
         p.muted { (total) @if total == 1 { " user" } @else { " users" } }
-        @if found.items.is_empty() { (empty("There is no such user.")) }
+        @if found.items.is_empty() { (empty("No user matches.")) }
         @else {
             table {
                 caption.visually-hidden { "Users who have " (permission.slug()) }

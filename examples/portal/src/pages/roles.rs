@@ -36,7 +36,7 @@ pub(super) async fn list(visit: Visit<RolesRead>, Query(asked): Query<Asked>) ->
     let content = html! {
         h1 { "Roles" }
         (search_form(&path, "Search roles", &asked.q, &[]))
-        @if found.items.is_empty() { (empty("There is no such role.")) }
+        @if found.items.is_empty() { (empty("No role matches.")) }
         @else {
             table {
                 caption.visually-hidden { "Roles" }
@@ -134,7 +134,7 @@ fn users_with(frame: &Frame, moment: &Moment<'_>, role: &WithOrigin<RoleRecord>,
     };
     html! {
         p.muted { (total) @if total == 1 { " active user" } @else { " active users" } ", directly, through groups and through roles that include it" }
-        @if found.items.is_empty() { (empty("There is no such user.")) }
+        @if found.items.is_empty() { (empty("No user matches.")) }
         @else {
             table {
                 caption.visually-hidden { "Users with the role " (role.name()) }

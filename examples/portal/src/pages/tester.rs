@@ -90,8 +90,8 @@ fn answer(frame: &Frame, moment: &Moment<'_>, user: &str, permission: &str) -> M
 fn reason_text(reason: Reason) -> Markup {
     html! {
         @match reason {
-            Reason::UnknownUser => { "There is no user with this key." }
-            Reason::UnknownPermission => { "There is no permission with this slug." }
+            Reason::UnknownUser => { "No user has this key." }
+            Reason::UnknownPermission => { "No permission has this slug." }
             Reason::CatalogConflict => { "The slug belongs to a permission of the tenant and to one of the application, so neither gives anything." }
             Reason::PermissionRenamed => { "The application has renamed this permission." }
             Reason::PatternAsked => { "A pattern can be granted, but not asked for." }

@@ -41,7 +41,7 @@ pub(super) async fn list(visit: Visit<UsersRead>, Query(asked): Query<Asked>) ->
         h1 { "Users" }
         (search_form(&path, "Search users by name or key", &asked.q, &[]))
         p.muted { (total) @if total == 1 { " user" } @else { " users" } }
-        @if found.items.is_empty() { (empty("There is no such user.")) }
+        @if found.items.is_empty() { (empty("No user matches.")) }
         @else {
             table {
                 caption.visually-hidden { "Users" }

@@ -90,7 +90,8 @@ impl State {
             .chain(all_own(&self.users).flat_map(|row| self.assignments_of(Holder::User(row.id()), row.roles())))
             .chain(all_own(&self.users).flat_map(|row| self.memberships_of(row)));
         let separations = all_own(&self.separations).map(|row| Record::Separation(row.record.clone()));
-        entities.chain(relations).chain(separations)
+        let assertions = all_own(&self.assertions).map(|row| Record::Assertion(row.record.clone()));
+        entities.chain(relations).chain(separations).chain(assertions)
     }
 
     fn grants_of<'a>(&'a self, row: &'a RoleRow) -> impl Iterator<Item = Record> + 'a {

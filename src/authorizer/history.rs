@@ -128,6 +128,9 @@ impl Tenant {
             let reason = format!("the present revision is {}", present.position.revision);
             return Err(not_in_history(point, &reason));
         }
+        if matches!(point, PastPoint::Revision(revision) if revision < Revision::FIRST) {
+            return Err(not_in_history(point, &format!("a tenant begins at revision {}", Revision::FIRST)));
+        }
         let mut walk = Walk { present: &present, undone: Undone::default(), at: present.position };
         let mut query = CommitQuery::newest(PAGE).before(present.position.revision.next());
         loop {

@@ -125,7 +125,7 @@ fn what_the_history_does_not_keep_is_an_error() {
     }
     assert_eq!(acme.revision().number(), 6);
     assert!(acme.as_of(&store, Revision::new(4)).unwrap().envelope.is_none(), "where the history begins");
-    for revision in [3, 7] {
+    for revision in [0, 3, 7] {
         let error = acme.as_of(&store, Revision::new(revision)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotInHistory, "{error}");
     }

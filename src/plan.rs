@@ -25,8 +25,8 @@ mod tx;
 mod draft;
 mod guard;
 mod managed;
-mod separated;
 mod asserted;
+mod separated;
 mod warnings;
 mod described;
 

@@ -9,8 +9,8 @@ use crate::model::records::{
     UserId,
 };
 use crate::resolver::assertions::Assertion;
+use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::{AssertionRow, GroupRow, PermissionRow, RoleRow, UserRow};
-use crate::resolver::snapshot::state::Asserted;
 use crate::resolver::snapshot::table::Row as _;
 
 /// An assertion in a transaction. Its calls can be chained.

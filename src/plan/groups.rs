@@ -9,9 +9,9 @@ use crate::model::error::{EntityKind, Result};
 use crate::model::records::{
     Assignment, Change, Description, ExternalId, GroupId, GroupRecord, Holder, Manager, Membership, Name, Record, Slug,
 };
+use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsUser, External};
-use crate::resolver::snapshot::state::Asserted;
 
 /// A group in a transaction. Its calls can be chained.
 ///

@@ -9,9 +9,9 @@ use super::relations::{HolderNumber, Relation, Wish};
 use super::tx::Tx;
 use crate::model::error::{Error, Quoted, Result};
 use crate::model::records::{Change, Record, Slug, Status, UserRecord, Window};
+use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::AsUser;
-use crate::resolver::snapshot::state::Asserted;
 
 const GAP_ADVICE: &str =
     "give one of the two users a window that contains both, or remove it from one of them, and merge again";

@@ -4,9 +4,9 @@ use super::draft::Draft;
 use super::tx::Tx;
 use crate::model::error::{EntityKind, Result};
 use crate::model::records::{Change, Description, Grant, Granted, Name, PermissionId, PermissionRecord, Record, Slug};
+use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::PermissionRow;
 use crate::resolver::snapshot::names::AsPermission;
-use crate::resolver::snapshot::state::Asserted;
 
 /// A permission in a transaction. Its calls can be chained.
 ///

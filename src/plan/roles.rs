@@ -15,9 +15,9 @@ use crate::model::records::{
     Assignment, Change, Description, Grant, Granted, Holder, Inclusion, Name, Pattern, PermissionId, Record, RoleId,
     RoleRecord, Slug,
 };
+use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::names::{AsPermission, AsRole, PermissionHandle};
-use crate::resolver::snapshot::state::Asserted;
 use crate::resolver::snapshot::table::Origin;
 
 /// A role in a transaction. Its calls can be chained.

@@ -7,9 +7,9 @@ use crate::model::error::{Asked, EntityKind, Result};
 use crate::model::records::{
     Assignment, Change, ExternalId, Holder, Manager, Membership, Name, Record, Status, UserId, UserKey, UserRecord,
 };
+use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsUser, External};
-use crate::resolver::snapshot::state::Asserted;
 
 /// A user in a transaction. Its calls can be chained.
 ///

@@ -12,11 +12,12 @@ mod edges;
 use std::collections::BTreeSet;
 
 use super::edge::{FAR_END, NEAR_END, ReverseEdge};
+use super::entity_rows::Asserted;
 use super::entity_rows::AssertionNumbers;
 use super::indexed_user::IndexedUser;
 use super::session::Session;
 use super::source::Source;
-use super::state::{Asserted, State};
+use super::state::State;
 use super::table::Origin;
 use super::table::{Row, Table};
 use super::user_summaries::UserSummary;

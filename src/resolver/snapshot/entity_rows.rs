@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::edge::{Edge, ReverseEdge};
 use super::edges::{Edges, HeldEdges};
 use super::source::Source;
-use super::state::Asserted;
 use super::table::{ByIndexedUser, Origin, Row};
 use crate::model::error::EntityKind;
 use crate::model::records::{
@@ -129,6 +128,15 @@ pub(crate) struct AssertionNumbers {
     pub(crate) users: Vec<u32>,
     pub(crate) groups: Vec<u32>,
     pub(crate) roles: Vec<u32>,
+}
+
+/// An entity that an assertion may name, by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asserted {
+    Permission(u32),
+    Role(u32),
+    Group(u32),
+    User(u32),
 }
 
 impl AssertionRow {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::columns::Columns;
 use super::edge::NEAR_END;
-use super::entity_rows::{AssertionRow, GroupRow, PermissionRow, RoleRow, SeparationRow, UserRow};
+use super::entity_rows::{Asserted, AssertionRow, GroupRow, PermissionRow, RoleRow, SeparationRow, UserRow};
 use super::indexed_user::IndexedUser;
 use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
@@ -69,15 +69,6 @@ pub(crate) struct State {
     pub(crate) separations: Table<SeparationRow>,
     /// The assertions (R17), which no check reads.
     pub(crate) assertions: Table<AssertionRow>,
-}
-
-/// An entity that an assertion may name, by number.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Asserted {
-    Permission(u32),
-    Role(u32),
-    Group(u32),
-    User(u32),
 }
 
 impl State {

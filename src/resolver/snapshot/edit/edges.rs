@@ -8,9 +8,10 @@ use crate::model::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
 };
 use crate::resolver::snapshot::edge::{FAR_END, NEAR_END, ReverseEdge};
+use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::source::Source;
-use crate::resolver::snapshot::state::{Asserted, State};
+use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::table::Origin;
 

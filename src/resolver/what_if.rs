@@ -60,7 +60,8 @@ pub struct UserAccessChange {
 /// let end: Timestamp = "2999-01-01T00:00:00Z".parse()?;
 /// let (_, plan) = acme.plan(|tx| tx.user("alice")?.assign_during("editor", Window::until(end))?.done())?;
 /// let change = plan.base().compare_access(&plan.preview(), plan.instant()).next().expect("alice gains something");
-/// assert_eq!((&*change.gained[0].permission, &change.gained[0].windows[..]), ("posts:write", &[Window::until(end)][..]));
+/// let gained = &change.gained[0];
+/// assert_eq!((gained.permission.as_str(), &gained.windows[..]), ("posts:write", &[Window::until(end)][..]));
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -226,7 +226,7 @@ impl Error {
     ///     Ok(())
     /// })?;
     /// let error = acme.update(|tx| tx.delete_user("alice")).unwrap_err();
-    /// assert_eq!((error.kind(), error.manager()), (crate::ErrorKind::Managed, Some("okta")));
+    /// assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("okta")));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn manager(&self) -> Option<&str> {

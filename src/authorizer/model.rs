@@ -30,7 +30,6 @@ use std::task::{Context, Waker};
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread::{self, JoinHandle};
 
-use super::sync::every_order;
 use super::{Authorizer, Tenant};
 use crate::model::error::{ErrorKind, Result};
 use crate::model::records::{Position, Record, Revision, TenantId, TenantSlug, Timestamp};
@@ -46,10 +45,25 @@ fn tenant(store: impl Store) -> Tenant {
     wait(Authorizer::builder().store(store).build().create_tenant("acme", "Acme")).unwrap()
 }
 
+/// Starts a thread whose stack has room for an update. Loom gives its threads 32 kilobytes.
+fn start<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    const WORDS: usize = 0x4000;
+    thread::Builder::new().stack_size(WORDS).spawn(f).unwrap()
+}
+
+/// Tries every order, on a thread whose stack has room for an update.
+fn every_order(interruptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let model = Arc::new(model);
+    super::sync::every_order(interruptions, move || {
+        let model = Arc::clone(&model);
+        start(move || model()).join().unwrap();
+    });
+}
+
 /// A thread that makes one update. Each update creates one user, so a state has as many users as updates.
 fn updates(acme: &Tenant, user: &'static str) -> JoinHandle<Result<Revision>> {
     let acme = acme.clone();
-    thread::spawn(move || wait(acme.update(|tx: &Tx| tx.create_user(user)?.done())).map(|done| done.revision))
+    start(move || wait(acme.update(|tx: &Tx| tx.create_user(user)?.done())).map(|done| done.revision))
 }
 
 /// The revision and the availability. Fails on a torn snapshot, which has the users of another revision.
@@ -82,7 +96,7 @@ fn an_update_that_returned_is_seen_by_every_thread_that_knows_it() {
         let returned = Arc::new(AtomicBool::new(false));
         let reader = {
             let (acme, returned) = (acme.clone(), Arc::clone(&returned));
-            thread::spawn(move || {
+            start(move || {
                 let returned = returned.load(Ordering::Acquire);
                 assert!(!returned || acme.now().user("alice").is_some(), "old after the update returned");
             })
@@ -144,7 +158,7 @@ fn an_update_that_is_dropped_denies_until_it_is_resolved_and_keeps_nobody_waitin
         let in_doubt = Arc::new(AtomicBool::new(false));
         let reader = {
             let (acme, in_doubt) = (acme.clone(), Arc::clone(&in_doubt));
-            thread::spawn(move || {
+            start(move || {
                 let in_doubt = in_doubt.load(Ordering::Acquire);
                 let seen = [acme.snapshot(), acme.snapshot()];
                 let denies = seen[0].0.availability == Availability::InDoubt;

@@ -7,7 +7,7 @@ use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::{PageRequest, Timestamp, Window};
 
 /// A test build is slow; `.ci/run` takes the full size, in release.
-const LONG: usize = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
+const LONG: usize = if cfg!(debug_assertions) { 8_000 } else { 100_000 };
 
 fn acme() -> Tenant {
     Authorizer::in_memory().create_tenant("acme", "Acme").unwrap()

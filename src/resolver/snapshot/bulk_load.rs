@@ -412,7 +412,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(16))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 6 } else { 64 }))]
         #[test]
         fn bulk_load_in_any_order_equals_edits(mut records in Just(records()).prop_shuffle()) {
             records.sort_by_key(Record::kind);

@@ -402,7 +402,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 256 }))]
         #[test]
         fn columns_equal_the_rows_that_were_written(
             steps in vec((any::<bool>(), 0..400u32, btree_set(0..200u32, 0..4), any::<bool>()), 1..60),

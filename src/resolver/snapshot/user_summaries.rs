@@ -395,7 +395,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 256 }))]
         #[test]
         fn summaries_are_read_as_they_were_set_and_older_clones_do_not_change(
             first in vec(summaries(), 0..80),

@@ -280,7 +280,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 256 }))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 256 }))]
         #[test]
         fn the_vector_behaves_like_a_vec_and_older_clones_do_not_change(
             start in prop_oneof![0..70usize, 2040..2060usize],

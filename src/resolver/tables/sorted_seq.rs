@@ -425,7 +425,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 32 } else { 256 }))]
         #[test]
         fn an_order_answers_like_a_btree_map_and_leaves_older_clones_alone(
             start in prop_oneof![Just(0), 0..200u32, 4000..5000u32],

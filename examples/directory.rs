@@ -93,7 +93,7 @@ fn measure(acme: &Tenant) -> Result<(), Box<dyn Error>> {
     acme.update(|tx| {
         tx.create_permission("code:push")?;
         tx.create_role("developer")?.grant("code:*")?;
-        tx.group(rolecall::External { manager: "okta", id: "g1" })?.assign("developer")?;
+        tx.group(rolecall::snapshot::External { manager: "okta", id: "g1" })?.assign("developer")?;
         Ok(())
     })?;
     for _ in 0..5 {

@@ -24,7 +24,7 @@ use rolecall::moment::Page;
 use rolecall::records::{Granted, Name, Slug, TenantSlug};
 use rolecall::review::{Accepted, AccessRow, Severity};
 use rolecall::store::MemoryStore;
-use rolecall::{Document, ErrorKind, Moment, PageRequest, Quoted, Snapshot, Timestamp, what_if};
+use rolecall::{Document, ErrorKind, Moment, PageRequest, Snapshot, Timestamp, error::Quoted, what_if};
 
 const USAGE: &str = "\
 usage: inspect FILE COMMAND [--at INSTANT] [--catalog CATALOG]

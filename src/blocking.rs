@@ -251,7 +251,7 @@ impl AuthorizerBuilder {
         Self(self.0.max_open_tenants(max))
     }
 
-    /// See [`crate::AuthorizerBuilder::runtime`]. [`Threads`](crate::runtime::Threads) needs no executor.
+    /// See [`crate::AuthorizerBuilder::runtime`]. [`Threads`](crate::authorizer::runtime::Threads) needs no executor.
     pub fn runtime(self, runtime: impl Runtime) -> Self {
         Self(self.0.runtime(runtime))
     }

@@ -75,7 +75,7 @@ pub mod docs;
 #[cfg(test)]
 mod tests;
 pub mod blocking;
-mod authorizer;
+pub mod authorizer;
 #[cfg(feature = "json")]
 mod document;
 pub mod store;
@@ -85,17 +85,14 @@ mod resolver;
 mod model;
 mod block_on;
 
-pub use authorizer::{Authorizer, AuthorizerBuilder, Lag, Outcome, Tenant, Updated, history, runtime};
+pub use authorizer::{Authorizer, AuthorizerBuilder, Tenant};
 #[cfg(feature = "json")]
 pub use document::Document;
-pub use model::error::{
-    AssertionViolation, EntityKind, Error, ErrorKind, HeldRole, InvariantViolation, MissingRight, Mistake, MistakeCode,
-    Quoted, Relation, RelationKind, Result, RightKind, SeparationViolation, ViolationCode,
-};
+pub use model::error::{EntityKind, Error, ErrorKind, Result};
 pub use model::records::{Timestamp, Window};
-pub use model::{catalog, clock, records, reference};
-pub use plan::{Plan, Tx, Warning};
+pub use model::{catalog, clock, error, records, reference};
+pub use plan::{Plan, Tx};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
-pub use resolver::snapshot::{External, PermissionHandle, ReservedSlug, SlugConflict, Snapshot, UserHandle};
+pub use resolver::snapshot::{PermissionHandle, Snapshot, UserHandle};
 pub use resolver::{assertions, explain, moment, snapshot, what_if};

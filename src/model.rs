@@ -10,6 +10,6 @@ pub(crate) mod internal_fault;
 pub mod catalog;
 pub mod clock;
 pub mod records;
-pub(crate) mod error;
+pub mod error;
 pub(crate) mod graph;
 pub(crate) mod ids;

@@ -15,7 +15,7 @@ use rolecall::records::{
 };
 use rolecall::store::conformance::{Call, Fault, FaultyStore};
 use rolecall::store::{MemoryStore, Store as _, StoredCommit};
-use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Result, Tenant, Timestamp};
+use rolecall::{Authorizer, Decision, ErrorKind, Reason, Result, Tenant, Timestamp, authorizer::Outcome};
 
 type Store = FaultyStore<MemoryStore>;
 

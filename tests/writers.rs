@@ -12,7 +12,7 @@ use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug};
 use rolecall::store::conformance::{Call, Fault, FaultyStore};
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
-use rolecall::{Error, ErrorKind, Outcome, PageRequest, Reason};
+use rolecall::{Error, ErrorKind, PageRequest, Reason, authorizer::Outcome};
 
 type Faulty = FaultyStore<MemoryStore>;
 

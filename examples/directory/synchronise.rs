@@ -6,7 +6,7 @@ use std::error::Error;
 use rolecall::blocking::Tenant;
 use rolecall::plan::ListChanges;
 use rolecall::records::{Change, Record, RecordKind, Status, UserKey};
-use rolecall::{ErrorKind, External, Plan, Tx};
+use rolecall::{ErrorKind, Plan, Tx, snapshot::External};
 
 /// Everything that the directory lists.
 #[derive(Clone, Debug, Default)]

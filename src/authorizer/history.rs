@@ -20,7 +20,7 @@ const PAGE: usize = 200;
 ///
 /// ```
 /// use rolecall::Timestamp;
-/// use rolecall::history::PastPoint;
+/// use rolecall::authorizer::history::PastPoint;
 /// use rolecall::records::Revision;
 ///
 /// assert_eq!(PastPoint::from(Revision::new(7)), PastPoint::Revision(Revision::new(7)));

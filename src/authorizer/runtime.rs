@@ -14,7 +14,7 @@ use crate::block_on::block_on;
 /// A task, or a pause: a future that any thread can run.
 ///
 /// ```
-/// use rolecall::runtime::BoxFuture;
+/// use rolecall::authorizer::runtime::BoxFuture;
 ///
 /// let task: BoxFuture = Box::pin(async { println!("running") });
 /// # let _ = task;
@@ -32,7 +32,7 @@ pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// ```
 /// use rolecall::Authorizer;
-/// use rolecall::runtime::BoxFuture;
+/// use rolecall::authorizer::runtime::BoxFuture;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), rolecall::Error> {
@@ -80,7 +80,7 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
 ///
 /// ```
 /// use rolecall::blocking::Authorizer;
-/// use rolecall::runtime::Threads;
+/// use rolecall::authorizer::runtime::Threads;
 ///
 /// let authorizer = Authorizer::builder().runtime(Threads).build();
 /// let acme = authorizer.create_tenant("acme", "Acme")?;

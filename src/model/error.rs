@@ -170,7 +170,7 @@ impl Error {
     ///
     /// # Security
     /// The text shows the reason in one line, with everything escaped that cannot be seen. A name in the reason can still
-    /// imitate your words: write names with [`Quoted`](crate::Quoted).
+    /// imitate your words: write names with [`Quoted`](crate::error::Quoted).
     pub fn rejected(reason: impl Into<String>) -> Self {
         Self::new(ErrorKind::Rejected).reason(reason)
     }

@@ -63,7 +63,7 @@ pub struct NamedEntity {
 
 /// A change with names, as of before and after: a line of a log, and the same as data.
 ///
-/// [`Updated::described`](crate::Updated::described) has those of an update, [`Plan::described`] those of a plan. `Display`
+/// [`Updated::described`](crate::authorizer::Updated::described) has those of an update, [`Plan::described`] those of a plan. `Display`
 /// writes one line without a line break.
 ///
 /// # Example
@@ -94,7 +94,7 @@ pub struct NamedEntity {
 ///
 /// # Security
 /// The texts contain the keys of users, which are often e-mail addresses, and display names. A log with them is personal
-/// data. All of them are written by [`Quoted`](crate::Quoted), so no name can imitate the words around it or begin a line
+/// data. All of them are written by [`Quoted`](crate::error::Quoted), so no name can imitate the words around it or begin a line
 /// of its own. The data, and its serialised form, has them as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

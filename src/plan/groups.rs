@@ -115,7 +115,7 @@ impl Tx {
     /// the external id is appended to it.
     ///
     /// ```
-    /// use rolecall::External;
+    /// use rolecall::snapshot::External;
     ///
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// acme.update(|tx| {

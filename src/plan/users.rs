@@ -119,7 +119,7 @@ impl Tx {
     /// taken for this one: adopting a user by its e-mail address would give its roles to somebody else.
     ///
     /// ```
-    /// use rolecall::External;
+    /// use rolecall::snapshot::External;
     ///
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// let synchronise = |mail: &'static str| acme.update(move |tx| {

@@ -20,11 +20,11 @@ use crate::resolver::snapshot::walk::is_active;
 
 /// Something that a plan does and its author probably did not want.
 ///
-/// [`Plan::warnings`] returns them before the commit, and [`Updated::warnings`](crate::Updated::warnings) after it.
+/// [`Plan::warnings`] returns them before the commit, and [`Updated::warnings`](crate::authorizer::Updated::warnings) after it.
 ///
 /// # Example
 /// ```
-/// use rolecall::Warning;
+/// use rolecall::plan::Warning;
 ///
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// let updated = acme.update(|tx| {

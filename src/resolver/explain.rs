@@ -47,7 +47,7 @@ use crate::resolver::snapshot::table::{Origin, Row as _};
 /// ```
 ///
 /// # Security
-/// Names are written as [`Quoted`](crate::Quoted) writes them, so no name can imitate the words around it. The explanation
+/// Names are written as [`Quoted`](crate::error::Quoted) writes them, so no name can imitate the words around it. The explanation
 /// for an unknown user names similar users in [`Explanation::suggestions`] and [`Explanation::did_you_mean`] only. Neither
 /// the text nor the serialised form has them.
 #[derive(Clone, Debug)]
@@ -190,7 +190,7 @@ impl Explanation {
 
     /// Returns both permissions with the slug, if it belongs to the tenant and to the catalog
     /// ([`Reason::CatalogConflict`]). The tenant's own is renamed or deleted by its id, which is
-    /// [`SlugConflict::own`](crate::SlugConflict::own).
+    /// [`SlugConflict::own`](crate::snapshot::SlugConflict::own).
     ///
     /// # Example
     /// ```

@@ -16,7 +16,7 @@ use crate::plan::{CommitContext, Draft, Plan, Tx};
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::state::{RowBound, State};
-use crate::{EntityKind, Error, ErrorKind, Result, RightKind};
+use crate::{EntityKind, Error, ErrorKind, Result, error::RightKind};
 
 fn origins() -> CommitContext {
     CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 }

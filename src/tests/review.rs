@@ -13,7 +13,7 @@ use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::state::RowBound;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot};
 use crate::review::{Bound, Code};
-use crate::{Moment, RelationKind, Timestamp};
+use crate::{Moment, Timestamp, error::RelationKind};
 
 const GROUPS: [&str; 4] = ["g0", "g1", "g2", "g3"];
 const ROLES: [&str; 6] = ["r0", "r1", "r2", "r3", "sys-viewer", "sys-all"];

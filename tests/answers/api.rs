@@ -9,6 +9,7 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use rolecall::authorizer::runtime::Threads;
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::{ManualClock, SystemClock};
 use rolecall::moment::{GroupPaths, Inherited, Origin, PermissionSet, UserSet, Via, WithOrigin, WithWindow};
@@ -21,12 +22,13 @@ use rolecall::records::{
     UserKey, UserRecord,
 };
 use rolecall::reference::Model;
-use rolecall::runtime::Threads;
 use rolecall::store::{Base, Commit, MemoryStore, StoreError, StoredCommit, TenantSummary};
 use rolecall::{
-    Authorizer, AuthorizerBuilder, Decision, EntityKind, Error, ErrorKind, Explanation, Lag, Moment, Outcome, Page,
-    PageRequest, PermissionHandle, Plan, Reason, SlugConflict, Snapshot, Tenant, Timestamp, Updated, UserHandle,
-    Window, blocking,
+    Authorizer, AuthorizerBuilder, Decision, EntityKind, Error, ErrorKind, Explanation, Moment, Page, PageRequest,
+    PermissionHandle, Plan, Reason, Snapshot, Tenant, Timestamp, UserHandle, Window,
+    authorizer::{Lag, Outcome, Updated},
+    blocking,
+    snapshot::SlugConflict,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -13,7 +13,7 @@ use rolecall::records::{
     TenantSlug, UserId, UserRecord,
 };
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, StoredCommit, TenantSummary};
-use rolecall::{Decision, ErrorKind, Reason, Timestamp, ViolationCode, Window};
+use rolecall::{Decision, ErrorKind, Reason, Timestamp, Window, error::ViolationCode};
 use uuid::Uuid;
 
 /// A store that returns the responses it was given.

@@ -80,7 +80,7 @@ fn f26_documents_of_a_tenant_in_conflict() {
     let document = acme.snapshot().export().unwrap();
     let mistake = acme.plan_replace(&document).unwrap_err();
     assert_eq!(mistake.kind(), ErrorKind::Document);
-    assert_eq!(mistake.mistakes()[0].code, rolecall::MistakeCode::DefinedByCatalog);
+    assert_eq!(mistake.mistakes()[0].code, rolecall::error::MistakeCode::DefinedByCatalog);
     // Without the catalog, it restores both: the tenant's own, and the reference to the removed entry.
     let plain = block_on(Authorizer::in_memory().import(&document)).unwrap();
     assert!(plain.check("u", "x:read") && plain.now().permissions_removed_from_catalog().len() == 1);

@@ -14,8 +14,8 @@ use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::ManualClock;
 use rolecall::records::{GroupId, RoleId, Slug, TenantSlug, UserId, UserKey};
 use rolecall::{
-    Decision, EntityKind, Error, ErrorKind, External, Reason, RelationKind, Result, Timestamp, Tx, UserHandle, Warning,
-    Window,
+    Decision, EntityKind, Error, ErrorKind, Reason, Result, Timestamp, Tx, UserHandle, Window, error::RelationKind,
+    plan::Warning, snapshot::External,
 };
 use uuid::{Uuid, uuid};
 

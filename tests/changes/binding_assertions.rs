@@ -5,7 +5,7 @@
 use rolecall::assertions::Assertion;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::clock::ManualClock;
-use rolecall::{ErrorKind, RightKind, Timestamp, Tx, Window};
+use rolecall::{ErrorKind, Timestamp, Tx, Window, error::RightKind};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

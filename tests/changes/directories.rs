@@ -5,7 +5,7 @@
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::records::{Status, UserKey};
 use rolecall::store::MemoryStore;
-use rolecall::{ErrorKind, External, PageRequest, Result, Timestamp, Tx, Window};
+use rolecall::{ErrorKind, PageRequest, Result, Timestamp, Tx, Window, snapshot::External};
 
 const OKTA: External<'_> = External { manager: "okta", id: "00u1" };
 

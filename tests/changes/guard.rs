@@ -11,7 +11,7 @@ use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::ManualClock;
 use rolecall::records::PermissionId;
 use rolecall::store::MemoryStore;
-use rolecall::{EntityKind, Error, ErrorKind, PageRequest, RightKind, Timestamp, Tx, Window};
+use rolecall::{EntityKind, Error, ErrorKind, PageRequest, Timestamp, Tx, Window, error::RightKind};
 
 type Call = fn(&Tx) -> rolecall::Result<()>;
 

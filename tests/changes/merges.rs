@@ -11,7 +11,7 @@ use rolecall::clock::ManualClock;
 use rolecall::plan::UserMerge;
 use rolecall::records::RecordKind;
 use rolecall::store::MemoryStore;
-use rolecall::{EntityKind, Error, ErrorKind, External, RelationKind, Result, Timestamp, Tx, Window};
+use rolecall::{EntityKind, Error, ErrorKind, Result, Timestamp, Tx, Window, error::RelationKind, snapshot::External};
 
 const NOW: i64 = 50;
 

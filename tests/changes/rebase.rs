@@ -11,7 +11,7 @@ use rolecall::clock::ManualClock;
 use rolecall::plan::RebaseConflict;
 use rolecall::records::{Change, Record, RecordKind};
 use rolecall::store::MemoryStore;
-use rolecall::{EntityKind, Error, ErrorKind, Plan, RelationKind, Result, Timestamp, Tx, Window};
+use rolecall::{EntityKind, Error, ErrorKind, Plan, Result, Timestamp, Tx, Window, error::RelationKind};
 
 fn populate(acme: &Tenant) {
     acme.update(|tx| {

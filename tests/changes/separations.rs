@@ -414,7 +414,7 @@ fn a_rebased_plan_names_roles_as_a_transaction_would() {
 #[cfg(feature = "json")]
 mod document {
     use super::*;
-    use rolecall::{Document, MistakeCode};
+    use rolecall::{Document, error::MistakeCode};
 
     #[test]
     fn a_document_states_separations() {

@@ -2,7 +2,10 @@
 
 use rolecall::blocking::Authorizer;
 use rolecall::catalog::Catalog;
-use rolecall::{Error, ErrorKind, Mistake, MistakeCode};
+use rolecall::{
+    Error, ErrorKind,
+    error::{Mistake, MistakeCode},
+};
 use serde_json::{Value, json};
 
 use super::{authorizer, document, export, first_release, second_release};

@@ -3,7 +3,7 @@
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::records::Change;
 use rolecall::store::MemoryStore;
-use rolecall::{Document, ErrorKind, MistakeCode};
+use rolecall::{Document, ErrorKind, error::MistakeCode};
 use serde_json::{Value, json};
 
 use super::{acme, document, export, first_release};
@@ -286,7 +286,7 @@ fn external_ids_are_swapped_by_id() {
         value["users"][1]["external_id"] = json!("1");
     });
     assert_eq!(shown(&acme.replace(swapped.act_for("okta").unwrap()).unwrap().changes), ["~User", "~User"]);
-    let found = acme.now().user(rolecall::External { manager: "okta", id: "2" });
+    let found = acme.now().user(rolecall::snapshot::External { manager: "okta", id: "2" });
     assert_eq!(found.unwrap().key, "alice");
 }
 

@@ -1,6 +1,6 @@
 //! A document with the wrong shape is an error with the line and column of the first fault, and never a panic.
 
-use rolecall::{Document, ErrorKind, MistakeCode, Result};
+use rolecall::{Document, ErrorKind, Result, error::MistakeCode};
 use serde_json::json;
 
 use super::{ACME, acme, document};

@@ -4,7 +4,7 @@ use rolecall::catalog::Catalog;
 use rolecall::records::{CommitId, Position, TenantId, Timestamp, UserRecord};
 use rolecall::reference::Model;
 use rolecall::store::Base;
-use rolecall::{Outcome, PageRequest, Reason, Snapshot, Tenant};
+use rolecall::{PageRequest, Reason, Snapshot, Tenant, authorizer::Outcome};
 
 use crate::history::{History, Node};
 use crate::operations::PERMISSION;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use rolecall::assertions::Assertion;
 use rolecall::records::{Granted, Record, Revision, RoleId, TenantId, TenantSlug};
-use rolecall::{Authorizer, Plan, Result, Tenant, Tx, Updated};
+use rolecall::{Authorizer, Plan, Result, Tenant, Tx, authorizer::Updated};
 
 use crate::server::{Records, tenant};
 

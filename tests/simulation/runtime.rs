@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rolecall::runtime::{BoxFuture, Runtime};
+use rolecall::authorizer::runtime::{BoxFuture, Runtime};
 
 use crate::world::Flag;
 

@@ -1,7 +1,10 @@
 //! Checks every answer: an acknowledged change is in the store, and a change reported as not done is not.
 
 use rolecall::records::{CommitId, TenantId};
-use rolecall::{Error, ErrorKind, Outcome, Reason, Result, Tenant, Updated};
+use rolecall::{
+    Error, ErrorKind, Reason, Result, Tenant,
+    authorizer::{Outcome, Updated},
+};
 
 use crate::history::Instant;
 use crate::operations::{Answer, Edit, OpKind, SLUGS, is_missing, slug};

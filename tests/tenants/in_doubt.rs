@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use pollster::block_on;
 use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug};
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
-use rolecall::{Authorizer, Decision, ErrorKind, Outcome, PageRequest, Reason, Tenant};
+use rolecall::{Authorizer, Decision, ErrorKind, PageRequest, Reason, Tenant, authorizer::Outcome};
 
 /// A fault of the next call of a kind.
 #[derive(Clone, Copy, Debug)]

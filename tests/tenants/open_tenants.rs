@@ -13,7 +13,7 @@ use rolecall::clock::ManualClock;
 use rolecall::explain::{Decision, Reason};
 use rolecall::records::{Position, Revision, TenantId, TenantSlug};
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
-use rolecall::{ErrorKind, Outcome, Timestamp};
+use rolecall::{ErrorKind, Timestamp, authorizer::Outcome};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

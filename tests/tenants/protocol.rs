@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use pollster::block_on;
 use rolecall::records::{Position, Revision, TenantId, TenantSlug};
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
-use rolecall::{Authorizer, Decision, ErrorKind, Outcome, Reason, Tenant};
+use rolecall::{Authorizer, Decision, ErrorKind, Reason, Tenant, authorizer::Outcome};
 
 #[derive(Clone)]
 enum Fault {

@@ -11,10 +11,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pollster::block_on;
+use rolecall::authorizer::runtime::{BoxFuture, Runtime, Threads};
 use rolecall::records::{Position, Revision, TenantId, TenantSlug};
-use rolecall::runtime::{BoxFuture, Runtime, Threads};
 use rolecall::store::{Commit, MemoryStore, Since, Sink, Store, StoreError, TenantSummary};
-use rolecall::{Authorizer, ErrorKind, Outcome, Reason, Tenant, blocking};
+use rolecall::{Authorizer, ErrorKind, Reason, Tenant, authorizer::Outcome, blocking};
 
 /// A store whose calls wait, fail or panic while the test says so.
 #[derive(Clone, Default)]

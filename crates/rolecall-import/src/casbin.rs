@@ -16,7 +16,7 @@ mod policy;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use rolecall::Quoted;
+use rolecall::error::Quoted;
 use rolecall::records::{Pattern, Slug};
 
 use self::model::{Comparison, Effect, Matcher, Model, Test};

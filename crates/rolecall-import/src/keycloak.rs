@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall::Quoted;
+use rolecall::error::Quoted;
 use rolecall::records::{Description, UserId};
 use serde::Deserialize;
 use serde_json::Value;

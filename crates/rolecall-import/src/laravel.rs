@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall::Quoted;
+use rolecall::error::Quoted;
 use rolecall::records::{Pattern, Slug};
 
 use crate::names::{Slugs, is_key, shown, tenant_slug};

@@ -48,7 +48,7 @@ mod output;
 
 use std::fmt;
 
-use rolecall::Quoted;
+use rolecall::error::Quoted;
 
 pub use self::notes::{Note, NoteKind};
 use self::output::Output;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall::Quoted;
+use rolecall::error::Quoted;
 use rolecall::records::{Name, Slug, TenantSlug, UserKey};
 
 use crate::notes::Notes;

@@ -224,7 +224,7 @@ impl PostgresStore {
     ///
     /// The store never removes history by itself, also not that of deleted tenants. Keep the last few thousand commits:
     /// a process that is behind by more loads the whole tenant, and a commit whose response was lost may end as
-    /// [`Outcome::Unknown`](rolecall::Outcome::Unknown).
+    /// [`Outcome::Unknown`](rolecall::authorizer::Outcome::Unknown).
     ///
     /// ```no_run
     /// use std::time::{Duration, SystemTime};

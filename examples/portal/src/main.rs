@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     state.add_token(&token, &tenant, administrator);
     for pair in &arguments.user_token {
         let (key, token) = pair.rsplit_once('=').ok_or("expected USER=TOKEN")?;
-        let user = tenant.now().user(key).ok_or_else(|| format!("user {} not found", rolecall::Quoted(key)))?;
+        let user = tenant.now().user(key).ok_or_else(|| format!("user {} not found", rolecall::error::Quoted(key)))?;
         state.add_token(token, &tenant, user.id);
     }
 
@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = tenant.now().user(administrator).map(|user| user.key.to_string()).unwrap_or_default();
     println!("listening on {address}");
     println!("page: {address}/t/{slug}/portal/access-management/groups");
-    println!("token of {}: {token}", rolecall::Quoted(&key));
+    println!("token of {}: {token}", rolecall::error::Quoted(&key));
     // The registry keeps the tenant open as long as there is room.
     drop(tenant);
 

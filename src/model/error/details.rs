@@ -164,7 +164,7 @@ impl Error {
     /// # Example
     /// ```
     /// # #[cfg(feature = "json")] {
-    /// use rolecall::{Document, MistakeCode};
+    /// use rolecall::{Document, error::MistakeCode};
     ///
     /// let error = Document::from_json(b"{").unwrap_err();
     /// assert_eq!(error.mistakes()[0].code, MistakeCode::Syntax);

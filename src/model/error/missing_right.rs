@@ -12,7 +12,7 @@ codes! {
     ///
     /// # Example
     /// ```
-    /// use rolecall::RightKind;
+    /// use rolecall::error::RightKind;
     ///
     /// assert_eq!(RightKind::Pattern.code(), "pattern");
     /// ```
@@ -43,7 +43,7 @@ const ALWAYS: &str = "always";
 ///
 /// # Example
 /// ```
-/// use rolecall::{EntityKind, ErrorKind, RightKind, blocking::Authorizer};
+/// use rolecall::{EntityKind, ErrorKind, blocking::Authorizer, error::RightKind};
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| {

@@ -11,7 +11,7 @@ codes! {
     ///
     /// # Example
     /// ```
-    /// use rolecall::MistakeCode;
+    /// use rolecall::error::MistakeCode;
     ///
     /// assert_eq!(MistakeCode::DuplicateId.code(), "duplicate_id");
     /// ```
@@ -53,7 +53,7 @@ codes! {
 ///
 /// # Example
 /// ```
-/// use rolecall::{Document, MistakeCode, blocking::Authorizer};
+/// use rolecall::{Document, blocking::Authorizer, error::MistakeCode};
 ///
 /// # #[cfg(feature = "json")] {
 /// let json = br#"{"format": 1, "tenant": {"slug": "acme"}, "roles": ["editor"],
@@ -101,7 +101,7 @@ codes! {
     ///
     /// # Example
     /// ```
-    /// use rolecall::ViolationCode;
+    /// use rolecall::error::ViolationCode;
     ///
     /// assert_eq!(ViolationCode::DanglingReference.code(), "dangling_reference");
     /// ```
@@ -135,7 +135,7 @@ codes! {
 /// use rolecall::catalog::Catalog;
 /// use rolecall::records::{Change, CommitId, Envelope, Name, Record, TenantId, TenantRecord};
 /// use rolecall::store::{Base, Commit, MemoryStore, Store};
-/// use rolecall::{EntityKind, Timestamp, ViolationCode};
+/// use rolecall::{EntityKind, Timestamp, error::ViolationCode};
 ///
 /// // A store that somebody has written to directly: two roles have one slug.
 /// let store = MemoryStore::default();

@@ -12,7 +12,7 @@ codes! {
     ///
     /// # Example
     /// ```
-    /// use rolecall::RelationKind;
+    /// use rolecall::error::RelationKind;
     ///
     /// assert_eq!(RelationKind::Membership.code(), "membership");
     /// ```
@@ -38,7 +38,7 @@ codes! {
 ///
 /// # Example
 /// ```
-/// use rolecall::{EntityKind, RelationKind, Window, blocking::Authorizer};
+/// use rolecall::{EntityKind, Window, blocking::Authorizer, error::RelationKind};
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| {

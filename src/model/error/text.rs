@@ -23,7 +23,7 @@ const MOST_CODE_POINTS: usize = 8;
 ///
 /// # Example
 /// ```
-/// use rolecall::Quoted;
+/// use rolecall::error::Quoted;
 ///
 /// assert_eq!(Quoted("alice").to_string(), "`alice`");
 /// assert_eq!(Quoted("jürgen m").to_string(), "`jürgen m`");

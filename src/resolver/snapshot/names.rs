@@ -57,7 +57,7 @@ pub struct PermissionHandle {
 ///
 /// # Example
 /// ```
-/// use rolecall::{External, blocking::Authorizer};
+/// use rolecall::{blocking::Authorizer, snapshot::External};
 ///
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| {

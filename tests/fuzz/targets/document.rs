@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::records::{Record, RecordKey};
 use rolecall::store::{MemoryStore, Store};
-use rolecall::{Document, ErrorKind, Mistake};
+use rolecall::{Document, ErrorKind, error::Mistake};
 use serde_json::Value;
 
 use super::catalogs;

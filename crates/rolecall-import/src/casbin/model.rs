@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall::Quoted;
+use rolecall::error::Quoted;
 
 use crate::Error;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rolecall::records::{Change, CommitId, Position, TenantId};
 use rolecall::store::{Base, Store, StoreError};
-use rolecall::{Authorizer, ErrorKind, Outcome};
+use rolecall::{Authorizer, ErrorKind, authorizer::Outcome};
 use rolecall_postgres::{PostgresError, PostgresErrorKind, PostgresStore};
 
 use crate::fixtures::{Random, create, load, send, tenant, users};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rolecall::records::CommitId;
-use rolecall::{Authorizer, ErrorKind, Outcome, Tenant};
+use rolecall::{Authorizer, ErrorKind, Tenant, authorizer::Outcome};
 use rolecall_postgres::PostgresStore;
 
 use crate::server;

@@ -12,7 +12,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use rolecall::plan::AccessChange;
 use rolecall::records::{GroupId, RoleId, UserId};
-use rolecall::{Decision, Error, ErrorKind, Moment, Plan, Tenant, Timestamp, Tx, Updated, Window};
+use rolecall::{Decision, Error, ErrorKind, Moment, Plan, Tenant, Timestamp, Tx, Window, authorizer::Updated};
 use rolecall_axum::{Problem, Subject};
 use serde::Serialize;
 

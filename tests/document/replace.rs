@@ -169,6 +169,39 @@ fn every_kind_of_relation_is_changed_in_place() {
     assert_eq!(acme.name().unwrap(), "Acme");
 }
 
+/// Each entity stays, and one of the relations that leave it goes.
+#[test]
+fn each_kind_of_relation_is_removed_alone() {
+    let full = json!({"format": 1, "tenant": {"slug": "acme"}, "permissions": ["read", "write"],
+        "roles": [{"slug": "editor", "permissions": ["read", "write", "*"], "includes": ["viewer", "auditor"]}, "viewer", "auditor"],
+        "groups": [{"slug": "backend", "parents": ["staff", {"group": "guests", "until": "2999-01-01T00:00:00Z"}],
+                    "roles": ["viewer", "editor"], "members": ["alice", {"user": "bob", "until": "2999-01-01T00:00:00Z"}]},
+                   {"slug": "staff", "members": ["alice", "bob"]}, "guests"],
+        "users": [{"key": "alice", "roles": ["editor", "viewer"]}, {"key": "bob", "roles": [{"role": "viewer", "from": "2999-01-01T00:00:00Z"}]}]});
+    let cases = [
+        ("/roles/0/permissions", "-Grant", 3),
+        ("/roles/0/includes", "-Inclusion", 2),
+        ("/groups/0/parents", "-Parent", 2),
+        ("/groups/0/roles", "-Assignment", 2),
+        ("/groups/0/members", "-Membership", 2),
+        ("/groups/1/members", "-Membership", 2),
+        ("/users/0/roles", "-Assignment", 2),
+        ("/users/1/roles", "-Assignment", 1),
+    ];
+    for (list, change, count) in cases {
+        for at in 0..count {
+            let acme = tenant(&full);
+            let mut less = full.clone();
+            less.pointer_mut(list).unwrap().as_array_mut().unwrap().remove(at);
+            let replaced = acme.replace(&document(&less)).unwrap();
+            assert_eq!(shown(&replaced.changes), [change], "{list}/{at}");
+            assert_eq!(export(&acme).without_ids(), document(&less), "{list}/{at}");
+            let restored = acme.replace(&document(&full)).unwrap();
+            assert_eq!(shown(&restored.changes), [change.replace('-', "+")], "{list}/{at}");
+        }
+    }
+}
+
 #[test]
 fn a_planned_replace_is_stale_if_another_commit_came_first() {
     let acme = tenant(&small());

@@ -194,8 +194,14 @@ impl<'a> Ids<'a> {
 
 /// Returns the kind and origin of the existing entity with an id. An id has one kind; the one that is likely is tried first.
 fn present(state: &State, id: Uuid, likely: EntityKind) -> Option<(EntityKind, Origin)> {
-    const KINDS: [EntityKind; 6] =
-        [EntityKind::Permission, EntityKind::Role, EntityKind::Group, EntityKind::User, EntityKind::Separation, EntityKind::Assertion];
+    const KINDS: [EntityKind; 6] = [
+        EntityKind::Permission,
+        EntityKind::Role,
+        EntityKind::Group,
+        EntityKind::User,
+        EntityKind::Separation,
+        EntityKind::Assertion,
+    ];
     let found = |kind| origin_of(state, id, kind).map(|origin| (kind, origin));
     std::iter::once(likely).chain(KINDS).find_map(found)
 }

@@ -8,7 +8,8 @@
 //! | `ids.rs`, `targets.rs`, `mistakes.rs` | ids of entries, targets of references, places of mistakes |
 //! | `export.rs` | from a snapshot to a document |
 //! | `assertions.rs` | reads a file of its own: what a tenant is expected to allow and to deny |
-//! | `replace.rs` | the changes that make a tenant equal to a document |
+//! | `replace.rs` | the plan that makes a tenant equal to a document |
+//! | `difference.rs` | the changes of that plan, found while the document is read |
 //!
 //! All of it is pure. `authorizer/import.rs` creates and replaces tenants.
 //!
@@ -18,6 +19,7 @@ mod assertions;
 mod export;
 mod replace;
 mod rules;
+mod difference;
 mod ids;
 mod shape;
 mod targets;
@@ -283,7 +285,7 @@ impl Document {
 
     /// Returns the additions that create the tenant of this document, in the order of kinds.
     pub(crate) fn additions(&self, catalog: &Catalog, new_id: fn() -> Uuid) -> Result<Vec<Change>> {
-        rules::additions(&self.0, ImportContext { catalog, present: None, new_id })
+        rules::changes(&self.0, ImportContext { catalog, present: None, new_id })
     }
 }
 

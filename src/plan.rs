@@ -58,9 +58,10 @@ use crate::model::clock::When;
 use crate::model::records::{
     Actor, Change, Envelope, Manager, Note, RecordKey, RecordKind, Revision, Timestamp, UserRecord,
 };
+use crate::resolver::bits::Bits;
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
-use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
 
 /// A transaction that has not been committed: the changes it would make and the snapshot they lead to.
@@ -248,26 +249,61 @@ impl Plan {
     /// ```
     ///
     /// # Complexity
-    /// Compares the groups and roles of each user, and two effective sets for each user that may be affected.
+    /// O(groups and roles, users) to find out who may be affected, without a look at a user who is not. Then two effective sets
+    /// for each of them.
     pub fn access_changes(&self, at: Timestamp) -> impl Iterator<Item = AccessChange> + '_ {
-        self.numbers().filter(|number| self.may_differ(*number)).filter_map(move |number| self.compare(number, at))
+        self.may_differ().into_iter().filter_map(move |number| self.compare(number, at))
     }
 
-    /// The users before the plan, by key, and those that it creates, by key.
-    fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+    /// The users whose access may change at some instant: those before the plan, by key, then those that it creates, by key.
+    ///
+    /// A user is not among them if its row and the rows of all its groups and roles are the same.
+    fn may_differ(&self) -> Vec<u32> {
         let (before, after) = (&self.base.state.users, &self.next.state.users);
-        let new = after.sorted().filter(|n| before.row(*n).is_none());
-        before.sorted().chain(new)
+        let all = || before.sorted().chain(after.sorted().filter(|n| before.row(*n).is_none()));
+        if self.next.availability != self.base.availability {
+            return all().collect();
+        }
+        let mut changed: Bits = before.unshared_rows(after).collect();
+        for source in self.changed_sources() {
+            for user in self.users_of(source) {
+                changed.insert(user);
+            }
+        }
+        // To sort few users costs less than to pass over all of them.
+        if changed.len().saturating_mul(16) > after.len() {
+            return all().filter(|number| changed.contains(*number)).collect();
+        }
+        let (mut existing, mut new): (Vec<u32>, Vec<u32>) = changed.iter().partition(|n| before.row(*n).is_some());
+        existing.sort_unstable_by_key(|number| before.name_at(*number));
+        new.sort_unstable_by_key(|number| after.name_at(*number));
+        existing.append(&mut new);
+        existing
     }
 
-    /// Returns whether the access of a user may change at some instant.
-    fn may_differ(&self, number: u32) -> bool {
-        match (self.base.state.users.row(number), self.next.state.users.row(number)) {
-            (Some(before), Some(_)) if self.next.availability == self.base.availability => {
-                !self.is_untouched(number, before)
-            }
-            _ => true,
-        }
+    /// The groups and roles that may give something else at some instant. An open one may give something else because of
+    /// what is further up.
+    fn changed_sources(&self) -> impl Iterator<Item = Source> + '_ {
+        let (old, new) = (&self.base.state, &self.next.state);
+        let is_changed = move |source: &Source| match (old.cached_row(*source), new.cached_row(*source)) {
+            (Some(a), Some(b)) => a.is_open() || b.is_open() || a.always != b.always,
+            (before, after) => before.is_some() || after.is_some(),
+        };
+        let roles = old.roles.numbers_in_use().max(new.roles.numbers_in_use());
+        let groups = old.groups.numbers_in_use().max(new.groups.numbers_in_use());
+        (0..roles).map(Source::Role).chain((0..groups).map(Source::Group)).filter(is_changed)
+    }
+
+    /// The users who have a group or role directly, before or after the plan.
+    fn users_of(&self, source: Source) -> impl Iterator<Item = u32> + '_ {
+        let states = [&self.base.state, &self.next.state].into_iter();
+        states.flat_map(move |state| {
+            let users = match source {
+                Source::Group(number) => state.groups.row(number).map(|row| &row.members),
+                Source::Role(number) => state.roles.row(number).map(|row| &row.users),
+            };
+            users.into_iter().flat_map(|users| users.iter().map(|back| back.from()))
+        })
     }
 
     fn compare(&self, number: u32, at: Timestamp) -> Option<AccessChange> {
@@ -282,16 +318,6 @@ impl Plan {
         let (gained, lost) = (after.difference(&before), before.difference(&after));
         let row = self.next.state.users.row(number).or_else(|| self.base.state.users.row(number))?;
         (!gained.is_empty() || !lost.is_empty()).then(|| AccessChange { user: row.record.clone(), gained, lost })
-    }
-
-    /// Returns whether nothing can have changed for a user: its row and the rows of all its groups and roles are the same.
-    fn is_untouched(&self, number: u32, before: &UserRow) -> bool {
-        let (old, new) = (&self.base.state, &self.next.state);
-        let same = |source| match (old.cached_row(source), new.cached_row(source)) {
-            (Some(a), Some(b)) => !a.is_open() && !b.is_open() && a.always == b.always,
-            _ => false,
-        };
-        old.users.same_row(&new.users, number) && before.sources().all(|(source, _)| same(source))
     }
 }
 

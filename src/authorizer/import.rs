@@ -72,7 +72,7 @@ impl Tenant {
     /// plan is rejected as stale if another writer commits in between.
     ///
     /// # Complexity
-    /// O(n log n) for the records before and after.
+    /// O(n) for the records before and after, and O(m log m) for m changes.
     ///
     /// # Errors
     /// - [`Document`](crate::ErrorKind::Document) with every mistake, as for [`Authorizer::import`]. It is also a mistake

@@ -2,13 +2,16 @@
 
 use std::hash::RandomState;
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use crate::resolver::tables::keyed_hash::{KeyedTextHash, spread};
 
 /// The names of a list's entries.
 pub(super) struct Names<'a> {
     /// The first entry with each name. Names come from outside, so the hash is keyed (A21).
-    first: HashMap<&'a str, usize, RandomState>,
+    first: HashTable<(&'a str, usize)>,
+    hash: KeyedTextHash,
     /// The names by entry. A name may occur more than once.
     listed: Vec<&'a str>,
     /// The entries with the name of an earlier entry, each with the first such entry; ascending.
@@ -17,8 +20,8 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn new(names: Vec<&'a str>) -> Self {
-        let first = HashMap::with_capacity_and_hasher(names.len(), RandomState::new());
-        let mut all = Self { first, listed: Vec::with_capacity(names.len()), repeated: Vec::new() };
+        let (first, hash) = (HashTable::with_capacity(names.len()), KeyedTextHash::new(&RandomState::new()));
+        let mut all = Self { first, hash, listed: Vec::with_capacity(names.len()), repeated: Vec::new() };
         for name in names {
             all.push(name);
         }
@@ -29,10 +32,11 @@ impl<'a> Names<'a> {
     pub(super) fn push(&mut self, name: &'a str) {
         let entry = self.listed.len();
         self.listed.push(name);
-        match self.first.entry(name) {
-            Entry::Occupied(first) => self.repeated.push((entry, *first.get())),
+        let hash = |name: &str| spread(self.hash.hash(name.as_bytes()));
+        match self.first.entry(hash(name), |(other, _)| *other == name, |(other, _)| hash(other)) {
+            Entry::Occupied(first) => self.repeated.push((entry, first.get().1)),
             Entry::Vacant(place) => {
-                place.insert(entry);
+                place.insert((name, entry));
             }
         }
     }
@@ -54,7 +58,8 @@ impl<'a> Names<'a> {
 
     /// Returns the first entry with this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        self.first.get(name).copied()
+        let hash = spread(self.hash.hash(name.as_bytes()));
+        self.first.find(hash, |(other, _)| *other == name).map(|(_, entry)| *entry)
     }
 }
 

@@ -3,13 +3,16 @@
 //! The order is: the texts and ids of entities, entries removed from the catalog, then each kind of relation, with its
 //! cycles. A document with any mistake yields no records.
 //!
-//! Deliberately absent: the store, and the comparison with existing records (`replace.rs`).
+//! Deliberately absent: the store, and the comparison with existing records (`difference.rs`).
 
 mod separations;
 mod assertions;
 mod relations;
 mod entities;
 
+use uuid::Uuid;
+
+use super::difference::Difference;
 use super::entry::Entry;
 use super::ids::{Ids, ImportContext, Named};
 use super::mistakes::{Mistakes, Place};
@@ -25,33 +28,46 @@ struct RecordBuilder<'a> {
     data: &'a DocumentData,
     context: ImportContext<'a>,
     mistakes: Mistakes,
-    records: Additions,
+    records: Output<'a>,
     permissions: Targets<'a, PermissionRef>,
     roles: Targets<'a, RoleRef>,
     groups: Targets<'a, GroupId>,
     users: Targets<'a, UserId>,
     separations: Targets<'a, SeparationId>,
     assertions: Targets<'a, AssertionId>,
+    /// For a replacement, the number in the tenant of each group and user of the document.
+    group_numbers: Vec<Option<u32>>,
+    user_numbers: Vec<Option<u32>>,
 }
 
-/// The records built so far, each as an added change: a creation takes changes, so millions of records are never copied.
-struct Additions(Vec<Change>);
+/// What becomes of the records that are built.
+enum Output<'a> {
+    /// An import adds all of them, in the order of kinds. A creation takes changes, so millions of records are never copied.
+    Additions(Vec<Change>),
+    /// A replacement compares each with those of the tenant.
+    Difference(Box<Difference<'a>>),
+}
 
-impl Additions {
+impl Output<'_> {
     fn push(&mut self, record: Record) {
-        self.0.push(Change::added(record));
+        match self {
+            Self::Additions(changes) => changes.push(Change::added(record)),
+            Self::Difference(difference) => difference.push(record),
+        }
     }
 
     fn extend(&mut self, records: impl IntoIterator<Item = Record>) {
-        self.0.extend(records.into_iter().map(Change::added));
+        records.into_iter().for_each(|record| self.push(record));
     }
 }
 
-/// Returns the additions of a document, in the order of kinds.
+/// Returns the changes that a document makes: for an import, the additions in the order of kinds; for a replacement, the
+/// difference from the present tenant, by key.
 ///
 /// # Complexity
-/// O(the document), and for each of the first hundred mistakes a search for similar names.
-pub(super) fn additions(data: &DocumentData, context: ImportContext<'_>) -> Result<Vec<Change>> {
+/// O(the document and the present tenant), and O(n log n) for n changes. For each of the first hundred mistakes, also a
+/// search for similar names.
+pub(super) fn changes(data: &DocumentData, context: ImportContext<'_>) -> Result<Vec<Change>> {
     watch(|| build(data, context))?
 }
 
@@ -70,7 +86,10 @@ fn build(data: &DocumentData, context: ImportContext<'_>) -> Result<Vec<Change>>
     reading.separations();
     reading.assertions();
     reading.mistakes.finish()?;
-    Ok(reading.records.0)
+    Ok(match reading.records {
+        Output::Additions(changes) => changes,
+        Output::Difference(difference) => difference.finish(),
+    })
 }
 
 impl<'a> RecordBuilder<'a> {
@@ -81,6 +100,12 @@ impl<'a> RecordBuilder<'a> {
         let groups = ids.of(&data.groups, |state| &state.groups, &mut mistakes);
         let users = ids.of(&data.users, |state| &state.users, &mut mistakes);
         let separations = ids.of(&data.separations, |state| &state.separations, &mut mistakes);
+        let number = |id: &Uuid, entity| context.present.and_then(|state| state.number_of(entity, *id));
+        let numbers = |ids: &[Uuid], entity| match context.present {
+            Some(_) => ids.iter().map(|id| number(id, entity)).collect(),
+            None => Vec::new(),
+        };
+        let (group_numbers, user_numbers) = (numbers(&groups, Group::ENTITY), numbers(&users, User::ENTITY));
         let separations = separations.into_iter().map(SeparationId::from_uuid).collect();
         let assertions = ids.of(&data.assertions, |state| &state.assertions, &mut mistakes);
         let assertions = assertions.into_iter().map(AssertionId::from_uuid).collect();
@@ -90,13 +115,18 @@ impl<'a> RecordBuilder<'a> {
             data,
             context,
             mistakes,
-            records: Additions(Vec::with_capacity(most_records(data))),
+            records: match context.present {
+                Some(state) => Output::Difference(Box::new(Difference::new(state))),
+                None => Output::Additions(Vec::with_capacity(most_records(data))),
+            },
             permissions: Targets::with_catalog(context.catalog, names(&data.permissions), &permissions),
             roles: Targets::with_catalog(context.catalog, names(&data.roles), &roles),
             groups: Targets::own(Group::ENTITY, names(&data.groups), group_ids.collect()),
             users: Targets::own(User::ENTITY, names(&data.users), user_ids.collect()),
             separations: Targets::own(Separation::ENTITY, names(&data.separations), separations),
             assertions: Targets::own(Assertion::ENTITY, names(&data.assertions), assertions),
+            group_numbers,
+            user_numbers,
         };
         reading.removed_from_catalog(&mut ids);
         reading
@@ -110,7 +140,7 @@ impl<'a> RecordBuilder<'a> {
                 RemovedKind::Permission => Permission::ENTITY,
                 RemovedKind::Role => Role::ENTITY,
             };
-            let id = ids.removed_from_catalog(&entry.id, entity, place.field("id"), &mut self.mistakes);
+            let id = ids.removed_from_catalog(&entry.id, entity, at, &mut self.mistakes);
             let (Some(slug), Some(id)) = (slug, id) else { continue };
             // An entry that the tenant already refers to keeps its stored slug.
             let added = match entry.kind {

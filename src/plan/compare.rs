@@ -86,29 +86,23 @@ impl Plan {
     /// [`AccessDifference`] has an example with a difference.
     ///
     /// # Complexity
-    /// Compares the groups and roles of each user in both plans. For each user that may be affected: four effective sets at
-    /// each instant, of which there are as many as windows around the user begin and end.
+    /// As [`Plan::access_changes`] of both plans. For each user that may be affected: four effective sets at each instant, of
+    /// which there are as many as windows around the user begin and end.
     pub fn access_differences<'a>(
         &'a self,
         other: &'a Self,
         from: Timestamp,
     ) -> impl Iterator<Item = AccessDifference> + 'a {
-        let theirs = other.affected().filter(|user| !self.affects(*user));
-        self.affected().chain(theirs).filter_map(move |user| self.first_difference(other, user, from))
+        let ours = self.affected();
+        let known: HashSet<UserId> = ours.iter().copied().collect();
+        let theirs = other.affected().into_iter().filter(move |user| !known.contains(user));
+        ours.into_iter().chain(theirs).filter_map(move |user| self.first_difference(other, user, from))
     }
 
     /// The users whose access the plan may change.
-    fn affected(&self) -> impl Iterator<Item = UserId> + '_ {
+    fn affected(&self) -> Vec<UserId> {
         let id = |number| self.next.state.users.id_at(number).or_else(|| self.base.state.users.id_at(number));
-        self.numbers().filter(|number| self.may_differ(*number)).filter_map(id).map(UserId::from_uuid)
-    }
-
-    fn affects(&self, user: UserId) -> bool {
-        let is_there = |state: &State| state.user_by_id(user.as_uuid()).is_some();
-        let number = self.next.state.number_of(EntityKind::User, user.as_uuid());
-        let number = number.or_else(|| self.base.state.number_of(EntityKind::User, user.as_uuid()));
-        let exists = is_there(&self.base.state) || is_there(&self.next.state);
-        exists && number.is_some_and(|number| self.may_differ(number))
+        self.may_differ().into_iter().filter_map(id).map(UserId::from_uuid).collect()
     }
 
     fn change_of(&self, user: UserId, at: Timestamp) -> Option<AccessChange> {

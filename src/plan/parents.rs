@@ -2,7 +2,7 @@
 
 use super::groups::GroupEdit;
 use super::lists::ListChanges;
-use super::relations::{Relation, Windows, Wish};
+use super::relations::{PresentEnd, Relation, Windows, Wish};
 use super::tx::Tx;
 use crate::model::error::Result;
 use crate::model::records::{Slug, Timestamp, Window};
@@ -177,7 +177,7 @@ impl GroupEdit<'_> {
     /// changed.
     pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<ListChanges<Slug>> {
         let wanted = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
-        let present = self.tx.with_group(self.number, |row| row.parents().iter().map(|edge| edge.to).collect())?;
+        let present = self.tx.with_group(self.number, |row| row.parents().iter().map(PresentEnd::from).collect())?;
         self.tx.set_relations(present, wanted, Windows::Keep, |parent| self.link(parent), Tx::groups_changed)
     }
 

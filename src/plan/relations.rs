@@ -8,6 +8,7 @@ use super::tx::Tx;
 use crate::model::error::{self, EntityKind, Error, ErrorKind, RelationKind, Result};
 use crate::model::graph;
 use crate::model::records::{Assignment, Change, Holder, Membership, Parent, Record, Timestamp, Window};
+use crate::resolver::snapshot::edge::{Edge, ReverseEdge};
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 
 /// The holder of a role, by number.
@@ -83,6 +84,26 @@ pub(super) enum Windows {
     Keep,
     /// They are removed.
     Clear,
+}
+
+/// The other end of a relation that exists, and its window if it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PresentEnd {
+    end: u32,
+    window: Option<Window>,
+}
+
+impl From<Edge> for PresentEnd {
+    fn from(edge: Edge) -> Self {
+        Self { end: edge.to, window: Some(edge.window) }
+    }
+}
+
+/// The window is stored at the other end, if there is one.
+impl From<ReverseEdge> for PresentEnd {
+    fn from(back: ReverseEdge) -> Self {
+        Self { end: back.from(), window: (!back.is_windowed()).then_some(Window::ALWAYS) }
+    }
 }
 
 const GAP_ADVICE: &str = "a relation has one window: to keep the access of both, set one that contains both; for a rota, see the \
@@ -170,13 +191,13 @@ impl Tx {
     }
 
     /// Gives an entity exactly these relations, and returns the other ends of those that were added and removed, `named` by
-    /// this call. `present` and `wanted` are the other ends, in any order; `wanted` may have duplicates. Nothing is changed
-    /// if it fails.
+    /// this call. `present` and `wanted` are the other ends, in any order; `wanted` may have duplicates. `present` has the
+    /// windows as far as the caller knows them: a relation that stays then costs no look-up. Nothing is changed if it fails.
     ///
     /// An entry that has ended counts as missing, and so does one whose window is to be cleared.
     pub(super) fn set_relations<T>(
         &self,
-        mut present: Vec<u32>,
+        mut present: Vec<PresentEnd>,
         mut wanted: Vec<u32>,
         windows: Windows,
         relation: impl Fn(u32) -> Relation,
@@ -187,13 +208,19 @@ impl Tx {
             Windows::Keep => !window.has_ended(now),
             Windows::Clear => window.is_always(),
         };
-        present.sort_unstable();
+        present.sort_unstable_by_key(|present| present.end);
         wanted.sort_unstable();
         wanted.dedup();
         let (mut added, mut changes) = (Vec::new(), Vec::new());
+        let mut known = present.iter().peekable();
         for end in wanted.iter().copied() {
-            let relation = relation(end);
-            let window = self.window_of(relation)?;
+            while known.next_if(|known| known.end < end).is_some() {}
+            let (known, relation) = (known.next_if(|known| known.end == end), relation(end));
+            let window = match known {
+                None => None,
+                Some(PresentEnd { window: Some(window), .. }) => Some(*window),
+                Some(PresentEnd { window: None, .. }) => self.window_of(relation)?,
+            };
             if window.is_some_and(stays) {
                 continue;
             }
@@ -205,6 +232,7 @@ impl Tx {
             changes.extend(self.window_change(relation, window, Window::ALWAYS)?);
             added.push(end);
         }
+        let present: Vec<u32> = present.into_iter().map(|present| present.end).collect();
         let removed: Vec<u32> = without(&present, &wanted).collect();
         for end in &removed {
             let window = self.far_end(self.window_of(relation(*end))?)?;

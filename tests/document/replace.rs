@@ -169,6 +169,78 @@ fn every_kind_of_relation_is_changed_in_place() {
     assert_eq!(acme.name().unwrap(), "Acme");
 }
 
+/// Each entity stays, and one of the relations that leave it goes.
+#[test]
+fn each_kind_of_relation_is_removed_alone() {
+    let full = json!({"format": 1, "tenant": {"slug": "acme"}, "permissions": ["read", "write"],
+        "roles": [{"slug": "editor", "permissions": ["read", "write", "*"], "includes": ["viewer", "auditor"]}, "viewer", "auditor"],
+        "groups": [{"slug": "backend", "parents": ["staff", {"group": "guests", "until": "2999-01-01T00:00:00Z"}],
+                    "roles": ["viewer", "editor"], "members": ["alice", {"user": "bob", "until": "2999-01-01T00:00:00Z"}]},
+                   {"slug": "staff", "members": ["alice", "bob"]}, "guests"],
+        "users": [{"key": "alice", "roles": ["editor", "viewer"]}, {"key": "bob", "roles": [{"role": "viewer", "from": "2999-01-01T00:00:00Z"}]}]});
+    let cases = [
+        ("/roles/0/permissions", "-Grant", 3),
+        ("/roles/0/includes", "-Inclusion", 2),
+        ("/groups/0/parents", "-Parent", 2),
+        ("/groups/0/roles", "-Assignment", 2),
+        ("/groups/0/members", "-Membership", 2),
+        ("/groups/1/members", "-Membership", 2),
+        ("/users/0/roles", "-Assignment", 2),
+        ("/users/1/roles", "-Assignment", 1),
+    ];
+    for (list, change, count) in cases {
+        for at in 0..count {
+            let acme = tenant(&full);
+            let mut less = full.clone();
+            less.pointer_mut(list).unwrap().as_array_mut().unwrap().remove(at);
+            let replaced = acme.replace(&document(&less)).unwrap();
+            assert_eq!(shown(&replaced.changes), [change], "{list}/{at}");
+            assert_eq!(export(&acme).without_ids(), document(&less), "{list}/{at}");
+            let restored = acme.replace(&document(&full)).unwrap();
+            assert_eq!(shown(&restored.changes), [change.replace('-', "+")], "{list}/{at}");
+        }
+    }
+}
+
+/// Assertions are compared, kept, changed, added and removed like every other record.
+#[test]
+fn assertions_are_replaced_like_every_other_entry() {
+    let mut full = small();
+    full["roles"] = json!([{"slug": "editor", "permissions": ["read"]}, "viewer", "auditor"]);
+    full["assertions"] = json!([
+        {"slug": "alice-reads", "expect": "allowed", "permission": "read", "users": ["alice"], "binding": true},
+        {"slug": "apart", "expect": "separate", "roles": ["editor", "auditor"]},
+        {"slug": "staff-only", "expect": "only", "permission": "read", "groups": ["staff"]}]);
+    let acme = tenant(&full);
+    let replaced = acme.replace(&document(&full)).unwrap();
+    assert!(replaced.changes.is_empty(), "without ids: {:?}", shown(&replaced.changes));
+    assert!(acme.replace(&export(&acme)).unwrap().changes.is_empty(), "with ids");
+
+    let ids = |tenant: &Tenant| {
+        let now = tenant.now();
+        ["alice-reads", "apart", "staff-only"].map(|slug| now.assertion(slug).map(|assertion| assertion.id))
+    };
+    let before = ids(&acme);
+    let changed = edited(&acme, |value| {
+        value["assertions"][0]["binding"] = json!(false);
+        value["assertions"][1]["roles"][1] = json!("viewer");
+        value["assertions"][2]["slug"] = json!("staff-alone");
+    });
+    assert_eq!(shown(&acme.replace(&changed).unwrap().changes), ["~Assertion"; 3]);
+    assert_eq!(export(&acme), changed);
+    assert_eq!(acme.now().assertion("staff-alone").map(|assertion| assertion.id), before[2]);
+
+    for at in 0..3 {
+        let acme = tenant(&full);
+        let mut less = full.clone();
+        less["assertions"].as_array_mut().unwrap().remove(at);
+        assert_eq!(shown(&acme.replace(&document(&less)).unwrap().changes), ["-Assertion"], "{at}");
+        assert_eq!(export(&acme).without_ids(), document(&less), "{at}");
+        assert_eq!(shown(&acme.replace(&document(&full)).unwrap().changes), ["+Assertion"], "{at}");
+        assert_eq!(export(&acme).without_ids(), document(&full), "{at}");
+    }
+}
+
 #[test]
 fn a_planned_replace_is_stale_if_another_commit_came_first() {
     let acme = tenant(&small());

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry as MapEntry;
 
 use smol_str::SmolStr;
 
-use super::RecordBuilder;
+use super::{Output, RecordBuilder};
 use crate::document::entry::Entry;
 use crate::document::ids::{ImportContext, Named};
 use crate::document::mistakes::{Mistakes, Place};
@@ -89,10 +89,18 @@ impl RecordBuilder<'_> {
     }
 
     pub(super) fn users(&mut self) {
-        let Self { data, mistakes, records, users, .. } = self;
+        let Self { data, mistakes, records, users, user_numbers, .. } = self;
         let mut externals = Externals::default();
         for (at, entry) in data.users.iter().enumerate() {
             let place = Place::entry(User::LIST, at);
+            // What equals a stored record is valid, and is not built again. An external id may still occur twice.
+            if let Output::Difference(difference) = records {
+                let number = user_numbers.get(at).copied().flatten();
+                if entry.external_id.is_none() && difference.has_user(number, |record| is_same(record, entry)) {
+                    once(users, entry, at, mistakes);
+                    continue;
+                }
+            }
             let key = mistakes.check(place.name(entry.plain, User::NAME), UserKey::new(&entry.key));
             let name = entry.name.as_deref().map(|name| mistakes.check(place.field("name"), Name::new(name)));
             let status = match entry.status {
@@ -110,6 +118,19 @@ impl RecordBuilder<'_> {
             }
         }
     }
+}
+
+/// Whether a stored user is what an entry describes, apart from an external id.
+fn is_same(record: &UserRecord, entry: &User) -> bool {
+    let status = match entry.status {
+        Status::Active => records::Status::Active,
+        Status::Suspended => records::Status::Suspended,
+    };
+    record.key == entry.key.as_str()
+        && record.status == status
+        && record.display_name().map(Name::as_str) == entry.name.as_deref().map(SmolStr::as_str)
+        && record.managed_by().map(Manager::as_str) == entry.managed_by.as_deref().map(SmolStr::as_str)
+        && record.external_id().is_none()
 }
 
 /// The external ids of a list, each with its directory and the place of its first use (I12).

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use smol_str::SmolStr;
 
-use super::RecordBuilder;
+use super::{Output, RecordBuilder};
 use crate::document::entry::Entry;
 use crate::document::ids::Named;
 use crate::document::mistakes::{Mistakes, Place};
@@ -109,15 +109,25 @@ impl RecordBuilder<'_> {
     /// A document lists memberships by group. The records are ordered by user, so that loading them looks up each user once
     /// and not once per group.
     pub(super) fn memberships(&mut self) {
-        let Self { data, mistakes, records, groups, users, .. } = self;
+        let Self { data, mistakes, records, groups, users, group_numbers, user_numbers, .. } = self;
         let mut joined = Vec::new();
         for (at, entry) in data.groups.iter().enumerate() {
             users.begin();
+            let number = group_numbers.get(at).copied().flatten();
+            if let Output::Difference(difference) = records {
+                difference.begin_members(number);
+            }
             for (n, member) in entry.members.iter().enumerate() {
                 let place = Place::entry(Group::LIST, at).part("members", n);
                 let target = users.take_own(&member.user, place.name(member.plain, "user"), mistakes);
                 let window = window(member.from.as_deref(), member.until.as_deref(), place, mistakes);
                 if let (Some((user, _)), Some(window)) = (target, window) {
+                    if let Output::Difference(difference) = records {
+                        let user = user_numbers.get(user).copied().flatten();
+                        if window.is_always() && difference.has_member(user, number) {
+                            continue;
+                        }
+                    }
                     joined.push(Joined { user, group: at, window });
                 }
             }

@@ -111,16 +111,6 @@ impl Change {
         }
     }
 
-    /// Returns the record after the commit without copying it.
-    #[cfg(feature = "json")]
-    pub(crate) fn into_after(self) -> Option<Record> {
-        match self.0 {
-            Shape::Removed(_) => None,
-            Shape::Added(after) => Some(after),
-            Shape::Changed(sides) => Some(sides.1),
-        }
-    }
-
     /// Returns the key of the record.
     ///
     /// ```

@@ -4,8 +4,9 @@ use super::GroupEdit;
 use crate::model::error::Result;
 use crate::model::records::{Slug, Timestamp, UserKey, Window};
 use crate::plan::lists::ListChanges;
-use crate::plan::relations::{Windows, Wish};
+use crate::plan::relations::{PresentEnd, Windows, Wish};
 use crate::plan::tx::Tx;
+use crate::resolver::snapshot::entity_rows::GroupRow;
 use crate::resolver::snapshot::names::{AsRole, AsUser};
 
 impl GroupEdit<'_> {
@@ -24,13 +25,14 @@ impl GroupEdit<'_> {
     ///
     /// # Complexity
     /// A look-up for each listed member, and O(n log n) on numbers for the members before and after. A member who stays
-    /// costs a look-up more.
+    /// costs a look-up more if the membership has a window.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
     pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<ListChanges<UserKey>> {
         let wanted = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<_>>()?;
-        let present = self.tx.with_group(self.number, |row| row.members.iter().map(|back| back.from()).collect())?;
+        let present = |row: &GroupRow| row.members.iter().copied().map(PresentEnd::from).collect();
+        let present = self.tx.with_group(self.number, present)?;
         self.tx.set_relations(present, wanted, Windows::Keep, |user| self.member(user), Tx::users_changed)
     }
 
@@ -337,7 +339,7 @@ impl GroupEdit<'_> {
     /// [`NotFound`](crate::ErrorKind::NotFound). Then nothing is changed.
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
         let wanted = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
-        let present = self.tx.with_group(self.number, |row| row.roles().iter().map(|edge| edge.to).collect())?;
+        let present = self.tx.with_group(self.number, |row| row.roles().iter().map(PresentEnd::from).collect())?;
         self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role), Tx::roles_changed)
     }
 }

@@ -4,7 +4,7 @@ use super::UserEdit;
 use crate::model::error::Result;
 use crate::model::records::{Slug, Timestamp, Window};
 use crate::plan::lists::ListChanges;
-use crate::plan::relations::{HolderNumber, Relation, Windows, Wish};
+use crate::plan::relations::{HolderNumber, PresentEnd, Relation, Windows, Wish};
 use crate::plan::tx::Tx;
 use crate::resolver::snapshot::names::{AsGroup, AsRole};
 
@@ -314,7 +314,7 @@ impl UserEdit<'_> {
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
     pub fn set_groups<G: AsGroup>(&self, groups: impl IntoIterator<Item = G>) -> Result<ListChanges<Slug>> {
         let wanted = groups.into_iter().map(|group| self.tx.find_group(&group)).collect::<Result<_>>()?;
-        let present = self.tx.with_user(self.number, |row| row.groups().iter().map(|edge| edge.to).collect())?;
+        let present = self.tx.with_user(self.number, |row| row.groups().iter().map(PresentEnd::from).collect())?;
         self.tx.set_relations(present, wanted, Windows::Keep, |group| self.membership(group), Tx::groups_changed)
     }
 
@@ -334,7 +334,7 @@ impl UserEdit<'_> {
     /// [`NotFound`](crate::ErrorKind::NotFound). Then nothing is changed.
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
         let wanted = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
-        let present = self.tx.with_user(self.number, |row| row.roles().iter().map(|edge| edge.to).collect())?;
+        let present = self.tx.with_user(self.number, |row| row.roles().iter().map(PresentEnd::from).collect())?;
         self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role), Tx::roles_changed)
     }
 

@@ -161,7 +161,10 @@ impl Hashers {
 
     /// Neither of the two has control characters, so one between them keeps all pairs distinct.
     pub(crate) fn external(&self, (manager, id): (&str, &str)) -> u64 {
-        let pair: SmallVec<[u8; 96]> = manager.bytes().chain([0]).chain(id.bytes()).collect();
+        let mut pair: SmallVec<[u8; 96]> = SmallVec::with_capacity(manager.len() + 1 + id.len());
+        pair.extend_from_slice(manager.as_bytes());
+        pair.push(0);
+        pair.extend_from_slice(id.as_bytes());
         self.names.hash(&pair)
     }
 }
@@ -232,6 +235,14 @@ impl<R: Row> Table<R> {
         rows.is_some_and(|(one, other)| Arc::ptr_eq(one, other))
     }
 
+    /// The numbers at which one of two tables has a row that they do not share: everything that was added, changed or
+    /// removed. Skips the parts of the tables that are shared.
+    pub(crate) fn unshared_rows<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = u32> + 'a {
+        let has_row = |table: &Self, number| table.slots.get(number).is_some_and(|slot| slot.row.is_some());
+        let unshared = self.slots.unshared(&other.slots).filter(|number| !self.same_row(other, *number));
+        unshared.filter(move |number| has_row(self, *number) || has_row(other, *number))
+    }
+
     /// The id of a number, even if the entity is deleted.
     #[inline]
     pub(crate) fn id_at(&self, number: u32) -> Option<Uuid> {
@@ -258,9 +269,20 @@ impl<R: Row> Table<R> {
         self.external.len()
     }
 
+    /// The number after the highest that is in use.
+    pub(crate) fn numbers_in_use(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
     /// All rows by number, including those that are not listed.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &R> {
         self.slots.iter().filter_map(|(_, slot)| slot.row.as_deref())
+    }
+
+    /// As [`Table::rows`], with their numbers.
+    #[cfg(feature = "json")]
+    pub(crate) fn numbered_rows(&self) -> impl Iterator<Item = (u32, &R)> {
+        self.slots.iter().filter_map(|(number, slot)| Some((number, slot.row.as_deref()?)))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -17,6 +17,12 @@ use std::sync::Arc;
 /// Only the upper half of a sum is uniform.
 const UPPER: u64 = u64::MAX << 32;
 
+/// Spreads a hash over all bits, for tables that read bits at both ends.
+#[cfg(feature = "json")]
+pub(crate) fn spread(hash: u64) -> u64 {
+    hash | hash >> 32
+}
+
 /// A key.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyedHash([u64; 5]);

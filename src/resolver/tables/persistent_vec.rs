@@ -60,7 +60,6 @@ impl<T> PersistentVec<T> {
     }
 
     /// The highest index set, plus one. It is a `u64` because index `u32::MAX` can be set.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
@@ -92,9 +91,23 @@ impl<T> PersistentVec<T> {
         starts.flat_map(|start| (start..=u32::MAX).zip(self.leaf(start)))
     }
 
+    /// The indexes, ascending, of all leaves that two vectors do not share. A value is the same at every other index.
+    /// O(1) for each leaf.
+    pub(crate) fn unshared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = u32> + 'a {
+        let len = self.len.max(other.len);
+        let starts = (0..=u32::MAX).step_by(LEAF).take_while(move |start| u64::from(*start) < len);
+        let is_shared = |start: &u32| {
+            let (one, other) = (self.leaf(*start), other.leaf(*start));
+            one.len() == other.len() && std::ptr::eq(one, other)
+        };
+        let numbers = move |start| (start..=u32::MAX).take(LEAF).take_while(move |number| u64::from(*number) < len);
+        starts.filter(move |start| !is_shared(start)).flat_map(numbers)
+    }
+
     /// The values of the leaf that begins at `start`, up to `len`.
     fn leaf(&self, start: u32) -> &[T] {
         match &self.root {
+            _ if u64::from(start) >= self.len => &[],
             Root::Empty => &[],
             Root::Flat(items) => items,
             Root::Tree { node, shift } => {
@@ -277,6 +290,32 @@ mod tests {
         let mut persistent_vec = PersistentVec::new();
         (0..).zip(model).for_each(|(n, item)| persistent_vec.set(n, *item));
         persistent_vec
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 256 }))]
+        /// Every index at which two vectors differ is in a leaf that they do not share, and nothing else is far from one.
+        #[test]
+        fn unshared_leaves_have_all_differences_and_no_leaf_without_a_change(
+            start in prop_oneof![0..70usize, 2040..2060usize],
+            ops in vec((prop_oneof![0..40u32, 0..3000u32], 1..u64::MAX), 0..6),
+        ) {
+            let before = vec_of(&(0..start as u64).collect::<Vec<_>>());
+            let mut after = before.clone();
+            for (n, item) in &ops {
+                after.set(*n, *item);
+            }
+            let unshared: Vec<u32> = before.unshared(&after).collect();
+            prop_assert!(after.unshared(&before).eq(unshared.iter().copied()));
+            prop_assert!(unshared.is_sorted());
+            let len = u32::try_from(before.len().max(after.len())).unwrap();
+            let differs = |n: &u32| before.get(*n) != after.get(*n);
+            prop_assert!((0..len).filter(differs).all(|n| unshared.binary_search(&n).is_ok()));
+            let leaf = |n: u32| n / u32::try_from(LEAF).unwrap();
+            let grown = |n: u32| n as usize + LEAF >= start;
+            let touched = |n: &u32| grown(*n) || ops.iter().any(|(set, _)| leaf(*set) == leaf(*n));
+            prop_assert!(unshared.iter().all(touched));
+        }
     }
 
     proptest! {

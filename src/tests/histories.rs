@@ -11,6 +11,8 @@ use proptest::test_runner::TestRunner;
 use uuid::Uuid;
 
 use super::excesses::newly_broken;
+use super::review;
+use super::what_if::{self, Answers};
 use crate::assertions::Assertion;
 use crate::model::catalog::{Catalog, Definition, PermissionDef, PermissionEntry, RoleDef};
 use crate::model::records::{
@@ -34,7 +36,7 @@ use crate::{Decision, ErrorKind, PageRequest, Reason, Result, Timestamp, Window}
 pub(super) const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
 const GROUPS: [&str; 6] = ["g0", "g1", "g2", "g3", "g4", "g5"];
 const ROLES: [&str; 7] = ["r0", "r1", "r2", "r3", "r4", "sys-viewer", "sys-all"];
-const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
+pub(super) const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
 pub(super) const GRANTS: [&str; 13] =
     ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
 /// The keys that users are renamed to: mostly free, and sorted before and after the others.
@@ -340,6 +342,7 @@ impl History {
         if !calls.iter().any(|call| call.what == 31) {
             nothing_managed_changes(&plan);
         }
+        let records_before: Vec<Record> = self.records.values().cloned().collect();
         self.records_after(&plan);
         let Plan { envelope, changes, next, .. } = &plan;
         let advanced = if changes.is_empty() {
@@ -376,6 +379,7 @@ impl History {
         let failures = there.at(at(0)).assertion_violations();
         assert!(failures.iter().all(|failure| !failure.binding), "no binding assertion fails (R17)");
         self.follow_in_conflict(&plan);
+        self.comparisons_agree(&records_before, &[next, &released, &self.conflicting]);
         lists_agree(next);
         access_changes_agree(&plan);
         changes_are_described(&plan);
@@ -385,6 +389,18 @@ impl History {
         );
         past_is_rebuilt(&plan, &self.present);
         self.present = Arc::clone(next);
+    }
+
+    /// The state before a step compared with the one after it, and with that of other catalogs; and the access report.
+    fn comparisons_agree(&self, before: &[Record], after: &[&Arc<CompiledTenant>]) {
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        let (present, had) = (Snapshot(Arc::clone(&self.present)), Model::new(before, &self.base.definition));
+        let had = Answers::of(&had);
+        for next in after {
+            let (next, model) = (Snapshot(Arc::clone(next)), Model::new(&records, &next.catalog.definition));
+            what_if::agrees((&present, &had), (&next, &Answers::of(&model)));
+            review::rows_agree(&next.at(at(15)), &model);
+        }
     }
 
     /// The process with the other catalog follows a commit. Slugs of its catalog that the tenant gains or loses begin and

@@ -17,7 +17,7 @@ use crate::assertions::Assertion;
 use crate::model::catalog::{Catalog, Definition, PermissionDef, PermissionEntry, RoleDef};
 use crate::model::records::{
     AssertionRecord, Change, CommitId, Envelope, Granted, Holder, Name, PermissionRef, Position, Record, RecordKey,
-    Revision, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    Revision, RoleId, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use crate::model::reference::{Model, ModelPath, ModelStep};
 use crate::plan::{CommitContext, Draft, Plan, RebaseConflict, Tx};
@@ -559,6 +559,27 @@ fn narrowed_explanation_agrees(
     }
 }
 
+/// A session is refused exactly if it activates more roles of a set than allowed. What is included counts (R15).
+fn separated_rightly(
+    moment: &crate::Moment<'_>,
+    active: &BTreeSet<RoleId>,
+    (user, roles): (UserId, &[RoleId]),
+    all: &[RoleId],
+) {
+    let set: Vec<RoleId> = all.iter().copied().skip(roles.len() % 2).step_by(2).collect();
+    let expected: BTreeSet<RoleId> = set.iter().copied().filter(|role| active.contains(role)).collect();
+    for at_most in 1..set.len() {
+        let session = moment.narrowed(user, roles.iter().copied());
+        match session.separated("s", u32::try_from(at_most).unwrap(), set.iter().copied()) {
+            Ok(_) => assert!(expected.len() <= at_most),
+            Err(error) => {
+                let violation = error.separation().unwrap();
+                assert!(expected.len() > at_most && violation.roles.len() == expected.len(), "{error}");
+            }
+        }
+    }
+}
+
 /// A user with some pairs of roles, with none, and with all of them (R15).
 fn narrowed_agrees(moment: &crate::Moment<'_>, reference: &Model<'_>, user: UserId, instant: Timestamp) {
     let all: Vec<_> = moment.roles(&PageRequest::of(1_000)).items.iter().map(|role| role.record.id).collect();
@@ -571,6 +592,7 @@ fn narrowed_agrees(moment: &crate::Moment<'_>, reference: &Model<'_>, user: User
         let expected = reference.narrowed(user, &roles, instant);
         assert_eq!(narrowed.effective().slugs(), expected.iter().cloned().collect::<Vec<_>>());
         assert!(narrowed.effective().is_subset(&moment.effective(user)), "never more");
+        separated_rightly(moment, &reference.active(user, &roles, instant), (user, &roles), &all);
         for (permission, decision) in PERMISSIONS.into_iter().zip(decisions) {
             let is_allowed = expected.iter().any(|slug| slug == permission);
             assert_eq!(narrowed.check(permission), is_allowed);

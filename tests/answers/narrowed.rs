@@ -139,10 +139,11 @@ fn a3_a_narrowed_answer_is_never_that_of_another_question() {
 
 #[test]
 fn r15_a_session_does_not_activate_too_many_roles_of_a_set() {
+    type Case<'a> = (&'a [&'a str], u32, &'a [&'a str], &'a [&'a str]);
     let (acme, clock) = acme();
     let all: &[&str] = &["reader", "writer", "payer", "auditor"];
     // The roles that are given, how many may be active, those of which set; and what the refusal says.
-    let table: &[(&[&str], u32, &[&str], &[&str])] = &[
+    let table: &[Case<'_>] = &[
         (&["reader", "writer"], 2, all, &[]),
         (&["reader", "writer"], 1, all, &["activates the role `reader`", "activates the role `writer`"]),
         // What a role includes is active, too.

@@ -50,7 +50,6 @@ pub use self::roles::{AsGrant, RoleEdit};
 pub(crate) use self::separated::check as check_separations;
 pub use self::separations::SeparationEdit;
 #[cfg(feature = "json")]
-pub(crate) use self::separations::checked_number;
 pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;

@@ -1,4 +1,4 @@
-//! Tests that use internals: random histories, guarded ones, those that begin with an excess, assertions, reviews, visits of users, what errors cost, and broken invariants.
+//! Tests that use internals: random histories, guarded ones, those that begin with an excess, assertions, reviews, comparisons of states, visits of users, what errors cost, and broken invariants.
 
 #[cfg(feature = "json")]
 mod assertions;
@@ -9,3 +9,4 @@ mod histories;
 mod misses;
 mod review;
 mod unvisited;
+mod what_if;

@@ -385,3 +385,61 @@ fn two_documents_are_compared_and_past_questions_replayed() {
     assert!(code == Some(2) && text.contains("line 2: expected `user,permission`"), "{text}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// The shell script of a recipe.
+fn recipe(title: &str) -> String {
+    let cookbook = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/cookbook.md")).unwrap();
+    let (_, recipe) = cookbook.split_once(&format!("## {title}\n")).unwrap();
+    let (_, script) = recipe.split_once("```sh\n").unwrap();
+    script.split_once("```\n").unwrap().0.to_owned()
+}
+
+/// The job of the cookbook fails for a failed assertion, a warning and a broken file, and not for a change of access.
+#[test]
+#[cfg(unix)]
+fn the_recipe_for_ci_says_what_to_look_at() {
+    let folder = std::env::temp_dir().join(format!("rolecall-inspect-ci-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = format!("inspect() {{ \"$INSPECT\" \"$@\"; }}\n{}", recipe("Review a change of a document in CI"));
+    let present = OTHER.replace(r#", "alice""#, "");
+    let assertions = |expected: &str| {
+        format!(r#"{{"format": 1, "assertions": [{{"expect": "{expected}", "permission": "pay", "users": ["bob"]}}]}}"#)
+    };
+    let gains = OTHER.replace(r#""alice""#, r#"{"key": "alice", "roles": ["payer"]}"#);
+    let alike = gains.replace(r#""users": ["#, r#""users": ["Bob", "#);
+    let conflict = r#"{"format": 1}"#;
+    let (allowed, denied) = (assertions("allowed"), assertions("denied"));
+    let table: [(&str, &str, &str, i32, &str); 5] = [
+        (
+            &present,
+            &allowed,
+            "bob,pay\n",
+            0,
+            "0 of 1 assertions failed\n0 users would gain or lose access\n1 questions, 0",
+        ),
+        (
+            &gains,
+            &allowed,
+            "alice,pay\n",
+            0,
+            "user `alice` gains `pay`\n1 users would gain or lose access\nuser `alice`",
+        ),
+        (&gains, &denied, "bob,pay\n", 1, "1 of 1 assertions failed"),
+        (&alike, &allowed, "bob,pay\n", 1, "case_variants"),
+        (conflict, &allowed, "bob,pay\n", 1, ""),
+    ];
+    for (proposed, assertions, log, status, text) in table {
+        let files = [("acme.json", &*present), ("proposed.json", proposed), ("assertions.json", assertions)];
+        for (name, content) in files.into_iter().chain([("questions.csv", log), ("accepted.txt", "")]) {
+            std::fs::write(folder.join(name), content).unwrap();
+        }
+        let program = inspect().get_program().to_owned();
+        let mut shell = Command::new("sh");
+        let Output { status: found, stdout, .. } =
+            shell.args(["-c", &script]).env("INSPECT", program).current_dir(&folder).output().unwrap();
+        let out = String::from_utf8(stdout).unwrap();
+        assert_eq!(found.code(), Some(status), "{out}");
+        assert!(out.contains(text), "{out}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

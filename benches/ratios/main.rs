@@ -30,6 +30,7 @@
 //! | P15 | other libraries (`benches/peers`) |
 //! | P16 | calls that find nothing, with calls that create or find something |
 //! | P17 | an access report and a lint, with the effective permissions of every user |
+//! | P18 | commits with separations and with binding assertions, with commits without any |
 //!
 //! `src/docs/internals.md` explains the goals that are missed.
 //!
@@ -55,6 +56,7 @@
 mod documents;
 mod many;
 mod misses;
+mod restrictions;
 mod reviews;
 mod table;
 mod threads;
@@ -172,6 +174,7 @@ fn one_size<const N: usize>(table: &mut Table, workload: &Workload<N>) {
         threads::threads(table, workload);
     }
     changes(table, workload);
+    restrictions::restrictions(table, workload);
     loading(table, workload);
     documents::documents(table, workload);
 }

@@ -376,8 +376,13 @@ impl Error {
     /// Creates the error for a plan that breaks a separation of duties (R14).
     pub(crate) fn separated(violation: SeparationViolation) -> Self {
         let mut error = Self::new(ErrorKind::SeparationOfDuties).about(EntityKind::User, violation.user.as_str());
+        let in_session = violation.in_session;
         error.0.separation = Some(violation);
-        error.advise("take away a role first, or change the separation")
+        error.advise(if in_session {
+            "activate fewer of these roles at once"
+        } else {
+            "take away a role first, or change the separation"
+        })
     }
 
     pub(crate) fn managed_by(mut self, manager: &str) -> Self {

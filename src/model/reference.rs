@@ -99,14 +99,33 @@ impl<'a> Model<'a> {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn narrowed(&self, user: UserId, roles: &[RoleId], at: Timestamp) -> BTreeSet<Slug> {
-        let active = self.users().any(|u| u.id == user && u.status == Status::Active);
-        let held = if active { self.roles(user, at) } else { BTreeSet::new() };
-        let roles =
-            closure(roles.iter().copied().filter(|role| held.contains(role)).collect(), |role| self.included(role));
+        let roles = self.active(user, roles, at);
         self.permissions()
             .filter(|(id, slug)| roles.iter().any(|role| self.grants(*role, *id, slug)))
             .map(|p| p.1)
             .collect()
+    }
+
+    /// Returns the roles that count for a user with only these of its roles: those of them that it has, and what they include
+    /// (R15).
+    ///
+    /// ```
+    /// # use rolecall::catalog::Catalog;
+    /// # use rolecall::reference::Model;
+    /// # use rolecall::records::{Record, RoleId, Timestamp, UserId, UserKey, UserRecord};
+    ///
+    /// # let alice = UserId::random();
+    /// # let records = [Record::User(UserRecord::new(alice, UserKey::new("alice")?))];
+    /// # let catalog = Catalog::empty();
+    /// # let model = Model::new(&records, &catalog);
+    ///
+    /// assert!(model.active(alice, &[RoleId::random()], Timestamp::UNIX_EPOCH).is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn active(&self, user: UserId, roles: &[RoleId], at: Timestamp) -> BTreeSet<RoleId> {
+        let active = self.users().any(|u| u.id == user && u.status == Status::Active);
+        let held = if active { self.roles(user, at) } else { BTreeSet::new() };
+        closure(roles.iter().copied().filter(|role| held.contains(role)).collect(), |role| self.included(role))
     }
 
     /// Returns whether a user has the permission with this slug.

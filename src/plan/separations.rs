@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use super::tx::Tx;
 use crate::model::error::{EntityKind, Error, ErrorKind, Quoted, Result};
 use crate::model::records::{Change, Description, Record, RoleId, RoleRef, SeparationId, SeparationRecord, Slug};
+use crate::resolver::separations::checked_number;
 use crate::resolver::snapshot::entity_rows::{RoleRow, SeparationRow};
 use crate::resolver::snapshot::names::AsRole;
 use crate::resolver::snapshot::table::Row as _;
@@ -154,16 +155,6 @@ impl Tx {
         roles.dedup_by_key(|role| role.id());
         Ok(roles)
     }
-}
-
-/// Checks that a separation forbids something and allows something. The error is what was expected.
-pub(crate) fn checked_number(at_most: u32, roles: usize) -> Result<NonZeroU32, String> {
-    let fewer = NonZeroU32::new(at_most).filter(|_| usize::try_from(at_most).is_ok_and(|most| most < roles));
-    fewer.ok_or_else(|| match roles {
-        0 | 1 => format!("at least 2 roles, found {roles}"),
-        2 => "1, because the separation has 2 roles".to_owned(),
-        _ => format!("1 to {}, because the separation has {roles} roles", roles - 1),
-    })
 }
 
 fn checked(at_most: u32, roles: &[RoleRef], slug: &Slug) -> Result<NonZeroU32> {

@@ -3,6 +3,7 @@
 //! Windows are looked at only for users who reach too many of the roles at any time at all. No check comes here.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use smallvec::SmallVec;
 
@@ -62,6 +63,16 @@ pub(crate) fn count_reached(state: &State, user: &UserRow, roles: &[u32], from: 
     let passes = |edge: &Edge| !edge.window.has_ended(from);
     visit(state, user, passes, |visits, at| count += usize::from(is_one(roles, visits, at)));
     count
+}
+
+/// Checks that a separation forbids something and allows something. The error is what was expected.
+pub(crate) fn checked_number(at_most: u32, roles: usize) -> Result<NonZeroU32, String> {
+    let fewer = NonZeroU32::new(at_most).filter(|_| usize::try_from(at_most).is_ok_and(|most| most < roles));
+    fewer.ok_or_else(|| match roles {
+        0 | 1 => format!("at least 2 roles, found {roles}"),
+        2 => "1, because the separation has 2 roles".to_owned(),
+        _ => format!("1 to {}, because the separation has {roles} roles", roles - 1),
+    })
 }
 
 /// Returns the first instant, from this one on, at which a user holds more roles of a separation than it allows.

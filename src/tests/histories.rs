@@ -11,11 +11,13 @@ use proptest::test_runner::TestRunner;
 use uuid::Uuid;
 
 use super::excesses::newly_broken;
+use super::review;
+use super::what_if::{self, Answers};
 use crate::assertions::Assertion;
 use crate::model::catalog::{Catalog, Definition, PermissionDef, PermissionEntry, RoleDef};
 use crate::model::records::{
     AssertionRecord, Change, CommitId, Envelope, Granted, Holder, Name, PermissionRef, Position, Record, RecordKey,
-    Revision, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
+    Revision, RoleId, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use crate::model::reference::{Model, ModelPath, ModelStep};
 use crate::plan::{CommitContext, Draft, Plan, RebaseConflict, Tx};
@@ -34,7 +36,7 @@ use crate::{Decision, ErrorKind, PageRequest, Reason, Result, Timestamp, Window}
 pub(super) const USERS: [&str; 5] = ["u0", "u1", "U1", "u2", "u3"];
 const GROUPS: [&str; 6] = ["g0", "g1", "g2", "g3", "g4", "g5"];
 const ROLES: [&str; 7] = ["r0", "r1", "r2", "r3", "r4", "sys-viewer", "sys-all"];
-const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
+pub(super) const PERMISSIONS: [&str; 8] = ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write"];
 pub(super) const GRANTS: [&str; 13] =
     ["a:x", "a:y", "b:x", "b:y", "ab:x", "a:xx", "sys:read", "sys:write", "a:*", "*", "*:x", "sys:*", "a*x"];
 /// The keys that users are renamed to: mostly free, and sorted before and after the others.
@@ -340,6 +342,7 @@ impl History {
         if !calls.iter().any(|call| call.what == 31) {
             nothing_managed_changes(&plan);
         }
+        let records_before: Vec<Record> = self.records.values().cloned().collect();
         self.records_after(&plan);
         let Plan { envelope, changes, next, .. } = &plan;
         let advanced = if changes.is_empty() {
@@ -376,6 +379,7 @@ impl History {
         let failures = there.at(at(0)).assertion_violations();
         assert!(failures.iter().all(|failure| !failure.binding), "no binding assertion fails (R17)");
         self.follow_in_conflict(&plan);
+        self.comparisons_agree(&records_before, &[next, &released, &self.conflicting]);
         lists_agree(next);
         access_changes_agree(&plan);
         changes_are_described(&plan);
@@ -385,6 +389,18 @@ impl History {
         );
         past_is_rebuilt(&plan, &self.present);
         self.present = Arc::clone(next);
+    }
+
+    /// The state before a step compared with the one after it, and with that of other catalogs; and the access report.
+    fn comparisons_agree(&self, before: &[Record], after: &[&Arc<CompiledTenant>]) {
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        let (present, had) = (Snapshot(Arc::clone(&self.present)), Model::new(before, &self.base.definition));
+        let had = Answers::of(&had);
+        for next in after {
+            let (next, model) = (Snapshot(Arc::clone(next)), Model::new(&records, &next.catalog.definition));
+            what_if::agrees((&present, &had), (&next, &Answers::of(&model)));
+            review::rows_agree(&next.at(at(15)), &model);
+        }
     }
 
     /// The process with the other catalog follows a commit. Slugs of its catalog that the tenant gains or loses begin and
@@ -543,6 +559,27 @@ fn narrowed_explanation_agrees(
     }
 }
 
+/// A session is refused exactly if it activates more roles of a set than allowed. What is included counts (R15).
+fn separated_rightly(
+    moment: &crate::Moment<'_>,
+    active: &BTreeSet<RoleId>,
+    (user, roles): (UserId, &[RoleId]),
+    all: &[RoleId],
+) {
+    let set: Vec<RoleId> = all.iter().copied().skip(roles.len() % 2).step_by(2).collect();
+    let expected: BTreeSet<RoleId> = set.iter().copied().filter(|role| active.contains(role)).collect();
+    for at_most in 1..set.len() {
+        let session = moment.narrowed(user, roles.iter().copied());
+        match session.separated("s", u32::try_from(at_most).unwrap(), set.iter().copied()) {
+            Ok(_) => assert!(expected.len() <= at_most),
+            Err(error) => {
+                let violation = error.separation().unwrap();
+                assert!(expected.len() > at_most && violation.roles.len() == expected.len(), "{error}");
+            }
+        }
+    }
+}
+
 /// A user with some pairs of roles, with none, and with all of them (R15).
 fn narrowed_agrees(moment: &crate::Moment<'_>, reference: &Model<'_>, user: UserId, instant: Timestamp) {
     let all: Vec<_> = moment.roles(&PageRequest::of(1_000)).items.iter().map(|role| role.record.id).collect();
@@ -555,6 +592,7 @@ fn narrowed_agrees(moment: &crate::Moment<'_>, reference: &Model<'_>, user: User
         let expected = reference.narrowed(user, &roles, instant);
         assert_eq!(narrowed.effective().slugs(), expected.iter().cloned().collect::<Vec<_>>());
         assert!(narrowed.effective().is_subset(&moment.effective(user)), "never more");
+        separated_rightly(moment, &reference.active(user, &roles, instant), (user, &roles), &all);
         for (permission, decision) in PERMISSIONS.into_iter().zip(decisions) {
             let is_allowed = expected.iter().any(|slug| slug == permission);
             assert_eq!(narrowed.check(permission), is_allowed);

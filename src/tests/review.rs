@@ -25,8 +25,8 @@ fn is_held(model: &Model<'_>, user: &crate::records::UserRecord, slug: &str, win
     instants.filter(|at| window.contains(*at)).all(|at| paths.iter().any(|path| path.window.contains(at)))
 }
 
-/// Every row is a user and a permission that the check allows, each once, and none is missing.
-fn report_agrees(moment: &Moment<'_>, model: &Model<'_>) {
+/// Every row is a user and a permission that the reference model allows, each once, and none is missing.
+pub(super) fn rows_agree(moment: &Moment<'_>, model: &Model<'_>) -> Vec<crate::review::AccessRow> {
     let now = moment.instant();
     let rows: Vec<_> = moment.access_report().rows().collect();
     let found: Vec<(String, String)> =
@@ -48,6 +48,11 @@ fn report_agrees(moment: &Moment<'_>, model: &Model<'_>) {
         let record = model.users().find(|record| record.key == *user).unwrap();
         assert!(is_held(model, record, slug, row.window, now));
     }
+    rows
+}
+
+fn report_agrees(moment: &Moment<'_>, model: &Model<'_>) {
+    let rows = rows_agree(moment, model);
     every_path_agrees(moment);
     restrictions_agree(moment, &rows);
 }

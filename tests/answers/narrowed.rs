@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::clock::ManualClock;
 use rolecall::records::RoleId;
-use rolecall::{Decision, EntityKind, Reason, Timestamp, Window};
+use rolecall::{Decision, EntityKind, ErrorKind, Reason, Timestamp, Window};
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs).unwrap()
@@ -135,4 +135,67 @@ fn a3_a_narrowed_answer_is_never_that_of_another_question() {
     assert!(!acme.now().narrowed("alice", [RoleId::random()]).check("billing:pay"));
     let own = acme.now().role("payer").unwrap().record.id;
     assert!(acme.now().narrowed("alice", [own]).check("billing:pay"));
+}
+
+#[test]
+fn r15_a_session_does_not_activate_too_many_roles_of_a_set() {
+    type Case<'a> = (&'a [&'a str], u32, &'a [&'a str], &'a [&'a str]);
+    let (acme, clock) = acme();
+    let all: &[&str] = &["reader", "writer", "payer", "auditor"];
+    // The roles that are given, how many may be active, those of which set; and what the refusal says.
+    let table: &[Case<'_>] = &[
+        (&["reader", "writer"], 2, all, &[]),
+        (&["reader", "writer"], 1, all, &["activates the role `reader`", "activates the role `writer`"]),
+        // What a role includes is active, too.
+        (
+            &["editor"],
+            1,
+            &["editor", "writer"],
+            &["activates the role `editor`", "activates the role `editor`, which includes `writer`"],
+        ),
+        (
+            &["reader", "editor"],
+            1,
+            &["reader", "writer"],
+            &["activates the role `reader`", "activates the role `editor`, which includes `writer`"],
+        ),
+        // A role that the user does not have is not active, nor is one that is not given.
+        (&["reader", "auditor"], 1, all, &[]),
+        (&["reader"], 1, all, &[]),
+        (&[], 1, all, &[]),
+        (&["reader", "payer"], 1, all, &[]),
+    ];
+    for (given, at_most, set, refused) in table {
+        let now = acme.now();
+        let outcome = now.narrowed("alice", *given).separated("payments", *at_most, *set);
+        let error = outcome.as_ref().err();
+        let paths =
+            error.map(|error| error.separation().unwrap().roles.iter().map(|held| &*held.path).collect::<Vec<_>>());
+        assert_eq!(paths.unwrap_or_default(), *refused, "{given:?}");
+        // A suspended or unknown user activates nothing.
+        assert!(now.narrowed("nobody", *given).separated("payments", *at_most, *set).is_ok());
+    }
+    // She gets the other role while the session lasts: it is refused from then on.
+    clock.set(at(100));
+    let now = acme.now();
+    let error = now.narrowed("alice", ["reader", "payer"]).separated("payments", 1, all).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "separation `payments` allows a session 1 of its roles at most; at 1970-01-01T00:01:40Z, user `alice` activates more \
+         than 1 role: activates the role `payer`; activates the role `reader`; \
+         activate fewer of these roles at once"
+    );
+    assert!(error.separation().unwrap().in_session);
+    acme.update(|tx| tx.user("alice")?.suspend()?.done()).unwrap();
+    assert!(acme.now().narrowed("alice", ["reader", "payer"]).separated("payments", 1, all).is_ok());
+    // A typing error or a limit that limits nothing is an error and not a session.
+    let now = acme.now();
+    let refuses =
+        |at_most, set: &[&str]| now.narrowed("alice", ["reader"]).separated("p", at_most, set).unwrap_err().kind();
+    assert_eq!(refuses(1, &["reader", "raeder"]), ErrorKind::NotFound);
+    for (at_most, set) in
+        [(0, &["reader", "payer"][..]), (2, &["reader", "payer"]), (1, &["reader", "reader"]), (1, &[])]
+    {
+        assert_eq!(refuses(at_most, set), ErrorKind::Invalid);
+    }
 }

@@ -7,7 +7,7 @@ use crate::document::mistakes::Place;
 use crate::document::shape::Separation;
 use crate::model::error::MistakeCode;
 use crate::model::records::{Record, RoleRef, SeparationId, SeparationRecord, Slug};
-use crate::plan::checked_number;
+use crate::resolver::separations::checked_number;
 use crate::resolver::snapshot::state::State;
 
 impl RecordBuilder<'_> {

@@ -43,6 +43,9 @@ pub struct SeparationViolation {
     pub at: String,
     /// The roles that the user holds at that instant, each with a shortest path to it.
     pub roles: Vec<HeldRole>,
+    /// Whether it is about a session: then the roles are those that it activates, and
+    /// [`NarrowedUser::separated`](crate::moment::NarrowedUser::separated) has refused it.
+    pub in_session: bool,
 }
 
 /// A role that a user holds, and a path to it. See [`SeparationViolation`].
@@ -71,7 +74,11 @@ pub struct HeldRole {
 
 impl SeparationViolation {
     pub(crate) fn new(separation: String, at_most: u32, user: String, at: String, roles: Vec<HeldRole>) -> Self {
-        Self { separation, at_most, user, at, roles }
+        Self { separation, at_most, user, at, roles, in_session: false }
+    }
+
+    pub(crate) fn in_session(self) -> Self {
+        Self { in_session: true, ..self }
     }
 }
 
@@ -86,10 +93,11 @@ const MOST_SHOWN: usize = 8;
 
 impl Display for SeparationViolation {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { separation, at_most, user, at, roles } = self;
+        let Self { separation, at_most, user, at, roles, in_session } = self;
         let plural = if *at_most == 1 { "role" } else { "roles" };
-        write!(f, "separation {} allows a user {at_most} of its roles at most", Quoted(separation))?;
-        write!(f, "; at {at}, user {} holds more than {at_most} {plural}", Quoted(user))?;
+        let (whom, verb) = if *in_session { ("a session", "activates") } else { ("a user", "holds") };
+        write!(f, "separation {} allows {whom} {at_most} of its roles at most", Quoted(separation))?;
+        write!(f, "; at {at}, user {} {verb} more than {at_most} {plural}", Quoted(user))?;
         for (n, held) in roles.iter().take(MOST_SHOWN).enumerate() {
             write!(f, "{}{}", if n == 0 { ": " } else { "; " }, held.path)?;
         }

@@ -5,11 +5,12 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::{List, Moment, PermissionSet, WithOrigin};
-use crate::model::error::{Asked, EntityKind};
+use crate::model::error::{Asked, EntityKind, Error, HeldRole, Quoted, Result, SeparationViolation};
 use crate::model::internal_fault::must;
 use crate::model::records::RoleRecord;
 use crate::resolver::explain::reason::MOST_HOLDERS;
 use crate::resolver::explain::{Decision, Explanation, GrantingRole, PathStep, Reason, first, reason};
+use crate::resolver::separations::checked_number;
 use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::names::{AsPermission, AsRole, AsUser};
@@ -89,6 +90,80 @@ impl Moment<'_> {
 }
 
 impl NarrowedUser<'_> {
+    /// Refuses to activate more than so many of these roles at once: dynamic separation of duties.
+    ///
+    /// Alice may be a clerk and an approver, and not in the same session. A session is the list of roles that the application
+    /// activates for her. Ask in this way for each request, so that a role which she gets later counts, too.
+    ///
+    /// A role counts if the narrowed user has it: it was given and the user has it at this moment, or such a role includes it.
+    /// The name is that of the separation in the error. It is not a separation of the tenant ([`create_separation`](crate::Tx::create_separation)), which forbids to *hold* the roles together (R14).
+    ///
+    /// ```
+    /// # use rolecall::ErrorKind;
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     for role in ["clerk", "approver"] { tx.create_role(role)?; }
+    /// #     tx.create_user("alice")?.assign("clerk")?.assign("approver")?.done()
+    /// # })?;
+    /// let (now, payments) = (acme.now(), ["clerk", "approver"]);
+    /// let session = now.narrowed("alice", ["clerk"]).separated("payments", 1, payments)?;
+    /// assert_eq!(session.roles().len(), 1);
+    ///
+    /// let refused = now.narrowed("alice", ["clerk", "approver"]).separated("payments", 1, payments).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::SeparationOfDuties);
+    /// assert_eq!(refused.separation().map(|violation| violation.in_session), Some(true));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) if more of the roles are active.
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a role that the tenant does not have, so that a typing error allows nothing.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if there are not more roles than may be active at once.
+    ///
+    /// # Complexity
+    /// O(roles, and what they include).
+    pub fn separated<R: AsRole>(self, name: &str, at_most: u32, roles: impl IntoIterator<Item = R>) -> Result<Self> {
+        let snapshot = self.moment.compiled();
+        let find = |role: R| {
+            let unknown =
+                || Error::not_found(EntityKind::Role, role.role_text()).at_revision(snapshot.position.revision);
+            role.role(snapshot.scope()).ok_or_else(|| unknown().suggest(snapshot.suggestions(EntityKind::Role)))
+        };
+        let mut roles: Vec<u32> = roles.into_iter().map(find).collect::<Result<_>>()?;
+        roles.sort_unstable();
+        roles.dedup();
+        checked_number(at_most, roles.len()).map_err(|expected| {
+            Error::invalid("number of roles", &at_most.to_string(), expected).about(EntityKind::Separation, name)
+        })?;
+        let active = walk::roles_among_from(&snapshot.state, self.sources(), &roles, &self.moment.when);
+        if usize::try_from(at_most).is_ok_and(|at_most| active.len() <= at_most) {
+            return Ok(self);
+        }
+        let user = self.user.and_then(|user| snapshot.state.users.row(user)).map(|row| row.key().as_str().to_owned());
+        let mut listed: Vec<HeldRole> = active.iter().map(|role| self.activated(*role)).collect();
+        listed.sort_by(|a, b| a.role.cmp(&b.role));
+        let (user, at) = (user.unwrap_or_default(), self.moment.instant().to_string());
+        let violation = SeparationViolation::new(name.to_owned(), at_most, user, at, listed);
+        Err(Error::separated(violation.in_session()))
+    }
+
+    /// A role that is active, and the given role that includes it.
+    fn activated(&self, role: u32) -> HeldRole {
+        let state = &self.moment.compiled().state;
+        let name = |role: u32| state.roles.name_at(role);
+        let includes = |given: &&u32| {
+            let given = std::iter::once(Source::Role(**given));
+            !walk::roles_among_from(state, given, &[role], &self.moment.when).is_empty()
+        };
+        let path = match self.roles.iter().find(includes) {
+            Some(given) if !self.roles.contains(&role) => {
+                format!("activates the role {}, which includes {}", Quoted(name(*given)), Quoted(name(role)))
+            }
+            _ => format!("activates the role {}", Quoted(name(role))),
+        };
+        HeldRole::new(name(role).to_owned(), path)
+    }
+
     /// Returns whether the user may do this with these roles.
     ///
     /// ```

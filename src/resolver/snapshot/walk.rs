@@ -159,9 +159,19 @@ pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, 
 
 /// Those of these roles, which are sorted, that a user has at an instant, ignoring suspension.
 pub(crate) fn roles_among(state: &State, user: &UserRow, roles: &[u32], when: &When<'_>) -> SmallVec<[u32; 4]> {
-    let mut held = SmallVec::new();
     let active = user.sources().filter(|(_, edge)| is_active(*edge, when)).map(|(source, _)| source);
-    walk_from(state, active, when, |source| {
+    roles_among_from(state, active, roles, when)
+}
+
+/// Those of these roles, which are sorted, that one of the sources is or leads to.
+pub(crate) fn roles_among_from(
+    state: &State,
+    sources: impl Iterator<Item = Source>,
+    roles: &[u32],
+    when: &When<'_>,
+) -> SmallVec<[u32; 4]> {
+    let mut held = SmallVec::new();
+    walk_from(state, sources, when, |source| {
         if let Source::Role(role) = source {
             if roles.binary_search(&role).is_ok() {
                 held.push(role);

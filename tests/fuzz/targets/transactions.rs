@@ -1,9 +1,11 @@
 //! Random transactions on a small tenant, compared with the reference model after each one.
 //!
 //! Compared are the preview of the plan, the tenant, a second authorizer that refreshes, one that loads from scratch, and
-//! one with the next release of the catalog. `transactions/calls.rs` turns bytes into calls.
+//! one with the next release of the catalog. `transactions/calls.rs` turns bytes into calls, and
+//! `transactions/reviews.rs` compares reports and states.
 
 mod calls;
+mod reviews;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +54,7 @@ impl World {
 
     fn step(&self, calls: &[Call]) {
         let before = self.tenant.snapshot();
+        let records_before = self.records();
         let makes = |tx: &Tx| {
             for call in calls {
                 // A call that fails changes nothing. The next calls test that.
@@ -106,7 +109,12 @@ impl World {
         #[cfg(feature = "json")]
         self.documents_agree(&before, &[preview, self.follower.snapshot(), loaded.snapshot()]);
         let released = open(&self.store, &catalogs::second()).tenant("t").expect("no slug keeps a tenant from opening");
-        Expected::new(&records, &catalogs::second()).matches_checks_of(&released.snapshot());
+        let in_release = Expected::new(&records, &catalogs::second());
+        in_release.matches_checks_of(&released.snapshot());
+        let had = Expected::new(&records_before, &catalogs::first());
+        reviews::compared_rightly((&before, &had), (&after, &expected));
+        reviews::compared_rightly((&before, &had), (&released.snapshot(), &in_release));
+        expected.matches_reports_of(&after);
         assert_eq!(released.conflicts(), after.catalog_conflicts(&catalogs::second()));
         let begins = |slug: &Slug, prefixes: &[&str]| prefixes.iter().any(|prefix| slug.as_str().starts_with(prefix));
         let reserved = records.iter().filter(|record| match record {

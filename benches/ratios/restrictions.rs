@@ -1,0 +1,112 @@
+//! P18: commits in tenants with separations of duties and with binding assertions, compared with commits without any.
+//!
+//! Each separation and each assertion is about a role of its own, which one of the first groups has. So a drawn member is mostly
+//! about none of them, as in a tenant of people. A contestant that is called `concerned` adds members to a group that is.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rolecall::assertions::Assertion;
+use rolecall::blocking::Tenant;
+use rolecall::records::UserId;
+use rolecall::{Result, Tx};
+
+use super::common::Workload;
+use super::common::fixed_store::FixedStore;
+use super::common::records::group_id;
+use super::common::writer::Writer;
+use super::table::{Goal, Table};
+use super::{nanos, per};
+
+/// Creates this many separations. A group has one of the two roles of each, and nobody has the other one.
+fn separate(tx: &Tx, count: u32) -> Result<()> {
+    for n in 0..count {
+        let roles = [format!("separated{n}"), format!("other{n}")];
+        roles.iter().try_for_each(|role| tx.create_role(role).map(drop))?;
+        tx.group(group_id(n))?.assign(&roles[0])?;
+        tx.create_separation(&format!("separation{n}"), 1, &roles)?;
+    }
+    Ok(())
+}
+
+/// Creates this many binding assertions. Only the members of a group may do something, and the group gives it.
+fn bind(tx: &Tx, count: u32) -> Result<()> {
+    for n in 0..count {
+        let (permission, role) = (format!("bound:{n}"), format!("bound{n}"));
+        tx.create_permission(&permission)?;
+        tx.create_role(&role)?.grant(&permission)?;
+        tx.group(group_id(n))?.assign(&role)?;
+        let expected = Assertion::only(&permission).with_groups([format!("group{n}")]);
+        tx.create_assertion(&format!("assertion{n}"), &expected)?.set_binding(true)?;
+    }
+    Ok(())
+}
+
+pub(super) fn restrictions<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    if !table.wants("P18") {
+        return;
+    }
+    let tenant = |restrict: &dyn Fn(&Tx) -> Result<()>| {
+        let tenant = FixedStore::new(Arc::clone(&workload.records)).open(None);
+        tenant.update(restrict).unwrap();
+        tenant
+    };
+    let none = FixedStore::new(Arc::clone(&workload.records)).open(None);
+    let separations = [10, 100].map(|count| tenant(&|tx| separate(tx, count)));
+    let assertions = [10, 100].map(|count| tenant(&|tx| bind(tx, count)));
+    let (separated, asserted) = (separations[1].now(), assertions[1].now());
+    let mut race = table.race("P18", &format!("commit/{}", workload.size.name));
+    let all = [&none, &separations[0], &separations[1], &assertions[0], &assertions[1]];
+    let names = ["none", "separations_10", "separations_100", "assertions_10", "assertions_100"];
+    for (name, tenant) in names.into_iter().zip(all) {
+        let mut writer = Writer::new(tenant, &workload.organisation);
+        race.enter(name, move || nanos(writer.members(64)));
+    }
+    for (name, tenant) in [
+        ("none_concerned", &none),
+        ("separations_concerned", &separations[1]),
+        ("assertions_concerned", &assertions[1]),
+    ] {
+        let mut joining = Joining::new(tenant, workload);
+        race.enter(name, move || joining.turn());
+    }
+    race.run(11);
+    for name in &names[1..] {
+        race.ratio("P18", name, "none", Goal::None);
+    }
+    race.ratio("P18", "separations_concerned", "none_concerned", Goal::None);
+    race.ratio("P18", "assertions_concerned", "none_concerned", Goal::None);
+
+    let mut race = table.race("P18", &format!("violations/{}", workload.size.name));
+    race.enter("separations_100", || per(1, |_| assert!(black_box(separated.separation_violations()).is_empty())));
+    race.enter("assertions_100", || per(1, |_| assert!(black_box(asserted.assertion_violations()).is_empty())));
+    race.run(3);
+}
+
+/// Adds users to the first group, one in each commit, and takes them away.
+struct Joining<'a> {
+    tenant: &'a Tenant,
+    users: Vec<UserId>,
+}
+
+impl<'a> Joining<'a> {
+    fn new<const N: usize>(tenant: &'a Tenant, workload: &Workload<N>) -> Self {
+        let users = workload.organisation.users.iter().filter(|user| user.groups.iter().all(|(group, _)| *group != 0));
+        Self { tenant, users: users.map(|user| UserId::from_uuid(user.id)).take(64).collect() }
+    }
+
+    fn turn(&mut self) -> f64 {
+        let start = Instant::now();
+        for user in &self.users {
+            self.tenant.update(|tx| tx.group(group_id(0))?.add_member(*user)?.done()).unwrap();
+        }
+        let took = nanos(start.elapsed());
+        let leave =
+            |tx: &Tx| self.users.iter().try_for_each(|user| tx.group(group_id(0))?.remove_member(*user)?.done());
+        self.tenant.update(leave).unwrap();
+        #[expect(clippy::cast_precision_loss, reason = "there are 64 users")]
+        let count = self.users.len() as f64;
+        took / count
+    }
+}

@@ -62,6 +62,15 @@ const PLAIN: Variation = Variation {
 impl Variation {
     pub(crate) const PLAIN: Self = PLAIN;
 
+    /// The same with a tenth of the users, for a short run.
+    pub(crate) fn short(self) -> Self {
+        Self { users: self.users / 10, ..self }
+    }
+
+    pub(crate) fn users(&self) -> u32 {
+        self.users
+    }
+
     pub(crate) const ALL: [Self; 12] = [
         Self {
             name: "V1",

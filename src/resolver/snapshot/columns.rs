@@ -234,13 +234,7 @@ impl Columns {
     }
 
     /// Replaces the cached row of a source.
-    pub(crate) fn replace(
-        &mut self,
-        source: Source,
-        before: Option<&CachedRow>,
-        after: &CachedRow,
-        grantable: &Row,
-    ) {
+    pub(crate) fn replace(&mut self, source: Source, before: Option<&CachedRow>, after: &CachedRow, grantable: &Row) {
         let Some(column) = must(self.places.column(source), "a source has a column") else { return };
         self.set_open(column, after.is_open());
         set(&mut self.all, column, after.always == Given::All);

@@ -38,7 +38,8 @@ impl SteadySpan {
         let spans = bounds.iter().zip(bounds.iter().skip(1).chain([&i64::MAX])).filter(|(from, until)| from < until);
         let (from, until) = spans.max_by_key(|(from, _)| active(**from).count_ones())?;
         let start = if *from == i64::MIN { 0 } else { unit(from.saturating_add(UNIT * SECOND - 1)).max(0) };
-        let span = Self { start: u16::try_from(start).ok()?, end: u16::try_from(unit(*until).min(u16::MAX.into())).ok()? };
+        let span =
+            Self { start: u16::try_from(start).ok()?, end: u16::try_from(unit(*until).min(u16::MAX.into())).ok()? };
         (span.start < span.end && span.start < 1 << START_BITS).then(|| (span, active(*from)))
     }
 

@@ -160,10 +160,10 @@ fn role_row(state: &State, number: u32) -> CachedRow {
     if role.origin != Origin::RemovedFromCatalog {
         numbers.extend(role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n)));
         if role.patterns.iter().any(|pattern| pattern.as_str() == ALL) {
-            (parts.always_all, parts.ever_all) = (true, true);
+            (parts.always.all, parts.ever.all) = (true, true);
         } else {
-            parts.always.push(&role.matched);
-            parts.ever.push(&role.matched);
+            parts.always.rows.push(&role.matched);
+            parts.ever.rows.push(&role.matched);
         }
     }
     let edges = role.includes.len() + role.grants.len() + role.patterns.len();
@@ -184,14 +184,33 @@ fn group_row(state: &State, number: u32) -> CachedRow {
 /// The pattern that matches everything.
 const ALL: &str = "*";
 
+/// Rows to be joined.
+#[derive(Default)]
+struct Union<'a> {
+    rows: Rows<'a>,
+    /// Whether one of them is everything that can be granted.
+    all: bool,
+}
+
+impl<'a> Union<'a> {
+    fn add(&mut self, given: &'a Given) {
+        match given {
+            Given::All => self.all = true,
+            Given::These(row) => self.rows.push(row),
+        }
+    }
+
+    /// The union of these rows and numbers, or `None` if it has more than `most` words.
+    fn join(&self, numbers: &[u32], most: usize) -> Option<Given> {
+        if self.all { Some(Given::All) } else { BitRow::join(&self.rows, numbers, most).map(Given::These) }
+    }
+}
+
 /// What a row is made of.
 #[derive(Default)]
 struct Parts<'a> {
-    always: Rows<'a>,
-    ever: Rows<'a>,
-    /// Whether one of them is everything that can be granted.
-    always_all: bool,
-    ever_all: bool,
+    always: Union<'a>,
+    ever: Union<'a>,
     /// Whether something is not known about one of them, or one of them is there only at some instants.
     is_unknown: bool,
     is_windowed: bool,
@@ -200,15 +219,12 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Adds what a source gives, at every instant or only within a window.
     fn add(&mut self, cached: &'a CachedRow, always: bool) {
-        match &cached.always {
-            Given::These(row) if always => self.always.push(row),
-            Given::All if always => self.always_all = true,
-            _ => {}
+        if always {
+            self.always.add(&cached.always);
         }
         self.is_windowed |= !always || cached.is_open();
         match &cached.ever {
-            Some(Given::These(row)) => self.ever.push(row),
-            Some(Given::All) => self.ever_all = true,
+            Some(ever) => self.ever.add(ever),
             None => self.is_unknown = true,
         }
     }
@@ -219,15 +235,12 @@ impl<'a> Parts<'a> {
         let before = state.cached_row(source).map_or(0, |cached| cached.extra);
         let budget = state.bound.extra.saturating_sub(state.extra_words.saturating_sub(before)) as usize;
         let mut row = CachedRow::UNKNOWN;
-        let join = |rows: &[&BitRow], all: bool, most: usize| {
-            if all { Some(Given::All) } else { BitRow::join(rows, numbers, most).map(Given::These) }
-        };
-        let Some(always) = join(&self.always, self.always_all, own + budget) else { return row };
+        let Some(always) = self.always.join(numbers, own + budget) else { return row };
         let extra = always.word_count().saturating_sub(own);
         row.ever = if self.is_unknown {
             None
         } else if self.is_windowed {
-            join(&self.ever, self.ever_all, own + (budget - extra))
+            self.ever.join(numbers, own + (budget - extra))
         } else {
             Some(always.clone())
         };

@@ -116,7 +116,8 @@ pub(crate) fn variations(table: &Table) {
         all.push(Box::new(move || Varied::draw(sized(variation))));
     }
     if let Ok(path) = std::env::var("ROLECALL_ROLES") {
-        all.push(Box::new(move || Varied::of_document(&std::fs::read(&path).unwrap())));
+        let users = sized(Variation::PLAIN).users();
+        all.push(Box::new(move || Varied::of_document(&std::fs::read(&path).unwrap(), users)));
     }
     for draw in all {
         let one = draw();

@@ -1,8 +1,8 @@
 //! A span of time in which the same windows of a user are active, short enough for the user's index entry.
 //!
 //! Most checks of a user with windows come at an instant at which nothing begins or ends. For one span, the index entry
-//! says what is active, so that such a check reads no window. A span is in units of 18 hours. It lies within the time that it
-//! stands for: in the unit in which something begins or ends, a check reads the windows.
+//! says what is active, so that such a check reads no window. A span is in units of 18 hours. In the unit
+//! in which something begins or ends, a check reads the windows.
 
 use smallvec::SmallVec;
 

@@ -285,7 +285,9 @@ impl Plan {
     fn changed_sources(&self) -> impl Iterator<Item = Source> + '_ {
         let (old, new) = (&self.base.state, &self.next.state);
         let is_changed = move |source: &Source| match (old.cached_row(*source), new.cached_row(*source)) {
-            (Some(a), Some(b)) => a.is_open() || b.is_open() || a.always != b.always,
+            (Some(a), Some(b)) => {
+                a.is_open() || b.is_open() || a.always.row(&old.grantable) != b.always.row(&new.grantable)
+            }
             (before, after) => before.is_some() || after.is_some(),
         };
         let roles = old.roles.numbers_in_use().max(new.roles.numbers_in_use());

@@ -62,6 +62,15 @@ const PLAIN: Variation = Variation {
 impl Variation {
     pub(crate) const PLAIN: Self = PLAIN;
 
+    /// The same with a tenth of the users, for a short run.
+    pub(crate) fn short(self) -> Self {
+        Self { users: self.users / 10, ..self }
+    }
+
+    pub(crate) fn users(&self) -> u32 {
+        self.users
+    }
+
     pub(crate) const ALL: [Self; 12] = [
         Self {
             name: "V1",
@@ -162,7 +171,7 @@ impl Varied {
     }
 
     /// Draws groups and users around the permissions and roles of an organisation document, such as those of a cloud.
-    pub(crate) fn of_document(json: &[u8]) -> Self {
+    pub(crate) fn of_document(json: &[u8], users: u32) -> Self {
         #[derive(serde::Deserialize)]
         struct Document {
             permissions: Vec<Slugged>,
@@ -198,6 +207,7 @@ impl Varied {
             name: "V9",
             what: "the permissions and roles of a document, 1,000 groups",
             most: 2.0,
+            users,
             groups: 1_000,
             roles: u32::try_from(roles.len()).unwrap(),
             permissions: u32::try_from(slugs.len()).unwrap(),

@@ -1,7 +1,8 @@
 //! The organisation with one thing varied, compared with the plain one: nothing may be slow beside the workload.
 //!
 //! Each line is a multiple of the plain organisation's time, in turns in one process. `ROLECALL_ROLES` names an organisation
-//! document whose permissions and roles are one more variation, such as those of a cloud.
+//! document whose permissions and roles are one more variation, such as those of a cloud. With `ROLECALL_SIZES=S` there are a
+//! tenth of the users and fewer questions, to see that everything runs; the figures mean nothing then.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -13,7 +14,7 @@ use rolecall::records::{Assignment, Holder, Record, UserId};
 use rolecall::{Moment, PermissionHandle, Result, Tx, UserHandle, Window};
 
 use crate::common::fixed_store::FixedStore;
-use crate::common::organisation::now;
+use crate::common::organisation::{M, S, is_wanted, now};
 use crate::common::records::{permission_id, role_id};
 
 use crate::table::{Goal, Table};
@@ -22,6 +23,11 @@ use crate::{nanos, per};
 
 /// Tenants are timed for so many questions, after so many that warm the caches up.
 const QUESTIONS: usize = 1 << 17;
+const FEW_QUESTIONS: usize = 1 << 14;
+
+fn is_short() -> bool {
+    is_wanted(&S) && !is_wanted(&M)
+}
 
 struct Subject {
     variation: Variation,
@@ -38,7 +44,7 @@ impl Subject {
         let variation = varied.variation;
         let tenant = open(&varied);
         let held = tenant.snapshot().at(now());
-        let questions = varied.questions(QUESTIONS);
+        let questions = varied.questions(if is_short() { FEW_QUESTIONS } else { QUESTIONS });
         for question in &questions {
             let answer = held.check(question.user, permission_id(question.permission));
             assert_eq!(answer, question.allowed, "{}: {question:?}", variation.name);
@@ -103,13 +109,15 @@ pub(crate) fn variations(table: &Table) {
     if !names.into_iter().chain(["V9"]).any(wanted) {
         return;
     }
-    let plain = Subject::new(Varied::draw(Variation::PLAIN));
+    let sized = |variation: Variation| if is_short() { variation.short() } else { variation };
+    let plain = Subject::new(Varied::draw(sized(Variation::PLAIN)));
     let mut all: Vec<Box<dyn Fn() -> Varied>> = Vec::new();
     for variation in Variation::ALL {
-        all.push(Box::new(move || Varied::draw(variation)));
+        all.push(Box::new(move || Varied::draw(sized(variation))));
     }
     if let Ok(path) = std::env::var("ROLECALL_ROLES") {
-        all.push(Box::new(move || Varied::of_document(&std::fs::read(&path).unwrap())));
+        let users = sized(Variation::PLAIN).users();
+        all.push(Box::new(move || Varied::of_document(&std::fs::read(&path).unwrap(), users)));
     }
     for draw in all {
         let one = draw();
@@ -157,7 +165,7 @@ fn checks(table: &Table, plain: &Subject, varied: &Subject) {
     compare(table, "check_many", both, 15, goal, |s| {
         let start = Instant::now();
         black_box(s.held.check_many(s.by_id.iter().copied()).filter(|may| *may).count());
-        each(start, QUESTIONS)
+        each(start, s.by_id.len())
     });
 }
 
@@ -166,7 +174,7 @@ fn answers(table: &Table, plain: &Subject, varied: &Subject) {
     let both = [plain, varied];
     compare(table, "effective", both, 11, goal, |s| {
         let mut last = 0;
-        per(1 << 14, |n| last = s.held.effective(s.questions[n + last].user).len() & 1)
+        per(1 << 13, |n| last = s.held.effective(s.questions[n + last].user).len() & 1)
     });
     compare(table, "who_can", both, 7, goal, |s| {
         let step = s.varied.permissions() / 16;
@@ -250,7 +258,9 @@ fn whole(table: &Table, plain: &Subject, varied: &Subject) {
     compare(table, "replace_with_ten_differences", both, 3, goal, |s| {
         let exported = s.tenant.snapshot().export().unwrap().to_json();
         let mut json: serde_json::Value = serde_json::from_str(&exported).unwrap();
-        for user in json["users"].as_array_mut().unwrap().iter_mut().step_by(9_000).take(10) {
+        for user in
+            json["users"].as_array_mut().unwrap().iter_mut().step_by(s.varied.variation.users() as usize / 11).take(10)
+        {
             let other = if user["name"] == "Ada" { "Grace" } else { "Ada" };
             user["name"] = other.into();
         }
@@ -272,7 +282,7 @@ fn latency<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {
     let mut answer = 0;
     let start = Instant::now();
     for n in 0..list.len() {
-        answer = usize::from(ask(&list[(n + answer) % QUESTIONS]));
+        answer = usize::from(ask(&list[(n + answer) % list.len()]));
     }
     black_box(answer);
     each(start, list.len())

@@ -6,6 +6,7 @@
 use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::model::records::Window;
+use crate::resolver::snapshot::indexed_user::IndexedUser;
 use crate::resolver::snapshot::names::sealed::Found;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::user_summaries::{Summary, Windowed};
@@ -30,20 +31,39 @@ pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>)
 #[inline]
 pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> bool {
     let Some(indexed) = user.indexed else { return allows(state, user.number, permission, when) };
-    if let Some(columns) = indexed.columns() {
-        return allowed_by(state, columns, permission, when);
-    }
-    if let Some((columns, windowed)) = indexed.windowed() {
-        // Most questions need no window: something that is always held gives the permission, or nothing does.
-        let given = state.columns.given(columns, permission);
-        if given & !u64::from(windowed) != 0 {
-            return true;
+    if let Some((columns, complete)) = indexed.always() {
+        let given = state.columns.any(columns, permission);
+        // One branch for both, because neither can be predicted where many users are in many groups.
+        if given | complete {
+            // Few sources are open, so this branch is predicted. A branch on the answer would not be.
+            if !complete || !state.columns.any_open(columns) {
+                return given;
+            }
+            return given || beyond(state, columns.iter().copied(), permission, when);
         }
-        if given == 0 && !state.columns.any_open(columns) {
-            return false;
-        }
+    } else if let Some(decided) = decided_by(state, indexed, permission, when) {
+        return decided;
     }
     allows(state, user.number, permission, when)
+}
+
+/// The answer, if the index entry of a user with windows has it.
+#[inline]
+fn decided_by(state: &State, indexed: &IndexedUser, permission: u32, when: &When<'_>) -> Option<bool> {
+    if let Some(held) = indexed.steady() {
+        if state.columns.any_open(held.columns) {
+            return None;
+        }
+        let given = state.columns.given(held.columns, permission);
+        return if given == 0 { Some(false) } else { held.active(when.instant()).map(|active| given & active != 0) };
+    }
+    let (columns, windowed) = indexed.windowed()?;
+    // Most questions need no window: something that is always held gives the permission, or nothing does.
+    let given = state.columns.given(columns, permission);
+    if given & !u64::from(windowed) != 0 {
+        return Some(true);
+    }
+    (given == 0 && !state.columns.any_open(columns)).then_some(false)
 }
 
 /// Whether one of these columns, which are active at every instant, gives a permission.

@@ -22,6 +22,7 @@ pub(crate) mod conflicts;
 pub(crate) mod stored;
 pub(crate) mod state;
 pub(crate) mod indexed_user;
+mod steady_span;
 pub(crate) mod user_summaries;
 pub(crate) mod columns;
 mod column_places;

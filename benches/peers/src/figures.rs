@@ -67,8 +67,8 @@ impl Figures {
         all.0.retain(|old| self.of(&old.size, &old.row).next().is_none());
         all.0.extend(self.0);
         let row = |figure: &Figure| ROWS.iter().position(|(name, _)| *name == figure.row);
-        let small_first = |figure: &Figure| figure.size != "S";
-        all.0.sort_by_key(|figure| (small_first(figure), row(figure)));
+        let size = |figure: &Figure| ["S", "M"].iter().position(|name| *name == figure.size).unwrap_or(2);
+        all.0.sort_by_key(|figure| (size(figure), row(figure)));
         write_file("figures.csv", &all.to_string())
     }
 }

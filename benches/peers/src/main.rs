@@ -3,9 +3,10 @@
 //! The answers are compared with the expected ones before timing, and again after a change.
 //!
 //! ```text
-//! benches/peers/run                     # memory, then times, at S and M; writes no file
-//! ROLECALL_SIZES=S benches/peers/run    # S only
-//! benches/peers/run --write             # also writes figures.csv and src/docs/figures.svg
+//! benches/peers/run                        # memory, then times, at S and M; writes no file
+//! ROLECALL_SIZES=S benches/peers/run       # S only
+//! ROLECALL_SIZES=M4000 benches/peers/run   # checks only, at M with 4,000 permissions
+//! benches/peers/run --write                # also writes figures.csv and src/docs/figures.svg
 //! ```
 //!
 //! Each contestant has a file in `src/peers/`. Its header gives the version, the documented use, the input, and what the

@@ -28,6 +28,9 @@ use crate::race::{Effort, Timings};
 use self::changes::ChangeKind;
 use self::checks::Entered;
 
+/// M with four times as many permissions.
+const WIDE: Size = Size { name: "M4000", permissions: 4_000, hash: 0xe969_201b_7677_bb8a, ..M };
+
 /// Times all contestants at the selected sizes and prints the results. Saves them if `save` is set.
 pub fn run(save: bool) {
     let mut figures = Figures::default();
@@ -36,6 +39,9 @@ pub fn run(save: bool) {
     }
     if is_wanted(&M) {
         one_size::<16>(&M, &mut figures);
+    }
+    if is_wanted(&WIDE) {
+        checks_alone::<63>(&WIDE, &mut figures);
     }
     if save {
         figures.save().expect("the file can be written");
@@ -75,6 +81,26 @@ fn one_size<const N: usize>(size: &'static Size, figures: &mut Figures) {
     report(figures, size, LEAVES, &changes::race(&mut everybody, &mut app_data, ChangeKind::Leave, effort));
     report(figures, size, LOSES, &changes::race(&mut everybody, &mut app_data, ChangeKind::Revoke, effort));
     report(figures, size, WHO_CAN, &who_can::race(&everybody, &app_data, &oracle, effort));
+}
+
+/// Times checks only: at more permissions, nothing else is compared. The rows of the second limit are too short for them.
+fn checks_alone<const N: usize>(size: &'static Size, figures: &mut Figures) {
+    let workload = Workload::<N>::new(size);
+    let mixed = questions::draw(&workload, About::Mixed);
+    let Workload { organisation, oracle, tenant, .. } = workload;
+    let limits = Limits::new(&oracle);
+    let app_data = AppData::<N>::new(&organisation);
+    let ours = Rolecall::new(tenant);
+    let all = built(&app_data);
+    let mut entered = limit(&limits, &mixed);
+    entered.iter_mut().for_each(|limit| limit.answers = false);
+    entered.push(Entered::new(ours.asked_of_tenant(&organisation, &mixed), &mixed));
+    entered.push(Entered::new(ours.asked(&app_data, &mixed), &mixed));
+    for peer in &all {
+        let asked = &mixed[..peer.most().min(mixed.len())];
+        entered.push(Entered::new(peer.asked(&app_data, asked), asked));
+    }
+    report(figures, size, MIXED, &checks::race(entered, Effort::at(size)));
 }
 
 /// Builds all contestants except rolecall and the limits.

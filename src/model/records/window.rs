@@ -176,7 +176,7 @@ impl Window {
     /// ```
     #[inline]
     pub const fn contains(self, at: Timestamp) -> bool {
-        self.from <= at.as_micros() && at.as_micros() < self.until
+        self.contains_micros(at.as_micros())
     }
 
     /// The window as eight words, for tables of words.
@@ -193,6 +193,16 @@ impl Window {
         let end = |words: &[u16]| words.iter().rev().fold(0, |end: i64, word| end << 16 | i64::from(*word));
         let (from, until) = words.split_at(4);
         Self { from: end(from), until: end(until) }
+    }
+
+    /// The first instant and the one after the last, in microseconds. A missing one is that of `i64`.
+    pub(crate) fn bounds(self) -> [i64; 2] {
+        [self.from, self.until]
+    }
+
+    /// Whether it is active at an instant in microseconds, or at the earliest one of `i64`.
+    pub(crate) const fn contains_micros(self, at: i64) -> bool {
+        self.from <= at && at < self.until
     }
 
     /// Returns whether the window is over at an instant: it has ended, and never becomes active again.

@@ -139,7 +139,7 @@ impl<'a> Map<'a> {
             }
             let mut next: Vec<(Source, Window)> = Vec::new();
             // A cached row contains what the node gives at every instant (I7).
-            let for_good = shallow && state.cached_row(node).is_some_and(|cached| cached.always.contains(permission));
+            let for_good = shallow && state.always_gives(node, permission);
             if !for_good {
                 each_edge(state, node, |to, edge| {
                     if leads(state, to, permission) && takes(*edge) {
@@ -291,7 +291,7 @@ impl<'a> Map<'a> {
 
 /// Whether this source may give the permission at some instant (I8). Without a cached row it may.
 pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
-    state.cached_row(source).is_none_or(|cached| cached.may_give(permission))
+    state.may_give(source, permission)
 }
 
 /// Passes on the edges that leave a node.

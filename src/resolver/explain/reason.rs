@@ -10,6 +10,7 @@ use crate::resolver::check::allows;
 use crate::resolver::snapshot::conflicts::both;
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::entity_rows::UserRow;
+use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Row, Table};
 use crate::resolver::snapshot::{Availability, CompiledTenant, SlugConflict, reverse};
@@ -147,11 +148,22 @@ fn conflict(state: &State, permission: u32) -> Option<(SlugConflict, String)> {
 
 /// Finds the roles and groups that would grant it, and that the user does not have already.
 fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
-    let (roles, groups) = reverse::sources_giving(state, permission, when);
     // Adding what has ended replaces it (R3).
     let has = |edges: Edges<'_>, to| edges.get(to).is_some_and(|edge| !edge.window.has_ended(when.instant()));
-    let (roles, more_roles) = first(&state.roles, &roles, |number| !has(user.roles(), number));
-    let (groups, more_groups) = first(&state.groups, &groups, |number| !has(user.groups(), number));
+    let roles_free = |number| !has(user.roles(), number);
+    let groups_free = |number| !has(user.groups(), number);
+    // Where many give it, the first by name are found without the others.
+    let count = if state.columns.are_closed() { state.columns.count_with(permission) } else { 0 };
+    let many = Some(2 * count).filter(|_| count > MANY);
+    let gives = |source| state.columns.column(source).is_some_and(|column| state.columns.has(column, permission));
+    let roles = many.and_then(|most| walked(&state.roles, most, |n| gives(Source::Role(n)) && roles_free(n)));
+    let groups = many.and_then(|most| walked(&state.groups, most, |n| gives(Source::Group(n)) && groups_free(n)));
+    let ((roles, more_roles), (groups, more_groups)) = if let (Some(roles), Some(groups)) = (roles, groups) {
+        (roles, groups)
+    } else {
+        let (roles, groups) = reverse::sources_giving(state, permission, when);
+        (first(&state.roles, &roles, roles_free), first(&state.groups, &groups, groups_free))
+    };
     explanation.roles = roles.into_iter().map(GrantingRole::of).collect();
     explanation.roles.sort_unstable();
     explanation.groups = groups
@@ -168,10 +180,32 @@ fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, expl
     explanation.groups.truncate(MOST_HOLDERS);
 }
 
-/// The first of these entities by name, and whether there are more. If there are many, it is fastest to look for them in the
-/// order of names. Two names may be equal, of which the order of ids decides, so it returns one more than are listed.
-fn first<'a, R: Row>(table: &'a Table<R>, numbers: &Bits, is_free: impl Fn(u32) -> bool) -> (Vec<&'a R>, bool) {
-    const MANY: usize = 8 * MOST_HOLDERS;
+/// If more give it, it is fastest to look for the first in the order of names. The tests of this crate's modules have fewer.
+const MANY: usize = if cfg!(test) { 3 } else { 8 * MOST_HOLDERS };
+
+/// Some entities by name, and whether there are more. Two names may be equal, of which the order of ids decides, so there is
+/// one more than are listed.
+type First<'a, R> = (Vec<&'a R>, bool);
+
+/// The first entities by name for which this is true. `None` if that takes more than `most` steps.
+fn walked<R: Row>(table: &Table<R>, most: usize, is_one: impl Fn(u32) -> bool) -> Option<First<'_, R>> {
+    let mut found = Vec::new();
+    for (step, number) in table.sorted().enumerate() {
+        if step == most {
+            return None;
+        }
+        if is_one(number) {
+            found.extend(table.row(number));
+            if found.len() > MOST_HOLDERS {
+                return Some((found, true));
+            }
+        }
+    }
+    Some((found, false))
+}
+
+/// The first of these entities by name.
+fn first<'a, R: Row>(table: &'a Table<R>, numbers: &Bits, is_free: impl Fn(u32) -> bool) -> First<'a, R> {
     let mut found: Vec<u32> = if numbers.len() > MANY {
         table.sorted().filter(|n| numbers.contains(*n) && is_free(*n)).take(MOST_HOLDERS + 1).collect()
     } else {

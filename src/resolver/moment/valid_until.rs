@@ -89,7 +89,7 @@ impl Moment<'_> {
             return None;
         }
         // A group or role gives what its cached row contains at every instant (I7).
-        let gives = |source| state.cached_row(source).is_some_and(|cached| cached.always.contains(permission));
+        let gives = |source| state.always_gives(source, permission);
         if user.sources().any(|(source, edge)| edge.window.is_always() && gives(source)) {
             return Some(Access::During(WindowSet::always()));
         }

@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use super::column_places::ColumnPlaces;
-use super::source::{CachedRow, Source};
+use super::source::{CachedRow, Given, Source};
 use crate::model::internal_fault::must;
 use crate::resolver::bits::Row;
 
@@ -44,6 +44,8 @@ pub(crate) struct Columns {
     open_count: u32,
     /// One bit for each column, up to the highest one that was ever open.
     open: Arc<[u64]>,
+    /// Likewise for those whose sources give everything that can be granted.
+    all: Arc<[u64]>,
     places: ColumnPlaces,
 }
 
@@ -112,7 +114,7 @@ impl Columns {
 
     /// Which of these columns have a permission: bit 0 is the first column.
     #[inline]
-    pub(crate) fn given(&self, columns: &[u16; 5], permission: u32) -> u64 {
+    pub(crate) fn given<const N: usize>(&self, columns: &[u16; N], permission: u32) -> u64 {
         let reversed = self.fold(columns, permission, |all, bit| all << 1 | (bit & 1));
         reversed.reverse_bits() >> (64 - columns.len())
     }
@@ -158,26 +160,34 @@ impl Columns {
     /// # Complexity
     /// O(columns) bits.
     pub(crate) fn sources_with(&self, permission: u32) -> impl Iterator<Item = Source> + '_ {
-        let (at, line) = ((permission / 64) as usize, (permission % 64) as usize * LINE);
-        let few = match &self.pages {
-            Pages::Few(pages) => pages.get(at).map(|page| &**page),
-            Pages::Many(_) => None,
-        };
+        let (few, many) = self.words_with(permission);
         let has = move |word: u64| word >> (permission % 64) & 1 == 1;
-        let few = (0..).zip(few.into_iter().flatten()).filter(move |(_, word)| has(**word)).map(|(column, _)| column);
-        let many = match &self.pages {
-            Pages::Few(_) => None,
-            Pages::Many(pages) => pages.get(at),
-        };
-        let lines = many.into_iter().flat_map(|page| page.iter()).filter_map(move |tile| tile.get(line..line + LINE));
+        let few = (0..).zip(few).filter(move |(_, word)| has(**word)).map(|(column, _)| column);
         let ones = |word: u64| {
             std::iter::successors(Some(word), |left| Some(left & left.wrapping_sub(1)))
                 .take_while(|left| *left != 0)
                 .map(u64::trailing_zeros)
         };
-        let many =
-            (0..).step_by(64).zip(lines.flatten()).flat_map(move |(start, word)| ones(*word).map(move |n| start + n));
+        let many = (0..).step_by(64).zip(many).flat_map(move |(start, word)| ones(*word).map(move |n| start + n));
         few.chain(many).filter_map(|column| self.source(column))
+    }
+
+    /// How many sources have a permission. Reads one bit of each.
+    pub(crate) fn count_with(&self, permission: u32) -> usize {
+        let (few, many) = self.words_with(permission);
+        let few = few.filter(|word| *word >> (permission % 64) & 1 == 1).count();
+        few + many.map(|word| word.count_ones() as usize).sum::<usize>()
+    }
+
+    /// The words of a page of one array, each with a bit of a permission; or the lines of a permission in the tiles of a page.
+    fn words_with(&self, permission: u32) -> (impl Iterator<Item = &u64>, impl Iterator<Item = &u64>) {
+        let (at, line) = ((permission / 64) as usize, (permission % 64) as usize * LINE);
+        let (few, many) = match &self.pages {
+            Pages::Few(pages) => (pages.get(at), None),
+            Pages::Many(pages) => (None, pages.get(at)),
+        };
+        let lines = many.into_iter().flat_map(|page| page.iter()).filter_map(move |tile| tile.get(line..line + LINE));
+        (few.into_iter().flat_map(|page| page.iter()), lines.flatten())
     }
 
     /// Whether pages consist of tiles.
@@ -224,11 +234,12 @@ impl Columns {
     }
 
     /// Replaces the cached row of a source.
-    pub(crate) fn replace(&mut self, source: Source, before: Option<&CachedRow>, after: &CachedRow) {
+    pub(crate) fn replace(&mut self, source: Source, before: Option<&CachedRow>, after: &CachedRow, grantable: &Row) {
         let Some(column) = must(self.places.column(source), "a source has a column") else { return };
         self.set_open(column, after.is_open());
-        let old = before.map_or(&Row::EMPTY, |cached| &cached.always);
-        let new = &after.always;
+        set(&mut self.all, column, after.always == Given::All);
+        let old = before.map_or(&Row::EMPTY, |cached| cached.always.row(grantable));
+        let new = after.always.row(grantable);
         if old == new {
             return;
         }
@@ -241,17 +252,40 @@ impl Columns {
         }
     }
 
+    /// Flips these permissions, each of which comes or goes, in the columns of all sources that give everything.
+    ///
+    /// # Complexity
+    /// O(columns) bits for each of them.
+    pub(crate) fn flip_for_all(&mut self, permissions: &[u32]) {
+        let all = Arc::clone(&self.all);
+        let held = |column: &usize| all.get(column / 64).is_some_and(|word| word >> (column % 64) & 1 == 1);
+        let Some(last) = (0..all.len() * 64).rfind(held) else { return };
+        for permission in permissions {
+            let (page, bit) = ((permission / 64) as usize, 1 << (permission % 64));
+            self.reach(page + 1, last);
+            match &mut self.pages {
+                Pages::Few(pages) => {
+                    let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
+                    let words = page.into_iter().flatten().zip(0..);
+                    words.filter(|(_, column)| held(column)).for_each(|(word, _)| *word ^= bit);
+                }
+                Pages::Many(pages) => {
+                    let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
+                    let line = (permission % 64) as usize * LINE;
+                    for (tile, all) in page.into_iter().flatten().zip(all.chunks(LINE)) {
+                        if all.iter().any(|word| *word != 0) {
+                            let words = Arc::make_mut(tile).iter_mut().skip(line).zip(all);
+                            words.for_each(|(word, all)| *word ^= all);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     fn set_open(&mut self, column: u32, open: bool) {
-        if self.is_open(column) == open {
+        if !set(&mut self.open, column, open) {
             return;
-        }
-        let at = (column / 64) as usize;
-        if at >= self.open.len() {
-            let words = self.open.iter().copied().chain(std::iter::repeat(0));
-            self.open = words.take((at + 1).next_power_of_two()).collect();
-        }
-        if let Some(word) = must(Arc::make_mut(&mut self.open).get_mut(at), WORD) {
-            *word ^= 1 << (column % 64);
         }
         let counted = if open { self.open_count.checked_add(1) } else { self.open_count.checked_sub(1) };
         self.open_count = must(counted, "an open source was counted").unwrap_or(1);
@@ -296,6 +330,21 @@ impl Columns {
     }
 }
 
+/// Sets the bit of a column. Returns whether it was different.
+fn set(bits: &mut Arc<[u64]>, column: u32, value: bool) -> bool {
+    let at = (column / 64) as usize;
+    if bits.get(at).is_some_and(|word| word >> (column % 64) & 1 == 1) == value {
+        return false;
+    }
+    if at >= bits.len() {
+        *bits = bits.iter().copied().chain(std::iter::repeat(0)).take((at + 1).next_power_of_two()).collect();
+    }
+    if let Some(word) = must(Arc::make_mut(bits).get_mut(at), WORD) {
+        *word ^= 1 << (column % 64);
+    }
+    true
+}
+
 /// `count` pages of this width.
 fn widened<P: Clone>(pages: &[Arc<[P]>], count: usize, width: usize, blank: P) -> Arc<[Arc<[P]>]> {
     let blank_page: Arc<[P]> = std::iter::repeat_n(blank.clone(), width).collect();
@@ -333,105 +382,4 @@ fn tiles(page: &[u64], blank: &Tile) -> Arc<[Tile]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::resolver::bits::Bits;
-    use proptest::collection::{btree_set, vec};
-    use proptest::prelude::*;
-    use std::collections::HashMap;
-
-    fn cached_row(numbers: &[u32], open: bool) -> CachedRow {
-        let bits: Bits = numbers.iter().copied().collect();
-        let always = Row::from_bits(&bits);
-        CachedRow { ever: (!open).then(|| always.clone()), always, extra: 0 }
-    }
-
-    /// Gives the sources their columns, group before role for each number.
-    fn with_sources(numbers: std::ops::Range<u32>) -> Columns {
-        let mut columns = Columns::default();
-        for source in numbers.flat_map(|n| [Source::Group(n), Source::Role(n)]) {
-            columns.assign(source);
-        }
-        columns
-    }
-
-    #[test]
-    fn a_column_equals_its_row_and_older_clones_do_not_change() {
-        let mut columns = with_sources(0..80);
-        let (group, role) = (Source::Group(70), Source::Role(3));
-        let both = [group, role].map(|source| u16::try_from(columns.column(source).unwrap()).unwrap());
-        let first = cached_row(&[5, 700], false);
-        columns.replace(group, None, &first);
-        let older = columns.clone();
-        columns.replace(role, None, &cached_row(&[5, 64], true));
-        columns.replace(group, Some(&first), &cached_row(&[5, 6], false));
-        let held = |columns: &Columns| (0..1_000).filter(|p| columns.any_of(&both, *p)).collect::<Vec<_>>();
-        assert_eq!((held(&older), held(&columns)), (vec![5, 700], vec![5, 6, 64]));
-        assert_eq!((older.are_closed(), columns.are_closed()), (true, false));
-        assert_eq!(
-            (older.any_open(&both), columns.any_open(&both), columns.any_open(&[both[0], 0])),
-            (false, true, false)
-        );
-        columns.replace(role, Some(&cached_row(&[5, 64], true)), &cached_row(&[], false));
-        assert!(columns.are_closed() && !columns.any_open(&both));
-        assert!(!columns.any_of(&[0; 7], 64) && !columns.any_of(&both, u32::MAX));
-    }
-
-    #[test]
-    fn a_small_tenant_has_short_columns_and_keeps_their_contents_when_it_grows() {
-        let mut columns = with_sources(0..9_001);
-        columns.replace(Source::Group(0), None, &cached_row(&[5, 64, 128], false));
-        let widths = |columns: &Columns| match &columns.pages {
-            Pages::Few(pages) => pages.iter().map(|page| page.len()).collect::<Vec<_>>(),
-            Pages::Many(pages) => pages.iter().map(|page| page.len() * WIDTH).collect(),
-        };
-        assert_eq!(widths(&columns), [8, 8, 8]);
-        let mut written = vec![(0, 5)];
-        for (group, wide) in [(4, 512), (255, 512), (256, 1_024), (2_000, 4_096), (9_000, 18_432)] {
-            let older = columns.clone();
-            columns.replace(Source::Group(group), None, &cached_row(&[7], false));
-            assert_eq!(widths(&columns), [wide; 3], "group {group}");
-            let has = |columns: &Columns, (group, permission)| {
-                columns.has(columns.column(Source::Group(group)).unwrap(), permission)
-            };
-            assert!(!has(&older, (group, 7)) && written.iter().all(|each| has(&columns, *each)));
-            written.push((group, 7));
-        }
-        let Pages::Many(pages) = &columns.pages else { panic!("many columns are in tiles") };
-        assert!(Arc::ptr_eq(&pages[1][9], &pages[2][9]), "empty tiles are shared");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 256 }))]
-        #[test]
-        fn columns_equal_the_rows_that_were_written(
-            steps in vec((any::<bool>(), 0..400u32, btree_set(0..200u32, 0..4), any::<bool>()), 1..60),
-        ) {
-            let mut columns = with_sources(0..400);
-            let mut rows: HashMap<Source, CachedRow> = HashMap::new();
-            for (is_group, number, numbers, open) in steps {
-                let source = if is_group { Source::Group(number) } else { Source::Role(number) };
-                let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), open);
-                columns.replace(source, rows.get(&source), &after);
-                rows.insert(source, after);
-                prop_assert_eq!(columns.are_closed(), rows.values().all(|cached| !cached.is_open()));
-            }
-            for (source, cached) in &rows {
-                let column = columns.column(*source).unwrap();
-                prop_assert_eq!(columns.is_open(column), cached.is_open());
-                prop_assert!((0..256).all(|p| columns.has(column, p) == cached.always.contains(p)));
-                let is_listed = |p| columns.sources_with(p).filter(|other| other == source).count() == 1;
-                prop_assert!((0..256).all(|p| is_listed(p) == cached.always.contains(p)));
-                let short = [0, u16::try_from(column).unwrap()];
-                prop_assert!((0..256).all(|p| columns.any_of(&short, p) == cached.always.contains(p)));
-            }
-            for ((one, ours), (other, theirs)) in rows.iter().zip(rows.iter().skip(1)) {
-                let both = [*one, *other].map(|source| u16::try_from(columns.column(source).unwrap()).unwrap());
-                let joined = |p| ours.always.contains(p) || theirs.always.contains(p);
-                let row = [&[0; 7][..], &both[..1], &[0; 13], &both[1..]].concat();
-                prop_assert!((0..256).all(|p| columns.any_of(&row, p) == joined(p)), "{one:?} and {other:?}");
-            }
-            prop_assert!((0..256).all(|p| !columns.any_of(&[0, u16::MAX], p)), "columns of no source");
-        }
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use super::edge::NEAR_END;
 use super::edit::Touched;
 use super::entity_rows::{PermissionRow, RoleRow};
 use super::reverse_grants::ReverseGrants;
-use super::row_cache::recompute_rows;
+use super::row_cache::{count_grantable, recompute_rows};
 use super::session::Session;
 use super::source::Source;
 use super::state::{RowBound, State};
@@ -84,6 +84,7 @@ impl CompiledCatalog {
             first_role = number + 1;
         }
         link(state, first_role);
+        count_grantable(state, 0..first_permission);
         recompute_rows(state, &mut touched);
         (self.first_permission, self.first_role) = (first_permission.next_multiple_of(u64::BITS), first_role);
     }

@@ -23,8 +23,8 @@ pub(crate) struct ReverseEdge(u32);
 
 const WINDOWED: u32 = 1 << 31;
 
-/// Numbers are below this. It leaves one bit free beside a number, and beside the next number.
-pub(crate) const MOST_NUMBERS: u32 = WINDOWED - 1;
+/// Numbers are below this. It leaves two bits free beside a number, and beside the next number.
+pub(crate) const MOST_NUMBERS: u32 = WINDOWED / 2 - 1;
 
 impl ReverseEdge {
     pub(crate) fn new(from: u32, window: Window) -> Self {

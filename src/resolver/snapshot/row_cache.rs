@@ -14,7 +14,7 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::edit::Touched;
-use super::source::{CachedRow, Source};
+use super::source::{CachedRow, Given, Source};
 use super::state::State;
 use super::table::Origin;
 use crate::model::graph::topological_order;
@@ -34,6 +34,7 @@ pub(crate) const ROW: &str = "a row is computed after the rows that it is made o
 pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
     match_new_patterns(state, touched);
     match_touched_permissions(state, touched);
+    count_grantable(state, touched.permissions.iter().copied());
     let mut changed = HashSet::new();
     for role in topological_order(touched.roles.iter().copied(), |role| state.includers(role)) {
         if touched.roles.contains(&role) || state.includes(role).any(|included| changed.contains(&included)) {
@@ -127,6 +128,28 @@ fn match_touched_permissions(state: &mut State, touched: &mut Touched) {
     touched.roles.extend(roles);
 }
 
+/// Updates what can be granted, and with it the columns of all that give it.
+pub(crate) fn count_grantable(state: &mut State, permissions: impl Iterator<Item = u32>) {
+    let (mut bits, mut changed) = (Bits::new(), Vec::new());
+    bits.union_row(&state.grantable);
+    for permission in permissions {
+        let can_be = state.permission_is_grantable(permission);
+        if bits.contains(permission) == can_be {
+            continue;
+        }
+        changed.push(permission);
+        if can_be {
+            bits.insert(permission);
+        } else {
+            bits.remove(permission);
+        }
+    }
+    if !changed.is_empty() {
+        state.grantable = BitRow::from_bits(&bits);
+        state.columns.flip_for_all(&changed);
+    }
+}
+
 fn role_row(state: &State, number: u32) -> CachedRow {
     let Some(role) = state.roles.row(number) else { return CachedRow::default() };
     let mut parts = Parts::default();
@@ -136,8 +159,12 @@ fn role_row(state: &State, number: u32) -> CachedRow {
     let mut numbers = Vec::new();
     if role.origin != Origin::RemovedFromCatalog {
         numbers.extend(role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n)));
-        parts.always.push(&role.matched);
-        parts.ever.push(&role.matched);
+        if role.patterns.iter().any(|pattern| pattern.as_str() == ALL) {
+            (parts.always.all, parts.ever.all) = (true, true);
+        } else {
+            parts.always.rows.push(&role.matched);
+            parts.ever.rows.push(&role.matched);
+        }
     }
     let edges = role.includes.len() + role.grants.len() + role.patterns.len();
     parts.join(state, Source::Role(number), &numbers, edges)
@@ -154,11 +181,36 @@ fn group_row(state: &State, number: u32) -> CachedRow {
     parts.join(state, Source::Group(number), &[], group.edges.len())
 }
 
+/// The pattern that matches everything.
+const ALL: &str = "*";
+
+/// Rows to be joined.
+#[derive(Default)]
+struct Union<'a> {
+    rows: Rows<'a>,
+    /// Whether one of them is everything that can be granted.
+    all: bool,
+}
+
+impl<'a> Union<'a> {
+    fn add(&mut self, given: &'a Given) {
+        match given {
+            Given::All => self.all = true,
+            Given::These(row) => self.rows.push(row),
+        }
+    }
+
+    /// The union of these rows and numbers, or `None` if it has more than `most` words.
+    fn join(&self, numbers: &[u32], most: usize) -> Option<Given> {
+        if self.all { Some(Given::All) } else { BitRow::join(&self.rows, numbers, most).map(Given::These) }
+    }
+}
+
 /// What a row is made of.
 #[derive(Default)]
 struct Parts<'a> {
-    always: Rows<'a>,
-    ever: Rows<'a>,
+    always: Union<'a>,
+    ever: Union<'a>,
     /// Whether something is not known about one of them, or one of them is there only at some instants.
     is_unknown: bool,
     is_windowed: bool,
@@ -168,11 +220,11 @@ impl<'a> Parts<'a> {
     /// Adds what a source gives, at every instant or only within a window.
     fn add(&mut self, cached: &'a CachedRow, always: bool) {
         if always {
-            self.always.push(&cached.always);
+            self.always.add(&cached.always);
         }
         self.is_windowed |= !always || cached.is_open();
         match &cached.ever {
-            Some(ever) => self.ever.push(ever),
+            Some(ever) => self.ever.add(ever),
             None => self.is_unknown = true,
         }
     }
@@ -183,12 +235,12 @@ impl<'a> Parts<'a> {
         let before = state.cached_row(source).map_or(0, |cached| cached.extra);
         let budget = state.bound.extra.saturating_sub(state.extra_words.saturating_sub(before)) as usize;
         let mut row = CachedRow::UNKNOWN;
-        let Some(always) = BitRow::join(&self.always, numbers, own + budget) else { return row };
+        let Some(always) = self.always.join(numbers, own + budget) else { return row };
         let extra = always.word_count().saturating_sub(own);
         row.ever = if self.is_unknown {
             None
         } else if self.is_windowed {
-            BitRow::join(&self.ever, numbers, own + (budget - extra))
+            self.ever.join(numbers, own + (budget - extra))
         } else {
             Some(always.clone())
         };

@@ -17,35 +17,60 @@ impl Source {
     }
 }
 
+/// Permissions that a role or group gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// Every permission that can be granted, which are in one row of the state. A role that grants `*` gives them, and what
+    /// has the role. So a new permission changes that row, and not theirs.
+    All,
+    These(Row),
+}
+
+impl Given {
+    pub(crate) const NOTHING: Self = Self::These(Row::EMPTY);
+
+    /// The permissions, if `grantable` are all that can be granted.
+    #[inline]
+    pub(crate) fn row<'a>(&'a self, grantable: &'a Row) -> &'a Row {
+        match self {
+            Self::All => grantable,
+            Self::These(row) => row,
+        }
+    }
+
+    /// The words that it stores.
+    pub(crate) fn word_count(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::These(row) => row.word_count(),
+        }
+    }
+}
+
 /// The cached permissions of a role or group, with which a check need not walk (I7, I8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CachedRow {
     /// Permissions that it gives at every instant, perhaps not all of them.
-    pub(crate) always: Row,
+    pub(crate) always: Given,
     /// Everything that it gives at any instant, or `None` if that is not known. Without a window on the way, it shares the
     /// words of `always`.
-    pub(crate) ever: Option<Row>,
+    pub(crate) ever: Option<Given>,
     /// The words beyond the bound for its own edges, which the tenant's budget pays for.
     pub(crate) extra: u32,
 }
 
 impl CachedRow {
     /// A row with nothing of a source of which nothing is known.
-    pub(crate) const UNKNOWN: Self = Self { always: Row::EMPTY, ever: None, extra: 0 };
+    pub(crate) const UNKNOWN: Self = Self { always: Given::NOTHING, ever: None, extra: 0 };
 
     /// Whether it may give something only at some instants.
     pub(crate) fn is_open(&self) -> bool {
         self.ever.as_ref() != Some(&self.always)
     }
-
-    /// Whether it may give a permission at some instant.
-    pub(crate) fn may_give(&self, permission: u32) -> bool {
-        self.ever.as_ref().is_none_or(|ever| ever.contains(permission))
-    }
 }
 
 impl Default for CachedRow {
     fn default() -> Self {
-        Self { always: Row::EMPTY, ever: Some(Row::EMPTY), extra: 0 }
+        Self { always: Given::NOTHING, ever: Some(Given::NOTHING), extra: 0 }
     }
 }

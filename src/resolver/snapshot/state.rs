@@ -18,7 +18,7 @@ use super::user_summaries::UserSummaries;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::{Pattern, TenantRecord};
-use crate::resolver::bits::Bits;
+use crate::resolver::bits::{Bits, Row};
 use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 use crate::resolver::tables::persistent_vec::PersistentVec;
 
@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) summaries: UserSummaries,
     pub(crate) role_rows: PersistentVec<CachedRow>,
     pub(crate) group_rows: PersistentVec<CachedRow>,
+    /// Every permission that can be granted (I7): what [`Given::All`](super::source::Given::All) gives.
+    pub(crate) grantable: Row,
     pub(crate) groups: Table<GroupRow>,
     pub(crate) roles: Table<RoleRow>,
     pub(crate) permissions: Table<PermissionRow>,
@@ -83,6 +85,7 @@ impl State {
             indexed_users: PersistentHashTable::default(),
             role_rows: PersistentVec::new(),
             group_rows: PersistentVec::new(),
+            grantable: Row::EMPTY,
             columns: Columns::default(),
             reverse_grants: ReverseGrants::default(),
             pattern_index: PatternIndex::default(),
@@ -165,7 +168,7 @@ impl State {
         let counted = (self.extra_words + cached.extra).checked_sub(before.as_ref().map_or(0, |before| before.extra));
         self.extra_words = must(counted, "words beyond the bound were counted").unwrap_or(0);
         self.columns.assign(source);
-        self.columns.replace(source, before.as_ref(), &cached);
+        self.columns.replace(source, before.as_ref(), &cached, &self.grantable);
         match source {
             Source::Group(group) => self.group_rows.set(group, cached),
             Source::Role(role) => self.role_rows.set(role, cached),
@@ -179,6 +182,30 @@ impl State {
             Source::Group(group) => self.group_rows.get(group),
             Source::Role(role) => self.role_rows.get(role),
         }
+    }
+
+    /// Permissions that a source gives at every instant.
+    #[inline]
+    pub(crate) fn row_always(&self, source: Source) -> Option<&Row> {
+        self.cached_row(source).map(|cached| cached.always.row(&self.grantable))
+    }
+
+    /// Everything that a source gives at any instant, if that is known.
+    #[inline]
+    pub(crate) fn row_ever(&self, source: Source) -> Option<&Row> {
+        self.cached_row(source).and_then(|cached| cached.ever.as_ref()).map(|ever| ever.row(&self.grantable))
+    }
+
+    /// Whether a source gives a permission at every instant, as far as its cached row says.
+    #[inline]
+    pub(crate) fn always_gives(&self, source: Source, permission: u32) -> bool {
+        self.row_always(source).is_some_and(|row| row.contains(permission))
+    }
+
+    /// Whether a source may give a permission at some instant.
+    #[inline]
+    pub(crate) fn may_give(&self, source: Source, permission: u32) -> bool {
+        self.row_ever(source).is_none_or(|row| row.contains(permission))
     }
 
     /// The direct parents of a group.

@@ -9,7 +9,7 @@ use super::columns::USUAL;
 use super::edge::ReverseEdge;
 use super::entity_rows::{GroupRow, RoleRow};
 use super::indexed_user::IndexedUser;
-use super::source::{CachedRow, Source};
+use super::source::{CachedRow, Given, Source};
 use super::state::State;
 use super::table::{Origin, Row, Table};
 use super::user_summaries::UserSummary;
@@ -31,7 +31,8 @@ pub(crate) fn every_form_was_reached() {
         "a user with more sources than a summary has",
         "a user with few sources",
         "a user with many sources",
-        "a user with windows in the index entry",
+        "a user with few windows",
+        "a user of whom the index entry says what is active in a span of time",
         "a user with many sources and windows",
         "tiles",
         "one array of columns",
@@ -39,6 +40,7 @@ pub(crate) fn every_form_was_reached() {
         "no open source",
         "rows paid for by the budget",
         "an unknown row",
+        "a row of everything",
         "a row that gives more at some instants",
     ];
     let missing: Vec<_> = wanted.iter().filter(|form| !reached.contains(*form)).collect();
@@ -69,7 +71,10 @@ pub(crate) fn verify(state: &State) {
             UserSummary::Held(held) => match (held.windows.len(), held.columns.len()) {
                 (0, 0..=USUAL) => "a user with few sources",
                 (0, _) => "a user with many sources",
-                (_, 0..USUAL) => "a user with windows in the index entry",
+                (_, 0..USUAL) if IndexedUser::of(user.record.id.as_uuid(), number, &summary).steady().is_some() => {
+                    "a user of whom the index entry says what is active in a span of time"
+                }
+                (_, 0..USUAL) => "a user with few windows",
                 _ => "a user with many sources and windows",
             },
         });
@@ -79,6 +84,8 @@ pub(crate) fn verify(state: &State) {
     }
     // One page more than there are permissions.
     let permissions = (live(&state.permissions).map(|(n, _)| n).max().unwrap_or(0) / 64 + 2) * 64;
+    let grantable: Bits = (0..permissions).filter(|n| state.permission_is_grantable(*n)).collect();
+    assert_eq!(BitRow::from_bits(&grantable), state.grantable, "I7");
     for (number, _) in live(&state.roles) {
         cached_row(state, Source::Role(number), permissions);
     }
@@ -228,20 +235,22 @@ fn members_by_key(state: &State, group: &GroupRow) {
 /// I7 and I8: what is given at every instant, and what at any, by a plain closure over the edges.
 fn cached_row(state: &State, source: Source, permissions: u32) {
     let cached = state.cached_row(source).expect("every group and role has a cached row");
-    let row: Bits = cached.always.iter().collect();
+    let (row_always, row_ever) = (cached.always.row(&state.grantable), state.row_ever(source));
+    let row: Bits = row_always.iter().collect();
     let always = given(state, source, false);
     assert!(row.is_subset(&always), "I7");
     let column = state.columns.column(source).expect("every group and role has a column");
     assert_eq!(state.columns.source(column), Some(source));
     let turned: Bits = (0..permissions).filter(|n| state.columns.has(column, *n)).collect();
-    assert!(cached.always.words_end() <= permissions as usize / 64, "I7");
+    assert!(row_always.words_end() <= permissions as usize / 64, "I7");
     assert_eq!((row, cached.is_open()), (turned, state.columns.is_open(column)), "I7");
     match &cached.ever {
         None => reach("an unknown row"),
         Some(ever) if *ever != cached.always => reach("a row that gives more at some instants"),
-        Some(_) => {}
+        Some(Given::All) => reach("a row of everything"),
+        Some(Given::These(_)) => {}
     }
-    if let Some(ever) = &cached.ever {
+    if let Some(ever) = row_ever {
         let ever: Bits = ever.iter().collect();
         assert_eq!(ever, given(state, source, true), "I8");
     }
@@ -265,9 +274,10 @@ fn bound(state: &State, source: Source, cached: &CachedRow) {
     let known = beside.iter().all(|source| state.cached_row(*source).is_some_and(|cached| cached.ever.is_some()));
     let whole = |ever| BitRow::from_bits(&given(state, source, ever));
     if known && whole(true).word_count() <= own {
-        assert_eq!((&cached.always, cached.ever.as_ref()), (&whole(false), Some(&whole(true))), "within the bound");
+        let rows = (cached.always.row(&state.grantable), state.row_ever(source));
+        assert_eq!(rows, (&whole(false), Some(&whole(true))), "within the bound");
     }
-    let beyond = |row: &BitRow| row.word_count().saturating_sub(own);
+    let beyond = |row: &Given| row.word_count().saturating_sub(own);
     let ever = cached.ever.as_ref().filter(|ever| **ever != cached.always);
     assert_eq!(cached.extra as usize, beyond(&cached.always) + ever.map_or(0, beyond), "the budget pays for it");
 }

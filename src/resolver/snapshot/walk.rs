@@ -84,9 +84,9 @@ pub(crate) fn is_active(edge: Edge, when: &When<'_>) -> bool {
 
 /// Whether a walk from these sources finds a permission. Cached rows shorten the walk. They never add a permission.
 pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permission: u32, when: &When<'_>) -> bool {
-    walk_from(state, held, when, |source| match state.cached_row(source) {
-        Some(cached) if cached.always.contains(permission) => Step::Stop,
-        Some(cached) if !cached.may_give(permission) => Step::Past,
+    walk_from(state, held, when, |source| match source {
+        _ if state.always_gives(source, permission) => Step::Stop,
+        _ if !state.may_give(source, permission) => Step::Past,
         _ => match source {
             Source::Role(role) if state.roles.row(role).is_some_and(|row| state.role_grants(row, permission)) => {
                 Step::Stop
@@ -115,7 +115,7 @@ pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -
     if columns.iter().any(|column| state.columns.is_open(*column)) {
         return effective_from(state, sources, when);
     }
-    let rows = sources.filter_map(|source| state.cached_row(source)).map(|cached| &cached.always);
+    let rows = sources.filter_map(|source| state.row_always(source));
     Bits::union_of(&rows.collect::<SmallVec<[&Row; USUAL]>>())
 }
 
@@ -144,7 +144,7 @@ pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, 
     walk_from(state, held, when, |source| {
         let cached = state.cached_row(source);
         if let Some(cached) = cached {
-            bits.union_row(&cached.always);
+            bits.union_row(cached.always.row(&state.grantable));
         }
         if cached.is_some_and(|cached| !cached.is_open()) {
             return Step::Past;

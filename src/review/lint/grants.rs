@@ -170,13 +170,13 @@ fn gives_more(state: &State, role: u32, others: &[u32], included: u32) -> bool {
     let mut rest = Bits::new();
     walk::own_bits(state, role, &mut rest);
     for other in others {
-        let Some(ever) = state.cached_row(Source::Role(*other)).and_then(|cached| cached.ever.as_ref()) else {
+        let Some(ever) = state.row_ever(Source::Role(*other)) else {
             return false;
         };
         rest.union_row(ever);
     }
-    let included = state.cached_row(Source::Role(included));
-    included.is_some_and(|cached| cached.always.iter().any(|permission| !rest.contains(permission)))
+    let included = state.row_always(Source::Role(included));
+    included.is_some_and(|row| row.iter().any(|permission| !rest.contains(permission)))
 }
 
 pub(super) fn redundant_inclusions<'m>(moment: &'m Moment<'_>) -> Findings<'m> {

@@ -18,7 +18,7 @@
 //! | `write_state.rs`, `creation_queue.rs` | the state that outlives a session of a tenant |
 //! | `current_snapshot.rs`, `write_queue.rs` | the cell that readers and writers share; the order of the writers |
 //! | `pacing.rs` | when a process lets other processes write |
-//! | `detached.rs`, `runtime.rs`, `timer.rs` | work that goes on without its caller; what runs it, and what pauses it |
+//! | `detached.rs`, `runtime.rs` | work that goes on without its caller; what runs it, and what pauses it |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
@@ -46,7 +46,6 @@ mod pacing;
 mod sync;
 mod detached;
 pub mod runtime;
-mod timer;
 mod store_error;
 mod nested;
 

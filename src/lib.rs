@@ -84,6 +84,7 @@ pub mod review;
 mod resolver;
 mod model;
 mod block_on;
+mod timer;
 
 pub use authorizer::{Authorizer, AuthorizerBuilder, Tenant};
 #[cfg(feature = "json")]

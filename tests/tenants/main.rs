@@ -2,6 +2,7 @@
 //!
 //! The files are one test program, because each program is linked separately.
 
+mod capabilities;
 mod history;
 mod in_doubt;
 mod lifecycle;

@@ -407,8 +407,10 @@ mod dyn_store;
 pub(crate) use dyn_store::DynStore;
 pub use history::{CommitPage, CommitQuery, History};
 pub use memory::MemoryStore;
+pub(crate) use positions::DynPositions;
 pub use positions::Positions;
 #[cfg(feature = "redb")]
 pub use redb::{RedbError, RedbOptions, RedbStore};
 pub use user_directory::UserDirectory;
+pub(crate) use watch::{DynHints, DynWatch};
 pub use watch::{Hint, Hints, LocalHints, Watch};

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use super::dyn_store::Answer;
 use super::{Store, StoreError};
 use crate::model::records::{Position, TenantId};
 
@@ -43,6 +44,17 @@ pub trait Positions: Store {
         &self,
         tenant_ids: &[TenantId],
     ) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send;
+}
+
+/// [`Positions`] for use behind an `Arc<dyn DynPositions>`.
+pub(crate) trait DynPositions: Send + Sync {
+    fn positions<'a>(&'a self, tenant_ids: &'a [TenantId]) -> Answer<'a, Vec<Option<Position>>>;
+}
+
+impl<S: Positions> DynPositions for S {
+    fn positions<'a>(&'a self, tenant_ids: &'a [TenantId]) -> Answer<'a, Vec<Option<Position>>> {
+        Box::pin(Positions::positions(self, tenant_ids))
+    }
 }
 
 impl<S: Positions> Positions for Arc<S> {

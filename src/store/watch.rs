@@ -6,6 +6,7 @@ use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
+use super::dyn_store::Answer;
 use super::{Store, StoreError};
 use crate::model::records::{Revision, TenantId};
 
@@ -77,6 +78,31 @@ pub trait Hints: Send + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] if the link to the store is lost. No more hints come: call [`Watch::watch`] again.
     fn next(&mut self) -> impl Future<Output = Result<Hint, StoreError>> + Send;
+}
+
+/// [`Watch`] for use behind an `Arc<dyn DynWatch>`.
+pub(crate) trait DynWatch: Send + Sync {
+    fn watch(&self) -> Answer<'_, Box<dyn DynHints>>;
+}
+
+/// [`Hints`] for use behind a `Box<dyn DynHints>`.
+pub(crate) trait DynHints: Send {
+    fn next(&mut self) -> Answer<'_, Hint>;
+}
+
+impl<S: Watch> DynWatch for S {
+    fn watch(&self) -> Answer<'_, Box<dyn DynHints>> {
+        Box::pin(async {
+            let hints: Box<dyn DynHints> = Box::new(Watch::watch(self).await?);
+            Ok(hints)
+        })
+    }
+}
+
+impl<H: Hints> DynHints for H {
+    fn next(&mut self) -> Answer<'_, Hint> {
+        Box::pin(Hints::next(self))
+    }
 }
 
 /// What a store says about newer revisions.

@@ -175,7 +175,8 @@ impl Positions for Wrong {
             Fault::IsOneBehind => {
                 for position in found.iter_mut().flatten() {
                     let before = self.before.lock().unwrap();
-                    *position = before.iter().rev().find(|at| at.tenant_id == position.tenant_id).map_or(*position, |at| *at);
+                    *position =
+                        before.iter().rev().find(|at| at.tenant_id == position.tenant_id).map_or(*position, |at| *at);
                 }
             }
             Fault::InventsCommitIds => {

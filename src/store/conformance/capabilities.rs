@@ -145,10 +145,7 @@ async fn a_position_is_the_latest_at_once<F: Fixture<Store: Positions>>(fixture:
     Ok(())
 }
 
-async fn a_position_names_the_commit_that_made_it<F: Fixture<Store: Positions>>(
-    _: &F,
-    store: &F::Store,
-) -> CaseResult {
+async fn a_position_names_the_commit_that_made_it<F: Fixture<Store: Positions>>(_: &F, store: &F::Store) -> CaseResult {
     let at = create_tenant(store, tenant_id(1), "acme", &[]).await?;
     commit_on(store, at, &users(0..1)?).await?;
     let found = position_of(store, tenant_id(1)).await?;
@@ -296,7 +293,8 @@ async fn a_dropped_wait_loses_no_hint<F: Fixture<Store: Watch>>(fixture: &F, sto
 
 async fn all_who_watch_get_all_hints<F: Fixture<Store: Watch>>(fixture: &F, store: &F::Store) -> CaseResult {
     let second = fixture.second_connection(store).await?;
-    let (mut first_hints, mut hints) = (watching(fixture, store).await?, watching(fixture, second.as_ref().unwrap_or(store)).await?);
+    let (mut first_hints, mut hints) =
+        (watching(fixture, store).await?, watching(fixture, second.as_ref().unwrap_or(store)).await?);
     let mut at = create_tenant(store, tenant_id(1), "acme", &[]).await?;
     for number in 0..4 {
         at = commit_on(store, at, &users(number..number + 1)?).await?;
@@ -308,7 +306,10 @@ async fn all_who_watch_get_all_hints<F: Fixture<Store: Watch>>(fixture: &F, stor
     hints.hinted(tenant_id(1), at.revision).await
 }
 
-async fn commits_do_not_wait_for_those_who_watch<F: Fixture<Store: Watch>>(fixture: &F, store: &F::Store) -> CaseResult {
+async fn commits_do_not_wait_for_those_who_watch<F: Fixture<Store: Watch>>(
+    fixture: &F,
+    store: &F::Store,
+) -> CaseResult {
     const COMMITS: u128 = 200;
     let mut hints = watching(fixture, store).await?;
     let mut at = create_tenant(store, tenant_id(1), "acme", &[]).await?;
@@ -346,11 +347,11 @@ async fn the_tenants_of_a_user_are_found_in_order<F: Fixture<Store: UserDirector
             delete_tenant(store, at, tenant(slug)?).await?;
         }
     }
-    expect_eq("the tenants of the user", &slugs_of(store, "alice").await?, &vec![
-        "a-long-slug".to_owned(),
-        "b-0".to_owned(),
-        "c".to_owned(),
-    ])?;
+    expect_eq(
+        "the tenants of the user",
+        &slugs_of(store, "alice").await?,
+        &vec!["a-long-slug".to_owned(), "b-0".to_owned(), "c".to_owned()],
+    )?;
     let found = store.tenants_of_user(&key("alice")?, None, 100).await?;
     let ids: Vec<_> = found.iter().map(|tenant| tenant.tenant_id).collect();
     expect_eq("the ids of the tenants", &ids, &vec![tenant_id(3), tenant_id(2), tenant_id(1)])

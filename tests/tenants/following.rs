@@ -105,6 +105,8 @@ struct LinkState {
     is_corrupt: AtomicBool,
     loses_hints: AtomicBool,
     cuts_hints: AtomicBool,
+    /// Commits are applied, and their answers are lost.
+    loses_answers: AtomicBool,
     /// Calls about these tenants do not end.
     stuck: Mutex<HashSet<TenantId>>,
     polls: AtomicU32,
@@ -120,16 +122,15 @@ impl LinkState {
     async fn arrive(&self) -> Result<(), StoreError> {
         poll_fn(|_| if Self::is(&self.hangs) { Poll::Pending } else { Poll::Ready(()) }).await;
         assert!(!Self::is(&self.panics), "the store panics");
-        if Self::is(&self.is_corrupt) {
-            return Err(StoreError::corrupt("damaged"));
-        }
         if Self::is(&self.is_down) { Err(StoreError::unavailable("down")) } else { Ok(()) }
     }
 
     async fn pass(&self, tenant_id: TenantId) -> Result<(), StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        poll_fn(|_| if self.stuck.lock().unwrap().contains(&tenant_id) { Poll::Pending } else { Poll::Ready(()) }).await;
-        self.arrive().await
+        poll_fn(|_| if self.stuck.lock().unwrap().contains(&tenant_id) { Poll::Pending } else { Poll::Ready(()) })
+            .await;
+        self.arrive().await?;
+        if Self::is(&self.is_corrupt) { Err(StoreError::corrupt("damaged")) } else { Ok(()) }
     }
 }
 
@@ -168,7 +169,11 @@ impl Store for Link {
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         self.state.arrive().await?;
-        self.store.commit(commit).await
+        let answer = self.store.commit(commit).await;
+        if LinkState::is(&self.state.loses_answers) {
+            return Err(StoreError::in_doubt("the answer was lost"));
+        }
+        answer
     }
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
@@ -180,11 +185,7 @@ impl Store for Link {
 impl Positions for Link {
     async fn positions(&self, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, StoreError> {
         self.state.polls.fetch_add(1, Ordering::SeqCst);
-        // Damage in the records of a tenant is no error of this call.
-        let is_corrupt = self.state.is_corrupt.swap(false, Ordering::SeqCst);
-        let arrived = self.state.arrive().await;
-        self.state.is_corrupt.store(is_corrupt, Ordering::SeqCst);
-        arrived?;
+        self.state.arrive().await?;
         self.store.positions(tenant_ids).await
     }
 }
@@ -592,6 +593,128 @@ fn lag_says_when_the_state_was_confirmed() {
     clock.set(Timestamp::from_secs(300).unwrap());
     world.advance(5_000);
     assert_eq!(acme.lag().confirmed_at, Timestamp::from_secs(200).unwrap());
+}
+
+/// Numbers that are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// How far time moves at once in a schedule, in milliseconds.
+const STEP: u64 = 50;
+
+/// Three processes, each with a follower and a bound, that write one tenant over links with random faults.
+struct Schedule {
+    world: World,
+    store: MemoryStore,
+    processes: Vec<(Process, Tenant)>,
+    random: Random,
+    /// When each revision was seen in the store, in order.
+    made: Vec<(u64, u64)>,
+    denied: u32,
+}
+
+impl Schedule {
+    fn new(seed: u64) -> Self {
+        let (world, store) = (World::default(), MemoryStore::default());
+        let processes: Vec<_> = (0..3).map(|_| bounded(&world, &store)).collect();
+        for (number, (process, _)) in processes.iter().enumerate() {
+            process.follow(&world, number < 2);
+        }
+        let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        Self { world, store, processes, random, made: Vec::new(), denied: 0 }
+    }
+
+    fn flags(state: &LinkState) -> [&AtomicBool; 7] {
+        [
+            &state.is_down,
+            &state.hangs,
+            &state.panics,
+            &state.is_corrupt,
+            &state.loses_hints,
+            &state.cuts_hints,
+            &state.loses_answers,
+        ]
+    }
+
+    fn event(&mut self) {
+        let some = usize::try_from(self.random.below(3)).unwrap();
+        let (process, tenant) = self.processes.get(some).unwrap();
+        match self.random.below(10) {
+            0..4 => {
+                let (tenant, is_member) = (tenant.clone(), self.random.below(2) == 0);
+                self.world.spawn(Box::pin(async move {
+                    let change = tenant.update(|tx| {
+                        let alice = tx.user("alice")?;
+                        if is_member { alice.assign("editor")?.done() } else { alice.unassign("editor")?.done() }
+                    });
+                    drop(change.await);
+                }));
+            }
+            4..7 => Self::flags(process.state()).into_iter().for_each(|flag| Link::set(flag, false)),
+            _ => {
+                let flag = usize::try_from(self.random.below(7)).unwrap();
+                Link::set(Self::flags(process.state()).get(flag).unwrap(), true);
+            }
+        }
+    }
+
+    /// Lets time pass. A process that answers has what was committed longer ago than the bound.
+    fn check(&mut self, millis: u64) {
+        for _ in 0..millis / STEP {
+            self.world.0.now.fetch_add(STEP, Ordering::SeqCst);
+            self.world.run();
+            let tenant_id = self.processes.first().unwrap().1.tenant_id();
+            let latest = pollster::block_on(self.store.positions(&[tenant_id])).unwrap();
+            let latest = latest.first().unwrap().unwrap().revision.number();
+            let now = self.world.now();
+            if self.made.last().is_none_or(|(_, revision)| *revision < latest) {
+                self.made.push((now, latest));
+            }
+            let bound = u64::try_from(LIMIT.as_millis()).unwrap() + 2 * STEP;
+            let old = self.made.iter().rev().find(|(at, _)| at + bound <= now).map_or(0, |(_, revision)| *revision);
+            for (_, tenant) in &self.processes {
+                if tenant.now().unavailable().is_some() {
+                    self.denied += 1;
+                } else {
+                    let found = tenant.revision().number();
+                    assert!(found >= old, "revision {found} answers at {now} ms, and {old} is older than the bound");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_answer_is_older_than_the_bound_whatever_fails() {
+    let (mut denied, mut made): (u32, usize) = (0, 0);
+    let seeds = std::env::var("ROLECALL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(3);
+    for seed in 1..=seeds {
+        let mut schedule = Schedule::new(u64::from(seed));
+        for _ in 0..60 {
+            schedule.event();
+            let millis = STEP * (1 + schedule.random.below(30));
+            schedule.check(millis);
+        }
+        for (process, _) in &schedule.processes {
+            Schedule::flags(process.state()).into_iter().for_each(|flag| Link::set(flag, false));
+        }
+        // A call that hung is given up after 30 seconds; a tenant with invalid content is read after 32 polls.
+        schedule.check(90_000);
+        for (_, tenant) in &schedule.processes {
+            assert_eq!(tenant.now().unavailable(), None, "seed {seed}");
+            assert_eq!(tenant.revision().number(), schedule.made.last().unwrap().1, "seed {seed}");
+        }
+        (denied, made) = (denied + schedule.denied, made + schedule.made.len());
+    }
+    assert!(denied > 100 * seeds && made > 5, "{denied} denied, {made} revisions: the schedules do too little");
 }
 
 #[test]

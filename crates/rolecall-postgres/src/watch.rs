@@ -173,7 +173,9 @@ impl PostgresHints {
         poll_fn(|cx| {
             loop {
                 if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                    return Poll::Ready(answer.map_err(|error| StoreError::unavailable(PostgresError::of_client(error))));
+                    return Poll::Ready(
+                        answer.map_err(|error| StoreError::unavailable(PostgresError::of_client(error))),
+                    );
                 }
                 match self.poll(cx) {
                     Poll::Pending => return Poll::Pending,

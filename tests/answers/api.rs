@@ -13,7 +13,6 @@ use rolecall::authorizer::follow::Follower;
 use rolecall::authorizer::runtime::Threads;
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::{ManualClock, SystemClock};
-use rolecall::follow::Follower;
 use rolecall::moment::{GroupPaths, Inherited, Origin, PermissionSet, UserSet, Via, WithOrigin, WithWindow};
 use rolecall::plan::{ChangeKind, DescribedChange, MovedRelation, NamedEntity, UserMerge};
 use rolecall::records::{

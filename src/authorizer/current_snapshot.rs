@@ -59,10 +59,8 @@ impl CurrentSnapshot {
     ///
     /// Whoever calls this does not have the turn. If the holder of the turn changes the cell meanwhile, that change wins.
     pub(crate) fn set_confirmed(&self, confirmed: bool) {
-        let (from, to) = match confirmed {
-            true => (Availability::Unconfirmed, Availability::Serving),
-            false => (Availability::Serving, Availability::Unconfirmed),
-        };
+        use Availability::{Serving, Unconfirmed};
+        let (from, to) = if confirmed { (Unconfirmed, Serving) } else { (Serving, Unconfirmed) };
         let present = self.0.load_full();
         if present.availability == from {
             self.0.compare_and_swap(&present, Arc::new(present.with_availability(to)));

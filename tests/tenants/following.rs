@@ -297,7 +297,8 @@ fn a_second_process_sees_a_revocation_at_the_next_poll() {
     assert!(may_write(&elsewhere), "not before the poll");
     world.advance(20);
     assert!(!may_write(&elsewhere));
-    (second.link.reads(), second.link.polls());
+    second.link.reads();
+    second.link.polls();
     world.advance(5_000);
     assert_eq!(second.link.reads(), 0, "nothing has changed, so nothing is read");
     assert!((4..=6).contains(&second.link.polls()));
@@ -704,7 +705,9 @@ fn no_answer_is_older_than_the_bound_whatever_fails() {
             schedule.check(millis);
         }
         for (process, _) in &schedule.processes {
-            Schedule::flags(process.state()).into_iter().for_each(|flag| Link::set(flag, false));
+            for flag in Schedule::flags(process.state()) {
+                Link::set(flag, false);
+            }
         }
         // A call that hung is given up after 30 seconds; a tenant with invalid content is read after 32 polls.
         schedule.check(90_000);

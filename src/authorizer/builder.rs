@@ -145,8 +145,8 @@ impl AuthorizerBuilder {
         self
     }
 
-    /// Bounds how old an answer can be. The default is no bound: a tenant answers from the state that this process last
-    /// saw, however long the store cannot be reached.
+    /// Bounds how old an answer can be. Without a bound, which is the default, a tenant answers from the state that this
+    /// process last saw, however long the store cannot be reached.
     ///
     /// With a bound, a tenant whose store has not confirmed its state for this long denies every check with
     /// [`Reason::Unconfirmed`](crate::Reason::Unconfirmed), until the store confirms the state again. Opening, updating

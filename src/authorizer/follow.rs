@@ -118,7 +118,7 @@ impl Follower {
         self
     }
 
-    /// Sets what is told about errors: of a poll, of a refresh, and of the hints. The follower goes on after each.
+    /// Sets a function that receives errors: of a poll, of a refresh, and of the hints. The follower goes on after each.
     ///
     /// It is called in the future of [`run`](Self::run), and must not block. The default does nothing.
     ///

@@ -132,8 +132,8 @@ pub struct Lag {
     pub revisions: u64,
     /// How many refreshes have failed since the last one that succeeded. A failed poll of a follower counts too.
     pub failed_refreshes: u32,
-    /// An instant, by the authorizer's clock, at which this state was the latest of the store. Everything that was
-    /// committed before that instant is in the answers; what was committed later may not be.
+    /// An instant, by the authorizer's clock, at which this state was the latest of the store. The answers contain every
+    /// commit made before that instant. They may lack later ones.
     pub confirmed_at: Timestamp,
 }
 

@@ -48,7 +48,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant:
-    /// [`Unavailable`](ErrorKind::Unavailable) (beyond the bound on staleness), [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
     /// [`Internal`](ErrorKind::Internal), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;

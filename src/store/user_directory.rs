@@ -9,7 +9,7 @@ use crate::model::records::{TenantSlug, UserKey};
 /// A store that finds the tenants in which a user exists.
 ///
 /// The capability is optional: the library needs only [`Store`]. A page that lets people choose their tenant after they
-/// signed in asks it. The answer is no permission: open the tenant, and check.
+/// signed in asks it. The answer permits nothing: open the tenant, and check.
 ///
 /// # Contract
 /// | | clause |

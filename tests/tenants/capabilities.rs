@@ -94,7 +94,7 @@ fn redb_keeps_the_contracts() {
     passed(&block_on(conformance::run_user_directory(&fixture)), &Clause::USER_DIRECTORY);
 }
 
-/// What is wrong with a store.
+/// The fault of a wrong store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     // Positions

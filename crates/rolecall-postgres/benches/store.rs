@@ -132,7 +132,7 @@ impl Bench {
     }
 }
 
-/// How long a revocation in one process takes to be denied in another: from the call of `update` until a check is `false`.
+/// Times a revocation: from the call of `update` in one process until a check in another one is `false`.
 async fn revocations(url: &str, schema: &str, rounds: u32, interval: Duration, with_hints: bool) {
     let config: Config = url.parse().unwrap();
     let open = |config: &Config| {

@@ -1,7 +1,7 @@
 //! Hints: the optional capability [`Watch`](rolecall::store::Watch), by LISTEN and NOTIFY.
 //!
 //! LISTEN belongs to a session. A connection of a pool is somebody else's in the next moment, so the hints have a connection
-//! of their own. It needs no task: whoever waits for the next hint reads the socket.
+//! of their own. It needs no task: the caller that waits for the next hint reads the socket.
 //!
 //! A pooler in transaction mode accepts LISTEN and gives its session to others. No error says so. So a watch begins with a
 //! test: it sends a notification through the pool, and waits until it arrives.

@@ -33,10 +33,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The longest pause before the store is watched again.
 const LONGEST_WATCH_PAUSE: Duration = Duration::from_secs(60);
 
-/// Something under way.
+/// A future that ends with an event.
 type Underway = Pin<Box<dyn Future<Output = Event> + Send>>;
 
-/// What has ended.
+/// The end of something that was under way.
 enum Event {
     PollIsDue,
     WatchIsDue,
@@ -102,7 +102,7 @@ impl Following {
         }
     }
 
-    /// Waits until something ends. What has ended is replaced by the last in the list, so all take their turns.
+    /// Waits until something ends. The last in the list takes its place, so all take their turns.
     fn next_event(&mut self) -> impl Future<Output = Event> + '_ {
         poll_fn(|cx| {
             for place in 0..self.underway.len() {
@@ -129,7 +129,7 @@ impl Following {
                 self.failed_watches = 0;
                 self.wait_for_hint(hints);
                 // For the commits before the watch began.
-                self.poll_at_once();
+                self.poll_now();
             }
             Event::Hinted(hints, Ok(hint)) => {
                 self.hinted(hint);
@@ -176,7 +176,7 @@ impl Following {
     }
 
     /// Polls without a pause, and without delaying the next poll.
-    fn poll_at_once(&mut self) {
+    fn poll_now(&mut self) {
         // One that is under way may have asked too early, another one that waits behind it has not.
         if self.polls < 2 {
             self.start_poll();
@@ -254,7 +254,7 @@ impl Following {
     fn hinted(&mut self, hint: Hint) {
         let Some(registry) = self.follower.registry.upgrade() else { return };
         match hint {
-            Hint::Lost => self.poll_at_once(),
+            Hint::Lost => self.poll_now(),
             Hint::Moved { tenant_id, revision } => {
                 if let Some(inner) = registry.open_tenant(tenant_id) {
                     inner.seen(revision);

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rolecall::clock::ManualClock;
-use rolecall::records::{Position, Revision, TenantId, TenantSlug};
+use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug};
 use rolecall::runtime::{BoxFuture, Runtime};
 use rolecall::store::{
     Commit, Hint, Hints, LocalHints, MemoryStore, Positions, Since, Sink, Store, StoreError, TenantSummary, Watch,
@@ -103,6 +103,8 @@ struct LinkState {
     hangs: AtomicBool,
     panics: AtomicBool,
     is_corrupt: AtomicBool,
+    /// Positions have the commit ids of another history.
+    went_back: AtomicBool,
     loses_hints: AtomicBool,
     cuts_hints: AtomicBool,
     /// Commits are applied, and their answers are lost.
@@ -186,7 +188,11 @@ impl Positions for Link {
     async fn positions(&self, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, StoreError> {
         self.state.polls.fetch_add(1, Ordering::SeqCst);
         self.state.arrive().await?;
-        self.store.positions(tenant_ids).await
+        let mut found = self.store.positions(tenant_ids).await?;
+        if LinkState::is(&self.state.went_back) {
+            found.iter_mut().flatten().for_each(|position| position.commit = CommitId::random());
+        }
+        Ok(found)
     }
 }
 
@@ -484,7 +490,7 @@ fn a_position_is_a_token_for_another_process() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let ahead = Position { revision: Revision::new(99), ..position };
     assert_eq!(world.wait(elsewhere.at_least(ahead)).unwrap_err().kind(), ErrorKind::NotInHistory);
-    let another = Position { commit: rolecall::records::CommitId::random(), ..position };
+    let another = Position { commit: CommitId::random(), ..position };
     assert_eq!(world.wait(elsewhere.at_least(another)).unwrap_err().kind(), ErrorKind::NotInHistory);
     Link::set(&second.state().is_down, true);
     assert_eq!(world.wait(elsewhere.at_least(ahead)).unwrap_err().kind(), ErrorKind::Unavailable);
@@ -523,6 +529,32 @@ fn beyond_the_bound_a_tenant_denies_until_the_store_confirms_its_state() {
     world.advance(10_010);
     assert!(may_write(&acme));
     assert_eq!(acme.lag().failed_refreshes, 0);
+}
+
+#[test]
+fn a_late_answer_confirms_the_instant_of_the_question() {
+    let (world, store) = (World::default(), MemoryStore::default());
+    let (process, acme) = bounded(&world, &store);
+    process.follow(&world, false);
+    world.advance(2_500);
+    Link::set(&process.state().hangs, true);
+    world.advance(6_000);
+    Link::set(&process.state().hangs, false);
+    world.run();
+    Link::set(&process.state().is_down, true);
+    assert!(may_write(&acme));
+    world.advance(2_700);
+    assert_eq!(acme.now().unavailable(), Some(Reason::Unconfirmed), "the store was asked more than eight seconds ago");
+}
+
+#[test]
+fn a_position_of_another_history_confirms_nothing() {
+    let (world, _first, (second, _elsewhere)) = two(false);
+    world.advance(2_000);
+    assert_eq!(second.link.reads(), 1, "it was opened");
+    Link::set(&second.state().went_back, true);
+    world.advance(3_000);
+    assert!(second.link.reads() >= 2, "it is refreshed at each poll, which finds out what happened");
 }
 
 #[test]

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use rolecall::authorizer::runtime::{BoxFuture, Runtime};
 use rolecall::clock::ManualClock;
 use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug};
-use rolecall::runtime::{BoxFuture, Runtime};
 use rolecall::store::{
     Commit, Hint, Hints, LocalHints, MemoryStore, Positions, Since, Sink, Store, StoreError, TenantSummary, Watch,
 };

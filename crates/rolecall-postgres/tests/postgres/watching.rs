@@ -162,7 +162,7 @@ async fn a_second_process_sees_what_the_first_commits() {
         let other_store = open(store.schema(), listens);
         let second = Authorizer::builder()
             .store(other_store.clone())
-            .runtime(|task: rolecall::runtime::BoxFuture| drop(tokio::spawn(task)))
+            .runtime(|task: rolecall::authorizer::runtime::BoxFuture| drop(tokio::spawn(task)))
             .max_staleness(Duration::from_secs(600))
             .build();
         let elsewhere = second.tenant("acme").await.unwrap();

@@ -7,6 +7,7 @@
 //! | `builder.rs` | builds an authorizer |
 //! | `import.rs` | creates or replaces a tenant from a document |
 //! | `open.rs`, `creation.rs`, `opening.rs` | find and open a tenant; create one; load one that is not open |
+//! | `follow.rs` | follows the commits of other processes |
 //! | `maintenance.rs` | refreshes and closes a tenant |
 //! | `rebase.rs` | makes a plan again on the newest state |
 //! | `commit.rs` | plans, commits and publishes |
@@ -18,7 +19,8 @@
 //! | `write_state.rs`, `creation_queue.rs` | the state that outlives a session of a tenant |
 //! | `current_snapshot.rs`, `write_queue.rs` | the cell that readers and writers share; the order of the writers |
 //! | `pacing.rs` | when a process lets other processes write |
-//! | `detached.rs`, `runtime.rs`, `timer.rs` | work that goes on without its caller; what runs it, and what pauses it |
+//! | `staleness.rs` | when a tenant stops answering because its state is too old |
+//! | `detached.rs`, `runtime.rs` | work that goes on without its caller; what runs it, and what pauses it |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod import;
 mod open;
 mod creation;
 mod opening;
+pub mod follow;
 mod maintenance;
 mod rebase;
 pub mod history;
@@ -43,10 +46,10 @@ mod creation_queue;
 mod current_snapshot;
 mod write_queue;
 mod pacing;
+mod staleness;
 mod sync;
 mod detached;
 pub mod runtime;
-mod timer;
 mod store_error;
 mod nested;
 

@@ -37,10 +37,12 @@
 //! # Ok::<(), rolecall::Error>(())
 //! ```
 
+mod follow;
 mod tenant;
 
 use std::time::Duration;
 
+pub use self::follow::Follower;
 pub use self::tenant::Tenant;
 use crate::authorizer;
 use crate::authorizer::runtime::Runtime;
@@ -51,7 +53,7 @@ use crate::model::catalog::Catalog;
 use crate::model::clock::Clock;
 use crate::model::error::Result;
 use crate::model::records::TenantId;
-use crate::store::{Store, TenantSummary};
+use crate::store::{Positions, Store, TenantSummary};
 
 /// Conversions from a blocking type to the asynchronous one and back.
 macro_rules! twin {
@@ -200,6 +202,24 @@ impl Authorizer {
         self.0.open_tenant_count()
     }
 
+    /// See [`crate::Authorizer::follow`].
+    ///
+    /// ```
+    /// use rolecall::blocking::Authorizer;
+    /// use rolecall::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::default();
+    /// let authorizer = Authorizer::builder().store(store.clone()).build();
+    /// let follower = authorizer.follow(store.clone()).watch(store);
+    /// let thread = std::thread::spawn(|| follower.run());
+    ///
+    /// drop(authorizer);
+    /// # let _ = thread; // ends within an interval
+    /// ```
+    pub fn follow(&self, store: impl Positions) -> Follower {
+        Follower(self.0.follow(store))
+    }
+
     /// See [`crate::Authorizer::close_idle`].
     pub fn close_idle(&self, unused_for: Duration) -> usize {
         self.0.close_idle(unused_for)
@@ -249,6 +269,11 @@ impl AuthorizerBuilder {
     /// See [`crate::AuthorizerBuilder::max_open_tenants`].
     pub fn max_open_tenants(self, max: usize) -> Self {
         Self(self.0.max_open_tenants(max))
+    }
+
+    /// See [`crate::AuthorizerBuilder::max_staleness`].
+    pub fn max_staleness(self, limit: Duration) -> Self {
+        Self(self.0.max_staleness(limit))
     }
 
     /// See [`crate::AuthorizerBuilder::runtime`]. [`Threads`](crate::authorizer::runtime::Threads) needs no executor.

@@ -399,10 +399,18 @@ pub mod conformance;
 mod redb;
 mod memory;
 mod history;
+mod positions;
+mod user_directory;
+mod watch;
 mod dyn_store;
 
 pub(crate) use dyn_store::DynStore;
 pub use history::{CommitPage, CommitQuery, History};
 pub use memory::MemoryStore;
+pub(crate) use positions::DynPositions;
+pub use positions::Positions;
 #[cfg(feature = "redb")]
 pub use redb::{RedbError, RedbOptions, RedbStore};
+pub use user_directory::UserDirectory;
+pub(crate) use watch::{DynHints, DynWatch};
+pub use watch::{Hint, Hints, LocalHints, Watch};

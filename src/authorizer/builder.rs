@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::runtime::Runtime;
+use super::staleness::Staleness;
 use super::{Authorizer, Registry, Shared};
 use crate::model::catalog::Catalog;
 use crate::model::clock::{Clock, SystemClock};
@@ -28,6 +29,7 @@ pub struct AuthorizerBuilder {
     retry_timeout: Duration,
     max_open: usize,
     runtime: Option<Arc<dyn Runtime>>,
+    max_staleness: Option<Duration>,
 }
 
 impl Default for AuthorizerBuilder {
@@ -40,6 +42,7 @@ impl Default for AuthorizerBuilder {
             retry_timeout: Duration::from_secs(10),
             max_open: usize::MAX,
             runtime: None,
+            max_staleness: None,
         }
     }
 }
@@ -142,6 +145,36 @@ impl AuthorizerBuilder {
         self
     }
 
+    /// Bounds how old an answer can be. Without a bound, which is the default, a tenant answers from the state that this
+    /// process last saw, however long the store cannot be reached.
+    ///
+    /// With a bound, a tenant whose store has not confirmed its state for this long denies every check with
+    /// [`Reason::Unconfirmed`](crate::Reason::Unconfirmed), until the store confirms the state again. Opening, updating
+    /// and refreshing a tenant confirm its state, and so does each poll of a [follower](Authorizer::follow). The bound
+    /// needs a follower: without one, a tenant denies after this time unless something else is done with it.
+    ///
+    /// Choose several times the follower's interval: a bound that one slow poll exceeds denies without need.
+    /// [`Tenant::lag`](crate::Tenant::lag) says when the state was last confirmed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let authorizer = rolecall::Authorizer::builder().max_staleness(Duration::from_secs(30)).build();
+    /// # let _ = authorizer;
+    /// ```
+    ///
+    /// # Consistency
+    /// Denials begin between seven and eight eighths of the bound after the store was asked, as far as the timer of the
+    /// [runtime](Self::runtime) is punctual. A process that was suspended denies only after the timer has noticed. A
+    /// [`Snapshot`](crate::Snapshot) that was taken before goes on to answer.
+    ///
+    /// # Complexity
+    /// A check costs the same. A task looks at each open tenant eight times in the time of the bound.
+    pub fn max_staleness(mut self, limit: Duration) -> Self {
+        self.max_staleness = Some(limit);
+        self
+    }
+
     /// Sets what runs the calls that must outlive their caller. The default is nothing: see
     /// [`build`](Self::build).
     ///
@@ -188,10 +221,12 @@ impl AuthorizerBuilder {
     /// # let _ = authorizer;
     /// ```
     pub fn build(self) -> Authorizer {
-        let Self { store, clock, catalog, retries, retry_timeout, max_open, runtime } = self;
+        let Self { store, clock, catalog, retries, retry_timeout, max_open, runtime, max_staleness } = self;
         let catalog = Arc::new(CompiledCatalog::new(catalog));
         let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
-        Authorizer { shared: Arc::new(Shared { store, clock, catalog, retries, retry_timeout, runtime }), registry }
+        let staleness = Arc::new(Staleness::new(max_staleness, Arc::clone(&clock), runtime.clone()));
+        let shared = Shared { store, clock, catalog, retries, retry_timeout, runtime, staleness };
+        Authorizer { shared: Arc::new(shared), registry }
     }
 }
 
@@ -202,6 +237,7 @@ impl fmt::Debug for AuthorizerBuilder {
             .field("retries", &self.retries)
             .field("retry_timeout", &self.retry_timeout)
             .field("max_open_tenants", &self.max_open)
+            .field("max_staleness", &self.max_staleness)
             .finish_non_exhaustive()
     }
 }

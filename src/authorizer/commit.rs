@@ -367,11 +367,12 @@ impl Inner {
         self.detached(async move { inner.ready().await.map(|()| turn) }).await?
     }
 
-    /// Makes the tenant ready for a write: open, without a commit in doubt, and with valid content.
+    /// Makes the tenant ready for a write: open, without a commit in doubt, and with valid content that is confirmed.
     async fn ready(self: &Arc<Self>) -> Result<()> {
         self.writable()?;
         self.resolve_pending().await?;
-        if self.current.guard().availability == Availability::InvalidContent {
+        let availability = self.current.guard().availability;
+        if matches!(availability, Availability::InvalidContent | Availability::Unconfirmed) {
             self.sync().await?;
         }
         self.writable()
@@ -410,7 +411,7 @@ impl Inner {
             next: Some(Arc::clone(&plan.next)),
         });
         let sent = Sent { inner: self, pending: Some(Arc::clone(&pending)) };
-        let answer = self.shared.store.commit(pending.as_commit()).await;
+        let answer = self.store().commit(pending.as_commit()).await;
         match answer {
             Ok(revision) if revision == plan.next.position.revision => {
                 sent.resolved();
@@ -461,7 +462,7 @@ impl Inner {
     /// Confirms with the store that the base is still the latest, before an update reports that it had no effect (R11).
     async fn still_latest(&self, plan: &Plan) -> Result<Attempt> {
         let base = plan.base.position;
-        match self.shared.store.since(base).await {
+        match self.store().since(base).await {
             Ok(Since::Commits(commits)) if commits.is_empty() => {
                 self.latest_is(base.revision);
                 Ok(Attempt::Done)

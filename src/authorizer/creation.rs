@@ -137,11 +137,12 @@ impl Authorizer {
         creation.set_pending(Some(Arc::clone(&pending)));
         let write_state = self.registry.write_state(tenant_id);
         let turn = write_state.write_queue.take().await;
+        let asked = self.shared.staleness.asked();
         match self.shared.store.commit(pending.as_commit()).await {
             Ok(Revision::FIRST) => {
                 creation.set_pending(None);
-                let inner = Inner::new(Arc::clone(&self.shared), self.registry.write_state(tenant_id), compiled);
-                let inner = Arc::new(inner);
+                let write_state = self.registry.write_state(tenant_id);
+                let inner = Inner::open(Arc::clone(&self.shared), write_state, compiled, asked);
                 self.registry.insert_open(tenant_id, &inner);
                 Ok(Tenant(inner))
             }

@@ -31,7 +31,10 @@ impl CurrentSnapshot {
     /// Publishes a snapshot, and returns whether it did. A snapshot of an earlier revision is ignored. So is every
     /// snapshot after the tenant was closed or deleted.
     ///
-    /// Only the holder of the turn calls this, so the cell does not change between the comparison and the swap.
+    /// Only the holder of the turn calls this. Between the comparison and the swap, only [`set_confirmed`] changes the
+    /// cell, and what is published replaces that.
+    ///
+    /// [`set_confirmed`]: Self::set_confirmed
     pub(crate) fn publish(&self, next: Arc<CompiledTenant>) -> bool {
         let present = self.0.load();
         let rises = next.position.revision >= present.position.revision && !present.availability.is_over();
@@ -48,6 +51,19 @@ impl CurrentSnapshot {
         let stays = present.availability == Availability::Broken && !availability.is_over();
         if present.availability != availability && !present.availability.is_over() && !stays {
             self.0.store(Arc::new(present.with_availability(availability)));
+        }
+    }
+
+    /// Stops answering because the state was not confirmed in time, or answers again. Changes nothing else: a snapshot
+    /// that denies for another reason goes on to do so.
+    ///
+    /// Whoever calls this does not have the turn. If the holder of the turn changes the cell meanwhile, that change wins.
+    pub(crate) fn set_confirmed(&self, confirmed: bool) {
+        use Availability::{Serving, Unconfirmed};
+        let (from, to) = if confirmed { (Unconfirmed, Serving) } else { (Serving, Unconfirmed) };
+        let present = self.0.load_full();
+        if present.availability == from {
+            self.0.compare_and_swap(&present, Arc::new(present.with_availability(to)));
         }
     }
 }

@@ -143,7 +143,7 @@ mod tests {
     fn a_panic_in_a_task_reaches_the_caller_as_stopped() {
         let runtime: Arc<dyn Runtime> = Arc::new(Threads);
         let panics = async {
-            super::super::timer::sleep(Duration::from_millis(1)).await;
+            crate::timer::sleep(Duration::from_millis(1)).await;
             panic!("a panic of the test")
         };
         assert_eq!(block_on(detached::<()>(Some(&runtime), panics)), Err(Stopped::HalfWay));

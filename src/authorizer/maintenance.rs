@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::nested::reject_nested;
 use super::tenant::{Inner, Tenant};
 use super::write_queue::Turn;
-use crate::model::error::Result;
-use crate::model::records::Revision;
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::records::{Position, Revision};
 use crate::resolver::snapshot::Availability;
 
 impl Tenant {
@@ -31,17 +31,59 @@ impl Tenant {
     /// [`Deleted`](crate::ErrorKind::Deleted).
     pub async fn refresh(&self) -> Result<Revision> {
         reject_nested()?;
-        let turn = self.0.write_state.write_queue.take().await;
-        let inner = Arc::clone(&self.0);
-        let refreshed = async move {
-            let _turn = turn;
-            inner.alive()?;
-            inner.resolve_pending().await?;
-            inner.sync().await?;
-            inner.alive()
-        };
-        self.0.detached(refreshed).await??;
+        self.0.catch_up(None).await?;
         Ok(self.revision())
+    }
+
+    /// Returns once this tenant has the state at this position, or a later one. The position is the token that one process
+    /// hands to another, so that the other one sees what the first has seen.
+    ///
+    /// If the state is not there yet, the call waits for the writes before it and then asks the store, as
+    /// [`refresh`](Self::refresh) does. Of many calls that wait, one asks the store.
+    ///
+    /// A position is text, for a header or a cookie. It is not secret, and it gives nobody any right: a wrong one costs a
+    /// call to the store.
+    ///
+    /// ```
+    /// use rolecall::blocking::Authorizer;
+    /// use rolecall::records::Position;
+    /// use rolecall::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::default();
+    /// let (first, second) = (Authorizer::builder().store(store.clone()), Authorizer::builder().store(store));
+    /// let acme = first.build().create_tenant("acme", "Acme")?;
+    /// let elsewhere = second.build().tenant("acme")?;
+    ///
+    /// acme.update(|tx| tx.create_user("alice")?.done())?;
+    /// let token = acme.snapshot().position().to_string();
+    ///
+    /// elsewhere.at_least(token.parse::<Position>()?)?;
+    /// assert!(elsewhere.now().user("alice").is_some());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Tenant::refresh`]; [`Invalid`](crate::ErrorKind::Invalid) if the position is of another tenant;
+    /// [`NotInHistory`](crate::ErrorKind::NotInHistory) if the store has no such state: the position is of another store, or
+    /// a backup was restored.
+    ///
+    /// # Complexity
+    /// No call to the store if the state is there.
+    pub async fn at_least(&self, position: Position) -> Result<Revision> {
+        reject_nested()?;
+        if position.tenant_id != self.0.tenant_id {
+            return Err(Error::new(ErrorKind::Invalid).reason("the position is of another tenant"));
+        }
+        if !self.0.has_reached(position.revision) {
+            self.0.catch_up(Some(position.revision)).await?;
+        }
+        let present = self.0.current.guard().position;
+        let is_another = present.revision == position.revision && present.commit != position.commit;
+        if present.revision < position.revision || is_another {
+            let reason = format!("{position} was asked for, and the latest position of the store is {present}");
+            return Err(Error::new(ErrorKind::NotInHistory).reason(reason));
+        }
+        Ok(present.revision)
     }
 
     /// Closes the tenant: every check is denied from then on, and its memory is freed when nobody holds it any
@@ -69,6 +111,29 @@ impl Tenant {
 }
 
 impl Inner {
+    /// Whether questions are answered at this revision or a later one.
+    pub(super) fn has_reached(&self, revision: Revision) -> bool {
+        let present = self.current.guard();
+        present.position.revision >= revision && present.availability == Availability::Serving
+    }
+
+    /// Applies what the store has, unless the tenant has reached this revision by the time that it has its turn.
+    pub(super) async fn catch_up(self: &Arc<Self>, enough: Option<Revision>) -> Result<()> {
+        let turn = self.write_state.write_queue.take().await;
+        let inner = Arc::clone(self);
+        let refreshed = async move {
+            let _turn = turn;
+            inner.alive()?;
+            if enough.is_some_and(|revision| inner.has_reached(revision)) {
+                return Ok(());
+            }
+            inner.resolve_pending().await?;
+            inner.sync().await?;
+            inner.alive()
+        };
+        self.detached(refreshed).await?
+    }
+
     async fn close(self: &Arc<Self>, _turn: Turn) {
         // A pending commit belongs to the newest session of the tenant: an older session that was closed leaves it
         // alone.

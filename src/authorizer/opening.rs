@@ -53,10 +53,11 @@ impl Authorizer {
     pub(super) async fn load_tenant(&self, tenant_id: TenantId) -> Result<Arc<Inner>> {
         let catalog = Arc::clone(&self.shared.catalog);
         let earlier = Earlier { tenant_id, state: None, session: Arc::new(catalog.open()), catalog };
+        let asked = self.shared.staleness.asked();
         match load(&*self.shared.store, earlier).await {
             Ok(Loaded::Tenant(compiled)) => {
                 let write_state = self.registry.write_state(tenant_id);
-                Ok(Arc::new(Inner::new(Arc::clone(&self.shared), write_state, *compiled)))
+                Ok(Inner::open(Arc::clone(&self.shared), write_state, *compiled, asked))
             }
             Ok(Loaded::Deleted) | Err(Unloaded::Store(StoreError::Deleted)) => {
                 Err(not_found(Asked::by_id(tenant_id.as_uuid())))

@@ -34,7 +34,7 @@ impl Inner {
     /// Asks the store for the commits since the current snapshot, and applies them.
     pub(super) async fn sync(&self) -> Result<()> {
         let position = self.current.guard().position;
-        let answer = self.shared.store.since(position).await;
+        let answer = self.store().since(position).await;
         self.take_in(answer).await
     }
 
@@ -105,7 +105,7 @@ impl Inner {
             session: Arc::clone(&self.session),
             catalog: Arc::clone(&self.shared.catalog),
         };
-        match load(&*self.shared.store, earlier).await {
+        match load(self.store(), earlier).await {
             Ok(loaded) => Ok(loaded),
             Err(Unloaded::Store(error)) => Err(self.failed(error)),
             Err(Unloaded::Invalid(violations)) => {

@@ -78,6 +78,12 @@ impl Registry {
         open.map(|open| Arc::clone(&open.inner)).filter(|inner| inner.is_open()).collect()
     }
 
+    /// Returns the open tenant with this id. This does not count as use.
+    pub(crate) fn open_tenant(&self, tenant_id: TenantId) -> Option<Arc<Inner>> {
+        let inner = self.maps().tenants.get(&tenant_id)?.open.as_ref().map(|open| Arc::clone(&open.inner));
+        inner.filter(|inner| inner.is_open())
+    }
+
     /// Returns the open tenant that was last found under this slug. The caller checks whether it still has the slug.
     pub(crate) fn by_slug(&self, slug: &TenantSlug) -> Option<Arc<Inner>> {
         let tenant_id = self.maps().slugs.get(slug).copied()?;

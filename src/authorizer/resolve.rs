@@ -115,7 +115,7 @@ impl Inner {
     /// snapshot reflects the outcome.
     pub(super) async fn resolve(&self, pending: &Arc<Pending>) -> Outcome {
         for _ in 0..MOST_ROUNDS {
-            let round = match self.shared.store.since(pending.base).await {
+            let round = match self.store().since(pending.base).await {
                 Ok(Since::Commits(commits)) if commits.is_empty() => self.send_again(pending).await,
                 Ok(Since::Commits(commits)) => self.found_among(pending, commits).await,
                 Ok(Since::TooOld) => self.found_by_load(pending).await,
@@ -188,7 +188,7 @@ impl Inner {
 
     /// Sends the same commit again. The caller has found that the revision has not moved.
     async fn send_again(&self, pending: &Arc<Pending>) -> Round {
-        match self.shared.store.commit(pending.as_commit()).await {
+        match self.store().commit(pending.as_commit()).await {
             Ok(revision) if revision == pending.base.revision.next() => self.committed(pending).await,
             Ok(_) | Err(StoreError::Unavailable(_) | StoreError::InDoubt(_)) => Round::Resolved(Outcome::InDoubt),
             Err(StoreError::Conflict { .. }) => Round::Again,
@@ -216,7 +216,7 @@ impl Inner {
     async fn send_nothing(&self, pending: &Pending) -> Round {
         let envelope = Envelope { id: CommitId::random(), ..pending.envelope.clone() };
         let commit = Commit { base: Base::At(pending.base), envelope: &envelope, changes: &[] };
-        match self.shared.store.commit(commit).await {
+        match self.store().commit(commit).await {
             Ok(revision) if revision == pending.base.revision.next() => {
                 let commit = StoredCommit { revision, envelope, changes: Vec::new() };
                 self.resolved_as(Outcome::Aborted, pending, vec![commit]).await

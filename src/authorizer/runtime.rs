@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::timer;
 use crate::block_on::block_on;
+use crate::timer;
 
 /// A task, or a pause: a future that any thread can run.
 ///

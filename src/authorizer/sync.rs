@@ -66,6 +66,16 @@ mod watched {
             Arc::clone(&self.stored.lock().unwrap()[newest])
         }
 
+        pub(in crate::authorizer) fn compare_and_swap(&self, present: &Arc<T>, next: Arc<T>) {
+            let (from, to) = {
+                let mut stored = self.stored.lock().unwrap();
+                let from = stored.iter().position(|value| Arc::ptr_eq(value, present)).unwrap();
+                stored.push(next);
+                (from, stored.len() - 1)
+            };
+            drop(self.newest.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst));
+        }
+
         pub(in crate::authorizer) fn store(&self, next: Arc<T>) {
             let at = {
                 let mut stored = self.stored.lock().unwrap();

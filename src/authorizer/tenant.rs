@@ -5,16 +5,17 @@ mod questions;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::current_snapshot::CurrentSnapshot;
 use super::runtime::Runtime;
+use super::staleness::{AskedAt, Confirmed, Staleness};
 use super::write_state::WriteStateRef;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, ErrorKind};
 use crate::model::internal_fault::{InternalFault, must_hold};
-use crate::model::records::{CommitId, Revision, TenantId, TenantSlug};
+use crate::model::records::{CommitId, Revision, TenantId, TenantSlug, Timestamp};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::session::{News, Session};
 use crate::resolver::snapshot::{Availability, CompiledTenant};
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) retries: u32,
     pub(crate) retry_timeout: Duration,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
+    pub(crate) staleness: Arc<Staleness>,
 }
 
 pub(crate) struct Inner {
@@ -72,8 +74,12 @@ pub(crate) struct Inner {
 }
 
 /// The state of the store, as far as it is known beyond the current snapshot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct SyncState {
+    /// When the turn's holder last asked the store.
+    asked: AskedAt,
+    /// When the store was asked that last confirmed the current snapshot as its latest state.
+    confirmed: AskedAt,
     latest: Option<Revision>,
     failed_refreshes: u32,
     outcomes: VecDeque<Remembered>,
@@ -115,15 +121,20 @@ pub enum Outcome {
 /// ```
 /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
 /// let acme = authorizer.create_tenant("acme", "Acme")?;
-/// assert_eq!((acme.lag().revisions, acme.lag().failed_refreshes), (0, 0));
+/// let lag = acme.lag();
+/// assert_eq!((lag.revisions, lag.failed_refreshes), (0, 0));
+/// assert!(lag.confirmed_at <= acme.now().instant());
 /// # Ok::<(), rolecall::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lag {
     /// How many revisions the store is known to be ahead.
     pub revisions: u64,
-    /// How many refreshes have failed since the last one that succeeded.
+    /// How many refreshes have failed since the last one that succeeded. A failed poll of a follower counts too.
     pub failed_refreshes: u32,
+    /// An instant, by the authorizer's clock, at which this state was the latest of the store. The answers contain every
+    /// commit made before that instant. They may lack later ones.
+    pub confirmed_at: Timestamp,
 }
 
 const MOST_OUTCOMES: usize = 1_024;
@@ -137,14 +148,33 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Inner {
-    pub(crate) fn new(shared: Arc<Shared>, write_state: WriteStateRef, compiled: CompiledTenant) -> Self {
+    /// Opens a tenant whose state the store has returned. It was asked for it then.
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        write_state: WriteStateRef,
+        compiled: CompiledTenant,
+        asked: AskedAt,
+    ) -> Arc<Self> {
         let compiled = Arc::new(compiled);
         let session = Arc::clone(&compiled.session);
         session.published(&compiled, News::All);
         let tenant_id = compiled.position.tenant_id;
         let current = CurrentSnapshot::new(compiled);
         let is_being_resolved = AtomicBool::new(false);
-        Self { shared, write_state, session, tenant_id, current, is_being_resolved, sync_state: Mutex::default() }
+        let (latest, outcomes) = (None, VecDeque::new());
+        let known = SyncState { asked, confirmed: asked, latest, failed_refreshes: 0, outcomes };
+        let sync_state = Mutex::new(known);
+        let inner = Arc::new(Self { shared, write_state, session, tenant_id, current, is_being_resolved, sync_state });
+        let weak: Weak<Self> = Arc::downgrade(&inner);
+        inner.shared.staleness.add(weak);
+        inner
+    }
+
+    /// Returns the store, for the holder of the turn. Its answer, if it is one, confirms what is then published.
+    pub(super) fn store(&self) -> &dyn DynStore {
+        let asked = self.shared.staleness.asked();
+        lock(&self.sync_state).asked = asked;
+        &*self.shared.store
     }
 
     /// Publishes a snapshot that is known to be a state of the store, and tells the session what is new in it.
@@ -184,10 +214,26 @@ impl Inner {
         self.write_state.forget(&self.session);
     }
 
+    /// Notes that the store has just told the holder of the turn that this is the latest revision.
     pub(crate) fn latest_is(&self, revision: Revision) {
         let mut known = lock(&self.sync_state);
         known.latest = known.latest.max(Some(revision));
+        let asked = known.asked;
+        self.confirm(&mut known, asked);
+    }
+
+    /// Notes that the store has the current snapshot as its latest state, as it said to somebody who asked then.
+    pub(super) fn is_confirmed(&self, asked: AskedAt) {
+        self.confirm(&mut lock(&self.sync_state), asked);
+    }
+
+    /// The lock is held while the availability changes, so that a confirmation and its expiry come one after the other.
+    fn confirm(&self, known: &mut SyncState, asked: AskedAt) {
         known.failed_refreshes = 0;
+        known.confirmed = known.confirmed.later(asked);
+        if self.shared.staleness.is_within(known.confirmed) {
+            self.current.set_confirmed(true);
+        }
     }
 
     pub(crate) fn seen(&self, revision: Revision) {
@@ -236,9 +282,11 @@ impl Inner {
         match self.current.guard().availability {
             Availability::Closed => Err(Error::new(ErrorKind::Closed)),
             Availability::Deleted => Err(Error::new(ErrorKind::Deleted)),
-            Availability::Serving | Availability::InDoubt | Availability::InvalidContent | Availability::Broken => {
-                Ok(())
-            }
+            Availability::Serving
+            | Availability::Unconfirmed
+            | Availability::InDoubt
+            | Availability::InvalidContent
+            | Availability::Broken => Ok(()),
         }
     }
 
@@ -254,6 +302,18 @@ impl Inner {
 
     pub(crate) fn is_broken(&self) -> bool {
         self.current.guard().availability == Availability::Broken
+    }
+}
+
+impl Confirmed for Inner {
+    fn judge(&self, staleness: &Staleness) {
+        let known = lock(&self.sync_state);
+        self.current.set_confirmed(staleness.is_within(known.confirmed));
+    }
+
+    fn expire(&self) {
+        let _known = lock(&self.sync_state);
+        self.current.set_confirmed(false);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::block_on::block_on;
 #[cfg(feature = "json")]
 use crate::document::Document;
 use crate::model::error::{Error, Result};
-use crate::model::records::{CommitId, Name, RecordKey, Revision, TenantId, TenantSlug};
+use crate::model::records::{CommitId, Name, Position, RecordKey, Revision, TenantId, TenantSlug};
 use crate::plan::{Plan, Tx};
 use crate::resolver::explain::{Decision, Explanation};
 use crate::resolver::moment::{Moment, PermissionSet};
@@ -234,6 +234,14 @@ impl Tenant {
     /// The same.
     pub fn refresh(&self) -> Result<Revision> {
         block_on(self.0.refresh())
+    }
+
+    /// See [`crate::Tenant::at_least`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn at_least(&self, position: Position) -> Result<Revision> {
+        block_on(self.0.at_least(position))
     }
 
     /// See [`crate::Tenant::close`].

@@ -48,12 +48,13 @@ impl Snapshot {
     ///
     /// # Errors
     /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant:
-    /// [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
     /// [`Internal`](ErrorKind::Internal), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
         let refused = match compiled.availability {
             Availability::Serving => None,
+            Availability::Unconfirmed => Some(ErrorKind::Unavailable),
             Availability::InDoubt => Some(ErrorKind::Blocked),
             Availability::InvalidContent => Some(ErrorKind::Corrupt),
             Availability::Broken => Some(ErrorKind::Internal),

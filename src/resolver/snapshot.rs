@@ -90,6 +90,8 @@ pub(crate) struct CompiledTenant {
 pub(crate) enum Availability {
     /// It answers questions.
     Serving,
+    /// The store has not confirmed the state for longer than the bound on staleness.
+    Unconfirmed,
     /// A commit of this tenant is in doubt.
     InDoubt,
     /// The last refresh rejected the content of the store.

@@ -53,6 +53,7 @@ mod races;
 mod reopened;
 mod content;
 mod history_pages;
+mod capabilities;
 mod history;
 mod links;
 mod similar_texts;
@@ -66,6 +67,7 @@ mod dyn_fixture;
 mod fixture;
 mod report;
 
+pub use capabilities::{run_positions, run_user_directory, run_watch};
 pub use faulty_store::{Call, Fault, FaultyStore};
 pub use fixture::{Fixture, FixtureError, LinkState, Task, run_on_threads};
 pub use history_pages::run_history;

@@ -7,16 +7,18 @@
 //! Deliberately absent: a lock per tenant, a persistent map, files. They would make the store faster or durable, but no
 //! longer a good example.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::history::page;
+use super::watch::{HintSender, LocalHints};
 use super::{
-    Base, Commit, CommitPage, CommitQuery, History, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary,
+    Base, Commit, CommitPage, CommitQuery, History, Positions, Since, Sink, Stop, Store, StoreError, StoredCommit,
+    TenantSummary, UserDirectory, Watch,
 };
-use crate::model::records::{Change, Position, Record, RecordKey, Revision, TenantId, TenantSlug};
+use crate::model::records::{Change, Position, Record, RecordKey, Revision, TenantId, TenantSlug, UserKey};
 
 /// A [`Store`] that keeps tenants in memory; nothing survives the process.
 ///
@@ -52,6 +54,8 @@ use crate::model::records::{Change, Position, Record, RecordKey, Revision, Tenan
 /// | the deletion of a tenant | O(n) more: drops its records | |
 /// | `since` | O(commits returned) | O(changes returned) |
 /// | `commits` | O(commits in the history) | O(changes read for the page) |
+/// | `positions` | O(ids) | |
+/// | `tenants_of_user` | O(log users of all tenants + tenants of the user) | O(the same · log) |
 ///
 /// Measured with 1,000,000 memberships: a commit of one change takes 3 to 12 µs, the first one during a load 0.6 s.
 ///
@@ -60,7 +64,10 @@ use crate::model::records::{Change, Position, Record, RecordKey, Revision, Tenan
 /// adds a record that exists, removes or changes one that does not or that differs, changes one record twice, or creates a
 /// tenant without a tenant record. The message names the clause.
 #[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<State>>);
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    hints: HintSender,
+}
 
 impl MemoryStore {
     /// Returns a store that keeps, for each tenant, the newest commits with at most this many changes together.
@@ -75,13 +82,14 @@ impl MemoryStore {
     /// # drop(store);
     /// ```
     pub fn with_history(max_changes: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { max_changes, ..State::default() })))
+        let state = Arc::new(Mutex::new(State { max_changes, ..State::default() }));
+        Self { state, hints: HintSender::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A poisoned lock is harmless: no code of the caller runs under it, and a commit is fully checked before it changes
         // anything.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,7 +117,9 @@ impl Store for MemoryStore {
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
         let mut changes: Vec<_> = commit.changes.iter().map(|change| (change.key(), change)).collect();
         changes.sort_by(|(a, _), (b, _)| a.cmp(b));
-        self.state().commit(commit, &changes)
+        let revision = self.state().commit(commit, &changes)?;
+        self.hints.send(commit.base.tenant_id(), revision);
+        Ok(revision)
     }
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
@@ -130,6 +140,36 @@ impl History for MemoryStore {
     }
 }
 
+impl Positions for MemoryStore {
+    async fn positions(&self, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, StoreError> {
+        let state = self.state();
+        Ok(tenant_ids.iter().map(|tenant_id| state.live.get(tenant_id).map(|tenant| tenant.at)).collect())
+    }
+}
+
+impl Watch for MemoryStore {
+    type Hints = LocalHints;
+
+    async fn watch(&self) -> Result<LocalHints, StoreError> {
+        Ok(self.hints.watch())
+    }
+}
+
+impl UserDirectory for MemoryStore {
+    async fn tenants_of_user(
+        &self,
+        key: &UserKey,
+        after: Option<&TenantSlug>,
+        limit: usize,
+    ) -> Result<Vec<TenantSummary>, StoreError> {
+        let mut tenants = self.state().tenants_of_user(key);
+        tenants.retain(|tenant| after.is_none_or(|after| tenant.slug > *after));
+        tenants.sort_by(|a, b| a.slug.cmp(&b.slug));
+        tenants.truncate(limit);
+        Ok(tenants)
+    }
+}
+
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore").finish_non_exhaustive()
@@ -141,11 +181,13 @@ type Records = BTreeMap<RecordKey, Record>;
 /// The changes of a commit sorted by their keys, so that two changes of one record are neighbours.
 type SortedChanges<'a> = [(RecordKey, &'a Change)];
 
-/// All tenants. `slugs` has the slug of every tenant record in `live`; no id is both live and deleted.
+/// All tenants. `slugs` has the slug of every tenant record in `live`, and `users` the key of every user there; no id is
+/// both live and deleted.
 struct State {
     live: HashMap<TenantId, LiveTenant>,
     deleted: HashSet<TenantId>,
     slugs: BTreeMap<TenantSlug, TenantId>,
+    users: BTreeSet<(UserKey, TenantId)>,
     max_changes: usize,
 }
 
@@ -158,7 +200,8 @@ struct LiveTenant {
 
 impl Default for State {
     fn default() -> Self {
-        Self { live: HashMap::new(), deleted: HashSet::new(), slugs: BTreeMap::new(), max_changes: 100_000 }
+        let (slugs, users) = (BTreeMap::new(), BTreeSet::new());
+        Self { live: HashMap::new(), deleted: HashSet::new(), slugs, users, max_changes: 100_000 }
     }
 }
 
@@ -209,10 +252,14 @@ impl State {
         }
         let begins = matches!(commit.base, Base::Create(_));
         if after.is_none() && (before.is_some() || begins) {
-            self.live.remove(&tenant_id);
+            let removed = self.live.remove(&tenant_id);
+            for record in removed.iter().flat_map(|tenant| tenant.records.values()) {
+                self.remove_user(record, tenant_id);
+            }
             self.deleted.insert(tenant_id);
             return;
         }
+        self.replace_users(changes, tenant_id);
         let at = Position { tenant_id, revision, commit: commit.envelope.id };
         let max_changes = self.max_changes;
         let tenant = self
@@ -222,6 +269,37 @@ impl State {
             .or_insert_with(|| LiveTenant { at, records: Arc::default(), history: RecentCommits::after(at) });
         tenant.at = at;
         tenant.replace(changes);
+    }
+}
+
+/// The index of user keys.
+impl State {
+    fn remove_user(&mut self, record: &Record, tenant_id: TenantId) {
+        if let Record::User(user) = record {
+            self.users.remove(&(user.key.clone(), tenant_id));
+        }
+    }
+
+    /// All removals come first, because two users may exchange their keys.
+    fn replace_users(&mut self, changes: &SortedChanges<'_>, tenant_id: TenantId) {
+        for before in changes.iter().filter_map(|(_, change)| change.before()) {
+            self.remove_user(before, tenant_id);
+        }
+        for after in changes.iter().filter_map(|(_, change)| change.after()) {
+            if let Record::User(user) = after {
+                self.users.insert((user.key.clone(), tenant_id));
+            }
+        }
+    }
+
+    fn tenants_of_user(&self, key: &UserKey) -> Vec<TenantSummary> {
+        let first = (key.clone(), TenantId::from_uuid(uuid::Uuid::nil()));
+        let found = self.users.range(first..).take_while(|(of, _)| of == key);
+        let slug = |tenant_id: &TenantId| match self.live.get(tenant_id)?.records.first_key_value()?.1 {
+            Record::Tenant(tenant) => Some(tenant.slug.clone()),
+            _ => None,
+        };
+        found.filter_map(|(_, id)| slug(id).map(|slug| TenantSummary { tenant_id: *id, slug })).collect()
     }
 }
 

@@ -55,8 +55,12 @@ use self::commit::OwnedCommit;
 use self::file::Backend;
 use self::load::LoadCursor;
 use self::shared_database::SharedDatabase;
-use super::{Commit, CommitPage, CommitQuery, History, Since, Sink, Stop, Store, StoreError, TenantSummary};
-use crate::model::records::{Position, Revision, TenantId, TenantSlug};
+use super::watch::{HintSender, LocalHints};
+use super::{
+    Commit, CommitPage, CommitQuery, History, Positions, Since, Sink, Stop, Store, StoreError, TenantSummary,
+    UserDirectory, Watch,
+};
+use crate::model::records::{Position, Revision, TenantId, TenantSlug, UserKey};
 
 pub use self::error::RedbError;
 
@@ -104,6 +108,8 @@ pub use self::error::RedbError;
 /// | `load` | O(n), a few thousand records in memory at once |
 /// | `commit` | O(c log N) and two synchronisations; O(n) more for a deletion |
 /// | `since` | O(log N + changes returned) |
+/// | `positions` | O(ids · log N) |
+/// | `tenants_of_user` | O(users of all tenants after `after`): the file has no index of user keys |
 ///
 /// The store caches at most 64 MiB of pages. The header of the source file has measurements: the link *source* on this page leads to it.
 ///
@@ -121,7 +127,10 @@ pub use self::error::RedbError;
 /// # Security
 /// The file is not encrypted. The checksums find accidents, not forgeries: who can write the file can grant any permission.
 #[derive(Clone)]
-pub struct RedbStore(Arc<CloseOnDrop>);
+pub struct RedbStore {
+    file: Arc<CloseOnDrop>,
+    hints: HintSender,
+}
 
 /// Options for opening a [`RedbStore`].
 ///
@@ -173,7 +182,7 @@ impl RedbStore {
 
     /// Runs blocking work on the thread pool. `catch_panic` has turned panics into errors before.
     async fn wait<T: Send + 'static>(&self, work: impl FnOnce(&Arc<SharedDatabase>) -> T + Send + 'static) -> T {
-        let shared = Arc::clone(&self.0.0);
+        let shared = Arc::clone(&self.file.0);
         blocking::unblock(move || work(&shared)).await
     }
 }
@@ -214,7 +223,8 @@ impl RedbOptions {
         if missing && self.create {
             backend.create()?;
         }
-        Ok(RedbStore(Arc::new(CloseOnDrop(Arc::new(SharedDatabase::new(backend, self.history)?)))))
+        let file = Arc::new(CloseOnDrop(Arc::new(SharedDatabase::new(backend, self.history)?)));
+        Ok(RedbStore { file, hints: HintSender::default() })
     }
 }
 
@@ -247,15 +257,21 @@ impl Store for RedbStore {
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Revision, StoreError> {
+        let hints = self.hints.clone();
         let commit =
             OwnedCommit { base: commit.base, envelope: commit.envelope.clone(), changes: commit.changes.to_vec() };
-        let work = move |shared: &Arc<SharedDatabase>| match shared
+        let work = |shared: &Arc<SharedDatabase>, commit: OwnedCommit| match shared
             .with(|file, _| commit::execute(file, &commit, shared.history))
         {
             Err(StoreError::InDoubt(why)) => Err(commit::resolve_failed_commit(shared, commit.base, why)),
             answer => answer,
         };
-        self.wait(work).await
+        // In the work, which goes on if this future is dropped.
+        self.wait(move |shared| {
+            let tenant_id = commit.base.tenant_id();
+            work(shared, commit).inspect(|revision| hints.send(tenant_id, *revision))
+        })
+        .await
     }
 
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
@@ -267,6 +283,36 @@ impl History for RedbStore {
     async fn commits(&self, tenant_id: TenantId, query: &CommitQuery) -> Result<Option<CommitPage>, StoreError> {
         let query = query.clone();
         self.wait(move |shared| shared.with(|database, _| read::history(database, tenant_id, &query))).await
+    }
+}
+
+impl Positions for RedbStore {
+    async fn positions(&self, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, StoreError> {
+        let tenant_ids = tenant_ids.to_vec();
+        self.wait(move |shared| shared.with(|database, _| read::positions(database, &tenant_ids))).await
+    }
+}
+
+impl Watch for RedbStore {
+    type Hints = LocalHints;
+
+    async fn watch(&self) -> Result<LocalHints, StoreError> {
+        Ok(self.hints.watch())
+    }
+}
+
+impl UserDirectory for RedbStore {
+    async fn tenants_of_user(
+        &self,
+        key: &UserKey,
+        after: Option<&TenantSlug>,
+        limit: usize,
+    ) -> Result<Vec<TenantSummary>, StoreError> {
+        let (key, after) = (key.clone(), after.cloned());
+        let work = move |shared: &Arc<SharedDatabase>| {
+            shared.with(|database, _| read::tenants_of_user(database, &key, after.as_ref(), limit))
+        };
+        self.wait(work).await
     }
 }
 

@@ -9,6 +9,7 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use rolecall::authorizer::follow::Follower;
 use rolecall::authorizer::runtime::Threads;
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::{ManualClock, SystemClock};
@@ -52,7 +53,7 @@ macro_rules! all {
 fn every_public_type_crosses_threads() {
     all!(owned: Authorizer, AuthorizerBuilder, Tenant, SlugConflict, Snapshot, Plan, PermissionSet, UserSet, Explanation);
     all!(owned: DescribedChange, NamedEntity, FieldChange, UserMerge, MovedRelation);
-    all!(owned: blocking::Authorizer, blocking::AuthorizerBuilder, blocking::Tenant);
+    all!(owned: blocking::Authorizer, blocking::AuthorizerBuilder, blocking::Tenant, blocking::Follower, Follower);
     all!(owned: Catalog, Definition<'static>, PermissionDef, RoleDef, SystemClock, ManualClock, MemoryStore);
     all!(owned: Error, StoreError, Updated<()>, Model<'static>, Commit<'static>);
     all!(sent: Decision, Page<UserRecord>);
@@ -129,7 +130,7 @@ fn methods(paths: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
 fn the_blocking_types_have_every_method_of_the_asynchronous_ones() {
     let asynchronous = methods(&["authorizer.rs", "authorizer"]);
     let blocking = methods(&["blocking.rs", "blocking"]);
-    for name in ["Authorizer", "AuthorizerBuilder", "Tenant"] {
+    for name in ["Authorizer", "AuthorizerBuilder", "Follower", "Tenant"] {
         let mut twin = blocking[name].clone();
         twin.remove("as_async");
         twin.remove("into_async");

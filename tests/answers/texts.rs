@@ -937,6 +937,10 @@ fn f34_an_external_id_is_data() {
 #[test]
 fn reasons_of_a_tenant_out_of_service_have_advice() {
     let table = [
+        (
+            Reason::Unconfirmed,
+            "denied: the store has not confirmed the tenant's state within the bound on staleness; refresh the tenant",
+        ),
         (Reason::InDoubt, "denied: the tenant has a commit in doubt; refresh the tenant to resolve it"),
         (
             Reason::InvalidStoreContent,

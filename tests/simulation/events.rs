@@ -33,6 +33,11 @@ impl World {
                 return;
             }
         }
+        if self.follows && self.processes[process].runtime.is_some() && self.chance.permille(120) {
+            let op = Op::Follow(self.line.clone(), 5 + self.chance.below(80));
+            self.begin(process, op);
+            return;
+        }
         let edits = [
             Edit::Assign(user),
             Edit::Unassign(user),

@@ -266,7 +266,7 @@ impl World {
                 Reply::Loaded(loaded) => loaded.as_ref().map_or("nothing".into(), |(at, _)| at.revision.to_string()),
                 Reply::Since(Since::Commits(commits)) => format!("{} commits", commits.len()),
                 Reply::Since(other) => format!("{other:?}"),
-                Reply::TenantSummary(_) | Reply::Panic => String::new(),
+                Reply::TenantSummary(_) | Reply::Positions(_) | Reply::Panic => String::new(),
             };
             format!("the store answers {}: {what}", names.request(&request))
         });

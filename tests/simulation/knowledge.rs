@@ -7,7 +7,7 @@ use rolecall::ErrorKind;
 
 use crate::history::Instant;
 use crate::network::{Heard, What};
-use crate::operations::Answer;
+use crate::operations::{Answer, OpKind};
 use crate::process::{Conflict, Doubt, Known};
 use crate::server::Request;
 use crate::world::{Checked, Task, World};
@@ -25,6 +25,12 @@ impl World {
             match event.what {
                 What::Asked => {
                     task.has_asked = true;
+                    if task.kind == OpKind::Follow {
+                        match &*request {
+                            Request::Positions(_) => self.coverage.met("a follower asked for positions"),
+                            _ => self.coverage.met("a follower refreshed a tenant"),
+                        }
+                    }
                     task.has_resolved |= matches!(&*request, Request::Since(_) | Request::Commit(_));
                     let (process, op) = (task.process, task.op);
                     self.trace.add(self.step, |names| format!("p{process} op-{op} asks: {}", names.request(&request)));
@@ -100,7 +106,7 @@ impl World {
             }
             Request::Since(at) => at.tenant_id,
             Request::Commit(sent) => sent.base.tenant_id(),
-            Request::Find(_) | Request::List(..) => return,
+            Request::Find(_) | Request::List(..) | Request::Positions(_) => return,
         };
         match heard {
             Heard::Conflict => self.coverage.met("a conflict"),

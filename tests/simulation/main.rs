@@ -47,14 +47,16 @@ mod trace;
 mod verdict;
 mod world;
 
-use coverage::{Coverage, WANTED, WANTED_WITH_A_RUNTIME};
+use coverage::{Coverage, WANTED, WANTED_WITH_A_RUNTIME, WANTED_WITH_FOLLOWERS};
 use world::World;
 
 /// The coverage of a seed, or the error and the trace.
-fn seed(seed: u64, runtimes: bool) -> Result<Coverage, String> {
+fn seed(seed: u64, runtimes: bool, follows: bool) -> Result<Coverage, String> {
     let mut world = World::new(seed, false, runtimes);
+    world.follows = follows;
     if let Err(what) = world.run() {
         let mut again = World::new(seed, true, runtimes);
+        again.follows = follows;
         let (told, lines) = (again.run(), again.trace.lines.unwrap_or_default());
         return Err(format!("seed {seed}: {what}\n{}\n{told:?}", lines.join("\n")));
     }
@@ -62,9 +64,13 @@ fn seed(seed: u64, runtimes: bool) -> Result<Coverage, String> {
 }
 
 fn seeds(range: std::ops::Range<u64>, runtimes: bool) -> Coverage {
+    seeds_with(range, runtimes, false)
+}
+
+fn seeds_with(range: std::ops::Range<u64>, runtimes: bool, follows: bool) -> Coverage {
     let mut met = Coverage::default();
     for number in range {
-        match seed(number, runtimes) {
+        match seed(number, runtimes, follows) {
             Ok(of_seed) => met.add(&of_seed),
             Err(story) => panic!("{story}"),
         }
@@ -96,12 +102,20 @@ fn the_protocol_holds_after_every_step_of_many_seeds_with_a_runtime() {
     enough(&seeds(0..many, true), &WANTED_WITH_A_RUNTIME, many);
 }
 
+/// The processes with runtimes follow each other for a while now and then.
+#[test]
+fn the_protocol_holds_after_every_step_of_many_seeds_with_followers() {
+    let many = many(if cfg!(debug_assertions) { 30 } else { 1_200 });
+    enough(&seeds_with(0..many, true, true), &WANTED_WITH_FOLLOWERS, many);
+}
+
 #[test]
 #[ignore = "long"]
 fn the_protocol_holds_after_every_step_of_a_hundred_thousand_seeds() {
     let many = many(100_000);
     enough(&seeds(1_000_000..1_000_000 + many, false), &WANTED, many);
     enough(&seeds(1_000_000..1_000_000 + many / 4, true), &WANTED_WITH_A_RUNTIME, many / 4);
+    enough(&seeds_with(1_000_000..1_000_000 + many / 4, true, true), &WANTED_WITH_FOLLOWERS, many / 4);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug};
-use rolecall::store::{Base, Commit, Since, Sink, Store, StoreError, TenantSummary};
+use rolecall::store::{Base, Commit, Positions, Since, Sink, Store, StoreError, TenantSummary};
 
 use crate::history::Instant;
 use crate::server::{Reply, Request, Sent};
@@ -207,6 +207,15 @@ impl Store for Line {
     async fn since(&self, at: Position) -> Result<Since, StoreError> {
         let Reply::Since(since) = self.ask(Request::Since(at)).await? else { return mixed_up() };
         Ok(since)
+    }
+}
+
+impl Positions for Line {
+    async fn positions(&self, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, StoreError> {
+        let Reply::Positions(found) = self.ask(Request::Positions(tenant_ids.to_vec())).await? else {
+            return mixed_up();
+        };
+        Ok(found)
     }
 }
 

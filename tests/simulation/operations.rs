@@ -1,13 +1,15 @@
 //! The operations of an application. Every commit identifies its operation, so that its effect is recognised: an update
 //! by its note, a creation by the name of the tenant.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::task::Poll;
 
 use rolecall::assertions::Assertion;
 use rolecall::records::{Granted, Record, Revision, RoleId, TenantId, TenantSlug};
 use rolecall::{Authorizer, Plan, Result, Tenant, Tx, authorizer::Updated};
 
+use crate::network::Line;
 use crate::server::{Records, tenant};
 
 pub(crate) const SLUGS: [&str; 2] = ["acme", "globex"];
@@ -42,6 +44,8 @@ pub(crate) enum Op {
     Commit(Tenant, Edit, Box<Plan>),
     Refresh(Tenant),
     Close(Tenant),
+    /// Follows the other process for a while, over this line. The number of polls of its future decides how long.
+    Follow(Line, usize),
 }
 
 /// The result of an operation.
@@ -50,6 +54,7 @@ pub(crate) enum Answer {
     Updated(Result<Updated<()>>),
     Refreshed(Result<Revision>),
     Closed(Result<()>),
+    Followed,
 }
 
 /// The kind of an operation, which is kept while it runs.
@@ -63,6 +68,7 @@ pub(crate) enum OpKind {
     Commit(Edit),
     Refresh,
     Close,
+    Follow,
 }
 
 pub(crate) type Running = Pin<Box<dyn Future<Output = Answer>>>;
@@ -159,6 +165,7 @@ impl Op {
             Self::Commit(_, edit, _) => OpKind::Commit(*edit),
             Self::Refresh(_) => OpKind::Refresh,
             Self::Close(_) => OpKind::Close,
+            Self::Follow(..) => OpKind::Follow,
         }
     }
 
@@ -189,6 +196,19 @@ impl Op {
             Self::Commit(tenant, _, plan) => Box::pin(async move { Answer::Updated(tenant.commit(*plan).await) }),
             Self::Refresh(tenant) => Box::pin(async move { Answer::Refreshed(tenant.refresh().await) }),
             Self::Close(tenant) => Box::pin(async move { Answer::Closed(tenant.close().await) }),
+            Self::Follow(line, polls) => {
+                let mut follower = Box::pin(authorizer.follow(line).run());
+                drop(authorizer);
+                let mut left = polls;
+                Box::pin(poll_fn(move |cx| {
+                    left = left.saturating_sub(1);
+                    // Dropped wherever it is.
+                    if left == 0 || follower.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Answer::Followed);
+                    }
+                    Poll::Pending
+                }))
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ struct State {
 pub(crate) struct Job {
     future: BoxFuture,
     pub(crate) flag: Arc<Flag>,
-    /// Whether it resolves a commit in doubt. Only such a task pauses.
+    /// Whether it resolves a commit in doubt. Of the tasks that the crate spawns, only such a task pauses.
     pub(crate) resolves: bool,
 }
 

@@ -16,6 +16,7 @@ pub(crate) enum Request {
     List(Option<TenantSlug>, usize),
     Load(TenantId),
     Since(Position),
+    Positions(Vec<TenantId>),
     Commit(Sent),
 }
 
@@ -32,6 +33,7 @@ pub(crate) enum Reply {
     TenantSummary(Vec<TenantSummary>),
     Loaded(Option<(Position, Arc<Records>)>),
     Since(Since),
+    Positions(Vec<Option<Position>>),
     StoredCommit(Revision),
     Failed(StoreError),
     /// The driver panics inside the call.
@@ -84,6 +86,9 @@ impl Server {
                 Reply::Loaded(self.living(*tenant_id).map(|found| (found.at, Arc::clone(&found.records))))
             }
             Request::Since(at) => Reply::Since(self.since(*at)),
+            Request::Positions(ids) => {
+                Reply::Positions(ids.iter().map(|id| self.living(*id).map(|living| living.at)).collect())
+            }
             Request::Commit(sent) => self.commit(sent).map_or_else(Reply::Failed, Reply::StoredCommit),
         }
     }

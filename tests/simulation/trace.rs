@@ -39,6 +39,8 @@ impl Names<'_> {
             Request::Find(slug) => format!("find {slug}"),
             Request::List(..) => "list".into(),
             Request::Load(tenant_id) => format!("load {}", self.of(tenant_id.as_uuid())),
+            // Their order is that of a hash map, which differs from run to run.
+            Request::Positions(ids) => format!("positions of {} tenants", ids.len()),
             Request::Since(at) => format!("since {} of {}", at.revision, self.of(at.tenant_id.as_uuid())),
             Request::Commit(sent) => {
                 let (id, tenant_id) = (self.of(sent.id().as_uuid()), self.of(sent.base.tenant_id().as_uuid()));

@@ -21,6 +21,7 @@ impl World {
             Answer::Updated(Err(error)) => self.not_updated(task, &error),
             Answer::Refreshed(refreshed) => self.refreshed(task, refreshed.map_err(|e| e.kind()), before),
             Answer::Closed(closed) => self.closed(task, closed.is_ok()),
+            Answer::Followed => Ok(()),
             Answer::Opened(opened) => {
                 self.creations_asked_about(task, opened.as_ref().map(drop).map_err(Error::kind))?;
                 self.opened(task, opened)
@@ -35,6 +36,8 @@ impl World {
             | Answer::Opened(Err(error))
             | Answer::Refreshed(Err(error))
             | Answer::Closed(Err(error)) => error.kind(),
+            // It goes on.
+            Answer::Followed => return Ok(()),
             _ => return Err(format!("the store has panicked, and op-{} succeeds", task.op)),
         };
         let may_be_unavailable = task.sent.is_empty();

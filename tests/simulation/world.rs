@@ -45,6 +45,8 @@ pub(crate) struct World {
     /// The commits that were reported as aborted, and when.
     pub(crate) never: Vec<(CommitId, Instant)>,
     pub(crate) ops: usize,
+    /// Whether processes with runtimes follow each other now and then.
+    pub(crate) follows: bool,
 }
 
 pub(crate) struct Task {
@@ -134,6 +136,7 @@ impl World {
             trace: Trace::new(traced),
             never: Vec::new(),
             ops: 0,
+            follows: false,
         }
     }
 
@@ -219,7 +222,8 @@ impl World {
             if !self.tasks.iter().any(Task::must_end) {
                 return Ok(());
             }
-            let pauses = self.tasks.iter().flat_map(|task| &task.jobs).any(|job| job.resolves);
+            let resolves = self.tasks.iter().flat_map(|task| &task.jobs).any(|job| job.resolves);
+            let pauses = resolves || self.tasks.iter().any(|task| task.kind == OpKind::Follow);
             if !pauses && self.woken().is_empty() && self.line.network().messages.is_empty() {
                 return Err(format!("nobody will ever wake {} tasks", self.tasks.len()));
             }
@@ -355,6 +359,10 @@ impl World {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
         let spawned = self.processes[process].runtime.as_ref().map(Simulated::spawned).unwrap_or_default();
         self.tasks[index].jobs.extend(spawned);
+        if let (OpKind::Follow, Some(runtime)) = (self.tasks[index].kind, &self.processes[process].runtime) {
+            // A follower pauses; its jobs do not.
+            runtime.has_paused();
+        }
         match polled {
             Ok(Poll::Pending) => {
                 self.tasks[index].future = Some(future);
@@ -437,6 +445,7 @@ impl World {
                 Answer::Updated(Ok(done)) => format!("no effect, revision {}", done.revision),
                 Answer::Refreshed(Ok(revision)) => format!("refreshed to {revision}"),
                 Answer::Closed(Ok(())) => "closed".into(),
+                Answer::Followed => "followed".into(),
                 Answer::Opened(Err(error))
                 | Answer::Updated(Err(error))
                 | Answer::Refreshed(Err(error))

@@ -2,6 +2,8 @@
 //!
 //! The files are one test program, because each program is linked separately.
 
+mod capabilities;
+mod following;
 mod history;
 mod in_doubt;
 mod lifecycle;

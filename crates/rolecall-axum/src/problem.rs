@@ -169,9 +169,11 @@ impl Problem {
     pub fn denied(reason: Reason, permission: impl fmt::Display) -> Self {
         let mut problem = match reason {
             Reason::Deleted => Self::new(StatusCode::NOT_FOUND, "not_found", "tenant not found"),
-            Reason::InDoubt | Reason::InvalidStoreContent | Reason::InternalError | Reason::Closed => {
-                Self::unavailable()
-            }
+            Reason::Unconfirmed
+            | Reason::InDoubt
+            | Reason::InvalidStoreContent
+            | Reason::InternalError
+            | Reason::Closed => Self::unavailable(),
             _ => Self::new(StatusCode::FORBIDDEN, "forbidden", "permission denied")
                 .with_member("permission", permission.to_string()),
         };

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Manager, Pool};
 use futures_util::TryStreamExt;
+use rolecall::Authorizer;
 use rolecall::records::{
     Change, CommitId, Envelope, Fingerprint, Name, Position, Record, Revision, TenantId, TenantRecord, TenantSlug,
     Timestamp, UserId, UserKey, UserRecord,
@@ -35,6 +36,8 @@ impl Sink for Count {
 
 struct Bench {
     store: PostgresStore,
+    /// Sends a notification with each commit.
+    notifying: PostgresStore,
     client: Client,
     schema: String,
 }
@@ -54,10 +57,14 @@ fn users(count: u128) -> Vec<Change> {
 
 impl Bench {
     async fn commit(&self, base: Base, changes: &[Change]) -> Position {
+        self.commit_to(&self.store, base, changes).await
+    }
+
+    async fn commit_to(&self, store: &PostgresStore, base: Base, changes: &[Change]) -> Position {
         let previous = if let Base::At(at) = base { Some(at.commit) } else { None };
         let (at, catalog) = (Timestamp::UNIX_EPOCH, Fingerprint::from_uuid(Uuid::nil()));
         let envelope = Envelope { id: CommitId::random(), previous, actor: None, at, note: None, catalog };
-        let revision: Revision = self.store.commit(Commit { base, envelope: &envelope, changes }).await.unwrap();
+        let revision: Revision = store.commit(Commit { base, envelope: &envelope, changes }).await.unwrap();
         Position { tenant_id: base.tenant_id(), revision, commit: envelope.id }
     }
 
@@ -71,6 +78,7 @@ impl Bench {
     /// One change, beside the smallest transaction that waits for the disk: one row is updated.
     async fn commits(&self, rounds: usize) {
         let mut at = self.create("commits", &[]).await;
+        let (mut notified, mut notifying) = (self.create("notifying", &[]).await, Vec::new());
         let one = format!("UPDATE {}.one SET n = n + 1", self.schema);
         let (mut commits, mut empty, mut finds, mut sinces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let slug = TenantSlug::new("commits").unwrap();
@@ -79,8 +87,11 @@ impl Bench {
             self.client.batch_execute(&one).await.unwrap();
             empty.push(start.elapsed());
             let (before, start) = (at, Instant::now());
-            at = self.commit(Base::At(at), &[change]).await;
+            at = self.commit(Base::At(at), std::slice::from_ref(&change)).await;
             commits.push(start.elapsed());
+            let start = Instant::now();
+            notified = self.commit_to(&self.notifying, Base::At(notified), &[change]).await;
+            notifying.push(start.elapsed());
             let start = Instant::now();
             self.store.since(before).await.unwrap();
             sinces.push(start.elapsed());
@@ -90,6 +101,7 @@ impl Bench {
         }
         let (commit, empty) = (median(commits), median(empty));
         println!("commit of one change            {commit:>12.2?}");
+        println!("the same with a notification    {:>12.2?}", median(notifying));
         println!("the smallest durable transaction{empty:>12.2?}   ratio {:.1}", ratio(commit, empty));
         println!("since, one commit               {:>12.2?}", median(sinces));
         println!("find                            {:>12.2?}", median(finds));
@@ -120,6 +132,52 @@ impl Bench {
     }
 }
 
+/// Times a revocation: from the call of `update` in one process until a check in another one is `false`.
+async fn revocations(url: &str, schema: &str, rounds: u32, interval: Duration, with_hints: bool) {
+    let config: Config = url.parse().unwrap();
+    let open = |config: &Config| {
+        let pool = Pool::builder(Manager::new(config.clone(), NoTls)).max_size(2).build().unwrap();
+        let store = PostgresStore::builder(pool).schema(schema);
+        if with_hints { store.listen(config.clone(), NoTls).build() } else { store.build() }
+    };
+    let slug = format!("revocations-{}-{with_hints}", interval.as_millis());
+    let first = Authorizer::builder().store(open(&config)).build();
+    let acme = first.create_tenant(&slug, "Revocations").await.unwrap();
+    let seed = acme.update(|tx| {
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.grant("posts:write")?;
+        tx.create_user("alice")?.assign("editor")?.done()
+    });
+    seed.await.unwrap();
+    let store = open(&config);
+    let second = Authorizer::builder().store(store.clone()).build();
+    let elsewhere = second.tenant(&slug).await.unwrap();
+    let follower = second.follow(store.clone()).every(interval);
+    let follower = if with_hints { follower.watch(store) } else { follower };
+    let task = tokio::spawn(follower.run());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut times = Vec::new();
+    for round in 0..rounds {
+        let start = Instant::now();
+        acme.update(|tx| tx.user("alice")?.unassign("editor")?.done()).await.unwrap();
+        while elsewhere.check("alice", "posts:write") {
+            tokio::time::sleep(Duration::from_micros(50)).await;
+        }
+        times.push(start.elapsed());
+        let assigned = acme.update(|tx| tx.user("alice")?.assign("editor")?.done()).await.unwrap();
+        elsewhere.at_least(acme.snapshot().position()).await.unwrap();
+        assert_eq!(elsewhere.revision(), assigned.revision);
+        // Not in step with the polls.
+        let pause = if with_hints { Duration::from_millis(7) } else { interval };
+        tokio::time::sleep(pause * (round % 7) / 7).await;
+    }
+    task.abort();
+    times.sort_unstable();
+    let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
+    let how = if with_hints { "with hints".to_owned() } else { format!("polled every {interval:?}") };
+    println!("revocation to denied elsewhere, {how:<20} median {:>10.2?}   99 % {:>10.2?}", at(50), at(99));
+}
+
 fn ratio(a: Duration, b: Duration) -> f64 {
     a.as_secs_f64() / b.as_secs_f64()
 }
@@ -138,12 +196,15 @@ async fn main() {
     tokio::spawn(connection);
     let schema = format!("bench_{}", std::process::id());
     let pool = Pool::builder(Manager::new(config, NoTls)).max_size(2).build().unwrap();
-    let store = PostgresStore::builder(pool).schema(&schema).build();
+    let store = PostgresStore::builder(pool.clone()).schema(&schema).build();
+    let notifying = PostgresStore::builder(pool).schema(&schema).notify().build();
     store.migrate().await.unwrap();
     let one = format!("CREATE TABLE {schema}.one (n bigint); INSERT INTO {schema}.one VALUES (0)");
     client.batch_execute(&one).await.unwrap();
-    let bench = Bench { store, client, schema };
+    let bench = Bench { store, notifying, client, schema };
     bench.commits(if is_short { 200 } else { 5_000 }).await;
     bench.loads(100_000, if is_short { 5 } else { 31 }).await;
+    revocations(&url, &bench.schema, if is_short { 200 } else { 2_000 }, Duration::from_secs(1), true).await;
+    revocations(&url, &bench.schema, if is_short { 100 } else { 1_000 }, Duration::from_millis(100), false).await;
     bench.client.batch_execute(&format!("DROP SCHEMA {} CASCADE", bench.schema)).await.unwrap();
 }

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use crate::connection::{Connection, get};
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
-use crate::statements::Statements;
+use crate::statements::{NOTIFY, Statements};
 use crate::tables::{self, ColumnRole, TABLES, Table};
 use crate::value::{Cell, Micros};
+use crate::watch;
 
 /// From so many rows of one table on, COPY is faster than arrays.
 const COPY_FROM: usize = 1_000;
@@ -54,6 +55,9 @@ pub(crate) async fn write(connection: &Connection, sql: &Statements, commit: Com
     small.push(insert_commit(connection, sql, tenant_id, revision, envelope, changes.len()));
     if !changes.is_empty() && changes.len() < COPY_FROM {
         small.push(insert_changes(connection, sql, tenant_id, revision, changes));
+    }
+    if let Some(channel) = &sql.channel {
+        small.push(notify(connection, channel, tenant_id, revision));
     }
     try_join_all(small).await?;
     for (copy, types, rows) in large {
@@ -265,6 +269,15 @@ fn insert_commit<'c>(
             (&changes, Type::INT8),
         ];
         connection.execute("the row of the commit", &sql.insert_commit, &values).await.map(drop)
+    })
+}
+
+/// A hint for those who watch. PostgreSQL sends it when the transaction commits.
+fn notify<'c>(connection: &'c Connection, channel: &'c str, tenant_id: Uuid, revision: i64) -> Pending<'c> {
+    Box::pin(async move {
+        let payload = watch::payload(tenant_id, revision);
+        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
+        connection.execute("the notification", NOTIFY, &values).await.map(drop)
     })
 }
 

@@ -20,11 +20,13 @@
 //! | [`PostgresStore`] | the store, over a pool of the application |
 //! | [`PostgresStoreBuilder`] | its options: the name of the schema, time limits |
 //! | [`PostgresError`] | why PostgreSQL did not do what the store asked for: the cause of a [`StoreError`](rolecall::store::StoreError) |
+//! | [`PostgresHints`] | hints that tenants have newer revisions, for [followers](rolecall::Authorizer::follow) |
 //! | [`migration_sql`] | the tables as SQL |
 //!
 //! The README of the package describes the tables, what people can ask them, the privileges, and poolers.
 
 mod connection;
+mod directory;
 mod commit;
 mod error;
 mod history;
@@ -35,11 +37,13 @@ mod statements;
 mod store;
 mod tables;
 mod value;
+mod watch;
 
 pub use deadpool_postgres;
 pub use error::{PostgresError, PostgresErrorKind};
 pub use store::{PostgresStore, PostgresStoreBuilder, migration_sql};
 pub use tokio_postgres;
+pub use watch::PostgresHints;
 
 /// The examples of the README.
 #[cfg(doctest)]

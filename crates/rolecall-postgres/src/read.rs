@@ -45,8 +45,13 @@ pub(crate) async fn list(
     let after = after.map_or("", TenantSlug::as_str);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = connection.query("list", &sql.list, &[(&after, Type::TEXT), (&limit, Type::INT8)]).await?;
+    summaries(&rows)
+}
+
+/// Tenants, from rows with the column of `expect_primary`, an id and a slug.
+pub(crate) fn summaries(rows: &[Row]) -> Result<Vec<TenantSummary>, Failure> {
     let mut tenants = Vec::new();
-    for row in &rows {
+    for row in rows {
         expect_primary(row)?;
         // The one row of an empty list has no tenant.
         let Some(tenant_id) = get::<Option<Uuid>>(row, 1)?.map(TenantId::from_uuid) else { continue };

@@ -10,6 +10,8 @@ pub(crate) struct Statements {
     pub(crate) version: String,
     pub(crate) find: String,
     pub(crate) list: String,
+    pub(crate) positions: String,
+    pub(crate) tenants_of_user: String,
     pub(crate) create: String,
     pub(crate) advance: String,
     pub(crate) position: String,
@@ -24,6 +26,8 @@ pub(crate) struct Statements {
     pub(crate) history_commits: String,
     pub(crate) history_changes: String,
     pub(crate) remove_history: String,
+    /// The channel on which commits send a notification, if they do.
+    pub(crate) channel: Option<String>,
     pub(crate) tables: Vec<TableStatements>,
 }
 
@@ -61,11 +65,14 @@ pub(crate) fn begin_commit(step_timeout: Option<Duration>) -> String {
 /// A transaction that reads one state. It does not say `READ ONLY`, which some servers refuse together with isolation.
 pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
 
+/// Sends a notification when the transaction commits.
+pub(crate) const NOTIFY: &str = "SELECT pg_notify($1, $2)";
+
 const COMMIT_COLUMNS: &str = "revision, commit_id, previous_id, actor, at, note, catalog, changes";
 const CHANGE_COLUMNS: &str = "revision, kind, before::text, after::text";
 
 impl Statements {
-    pub(crate) fn new(schema: &str) -> Self {
+    pub(crate) fn new(schema: &str, channel: Option<String>) -> Self {
         let s = quoted(schema);
         // A standby may lag behind, which would make removed rights come back (S5). The join returns a row in any case.
         let primary = "SELECT pg_is_in_recovery()";
@@ -80,6 +87,15 @@ impl Statements {
             list: format!(
                 "{primary}, t.tenant_id, t.slug FROM (SELECT 1) AS one LEFT JOIN \
                  (SELECT tenant_id, slug FROM {s}.tenants WHERE slug > $1 ORDER BY slug LIMIT $2) AS t ON true ORDER BY t.slug"
+            ),
+            positions: format!(
+                "{primary}, t.tenant_id, t.revision, t.commit_id FROM (SELECT 1) AS one LEFT JOIN \
+                 {s}.tenants AS t ON t.tenant_id = ANY ($1) AND t.slug IS NOT NULL"
+            ),
+            tenants_of_user: format!(
+                "{primary}, t.tenant_id, t.slug FROM (SELECT 1) AS one LEFT JOIN \
+                 (SELECT t.tenant_id, t.slug FROM {s}.users AS u JOIN {s}.tenants AS t ON t.tenant_id = u.tenant_id \
+                 WHERE u.key = $1 AND t.slug > $2 ORDER BY t.slug LIMIT $3) AS t ON true ORDER BY t.slug"
             ),
             // The slug is not looked at if the tenant exists or is deleted.
             create: format!(
@@ -150,6 +166,7 @@ impl Statements {
                  AND h.revision < kept.first) \
                  SELECT count(*) FROM gone"
             ),
+            channel,
             tables: TABLES.iter().map(|table| TableStatements::new(&s, table)).collect(),
         }
     }

@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use rolecall::Timestamp;
-use rolecall::records::{Position, Revision, TenantId, TenantSlug};
-use rolecall::store::{Commit, CommitPage, CommitQuery, History, Since, Sink, Store, StoreError, TenantSummary};
-use tokio_postgres::Row;
+use rolecall::records::{Position, Revision, TenantId, TenantSlug, UserKey};
+use rolecall::store::{
+    Commit, CommitPage, CommitQuery, History, Positions, Since, Sink, Store, StoreError, TenantSummary, UserDirectory,
+    Watch,
+};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Config, Row, Socket};
 
 use crate::connection::Connection;
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::read::Loading;
-use crate::statements::{self, Statements};
+use crate::statements::{self, NOTIFY, Statements};
 use crate::value::Micros;
-use crate::{commit, history, migrate, read, schema};
+use crate::watch::{Listener, PostgresHints};
+use crate::{commit, directory, history, migrate, read, schema, watch};
 
 /// How often a transaction starts again after deadlocks and the like.
 const MOST_AGAIN: u32 = 6;
@@ -79,6 +84,7 @@ struct Inner {
     begin_commit: String,
     step_timeout: Option<Duration>,
     max_changes: u32,
+    listener: Option<Listener>,
     /// Whether the version of the schema was found to be right.
     is_checked: AtomicBool,
 }
@@ -105,6 +111,8 @@ pub struct PostgresStoreBuilder {
     schema: String,
     step_timeout: Option<Duration>,
     max_changes: u32,
+    notify: bool,
+    listener: Option<Listener>,
 }
 
 impl PostgresStoreBuilder {
@@ -137,12 +145,55 @@ impl PostgresStoreBuilder {
         Self { max_changes: changes, ..self }
     }
 
+    /// Sends a notification with each commit, for the processes that [`listen`](Self::listen). The default is not to.
+    ///
+    /// Every process that writes must do this, also one that does not listen. PostgreSQL lets transactions that notify
+    /// commit one after the other, over all databases of the server. Servers that do not know `pg_notify` refuse such
+    /// commits.
+    pub fn notify(self) -> Self {
+        Self { notify: true, ..self }
+    }
+
+    /// Makes [`watch`](Watch::watch) work: it listens on a connection of its own, which it makes with these options. The
+    /// store also [notifies](Self::notify).
+    ///
+    /// The connection must lead to the server itself. A pooler in transaction mode swallows notifications; `watch` tests
+    /// that and returns an error. The store's pool may go through such a pooler.
+    ///
+    /// ```no_run
+    /// use deadpool_postgres::{Manager, Pool};
+    /// use rolecall::Authorizer;
+    /// use rolecall_postgres::PostgresStore;
+    /// use tokio_postgres::NoTls;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pooled: tokio_postgres::Config = "host=pooler user=app dbname=app".parse()?;
+    /// let direct: tokio_postgres::Config = "host=server user=app dbname=app".parse()?;
+    /// let pool = Pool::builder(Manager::new(pooled, NoTls)).build()?;
+    /// let store = PostgresStore::builder(pool).listen(direct, NoTls).build();
+    /// let authorizer = Authorizer::builder().store(store.clone()).build();
+    /// tokio::spawn(authorizer.follow(store.clone()).watch(store).run());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listen<T>(self, config: Config, tls: T) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + 'static,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        Self { notify: true, listener: Some(Listener::new(config, tls)), ..self }
+    }
+
     /// Returns the store. It connects at the first call.
     pub fn build(self) -> PostgresStore {
-        let Self { pool, schema, step_timeout, max_changes } = self;
+        let Self { pool, schema, step_timeout, max_changes, notify, listener } = self;
         let begin_commit = statements::begin_commit(step_timeout);
-        let (sql, is_checked) = (Statements::new(&schema), AtomicBool::new(false));
-        PostgresStore(Arc::new(Inner { pool, schema, sql, begin_commit, step_timeout, max_changes, is_checked }))
+        let channel = notify.then(|| watch::channel(&schema));
+        let (sql, is_checked) = (Statements::new(&schema, channel), AtomicBool::new(false));
+        let inner = Inner { pool, schema, sql, begin_commit, step_timeout, max_changes, listener, is_checked };
+        PostgresStore(Arc::new(inner))
     }
 }
 
@@ -175,6 +226,8 @@ impl PostgresStore {
             schema: "rolecall".to_owned(),
             step_timeout: Some(Duration::from_secs(30)),
             max_changes: 250_000,
+            notify: false,
+            listener: None,
         }
     }
 
@@ -309,6 +362,46 @@ impl History for PostgresStore {
     async fn commits(&self, tenant_id: TenantId, query: &CommitQuery) -> Result<Option<CommitPage>, StoreError> {
         let inner = &*self.0;
         call!(inner.connect(), connection => history::commits(&connection, &inner.sql, tenant_id, query))
+    }
+}
+
+impl Positions for PostgresStore {
+    async fn positions(&self, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, StoreError> {
+        let inner = &*self.0;
+        call!(inner.connect(), connection => directory::positions(&connection, &inner.sql, tenant_ids))
+    }
+}
+
+impl UserDirectory for PostgresStore {
+    async fn tenants_of_user(
+        &self,
+        key: &UserKey,
+        after: Option<&TenantSlug>,
+        limit: usize,
+    ) -> Result<Vec<TenantSummary>, StoreError> {
+        let inner = &*self.0;
+        call!(inner.connect(), connection => directory::tenants_of_user(&connection, &inner.sql, key, after, limit))
+    }
+}
+
+/// Needs [`PostgresStoreBuilder::listen`].
+impl Watch for PostgresStore {
+    type Hints = PostgresHints;
+
+    async fn watch(&self) -> Result<PostgresHints, StoreError> {
+        let inner = &*self.0;
+        let Some(listener) = &inner.listener else {
+            let missing = "the store was built without `listen`, so it has no connection for hints";
+            return Err(StoreError::unavailable(PostgresError::new(PostgresErrorKind::Other, missing)));
+        };
+        let hints = listener.listen(&inner.schema).await?;
+        let test = uuid::Uuid::new_v4();
+        let (channel, payload) = (watch::channel(&inner.schema), watch::test_payload(test));
+        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
+        let sent: Result<u64, StoreError> =
+            call!(inner.connect(), connection => connection.execute("the test of hints", NOTIFY, &values));
+        sent?;
+        hints.expect_test(test).await
     }
 }
 

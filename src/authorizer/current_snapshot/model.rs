@@ -18,6 +18,7 @@
 //! | any revision is published | `writers_with_turns_…` |
 //! | a closed cell accepts a snapshot | `writers_with_turns_…` |
 //! | writers do not take a turn | `writers_with_turns_…` |
+//! | the bound on staleness stores, rather than compares and swaps | `the_bound_on_staleness_…` |
 
 use std::sync::Arc;
 
@@ -168,5 +169,32 @@ fn writers_with_turns_lose_nothing_and_revive_nothing() {
         assert!(close.join().unwrap());
         let highest = if third { 3 } else { 1 + u64::from(second) };
         assert_eq!(look(&current), (highest, Availability::Closed), "lost, or revived");
+    });
+}
+
+/// The task that enforces the bound on staleness has no turn. It must not undo what the holder of the turn stores.
+#[test]
+fn the_bound_on_staleness_undoes_nothing_and_revives_nothing() {
+    let snapshots = Arc::new(Snapshots::new());
+    every_order(3, move || {
+        let current = snapshots.cell();
+        let watch = {
+            let current = Arc::clone(&current);
+            thread::spawn(move || {
+                current.set_confirmed(false);
+                let seen = look(&current);
+                current.set_confirmed(true);
+                seen
+            })
+        };
+        assert!(current.publish(snapshots.at(2)));
+        current.set_availability(Availability::InDoubt);
+        assert_eq!(look(&current), (2, Availability::InDoubt), "answered again");
+        assert!(current.publish(snapshots.at(3)));
+        assert_eq!(look(&current).0, 3, "lost");
+        current.set_availability(Availability::Closed);
+        let seen = watch.join().unwrap();
+        assert!(seen.1 != Availability::Serving || seen.0 > 1, "{seen:?}");
+        assert_eq!(look(&current), (3, Availability::Closed), "revived");
     });
 }

@@ -391,7 +391,7 @@ impl Tenant {
     pub fn lag(&self) -> Lag {
         let known = lock(&self.0.sync_state);
         let ahead = known.latest.map_or(0, |latest| latest.number().saturating_sub(self.revision().number()));
-        Lag { revisions: ahead, failed_refreshes: known.failed_refreshes }
+        Lag { revisions: ahead, failed_refreshes: known.failed_refreshes, confirmed_at: known.confirmed.instant }
     }
 
     /// Returns what became of a commit that was in doubt when its update returned or was dropped. `None` if no such

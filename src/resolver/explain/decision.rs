@@ -97,6 +97,9 @@ pub enum Reason {
     OutsideWindows,
     /// The user may do it, and not with the roles to which the question is narrowed (R15).
     Narrowed,
+    /// The store has not confirmed the state of the tenant for longer than the
+    /// [bound on staleness](crate::AuthorizerBuilder::max_staleness). The tenant denies every check until it does.
+    Unconfirmed,
     /// A commit of this tenant is in doubt. The tenant denies every check until the commit is resolved.
     InDoubt,
     /// The last refresh rejected the content of the store. The tenant denies every check until a refresh succeeds.

@@ -48,6 +48,7 @@ pub(crate) fn decide(
 pub(crate) fn unavailable_reason(availability: Availability) -> Option<Reason> {
     match availability {
         Availability::Serving => None,
+        Availability::Unconfirmed => Some(Reason::Unconfirmed),
         Availability::InDoubt => Some(Reason::InDoubt),
         Availability::InvalidContent => Some(Reason::InvalidStoreContent),
         Availability::Broken => Some(Reason::InternalError),

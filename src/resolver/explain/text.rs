@@ -82,6 +82,9 @@ impl fmt::Display for Reason {
                 f.write_str("no path of the user is ever active: the windows on each have no common instant")
             }
             Self::OutsideWindows => f.write_str("it is outside the windows of what the user holds"),
+            Self::Unconfirmed => f.write_str(
+                "the store has not confirmed the tenant's state within the bound on staleness; refresh the tenant",
+            ),
             Self::InDoubt => f.write_str("the tenant has a commit in doubt; refresh the tenant to resolve it"),
             Self::InvalidStoreContent => {
                 f.write_str("the content of the store is invalid; a refresh of the tenant lists what to repair")

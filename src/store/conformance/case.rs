@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::dyn_fixture::{Connection, DynFixture};
-use super::{CaseReport, Clause, Finding, FixtureError, LinkState};
+use super::{CaseReport, Clause, Finding, Fixture, FixtureError, LinkState};
 use crate::store::StoreError;
 
 /// A case of the suite.
@@ -41,6 +41,31 @@ macro_rules! cases {
     };
 }
 pub(super) use cases;
+
+/// Runs the cases of an optional capability, and returns their report. Each is an `async fn` that takes the fixture and an
+/// empty store.
+macro_rules! cases_of {
+    ($fixture:ident: $($clause:ident: $name:ident;)+) => {{
+        let mut cases = Vec::new();
+        $(cases.push($crate::store::conformance::case::run_on($fixture, Clause::$clause, stringify!($name), |fixture, store| {
+            Box::pin(async move { $name(fixture, &store).await })
+        }).await);)+
+        Report { cases }
+    }};
+}
+pub(super) use cases_of;
+
+/// Runs one case of an optional capability on an empty store.
+pub(super) async fn run_on<'a, F: Fixture>(
+    fixture: &'a F,
+    clause: Clause,
+    name: &'static str,
+    body: impl FnOnce(&'a F, F::Store) -> CaseFuture<'a> + Send,
+) -> CaseReport {
+    Fixture::case_started(fixture, name);
+    let finding = finding_of(async { body(fixture, Fixture::fresh(fixture).await?).await }).await;
+    CaseReport { clause, name, finding }
+}
 
 /// Why a case did not pass.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::thread;
+use std::time::Duration;
 
 use crate::block_on::block_on;
 use crate::store::Store;
@@ -84,6 +85,11 @@ pub trait Fixture: Send + Sync {
     /// Receives the name of each case before it runs, as in [`CaseReport::name`](super::CaseReport::name). Print it to
     /// find the case in which a store hangs.
     fn case_started(&self, _case: &str) {}
+
+    /// Returns how long a case of [`run_watch`](super::run_watch) waits for a hint: ten seconds.
+    fn hint_timeout(&self) -> Duration {
+        Duration::from_secs(10)
+    }
 }
 
 /// The state of the link between a store and its database.

@@ -1,13 +1,11 @@
 //! H1 to H7: the optional capability [`History`](crate::store::History).
 
-use std::future::Future;
-
-use super::case::{CaseError, CaseResult, ensure, expect_eq, finding_of};
+use super::case::{CaseError, CaseResult, cases_of, ensure, expect_eq};
 use super::history::{full_envelope, written};
 use super::samples::{
     commit_on, create_tenant, delete_tenant, id, load_existing, sorted_by_key, suite_bug, tenant, tenant_id, users,
 };
-use super::{CaseReport, Clause, Fixture, Report};
+use super::{Clause, Fixture, Report};
 use crate::model::records::{Actor, Position, RecordKey, Revision, TenantId, Timestamp, UserId};
 use crate::store::{Base, Commit, CommitQuery, History, Store, StoredCommit};
 
@@ -35,15 +33,7 @@ use crate::store::{Base, Commit, CommitQuery, History, Store, StoredCommit};
 /// # Complexity
 /// Less than a hundred commits. One of them has 3,000 changes.
 pub async fn run_history<F: Fixture<Store: History>>(fixture: &F) -> Report {
-    let mut cases = Vec::new();
-    macro_rules! run {
-        ($($clause:ident: $name:ident;)+) => {$(
-            cases.push(report(fixture, Clause::$clause, stringify!($name), |fixture, store| {
-                Box::pin(async move { $name(fixture, &store).await })
-            }).await);
-        )+};
-    }
-    run! {
+    cases_of! { fixture:
         H1: commits_are_newest_first_and_whole;
         H1: a_large_commit_is_whole;
         H2: pages_skip_nothing;
@@ -54,20 +44,6 @@ pub async fn run_history<F: Fixture<Store: History>>(fixture: &F) -> Report {
         H6: the_history_has_no_gap;
         H7: an_unknown_tenant_has_no_history;
     }
-    Report { cases }
-}
-
-type Running<'a> = std::pin::Pin<Box<dyn Future<Output = CaseResult> + Send + 'a>>;
-
-async fn report<'a, F: Fixture<Store: History>>(
-    fixture: &'a F,
-    clause: Clause,
-    name: &'static str,
-    body: impl FnOnce(&'a F, F::Store) -> Running<'a> + Send,
-) -> CaseReport {
-    fixture.case_started(name);
-    let finding = finding_of(async { body(fixture, fixture.fresh().await?).await }).await;
-    CaseReport { clause, name, finding }
 }
 
 /// Every commit that a query selects, newest first, read in pages.

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// A clause of the contract of [`Store`](crate::store::Store), or of [`History`](crate::store::History).
+/// A clause of the contract of [`Store`](crate::store::Store), or of an optional capability:
+/// [`History`](crate::store::History), [`Positions`](crate::store::Positions), [`Watch`](crate::store::Watch) or
+/// [`UserDirectory`](crate::store::UserDirectory).
 ///
 /// ```
 /// use rolecall::store::conformance::Clause;
@@ -36,11 +38,34 @@ pub enum Clause {
     H5,
     H6,
     H7,
+    P1,
+    P2,
+    P3,
+    P4,
+    P5,
+    W1,
+    W2,
+    W3,
+    W4,
+    W5,
+    U1,
+    U2,
+    U3,
+    U4,
 }
 
 impl Clause {
     /// The clauses of the optional capability [`History`](crate::store::History), in order.
     pub const HISTORY: [Self; 7] = [Self::H1, Self::H2, Self::H3, Self::H4, Self::H5, Self::H6, Self::H7];
+
+    /// The clauses of the optional capability [`Positions`](crate::store::Positions), in order.
+    pub const POSITIONS: [Self; 5] = [Self::P1, Self::P2, Self::P3, Self::P4, Self::P5];
+
+    /// The clauses of the optional capability [`Watch`](crate::store::Watch), in order.
+    pub const WATCH: [Self; 5] = [Self::W1, Self::W2, Self::W3, Self::W4, Self::W5];
+
+    /// The clauses of the optional capability [`UserDirectory`](crate::store::UserDirectory), in order.
+    pub const USER_DIRECTORY: [Self; 4] = [Self::U1, Self::U2, Self::U3, Self::U4];
 
     /// The clauses that every store keeps, in order.
     pub const ALL: [Self; 15] = [

@@ -1,4 +1,4 @@
-//! The short reads: find, list and since. Each is one read transaction.
+//! The reads other than loads: find, list, since and the optional capabilities. Each is one read transaction.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -6,9 +6,11 @@ use std::sync::Arc;
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::failure::Failure;
-use super::format::{Bytes, COMMITS, SLUGS, TENANTS, TableId, commit_key, revision_in, tenant_key, verify_checksum};
-use super::rows::{CommitHead, CommitPart, LiveTenant, TenantRow, decode, part};
-use crate::model::records::{Position, Revision, TenantId, TenantSlug};
+use super::format::{
+    Bytes, COMMITS, RECORDS, SLUGS, TENANTS, TableId, commit_key, kind_in, revision_in, tenant_key, verify_checksum,
+};
+use super::rows::{CommitHead, CommitPart, LiveTenant, TenantRow, decode, part, record};
+use crate::model::records::{Position, Record, RecordKind, Revision, TenantId, TenantSlug, UserKey};
 use crate::store::history::page;
 use crate::store::{CommitPage, CommitQuery, Since, StoredCommit, TenantSummary};
 
@@ -29,7 +31,15 @@ pub(super) fn list(
     after: Option<&TenantSlug>,
     limit: usize,
 ) -> Result<Vec<TenantSummary>, Failure> {
-    let slugs = database.begin_read()?.open_table(SLUGS)?;
+    listed_in(&database.begin_read()?, after, limit)
+}
+
+fn listed_in(
+    reading: &ReadTransaction,
+    after: Option<&TenantSlug>,
+    limit: usize,
+) -> Result<Vec<TenantSummary>, Failure> {
+    let slugs = reading.open_table(SLUGS)?;
     let after = after.map_or(Bound::Unbounded, |slug| Bound::Excluded(slug.as_str().as_bytes()));
     let mut listed = Vec::new();
     for row in slugs.range::<&[u8]>((after, Bound::Unbounded))?.take(limit) {
@@ -39,6 +49,50 @@ pub(super) fn list(
         listed.push(TenantSummary { tenant_id: tenant_id_of_slug(key.value(), tenant_id.value())?, slug });
     }
     Ok(listed)
+}
+
+/// Returns the latest position of each tenant.
+pub(super) fn positions(database: &Database, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, Failure> {
+    let reading = database.begin_read()?;
+    let position = |id: &TenantId| Ok(live_tenant(&reading, *id)?.map(|tenant| tenant.latest.of(*id)));
+    tenant_ids.iter().map(position).collect()
+}
+
+/// Returns the tenants after this slug that have a user with this key. Reads the users of each.
+pub(super) fn tenants_of_user(
+    database: &Database,
+    key: &UserKey,
+    after: Option<&TenantSlug>,
+    limit: usize,
+) -> Result<Vec<TenantSummary>, Failure> {
+    let reading = database.begin_read()?;
+    let records = reading.open_table(RECORDS)?;
+    let mut found = Vec::new();
+    for tenant in listed_in(&reading, after, usize::MAX)? {
+        if found.len() >= limit {
+            break;
+        }
+        if has_user(&records, tenant.tenant_id, key)? {
+            found.push(tenant);
+        }
+    }
+    Ok(found)
+}
+
+fn has_user(records: &ReadOnlyTable<Bytes, Bytes>, tenant_id: TenantId, key: &UserKey) -> Result<bool, Failure> {
+    const USER: u8 = RecordKind::User.ordinal();
+    let first: Vec<u8> = tenant_key(tenant_id).into_iter().chain([USER]).collect();
+    for row in records.range(&first[..]..)? {
+        let (place, value) = row?;
+        if !place.value().starts_with(&tenant_key(tenant_id)) || kind_in(place.value()) != Some(USER) {
+            break;
+        }
+        let (value, _) = verify_checksum(TableId::Records, place.value(), value.value())?;
+        if matches!(record(USER, value)?, Record::User(user) if user.key == *key) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns the commits after a position (S14).

@@ -286,7 +286,7 @@ fn a_file_is_reopened_by_its_absolute_path() {
     let relative = folder.path().strip_prefix(&here).unwrap_or(folder.path()).join("tenants");
     assert!(relative.is_relative());
     let store = RedbStore::open(&relative).unwrap();
-    let Backend::File(path) = store.0.0.backend() else { panic!("not a file") };
+    let Backend::File(path) = store.file.0.backend() else { panic!("not a file") };
     assert_eq!(*path, here.join(relative));
 }
 

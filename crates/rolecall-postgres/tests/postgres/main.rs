@@ -17,4 +17,5 @@ mod schemas;
 mod server;
 mod sessions;
 mod tables;
+mod watching;
 mod writers;

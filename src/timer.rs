@@ -27,13 +27,13 @@ struct Queue {
 struct Due(Instant, Arc<Mutex<Option<Waker>>>);
 
 /// A pause. Dropping it leaves its place in the queue, without a waker, until it is due.
-pub(super) struct Sleep {
+pub(crate) struct Sleep {
     duration: Duration,
     /// `None` before the first poll.
     until: Option<(Instant, Arc<Mutex<Option<Waker>>>)>,
 }
 
-pub(super) fn sleep(duration: Duration) -> Sleep {
+pub(crate) fn sleep(duration: Duration) -> Sleep {
     Sleep { duration, until: None }
 }
 

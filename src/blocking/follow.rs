@@ -1,0 +1,37 @@
+//! [`crate::authorizer::follow::Follower`] without an executor.
+
+use std::time::Duration;
+
+use crate::authorizer::follow;
+use crate::block_on::block_on;
+use crate::model::error::Error;
+use crate::store::Watch;
+
+/// [`crate::authorizer::follow::Follower`] without an executor: [`run`](Self::run) follows on the calling thread.
+///
+/// [`Authorizer::follow`](super::Authorizer::follow) makes one, and has an example.
+#[derive(Debug)]
+#[must_use = "a follower does nothing before `run` is called"]
+pub struct Follower(pub(super) follow::Follower);
+
+impl Follower {
+    /// See [`crate::authorizer::follow::Follower::every`].
+    pub fn every(self, interval: Duration) -> Self {
+        Self(self.0.every(interval))
+    }
+
+    /// See [`crate::authorizer::follow::Follower::watch`].
+    pub fn watch(self, store: impl Watch) -> Self {
+        Self(self.0.watch(store))
+    }
+
+    /// See [`crate::authorizer::follow::Follower::on_error`].
+    pub fn on_error(self, report: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        Self(self.0.on_error(report))
+    }
+
+    /// See [`crate::authorizer::follow::Follower::run`].
+    pub fn run(self) {
+        block_on(self.0.run());
+    }
+}

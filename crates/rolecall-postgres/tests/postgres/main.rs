@@ -11,6 +11,7 @@
 mod conformance;
 mod fixtures;
 mod links;
+mod processes;
 mod proxy;
 mod restarts;
 mod schemas;

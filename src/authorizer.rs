@@ -19,6 +19,7 @@
 //! | `current_snapshot.rs`, `write_queue.rs` | the cell that readers and writers share; the order of the writers |
 //! | `pacing.rs` | when a process lets other processes write |
 //! | `detached.rs`, `runtime.rs`, `timer.rs` | work that goes on without its caller; what runs it, and what pauses it |
+//! | `metrics.rs`, `telemetry.rs` | the numbers to export; the events behind them, and the spans of the feature `tracing` |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
@@ -37,6 +38,8 @@ mod commit;
 mod resolve;
 mod refresh;
 mod registry;
+mod metrics;
+mod telemetry;
 mod tenant;
 mod write_state;
 mod creation_queue;
@@ -56,7 +59,9 @@ use std::time::Duration;
 
 pub use self::builder::AuthorizerBuilder;
 pub use self::commit::Updated;
+pub use self::metrics::Metrics;
 pub(crate) use self::registry::Registry;
+use self::runtime::Runtime;
 #[cfg(test)]
 pub(crate) use self::tenant::PUBLISHED;
 use self::tenant::Shared;
@@ -117,6 +122,11 @@ impl Authorizer {
     /// ```
     pub fn catalog(&self) -> &Catalog {
         &self.shared.catalog.definition
+    }
+
+    /// Returns the runtime, for the blocking API.
+    pub(crate) fn runtime(&self) -> Option<&Arc<dyn Runtime>> {
+        self.shared.runtime.as_ref()
     }
 
     /// Returns how many tenants are open.

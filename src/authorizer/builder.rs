@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::runtime::Runtime;
+use super::telemetry::Counters;
 use super::{Authorizer, Registry, Shared};
 use crate::model::catalog::Catalog;
 use crate::model::clock::{Clock, SystemClock};
@@ -191,7 +192,9 @@ impl AuthorizerBuilder {
         let Self { store, clock, catalog, retries, retry_timeout, max_open, runtime } = self;
         let catalog = Arc::new(CompiledCatalog::new(catalog));
         let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
-        Authorizer { shared: Arc::new(Shared { store, clock, catalog, retries, retry_timeout, runtime }), registry }
+        let counters = Counters::default();
+        let shared = Shared { store, clock, catalog, retries, retry_timeout, runtime, counters };
+        Authorizer { shared: Arc::new(shared), registry }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::nested::reject_nested;
+use super::telemetry::Span;
 use super::tenant::{Inner, Tenant};
 use super::write_queue::Turn;
 use crate::model::error::Result;
@@ -33,6 +34,7 @@ impl Tenant {
         reject_nested()?;
         let turn = self.0.write_state.write_queue.take().await;
         let inner = Arc::clone(&self.0);
+        let span = Span::refresh(self.0.tenant_id, self.revision());
         let refreshed = async move {
             let _turn = turn;
             inner.alive()?;
@@ -40,7 +42,7 @@ impl Tenant {
             inner.sync().await?;
             inner.alive()
         };
-        self.0.detached(refreshed).await??;
+        self.0.detached(span.around(refreshed)).await??;
         Ok(self.revision())
     }
 

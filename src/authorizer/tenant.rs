@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::current_snapshot::CurrentSnapshot;
 use super::runtime::Runtime;
+use super::telemetry::Counters;
 use super::write_state::WriteStateRef;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, ErrorKind};
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) retries: u32,
     pub(crate) retry_timeout: Duration,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
+    pub(crate) counters: Counters,
 }
 
 pub(crate) struct Inner {

@@ -12,6 +12,7 @@ use crate::model::records::{CommitId, Position, Revision, TenantId};
 
 /// What happened to a tenant.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only spans and events show what an event contains"))]
 pub(super) enum Event {
     /// It was loaded and is open.
     Opened(Revision),

@@ -35,6 +35,10 @@ impl Drop for Connection {
 
 impl Connection {
     pub(crate) async fn open(pool: &Pool, limit: Option<Duration>) -> Result<Self, Failure> {
+        // Sockets and timers would panic.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(StoreError::unavailable(PostgresError::no_runtime()).into());
+        }
         let connecting = pool.get();
         let connected = match limit {
             None => connecting.await,

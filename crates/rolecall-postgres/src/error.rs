@@ -57,6 +57,8 @@ pub enum PostgresErrorKind {
     SchemaTooOld,
     /// A later release has migrated the schema, and this release cannot work with it.
     SchemaTooNew,
+    /// The call was not made within a tokio runtime.
+    NoRuntime,
     /// No connection of the pool became free in time.
     PoolExhausted,
     /// The application has closed the pool, or configured it so that it cannot work.
@@ -138,6 +140,12 @@ impl PostgresError {
             other => format!("no connection from the pool: {other}"),
         };
         Self { kind, message, source: Some(Source::Pool(error)) }
+    }
+
+    pub(crate) fn no_runtime() -> Self {
+        const MESSAGE: &str = "no tokio runtime: expected a call within one; \
+            the blocking API takes one by `runtime(handle)`";
+        Self::new(PostgresErrorKind::NoRuntime, MESSAGE)
     }
 
     pub(crate) fn step_timeout(step: &str, limit: Duration) -> Self {

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod blocking;
 mod conformance;
 mod fixtures;
 mod links;

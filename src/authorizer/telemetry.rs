@@ -191,6 +191,7 @@ impl Span {
     }
 
     pub(super) fn around<F: Future>(self, call: F) -> F {
+        let Self() = self;
         call
     }
 }

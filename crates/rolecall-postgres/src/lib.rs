@@ -18,28 +18,43 @@
 //! | | |
 //! |---|---|
 //! | [`PostgresStore`] | the store, over a pool of the application |
+//! | [`ConnectionPool`] | that pool: of deadpool and tokio-postgres, or of sqlx |
 //! | [`PostgresStoreBuilder`] | its options: the name of the schema, time limits |
 //! | [`PostgresError`] | why PostgreSQL did not do what the store asked for: the cause of a [`StoreError`](rolecall::store::StoreError) |
 //! | [`migration_sql`] | the tables as SQL |
 //!
 //! The README of the package describes the tables, what people can ask them, the privileges, and poolers.
 
+#[cfg(feature = "deadpool")]
+mod client;
 mod connection;
 mod commit;
+mod copy;
 mod error;
 mod history;
 mod migrate;
+mod pool;
 mod read;
 mod schema;
+#[cfg(feature = "sqlx")]
+mod sqlx_client;
 mod statements;
 mod store;
 mod tables;
 mod value;
 
+#[cfg(feature = "deadpool")]
 pub use deadpool_postgres;
 pub use error::{PostgresError, PostgresErrorKind};
+pub use pool::ConnectionPool;
+#[cfg(feature = "sqlx")]
+pub use sqlx;
 pub use store::{PostgresStore, PostgresStoreBuilder, migration_sql};
+#[cfg(feature = "deadpool")]
 pub use tokio_postgres;
+
+#[cfg(not(any(feature = "deadpool", feature = "sqlx")))]
+compile_error!("rolecall-postgres needs a client: enable the feature `deadpool` or `sqlx`");
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -58,9 +58,6 @@ pub(crate) fn begin_commit(step_timeout: Option<Duration>) -> String {
     sql
 }
 
-/// A transaction that reads one state. It does not say `READ ONLY`, which some servers refuse together with isolation.
-pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
-
 const COMMIT_COLUMNS: &str = "revision, commit_id, previous_id, actor, at, note, catalog, changes";
 const CHANGE_COLUMNS: &str = "revision, kind, before::text, after::text";
 

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use postgres_types::{ToSql, Type};
 use rolecall::Timestamp;
 use rolecall::records::{Position, Revision, TenantId, TenantSlug};
 use rolecall::store::{Commit, CommitPage, CommitQuery, History, Since, Sink, Store, StoreError, TenantSummary};
-use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Row};
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
+use crate::pool::ConnectionPool;
 use crate::read::Loading;
 use crate::statements::{self, Statements};
 use crate::value::Micros;
@@ -73,7 +72,7 @@ macro_rules! call {
 pub struct PostgresStore(Arc<Inner>);
 
 struct Inner {
-    pool: Pool,
+    pool: ConnectionPool,
     schema: String,
     sql: Statements,
     begin_commit: String,
@@ -101,7 +100,7 @@ struct Inner {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PostgresStoreBuilder {
-    pool: Pool,
+    pool: ConnectionPool,
     schema: String,
     step_timeout: Option<Duration>,
     max_changes: u32,
@@ -162,16 +161,16 @@ impl PostgresStore {
     /// Returns a store in the schema `rolecall` of the pool's database. It connects at the first call.
     ///
     /// The example in [`PostgresStore`] uses it.
-    pub fn new(pool: Pool) -> Self {
+    pub fn new(pool: impl Into<ConnectionPool>) -> Self {
         Self::builder(pool).build()
     }
 
     /// Returns the options of a store.
     ///
     /// The example in [`PostgresStoreBuilder`] uses it.
-    pub fn builder(pool: Pool) -> PostgresStoreBuilder {
+    pub fn builder(pool: impl Into<ConnectionPool>) -> PostgresStoreBuilder {
         PostgresStoreBuilder {
-            pool,
+            pool: pool.into(),
             schema: "rolecall".to_owned(),
             step_timeout: Some(Duration::from_secs(30)),
             max_changes: 250_000,
@@ -188,12 +187,15 @@ impl PostgresStore {
     /// Returns the pool.
     ///
     /// ```
-    /// # use rolecall_postgres::PostgresStore;
+    /// # use rolecall_postgres::{ConnectionPool, PostgresStore};
     /// fn connections(store: &PostgresStore) -> usize {
-    ///     store.pool().status().size
+    ///     match store.pool() {
+    ///         ConnectionPool::Deadpool(pool) => pool.status().size,
+    ///         _ => 0,
+    ///     }
     /// }
     /// ```
-    pub fn pool(&self) -> &Pool {
+    pub fn pool(&self) -> &ConnectionPool {
         &self.0.pool
     }
 
@@ -252,7 +254,7 @@ impl PostgresStore {
             inner.connect(),
             connection => connection.query_one("the removal of history", &inner.sql.remove_history, &values)
         );
-        let count = removed.map_err(into_postgres_error)?.and_then(|row| row.try_get::<_, i64>(0).ok());
+        let count = removed.map_err(into_postgres_error)?.and_then(|row| row.try_get::<i64>(0).ok());
         let count = count.and_then(|count| u64::try_from(count).ok());
         count.ok_or_else(|| PostgresError::damaged("the removal of history returned no number"))
     }

@@ -41,7 +41,9 @@ fn the_blocking_api_works_within_the_runtime_of_the_application() {
 
 #[test]
 fn a_call_without_a_runtime_says_so() {
-    let authorizer = Authorizer::builder().store(PostgresStore::new(server::pool(server::config(), 1))).build();
+    let runtime = runtime();
+    let store = runtime.block_on(async { PostgresStore::new(server::pool(server::config(), 1)) });
+    let authorizer = Authorizer::builder().store(store).build();
     let error = authorizer.create_tenant("acme", "Acme").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let mut cause = error.source();
@@ -58,7 +60,7 @@ fn a_call_without_a_runtime_says_so() {
 #[test]
 fn a_call_on_the_only_thread_of_a_runtime_is_refused() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let store = PostgresStore::new(server::pool(server::config(), 1));
+    let store = runtime.block_on(async { PostgresStore::new(server::pool(server::config(), 1)) });
     let authorizer = Authorizer::builder().store(store).runtime(runtime.handle().clone()).build();
     let error = runtime.block_on(async { authorizer.create_tenant("acme", "Acme") }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);

@@ -291,7 +291,7 @@ impl AuthorizerBuilder {
     }
 
     /// See [`crate::AuthorizerBuilder::runtime`]. Calls wait by its [`block_on`](Runtime::block_on).
-    /// [`Threads`](crate::runtime::Threads) needs no executor.
+    /// [`Threads`](crate::authorizer::runtime::Threads) needs no executor.
     pub fn runtime(self, runtime: impl Runtime) -> Self {
         Self(self.0.runtime(runtime))
     }

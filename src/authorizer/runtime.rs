@@ -74,7 +74,7 @@ pub trait Runtime: Send + Sync + 'static {
 /// Why a runtime refuses to wait on the calling thread. See [`Runtime::block_on`].
 ///
 /// ```
-/// let refused = rolecall::runtime::CannotBlock::because("the runtime was shut down");
+/// let refused = rolecall::authorizer::runtime::CannotBlock::because("the runtime was shut down");
 /// assert_eq!(refused.to_string(), "cannot wait on this thread: the runtime was shut down");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

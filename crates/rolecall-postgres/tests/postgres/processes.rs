@@ -60,7 +60,7 @@ impl Line {
     fn print(&self) {
         match self {
             Self::Update { tenant, revision, raised, removed, at } => {
-                let removed = removed.map_or(-1, u64::cast_signed);
+                let removed = removed.map_or(-1, i128::from);
                 println!("update {tenant} {revision} {} {removed} {at}", u8::from(*raised));
             }
             Self::Answer { tenant, revision, user, allowed, asked, answered } => {
@@ -73,7 +73,7 @@ impl Line {
     /// `None` for what the test harness prints.
     fn parse(line: &str) -> Option<Self> {
         // The harness begins the first line itself.
-        let line = ["update ", "answer ", "end "].iter().find_map(|word| Some(&line[line.find(word)?..]))?;
+        let line = ["update ", "answer ", "end "].iter().find_map(|word| line.get(line.find(word)?..))?;
         let mut words = line.split(' ');
         let kind = words.next()?;
         let numbers: Vec<i128> = words.map(|word| word.trim().parse().ok()).collect::<Option<_>>()?;
@@ -175,7 +175,7 @@ async fn write(tenant: &Tenant, number: u64, process: u64, random: &mut Random) 
 
 /// Refreshes and asks. A state is asked once about each user.
 async fn ask(tenants: Vec<Tenant>, process: u64, stop: Arc<AtomicBool>) {
-    let mut last = [0; TENANTS as usize];
+    let mut last = vec![0; tenants.len()];
     let mut random = Random::new(process + 100);
     while !stop.load(Ordering::Relaxed) {
         for (number, tenant) in (0..).zip(&tenants) {

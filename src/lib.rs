@@ -50,7 +50,7 @@
 //! | keep tenants in another database | [`store::Store`], [`records`], [`docs::implementing_a_store`] |
 //! | export and import a whole tenant as JSON | `Document`, with the feature `json` |
 //! | move in from casbin, laravel-permission or Keycloak | [`docs::moving_in`] |
-//! | let calls outlive a client that hangs up | [`runtime`], [`AuthorizerBuilder::runtime`] |
+//! | let calls outlive a client that hangs up | [`authorizer::runtime`], [`AuthorizerBuilder::runtime`] |
 //! | control time in tests | [`clock`] |
 //! | compare answers with a naive model of the rules | [`reference::Model`] |
 //! | serve many tenants or very many users | [`docs::scaling`] |
@@ -68,7 +68,7 @@
 //! | `confusables` | no | [`Moment::lint`] compares names in all scripts |
 //! | `conformance` | no | `store::conformance`: a test suite for stores, and a store that injects faults |
 //! | `redb` | no | `store::RedbStore`, a durable store in one file; needs Rust 1.90 |
-//! | `tokio` | no | tokio's `Handle` as a [`runtime::Runtime`], also for [`blocking`] |
+//! | `tokio` | no | tokio's `Handle` as a [`authorizer::runtime::Runtime`], also for [`blocking`] |
 //! | `tracing` | no | spans and events for the application's subscriber; none for a check |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

@@ -21,6 +21,7 @@
 //! | `pacing.rs` | when a process lets other processes write |
 //! | `staleness.rs` | when a tenant stops answering because its state is too old |
 //! | `detached.rs`, `runtime.rs` | work that goes on without its caller; what runs it, and what pauses it |
+//! | `metrics.rs`, `telemetry.rs` | the numbers to export; the events behind them, and the spans of the feature `tracing` |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
@@ -40,6 +41,8 @@ mod commit;
 mod resolve;
 mod refresh;
 mod registry;
+mod metrics;
+mod telemetry;
 mod tenant;
 mod write_state;
 mod creation_queue;
@@ -59,7 +62,9 @@ use std::time::Duration;
 
 pub use self::builder::AuthorizerBuilder;
 pub use self::commit::Updated;
+pub use self::metrics::Metrics;
 pub(crate) use self::registry::Registry;
+use self::runtime::Runtime;
 #[cfg(test)]
 pub(crate) use self::tenant::PUBLISHED;
 use self::tenant::Shared;
@@ -120,6 +125,11 @@ impl Authorizer {
     /// ```
     pub fn catalog(&self) -> &Catalog {
         &self.shared.catalog.definition
+    }
+
+    /// Returns the runtime, for the blocking API.
+    pub(crate) fn runtime(&self) -> Option<&Arc<dyn Runtime>> {
+        self.shared.runtime.as_ref()
     }
 
     /// Returns how many tenants are open.

@@ -3,9 +3,20 @@
 //! Every method does the same as the method of that name on the asynchronous type, which has the documentation and the
 //! example. `as_async` and `into_async` convert to the asynchronous type, `From` converts back.
 //!
-//! Use it with stores that need no reactor: the memory store, and stores whose futures are woken by their own thread. A
-//! store that needs the reactor of a runtime (tokio's sockets, for example) would wait for ever. Use the asynchronous
-//! types within that runtime instead.
+//! # Stores that need a runtime
+//!
+//! The memory store and `store::RedbStore` need no runtime. A store with sockets does: give the authorizer the runtime of
+//! the application with [`AuthorizerBuilder::runtime`]. Each call then waits within its context.
+//!
+//! - tokio: `Authorizer::builder().store(store).runtime(handle)`, with the feature `tokio`. Without that feature, hold
+//!   `handle.enter()` around the calls, or implement [`Runtime::block_on`].
+//! - Another runtime: implement [`Runtime::block_on`] if its futures need a context.
+//! - A call that would wait for ever is refused as [`Unavailable`](crate::ErrorKind::Unavailable), with the reason: for
+//!   example, if the runtime has one thread, and that is the calling one.
+//!
+//! From an asynchronous task, use the asynchronous types, or `spawn_blocking`.
+//!
+//! # Example
 //!
 //! ```
 //! use rolecall::blocking::Authorizer;
@@ -40,6 +51,9 @@
 mod follow;
 mod tenant;
 
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::follow::Follower;
@@ -51,7 +65,7 @@ use crate::block_on::block_on;
 use crate::document::Document;
 use crate::model::catalog::Catalog;
 use crate::model::clock::Clock;
-use crate::model::error::Result;
+use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::records::TenantId;
 use crate::store::{Positions, Store, TenantSummary};
 
@@ -104,6 +118,22 @@ macro_rules! twin {
 }
 use twin;
 
+/// Waits for a call on the calling thread, by the runtime if there is one.
+fn wait<T, E: From<Error>>(
+    runtime: Option<&Arc<dyn Runtime>>,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let Some(runtime) = runtime else { return block_on(call) };
+    let mut answer = None;
+    let waited = runtime.block_on(pin!(async { answer = Some(call.await) }));
+    let refused = |reason: String| Err(Error::new(ErrorKind::Unavailable).reason(reason).into());
+    match (answer, waited) {
+        (Some(answer), _) => answer,
+        (None, Err(why)) => refused(why.to_string()),
+        (None, Ok(())) => refused("the runtime did not poll the call to its end".to_owned()),
+    }
+}
+
 /// [`crate::Authorizer`] without an executor.
 ///
 /// ```
@@ -130,6 +160,10 @@ impl Authorizer {
         AuthorizerBuilder::default()
     }
 
+    fn wait<T, E: From<Error>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        wait(self.0.runtime(), call)
+    }
+
     /// See [`crate::Authorizer::catalog`].
     pub fn catalog(&self) -> &Catalog {
         self.0.catalog()
@@ -140,7 +174,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn create_tenant(&self, slug: &str, name: &str) -> Result<Tenant> {
-        block_on(self.0.create_tenant(slug, name)).map(Tenant::from)
+        self.wait(self.0.create_tenant(slug, name)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::create_tenant_with_name`].
@@ -148,7 +182,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn create_tenant_with_name(&self, name: &str) -> Result<Tenant> {
-        block_on(self.0.create_tenant_with_name(name)).map(Tenant::from)
+        self.wait(self.0.create_tenant_with_name(name)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::tenant`].
@@ -156,7 +190,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn tenant(&self, slug: &str) -> Result<Tenant> {
-        block_on(self.0.tenant(slug)).map(Tenant::from)
+        self.wait(self.0.tenant(slug)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::tenant_by_id`].
@@ -164,7 +198,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn tenant_by_id(&self, tenant_id: TenantId) -> Result<Tenant> {
-        block_on(self.0.tenant_by_id(tenant_id)).map(Tenant::from)
+        self.wait(self.0.tenant_by_id(tenant_id)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::open_or_create`].
@@ -172,7 +206,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn open_or_create(&self, slug: &str, name: &str) -> Result<Tenant> {
-        block_on(self.0.open_or_create(slug, name)).map(Tenant::from)
+        self.wait(self.0.open_or_create(slug, name)).map(Tenant::from)
     }
 
     /// See [`crate::Authorizer::tenants`].
@@ -180,7 +214,7 @@ impl Authorizer {
     /// # Errors
     /// The same.
     pub fn tenants(&self, after: Option<&str>, limit: usize) -> Result<Vec<TenantSummary>> {
-        block_on(self.0.tenants(after, limit))
+        self.wait(self.0.tenants(after, limit))
     }
 
     /// See [`crate::Authorizer::import`].
@@ -189,7 +223,12 @@ impl Authorizer {
     /// The same.
     #[cfg(feature = "json")]
     pub fn import(&self, document: &Document) -> Result<Tenant> {
-        block_on(self.0.import(document)).map(Tenant::from)
+        self.wait(self.0.import(document)).map(Tenant::from)
+    }
+
+    /// See [`crate::Authorizer::metrics`].
+    pub fn metrics(&self) -> authorizer::Metrics {
+        self.0.metrics()
     }
 
     /// See [`crate::Authorizer::open_tenants`].
@@ -276,7 +315,8 @@ impl AuthorizerBuilder {
         Self(self.0.max_staleness(limit))
     }
 
-    /// See [`crate::AuthorizerBuilder::runtime`]. [`Threads`](crate::authorizer::runtime::Threads) needs no executor.
+    /// See [`crate::AuthorizerBuilder::runtime`]. Calls wait by its [`block_on`](Runtime::block_on).
+    /// [`Threads`](crate::authorizer::runtime::Threads) needs no executor.
     pub fn runtime(self, runtime: impl Runtime) -> Self {
         Self(self.0.runtime(runtime))
     }

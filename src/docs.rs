@@ -36,6 +36,9 @@ pub mod complexity {}
 #[doc = include_str!("docs/scaling.md")]
 pub mod scaling {}
 
+#[doc = include_str!("docs/observability.md")]
+pub mod observability {}
+
 #[doc = include_str!("docs/review.md")]
 pub mod review {}
 

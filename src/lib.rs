@@ -54,6 +54,7 @@
 //! | control time in tests | [`clock`] |
 //! | compare answers with a naive model of the rules | [`reference::Model`] |
 //! | serve many tenants or very many users | [`docs::scaling`] |
+//! | export numbers, logs and traces | [`Authorizer::metrics`], [`docs::observability`] |
 //! | put it behind HTTP | [`docs::web_service`]; for axum, the crate `rolecall-axum` |
 //! | read about guarantees, security and costs | [`docs`] |
 //!
@@ -67,7 +68,8 @@
 //! | `confusables` | no | [`Moment::lint`] compares names in all scripts |
 //! | `conformance` | no | `store::conformance`: a test suite for stores, and a store that injects faults |
 //! | `redb` | no | `store::RedbStore`, a durable store in one file; needs Rust 1.90 |
-//! | `tokio` | no | tokio's `Handle` as a [`authorizer::runtime::Runtime`] |
+//! | `tokio` | no | tokio's `Handle` as a [`authorizer::runtime::Runtime`], also for [`blocking`] |
+//! | `tracing` | no | spans and events for the application's subscriber; none for a check |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 

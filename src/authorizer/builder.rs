@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::runtime::Runtime;
 use super::staleness::Staleness;
+use super::telemetry::Counters;
 use super::{Authorizer, Registry, Shared};
 use crate::model::catalog::Catalog;
 use crate::model::clock::{Clock, SystemClock};
@@ -225,7 +226,8 @@ impl AuthorizerBuilder {
         let catalog = Arc::new(CompiledCatalog::new(catalog));
         let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
         let staleness = Arc::new(Staleness::new(max_staleness, Arc::clone(&clock), runtime.clone()));
-        let shared = Shared { store, clock, catalog, retries, retry_timeout, runtime, staleness };
+        let counters = Counters::default();
+        let shared = Shared { store, clock, catalog, retries, retry_timeout, runtime, staleness, counters };
         Authorizer { shared: Arc::new(shared), registry }
     }
 }

@@ -14,6 +14,7 @@ use super::detached::{Stopped, detached};
 use super::nested::{Inside, reject_nested};
 use super::pacing::CALLS;
 use super::store_error::store_error;
+use super::telemetry::{Event, Span};
 use super::tenant::{Inner, Outcome, Tenant};
 use super::write_queue::Turn;
 use super::write_state::Pending;
@@ -272,6 +273,7 @@ impl Inner {
     /// Marks a commit as in doubt. Every check is denied until it is resolved, which is left to a task.
     fn mark_in_doubt(self: &Arc<Self>, pending: Arc<Pending>) {
         self.tell(pending.envelope.id, Outcome::InDoubt);
+        self.record(Event::InDoubt(pending.envelope.id));
         self.write_state.set_pending(Some(pending));
         self.current.set_availability(Availability::InDoubt);
         self.resolve_in_a_task();
@@ -382,8 +384,9 @@ impl Inner {
     /// snapshot. Returns the turn, for another attempt. If the caller is gone, the turn is passed on.
     async fn push_to_the_end(self: &Arc<Self>, turn: Turn, plan: Plan) -> Result<(Turn, Plan, Attempt)> {
         let (inner, commit) = (Arc::clone(self), plan.envelope.id);
+        let span = Span::commit(self.tenant_id, Some(plan.base.position), commit, plan.changes.len());
         let work = async move { inner.push(&plan).await.map(|attempt| (turn, plan, attempt)) };
-        match detached(self.shared.runtime.as_ref(), work).await {
+        match detached(self.shared.runtime.as_ref(), span.around(work)).await {
             Ok(pushed) => pushed,
             Err(Stopped::BeforeItBegan) => Err(Stopped::BeforeItBegan.into()),
             Err(Stopped::HalfWay) => Err(Error::in_doubt(commit).reason("the task of the update was stopped half way")),
@@ -416,6 +419,7 @@ impl Inner {
             Ok(revision) if revision == plan.next.position.revision => {
                 sent.resolved();
                 let published = self.publish(Arc::clone(&plan.next), News::Changes(&[&plan.changes]));
+                self.record(Event::Committed(revision));
                 let error = |fault: InternalFault| fault.error(COMMITTED).of_commit(plan.envelope.id);
                 published.map(|()| Attempt::Done).map_err(error)
             }
@@ -427,6 +431,10 @@ impl Inner {
                 if outcome != Outcome::InDoubt {
                     sent.resolved();
                 }
+                self.record(match outcome {
+                    Outcome::Committed(revision) => Event::Committed(revision),
+                    _ => Event::Conflict(actual),
+                });
                 Self::judged(outcome, &pending)
             }
             // In doubt, or a revision that this commit cannot have.
@@ -443,7 +451,10 @@ impl Inner {
                 if matches!(error, StoreError::Deleted) {
                     self.ended();
                 }
-                Err(store_error(error, plan.next.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str())))
+                let error =
+                    store_error(error, plan.next.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str()));
+                self.record(Event::CommitFailed(error.kind()));
+                Err(error)
             }
         }
     }

@@ -8,7 +8,8 @@ use super::creation_queue::{CreationQueue, PendingCreate};
 use super::detached::{Stopped, detached};
 use super::nested::reject_nested;
 use super::store_error::store_error;
-use super::tenant::{Inner, Tenant};
+use super::telemetry::{Event, Span};
+use super::tenant::{Inner, Outcome, Tenant};
 use super::{Authorizer, Registry};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
 use crate::model::invariants::refused;
@@ -138,12 +139,14 @@ impl Authorizer {
         let write_state = self.registry.write_state(tenant_id);
         let turn = write_state.write_queue.take().await;
         let asked = self.shared.staleness.asked();
-        match self.shared.store.commit(pending.as_commit()).await {
+        let span = Span::commit(tenant_id, None, pending.envelope.id, pending.changes.len());
+        match span.around(self.shared.store.commit(pending.as_commit())).await {
             Ok(Revision::FIRST) => {
                 creation.set_pending(None);
                 let write_state = self.registry.write_state(tenant_id);
                 let inner = Inner::open(Arc::clone(&self.shared), write_state, compiled, asked);
                 self.registry.insert_open(tenant_id, &inner);
+                inner.record(Event::Committed(Revision::FIRST));
                 Ok(Tenant(inner))
             }
             Err(
@@ -154,11 +157,14 @@ impl Authorizer {
                 | StoreError::Unavailable(_)),
             ) => {
                 creation.set_pending(None);
-                Err(store_error(error, slug.as_str()))
+                let error = store_error(error, slug.as_str());
+                self.shared.record(tenant_id, Event::CommitFailed(error.kind()));
+                Err(error)
             }
             // In doubt, or an answer that a correct store never gives to the first commit of a new tenant.
             Ok(_) | Err(_) => {
                 drop(turn);
+                self.shared.record(tenant_id, Event::InDoubt(pending.envelope.id));
                 match self.find_out(creation, &pending).await {
                     CreationOutcome::Created => {
                         self.open(tenant_id).await.map_err(|error| created_but_not_opened(error, slug, &pending))
@@ -199,7 +205,8 @@ impl Authorizer {
     /// (S1). If the store rejects the creation permanently, an empty commit deletes the tenant before it is created.
     /// A late copy of the creation can then no longer be applied.
     async fn find_out(&self, creation: &CreationQueue, pending: &PendingCreate) -> CreationOutcome {
-        let outcome = match self.shared.store.commit(pending.as_commit()).await {
+        let send = self.shared.store.commit(pending.as_commit());
+        let outcome = match Span::resolve(pending.tenant_id, pending.envelope.id).around(send).await {
             Ok(_) | Err(StoreError::Conflict { .. }) => CreationOutcome::Created,
             Err(StoreError::Deleted) => CreationOutcome::Aborted,
             Err(StoreError::Unavailable(_) | StoreError::InDoubt(_)) => CreationOutcome::InDoubt,
@@ -213,9 +220,13 @@ impl Authorizer {
                 }
             }
         };
-        if !matches!(outcome, CreationOutcome::InDoubt) {
-            creation.set_pending(None);
-        }
+        let resolved = match outcome {
+            CreationOutcome::Created => Outcome::Committed(Revision::FIRST),
+            CreationOutcome::Aborted => Outcome::Aborted,
+            CreationOutcome::InDoubt => return outcome,
+        };
+        self.shared.record(pending.tenant_id, Event::Resolved(pending.envelope.id, resolved));
+        creation.set_pending(None);
         outcome
     }
 }

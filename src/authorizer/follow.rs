@@ -160,6 +160,10 @@ impl Follower {
         Following::new(self).run().await;
     }
 
+    pub(crate) fn runtime(&self) -> Option<&Arc<dyn Runtime>> {
+        self.runtime.as_ref()
+    }
+
     fn sleep(&self, duration: Duration) -> BoxFuture {
         match &self.runtime {
             Some(runtime) => runtime.sleep(duration),

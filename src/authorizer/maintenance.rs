@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::nested::reject_nested;
+use super::telemetry::Span;
 use super::tenant::{Inner, Tenant};
 use super::write_queue::Turn;
 use crate::model::error::{Error, ErrorKind, Result};
@@ -121,6 +122,7 @@ impl Inner {
     pub(super) async fn catch_up(self: &Arc<Self>, enough: Option<Revision>) -> Result<()> {
         let turn = self.write_state.write_queue.take().await;
         let inner = Arc::clone(self);
+        let span = Span::refresh(self.tenant_id, self.current.guard().position.revision);
         let refreshed = async move {
             let _turn = turn;
             inner.alive()?;
@@ -131,7 +133,7 @@ impl Inner {
             inner.sync().await?;
             inner.alive()
         };
-        self.detached(refreshed).await?
+        self.detached(span.around(refreshed)).await?
     }
 
     async fn close(self: &Arc<Self>, _turn: Turn) {

@@ -6,6 +6,7 @@ use super::Authorizer;
 use super::detached::detached;
 use super::refresh::{Earlier, Loaded, Unloaded, load};
 use super::store_error::store_error;
+use super::telemetry::{Event, Span};
 use super::tenant::{Inner, Tenant};
 use super::write_queue::Turn;
 use super::write_state::WriteStateRef;
@@ -24,7 +25,8 @@ impl Authorizer {
         let write_state = self.registry.write_state(tenant_id);
         let turn = write_state.write_queue.take().await;
         let authorizer = self.clone();
-        let opened = async move { authorizer.open_in_turn(tenant_id, write_state, turn).await };
+        let open = async move { authorizer.open_in_turn(tenant_id, write_state, turn).await };
+        let opened = Span::open(tenant_id).around(open);
         detached(self.shared.runtime.as_ref(), opened).await?
     }
 
@@ -35,7 +37,9 @@ impl Authorizer {
             inner.alive()?;
             return Ok(Tenant(inner));
         }
-        let inner = self.load_tenant(tenant_id).await?;
+        let loaded = self.load_tenant(tenant_id).await;
+        let failed = |error: &Error| self.shared.record(tenant_id, Event::OpenFailed(error.kind()));
+        let inner = loaded.inspect_err(failed)?;
         if write_state.pending().is_some() {
             inner.current.set_availability(Availability::InDoubt);
             // If this fails, a task or the next call on the tenant tries again. Every check is denied until then.
@@ -43,6 +47,7 @@ impl Authorizer {
         }
         inner.alive()?;
         self.registry.insert_open(tenant_id, &inner);
+        inner.record(Event::Opened(inner.current.guard().position.revision));
         if inner.is_in_doubt() {
             inner.resolve_in_a_task();
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::store_error::store_error;
+use super::telemetry::Event;
 use super::tenant::Inner;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::invariants::{Violation, internal_fault, refused};
@@ -39,6 +40,10 @@ impl Inner {
     }
 
     pub(super) async fn take_in(&self, answer: Result<Since, StoreError>) -> Result<()> {
+        self.apply(answer).await.inspect_err(|error| self.record_failed_refresh(error))
+    }
+
+    async fn apply(&self, answer: Result<Since, StoreError>) -> Result<()> {
         match answer {
             Ok(Since::Commits(commits)) => self.follow(commits).await,
             Ok(Since::TooOld) => self.reload().await,
@@ -61,7 +66,12 @@ impl Inner {
         match present.advance(steps) {
             Ok(next) => {
                 let changes: Vec<&[Change]> = commits.iter().map(|commit| commit.changes.as_slice()).collect();
-                self.publish(Arc::new(next), News::Changes(&changes)).map_err(|fault| fault.error(NOT_PUBLISHED))
+                let revision = next.position.revision;
+                self.publish(Arc::new(next), News::Changes(&changes)).map_err(|fault| fault.error(NOT_PUBLISHED))?;
+                if !commits.is_empty() {
+                    self.record(Event::Followed(commits.len(), revision));
+                }
+                Ok(())
             }
             Err(Unfit::Internal(fault)) => {
                 self.current.set_availability(Availability::Broken);
@@ -93,7 +103,10 @@ impl Inner {
             );
             return Err(Error::new(ErrorKind::Corrupt).reason(reason));
         }
-        self.publish(Arc::from(loaded), News::All).map_err(|fault| fault.error(NOT_PUBLISHED))
+        let revision = loaded.position.revision;
+        self.publish(Arc::from(loaded), News::All).map_err(|fault| fault.error(NOT_PUBLISHED))?;
+        self.record(Event::Reloaded(revision));
+        Ok(())
     }
 
     /// Loads the whole tenant, and keeps the numbers of the current snapshot.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::refresh::Loaded;
 use super::runtime::Runtime;
+use super::telemetry::{Event, Span};
 use super::tenant::{Inner, Outcome};
 use super::write_state::Pending;
 use crate::model::error::{Error, Result};
@@ -114,6 +115,10 @@ impl Inner {
     /// Makes one attempt to resolve a commit. The caller has the turn. Once the commit is resolved, the current
     /// snapshot reflects the outcome.
     pub(super) async fn resolve(&self, pending: &Arc<Pending>) -> Outcome {
+        Span::resolve(self.tenant_id, pending.envelope.id).around(self.find_out(pending)).await
+    }
+
+    async fn find_out(&self, pending: &Arc<Pending>) -> Outcome {
         for _ in 0..MOST_ROUNDS {
             let round = match self.store().since(pending.base).await {
                 Ok(Since::Commits(commits)) if commits.is_empty() => self.send_again(pending).await,
@@ -128,6 +133,7 @@ impl Inner {
                     // After a plain conflict nothing is pending, and nobody asks for the outcome.
                     if self.write_state.pending().is_some() || outcome == Outcome::Unknown {
                         self.tell(pending.envelope.id, outcome);
+                        self.record(Event::Resolved(pending.envelope.id, outcome));
                     }
                     self.write_state.set_pending(None);
                     return outcome;

@@ -2,6 +2,8 @@
 //!
 //! Deliberately absent: a reactor, and a handle to a started task. A task reports its result itself.
 
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -55,7 +57,45 @@ pub trait Runtime: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> BoxFuture {
         Box::pin(timer::sleep(duration))
     }
+
+    /// Polls a future to its end on the calling thread. Each call of [`crate::blocking`] is such a future.
+    ///
+    /// The provided one parks the thread until the future is woken. If the futures of the store need the context of this
+    /// runtime, for sockets and timers for example, then enter it around the polls. tokio's `Handle` does.
+    ///
+    /// # Errors
+    /// [`CannotBlock`] if the future would wait for ever. Then do not poll it.
+    fn block_on(&self, future: Pin<&mut (dyn Future<Output = ()> + '_)>) -> Result<(), CannotBlock> {
+        block_on(future);
+        Ok(())
+    }
 }
+
+/// Why a runtime refuses to wait on the calling thread. See [`Runtime::block_on`].
+///
+/// ```
+/// let refused = rolecall::authorizer::runtime::CannotBlock::because("the runtime was shut down");
+/// assert_eq!(refused.to_string(), "cannot wait on this thread: the runtime was shut down");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CannotBlock(String);
+
+impl CannotBlock {
+    /// Returns the error with its reason.
+    ///
+    /// The example in [`CannotBlock`] uses it.
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for CannotBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot wait on this thread: {}", self.0)
+    }
+}
+
+impl Error for CannotBlock {}
 
 impl<F: Fn(BoxFuture) + Send + Sync + 'static> Runtime for F {
     fn spawn(&self, task: BoxFuture) {
@@ -70,6 +110,10 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
 
     fn sleep(&self, duration: Duration) -> BoxFuture {
         (**self).sleep(duration)
+    }
+
+    fn block_on(&self, future: Pin<&mut (dyn Future<Output = ()> + '_)>) -> Result<(), CannotBlock> {
+        (**self).block_on(future)
     }
 }
 
@@ -100,10 +144,56 @@ impl Runtime for Threads {
     }
 }
 
+/// How long a tokio runtime with one thread may take to begin a task, before a blocking call refuses to wait for it.
+#[cfg(feature = "tokio")]
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// [`block_on`](Runtime::block_on) waits within the context of the runtime, so that stores find its sockets and timers.
+///
+/// On a worker thread of a runtime with several threads, tokio moves the other tasks away meanwhile. A runtime with one
+/// thread must be driven by another thread: one that is inside `Runtime::block_on`. If it does not begin a task within two
+/// seconds, the call is refused.
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 impl Runtime for tokio::runtime::Handle {
     fn spawn(&self, task: BoxFuture) {
         drop(Self::spawn(self, task));
     }
+
+    fn block_on(&self, future: Pin<&mut (dyn Future<Output = ()> + '_)>) -> Result<(), CannotBlock> {
+        use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+        use tokio::runtime::RuntimeFlavor::{CurrentThread, MultiThread};
+
+        const NOT_DRIVEN: &str = "the tokio runtime has one thread, which does not run its tasks: \
+            it is the calling one, or no thread drives the runtime";
+        const LOCAL: &str = "the call comes from a tokio task that tokio cannot move away; use `spawn_blocking`";
+        if self.runtime_flavor() == CurrentThread && !begins_tasks(self) {
+            return Err(CannotBlock::because(NOT_DRIVEN));
+        }
+        let is_worker = Self::try_current().is_ok_and(|current| current.runtime_flavor() == MultiThread);
+        let mut has_begun = false;
+        let wait = || {
+            has_begun = true;
+            let _context = self.enter();
+            block_on(future);
+        };
+        if !is_worker {
+            wait();
+            return Ok(());
+        }
+        // tokio panics before it calls this if it cannot move the other tasks of the thread away.
+        match catch_unwind(AssertUnwindSafe(|| tokio::task::block_in_place(wait))) {
+            Ok(()) => Ok(()),
+            Err(panic) if has_begun => resume_unwind(panic),
+            Err(_) => Err(CannotBlock::because(LOCAL)),
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+fn begins_tasks(runtime: &tokio::runtime::Handle) -> bool {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    drop(runtime.spawn(async move { sender.send(()) }));
+    receiver.recv_timeout(PATIENCE).is_ok()
 }

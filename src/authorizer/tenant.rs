@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::current_snapshot::CurrentSnapshot;
 use super::runtime::Runtime;
 use super::staleness::{AskedAt, Confirmed, Staleness};
+use super::telemetry::Counters;
 use super::write_state::WriteStateRef;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, ErrorKind};
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) retry_timeout: Duration,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
     pub(crate) staleness: Arc<Staleness>,
+    pub(crate) counters: Counters,
 }
 
 pub(crate) struct Inner {

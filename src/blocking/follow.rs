@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::wait;
 use crate::authorizer::follow;
-use crate::block_on::block_on;
-use crate::model::error::Error;
+use crate::model::error::{Error, Result};
 use crate::store::Watch;
 
 /// [`crate::authorizer::follow::Follower`] without an executor: [`run`](Self::run) follows on the calling thread.
@@ -31,7 +31,14 @@ impl Follower {
     }
 
     /// See [`crate::authorizer::follow::Follower::run`].
-    pub fn run(self) {
-        block_on(self.0.run());
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the authorizer's runtime cannot wait on this thread.
+    pub fn run(self) -> Result<()> {
+        let runtime = self.0.runtime().cloned();
+        wait(runtime.as_ref(), async {
+            self.0.run().await;
+            Ok(())
+        })
     }
 }

@@ -1,9 +1,10 @@
 //! A tenant without an executor. [`crate::Tenant`] has the documentation and the examples.
 
-use super::twin;
+use std::future::Future;
+
+use super::{twin, wait};
 use crate::authorizer::history::{PastPoint, PastState};
 use crate::authorizer::{self, Lag, Outcome, Updated};
-use crate::block_on::block_on;
 #[cfg(feature = "json")]
 use crate::document::Document;
 use crate::model::error::{Error, Result};
@@ -34,6 +35,10 @@ pub struct Tenant(authorizer::Tenant);
 twin!(Tenant, |acme| "let acme = authorizer.create_tenant(\"acme\", \"Acme\")?;");
 
 impl Tenant {
+    fn wait<T, E: From<Error>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        wait(self.0.0.shared.runtime.as_ref(), call)
+    }
+
     /// See [`crate::Tenant::check`].
     #[inline]
     #[must_use = "a check whose result is ignored protects nothing"]
@@ -143,7 +148,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
-        block_on(self.0.update(f))
+        self.wait(self.0.update(f))
     }
 
     /// See [`crate::Tenant::try_update`].
@@ -151,7 +156,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn try_update<T, E: From<Error>>(&self, f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Updated<T>, E> {
-        block_on(self.0.try_update(f))
+        self.wait(self.0.try_update(f))
     }
 
     /// See [`crate::Tenant::plan`].
@@ -175,7 +180,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn commit(&self, plan: Plan) -> Result<Updated<()>> {
-        block_on(self.0.commit(plan))
+        self.wait(self.0.commit(plan))
     }
 
     /// See [`crate::Tenant::rebase`].
@@ -183,7 +188,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn rebase(&self, plan: &Plan) -> Result<Plan> {
-        block_on(self.0.rebase(plan))
+        self.wait(self.0.rebase(plan))
     }
 
     /// See [`crate::Tenant::as_of`].
@@ -191,7 +196,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn as_of(&self, history: &impl History, point: impl Into<PastPoint>) -> Result<PastState> {
-        block_on(self.0.as_of(history, point))
+        self.wait(self.0.as_of(history, point))
     }
 
     /// See [`crate::Tenant::last_change`].
@@ -199,7 +204,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn last_change(&self, history: &impl History, key: &RecordKey) -> Result<Option<StoredCommit>> {
-        block_on(self.0.last_change(history, key))
+        self.wait(self.0.last_change(history, key))
     }
 
     /// See [`crate::Tenant::replace`].
@@ -208,7 +213,7 @@ impl Tenant {
     /// The same.
     #[cfg(feature = "json")]
     pub fn replace(&self, document: &Document) -> Result<Updated<()>> {
-        block_on(self.0.replace(document))
+        self.wait(self.0.replace(document))
     }
 
     /// See [`crate::Tenant::plan_replace`].
@@ -225,7 +230,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn delete(&self) -> Result<()> {
-        block_on(self.0.delete())
+        self.wait(self.0.delete())
     }
 
     /// See [`crate::Tenant::refresh`].
@@ -233,7 +238,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn refresh(&self) -> Result<Revision> {
-        block_on(self.0.refresh())
+        self.wait(self.0.refresh())
     }
 
     /// See [`crate::Tenant::at_least`].
@@ -241,7 +246,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn at_least(&self, position: Position) -> Result<Revision> {
-        block_on(self.0.at_least(position))
+        self.wait(self.0.at_least(position))
     }
 
     /// See [`crate::Tenant::close`].
@@ -249,6 +254,6 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn close(&self) -> Result<()> {
-        block_on(self.0.close())
+        self.wait(self.0.close())
     }
 }

@@ -27,7 +27,7 @@ use rolecall::store::{Base, Commit, MemoryStore, StoreError, StoredCommit, Tenan
 use rolecall::{
     Authorizer, AuthorizerBuilder, Decision, EntityKind, Error, ErrorKind, Explanation, Moment, Page, PageRequest,
     PermissionHandle, Plan, Reason, Snapshot, Tenant, Timestamp, UserHandle, Window,
-    authorizer::{Lag, Outcome, Updated},
+    authorizer::{Lag, Metrics, Outcome, Updated},
     blocking,
     snapshot::SlugConflict,
 };
@@ -62,7 +62,7 @@ fn every_public_type_crosses_threads() {
 /// A [`Moment`] cannot be shared between threads: it records without a lock whether it has read the clock.
 #[test]
 fn values_have_the_common_traits() {
-    all!(value: Window, Timestamp, Revision, Position, PermissionHandle, UserHandle, PageRequest, Origin, Via, Outcome, Lag);
+    all!(value: Window, Timestamp, Revision, Position, PermissionHandle, UserHandle, PageRequest, Origin, Via, Outcome, Lag, Metrics);
     all!(value: Threads, ChangeKind);
     all!(value: ErrorKind, EntityKind, Status, Reason, SystemClock, RecordKind, RecordKey);
     all!(owned: Page<UserRecord>, WithOrigin<RoleRecord>, WithWindow<UserRecord>, Inherited<GroupRecord>, GroupPaths);

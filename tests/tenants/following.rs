@@ -770,5 +770,5 @@ fn a_blocking_follower_follows_on_its_thread() {
     }
     assert!(elsewhere.now().user("alice").is_some());
     drop(second);
-    thread.join().unwrap();
+    thread.join().unwrap().unwrap();
 }

@@ -2,6 +2,8 @@
 //!
 //! The files are one test program, because each program is linked separately.
 
+#[cfg(feature = "tokio")]
+mod blocking_runtime;
 mod capabilities;
 mod following;
 mod history;
@@ -12,3 +14,5 @@ mod open_tenants;
 mod protocol;
 mod renames;
 mod runtime;
+#[cfg(feature = "conformance")]
+mod telemetry;

@@ -1,7 +1,7 @@
 //! Times commits and loads, each beside what PostgreSQL itself takes for the same.
 //!
 //! ```text
-//! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --bench store
+//! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --all-features --bench store
 //! ROLECALL_SHORT=1 ...    # a few seconds
 //! ```
 //!
@@ -10,6 +10,7 @@
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Manager, Pool};
@@ -20,7 +21,7 @@ use rolecall::records::{
     Timestamp, UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, Commit, Sink, Stop, Store};
-use rolecall_postgres::PostgresStore;
+use rolecall_postgres::{ConnectionPool, PostgresStore};
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
@@ -34,11 +35,13 @@ impl Sink for Count {
     }
 }
 
+#[derive(Clone)]
 struct Bench {
+    name: &'static str,
     store: PostgresStore,
     /// Sends a notification with each commit.
     notifying: PostgresStore,
-    client: Client,
+    client: Arc<Client>,
     schema: String,
 }
 
@@ -77,11 +80,12 @@ impl Bench {
 
     /// One change, beside the smallest transaction that waits for the disk: one row is updated.
     async fn commits(&self, rounds: usize) {
-        let mut at = self.create("commits", &[]).await;
-        let (mut notified, mut notifying) = (self.create("notifying", &[]).await, Vec::new());
+        let mut at = self.create(&format!("commits-{}", self.name), &[]).await;
+        let mut notified = self.create(&format!("notifying-{}", self.name), &[]).await;
+        let mut notifying = Vec::new();
         let one = format!("UPDATE {}.one SET n = n + 1", self.schema);
         let (mut commits, mut empty, mut finds, mut sinces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let slug = TenantSlug::new("commits").unwrap();
+        let slug = TenantSlug::new(&format!("commits-{}", self.name)).unwrap();
         for change in users(rounds as u128) {
             let start = Instant::now();
             self.client.batch_execute(&one).await.unwrap();
@@ -110,7 +114,7 @@ impl Bench {
     /// Many users in one commit, and their load, beside COPY of their table.
     async fn loads(&self, count: u128, rounds: usize) {
         let start = Instant::now();
-        let at = self.create("loads", &users(count)).await;
+        let at = self.create(&format!("loads-{}", self.name), &users(count)).await;
         println!("commit of {count} users       {:>12.2?}", start.elapsed());
         self.client.batch_execute(&format!("ANALYZE {}.users", self.schema)).await.unwrap();
         let copy = format!("COPY (SELECT * FROM {}.users WHERE tenant_id = '{}') TO STDOUT", self.schema, at.tenant_id);
@@ -129,6 +133,32 @@ impl Bench {
         let (load, copy) = (median(loads), median(copies));
         println!("load of {count} users         {load:>12.2?}");
         println!("COPY TO STDOUT of their table   {copy:>12.2?}   ratio {:.1}", ratio(load, copy));
+    }
+}
+
+impl Bench {
+    /// Commits of one change each, on so many tenants at once: each tenant has one writer.
+    async fn rate(&self, tenants: usize, time: Duration) {
+        let counts = (0..tenants).map(|number| {
+            let bench = self.clone();
+            tokio::spawn(async move {
+                let mut at = bench.create(&format!("rate-{}-{tenants}-{number}", bench.name), &[]).await;
+                let (start, mut count) = (Instant::now(), 0_u32);
+                for change in users(50_000) {
+                    at = bench.commit(Base::At(at), &[change]).await;
+                    count += 1;
+                    if start.elapsed() > time {
+                        break;
+                    }
+                }
+                f64::from(count) / start.elapsed().as_secs_f64()
+            })
+        });
+        let mut rate = 0.0;
+        for count in counts.collect::<Vec<_>>() {
+            rate += count.await.unwrap();
+        }
+        println!("commits per second, {tenants:>2} tenants  {rate:>12.0}");
     }
 }
 
@@ -195,16 +225,27 @@ async fn main() {
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     let schema = format!("bench_{}", std::process::id());
-    let pool = Pool::builder(Manager::new(config, NoTls)).max_size(2).build().unwrap();
-    let store = PostgresStore::builder(pool.clone()).schema(&schema).build();
-    let notifying = PostgresStore::builder(pool).schema(&schema).notify().build();
-    store.migrate().await.unwrap();
-    let one = format!("CREATE TABLE {schema}.one (n bigint); INSERT INTO {schema}.one VALUES (0)");
-    client.batch_execute(&one).await.unwrap();
-    let bench = Bench { store, notifying, client, schema };
-    bench.commits(if is_short { 200 } else { 5_000 }).await;
-    bench.loads(100_000, if is_short { 5 } else { 31 }).await;
-    revocations(&url, &bench.schema, if is_short { 200 } else { 2_000 }, Duration::from_secs(1), true).await;
-    revocations(&url, &bench.schema, if is_short { 100 } else { 1_000 }, Duration::from_millis(100), false).await;
-    bench.client.batch_execute(&format!("DROP SCHEMA {} CASCADE", bench.schema)).await.unwrap();
+    let deadpool = Pool::builder(Manager::new(config, NoTls)).max_size(16).build().unwrap();
+    let sqlx = sqlx::postgres::PgPoolOptions::new().max_connections(16).connect(&url).await.unwrap();
+    let pools = [("deadpool", ConnectionPool::from(deadpool)), ("sqlx", ConnectionPool::from(sqlx))];
+    let client = Arc::new(client);
+    for (number, (name, pool)) in pools.into_iter().enumerate() {
+        let store = PostgresStore::builder(pool.clone()).schema(&schema).build();
+        let notifying = PostgresStore::builder(pool).schema(&schema).notify().build();
+        store.migrate().await.unwrap();
+        if number == 0 {
+            let one = format!("CREATE TABLE {schema}.one (n bigint); INSERT INTO {schema}.one VALUES (0)");
+            client.batch_execute(&one).await.unwrap();
+        }
+        println!("-- {name}");
+        let bench = Bench { name, store, notifying, client: Arc::clone(&client), schema: schema.clone() };
+        bench.commits(if is_short { 200 } else { 5_000 }).await;
+        let time = Duration::from_secs(if is_short { 1 } else { 5 });
+        bench.rate(1, time).await;
+        bench.rate(16, time).await;
+        bench.loads(100_000, if is_short { 5 } else { 31 }).await;
+    }
+    revocations(&url, &schema, if is_short { 200 } else { 2_000 }, Duration::from_secs(1), true).await;
+    revocations(&url, &schema, if is_short { 100 } else { 1_000 }, Duration::from_millis(100), false).await;
+    client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();
 }

@@ -1,23 +1,23 @@
 //! A commit: one transaction, whatever its size.
 //!
-//! Four round trips: BEGIN, the tenant's row, everything else, COMMIT. The tenant's row is the lock: the
+//! Four round trips with tokio-postgres: BEGIN, the tenant's row, everything else, COMMIT. The tenant's row is the lock: the
 //! first commit that updates it wins, and the others find a stale base.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 
 use futures_util::future::try_join_all;
+use postgres_types::{ToSql, Type};
 use rolecall::records::{Change, CommitId, Envelope, Record, RecordKind, Revision, TenantId, TenantRecord};
 use rolecall::store::{Base, Commit, StoreError};
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::connection::{Connection, get};
+use crate::copy;
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
+use crate::notification;
 use crate::statements::{NOTIFY, Statements};
 use crate::tables::{self, ColumnRole, TABLES, Table};
 use crate::value::{Cell, Micros};
-use crate::watch;
 
 /// From so many rows of one table on, COPY is faster than arrays.
 const COPY_FROM: usize = 1_000;
@@ -275,7 +275,7 @@ fn insert_commit<'c>(
 /// A hint for those who watch. PostgreSQL sends it when the transaction commits.
 fn notify<'c>(connection: &'c Connection, channel: &'c str, tenant_id: Uuid, revision: i64) -> Pending<'c> {
     Box::pin(async move {
-        let payload = watch::payload(tenant_id, revision);
+        let payload = notification::payload(tenant_id, revision);
         let values: [(&(dyn ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
         connection.execute("the notification", NOTIFY, &values).await.map(drop)
     })
@@ -327,15 +327,9 @@ async fn copy_rows<'a>(
     copy: &str,
     types: &[Type],
     count: usize,
-    rows: impl Iterator<Item = Vec<Cell<'a>>>,
+    rows: impl Iterator<Item = Vec<Cell<'a>>> + Send,
 ) -> Result<(), Failure> {
-    const STEP: &str = "COPY";
-    let sink = connection.within(STEP, connection.client()?.copy_in(copy)).await?;
-    let mut writer = pin!(BinaryCopyInWriter::new(sink, types));
-    for row in rows {
-        connection.within(STEP, writer.as_mut().write_raw(row.iter())).await?;
-    }
-    expect_rows(connection.within(STEP, writer.as_mut().finish()).await?, count)
+    expect_rows(connection.copy_in("COPY", copy, copy::pieces(types, rows)).await?, count)
 }
 
 /// The id of a tenant, for messages.

@@ -1,19 +1,61 @@
-//! A connection of the application's pool, for one call.
+//! A connection of the application's pool, for one call, over either client.
+//!
+//! `client.rs` is the part for tokio-postgres, `sqlx_client.rs` the one for sqlx. Both send the same statements with the same
+//! values, and both return rows that are read in the same way.
 
 use std::pin::pin;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
+use bytes::Bytes;
 use futures_util::future::poll_immediate;
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
-
-use crate::error::{Failure, PostgresError, PostgresErrorKind, Stage};
+use postgres_types::{FromSql, ToSql, Type};
 use rolecall::store::StoreError;
 
-/// The values of a statement and their types. Every statement is unnamed and says the types, which takes one round trip and
-/// leaves nothing behind on the server: a pooler may use another server connection next time.
+#[cfg(feature = "deadpool")]
+use crate::client;
+use crate::error::{DriverError, Failure, PostgresError, Stage};
+use crate::pool::{ConnectionPool, Link};
+#[cfg(feature = "sqlx")]
+use crate::sqlx_client;
+use crate::value::BoxedError;
+
+/// The values of a statement and their types. Every statement is unnamed and says the types, so it leaves nothing behind on
+/// the server: a pooler may use another server connection next time.
 pub(crate) type Values<'a> = [(&'a (dyn ToSql + Sync), Type)];
+
+/// A statement of a snapshot.
+#[derive(Debug)]
+pub(crate) struct Statement<'a> {
+    pub(crate) step: &'static str,
+    pub(crate) sql: &'a str,
+    pub(crate) values: Vec<(&'a (dyn ToSql + Sync), Type)>,
+}
+
+/// Takes each row of a snapshot, with the number of its statement.
+pub(crate) type EachRow<'e> = dyn FnMut(usize, &Row) -> Result<(), Failure> + Send + 'e;
+
+/// A transaction that reads one state. It does not say `READ ONLY`, which some servers refuse together with isolation.
+pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
+
+/// One row of an answer.
+#[derive(Debug)]
+pub(crate) enum Row {
+    #[cfg(feature = "deadpool")]
+    Client(tokio_postgres::Row),
+    #[cfg(feature = "sqlx")]
+    Sqlx(sqlx::postgres::PgRow),
+}
+
+impl Row {
+    pub(crate) fn try_get<'a, T: FromSql<'a>>(&'a self, at: usize) -> Result<T, BoxedError> {
+        match self {
+            #[cfg(feature = "deadpool")]
+            Self::Client(row) => Ok(row.try_get(at)?),
+            #[cfg(feature = "sqlx")]
+            Self::Sqlx(row) => sqlx_client::get(row, at),
+        }
+    }
+}
 
 /// A connection that goes back to the pool only by [`Connection::release`], after the last answer of the last statement.
 ///
@@ -21,39 +63,40 @@ pub(crate) type Values<'a> = [(&'a (dyn ToSql + Sync), Type)];
 /// be in the middle of a conversation. The next user of it would get the answers to somebody else's questions.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    object: Option<Object>,
+    link: Option<Link>,
     limit: Option<Duration>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(object) = self.object.take() {
-            drop(Object::take(object)); // out of the pool, and closed
+        if let Some(link) = self.link.take() {
+            link.close();
         }
     }
 }
 
 impl Connection {
-    pub(crate) async fn open(pool: &Pool, limit: Option<Duration>) -> Result<Self, Failure> {
-        let connecting = pool.get();
+    pub(crate) async fn open(pool: &ConnectionPool, limit: Option<Duration>) -> Result<Self, Failure> {
+        // Sockets and timers would panic.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(StoreError::unavailable(PostgresError::no_runtime()).into());
+        }
+        let connecting = pool.connect();
         let connected = match limit {
             None => connecting.await,
             Some(limit) => match tokio::time::timeout(limit, connecting).await {
                 Ok(connected) => connected,
-                Err(_) => return Err(StoreError::unavailable(no_connection(pool, limit)).into()),
+                Err(_) => return Err(StoreError::unavailable(pool.no_connection(limit)).into()),
             },
         };
         match connected {
-            Ok(object) => Ok(Self { object: Some(object), limit }),
-            Err(error) => Err(StoreError::unavailable(PostgresError::of_pool(error)).into()),
+            Ok(link) => Ok(Self { link: Some(link), limit }),
+            Err(error) => Err(StoreError::unavailable(error).into()),
         }
     }
 
-    pub(crate) fn client(&self) -> Result<&Client, Failure> {
-        match self.object.as_deref() {
-            Some(wrapper) => Ok(wrapper),
-            None => Err(StoreError::unavailable("the connection was given back").into()),
-        }
+    fn link(&self) -> Result<&Link, Failure> {
+        self.link.as_ref().ok_or_else(|| StoreError::unavailable("the connection was given back").into())
     }
 
     /// Gives the connection back, if its conversation has come to its end, and returns the answer.
@@ -75,14 +118,16 @@ impl Connection {
 
     /// Gives the connection back. Every statement was answered, and no transaction is open.
     fn release(mut self) {
-        drop(self.object.take());
+        if let Some(link) = self.link.take() {
+            link.release();
+        }
     }
 
     /// Waits for one step of a call, at most as long as the store allows.
     pub(crate) async fn within<T>(
         &self,
         step: &'static str,
-        future: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        future: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<T, Failure> {
         let mut future = pin!(future);
         // Most rows of a load are there already: no timer for them.
@@ -96,12 +141,19 @@ impl Connection {
         }
     }
 
+    /// Several statements, without values.
     pub(crate) async fn batch(&self, step: &'static str, sql: &str) -> Result<(), Failure> {
-        self.within(step, self.client()?.batch_execute(sql)).await
+        let link = self.link()?;
+        self.within(step, link.batch(sql)).await
     }
 
     pub(crate) async fn query(&self, step: &'static str, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
-        self.within(step, self.client()?.query_typed(sql, values)).await
+        match self.link()? {
+            #[cfg(feature = "deadpool")]
+            Link::Client(object) => self.within(step, client::query(object, sql, values)).await,
+            #[cfg(feature = "sqlx")]
+            Link::Sqlx(connection) => self.within(step, sqlx_client::query(connection, sql, values)).await,
+        }
     }
 
     pub(crate) async fn query_one(
@@ -114,20 +166,53 @@ impl Connection {
     }
 
     pub(crate) async fn execute(&self, step: &'static str, sql: &str, values: &Values<'_>) -> Result<u64, Failure> {
-        self.within(step, self.client()?.execute_typed(sql, values)).await
+        match self.link()? {
+            #[cfg(feature = "deadpool")]
+            Link::Client(object) => self.within(step, client::execute(object, sql, values)).await,
+            #[cfg(feature = "sqlx")]
+            Link::Sqlx(connection) => self.within(step, sqlx_client::execute(connection, sql, values)).await,
+        }
+    }
+
+    /// Reads all statements on one state. Rows are streamed: the memory does not depend on their number.
+    pub(crate) async fn read_snapshot(
+        &self,
+        statements: &[Statement<'_>],
+        each: &mut EachRow<'_>,
+    ) -> Result<(), Failure> {
+        match self.link()? {
+            #[cfg(feature = "deadpool")]
+            Link::Client(object) => client::read_snapshot(self, object, statements, each).await,
+            #[cfg(feature = "sqlx")]
+            Link::Sqlx(connection) => sqlx_client::read_snapshot(self, connection, statements, each).await,
+        }
+    }
+
+    /// Sends pieces of binary COPY, and returns how many rows the server took.
+    pub(crate) async fn copy_in(
+        &self,
+        step: &'static str,
+        sql: &str,
+        pieces: impl Iterator<Item = Result<Bytes, Failure>> + Send,
+    ) -> Result<u64, Failure> {
+        match self.link()? {
+            #[cfg(feature = "deadpool")]
+            Link::Client(object) => client::copy_in(self, object, step, sql, pieces).await,
+            #[cfg(feature = "sqlx")]
+            Link::Sqlx(connection) => sqlx_client::copy_in(self, connection, step, sql, pieces).await,
+        }
     }
 
     /// Sends COMMIT. From here on the commit may have been applied.
     ///
-    /// The driver does not show whether the server answered `COMMIT` or `ROLLBACK`. It answers `ROLLBACK` only for a
+    /// The clients do not show whether the server answered `COMMIT` or `ROLLBACK`. It answers `ROLLBACK` only for a
     /// transaction in which a statement failed, and every statement of this one has succeeded.
     pub(crate) async fn commit(&self) -> Result<(), Failure> {
-        let client = self.client()?;
-        if client.is_closed() {
-            let lost = "the connection was lost before COMMIT was sent";
-            return Err(Failure::Elsewhere(PostgresError::new(PostgresErrorKind::ConnectionLost, lost)));
+        let link = self.link()?;
+        if link.is_closed() {
+            return Err(Failure::Elsewhere(PostgresError::lost_before_commit()));
         }
-        let commit = client.batch_execute("COMMIT");
+        let commit = link.batch("COMMIT");
         let committed = match self.limit {
             None => commit.await,
             Some(limit) => match tokio::time::timeout(limit, commit).await {
@@ -139,18 +224,8 @@ impl Connection {
     }
 }
 
-/// The pool does not say in time whether it waits for a free connection or for the server.
-fn no_connection(pool: &Pool, limit: Duration) -> PostgresError {
-    let status = pool.status();
-    if status.size >= status.max_size && status.available == 0 {
-        let message = format!("no connection became free within {limit:?}: all {} are in use", status.max_size);
-        return PostgresError::new(PostgresErrorKind::PoolExhausted, message);
-    }
-    PostgresError::new(PostgresErrorKind::Unreachable, format!("no connection within {limit:?}"))
-}
-
 /// A value of a row that a statement of this store selects.
-pub(crate) fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, Failure> {
+pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, Failure> {
     row.try_get(at).map_err(Failure::damaged)
 }
 

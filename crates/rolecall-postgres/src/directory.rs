@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use postgres_types::{ToSql, Type};
 use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug, UserKey};
 use rolecall::store::TenantSummary;
-use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::connection::{Connection, expect_primary, get};

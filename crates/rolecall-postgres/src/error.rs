@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "deadpool")]
 use deadpool_postgres::{PoolError, TimeoutType};
 use rolecall::store::StoreError;
-use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use crate::schema::{SLUG_CONSTRAINT, VERSION};
 
@@ -34,8 +34,70 @@ pub struct PostgresError {
 
 #[derive(Debug)]
 enum Source {
-    Client(tokio_postgres::Error),
+    Driver(DriverError),
+    #[cfg(feature = "deadpool")]
     Pool(PoolError),
+}
+
+/// An error of a client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DriverError {
+    #[cfg(feature = "deadpool")]
+    #[error(transparent)]
+    Client(#[from] tokio_postgres::Error),
+    #[cfg(feature = "sqlx")]
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+}
+
+/// What the server said.
+struct Report<'e> {
+    code: &'e str,
+    /// Whether its severity is `ERROR`: the session goes on.
+    is_error: bool,
+    constraint: Option<&'e str>,
+}
+
+impl DriverError {
+    fn report(&self) -> Option<Report<'_>> {
+        match self {
+            #[cfg(feature = "deadpool")]
+            Self::Client(error) => {
+                use tokio_postgres::error::Severity;
+                let db = error.as_db_error()?;
+                let is_error = matches!(db.parsed_severity(), Some(Severity::Error));
+                Some(Report { code: db.code().code(), is_error, constraint: db.constraint() })
+            }
+            #[cfg(feature = "sqlx")]
+            Self::Sqlx(error) => {
+                use sqlx::postgres::{PgDatabaseError, PgSeverity};
+                let db = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+                let is_error = matches!(db.severity(), PgSeverity::Error);
+                Some(Report { code: db.code(), is_error, constraint: db.constraint() })
+            }
+        }
+    }
+
+    /// Whether the link is gone, which is not the server's word.
+    fn is_lost(&self) -> bool {
+        match self {
+            #[cfg(feature = "deadpool")]
+            Self::Client(error) => error.is_closed() || error.source().is_some_and(<dyn Error>::is::<std::io::Error>),
+            #[cfg(feature = "sqlx")]
+            Self::Sqlx(error) => {
+                matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed)
+            }
+        }
+    }
+
+    fn as_error(&self) -> &(dyn Error + 'static) {
+        match self {
+            #[cfg(feature = "deadpool")]
+            Self::Client(error) => error,
+            #[cfg(feature = "sqlx")]
+            Self::Sqlx(error) => error,
+        }
+    }
 }
 
 /// What kind of failure a [`PostgresError`] is.
@@ -57,6 +119,8 @@ pub enum PostgresErrorKind {
     SchemaTooOld,
     /// A later release has migrated the schema, and this release cannot work with it.
     SchemaTooNew,
+    /// The call was not made within a tokio runtime.
+    NoRuntime,
     /// No connection of the pool became free in time.
     PoolExhausted,
     /// The application has closed the pool, or configured it so that it cannot work.
@@ -103,7 +167,10 @@ impl PostgresError {
     /// ```
     pub fn sqlstate(&self) -> Option<&str> {
         match self.source.as_ref()? {
-            Source::Client(error) | Source::Pool(PoolError::Backend(error)) => Some(error.code()?.code()),
+            Source::Driver(error) => error.report().map(|report| report.code),
+            #[cfg(feature = "deadpool")]
+            Source::Pool(PoolError::Backend(error)) => Some(error.code()?.code()),
+            #[cfg(feature = "deadpool")]
             Source::Pool(_) => None,
         }
     }
@@ -112,17 +179,23 @@ impl PostgresError {
         Self { kind, message: message.into(), source: None }
     }
 
+    #[cfg(feature = "deadpool")]
     pub(crate) fn of_client(error: tokio_postgres::Error) -> Self {
-        let kind = match error.as_db_error() {
-            Some(db) => kind_of(db),
-            // What is not the server's word is the link, unless a value could not be sent or read.
-            None if error.is_closed() || is_io(&error) => PostgresErrorKind::ConnectionLost,
-            None => PostgresErrorKind::Other,
-        };
-        let message = with_sources(&error);
-        Self { kind, message, source: Some(Source::Client(error)) }
+        Self::of_driver(error.into())
     }
 
+    fn of_driver(error: DriverError) -> Self {
+        let kind = match error.report() {
+            Some(report) => kind_of(&report),
+            // What is not the server's word is the link, unless a value could not be sent or read.
+            None if error.is_lost() => PostgresErrorKind::ConnectionLost,
+            None => PostgresErrorKind::Other,
+        };
+        let message = with_sources(error.as_error());
+        Self { kind, message, source: Some(Source::Driver(error)) }
+    }
+
+    #[cfg(feature = "deadpool")]
     pub(crate) fn of_pool(error: PoolError) -> Self {
         let kind = match &error {
             PoolError::Timeout(TimeoutType::Wait) => PostgresErrorKind::PoolExhausted,
@@ -138,6 +211,27 @@ impl PostgresError {
             other => format!("no connection from the pool: {other}"),
         };
         Self { kind, message, source: Some(Source::Pool(error)) }
+    }
+
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn of_sqlx_pool(error: sqlx::Error) -> Self {
+        let (kind, message) = match &error {
+            sqlx::Error::PoolClosed => {
+                (PostgresErrorKind::PoolUnusable, format!("no connection from the pool: {error}"))
+            }
+            other => (PostgresErrorKind::Unreachable, format!("cannot connect: {}", with_sources(other))),
+        };
+        Self { kind, message, source: Some(Source::Driver(error.into())) }
+    }
+
+    pub(crate) fn lost_before_commit() -> Self {
+        Self::new(PostgresErrorKind::ConnectionLost, "the connection was lost before COMMIT was sent")
+    }
+
+    pub(crate) fn no_runtime() -> Self {
+        const MESSAGE: &str = "no tokio runtime: expected a call within one; \
+            the blocking API takes one by `runtime(handle)`";
+        Self::new(PostgresErrorKind::NoRuntime, MESSAGE)
     }
 
     pub(crate) fn step_timeout(step: &str, limit: Duration) -> Self {
@@ -182,7 +276,8 @@ impl fmt::Display for PostgresError {
 impl Error for PostgresError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self.source.as_ref()? {
-            Source::Client(error) => Some(error),
+            Source::Driver(error) => Some(error.as_error()),
+            #[cfg(feature = "deadpool")]
             Source::Pool(error) => Some(error),
         }
     }
@@ -199,14 +294,9 @@ fn with_sources(error: &dyn Error) -> String {
     text
 }
 
-fn is_io(error: &tokio_postgres::Error) -> bool {
-    error.source().is_some_and(<dyn Error>::is::<std::io::Error>)
-}
-
-fn kind_of(error: &DbError) -> PostgresErrorKind {
+fn kind_of(report: &Report<'_>) -> PostgresErrorKind {
     use PostgresErrorKind as Kind;
-    let code = error.code().code();
-    match code {
+    match report.code {
         "3F000" | "42P01" | "42703" => Kind::SchemaMissing,
         "40001" | "40P01" => Kind::Contention,
         "57P01" | "57P02" | "57P03" => Kind::ShuttingDown,
@@ -216,7 +306,7 @@ fn kind_of(error: &DbError) -> PostgresErrorKind {
         "25006" => Kind::ReadOnly,
         "42501" | "0L000" | "0P000" => Kind::Denied,
         "XX001" | "XX002" => Kind::Damaged,
-        _ => match code.get(..2) {
+        code => match code.get(..2) {
             Some("08") => Kind::ConnectionLost,
             Some("28") => Kind::Unreachable,
             Some("53") => Kind::OutOfResources,
@@ -267,16 +357,19 @@ impl Failure {
     }
 
     /// An error of a statement before COMMIT.
-    pub(crate) fn of(error: tokio_postgres::Error) -> Self {
+    pub(crate) fn of(error: DriverError) -> Self {
         Self::at(Stage::BeforeCommit, error)
     }
 
-    pub(crate) fn at(stage: Stage, error: tokio_postgres::Error) -> Self {
-        let code = error.as_db_error().map(|db| db.code().clone());
-        let code = code.as_ref().map(SqlState::code);
-        let ends_session = error.as_db_error().is_none_or(ends_session);
-        let slug_taken = error.as_db_error().is_some_and(|db| db.constraint() == Some(SLUG_CONSTRAINT));
-        let error = PostgresError::of_client(error);
+    pub(crate) fn at(stage: Stage, error: DriverError) -> Self {
+        let (code, ends_session, slug_taken) = match error.report() {
+            None => (None, true, false),
+            Some(report) => {
+                let slug_taken = report.constraint == Some(SLUG_CONSTRAINT);
+                (Some(report.code.to_owned()), ends_session(&report), slug_taken)
+            }
+        };
+        let (error, code) = (PostgresError::of_driver(error), code.as_deref());
         // At COMMIT only an error of a session that goes on is certain: the transaction was rolled back. 40003 says that it
         // is not, and a pooler reports its own lost connection as an error of class 08.
         let code_in_doubt = code.is_some_and(|code| code == "40003" || code.starts_with("08"));
@@ -298,8 +391,7 @@ impl Failure {
 }
 
 /// Whether the server ends the session with this error. `ERROR` leaves it.
-fn ends_session(error: &DbError) -> bool {
-    let stays = matches!(error.parsed_severity(), Some(Severity::Error));
+fn ends_session(report: &Report<'_>) -> bool {
     // Poolers report these in either way.
-    !stays || matches!(error.code().code(), "57P01" | "57P02" | "57P03")
+    !report.is_error || matches!(report.code, "57P01" | "57P02" | "57P03")
 }

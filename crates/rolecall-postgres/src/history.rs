@@ -1,16 +1,15 @@
 //! The history as auditors read it: the optional capability [`History`](rolecall::store::History).
 
+use postgres_types::{ToSql, Type};
 use rolecall::records::{CommitId, Position, Revision, TenantId};
 use rolecall::store::{CommitPage, CommitQuery, Since};
-use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::commit::number;
-use crate::connection::{Connection, expect_primary, get};
+use crate::connection::{BEGIN_SNAPSHOT, Connection, Row, expect_primary, get};
 use crate::error::Failure;
 use crate::read::{StoredCommits, expect_known};
-use crate::statements::{BEGIN_SNAPSHOT, Statements};
+use crate::statements::Statements;
 
 /// The most changes that a page reads, whether they match or not. One commit may have more.
 const MOST_CHANGES: i64 = 100_000;

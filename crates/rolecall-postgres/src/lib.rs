@@ -18,6 +18,7 @@
 //! | | |
 //! |---|---|
 //! | [`PostgresStore`] | the store, over a pool of the application |
+//! | [`ConnectionPool`] | that pool: of deadpool and tokio-postgres, or of sqlx |
 //! | [`PostgresStoreBuilder`] | its options: the name of the schema, time limits |
 //! | [`PostgresError`] | why PostgreSQL did not do what the store asked for: the cause of a [`StoreError`](rolecall::store::StoreError) |
 //! | [`PostgresHints`] | hints that tenants have newer revisions, for [followers](rolecall::Authorizer::follow) |
@@ -25,25 +26,42 @@
 //!
 //! The README of the package describes the tables, what people can ask them, the privileges, and poolers.
 
+#[cfg(feature = "deadpool")]
+mod client;
 mod connection;
 mod directory;
 mod commit;
+mod copy;
 mod error;
 mod history;
 mod migrate;
+mod notification;
+mod pool;
 mod read;
 mod schema;
+#[cfg(feature = "sqlx")]
+mod sqlx_client;
 mod statements;
 mod store;
 mod tables;
 mod value;
+#[cfg(feature = "deadpool")]
 mod watch;
 
+#[cfg(feature = "deadpool")]
 pub use deadpool_postgres;
 pub use error::{PostgresError, PostgresErrorKind};
+pub use pool::ConnectionPool;
+#[cfg(feature = "sqlx")]
+pub use sqlx;
 pub use store::{PostgresStore, PostgresStoreBuilder, migration_sql};
+#[cfg(feature = "deadpool")]
 pub use tokio_postgres;
+#[cfg(feature = "deadpool")]
 pub use watch::PostgresHints;
+
+#[cfg(not(any(feature = "deadpool", feature = "sqlx")))]
+compile_error!("rolecall-postgres needs a client: enable the feature `deadpool` or `sqlx`");
 
 /// The examples of the README.
 #[cfg(doctest)]

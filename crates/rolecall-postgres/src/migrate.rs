@@ -1,10 +1,11 @@
 //! Migrations: the one call that changes the schema.
 
+use postgres_types::Type;
+
 use crate::connection::{Connection, get};
 use crate::error::{Failure, PostgresError};
 use crate::schema::{self, VERSION};
 use crate::statements::Statements;
-use tokio_postgres::types::Type;
 
 /// Processes that migrate at the same time wait for each other. Where a server lacks such locks, the primary keys of the
 /// tables decide, and all but one fail.

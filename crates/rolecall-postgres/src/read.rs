@@ -1,24 +1,17 @@
 //! The four calls that read: find, list, load and since.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
-
-use futures_util::TryStreamExt;
-use futures_util::future::{MaybeDone, maybe_done};
+use postgres_types::Type;
 use rolecall::records::{
     Actor, Change, CommitId, Envelope, Fingerprint, Note, Position, Record, RecordKind, Revision, TenantId,
     TenantRecord, TenantSlug,
 };
 use rolecall::store::{Since, Sink, Stop, StoreError, StoredCommit, TenantSummary};
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row, RowStream};
 use uuid::Uuid;
 
 use crate::commit::{describe, kind_name, number};
-use crate::connection::{Connection, expect_primary, get};
+use crate::connection::{Connection, Row, Statement, expect_primary, get};
 use crate::error::{Failure, PostgresError};
-use crate::statements::{BEGIN_SNAPSHOT, Statements};
+use crate::statements::Statements;
 use crate::tables::{Fields, TABLES};
 use crate::value::Micros;
 
@@ -65,50 +58,6 @@ fn unreadable(tenant_id: TenantId, error: impl std::fmt::Display) -> Failure {
     Failure::damaged(format!("table tenants, row with {}: {error}", describe(tenant_id)))
 }
 
-/// A statement that was sent, and whose answer is awaited later: all statements of a load take one round trip.
-///
-/// They are answered in the order in which they were sent. An answer waits on the wire until the one before it was read, so
-/// the memory that a load takes does not depend on the size of the tenant.
-struct Sent<'c, T>(MaybeDone<Statement<'c, T>>);
-
-type Statement<'c, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'c>>;
-
-impl<'c, T> Sent<'c, T> {
-    async fn send(statement: impl Future<Output = Result<T, Error>> + Send + 'c) -> Self {
-        let mut sent = maybe_done(Box::pin(statement) as Statement<'c, T>);
-        // The driver queues a statement when it is polled first.
-        poll_fn(|cx| {
-            let _ = Pin::new(&mut sent).poll(cx);
-            Poll::Ready(())
-        })
-        .await;
-        Self(sent)
-    }
-
-    async fn answer(mut self, connection: &Connection, step: &'static str) -> Result<T, Failure> {
-        let answer = async {
-            (&mut self.0).await;
-            match Pin::new(&mut self.0).take_output() {
-                Some(answer) => answer.map(Some),
-                None => Ok(None),
-            }
-        };
-        connection.within(step, answer).await?.ok_or_else(|| Failure::damaged("an answer was read twice"))
-    }
-}
-
-/// Values that live as long as the statement.
-type Parameters<'a> = Vec<(&'a (dyn ToSql + Sync), Type)>;
-
-/// The next row of a stream.
-async fn next(
-    connection: &Connection,
-    step: &'static str,
-    rows: &mut Pin<&mut RowStream>,
-) -> Result<Option<Row>, Failure> {
-    connection.within(step, rows.try_next()).await
-}
-
 /// What a load has done so far.
 pub(crate) struct Loading<'s> {
     pub(crate) sink: &'s mut (dyn Sink + 's),
@@ -134,38 +83,32 @@ pub(crate) async fn load(
     tenant_id: TenantId,
     loading: &mut Loading<'_>,
 ) -> Result<Option<Position>, Failure> {
-    let client = connection.client()?;
     let id = tenant_id.as_uuid();
-    let parameters = || -> Parameters<'_> { vec![(&id, Type::UUID)] };
-    let begin = Sent::send(client.batch_execute(BEGIN_SNAPSHOT)).await;
-    let tenant = Sent::send(client.query_typed_raw(&sql.tenant, parameters())).await;
-    let mut tables = Vec::new();
-    for table in &sql.tables {
-        tables.push(Sent::send(client.query_typed_raw(&table.select, parameters())).await);
-    }
-    let end = Sent::send(client.batch_execute("COMMIT")).await;
-
-    begin.answer(connection, "BEGIN").await?;
-    let position = {
-        let mut rows = pin!(tenant.answer(connection, "the tenant's row").await?);
-        let row = next(connection, "the tenant's row", &mut rows).await?;
-        let row = row.ok_or_else(|| Failure::damaged("a load returned no row"))?;
-        while next(connection, "the tenant's row", &mut rows).await?.is_some() {}
-        expect_primary(&row)?;
-        read_tenant(tenant_id, &row, loading)?
-    };
-    for (sent, table) in tables.into_iter().zip(TABLES) {
-        let mut rows = pin!(sent.answer(connection, table.name).await?);
-        while let Some(row) = next(connection, table.name, &mut rows).await? {
-            match (table.read)(&Fields { table, row: &row }) {
-                Ok(record) if loading.unreadable.is_empty() && position.is_some() => loading.push(record)?,
-                Ok(_) => {}
-                Err(error) if loading.unreadable.len() < MOST_UNREADABLE => loading.unreadable.push(error.to_string()),
-                Err(_) => break,
+    let statement = |step, sql| Statement { step, sql, values: vec![(&id, Type::UUID)] };
+    let mut statements = vec![statement("the tenant's row", &sql.tenant)];
+    statements.extend(TABLES.iter().zip(&sql.tables).map(|(table, own)| statement(table.name, &own.select)));
+    let mut position = None;
+    let mut is_there = false;
+    let mut each = |number: usize, row: &Row| {
+        let Some(table) = number.checked_sub(1).and_then(|number| TABLES.get(number)) else {
+            is_there = true;
+            expect_primary(row)?;
+            position = read_tenant(tenant_id, row, loading)?;
+            return Ok(());
+        };
+        match (table.read)(&Fields { table, row }) {
+            Ok(record) if loading.unreadable.is_empty() && position.is_some() => loading.push(record),
+            Err(error) if loading.unreadable.len() < MOST_UNREADABLE => {
+                loading.unreadable.push(error.to_string());
+                Ok(())
             }
+            Ok(_) | Err(_) => Ok(()),
         }
+    };
+    connection.read_snapshot(&statements, &mut each).await?;
+    if !is_there {
+        return Err(Failure::damaged("a load returned no row"));
     }
-    end.answer(connection, "the end of the load").await?;
     if loading.unreadable.is_empty() {
         return Ok(position);
     }
@@ -202,53 +145,78 @@ pub(crate) async fn since(
     at: Position,
     max_changes: i64,
 ) -> Result<Since, Failure> {
-    let client = connection.client()?;
     let (id, from, commit) = (at.tenant_id.as_uuid(), number(at.revision), at.commit.as_uuid());
     let following = from.checked_add(1).unwrap_or(-1);
-    let head: Parameters<'_> =
-        vec![(&id, Type::UUID), (&from, Type::INT8), (&commit, Type::UUID), (&following, Type::INT8)];
-    let commits: Parameters<'_> = vec![(&id, Type::UUID), (&from, Type::INT8), (&max_changes, Type::INT8)];
-    let changes = commits.clone();
-    let begin = Sent::send(client.batch_execute(BEGIN_SNAPSHOT)).await;
-    let head = Sent::send(client.query_typed(&sql.since, &head)).await;
-    let commits = Sent::send(client.query_typed(&sql.commits_since, &commits)).await;
-    let changes = Sent::send(client.query_typed_raw(&sql.changes_since, changes)).await;
-    let end = Sent::send(client.batch_execute("COMMIT")).await;
-
-    begin.answer(connection, "BEGIN").await?;
-    let head = head.answer(connection, "the latest position").await?;
-    let commits = commits.answer(connection, "the commits").await?;
-    let mut history = StoredCommits::after(from);
-    for row in &commits {
-        history.push(row)?;
-    }
-    let mut unreadable = None;
-    {
-        let mut rows = pin!(changes.answer(connection, "the changes").await?);
-        while let Some(row) = next(connection, "the changes", &mut rows).await? {
-            if unreadable.is_none() {
-                unreadable = history.push_change(&row).err();
-            }
+    let statements = [
+        Statement {
+            step: "the latest position",
+            sql: &sql.since,
+            values: vec![(&id, Type::UUID), (&from, Type::INT8), (&commit, Type::UUID), (&following, Type::INT8)],
+        },
+        Statement {
+            step: "the commits",
+            sql: &sql.commits_since,
+            values: vec![(&id, Type::UUID), (&from, Type::INT8), (&max_changes, Type::INT8)],
+        },
+        Statement {
+            step: "the changes",
+            sql: &sql.changes_since,
+            values: vec![(&id, Type::UUID), (&from, Type::INT8), (&max_changes, Type::INT8)],
+        },
+    ];
+    let (mut head, mut history, mut unreadable) = (None, StoredCommits::after(from), None);
+    let mut each = |number: usize, row: &Row| {
+        match number {
+            0 => head = Some(Head::read(row)?),
+            1 => history.push(row)?,
+            // The tenant may be deleted, or the position too old: then nobody asks.
+            _ if unreadable.is_none() => unreadable = history.push_change(row).err(),
+            _ => {}
         }
-    }
-    end.answer(connection, "the end of since").await?;
-    let row = head.first().ok_or_else(|| Failure::damaged("since returned no row"))?;
-    expect_primary(row)?;
-    if get::<Option<bool>>(row, 1)? != Some(false) {
+        Ok(())
+    };
+    connection.read_snapshot(&statements, &mut each).await?;
+    let Head { is_deleted, latest, latest_commit, newest_kind, is_in_history } =
+        head.ok_or_else(|| Failure::damaged("since returned no row"))?;
+    if is_deleted {
         return Ok(Since::Deleted);
     }
-    let (latest, latest_commit): (i64, Uuid) = (get(row, 2)?, get(row, 3)?);
     if latest == from && latest_commit == commit {
         return Ok(Since::Commits(Vec::new()));
     }
-    let is_in_history: bool = get(row, 5)?;
     if !is_in_history || latest <= from {
         return Ok(Since::TooOld);
     }
-    expect_known(get(row, 4)?)?;
+    expect_known(newest_kind)?;
     match unreadable {
         Some(failure) => Err(failure),
         None => Ok(history.complete(latest)),
+    }
+}
+
+/// The latest position of a tenant, and whether another one is in its history.
+#[derive(Default)]
+struct Head {
+    is_deleted: bool,
+    latest: i64,
+    latest_commit: Uuid,
+    newest_kind: i16,
+    is_in_history: bool,
+}
+
+impl Head {
+    fn read(row: &Row) -> Result<Self, Failure> {
+        expect_primary(row)?;
+        if get::<Option<bool>>(row, 1)? != Some(false) {
+            return Ok(Self { is_deleted: true, ..Self::default() });
+        }
+        Ok(Self {
+            is_deleted: false,
+            latest: get(row, 2)?,
+            latest_commit: get(row, 3)?,
+            newest_kind: get(row, 4)?,
+            is_in_history: get(row, 5)?,
+        })
     }
 }
 

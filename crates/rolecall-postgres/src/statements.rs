@@ -62,9 +62,6 @@ pub(crate) fn begin_commit(step_timeout: Option<Duration>) -> String {
     sql
 }
 
-/// A transaction that reads one state. It does not say `READ ONLY`, which some servers refuse together with isolation.
-pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
-
 /// Sends a notification when the transaction commits.
 pub(crate) const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 

@@ -5,24 +5,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use postgres_types::{ToSql, Type};
 use rolecall::Timestamp;
 use rolecall::records::{Position, Revision, TenantId, TenantSlug, UserKey};
+#[cfg(feature = "deadpool")]
+use rolecall::store::Watch;
 use rolecall::store::{
     Commit, CommitPage, CommitQuery, History, Positions, Since, Sink, Store, StoreError, TenantSummary, UserDirectory,
-    Watch,
 };
+#[cfg(feature = "deadpool")]
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Config, Row, Socket};
+#[cfg(feature = "deadpool")]
+use tokio_postgres::{Config, Socket};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Row};
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
+use crate::pool::ConnectionPool;
 use crate::read::Loading;
-use crate::statements::{self, NOTIFY, Statements};
+#[cfg(feature = "deadpool")]
+use crate::statements::NOTIFY;
+use crate::statements::{self, Statements};
 use crate::value::Micros;
+#[cfg(feature = "deadpool")]
 use crate::watch::{Listener, PostgresHints};
-use crate::{commit, directory, history, migrate, read, schema, watch};
+use crate::{commit, directory, history, migrate, notification, read, schema};
 
 /// How often a transaction starts again after deadlocks and the like.
 const MOST_AGAIN: u32 = 6;
@@ -78,12 +84,13 @@ macro_rules! call {
 pub struct PostgresStore(Arc<Inner>);
 
 struct Inner {
-    pool: Pool,
+    pool: ConnectionPool,
     schema: String,
     sql: Statements,
     begin_commit: String,
     step_timeout: Option<Duration>,
     max_changes: u32,
+    #[cfg(feature = "deadpool")]
     listener: Option<Listener>,
     /// Whether the version of the schema was found to be right.
     is_checked: AtomicBool,
@@ -107,11 +114,12 @@ struct Inner {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PostgresStoreBuilder {
-    pool: Pool,
+    pool: ConnectionPool,
     schema: String,
     step_timeout: Option<Duration>,
     max_changes: u32,
     notify: bool,
+    #[cfg(feature = "deadpool")]
     listener: Option<Listener>,
 }
 
@@ -158,7 +166,8 @@ impl PostgresStoreBuilder {
     /// store also [notifies](Self::notify).
     ///
     /// The connection must lead to the server itself. A pooler in transaction mode swallows notifications; `watch` tests
-    /// that and returns an error. The store's pool may go through such a pooler.
+    /// that and returns an error. The store's pool may go through such a pooler, and it may be a pool of sqlx. The method
+    /// needs the feature `deadpool`, which is a default.
     ///
     /// ```no_run
     /// use deadpool_postgres::{Manager, Pool};
@@ -176,6 +185,7 @@ impl PostgresStoreBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(feature = "deadpool")]
     pub fn listen<T>(self, config: Config, tls: T) -> Self
     where
         T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
@@ -188,12 +198,18 @@ impl PostgresStoreBuilder {
 
     /// Returns the store. It connects at the first call.
     pub fn build(self) -> PostgresStore {
-        let Self { pool, schema, step_timeout, max_changes, notify, listener } = self;
-        let begin_commit = statements::begin_commit(step_timeout);
-        let channel = notify.then(|| watch::channel(&schema));
-        let (sql, is_checked) = (Statements::new(&schema, channel), AtomicBool::new(false));
-        let inner = Inner { pool, schema, sql, begin_commit, step_timeout, max_changes, listener, is_checked };
-        PostgresStore(Arc::new(inner))
+        let channel = self.notify.then(|| notification::channel(&self.schema));
+        PostgresStore(Arc::new(Inner {
+            sql: Statements::new(&self.schema, channel),
+            begin_commit: statements::begin_commit(self.step_timeout),
+            is_checked: AtomicBool::new(false),
+            pool: self.pool,
+            schema: self.schema,
+            step_timeout: self.step_timeout,
+            max_changes: self.max_changes,
+            #[cfg(feature = "deadpool")]
+            listener: self.listener,
+        }))
     }
 }
 
@@ -213,20 +229,21 @@ impl PostgresStore {
     /// Returns a store in the schema `rolecall` of the pool's database. It connects at the first call.
     ///
     /// The example in [`PostgresStore`] uses it.
-    pub fn new(pool: Pool) -> Self {
+    pub fn new(pool: impl Into<ConnectionPool>) -> Self {
         Self::builder(pool).build()
     }
 
     /// Returns the options of a store.
     ///
     /// The example in [`PostgresStoreBuilder`] uses it.
-    pub fn builder(pool: Pool) -> PostgresStoreBuilder {
+    pub fn builder(pool: impl Into<ConnectionPool>) -> PostgresStoreBuilder {
         PostgresStoreBuilder {
-            pool,
+            pool: pool.into(),
             schema: "rolecall".to_owned(),
             step_timeout: Some(Duration::from_secs(30)),
             max_changes: 250_000,
             notify: false,
+            #[cfg(feature = "deadpool")]
             listener: None,
         }
     }
@@ -241,12 +258,15 @@ impl PostgresStore {
     /// Returns the pool.
     ///
     /// ```
-    /// # use rolecall_postgres::PostgresStore;
+    /// # use rolecall_postgres::{ConnectionPool, PostgresStore};
     /// fn connections(store: &PostgresStore) -> usize {
-    ///     store.pool().status().size
+    ///     match store.pool() {
+    ///         ConnectionPool::Deadpool(pool) => pool.status().size,
+    ///         _ => 0,
+    ///     }
     /// }
     /// ```
-    pub fn pool(&self) -> &Pool {
+    pub fn pool(&self) -> &ConnectionPool {
         &self.0.pool
     }
 
@@ -305,7 +325,7 @@ impl PostgresStore {
             inner.connect(),
             connection => connection.query_one("the removal of history", &inner.sql.remove_history, &values)
         );
-        let count = removed.map_err(into_postgres_error)?.and_then(|row| row.try_get::<_, i64>(0).ok());
+        let count = removed.map_err(into_postgres_error)?.and_then(|row| row.try_get::<i64>(0).ok());
         let count = count.and_then(|count| u64::try_from(count).ok());
         count.ok_or_else(|| PostgresError::damaged("the removal of history returned no number"))
     }
@@ -385,6 +405,7 @@ impl UserDirectory for PostgresStore {
 }
 
 /// Needs [`PostgresStoreBuilder::listen`].
+#[cfg(feature = "deadpool")]
 impl Watch for PostgresStore {
     type Hints = PostgresHints;
 
@@ -396,7 +417,7 @@ impl Watch for PostgresStore {
         };
         let hints = listener.listen(&inner.schema).await?;
         let test = uuid::Uuid::new_v4();
-        let (channel, payload) = (watch::channel(&inner.schema), watch::test_payload(test));
+        let (channel, payload) = (notification::channel(&inner.schema), notification::of_test(test));
         let values: [(&(dyn ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
         let sent: Result<u64, StoreError> =
             call!(inner.connect(), connection => connection.execute("the test of hints", NOTIFY, &values));

@@ -7,15 +7,15 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use postgres_types::{FromSql, Type};
 use rolecall::records::{
     AssertionRecord, Assignment, Expectation, Grant, Granted, GroupRecord, Holder, Inclusion, Membership, Parent,
     PermissionRecord, PermissionRef, Record, RecordKind, RoleRecord, RoleRef, SeparationRecord, Status, UserRecord,
     Window,
 };
-use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
+use crate::connection::Row;
 use crate::value::{Cell, Micros};
 
 /// A table of records. Each has the column `tenant_id` before those that are listed.
@@ -574,8 +574,8 @@ impl<'a> Fields<'a> {
         let columns = self.table.columns;
         let key = columns.iter().enumerate().filter(|(_, column)| column.role == Key).map(|(at, column)| {
             let value = match column.ty {
-                ColumnType::Uuid => self.row.try_get::<_, Uuid>(at).map(|id| id.to_string()),
-                _ => self.row.try_get::<_, &str>(at).map(|text| format!("{text:?}")),
+                ColumnType::Uuid => self.row.try_get::<Uuid>(at).map(|id| id.to_string()),
+                _ => self.row.try_get::<&str>(at).map(|text| format!("{text:?}")),
             };
             format!("{} {}", column.name, value.unwrap_or_else(|_| "?".to_owned()))
         });

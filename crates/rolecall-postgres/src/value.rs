@@ -3,9 +3,9 @@
 use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
+use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use rolecall::Timestamp;
 use rolecall::records::Record;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 /// One value of a row.
@@ -59,7 +59,7 @@ fn literal(elements: impl Iterator<Item = Option<String>>) -> String {
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
-type BoxedError = Box<dyn Error + Sync + Send>;
+pub(crate) type BoxedError = Box<dyn Error + Sync + Send>;
 
 impl ToSql for Cell<'_> {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, BoxedError> {

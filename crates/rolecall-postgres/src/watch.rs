@@ -22,6 +22,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Error, Socket};
 use uuid::Uuid;
 
 use crate::error::{PostgresError, PostgresErrorKind};
+use crate::notification::channel;
 use crate::schema::quoted;
 
 /// How long the notification of the test may take.
@@ -32,19 +33,6 @@ const QUIET: Duration = Duration::from_secs(30);
 
 /// How long the answer to that test may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The name of the channel: longer names than 63 bytes are refused. Schemas whose names differ only behind that share a
-/// channel, and ignore each other's hints.
-pub(crate) fn channel(schema: &str) -> String {
-    const PREFIX: &str = "rolecall.";
-    let end = (0..=schema.len().min(63 - PREFIX.len())).rev().find(|end| schema.is_char_boundary(*end));
-    format!("{PREFIX}{}", schema.get(..end.unwrap_or(0)).unwrap_or(""))
-}
-
-/// The notification of a commit.
-pub(crate) fn payload(tenant_id: Uuid, revision: i64) -> String {
-    format!("{tenant_id} {revision}")
-}
 
 fn hint(payload: &str) -> Option<Hint> {
     let (tenant_id, revision) = payload.split_once(' ')?;
@@ -223,11 +211,6 @@ impl PostgresHints {
     }
 }
 
-/// The notification of a test.
-pub(crate) fn test_payload(test: Uuid) -> String {
-    format!("test {test}")
-}
-
 impl Hints for PostgresHints {
     async fn next(&mut self) -> Result<Hint, StoreError> {
         loop {
@@ -276,15 +259,7 @@ async fn within<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_channel_has_at_most_63_bytes() {
-        assert_eq!(channel("rolecall"), "rolecall.rolecall");
-        for schema in ["a".repeat(63), "é".repeat(31), "日本語".repeat(7)] {
-            let channel = channel(&schema);
-            assert!(channel.len() <= 63 && channel.len() > 58, "{channel}");
-        }
-    }
+    use crate::notification::payload;
 
     #[test]
     fn hints_are_parsed_from_what_commits_send() {

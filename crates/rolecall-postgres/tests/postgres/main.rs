@@ -8,9 +8,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod blocking;
 mod conformance;
 mod fixtures;
 mod links;
+mod processes;
 mod proxy;
 mod restarts;
 mod schemas;

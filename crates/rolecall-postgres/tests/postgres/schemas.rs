@@ -1,8 +1,7 @@
 //! Migrations, and schemas that are missing, too old or too new.
 
-use deadpool_postgres::Pool;
 use rolecall::store::{Store, StoreError};
-use rolecall_postgres::{PostgresError, PostgresErrorKind, PostgresStore, migration_sql};
+use rolecall_postgres::{ConnectionPool, PostgresError, PostgresErrorKind, PostgresStore, migration_sql};
 
 use crate::fixtures::{create, load};
 use crate::server::{self, quoted};
@@ -12,7 +11,7 @@ fn cause(error: &StoreError) -> &PostgresError {
     cause.downcast_ref().expect("the cause of every failure")
 }
 
-fn in_schema(pool: Pool, schema: &str) -> PostgresStore {
+fn in_schema(pool: ConnectionPool, schema: &str) -> PostgresStore {
     PostgresStore::builder(pool).schema(schema).build()
 }
 

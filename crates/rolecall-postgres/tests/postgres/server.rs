@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, Pool};
-use rolecall_postgres::PostgresStore;
+use rolecall_postgres::{ConnectionPool, PostgresStore};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -47,9 +48,73 @@ pub(crate) fn config_at(host: &str, port: u16) -> Config {
     config
 }
 
-pub(crate) fn pool(config: Config, size: usize) -> Pool {
+/// Whether the tests use sqlx: `ROLECALL_POSTGRES_CLIENT=sqlx`.
+pub(crate) fn is_sqlx() -> bool {
+    env::var("ROLECALL_POSTGRES_CLIENT").is_ok_and(|client| client == "sqlx")
+}
+
+/// A pool of the client that is tested.
+pub(crate) fn pool(config: Config, size: usize) -> ConnectionPool {
+    if is_sqlx() {
+        return sqlx_pool(&config, size).into();
+    }
     let builder = Pool::builder(Manager::new(config, NoTls)).max_size(size);
-    builder.build().expect("a pool")
+    builder.build().expect("a pool").into()
+}
+
+fn sqlx_pool(config: &Config, size: usize) -> sqlx::PgPool {
+    let mut options = PgConnectOptions::new_without_pgpass();
+    if let Some(Host::Tcp(host)) = config.get_hosts().first() {
+        options = options.host(host);
+    }
+    if let Some(port) = config.get_ports().first() {
+        options = options.port(*port);
+    }
+    if let Some(user) = config.get_user() {
+        options = options.username(user);
+    }
+    if let Some(password) = config.get_password() {
+        options = options.password(std::str::from_utf8(password).expect("a password"));
+    }
+    if let Some(database) = config.get_dbname() {
+        options = options.database(database);
+    }
+    if let Some(name) = config.get_application_name() {
+        options = options.application_name(name);
+    }
+    // As `-c name=value`.
+    for setting in config.get_options().unwrap_or_default().split("-c ").filter_map(|text| text.split_once('=')) {
+        options = options.options([(setting.0.trim(), setting.1.trim())]);
+    }
+    let size = u32::try_from(size).expect("a small pool");
+    PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options)
+}
+
+/// How many connections the pool of a store has.
+pub(crate) fn connections(store: &PostgresStore) -> usize {
+    match store.pool() {
+        ConnectionPool::Deadpool(pool) => pool.status().size,
+        ConnectionPool::Sqlx(pool) => pool.size() as usize,
+        _ => panic!("another pool"),
+    }
+}
+
+/// Takes a connection out of the pool of a store.
+pub(crate) async fn hold(store: &PostgresStore) -> Box<dyn std::any::Any + Send> {
+    match store.pool() {
+        ConnectionPool::Deadpool(pool) => Box::new(pool.get().await.unwrap()),
+        ConnectionPool::Sqlx(pool) => Box::new(pool.acquire().await.unwrap()),
+        _ => panic!("another pool"),
+    }
+}
+
+/// Closes the pool of a store.
+pub(crate) async fn close(store: &PostgresStore) {
+    match store.pool() {
+        ConnectionPool::Deadpool(pool) => pool.close(),
+        ConnectionPool::Sqlx(pool) => pool.close().await,
+        _ => panic!("another pool"),
+    }
 }
 
 /// A name that no other test has. It needs its quotes.

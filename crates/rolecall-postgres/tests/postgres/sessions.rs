@@ -53,7 +53,7 @@ async fn a_connection_whose_call_was_dropped_never_answers_another_call() {
         assert!(found.revision >= at.revision && !records.is_empty());
         assert_eq!(store.list(None, 5).await.unwrap().len(), 1);
         at = load(&direct, at.tenant_id).await.unwrap().unwrap().1;
-        assert!(store.pool().status().size <= 2);
+        assert!(server::connections(&store) <= 2);
     }
     server::drop_schema(direct.schema()).await;
 }
@@ -67,7 +67,7 @@ async fn a_lock_that_is_not_free_in_time_is_no_doubt() {
     let store = with_options(&direct, "", 1, Duration::from_millis(200));
     let (kind, text) = unavailable(send(&store, Base::At(at), &users(1..2)).await.1);
     assert_eq!(kind, PostgresErrorKind::Cancelled, "{text}");
-    assert_eq!(store.pool().status().size, 0, "a session that failed is closed");
+    assert_eq!(server::connections(&store), 0, "a session that failed is closed");
     let store = with_options(&direct, "-c statement_timeout=200", 1, LONG);
     let (kind, text) = unavailable(send(&store, Base::At(at), &users(1..2)).await.1);
     assert_eq!(kind, PostgresErrorKind::Cancelled, "{text}");
@@ -83,7 +83,7 @@ async fn a_pool_without_a_free_connection_says_so() {
     let direct = server::store().await;
     let at = create(&direct, "acme").await;
     let store = with_options(&direct, "", 1, Duration::from_millis(200));
-    let held = store.pool().get().await.unwrap();
+    let held = server::hold(&store).await;
     let (kind, text) = unavailable(send(&store, Base::At(at), &[]).await.1);
     assert_eq!(
         (kind, text.as_str()),
@@ -91,7 +91,7 @@ async fn a_pool_without_a_free_connection_says_so() {
     );
     drop(held);
     send(&store, Base::At(at), &[]).await.1.unwrap();
-    store.pool().close();
+    server::close(&store).await;
     let (kind, _) = unavailable(send(&store, Base::At(at), &[]).await.1);
     assert_eq!(kind, PostgresErrorKind::PoolUnusable);
     let mut nowhere = server::config_at("127.0.0.1", 1);

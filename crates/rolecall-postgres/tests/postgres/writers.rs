@@ -13,9 +13,17 @@ use crate::fixtures::Random;
 use crate::server;
 
 /// A store that counts conflicts.
-struct Counting {
+pub(crate) struct Counting {
     store: PostgresStore,
     conflicts: Arc<AtomicU32>,
+}
+
+impl Counting {
+    /// Returns the store and its counter.
+    pub(crate) fn new(store: PostgresStore) -> (Self, Arc<AtomicU32>) {
+        let conflicts = Arc::new(AtomicU32::new(0));
+        (Self { store, conflicts: Arc::clone(&conflicts) }, conflicts)
+    }
 }
 
 impl Store for Counting {

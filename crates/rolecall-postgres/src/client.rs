@@ -1,0 +1,103 @@
+//! The client tokio-postgres: all statements of a call are sent together, and their answers awaited one after another.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::future::{MaybeDone, maybe_done};
+use futures_util::{SinkExt, TryStreamExt};
+use tokio_postgres::{Client, RowStream};
+
+use crate::connection::{BEGIN_SNAPSHOT, Connection, EachRow, Row, Statement, Values};
+use crate::error::{DriverError, Failure};
+
+pub(crate) async fn query(client: &Client, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, DriverError> {
+    Ok(client.query_typed(sql, values).await?.into_iter().map(Row::Client).collect())
+}
+
+pub(crate) async fn execute(client: &Client, sql: &str, values: &Values<'_>) -> Result<u64, DriverError> {
+    Ok(client.execute_typed(sql, values).await?)
+}
+
+/// A statement that was sent, and whose answer is awaited later: all statements of a load take one round trip.
+///
+/// They are answered in the order in which they were sent. An answer waits on the wire until the one before it was read, so
+/// the memory that a load takes does not depend on the size of the tenant.
+struct Sent<'c, T>(MaybeDone<Pending<'c, T>>);
+
+type Pending<'c, T> = Pin<Box<dyn Future<Output = Result<T, DriverError>> + Send + 'c>>;
+
+impl<'c, T> Sent<'c, T> {
+    async fn send(statement: impl Future<Output = Result<T, tokio_postgres::Error>> + Send + 'c) -> Self {
+        let statement = async { Ok(statement.await?) };
+        let mut sent = maybe_done(Box::pin(statement) as Pending<'c, T>);
+        // The driver queues a statement when it is polled first.
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut sent).poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+        Self(sent)
+    }
+
+    async fn answer(mut self, connection: &Connection, step: &'static str) -> Result<T, Failure> {
+        let answer = async {
+            (&mut self.0).await;
+            match Pin::new(&mut self.0).take_output() {
+                Some(answer) => answer.map(Some),
+                None => Ok(None),
+            }
+        };
+        connection.within(step, answer).await?.ok_or_else(|| Failure::damaged("an answer was read twice"))
+    }
+}
+
+/// The next row of a stream.
+async fn next(
+    connection: &Connection,
+    step: &'static str,
+    rows: &mut Pin<&mut RowStream>,
+) -> Result<Option<Row>, Failure> {
+    let next = async { Ok(rows.try_next().await?) };
+    Ok(connection.within(step, next).await?.map(Row::Client))
+}
+
+pub(crate) async fn read_snapshot(
+    connection: &Connection,
+    client: &Client,
+    statements: &[Statement<'_>],
+    each: &mut EachRow<'_>,
+) -> Result<(), Failure> {
+    let begin = Sent::send(client.batch_execute(BEGIN_SNAPSHOT)).await;
+    let mut sent = Vec::new();
+    for statement in statements {
+        sent.push(Sent::send(client.query_typed_raw(statement.sql, statement.values.clone())).await);
+    }
+    let end = Sent::send(client.batch_execute("COMMIT")).await;
+
+    begin.answer(connection, "BEGIN").await?;
+    for (number, (sent, statement)) in sent.into_iter().zip(statements).enumerate() {
+        let mut rows = pin!(sent.answer(connection, statement.step).await?);
+        while let Some(row) = next(connection, statement.step, &mut rows).await? {
+            each(number, &row)?;
+        }
+    }
+    end.answer(connection, "the end of the snapshot").await
+}
+
+pub(crate) async fn copy_in(
+    connection: &Connection,
+    client: &Client,
+    step: &'static str,
+    sql: &str,
+    pieces: impl Iterator<Item = Result<Bytes, Failure>> + Send,
+) -> Result<u64, Failure> {
+    let begin = async { Ok(client.copy_in(sql).await?) };
+    let mut sink = pin!(connection.within(step, begin).await?);
+    for piece in pieces {
+        let piece = piece?;
+        connection.within(step, async { Ok(sink.send(piece).await?) }).await?;
+    }
+    connection.within(step, async { Ok(sink.finish().await?) }).await
+}

@@ -1,0 +1,197 @@
+//! What an authorizer counts and reports: one list of events, for the counters and for the feature `tracing`.
+//!
+//! Deliberately absent: checks, and everything that names a person or a tenant. An event has ids, revisions, numbers and
+//! the codes of errors. The text of an error may contain keys and slugs, so it is left out.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::tenant::{Inner, Outcome, Shared};
+use crate::model::error::{Error, ErrorKind};
+use crate::model::records::{CommitId, Position, Revision, TenantId};
+
+/// What happened to a tenant.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only spans and events show what an event contains"))]
+pub(super) enum Event {
+    /// It was loaded and is open.
+    Opened(Revision),
+    OpenFailed(ErrorKind),
+    /// A commit of this authorizer was applied.
+    Committed(Revision),
+    CommitFailed(ErrorKind),
+    /// Another writer committed first.
+    Conflict(Revision),
+    /// It is not known whether a commit was applied.
+    InDoubt(CommitId),
+    /// A commit is not in doubt any more.
+    Resolved(CommitId, Outcome),
+    /// Commits of other writers were applied, up to this revision.
+    Followed(usize, Revision),
+    /// The whole tenant was loaded again.
+    Reloaded(Revision),
+    RefreshFailed(ErrorKind),
+    Deleted,
+}
+
+/// How often each event has happened.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(super) opens: Counter,
+    pub(super) open_failures: Counter,
+    pub(super) commits: Counter,
+    pub(super) commit_failures: Counter,
+    pub(super) conflicts: Counter,
+    pub(super) in_doubt: Counter,
+    pub(super) resolved: Counter,
+    pub(super) followed_commits: Counter,
+    pub(super) reloads: Counter,
+    pub(super) refresh_failures: Counter,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    fn add(&self, many: u64) {
+        self.0.fetch_add(many, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Counters {
+    fn count(&self, event: Event) {
+        match event {
+            Event::Opened(_) => self.opens.add(1),
+            Event::OpenFailed(_) => self.open_failures.add(1),
+            Event::Committed(_) => self.commits.add(1),
+            Event::CommitFailed(_) => self.commit_failures.add(1),
+            Event::Conflict(_) => self.conflicts.add(1),
+            Event::InDoubt(_) => self.in_doubt.add(1),
+            Event::Resolved(_, outcome) => {
+                self.resolved.add(1);
+                self.commits.add(u64::from(matches!(outcome, Outcome::Committed(_))));
+            }
+            Event::Followed(commits, _) => self.followed_commits.add(u64::try_from(commits).unwrap_or(u64::MAX)),
+            Event::Reloaded(_) => self.reloads.add(1),
+            Event::RefreshFailed(_) => self.refresh_failures.add(1),
+            Event::Deleted => {}
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn record(&self, tenant_id: TenantId, event: Event) {
+        self.counters.count(event);
+        report(tenant_id, event);
+    }
+}
+
+impl Inner {
+    pub(super) fn record(&self, event: Event) {
+        self.shared.record(self.tenant_id, event);
+    }
+
+    /// Records that commits of others could not be taken in.
+    pub(super) fn record_failed_refresh(&self, error: &Error) {
+        match error.kind() {
+            ErrorKind::Deleted => self.record(Event::Deleted),
+            kind => self.record(Event::RefreshFailed(kind)),
+        }
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+fn report(_: TenantId, _: Event) {}
+
+/// Levels: what works is `DEBUG`, what an operator should look at is `WARN`, what takes a tenant out of service is `ERROR`.
+#[cfg(feature = "tracing")]
+fn report(tenant_id: TenantId, event: Event) {
+    use tracing::{debug, error, warn};
+    match event {
+        Event::Opened(revision) => debug!(target: TARGET, %tenant_id, %revision, "tenant opened"),
+        Event::OpenFailed(ErrorKind::NotFound) => debug!(target: TARGET, %tenant_id, "tenant not found"),
+        Event::OpenFailed(kind) => warn!(target: TARGET, %tenant_id, error = kind.code(), "tenant not opened"),
+        Event::Committed(revision) => debug!(target: TARGET, %tenant_id, %revision, "committed"),
+        Event::CommitFailed(kind) => warn!(target: TARGET, %tenant_id, error = kind.code(), "commit failed"),
+        Event::Conflict(revision) => debug!(target: TARGET, %tenant_id, %revision, "conflict with another writer"),
+        Event::InDoubt(commit) => warn!(target: TARGET, %tenant_id, %commit, "commit in doubt: every check is denied"),
+        Event::Resolved(commit, outcome) => {
+            let (outcome, revision) = match outcome {
+                Outcome::Committed(revision) => ("committed", Some(revision.number())),
+                Outcome::Aborted => ("aborted", None),
+                Outcome::InDoubt => ("in_doubt", None),
+                Outcome::Unknown => ("unknown", None),
+            };
+            warn!(target: TARGET, %tenant_id, %commit, outcome, revision, "commit resolved");
+        }
+        Event::Followed(commits, revision) => {
+            debug!(target: TARGET, %tenant_id, commits, %revision, "commits of other writers applied");
+        }
+        Event::Reloaded(revision) => debug!(target: TARGET, %tenant_id, %revision, "tenant loaded again"),
+        Event::RefreshFailed(kind @ ErrorKind::Unavailable) => {
+            warn!(target: TARGET, %tenant_id, error = kind.code(), "refresh failed");
+        }
+        Event::RefreshFailed(kind) => error!(target: TARGET, %tenant_id, error = kind.code(), "refresh failed"),
+        Event::Deleted => debug!(target: TARGET, %tenant_id, "tenant deleted"),
+    }
+}
+
+#[cfg(feature = "tracing")]
+const TARGET: &str = "rolecall";
+
+/// A span around a call. Nothing without the feature `tracing`.
+///
+/// Create it where the application calls, not in a task of the runtime: it becomes a child of the caller's span.
+pub(super) struct Span(#[cfg(feature = "tracing")] tracing::Span);
+
+#[cfg(feature = "tracing")]
+impl Span {
+    pub(super) fn open(tenant_id: TenantId) -> Self {
+        Self(tracing::debug_span!(target: TARGET, "open", %tenant_id))
+    }
+
+    pub(super) fn commit(tenant_id: TenantId, base: Option<Position>, commit: CommitId, changes: usize) -> Self {
+        let base = base.map(|base| base.revision.number());
+        Self(tracing::debug_span!(target: TARGET, "commit", %tenant_id, base, %commit, changes))
+    }
+
+    pub(super) fn resolve(tenant_id: TenantId, commit: CommitId) -> Self {
+        Self(tracing::debug_span!(target: TARGET, "resolve", %tenant_id, %commit))
+    }
+
+    pub(super) fn refresh(tenant_id: TenantId, revision: Revision) -> Self {
+        Self(tracing::debug_span!(target: TARGET, "refresh", %tenant_id, %revision))
+    }
+
+    pub(super) fn around<F: Future>(self, call: F) -> impl Future<Output = F::Output> + use<F> {
+        tracing::Instrument::instrument(call, self.0)
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+impl Span {
+    pub(super) fn open(_: TenantId) -> Self {
+        Self()
+    }
+
+    pub(super) fn commit(_: TenantId, _: Option<Position>, _: CommitId, _: usize) -> Self {
+        Self()
+    }
+
+    pub(super) fn resolve(_: TenantId, _: CommitId) -> Self {
+        Self()
+    }
+
+    pub(super) fn refresh(_: TenantId, _: Revision) -> Self {
+        Self()
+    }
+
+    pub(super) fn around<F: Future>(self, call: F) -> F {
+        let Self() = self;
+        call
+    }
+}

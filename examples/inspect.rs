@@ -21,7 +21,7 @@ use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::SystemClock;
 use rolecall::moment::{Page, WithOrigin};
-use rolecall::records::{Granted, Name, Slug, TenantSlug};
+use rolecall::records::{Granted, Name, PermissionRecord, Slug, TenantSlug};
 use rolecall::review::{Accepted, AccessRow, Finding, Severity};
 use rolecall::store::MemoryStore;
 use rolecall::{Document, ErrorKind, Moment, PageRequest, Snapshot, Timestamp, error::Quoted, what_if};
@@ -274,7 +274,7 @@ fn catalog(file: &Path) -> Result<Catalog, Failure> {
         roles.extend(ready);
     }
     let renamed_from = |slug: &Slug| permissions_renamed.get(slug.as_str()).cloned().unwrap_or_default();
-    let permissions = permissions.iter().map(WithOrigin::slug);
+    let permissions = permissions.iter().map(WithOrigin::<PermissionRecord>::slug);
     let permissions: Vec<CatalogPermission> = permissions
         .map(|slug| CatalogPermission { slug: slug.to_string(), renamed_from: renamed_from(slug) })
         .collect();

@@ -269,7 +269,7 @@ fn a_catalog_is_compared_with_the_next_one() {
     assert_eq!(lines[3], "0 users would gain access, 1 would lose some");
     let (status, out, _) = ask(&["catalog", &more]);
     assert!(status == 1 && out.contains("user `alice` gains `posts:pin`"), "{out}");
-    let accepted = file("accepted", &out[..out.find("user `alice`").unwrap()]);
+    let accepted = file("accepted", out.split_once("user `alice`").unwrap().0);
     let (status, out, _) = ask(&["catalog", &more, "--accept", &accepted]);
     assert_eq!((status, out.lines().count()), (0, 2), "{out}");
     std::fs::remove_dir_all(folder).unwrap();

@@ -125,7 +125,7 @@ impl Reconciliation {
     /// # use rolecall::catalog::Catalog;
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// let reconciliation = acme.snapshot().reconcile(&Catalog::empty(), acme.now().instant())?;
-    /// assert_eq!(reconciliation.before().position(), acme.position());
+    /// assert_eq!(reconciliation.before().revision(), acme.revision());
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn before(&self) -> &Snapshot {

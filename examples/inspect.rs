@@ -8,7 +8,7 @@
 #[path = "inspect/import.rs"]
 mod import_command;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
@@ -20,9 +20,9 @@ use rolecall::assertions::Assertions;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::SystemClock;
-use rolecall::moment::Page;
-use rolecall::records::{Granted, Name, Slug, TenantSlug};
-use rolecall::review::{Accepted, AccessRow, Severity};
+use rolecall::moment::{Page, WithOrigin};
+use rolecall::records::{Granted, Name, PermissionRecord, Slug, TenantSlug};
+use rolecall::review::{Accepted, AccessRow, Finding, Severity};
 use rolecall::store::MemoryStore;
 use rolecall::{Document, ErrorKind, Moment, PageRequest, Snapshot, Timestamp, error::Quoted, what_if};
 
@@ -31,7 +31,8 @@ usage: inspect FILE COMMAND [--at INSTANT] [--catalog CATALOG]
        inspect import FORMAT FILES    makes a document from the files of another product; FORMAT is casbin, laravel or keycloak
 
 FILE is an organisation document. INSTANT is in RFC 3339; the default is the present. CATALOG is a document whose
-permissions and roles are the catalog of the application; without it, the catalog is empty. Commands:
+permissions and roles are the catalog of the application; without it, the catalog is empty. An entry of it that was renamed
+has `renamed_from`, the list of its earlier slugs, oldest first. Commands:
   stats                      counts entities and relations
   check USER PERMISSION      prints `allowed` or `denied`; exit status 0 or 1
   explain USER PERMISSION    prints the decision and its reason
@@ -40,6 +41,9 @@ permissions and roles are the catalog of the application; without it, the catalo
   matrix                     lists every allowed `user<TAB>permission`
   conflicts [CATALOG]        lists the slugs that are in conflict with the catalog, or with another one, for example that
                              of the next release; exit status 1 if there are any
+  catalog NEXT [--accept FILE]
+                             lists what the catalog NEXT would change, such as grants that would give less or more, and then
+                             which users would gain or lose access; exit status as for `lint`
   verify EXPECTED.csv        compares with `user,permission,allowed`; exit status 1 if any decision is wrong
   diff OTHER                 lists the users whom the document OTHER lets do more or less, and when; exit status 1 if any
   replay LOG OTHER           lists the questions of LOG (lines of `user,permission`, and an instant if any) that OTHER answers
@@ -131,6 +135,7 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
         ["matrix"] => Question::Matrix,
         ["conflicts"] if arguments.catalog.is_some() => Question::Conflicts(None),
         ["conflicts", file] => Question::Conflicts(Some(Path::new(file))),
+        ["catalog", file] => Question::Catalog(Path::new(file)),
         ["verify", file] => Question::Verify(Path::new(file)),
         ["diff", other] => Question::Diff(Path::new(other)),
         ["replay", log, other] => Question::Replay { log: Path::new(log), other: Path::new(other) },
@@ -140,8 +145,8 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
         ["lint"] => Question::Lint,
         _ => return Err(USAGE.to_owned()),
     };
-    if arguments.accept.is_some() && !matches!(question, Question::Lint) {
-        return Err(format!("--accept: expected the command `lint`\n\n{USAGE}"));
+    if arguments.accept.is_some() && !matches!(question, Question::Lint | Question::Catalog(_)) {
+        return Err(format!("--accept: expected the command `lint` or `catalog`\n\n{USAGE}"));
     }
     let accepted = arguments.accept.as_deref().map_or_else(|| Ok(Accepted::default()), accepted)?;
 
@@ -159,7 +164,8 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
     let moment = arguments.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
     match (question, other) {
-        (Question::Lint, _) => lint(&moment, &accepted, out),
+        (Question::Lint, _) => findings(moment.lint(), &accepted, out),
+        (Question::Catalog(next), _) => reconcile(&moment, &catalog(next)?, &accepted, out),
         (Question::Diff(_), Some(other)) => diff(&moment, &other.snapshot(), out).map(|yes| u8::from(!yes)),
         (Question::Replay { log, .. }, Some(other)) => {
             replay(&moment, &other.snapshot(), log, out).map(|yes| u8::from(!yes))
@@ -176,6 +182,7 @@ enum Question<'a> {
     WhoCan(&'a str),
     Matrix,
     Conflicts(Option<&'a Path>),
+    Catalog(&'a Path),
     Verify(&'a Path),
     Test(Option<&'a Path>),
     Diff(&'a Path),
@@ -214,23 +221,35 @@ impl Question<'_> {
                 say(out, [AccessRow::CSV_HEADER])?;
                 say(out, moment.access_report().rows().map(|row| row.to_csv()))
             }
-            Self::Lint => lint(moment, &Accepted::default(), out).map(|status| status == 0),
-            // They need the other document, too.
-            Self::Diff(_) | Self::Replay { .. } => Ok(false),
+            // They need another document or a list, too.
+            Self::Lint | Self::Catalog(_) | Self::Diff(_) | Self::Replay { .. } => Ok(false),
         }
     }
+}
+
+/// A permission of a catalog.
+struct CatalogPermission {
+    slug: String,
+    renamed_from: Vec<String>,
 }
 
 /// A role of a catalog: its slug, and the slugs and patterns of what it grants and includes.
 struct CatalogRole {
     slug: String,
+    renamed_from: Vec<String>,
     grants: Vec<String>,
     includes: Vec<String>,
 }
 
-/// Reads a catalog from the permissions and roles of a document.
+/// Reads a catalog from the permissions and roles of a document, and their earlier slugs.
 fn catalog(file: &Path) -> Result<Catalog, Failure> {
-    let snapshot = import(file)?.snapshot();
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&read(file)?).map_err(|error| format!("{}: {error}", file.display()))?;
+    let [permissions_renamed, roles_renamed] = ["permissions", "roles"].map(|list| renames(&mut json, list));
+    let tenant = Document::from_json(json.to_string().as_bytes())
+        .and_then(|document| Authorizer::in_memory().import(&document))
+        .map_err(|error| invalid(file, &error))?;
+    let snapshot = tenant.snapshot();
     let moment = snapshot.now(&SystemClock);
     let permissions = all(|page| moment.permissions(page));
     let slug_of = |granted: &Granted| match granted {
@@ -241,6 +260,7 @@ fn catalog(file: &Path) -> Result<Catalog, Failure> {
         .iter()
         .map(|role| CatalogRole {
             slug: role.slug().to_string(),
+            renamed_from: roles_renamed.get(role.slug().as_str()).cloned().unwrap_or_default(),
             grants: moment.grants_of(role.record.id).iter().filter_map(slug_of).collect(),
             includes: moment.includes_of(role.record.id).iter().map(|included| included.slug().to_string()).collect(),
         })
@@ -253,19 +273,45 @@ fn catalog(file: &Path) -> Result<Catalog, Failure> {
         waiting = rest;
         roles.extend(ready);
     }
-    let permissions: Vec<&str> = permissions.iter().map(|item| item.slug().as_str()).collect();
+    let renamed_from = |slug: &Slug| permissions_renamed.get(slug.as_str()).cloned().unwrap_or_default();
+    let permissions = permissions.iter().map(WithOrigin::<PermissionRecord>::slug);
+    let permissions: Vec<CatalogPermission> = permissions
+        .map(|slug| CatalogPermission { slug: slug.to_string(), renamed_from: renamed_from(slug) })
+        .collect();
     build(&permissions, &roles).map_err(|error| invalid(file, &error))
 }
 
-fn build(permissions: &[&str], roles: &[CatalogRole]) -> rolecall::Result<Catalog> {
+/// Takes the earlier slugs out of a list of entries: by slug.
+fn renames(json: &mut serde_json::Value, list: &str) -> BTreeMap<String, Vec<String>> {
+    let entries = json.get_mut(list).and_then(serde_json::Value::as_array_mut).into_iter().flatten();
+    let renamed = entries.filter_map(|entry| {
+        let earlier = entry.as_object_mut()?.remove("renamed_from")?;
+        let earlier = earlier.as_array()?.iter().filter_map(|slug| slug.as_str().map(str::to_owned)).collect();
+        Some((entry.get("slug")?.as_str()?.to_owned(), earlier))
+    });
+    renamed.collect()
+}
+
+fn build(permissions: &[CatalogPermission], roles: &[CatalogRole]) -> rolecall::Result<Catalog> {
     fn slices(texts: &[String]) -> Vec<&str> {
         texts.iter().map(String::as_str).collect()
     }
-    let permissions: Vec<_> = permissions.iter().copied().map(PermissionDef::new).collect();
-    let lists: Vec<_> = roles.iter().map(|role| (slices(&role.grants), slices(&role.includes))).collect();
+    let earlier: Vec<_> = permissions.iter().map(|permission| slices(&permission.renamed_from)).collect();
+    let defined = permissions.iter().zip(&earlier);
+    let permissions: Vec<_> = defined
+        .map(|(permission, renamed_from)| PermissionDef { renamed_from, ..PermissionDef::new(&permission.slug) })
+        .collect();
+    let lists: Vec<_> =
+        roles.iter().map(|role| (slices(&role.grants), slices(&role.includes), slices(&role.renamed_from))).collect();
     let defined = roles.iter().zip(&lists);
-    let roles: Vec<_> =
-        defined.map(|(role, (grants, includes))| RoleDef { grants, includes, ..RoleDef::new(&role.slug) }).collect();
+    let roles: Vec<_> = defined
+        .map(|(role, (grants, includes, renamed_from))| RoleDef {
+            grants,
+            includes,
+            renamed_from,
+            ..RoleDef::new(&role.slug)
+        })
+        .collect();
     Catalog::new(&Definition { permissions: &permissions, roles: &roles, ..Definition::default() })
 }
 
@@ -280,11 +326,19 @@ fn import_with(catalog: &Catalog, file: &Path) -> Result<Tenant, Failure> {
         entries.iter().filter_map(slug).collect()
     };
     let (own_permissions, own_roles) = (listed("permissions"), listed("roles"));
-    let permissions = catalog.permissions().iter().map(|entry| entry.slug().as_str());
-    let permissions: Vec<&str> = permissions.filter(|slug| !own_permissions.iter().any(|own| own == slug)).collect();
-    let roles = catalog.roles().iter().map(|entry| entry.slug().to_string());
-    let roles = roles.filter(|slug| !own_roles.contains(slug));
-    let roles: Vec<_> = roles.map(|slug| CatalogRole { slug, grants: Vec::new(), includes: Vec::new() }).collect();
+    let earlier = |slugs: &[Slug]| slugs.iter().map(ToString::to_string).collect();
+    let permissions = catalog
+        .permissions()
+        .iter()
+        .map(|entry| CatalogPermission { slug: entry.slug().to_string(), renamed_from: earlier(entry.renamed_from()) });
+    let permissions: Vec<_> = permissions.filter(|entry| !own_permissions.contains(&entry.slug)).collect();
+    let roles = catalog.roles().iter().map(|entry| CatalogRole {
+        slug: entry.slug().to_string(),
+        renamed_from: earlier(entry.renamed_from()),
+        grants: Vec::new(),
+        includes: Vec::new(),
+    });
+    let roles: Vec<_> = roles.filter(|entry| !own_roles.contains(&entry.slug)).collect();
     let store = MemoryStore::default();
     let tenant = || {
         let earlier = Authorizer::builder().store(store.clone()).catalog(&build(&permissions, &roles)?).build();
@@ -402,10 +456,23 @@ fn carried(moment: &Moment<'_>, out: &mut impl Write) -> Result<bool, Failure> {
     Ok(violations.is_empty())
 }
 
+/// Lists what another catalog would change, and for whom. Returns the exit status, which depends on the findings that are not
+/// accepted: if there are none, the users who gain or lose access do so for reasons that somebody has accepted.
+fn reconcile(moment: &Moment<'_>, next: &Catalog, accepted: &Accepted, out: &mut impl Write) -> Result<u8, Failure> {
+    let reconciliation = moment.snapshot().reconcile(next, moment.instant()).map_err(|error| error.to_string())?;
+    let status = findings(reconciliation.findings(), accepted, out)?;
+    for change in reconciliation.access_changes() {
+        say(out, [change])?;
+    }
+    let count = reconciliation.count();
+    say(out, [format!("{} users would gain access, {} would lose some", count.gaining, count.losing)])?;
+    Ok(status)
+}
+
 /// Writes the findings that are not accepted. Returns the exit status.
-fn lint(moment: &Moment<'_>, accepted: &Accepted, out: &mut impl Write) -> Result<u8, Failure> {
+fn findings(findings: impl Iterator<Item = Finding>, accepted: &Accepted, out: &mut impl Write) -> Result<u8, Failure> {
     let mut worst = Severity::Info;
-    for finding in moment.lint().filter(|finding| !accepted.accepts(finding)) {
+    for finding in findings.filter(|finding| !accepted.accepts(finding)) {
         worst = worst.max(finding.severity);
         say(out, [format!("{}\t{}: {}; {}", finding.key(), finding.severity, finding.message, finding.advice)])?;
     }

@@ -1,6 +1,6 @@
 //! Access reviews: what an auditor asks of a tenant. The report of who has what, what begins and ends, and a lint.
 //!
-//! Each is a question on a [`Moment`], and an iterator: nothing is collected, so a tenant with a million users is read in
+//! Each is a question on a [`Moment`] or a [`Snapshot`], and an iterator: nothing is collected, so a tenant with a million users is read in
 //! bounded memory.
 //!
 //! | question | call |
@@ -8,6 +8,7 @@
 //! | which user has which permission, through what, and until when | [`Moment::access_report`] |
 //! | which memberships, assignments and parent links begin or end within a span | [`Moment::window_changes`] |
 //! | everything unused, covered, expired or easy to mistake for something else | [`Moment::lint`] |
+//! | what the catalog of the next release would change | [`Snapshot::reconcile`] |
 //!
 //! [`docs::review`](crate::docs::review) maps the functions of the RBAC standard to the methods of this crate.
 //!
@@ -15,6 +16,7 @@
 //! ([`store::History`](crate::store::History)).
 
 mod access;
+mod reconciliation;
 mod lint;
 mod changes;
 
@@ -26,10 +28,11 @@ use uuid::Uuid;
 pub use self::access::{AccessReport, AccessRow, AccessRows};
 pub use self::changes::{Bound, WindowChange, WindowChanges};
 pub use self::lint::{Accepted, Code, Finding, Lint, Severity};
-#[cfg(doc)]
-use crate::Moment;
+pub use self::reconciliation::{AccessCount, Reconciliation};
 use crate::model::error::{EntityKind, Quoted};
 use crate::resolver::snapshot::table::{Row, Table};
+#[cfg(doc)]
+use crate::{Moment, Snapshot};
 
 /// An entity that a row or a finding names.
 ///

@@ -232,6 +232,49 @@ fn r17_assertions_are_checked_with_an_exit_status() {
     std::fs::remove_file(file).unwrap();
 }
 
+/// A release renames one permission and adds another. The exit status says whether something would be lost or given.
+#[test]
+fn a_catalog_is_compared_with_the_next_one() {
+    let folder = std::env::temp_dir().join(format!("rolecall-inspect-catalog-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, content: &str| {
+        let file = folder.join(name);
+        std::fs::write(&file, content).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let catalog = |name: &str, permissions: &str| {
+        file(name, &format!(r#"{{"format": 1, "tenant": {{"slug": "catalog"}}, "permissions": [{permissions}]}}"#))
+    };
+    let present = catalog("present.json", r#""posts:read", "posts:write""#);
+    let renamed = r#""posts:read", {"slug": "articles:write", "renamed_from": ["posts:write"]}"#;
+    let (renamed, more) = (catalog("renamed.json", renamed), r#""posts:read", "posts:write", "posts:pin""#);
+    let more = catalog("more.json", more);
+    let document = r#"{"format": 1, "tenant": {"slug": "acme"}, "users": [{"key": "alice", "roles": ["editor"]}],
+        "roles": [{"slug": "editor", "permissions": ["posts:*"]}, {"slug": "author", "permissions": ["posts:write"]}]}"#;
+    let document = file("document.json", document);
+    let ask = |words: &[&str]| run(&[&[document.as_str()], words, &["--catalog", &present]].concat());
+    assert_eq!(
+        ask(&["catalog", &present]),
+        (0, "0 users would gain access, 0 would lose some\n".to_owned(), String::new())
+    );
+    let (status, out, _) = ask(&["catalog", &renamed]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!((status, lines.len()), (3, 4), "{out}");
+    assert!(
+        lines[0].starts_with("permission_renamed\tpermission\tposts:write\tpermission\tarticles:write\tinfo: "),
+        "{out}"
+    );
+    assert!(lines[1].starts_with("pattern_matches_less\trole\teditor\tgrant\tposts:*\terror: "), "{out}");
+    assert_eq!(lines[2], "user `alice` loses `articles:write`");
+    assert_eq!(lines[3], "0 users would gain access, 1 would lose some");
+    let (status, out, _) = ask(&["catalog", &more]);
+    assert!(status == 1 && out.contains("user `alice` gains `posts:pin`"), "{out}");
+    let accepted = file("accepted", out.split_once("user `alice`").unwrap().0);
+    let (status, out, _) = ask(&["catalog", &more, "--accept", &accepted]);
+    assert_eq!((status, out.lines().count()), (0, 2), "{out}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 /// Each format is imported, and the document that is printed is inspected.
 #[test]
 fn documents_are_made_from_the_files_of_other_products() {
@@ -318,7 +361,7 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME, "matrix", "--at"], "--at: expected an instant"),
         (&[ACME, "matrix", "--at", "today"], "--at: invalid instant `today`"),
         (&[ACME, "matrix", "--at", AT[1], "--at", AT[1]], "--at: expected one instant"),
-        (&[ACME, "matrix", "--accept", EXPECTED], "--accept: expected the command `lint`"),
+        (&[ACME, "matrix", "--accept", EXPECTED], "--accept: expected the command `lint` or `catalog`"),
         (&[ACME, "lint", "--accept"], "--accept: expected a file"),
         (&[ACME, "lint", "--accept", "no-such-file"], "no-such-file: "),
         (&[ACME, "lint", "--accept", EXPECTED], "invalid code of a finding `user,permission,allowed`"),

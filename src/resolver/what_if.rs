@@ -12,13 +12,14 @@ use std::fmt::{self, Display, Formatter};
 use std::iter::Peekable;
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::explain::Decision;
 use super::snapshot::Snapshot;
 use super::snapshot::entity_rows::UserRow;
 use super::snapshot::walk::window_ends;
 use crate::model::error::Quoted;
-use crate::model::records::{Slug, Timestamp, UserId, UserKey, Window};
+use crate::model::records::{PermissionRecord, Slug, Timestamp, UserId, UserKey, Window};
 
 /// What a user may do in one of two states and not in the other, and when. See [`Snapshot::compare_access`].
 ///
@@ -179,8 +180,9 @@ impl Snapshot {
         after: &'a Self,
         from: Timestamp,
     ) -> impl Iterator<Item = UserAccessChange> + 'a {
-        let pairs = Pairs { before: rows(self).peekable(), after: rows(after).peekable() };
-        pairs.filter_map(move |(old, new)| access_change((self, old), (after, new), from))
+        // Two permissions of one tenant that can be given never have the same slug.
+        let by_slug = |permission: &PermissionRecord| (permission.slug.clone(), Uuid::nil());
+        access_changes(self, after, from, by_slug)
     }
 
     /// Returns the questions that another state answers differently than this one, in the order of the questions. A question
@@ -227,6 +229,31 @@ impl Snapshot {
     }
 }
 
+/// As [`Snapshot::compare_access`], of one tenant with two catalogs. Permissions are matched by id, and shown with the slug that
+/// they have afterwards.
+pub(crate) fn access_changes_by_id<'a>(
+    before: &'a Snapshot,
+    after: &'a Snapshot,
+    from: Timestamp,
+) -> impl Iterator<Item = UserAccessChange> + 'a {
+    let by_id = move |permission: &PermissionRecord| {
+        let (permissions, id) = (&after.0.state.permissions, permission.id.as_uuid());
+        let present = permissions.by_id(id).and_then(|number| permissions.row(number));
+        (present.map_or(&permission.slug, |row| &row.record.slug).clone(), id)
+    };
+    access_changes(before, after, from, by_id)
+}
+
+fn access_changes<'a>(
+    before: &'a Snapshot,
+    after: &'a Snapshot,
+    from: Timestamp,
+    key: impl Fn(&PermissionRecord) -> Key + 'a,
+) -> impl Iterator<Item = UserAccessChange> + 'a {
+    let pairs = Pairs { before: rows(before).peekable(), after: rows(after).peekable() };
+    pairs.filter_map(move |(old, new)| access_change((before, old), (after, new), from, &key))
+}
+
 fn rows(snapshot: &Snapshot) -> impl Iterator<Item = &UserRow> {
     let users = &snapshot.0.state.users;
     users.sorted().filter_map(|number| users.row(number))
@@ -257,26 +284,34 @@ impl<'a, A: Iterator<Item = &'a UserRow>, B: Iterator<Item = &'a UserRow>> Itera
 /// A user in a state, if the state has it.
 type Side<'a> = (&'a Snapshot, Option<&'a UserRow>);
 
-fn access_change(before: Side<'_>, after: Side<'_>, from: Timestamp) -> Option<UserAccessChange> {
+/// A permission, to be matched with those of the other state: its slug, and its id where that matters.
+type Key = (Slug, Uuid);
+
+fn access_change(
+    before: Side<'_>,
+    after: Side<'_>,
+    from: Timestamp,
+    key: impl Fn(&PermissionRecord) -> Key,
+) -> Option<UserAccessChange> {
     let mut instants = BTreeSet::from([from]);
     for (snapshot, row) in [before, after] {
         if let Some(row) = row {
             window_ends(&snapshot.0.state, row, from, &mut instants);
         }
     }
-    let slugs = |(snapshot, row): Side<'_>, at| -> Vec<Slug> {
+    let keys = |(snapshot, row): Side<'_>, at| -> Vec<Key> {
         let id: Option<UserId> = row.map(UserRow::id);
         id.map(|id| snapshot.at(at).effective(id))
             .map(|set| set.records())
             .into_iter()
             .flatten()
-            .map(|p| p.record.slug)
+            .map(|p| key(&p.record))
             .collect()
     };
     let (mut gained, mut lost) = (Collected::default(), Collected::default());
     let mut instants = instants.into_iter().peekable();
     while let Some(at) = instants.next() {
-        let (old, new) = (slugs(before, at), slugs(after, at));
+        let (old, new) = (keys(before, at), keys(after, at));
         if old == new {
             continue;
         }
@@ -294,14 +329,14 @@ type Step = (Option<Timestamp>, Option<Timestamp>);
 
 /// Permissions, each with the steps during which it is gained or lost.
 #[derive(Default)]
-struct Collected(BTreeMap<Slug, Vec<Step>>);
+struct Collected(BTreeMap<Key, Vec<Step>>);
 
 impl Collected {
     /// Adds what these have and the others do not.
-    fn add(&mut self, these: &[Slug], others: &[Slug], step: Step) {
-        let others: BTreeSet<&Slug> = others.iter().collect();
-        for slug in these.iter().filter(|slug| !others.contains(slug)) {
-            let steps = self.0.entry(slug.clone()).or_default();
+    fn add(&mut self, these: &[Key], others: &[Key], step: Step) {
+        let others: BTreeSet<&Key> = others.iter().collect();
+        for key in these.iter().filter(|key| !others.contains(key)) {
+            let steps = self.0.entry(key.clone()).or_default();
             match steps.last_mut() {
                 Some(last) if last.1.is_some() && last.1 == step.0 => last.1 = step.1,
                 _ => steps.push(step),
@@ -312,7 +347,8 @@ impl Collected {
     fn finish(self) -> Vec<PermissionWindows> {
         let windows = |steps: Vec<Step>| steps.into_iter().filter_map(|(from, until)| Window::new(from, until).ok());
         let all = self.0.into_iter();
-        all.map(|(permission, steps)| PermissionWindows { permission, windows: windows(steps).collect() }).collect()
+        all.map(|((permission, _), steps)| PermissionWindows { permission, windows: windows(steps).collect() })
+            .collect()
     }
 }
 

@@ -17,11 +17,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::accepted::Accepted;
+pub(super) use self::usage::conflict;
 use super::Place;
 use crate::model::error::{Error, Result};
 use crate::resolver::moment::Moment;
 
-/// Something in a tenant that probably nobody wants.
+/// Something in a tenant that probably nobody wants, or that another catalog would change.
 ///
 /// Its JSON is an object with the same members. `Display` writes one line with the code first.
 ///
@@ -60,16 +61,16 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(code: Code, place: Place, message: String) -> Self {
+    pub(super) fn new(code: Code, place: Place, message: String) -> Self {
         Self { code, severity: code.severity(), place, other: None, grant: None, message, advice: code.advice() }
     }
 
-    fn with(mut self, other: Place) -> Self {
+    pub(super) fn with(mut self, other: Place) -> Self {
         self.other = Some(other);
         self
     }
 
-    fn about_grant(mut self, grant: &str) -> Self {
+    pub(super) fn about_grant(mut self, grant: &str) -> Self {
         self.grant = Some(grant.to_owned());
         self
     }
@@ -116,7 +117,7 @@ pub enum Severity {
     Info,
     /// Somebody should look at it: access may be other than was meant.
     Warning,
-    /// Somebody is denied something because of it.
+    /// Somebody is denied something because of it, or would be.
     Error,
 }
 
@@ -149,7 +150,8 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code, in the order in which [`Moment::lint`] returns their findings.
+            /// Every code: those of [`Moment::lint`], in the order in which it returns their findings, and then those of
+            /// [`Reconciliation::findings`](super::Reconciliation::findings), in its order.
             ///
             /// ```
             /// assert!(rolecall::review::Code::ALL.len() > 10);
@@ -231,6 +233,44 @@ codes! {
     CaseVariants = "case_variants", Warning, "rename one of them; two keys of one person can be merged";
     /// Two names look alike.
     ConfusableNames = "confusable_names", Warning, "rename one of them; two keys of one person can be merged";
+    /// A slug of an entry that goes, or had it until now, would name another entry.
+    SlugReused = "slug_reused", Error, "give the new entry another slug";
+    /// A permission would go from the catalog.
+    PermissionRemoved = "permission_removed", Warning, "keep it until nothing refers to it; then list its slug as retired";
+    /// A role would go from the catalog.
+    RoleRemoved = "role_removed", Warning, "keep it until nothing refers to it; then list its slug as retired";
+    /// A permission of the catalog would have another slug. Grants by name follow it, patterns do not.
+    PermissionRenamed = "permission_renamed", Info, "ask for it by the variant or by the new slug";
+    /// A role of the catalog would have another slug. Assignments and inclusions follow it.
+    RoleRenamed = "role_renamed", Info, "name it by the variant or by the new slug";
+    /// A permission would be new in the catalog.
+    PermissionAdded = "permission_added", Info, "look at the roles whose patterns match it";
+    /// A role would be new in the catalog.
+    RoleAdded = "role_added", Info, "assign it where it is needed";
+    /// A slug of the tenant's own would begin with a prefix that the catalog reserves. It keeps working.
+    SlugReserved = "slug_reserved", Info, "rename it before a later release defines the same slug";
+    /// A role of the catalog would give other permissions in this tenant.
+    RoleChanged = "role_changed", Warning, "accept it if the release means to change what its holders may do";
+    /// A permission that a role grants by name would no longer be given.
+    LostGrant = "lost_grant", Error, "keep or rename the permission, or revoke the grant first";
+    /// A role of the catalog that a role includes would no longer give anything.
+    LostInclusion = "lost_inclusion", Error, "keep or rename the role, or exclude it first";
+    /// A role of the catalog that a user or group has would no longer give anything.
+    LostAssignment = "lost_assignment", Error, "keep or rename the role, or unassign it first";
+    /// A permission that a role grants by name, and that gives nothing now, would be given again.
+    RegainedGrant = "regained_grant", Warning, "revoke the grant first, unless it is to be given";
+    /// A role that a role includes, and that gives nothing now, would give something again.
+    RegainedInclusion = "regained_inclusion", Warning, "exclude the role first, unless it is to give something";
+    /// A role that a user or group has, and that gives nothing now, would give something again.
+    RegainedAssignment = "regained_assignment", Warning, "unassign the role first, unless it is to give something";
+    /// A granted pattern would no longer match a permission.
+    PatternMatchesLess = "pattern_matches_less", Error, "grant the permission by name first, or another pattern";
+    /// A granted pattern would match a permission that it does not match now.
+    PatternMatchesMore = "pattern_matches_more", Warning, "accept it, or grant a narrower pattern first";
+    /// An assertion of the tenant would fail for a user for whom it holds now.
+    AssertionFails = "assertion_fails", Error, "change the release, or what the assertion expects";
+    /// A user would hold more of the roles of a separation than now, and too many (R14).
+    SeparationExceeded = "separation_exceeded", Error, "take one of the roles from the user first";
 }
 
 impl fmt::Display for Code {

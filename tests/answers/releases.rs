@@ -5,7 +5,8 @@ use pollster::block_on;
 use rolecall::Authorizer;
 #[cfg(feature = "json")]
 use rolecall::ErrorKind;
-use rolecall::catalog::{Catalog, Definition, PermissionDef};
+use rolecall::assertions::Assertion;
+use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::store::MemoryStore;
 
 fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
@@ -88,4 +89,224 @@ fn f26_documents_of_a_tenant_in_conflict() {
         rolecall::Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme", "name": "Acme"}}"#).unwrap();
     block_on(acme.replace(&without)).unwrap();
     assert!(acme.conflicts().is_empty() && acme.now().permission(own).is_none());
+}
+
+/// A finding as a line: its severity, and its text, which begins with its code.
+fn reconciled(acme: &rolecall::Tenant, next: Definition<'_>) -> (Vec<String>, Vec<String>) {
+    let next = Catalog::new(&next).unwrap();
+    let reconciliation = acme.snapshot().reconcile(&next, acme.now().instant()).unwrap();
+    let findings = reconciliation.findings().map(|finding| format!("{} {finding}", finding.severity)).collect();
+    (findings, reconciliation.access_changes().map(|change| change.to_string()).collect())
+}
+
+const fn permission(slug: &str) -> PermissionDef<'_> {
+    PermissionDef::new(slug)
+}
+
+/// A tenant of a catalog with `posts:read`, `posts:write` and `mail:send`, and two roles.
+fn present(store: &MemoryStore) -> rolecall::Tenant {
+    let permissions = &["posts:read", "posts:write", "mail:send"].map(permission);
+    let viewer = RoleDef { grants: &["posts:read"], ..RoleDef::new("viewer") };
+    let sender = RoleDef { grants: &["mail:*"], includes: &["viewer"], ..RoleDef::new("sender") };
+    let first = over(store, Definition { permissions, roles: &[viewer, sender], ..Definition::default() });
+    let acme = block_on(first.create_tenant("acme", "Acme")).unwrap();
+    let populate = |tx: &rolecall::Tx| {
+        tx.create_permission("bills:pay")?;
+        tx.create_role("author")?.grant("posts:write")?;
+        tx.create_role("all-posts")?.grant("posts:*")?;
+        tx.create_role("payer")?.grant("bills:pay")?.include("viewer")?;
+        tx.create_group("staff")?.assign("sender")?;
+        tx.create_user("alice")?.assign("author")?;
+        tx.create_user("bob")?.assign("all-posts")?;
+        tx.create_user("carol")?.assign("payer")?;
+        tx.create_user("dave")?.join("staff")?.done()
+    };
+    block_on(acme.update(populate)).unwrap();
+    acme
+}
+
+#[test]
+fn each_change_of_a_catalog_is_found_with_those_whom_it_affects() {
+    let renamed = PermissionDef { renamed_from: &["posts:write"], ..permission("articles:write") };
+    let viewer = RoleDef { grants: &["posts:read"], ..RoleDef::new("viewer") };
+    let sender = RoleDef { grants: &["mail:*"], includes: &["viewer"], ..RoleDef::new("sender") };
+    let (posts, mail) = ([permission("posts:read"), permission("posts:write")], permission("mail:send"));
+    let all = [posts[0], posts[1], mail];
+    let roles = &[viewer, sender];
+    macro_rules! definition {
+        ($permissions:expr) => {
+            Definition { permissions: $permissions, roles, ..Definition::default() }
+        };
+    }
+    let acme = present(&MemoryStore::default());
+    let cases: &[(Definition<'_>, &[&str], &[&str])] = &[
+        (definition!(&all), &[], &[]),
+        (
+            // Renamed: the grant by name follows, the pattern does not.
+            definition!(&[posts[0], renamed, mail]),
+            &[
+                "info permission_renamed: permission `posts:write` would be renamed to `articles:write`; 1 role grants it by name",
+                "error pattern_matches_less: role `all-posts` grants `posts:*`, which would no longer match `posts:write` (then `articles:write`)",
+            ],
+            &["user `bob` loses `articles:write`"],
+        ),
+        (
+            definition!(&[posts[0], mail]),
+            &[
+                "warning permission_removed: permission `posts:write` would go from the catalog; 1 role grants it by name",
+                "error lost_grant: role `author` grants `posts:write` by name, which would give nothing: it goes from the catalog",
+                "error pattern_matches_less: role `all-posts` grants `posts:*`, which would no longer match `posts:write`",
+            ],
+            &["user `alice` loses `posts:write`", "user `bob` loses `posts:write`"],
+        ),
+        (
+            definition!(&[posts[0], posts[1], mail, permission("posts:delete"), permission("mail:read")]),
+            &[
+                "info permission_added: permission `posts:delete` would come to the catalog",
+                "info permission_added: permission `mail:read` would come to the catalog",
+                "warning role_changed: role `sender` of the catalog would also give `mail:read`",
+                "warning pattern_matches_more: role `all-posts` grants `posts:*`, which would also match `posts:delete`",
+            ],
+            &["user `bob` gains `posts:delete`", "user `dave` gains `mail:read`"],
+        ),
+        (
+            Definition { permissions: &all, roles: &[viewer], ..Definition::default() },
+            &[
+                "warning role_removed: role `sender` would go from the catalog; 1 group has it",
+                "error lost_assignment: group `staff` has role `sender`, which goes from the catalog, and would give nothing",
+            ],
+            &["user `dave` loses `mail:send`, `posts:read`"],
+        ),
+        (
+            Definition { permissions: &all, roles: &[RoleDef { includes: &[], ..sender }], ..Definition::default() },
+            &[
+                "warning role_removed: role `viewer` would go from the catalog; 1 role includes it",
+                "warning role_changed: role `sender` of the catalog would no longer give `posts:read`",
+                "error lost_inclusion: role `payer` includes role `viewer`, which goes from the catalog, and would give nothing",
+            ],
+            &["user `carol` loses `posts:read`", "user `dave` loses `posts:read`"],
+        ),
+        (
+            // An entry takes the slug of another one.
+            definition!(&[posts[0], PermissionDef { renamed_from: &["mail:send"], ..permission("posts:write") }]),
+            &[
+                "error slug_reused: permission `posts:write` is the slug of the entry with the id {posts:write}, and would be that of another entry, with the id {mail:send}",
+                "warning permission_removed: permission `posts:write` would go from the catalog; 1 role grants it by name",
+                "info permission_renamed: permission `mail:send` would be renamed to `posts:write`",
+                "warning role_changed: role `sender` of the catalog would no longer give `mail:send` (then `posts:write`)",
+                "error lost_grant: role `author` grants `posts:write` by name, which would give nothing: it goes from the catalog",
+                "error pattern_matches_less: role `all-posts` grants `posts:*`, which would no longer match `posts:write`",
+                "warning pattern_matches_more: role `all-posts` grants `posts:*`, which would also match `posts:write` (now `mail:send`)",
+            ],
+            &[
+                "user `alice` loses `posts:write`",
+                "user `bob` gains `posts:write`; loses `posts:write`",
+                "user `dave` loses `posts:write`",
+            ],
+        ),
+        (
+            Definition { reserved_permission_prefixes: &["bills:"], ..definition!(&all) },
+            &[
+                "info slug_reserved: permission `bills:pay` of the tenant would begin with `bills:`, which the catalog reserves",
+            ],
+            &[],
+        ),
+    ];
+    let ids = |text: &str| {
+        all.iter().fold(text.to_owned(), |text, entry| {
+            let catalog = Catalog::new(&Definition { permissions: &[*entry], ..Definition::default() }).unwrap();
+            text.replace(&format!("{{{}}}", entry.slug), &catalog.permissions()[0].id().to_string())
+        })
+    };
+    for (next, findings, changes) in cases {
+        let found = reconciled(&acme, *next);
+        let findings: Vec<String> = findings.iter().map(|finding| ids(finding)).collect();
+        assert_eq!((&found.0, found.1.iter().map(String::as_str).collect::<Vec<_>>()), (&findings, changes.to_vec()));
+    }
+}
+
+/// What is dormant because its entry is gone, or because its slug is in conflict, wakes with a catalog: a widened grant.
+#[test]
+fn a_grant_that_would_give_something_again_is_found() {
+    let store = MemoryStore::default();
+    present(&store);
+    let permissions = &[permission("posts:read"), permission("bills:pay")];
+    let without = over(&store, Definition { permissions, ..Definition::default() });
+    let acme = block_on(without.tenant("acme")).unwrap();
+    let all = &["posts:read", "posts:write", "mail:send"].map(permission);
+    let sender = RoleDef { grants: &["mail:*"], ..RoleDef::new("sender") };
+    let next = Definition { permissions: all, roles: &[RoleDef::new("viewer"), sender], ..Definition::default() };
+    let (findings, changes) = reconciled(&acme, next);
+    let expected = [
+        "warning permission_removed: permission `bills:pay` would go from the catalog",
+        "info permission_added: permission `posts:write` would come to the catalog",
+        "info permission_added: permission `mail:send` would come to the catalog",
+        "info role_added: role `viewer` would come to the catalog",
+        "info role_added: role `sender` would come to the catalog",
+        "warning regained_grant: role `author` grants `posts:write` by name, which would give it again: it comes back to the catalog",
+        "warning regained_grant: role `payer` grants `bills:pay` by name, which would give it again: its slug no longer belongs to both, the tenant and the catalog",
+        "warning regained_inclusion: role `payer` includes role `viewer`, which comes back to the catalog, and would give something again",
+        "warning regained_assignment: group `staff` has role `sender`, which comes back to the catalog, and would give something again",
+        "warning pattern_matches_more: role `all-posts` grants `posts:*`, which would also match `posts:write`",
+    ];
+    assert_eq!(findings, expected);
+    assert_eq!(
+        changes,
+        [
+            "user `alice` gains `posts:write`",
+            "user `bob` gains `posts:write`",
+            "user `carol` gains `bills:pay`",
+            "user `dave` gains `mail:send`"
+        ]
+    );
+    // The way back: the slug is in conflict again.
+    let acme = block_on(over(&store, next).tenant("acme")).unwrap();
+    let (findings, _) = reconciled(&acme, Definition { permissions, ..Definition::default() });
+    let of = |code: &str| findings.iter().filter(|finding| finding.contains(code)).count();
+    let conflict =
+        findings.iter().find(|finding| finding.starts_with("error catalog_conflict: permission `bills:pay`"));
+    assert!(conflict.is_some() && of("lost_grant") == 2 && of("lost_inclusion") == 1, "{findings:?}");
+    assert!(findings.iter().any(|finding| finding.ends_with("its slug belongs to the tenant and to the catalog")));
+}
+
+#[test]
+fn a_catalog_that_breaks_a_separation_or_an_assertion_is_found() {
+    let acme = present(&MemoryStore::default());
+    let limit = |tx: &rolecall::Tx| {
+        tx.create_separation("four-eyes", 1, ["author", "viewer"])?;
+        tx.create_assertion("dave-sends", &Assertion::allowed("mail:send").with_users(["dave"]))?.set_binding(true)?;
+        tx.user("alice")?.assign("sender")?.unassign("author")?;
+        tx.user("dave")?.assign("author")?.done()
+    };
+    let refused = block_on(acme.update(limit)).unwrap_err();
+    assert_eq!(refused.kind(), rolecall::ErrorKind::SeparationOfDuties);
+    // With a catalog in which the sender does not include the viewer, it is allowed.
+    let store = MemoryStore::default();
+    let permissions = &["posts:read", "posts:write", "mail:send"].map(permission);
+    let viewer = RoleDef { grants: &["posts:read"], ..RoleDef::new("viewer") };
+    let sender = RoleDef { grants: &["mail:*"], ..RoleDef::new("sender") };
+    present(&store);
+    let apart = Definition { permissions, roles: &[viewer, sender], ..Definition::default() };
+    let acme = block_on(over(&store, apart).tenant("acme")).unwrap();
+    block_on(acme.update(limit)).unwrap();
+    let together = RoleDef { grants: &["posts:read"], includes: &["viewer"], ..RoleDef::new("sender") };
+    let next = Definition { permissions, roles: &[viewer, together], ..Definition::default() };
+    let (findings, _) = reconciled(&acme, next);
+    assert_eq!(
+        findings[1..],
+        [
+            "error assertion_fails: assertion `dave-sends` would not hold any more: user `dave` may not do `mail:send`: nothing that the user holds grants it",
+            "error separation_exceeded: user `dave` would hold `author`, `viewer`, of which separation `four-eyes` allows 1",
+        ]
+    );
+}
+
+#[test]
+fn a_tenant_that_the_next_release_cannot_open_is_an_error() {
+    let acme = present(&MemoryStore::default());
+    let snapshot = acme.snapshot();
+    block_on(acme.delete()).unwrap();
+    let now = acme.now().instant();
+    assert_eq!(acme.snapshot().reconcile(&Catalog::empty(), now).unwrap_err().kind(), rolecall::ErrorKind::Deleted);
+    assert!(snapshot.reconcile(&Catalog::empty(), now).is_ok(), "a snapshot of before can be asked");
 }

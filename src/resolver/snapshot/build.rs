@@ -149,6 +149,21 @@ impl Build {
     }
 }
 
+impl CompiledTenant {
+    /// Returns the same records under another catalog, as a process with that catalog would load them. A reference to an entry
+    /// has the slug that the entry has now.
+    ///
+    /// # Complexity
+    /// As [`Build::finish`].
+    pub(crate) fn under(&self, catalog: Arc<CompiledCatalog>) -> Result<Self, Vec<Violation>> {
+        let session = Arc::new(catalog.open());
+        let mut build = Build::new(catalog, session);
+        // Stops when there are too many violations.
+        self.state.records().all(|record| build.push(&record));
+        Ok(build.finish(self.position)?.with_availability(self.availability))
+    }
+}
+
 /// Finds a cycle through an entity that was touched (I3).
 pub(crate) fn cycles(state: &State, touched: &Touched) -> Option<Violation> {
     let shown = |entity, around: Vec<u32>, name: &dyn Fn(u32) -> String| Violation::Cycle {

@@ -95,6 +95,11 @@ impl CompiledCatalog {
         number < self.first_permission
     }
 
+    /// Whether a number is that of a catalog role.
+    pub(crate) fn has_role(&self, number: u32) -> bool {
+        number < self.first_role
+    }
+
     /// A new session of a tenant. The tenant's own numbers begin after those of the catalog.
     pub(crate) fn open(&self) -> Session {
         Session::new(self.first_permission, self.first_role)

@@ -121,6 +121,9 @@ impl Snapshot {
     /// Returns the conflicts that the tenant would have with another catalog, for example that of the next release. Ask
     /// for every tenant before you deploy it.
     ///
+    /// This is about slugs alone. [`reconcile`](Self::reconcile) also returns what grants and patterns would give less or more,
+    /// for example because an entry is renamed, and who would be affected.
+    ///
     /// ```
     /// use rolecall::catalog::{Catalog, Definition, RoleDef};
     ///

@@ -112,7 +112,14 @@ impl FromStr for Accepted {
     }
 }
 
-const KINDS: [EntityKind; 4] = [EntityKind::User, EntityKind::Group, EntityKind::Role, EntityKind::Permission];
+const KINDS: [EntityKind; 6] = [
+    EntityKind::User,
+    EntityKind::Group,
+    EntityKind::Role,
+    EntityKind::Permission,
+    EntityKind::Separation,
+    EntityKind::Assertion,
+];
 
 impl Accepted {
     fn add<'a>(&mut self, line: &str, code: Code, mut fields: impl Iterator<Item = &'a str>) -> Result<()> {

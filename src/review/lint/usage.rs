@@ -7,6 +7,7 @@ use crate::model::internal_fault::must;
 use crate::model::records::Timestamp;
 use crate::resolver::bits::Bits;
 use crate::resolver::moment::Moment;
+use crate::resolver::snapshot::SlugConflict;
 use crate::resolver::snapshot::edge::{FAR_END, ReverseEdge};
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::state::State;
@@ -15,17 +16,20 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 use crate::review::{Place, changes};
 
 pub(super) fn catalog_conflicts<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
-    Box::new(moment.snapshot().conflicts().into_iter().map(|conflict| {
-        let slug = Quoted(conflict.slug.as_str()).to_string();
-        let (entity, own) = (conflict.entity, conflict.own);
-        let place = Place { entity, id: own, name: conflict.slug.to_string() };
-        let message = format!("{entity} {slug} belongs to the tenant, with the id {own}, and to the catalog");
-        let mut finding = Finding::new(Code::CatalogConflict, place, message);
-        if entity == EntityKind::Role {
-            finding.severity = Severity::Warning;
-        }
-        finding
-    }))
+    Box::new(moment.snapshot().conflicts().into_iter().map(|found| conflict(&found)))
+}
+
+/// The finding about a slug in conflict.
+pub(crate) fn conflict(conflict: &SlugConflict) -> Finding {
+    let slug = Quoted(conflict.slug.as_str()).to_string();
+    let (entity, own) = (conflict.entity, conflict.own);
+    let place = Place { entity, id: own, name: conflict.slug.to_string() };
+    let message = format!("{entity} {slug} belongs to the tenant, with the id {own}, and to the catalog");
+    let mut finding = Finding::new(Code::CatalogConflict, place, message);
+    if entity == EntityKind::Role {
+        finding.severity = Severity::Warning;
+    }
+    finding
 }
 
 pub(super) fn removed_from_catalog<'m>(moment: &'m Moment<'_>) -> Findings<'m> {

@@ -14,8 +14,10 @@ use rolecall::catalog::Catalog;
 use rolecall::clock::ManualClock;
 use rolecall::records::{Record, RecordKey, Slug, UserKey, UserRecord};
 use rolecall::reference::Model;
+use rolecall::review::Severity;
 use rolecall::store::{MemoryStore, Store};
 use rolecall::{ErrorKind, PageRequest, Plan, Snapshot, Timestamp, Tx};
+use uuid::Uuid;
 
 use self::calls::{Call, GROUPS, INSTANTS, ROLES};
 use super::catalogs;
@@ -116,6 +118,7 @@ impl World {
         reviews::compared_rightly((&before, &had), (&released.snapshot(), &in_release));
         expected.matches_reports_of(&after);
         assert_eq!(released.conflicts(), after.catalog_conflicts(&catalogs::second()));
+        reconciliation_is_right(&after, &records);
         let begins = |slug: &Slug, prefixes: &[&str]| prefixes.iter().any(|prefix| slug.as_str().starts_with(prefix));
         let reserved = records.iter().filter(|record| match record {
             Record::Permission(permission) => begins(&permission.slug, &["sys:", "a"]),
@@ -260,4 +263,51 @@ fn access_changes_are_right(plan: &Plan) {
             }
         }
     }
+}
+
+/// The users whom the next release affects are those of whom the reference model says so, and there is no such user without a
+/// finding that matters.
+fn reconciliation_is_right(snapshot: &Snapshot, records: &[Record]) {
+    let (first, second) = (catalogs::first(), catalogs::second());
+    let reconciliation = match snapshot.reconcile(&second, at(INSTANTS[0])) {
+        Ok(reconciliation) => reconciliation,
+        Err(error) => return assert_eq!((error.kind(), snapshot.slug()), (ErrorKind::Deleted, None)),
+    };
+    Expected::new(records, &second).matches_checks_of(reconciliation.after());
+    let (before, after) = (Model::new(records, &first), Model::new(records, &second));
+    let own: BTreeMap<Slug, Uuid> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Permission(permission) => Some((permission.slug.clone(), permission.id.as_uuid())),
+            _ => None,
+        })
+        .collect();
+    // A slug that gives something belongs to one permission.
+    let ids = |slugs: BTreeSet<Slug>, catalog: &Catalog| -> BTreeSet<Uuid> {
+        let entry = |slug: &Slug| catalog.permissions().iter().find(|entry| entry.slug() == slug);
+        slugs.iter().map(|slug| entry(slug).map_or_else(|| own[slug], |entry| entry.id().as_uuid())).collect()
+    };
+    let mut expected: BTreeMap<UserKey, [usize; 2]> = BTreeMap::new();
+    for user in before.users() {
+        let (mut gained, mut lost) = (BTreeSet::new(), BTreeSet::new());
+        for instant in INSTANTS.map(at) {
+            let old = ids(before.effective(user.id, instant), &first);
+            let new = ids(after.effective(user.id, instant), &second);
+            gained.extend(new.difference(&old).copied());
+            lost.extend(old.difference(&new).copied());
+        }
+        if !gained.is_empty() || !lost.is_empty() {
+            expected.insert(user.key.clone(), [gained.len(), lost.len()]);
+        }
+    }
+    let changes = reconciliation.access_changes();
+    let found: BTreeMap<UserKey, _> = changes.map(|c| (c.user, [c.gained.len(), c.lost.len()])).collect();
+    assert_eq!(found, expected);
+    let count = reconciliation.count();
+    let users = |n: usize| expected.values().filter(|changes| changes[n] > 0).count();
+    assert_eq!([count.gaining, count.losing], [users(0), users(1)]);
+    let matters = reconciliation.findings().any(|finding| finding.severity > Severity::Info);
+    assert!(matters || expected.is_empty(), "somebody is affected without a finding: {expected:?}");
+    let same = snapshot.reconcile(&first, at(INSTANTS[0])).expect("the tenant is open with it");
+    assert_eq!((same.findings().count(), same.access_changes().count()), (0, 0));
 }

@@ -37,9 +37,9 @@ const BASE: &str = "/t/acme-corp/portal/access-management";
 
 impl Portal {
     async fn new() -> Self {
-        let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current()).unwrap();
-        let state = PortalState::new(authorizer.clone(), "http://localhost");
-        let acme = tenant::open_or_create_sample(&authorizer, "acme-corp").await.unwrap();
+        let store = StoreChoice::Memory.open(tokio::runtime::Handle::current()).await.unwrap();
+        let acme = tenant::open_or_create_sample(&store.authorizer, "acme-corp").await.unwrap();
+        let state = PortalState::over(store, "http://localhost");
         Self { router: app(state.clone()), acme, state }
     }
 

@@ -104,9 +104,9 @@ fn paths(large: &Tenant) -> Vec<String> {
 #[tokio::test]
 #[ignore = "needs release and a minute; .ci/run calls it by name"]
 async fn each_page_of_a_large_tenant_answers_at_once() {
-    let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current()).unwrap();
-    let state = PortalState::new(authorizer.clone(), "http://localhost");
-    let large = authorizer.create_tenant("large", "Large").await.unwrap();
+    let store = StoreChoice::Memory.open(tokio::runtime::Handle::current()).await.unwrap();
+    let large = store.authorizer.create_tenant("large", "Large").await.unwrap();
+    let state = PortalState::over(store, "http://localhost");
     fill(&large).await;
     state.add_token("secret", &large, tenant::ensure_administrator(&large).await.unwrap());
     let router = app(state);

@@ -65,6 +65,7 @@ pub(super) fn page_with_status(
         header.top {
             div.brand { strong { (frame.tenant) } span.muted { "Access management" } }
             form.signout method="post" action=(format!("{}/logout", frame.root)) {
+                a href="/api-docs/" { "API" }
                 span.muted { "Signed in as " } span { (frame.user_name) }
                 button { "Sign out" }
             }

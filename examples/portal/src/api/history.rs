@@ -131,7 +131,7 @@ macro_rules! about {
         ///
         /// One that is deleted has its history, too.
         #[utoipa::path(get, path = $path, tag = "history", params(($parameter = String, Path), HistoryParameters),
-                                                    responses((status = 200, body = ListPage<CommitEntry>)))]
+                                                            responses((status = 200, body = ListPage<CommitEntry>)))]
         async fn $name(
             asking: Permitted<HistoryRead>,
             State(state): State<PortalState>,

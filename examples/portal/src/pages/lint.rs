@@ -46,11 +46,7 @@ pub(super) async fn lint(visit: Visit<AccessRead>, Query(asked): Query<Asked>) -
         }
         @if found.is_empty() { (empty("Nothing was found.")) }
         @else {
-            table.stacked {
-                caption.visually-hidden { "Findings" }
-                thead { tr { th scope="col" { "Severity" } th scope="col" { "Finding" } th scope="col" { "Where" } th scope="col" { "What to do" } } }
-                tbody { @for finding in &found { (row(frame, finding)) } }
-            }
+            ul.history { @for finding in &found { (row(frame, finding)) } }
         }
         (pager(&link(&path, &[("code", &asked.code)]), asked.after == 0,
             next.map(|next| link(&path, &[("code", &asked.code), ("after", &next)]))))
@@ -60,20 +56,20 @@ pub(super) async fn lint(visit: Visit<AccessRead>, Query(asked): Query<Asked>) -
 
 fn row(frame: &Frame, finding: &Finding) -> Markup {
     html! {
-        tr {
-            td {
+        li {
+            p.when {
                 @match finding.severity {
                     Severity::Error => { span.badge.error { "error" } }
                     Severity::Warning => { span.badge.soon { "warning" } }
                     Severity::Info => { span.badge { "info" } }
                 }
+                " " (with_names(&finding.message)) " " span.event { (finding.code) }
             }
-            th scope="row" { (with_names(&finding.message)) " " span.event { (finding.code) } }
-            td {
-                (place(frame, &finding.place))
-                @if let Some(other) = &finding.other { ", " (place(frame, other)) }
+            p.hint {
+                "At " (place(frame, &finding.place))
+                @if let Some(other) = &finding.other { " and " (place(frame, other)) }
+                ": " (finding.advice) "."
             }
-            td { (capitalised(finding.advice)) }
         }
     }
 }

@@ -301,12 +301,12 @@ const parts = {
     await follow("Create User", "form");
     assert.match(await focused(), /There is a problem/);
     await looks("create-user-error");
-    await fill("Key", "judy@acme.com");
-    await fill("Name", "Judy Adeyemi");
+    await fill("Key", "nora@acme.com");
+    await fill("Name", "Nora Adeyemi");
     await follow("Create User", "form");
     await has("The user was created");
     await follow("Settings");
-    await fill("Name", "Judith Adeyemi");
+    await fill("Name", "Nora B. Adeyemi");
     await follow("Save");
     await has("The change was saved");
     await looks("user-settings");
@@ -337,7 +337,7 @@ const parts = {
     await has("Developer");
     await looks("role-settings");
     await follow("Delete role");
-    await has("deleted role");
+    await has("Deleted role");
     await follow("Save this change");
     await has("The role was deleted");
   },
@@ -372,7 +372,7 @@ const parts = {
 
   async "the history of a group, and of the tenant"() {
     await follow("History", ".tabs");
-    for (const part of ["group.member.added", "group.role.assigned", "Ada Admin"]) await has(part);
+    for (const part of ["group.member.added", "group.role.assigned", "by admin"]) await has(part);
     await looks("group-history");
     await page.goto(`${root}/history`);
     await has("role.deleted");

@@ -72,7 +72,7 @@ async fn the_lint_says_what_to_do() {
         .await
         .unwrap();
     let page = admin.page(&format!("{BASE}/lint")).await;
-    for part in ["pattern_matches_nothing", "empty_group", "warning", "Add members or delete it", "psots:*"] {
+    for part in ["pattern_matches_nothing", "empty_group", "warning", "add members or delete it", "psots:*"] {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert!(page.contains(&portal.group("empty")), "a link to where it can be changed");

@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use actix_web::middleware::from_fn;
 use actix_web::{App, test, web};
 use rolecall::store::MemoryStore;
-use rolecall::store::conformance::{Fault, FaultyStore, StoreCall};
+use rolecall::store::conformance::{Call as StoreCall, Fault, FaultyStore};
 use rolecall::{Authorizer, Tenant};
 use rolecall_with_actix::{authenticate, routes};
 use serde_json::Value;

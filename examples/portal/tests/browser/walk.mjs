@@ -403,7 +403,7 @@ const parts = {
     await tenant.type(address.split("/")[4]);
     await (await page.waitForSelector("button.execute")).click();
     await page.waitForSelector(".live-responses-table .response", { timeout: 10_000 });
-    assert.match(await page.$eval(".live-responses-table .response-col_status", (status) => status.innerText), /^(200|401)/);
+    assert.match(await page.$eval(".live-responses-table tr.response .response-col_status", (status) => status.innerText), /^200/);
     await page.goto(address);
   },
 

@@ -11,6 +11,7 @@ pub mod auth;
 pub mod authzen;
 pub mod catalog;
 pub mod history;
+pub mod lint_runs;
 pub mod pages;
 pub mod state;
 pub mod stores;

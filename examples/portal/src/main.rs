@@ -26,7 +26,7 @@ struct Arguments {
     /// Keep the tenants in this file, and not in memory.
     #[arg(long, value_name = "FILE")]
     redb: Option<PathBuf>,
-    /// Keep the tenants in this PostgreSQL database, such as postgres://user@host/database, and not in memory.
+    /// Keep the tenants in this PostgreSQL database, by its URL or as `host=… user=…`, and not in memory.
     #[arg(long, value_name = "URL", conflicts_with = "redb")]
     postgres: Option<Config>,
     /// The tenant to begin with: this document. It is imported if the store does not have a tenant with its slug.

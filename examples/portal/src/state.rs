@@ -9,6 +9,7 @@ use rolecall::{Authorizer, Tenant};
 use sha2::{Digest, Sha256};
 
 use crate::history::Commits;
+use crate::lint_runs::LintRuns;
 use crate::stores::OpenStore;
 
 /// A user of one tenant, identified by a token.
@@ -34,6 +35,7 @@ pub struct PortalState(Arc<Shared>);
 struct Shared {
     authorizer: Authorizer,
     history: Option<Commits>,
+    lint_runs: LintRuns,
     base_url: String,
     tokens: Mutex<HashMap<Hash, Principal>>,
     sessions: Mutex<HashMap<Hash, Session>>,
@@ -76,7 +78,13 @@ impl PortalState {
 
     fn build(authorizer: Authorizer, history: Option<Commits>, base_url: String) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Self(Arc::new(Shared { authorizer, history, base_url, tokens: Mutex::default(), sessions: Mutex::default() }))
+        let (lint_runs, tokens, sessions) = (LintRuns::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { authorizer, history, lint_runs, base_url, tokens, sessions }))
+    }
+
+    /// Returns the last results of the lint.
+    pub fn lint_runs(&self) -> &LintRuns {
+        &self.0.lint_runs
     }
 
     /// Returns the history of the store, if it has one.

@@ -173,8 +173,8 @@ pub(super) fn change_user(tx: &Tx, fields: &Fields, user: UserId, users: &str) -
 /// The version of a role: its record, its grants and what it includes.
 pub(super) fn role_version(moment: &Moment<'_>, role: RoleId) -> String {
     let (grants, includes) = (moment.grants_of(role), moment.includes_of(role));
-    let included: Vec<_> = includes.iter().map(WithOrigin::<RoleRecord>::id).collect();
-    short_hash(&(moment.role(role).map(|role| role.record), grants.items, included))
+    let roles: Vec<_> = includes.iter().map(WithOrigin::<RoleRecord>::id).collect();
+    short_hash(&(moment.role(role).map(|role| role.record), grants.items, roles))
 }
 
 /// Creates a role. Returns its page. `roles` is the path of the list of roles.

@@ -1,6 +1,6 @@
 //! The lint: what probably nobody wants in the tenant, how much it matters, where it is, and what to do.
 
-use axum::extract::Query;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use rolecall::EntityKind;
@@ -10,10 +10,12 @@ use serde::Deserialize;
 
 use super::PAGE_SIZE;
 use super::effect::with_names;
-use super::layout::{Section, capitalised, empty, link, page, pager};
+use super::layout::{Section, capitalised, empty, instant, link, page, pager};
 use super::visit::{Frame, Visit};
 use crate::catalog::Permission;
 use crate::catalog::required::AccessRead;
+use crate::lint_runs::MOST_FINDINGS;
+use crate::state::PortalState;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -22,13 +24,20 @@ pub(super) struct Asked {
     after: usize,
 }
 
-pub(super) async fn lint(visit: Visit<AccessRead>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+pub(super) async fn lint(
+    visit: Visit<AccessRead>,
+    State(state): State<PortalState>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
     visit.require(&[Permission::GroupsRead, Permission::UsersRead, Permission::RolesRead])?;
     let (moment, frame) = (visit.moment(), &visit.frame);
     let path = frame.path("lint");
     let code: Option<Code> = asked.code.parse().ok();
-    let findings = moment.lint().filter(|finding| code.is_none_or(|code| finding.code == code));
-    let mut found: Vec<Finding> = findings.skip(asked.after).take(PAGE_SIZE + 1).collect();
+    let (tenant, snapshot, at) = (visit.asking.tenant().tenant_id(), moment.snapshot(), moment.instant());
+    let latest = state.lint_runs().latest(tenant, snapshot, at).await;
+    let findings = latest.iter().flat_map(|latest| &latest.findings);
+    let findings = findings.filter(|finding| code.is_none_or(|code| finding.code == code));
+    let mut found: Vec<&Finding> = findings.skip(asked.after).take(PAGE_SIZE + 1).collect();
     let next = (found.len() > PAGE_SIZE).then(|| (asked.after + PAGE_SIZE).to_string());
     found.truncate(PAGE_SIZE);
     let content = html! {
@@ -44,8 +53,19 @@ pub(super) async fn lint(visit: Visit<AccessRead>, Query(asked): Query<Asked>) -
                 button { "Show" }
             }
         }
-        @if found.is_empty() { (empty("Nothing was found.")) }
-        @else {
+        @match &latest {
+            None => { p role="status" { "The lint is running. " a href=(path) { "Look again" } " in a moment." } }
+            Some(latest) => {
+                p.muted {
+                    "Of revision " (latest.revision) ", " (instant(latest.at))
+                    @if latest.revision != moment.snapshot().revision() { ". The tenant has changed since. " a href=(path) { "Look again" } " in a moment" }
+                    @if latest.findings.len() == MOST_FINDINGS { ". Only the first " (MOST_FINDINGS) " findings are shown" }
+                    "."
+                }
+                @if found.is_empty() { (empty("Nothing was found.")) }
+            }
+        }
+        @if !found.is_empty() {
             ul.history { @for finding in &found { (row(frame, finding)) } }
         }
         (pager(&link(&path, &[("code", &asked.code)]), asked.after == 0,

@@ -27,7 +27,7 @@ const MOST_CALLS: usize = 4;
 
 /// The commits of a store. A clone refers to the same.
 ///
-/// [`History`] has asynchronous functions, so it cannot be a `dyn` trait. This type stands for any store that has it.
+/// [`History`] has asynchronous functions, so it cannot be a `dyn` trait. This type wraps any store that has it.
 #[derive(Clone)]
 pub struct Commits(Arc<dyn ErasedHistory>);
 
@@ -55,7 +55,7 @@ impl Commits {
         Self(Arc::new(store))
     }
 
-    /// Returns commits of a tenant, newest first, or `None` if there is no such tenant.
+    /// Returns commits of a tenant, newest first, or `None` for an unknown tenant.
     ///
     /// # Errors
     /// As those of [`History::commits`].

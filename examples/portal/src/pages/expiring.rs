@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::extract::Query;
 use axum::response::Response;
 use maud::{Markup, html};
+use rolecall::error::RelationKind;
 use rolecall::records::{GroupId, RoleId, UserId};
 use rolecall::review::{Place, WindowChange};
-use rolecall::{EntityKind, Moment, RelationKind, Window};
+use rolecall::{EntityKind, Moment, Window};
 use rolecall_axum::Problem;
 use serde::Deserialize;
 

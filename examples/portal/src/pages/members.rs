@@ -209,9 +209,8 @@ pub(super) async fn add_members(
     let group = found(&moment, group)?;
     if let Some(manager) = group.managed_by() {
         let problem = Problem::new(StatusCode::FORBIDDEN, "managed", "a directory manages this group");
-        return Err(
-            problem.with_detail(format!("members can only be changed in {}", rolecall::error::Quoted(manager.as_str())))
-        );
+        return Err(problem
+            .with_detail(format!("members can only be changed in {}", rolecall::error::Quoted(manager.as_str()))));
     }
     Ok(add_members_page(StatusCode::OK, &visit.frame, &moment, &group, &Fields(fields), &[]))
 }

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod change;
 pub mod groups;
+pub mod history;
 pub mod openapi;
 pub mod permissions;
 pub mod request;
@@ -29,7 +30,8 @@ fn documented() -> OpenApiRouter<PortalState> {
         .merge(users::router())
         .merge(roles::router())
         .merge(permissions::router())
-        .merge(access::router());
+        .merge(access::router())
+        .merge(history::router());
     OpenApiRouter::new().nest("/t/{tenant}/api/v1", calls).nest("/t/{tenant}/access/v1", crate::authzen::router())
 }
 

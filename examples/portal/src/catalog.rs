@@ -23,6 +23,8 @@ rolecall::catalog! {
         PermissionsManage = "permissions:manage" { name: "Manage permissions", category: "Portal" },
         /// Ask what any user may do, and why.
         AccessRead = "access:read" { name: "Ask who may do what", category: "Portal" },
+        /// Read who changed what, and when.
+        HistoryRead = "history:read" { name: "Read the history", category: "Portal" },
         /// Export the whole tenant.
         TenantExport = "tenant:export" { name: "Export the tenant", category: "Portal" },
     }
@@ -33,7 +35,7 @@ rolecall::catalog! {
         /// May read everything in the portal.
         Auditor = "auditor" {
             name: "Auditor",
-            grants: [GroupsRead, UsersRead, RolesRead, PermissionsRead, AccessRead],
+            grants: [GroupsRead, UsersRead, RolesRead, PermissionsRead, AccessRead, HistoryRead],
         },
     }
 }
@@ -57,6 +59,6 @@ pub mod required {
 
     required! {
         GroupsRead, GroupsManage, UsersRead, UsersManage, RolesRead, RolesManage, PermissionsRead, PermissionsManage,
-        AccessRead, TenantExport,
+        AccessRead, HistoryRead, TenantExport,
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! [`app`] is the whole application as a router. `main.rs` has the command. `state.rs` has what all requests share, `auth.rs`
 //! who asks, `catalog.rs` what the portal's own permissions are. `api` has the JSON calls under
-//! `/t/{tenant}/api/v1`, `authzen.rs` those of AuthZEN, `pages` the pages under `/t/{tenant}/portal`, and `stores.rs` where tenants are kept.
+//! `/t/{tenant}/api/v1`, `authzen.rs` those of AuthZEN, `pages` the pages under `/t/{tenant}/portal`, and `stores.rs` where tenants are kept
+//! (`history.rs`: and what happened to them).
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod auth;
 pub mod authzen;
 pub mod catalog;
+pub mod history;
+pub mod lint_runs;
 pub mod pages;
 pub mod state;
 pub mod stores;
@@ -38,9 +41,9 @@ const MOST_TIME: Duration = Duration::from_secs(30);
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current())?;
-/// let state = PortalState::new(authorizer.clone(), "http://localhost:8080");
-/// let acme = rolecall_portal::tenant::open_or_create_sample(&authorizer, "acme-corp").await?;
+/// let store = StoreChoice::Memory.open(tokio::runtime::Handle::current()).await?;
+/// let acme = rolecall_portal::tenant::open_or_create_sample(&store.authorizer, "acme-corp").await?;
+/// let state = PortalState::over(store, "http://localhost:8080");
 /// state.add_token("secret", &acme, rolecall_portal::tenant::ensure_administrator(&acme).await?);
 /// let router = app(state);
 /// # let _ = router;

@@ -8,6 +8,7 @@ use rolecall::Document;
 use rolecall_portal::state::{PortalState, random_secret};
 use rolecall_portal::stores::StoreChoice;
 use rolecall_portal::tenant;
+use rolecall_postgres::tokio_postgres::Config;
 
 /// Serves a portal for groups, users, roles and permissions: pages for people, and an API.
 #[derive(Debug, Parser)]
@@ -25,6 +26,9 @@ struct Arguments {
     /// Keep the tenants in this file, and not in memory.
     #[arg(long, value_name = "FILE")]
     redb: Option<PathBuf>,
+    /// Keep the tenants in this PostgreSQL database, by its URL or as `host=… user=…`, and not in memory.
+    #[arg(long, value_name = "URL", conflicts_with = "redb")]
+    postgres: Option<Config>,
     /// The tenant to begin with: this document. It is imported if the store does not have a tenant with its slug.
     #[arg(long, value_name = "FILE", conflicts_with = "tenant")]
     document: Option<PathBuf>,
@@ -38,7 +42,11 @@ struct Arguments {
 
 impl Arguments {
     fn store(&self) -> StoreChoice {
-        self.redb.clone().map_or(StoreChoice::Memory, StoreChoice::Redb)
+        match (&self.redb, &self.postgres) {
+            (Some(file), _) => StoreChoice::Redb(file.clone()),
+            (None, Some(config)) => StoreChoice::Postgres(Box::new(config.clone())),
+            (None, None) => StoreChoice::Memory,
+        }
     }
 }
 
@@ -48,16 +56,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Standard output has the address and the token; the log goes to standard error.
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
 
-    let authorizer = arguments.store().open(tokio::runtime::Handle::current())?;
+    let store = arguments.store().open(tokio::runtime::Handle::current()).await?;
     let tenant = match &arguments.document {
-        Some(path) => tenant::open_or_import(&authorizer, &Document::from_json(&std::fs::read(path)?)?).await?,
-        None => tenant::open_or_create_sample(&authorizer, &arguments.tenant).await?,
+        Some(path) => tenant::open_or_import(&store.authorizer, &Document::from_json(&std::fs::read(path)?)?).await?,
+        None => tenant::open_or_create_sample(&store.authorizer, &arguments.tenant).await?,
     };
     let administrator = tenant::ensure_administrator(&tenant).await?;
 
     let listener = tokio::net::TcpListener::bind(arguments.listen).await?;
     let address = format!("http://{}", listener.local_addr()?);
-    let state = PortalState::new(authorizer, arguments.base_url.clone().unwrap_or_else(|| address.clone()));
+    let state = PortalState::over(store, arguments.base_url.clone().unwrap_or_else(|| address.clone()));
     let token = arguments.token.clone().unwrap_or_else(random_secret);
     state.add_token(&token, &tenant, administrator);
     for pair in &arguments.user_token {

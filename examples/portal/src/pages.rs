@@ -1,18 +1,27 @@
 //! The pages under `/t/{tenant}/portal`: HTML from the server, and forms that work without a script.
 //!
 //! `pages/layout.rs` has what all pages share, `pages/visit.rs` who looks at a page, `pages/change.rs` how a form becomes a
-//! guarded transaction, previewed or committed. Each other file has the pages about one kind of thing. The style sheet and the
-//! script are in `static`.
+//! guarded transaction, previewed or committed (`fields.rs`: what it has sent; `edits.rs`: what it changes; `effect.rs`: what a
+//! preview shows). Each other file has the pages about one kind of thing. The style sheet and the script are in `static`.
 
 mod assets;
 mod change;
+mod edits;
+mod effect;
 mod expiring;
+mod fields;
+mod group_roles;
 mod groups;
+mod history;
 mod layout;
+mod lint;
+mod members;
 mod permissions;
+mod role_settings;
 mod roles;
 mod session;
 mod sources;
+mod subgroups;
 mod tester;
 mod tree;
 mod users;
@@ -37,21 +46,33 @@ pub fn router() -> Router<PortalState> {
     let access = Router::new()
         .route("/groups", get(groups::list).post(groups::create))
         .route("/groups/new", get(groups::new))
-        .route("/groups/{group}", get(groups::members).post(groups::change))
-        .route("/groups/{group}/add-members", get(groups::add_members))
-        .route("/groups/{group}/members/{user}", get(groups::member))
-        .route("/groups/{group}/roles", get(groups::roles))
-        .route("/groups/{group}/subgroups", get(groups::subgroups))
+        .route("/groups/{group}", get(members::members).post(groups::change))
+        .route("/groups/{group}/add-members", get(members::add_members))
+        .route("/groups/{group}/members/{user}", get(members::member))
+        .route("/groups/{group}/roles", get(group_roles::roles))
+        .route("/groups/{group}/subgroups", get(subgroups::subgroups))
         .route("/groups/{group}/settings", get(groups::settings))
+        .route("/groups/{group}/history", get(history::group))
         .route("/groups/{group}/children", get(tree::children))
-        .route("/users", get(users::list))
+        .route("/users", get(users::list).post(users::create))
+        .route("/users/new", get(users::new))
         .route("/users/{user}", get(users::user).post(users::change))
-        .route("/roles", get(roles::list))
-        .route("/roles/{role}", get(roles::role))
-        .route("/permissions", get(permissions::list))
-        .route("/permissions/{permission}", get(permissions::permission))
+        .route("/users/{user}/settings", get(users::settings))
+        .route("/users/{user}/history", get(history::user))
+        .route("/roles", get(roles::list).post(role_settings::create))
+        .route("/roles/new", get(role_settings::new))
+        .route("/roles/{role}", get(roles::role).post(role_settings::change))
+        .route("/roles/{role}/settings", get(role_settings::settings))
+        .route("/roles/{role}/history", get(history::role))
+        .route("/permissions", get(permissions::list).post(permissions::create))
+        .route("/permissions/new", get(permissions::new))
+        .route("/permissions/{permission}", get(permissions::permission).post(permissions::change))
+        .route("/permissions/{permission}/settings", get(permissions::settings))
+        .route("/permissions/{permission}/history", get(history::permission))
         .route("/tester", get(tester::tester))
-        .route("/expiring", get(expiring::expiring));
+        .route("/expiring", get(expiring::expiring))
+        .route("/lint", get(lint::lint))
+        .route("/history", get(history::tenant));
     Router::new()
         .nest("/t/{tenant}/portal/access-management", access)
         .route("/t/{tenant}/portal", get(start))

@@ -8,6 +8,10 @@ use rolecall::records::{TenantId, UserId};
 use rolecall::{Authorizer, Tenant};
 use sha2::{Digest, Sha256};
 
+use crate::history::Commits;
+use crate::lint_runs::LintRuns;
+use crate::stores::OpenStore;
+
 /// A user of one tenant, identified by a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -30,6 +34,8 @@ pub struct PortalState(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     authorizer: Authorizer,
+    history: Option<Commits>,
+    lint_runs: LintRuns,
     base_url: String,
     tokens: Mutex<HashMap<Hash, Principal>>,
     sessions: Mutex<HashMap<Hash, Session>>,
@@ -59,11 +65,31 @@ pub fn random_secret() -> String {
 }
 
 impl PortalState {
-    /// Serves the tenants of this authorizer. The base URL is the one under which clients reach the portal, such as
-    /// `https://portal.example.com`.
+    /// Serves the tenants of this authorizer, without their history. The base URL is the one under which clients reach the
+    /// portal, such as `https://portal.example.com`.
     pub fn new(authorizer: Authorizer, base_url: impl Into<String>) -> Self {
-        let base_url = base_url.into().trim_end_matches('/').to_owned();
-        Self(Arc::new(Shared { authorizer, base_url, tokens: Mutex::default(), sessions: Mutex::default() }))
+        Self::build(authorizer, None, base_url.into())
+    }
+
+    /// Serves the tenants of this store, and their history.
+    pub fn over(store: OpenStore, base_url: impl Into<String>) -> Self {
+        Self::build(store.authorizer, Some(store.history), base_url.into())
+    }
+
+    fn build(authorizer: Authorizer, history: Option<Commits>, base_url: String) -> Self {
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        let (lint_runs, tokens, sessions) = (LintRuns::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { authorizer, history, lint_runs, base_url, tokens, sessions }))
+    }
+
+    /// Returns the last results of the lint.
+    pub fn lint_runs(&self) -> &LintRuns {
+        &self.0.lint_runs
+    }
+
+    /// Returns the history of the store, if it has one.
+    pub fn history(&self) -> Option<&Commits> {
+        self.0.history.as_ref()
     }
 
     /// Returns the authorizer.

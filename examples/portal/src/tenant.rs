@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn a_user_does_not_become_an_administrator_by_its_key() -> std::result::Result<(), Box<dyn std::error::Error>>
     {
-        let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current())?;
+        let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current()).await?.authorizer;
         let tenant = authorizer.create_tenant("acme", "Acme").await?;
         tenant.update(|tx| tx.create_user("admin")?.suspend()?.done()).await?;
         let administrator = ensure_administrator(&tenant).await?;

@@ -72,6 +72,8 @@ fn paths(large: &Tenant) -> Vec<String> {
                 "groups/new",
             ])
             .chain(&["tester?user=user-050000@large.example&permission=area2:read", "expiring", "expiring?days=366"])
+            .chain(&["lint", "lint?after=5000", "lint?code=confusable_names", "lint?code=expired_membership"])
+            .chain(&["history", "history?actor=nobody", "users/new", "roles/new", "permissions/new"])
             .map(|path| format!("{BASE}/{path}"))
             .collect();
     for (name, id) in [("everybody", everybody), ("top", top), ("deep", deep)] {
@@ -83,6 +85,7 @@ fn paths(large: &Tenant) -> Vec<String> {
             "/roles",
             "/subgroups",
             "/settings",
+            "/history",
             "/add-members",
             "/add-members?q=999",
         ] {
@@ -92,11 +95,14 @@ fn paths(large: &Tenant) -> Vec<String> {
     paths.push(format!("{BASE}/groups/{top}/children"));
     paths.push(format!("{BASE}/groups/{everybody}?after=user-099900@large.example"));
     paths.push(format!("{BASE}/groups/{everybody}/members/{user}"));
-    paths.push(format!("{BASE}/users/{user}"));
-    for tab in ["", "?show=groups", "?q=99999"] {
+    for tab in ["", "/settings", "/history"] {
+        paths.push(format!("{BASE}/users/{user}{tab}"));
+        paths.push(format!("{BASE}/roles/{role}{tab}"));
+        paths.push(format!("{BASE}/permissions/{permission}{tab}"));
+    }
+    for tab in ["?show=groups", "?q=99999"] {
         paths.push(format!("{BASE}/roles/{role}{tab}"));
     }
-    paths.push(format!("{BASE}/permissions/{permission}"));
     paths.push(format!("{BASE}/permissions/{permission}?q=99999"));
     paths
 }
@@ -104,9 +110,9 @@ fn paths(large: &Tenant) -> Vec<String> {
 #[tokio::test]
 #[ignore = "needs release and a minute; .ci/run calls it by name"]
 async fn each_page_of_a_large_tenant_answers_at_once() {
-    let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current()).unwrap();
-    let state = PortalState::new(authorizer.clone(), "http://localhost");
-    let large = authorizer.create_tenant("large", "Large").await.unwrap();
+    let store = StoreChoice::Memory.open(tokio::runtime::Handle::current()).await.unwrap();
+    let large = store.authorizer.create_tenant("large", "Large").await.unwrap();
+    let state = PortalState::over(store, "http://localhost");
     fill(&large).await;
     state.add_token("secret", &large, tenant::ensure_administrator(&large).await.unwrap());
     let router = app(state);

@@ -1,5 +1,10 @@
 //! The description of the API for clients and tools: OpenAPI 3.1, made from the handlers.
 
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
@@ -7,12 +12,26 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, Required, ResponseBuilder, Type,
 };
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::state::PortalState;
 
-/// `/openapi.json`.
+/// `/openapi.json`, and Swagger UI on `/api-docs` to try the calls.
 pub fn router() -> Router<PortalState> {
-    Router::new().route("/openapi.json", get(|| async { Json(description()) }))
+    let config = Config::new(["/openapi.json"]).try_it_out_enabled(true).display_request_duration(true);
+    let page = Router::from(SwaggerUi::new("/api-docs").config(config)).layer(middleware::from_fn(allow_its_styles));
+    Router::new().route("/openapi.json", get(|| async { Json(description()) })).merge(page)
+}
+
+/// Swagger UI sets styles in attributes, and has its icons in the style sheet. The pages allow neither.
+async fn allow_its_styles(request: Request, next: Next) -> Response {
+    const POLICY: HeaderValue = HeaderValue::from_static(
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+         connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+    );
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY);
+    response
 }
 
 /// Makes the description.
@@ -52,7 +71,7 @@ pub fn description() -> OpenApi {
         ("503", "The tenant or its store is out of service."),
     ];
     for (path, item) in &mut api.paths.paths {
-        item.parameters.get_or_insert_with(Vec::new).push(tenant().build());
+        item.parameters.get_or_insert_with(Vec::new).push(tenant().build().into());
         let name: String = path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let operations = [
             ("get", &mut item.get),

@@ -161,7 +161,7 @@ impl PartParameters {
 }
 
 /// The number of entries of a page.
-fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+pub(crate) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     match asked.unwrap_or(50) {
         limit @ 1..=MOST_ENTRIES => Ok(limit),
         limit => Err(invalid("invalid limit", format!("expected 1 to {MOST_ENTRIES}, found {limit}"))),

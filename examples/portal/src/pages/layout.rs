@@ -19,6 +19,8 @@ pub(super) enum Section {
     Permissions,
     Tester,
     Expiring,
+    Lint,
+    History,
 }
 
 /// A path with a query, encoded. Empty values are left out.
@@ -55,12 +57,15 @@ pub(super) fn page_with_status(
         (Section::Permissions, "permissions", "Permissions", rights.read_permissions),
         (Section::Tester, "tester", "Permission tester", rights.read_access),
         (Section::Expiring, "expiring", "Expiring soon", rights.read_groups && rights.read_users),
+        (Section::Lint, "lint", "Lint", rights.lint()),
+        (Section::History, "history", "History", rights.read_history),
     ];
     let body = html! {
         a.skip href="#content" { "Skip to content" }
         header.top {
             div.brand { strong { (frame.tenant) } span.muted { "Access management" } }
             form.signout method="post" action=(format!("{}/logout", frame.root)) {
+                a href="/api-docs/" { "API" }
                 span.muted { "Signed in as " } span { (frame.user_name) }
                 button { "Sign out" }
             }
@@ -198,6 +203,57 @@ pub(super) fn origin(origin: Origin) -> Markup {
     }
 }
 
+/// The views of one thing: the end of the path of each, its name, and how many entries it has. `current` is one of the ends.
+pub(super) fn tabs(label: &str, own: &str, current: &str, views: &[(&str, &str, Option<usize>)]) -> Markup {
+    html! {
+        nav.tabs aria-label=(label) {
+            ul {
+                @for (end, name, count) in views {
+                    li {
+                        a href=(format!("{own}{end}")) aria-current=[(*end == current).then_some("page")] {
+                            (name) @if let Some(count) = count { " " span.count { (count) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The links back to a list.
+pub(super) fn breadcrumbs(steps: &[(String, &str)], last: &str) -> Markup {
+    html! {
+        nav.breadcrumbs aria-label="Breadcrumb" {
+            ol {
+                @for (path, name) in steps { li { a href=(path) { (name) } } }
+                li { span aria-current="page" { (last) } }
+            }
+        }
+    }
+}
+
+/// A button that begins a change which is previewed first.
+pub(super) fn danger_form(action: &str, hidden: &Markup, title: &str, hint: &str, button: &str) -> Markup {
+    html! {
+        form.card method="post" action=(action) {
+            h2 { (title) }
+            p.hint { (hint) }
+            (hidden)
+            div.actions { button.danger name="step" value="preview" { (button) } }
+        }
+    }
+}
+
+/// Buttons that save and preview a form.
+pub(super) fn save_or_preview(save: &str) -> Markup {
+    html! {
+        div.actions {
+            button.primary name="step" value="save" { (save) }
+            button name="step" value="preview" { "Preview" }
+        }
+    }
+}
+
 /// What a list shows if it has nothing to show.
 pub(super) fn empty(text: &str) -> Markup {
     html! { p.empty { (text) } }
@@ -207,8 +263,14 @@ pub(super) fn empty(text: &str) -> Markup {
 pub(super) fn notice(done: Option<&str>) -> Markup {
     let text = match done {
         Some("created") => "The group was created.",
+        Some("user-created") => "The user was created.",
+        Some("role-created") => "The role was created. Now grant it permissions.",
+        Some("permission-created") => "The permission was created.",
         Some("saved") => "The change was saved.",
         Some("deleted") => "The group was deleted.",
+        Some("user-deleted") => "The user was deleted.",
+        Some("role-deleted") => "The role was deleted.",
+        Some("permission-deleted") => "The permission was deleted.",
         Some("nothing") => "There was nothing to change.",
         _ => return html! {},
     };
@@ -264,15 +326,24 @@ pub(super) fn text_field(
     }
 }
 
-/// The field for the last day of something temporary.
-pub(super) fn until_field(value: &str, mistakes: &[Mistake]) -> Markup {
-    let mistake = mistakes.iter().find(|mistake| mistake.field == Some("until"));
+/// The fields for the first and the last day of something temporary.
+pub(super) fn window_fields(from: &str, until: &str, mistakes: &[Mistake]) -> Markup {
+    html! {
+        (day_field("from", "First day (optional)", "It begins at midnight UTC before this day. Leave it empty to begin at once.", from, mistakes))
+        (day_field("until", "Last day (optional)", "It ends at midnight UTC after this day. Leave it empty for no end.", until, mistakes))
+    }
+}
+
+fn day_field(id: &'static str, label: &str, hint: &str, value: &str, mistakes: &[Mistake]) -> Markup {
+    let mistake = mistakes.iter().find(|mistake| mistake.field == Some(id));
+    let (hint_id, error_id) = (format!("{id}-hint"), format!("{id}-error"));
+    let described = if mistake.is_some() { format!("{hint_id} {error_id}") } else { hint_id.clone() };
     html! {
         div.field {
-            label for="until" { "Last day (optional)" }
-            p.hint #until-hint { "For temporary access. It ends at midnight UTC after this day. Leave it empty for no end." }
-            @if let Some(mistake) = mistake { p.mistake #until-error { (mistake.text) } }
-            input #until name="until" type="date" value=(value) aria-describedby="until-hint"
+            label for=(id) { (label) }
+            p.hint id=(hint_id) { (hint) }
+            @if let Some(mistake) = mistake { p.mistake id=(error_id) { (mistake.text) } }
+            input id=(id) name=(id) type="date" value=(value) aria-describedby=(described)
                 aria-invalid=[mistake.map(|_| "true")];
         }
     }

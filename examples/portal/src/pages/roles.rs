@@ -1,4 +1,4 @@
-//! Roles: the list, and one with what it grants, and who has it through what.
+//! Roles: the list, and one with what it grants, and who has it through what. `role_settings.rs` changes it.
 
 use axum::extract::{Path, Query};
 use axum::response::Response;
@@ -10,7 +10,7 @@ use rolecall_axum::Problem;
 use serde::Deserialize;
 
 use super::groups::not_found;
-use super::layout::{Section, empty, link, origin, page, pager, search_form, window};
+use super::layout::{Section, breadcrumbs, empty, link, notice, origin, page, pager, search_form, tabs, window};
 use super::visit::{Frame, Visit};
 use super::{PAGE_SIZE, sources};
 use crate::catalog::required::RolesRead;
@@ -21,6 +21,7 @@ pub(super) struct Asked {
     q: String,
     after: String,
     show: String,
+    done: String,
 }
 
 impl Asked {
@@ -34,7 +35,11 @@ pub(super) async fn list(visit: Visit<RolesRead>, Query(asked): Query<Asked>) ->
     let path = frame.path("roles");
     let found = moment.roles(&asked.page());
     let content = html! {
-        h1 { "Roles" }
+        (notice(Some(&asked.done)))
+        div.title {
+            h1 { "Roles" }
+            @if frame.rights.manage_roles { a.button.primary href=(frame.path("roles/new")) { "Create Role" } }
+        }
         (search_form(&path, "Search roles", &asked.q, &[]))
         @if found.items.is_empty() { (empty("No role matches.")) }
         @else {
@@ -68,17 +73,12 @@ pub(super) async fn role(
     let (moment, frame) = (visit.moment(), &visit.frame);
     let role = moment.role(role).ok_or_else(|| not_found("role"))?;
     let own = frame.path(&format!("roles/{}", role.id()));
-    let tabs = [("", "Users"), ("groups", "Groups")];
     let content = html! {
-        nav.breadcrumbs aria-label="Breadcrumb" {
-            ol { li { a href=(frame.path("roles")) { "Roles" } } li { span aria-current="page" { (role.name()) } } }
-        }
-        div.title { h1 { (role.name()) } code.muted { (role.slug()) } (origin(role.origin)) }
-        @if !role.record.description.is_empty() { p.lead { (role.record.description) } }
+        (head(frame, &role, "", &asked.done))
         (grants(frame, &moment, &role))
         h2 { "Who has this role, and through what" }
         nav.switch aria-label="Holders" {
-            @for (show, name) in tabs {
+            @for (show, name) in [("", "Users"), ("groups", "Groups")] {
                 a href=(link(&own, &[("show", show)])) aria-current=[(asked.show == show).then_some("page")] { (name) }
             }
         }
@@ -89,10 +89,26 @@ pub(super) async fn role(
     Ok(page(frame, Section::Roles, role.name().as_str(), content))
 }
 
-/// So many grants of a role at most.
-const MOST_GRANTS: usize = 200;
+/// What all tabs of a role show above. `current` is the end of the path of the present one.
+pub(super) fn head(frame: &Frame, role: &WithOrigin<RoleRecord>, current: &str, done: &str) -> Markup {
+    let own = frame.path(&format!("roles/{}", role.id()));
+    let mut views = vec![("", "Holders", None), ("/settings", "Settings", None)];
+    if frame.rights.read_history {
+        views.push(("/history", "History", None));
+    }
+    html! {
+        (notice(Some(done)))
+        (breadcrumbs(&[(frame.path("roles"), "Roles")], role.name().as_str()))
+        div.title { h1 { (role.name()) } code.muted { (role.slug()) } (origin(role.origin)) }
+        @if !role.record.description.is_empty() { p.lead { (role.record.description) } }
+        (tabs("Role", &own, current, &views))
+    }
+}
 
-fn grants(frame: &Frame, moment: &Moment<'_>, role: &WithOrigin<RoleRecord>) -> Markup {
+/// So many grants of a role at most.
+pub(super) const MOST_GRANTS: usize = 200;
+
+pub(super) fn grants(frame: &Frame, moment: &Moment<'_>, role: &WithOrigin<RoleRecord>) -> Markup {
     let (grants, includes) = (moment.grants_of(role.id()), moment.includes_of(role.id()));
     html! {
         h2 { "Grants" }

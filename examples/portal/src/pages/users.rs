@@ -1,10 +1,10 @@
-//! Users: the list, and one with groups, roles and permissions, each with where it comes from.
+//! Users: the list, a new one, and one with groups, roles and permissions, each with where it comes from.
 
 use std::collections::HashSet;
 
 use axum::extract::{Form, Path, Query};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use maud::{Markup, html};
 use rolecall::moment::Via;
 use rolecall::records::{RoleId, Status, UserId, UserRecord};
@@ -12,14 +12,17 @@ use rolecall::{Moment, PageRequest};
 use rolecall_axum::Problem;
 use serde::Deserialize;
 
-use super::change::{self, Fields, Outcome, Refusal, Submitted, user_version};
-use super::groups::{assign_form, not_found, role_cell};
+use super::change::Submitted;
+use super::edits::{self, user_version};
+use super::fields::Fields;
+use super::group_roles::{assign_form, role_cell};
+use super::groups::not_found;
 use super::layout::{
-    Mistake, Section, empty, error_summary, link, notice, origin, page, page_with_status, pager, search_form, window,
+    Mistake, Section, breadcrumbs, danger_form, empty, error_summary, link, notice, origin, page, page_with_status,
+    pager, save_or_preview, search_form, tabs, text_field, window,
 };
 use super::visit::{Frame, Visit};
 use super::{PAGE_SIZE, sources};
-use crate::catalog::Permission;
 use crate::catalog::required::{UsersManage, UsersRead};
 
 /// So many entries of a list at most that is not paged, such as the groups of one user.
@@ -30,6 +33,7 @@ const MOST_ENTRIES: usize = 200;
 pub(super) struct Asked {
     q: String,
     after: String,
+    done: String,
 }
 
 pub(super) async fn list(visit: Visit<UsersRead>, Query(asked): Query<Asked>) -> Response {
@@ -38,7 +42,11 @@ pub(super) async fn list(visit: Visit<UsersRead>, Query(asked): Query<Asked>) ->
     let found = moment.users(&PageRequest::of(PAGE_SIZE).search(asked.q.as_str()).after(asked.after.as_str()));
     let total = moment.counts().map_or(0, |counts| counts.users);
     let content = html! {
-        h1 { "Users" }
+        (notice(Some(&asked.done)))
+        div.title {
+            h1 { "Users" }
+            @if frame.rights.manage_users { a.button.primary href=(frame.path("users/new")) { "Create User" } }
+        }
         (search_form(&path, "Search users by name or key", &asked.q, &[]))
         p.muted { (total) @if total == 1 { " user" } @else { " users" } }
         @if found.items.is_empty() { (empty("No user matches.")) }
@@ -91,12 +99,7 @@ fn user_page(
 ) -> Response {
     let own = frame.path(&format!("users/{}", user.id));
     let content = html! {
-        (notice(Some(fields.get("done"))))
-        nav.breadcrumbs aria-label="Breadcrumb" {
-            ol { li { a href=(frame.path("users")) { "Users" } } li { span aria-current="page" { (user.name()) } } }
-        }
-        div.title { h1 { (user.name()) } (about(user)) }
-        @if user.status == Status::Suspended { div.locked { strong { "This user is suspended." } " No group and no role gives anything now." } }
+        (head(frame, user, "", fields.get("done")))
         (error_summary(mistakes))
         (groups_of(frame, moment, user))
         (roles_of(frame, moment, user, &own))
@@ -107,6 +110,115 @@ fn user_page(
         }
     };
     page_with_status(status, frame, Section::Users, user.name(), content)
+}
+
+/// What all tabs of a user show above. `current` is the end of the path of the present one.
+pub(super) fn head(frame: &Frame, user: &UserRecord, current: &str, done: &str) -> Markup {
+    let own = frame.path(&format!("users/{}", user.id));
+    let mut views = vec![("", "Access", None), ("/settings", "Settings", None)];
+    if frame.rights.read_history {
+        views.push(("/history", "History", None));
+    }
+    html! {
+        (notice(Some(done)))
+        (breadcrumbs(&[(frame.path("users"), "Users")], user.name()))
+        div.title { h1 { (user.name()) } (about(user)) }
+        @if user.status == Status::Suspended { div.locked { strong { "This user is suspended." } " No group and no role gives anything now." } }
+        (tabs("User", &own, current, &views))
+    }
+}
+
+/// Key, name, suspending and deleting.
+pub(super) async fn settings(
+    visit: Visit<UsersRead>,
+    Path((_, user)): Path<(String, UserId)>,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let moment = visit.moment();
+    let user = moment.user(user).ok_or_else(|| not_found("user"))?;
+    Ok(settings_page(StatusCode::OK, &visit.frame, &moment, &user, &Fields(fields), &[]))
+}
+
+fn settings_page(
+    status: StatusCode,
+    frame: &Frame,
+    moment: &Moment<'_>,
+    user: &UserRecord,
+    fields: &Fields,
+    mistakes: &[Mistake],
+) -> Response {
+    let own = frame.path(&format!("users/{}", user.id));
+    let (key, name) = if mistakes.is_empty() {
+        (user.key.as_str(), user.display_name().map_or("", |name| name.as_str()))
+    } else {
+        (fields.get("key"), fields.get("name"))
+    };
+    let content = html! {
+        (head(frame, user, "/settings", fields.get("done")))
+        (error_summary(mistakes))
+        @if !frame.rights.manage_users {
+            dl.facts { dt { "Key" } dd { code { (user.key) } } dt { "Name" } dd { (user.name()) } }
+        } @else if let Some(manager) = user.managed_by() {
+            div.locked { strong { "This user is managed by " (manager) "." } " It can only be changed there. Roles can be assigned here." }
+        } @else {
+            form.card method="post" action=(own) {
+                h2 { "Details" }
+                (user_fields(moment, user, "edit"))
+                (text_field("key", "Key", "What the application calls the user, such as an e-mail address", key, true, mistakes))
+                (text_field("name", "Name", "Display name. The key is shown if it is empty.", name, false, mistakes))
+                (save_or_preview("Save"))
+            }
+            @if user.status == Status::Suspended {
+                form.card method="post" action=(own) {
+                    h2 { "Let the user in again" }
+                    p.hint { "Everything that groups and roles give counts again." }
+                    (user_fields(moment, user, "activate"))
+                    div.actions { button name="step" value="preview" { "Reactivate user" } }
+                }
+            } @else {
+                (danger_form(&own, &user_fields(moment, user, "suspend"), "Suspend the user",
+                    "The user may do nothing, and keeps groups and roles for later.", "Suspend user"))
+            }
+            (danger_form(&own, &user_fields(moment, user, "delete"), "Delete the user",
+                "Memberships and roles go with the user.", "Delete user"))
+        }
+    };
+    page_with_status(status, frame, Section::Users, &format!("Settings of {}", user.name()), content)
+}
+
+/// The form for a new user.
+pub(super) async fn new(visit: Visit<UsersManage>) -> Response {
+    new_form(StatusCode::OK, &visit.frame, &Fields::default(), &[])
+}
+
+fn new_form(status: StatusCode, frame: &Frame, fields: &Fields, mistakes: &[Mistake]) -> Response {
+    let list = frame.path("users");
+    let content = html! {
+        (breadcrumbs(&[(list.clone(), "Users")], "Create User"))
+        h1 { "Create User" }
+        (error_summary(mistakes))
+        form.card method="post" action=(list) {
+            (text_field("key", "Key", "What the application calls the user, for example alice@acme.com", fields.get("key"), true, mistakes))
+            (text_field("name", "Name", "Display name, for example Alice Ngô. The key is shown if it is empty.", fields.get("name"), false, mistakes))
+            div.actions {
+                button.primary name="step" value="save" { "Create User" }
+                a.button href=(list) { "Cancel" }
+            }
+        }
+    };
+    let title = if mistakes.is_empty() { "Create User" } else { "Error: Create User" };
+    page_with_status(status, frame, Section::Users, title, content)
+}
+
+pub(super) async fn create(
+    visit: Visit<UsersManage>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let users = visit.frame.path("users");
+    let submitted = Submitted::new(&visit, Section::Users, users.clone(), users.clone(), Fields(fields));
+    let again =
+        |status: StatusCode, mistakes: &[Mistake]| Some(new_form(status, &visit.frame, &submitted.fields, mistakes));
+    submitted.answer(|tx, fields| edits::create_user(tx, fields, &users), again).await
 }
 
 fn user_fields(moment: &Moment<'_>, user: &UserRecord, action: &str) -> Markup {
@@ -228,25 +340,16 @@ pub(super) async fn change(
     Path((_, user)): Path<(String, UserId)>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let frame = visit.frame.clone();
-    let own = frame.path(&format!("users/{user}"));
-    let submitted = Submitted {
-        tenant: visit.asking.tenant().clone(),
-        section: Section::Users,
-        permission: Permission::UsersManage,
-        action: own.clone(),
-        back: own.clone(),
-        fields: Fields(fields),
-        frame,
+    let users = visit.frame.path("users");
+    let (own, fields) = (format!("{users}/{user}"), Fields(fields));
+    let is_assignment = matches!(fields.get("do"), "assign" | "unassign");
+    let back = if is_assignment { own.clone() } else { format!("{own}/settings") };
+    let submitted = Submitted::new(&visit, Section::Users, own, back, fields);
+    let again = |status: StatusCode, mistakes: &[Mistake]| {
+        let moment = visit.moment();
+        let user = moment.user(user)?;
+        let form = if is_assignment { user_page } else { settings_page };
+        Some(form(status, &visit.frame, &moment, &user, &submitted.fields, mistakes))
     };
-    match submitted.apply(|tx, fields| change::change_user(tx, fields, user, &own)).await {
-        Outcome::Done(to) => Ok(Redirect::to(&to).into_response()),
-        Outcome::Page(page) => Ok(page),
-        Outcome::Refused(Refusal::Mistakes(status, mistakes)) => {
-            let moment = visit.moment();
-            let user = moment.user(user).ok_or_else(|| not_found("user"))?;
-            Ok(user_page(status, &visit.frame, &moment, &user, &submitted.fields, &mistakes))
-        }
-        Outcome::Refused(refusal) => submitted.refused(refusal),
-    }
+    submitted.answer(|tx, fields| edits::change_user(tx, fields, user, &users), again).await
 }

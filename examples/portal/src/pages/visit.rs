@@ -2,8 +2,8 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use rolecall::Moment;
 use rolecall::records::UserId;
+use rolecall::{Decision, Moment};
 use rolecall_axum::{Permitted, Problem, RequiredPermission};
 
 use crate::catalog::Permission;
@@ -35,8 +35,18 @@ pub(super) struct Rights {
     pub(super) read_users: bool,
     pub(super) manage_users: bool,
     pub(super) read_roles: bool,
+    pub(super) manage_roles: bool,
     pub(super) read_permissions: bool,
+    pub(super) manage_permissions: bool,
     pub(super) read_access: bool,
+    pub(super) read_history: bool,
+}
+
+impl Rights {
+    /// What the lint finds is about groups, users and roles.
+    pub(super) fn lint(self) -> bool {
+        self.read_access && self.read_groups && self.read_users && self.read_roles
+    }
 }
 
 impl Frame {
@@ -49,6 +59,16 @@ impl Frame {
 impl<R> Visit<R> {
     pub(super) fn moment(&self) -> Moment<'static> {
         self.asking.moment()
+    }
+
+    /// For a page that also shows what other permissions are for.
+    pub(super) fn require(&self, permissions: &[Permission]) -> Result<(), Problem> {
+        for permission in permissions {
+            if let Decision::Denied(reason) = self.asking.subject().decide(&self.asking.moment(), *permission) {
+                return Err(Problem::denied(reason, *permission));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -66,8 +86,11 @@ impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Visit<R> {
             read_users: may(Permission::UsersRead),
             manage_users: may(Permission::UsersManage),
             read_roles: may(Permission::RolesRead),
+            manage_roles: may(Permission::RolesManage),
             read_permissions: may(Permission::PermissionsRead),
+            manage_permissions: may(Permission::PermissionsManage),
             read_access: may(Permission::AccessRead),
+            read_history: may(Permission::HistoryRead),
         };
         let moment = asking.moment();
         let snapshot = moment.snapshot();

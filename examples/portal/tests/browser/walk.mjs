@@ -294,6 +294,119 @@ const parts = {
     await looks("permission");
   },
 
+  async "create, change and delete a user"() {
+    await page.goto(`${root}/users`);
+    await follow("Create User");
+    await fill("Key", "bob@acme.com");
+    await follow("Create User", "form");
+    assert.match(await focused(), /There is a problem/);
+    await looks("create-user-error");
+    await fill("Key", "nora@acme.com");
+    await fill("Name", "Nora Adeyemi");
+    await follow("Create User", "form");
+    await has("The user was created");
+    await follow("Settings");
+    await fill("Name", "Nora B. Adeyemi");
+    await follow("Save");
+    await has("The change was saved");
+    await looks("user-settings");
+    await follow("Suspend user");
+    await follow("Save this change");
+    await has("This user is suspended");
+    await looks("user-suspended");
+    await follow("Delete user");
+    await follow("Save this change");
+    await has("The user was deleted");
+  },
+
+  async "create a role, grant it permissions, and delete it"() {
+    await page.goto(`${root}/roles`);
+    await follow("Create Role");
+    await fill("Name", "Release manager");
+    await looks("create-role");
+    await follow("Create Role", "form");
+    await has("The role was created");
+    await fill("Grant a permission", "deploy:produktion");
+    await follow("Grant");
+    assert.match(await focused(), /There is a problem/);
+    await fill("Grant a permission", "deploy:*");
+    await follow("Grant");
+    await has("The change was saved");
+    await fill("Include a role", "developer");
+    await follow("Include");
+    await has("Developer");
+    await looks("role-settings");
+    await follow("Delete role");
+    await has("Deleted role");
+    await follow("Save this change");
+    await has("The role was deleted");
+  },
+
+  async "create a permission and delete it"() {
+    await page.goto(`${root}/permissions`);
+    await follow("Create Permission");
+    await fill("Slug", "reports:read");
+    await fill("Name", "Read reports");
+    await fill("Category", "Reports");
+    await looks("create-permission");
+    await follow("Create Permission", "form");
+    await has("The permission was created");
+    await follow("Settings");
+    await looks("permission-settings");
+    await follow("Delete permission");
+    await follow("Save this change");
+    await has("The permission was deleted");
+  },
+
+  async "a member who begins later"() {
+    await page.goto(address);
+    await follow("Engineers");
+    await follow("Change the membership of Ivan Petrov");
+    await fill("First day (optional)", "2998-01-01");
+    await follow("Preview");
+    await has("from 2998-01-01");
+    await follow("Save this change");
+    await has("not yet active");
+    await looks("later");
+  },
+
+  async "the history of a group, and of the tenant"() {
+    await follow("History", ".tabs");
+    for (const part of ["group.member.added", "group.role.assigned", "by admin"]) await has(part);
+    await looks("group-history");
+    await page.goto(`${root}/history`);
+    await has("role.deleted");
+    await fill("Only changes of", "nobody");
+    await follow("Show");
+    await has("Nothing has changed");
+    await page.goto(`${root}/history`);
+    await looks("history");
+  },
+
+  async "the lint"() {
+    await page.goto(`${root}/lint`);
+    await looks("lint");
+    await page.select("#code", "equal_roles");
+    await follow("Show");
+    await looks("lint-empty");
+  },
+
+  async "the page to try the calls"() {
+    await page.goto(new URL("/api-docs/", address).href);
+    await page.waitForSelector(".opblock-summary-path", { timeout: 20_000 });
+    assert.ok((await page.$$(".opblock")).length > 55);
+    if (pictures) await page.screenshot({ path: path.join(pictures, "api-docs.png") });
+    // With the session of the browser: the calls take it as well as a token.
+    const call = await page.waitForSelector("::-p-text(/t/{tenant}/api/v1/history)", { timeout: 10_000 });
+    await call.click();
+    const tenant = await page.waitForSelector('input[placeholder="tenant"]', { timeout: 10_000 });
+    await tenant.type(address.split("/")[4]);
+    await (await page.waitForSelector("button.execute")).click();
+    await page.waitForSelector(".live-responses-table .response", { timeout: 10_000 });
+    assert.match(await page.$eval(".live-responses-table tr.response .response-col_status", (status) => status.innerText), /^200/);
+    await page.goto(address);
+  },
+
   async "errors are pages"() {
     await page.goto(`${root}/nothing`);
     await has("Not found");

@@ -27,6 +27,7 @@ const ASSIGN_ROLE: &str = r#"curl -X POST https://your-domain.com/t/{tenantSlug}
 struct Running {
     child: Child,
     address: String,
+    tenant: String,
 }
 
 impl Drop for Running {
@@ -38,6 +39,10 @@ impl Drop for Running {
 }
 
 fn start(arguments: &[&str]) -> Running {
+    start_for("acme-corp", arguments)
+}
+
+fn start_for(tenant: &str, arguments: &[&str]) -> Running {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rolecall-portal"))
         .args(["--listen", "127.0.0.1:0", "--token", "s3cret-token"])
         .args(arguments)
@@ -49,7 +54,7 @@ fn start(arguments: &[&str]) -> Running {
     let address = lines.next().unwrap().unwrap().strip_prefix("listening on ").unwrap().to_owned();
     // The pipe stays open as long as somebody reads it.
     std::thread::spawn(move || lines.for_each(drop));
-    Running { child, address }
+    Running { child, address, tenant: tenant.to_owned() }
 }
 
 impl Running {
@@ -57,7 +62,7 @@ impl Running {
     fn run(&self, command: &str, ids: &[(&str, &str)]) -> (u16, Value) {
         let mut command = command
             .replace("https://your-domain.com", &self.address)
-            .replace("{tenantSlug}", "acme-corp")
+            .replace("{tenantSlug}", &self.tenant)
             .replace("{admin_token}", "s3cret-token");
         for (name, id) in ids {
             command = command.replace(name, id);
@@ -136,10 +141,33 @@ fn a_file_keeps_the_tenant_and_a_document_begins_it() {
 }
 
 #[test]
+#[ignore = "needs the server of ROLECALL_POSTGRES_URL; .ci/postgres starts one and calls this by name"]
+fn postgresql_keeps_the_tenant() {
+    let url = std::env::var("ROLECALL_POSTGRES_URL").unwrap();
+    // Another slug for each run, because the server may be one that stays.
+    let tenant = format!("acme-{}", uuid::Uuid::new_v4().simple());
+    let arguments = ["--postgres", &url, "--tenant", &tenant];
+    let first = start_for(&tenant, &arguments);
+    let (status, group) = first.run(CREATE, &[]);
+    assert_eq!(status, 201, "{group}");
+    let group = group["id"].as_str().unwrap();
+    let users = first.get("/users?search=bob");
+    let user = users["items"][0]["id"].as_str().unwrap();
+    assert_eq!(first.run(ADD_MEMBER, &[("{groupId}", group), ("user-uuid", user)]).0, 201);
+    drop(first);
+
+    let second = start_for(&tenant, &arguments);
+    assert_eq!(second.run(CREATE, &[]).0, 409, "the group is still there");
+    let members = second.get(&format!("/groups/{group}/members"));
+    assert_eq!(members["items"][0]["userId"], user);
+}
+
+#[test]
 fn without_a_token_the_command_makes_one_and_help_names_the_arguments() {
     let help = Command::new(env!("CARGO_BIN_EXE_rolecall-portal")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    for argument in ["--listen <ADDRESS>", "--token <TOKEN>", "--redb <FILE>", "--document <FILE>"] {
+    for argument in ["--listen <ADDRESS>", "--token <TOKEN>", "--redb <FILE>", "--postgres <URL>", "--document <FILE>"]
+    {
         assert!(help.contains(argument), "{help}");
     }
     let mut child = Command::new(env!("CARGO_BIN_EXE_rolecall-portal"))

@@ -143,3 +143,31 @@ async fn the_export_is_the_whole_tenant() {
     assert_eq!(document.slug(), "acme-corp");
     assert_eq!(exported.header("etag"), format!("\"revision-{}\"", portal.acme.revision()));
 }
+
+#[tokio::test]
+async fn the_history_says_who_changed_what_and_is_paged() {
+    let portal = Portal::start().await;
+    let group = portal.group("ops").await;
+    let user = portal.user("alice").to_string();
+    let member = json!({ "userId": user });
+    portal.call("POST", &format!("/groups/{group}/members")).by("root").json(&member).send().await.is(201);
+
+    let newest =
+        portal.call("GET", &format!("/groups/{group}/history?limit=1")).by("auditor").send().await.is(200).json();
+    let commit = &newest["items"][0];
+    assert_eq!((&commit["actor"], &commit["total"]), (&"root".into(), &1.into()), "{newest}");
+    assert_eq!(commit["changes"][0]["event"], "group.member.added");
+    assert_eq!(commit["changes"][0]["text"], "added membership of `alice` in `ops`");
+    let next = newest["next"].as_str().unwrap();
+    let path = format!("/groups/{group}/history?limit=1&after={next}");
+    let older = portal.call("GET", &path).by("auditor").send().await.is(200).json();
+    assert_eq!(older["items"][0]["changes"][0]["event"], "group.created");
+
+    let by_root = portal.call("GET", "/history?actor=root").by("auditor").send().await.is(200).json();
+    assert_eq!(by_root["items"].as_array().unwrap().len(), 2);
+    let of_user = portal.call("GET", &format!("/users/{user}/history")).by("auditor").send().await.is(200).json();
+    assert_eq!(of_user["items"].as_array().unwrap().len(), 2, "{of_user}");
+    for wrong in ["/history?limit=0", "/history?limit=201", "/history?after=x", "/history?actor=", "/history?x=1"] {
+        portal.call("GET", wrong).by("auditor").send().await.is(422);
+    }
+}

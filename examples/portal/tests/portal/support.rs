@@ -9,7 +9,9 @@ use rolecall::store::conformance::FaultyStore;
 use rolecall::{Authorizer, Tenant, Tx};
 use rolecall_portal::app;
 use rolecall_portal::catalog::{Permission, SystemRole};
+use rolecall_portal::history::Commits;
 use rolecall_portal::state::PortalState;
+use rolecall_portal::stores::OpenStore;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -106,13 +108,15 @@ impl Portal {
     /// `root` is an administrator of each tenant, with the token `root` or `globex-root`. In `acme-corp`, `lead` manages
     /// groups and holds `posts:*`, `auditor` may only read, and `nobody` may do nothing; their tokens are their keys.
     pub(crate) async fn start() -> Self {
-        let store = FaultyStore::new(MemoryStore::default());
+        let memory = MemoryStore::default();
+        let store = FaultyStore::new(memory.clone());
         let authorizer = Authorizer::builder()
             .store(store.clone())
             .catalog(Permission::catalog())
             .runtime(tokio::runtime::Handle::current())
             .build();
-        let state = PortalState::new(authorizer.clone(), "https://portal.test");
+        let open = OpenStore { authorizer: authorizer.clone(), history: Commits::of(memory) };
+        let state = PortalState::over(open, "https://portal.test");
         let acme = authorizer.create_tenant("acme-corp", "Acme Corp").await.unwrap();
         let globex = authorizer.create_tenant("globex", "Globex").await.unwrap();
         acme.update(|tx: &Tx| {

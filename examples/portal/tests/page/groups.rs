@@ -1,141 +1,10 @@
-//! The pages without a browser: each request goes to the router, as `tests/browser` does it with Chromium.
+//! Groups: the described steps, previews, conflicts, locks, the tree.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
-
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
-use axum::http::{Request, StatusCode};
-use rolecall::records::UserId;
-use rolecall::{Tenant, Timestamp, Window};
+use axum::http::StatusCode;
+use rolecall::{Timestamp, Window};
 use rolecall_portal::catalog::SystemRole;
-use rolecall_portal::state::PortalState;
-use rolecall_portal::stores::StoreChoice;
-use rolecall_portal::{app, tenant};
-use tower::ServiceExt;
 
-struct Portal {
-    router: Router,
-    acme: Tenant,
-    state: PortalState,
-}
-
-struct Answer {
-    status: StatusCode,
-    location: String,
-    cookie: String,
-    body: String,
-}
-
-/// One user's browser.
-struct Browser<'a> {
-    portal: &'a Portal,
-    cookie: String,
-}
-
-const BASE: &str = "/t/acme-corp/portal/access-management";
-
-impl Portal {
-    async fn new() -> Self {
-        let authorizer = StoreChoice::Memory.open(tokio::runtime::Handle::current()).unwrap();
-        let state = PortalState::new(authorizer.clone(), "http://localhost");
-        let acme = tenant::open_or_create_sample(&authorizer, "acme-corp").await.unwrap();
-        Self { router: app(state.clone()), acme, state }
-    }
-
-    async fn ask(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let header = |name| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-        let (status, location, cookie) = (response.status(), header(LOCATION), header(SET_COOKIE));
-        assert!(header(CONTENT_SECURITY_POLICY).starts_with("default-src 'none'"), "every answer has the policy");
-        let is_page = header(CONTENT_TYPE).starts_with("text/html");
-        let body = String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
-        assert!(
-            !is_page || !body.contains("<script>") && !body.contains("style="),
-            "no page has scripts or styles inside"
-        );
-        Answer { status, location, cookie, body }
-    }
-
-    /// Signs a user in with the form.
-    async fn sign_in(&self, user: UserId) -> Browser<'_> {
-        let token = format!("token of {user}");
-        self.state.add_token(&token, &self.acme, user);
-        let nobody = Browser { portal: self, cookie: String::new() };
-        let answer = nobody.post("/t/acme-corp/portal/login", &[("token", &token)]).await;
-        assert_eq!((answer.status, answer.location.as_str()), (StatusCode::SEE_OTHER, &*format!("{BASE}/groups")));
-        Browser { portal: self, cookie: answer.cookie.split(';').next().unwrap().to_owned() }
-    }
-
-    async fn administrator(&self) -> Browser<'_> {
-        self.sign_in(tenant::ensure_administrator(&self.acme).await.unwrap()).await
-    }
-
-    fn group(&self, slug: &str) -> String {
-        format!("{BASE}/groups/{}", self.acme.now().group(slug).unwrap().id)
-    }
-
-    fn user(&self, key: &str) -> String {
-        self.acme.now().user(key).unwrap().id.to_string()
-    }
-
-    fn role(&self, slug: &str) -> String {
-        self.acme.now().role(slug).unwrap().id().to_string()
-    }
-}
-
-impl Browser<'_> {
-    async fn get(&self, path: &str) -> Answer {
-        self.portal.ask(Request::get(path).header(COOKIE, &self.cookie).body(Body::empty()).unwrap()).await
-    }
-
-    /// A page that is there.
-    async fn page(&self, path: &str) -> String {
-        let answer = self.get(path).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
-        answer.body
-    }
-
-    fn form(&self, path: &str, site: &str, fields: &[(&str, &str)]) -> Request<Body> {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let request = request.header(COOKIE, &self.cookie).header("sec-fetch-site", site);
-        request.body(Body::from(body)).unwrap()
-    }
-
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        self.portal.ask(self.form(path, "same-origin", fields)).await
-    }
-
-    /// Sends a form with the version that the page shows.
-    async fn change(&self, group: &str, page: &str, fields: &[(&str, &str)]) -> Answer {
-        let version = hidden(&self.page(page).await, "version");
-        let mut all = vec![("version", version.as_str())];
-        all.extend(fields);
-        self.post(group, &all).await
-    }
-
-    /// Sends what a preview shows, to save it.
-    async fn confirm(&self, path: &str, preview: &str) -> Answer {
-        let form = preview.split("<form").find(|form| form.contains("name=\"seen\"")).unwrap();
-        let inputs = form.split("<input type=\"hidden\" name=\"").skip(1);
-        let pairs: Vec<(String, String)> = inputs
-            .map(|input| {
-                let (name, rest) = input.split_once("\" value=\"").unwrap();
-                (name.to_owned(), rest.split_once('"').unwrap().0.replace("&amp;", "&"))
-            })
-            .collect();
-        let mut fields: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        fields.push(("step", "save"));
-        self.post(path, &fields).await
-    }
-}
-
-/// The value of a hidden field.
-fn hidden(page: &str, name: &str) -> String {
-    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{name} in {page}"));
-    rest.split_once('"').unwrap().0.to_owned()
-}
+use crate::support::{BASE, Portal, hidden};
 
 #[tokio::test]
 async fn a_group_is_created_filled_and_given_roles_in_the_described_steps() {
@@ -208,50 +77,6 @@ async fn mistakes_are_shown_beside_their_fields_and_what_was_entered_stays() {
 }
 
 #[tokio::test]
-async fn markup_in_names_is_text() {
-    let portal = Portal::new().await;
-    let admin = portal.administrator().await;
-    let evil = "<script>alert(1)</script>\" onload=x '";
-    portal
-        .acme
-        .update(|tx| {
-            tx.create_permission("evil\"<b>")?.set_name(evil)?;
-            tx.create_role("evil\"<b>")?.set_name(evil)?.grant("evil\"<b>")?;
-            tx.create_group("evil\"<b>")?
-                .set_name(evil)?
-                .set_description(evil)?
-                .assign("evil\"<b>")?
-                .add_parent("staff")?;
-            tx.create_user("evil\"<b>")?.set_name(Some(evil))?.join("evil\"<b>")?.done()
-        })
-        .await
-        .unwrap();
-    let group = portal.group("evil\"<b>");
-    let (user, role) = (portal.user("evil\"<b>"), portal.role("evil\"<b>"));
-    let permission = portal.acme.now().permission("evil\"<b>").unwrap().id();
-    let mut paths =
-        vec![format!("{BASE}/groups"), format!("{BASE}/groups?q=%3Cb%3E"), format!("{BASE}/groups?q=script")];
-    paths.extend(
-        ["", "?show=all", "/roles", "/subgroups", "/settings", "/add-members?q=%22%3E%3Cb%3E"]
-            .map(|tab| format!("{group}{tab}")),
-    );
-    paths.push(format!("{group}/members/{user}"));
-    paths.push(format!("{}/children", portal.group("staff")));
-    paths.extend([format!("{BASE}/users"), format!("{BASE}/users/{user}"), format!("{BASE}/roles/{role}")]);
-    paths.extend([format!("{BASE}/roles"), format!("{BASE}/permissions"), format!("{BASE}/permissions/{permission}")]);
-    paths.push(format!("{BASE}/tester?user=evil%22%3Cb%3E&permission=evil%22%3Cb%3E"));
-    paths.push(format!("{BASE}/tester?user=%3Cb%3E&permission=%3Cb%3E"));
-    for path in paths {
-        let page = admin.page(&path).await;
-        assert!(!page.contains("<b>") && !page.contains("<script>alert"), "{path}: {page}");
-        assert!(!page.contains("\" onload"), "{path}: {page}");
-    }
-    let fields = [("name", evil), ("slug", "<b>"), ("description", evil), ("step", "preview")];
-    let preview = admin.post(&format!("{BASE}/groups"), &fields).await;
-    assert!(!preview.body.contains("<b>") && !preview.body.contains("<script>alert"), "{}", preview.body);
-}
-
-#[tokio::test]
 async fn each_page_and_each_form_requires_its_permission() {
     let portal = Portal::new().await;
     let bob = portal.acme.now().user("bob@acme.com").unwrap().id;
@@ -296,54 +121,6 @@ async fn each_page_and_each_form_requires_its_permission() {
         let answer = browser.post(&path, &[("name", "X"), ("do", action), ("role", &role)]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
     }
-}
-
-#[tokio::test]
-async fn without_a_session_a_page_leads_to_the_form_and_back() {
-    let portal = Portal::new().await;
-    let nobody = Browser { portal: &portal, cookie: String::new() };
-    let answer = nobody.get(&format!("{BASE}/groups?q=eng")).await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    let login = "/t/acme-corp/portal/login?next=%2Ft%2Facme-corp%2Fportal%2Faccess-management%2Fgroups%3Fq%3Deng";
-    assert_eq!(answer.location, login);
-    let admin = tenant::ensure_administrator(&portal.acme).await.unwrap();
-    portal.state.add_token("secret", &portal.acme, admin);
-    let wrong = nobody.post(login, &[("token", "wrong")]).await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(wrong.body.contains("not a token of this tenant") && wrong.body.contains("next="));
-    let right = nobody.post(login, &[("token", "secret")]).await;
-    assert_eq!(right.location, format!("{BASE}/groups?q=eng"));
-    for elsewhere in ["https://evil.example/", "//evil.example", "/t/globex/portal/", "/t/acme-corp/portal/\\evil"] {
-        let path = format!("/t/acme-corp/portal/login?next={elsewhere}");
-        assert_eq!(nobody.post(&path, &[("token", "secret")]).await.location, format!("{BASE}/groups"), "{elsewhere}");
-    }
-    let change = nobody.post(&format!("{BASE}/groups"), &[("name", "X")]).await;
-    assert_eq!((change.status, change.location.as_str()), (StatusCode::SEE_OTHER, "/t/acme-corp/portal/login"));
-    // After signing out, the session opens nothing.
-    let browser = portal.sign_in(admin).await;
-    assert_eq!(browser.post("/t/acme-corp/portal/logout", &[]).await.status, StatusCode::SEE_OTHER);
-    assert_eq!(browser.get(&format!("{BASE}/groups")).await.status, StatusCode::SEE_OTHER);
-}
-
-#[tokio::test]
-async fn what_another_site_sends_is_refused() {
-    let portal = Portal::new().await;
-    let admin = portal.administrator().await;
-    for path in
-        [format!("{BASE}/groups"), portal.group("staff"), format!("{BASE}/users/{}", portal.user("bob@acme.com"))]
-    {
-        for site in ["cross-site", "same-site", "none"] {
-            let answer = portal.ask(admin.form(&path, site, &[("name", "X"), ("do", "delete")])).await;
-            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {site}");
-            assert!(answer.body.contains("another site"));
-        }
-        let mut silent = admin.form(&path, "", &[("name", "X")]);
-        silent.headers_mut().remove("sec-fetch-site");
-        assert_eq!(portal.ask(silent).await.status, StatusCode::FORBIDDEN, "{path}");
-    }
-    let login = portal.ask(admin.form("/t/acme-corp/portal/login", "cross-site", &[("token", "x")])).await;
-    assert_eq!(login.status, StatusCode::FORBIDDEN);
-    assert!(portal.acme.now().group("x").is_none() && portal.acme.now().group("staff").is_some());
 }
 
 #[tokio::test]
@@ -437,6 +214,20 @@ async fn a_temporary_member_has_an_end_that_can_be_changed() {
     assert_eq!(window(), end("2999-04-01T00:00:00Z"));
     let stale = admin.change(&group, &member, &set).await;
     assert_eq!(stale.status, StatusCode::CONFLICT, "the window is not what the page had shown");
+    // It can begin later, too, and not after its end.
+    let was = hidden(&admin.page(&member).await, "was");
+    let set = [("do", "set-window"), ("user", &*bob), ("was", &*was), ("from", "2999-03-01"), ("until", "2999-03-31")];
+    assert_eq!(admin.change(&group, &member, &set).await.status, StatusCode::SEE_OTHER);
+    let timestamp = |text: &str| Timestamp::parse(text).unwrap();
+    let both = Window::between(timestamp("2999-03-01T00:00:00Z"), timestamp("2999-04-01T00:00:00Z")).unwrap();
+    assert_eq!(window(), both);
+    let page = admin.page(&member).await;
+    assert!(page.contains("value=\"2999-03-01\"") && page.contains("not yet active"), "{page}");
+    let was = hidden(&page, "was");
+    let set = [("do", "set-window"), ("user", &*bob), ("was", &*was), ("from", "2999-05-01"), ("until", "2999-03-31")];
+    let refused = admin.change(&group, &member, &set).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.body.contains("href=\"#until\"") && refused.body.contains("value=\"2999-05-01\""));
     // What ends soon.
     let soon = portal.acme.now().instant().saturating_add(std::time::Duration::from_secs(3600));
     portal
@@ -506,85 +297,4 @@ async fn subgroups_load_level_by_level_and_a_search_shows_full_paths() {
     let cycle =
         admin.change(&product, &path, &[("do", "add-parent"), ("parent", "platform"), ("step", "preview")]).await;
     assert_eq!(cycle.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", cycle.body);
-}
-
-#[tokio::test]
-async fn the_tester_draws_the_paths() {
-    let portal = Portal::new().await;
-    let admin = portal.administrator().await;
-    let page = admin.page(&format!("{BASE}/tester?user=carol@acme.com&permission=code:push")).await;
-    assert!(page.contains("unknown") || page.contains("Allowed"), "{page}");
-    for part in ["is in the group", "part of the group", "has the role", "Developer", "code:*"] {
-        assert!(page.contains(part), "{part}: {page}");
-    }
-    let denied = admin.page(&format!("{BASE}/tester?user=bob@acme.com&permission=code:push")).await;
-    assert!(denied.contains("Denied") && denied.contains("Roles that would grant it"));
-    let unknown = admin.page(&format!("{BASE}/tester?user=bob@acme.com&permission=code:pus")).await;
-    assert!(unknown.contains("Similar names") && unknown.contains("code:push"));
-    assert!(admin.page(&format!("{BASE}/tester?user=bob")).await.contains("Enter the slug"));
-}
-
-#[tokio::test]
-async fn lists_have_pages() {
-    let portal = Portal::new().await;
-    let admin = portal.administrator().await;
-    portal
-        .acme
-        .update(|tx| {
-            for i in 0..120 {
-                let name = format!("extra-{i:03}");
-                tx.create_permission(&name)?;
-                tx.create_role(&name)?;
-                tx.create_group(&name)?.assign("reader")?;
-                tx.create_user(&name)?.join("finance")?.done()?;
-            }
-            Ok(())
-        })
-        .await
-        .unwrap();
-    let lists = [
-        format!("{BASE}/groups"),
-        format!("{BASE}/groups?q=extra"),
-        format!("{BASE}/users"),
-        format!("{BASE}/roles"),
-        format!("{BASE}/permissions"),
-        portal.group("finance"),
-        format!("{}?show=all", portal.group("finance")),
-        format!("{BASE}/roles/{}?show=groups", portal.role("reader")),
-        format!("{BASE}/roles/{}", portal.role("reader")),
-    ];
-    for list in lists {
-        let (mut path, mut seen, mut pages) = (list.clone(), 0, 0);
-        loop {
-            let page = admin.page(&path).await;
-            seen += page.matches("extra-").count().min(1);
-            pages += 1;
-            let Some((_, rest)) = page.split_once("<a rel=\"next\" href=\"") else { break };
-            path = rest.split_once('"').unwrap().0.replace("&amp;", "&");
-            assert!(pages < 10, "{list}");
-        }
-        assert!(pages >= 3 && seen >= 2, "{list}: {pages} pages");
-    }
-}
-
-#[tokio::test]
-async fn what_does_not_exist_is_a_page_with_404() {
-    let portal = Portal::new().await;
-    let admin = portal.administrator().await;
-    let nobody = "00000000-0000-4000-8000-000000000000";
-    let mut paths: Vec<String> =
-        ["groups", "users", "roles", "permissions"].iter().map(|kind| format!("{BASE}/{kind}/{nobody}")).collect();
-    paths.extend([
-        format!("{BASE}/nothing"),
-        format!("{BASE}/groups/{nobody}/roles"),
-        format!("{}/nothing", portal.group("staff")),
-    ]);
-    for path in paths {
-        let answer = admin.get(&path).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
-        assert!(answer.body.contains("<h1>Not found</h1>"), "{path}: {}", answer.body);
-    }
-    assert_eq!(admin.get("/t/acme-corp/portal").await.location, format!("{BASE}/groups"));
-    let change = admin.post(&format!("{BASE}/groups/{nobody}"), &[("do", "delete"), ("version", "x")]).await;
-    assert!(change.status.is_client_error());
 }

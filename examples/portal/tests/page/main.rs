@@ -1,0 +1,9 @@
+//! The pages without a browser: each request goes to the router, as `tests/browser` does it with Chromium.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
+
+mod all;
+mod entities;
+mod groups;
+mod history;
+mod support;

@@ -3,8 +3,8 @@
 import sys
 from collections import Counter
 
-from httpx import Client
-from scim2_client.engines.httpx import SyncSCIMClient
+from httpx2 import Client
+from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
 
 # Checks that may be skipped, and why.

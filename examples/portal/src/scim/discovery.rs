@@ -84,37 +84,41 @@ fn with(mut attribute: Value, changes: Value) -> Value {
 }
 
 /// The attributes of an entry that refers to another resource.
-fn reference(mutability: &str, types: &[&str], kinds: &[&str]) -> Value {
+fn reference(mutability: &str, types: &[&str], kinds: &[&str]) -> Vec<Value> {
     let fixed = json!({ "mutability": mutability, "caseExact": true });
-    json!([
+    vec![
         with(single("value", "string", "The id."), fixed.clone()),
         with(with(single("$ref", "reference", "The URL."), fixed.clone()), json!({ "referenceTypes": types })),
         with(with(single("type", "string", "What it is."), fixed), json!({ "canonicalValues": kinds })),
-    ])
+    ]
 }
 
 fn attributes(kind: ResourceKind) -> Value {
     // A name is required, and a user is active or not: none of them can be removed.
     let required = json!({ "required": true });
     match kind {
-        ResourceKind::User => json!([
-            with(
-                single("userName", "string", "The user's key in the application, in lower case."),
-                json!({ "required": true, "uniqueness": "server" }),
-            ),
-            single("displayName", "string", "The name for people."),
-            with(
-                single("active", "boolean", "Whether the user may do anything. A new user without it is active."),
-                required,
-            ),
-            with(
-                single("groups", "complex", "The groups of this directory that the user is a direct member of."),
-                json!({
-                    "multiValued": true, "mutability": "readOnly",
-                    "subAttributes": reference("readOnly", &["Group"], &["direct"]),
-                }),
-            ),
-        ]),
+        ResourceKind::User => {
+            let mut group = reference("readOnly", &["Group"], &["direct"]);
+            group.push(with(single("display", "string", "The name for people."), json!({ "mutability": "readOnly" })));
+            json!([
+                with(
+                    single("userName", "string", "The user's key in the application, in lower case."),
+                    json!({ "required": true, "uniqueness": "server" }),
+                ),
+                single("displayName", "string", "The name for people."),
+                with(
+                    single("active", "boolean", "Whether the user may do anything. A new user without it is active."),
+                    required,
+                ),
+                with(
+                    single("groups", "complex", "The groups of this directory that the user is a direct member of."),
+                    json!({
+                        "multiValued": true, "mutability": "readOnly",
+                        "subAttributes": group,
+                    }),
+                ),
+            ])
+        }
         ResourceKind::Group => json!([
             with(single("displayName", "string", "The name for people."), required),
             with(

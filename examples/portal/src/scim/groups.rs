@@ -222,7 +222,7 @@ pub(super) async fn search(scope: Scope, Body(body): Body) -> Answer {
 
 fn one(view: &View<'_>, group: &GroupRecord, projection: &Projection) -> Result<Response, ScimError> {
     let resource = view.group_resource(group, projection, &mut Room::default())?;
-    Ok(answer(&view.group_version(), resource))
+    Ok(answer(&view.group_version(group), resource))
 }
 
 /// The answer to a write. It leaves out the members if they are too many for one answer.
@@ -230,8 +230,7 @@ fn written(scope: &Scope, id: &str, projection: Projection) -> Result<Response, 
     let scope = scope.again();
     let view = scope.view();
     let group = found(&view, id)?;
-    let members = view.moment.member_count(group.id).unwrap_or(0) + view.moment.subgroup_count(group.id).unwrap_or(0);
-    let projection = if members > MOST_RELATED { projection.without("members") } else { projection };
+    let projection = if view.related(group.id) > MOST_RELATED { projection.without("members") } else { projection };
     one(&view, &group, &projection)
 }
 
@@ -239,7 +238,7 @@ fn written(scope: &Scope, id: &str, projection: Projection) -> Result<Response, 
 pub(super) async fn read(scope: Scope, path: ResourcePath, RawQuery(query): RawQuery, headers: HeaderMap) -> Answer {
     let (view, projection) = (scope.view(), Projection::of_query(query.as_deref())?);
     let group = found(&view, &path.id)?;
-    if let Some(unchanged) = super::unchanged(&headers, &view.group_version()) {
+    if let Some(unchanged) = super::unchanged(&headers, &view.group_version(&group)) {
         return Ok(unchanged);
     }
     one(&view, &group, &projection)
@@ -257,7 +256,7 @@ pub(super) async fn create(scope: Scope, RawQuery(query): RawQuery, Body(body): 
 async fn change(scope: &Scope, id: String, condition: Condition, edits: Vec<Edit>) -> Result<(), ScimError> {
     let changed = scope.change(move |tx, view| {
         let group = found(view, &id)?;
-        condition.judge(&view.group_version())?;
+        condition.judge(&view.group_version(&group))?;
         apply(tx, view, group.id, &edits)
     });
     changed.await
@@ -293,7 +292,7 @@ pub(super) async fn patch(
 pub(super) async fn delete(scope: Scope, path: ResourcePath, condition: Condition) -> Answer {
     let deleted = scope.change(move |tx, view| {
         let group = found(view, &path.id)?;
-        condition.judge(&view.group_version())?;
+        condition.judge(&view.group_version(&group))?;
         Ok(tx.delete_group(group.id)?)
     });
     deleted.await?;

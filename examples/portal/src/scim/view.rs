@@ -132,6 +132,12 @@ impl View<'_> {
         subgroups.filter(|group| self.is_own(group.managed_by())).collect()
     }
 
+    /// How many members a group has, and local subgroups.
+    pub(crate) fn related(&self, group: GroupId) -> usize {
+        let (users, groups) = (self.moment.member_count(group), self.moment.subgroup_count(group));
+        users.unwrap_or(0).saturating_add(groups.unwrap_or(0))
+    }
+
     /// Whether a group has members.
     pub(crate) fn has_members(&self, group: GroupId) -> bool {
         self.moment.member_count(group).unwrap_or(0) > 0 || !self.member_groups(group).is_empty()
@@ -150,9 +156,20 @@ impl View<'_> {
         format!("W/{}", tag_of(&attributes))
     }
 
-    /// The version of a group: the tenant's revision. A hash of its members would cost their number with each answer.
-    pub(crate) fn group_version(&self) -> String {
-        format!("W/\"{}\"", self.moment.snapshot().revision().number())
+    /// The version of a group: a hash of its attributes and members, or the tenant's revision if it has many, because a list
+    /// has the version of each group in it. The revision changes with every commit, so a client that compares versions may
+    /// have to read a large group again although nobody has changed it.
+    pub(crate) fn group_version(&self, group: &GroupRecord) -> String {
+        const MOST_HASHED: usize = 1_000;
+        if self.related(group.id) > MOST_HASHED {
+            return format!("W/\"revision-{}\"", self.moment.snapshot().revision().number());
+        }
+        let users = self.member_users(group.id).into_iter().map(|user| user.id.to_string());
+        let groups = self.member_groups(group.id).into_iter().map(|group| group.id.to_string());
+        let mut members: Vec<String> = users.chain(groups).collect();
+        members.sort_unstable();
+        let external_id = group.external_id().map(ExternalId::as_str);
+        format!("W/{}", tag_of(&(group.id.to_string(), group.name.as_str(), external_id, members)))
     }
 
     fn resource(&self, kind: ResourceKind, id: &str, external_id: Option<&str>, version: &str) -> Map<String, Value> {
@@ -205,13 +222,11 @@ impl View<'_> {
         room: &mut Room,
     ) -> Result<Value, ScimError> {
         let external_id = group.external_id().map(ExternalId::as_str);
-        let version = self.group_version();
+        let version = self.group_version(group);
         let mut resource = self.resource(ResourceKind::Group, &group.id.to_string(), external_id, &version);
         resource.insert("displayName".to_owned(), group.name.as_str().into());
         if projection.wants("members") {
-            let count = |count: Option<usize>| count.unwrap_or(0);
-            let (users, groups) = (self.moment.member_count(group.id), self.moment.subgroup_count(group.id));
-            room.take(count(users).saturating_add(count(groups)), "members")?;
+            room.take(self.related(group.id), "members")?;
             let member = |kind: ResourceKind, id: String| {
                 let location = self.location(kind, &id);
                 json!({ "value": id, "$ref": location, "type": kind.name() })

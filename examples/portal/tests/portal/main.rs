@@ -8,4 +8,7 @@ mod groups;
 mod hostile;
 mod openapi;
 mod others;
+mod scim;
+mod scim_clients;
+mod scim_hostile;
 mod support;

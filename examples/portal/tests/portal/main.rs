@@ -2,6 +2,7 @@
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test says so by failing")]
 
+mod attacks;
 mod authzen;
 mod commands;
 mod groups;

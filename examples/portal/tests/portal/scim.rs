@@ -381,7 +381,7 @@ async fn a_directory_sees_and_changes_only_what_it_manages() {
 }
 
 #[tokio::test]
-async fn what_a_directory_manages_is_locked_for_everybody_else() {
+async fn a23_what_a_directory_manages_is_locked_for_everybody_else() {
     // A23: a member removed locally came back at the next synchronisation.
     let portal = Portal::start().await;
     let zoe = user(&portal, "zoe").await;

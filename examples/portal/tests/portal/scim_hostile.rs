@@ -204,7 +204,7 @@ async fn two_requests_change_one_group_at_once() {
 }
 
 #[tokio::test]
-async fn eight_writers_add_the_same_member_without_an_error() {
+async fn a30_eight_writers_add_the_same_member_without_an_error() {
     // A30: an idempotent write answered 409 under concurrency.
     let portal = Portal::start().await;
     let (zoe, staff) = (user(&portal, "zoe").await, group(&portal, "Staff", &[]).await);

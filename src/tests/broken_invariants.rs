@@ -1,4 +1,4 @@
-//! Tests that a broken internal invariant is never silent.
+//! Tests that a broken internal invariant is never silent (A32).
 //!
 //! A fault that is injected in any layer stops the commit or takes the tenant out of service, and a refresh repairs
 //! it.

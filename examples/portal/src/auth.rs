@@ -64,7 +64,7 @@ fn unauthenticated() -> Problem {
 }
 
 /// The token in `Bearer TOKEN`. The scheme is compared without case (RFC 9110).
-fn bearer_token(authorization: &HeaderValue) -> Option<&str> {
+pub(crate) fn bearer_token(authorization: &HeaderValue) -> Option<&str> {
     let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }

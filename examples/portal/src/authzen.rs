@@ -4,7 +4,8 @@
 //! search, because a tenant's permissions do not list the resources of an application.
 //!
 //! The caller authenticates with a bearer token, and its user needs `access:read`. A denial is 200 with `decision: false`. A
-//! request that does not fit the specification is 400. Members that are not known are ignored, as the specification asks.
+//! request that does not fit the specification is 400; one question of several that does not fit is a denial, if all are
+//! answered. Members that are not known are ignored, as the specification asks.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Path, Request, State};
@@ -142,7 +143,8 @@ pub struct Evaluations {
     defaults: PartialEvaluation,
     /// The questions. Without any, the request is one question.
     #[serde(default, rename = "evaluations")]
-    list: Vec<PartialEvaluation>,
+    #[schema(value_type = Vec<PartialEvaluation>)]
+    list: Vec<Value>,
     /// How they are answered.
     #[serde(default)]
     options: EvaluationOptions,
@@ -262,12 +264,23 @@ async fn evaluations(asking: Permitted<AccessRead>, Body(request): Body<Evaluati
     if list.len() > MOST_ITEMS {
         return Err(malformed(format!("expected at most {MOST_ITEMS} evaluations, found {}", list.len())));
     }
-    // All are read before one is answered, so that a malformed one is an error at any place.
-    let questions: Vec<Evaluation> =
-        list.into_iter().map(|question| question.or(&defaults)).collect::<Result<_, _>>()?;
+    let read = |question: Value| {
+        let question: PartialEvaluation =
+            serde_json::from_value(question).map_err(|error| malformed(error.to_string()))?;
+        question.or(&defaults)
+    };
+    let mut questions: Vec<Result<Evaluation, Problem>> = list.into_iter().map(read).collect();
+    // If all are answered, one that is malformed is a denial, and the others count. An answer that ends early says nothing
+    // about the rest, so all are read before one is answered: a malformed one is an error at any place.
+    if options.evaluations_semantic != Semantic::ExecuteAll {
+        questions = questions.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().map(Ok).collect();
+    }
     let mut answers = Vec::with_capacity(questions.len());
     for question in questions {
-        let answer = question.answer(&moment)?;
+        let answer = match question {
+            Ok(question) => question.answer(&moment)?,
+            Err(problem) => AuthzenDecision { decision: false, context: Some(json!({ "reason": problem.code() })) },
+        };
         let decision = answer.decision;
         answers.push(answer);
         match options.evaluations_semantic {

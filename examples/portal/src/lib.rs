@@ -2,8 +2,8 @@
 //!
 //! [`app`] is the whole application as a router. `main.rs` has the command. `state.rs` has what all requests share, `auth.rs`
 //! who asks, `catalog.rs` what the portal's own permissions are. `api` has the JSON calls under
-//! `/t/{tenant}/api/v1`, `authzen.rs` those of AuthZEN, `pages` the pages under `/t/{tenant}/portal`, and `stores.rs` where tenants are kept
-//! (`history.rs`: and what happened to them).
+//! `/t/{tenant}/api/v1`, `authzen.rs` those of AuthZEN, `scim` those for directories, `pages` the pages under
+//! `/t/{tenant}/portal`, `stores.rs` where tenants are kept, and `history.rs` what happened to them.
 #![forbid(unsafe_code)]
 
 pub mod api;
@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod history;
 pub mod lint_runs;
 pub mod pages;
+pub mod scim;
 pub mod state;
 pub mod stores;
 pub mod tenant;
@@ -60,6 +61,7 @@ pub fn app(state: PortalState) -> Router {
         .merge(pages::guard(guarded))
         .merge(pages::public_router())
         .merge(api::public_router())
+        .merge(scim::router(state.clone()))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not_found", "no such page or call") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the path has no such method")

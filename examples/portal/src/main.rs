@@ -23,6 +23,9 @@ struct Arguments {
     /// A token of another user, by the user's key. Can be repeated.
     #[arg(long, value_name = "USER=TOKEN")]
     user_token: Vec<String>,
+    /// A token of a directory that keeps users and groups up to date by SCIM, by the directory's name. Can be repeated.
+    #[arg(long, value_name = "DIRECTORY=TOKEN")]
+    scim_token: Vec<String>,
     /// Keep the tenants in this file, and not in memory.
     #[arg(long, value_name = "FILE")]
     redb: Option<PathBuf>,
@@ -73,12 +76,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let user = tenant.now().user(key).ok_or_else(|| format!("user {} not found", rolecall::error::Quoted(key)))?;
         state.add_token(token, &tenant, user.id);
     }
+    for pair in &arguments.scim_token {
+        let (directory, token) = pair.split_once('=').ok_or("expected DIRECTORY=TOKEN")?;
+        state.add_scim_token(token, &tenant, directory)?;
+    }
 
     let slug = tenant.slug().ok_or("the tenant was deleted")?;
     let key = tenant.now().user(administrator).map(|user| user.key.to_string()).unwrap_or_default();
     println!("listening on {address}");
     println!("page: {address}/t/{slug}/portal/access-management/groups");
     println!("token of {}: {token}", rolecall::error::Quoted(&key));
+    if !arguments.scim_token.is_empty() {
+        println!("SCIM: {address}/t/{slug}/scim/v2");
+    }
     // The registry keeps the tenant open as long as there is room.
     drop(tenant);
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rolecall::records::{TenantId, UserId};
+use rolecall::records::{Manager, TenantId, UserId};
 use rolecall::{Authorizer, Tenant};
 use sha2::{Digest, Sha256};
 
@@ -19,6 +19,15 @@ pub struct Principal {
     pub tenant: TenantId,
     /// The user that the token belongs to.
     pub user: UserId,
+}
+
+/// A directory of one tenant, identified by a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryAccount {
+    /// The tenant that the token belongs to.
+    pub tenant: TenantId,
+    /// The name of the directory.
+    pub name: Arc<str>,
 }
 
 /// How long a session of the page lasts.
@@ -38,6 +47,7 @@ struct Shared {
     lint_runs: LintRuns,
     base_url: String,
     tokens: Mutex<HashMap<Hash, Principal>>,
+    directories: Mutex<HashMap<Hash, DirectoryAccount>>,
     sessions: Mutex<HashMap<Hash, Session>>,
 }
 
@@ -78,8 +88,15 @@ impl PortalState {
 
     fn build(authorizer: Authorizer, history: Option<Commits>, base_url: String) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        let (lint_runs, tokens, sessions) = (LintRuns::default(), Mutex::default(), Mutex::default());
-        Self(Arc::new(Shared { authorizer, history, lint_runs, base_url, tokens, sessions }))
+        Self(Arc::new(Shared {
+            authorizer,
+            history,
+            lint_runs: LintRuns::default(),
+            base_url,
+            tokens: Mutex::default(),
+            directories: Mutex::default(),
+            sessions: Mutex::default(),
+        }))
     }
 
     /// Returns the last results of the lint.
@@ -115,6 +132,21 @@ impl PortalState {
     /// Returns whose token this is.
     pub fn principal(&self, token: &str) -> Option<Principal> {
         lock(&self.0.tokens).get(&hash(token)).copied()
+    }
+
+    /// Lets this token act for a directory of the tenant, by SCIM.
+    ///
+    /// # Errors
+    /// [`Invalid`](rolecall::ErrorKind::Invalid) if the name is not one of a directory.
+    pub fn add_scim_token(&self, token: &str, tenant: &Tenant, directory: &str) -> rolecall::Result<()> {
+        let name = Manager::new(directory)?.as_str().into();
+        lock(&self.0.directories).insert(hash(token), DirectoryAccount { tenant: tenant.tenant_id(), name });
+        Ok(())
+    }
+
+    /// Returns which directory this token belongs to.
+    pub fn directory(&self, token: &str) -> Option<DirectoryAccount> {
+        lock(&self.0.directories).get(&hash(token)).cloned()
     }
 
     /// Begins a session, and returns its secret.

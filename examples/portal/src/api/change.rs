@@ -214,7 +214,7 @@ impl<R: RequiredPermission + 'static> Changing<R> {
 }
 
 /// A change for the log, by ids: a log with keys would be personal data.
-fn line(change: &DescribedChange) -> String {
+pub(crate) fn line(change: &DescribedChange) -> String {
     let object = change.object.as_ref().map_or_else(String::new, |object| format!(" {} {}", object.entity, object.id));
     let (kind, subject) = (super::views::word(&change.kind), &change.subject);
     format!("{} {kind}: {} {}{object}", super::views::word(&change.change), subject.entity, subject.id)

@@ -116,11 +116,18 @@ async fn evaluations_have_defaults_and_three_semantics() {
     // Without a list, it is one question.
     let one = ask(&portal, "evaluations", &question("alice", "read", "record-1")).await.is(200).json();
     assert_eq!(one, json!({ "decision": true }));
-    // Something is missing, in the last of them.
-    let missing = json!({ "subject": { "type": "user", "id": "alice" }, "evaluations": [
-        question("bob", "read", "record-1"), { "action": { "name": "read" } },
+    let mut empty = question("alice", "read", "record-1");
+    empty["evaluations"] = json!([]);
+    assert_eq!(ask(&portal, "evaluations", &empty).await.is(200).json(), json!({ "decision": true }));
+    // Something is missing, in the last of them: a denial if all are answered, otherwise an error.
+    let mut missing = json!({ "subject": { "type": "user", "id": "alice" }, "evaluations": [
+        question("bob", "read", "record-1"), { "action": { "name": "read" } }, { "resource": { "type": "record" } }, 7,
     ] });
-    ask(&portal, "evaluations", &missing).await.is_problem(400, "malformed");
+    assert_eq!(decisions(&missing).await, [true, false, false, false]);
+    for semantic in ["deny_on_first_deny", "permit_on_first_permit"] {
+        missing["options"] = json!({ "evaluations_semantic": semantic });
+        ask(&portal, "evaluations", &missing).await.is_problem(400, "malformed");
+    }
 }
 
 #[tokio::test]
@@ -156,6 +163,57 @@ async fn searches_find_subjects_and_actions_in_parts() {
     portal.acme.update(|tx| tx.role("reader")?.grant("record:write")?.done()).await.unwrap();
     assert_eq!(actions("bob", "record-1").await, json!([{ "name": "read" }]));
     assert_eq!(actions("bob", "record-2").await, json!([{ "name": "read" }, { "name": "write" }]));
+}
+
+/// Basic Core and Batch Core of the certification scenario, what the other tests do not have.
+#[tokio::test]
+async fn every_required_field_is_required_and_the_same_question_has_the_same_answer() {
+    let portal = start().await;
+    let whole = question("alice", "read", "record-1");
+    for (entity, field) in [
+        ("subject", None),
+        ("action", None),
+        ("resource", None),
+        ("subject", Some("type")),
+        ("subject", Some("id")),
+        ("action", Some("name")),
+        ("resource", Some("type")),
+        ("resource", Some("id")),
+    ] {
+        let mut body = whole.clone();
+        match field {
+            Some(field) => body[entity].as_object_mut().unwrap().remove(field),
+            None => body.as_object_mut().unwrap().remove(entity),
+        };
+        for call in ["evaluation", "evaluations"] {
+            ask(&portal, call, &body).await.is_problem(400, "malformed");
+        }
+        body = whole.clone();
+        match field {
+            Some(field) => body[entity][field] = json!(123),
+            None => body[entity] = json!("alice"),
+        }
+        ask(&portal, "evaluation", &body).await.is_problem(400, "malformed");
+    }
+    let path = "/t/acme-corp/access/v1/evaluation";
+    portal.at("POST", path).by("auditor").form("subject=alice").send().await.is_problem(400, "malformed");
+    portal.at("POST", path).by("auditor").send().await.is_problem(400, "malformed");
+    for _ in 0..3 {
+        assert_eq!(ask(&portal, "evaluation", &whole).await.is(200).json(), json!({ "decision": true }));
+    }
+    // A search ignores the id of what it searches for, and needs those of the rest.
+    let mut search = json!({
+        "subject": { "type": "user", "id": "alice" }, "action": { "name": "read" },
+        "resource": { "type": "record", "id": "record-1" }, "context": { "ip": "192.168.1.1" },
+    });
+    let found = ask(&portal, "search/subject", &search).await.is(200).json();
+    assert_eq!(found["results"].as_array().unwrap().len(), 3, "{found}");
+    let mut other = search.clone();
+    other["subject"]["type"] = json!("spaceship");
+    assert_eq!(ask(&portal, "search/subject", &other).await.is(200).json()["results"], json!([]));
+    search["resource"].as_object_mut().unwrap().remove("id");
+    ask(&portal, "search/subject", &search).await.is_problem(400, "malformed");
+    ask(&portal, "search/action", &search).await.is_problem(400, "malformed");
 }
 
 #[tokio::test]

@@ -2,10 +2,14 @@
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test says so by failing")]
 
+mod attacks;
 mod authzen;
 mod commands;
 mod groups;
 mod hostile;
 mod openapi;
 mod others;
+mod scim;
+mod scim_clients;
+mod scim_hostile;
 mod support;

@@ -53,6 +53,17 @@ impl Answer {
         self
     }
 
+    /// The answer is an error of SCIM with this status and type.
+    pub(crate) fn is_scim_error(&self, status: u16, scim_type: &str) -> &Self {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/scim+json", "{self:?}");
+        let json = self.json();
+        assert_eq!(json["schemas"], serde_json::json!(["urn:ietf:params:scim:api:messages:2.0:Error"]));
+        assert_eq!((&json["status"], json["scimType"].as_str().unwrap_or("")), (&status.to_string().into(), scim_type));
+        assert!(json["detail"].is_string(), "{self:?}");
+        self
+    }
+
     pub(crate) fn is(&self, status: u16) -> &Self {
         assert_eq!(self.status, status, "{self:?}");
         self
@@ -87,6 +98,11 @@ impl Call<'_> {
         self.header("content-type", "application/json")
     }
 
+    pub(crate) fn scim_json(mut self, body: &Value) -> Self {
+        self.body = body.to_string().into_bytes();
+        self.header("content-type", "application/scim+json; charset=utf-8")
+    }
+
     pub(crate) fn form(mut self, body: &str) -> Self {
         self.body = body.as_bytes().to_vec();
         self.header("content-type", "application/x-www-form-urlencoded")
@@ -106,7 +122,8 @@ impl Call<'_> {
 
 impl Portal {
     /// `root` is an administrator of each tenant, with the token `root` or `globex-root`. In `acme-corp`, `lead` manages
-    /// groups and holds `posts:*`, `auditor` may only read, and `nobody` may do nothing; their tokens are their keys.
+    /// groups and holds `posts:*`, `auditor` may only read, and `nobody` may do nothing; their tokens are their keys. The
+    /// directories `okta` and `entra` have their names as tokens, and that of `globex` has `globex-okta`.
     pub(crate) async fn start() -> Self {
         let memory = MemoryStore::default();
         let store = FaultyStore::new(memory.clone());
@@ -146,6 +163,11 @@ impl Portal {
         for key in ["root", "lead", "auditor", "nobody"] {
             state.add_token(key, &acme, acme.now().user(key).unwrap().id);
         }
+        for (token, tenant, directory) in
+            [("okta", &acme, "okta"), ("entra", &acme, "entra"), ("globex-okta", &globex, "okta")]
+        {
+            state.add_scim_token(token, tenant, directory).unwrap();
+        }
         state.add_token("globex-root", &globex, globex.now().user("root").unwrap().id);
         Self { router: app(state), store, acme, globex }
     }
@@ -153,6 +175,11 @@ impl Portal {
     /// A request to a path of the API of `acme-corp`.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call<'_> {
         self.at(method, &format!("/t/acme-corp/api/v1{path}"))
+    }
+
+    /// A request of the directory `okta` to a path of SCIM in `acme-corp`.
+    pub(crate) fn scim(&self, method: &str, path: &str) -> Call<'_> {
+        self.at(method, &format!("/t/acme-corp/scim/v2{path}")).by("okta")
     }
 
     /// A request to a path.

@@ -1,0 +1,212 @@
+//! Filters (RFC 7644, section 3.4.2.2). The grammar is that of `scim_v2`, which bounds their depth and their terms.
+
+use std::borrow::Cow;
+
+use rolecall::records::{GroupRecord, Status, UserRecord};
+use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
+
+use super::attribute::{Attribute, ResourceKind};
+use super::error::ScimError;
+use super::view::View;
+
+/// A filter whose attributes exist and can be compared.
+#[derive(Clone, Debug)]
+pub(crate) enum Test {
+    All(Vec<Test>),
+    Any(Vec<Test>),
+    Not(Box<Test>),
+    Present(Attribute),
+    Text(Attribute, CompareOp, String),
+    Active(bool),
+    /// One of the members, or one of the groups, has this id.
+    Related(String),
+}
+
+/// What a filter can be about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'a> {
+    User(&'a UserRecord),
+    Group(&'a GroupRecord),
+}
+
+/// Where the only entities are that can pass a filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Id(String),
+    ExternalId(String),
+    /// The members of the group with this id, or the groups that what has this id is in.
+    RelatedTo(String),
+}
+
+/// A text in lower case: user names and display names are compared without case (RFC 7643, section 4).
+pub(crate) fn folded(text: &str) -> Cow<'_, str> {
+    if text.chars().any(char::is_uppercase) { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) }
+}
+
+/// Parses a filter about users or groups.
+pub(crate) fn parse(kind: ResourceKind, filter: &str) -> Result<Test, ScimError> {
+    let parsed: Filter = filter.parse().map_err(|error: scim_v2::filter::ParseError| {
+        ScimError::invalid_filter(format!("malformed filter: {error}"))
+    })?;
+    Test::new(kind, &parsed)
+}
+
+fn attribute(kind: ResourceKind, path: &AttrPath) -> Result<Attribute, ScimError> {
+    let unknown = || ScimError::invalid_filter(format!("`{path}` cannot be filtered by"));
+    let found = Attribute::find(kind, path).ok_or_else(unknown)?;
+    let is_list = matches!(found, Attribute::Members | Attribute::Groups);
+    match &path.sub_attr {
+        None if !matches!(found, Attribute::Meta | Attribute::Ignored) => Ok(found),
+        Some(sub) if is_list && sub.eq_ignore_ascii_case("value") => Ok(found),
+        _ => Err(unknown()),
+    }
+}
+
+impl Test {
+    fn new(kind: ResourceKind, filter: &Filter) -> Result<Self, ScimError> {
+        let all = |filters: &[Filter]| filters.iter().map(|filter| Self::new(kind, filter)).collect::<Result<_, _>>();
+        match filter {
+            Filter::And(filters) => Ok(Self::All(all(filters)?)),
+            Filter::Or(filters) => Ok(Self::Any(all(filters)?)),
+            Filter::Not(filter) => Ok(Self::Not(Box::new(Self::new(kind, filter)?))),
+            Filter::Attr(AttrExp::Present(path)) => Ok(Self::Present(attribute(kind, path)?)),
+            Filter::Attr(AttrExp::Comparison(path, operator, value)) => {
+                Self::comparison(attribute(kind, path)?, operator, value)
+            }
+            Filter::ValuePath(path) => {
+                let found = attribute(kind, &path.attr)?;
+                let ids = values(&path.filter).filter(|_| matches!(found, Attribute::Members | Attribute::Groups));
+                let ids = ids.ok_or_else(|| ScimError::invalid_filter("expected `value eq` in the brackets"))?;
+                Ok(Self::Any(ids.into_iter().map(Self::Related).collect()))
+            }
+        }
+    }
+
+    fn comparison(attribute: Attribute, operator: &CompareOp, value: &CompValue) -> Result<Self, ScimError> {
+        let not = |is_negative: bool, test: Self| if is_negative { Self::Not(Box::new(test)) } else { test };
+        let is_ne = *operator == CompareOp::Ne;
+        let is_equality = is_ne || *operator == CompareOp::Eq;
+        match (attribute, value) {
+            (_, CompValue::Null) if is_equality => Ok(not(!is_ne, Self::Present(attribute))),
+            (Attribute::Active, CompValue::True) if is_equality => Ok(Self::Active(!is_ne)),
+            (Attribute::Active, CompValue::False) if is_equality => Ok(Self::Active(is_ne)),
+            (Attribute::Active, CompValue::Str(text)) if is_equality => {
+                let is_true = text.eq_ignore_ascii_case("true");
+                if !is_true && !text.eq_ignore_ascii_case("false") {
+                    return Err(ScimError::invalid_filter("`active` is `true` or `false`"));
+                }
+                Ok(Self::Active(is_true != is_ne))
+            }
+            (Attribute::Members | Attribute::Groups, CompValue::Str(id)) if is_equality => {
+                Ok(not(is_ne, Self::Related(id.clone())))
+            }
+            (Attribute::UserName | Attribute::DisplayName, CompValue::Str(text)) => {
+                Ok(Self::Text(attribute, operator.clone(), folded(text).into_owned()))
+            }
+            (Attribute::Id | Attribute::ExternalId, CompValue::Str(text)) => {
+                Ok(Self::Text(attribute, operator.clone(), text.clone()))
+            }
+            _ => Err(ScimError::invalid_filter("the attribute cannot be compared like this")),
+        }
+    }
+
+    /// Where the entities are that can pass, so that not all have to be tried.
+    pub(crate) fn places(&self) -> Option<Vec<Place>> {
+        match self {
+            Self::All(tests) => tests.iter().find_map(Self::places),
+            Self::Any(tests) => {
+                let places: Option<Vec<Vec<Place>>> = tests.iter().map(Self::places).collect();
+                places.map(|places| places.concat())
+            }
+            Self::Text(Attribute::Id, CompareOp::Eq, id) => Some(vec![Place::Id(id.clone())]),
+            Self::Text(Attribute::ExternalId, CompareOp::Eq, id) => Some(vec![Place::ExternalId(id.clone())]),
+            Self::Related(id) => Some(vec![Place::RelatedTo(id.clone())]),
+            _ => None,
+        }
+    }
+
+    /// Whether a user or group passes.
+    pub(crate) fn passes(&self, view: &View<'_>, subject: Subject<'_>) -> bool {
+        match self {
+            Self::All(tests) => tests.iter().all(|test| test.passes(view, subject)),
+            Self::Any(tests) => tests.iter().any(|test| test.passes(view, subject)),
+            Self::Not(test) => !test.passes(view, subject),
+            Self::Present(attribute) => subject.is_present(view, *attribute),
+            Self::Text(attribute, operator, wanted) => {
+                let text = subject.text(*attribute);
+                text.map_or(*operator == CompareOp::Ne, |text| compare(&text, operator, wanted))
+            }
+            Self::Active(wanted) => subject.is_active() == Some(*wanted),
+            Self::Related(id) => subject.is_related(view, id),
+        }
+    }
+}
+
+/// The ids in `value eq "…"`, or in several of these with `or`.
+pub(crate) fn values(filter: &ValFilter) -> Option<Vec<String>> {
+    match filter {
+        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(id)))
+            if path.uri.is_none() && path.sub_attr.is_none() && path.name.eq_ignore_ascii_case("value") =>
+        {
+            Some(vec![id.clone()])
+        }
+        ValFilter::Or(filters) => {
+            let ids: Option<Vec<Vec<String>>> = filters.iter().map(values).collect();
+            ids.map(|ids| ids.concat())
+        }
+        _ => None,
+    }
+}
+
+fn compare(text: &str, operator: &CompareOp, wanted: &str) -> bool {
+    match operator {
+        CompareOp::Eq => text == wanted,
+        CompareOp::Ne => text != wanted,
+        CompareOp::Co => text.contains(wanted),
+        CompareOp::Sw => text.starts_with(wanted),
+        CompareOp::Ew => text.ends_with(wanted),
+        CompareOp::Gt => text > wanted,
+        CompareOp::Ge => text >= wanted,
+        CompareOp::Lt => text < wanted,
+        CompareOp::Le => text <= wanted,
+    }
+}
+
+impl<'a> Subject<'a> {
+    fn text(self, attribute: Attribute) -> Option<Cow<'a, str>> {
+        match (attribute, self) {
+            (Attribute::Id, Self::User(user)) => Some(user.id.to_string().into()),
+            (Attribute::Id, Self::Group(group)) => Some(group.id.to_string().into()),
+            (Attribute::ExternalId, Self::User(user)) => user.external_id().map(|id| id.as_str().into()),
+            (Attribute::ExternalId, Self::Group(group)) => group.external_id().map(|id| id.as_str().into()),
+            (Attribute::UserName, Self::User(user)) => Some(folded(user.key.as_str())),
+            (Attribute::DisplayName, Self::User(user)) => user.display_name().map(|name| folded(name.as_str())),
+            (Attribute::DisplayName, Self::Group(group)) => Some(folded(group.name.as_str())),
+            _ => None,
+        }
+    }
+
+    fn is_active(self) -> Option<bool> {
+        match self {
+            Self::User(user) => Some(user.status == Status::Active),
+            Self::Group(_) => None,
+        }
+    }
+
+    fn is_present(self, view: &View<'_>, attribute: Attribute) -> bool {
+        match (attribute, self) {
+            (Attribute::Active, Self::User(_)) => true,
+            (Attribute::Members, Self::Group(group)) => view.has_members(group.id),
+            (Attribute::Groups, Self::User(user)) => !view.groups_of(user.id).is_empty(),
+            _ => self.text(attribute).is_some(),
+        }
+    }
+
+    /// Whether the id is that of a member of the group, or of a group of the user.
+    fn is_related(self, view: &View<'_>, id: &str) -> bool {
+        match self {
+            Self::User(user) => view.groups_of(user.id).iter().any(|group| group.id.to_string() == id),
+            Self::Group(group) => view.groups_with(id).iter().any(|other| other.id == group.id),
+        }
+    }
+}

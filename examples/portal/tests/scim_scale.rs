@@ -1,0 +1,128 @@
+//! How long the SCIM calls of a large directory take: 100,000 users, 10,000 groups, one of them with everybody as a member.
+//! Run it in release: `cargo test --release -p rolecall-portal --test scim_scale -- --ignored --nocapture`.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, to_bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{Request, StatusCode};
+use rolecall::{Tenant, snapshot::External};
+use rolecall_portal::app;
+use rolecall_portal::state::PortalState;
+use rolecall_portal::stores::StoreChoice;
+use serde_json::json;
+use tower::ServiceExt;
+
+const USERS: usize = 100_000;
+const GROUPS: usize = 10_000;
+
+/// Each call answers within this time.
+const MOST_TIME: Duration = Duration::from_millis(100);
+
+fn okta(id: &str) -> External<'_> {
+    External { manager: "okta", id }
+}
+
+async fn fill(large: &Tenant) {
+    let filled = large.update(|tx| {
+        tx.set_manager("okta")?;
+        tx.ensure_managed_group(okta("everybody"), "Everybody")?;
+        for i in 0..GROUPS {
+            let group = tx.ensure_managed_group(okta(&format!("g{i}")), &format!("Group {i:05}"))?;
+            group.set_name(&format!("Group {i:05}"))?;
+        }
+        for i in 0..USERS {
+            let key = format!("user-{i:06}@large.example");
+            let user = tx.ensure_managed_user(okta(&format!("u{i}")), &key)?;
+            user.set_name(Some(&format!("User {i}")))?.join("everybody")?;
+            user.join(okta(&format!("g{}", i % GROUPS)))?;
+        }
+        Ok(())
+    });
+    filled.await.unwrap();
+}
+
+fn member_list(large: &Tenant, from: usize) -> String {
+    let now = large.now();
+    let id = |i: usize| now.user(format!("user-{i:06}@large.example").as_str()).unwrap().id.to_string();
+    let members: Vec<_> = (from..from + 1_000).map(|i| json!({ "value": id(i) })).collect();
+    json!({ "displayName": "Group 00007", "members": members }).to_string()
+}
+
+#[tokio::test]
+#[ignore = "needs release and a minute; .ci/run calls it by name"]
+async fn each_call_of_a_large_directory_answers_at_once() {
+    let store = StoreChoice::Memory.open(tokio::runtime::Handle::current()).await.unwrap();
+    let authorizer = store.authorizer.clone();
+    let state = PortalState::over(store, "http://localhost");
+    let large = authorizer.create_tenant("large", "Large").await.unwrap();
+    fill(&large).await;
+    state.add_scim_token("secret", &large, "okta").unwrap();
+    let router = app(state);
+    let now = large.now();
+    let user = now.user("user-050000@large.example").unwrap().id;
+    let (everybody, seven) = (now.group("everybody").unwrap().id, now.group("group-00007").unwrap().id);
+    drop(now);
+    let without = "excludedAttributes=members";
+    let add = json!({ "Operations": [{ "op": "add", "path": "members", "value": [{ "value": user }] }] }).to_string();
+    let remove =
+        json!({ "Operations": [{ "op": "remove", "path": format!("members[value eq \"{user}\"]") }] }).to_string();
+    let filter = |text: String| text.replace(' ', "%20").replace('"', "%22");
+    let is_member = filter(format!("filter=id eq \"{everybody}\" and members eq \"{user}\""));
+    let calls = [
+        ("GET", "/Users?count=200".to_owned(), String::new()),
+        ("GET", "/Users?startIndex=99900&count=200".to_owned(), String::new()),
+        ("GET", filter("/Users?filter=userName eq \"USER-050000@large.example\"".to_owned()), String::new()),
+        ("GET", filter("/Users?filter=userName eq \"nobody\"".to_owned()), String::new()),
+        ("GET", filter("/Users?filter=externalId eq \"u50000\"".to_owned()), String::new()),
+        ("GET", filter("/Users?filter=displayName co \"999\"".to_owned()), String::new()),
+        ("GET", filter(format!("/Users?filter=groups eq \"{everybody}\"")), String::new()),
+        ("GET", format!("/Users/{user}"), String::new()),
+        (
+            "PATCH",
+            format!("/Users/{user}"),
+            json!({ "Operations": [{ "op": "replace", "path": "active", "value": "False" }] }).to_string(),
+        ),
+        ("GET", format!("/Groups?count=200&{without}"), String::new()),
+        ("GET", "/Groups?count=200&startIndex=2".to_owned(), String::new()),
+        ("GET", filter(format!("/Groups?{without}&filter=displayName eq \"everybody\"")), String::new()),
+        ("GET", format!("/Groups?{without}&{is_member}"), String::new()),
+        ("GET", format!("/Groups/{everybody}?{without}"), String::new()),
+        ("PATCH", format!("/Groups/{everybody}"), remove),
+        ("PATCH", format!("/Groups/{everybody}"), add),
+        ("PUT", format!("/Groups/{seven}"), member_list(&large, 0)),
+        ("PUT", format!("/Groups/{seven}"), member_list(&large, 50_000)),
+        ("PUT", format!("/Groups/{seven}"), member_list(&large, 50_000)),
+    ];
+    let mut slow = Vec::new();
+    for (method, path, body) in calls {
+        let mut best = Duration::MAX;
+        let mut size = 0;
+        // A write changes something only once, so its first time counts.
+        let (times, path) = (if method == "GET" { 5 } else { 1 }, format!("/t/large/scim/v2{path}"));
+        for _ in 0..times {
+            let request = Request::builder().method(method).uri(&path).header(AUTHORIZATION, "Bearer secret");
+            let request = request.header(CONTENT_TYPE, "application/scim+json").body(Body::from(body.clone())).unwrap();
+            let begin = Instant::now();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert!(response.status().is_success(), "{method} {path}: {}", response.status());
+            size = to_bytes(response.into_body(), usize::MAX).await.unwrap().len();
+            best = best.min(begin.elapsed());
+        }
+        println!("{:>9.2} ms {size:>7} bytes  {method} {path}", best.as_secs_f64() * 1e3);
+        if best > MOST_TIME {
+            slow.push((path, best));
+        }
+    }
+    assert!(slow.is_empty(), "too slow: {slow:?}");
+    // Everybody in one answer is refused, not cut off.
+    for path in [format!("/Groups/{everybody}"), "/Groups?count=1".to_owned()] {
+        let request = Request::get(format!("/t/large/scim/v2{path}")).header(AUTHORIZATION, "Bearer secret");
+        let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("tooMany"), "{path}");
+    }
+}

@@ -57,7 +57,7 @@ impl CurrentSnapshot {
     /// Stops answering because the state was not confirmed in time, or answers again. Changes nothing else: a snapshot
     /// that denies for another reason goes on to do so.
     ///
-    /// Whoever calls this does not have the turn. If the holder of the turn changes the cell meanwhile, that change wins.
+    /// The caller does not have the turn. If the holder of the turn changes the cell meanwhile, that change wins.
     pub(crate) fn set_confirmed(&self, confirmed: bool) {
         use Availability::{Serving, Unconfirmed};
         let (from, to) = if confirmed { (Unconfirmed, Serving) } else { (Serving, Unconfirmed) };

@@ -138,38 +138,12 @@ impl<'a> Judge<'a> {
                 }
             }
             (_, Some(Record::Grant(edge))) => {
-                let right = match &edge.granted {
-                    Granted::Permission(permission) => {
-                        let number = must(after.permissions.by_id(permission.id().as_uuid()), NEAR_END);
-                        number.map(|number| self.rights.by_name(number))
-                    }
-                    Granted::Pattern(pattern) => Some(Right::Pattern(pattern.clone())),
-                };
-                if let (Some(by), Some(right)) = (role(edge.role), right) {
-                    let lacking = self.rights.lacking_right(right);
-                    self.gain(change, Gainer::Role(by), &lacking);
+                if let Some(by) = role(edge.role) {
+                    self.grant(change, by, &edge.granted);
                 }
             }
-            (Some(Record::Separation(before)), after) => {
-                let after = after.and_then(|record| match record {
-                    Record::Separation(after) => Some(after),
-                    _ => None,
-                });
-                if is_loosened(before, after) {
-                    let name = &after.unwrap_or(before).slug;
-                    self.loosened(change, RightKind::LooserSeparation, EntityKind::Separation, &before.slug, name);
-                }
-            }
-            (Some(Record::Assertion(before)), after) => {
-                let after = after.and_then(|record| match record {
-                    Record::Assertion(after) => Some(after),
-                    _ => None,
-                });
-                if is_weakened(before, after) {
-                    let name = &after.unwrap_or(before).slug;
-                    self.loosened(change, RightKind::LooserAssertion, EntityKind::Assertion, &before.slug, name);
-                }
-            }
+            (Some(Record::Separation(before)), after) => self.separation(change, before, after),
+            (Some(Record::Assertion(before)), after) => self.assertion(change, before, after),
             // A new or renamed entity has no rights of its own, and a removed one gives none. A new separation takes away.
             (
                 _,
@@ -184,6 +158,42 @@ impl<'a> Judge<'a> {
                     | Record::Assertion(_),
                 ),
             ) => {}
+        }
+    }
+
+    fn grant(&mut self, change: &Change, by: u32, granted: &Granted) {
+        let right = match granted {
+            Granted::Permission(permission) => {
+                let number = must(self.after.permissions.by_id(permission.id().as_uuid()), NEAR_END);
+                number.map(|number| self.rights.by_name(number))
+            }
+            Granted::Pattern(pattern) => Some(Right::Pattern(pattern.clone())),
+        };
+        if let Some(right) = right {
+            let lacking = self.rights.lacking_right(right);
+            self.gain(change, Gainer::Role(by), &lacking);
+        }
+    }
+
+    fn separation(&mut self, change: &Change, before: &SeparationRecord, after: Option<&Record>) {
+        let after = after.and_then(|record| match record {
+            Record::Separation(after) => Some(after),
+            _ => None,
+        });
+        if is_loosened(before, after) {
+            let name = &after.unwrap_or(before).slug;
+            self.loosened(change, RightKind::LooserSeparation, EntityKind::Separation, &before.slug, name);
+        }
+    }
+
+    fn assertion(&mut self, change: &Change, before: &AssertionRecord, after: Option<&Record>) {
+        let after = after.and_then(|record| match record {
+            Record::Assertion(after) => Some(after),
+            _ => None,
+        });
+        if is_weakened(before, after) {
+            let name = &after.unwrap_or(before).slug;
+            self.loosened(change, RightKind::LooserAssertion, EntityKind::Assertion, &before.slug, name);
         }
     }
 

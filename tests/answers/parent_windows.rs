@@ -89,7 +89,7 @@ fn answers_are(acme: &Tenant, instant: Timestamp, expected: bool) {
 }
 
 #[test]
-fn r3_a_parent_link_counts_inside_its_window() {
+fn f16_r3_a_parent_link_counts_inside_its_window() {
     let acme = acme(joined);
     let table = [
         (Timestamp::MIN, false),

@@ -27,7 +27,7 @@ pub(crate) struct Session {
 #[derive(Debug, Default)]
 struct Numbers {
     /// The snapshot that was published last. A plan in progress may be based on an older one. The snapshot refers to
-    /// this session in turn, so whoever publishes snapshots must close the session at the end.
+    /// this session in turn, so the publisher of snapshots must close the session at the end.
     latest: Option<Arc<CompiledTenant>>,
     /// Numbers of ids that no published state has. An entry is removed when its id is published. Those of dropped
     /// plans stay as long as the session, because a handle from their preview may still be in use.

@@ -25,7 +25,7 @@ pub(super) struct Asked {
     after: usize,
 }
 
-/// No further page begins later. Whoever gets there chooses a shorter time.
+/// No further page begins later. A user who gets there chooses a shorter time.
 const MOST_SKIPPED: usize = 10_000;
 
 pub(super) async fn expiring(visit: Visit<GroupsRead>, Query(asked): Query<Asked>) -> Result<Response, Problem> {

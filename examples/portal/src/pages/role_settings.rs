@@ -130,7 +130,7 @@ fn grants_forms(
             }
             form method="post" action=(own) {
                 (role_fields(moment, role, "include"))
-                (text_field("include", "Include a role", "Its slug. Whoever has this role then has what the other one gives.", typed("include"), true, mistakes))
+                (text_field("include", "Include a role", "Its slug. Users with this role then have what the other one gives.", typed("include"), true, mistakes))
                 (save_or_preview("Include"))
             }
         }

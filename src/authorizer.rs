@@ -21,7 +21,7 @@
 //! | `pacing.rs` | when a process lets other processes write |
 //! | `staleness.rs` | when a tenant stops answering because its state is too old |
 //! | `detached.rs`, `runtime.rs` | work that goes on without its caller; what runs it, and what pauses it |
-//! | `metrics.rs`, `telemetry.rs` | the numbers to export; the events behind them, and the spans of the feature `tracing` |
+//! | `metrics.rs`, `counters.rs`, `telemetry.rs` | the numbers to export; the events behind them, and the spans of the feature `tracing` |
 //! | `sync.rs`, `store_error.rs`, `nested.rs` | synchronization primitives, store errors, and nested updates |
 
 #[cfg(test)]
@@ -44,6 +44,7 @@ mod registry;
 mod metrics;
 mod telemetry;
 mod tenant;
+mod counters;
 mod write_state;
 mod creation_queue;
 mod current_snapshot;

@@ -49,7 +49,6 @@ pub use self::rebase::RebaseConflict;
 pub use self::roles::{AsGrant, RoleEdit};
 pub(crate) use self::separated::check as check_separations;
 pub use self::separations::SeparationEdit;
-#[cfg(feature = "json")]
 pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;

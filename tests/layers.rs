@@ -210,7 +210,7 @@ fn a16_no_switch_turns_checking_off() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     let features = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
     let names: Vec<&str> = features.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
-    assert_eq!(names, ["default", "confusables", "conformance", "json", "redb", "tokio"]);
+    assert_eq!(names, ["default", "confusables", "conformance", "json", "redb", "tokio", "tracing"]);
 }
 
 /// Every test that the table of attacks names exists.

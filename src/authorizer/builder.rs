@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::counters::Counters;
 use super::runtime::Runtime;
 use super::staleness::Staleness;
-use super::telemetry::Counters;
 use super::{Authorizer, Registry, Shared};
 use crate::model::catalog::Catalog;
 use crate::model::clock::{Clock, SystemClock};

@@ -4,8 +4,8 @@
 //! the codes of errors. The text of an error may contain keys and slugs, so it is left out.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::counters::Counters;
 use super::tenant::{Inner, Outcome, Shared};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::records::{CommitId, Position, Revision, TenantId};
@@ -34,58 +34,30 @@ pub(super) enum Event {
     Deleted,
 }
 
-/// How often each event has happened.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(super) opens: Counter,
-    pub(super) open_failures: Counter,
-    pub(super) commits: Counter,
-    pub(super) commit_failures: Counter,
-    pub(super) conflicts: Counter,
-    pub(super) in_doubt: Counter,
-    pub(super) resolved: Counter,
-    pub(super) followed_commits: Counter,
-    pub(super) reloads: Counter,
-    pub(super) refresh_failures: Counter,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    fn add(&self, many: u64) {
-        self.0.fetch_add(many, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Counters {
-    fn count(&self, event: Event) {
-        match event {
-            Event::Opened(_) => self.opens.add(1),
-            Event::OpenFailed(_) => self.open_failures.add(1),
-            Event::Committed(_) => self.commits.add(1),
-            Event::CommitFailed(_) => self.commit_failures.add(1),
-            Event::Conflict(_) => self.conflicts.add(1),
-            Event::InDoubt(_) => self.in_doubt.add(1),
-            Event::Resolved(_, outcome) => {
-                self.resolved.add(1);
-                self.commits.add(u64::from(matches!(outcome, Outcome::Committed(_))));
+impl Event {
+    fn count(self, counters: &Counters) {
+        match self {
+            Self::Opened(_) => counters.opens.add(1),
+            Self::OpenFailed(_) => counters.open_failures.add(1),
+            Self::Committed(_) => counters.commits.add(1),
+            Self::CommitFailed(_) => counters.commit_failures.add(1),
+            Self::Conflict(_) => counters.conflicts.add(1),
+            Self::InDoubt(_) => counters.in_doubt.add(1),
+            Self::Resolved(_, outcome) => {
+                counters.resolved.add(1);
+                counters.commits.add(u64::from(matches!(outcome, Outcome::Committed(_))));
             }
-            Event::Followed(commits, _) => self.followed_commits.add(u64::try_from(commits).unwrap_or(u64::MAX)),
-            Event::Reloaded(_) => self.reloads.add(1),
-            Event::RefreshFailed(_) => self.refresh_failures.add(1),
-            Event::Deleted => {}
+            Self::Followed(commits, _) => counters.followed_commits.add(u64::try_from(commits).unwrap_or(u64::MAX)),
+            Self::Reloaded(_) => counters.reloads.add(1),
+            Self::RefreshFailed(_) => counters.refresh_failures.add(1),
+            Self::Deleted => {}
         }
     }
 }
 
 impl Shared {
     pub(super) fn record(&self, tenant_id: TenantId, event: Event) {
-        self.counters.count(event);
+        event.count(&self.counters);
         report(tenant_id, event);
     }
 }

@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use super::counters::Counters;
 use super::current_snapshot::CurrentSnapshot;
 use super::runtime::Runtime;
 use super::staleness::{AskedAt, Confirmed, Staleness};
-use super::telemetry::Counters;
 use super::write_state::WriteStateRef;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, ErrorKind};

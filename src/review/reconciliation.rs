@@ -103,7 +103,7 @@ impl Snapshot {
     /// ```
     ///
     /// # Errors
-    /// [`Deleted`](ErrorKind::Deleted), and [`InvalidContent`](ErrorKind::InvalidContent) if the tenant could not be opened with the
+    /// [`Deleted`](ErrorKind::Deleted), and [`Corrupt`](ErrorKind::Corrupt) if the tenant could not be opened with the
     /// other catalog: an entity of its own has the id of an entry.
     ///
     /// # Complexity

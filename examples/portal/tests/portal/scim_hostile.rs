@@ -173,7 +173,7 @@ async fn a_store_that_fails_in_the_middle_changes_nothing() {
         assert_eq!(portal.acme.revision(), before, "{fault:?}");
         portal.store.clear_faults();
         portal.acme.refresh().await.unwrap();
-        assert_eq!(members(&portal, &staff).await, [zoe.clone()]);
+        assert_eq!(members(&portal, &staff).await, std::slice::from_ref(&zoe));
     }
     // In doubt: everything is 503 until it is resolved.
     portal.store.fail_next(StoreCall::Commit, Fault::ResponseLost);
@@ -240,8 +240,8 @@ async fn a_body_that_does_not_end_is_given_up() {
         .header("content-type", "application/scim+json")
         .body(Body::from_stream(begun.chain(stream::pending())))
         .unwrap();
-    let begin = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     let answer = portal.router.clone().oneshot(request).await.unwrap();
-    assert_eq!((answer.status().as_u16(), begin.elapsed()), (503, Duration::from_secs(25)));
+    assert_eq!((answer.status().as_u16(), start.elapsed()), (503, Duration::from_secs(25)));
     assert_eq!(answer.headers()["content-type"], "application/scim+json");
 }

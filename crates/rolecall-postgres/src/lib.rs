@@ -63,7 +63,7 @@ pub use watch::PostgresHints;
 #[cfg(not(any(feature = "deadpool", feature = "sqlx")))]
 compile_error!("rolecall-postgres needs a client: enable the feature `deadpool` or `sqlx`");
 
-/// The examples of the README.
-#[cfg(doctest)]
+/// The examples of the README, which shows both clients.
+#[cfg(all(doctest, feature = "deadpool", feature = "sqlx"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

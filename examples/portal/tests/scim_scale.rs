@@ -30,14 +30,14 @@ async fn fill(large: &Tenant) {
         tx.set_manager("okta")?;
         tx.ensure_managed_group(okta("everybody"), "Everybody")?;
         for i in 0..GROUPS {
-            let group = tx.ensure_managed_group(okta(&format!("g{i}")), &format!("Group {i:05}"))?;
-            group.set_name(&format!("Group {i:05}"))?;
+            let (id, name) = (format!("g{i}"), format!("Group {i:05}"));
+            tx.ensure_managed_group(okta(&id), &name)?;
         }
         for i in 0..USERS {
-            let key = format!("user-{i:06}@large.example");
-            let user = tx.ensure_managed_user(okta(&format!("u{i}")), &key)?;
-            user.set_name(Some(&format!("User {i}")))?.join("everybody")?;
-            user.join(okta(&format!("g{}", i % GROUPS)))?;
+            let (id, key) = (format!("u{i}"), format!("user-{i:06}@large.example"));
+            let user = tx.ensure_managed_user(okta(&id), &key)?;
+            let group = format!("g{}", i % GROUPS);
+            user.set_name(Some(&format!("User {i}")))?.join("everybody")?.join(okta(&group))?;
         }
         Ok(())
     });

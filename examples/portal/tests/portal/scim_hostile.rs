@@ -234,11 +234,11 @@ async fn a30_eight_writers_add_the_same_member_without_an_error() {
 async fn a_body_that_does_not_end_is_given_up() {
     let portal = Portal::start().await;
     let staff = group(&portal, "Staff", &[]).await;
-    let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(br#"{"displayName":"#))]);
+    let unfinished = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(br#"{"displayName":"#))]);
     let request = Request::put(format!("/t/acme-corp/scim/v2/Groups/{staff}"))
         .header("authorization", "Bearer okta")
         .header("content-type", "application/scim+json")
-        .body(Body::from_stream(begun.chain(stream::pending())))
+        .body(Body::from_stream(unfinished.chain(stream::pending())))
         .unwrap();
     let start = tokio::time::Instant::now();
     let answer = portal.router.clone().oneshot(request).await.unwrap();

@@ -217,7 +217,9 @@ async fn an_application_recovers_from_every_cut_without_a_restart() {
         tenant.update(|tx| tx.create_group(&format!("group-{round}")).map(drop)).await.expect("the link is back");
     }
     println!("{kinds:?}");
-    assert!(succeeded.len() > 20 && failed.len() > 20 && in_doubt.len() > 20, "{kinds:?}");
+    // sqlx sends and reads more before the commit, so fewer of these cuts are within one.
+    let few = if server::is_sqlx() { 5 } else { 20 };
+    assert!(succeeded.len() > few && failed.len() > few && in_doubt.len() > few, "{kinds:?}");
     let fresh = Authorizer::builder().store(links.direct.clone()).build().tenant("acme").await.unwrap();
     for (key, commit) in in_doubt {
         let exists = fresh.now().user(key.as_str()).is_some();

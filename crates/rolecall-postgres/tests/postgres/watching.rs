@@ -90,7 +90,10 @@ async fn a_connection_for_hints_that_is_cut_says_so() {
     let mut hints = store.watch().await.unwrap();
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND query LIKE $1";
     let like = format!("%{}\"", store.schema().split('"').next_back().unwrap());
-    let ended = server::admin().await.query(sql, &[&like]).await.unwrap();
+    // Not through the pooler, which would give the prepared statement to another connection.
+    let (client, connection) = direct().connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let ended = client.query(sql, &[&like]).await.unwrap();
     assert_eq!(ended.len(), 1);
     let answer = tokio::time::timeout(Duration::from_secs(10), hints.next()).await.unwrap();
     assert!(answer.is_err(), "{answer:?}");

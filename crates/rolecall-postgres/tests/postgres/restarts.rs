@@ -118,6 +118,8 @@ async fn applications_survive_restarts_of_the_server_and_were_told_the_truth() {
         sum(|told| told.succeeded.len()),
         sum(|told| told.failed.len()),
     );
-    assert!(sum(|told| told.succeeded.len()) > 100 && sum(|told| told.failed.len()) > 10);
+    // A pool of sqlx waits for the server, so fewer calls fail.
+    let few = if server::is_sqlx() { 2 } else { 10 };
+    assert!(sum(|told| told.succeeded.len()) > 100 && sum(|told| told.failed.len()) > few);
     server::drop_schema(direct.schema()).await;
 }

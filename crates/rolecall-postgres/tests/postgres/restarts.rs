@@ -118,8 +118,9 @@ async fn applications_survive_restarts_of_the_server_and_were_told_the_truth() {
         sum(|told| told.succeeded.len()),
         sum(|told| told.failed.len()),
     );
-    // A pool of sqlx waits for the server, so fewer calls fail.
-    let few = if server::is_sqlx() { 2 } else { 10 };
-    assert!(sum(|told| told.succeeded.len()) > 100 && sum(|told| told.failed.len()) > few);
+    // A pool of sqlx waits for the server, so hardly any call fails.
+    let few = if server::is_sqlx() { 0 } else { 10 };
+    let not_done = sum(|told| told.failed.len() + told.in_doubt.len());
+    assert!(sum(|told| told.succeeded.len()) > 100 && not_done > few);
     server::drop_schema(direct.schema()).await;
 }

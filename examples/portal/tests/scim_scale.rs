@@ -18,11 +18,11 @@ use tower::ServiceExt;
 const USERS: usize = 100_000;
 const GROUPS: usize = 10_000;
 
-/// Each call answers within this time.
-const MOST_TIME: Duration = Duration::from_millis(100);
+/// The aim is 100 ms, on a quiet machine. A test must also pass on a busy one, so it finds what is several times slower.
+const MOST_TIME: Duration = Duration::from_millis(500);
 
 /// A filter by a group reads all its members, here everybody.
-const MOST_TIME_OF_EVERYBODY: Duration = Duration::from_secs(1);
+const MOST_TIME_OF_EVERYBODY: Duration = Duration::from_secs(2);
 
 fn okta(id: &str) -> External<'_> {
     External { manager: "okta", id }

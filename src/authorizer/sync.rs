@@ -73,7 +73,7 @@ mod watched {
                 stored.push(next);
                 (from, stored.len() - 1)
             };
-            drop(self.newest.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst));
+            let _ = self.newest.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         }
 
         pub(in crate::authorizer) fn store(&self, next: Arc<T>) {

@@ -20,24 +20,24 @@ use super::table::{Goal, Table};
 use super::{nanos, per};
 
 /// Creates this many separations. A group has one of the two roles of each, and nobody has the other one.
-fn separate(tx: &Tx, count: u32) -> Result<()> {
+fn separate(tx: &Tx, groups: u32, count: u32) -> Result<()> {
     for n in 0..count {
         let roles = [format!("separated{n}"), format!("other{n}")];
         roles.iter().try_for_each(|role| tx.create_role(role).map(drop))?;
-        tx.group(group_id(n))?.assign(&roles[0])?;
+        tx.group(group_id(n % groups))?.assign(&roles[0])?;
         tx.create_separation(&format!("separation{n}"), 1, &roles)?;
     }
     Ok(())
 }
 
 /// Creates this many binding assertions. Only the members of a group may do something, and the group gives it.
-fn bind(tx: &Tx, count: u32) -> Result<()> {
+fn bind(tx: &Tx, groups: u32, count: u32) -> Result<()> {
     for n in 0..count {
         let (permission, role) = (format!("bound:{n}"), format!("bound{n}"));
         tx.create_permission(&permission)?;
         tx.create_role(&role)?.grant(&permission)?;
-        tx.group(group_id(n))?.assign(&role)?;
-        let expected = Assertion::only(&permission).with_groups([format!("group{n}")]);
+        tx.group(group_id(n % groups))?.assign(&role)?;
+        let expected = Assertion::only(&permission).with_groups([format!("group{}", n % groups)]);
         tx.create_assertion(&format!("assertion{n}"), &expected)?.set_binding(true)?;
     }
     Ok(())
@@ -52,9 +52,10 @@ pub(super) fn restrictions<const N: usize>(table: &mut Table, workload: &Workloa
         tenant.update(restrict).unwrap();
         tenant
     };
+    let groups = workload.size.groups;
     let none = FixedStore::new(Arc::clone(&workload.records)).open(None);
-    let separations = [10, 100].map(|count| tenant(&|tx| separate(tx, count)));
-    let assertions = [10, 100].map(|count| tenant(&|tx| bind(tx, count)));
+    let separations = [10, 100].map(|count| tenant(&|tx| separate(tx, groups, count)));
+    let assertions = [10, 100].map(|count| tenant(&|tx| bind(tx, groups, count)));
     let (separated, asserted) = (separations[1].now(), assertions[1].now());
     let mut race = table.race("P18", &format!("commit/{}", workload.size.name));
     let all = [&none, &separations[0], &separations[1], &assertions[0], &assertions[1]];

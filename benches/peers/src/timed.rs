@@ -93,7 +93,9 @@ fn checks_alone<const N: usize>(size: &'static Size, figures: &mut Figures) {
     let ours = Rolecall::new(tenant);
     let all = built(&app_data);
     let mut entered = limit(&limits, &mixed);
-    entered.iter_mut().for_each(|limit| limit.answers = false);
+    for limit in &mut entered {
+        limit.answers = false;
+    }
     entered.push(Entered::new(ours.asked_of_tenant(&organisation, &mixed), &mixed));
     entered.push(Entered::new(ours.asked(&app_data, &mixed), &mixed));
     for peer in &all {

@@ -176,10 +176,10 @@ fn a_role_with_many_permissions_and_a_commit_of_many_changes() {
         })
         .unwrap();
     assert_eq!(done.changes.len(), LONG + 1, "A2: whole");
-    assert_eq!(acme.effective("u7999").len(), LONG / 10);
-    assert!(acme.check("u0", "res199:act9"));
+    assert_eq!(acme.effective(format!("u{}", LONG / 10 * 4 - 1)).len(), LONG / 10);
+    assert!(acme.check("u0", "res79:act9"));
     acme.update(|tx| tx.delete_role("everything")).unwrap();
-    assert!(!acme.check("u0", "res199:act9"));
+    assert!(!acme.check("u0", "res79:act9"));
 }
 
 /// A11: 2^40 paths.

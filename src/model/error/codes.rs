@@ -63,7 +63,7 @@ macro_rules! codes {
             /// Every value, in the order of declaration.
             ///
             /// ```
-            #[doc = concat!("use rolecall::", stringify!($name), ";")]
+            #[doc = concat!("use rolecall::error::", stringify!($name), ";")]
             ///
             #[doc = concat!("assert!(", stringify!($name), "::ALL.len() > 1);")]
             /// ```
@@ -72,7 +72,7 @@ macro_rules! codes {
             /// Returns the stable code. It never changes for a value, so programs and clients may compare it.
             ///
             /// ```
-            #[doc = concat!("use rolecall::", stringify!($name), ";")]
+            #[doc = concat!("use rolecall::error::", stringify!($name), ";")]
             ///
             #[doc = concat!("assert_eq!(", stringify!($name), "::ALL[0].code(), ", stringify!($name), "::ALL[0].to_string());")]
             /// ```

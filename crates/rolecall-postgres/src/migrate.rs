@@ -1,6 +1,7 @@
 //! Migrations: the one call that changes the schema.
 
 use postgres_types::Type;
+use rolecall::store::StoreError;
 
 use crate::connection::{Connection, get};
 use crate::error::{Failure, PostgresError};
@@ -37,8 +38,7 @@ pub(crate) async fn migrate(connection: &Connection, sql: &Statements, name: &st
         let (version, compatible_from): (i32, i32) = (get(&row, 0)?, get(&row, 1)?);
         if version > VERSION {
             // Nothing to do, unless the later release cannot be worked with.
-            let checked = PostgresError::check_version(name, version, compatible_from);
-            return checked.map_err(|error| rolecall::store::StoreError::unavailable(error).into());
+            PostgresError::check_version(name, version, compatible_from).map_err(StoreError::unavailable)?;
         }
         from = version;
     }

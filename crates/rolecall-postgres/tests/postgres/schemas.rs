@@ -35,8 +35,14 @@ async fn a_schema_of_another_release_is_refused() {
     let versions = format!("{}.schema_versions", quoted(store.schema()));
     // A later release with which this one can work, and one with which it cannot.
     admin.batch_execute(&format!("INSERT INTO {versions} VALUES (7, 1)")).await.unwrap();
-    let again = || in_schema(store.pool().clone(), store.schema());
+    let mut config = server::config();
+    config.application_name(store.schema());
+    let pool = server::pool(config, 8);
+    let again = || in_schema(pool.clone(), store.schema());
     assert!(again().list(None, 1).await.is_ok() && again().migrate().await.is_ok());
+    // Its connection is in the pool again, without an open transaction, which would keep the lock for migrations.
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state LIKE 'idle in%'";
+    assert_eq!(admin.query_one(open, &[&store.schema()]).await.unwrap().get::<_, i64>(0), 0);
     admin.batch_execute(&format!("INSERT INTO {versions} VALUES (8, 8)")).await.unwrap();
     let error = again().list(None, 1).await.unwrap_err();
     assert_eq!(cause(&error).kind(), PostgresErrorKind::SchemaTooNew);
@@ -44,7 +50,8 @@ async fn a_schema_of_another_release_is_refused() {
         error.to_string().ends_with("has version 8, which needs a later release: this one knows version 1"),
         "{error}"
     );
-    assert_eq!(again().migrate().await.unwrap_err().kind(), PostgresErrorKind::SchemaTooNew);
+    let error = again().migrate().await.unwrap_err();
+    assert_eq!(error.kind(), PostgresErrorKind::SchemaTooNew, "{error}");
     // An older one.
     admin.batch_execute(&format!("DELETE FROM {versions}; INSERT INTO {versions} VALUES (0, 0)")).await.unwrap();
     let error = again().list(None, 1).await.unwrap_err();

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::answers::{lists_agree, narrowed_agrees, reasons_agree};
-use super::calls::{
-    Call, GROUPS, INSTANTS, PERMISSIONS, USERS, at, catalog, conflicting_catalog, make, next_catalog,
-};
+use super::answers::{Narrowed, lists_agree, narrowed_agrees, reasons_agree};
+use super::calls::{Call, GROUPS, INSTANTS, PERMISSIONS, USERS, at, catalog, conflicting_catalog, make, next_catalog};
 use super::plans::{
     access_changes_agree, changes_are_described, misfits_are_refused, newly_failed, nothing_managed_changes,
     past_is_rebuilt,
@@ -189,13 +187,13 @@ impl History {
         for compiled in all {
             assert_eq!(compiled.position, next.position);
             verify(&compiled.state);
-            self.agrees_with_the_reference_model(compiled);
         }
+        self.agree_with_the_reference_model(&all);
         let (release, session) = (&self.next_release, Arc::new(self.next_release.open()));
         let released = build(release, &session, &self.records, next.position);
         verify(&released.state);
         let released = Arc::new(released);
-        self.agrees_with_the_reference_model(&released);
+        self.agree_with_the_reference_model(&[&released]);
         self.reasons_agree_with_the_reference_model(&released);
         self.reasons_agree_with_the_reference_model(next);
         self.violations_agree(&released);
@@ -243,9 +241,9 @@ impl History {
         let rebuilt = Arc::new(build(&present.catalog, &present.session, &self.records, present.position));
         let records: Vec<Record> = self.records.values().cloned().collect();
         let slugs = Model::new(&records, &present.catalog.definition).permission_conflicts();
+        self.agree_with_the_reference_model(&[present, &rebuilt]);
         for compiled in [present, &rebuilt] {
             verify(&compiled.state);
-            self.agrees_with_the_reference_model(compiled);
             let conflicts = Snapshot(Arc::clone(compiled)).conflicts();
             let permissions = conflicts.iter().filter(|conflict| conflict.entity == crate::EntityKind::Permission);
             assert!(permissions.clone().map(|conflict| conflict.slug.clone()).collect::<BTreeSet<_>>() == slugs);
@@ -313,26 +311,28 @@ impl History {
         }
     }
 
-    pub(super) fn agrees_with_the_reference_model(&self, compiled: &Arc<CompiledTenant>) {
+    /// The answers of snapshots under one catalog. The model, which is slow, is asked once for all of them.
+    pub(super) fn agree_with_the_reference_model(&self, snapshots: &[&Arc<CompiledTenant>]) {
         let records: Vec<Record> = self.records.values().cloned().collect();
-        let reference = Model::new(&records, &compiled.catalog.definition);
-        let snapshot = Snapshot(Arc::clone(compiled));
-        for user in reference.users() {
-            for instant in INSTANTS.map(at) {
-                let moment = snapshot.at(instant);
-                let groups: BTreeSet<_> = moment.all_groups_of(user.id).iter().map(|group| group.record.id).collect();
-                assert_eq!(groups, reference.groups(user.id, instant));
-                let roles: BTreeSet<_> = moment.all_roles_of(user.id).iter().map(|role| role.record.id()).collect();
-                assert_eq!(roles, reference.roles(user.id, instant));
-                let effective = reference.effective(user.id, instant);
+        let reference = Model::new(&records, &snapshots[0].catalog.definition);
+        for (user, instant) in reference.users().flat_map(|user| INSTANTS.map(|instant| (user, at(instant)))) {
+            let (groups, roles) = (reference.groups(user.id, instant), reference.roles(user.id, instant));
+            let effective = reference.effective(user.id, instant);
+            let expected = PERMISSIONS.map(|permission| effective.iter().any(|slug| slug == permission));
+            let mut narrowed = Narrowed::new();
+            for compiled in snapshots {
+                assert!(Arc::ptr_eq(&compiled.catalog, &snapshots[0].catalog));
+                let moment = Snapshot(Arc::clone(compiled)).at(instant);
+                let found: BTreeSet<_> = moment.all_groups_of(user.id).iter().map(|group| group.record.id).collect();
+                assert_eq!(found, groups);
+                let found: BTreeSet<_> = moment.all_roles_of(user.id).iter().map(|role| role.record.id()).collect();
+                assert_eq!(found, roles);
                 assert_eq!(moment.effective(user.id).slugs(), effective.iter().cloned().collect::<Vec<_>>());
-                for permission in PERMISSIONS {
-                    let expected = effective.iter().any(|slug| slug == permission);
+                for (permission, expected) in PERMISSIONS.into_iter().zip(expected) {
                     assert_eq!(moment.check(user.id, permission), expected, "{user:?} {permission} at {instant}");
                     assert_eq!(moment.check(&user.key, permission), expected);
                 }
-                narrowed_agrees(&moment, &reference, user.id, instant);
-                let expected = PERMISSIONS.map(|permission| effective.iter().any(|slug| slug == permission));
+                narrowed_agrees(&moment, &reference, &mut narrowed, user.id, instant);
                 let many = moment.check_many(PERMISSIONS.map(|permission| (user.id, permission)));
                 assert!(many.eq(expected), "{user:?} at {instant}, all at once");
             }

@@ -97,5 +97,5 @@ pub use model::{catalog, clock, error, records, reference};
 pub use plan::{Plan, Tx};
 pub use resolver::explain::{Decision, Explanation, Reason};
 pub use resolver::moment::{Moment, Page, PageRequest};
-pub use resolver::snapshot::{PermissionHandle, Snapshot, UserHandle};
+pub use resolver::snapshot::Snapshot;
 pub use resolver::{assertions, explain, moment, snapshot, what_if};

@@ -1,6 +1,6 @@
 //! Translates the questions into the form that each contestant takes.
 
-use rolecall::PermissionHandle;
+use rolecall::snapshot::PermissionHandle;
 use uuid::Uuid;
 
 use super::Workload;

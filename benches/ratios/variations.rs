@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use rolecall::blocking::Tenant;
 use rolecall::records::{Assignment, Holder, Record, UserId};
-use rolecall::{Moment, PermissionHandle, Result, Tx, UserHandle, Window};
+use rolecall::snapshot::{PermissionHandle, UserHandle};
+use rolecall::{Moment, Result, Tx, Window};
 
 use crate::common::fixed_store::FixedStore;
 use crate::common::organisation::{M, S, is_wanted, now};

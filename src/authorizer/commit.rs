@@ -1,6 +1,7 @@
 //! Writes: plan, commit, publish. Only a bug of this crate can make the last step fail. The tenant is then out of
 //! service.
 
+mod sent;
 mod updated;
 
 use std::future::Future;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use self::sent::Sent;
 pub use self::updated::Updated;
 use super::detached::{Stopped, detached};
 use super::nested::{Inside, reject_nested};
@@ -248,37 +250,7 @@ pub(super) fn plan<T, E: From<Error>>(
     Tx::run(Draft::new(base, origins), f)
 }
 
-/// Guards a commit that was sent until its outcome is known. If it is dropped before that, because the future was
-/// dropped or the store panicked, the commit is in doubt.
-struct Sent<'a> {
-    inner: &'a Arc<Inner>,
-    pending: Option<Arc<Pending>>,
-}
-
-impl Sent<'_> {
-    fn resolved(mut self) {
-        self.pending = None;
-    }
-}
-
-impl Drop for Sent<'_> {
-    fn drop(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            self.inner.mark_in_doubt(pending);
-        }
-    }
-}
-
 impl Inner {
-    /// Marks a commit as in doubt. Every check is denied until it is resolved, which is left to a task.
-    fn mark_in_doubt(self: &Arc<Self>, pending: Arc<Pending>) {
-        self.tell(pending.envelope.id, Outcome::InDoubt);
-        self.record(Event::InDoubt(pending.envelope.id));
-        self.write_state.set_pending(Some(pending));
-        self.current.set_availability(Availability::InDoubt);
-        self.resolve_in_a_task();
-    }
-
     /// Plans, commits and publishes. Tries again if another writer commits first.
     pub(super) async fn run<T, E: From<Error>>(
         self: &Arc<Self>,

@@ -70,6 +70,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 256 }))]
         #[test]
         fn each_name_leads_to_its_first_entry(
             listed in vec("[ab]{0,3}", 0..40), later in vec("[ab]{0,3}", 0..4), asked in vec("[ab]{0,4}", 0..150),

@@ -304,6 +304,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 256 }))]
         #[test]
         fn a_working_set_answers_like_a_btree_set(ops in vec((any::<bool>(), 0..700u32), 0..200)) {
             let (mut ours, mut theirs) = (Bits::new(), Set::new());

@@ -1,9 +1,9 @@
 //! The moment: every question about a tenant is a method on a snapshot at an instant.
 //!
-//! This file has the questions about decisions. `moment/lookup.rs` and `moment/relations.rs` have those that an
-//! administration page asks. `moment/hierarchy.rs` has those about parent groups and subgroups, and
+//! This file has the questions about decisions. `moment/lookup.rs`, `moment/relations.rs` and `moment/inherited.rs` have those
+//! that an administration page asks. `moment/hierarchy.rs` has those about parent groups and subgroups, and
 //! `moment/role_hierarchy.rs` those about included roles. `moment/sets.rs` has the sets that they return, `moment/page.rs` the
-//! pages, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has questions as a user with only some of its roles,
+//! pages, `moment/handles.rs` handles, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has questions as a user with only some of its roles,
 //! `moment/separations.rs` those about separations of duties, `moment/assertions.rs` those about assertions, and `moment/permissions_document.rs` the document for a front end.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
@@ -11,10 +11,12 @@
 
 mod valid_until;
 mod counts;
+mod handles;
 mod hierarchy;
 mod role_hierarchy;
 mod many;
 mod narrowed;
+mod inherited;
 mod relations;
 mod sets;
 mod separations;
@@ -32,13 +34,14 @@ use arc_swap::Guard;
 pub use self::assertions::StoredAssertion;
 pub use self::counts::Counts;
 pub use self::hierarchy::GroupPaths;
+pub use self::inherited::{Inherited, Via};
 pub use self::list::List;
 use self::list::WhyEmpty;
 pub use self::lookup::{Origin, WithOrigin};
 pub use self::narrowed::NarrowedUser;
 pub use self::page::{Page, PageRequest};
 pub use self::permissions_document::PermissionsDocument;
-pub use self::relations::{Inherited, Via, WithWindow};
+pub use self::relations::WithWindow;
 pub use self::separations::Separation;
 pub use self::sets::{PermissionSet, UserSet};
 use crate::model::clock::{Clock, When};
@@ -46,7 +49,7 @@ use crate::model::error::{Asked, EntityKind};
 use crate::model::records::Timestamp;
 use crate::resolver::check::allows_found;
 use crate::resolver::explain::{Decision, Explanation, Path, Reason, first, reason, unknown};
-use crate::resolver::snapshot::names::{AsPermission, AsUser, PermissionHandle, UserHandle};
+use crate::resolver::snapshot::names::{AsPermission, AsUser};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 
 /// A snapshot at an instant. Every question is asked on one.
@@ -458,54 +461,6 @@ impl<'a> Moment<'a> {
         let user = user.filter(|_| why.is_none());
         let bits = user.map(|user| walk::effective_found(&snapshot.state, user, &self.when)).unwrap_or_default();
         PermissionSet::new(self.snapshot(), bits, why)
-    }
-
-    /// Returns a handle of a user for fast checks. It is valid while the tenant stays open.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// let alice = acme.now().user_handle("alice").unwrap();
-    /// assert!(acme.check(alice, "posts:write"));
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn user_handle(&self, user: impl AsUser) -> Option<UserHandle> {
-        let snapshot = self.compiled();
-        user.user(snapshot.scope()).map(|number| snapshot.user_handle(number))
-    }
-
-    /// Returns a handle of a permission for fast checks. It is valid while the tenant stays open.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// let write = acme.now().permission_handle("posts:write").unwrap();
-    /// assert!(acme.check("alice", write));
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn permission_handle(&self, permission: impl AsPermission) -> Option<PermissionHandle> {
-        let snapshot = self.compiled();
-        permission.permission(snapshot.scope()).and_then(|number| snapshot.permission_handle(number))
     }
 }
 

@@ -26,10 +26,10 @@ use rolecall::reference::Model;
 use rolecall::store::{Base, Commit, MemoryStore, StoreError, StoredCommit, TenantSummary};
 use rolecall::{
     Authorizer, AuthorizerBuilder, Decision, EntityKind, Error, ErrorKind, Explanation, Moment, Page, PageRequest,
-    PermissionHandle, Plan, Reason, Snapshot, Tenant, Timestamp, UserHandle, Window,
+    Plan, Reason, Snapshot, Tenant, Timestamp, Window,
     authorizer::{Lag, Metrics, Outcome, Updated},
     blocking,
-    snapshot::SlugConflict,
+    snapshot::{PermissionHandle, SlugConflict, UserHandle},
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -14,8 +14,8 @@ use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::ManualClock;
 use rolecall::records::{GroupId, RoleId, Slug, TenantSlug, UserId, UserKey};
 use rolecall::{
-    Decision, EntityKind, Error, ErrorKind, Reason, Result, Timestamp, Tx, UserHandle, Window, error::RelationKind,
-    plan::Warning, snapshot::External,
+    Decision, EntityKind, Error, ErrorKind, Reason, Result, Timestamp, Tx, Window, error::RelationKind, plan::Warning,
+    snapshot::External, snapshot::UserHandle,
 };
 use uuid::{Uuid, uuid};
 

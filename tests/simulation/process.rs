@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rolecall::clock::ManualClock;
 use rolecall::records::{CommitId, Record, TenantId, UserId};
 use rolecall::store::Base;
-use rolecall::{Authorizer, Plan, Tenant, Timestamp, UserHandle, authorizer::Outcome};
+use rolecall::{Authorizer, Plan, Tenant, Timestamp, authorizer::Outcome, snapshot::UserHandle};
 
 use crate::faults::Faults;
 use crate::history::Instant;

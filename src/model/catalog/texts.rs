@@ -95,6 +95,7 @@ mod tests {
     use crate::model::records::{Description, Name, Pattern, Slug};
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 256 }))]
         #[test]
         fn r10_the_constant_twins_agree_with_the_records(
             text in prop_oneof![

@@ -1,24 +1,17 @@
-//! Questions about relations: members, assignments, grants, and where a user's groups and roles come from.
+//! Questions about direct relations: members, holders, assignments, parents, grants and inclusions.
 
-use std::collections::VecDeque;
-
-use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::list::List;
-use super::{Moment, Page, PageRequest, PermissionSet, UserSet, WithOrigin};
+use super::{Moment, Page, PageRequest, WithOrigin};
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::must;
 use crate::model::records::{Granted, GroupRecord, RoleRecord, Slug, UserRecord, Window};
-use crate::resolver::bits::Bits;
-use crate::resolver::explain::Reason;
 use crate::resolver::snapshot::edge::{Edge, FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::entity_rows::UserRow;
-use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
-use crate::resolver::snapshot::reverse;
-use crate::resolver::snapshot::source::Source;
-use crate::resolver::snapshot::walk::{effective_from, is_active};
+use crate::resolver::snapshot::names::{AsGroup, AsRole, AsUser};
+use crate::resolver::snapshot::walk::is_active;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
 /// An entity at the other end of a direct relation, and when the relation is active.
@@ -34,30 +27,6 @@ pub struct WithWindow<R> {
     pub active: bool,
     /// Whether the user of the relation is suspended. `false` for a relation between a group and a role or another group.
     pub suspended: bool,
-}
-
-/// A group or role, held directly or through others, and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Inherited<R> {
-    /// The group or role.
-    #[serde(flatten)]
-    pub record: R,
-    /// Where it comes from, on a shortest path. Look up the group or role that it names in the same list, and so on.
-    pub via: Via,
-    /// Whether the user that the list is about is suspended, so that this gives the user nothing (R4).
-    pub suspended: bool,
-}
-
-/// Where a group or role that is held comes from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// It is held directly.
-    Direct,
-    /// From this group.
-    Group(Slug),
-    /// From this role, which includes it.
-    Role(Slug),
 }
 
 impl Moment<'_> {
@@ -91,32 +60,6 @@ impl Moment<'_> {
         self.users_by_key(EntityKind::Group, row.map(|(n, row)| (n, &row.members)), page, UserRow::groups)
     }
 
-    /// Returns the direct and inherited members of a group.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// assert_eq!(acme.now().all_members("staff").keys(), ["alice"]);
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn all_members(&self, group: impl AsGroup) -> UserSet {
-        let snapshot = self.compiled();
-        let group = group.group(snapshot.scope());
-        let groups = reverse::with_subgroups(&snapshot.state, group.into_iter().collect(), &self.when);
-        let users = reverse::users_of(&snapshot.state, &Bits::new(), &groups, &self.when);
-        UserSet::new(self.snapshot(), users, self.about(EntityKind::Group, group.is_some()))
-    }
-
     /// Returns a page of the users to whom a role is assigned directly, by key, each with its window.
     ///
     /// ```
@@ -142,79 +85,6 @@ impl Moment<'_> {
         let snapshot = self.compiled();
         let row = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)));
         self.users_by_key(EntityKind::Role, row.map(|(n, row)| (n, &row.users)), page, UserRow::roles)
-    }
-
-    /// Returns the users who have a role: directly, through groups, or through roles that include it.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// assert_eq!(acme.now().all_holders("reader").keys(), ["alice", "bob"]);
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn all_holders(&self, role: impl AsRole) -> UserSet {
-        let snapshot = self.compiled();
-        let role = role.role(snapshot.scope());
-        let roles = reverse::with_includers(&snapshot.state, role.into_iter().collect());
-        let groups = reverse::groups_having(&snapshot.state, &roles, &self.when);
-        let users = reverse::users_of(&snapshot.state, &roles, &groups, &self.when);
-        UserSet::new(self.snapshot(), users, self.about(EntityKind::Role, role.is_some()))
-    }
-
-    /// Returns the users who may do this.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// assert_eq!(acme.now().who_can("posts:write").keys(), ["alice"]);
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    ///
-    /// Where [`decide`](Moment::decide) has a reason that holds for every user, the set has it too. It is
-    /// [unknown](UserSet::unknown) for a permission that does not exist or was removed from the catalog, and
-    /// [unavailable](UserSet::unavailable) with [`Reason::CatalogConflict`] for one whose slug is in conflict (R9).
-    ///
-    /// # Complexity
-    /// O(roles, groups and members that lead to the permission).
-    pub fn who_can(&self, permission: impl AsPermission) -> UserSet {
-        let snapshot = self.compiled();
-        let state = &snapshot.state;
-        let permission = permission.permission(snapshot.scope());
-        let row = permission.and_then(|number| state.permissions.row(number));
-        let mut why = self.about(EntityKind::Permission, row.is_some_and(|row| row.in_conflict || row.is_grantable()));
-        if row.is_some_and(|row| row.in_conflict) {
-            why.unavailable = why.unavailable.or(Some(Reason::CatalogConflict));
-        }
-        let Some(permission) = permission.filter(|_| why.is_none()) else {
-            return UserSet::new(self.snapshot(), Bits::new(), why);
-        };
-        let (roles, groups) = reverse::sources_giving(state, permission, &self.when);
-        let mut users = reverse::users_of(state, &roles, &groups, &self.when);
-        let suspended: Vec<u32> = users.iter().filter(|n| state.is_suspended(*n)).collect();
-        for user in suspended {
-            users.remove(user);
-        }
-        UserSet::new(self.snapshot(), users, why)
     }
 
     /// Returns the groups of which the user is a direct member, by slug, each with its window.
@@ -362,198 +232,6 @@ impl Moment<'_> {
             included.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
             included
         })
-    }
-
-    /// Returns everything that a role gives, including what its included roles give.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// assert_eq!(acme.now().effective_of_role("editor").len(), 2);
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn effective_of_role(&self, role: impl AsRole) -> PermissionSet {
-        let snapshot = self.compiled();
-        self.given_by(EntityKind::Role, role.role(snapshot.scope()).map(Source::Role))
-    }
-
-    /// Returns everything that a group gives its members, including what its parent groups give.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// assert_eq!(acme.now().effective_of_group("engineering").len(), 2);
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn effective_of_group(&self, group: impl AsGroup) -> PermissionSet {
-        let snapshot = self.compiled();
-        self.given_by(EntityKind::Group, group.group(snapshot.scope()).map(Source::Group))
-    }
-
-    fn given_by(&self, entity: EntityKind, source: Option<Source>) -> PermissionSet {
-        let why = self.about(entity, source.is_some());
-        let bits = effective_from(&self.compiled().state, source.into_iter(), &self.when);
-        PermissionSet::new(self.snapshot(), bits, why)
-    }
-
-    /// Returns the active groups of a user, direct and inherited, by slug, each with where it comes from.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// use rolecall::moment::Via;
-    ///
-    /// let groups = acme.now().all_groups_of("alice");
-    /// assert_eq!(groups[0].via, Via::Direct);
-    /// assert_eq!(groups[1].record.slug, "staff");
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn all_groups_of(&self, user: impl AsUser) -> List<Inherited<GroupRecord>> {
-        let snapshot = self.compiled();
-        let user = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
-        List::about(user, self.about(EntityKind::User, user.is_some()), |user| {
-            let suspended = user.is_suspended();
-            let found = self.sources(user).into_iter().filter_map(|(source, via)| match source {
-                Source::Group(n) => {
-                    let row = must(snapshot.state.groups.row(n), NEAR_END)?;
-                    Some(Inherited { record: row.record.clone(), via, suspended })
-                }
-                Source::Role(_) => None,
-            });
-            let mut found: Vec<_> = found.collect();
-            found.sort_by(|a, b| a.record.slug.cmp(&b.record.slug));
-            found
-        })
-    }
-
-    /// Returns the active roles of a user by slug: direct ones, those of its groups, and those that these include,
-    /// each with where it comes from.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// assert_eq!(acme.now().all_roles_of("alice").len(), 2);
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn all_roles_of(&self, user: impl AsUser) -> List<Inherited<WithOrigin<RoleRecord>>> {
-        let snapshot = self.compiled();
-        let user = user.user(snapshot.scope()).and_then(|n| snapshot.state.users.row(n));
-        List::about(user, self.about(EntityKind::User, user.is_some()), |user| {
-            self.roles_among(self.sources(user), user.is_suspended())
-        })
-    }
-
-    /// Returns the active roles of a group by slug: direct ones, those of its parent groups, and those that these
-    /// include, each with where it comes from.
-    ///
-    /// ```
-    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// # acme.update(|tx| {
-    /// #     tx.create_permission("posts:write")?;
-    /// #     tx.create_permission("posts:read")?;
-    /// #     tx.create_role("reader")?.grant("posts:read")?;
-    /// #     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
-    /// #     tx.create_group("staff")?;
-    /// #     tx.create_group("engineering")?.add_parent("staff")?.assign("editor")?;
-    /// #     tx.create_user("alice")?.join("engineering")?;
-    /// #     tx.create_user("bob")?.assign("reader")?;
-    /// #     Ok(())
-    /// # })?;
-    /// assert_eq!(acme.now().all_roles_of_group("engineering").len(), 2);
-    /// # Ok::<(), rolecall::Error>(())
-    /// ```
-    pub fn all_roles_of_group(&self, group: impl AsGroup) -> List<Inherited<WithOrigin<RoleRecord>>> {
-        let snapshot = self.compiled();
-        let group = group.group(snapshot.scope());
-        List::about(group, self.about(EntityKind::Group, group.is_some()), |group| {
-            self.roles_among(self.held_transitively([Source::Group(group)].into_iter()), false)
-        })
-    }
-
-    fn roles_among(&self, found: HashMap<Source, Via>, suspended: bool) -> Vec<Inherited<WithOrigin<RoleRecord>>> {
-        let roles = &self.compiled().state.roles;
-        let found = found.into_iter().filter_map(|(source, via)| match source {
-            Source::Role(n) => must(roles.row(n), NEAR_END).map(|row| Inherited { record: row.into(), via, suspended }),
-            Source::Group(_) => None,
-        });
-        let mut found: Vec<Inherited<WithOrigin<RoleRecord>>> = found.collect();
-        found.sort_by(|a, b| a.record.record.slug.cmp(&b.record.record.slug));
-        found
-    }
-
-    /// Everything that a user has at the instant, directly or through others, whether suspended or not.
-    fn sources(&self, user: &UserRow) -> HashMap<Source, Via> {
-        let active = user.sources().filter(|(_, edge)| is_active(*edge, &self.when));
-        self.held_transitively(active.map(|(source, _)| source))
-    }
-
-    /// These sources and all that they lead to, breadth first, each with where it was first reached from.
-    fn held_transitively(&self, held: impl Iterator<Item = Source>) -> HashMap<Source, Via> {
-        let state = &self.compiled().state;
-        let mut found = HashMap::new();
-        let mut todo: VecDeque<(Source, Via)> = held.map(|source| (source, Via::Direct)).collect();
-        while let Some((source, via)) = todo.pop_front() {
-            if found.contains_key(&source) {
-                continue;
-            }
-            found.insert(source, via);
-            match source {
-                Source::Group(n) => {
-                    let Some(group) = must(state.groups.row(n), NEAR_END) else { continue };
-                    let via = Via::Group(group.record.slug.clone());
-                    let roles = group.roles().iter().filter(|edge| is_active(*edge, &self.when));
-                    todo.extend(roles.map(|edge| (Source::Role(edge.to), via.clone())));
-                    let parents = group.parents().iter().filter(|edge| is_active(*edge, &self.when));
-                    todo.extend(parents.map(|edge| (Source::Group(edge.to), via.clone())));
-                }
-                Source::Role(n) => {
-                    let Some(role) = must(state.roles.row(n), NEAR_END) else { continue };
-                    let via = Via::Role(role.record.slug.clone());
-                    todo.extend(role.includes.iter().map(|n| (Source::Role(*n), via.clone())));
-                }
-            }
-        }
-        found
     }
 
     fn held<'s, R>(

@@ -277,6 +277,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 256 }))]
         #[test]
         fn edges_behave_like_a_map(
             ops in vec((0..3u8, any::<bool>(), 0..20u32, prop_oneof![4 => Just(0), 1 => 1..3u32]), 0..60),

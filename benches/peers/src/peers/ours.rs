@@ -5,9 +5,10 @@
 //! Input: the organisation with nested groups, inclusions, patterns and windows, on a store that keeps nothing, as in the
 //! crate's own benches. Each change is one commit.
 
+use rolecall::Moment;
 use rolecall::blocking::Tenant;
 use rolecall::records::UserId;
-use rolecall::{Moment, PermissionHandle};
+use rolecall::snapshot::PermissionHandle;
 use uuid::Uuid;
 
 use super::Peer;

@@ -226,7 +226,7 @@ impl AuthorizerBuilder {
         let catalog = Arc::new(CompiledCatalog::new(catalog));
         let registry = Arc::new(Registry::new(max_open, Arc::clone(&clock)));
         let staleness = Arc::new(Staleness::new(max_staleness, Arc::clone(&clock), runtime.clone()));
-        let counters = Counters::default();
+        let counters = Arc::new(Counters::default());
         let shared = Shared { store, clock, catalog, retries, retry_timeout, runtime, staleness, counters };
         Authorizer { shared: Arc::new(shared), registry }
     }

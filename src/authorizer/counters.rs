@@ -15,6 +15,10 @@ pub(crate) struct Counters {
     pub(super) followed_commits: Counter,
     pub(super) reloads: Counter,
     pub(super) refresh_failures: Counter,
+    pub(super) polls: Counter,
+    pub(super) poll_failures: Counter,
+    pub(super) hints: Counter,
+    pub(super) watch_failures: Counter,
 }
 
 #[derive(Debug, Default)]

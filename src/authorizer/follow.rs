@@ -11,8 +11,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use self::following::Following;
+use super::counters::Counters;
 use super::runtime::{BoxFuture, Runtime};
 use super::staleness::Staleness;
+use super::telemetry::{FollowerEvent, Span};
 use super::{Authorizer, Registry};
 use crate::model::error::Error;
 use crate::store::{DynPositions, DynWatch, Positions, Watch};
@@ -25,6 +27,7 @@ use crate::timer;
 pub struct Follower {
     registry: Weak<Registry>,
     staleness: Arc<Staleness>,
+    counters: Arc<Counters>,
     runtime: Option<Arc<dyn Runtime>>,
     positions: Arc<dyn DynPositions>,
     watch: Option<Arc<dyn DynWatch>>,
@@ -70,6 +73,7 @@ impl Authorizer {
         Follower {
             registry: Arc::downgrade(&self.registry),
             staleness: Arc::clone(&self.shared.staleness),
+            counters: Arc::clone(&self.shared.counters),
             runtime: self.shared.runtime.clone(),
             positions: Arc::new(store),
             watch: None,
@@ -157,7 +161,8 @@ impl Follower {
     /// # Complexity
     /// Holds no tenant open, except while it refreshes it. Refreshes at most 64 tenants at a time.
     pub async fn run(self) {
-        Following::new(self).run().await;
+        let span = Span::follow(self.interval);
+        span.around(Following::new(self).run()).await;
     }
 
     pub(crate) fn runtime(&self) -> Option<&Arc<dyn Runtime>> {
@@ -173,6 +178,10 @@ impl Follower {
 
     fn report(&self, error: &Error) {
         (self.on_error)(error);
+    }
+
+    fn record(&self, event: FollowerEvent) {
+        event.record(&self.counters);
     }
 }
 

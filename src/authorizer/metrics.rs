@@ -52,6 +52,14 @@ pub struct Metrics {
     pub reloads: u64,
     /// Attempts to take in commits of other writers that failed.
     pub refresh_failures: u64,
+    /// Polls of [followers](crate::Authorizer::follow) that the store answered.
+    pub polls: u64,
+    /// Polls of followers that failed.
+    pub poll_failures: u64,
+    /// Hints that followers have received.
+    pub hints: u64,
+    /// How often followers could not watch the store, or lost the link for hints. They polled instead.
+    pub watch_failures: u64,
 }
 
 impl Metrics {
@@ -84,6 +92,10 @@ impl Metrics {
             ("followed_commits", "Commits of other writers applied.", self.followed_commits),
             ("reloads", "Open tenants loaded again.", self.reloads),
             ("refresh_failures", "Refreshes that failed.", self.refresh_failures),
+            ("polls", "Polls of followers.", self.polls),
+            ("poll_failures", "Polls of followers that failed.", self.poll_failures),
+            ("hints", "Hints received by followers.", self.hints),
+            ("watch_failures", "Links for hints that failed.", self.watch_failures),
         ];
         let mut text = String::new();
         for (name, help, value) in gauges {
@@ -128,6 +140,10 @@ impl Authorizer {
             followed_commits: counters.followed_commits.get(),
             reloads: counters.reloads.get(),
             refresh_failures: counters.refresh_failures.get(),
+            polls: counters.polls.get(),
+            poll_failures: counters.poll_failures.get(),
+            hints: counters.hints.get(),
+            watch_failures: counters.watch_failures.get(),
             ..Metrics::default()
         };
         for tenant in self.open_tenants() {

@@ -4,6 +4,7 @@
 //! the codes of errors. The text of an error may contain keys and slugs, so it is left out.
 
 use std::future::Future;
+use std::time::Duration;
 
 use super::counters::Counters;
 use super::tenant::{Inner, Outcome, Shared};
@@ -55,6 +56,31 @@ impl Event {
     }
 }
 
+/// What happened to a follower.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FollowerEvent {
+    /// The store answered a poll about this many tenants.
+    Polled(usize),
+    PollFailed(ErrorKind),
+    /// The link for hints works.
+    Watching,
+    Hinted(Option<(TenantId, Revision)>),
+    WatchFailed(ErrorKind),
+}
+
+impl FollowerEvent {
+    pub(super) fn record(self, counters: &Counters) {
+        match self {
+            Self::Polled(_) => counters.polls.add(1),
+            Self::PollFailed(_) => counters.poll_failures.add(1),
+            Self::Watching => {}
+            Self::Hinted(_) => counters.hints.add(1),
+            Self::WatchFailed(_) => counters.watch_failures.add(1),
+        }
+        report_following(self);
+    }
+}
+
 impl Shared {
     pub(super) fn record(&self, tenant_id: TenantId, event: Event) {
         event.count(&self.counters);
@@ -78,6 +104,9 @@ impl Inner {
 
 #[cfg(not(feature = "tracing"))]
 fn report(_: TenantId, _: Event) {}
+
+#[cfg(not(feature = "tracing"))]
+fn report_following(_: FollowerEvent) {}
 
 /// Levels: what works is `DEBUG`, what an operator should look at is `WARN`, what takes a tenant out of service is `ERROR`.
 #[cfg(feature = "tracing")]
@@ -112,6 +141,22 @@ fn report(tenant_id: TenantId, event: Event) {
     }
 }
 
+/// Each poll and each hint is `TRACE`: there is one every second, or with each commit.
+#[cfg(feature = "tracing")]
+fn report_following(event: FollowerEvent) {
+    use tracing::{debug, trace, warn};
+    match event {
+        FollowerEvent::Polled(tenants) => trace!(target: TARGET, tenants, "polled"),
+        FollowerEvent::PollFailed(kind) => warn!(target: TARGET, error = kind.code(), "poll failed"),
+        FollowerEvent::Watching => debug!(target: TARGET, "hints of the store arrive"),
+        FollowerEvent::Hinted(Some((tenant_id, revision))) => trace!(target: TARGET, %tenant_id, %revision, "hint"),
+        FollowerEvent::Hinted(None) => debug!(target: TARGET, "hints were lost"),
+        FollowerEvent::WatchFailed(kind) => {
+            warn!(target: TARGET, error = kind.code(), "no hints: the follower polls");
+        }
+    }
+}
+
 #[cfg(feature = "tracing")]
 const TARGET: &str = "rolecall";
 
@@ -139,6 +184,10 @@ impl Span {
         Self(tracing::debug_span!(target: TARGET, "refresh", %tenant_id, %revision))
     }
 
+    pub(super) fn follow(interval: Duration) -> Self {
+        Self(tracing::debug_span!(target: TARGET, "follow", ?interval))
+    }
+
     pub(super) fn around<F: Future>(self, call: F) -> impl Future<Output = F::Output> + use<F> {
         tracing::Instrument::instrument(call, self.0)
     }
@@ -159,6 +208,10 @@ impl Span {
     }
 
     pub(super) fn refresh(_: TenantId, _: Revision) -> Self {
+        Self()
+    }
+
+    pub(super) fn follow(_: Duration) -> Self {
         Self()
     }
 

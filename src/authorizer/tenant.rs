@@ -61,7 +61,7 @@ pub(crate) struct Shared {
     pub(crate) retry_timeout: Duration,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
     pub(crate) staleness: Arc<Staleness>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
 }
 
 pub(crate) struct Inner {

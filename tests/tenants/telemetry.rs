@@ -3,11 +3,78 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 #![cfg_attr(feature = "tracing", expect(clippy::unreachable, reason = "a test says so by failing"))]
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
 use pollster::block_on;
 use rolecall::authorizer::Metrics;
-use rolecall::store::MemoryStore;
+use rolecall::authorizer::follow::Follower;
+use rolecall::records::{Position, Revision, TenantId, TenantSlug};
 use rolecall::store::conformance::{Call, Fault, FaultyStore};
+use rolecall::store::{
+    Commit, LocalHints, MemoryStore, Positions, Since, Sink, Store, StoreError, TenantSummary, Watch,
+};
 use rolecall::{Authorizer, ErrorKind};
+
+/// A store that answers nothing.
+struct Unreachable;
+
+fn unreachable<T>() -> Result<T, StoreError> {
+    Err(StoreError::unavailable("zq-host does not answer"))
+}
+
+impl Store for Unreachable {
+    async fn find(&self, _: &TenantSlug) -> Result<Option<TenantId>, StoreError> {
+        unreachable()
+    }
+
+    async fn list(&self, _: Option<&TenantSlug>, _: usize) -> Result<Vec<TenantSummary>, StoreError> {
+        unreachable()
+    }
+
+    async fn load(&self, _: TenantId, _: &mut dyn Sink) -> Result<Option<Position>, StoreError> {
+        unreachable()
+    }
+
+    async fn commit(&self, _: Commit<'_>) -> Result<Revision, StoreError> {
+        unreachable()
+    }
+
+    async fn since(&self, _: Position) -> Result<Since, StoreError> {
+        unreachable()
+    }
+}
+
+impl Positions for Unreachable {
+    async fn positions(&self, _: &[TenantId]) -> Result<Vec<Option<Position>>, StoreError> {
+        unreachable()
+    }
+}
+
+impl Watch for Unreachable {
+    type Hints = LocalHints;
+
+    async fn watch(&self) -> Result<LocalHints, StoreError> {
+        unreachable()
+    }
+}
+
+/// Lets a follower do what it can do at once, before and after something happens.
+async fn follow(follower: Follower, happens: impl Future<Output = ()>) {
+    let mut following = pin!(follower.run());
+    let mut happens = pin!(happens);
+    for step in 0..16 {
+        poll_fn(|cx| {
+            assert!(following.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        if step == 8 {
+            happens.as_mut().await;
+        }
+    }
+}
 
 /// Something of everything, in which each key, slug, name, actor and note contains `zq`. Returns the numbers at the end.
 async fn scenario() -> Metrics {
@@ -35,6 +102,12 @@ async fn scenario() -> Metrics {
     acme.refresh().await.unwrap();
     store.fail_next(Call::Since, Fault::Unavailable);
     assert_eq!(acme.refresh().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    acme.refresh().await.unwrap();
+    // A follower that gets a hint, and one whose store answers nothing.
+    let follower = first.follow(store.inner().clone()).watch(store.inner().clone());
+    follow(follower, async { drop(elsewhere.update(|tx| tx.create_user("zq-8")?.done()).await.unwrap()) }).await;
+    assert!(acme.now().user("zq-8").is_some());
+    follow(first.follow(Unreachable).watch(Unreachable), async {}).await;
     // A commit that is refused, one in doubt that was applied, and one that was not and stays in doubt for a while.
     store.fail_next(Call::Commit, Fault::TooLarge);
     assert!(acme.update(|tx| tx.create_user("zq-5")?.done()).await.is_err());
@@ -70,8 +143,11 @@ fn the_numbers_of_an_authorizer_count_what_happened() {
     // The creation, alice, and zq-2, zq-6, zq-7.
     assert_eq!((metrics.commits, metrics.commit_failures, metrics.conflicts), (5, 2, 1), "{metrics:?}");
     assert_eq!((metrics.in_doubt, metrics.resolved), (2, 2), "{metrics:?}");
-    // zq-1 and zq-3, and zq-6 in the history after its answer was lost.
-    assert_eq!((metrics.followed_commits, metrics.reloads, metrics.refresh_failures), (3, 1, 2), "{metrics:?}");
+    // zq-1, zq-3 and zq-8, and zq-6 in the history after its answer was lost.
+    assert_eq!((metrics.followed_commits, metrics.reloads, metrics.refresh_failures), (4, 1, 2), "{metrics:?}");
+    // A poll at the start, and one when the hints begin to arrive.
+    assert_eq!((metrics.polls, metrics.hints), (2, 1), "{metrics:?}");
+    assert_eq!((metrics.poll_failures, metrics.watch_failures), (1, 1), "{metrics:?}");
     let text = metrics.to_prometheus();
     assert!(text.contains("\nrolecall_commits_total 5\n") && text.contains("\nrolecall_open_tenants 1\n"), "{text}");
 }
@@ -159,7 +235,13 @@ mod traced {
             let found = count("span DEBUG ", &format!(" {name} tenant_id="));
             assert!(found >= 2, "{found} spans `{name}`: {lines:#?}");
         }
+        assert_eq!(count("span DEBUG ", " follow interval="), 2, "{lines:#?}");
         for (level, text) in [
+            ("TRACE", "polled"),
+            ("WARN", "poll failed"),
+            ("DEBUG", "hints of the store arrive"),
+            ("TRACE", "hint"),
+            ("WARN", "no hints: the follower polls"),
             ("DEBUG", "tenant opened"),
             ("WARN", "tenant not opened"),
             ("DEBUG", "committed"),

@@ -184,6 +184,11 @@ impl PostgresError {
         Self::of_driver(error.into())
     }
 
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn of_sqlx(error: sqlx::Error) -> Self {
+        Self::of_driver(error.into())
+    }
+
     fn of_driver(error: DriverError) -> Self {
         let kind = match error.report() {
             Some(report) => kind_of(&report),

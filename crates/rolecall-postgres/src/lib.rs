@@ -45,7 +45,6 @@ mod statements;
 mod store;
 mod tables;
 mod value;
-#[cfg(feature = "deadpool")]
 mod watch;
 
 #[cfg(feature = "deadpool")]
@@ -57,7 +56,6 @@ pub use sqlx;
 pub use store::{PostgresStore, PostgresStoreBuilder, migration_sql};
 #[cfg(feature = "deadpool")]
 pub use tokio_postgres;
-#[cfg(feature = "deadpool")]
 pub use watch::PostgresHints;
 
 #[cfg(not(any(feature = "deadpool", feature = "sqlx")))]

@@ -16,7 +16,6 @@ pub(crate) fn payload(tenant_id: Uuid, revision: i64) -> String {
 }
 
 /// The notification of a test.
-#[cfg(feature = "deadpool")]
 pub(crate) fn of_test(test: Uuid) -> String {
     format!("test {test}")
 }

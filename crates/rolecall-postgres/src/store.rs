@@ -8,10 +8,9 @@ use std::time::Duration;
 use postgres_types::{ToSql, Type};
 use rolecall::Timestamp;
 use rolecall::records::{Position, Revision, TenantId, TenantSlug, UserKey};
-#[cfg(feature = "deadpool")]
-use rolecall::store::Watch;
 use rolecall::store::{
     Commit, CommitPage, CommitQuery, History, Positions, Since, Sink, Store, StoreError, TenantSummary, UserDirectory,
+    Watch,
 };
 #[cfg(feature = "deadpool")]
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
@@ -22,11 +21,8 @@ use crate::connection::{Connection, Row};
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::pool::ConnectionPool;
 use crate::read::Loading;
-#[cfg(feature = "deadpool")]
-use crate::statements::NOTIFY;
-use crate::statements::{self, Statements};
+use crate::statements::{self, NOTIFY, Statements};
 use crate::value::Micros;
-#[cfg(feature = "deadpool")]
 use crate::watch::{Listener, PostgresHints};
 use crate::{commit, directory, history, migrate, notification, read, schema};
 
@@ -90,7 +86,6 @@ struct Inner {
     begin_commit: String,
     step_timeout: Option<Duration>,
     max_changes: u32,
-    #[cfg(feature = "deadpool")]
     listener: Option<Listener>,
     /// Whether the version of the schema was found to be right.
     is_checked: AtomicBool,
@@ -119,7 +114,6 @@ pub struct PostgresStoreBuilder {
     step_timeout: Option<Duration>,
     max_changes: u32,
     notify: bool,
-    #[cfg(feature = "deadpool")]
     listener: Option<Listener>,
 }
 
@@ -167,7 +161,7 @@ impl PostgresStoreBuilder {
     ///
     /// The connection must lead to the server itself. A pooler in transaction mode swallows notifications; `watch` tests
     /// that and returns an error. The store's pool may go through such a pooler, and it may be a pool of sqlx. The method
-    /// needs the feature `deadpool`, which is a default.
+    /// needs the feature `deadpool`, which is a default. [`listen_with_pool`](Self::listen_with_pool) does without it.
     ///
     /// ```no_run
     /// use deadpool_postgres::{Manager, Pool};
@@ -193,7 +187,29 @@ impl PostgresStoreBuilder {
         T::TlsConnect: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        Self { notify: true, listener: Some(Listener::new(config, tls)), ..self }
+        Self { notify: true, listener: Some(Listener::connects(config, tls)), ..self }
+    }
+
+    /// Makes [`watch`](Watch::watch) work, as [`listen`](Self::listen) does, with a connection of a pool of sqlx.
+    ///
+    /// Each watch takes one connection out of this pool, and keeps it until its hints are dropped. It can be the pool of the
+    /// store, if that has one connection more than the application needs, and leads to the server itself.
+    ///
+    /// ```no_run
+    /// use rolecall::Authorizer;
+    /// use rolecall_postgres::{PostgresStore, sqlx};
+    ///
+    /// # async fn example() -> Result<(), sqlx::Error> {
+    /// let pool = sqlx::PgPool::connect("postgres://app@localhost/app").await?;
+    /// let store = PostgresStore::builder(pool.clone()).listen_with_pool(pool).build();
+    /// let authorizer = Authorizer::builder().store(store.clone()).build();
+    /// tokio::spawn(authorizer.follow(store.clone()).watch(store).run());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "sqlx")]
+    pub fn listen_with_pool(self, pool: sqlx::PgPool) -> Self {
+        Self { notify: true, listener: Some(Listener::of_pool(pool)), ..self }
     }
 
     /// Returns the store. It connects at the first call.
@@ -207,7 +223,6 @@ impl PostgresStoreBuilder {
             schema: self.schema,
             step_timeout: self.step_timeout,
             max_changes: self.max_changes,
-            #[cfg(feature = "deadpool")]
             listener: self.listener,
         }))
     }
@@ -243,7 +258,6 @@ impl PostgresStore {
             step_timeout: Some(Duration::from_secs(30)),
             max_changes: 250_000,
             notify: false,
-            #[cfg(feature = "deadpool")]
             listener: None,
         }
     }
@@ -404,15 +418,15 @@ impl UserDirectory for PostgresStore {
     }
 }
 
-/// Needs [`PostgresStoreBuilder::listen`].
-#[cfg(feature = "deadpool")]
+/// Needs [`PostgresStoreBuilder::listen`] or [`PostgresStoreBuilder::listen_with_pool`].
 impl Watch for PostgresStore {
     type Hints = PostgresHints;
 
     async fn watch(&self) -> Result<PostgresHints, StoreError> {
         let inner = &*self.0;
         let Some(listener) = &inner.listener else {
-            let missing = "the store was built without `listen`, so it has no connection for hints";
+            let missing =
+                "the store was built without `listen` or `listen_with_pool`, so it has no connection for hints";
             return Err(StoreError::unavailable(PostgresError::new(PostgresErrorKind::Other, missing)));
         };
         let hints = listener.listen(&inner.schema).await?;

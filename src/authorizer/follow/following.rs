@@ -12,6 +12,7 @@ use super::Follower;
 use super::retries::Retries;
 use crate::authorizer::staleness::AskedAt;
 use crate::authorizer::store_error::store_error;
+use crate::authorizer::telemetry::FollowerEvent;
 use crate::authorizer::tenant::Inner;
 use crate::model::error::{ErrorKind, Result};
 use crate::model::records::{Position, Revision, TenantId};
@@ -127,6 +128,7 @@ impl Following {
             Event::WatchIsDue => self.start_watch(),
             Event::Watching(Ok(hints)) => {
                 self.failed_watches = 0;
+                self.follower.record(FollowerEvent::Watching);
                 self.wait_for_hint(hints);
                 // For the commits before the watch began.
                 self.poll_now();
@@ -189,6 +191,7 @@ impl Following {
         match answer {
             Ok(positions) => {
                 self.failed_polls = 0;
+                self.follower.record(FollowerEvent::Polled(tenants.len()));
                 for ((inner, before), found) in tenants.into_iter().zip(positions) {
                     if let Some(inner) = inner.upgrade() {
                         self.compare(&inner, before, found, asked);
@@ -198,7 +201,9 @@ impl Following {
             Err(error) => {
                 self.failed_polls = self.failed_polls.saturating_add(1);
                 tenants.iter().filter_map(|(inner, _)| inner.upgrade()).for_each(|inner| inner.refresh_failed());
-                self.follower.report(&store_error(error, ""));
+                let error = store_error(error, "");
+                self.follower.record(FollowerEvent::PollFailed(error.kind()));
+                self.follower.report(&error);
             }
         }
         if self.polls == 0 && !self.is_pausing {
@@ -253,6 +258,11 @@ impl Following {
 
     fn hinted(&mut self, hint: Hint) {
         let Some(registry) = self.follower.registry.upgrade() else { return };
+        let moved = match hint {
+            Hint::Moved { tenant_id, revision } => Some((tenant_id, revision)),
+            Hint::Lost => None,
+        };
+        self.follower.record(FollowerEvent::Hinted(moved));
         match hint {
             Hint::Lost => self.poll_now(),
             Hint::Moved { tenant_id, revision } => {
@@ -267,7 +277,9 @@ impl Following {
     fn watch_failed(&mut self, error: StoreError) {
         let pause = doubled(self.follower.interval, self.failed_watches, LONGEST_WATCH_PAUSE);
         self.failed_watches = self.failed_watches.saturating_add(1);
-        self.follower.report(&store_error(error, "").advise("the follower polls until it can watch again"));
+        let error = store_error(error, "").advise("the follower polls until it can watch again");
+        self.follower.record(FollowerEvent::WatchFailed(error.kind()));
+        self.follower.report(&error);
         self.after(pause, || Event::WatchIsDue);
     }
 }

@@ -244,18 +244,19 @@ fn kind(error: &StoreError) -> Option<PostgresErrorKind> {
 /// Nothing is cut, and nothing arrives any more: only the time limit ends such a call.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_link_ends_calls_by_the_step_timeout() {
-    // A pool of sqlx asks for a sign of life before it hands a connection out, and this test has only one connection.
-    if server::is_sqlx() {
-        return;
-    }
     let mut links = Links::new(1).await;
-    links.store = PostgresStore::builder(links.store.pool().clone())
-        .schema(links.direct.schema())
-        .step_timeout(Duration::from_millis(300))
-        .build();
+    let mut pool = links.store.pool().clone();
+    if server::is_sqlx() {
+        // By default sqlx asks for a sign of life before it hands a connection out: then the wait for it ends such a call.
+        let options = server::sqlx_options(&server::config_at("127.0.0.1", links.proxy.port));
+        pool = server::sqlx_pool(1).test_before_acquire(false).connect_lazy_with(options).into();
+    }
+    links.store =
+        PostgresStore::builder(pool).schema(links.direct.schema()).step_timeout(Duration::from_millis(300)).build();
     let mut at = create(&links.direct, "acme").await;
     for (number, rule) in [(1, Break::Silent), (2, Break::SilentAfterCommit), (3, Break::Silent)] {
         links.store.list(None, 1).await.unwrap();
+        server::wait_until_idle(&links.store).await;
         links.proxy.set(rule, false);
         let (sent, answer) = send(&links.store, Base::At(at), &users(number..number + 1)).await;
         let error = answer.unwrap_err();

@@ -16,6 +16,7 @@ use tokio::process::Command;
 
 use crate::fixtures::{Random, load};
 use crate::server;
+use crate::watching;
 use crate::writers::Counting;
 
 const PROCESSES: u64 = 4;
@@ -25,10 +26,10 @@ const GROUPS: u64 = 8;
 /// The users who join and leave the group that may read.
 const USERS: u64 = 12;
 
-/// How often each process refreshes its tenants.
+/// How often each process polls the positions of its tenants. In one of two processes hints come before.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// How late a removal may become visible elsewhere: one interval, and what a refresh takes on a busy machine.
+/// How late a removal may become visible elsewhere: one interval, and what following takes on a busy machine.
 const BOUND: Duration = Duration::from_secs(3);
 
 /// Environment variables of a child: its number, the schema, and how long it writes.
@@ -50,8 +51,8 @@ fn now() -> u128 {
 enum Line {
     /// An update was acknowledged at this instant. The user was removed, if there is one.
     Update { tenant: u64, revision: u64, raised: bool, removed: Option<u64>, at: u128 },
-    /// A question was asked on a state that a refresh, which began at this instant, has brought or found.
-    Answer { tenant: u64, revision: u64, user: u64, allowed: bool, asked: u128, answered: u128 },
+    /// A question was asked at an instant, on the state of this revision.
+    Answer { tenant: u64, revision: u64, user: u64, allowed: bool, asked: u128 },
     /// The counts of the child at its end.
     End { conflicts: u64, cycles: u64, given_up: u64 },
 }
@@ -63,8 +64,8 @@ impl Line {
                 let removed = removed.map_or(-1, i128::from);
                 println!("update {tenant} {revision} {} {removed} {at}", u8::from(*raised));
             }
-            Self::Answer { tenant, revision, user, allowed, asked, answered } => {
-                println!("answer {tenant} {revision} {user} {} {asked} {answered}", u8::from(*allowed));
+            Self::Answer { tenant, revision, user, allowed, asked } => {
+                println!("answer {tenant} {revision} {user} {} {asked}", u8::from(*allowed));
             }
             Self::End { conflicts, cycles, given_up } => println!("end {conflicts} {cycles} {given_up}"),
         }
@@ -93,7 +94,6 @@ impl Line {
                 user: number(2)?,
                 allowed: number(3)? == 1,
                 asked: instant(4)?,
-                answered: instant(5)?,
             },
             _ => Self::End { conflicts: number(0)?, cycles: number(1)?, given_up: number(2)? },
         })
@@ -105,9 +105,12 @@ impl Line {
 async fn a_child_writes_and_asks_until_its_time_is_over() {
     let (Ok(number), Ok(schema)) = (std::env::var(NUMBER), std::env::var(SCHEMA)) else { return };
     let number: u64 = number.parse().unwrap();
-    let store = PostgresStore::builder(server::pool(server::config(), 4)).schema(schema).build();
-    let (store, conflicts) = Counting::new(store);
-    let authorizer = Authorizer::builder().store(store).build();
+    let postgres = watching::open(&schema, watching::direct());
+    let (store, conflicts) = Counting::new(postgres.clone());
+    let authorizer = Authorizer::builder().store(store).max_staleness(BOUND).build();
+    let follower = authorizer.follow(postgres.clone()).every(INTERVAL).on_error(|error| panic!("{error}"));
+    let hinted = number % 2 == 0;
+    let following = if hinted { tokio::spawn(follower.watch(postgres).run()) } else { tokio::spawn(follower.run()) };
     let mut tenants = Vec::new();
     for tenant in 0..TENANTS {
         tenants.push(authorizer.tenant(&slug(tenant)).await.unwrap());
@@ -118,7 +121,8 @@ async fn a_child_writes_and_asks_until_its_time_is_over() {
     let mut random = Random::new(number);
     let (mut cycles, mut given_up) = (0, 0);
     while tokio::time::Instant::now() < end {
-        let tenant = random.below(TENANTS);
+        // One process writes a single tenant, so that it learns of the others by following alone.
+        let tenant = if number == PROCESSES { 0 } else { random.below(TENANTS) };
         match write(&tenants[usize::try_from(tenant).unwrap()], tenant, number, &mut random).await {
             Ok(line) => line.print(),
             Err(error) if error.kind() == ErrorKind::Cycle => cycles += 1,
@@ -130,6 +134,7 @@ async fn a_child_writes_and_asks_until_its_time_is_over() {
     tokio::time::sleep(INTERVAL * 4).await;
     stop.store(true, Ordering::Relaxed);
     reader.await.unwrap();
+    assert!(!following.is_finished(), "an error ended the follower");
     Line::End { conflicts: conflicts.load(Ordering::Relaxed).into(), cycles, given_up }.print();
 }
 
@@ -173,25 +178,23 @@ async fn write(tenant: &Tenant, number: u64, process: u64, random: &mut Random) 
     Ok(Line::Update { tenant: number, revision, raised, removed: updated.value, at: now() })
 }
 
-/// Refreshes and asks. A state is asked once about each user.
+/// Asks again and again, about every user, what the follower has brought.
 async fn ask(tenants: Vec<Tenant>, process: u64, stop: Arc<AtomicBool>) {
     let mut last = vec![0; tenants.len()];
     let mut random = Random::new(process + 100);
     while !stop.load(Ordering::Relaxed) {
         for (number, tenant) in (0..).zip(&tenants) {
-            let asked = now();
-            tenant.refresh().await.unwrap();
-            let moment = tenant.now();
+            let (asked, moment) = (now(), tenant.now());
             let revision = moment.snapshot().revision().number();
             let seen: &mut u64 = &mut last[usize::try_from(number).unwrap()];
             assert!(*seen <= revision, "revision {revision} came after {seen}");
             *seen = revision;
             for user in 0..USERS {
                 let allowed = moment.check(format!("user-{user}").as_str(), "docs:read");
-                Line::Answer { tenant: number, revision, user, allowed, asked, answered: now() }.print();
+                Line::Answer { tenant: number, revision, user, allowed, asked }.print();
             }
         }
-        tokio::time::sleep(INTERVAL / 2 + Duration::from_millis(random.below(50))).await;
+        tokio::time::sleep(Duration::from_millis(5 + random.below(20))).await;
     }
 }
 
@@ -347,24 +350,27 @@ fn check_answers(truth: &Truth, told: &[Vec<Line>]) -> Vec<Duration> {
         let (mut last, mut last_asked) = (truth.start, 0);
         let mut denied: BTreeMap<u64, u128> = BTreeMap::new();
         for line in lines {
-            let Line::Answer { tenant, revision, user, allowed, asked, answered } = line else { continue };
+            let Line::Answer { tenant, revision, user, allowed, asked } = line else { continue };
             if *tenant != truth.tenant {
                 continue;
             }
             assert!(*revision >= last, "process {process}: revision {revision} came after {last}");
             (last, last_asked) = (*revision, *asked);
             assert_eq!(*allowed, truth.allowed(*user, *revision), "user {user} at revision {revision}");
-            // What anybody was told before the refresh began is seen after it.
-            let told_before = known.range(..*asked).next_back().map_or(0, |(_, revision)| *revision);
+            // What anybody was told is known everywhere after the bound.
+            let told_before = known.range(..asked - BOUND.as_micros()).next_back().map_or(0, |(_, revision)| *revision);
             assert!(*revision >= told_before, "revision {told_before} is missing: found revision {revision}");
-            denied.entry(*revision).or_insert(*answered);
+            denied.entry(*revision).or_insert(*asked);
         }
         for (at, revision, removed, writer) in &updates {
-            // A process may end before the others.
-            if removed.is_none() || *writer == process || *at >= last_asked {
+            if removed.is_none() || *writer == process {
                 continue;
             }
-            let Some((_, seen)) = denied.range(revision..).next() else { panic!("revision {revision} was never seen") };
+            let Some((_, seen)) = denied.range(revision..).next() else {
+                // A process may end before the others.
+                assert!(at + BOUND.as_micros() > last_asked, "revision {revision} was never seen");
+                continue;
+            };
             delays.push(Duration::from_micros(u64::try_from(seen.saturating_sub(*at)).unwrap()));
         }
     }

@@ -13,7 +13,7 @@ use rolecall_postgres::PostgresStore;
 use crate::server;
 
 /// Runs the command that starts and stops the server.
-async fn control(arguments: &'static [&'static str]) {
+pub(crate) async fn control(arguments: &'static [&'static str]) {
     let command = std::env::var("ROLECALL_POSTGRES_CONTROL").expect(
         "ROLECALL_POSTGRES_CONTROL is not set: expected a command that takes `start`, `stop fast`, `stop immediate`",
     );

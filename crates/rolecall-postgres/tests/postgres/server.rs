@@ -56,13 +56,19 @@ pub(crate) fn is_sqlx() -> bool {
 /// A pool of the client that is tested.
 pub(crate) fn pool(config: Config, size: usize) -> ConnectionPool {
     if is_sqlx() {
-        return sqlx_pool(&config, size).into();
+        return sqlx_pool(u32::try_from(size).expect("a small pool")).connect_lazy_with(sqlx_options(&config)).into();
     }
     let builder = Pool::builder(Manager::new(config, NoTls)).max_size(size);
     builder.build().expect("a pool").into()
 }
 
-fn sqlx_pool(config: &Config, size: usize) -> sqlx::PgPool {
+/// The options of a pool of sqlx.
+pub(crate) fn sqlx_pool(size: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(5))
+}
+
+/// The same server, user and database for sqlx.
+pub(crate) fn sqlx_options(config: &Config) -> PgConnectOptions {
     let mut options = PgConnectOptions::new_without_pgpass();
     if let Some(Host::Tcp(host)) = config.get_hosts().first() {
         options = options.host(host);
@@ -86,8 +92,7 @@ fn sqlx_pool(config: &Config, size: usize) -> sqlx::PgPool {
     for setting in config.get_options().unwrap_or_default().split("-c ").filter_map(|text| text.split_once('=')) {
         options = options.options([(setting.0.trim(), setting.1.trim())]);
     }
-    let size = u32::try_from(size).expect("a small pool");
-    PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options)
+    options
 }
 
 /// How many connections the pool of a store has.
@@ -96,6 +101,16 @@ pub(crate) fn connections(store: &PostgresStore) -> usize {
         ConnectionPool::Deadpool(pool) => pool.status().size,
         ConnectionPool::Sqlx(pool) => pool.size() as usize,
         _ => panic!("another pool"),
+    }
+}
+
+/// Waits until every connection is back in the pool. sqlx gives them back in a task, which asks for a sign of life.
+pub(crate) async fn wait_until_idle(store: &PostgresStore) {
+    while let ConnectionPool::Sqlx(pool) = store.pool() {
+        if pool.num_idle() == usize::try_from(pool.size()).expect("a small pool") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -13,7 +13,7 @@ use tokio_postgres::{Config, NoTls};
 use crate::server;
 
 /// The server itself, also if the tests go through a pooler.
-fn direct() -> Config {
+pub(crate) fn direct() -> Config {
     std::env::var("ROLECALL_POSTGRES_DIRECT").map_or_else(|_| server::config(), |url| url.parse().expect("a URL"))
 }
 
@@ -21,9 +21,14 @@ fn is_pooled() -> bool {
     std::env::var("ROLECALL_POSTGRES_DIRECT").is_ok()
 }
 
-/// A store with a pool of its own, as in a process of its own.
-fn open(schema: &str, listens: Config) -> PostgresStore {
-    PostgresStore::builder(server::pool(server::config(), 4)).schema(schema).listen(listens, NoTls).build()
+/// A store with a pool of its own, as in a process of its own. Its hints come over the client that is tested.
+pub(crate) fn open(schema: &str, listens: Config) -> PostgresStore {
+    let builder = PostgresStore::builder(server::pool(server::config(), 4)).schema(schema);
+    if server::is_sqlx() {
+        let pool = server::sqlx_pool(2).connect_lazy_with(server::sqlx_options(&listens));
+        return builder.listen_with_pool(pool).build();
+    }
+    builder.listen(listens, NoTls).build()
 }
 
 async fn fresh() -> PostgresStore {
@@ -117,6 +122,21 @@ async fn a_commit_that_is_rolled_back_sends_no_hint() {
         assert_eq!(found.number(), revision);
     }
     server::drop_schema(store.schema()).await;
+}
+
+/// Dropping them is no panic, wherever it happens, and their connection is free again.
+#[test]
+fn hints_can_be_dropped_outside_the_runtime() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let store = runtime.block_on(fresh());
+    // More than the pool of sqlx has.
+    for _ in 0..4 {
+        drop(runtime.block_on(store.watch()).unwrap());
+    }
+    let hints = runtime.block_on(store.watch()).unwrap();
+    runtime.block_on(server::drop_schema(store.schema()));
+    drop(runtime);
+    drop(hints);
 }
 
 async fn eventually(what: &str, is_so: impl Fn() -> bool) {

@@ -58,6 +58,7 @@ impl Event {
 
 /// What happened to a follower.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only events show what it contains"))]
 pub(super) enum FollowerEvent {
     /// The store answered a poll about this many tenants.
     Polled(usize),

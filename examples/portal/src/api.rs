@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod change;
+pub mod directories;
 pub mod groups;
 pub mod history;
 pub mod openapi;
@@ -30,6 +31,7 @@ fn documented() -> OpenApiRouter<PortalState> {
         .merge(users::router())
         .merge(roles::router())
         .merge(permissions::router())
+        .merge(directories::router())
         .merge(access::router())
         .merge(history::router());
     OpenApiRouter::new().nest("/t/{tenant}/api/v1", calls).nest("/t/{tenant}/access/v1", crate::authzen::router())

@@ -4,12 +4,12 @@
 //! search, because a tenant's permissions do not list the resources of an application.
 //!
 //! The caller authenticates with a bearer token, and its user needs `access:read`. A denial is 200 with `decision: false`. A
-//! request that does not fit the specification is 400; one question of several that does not fit is a denial, if all are
-//! answered. Members that are not known are ignored, as the specification asks.
+//! request that does not fit the specification is 400; one question of several that does not fit is a denial at its place.
+//! Members that are not known are ignored, as the specification asks.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::request::{MOST_ENTRIES, MOST_ITEMS, unreadable};
+use crate::api::views::tag_of;
 use crate::catalog::required::AccessRead;
 use crate::state::PortalState;
 
@@ -63,44 +64,41 @@ pub fn permission_of(moment: &Moment<'_>, resource_type: &str, id: &str, action:
 }
 
 /// The user who wants to do something.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct AuthzenSubject {
     /// `user`.
     #[serde(rename = "type")]
     subject_type: String,
     /// The user's key.
     id: String,
-    /// Not used.
+    /// Not used to decide.
     #[serde(default)]
     #[schema(value_type = Object)]
-    #[expect(dead_code, reason = "read only to be checked")]
     properties: Map<String, Value>,
 }
 
 /// The action that the user wants.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct AuthzenAction {
     /// The name of the action.
     name: String,
-    /// Not used.
+    /// Not used to decide.
     #[serde(default)]
     #[schema(value_type = Object)]
-    #[expect(dead_code, reason = "read only to be checked")]
     properties: Map<String, Value>,
 }
 
 /// The resource of the action.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct AuthzenResource {
     /// The type of the resource.
     #[serde(rename = "type")]
     resource_type: String,
     /// The id of the resource.
     id: String,
-    /// Not used.
+    /// Not used to decide.
     #[serde(default)]
     #[schema(value_type = Object)]
-    #[expect(dead_code, reason = "read only to be checked")]
     properties: Map<String, Value>,
 }
 
@@ -269,16 +267,11 @@ async fn evaluations(asking: Permitted<AccessRead>, Body(request): Body<Evaluati
             serde_json::from_value(question).map_err(|error| malformed(error.to_string()))?;
         question.or(&defaults)
     };
-    let mut questions: Vec<Result<Evaluation, Problem>> = list.into_iter().map(read).collect();
-    // If all are answered, one that is malformed is a denial, and the others count. An answer that ends early says nothing
-    // about the rest, so all are read before one is answered: a malformed one is an error at any place.
-    if options.evaluations_semantic != Semantic::ExecuteAll {
-        questions = questions.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().map(Ok).collect();
-    }
-    let mut answers = Vec::with_capacity(questions.len());
-    for question in questions {
-        let answer = match question {
+    let mut answers = Vec::with_capacity(list.len());
+    for question in list {
+        let answer = match read(question) {
             Ok(question) => question.answer(&moment)?,
+            // A failure is a denial, with each semantic.
             Err(problem) => AuthzenDecision { decision: false, context: Some(json!({ "reason": problem.code() })) },
         };
         let decision = answer.decision;
@@ -295,24 +288,61 @@ async fn evaluations(asking: Permitted<AccessRead>, Body(request): Body<Evaluati
 /// Which part of the results.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 pub struct AuthzenPage {
-    /// `next_token` of the answer before.
+    /// `next_token` of the answer before, with the same question and the same limit.
     token: Option<String>,
-    /// At most this many results.
+    /// At most this many results. Without it, the limit of the token, or 50.
     limit: Option<usize>,
 }
 
+/// A part of the results of one question.
+#[derive(Debug)]
+struct Part {
+    /// The question, so that a token is not taken for another one.
+    question: String,
+    limit: usize,
+    /// The name that the part begins after.
+    after: String,
+}
+
 impl AuthzenPage {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(50).clamp(1, MOST_ENTRIES)
+    /// The part that is asked for. A token has the question, the limit, and where the part begins.
+    fn part(&self, question: &impl Serialize) -> Result<Part, Problem> {
+        let question = tag_of(question).trim_matches('"').to_owned();
+        let Some(token) = self.token.as_deref().filter(|token| !token.is_empty()) else {
+            let limit = self.limit.unwrap_or(50).min(MOST_ENTRIES);
+            return Ok(Part { question, limit, after: String::new() });
+        };
+        let mut parts = token.splitn(3, '.');
+        let (asked, limit, after) = (parts.next(), parts.next().and_then(|limit| limit.parse().ok()), parts.next());
+        let (Some(limit), Some(after)) = (limit, after) else { return Err(malformed("`page.token` is not a token")) };
+        let is_same =
+            asked == Some(question.as_str()) && self.limit.is_none_or(|other| other.min(MOST_ENTRIES) == limit);
+        if !is_same || limit > MOST_ENTRIES {
+            return Err(malformed("`page.token` belongs to another question or limit"));
+        }
+        Ok(Part { question, limit, after: after.to_owned() })
+    }
+}
+
+impl Part {
+    /// The number of results to look for: at least one, to know whether there are any.
+    fn wanted(&self) -> usize {
+        self.limit.max(1)
     }
 
-    fn token(&self) -> Option<&str> {
-        self.token.as_deref().filter(|token| !token.is_empty())
+    /// The answer with these results. `next` is the name of the last one, if there are more.
+    fn answer(&self, mut results: Vec<Value>, mut next: Option<String>) -> Json<SearchResults> {
+        if self.limit == 0 {
+            next = results.first().map(|_| self.after.clone());
+            results.clear();
+        }
+        let next_token = next.map_or_else(String::new, |next| format!("{}.{}.{next}", self.question, self.limit));
+        Json(SearchResults { page: NextPage { next_token, count: results.len() }, results })
     }
 }
 
 /// The type of the subjects that are searched for.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct SearchedSubject {
     /// `user`.
     #[serde(rename = "type")]
@@ -328,6 +358,10 @@ pub struct SubjectSearch {
     action: AuthzenAction,
     /// To what.
     resource: AuthzenResource,
+    /// Not used to decide.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    context: Map<String, Value>,
     /// Which part of the results.
     #[serde(default)]
     page: AuthzenPage,
@@ -340,6 +374,10 @@ pub struct ActionSearch {
     subject: AuthzenSubject,
     /// To what.
     resource: AuthzenResource,
+    /// Not used to decide.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    context: Map<String, Value>,
     /// Which part of the results.
     #[serde(default)]
     page: AuthzenPage,
@@ -364,13 +402,6 @@ pub struct NextPage {
     count: usize,
 }
 
-impl SearchResults {
-    fn new(results: Vec<Value>, next: Option<String>) -> Json<Self> {
-        let page = NextPage { next_token: next.unwrap_or_default(), count: results.len() };
-        Json(Self { page, results })
-    }
-}
-
 /// Finds the users who may do something, by key.
 #[utoipa::path(post, path = "/search/subject", tag = "authzen", request_body = SubjectSearch,
     responses((status = 200, body = SearchResults)))]
@@ -378,17 +409,15 @@ async fn search_subject(
     asking: Permitted<AccessRead>,
     Body(search): Body<SubjectSearch>,
 ) -> Result<Json<SearchResults>, Problem> {
-    let (moment, resource) = (asking.moment(), &search.resource);
-    let permission = permission_of(&moment, &resource.resource_type, &resource.id, &search.action.name);
-    let permission = permission.filter(|_| search.subject.subject_type == SUBJECT_TYPE);
-    let Some(permission) = permission else { return Ok(SearchResults::new(Vec::new(), None)) };
-    let mut request = PageRequest::of(search.page.limit());
-    if let Some(token) = search.page.token() {
-        request = request.after(token);
-    }
-    let page = moment.who_can(permission).page(&request);
+    let SubjectSearch { subject, action, resource, context, page } = &search;
+    let part = page.part(&("subject", subject, action, resource, context))?;
+    let moment = asking.moment();
+    let permission = permission_of(&moment, &resource.resource_type, &resource.id, &action.name);
+    let permission = permission.filter(|_| subject.subject_type == SUBJECT_TYPE);
+    let Some(permission) = permission else { return Ok(part.answer(Vec::new(), None)) };
+    let found = moment.who_can(permission).page(&PageRequest::of(part.wanted()).after(&part.after));
     let subject = |user: rolecall::records::UserRecord| json!({ "type": SUBJECT_TYPE, "id": user.key.as_str() });
-    Ok(SearchResults::new(page.items.into_iter().map(subject).collect(), page.next))
+    Ok(part.answer(found.items.into_iter().map(subject).collect(), found.next))
 }
 
 /// Finds the actions that a user may do to a resource, by name.
@@ -398,11 +427,13 @@ async fn search_action(
     asking: Permitted<AccessRead>,
     Body(search): Body<ActionSearch>,
 ) -> Result<Json<SearchResults>, Problem> {
-    let (moment, resource) = (asking.moment(), &search.resource);
-    if search.subject.subject_type != SUBJECT_TYPE {
-        return Ok(SearchResults::new(Vec::new(), None));
+    let ActionSearch { subject, resource, context, page } = &search;
+    let part = page.part(&("action", subject, resource, context))?;
+    if subject.subject_type != SUBJECT_TYPE {
+        return Ok(part.answer(Vec::new(), None));
     }
-    let held = moment.effective(search.subject.id.as_str());
+    let moment = asking.moment();
+    let held = moment.effective(subject.id.as_str());
     let (general, specific) =
         (format!("{}:", resource.resource_type), format!("{}:{}:", resource.resource_type, resource.id));
     let mut actions: Vec<String> = Vec::new();
@@ -417,22 +448,23 @@ async fn search_action(
     }
     actions.sort_unstable();
     actions.dedup();
-    let mut rest = actions.into_iter().filter(|action| search.page.token().is_none_or(|token| action.as_str() > token));
-    let page: Vec<String> = rest.by_ref().take(search.page.limit()).collect();
-    let next = rest.next().and(page.last().cloned());
-    Ok(SearchResults::new(page.iter().map(|action| json!({ "name": action })).collect(), next))
+    let mut rest = actions.into_iter().filter(|action| *action > part.after);
+    let found: Vec<String> = rest.by_ref().take(part.wanted()).collect();
+    let next = rest.next().and(found.last().cloned());
+    Ok(part.answer(found.iter().map(|action| json!({ "name": action })).collect(), next))
 }
 
 /// The metadata of a tenant's decision point. It is the same for every slug, so it tells nobody which tenants exist.
-async fn metadata(State(state): State<PortalState>, Path(slug): Path<String>) -> Result<Json<Value>, Problem> {
+async fn metadata(State(state): State<PortalState>, Path(slug): Path<String>) -> Result<Response, Problem> {
     let slug: TenantSlug =
         slug.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, "not_found", "tenant not found"))?;
     let point = format!("{}/t/{slug}", state.base_url());
-    Ok(Json(json!({
+    let metadata = json!({
         "policy_decision_point": point,
         "access_evaluation_endpoint": format!("{point}/access/v1/evaluation"),
         "access_evaluations_endpoint": format!("{point}/access/v1/evaluations"),
         "search_subject_endpoint": format!("{point}/access/v1/search/subject"),
         "search_action_endpoint": format!("{point}/access/v1/search/action"),
-    })))
+    });
+    Ok(([(header::CACHE_CONTROL, "public, max-age=3600")], Json(metadata)).into_response())
 }

@@ -25,6 +25,8 @@ rolecall::catalog! {
         AccessRead = "access:read" { name: "Ask who may do what", category: "Portal" },
         /// Read who changed what, and when.
         HistoryRead = "history:read" { name: "Read the history", category: "Portal" },
+        /// Hand users and groups to a directory, and release them.
+        DirectoriesManage = "directories:manage" { name: "Hand over to directories", category: "Portal" },
         /// Export the whole tenant.
         TenantExport = "tenant:export" { name: "Export the tenant", category: "Portal" },
     }
@@ -59,6 +61,6 @@ pub mod required {
 
     required! {
         GroupsRead, GroupsManage, UsersRead, UsersManage, RolesRead, RolesManage, PermissionsRead, PermissionsManage,
-        AccessRead, HistoryRead, TenantExport,
+        AccessRead, HistoryRead, DirectoriesManage, TenantExport,
     }
 }

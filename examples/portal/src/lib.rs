@@ -3,17 +3,19 @@
 //! [`app`] is the whole application as a router. `main.rs` has the command. `state.rs` has what all requests share, `auth.rs`
 //! who asks, `catalog.rs` what the portal's own permissions are. `api` has the JSON calls under
 //! `/t/{tenant}/api/v1`, `authzen.rs` those of AuthZEN, `scim` those for directories, `pages` the pages under
-//! `/t/{tenant}/portal`, `stores.rs` where tenants are kept, and `history.rs` what happened to them.
+//! `/t/{tenant}/portal`, `stores.rs` where tenants are kept, `serve.rs` the server, and `history.rs` what happened to them.
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod auth;
 pub mod authzen;
 pub mod catalog;
+pub mod directories;
 pub mod history;
 pub mod lint_runs;
 pub mod pages;
 pub mod scim;
+pub mod serve;
 pub mod state;
 pub mod stores;
 pub mod tenant;
@@ -32,8 +34,8 @@ use crate::state::{PortalState, Principal};
 /// The largest body of a request.
 pub const MOST_BYTES: usize = 1024 * 1024;
 
-/// The longest time of a request. A commit that it has begun goes on.
-const MOST_TIME: Duration = Duration::from_secs(30);
+/// The longest time of a request, its body included. A commit that it has begun goes on.
+pub const MOST_TIME: Duration = Duration::from_secs(30);
 
 /// Returns the whole application.
 ///
@@ -58,7 +60,7 @@ pub fn app(state: PortalState) -> Router {
         .route_layer(tenant)
         .route_layer(middleware::from_fn_with_state(state.clone(), auth::authenticate));
     Router::new()
-        .merge(pages::guard(guarded))
+        .merge(guarded)
         .merge(pages::public_router())
         .merge(api::public_router())
         .merge(scim::router(state.clone()))
@@ -68,6 +70,7 @@ pub fn app(state: PortalState) -> Router {
         })
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(within_time))
+        .layer(middleware::from_fn(pages::as_page))
         .layer(middleware::from_fn(protect))
         .layer(middleware::from_fn(log))
         .with_state(state)
@@ -75,8 +78,10 @@ pub fn app(state: PortalState) -> Router {
 
 /// Ends a request that takes too long.
 async fn within_time(request: Request, next: Next) -> Response {
-    let timed_out = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "the request took too long");
-    tokio::time::timeout(MOST_TIME, next.run(request)).await.unwrap_or_else(|_| timed_out().into_response())
+    serve::within(MOST_TIME, request, next).await.unwrap_or_else(|late| {
+        let (status, code, title) = late.status();
+        Problem::new(status, code, title).into_response()
+    })
 }
 
 /// Returns the caller's id of the request. Adds the headers that keep browsers from guessing types, from

@@ -93,6 +93,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     drop(tenant);
 
     let stopped = async { drop(tokio::signal::ctrl_c().await) };
-    axum::serve(listener, rolecall_portal::app(state)).with_graceful_shutdown(stopped).await?;
+    rolecall_portal::serve::serve(listener, rolecall_portal::app(state), stopped).await?;
     Ok(())
 }

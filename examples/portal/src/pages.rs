@@ -6,6 +6,7 @@
 
 mod assets;
 mod change;
+mod directory;
 mod edits;
 mod effect;
 mod expiring;
@@ -31,7 +32,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request};
 use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use rolecall_axum::Problem;
@@ -52,12 +53,14 @@ pub fn router() -> Router<PortalState> {
         .route("/groups/{group}/roles", get(group_roles::roles))
         .route("/groups/{group}/subgroups", get(subgroups::subgroups))
         .route("/groups/{group}/settings", get(groups::settings))
+        .route("/groups/{group}/directory", get(directory::group).post(directory::change_group))
         .route("/groups/{group}/history", get(history::group))
         .route("/groups/{group}/children", get(tree::children))
         .route("/users", get(users::list).post(users::create))
         .route("/users/new", get(users::new))
         .route("/users/{user}", get(users::user).post(users::change))
         .route("/users/{user}/settings", get(users::settings))
+        .route("/users/{user}/directory", get(directory::user).post(directory::change_user))
         .route("/users/{user}/history", get(history::user))
         .route("/roles", get(roles::list).post(role_settings::create))
         .route("/roles/new", get(role_settings::new))
@@ -84,13 +87,7 @@ pub fn public_router() -> Router<PortalState> {
     Router::new()
         .route("/t/{tenant}/portal/login", get(session::login_form).post(session::login))
         .route("/t/{tenant}/portal/logout", post(session::logout))
-        .route_layer(middleware::from_fn(as_page))
         .merge(assets::router())
-}
-
-/// Makes pages of the answers that are problem details, and leads a browser without a session to the form.
-pub fn guard(router: Router<PortalState>) -> Router<PortalState> {
-    router.route_layer(middleware::from_fn(as_page))
 }
 
 async fn start(Path(slug): Path<String>) -> Redirect {
@@ -104,7 +101,8 @@ async fn nothing() -> Problem {
 /// The largest body of problem details that is made a page.
 const MOST_PROBLEM_BYTES: usize = 256 * 1024;
 
-async fn as_page(request: Request, next: Next) -> Response {
+/// Makes pages of errors under the path of the pages, and leads a browser without a session to the form.
+pub(crate) async fn as_page(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
     let is_read = request.method().is_safe();
@@ -120,10 +118,10 @@ async fn as_page(request: Request, next: Next) -> Response {
         let to = layout::link(&format!("/t/{slug}/portal/login"), &[("next", &back)]);
         return Redirect::to(&to).into_response();
     }
-    let is_problem = |kind: &header::HeaderValue| kind.as_bytes().starts_with(b"application/problem+json");
-    if !response.headers().get(header::CONTENT_TYPE).is_some_and(is_problem) {
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
         return response;
     }
+    // Problem details, or the text in which axum says that a path or form cannot be read.
     let (mut parts, body) = response.into_parts();
     let problem = to_bytes(body, MOST_PROBLEM_BYTES).await.ok().and_then(|json| serde_json::from_slice(&json).ok());
     let page = layout::problem_page(&slug, parts.status, &problem.unwrap_or_default());

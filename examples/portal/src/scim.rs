@@ -97,8 +97,10 @@ async fn not_offered() -> ScimError {
 }
 
 async fn within_time(request: Request, next: Next) -> Response {
-    let timed_out = || ScimError::new(StatusCode::SERVICE_UNAVAILABLE, "the request took too long");
-    tokio::time::timeout(MOST_TIME, next.run(request)).await.unwrap_or_else(|_| timed_out().into_response())
+    crate::serve::within(MOST_TIME, request, next).await.unwrap_or_else(|late| {
+        let (status, _, text) = late.status();
+        ScimError::new(status, text).into_response()
+    })
 }
 
 /// A request of a directory: its tenant, and one moment of it.
@@ -375,14 +377,17 @@ fn users_passing(
     skip: usize,
     count: usize,
 ) -> Found<rolecall::records::UserRecord> {
-    let passes = |user: &_| test.is_none_or(|test| test.passes(view, Subject::User(user)));
-    if let Some(places) = test.and_then(Test::places) {
+    if let Some((places, rest)) = test.and_then(Test::places) {
+        let passes = |user: &_| rest.iter().all(|test| test.passes(view, Subject::User(user)));
         let mut users: Vec<_> =
             places.iter().flat_map(|place| view.users_at(place)).filter(|user| passes(user)).collect();
-        users.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        users.dedup_by_key(|user| user.id);
+        if places.len() > 1 {
+            users.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+            users.dedup_by_key(|user| user.id);
+        }
         return part(users, skip, count, |user| user);
     }
+    let passes = |user: &_| test.is_none_or(|test| test.passes(view, Subject::User(user)));
     let users = view.moment.users_managed_by(view.directory).filter(|user| passes(user));
     part(users, skip, count, Clone::clone)
 }
@@ -393,14 +398,17 @@ fn groups_passing(
     skip: usize,
     count: usize,
 ) -> Found<rolecall::records::GroupRecord> {
-    let passes = |group: &_| test.is_none_or(|test| test.passes(view, Subject::Group(group)));
-    if let Some(places) = test.and_then(Test::places) {
+    if let Some((places, rest)) = test.and_then(Test::places) {
+        let passes = |group: &_| rest.iter().all(|test| test.passes(view, Subject::Group(group)));
         let mut groups: Vec<_> =
             places.iter().flat_map(|place| view.groups_at(place)).filter(|group| passes(group)).collect();
-        groups.sort_unstable_by(|a, b| a.slug.cmp(&b.slug));
-        groups.dedup_by_key(|group| group.id);
+        if places.len() > 1 {
+            groups.sort_unstable_by(|a, b| a.slug.cmp(&b.slug));
+            groups.dedup_by_key(|group| group.id);
+        }
         return part(groups, skip, count, |group| group);
     }
+    let passes = |group: &_| test.is_none_or(|test| test.passes(view, Subject::Group(group)));
     let groups = view.moment.groups_managed_by(view.directory).filter(|group| passes(group));
     part(groups, skip, count, Clone::clone)
 }

@@ -67,18 +67,18 @@ pub struct GroupChange {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct GroupPath {
-    group_id: GroupId,
+pub(super) struct GroupPath {
+    pub(super) group_id: GroupId,
 }
 
 /// The group after the changes of the transaction so far.
-fn group_in(tx: &Tx, group: GroupId) -> Result<Group, Problem> {
+pub(super) fn group_in(tx: &Tx, group: GroupId) -> Result<Group, Problem> {
     let preview = tx.preview().at(tx.instant());
     found(preview.group(group), "group").map(Group::from)
 }
 
 /// The group before the transaction.
-fn group_before(tx: &Tx, group: GroupId) -> Option<Group> {
+pub(super) fn group_before(tx: &Tx, group: GroupId) -> Option<Group> {
     tx.base().at(tx.instant()).group(group).map(Group::from)
 }
 

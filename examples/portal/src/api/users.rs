@@ -57,8 +57,8 @@ pub struct UserChange {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct UserPath {
-    user_id: UserId,
+pub(super) struct UserPath {
+    pub(super) user_id: UserId,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,12 +69,12 @@ struct UserRolePath {
 }
 
 /// The user after the changes of the transaction so far.
-fn user_in(tx: &Tx, user: UserId) -> Result<User, Problem> {
+pub(super) fn user_in(tx: &Tx, user: UserId) -> Result<User, Problem> {
     found(tx.preview().at(tx.instant()).user(user), "user").map(User::from)
 }
 
 /// The user before the transaction.
-fn user_before(tx: &Tx, user: UserId) -> Option<User> {
+pub(super) fn user_before(tx: &Tx, user: UserId) -> Option<User> {
     tx.base().at(tx.instant()).user(user).map(User::from)
 }
 

@@ -31,6 +31,9 @@ pub struct Group {
     /// The directory that manages the group, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<String>,
+    /// The id in the directory, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
 }
 
 impl From<GroupRecord> for Group {
@@ -38,6 +41,7 @@ impl From<GroupRecord> for Group {
         Self {
             id: group.id.to_string(),
             managed_by: group.managed_by().map(ToString::to_string),
+            external_id: group.external_id().map(ToString::to_string),
             slug: group.slug.to_string(),
             name: group.name.to_string(),
             description: group.description.to_string(),
@@ -61,6 +65,9 @@ pub struct User {
     /// The directory that manages the user, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<String>,
+    /// The id in the directory, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
 }
 
 impl From<UserRecord> for User {
@@ -70,6 +77,7 @@ impl From<UserRecord> for User {
             name: user.name().to_owned(),
             suspended: user.status == Status::Suspended,
             managed_by: user.managed_by().map(ToString::to_string),
+            external_id: user.external_id().map(ToString::to_string),
             key: user.key.to_string(),
         }
     }

@@ -205,7 +205,10 @@ impl Submitted {
 
 /// The fields that a person has typed.
 fn is_entered(name: &str) -> bool {
-    matches!(name, "name" | "slug" | "key" | "description" | "category" | "grant" | "include" | "from" | "until")
+    matches!(
+        name,
+        "name" | "slug" | "key" | "description" | "category" | "grant" | "include" | "from" | "until" | "directory"
+    )
 }
 
 /// The fields as hidden ones of another form.

@@ -1,13 +1,14 @@
 //! What the forms change: each is a function on a transaction, which returns the page to go to.
 
 use rolecall::moment::WithOrigin;
-use rolecall::records::{GroupId, PermissionId, RoleId, RoleRecord, UserId};
+use rolecall::records::{GroupId, Manager, PermissionId, RoleId, RoleRecord, UserId};
 use rolecall::{Error, ErrorKind, Moment, Tx};
 use serde::Serialize;
 
 use super::change::with_notice;
 use super::fields::{Fields, Refusal};
 use crate::api::views::tag_of;
+use crate::directories::{self, Target};
 
 pub(super) fn short_hash(value: &impl Serialize) -> String {
     tag_of(value).trim_matches('"').to_owned()
@@ -168,6 +169,35 @@ pub(super) fn change_user(tx: &Tx, fields: &Fields, user: UserId, users: &str) -
         _ => return Err(unknown_action()),
     };
     Ok(with_notice(&format!("{users}/{user}{tab}"), "saved"))
+}
+
+/// Hands a user or group to a directory, or releases it. Returns the page to go to.
+pub(super) fn change_directory(tx: &Tx, fields: &Fields, target: Target, done: &str) -> Result<String, Refusal> {
+    let moment = tx.base().at(tx.instant());
+    match target {
+        Target::User(user) => judge(fields, &user_version(&moment, user), "user")?,
+        Target::Group(group) => judge(fields, &group_version(&moment, group), "group")?,
+    }
+    match fields.get("do") {
+        "hand-over" => {
+            let directory = fields.required("directory", "Enter the name of the directory")?;
+            directories::hand_over(tx, target, directory, fields.optional("external-id"))
+                .map_err(|error| directory_mistake(error, directory))?;
+        }
+        "release" => directories::release(tx, target)?,
+        _ => return Err(unknown_action()),
+    }
+    Ok(with_notice(done, "saved"))
+}
+
+/// A name or an id that cannot be is a mistake of its field.
+fn directory_mistake(error: Error, directory: &str) -> Refusal {
+    let field = match (error.kind(), Manager::new(directory).is_ok()) {
+        (ErrorKind::Invalid, false) => "directory",
+        (ErrorKind::Invalid | ErrorKind::AlreadyExists, _) => "external-id",
+        _ => return error.into(),
+    };
+    Refusal::mistake(Some(field), super::layout::capitalised(&error.to_string()))
 }
 
 /// The version of a role: its record, its grants and what it includes.

@@ -32,9 +32,9 @@ impl Fields {
             if !ids.contains(&id) {
                 ids.push(id);
             }
-        }
-        if ids.len() > MOST_CHOSEN {
-            return Err(Refusal::mistake(None, format!("Choose at most {MOST_CHOSEN} at once")));
+            if ids.len() > MOST_CHOSEN {
+                return Err(Refusal::mistake(None, format!("Choose at most {MOST_CHOSEN} at once")));
+            }
         }
         Ok(ids)
     }

@@ -11,6 +11,7 @@ use rolecall_axum::Problem;
 use serde::Deserialize;
 
 use super::change::Submitted;
+use super::directory::directory_link;
 use super::edits::{self, group_version};
 use super::fields::Fields;
 use super::layout::{
@@ -273,6 +274,7 @@ fn settings_page(
                 @if let Some(manager) = group.managed_by() { dt { "Managed by" } dd { (manager) } }
             }
         }
+        (directory_link(frame, &own, group.managed_by().is_some()))
     };
     let title =
         if mistakes.is_empty() { format!("Settings of {}", group.name) } else { format!("Error: {}", group.name) };

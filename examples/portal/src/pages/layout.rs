@@ -114,6 +114,8 @@ pub(super) fn problem_page(slug: &str, status: StatusCode, problem: &Map<String,
     let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
     let title = match (status, text("code")) {
         (StatusCode::FORBIDDEN, "cross_site") => "This request came from another site",
+        (StatusCode::PAYLOAD_TOO_LARGE, _) => "This form is too large",
+        (StatusCode::REQUEST_TIMEOUT, _) => "This form took too long",
         (StatusCode::FORBIDDEN, "forbidden") => "You may not see or change this",
         (StatusCode::NOT_FOUND, _) => "Not found",
         (StatusCode::SERVICE_UNAVAILABLE, _) => "Out of service",
@@ -125,11 +127,11 @@ pub(super) fn problem_page(slug: &str, status: StatusCode, problem: &Map<String,
         html! {
             main.card.narrow #content tabindex="-1" {
                 h1 { (title) }
-                p { (capitalised(text("title"))) "." }
+                @if !text("title").is_empty() { p { (capitalised(text("title"))) "." } }
                 @if !text("detail").is_empty() { p { (capitalised(text("detail"))) "." } }
                 @if !text("permission").is_empty() { p { "It requires the permission " code { (text("permission")) } "." } }
                 @if status == StatusCode::SERVICE_UNAVAILABLE { p { "Try again in a moment." } }
-                p.muted { "Status " (status.as_u16()) ", " code { (text("code")) } }
+                p.muted { "Status " (status.as_u16()) @if !text("code").is_empty() { ", " code { (text("code")) } } }
                 p { a href=(format!("/t/{slug}/portal/access-management/groups")) { "To the groups" } }
                 form method="post" action=(format!("/t/{slug}/portal/logout")) { button { "Sign out" } }
             }

@@ -13,6 +13,7 @@ use rolecall_axum::Problem;
 use serde::Deserialize;
 
 use super::change::Submitted;
+use super::directory::directory_link;
 use super::edits::{self, user_version};
 use super::fields::Fields;
 use super::group_roles::{assign_form, role_cell};
@@ -182,6 +183,7 @@ fn settings_page(
             (danger_form(&own, &user_fields(moment, user, "delete"), "Delete the user",
                 "Memberships and roles go with the user.", "Delete user"))
         }
+        (directory_link(frame, &own, user.managed_by().is_some()))
     };
     page_with_status(status, frame, Section::Users, &format!("Settings of {}", user.name()), content)
 }

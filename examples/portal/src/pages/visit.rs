@@ -40,6 +40,7 @@ pub(super) struct Rights {
     pub(super) manage_permissions: bool,
     pub(super) read_access: bool,
     pub(super) read_history: bool,
+    pub(super) manage_directories: bool,
 }
 
 impl Rights {
@@ -91,6 +92,7 @@ impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Visit<R> {
             manage_permissions: may(Permission::PermissionsManage),
             read_access: may(Permission::AccessRead),
             read_history: may(Permission::HistoryRead),
+            manage_directories: may(Permission::DirectoriesManage),
         };
         let moment = asking.moment();
         let snapshot = moment.snapshot();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rolecall::records::{GroupRecord, Status, UserRecord};
+use rolecall::records::{GroupId, GroupRecord, Status, UserRecord};
 use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
 
 use super::attribute::{Attribute, ResourceKind};
@@ -110,17 +110,26 @@ impl Test {
         }
     }
 
-    /// Where the entities are that can pass, so that not all have to be tried.
-    pub(crate) fn places(&self) -> Option<Vec<Place>> {
+    /// Where the entities are that can pass, so that not all have to be tried, and what those still have to pass. What is at a
+    /// place passes the test that led there.
+    pub(crate) fn places(&self) -> Option<(Vec<Place>, Vec<&Self>)> {
+        let only = |place| Some((vec![place], Vec::new()));
         match self {
-            Self::All(tests) => tests.iter().find_map(Self::places),
-            Self::Any(tests) => {
-                let places: Option<Vec<Vec<Place>>> = tests.iter().map(Self::places).collect();
-                places.map(|places| places.concat())
+            Self::All(tests) => {
+                let mut found = tests.iter().enumerate().filter_map(|(at, test)| Some((at, test.places()?)));
+                let (at, (places, mut rest)) = found.next()?;
+                rest.extend(tests.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, test)| test));
+                Some((places, rest))
             }
-            Self::Text(Attribute::Id, CompareOp::Eq, id) => Some(vec![Place::Id(id.clone())]),
-            Self::Text(Attribute::ExternalId, CompareOp::Eq, id) => Some(vec![Place::ExternalId(id.clone())]),
-            Self::Related(id) => Some(vec![Place::RelatedTo(id.clone())]),
+            Self::Any(tests) => {
+                let each: Vec<_> = tests.iter().map(Self::places).collect::<Option<_>>()?;
+                let is_exact = each.iter().all(|(_, rest)| rest.is_empty());
+                let places = each.into_iter().flat_map(|(places, _)| places).collect();
+                Some((places, if is_exact { Vec::new() } else { vec![self] }))
+            }
+            Self::Text(Attribute::Id, CompareOp::Eq, id) => only(Place::Id(id.clone())),
+            Self::Text(Attribute::ExternalId, CompareOp::Eq, id) => only(Place::ExternalId(id.clone())),
+            Self::Related(id) => only(Place::RelatedTo(id.clone())),
             _ => None,
         }
     }
@@ -205,7 +214,9 @@ impl<'a> Subject<'a> {
     /// Whether the id is that of a member of the group, or of a group of the user.
     fn is_related(self, view: &View<'_>, id: &str) -> bool {
         match self {
-            Self::User(user) => view.groups_of(user.id).iter().any(|group| group.id.to_string() == id),
+            Self::User(user) => {
+                id.parse().is_ok_and(|id: GroupId| view.groups_of(user.id).iter().any(|group| group.id == id))
+            }
             Self::Group(group) => view.groups_with(id).iter().any(|other| other.id == group.id),
         }
     }

@@ -83,7 +83,7 @@ impl View<'_> {
     /// Finds the users that are at a place.
     pub(crate) fn users_at(&self, place: &Place) -> Vec<UserRecord> {
         match place {
-            Place::Id(id) => self.user(id).into_iter().collect(),
+            Place::Id(id) => self.user(id).into_iter().filter(|user| user.id.to_string() == *id).collect(),
             Place::ExternalId(id) => self.external_user(id).into_iter().collect(),
             Place::RelatedTo(id) => {
                 let members = self.group(id).map(|group| self.member_users(group.id)).unwrap_or_default();
@@ -95,7 +95,7 @@ impl View<'_> {
     /// Finds the groups that are at a place.
     pub(crate) fn groups_at(&self, place: &Place) -> Vec<GroupRecord> {
         match place {
-            Place::Id(id) => self.group(id).into_iter().collect(),
+            Place::Id(id) => self.group(id).into_iter().filter(|group| group.id.to_string() == *id).collect(),
             Place::ExternalId(id) => self.external_group(id).into_iter().collect(),
             Place::RelatedTo(id) => self.groups_with(id),
         }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
 
 mod all;
+mod directories;
 mod entities;
 mod groups;
 mod history;

@@ -119,14 +119,17 @@ async fn evaluations_have_defaults_and_three_semantics() {
     let mut empty = question("alice", "read", "record-1");
     empty["evaluations"] = json!([]);
     assert_eq!(ask(&portal, "evaluations", &empty).await.is(200).json(), json!({ "decision": true }));
-    // Something is missing, in the last of them: a denial if all are answered, otherwise an error.
+    // Something is missing in some of them: a denial at each of these places.
     let mut missing = json!({ "subject": { "type": "user", "id": "alice" }, "evaluations": [
-        question("bob", "read", "record-1"), { "action": { "name": "read" } }, { "resource": { "type": "record" } }, 7,
+        { "action": { "name": "read" } }, question("bob", "read", "record-1"), { "resource": { "type": "record" } }, 7,
     ] });
-    assert_eq!(decisions(&missing).await, [true, false, false, false]);
-    for semantic in ["deny_on_first_deny", "permit_on_first_permit"] {
+    for (semantic, expected) in [
+        ("execute_all", vec![false, true, false, false]),
+        ("deny_on_first_deny", vec![false]),
+        ("permit_on_first_permit", vec![false, true]),
+    ] {
         missing["options"] = json!({ "evaluations_semantic": semantic });
-        ask(&portal, "evaluations", &missing).await.is_problem(400, "malformed");
+        assert_eq!(decisions(&missing).await, expected, "{semantic}");
     }
 }
 
@@ -147,6 +150,7 @@ async fn searches_find_subjects_and_actions_in_parts() {
         (&second["results"], &second["page"]["next_token"]),
         (&json!([{ "type": "user", "id": "root" }]), &"".into())
     );
+    body["page"] = json!({ "limit": 2 });
     body["action"] = json!({ "name": "burn" });
     assert_eq!(ask(&portal, "search/subject", &body).await.is(200).json()["results"], json!([]));
 
@@ -163,6 +167,61 @@ async fn searches_find_subjects_and_actions_in_parts() {
     portal.acme.update(|tx| tx.role("reader")?.grant("record:write")?.done()).await.unwrap();
     assert_eq!(actions("bob", "record-1").await, json!([{ "name": "read" }]));
     assert_eq!(actions("bob", "record-2").await, json!([{ "name": "read" }, { "name": "write" }]));
+}
+
+#[tokio::test]
+async fn a_token_is_for_the_question_and_the_limit_that_it_was_made_for() {
+    let portal = start().await;
+    let subjects = json!({
+        "subject": { "type": "user" },
+        "action": { "name": "read" },
+        "resource": { "type": "record", "id": "record-1" },
+        "page": { "limit": 1 },
+    });
+    let actions = json!({
+        "subject": { "type": "user", "id": "alice" },
+        "resource": { "type": "record", "id": "record-1" },
+        "page": { "limit": 1 },
+    });
+    for (call, body, count) in [("search/subject", subjects, 3), ("search/action", actions, 2)] {
+        let first = ask(&portal, call, &body).await.is(200).json();
+        let token = first["page"]["next_token"].clone();
+        assert_eq!((&first["page"]["count"], token.as_str() != Some("")), (&json!(1), true), "{first}");
+        // The limit need not be repeated. The rest comes in parts of the same size.
+        let (mut found, mut next) = (1, token.clone());
+        while next != "" {
+            let mut body = body.clone();
+            body["page"] = json!({ "token": next });
+            let answer = ask(&portal, call, &body).await.is(200).json();
+            found += answer["results"].as_array().unwrap().len();
+            next = answer["page"]["next_token"].clone();
+        }
+        assert_eq!(found, count, "{call}");
+        let changed = [
+            ("/page", json!({ "token": token, "limit": 2 })),
+            ("/page", json!({ "token": "guessed" })),
+            ("/page", json!({ "token": format!("{}.1", token.as_str().unwrap().split('.').next().unwrap()) })),
+            ("/resource/id", json!("record-2")),
+            ("/resource/properties", json!({ "status": "archived" })),
+            ("/subject/type", json!("service")),
+            ("/context", json!({ "ip": "192.0.2.1" })),
+        ];
+        for (place, value) in changed {
+            let mut body = body.clone();
+            body["page"]["token"] = token.clone();
+            body["resource"]["properties"] = json!({});
+            body["context"] = json!({});
+            ask(&portal, call, &body).await.is(200);
+            *body.pointer_mut(place).unwrap() = value;
+            ask(&portal, call, &body).await.is_problem(400, "malformed");
+        }
+        // No results, but there are some.
+        let mut none = body.clone();
+        none["page"]["limit"] = json!(0);
+        let answer = ask(&portal, call, &none).await.is(200).json();
+        assert_eq!((&answer["results"], &answer["page"]["count"]), (&json!([]), &json!(0)));
+        assert_ne!(answer["page"]["next_token"], "");
+    }
 }
 
 /// Basic Core and Batch Core of the certification scenario, what the other tests do not have.
@@ -234,7 +293,10 @@ async fn malformed_requests_are_400_and_ids_of_requests_are_returned() {
 #[tokio::test]
 async fn the_metadata_names_the_calls_and_no_tenant() {
     let portal = start().await;
-    let metadata = portal.at("GET", "/.well-known/authzen-configuration/t/acme-corp").send().await.is(200).json();
+    let answer = portal.at("GET", "/.well-known/authzen-configuration/t/acme-corp").send().await;
+    let metadata = answer.is(200).json();
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("cache-control"), "public, max-age=3600");
     assert_eq!(metadata["policy_decision_point"], "https://portal.test/t/acme-corp");
     assert_eq!(metadata["access_evaluation_endpoint"], "https://portal.test/t/acme-corp/access/v1/evaluation");
     let unknown = portal.at("GET", "/.well-known/authzen-configuration/t/initech").send().await;

@@ -1,6 +1,7 @@
 //! Groups, members, roles of groups and subgroups: what the calls answer and what they change.
 
 use rolecall::PageRequest;
+use rolecall::records::{GroupId, RecordKind};
 use serde_json::json;
 
 use crate::support::Portal;
@@ -211,4 +212,60 @@ async fn two_clients_cannot_overwrite_each_other() {
         answer.is_problem(412, "changed");
     }
     assert!(portal.acme.now().members("staff", &PageRequest::of(1)).items.is_empty());
+}
+
+#[tokio::test]
+async fn members_leave_together_and_the_others_stay_in_order() {
+    let portal = Portal::start().await;
+    let group: GroupId = portal.group("staff").await.parse().unwrap();
+    let keys: Vec<String> = (0..150).map(|i| format!("member-{i:03}")).collect();
+    let created = portal.acme.update(|tx| {
+        tx.group(group)?.assign("editor")?;
+        keys.iter().try_for_each(|key| tx.create_user(key)?.join(group)?.done())
+    });
+    created.await.unwrap();
+    // Another process, which reads the commits from the store.
+    let other = rolecall::Authorizer::builder()
+        .store(portal.store.clone())
+        .catalog(rolecall_portal::catalog::Permission::catalog())
+        .build();
+    let there = other.tenant("acme-corp").await.unwrap();
+    let check = async |expected: &[&String]| {
+        there.refresh().await.unwrap();
+        for tenant in [&portal.acme, &there] {
+            let now = tenant.now();
+            let members = now.members(group, &PageRequest::of(200)).items;
+            assert!(
+                members.iter().map(|member| member.record.key.as_str()).eq(expected.iter().map(|key| key.as_str()))
+            );
+            for key in &keys {
+                assert_eq!(now.check(key.as_str(), "posts:read"), expected.contains(&key), "{key}");
+                assert_eq!(now.groups_of(key.as_str()).len(), usize::from(expected.contains(&key)));
+            }
+        }
+    };
+    for step in [1, 2, 3, 50, 1] {
+        let stay: Vec<&String> = keys.iter().step_by(step).collect();
+        let set = portal.acme.update(|tx| {
+            let stay = stay.iter().map(|key| key.as_str());
+            tx.group(group)?.set_members(stay).map(drop)
+        });
+        set.await.unwrap();
+        check(&stay).await;
+    }
+    // In one transaction with a change of one of the members, before and after.
+    let deleted = portal.acme.update(|tx| {
+        tx.group(group)?.remove_member("member-007")?;
+        tx.group(group)?.add_member("member-007")?.add_member("alice")?;
+        tx.delete_group(group)?;
+        tx.user("member-007")?.set_name(Some("Seven"))?.done()
+    });
+    let deleted = deleted.await.unwrap();
+    assert_eq!(deleted.changes.iter().filter(|change| change.kind() == RecordKind::Membership).count(), 150);
+    there.refresh().await.unwrap();
+    for tenant in [&portal.acme, &there] {
+        assert!(
+            tenant.now().group(group).is_none() && keys.iter().all(|key| !tenant.check(key.as_str(), "posts:read"))
+        );
+    }
 }

@@ -274,3 +274,88 @@ async fn while_a_commit_is_in_doubt_everything_is_503() {
     let read = portal.call("GET", "/groups?search=doubt").by("root").send().await.is(200).json();
     assert_eq!(read["items"].as_array().unwrap().len(), 1, "it was committed");
 }
+
+const PAGES: &str = "/t/acme-corp/portal/access-management";
+
+#[tokio::test]
+async fn forms_that_are_malformed_or_huge_are_refused_on_a_page() {
+    let portal = Portal::start().await;
+    let group = portal.group("staff").await;
+    let before = portal.acme.revision();
+    let path = format!("{PAGES}/groups/{group}");
+    let huge = format!("do=edit&name={}", "x".repeat(2 * 1024 * 1024));
+    let many: String = (0..20_000).map(|i| format!("&user=7b0c4f0e-0000-4000-8000-{i:012}")).collect();
+    let version = "version=any&step=preview";
+    for (body, status, text) in [
+        (String::new(), 409, "Somebody has changed this"),
+        (huge, 413, "too large"),
+        (format!("do=nothing&{version}"), 422, "does not say what to do"),
+        (format!("do=edit&name=%FF%00&slug=a&{version}"), 422, "There is a problem"),
+        (format!("do=add-members&user=x&{version}"), 422, "There is a problem"),
+        (format!("do=add-members&{version}{many}"), 422, "at most 500"),
+    ] {
+        let answer = portal.at("POST", &path).by("root").form(&body).send().await;
+        assert!(answer.is(status).body.contains(text), "{answer:?}");
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    }
+    let answer = portal.at("POST", &path).by("root").text("{}").send().await;
+    assert!(answer.is(415).body.starts_with("<!DOCTYPE html>"), "{answer:?}");
+    assert_eq!(portal.acme.revision(), before);
+}
+
+#[tokio::test]
+async fn ids_of_another_tenant_are_nothing_on_the_pages() {
+    let portal = Portal::start().await;
+    let now = portal.globex.now();
+    let (group, role) = (now.group("staff").unwrap().id, now.role("editor").unwrap().id());
+    let user = now.user("root").unwrap().id;
+    drop(now);
+    let own = portal.group("staff").await;
+    let before = (portal.acme.revision(), portal.globex.revision());
+    for path in [
+        format!("groups/{group}"),
+        format!("groups/{group}/settings"),
+        format!("groups/{group}/directory"),
+        format!("groups/{own}/members/{user}"),
+        format!("users/{user}"),
+        format!("roles/{role}"),
+    ] {
+        portal.at("GET", &format!("{PAGES}/{path}")).by("root").send().await.is(404);
+    }
+    for (path, form) in [
+        (format!("groups/{group}"), "do=delete&version=any&step=preview".to_owned()),
+        (format!("groups/{own}"), format!("do=add-members&user={user}&version=any&step=preview")),
+        (format!("groups/{own}"), format!("do=assign&role={role}&version=any&step=preview")),
+    ] {
+        portal.at("POST", &format!("{PAGES}/{path}")).by("root").form(&form).send().await.is(409);
+    }
+    // The pages of another tenant do not exist for this one's token.
+    let there = format!("/t/globex/portal/access-management/groups/{group}");
+    portal.at("GET", &there).by("root").send().await.is(404);
+    portal.at("POST", &there).by("root").form("do=delete&version=any&step=preview").send().await.is(404);
+    assert_eq!((portal.acme.revision(), portal.globex.revision()), before);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_in_the_middle_is_a_page_that_says_so() {
+    let portal = Portal::start().await;
+    let before = portal.acme.revision();
+    let create = || portal.at("POST", &format!("{PAGES}/groups")).by("root").form("name=New&step=save").send();
+    portal.store.fail_next(StoreCall::Commit, Fault::Unavailable);
+    let answer = create().await;
+    assert!(answer.is(503).body.contains("Out of service"), "{answer:?}");
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    portal.store.clear_faults();
+    portal.acme.refresh().await.unwrap();
+    assert_eq!(portal.acme.revision(), before, "nothing is saved in part");
+    create().await.is(303);
+    // The outcome of a commit is not known: no page answers before it is.
+    portal.store.fail_next(StoreCall::Commit, Fault::ResponseLost);
+    portal.store.fail_every(StoreCall::Since, Fault::Unavailable);
+    portal.at("POST", &format!("{PAGES}/groups")).by("root").form("name=Doubt&step=save").send().await.is(503);
+    portal.at("GET", &format!("{PAGES}/groups")).by("root").send().await.is(503);
+    portal.store.clear_faults();
+    portal.acme.refresh().await.unwrap();
+    let page = portal.at("GET", &format!("{PAGES}/groups?q=doubt")).by("root").send().await;
+    assert!(page.is(200).body.contains("Doubt"), "it was committed");
+}

@@ -5,6 +5,7 @@
 mod attacks;
 mod authzen;
 mod commands;
+mod directories;
 mod groups;
 mod hostile;
 mod openapi;

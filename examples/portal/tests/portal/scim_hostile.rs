@@ -242,6 +242,6 @@ async fn a_body_that_does_not_end_is_given_up() {
         .unwrap();
     let start = tokio::time::Instant::now();
     let answer = portal.router.clone().oneshot(request).await.unwrap();
-    assert_eq!((answer.status().as_u16(), start.elapsed()), (503, Duration::from_secs(25)));
+    assert_eq!((answer.status().as_u16(), start.elapsed()), (408, Duration::from_secs(25)));
     assert_eq!(answer.headers()["content-type"], "application/scim+json");
 }

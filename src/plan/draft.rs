@@ -100,16 +100,26 @@ impl Draft {
     pub(super) fn apply(&mut self, change: Change) -> Result<()> {
         self.intact()?;
         self.check_managed(&change)?;
+        self.apply_in_order(&[change])
+    }
+
+    /// Applies validated changes, in order. The rule about directories (R16) is checked for all of them before anything changes.
+    pub(super) fn apply_all(&mut self, changes: &[Change]) -> Result<()> {
+        self.intact()?;
+        self.check_all_managed(changes)?;
+        self.apply_in_order(changes)
+    }
+
+    fn apply_in_order(&mut self, changes: &[Change]) -> Result<()> {
         let CompiledTenant { state, session, .. } = &mut self.next;
         if state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
         let mut edit = Edit { state, session, touched: &mut self.touched };
-        let applied = watch(|| edit.apply(&change));
-        self.check_applied(applied)?;
-        let (before, after) = (change.before().cloned(), change.after().cloned());
-        self.journal.entry(change.key()).and_modify(|sides| sides.1.clone_from(&after)).or_insert((before, after));
-        Ok(())
+        let mut done = 0;
+        let applied = watch(|| edit.apply_in_order(changes, &mut done));
+        self.record_all(changes.get(..done).unwrap_or(changes));
+        self.check_applied(applied)
     }
 
     /// Checks the result of an edit. Every change was validated against this state, so a violation is a fault of this crate.
@@ -202,9 +212,21 @@ impl Draft {
         watch(|| edit.apply_all(changes))
     }
 
+    /// Keeps what each record was before the transaction and what it is now.
     fn record_all(&mut self, changes: &[Change]) {
+        let sides = |change: &Change| (change.before().cloned(), change.after().cloned());
+        if self.journal.is_empty() {
+            // Built at once, from sorted keys. One by one, each of many keys would be searched for.
+            self.journal = changes.iter().map(|change| (change.key(), sides(change))).collect();
+            if self.journal.len() == changes.len() {
+                return;
+            }
+            // A record changes twice: what it was before is that of the first change.
+            self.journal.clear();
+        }
         for change in changes {
-            self.journal.insert(change.key(), (change.before().cloned(), change.after().cloned()));
+            let (before, after) = sides(change);
+            self.journal.entry(change.key()).and_modify(|sides| sides.1.clone_from(&after)).or_insert((before, after));
         }
     }
 

@@ -61,37 +61,11 @@ struct Inner {
 /// assert_eq!(status_of(ErrorKind::InDoubt), 503);
 /// ```
 ///
-/// | status | kinds |
-/// |---|---|
-/// | 403 | `Escalation`, `Managed`, `ReadOnly` |
-/// | 404 | `NotFound`, `NotInHistory`, `Deleted` |
-/// | 409 | `AlreadyExists`, `WindowMismatch`, `CatalogConflict`, `Reserved`, `Conflict`, `ForeignPlan`, `SeparationOfDuties`, `AssertionFailed` |
-/// | 412 | `Stale` |
-/// | 413 | `TooLarge` |
-/// | 422 | `Invalid`, `Cycle`, `Document`, `Rejected` |
-/// | 503 | `InDoubt`, `Blocked`, `Unavailable`, `Closed`, `Corrupt` |
-/// | 500 | all others, also those of a later release |
+/// [`ErrorKind::http_status`] has the table.
 pub const fn status_of(kind: ErrorKind) -> StatusCode {
-    match kind {
-        ErrorKind::Escalation | ErrorKind::Managed | ErrorKind::ReadOnly => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound | ErrorKind::NotInHistory | ErrorKind::Deleted => StatusCode::NOT_FOUND,
-        ErrorKind::AlreadyExists
-        | ErrorKind::WindowMismatch
-        | ErrorKind::CatalogConflict
-        | ErrorKind::Reserved
-        | ErrorKind::Conflict
-        | ErrorKind::ForeignPlan
-        | ErrorKind::SeparationOfDuties
-        | ErrorKind::AssertionFailed => StatusCode::CONFLICT,
-        ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
-        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::Invalid | ErrorKind::Cycle | ErrorKind::Document | ErrorKind::Rejected => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
-        ErrorKind::InDoubt | ErrorKind::Blocked | ErrorKind::Unavailable | ErrorKind::Closed | ErrorKind::Corrupt => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    match StatusCode::from_u16(kind.http_status()) {
+        Ok(status) => status,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use rolecall::{Error, ErrorKind, Reason};
+use rolecall::{Error, Reason};
 use serde_json::json;
 
 /// An answer that is an error. It is made from an [`Error`], so `?` does it in a handler.
@@ -37,7 +37,11 @@ impl Problem {
     pub fn denied(reason: Reason, permission: &str) -> Self {
         match reason {
             Reason::Deleted => Self::not_found(),
-            Reason::InDoubt | Reason::InvalidStoreContent | Reason::InternalError | Reason::Closed => {
+            Reason::Unconfirmed
+            | Reason::InDoubt
+            | Reason::InvalidStoreContent
+            | Reason::InternalError
+            | Reason::Closed => {
                 let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant is out of service");
                 Self { is_retryable: reason == Reason::InDoubt, ..problem }
             }
@@ -54,33 +58,11 @@ impl Problem {
     }
 }
 
-/// The kinds that matter to clients. An error of the server says nothing about its store.
+/// An error of the server says nothing about its store.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let kind = error.kind();
-        let status = match kind {
-            ErrorKind::Escalation | ErrorKind::Managed | ErrorKind::ReadOnly => StatusCode::FORBIDDEN,
-            ErrorKind::NotFound | ErrorKind::NotInHistory | ErrorKind::Deleted => StatusCode::NOT_FOUND,
-            ErrorKind::Invalid | ErrorKind::Cycle | ErrorKind::Document | ErrorKind::Rejected => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            ErrorKind::AlreadyExists
-            | ErrorKind::WindowMismatch
-            | ErrorKind::CatalogConflict
-            | ErrorKind::Reserved
-            | ErrorKind::Conflict
-            | ErrorKind::ForeignPlan
-            | ErrorKind::SeparationOfDuties
-            | ErrorKind::AssertionFailed => StatusCode::CONFLICT,
-            ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
-            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorKind::InDoubt
-            | ErrorKind::Blocked
-            | ErrorKind::Unavailable
-            | ErrorKind::Closed
-            | ErrorKind::Corrupt => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
+        let status = StatusCode::from_u16(kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let detail = (!status.is_server_error()).then(|| error.to_string());
         Self { status, code: kind.code(), title: kind.title(), detail, is_retryable: error.is_retryable() }
     }

@@ -242,6 +242,42 @@ impl ErrorKind {
         }
     }
 
+    /// Returns the HTTP status that suits an error of this kind: the `status` of a problem description (RFC 9457).
+    ///
+    /// | status | kinds |
+    /// |---|---|
+    /// | 403 | `Escalation`, `Managed`, `ReadOnly` |
+    /// | 404 | `NotFound`, `NotInHistory`, `Deleted` |
+    /// | 409 | `AlreadyExists`, `WindowMismatch`, `CatalogConflict`, `Reserved`, `Conflict`, `ForeignPlan`, `SeparationOfDuties`, `AssertionFailed` |
+    /// | 412 | `Stale` |
+    /// | 413 | `TooLarge` |
+    /// | 422 | `Invalid`, `Cycle`, `Document`, `Rejected` |
+    /// | 500 | `NestedUpdate`, `UnsupportedRecord`, `TooManyEntities`, `Internal` |
+    /// | 503 | `InDoubt`, `Blocked`, `Unavailable`, `Closed`, `Corrupt` |
+    ///
+    /// ```
+    /// assert_eq!(rolecall::ErrorKind::NotFound.http_status(), 404);
+    /// ```
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::Escalation | Self::Managed | Self::ReadOnly => 403,
+            Self::NotFound | Self::NotInHistory | Self::Deleted => 404,
+            Self::AlreadyExists
+            | Self::WindowMismatch
+            | Self::CatalogConflict
+            | Self::Reserved
+            | Self::Conflict
+            | Self::ForeignPlan
+            | Self::SeparationOfDuties
+            | Self::AssertionFailed => 409,
+            Self::Stale => 412,
+            Self::TooLarge => 413,
+            Self::Invalid | Self::Cycle | Self::Document | Self::Rejected => 422,
+            Self::NestedUpdate | Self::UnsupportedRecord | Self::TooManyEntities | Self::Internal => 500,
+            Self::InDoubt | Self::Blocked | Self::Unavailable | Self::Closed | Self::Corrupt => 503,
+        }
+    }
+
     /// Returns a short constant text: the `title` of a problem description (RFC 9457).
     ///
     /// ```

@@ -58,10 +58,33 @@ impl Edit<'_> {
         // Separations and assertions refer to entities, as an edge does, and nothing refers to them.
         let refers = |kind| matches!(kind, RecordKind::Separation | RecordKind::Assertion);
         let is_edge = |c: &&Change| c.kind().is_relation() || refers(c.kind());
-        changes.iter().filter(is_edge).try_for_each(|c| self.lift(c))?;
+        let mut rest = changes;
+        while let Some((first, after)) = rest.split_first() {
+            if let Some(left) = self.leave_together(rest)? {
+                rest = rest.get(left..).unwrap_or_default();
+                continue;
+            }
+            if is_edge(&first) {
+                self.lift(first)?;
+            }
+            rest = after;
+        }
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.lift(c))?;
         changes.iter().filter(|c| !is_edge(c)).try_for_each(|c| self.put(c))?;
         changes.iter().filter(is_edge).try_for_each(|c| self.put(c))
+    }
+
+    /// Applies changes one after the other, and counts those that were applied.
+    pub(crate) fn apply_in_order(&mut self, changes: &[Change], done: &mut usize) -> Result {
+        while let Some(change) = changes.get(*done) {
+            if let Some(left) = self.leave_together(changes.get(*done..).unwrap_or_default())? {
+                *done += left;
+                continue;
+            }
+            self.apply(change)?;
+            *done += 1;
+        }
+        Ok(())
     }
 
     /// Applies one change.

@@ -5,8 +5,10 @@ use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
 use crate::model::records::{
-    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef, Window,
+    Assignment, Change, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef,
+    Window,
 };
+use crate::resolver::bits::Bits;
 use crate::resolver::snapshot::edge::{FAR_END, NEAR_END, ReverseEdge};
 use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
@@ -296,6 +298,44 @@ impl Edit<'_> {
         Some(())
     }
 
+    /// Removes the memberships that come first, if they are of one group and a good part of its members. Returns their number.
+    ///
+    /// The list of the members that stay is made anew. To remove the others one by one is a search for each, by its key.
+    pub(super) fn leave_together(&mut self, changes: &[Change]) -> Result<Option<usize>> {
+        let of_group = |change: &Change| match (change.before(), change.after()) {
+            (Some(Record::Membership(edge)), None) => Some(edge.group),
+            _ => None,
+        };
+        let Some(id) = changes.first().and_then(of_group) else { return Ok(None) };
+        let Some(group) = self.state.groups.by_id(id.as_uuid()) else { return Ok(None) };
+        let members = self.state.groups.row(group).map_or(0, |row| row.members.len());
+        let leaving = changes.iter().take(members).take_while(|change| of_group(change) == Some(id)).count();
+        if leaving < 2 || leaving.saturating_mul(MOST_STAYING) < members {
+            return Ok(None);
+        }
+        let mut users = Bits::new();
+        for change in changes.iter().take(leaving) {
+            let user = self.leave(group, change).ok_or_else(|| Violation::Misfit { key: change.key() })?;
+            users.insert(user);
+        }
+        if let Some(row) = must(self.state.groups.row_mut(group), NEAR_END) {
+            let staying: Vec<ReverseEdge> =
+                row.members.iter().filter(|back| !users.contains(back.from())).copied().collect();
+            must_hold(staying.len() + leaving == members, FAR_END);
+            row.members = ReverseEdges::from_sorted(staying);
+        }
+        Ok(Some(leaving))
+    }
+
+    /// Removes the edge of a user who leaves a group, and not the one back. Returns the user.
+    fn leave(&mut self, group: u32, change: &Change) -> Option<u32> {
+        let Some(Record::Membership(edge)) = change.before() else { return None };
+        let user = self.state.user_by_id(edge.user.as_uuid())?;
+        self.state.users.row_mut(user)?.edges.take(Source::Group(group), edge.window).then_some(())?;
+        self.summary(user);
+        Some(user)
+    }
+
     /// A role that was removed from the catalog is stored only as long as the tenant refers to it.
     pub(super) fn forget_removed_role(&mut self, number: u32) {
         let roles = &self.state.roles;
@@ -316,6 +356,9 @@ impl Edit<'_> {
         }
     }
 }
+
+/// If one of so many members leaves a group, the list of the others is made anew.
+const MOST_STAYING: usize = 16;
 
 type ReverseEdges = crate::resolver::tables::sorted_seq::SortedSeq<ReverseEdge>;
 

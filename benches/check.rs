@@ -12,7 +12,7 @@
 //!
 //! Names: `check/{S,M,L}/{handle,uuid,key_slug,enum}/{hot,mixed}/{throughput,latency}/CONTESTANT`. The contestants:
 //!
-//! | contestant | what it is |
+//! | contestant | description |
 //! |---|---|
 //! | `rolecall` | a held snapshot |
 //! | `rolecall_tenant` | the tenant, which loads the newest snapshot |

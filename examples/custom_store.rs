@@ -8,22 +8,23 @@
 //! ([`Log`]), and the format of the log ([`read`]). The tests, with the conformance suite, are in
 //! `custom_store/checks.rs`.
 //!
-//! The design, and what a store for production would do differently:
+//! The design, and the differences in a store for production:
 //!
-//! - **Records.** Each record of the log is one commit as JSON, with checksums. The store syncs it before any reader sees
-//!   the commit. It keeps everything in memory, history included. *In production*: write a snapshot now and then and start
-//!   a new log after it, keep only the last few thousand commits (S14), and copy nothing under the lock during a load.
+//! - **Records.** Each record of the log is one commit as JSON, with checksums. The store syncs it before any reader
+//!   sees the commit. It keeps everything in memory, history included. *In production*: write a snapshot now and then
+//!   and start a new log after it. Keep only the last few thousand commits (S14). Copy nothing under the lock during a
+//!   load.
 //! - **Crashes.** A log that ends within a record was cut short by a crash. That commit was never acknowledged, so the
-//!   store cuts it off. A complete record with a wrong checksum may have been acknowledged, so opening the log returns an
-//!   error. This has a price. If a file system keeps the length of the file and loses its last bytes in a loss of power, a
-//!   person must repair the log. And a log that somebody has shortened looks like a crash. *In production*: record the
-//!   length of the synced log in a second place.
+//!   store cuts it off. A complete record with a wrong checksum may have been acknowledged, so opening the log returns
+//!   an error. This has a price. If a file system keeps the length of the file and loses its last bytes in a loss of
+//!   power, a person must repair the log. And a log that somebody has shortened looks like a crash. *In production*:
+//!   record the length of the synced log in a second place.
 //! - **Threads.** A commit is written and synced on the thread that polls it. That suits `blocking`, but would block a
 //!   worker of a runtime for milliseconds. *In production*: a separate thread that receives copies of commits and syncs
 //!   many together.
-//! - **Processes.** A lock file ensures that one process at a time opens the log. A killed process leaves it behind, and a
-//!   person must remove it. *In production*: a lock that ends with its process, such as `File::try_lock`, which needs a
-//!   newer Rust than this crate does.
+//! - **Processes.** A lock file ensures that one process at a time opens the log. A killed process leaves it behind,
+//!   and a person must remove it. *In production*: a lock that ends with its process, such as `File::try_lock`, which
+//!   needs a newer Rust than this crate does.
 
 #[path = "custom_store/checks.rs"]
 mod checks;

@@ -11,8 +11,8 @@
 //! - tokio: `Authorizer::builder().store(store).runtime(handle)`, with the feature `tokio`. Without that feature, hold
 //!   `handle.enter()` around the calls, or implement [`Runtime::block_on`].
 //! - Another runtime: implement [`Runtime::block_on`] if its futures need a context.
-//! - A call that would wait for ever is refused as [`Unavailable`](crate::ErrorKind::Unavailable), with the reason: for
-//!   example, if the runtime has one thread, and that is the calling one.
+//! - A call that would wait for ever is refused as [`Unavailable`](crate::ErrorKind::Unavailable), with the reason. An
+//!   example is a runtime whose only thread is the calling one.
 //!
 //! From an asynchronous task, use the asynchronous types, or `spawn_blocking`.
 //!

@@ -79,20 +79,21 @@ use crate::resolver::snapshot::names::AsUser;
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 ///
-/// `"separations": [{"slug": "payments", "at_most": 1, "roles": ["clerk", "approver"]}]` lists separations of duties (R14). A
-/// document with a user who breaks one is refused as [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties).
+/// `"separations": [{"slug": "payments", "at_most": 1, "roles": ["clerk", "approver"]}]` lists separations of duties
+/// (R14). A document with a user who breaks one is refused as
+/// [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties).
 ///
 /// `"assertions": [{"slug": "payments", "binding": true, "expect": "only", "permission": "billing:pay", "groups": ["finance"]}]`
-/// lists what the tenant is expected to allow and to deny (R17). An assertion may name `permission`, `users` and `groups`, or
-/// the `roles` of `"expect": "separate"`. A document in which a `binding` one fails is refused as
+/// lists what the tenant is expected to allow and to deny (R17). An assertion may name `permission`, `users` and
+/// `groups`, or the `roles` of `"expect": "separate"`. A document in which a `binding` one fails is refused as
 /// [`AssertionFailed`](crate::ErrorKind::AssertionFailed).
 ///
 /// `"removed_from_catalog": [{"kind": "role", "slug": …, "id": …}]` lists entries of an earlier catalog to
 /// which the document still refers by these slugs. Such references are kept and grant nothing.
 ///
 /// # Mistakes
-/// If a document breaks rules, the error lists all mistakes at once ([`Error::mistakes`](crate::Error::mistakes)). Each has
-/// a JSON pointer to its place, a message, and one of these codes:
+/// If a document breaks rules, the error lists all mistakes at once ([`Error::mistakes`](crate::Error::mistakes)). Each
+/// has a JSON pointer to its place, a message, and one of these codes:
 ///
 /// | code | mistake |
 /// |---|---|
@@ -112,8 +113,8 @@ use crate::resolver::snapshot::names::AsUser;
 /// | `slug_taken` | a slug in `removed_from_catalog` belongs to another entity |
 /// | `other_tenant` | the document belongs to another tenant than the one to replace |
 ///
-/// For `retired` and `reserved`, an entry is not new if the tenant already has it under that slug. Neither is one whose `id`
-/// the tenant does not have: it restores a backup.
+/// For `retired` and `reserved`, an entry is not new if the tenant already has it under that slug. Neither is one whose
+/// `id` the tenant does not have: it restores a backup.
 ///
 /// # Security
 /// A person who may import a document decides who may do what. Let only administrators import.
@@ -135,8 +136,9 @@ impl Document {
     /// O(bytes). Reading stops at brackets that are nested deeper than the format allows.
     ///
     /// # Errors
-    /// [`Document`](crate::ErrorKind::Document), with line and column of the first error: not JSON, not UTF-8, cut
-    /// off, a format other than 1, an unknown field, a field that occurs twice, or a value of the wrong type.
+    /// [`Document`](crate::ErrorKind::Document), with line and column of the first error. The bytes are not UTF-8, not
+    /// JSON or cut off. Or the document has a format other than 1, an unknown field, a field that occurs twice, or a
+    /// value of the wrong type.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         if json.starts_with(b"\xFF\xFE") || json.starts_with(b"\xFE\xFF") {
             let message = "line 1, column 1: expected UTF-8, found UTF-16".to_owned();
@@ -148,9 +150,9 @@ impl Document {
 
     /// Returns the same document without the ids of its permissions, roles, groups and users.
     ///
-    /// Ids differ between environments. Without them, two tenants that were imported from one document, say in staging and
-    /// in production, have the same document, byte for byte, and a comparison shows only what differs. Use it for a
-    /// document under version control that more than one tenant is made from.
+    /// Ids differ between environments. Take two tenants that were imported from one document, say in staging and in
+    /// production. Without ids, their documents are equal byte for byte, and a comparison shows only real differences.
+    /// Use it for a document under version control that more than one tenant is made from.
     ///
     /// ```
     /// # #[cfg(feature = "json")] {
@@ -246,10 +248,10 @@ impl Document {
 
     /// Guards a replacement by this document, or an import of it: it gives nobody a right that this user lacks (R13).
     ///
-    /// It is [`Tx::set_guard`](crate::Tx::set_guard) for documents. An import creates a tenant, and nobody is in that tenant
-    /// before. So a guarded import is refused as soon as it gives anybody anything. A guarded replacement loosens no separation
-    /// of duties (R14). The setting is neither serialised nor
-    /// compared. Name the actor by key, id or external id; a handle names nobody here.
+    /// It is [`Tx::set_guard`](crate::Tx::set_guard) for documents. An import creates a tenant, and nobody is in that
+    /// tenant before. So a guarded import is refused as soon as it gives anybody anything. A guarded replacement
+    /// loosens no separation of duties (R14). The setting is neither serialised nor compared. Name the actor by key, id
+    /// or external id; a handle names nobody here.
     ///
     /// # Example
     /// ```

@@ -1,11 +1,11 @@
 //! Plans: validates the calls of a transaction one by one, and returns the changes and the snapshot that they lead to.
 //!
-//! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is the
-//! transaction that a closure receives, with one file of calls for each kind of entity; `relations.rs` decides on windows;
-//! `merge.rs` merges two users; `draft.rs` is the state so far. `managed.rs` checks what only a directory may change,
-//! `guard.rs` what an actor may give, `separated.rs` the separations of duties, and `asserted.rs` the binding assertions. `warnings.rs` has what a plan probably
-//! should not do. `rebase.rs`, `compare.rs` and `described.rs` work on finished plans, and `serialize_error.rs` adds what a
-//! rebase conflicts with to the error as data.
+//! This layer is pure. It uses neither a store nor a clock; the layer above passes in new ids and the time. `tx.rs` is
+//! the transaction that a closure receives, with one file of calls for each kind of entity. `relations.rs` decides on
+//! windows, `merge.rs` merges two users, and `draft.rs` is the state so far. `managed.rs` checks what only a directory
+//! may change, `guard.rs` what an actor may give, `separated.rs` the separations of duties, and `asserted.rs` the
+//! binding assertions. `warnings.rs` finds probable mistakes of a plan. `rebase.rs`, `compare.rs` and `described.rs`
+//! work on finished plans, and `serialize_error.rs` adds what a rebase conflicts with to the error as data.
 
 mod serialize_error;
 mod rebase;
@@ -157,8 +157,8 @@ impl Plan {
         self.envelope.note.as_ref()
     }
 
-    /// Returns the instant at which the plan was made, by the tenant's clock. Windows are judged at it (R3), and the commit
-    /// carries it.
+    /// Returns the instant at which the plan was made, by the tenant's clock. Windows are judged at it (R3), and the
+    /// commit carries it.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -247,13 +247,14 @@ impl Plan {
     /// ```
     ///
     /// # Complexity
-    /// O(groups and roles, users) to find out who may be affected, without a look at a user who is not. Then two effective sets
-    /// for each of them.
+    /// O(groups and roles, users) to find out who may be affected, without a look at a user who is not. Then two
+    /// effective sets for each of them.
     pub fn access_changes(&self, at: Timestamp) -> impl Iterator<Item = AccessChange> + '_ {
         self.may_differ().into_iter().filter_map(move |number| self.compare(number, at))
     }
 
-    /// The users whose access may change at some instant: those before the plan, by key, then those that it creates, by key.
+    /// The users whose access may change at some instant: those before the plan, by key, then those that it creates, by
+    /// key.
     ///
     /// A user is not among them if its row and the rows of all its groups and roles are the same.
     fn may_differ(&self) -> Vec<u32> {

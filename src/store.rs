@@ -39,9 +39,9 @@ use crate::model::records::{Change, Envelope, Position, Record, Revision, Tenant
 /// | S14 | The commits since a position are complete, in order and with their envelopes, or the answer is `TooOld`. A position of an existing tenant that is not in the store's history is `TooOld`. For an unknown or deleted tenant the answer is `Deleted`, whatever the position. |
 /// | S15 | The store applies a commit of 200,000 changes as one commit, or returns `TooLarge` and changes nothing. |
 ///
-/// A store derives three things: the index of tenant slugs from the tenant records, the deletion of a tenant and all its
-/// records from the removal of its tenant record, and the set of deleted tenant ids. All other consequences of a change
-/// are among the changes of the same commit.
+/// A store derives three things. The index of tenant slugs comes from the tenant records. The removal of its tenant
+/// record deletes a tenant and all its records. The set of deleted tenant ids follows from that. All other consequences
+/// of a change are among the changes of the same commit.
 ///
 /// Write the methods as `async fn`; no macro is needed. The library checks what a store returns and rejects a load that
 /// breaks an invariant.
@@ -73,8 +73,8 @@ pub trait Store: Send + Sync + 'static {
     /// future has no effect.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the store could not read, [`StoreError::Corrupt`] if its slugs are damaged. Damage in
-    /// the records of one tenant is an error of its `load` and `since` only.
+    /// [`StoreError::Unavailable`] if the store could not read, [`StoreError::Corrupt`] if its slugs are damaged.
+    /// Damage in the records of one tenant is an error of its `load` and `since` only.
     fn list(
         &self,
         after: Option<&TenantSlug>,
@@ -104,15 +104,16 @@ pub trait Store: Send + Sync + 'static {
     /// future is dropped, the commit may have been applied, or may still be applied later (S11).
     ///
     /// # Errors
-    /// Every [`StoreError`] but [`Stopped`](StoreError::Stopped). Only [`InDoubt`](StoreError::InDoubt) leaves open whether
-    /// the commit was applied.
+    /// Every [`StoreError`] but [`Stopped`](StoreError::Stopped). Only [`InDoubt`](StoreError::InDoubt) leaves open
+    /// whether the commit was applied.
     fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
     /// Returns the commits after a position: none if it is the latest.
     ///
     /// A position is in the history if the commit of that revision has its commit id. If the store no longer keeps that
-    /// commit, a position is in the history too if the commit of the next revision names its commit id as
-    /// [`Envelope::previous`]: all commits after it are there. [`Since::TooOld`] is allowed instead. Dropping the future has no effect.
+    /// commit, the commit of the next revision decides. The position is in the history if that commit names its commit
+    /// id as [`Envelope::previous`], because all commits after it are there. [`Since::TooOld`] is allowed instead.
+    /// Dropping the future has no effect.
     ///
     /// An authorizer calls it after a conflict, and when the closure of an update fails or has no effect. After commits
     /// without a pause it calls it twice, so that other processes can commit meanwhile. Nearly always the answer is empty
@@ -190,13 +191,13 @@ pub struct Commit<'a> {
     pub base: Base,
     /// The commit's id, actor, time and note.
     pub envelope: &'a Envelope,
-    /// The changes. Each record is changed at most once, from what is stored to what shall be stored. A store may check
-    /// that and return [`StoreError::Corrupt`]; an authorizer always sends correct changes. Do not compare the slug that a
+    /// The changes. Each record is changed at most once, from the stored state to the new one. A store may check that
+    /// and return [`StoreError::Corrupt`]; an authorizer always sends correct changes. Do not compare the slug that a
     /// reference remembers.
     pub changes: &'a [Change],
 }
 
-/// What a commit was made on: a new tenant, or a position of an existing one.
+/// The base of a commit: a new tenant, or a position of an existing one.
 ///
 /// ```
 /// use rolecall::records::TenantId;
@@ -293,7 +294,7 @@ pub struct StoredCommit {
 /// The cause of a [`StoreError`]: a message, or a driver's error, which callers can downcast.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// Why a store did not do what it was asked for.
+/// The reason why a call of a store failed.
 ///
 /// All but [`InDoubt`](Self::InDoubt) promise that a commit was not applied and never will be. The enum is exhaustive, so
 /// that a new kind of failure cannot be mistaken for one of these promises.
@@ -328,7 +329,7 @@ pub enum StoreError {
     /// The store does not know a kind of record. A commit was not applied; a load or since needs a later release.
     #[error("unsupported record: {0}")]
     UnsupportedRecord(#[source] Cause),
-    /// What the store holds, or was sent, breaks the contract. A commit was not applied.
+    /// The content of the store, or of the call, breaks the contract. A commit was not applied.
     #[error("corrupt: {0}")]
     Corrupt(#[source] Cause),
     /// The store could not be reached, is full, denied access or timed out before it sent the commit. The commit was

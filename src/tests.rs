@@ -1,4 +1,5 @@
-//! Tests that use internals: random histories, guarded ones, those that begin with an excess, assertions, reviews, comparisons of states, visits of users, what errors cost, and broken invariants.
+//! Tests that use internals: random histories, guarded ones, those that begin with an excess, assertions, reviews,
+//! comparisons of states, visits of users, what errors cost, and broken invariants.
 
 #[cfg(feature = "json")]
 mod assertions;

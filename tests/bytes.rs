@@ -7,8 +7,8 @@ use rolecall::store::MemoryStore;
 const USERS: usize = 20_000;
 const GROUPS: usize = 400;
 
-/// The memory after a load, without the store. It is about 229 bytes per user, and up to 235 depending on the hash keys. A
-/// new field in the row of a user takes eight bytes, and a new table with an entry per user takes more.
+/// The memory after a load, without the store. It is about 229 bytes per user, and up to 235 depending on the hash
+/// keys. A new field in the row of a user takes eight bytes, and a new table with an entry per user takes more.
 #[test]
 fn a_user_with_three_groups_and_a_key_of_22_bytes_costs_at_most_240_bytes() {
     let store = MemoryStore::default();

@@ -1,5 +1,6 @@
-//! Real organisations and catalogues (`../shared/datasets`), with what others say that they mean: the decisions that
-//! the Rust project's own program prints, and hashes of the whole matrix from a slow program that shares nothing.
+//! Real organisations and catalogues (`../shared/datasets`), compared with independent answers. These are the decisions
+//! that the Rust project's own program prints, and hashes of the whole matrix from a slow program that shares no code
+//! with this crate.
 //!
 //! The files are not in this repository, so `cargo test` leaves this out:
 //! `cargo test --release --test datasets -- --ignored` runs it.

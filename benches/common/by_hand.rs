@@ -1,4 +1,4 @@
-//! The baselines: what a program would write without the crate, and two limits set by the memory.
+//! The baselines: the code that a program would have without the crate, and two limits set by the memory.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

@@ -1,5 +1,5 @@
-//! Stands for an enum of permissions. Such an enum would have 2,000 variants here, so this type does by hand what the
-//! macro `catalog!` generates: it has the number of a variant, and a catalog that is initialised once.
+//! A substitute for an enum of permissions, which would have 2,000 variants here. This type does by hand what the macro
+//! `catalog!` generates. It has the number of a variant, and a catalog that is initialised once.
 
 use std::sync::OnceLock;
 

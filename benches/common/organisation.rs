@@ -102,7 +102,7 @@ pub(crate) fn key(user: usize) -> String {
 }
 
 impl Organisation {
-    /// Draws the organisation of this size. Also returns the generator for what is drawn next.
+    /// Draws the organisation of this size. Also returns the generator for the next draws.
     pub(crate) fn draw(size: &'static Size) -> (Self, Random) {
         let mut random = Random::new(1);
         let roles = (0..size.roles).map(|r| Role::draw(&mut random, size, r)).collect();

@@ -1,4 +1,4 @@
-//! The organisation of size M with one thing varied, to find what is slow beside the workload.
+//! The organisation of size M with one thing varied, to find slow cases outside the workload.
 //!
 //! Each variation is drawn from its own generator, so that the plain organisation is always the same. The parts of an
 //! organisation stay small enough to read: numbers, and the window of each relation that can have one.
@@ -17,7 +17,8 @@ use crate::common::records::{
     group_id, group_record, permission_id, permission_record, role_id, role_record, user_record,
 };
 
-/// What is drawn. [`Variation::ALL`] has the plain organisation and everything that is compared with it.
+/// A variation of the organisation. [`Variation::ALL`] has the plain organisation and everything that is compared with
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variation {
     pub(crate) name: &'static str,

@@ -12,7 +12,7 @@
 //!
 //! Each line begins with the name of its goal:
 //!
-//! | goal | what is compared |
+//! | goal | comparison |
 //! |---|---|
 //! | P1 | checks by id that wait for each other, with `by_hand_fast` and with two dependent reads of memory |
 //! | P2 | independent checks by id, with sets of strings and with `by_hand_fast` |

@@ -1,7 +1,8 @@
 //! P18: commits in tenants with separations of duties and with binding assertions, compared with commits without any.
 //!
-//! Each separation and each assertion is about a role of its own, which one of the first groups has. So a drawn member is mostly
-//! about none of them, as in a tenant of people. A contestant that is called `concerned` adds members to a group that is.
+//! Each separation and each assertion is about a role of its own, which one of the first groups has. So a drawn member
+//! is mostly about none of them, as in a tenant of people. A contestant that is called `concerned` adds members to a
+//! group that is.
 
 use std::hint::black_box;
 use std::sync::Arc;

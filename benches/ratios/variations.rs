@@ -1,8 +1,9 @@
 //! The organisation with one thing varied, compared with the plain one: nothing may be slow beside the workload.
 //!
-//! Each line is a multiple of the plain organisation's time, in turns in one process. `ROLECALL_ROLES` names an organisation
-//! document whose permissions and roles are one more variation, such as those of a cloud. With `ROLECALL_SIZES=S` there are a
-//! tenth of the users and fewer questions, to see that everything runs; the figures mean nothing then.
+//! Each line is a multiple of the plain organisation's time, in turns in one process. `ROLECALL_ROLES` names an
+//! organisation document whose permissions and roles are one more variation, such as those of a cloud. With
+//! `ROLECALL_SIZES=S` there are a tenth of the users and fewer questions, to see that everything runs; the figures mean
+//! nothing then.
 
 use std::collections::HashMap;
 use std::hint::black_box;

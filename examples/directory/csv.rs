@@ -1,9 +1,9 @@
-//! Reads a directory from two CSV files: people with the columns `id`, `email`, `name` and `department-id`, and departments
-//! with `id`, `name` and `parent-id`.
+//! Reads a directory from two CSV files: people with the columns `id`, `email`, `name` and `department-id`, and
+//! departments with `id`, `name` and `parent-id`.
 //!
-//! The columns are found by the names in the header, in any order and case. Further columns are ignored. The format is that
-//! of RFC 4180: a field in quotation marks may contain commas, line breaks and doubled quotation marks. Lines end with CRLF
-//! or LF. A byte-order mark and empty lines are ignored.
+//! The columns are found by the names in the header, in any order and case. Further columns are ignored. The format is
+//! that of RFC 4180: a field in quotation marks may contain commas, line breaks and doubled quotation marks. Lines end
+//! with CRLF or LF. A byte-order mark and empty lines are ignored.
 
 use std::collections::HashMap;
 

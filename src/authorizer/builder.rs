@@ -167,7 +167,7 @@ impl AuthorizerBuilder {
     /// # Consistency
     /// Denials begin between seven and eight eighths of the bound after the store was asked, as far as the timer of the
     /// [runtime](Self::runtime) is punctual. A process that was suspended denies only after the timer has noticed. A
-    /// [`Snapshot`](crate::Snapshot) that was taken before goes on to answer.
+    /// [`Snapshot`](crate::Snapshot) that was taken before still answers.
     ///
     /// # Complexity
     /// A check costs the same. A task looks at each open tenant eight times in the time of the bound.
@@ -176,14 +176,13 @@ impl AuthorizerBuilder {
         self
     }
 
-    /// Sets what runs the calls that must outlive their caller. The default is nothing: see
-    /// [`build`](Self::build).
+    /// Sets the runtime for calls that must outlive their caller. There is none by default: see [`build`](Self::build).
     ///
     /// A web framework drops the future of a request when the client hangs up. With a runtime, a call that has its turn
-    /// in the tenant's write queue goes on in a task: a write is committed and published, a tenant is opened or refreshed
-    /// for the next request. Dropping a future that still waits for its turn, or whose closure has not returned,
-    /// does nothing. If a commit is in doubt, a task resolves it. It tries at once and then at growing intervals, of at
-    /// most a second, for as long as the tenant is open.
+    /// in the tenant's write queue continues in a task. A write is committed and published. A tenant is opened or
+    /// refreshed for the next request. Dropping a future that still waits for its turn, or whose closure has not
+    /// returned, does nothing. If a commit is in doubt, a task resolves it. It tries at once and then at growing
+    /// intervals, of at most a second, for as long as the tenant is open.
     ///
     /// ```
     /// use rolecall::Authorizer;
@@ -213,9 +212,9 @@ impl AuthorizerBuilder {
 
     /// Creates the authorizer. It compiles the catalog once for all tenants.
     ///
-    /// Without a [`runtime`](Self::runtime), every call runs in the caller's future. If the future of a write is dropped
-    /// after the store was called, the commit is in doubt: every check on the tenant is denied until the next
-    /// asynchronous call on it resolves the commit. An application that serves requests sets a runtime.
+    /// Without a [`runtime`](Self::runtime), every call runs in the caller's future. If the future of a write is
+    /// dropped after the store was called, the commit is in doubt. Every check on the tenant is then denied until the
+    /// next asynchronous call on it resolves the commit. An application that serves requests sets a runtime.
     ///
     /// ```
     /// let authorizer = rolecall::Authorizer::builder().build();

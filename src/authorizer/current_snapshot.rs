@@ -55,7 +55,7 @@ impl CurrentSnapshot {
     }
 
     /// Stops answering because the state was not confirmed in time, or answers again. Changes nothing else: a snapshot
-    /// that denies for another reason goes on to do so.
+    /// that denies for another reason still does so.
     ///
     /// The caller does not have the turn. If the holder of the turn changes the cell meanwhile, that change wins.
     pub(crate) fn set_confirmed(&self, confirmed: bool) {

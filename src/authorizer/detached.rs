@@ -1,4 +1,4 @@
-//! Work that goes on when the caller's future is dropped.
+//! Work that continues when the caller's future is dropped.
 
 use std::future::Future;
 use std::pin::Pin;

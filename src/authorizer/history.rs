@@ -113,14 +113,14 @@ impl Tenant {
     /// Begins with the present snapshot, and does not ask the store for newer commits.
     ///
     /// # Complexity
-    /// One call to the store for at most 200 commits, and that of a load. It takes memory for the changes undone and for the
-    /// past state.
+    /// One call to the store for at most 200 commits, and that of a load. It takes memory for the changes undone and
+    /// for the past state.
     ///
     /// # Errors
-    /// [`NotInHistory`](ErrorKind::NotInHistory) if the history begins later, or the revision is later than the present one.
-    /// [`Deleted`](ErrorKind::Deleted), [`Unavailable`](ErrorKind::Unavailable),
-    /// [`UnsupportedRecord`](ErrorKind::UnsupportedRecord); [`Corrupt`](ErrorKind::Corrupt) if the history does not lead to the
-    /// present state, for example because it is another store's.
+    /// [`NotInHistory`](ErrorKind::NotInHistory) if the history begins later, or the revision is later than the present
+    /// one. [`Deleted`](ErrorKind::Deleted), [`Unavailable`](ErrorKind::Unavailable),
+    /// [`UnsupportedRecord`](ErrorKind::UnsupportedRecord); [`Corrupt`](ErrorKind::Corrupt) if the history does not
+    /// lead to the present state, for example because it is another store's.
     pub async fn as_of(&self, history: &impl History, point: impl Into<PastPoint>) -> Result<PastState> {
         let point = point.into();
         let present = self.0.current.load();

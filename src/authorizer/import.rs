@@ -79,8 +79,8 @@ impl Tenant {
     ///   if the document's slug is not the tenant's, or if an id belongs to an entity of another kind.
     /// - [`Managed`](crate::ErrorKind::Managed) if it changes an entity that a directory manages and does not act for
     ///   that directory (R16, [`Document::act_for`]).
-    /// - [`Escalation`](crate::ErrorKind::Escalation) if it gives somebody a right that the actor of its guard lacks (R13,
-    ///   [`Document::set_guard`]).
+    /// - [`Escalation`](crate::ErrorKind::Escalation) if it gives somebody a right that the actor of its guard lacks
+    ///   (R13, [`Document::set_guard`]).
     /// - Otherwise those of [`Tenant::update`].
     pub async fn replace(&self, document: &Document) -> Result<Updated<()>> {
         let clock = Arc::clone(&self.0.shared.clock);

@@ -36,8 +36,8 @@ impl Tenant {
         Ok(self.revision())
     }
 
-    /// Returns once this tenant has the state at this position, or a later one. The position is the token that one process
-    /// hands to another, so that the other one sees what the first has seen.
+    /// Returns once this tenant has the state at this position, or a later one. The position is the token that one
+    /// process hands to another, so that the other one sees what the first has seen.
     ///
     /// If the state is not there yet, the call waits for the writes before it and then asks the store, as
     /// [`refresh`](Self::refresh) does. Of many calls that wait, one asks the store.
@@ -64,9 +64,9 @@ impl Tenant {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Tenant::refresh`]; [`Invalid`](crate::ErrorKind::Invalid) if the position is of another tenant;
-    /// [`NotInHistory`](crate::ErrorKind::NotInHistory) if the store has no such state: the position is of another store, or
-    /// a backup was restored.
+    /// Those of [`Tenant::refresh`]; [`Invalid`](crate::ErrorKind::Invalid) if the position is of another tenant.
+    /// [`NotInHistory`](crate::ErrorKind::NotInHistory) if the store does not have that state, because the position is
+    /// of another store or a backup was restored.
     ///
     /// # Complexity
     /// No call to the store if the state is there.

@@ -28,10 +28,9 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Unavailable`](crate::ErrorKind::Unavailable),
-    /// [`Corrupt`](crate::ErrorKind::Corrupt); [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) if a
-    /// later release has written a kind of record that this store does not know;
-    /// [`Blocked`](crate::ErrorKind::Blocked) if it is not known whether a tenant was created under this slug, or whether
-    /// the tenant still has it.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt). [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) if a later
+    /// release has written a kind of record that this store does not know. [`Blocked`](crate::ErrorKind::Blocked) if it
+    /// is not known whether a tenant was created under this slug, or whether the tenant still has it.
     pub async fn tenant(&self, slug: &str) -> Result<Tenant> {
         reject_nested()?;
         let slug = TenantSlug::new(slug)?;

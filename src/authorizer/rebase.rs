@@ -5,17 +5,17 @@ use crate::model::error::Result;
 use crate::plan::{CommitContext, Plan};
 
 impl Tenant {
-    /// Returns a plan with the same changes, with the same ids, on the newest state of the tenant, or the reason why that is
-    /// not possible. Nothing is committed.
+    /// Returns a plan with the same changes, with the same ids, on the newest state of the tenant, or the reason why
+    /// that is not possible. Nothing is committed.
     ///
     /// Use it if a plan waits, for example for a person's approval, and [`Tenant::commit`] then returns
-    /// [`Stale`](crate::ErrorKind::Stale). Planning again would give new ids to what the plan creates, and would not be the
-    /// plan that was approved. The plan may also be from before the tenant was closed and opened again.
+    /// [`Stale`](crate::ErrorKind::Stale). Planning again would give new ids to what the plan creates, and would not be
+    /// the plan that was approved. The plan may also be from before the tenant was closed and opened again.
     ///
-    /// The changes of the new plan are equal to those of the old one: none is dropped, none is adapted, none is added. Actor
-    /// and note are the same. The commit has a new id and the present instant. **The effect need not be the same:** a user
-    /// who joins a group gets all that the group's roles give by now. Compare it with [`Plan::access_differences`] before
-    /// you commit. The cookbook in [`crate::docs`] has the whole recipe.
+    /// The changes of the new plan are equal to those of the old one: none is dropped, none is adapted, none is added.
+    /// Actor and note are the same. The commit has a new id and the present instant. **The effect need not be the
+    /// same:** a user who joins a group gets all that the group's roles give by now. Compare it with
+    /// [`Plan::access_differences`] before you commit. The cookbook in [`crate::docs`] has the whole recipe.
     ///
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
@@ -41,12 +41,12 @@ impl Tenant {
     /// commit, the commit is stale again.
     ///
     /// # Complexity
-    /// One call to the store, and for each change a few look-ups and what it costs in a transaction.
+    /// One call to the store. For each change, a few look-ups and its cost in a transaction.
     ///
     /// # Errors
-    /// Those of [`Tenant::refresh`]; [`ForeignPlan`](crate::ErrorKind::ForeignPlan) for a plan of another tenant. Otherwise
-    /// the first reason why a change does not apply. [`RebaseConflict::of`](crate::plan::RebaseConflict::of) returns the
-    /// change and the record that is there now.
+    /// Those of [`Tenant::refresh`]; [`ForeignPlan`](crate::ErrorKind::ForeignPlan) for a plan of another tenant.
+    /// Otherwise the first reason why a change does not apply. [`RebaseConflict::of`](crate::plan::RebaseConflict::of)
+    /// returns the change and the record that is there now.
     ///
     /// | kind | since the plan was made |
     /// |---|---|

@@ -39,7 +39,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause. So a tenant serves at most this long after its store can be reached again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The task that resolves a commit in doubt. If a panic of the store ends it, another one goes on.
+/// The task that resolves a commit in doubt. If a panic of the store ends it, another one continues.
 struct Resolving {
     tenant: Weak<Inner>,
     pause: Duration,

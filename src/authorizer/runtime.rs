@@ -1,4 +1,4 @@
-//! The seam to an async runtime: what starts tasks, and what pauses them.
+//! The interface to an async runtime, which starts tasks and pauses them.
 //!
 //! Deliberately absent: a reactor, and a handle to a started task. A task reports its result itself.
 
@@ -23,9 +23,9 @@ use crate::timer;
 /// ```
 pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Starts tasks that go on when the caller's future is dropped.
+/// Starts tasks that continue when the caller's future is dropped.
 ///
-/// With a runtime, a call that has reached the store runs to its end, whatever becomes of the caller
+/// With a runtime, a call that has reached the store runs to its end, whatever happens to the caller
 /// ([`AuthorizerBuilder::runtime`](crate::AuthorizerBuilder::runtime)). These implement it:
 ///
 /// - [`tokio::runtime::Handle`](https://docs.rs/tokio/latest/tokio/runtime/struct.Handle.html), with the feature `tokio`;
@@ -151,8 +151,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// [`block_on`](Runtime::block_on) waits within the context of the runtime, so that stores find its sockets and timers.
 ///
 /// On a worker thread of a runtime with several threads, tokio moves the other tasks away meanwhile. A runtime with one
-/// thread must be driven by another thread: one that is inside `Runtime::block_on`. If it does not begin a task within two
-/// seconds, the call is refused.
+/// thread must be driven by another thread: one that is inside `Runtime::block_on`. If it does not begin a task within
+/// two seconds, the call is refused.
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 impl Runtime for tokio::runtime::Handle {

@@ -46,9 +46,9 @@ use crate::store::DynStore;
 /// published before `update` returns. Updates of other processes are seen after [`Tenant::refresh`], or after
 /// an update that conflicted with them.
 ///
-/// With a [runtime](crate::AuthorizerBuilder::runtime), a call goes on when its future is dropped. Without one, a write
-/// whose future is dropped after the store was called leaves a commit in doubt. Until that is resolved, every check is
-/// denied.
+/// With a [runtime](crate::AuthorizerBuilder::runtime), a call continues when its future is dropped. Without one, a
+/// write whose future is dropped after the store was called leaves a commit in doubt. Until that is resolved, every
+/// check is denied.
 #[derive(Clone)]
 pub struct Tenant(pub(crate) Arc<Inner>);
 
@@ -216,7 +216,7 @@ impl Inner {
         self.write_state.forget(&self.session);
     }
 
-    /// Notes that the store has just told the holder of the turn that this is the latest revision.
+    /// Records that the store has just confirmed to the holder of the turn that this is the latest revision.
     pub(crate) fn latest_is(&self, revision: Revision) {
         let mut known = lock(&self.sync_state);
         known.latest = known.latest.max(Some(revision));
@@ -248,7 +248,7 @@ impl Inner {
         known.failed_refreshes = known.failed_refreshes.saturating_add(1);
     }
 
-    /// Remembers what became of a commit that is or was in doubt.
+    /// Remembers the outcome of a commit that is or was in doubt.
     pub(crate) fn tell(&self, commit: CommitId, outcome: Outcome) {
         let known = &mut *lock(&self.sync_state);
         if let Some(known) = known.outcomes.iter_mut().find(|known| known.commit == commit) {
@@ -262,7 +262,7 @@ impl Inner {
         known.outcomes.push_back(Remembered { commit, outcome, outlived_call: true });
     }
 
-    /// Notes that the call that sent a commit has resolved it, so that no caller was told that it is in doubt.
+    /// Records that the call that sent a commit has resolved it. No caller received `InDoubt`.
     pub(crate) fn resolved_within_call(&self, commit: CommitId) {
         let mut known = lock(&self.sync_state);
         if let Some(known) = known.outcomes.iter_mut().find(|known| known.commit == commit) {

@@ -74,7 +74,7 @@ impl WriteStateRef {
         Self { keeper, tenant_id, write_state }
     }
 
-    /// Tells the registry to forget the open tenant of this session.
+    /// Makes the registry forget the open tenant of this session.
     pub(super) fn forget(&self, session: &Arc<Session>) {
         if let Some(keeper) = self.keeper.upgrade() {
             keeper.forget(self.tenant_id, session);

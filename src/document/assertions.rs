@@ -1,6 +1,6 @@
 //! Reads a file of assertions (R17).
 //!
-//! What they mean is in `resolver/assertions.rs`.
+//! Their meaning is in `resolver/assertions.rs`.
 
 use serde::Deserialize;
 
@@ -46,8 +46,8 @@ impl Assertions {
     /// ```
     ///
     /// # Errors
-    /// [`Document`](crate::ErrorKind::Document), with the line and column of the first error, or with all assertions that say
-    /// too little or too much.
+    /// [`Document`](crate::ErrorKind::Document), with the line and column of the first error, or with all assertions
+    /// that say too little or too much.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
         let file: FileData = serde_json::from_slice(json).map_err(|fault| misshapen(&fault))?;

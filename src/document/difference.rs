@@ -1,8 +1,8 @@
 //! The difference between the records of a tenant and those of a document, found while the document is read.
 //!
-//! A record that stays is neither stored nor sorted: it is looked up and marked. So a document that differs little costs one
-//! comparison of each record, and no copies. What the tenant has and the document has not is found by counting: if as many
-//! edges of an entity were marked as leave it, none of them is missing.
+//! A record that stays is neither stored nor sorted: it is looked up and marked. So a document that differs little
+//! costs one comparison of each record, and no copies. Records of the tenant that the document lacks are found by
+//! counting. If as many edges of an entity were marked as leave it, none of them is missing.
 
 use std::collections::HashSet;
 

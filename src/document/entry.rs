@@ -1,7 +1,7 @@
 //! Reads and writes the parts of a document: entries as plain strings or objects, and lists in bytewise order.
 //!
-//! Reading is stricter than serde: an array is not accepted as an object, nor `null` as a field. Nothing here recurses over
-//! the input; the parser limits how deep brackets may nest.
+//! Reading is stricter than serde: an array is not accepted as an object, nor `null` as a field. Nothing here recurses
+//! over the input; the parser limits how deep brackets may nest.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -26,9 +26,9 @@ use crate::resolver::tables::hash_index::HashIndex;
 impl Snapshot {
     /// Returns the whole tenant as a document, to read, edit, keep under version control, or import again.
     ///
-    /// The document is canonical: lists are in bytewise order, every entry has its id, and default values are left out. Equal
-    /// tenants have equal documents, and importing the document creates an equal tenant. To compare tenants whose entities
-    /// have other ids, see [`Document::without_ids`].
+    /// The document is canonical: lists are in bytewise order, every entry has its id, and default values are left out.
+    /// Equal tenants have equal documents, and importing the document creates an equal tenant. To compare tenants whose
+    /// entities have other ids, see [`Document::without_ids`].
     ///
     /// # Example
     /// ```
@@ -40,16 +40,17 @@ impl Snapshot {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
-    /// The document refers to entries of the catalog and does not contain them. Importing it under another catalog fails if
-    /// that catalog lacks the entries.
+    /// The document refers to entries of the catalog and does not contain them. Importing it under another catalog
+    /// fails if that catalog lacks the entries.
     ///
     /// # Complexity
     /// O(n log n) for n records.
     ///
     /// # Errors
     /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant:
-    /// [`Unavailable`](ErrorKind::Unavailable), [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants),
-    /// [`Internal`](ErrorKind::Internal), [`Closed`](ErrorKind::Closed), [`Deleted`](ErrorKind::Deleted).
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the
+    /// store's content breaks invariants), [`Internal`](ErrorKind::Internal), [`Closed`](ErrorKind::Closed),
+    /// [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
         let refused = match compiled.availability {
@@ -104,9 +105,9 @@ struct Names<'a> {
     roles: HashMap<u32, SmolStr>,
 }
 
-/// Returns the names of entries removed from the catalog, by number: the last known slug, or the id if another entity now
-/// has that slug. An entry of the catalog whose slug is also one of the tenant's (R9) is named in the same way, so that
-/// the slug means the tenant's own everywhere in the document.
+/// Returns the names of entries removed from the catalog, by number: the last known slug, or the id if another entity
+/// now has that slug. An entry of the catalog whose slug is also one of the tenant's (R9) is named in the same way. The
+/// slug then means the tenant's own everywhere in the document.
 fn removed_from_catalog<R: Row<Ids = HashIndex>>(table: &Table<R>) -> HashMap<u32, SmolStr> {
     let is_gone = |row: &&R| match row.origin() {
         Origin::Tenant => false,

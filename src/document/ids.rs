@@ -1,8 +1,8 @@
 //! Chooses the id of each entry: the id in the document, the id of the existing entity that it matches, or a new one.
 //!
-//! An entry with an id matches only the entity with that id. An entry without one matches the entity with its slug or key,
-//! unless another entry has the id of that entity. A rename by id therefore frees the old name, and a new entity with that
-//! name inherits nothing.
+//! An entry with an id matches only the entity with that id. An entry without one matches the entity with its slug or
+//! key, unless another entry has the id of that entity. A rename by id therefore frees the old name, and a new entity
+//! with that name inherits nothing.
 
 use std::hash::RandomState;
 
@@ -192,7 +192,8 @@ impl<'a> Ids<'a> {
     }
 }
 
-/// Returns the kind and origin of the existing entity with an id. An id has one kind; the one that is likely is tried first.
+/// Returns the kind and origin of the existing entity with an id. An id has one kind; the one that is likely is tried
+/// first.
 fn present(state: &State, id: Uuid, likely: EntityKind) -> Option<(EntityKind, Origin)> {
     const KINDS: [EntityKind; 6] = [
         EntityKind::Permission,

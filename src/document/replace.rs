@@ -1,4 +1,5 @@
-//! Plans the replacement of a tenant by a document. `difference.rs` compares the current records with those of the document.
+//! Plans the replacement of a tenant by a document. `difference.rs` compares the current records with those of the
+//! document.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -42,7 +42,8 @@ struct RecordBuilder<'a> {
 
 /// What becomes of the records that are built.
 enum Output<'a> {
-    /// An import adds all of them, in the order of kinds. A creation takes changes, so millions of records are never copied.
+    /// An import adds all of them, in the order of kinds. A creation takes changes, so millions of records are never
+    /// copied.
     Additions(Vec<Change>),
     /// A replacement compares each with those of the tenant.
     Difference(Box<Difference<'a>>),
@@ -61,8 +62,8 @@ impl Output<'_> {
     }
 }
 
-/// Returns the changes that a document makes: for an import, the additions in the order of kinds; for a replacement, the
-/// difference from the present tenant, by key.
+/// Returns the changes that a document makes. For an import, these are the additions in the order of kinds. For a
+/// replacement, they are the difference from the present tenant, by key.
 ///
 /// # Complexity
 /// O(the document and the present tenant), and O(n log n) for n changes. For each of the first hundred mistakes, also a

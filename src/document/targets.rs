@@ -1,7 +1,7 @@
 //! Resolves references by name: to entries of the document, of the catalog, or removed from the catalog.
 //!
-//! Every target has a *slot*, a number. A list that contains the same target twice, under any names, is found with one table
-//! lookup per reference.
+//! Every target has a *slot*, a number. A list that contains the same target twice, under any names, is found with one
+//! table lookup per reference.
 
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@
 //! [`Catalog::new`]. It never changes afterwards. It guarantees:
 //!
 //! - An entry's id is derived from its first published slug, so renaming an entry in code keeps the id.
-//! - An earlier or retired slug never comes to mean another entry.
+//! - An earlier or retired slug never refers to another entry.
 //! - Entries keep the order in which they are written. A variant of the enum is the index of its entry.
 //! - A role includes only roles that precede it, so one pass in order visits each role after those it includes.
 //!
@@ -68,8 +68,8 @@ struct Inner {
     role_names: Names,
 }
 
-/// Returns a number that identifies the owner of a handle. Catalogs and sessions draw from one counter, so a handle of one
-/// is never mistaken for a handle of another. A clone of a catalog has the token of its original.
+/// Returns a number that identifies the owner of a handle. Catalogs and sessions draw from one counter, so a handle of
+/// one is never mistaken for a handle of another. A clone of a catalog has the token of its original.
 pub(crate) fn new_token() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -262,8 +262,8 @@ impl fmt::Debug for Catalog {
     }
 }
 
-/// An enum of a catalog's permissions. A variant can be used wherever a permission is expected, without looking up a slug.
-/// The macro [`catalog!`](crate::catalog!) implements this trait; do not implement it yourself.
+/// An enum of a catalog's permissions. A variant can be used wherever a permission is expected, without looking up a
+/// slug. The macro [`catalog!`](crate::catalog!) implements this trait; do not implement it yourself.
 ///
 /// ```
 /// use rolecall::catalog::CatalogPermission;

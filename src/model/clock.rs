@@ -1,4 +1,5 @@
-//! Clocks. The rules never read a clock themselves: they receive an instant, or a clock that is read at most once, when the instant is needed.
+//! Clocks. The rules never read a clock themselves: they receive an instant, or a clock that is read at most once, when
+//! the instant is needed.
 
 use std::cell::OnceCell;
 use std::fmt;

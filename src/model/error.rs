@@ -71,8 +71,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// # As data
 /// An error serialises as the members of a problem description (RFC 9457) except for `type` and `status`, which are the
 /// application's: `code`, `title`, `detail`, and whatever else the error carries. Members without a value are left out.
-/// `detail` is the sentence without the advice, which is the member `advice`: it may name a call of this crate, and so it is
-/// for developers.
+/// `detail` is the sentence without the advice, which is the member `advice`: it may name a call of this crate, and so
+/// it is for developers.
 ///
 /// ```
 /// # use rolecall::blocking::Authorizer;
@@ -97,15 +97,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 ///
 /// # Security
-/// An error for a user that does not exist names similar users in [`Error::suggestions`] and [`Error::did_you_mean`] only.
-/// Neither the sentence nor the serialised form has them, so that a response does not disclose the keys of other users.
+/// An error for a user that does not exist names similar users in [`Error::suggestions`] and [`Error::did_you_mean`]
+/// only. Neither the sentence nor the serialised form has them, so that a response does not disclose the keys of other
+/// users.
 ///
 /// Names are written as [`Quoted`] writes them, so no name can imitate the words around it.
 ///
 /// # Complexity
-/// An error is cheap to make and to drop. Similar names are searched for when the error is shown or asked: among the first
-/// 10,000 names, or among those with the same beginning if there are more. Until then an error of a look-up holds the
-/// revision of the tenant that it was made from, and clones share the work.
+/// An error is cheap to make and to drop. Similar names are searched for when the error is shown or asked: among the
+/// first 10,000 names, or among those with the same beginning if there are more. Until then an error of a look-up holds
+/// the revision of the tenant that it was made from, and clones share the work.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -143,7 +144,7 @@ struct Inner {
     problem: Option<String>,
     /// How many bytes the invalid text has, if the message does not show it whole.
     length: Option<usize>,
-    /// What the sentence begins with: why the call came about.
+    /// The beginning of the sentence: the reason for the call.
     preface: Option<&'static str>,
     /// What breaks a separation of duties.
     separation: Option<SeparationViolation>,
@@ -201,8 +202,8 @@ impl Error {
         self.0.entity
     }
 
-    /// Returns whether the same call may succeed if it is repeated, without a change by the caller: other writers were
-    /// faster ([`Conflict`](ErrorKind::Conflict)), or the store could not be reached
+    /// Returns whether the same call may succeed if it is repeated, without a change by the caller. It may if other
+    /// writers were faster ([`Conflict`](ErrorKind::Conflict)), or if the store could not be reached
     /// ([`Unavailable`](ErrorKind::Unavailable)). Nothing was changed, so a repetition cannot do anything twice. See
     /// [`ErrorKind::is_retryable`].
     ///

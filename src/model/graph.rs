@@ -4,8 +4,8 @@
 //! recurses. Nodes are numbers that this crate assigns, or indexes of a list. Callers cannot choose them, so the tables
 //! use the fast hash of hashbrown, which is seeded but does not resist an attacker.
 //!
-//! Deliberately absent: the graphs themselves, and names. [`crate::reference`] has its own closure: it is the oracle of the
-//! tests, so it shares no code with what it checks.
+//! Deliberately absent: the graphs themselves, and names. [`crate::reference`] has its own closure: it is the oracle of
+//! the tests, so it shares no code with what it checks.
 
 use std::hash::Hash;
 use std::iter::Enumerate;
@@ -63,8 +63,8 @@ pub(crate) struct Cycle<'a, N> {
     pub(crate) around: &'a mut dyn Iterator<Item = N>,
 }
 
-/// Calls `found` for each edge that closes a cycle, among the nodes reachable from these. Without those edges the graph is
-/// acyclic.
+/// Calls `found` for each edge that closes a cycle, among the nodes reachable from these. Without those edges the graph
+/// is acyclic.
 ///
 /// # Complexity
 /// O(nodes + edges) reached, and the depth of each cycle whose `around` is read.
@@ -152,8 +152,8 @@ fn depth_first<N: Copy + Eq + Hash, I: Iterator<Item = N>, B>(
 ///
 /// # Complexity
 /// It searches up from one end and down from the other, alternating edge by edge, and stops when the smaller side is
-/// exhausted. Building a chain of n edges from either end costs O(1) per edge; building it in any order costs O(n log n) in
-/// total.
+/// exhausted. Building a chain of n edges from either end costs O(1) per edge; building it in any order costs O(n log
+/// n) in total.
 pub(crate) fn path<I: Iterator<Item = u32>, J: Iterator<Item = u32>>(
     from: u32,
     to: u32,

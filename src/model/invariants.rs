@@ -1,6 +1,6 @@
-//! The invariants of every state of a tenant. `src/docs/rules.md` lists I1 to I13. A load fails with a list of violations if
-//! the content of the store breaks one of I1 to I6, or I12. I7 to I11 and I13 concern the compiled form only; tests check
-//! them after every step.
+//! The invariants of every state of a tenant. `src/docs/rules.md` lists I1 to I13. A load fails with a list of
+//! violations if the content of the store breaks one of I1 to I6, or I12. I7 to I11 and I13 concern the compiled form
+//! only; tests check them after every step.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! Checks that no binding assertion fails after a plan (R17).
 //!
-//! A plan is judged as a whole, by the states before and after it. Only users below a changed edge are looked at, and only
-//! if that edge leads to what a binding assertion is about. An assertion that is new or has changed is judged for everybody
-//! whom it can concern.
+//! A plan is judged as a whole, by the states before and after it. Only users below a changed edge are looked at, and
+//! only if that edge leads to what a binding assertion is about. An assertion that is new or has changed is judged for
+//! everybody whom it can concern.
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -22,13 +22,13 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::walk::Seen;
 
-/// Refuses the changes if after them a binding assertion fails for some user at some instant, and did not fail as much for
-/// that user at that instant before.
+/// Refuses the changes if after them a binding assertion fails for some user at some instant. An assertion that failed
+/// as much for that user at that instant before does not count.
 ///
 /// # Complexity
-/// O(assertions) if none is binding. Otherwise O(groups and roles above the changed edges, and groups, roles and members
-/// below those edges that lead to what a binding assertion is about), and for each of these users the groups and roles above
-/// at each instant at which a window on the way begins or ends.
+/// O(assertions) if none is binding. Otherwise O(groups and roles above the changed edges, and groups, roles and
+/// members below those edges that lead to the subject of a binding assertion). For each of these users, add the groups
+/// and roles above, once for each instant at which a window on the way begins or ends.
 pub(crate) fn check(before: &State, after: &CompiledTenant, changes: &[Change], from: Timestamp) -> Result<()> {
     let state = &after.state;
     let numbers = state.assertions.sorted();
@@ -157,7 +157,7 @@ struct Side<'a> {
     state: &'a State,
     /// The assertions that are about a group or role: by place, in order.
     about: HashMap<Source, Places>,
-    /// Those about a group or role above. It remembers what it has found.
+    /// The assertions about a group or role above. It remembers the results.
     above: HashMap<Source, Places>,
     /// Where the users are whom an assertion may concern differently, by its place.
     below: HashMap<usize, Below>,
@@ -182,7 +182,7 @@ impl<'a> Side<'a> {
         Self { state, about, above: HashMap::new(), below: HashMap::new() }
     }
 
-    /// Adds the users below an edge, for the assertions about what is above it.
+    /// Adds the users below an edge, for the assertions about the groups and roles above it.
     fn edge(&mut self, record: &Record) {
         let Some((lower, upper)) = ends(self.state, record) else { return };
         for place in self.above(upper) {

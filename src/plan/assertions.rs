@@ -39,8 +39,8 @@ impl Tx {
     /// Creates an assertion, which the tenant carries from then on (R17). It is not binding before
     /// [`set_binding`](AssertionEdit::set_binding).
     ///
-    /// It keeps what it names by id, so a later rename does not change its meaning. What it names cannot be deleted before it
-    /// no longer names it.
+    /// It refers to users, groups, roles and the permission by id, so a later rename does not change its meaning. None
+    /// of them can be deleted while the assertion names it.
     ///
     /// ```
     /// use rolecall::{ErrorKind, assertions::Assertion};
@@ -61,11 +61,11 @@ impl Tx {
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) (the slug, no user or group where one is needed, or fewer than two roles),
-    /// [`AlreadyExists`](ErrorKind::AlreadyExists), [`NotFound`](ErrorKind::NotFound) (what it names),
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists), [`NotFound`](ErrorKind::NotFound) (an entity that it names),
     /// [`CatalogConflict`](ErrorKind::CatalogConflict).
     ///
     /// # Complexity
-    /// O(what it names).
+    /// O(entities that it names).
     pub fn create_assertion(&self, slug: &str, expected: &Assertion) -> Result<AssertionEdit<'_>> {
         let slug = Slug::new(slug)?;
         self.check_assertion_slug(&slug)?;
@@ -95,7 +95,7 @@ impl Tx {
         self.find_assertion(slug).map(|number| AssertionEdit { tx: self, number })
     }
 
-    /// Deletes an assertion. What it names stays.
+    /// Deletes an assertion. The users, groups, roles and permission that it names stay.
     ///
     /// ```
     /// # use rolecall::assertions::Assertion;
@@ -305,12 +305,13 @@ impl AssertionEdit<'_> {
     /// [`AssertionFailed`](ErrorKind::AssertionFailed) if the assertion fails after it.
     ///
     /// # Complexity
-    /// When the update is planned: that of [`assertion_violations`](crate::Moment::assertion_violations) for this assertion.
+    /// When the update is planned: that of [`assertion_violations`](crate::Moment::assertion_violations) for this
+    /// assertion.
     pub fn set_binding(&self, binding: bool) -> Result<&Self> {
         self.change(|record| record.binding = binding)
     }
 
-    /// Changes what is expected.
+    /// Changes the expectation.
     ///
     /// ```
     /// # use rolecall::assertions::Assertion;
@@ -325,7 +326,7 @@ impl AssertionEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`create_assertion`](Tx::create_assertion) about what it names.
+    /// Those of [`create_assertion`](Tx::create_assertion) about the entities that it names.
     pub fn set_expected(&self, expected: &Assertion) -> Result<&Self> {
         let record = self.tx.with_assertion(self.number, |row| row.record.clone())?;
         let expected = self.tx.expectation(expected, &record.slug)?;

@@ -1,4 +1,4 @@
-//! Comparing two plans: their changes, and what they do to the access of each user at every instant.
+//! Compares two plans: their changes, and their effect on the access of each user at every instant.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -34,17 +34,17 @@ pub struct AccessDifference {
     pub user: UserRecord,
     /// The first instant at which the plans differ for this user, among those that were compared.
     pub at: Timestamp,
-    /// What the plan that was asked changes for the user at that instant; `None` if it changes nothing.
+    /// The change that this plan makes for the user at that instant. `None` if it changes nothing.
     pub this: Option<AccessChange>,
-    /// What the other plan changes for the user at that instant; `None` if it changes nothing.
+    /// The change that the other plan makes for the user at that instant. `None` if it changes nothing.
     pub other: Option<AccessChange>,
 }
 
 impl Plan {
     /// Returns the changes of this plan that another plan does not make, in the order of [`Plan::changes`].
     ///
-    /// A rebased plan has exactly the changes of its original, and no others. Use this to compare a plan with one that was
-    /// made again. What a transaction creates gets new ids each time, so it is in the result.
+    /// A rebased plan has exactly the changes of its original, and no others. Use this to compare a plan with one that
+    /// was made again. What a transaction creates gets new ids each time, so it is in the result.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -65,8 +65,9 @@ impl Plan {
 
     /// Returns the users whose access this plan changes in another way than the other plan does, at `from` or later.
     ///
-    /// Compare a plan that was [rebased](crate::Tenant::rebase) with the one that a person has approved: the changes are the
-    /// same, and their effect need not be. Somebody may have assigned a role to the group that a user is to join.
+    /// Compare a plan that was [rebased](crate::Tenant::rebase) with the one that a person has approved: the changes
+    /// are the same, but their effect may differ. Somebody may have assigned a role to the group that a user is to
+    /// join.
     ///
     /// The permissions gained and lost are compared by id and slug, for each user that one of the plans affects. They are
     /// compared at `from`, and at each later instant at which a window around the user begins or ends. A user whose key
@@ -86,8 +87,8 @@ impl Plan {
     /// [`AccessDifference`] has an example with a difference.
     ///
     /// # Complexity
-    /// As [`Plan::access_changes`] of both plans. For each user that may be affected: four effective sets at each instant, of
-    /// which there are as many as windows around the user begin and end.
+    /// As [`Plan::access_changes`] of both plans. For each user that may be affected: four effective sets at each
+    /// instant, of which there are as many as windows around the user begin and end.
     pub fn access_differences<'a>(
         &'a self,
         other: &'a Self,
@@ -128,8 +129,8 @@ impl Plan {
     }
 }
 
-/// What a person approves of an access change: who gains and loses which permissions. Ids alone are not enough, because
-/// checks name a permission by its slug, and somebody may have renamed it.
+/// The part of an access change that a person approves: who gains and loses which permissions. Ids alone are not
+/// enough, because checks name a permission by its slug, and somebody may have renamed it.
 #[derive(PartialEq, Eq)]
 struct Content {
     key: crate::model::records::UserKey,

@@ -1,4 +1,4 @@
-//! Changes with names, for logs: what a plan will change, and what an update has changed.
+//! The changes of a plan or an update with names, for logs.
 //!
 //! A change has ids. The names are those of a snapshot before it and of one after it.
 
@@ -53,7 +53,7 @@ pub enum ChangeKind {
 pub struct NamedEntity {
     /// The kind of entity.
     pub entity: EntityKind,
-    /// The id. It tells apart a role or permission of the tenant and one of the catalog with the same slug (R9).
+    /// The id. It distinguishes a role or permission of the tenant from one of the catalog with the same slug (R9).
     pub id: Uuid,
     /// The slug or key before the change. `None` if the entity did not exist, or the snapshot does not have it.
     pub before: Option<String>,
@@ -63,8 +63,8 @@ pub struct NamedEntity {
 
 /// A change with names, as of before and after: a line of a log, and the same as data.
 ///
-/// [`Updated::described`](crate::authorizer::Updated::described) has those of an update, [`Plan::described`] those of a plan. `Display`
-/// writes one line without a line break.
+/// [`Updated::described`](crate::authorizer::Updated::described) has those of an update, [`Plan::described`] those of a
+/// plan. `Display` writes one line without a line break.
 ///
 /// # Example
 /// ```
@@ -93,9 +93,9 @@ pub struct NamedEntity {
 /// ```
 ///
 /// # Security
-/// The texts contain the keys of users, which are often e-mail addresses, and display names. A log with them is personal
-/// data. All of them are written by [`Quoted`](crate::error::Quoted), so no name can imitate the words around it or begin a line
-/// of its own. The data, and its serialised form, has them as they are.
+/// The texts contain the keys of users, which are often e-mail addresses, and display names. A log with them is
+/// personal data. All of them are written by [`Quoted`](crate::error::Quoted), so no name can imitate the words around
+/// it or begin a line of its own. The data, and its serialised form, has them as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DescribedChange {
@@ -106,8 +106,8 @@ pub struct DescribedChange {
     /// The entity itself, or the entity that has the relation: the member, the holder of a role, the role that grants or
     /// includes, the subgroup.
     pub subject: NamedEntity,
-    /// The other end of a relation: the group of a membership, the role that is assigned or included, the permission that is
-    /// granted, the parent group. `None` for an entity, and for the grant of a pattern.
+    /// The other end of a relation: the group of a membership, the role that is assigned or included, the permission
+    /// that is granted, the parent group. `None` for an entity, and for the grant of a pattern.
     pub object: Option<NamedEntity>,
     /// The pattern that is granted.
     pub pattern: Option<Pattern>,
@@ -120,7 +120,7 @@ pub struct DescribedChange {
 }
 
 impl Plan {
-    /// Returns what the plan changes, with names: one entry for each of [`Plan::changes`], in the same order.
+    /// Returns the changes of the plan with names: one entry for each of [`Plan::changes`], in the same order.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -146,8 +146,8 @@ impl DescribedChange {
     /// Describes a change with the names of these snapshots, such as a commit of the history with the snapshots that an
     /// application has kept.
     ///
-    /// The snapshots may be of other revisions than those around the change. An entity that neither of them has is shown by
-    /// its id.
+    /// The snapshots may be of other revisions than those around the change. An entity that neither of them has is
+    /// shown by its id.
     ///
     /// ```
     /// use rolecall::plan::DescribedChange;
@@ -214,7 +214,7 @@ impl Names<'_> {
         }
     }
 
-    /// What a separation or an assertion names, by name.
+    /// The entities that a separation or an assertion names, by name.
     fn named_by(&self, change: &Change) -> Vec<FieldChange> {
         let (Some(before), Some(after)) = (change.before(), change.after()) else { return Vec::new() };
         let lists = lists(before).into_iter().zip(lists(after));
@@ -230,7 +230,8 @@ impl Names<'_> {
             .collect()
     }
 
-    /// Names an end of a relation, by the snapshots. The reference itself names an entry of the catalog that they do not have.
+    /// Names an end of a relation, by the snapshots. The reference itself names an entry of the catalog that they do
+    /// not have.
     fn end(&self, change: &Change, entity: EntityKind, id: Uuid) -> NamedEntity {
         let name = |tenant: &CompiledTenant, record: Option<&Record>| {
             let in_reference = || record.and_then(|record| slug_in_reference(record, entity, id)).map(Slug::to_string);
@@ -244,7 +245,7 @@ impl Names<'_> {
 /// A list in a record: the name of its field, the kind of entity, and the id of each with the slug in the reference.
 type NamedList<'a> = (&'static str, EntityKind, Vec<(Uuid, Option<&'a Slug>)>);
 
-/// Returns what a separation or an assertion names, in a fixed order for its kind.
+/// Returns the entities that a separation or an assertion names, in a fixed order for its kind.
 fn lists(record: &Record) -> Vec<NamedList<'_>> {
     match record {
         Record::Separation(separation) => vec![("roles", EntityKind::Role, references(&separation.roles))],
@@ -299,8 +300,8 @@ fn own_name(record: &Record) -> Option<&str> {
     }
 }
 
-/// Returns the name of an entity in a snapshot. Entries that are removed from the catalog have one while they are referred
-/// to.
+/// Returns the name of an entity in a snapshot. Entries that are removed from the catalog have one while they are
+/// referred to.
 fn name_at(state: &State, entity: EntityKind, id: Uuid) -> Option<String> {
     fn name<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<String> {
         table.row(number?).map(|row| row.name().to_owned())
@@ -367,7 +368,8 @@ impl NamedEntity {
 impl Display for DescribedChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let is_relation = self.kind.is_relation();
-        // A created or deleted entity has one name. A changed one is known by the name before, its relations by the name after.
+        // A created or deleted entity has one name. A changed one is known by the name before, its relations by the
+        // name after.
         let name = match self.change {
             ChangeKind::Added => false,
             ChangeKind::Changed => !is_relation,

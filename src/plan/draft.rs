@@ -122,7 +122,8 @@ impl Draft {
         self.check_applied(applied)
     }
 
-    /// Checks the result of an edit. Every change was validated against this state, so a violation is a fault of this crate.
+    /// Checks the result of an edit. Every change was validated against this state, so a violation is a fault of this
+    /// crate.
     fn check_applied(&mut self, applied: Result<Result<(), Violation>, InternalFault>) -> Result<()> {
         let fault = match applied {
             Ok(Ok(())) => return Ok(()),
@@ -178,8 +179,8 @@ impl Draft {
         self.manager.as_ref() == Some(manager)
     }
 
-    /// Applies a set of changes that the caller has validated as a whole. Only the rule about directories (R16) is checked
-    /// here.
+    /// Applies a set of changes that the caller has validated as a whole. Only the rule about directories (R16) is
+    /// checked here.
     #[cfg(feature = "json")]
     pub(crate) fn apply_whole(&mut self, changes: Vec<Change>, acts_for: &[Manager]) -> Result<()> {
         let state = &self.base.state;
@@ -191,9 +192,9 @@ impl Draft {
         Ok(())
     }
 
-    /// Applies the changes of a plan that was made on another state, for the directories that it acts for. The caller has
-    /// checked each change by itself. The invariants of the changes together are checked here. After a violation, the draft
-    /// must be discarded.
+    /// Applies the changes of a plan that was made on another state, for the directories that it acts for. The caller
+    /// has checked each change by itself. The invariants of the changes together are checked here. After a violation,
+    /// the draft must be discarded.
     pub(super) fn apply_again(&mut self, changes: &[Change], acts_for: &[Manager]) -> Result<Result<(), Violation>> {
         self.acts_for.extend_from_slice(acts_for);
         if let Err(violation) = self.edit_all(changes)? {
@@ -230,13 +231,14 @@ impl Draft {
         }
     }
 
-    /// Keeps that a call was to remove a relation that is not there, for a warning if what it gave is still given.
+    /// Records that a call should remove a relation that does not exist. The plan warns if something else still has the
+    /// same effect.
     pub(super) fn removes_in_vain(&mut self, relation: RecordKey) {
         self.removed_in_vain.push(relation);
     }
 
-    /// Returns the plan: the changes that remain, without those undone within the transaction, and the state that they lead
-    /// to.
+    /// Returns the plan: the changes that remain, without those undone within the transaction, and the state that they
+    /// lead to.
     ///
     /// # Errors
     /// [`Escalation`](ErrorKind::Escalation) (R13), [`SeparationOfDuties`](ErrorKind::SeparationOfDuties) (R14),
@@ -299,8 +301,8 @@ impl Draft {
         self.exists(entity, slug).unusable().reason(reason.unwrap_or_default())
     }
 
-    /// Checks that the catalog neither has nor had this slug of a new permission. An entry that it had and that the tenant
-    /// still refers to counts, unless `earlier` has it, too: a plan on that state may then use the slug.
+    /// Checks that the catalog neither has nor had this slug of a new permission. An entry that it had and that the
+    /// tenant still refers to counts, unless `earlier` has it, too: a plan on that state may then use the slug.
     pub(super) fn check_permission_slug_in_catalog(&self, slug: &Slug, earlier: Option<&State>) -> Result<()> {
         let taken = self.next.catalog.definition.permission_slug_is_taken(slug.as_str());
         self.check_slug_in_catalog(taken, slug, earlier, |state| &state.permissions)

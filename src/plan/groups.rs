@@ -111,8 +111,8 @@ impl Tx {
     /// Returns the group with this external id, and creates it if it does not exist: managed by the directory, with the
     /// name and a slug derived from it. The transaction must act for the directory ([`Tx::set_manager`]).
     ///
-    /// An existing group keeps its name and slug. A new group never takes over another group: if the derived slug is in use,
-    /// the external id is appended to it.
+    /// An existing group keeps its name and slug. A new group never takes over another group: if the derived slug is in
+    /// use, the external id is appended to it.
     ///
     /// ```
     /// use rolecall::snapshot::External;
@@ -130,8 +130,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug with the
-    /// external id is in use as well; [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the directory
-    /// (R16). Then nothing is changed.
+    /// external id is in use as well; [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the
+    /// directory (R16). Then nothing is changed.
     pub fn ensure_managed_group(&self, external: External<'_>, name: &str) -> Result<GroupEdit<'_>> {
         if let Some(number) = self.lookup_group(&external) {
             return Ok(GroupEdit::new(self, number));
@@ -161,8 +161,8 @@ impl Tx {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the group or
-    /// one of its direct subgroups (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
+    /// group or one of its direct subgroups (R16).
     pub fn delete_group(&self, group: impl AsGroup) -> Result<()> {
         let number = self.find_group(&group)?;
         self.check_not_asserted(Asserted::Group(number))?;
@@ -241,8 +241,8 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists); [`Managed`](crate::ErrorKind::Managed) if a directory
-    /// manages the group (R16).
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`AlreadyExists`](crate::ErrorKind::AlreadyExists);
+    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn set_slug(&self, slug: &str) -> Result<&Self> {
         let slug = Slug::new(slug)?;
         if self.tx.with_group(self.number, |row| row.record.slug != slug)? {
@@ -301,8 +301,8 @@ impl<'a> GroupEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the
-    /// directory that it is taken from or given to (R16).
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if the transaction does not act
+    /// for the directory that it is taken from or given to (R16).
     pub fn set_managed_by(&self, manager: Option<&str>) -> Result<&Self> {
         let manager = manager.map(Manager::new).transpose()?;
         self.change(|record| record.hand_over(manager))

@@ -1,4 +1,4 @@
-//! What a call that replaces a whole list has changed.
+//! The result of a call that replaces a whole list.
 
 use serde::Serialize;
 
@@ -6,7 +6,8 @@ use super::tx::Tx;
 use crate::model::error::Result;
 use crate::model::records::{Slug, UserKey};
 
-/// What a call that replaces a whole list has added and removed: the keys of users, the slugs of groups or roles, or grants.
+/// The added and removed entries of a call that replaces a whole list: the keys of users, the slugs of groups or roles,
+/// or grants.
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -19,8 +20,8 @@ use crate::model::records::{Slug, UserKey};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ListChanges<T> {
-    /// The entries that were missing before, or whose window was replaced because it had ended or the call clears windows.
-    /// In bytewise order of their names.
+    /// The entries that were missing before, or whose window was replaced because it had ended or the call clears
+    /// windows. In bytewise order of their names.
     pub added: Vec<T>,
     /// The entries that were removed, in bytewise order of their names.
     pub removed: Vec<T>,
@@ -43,8 +44,8 @@ impl<T> Default for ListChanges<T> {
     }
 }
 
-/// The names in a list that changes. They are read before anything changes: a role that is removed from the catalog has none
-/// once the last relation to it is removed.
+/// The names in a list that changes. They are read before anything changes: a role that is removed from the catalog has
+/// none once the last relation to it is removed.
 impl Tx {
     pub(super) fn users_changed(&self, added: &[u32], removed: &[u32]) -> Result<ListChanges<UserKey>> {
         named(added, removed, |user| self.with_user(user, |row| row.key().clone()))

@@ -1,4 +1,4 @@
-//! Merges one user into another: moves what the first has to the second, and deletes the first.
+//! Merges one user into another: moves the groups and roles of the first to the second, and deletes the first.
 //!
 //! Everything is decided before anything changes. Deliberately absent: a merge of the records of the two users. A key, a
 //! name or a link to a directory says who a person is, and only the application knows which one is right.
@@ -73,7 +73,8 @@ pub struct MovedRelation {
 impl Tx {
     /// Moves all memberships and direct assignments of one user to another, and deletes the first.
     ///
-    /// Use it if one person has two accounts. The other user keeps everything that it has, and nobody's time gets shorter:
+    /// Use it if one person has two accounts. The other user keeps everything that it has, and nobody's time gets
+    /// shorter:
     ///
     /// | the first user has | the other user | result |
     /// |---|---|---|
@@ -84,12 +85,12 @@ impl Tx {
     /// | the same one | had it, and that has ended | the window of the first user |
     /// | one that has ended | | it is deleted with its user, not moved |
     ///
-    /// Both users must have the same status. A merge never makes suspended access active, and never suspends active access;
-    /// activate, suspend or delete one of them first.
+    /// Both users must have the same status. A merge never makes suspended access active, and never suspends active
+    /// access; activate, suspend or delete one of them first.
     ///
-    /// The record of the other user stays as it is: key, display name, external id and the directory that manages it. The
-    /// result has the record of the deleted user, so that the application can take over what it wants in the same
-    /// transaction. A handle or an id of the deleted user, and its key, name nobody from then on (R8).
+    /// The record of the other user stays as it is: key, display name, external id and the directory that manages it.
+    /// The result has the record of the deleted user, so that the application can take over what it wants in the same
+    /// transaction. From then on, the handles, the id and the key of the deleted user refer to nobody (R8).
     ///
     /// # Example
     /// ```
@@ -121,16 +122,16 @@ impl Tx {
     ///
     /// - [`NotFound`](crate::ErrorKind::NotFound) if one of the users does not exist.
     /// - [`Invalid`](crate::ErrorKind::Invalid) if both are the same user, or only one of them is suspended.
-    /// - [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the windows of a relation that both
-    ///   have. [`Error::relation`](crate::Error::relation) names it.
+    /// - [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the windows of a relation that
+    ///   both have. [`Error::relation`](crate::Error::relation) names it.
     /// - [`Rejected`](crate::ErrorKind::Rejected) if an assertion names the first user (R17).
-    /// - [`Managed`](crate::ErrorKind::Managed) if a directory manages the first user, or a group that the first user is a
-    ///   direct member of, and the transaction does not act for that directory (R16).
+    /// - [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the directory that manages the
+    ///   first user, or a group that the first user is a direct member of (R16).
     ///
     /// # Security
-    /// Everybody who can sign in as the other user has all access of both from then on. Merge accounts only after the person
-    /// has proved that both are theirs. Two accounts with similar keys, or with the same display name, may be two people.
-    /// [`Plan::access_changes`](crate::Plan::access_changes) shows what the other user gains.
+    /// Everybody who can sign in as the other user has all access of both from then on. Merge accounts only after the
+    /// person has proved that both are theirs. Two accounts with similar keys, or with the same display name, may be
+    /// two people. [`Plan::access_changes`](crate::Plan::access_changes) shows what the other user gains.
     ///
     /// # Complexity
     /// O(relations of the first user), one change each.
@@ -198,8 +199,8 @@ struct Moves<'a> {
 }
 
 impl Moves<'_> {
-    /// Takes a relation with this window from the one user and gives it to the other. Returns the window of the other user
-    /// before and after, or `None` if it stays as it is.
+    /// Takes a relation with this window from the one user and gives it to the other. Returns the window of the other
+    /// user before and after, or `None` if it stays as it is.
     fn take_over(
         &mut self,
         relation: impl Fn(u32) -> Relation,

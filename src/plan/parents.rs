@@ -35,10 +35,10 @@ impl GroupEdit<'_> {
     /// Cycles are forbidden regardless of windows (R7).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
-    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with another window that has not ended (R3);
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended;
-    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages this group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle).
+    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if it is a parent with another window that has not ended
+    /// (R3). [`Invalid`](crate::ErrorKind::Invalid) if the window has ended. [`Managed`](crate::ErrorKind::Managed) if
+    /// a directory manages this group (R16).
     ///
     /// # Example
     /// ```
@@ -64,9 +64,9 @@ impl GroupEdit<'_> {
     /// then it is an error.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle);
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the link would have to change;
-    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two windows;
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle).
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the link would have to change.
+    /// [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two windows.
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages this group (R16).
     ///
     /// # Example
@@ -86,13 +86,13 @@ impl GroupEdit<'_> {
         self.wish(&parent, Wish::Ensure(window))
     }
 
-    /// Makes a parent link end at `until` or later. A link that ends later, or never, stays as it is. One that has ended is
-    /// active again.
+    /// Makes a parent link end at `until` or later. A link that ends later, or never, stays as it is. One that has
+    /// ended is active again.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one;
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the link would end in the past;
-    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages this group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the link would end in the past. [`Managed`](crate::ErrorKind::Managed)
+    /// if a directory manages this group (R16).
     ///
     /// # Example
     /// ```
@@ -114,9 +114,9 @@ impl GroupEdit<'_> {
     /// Changes the window of a parent link to exactly this one, which may be shorter.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one;
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended;
-    /// [`Managed`](crate::ErrorKind::Managed) if a directory manages this group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended. [`Managed`](crate::ErrorKind::Managed) if a
+    /// directory manages this group (R16).
     ///
     /// # Example
     /// ```
@@ -173,8 +173,8 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle), [`Managed`](crate::ErrorKind::Managed). Then nothing is
-    /// changed.
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Cycle`](crate::ErrorKind::Cycle),
+    /// [`Managed`](crate::ErrorKind::Managed). Then nothing is changed.
     pub fn set_parents<G: AsGroup>(&self, parents: impl IntoIterator<Item = G>) -> Result<ListChanges<Slug>> {
         let wanted = parents.into_iter().map(|parent| self.tx.find_group(&parent)).collect::<Result<_>>()?;
         let present = self.tx.with_group(self.number, |row| row.parents().iter().map(PresentEnd::from).collect())?;

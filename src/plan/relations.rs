@@ -1,7 +1,7 @@
 //! Relations that have a window (R3): memberships, assignments of roles, and parent links.
 //!
-//! One implementation for the three: `Wish::decide` says what a call does to the window of a relation, and `Relation` names
-//! one by the numbers of its ends. Deliberately absent: grants and inclusions, which have no window.
+//! One implementation for the three: `Wish::decide` says what a call does to the window of a relation, and `Relation`
+//! names one by the numbers of its ends. Deliberately absent: grants and inclusions, which have no window.
 
 use super::lists::ListChanges;
 use super::tx::Tx;
@@ -26,7 +26,7 @@ pub(super) enum Relation {
     Parent { group: u32, parent: u32 },
 }
 
-/// What a call wants for the window of a relation.
+/// The change that a call wants for the window of a relation.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wish {
     /// Add the relation. One that has ended is replaced.
@@ -110,7 +110,7 @@ const GAP_ADVICE: &str = "a relation has one window: to keep the access of both,
                           cookbook: one group for each turn";
 
 impl Tx {
-    /// Does what a call wants for a relation. The advice names the call that changes its window.
+    /// Applies the wish of a call to a relation. The advice names the call that changes its window.
     pub(super) fn wish(&self, relation: Relation, wish: Wish, advice: &'static str) -> Result<()> {
         let present = self.window_of(relation)?;
         match self.decide(relation, present, wish, [advice, GAP_ADVICE])? {
@@ -119,8 +119,8 @@ impl Tx {
         }
     }
 
-    /// Returns the window that a relation with this window, or without one, gets by a wish, or `None` if it stays as it is.
-    /// The advice is for an error about another window, then for one about a gap.
+    /// Returns the window that a relation with this window, or without one, gets by a wish, or `None` if it stays as it
+    /// is. The advice is for an error about another window, then for one about a gap.
     pub(super) fn decide(
         &self,
         relation: Relation,
@@ -190,9 +190,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives an entity exactly these relations, and returns the other ends of those that were added and removed, `named` by
-    /// this call. `present` and `wanted` are the other ends, in any order; `wanted` may have duplicates. `present` has the
-    /// windows as far as the caller knows them: a relation that stays then costs no look-up. Nothing is changed if it fails.
+    /// Gives an entity exactly these relations, and returns the other ends of those that were added and removed,
+    /// `named` by this call. `present` and `wanted` are the other ends, in any order; `wanted` may have duplicates.
+    /// `present` has the windows as far as the caller knows them: a relation that stays then costs no look-up. Nothing
+    /// is changed if it fails.
     ///
     /// An entry that has ended counts as missing, and so does one whose window is to be cleared.
     pub(super) fn set_relations<T>(
@@ -344,7 +345,7 @@ mod tests {
         Timestamp::from_secs(secs).unwrap()
     }
 
-    /// Every wish on every pair of windows over a few instants: what it promises for each instant from now on.
+    /// Tests every wish on every pair of windows over a few instants, and its promise for each instant from now on.
     #[test]
     fn r3_no_wish_but_set_takes_time_away() {
         let now = at(5);

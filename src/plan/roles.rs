@@ -47,12 +47,12 @@ mod sealed {
     }
 }
 
-/// Names something that a role can grant: a permission's slug or a pattern, a [`Slug`], a [`Pattern`], a permission's id or
-/// handle, or a variant of the application's enum.
+/// Names something that a role can grant: a permission's slug or a pattern, a [`Slug`], a [`Pattern`], a permission's
+/// id or handle, or a variant of the application's enum.
 ///
 /// # Security
-/// A `&str` that contains `*` is a pattern. If the text comes from a user, `*` grants every permission, and `posts:*` every
-/// permission that begins so. Parse such a text as a [`Slug`] first, which has no `*`.
+/// A `&str` that contains `*` is a pattern. If the text comes from a user, `*` grants every permission, and `posts:*`
+/// every permission that begins so. Parse such a text as a [`Slug`] first, which has no `*`.
 ///
 /// This trait is sealed.
 ///
@@ -160,8 +160,8 @@ impl Tx {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the
-    /// catalog uses the slug or has retired it; [`Reserved`](crate::ErrorKind::Reserved) if it begins with a prefix that the
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the catalog
+    /// uses the slug or has retired it; [`Reserved`](crate::ErrorKind::Reserved) if it begins with a prefix that the
     /// catalog reserves.
     pub fn create_role(&self, slug: &str) -> Result<RoleEdit<'_>> {
         self.new_role(Slug::new(slug)?, Name::of_slug(slug))

@@ -1,7 +1,7 @@
 //! Checks that a plan breaks no separation of duties (R14).
 //!
-//! A plan is judged as a whole, by the states before and after it. Only users below a changed edge are looked at, and only
-//! if a separation names a role above that edge.
+//! A plan is judged as a whole, by the states before and after it. Only users below a changed edge are looked at, and
+//! only if a separation names a role above that edge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,13 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::walk::window_ends;
 
-/// Refuses the changes if after them some user at some instant holds more roles of a separation than it allows. A user who
-/// held as many at that instant before, in breach of the same separation, does not cause a refusal.
+/// Refuses the changes if after them some user at some instant holds more roles of a separation than it allows. A user
+/// who held as many at that instant before, in breach of the same separation, does not cause a refusal.
 ///
 /// # Complexity
 /// Nothing if the tenant has no separation. Otherwise O(groups and roles above the changed edges, and groups, roles and
-/// members below those edges that lead to a role of a separation), and what [`count_held`] costs for each of these users.
+/// members below those edges that lead to a role of a separation). For each of these users, add the cost of
+/// [`count_held`].
 pub(crate) fn check(before: &State, after: &State, changes: &[Change], from: Timestamp) -> Result<()> {
     if after.separations.len() == 0 {
         return Ok(());

@@ -29,11 +29,11 @@ pub struct SeparationEdit<'a> {
 }
 
 impl Tx {
-    /// Creates a separation of duties: a user may hold at most `at_most` of these roles, at any instant, directly or through
-    /// groups and inclusions (R14). A suspended user holds its roles, too.
+    /// Creates a separation of duties: a user may hold at most `at_most` of these roles, at any instant, directly or
+    /// through groups and inclusions (R14). A suspended user holds its roles, too.
     ///
-    /// The standard for role-based access control, INCITS 359, calls this static separation of duty. The plan is refused if
-    /// a user holds more of the roles already.
+    /// The standard for role-based access control, INCITS 359, calls this static separation of duty. The plan is
+    /// refused if a user holds more of the roles already.
     ///
     /// ```
     /// use rolecall::ErrorKind;
@@ -259,8 +259,8 @@ impl SeparationEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`CatalogConflict`](ErrorKind::CatalogConflict), [`Invalid`](ErrorKind::Invalid) if
-    /// there are not more roles than one user may hold.
+    /// [`NotFound`](ErrorKind::NotFound), [`CatalogConflict`](ErrorKind::CatalogConflict),
+    /// [`Invalid`](ErrorKind::Invalid) if there are not more roles than one user may hold.
     pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
         let record = self.tx.with_separation(self.number, |row| row.record.clone())?;
         let stored: std::collections::HashMap<RoleId, &RoleRef> = record.roles.iter().map(|r| (r.id(), r)).collect();

@@ -115,8 +115,8 @@ impl Tx {
     /// Returns the user with this external id, and creates it if it does not exist: active, with this key, managed by the
     /// directory. The transaction must act for the directory ([`Tx::set_manager`]).
     ///
-    /// An existing user keeps its key; [`UserEdit::set_key`] changes it. A user with this key but another external id is never
-    /// taken for this one: adopting a user by its e-mail address would give its roles to somebody else.
+    /// An existing user keeps its key; [`UserEdit::set_key`] changes it. A user with this key but another external id
+    /// is never taken for this one. Adopting a user by its e-mail address would give its roles to somebody else.
     ///
     /// ```
     /// use rolecall::snapshot::External;
@@ -134,8 +134,9 @@ impl Tx {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another user has the key;
-    /// [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the directory (R16). Then nothing is changed.
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another user has
+    /// the key; [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the directory (R16). Then
+    /// nothing is changed.
     pub fn ensure_managed_user(&self, external: External<'_>, key: &str) -> Result<UserEdit<'_>> {
         if let Some(number) = self.lookup_user(&external) {
             return Ok(UserEdit::new(self, number));
@@ -161,8 +162,9 @@ impl Tx {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the user or a
-    /// group that the user is a direct member of (R16): suspend a local user instead, or let the directory remove it.
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the user
+    /// or a group that the user is a direct member of (R16). Suspend a local user instead, or let the directory remove
+    /// it.
     pub fn delete_user(&self, user: impl AsUser) -> Result<()> {
         let number = self.find_user(&user)?;
         self.check_not_asserted(Asserted::User(number))?;
@@ -277,8 +279,8 @@ impl<'a> UserEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if the transaction does not act for the
-    /// directory that it is taken from or given to (R16).
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`Managed`](crate::ErrorKind::Managed) if the transaction does not act
+    /// for the directory that it is taken from or given to (R16).
     pub fn set_managed_by(&self, manager: Option<&str>) -> Result<&Self> {
         let manager = manager.map(Manager::new).transpose()?;
         self.change(|record| record.hand_over(manager))

@@ -20,7 +20,8 @@ use crate::resolver::snapshot::walk::is_active;
 
 /// Something that a plan does and its author probably did not want.
 ///
-/// [`Plan::warnings`] returns them before the commit, and [`Updated::warnings`](crate::authorizer::Updated::warnings) after it.
+/// [`Plan::warnings`] returns them before the commit, and [`Updated::warnings`](crate::authorizer::Updated::warnings)
+/// after it.
 ///
 /// # Example
 /// ```
@@ -48,8 +49,8 @@ pub enum Warning {
         /// The pattern.
         pattern: Pattern,
     },
-    /// A relation was removed, or was not there to be removed, and something else still gives the same. Somebody who leaves a
-    /// group may still be an inherited member, for example. A role may still grant a permission by a pattern.
+    /// A relation was removed, or was not there to be removed, and something else still gives the same. Somebody who
+    /// leaves a group may still be an inherited member, for example. A role may still grant a permission by a pattern.
     StillGiven {
         /// The kind of the relation.
         relation: RelationKind,
@@ -87,8 +88,8 @@ impl fmt::Display for Warning {
 }
 
 impl Plan {
-    /// Returns what the plan does and its author probably did not want. First come new patterns that match nothing, in the order
-    /// of its changes, then removals that take nothing away at the instant of the plan.
+    /// Returns effects of the plan that its author probably did not want. First come new patterns that match nothing,
+    /// in the order of its changes, then removals that take nothing away at the instant of the plan.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -104,8 +105,9 @@ impl Plan {
     /// ```
     ///
     /// # Complexity
-    /// Each new grant of a pattern looks at the permissions that begin like the pattern, until one matches. Each removed
-    /// relation between two entities that stay costs a walk over the groups and roles above it. Other changes cost nothing.
+    /// Each new grant of a pattern looks at the permissions that begin like the pattern, until one matches. Each
+    /// removed relation between two entities that stay costs a walk over the groups and roles above it. Other changes
+    /// cost nothing.
     pub fn warnings(&self) -> Vec<Warning> {
         let state = &self.next.state;
         let mut warnings: Vec<Warning> = self.changes.iter().filter_map(|change| unmatched(state, change)).collect();

@@ -1,9 +1,9 @@
 //! Assertions: what a tenant is expected to allow and to deny (R17).
 //!
-//! A tenant can carry them ([`Tx::create_assertion`](crate::Tx::create_assertion)). A commit after which a *binding* one fails is
-//! refused. Or an application keeps them in a file beside the organisation document, and lets its continuous integration
-//! check them: [`Assertions::check`] lists what fails, with the path that breaks it. The example program `inspect` does both
-//! with its command `test`.
+//! A tenant can carry them ([`Tx::create_assertion`](crate::Tx::create_assertion)). A commit after which a *binding*
+//! one fails is refused. Or an application keeps them in a file beside the organisation document, and lets its
+//! continuous integration check them: [`Assertions::check`] lists what fails, with the path that breaks it. The example
+//! program `inspect` does both with its command `test`.
 //!
 //! `assertions/judge.rs` decides whether an assertion holds.
 
@@ -53,10 +53,10 @@ use crate::resolver::explain::{Path, Reason};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assertions(Vec<Assertion>);
 
-/// What a tenant is expected to allow or to deny.
+/// A statement of what a tenant is expected to allow or to deny.
 ///
-/// Users are named by their keys; groups, roles and permissions by their slugs. A name that the tenant does not have breaks
-/// the assertion, so that a typing error is not taken for a denial.
+/// Users are named by their keys; groups, roles and permissions by their slugs. A name that the tenant does not have
+/// breaks the assertion, so that a typing error is not taken for a denial.
 ///
 /// ```
 /// use rolecall::assertions::{Assertion, Assertions};
@@ -69,8 +69,8 @@ pub struct Assertions(Vec<Assertion>);
 #[serde(tag = "expect", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Assertion {
-    /// Each of these users, and each member of these groups, may do it at the instant of the check. A suspended member of a
-    /// group does not count; a suspended user who is named does.
+    /// Each of these users, and each member of these groups, may do it at the instant of the check. A suspended member
+    /// of a group does not count; a suspended user who is named does.
     Allowed {
         /// The permission.
         permission: String,
@@ -79,8 +79,8 @@ pub enum Assertion {
         /// Groups, with their subgroups.
         groups: Vec<String>,
     },
-    /// None of these users, and nobody while a member of one of these groups, may do it, at the instant of the check and at
-    /// every later one.
+    /// None of these users, and nobody while a member of one of these groups, may do it, at the instant of the check
+    /// and at every later one.
     Denied {
         /// The permission.
         permission: String,
@@ -89,8 +89,8 @@ pub enum Assertion {
         /// Groups, with their subgroups.
         groups: Vec<String>,
     },
-    /// Everybody who may do it is one of these users, or a member of one of these groups at that time: at the instant of the check
-    /// and at every later one. If there are neither, nobody may do it.
+    /// Everybody who may do it is one of these users, or a member of one of these groups at that time. This must hold
+    /// at the instant of the check and at every later one. Without users and groups, nobody may do it.
     Only {
         /// The permission.
         permission: String,

@@ -15,8 +15,9 @@ use crate::resolver::snapshot::walk;
 /// Whether a user may do something at an instant. Numbers that are not in use are denied.
 ///
 /// # Complexity
-/// One word read for each source of the user, and one bit tested. A window is read only if its source has the permission.
-/// If a source of the user gives something only at some instants, and may give this permission: O(groups and roles walked).
+/// One word read for each source of the user, and one bit tested. A window is read only if its source has the
+/// permission. If a source of the user gives something only at some instants, and may give this permission: O(groups
+/// and roles walked).
 #[inline]
 pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bool {
     match state.summaries.summary(user) {
@@ -80,7 +81,8 @@ fn allowed_by(state: &State, columns: &[u16], permission: u32, when: &When<'_>) 
     given || beyond(state, columns.iter().copied(), permission, when)
 }
 
-/// The same for a user who holds some of its columns within windows. A window is read only if its column has the permission.
+/// The same for a user who holds some of its columns within windows. A window is read only if its column has the
+/// permission.
 fn windowed_allows(state: &State, held: Windowed<'_>, permission: u32, when: &When<'_>) -> bool {
     let columns = &state.columns;
     if columns.any_of(held.columns(), permission) {

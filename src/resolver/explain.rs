@@ -47,9 +47,9 @@ use crate::resolver::snapshot::table::{Origin, Row as _};
 /// ```
 ///
 /// # Security
-/// Names are written as [`Quoted`](crate::error::Quoted) writes them, so no name can imitate the words around it. The explanation
-/// for an unknown user names similar users in [`Explanation::suggestions`] and [`Explanation::did_you_mean`] only. Neither
-/// the text nor the serialised form has them.
+/// Names are written as [`Quoted`](crate::error::Quoted) writes them, so no name can imitate the words around it. The
+/// explanation for an unknown user names similar users in [`Explanation::suggestions`] and
+/// [`Explanation::did_you_mean`] only. Neither the text nor the serialised form has them.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     pub(crate) user: Asked,
@@ -162,8 +162,8 @@ impl Explanation {
         self.more_paths
     }
 
-    /// Returns the steps of a shortest path if no path is ever active ([`Reason::NeverActive`]): their windows have no common
-    /// instant. Empty otherwise.
+    /// Returns the steps of a shortest path if no path is ever active ([`Reason::NeverActive`]): their windows have no
+    /// common instant. Empty otherwise.
     ///
     /// # Example
     /// ```
@@ -252,8 +252,8 @@ impl Explanation {
         Some(DidYouMean { asked, names }.to_string())
     }
 
-    /// Returns what is wrong with a name, if that is known: the catalog has renamed it, it is a pattern, it is an id that was
-    /// passed as text, or it belongs to the tenant and to the catalog.
+    /// Returns what is wrong with a name, if that is known. The catalog has renamed it, or it belongs to the tenant and
+    /// to the catalog. Or it is a pattern, or an id that was passed as text.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -283,8 +283,8 @@ impl Explanation {
 
     /// Returns the roles that would allow it if they were assigned to the user, by slug, if it is denied. At most 32.
     ///
-    /// A role that the user has directly, in a window that has not ended, is left out: it cannot be assigned again. It is on
-    /// one of the [`paths`](Explanation::paths).
+    /// A role that the user has directly, in a window that has not ended, is left out: it cannot be assigned again. It
+    /// is on one of the [`paths`](Explanation::paths).
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -65,7 +65,7 @@ pub(crate) fn count_reached(state: &State, user: &UserRow, roles: &[u32], from: 
     count
 }
 
-/// Checks that a separation forbids something and allows something. The error is what was expected.
+/// Checks that a separation forbids something and allows something. The error is the expected value.
 pub(crate) fn checked_number(at_most: u32, roles: usize) -> Result<NonZeroU32, String> {
     let fewer = NonZeroU32::new(at_most).filter(|_| usize::try_from(at_most).is_ok_and(|most| most < roles));
     fewer.ok_or_else(|| match roles {
@@ -94,7 +94,7 @@ pub(crate) fn first_excess(
     instants.into_iter().find(|at| count_held(state, user, &separation.roles, *at) > separation.at_most())
 }
 
-/// Describes what a user holds of a separation at an instant.
+/// Describes which roles of a separation a user holds at an instant.
 pub(crate) fn violation(
     state: &State,
     user: &UserRow,
@@ -184,7 +184,7 @@ impl Below {
     }
 }
 
-/// The separations that name a role above a group or role, at any time. It remembers what it has found.
+/// The separations that name a role above a group or role, at any time. It remembers the results.
 #[derive(Debug, Default)]
 pub(crate) struct Above {
     known: hashbrown::HashMap<Source, SmallVec<[u32; 2]>>,

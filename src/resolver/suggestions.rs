@@ -1,4 +1,4 @@
-//! What a caller probably meant by an unknown name: for messages, never for a decision.
+//! Guesses what a caller meant by an unknown name. The guesses are for messages, never for a decision.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ struct Names<R: Row> {
 }
 
 impl CompiledTenant {
-    /// Returns what guesses the meaning of an unknown name. It costs a few reference counts, and searches when it is asked.
+    /// Returns what guesses the meaning of an unknown name. It costs a few reference counts, and searches when it is
+    /// asked.
     pub(crate) fn suggestions(&self, entity: EntityKind) -> Suggestions {
         fn of<R: Row + Send + Sync + 'static>(table: &Table<R>, catalog: &Arc<CompiledCatalog>) -> Suggestions
         where
@@ -93,7 +94,7 @@ pub(crate) fn renamed_to<'c>(catalog: &'c Catalog, entity: EntityKind, slug: &st
     }
 }
 
-/// Says what became of a slug that the catalog no longer uses.
+/// Describes what happened to a slug that the catalog no longer uses.
 pub(crate) fn history(catalog: &Catalog, entity: EntityKind, slug: &str) -> Option<String> {
     if let Some(slug) = renamed_to(catalog, entity, slug) {
         return Some(format!("the catalog has renamed it to {}", Quoted(slug.as_str())));

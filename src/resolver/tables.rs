@@ -1,4 +1,4 @@
-//! Persistent tables: a clone is O(1) and shares everything, a change copies only the path to what it touches.
+//! Persistent tables: a clone is O(1) and shares everything. A change copies only the path to the changed place.
 //!
 //! They let a writer publish a new version of a large tenant while readers still use the old one. The writer clones,
 //! changes and publishes. The old clone does not change.

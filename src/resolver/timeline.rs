@@ -2,7 +2,7 @@
 //!
 //! A set changes only where a window begins or ends, so it is stored as steps. Without a window there is one step.
 //!
-//! Deliberately absent: what the numbers mean, and the time before the first instant.
+//! Deliberately absent: the meaning of the numbers, and the time before the first instant.
 
 use crate::model::internal_fault::must;
 use crate::model::records::{Timestamp, Window, WindowSet};

@@ -1,10 +1,10 @@
 //! What if: two states of a tenant, or a tenant and a document, compared user by user and answer by answer.
 //!
-//! Users are matched by key and permissions by slug, because that is how an application asks. So the two snapshots may belong
-//! to different tenants. One is imported from a document, and the other is the tenant that it would replace.
+//! Users are matched by key and permissions by slug, because that is how an application asks. So the two snapshots may
+//! belong to different tenants. One is imported from a document, and the other is the tenant that it would replace.
 //!
-//! Deliberately absent: what one plan does beside another, which [`Plan::access_differences`](crate::Plan::access_differences)
-//! compares by id.
+//! Deliberately absent: what one plan does beside another, which
+//! [`Plan::access_differences`](crate::Plan::access_differences) compares by id.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ use super::snapshot::walk::window_ends;
 use crate::model::error::Quoted;
 use crate::model::records::{PermissionRecord, Slug, Timestamp, UserId, UserKey, Window};
 
-/// What a user may do in one of two states and not in the other, and when. See [`Snapshot::compare_access`].
+/// The permissions that a user has in only one of two states, and when. See [`Snapshot::compare_access`].
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -41,9 +41,9 @@ use crate::model::records::{PermissionRecord, Slug, Timestamp, UserId, UserKey, 
 pub struct UserAccessChange {
     /// The key of the user.
     pub user: UserKey,
-    /// What the user may do in the second state only, by permission.
+    /// The permissions that the user has in the second state only.
     pub gained: Vec<PermissionWindows>,
-    /// What the user may do in the first state only, by permission.
+    /// The permissions that the user has in the first state only.
     pub lost: Vec<PermissionWindows>,
 }
 
@@ -70,8 +70,8 @@ pub struct UserAccessChange {
 pub struct PermissionWindows {
     /// The slug of the permission.
     pub permission: Slug,
-    /// When, in order. The time before the comparison does not count, so a first window without a beginning is one that has
-    /// begun.
+    /// When, in order. The time before the comparison does not count, so a first window without a beginning is one that
+    /// has begun.
     pub windows: Vec<Window>,
 }
 
@@ -150,11 +150,11 @@ pub struct ChangedAnswer {
 }
 
 impl Snapshot {
-    /// Returns which users may do other things in another state than in this one, at `from` or later: by key. The iterator
-    /// compares each user when it is asked, so it needs memory for one user only.
+    /// Returns which users may do other things in another state than in this one, at `from` or later: by key. The
+    /// iterator compares each user when it is asked, so it needs memory for one user only.
     ///
-    /// Users are matched by key and permissions by slug. A user who is in one of the states only has nothing in the other.
-    /// The states may be of different tenants.
+    /// Users are matched by key and permissions by slug. A user who is in one of the states only has nothing in the
+    /// other. The states may be of different tenants.
     ///
     /// ```
     /// # #[cfg(feature = "json")] {
@@ -185,11 +185,11 @@ impl Snapshot {
         access_changes(self, after, from, by_slug)
     }
 
-    /// Returns the questions that another state answers differently than this one, in the order of the questions. A question
-    /// without an instant is asked about `at`.
+    /// Returns the questions that another state answers differently than this one, in the order of the questions. A
+    /// question without an instant is asked about `at`.
     ///
-    /// Pass the questions that an application has logged, and the state that a change would lead to. The result is which of the
-    /// answers would differ. The iterator answers each question when it is asked.
+    /// Pass the questions that an application has logged, and the state that a change would lead to. The result is
+    /// which of the answers would differ. The iterator answers each question when it is asked.
     ///
     /// ```
     /// use rolecall::what_if::Question;
@@ -229,8 +229,8 @@ impl Snapshot {
     }
 }
 
-/// As [`Snapshot::compare_access`], of one tenant with two catalogs. Permissions are matched by id, and shown with the slug that
-/// they have afterwards.
+/// As [`Snapshot::compare_access`], of one tenant with two catalogs. Permissions are matched by id, and shown with the
+/// slug that they have afterwards.
 pub(crate) fn access_changes_by_id<'a>(
     before: &'a Snapshot,
     after: &'a Snapshot,

@@ -34,11 +34,12 @@
 //! # }
 //! ```
 //!
-//! In an asynchronous test, call `conformance::run(&fixture).await` and let `run_concurrently` spawn the tasks on the runtime.
+//! In an asynchronous test, call `conformance::run(&fixture).await` and let `run_concurrently` spawn the tasks on the
+//! runtime.
 //!
 //! A release may add cases; that is not a breaking change, since a store that keeps the contract passes them. Names of
-//! cases do not change. *What the suite cannot see* in [`crate::docs::implementing_a_store`] lists what you must test yourself,
-//! above all that a commit survives the death of the process or the machine (S4).
+//! cases do not change. *What the suite cannot see* in [`crate::docs::implementing_a_store`] lists what you must test
+//! yourself, above all that a commit survives the death of the process or the machine (S4).
 //!
 //! [`FaultyStore`] tests the other side: it plays faults to an application that uses a store.
 

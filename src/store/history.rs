@@ -41,7 +41,7 @@ use crate::model::records::{Actor, Position, RecordKey, Revision, TenantId, Time
 /// }
 /// ```
 pub trait History: Store {
-    /// Returns commits of a tenant, newest first, or `None` if there is no such tenant.
+    /// Returns commits of a tenant, newest first, or `None` if the tenant does not exist.
     ///
     /// # Errors
     /// [`StoreError::UnsupportedRecord`], [`StoreError::Corrupt`] or [`StoreError::Unavailable`] if the commits cannot be
@@ -125,7 +125,8 @@ impl CommitQuery {
         self
     }
 
-    /// Selects only commits that changed this user, group, role, permission, separation or assertion, or a relation of it.
+    /// Selects only commits that changed this user, group, role, permission, separation or assertion, or a relation of
+    /// it.
     ///
     /// ```
     /// use rolecall::records::GroupId;

@@ -38,8 +38,8 @@ pub trait Positions: Store {
     /// Dropping the future has no effect.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the store could not read, [`StoreError::Corrupt`] if what it read is damaged. Damage
-    /// in the records of one tenant is an error of its `load` and `since` only.
+    /// [`StoreError::Unavailable`] if the store could not read, [`StoreError::Corrupt`] if what it read is damaged.
+    /// Damage in the records of one tenant is an error of its `load` and `since` only.
     fn positions(
         &self,
         tenant_ids: &[TenantId],

@@ -39,7 +39,7 @@ use crate::model::records::{TenantSlug, UserKey};
 /// ```
 ///
 /// # Security
-/// The answer tells whether a key exists, and where. Ask only for a user who has signed in.
+/// The answer discloses whether a key exists, and where. Ask only for a user who has signed in.
 pub trait UserDirectory: Store {
     /// Returns at most `limit` tenants with a user of this key whose slugs sort after `after`, in bytewise order of their
     /// slugs.

@@ -10,10 +10,10 @@ use super::dyn_store::Answer;
 use super::{Store, StoreError};
 use crate::model::records::{Revision, TenantId};
 
-/// A store that tells when tenants change.
+/// A store that reports when tenants change.
 ///
-/// The capability is optional, and nothing depends on it for correctness: a hint says when to look, not what is there.
-/// Followers poll, too ([`Authorizer::follow`](crate::Authorizer::follow)).
+/// The capability is optional, and nothing depends on it for correctness. A hint says when to look, and does not
+/// contain the changes. Followers poll, too ([`Authorizer::follow`](crate::Authorizer::follow)).
 ///
 /// # Contract
 /// | | clause |
@@ -25,7 +25,7 @@ use crate::model::records::{Revision, TenantId};
 /// | W5 | Commits never wait for those who watch. |
 ///
 /// A store that cannot keep W2 in its present surroundings returns an error from `watch`. A link that is cut without
-/// notice may lose hints. That is not a breach: the next poll finds what was lost.
+/// notice may lose hints. That is not a breach: the next poll finds the changes.
 ///
 /// # Example
 /// ```
@@ -43,7 +43,7 @@ pub trait Watch: Store {
     /// The hints of this store.
     type Hints: Hints;
 
-    /// Begins to watch all tenants. Dropping what it returns ends that.
+    /// Begins to watch all tenants. Dropping the returned value ends the watch.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached, or cannot send hints to this process.
@@ -105,7 +105,7 @@ impl<H: Hints> DynHints for H {
     }
 }
 
-/// What a store says about newer revisions.
+/// A message of a store about newer revisions.
 ///
 /// ```
 /// use rolecall::records::{Revision, TenantId};
@@ -164,7 +164,7 @@ impl HintSender {
         LocalHints(waiting)
     }
 
-    /// Tells all who watch. A waker runs code of the executor, so no lock is held while one is called or dropped.
+    /// Notifies all watchers. A waker runs code of the executor, so no lock is held while one is called or dropped.
     pub(super) fn send(&self, tenant_id: TenantId, revision: Revision) {
         let receivers: Vec<_> = {
             let mut receivers = lock(&self.0);

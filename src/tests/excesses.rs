@@ -1,6 +1,8 @@
-//! Plans that start from an excess (R14): a new release of the catalog lets users hold more of a separation than it allows.
+//! Plans that start from an excess (R14): a new release of the catalog lets users hold more of a separation than it
+//! allows.
 //!
-//! A user who is in breach already, and gets no more, does not cause a refusal. Everything else that breaks a separation does.
+//! A user who is in breach already, and gets no more, does not cause a refusal. Everything else that breaks a
+//! separation does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,8 +40,8 @@ fn held(moment: &Moment<'_>, separation: &Separation, user: UserId) -> usize {
     separation.roles.iter().filter(|role| roles.iter().any(|held| held.record.id() == role.id())).count()
 }
 
-/// Returns a user who holds more of a separation than it allows, and more than before. All questions about separations are
-/// left out: this is the rule by the roles that users have.
+/// Returns a user who holds more of a separation than it allows, and more than before. All questions about separations
+/// are left out: this is the rule by the roles that users have.
 pub(super) fn newly_broken(before: &Snapshot, after: &Snapshot) -> Option<String> {
     INSTANTS.into_iter().find_map(|instant| {
         let (before, after) = (before.at(at(instant)), after.at(at(instant)));
@@ -120,7 +122,7 @@ fn r14_an_excess_that_a_release_causes_does_not_grow() {
     let generous = Arc::new(CompiledCatalog::new(generous_catalog()));
     let cases = if cfg!(debug_assertions) { 25 } else { 3_000 };
     let separations = prop::collection::vec((0..26_usize, 0..8_u8), 3);
-    // Assignments to users and groups, of whatever role and of `sys-viewer`.
+    // Assignments to users and groups, of any role and of `sys-viewer`.
     let roles = prop::collection::vec((prop_oneof![Just(17), Just(9)], call()), 3..9);
     let history = (separations, roles, prop::collection::vec(relevant(), 1..10));
     let run = |(separations, roles, steps): History| {
@@ -160,7 +162,7 @@ fn r14_an_excess_that_a_release_causes_does_not_grow() {
         Ok(())
     };
     TestRunner::new(Config::with_cases(cases)).run(&history, run).unwrap();
-    // The histories reach what they are for.
+    // The histories reach the situations that they are meant for.
     let least = usize::try_from(cases).unwrap() / 4;
     for count in [excesses, refused, tolerated].map(AtomicUsize::into_inner) {
         assert!(count > least, "{count}");

@@ -91,8 +91,9 @@ fn weakened(plan: &Plan, id: AssertionId) -> Gain {
     (EntityKind::Assertion, after, RightKind::LooserAssertion, before)
 }
 
-/// The guard refuses a plan exactly if the reference model finds a gain that the actor does not hold, or a separation or
-/// assertion that is loosened, and it lists the right and the instants of each. A plan that breaks a separation is refused before that.
+/// The guard refuses a plan exactly if the reference model finds a gain that the actor does not hold, or a separation
+/// or assertion that is loosened. It lists the right and the instants of each. A plan that breaks a separation is
+/// refused before that.
 fn agrees(
     base: &Arc<CompiledTenant>,
     records: &BTreeMap<RecordKey, Record>,

@@ -133,7 +133,7 @@ fn changes_agree(moment: &Moment<'_>, records: &[Record], span: Window) {
     }
 }
 
-/// What the lint says of users, groups, roles and inclusions is what the reference model says.
+/// The findings of the lint about users, groups, roles and inclusions agree with the reference model.
 fn lint_agrees(moment: &Moment<'_>, records: &[Record], model: &Model<'_>) {
     let found = |code: Code| -> BTreeSet<uuid::Uuid> {
         moment.lint().filter(|finding| finding.code == code).map(|finding| finding.place.id).collect()
@@ -169,7 +169,7 @@ fn lint_agrees(moment: &Moment<'_>, records: &[Record], model: &Model<'_>) {
     }
 }
 
-/// What the lint advises to revoke and to exclude, done all at once, takes nothing from anybody.
+/// Following all advice of the lint to revoke and to exclude at once takes nothing from anybody.
 fn advice_takes_nothing(moment: &Moment<'_>, records: &[Record], catalog: &Catalog) {
     let codes = [Code::CoveredGrant, Code::RedundantInclusion];
     let findings: Vec<_> = moment.lint().filter(|finding| codes.contains(&finding.code)).collect();

@@ -24,11 +24,11 @@ impl Answers {
     }
 }
 
-/// A state, and what the reference model allows in it.
+/// A state, and the permissions that the reference model allows in it.
 pub(super) type Side<'a> = (&'a Snapshot, &'a Answers);
 
-/// The comparison lists exactly who gains and loses what, and when, and the replay exactly the answers that differ. No window
-/// begins or ends between two of the instants.
+/// The comparison lists exactly who gains and loses what, and when, and the replay exactly the answers that differ. No
+/// window begins or ends between two of the instants.
 pub(super) fn agrees(before: Side<'_>, after: Side<'_>) {
     for from in [0, 3] {
         compared_rightly(before, after, at(INSTANTS[from]));

@@ -1,5 +1,5 @@
-//! Known failures of other systems that no other test file covers. `src/docs/security.md` lists all of them, each with the
-//! test that rules it out.
+//! Known failures of other systems that no other test file covers. `src/docs/security.md` lists all of them, each with
+//! the test that rules it out.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

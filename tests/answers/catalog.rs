@@ -274,8 +274,8 @@ fn f26_a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
     assert!(!acme.check("alice", "acme:read"));
 }
 
-/// A tenant that is open under the new release receives a slug of the catalog: only that slug is affected, in every form
-/// of question, also with handles from before, and all is well after the repair.
+/// A tenant that is open under the new release receives a slug of the catalog. Only that slug is affected, in every
+/// form of question and also with earlier handles. After the repair, every question is answered again.
 #[test]
 fn f26_an_old_process_takes_a_slug_of_the_open_catalog() {
     let store = MemoryStore::default();
@@ -336,7 +336,7 @@ fn f26_an_old_process_takes_a_slug_of_the_open_catalog() {
     assert!(first(&store).check("alice", "posts:write"));
 }
 
-/// Two tenants share one catalog. A conflict of one is none of the other (R12).
+/// Two tenants share one catalog. A conflict in one does not affect the other (R12).
 #[test]
 fn f26_a_conflict_stays_in_its_tenant() {
     let store = MemoryStore::default();
@@ -486,8 +486,8 @@ fn f26_slugs_under_a_newly_reserved_prefix_keep_working_and_are_listed() {
     assert_eq!(again.unwrap_err().kind(), ErrorKind::Reserved);
 }
 
-/// A question about a permission whose slug is in conflict, or that the catalog has dropped, has an answer for nobody: the
-/// set says so, and so does what is made from it.
+/// Nobody has a permission whose slug is in conflict or that the catalog has dropped. The answer to a question about it
+/// states that reason, and so does every value derived from the answer.
 #[test]
 fn f26_who_can_says_that_a_slug_is_in_conflict() {
     let store = MemoryStore::default();

@@ -109,8 +109,8 @@ fn a_denial_lists_what_would_grant_it_up_to_a_bound() {
     assert_eq!([Decision::Allowed, unknown].map(|d| d.to_string()), ["allowed", "denied: the user is unknown"]);
 }
 
-/// Paths of equal length are ordered by the names along them. If those are equal, because a group and a role have the same
-/// slug, they are ordered by the kinds of the steps.
+/// Paths of equal length are ordered by the names along them. If those are equal, because a group and a role have the
+/// same slug, they are ordered by the kinds of the steps.
 #[test]
 fn paths_of_one_length_are_ordered_by_the_names_along_them() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();

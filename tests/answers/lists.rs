@@ -10,8 +10,8 @@ use rolecall::records::{GroupRecord, UserId};
 use rolecall::{EntityKind, Page, PageRequest, Reason, Timestamp, Window};
 use serde_json::{Value, json, to_value};
 
-/// `alice` and the suspended `sue` are in `backend`, below `engineering`, below `staff`, which has the role `editor`, which
-/// includes `viewer`. Both have `auditor` themselves.
+/// `alice` and the suspended `sue` are in `backend`, below `engineering`, below `staff`, which has the role `editor`,
+/// which includes `viewer`. Both have `auditor` themselves.
 fn acme() -> Tenant {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     acme.update(|tx| {
@@ -190,7 +190,8 @@ fn gathered<T>(size: usize, ask: impl Fn(&PageRequest) -> Page<T>) -> Vec<T> {
     }
 }
 
-/// 15,000 groups: a third directly below `all`, the others one level further down. `all` has a role that includes another.
+/// 15,000 groups: a third directly below `all`, the others one level further down. `all` has a role that includes
+/// another.
 #[test]
 fn f23_groups_that_have_a_role_and_subgroups_are_complete_and_paged() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();

@@ -13,8 +13,8 @@ fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs).unwrap()
 }
 
-/// It is 50 by the clock. `alice` reads through a group and its parent, edits through a role that includes another one, and
-/// pays from 100 on.
+/// It is 50 by the clock. `alice` reads through a group and its parent, edits through a role that includes another one,
+/// and pays from 100 on.
 fn acme() -> (Tenant, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(at(50)));
     let acme = Authorizer::builder().clock(Arc::clone(&clock)).build().create_tenant("acme", "Acme").unwrap();
@@ -146,7 +146,7 @@ fn r15_a_session_does_not_activate_too_many_roles_of_a_set() {
     let table: &[Case<'_>] = &[
         (&["reader", "writer"], 2, all, &[]),
         (&["reader", "writer"], 1, all, &["activates the role `reader`", "activates the role `writer`"]),
-        // What a role includes is active, too.
+        // Included roles are active, too.
         (
             &["editor"],
             1,

@@ -1,4 +1,4 @@
-//! Catalogs over several releases: a new catalog over tenants of an older one.
+//! Catalogs over several releases: tenants of an older catalog under a new one.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 use pollster::block_on;
@@ -225,7 +225,8 @@ fn each_change_of_a_catalog_is_found_with_those_whom_it_affects() {
     }
 }
 
-/// What is dormant because its entry is gone, or because its slug is in conflict, wakes with a catalog: a widened grant.
+/// A grant is dormant if its entry was removed or its slug is in conflict. A new catalog can make it effective again,
+/// which widens the grant.
 #[test]
 fn a_grant_that_would_give_something_again_is_found() {
     let store = MemoryStore::default();

@@ -32,7 +32,8 @@ fn empty() -> Tenant {
     Authorizer::builder().clock(clock).build().create_tenant("acme", "Acme").unwrap()
 }
 
-/// Alice is an owner. Owners are editors, and editors are readers. Bob reads through a group. Nobody is both a clerk and an approver.
+/// Alice is an owner. Owners are editors, and editors are readers. Bob reads through a group. Nobody is both a clerk
+/// and an approver.
 fn acme() -> Tenant {
     let acme = empty();
     acme.update(|tx| {

@@ -1,5 +1,5 @@
-//! The texts of errors and explanations, in one table to read together, and what they must not do: mislead, disclose other
-//! users' keys, or let a name imitate a sentence.
+//! The texts of errors and explanations, in one table to read together. They must not mislead, disclose other users'
+//! keys, or let a name imitate a sentence.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 #![expect(clippy::too_many_lines, reason = "the texts are in one table, to be read together")]
@@ -31,8 +31,8 @@ fn between(from: i64, until: i64) -> Window {
     Window::between(at(from), at(until)).unwrap()
 }
 
-/// The catalog's second release: `leases:read` was renamed to `rentals:read`, the role `agent` to `broker`; `fax:send` and
-/// the role `clerk` were retired.
+/// The catalog's second release: `leases:read` was renamed to `rentals:read`, the role `agent` to `broker`; `fax:send`
+/// and the role `clerk` were retired.
 fn catalog() -> Catalog {
     Catalog::new(&Definition {
         permissions: &[
@@ -256,7 +256,8 @@ fn errors_read_well() {
             "group `staff` is a parent of group `crew`, which is managed by `okta`; \
              only a transaction that acts for `okta` may remove it; use `set_manager` to act for that directory",
         ),
-        // The group itself is managed, so its members are not the cause. Nor are they named to a caller who changes the list.
+        // The group itself is managed, so its members are not the cause. Nor are they named to a caller who changes the
+        // list.
         (
             edit(|tx| in_crew(tx, "bob@acme.com")?.delete_group("crew")),
             "group `crew` is managed by `okta`; use `set_manager` to act for that directory",

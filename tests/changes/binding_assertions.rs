@@ -243,7 +243,7 @@ fn a_rebased_plan_is_judged_again() {
     let ((), plan) = acme.plan(|tx| tx.user("bob")?.assign("payer")?.done()).unwrap();
     bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
     assert_eq!(acme.rebase(&plan).unwrap_err().kind(), ErrorKind::AssertionFailed);
-    // An assertion about what is deleted meanwhile.
+    // An assertion about entities that are deleted meanwhile.
     let create = |tx: &Tx| tx.create_assertion("x", &Assertion::denied("billing:pay").with_users(["bob"]))?.done();
     let ((), plan) = acme.plan(create).unwrap();
     acme.update(|tx| tx.delete_user("bob")).unwrap();

@@ -399,7 +399,7 @@ fn f06_a_directory_is_followed_through_joiners_leavers_movers_and_renames() {
     assert_eq!((writers.slug.as_str(), writers.name.as_str()), ("department-3", "Writers"), "found by external id");
     assert_eq!(acme.now().user("p013@acme.com").unwrap().status, Status::Suspended);
 
-    // The leaver comes back, with what was assigned locally.
+    // The leaver comes back, with the local assignments.
     synchronise_with(&acme, &before).unwrap();
     assert!(acme.check("p013@acme.com", "writer") && !acme.check("new@acme.com", "reader"));
 

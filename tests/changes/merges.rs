@@ -47,7 +47,7 @@ fn merge(acme: &Tenant) -> Result<UserMerge> {
     acme.update(|tx| tx.merge_users("from", "into")).map(|updated| updated.value)
 }
 
-/// The merge fails, and the tenant is as before. The transaction goes on after the error.
+/// The merge fails, and the tenant is as before. The transaction continues after the error.
 fn fails(acme: &Tenant, with: impl Fn(&Tx) -> Result<()>) -> Error {
     let before = acme.snapshot().export().unwrap().to_json();
     let mut error = None;

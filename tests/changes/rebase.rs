@@ -106,7 +106,7 @@ fn f27_a_rebase_takes_in_the_commits_of_other_processes() {
     acme.commit(rebased).unwrap();
 }
 
-/// What the other does meanwhile, the plan that waits, and the answer.
+/// The other writer's update, the waiting plan, and the answer.
 struct Case {
     meanwhile: Run,
     plan: Run,
@@ -283,7 +283,7 @@ fn deletions() -> Vec<Case> {
     ]
 }
 
-/// What a new relation refers to.
+/// The entities that a new relation refers to.
 fn references() -> Vec<Case> {
     vec![
         case(

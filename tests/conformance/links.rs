@@ -1,4 +1,4 @@
-//! Stores behind a link that breaks: one that tells the truth about it, and those that do not.
+//! Stores behind a link that breaks: one that reports this correctly, and those that do not.
 
 use std::sync::Mutex;
 
@@ -21,14 +21,14 @@ struct Answers {
     find: fn(Found) -> Found,
 }
 
-/// What becomes of a commit that met a broken link.
+/// The outcome of a commit over a broken link.
 #[derive(Clone, Copy, PartialEq)]
 enum Late {
-    /// What the link made of it, and nothing later.
+    /// It depends on the link alone, and does not change later.
     Never,
     /// It is found when the store is opened again, though it was called *unavailable*.
     WhenReopened,
-    /// It is found when the store is opened again, and takes the place of what was written after it.
+    /// It is found when the store is opened again, and replaces the later commits.
     InsteadOfLater,
     /// It is found when the store is opened again, with a slug that another tenant has got meanwhile and loses now.
     WithItsSlug,

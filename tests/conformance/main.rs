@@ -1,7 +1,7 @@
-//! The suite for stores, on our own stores and on wrong ones.
+//! Runs the conformance suite on our own stores and on wrong ones.
 //!
-//! A store that keeps the contract passes every case; for each clause there is a store that breaks it, as stores really
-//! do, and is caught by a case of that clause. What a wrong store breaks beside is declared with it.
+//! A store that keeps the contract passes every case. For each clause there is a store that breaks it in a realistic
+//! way, and a case of that clause detects this. Other clauses that the wrong store breaks are declared with it.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -13,8 +13,8 @@ mod wrong;
 use rolecall::store::Store;
 use rolecall::store::conformance::{self, Fixture, FixtureError, Report, Task, run_on_threads};
 
-/// How often a run is repeated whose calls did not overlap at the right instant, which depends on chance and load. Failures
-/// without a race are the same in every run.
+/// How often a run is repeated whose calls did not overlap at the right instant, which depends on chance and load.
+/// Failures without a race are the same in every run.
 const MOST_RUNS: usize = 6;
 
 /// The first report that is as it should be, or the last one.

@@ -48,7 +48,7 @@ pub(super) trait Flaw: Clone + Default + Send + Sync + 'static {
         store.since(at)
     }
 
-    /// What a second connection is.
+    /// The kind of the second connection.
     fn second(&self, store: &MemoryStore) -> (MemoryStore, Self) {
         (store.clone(), self.clone())
     }
@@ -106,7 +106,8 @@ impl<F: Flaw> Fixture for FlawFixture<F> {
     }
 }
 
-/// Fails unless the suite finds this clause broken by these cases, and no other clause but those that are declared beside.
+/// Fails unless the suite finds this clause broken by these cases, and no other clause but those that are declared
+/// beside.
 pub(super) fn is_caught(fixture: &impl Fixture, clause: Clause, by: &[&str], beside: &[Clause]) {
     let finds = |report: &Report, case: &str| report.failed().any(|failed| failed.name == case);
     let report = report_of(fixture, |report| by.iter().all(|case| finds(report, case)));

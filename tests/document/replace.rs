@@ -104,7 +104,8 @@ fn a22_an_unknown_id_under_an_old_slug_is_another_thing() {
 fn a22_a_slug_that_an_id_leaves_is_free_for_another_thing() {
     let acme = tenant(&small());
     let old = acme.now().role("editor").unwrap().record.id;
-    // The old editor is renamed to writer by its id. The entry without an id is therefore new, although it has the old slug.
+    // The old editor is renamed to writer by its id. The entry without an id is therefore new, although it has the old
+    // slug.
     let split = edited(&acme, |value| {
         value["roles"][0]["slug"] = json!("writer");
         value["roles"].as_array_mut().unwrap().push(json!("editor"));
@@ -169,7 +170,7 @@ fn every_kind_of_relation_is_changed_in_place() {
     assert_eq!(acme.name().unwrap(), "Acme");
 }
 
-/// Each entity stays, and one of the relations that leave it goes.
+/// Each entity stays, and loses one of the relations that leave it.
 #[test]
 fn each_kind_of_relation_is_removed_alone() {
     let full = json!({"format": 1, "tenant": {"slug": "acme"}, "permissions": ["read", "write"],
@@ -396,7 +397,8 @@ fn r16_a_document_that_deletes_a_member_of_a_managed_group_says_so() {
     }
 }
 
-/// A catalog that reserves prefixes refuses new entries under them. What the tenant has stays, and a backup can be restored.
+/// A catalog that reserves prefixes refuses new entries under them. What the tenant has stays, and a backup can be
+/// restored.
 #[test]
 fn f26_a_document_cannot_bring_a_slug_that_the_catalog_reserves() {
     let store = MemoryStore::default();

@@ -1,6 +1,6 @@
-//! A web service over a slow store, and clients that hang up whenever they like. Checks go on all the while: none is
-//! denied because a client has hung up, and a commit that the store leaves in doubt denies hardly longer than the store
-//! is unreachable. No update that was acknowledged is lost.
+//! A web service over a slow store, and clients that hang up whenever they like. Checks run all the time. None is
+//! denied because a client has hung up. A commit in doubt causes denials hardly longer than the store is unreachable.
+//! No acknowledged update is lost.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

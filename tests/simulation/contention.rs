@@ -177,7 +177,7 @@ fn f4_contention_many_processes_lose_no_update() {
     }
 }
 
-/// What letting others in costs a process that is alone: two calls after sixteen commits.
+/// The cost of letting others in, for a process that is alone: two calls after sixteen commits.
 #[test]
 fn f4_contention_a_busy_process_alone_keeps_most_of_its_pace() {
     let time = Time::default();

@@ -6,12 +6,12 @@
 //! | file | what it does |
 //! |---|---|
 //! | `world.rs` | schedules the steps |
-//! | `events.rs`, `faults.rs` | what may happen in a step |
+//! | `events.rs`, `faults.rs` | the events of a step |
 //! | `operations.rs` | the calls of the applications |
 //! | `network.rs`, `server.rs` | the connection to the store; the store |
 //! | `memory_store.rs` | compares that store with the crate's own |
 //! | `history.rs` | every state that the store ever had |
-//! | `process.rs`, `knowledge.rs` | what a process can know |
+//! | `process.rs`, `knowledge.rs` | the knowledge of a process |
 //! | `runtime.rs` | the runtime of a process |
 //! | `checks.rs`, `verdict.rs`, `recovery.rs` | the invariants after a step, of an answer, and at the end |
 //! | `contention.rs`, `slow_store.rs` | many processes over a store that takes time |
@@ -21,8 +21,8 @@
 //! prints it again. `.ci/mutants/protocol` removes each rule of the protocol once and reports whether the simulation
 //! fails.
 //!
-//! Deliberately absent: imports and repairs (`tests/tenants/protocol.rs` has repairs), threads (one thing happens at a time), a
-//! catalog.
+//! Deliberately absent: imports and repairs (`tests/tenants/protocol.rs` has repairs), threads (one thing happens at a
+//! time), a catalog.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 

@@ -123,7 +123,7 @@ impl World {
         }
     }
 
-    /// What a closure did not find was missing at some time during the update.
+    /// An entity that a closure did not find was missing at some time during the update.
     fn not_found(&mut self, task: &Task, tenant: &Tenant, error: &Error) -> Checked {
         let OpKind::Update(Edit::AssignExisting(user)) = task.kind else { return Ok(()) };
         self.coverage.met("a closure that failed");

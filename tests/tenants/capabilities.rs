@@ -1,5 +1,5 @@
-//! The optional capabilities that followers and sign-in pages use, on the memory store and on redb; and wrong stores, which
-//! the suite must catch.
+//! The optional capabilities that followers and sign-in pages use, on the memory store and on redb; and wrong stores,
+//! which the suite must catch.
 
 #![cfg(feature = "conformance")]
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]

@@ -1,5 +1,5 @@
-//! Several processes over one store: followers, positions as tokens, and the bound on staleness. Time is simulated: a pause
-//! ends when the test says that it is over.
+//! Several processes over one store: followers, positions as tokens, and the bound on staleness. Time is simulated: a
+//! pause ends when the test says that it is over.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
 
@@ -51,7 +51,7 @@ impl World {
         self.0.now.load(Ordering::SeqCst)
     }
 
-    /// Polls every task until nothing goes on without a pause.
+    /// Polls every task until no task continues without a pause.
     fn run(&self) {
         for _ in 0..12 {
             let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap());
@@ -590,7 +590,7 @@ fn without_a_follower_every_call_that_asks_the_store_confirms() {
     assert!(may_write(&acme));
     world.advance(8_000);
     assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Unconfirmed));
-    // The closure must see the tenant, and not what it denies.
+    // The closure must see the tenant itself, although its checks are denied.
     let seen = world.wait(acme.update(|tx| Ok(tx.base().at(tx.instant()).check("alice", "posts:write")))).unwrap();
     assert!(seen.value && may_write(&acme));
     world.advance(8_000);

@@ -64,7 +64,7 @@ fn live(acme: &Tenant) -> Vec<Snapshot> {
     states
 }
 
-/// Every past state is what the tenant was, by its document, its position and its decisions.
+/// Every past state equals the tenant of that time in its document, its position and its decisions.
 fn check_every_past_state(store: &(impl History + Clone)) {
     let acme = acme(store.clone(), &clock());
     let states = live(&acme);
@@ -155,7 +155,7 @@ fn the_newest_change_of_a_record_says_who_made_it() {
     }
 }
 
-/// What a wrong store answers instead of the page.
+/// The answer of a wrong store instead of the page.
 type Distort = fn(&CommitQuery, Option<CommitPage>) -> Option<CommitPage>;
 
 /// A memory store with a wrong history.

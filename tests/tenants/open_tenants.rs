@@ -246,7 +246,7 @@ fn closing_tenants_frees_their_memory() {
     let store = tenants(TENANTS);
     let bytes = |max: usize| {
         let authorizer = over(&store).max_open_tenants(max).build();
-        // Allocate first what is allocated only once.
+        // First make the allocations that happen only once.
         open(&authorizer, 0);
         authorizer.close_idle(Duration::ZERO);
         let opened = measure(|| (0..TENANTS).for_each(|n| drop(open(&authorizer, n))));

@@ -1,4 +1,4 @@
-//! Calls with a runtime: what a client that hangs up leaves behind, and who resolves a commit in doubt.
+//! Calls with a runtime: the state after a client hangs up, and the resolution of a commit in doubt.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
 

@@ -1,4 +1,5 @@
-//! The numbers of an authorizer, and the spans and events of the feature `tracing`: what they say, and whom they name.
+//! The numbers of an authorizer, and the content of the spans and events of the feature `tracing`, including whom they
+//! name.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 #![cfg_attr(feature = "tracing", expect(clippy::unreachable, reason = "a test says so by failing"))]
@@ -91,7 +92,8 @@ async fn scenario() -> Metrics {
     })
     .await
     .unwrap();
-    // Another process commits: a conflict, then a refresh, then one whose history is lost, and one that cannot be reached.
+    // Another process commits: a conflict, then a refresh, then one whose history is lost, and one that cannot be
+    // reached.
     let elsewhere = second.tenant("zq-acme").await.unwrap();
     elsewhere.update(|tx| tx.create_user("zq-1")?.done()).await.unwrap();
     acme.update(|tx| tx.create_user("zq-2")?.done()).await.unwrap();

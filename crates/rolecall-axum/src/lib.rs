@@ -91,14 +91,14 @@
 //! [`status_of`] has those of all errors.
 //!
 //! # Consistency
-//! [`TenantLayer`] takes one [`Moment`](rolecall::Moment) for each request. Every layer, every extractor and every question of
-//! the handler uses it. So a request sees one revision and one instant, whatever is committed meanwhile. What the handler
-//! commits itself is in `tenant().now()`, not in this moment.
+//! [`TenantLayer`] takes one [`Moment`](rolecall::Moment) for each request. Every layer, every extractor and every
+//! question of the handler uses it. So a request sees one revision and one instant, whatever is committed meanwhile.
+//! What the handler commits itself is in `tenant().now()`, not in this moment.
 //!
 //! # Security
-//! Nothing here authenticates. A request without a [`Subject`] is refused before the store is asked for a tenant, so that
-//! nobody without an account learns which tenants exist. An error that is the server's has no details in its body; they are
-//! in the extensions of the response, for a log.
+//! Nothing here authenticates. A request without a [`Subject`] is refused before the store is asked for a tenant, so
+//! that nobody without an account learns which tenants exist. An error that is the server's has no details in its body;
+//! they are in the extensions of the response, for a log.
 #![forbid(unsafe_code)]
 
 mod permission;

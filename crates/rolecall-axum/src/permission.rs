@@ -1,4 +1,4 @@
-//! What a route requires: a layer for routes, and an extractor for handlers. Both ask on the moment of the request.
+//! Required permissions: a layer for routes, and an extractor for handlers. Both ask on the moment of the request.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -150,8 +150,8 @@ pub trait RequiredPermission {
     const PERMISSION: Self::Permission;
 }
 
-/// The extractor that lets a request reach its handler if the subject has a permission. It has the tenant, the subject, and
-/// the moment on which the permission was checked.
+/// The extractor that lets a request reach its handler if the subject has a permission. It has the tenant, the subject,
+/// and the moment on which the permission was checked.
 ///
 /// ```
 /// use rolecall_axum::{Permitted, Problem, RequiredPermission};

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 /// An answer that is an error: `application/problem+json` (RFC 9457).
 ///
-/// It is made from an [`Error`], so `?` does it in a handler that returns `Result<_, Problem>`. Applications make their own
-/// with [`Problem::new`].
+/// It is made from an [`Error`], so `?` does it in a handler that returns `Result<_, Problem>`. Applications make their
+/// own with [`Problem::new`].
 ///
 /// ```
 /// use axum::http::StatusCode;
@@ -29,12 +29,13 @@ use serde_json::{Map, Value};
 /// ```
 ///
 /// # Members
-/// `status`, `code` and `title` always. `code` is stable and meant for programs. For an [`Error`], also `detail` and what its
-/// kind carries, such as `name`, `mistakes` or `missing_rights`. The member `advice` is left out, because it is for developers.
+/// `status`, `code` and `title` always. `code` is stable and meant for programs. For an [`Error`], also `detail` and
+/// what its kind carries, such as `name`, `mistakes` or `missing_rights`. The member `advice` is left out, because it
+/// is for developers.
 ///
 /// # Security
-/// An error that is the server's (5xx) has neither `detail` nor a member that describes the store. The whole error is in the
-/// extensions of the response, and a denial has its [`Reason`] there, so that a middleware can log them.
+/// An error that is the server's (5xx) has neither `detail` nor a member that describes the store. The whole error is
+/// in the extensions of the response, and a denial has its [`Reason`] there, so that a middleware can log them.
 #[derive(Clone)]
 pub struct Problem(Box<Inner>);
 
@@ -97,7 +98,8 @@ impl Problem {
         self.with_member("detail", detail.into())
     }
 
-    /// Adds a member. A value that cannot be serialised as JSON is left out. `status`, `code` and `title` stay what they are.
+    /// Adds a member. A value that cannot be serialised as JSON is left out. `status`, `code` and `title` stay what
+    /// they are.
     ///
     /// ```
     /// use axum::http::StatusCode;
@@ -114,7 +116,8 @@ impl Problem {
         self
     }
 
-    /// Creates the problem of a request without a [`Subject`](crate::Subject): 401, with this value of `WWW-Authenticate`.
+    /// Creates the problem of a request without a [`Subject`](crate::Subject): 401, with this value of
+    /// `WWW-Authenticate`.
     ///
     /// ```
     /// use axum::http::HeaderValue;

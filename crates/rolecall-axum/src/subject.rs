@@ -1,4 +1,4 @@
-//! Who asks: what the application's authentication leaves in the extensions of a request.
+//! The subject of a request, which the application's authentication puts into its extensions.
 
 use rolecall::moment::Moment;
 use rolecall::records::{UserId, UserKey};
@@ -19,8 +19,8 @@ use rolecall::{Decision, Explanation};
 /// ```
 ///
 /// # Security
-/// A key names a user in each tenant that has the key. If an account belongs to one tenant alone, use the user's id, which
-/// no other tenant has.
+/// A key names a user in each tenant that has the key. If an account belongs to one tenant alone, use the user's id,
+/// which no other tenant has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// By the application's name for the user: an e-mail address or a row id.

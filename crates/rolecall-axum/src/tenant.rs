@@ -33,7 +33,8 @@ use crate::{Problem, Subject};
 /// ```
 ///
 /// # Security
-/// All three come from the client. Whether the subject may do something in that tenant is decided there, by the permission.
+/// All three come from the client. Whether the subject may do something in that tenant is decided there, by the
+/// permission.
 #[derive(Clone, Debug)]
 pub struct TenantSource(Source);
 
@@ -185,8 +186,8 @@ pub(crate) fn no_layer() -> Problem {
 /// ```
 ///
 /// # Errors
-/// 401 without a [`Subject`], before the store is asked. 404 if the tenant does not exist, also if its name is not a valid
-/// slug. 503 if the store cannot be reached.
+/// 401 without a [`Subject`], before the store is asked. 404 if the tenant does not exist, also if its name is not a
+/// valid slug. 503 if the store cannot be reached.
 ///
 /// # Complexity
 /// An open tenant is found in memory. Otherwise the store is asked, and the tenant loaded.

@@ -157,7 +157,7 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// Sorts the lines into rules and links, and leaves out what is something else.
+    /// Sorts the lines into rules and links, and leaves out all others.
     fn sort(&mut self, lines: &[Line]) {
         self.model_notes();
         let mut of_other_domains = 0_usize;

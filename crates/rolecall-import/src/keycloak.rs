@@ -105,7 +105,7 @@ struct Client {
 
 /// Reads the files of an export. With several realms, reads the named one.
 ///
-/// Further files may have the users of the realm, as an export in several files has them.
+/// Further files may contain the users of the realm, as in an export into several files.
 ///
 /// ```
 /// let realm = r#"{
@@ -130,8 +130,8 @@ struct Client {
 /// O(n log n) for n entities and relations.
 ///
 /// # Errors
-/// [`Error::Invalid`] if a file is not the export of a realm; [`Error::Choose`] if the realm does not exist, or several do
-/// and none is chosen.
+/// [`Error::Invalid`] if a file is not the export of a realm; [`Error::Choose`] if the realm does not exist, or several
+/// do and none is chosen.
 pub fn read(files: &[&str], realm: Option<&str>) -> Result<Imported, Error> {
     let mut realms: BTreeMap<String, Realm> = BTreeMap::new();
     for (number, text) in (1..).zip(files) {

@@ -10,7 +10,8 @@
 //! | `model_has_roles` | an assignment to a user |
 //! | `model_has_permissions` | the role `direct-…` of the user, which grants the permission |
 //!
-//! Names are kept. A name that is not a valid slug, like `edit articles`, gets a derived one, and stays as the name to show.
+//! Names are kept. A name that is not a valid slug, like `edit articles`, gets a derived one, and stays as the name to
+//! show.
 
 use std::collections::{BTreeMap, BTreeSet};
 

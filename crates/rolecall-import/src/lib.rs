@@ -1,4 +1,5 @@
-//! Moves users, groups and roles from other products to rolecall: reads their exports and writes an organisation document.
+//! Moves users, groups and roles from other products to rolecall: reads their exports and writes an organisation
+//! document.
 //!
 //! ```
 //! let model = "
@@ -30,12 +31,12 @@
 //! | Keycloak: the export of a realm | [`keycloak`] |
 //!
 //! An import never gives a user more than the source does. What a document cannot express is left out, and there is a
-//! [`Note`] about each such thing. Read all of them before you use the document. The page *Moving in* of rolecall's documentation
-//! says what becomes what.
+//! [`Note`] about each such thing. Read all of them before you use the document. The page *Moving in* of rolecall's
+//! documentation says what becomes what.
 //!
 //! # Security
-//! The input decides who may do what. Import only what an administrator has exported. Names are quoted in notes and errors, so
-//! they can be printed.
+//! The input decides who may do what. Import only what an administrator has exported. Names are quoted in notes and
+//! errors, so they can be printed.
 #![forbid(unsafe_code)]
 
 pub mod casbin;

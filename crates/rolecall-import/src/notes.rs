@@ -1,4 +1,4 @@
-//! Notes: what the document says differently from the source, and what to do about it.
+//! Notes: the differences between the document and the source, and what to do about them.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use std::fmt;
 pub struct Note {
     /// What happened to it.
     pub kind: NoteKind,
-    /// What the note is about: a line, a row or an entity of the source.
+    /// The subject of the note: a line, a row or an entity of the source.
     pub place: String,
     /// The difference.
     pub message: String,

@@ -1,4 +1,5 @@
-//! Random policies and realms: decisions after an import equal those of a small evaluation of the source, written by hand.
+//! Random policies and realms: decisions after an import equal those of a small evaluation of the source, written by
+//! hand.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 

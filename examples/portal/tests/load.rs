@@ -1,5 +1,5 @@
-//! What the portal sustains on a loopback connection, and the share of the permission check in a request.
-//! Run it in release: `cargo test --release -p rolecall-portal --test load -- --ignored --nocapture`.
+//! The throughput of the portal on a loopback connection, and the share of the permission check in a request. Run it in
+//! release: `cargo test --release -p rolecall-portal --test load -- --ignored --nocapture`.
 
 #![expect(
     clippy::cast_precision_loss,

@@ -1,5 +1,5 @@
-//! How long the pages of a large tenant take: 100,000 users, 10,000 groups on four levels, one group with everybody as a member.
-//! Run it in release: `cargo test --release -p rolecall-portal --test page_scale -- --ignored --nocapture`.
+//! How long the pages of a large tenant take: 100,000 users, 10,000 groups on four levels, one group with everybody as
+//! a member. Run it in release: `cargo test --release -p rolecall-portal --test page_scale -- --ignored --nocapture`.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

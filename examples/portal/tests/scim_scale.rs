@@ -1,5 +1,5 @@
-//! How long the SCIM calls of a large directory take: 100,000 users, 10,000 groups, one of them with everybody as a member.
-//! Run it in release: `cargo test --release -p rolecall-portal --test scim_scale -- --ignored --nocapture`.
+//! How long the SCIM calls of a large directory take: 100,000 users, 10,000 groups, one of them with everybody as a
+//! member. Run it in release: `cargo test --release -p rolecall-portal --test scim_scale -- --ignored --nocapture`.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

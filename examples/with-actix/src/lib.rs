@@ -55,7 +55,8 @@ impl RequiredPermission for GroupsManage {
     const PERMISSION: &'static str = "groups:manage";
 }
 
-/// The routes. The application has an [`Authorizer`](rolecall::Authorizer) as `web::Data`, and is wrapped in [`authenticate`].
+/// The routes. The application has an [`Authorizer`](rolecall::Authorizer) as `web::Data`, and is wrapped in
+/// [`authenticate`].
 pub fn routes(config: &mut ServiceConfig) {
     config
         .route("/t/{tenant}/groups", web::get().to(list))

@@ -28,7 +28,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "authentication is required")
     }
 
-    /// There is no such path, or no such tenant: 404.
+    /// The path or the tenant does not exist: 404.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "not found")
     }

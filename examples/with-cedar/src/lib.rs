@@ -1,5 +1,5 @@
-//! rolecall beside a policy engine: rolecall knows who has which role and belongs to which group. Cedar decides about single
-//! resources by their attributes.
+//! rolecall beside a policy engine: rolecall knows who has which role and belongs to which group. Cedar decides about
+//! single resources by their attributes.
 //!
 //! ```
 //! use rolecall_with_cedar::{Expense, Expenses, Permission, SystemRole};
@@ -21,8 +21,8 @@
 //!
 //! - rolecall is asked first. It denies users who are unknown, suspended or without the permission. So no policy of Cedar
 //!   can make somebody an approver.
-//! - The active groups and roles of the user become parents of the principal. They are complete: parent groups, included roles and
-//!   windows are resolved. So the principal and the resource are the only entities.
+//! - The active groups and roles of the user become parents of the principal. They are complete: parent groups,
+//!   included roles and windows are resolved. So the principal and the resource are the only entities.
 //! - Policies name roles of the catalog only. A tenant that creates a role with such a name gets nothing by it.
 //! - Cedar ignores a policy that fails, also one that forbids. Here, any failure is a denial.
 #![forbid(unsafe_code)]

@@ -106,8 +106,8 @@ impl RecordBuilder<'_> {
         }
     }
 
-    /// A document lists memberships by group. The records are ordered by user, so that loading them looks up each user once
-    /// and not once per group.
+    /// A document lists memberships by group. The records are ordered by user, so that loading them looks up each user
+    /// once and not once per group.
     pub(super) fn memberships(&mut self) {
         let Self { data, mistakes, records, groups, users, group_numbers, user_numbers, .. } = self;
         let mut joined = Vec::new();

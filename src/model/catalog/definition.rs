@@ -30,8 +30,9 @@ pub struct Definition<'a> {
     pub roles: &'a [RoleDef<'a>],
     /// The slugs of removed roles. No other role may use them.
     pub retired_roles: &'a [&'a str],
-    /// Prefixes of slugs that are for the catalog's permissions alone. A tenant cannot create a permission of its own whose
-    /// slug begins with one of them, so a later release can use such slugs. The catalog's permissions may have any slug.
+    /// Prefixes of slugs that are for the catalog's permissions alone. A tenant cannot create a permission of its own
+    /// whose slug begins with one of them, so a later release can use such slugs. The catalog's permissions may have
+    /// any slug.
     pub reserved_permission_prefixes: &'a [&'a str],
     /// The same for roles.
     pub reserved_role_prefixes: &'a [&'a str],
@@ -55,8 +56,8 @@ pub struct PermissionDef<'a> {
     pub description: &'a str,
     /// The heading under which an administration page lists it.
     pub category: Option<&'a str>,
-    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list. The present slug
-    /// may be in it, if the entry was renamed back, but not as the last.
+    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list. The
+    /// present slug may be in it, if the entry was renamed back, but not as the last.
     pub renamed_from: &'a [&'a str],
 }
 
@@ -89,8 +90,8 @@ pub struct RoleDef<'a> {
     pub name: Option<&'a str>,
     /// The description for administrators. It may be empty.
     pub description: &'a str,
-    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list. The present slug
-    /// may be in it, if the entry was renamed back, but not as the last.
+    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list. The
+    /// present slug may be in it, if the entry was renamed back, but not as the last.
     pub renamed_from: &'a [&'a str],
     /// The grants: slugs of the catalog's permissions, and patterns (texts with a `*`).
     pub grants: &'a [&'a str],

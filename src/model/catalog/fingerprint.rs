@@ -1,9 +1,9 @@
 //! The fingerprint of a catalog: the UUID (version 5) of a canonical text of everything that can change a decision or a
 //! look-up.
 //!
-//! Two catalogs with the same meaning have the same fingerprint: the text lists entries in the order of their ids, and
-//! grants, inclusions and slugs in their own order, however they were written. The text is unambiguous: every list begins
-//! with its length, and every word with its number of bytes.
+//! Two catalogs with the same meaning have the same fingerprint. The text lists entries in the order of their ids, and
+//! grants, inclusions and slugs in their own order. The order in the source code does not matter. The text is
+//! unambiguous: every list begins with its length, and every word with its number of bytes.
 
 use std::fmt::Write as _;
 

@@ -46,9 +46,9 @@
 ///
 /// # Syntax
 /// An enum of permissions, then optionally an enum of roles. Each may be followed by `retired [...];` with the slugs of
-/// removed entries, and then by `reserved [...];` with prefixes of slugs. A tenant cannot create a permission, or a role, of
-/// its own whose slug begins with a reserved prefix, so that a later release can use such slugs. An entry is a variant and its slug. Further fields follow in braces, in any order; every text is a
-/// literal:
+/// removed entries, and then by `reserved [...];` with prefixes of slugs. A tenant cannot create a permission, or a
+/// role, of its own whose slug begins with a reserved prefix, so that a later release can use such slugs. An entry is a
+/// variant and its slug. Further fields follow in braces, in any order; every text is a literal:
 ///
 /// | field | for | meaning | if left out |
 /// |---|---|---|---|
@@ -61,13 +61,13 @@
 ///
 /// The enums derive `Clone`, `Copy`, `Debug`, `PartialEq`, `Eq`, `PartialOrd`, `Ord` and `Hash`. Doc comments and other
 /// attributes are passed on to the enum and its variants. A doc comment is for programmers; it is not the description.
-/// Each variant gets a line of documentation with its slug. An entry cannot depend on a `#[cfg]`: a slug means the same in
-/// every build.
+/// Each variant gets a line of documentation with its slug. An entry cannot depend on a `#[cfg]`: a slug means the same
+/// in every build.
 ///
 /// # Generated items
-/// Each enum is ordered as written, its [`Display`](std::fmt::Display) shows the slug, and it has
-/// `const ALL: &[Self]`, `const fn slug(self) -> &'static str`, `fn from_slug(&str) -> Option<Self>` for current slugs,
-/// and `fn catalog() -> &'static Catalog`. They implement [`CatalogPermission`] and [`CatalogRole`]. The order of
+/// Each enum is ordered as written, and its [`Display`](std::fmt::Display) shows the slug. It has `const ALL: &[Self]`,
+/// `const fn slug(self) -> &'static str`, `fn from_slug(&str) -> Option<Self>` for current slugs, and
+/// `fn catalog() -> &'static Catalog`. The enums implement [`CatalogPermission`] and [`CatalogRole`]. The order of
 /// variants can change at any time; no stored data depends on it.
 ///
 /// # Renaming and retiring
@@ -77,7 +77,7 @@
 /// - To give an entry an earlier slug again, leave that slug in `renamed_from` as well.
 /// - To remove an entry, put its slug and its earlier slugs into `retired`. Never remove them.
 ///
-/// So a stored reference never comes to mean another entry.
+/// A stored reference therefore never refers to another entry.
 ///
 /// # Errors
 /// The following do not compile:
@@ -85,7 +85,8 @@
 /// - an invalid slug, reserved prefix, pattern, name, description or category;
 /// - a slug that occurs twice among the current, earlier and retired slugs of permissions, or of roles;
 /// - a grant of a permission that does not exist;
-/// - an included role that does not exist, or that does not precede the role that includes it (so there are no cycles).
+/// - an included role that does not exist, or that does not precede the role that includes it. This rule excludes
+///   cycles.
 ///
 /// ```compile_fail,E0599
 /// rolecall::catalog! {

@@ -1,4 +1,4 @@
-//! The catalog's promises (R9): what the macro lists, what keeps an id, which slugs are taken.
+//! The catalog's promises (R9): the lists of the macro, stable ids, and taken slugs.
 //!
 //! Read next: `check/tests.rs` tests the rejected catalogs.
 
@@ -116,7 +116,7 @@ fn f26_the_macro_reserves_prefixes_beside_retired_slugs_or_alone() {
     assert_eq!(alone::Role::ALL.len() + of_roles::Permission::ALL.len(), 2);
 }
 
-/// The look-up by bisection finds what a look at every prefix finds.
+/// The look-up by bisection finds the same as a comparison with every prefix.
 #[test]
 fn f26_a_slug_is_reserved_if_it_begins_with_a_prefix() {
     let prefixes = ["b:", "a", "b:c", "a:", "bb", "~", "b:", "!"];

@@ -1,4 +1,4 @@
-//! What a caller wrote to name an entity: a name, an id, an external id or a handle.
+//! The caller's reference to an entity: a name, an id, an external id or a handle.
 
 use std::fmt::{self, Display, Formatter};
 

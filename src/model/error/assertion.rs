@@ -8,8 +8,8 @@ use super::Quoted;
 
 /// An assertion that a tenant carries and that fails, with a user for whom it does (R17).
 ///
-/// [`Moment::assertion_violations`](crate::Moment::assertion_violations) lists those of a tenant. A refused plan has the first
-/// one that it would cause: [`Error::assertion`](crate::Error::assertion).
+/// [`Moment::assertion_violations`](crate::Moment::assertion_violations) lists those of a tenant. A refused plan has
+/// the first one that it would cause: [`Error::assertion`](crate::Error::assertion).
 ///
 /// ```
 /// use rolecall::{ErrorKind, assertions::Assertion};

@@ -28,7 +28,7 @@ pub enum EntityKind {
     User,
     /// A set of roles of which a user may hold only some (R14).
     Separation,
-    /// What the tenant is expected to allow and to deny (R17).
+    /// A statement of what the tenant is expected to allow and to deny (R17).
     Assertion,
 }
 
@@ -111,22 +111,22 @@ codes! {
         /// A text is not a valid slug, key, name, pattern, window or instant. [`Error::what`](crate::Error::what),
         /// [`Error::expected`](crate::Error::expected) and [`Error::found`](crate::Error::found) describe it.
         Invalid = "invalid",
-        /// No entity has this name or id, and [`Error::suggestions`](crate::Error::suggestions) lists similar names. Or the
-        /// entities exist and the relation between them does not: [`Error::relation`](crate::Error::relation).
+        /// No entity has this name or id, and [`Error::suggestions`](crate::Error::suggestions) lists similar names. Or
+        /// the entities exist and the relation between them does not: [`Error::relation`](crate::Error::relation).
         NotFound = "not_found",
         /// The name or id of a new entity is taken, or the catalog once had the slug (R9).
         AlreadyExists = "already_exists",
-        /// A group would become its own ancestor, or a role would include itself. [`Error::cycle_names`](crate::Error::cycle_names)
-        /// lists the names around the cycle.
+        /// A group would become its own ancestor, or a role would include itself.
+        /// [`Error::cycle_names`](crate::Error::cycle_names) lists the names around the cycle.
         Cycle = "cycle",
         /// The membership, assignment or parent link already exists with another window, which
         /// [`Error::found`](crate::Error::found) shows. To change a window, use the call that the message names.
         WindowMismatch = "window_mismatch",
         /// The entity belongs to the catalog. A tenant can use it and cannot change it.
         ReadOnly = "read_only",
-        /// The slug belongs to a permission or role of the tenant and to one of the catalog, so a write by it is ambiguous
-        /// (R9). Rename or delete the tenant's own by its id, which [`Error::found`](crate::Error::found) shows.
-        /// [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists all such slugs.
+        /// The slug belongs to a permission or role of the tenant and to one of the catalog, so a write by it is
+        /// ambiguous (R9). Rename or delete the tenant's own by its id, which [`Error::found`](crate::Error::found)
+        /// shows. [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists all such slugs.
         CatalogConflict = "catalog_conflict",
         /// The slug of a new permission or role of the tenant begins with a prefix that the catalog reserves (R9), which
         /// [`Error::reserved_prefix`](crate::Error::reserved_prefix) returns. Choose another slug.
@@ -135,8 +135,9 @@ codes! {
         Document = "document",
         /// A call that uses the store was made inside the closure of an update, on the same thread.
         NestedUpdate = "nested_update",
-        /// The tenant has changed since the plan was made. [Rebase](crate::Tenant::rebase) the plan, or plan again. If the plan
-        /// cannot be rebased, [`RebaseConflict::of`](crate::plan::RebaseConflict::of) returns the change that does not apply.
+        /// The tenant has changed since the plan was made. [Rebase](crate::Tenant::rebase) the plan, or plan again. If
+        /// the plan cannot be rebased, [`RebaseConflict::of`](crate::plan::RebaseConflict::of) returns the change that
+        /// does not apply.
         Stale = "stale",
         /// The plan was made by another tenant, or before the tenant was closed and opened again. A retry does not help.
         /// A plan of the same tenant can be [rebased](crate::Tenant::rebase).
@@ -146,8 +147,8 @@ codes! {
         /// [`retry_timeout`](crate::AuthorizerBuilder::retry_timeout) set. Nothing was changed. Call again after a random
         /// pause, or raise the bounds.
         Conflict = "conflict",
-        /// This call's own commit may or may not have been applied. [`Error::commit`](crate::Error::commit) is its id, and
-        /// [`Tenant::outcome`](crate::Tenant::outcome) returns what became of it. Do not call again before that.
+        /// This call's own commit may or may not have been applied. [`Error::commit`](crate::Error::commit) is its id,
+        /// and [`Tenant::outcome`](crate::Tenant::outcome) returns what became of it. Do not call again before that.
         InDoubt = "in_doubt",
         /// An earlier commit is in doubt, and this call waits for it. Nothing of this call was sent, so call again later:
         /// every call tries to resolve the earlier commit first. [`Error::commit`](crate::Error::commit) is the id of the
@@ -159,9 +160,9 @@ codes! {
         TooLarge = "too_large",
         /// The store does not support a kind of record. Nothing was changed, or the tenant cannot be loaded.
         UnsupportedRecord = "unsupported_record",
-        /// The content of the store breaks invariants, which [`Error::violations`](crate::Error::violations) lists. Or the
-        /// store itself reports that its content or the commit is corrupt: the list is empty then, and the text has the
-        /// store's reason.
+        /// The content of the store breaks invariants, which [`Error::violations`](crate::Error::violations) lists. Or
+        /// the store itself reports that its content or the commit is corrupt: the list is empty then, and the text has
+        /// the store's reason.
         Corrupt = "corrupt",
         /// The tenant was closed. Open it again.
         Closed = "closed",
@@ -169,25 +170,25 @@ codes! {
         Deleted = "deleted",
         /// Since the tenant was opened, it has had more entities of one kind than it can number.
         TooManyEntities = "too_many_entities",
-        /// The application rejected the change with [`Error::rejected`](crate::Error::rejected), or the call does not fit the state
-        /// of the tenant.
+        /// The application rejected the change with [`Error::rejected`](crate::Error::rejected), or the call does not
+        /// fit the state of the tenant.
         Rejected = "rejected",
         /// A directory manages the user or group, and the transaction does not act for it (R16).
         /// [`Error::manager`](crate::Error::manager) names the directory, and
         /// [`Error::gives_to_manager`](crate::Error::gives_to_manager) says whether the entity was to be given to it.
         Managed = "managed",
-        /// A guarded transaction would give somebody a right that its actor does not hold (R13), or loosen a separation of
-        /// duties (R14). [`Error::missing_rights`](crate::Error::missing_rights) lists the rights and separations, and the
-        /// changes that would do so.
+        /// A guarded transaction would give somebody a right that its actor does not hold (R13), or loosen a separation
+        /// of duties (R14). [`Error::missing_rights`](crate::Error::missing_rights) lists the rights and separations,
+        /// and the changes that would do so.
         Escalation = "escalation",
         /// A user would hold more roles of a separation of duties than it allows, and more than before (R14).
         /// [`Error::separation`](crate::Error::separation) has the user, and the roles with their paths.
         SeparationOfDuties = "separation_of_duties",
-        /// A binding assertion would fail, and did not fail before (R17). [`Error::assertion`](crate::Error::assertion) has the
-        /// assertion, a user for whom it would fail, and the path.
+        /// A binding assertion would fail, and did not fail before (R17). [`Error::assertion`](crate::Error::assertion)
+        /// has the assertion, a user for whom it would fail, and the path.
         AssertionFailed = "assertion_failed",
-        /// The history of the store does not go back to the state that was asked for, or the state is in the future. The text
-        /// says where the history begins or ends.
+        /// The history of the store does not go back to the state that was asked for, or the state is in the future.
+        /// The text says where the history begins or ends.
         NotInHistory = "not_in_history",
         /// An internal invariant of this crate is broken, which is a bug. Nothing was committed, or the tenant is out of
         /// service until a refresh succeeds; the text says which.
@@ -196,13 +197,13 @@ codes! {
 }
 
 impl ErrorKind {
-    /// Returns whether the same call may succeed if it is repeated, without a change by the caller. Nothing was changed by
-    /// the call that failed.
+    /// Returns whether the same call may succeed if it is repeated, without a change by the caller. Nothing was changed
+    /// by the call that failed.
     ///
-    /// `true` for [`Blocked`](ErrorKind::Blocked): nothing of the call was sent, and the call that is repeated resolves the
-    /// earlier commit first. `false` for [`InDoubt`](ErrorKind::InDoubt): the commit may have been applied, so find out
-    /// first. `false` for
-    /// [`Stale`](ErrorKind::Stale) and [`Closed`](ErrorKind::Closed): rebase the plan or plan again, or open the tenant again.
+    /// `true` for [`Blocked`](ErrorKind::Blocked): nothing of the call was sent, and the call that is repeated resolves
+    /// the earlier commit first. `false` for [`InDoubt`](ErrorKind::InDoubt): the commit may have been applied, so find
+    /// out first. `false` for [`Stale`](ErrorKind::Stale) and [`Closed`](ErrorKind::Closed): rebase the plan or plan
+    /// again, or open the tenant again.
     ///
     /// ```
     /// use rolecall::ErrorKind;

@@ -33,9 +33,8 @@ impl Error {
         self.0.derived_from.as_deref()
     }
 
-    /// Returns the relation that the error is about: one that exists with another window, one that does not exist although
-    /// the entities at both of its ends do, or one that only a directory may remove. `None` if the entity itself is the
-    /// problem.
+    /// Returns the relation that the error is about. It exists with another window, or only a directory may remove it,
+    /// or it does not exist although the entities at both of its ends do. `None` if the entity itself is the problem.
     ///
     /// So for [`NotFound`](crate::ErrorKind::NotFound), a relation means "not a member", and none means "no such user".
     ///
@@ -104,8 +103,8 @@ impl Error {
         self.0.unknown_name().map_or(&[], |name| self.0.suggestions.names(name))
     }
 
-    /// Returns [`Error::suggestions`] as a question. Where a name looks like the one that was not found, the question says
-    /// which code points differ.
+    /// Returns [`Error::suggestions`] as a question. Where a name looks like the one that was not found, the question
+    /// says which code points differ.
     ///
     /// # Example
     /// ```
@@ -186,8 +185,8 @@ impl Error {
         &self.0.violations
     }
 
-    /// Returns the rights that a guarded transaction would give and its actor does not hold (R13), and the separations of
-    /// duties that it would loosen (R14): at most one hundred. Empty for other kinds.
+    /// Returns the rights that a guarded transaction would give and its actor does not hold (R13). The separations of
+    /// duties that it would loosen (R14) are listed, too. At most one hundred. Empty for other kinds.
     ///
     /// ```
     /// assert!(rolecall::Error::rejected("no").missing_rights().is_empty());
@@ -208,12 +207,12 @@ impl Error {
         self.0.unlisted
     }
 
-    /// Returns the directory that manages the user or group, for [`Managed`](crate::ErrorKind::Managed) (R16), or the directory
-    /// whose external id is [`Error::name`].
+    /// Returns the directory that manages the user or group, for [`Managed`](crate::ErrorKind::Managed) (R16), or the
+    /// directory whose external id is [`Error::name`].
     ///
     /// A user or a group cannot be deleted while it is a direct member or a parent of a managed group. Then
-    /// [`Error::relation`] is that membership or parent link, and the directory manages the group of the membership, or the
-    /// subgroup of the link.
+    /// [`Error::relation`] is that membership or parent link, and the directory manages the group of the membership, or
+    /// the subgroup of the link.
     ///
     /// # Example
     /// ```
@@ -236,8 +235,9 @@ impl Error {
         })
     }
 
-    /// Returns whether the refused change would have given the user or group to the directory [`Error::manager`], which does
-    /// not manage it. For other errors of the kind [`Managed`](crate::ErrorKind::Managed), the directory manages it already.
+    /// Returns whether the refused change would have given the user or group to the directory [`Error::manager`], which
+    /// does not manage it. For other errors of the kind [`Managed`](crate::ErrorKind::Managed), the directory manages
+    /// it already.
     ///
     /// # Example
     /// ```
@@ -330,8 +330,9 @@ impl Error {
         self.0.revision
     }
 
-    /// Returns the id of the commit that is in doubt: the call's own for [`InDoubt`](crate::ErrorKind::InDoubt), an earlier one for
-    /// [`Blocked`](crate::ErrorKind::Blocked). [`Tenant::outcome`](crate::Tenant::outcome) returns its outcome.
+    /// Returns the id of the commit that is in doubt: the call's own for [`InDoubt`](crate::ErrorKind::InDoubt), an
+    /// earlier one for [`Blocked`](crate::ErrorKind::Blocked). [`Tenant::outcome`](crate::Tenant::outcome) returns its
+    /// outcome.
     ///
     /// # Example
     /// ```

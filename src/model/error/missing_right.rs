@@ -21,14 +21,15 @@ codes! {
         Permission = "permission",
         /// A pattern of permissions.
         Pattern = "pattern",
-        /// A permission that the catalog lacks, or whose slug belongs to the tenant and to the catalog (R9). Nobody holds it.
+        /// A permission that the catalog lacks, or whose slug belongs to the tenant and to the catalog (R9). Nobody
+        /// holds it.
         UnavailablePermission = "unavailable_permission",
         /// A role that the catalog lacks (R9). Nobody knows what it would grant, so nobody holds it.
         UnavailableRole = "unavailable_role",
         /// A separation of duties that would forbid less (R14). Nobody may do that in a guarded transaction.
         LooserSeparation = "looser_separation",
-        /// A binding assertion that would no longer be binding or would expect less (R17). Nobody may do that in a guarded
-        /// transaction.
+        /// A binding assertion that would no longer be binding or would expect less (R17). Nobody may do that in a
+        /// guarded transaction.
         LooserAssertion = "looser_assertion",
     }
 }
@@ -36,8 +37,8 @@ codes! {
 /// The text of a window without ends.
 const ALWAYS: &str = "always";
 
-/// A right that a guarded transaction would give somebody. Its actor does not hold it (R13). Or a separation of duties that the
-/// transaction would loosen, which counts as a right that nobody holds (R14).
+/// A right that a guarded transaction would give somebody. Its actor does not hold it (R13). Or a separation of duties
+/// that the transaction would loosen, which counts as a right that nobody holds (R14).
 ///
 /// [`Error::missing_rights`](crate::Error::missing_rights) lists them.
 ///
@@ -69,13 +70,13 @@ const ALWAYS: &str = "always";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MissingRight {
-    /// The slug of the permission, the pattern, or the slug of the role that the catalog lacks. For a separation, the slug that
-    /// it had before the transaction.
+    /// The slug of the permission, the pattern, or the slug of the role that the catalog lacks. For a separation, the
+    /// slug that it had before the transaction.
     pub right: String,
     /// The kind of right.
     pub kind: RightKind,
-    /// When the actor does not hold what would be given: windows as [`Window`](crate::Window) writes and parses them. The time
-    /// before the transaction does not count, so a window that begins with the transaction has no beginning.
+    /// When the actor does not hold what would be given: windows as [`Window`](crate::Window) writes and parses them.
+    /// The time before the transaction does not count, so a window that begins with the transaction has no beginning.
     pub windows: Vec<String>,
     /// What would gain the right: a user, a group or a role. Or the separation that would be loosened.
     pub entity: EntityKind,

@@ -53,8 +53,8 @@ codes! {
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 ///
-/// Errors of [`Tenant::rebase`](crate::Tenant::rebase) are also about grants and inclusions. The other end of a grant is the
-/// permission or pattern, that of an inclusion is the included role.
+/// Errors of [`Tenant::rebase`](crate::Tenant::rebase) are also about grants and inclusions. The other end of a grant
+/// is the permission or pattern, that of an inclusion is the included role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Relation {
@@ -62,8 +62,8 @@ pub struct Relation {
     pub kind: RelationKind,
     /// The kind of the entity that has the relation: a user, a group or a role.
     pub entity: EntityKind,
-    /// The key of the member, the key or slug of the role's holder, the slug of the subgroup, or the slug of the role that
-    /// grants or includes.
+    /// The key of the member, the key or slug of the role's holder, the slug of the subgroup, or the slug of the role
+    /// that grants or includes.
     pub name: String,
 }
 

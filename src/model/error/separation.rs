@@ -8,8 +8,8 @@ use super::Quoted;
 
 /// A user who holds more roles of a separation of duties than it allows (R14), and how.
 ///
-/// [`Moment::separation_violations`](crate::Moment::separation_violations) lists those of a tenant. A refused plan has the
-/// first one that it would cause: [`Error::separation`](crate::Error::separation).
+/// [`Moment::separation_violations`](crate::Moment::separation_violations) lists those of a tenant. A refused plan has
+/// the first one that it would cause: [`Error::separation`](crate::Error::separation).
 ///
 /// # Example
 /// ```

@@ -16,7 +16,7 @@ pub(crate) trait GuessName: Send + Sync {
     fn advice(&self, name: &str) -> Option<String>;
 }
 
-/// A handle to what guesses, and what it has guessed.
+/// The source of guesses, and the guesses that it has made.
 #[derive(Clone, Default)]
 pub(crate) struct Suggestions {
     names: OnceLock<Vec<String>>,

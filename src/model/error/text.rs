@@ -188,8 +188,9 @@ impl Display for CycleNames {
     }
 }
 
-/// A question that lists similar names: ``did you mean `a`, `b` or `c`?``. Where a name looks like the one that was asked
-/// for, it says which code points differ. Where it looks like another one of the list, it says which code points it has there.
+/// A question that lists similar names: ``did you mean `a`, `b` or `c`?``. Where a name looks like the one that was
+/// asked for, it says which code points differ. Where it looks like another one of the list, it says which code points
+/// it has there.
 pub(crate) struct DidYouMean<'a> {
     pub(crate) asked: &'a str,
     pub(crate) names: &'a [String],
@@ -234,7 +235,7 @@ fn looks_like(a: &str, b: &str) -> bool {
     a != b && drawn(a) == drawn(b)
 }
 
-/// The parts of two texts between what they begin and end with alike.
+/// The parts of two texts without their common beginning and end.
 fn difference<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
     let head: usize = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).map(|(c, _)| c.len_utf8()).sum();
     let (a, b) = (a.get(head..).unwrap_or_default(), b.get(head..).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! The record of an assertion: what the tenant is expected to allow and to deny (R17).
+//! The record of an assertion, which states what the tenant is expected to allow and to deny (R17).
 
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +29,9 @@ pub struct AssertionRecord {
     pub slug: Slug,
     /// The description, which may be empty.
     pub description: Description,
-    /// Whether a commit after which it fails is refused.
+    /// Whether a commit is refused if the assertion fails after it.
     pub binding: bool,
-    /// What is expected.
+    /// The expectation.
     pub expected: Expectation,
 }
 
@@ -137,7 +137,7 @@ impl Expectation {
         }
     }
 
-    /// Returns the word for what is expected, as in JSON.
+    /// Returns the word for the expectation, as in JSON.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Allowed { .. } => "allowed",

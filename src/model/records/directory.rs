@@ -60,7 +60,8 @@ macro_rules! directory_accessors {
 
             /// Sets or clears the external id.
             ///
-            /// An external id needs a manager (I12 in [`docs::rules`](crate::docs::rules)). This call does not check that; every load and commit does.
+            /// An external id needs a manager (I12 in [`docs::rules`](crate::docs::rules)). This call does not check
+            /// that; every load and commit does.
             ///
             /// ```
             /// use rolecall::records::{Description, ExternalId, GroupId, GroupRecord, Manager, Name, Slug};

@@ -1,10 +1,10 @@
-//! The name of what a change does, as audit logs call it.
+//! The name of a change in audit logs.
 
 use super::{Change, Granted, Holder, Record, RecordKey, Status};
 use uuid::Uuid;
 
 impl Change {
-    /// Returns the name of what the change does, for audit logs and webhooks, such as `group.member.added`.
+    /// Returns the name of the change for audit logs and webhooks, such as `group.member.added`.
     ///
     /// Names are stable. A new kind of record adds names.
     ///

@@ -1,4 +1,4 @@
-//! What a change changes in a record, field by field, as text.
+//! The changed fields of a record, as text.
 //!
 //! Deliberately absent: ids, which never change, and windows, which are not text.
 
@@ -58,8 +58,8 @@ fn at_most(before: &Record, after: &Record) -> Option<FieldChange> {
 
 type Fields<'a> = Vec<(&'static str, Option<&'a str>)>;
 
-/// Returns the fields of a record in a fixed order for its kind. Every field is named, so that the compiler asks for a new
-/// one.
+/// Returns the fields of a record in a fixed order for its kind. Every field is named, so that the compiler asks for a
+/// new one.
 fn fields(record: &Record) -> Fields<'_> {
     match record {
         Record::Tenant(TenantRecord { slug, name }) => {
@@ -88,7 +88,7 @@ fn fields(record: &Record) -> Fields<'_> {
             ("external_id", user.external_id().map(ExternalId::as_str)),
             ("managed_by", user.managed_by().map(Manager::as_str)),
         ],
-        // What a separation or an assertion names are ids here. A described change has the names.
+        // The entities that a separation or an assertion names are ids here. A described change has the names.
         Record::Separation(SeparationRecord { id: _, slug, description, at_most: _, roles: _ }) => {
             vec![("slug", Some(slug.as_str())), ("description", shown(description))]
         }

@@ -163,8 +163,8 @@ mod tests {
         }
     }
 
-    /// Whether every text that `other` matches is matched by `pattern`: all states that both can be in after the same text.
-    /// `!` represents all characters that neither of them has.
+    /// Whether every text that `other` matches is matched by `pattern`: all states that both can be in after the same
+    /// text. `!` represents all characters that neither of them has.
     fn covers(pattern: &[u8], other: &[u8]) -> bool {
         use std::collections::BTreeSet;
         let close = |pattern: &[u8], states: BTreeSet<usize>| -> BTreeSet<usize> {

@@ -12,8 +12,8 @@ use super::{
 
 /// An entity or a relation as a store keeps it.
 ///
-/// A store that receives an unknown kind refuses it or keeps it unchanged; it never drops it (S10). An existing kind never
-/// gains a field: new data gets a new kind.
+/// A store that receives an unknown kind refuses it or keeps it unchanged; it never drops it (S10). An existing kind
+/// never gains a field: new data gets a new kind.
 ///
 /// ```
 /// use rolecall::records::{GroupId, Membership, Record, RecordKind, UserId, Window};
@@ -47,7 +47,7 @@ pub enum Record {
     Membership(Membership),
     /// A user may hold only some of these roles (R14).
     Separation(SeparationRecord),
-    /// What the tenant is expected to allow and to deny (R17).
+    /// A statement of what the tenant is expected to allow and to deny (R17).
     Assertion(AssertionRecord),
 }
 
@@ -181,8 +181,8 @@ impl RecordKind {
         Self::ALL.get(usize::from(ordinal)).copied()
     }
 
-    /// Returns the position of the kind in the order of a load. It never changes, so a store can keep it in a column and sort
-    /// by it.
+    /// Returns the position of the kind in the order of a load. It never changes, so a store can keep it in a column
+    /// and sort by it.
     ///
     /// ```
     /// use rolecall::records::RecordKind;

@@ -1,7 +1,7 @@
 //! The relations: grant, inclusion, parent link, assignment and membership.
 //!
-//! A relation refers to entities by id. A rename therefore changes no relation, and a new entity with the name of a deleted
-//! one inherits nothing.
+//! A relation refers to entities by id. A rename therefore changes no relation, and a new entity with the name of a
+//! deleted one inherits nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -170,9 +170,9 @@ pub struct Parent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Holder {
-    /// A user, who has the role directly.
+    /// A user that has the role directly.
     User(UserId),
-    /// A group, whose direct and inherited members have the role.
+    /// A group. Its direct and inherited members have the role.
     Group(GroupId),
 }
 

@@ -9,7 +9,8 @@ use smol_str::SmolStr;
 
 use crate::model::error::{Error, Result};
 
-/// The methods of every validated text: conversions from and to text, comparison with `&str`, and look-up by `&str` in maps.
+/// The methods of every validated text: conversions from and to text, comparison with `&str`, and look-up by `&str` in
+/// maps.
 macro_rules! text_traits {
     ($($name:ident: $sample:literal),* $(,)?) => {$(
         impl $name {
@@ -144,7 +145,8 @@ macro_rules! texts {
 }
 
 texts! {
-    /// The key by which the application knows a user (an e-mail address, a row id): 1 to 320 bytes, no control characters.
+    /// The key by which the application knows a user (an e-mail address, a row id): 1 to 320 bytes, no control
+    /// characters.
     ///
     /// Compared byte for byte, without Unicode normalization.
     UserKey: "user key", "alice@acme.com", 1..=320, false, "1 to 320 bytes without control characters";

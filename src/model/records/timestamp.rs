@@ -11,7 +11,8 @@ use crate::model::error::{Error, Result};
 
 /// A point in time: whole microseconds since the start of 1970 UTC, in the years 0000 to 9999.
 ///
-/// The text form is RFC 3339. Human-readable formats such as JSON use it; binary formats use the microseconds as an `i64`.
+/// The text form is RFC 3339. Human-readable formats such as JSON use it; binary formats use the microseconds as an
+/// `i64`.
 ///
 /// ```
 /// use rolecall::Timestamp;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::Timestamp;
 use crate::model::error::{Error, Result};
 
-/// The time during which a membership, an assignment or a parent link is active: `from` inclusive, `until` exclusive. Each
-/// end may be missing.
+/// The time during which a membership, an assignment or a parent link is active: `from` inclusive, `until` exclusive.
+/// Each end may be missing.
 ///
 /// As text it is `always`, `from …`, `until …` or `from … until …`, with RFC 3339 instants. Through serde it is
 /// `{"from": …, "until": …}`, with `null` for an end that is missing.
@@ -235,7 +235,8 @@ impl Window {
         self.from <= other.from && other.until <= self.until
     }
 
-    /// Returns the window that contains the instants of both windows and no others. `None` if there is a gap between them.
+    /// Returns the window that contains the instants of both windows and no others. `None` if there is a gap between
+    /// them.
     ///
     /// ```
     /// use rolecall::{Timestamp, Window};

@@ -11,7 +11,8 @@ use crate::resolver::snapshot::names::{AsRole, AsUser};
 
 impl GroupEdit<'_> {
     /// Gives the group exactly these direct members, and returns who was added and removed. Existing members keep their
-    /// windows, unless they have ended; new members have none. Use it to apply the list of members that a directory sends.
+    /// windows, unless they have ended; new members have none. Use it to apply the list of members that a directory
+    /// sends.
     ///
     /// # Example
     /// ```
@@ -49,9 +50,9 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with a window that has not ended (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
-    /// group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user is
+    /// already a member with a window that has not ended (R3); [`Managed`](crate::ErrorKind::Managed) if a directory
+    /// manages the group (R16).
     pub fn add_member(&self, user: impl AsUser) -> Result<&Self> {
         self.add_member_during(user, Window::ALWAYS)
     }
@@ -72,16 +73,15 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with another window that has not ended (R3),
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended; [`Managed`](crate::ErrorKind::Managed) if a directory manages
-    /// the group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound). [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user is
+    /// already a member with another window that has not ended (R3). [`Invalid`](crate::ErrorKind::Invalid) if the
+    /// window has ended. [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn add_member_during(&self, user: impl AsUser, window: Window) -> Result<&Self> {
         self.wish_member(&user, Wish::Add(window))
     }
 
-    /// Makes the user a member during this window at least: adds the membership, or makes its window longer. It never makes a
-    /// window shorter, so a permanent membership stays permanent.
+    /// Makes the user a member during this window at least: adds the membership, or makes its window longer. It never
+    /// makes a window shorter, so a permanent membership stays permanent.
     ///
     /// A membership that has ended gets this window. If there is a gap between the two windows, one window cannot contain
     /// both: then it is an error.
@@ -100,10 +100,9 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
-    /// membership would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
-    /// windows; [`Managed`](crate::ErrorKind::Managed) if a
-    /// directory manages the group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound). [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
+    /// membership would have to change. [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between
+    /// the two windows. [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn ensure_member(&self, user: impl AsUser, window: Window) -> Result<&Self> {
         self.wish_member(&user, Wish::Ensure(window))
     }
@@ -126,8 +125,8 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
-    /// it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
     /// directory manages the group (R16).
     pub fn extend_member(&self, user: impl AsUser, until: Timestamp) -> Result<&Self> {
         self.wish_member(&user, Wish::Extend(until))
@@ -223,11 +222,11 @@ impl GroupEdit<'_> {
         self.wish_role(role, Wish::Add(window))
     }
 
-    /// Makes sure that the group has the role during this window at least: adds the assignment, or makes its window longer. It never makes a
-    /// window shorter, so a permanent assignment stays permanent.
+    /// Makes sure that the group has the role during this window at least: adds the assignment, or makes its window
+    /// longer. It never makes a window shorter, so a permanent assignment stays permanent.
     ///
-    /// An assignment that has ended gets this window. If there is a gap between the two windows, one window cannot contain
-    /// both: then it is an error.
+    /// An assignment that has ended gets this window. If there is a gap between the two windows, one window cannot
+    /// contain both: then it is an error.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -244,8 +243,8 @@ impl GroupEdit<'_> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
-    /// assignment would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
-    /// windows.
+    /// assignment would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between
+    /// the two windows.
     pub fn ensure_assignment(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         let role = self.tx.usable_role(&role)?;
         self.wish_role(role, Wish::Ensure(window))
@@ -269,8 +268,8 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
-    /// it would end in the past.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it would end in the past.
     pub fn extend_assignment(&self, role: impl AsRole, until: Timestamp) -> Result<&Self> {
         let role = self.tx.usable_role(&role)?;
         self.wish_role(role, Wish::Extend(until))

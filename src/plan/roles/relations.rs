@@ -1,4 +1,4 @@
-//! Transaction calls for what a role grants and includes.
+//! Transaction calls for the grants and inclusions of a role.
 
 use std::collections::HashSet;
 

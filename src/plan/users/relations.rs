@@ -1,4 +1,4 @@
-//! Transaction calls for what a user holds: its groups and its roles.
+//! Transaction calls for the groups and roles of a user.
 
 use super::UserEdit;
 use crate::model::error::Result;
@@ -22,9 +22,9 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with a window that has not ended (R3); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
-    /// group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user is
+    /// already a member with a window that has not ended (R3); [`Managed`](crate::ErrorKind::Managed) if a directory
+    /// manages the group (R16).
     pub fn join(&self, group: impl AsGroup) -> Result<&Self> {
         self.join_during(group, Window::ALWAYS)
     }
@@ -45,16 +45,15 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user
-    /// is already a member with another window that has not ended (R3),
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended; [`Managed`](crate::ErrorKind::Managed) if a directory manages
-    /// the group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound). [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if the user is
+    /// already a member with another window that has not ended (R3). [`Invalid`](crate::ErrorKind::Invalid) if the
+    /// window has ended. [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn join_during(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
         self.wish_group(&group, Wish::Add(window))
     }
 
-    /// Makes the user a member of the group during this window at least: adds the membership, or makes its window longer. It never makes a
-    /// window shorter, so a permanent membership stays permanent.
+    /// Makes the user a member of the group during this window at least: adds the membership, or makes its window
+    /// longer. It never makes a window shorter, so a permanent membership stays permanent.
     ///
     /// A membership that has ended gets this window. If there is a gap between the two windows, one window cannot contain
     /// both: then it is an error.
@@ -73,10 +72,9 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
-    /// membership would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
-    /// windows; [`Managed`](crate::ErrorKind::Managed) if a
-    /// directory manages the group (R16).
+    /// [`NotFound`](crate::ErrorKind::NotFound). [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
+    /// membership would have to change. [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between
+    /// the two windows. [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn ensure_membership(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
         self.wish_group(&group, Wish::Ensure(window))
     }
@@ -99,8 +97,8 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
-    /// it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
     /// directory manages the group (R16).
     pub fn extend_membership(&self, group: impl AsGroup, until: Timestamp) -> Result<&Self> {
         self.wish_group(&group, Wish::Extend(until))
@@ -194,11 +192,11 @@ impl UserEdit<'_> {
         self.wish_role(role, Wish::Add(window))
     }
 
-    /// Makes sure that the user has the role directly during this window at least: adds the assignment, or makes its window longer. It never makes a
-    /// window shorter, so a permanent assignment stays permanent.
+    /// Makes sure that the user has the role directly during this window at least: adds the assignment, or makes its
+    /// window longer. It never makes a window shorter, so a permanent assignment stays permanent.
     ///
-    /// An assignment that has ended gets this window. If there is a gap between the two windows, one window cannot contain
-    /// both: then it is an error.
+    /// An assignment that has ended gets this window. If there is a gap between the two windows, one window cannot
+    /// contain both: then it is an error.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -215,8 +213,8 @@ impl UserEdit<'_> {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) if the window has ended and the
-    /// assignment would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between the two
-    /// windows.
+    /// assignment would have to change; [`WindowMismatch`](crate::ErrorKind::WindowMismatch) if there is a gap between
+    /// the two windows.
     pub fn ensure_assignment(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         let role = self.tx.usable_role(&role)?;
         self.wish_role(role, Wish::Ensure(window))
@@ -240,8 +238,8 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist; [`Invalid`](crate::ErrorKind::Invalid) if
-    /// it would end in the past.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it would end in the past.
     pub fn extend_assignment(&self, role: impl AsRole, until: Timestamp) -> Result<&Self> {
         let role = self.tx.usable_role(&role)?;
         self.wish_role(role, Wish::Extend(until))
@@ -292,8 +290,8 @@ impl UserEdit<'_> {
         Ok(self)
     }
 
-    /// Makes the user a direct member of exactly these groups, and returns which it joined and left. It keeps the windows of
-    /// memberships that stay, unless they have ended; new ones have none.
+    /// Makes the user a direct member of exactly these groups, and returns which it joined and left. It keeps the
+    /// windows of memberships that stay, unless they have ended; new ones have none.
     ///
     /// All groups count, also those that an administrator added. A membership of a group that a directory manages can be
     /// added or removed only for that directory (R16).

@@ -1,6 +1,6 @@
 //! Decides whether an assertion holds for a user at an instant, and says how not (R17).
 //!
-//! An assertion is judged by numbers, whether a tenant carries it or a file names it. No check comes here.
+//! An assertion is judged by numbers, whether a tenant carries it or a file names it. Checks never use this file.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::walk::{is_in_one, window_ends};
 
-/// What is expected of the users whom an assertion concerns.
+/// The expectation for the users whom an assertion concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Allowed,
@@ -81,8 +81,8 @@ impl<'a> Judge<'a> {
         by_name.chain(slug.into_iter().flat_map(|slug| state.roles_matching(slug)))
     }
 
-    /// Returns by how much the assertion fails for a user at an instant: 0 if it holds. Only for roles kept apart is it more
-    /// than 1: the number that the user holds.
+    /// Returns by how much the assertion fails for a user at an instant: 0 if it holds. Only for roles kept apart is it
+    /// more than 1: the number that the user holds.
     pub(crate) fn failure_at(&self, user: u32, row: &UserRow, at: Timestamp) -> usize {
         let is_named = || self.named.users.binary_search(&user).is_ok();
         let is_in_group = || is_in_one(self.state, row, &self.named.groups, &When::Chosen(at));
@@ -132,7 +132,8 @@ impl<'a> Judge<'a> {
         self.first(user, row, instants(self.state, row, from), |_, _| false)
     }
 
-    /// Returns the first instant, from this one on, at which the assertion fails for a user, and did not fail as much before.
+    /// Returns the first instant, from this one on, at which the assertion fails for a user, and did not fail as much
+    /// before.
     pub(crate) fn first_new_failure(&self, before: Option<&Self>, user: u32, from: Timestamp) -> Option<Timestamp> {
         let row = self.state.users.row(user)?;
         if !self.may_fail(row, from) {

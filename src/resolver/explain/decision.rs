@@ -92,8 +92,8 @@ pub enum Reason {
     /// The user holds something that grants it, but on each path the windows have no common instant. So no path was ever
     /// active, and none will be.
     NeverActive,
-    /// The user holds something that grants it, but not now. So many windows combine that it was not worked out when, or
-    /// whether, all windows of a path are active.
+    /// The user holds something that grants it, but not now. Too many windows combine to work out when, or whether, all
+    /// windows of a path are active.
     OutsideWindows,
     /// The user may do it, and not with the roles to which the question is narrowed (R15).
     Narrowed,

@@ -3,7 +3,8 @@
 //! It searches level by level from the user, and enters nothing whose cached row says that it does not lead to the
 //! permission (I8). Where the rows are complete it visits only what lies on paths. Each level is kept in the order of
 //! explanations: by the names along the path, then by the steps. So the first grant that it meets ends the path that an
-//! explanation lists first. The histories compare the two after every step. `find_all` does so for all permissions of a user.
+//! explanation lists first. The histories compare the two after every step. `find_all` does so for all permissions of a
+//! user.
 
 use std::cmp::Ordering;
 
@@ -65,8 +66,8 @@ pub(crate) fn find(state: &State, user: &UserRow, permission: u32, when: &When<'
 
 /// The first path to each permission that a user has at an instant.
 ///
-/// As [`find`] finds one: nothing is entered that no path leads through, so what it leaves out does not change the order of
-/// the rest.
+/// As [`find`] finds one: nothing is entered that no path leads through, so what it leaves out does not change the
+/// order of the rest.
 #[derive(Debug)]
 pub(crate) struct FirstPaths {
     visits: Visits,
@@ -108,7 +109,8 @@ pub(crate) fn find_all(state: &State, user: &UserRow, when: &When<'_>) -> FirstP
     FirstPaths { visits, found }
 }
 
-/// Finds a path that leads through one of these roles, which are sorted: a shortest way to it, and a shortest one from there.
+/// Finds a path that leads through one of these roles, which are sorted: a shortest way to it, and a shortest one from
+/// there.
 ///
 /// # Complexity
 /// O(groups and roles of the user, and their relations).

@@ -309,8 +309,8 @@ pub(crate) fn each_edge(state: &State, node: Source, mut visit: impl FnMut(Sourc
     }
 }
 
-/// What a node itself grants that is this permission: its slug, and patterns that match. A permission that was removed
-/// from the catalog has been reported as unknown before paths are searched.
+/// The node's own grants of this permission: its slug, and patterns that match. A permission that was removed from the
+/// catalog has been reported as unknown before paths are searched.
 pub(super) fn grants(state: &State, node: Source, permission: u32) -> impl Iterator<Item = &str> {
     let role = match node {
         Source::Role(role) => state.roles.row(role),

@@ -149,7 +149,7 @@ fn conflict(state: &State, permission: u32) -> Option<(SlugConflict, String)> {
 
 /// Finds the roles and groups that would grant it, and that the user does not have already.
 fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, explanation: &mut Explanation) {
-    // Adding what has ended replaces it (R3).
+    // Adding a relation that has ended replaces it (R3).
     let has = |edges: Edges<'_>, to| edges.get(to).is_some_and(|edge| !edge.window.has_ended(when.instant()));
     let roles_free = |number| !has(user.roles(), number);
     let groups_free = |number| !has(user.groups(), number);
@@ -181,11 +181,12 @@ fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, expl
     explanation.groups.truncate(MOST_HOLDERS);
 }
 
-/// If more give it, it is fastest to look for the first in the order of names. The tests of this crate's modules have fewer.
+/// If more give it, it is fastest to look for the first in the order of names. The tests of this crate's modules have
+/// fewer.
 const MANY: usize = if cfg!(test) { 3 } else { 8 * MOST_HOLDERS };
 
-/// Some entities by name, and whether there are more. Two names may be equal, of which the order of ids decides, so there is
-/// one more than are listed.
+/// Some entities by name, and whether there are more. Two names may be equal, of which the order of ids decides, so
+/// there is one more than are listed.
 type First<'a, R> = (Vec<&'a R>, bool);
 
 /// The first entities by name for which this is true. `None` if that takes more than `most` steps.

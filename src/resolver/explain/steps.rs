@@ -116,7 +116,7 @@ impl Path {
         &self.steps
     }
 
-    /// Returns what the last role grants: the permission's slug or a pattern.
+    /// Returns the grant of the last role: the permission's slug or a pattern.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -57,7 +57,7 @@ impl Build {
         self
     }
 
-    /// Adds a record. Returns `false` once there is no point in adding more.
+    /// Adds a record. Returns `false` once further records would be pointless.
     pub(crate) fn push(&mut self, record: &Record) -> bool {
         let outcome = watch(|| self.put(record)).unwrap_or_else(|fault| Err(Violation::Internal(fault)));
         self.violations.extend(outcome.err());
@@ -150,8 +150,8 @@ impl Build {
 }
 
 impl CompiledTenant {
-    /// Returns the same records under another catalog, as a process with that catalog would load them. A reference to an entry
-    /// has the slug that the entry has now.
+    /// Returns the same records under another catalog, as a process with that catalog would load them. A reference to
+    /// an entry has the slug that the entry has now.
     ///
     /// # Complexity
     /// As [`Build::finish`].

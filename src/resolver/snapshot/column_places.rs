@@ -1,8 +1,8 @@
 //! Which column belongs to which group or role.
 //!
-//! A source has a column from when it is created until it is deleted. Then another source gets it, so that a tenant whose
-//! groups come and go has as many columns as sources, and nearly always few enough for the 16 bits of a user's summary.
-//! The numbers of entities are never used again, because handles have them. Nothing outside a state has a column.
+//! A source has a column from its creation to its deletion. Then another source gets the column. So a tenant whose
+//! groups come and go has as many columns as sources, nearly always few enough for the 16 bits of a user's summary. The
+//! numbers of entities are never used again, because handles have them. Nothing outside a state has a column.
 
 use super::source::Source;
 use crate::model::internal_fault::must;
@@ -12,7 +12,7 @@ const PLACED: &str = "a column that is in use belongs to a source";
 
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnPlaces {
-    /// By number. 0 is no column.
+    /// The column of each group, by number. 0 means none.
     groups: PersistentVec<u32>,
     roles: PersistentVec<u32>,
     places: PersistentVec<Place>,

@@ -1,5 +1,5 @@
-//! The slugs that belong to the tenant and to a catalog (R9): those of the open tenant, and those of a catalog that is not
-//! deployed yet. And the tenant's slugs that begin with a prefix that a catalog reserves.
+//! The slugs that belong to the tenant and to a catalog (R9): those of the open tenant, and those of a catalog that is
+//! not deployed yet. And the tenant's slugs that begin with a prefix that a catalog reserves.
 
 use std::fmt;
 
@@ -121,8 +121,8 @@ impl Snapshot {
     /// Returns the conflicts that the tenant would have with another catalog, for example that of the next release. Ask
     /// for every tenant before you deploy it.
     ///
-    /// This is about slugs alone. [`reconcile`](Self::reconcile) also returns what grants and patterns would give less or more,
-    /// for example because an entry is renamed, and who would be affected.
+    /// This is about slugs alone. [`reconcile`](Self::reconcile) also returns what grants and patterns would give less
+    /// or more, for example because an entry is renamed, and who would be affected.
     ///
     /// ```
     /// use rolecall::catalog::{Catalog, Definition, RoleDef};
@@ -144,8 +144,8 @@ impl Snapshot {
         permissions.chain(roles.filter_map(|(slug, id)| conflict(&state.roles, slug, id))).collect()
     }
 
-    /// Returns the tenant's own slugs that begin with a prefix that a catalog reserves: first permissions, then roles, each
-    /// in bytewise order. [`ReservedSlug`] has an example.
+    /// Returns the tenant's own slugs that begin with a prefix that a catalog reserves: first permissions, then roles,
+    /// each in bytewise order. [`ReservedSlug`] has an example.
     ///
     /// Ask for every tenant before you deploy a catalog that reserves a prefix. Such slugs keep working, and they may
     /// conflict with later releases.

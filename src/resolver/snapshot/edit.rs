@@ -279,8 +279,8 @@ impl Edit<'_> {
         Ok(())
     }
 
-    /// Touches the entry of the catalog with which a permission is or was in conflict, and the roles that grant one of the
-    /// two by name (R9). Roles that grant them by pattern are touched with the slug.
+    /// Touches the entry of the catalog with which a permission is or was in conflict, and the roles that grant one of
+    /// the two by name (R9). Roles that grant them by pattern are touched with the slug.
     fn touch_conflict(&mut self, own: u32, shadowing: Option<u32>) {
         if let Some(shadowing) = shadowing {
             let State { reverse_grants, .. } = &*self.state;

@@ -114,14 +114,14 @@ impl SeparationRow {
     }
 }
 
-/// An assertion. Its record is as it was stored; what it names has numbers, in their order.
+/// An assertion. Its record is as it was stored. The entities that it names are listed by number, in ascending order.
 #[derive(Clone, Debug)]
 pub(crate) struct AssertionRow {
     pub(crate) record: AssertionRecord,
     pub(crate) named: AssertionNumbers,
 }
 
-/// The numbers of what an assertion names.
+/// The numbers of the entities that an assertion names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AssertionNumbers {
     pub(crate) permission: Option<u32>,

@@ -1,9 +1,11 @@
-//! An indexed user: what a check by id reads of a user, half a cache line, stored where the hash of the id leads.
+//! An indexed user: the data that a check by id reads. It fills half a cache line, and its place follows from the hash
+//! of the id.
 //!
-//! It has a copy of the user's summary (I11), in one of four forms. Two are complete but for windows: up to six columns that
-//! are always held, or up to five of which some are held within windows. With up to four columns, most of them within windows,
-//! it says instead what is active within one span of time (`steady_span.rs`). Of everything else it has the first six columns
-//! that are always held, which often decide. Where it does not decide, its number leads to the summary.
+//! It has a copy of the user's summary (I11), in one of four forms. Two are complete but for windows: up to six columns
+//! that are always held, or up to five of which some are held within windows. With up to four columns, most of them
+//! within windows, it says instead what is active within one span of time (`steady_span.rs`). Of everything else it has
+//! the first six columns that are always held, which often decide. Where it does not decide, its number leads to the
+//! summary.
 //!
 //! Next: `tables/persistent_hash_table.rs`, where indexed users are stored; `check.rs`, which reads them.
 
@@ -39,8 +41,8 @@ const FORM: u32 = STEADY;
 /// The number of columns if some are held within windows. The last place then says which: bit 0 is the first column.
 const MOST_WINDOWED: usize = MOST_COLUMNS - 1;
 
-/// The number of columns with a span. First come those that are not active in it; the two places behind the columns have their
-/// number and the span.
+/// The number of columns with a span. First come those that are not active in it; the two places behind the columns
+/// have their number and the span.
 const MOST_STEADY: usize = MOST_COLUMNS - 2;
 
 /// What a user holds, of which not all is always active.
@@ -85,8 +87,8 @@ impl IndexedUser {
         (self.tagged_number & WINDOWED == 0).then_some((&self.columns, self.tagged_number & FORM == COMPLETE))
     }
 
-    /// The columns, if they are everything that the user holds, and which of them it holds within windows: bit 0 is the first
-    /// column.
+    /// The columns, if they are everything that the user holds, and which of them it holds within windows: bit 0 is the
+    /// first column.
     #[inline]
     pub(crate) fn windowed(&self) -> Option<(&[u16; MOST_WINDOWED], u32)> {
         let (columns, [windowed]) = self.columns.split_first_chunk()? else { return None };
@@ -105,7 +107,7 @@ impl IndexedUser {
 
 const START: u16 = (1 << START_BITS) - 1;
 
-/// The columns of a user in the form that tells most.
+/// The columns of a user in the most informative form.
 fn placed(held: &Held) -> ([u16; MOST_COLUMNS], u32) {
     let mut columns = [0; MOST_COLUMNS];
     let (count, windows) = (held.columns.len(), held.windows.len());

@@ -159,8 +159,8 @@ pub(crate) mod sealed {
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 pub trait AsUser: sealed::User {}
-/// Names a permission: its slug (any string type, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a [`PermissionHandle`], its
-/// record, or a variant of the application's own enum ([`catalog!`](crate::catalog!)).
+/// Names a permission: its slug (any string type, [`Slug`]), its id ([`PermissionId`], [`Uuid`]), a
+/// [`PermissionHandle`], its record, or a variant of the application's own enum ([`catalog!`](crate::catalog!)).
 ///
 /// This trait is sealed: only this crate implements it.
 ///
@@ -179,8 +179,8 @@ pub trait AsUser: sealed::User {}
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 pub trait AsPermission: sealed::Permission {}
-/// Names a role: its slug (any string type, [`Slug`]), its id ([`RoleId`], [`Uuid`]), its record, or a variant of the catalog's
-/// enum of roles.
+/// Names a role: its slug (any string type, [`Slug`]), its id ([`RoleId`], [`Uuid`]), its record, or a variant of the
+/// catalog's enum of roles.
 ///
 /// This trait is sealed: only this crate implements it.
 ///
@@ -199,8 +199,8 @@ pub trait AsPermission: sealed::Permission {}
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 pub trait AsRole: sealed::Role {}
-/// Names a group: its slug (any string type, [`Slug`]), its id ([`GroupId`], [`Uuid`]), its external id ([`External`]), or
-/// its record.
+/// Names a group: its slug (any string type, [`Slug`]), its id ([`GroupId`], [`Uuid`]), its external id ([`External`]),
+/// or its record.
 ///
 /// This trait is sealed: only this crate implements it.
 ///
@@ -312,7 +312,7 @@ macro_rules! user_by_id {
     )*};
 }
 
-// The index by id contains what a check needs of a user.
+// The index by id contains the data of a user that a check needs.
 user_by_id! {
     Uuid: |id| *id, Asked::by_id(*id);
     UserId: |id| id.as_uuid(), Asked::by_id(id.as_uuid());

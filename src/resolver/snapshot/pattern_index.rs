@@ -2,9 +2,9 @@
 //!
 //! Only those are examined when a permission is created, deleted or renamed, and for `who_can`.
 //!
-//! Whatever a pattern matches begins with the characters before its first star, its prefix. Roles are stored under the
-//! hash of that prefix. A slug is looked up under each of its own prefixes that is as long as that of some pattern.
-//! Prefixes with equal hashes only cost a look at patterns that do not match.
+//! Every slug that a pattern matches begins with the characters before its first star, its prefix. Roles are stored
+//! under the hash of that prefix. A slug is looked up under each of its own prefixes that is as long as that of some
+//! pattern. Prefixes with equal hashes only cost a look at patterns that do not match.
 //!
 //! Deliberately absent: the matching itself, and any narrowing of patterns that begin with a star. All of those are
 //! examined.

@@ -18,8 +18,8 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 /// The roles and the groups that give a permission at an instant.
 ///
 /// # Complexity
-/// If no source gives anything only at some instants: O(roles + groups) bits, all in a few cache lines. Otherwise O(roles and
-/// groups walked).
+/// If no source gives anything only at some instants: O(roles + groups) bits, all in a few cache lines. Otherwise
+/// O(roles and groups walked).
 pub(crate) fn sources_giving(state: &State, permission: u32, when: &When<'_>) -> (Bits, Bits) {
     if !state.columns.are_closed() {
         let roles = roles_giving(state, permission);
@@ -82,7 +82,8 @@ pub(crate) fn with_subgroups(state: &State, mut groups: Bits, when: &When<'_>) -
 /// O(assignments and members of these roles and groups).
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
     let mut found = Bits::new();
-    // Those for whom a window decides are read afterwards, once each and in the order of numbers, in which they are stored.
+    // Those for whom a window decides are read afterwards, once each and in the order of numbers, in which they are
+    // stored.
     let mut windowed = Bits::new();
     let mut columns = Bits::new();
     let mut add = |source, backs: &SortedSeq<ReverseEdge>| {
@@ -118,7 +119,7 @@ fn holds_within_window(state: &State, user: u32, columns: &Bits, when: &When<'_>
         Summary::Windowed(held) => held
             .windowed()
             .fold(false, |any, (column, window)| any | (is_meant(u32::from(column)) & window.contains(when.instant()))),
-        // A suspended user holds what it has; its summary does not say so.
+        // A suspended user keeps its groups and roles, but its summary does not contain them.
         Summary::Nothing | Summary::Always(_) | Summary::Wide => {
             let row = must(state.users.row(user), NEAR_END).into_iter();
             let mut active = row.flat_map(UserRow::sources).filter(|(_, edge)| is_active(*edge, when));

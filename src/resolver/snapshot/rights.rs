@@ -1,8 +1,8 @@
 //! The rights that users, groups and roles have over time, before and after a transaction, for the guard (R13).
 //!
-//! A right is what a role grants: a permission by name, or a pattern. A node of the graph of groups and roles has the rights
-//! of everything above it, at the instants of the windows on the way. After the transaction, only the rights that the actor
-//! lacks matter. They are found first and are usually none, so nothing else is read.
+//! A right is the content of a grant: a permission by name, or a pattern. A node of the graph of groups and roles has
+//! the rights of everything above it, at the instants of the windows on the way. After the transaction, only the rights
+//! that the actor lacks matter. They are found first and are usually none, so nothing else is read.
 //!
 //! Each node is computed once, from those above it. Nothing recurses. Deliberately absent: cached rows, which have
 //! permissions and not patterns; and changes, which `plan/guard.rs` reads.
@@ -22,7 +22,7 @@ use crate::model::records::{Pattern, Timestamp, Window, WindowSet};
 use crate::resolver::bits::Bits;
 use crate::resolver::timeline::Timeline;
 
-/// What a role can grant.
+/// The content of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Right {
     /// A permission that can be granted, under its slug after the transaction.
@@ -65,7 +65,7 @@ pub(crate) struct Rights<'a> {
     /// Which of the numbers are patterns.
     patterns: Bits,
     actor: Option<u32>,
-    /// What the actor holds before the transaction, once it was asked for.
+    /// The rights of the actor before the transaction, once they were needed.
     held_by_actor: Option<Timeline>,
     /// When the actor lacks each right that was asked for.
     lacks: HashMap<u32, WindowSet>,
@@ -74,7 +74,8 @@ pub(crate) struct Rights<'a> {
 }
 
 impl<'a> Rights<'a> {
-    /// The rights around a transaction of this actor, a user of the state before it. Without an actor, nobody holds anything.
+    /// The rights around a transaction of this actor, a user of the state before it. Without an actor, nobody holds
+    /// anything.
     pub(crate) fn new(before: &'a State, after: &'a State, from: Timestamp, actor: Option<u32>) -> Self {
         Self {
             before,
@@ -95,11 +96,12 @@ impl<'a> Rights<'a> {
         self.numbered.get(number as usize)
     }
 
-    /// What the actor lacks of that to which an edge leads after the transaction, during the window of the edge.
+    /// The rights to which an edge leads after the transaction, during its window, and that the actor lacks.
     ///
     /// # Complexity
-    /// O(groups and roles above, their relations and grants) that were not asked for before. A right that is met for the
-    /// first time is matched with each pattern of the actor. The first one costs a walk over the actor's groups and roles.
+    /// O(groups and roles above, their relations and grants) that were not asked for before. A right that is met for
+    /// the first time is matched with each pattern of the actor. The first one costs a walk over the actor's groups and
+    /// roles.
     pub(crate) fn lacking_over(&mut self, to: Source, during: Window) -> Timeline {
         let mut lacking = Timeline::new(self.from);
         self.fill_lacking(to);
@@ -126,7 +128,8 @@ impl<'a> Rights<'a> {
         }
     }
 
-    /// Whether a permission gives something after the transaction that it did not give before to those who had it by name.
+    /// Whether a permission gives something after the transaction that it did not give before to those who had it by
+    /// name.
     pub(crate) fn is_new_by_name(&self, permission: u32) -> bool {
         self.after.permissions.row(permission).is_some() && self.by_name_before(permission) != self.by_name(permission)
     }
@@ -175,7 +178,7 @@ impl<'a> Rights<'a> {
         steps.filter_map(|(window, _)| window.intersection(during)).collect::<Vec<_>>().into_iter()
     }
 
-    /// Whether one of the patterns among these rights covers a right. Nothing covers what nobody holds.
+    /// Whether one of the patterns among these rights covers a right. No pattern covers a right that nobody can hold.
     fn is_covered(&self, number: u32, held: &Bits) -> bool {
         let Some(right) = must(self.right(number), NUMBERED) else { return false };
         let mut patterns = self.patterns.clone();
@@ -283,7 +286,7 @@ fn joined(mut own: Timeline, above: Above, known: &HashMap<Source, Timeline>) ->
     own
 }
 
-/// What a node itself grants.
+/// The node's own grants.
 fn own_rights(state: &State, node: Source, by_name: impl Fn(u32) -> Right) -> Vec<Right> {
     let Source::Role(number) = node else { return Vec::new() };
     let Some(role): Option<&RoleRow> = must(state.roles.row(number), NEAR_END) else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! The row cache: what a role or group gives at every instant, computed in advance (I7, I8).
+//! The row cache: the permissions that a role or group gives at every instant, computed in advance (I7, I8).
 //!
 //! After a set of edits, the rows of what was touched are computed again. So are the rows that depend on a changed
 //! row: those of roles that include it, of groups that have it, and of their subgroups. No user is visited.
@@ -206,7 +206,7 @@ impl<'a> Union<'a> {
     }
 }
 
-/// What a row is made of.
+/// The parts of a row.
 #[derive(Default)]
 struct Parts<'a> {
     always: Union<'a>,
@@ -217,7 +217,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Adds what a source gives, at every instant or only within a window.
+    /// Adds the permissions that a source gives, at every instant or only within a window.
     fn add(&mut self, cached: &'a CachedRow, always: bool) {
         if always {
             self.always.add(&cached.always);

@@ -1,6 +1,6 @@
 //! The session: the time during which a tenant is open, with the numbers that ids have in it.
 //!
-//! An id has one number per session, whatever gave it the number: a plan that was dropped, an in-doubt commit, a
+//! An id has one number per session, whatever the origin of the number: a plan that was dropped, an in-doubt commit, a
 //! refresh. A number is never given to a second id.
 
 use std::collections::HashMap;

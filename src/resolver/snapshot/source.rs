@@ -1,4 +1,4 @@
-//! What a user or a group can hold, and the cached row of it that saves a check the walk.
+//! A source is a group or role that a user or group can hold. Its cached row saves a check the walk.
 
 use crate::resolver::bits::Row;
 
@@ -20,8 +20,8 @@ impl Source {
 /// Permissions that a role or group gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Given {
-    /// Every permission that can be granted, which are in one row of the state. A role that grants `*` gives them, and what
-    /// has the role. So a new permission changes that row, and not theirs.
+    /// Every permission that can be granted, which are in one row of the state. A role that grants `*` gives them, and
+    /// so does every group or role that has it. A new permission therefore changes that row, and not theirs.
     All,
     These(Row),
 }

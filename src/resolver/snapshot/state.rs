@@ -24,9 +24,9 @@ use crate::resolver::tables::persistent_vec::PersistentVec;
 
 /// The bound on the words of cached rows.
 ///
-/// Every row may have `per_edge` words for each of the source's own edges, and one more. So a chain of 100,000 groups costs
-/// its length, not its square. Longer rows are paid for by the budget of the tenant: `extra` words in all. At 20,000
-/// permissions a full row is 313 words. Then the budget is enough for 13,000 of them.
+/// Every row may have `per_edge` words for each of the source's own edges, and one more. So a chain of 100,000 groups
+/// costs its length, not its square. Longer rows are paid for by the budget of the tenant: `extra` words in all. At
+/// 20,000 permissions a full row is 313 words. Then the budget is enough for 13,000 of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowBound {
     pub(crate) per_edge: usize,
@@ -240,8 +240,8 @@ impl State {
         self.roles.row(role).into_iter().flat_map(|row| row.included_by.iter().copied()).inspect(near_end)
     }
 
-    /// Whether a permission exists, is not removed from the catalog, and has a slug that names it alone. Otherwise nothing
-    /// grants it.
+    /// Whether a permission exists, is not removed from the catalog, and has a slug that names it alone. Otherwise
+    /// nothing grants it.
     pub(crate) fn permission_is_grantable(&self, permission: u32) -> bool {
         self.permissions.row(permission).is_some_and(PermissionRow::is_grantable)
     }

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use crate::model::records::{Timestamp, Window};
 
-/// The length of a unit and the start of unit 0, in seconds. The tests of this crate's modules have short ones, so that small
-/// histories reach spans.
+/// The length of a unit and the start of unit 0, in seconds. The tests of this crate's modules have short ones, so that
+/// small histories reach spans.
 const UNIT: i64 = if cfg!(test) { 3 } else { 1 << 16 };
 /// The beginning of 2020.
 const FIRST: i64 = if cfg!(test) { 0 } else { 1_577_836_800 };
@@ -28,8 +28,8 @@ pub(super) struct SteadySpan {
 }
 
 impl SteadySpan {
-    /// The span in which most of these windows are active, the latest of several, and which of them are: bit 0 is the first
-    /// window. `None` if it has no whole unit.
+    /// The span in which most of these windows are active, the latest of several, and which of them are: bit 0 is the
+    /// first window. `None` if it has no whole unit.
     pub(super) fn of(windows: &[Window]) -> Option<(Self, u32)> {
         let active = |at: i64| (0..).zip(windows).fold(0, |all, (n, w)| all | u32::from(w.contains_micros(at)) << n);
         let bounds = windows.iter().flat_map(|window| window.bounds());

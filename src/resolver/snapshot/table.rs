@@ -304,7 +304,8 @@ impl<R: Row> Table<R> {
         self.sorted.iter_from(|n| self.name_at(*n).cmp(name).then(Ordering::Less)).copied()
     }
 
-    /// The numbers of the entities that are listed, in the order of names, and then those that were removed from the catalog.
+    /// The numbers of the entities that are listed, in the order of names, and then those that were removed from the
+    /// catalog.
     pub(crate) fn all(&self) -> impl Iterator<Item = u32> + '_ {
         self.sorted.iter().chain(self.unlisted.iter()).copied()
     }
@@ -393,8 +394,8 @@ impl<R: Row<Ids = HashIndex>> Table<R> {
 }
 
 impl<R: Row<Ids = ByIndexedUser>> Table<R> {
-    /// Fills an empty table in one step: the row at each number, the indexes of names and of external ids, and the
-    /// numbers of all entities in order of names. All of them are listed.
+    /// Fills an empty table in one step. It receives the row at each number, the indexes of names and of external ids,
+    /// and the numbers of all entities in order of names. All of them are listed.
     pub(crate) fn fill(&mut self, slots: Vec<NumberedRow<R>>, names: HashIndex, external: HashIndex, sorted: Vec<u32>) {
         (self.slots, self.names, self.external) = (PersistentVec::from_vec(slots), names, external);
         self.sorted = SortedSeq::from_sorted(sorted);

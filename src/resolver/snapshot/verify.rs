@@ -23,7 +23,7 @@ fn reach(form: &'static str) {
     REACHED.lock().unwrap().insert(form);
 }
 
-/// Panics unless [`verify`] has met every form of what is compiled.
+/// Panics unless [`verify`] has met every compiled form.
 pub(crate) fn every_form_was_reached() {
     let reached = REACHED.lock().unwrap();
     let wanted = [
@@ -212,7 +212,8 @@ fn ends(state: &State) {
     }
 }
 
-/// I7: what the patterns of a role match, by matching each with every permission.
+/// I7: compares the permissions that the patterns of a role match with those found by matching each pattern with every
+/// permission.
 fn patterns_are_matched(state: &State, role: &RoleRow) {
     let matches = |n: &u32| {
         let row = state.permissions.row(*n);
@@ -232,7 +233,8 @@ fn members_by_key(state: &State, group: &GroupRow) {
     assert!(keys.is_sorted(), "I9");
 }
 
-/// I7 and I8: what is given at every instant, and what at any, by a plain closure over the edges.
+/// I7 and I8: compares a cached row with a plain closure over the edges, which finds the permissions given at every
+/// instant and those given at any.
 fn cached_row(state: &State, source: Source, permissions: u32) {
     let cached = state.cached_row(source).expect("every group and role has a cached row");
     let (row_always, row_ever) = (cached.always.row(&state.grantable), state.row_ever(source));
@@ -282,7 +284,7 @@ fn bound(state: &State, source: Source, cached: &CachedRow) {
     assert_eq!(cached.extra as usize, beyond(&cached.always) + ever.map_or(0, beyond), "the budget pays for it");
 }
 
-/// The words that the budget pays for, and no column belongs to two sources.
+/// Checks the words that the budget pays for, and that no column belongs to two sources.
 fn budget(state: &State) {
     let sources = live(&state.groups).map(|(n, _)| Source::Group(n));
     let sources: Vec<Source> = sources.chain(live(&state.roles).map(|(n, _)| Source::Role(n))).collect();

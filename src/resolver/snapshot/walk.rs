@@ -1,8 +1,8 @@
 //! The walk: from a user up through groups and roles along the edges that are active at an instant.
 //!
-//! The plain form of every question. A check comes here only if cached rows do not answer it. Sets, explanations and
-//! tests always can. There is no recursion, every node is visited once, and nothing is remembered afterwards (A4). The
-//! few nodes of a usual walk fit on the stack.
+//! The plain form of every question. A check walks only if cached rows do not answer it. Sets, explanations and tests
+//! can always walk. It does not recurse, visits every node once, and remembers nothing afterwards (A4). The few nodes
+//! of a usual walk fit on the stack.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::model::internal_fault::must;
 use crate::model::records::Timestamp;
 use crate::resolver::bits::{Bits, Row};
 
-/// What a walk does after it has visited a node.
+/// The next action of a walk after it has visited a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Follow its edges.
@@ -33,8 +33,8 @@ pub(crate) enum Step {
     Stop,
 }
 
-/// Visits everything that these groups and roles lead to at an instant, in no particular order. Returns whether the visitor
-/// stopped it.
+/// Visits everything that these groups and roles lead to at an instant, in no particular order. Returns whether the
+/// visitor stopped it.
 ///
 /// # Complexity
 /// O(nodes and edges visited).
@@ -96,8 +96,8 @@ pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permiss
     })
 }
 
-/// Everything that a user that was found may do at an instant. If none of its sources is open, it is the union of their rows,
-/// and no other row is read.
+/// Everything that a user that was found may do at an instant. If none of its sources is open, it is the union of their
+/// rows, and no other row is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
     let summary = match user.indexed.and_then(IndexedUser::columns) {
         Some(columns) => Summary::Always(columns),
@@ -182,7 +182,7 @@ pub(crate) fn roles_among_from(
     held
 }
 
-/// What a role itself grants.
+/// The role's own grants.
 pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
     let Some(row) = state.roles.row(role) else { return };
     for permission in row.grants.iter() {

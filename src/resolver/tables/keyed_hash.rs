@@ -130,8 +130,8 @@ mod tests {
     }
 
     /// A21: names chosen by an adversary who knows the hash function and not the key. They are numbered names, long
-    /// names that differ in one byte anywhere, texts that differ only beyond the longest name, zeros of every length,
-    /// and names with zeros at the end.
+    /// names that differ in one byte, texts that differ only beyond the longest name, zeros of every length, and names
+    /// that end with zeros.
     #[test]
     fn texts_of_any_pattern_spread_as_if_drawn() {
         let key = KeyedTextHash::new(&BuildHasherDefault::<DefaultHasher>::new());

@@ -363,9 +363,9 @@ fn halve<P>(parts: &mut Vec<P>) -> Option<Vec<P>> {
     })
 }
 
-/// Restores the invariant after a removal below child `at`. One merge is enough. The merged node is no smaller than
-/// its parts were, so its other neighbour needs no merge. The neighbours of an emptied child are wide, or it would
-/// have been merged before.
+/// Restores the invariant after a removal below child `at`. One merge is enough. The merged node is at least as large
+/// as each of its parts, so its other neighbour needs no merge. The neighbours of an emptied child are wide, or it
+/// would have been merged before.
 fn mend<T: Copy>(children: &mut Vec<Child<T>>, at: usize) {
     let width = |at: usize| children.get(at).map(|child| child.node.width());
     if width(at) == Some(0) {

@@ -1,4 +1,4 @@
-//! S4 and S15: the store applies a commit whole or not at all, whatever its size.
+//! S4 and S15: the store applies a commit of any size as a whole or not at all.
 
 use std::sync::Arc;
 

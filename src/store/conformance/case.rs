@@ -28,7 +28,8 @@ pub(super) type CaseFuture<'a> = Pin<Box<dyn Future<Output = CaseResult> + Send 
 /// The result of a case, or of a step of it.
 pub(super) type CaseResult<T = ()> = Result<T, CaseError>;
 
-/// Lists the cases of a file. Each is an `async fn` that takes a [`CaseContext`]; the function's name is the name of the case.
+/// Lists the cases of a file. Each is an `async fn` that takes a [`CaseContext`]; the function's name is the name of
+/// the case.
 macro_rules! cases {
     ($($clause:ident: $($name:ident),+;)+) => {
         pub(super) fn cases() -> Vec<$crate::store::conformance::case::Case> {
@@ -42,8 +43,8 @@ macro_rules! cases {
 }
 pub(super) use cases;
 
-/// Runs the cases of an optional capability, and returns their report. Each is an `async fn` that takes the fixture and an
-/// empty store.
+/// Runs the cases of an optional capability, and returns their report. Each is an `async fn` that takes the fixture and
+/// an empty store.
 macro_rules! cases_of {
     ($fixture:ident: $($clause:ident: $name:ident;)+) => {{
         let mut cases = Vec::new();
@@ -120,8 +121,8 @@ pub(super) fn expect_eq<T: PartialEq + Debug>(what: &str, found: &T, expected: &
     Err(CaseError::new(format!("{what}: found {}, expected {}", shown(&found), shown(&expected))))
 }
 
-/// Returns where the field begins in which two values differ: behind the last comma or brace that they share, as `Debug`
-/// writes them. A name that is longer than what is shown is cut.
+/// Returns where the field begins in which two values differ: behind the last comma or brace that they share, as
+/// `Debug` writes them. A name that is too long to show is cut.
 fn field_start(found: &str, expected: &str) -> usize {
     let shared: Vec<char> = found.chars().zip(expected.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
     let ends_a_field = |c: &char| matches!(c, ',' | '{' | '[');
@@ -138,7 +139,7 @@ pub(super) fn ensure(condition: bool, otherwise: impl FnOnce() -> String) -> Cas
     if condition { Ok(()) } else { Err(CaseError::new(otherwise())) }
 }
 
-/// What a case works with: an empty store, and the fixture for more.
+/// The context of a case: an empty store, and the fixture for more.
 pub(super) struct CaseContext<'a> {
     pub(super) fixture: &'a dyn DynFixture,
     pub(super) store: Arc<dyn Connection>,
@@ -192,7 +193,7 @@ impl Case {
     }
 }
 
-/// Runs a case, and returns what it found.
+/// Runs a case, and returns its finding.
 pub(super) async fn finding_of(case: impl Future<Output = CaseResult> + Send) -> Finding {
     match catch_panic(case).await {
         Ok(Ok(())) => Finding::Passed,
@@ -202,7 +203,8 @@ pub(super) async fn finding_of(case: impl Future<Output = CaseResult> + Send) ->
     }
 }
 
-/// Returns the output of a future, or its panic. A future that panicked is never polled again, so no broken state is seen.
+/// Returns the output of a future, or its panic. A future that panicked is never polled again, so no broken state is
+/// seen.
 async fn catch_panic<T>(future: impl Future<Output = T> + Send) -> Result<T, Box<dyn Any + Send>> {
     let mut future = Box::pin(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

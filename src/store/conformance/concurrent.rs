@@ -1,6 +1,6 @@
 //! Runs calls concurrently and counts how many of them overlapped. Calls that ran one after the other test no race.
 //!
-//! Each racer of a case makes calls in a loop. One call each from a common start is not enough: on a busy machine or on
+//! Each racer of a case makes calls in a loop. One call each from a common start is not enough. On a busy machine or on
 //! one core, short calls overlap only if the scheduler interrupts one of them. In loops of calls, that happens often.
 
 use std::collections::HashMap;
@@ -158,7 +158,7 @@ impl CaseContext<'_> {
     }
 }
 
-/// Locks what the racers share. A poisoned lock is fine: only a line or two of the suite runs under it.
+/// Locks the data that the racers share. A poisoned lock is fine: only a line or two of the suite runs under it.
 pub(super) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

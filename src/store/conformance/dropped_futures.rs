@@ -40,8 +40,8 @@ async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) -> Opti
 /// The most polls before a future is dropped.
 const MOST_POLLS: usize = 12;
 
-/// Ends a dropped commit: an empty commit on its base wins or loses against it. Returns the position then, and whether the
-/// dropped commit was applied.
+/// Ends a dropped commit: an empty commit on its base wins or loses against it. Returns the position then, and whether
+/// the dropped commit was applied.
 async fn resolved(store: &dyn Connection, base: Position, dropped: Position) -> CaseResult<(Position, bool)> {
     let (empty, answer) = send(store, Base::At(base), &[]).await;
     match answer {

@@ -54,8 +54,8 @@ pub enum Fault {
     ResponseLost,
     /// A driver executes the call twice and returns the second answer.
     SentTwice,
-    /// A commit returns `InDoubt` at once. It is executed just before the n-th later call.
-    /// A read: as [`Fault::RequestLost`].
+    /// A commit returns `InDoubt` at once. It is executed just before the n-th later call. A read behaves as with
+    /// [`Fault::RequestLost`].
     CommitsAfter(u8),
     /// `Conflict` without a concurrent commit: it names the revision of the base.
     Conflict,

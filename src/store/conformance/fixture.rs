@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::block_on::block_on;
 use crate::store::Store;
 
-/// Why a fixture could not do what the suite asked for.
+/// The reason why a call of a fixture failed.
 ///
 /// ```
 /// use rolecall::store::conformance::FixtureError;
@@ -52,15 +52,15 @@ pub trait Fixture: Send + Sync {
 
     /// Closes the store and opens it again, as after a restart of the process.
     ///
-    /// The store is the only connection to its location then; another store of the case may be open elsewhere. Drop it, and
-    /// open the same location. To know which one that is, let the store know its location, or make
+    /// The store is the only connection to its location then; another store of the case may be open elsewhere. Drop it,
+    /// and open the same location. To know which one that is, let the store know its location, or make
     /// [`Store`](Self::Store) a type around yours that does.
     fn reopen(&self, store: Self::Store) -> impl Future<Output = Result<Option<Self::Store>, FixtureError>> + Send;
 
     /// Runs all tasks concurrently and waits for them.
     ///
-    /// Without a runtime, use [`run_on_threads`]. On a runtime with several threads, spawn each task. One thread is enough
-    /// for a store that awaits something in every call.
+    /// Without a runtime, use [`run_on_threads`]. On a runtime with several threads, spawn each task. One thread is
+    /// enough for a store that awaits something in every call.
     fn run_concurrently(&self, tasks: Vec<Task>) -> impl Future<Output = Result<(), FixtureError>> + Send;
 
     /// Breaks or restores the link between this connection and its database. Returns `false` if it cannot be broken.
@@ -69,11 +69,12 @@ pub trait Fixture: Send + Sync {
     /// you can, at the commit statement alone: that is the moment that decides between `Unavailable` and `InDoubt` (S6).
     /// While the link is broken, reads may fail or succeed, and half of a write may get through.
     ///
-    /// For a file, a lost request is a write that fails, before it or after half of it; undoing it works. A lost response is
-    /// a write that arrives and whose synchronisation fails; undoing it fails too.
+    /// For a file, a lost request is a write that fails, before it or after half of it; undoing it works. A lost
+    /// response is a write that arrives and whose synchronisation fails; undoing it fails too.
     ///
-    /// After [`LinkState::Connected`] the same store must work again, without being reopened. A store in a file recovers at
-    /// the next commit: it truncates the file to the length that was last synchronised, or opens it again, and synchronises.
+    /// After [`LinkState::Connected`] the same store must work again, without being reopened. A store in a file
+    /// recovers at the next commit: it truncates the file to the length that was last synchronised, or opens it again,
+    /// and synchronises.
     fn set_link(
         &self,
         _store: &Self::Store,

@@ -100,9 +100,9 @@ impl Clause {
 pub enum Finding {
     /// The store behaved as the clause demands.
     Passed,
-    /// The store did not; the text says what it did instead.
+    /// The store behaved differently. The text describes how.
     Failed(String),
-    /// The case could not run, for this reason. It says nothing about the store.
+    /// The case could not run. The text is the reason. This result says nothing about the store.
     NotExercised(String),
 }
 
@@ -120,8 +120,8 @@ pub struct CaseReport {
 
 /// The results of all cases, in the order of the clauses.
 ///
-/// Its `Display` is a table that ends in a summary. A failed case whose text was printed before names the case that has it.
-/// If several cases have one text, the line before the summary says where to begin.
+/// Its `Display` is a table that ends in a summary. If several failed cases have the same text, it is printed once. The
+/// later cases name the first one, and the line before the summary says where to begin.
 ///
 /// ```no_run
 /// # fn example(report: rolecall::store::conformance::Report) {

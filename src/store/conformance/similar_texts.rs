@@ -1,4 +1,5 @@
-//! Records with similar texts and with the longest texts, which a store confuses if it folds, trims, normalises or truncates.
+//! Records with similar texts and with the longest texts, which a store confuses if it folds, trims, normalises or
+//! truncates.
 
 use super::case::CaseResult;
 use super::samples::{id, suite_bug, user};

@@ -121,8 +121,8 @@ impl Flaw for ReturnsAtMost100Commits {
     }
 }
 
-/// S14. The changes of a commit are rows of their own, and are read in a transaction of their own: of a commit that has
-/// just been made, some are not there yet.
+/// S14. The changes of a commit are rows of their own, and are read in a transaction of their own. Some changes of a
+/// commit that has just been made are therefore missing.
 #[derive(Clone, Default)]
 pub(crate) struct ReadsHalfACommit(Arc<AtomicU64>);
 

@@ -36,7 +36,7 @@ use super::wrong::Flaw;
 
 type Shared<T> = Arc<Mutex<T>>;
 
-/// What the flaws are made of.
+/// The parts that the flaws share.
 mod prelude {
     pub(super) use super::*;
 }

@@ -61,7 +61,7 @@ impl Flaw for ReadsFromALaggingReplica {
     }
 }
 
-/// What a unique index is on.
+/// The columns of a unique index.
 fn indexed(record: &Record) -> Option<(RecordKind, &str)> {
     let text = match record {
         Record::Permission(record) => record.slug.as_str(),
@@ -354,7 +354,7 @@ impl Flaw for UpdatesSomeColumns {
     }
 }
 
-/// S10. What a change says was there is compared field by field.
+/// S10. The `before` of a change is compared field by field.
 #[derive(Clone, Default)]
 pub(crate) struct ComparesRememberedSlugs;
 

@@ -164,7 +164,7 @@ impl Flaw for RemovesGrantsBySlug {
     }
 }
 
-/// S10. `PRIMARY KEY (role, holder)`, whatever the holder is.
+/// S10. `PRIMARY KEY (role, holder)`, whatever the kind of holder.
 #[derive(Clone, Default)]
 pub(crate) struct MixesUpHolders;
 

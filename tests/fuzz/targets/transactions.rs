@@ -265,8 +265,8 @@ fn access_changes_are_right(plan: &Plan) {
     }
 }
 
-/// The users whom the next release affects are those of whom the reference model says so, and there is no such user without a
-/// finding that matters.
+/// The next release affects exactly the users that the reference model names. None of them lacks a finding that
+/// matters.
 fn reconciliation_is_right(snapshot: &Snapshot, records: &[Record]) {
     let (first, second) = (catalogs::first(), catalogs::second());
     let reconciliation = match snapshot.reconcile(&second, at(INSTANTS[0])) {

@@ -6,7 +6,7 @@ use rolecall::error::Quoted;
 
 use crate::Error;
 
-/// What a model file says, as far as it can be carried over.
+/// The content of a model file, as far as it can be carried over.
 pub(super) struct Model {
     /// The names of the columns of a `p` line.
     pub(super) columns: Vec<String>,

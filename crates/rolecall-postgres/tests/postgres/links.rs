@@ -33,15 +33,15 @@ impl Links {
         Self { proxy, store, direct, answers: BTreeMap::new() }
     }
 
-    /// Sends a commit while the link breaks, finds out what became of it, and compares with the answer. Returns the latest
-    /// position, whose commit is either this one, or an empty one that came in its place.
+    /// Sends a commit while the link breaks, finds out what became of it, and compares with the answer. Returns the
+    /// latest position, whose commit is either this one, or an empty one that came in its place.
     async fn cut(&mut self, base: Base, changes: &[Change], rule: Break, stays_down: bool) -> Position {
         self.store.list(None, 1).await.expect("the link works before it is cut");
         self.proxy.set(rule, stays_down);
         let (sent, answer) = send(&self.store, base, changes).await;
         let commit_seen = self.proxy.commit_seen();
         self.proxy.set(Break::Never, false);
-        // Whatever is still under way is applied before this one, or never.
+        // Every commit that is still under way is applied before this one, or never.
         let (empty, other) = send(&self.direct, base, &[]).await;
         let is_applied = match other {
             Ok(()) => false,
@@ -146,7 +146,8 @@ async fn s6_creations_deletions_and_large_commits_that_are_cut_are_answered_trul
             links.cut(Base::At(created), &deletion, rule, round % 3 == 1).await;
         }
     }
-    // Over sqlx, few of these cuts are between the sending of COMMIT and its arrival. The test of every byte demands them.
+    // Over sqlx, few of these cuts are between the sending of COMMIT and its arrival. The test of every byte demands
+    // them.
     let expected = if server::is_sqlx() { &ALL[..3] } else { &ALL[..] };
     links.end(expected).await;
 }

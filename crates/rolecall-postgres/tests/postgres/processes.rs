@@ -1,5 +1,5 @@
-//! Several processes write and ask the same tenants, with conflicts. Afterwards everything that they were told is compared
-//! with the history. Ignored: it takes a minute, or `ROLECALL_PROCESSES_SECONDS`. `.ci/postgres` runs it.
+//! Several processes write and ask the same tenants, with conflicts. Afterwards everything that they were told is
+//! compared with the history. Ignored: it takes a minute, or `ROLECALL_PROCESSES_SECONDS`. `.ci/postgres` runs it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
@@ -46,7 +46,7 @@ fn now() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
 }
 
-/// What a child prints: one line for each update that succeeded, and for each answer.
+/// The output of a child: one line for each update that succeeded, and for each answer.
 #[derive(Clone, Debug)]
 enum Line {
     /// An update was acknowledged at this instant. The user was removed, if there is one.
@@ -71,7 +71,7 @@ impl Line {
         }
     }
 
-    /// `None` for what the test harness prints.
+    /// `None` for the output of the test harness.
     fn parse(line: &str) -> Option<Self> {
         // The harness begins the first line itself.
         let line = ["update ", "answer ", "end "].iter().find_map(|word| line.get(line.find(word)?..))?;
@@ -239,7 +239,7 @@ async fn create(authorizer: &Authorizer, tenant: u64) -> Tenant {
     created
 }
 
-/// What the history says about one tenant.
+/// The history of one tenant.
 struct Truth {
     tenant: u64,
     commits: Vec<StoredCommit>,

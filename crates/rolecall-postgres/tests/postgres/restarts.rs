@@ -1,5 +1,5 @@
-//! The server is stopped, killed and started while applications write. Ignored: it disturbs other tests, and needs a server
-//! that it may stop. `.ci/postgres` runs it.
+//! The server is stopped, killed and started while applications write. Ignored: it disturbs other tests, and needs a
+//! server that it may stop. `.ci/postgres` runs it.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) async fn control(arguments: &'static [&'static str]) {
     assert!(status.success(), "{arguments:?}: {status}");
 }
 
-/// What one application was told.
+/// The answers that one application received.
 #[derive(Default)]
 struct Told {
     succeeded: Vec<String>,
@@ -88,7 +88,7 @@ async fn applications_survive_restarts_of_the_server_and_were_told_the_truth() {
     let mut all = Vec::new();
     for (tenant, writer) in writers {
         let told = writer.await.unwrap();
-        // Resolves what is in doubt.
+        // Resolves commits in doubt.
         tenant.update(|tx| tx.ensure_user("last").map(drop)).await.unwrap();
         all.push((tenant, told));
     }

@@ -97,7 +97,7 @@ async fn the_sql_of_the_migrations_makes_the_same_schema() {
     let store = in_schema(server::pool(server::config(), 1), &by_hand);
     store.migrate().await.unwrap();
     create(&store, "acme").await;
-    // A person reads the tables: every table and column says what it is.
+    // People read the tables, so every table and column has a comment.
     for row in &found[0] {
         let described = row[4].is_some()
             || ["tenant_id", "schema_versions"].iter().any(|name| row.contains(&Some((*name).to_owned())));

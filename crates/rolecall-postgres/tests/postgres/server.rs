@@ -1,4 +1,4 @@
-//! What the tests share: the server, schemas of their own, and pools over a proxy that cuts connections.
+//! The fixtures that the tests share: the server, schemas of their own, and pools over a proxy that cuts connections.
 //!
 //! The server is that of `ROLECALL_POSTGRES_URL`. `.ci/postgres` starts one.
 

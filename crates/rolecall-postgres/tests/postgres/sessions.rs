@@ -1,4 +1,4 @@
-//! Sessions and the pool: calls that are dropped, connections that are used up, and what the server refuses.
+//! Sessions and the pool: dropped calls, exhausted connections, and refusals of the server.
 
 use std::time::Duration;
 

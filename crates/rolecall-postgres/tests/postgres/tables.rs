@@ -1,4 +1,4 @@
-//! The tables as people see them: what a commit leaves, rows that somebody edits, and the history.
+//! The tables as people see them: the rows of a commit, rows that somebody edits, and the history.
 
 use rolecall::records::{Change, Record, TenantId, Timestamp};
 use rolecall::store::{Base, Since, Store, StoreError};

@@ -1,5 +1,5 @@
-//! Hints by LISTEN and NOTIFY, and followers in two processes. `.ci/postgres` runs these tests through PgBouncer too: then
-//! `ROLECALL_POSTGRES_DIRECT` is the URL of the server behind it.
+//! Hints by LISTEN and NOTIFY, and followers in two processes. `.ci/postgres` runs these tests through PgBouncer too:
+//! then `ROLECALL_POSTGRES_DIRECT` is the URL of the server behind it.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -106,7 +106,7 @@ async fn each_page_and_each_form_requires_its_permission() {
             answer.body
         );
     }
-    // Who may read sees no forms, and what they would send is refused.
+    // A user who may only read sees no forms, and the requests of those forms are refused.
     portal.acme.update(|tx| tx.user("bob@acme.com")?.assign(SystemRole::Auditor)?.done()).await.unwrap();
     for path in paths.iter().filter(|path| !path.ends_with("new") && !path.ends_with("add-members")) {
         // Bob is an inherited member of staff.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::Portal;
 
-/// A24: a form did not show what a wildcard granted, and saving it revoked that. Requests send changes, so what they do not
-/// mention stays; and the preview of a removal says who loses what.
+/// A24: a form did not show what a wildcard granted, and saving it revoked that. Requests send changes, so what they do
+/// not mention stays; and the preview of a removal says who loses what.
 #[tokio::test]
 async fn a24_a_change_of_a_role_keeps_the_pattern_that_it_does_not_mention() {
     let portal = Portal::start().await;
@@ -62,8 +62,8 @@ async fn holders(portal: &Portal) {
     filled.await.unwrap();
 }
 
-/// A25: a list was cut off silently. A26: it missed those who have a permission by a wildcard or through groups. The lists of
-/// the API and of AuthZEN, in parts of any size, are all those whom the check allows.
+/// A25: a list was cut off silently. A26: it missed those who have a permission by a wildcard or through groups. The
+/// lists of the API and of AuthZEN, in parts of any size, are all those whom the check allows.
 #[tokio::test]
 async fn a25_a26_lists_of_who_may_do_it_are_whole_and_equal_to_the_check() {
     let portal = Portal::start().await;

@@ -53,7 +53,7 @@ async fn alice_may_read_and_write_a_record_that_bob_may_only_read() {
         assert_eq!(answer.is(200).json()["decision"], decision, "{subject} {action} {record}");
         assert_eq!(answer.header("content-type"), "application/json");
     }
-    // Members that are not known are ignored, and another type of subject is nobody.
+    // Unknown members are ignored. A subject of another type matches nobody.
     let mut rich = question("alice", "read", "record-1");
     rich["context"] = json!({ "time": "2026-01-01T00:00:00Z" });
     rich["subject"]["properties"] = json!({ "department": "sales" });

@@ -1,4 +1,4 @@
-//! Groups, members, roles of groups and subgroups: what the calls answer and what they change.
+//! Groups, members, roles of groups and subgroups: the answers of the calls, and their changes.
 
 use rolecall::PageRequest;
 use rolecall::records::{GroupId, RecordKind};

@@ -85,7 +85,7 @@ async fn roles_and_permissions_are_managed() {
     portal.call("DELETE", &format!("/permissions/{permission}")).by("root").send().await.is(204);
     portal.call("DELETE", &path).by("root").send().await.is(204);
 
-    // What the portal's own code defines is read-only.
+    // The entities that the portal's own code defines are read-only.
     let own = portal.acme.now().role("administrator").unwrap().id();
     portal.call("DELETE", &format!("/roles/{own}")).by("root").send().await.is_problem(403, "read_only");
     let taken = json!({ "slug": "groups:read" });

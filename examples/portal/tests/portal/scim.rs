@@ -1,4 +1,4 @@
-//! SCIM: each operation on users and groups, lists and filters, and what a directory does not see.
+//! SCIM: each operation on users and groups, lists and filters, and the entities that a directory does not see.
 
 use rolecall::Tx;
 use rolecall::records::Status;
@@ -72,7 +72,7 @@ async fn a_user_is_created_read_replaced_and_deleted() {
         (&"Zoe Z.".into(), &false.into(), &"00u1".into())
     );
     assert_eq!(portal.acme.now().user("zoe@acme.com").unwrap().status, Status::Suspended);
-    // What a body leaves out stays. A suspended user does not become active by it.
+    // An attribute that a body omits stays. A suspended user does not become active by the omission.
     let body = json!({ "userName": "zoe@acme.com" });
     assert_eq!(portal.scim("PUT", &path).json(&body).send().await.is(200).json()["active"], false);
     // Somebody who has not seen the change.
@@ -324,7 +324,7 @@ async fn a_directory_sees_and_changes_only_what_it_manages() {
     let body = json!({ "displayName": "Entra's", "members": [] });
     let entras = as_entra("POST", "/Groups").json(&body).send().await.is(201).id();
     let (alice, local) = (portal.user("alice").to_string(), portal.group("local").await);
-    // A local group below a managed one is no member, and stays where it is.
+    // A local group below a managed one is not a member, and keeps its place.
     portal
         .acme
         .update(|tx: &Tx| {
@@ -352,7 +352,7 @@ async fn a_directory_sees_and_changes_only_what_it_manages() {
     for member in [&zoe, &alice, &staff, &local, &portal.user("root").to_string()] {
         let body = json!({ "Operations": [{ "op": "add", "path": "members", "value": [{ "value": member }] }] });
         let answer = as_entra("PATCH", &format!("/Groups/{entras}")).json(&body).send().await;
-        // zoe is a member already, so entra may say so; everybody else is unknown to it.
+        // zoe is a member already, so entra may list her. All other users are unknown to it.
         if member == &zoe {
             answer.is(204)
         } else {

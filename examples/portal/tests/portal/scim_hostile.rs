@@ -26,7 +26,7 @@ async fn tokens_are_for_one_directory_of_one_tenant() {
     }
     portal.at("GET", &path).send().await.is_scim_error(401, "");
     portal.at("GET", &path).by("okta").by("okta").send().await.is_scim_error(401, "");
-    // What is not there is only told to those who may know.
+    // Only those who may know learn that an entity does not exist.
     portal.at("GET", "/t/acme-corp/scim/v2/nothing").send().await.is_scim_error(401, "");
     portal.at("DELETE", "/t/acme-corp/scim/v2/Schemas").send().await.is_scim_error(401, "");
     for tenant in ["globex", "initech", "acme-corp%FF", "ACME-CORP"] {

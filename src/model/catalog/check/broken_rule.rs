@@ -34,7 +34,7 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// For an invalid text, what kind of text it is and what was expected.
+    /// For an invalid text, its kind and the expected form.
     const fn expected(self) -> Option<(&'static str, &'static str)> {
         const NAME: &str = "1 to 255 bytes without control characters";
         const SLUG: &str = "1 to 255 visible ASCII characters other than `*`";

@@ -35,7 +35,7 @@ fn of_reserved(reserved_permission_prefixes: &[&str], reserved_role_prefixes: &[
     Catalog::new(&Definition { reserved_permission_prefixes, reserved_role_prefixes, ..Definition::default() })
 }
 
-/// Each row is what a definition gives, and a part of what must be said.
+/// Each row has the result of a definition, and a part of the expected message.
 fn refused<const N: usize>(kind: ErrorKind, table: [(Result<Catalog>, &str); N]) {
     for (row, (result, part)) in table.into_iter().enumerate() {
         let error = result.unwrap_err();

@@ -1,4 +1,4 @@
-//! The access report and the comparison of two states, by what the reference model allows.
+//! The access report and the comparison of two states, checked with the reference model.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,8 @@ impl Expected {
         here.flat_map(|(user, _, slugs)| slugs.iter().map(|slug| (user.key.clone(), slug.clone()))).collect()
     }
 
-    /// The rows of a report are what is allowed, each once, and the effective permissions of a user are those of its rows.
+    /// The rows of a report are the allowed permissions, each once, and the effective permissions of a user are those
+    /// of its rows.
     pub(super) fn matches_reports_of(&self, snapshot: &Snapshot) {
         for secs in INSTANTS {
             let moment = snapshot.at(at(secs));
@@ -31,8 +32,8 @@ impl Expected {
     }
 }
 
-/// The comparison of two states lists exactly what the reference model allows in one of them only, and the replay of every
-/// question the same.
+/// The comparison of two states lists exactly what the reference model allows in one of them only, and the replay of
+/// every question the same.
 pub(super) fn compared_rightly(before: (&Snapshot, &Expected), after: (&Snapshot, &Expected)) {
     let changes: Vec<_> = before.0.compare_access(after.0, at(INSTANTS[0])).collect();
     let keys: BTreeSet<&UserKey> = before.1.users.union(&after.1.users).collect();

@@ -313,7 +313,7 @@ fn test(moment: &Moment<'_>, file: Option<&Path>, out: &mut impl Write) -> Resul
     say(out, &failures)?;
     let mut broken: Vec<usize> = failures.iter().map(|failure| failure.number).collect();
     broken.dedup();
-    say(out, [format!("{} of {} assertions failed", broken.len(), assertions.list().len())])?;
+    say(out, [format!("{} of {} failed", broken.len(), counted(assertions.list().len(), "assertion"))])?;
     Ok(failures.is_empty())
 }
 
@@ -324,7 +324,7 @@ fn diff(moment: &Moment<'_>, other: &Snapshot, out: &mut impl Write) -> Result<b
         count += 1;
         say(out, [change])?;
     }
-    say(out, [format!("{count} users would gain or lose access")])?;
+    say(out, [format!("{} would gain or lose access", counted(count, "user"))])?;
     Ok(count == 0)
 }
 
@@ -346,7 +346,7 @@ fn replay(moment: &Moment<'_>, other: &Snapshot, log: &Path, out: &mut impl Writ
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
-    say(out, [format!("{questions} questions, {differing} answers would differ")])?;
+    say(out, [format!("{}, {} would differ", counted(questions, "question"), counted(differing, "answer"))])?;
     Ok(differing == 0)
 }
 
@@ -367,7 +367,7 @@ fn carried(moment: &Moment<'_>, out: &mut impl Write) -> Result<bool, Failure> {
     let violations = moment.assertion_violations().items;
     say(out, &violations)?;
     let broken: BTreeSet<&str> = violations.iter().map(|violation| violation.assertion.as_str()).collect();
-    say(out, [format!("{} of {} assertions failed", broken.len(), moment.assertions().len())])?;
+    say(out, [format!("{} of {} failed", broken.len(), counted(moment.assertions().len(), "assertion"))])?;
     Ok(violations.is_empty())
 }
 
@@ -380,7 +380,7 @@ fn reconcile(moment: &Moment<'_>, next: &Catalog, accepted: &Accepted, out: &mut
         say(out, [change])?;
     }
     let count = reconciliation.count();
-    say(out, [format!("{} users would gain access, {} would lose some", count.gaining, count.losing)])?;
+    say(out, [format!("{} would gain access, {} would lose some", counted(count.gaining, "user"), count.losing)])?;
     Ok(status)
 }
 
@@ -428,7 +428,13 @@ fn verify(moment: &Moment<'_>, file: &Path, out: &mut impl Write) -> Result<bool
             }
         }
     }
-    say(out, [format!("{decisions} decisions, {wrong} wrong")]).map(|_| wrong == 0)
+    say(out, [format!("{}, {wrong} wrong", counted(decisions, "decision"))]).map(|_| wrong == 0)
+}
+
+/// A count with its noun: `1 user`, `2 users`.
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// Splits a line of CSV into fields. A quoted field may contain commas, and quotes as two quotes (RFC 4180).

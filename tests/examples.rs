@@ -201,7 +201,7 @@ fn r17_assertions_are_checked_with_an_exit_status() {
     let write = |list: &str| std::fs::write(&file, format!(r#"{{"format": 1, "assertions": [{list}]}}"#)).unwrap();
     let holds = r#"{"expect": "denied", "permission": "users:write", "groups": ["engineering"]}"#;
     write(holds);
-    assert_eq!(ask(&["test", path]), (0, "0 of 1 assertions failed\n".to_owned()));
+    assert_eq!(ask(&["test", path]), (0, "0 of 1 assertion failed\n".to_owned()));
 
     write(&format!(
         r#"{holds}, {{"expect": "only", "permission": "posts:write", "users": ["alice@acme.com"], "groups": ["backend"]}},
@@ -458,16 +458,16 @@ fn the_recipe_for_ci_says_what_to_look_at() {
             &allowed,
             "bob,pay\n",
             0,
-            "0 of 1 assertions failed\n0 users would gain or lose access\n1 questions, 0",
+            "0 of 1 assertion failed\n0 users would gain or lose access\n1 question, 0",
         ),
         (
             &gains,
             &allowed,
             "alice,pay\n",
             0,
-            "user `alice` gains `pay`\n1 users would gain or lose access\nuser `alice`",
+            "user `alice` gains `pay`\n1 user would gain or lose access\nuser `alice`",
         ),
-        (&gains, &denied, "bob,pay\n", 1, "1 of 1 assertions failed"),
+        (&gains, &denied, "bob,pay\n", 1, "1 of 1 assertion failed"),
         (&alike, &allowed, "bob,pay\n", 1, "case_variants"),
         (conflict, &allowed, "bob,pay\n", 1, ""),
     ];

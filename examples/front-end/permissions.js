@@ -7,6 +7,10 @@
 /** @typedef {import("./permissions.d.ts").PermissionsDocument} PermissionsDocument */
 /** @typedef {import("./permissions.d.ts").Position} Position */
 
+// The functions below have the types that `permissions.d.ts` declares. `tsc` checks it here.
+/** @satisfies {typeof import("./permissions.d.ts")} */
+({ parseDocument, can, freshness, expiresIn });
+
 /**
  * Reads a document. Returns `null` if the text is not one.
  * @param {string} json

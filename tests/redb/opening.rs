@@ -143,7 +143,7 @@ fn rejected_with_format(format: u32) -> RedbError {
 }
 
 #[test]
-fn a_file_of_a_later_release_is_rejected_unchanged() {
+fn a27_a_file_of_a_later_release_is_rejected_unchanged() {
     let error = rejected_with_format(3);
     assert!(matches!(error, RedbError::Newer { found: 3, known: 2 }), "{error:?}");
     assert!(error.to_string().starts_with("file has format 3, expected at most "), "{error}");

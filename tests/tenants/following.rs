@@ -465,7 +465,7 @@ fn dropping_the_future_of_a_follower_ends_it() {
 }
 
 #[test]
-fn a_position_is_a_token_for_another_process() {
+fn a28_a_position_is_a_token_for_another_process() {
     let (world, store) = (World::default(), MemoryStore::default());
     let (first, second) = (Process::start(&world, &store), Process::start(&world, &store));
     let (acme, elsewhere) = (first.acme(&world), second.acme(&world));

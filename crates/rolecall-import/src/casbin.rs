@@ -177,7 +177,10 @@ impl<'a> Import<'a> {
             }
         }
         if of_other_domains > 0 {
-            let message = format!("{of_other_domains} lines are about other domains");
+            let message = match of_other_domains {
+                1 => "1 line is about another domain".to_owned(),
+                more => format!("{more} lines are about other domains"),
+            };
             self.notes.left_out("policy", message, "import each domain as a tenant");
         }
     }

@@ -214,8 +214,11 @@ impl<'a> Import<'a> {
         self.users(&groups);
         self.other_things();
         for (client, references) in std::mem::take(&mut self.own_clients) {
-            let message =
-                format!("its roles are about Keycloak itself; {references} assignments and composites refer to them");
+            let who = match references {
+                1 => "1 assignment or composite refers to them".to_owned(),
+                more => format!("{more} assignments and composites refer to them"),
+            };
+            let message = format!("its roles are about Keycloak itself; {who}");
             self.notes.left_out(format!("client {}", Quoted(client)), message, "");
         }
         Imported { output: self.output, notes: self.notes.into_list() }
@@ -370,7 +373,8 @@ impl<'a> Import<'a> {
 
     fn attributes(&mut self, entities: &str, count: usize) {
         if count > 0 {
-            let message = format!("the attributes of {count} {entities} are not carried over");
+            let what = if count == 1 { entities.trim_end_matches('s') } else { entities };
+            let message = format!("the attributes of {count} {what} are not carried over");
             self.notes.left_out(
                 entities,
                 message,
@@ -396,7 +400,10 @@ impl<'a> Import<'a> {
             self.notes.left_out(format!("default group {}", Quoted(group)), message, "join it when you create a user");
         }
         if !realm.federated_users.is_empty() {
-            let message = format!("{} users of another directory are not read", realm.federated_users.len());
+            let message = match realm.federated_users.len() {
+                1 => "1 user of another directory is not read".to_owned(),
+                more => format!("{more} users of another directory are not read"),
+            };
             self.notes.left_out("federated users", message, "synchronise them from their directory");
         }
         if realm.users.is_empty() {

@@ -336,15 +336,18 @@ impl<'a> Import<'a> {
             }
         }
         if other_guards > 0 {
-            let message = format!("{other_guards} roles and permissions are of other guards");
+            let message = match other_guards {
+                1 => "1 role or permission is of another guard".to_owned(),
+                more => format!("{more} roles and permissions are of other guards"),
+            };
             self.notes.left_out("guards", message, "import each guard as a tenant, or give both guards the same roles");
         }
         if other_teams > 0 {
-            self.notes.left_out(
-                "teams",
-                format!("{other_teams} roles are of other teams"),
-                "import each team as a tenant",
-            );
+            let message = match other_teams {
+                1 => "1 role is of another team".to_owned(),
+                more => format!("{more} roles are of other teams"),
+            };
+            self.notes.left_out("teams", message, "import each team as a tenant");
         }
     }
 

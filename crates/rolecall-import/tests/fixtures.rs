@@ -97,7 +97,7 @@ fn tables_of_laravel_permission_with_teams_and_guards() {
         &[
             "left out: permissions: line 5: the permission `comments.*` has a wildcard",
             "left out: guards: 2 roles and permissions are of other guards",
-            "left out: teams: 1 roles are of other teams",
+            "left out: teams: 1 role is of another team",
             "left out: model_has_roles: line 4: the column `expires_at` may restrict the row",
             "left out: model_has_roles: line 7: `App\\\\Models\\\\Device` is not a user",
             "changed: users: line 4: `pia@press.example` is deleted, and so suspended",
@@ -147,9 +147,9 @@ fn a_realm_of_keycloak_in_two_files() {
     has_notes(
         &imported,
         &[
-            "left out: roles: the attributes of 1 roles",
-            "left out: groups: the attributes of 1 groups",
-            "left out: users: the attributes of 1 users",
+            "left out: roles: the attributes of 1 role",
+            "left out: groups: the attributes of 1 group",
+            "left out: users: the attributes of 1 user",
             "left out: role `deputy`: `chief` closes a cycle of composite roles",
             "left out: user `dina`: the role `harbourmaster` is not in the export",
             "left out: user `dina`: the group `/offices` is not in the export",

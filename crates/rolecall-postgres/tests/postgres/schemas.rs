@@ -30,7 +30,7 @@ async fn a_missing_schema_is_refused_and_nothing_is_created() {
 }
 
 #[tokio::test]
-async fn a_schema_of_another_release_is_refused() {
+async fn a27_a_schema_of_another_release_is_refused() {
     let (store, admin) = (server::store().await, server::admin().await);
     let versions = format!("{}.schema_versions", quoted(store.schema()));
     // A later release with which this one can work, and one with which it cannot.

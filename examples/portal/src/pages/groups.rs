@@ -95,7 +95,7 @@ fn found_groups(frame: &Frame, moment: &Moment<'_>, asked: &Asked) -> Markup {
                         @for path in paths.paths.iter().take(3) {
                             @if path.len() > 1 { div.path { span.visually-hidden { "Path: " } (sources::group_path(path)) } }
                         }
-                        @if paths.paths.len() > 3 { div.path { "… and " (paths.paths.len() - 3) " more paths" } }
+                        @if paths.paths.len() > 3 { div.path { "… and " (paths.paths.len() - 3) " more " (if paths.paths.len() == 4 { "path" } else { "paths" }) } }
                     }
                 }
             }

@@ -176,7 +176,7 @@ fn one_entry(frame: &Frame, moment: &Moment<'_>, entry: &Entry) -> Markup {
                 @for line in &entry.lines { li { (with_names(&line.described.to_string())) " " span.event { (line.event) } } }
             }
             @if let Some(more) = entry.total.checked_sub(entry.lines.len()).filter(|more| *more > 0) {
-                p.muted { "… and " (more) " more changes" }
+                p.muted { "… and " (more) " more " (if more == 1 { "change" } else { "changes" }) }
             }
         }
     }

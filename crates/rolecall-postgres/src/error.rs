@@ -366,6 +366,17 @@ impl Failure {
         Self::at(Stage::BeforeCommit, error)
     }
 
+    /// The failure of a BEGIN that asks for a transaction that writes. A standby answers that it lacks the feature.
+    pub(crate) fn at_begin(self) -> Self {
+        let is_missing = |cause: &PostgresError| cause.sqlstate() == Some("0A000");
+        match self {
+            Self::Answer(StoreError::Unavailable(cause)) if cause.downcast_ref().is_some_and(is_missing) => {
+                Self::Elsewhere(PostgresError::read_only())
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn at(stage: Stage, error: DriverError) -> Self {
         let (code, ends_session, slug_taken) = match error.report() {
             None => (None, true, false),

@@ -452,7 +452,7 @@ impl Inner {
     }
 
     async fn commit(&self, connection: &Connection, commit: Commit<'_>) -> Result<Revision, Failure> {
-        connection.batch("BEGIN", &self.begin_commit).await?;
+        connection.batch("BEGIN", &self.begin_commit).await.map_err(Failure::at_begin)?;
         let revision = commit::write(connection, &self.sql, commit).await?;
         connection.commit().await?;
         Ok(revision)

@@ -69,6 +69,7 @@ async fn a_standby_is_told_apart_and_takes_over() {
         load(&second, at.tenant_id).await.map(drop),
         second.since(at).await.map(drop),
         send(&second, Base::At(at), &users(1..2)).await.1,
+        second.migrate().await.map_err(StoreError::unavailable),
     ];
     for answer in answers {
         let Err(StoreError::Unavailable(cause)) = answer else { panic!("{answer:?}") };

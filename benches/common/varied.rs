@@ -255,6 +255,16 @@ impl Varied {
         self.variation.permissions
     }
 
+    /// Returns how many groups inherit what a group has, itself included. A parent has a lower number than its subgroups.
+    pub(crate) fn inheriting(&self, from: u32) -> u32 {
+        let mut inherits = vec![false; self.groups.len()];
+        for (number, group) in self.groups.iter().enumerate() {
+            let above = group.parent.is_some_and(|(parent, _)| inherits[parent as usize]);
+            inherits[number] = above || number == from as usize;
+        }
+        inherits.into_iter().map(u32::from).sum()
+    }
+
     /// Returns all records except the tenant record, ordered by kind.
     pub(crate) fn records(&self) -> Vec<Record> {
         let mut records: Vec<Record> =

@@ -31,6 +31,11 @@ impl Table {
         self.wanted.iter().any(|wanted| wanted == what)
     }
 
+    /// Whether the command line names one question of this variation, such as `V8/who_can`.
+    pub(crate) fn names_part_of(&self, variation: &str) -> bool {
+        self.wanted.iter().any(|wanted| wanted.split_once('/').is_some_and(|(name, _)| name == variation))
+    }
+
     /// Starts a race for these goals.
     pub(crate) fn race<'a>(&self, goals: &str, name: &str) -> Race<'a> {
         Race { wanted: self.wants(goals), name: name.to_owned(), entered: Vec::new() }

@@ -11,8 +11,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Range;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::{Path, PathStep};
 use crate::model::clock::When;
@@ -81,33 +83,58 @@ pub(crate) fn at_any_time(state: &State, user: &UserRow, permission: u32) -> Fou
 pub(crate) fn ignoring_windows(state: &State, user: &UserRow, permission: u32) -> Option<Path> {
     let map = Map::new(state, user, permission, Edges::All, false);
     // What leads to a grant is all that is left, so each step comes nearer to one.
-    let nearest = |next: &[(Source, Window)]| next.iter().copied().min_by_key(|(to, _)| map.distance.get(to));
+    let distance = |way: &Way| map.nodes.get(way.to).and_then(|node| node.distance);
+    let nearest = |next: &[Way]| next.iter().copied().min_by_key(distance);
     let (mut steps, mut before, mut here) = (Vec::new(), None, nearest(&map.starts));
-    while let Some((node, window)) = here {
-        steps.extend(must(link(state, before, node, window), NEAR_END));
-        if map.grants(node) {
-            let grant = grants(state, node, permission).min()?.to_owned();
+    while let Some(way) = here {
+        let node = map.nodes.get(way.to)?;
+        steps.extend(must(link(state, before, node.source, way.window), NEAR_END));
+        if node.distance == Some(0) {
+            let grant = grants(state, node.source, permission).min()?.to_owned();
             return Some(Path { steps, grant });
         }
-        (before, here) = (Some(node), nearest(map.next(node)));
+        (before, here) = (Some(node.source), nearest(map.next(way.to)));
     }
     None
 }
 
 /// Everything that the user reaches, how far each node is from a grant, and when it leads there.
+///
+/// Nodes and edges are numbered in the order in which they are found, so that everything after that is an array access.
 struct Map<'a> {
     state: &'a State,
     permission: u32,
-    starts: Vec<(Source, Window)>,
-    edges: HashMap<Source, Vec<(Source, Window)>>,
-    /// The number of steps from a node to a role that grants. A node that is missing leads to none.
-    distance: HashMap<Source, usize>,
-    /// The instants at which a node leads to the permission. `None` if all edges are active at one instant, or if too
-    /// many windows combine.
-    instants: Option<HashMap<Source, WindowSet>>,
+    starts: Vec<Way>,
+    nodes: Vec<Node>,
+    /// Those that leave one node are adjacent.
+    ways: Vec<Way>,
     /// Whether a partial path may lead to no path at all, because too many windows combine.
     has_dead_ends: bool,
 }
+
+/// A group or role.
+struct Node {
+    source: Source,
+    /// The edges that leave it, in the order of the names to which they lead.
+    ways: Range<usize>,
+    /// The number of steps to a role that grants. A node without one leads to none.
+    distance: Option<usize>,
+    /// The instants at which it leads to the permission. `None` if all edges are active at one instant, or if too many
+    /// windows combine.
+    instants: Option<WindowSet>,
+}
+
+/// An edge to a node.
+#[derive(Clone, Copy)]
+struct Way {
+    to: usize,
+    window: Window,
+}
+
+/// The numbers of the nodes from which edges lead to each node.
+type Back = Vec<SmallVec<[usize; 2]>>;
+
+const NUMBERED: &str = "an edge of a map leads to one of its nodes";
 
 impl<'a> Map<'a> {
     /// `shallow` stops at nodes that give the permission at every instant, for a question that needs no paths.
@@ -116,142 +143,157 @@ impl<'a> Map<'a> {
             Edges::Active(when) => is_active(edge, when),
             Edges::All => true,
         };
-        let starts: Vec<(Source, Window)> = user
-            .sources()
-            .filter(|(source, edge)| leads(state, *source, permission) && takes(*edge))
-            .map(|(source, edge)| (source, edge.window))
-            .collect();
-        let mut todo: Vec<Source> = starts.iter().map(|(source, _)| *source).collect();
-        let mut map = Self {
-            state,
-            permission,
-            starts,
-            edges: HashMap::new(),
-            distance: HashMap::new(),
-            instants: None,
-            has_dead_ends: false,
-        };
-        let mut back: HashMap<Source, Vec<Source>> = HashMap::new();
-        let mut near = VecDeque::new();
-        while let Some(node) = todo.pop() {
-            if map.edges.contains_key(&node) {
-                continue;
+        let (starts, nodes, ways) = (Vec::new(), Vec::new(), Vec::new());
+        let mut map = Self { state, permission, starts, nodes, ways, has_dead_ends: false };
+        let mut numbers = HashMap::new();
+        for (source, edge) in user.sources() {
+            if leads(state, source, permission) && takes(edge) {
+                let to = map.number(&mut numbers, source);
+                map.starts.push(Way { to, window: edge.window });
             }
-            let mut next: Vec<(Source, Window)> = Vec::new();
+        }
+        let (mut back, mut near) = (Back::new(), VecDeque::new());
+        let mut at = 0;
+        while let Some(source) = map.nodes.get(at).map(|node| node.source) {
+            let first = map.ways.len();
             // A cached row contains what the node gives at every instant (I7).
-            let for_good = shallow && state.always_gives(node, permission);
+            let for_good = shallow && state.always_gives(source, permission);
             if !for_good {
-                each_edge(state, node, |to, edge| {
+                each_edge(state, source, |to, edge| {
                     if leads(state, to, permission) && takes(*edge) {
-                        next.push((to, edge.window));
+                        let to = map.number(&mut numbers, to);
+                        map.ways.push(Way { to, window: edge.window });
                     }
                 });
             }
-            for (to, _) in &next {
-                back.entry(*to).or_default().push(node);
-                todo.push(*to);
+            back.resize_with(map.nodes.len(), SmallVec::new);
+            for way in map.ways.get(first..).unwrap_or_default() {
+                if let Some(back) = must(back.get_mut(way.to), NUMBERED) {
+                    back.push(at);
+                }
             }
-            map.edges.insert(node, next);
-            if for_good || grants(state, node, permission).next().is_some() {
-                map.distance.insert(node, 0);
-                near.push_back((node, 0));
+            let ends = for_good || grants(state, source, permission).next().is_some();
+            let end = map.ways.len();
+            if let Some(node) = map.nodes.get_mut(at) {
+                node.ways = first..end;
+                node.distance = ends.then_some(0);
             }
+            near.extend(ends.then_some((at, 0)));
+            at += 1;
         }
-        while let Some((node, distance)) = near.pop_front() {
-            for before in back.get(&node).into_iter().flatten() {
-                if !map.distance.contains_key(before) {
-                    map.distance.insert(*before, distance + 1);
+        while let Some((at, distance)) = near.pop_front() {
+            for before in back.get(at).into_iter().flatten() {
+                let Some(node) = must(map.nodes.get_mut(*before), NUMBERED) else { continue };
+                if node.distance.is_none() {
+                    node.distance = Some(distance + 1);
                     near.push_back((*before, distance + 1));
                 }
             }
         }
         map.keep_what_leads();
         if matches!(which, Edges::All) {
-            map.instants = map.find_instants(&back);
-            map.has_dead_ends = map.instants.is_none();
+            map.has_dead_ends = !map.find_instants(&back);
         }
         map
     }
 
+    /// The number of a node, which is new if the node is.
+    fn number(&mut self, numbers: &mut HashMap<Source, usize>, source: Source) -> usize {
+        *numbers.entry(source).or_insert_with(|| {
+            self.nodes.push(Node { source, ways: 0..0, distance: None, instants: None });
+            self.nodes.len() - 1
+        })
+    }
+
     /// Drops the edges that lead to no grant, and sorts the others by name.
     fn keep_what_leads(&mut self) {
-        let Self { state, starts, edges, distance, .. } = self;
-        edges.retain(|node, _| distance.contains_key(node));
-        for next in edges.values_mut().chain([starts]) {
-            next.retain(|(to, _)| distance.contains_key(to));
-            next.sort_by(|(a, _), (b, _)| name_of(state, *a).cmp(name_of(state, *b)));
+        let Self { state, starts, nodes, ways, .. } = self;
+        let leads = |nodes: &[Node], way: &Way| nodes.get(way.to).is_some_and(|node| node.distance.is_some());
+        let name = |nodes: &[Node], way: &Way| nodes.get(way.to).map_or("", |node| name_of(state, node.source));
+        starts.retain(|way| leads(nodes, way));
+        starts.sort_by(|a, b| name(nodes, a).cmp(name(nodes, b)));
+        for at in 0..nodes.len() {
+            let Some(range) = nodes.get(at).map(|node| node.ways.clone()) else { continue };
+            let Some(all) = must(ways.get_mut(range.clone()), NUMBERED) else { continue };
+            // The sort keeps the order of what is equal.
+            all.sort_by(|a, b| {
+                let order = leads(nodes, b).cmp(&leads(nodes, a));
+                order.then_with(|| name(nodes, a).cmp(name(nodes, b)))
+            });
+            let left = all.partition_point(|way| leads(nodes, way));
+            if let Some(node) = nodes.get_mut(at) {
+                node.ways = range.start..range.start + left;
+            }
         }
     }
 
-    /// Finds the instants at which each node leads to the permission, from the grants backwards. `None` if too many
+    /// Finds the instants at which each node leads to the permission, from the grants backwards. Returns `false` if too many
     /// windows combine.
-    fn find_instants(&self, back: &HashMap<Source, Vec<Source>>) -> Option<HashMap<Source, WindowSet>> {
-        let mut instants: HashMap<Source, WindowSet> = HashMap::with_capacity(self.edges.len());
-        let mut waits_for: HashMap<Source, usize> = self.edges.iter().map(|(node, next)| (*node, next.len())).collect();
-        let mut ready: Vec<Source> =
-            waits_for.iter().filter(|(_, count)| **count == 0).map(|(node, _)| *node).collect();
+    fn find_instants(&mut self, back: &Back) -> bool {
+        let mut waits_for: Vec<usize> = self.nodes.iter().map(|node| node.ways.len()).collect();
+        let leads = |(_, node): &(usize, &Node)| node.distance.is_some() && node.ways.is_empty();
+        let mut ready: Vec<usize> = (0..).zip(&self.nodes).filter(leads).map(|(at, _)| at).collect();
         let mut combined = 0;
-        while let Some(node) = ready.pop() {
-            let mut set = if self.grants(node) { WindowSet::always() } else { WindowSet::default() };
-            for (to, window) in self.next(node) {
+        while let Some(at) = ready.pop() {
+            let Some(node) = must(self.nodes.get(at), NUMBERED) else { continue };
+            let mut set = if node.distance == Some(0) { WindowSet::always() } else { WindowSet::default() };
+            for way in self.next(at) {
                 if set.is_always() {
                     break;
                 }
-                let Some(of_next) = must(instants.get(to), "a graph without cycles has an order") else { continue };
+                let of_next = self.nodes.get(way.to).and_then(|node| node.instants.as_ref());
+                let Some(of_next) = must(of_next, "a graph without cycles has an order") else { continue };
                 combined += (of_next.windows().len() + set.windows().len()).saturating_sub(2);
-                set.insert_within(of_next, *window);
+                set.insert_within(of_next, way.window);
             }
             if combined > MOST_COMBINED {
-                return None;
+                self.nodes.iter_mut().for_each(|node| node.instants = None);
+                return false;
             }
-            instants.insert(node, set);
-            for before in back.get(&node).into_iter().flatten() {
-                let Some(count) = waits_for.get_mut(before) else { continue };
+            if let Some(node) = self.nodes.get_mut(at) {
+                node.instants = Some(set);
+            }
+            for before in back.get(at).into_iter().flatten() {
+                let Some(count) = waits_for.get_mut(*before) else { continue };
                 *count -= 1;
                 if *count == 0 {
                     ready.push(*before);
                 }
             }
         }
-        Some(instants)
+        true
     }
 
     fn access(self) -> Access {
-        let Some(instants) = self.instants else {
-            let windows = self.edges.into_values().flatten().chain(self.starts).map(|(_, window)| window);
+        if self.has_dead_ends {
+            let next = (0..self.nodes.len()).flat_map(|at| self.next(at));
+            let windows = next.chain(&self.starts).map(|way| way.window);
             return Access::Unknown(windows.filter(|window| !window.is_always()).collect());
-        };
+        }
         if self.starts.is_empty() {
             return Access::Never;
         }
         let mut set = WindowSet::default();
-        for (node, window) in &self.starts {
-            if let Some(of_node) = must(instants.get(node), "a graph without cycles has an order") {
-                set.insert_within(of_node, *window);
+        for way in &self.starts {
+            let of_node = self.nodes.get(way.to).and_then(|node| node.instants.as_ref());
+            if let Some(of_node) = must(of_node, "a graph without cycles has an order") {
+                set.insert_within(of_node, way.window);
             }
         }
         Access::During(set)
     }
 
-    fn next(&self, node: Source) -> &[(Source, Window)] {
-        self.edges.get(&node).map_or(&[], Vec::as_slice)
-    }
-
-    fn grants(&self, node: Source) -> bool {
-        self.distance.get(&node) == Some(&0)
-    }
-
-    fn window(&self, from: Option<Source>, to: Source) -> Window {
-        let edges = from.map_or(self.starts.as_slice(), |from| self.next(from));
-        edges.iter().find(|(node, _)| *node == to).map_or(Window::ALWAYS, |(_, window)| *window)
+    /// The edges of a node that lead to a grant.
+    fn next(&self, at: usize) -> &[Way] {
+        self.nodes.get(at).and_then(|node| self.ways.get(node.ways.clone())).unwrap_or_default()
     }
 
     /// Finds at most this many paths.
     fn search(&self, most: usize) -> Found {
         let (state, permission) = (self.state, self.permission);
         let mut search = Search::default();
-        for (source, window) in self.starts.iter().rev() {
-            search.push(None, *source, *window, self);
+        for way in self.starts.iter().rev() {
+            search.push(None, *way, self);
         }
         let mut found = Found::default();
         let mut steps = 0;
@@ -262,19 +304,19 @@ impl<'a> Map<'a> {
                 break;
             }
             let Some(step) = search.arena.get(at).copied() else { continue };
+            let Some(node) = must(self.nodes.get(step.way.to), NUMBERED) else { continue };
             if step.ends {
-                let path = search.steps(state, at, self);
-                steps += path.len();
+                steps += step.length;
                 // One more than wanted shows whether there are more.
                 let wanted = (most + 1).saturating_sub(found.paths.len());
-                let grants = grants(state, step.node, permission).take(wanted);
-                found.paths.extend(grants.map(|grant| Path { steps: path.clone(), grant: grant.to_owned() }));
+                let grants = grants(state, node.source, permission).take(wanted);
+                found.paths.extend(grants.map(|grant| Path { steps: search.steps(at, self), grant: grant.to_owned() }));
                 continue;
             }
-            for (next, window) in self.next(step.node).iter().rev() {
-                search.push(Some(at), *next, *window, self);
+            for way in self.next(step.way.to).iter().rev() {
+                search.push(Some(at), *way, self);
             }
-            if self.grants(step.node) {
+            if node.distance == Some(0) {
                 search.end(at);
             }
         }
@@ -291,7 +333,13 @@ impl<'a> Map<'a> {
 
 /// Whether this source may give the permission at some instant (I8). Without a cached row it may.
 pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
-    state.may_give(source, permission)
+    let columns = &state.columns;
+    match columns.column(source) {
+        // One line of columns answers for many sources.
+        Some(column) if columns.has(column, permission) => true,
+        Some(column) if !columns.is_open(column) => false,
+        _ => state.may_give(source, permission),
+    }
 }
 
 /// Passes on the edges that leave a node.
@@ -360,7 +408,7 @@ struct Search {
 #[derive(Clone, Copy)]
 struct Partial {
     before: Option<usize>,
-    node: Source,
+    way: Way,
     length: usize,
     /// The instants at which all of the path so far is active.
     window: Window,
@@ -369,19 +417,17 @@ struct Partial {
 
 impl Search {
     /// Extends a partial path by a step, if the longer one is active at some instant and leads to a grant.
-    fn push(&mut self, before: Option<usize>, node: Source, edge: Window, map: &Map<'_>) {
+    fn push(&mut self, before: Option<usize>, way: Way, map: &Map<'_>) {
         let before_it = before.and_then(|at| self.arena.get(at));
         let (length, so_far) = before_it.map_or((1, Window::ALWAYS), |before| (before.length + 1, before.window));
-        let Some(window) = so_far.intersection(edge) else { return };
-        if let Some(instants) = &map.instants {
-            let Some(of_node) = must(instants.get(&node), "every node of a path has its instants") else { return };
-            if !of_node.meets(window) {
-                return;
-            }
+        let Some(window) = so_far.intersection(way.window) else { return };
+        let Some(node) = must(map.nodes.get(way.to), NUMBERED) else { return };
+        if node.instants.as_ref().is_some_and(|instants| !instants.meets(window)) {
+            return;
         }
-        let Some(distance) = must(map.distance.get(&node), "a path leads to a grant") else { return };
+        let Some(distance) = must(node.distance, "a path leads to a grant") else { return };
         let at = self.arena.len();
-        self.arena.push(Partial { before, node, length, window, ends: false });
+        self.arena.push(Partial { before, way, length, window, ends: false });
         self.heap.push((Reverse(length + distance), length, at, at));
     }
 
@@ -393,19 +439,18 @@ impl Search {
         self.heap.push((Reverse(step.length), step.length, end, end));
     }
 
-    fn steps(&self, state: &State, at: usize, map: &Map<'_>) -> Vec<PathStep> {
-        let mut nodes = Vec::new();
-        let mut step = self.arena.get(at).copied();
-        while let Some(here) = step {
-            nodes.push(here.node);
-            step = here.before.and_then(|before| self.arena.get(before)).copied();
+    /// The steps of a complete path.
+    fn steps(&self, at: usize, map: &Map<'_>) -> Vec<PathStep> {
+        let mut here = self.arena.get(at);
+        let mut steps = Vec::with_capacity(here.map_or(0, |last| last.length));
+        while let Some(Partial { before, way, .. }) = here {
+            here = before.and_then(|before| self.arena.get(before));
+            let source = |way: &Way| map.nodes.get(way.to).map(|node| node.source);
+            let before = here.and_then(|before| source(&before.way));
+            let step = source(way).and_then(|node| link(map.state, before, node, way.window));
+            steps.extend(must(step, NEAR_END));
         }
-        nodes.reverse();
-        let before = [None].into_iter().chain(nodes.iter().map(|node| Some(*node)));
-        nodes
-            .iter()
-            .zip(before)
-            .filter_map(|(node, before)| must(link(state, before, *node, map.window(before, *node)), NEAR_END))
-            .collect()
+        steps.reverse();
+        steps
     }
 }

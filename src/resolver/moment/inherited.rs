@@ -137,10 +137,7 @@ impl Moment<'_> {
         };
         let (roles, groups) = reverse::sources_giving(state, permission, &self.when);
         let mut users = reverse::users_of(state, &roles, &groups, &self.when);
-        let suspended: Vec<u32> = users.iter().filter(|n| state.is_suspended(*n)).collect();
-        for user in suspended {
-            users.remove(user);
-        }
+        users.subtract_words(|at| state.summaries.suspended_word(at));
         UserSet::new(self.snapshot(), users, why)
     }
 

@@ -8,8 +8,9 @@
 //!
 //! Each source has a *column* (`column_places.rs`). Column 0 belongs to no source. Its words are zero, and it pads lists of
 //! columns. While there are few columns, a page is one array with a word for each column. With many columns, a page is a
-//! list of *tiles* of 512 columns. A tile has a cache line for each permission, with one bit for each column. So a check reads
-//! at most one line of each tile, however many groups the user is in, and a change copies one tile and not the whole width.
+//! list of *tiles* of 512 columns, and has 16 permissions. A tile has a cache line for each permission, with one bit for each
+//! column. So a check reads at most one line of each tile, however many groups the user is in, and a change copies one tile
+//! and not the whole width.
 //! With a word for each column in blocks of 128, a user in forty groups read forty lines instead of five at 2,500 sources.
 
 use std::sync::Arc;
@@ -26,11 +27,17 @@ pub(crate) const USUAL: usize = 6;
 /// sooner, so that small histories reach them.
 const FEW: usize = if cfg!(test) { 8 } else { 512 };
 
+/// The permissions of a page of tiles. A change of a group copies a tile for each permission, more or less, and all pointers
+/// to pages. Tiles of 64 permissions are four times as long; with 8 there are twice as many pointers.
+const BLOCK: u32 = 16;
+/// The pages of tiles that take the place of one array.
+const BLOCKS: usize = 64 / BLOCK as usize;
+
 /// The columns of a tile: a cache line for each permission.
 const WIDTH: usize = 512;
 const LINE: usize = WIDTH / 64;
-/// The words of a tile: four kilobytes.
-const TILE: usize = 64 * LINE;
+/// The words of a tile: one kilobyte.
+const TILE: usize = BLOCK as usize * LINE;
 
 /// The name of the internal fault of a missing word.
 pub(crate) const WORD: &str = "a column has a word in every page";
@@ -78,7 +85,7 @@ struct Bit {
 impl Bit {
     #[inline]
     fn of(column: u32, permission: u32) -> Self {
-        let (line, at) = ((permission % 64) as usize * LINE, column as usize);
+        let (line, at) = ((permission % BLOCK) as usize * LINE, column as usize);
         Self { tile: at / WIDTH, word: line + at % WIDTH / 64, shift: column % 64 }
     }
 
@@ -122,15 +129,14 @@ impl Columns {
     /// Joins what says in its lowest bit whether a column has a permission, in the order of these columns.
     #[inline]
     fn fold<const N: usize>(&self, columns: &[u16; N], permission: u32, join: impl Fn(u64, u64) -> u64) -> u64 {
-        let page = (permission / 64) as usize;
         match &self.pages {
             Pages::Few(pages) => {
-                let Some(page) = pages.get(page) else { return 0 };
+                let Some(page) = pages.get((permission / 64) as usize) else { return 0 };
                 let word = |column: &u16| page.get(usize::from(*column)).copied().unwrap_or(0);
                 columns.iter().fold(0, |all, column| join(all, word(column) >> (permission % 64)))
             }
             Pages::Many(pages) => {
-                let Some(page) = pages.get(page) else { return 0 };
+                let Some(page) = pages.get((permission / BLOCK) as usize) else { return 0 };
                 columns.iter().fold(0, |all, column| join(all, Bit::of(u32::from(*column), permission).read(page)))
             }
         }
@@ -145,12 +151,15 @@ impl Columns {
     /// Whether a column has a permission.
     #[inline]
     pub(crate) fn has(&self, column: u32, permission: u32) -> bool {
-        let page = (permission / 64) as usize;
         let bit = match &self.pages {
             Pages::Few(pages) => {
-                pages.get(page).and_then(|page| page.get(column as usize)).map_or(0, |word| word >> (permission % 64))
+                let page = pages.get((permission / 64) as usize);
+                page.and_then(|page| page.get(column as usize)).map_or(0, |word| word >> (permission % 64))
             }
-            Pages::Many(pages) => pages.get(page).map_or(0, |page| Bit::of(column, permission).read(page)),
+            Pages::Many(pages) => {
+                let page = pages.get((permission / BLOCK) as usize);
+                page.map_or(0, |page| Bit::of(column, permission).read(page))
+            }
         };
         bit & 1 == 1
     }
@@ -181,10 +190,10 @@ impl Columns {
 
     /// The words of a page of one array, each with a bit of a permission; or the lines of a permission in the tiles of a page.
     fn words_with(&self, permission: u32) -> (impl Iterator<Item = &u64>, impl Iterator<Item = &u64>) {
-        let (at, line) = ((permission / 64) as usize, (permission % 64) as usize * LINE);
+        let line = (permission % BLOCK) as usize * LINE;
         let (few, many) = match &self.pages {
-            Pages::Few(pages) => (pages.get(at), None),
-            Pages::Many(pages) => (None, pages.get(at)),
+            Pages::Few(pages) => (pages.get((permission / 64) as usize), None),
+            Pages::Many(pages) => (None, pages.get((permission / BLOCK) as usize)),
         };
         let lines = many.into_iter().flat_map(|page| page.iter()).filter_map(move |tile| tile.get(line..line + LINE));
         (few.into_iter().flat_map(|page| page.iter()), lines.flatten())
@@ -245,9 +254,9 @@ impl Columns {
         }
         self.reach(new.words_end(), column as usize);
         let starts = [old, new].into_iter().filter(|row| row.word_count() > 0).map(Row::words_start);
-        for page in starts.min().unwrap_or(0)..old.words_end().max(new.words_end()) {
-            if old.word(page) != new.word(page) {
-                self.write(page, column, old.word(page), new.word(page));
+        for at in starts.min().unwrap_or(0)..old.words_end().max(new.words_end()) {
+            if old.word(at) != new.word(at) {
+                self.write(at, column, old.word(at), new.word(at));
             }
         }
     }
@@ -261,17 +270,17 @@ impl Columns {
         let held = |column: &usize| all.get(column / 64).is_some_and(|word| word >> (column % 64) & 1 == 1);
         let Some(last) = (0..all.len() * 64).rfind(held) else { return };
         for permission in permissions {
-            let (page, bit) = ((permission / 64) as usize, 1 << (permission % 64));
-            self.reach(page + 1, last);
+            let (word, bit) = ((permission / 64) as usize, 1 << (permission % 64));
+            self.reach(word + 1, last);
             match &mut self.pages {
                 Pages::Few(pages) => {
-                    let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
+                    let page = Arc::make_mut(pages).get_mut(word).map(Arc::make_mut);
                     let words = page.into_iter().flatten().zip(0..);
                     words.filter(|(_, column)| held(column)).for_each(|(word, _)| *word ^= bit);
                 }
                 Pages::Many(pages) => {
-                    let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
-                    let line = (permission % 64) as usize * LINE;
+                    let page = Arc::make_mut(pages).get_mut((permission / BLOCK) as usize).map(Arc::make_mut);
+                    let line = (permission % BLOCK) as usize * LINE;
                     for (tile, all) in page.into_iter().flatten().zip(all.chunks(LINE)) {
                         if all.iter().any(|word| *word != 0) {
                             let words = Arc::make_mut(tile).iter_mut().skip(line).zip(all);
@@ -291,40 +300,44 @@ impl Columns {
         self.open_count = must(counted, "an open source was counted").unwrap_or(1);
     }
 
-    fn write(&mut self, page: usize, column: u32, old: u64, new: u64) {
-        let written = match &mut self.pages {
+    /// Replaces a word of a row, and with it the bits of 64 permissions.
+    fn write(&mut self, at: usize, column: u32, old: u64, new: u64) {
+        match &mut self.pages {
             Pages::Few(pages) => {
-                let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
-                page.and_then(|page| page.get_mut(column as usize)).map(|word| *word = new)
+                let page = Arc::make_mut(pages).get_mut(at).map(Arc::make_mut);
+                must(page.and_then(|page| page.get_mut(column as usize)).map(|word| *word = new), WORD);
             }
             Pages::Many(pages) => {
-                let page = Arc::make_mut(pages).get_mut(page).map(Arc::make_mut);
-                let tile = page.and_then(|page| page.get_mut(column as usize / WIDTH)).map(Arc::make_mut);
-                tile.map(|tile| flip(tile, column, old ^ new))
+                let pages = Arc::make_mut(pages).get_mut(at * BLOCKS..(at + 1) * BLOCKS);
+                for (page, flipped) in must(pages, WORD).into_iter().flatten().zip(blocks(old ^ new)) {
+                    if flipped != 0 {
+                        let tile = Arc::make_mut(page).get_mut(column as usize / WIDTH).map(Arc::make_mut);
+                        must(tile.map(|tile| flip(tile, column, flipped)), WORD);
+                    }
+                }
             }
-        };
-        must(written, WORD);
+        }
     }
 
-    /// Makes room for `count` pages, and for this column in each of them.
-    fn reach(&mut self, count: usize, column: usize) {
+    /// Makes room for rows of so many words, and for this column in each page.
+    fn reach(&mut self, words: usize, column: usize) {
         if let Pages::Few(pages) = &self.pages {
             if column < FEW {
                 let width = pages.first().map_or(0, |page| page.len());
                 let wide = if column < width { width } else { (column + 1).next_power_of_two().max(8) };
-                if wide > width || count > pages.len() {
-                    self.pages = Pages::Few(widened(pages, count, wide, 0));
+                if wide > width || words > pages.len() {
+                    self.pages = Pages::Few(widened(pages, words, wide, 0));
                 }
                 return;
             }
             let blank = Arc::new([0; TILE]);
-            self.pages = Pages::Many(pages.iter().map(|page| tiles(page, &blank)).collect());
+            self.pages = Pages::Many(pages.iter().flat_map(|page| tiles(page, &blank)).collect());
         }
         if let Pages::Many(pages) = &self.pages {
             let width = pages.first().map_or(0, |page| page.len());
             let wide = width.max(column / WIDTH + 1);
-            if wide > width || count > pages.len() {
-                self.pages = Pages::Many(widened(pages, count, wide, Arc::new([0; TILE])));
+            if wide > width || words * BLOCKS > pages.len() {
+                self.pages = Pages::Many(widened(pages, words * BLOCKS, wide, Arc::new([0; TILE])));
             }
         }
     }
@@ -356,6 +369,11 @@ fn widened<P: Clone>(pages: &[Arc<[P]>], count: usize, width: usize, blank: P) -
     (0..count.max(pages.len())).map(|at| wide(pages.get(at))).collect()
 }
 
+/// The bits of a word for each page of tiles.
+fn blocks(word: u64) -> impl Iterator<Item = u64> {
+    (0..64).step_by(BLOCK as usize).map(move |first| word >> first & ((1 << BLOCK) - 1))
+}
+
 /// Changes these permissions of a column in its tile.
 fn flip(tile: &mut [u64; TILE], column: u32, permissions: u64) {
     let mut left = permissions;
@@ -368,17 +386,17 @@ fn flip(tile: &mut [u64; TILE], column: u32, permissions: u64) {
     }
 }
 
-/// Converts a page to tiles.
-fn tiles(page: &[u64], blank: &Tile) -> Arc<[Tile]> {
-    let tile = |words: &[u64]| {
-        if words.iter().all(|word| *word == 0) {
-            return Arc::clone(blank);
-        }
-        let mut tile = [0; TILE];
-        (0..).zip(words).for_each(|(column, word)| flip(&mut tile, column, *word));
-        Arc::new(tile)
-    };
-    page.chunks(WIDTH).map(tile).collect()
+/// Converts a page to pages of tiles.
+fn tiles(page: &[u64], blank: &Tile) -> impl Iterator<Item = Arc<[Tile]>> {
+    (0..BLOCKS).map(move |at| {
+        let tile = |words: &[u64]| {
+            let mut tile = [0; TILE];
+            let of_block = |word: &u64| blocks(*word).nth(at).unwrap_or(0);
+            (0..).zip(words).for_each(|(column, word)| flip(&mut tile, column, of_block(word)));
+            if tile == [0; TILE] { Arc::clone(blank) } else { Arc::new(tile) }
+        };
+        page.chunks(WIDTH).map(tile).collect()
+    })
 }
 
 #[cfg(test)]

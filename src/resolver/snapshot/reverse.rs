@@ -2,6 +2,8 @@
 //!
 //! It shares nothing with the forward walk except the edges. Tests compare the two.
 
+use smallvec::SmallVec;
+
 use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::edges::Edges;
 use super::entity_rows::UserRow;
@@ -76,36 +78,41 @@ pub(crate) fn with_subgroups(state: &State, mut groups: Bits, when: &When<'_>) -
     groups
 }
 
+/// The groups and roles of which members are read at a time.
+const AHEAD: usize = 16;
+
 /// The users who have one of these roles directly, or are direct members of one of these groups, at an instant.
 ///
 /// # Complexity
 /// O(assignments and members of these roles and groups).
 pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'_>) -> Bits {
+    let of_roles = roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END)).map(|row| &row.users);
+    let of_groups = groups.iter().filter_map(|n| must(state.groups.row(n), NEAR_END)).map(|row| &row.members);
+    let holders: Vec<&SortedSeq<ReverseEdge>> = of_roles.chain(of_groups).collect();
     let mut found = Bits::new();
     // Those for whom a window decides are read afterwards, once each and in the order of numbers, in which they are
     // stored.
     let mut windowed = Bits::new();
-    let mut columns = Bits::new();
-    let mut add = |source, backs: &SortedSeq<ReverseEdge>| {
-        if let Some(column) = must(state.columns.column(source), "a source has a column") {
-            columns.insert(column);
-        }
-        for back in backs.iter() {
+    for some in holders.chunks(AHEAD) {
+        // The rows, the first nodes and the items are seldom cached. So the processor waits for several of each at a time.
+        let some: SmallVec<[_; AHEAD]> = some.iter().map(|backs| backs.iter()).collect();
+        for back in some.into_iter().flatten() {
             if back.is_windowed() {
                 windowed.insert(back.from())
             } else {
                 found.insert(back.from())
             };
         }
-    };
-    for (number, role) in roles.iter().filter_map(|n| must(state.roles.row(n), NEAR_END).map(|row| (n, row))) {
-        add(Source::Role(number), &role.users);
     }
-    for (number, group) in groups.iter().filter_map(|n| must(state.groups.row(n), NEAR_END).map(|row| (n, row))) {
-        add(Source::Group(number), &group.members);
+    if windowed.is_empty() {
+        return found;
     }
+    let sources = roles.iter().map(Source::Role).chain(groups.iter().map(Source::Group));
+    let column = |source| must(state.columns.column(source), "a source has a column");
+    let columns: Bits = sources.filter_map(column).collect();
+    windowed.subtract(&found);
     for user in windowed.iter() {
-        if !found.contains(user) && holds_within_window(state, user, &columns, when) {
+        if holds_within_window(state, user, &columns, when) {
             found.insert(user);
         }
     }

@@ -14,7 +14,7 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::edit::Touched;
-use super::source::{CachedRow, Given, Source};
+use super::source::{CachedRow, Ever, Given, Source};
 use super::state::State;
 use super::table::Origin;
 use crate::model::graph::topological_order;
@@ -223,7 +223,7 @@ impl<'a> Parts<'a> {
             self.always.add(&cached.always);
         }
         self.is_windowed |= !always || cached.is_open();
-        match &cached.ever {
+        match cached.ever() {
             Some(ever) => self.ever.add(ever),
             None => self.is_unknown = true,
         }
@@ -238,18 +238,17 @@ impl<'a> Parts<'a> {
         let Some(always) = self.always.join(numbers, own + budget) else { return row };
         let extra = always.word_count().saturating_sub(own);
         row.ever = if self.is_unknown {
-            None
+            Ever::Unknown
         } else if self.is_windowed {
-            self.ever.join(numbers, own + (budget - extra))
+            match self.ever.join(numbers, own + (budget - extra)) {
+                Some(ever) if ever == always => Ever::Same,
+                Some(ever) => Ever::More(ever),
+                None => Ever::Unknown,
+            }
         } else {
-            Some(always.clone())
+            Ever::Same
         };
-        // Rows that are equal share their words.
-        if row.ever.as_ref() == Some(&always) {
-            row.ever = Some(always.clone());
-        }
-        let more =
-            row.ever.as_ref().filter(|ever| **ever != always).map_or(0, |ever| ever.word_count().saturating_sub(own));
+        let more = if let Ever::More(ever) = &row.ever { ever.word_count().saturating_sub(own) } else { 0 };
         row.extra = u32::try_from(extra + more).unwrap_or(u32::MAX);
         row.always = always;
         row

@@ -47,30 +47,49 @@ impl Given {
     }
 }
 
+/// Everything that a role or group gives at any instant, beside what it gives at every one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ever {
+    /// No more: there is no window on the way. Nearly always, so a copy of a page of rows counts one reference for each.
+    Same,
+    /// INVARIANT: not equal to what it gives at every instant.
+    More(Given),
+    /// That is not known.
+    Unknown,
+}
+
 /// The cached permissions of a role or group, with which a check need not walk (I7, I8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CachedRow {
     /// Permissions that it gives at every instant, perhaps not all of them.
     pub(crate) always: Given,
-    /// Everything that it gives at any instant, or `None` if that is not known. Without a window on the way, it shares the
-    /// words of `always`.
-    pub(crate) ever: Option<Given>,
+    pub(crate) ever: Ever,
     /// The words beyond the bound for its own edges, which the tenant's budget pays for.
     pub(crate) extra: u32,
 }
 
 impl CachedRow {
     /// A row with nothing of a source of which nothing is known.
-    pub(crate) const UNKNOWN: Self = Self { always: Given::NOTHING, ever: None, extra: 0 };
+    pub(crate) const UNKNOWN: Self = Self { always: Given::NOTHING, ever: Ever::Unknown, extra: 0 };
 
     /// Whether it may give something only at some instants.
     pub(crate) fn is_open(&self) -> bool {
-        self.ever.as_ref() != Some(&self.always)
+        self.ever != Ever::Same
+    }
+
+    /// Everything that it gives at any instant, if that is known.
+    #[inline]
+    pub(crate) fn ever(&self) -> Option<&Given> {
+        match &self.ever {
+            Ever::Same => Some(&self.always),
+            Ever::More(given) => Some(given),
+            Ever::Unknown => None,
+        }
     }
 }
 
 impl Default for CachedRow {
     fn default() -> Self {
-        Self { always: Given::NOTHING, ever: Some(Given::NOTHING), extra: 0 }
+        Self { always: Given::NOTHING, ever: Ever::Same, extra: 0 }
     }
 }

@@ -161,18 +161,19 @@ impl State {
 
     /// Caches this about a source. Returns `false` if nothing changed.
     pub(crate) fn keep(&mut self, source: Source, cached: CachedRow) -> bool {
-        let before = self.cached_row(source).cloned();
-        if before.as_ref() == Some(&cached) {
+        let rows = match source {
+            Source::Group(_) => &mut self.group_rows,
+            Source::Role(_) => &mut self.role_rows,
+        };
+        let before = rows.get(source.number());
+        if before == Some(&cached) {
             return false;
         }
-        let counted = (self.extra_words + cached.extra).checked_sub(before.as_ref().map_or(0, |before| before.extra));
+        let counted = (self.extra_words + cached.extra).checked_sub(before.map_or(0, |before| before.extra));
         self.extra_words = must(counted, "words beyond the bound were counted").unwrap_or(0);
         self.columns.assign(source);
-        self.columns.replace(source, before.as_ref(), &cached, &self.grantable);
-        match source {
-            Source::Group(group) => self.group_rows.set(group, cached),
-            Source::Role(role) => self.role_rows.set(role, cached),
-        }
+        self.columns.replace(source, before, &cached, &self.grantable);
+        rows.set(source.number(), cached);
         true
     }
 
@@ -193,7 +194,7 @@ impl State {
     /// Everything that a source gives at any instant, if that is known.
     #[inline]
     pub(crate) fn row_ever(&self, source: Source) -> Option<&Row> {
-        self.cached_row(source).and_then(|cached| cached.ever.as_ref()).map(|ever| ever.row(&self.grantable))
+        self.cached_row(source).and_then(|cached| cached.ever()).map(|ever| ever.row(&self.grantable))
     }
 
     /// Whether a source gives a permission at every instant, as far as its cached row says.

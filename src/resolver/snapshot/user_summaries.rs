@@ -52,6 +52,8 @@ struct Leaf {
     /// The words of a row.
     stride: u16,
     rows: u16,
+    /// Bit 0 is the first user. So the users of a set who are suspended are found without their rows.
+    suspended: u32,
 }
 
 /// What a user may hold (I11).
@@ -188,7 +190,9 @@ impl Leaf {
         }
         words.extend(windows.flat_map(|window| window.to_words()));
         let narrow = |n| must(u16::try_from(n).ok(), "a row has few words").unwrap_or(0);
-        Self { words: words.into(), stride: narrow(stride), rows: narrow(rows) }
+        let is_suspended = |summary: &UserSummary| u32::from(*summary == UserSummary::Suspended);
+        let suspended = (0..).zip(summaries).fold(0, |all, (at, summary)| all | is_suspended(summary) << at);
+        Self { words: words.into(), stride: narrow(stride), rows: narrow(rows), suspended }
     }
 
     #[inline]
@@ -246,6 +250,7 @@ impl Leaf {
             return false;
         }
         let row = Arc::make_mut(&mut self.words).get_mut(at * stride..(at + 1) * stride);
+        self.suspended = self.suspended & !(1 << at) | u32::from(*summary == UserSummary::Suspended) << at;
         row.map(|row| summary.write(row, 0)).is_some()
     }
 }
@@ -305,7 +310,13 @@ impl UserSummaries {
 
     #[inline]
     pub(crate) fn is_suspended(&self, number: u32) -> bool {
-        self.kind(number) == SUSPENDED
+        self.leaves.get(number / ROWS).is_some_and(|leaf| leaf.suspended >> (number % ROWS) & 1 == 1)
+    }
+
+    /// Those of 64 users who are suspended, the first of whom has the number 64 times `at`. Bit 0 is the first.
+    pub(crate) fn suspended_word(&self, at: usize) -> u64 {
+        let half = |leaf| self.leaves.get(leaf).map_or(0, |leaf| u64::from(leaf.suspended));
+        u32::try_from(2 * at).map_or(0, |leaf| half(leaf) | half(leaf + 1) << ROWS)
     }
 
     /// The summary as it was set.
@@ -376,6 +387,11 @@ mod tests {
     }
 
     #[test]
+    fn a_leaf_has_three_words() {
+        assert_eq!(size_of::<Leaf>(), 24);
+    }
+
+    #[test]
     fn a_check_reads_what_is_active() {
         let table = of(&[held(2, 3), held(0, 2), UserSummary::Wide, UserSummary::Suspended]);
         let Summary::Windowed(windowed) = table.summary(0) else { panic!("windows") };
@@ -413,6 +429,8 @@ mod tests {
                     prop_assert_eq!(&table.read(number), new);
                     prop_assert_eq!(table.has(number), *new != UserSummary::Absent);
                     prop_assert_eq!(table.is_suspended(number), *new == UserSummary::Suspended);
+                    let word = table.suspended_word(number as usize / 64);
+                    prop_assert_eq!(word >> (number % 64) & 1 == 1, *new == UserSummary::Suspended);
                 }
             }
         }

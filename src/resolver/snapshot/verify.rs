@@ -9,7 +9,7 @@ use super::columns::USUAL;
 use super::edge::ReverseEdge;
 use super::entity_rows::{GroupRow, RoleRow};
 use super::indexed_user::IndexedUser;
-use super::source::{CachedRow, Given, Source};
+use super::source::{CachedRow, Ever, Given, Source};
 use super::state::State;
 use super::table::{Origin, Row, Table};
 use super::user_summaries::UserSummary;
@@ -247,10 +247,13 @@ fn cached_row(state: &State, source: Source, permissions: u32) {
     assert!(row_always.words_end() <= permissions as usize / 64, "I7");
     assert_eq!((row, cached.is_open()), (turned, state.columns.is_open(column)), "I7");
     match &cached.ever {
-        None => reach("an unknown row"),
-        Some(ever) if *ever != cached.always => reach("a row that gives more at some instants"),
-        Some(Given::All) => reach("a row of everything"),
-        Some(Given::These(_)) => {}
+        Ever::Unknown => reach("an unknown row"),
+        Ever::More(ever) => {
+            assert_ne!(*ever, cached.always, "a row that gives no more says so");
+            reach("a row that gives more at some instants");
+        }
+        Ever::Same if cached.always == Given::All => reach("a row of everything"),
+        Ever::Same => {}
     }
     if let Some(ever) = row_ever {
         let ever: Bits = ever.iter().collect();
@@ -273,15 +276,15 @@ fn bound(state: &State, source: Source, cached: &CachedRow) {
         }
     };
     let own = state.bound.per_edge * (edges + 1);
-    let known = beside.iter().all(|source| state.cached_row(*source).is_some_and(|cached| cached.ever.is_some()));
+    let known = beside.iter().all(|source| state.cached_row(*source).is_some_and(|cached| cached.ever().is_some()));
     let whole = |ever| BitRow::from_bits(&given(state, source, ever));
     if known && whole(true).word_count() <= own {
         let rows = (cached.always.row(&state.grantable), state.row_ever(source));
         assert_eq!(rows, (&whole(false), Some(&whole(true))), "within the bound");
     }
     let beyond = |row: &Given| row.word_count().saturating_sub(own);
-    let ever = cached.ever.as_ref().filter(|ever| **ever != cached.always);
-    assert_eq!(cached.extra as usize, beyond(&cached.always) + ever.map_or(0, beyond), "the budget pays for it");
+    let more = if let Ever::More(ever) = &cached.ever { beyond(ever) } else { 0 };
+    assert_eq!(cached.extra as usize, beyond(&cached.always) + more, "the budget pays for it");
 }
 
 /// Checks the words that the budget pays for, and that no column belongs to two sources.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::resolver::bits::Bits;
+use crate::resolver::snapshot::source::Ever;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ fn cached_row(numbers: &[u32], open: bool) -> CachedRow {
     let bits: Bits = numbers.iter().copied().collect();
     let always = Row::from_bits(&bits);
     let always = Given::These(always);
-    CachedRow { ever: (!open).then(|| always.clone()), always, extra: 0 }
+    CachedRow { ever: if open { Ever::Unknown } else { Ever::Same }, always, extra: 0 }
 }
 
 fn row(cached: &CachedRow) -> &Row {
@@ -58,7 +59,7 @@ fn a_small_tenant_has_short_columns_and_keeps_their_contents_when_it_grows() {
     for (group, wide) in [(4, 512), (255, 512), (256, 1_024), (2_000, 4_096), (9_000, 18_432)] {
         let older = columns.clone();
         columns.replace(Source::Group(group), None, &cached_row(&[7], false), &Row::EMPTY);
-        assert_eq!(widths(&columns), [wide; 3], "group {group}");
+        assert_eq!(widths(&columns), [wide; 3 * BLOCKS], "group {group}");
         let has = |columns: &Columns, (group, permission)| {
             columns.has(columns.column(Source::Group(group)).unwrap(), permission)
         };
@@ -73,7 +74,7 @@ fn a_small_tenant_has_short_columns_and_keeps_their_contents_when_it_grows() {
 fn a_new_permission_is_in_the_columns_of_sources_that_give_everything() {
     for few in [true, false] {
         let mut columns = with_sources(0..if few { 3 } else { 2_000 });
-        let all = CachedRow { always: Given::All, ever: Some(Given::All), extra: 0 };
+        let all = CachedRow { always: Given::All, ever: Ever::Same, extra: 0 };
         let mut grantable = cached_row(&[3, 70], false);
         let [one, other, neither] = [Source::Group(1), Source::Role(if few { 2 } else { 1_999 }), Source::Group(0)];
         for source in [one, other] {

@@ -187,7 +187,7 @@ impl Tenant {
     /// plan is of another tenant. The plan is consumed, so keep a clone for that.
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
-        let turn = self.0.write_state.write_queue.take().await;
+        let turn = self.0.turn().await?;
         let turn = self.0.made_ready(turn).await?;
         let began = self.0.shared.clock.now();
         self.0.let_others_in(began).await?;
@@ -270,22 +270,13 @@ impl Drop for Sent<'_> {
 }
 
 impl Inner {
-    /// Marks a commit as in doubt. Every check is denied until it is resolved, which is left to a task.
-    fn mark_in_doubt(self: &Arc<Self>, pending: Arc<Pending>) {
-        self.tell(pending.envelope.id, Outcome::InDoubt);
-        self.record(Event::InDoubt(pending.envelope.id));
-        self.write_state.set_pending(Some(pending));
-        self.current.set_availability(Availability::InDoubt);
-        self.resolve_in_a_task();
-    }
-
     /// Plans, commits and publishes. Tries again if another writer commits first.
     pub(super) async fn run<T, E: From<Error>>(
         self: &Arc<Self>,
         mut make: impl FnMut(Arc<CompiledTenant>) -> Result<(T, Plan), E>,
     ) -> Result<Updated<T>, E> {
         reject_nested()?;
-        let turn = self.write_state.write_queue.take().await;
+        let turn = self.turn().await?;
         let mut turn = self.made_ready(turn).await?;
         let began = self.shared.clock.now();
         self.let_others_in(began).await?;
@@ -348,7 +339,7 @@ impl Inner {
     }
 
     /// Takes in the commits of other processes, and returns the latest position.
-    async fn latest(&self) -> Result<Position> {
+    pub(super) async fn latest(&self) -> Result<Position> {
         let before = self.current.guard().position;
         self.sync().await?;
         self.writable()?;
@@ -360,7 +351,7 @@ impl Inner {
     }
 
     /// Makes the tenant ready for a write, also if the caller's future is dropped meanwhile.
-    async fn made_ready(self: &Arc<Self>, turn: Turn) -> Result<Turn> {
+    pub(super) async fn made_ready(self: &Arc<Self>, turn: Turn) -> Result<Turn> {
         let is_serving = self.current.guard().availability == Availability::Serving;
         if is_serving && self.write_state.pending().is_none() {
             return Ok(turn);
@@ -412,6 +403,7 @@ impl Inner {
             envelope: plan.envelope.clone(),
             changes: plan.changes.clone(),
             next: Some(Arc::clone(&plan.next)),
+            is_staged: false,
         });
         let sent = Sent { inner: self, pending: Some(Arc::clone(&pending)) };
         let answer = self.store().commit(pending.as_commit()).await;

@@ -62,7 +62,7 @@ pub(crate) fn pool(config: Config, size: usize) -> ConnectionPool {
     builder.build().expect("a pool").into()
 }
 
-fn sqlx_pool(config: &Config, size: usize) -> sqlx::PgPool {
+pub(crate) fn sqlx_pool(config: &Config, size: usize) -> sqlx::PgPool {
     let mut options = PgConnectOptions::new_without_pgpass();
     if let Some(Host::Tcp(host)) = config.get_hosts().first() {
         options = options.host(host);

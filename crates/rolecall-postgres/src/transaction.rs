@@ -66,9 +66,7 @@ impl<'t> OpenTransaction<'t, '_> {
     pub(crate) async fn savepoint(self) -> Result<Link<'t>, DriverError> {
         match self {
             #[cfg(feature = "deadpool")]
-            Self::Client(transaction) => {
-                Ok(Link::Client(ClientSession::Savepoint(Box::new(transaction.transaction().await?))))
-            }
+            Self::Client(transaction) => Ok(Link::Client(ClientSession::Savepoint(transaction.transaction().await?))),
             #[cfg(feature = "sqlx")]
             Self::Sqlx(transaction) => {
                 let savepoint = sqlx::Connection::begin(&mut **transaction).await?;
@@ -82,7 +80,7 @@ impl<'t> OpenTransaction<'t, '_> {
 #[cfg(feature = "deadpool")]
 pub(crate) enum ClientSession<'t> {
     Pooled(deadpool_postgres::Object),
-    Savepoint(Box<tokio_postgres::Transaction<'t>>),
+    Savepoint(tokio_postgres::Transaction<'t>),
 }
 
 #[cfg(feature = "deadpool")]

@@ -136,6 +136,9 @@ pub(crate) struct World {
 
 type Step = (&'static str, World);
 
+/// Takes a step: its name, and what it changes.
+type Then<'a> = dyn FnMut(&'static str, &dyn Fn(&mut World)) + 'a;
+
 impl World {
     pub(crate) fn new(rules: u32) -> Self {
         Self {
@@ -205,7 +208,7 @@ impl World {
         steps
     }
 
-    fn server_steps(&self, then: &mut dyn FnMut(&'static str, &dyn Fn(&mut World))) {
+    fn server_steps(&self, then: &mut Then<'_>) {
         match self.transaction {
             Transaction::Committing => {
                 then("the server commits the transaction", &World::commit_transaction);
@@ -239,7 +242,7 @@ impl World {
         self.has_application_row = self.follows(Rule::AppliedAsAWhole);
     }
 
-    fn application_steps(&self, then: &mut dyn FnMut(&'static str, &dyn Fn(&mut World))) {
+    fn application_steps(&self, then: &mut Then<'_>) {
         let authorizer = &self.authorizer;
         if let (Some(base), Transaction::None) = (authorizer.stage, self.transaction) {
             if base == self.log.len() {
@@ -302,7 +305,7 @@ impl World {
         }
     }
 
-    fn authorizer_steps(&self, then: &mut dyn FnMut(&'static str, &dyn Fn(&mut World))) {
+    fn authorizer_steps(&self, then: &mut Then<'_>) {
         let authorizer = &self.authorizer;
         let is_free = authorizer.stage.is_none() || !self.follows(Rule::TakesTurn);
         let is_ready = authorizer.pending.is_none() && authorizer.availability == Availability::Serving;
@@ -332,13 +335,7 @@ impl World {
         }
     }
 
-    fn resolve_steps(
-        &self,
-        resolving: Resolving,
-        id: Id,
-        base: usize,
-        then: &mut dyn FnMut(&'static str, &dyn Fn(&mut World)),
-    ) {
+    fn resolve_steps(&self, resolving: Resolving, id: Id, base: usize, then: &mut Then<'_>) {
         if self.left.unavailable > 0 {
             then("the store is unavailable, and resolving begins again", &|world| {
                 world.left.unavailable -= 1;
@@ -377,7 +374,7 @@ impl World {
         }
     }
 
-    fn nothing_found(&self, id: Id, then: &mut dyn FnMut(&'static str, &dyn Fn(&mut World))) {
+    fn nothing_found(&self, id: Id, then: &mut Then<'_>) {
         if !self.follows(Rule::EmptyCommit) {
             then("the authorizer takes the commit as aborted", &|world| {
                 let snapshot = world.authorizer.snapshot.clone();
@@ -394,7 +391,7 @@ impl World {
         }
     }
 
-    fn send_steps(&self, sent: Id, base: usize, then: &mut dyn FnMut(&'static str, &dyn Fn(&mut World))) {
+    fn send_steps(&self, sent: Id, base: usize, then: &mut Then<'_>) {
         if self.is_locked() {
             then("the store gives up waiting for the row, and resolving begins again", &|world| {
                 world.authorizer.resolving = Some(Resolving::Since);
@@ -439,7 +436,7 @@ impl World {
         }
     }
 
-    fn other_steps(&self, then: &mut dyn FnMut(&'static str, &dyn Fn(&mut World))) {
+    fn other_steps(&self, then: &mut Then<'_>) {
         if self.left.others > 0 && !self.is_locked() {
             then("another process commits", &|world| {
                 world.left.others -= 1;

@@ -1,6 +1,6 @@
 //! Staged transactions: what the tenant does until the application has committed or rolled back.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,6 +10,7 @@
 //! | `follow.rs` | follows the commits of other processes |
 //! | `maintenance.rs` | refreshes and closes a tenant |
 //! | `rebase.rs` | makes a plan again on the newest state |
+//! | `staged.rs` | plans what the application commits inside its own database transaction |
 //! | `commit.rs` | plans, commits and publishes |
 //! | `resolve.rs` | finds out the outcome of a commit that is in doubt |
 //! | `refresh.rs` | applies the commits of other writers |
@@ -37,6 +38,7 @@ pub mod follow;
 mod maintenance;
 mod rebase;
 pub mod history;
+mod staged;
 mod commit;
 mod resolve;
 mod refresh;
@@ -66,6 +68,7 @@ pub use self::commit::Updated;
 pub use self::metrics::Metrics;
 pub(crate) use self::registry::Registry;
 use self::runtime::Runtime;
+pub use self::staged::Staged;
 #[cfg(test)]
 pub(crate) use self::tenant::PUBLISHED;
 use self::tenant::Shared;

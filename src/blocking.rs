@@ -50,6 +50,7 @@
 
 mod follow;
 mod tenant;
+mod staged;
 
 use std::future::Future;
 use std::pin::pin;
@@ -57,6 +58,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::follow::Follower;
+pub use self::staged::Staged;
 pub use self::tenant::Tenant;
 use crate::authorizer;
 use crate::authorizer::runtime::Runtime;

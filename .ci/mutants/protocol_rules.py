@@ -1,7 +1,7 @@
 """The rules of the commit protocol. Each entry has the rule's name, the file of src/authorizer that keeps it, the code
 that does, and the code without the rule. A fifth value gives the reason why a mutant survives."""
 
-TURN = "let turn = self.0.write_state.write_queue.take().await;\n        "
+TURN = "let turn = self.0.turn().await?;\n        "
 # A queue in which nobody else waits.
 NO_TURN = "let turn = super::write_queue::WriteQueue::default().take().await;\n        "
 
@@ -37,8 +37,8 @@ MUTANTS = [
      "self.seen(actual);\n                let outcome = self.resolve(&pending).await;",
      "self.seen(actual);\n                drop(self.sync().await);\n                let outcome = Outcome::Aborted;"),
     ("a future that is dropped leaves the tenant as resolved", "commit.rs", "self.inner.mark_in_doubt(pending);", "drop(pending);"),
-    ("a tenant in doubt answers", "commit.rs", "self.current.set_availability(Availability::InDoubt);", ""),
-    ("a commit in doubt is not kept", "commit.rs", "self.write_state.set_pending(Some(pending));", "drop(pending);"),
+    ("a tenant in doubt answers", "resolve.rs", "self.current.set_availability(Availability::InDoubt);", ""),
+    ("a commit in doubt is not kept", "resolve.rs", "self.write_state.set_pending(Some(pending));", "drop(pending);"),
     ("published before it is committed", "commit.rs",
      "let answer = self.store().commit(pending.as_commit()).await;",
      "drop(self.publish(Arc::clone(&plan.next), News::Changes(&[&plan.changes])));\n        let answer = self.store().commit(pending.as_commit()).await;"),
@@ -48,7 +48,7 @@ MUTANTS = [
     ("no effect on a base that has moved", "commit.rs",
      "Ok(if moved { Attempt::Retry } else { Attempt::Done })", "Ok(if moved { Attempt::Done } else { Attempt::Done })"),
     ("updates do not wait in the queue", "commit.rs",
-     "let turn = self.write_state.write_queue.take().await;\n        let mut turn", NO_TURN + "let mut turn"),
+     "let turn = self.turn().await?;\n        let mut turn", NO_TURN + "let mut turn"),
     ("commits of plans do not wait in the queue", "commit.rs", TURN + "let turn = self.0.made_ready", NO_TURN + "let turn = self.0.made_ready"),
     ("an update does not resolve first", "commit.rs",
      "self.writable()?;\n        self.resolve_pending().await?;", "self.writable()?;"),
@@ -138,7 +138,7 @@ MUTANTS = [
      "self.tell(pending.envelope.id, outcome);", ""),
     # Refreshing and closing.
     ("refreshes do not wait in the queue", "maintenance.rs",
-     "let turn = self.write_state.write_queue.take().await;\n        let inner = Arc::clone(self);\n        let span",
+     "let turn = self.turn().await?;\n        let inner = Arc::clone(self);\n        let span",
      NO_TURN + "let inner = Arc::clone(self);\n        let span"),
     ("a refresh does not resolve first", "maintenance.rs", "inner.resolve_pending().await?;\n            inner.sync", "inner.sync"),
     ("closes do not wait in the queue", "maintenance.rs", TURN + "let inner = Arc::clone(&self.0);\n        self.0.detached", NO_TURN + "let inner = Arc::clone(&self.0);\n        self.0.detached"),
@@ -186,7 +186,7 @@ MUTANTS = [
     # What outlives its caller, with a runtime.
     ("a write ends with its caller", "commit.rs", "match detached(self.shared.runtime.as_ref(), span.around(work)).await {",
      "match detached(None, span.around(work)).await {"),
-    ("no task resolves what is in doubt", "commit.rs", "self.resolve_in_a_task();", ""),
+    ("no task resolves what is in doubt", "resolve.rs", "self.resolve_in_a_task();", ""),
     ("no task resolves what an opening leaves in doubt", "opening.rs", "inner.resolve_in_a_task();", ""),
     ("a task resolves once", "resolve.rs", "if !inner.is_open() || !inner.is_in_doubt() {", "if true {"),
     ("a task that resolves does not wait in the queue", "resolve.rs",
@@ -230,4 +230,16 @@ MUTANTS = [
     ("a poll is not followed", "follow/following.rs", "self.refresh(inner.tenant_id, Some(found.revision));", ""),
     ("a failed poll ends the follower", "follow/following.rs", "if self.polls == 0 && !self.is_pausing {", "if self.failed_polls == 0 && self.polls == 0 && !self.is_pausing {"),
     ("a state that a position names is not waited for", "maintenance.rs", "if !self.0.has_reached(position.revision) {", "if false {"),
+    # Staged transactions.
+    ("a staged commit is sent again", "resolve.rs", "if pending.is_staged {", "if false {"),
+    ("a stage does not wait in the queue", "staged.rs", TURN + "let turn = self.0.made_ready", NO_TURN + "let turn = self.0.made_ready"),
+    ("a stage does not resolve first", "staged.rs", "let turn = self.0.made_ready(turn).await?;", ""),
+    ("a dropped stage is forgotten", "staged.rs", "self.inner.mark_in_doubt(Arc::clone(&self.pending));", ""),
+    ("a stage that was rolled back is in doubt", "staged.rs", "self.held.resolved();", ""),
+    ("an unused stage is in doubt", "staged.rs", "is_handed_out: AtomicBool::new(false)", "is_handed_out: AtomicBool::new(true)"),
+    ("a finished stage is in doubt", "staged.rs", "if outcome != Outcome::InDoubt {\n            self.resolved();", "if false {\n            self.resolved();"),
+    ("a stage whose outcome is in doubt is forgotten", "staged.rs", "if outcome != Outcome::InDoubt {\n            self.resolved();", "if true {\n            self.resolved();"),
+    ("a stage that was not committed is reported as done", "staged.rs", "Ok(Outcome::Aborted) => Err(not_committed(&plan)),", "Ok(Outcome::Aborted) => Ok(committed(value, plan)),"),
+    ("a stage begins without asking the store", "staged.rs", "self.0.latest().await?;\n        let (value", "let (value"),
+    ("a wait for a stage has no limit", "staged.rs", "Poll::Ready(()) => Poll::Ready(Err(Error::blocked(commit).reason(NOT_ENDED))),", "Poll::Ready(()) => Poll::Pending,"),
 ]

@@ -189,7 +189,7 @@ impl Tenant {
     /// plan is of another tenant. The plan is consumed, so keep a clone for that.
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
-        let turn = self.0.write_state.write_queue.take().await;
+        let turn = self.0.turn().await?;
         let turn = self.0.made_ready(turn).await?;
         let began = self.0.shared.clock.now();
         self.0.let_others_in(began).await?;
@@ -257,7 +257,7 @@ impl Inner {
         mut make: impl FnMut(Arc<CompiledTenant>) -> Result<(T, Plan), E>,
     ) -> Result<Updated<T>, E> {
         reject_nested()?;
-        let turn = self.write_state.write_queue.take().await;
+        let turn = self.turn().await?;
         let mut turn = self.made_ready(turn).await?;
         let began = self.shared.clock.now();
         self.let_others_in(began).await?;
@@ -320,7 +320,7 @@ impl Inner {
     }
 
     /// Takes in the commits of other processes, and returns the latest position.
-    async fn latest(&self) -> Result<Position> {
+    pub(super) async fn latest(&self) -> Result<Position> {
         let before = self.current.guard().position;
         self.sync().await?;
         self.writable()?;
@@ -332,7 +332,7 @@ impl Inner {
     }
 
     /// Makes the tenant ready for a write, also if the caller's future is dropped meanwhile.
-    async fn made_ready(self: &Arc<Self>, turn: Turn) -> Result<Turn> {
+    pub(super) async fn made_ready(self: &Arc<Self>, turn: Turn) -> Result<Turn> {
         let is_serving = self.current.guard().availability == Availability::Serving;
         if is_serving && self.write_state.pending().is_none() {
             return Ok(turn);
@@ -384,6 +384,7 @@ impl Inner {
             envelope: plan.envelope.clone(),
             changes: plan.changes.clone(),
             next: Some(Arc::clone(&plan.next)),
+            is_staged: false,
         });
         let sent = Sent { inner: self, pending: Some(Arc::clone(&pending)) };
         let answer = self.store().commit(pending.as_commit()).await;

@@ -102,10 +102,11 @@ impl Tenant {
     ///
     /// # Errors
     /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update;
+    /// [`Blocked`](crate::ErrorKind::Blocked) if a [stage](Tenant::stage) does not end in time;
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if the runtime stops the task, or the store panics in it.
     pub async fn close(&self) -> Result<()> {
         reject_nested()?;
-        let turn = self.0.write_state.write_queue.take().await;
+        let turn = self.0.turn().await?;
         let inner = Arc::clone(&self.0);
         self.0.detached(async move { inner.close(turn).await }).await
     }
@@ -120,7 +121,7 @@ impl Inner {
 
     /// Applies what the store has, unless the tenant has reached this revision by the time that it has its turn.
     pub(super) async fn catch_up(self: &Arc<Self>, enough: Option<Revision>) -> Result<()> {
-        let turn = self.write_state.write_queue.take().await;
+        let turn = self.turn().await?;
         let inner = Arc::clone(self);
         let span = Span::refresh(self.tenant_id, self.current.guard().position.revision);
         let refreshed = async move {

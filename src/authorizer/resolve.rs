@@ -5,6 +5,8 @@
 //! 3. If the store then rejects it permanently, send an empty commit on the same base. A late copy of the first commit
 //!    can then no longer be applied.
 //!
+//! A staged commit is never sent again, because the application's own changes would be missing: step 3 follows step 1.
+//!
 //! The commit that made the next revision decides the outcome. Every step is safe to repeat.
 
 use std::sync::atomic::Ordering;
@@ -76,6 +78,15 @@ impl Resolving {
 }
 
 impl Inner {
+    /// Marks a commit as in doubt. Every check is denied until it is resolved, which is left to a task.
+    pub(super) fn mark_in_doubt(self: &Arc<Self>, pending: Arc<Pending>) {
+        self.tell(pending.envelope.id, Outcome::InDoubt);
+        self.record(Event::InDoubt(pending.envelope.id));
+        self.write_state.set_pending(Some(pending));
+        self.current.set_availability(Availability::InDoubt);
+        self.resolve_in_a_task();
+    }
+
     /// Starts a task that resolves the commit in doubt, unless one is running. It ends when the tenant is resolved, closed
     /// or deleted, or when nobody refers to it.
     pub(super) fn resolve_in_a_task(self: &Arc<Self>) {
@@ -194,6 +205,9 @@ impl Inner {
 
     /// Sends the same commit again. The caller has found that the revision has not moved.
     async fn send_again(&self, pending: &Arc<Pending>) -> Round {
+        if pending.is_staged {
+            return self.send_nothing(pending).await;
+        }
         match self.store().commit(pending.as_commit()).await {
             Ok(revision) if revision == pending.base.revision.next() => self.committed(pending).await,
             Ok(_) | Err(StoreError::Unavailable(_) | StoreError::InDoubt(_)) => Round::Resolved(Outcome::InDoubt),
@@ -218,7 +232,7 @@ impl Inner {
     }
 
     /// Sends an empty commit on the same base. The store has rejected the commit permanently, and an earlier copy of it
-    /// may still arrive.
+    /// may still arrive; or the transaction of a staged commit may still be committed.
     async fn send_nothing(&self, pending: &Pending) -> Round {
         let envelope = Envelope { id: CommitId::random(), ..pending.envelope.clone() };
         let commit = Commit { base: Base::At(pending.base), envelope: &envelope, changes: &[] };

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::pacing::Pacing;
 use super::write_queue::WriteQueue;
-use crate::model::records::{Change, Envelope, Position, TenantId};
+use crate::model::records::{Change, CommitId, Envelope, Position, TenantId};
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::session::Session;
 use crate::store::{Base, Commit};
@@ -20,6 +20,8 @@ pub(crate) struct WriteState {
     pub(crate) write_queue: WriteQueue,
     pub(super) pacing: Pacing,
     pending: Mutex<Option<Arc<Pending>>>,
+    /// The commit of the stage that has the turn.
+    staged: Mutex<Option<CommitId>>,
 }
 
 /// A commit of this authorizer that is in doubt.
@@ -30,6 +32,8 @@ pub(crate) struct Pending {
     pub(crate) changes: Vec<Change>,
     /// The snapshot that the commit leads to, in the session that planned it.
     pub(crate) next: Option<Arc<CompiledTenant>>,
+    /// Whether the application commits it, in a transaction of its own. It is never sent again.
+    pub(crate) is_staged: bool,
 }
 
 /// The owner of all write states: the registry.
@@ -60,6 +64,14 @@ impl WriteState {
 
     pub(crate) fn set_pending(&self, pending: Option<Arc<Pending>>) {
         *self.lock() = pending;
+    }
+
+    pub(super) fn staged(&self) -> Option<CommitId> {
+        *self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_staged(&self, commit: Option<CommitId>) {
+        *self.staged.lock().unwrap_or_else(PoisonError::into_inner) = commit;
     }
 }
 

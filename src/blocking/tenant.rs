@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{twin, wait};
+use super::{Staged, twin, wait};
 use crate::authorizer::history::{PastPoint, PastState};
 use crate::authorizer::{self, Lag, Outcome, Updated};
 #[cfg(feature = "json")]
@@ -173,6 +173,23 @@ impl Tenant {
     /// The same.
     pub fn try_plan<T, E: From<Error>>(&self, f: impl FnMut(&Tx) -> Result<T, E>) -> Result<(T, Plan), E> {
         self.0.try_plan(f)
+    }
+
+    /// See [`crate::Tenant::stage`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn stage<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Staged<T>> {
+        self.try_stage(f)
+    }
+
+    /// See [`crate::Tenant::try_stage`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn try_stage<T, E: From<Error>>(&self, f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Staged<T>, E> {
+        let staged = self.wait(self.0.try_stage(f))?;
+        Ok(Staged::new(staged, self.0.0.shared.runtime.clone()))
     }
 
     /// See [`crate::Tenant::commit`].

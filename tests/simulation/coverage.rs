@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The situations that must be reached, and in how many of a thousand seeds at least.
-pub(crate) const WANTED: [(&str, u64); 38] = [
+pub(crate) const WANTED: [(&str, u64); 42] = [
     ("a tenant in doubt", 400),
     ("resolved as committed", 290),
     ("resolved as aborted", 230),
@@ -43,6 +43,10 @@ pub(crate) const WANTED: [(&str, u64); 38] = [
     ("blocked by a commit in doubt", 260),
     ("a closure that failed", 200),
     ("a closure that failed, on a base that had moved", 60),
+    ("a stage that was committed", 100),
+    ("a stage that was not committed", 50),
+    ("a stage that was rolled back", 50),
+    ("a stage that was dropped", 50),
 ];
 
 /// The same for processes that follow each other.

@@ -4,9 +4,10 @@
 use rolecall::records::TenantId;
 use rolecall::{Reason, Tenant};
 
-use crate::operations::{Edit, Op, SLUGS, USERS};
+use crate::operations::{ENDINGS, Edit, Op, OpKind, SLUGS, USERS};
 use crate::process::Process;
 use crate::recovery::is_over;
+use crate::runtime::Simulated;
 use crate::world::{Checked, World};
 
 impl World {
@@ -52,6 +53,9 @@ impl World {
         let in_doubt = tenant.in_doubt().is_some();
         let (close, let_go) = if in_doubt { (20, 15) } else { (2, 1) };
         let op = match self.chance.weighted(&[26, 4, 8, 2, 8, 3, 2, close, let_go]) {
+            0 if self.chance.permille(150) => {
+                Op::Stage(tenant, edit, ENDINGS[self.chance.below(ENDINGS.len())], self.line.clone())
+            }
             0 => Op::Update(tenant, edit),
             1 => return self.plan(process, &tenant, edit),
             2 => {
@@ -129,16 +133,20 @@ impl World {
         self.observe(process)
     }
 
-    /// Drops the future of a caller whose process has a runtime. Nothing that anybody sees changes.
+    /// Drops the future of a caller whose process has a runtime. Nothing that anybody sees changes, except that the outcome
+    /// of a staged commit is unknown.
     fn hang_up(&mut self, index: usize) -> Checked {
         let process = self.tasks[index].process;
         self.trace.add(self.step, |_| format!("p{process} op-{} hangs up", self.tasks[index].op));
         let before: Vec<_> = self.silences(process);
         self.tasks[index].hang_up();
+        let is_stage = matches!(self.tasks[index].kind, OpKind::Stage(..));
+        let spawned = self.processes[process].runtime.as_ref().map(Simulated::spawned).unwrap_or_default();
+        self.tasks[index].add_jobs(spawned);
         if self.tasks[index].has_jobs() {
             self.coverage.met("a caller that hung up on a task");
         }
-        must!(self.silences(process) == before, "a caller hung up, and a tenant is out of service");
+        must!(is_stage || self.silences(process) == before, "a caller hung up, and a tenant is out of service");
         self.tidy(index)?;
         self.observe(process)
     }

@@ -7,9 +7,9 @@ use rolecall::ErrorKind;
 
 use crate::history::Instant;
 use crate::network::{Heard, What};
-use crate::operations::{Answer, OpKind};
+use crate::operations::{Answer, Ending, OpKind, number};
 use crate::process::{Conflict, Doubt, Known};
-use crate::server::Request;
+use crate::server::{Request, Sent};
 use crate::world::{Checked, Task, World};
 
 impl World {
@@ -53,6 +53,7 @@ impl World {
     fn asked(&mut self, index: usize, request: &Request) -> Checked {
         let Request::Commit(sent) = request else { return Ok(()) };
         let era = self.history.era();
+        self.sent_by_the_application(&self.tasks[index], sent)?;
         let task = &mut self.tasks[index];
         let doubts = &mut self.processes[task.process].commits;
         if sent.changes.is_empty() {
@@ -74,6 +75,16 @@ impl World {
                 return self.nothing_happened(earlier, heard);
             }
         }
+        Ok(())
+    }
+
+    /// Only the application sends a staged commit, and only once: with its own transaction.
+    fn sent_by_the_application(&self, task: &Task, sent: &Sent) -> Checked {
+        let op = sent.envelope.note.as_ref().and_then(|note| number(note.as_str()));
+        let Some((op, ending)) = op.and_then(|op| Some((op, *self.stages.get(&op)?))) else { return Ok(()) };
+        let commits = matches!(ending, Ending::Finish | Ending::FinishOrRollBack | Ending::CommitAndDrop);
+        let is_first = commits && task.op == op && task.sent.is_empty();
+        must!(is_first || sent.changes.is_empty(), "op-{op}: a staged commit is sent without its transaction");
         Ok(())
     }
 
@@ -142,6 +153,8 @@ impl World {
                 doubt.conflict = Conflict::Heard;
             }
             match (heard, doubt.state) {
+                // The application asks for the outcome of its own transaction, or drops the stage.
+                (Heard::Unknown, Known::InFlight) if matches!(task.kind, OpKind::Stage(..)) => {}
                 (Heard::Unknown, Known::InFlight) => {
                     doubt.is_unknown(step);
                     if is_creation {

@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use rolecall::assertions::Assertion;
 use rolecall::records::{Granted, Record, Revision, RoleId, TenantId, TenantSlug};
+use rolecall::store::{Store, StoreError};
 use rolecall::{Authorizer, Plan, Result, Tenant, Tx, authorizer::Updated};
 
 use crate::network::Line;
@@ -42,11 +43,39 @@ pub(crate) enum Op {
     OpenTenant(TenantId),
     Update(Tenant, Edit),
     Commit(Tenant, Edit, Box<Plan>),
+    /// Over this line the application commits its own transaction.
+    Stage(Tenant, Edit, Ending, Line),
     Refresh(Tenant),
     Close(Tenant),
     /// Follows the other process for a while, over this line. The number of polls of its future decides how long.
     Follow(Line, usize),
 }
+
+/// What the application does with a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Commits its transaction and finishes, whatever COMMIT answered.
+    Finish,
+    /// Commits its transaction, and rolls back if the store says that nothing happened.
+    FinishOrRollBack,
+    /// Writes the commit into its transaction, rolls back, and says so.
+    RollBack,
+    /// Rolls back and calls `finish` all the same.
+    RollBackAndFinish,
+    /// Rolls back by dropping everything.
+    Drop,
+    /// Commits its transaction and drops the stage.
+    CommitAndDrop,
+}
+
+pub(crate) const ENDINGS: [Ending; 6] = [
+    Ending::Finish,
+    Ending::FinishOrRollBack,
+    Ending::RollBack,
+    Ending::RollBackAndFinish,
+    Ending::Drop,
+    Ending::CommitAndDrop,
+];
 
 /// The result of an operation.
 pub(crate) enum Answer {
@@ -55,6 +84,8 @@ pub(crate) enum Answer {
     Refreshed(Result<Revision>),
     Closed(Result<()>),
     Followed,
+    /// A stage was ended without asking for its outcome.
+    Unasked,
 }
 
 /// The kind of an operation, which is kept while it runs.
@@ -66,6 +97,7 @@ pub(crate) enum OpKind {
     OpenTenant(TenantId),
     Update(Edit),
     Commit(Edit),
+    Stage(Edit, Ending),
     Refresh,
     Close,
     Follow,
@@ -150,6 +182,36 @@ fn holds_role(records: &Records, key: &str) -> bool {
     })
 }
 
+/// The application's transaction has nothing in it but the staged commit.
+async fn stage(op: usize, tenant: Tenant, edit: Edit, ending: Ending, line: Line) -> Answer {
+    let staged = match tenant.stage(|tx| edit.apply(op, tx)).await {
+        Ok(staged) => staged,
+        Err(error) => return Answer::Updated(Err(error)),
+    };
+    let commit = staged.commit();
+    match ending {
+        Ending::RollBack => {
+            staged.rolled_back();
+            return Answer::Unasked;
+        }
+        Ending::Drop => return Answer::Unasked,
+        Ending::RollBackAndFinish => return Answer::Updated(staged.finish().await),
+        Ending::Finish | Ending::FinishOrRollBack | Ending::CommitAndDrop => {}
+    }
+    let answer = line.commit(commit).await;
+    match (ending, answer) {
+        (Ending::CommitAndDrop, _) => Answer::Unasked,
+        // A driver that sends a commit twice reports a conflict with that commit itself.
+        (Ending::FinishOrRollBack, Err(error))
+            if !matches!(error, StoreError::InDoubt(_) | StoreError::Conflict { .. }) =>
+        {
+            staged.rolled_back();
+            Answer::Unasked
+        }
+        _ => Answer::Updated(staged.finish().await),
+    }
+}
+
 pub(crate) fn slug(index: usize) -> TenantSlug {
     TenantSlug::new(SLUGS[index]).unwrap()
 }
@@ -163,6 +225,7 @@ impl Op {
             Self::OpenTenant(tenant_id) => OpKind::OpenTenant(*tenant_id),
             Self::Update(_, edit) => OpKind::Update(*edit),
             Self::Commit(_, edit, _) => OpKind::Commit(*edit),
+            Self::Stage(_, edit, ending, _) => OpKind::Stage(*edit, *ending),
             Self::Refresh(_) => OpKind::Refresh,
             Self::Close(_) => OpKind::Close,
             Self::Follow(..) => OpKind::Follow,
@@ -171,9 +234,11 @@ impl Op {
 
     pub(crate) fn tenant(&self) -> Option<&Tenant> {
         match self {
-            Self::Update(tenant, _) | Self::Commit(tenant, ..) | Self::Refresh(tenant) | Self::Close(tenant) => {
-                Some(tenant)
-            }
+            Self::Update(tenant, _)
+            | Self::Commit(tenant, ..)
+            | Self::Stage(tenant, ..)
+            | Self::Refresh(tenant)
+            | Self::Close(tenant) => Some(tenant),
             _ => None,
         }
     }
@@ -194,6 +259,7 @@ impl Op {
                 Box::pin(async move { Answer::Updated(tenant.update(|tx| edit.apply(op, tx)).await) })
             }
             Self::Commit(tenant, _, plan) => Box::pin(async move { Answer::Updated(tenant.commit(*plan).await) }),
+            Self::Stage(tenant, edit, ending, line) => Box::pin(stage(op, tenant, edit, ending, line)),
             Self::Refresh(tenant) => Box::pin(async move { Answer::Refreshed(tenant.refresh().await) }),
             Self::Close(tenant) => Box::pin(async move { Answer::Closed(tenant.close().await) }),
             Self::Follow(line, polls) => {

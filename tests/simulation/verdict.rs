@@ -7,7 +7,7 @@ use rolecall::{
 };
 
 use crate::history::Instant;
-use crate::operations::{Answer, Edit, OpKind, SLUGS, is_missing, slug};
+use crate::operations::{Answer, Edit, Ending, OpKind, SLUGS, is_missing, slug};
 use crate::process::Known;
 use crate::world::{Checked, Task, World};
 
@@ -22,6 +22,7 @@ impl World {
             Answer::Refreshed(refreshed) => self.refreshed(task, refreshed.map_err(|e| e.kind()), before),
             Answer::Closed(closed) => self.closed(task, closed.is_ok()),
             Answer::Followed => Ok(()),
+            Answer::Unasked => self.unasked(task),
             Answer::Opened(opened) => {
                 self.creations_asked_about(task, opened.as_ref().map(drop).map_err(Error::kind))?;
                 self.opened(task, opened)
@@ -37,7 +38,7 @@ impl World {
             | Answer::Refreshed(Err(error))
             | Answer::Closed(Err(error)) => error.kind(),
             // It goes on.
-            Answer::Followed => return Ok(()),
+            Answer::Followed | Answer::Unasked => return Ok(()),
             _ => return Err(format!("the store has panicked, and op-{} succeeds", task.op)),
         };
         let may_be_unavailable = task.sent.is_empty();
@@ -47,7 +48,9 @@ impl World {
     }
 
     fn acknowledged(&mut self, task: &Task, done: &Updated<()>) -> Checked {
-        let (Some(tenant), OpKind::Update(edit) | OpKind::Commit(edit)) = (&task.tenant, task.kind) else {
+        let (Some(tenant), OpKind::Update(edit) | OpKind::Commit(edit) | OpKind::Stage(edit, _)) =
+            (&task.tenant, task.kind)
+        else {
             return Ok(());
         };
         let (now, op, silent) = (self.now(), task.op, tenant.now().unavailable());
@@ -61,9 +64,15 @@ impl World {
         let Some(commit) = done.commit else { return self.without_effect(task, tenant, edit, done) };
         must!(self.history.had(commit, task.began, now), "op-{op} was acknowledged, and the store does not have it");
         let Some(node) = self.history.node(commit) else { return Err(format!("op-{op} was never carried out")) };
-        must!(node.op == Some(op) && !node.is_empty && node.revision == done.revision, "op-{op}: another's commit");
+        // A staged transaction without effect is a commit all the same.
+        let is_staged = matches!(task.kind, OpKind::Stage(..));
+        let is_full = !node.is_empty && !done.changes.is_empty() || is_staged;
+        must!(node.op == Some(op) && node.revision == done.revision, "op-{op}: another's commit");
         must!(edit.is_true(op, &node.records), "op-{op} ({edit:?}) was acknowledged, and is not true");
-        must!(!done.changes.is_empty(), "op-{op} was acknowledged with a commit and without changes");
+        must!(is_full, "op-{op} was acknowledged with a commit and without changes");
+        if is_staged {
+            self.coverage.met("a stage that was committed");
+        }
         if edit == Edit::Delete {
             must!(matches!(silent, Some(Reason::Deleted | Reason::Closed)), "op-{op}: deleted, and it says {silent:?}");
         }
@@ -71,6 +80,22 @@ impl World {
             silent.is_some() || self.reflects(tenant, commit),
             "op-{op} was acknowledged, and its tenant is behind it"
         );
+        Ok(())
+    }
+
+    /// The application has ended a stage without asking for the outcome.
+    fn unasked(&mut self, task: &Task) -> Checked {
+        let (Some(tenant), OpKind::Stage(_, ending)) = (&task.tenant, task.kind) else { return Ok(()) };
+        match ending {
+            Ending::RollBack | Ending::FinishOrRollBack => {
+                self.coverage.met("a stage that was rolled back");
+                must!(tenant.in_doubt().is_none(), "op-{}: a stage was rolled back, and it is in doubt", task.op);
+            }
+            _ => {
+                self.coverage.met("a stage that was dropped");
+                must!(tenant.now().unavailable().is_some(), "op-{}: a stage was dropped, and it answers", task.op);
+            }
+        }
         Ok(())
     }
 
@@ -96,6 +121,9 @@ impl World {
                 must!(tenant.now().unavailable().is_some(), "op-{}: deleted, and it answers", task.op);
             }
             ErrorKind::Stale => self.coverage.met("a plan refused as stale"),
+            ErrorKind::Conflict if matches!(task.kind, OpKind::Stage(..)) => {
+                self.coverage.met("a stage that was not committed");
+            }
             ErrorKind::NotFound => self.not_found(task, tenant, error)?,
             ErrorKind::Blocked => {
                 let Some(id) = error.commit() else { return Err("blocked without a commit id".into()) };
@@ -107,7 +135,9 @@ impl World {
                 let Some(id) = error.commit() else { return Err("in doubt without a commit id".into()) };
                 let told = tenant.outcome(id);
                 let open = matches!(told, Some(Outcome::InDoubt | Outcome::Unknown));
-                must!(task.sent.contains(&id), "op-{} is in doubt, and the commit is not its own", task.op);
+                // The application may have rolled back before it sent anything.
+                let is_own = task.sent.contains(&id) || matches!(task.kind, OpKind::Stage(..));
+                must!(is_own, "op-{} is in doubt, and the commit is not its own", task.op);
                 must!(open, "op-{} is in doubt, and its tenant says {told:?}", task.op);
                 must!(tenant.now().unavailable().is_some() || told != Some(Outcome::InDoubt), "open, and answered");
                 return Ok(());
@@ -125,7 +155,10 @@ impl World {
 
     /// An entity that a closure did not find was missing at some time during the update.
     fn not_found(&mut self, task: &Task, tenant: &Tenant, error: &Error) -> Checked {
-        let OpKind::Update(Edit::AssignExisting(user)) = task.kind else { return Ok(()) };
+        let (OpKind::Update(Edit::AssignExisting(user)) | OpKind::Stage(Edit::AssignExisting(user), _)) = task.kind
+        else {
+            return Ok(());
+        };
         self.coverage.met("a closure that failed");
         if error.revision() > task.revision {
             self.coverage.met("a closure that failed, on a base that had moved");

@@ -18,7 +18,7 @@ use crate::coverage::Coverage;
 use crate::faults::Faults;
 use crate::history::{History, Instant};
 use crate::network::{Line, StorePanic};
-use crate::operations::{Answer, Op, OpKind, Running};
+use crate::operations::{Answer, Ending, Op, OpKind, Running};
 use crate::process::{Handle, Process};
 use crate::random::Random;
 use crate::runtime::{Job, Simulated};
@@ -45,6 +45,8 @@ pub(crate) struct World {
     /// The commits that were reported as aborted, and when.
     pub(crate) never: Vec<(CommitId, Instant)>,
     pub(crate) ops: usize,
+    /// What the application does with the stage of each operation that has one.
+    pub(crate) stages: HashMap<usize, Ending>,
     /// Whether processes with runtimes follow each other now and then.
     pub(crate) follows: bool,
 }
@@ -93,6 +95,10 @@ impl Task {
         self.future = None;
     }
 
+    pub(crate) fn add_jobs(&mut self, jobs: Vec<Job>) {
+        self.jobs.extend(jobs);
+    }
+
     pub(crate) fn has_jobs(&self) -> bool {
         !self.jobs.is_empty()
     }
@@ -136,6 +142,7 @@ impl World {
             trace: Trace::new(traced),
             never: Vec::new(),
             ops: 0,
+            stages: HashMap::new(),
             follows: false,
         }
     }
@@ -258,6 +265,9 @@ impl World {
         let kind = op.kind();
         let tenant = op.tenant().cloned();
         let authorizer = self.processes[process].authorizer.clone();
+        if let OpKind::Stage(_, ending) = kind {
+            self.stages.insert(number, ending);
+        }
         let (began, heard) = (self.step, self.now());
         let flag = Flag::set();
         self.trace.add(self.step, |names| {
@@ -446,6 +456,7 @@ impl World {
                 Answer::Refreshed(Ok(revision)) => format!("refreshed to {revision}"),
                 Answer::Closed(Ok(())) => "closed".into(),
                 Answer::Followed => "followed".into(),
+                Answer::Unasked => "a stage has ended".into(),
                 Answer::Opened(Err(error))
                 | Answer::Updated(Err(error))
                 | Answer::Refreshed(Err(error))

@@ -14,5 +14,6 @@ mod open_tenants;
 mod protocol;
 mod renames;
 mod runtime;
+mod staged;
 #[cfg(feature = "conformance")]
 mod telemetry;

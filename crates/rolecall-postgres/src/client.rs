@@ -41,7 +41,7 @@ impl<'c, T> Sent<'c, T> {
         Self(sent)
     }
 
-    async fn answer(mut self, connection: &Connection, step: &'static str) -> Result<T, Failure> {
+    async fn answer(mut self, connection: &Connection<'_>, step: &'static str) -> Result<T, Failure> {
         let answer = async {
             (&mut self.0).await;
             match Pin::new(&mut self.0).take_output() {
@@ -55,7 +55,7 @@ impl<'c, T> Sent<'c, T> {
 
 /// The next row of a stream.
 async fn next(
-    connection: &Connection,
+    connection: &Connection<'_>,
     step: &'static str,
     rows: &mut Pin<&mut RowStream>,
 ) -> Result<Option<Row>, Failure> {
@@ -64,7 +64,7 @@ async fn next(
 }
 
 pub(crate) async fn read_snapshot(
-    connection: &Connection,
+    connection: &Connection<'_>,
     client: &Client,
     statements: &[Statement<'_>],
     each: &mut EachRow<'_>,
@@ -87,7 +87,7 @@ pub(crate) async fn read_snapshot(
 }
 
 pub(crate) async fn copy_in(
-    connection: &Connection,
+    connection: &Connection<'_>,
     client: &Client,
     step: &'static str,
     sql: &str,

@@ -26,7 +26,11 @@ const COPY_FROM: usize = 1_000;
 type Pending<'c> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'c>>;
 
 /// Writes a commit into the open transaction of a connection, and returns the revision that it makes.
-pub(crate) async fn write(connection: &Connection, sql: &Statements, commit: Commit<'_>) -> Result<Revision, Failure> {
+pub(crate) async fn write(
+    connection: &Connection<'_>,
+    sql: &Statements,
+    commit: Commit<'_>,
+) -> Result<Revision, Failure> {
     let Commit { base, envelope, changes } = commit;
     let tenant_id = base.tenant_id().as_uuid();
     let batches = Batches::new(tenant_id, changes)?;
@@ -130,7 +134,7 @@ impl<'a> Batches<'a> {
 
 /// Raises the tenant's revision, if the base is its latest position. Returns the new revision.
 async fn move_tenant(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     base: Base,
     envelope: &Envelope,
@@ -188,7 +192,7 @@ async fn move_tenant(
 
 /// Says why the base is stale. `None` if the tenant does not exist yet, and the base is its creation.
 async fn stale(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     tenant_id: Uuid,
     base: Base,
@@ -220,7 +224,7 @@ fn expect_rows(affected: u64, rows: usize) -> Result<(), Failure> {
 
 /// Sends rows as one array for each column, so the number of parameters does not grow with the rows.
 fn send_rows<'c>(
-    connection: &'c Connection,
+    connection: &'c Connection<'_>,
     statement: &'c str,
     tenant_id: Uuid,
     table: &'static Table,
@@ -241,14 +245,14 @@ fn send_rows<'c>(
     })
 }
 
-fn clear<'c>(connection: &'c Connection, statement: &'c str, tenant_id: Uuid) -> Pending<'c> {
+fn clear<'c>(connection: &'c Connection<'_>, statement: &'c str, tenant_id: Uuid) -> Pending<'c> {
     Box::pin(async move {
         connection.execute("the deletion of the records", statement, &[(&tenant_id, Type::UUID)]).await.map(drop)
     })
 }
 
 fn insert_commit<'c>(
-    connection: &'c Connection,
+    connection: &'c Connection<'_>,
     sql: &'c Statements,
     tenant_id: Uuid,
     revision: i64,
@@ -273,7 +277,7 @@ fn insert_commit<'c>(
 }
 
 /// A hint for those who watch. PostgreSQL sends it when the transaction commits.
-fn notify<'c>(connection: &'c Connection, channel: &'c str, tenant_id: Uuid, revision: i64) -> Pending<'c> {
+fn notify<'c>(connection: &'c Connection<'_>, channel: &'c str, tenant_id: Uuid, revision: i64) -> Pending<'c> {
     Box::pin(async move {
         let payload = notification::payload(tenant_id, revision);
         let values: [(&(dyn ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
@@ -297,7 +301,7 @@ pub(crate) fn kind_name(kind: RecordKind) -> &'static str {
 }
 
 fn insert_changes<'c>(
-    connection: &'c Connection,
+    connection: &'c Connection<'_>,
     sql: &'c Statements,
     tenant_id: Uuid,
     revision: i64,
@@ -323,7 +327,7 @@ fn insert_changes<'c>(
 
 /// Sends rows by COPY, in bounded memory.
 async fn copy_rows<'a>(
-    connection: &Connection,
+    connection: &Connection<'_>,
     copy: &str,
     types: &[Type],
     count: usize,

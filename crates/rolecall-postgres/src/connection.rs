@@ -17,6 +17,7 @@ use crate::error::{DriverError, Failure, PostgresError, Stage};
 use crate::pool::{ConnectionPool, Link};
 #[cfg(feature = "sqlx")]
 use crate::sqlx_client;
+use crate::transaction::OpenTransaction;
 use crate::value::BoxedError;
 
 /// The values of a statement and their types. Every statement is unnamed and says the types, so it leaves nothing behind on
@@ -62,12 +63,12 @@ impl Row {
 /// In every other case the connection is closed: the caller dropped the call, a step took too long, or an error came. It may
 /// be in the middle of a conversation. The next user of it would get the answers to somebody else's questions.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    link: Option<Link>,
+pub(crate) struct Connection<'t> {
+    link: Option<Link<'t>>,
     limit: Option<Duration>,
 }
 
-impl Drop for Connection {
+impl Drop for Connection<'_> {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
             link.close();
@@ -75,7 +76,7 @@ impl Drop for Connection {
     }
 }
 
-impl Connection {
+impl Connection<'static> {
     pub(crate) async fn open(pool: &ConnectionPool, limit: Option<Duration>) -> Result<Self, Failure> {
         // Sockets and timers would panic.
         if tokio::runtime::Handle::try_current().is_err() {
@@ -94,8 +95,29 @@ impl Connection {
             Err(error) => Err(StoreError::unavailable(error).into()),
         }
     }
+}
 
-    fn link(&self) -> Result<&Link, Failure> {
+impl<'t> Connection<'t> {
+    /// Sets a savepoint in a transaction of the application. What follows is rolled back to it, unless it is
+    /// [released](Self::release_savepoint): also if the future is dropped.
+    pub(crate) async fn savepoint(
+        transaction: OpenTransaction<'t, '_>,
+        limit: Option<Duration>,
+    ) -> Result<Self, Failure> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(StoreError::unavailable(PostgresError::no_runtime()).into());
+        }
+        let link = transaction.savepoint().await.map_err(Failure::of)?;
+        Ok(Self { link: Some(link), limit })
+    }
+
+    /// Keeps what was done since the savepoint, in the transaction of the application.
+    pub(crate) async fn release_savepoint(mut self) -> Result<(), Failure> {
+        let Some(link) = self.link.take() else { return Err(Failure::damaged("a savepoint was released twice")) };
+        self.within("the release of the savepoint", link.keep()).await
+    }
+
+    fn link(&self) -> Result<&Link<'t>, Failure> {
         self.link.as_ref().ok_or_else(|| StoreError::unavailable("the connection was given back").into())
     }
 

@@ -14,7 +14,7 @@ use crate::statements::Statements;
 
 /// Returns the latest position of each tenant (P1 to P5), in one statement.
 pub(crate) async fn positions(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     tenant_ids: &[TenantId],
 ) -> Result<Vec<Option<Position>>, Failure> {
@@ -34,7 +34,7 @@ pub(crate) async fn positions(
 
 /// Returns the tenants after a slug in which a user exists (U1 to U4). The index `users_key` finds them.
 pub(crate) async fn tenants_of_user(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     key: &UserKey,
     after: Option<&TenantSlug>,

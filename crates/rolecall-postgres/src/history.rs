@@ -19,7 +19,7 @@ const MOST_COMMITS: i64 = 1_000;
 
 /// Returns a page of the history (H1 to H7). Reads commits backwards, more at once each time, and looks for those that match.
 pub(crate) async fn commits(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     tenant_id: TenantId,
     query: &CommitQuery,
@@ -31,7 +31,7 @@ pub(crate) async fn commits(
 }
 
 async fn read(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     tenant_id: TenantId,
     query: &CommitQuery,
@@ -92,7 +92,7 @@ fn start(tenant_id: TenantId, head: &Row) -> Result<Position, Failure> {
 
 /// The newest commits before a revision, oldest first: at least one, and else not more changes than are left.
 async fn window(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     id: Uuid,
     before: i64,

@@ -20,6 +20,7 @@
 //! | [`PostgresStore`] | the store, over a pool of the application |
 //! | [`ConnectionPool`] | that pool: of deadpool and tokio-postgres, or of sqlx |
 //! | [`PostgresStoreBuilder`] | its options: the name of the schema, time limits |
+//! | [`OpenTransaction`] | a transaction of the application, into which [`commit_in`](PostgresStore::commit_in) writes |
 //! | [`PostgresError`] | why PostgreSQL did not do what the store asked for: the cause of a [`StoreError`](rolecall::store::StoreError) |
 //! | [`PostgresHints`] | hints that tenants have newer revisions, for [followers](rolecall::Authorizer::follow) |
 //! | [`migration_sql`] | the tables as SQL |
@@ -44,6 +45,7 @@ mod sqlx_client;
 mod statements;
 mod store;
 mod tables;
+mod transaction;
 mod value;
 mod watch;
 
@@ -56,6 +58,7 @@ pub use sqlx;
 pub use store::{PostgresStore, PostgresStoreBuilder, migration_sql};
 #[cfg(feature = "deadpool")]
 pub use tokio_postgres;
+pub use transaction::OpenTransaction;
 pub use watch::PostgresHints;
 
 #[cfg(not(any(feature = "deadpool", feature = "sqlx")))]

@@ -20,7 +20,7 @@ fn lock_number(schema: &str) -> i64 {
 }
 
 /// Creates or updates the tables, as one transaction.
-pub(crate) async fn migrate(connection: &Connection, sql: &Statements, name: &str) -> Result<(), Failure> {
+pub(crate) async fn migrate(connection: &Connection<'_>, sql: &Statements, name: &str) -> Result<(), Failure> {
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
     connection.batch("BEGIN", begin).await.map_err(Failure::at_begin)?;
     connection.query("the lock for migrations", LOCK, &[(&lock_number(name), Type::INT8)]).await?;

@@ -1,13 +1,15 @@
-//! The pool that the application brings, and a connection from it.
+//! The pool that the application brings, and a connection from it; or a transaction that the application has begun.
 
 use std::time::Duration;
 
 #[cfg(feature = "sqlx")]
-use sqlx::pool::PoolConnection;
-#[cfg(feature = "sqlx")]
 use tokio::sync::Mutex;
 
 use crate::error::{DriverError, PostgresError, PostgresErrorKind};
+#[cfg(feature = "deadpool")]
+use crate::transaction::ClientSession;
+#[cfg(feature = "sqlx")]
+use crate::transaction::SqlxSession;
 
 /// A connection pool of the application: the store takes either, by `into`.
 ///
@@ -49,24 +51,27 @@ impl From<sqlx::PgPool> for ConnectionPool {
     }
 }
 
-/// A connection that was taken out of the pool.
+/// A connection that was taken out of the pool, or a savepoint in a transaction of the application.
 #[derive(Debug)]
-pub(crate) enum Link {
+pub(crate) enum Link<'t> {
     #[cfg(feature = "deadpool")]
-    Client(deadpool_postgres::Object),
+    Client(ClientSession<'t>),
     /// sqlx has one statement under way at a time.
     #[cfg(feature = "sqlx")]
-    Sqlx(Mutex<PoolConnection<sqlx::Postgres>>),
+    Sqlx(Mutex<SqlxSession<'t>>),
 }
 
 impl ConnectionPool {
-    pub(crate) async fn connect(&self) -> Result<Link, PostgresError> {
+    pub(crate) async fn connect(&self) -> Result<Link<'static>, PostgresError> {
         match self {
             #[cfg(feature = "deadpool")]
-            Self::Deadpool(pool) => pool.get().await.map(Link::Client).map_err(PostgresError::of_pool),
+            Self::Deadpool(pool) => match pool.get().await {
+                Ok(object) => Ok(Link::Client(ClientSession::Pooled(object))),
+                Err(error) => Err(PostgresError::of_pool(error)),
+            },
             #[cfg(feature = "sqlx")]
             Self::Sqlx(pool) => match pool.acquire().await {
-                Ok(connection) => Ok(Link::Sqlx(Mutex::new(connection))),
+                Ok(connection) => Ok(Link::Sqlx(Mutex::new(SqlxSession::Pooled(connection)))),
                 Err(sqlx::Error::PoolTimedOut) => Err(self.no_connection(pool.options().get_acquire_timeout())),
                 Err(error) => Err(PostgresError::of_sqlx_pool(error)),
             },
@@ -95,14 +100,19 @@ impl ConnectionPool {
     }
 }
 
-impl Link {
-    /// Closes the connection, and never gives it back.
+impl Link<'_> {
+    /// Closes the connection, and never gives it back. A savepoint is rolled back.
     pub(crate) fn close(self) {
         match self {
             #[cfg(feature = "deadpool")]
-            Self::Client(object) => drop(deadpool_postgres::Object::take(object)),
+            Self::Client(ClientSession::Pooled(object)) => drop(deadpool_postgres::Object::take(object)),
+            #[cfg(feature = "deadpool")]
+            Self::Client(ClientSession::Savepoint(savepoint)) => drop(savepoint),
             #[cfg(feature = "sqlx")]
-            Self::Sqlx(connection) => drop(connection.into_inner().detach()),
+            Self::Sqlx(session) => match session.into_inner() {
+                SqlxSession::Pooled(connection) => drop(connection.detach()),
+                SqlxSession::Savepoint(savepoint) => drop(savepoint),
+            },
         }
     }
 

@@ -19,7 +19,7 @@ use crate::value::Micros;
 const MOST_UNREADABLE: usize = 20;
 
 pub(crate) async fn find(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     slug: &TenantSlug,
 ) -> Result<Option<TenantId>, Failure> {
@@ -30,7 +30,7 @@ pub(crate) async fn find(
 }
 
 pub(crate) async fn list(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     after: Option<&TenantSlug>,
     limit: usize,
@@ -78,7 +78,7 @@ impl<'s> Loading<'s> {
 }
 
 pub(crate) async fn load(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     tenant_id: TenantId,
     loading: &mut Loading<'_>,
@@ -140,7 +140,7 @@ fn revision(number: i64) -> Result<Revision, Failure> {
 }
 
 pub(crate) async fn since(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sql: &Statements,
     at: Position,
     max_changes: i64,
@@ -289,7 +289,7 @@ impl StoredCommits {
 }
 
 /// Refuses a schema of another version.
-pub(crate) async fn check_schema(connection: &Connection, sql: &Statements, schema: &str) -> Result<(), Failure> {
+pub(crate) async fn check_schema(connection: &Connection<'_>, sql: &Statements, schema: &str) -> Result<(), Failure> {
     let checked = match connection.query_one("the version of the schema", &sql.version, &[]).await {
         Ok(Some(row)) => PostgresError::check_version(schema, get(&row, 0)?, get(&row, 1)?),
         Ok(None) => Err(PostgresError::schema_missing(schema)),

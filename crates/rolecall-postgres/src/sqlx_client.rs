@@ -6,7 +6,6 @@ use futures_util::stream::BoxStream;
 use postgres_types::{FromSql, IsNull, ToSql, Type};
 use sqlx::encode::IsNull as SqlxNull;
 use sqlx::error::BoxDynError;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo};
 use sqlx::query::Query;
@@ -15,9 +14,10 @@ use tokio::sync::Mutex;
 
 use crate::connection::{BEGIN_SNAPSHOT, Connection, EachRow, Row, Statement, Values};
 use crate::error::{DriverError, Failure};
+use crate::transaction::SqlxSession;
 use crate::value::BoxedError;
 
-type Link = Mutex<PoolConnection<Postgres>>;
+type Link<'t> = Mutex<SqlxSession<'t>>;
 
 /// A value with its type, as sqlx sends it.
 struct Bound<'v>(&'v (dyn ToSql + Sync), &'v Type);
@@ -66,25 +66,25 @@ pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a PgRow, at: usize) -> Result<T, Bo
     if value.is_null() { T::from_sql_null(&ty) } else { T::from_sql(&ty, value.as_bytes()?) }
 }
 
-pub(crate) async fn batch(link: &Link, sql: &str) -> Result<(), DriverError> {
+pub(crate) async fn batch(link: &Link<'_>, sql: &str) -> Result<(), DriverError> {
     let mut connection = link.lock().await;
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await?;
+    (**connection).execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await?;
     Ok(())
 }
 
-pub(crate) async fn query(link: &Link, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, DriverError> {
+pub(crate) async fn query(link: &Link<'_>, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, DriverError> {
     let (query, mut connection) = (prepare(sql, values)?, link.lock().await);
     Ok(query.fetch_all(&mut **connection).await?.into_iter().map(Row::Sqlx).collect())
 }
 
-pub(crate) async fn execute(link: &Link, sql: &str, values: &Values<'_>) -> Result<u64, DriverError> {
+pub(crate) async fn execute(link: &Link<'_>, sql: &str, values: &Values<'_>) -> Result<u64, DriverError> {
     let (query, mut connection) = (prepare(sql, values)?, link.lock().await);
     Ok(query.execute(&mut **connection).await?.rows_affected())
 }
 
 pub(crate) async fn read_snapshot(
-    connection: &Connection,
-    link: &Link,
+    connection: &Connection<'_>,
+    link: &Link<'_>,
     statements: &[Statement<'_>],
     each: &mut EachRow<'_>,
 ) -> Result<(), Failure> {
@@ -106,8 +106,8 @@ async fn next(rows: &mut BoxStream<'_, Result<PgRow, sqlx::Error>>) -> Result<Op
 }
 
 pub(crate) async fn copy_in(
-    connection: &Connection,
-    link: &Link,
+    connection: &Connection<'_>,
+    link: &Link<'_>,
     step: &'static str,
     sql: &str,
     pieces: impl Iterator<Item = Result<Bytes, Failure>> + Send,

@@ -62,6 +62,20 @@ pub(crate) fn begin_commit(step_timeout: Option<Duration>) -> String {
     sql
 }
 
+/// The same settings for a commit in a transaction of the application, where they hold to its end. The limit of the wait for
+/// locks is $1 unless the application has set one: a row is returned if it is, for [`END_OF_LOCK_TIMEOUT`].
+pub(crate) const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', true) \
+    WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+pub(crate) const LOCK_TIMEOUT: &str =
+    "SELECT set_config('lock_timeout', $1, true) WHERE current_setting('lock_timeout') = '0'";
+pub(crate) const END_OF_LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 0";
+
+/// The limit of the wait for a lock, in milliseconds. The session gives up on a lock before the store gives up on the
+/// session. Zero would be no limit.
+pub(crate) fn lock_timeout(step_timeout: Duration) -> u128 {
+    (step_timeout / 4 * 3).as_millis().clamp(1, 2_147_483_647)
+}
+
 /// Sends a notification when the transaction commits.
 pub(crate) const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 

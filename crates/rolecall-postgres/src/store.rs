@@ -22,6 +22,7 @@ use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::pool::ConnectionPool;
 use crate::read::Loading;
 use crate::statements::{self, NOTIFY, Statements};
+use crate::transaction::OpenTransaction;
 use crate::value::Micros;
 use crate::watch::{Listener, PostgresHints};
 use crate::{commit, directory, history, migrate, notification, read, schema};
@@ -306,6 +307,48 @@ impl PostgresStore {
         migrated.map_err(into_postgres_error)
     }
 
+    /// Writes a [staged](rolecall::Tenant::stage) commit into a transaction of the application, which commits it together
+    /// with the application's own rows, or rolls both back.
+    ///
+    /// The transaction is one of tokio-postgres, of deadpool or of sqlx, on the database of the store; it need not be a
+    /// connection of the store's pool. Its isolation level does not matter. From here to its end it holds the lock of the
+    /// tenant, for which all other writers of the tenant wait, and `synchronous_commit` is at least `on`.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     acme: rolecall::Tenant, store: rolecall_postgres::PostgresStore, mut client: tokio_postgres::Client,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let staged = acme.stage(|tx| tx.create_group("project-7")?.id()).await?;
+    /// let mut transaction = client.transaction().await?;
+    /// transaction.execute("INSERT INTO projects (name) VALUES ('project-7')", &[]).await?;
+    /// if let Err(error) = store.commit_in(&mut transaction, staged.commit()).await {
+    ///     transaction.rollback().await?;
+    ///     staged.rolled_back();
+    ///     return Err(error.into());
+    /// }
+    /// let committed = transaction.commit().await;
+    /// // Also if the answer to COMMIT was lost: the store knows.
+    /// staged.finish().await?;
+    /// # let _ = committed;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// If the future is dropped, or an error comes, the transaction is as it was before the call.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`] but [`InDoubt`](StoreError::InDoubt): nothing is in the transaction. It can be used
+    /// further, unless its connection is lost. With isolation above `READ COMMITTED`, another writer since the
+    /// transaction's first statement is [`Unavailable`](StoreError::Unavailable) or
+    /// [`Conflict`](StoreError::Conflict): roll back and begin anew.
+    pub async fn commit_in<'t, 'c: 't>(
+        &self,
+        transaction: impl Into<OpenTransaction<'t, 'c>>,
+        commit: Commit<'_>,
+    ) -> Result<Revision, StoreError> {
+        self.0.commit_in(transaction.into(), commit).await.map_err(Failure::into_answer)
+    }
+
     /// Removes old commits from the history: those older than an instant, but never the newest `keep` of a tenant. Returns
     /// how many commits it removed.
     ///
@@ -442,7 +485,7 @@ impl Watch for PostgresStore {
 
 impl Inner {
     /// Takes a connection of the pool. The first call of a store checks the version of the schema.
-    async fn connect(&self) -> Result<Connection, Failure> {
+    async fn connect(&self) -> Result<Connection<'static>, Failure> {
         let connection = Connection::open(&self.pool, self.step_timeout).await?;
         if !self.is_checked.load(Ordering::Relaxed) {
             read::check_schema(&connection, &self.sql, &self.schema).await?;
@@ -451,10 +494,33 @@ impl Inner {
         Ok(connection)
     }
 
-    async fn commit(&self, connection: &Connection, commit: Commit<'_>) -> Result<Revision, Failure> {
+    async fn commit(&self, connection: &Connection<'_>, commit: Commit<'_>) -> Result<Revision, Failure> {
         connection.batch("BEGIN", &self.begin_commit).await.map_err(Failure::at_begin)?;
         let revision = commit::write(connection, &self.sql, commit).await?;
         connection.commit().await?;
+        Ok(revision)
+    }
+
+    async fn commit_in(&self, transaction: OpenTransaction<'_, '_>, commit: Commit<'_>) -> Result<Revision, Failure> {
+        let connection = Connection::savepoint(transaction, self.step_timeout).await?;
+        if !self.is_checked.load(Ordering::Relaxed) {
+            read::check_schema(&connection, &self.sql, &self.schema).await?;
+            self.is_checked.store(true, Ordering::Relaxed);
+        }
+        connection.batch("the settings of the transaction", statements::DURABLE).await?;
+        let limited = match self.step_timeout {
+            None => None,
+            Some(limit) => {
+                let limit = statements::lock_timeout(limit).to_string();
+                let values: [(&(dyn ToSql + Sync), Type); 1] = [(&limit, Type::TEXT)];
+                connection.query_one("the settings of the transaction", statements::LOCK_TIMEOUT, &values).await?
+            }
+        };
+        let revision = commit::write(&connection, &self.sql, commit).await?;
+        if limited.is_some() {
+            connection.batch("the settings of the transaction", statements::END_OF_LOCK_TIMEOUT).await?;
+        }
+        connection.release_savepoint().await?;
         Ok(revision)
     }
 }

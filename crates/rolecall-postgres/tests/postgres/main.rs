@@ -18,6 +18,7 @@ mod restarts;
 mod schemas;
 mod server;
 mod sessions;
+mod staged;
 mod standby;
 mod tables;
 mod watching;

@@ -1,0 +1,150 @@
+//! Staged transactions: what the tenant does until the application has committed or rolled back.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pollster::block_on;
+use rolecall::store::{Base, Commit, MemoryStore, Since, Store, StoreError};
+use rolecall::{Authorizer, Error, ErrorKind, Reason, Tenant, authorizer::Outcome};
+
+fn acme(retry_timeout: Duration) -> (Arc<MemoryStore>, Tenant) {
+    let store = Arc::new(MemoryStore::default());
+    let authorizer = Authorizer::builder().store(Arc::clone(&store)).retry_timeout(retry_timeout).build();
+    let acme = block_on(authorizer.create_tenant("acme", "Acme")).unwrap();
+    let setup = acme.update(|tx| {
+        tx.create_permission("posts:write")?;
+        tx.create_role("editor")?.grant("posts:write")?;
+        tx.create_user("alice")?.assign("editor")?.done()
+    });
+    block_on(setup).unwrap();
+    (store, acme)
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[test]
+fn readers_see_the_revision_before_the_stage_until_it_is_finished() {
+    let (store, acme) = acme(LONG);
+    block_on(async {
+        let before = acme.revision();
+        let staged = acme.stage(|tx| tx.user("alice")?.unassign("editor")?.done()).await.unwrap();
+        assert_eq!((staged.plan().changes().len(), *staged.value()), (1, ()));
+        assert!(acme.check("alice", "posts:write"));
+        store.commit(staged.commit()).await.unwrap();
+        assert!(acme.check("alice", "posts:write"), "not finished");
+        let updated = staged.finish().await.unwrap();
+        assert!(!acme.check("alice", "posts:write"));
+        assert_eq!((acme.revision(), updated.revision), (before.next(), before.next()));
+        assert!(acme.update(|tx| tx.create_user("bob")?.done()).await.is_ok(), "the turn was passed on");
+    });
+}
+
+/// The task that has the stage would wait for itself.
+#[test]
+fn calls_that_wait_for_a_stage_are_refused_in_time() {
+    let (_, acme) = acme(Duration::from_millis(30));
+    block_on(async {
+        let staged = acme.stage(|tx| tx.create_user("bob")?.done()).await.unwrap();
+        let refused = [
+            acme.update(|tx| tx.create_user("carol")?.done()).await.map(drop),
+            acme.stage(|tx| tx.create_user("carol")?.done()).await.map(drop),
+            acme.refresh().await.map(drop),
+            acme.close().await,
+        ];
+        for answer in refused {
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Blocked);
+            assert!(error.to_string().contains("a staged transaction"), "{error}");
+            assert_eq!(error.commit(), Some(staged.commit().envelope.id));
+        }
+        assert!(acme.check("alice", "posts:write"), "the tenant serves all the time");
+        staged.rolled_back();
+        assert!(acme.update(|tx| tx.create_user("carol")?.done()).await.is_ok());
+    });
+}
+
+#[test]
+fn a_stage_that_was_not_used_or_was_rolled_back_changes_nothing() {
+    let (_, acme) = acme(LONG);
+    block_on(async {
+        let before = acme.revision();
+        drop(acme.stage(|tx| tx.create_user("bob")?.done()).await.unwrap());
+        assert_eq!(acme.now().unavailable(), None, "nobody has its commit");
+        let staged = acme.stage(|tx| tx.create_user("bob")?.done()).await.unwrap();
+        assert_eq!(staged.finish().await.unwrap_err().kind(), ErrorKind::Conflict, "nobody has its commit");
+        let staged = acme.stage(|tx| tx.create_user("bob")?.done()).await.unwrap();
+        let _ = staged.commit();
+        staged.rolled_back();
+        assert_eq!(acme.now().unavailable(), None);
+        assert_eq!(acme.refresh().await.unwrap(), before);
+        let failed = acme.stage(|_| Err::<(), _>(Error::rejected("no"))).await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Rejected);
+        assert!(acme.update(|tx| tx.create_user("bob")?.done()).await.is_ok(), "the turn was passed on");
+    });
+}
+
+#[test]
+fn a_dropped_stage_is_resolved_by_an_empty_commit_and_never_sent() {
+    let (store, acme) = acme(LONG);
+    block_on(async {
+        let base = acme.snapshot().position();
+        let staged = acme.stage(|tx| tx.create_user("bob")?.done()).await.unwrap();
+        let commit = staged.commit().envelope.id;
+        drop(staged);
+        assert_eq!(acme.now().unavailable(), Some(Reason::InDoubt));
+        assert_eq!((acme.in_doubt(), acme.outcome(commit)), (Some(commit), Some(Outcome::InDoubt)));
+        acme.refresh().await.unwrap();
+        assert_eq!((acme.in_doubt(), acme.outcome(commit)), (None, Some(Outcome::Aborted)));
+        assert!(acme.check("alice", "posts:write"), "it serves again");
+        let Since::Commits(commits) = store.since(base).await.unwrap() else { panic!("too old") };
+        assert!(commits.len() == 1 && commits[0].changes.is_empty(), "{commits:?}");
+        // A transaction of the application comes too late.
+        let late = Commit { base: Base::At(base), envelope: &commits[0].envelope, changes: &[] };
+        assert!(matches!(store.commit(late).await, Err(StoreError::Conflict { .. })));
+    });
+}
+
+#[test]
+fn a_dropped_stage_that_was_committed_is_found() {
+    let (store, acme) = acme(LONG);
+    block_on(async {
+        let staged = acme.stage(|tx| tx.user("alice")?.unassign("editor")?.done()).await.unwrap();
+        let commit = staged.commit().envelope.id;
+        let revision = store.commit(staged.commit()).await.unwrap();
+        drop(staged);
+        assert!(!acme.check("alice", "posts:write"), "denied at once");
+        acme.refresh().await.unwrap();
+        assert_eq!(acme.outcome(commit), Some(Outcome::Committed(revision)));
+        assert_eq!((acme.now().unavailable(), acme.check("alice", "posts:write")), (None, false));
+    });
+}
+
+/// It conflicts with whoever makes it have an effect.
+#[test]
+fn a_stage_without_effect_is_an_empty_commit() {
+    let (store, acme) = acme(LONG);
+    block_on(async {
+        let before = acme.revision();
+        let staged = acme.stage(|tx| tx.ensure_user("alice")?.assign("editor")?.done()).await.unwrap();
+        assert!(staged.commit().changes.is_empty());
+        store.commit(staged.commit()).await.unwrap();
+        let updated = staged.finish().await.unwrap();
+        assert!(updated.commit.is_some() && updated.changes.is_empty());
+        assert_eq!((updated.revision, acme.revision()), (before.next(), before.next()));
+    });
+}
+
+#[test]
+fn a_stage_begins_on_the_latest_state_and_cannot_delete_the_tenant() {
+    let (store, acme) = acme(LONG);
+    block_on(async {
+        let elsewhere = Authorizer::builder().store(store).build().tenant("acme").await.unwrap();
+        elsewhere.update(|tx| tx.create_group("staff")?.done()).await.unwrap();
+        let staged = acme.stage(|tx| tx.user("alice")?.join("staff")?.done()).await.unwrap();
+        staged.rolled_back();
+        assert_eq!(acme.stage(rolecall::Tx::delete_tenant).await.unwrap_err().kind(), ErrorKind::Rejected);
+        assert!(acme.check("alice", "posts:write"));
+    });
+}

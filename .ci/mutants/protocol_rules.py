@@ -36,7 +36,7 @@ MUTANTS = [
     ("one's own id is not looked for in a conflict", "commit.rs",
      "self.seen(actual);\n                let outcome = self.resolve(&pending).await;",
      "self.seen(actual);\n                drop(self.sync().await);\n                let outcome = Outcome::Aborted;"),
-    ("a future that is dropped leaves the tenant as resolved", "commit.rs", "self.inner.mark_in_doubt(pending);", "drop(pending);"),
+    ("a future that is dropped leaves the tenant as resolved", "commit/sent.rs", "self.inner.mark_in_doubt(pending);", "drop(pending);"),
     ("a tenant in doubt answers", "resolve.rs", "self.current.set_availability(Availability::InDoubt);", ""),
     ("a commit in doubt is not kept", "resolve.rs", "self.write_state.set_pending(Some(pending));", "drop(pending);"),
     ("published before it is committed", "commit.rs",

@@ -8,7 +8,7 @@ use rolecall::{PageRequest, Reason, Snapshot, Tenant, authorizer::Outcome};
 
 use crate::history::{History, Node};
 use crate::operations::PERMISSION;
-use crate::process::Known;
+use crate::process::{Handle, Known, Process};
 use crate::server::tenant;
 use crate::world::{Checked, World};
 
@@ -47,7 +47,11 @@ impl World {
             self.observe_one(process, handle)?;
         }
         self.open_once(process)?;
-        self.processes[process].loaded.clear();
+        // A tenant may load and be in doubt again within one step: then its next answer comes after the load.
+        let Process { loaded, handles, .. } = &mut self.processes[process];
+        let is_silent = |handle: &Handle| handle.tenant.now().unavailable().is_some();
+        let silent = |id: &TenantId| handles.iter().any(|handle| handle.tenant.tenant_id() == *id && is_silent(handle));
+        loaded.retain(silent);
         Ok(())
     }
 

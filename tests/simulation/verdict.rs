@@ -31,7 +31,7 @@ impl World {
     }
 
     /// The task of a call has panicked. The caller receives an error that does not claim too much.
-    pub(crate) fn judge_panicked(task: &Task, answer: &Answer) -> Checked {
+    pub(crate) fn judge_panicked(&self, task: &Task, answer: &Answer) -> Checked {
         let kind = match answer {
             Answer::Updated(Err(error))
             | Answer::Opened(Err(error))
@@ -41,7 +41,13 @@ impl World {
             Answer::Followed | Answer::Unasked => return Ok(()),
             _ => return Err(format!("the store has panicked, and op-{} succeeds", task.op)),
         };
-        let may_be_unavailable = task.sent.is_empty();
+        // Nothing was sent, or the store has refused it: a creation whose slug is taken goes on with a load.
+        let commits = &self.processes[task.process].commits;
+        let is_refused = |id: &CommitId| {
+            let is_open = commits.iter().any(|doubt| doubt.commit == *id && doubt.state != Known::Resolved);
+            !is_open && self.history.node(*id).is_none()
+        };
+        let may_be_unavailable = task.sent.iter().all(is_refused);
         let is_honest = kind == ErrorKind::InDoubt || kind == ErrorKind::Unavailable && may_be_unavailable;
         must!(is_honest, "the store has panicked, and op-{} says {kind:?}", task.op);
         Ok(())

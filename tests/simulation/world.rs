@@ -472,7 +472,7 @@ impl World {
         self.decided_by(&task, &answer)?;
         self.abandoned(&task);
         if task.has_panicked {
-            return Self::judge_panicked(&task, &answer);
+            return self.judge_panicked(&task, &answer);
         }
         self.judge(&task, answer, before)
     }

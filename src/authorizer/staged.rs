@@ -1,9 +1,8 @@
 //! Staged transactions: committed by the application, inside its own database transaction.
 //!
-//! The stage has the tenant's turn until it ends. The authorizer does not know what becomes of the application's
-//! transaction, so the end of a stage is that of a commit in doubt: the commit that made the next revision decides. If
-//! there is none, an empty commit makes it. The staged commit itself is never sent: the application's rows would not
-//! be there.
+//! The stage has the tenant's turn until it ends. The authorizer cannot see how the application's transaction ends. So a
+//! stage ends as a commit in doubt does: the commit that made the next revision decides. If there is none, an empty commit
+//! makes it. The staged commit itself is never sent: the application's rows would not be there.
 //!
 //! `tests/staged_protocol` is the model.
 
@@ -42,7 +41,7 @@ const NOT_ENDED: &str = "a staged transaction of this process has the tenant's t
 ///
 /// | the stage ends with | the tenant |
 /// |---|---|
-/// | [`finish`](Self::finish) | has found out what the store holds |
+/// | [`finish`](Self::finish) | has the latest state of the store |
 /// | [`rolled_back`](Self::rolled_back) | is unchanged |
 /// | a drop before `commit` was called | is unchanged |
 /// | a drop after it | is in doubt, which denies every check, until that is resolved: a [runtime](crate::AuthorizerBuilder::runtime) does so at once, otherwise the next asynchronous call on the tenant |
@@ -94,7 +93,7 @@ impl Held {
         *self.is_handed_out.get_mut() = false;
     }
 
-    /// Finds out what the store holds.
+    /// Asks the store for the outcome, and publishes its latest state.
     async fn find_out(mut self) -> Outcome {
         let outcome = self.inner.resolve(&self.pending).await;
         if outcome != Outcome::InDoubt {
@@ -207,7 +206,7 @@ impl<T> Staged<T> {
         self.held.pending.as_commit()
     }
 
-    /// Returns what the closure returned.
+    /// Returns the value of the closure.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -233,7 +232,7 @@ impl<T> Staged<T> {
         &self.plan
     }
 
-    /// Finds out whether the commit is in the store, and publishes what the store has. Call it after COMMIT, also if the
+    /// Finds out whether the commit is in the store, and publishes the store's latest state. Call it after COMMIT, also if the
     /// answer to COMMIT was lost.
     ///
     /// If neither this commit nor another one has made the next revision, an empty commit does. A transaction that is still

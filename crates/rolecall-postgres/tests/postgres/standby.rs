@@ -1,4 +1,4 @@
-//! A standby is told apart, and takes over. Ignored: it needs a standby of the server, and stops the server.
+//! A standby is recognised, and takes over. Ignored: it needs a standby of the server, and stops the server.
 //! `.ci/postgres` makes one and runs this test.
 
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ fn of_both_hosts() -> PostgresStore {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a standby: run by .ci/postgres"]
-async fn a_standby_is_told_apart_and_takes_over() {
+async fn a_standby_is_recognised_and_takes_over() {
     let schema = server::schema_name();
     let (primary, behind) = (connect(&server::config()).await, connect(&standby()).await);
     let store = of_both_hosts();

@@ -1,7 +1,7 @@
 //! Times commits and loads, each beside what PostgreSQL itself takes for the same.
 //!
 //! ```text
-//! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --all-features --bench store
+//! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --all-features --bench postgres
 //! ROLECALL_SHORT=1 ...    # a few seconds
 //! ```
 //!

@@ -53,7 +53,7 @@ mod tenant;
 mod staged;
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,15 +125,28 @@ fn wait<T, E: From<Error>>(
     runtime: Option<&Arc<dyn Runtime>>,
     call: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let Some(runtime) = runtime else { return block_on(call) };
     let mut answer = None;
-    let waited = runtime.block_on(pin!(async { answer = Some(call.await) }));
-    let refused = |reason: String| Err(Error::new(ErrorKind::Unavailable).reason(reason).into());
+    let waited = to_the_end(runtime, pin!(async { answer = Some(call.await) }));
     match (answer, waited) {
         (Some(answer), _) => answer,
-        (None, Err(why)) => refused(why.to_string()),
-        (None, Ok(())) => refused("the runtime did not poll the call to its end".to_owned()),
+        (None, Err(refused)) => Err(refused.into()),
+        (None, Ok(())) => Err(unfinished("the runtime did not poll the call to its end".to_owned()).into()),
     }
+}
+
+/// Polls a future to its end. The same code for every call, so that an application compiles it once.
+fn to_the_end(runtime: Option<&Arc<dyn Runtime>>, call: Pin<&mut (dyn Future<Output = ()> + '_)>) -> Result<()> {
+    match runtime {
+        None => {
+            block_on(call);
+            Ok(())
+        }
+        Some(runtime) => runtime.block_on(call).map_err(|why| unfinished(why.to_string())),
+    }
+}
+
+fn unfinished(reason: String) -> Error {
+    Error::new(ErrorKind::Unavailable).reason(reason)
 }
 
 /// [`crate::Authorizer`] without an executor.

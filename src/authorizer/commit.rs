@@ -1,15 +1,16 @@
 //! Writes: plan, commit, publish. Only a bug of this crate can make the last step fail. The tenant is then out of
 //! service.
 
+mod attempts;
 mod sent;
 mod updated;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use uuid::Uuid;
 
+use self::attempts::{Attempts, Progress};
 use self::sent::Sent;
 pub use self::updated::Updated;
 use super::detached::{Stopped, detached};
@@ -27,8 +28,6 @@ use crate::plan::{CommitContext, Draft, Plan, Tx};
 use crate::resolver::snapshot::session::News;
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot};
 use crate::store::{Since, StoreError};
-
-const NOT_CONFIRMED: &str = "the closure failed, perhaps on an old revision, so its error is not returned";
 
 const COMMITTED: &str = "the commit is in the store, and the tenant is out of service until a refresh succeeds";
 
@@ -227,11 +226,15 @@ impl Tenant {
 }
 
 pub(super) fn committed<T>(value: T, plan: Plan) -> Updated<T> {
+    done(plan).with(value)
+}
+
+fn done(plan: Plan) -> Updated<()> {
     let commit = (!plan.changes.is_empty()).then_some(plan.envelope.id);
     let warnings = plan.warnings();
     let revision = plan.next.position.revision;
     let sides = commit.map(|_| (Snapshot(plan.base), Snapshot(plan.next)));
-    Updated { value, revision, commit, changes: plan.changes, warnings, sides }
+    Updated { value: (), revision, commit, changes: plan.changes, warnings, sides }
 }
 
 impl CommitContext {
@@ -256,51 +259,19 @@ impl Inner {
         self: &Arc<Self>,
         mut make: impl FnMut(Arc<CompiledTenant>) -> Result<(T, Plan), E>,
     ) -> Result<Updated<T>, E> {
-        reject_nested()?;
-        let turn = self.turn().await?;
-        let mut turn = self.made_ready(turn).await?;
-        let began = self.shared.clock.now();
-        self.let_others_in(began).await?;
-        // A position that the store has reported as the latest since this update has its turn. What the closure finds
-        // there is true at an instant between the call and its answer.
-        let mut confirmed: Option<Position> = None;
-        for _ in 0..=self.shared.retries {
-            let base = self.current.load();
-            let position = base.position;
-            let (value, plan) = match make(base) {
-                Ok(planned) => planned,
-                Err(error) if confirmed == Some(position) => return Err(error),
-                Err(error) => {
-                    let latest = self.latest().await.map_err(|error| error.advise(NOT_CONFIRMED))?;
-                    if latest == position {
-                        return Err(error);
-                    }
-                    confirmed = Some(latest);
-                    continue;
-                }
+        let mut attempts = Attempts::begin(self).await?;
+        loop {
+            attempts = match make(attempts.base()?) {
+                Ok((value, plan)) => match attempts.send(plan).await? {
+                    Progress::Done(plan) => return Ok(committed(value, plan)),
+                    Progress::Again(attempts) => attempts,
+                },
+                Err(error) => match attempts.with_newer_base().await? {
+                    Some(attempts) => attempts,
+                    None => return Err(error),
+                },
             };
-            if plan.is_empty() && confirmed == Some(position) {
-                return Ok(committed(value, plan));
-            }
-            let sent = self.shared.clock.now();
-            let (back, plan, attempt) = self.push_to_the_end(turn, plan).await?;
-            turn = back;
-            match attempt {
-                Attempt::Done => {
-                    self.has_committed(&plan, sent);
-                    return Ok(committed(value, plan));
-                }
-                Attempt::Retry => {
-                    self.writable()?;
-                    self.write_state.pacing.met_others();
-                    confirmed = Some(self.current.guard().position);
-                }
-            }
-            if has_passed(self.shared.retry_timeout, began, self.shared.clock.now()) {
-                break;
-            }
         }
-        Err(Error::new(ErrorKind::Conflict).into())
     }
 
     /// Lets other processes commit, if this one has committed without a pause for long. See `pacing.rs`.
@@ -458,11 +429,6 @@ impl Inner {
             }
         }
     }
-}
-
-/// Whether this much time has passed between two instants. Never, if the clock goes back.
-fn has_passed(duration: Duration, from: Timestamp, to: Timestamp) -> bool {
-    from.saturating_add(duration) <= to
 }
 
 /// Adds the store's own reason to an error, if there is one.

@@ -7,13 +7,27 @@ use crate::authorizer::history::{PastPoint, PastState};
 use crate::authorizer::{self, Lag, Outcome, Updated};
 #[cfg(feature = "json")]
 use crate::document::Document;
-use crate::model::error::{Error, Result};
+use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::records::{CommitId, Name, Position, RecordKey, Revision, TenantId, TenantSlug};
 use crate::plan::{Plan, Tx};
 use crate::resolver::explain::{Decision, Explanation};
 use crate::resolver::moment::{Moment, PermissionSet};
 use crate::resolver::snapshot::{AsPermission, AsUser, PermissionHandle, SlugConflict, Snapshot, UserHandle};
 use crate::store::{History, StoredCommit};
+
+const NO_RESULT: &str = "an update has ended without a result of its closure";
+
+/// Why an update failed. The error of its closure is kept where its type is known.
+enum Refused {
+    ByClosure,
+    Otherwise(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Otherwise(error)
+    }
+}
 
 /// [`crate::Tenant`] without an executor. Questions are the same, and never wait.
 ///
@@ -148,15 +162,32 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
-        self.wait(self.0.update(f))
+        self.try_update(f)
     }
 
     /// See [`crate::Tenant::try_update`].
     ///
     /// # Errors
     /// The same.
-    pub fn try_update<T, E: From<Error>>(&self, f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Updated<T>, E> {
-        self.wait(self.0.try_update(f))
+    pub fn try_update<T, E: From<Error>>(&self, mut f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Updated<T>, E> {
+        // What depends on the closure's types stays here, and is little: an application compiles it for each update.
+        let mut last = None;
+        let updated = self.run(&mut |tx| {
+            let result = f(tx);
+            let succeeded = result.is_ok();
+            last = Some(result);
+            succeeded
+        });
+        match (updated, last) {
+            (Ok(updated), Some(Ok(value))) => Ok(updated.with(value)),
+            (Err(Refused::ByClosure), Some(Err(error))) => Err(error),
+            (Err(Refused::Otherwise(error)), _) => Err(error.into()),
+            (Ok(_) | Err(Refused::ByClosure), _) => Err(Error::new(ErrorKind::Internal).reason(NO_RESULT).into()),
+        }
+    }
+
+    fn run(&self, f: &mut dyn FnMut(&Tx) -> bool) -> Result<Updated<()>, Refused> {
+        self.wait(self.0.try_update(|tx| if f(tx) { Ok(()) } else { Err(Refused::ByClosure) }))
     }
 
     /// See [`crate::Tenant::plan`].

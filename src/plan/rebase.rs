@@ -4,6 +4,8 @@
 //! checks as in a transaction. `Draft::apply_again` applies it, and `managed.rs` checks R16. This file checks the rest, which
 //! the calls of a transaction check one by one.
 
+mod ends;
+
 use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,13 +14,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use uuid::Uuid;
 
+use self::ends::{End, ends, name_of, named, newly_named};
 use super::Plan;
 use super::draft::{CommitContext, Draft};
 use super::managed::{self, Author};
 use super::tx::check_conflict;
 use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Relation, RelationKind, Result};
 use crate::model::invariants::{Violation, refused};
-use crate::model::records::{Change, Granted, Holder, PermissionRef, Record, RecordKey, RoleRef, SeparationRecord};
+use crate::model::records::{Change, Granted, Record, RecordKey};
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
@@ -382,134 +385,6 @@ fn name_in<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<String> {
 /// Whether two records with one key are the same. The slug of a reference to the catalog is for people to read.
 fn is_same(one: &Record, other: &Record) -> bool {
     if one.kind().is_relation() { window_of(one) == window_of(other) } else { one == other }
-}
-
-/// An entity that a record names.
-struct End {
-    entity: EntityKind,
-    id: Uuid,
-    key: RecordKey,
-    origin: Origin,
-}
-
-impl End {
-    fn of(key: RecordKey) -> Option<Self> {
-        let (entity, id) = match &key {
-            RecordKey::Permission(id) => (EntityKind::Permission, id.as_uuid()),
-            RecordKey::Role(id) => (EntityKind::Role, id.as_uuid()),
-            RecordKey::Group(id) => (EntityKind::Group, id.as_uuid()),
-            RecordKey::User(id) => (EntityKind::User, id.as_uuid()),
-            RecordKey::Separation(id) => (EntityKind::Separation, id.as_uuid()),
-            RecordKey::Assertion(id) => (EntityKind::Assertion, id.as_uuid()),
-            _ => return None,
-        };
-        Some(Self { entity, id, key, origin: Origin::Tenant })
-    }
-
-    fn role(role: &RoleRef) -> Option<Self> {
-        let end = Self::of(RecordKey::Role(role.id()));
-        match role {
-            RoleRef::Own(_) => end,
-            RoleRef::Catalog { .. } => end.map(|end| Self { origin: Origin::Catalog, ..end }),
-        }
-    }
-
-    fn permission(permission: &PermissionRef) -> Option<Self> {
-        let end = Self::of(RecordKey::Permission(permission.id()));
-        match permission {
-            PermissionRef::Own(_) => end,
-            PermissionRef::Catalog { .. } => end.map(|end| Self { origin: Origin::Catalog, ..end }),
-        }
-    }
-}
-
-/// Returns the two ends of a relation, the entity that has it first. A pattern has no second end.
-fn ends(record: &Record) -> [Option<End>; 2] {
-    match record {
-        Record::Membership(edge) => [End::of(RecordKey::User(edge.user)), End::of(RecordKey::Group(edge.group))],
-        Record::Parent(edge) => [End::of(RecordKey::Group(edge.group)), End::of(RecordKey::Group(edge.parent))],
-        Record::Inclusion(edge) => [End::of(RecordKey::Role(edge.role)), End::role(&edge.included)],
-        Record::Assignment(edge) => {
-            let holder = match edge.holder {
-                Holder::User(id) => RecordKey::User(id),
-                Holder::Group(id) => RecordKey::Group(id),
-            };
-            [End::of(holder), End::role(&edge.role)]
-        }
-        Record::Grant(edge) => {
-            let granted = match &edge.granted {
-                Granted::Permission(permission) => End::permission(permission),
-                Granted::Pattern(_) => None,
-            };
-            [End::of(RecordKey::Role(edge.role)), granted]
-        }
-        Record::Tenant(_)
-        | Record::Permission(_)
-        | Record::Role(_)
-        | Record::Group(_)
-        | Record::User(_)
-        | Record::Separation(_)
-        | Record::Assertion(_) => [None, None],
-    }
-}
-
-/// Returns what a separation or an assertion names after a change, and did not name before it.
-fn newly_named(change: &Change) -> impl Iterator<Item = End> {
-    newly_separated(change).chain(newly_asserted(change))
-}
-
-fn newly_asserted(change: &Change) -> impl Iterator<Item = End> {
-    let named = |record: Option<&Record>| -> Vec<End> {
-        let Some(Record::Assertion(assertion)) = record else { return Vec::new() };
-        let expected = &assertion.expected;
-        let users = expected.users().iter().map(|id| End::of(RecordKey::User(*id)));
-        let groups = expected.groups().iter().map(|id| End::of(RecordKey::Group(*id)));
-        let permission = expected.permission().map(End::permission);
-        permission
-            .into_iter()
-            .chain(users)
-            .chain(groups)
-            .chain(expected.roles().iter().map(End::role))
-            .flatten()
-            .collect()
-    };
-    let before: HashSet<RecordKey> = named(change.before()).into_iter().map(|end| end.key).collect();
-    named(change.after()).into_iter().filter(move |end| !before.contains(&end.key))
-}
-
-/// Returns the roles that a separation names after a change, and did not name before it.
-fn newly_separated(change: &Change) -> impl Iterator<Item = End> {
-    let (before, after) = (separation(change.before()), separation(change.after()));
-    let is_new = move |role: &&RoleRef| before.is_none_or(|before| !before.names(role.id()));
-    after.into_iter().flat_map(|after| &after.roles).filter(is_new).filter_map(End::role)
-}
-
-fn separation(record: Option<&Record>) -> Option<&SeparationRecord> {
-    match record {
-        Some(Record::Separation(separation)) => Some(separation),
-        _ => None,
-    }
-}
-
-/// Returns the entities that a record names: itself, or both ends of a relation.
-fn named(record: &Record) -> [Option<End>; 2] {
-    if record.kind().is_relation() { ends(record) } else { [End::of(record.key()), None] }
-}
-
-/// Returns the kind and the slug or key of the record of an entity.
-fn name_of(record: &Record) -> Option<(EntityKind, &str)> {
-    match record {
-        Record::Tenant(tenant) => Some((EntityKind::Tenant, tenant.slug.as_str())),
-        Record::Permission(permission) => Some((EntityKind::Permission, permission.slug.as_str())),
-        Record::Role(role) => Some((EntityKind::Role, role.slug.as_str())),
-        Record::Group(group) => Some((EntityKind::Group, group.slug.as_str())),
-        Record::User(user) => Some((EntityKind::User, user.key.as_str())),
-        Record::Separation(separation) => Some((EntityKind::Separation, separation.slug.as_str())),
-        Record::Assertion(assertion) => Some((EntityKind::Assertion, assertion.slug.as_str())),
-        Record::Grant(_) | Record::Inclusion(_) | Record::Parent(_) | Record::Assignment(_) | Record::Membership(_) => {
-            None
-        }
-    }
 }
 
 fn is_in_catalog(state: &State, end: &End) -> bool {

@@ -53,9 +53,17 @@ pub struct Tx {
 impl Tx {
     /// Runs a closure on a draft, and returns its result with the plan.
     pub(crate) fn run<T, E: From<Error>>(draft: Draft, f: impl FnOnce(&Self) -> Result<T, E>) -> Result<(T, Plan), E> {
-        let tx = Self { draft: RefCell::new(draft) };
+        let tx = Self::new(draft);
         let value = f(&tx)?;
-        Ok((value, tx.draft.into_inner().finish()?))
+        Ok((value, tx.finish()?))
+    }
+
+    fn new(draft: Draft) -> Self {
+        Self { draft: RefCell::new(draft) }
+    }
+
+    fn finish(self) -> Result<Plan> {
+        self.draft.into_inner().finish()
     }
 
     /// INVARIANT: no borrow outlives the call that took it, and no call runs code of the caller while it holds a borrow.

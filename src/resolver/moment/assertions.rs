@@ -237,7 +237,10 @@ fn each(
 /// The names in an assertion that the tenant does not have.
 fn unknown(moment: &Moment<'_>, assertion: &Assertion) -> Vec<Problem> {
     let (permission, users, groups, roles) = assertion.names();
-    let of = |entity, name: &str| Problem::Unknown { entity, name: name.to_owned() };
+    let of = |entity, name: &str| {
+        let hint = moment.compiled().suggestions(entity).hint(entity, name);
+        Problem::Unknown { entity, name: name.to_owned(), hint }
+    };
     let permission = permission.into_iter().filter(|slug| moment.permission(*slug).is_none());
     let users = users.iter().filter(|key| moment.user(key.as_str()).is_none());
     let groups = groups.iter().filter(|slug| moment.group(slug.as_str()).is_none());

@@ -6,8 +6,6 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::{DidYouMean, EntityKind};
-
 /// Guesses what a caller meant by an unknown name. The resolver implements it.
 pub(crate) trait GuessName: Send + Sync {
     /// Returns existing names, most similar first. May search ten thousand names.
@@ -38,16 +36,6 @@ impl Suggestions {
 
     pub(crate) fn advice(&self, asked: &str) -> Option<&str> {
         self.advice.get_or_init(|| self.source.as_ref().and_then(|source| source.advice(asked))).as_deref()
-    }
-
-    /// Returns the advice, or the question that lists similar names. Of users there is no such question: not everyone who
-    /// may ask about a user may see the keys of other users.
-    pub(crate) fn hint(&self, entity: EntityKind, asked: &str) -> Option<String> {
-        if let Some(advice) = self.advice(asked) {
-            return Some(advice.to_owned());
-        }
-        let names = if entity == EntityKind::User { &[] } else { self.names(asked) };
-        (!names.is_empty()).then(|| DidYouMean { asked, names }.to_string())
     }
 }
 

@@ -237,7 +237,8 @@ fn import_with(catalog: &Catalog, file: &Path) -> Result<Tenant, Failure> {
     let listed = |list: &str| -> Vec<String> {
         let document: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
         let entries = document.get(list).and_then(|entries| entries.as_array().cloned()).unwrap_or_default();
-        let slug = |entry: &serde_json::Value| entry.as_str().or(entry.get("slug")?.as_str()).map(str::to_owned);
+        let slug =
+            |entry: &serde_json::Value| entry.as_str().or_else(|| entry.get("slug")?.as_str()).map(str::to_owned);
         entries.iter().filter_map(slug).collect()
     };
     let (own_permissions, own_roles) = (listed("permissions"), listed("roles"));
@@ -334,7 +335,9 @@ fn replay(moment: &Moment<'_>, other: &Snapshot, log: &Path, out: &mut impl Writ
     let (mut wrong, mut questions, mut differing) = (None, 0_usize, 0_usize);
     let lines = (1_usize..).zip(BufReader::new(file).lines());
     let asked = lines.map_while(|(number, line)| {
-        let question = line.map_err(|error| error.to_string()).and_then(|line| question(&line));
+        let question = line
+            .map_err(|error| error.to_string())
+            .and_then(|line| question(line.strip_prefix(BYTE_ORDER_MARK).filter(|_| number == 1).unwrap_or(&line)));
         questions += 1;
         question.map_err(|what| wrong = Some(format!("{}: line {number}: {what}", log.display()))).ok()
     });
@@ -500,8 +503,16 @@ fn import(file: &Path) -> Result<Tenant, Failure> {
     tenant.map_err(|error| invalid(file, &error))
 }
 
+/// What some editors write in front of UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// Reads a file, without its byte-order mark.
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
+    let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(match bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()) {
+        Some(bytes) => bytes.to_vec(),
+        None => bytes,
+    })
 }
 
 /// Formats the mistakes of a document, one a line.

@@ -53,6 +53,7 @@ pub use self::tx::Tx;
 pub use self::users::UserEdit;
 pub use self::warnings::Warning;
 use crate::model::clock::When;
+use crate::model::error::Quoted;
 use crate::model::records::{
     Actor, Change, Envelope, Manager, Note, RecordKey, RecordKind, Revision, Timestamp, UserRecord,
 };
@@ -355,6 +356,7 @@ pub struct ChangeCount {
 /// let (_, plan) = acme.plan(|tx| tx.user("alice")?.assign("editor")?.done())?;
 /// let change = plan.access_changes(acme.now().instant()).next().unwrap();
 /// assert_eq!((change.gained.len(), change.lost.len()), (1, 0));
+/// assert_eq!(change.to_string(), "user `alice` gains `posts:write`");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -365,6 +367,24 @@ pub struct AccessChange {
     pub gained: PermissionSet,
     /// The permissions that the user has before the plan but not after.
     pub lost: PermissionSet,
+}
+
+/// One line: ``user `alice` gains `posts:read`, `posts:write`; loses `posts:delete` ``.
+impl fmt::Display for AccessChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user {}", Quoted(self.user.key.as_str()))?;
+        let mut separator = "";
+        for (verb, permissions) in [("gains", &self.gained), ("loses", &self.lost)] {
+            for (n, permission) in permissions.iter().enumerate() {
+                match n {
+                    0 => write!(f, "{separator} {verb} {}", Quoted(permission.as_str()))?,
+                    _ => write!(f, ", {}", Quoted(permission.as_str()))?,
+                }
+                separator = ";";
+            }
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Plan {

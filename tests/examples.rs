@@ -118,6 +118,63 @@ fn inspect_counts_and_explains_wrong_decisions() {
     std::fs::remove_file(file).unwrap();
 }
 
+/// Editors and spreadsheets write a byte-order mark in front of each kind of file. The answers are the same with it.
+#[test]
+fn f17_every_file_may_begin_with_a_byte_order_mark() {
+    let folder = std::env::temp_dir().join(format!("rolecall-inspect-marks-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let acme = std::fs::read_to_string(ACME).unwrap();
+    let files = [
+        ("acme.json", &*acme),
+        ("other.json", OTHER),
+        ("expected.csv", &std::fs::read_to_string(EXPECTED).unwrap()),
+        ("log.csv", "alice@acme.com,posts:write\n"),
+        ("assertions.json", r#"{"format": 1, "assertions": [{"expect": "only", "permission": "posts:write"}]}"#),
+        ("accepted.txt", "unused_role\n"),
+        (
+            "catalog.json",
+            r#"{"format": 1, "tenant": {"slug": "c"}, "permissions": ["posts:write"], "roles": ["editor"]}"#,
+        ),
+    ];
+    let commands: [&[&str]; 9] = [
+        &["acme.json", "matrix"],
+        &["acme.json", "verify", "expected.csv"],
+        &["acme.json", "replay", "log.csv", "other.json"],
+        &["acme.json", "test", "assertions.json"],
+        &["acme.json", "lint", "--accept", "accepted.txt"],
+        &["acme.json", "conflicts", "catalog.json"],
+        &["acme.json", "conflicts", "--catalog", "catalog.json"],
+        &["acme.json", "catalog", "catalog.json"],
+        &["acme.json", "diff", "other.json"],
+    ];
+    let answers = |mark: &str| {
+        for (name, content) in files {
+            std::fs::write(folder.join(name), format!("{mark}{content}")).unwrap();
+        }
+        let answer = |words: &&[&str]| {
+            let output = inspect().args(*words).args(AT).current_dir(&folder).output().unwrap();
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            (output.status.code(), text(output.stdout), text(output.stderr))
+        };
+        commands.iter().map(answer).collect::<Vec<_>>()
+    };
+    let (without, with) = (answers(""), answers("\u{feff}"));
+    for ((words, without), with) in commands.iter().zip(&without).zip(&with) {
+        assert_eq!(without.2, "", "{words:?}");
+        // Ids differ from one import to the next.
+        let lines = |text: &str| text.lines().count();
+        assert_eq!((without.0, lines(&without.1)), (with.0, lines(&with.1)), "{words:?}: {with:?}");
+    }
+    assert!(without[2].1.contains("user `alice@acme.com`, permission `posts:write`: allowed, would be denied"));
+    assert_eq!(
+        without[6].1.lines().count(),
+        2,
+        "a slug in conflict is one that the document lists, alone or in an object"
+    );
+    assert_eq!((&without[2].1, &without[1].1), (&with[2].1, &with[1].1));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Conflicts of a tenant with the catalog of a next release, whose permissions and roles are in a document.
 #[test]
 fn f26_conflicts_with_a_catalog_are_listed() {
@@ -216,7 +273,7 @@ fn r17_assertions_are_checked_with_an_exit_status() {
             vec![
                 "assertion 2: user `bob@acme.com` may do `posts:write`: is in `engineering` (until 2027-01-31T00:00:00Z), \
                  which has the role `editor` (until 2027-06-30T00:00:00Z), which grants `posts:*`",
-                "assertion 3: permission `posts:wirte` not found",
+                "assertion 3: permission `posts:wirte` not found; did you mean `posts:write`?",
                 "assertion 3: user `nobody` not found",
                 "2 of 3 assertions failed",
             ]

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use ::csv::{ReaderBuilder, StringRecord, Trim};
+use rolecall::error::Quoted;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -45,10 +46,13 @@ pub(crate) fn read(people: &str, departments: &str) -> Result<Directory> {
     for row in rows(people, "people")? {
         let PersonRow { id, email, name, department } = row;
         if id.is_empty() || email.is_empty() {
-            return Err(format!("people: `{id}` (`{email}`) has no id or no e-mail address").into());
+            return Err(format!("people: {} ({}) has no id or no e-mail address", Quoted(&id), Quoted(&email)).into());
         }
         let place = places.get(&department).and_then(|at| directory.departments.get_mut(*at));
-        place.ok_or_else(|| format!("people: `{id}`: no department `{department}`"))?.members.push(id.clone());
+        place
+            .ok_or_else(|| format!("people: {}: no department {}", Quoted(&id), Quoted(&department)))?
+            .members
+            .push(id.clone());
         // Keys are compared byte for byte. Write addresses as the application does at login.
         directory.people.push(Person { id, mail: email.to_lowercase(), name: one_line(&name), active: true });
     }

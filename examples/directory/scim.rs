@@ -37,9 +37,10 @@ struct Member {
     kind: String,
 }
 
-/// Reads the list. In SCIM a group lists the groups inside it; here a department lists those it is part of.
+/// Reads the list. In SCIM a group lists the groups inside it; here a department lists those it is part of. A byte-order
+/// mark in front of the list is ignored.
 pub(crate) fn read(json: &str) -> serde_json::Result<Directory> {
-    let list: List = serde_json::from_str(json)?;
+    let list: List = serde_json::from_str(json.strip_prefix('\u{feff}').unwrap_or(json))?;
     let people = list.users.into_iter().map(|user| {
         // Keys are compared byte for byte. Write addresses as the application does at login.
         let mail = user.mail.to_lowercase();

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::error::Error;
 
 use rolecall::blocking::Tenant;
+use rolecall::error::Quoted;
 use rolecall::plan::ListChanges;
 use rolecall::records::{Change, Record, RecordKind, Status, UserKey};
 use rolecall::{ErrorKind, Plan, Tx, snapshot::External};
@@ -103,7 +104,7 @@ fn check_list(directory: &Directory) -> Result<(), Box<dyn Error>> {
     let (mut people, mut departments) = (HashSet::new(), HashSet::new());
     let twice = directory.people.iter().map(|person| &person.id).find(|id| !people.insert(*id));
     let twice = twice.or(directory.departments.iter().map(|d| &d.id).find(|id| !departments.insert(*id)));
-    twice.map_or(Ok(()), |id| Err(format!("refused: the directory lists `{id}` twice").into()))
+    twice.map_or(Ok(()), |id| Err(format!("refused: the directory lists {} twice", Quoted(id)).into()))
 }
 
 /// How many users lose access. A missing link between two departments is one removal, and may take access from everybody.
@@ -122,7 +123,7 @@ fn removals(plan: &Plan) -> usize {
 /// Plans, checks that the plan does not remove too much, shows what it changes, and commits it. Returns log lines.
 pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<String>, Box<dyn Error>> {
     check_list(directory)?;
-    loop {
+    for _ in 0..10 {
         let (moves, plan) = tenant.plan(|tx| apply(tx, directory))?;
         // 5 % of the people in the list, or 10 in a small company. A list that is too short has a low limit.
         let (removals, limit) = (removals(&plan).max(losers(tenant, &plan)), (directory.people.len() / 20).max(10));
@@ -131,20 +132,20 @@ pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<
         }
         let mut log = Vec::new();
         for (department, changes) in &moves {
-            log.extend(changes.added.iter().map(|key| format!("{department}: added {key}")));
-            log.extend(changes.removed.iter().map(|key| format!("{department}: removed {key}")));
+            // Quoted, so that no name can imitate a line of the log.
+            let line = |what, key: &UserKey| format!("{}: {what} {}", Quoted(department), Quoted(key.as_str()));
+            log.extend(changes.added.iter().map(|key| line("added", key)));
+            log.extend(changes.removed.iter().map(|key| line("removed", key)));
         }
         // Joiners, leavers, new names, parents.
         let others = plan.described().filter(|change| change.kind != RecordKind::Membership);
         log.extend(others.map(|change| change.to_string()));
-        for change in plan.access_changes(tenant.now().instant()) {
-            let (gained, lost) = (change.gained.slugs(), change.lost.slugs());
-            log.push(format!("{} gains {gained:?}, loses {lost:?}", change.user.key));
-        }
+        log.extend(plan.access_changes(tenant.now().instant()).map(|change| change.to_string()));
         match tenant.commit(plan) {
             // Somebody else committed in between: plan again.
             Err(error) if error.kind() == ErrorKind::Stale => {}
             done => return Ok(done.map(|_| log)?),
         }
     }
+    Err("others commit all the time, so nothing was changed; try again later".into())
 }

@@ -101,6 +101,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// only. Neither the sentence nor the serialised form has them, so that a response does not disclose the keys of other
 /// users.
 ///
+/// [`SeparationOfDuties`](ErrorKind::SeparationOfDuties) and [`AssertionFailed`](ErrorKind::AssertionFailed) name a user whom
+/// the change affects, and the path, because somebody has to look at it. It can be another user than the caller wrote: a
+/// member of a group that would get a role. Show these errors as they are to people who may see that user; for others, the
+/// code and the title say enough.
+///
 /// Names are written as [`Quoted`] writes them, so no name can imitate the words around it.
 ///
 /// # Complexity

@@ -146,6 +146,9 @@ pub enum Problem {
         entity: EntityKind,
         /// The name, as the assertion has it.
         name: String,
+        /// What was probably meant: a similar slug, or the one that the catalog has renamed it to. Keys of other users are
+        /// never in it.
+        hint: Option<String>,
     },
     /// The user may not do it, and should be allowed.
     Denied {
@@ -318,7 +321,10 @@ impl Display for Problem {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let from = |from: &Option<Timestamp>| from.map(|at| format!(" from {at}")).unwrap_or_default();
         match self {
-            Self::Unknown { entity, name } => write!(f, "{entity} {} not found", Quoted(name)),
+            Self::Unknown { entity, name, hint } => {
+                write!(f, "{entity} {} not found", Quoted(name))?;
+                hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+            }
             Self::Denied { user, permission, from: at, reason } => {
                 write!(f, "user {} may not do {}{}: {reason}", Quoted(user.as_str()), Quoted(permission), from(at))
             }

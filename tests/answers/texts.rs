@@ -632,6 +632,21 @@ fn f7_an_earlier_slug_of_the_catalog_names_the_present_one() {
     );
     // The reason alone is a text as well.
     assert_eq!(explanation.decision().to_string(), "denied: the catalog has renamed the permission");
+    // An assertion of a file that was written for an earlier release.
+    let assertion = rolecall::assertions::Assertion::only("leases:read").with_groups(["stuff"]);
+    let failures = rolecall::assertions::Assertions::new([assertion]).check(&acme.now());
+    let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "assertion 1: permission `leases:read` not found; the catalog has renamed it to `rentals:read`",
+            "assertion 1: group `stuff` not found; did you mean `staff`?",
+        ]
+    );
+    // So does one that a tenant would carry.
+    let carried =
+        failed(&acme, |tx| tx.create_assertion("a", &rolecall::assertions::Assertion::only("leases:read"))?.done());
+    assert_eq!(carried.to_string(), "permission `leases:read` not found; the catalog has renamed it to `rentals:read`");
 }
 
 /// A permission that the tenant still grants, and the catalog no longer has.

@@ -191,9 +191,18 @@ fn r17_an_unknown_name_breaks_an_assertion() {
     for (assertion, expected) in [
         (
             r#"{"expect": "denied", "permission": "billing:pya", "users": ["bbo"], "groups": ["contractor"]}"#,
-            &["permission `billing:pya` not found", "user `bbo` not found", "group `contractor` not found"][..],
+            &[
+                "permission `billing:pya` not found; did you mean `billing:pay`?",
+                "user `bbo` not found",
+                "group `contractor` not found; did you mean `contractors`?",
+            ][..],
         ),
-        (r#"{"expect": "only", "permission": "billing:*"}"#, &["permission `billing:*` not found"]),
+        (
+            r#"{"expect": "only", "permission": "billing:*"}"#,
+            &[
+                "permission `billing:*` not found; this is a pattern, and only a grant can have one; name one permission",
+            ],
+        ),
         (r#"{"expect": "separate", "roles": ["payer", "a\nb"]}"#, &["role `a\\nb` not found"]),
     ] {
         assert_eq!(failures(&acme, assertion), expected, "{assertion}");
@@ -252,7 +261,10 @@ fn r17_a_failure_is_data() {
     ]}"#;
     let assertions = Assertions::from_json(json).unwrap();
     let failures = assertions.check(&acme.snapshot().at(at(START)));
-    assert_eq!(failures[1].problem, Problem::Unknown { entity: EntityKind::Permission, name: "nothing".to_owned() });
+    assert_eq!(
+        failures[1].problem,
+        Problem::Unknown { entity: EntityKind::Permission, name: "nothing".to_owned(), hint: None }
+    );
     let data = serde_json::to_value(&failures).unwrap();
     assert_eq!((&data[0]["number"], &data[2]["number"]), (&0.into(), &2.into()));
     let allowed = &data[2]["problem"]["allowed"];

@@ -214,6 +214,16 @@ fn f31_no_name_can_forge_a_line() {
             r"added membership of `x\u{60} in \u{60}admins\u{60}\u{2028}deleted user \u{60}alice` in `staff`",
         ]
     );
+    let ((), plan) = acme
+        .plan(|tx| {
+            tx.create_permission("forged:p")?;
+            tx.create_permission("forged:q")?;
+            tx.create_role("forger")?.grant("forged:*")?;
+            tx.create_user("y` gains `root\u{2028}")?.assign("forger")?.done()
+        })
+        .unwrap();
+    let change = plan.access_changes(acme.now().instant()).next().unwrap();
+    assert_eq!(change.to_string(), r"user `y\u{60} gains \u{60}root\u{2028}` gains `forged:p`, `forged:q`");
 }
 
 #[test]

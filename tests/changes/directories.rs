@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::clock::{Clock, SystemClock};
 use rolecall::records::{Status, UserKey};
 use rolecall::store::MemoryStore;
 use rolecall::{ErrorKind, PageRequest, Result, Timestamp, Tx, Window, snapshot::External};
@@ -380,17 +383,17 @@ fn f06_a_directory_is_followed_through_joiners_leavers_movers_and_renames() {
     assert_eq!(
         log,
         [
-            "Writers: added new@acme.com",
-            "Writers: removed p013@acme.com",
-            "Writers: removed p023@acme.com",
-            "Department 4: added p023@acme.com",
+            "`Writers`: added `new@acme.com`",
+            "`Writers`: removed `p013@acme.com`",
+            "`Writers`: removed `p023@acme.com`",
+            "`Department 4`: added `p023@acme.com`",
             "changed group `department-3`: name `Department 3` → `Writers`",
             "changed user `p013@acme.com`: status `active` → `suspended`",
             "created user `new@acme.com`",
             "renamed user `p003@acme.com` to `adams@acme.com`",
-            "p013@acme.com gains [], loses [\"reader\", \"writer\"]",
-            "p023@acme.com gains [], loses [\"writer\"]",
-            "new@acme.com gains [\"reader\", \"writer\"], loses []",
+            "user `p013@acme.com` loses `reader`, `writer`",
+            "user `p023@acme.com` loses `writer`",
+            "user `new@acme.com` gains `reader`, `writer`",
         ]
     );
     assert_eq!(acme.revision(), revision.next(), "one commit");
@@ -504,6 +507,50 @@ fn f06_an_incomplete_or_contradictory_list_changes_nothing() {
     }
 }
 
+/// A name of the directory cannot imitate a line of the log, or the end of an error.
+#[test]
+fn f10_no_name_of_a_directory_can_forge_a_line() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    let mut company = company(2);
+    company.departments[0].name = "Sales`: added `root@acme.com\u{202e}".into();
+    company.people[0].mail = "eve@acme.com` gains `billing:pay".into();
+    let mut log = synchronise_with(&acme, &company).unwrap();
+    log.retain(|line| !line.starts_with("created "));
+    assert!(
+        log.contains(
+            &r"`Sales\u{60}: added \u{60}root@acme.com\u{202e}`: added `eve@acme.com\u{60} gains \u{60}billing:pay`"
+                .to_owned()
+        ),
+        "{log:?}"
+    );
+    company.people[1].id = "1` twice; refused: `2\n".into();
+    company.people.push(company.people[1].clone());
+    let error = synchronise_with(&acme, &company).unwrap_err().to_string();
+    assert_eq!(error, r"refused: the directory lists `1\u{60} twice; refused: \u{60}2\n` twice");
+}
+
+/// Another process commits between each plan and its commit. The recipe gives up, and has changed nothing.
+#[test]
+fn f04_a_directory_beside_a_process_that_commits_all_the_time_ends() {
+    struct Busy(Tenant, AtomicUsize);
+    impl Clock for Busy {
+        fn now(&self) -> Timestamp {
+            let n = self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.update(|tx| tx.create_user(&format!("busy-{n}"))?.done()).unwrap();
+            SystemClock.now()
+        }
+    }
+    let store = MemoryStore::default();
+    let elsewhere = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    let clock = Busy(elsewhere.clone(), AtomicUsize::new(0));
+    let here = Authorizer::builder().store(store).clock(clock).build().tenant("acme").unwrap();
+    let error = synchronise_with(&here, &company(20)).unwrap_err().to_string();
+    assert!(error.starts_with("others commit all the time"), "{error}");
+    elsewhere.refresh().unwrap();
+    let now = elsewhere.now();
+    assert!(now.user("busy-9").is_some() && now.users_managed_by("okta").count() == 0);
+}
+
 #[test]
 fn an_empty_list_is_refused_in_a_small_company_too() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
@@ -531,6 +578,8 @@ fn a_directory_is_read_from_csv_and_from_scim() {
     }"#;
     let (from_csv, from_scim) = (csv::read(people, departments).unwrap(), scim::read(json).unwrap());
     assert_eq!(format!("{from_csv:?}"), format!("{from_scim:?}"));
+    let with_mark = scim::read(&format!("\u{feff}{json}")).unwrap();
+    assert_eq!(format!("{with_mark:?}"), format!("{from_scim:?}"));
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
     synchronise_with(&acme, &from_csv).unwrap();
     assert_eq!(acme.now().all_members("engineering").keys(), ["alice@acme.com", "bob@acme.com"]);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Moment;
 use super::list::{List, WhyEmpty};
-use crate::model::error::{AssertionViolation, EntityKind};
+use crate::model::error::{AssertionViolation, DidYouMean, EntityKind};
 use crate::model::internal_fault::must;
 use crate::model::records::{AssertionId, Description, Slug, Timestamp, UserKey};
 use crate::resolver::assertions::judge::{Expected, Judge};
@@ -237,7 +237,7 @@ fn each(
 /// The names in an assertion that the tenant does not have.
 fn unknown(moment: &Moment<'_>, assertion: &Assertion) -> Vec<Problem> {
     let (permission, users, groups, roles) = assertion.names();
-    let of = |entity, name: &str| Problem::Unknown { entity, name: name.to_owned() };
+    let of = |entity, name: &str| Problem::Unknown { entity, name: name.to_owned(), hint: hint(moment, entity, name) };
     let permission = permission.into_iter().filter(|slug| moment.permission(*slug).is_none());
     let users = users.iter().filter(|key| moment.user(key.as_str()).is_none());
     let groups = groups.iter().filter(|slug| moment.group(slug.as_str()).is_none());
@@ -246,6 +246,16 @@ fn unknown(moment: &Moment<'_>, assertion: &Assertion) -> Vec<Problem> {
     let users = users.map(|name| of(EntityKind::User, name));
     let groups = groups.map(|name| of(EntityKind::Group, name));
     permission.chain(users).chain(groups).chain(roles.map(|name| of(EntityKind::Role, name))).collect()
+}
+
+/// What an unknown name probably means. It has no keys of other users: not everyone who may ask about a user may see them.
+fn hint(moment: &Moment<'_>, entity: EntityKind, asked: &str) -> Option<String> {
+    let suggestions = moment.compiled().suggestions(entity);
+    if let Some(advice) = suggestions.advice(asked) {
+        return Some(advice.to_owned());
+    }
+    let names = if entity == EntityKind::User { &[] } else { suggestions.names(asked) };
+    (!names.is_empty()).then(|| DidYouMean { asked, names }.to_string())
 }
 
 /// The numbers of what an assertion names.

@@ -11,7 +11,7 @@ use crate::model::error::{EntityKind, Error, Result};
 ///
 /// A line is a code, which accepts every finding with that code; or the [`key`](Finding::key) of a finding, in which tabs
 /// separate the fields. What follows the key behind a tab is ignored, so a printed line can be copied. Empty lines and lines
-/// that begin with `#` are ignored, too. Entities are named by slug or key: a finding about a renamed entity is a new one.
+/// that begin with `#` are ignored, too, and so is a byte-order mark in front of the text. Entities are named by slug or key: a finding about a renamed entity is a new one.
 ///
 /// ```
 /// use rolecall::review::{Accepted, Code};
@@ -103,6 +103,7 @@ impl FromStr for Accepted {
 
     fn from_str(text: &str) -> Result<Self> {
         let mut accepted = Self::default();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
             let mut fields = line.split('\t').peekable();
             let code = fields.next().unwrap_or_default();
@@ -168,6 +169,8 @@ mod tests {
         let parsed = |text: &str| text.parse::<Accepted>().map(|accepted| accepted.to_string());
         assert_eq!(parsed("\n# a\n  \n").unwrap(), "");
         assert_eq!(parsed("empty_group\r\n").unwrap(), "empty_group\n");
+        assert_eq!(parsed("\u{feff}empty_group\n").unwrap(), "empty_group\n", "a mark that editors write");
+        assert_eq!(parsed("\u{feff}# a\n").unwrap(), "");
         assert_eq!(
             parsed("covered_grant\trole\ta\tgrant\tb:*\tinfo: role `a` …").unwrap(),
             "covered_grant\trole\ta\tgrant\tb:*\n"

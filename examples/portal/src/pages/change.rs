@@ -182,7 +182,7 @@ impl Submitted {
             h1 { "Preview" }
             @if has_changed {
                 div.errors role="alert" tabindex="-1" data-focus {
-                    h2 { "The effect is another one now" }
+                    h2 { "The effect has changed since the preview" }
                     p { "Somebody has changed something since the preview. Nothing was saved. Please look again." }
                 }
             }

@@ -81,7 +81,7 @@ impl Shown {
         let list = if self.list == "users" { "Users" } else { "Groups" };
         let content = html! {
             (breadcrumbs(&[(frame.path(self.list), list), (self.own.clone(), self.name.as_str())], "Directory"))
-            h1 { "Directory of " (self.name) }
+            h1 { "Directory of " bdi { (self.name) } }
             (error_summary(mistakes))
             @if let Some(manager) = &self.manager {
                 dl.facts {

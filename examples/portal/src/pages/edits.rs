@@ -34,7 +34,7 @@ fn judge(fields: &Fields, current: &str, what: &str) -> Result<(), Refusal> {
         // Only the button of a conflict's page sends it, and only with a preview, whose result is judged by `seen`.
         "any" if fields.get("step") == "preview" || !fields.get("seen").is_empty() => Ok(()),
         version if version == current => Ok(()),
-        _ => Err(Refusal::Conflict(format!("The {what} is another one than the page has shown"))),
+        _ => Err(Refusal::Conflict(format!("The {what} has changed since the page was shown"))),
     }
 }
 
@@ -80,7 +80,7 @@ fn group_change(tx: &Tx, fields: &Fields, group: GroupId) -> Result<&'static str
             let user = fields.get("user").parse::<UserId>()?;
             let before = moment.groups_of(user).iter().find(|entry| entry.record.id == group).map(|entry| entry.window);
             let Some(before) = before.filter(|before| before.to_string() == fields.get("was")) else {
-                return Err(Refusal::Conflict("The membership is another one than the page has shown".to_owned()));
+                return Err(Refusal::Conflict("The membership has changed since the page was shown".to_owned()));
             };
             edit.set_member_window(user, fields.window_instead_of(before, tx.instant())?)?;
             ""

@@ -179,7 +179,7 @@ pub(super) fn member_page(
     };
     let content = html! {
         (crumbs(frame, Some(group), user.name()))
-        h1 { (user.name()) " in " (group.name) }
+        h1 { bdi { (user.name()) } " in " bdi { (group.name) } }
         (lock(group))
         (error_summary(mistakes))
         dl.facts { dt { "User" } dd { (user_cell(frame, &user)) } dt { "Membership" } dd { (window(entry.window, moment.instant())) } }

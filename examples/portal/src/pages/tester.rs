@@ -74,7 +74,7 @@ fn answer(frame: &Frame, moment: &Moment<'_>, user: &str, permission: &str) -> M
     html! {
         section aria-labelledby="answer" {
             @match explanation.decision() {
-                Decision::Allowed => { h2 #answer.allowed { "Allowed" } p { (name) " has " code { (permission) } " at " (instant(moment.instant())) "." } }
+                Decision::Allowed => { h2 #answer.allowed { "Allowed" } p { bdi { (name) } " has " code { (permission) } " at " (instant(moment.instant())) "." } }
                 Decision::Denied(reason) => { h2 #answer.denied { "Denied" } p { (reason_text(reason)) " " span.muted { "At " (instant(moment.instant())) "." } } }
             }
             @if !explanation.paths().is_empty() {

@@ -23,6 +23,8 @@
 //! | a dropped waiter keeps the turn it was handed | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
 //! | a dropped waiter checks for the turn, and then leaves the queue under a second lock | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
 //! | the first waker is kept | `…_changes_its_waker_…` |
+//! | a stage wakes nobody | `a_waiter_sees_a_stage_…` |
+//! | a stage wakes all, and they are not in the queue any more | `a_waiter_sees_a_stage_…` |
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
@@ -183,6 +185,33 @@ fn a_waiter_that_changes_its_waker_is_woken_by_the_newest() {
         };
         drop(first);
         moves.join().unwrap();
+        assert!(free(&write_queue));
+    });
+}
+
+/// A stage begins while another thread enters the queue. That thread sees the stage, or else the stage wakes it. It
+/// waits for nothing else here: the turn stays taken.
+#[test]
+fn a_waiter_sees_a_stage_or_is_woken_when_it_begins() {
+    every_order(5, || {
+        let (write_queue, staged) = (Arc::new(WriteQueue::default()), Arc::new(AtomicBool::new(false)));
+        let mut first = write_queue.take();
+        let Poll::Ready(first) = poll_once(&mut first) else { panic!("the queue is empty") };
+        let sees = {
+            let (write_queue, staged) = (Arc::clone(&write_queue), Arc::clone(&staged));
+            thread::spawn(move || {
+                let mut wait = write_queue.take();
+                let sees = poll_fn(|cx| {
+                    assert!(Pin::new(&mut wait).poll(cx).is_pending());
+                    if staged.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+                });
+                future::block_on(sees);
+            })
+        };
+        staged.store(true, Ordering::Relaxed);
+        write_queue.wake_waiting();
+        sees.join().unwrap();
+        drop(first);
         assert!(free(&write_queue));
     });
 }

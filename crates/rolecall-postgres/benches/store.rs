@@ -8,7 +8,7 @@
 //!
 //! The contestants take turns, because the speed of a machine drifts. A figure is the median.
 
-#![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 #[path = "../../../benches/common/organisation.rs"]
 #[expect(dead_code, reason = "the other benches ask questions, too")]

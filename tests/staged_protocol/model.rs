@@ -4,10 +4,10 @@
 pub(crate) type Id = u8;
 
 /// The most processes that have an authorizer of this crate, and an application with a transaction of its own.
-const MOST: usize = 2;
+const MOST: Id = 2;
 
 /// The first id that is neither that of a staged commit nor that of an empty one.
-const FRESH: Id = 2 * MOST as Id;
+const FRESH: Id = 2 * MOST;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
@@ -120,7 +120,8 @@ pub(crate) struct Process {
     /// An empty commit that was sent and may still arrive.
     pub(crate) late_empty: Option<(Id, usize)>,
     pub(crate) has_restarted: bool,
-    may_stage: bool,
+    /// How many stages its application may still begin.
+    stages: u8,
 }
 
 /// How often what may go wrong still may, in all processes together.
@@ -161,9 +162,8 @@ impl World {
         Self::new(rules, MOST, Left { others: 0, updates: 1, unavailable: 1, lost_answers: 1, deaths: 1 })
     }
 
-    fn new(rules: u32, processes: usize, left: Left) -> Self {
-        let ids = (0..FRESH).zip(MOST as Id..).take(processes);
-        let processes = ids.map(|(staged, empty)| Process::new(staged, empty)).collect();
+    fn new(rules: u32, processes: Id, left: Left) -> Self {
+        let processes = (0..processes).map(|number| Process::new(number, MOST + number)).collect();
         Self { rules, log: Vec::new(), processes, next_id: FRESH, left, broken: None }
     }
 
@@ -194,7 +194,7 @@ impl World {
         self.left = Left { others: 0, updates: 0, unavailable: 0, lost_answers: 0, deaths: 0 };
         for at in 0..self.processes.len() {
             let mine = &mut self.processes[at];
-            mine.may_stage = false;
+            mine.stages = 0;
             if mine.transaction == Transaction::Open {
                 mine.transaction = Transaction::Abandoned;
             }
@@ -346,11 +346,11 @@ impl World {
         let authorizer = &mine.authorizer;
         let is_free = authorizer.stage.is_none() || !self.follows(Rule::TakesTurn);
         let is_ready = authorizer.pending.is_none() && authorizer.availability == Availability::Serving;
-        if mine.may_stage && is_ready && authorizer.stage.is_none() {
+        if mine.stages > 0 && is_ready && authorizer.stage.is_none() {
             then("the application stages a commit", &|world| {
                 let mine = &mut world.processes[at];
-                mine.may_stage = false;
-                mine.authorizer.snapshot = world.log.clone();
+                mine.stages -= 1;
+                mine.authorizer.snapshot.clone_from(&world.log);
                 mine.authorizer.stage = Some(world.log.len());
             });
         }
@@ -361,7 +361,7 @@ impl World {
                 let id = world.fresh();
                 world.append(id, world.log.len());
                 let authorizer = &mut world.processes[at].authorizer;
-                authorizer.snapshot = world.log.clone();
+                authorizer.snapshot.clone_from(&world.log);
                 if authorizer.stage.is_some() {
                     world.broken = Some("a snapshot is published while a stage is open on another");
                 }
@@ -521,7 +521,7 @@ impl Process {
             has_application_row: false,
             late_empty: None,
             has_restarted: false,
-            may_stage: true,
+            stages: 1,
         }
     }
 }

@@ -143,7 +143,7 @@ impl Bench {
         let changes: Vec<Change> =
             records::of(&Organisation::draw(size).0, Owner::Tenant).into_iter().map(Change::added).collect();
         let (name, count, start) = (size.name, changes.len() + 1, Instant::now());
-        let at = self.create(&format!("loads-{}-{name}", self.name), changes).await;
+        let at = self.create(&format!("loads-{}-{}", self.name, name.to_lowercase()), changes).await;
         println!("{name}: commit of {count:>7} records    {:>12.2?}", start.elapsed());
         for table in TABLES {
             self.client.batch_execute(&format!("ANALYZE {}.{table}", self.schema)).await.unwrap();
@@ -182,8 +182,9 @@ impl Bench {
             let bench = self.clone();
             tokio::spawn(async move {
                 let mut at = bench.create(&format!("rate-{}-{tenants}-{number}", bench.name), Vec::new()).await;
+                let changes = users(50_000);
                 let (start, mut count) = (Instant::now(), 0_u32);
-                for change in users(50_000) {
+                for change in changes {
                     at = bench.commit(Base::At(at), &[change]).await;
                     count += 1;
                     if start.elapsed() > time {

@@ -218,7 +218,7 @@ fn records_behind_agree(moment: &Moment<'_>, records: &[Record], catalog: &Catal
             };
             let left: Vec<Record> = records.iter().filter(is_left).cloned().collect();
             let effective = Model::new(&left, catalog).effective(row.user_id, moment.instant());
-            effective.into_iter().any(|slug| slug.to_string() == row.permission.as_str())
+            effective.into_iter().any(|slug| slug == row.permission.as_str())
         };
         assert!(is_allowed_without(None), "{behind:?} of {row:?}");
         assert!(behind.iter().all(|key| !is_allowed_without(Some(key))), "{behind:?} of {row:?}");

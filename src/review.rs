@@ -9,12 +9,14 @@
 //! | which memberships, assignments and parent links begin or end within a span | [`Moment::window_changes`] |
 //! | everything unused, covered, expired or easy to mistake for something else | [`Moment::lint`] |
 //! | what the catalog of the next release would change | [`Snapshot::reconcile`] |
+//! | who granted it, and when | [`Moment::records_behind`] a row, and [`Tenant::last_change`](crate::Tenant::last_change) of each |
 //!
 //! [`docs::review`](crate::docs::review) maps the functions of the RBAC standard to the methods of this crate.
 //!
-//! Deliberately absent: who granted something, and when. A snapshot has no history. A store may have one
+//! Deliberately absent from a row: who granted it. A snapshot has no history. A store may have one
 //! ([`store::History`](crate::store::History)).
 
+mod provenance;
 mod access;
 mod reconciliation;
 mod lint;

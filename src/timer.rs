@@ -112,7 +112,7 @@ impl Timer {
 }
 
 /// Wakes a task. A waker is code of the executor: if it panics, the others are still woken.
-fn wake(waker: Waker) {
+pub(crate) fn wake(waker: Waker) {
     drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake())));
 }
 

@@ -242,4 +242,6 @@ MUTANTS = [
     ("a stage that was not committed is reported as done", "staged.rs", "Ok(Outcome::Aborted) => Err(not_committed(&plan)),", "Ok(Outcome::Aborted) => Ok(committed(value, plan)),"),
     ("a stage begins without asking the store", "staged.rs", "self.0.latest().await?;\n        let (value", "let (value"),
     ("a wait for a stage has no limit", "staged.rs", "Poll::Ready(()) => Poll::Ready(Err(Error::blocked(commit).reason(NOT_ENDED))),", "Poll::Ready(()) => Poll::Pending,"),
+    ("a stage that begins wakes nobody", "staged.rs", "inner.write_state.write_queue.wake_waiting();", ""),
+    ("a wait for a stage has the limit of an earlier one", "staged.rs", "Some(limit) if limit.0 == commit => limit,", "Some(limit) => limit,"),
 ]

@@ -21,9 +21,10 @@ use super::tenant::{Inner, Outcome, Tenant};
 use super::write_queue::Turn;
 use super::write_state::Pending;
 use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::records::CommitId;
 use crate::plan::{CommitContext, Plan, Tx};
 use crate::store::Commit;
-use crate::timer;
+use crate::timer::{self, Sleep};
 
 const NOT_COMMITTED: &str = "the staged commit is not in the store and never will be: its transaction was not committed, or another writer was faster";
 
@@ -35,9 +36,10 @@ const NOT_ENDED: &str = "a staged transaction of this process has the tenant's t
 /// own open transaction, and ends that transaction. Then it calls [`Staged::finish`], or [`Staged::rolled_back`] if it has
 /// rolled back.
 ///
-/// **Until then the tenant cannot be changed, refreshed or closed in this process**, so keep it short. Such a call waits for
-/// [`retry_timeout`](crate::AuthorizerBuilder::retry_timeout) and then returns [`Blocked`](crate::ErrorKind::Blocked); so
-/// does one of the same task, which would wait for itself. Questions are answered from the revision before the stage.
+/// **Until then the tenant cannot be changed, refreshed or closed in this process**, so keep it short. Such a call waits at
+/// most [`retry_timeout`](crate::AuthorizerBuilder::retry_timeout) for the end of the stage, and then returns
+/// [`Blocked`](crate::ErrorKind::Blocked). So does one of the same task, which would wait for itself. Questions are answered
+/// from the revision before the stage.
 ///
 /// | the stage ends with | the tenant |
 /// |---|---|
@@ -118,6 +120,10 @@ impl Tenant {
     ///
     /// [`Staged`] has an example, and says what ends a stage.
     ///
+    /// Neither the creation of a tenant nor its deletion can be staged. [Create](crate::Authorizer::open_or_create) it before
+    /// the application's transaction, stage its content in that, and [delete](Tenant::delete) it after the transaction that
+    /// deletes the application's rows: both calls can be repeated after a failure.
+    ///
     /// # Consistency
     /// The turn is taken: other writes to the tenant in this process wait for the end of the stage. Readers see the state
     /// before it until [`Staged::finish`] returns.
@@ -162,15 +168,22 @@ impl Tenant {
 
 impl Inner {
     /// Waits for the turn. A wait for a stage has a limit: the stage may belong to the very task that waits.
+    ///
+    /// The limit is that of one stage. It runs from the beginning of the stage, which wakes all that wait, or from the call
+    /// if that is later. Updates do not count.
     pub(super) async fn turn(&self) -> Result<Turn> {
         let mut wait = pin!(self.write_state.write_queue.take());
-        let mut limit = None;
+        let mut limit: Option<(CommitId, Sleep)> = None;
         poll_fn(|cx| {
             if let Poll::Ready(turn) = wait.as_mut().poll(cx) {
                 return Poll::Ready(Ok(turn));
             }
+            // Read when the wait is in the queue: a stage that begins later wakes it.
             let Some(commit) = self.write_state.staged() else { return Poll::Pending };
-            let limit = limit.get_or_insert_with(|| timer::sleep(self.shared.retry_timeout));
+            let (_, limit) = match &mut limit {
+                Some(limit) if limit.0 == commit => limit,
+                limit => limit.insert((commit, timer::sleep(self.shared.retry_timeout))),
+            };
             match Pin::new(limit).poll(cx) {
                 Poll::Ready(()) => Poll::Ready(Err(Error::blocked(commit).reason(NOT_ENDED))),
                 Poll::Pending => Poll::Pending,
@@ -190,6 +203,7 @@ impl Held {
             is_staged: true,
         });
         inner.write_state.set_staged(Some(pending.envelope.id));
+        inner.write_state.write_queue.wake_waiting();
         Self { inner: Arc::clone(inner), pending, is_handed_out: AtomicBool::new(false), _turn: turn }
     }
 }

@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::sync::{Mutex, MutexGuard};
+use crate::timer;
 
 /// A clone is the same queue.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +50,14 @@ impl WriteQueue {
     /// Each critical section leaves the queue valid, so a poisoned queue is valid too.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes all that wait. The turn stays where it is, and so do they.
+    pub(crate) fn wake_waiting(&self) {
+        // A waiter that is polled leaves its waker here again. Until then it has been woken, and needs none.
+        let taken = |(_, waker): &mut (u64, Waker)| mem::replace(waker, Waker::noop().clone());
+        let wakers: Vec<Waker> = self.queue().waiting.iter_mut().map(taken).collect();
+        wakers.into_iter().for_each(timer::wake);
     }
 
     fn pass_on(&self) {
@@ -202,6 +211,9 @@ mod tests {
         assert_eq!(entered(), [true], "replaced");
         drop(third);
         assert_eq!(entered(), [true], "given up");
+        write_queue.wake_waiting();
+        assert_eq!(entered(), [true, true], "woken, and dropped");
+        assert!(poll_by(reenters(), &mut second).is_pending(), "it is still in the queue");
         drop(turn);
         assert_eq!(entered(), [true, true], "woken, and dropped");
         let Poll::Ready(turn) = poll_by(reenters(), &mut second) else { panic!("it was handed the turn") };

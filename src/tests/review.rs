@@ -201,12 +201,39 @@ fn advice_takes_nothing(moment: &Moment<'_>, records: &[Record], catalog: &Catal
     }
 }
 
+/// The records behind a row give the permission, without any other relation. Without any one of them they do not.
+fn records_behind_agree(moment: &Moment<'_>, records: &[Record], catalog: &Catalog) {
+    let is_relation = |record: &Record| {
+        matches!(
+            record,
+            Record::Grant(_) | Record::Inclusion(_) | Record::Parent(_) | Record::Assignment(_) | Record::Membership(_)
+        )
+    };
+    for row in moment.access_report().rows() {
+        let behind = moment.records_behind(&row).unwrap();
+        let is_allowed_without = |missing: Option<&RecordKey>| {
+            let is_left = |record: &&Record| {
+                let key = record.key();
+                !is_relation(record) || behind.contains(&key) && missing != Some(&key)
+            };
+            let left: Vec<Record> = records.iter().filter(is_left).cloned().collect();
+            let effective = Model::new(&left, catalog).effective(row.user_id, moment.instant());
+            effective.into_iter().any(|slug| slug == row.permission.as_str())
+        };
+        assert!(is_allowed_without(None), "{behind:?} of {row:?}");
+        assert!(behind.iter().all(|key| !is_allowed_without(Some(key))), "{behind:?} of {row:?}");
+    }
+}
+
 fn agree(compiled: &Arc<CompiledTenant>, records: &[Record], catalog: &Catalog) {
     let model = Model::new(records, catalog);
     for from in [0, 3, 5] {
         let moment = Snapshot(Arc::clone(compiled)).at(at(INSTANTS[from]));
         report_agrees(&moment, &model);
         lint_agrees(&moment, records, &model);
+        if from == 3 {
+            records_behind_agree(&moment, records, catalog);
+        }
         let [start, end] = [from, from + 1].map(|n| at(INSTANTS[n]));
         for span in [Window::ALWAYS, Window::from(start), Window::between(start, end).unwrap()] {
             changes_agree(&moment, records, span);

@@ -105,7 +105,7 @@ fn the_protocol_holds_after_every_step_of_many_seeds_with_a_runtime() {
 /// The processes with runtimes follow each other for a while now and then.
 #[test]
 fn the_protocol_holds_after_every_step_of_many_seeds_with_followers() {
-    let many = many(if cfg!(debug_assertions) { 30 } else { 1_200 });
+    let many = many(if cfg!(debug_assertions) { 60 } else { 1_200 });
     enough(&seeds_with(0..many, true, true), &WANTED_WITH_FOLLOWERS, many);
 }
 

@@ -3,11 +3,11 @@
 /// The id of a commit.
 pub(crate) type Id = u8;
 
-/// The staged commit. Ids of other commits follow.
-pub(crate) const STAGED: Id = 0;
+/// The most processes that have an authorizer of this crate, and an application with a transaction of its own.
+const MOST: Id = 2;
 
-/// The empty commit that resolves it. Several copies of one are as good as several: one succeeds at most.
-const EMPTY: Id = 1;
+/// The first id that is neither that of a staged commit nor that of an empty one.
+const FRESH: Id = 2 * MOST;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
@@ -76,7 +76,7 @@ pub(crate) enum Transaction {
     RolledBack,
 }
 
-/// What the authorizer waits for while it resolves the staged commit.
+/// What an authorizer waits for while it resolves its staged commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Resolving {
     /// About to ask for the commits since the base.
@@ -103,7 +103,28 @@ pub(crate) struct Authorizer {
     pub(crate) told: Option<Known>,
 }
 
-/// How often what may go wrong still may.
+/// A process with an authorizer of this crate, and an application that stages one commit at most.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Process {
+    /// The staged commit.
+    pub(crate) staged: Id,
+    /// The empty commit that resolves it. Several copies of one are as good as several: one succeeds at most.
+    pub(crate) empty: Id,
+    pub(crate) authorizer: Authorizer,
+    pub(crate) transaction: Transaction,
+    /// The base of the transaction.
+    written_on: usize,
+    /// Whether the application has received the answer to its COMMIT.
+    is_acknowledged: bool,
+    pub(crate) has_application_row: bool,
+    /// An empty commit that was sent and may still arrive.
+    pub(crate) late_empty: Option<(Id, usize)>,
+    pub(crate) has_restarted: bool,
+    /// How many stages its application may still begin.
+    stages: u8,
+}
+
+/// How often what may go wrong still may, in all processes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Left {
     others: u8,
@@ -111,7 +132,6 @@ struct Left {
     unavailable: u8,
     lost_answers: u8,
     deaths: u8,
-    stages: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -119,59 +139,49 @@ pub(crate) struct World {
     rules: u32,
     /// The commits of the tenant, in order. Their number is the revision.
     pub(crate) log: Vec<Id>,
-    pub(crate) has_application_row: bool,
-    pub(crate) transaction: Transaction,
-    /// The base of the transaction.
-    written_on: usize,
-    /// Whether the application has received the answer to its COMMIT.
-    is_acknowledged: bool,
-    /// An empty commit that was sent and may still arrive.
-    pub(crate) late_empty: Option<(Id, usize)>,
-    pub(crate) authorizer: Authorizer,
-    pub(crate) has_restarted: bool,
+    pub(crate) processes: Vec<Process>,
     next_id: Id,
     left: Left,
     pub(crate) broken: Option<&'static str>,
 }
 
-type Step = (&'static str, World);
+/// A step: the process that takes it or is struck by it, its name, and where it leads.
+pub(crate) type Step = ((usize, &'static str), World);
 
 /// Takes a step: its name, and what it changes.
 type Then<'a> = dyn FnMut(&'static str, &dyn Fn(&mut World)) + 'a;
 
 impl World {
-    pub(crate) fn new(rules: u32) -> Self {
-        Self {
-            rules,
-            log: Vec::new(),
-            has_application_row: false,
-            transaction: Transaction::None,
-            written_on: 0,
-            is_acknowledged: false,
-            late_empty: None,
-            authorizer: Authorizer::serving(Vec::new()),
-            has_restarted: false,
-            next_id: EMPTY + 1,
-            left: Left { others: 3, updates: 1, unavailable: 2, lost_answers: 2, deaths: 2, stages: 1 },
-            broken: None,
-        }
+    /// One process, and another writer that commits at any time. Faults may happen twice.
+    pub(crate) fn with_one(rules: u32) -> Self {
+        Self::new(rules, 1, Left { others: 3, updates: 1, unavailable: 2, lost_answers: 2, deaths: 2 })
+    }
+
+    /// Two processes, which stage and update one tenant. Faults may happen once.
+    pub(crate) fn with_two(rules: u32) -> Self {
+        Self::new(rules, MOST, Left { others: 0, updates: 1, unavailable: 1, lost_answers: 1, deaths: 1 })
+    }
+
+    fn new(rules: u32, processes: Id, left: Left) -> Self {
+        let processes = (0..processes).map(|number| Process::new(number, MOST + number)).collect();
+        Self { rules, log: Vec::new(), processes, next_id: FRESH, left, broken: None }
     }
 
     fn follows(&self, rule: Rule) -> bool {
         self.rules & rule.bit() != 0
     }
 
-    /// The row of the tenant is locked by the application's transaction.
+    /// The row of the tenant is locked by the transaction of an application.
     fn is_locked(&self) -> bool {
-        let is_open = matches!(self.transaction, Transaction::Open | Transaction::Committing | Transaction::Abandoned);
-        is_open && self.follows(Rule::LockedUntilItEnds)
+        let is_open = |process: &Process| process.transaction.is_open();
+        self.processes.iter().any(is_open) && self.follows(Rule::LockedUntilItEnds)
     }
 
-    /// Whether the staged commit may still be committed, or is and the authorizer cannot know it.
-    pub(crate) fn is_undecided(&self) -> bool {
-        let may_come = matches!(self.transaction, Transaction::Open | Transaction::Committing);
-        may_come && self.written_on == self.log.len()
-            || self.log.contains(&STAGED) && !self.authorizer.snapshot.contains(&STAGED)
+    /// Whether a staged commit may still be committed, or is and its authorizer cannot know it.
+    pub(crate) fn is_undecided(&self, process: &Process) -> bool {
+        let may_come = matches!(process.transaction, Transaction::Open | Transaction::Committing);
+        may_come && process.written_on == self.log.len()
+            || self.log.contains(&process.staged) && !process.authorizer.snapshot.contains(&process.staged)
     }
 
     fn fresh(&mut self) -> Id {
@@ -179,51 +189,58 @@ impl World {
         self.next_id - 1
     }
 
-    /// No more faults and no more writers. The application's transaction ends as the server thinks fit.
+    /// No more faults and no more writers. The transactions of the applications end as the server thinks fit.
     pub(crate) fn quieten(&mut self) {
-        self.left = Left { others: 0, updates: 0, unavailable: 0, lost_answers: 0, deaths: 0, stages: 0 };
-        if self.transaction == Transaction::Open {
-            self.transaction = Transaction::Abandoned;
-        }
-        if self.authorizer.stage.is_some() {
-            self.drop_stage();
+        self.left = Left { others: 0, updates: 0, unavailable: 0, lost_answers: 0, deaths: 0 };
+        for at in 0..self.processes.len() {
+            let mine = &mut self.processes[at];
+            mine.stages = 0;
+            if mine.transaction == Transaction::Open {
+                mine.transaction = Transaction::Abandoned;
+            }
+            self.drop_stage(at);
         }
     }
 
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.authorizer.pending.is_none() && self.authorizer.stage.is_none() && !self.is_locked()
+        let is_idle = |mine: &Process| mine.authorizer.pending.is_none() && mine.authorizer.stage.is_none();
+        self.processes.iter().all(is_idle) && !self.is_locked()
     }
 
     pub(crate) fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        let mut then = |name: &'static str, change: &dyn Fn(&mut World)| {
-            let mut world = self.clone();
-            change(&mut world);
-            steps.push((name, world));
-        };
-        self.server_steps(&mut then);
-        self.authorizer_steps(&mut then);
-        self.application_steps(&mut then);
-        self.other_steps(&mut then);
+        for part in [Self::server_steps, Self::authorizer_steps, Self::application_steps, Self::other_steps] {
+            for at in 0..self.processes.len() {
+                let mut then = |name: &'static str, change: &dyn Fn(&mut World)| {
+                    let mut world = self.clone();
+                    change(&mut world);
+                    steps.push(((at, name), world));
+                };
+                part(self, at, &mut then);
+            }
+        }
         steps
     }
 
-    fn server_steps(&self, then: &mut Then<'_>) {
-        match self.transaction {
+    fn server_steps(&self, at: usize, then: &mut Then<'_>) {
+        let mine = &self.processes[at];
+        match mine.transaction {
             Transaction::Committing => {
-                then("the server commits the transaction", &World::commit_transaction);
-                then("the server rolls the transaction back", &|world| world.transaction = Transaction::RolledBack);
+                then("the server commits the transaction", &|world| world.commit_transaction(at));
+                then("the server rolls the transaction back", &|world| {
+                    world.processes[at].transaction = Transaction::RolledBack;
+                });
             }
             Transaction::Abandoned => {
                 then("the server notices that the client is gone", &|world| {
-                    world.transaction = Transaction::RolledBack;
+                    world.processes[at].transaction = Transaction::RolledBack;
                 });
             }
             _ => {}
         }
-        if let Some((id, base)) = self.late_empty.filter(|(_, base)| *base == self.log.len() && !self.is_locked()) {
+        if let Some((id, base)) = mine.late_empty.filter(|(_, base)| *base == self.log.len() && !self.is_locked()) {
             then("a late empty commit arrives", &|world| {
-                world.late_empty = None;
+                world.processes[at].late_empty = None;
                 world.append(id, base);
             });
         }
@@ -236,208 +253,235 @@ impl World {
         self.log.push(id);
     }
 
-    fn commit_transaction(&mut self) {
-        self.transaction = Transaction::Committed;
-        self.append(STAGED, self.written_on);
-        self.has_application_row = self.follows(Rule::AppliedAsAWhole);
+    fn commit_transaction(&mut self, at: usize) {
+        let has_row = self.follows(Rule::AppliedAsAWhole);
+        let mine = &mut self.processes[at];
+        (mine.transaction, mine.has_application_row) = (Transaction::Committed, has_row);
+        let (staged, base) = (mine.staged, mine.written_on);
+        self.append(staged, base);
     }
 
-    fn application_steps(&self, then: &mut Then<'_>) {
-        let authorizer = &self.authorizer;
-        if let (Some(base), Transaction::None) = (authorizer.stage, self.transaction) {
-            if base == self.log.len() {
-                then("the application writes the commit into its transaction", &|world| {
-                    world.authorizer.is_handed_out = true;
-                    (world.transaction, world.written_on) = (Transaction::Open, base);
-                });
-            } else {
-                then("the store finds the base stale, and the application rolls back", &|world| {
-                    world.authorizer.is_handed_out = true;
-                    world.transaction = Transaction::RolledBack;
-                });
+    fn application_steps(&self, at: usize, then: &mut Then<'_>) {
+        let mine = &self.processes[at];
+        if let (Some(base), Transaction::None) = (mine.authorizer.stage, mine.transaction) {
+            self.writing_steps(at, base, then);
+        }
+        if mine.transaction == Transaction::Open {
+            for (name, next) in [
+                ("the application sends COMMIT", Transaction::Committing),
+                ("the application sends ROLLBACK", Transaction::RolledBack),
+                ("the connection of the application breaks", Transaction::Abandoned),
+            ] {
+                then(name, &|world| world.processes[at].transaction = next);
             }
         }
-        if self.transaction == Transaction::Open {
-            then("the application sends COMMIT", &|world| world.transaction = Transaction::Committing);
-            then("the application sends ROLLBACK", &|world| world.transaction = Transaction::RolledBack);
-            then("the connection of the application breaks", &|world| world.transaction = Transaction::Abandoned);
+        if mine.transaction == Transaction::Committed && !mine.is_acknowledged {
+            then("the application receives the answer to COMMIT", &|world| world.processes[at].is_acknowledged = true);
         }
-        if self.transaction == Transaction::Committed && !self.is_acknowledged {
-            then("the application receives the answer to COMMIT", &|world| world.is_acknowledged = true);
-        }
-        if authorizer.stage.is_some() {
+        if mine.authorizer.stage.is_some() {
             // At any time, also before COMMIT or after its answer was lost.
-            then("the application calls finish", &World::finish);
-            then("the application drops the stage", &World::drop_stage);
-            if self.transaction == Transaction::RolledBack {
+            then("the application calls finish", &|world| world.finish(at));
+            then("the application drops the stage", &|world| world.drop_stage(at));
+            if mine.transaction == Transaction::RolledBack {
                 then("the application says that it rolled back", &|world| {
-                    world.authorizer.stage = None;
-                    world.authorizer.told = Some(Known::Aborted);
+                    let authorizer = &mut world.processes[at].authorizer;
+                    (authorizer.stage, authorizer.told) = (None, Some(Known::Aborted));
                 });
             }
         }
     }
 
-    fn finish(&mut self) {
-        let Some(base) = self.authorizer.stage.take() else { return };
-        if !self.follows(Rule::FinishAsks) {
-            self.authorizer.snapshot.push(STAGED);
-            self.authorizer.told = Some(Known::Committed);
-            return;
+    /// The application gives the staged commit to its transaction, which locks the row of the tenant.
+    fn writing_steps(&self, at: usize, base: usize, then: &mut Then<'_>) {
+        let rolls_back = |world: &mut World| {
+            let mine = &mut world.processes[at];
+            (mine.authorizer.is_handed_out, mine.transaction) = (true, Transaction::RolledBack);
+        };
+        if self.is_locked() {
+            // Or it waits for the end of the other transaction.
+            then("the store gives up waiting for the row, and the application rolls back", &rolls_back);
+        } else if base == self.log.len() {
+            then("the application writes the commit into its transaction", &|world| {
+                let mine = &mut world.processes[at];
+                mine.authorizer.is_handed_out = true;
+                (mine.transaction, mine.written_on) = (Transaction::Open, base);
+            });
+        } else {
+            then("the store finds the base stale, and the application rolls back", &rolls_back);
         }
-        self.authorizer.pending = Some((STAGED, base));
-        self.authorizer.resolving = Some(Resolving::Since);
     }
 
-    fn drop_stage(&mut self) {
-        let Some(base) = self.authorizer.stage.take() else { return };
-        if !self.authorizer.is_handed_out && self.follows(Rule::UnusedIsForgotten) {
+    fn finish(&mut self, at: usize) {
+        let asks = self.follows(Rule::FinishAsks);
+        let mine = &mut self.processes[at];
+        let Some(base) = mine.authorizer.stage.take() else { return };
+        if !asks {
+            mine.authorizer.snapshot.push(mine.staged);
+            mine.authorizer.told = Some(Known::Committed);
             return;
         }
-        if !self.authorizer.is_handed_out {
+        mine.authorizer.begins_to_resolve(mine.staged, base);
+    }
+
+    fn drop_stage(&mut self, at: usize) {
+        let [forgets, is_in_doubt, denies] =
+            [Rule::UnusedIsForgotten, Rule::DropIsInDoubt, Rule::InDoubtDenies].map(|rule| self.follows(rule));
+        let mine = &mut self.processes[at];
+        let Some(base) = mine.authorizer.stage.take() else { return };
+        if !mine.authorizer.is_handed_out && forgets {
+            return;
+        }
+        if !mine.authorizer.is_handed_out {
             self.broken = Some("a stage that nobody used takes the tenant out of service");
         }
-        self.authorizer.is_dropped = true;
-        if self.follows(Rule::DropIsInDoubt) {
-            self.authorizer.pending = Some((STAGED, base));
-            self.authorizer.resolving = Some(Resolving::Since);
-            self.authorizer.deny(self.follows(Rule::InDoubtDenies));
+        mine.authorizer.is_dropped = true;
+        if is_in_doubt {
+            mine.authorizer.begins_to_resolve(mine.staged, base);
+            mine.authorizer.deny(denies);
         }
     }
 
-    fn authorizer_steps(&self, then: &mut Then<'_>) {
-        let authorizer = &self.authorizer;
+    fn authorizer_steps(&self, at: usize, then: &mut Then<'_>) {
+        let mine = &self.processes[at];
+        let authorizer = &mine.authorizer;
         let is_free = authorizer.stage.is_none() || !self.follows(Rule::TakesTurn);
         let is_ready = authorizer.pending.is_none() && authorizer.availability == Availability::Serving;
-        if self.left.stages > 0 && is_ready && authorizer.stage.is_none() {
+        if mine.stages > 0 && is_ready && authorizer.stage.is_none() {
             then("the application stages a commit", &|world| {
-                world.left.stages -= 1;
-                world.authorizer.snapshot = world.log.clone();
-                world.authorizer.stage = Some(world.log.len());
+                let mine = &mut world.processes[at];
+                mine.stages -= 1;
+                mine.authorizer.snapshot.clone_from(&world.log);
+                mine.authorizer.stage = Some(world.log.len());
             });
         }
-        if self.left.updates > 0 && is_free && is_ready && !self.is_locked() {
-            let is_latest = authorizer.snapshot.len() == self.log.len();
-            if is_latest {
-                then("an update of this process commits", &|world| {
-                    world.left.updates -= 1;
-                    let id = world.fresh();
-                    world.append(id, world.log.len());
-                    world.authorizer.snapshot = world.log.clone();
-                    if world.authorizer.stage.is_some() {
-                        world.broken = Some("a snapshot is published while a stage is open on another");
-                    }
-                });
-            }
+        let is_latest = authorizer.snapshot.len() == self.log.len();
+        if self.left.updates > 0 && is_free && is_ready && is_latest && !self.is_locked() {
+            then("an update of this process commits", &|world| {
+                world.left.updates -= 1;
+                let id = world.fresh();
+                world.append(id, world.log.len());
+                let authorizer = &mut world.processes[at].authorizer;
+                authorizer.snapshot.clone_from(&world.log);
+                if authorizer.stage.is_some() {
+                    world.broken = Some("a snapshot is published while a stage is open on another");
+                }
+            });
         }
         if let (Some(resolving), Some((id, base))) = (authorizer.resolving, authorizer.pending) {
-            self.resolve_steps(resolving, id, base, then);
+            self.resolve_steps(at, resolving, (id, base), then);
         }
     }
 
-    fn resolve_steps(&self, resolving: Resolving, id: Id, base: usize, then: &mut Then<'_>) {
+    /// Resolving begins again. Finish returns that the commit is in doubt.
+    fn begin_again(&mut self, at: usize) {
+        let denies = self.follows(Rule::InDoubtDenies);
+        let authorizer = &mut self.processes[at].authorizer;
+        authorizer.resolving = Some(Resolving::Since);
+        authorizer.deny(denies);
+        authorizer.is_dropped = true;
+    }
+
+    fn resolve_steps(&self, at: usize, resolving: Resolving, (id, base): (Id, usize), then: &mut Then<'_>) {
         if self.left.unavailable > 0 {
             then("the store is unavailable, and resolving begins again", &|world| {
                 world.left.unavailable -= 1;
-                world.authorizer.resolving = Some(Resolving::Since);
-                // Finish returns that the commit is in doubt.
-                let denies = world.follows(Rule::InDoubtDenies);
-                world.authorizer.deny(denies);
-                world.authorizer.is_dropped = true;
+                world.begin_again(at);
             });
         }
         match resolving {
-            Resolving::Since => {
-                then("the authorizer reads the commits since the base", &|world| {
-                    world.authorizer.resolving = Some(Resolving::Read(world.log.len()));
-                });
-                // A read that lags behind sees at least what was acknowledged.
-                let may_lag = !self.is_acknowledged || !self.follows(Rule::VisibleAfterCommit);
-                if may_lag && self.log.last() == Some(&STAGED) {
-                    then("a read lags behind the commit", &|world| {
-                        if world.is_acknowledged {
-                            world.broken = Some("an acknowledged COMMIT is not seen by a later read");
-                        }
-                        world.authorizer.resolving = Some(Resolving::Read(world.log.len() - 1));
-                    });
-                }
-            }
+            Resolving::Since => self.read_steps(at, then),
             Resolving::Read(seen) if seen > base => {
                 then("the authorizer publishes what it has read", &|world| {
                     let is_there = world.log[base] == id || !world.follows(Rule::LooksForId);
                     let read = world.log[..seen].to_vec();
-                    world.authorizer.resolved(if is_there { Known::Committed } else { Known::Aborted }, read);
+                    let outcome = if is_there { Known::Committed } else { Known::Aborted };
+                    world.processes[at].authorizer.resolved(outcome, read);
                 });
             }
-            Resolving::Read(_) => self.nothing_found(id, then),
-            Resolving::Send(sent) => self.send_steps(sent, base, then),
+            Resolving::Read(_) => self.nothing_found(at, id, then),
+            Resolving::Send(sent) => self.send_steps(at, sent, base, then),
         }
     }
 
-    fn nothing_found(&self, id: Id, then: &mut Then<'_>) {
+    fn read_steps(&self, at: usize, then: &mut Then<'_>) {
+        then("the authorizer reads the commits since the base", &|world| {
+            world.processes[at].authorizer.resolving = Some(Resolving::Read(world.log.len()));
+        });
+        // A read that lags behind sees at least what was acknowledged, to whomever.
+        let last = |process: &&Process| self.log.last() == Some(&process.staged);
+        let Some(writer) = self.processes.iter().find(last) else { return };
+        let is_acknowledged = writer.is_acknowledged;
+        if !is_acknowledged || !self.follows(Rule::VisibleAfterCommit) {
+            then("a read lags behind the commit", &|world| {
+                if is_acknowledged {
+                    world.broken = Some("an acknowledged COMMIT is not seen by a later read");
+                }
+                world.processes[at].authorizer.resolving = Some(Resolving::Read(world.log.len() - 1));
+            });
+        }
+    }
+
+    fn nothing_found(&self, at: usize, id: Id, then: &mut Then<'_>) {
         if !self.follows(Rule::EmptyCommit) {
             then("the authorizer takes the commit as aborted", &|world| {
-                let snapshot = world.authorizer.snapshot.clone();
-                world.authorizer.resolved(Known::Aborted, snapshot);
+                let authorizer = &mut world.processes[at].authorizer;
+                authorizer.resolved(Known::Aborted, authorizer.snapshot.clone());
             });
         } else if self.follows(Rule::NotSentAgain) {
             then("the authorizer is about to send an empty commit", &|world| {
-                world.authorizer.resolving = Some(Resolving::Send(EMPTY));
+                let mine = &mut world.processes[at];
+                mine.authorizer.resolving = Some(Resolving::Send(mine.empty));
             });
         } else {
             then("the authorizer is about to send the commit again", &|world| {
-                world.authorizer.resolving = Some(Resolving::Send(id));
+                world.processes[at].authorizer.resolving = Some(Resolving::Send(id));
             });
         }
     }
 
-    fn send_steps(&self, sent: Id, base: usize, then: &mut Then<'_>) {
+    fn send_steps(&self, at: usize, sent: Id, base: usize, then: &mut Then<'_>) {
         if self.is_locked() {
             then("the store gives up waiting for the row, and resolving begins again", &|world| {
-                world.authorizer.resolving = Some(Resolving::Since);
-                let denies = world.follows(Rule::InDoubtDenies);
-                world.authorizer.deny(denies);
-                world.authorizer.is_dropped = true;
+                world.begin_again(at);
             });
             return;
         }
         if self.left.lost_answers > 0 {
             then("the answer to the empty commit is lost", &|world| {
                 world.left.lost_answers -= 1;
-                world.late_empty = Some((sent, base));
+                world.processes[at].late_empty = Some((sent, base));
                 if world.follows(Rule::UnknownResolvesNothing) {
-                    world.authorizer.resolving = Some(Resolving::Since);
-                    let denies = world.follows(Rule::InDoubtDenies);
-                    world.authorizer.deny(denies);
-                    world.authorizer.is_dropped = true;
+                    world.begin_again(at);
                 } else {
-                    let mut snapshot = world.authorizer.snapshot.clone();
+                    let authorizer = &mut world.processes[at].authorizer;
+                    let mut snapshot = authorizer.snapshot.clone();
                     snapshot.push(sent);
-                    world.authorizer.resolved(Known::Aborted, snapshot);
+                    authorizer.resolved(Known::Aborted, snapshot);
                 }
             });
         }
         if base == self.log.len() {
             then("the store applies what resolves the commit", &|world| {
                 world.append(sent, base);
-                let outcome = if sent == STAGED { Known::Committed } else { Known::Aborted };
                 let log = world.log.clone();
-                world.authorizer.resolved(outcome, log);
+                let mine = &mut world.processes[at];
+                let outcome = if sent == mine.staged { Known::Committed } else { Known::Aborted };
+                mine.authorizer.resolved(outcome, log);
             });
         } else if self.follows(Rule::ConflictIsLookedInto) {
             then("the store answers with a conflict", &|world| {
-                world.authorizer.resolving = Some(Resolving::Since);
+                world.processes[at].authorizer.resolving = Some(Resolving::Since);
             });
         } else {
             then("a conflict is taken as aborted", &|world| {
                 let log = world.log.clone();
-                world.authorizer.resolved(Known::Aborted, log);
+                world.processes[at].authorizer.resolved(Known::Aborted, log);
             });
         }
     }
 
-    fn other_steps(&self, then: &mut Then<'_>) {
-        if self.left.others > 0 && !self.is_locked() {
+    fn other_steps(&self, at: usize, then: &mut Then<'_>) {
+        if at == 0 && self.left.others > 0 && !self.is_locked() {
             then("another process commits", &|world| {
                 world.left.others -= 1;
                 let id = world.fresh();
@@ -447,13 +491,37 @@ impl World {
         if self.left.deaths > 0 {
             then("the process dies and starts again", &|world| {
                 world.left.deaths -= 1;
-                world.has_restarted = true;
-                if world.transaction == Transaction::Open {
-                    world.transaction = Transaction::Abandoned;
+                let mine = &mut world.processes[at];
+                mine.has_restarted = true;
+                if mine.transaction == Transaction::Open {
+                    mine.transaction = Transaction::Abandoned;
                 }
                 // It loads the tenant. Nobody in it has asked for the staged commit.
-                world.authorizer = Authorizer::serving(world.log.clone());
+                mine.authorizer = Authorizer::serving(world.log.clone());
             });
+        }
+    }
+}
+
+impl Transaction {
+    fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::Committing | Self::Abandoned)
+    }
+}
+
+impl Process {
+    fn new(staged: Id, empty: Id) -> Self {
+        Self {
+            staged,
+            empty,
+            authorizer: Authorizer::serving(Vec::new()),
+            transaction: Transaction::None,
+            written_on: 0,
+            is_acknowledged: false,
+            has_application_row: false,
+            late_empty: None,
+            has_restarted: false,
+            stages: 1,
         }
     }
 }
@@ -470,6 +538,11 @@ impl Authorizer {
             is_dropped: false,
             told: None,
         }
+    }
+
+    fn begins_to_resolve(&mut self, staged: Id, base: usize) {
+        self.pending = Some((staged, base));
+        self.resolving = Some(Resolving::Since);
     }
 
     fn deny(&mut self, denies: bool) {

@@ -18,7 +18,7 @@ use rolecall::{Authorizer, ErrorKind, Reason, Tenant, authorizer::Outcome, block
 
 /// A store whose calls wait, fail or panic while the test says so.
 #[derive(Clone, Default)]
-struct Slow {
+pub(crate) struct Slow {
     store: MemoryStore,
     /// Every call waits.
     waits: Arc<AtomicBool>,
@@ -37,7 +37,7 @@ impl Slow {
         if self.is_down.load(Ordering::SeqCst) { Err(StoreError::Unavailable("down".into())) } else { Ok(()) }
     }
 
-    fn waits(&self, waits: bool) {
+    pub(crate) fn waits(&self, waits: bool) {
         self.waits.store(waits, Ordering::SeqCst);
     }
 }

@@ -1,13 +1,19 @@
 //! Staged transactions: what the tenant does until the application has committed or rolled back.
 
-#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test says so by failing")]
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use pollster::block_on;
 use rolecall::store::{Base, Commit, MemoryStore, Since, Store, StoreError};
 use rolecall::{Authorizer, Error, ErrorKind, Reason, Tenant, authorizer::Outcome};
+
+use crate::runtime::Slow;
 
 fn acme(retry_timeout: Duration) -> (Arc<MemoryStore>, Tenant) {
     let store = Arc::new(MemoryStore::default());
@@ -63,6 +69,67 @@ fn calls_that_wait_for_a_stage_are_refused_in_time() {
         staged.rolled_back();
         assert!(acme.update(|tx| tx.create_user("carol")?.done()).await.is_ok());
     });
+}
+
+/// A call that is polled when it is woken, and not otherwise.
+struct Call<F> {
+    future: Pin<Box<F>>,
+    waker: Waker,
+    woken: Receiver<()>,
+}
+
+struct Bell(Sender<()>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.send(()).unwrap_or_default();
+    }
+}
+
+impl<F: Future> Call<F> {
+    fn new(future: F) -> Self {
+        let (bell, woken) = channel();
+        Self { future: Box::pin(future), waker: Waker::from(Arc::new(Bell(bell))), woken }
+    }
+
+    fn poll(&mut self) -> Poll<F::Output> {
+        self.future.as_mut().poll(&mut Context::from_waker(&self.waker))
+    }
+
+    fn poll_when_woken(&mut self) -> Poll<F::Output> {
+        self.woken.recv_timeout(LONG).expect("nobody wakes the call");
+        self.poll()
+    }
+}
+
+/// An update that waits behind another update does not wait for a stage. One that waits behind a stage has a limit, also
+/// if it was in the queue before the stage began.
+#[test]
+fn each_stage_has_the_whole_limit_and_updates_have_none() {
+    let store = Slow::default();
+    let timeout = Duration::from_millis(30);
+    let authorizer = Authorizer::builder().store(store.clone()).retry_timeout(timeout).build();
+    let acme = block_on(authorizer.create_tenant("acme", "Acme")).unwrap();
+    let create = |user: &'static str| Call::new(acme.update(move |tx| tx.create_user(user)?.done()));
+    let stage = |user: &'static str| Call::new(acme.stage(move |tx| tx.create_user(user)?.done()));
+
+    let mut stages = [stage("alice"), stage("bob")];
+    let Poll::Ready(Ok(first)) = stages[0].poll() else { panic!("nobody else has the turn") };
+    let (mut slow, mut last) = (create("carol"), create("dave"));
+    assert!(slow.poll().is_pending() && stages[1].poll().is_pending() && last.poll().is_pending());
+    store.waits(true);
+    first.rolled_back();
+    assert!(slow.poll_when_woken().is_pending(), "it has the turn, and waits for the store");
+    assert!(last.poll_when_woken().is_pending(), "the first stage has ended, and its limit was over only then");
+    store.waits(false);
+    assert!(matches!(slow.poll(), Poll::Ready(Ok(_))));
+    let Poll::Ready(Ok(second)) = stages[1].poll_when_woken() else { panic!("it has the turn") };
+    let commit = second.commit().envelope.id;
+    assert!(last.poll_when_woken().is_pending(), "the second stage wakes it, and has the whole limit");
+    let Poll::Ready(Err(error)) = last.poll_when_woken() else { panic!("the limit is over") };
+    assert_eq!((error.kind(), error.commit()), (ErrorKind::Blocked, Some(commit)));
+    second.rolled_back();
+    assert!(matches!(create("dave").poll(), Poll::Ready(Ok(_))), "the turn was passed on");
 }
 
 #[test]

@@ -1,13 +1,28 @@
 //! Times commits and loads, each beside what PostgreSQL itself takes for the same.
 //!
 //! ```text
+<<<<<<< HEAD:crates/rolecall-postgres/benches/postgres.rs
 //! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --all-features --bench postgres
 //! ROLECALL_SHORT=1 ...    # a few seconds
+=======
+//! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --all-features --bench postgres
+//! ROLECALL_SHORT=1 ...        # a few seconds
+//! ROLECALL_SIZES=S,M,L ...    # which organisations are loaded: S and M unless it is set, S alone if it is short
+>>>>>>> pg:crates/rolecall-postgres/benches/store.rs
 //! ```
 //!
 //! The contestants take turns, because the speed of a machine drifts. A figure is the median.
 
-#![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench fails by panicking")]
+
+#[path = "../../../benches/common/organisation.rs"]
+#[expect(dead_code, reason = "the other benches ask questions, too")]
+mod organisation;
+#[path = "../../../benches/common/random.rs"]
+mod random;
+#[path = "../../../benches/common/records.rs"]
+#[expect(dead_code, reason = "here the tenant owns the permissions")]
+mod records;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -24,6 +39,23 @@ use rolecall::store::{Base, Commit, Sink, Stop, Store};
 use rolecall_postgres::{ConnectionPool, PostgresStore};
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
+
+use self::organisation::{L, M, Organisation, S, Size, is_wanted};
+use self::records::Owner;
+
+/// The tables in which the organisation has rows.
+const TABLES: [&str; 10] = [
+    "permissions",
+    "roles",
+    "groups",
+    "users",
+    "grants",
+    "pattern_grants",
+    "inclusions",
+    "parents",
+    "assignments",
+    "memberships",
+];
 
 /// Counts records and drops them.
 struct Count(usize);
@@ -71,17 +103,17 @@ impl Bench {
         Position { tenant_id: base.tenant_id(), revision, commit: envelope.id }
     }
 
-    async fn create(&self, slug: &str, changes: &[Change]) -> Position {
+    async fn create(&self, slug: &str, changes: Vec<Change>) -> Position {
         let tenant = TenantRecord { slug: TenantSlug::new(slug).unwrap(), name: Name::new(slug).unwrap() };
         let mut all = vec![Change::added(Record::Tenant(tenant))];
-        all.extend(changes.iter().cloned());
+        all.extend(changes);
         self.commit(Base::Create(TenantId::random()), &all).await
     }
 
     /// One change, beside the smallest transaction that waits for the disk: one row is updated.
     async fn commits(&self, rounds: usize) {
-        let mut at = self.create(&format!("commits-{}", self.name), &[]).await;
-        let mut notified = self.create(&format!("notifying-{}", self.name), &[]).await;
+        let mut at = self.create(&format!("commits-{}", self.name), Vec::new()).await;
+        let mut notified = self.create(&format!("notifying-{}", self.name), Vec::new()).await;
         let mut notifying = Vec::new();
         let one = format!("UPDATE {}.one SET n = n + 1", self.schema);
         let (mut commits, mut empty, mut finds, mut sinces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -111,28 +143,40 @@ impl Bench {
         println!("find                            {:>12.2?}", median(finds));
     }
 
-    /// Many users in one commit, and their load, beside COPY of their table.
-    async fn loads(&self, count: u128, rounds: usize) {
-        let start = Instant::now();
-        let at = self.create(&format!("loads-{}", self.name), &users(count)).await;
-        println!("commit of {count} users       {:>12.2?}", start.elapsed());
-        self.client.batch_execute(&format!("ANALYZE {}.users", self.schema)).await.unwrap();
-        let copy = format!("COPY (SELECT * FROM {}.users WHERE tenant_id = '{}') TO STDOUT", self.schema, at.tenant_id);
+    /// An organisation in one commit, and its load, beside COPY of the same rows.
+    async fn loads(&self, size: &'static Size, rounds: usize) {
+        let changes: Vec<Change> =
+            records::of(&Organisation::draw(size).0, Owner::Tenant).into_iter().map(Change::added).collect();
+        let (name, count, start) = (size.name, changes.len() + 1, Instant::now());
+        let at = self.create(&format!("loads-{}-{}", self.name, name.to_lowercase()), changes).await;
+        println!("{name}: commit of {count:>7} records    {:>12.2?}", start.elapsed());
+        for table in TABLES {
+            self.client.batch_execute(&format!("ANALYZE {}.{table}", self.schema)).await.unwrap();
+        }
+        let copy = |table| {
+            let rows = format!("SELECT * FROM {}.{table} WHERE tenant_id = '{}'", self.schema, at.tenant_id);
+            format!("COPY ({rows}) TO STDOUT")
+        };
         let (mut loads, mut copies) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             let start = Instant::now();
             let mut sink = Count(0);
             self.store.load(at.tenant_id, &mut sink).await.unwrap().unwrap();
-            assert_eq!(sink.0 as u128, count + 1);
+            assert_eq!(sink.0, count);
             loads.push(start.elapsed());
-            let start = Instant::now();
-            let mut rows = pin!(self.client.copy_out(&copy).await.unwrap());
-            while rows.try_next().await.unwrap().is_some() {}
+            let (start, mut bytes) = (Instant::now(), 0);
+            for table in TABLES {
+                let mut rows = pin!(self.client.copy_out(&copy(table)).await.unwrap());
+                while let Some(row) = rows.try_next().await.unwrap() {
+                    bytes += row.len();
+                }
+            }
+            assert!(bytes > count * 32, "{bytes} bytes");
             copies.push(start.elapsed());
         }
         let (load, copy) = (median(loads), median(copies));
-        println!("load of {count} users         {load:>12.2?}");
-        println!("COPY TO STDOUT of their table   {copy:>12.2?}   ratio {:.1}", ratio(load, copy));
+        println!("{name}: load                         {load:>12.2?}");
+        println!("{name}: COPY TO STDOUT of its tables {copy:>12.2?}   ratio {:.1}", ratio(load, copy));
     }
 }
 
@@ -142,9 +186,10 @@ impl Bench {
         let counts = (0..tenants).map(|number| {
             let bench = self.clone();
             tokio::spawn(async move {
-                let mut at = bench.create(&format!("rate-{}-{tenants}-{number}", bench.name), &[]).await;
+                let mut at = bench.create(&format!("rate-{}-{tenants}-{number}", bench.name), Vec::new()).await;
+                let changes = users(50_000);
                 let (start, mut count) = (Instant::now(), 0_u32);
-                for change in users(50_000) {
+                for change in changes {
                     at = bench.commit(Base::At(at), &[change]).await;
                     count += 1;
                     if start.elapsed() > time {
@@ -243,7 +288,11 @@ async fn main() {
         let time = Duration::from_secs(if is_short { 1 } else { 5 });
         bench.rate(1, time).await;
         bench.rate(16, time).await;
-        bench.loads(100_000, if is_short { 5 } else { 31 }).await;
+        for (size, rounds) in [(&S, 31), (&M, 31), (&L, 5)] {
+            if is_wanted(size) && (size.name == "S" || !is_short) {
+                bench.loads(size, rounds).await;
+            }
+        }
     }
     revocations(&url, &schema, if is_short { 200 } else { 2_000 }, Duration::from_secs(1), true).await;
     revocations(&url, &schema, if is_short { 100 } else { 1_000 }, Duration::from_millis(100), false).await;

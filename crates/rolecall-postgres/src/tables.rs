@@ -4,19 +4,25 @@
 //!
 //! The tenant record is in `tenants`, together with the tenant's position, so it has no entry.
 
-use std::fmt;
+mod columns;
+mod fields;
+
 use std::num::NonZeroU32;
 
-use postgres_types::{FromSql, Type};
 use rolecall::records::{
     AssertionRecord, Assignment, Expectation, Grant, Granted, GroupRecord, Holder, Inclusion, Membership, Parent,
     PermissionRecord, PermissionRef, Record, RecordKind, RoleRecord, RoleRef, SeparationRecord, Status, UserRecord,
     Window,
 };
-use uuid::Uuid;
 
-use crate::connection::Row;
-use crate::value::{Cell, Micros};
+use self::columns::ColumnRole::{Key, Optional, Required};
+use self::columns::ColumnType::{Boolean, Integer, Text, Texts, Uuids};
+use self::columns::{
+    CATALOG_SLUG, DESCRIPTION, EXTERNAL_ID, FROM, ID, MANAGED_BY, NAME, SLUG, UNTIL, column, key, optional_text, text,
+};
+pub(crate) use self::columns::{Column, ColumnRole, ColumnType};
+pub(crate) use self::fields::{Fields, Unreadable};
+use crate::value::Cell;
 
 /// A table of records. Each has the column `tenant_id` before those that are listed.
 #[derive(Debug)]
@@ -29,105 +35,6 @@ pub(crate) struct Table {
     pub(crate) write: for<'a> fn(&'a Record) -> Option<Vec<Cell<'a>>>,
     pub(crate) read: fn(&Fields<'_>) -> Result<Record, Unreadable>,
 }
-
-#[derive(Debug)]
-pub(crate) struct Column {
-    pub(crate) name: &'static str,
-    pub(crate) ty: ColumnType,
-    pub(crate) role: ColumnRole,
-    pub(crate) comment: &'static str,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ColumnType {
-    Uuid,
-    Text,
-    Boolean,
-    Integer,
-    Instant,
-    Uuids,
-    Texts,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ColumnRole {
-    /// Part of the primary key.
-    Key,
-    Required,
-    Optional,
-}
-
-impl ColumnType {
-    pub(crate) fn sql(self) -> &'static str {
-        match self {
-            Self::Uuid => "uuid",
-            Self::Text => "text",
-            Self::Boolean => "boolean",
-            Self::Integer => "bigint",
-            Self::Instant => "timestamptz",
-            Self::Uuids => "uuid[]",
-            Self::Texts => "text[]",
-        }
-    }
-
-    /// The type of one value.
-    pub(crate) fn single(self) -> Type {
-        match self {
-            Self::Uuid => Type::UUID,
-            Self::Text => Type::TEXT,
-            Self::Boolean => Type::BOOL,
-            Self::Integer => Type::INT8,
-            Self::Instant => Type::TIMESTAMPTZ,
-            Self::Uuids => Type::UUID_ARRAY,
-            Self::Texts => Type::TEXT_ARRAY,
-        }
-    }
-
-    /// The type of an array with one element for each row, and whether its elements are literals.
-    pub(crate) fn array(self) -> (Type, bool) {
-        match self {
-            Self::Uuid => (Type::UUID_ARRAY, false),
-            Self::Text => (Type::TEXT_ARRAY, false),
-            Self::Boolean => (Type::BOOL_ARRAY, false),
-            Self::Integer => (Type::INT8_ARRAY, false),
-            Self::Instant => (Type::TIMESTAMPTZ_ARRAY, false),
-            Self::Uuids | Self::Texts => (Type::TEXT_ARRAY, true),
-        }
-    }
-}
-
-use ColumnRole::{Key, Optional, Required};
-use ColumnType::{Boolean, Instant, Integer, Text, Texts, Uuids};
-
-const fn column(name: &'static str, ty: ColumnType, role: ColumnRole, comment: &'static str) -> Column {
-    Column { name, ty, role, comment }
-}
-
-const fn key(name: &'static str, comment: &'static str) -> Column {
-    column(name, ColumnType::Uuid, Key, comment)
-}
-
-const fn text(name: &'static str, comment: &'static str) -> Column {
-    column(name, Text, Required, comment)
-}
-
-const fn optional_text(name: &'static str, comment: &'static str) -> Column {
-    column(name, Text, Optional, comment)
-}
-
-const ID: Column = key("id", "Never changes.");
-const SLUG: Column = text("slug", "Machine-readable name, unique among the rows of the tenant after each commit.");
-const NAME: Column = text("name", "Name for people.");
-const DESCRIPTION: Column = text("description", "Description for people; may be empty.");
-const EXTERNAL_ID: Column = optional_text("external_id", "Id in the directory that manages the row.");
-const MANAGED_BY: Column = optional_text("managed_by", "Directory that manages the row; null: the tenant itself.");
-const FROM: Column = column("active_from", Instant, Optional, "First instant of the window; null: since ever.");
-const UNTIL: Column =
-    column("active_until", Instant, Optional, "First instant after the window; null: without an end.");
-const CATALOG_SLUG: Column = optional_text(
-    "catalog_slug",
-    "Null: the role is in the table roles. Else the role is in the application's catalog, and had this slug when the row was written.",
-);
 
 /// All tables of records, in the order of their kinds: a load reads them in this order.
 pub(crate) static TABLES: &[Table] = &[
@@ -488,101 +395,6 @@ fn permission_slug(permission: &PermissionRef) -> Option<&str> {
 
 fn window(window: Window) -> [Cell<'static>; 2] {
     [Cell::instant(window.start()), Cell::instant(window.end())]
-}
-
-/// The columns of a row, without `tenant_id`.
-#[derive(Debug)]
-pub(crate) struct Fields<'a> {
-    pub(crate) table: &'static Table,
-    pub(crate) row: &'a Row,
-}
-
-/// A row that is not a record: somebody else wrote it.
-#[derive(Debug)]
-pub(crate) struct Unreadable(String);
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<'a> Fields<'a> {
-    fn get<T: FromSql<'a>>(&self, at: usize) -> Result<T, Unreadable> {
-        self.row.try_get(at).map_err(|error| self.unreadable(at, error))
-    }
-
-    fn id<T: From<Uuid>>(&self, at: usize) -> Result<T, Unreadable> {
-        self.get::<Uuid>(at).map(T::from)
-    }
-
-    fn text<T: TryFrom<&'a str, Error = rolecall::Error>>(&self, at: usize) -> Result<T, Unreadable> {
-        T::try_from(self.get(at)?).map_err(|error| self.unreadable(at, error))
-    }
-
-    fn optional_text<T: TryFrom<&'a str, Error = rolecall::Error>>(&self, at: usize) -> Result<Option<T>, Unreadable> {
-        let text = self.get::<Option<&str>>(at)?;
-        text.map(T::try_from).transpose().map_err(|error| self.unreadable(at, error))
-    }
-
-    fn role(&self, id: usize, slug: usize) -> Result<RoleRef, Unreadable> {
-        Ok(match self.optional_text(slug)? {
-            None => RoleRef::Own(self.id(id)?),
-            Some(slug) => RoleRef::Catalog { id: self.id(id)?, slug },
-        })
-    }
-
-    fn permission(&self, id: usize, slug: usize) -> Result<PermissionRef, Unreadable> {
-        Ok(match self.optional_text(slug)? {
-            None => PermissionRef::Own(self.id(id)?),
-            Some(slug) => PermissionRef::Catalog { id: self.id(id)?, slug },
-        })
-    }
-
-    fn ids<T: From<Uuid>>(&self, at: usize) -> Result<Vec<T>, Unreadable> {
-        Ok(self.get::<Vec<Uuid>>(at)?.into_iter().map(T::from).collect())
-    }
-
-    fn roles(&self, ids: usize, slugs: usize) -> Result<Vec<RoleRef>, Unreadable> {
-        let (all, texts) = (self.get::<Vec<Uuid>>(ids)?, self.get::<Vec<Option<&str>>>(slugs)?);
-        if all.len() != texts.len() {
-            return Err(self.unreadable(slugs, format!("expected {} elements, found {}", all.len(), texts.len())));
-        }
-        let role = |(id, slug): (Uuid, Option<&str>)| match slug {
-            None => Ok(RoleRef::Own(id.into())),
-            Some(slug) => Ok(RoleRef::Catalog {
-                id: id.into(),
-                slug: slug.try_into().map_err(|error| self.unreadable(slugs, error))?,
-            }),
-        };
-        all.into_iter().zip(texts).map(role).collect()
-    }
-
-    fn window(&self, from: usize, until: usize) -> Result<Window, Unreadable> {
-        let instant = |at| {
-            let micros = self.get::<Option<Micros>>(at)?;
-            micros.map(TryInto::try_into).transpose().map_err(|error: String| self.unreadable(at, error))
-        };
-        match (instant(from)?, instant(until)?) {
-            (None, None) => Ok(Window::ALWAYS),
-            (start, end) => Window::new(start, end).map_err(|error| self.unreadable(until, error)),
-        }
-    }
-
-    /// Names the row by its key, and the column.
-    fn unreadable(&self, at: usize, why: impl fmt::Display) -> Unreadable {
-        let columns = self.table.columns;
-        let key = columns.iter().enumerate().filter(|(_, column)| column.role == Key).map(|(at, column)| {
-            let value = match column.ty {
-                ColumnType::Uuid => self.row.try_get::<Uuid>(at).map(|id| id.to_string()),
-                _ => self.row.try_get::<&str>(at).map(|text| format!("{text:?}")),
-            };
-            format!("{} {}", column.name, value.unwrap_or_else(|_| "?".to_owned()))
-        });
-        let key = key.collect::<Vec<_>>().join(", ");
-        let column = columns.get(at).map_or("?", |column| column.name);
-        Unreadable(format!("table {}, row with {key}: column {column}: {why}", self.table.name))
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::{Manager, Pool};
 use rolecall::authorizer::Staged;
 use rolecall::records::Revision;
 use rolecall::store::StoreError;
@@ -18,18 +19,21 @@ use crate::server::{self, quoted};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     TokioPostgres,
+    Deadpool,
     Sqlx,
 }
 
-const KINDS: [Kind; 2] = [Kind::TokioPostgres, Kind::Sqlx];
+const KINDS: [Kind; 3] = [Kind::TokioPostgres, Kind::Deadpool, Kind::Sqlx];
 
 enum Session {
     TokioPostgres(Client),
+    Deadpool(deadpool_postgres::Object),
     Sqlx(PgConnection),
 }
 
 enum Transaction<'c> {
     TokioPostgres(tokio_postgres::Transaction<'c>),
+    Deadpool(deadpool_postgres::Transaction<'c>),
     Sqlx(sqlx::Transaction<'c, sqlx::Postgres>),
 }
 
@@ -41,6 +45,10 @@ impl Session {
                 tokio::spawn(connection);
                 Self::TokioPostgres(client)
             }
+            Kind::Deadpool => {
+                let pool = Pool::builder(Manager::new(config.clone(), NoTls)).max_size(1).build().unwrap();
+                Self::Deadpool(pool.get().await.unwrap())
+            }
             Kind::Sqlx => {
                 let pool = server::sqlx_pool(1).connect_lazy_with(server::sqlx_options(config));
                 Self::Sqlx(pool.acquire().await.unwrap().detach())
@@ -51,6 +59,7 @@ impl Session {
     async fn begin(&mut self) -> Transaction<'_> {
         match self {
             Self::TokioPostgres(client) => Transaction::TokioPostgres(client.transaction().await.unwrap()),
+            Self::Deadpool(client) => Transaction::Deadpool(client.transaction().await.unwrap()),
             Self::Sqlx(connection) => Transaction::Sqlx(connection.begin().await.unwrap()),
         }
     }
@@ -60,6 +69,7 @@ impl Transaction<'_> {
     async fn run(&mut self, sql: &str) {
         match self {
             Self::TokioPostgres(transaction) => transaction.batch_execute(sql).await.unwrap(),
+            Self::Deadpool(transaction) => transaction.batch_execute(sql).await.unwrap(),
             Self::Sqlx(transaction) => {
                 let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
                 (**transaction).execute(statement).await.unwrap();
@@ -70,6 +80,7 @@ impl Transaction<'_> {
     async fn write<T>(&mut self, store: &PostgresStore, staged: &Staged<T>) -> Result<Revision, StoreError> {
         match self {
             Self::TokioPostgres(transaction) => store.commit_in(transaction, staged.commit()).await,
+            Self::Deadpool(transaction) => store.commit_in(transaction, staged.commit()).await,
             Self::Sqlx(transaction) => store.commit_in(transaction, staged.commit()).await,
         }
     }
@@ -78,6 +89,7 @@ impl Transaction<'_> {
     async fn commit(self) -> bool {
         match self {
             Self::TokioPostgres(transaction) => transaction.commit().await.is_ok(),
+            Self::Deadpool(transaction) => transaction.commit().await.is_ok(),
             Self::Sqlx(transaction) => transaction.commit().await.is_ok(),
         }
     }
@@ -85,6 +97,7 @@ impl Transaction<'_> {
     async fn roll_back(self) {
         match self {
             Self::TokioPostgres(transaction) => transaction.rollback().await.unwrap(),
+            Self::Deadpool(transaction) => transaction.rollback().await.unwrap(),
             Self::Sqlx(transaction) => transaction.rollback().await.unwrap(),
         }
     }

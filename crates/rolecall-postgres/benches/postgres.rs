@@ -1,14 +1,9 @@
 //! Times commits and loads, each beside what PostgreSQL itself takes for the same.
 //!
 //! ```text
-<<<<<<< HEAD:crates/rolecall-postgres/benches/postgres.rs
-//! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --all-features --bench postgres
-//! ROLECALL_SHORT=1 ...    # a few seconds
-=======
 //! ROLECALL_POSTGRES_URL=postgres://user@host/database cargo bench -p rolecall-postgres --all-features --bench postgres
 //! ROLECALL_SHORT=1 ...        # a few seconds
 //! ROLECALL_SIZES=S,M,L ...    # which organisations are loaded: S and M unless it is set, S alone if it is short
->>>>>>> pg:crates/rolecall-postgres/benches/store.rs
 //! ```
 //!
 //! The contestants take turns, because the speed of a machine drifts. A figure is the median.

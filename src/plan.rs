@@ -24,6 +24,7 @@ mod lists;
 mod tx;
 mod draft;
 mod guard;
+mod journal;
 mod managed;
 mod asserted;
 mod separated;

@@ -1,11 +1,11 @@
 //! The state of a transaction so far, and each changed record before and after.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::guard::{self, Guard};
+use super::journal::{Journal, TWO_SIDES};
 use super::managed::{self, Author};
 use super::{Plan, asserted, separated};
 use crate::model::catalog::Taken;
@@ -31,15 +31,12 @@ pub(crate) struct CommitContext {
     pub(crate) new_id: fn() -> Uuid,
 }
 
-/// The text of the fault that the two sides of a change do not fit.
-const TWO_SIDES: &str = "the two sides of a change are one record";
-
 #[derive(Debug)]
 pub(crate) struct Draft {
     base: Arc<CompiledTenant>,
     pub(super) next: CompiledTenant,
     touched: Touched,
-    journal: BTreeMap<RecordKey, (Option<Record>, Option<Record>)>,
+    journal: Journal,
     origins: CommitContext,
     pub(super) actor: Option<Actor>,
     pub(super) note: Option<Note>,
@@ -59,7 +56,7 @@ impl Draft {
     pub(crate) fn new(base: Arc<CompiledTenant>, origins: CommitContext) -> Self {
         let next = (*base).clone();
         let touched = Touched::default();
-        let journal = BTreeMap::new();
+        let journal = Journal::default();
         let (actor, note, manager, acts_for) = (None, None, None, Vec::new());
         let (guards, removed_in_vain, fault) = (Vec::new(), Vec::new(), None);
         Self { base, next, touched, journal, origins, actor, note, manager, acts_for, guards, removed_in_vain, fault }
@@ -100,25 +97,26 @@ impl Draft {
     pub(super) fn apply(&mut self, change: Change) -> Result<()> {
         self.intact()?;
         self.check_managed(&change)?;
-        self.apply_in_order(&[change])
+        self.apply_in_order(vec![change])
     }
 
     /// Applies validated changes, in order. The rule about directories (R16) is checked for all of them before anything changes.
-    pub(super) fn apply_all(&mut self, changes: &[Change]) -> Result<()> {
+    pub(super) fn apply_all(&mut self, changes: Vec<Change>) -> Result<()> {
         self.intact()?;
-        self.check_all_managed(changes)?;
+        self.check_all_managed(&changes)?;
         self.apply_in_order(changes)
     }
 
-    fn apply_in_order(&mut self, changes: &[Change]) -> Result<()> {
+    fn apply_in_order(&mut self, mut changes: Vec<Change>) -> Result<()> {
         let CompiledTenant { state, session, .. } = &mut self.next;
         if state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
         let mut edit = Edit { state, session, touched: &mut self.touched };
         let mut done = 0;
-        let applied = watch(|| edit.apply_in_order(changes, &mut done));
-        self.record_all(changes.get(..done).unwrap_or(changes));
+        let applied = watch(|| edit.apply_in_order(&changes, &mut done));
+        changes.truncate(done);
+        self.journal.record(changes);
         self.check_applied(applied)
     }
 
@@ -188,7 +186,7 @@ impl Draft {
         self.acts_for.extend_from_slice(acts_for);
         let applied = self.edit_all(&changes);
         self.check_applied(applied)?;
-        self.record_all(&changes);
+        self.journal.record(changes);
         Ok(())
     }
 
@@ -203,7 +201,7 @@ impl Draft {
         if let Some(cycle) = watch(|| cycles(&self.next.state, &self.touched))? {
             return Ok(Err(cycle));
         }
-        self.record_all(changes);
+        self.journal.record(changes.iter().cloned());
         Ok(Ok(()))
     }
 
@@ -211,24 +209,6 @@ impl Draft {
         let CompiledTenant { state, session, .. } = &mut self.next;
         let mut edit = Edit { state, session, touched: &mut self.touched };
         watch(|| edit.apply_all(changes))
-    }
-
-    /// Keeps what each record was before the transaction and what it is now.
-    fn record_all(&mut self, changes: &[Change]) {
-        let sides = |change: &Change| (change.before().cloned(), change.after().cloned());
-        if self.journal.is_empty() {
-            // Built at once, from sorted keys. One by one, each of many keys would be searched for.
-            self.journal = changes.iter().map(|change| (change.key(), sides(change))).collect();
-            if self.journal.len() == changes.len() {
-                return;
-            }
-            // A record changes twice: what it was before is that of the first change.
-            self.journal.clear();
-        }
-        for change in changes {
-            let (before, after) = sides(change);
-            self.journal.entry(change.key()).and_modify(|sides| sides.1.clone_from(&after)).or_insert((before, after));
-        }
     }
 
     /// Records that a call should remove a relation that does not exist. The plan warns if something else still has the
@@ -246,11 +226,11 @@ impl Draft {
     pub(crate) fn finish(mut self) -> Result<Plan> {
         self.intact()?;
         let ends = self.next.state.tenant.is_none();
-        let journal = self.journal.into_iter();
-        // Deleting the tenant deletes all its records; the store derives those removals.
-        let cached = journal.filter(|(key, (before, after))| before != after && (!ends || *key == RecordKey::Tenant));
-        let pair = |(_, (before, after))| must(Change::new(before, after), TWO_SIDES);
-        let changes: Vec<Change> = watch(|| cached.filter_map(pair).collect())?;
+        let mut changes = watch(|| self.journal.into_difference())?;
+        if ends {
+            // Deleting the tenant deletes all its records; the store derives those removals.
+            changes.retain(|change| change.key() == RecordKey::Tenant);
+        }
         let Position { tenant_id, revision, commit } = self.base.position;
         let envelope = Envelope {
             id: self.origins.commit,

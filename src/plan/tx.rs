@@ -329,7 +329,7 @@ impl Tx {
     /// Applies validated changes, in order, or none of them. Only the rule about directories (R16) can refuse one, and it is
     /// checked before anything changes.
     pub(super) fn apply_all(&self, changes: Vec<Change>) -> Result<()> {
-        self.draft().apply_all(&changes)
+        self.draft().apply_all(changes)
     }
 
     /// Returns the number of an entity that was just created.

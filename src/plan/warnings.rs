@@ -1,6 +1,6 @@
 //! Warnings: changes that are valid, and that probably do not do what their author wanted.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 
 use hashbrown::HashSet;
@@ -113,7 +113,10 @@ impl Plan {
         let mut warnings: Vec<Warning> = self.changes.iter().filter_map(|change| unmatched(state, change)).collect();
         let is_removed = |change: &&Change| change.after().is_none() && change.kind().is_relation();
         let removed = self.changes.iter().filter(is_removed).map(Change::key);
-        let removed: BTreeSet<RecordKey> = removed.chain(self.removed_in_vain.iter().cloned()).collect();
+        let mut removed: Vec<RecordKey> = removed.chain(self.removed_in_vain.iter().cloned()).collect();
+        // The changes are in order already, so this costs one pass over them.
+        removed.sort();
+        removed.dedup();
         let when = When::Chosen(self.envelope.at);
         warnings.extend(removed.iter().filter_map(|key| still_given(state, key, &when)));
         warnings

@@ -634,6 +634,23 @@ fn managed_users_and_groups_are_created_once_and_never_taken_from_others() {
     let keys: Vec<_> = now.users_managed_by("okta").map(|user| user.key.to_string()).collect();
     assert_eq!(keys, ["alice", "dave", "pat"]);
     assert!(now.group("local").unwrap().managed_by().is_none() && now.users_managed_by("Okta").count() == 0);
+    acme.update(|tx| {
+        let staff = tx.create_group("mixed")?;
+        for user in ["pat", "bob", "alice", "dave"] {
+            staff.add_member(user)?;
+        }
+        let until = tx.instant().saturating_add(std::time::Duration::from_secs(1));
+        staff.set_member_window("dave", rolecall::Window::until(until))?;
+        tx.create_group("mixed-sub")?.add_parent("mixed")?.done()
+    })
+    .unwrap();
+    let later = acme.now().instant().saturating_add(std::time::Duration::from_secs(9));
+    let (snapshot, mut found) = (acme.snapshot(), Vec::new());
+    for (group, manager) in [("mixed", "okta"), ("mixed", "Okta"), ("mixed-sub", "okta"), ("nothing", "okta")] {
+        let members = snapshot.at(later);
+        found.push(members.members_managed_by(group, manager).map(|user| user.key.to_string()).collect::<Vec<_>>());
+    }
+    assert_eq!(found, [vec!["alice".to_owned(), "dave".to_owned(), "pat".to_owned()], vec![], vec![], vec![]]);
 }
 
 #[test]

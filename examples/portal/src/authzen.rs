@@ -4,8 +4,11 @@
 //! search, because a tenant's permissions do not list the resources of an application.
 //!
 //! The caller authenticates with a bearer token, and its user needs `access:read`. A denial is 200 with `decision: false`. A
-//! request that does not fit the specification is 400; one question of several that does not fit is a denial at its place.
-//! Members that are not known are ignored, as the specification asks.
+//! request that does not fit the specification is 400; one question of several that does not fit is a denial at its place,
+//! with the error in its `context`. Members that are not known are ignored, as the specification asks.
+//!
+//! The specification fixes the status of an error and asks for "an error message string" as its body, without a media type. The
+//! bodies here are problem details, as those of all other calls: the message is in `title` and `detail`.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Path, Request, State};
@@ -191,6 +194,11 @@ fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed", "malformed request").with_detail(detail)
 }
 
+/// The error of one question of several, as in the example of the specification.
+fn error_of(problem: &Problem) -> Value {
+    json!({ "status": problem.status().as_u16(), "message": problem.member("detail") })
+}
+
 /// The body of a request: 400 if it does not fit, also if it is JSON.
 struct Body<T>(T);
 
@@ -272,7 +280,7 @@ async fn evaluations(asking: Permitted<AccessRead>, Body(request): Body<Evaluati
         let answer = match read(question) {
             Ok(question) => question.answer(&moment)?,
             // A failure is a denial, with each semantic.
-            Err(problem) => AuthzenDecision { decision: false, context: Some(json!({ "reason": problem.code() })) },
+            Err(problem) => AuthzenDecision { decision: false, context: Some(json!({ "error": error_of(&problem) })) },
         };
         let decision = answer.decision;
         answers.push(answer);

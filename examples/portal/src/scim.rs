@@ -31,6 +31,7 @@ mod groups;
 mod users;
 mod view;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use rolecall::records::TenantSlug;
+use rolecall::records::{TenantSlug, UserRecord};
 use rolecall::{Moment, Snapshot, Tenant, Timestamp, Tx};
 use serde_json::{Value, json};
 
@@ -371,21 +372,17 @@ fn tests(kinds: &[ResourceKind], filter: Option<&str>) -> Result<Vec<(ResourceKi
     refused.filter(|_| tests.is_empty()).map_or(Ok(tests), Err)
 }
 
-fn users_passing(
-    view: &View<'_>,
-    test: Option<&Test>,
-    skip: usize,
-    count: usize,
-) -> Found<rolecall::records::UserRecord> {
+fn users_passing(view: &View<'_>, test: Option<&Test>, skip: usize, count: usize) -> Found<UserRecord> {
     if let Some((places, rest)) = test.and_then(Test::places) {
-        let passes = |user: &_| rest.iter().all(|test| test.passes(view, Subject::User(user)));
-        let mut users: Vec<_> =
-            places.iter().flat_map(|place| view.users_at(place)).filter(|user| passes(user)).collect();
-        if places.len() > 1 {
-            users.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-            users.dedup_by_key(|user| user.id);
+        let passes = |user: &Cow<'_, UserRecord>| rest.iter().all(|test| test.passes(view, Subject::User(user)));
+        let users = places.iter().flat_map(|place| view.users_at(place)).filter(|user| passes(user));
+        if places.len() == 1 {
+            return part(users, skip, count, Cow::into_owned);
         }
-        return part(users, skip, count, |user| user);
+        let mut users: Vec<_> = users.collect();
+        users.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        users.dedup_by_key(|user| user.id);
+        return part(users, skip, count, Cow::into_owned);
     }
     let passes = |user: &_| test.is_none_or(|test| test.passes(view, Subject::User(user)));
     let users = view.moment.users_managed_by(view.directory).filter(|user| passes(user));

@@ -2,7 +2,10 @@
 //!
 //! A client that sends its request slowly holds one connection, and nobody else waits for it. If the head is not complete within
 //! [`MOST_HEAD_TIME`], the connection is closed. If the body is not complete within the time of a request, the answer is 408 and
-//! the connection is closed. If the portal takes too long itself, the answer is 503.
+//! the connection is closed. If the portal takes too long itself, the answer is 503. A client that stops reading its answer
+//! is given up after [`MOST_WRITE_TIME`].
+
+mod write_limit;
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -23,9 +26,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use write_limit::WriteLimit;
 
 /// The longest time for the head of a request, and for a connection without one.
 pub const MOST_HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// The longest time that an answer waits for a client that reads none of it.
+pub const MOST_WRITE_TIME: Duration = Duration::from_secs(60);
 
 /// The longest time that requests in progress get when the server stops.
 const MOST_STOPPING_TIME: Duration = Duration::from_secs(30);
@@ -51,7 +58,8 @@ pub async fn serve(listener: TcpListener, app: Router, stopped: impl Future<Outp
             },
             () = &mut stopped => break,
         };
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+        let stream = TokioIo::new(WriteLimit::new(stream, MOST_WRITE_TIME));
+        let connection = http.serve_connection(stream, TowerToHyperService::new(app.clone()));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

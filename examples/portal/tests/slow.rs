@@ -1,12 +1,12 @@
-//! Clients that send slowly, over sockets: they get an error within the stated time, and others are served meanwhile. Time passes
-//! at once.
+//! Clients that send or read slowly, over sockets: they are given up within the stated time, and others are served meanwhile.
+//! Time passes at once.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rolecall_portal::serve::{MOST_HEAD_TIME, serve};
+use rolecall_portal::serve::{MOST_HEAD_TIME, MOST_WRITE_TIME, serve};
 use rolecall_portal::state::PortalState;
 use rolecall_portal::stores::StoreChoice;
 use rolecall_portal::{MOST_TIME, app, tenant};
@@ -120,4 +120,30 @@ async fn a_head_that_does_not_end_closes_the_connection() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
         assert!(time < MOST_HEAD_TIME + Duration::from_secs(2), "{text:?}: {time:?}");
     }
+}
+
+/// A file of the page to try the calls, of more than a megabyte.
+const LARGE: &str = "/api-docs/swagger-ui-bundle.js";
+
+/// So many of them are more than the buffers of a connection take.
+const TIMES: usize = 40;
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answers_is_given_up() {
+    let address = start().await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {LARGE} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.repeat(TIMES).as_bytes()).await.unwrap();
+    sleep(MOST_WRITE_TIME / 2).await;
+    is_served(address).await;
+    sleep(MOST_WRITE_TIME).await;
+    let mut answers = Vec::new();
+    // What was under way arrives, and then the end or an error.
+    drop(stream.read_to_end(&mut answers).await);
+    assert!(
+        answers.starts_with(b"HTTP/1.1 200 "),
+        "{:?}",
+        String::from_utf8_lossy(answers.get(..40).unwrap_or_default())
+    );
+    assert!(answers.len() < TIMES * usize::pow(2, 20), "all {} bytes were sent", answers.len());
 }

@@ -135,6 +135,12 @@ impl Change {
         self.some_side().kind()
     }
 
+    /// The record before and after.
+    pub(crate) fn into_sides(self) -> (Option<Record>, Option<Record>) {
+        let Sides { before, after } = self.into();
+        (before, after)
+    }
+
     fn some_side(&self) -> &Record {
         match &self.0 {
             Shape::Added(record) | Shape::Removed(record) => record,

@@ -6,9 +6,12 @@ use super::Moment;
 use super::list::{List, WhyEmpty};
 use super::page::{self, Page, PageRequest};
 use crate::model::error::Asked;
+use crate::model::internal_fault::must;
 use crate::model::records::{GroupRecord, Name, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserRecord};
+use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser, sealed};
+use crate::resolver::snapshot::state::State;
 pub use crate::resolver::snapshot::table::Origin;
 
 /// A permission or role, and where it is defined.
@@ -341,6 +344,33 @@ impl Moment<'_> {
         let records = users.sorted().filter_map(|number| users.row(number)).map(|row| &row.record);
         let is_managed = move |record: &&UserRecord| record.managed_by().is_some_and(|by| by.as_str() == manager);
         records.filter(|_| self.answers()).filter(is_managed)
+    }
+
+    /// Returns the direct members of a group that this directory manages (R16), by key, whatever the windows of their
+    /// memberships are. A directory asks for them, for example. [`Moment::members`] returns all members, in pages.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.set_manager("okta")?;
+    ///     tx.create_group("staff")?;
+    ///     tx.create_user("alice")?.set_managed_by(Some("okta"))?.join("staff")?;
+    ///     tx.create_user("local")?.join("staff")?.done()
+    /// })?;
+    /// let keys: Vec<_> = acme.now().members_managed_by("staff", "okta").map(|user| user.key.to_string()).collect();
+    /// assert_eq!(keys, ["alice"]);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(n) for all direct members of the group. Nothing is copied.
+    pub fn members_managed_by(&self, group: impl AsGroup, manager: &str) -> impl Iterator<Item = &UserRecord> {
+        let snapshot = self.compiled();
+        let State { users, groups, .. } = &snapshot.state;
+        let row = group.group(snapshot.scope()).and_then(|number| groups.row(number)).filter(|_| self.answers());
+        let members = row.into_iter().flat_map(|row| row.members.iter());
+        let records = members.filter_map(move |back| must(users.row(back.from()), FAR_END)).map(|row| &row.record);
+        records.filter(move |record| record.managed_by().is_some_and(|by| by.as_str() == manager))
     }
 
     /// Returns the groups that this directory manages (R16), by slug.

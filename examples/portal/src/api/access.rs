@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::Answer;
 use super::request::{Body, at_most, id, invalid};
-use super::views::{tag_of_revision, tagged};
+use super::views::{at, tag_of_revision};
 use crate::catalog::required::{AccessRead, TenantExport};
 use crate::state::PortalState;
 
@@ -116,7 +116,7 @@ impl Question {
     responses((status = 200, body = Checked)))]
 async fn check(asking: Permitted<AccessRead>, Body(question): Body<Question>) -> Answer {
     let moment = asking.moment();
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), question.answer(&moment)?))
+    Ok(at(&moment, question.answer(&moment)?))
 }
 
 /// Answers many questions about the same state.
@@ -126,7 +126,7 @@ async fn check_many(asking: Permitted<AccessRead>, Body(questions): Body<Questio
     at_most(questions.checks.len())?;
     let moment = asking.moment();
     let results = questions.checks.iter().map(|question| question.answer(&moment)).collect::<Result<_, _>>()?;
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), CheckedMany { results }))
+    Ok(at(&moment, CheckedMany { results }))
 }
 
 /// Checks whether a user may do at least one of several things. `false` for an empty list.
@@ -139,7 +139,7 @@ async fn check_any(asking: Permitted<AccessRead>, Body(question): Body<SetQuesti
         Subject::Id(user) => moment.check_any(user, &question.permissions),
         Subject::Key(key) => moment.check_any(key, &question.permissions),
     };
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), Checked { allowed, reason: None }))
+    Ok(at(&moment, Checked { allowed, reason: None }))
 }
 
 /// Checks whether a user may do all of several things. `false` for an empty list.
@@ -152,7 +152,7 @@ async fn check_all(asking: Permitted<AccessRead>, Body(question): Body<SetQuesti
         Subject::Id(user) => moment.check_all(user, &question.permissions),
         Subject::Key(key) => moment.check_all(key, &question.permissions),
     };
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), Checked { allowed, reason: None }))
+    Ok(at(&moment, Checked { allowed, reason: None }))
 }
 
 /// Explains a decision: the paths that allow it, or what would.
@@ -166,7 +166,7 @@ async fn explain(asking: Permitted<AccessRead>, Body(question): Body<Question>) 
         text: explanation.to_string(),
         explanation: serde_json::to_value(&explanation).unwrap_or_default(),
     };
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), explained))
+    Ok(at(&moment, explained))
 }
 
 /// Exports the whole tenant as a document. `--document` of the command reads it.

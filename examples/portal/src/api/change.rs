@@ -102,6 +102,23 @@ impl Condition {
     }
 }
 
+/// How many entries of a list were added and removed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Counted {
+    /// How many were added.
+    pub(super) added: usize,
+    /// How many were removed.
+    pub(super) removed: usize,
+}
+
+impl Counted {
+    /// Counts what is not there of what is to be added, and what is there of what is to be removed.
+    pub(super) fn of<T>(add: &[T], remove: &[T], is_there: impl Fn(&T) -> bool) -> Self {
+        let there = |list: &[T]| list.iter().filter(|item| is_there(item)).count();
+        Self { added: add.len() - there(add), removed: there(remove) }
+    }
+}
+
 /// What became of a change.
 #[derive(Debug)]
 pub enum Applied<T> {
@@ -123,7 +140,7 @@ pub struct Preview {
     pub access: Vec<AccessEffect>,
     /// What its author probably did not want.
     pub warnings: Vec<String>,
-    /// Whether there are more changes or users than these.
+    /// Whether there are more changes, users or warnings than these.
     pub more: bool,
 }
 
@@ -154,10 +171,11 @@ impl Preview {
                 lost: change.lost.slugs().iter().take(MOST_LINES).map(ToString::to_string).collect(),
             })
             .collect();
-        let more = changes.len() > MOST_LINES || access.len() > MOST_USERS;
+        let warnings = plan.warnings();
+        let more = changes.len() > MOST_LINES || access.len() > MOST_USERS || warnings.len() > MOST_LINES;
         changes.truncate(MOST_LINES);
         access.truncate(MOST_USERS);
-        let warnings = plan.warnings().iter().map(ToString::to_string).collect();
+        let warnings = warnings.iter().take(MOST_LINES).map(ToString::to_string).collect();
         Self { revision: plan.base().revision().number(), changes, access, warnings, more }
     }
 }

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::Answer;
 use super::change::{Changing, PreviewParameter};
 use super::groups::{GroupPath, group_before, group_in};
-use super::request::{Body, Ids};
+use super::request::{Body, Ids, found};
 use super::users::{UserPath, user_before, user_in};
 use super::views::{Group, User};
 use crate::catalog::required::DirectoriesManage;
@@ -58,7 +58,7 @@ async fn change_user(
     user: UserId,
     entry: Option<DirectoryEntry>,
 ) -> Result<Response, Problem> {
-    let before = move |tx: &Tx| super::groups::found(user_before(tx, user), "user");
+    let before = move |tx: &Tx| found(user_before(tx, user), "user");
     change(changing, Target::User(user), entry, before, move |tx| user_in(tx, user)).await
 }
 
@@ -67,7 +67,7 @@ async fn change_group(
     group: GroupId,
     entry: Option<DirectoryEntry>,
 ) -> Result<Response, Problem> {
-    let before = move |tx: &Tx| super::groups::found(group_before(tx, group), "group");
+    let before = move |tx: &Tx| found(group_before(tx, group), "group");
     change(changing, Target::Group(group), entry, before, move |tx| group_in(tx, group)).await
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Answer;
 use super::request::{Ids, Parameters, id, limit};
-use super::views::{ListPage, tag_of_revision, tagged};
+use super::views::{ListPage, at};
 use crate::catalog::required::HistoryRead;
 use crate::history::{self, Asked, Entry};
 use crate::state::PortalState;
@@ -105,7 +105,7 @@ async fn answer(
     let shown = history::read(state, asking.tenant(), &asked).await?;
     let items = shown.entries.into_iter().map(CommitEntry::from).collect();
     let page = ListPage { items, next: shown.next.map(|next| next.to_string()) };
-    Ok(tagged(&tag_of_revision(asking.moment().snapshot().revision()), page))
+    Ok(at(&asking.moment(), page))
 }
 
 /// Lists who changed what in the tenant, the latest commit first.

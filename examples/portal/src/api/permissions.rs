@@ -11,9 +11,8 @@ use utoipa_axum::routes;
 
 use super::Answer;
 use super::change::{Changing, PreviewParameter};
-use super::groups::found;
-use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, Update};
-use super::views::{ListPage, Permission, User, tag_of, tag_of_revision, tagged};
+use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, Update, found};
+use super::views::{ListPage, Permission, User, at, tag_of, tagged};
 use crate::catalog::required::{AccessRead, PermissionsManage, PermissionsRead};
 use crate::state::PortalState;
 
@@ -73,7 +72,7 @@ fn permission_before(tx: &Tx, permission: PermissionId) -> Option<Permission> {
 async fn list(asking: Permitted<PermissionsRead>, Parameters(list): Parameters<ListParameters>) -> Answer {
     let (moment, page) = (asking.moment(), list.page()?);
     let permissions = ListPage::<Permission>::of(moment.permissions(&page));
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), permissions))
+    Ok(at(&moment, permissions))
 }
 
 /// Creates a permission.
@@ -156,5 +155,5 @@ async fn users(
     let (moment, page) = (asking.moment(), list.page()?);
     found(moment.permission(path.permission_id), "permission")?;
     let users = ListPage::<User>::of(moment.who_can(path.permission_id).page(&page));
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), users))
+    Ok(at(&moment, users))
 }

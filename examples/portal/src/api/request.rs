@@ -8,7 +8,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use rolecall::{PageRequest, Timestamp, Window};
+use rolecall::{ErrorKind, PageRequest, Timestamp, Window};
 use rolecall_axum::Problem;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -88,6 +88,12 @@ impl TenantPath {
     pub(crate) fn base(&self) -> String {
         format!("/t/{}/api/v1", self.tenant)
     }
+}
+
+/// What a path names, or 404.
+pub(crate) fn found<T>(entity: Option<T>, what: &str) -> Result<T, Problem> {
+    let (status, code) = (StatusCode::NOT_FOUND, ErrorKind::NotFound.code());
+    entity.ok_or_else(|| Problem::new(status, code, format!("{what} not found")))
 }
 
 /// A problem with status 422.

@@ -1,6 +1,7 @@
 //! Roles: their grants, the roles that they include, and their holders.
 
 use axum::extract::Path;
+use rolecall::plan::RoleEdit;
 use rolecall::records::{Granted, RoleId};
 use rolecall::{Moment, Tx};
 use rolecall_axum::{Permitted, Problem};
@@ -10,10 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Answer;
-use super::change::{Changing, PreviewParameter};
-use super::groups::{Counted, found};
-use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, at_most, id};
-use super::views::{Group, ListPage, Related, Role, User, tag_of, tag_of_revision, tagged};
+use super::change::{Changing, Condition, Counted, PreviewParameter};
+use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, at_most, found, id};
+use super::views::{Group, ListPage, Related, Role, Sorted, User, at, tag_of, tagged};
 use crate::catalog::required::{RolesManage, RolesRead};
 use crate::state::PortalState;
 
@@ -74,12 +74,19 @@ fn role_before(tx: &Tx, role: RoleId) -> Option<Role> {
     tx.base().at(tx.instant()).role(role).map(Role::from)
 }
 
+/// The role, to change it, if the condition of the request fits it.
+fn judged_role<'t>(tx: &'t Tx, condition: &Condition, role: RoleId) -> Result<RoleEdit<'t>, Problem> {
+    let edit = tx.role(role)?;
+    condition.judge(tx, role_before(tx, role).as_ref())?;
+    Ok(edit)
+}
+
 /// Lists roles, by slug.
 #[utoipa::path(get, path = "/roles", tag = "roles", params(ListParameters),
     responses((status = 200, body = ListPage<Role>)))]
 async fn list(asking: Permitted<RolesRead>, Parameters(list): Parameters<ListParameters>) -> Answer {
     let (moment, page) = (asking.moment(), list.page()?);
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), ListPage::<Role>::of(moment.roles(&page))))
+    Ok(at(&moment, ListPage::<Role>::of(moment.roles(&page))))
 }
 
 /// Creates a role.
@@ -116,8 +123,7 @@ async fn read(asking: Permitted<RolesRead>, Ids(path): Ids<RolePath>) -> Answer 
 async fn change(changing: Changing<RolesManage>, Ids(path): Ids<RolePath>, Body(new): Body<RoleChange>) -> Answer {
     changing.condition().required()?;
     let changed = changing.apply(move |tx, condition| {
-        let role = tx.role(path.role_id)?;
-        condition.judge(tx, role_before(tx, path.role_id).as_ref())?;
+        let role = judged_role(tx, condition, path.role_id)?;
         if let Some(slug) = &new.slug {
             role.set_slug(slug)?;
         }
@@ -137,8 +143,7 @@ async fn change(changing: Changing<RolesManage>, Ids(path): Ids<RolePath>, Body(
     params(("roleId" = String, Path), PreviewParameter), responses((status = 204)))]
 async fn delete(changing: Changing<RolesManage>, Ids(path): Ids<RolePath>) -> Answer {
     let deleted = changing.apply(move |tx, condition| {
-        tx.role(path.role_id)?;
-        condition.judge(tx, role_before(tx, path.role_id).as_ref())?;
+        judged_role(tx, condition, path.role_id)?;
         Ok(tx.delete_role(path.role_id)?)
     });
     Ok(deleted.await?.removed())
@@ -151,6 +156,12 @@ pub struct Granting {
     /// The slug of a permission, or a pattern with `*`.
     #[schema(example = "posts:*")]
     grant: String,
+}
+
+impl Sorted for Granting {
+    fn slug_and_id(&self) -> (String, String) {
+        (self.grant.clone(), String::new())
+    }
 }
 
 /// The texts of what a role grants itself.
@@ -172,10 +183,8 @@ async fn grants(
 ) -> Answer {
     let moment = asking.moment();
     found(moment.role(path.role_id), "role")?;
-    let grants = ListPage::<Granting>::part(texts(&moment, path.role_id), &part, |granting| {
-        (granting.grant.clone(), String::new())
-    })?;
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), grants))
+    let grants = ListPage::<Granting>::part(texts(&moment, path.role_id), &part)?;
+    Ok(at(&moment, grants))
 }
 
 /// Grants a permission or a pattern. 200 if the role grants it already.
@@ -190,8 +199,7 @@ async fn grant(
 ) -> Answer {
     let role = path.role_id;
     let granted = changing.apply(move |tx, condition| {
-        tx.role(role)?;
-        condition.judge(tx, role_before(tx, role).as_ref())?;
+        judged_role(tx, condition, role)?;
         let is_new = !texts(&tx.base().at(tx.instant()), role).iter().any(|granted| granted.grant == new.grant);
         tx.role(role)?.grant(new.grant.as_str())?;
         Ok((new.clone(), is_new))
@@ -223,8 +231,7 @@ async fn change_grants(
     at_most(new.add.len().saturating_add(new.remove.len()))?;
     let id = path.role_id;
     let changed = changing.apply(move |tx, condition| {
-        let role = tx.role(id)?;
-        condition.judge(tx, role_before(tx, id).as_ref())?;
+        let role = judged_role(tx, condition, id)?;
         let before = texts(&tx.base().at(tx.instant()), id);
         let counted = Counted::of(&new.add, &new.remove, |grant| before.iter().any(|granted| granted.grant == *grant));
         for grant in &new.remove {
@@ -247,8 +254,7 @@ async fn revoke(
     Parameters(old): Parameters<RevokeParameters>,
 ) -> Answer {
     let revoked = changing.apply(move |tx, condition| {
-        let role = tx.role(path.role_id)?;
-        condition.judge(tx, role_before(tx, path.role_id).as_ref())?;
+        let role = judged_role(tx, condition, path.role_id)?;
         role.revoke(old.grant.as_str())?;
         Ok(())
     });
@@ -271,10 +277,8 @@ async fn includes(
 ) -> Answer {
     let moment = asking.moment();
     found(moment.role(path.role_id), "role")?;
-    let roles = ListPage::<Role>::part(moment.includes_of(path.role_id).items, &part, |role| {
-        (role.slug().to_string(), role.id().to_string())
-    })?;
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), roles))
+    let roles = ListPage::<Role>::part(moment.includes_of(path.role_id).items, &part)?;
+    Ok(at(&moment, roles))
 }
 
 /// A role to include.
@@ -297,8 +301,7 @@ async fn include(
 ) -> Answer {
     let (role, included) = (path.role_id, id::<RoleId>(&new.role_id)?);
     let done = changing.apply(move |tx, condition| {
-        tx.role(role)?;
-        condition.judge(tx, role_before(tx, role).as_ref())?;
+        judged_role(tx, condition, role)?;
         let before = tx.base().at(tx.instant());
         let is_new = !before.includes_of(role).items.iter().any(|other| other.id() == included);
         tx.role(role)?.include(included)?;
@@ -313,8 +316,7 @@ async fn include(
     params(("roleId" = String, Path), ("includedId" = String, Path), PreviewParameter), responses((status = 204)))]
 async fn exclude(changing: Changing<RolesManage>, Ids(path): Ids<IncludedPath>) -> Answer {
     let excluded = changing.apply(move |tx, condition| {
-        let role = tx.role(path.role_id)?;
-        condition.judge(tx, role_before(tx, path.role_id).as_ref())?;
+        let role = judged_role(tx, condition, path.role_id)?;
         role.exclude(path.included_id)?;
         Ok(())
     });
@@ -332,7 +334,7 @@ async fn users(
     let (moment, page) = (asking.moment(), list.page()?);
     found(moment.role(path.role_id), "role")?;
     let users = ListPage::<Related<User>>::of(moment.holders(path.role_id, &page));
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), users))
+    Ok(at(&moment, users))
 }
 
 /// Lists the groups to which a role is assigned directly.
@@ -346,5 +348,5 @@ async fn groups(
     let (moment, page) = (asking.moment(), list.page()?);
     found(moment.role(path.role_id), "role")?;
     let groups = ListPage::<Related<Group>>::of(moment.groups_with(path.role_id, &page));
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), groups))
+    Ok(at(&moment, groups))
 }

@@ -1,9 +1,9 @@
 //! Users, their groups, their roles, and what they may do.
 
 use axum::extract::Path;
-use rolecall::moment::WithWindow;
-use rolecall::records::{GroupRecord, RoleId, UserId};
-use rolecall::{Moment, Tx};
+use rolecall::Tx;
+use rolecall::plan::UserEdit;
+use rolecall::records::{Holder, RoleId, UserId};
 use rolecall_axum::{Permitted, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,10 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Answer;
-use super::change::{Changing, PreviewParameter};
-use super::groups::{Assigned, Counted, NewAssignment, found, permission_name, role_name, sourced_role_name};
-use super::request::{Body, Ids, ListChange, ListParameters, Parameters, PartParameters, TenantPath, Update};
-use super::views::{Group, ListPage, Permission, Related, Role, Sourced, User, tag_of, tag_of_revision, tagged};
+use super::assignments::{self, Assigned, NewAssignment};
+use super::change::{Changing, Condition, Counted, PreviewParameter};
+use super::request::{Body, Ids, ListChange, ListParameters, Parameters, PartParameters, TenantPath, Update, found};
+use super::views::{Group, ListPage, Permission, Related, Role, Sourced, User, at, tag_of, tagged};
 use crate::catalog::required::{AccessRead, UsersManage, UsersRead};
 use crate::state::PortalState;
 
@@ -78,12 +78,19 @@ pub(super) fn user_before(tx: &Tx, user: UserId) -> Option<User> {
     tx.base().at(tx.instant()).user(user).map(User::from)
 }
 
+/// The user, to change it, if the condition of the request fits it.
+pub(super) fn judged_user<'t>(tx: &'t Tx, condition: &Condition, user: UserId) -> Result<UserEdit<'t>, Problem> {
+    let edit = tx.user(user)?;
+    condition.judge(tx, user_before(tx, user).as_ref())?;
+    Ok(edit)
+}
+
 /// Lists users, by key.
 #[utoipa::path(get, path = "/users", tag = "users", params(ListParameters),
     responses((status = 200, body = ListPage<User>)))]
 async fn list(asking: Permitted<UsersRead>, Parameters(list): Parameters<ListParameters>) -> Answer {
     let (moment, page) = (asking.moment(), list.page()?);
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), ListPage::<User>::of(moment.users(&page))))
+    Ok(at(&moment, ListPage::<User>::of(moment.users(&page))))
 }
 
 /// Creates a user.
@@ -112,8 +119,7 @@ async fn read(asking: Permitted<UsersRead>, Ids(path): Ids<UserPath>) -> Answer 
 async fn change(changing: Changing<UsersManage>, Ids(path): Ids<UserPath>, Body(new): Body<UserChange>) -> Answer {
     changing.condition().required()?;
     let changed = changing.apply(move |tx, condition| {
-        let user = tx.user(path.user_id)?;
-        condition.judge(tx, user_before(tx, path.user_id).as_ref())?;
+        let user = judged_user(tx, condition, path.user_id)?;
         if let Some(key) = &new.key {
             user.set_key(key)?;
         }
@@ -135,15 +141,10 @@ async fn change(changing: Changing<UsersManage>, Ids(path): Ids<UserPath>, Body(
     params(("userId" = String, Path), PreviewParameter), responses((status = 204)))]
 async fn delete(changing: Changing<UsersManage>, Ids(path): Ids<UserPath>) -> Answer {
     let deleted = changing.apply(move |tx, condition| {
-        tx.user(path.user_id)?;
-        condition.judge(tx, user_before(tx, path.user_id).as_ref())?;
+        judged_user(tx, condition, path.user_id)?;
         Ok(tx.delete_user(path.user_id)?)
     });
     Ok(deleted.await?.removed())
-}
-
-fn group_name(held: &WithWindow<GroupRecord>) -> (String, String) {
-    (held.record.slug.to_string(), held.record.id.to_string())
 }
 
 /// Lists the groups of which a user is a direct member.
@@ -156,8 +157,8 @@ async fn groups(
 ) -> Answer {
     let moment = asking.moment();
     found(moment.user(path.user_id), "user")?;
-    let groups = ListPage::<Related<Group>>::part(moment.groups_of(path.user_id).items, &part, group_name)?;
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), groups))
+    let groups = ListPage::<Related<Group>>::part(moment.groups_of(path.user_id).items, &part)?;
+    Ok(at(&moment, groups))
 }
 
 /// Lists all groups that a user belongs to at this instant, and where each comes from.
@@ -170,14 +171,8 @@ async fn effective_groups(
 ) -> Answer {
     let moment = asking.moment();
     found(moment.user(path.user_id), "user")?;
-    let groups = ListPage::<Sourced<Group>>::part(moment.all_groups_of(path.user_id).items, &part, |held| {
-        (held.record.slug.to_string(), held.record.id.to_string())
-    })?;
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), groups))
-}
-
-fn user_role(moment: &Moment<'_>, user: UserId, role: RoleId) -> Option<Assigned> {
-    moment.roles_of(user).items.into_iter().find(|held| held.record.id() == role).map(Assigned::from)
+    let groups = ListPage::<Sourced<Group>>::part(moment.all_groups_of(path.user_id).items, &part)?;
+    Ok(at(&moment, groups))
 }
 
 /// Lists the roles that are assigned to a user directly.
@@ -188,10 +183,7 @@ async fn roles(
     Ids(path): Ids<UserPath>,
     Parameters(part): Parameters<PartParameters>,
 ) -> Answer {
-    let moment = asking.moment();
-    found(moment.user(path.user_id), "user")?;
-    let roles = ListPage::<Assigned>::part(moment.roles_of(path.user_id).items, &part, role_name)?;
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), roles))
+    assignments::list(&asking.moment(), Holder::User(path.user_id), &part)
 }
 
 /// Assigns a role to a user. 200 if it is assigned already, 409 if in another window.
@@ -204,16 +196,7 @@ async fn assign_role(
     Ids(path): Ids<UserPath>,
     Body(new): Body<NewAssignment>,
 ) -> Answer {
-    let (user, (role, window)) = (path.user_id, new.parsed()?);
-    let assigned = changing.apply(move |tx, condition| {
-        tx.user(user)?;
-        condition.judge(tx, user_before(tx, user).as_ref())?;
-        let is_new = user_role(&tx.base().at(tx.instant()), user, role).is_none();
-        tx.user(user)?.assign_during(role, window)?;
-        Ok((found(user_role(&tx.preview().at(tx.instant()), user, role), "assignment")?, is_new))
-    });
-    let base = tenant.base();
-    Ok(assigned.await?.ensured(|_| format!("{base}/users/{user}/roles/{role}")))
+    assignments::assign(changing, &tenant, Holder::User(path.user_id), new).await
 }
 
 /// Assigns roles to a user and takes others away, all of them or none.
@@ -224,43 +207,21 @@ async fn change_roles(
     Ids(path): Ids<UserPath>,
     Body(new): Body<ListChange>,
 ) -> Answer {
-    let (user, (add, remove, window)) = (path.user_id, new.parsed::<RoleId>()?);
-    let changed = changing.apply(move |tx, condition| {
-        let edit = tx.user(user)?;
-        condition.judge(tx, user_before(tx, user).as_ref())?;
-        let before = tx.base().at(tx.instant()).roles_of(user).items;
-        let counted = Counted::of(&add, &remove, |role| before.iter().any(|held| held.record.id() == *role));
-        for role in &remove {
-            edit.unassign(*role)?;
-        }
-        for role in &add {
-            edit.assign_during(*role, window)?;
-        }
-        Ok(counted)
-    });
-    Ok(changed.await?.done())
+    assignments::change(changing, Holder::User(path.user_id), new).await
 }
 
 /// Reads the assignment of a role to a user.
 #[utoipa::path(get, path = "/users/{userId}/roles/{roleId}", tag = "users",
     params(("userId" = String, Path), ("roleId" = String, Path)), responses((status = 200, body = Assigned)))]
 async fn role(asking: Permitted<UsersRead>, Ids(path): Ids<UserRolePath>) -> Answer {
-    let moment = asking.moment();
-    let assigned = found(user_role(&moment, path.user_id, path.role_id), "assignment")?;
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), assigned))
+    assignments::read(&asking.moment(), Holder::User(path.user_id), path.role_id)
 }
 
 /// Takes a role from a user. One that is not assigned is not an error.
 #[utoipa::path(delete, path = "/users/{userId}/roles/{roleId}", tag = "users",
     params(("userId" = String, Path), ("roleId" = String, Path), PreviewParameter), responses((status = 204)))]
 async fn unassign_role(changing: Changing<UsersManage>, Ids(path): Ids<UserRolePath>) -> Answer {
-    let removed = changing.apply(move |tx, condition| {
-        let user = tx.user(path.user_id)?;
-        condition.judge(tx, user_before(tx, path.user_id).as_ref())?;
-        user.unassign(path.role_id)?;
-        Ok(())
-    });
-    Ok(removed.await?.removed())
+    assignments::unassign(changing, Holder::User(path.user_id), path.role_id).await
 }
 
 /// Lists all roles that a user has at this instant, and where each comes from.
@@ -274,8 +235,8 @@ async fn effective_roles(
     let moment = asking.moment();
     found(moment.user(path.user_id), "user")?;
     let roles = moment.all_roles_of(path.user_id).items;
-    let roles = ListPage::<Sourced<Role>>::part(roles, &part, sourced_role_name)?;
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), roles))
+    let roles = ListPage::<Sourced<Role>>::part(roles, &part)?;
+    Ok(at(&moment, roles))
 }
 
 /// A permission that a user has, with one of the shortest paths by which the user has it.
@@ -308,7 +269,7 @@ async fn effective_permissions(
     let (moment, user) = (asking.moment(), path.user_id);
     found(moment.user(user), "user")?;
     let records = moment.effective(user).records();
-    let ListPage { items, next } = ListPage::<Permission>::part(records, &part, permission_name)?;
+    let ListPage { items, next } = ListPage::<Permission>::part(records, &part)?;
     let sourced = |permission: Permission| {
         let path = moment.first_path(user, permission.slug.as_str());
         EffectivePermission {
@@ -319,5 +280,5 @@ async fn effective_permissions(
         }
     };
     let permissions = ListPage { items: items.into_iter().map(sourced).collect(), next };
-    Ok(tagged(&tag_of_revision(moment.snapshot().revision()), permissions))
+    Ok(at(&moment, permissions))
 }

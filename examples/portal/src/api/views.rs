@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use rolecall::moment::{Inherited, Via, WithOrigin, WithWindow};
 use rolecall::records::{GroupRecord, PermissionRecord, Revision, RoleRecord, Status, UserRecord};
-use rolecall::{Page, Timestamp, Window};
+use rolecall::{Moment, Page, Timestamp, Window};
 use rolecall_axum::Problem;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -222,6 +222,42 @@ impl<R, T: From<R> + ToSchema> From<Inherited<R>> for Sourced<T> {
     }
 }
 
+/// What a part of a list is sorted by.
+pub(crate) trait Sorted {
+    /// The slug, and the id where two entries can have one slug.
+    fn slug_and_id(&self) -> (String, String);
+}
+
+impl Sorted for GroupRecord {
+    fn slug_and_id(&self) -> (String, String) {
+        (self.slug.to_string(), self.id.to_string())
+    }
+}
+
+impl Sorted for WithOrigin<RoleRecord> {
+    fn slug_and_id(&self) -> (String, String) {
+        (self.slug().to_string(), self.id().to_string())
+    }
+}
+
+impl Sorted for WithOrigin<PermissionRecord> {
+    fn slug_and_id(&self) -> (String, String) {
+        (self.slug().to_string(), self.id().to_string())
+    }
+}
+
+impl<R: Sorted> Sorted for WithWindow<R> {
+    fn slug_and_id(&self) -> (String, String) {
+        self.record.slug_and_id()
+    }
+}
+
+impl<R: Sorted> Sorted for Inherited<R> {
+    fn slug_and_id(&self) -> (String, String) {
+        self.record.slug_and_id()
+    }
+}
+
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ListPage<T: ToSchema> {
@@ -240,14 +276,13 @@ impl<T: ToSchema> ListPage<T> {
 
     /// Takes a page from a whole list. A cursor is the slug and the id, because a role of the tenant and one of the catalog
     /// can have one slug. A space sorts before all characters of a slug.
-    pub(crate) fn part<R: Into<T>>(
+    pub(crate) fn part<R: Into<T> + Sorted>(
         list: impl IntoIterator<Item = R>,
         part: &PartParameters,
-        name: impl Fn(&R) -> (String, String),
     ) -> Result<Self, Problem> {
         let limit = part.limit()?;
         let cursor = |item: &R| {
-            let (slug, id) = name(item);
+            let (slug, id) = item.slug_and_id();
             format!("{slug} {id}")
         };
         let mut rest: Vec<(String, R)> = list
@@ -280,4 +315,9 @@ pub(crate) fn tagged(tag: &str, body: impl Serialize) -> Response {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
+}
+
+/// The answer to a question about a moment, with the tag of the tenant's revision.
+pub(crate) fn at(moment: &Moment<'_>, body: impl Serialize) -> Response {
+    tagged(&tag_of_revision(moment.snapshot().revision()), body)
 }

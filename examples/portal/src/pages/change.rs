@@ -207,7 +207,17 @@ impl Submitted {
 fn is_entered(name: &str) -> bool {
     matches!(
         name,
-        "name" | "slug" | "key" | "description" | "category" | "grant" | "include" | "from" | "until" | "directory"
+        "name"
+            | "slug"
+            | "key"
+            | "description"
+            | "category"
+            | "grant"
+            | "include"
+            | "from"
+            | "until"
+            | "directory"
+            | "external-id"
     )
 }
 

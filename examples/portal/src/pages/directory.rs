@@ -97,7 +97,7 @@ impl Shown {
                     p.hint { "Only the directory changes it from then on, by SCIM. Roles can still be assigned here. Nobody gains or loses access by that." }
                     (self.hidden("hand-over"))
                     (text_field("directory", "Directory", "Its name here, for example okta", fields.get("directory"), true, mistakes))
-                    (text_field("external-id", "Id in the directory", "If it is known. SCIM calls it externalId.", fields.get("external-id"), false, mistakes))
+                    (text_field("external-id", "Id in the directory (optional)", "If it is known. SCIM calls it externalId.", fields.get("external-id"), false, mistakes))
                     div.actions {
                         button.primary name="step" value="preview" { "Hand over…" }
                         a.button href=(format!("{}/settings", self.own)) { "Cancel" }

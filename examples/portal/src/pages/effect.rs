@@ -17,6 +17,7 @@ pub(super) struct Effect {
     pub(super) lines: Vec<String>,
     access: Vec<(String, String, Vec<String>, Vec<String>)>,
     warnings: Vec<String>,
+    more_warnings: bool,
     more_lines: bool,
     more_users: bool,
     at: Timestamp,
@@ -33,18 +34,25 @@ impl Effect {
         let (more_lines, more_users) = (lines.len() > MOST_LINES, access.len() > MOST_USERS);
         lines.truncate(MOST_LINES);
         access.truncate(MOST_USERS);
-        let warnings = plan.warnings().iter().map(ToString::to_string).collect();
-        Self { lines, access, warnings, more_lines, more_users, at: plan.instant() }
+        let warnings = plan.warnings();
+        let more_warnings = warnings.len() > MOST_LINES;
+        let warnings = warnings.iter().take(MOST_LINES).map(ToString::to_string).collect();
+        Self { lines, access, warnings, more_warnings, more_lines, more_users, at: plan.instant() }
     }
 
     pub(super) fn digest(&self) -> String {
-        short_hash(&(&self.lines, &self.access, &self.warnings, self.more_lines, self.more_users))
+        let more = (self.more_warnings, self.more_lines, self.more_users);
+        short_hash(&(&self.lines, &self.access, &self.warnings, more))
     }
 
     pub(super) fn shown(&self) -> Markup {
         html! {
             @if !self.warnings.is_empty() {
-                div.warning { h2 { "Warnings" } ul { @for line in &self.warnings { li { (super::layout::capitalised(line)) } } } }
+                div.warning {
+                    h2 { "Warnings" }
+                    ul { @for line in &self.warnings { li { (super::layout::capitalised(line)) } } }
+                    @if self.more_warnings { p { "… and more." } }
+                }
             }
             h2 { "What changes" }
             @if self.lines.is_empty() { p.empty { "Nothing: it is like this already." } }

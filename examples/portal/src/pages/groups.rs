@@ -270,7 +270,7 @@ fn settings_page(
         } @else {
             dl.facts {
                 dt { "Name" } dd { (group.name) } dt { "Slug" } dd { code { (group.slug) } }
-                dt { "Description" } dd { (group.description) }
+                @if !group.description.as_str().is_empty() { dt { "Description" } dd { (group.description) } }
                 @if let Some(manager) = group.managed_by() { dt { "Managed by" } dd { (manager) } }
             }
         }

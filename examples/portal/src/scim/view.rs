@@ -4,6 +4,8 @@
 //! those groups. The members of a group are what R16 leaves to the directory: all direct members who are users, and the
 //! subgroups that the directory manages. So a local group with a managed one as its parent is not a member of that.
 
+use std::borrow::Cow;
+
 use rolecall::records::{ExternalId, GroupId, GroupRecord, Manager, Name, Status, UserId, UserRecord};
 use rolecall::{Moment, PageRequest, snapshot::External};
 use serde_json::{Map, Value, json};
@@ -80,15 +82,18 @@ impl View<'_> {
         self.moment.group(self.external(id))
     }
 
-    /// Finds the users that are at a place.
-    pub(crate) fn users_at(&self, place: &Place) -> Vec<UserRecord> {
+    /// Finds the users that are at a place, by key. The members of a group are not copied: there may be very many.
+    pub(crate) fn users_at(&self, place: &Place) -> Box<dyn Iterator<Item = Cow<'_, UserRecord>> + '_> {
+        fn one<'u>(user: Option<UserRecord>) -> Box<dyn Iterator<Item = Cow<'u, UserRecord>> + 'u> {
+            Box::new(user.into_iter().map(Cow::Owned))
+        }
         match place {
-            Place::Id(id) => self.user(id).into_iter().filter(|user| user.id.to_string() == *id).collect(),
-            Place::ExternalId(id) => self.external_user(id).into_iter().collect(),
-            Place::RelatedTo(id) => {
-                let members = self.group(id).map(|group| self.member_users(group.id)).unwrap_or_default();
-                members.into_iter().filter(|user| self.is_own(user.managed_by())).collect()
-            }
+            Place::Id(id) => one(self.user(id).filter(|user| user.id.to_string() == *id)),
+            Place::ExternalId(id) => one(self.external_user(id)),
+            Place::RelatedTo(id) => match self.group(id) {
+                Some(group) => Box::new(self.moment.members_managed_by(group.id, self.directory).map(Cow::Borrowed)),
+                None => one(None),
+            },
         }
     }
 

@@ -245,6 +245,35 @@ const parts = {
     await looks("locked");
   },
 
+  async "a group and a user are handed to a directory, and released"() {
+    for (const [list, name, kind] of [["groups", "Finance", "group"], ["users", "Heidi Baumann", "user"]]) {
+      await page.goto(`${root}/${list}${list === "groups" ? "?q=finance" : ""}`);
+      await follow(name);
+      await follow("Settings");
+      await follow("Hand over to a directory…");
+      await page.$eval("#directory", (field) => (field.value = "x".repeat(300)));
+      await follow("Hand over…");
+      assert.match(await focused(), /There is a problem/);
+      await looks(`directory-${kind}-error`);
+      await fill("Directory", "okta");
+      await fill("Id in the directory (optional)", "00u1ab");
+      await follow("Hand over…");
+      await has("Nothing is saved yet");
+      await looks(`directory-${kind}-preview`);
+      await follow("Save this change");
+      await has("The change was saved");
+      await has("managed by okta");
+      await looks(`directory-${kind}-locked`);
+      await follow("Release from its directory…");
+      await has("00u1ab");
+      await looks(`directory-${kind}`);
+      await follow("Release…");
+      await follow("Save this change");
+      await has("The change was saved");
+      await hasNot("managed by okta");
+    }
+  },
+
   async "somebody else was faster"() {
     await page.goto(address);
     await follow("Engineering");

@@ -131,6 +131,11 @@ async fn evaluations_have_defaults_and_three_semantics() {
         missing["options"] = json!({ "evaluations_semantic": semantic });
         assert_eq!(decisions(&missing).await, expected, "{semantic}");
     }
+    // The place has the error, as in the example of the specification.
+    missing["options"] = json!({});
+    let answer = ask(&portal, "evaluations", &missing).await.is(200).json();
+    let error = json!({ "status": 400, "message": "`resource` is missing" });
+    assert_eq!(answer["evaluations"][0], json!({ "decision": false, "context": { "error": error } }));
 }
 
 #[tokio::test]

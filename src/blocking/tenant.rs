@@ -15,20 +15,6 @@ use crate::resolver::moment::{Moment, PermissionSet};
 use crate::resolver::snapshot::{AsPermission, AsUser, PermissionHandle, SlugConflict, Snapshot, UserHandle};
 use crate::store::{History, StoredCommit};
 
-const NO_RESULT: &str = "an update has ended without a result of its closure";
-
-/// Why an update failed. The error of its closure is kept where its type is known.
-enum Refused {
-    ByClosure,
-    Otherwise(Error),
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self::Otherwise(error)
-    }
-}
-
 /// [`crate::Tenant`] without an executor. Questions are the same, and never wait.
 ///
 /// ```
@@ -47,6 +33,20 @@ impl From<Error> for Refused {
 pub struct Tenant(authorizer::Tenant);
 
 twin!(Tenant, |acme| "let acme = authorizer.create_tenant(\"acme\", \"Acme\")?;");
+
+const NO_RESULT: &str = "an update has ended without a result of its closure";
+
+/// Why an update failed. The error of its closure is kept where its type is known.
+enum Refused {
+    ByClosure,
+    Otherwise(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Otherwise(error)
+    }
+}
 
 impl Tenant {
     fn wait<T, E: From<Error>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {

@@ -1,7 +1,8 @@
 //! The changes that a transaction has made so far.
 //!
 //! They are kept in the order in which they were made. The plan has one change for each record, by key. They are sorted and
-//! combined only then, at once: a transaction with very many changes searches for none of them.
+//! combined only then, at once: a transaction with very many changes searches for none of them. The price: a record that
+//! changes several times takes the space of all its changes until then.
 
 use crate::model::internal_fault::must;
 use crate::model::records::Change;

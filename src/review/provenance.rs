@@ -20,7 +20,8 @@ impl Moment<'_> {
     /// They are the membership, the parent links, the assignment, the inclusions and the grant, in the order of the path. What
     /// the catalog defines has no record: the inclusions and grants of system roles.
     ///
-    /// `None` if the row is of another state, in which its groups or roles had other names.
+    /// Ask the moment of the report. On another state, the records may be those of other groups or roles that have these
+    /// slugs there. `None` if one of the slugs is not there at all.
     ///
     /// ```
     /// use rolecall::blocking::Authorizer;
@@ -55,7 +56,7 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Complexity
-    /// O(length of the path).
+    /// O(length of the path). For a role whose slug the tenant and the catalog both use (R9), also all roles.
     pub fn records_behind(&self, row: &AccessRow) -> Option<Vec<RecordKey>> {
         let (mut records, mut at) = (Vec::with_capacity(row.path.steps().len() + 1), At::User);
         for step in row.path.steps() {

@@ -1,8 +1,8 @@
 //! The JSON calls under `/t/{tenant}/api/v1`.
 //!
 //! `api/request.rs` reads requests, `api/views.rs` has what answers contain, `api/change.rs` commits or previews a change.
-//! Each other file has the calls about one kind of thing; `api/assignments.rs` has those that users and groups share. The description for clients is made from the handlers
-//! (`api/openapi.rs`).
+//! Each other file has the calls about one kind of thing; `api/assignments.rs` has those that users and groups share. The
+//! description for clients is made from the handlers (`api/openapi.rs`).
 
 pub mod access;
 pub mod assignments;

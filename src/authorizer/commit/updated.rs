@@ -63,14 +63,15 @@ impl<T> Updated<T> {
     }
 }
 
-/// Two results are equal if everything but their snapshots is.
 impl Updated<()> {
+    /// Returns the same result with the value of the closure.
     pub(crate) fn with<T>(self, value: T) -> Updated<T> {
         let Self { value: (), revision, commit, changes, warnings, sides } = self;
         Updated { value, revision, commit, changes, warnings, sides }
     }
 }
 
+/// Two results are equal if everything but their snapshots is.
 impl<T: PartialEq> PartialEq for Updated<T> {
     fn eq(&self, other: &Self) -> bool {
         let Self { value, revision, commit, changes, warnings, sides: _ } = self;

@@ -49,7 +49,7 @@ pub struct AccessRow {
     /// The path: groups, roles, included roles and the grant. [`Path::window`] is when this one is active.
     pub path: Path,
     /// Whether rows of this user and permission were left out, because there are more than 64 paths. Always `false` unless
-    /// [`every_path`](AccessReport::every_path) was asked for.
+    /// [`every_path`](super::AccessReport::every_path) was asked for.
     pub more_paths: bool,
 }
 
@@ -103,6 +103,7 @@ fn field(text: &str) -> String {
         format!("{guard}{text}")
     }
 }
+
 pub(super) type Users<'m> = Box<dyn Iterator<Item = u32> + Send + 'm>;
 
 /// The users after this key, in the order of keys. A small set is sorted. If it is large, all users are read in order.

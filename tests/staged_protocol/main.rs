@@ -9,7 +9,8 @@
 //!   one update in all, so that every state can be visited.
 //!
 //! Answers get lost, connections break, processes die. `model.rs` has the steps and the rules, this file visits the states
-//! and checks the promises. Each rule is then left out once in each world, and some promise must notice.
+//! and checks the promises. Each rule is then left out once in each world, and some promise must notice. The second world is
+//! visited in release only.
 //!
 //! The model knows revisions and commit ids, no records. The simulation runs the real code against the same promises.
 
@@ -107,9 +108,14 @@ fn explore(start: World) -> Result<usize, (&'static str, History)> {
 type Start = fn(u32) -> World;
 const STARTS: [(&str, Start, usize); 2] = [("one", World::with_one, 10_000), ("two", World::with_two, 100_000)];
 
+/// The worlds that are visited here: the second takes long without optimisation.
+fn starts() -> impl Iterator<Item = (&'static str, Start, usize)> {
+    STARTS.into_iter().take(if cfg!(debug_assertions) { 1 } else { 2 })
+}
+
 #[test]
 fn every_promise_holds_in_every_state() {
-    for (name, start, least) in STARTS {
+    for (name, start, least) in starts() {
         match explore(start(ALL_RULES)) {
             Ok(states) => {
                 println!("{name}: {states} states");
@@ -123,7 +129,7 @@ fn every_promise_holds_in_every_state() {
 #[test]
 fn each_rule_is_needed() {
     let mut unnoticed = Vec::new();
-    for (name, start, _) in STARTS {
+    for (name, start, _) in starts() {
         for (rule, text) in RULES {
             match explore(start(ALL_RULES & !rule.bit())) {
                 Ok(_) => unnoticed.push((name, *rule)),

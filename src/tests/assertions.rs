@@ -106,7 +106,7 @@ fn agree(compiled: &Arc<CompiledTenant>, model: &Model<'_>, assertion: &Assertio
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 3_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(super::cases(16, 3_000)))]
     #[test]
     fn r17_assertions_fail_as_the_reference_model_says(
         before in prop::collection::vec(call(), 0..40),

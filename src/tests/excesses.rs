@@ -120,7 +120,7 @@ fn relevant() -> impl Strategy<Value = Vec<Call>> {
 fn r14_an_excess_that_a_release_causes_does_not_grow() {
     let (excesses, refused, tolerated) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let generous = Arc::new(CompiledCatalog::new(generous_catalog()));
-    let cases = if cfg!(debug_assertions) { 25 } else { 3_000 };
+    let cases = super::cases(25, 3_000);
     let separations = prop::collection::vec((0..26_usize, 0..8_u8), 3);
     // Assignments to users and groups, of any role and of `sys-viewer`.
     let roles = prop::collection::vec((prop_oneof![Just(17), Just(9)], call()), 3..9);

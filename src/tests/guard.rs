@@ -187,7 +187,7 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Vec<Call>)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 6 } else { 3_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(super::cases(6, 3_000)))]
     #[test]
     fn r13_guarded_transactions_give_nobody_what_no_actor_has(
         before in prop::collection::vec(call(), 0..40),

@@ -243,7 +243,7 @@ fn agree(compiled: &Arc<CompiledTenant>, records: &[Record], catalog: &Catalog) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 8 } else { 2_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(super::cases(8, 2_000)))]
     #[test]
     fn reviews_say_what_the_reference_model_says(before in prop::collection::vec(call(), 0..50)) {
         let mut history = populated(RowBound::USUAL);

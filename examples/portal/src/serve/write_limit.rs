@@ -73,8 +73,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteLimit<S> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::Instant;
 

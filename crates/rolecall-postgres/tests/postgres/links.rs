@@ -110,7 +110,7 @@ async fn s6_a_commit_whose_connection_is_cut_at_any_byte_is_answered_truly() {
     for (number, rule) in (100_010..).step_by(2).zip(cuts) {
         at = links.cut(Base::At(at), &users(number..number + 2), rule, number % 4 == 0).await;
     }
-    assert!(links.answers.get("in doubt, not applied").is_some_and(|count| *count >= 10), "{:?}", links.answers);
+    assert!(links.answers.get("in doubt, not applied").is_some_and(|count| *count >= 5), "{:?}", links.answers);
     links.end(&ALL).await;
 }
 

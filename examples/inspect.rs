@@ -503,7 +503,7 @@ fn import(file: &Path) -> Result<Tenant, Failure> {
     tenant.map_err(|error| invalid(file, &error))
 }
 
-/// What some editors write in front of UTF-8.
+/// The mark that some editors write in front of UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Reads a file, without its byte-order mark.

@@ -226,10 +226,10 @@ impl Tenant {
 }
 
 pub(super) fn committed<T>(value: T, plan: Plan) -> Updated<T> {
-    done(plan).with(value)
+    without_value(plan).with_value(value)
 }
 
-fn done(plan: Plan) -> Updated<()> {
+fn without_value(plan: Plan) -> Updated<()> {
     let commit = (!plan.changes.is_empty()).then_some(plan.envelope.id);
     let warnings = plan.warnings();
     let revision = plan.next.position.revision;

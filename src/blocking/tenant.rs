@@ -170,7 +170,7 @@ impl Tenant {
     /// # Errors
     /// The same.
     pub fn try_update<T, E: From<Error>>(&self, mut f: impl FnMut(&Tx) -> Result<T, E>) -> Result<Updated<T>, E> {
-        // What depends on the closure's types stays here, and is little: an application compiles it for each update.
+        // An application compiles this part for each update. So it has only the code that needs the closure's types.
         let mut last = None;
         let updated = self.run(&mut |tx| {
             let result = f(tx);
@@ -179,7 +179,7 @@ impl Tenant {
             succeeded
         });
         match (updated, last) {
-            (Ok(updated), Some(Ok(value))) => Ok(updated.with(value)),
+            (Ok(updated), Some(Ok(value))) => Ok(updated.with_value(value)),
             (Err(Refused::ByClosure), Some(Err(error))) => Err(error),
             (Err(Refused::Otherwise(error)), _) => Err(error.into()),
             (Ok(_) | Err(Refused::ByClosure), _) => Err(Error::new(ErrorKind::Internal).reason(NO_RESULT).into()),

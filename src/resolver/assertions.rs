@@ -146,8 +146,8 @@ pub enum Problem {
         entity: EntityKind,
         /// The name, as the assertion has it.
         name: String,
-        /// What was probably meant: a similar slug, or the one that the catalog has renamed it to. Keys of other users are
-        /// never in it.
+        /// The slug that was probably meant: a similar one, or the one that the catalog has renamed it to. It never has keys of
+        /// other users.
         hint: Option<String>,
     },
     /// The user may not do it, and should be allowed.

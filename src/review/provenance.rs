@@ -17,8 +17,8 @@ impl Moment<'_> {
     /// Returns the records that the path of a row leads over, for [`Tenant::last_change`](crate::Tenant::last_change): *who
     /// granted it, and when?*
     ///
-    /// They are the membership, the parent links, the assignment, the inclusions and the grant, in the order of the path. What
-    /// the catalog defines has no record: the inclusions and grants of system roles.
+    /// They are the membership, the parent links, the assignment, the inclusions and the grant, in the order of the path. The
+    /// inclusions and grants of system roles have no record: the catalog defines them.
     ///
     /// Ask the moment of the report. On another state, the records may be those of other groups or roles that have these
     /// slugs there. `None` if one of the slugs is not there at all.

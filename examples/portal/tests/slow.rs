@@ -138,7 +138,7 @@ async fn a_client_that_does_not_read_its_answers_is_given_up() {
     is_served(address).await;
     sleep(MOST_WRITE_TIME).await;
     let mut answers = Vec::new();
-    // What was under way arrives, and then the end or an error.
+    // The answers under way arrive, and then the end or an error.
     drop(stream.read_to_end(&mut answers).await);
     assert!(
         answers.starts_with(b"HTTP/1.1 200 "),

@@ -65,7 +65,7 @@ impl<T> Updated<T> {
 
 impl Updated<()> {
     /// Returns the same result with the value of the closure.
-    pub(crate) fn with<T>(self, value: T) -> Updated<T> {
+    pub(crate) fn with_value<T>(self, value: T) -> Updated<T> {
         let Self { value: (), revision, commit, changes, warnings, sides } = self;
         Updated { value, revision, commit, changes, warnings, sides }
     }

@@ -248,7 +248,7 @@ fn unknown(moment: &Moment<'_>, assertion: &Assertion) -> Vec<Problem> {
     permission.chain(users).chain(groups).chain(roles.map(|name| of(EntityKind::Role, name))).collect()
 }
 
-/// What an unknown name probably means. It has no keys of other users: not everyone who may ask about a user may see them.
+/// Returns the probable meaning of an unknown name. It has no keys of other users: not everyone who may ask about a user may see them.
 fn hint(moment: &Moment<'_>, entity: EntityKind, asked: &str) -> Option<String> {
     let suggestions = moment.compiled().suggestions(entity);
     if let Some(advice) = suggestions.advice(asked) {

@@ -101,7 +101,7 @@ impl Proxy {
 
     /// Arms the proxy. If it stays down, it refuses connections after the first cut.
     pub(crate) fn set(&self, rule: Break, stays_down: bool) {
-        // A connection of the time before may end later, and counts as cut. A link that is not broken ignores that.
+        // An earlier connection that ends now counts as cut. A link that is not broken ignores it.
         *self.state() = State { rule, stays_down: stays_down && rule != Break::Never };
         self.is_cut.store(false, Ordering::SeqCst);
         self.commit_seen.store(false, Ordering::SeqCst);

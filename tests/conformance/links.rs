@@ -146,6 +146,7 @@ pub(super) const FOUND_BY: &[&str] = &[
 const TRUE: Answers = Answers { late: Late::Never, commit: |answer| answer, find: |answer| answer };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 async fn a_store_with_a_link_keeps_the_contract_within_a_runtime() {
     let mut report = conformance::run(&TRUE).await;
     for _ in 1..MOST_RUNS {
@@ -159,6 +160,7 @@ async fn a_store_with_a_link_keeps_the_contract_within_a_runtime() {
 
 /// S6. "Connection reset" is reported as if nothing had been sent.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn it_reports_an_applied_commit_as_unavailable() {
     let commit = |answer| match answer {
         Err(StoreError::InDoubt(why)) => Err(StoreError::Unavailable(why)),
@@ -170,6 +172,7 @@ fn it_reports_an_applied_commit_as_unavailable() {
 
 /// S6. An error becomes success, because it is ignored.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn it_reports_a_lost_request_as_a_success() {
     let commit = |answer| match answer {
         Err(StoreError::InDoubt(_)) => Ok(Revision::new(3)),
@@ -181,6 +184,7 @@ fn it_reports_a_lost_request_as_a_success() {
 
 /// S6. `unwrap_or_default`.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn it_reports_a_failed_find_as_absence() {
     let find = |answer: Result<_, _>| Ok(answer.unwrap_or_default());
     is_caught(&Answers { find, ..TRUE }, Clause::S6, &FOUND_BY[3..4], &[]);
@@ -188,6 +192,7 @@ fn it_reports_a_failed_find_as_absence() {
 
 /// S6. The failed write is still in the file, and the next opening applies it.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn it_applies_an_unavailable_commit_on_reopening() {
     let commit = |answer| match answer {
         Err(StoreError::InDoubt(why)) => Err(StoreError::Unavailable(why)),
@@ -198,12 +203,14 @@ fn it_applies_an_unavailable_commit_on_reopening() {
 
 /// S6. The rest of a failed commit stays in the file, before later ones.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn it_leaves_a_failed_commit_in_the_log() {
     is_caught(&Answers { late: Late::InsteadOfLater, ..TRUE }, Clause::S6, &FOUND_BY[5..6], &[]);
 }
 
 /// S6. A rename in doubt holds its new slug only in the file, so another tenant gets the slug too.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn it_gives_a_slug_in_doubt_to_another_tenant() {
     is_caught(&Answers { late: Late::WithItsSlug, ..TRUE }, Clause::S6, &FOUND_BY[6..], &[]);
 }

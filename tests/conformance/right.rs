@@ -20,6 +20,7 @@ fn the_memory_store_keeps_the_contract() {
 
 /// *Too old* is always a legal answer.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn a_store_that_remembers_no_commits_keeps_the_contract() {
     let not_exercised = |report: &Report| -> Vec<&str> {
         report.not_exercised().filter(|case| case.clause != Clause::S6).map(|case| case.name).collect()
@@ -69,6 +70,7 @@ impl Fixture for Bare {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn cases_that_cannot_run_are_not_exercised() {
     const NOT_EXERCISED: &str = "S6 S6 S6 S6 S6 S6 S6 S7 S7 S8 S9 S10 S13 S13 S14 S14 S15";
     let not_exercised = |report: &Report| {
@@ -87,6 +89,7 @@ fn cases_that_cannot_run_are_not_exercised() {
 
 /// Tasks that run one after the other have tested no race, and do not hang either.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "long: run in release")]
 fn sequential_tasks_leave_races_not_exercised() {
     let report = conformance::run_blocking(&Bare { concurrent: false });
     assert!(report.passed(), "{report}");

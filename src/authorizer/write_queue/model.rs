@@ -9,7 +9,7 @@
 //! RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom model
 //! ```
 //!
-//! Each model but `a_waiter_sees_a_stage_…` has been seen to fail:
+//! Each model has been seen to fail. *All* leaves out `a_waiter_sees_a_stage_…`, in which nobody gives the turn back:
 //!
 //! | deliberate fault | caught by |
 //! |---|---|
@@ -23,6 +23,8 @@
 //! | a dropped waiter keeps the turn it was handed | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
 //! | a dropped waiter checks for the turn, and then leaves the queue under a second lock | `a_waiter_that_gives_up_…`, `a_holder_that_is_dropped_…` |
 //! | the first waker is kept | `…_changes_its_waker_…` |
+//! | a stage that begins wakes nobody | `a_waiter_sees_a_stage_…` |
+//! | a stage wakes those who wait, and is set after that | `a_waiter_sees_a_stage_…` |
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;

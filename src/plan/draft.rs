@@ -46,9 +46,9 @@ pub(crate) struct Draft {
     acts_for: Vec<Manager>,
     /// The actors of a guarded transaction (R13).
     pub(crate) guards: Vec<Guard>,
-    /// A fault makes the state unusable, so no plan is made.
     /// The relations that a call was to remove and that were not there.
     pub(super) removed_in_vain: Vec<RecordKey>,
+    /// A fault makes the state unusable, so no plan is made.
     fault: Option<InternalFault>,
 }
 

@@ -51,7 +51,24 @@ pub(super) fn check_all_managed(
         (true, false) => 2,
     };
     let of_rank = |wanted| changes.iter().filter(move |change| rank(change) == wanted);
-    (0..3).flat_map(of_rank).try_for_each(|change| check_among(state, changes, change, author, &acts_for))
+    // All members of one group follow each other, and are one question.
+    let mut free = None;
+    for change in (0..3).flat_map(of_rank) {
+        let group = member_of(change);
+        if group.is_none() || group != free {
+            check_among(state, changes, change, author, &acts_for)?;
+            free = group;
+        }
+    }
+    Ok(())
+}
+
+/// The group of a membership.
+fn member_of(change: &Change) -> Option<GroupId> {
+    match change.before().or(change.after()) {
+        Some(Record::Membership(edge)) => Some(edge.group),
+        _ => None,
+    }
 }
 
 /// Checks one of several changes that are made together.

@@ -43,6 +43,9 @@ pub struct Quoted<'a>(pub &'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0.len() <= MOST_SHOWN {
+            return Part(self.0).fmt(f);
+        }
         let begin = self.0.char_indices().nth(MOST_SHOWN - END_SHOWN).map_or(0, |(at, _)| at);
         let end = self.0.char_indices().rev().nth(END_SHOWN - 1).map_or(0, |(at, _)| at);
         match (self.0.char_indices().nth(MOST_SHOWN), self.0.get(..begin), self.0.get(end..)) {
@@ -57,8 +60,12 @@ struct Part<'a>(&'a str);
 
 impl Display for Part<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let last = self.0.char_indices().next_back().map(|(at, _)| at);
         f.write_char('`')?;
+        if is_plain(self.0) {
+            f.write_str(self.0)?;
+            return f.write_char('`');
+        }
+        let last = self.0.char_indices().next_back().map(|(at, _)| at);
         let mut marks = 0;
         for (at, c) in self.0.char_indices() {
             marks = if is_mark(c) { marks + 1 } else { 0 };
@@ -76,8 +83,17 @@ impl Display for Part<'_> {
     }
 }
 
+/// Whether nothing in a name is escaped. Most names are like that, and a log of many changes has many of them.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'`' | b'\\');
+    name.bytes().all(plain) && !name.starts_with(' ') && !name.ends_with(' ')
+}
+
 /// Whether a character is drawn over the one before it.
 fn is_mark(c: char) -> bool {
+    if c.is_ascii() {
+        return false;
+    }
     let alone = c.escape_debug().len();
     alone > 1 && ['x', c].iter().collect::<String>().escape_debug().count() == 2
 }
@@ -86,7 +102,7 @@ fn is_mark(c: char) -> bool {
 /// first: it would change the character before the text. So is one that crosses out or surrounds the character before it.
 fn write_visible(f: &mut impl fmt::Write, c: char, first: bool) -> fmt::Result {
     match c {
-        '\'' | '"' | '\\' => f.write_char(c),
+        ' '..='~' => f.write_char(c),
         // Letters and marks that are drawn as nothing. The standard library prints them.
         '\u{34f}'
         | '\u{115f}'

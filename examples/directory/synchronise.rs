@@ -1,5 +1,6 @@
 //! Keeps the users and groups of a tenant in step with a directory.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 
@@ -49,7 +50,8 @@ pub(crate) fn apply(tx: &Tx, directory: &Directory) -> rolecall::Result<Moves> {
     let before = tx.base().at(tx.instant());
 
     let people: HashMap<&str, &Person> = directory.people.iter().map(|person| (person.id.as_str(), person)).collect();
-    let mails: HashSet<&str> = directory.people.iter().map(|person| person.mail.as_str()).collect();
+    // On most days nobody's address changes.
+    let mails = LazyCell::new(|| directory.people.iter().map(|person| person.mail.as_str()).collect::<HashSet<_>>());
     for user in before.users_managed_by(OKTA) {
         let person = user.external_id().and_then(|id| people.get(id.as_str()));
         // Leavers: suspended, not deleted, so that a mistake of the directory is easy to undo.
@@ -101,7 +103,7 @@ fn check_list(directory: &Directory) -> Result<(), Box<dyn Error>> {
     if directory.people.is_empty() {
         return Err("refused: the directory lists nobody".into());
     }
-    let (mut people, mut departments) = (HashSet::new(), HashSet::new());
+    let (mut people, mut departments) = (HashSet::with_capacity(directory.people.len()), HashSet::new());
     let twice = directory.people.iter().map(|person| &person.id).find(|id| !people.insert(*id));
     let twice = twice.or(directory.departments.iter().map(|d| &d.id).find(|id| !departments.insert(*id)));
     twice.map_or(Ok(()), |id| Err(format!("refused: the directory lists {} twice", Quoted(id)).into()))

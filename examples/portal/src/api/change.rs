@@ -214,7 +214,9 @@ impl<R: RequiredPermission + 'static> Changing<R> {
         let tenant = asking.tenant().clone();
         if preview {
             let (_, plan) = tenant.try_plan(guarded)?;
-            return Ok(Applied::Previewed(Box::new(Preview::new(&plan))));
+            let preview = Box::new(Preview::new(&plan));
+            discard(plan);
+            return Ok(Applied::Previewed(preview));
         }
         let task = tokio::spawn(async move {
             let updated = tenant.try_update(&mut guarded).await?;
@@ -228,6 +230,14 @@ impl<R: RequiredPermission + 'static> Changing<R> {
         task.await.unwrap_or_else(|_| {
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code(), "internal error"))
         })
+    }
+}
+
+/// Frees a plan that was only previewed. One of 100,000 changes takes a fifth of the preview's time to free, and its client
+/// does not wait for that.
+pub(crate) fn discard(plan: Plan) {
+    if plan.changes().len() > MOST_LINES {
+        drop(tokio::task::spawn_blocking(move || drop(plan)));
     }
 }
 

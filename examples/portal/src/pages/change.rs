@@ -17,6 +17,7 @@ use super::effect::Effect;
 use super::fields::{Fields, Refusal};
 use super::layout::{Mistake, Section, page_with_status};
 use super::visit::{Frame, Visit};
+use crate::api::change::discard;
 use crate::catalog::Permission;
 
 /// So often a plan is made again if somebody else commits meanwhile.
@@ -88,6 +89,7 @@ impl Submitted {
             };
             let effect = Effect::of(&plan);
             if self.fields.get("step") == "preview" {
+                discard(plan);
                 return Outcome::Page(self.preview(StatusCode::OK, &effect, false));
             }
             let seen = self.fields.get("seen");

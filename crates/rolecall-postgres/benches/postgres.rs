@@ -202,6 +202,45 @@ impl Bench {
     }
 }
 
+/// What a process pays for each commit of another one: it asks the store, reads the commit, applies it, and publishes the
+/// state. First for one commit at a time, then for many at once.
+async fn following(url: &str, schema: &str, rounds: u32) {
+    let config: Config = url.parse().unwrap();
+    let open = || {
+        let pool = Pool::builder(Manager::new(config.clone(), NoTls)).max_size(2).build().unwrap();
+        Authorizer::builder().store(PostgresStore::builder(pool).schema(schema).build()).build()
+    };
+    let (first, second) = (open(), open());
+    let acme = first.create_tenant("following", "Following").await.unwrap();
+    acme.update(|tx| tx.create_user("alice")?.done()).await.unwrap();
+    let elsewhere = second.tenant("following").await.unwrap();
+    let turn = async |round: u32| {
+        let suspends = round % 2 == 0;
+        let update = acme.update(|tx| {
+            let alice = tx.user("alice")?;
+            if suspends { alice.suspend()?.done() } else { alice.activate()?.done() }
+        });
+        update.await.unwrap().revision
+    };
+    let mut times = Vec::new();
+    for round in 0..rounds {
+        let revision = turn(round).await;
+        let start = Instant::now();
+        elsewhere.refresh().await.unwrap();
+        times.push(start.elapsed());
+        assert_eq!(elsewhere.revision(), revision);
+    }
+    println!("following, one commit           {:>12.2?}", median(times));
+    let mut last = elsewhere.revision();
+    for round in 0..rounds {
+        last = turn(round).await;
+    }
+    let start = Instant::now();
+    elsewhere.refresh().await.unwrap();
+    println!("following, each of {rounds:>5} commits {:>12.2?}", start.elapsed() / rounds);
+    assert_eq!(elsewhere.revision(), last);
+}
+
 /// Times a revocation: from the call of `update` in one process until a check in another one is `false`.
 async fn revocations(url: &str, schema: &str, rounds: u32, interval: Duration, with_hints: bool) {
     let config: Config = url.parse().unwrap();
@@ -289,6 +328,7 @@ async fn main() {
             }
         }
     }
+    following(&url, &schema, if is_short { 200 } else { 2_000 }).await;
     revocations(&url, &schema, if is_short { 200 } else { 2_000 }, Duration::from_secs(1), true).await;
     revocations(&url, &schema, if is_short { 100 } else { 1_000 }, Duration::from_millis(100), false).await;
     client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();

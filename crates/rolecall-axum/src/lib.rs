@@ -86,14 +86,15 @@
 //! | 401 | the request has no [`Subject`] |
 //! | 403 | the permission is denied |
 //! | 404 | the tenant does not exist |
-//! | 503 | the tenant is in doubt, out of service or closed, or the store cannot be reached |
+//! | 503 | the tenant is in doubt, out of service or closed; its state is older than `max_staleness`; the store cannot be reached |
 //!
 //! [`status_of`] has those of all errors.
 //!
 //! # Consistency
 //! [`TenantLayer`] takes one [`Moment`](rolecall::Moment) for each request. Every layer, every extractor and every
 //! question of the handler uses it. So a request sees one revision and one instant, whatever is committed meanwhile.
-//! What the handler commits itself is in `tenant().now()`, not in this moment.
+//! What the handler commits itself is in `tenant().now()`, not in this moment. Where a client talks to several instances,
+//! [`TenantLayer::position_header`] lets each of them show at least what the client has seen.
 //!
 //! # Security
 //! Nothing here authenticates. A request without a [`Subject`] is refused before the store is asked for a tenant, so

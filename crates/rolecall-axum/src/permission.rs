@@ -47,8 +47,8 @@ fn decide(
 /// ```
 ///
 /// # Errors
-/// 401 without a [`Subject`]. 403 if the permission is denied or does not exist. 503 if the tenant is in doubt or out of
-/// service, and 404 if it was deleted. 500 without a [`TenantLayer`](crate::TenantLayer) around it.
+/// 401 without a [`Subject`]. 403 if the permission is denied or does not exist. 503 if the tenant is in doubt, out of
+/// service or not confirmed for too long, and 404 if it was deleted. 500 without a [`TenantLayer`](crate::TenantLayer) around it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequirePermission<P>(P);
 

@@ -36,6 +36,13 @@ use serde_json::{Map, Value};
 /// # Security
 /// An error that is the server's (5xx) has neither `detail` nor a member that describes the store. The whole error is
 /// in the extensions of the response, and a denial has its [`Reason`] there, so that a middleware can log them.
+///
+/// The `detail` of a refused separation of duties (R14) or assertion (R17) names users and groups. For people who must not see
+/// them, create a problem from the code and the title.
+///
+/// # Retries
+/// A 503 has `Retry-After: 1` if it can pass by itself: the error is [retryable](Error::is_retryable), the tenant is in doubt,
+/// or its state is older than [`max_staleness`](rolecall::AuthorizerBuilder::max_staleness).
 #[derive(Clone)]
 pub struct Problem(Box<Inner>);
 
@@ -163,6 +170,13 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant is out of service")
     }
 
+    /// The state that the client has seen is not here, and an older one is no answer.
+    pub(crate) fn behind(error: Error) -> Self {
+        let mut problem = Self::unavailable();
+        problem.0.cause = Some(error);
+        problem
+    }
+
     /// Returns the status.
     ///
     /// ```
@@ -250,7 +264,8 @@ impl IntoResponse for Problem {
         if let Some(challenge) = challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
-        let is_retryable = cause.as_ref().is_some_and(Error::is_retryable) || reason == Some(Reason::InDoubt);
+        let is_retryable = cause.as_ref().is_some_and(Error::is_retryable)
+            || matches!(reason, Some(Reason::InDoubt | Reason::Unconfirmed));
         if status == StatusCode::SERVICE_UNAVAILABLE && is_retryable {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -14,7 +14,7 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use rolecall::records::TenantSlug;
+use rolecall::records::{Position, TenantSlug};
 use rolecall::{Authorizer, Moment, Snapshot, Tenant, Timestamp};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -197,6 +197,7 @@ pub struct TenantLayer {
     source: TenantSource,
     challenge: HeaderValue,
     needs_subject: bool,
+    position_header: Option<HeaderName>,
 }
 
 impl TenantLayer {
@@ -210,7 +211,7 @@ impl TenantLayer {
     /// TenantLayer::new(authorizer, TenantSource::path("tenant"));
     /// ```
     pub fn new(authorizer: Authorizer, source: TenantSource) -> Self {
-        Self { authorizer, source, challenge: HeaderValue::from_static("Bearer"), needs_subject: true }
+        Self { authorizer, source, challenge: HeaderValue::from_static("Bearer"), needs_subject: true, position_header: None }
     }
 
     /// Sets the value of `WWW-Authenticate` in a 401. It is `Bearer` otherwise.
@@ -243,7 +244,52 @@ impl TenantLayer {
         self
     }
 
-    async fn open(&self, request: Request) -> Result<Request, Problem> {
+    /// Lets a client that talks to several instances see at least what it has seen before. Each answer has the
+    /// [position](rolecall::Snapshot::position) of the tenant in this header. A request that sends it back waits until this
+    /// instance has that state, before its moment is taken.
+    ///
+    /// ```
+    /// # use rolecall_axum::{TenantLayer, TenantSource};
+    /// # let layer = TenantLayer::new(rolecall::Authorizer::builder().build(), TenantSource::path("tenant"));
+    /// layer.position_header(axum::http::HeaderName::from_static("x-position"));
+    /// ```
+    ///
+    /// A position of another tenant is ignored.
+    ///
+    /// # Errors
+    /// 400 if the header is not a position. 503 if the store does not have that state, or cannot be asked.
+    ///
+    /// # Complexity
+    /// As [`Tenant::at_least`]: a call to the store if the state is not there yet, also for a position that a client made up.
+    #[must_use]
+    pub fn position_header(mut self, name: HeaderName) -> Self {
+        self.position_header = Some(name);
+        self
+    }
+
+    /// Waits for the position in the request, if it has one.
+    async fn catch_up(&self, parts: &Parts, tenant: &Tenant) -> Result<(), Problem> {
+        let Some(value) = self.position_header.as_ref().and_then(|name| parts.headers.get(name)) else { return Ok(()) };
+        let position = value.to_str().ok().and_then(|text| text.parse::<Position>().ok());
+        let Some(position) = position else {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", "the header is not a position"));
+        };
+        if position.tenant_id != tenant.tenant_id() {
+            return Ok(());
+        }
+        tenant.at_least(position).await.map(drop).map_err(Problem::behind)
+    }
+
+    /// Tells the client which state it has seen.
+    fn add_position(&self, tenant: &Tenant, response: &mut Response) {
+        if let Some(name) = &self.position_header {
+            if let Ok(value) = HeaderValue::try_from(tenant.snapshot().position().to_string()) {
+                response.headers_mut().insert(name.clone(), value);
+            }
+        }
+    }
+
+    async fn open(&self, request: Request) -> Result<(Request, Tenant), Problem> {
         let (mut parts, body) = request.into_parts();
         if self.needs_subject && parts.extensions.get::<Subject>().is_none() {
             return Err(Problem::unauthenticated(self.challenge.clone()));
@@ -251,8 +297,9 @@ impl TenantLayer {
         let slug = self.source.slug(&mut parts).await;
         let slug = slug.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not_found", "tenant not found"))?;
         let tenant = self.authorizer.tenant(slug.as_str()).await?;
-        parts.extensions.insert(RequestTenant::new(tenant, self.challenge.clone()));
-        Ok(Request::from_parts(parts, body))
+        self.catch_up(&parts, &tenant).await?;
+        parts.extensions.insert(RequestTenant::new(tenant.clone(), self.challenge.clone()));
+        Ok((Request::from_parts(parts, body), tenant))
     }
 }
 
@@ -303,7 +350,11 @@ where
         let layer = self.layer.clone();
         Box::pin(async move {
             match layer.open(request).await {
-                Ok(request) => inner.call(request).await.map(IntoResponse::into_response),
+                Ok((request, tenant)) => {
+                    let mut response = inner.call(request).await?.into_response();
+                    layer.add_position(&tenant, &mut response);
+                    Ok(response)
+                }
                 Err(problem) => Ok(problem.into_response()),
             }
         })

@@ -47,6 +47,7 @@
 //! | to | use |
 //! |---|---|
 //! | keep tenants in a file | `store::RedbStore`, with the feature `redb` |
+//! | keep tenants in PostgreSQL | the package `rolecall-postgres` |
 //! | keep tenants in another database | [`store::Store`], [`records`], [`docs::implementing_a_store`] |
 //! | export and import a whole tenant as JSON | `Document`, with the feature `json` |
 //! | move in from casbin, laravel-permission or Keycloak | [`docs::moving_in`] |

@@ -111,6 +111,8 @@ impl AuthorizerBuilder {
     /// The authorizer's clock measures the time, so no timer is needed. A call to the store is never cut short: that
     /// would leave its commit in doubt.
     ///
+    /// It also bounds how long other calls wait for a [staged](crate::Tenant::stage) transaction. A timer measures that.
+    ///
     /// ```
     /// use std::time::Duration;
     ///
@@ -154,7 +156,8 @@ impl AuthorizerBuilder {
     /// and refreshing a tenant confirm its state, and so does each poll of a [follower](Authorizer::follow). The bound
     /// needs a follower: without one, a tenant denies after this time unless something else is done with it.
     ///
-    /// Choose several times the follower's interval: a bound that one slow poll exceeds denies without need.
+    /// Choose several times the follower's interval, and of the time limits of the store: a bound that one slow poll exceeds
+    /// denies without need.
     /// [`Tenant::lag`](crate::Tenant::lag) says when the state was last confirmed.
     ///
     /// ```

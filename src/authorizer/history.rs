@@ -110,11 +110,12 @@ impl Tenant {
     /// ```
     ///
     /// # Consistency
-    /// Begins with the present snapshot, and does not ask the store for newer commits.
+    /// Begins with the present snapshot, and does not ask the store for newer commits. Call
+    /// [`refresh`](Self::refresh) first if the instant is a moment ago and other processes write.
     ///
     /// # Complexity
-    /// One call to the store for at most 200 commits, and that of a load. It takes memory for the changes undone and
-    /// for the past state.
+    /// One call to the store for each 200 commits that are undone, and the time of building the tenant once from records in
+    /// memory. It takes memory for the changes undone and for the past state.
     ///
     /// # Errors
     /// [`NotInHistory`](ErrorKind::NotInHistory) if the history begins later, or the revision is later than the present

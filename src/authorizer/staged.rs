@@ -64,7 +64,7 @@ const NOT_ENDED: &str = "a staged transaction of this process has the tenant's t
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
-#[must_use = "a staged transaction that is dropped leaves its commit in doubt"]
+#[must_use = "finish it: if it is dropped after `commit`, its commit is in doubt"]
 pub struct Staged<T> {
     value: T,
     plan: Plan,

@@ -107,6 +107,8 @@ struct LinkState {
     went_back: AtomicBool,
     loses_hints: AtomicBool,
     cuts_hints: AtomicBool,
+    /// Hints name a revision that nobody has committed.
+    exaggerates: AtomicBool,
     /// Commits are applied, and their answers are lost.
     loses_answers: AtomicBool,
     /// Calls about these tenants do not end.
@@ -215,9 +217,15 @@ impl Hints for LinkHints {
             if LinkState::is(&self.1.cuts_hints) {
                 return Err(StoreError::unavailable("the link was cut"));
             }
-            if !LinkState::is(&self.1.loses_hints) {
-                return Ok(hint);
+            if LinkState::is(&self.1.loses_hints) {
+                continue;
             }
+            return Ok(match hint {
+                Hint::Moved { tenant_id, .. } if LinkState::is(&self.1.exaggerates) => {
+                    Hint::Moved { tenant_id, revision: Revision::new(u64::MAX) }
+                }
+                hint => hint,
+            });
         }
     }
 }
@@ -325,6 +333,19 @@ fn with_hints_a_revocation_is_seen_at_once_and_a_lost_hint_costs_one_interval() 
     assert!(may_write(&elsewhere), "the hint was lost");
     world.advance(110);
     assert!(!may_write(&elsewhere));
+}
+
+#[test]
+fn a_false_hint_costs_a_call_and_changes_no_number() {
+    let (world, (_first, acme), (second, elsewhere)) = two(true);
+    Link::set(&second.state().exaggerates, true);
+    revoke(&world, &acme);
+    world.run();
+    assert!(!may_write(&elsewhere));
+    assert_eq!((elsewhere.lag().revisions, second.authorizer.metrics().revisions_behind), (0, 0));
+    second.link.reads();
+    world.advance(5_000);
+    assert_eq!(second.link.reads(), 0, "nobody waits for that revision");
 }
 
 #[test]

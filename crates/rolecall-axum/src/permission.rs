@@ -174,8 +174,37 @@ pub trait RequiredPermission {
 /// As those of [`RequirePermission`].
 ///
 /// # Consistency
-/// The permission was there at the moment of the request. A commit of somebody else may have taken it away since. If that
-/// matters, ask again inside the transaction, on [`Tx::base`](rolecall::Tx::base).
+/// The permission was there at the moment of the request. A commit of somebody else may have taken it away since. So ask again
+/// inside the transaction, and guard it:
+///
+/// ```
+/// # use rolecall_axum::RequiredPermission;
+/// use rolecall::Decision;
+/// use rolecall_axum::{Permitted, Problem, Subject};
+///
+/// # struct GroupsManage;
+/// # impl RequiredPermission for GroupsManage {
+/// #     type Permission = &'static str;
+/// #     const PERMISSION: &'static str = "groups:manage";
+/// # }
+/// async fn rename(asking: Permitted<GroupsManage>) -> Result<(), Problem> {
+///     let (subject, permission) = (asking.subject().clone(), GroupsManage::PERMISSION);
+///     let change = |tx: &rolecall::Tx| {
+///         let before = tx.base().at(tx.instant());
+///         if let Decision::Denied(reason) = subject.decide(&before, permission) {
+///             return Err(Problem::denied(reason, permission));
+///         }
+///         match &subject {
+///             Subject::Key(key) => tx.set_guard(key).set_actor(key.as_str())?,
+///             Subject::Id(id) => tx.set_guard(*id).set_actor(&id.to_string())?,
+///         };
+///         Ok(tx.group("staff")?.set_name("Everybody")?.done()?)
+///     };
+///     asking.tenant().try_update(change).await?;
+///     Ok(())
+/// }
+/// # let _ = rename;
+/// ```
 pub struct Permitted<R> {
     request: RequestTenant,
     subject: Subject,

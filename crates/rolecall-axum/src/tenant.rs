@@ -81,7 +81,12 @@ impl TenantSource {
                 let (_, slug) = parameters.iter().find(|(name, _)| *name == &**parameter)?;
                 slug.parse().ok()
             }
-            Source::Header(name) => parts.headers.get(name)?.to_str().ok()?.parse().ok(),
+            Source::Header(name) => {
+                let mut values = parts.headers.get_all(name).iter();
+                // Of two, a proxy may have looked at the other one.
+                let only = values.next().filter(|_| values.next().is_none())?;
+                only.to_str().ok()?.parse().ok()
+            }
             Source::Host(suffix) => {
                 let host = match parts.uri.host() {
                     Some(host) => host,

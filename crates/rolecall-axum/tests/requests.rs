@@ -152,6 +152,8 @@ async fn the_tenant_comes_from_a_header_or_from_the_host() {
         let (status, ..) = send(&by_header, "/read", &[("x-user", "bob"), ("x-tenant", tenant)]).await;
         assert_eq!(status, expected, "{tenant}");
     }
+    let twice = [("x-user", "bob"), ("x-tenant", "acme"), ("x-tenant", "globex")];
+    assert_eq!(send(&by_header, "/read", &twice).await.0, 404, "two tenants");
     let by_host = routes(TenantSource::host(".example.com"), "", &service.authorizer);
     for (host, expected) in [
         ("acme.example.com", 200),
@@ -189,6 +191,57 @@ async fn all_checks_of_a_request_are_about_one_state() {
     assert_eq!(body, serde_json::json!([true, true, false]));
     let (status, ..) = send(&router, "/t/acme", &[("x-user", "bob")]).await;
     assert_eq!(status, 403, "the next request sees it");
+}
+
+#[tokio::test]
+async fn a_client_of_two_instances_sees_at_least_what_it_has_seen() {
+    const HEADER: HeaderName = HeaderName::from_static("x-position");
+    let store = MemoryStore::default();
+    let instance = || {
+        let authorizer = Authorizer::builder().store(store.clone()).catalog(Permission::catalog());
+        authorizer.runtime(tokio::runtime::Handle::current()).build()
+    };
+    let (first, second) = (instance(), instance());
+    let acme = first.create_tenant("acme", "Acme").await.unwrap();
+    let globex = first.create_tenant("globex", "Globex").await.unwrap();
+    acme.update(|tx| tx.create_user("alice")?.done()).await.unwrap();
+    let routes = |authorizer: &Authorizer| {
+        let layer = TenantLayer::new(authorizer.clone(), TenantSource::path("tenant")).position_header(HEADER);
+        let read = async |_: Permitted<PostsRead>| "posts";
+        Router::new().route("/t/{tenant}", get(read)).route_layer(layer).route_layer(middleware::from_fn(authenticate))
+    };
+    let (here, elsewhere) = (routes(&first), routes(&second));
+    let position = |response: &Response| response.headers()[HEADER].to_str().unwrap().to_owned();
+    let (status, _, old) = send(&elsewhere, "/t/acme", &[("x-user", "alice")]).await;
+    assert_eq!((status.as_u16(), position(&old)), (403, acme.snapshot().position().to_string()));
+
+    acme.update(|tx| {
+        tx.create_role("reader")?.grant(Permission::PostsRead)?;
+        tx.user("alice")?.assign("reader")?.done()
+    })
+    .await
+    .unwrap();
+    let (status, _, new) = send(&here, "/t/acme", &[("x-user", "alice")]).await;
+    assert_eq!(status, 200);
+    let seen = position(&new);
+    assert_eq!(send(&elsewhere, "/t/acme", &[("x-user", "alice")]).await.0, 403, "nothing tells it to ask the store");
+    // Of another tenant, not a position, and of a state that the store does not have.
+    let ahead = rolecall::records::Position { revision: acme.revision().next(), ..acme.snapshot().position() };
+    for (header, expected) in [
+        (globex.snapshot().position().to_string(), 403),
+        (String::new(), 400),
+        (ahead.to_string(), 503),
+        (seen.clone(), 200),
+    ] {
+        let headers = [("x-user", "alice"), ("x-position", header.as_str())];
+        let (status, body, response) = send(&elsewhere, "/t/acme", &headers).await;
+        assert_eq!(status, expected, "{header}: {body}");
+        if expected == 503 {
+            assert_eq!((&body["code"], body.get("detail")), (&"unavailable".into(), None));
+            assert_eq!(response.extensions().get::<Error>().unwrap().kind(), ErrorKind::NotInHistory);
+        }
+    }
+    assert_eq!(send(&elsewhere, "/t/acme", &[("x-position", "?")]).await.0, 401, "nobody makes it ask the store");
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ pub enum PostgresErrorKind {
     PoolExhausted,
     /// The application has closed the pool, or configured it so that it cannot work.
     PoolUnusable,
-    /// No connection could be made, or the server refused it: it is starting, full, or denies access.
+    /// No connection could be made, or the server refused it: it is starting, has no free session, or denies access.
     Unreachable,
     /// The connection was lost.
     ConnectionLost,
@@ -139,9 +139,9 @@ pub enum PostgresErrorKind {
     Cancelled,
     /// The transaction met others too often: deadlocks or serialization failures.
     Contention,
-    /// The role lacks a privilege. The README of the package lists what it needs.
+    /// The role lacks a privilege. [The guide](crate::guide) lists what it needs.
     Denied,
-    /// The server has no disk space, no memory, or no free connection.
+    /// The server has no disk space or no memory left.
     OutOfResources,
     /// The content of the tables breaks the contract: somebody else wrote to them, or a disk is damaged.
     Damaged,
@@ -288,15 +288,12 @@ impl Error for PostgresError {
     }
 }
 
-/// The driver's error shows only its own layer.
+/// The driver's error shows only its own layer. Of each layer the first line: behind it the server's detail may follow, which can
+/// have the values of a row, such as the key of a user. They stay in the source.
 fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
+    let layers = std::iter::successors(Some(error), |error| error.source());
+    let first_lines = layers.map(|layer| layer.to_string().lines().next().unwrap_or_default().to_owned());
+    first_lines.collect::<Vec<_>>().join(": ")
 }
 
 fn kind_of(report: &Report<'_>) -> PostgresErrorKind {
@@ -410,4 +407,19 @@ impl Failure {
 fn ends_session(report: &Report<'_>) -> bool {
     // Poolers report these in either way.
     !report.is_error || matches!(report.code, "57P01" | "57P02" | "57P03")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+
+    #[test]
+    fn the_detail_of_a_row_is_not_in_the_message() {
+        let server = Layer("ERROR: null value in column\nDETAIL: Failing row contains (alice@acme.com).", None);
+        assert_eq!(with_sources(&Layer("db error", Some(Box::new(server)))), "db error: ERROR: null value in column");
+    }
 }

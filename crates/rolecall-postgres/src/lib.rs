@@ -9,7 +9,8 @@
 //! let config: tokio_postgres::Config = "host=localhost user=app dbname=app".parse()?;
 //! let store = PostgresStore::new(Pool::builder(Manager::new(config, tokio_postgres::NoTls)).build()?);
 //! store.migrate().await?;
-//! let authorizer = Authorizer::builder().store(store).build();
+//! // With a runtime, a write goes on when a client hangs up. Without one, its commit can be left in doubt.
+//! let authorizer = Authorizer::builder().store(store).runtime(tokio::runtime::Handle::current()).build();
 //! # let _ = authorizer;
 //! # Ok(())
 //! # }
@@ -25,7 +26,15 @@
 //! | [`PostgresHints`] | hints that tenants have newer revisions, for [followers](rolecall::Authorizer::follow) |
 //! | [`migration_sql`] | the tables as SQL |
 //!
-//! The README of the package describes the tables, what people can ask them, the privileges, and poolers.
+//! [The guide](guide) describes the tables, what people can ask them, transactions of the application, the privileges, failures,
+//! several processes, and poolers.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `deadpool` (default) | a pool of deadpool and tokio-postgres; hints on a connection that the store makes |
+//! | `sqlx` | a pool of sqlx, and its transactions; needs Rust 1.94 |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "deadpool")]
 mod client;
@@ -64,7 +73,6 @@ pub use watch::PostgresHints;
 #[cfg(not(any(feature = "deadpool", feature = "sqlx")))]
 compile_error!("rolecall-postgres needs a client: enable the feature `deadpool` or `sqlx`");
 
-/// The examples of the README, which shows both clients.
-#[cfg(all(doctest, feature = "deadpool", feature = "sqlx"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+/// The README of the package. Its examples need both clients.
+#[cfg_attr(all(feature = "deadpool", feature = "sqlx"), doc = "", doc = include_str!("../README.md"))]
+pub mod guide {}

@@ -58,7 +58,7 @@ macro_rules! call {
 
 /// Keeps tenants in PostgreSQL, over a connection pool of the application. A clone shares the pool.
 ///
-/// The README of the package describes the tables, the privileges and the pool. The futures need a tokio runtime with
+/// [The guide](crate::guide) describes the tables, the privileges and the pool. The futures need a tokio runtime with
 /// its timer.
 ///
 /// ```no_run
@@ -72,7 +72,7 @@ macro_rules! call {
 ///
 /// let store = PostgresStore::new(pool);
 /// store.migrate().await?;
-/// let authorizer = Authorizer::builder().store(store).build();
+/// let authorizer = Authorizer::builder().store(store).runtime(tokio::runtime::Handle::current()).build();
 /// # let _ = authorizer;
 /// # Ok(())
 /// # }
@@ -175,7 +175,8 @@ impl PostgresStoreBuilder {
     /// let direct: tokio_postgres::Config = "host=server user=app dbname=app".parse()?;
     /// let pool = Pool::builder(Manager::new(pooled, NoTls)).build()?;
     /// let store = PostgresStore::builder(pool).listen(direct, NoTls).build();
-    /// let authorizer = Authorizer::builder().store(store.clone()).build();
+    /// let runtime = tokio::runtime::Handle::current();
+    /// let authorizer = Authorizer::builder().store(store.clone()).runtime(runtime).build();
     /// tokio::spawn(authorizer.follow(store.clone()).watch(store).run());
     /// # Ok(())
     /// # }
@@ -203,7 +204,8 @@ impl PostgresStoreBuilder {
     /// # async fn example() -> Result<(), sqlx::Error> {
     /// let pool = sqlx::PgPool::connect("postgres://app@localhost/app").await?;
     /// let store = PostgresStore::builder(pool.clone()).listen_with_pool(pool).build();
-    /// let authorizer = Authorizer::builder().store(store.clone()).build();
+    /// let runtime = tokio::runtime::Handle::current();
+    /// let authorizer = Authorizer::builder().store(store.clone()).runtime(runtime).build();
     /// tokio::spawn(authorizer.follow(store.clone()).watch(store).run());
     /// # Ok(())
     /// # }
@@ -231,7 +233,8 @@ impl PostgresStoreBuilder {
 
 /// Returns the SQL that creates all tables in a schema, as one transaction, for those who apply migrations by hand.
 ///
-/// [`PostgresStore::migrate`] does the same. The script is for a database without these tables.
+/// [`PostgresStore::migrate`] does the same for a database without these tables, and also upgrades an older schema, which this
+/// script does not.
 ///
 /// ```
 /// let sql = rolecall_postgres::migration_sql("rolecall");
@@ -287,8 +290,8 @@ impl PostgresStore {
 
     /// Creates the schema and its tables, or updates them to this release. Does nothing if they are up to date.
     ///
-    /// No other call creates or changes a table. Processes that migrate at the same time wait for each other. The role needs
-    /// the privilege to create the schema, or to create tables in it.
+    /// No other call creates or changes a table. Processes that migrate at the same time wait for each other, at most for the
+    /// time limit of a step. The role needs the privilege to create the schema, or to create tables in it.
     ///
     /// ```no_run
     /// # async fn example(store: rolecall_postgres::PostgresStore) -> Result<(), rolecall_postgres::PostgresError> {
@@ -312,7 +315,7 @@ impl PostgresStore {
     ///
     /// The transaction is one of tokio-postgres, of deadpool or of sqlx, on the database of the store; it need not be a
     /// connection of the store's pool. Its isolation level does not matter. From here to its end it holds the lock of the
-    /// tenant, for which all other writers of the tenant wait, and `synchronous_commit` is at least `on`.
+    /// tenant, for which all other writers of the tenant wait, and `synchronous_commit` is `on` if it was `off` or `local`.
     ///
     /// ```no_run
     /// # async fn example(
@@ -322,22 +325,26 @@ impl PostgresStore {
     /// let mut transaction = client.transaction().await?;
     /// transaction.execute("INSERT INTO projects (name) VALUES ('project-7')", &[]).await?;
     /// if let Err(error) = store.commit_in(&mut transaction, staged.commit()).await {
-    ///     transaction.rollback().await?;
+    ///     // Whatever this returns: COMMIT was not sent, so nothing has happened.
+    ///     let _ = transaction.rollback().await;
     ///     staged.rolled_back();
     ///     return Err(error.into());
     /// }
-    /// let committed = transaction.commit().await;
-    /// // Also if the answer to COMMIT was lost: the store knows.
-    /// staged.finish().await?;
-    /// # let _ = committed;
-    /// # Ok(())
+    /// let answer = transaction.commit().await;
+    /// // Also if COMMIT returned an error: the answer may have been lost, and the database knows.
+    /// match (staged.finish().await, answer) {
+    ///     (Ok(_), _) => Ok(()),
+    ///     // The database has refused COMMIT: to try again is of no use.
+    ///     (Err(_), Err(refused)) => Err(refused.into()),
+    ///     (Err(error), Ok(())) => Err(error.into()),
+    /// }
     /// # }
     /// ```
     ///
     /// If the future is dropped, or an error comes, the transaction is as it was before the call.
     ///
     /// # Errors
-    /// Those of [`Store::commit`] but [`InDoubt`](StoreError::InDoubt): nothing is in the transaction. It can be used
+    /// Those of [`Store::commit`] except [`InDoubt`](StoreError::InDoubt): nothing is in the transaction. It can be used
     /// further, unless its connection is lost. With isolation above `READ COMMITTED`, another writer since the
     /// transaction's first statement is [`Unavailable`](StoreError::Unavailable) or
     /// [`Conflict`](StoreError::Conflict): roll back and begin anew.
@@ -370,10 +377,17 @@ impl PostgresStore {
     /// ```
     ///
     /// # Errors
-    /// A [`PostgresError`]. The role needs `DELETE` on `commits` and `changes`, which no other call needs.
+    /// A [`PostgresError`]. The role needs `DELETE` on `commits` and `changes`, which no other call needs. After
+    /// [`StepTimeout`](PostgresErrorKind::StepTimeout) or [`ConnectionLost`](PostgresErrorKind::ConnectionLost) the commits may
+    /// have been removed. It is safe to call it again, also from several processes.
     ///
     /// # Complexity
-    /// One statement that reads each tenant's row, and removes from the oldest commit on.
+    /// One statement that reads each tenant's row, and removes from the oldest commit on, within the time limit of a step. If
+    /// there is much to remove, use a store with a longer [`step_timeout`](PostgresStoreBuilder::step_timeout), or bring
+    /// `before` forward in several calls.
+    ///
+    /// # Security
+    /// `keep` holds for deleted tenants, too. Use 0, or delete their rows by SQL, to erase personal data.
     pub async fn remove_history(&self, before: Timestamp, keep: u32) -> Result<u64, PostgresError> {
         let inner = &*self.0;
         let (before, keep) = (Micros::from(before), i64::from(keep));

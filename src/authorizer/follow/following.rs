@@ -266,8 +266,8 @@ impl Following {
         match hint {
             Hint::Lost => self.poll_now(),
             Hint::Moved { tenant_id, revision } => {
-                if let Some(inner) = registry.open_tenant(tenant_id) {
-                    inner.seen(revision);
+                // Only the store knows which revisions there are: in some databases, everybody can send a hint.
+                if registry.open_tenant(tenant_id).is_some() {
                     self.refresh(tenant_id, Some(revision));
                 }
             }

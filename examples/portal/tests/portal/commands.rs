@@ -160,6 +160,18 @@ fn postgresql_keeps_the_tenant() {
     assert_eq!(second.run(CREATE, &[]).0, 409, "the group is still there");
     let members = second.get(&format!("/groups/{group}/members"));
     assert_eq!(members["items"][0]["userId"], user);
+
+    // Two portals at once: each sees what the other one changes.
+    let other = start_for(&tenant, &arguments);
+    let carol = other.get("/users?search=carol");
+    let carol = carol["items"][0]["id"].as_str().unwrap();
+    assert_eq!(other.run(ADD_MEMBER, &[("{groupId}", group), ("user-uuid", carol)]).0, 201);
+    let is_seen = || second.get(&format!("/groups/{group}/members"))["items"].as_array().unwrap().len() == 2;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_seen() {
+        assert!(std::time::Instant::now() < deadline, "the second portal does not follow the other one");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -216,7 +216,13 @@ impl TenantLayer {
     /// TenantLayer::new(authorizer, TenantSource::path("tenant"));
     /// ```
     pub fn new(authorizer: Authorizer, source: TenantSource) -> Self {
-        Self { authorizer, source, challenge: HeaderValue::from_static("Bearer"), needs_subject: true, position_header: None }
+        Self {
+            authorizer,
+            source,
+            challenge: HeaderValue::from_static("Bearer"),
+            needs_subject: true,
+            position_header: None,
+        }
     }
 
     /// Sets the value of `WWW-Authenticate` in a 401. It is `Bearer` otherwise.

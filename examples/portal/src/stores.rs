@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rolecall::{Authorizer, AuthorizerBuilder};
 use rolecall::store::{History, MemoryStore, RedbStore};
+use rolecall::{Authorizer, AuthorizerBuilder};
 use rolecall_postgres::PostgresStore;
 use rolecall_postgres::deadpool_postgres::{Manager, Pool};
 use rolecall_postgres::tokio_postgres::{Config, NoTls};

@@ -291,9 +291,13 @@ impl Error for PostgresError {
 /// The driver's error shows only its own layer. Of each layer the first line: behind it the server's detail may follow, which can
 /// have the values of a row, such as the key of a user. They stay in the source.
 fn with_sources(error: &dyn Error) -> String {
-    let layers = std::iter::successors(Some(error), |error| error.source());
-    let first_lines = layers.map(|layer| layer.to_string().lines().next().unwrap_or_default().to_owned());
-    first_lines.collect::<Vec<_>>().join(": ")
+    let first_line = |layer: &dyn Error| layer.to_string().lines().next().unwrap_or_default().to_owned();
+    let (mut text, mut next) = (first_line(error), error.source());
+    while let Some(source) = next {
+        text = format!("{text}: {}", first_line(source));
+        next = source.source();
+    }
+    text
 }
 
 fn kind_of(report: &Report<'_>) -> PostgresErrorKind {

@@ -200,6 +200,25 @@ fn what_was_removed_from_the_catalog_is_not_called_covered_and_its_relations_end
     assert_eq!(acme.now().window_changes(..).rows().count(), 1);
 }
 
+/// The permission may come back with another release.
+#[test]
+fn an_inclusion_that_gives_a_removed_permission_is_not_redundant() {
+    let store = MemoryStore::default();
+    let permissions = &["fax:read", "fax:send"].map(PermissionDef::new);
+    let acme = over(&store, Definition { permissions, ..Definition::default() }).create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_role("reader")?.grant("fax:read")?;
+        tx.create_role("sender")?.grant("fax:read")?.grant("fax:send")?;
+        tx.create_role("clerk")?.grant("fax:read")?.include("reader")?.include("sender")?.done()
+    })
+    .unwrap();
+    let authorizer = over(&store, Definition { permissions: &permissions[..1], ..Definition::default() });
+    let acme = authorizer.tenant("acme").unwrap();
+    let redundant: Vec<String> =
+        found(&acme).into_iter().filter(|line| line.starts_with("redundant_inclusion")).collect();
+    assert_eq!(redundant, ["redundant_inclusion: role `clerk` includes role `reader`, which adds no permission to it"]);
+}
+
 #[test]
 fn a_finding_about_one_grant_is_accepted_alone_and_a_code_with_all() {
     let acme = acme(|tx| {

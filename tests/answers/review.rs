@@ -224,6 +224,39 @@ fn a_report_says_through_what_and_until_when_by_all_paths_together() {
 }
 
 #[test]
+fn a_report_has_the_window_that_contains_its_instant() {
+    let acme = empty();
+    acme.update(|tx| {
+        tx.create_permission("posts:read")?;
+        tx.create_role("reader")?.grant("posts:read")?;
+        tx.create_group("staff")?.assign("reader")?;
+        let alice = tx.create_user("alice")?;
+        alice.assign_during("reader", Window::until(at(60)))?;
+        alice.join_during("staff", Window::between(at(70), at(80))?)?.done()
+    })
+    .unwrap();
+    let snapshot = acme.snapshot();
+    let window = |instant| snapshot.at(at(instant)).access_report().rows().next().map(|row| row.window);
+    assert_eq!(window(50), Some(Window::until(at(60))));
+    assert_eq!(window(65), None);
+    assert_eq!(window(75), Some(Window::between(at(70), at(80)).unwrap()));
+}
+
+#[test]
+fn a_deleted_user_is_unknown_to_reports_by_handle_also() {
+    let acme = empty();
+    acme.update(|tx| tx.create_user("alice")?.done()).unwrap();
+    let handle = acme.now().user_handle("alice").unwrap();
+    let unknown = || {
+        let now = acme.now();
+        (now.access_report().user(handle).unknown(), now.window_changes(..).user(handle).unknown())
+    };
+    assert_eq!(unknown(), (None, None));
+    acme.update(|tx| tx.delete_user("alice")).unwrap();
+    assert_eq!(unknown(), (Some(EntityKind::User), Some(EntityKind::User)));
+}
+
+#[test]
 fn a_field_of_csv_is_quoted_and_no_formula() {
     let acme = empty();
     acme.update(|tx| {

@@ -227,6 +227,17 @@ fn r13_the_refusal_lists_each_missing_right_and_its_change() {
     );
 }
 
+#[test]
+fn r13_a_new_name_of_a_permission_gives_nothing() {
+    let missing = |call: Call| guarded(&acme(), "alice", call).map_err(|error| error.missing_rights().len());
+    assert_eq!(missing(|tx| tx.permission("billing:pay")?.set_description("Pays")?.done()), Ok(1));
+    let with_a_grant: Call = |tx| {
+        tx.permission("billing:pay")?.set_description("Pays")?;
+        tx.role("idle")?.grant("billing:pay")?.done()
+    };
+    assert_eq!(missing(with_a_grant), Err(1), "the grant alone");
+}
+
 #[cfg(feature = "json")]
 #[test]
 fn r13_the_refusal_is_data() {

@@ -203,6 +203,22 @@ fn a_separation_allows_as_many_as_it_says() {
 }
 
 #[test]
+fn each_separation_above_a_group_is_seen() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.create_separation("reports", 1, ["auditor", "reader"])?;
+        tx.group("office")?.assign("clerk")?.assign("auditor")?;
+        tx.user("alice")?.assign("approver")?;
+        tx.user("bob")?.assign("reader")?.done()
+    })
+    .unwrap();
+    for (user, separation) in [("alice", "payments"), ("bob", "reports")] {
+        let error = refused(&acme, |tx| tx.user(user)?.join("junior")?.done());
+        assert_eq!(error.separation().unwrap().separation, separation);
+    }
+}
+
+#[test]
 fn a_separation_forbids_something_and_allows_something() {
     let acme = acme();
     for (at_most, roles, expected) in [

@@ -29,7 +29,7 @@ pub(super) fn what_if<const N: usize>(table: &mut Table, workload: &Workload<N>)
 /// Compares the tenant with a plan of it, in which a role loses a permission.
 fn states<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     let granted = permission_id(workload.organisation.roles[0].grants[0]);
-    let (_, plan) = workload.tenant.plan(|tx| tx.role(role_id(0))?.revoke(granted)?.done()).unwrap();
+    let ((), plan) = workload.tenant.plan(|tx| tx.role(role_id(0))?.revoke(granted)?.done()).unwrap();
     let (before, after, held) = (plan.base(), plan.preview(), workload.held());
     let changed = before.compare_access(&after, now()).count();
     // Some of them lose it later.

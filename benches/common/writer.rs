@@ -19,15 +19,27 @@ pub(crate) struct Writer<'a> {
     tenant: &'a Tenant,
     organisation: &'a Organisation,
     draws: Random,
+    guard: Option<UserId>,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(tenant: &'a Tenant, organisation: &'a Organisation) -> Self {
-        Self { tenant, organisation, draws: Random::new(3) }
+        Self { tenant, organisation, draws: Random::new(3), guard: None }
     }
 
-    fn commit(&self, f: impl FnMut(&Tx) -> Result<()>) {
-        let committed = self.tenant.update(f).unwrap();
+    /// Guards each commit: it gives nobody what this user does not have.
+    pub(crate) fn guarded(self, actor: UserId) -> Self {
+        Self { guard: Some(actor), ..self }
+    }
+
+    fn commit(&self, mut f: impl FnMut(&Tx) -> Result<()>) {
+        let guarded = |tx: &Tx| {
+            if let Some(actor) = self.guard {
+                tx.set_guard(actor);
+            }
+            f(tx)
+        };
+        let committed = self.tenant.update(guarded).unwrap();
         assert!(!committed.changes.is_empty(), "a commit that changes nothing measures nothing");
     }
 

@@ -30,8 +30,10 @@
 //! | P14 | explanations of allowed and of denied questions |
 //! | P15 | other libraries (`benches/peers`) |
 //! | P16 | calls that find nothing, with calls that create or find something |
-//! | P17 | an access report and a lint, with the effective permissions of every user |
-//! | P18 | commits with separations and with binding assertions, with commits without any |
+//! | P17 | an access report, a lint, and what ends, with the effective permissions of every user |
+//! | P18 | commits with a guard, with separations and with binding assertions, with commits without any |
+//! | P19 | comparisons of two states and of two catalogs, and replayed questions |
+//! | P20 | narrowed users and permissions documents, with checks and sets of permissions |
 //!
 //! `src/docs/internals.md` explains the goals that are missed.
 //!
@@ -62,6 +64,7 @@ mod reviews;
 mod table;
 mod threads;
 mod variations;
+mod what_if;
 #[path = "../common/varied.rs"]
 mod varied;
 #[path = "../common/mod.rs"]
@@ -170,6 +173,8 @@ fn one_size<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     who_can(table, workload);
     members(table, workload);
     reviews::reviews(table, workload);
+    what_if::what_if(table, workload);
+    what_if::narrowed(table, workload);
     many::many(table, workload);
     if workload.size.name == "M" {
         threads::threads(table, workload);

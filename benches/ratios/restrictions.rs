@@ -1,4 +1,5 @@
-//! P18: commits in tenants with separations of duties and with binding assertions, compared with commits without any.
+//! P18: guarded commits, and commits in tenants with separations of duties and with binding assertions, compared with
+//! commits without any.
 //!
 //! Each separation and each assertion is about a role of its own, which one of the first groups has. So a drawn member
 //! is mostly about none of them, as in a tenant of people. A contestant that is called `concerned` adds members to a
@@ -21,27 +22,36 @@ use super::table::{Goal, Table};
 use super::{nanos, per};
 
 /// Creates this many separations. A group has one of the two roles of each, and nobody has the other one.
-fn separate(tx: &Tx, groups: u32, count: u32) -> Result<()> {
+pub(super) fn separate(tx: &Tx, groups: u32, count: u32) -> Result<()> {
     for n in 0..count {
         let roles = [format!("separated{n}"), format!("other{n}")];
         roles.iter().try_for_each(|role| tx.create_role(role).map(drop))?;
-        tx.group(group_id(n % groups))?.assign(&roles[0])?;
+        tx.group(&*format!("group{}", n % groups))?.assign(&roles[0])?;
         tx.create_separation(&format!("separation{n}"), 1, &roles)?;
     }
     Ok(())
 }
 
 /// Creates this many binding assertions. Only the members of a group may do something, and the group gives it.
-fn bind(tx: &Tx, groups: u32, count: u32) -> Result<()> {
+pub(super) fn bind(tx: &Tx, groups: u32, count: u32) -> Result<()> {
     for n in 0..count {
         let (permission, role) = (format!("bound:{n}"), format!("bound{n}"));
         tx.create_permission(&permission)?;
         tx.create_role(&role)?.grant(&permission)?;
-        tx.group(group_id(n % groups))?.assign(&role)?;
+        tx.group(&*format!("group{}", n % groups))?.assign(&role)?;
         let expected = Assertion::only(&permission).with_groups([format!("group{}", n % groups)]);
         tx.create_assertion(&format!("assertion{n}"), &expected)?.set_binding(true)?;
     }
     Ok(())
+}
+
+/// The actors of the guarded commits. One may do everything by a role; the other is in a hundred groups, too.
+const ACTORS: [&str; 2] = ["narrow-actor", "wide-actor"];
+
+fn create_actors(tx: &Tx, groups: u32) -> Result<()> {
+    tx.create_role("everything")?.grant("*")?;
+    ACTORS.iter().try_for_each(|actor| tx.create_user(actor)?.assign("everything")?.done())?;
+    (0..groups.min(100)).try_for_each(|n| tx.group(group_id(groups - 1 - n))?.add_member(ACTORS[1])?.done())
 }
 
 pub(super) fn restrictions<const N: usize>(table: &mut Table, workload: &Workload<N>) {
@@ -57,12 +67,18 @@ pub(super) fn restrictions<const N: usize>(table: &mut Table, workload: &Workloa
     let none = FixedStore::new(Arc::clone(&workload.records)).open(None);
     let separations = [10, 100].map(|count| tenant(&|tx| separate(tx, groups, count)));
     let assertions = [10, 100].map(|count| tenant(&|tx| bind(tx, groups, count)));
+    let guarded = tenant(&|tx| create_actors(tx, groups));
+    let actors = ACTORS.map(|actor| guarded.now().user(actor).unwrap().id);
     let (separated, asserted) = (separations[1].now(), assertions[1].now());
     let mut race = table.race("P18", &format!("commit/{}", workload.size.name));
     let all = [&none, &separations[0], &separations[1], &assertions[0], &assertions[1]];
     let names = ["none", "separations_10", "separations_100", "assertions_10", "assertions_100"];
     for (name, tenant) in names.into_iter().zip(all) {
         let mut writer = Writer::new(tenant, &workload.organisation);
+        race.enter(name, move || nanos(writer.members(64)));
+    }
+    for (name, actor) in ["guarded", "guarded_wide"].into_iter().zip(actors) {
+        let mut writer = Writer::new(&guarded, &workload.organisation).guarded(actor);
         race.enter(name, move || nanos(writer.members(64)));
     }
     for (name, tenant) in [
@@ -74,7 +90,7 @@ pub(super) fn restrictions<const N: usize>(table: &mut Table, workload: &Workloa
         race.enter(name, move || joining.turn());
     }
     race.run(11);
-    for name in &names[1..] {
+    for name in names[1..].iter().chain(&["guarded", "guarded_wide"]) {
         race.ratio("P18", name, "none", Goal::None);
     }
     race.ratio("P18", "separations_concerned", "none_concerned", Goal::None);

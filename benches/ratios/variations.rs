@@ -5,12 +5,14 @@
 //! `ROLECALL_SIZES=S` there are a tenth of the users and fewer questions, to see that everything runs; the figures mean
 //! nothing then.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rolecall::blocking::Tenant;
+use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{Assignment, Holder, Record, UserId};
 use rolecall::snapshot::{PermissionHandle, UserHandle};
 use rolecall::{Moment, Result, Tx, Window};
@@ -19,6 +21,7 @@ use crate::common::fixed_store::FixedStore;
 use crate::common::organisation::{M, S, is_wanted, now};
 use crate::common::records::{permission_id, role_id};
 
+use crate::restrictions::{bind, separate};
 use crate::table::{Goal, Table};
 use crate::varied::{Asked, Variation, Varied};
 use crate::{nanos, per};
@@ -26,6 +29,9 @@ use crate::{nanos, per};
 /// Tenants are timed for so many questions, after so many that warm the caches up.
 const QUESTIONS: usize = 1 << 17;
 const FEW_QUESTIONS: usize = 1 << 14;
+
+/// The actor of the guarded commits.
+const ADMINISTRATOR: &str = "administrator";
 
 fn is_short() -> bool {
     is_wanted(&S) && !is_wanted(&M)
@@ -39,6 +45,9 @@ struct Subject {
     by_id: Vec<(UserId, PermissionHandle)>,
     by_handle: Vec<(UserHandle, PermissionHandle)>,
     varied: Varied,
+    records: usize,
+    /// The same tenant with an administrator, separations and binding assertions, opened when a line needs it.
+    restricted: OnceCell<Tenant>,
 }
 
 impl Subject {
@@ -54,7 +63,35 @@ impl Subject {
         let handle = |p: u32| held.permission_handle(permission_id(p)).unwrap();
         let by_id = questions.iter().map(|q| (q.user, handle(q.permission))).collect();
         let by_handle = questions.iter().map(|q| (held.user_handle(q.user).unwrap(), handle(q.permission))).collect();
-        Self { variation, tenant, held, questions, by_id, by_handle, varied }
+        Self {
+            variation,
+            tenant,
+            held,
+            questions,
+            by_id,
+            by_handle,
+            records: varied.records().len(),
+            varied,
+            restricted: OnceCell::new(),
+        }
+    }
+
+    /// Four empty groups are below groups of the organisation. The administrator is a member of them.
+    fn restricted(&self) -> &Tenant {
+        self.restricted.get_or_init(|| {
+            let tenant = open(&self.varied);
+            let restrict = |tx: &Tx| {
+                tx.create_user(ADMINISTRATOR)?;
+                for n in 0..4 {
+                    tx.create_group(&format!("bench{n}"))?.add_parent(&*format!("group{}", n * 250 + 99))?;
+                    tx.user(ADMINISTRATOR)?.join(&*format!("bench{n}"))?;
+                }
+                separate(tx, 900, 10)?;
+                bind(tx, 900, 10)
+            };
+            tenant.update(restrict).unwrap();
+            tenant
+        })
     }
 }
 
@@ -132,6 +169,7 @@ pub(crate) fn variations(table: &Table) {
         answers(table, &plain, &varied);
         changes(table, &plain, &varied);
         whole(table, &plain, &varied);
+        administration(table, &plain, &varied);
     }
 }
 
@@ -307,6 +345,71 @@ fn whole(table: &Table, plain: &Subject, varied: &Subject) {
         assert_eq!(updated.changes.len(), 10);
         elapsed
     });
+}
+
+/// What administrators ask and do. Lines about a whole tenant are for each record, and for each user if they compare users.
+fn administration(table: &Table, plain: &Subject, varied: &Subject) {
+    let goal = Goal::AtMost(3.0);
+    let both = [plain, varied];
+    let (rounds, commits) = if is_short() { (1, 1 << 4) } else { (3, 1 << 6) };
+    // The groups and roles of a user are walked, however many they are.
+    compare(table, "narrowed/step", both, 7, goal, |s| {
+        let asked = &s.questions[..1 << 10];
+        let took = per(1 << 10, |n| {
+            let agent = s.held.narrowed(asked[n].user, (0..4).map(role_id));
+            black_box(agent.check(permission_id(asked[n].permission)));
+        });
+        let steps = |q: &Asked| s.held.all_groups_of(q.user).len() + s.held.all_roles_of(q.user).len();
+        took * f64::from(1 << 10) / f64::from(u32::try_from(asked.iter().map(steps).sum::<usize>()).unwrap())
+    });
+    compare(table, "report_of_a_user/row", both, 7, goal, |s| {
+        let mut rows = 0;
+        let took = per(1 << 6, |n| rows += s.held.access_report().user(s.questions[n].user).rows().count());
+        took * f64::from(1 << 6) / f64::from(u32::try_from(rows).unwrap())
+    });
+    compare(table, "lint", both, rounds, goal, |s| {
+        let start = Instant::now();
+        black_box(s.held.lint().count());
+        each(start, s.records)
+    });
+    // Each window that ends is found.
+    compare(table, "ending", both, rounds, Goal::None, |s| {
+        let start = Instant::now();
+        black_box(s.held.window_changes(now()..).ending().rows().count());
+        each(start, s.records)
+    });
+    compare(table, "compare_access", both, rounds, goal, |s| {
+        let (before, after) = (s.tenant.snapshot(), s.tenant.snapshot());
+        let start = Instant::now();
+        black_box(before.compare_access(&after, now()).count());
+        each(start, s.varied.variation.users() as usize)
+    });
+    let permissions = [PermissionDef::new("bench:new")];
+    let next = Catalog::new(&Definition { permissions: &permissions, ..Definition::default() }).unwrap();
+    compare(table, "reconcile", both, rounds, goal, |s| {
+        let snapshot = s.tenant.snapshot();
+        let start = Instant::now();
+        black_box(snapshot.reconcile(&next, now()).unwrap().findings().count());
+        each(start, s.records)
+    });
+    let join_and_leave = |what: &str, is_guarded: bool| {
+        compare(table, what, both, 7, goal, |s| {
+            let tenant = s.restricted();
+            per(commits, |n| {
+                let (user, group) = (s.questions[n / 2].user, format!("bench{}", n / 2 % 4));
+                let join_or_leave = |tx: &Tx| {
+                    if is_guarded {
+                        tx.set_guard(ADMINISTRATOR);
+                    }
+                    let edit = tx.user(user)?;
+                    if n % 2 == 0 { edit.join(&*group)?.done() } else { edit.leave(&*group)?.done() }
+                };
+                tenant.update(join_or_leave).unwrap();
+            })
+        });
+    };
+    join_and_leave("restricted_join_and_leave", false);
+    join_and_leave("guarded_join_and_leave", true);
 }
 
 /// Nanoseconds for each of `count` since `start`.

@@ -98,7 +98,7 @@ impl<'m> AccessReport<'m> {
     /// ```
     pub fn user(mut self, user: impl AsUser) -> Self {
         let snapshot = self.moment.compiled();
-        let user = user.user(snapshot.scope()).filter(|user| snapshot.state.user_is_there(*user));
+        let user = user.user(snapshot.scope());
         self.find(EntityKind::User, user.is_some());
         self.only_users(user.into_iter().collect());
         self

@@ -194,7 +194,7 @@ impl<'m> WindowChanges<'m> {
     #[doc = example!(".user(\"alice\")", "1")]
     pub fn user(mut self, user: impl AsUser) -> Self {
         let snapshot = self.moment.compiled();
-        let user = user.user(snapshot.scope()).filter(|user| snapshot.state.user_is_there(*user));
+        let user = user.user(snapshot.scope());
         self.find(EntityKind::User, user.is_some());
         self.user = user;
         self

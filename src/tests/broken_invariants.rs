@@ -11,7 +11,7 @@ use crate::resolver::snapshot::columns::WORD;
 use crate::resolver::snapshot::edge::{FAR_END, NEAR_END};
 use crate::resolver::snapshot::row_cache::ROW;
 use crate::store::MemoryStore;
-use crate::{Decision, ErrorKind, Reason, Result, Tx};
+use crate::{Decision, ErrorKind, Reason, Result, Timestamp, Tx};
 
 type Call = fn(&Tx) -> Result<()>;
 
@@ -184,6 +184,11 @@ fn a_fault_while_publishing_takes_the_tenant_out_of_service_and_the_error_names_
     let error = acme.update(leave).unwrap_err();
     assert_eq!((error.kind(), error.commit().is_some()), (ErrorKind::Internal, true), "{error}");
     assert!(error.to_string().contains("the commit is in the store"), "{error}");
+    // Neither is it reviewed.
+    let (snapshot, next) = (acme.snapshot(), super::histories::catalog());
+    let (reconciliation, moment) = (snapshot.reconcile(&next, Timestamp::MIN).unwrap(), snapshot.at(Timestamp::MIN));
+    assert_eq!((moment.lint().count(), moment.access_report().rows().count()), (0, 0));
+    assert_eq!((reconciliation.findings().count(), reconciliation.access_changes().count()), (0, 0));
     is_out_of_service_until_a_refresh(&acme, PUBLISHED);
     assert!(!acme.check("alice", "posts:1"), "the commit is in force");
 }

@@ -10,6 +10,7 @@ mod explanations;
 mod front_end;
 mod handles;
 mod ids;
+mod lint;
 mod lists;
 mod narrowed;
 mod parent_windows;

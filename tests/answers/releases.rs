@@ -302,6 +302,144 @@ fn a_catalog_that_breaks_a_separation_or_an_assertion_is_found() {
     );
 }
 
+/// Roles that grant `posts:read` and `mail:*`, as [`present`] has them.
+const VIEWER: RoleDef<'static> = RoleDef { grants: &["posts:read"], ..RoleDef::new("viewer") };
+const SENDER: RoleDef<'static> = RoleDef { grants: &["mail:*"], includes: &["viewer"], ..RoleDef::new("sender") };
+
+#[test]
+fn holders_and_roles_that_name_an_entry_are_counted_without_the_catalogs_own() {
+    let acme = present(&MemoryStore::default());
+    block_on(acme.update(|tx| {
+        tx.create_role("publisher")?.grant("posts:write")?;
+        tx.user("alice")?.assign("sender")?;
+        tx.user("bob")?.assign("sender")?.done()
+    }))
+    .unwrap();
+    let renamed = |slug, renamed_from| PermissionDef { renamed_from, ..permission(slug) };
+    let permissions =
+        &[renamed("notes:read", &["posts:read"]), renamed("posts:edit", &["posts:write"]), permission("mail:send")];
+    let viewer = RoleDef { grants: &["notes:read"], ..VIEWER };
+    let (findings, _) = reconciled(&acme, Definition { permissions, roles: &[viewer], ..Definition::default() });
+    assert_eq!(
+        findings,
+        [
+            "warning role_removed: role `sender` would go from the catalog; 2 users have it, 1 group has it",
+            "info permission_renamed: permission `posts:read` would be renamed to `notes:read`",
+            "info permission_renamed: permission `posts:write` would be renamed to `posts:edit`; 2 roles grant it by name",
+            "error lost_assignment: group `staff` has role `sender`, which goes from the catalog, and would give nothing",
+            "error lost_assignment: user `alice` has role `sender`, which goes from the catalog, and would give nothing",
+            "error lost_assignment: user `bob` has role `sender`, which goes from the catalog, and would give nothing",
+            "error pattern_matches_less: role `all-posts` grants `posts:*`, which would no longer match `posts:read` (then `notes:read`)",
+        ]
+    );
+}
+
+#[test]
+fn a_role_takes_the_slug_of_another_one() {
+    let acme = present(&MemoryStore::default());
+    let permissions = &["posts:read", "posts:write", "mail:send"].map(permission);
+    let sender = RoleDef { grants: &["mail:*"], renamed_from: &["sender"], ..RoleDef::new("viewer") };
+    let (findings, _) = reconciled(&acme, Definition { permissions, roles: &[sender], ..Definition::default() });
+    assert!(findings[0].starts_with("error slug_reused: role `viewer` is the slug of the entry with "), "{findings:?}");
+}
+
+#[test]
+fn a_long_list_of_permissions_is_sorted_and_cut() {
+    let acme = present(&MemoryStore::default());
+    let slugs: Vec<String> = (0..12).map(|n| format!("posts:{n:02}")).collect();
+    for (count, cut) in [(10, ""), (11, " and 1 more"), (12, " and 2 more")] {
+        let new = slugs.iter().take(count).rev().map(|slug| permission(slug));
+        let old = ["posts:read", "posts:write", "mail:send"].map(permission);
+        let permissions: Vec<_> = old.into_iter().chain(new).collect();
+        let roles = &[VIEWER, SENDER];
+        let (findings, _) = reconciled(&acme, Definition { permissions: &permissions, roles, ..Definition::default() });
+        let listed: Vec<String> = slugs.iter().take(10).map(|slug| format!("`{slug}`")).collect();
+        let expected = format!(
+            "warning pattern_matches_more: role `all-posts` grants `posts:*`, which would also match {}{cut}",
+            listed.join(", ")
+        );
+        assert_eq!(findings.last(), Some(&expected));
+    }
+}
+
+/// Neither permission of a conflict gives anything (R9), so a role of the catalog that grants its own does not either.
+#[test]
+fn a_permission_in_conflict_is_not_given_by_a_role_of_the_catalog() {
+    let acme = present(&MemoryStore::default());
+    let permissions = &["posts:read", "posts:write", "mail:send", "bills:pay"].map(permission);
+    let viewer = RoleDef { grants: &["posts:read", "bills:pay"], ..VIEWER };
+    let next = Definition { permissions, roles: &[viewer, SENDER], ..Definition::default() };
+    let (findings, changes) = reconciled(&acme, next);
+    let codes: Vec<&str> = findings.iter().map(|finding| finding.split(':').next().unwrap()).collect();
+    assert_eq!(codes, ["error catalog_conflict", "info permission_added", "error lost_grant"]);
+    assert_eq!(changes, ["user `carol` loses `bills:pay`"]);
+}
+
+/// A conflict, a reserved slug, an assertion that fails and an excess that are there already are nothing that a catalog
+/// changes.
+#[test]
+fn what_a_release_has_broken_already_is_not_found_again() {
+    let store = MemoryStore::default();
+    let release = |n: u8| {
+        let all = ["posts:read", "mail:send", "bills:pay"].map(permission);
+        let auditor = RoleDef { grants: if n == 3 { &["posts:read"] } else { &[] }, ..RoleDef::new("auditor") };
+        let includes: &[&str] = match n {
+            1 => &[],
+            2 => &["viewer"],
+            _ => &["viewer", "auditor"],
+        };
+        let roles = &[VIEWER, auditor, RoleDef { includes, ..SENDER }];
+        let permissions = if n == 1 { &all[..2] } else { &all[..] };
+        let reserved_permission_prefixes: &[&str] = if n == 1 { &[] } else { &["acme:"] };
+        let definition = Definition { permissions, roles, reserved_permission_prefixes, ..Definition::default() };
+        Catalog::new(&definition).unwrap()
+    };
+    let open = |n| Authorizer::builder().store(store.clone()).catalog(&release(n)).build();
+    let acme = block_on(open(1).create_tenant("acme", "Acme")).unwrap();
+    block_on(acme.update(|tx| {
+        tx.create_permission("bills:pay")?;
+        tx.create_permission("acme:note")?;
+        tx.create_user("alice")?.assign("sender")?;
+        tx.create_user("bob")?.assign("auditor")?;
+        tx.create_separation("apart", 1, ["viewer", "auditor", "sender"])?;
+        tx.create_assertion("no-reading", &Assertion::denied("posts:read").with_users(["alice", "bob"]))?.done()
+    }))
+    .unwrap();
+    let acme = block_on(open(2).tenant("acme")).unwrap();
+    let (failures, excesses) = (acme.now().assertion_violations(), acme.now().separation_violations());
+    assert_eq!((failures.len(), excesses.len(), acme.conflicts().len()), (1, 1, 1));
+    let found = |n| {
+        let reconciliation = acme.snapshot().reconcile(&release(n), acme.now().instant()).unwrap();
+        let findings: Vec<(String, Option<String>)> = reconciliation
+            .findings()
+            .map(|finding| (finding.to_string(), finding.other.map(|other| other.to_string())))
+            .collect();
+        let count = reconciliation.count();
+        (findings, (count.gaining, count.losing))
+    };
+    assert_eq!(found(2), (vec![], (0, 0)));
+    let (findings, count) = found(3);
+    let findings: Vec<(&str, Option<&str>)> =
+        findings.iter().map(|(text, other)| (text.as_str(), other.as_deref())).collect();
+    assert_eq!(
+        findings,
+        [
+            ("role_changed: role `auditor` of the catalog would also give `posts:read`", None),
+            (
+                "assertion_fails: assertion `no-reading` would not hold any more: user `bob` may do `posts:read`: has the \
+                 role `auditor`, which grants `posts:read`",
+                Some("user `bob`")
+            ),
+            (
+                "separation_exceeded: user `alice` would hold `auditor`, `sender`, `viewer`, of which separation `apart` \
+                 allows 1",
+                Some("separation `apart`")
+            ),
+        ]
+    );
+    assert_eq!(count, (1, 0), "bob may read");
+}
+
 #[test]
 fn a_tenant_that_the_next_release_cannot_open_is_an_error() {
     let acme = present(&MemoryStore::default());

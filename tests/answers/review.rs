@@ -12,7 +12,7 @@ use rolecall::clock::ManualClock;
 use rolecall::moment::Via;
 use rolecall::review::{Accepted, AccessRow, Bound, Code, Severity};
 use rolecall::store::MemoryStore;
-use rolecall::{EntityKind, PageRequest, Timestamp, Window};
+use rolecall::{EntityKind, PageRequest, Reason, Timestamp, Window};
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs).unwrap()
@@ -214,6 +214,7 @@ fn a_report_says_through_what_and_until_when_by_all_paths_together() {
         assert_eq!((report.unknown(), report.rows().count()), (Some(unknown), 0));
     }
     assert_eq!(report().group("staff").user("bob").rows().count(), 1);
+    assert_eq!(report().user("alice").user("bob").rows().count(), 0, "restrictions hold together");
     assert_eq!(report().group("team").rows().map(|row| row.user.to_string()).collect::<Vec<_>>(), ["alice"]);
     let snapshot = acme.snapshot();
     acme.delete().unwrap();
@@ -223,12 +224,45 @@ fn a_report_says_through_what_and_until_when_by_all_paths_together() {
 }
 
 #[test]
+fn a_report_has_the_window_that_contains_its_instant() {
+    let acme = empty();
+    acme.update(|tx| {
+        tx.create_permission("posts:read")?;
+        tx.create_role("reader")?.grant("posts:read")?;
+        tx.create_group("staff")?.assign("reader")?;
+        let alice = tx.create_user("alice")?;
+        alice.assign_during("reader", Window::until(at(60)))?;
+        alice.join_during("staff", Window::between(at(70), at(80))?)?.done()
+    })
+    .unwrap();
+    let snapshot = acme.snapshot();
+    let window = |instant| snapshot.at(at(instant)).access_report().rows().next().map(|row| row.window);
+    assert_eq!(window(50), Some(Window::until(at(60))));
+    assert_eq!(window(65), None);
+    assert_eq!(window(75), Some(Window::between(at(70), at(80)).unwrap()));
+}
+
+#[test]
+fn a_deleted_user_is_unknown_to_reports_by_handle_also() {
+    let acme = empty();
+    acme.update(|tx| tx.create_user("alice")?.done()).unwrap();
+    let handle = acme.now().user_handle("alice").unwrap();
+    let unknown = || {
+        let now = acme.now();
+        (now.access_report().user(handle).unknown(), now.window_changes(..).user(handle).unknown())
+    };
+    assert_eq!(unknown(), (None, None));
+    acme.update(|tx| tx.delete_user("alice")).unwrap();
+    assert_eq!(unknown(), (Some(EntityKind::User), Some(EntityKind::User)));
+}
+
+#[test]
 fn a_field_of_csv_is_quoted_and_no_formula() {
     let acme = empty();
     acme.update(|tx| {
         tx.create_permission("posts:read")?;
         tx.create_role("reader")?.grant("posts:read")?;
-        for key in ["=1+1", "a,\"b\"", "+49 30", "plain"] {
+        for key in ["=1+1", "a,\"b\"", "+49 30", "-1", "@SUM(1)", "plain"] {
             tx.create_user(key)?.assign("reader")?;
         }
         Ok(())
@@ -237,7 +271,7 @@ fn a_field_of_csv_is_quoted_and_no_formula() {
     let now = acme.now();
     let lines: Vec<String> = now.access_report().rows().map(|row| row.to_csv()).collect();
     let starts: Vec<&str> = lines.iter().map(|line| line.split_once(",posts:read").unwrap().0).collect();
-    assert_eq!(starts, ["'+49 30", "'=1+1", "\"a,\"\"b\"\"\"", "plain"]);
+    assert_eq!(starts, ["'+49 30", "'-1", "'=1+1", "'@SUM(1)", "\"a,\"\"b\"\"\"", "plain"]);
 }
 
 #[test]
@@ -247,8 +281,10 @@ fn a_page_of_a_report_continues_after_a_user() {
         tx.create_permission("a")?;
         tx.create_permission("b")?;
         tx.create_role("r")?.grant("*")?;
+        tx.create_role("few")?.grant("a")?;
         tx.create_group("g")?.assign("r")?;
-        (0..100).try_for_each(|n| tx.create_user(&format!("u{n:02}"))?.join("g")?.done())
+        (0..100).rev().try_for_each(|n| tx.create_user(&format!("u{n:02}"))?.join("g")?.done())?;
+        ["u10", "u50", "u90"].into_iter().try_for_each(|key| tx.user(key)?.assign("few")?.done())
     })
     .unwrap();
     let now = acme.now();
@@ -261,6 +297,9 @@ fn a_page_of_a_report_continues_after_a_user() {
         pages.extend(page);
     }
     assert_eq!((whole.len(), pages), (200, whole));
+    // A few among many users.
+    let few = |after: &str| slugs(now.access_report().role("few").after(after).rows().map(|row| row.user));
+    assert_eq!((few(""), few("u10")), (slugs(["u10", "u50", "u90"]), slugs(["u50", "u90"])));
 }
 
 #[test]
@@ -301,6 +340,54 @@ fn what_begins_and_ends_is_found_by_user_group_and_role() {
     let json = serde_json::to_value(now.window_changes(..).soonest(1)).unwrap();
     assert_eq!((&json[0]["bound"], &json[0]["subject"]["entity"]), (&"begins".into(), &"user".into()));
     assert_eq!(now.window_changes(..).soonest(1)[0].bound, Bound::Begins);
+}
+
+#[test]
+fn a_report_of_every_path_says_that_there_are_more_than_64() {
+    let acme = empty();
+    acme.update(|tx| {
+        tx.create_permission("a")?;
+        tx.create_role("r")?.grant("a")?;
+        tx.create_user("alice")?.assign("r")?;
+        tx.create_user("bob")?;
+        (0..65).try_for_each(|n| {
+            tx.create_group(&format!("g{n}"))?.assign("r")?;
+            tx.user("bob")?.join(format!("g{n}"))?.done()
+        })
+    })
+    .unwrap();
+    let now = acme.now();
+    let rows: Vec<(String, bool)> =
+        now.access_report().every_path().rows().map(|row| (row.user.to_string(), row.more_paths)).collect();
+    assert_eq!((rows.len(), &rows[0]), (65, &("alice".to_owned(), false)));
+    assert!(rows[1..].iter().all(|row| *row == ("bob".to_owned(), true)));
+}
+
+/// The first changes may be anywhere in the order of names, and rows are in the order of names.
+#[test]
+fn the_soonest_changes_are_found_among_many() {
+    let acme = empty();
+    let until = |secs| Window::until(at(secs));
+    acme.update(|tx| {
+        tx.create_group("g")?;
+        (0..200).try_for_each(|n: i64| {
+            tx.create_user(&format!("u{n:03}"))?.join_during("g", until(100 + (n - 30).abs()))?.done()
+        })?;
+        for slug in ["z", "a"] {
+            tx.create_group(slug)?;
+            tx.create_role(slug)?;
+        }
+        let team = tx.create_group("team")?;
+        team.add_parent_during("z", until(900))?.add_parent_during("a", until(900))?;
+        team.assign_during("z", until(900))?.assign_during("a", until(900))?.done()
+    })
+    .unwrap();
+    let now = acme.now();
+    let soonest = now.window_changes(..).soonest(3);
+    assert_eq!(soonest.iter().map(|change| change.at).collect::<Vec<_>>(), [100, 101, 101].map(at));
+    assert_eq!(soonest[0].subject.name, "u030");
+    let rows = now.window_changes(..).group("team").rows().map(|change| change.object.to_string());
+    assert_eq!(slugs(rows), ["group `a`", "group `z`", "role `a`", "role `z`"]);
 }
 
 fn found(acme: &Tenant) -> Vec<(Code, String)> {
@@ -490,6 +577,12 @@ fn what_the_catalog_has_removed_or_taken_is_found() {
             (Code::RedundantInclusion, Severity::Info, "editor".to_owned()),
         ]
     );
+    let of = |permission: &str| {
+        let report = now.access_report().permission(permission);
+        (report.unavailable(), report.unknown(), report.rows().count())
+    };
+    assert_eq!(of("mail:send"), (Some(Reason::CatalogConflict), None, 0));
+    assert_eq!(of("fax:send"), (None, Some(EntityKind::Permission), 0));
 }
 
 #[test]

@@ -4,7 +4,9 @@
 
 use rolecall::assertions::Assertion;
 use rolecall::blocking::{Authorizer, Tenant};
+use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::ManualClock;
+use rolecall::store::MemoryStore;
 use rolecall::{ErrorKind, Timestamp, Tx, Window, error::RightKind};
 
 fn at(text: &str) -> Timestamp {
@@ -76,6 +78,94 @@ fn a_commit_after_which_a_binding_assertion_fails_is_refused_with_the_path() {
     assert_eq!((&json["code"], &json["assertion"]["user"]), (&"assertion_failed".into(), &"bob".into()));
     // What breaks nothing is committed.
     acme.update(|tx| tx.user("bob")?.join("finance")?.done()).unwrap();
+}
+
+/// What changes neither a user nor its groups and roles, and makes an assertion fail for it.
+#[test]
+fn a_grant_a_rename_or_another_expectation_can_break_an_assertion() {
+    let acme = tenant();
+    bind(&acme, "payments", &Assertion::only("billing:pay").with_groups(["finance"]));
+    bind(&acme, "nobody-writes", &Assertion::only("posts:write"));
+    acme.update(|tx| tx.user("bob")?.assign("clerk")?.done()).unwrap();
+    refused(&acme, |tx| tx.role("clerk")?.grant("billing:pay")?.done());
+    refused(&acme, |tx| tx.role("clerk")?.grant("billing:*")?.done());
+    acme.update(|tx| tx.role("clerk")?.grant("drafts:*")?.done()).unwrap();
+    let problem = refused(&acme, |tx| tx.permission("posts:write")?.set_slug("drafts:write")?.done());
+    assert_eq!(problem, "user `bob` may do `drafts:write`: has the role `clerk`, which grants `drafts:*`");
+    refused(&acme, |tx| tx.assertion("nobody-writes")?.set_expected(&Assertion::only("billing:pay"))?.done());
+}
+
+/// Opens a tenant with a release of the catalog. In the second one, clerks are approvers and viewers may read.
+fn release(store: &MemoryStore, is_second: bool) -> Authorizer {
+    let includes: &[&str] = if is_second { &["approver"] } else { &[] };
+    let grants: &[&str] = if is_second { &["sys:read"] } else { &[] };
+    let roles = [
+        RoleDef::new("approver"),
+        RoleDef::new("auditor"),
+        RoleDef { includes, ..RoleDef::new("clerk") },
+        RoleDef { grants, ..RoleDef::new("viewer") },
+    ];
+    let permissions = ["sys:read", "sys:write"].map(PermissionDef::new);
+    let catalog = Catalog::new(&Definition { permissions: &permissions, roles: &roles, ..Definition::default() });
+    let clock = ManualClock::new(at("2027-01-01T00:00:00Z"));
+    Authorizer::builder().clock(clock).store(store.clone()).catalog(&catalog.unwrap()).build()
+}
+
+/// No plan makes a binding assertion fail, but a release of the catalog can.
+#[test]
+fn what_a_release_breaks_is_tolerated_and_does_not_grow() {
+    let (store, may, june) = (MemoryStore::default(), at("2027-05-01T00:00:00Z"), at("2027-06-01T00:00:00Z"));
+    let acme = release(&store, false).create_tenant("acme", "Acme").unwrap();
+    let apart = Assertion::separate(["approver", "auditor", "clerk"]);
+    acme.update(|tx| {
+        tx.create_role("writer")?.grant("sys:write")?;
+        tx.create_user("alice")?.assign("clerk")?.assign("viewer")?.assign("writer")?;
+        tx.create_user("bob")?.assign_during("clerk", Window::until(may))?;
+        tx.create_user("carol")?;
+        tx.create_assertion("lax", &apart)?.done()
+    })
+    .unwrap();
+    bind(&acme, "apart", &apart);
+    bind(&acme, "nobody-reads", &Assertion::only("sys:read"));
+    let acme = release(&store, true).tenant("acme").unwrap();
+    let failures =
+        |slug: &str| acme.now().assertion_violations().into_iter().filter(|failure| failure.assertion == slug).count();
+    assert_eq!((failures("apart"), failures("lax"), failures("nobody-reads")), (2, 2, 1));
+    // What fails no more than before is committed.
+    acme.update(|tx| tx.user("alice")?.assign("approver")?.done()).unwrap();
+    acme.update(|tx| tx.assertion("nobody-reads")?.set_description("An excess of a release.")?.done()).unwrap();
+    let problem = refused(&acme, |tx| tx.user("alice")?.assign("auditor")?.done());
+    assert!(problem.starts_with("user `alice` holds 3 of the roles: "), "{problem}");
+    refused(&acme, |tx| tx.user("carol")?.assign("clerk")?.done());
+    // What fails until May does not fail until June.
+    let problem = refused(&acme, |tx| tx.user("bob")?.extend_assignment("clerk", june)?.done());
+    assert!(problem.starts_with("user `bob` holds 2 of the roles from 2027-05-01T00:00:00Z: "), "{problem}");
+    // What failed and was not binding, or was about something else, is no excuse.
+    refused(&acme, |tx| tx.assertion("lax")?.set_binding(true)?.done());
+    let problem =
+        refused(&acme, |tx| tx.assertion("nobody-reads")?.set_expected(&Assertion::only("sys:write"))?.done());
+    assert!(problem.starts_with("user `alice` may do `sys:write`"), "{problem}");
+}
+
+/// A reference to an entry of the catalog is kept as it is stored, also if the entry has another slug since then.
+#[test]
+fn the_same_expectation_under_a_new_slug_changes_nothing() {
+    let store = MemoryStore::default();
+    let acme = release(&store, false).create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_assertion("apart", &Assertion::separate(["approver", "clerk"]))?;
+        tx.create_assertion("nobody-reads", &Assertion::only("sys:read"))?.done()
+    })
+    .unwrap();
+    let roles = [RoleDef::new("approver"), RoleDef { renamed_from: &["clerk"], ..RoleDef::new("cashier") }];
+    let permissions = [PermissionDef { renamed_from: &["sys:read"], ..PermissionDef::new("sys:view") }];
+    let catalog = Catalog::new(&Definition { permissions: &permissions, roles: &roles, ..Definition::default() });
+    let acme = Authorizer::builder().store(store).catalog(&catalog.unwrap()).build().tenant("acme").unwrap();
+    let updated = acme.update(|tx| {
+        tx.assertion("apart")?.set_expected(&Assertion::separate(["approver", "cashier"]))?;
+        tx.assertion("nobody-reads")?.set_expected(&Assertion::only("sys:view"))?.done()
+    });
+    assert_eq!(updated.unwrap().changes, []);
 }
 
 #[test]
@@ -174,10 +264,16 @@ fn calls_say_what_is_wrong() {
     );
     assert_eq!(kind(&|tx| tx.create_assertion("x", &Assertion::only("billing:pya"))?.done()), ErrorKind::NotFound);
     assert_eq!(kind(&|tx| tx.create_assertion("x", &Assertion::allowed("billing:pay"))?.done()), ErrorKind::Invalid);
+    assert_eq!(kind(&|tx| tx.create_assertion("x", &Assertion::denied("billing:pay"))?.done()), ErrorKind::Invalid);
     assert_eq!(
         kind(&|tx| tx.create_assertion("x", &Assertion::separate(["clerk", "clerk"]))?.done()),
         ErrorKind::Invalid
     );
+    let renamed = |slug: &'static str| {
+        move |tx: &Tx| tx.create_assertion("x", &Assertion::only("billing:pay"))?.set_slug(slug)?.done()
+    };
+    assert_eq!(kind(&renamed("payments")), ErrorKind::AlreadyExists);
+    acme.plan(renamed("x")).unwrap();
     assert_eq!(kind(&|tx| tx.assertion("paymnets")?.done()), ErrorKind::NotFound);
     assert_eq!(kind(&|tx| tx.create_assertion("a b", &Assertion::only("billing:pay"))?.done()), ErrorKind::Invalid);
     let error = acme.update(|tx| tx.assertion("paymnets")?.done()).unwrap_err();
@@ -235,6 +331,39 @@ fn a_guarded_transaction_does_not_loosen_a_binding_assertion() {
         tx.assertion("payments")?.set_slug("only-finance")?.set_description("Stricter words.")?.done()
     })
     .unwrap();
+}
+
+/// Each row: a binding assertion that holds, one that takes its place, and whether that one refuses less.
+#[test]
+fn r13_an_expectation_that_refuses_less_loosens_a_binding_assertion() {
+    let pays = || Assertion::allowed("billing:pay");
+    let only = || Assertion::only("billing:pay");
+    let no_posts = || Assertion::denied("posts:write");
+    let table = [
+        (pays().with_users(["carol"]).with_groups(["finance"]), pays().with_users(["carol"]), true),
+        (pays().with_users(["carol"]).with_groups(["finance"]), pays().with_groups(["finance"]), true),
+        (pays().with_users(["carol"]), pays().with_users(["carol"]).with_groups(["finance"]), false),
+        (no_posts().with_users(["bob"]).with_groups(["temps"]), no_posts().with_users(["bob"]), true),
+        (no_posts().with_users(["bob"]).with_groups(["temps"]), no_posts().with_groups(["temps"]), true),
+        (no_posts().with_users(["bob"]), no_posts().with_users(["bob", "carol"]), false),
+        (only().with_users(["carol"]).with_groups(["finance"]), only().with_groups(["finance"]), false),
+        (only().with_groups(["finance"]), only().with_users(["carol"]).with_groups(["finance"]), true),
+        (only().with_users(["carol"]), only().with_users(["carol"]).with_groups(["finance"]), true),
+        (Assertion::separate(["clerk", "wide", "payer"]), Assertion::separate(["clerk", "wide"]), true),
+        (Assertion::separate(["clerk", "wide"]), Assertion::separate(["clerk", "wide", "payer"]), false),
+        // Another permission, and another kind of expectation.
+        (Assertion::only("posts:write"), only().with_groups(["finance"]), true),
+        (no_posts().with_users(["bob"]), Assertion::denied("billing:pay").with_users(["bob"]), true),
+        (no_posts().with_users(["bob"]), Assertion::only("posts:write").with_users(["bob"]), true),
+        (Assertion::only("posts:write"), no_posts().with_users(["bob", "carol"]), true),
+    ];
+    for (before, after, is_looser) in table {
+        let acme = tenant();
+        bind(&acme, "rule", &before);
+        let changed = acme.update(|tx| tx.set_guard("bob").assertion("rule")?.set_expected(&after)?.done());
+        let error = changed.err().map(|error| error.kind());
+        assert_eq!(error, is_looser.then_some(ErrorKind::Escalation), "{before:?} to {after:?}");
+    }
 }
 
 #[test]

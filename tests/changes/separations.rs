@@ -203,6 +203,22 @@ fn a_separation_allows_as_many_as_it_says() {
 }
 
 #[test]
+fn each_separation_above_a_group_is_seen() {
+    let acme = acme();
+    acme.update(|tx| {
+        tx.create_separation("reports", 1, ["auditor", "reader"])?;
+        tx.group("office")?.assign("clerk")?.assign("auditor")?;
+        tx.user("alice")?.assign("approver")?;
+        tx.user("bob")?.assign("reader")?.done()
+    })
+    .unwrap();
+    for (user, separation) in [("alice", "payments"), ("bob", "reports")] {
+        let error = refused(&acme, |tx| tx.user(user)?.join("junior")?.done());
+        assert_eq!(error.separation().unwrap().separation, separation);
+    }
+}
+
+#[test]
 fn a_separation_forbids_something_and_allows_something() {
     let acme = acme();
     for (at_most, roles, expected) in [
@@ -223,6 +239,11 @@ fn a_separation_forbids_something_and_allows_something() {
     }
     let error = acme.update(|tx| tx.create_separation("payments", 1, ["clerk", "reader"])?.done()).unwrap_err();
     assert_eq!(error.to_string(), "separation `payments` already exists");
+    let renamed = |slug: &'static str| {
+        acme.plan(move |tx| tx.create_separation("s", 1, ["clerk", "reader"])?.set_slug(slug)?.done())
+    };
+    assert_eq!(renamed("payments").unwrap_err().kind(), ErrorKind::AlreadyExists);
+    renamed("s").unwrap();
     let error = acme.update(|tx| tx.separation("paymnts")?.done()).unwrap_err();
     assert_eq!(error.to_string(), "separation `paymnts` not found; did you mean `payments`?");
 }
@@ -286,6 +307,28 @@ fn an_excess_in_stored_data_is_reported_and_does_not_grow() {
     assert!(acme.now().separation_violations().is_empty());
 }
 
+/// The windows of the user decide since when there is an excess, and how long it is tolerated.
+#[test]
+fn an_excess_in_stored_data_has_its_instants() {
+    let store = MemoryStore::default();
+    let acme = over(&store, &["approver", "clerk"].map(RoleDef::new)).create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_user("alice")?.assign_during("clerk", Window::until(year(2)))?;
+        tx.create_user("bob")?.assign_during("clerk", between(1, 3))?;
+        tx.create_separation("payments", 1, ["clerk", "approver"])?.done()
+    })
+    .unwrap();
+    let roles = [RoleDef::new("approver"), RoleDef { includes: &["approver"], ..RoleDef::new("clerk") }];
+    let acme = over(&store, &roles).tenant("acme").unwrap();
+    let violations = acme.now().separation_violations();
+    let found: Vec<(&str, bool)> =
+        violations.iter().map(|found| (found.user.as_str(), found.at == year(1).to_string())).collect();
+    assert_eq!(found, [("alice", false), ("bob", true)]);
+    let longer = refused(&acme, |tx| tx.user("alice")?.extend_assignment("clerk", year(4))?.done());
+    assert_eq!(longer.separation().unwrap().at, year(2).to_string());
+    acme.update(|tx| tx.user("alice")?.set_assignment_window("clerk", Window::until(year(1)))?.done()).unwrap();
+}
+
 /// R9: a role that the catalog no longer has gives nothing, and still counts.
 #[test]
 fn a_role_that_was_removed_from_the_catalog_counts_as_held() {
@@ -319,7 +362,8 @@ fn an_entry_that_was_renamed_in_the_catalog_is_the_same_role() {
     let renamed = RoleDef { renamed_from: &["clerk"], ..RoleDef::new("cashier") };
     let acme = over(&store, &[renamed, RoleDef::new("approver")]).tenant("acme").unwrap();
     refused(&acme, |tx| tx.user("alice")?.assign("approver")?.done());
-    acme.update(|tx| tx.separation("payments")?.set_roles(["approver", "cashier"])?.done()).unwrap();
+    let updated = acme.update(|tx| tx.separation("payments")?.set_roles(["approver", "cashier"])?.done()).unwrap();
+    assert_eq!(updated.changes, [], "a reference is kept as it is stored");
     #[cfg(feature = "json")]
     {
         let document = acme.snapshot().export().unwrap();

@@ -133,7 +133,7 @@ impl Window {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn start(self) -> Option<Timestamp> {
-        Timestamp::from_micros(self.from).ok()
+        Timestamp::checked(self.from)
     }
 
     /// Returns the first instant after the window. `None` if it has no end.
@@ -147,7 +147,7 @@ impl Window {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn end(self) -> Option<Timestamp> {
-        Timestamp::from_micros(self.until).ok()
+        Timestamp::checked(self.until)
     }
 
     /// Returns whether the window has neither a beginning nor an end.

@@ -101,8 +101,7 @@ impl<'a> Judge<'a> {
     }
 
     fn may_do(&self, user: u32, at: Timestamp) -> bool {
-        let grantable = self.named.permission.filter(|permission| self.state.permission_is_grantable(*permission));
-        grantable.is_some_and(|permission| allows(self.state, user, permission, &When::Chosen(at)))
+        self.named.permission.is_some_and(|permission| allows(self.state, user, permission, &When::Chosen(at)))
     }
 
     /// Returns whether a user can break the assertion at any time. It is a fast filter before the instants are looked at.

@@ -309,6 +309,11 @@ set!(
 set!(UserSet, AsUser, user, users, UserKey, |row| row.key(), "now.who_can(", "now.all_holders(");
 
 impl PermissionSet {
+    /// The numbers of the permissions, for those who know the snapshot.
+    pub(crate) fn into_bits(self) -> Bits {
+        self.bits
+    }
+
     /// Returns the permissions, by slug.
     ///
     /// ```

@@ -182,6 +182,7 @@ mod tests {
             ("a\u{202e}b", true, true),
             ("a\u{a0}b", true, true),
             (" alice", true, true),
+            ("alice ", true, true),
             ("e\u{301}", false, false),
             ("\u{1f469}\u{200d}\u{1f680}", true, false),
             ("\u{2764}\u{fe0f}", true, false),

@@ -78,8 +78,7 @@ fn list(texts: &[String]) -> String {
 pub(super) fn roles_changed(reconciliation: &Reconciliation) -> Findings<'_> {
     let [before, _] = reconciliation.states();
     let roles = before.roles.sorted().filter_map(|number| before.roles.row(number));
-    let kept = roles.filter(|row| row.origin == Origin::Catalog);
-    Box::new(kept.filter_map(move |row| {
+    Box::new(roles.filter_map(move |row| {
         let [old, new] = reconciliation.states().map(|state| given(state, row.record.id));
         let (old, new) = (old?, new?);
         let (lost, gained) = (missing(reconciliation, &old, &new), missing(reconciliation, &new, &old));

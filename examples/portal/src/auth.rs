@@ -76,8 +76,9 @@ pub fn session_secret(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, secret)| secret)
 }
 
-/// Refuses a request that another site has sent. A browser says where a request comes from, in `Sec-Fetch-Site`; older ones, and
-/// all of them without HTTPS, say so in `Origin`, which must be that of the base URL. A request that says neither is refused.
+/// Refuses a request that another site has sent. A browser says where a request comes from, in `Sec-Fetch-Site`. Older ones do
+/// not, nor does one over HTTP to another host than its own: then `Origin` must be that of the base URL. A request that says
+/// neither is refused.
 ///
 /// # Errors
 /// 403.

@@ -70,7 +70,7 @@ pub fn may_hand_over(before: &Moment<'_>, actor: UserId, target: Target) -> std:
 fn later_instants(now: &Moment<'_>, actor: UserId, group: GroupId) -> BTreeSet<Timestamp> {
     let mut windows: Vec<Window> = now.roles_of(actor).iter().map(|held| held.window).collect();
     let mut next = vec![group];
-    for membership in now.groups_of(actor).iter() {
+    for membership in &now.groups_of(actor) {
         windows.push(membership.window);
         next.push(membership.record.id);
     }
@@ -80,7 +80,7 @@ fn later_instants(now: &Moment<'_>, actor: UserId, group: GroupId) -> BTreeSet<T
             continue;
         }
         windows.extend(now.roles_of_group(group).iter().map(|held| held.window));
-        for parent in now.parents_of(group).iter() {
+        for parent in &now.parents_of(group) {
             windows.push(parent.window);
             next.push(parent.record.id);
         }

@@ -17,11 +17,14 @@ const MOST_USERS: usize = 50;
 /// So many lines of a preview at most.
 const MOST_LINES: usize = 200;
 
+/// A user's key and name, and what the user gains and loses.
+type UserEffect = (String, String, Vec<String>, Vec<String>);
+
 /// What a plan would change, and who would gain and lose what.
 pub(super) struct Effect {
     pub(super) lines: Vec<String>,
-    /// Each user's key and name, and what the user gains and loses. `None` for a reader who may not see that.
-    access: Option<Vec<(String, String, Vec<String>, Vec<String>)>>,
+    /// Who gains and loses what. `None` for a reader who may not see that.
+    access: Option<Vec<UserEffect>>,
     /// How many of the users gain a permission, and how many lose one.
     counts: (usize, usize),
     warnings: Vec<String>,

@@ -1,8 +1,8 @@
 //! The JSON calls under `/t/{tenant}/api/v1`.
 //!
-//! `api/request.rs` reads requests, `api/views.rs` has what answers contain, `api/change.rs` commits or previews a change.
-//! Each other file has the calls about one kind of thing; `api/assignments.rs` has those that users and groups share. The
-//! description for clients is made from the handlers (`api/openapi.rs`).
+//! `api/request.rs` reads requests, `api/views.rs` has what answers contain, `api/change.rs` commits or previews a change,
+//! `api/preview.rs` has what a preview tells. Each other file has the calls about one kind of thing; `api/assignments.rs` has
+//! those that users and groups share. The description for clients is made from the handlers (`api/openapi.rs`).
 
 pub mod access;
 pub mod assignments;
@@ -12,6 +12,7 @@ pub mod groups;
 pub mod history;
 pub mod openapi;
 pub mod permissions;
+pub mod preview;
 pub mod request;
 pub mod roles;
 pub mod users;

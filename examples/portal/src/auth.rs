@@ -2,7 +2,7 @@
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SET_COOKIE};
+use axum::http::header::{AUTHORIZATION, COOKIE, ORIGIN, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -54,7 +54,7 @@ fn identify(state: &PortalState, method: &Method, headers: &HeaderMap) -> Result
     }
     let principal = session_secret(headers).and_then(|secret| state.session(secret)).ok_or_else(unauthenticated)?;
     if !method.is_safe() {
-        same_origin(headers)?;
+        same_origin(state, headers)?;
     }
     Ok(principal)
 }
@@ -76,20 +76,20 @@ pub fn session_secret(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, secret)| secret)
 }
 
-/// Refuses a request that another site has sent. A browser says where a request comes from, in `Sec-Fetch-Site`; older ones
-/// say so in `Origin`. A request that says neither is refused.
+/// Refuses a request that another site has sent. A browser says where a request comes from, in `Sec-Fetch-Site`. Older ones do
+/// not, nor does one over HTTP to another host than its own: then `Origin` must be that of the base URL. A request that says
+/// neither is refused.
 ///
 /// # Errors
 /// 403.
-pub fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
+pub fn same_origin(state: &PortalState, headers: &HeaderMap) -> Result<(), Problem> {
     const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
     let is_own = match (headers.get(SEC_FETCH_SITE), headers.get(ORIGIN)) {
         (Some(site), _) => site == "same-origin",
-        (None, Some(origin)) => {
-            let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-            origin.is_some() && origin == host
-        }
+        (None, Some(origin)) => origin.to_str().ok().and_then(origin_of).is_some_and(|origin| {
+            // The scheme, too: a page over HTTP may come from anybody on the way.
+            origin_of(state.base_url()).is_some_and(|own| own == origin)
+        }),
         (None, None) => false,
     };
     if is_own {
@@ -97,6 +97,15 @@ pub fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
     } else {
         Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", "the request comes from another site"))
     }
+}
+
+/// The origin of a URL: its scheme, host and port, as browsers write them.
+fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let usual_port = if scheme == "https" { ":443" } else { ":80" };
+    Some(format!("{scheme}://{}", host.strip_suffix(usual_port).unwrap_or(&host)))
 }
 
 /// Returns the header that gives a session to the browser. The cookie is sent only to this tenant's paths.

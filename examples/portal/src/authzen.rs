@@ -10,6 +10,8 @@
 //! The specification fixes the status of an error and asks for "an error message string" as its body, without a media type. The
 //! bodies here are problem details, as those of all other calls: the message is in `title` and `detail`.
 
+pub(crate) mod specific;
+
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{StatusCode, header};
@@ -52,7 +54,8 @@ pub(crate) fn public_router() -> Router<PortalState> {
 /// `TYPE:ACTION` that is registered, in the tenant or in the catalog. `None` if neither is: then the answer is a denial.
 ///
 /// So an application registers `record:write` for all records. If it registers `record:record-1:write` too, only that counts
-/// for that record.
+/// for that record. To register it therefore takes access from those who hold only `record:write`. To delete or rename it gives
+/// them access, so that requires to hold it (`authzen/specific.rs`).
 ///
 /// A type or an action with a colon has no permission. Otherwise two resources could mean one permission: a `record` with
 /// the id `a:b` and a `record:a` with the id `b`. An id may have colons.

@@ -18,14 +18,14 @@ struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// The token of the administrator. Without it, a random one is made and printed.
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", value_parser = token)]
     token: Option<String>,
     /// A token of another user, by the user's key. Can be repeated.
-    #[arg(long, value_name = "USER=TOKEN")]
-    user_token: Vec<String>,
+    #[arg(long, value_name = "USER=TOKEN", value_parser = user_token)]
+    user_token: Vec<(String, String)>,
     /// A token of a directory that keeps users and groups up to date by SCIM, by the directory's name. Can be repeated.
-    #[arg(long, value_name = "DIRECTORY=TOKEN")]
-    scim_token: Vec<String>,
+    #[arg(long, value_name = "DIRECTORY=TOKEN", value_parser = scim_token)]
+    scim_token: Vec<(String, String)>,
     /// Keep the tenants in this file, and not in memory.
     #[arg(long, value_name = "FILE")]
     redb: Option<PathBuf>,
@@ -53,6 +53,25 @@ impl Arguments {
     }
 }
 
+/// A token. A blank one is refused: an unset variable is one, and everybody could sign in with it.
+fn token(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        Err("the token is blank; is a variable not set?".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn user_token(text: &str) -> Result<(String, String), String> {
+    let (key, secret) = text.rsplit_once('=').ok_or("expected USER=TOKEN")?;
+    Ok((key.to_owned(), token(secret)?))
+}
+
+fn scim_token(text: &str) -> Result<(String, String), String> {
+    let (directory, secret) = text.split_once('=').ok_or("expected DIRECTORY=TOKEN")?;
+    Ok((directory.to_owned(), token(secret)?))
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
@@ -71,13 +90,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let state = PortalState::over(store, arguments.base_url.clone().unwrap_or_else(|| address.clone()));
     let token = arguments.token.clone().unwrap_or_else(random_secret);
     state.add_token(&token, &tenant, administrator);
-    for pair in &arguments.user_token {
-        let (key, token) = pair.rsplit_once('=').ok_or("expected USER=TOKEN")?;
-        let user = tenant.now().user(key).ok_or_else(|| format!("user {} not found", rolecall::error::Quoted(key)))?;
+    for (key, token) in &arguments.user_token {
+        let user = tenant
+            .now()
+            .user(key.as_str())
+            .ok_or_else(|| format!("user {} not found", rolecall::error::Quoted(key)))?;
         state.add_token(token, &tenant, user.id);
     }
-    for pair in &arguments.scim_token {
-        let (directory, token) = pair.split_once('=').ok_or("expected DIRECTORY=TOKEN")?;
+    for (directory, token) in &arguments.scim_token {
         state.add_scim_token(token, &tenant, directory)?;
     }
 

@@ -6,7 +6,8 @@
 //! else has is 409, so an existing user is handed over to the directory before the first synchronisation.
 //!
 //! A directory has no user, so its transactions are not guarded (R13): that somebody joins a group gives them the roles of
-//! the group, and those were assigned by a local administrator. A directory never assigns roles.
+//! the group, and those were assigned by a local administrator. A group comes to a directory by its creation there, without
+//! roles, or by somebody who holds all that the group gives (`directories.rs`). A directory never assigns roles.
 //!
 //! | file | |
 //! |---|---|
@@ -32,6 +33,7 @@ mod users;
 mod view;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -374,17 +376,22 @@ fn tests(kinds: &[ResourceKind], filter: Option<&str>) -> Result<Vec<(ResourceKi
 
 fn users_passing(view: &View<'_>, test: Option<&Test>, skip: usize, count: usize) -> Found<UserRecord> {
     if let Some((places, rest)) = test.and_then(Test::places) {
-        let passes = |user: &Cow<'_, UserRecord>| rest.iter().all(|test| test.passes(view, Subject::User(user)));
-        let users = places.iter().flat_map(|place| view.users_at(place)).filter(|user| passes(user));
+        let passes = |user: &UserRecord| {
+            let subject = Subject::user(user);
+            rest.iter().all(|test| test.passes(view, &subject))
+        };
+        // A user who is at several places is taken once, before all of them are gathered.
+        let mut met = HashSet::new();
+        let users = places.iter().flat_map(|place| view.users_at(place));
+        let users = users.filter(|user| (places.len() == 1 || met.insert(user.id)) && passes(user));
         if places.len() == 1 {
             return part(users, skip, count, Cow::into_owned);
         }
         let mut users: Vec<_> = users.collect();
         users.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        users.dedup_by_key(|user| user.id);
         return part(users, skip, count, Cow::into_owned);
     }
-    let passes = |user: &_| test.is_none_or(|test| test.passes(view, Subject::User(user)));
+    let passes = |user: &UserRecord| test.is_none_or(|test| test.passes(view, &Subject::user(user)));
     let users = view.moment.users_managed_by(view.directory).filter(|user| passes(user));
     part(users, skip, count, Clone::clone)
 }
@@ -395,17 +402,18 @@ fn groups_passing(
     skip: usize,
     count: usize,
 ) -> Found<rolecall::records::GroupRecord> {
+    let memberships = test.map(|test| test.memberships(view)).unwrap_or_default();
     if let Some((places, rest)) = test.and_then(Test::places) {
-        let passes = |group: &_| rest.iter().all(|test| test.passes(view, Subject::Group(group)));
-        let mut groups: Vec<_> =
-            places.iter().flat_map(|place| view.groups_at(place)).filter(|group| passes(group)).collect();
+        let passes = |group: &_| rest.iter().all(|test| test.passes(view, &Subject::Group(group, &memberships)));
+        let mut met = HashSet::new();
+        let groups = places.iter().flat_map(|place| view.groups_at(place));
+        let mut groups: Vec<_> = groups.filter(|group| met.insert(group.id) && passes(group)).collect();
         if places.len() > 1 {
             groups.sort_unstable_by(|a, b| a.slug.cmp(&b.slug));
-            groups.dedup_by_key(|group| group.id);
         }
         return part(groups, skip, count, |group| group);
     }
-    let passes = |group: &_| test.is_none_or(|test| test.passes(view, Subject::Group(group)));
+    let passes = |group: &_| test.is_none_or(|test| test.passes(view, &Subject::Group(group, &memberships)));
     let groups = view.moment.groups_managed_by(view.directory).filter(|group| passes(group));
     part(groups, skip, count, Clone::clone)
 }

@@ -36,6 +36,9 @@ pub const SESSION_LENGTH: Duration = Duration::from_secs(8 * 60 * 60);
 /// So many sessions at most. Then the oldest one ends.
 const MOST_SESSIONS: usize = 10_000;
 
+/// So many sessions of one user at most. Then the user's oldest one ends, so nobody ends those of all others by signing in.
+const MOST_SESSIONS_OF_ONE: usize = 20;
+
 /// What all requests share. A clone refers to the same.
 #[derive(Clone, Debug)]
 pub struct PortalState(Arc<Shared>);
@@ -67,6 +70,18 @@ fn hash(secret: &str) -> Hash {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Each critical section is one operation on a map, so the map is valid even after a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the oldest one of these sessions.
+fn end_oldest(sessions: &mut HashMap<Hash, Session>, is_one: impl Fn(&Session) -> bool) {
+    let these = sessions.iter().filter(|(_, session)| is_one(session));
+    let oldest = these.min_by_key(|(_, session)| session.ends).map(|(key, _)| *key);
+    oldest.and_then(|key| sessions.remove(&key));
+}
+
+/// A token without a visible character belongs to nobody, whatever was added: it is what an unset variable is.
+fn is_blank(token: &str) -> bool {
+    token.trim().is_empty()
 }
 
 /// Makes a secret of 244 random bits, as text.
@@ -124,17 +139,17 @@ impl PortalState {
         self.0.base_url.starts_with("https://")
     }
 
-    /// Lets this token act as a user of the tenant.
+    /// Lets this token act as a user of the tenant, unless it is blank.
     pub fn add_token(&self, token: &str, tenant: &Tenant, user: UserId) {
         lock(&self.0.tokens).insert(hash(token), Principal { tenant: tenant.tenant_id(), user });
     }
 
     /// Returns whose token this is.
     pub fn principal(&self, token: &str) -> Option<Principal> {
-        lock(&self.0.tokens).get(&hash(token)).copied()
+        lock(&self.0.tokens).get(&hash(token)).copied().filter(|_| !is_blank(token))
     }
 
-    /// Lets this token act for a directory of the tenant, by SCIM.
+    /// Lets this token act for a directory of the tenant, by SCIM, unless it is blank.
     ///
     /// # Errors
     /// [`Invalid`](rolecall::ErrorKind::Invalid) if the name is not one of a directory.
@@ -146,7 +161,12 @@ impl PortalState {
 
     /// Returns which directory this token belongs to.
     pub fn directory(&self, token: &str) -> Option<DirectoryAccount> {
-        lock(&self.0.directories).get(&hash(token)).cloned()
+        lock(&self.0.directories).get(&hash(token)).cloned().filter(|_| !is_blank(token))
+    }
+
+    /// Whether a directory of the tenant with this name has a token.
+    pub fn has_directory(&self, tenant: TenantId, name: &str) -> bool {
+        lock(&self.0.directories).values().any(|account| account.tenant == tenant && &*account.name == name)
     }
 
     /// Begins a session, and returns its secret.
@@ -154,9 +174,12 @@ impl PortalState {
         let (secret, now) = (random_secret(), Instant::now());
         let mut sessions = lock(&self.0.sessions);
         sessions.retain(|_, session| session.ends > now);
+        let is_own = |session: &Session| session.principal == principal;
+        if sessions.values().filter(|session| is_own(session)).count() >= MOST_SESSIONS_OF_ONE {
+            end_oldest(&mut sessions, is_own);
+        }
         if sessions.len() >= MOST_SESSIONS {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.ends).map(|(key, _)| *key);
-            oldest.and_then(|key| sessions.remove(&key));
+            end_oldest(&mut sessions, |_| true);
         }
         sessions.insert(hash(&secret), Session { principal, ends: now + SESSION_LENGTH });
         secret

@@ -1,37 +1,41 @@
 //! A change: a guarded transaction of the token's user, committed or only previewed.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rolecall::plan::DescribedChange;
 use rolecall::{Decision, ErrorKind, Plan, Tx};
 use rolecall_axum::{Permitted, Problem, RequiredPermission, Subject};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::request::invalid;
+use super::preview::{MOST_LINES, Preview};
+use super::request::{Parameters, invalid};
 use super::views::{tag_of, tag_of_revision, tagged};
+use crate::catalog::Permission;
 use crate::state::Principal;
-
-/// So many users at most whose access a preview lists.
-const MOST_USERS: usize = 100;
-
-/// So many changes, and permissions of each user, at most in a preview.
-const MOST_LINES: usize = 200;
 
 /// A request that changes something: who asks, on which condition, and whether it is only a preview.
 #[derive(Debug)]
-pub struct Changing<R> {
+pub struct Changing<R, Q = PreviewParameter> {
     asking: Permitted<R>,
     principal: Principal,
     condition: Condition,
-    preview: bool,
+    query: Q,
 }
 
-/// The parameters of every call that changes something.
+/// The query of a call that changes something. It refuses parameters that it does not know: a mistyped `preview` would commit.
+pub trait ChangeQuery: DeserializeOwned {
+    /// Whether the change is only a preview.
+    fn is_preview(&self) -> bool;
+}
+
+/// The parameters of calls that change something, unless they have others, too.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PreviewParameter {
     /// Commit nothing, and answer with what would change.
@@ -40,17 +44,21 @@ pub struct PreviewParameter {
     pub preview: bool,
 }
 
-impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Changing<R> {
+impl ChangeQuery for PreviewParameter {
+    fn is_preview(&self) -> bool {
+        self.preview
+    }
+}
+
+impl<R: RequiredPermission, Q: ChangeQuery, S: Send + Sync> FromRequestParts<S> for Changing<R, Q> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let asking = Permitted::from_request_parts(parts, state).await?;
         let principal = parts.extensions.get::<Principal>().copied();
         let principal = principal.ok_or_else(|| Problem::unauthenticated(crate::auth::CHALLENGE))?;
-        let Query(PreviewParameter { preview }) = Query::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection| invalid("invalid query", rejection.body_text()))?;
-        Ok(Self { asking, principal, condition: Condition::of(&parts.headers)?, preview })
+        let Parameters(query) = Parameters::from_request_parts(parts, state).await?;
+        Ok(Self { asking, principal, condition: Condition::of(&parts.headers)?, query })
     }
 }
 
@@ -73,6 +81,10 @@ impl Condition {
             tags.extend(value.split(',').map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()));
         }
         Ok(match tags.as_slice() {
+            // A client that sends an empty one believes that it has sent a condition.
+            [] if headers.contains_key(header::IF_MATCH) => {
+                return Err(invalid("invalid `If-Match`", "expected entity tags"));
+            }
             [] => Self::None,
             [any] if any == "*" => Self::Exists,
             _ => Self::Tags(tags),
@@ -128,62 +140,31 @@ pub enum Applied<T> {
     Previewed(Box<Preview>),
 }
 
-/// What a change would do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Preview {
-    /// The revision on which it was planned.
-    pub revision: u64,
-    /// What would change, a line each.
-    pub changes: Vec<String>,
-    /// Who would gain or lose what, at this instant.
-    pub access: Vec<AccessEffect>,
-    /// What its author probably did not want.
-    pub warnings: Vec<String>,
-    /// Whether there are more changes, users or warnings than these.
-    pub more: bool,
-}
-
-/// What one user would gain and lose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AccessEffect {
-    /// The user's id.
-    pub user_id: String,
-    /// The user's key.
-    pub key: String,
-    /// The slugs of the permissions that the user would gain.
-    pub gained: Vec<String>,
-    /// The slugs of the permissions that the user would lose.
-    pub lost: Vec<String>,
-}
-
-impl Preview {
-    fn new(plan: &Plan) -> Self {
-        let mut changes: Vec<String> = plan.described().take(MOST_LINES + 1).map(|change| change.to_string()).collect();
-        let mut access: Vec<AccessEffect> = plan
-            .access_changes(plan.instant())
-            .take(MOST_USERS + 1)
-            .map(|change| AccessEffect {
-                user_id: change.user.id.to_string(),
-                key: change.user.key.to_string(),
-                gained: change.gained.slugs().iter().take(MOST_LINES).map(ToString::to_string).collect(),
-                lost: change.lost.slugs().iter().take(MOST_LINES).map(ToString::to_string).collect(),
-            })
-            .collect();
-        let warnings = plan.warnings();
-        let more = changes.len() > MOST_LINES || access.len() > MOST_USERS || warnings.len() > MOST_LINES;
-        changes.truncate(MOST_LINES);
-        access.truncate(MOST_USERS);
-        let warnings = warnings.iter().take(MOST_LINES).map(ToString::to_string).collect();
-        Self { revision: plan.base().revision().number(), changes, access, warnings, more }
-    }
-}
-
-impl<R: RequiredPermission + 'static> Changing<R> {
+impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
     /// Returns the condition of the request.
     pub fn condition(&self) -> &Condition {
         &self.condition
+    }
+
+    /// Returns who asks.
+    pub fn principal(&self) -> Principal {
+        self.principal
+    }
+
+    /// Returns the query.
+    pub(crate) fn query(&self) -> &Q {
+        &self.query
+    }
+
+    /// Requires another permission, too: for a call whose answer contains what that permission is for.
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn require(&self, permission: Permission) -> Result<(), Problem> {
+        match self.asking.subject().decide(&self.asking.moment(), permission) {
+            Decision::Allowed => Ok(()),
+            Decision::Denied(reason) => Err(Problem::denied(reason, permission)),
+        }
     }
 
     /// Plans the change and commits it, or previews it.
@@ -192,14 +173,19 @@ impl<R: RequiredPermission + 'static> Changing<R> {
     /// checked again on the state that is changed, because a commit of somebody else may have taken it away. With a commit
     /// goes a task that logs it, so that a client which hangs up leaves no change without a line in the log.
     ///
+    /// A preview tells only what its reader may also ask for: who may do what needs `access:read` and `users:read`.
+    ///
     /// # Errors
-    /// Those of the closure and of the update.
+    /// Those of the closure and of the update. A refusal by the guard names the missing rights to readers with `roles:read` only.
     pub async fn apply<T: Send + 'static>(
         self,
         mut change: impl FnMut(&Tx, &Condition) -> Result<T, Problem> + Send + 'static,
     ) -> Result<Applied<T>, Problem> {
-        let Self { asking, principal, condition, preview } = self;
+        let Self { asking, principal, condition, query } = self;
         let user = principal.user;
+        let lists_access = asking.check(Permission::AccessRead) && asking.check(Permission::UsersRead);
+        let reads_roles = asking.check(Permission::RolesRead);
+        let told = move |problem| told(problem, reads_roles);
         let mut guarded = move |tx: &Tx| -> Result<T, Problem> {
             let before = tx.base().at(tx.instant());
             if let Decision::Denied(reason) = Subject::Id(user).decide(&before, R::PERMISSION) {
@@ -212,9 +198,9 @@ impl<R: RequiredPermission + 'static> Changing<R> {
             change(tx, &condition)
         };
         let tenant = asking.tenant().clone();
-        if preview {
-            let (_, plan) = tenant.try_plan(guarded)?;
-            let preview = Box::new(Preview::new(&plan));
+        if query.is_preview() {
+            let (_, plan) = tenant.try_plan(guarded).map_err(told)?;
+            let preview = Box::new(Preview::new(&plan, lists_access));
             discard(plan);
             return Ok(Applied::Previewed(preview));
         }
@@ -227,10 +213,20 @@ impl<R: RequiredPermission + 'static> Changing<R> {
             }
             Ok(Applied::Committed(updated.value, tag_of_revision(revision)))
         });
-        task.await.unwrap_or_else(|_| {
+        let done = task.await.unwrap_or_else(|_| {
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code(), "internal error"))
-        })
+        });
+        done.map_err(told)
     }
+}
+
+/// Takes the missing rights out of a refusal by the guard, for those who may not read roles.
+fn told(problem: Problem, reads_roles: bool) -> Problem {
+    let is_of_the_guard = problem.error().is_some_and(|error| error.kind() == ErrorKind::Escalation);
+    if reads_roles || !is_of_the_guard {
+        return problem;
+    }
+    Problem::new(problem.status(), problem.code(), ErrorKind::Escalation.title())
 }
 
 /// Frees a plan that was only previewed. One of 100,000 changes takes a fifth of the preview's time to free, and its client

@@ -15,7 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Answer;
-use super::change::{Changing, Condition, Preview, PreviewParameter};
+use super::change::{Changing, Condition, PreviewParameter};
+use super::preview::Preview;
 use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, found};
 use super::views::{Group, ListPage, at, tag_of, tagged};
 use crate::catalog::required::{GroupsManage, GroupsRead};

@@ -43,7 +43,7 @@ pub fn description() -> OpenApi {
         .description(Some(
             "Groups, users, roles and permissions of a tenant. Errors are problem details (RFC 9457). Every call that changes \
              something can be previewed with `?preview=true`: nothing is committed, and the answer says what would change and \
-             who would gain or lose what.",
+             who would gain or lose what. Another parameter is refused, so that a mistyped one commits nothing.",
         ))
         .build();
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
@@ -67,7 +67,7 @@ pub fn description() -> OpenApi {
         ("404", "The tenant, or what the request names, does not exist."),
         ("409", "The change contradicts the state of the tenant."),
         ("412", "The tag in `If-Match` is no longer current."),
-        ("422", "The request is well-formed and invalid."),
+        ("422", "The request is well-formed and invalid, or has a parameter that the call does not know."),
         ("503", "The tenant or its store is out of service."),
     ];
     for (path, item) in &mut api.paths.paths {

@@ -13,6 +13,7 @@ use super::Answer;
 use super::change::{Changing, PreviewParameter};
 use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, Update, found};
 use super::views::{ListPage, Permission, User, at, tag_of, tagged};
+use crate::authzen::specific;
 use crate::catalog::required::{AccessRead, PermissionsManage, PermissionsRead};
 use crate::state::PortalState;
 
@@ -75,7 +76,7 @@ async fn list(asking: Permitted<PermissionsRead>, Parameters(list): Parameters<L
     Ok(at(&moment, permissions))
 }
 
-/// Creates a permission.
+/// Creates a permission. For AuthZEN, `TYPE:ID:ACTION` takes access to that resource from those who hold only `TYPE:ACTION`.
 #[utoipa::path(post, path = "/permissions", tag = "permissions", params(PreviewParameter),
     request_body = NewPermission, responses((status = 201, body = Permission)))]
 async fn create(
@@ -103,6 +104,9 @@ async fn read(asking: Permitted<PermissionsRead>, Ids(path): Ids<PermissionPath>
 }
 
 /// Changes a permission. Needs `If-Match` with the tag of the permission.
+///
+/// Another slug for `TYPE:ID:ACTION` while `TYPE:ACTION` is registered requires to hold the permission: AuthZEN asks for the second
+/// from then on.
 #[utoipa::path(patch, path = "/permissions/{permissionId}", tag = "permissions", request_body = PermissionChange,
     params(("permissionId" = String, Path), ("If-Match" = String, Header), PreviewParameter),
     responses((status = 200, body = Permission)))]
@@ -112,10 +116,15 @@ async fn change(
     Body(new): Body<PermissionChange>,
 ) -> Answer {
     changing.condition().required()?;
+    let actor = changing.principal().user;
     let changed = changing.apply(move |tx, condition| {
         let permission = tx.permission(path.permission_id)?;
-        condition.judge(tx, permission_before(tx, path.permission_id).as_ref())?;
+        let before = permission_before(tx, path.permission_id);
+        condition.judge(tx, before.as_ref())?;
         if let Some(slug) = &new.slug {
+            if before.is_some_and(|before| before.slug != *slug) {
+                specific::may_end(&tx.base().at(tx.instant()), actor, path.permission_id)?;
+            }
             permission.set_slug(slug)?;
         }
         if let Some(name) = &new.name {
@@ -133,12 +142,17 @@ async fn change(
 }
 
 /// Deletes a permission, with its grants.
+///
+/// For `TYPE:ID:ACTION` while `TYPE:ACTION` is registered, this requires to hold the permission: AuthZEN asks for the second from
+/// then on.
 #[utoipa::path(delete, path = "/permissions/{permissionId}", tag = "permissions",
     params(("permissionId" = String, Path), PreviewParameter), responses((status = 204)))]
 async fn delete(changing: Changing<PermissionsManage>, Ids(path): Ids<PermissionPath>) -> Answer {
+    let actor = changing.principal().user;
     let deleted = changing.apply(move |tx, condition| {
         tx.permission(path.permission_id)?;
         condition.judge(tx, permission_before(tx, path.permission_id).as_ref())?;
+        specific::may_end(&tx.base().at(tx.instant()), actor, path.permission_id)?;
         Ok(tx.delete_permission(path.permission_id)?)
     });
     Ok(deleted.await?.removed())

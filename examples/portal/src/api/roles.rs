@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Answer;
-use super::change::{Changing, Condition, Counted, PreviewParameter};
+use super::change::{ChangeQuery, Changing, Condition, Counted, PreviewParameter};
 use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, at_most, found, id};
 use super::views::{Group, ListPage, Related, Role, Sorted, User, at, tag_of, tagged};
 use crate::catalog::required::{RolesManage, RolesRead};
@@ -248,23 +248,29 @@ async fn change_grants(
 /// Takes a grant away: exactly this permission or this pattern. One that the role does not grant is not an error.
 #[utoipa::path(delete, path = "/roles/{roleId}/grants", tag = "roles",
     params(("roleId" = String, Path), Granting, PreviewParameter), responses((status = 204)))]
-async fn revoke(
-    changing: Changing<RolesManage>,
-    Ids(path): Ids<RolePath>,
-    Parameters(old): Parameters<RevokeParameters>,
-) -> Answer {
+async fn revoke(changing: Changing<RolesManage, RevokeParameters>, Ids(path): Ids<RolePath>) -> Answer {
+    let grant = changing.query().grant.clone();
     let revoked = changing.apply(move |tx, condition| {
         let role = judged_role(tx, condition, path.role_id)?;
-        role.revoke(old.grant.as_str())?;
+        role.revoke(grant.as_str())?;
         Ok(())
     });
     Ok(revoked.await?.removed())
 }
 
-/// The query of [`revoke`], which may contain `preview` too.
+/// The query of [`revoke`].
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RevokeParameters {
     grant: String,
+    #[serde(default)]
+    preview: bool,
+}
+
+impl ChangeQuery for RevokeParameters {
+    fn is_preview(&self) -> bool {
+        self.preview
+    }
 }
 
 /// Lists the roles that a role includes.

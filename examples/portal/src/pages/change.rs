@@ -2,8 +2,8 @@
 //!
 //! A form sends what to add, remove or set, never a whole list, so it cannot undo what somebody else has changed. It carries
 //! the version of the group or user that its page showed. If there is another version by now, nothing is saved and the page
-//! says so. A form that was previewed also carries what the preview showed; if the change would have another effect by now, it
-//! is previewed again.
+//! says so. A form that was previewed also carries what the preview showed; if it would show something else by now, it is shown
+//! again. What a preview does not show (`effect.rs`) is not compared.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,7 +14,7 @@ use rolecall::{Decision, Error, ErrorKind, Plan, Tenant, Tx};
 use rolecall_axum::{Problem, RequiredPermission, Subject};
 
 use super::effect::Effect;
-use super::fields::{Fields, Refusal};
+use super::fields::{Fields, Refusal, escalation};
 use super::layout::{Mistake, Section, page_with_status};
 use super::visit::{Frame, Visit};
 use crate::api::change::discard;
@@ -66,15 +66,15 @@ impl Submitted {
         change: impl Fn(&Tx, &Fields) -> Result<String, Refusal> + Send + Sync,
         again: impl FnOnce(StatusCode, &[Mistake]) -> Option<Response> + Send,
     ) -> Result<Response, Problem> {
-        match self.apply(change).await {
-            Outcome::Done(to) => Ok(Redirect::to(&to).into_response()),
-            Outcome::Page(page) => Ok(page),
-            Outcome::Refused(Refusal::Mistakes(status, mistakes)) => {
-                Ok(again(status, &mistakes).unwrap_or_else(|| self.not_saved(status, &mistakes)))
-            }
-            Outcome::Refused(Refusal::Conflict(text)) => Ok(self.conflict(&text)),
-            Outcome::Refused(Refusal::Problem(problem)) => Err(problem),
-        }
+        let (status, mistakes) = match self.apply(change).await {
+            Outcome::Done(to) => return Ok(Redirect::to(&to).into_response()),
+            Outcome::Page(page) => return Ok(page),
+            Outcome::Refused(Refusal::Conflict(text)) => return Ok(self.conflict(&text)),
+            Outcome::Refused(Refusal::Problem(problem)) => return Err(problem),
+            Outcome::Refused(Refusal::Mistakes(status, mistakes)) => (status, mistakes),
+            Outcome::Refused(Refusal::Escalation(error)) => escalation(&error, self.frame.rights.read_roles),
+        };
+        Ok(again(status, &mistakes).unwrap_or_else(|| self.not_saved(status, &mistakes)))
     }
 
     /// Plans the change, and previews or commits it. The closure returns the page to go to.
@@ -87,7 +87,7 @@ impl Submitted {
                 Ok(planned) => planned,
                 Err(refusal) => return Outcome::Refused(refusal),
             };
-            let effect = Effect::of(&plan);
+            let effect = Effect::of(&plan, self.frame.rights.list_access());
             if self.fields.get("step") == "preview" {
                 discard(plan);
                 return Outcome::Page(self.preview(StatusCode::OK, &effect, false));

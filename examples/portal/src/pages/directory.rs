@@ -1,6 +1,6 @@
 //! A user or group that is handed to a directory, or released from it. Both are always previewed first.
 
-use axum::extract::{Form, Path};
+use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -16,6 +16,7 @@ use super::visit::{Frame, Visit};
 use crate::catalog::Permission;
 use crate::catalog::required::DirectoriesManage;
 use crate::directories::Target;
+use crate::state::PortalState;
 
 /// What the page shows of a user or group.
 struct Shown {
@@ -70,6 +71,14 @@ impl Shown {
         }
     }
 
+    /// What handing over means for access.
+    fn consequence(&self) -> &'static str {
+        match self.section {
+            Section::Groups => "The directory decides who is in the group, and so who gets what its roles give.",
+            _ => "The user neither gains nor loses access by that.",
+        }
+    }
+
     fn page(
         &self,
         visit: &Visit<DirectoriesManage>,
@@ -94,9 +103,9 @@ impl Shown {
             } @else {
                 form.card method="post" action=(action) {
                     h2 { "Hand over to a directory" }
-                    p.hint { "Only the directory changes it from then on, by SCIM. Roles can still be assigned here. Nobody gains or loses access by that." }
+                    p.hint { "Only the directory changes it from then on, by SCIM. Roles can still be assigned here. " (self.consequence()) }
                     (self.hidden("hand-over"))
-                    (text_field("directory", "Directory", "Its name here, for example okta", fields.get("directory"), true, mistakes))
+                    (text_field("directory", "Directory", "The name that its SCIM token has here, for example okta", fields.get("directory"), true, mistakes))
                     (text_field("external-id", "Id in the directory (optional)", "If it is known. SCIM calls it externalId.", fields.get("external-id"), false, mistakes))
                     div.actions {
                         button.primary name="step" value="preview" { "Hand over…" }
@@ -123,14 +132,21 @@ fn show(visit: &Visit<DirectoriesManage>, target: Target) -> Result<Response, Pr
     Ok(Shown::of(visit, target)?.page(visit, StatusCode::OK, &Fields::default(), &[]))
 }
 
-async fn submit(visit: Visit<DirectoriesManage>, target: Target, fields: Fields) -> Result<Response, Problem> {
+async fn submit(
+    state: &PortalState,
+    visit: Visit<DirectoriesManage>,
+    target: Target,
+    fields: Fields,
+) -> Result<Response, Problem> {
     let shown = Shown::of(&visit, target)?;
     let path = format!("{}/directory", shown.own);
     let submitted = Submitted::new(&visit, shown.section, path.clone(), path, fields);
     let again =
         |status: StatusCode, mistakes: &[Mistake]| Some(shown.page(&visit, status, &submitted.fields, mistakes));
-    let done = format!("{}/settings", shown.own);
-    submitted.answer(|tx, fields| edits::change_directory(tx, fields, target, &done), again).await
+    let (actor, done) = (visit.frame.user, format!("{}/settings", shown.own));
+    let tenant = visit.asking.tenant().tenant_id();
+    let is_known = |directory: &str| state.has_directory(tenant, directory);
+    submitted.answer(|tx, fields| edits::change_directory(tx, fields, actor, target, is_known, &done), again).await
 }
 
 /// The page of a user.
@@ -151,18 +167,20 @@ pub(super) async fn group(
 
 /// Hands a user over, or releases it.
 pub(super) async fn change_user(
+    State(state): State<PortalState>,
     visit: Visit<DirectoriesManage>,
     Path((_, user)): Path<(String, UserId)>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    submit(visit, Target::User(user), Fields(fields)).await
+    submit(&state, visit, Target::User(user), Fields(fields)).await
 }
 
 /// Hands a group over, or releases it.
 pub(super) async fn change_group(
+    State(state): State<PortalState>,
     visit: Visit<DirectoriesManage>,
     Path((_, group)): Path<(String, GroupId)>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    submit(visit, Target::Group(group), Fields(fields)).await
+    submit(&state, visit, Target::Group(group), Fields(fields)).await
 }

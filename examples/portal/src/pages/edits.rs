@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::change::with_notice;
 use super::fields::{Fields, Refusal};
+use crate::api::request::Update;
 use crate::api::views::tag_of;
+use crate::authzen::specific;
 use crate::directories::{self, Target};
 
 pub(super) fn short_hash(value: &impl Serialize) -> String {
@@ -171,8 +173,16 @@ pub(super) fn change_user(tx: &Tx, fields: &Fields, user: UserId, users: &str) -
     Ok(with_notice(&format!("{users}/{user}{tab}"), "saved"))
 }
 
-/// Hands a user or group to a directory, or releases it. Returns the page to go to.
-pub(super) fn change_directory(tx: &Tx, fields: &Fields, target: Target, done: &str) -> Result<String, Refusal> {
+/// Hands a user or group to a directory, or releases it. Returns the page to go to. `actor` is the signed-in user, and
+/// `is_known` says whether a directory has a token.
+pub(super) fn change_directory(
+    tx: &Tx,
+    fields: &Fields,
+    actor: UserId,
+    target: Target,
+    is_known: impl Fn(&str) -> bool,
+    done: &str,
+) -> Result<String, Refusal> {
     let moment = tx.base().at(tx.instant());
     match target {
         Target::User(user) => judge(fields, &user_version(&moment, user), "user")?,
@@ -181,8 +191,13 @@ pub(super) fn change_directory(tx: &Tx, fields: &Fields, target: Target, done: &
     match fields.get("do") {
         "hand-over" => {
             let directory = fields.required("directory", "Enter the name of the directory")?;
-            directories::hand_over(tx, target, directory, fields.optional("external-id"))
-                .map_err(|error| directory_mistake(error, directory))?;
+            if !is_known(directory) {
+                let text = super::layout::capitalised(&directories::unknown(directory));
+                return Err(Refusal::mistake(Some("directory"), text));
+            }
+            directories::may_hand_over(&moment, actor, target)?;
+            let id = fields.optional("external-id").map_or(Update::Keep, |id| Update::Set(id.to_owned()));
+            directories::hand_over(tx, target, directory, &id).map_err(|error| directory_mistake(error, directory))?;
         }
         "release" => directories::release(tx, target)?,
         _ => return Err(unknown_action()),
@@ -272,9 +287,11 @@ pub(super) fn create_permission(tx: &Tx, fields: &Fields, permissions: &str) -> 
 }
 
 /// Changes a permission. Returns the page to go to. `permissions` is the path of the list of permissions.
+/// `actor` is the signed-in user, for what AuthZEN decides by a permission of one resource.
 pub(super) fn change_permission(
     tx: &Tx,
     fields: &Fields,
+    actor: UserId,
     permission: PermissionId,
     permissions: &str,
 ) -> Result<String, Refusal> {
@@ -283,10 +300,14 @@ pub(super) fn change_permission(
     judge(fields, &permission_version(&moment, permission), "permission")?;
     match fields.get("do") {
         "edit" => {
+            if moment.permission(permission).is_some_and(|before| before.slug() != fields.get("slug")) {
+                specific::may_end(&moment, actor, permission)?;
+            }
             edit.set_name(fields.required("name", "Enter a name")?)?.set_slug(fields.get("slug"))?;
             edit.set_description(fields.get("description"))?.set_category(fields.optional("category"))?;
         }
         "delete" => {
+            specific::may_end(&moment, actor, permission)?;
             tx.delete_permission(permission)?;
             return Ok(with_notice(permissions, "permission-deleted"));
         }

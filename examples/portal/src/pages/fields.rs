@@ -119,6 +119,8 @@ fn day(at: Timestamp) -> String {
 pub(super) enum Refusal {
     /// The form has mistakes, or a rule forbids the change.
     Mistakes(StatusCode, Vec<Mistake>),
+    /// The guard: the change would give rights that the user lacks.
+    Escalation(Error),
     /// Somebody else has changed it meanwhile.
     Conflict(String),
     /// Another answer.
@@ -129,6 +131,13 @@ impl Refusal {
     pub(super) fn mistake(field: Option<&'static str>, text: impl Into<String>) -> Self {
         Self::Mistakes(StatusCode::UNPROCESSABLE_ENTITY, vec![Mistake { field, text: text.into() }])
     }
+}
+
+/// What a form shows of a refusal by the guard. The missing rights are told only to those who may read roles.
+pub(super) fn escalation(error: &Error, reads_roles: bool) -> (StatusCode, Vec<Mistake>) {
+    let text = if reads_roles { error.to_string() } else { "this would give rights that you do not hold".to_owned() };
+    let mistake = Mistake { field: None, text: super::layout::capitalised(&text) };
+    (rolecall_axum::status_of(error.kind()), vec![mistake])
 }
 
 impl From<Problem> for Refusal {
@@ -146,6 +155,7 @@ impl From<Error> for Refusal {
         let text = super::layout::capitalised(&error.to_string());
         match error.kind() {
             ErrorKind::NotFound => Self::Conflict(text),
+            ErrorKind::Escalation => Self::Escalation(error),
             kind => {
                 let field = match (kind, error.what().unwrap_or_default()) {
                     (ErrorKind::AlreadyExists, _) if error.entity() == Some(EntityKind::User) => Some("key"),

@@ -100,7 +100,7 @@ pub(super) fn roles_page(
                 }
             }
         }
-        @if may_change {
+        @if may_change && frame.rights.read_roles {
             (assign_form(moment, &own, &path, &group_fields(moment, group, "assign"), fields, &held, mistakes, "Add roles that all group members should inherit"))
         }
     };

@@ -71,7 +71,7 @@ fn tree_of_groups(frame: &Frame, moment: &Moment<'_>, asked: &Asked, total: usiz
     let path = frame.path("groups");
     let open = tree::opened(&asked.open);
     let (roots, next) = tree::roots(moment, &asked.after);
-    let tree = Tree { frame, moment, open: &open, page: &path };
+    let tree = Tree::new(frame, moment, &open, &path);
     html! {
         p.muted { (total) @if total == 1 { " group" } @else { " groups" } " on all levels" }
         @if roots.is_empty() { (empty("Nobody has created a group yet.")) }
@@ -167,7 +167,9 @@ pub(super) async fn change(
         let group = moment.group(group)?;
         match fields.get("do") {
             "edit" => Some(settings_page(status, frame, &moment, &group, Some(fields), mistakes, "")),
-            "add-members" => Some(members::add_members_page(status, frame, &moment, &group, fields, mistakes)),
+            "add-members" if frame.rights.read_users => {
+                Some(members::add_members_page(status, frame, &moment, &group, fields, mistakes))
+            }
             "set-window" => members::member_page(status, frame, &moment, &group, fields, mistakes),
             "assign" => Some(group_roles::roles_page(status, frame, &moment, &group, fields, mistakes)),
             _ => None,

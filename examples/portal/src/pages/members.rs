@@ -19,6 +19,7 @@ use super::layout::{
 };
 use super::visit::{Frame, Visit};
 use super::{PAGE_SIZE, sources};
+use crate::catalog::Permission;
 use crate::catalog::required::{GroupsManage, GroupsRead};
 
 /// The members: the direct ones with their windows, or all with where each comes from.
@@ -37,7 +38,7 @@ pub(super) async fn members(
         (head(frame, &moment, &group, "", &asked.done))
         div.title {
             h2 { @if is_all { "All members" } @else { "Direct members" } }
-            @if may_change { a.button.primary href=(format!("{own}/add-members")) { "Add Members" } }
+            @if may_change && frame.rights.read_users { a.button.primary href=(format!("{own}/add-members")) { "Add Members" } }
         }
         @if has_subgroups || is_all {
             nav.switch aria-label="Which members" {
@@ -199,12 +200,14 @@ pub(super) fn member_page(
     Some(page_with_status(status, frame, Section::Groups, user.name(), content))
 }
 
-/// Searching and choosing users to add. The chosen ones stay chosen when another text is searched.
+/// Searching and choosing users to add. The chosen ones stay chosen when another text is searched. The page lists users of the
+/// whole tenant, so it requires `users:read`, too.
 pub(super) async fn add_members(
     visit: Visit<GroupsManage>,
     Path((_, group)): Path<(String, GroupId)>,
     Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
+    visit.require(&[Permission::UsersRead])?;
     let moment = visit.moment();
     let group = found(&moment, group)?;
     if let Some(manager) = group.managed_by() {

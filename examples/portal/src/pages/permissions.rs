@@ -81,8 +81,8 @@ pub(super) async fn permission(
     let permission = moment.permission(permission).ok_or_else(|| not_found("permission"))?;
     let content = html! {
         (head(frame, &permission, "", &asked.done))
-        (roles_with(frame, &moment, &permission))
-        @if frame.rights.read_access && frame.rights.read_users { (users_with(frame, &moment, &permission, &asked)) }
+        @if frame.rights.read_roles { (roles_with(frame, &moment, &permission)) }
+        @if frame.rights.list_access() { (users_with(frame, &moment, &permission, &asked)) }
     };
     Ok(page(frame, Section::Permissions, permission.slug().as_str(), content))
 }
@@ -205,7 +205,7 @@ fn settings_page(
                 (save_or_preview("Save"))
             }
             (danger_form(&own, &hidden("delete"), "Delete the permission",
-                "Roles that grant it lose the grant, and every check of it is denied.", "Delete permission"))
+                "Roles that grant it lose the grant, and every check of it is denied. If it is about one resource, AuthZEN asks for the general permission instead.", "Delete permission"))
         } @else {
             @if permission.origin == Origin::Catalog { div.locked { strong { "The application defines this permission." } " It can only be changed there." } }
             dl.facts {
@@ -270,5 +270,6 @@ pub(super) async fn change(
         let permission = moment.permission(permission)?;
         Some(settings_page(status, &visit.frame, &moment, &permission, &submitted.fields, mistakes))
     };
-    submitted.answer(|tx, fields| edits::change_permission(tx, fields, permission, &list), again).await
+    let actor = visit.frame.user;
+    submitted.answer(|tx, fields| edits::change_permission(tx, fields, actor, permission, &list), again).await
 }

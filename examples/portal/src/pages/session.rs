@@ -4,6 +4,7 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
+use rolecall::records::TenantSlug;
 use rolecall_axum::Problem;
 use serde::Deserialize;
 
@@ -21,7 +22,9 @@ impl Next {
     /// The page to go to: one of this tenant's own, or the groups.
     fn path(&self, slug: &str) -> String {
         let own = format!("/t/{slug}/portal/");
-        if self.next.starts_with(&own) && !self.next.contains(['\\', '\n', '\r']) {
+        // Browsers take a backslash for a slash. Other characters than visible ASCII cannot be in a header.
+        let is_plain = self.next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        if self.next.starts_with(&own) && is_plain {
             self.next.clone()
         } else {
             format!("{own}access-management/groups")
@@ -69,7 +72,7 @@ pub(super) async fn login(
     headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, Problem> {
-    auth::same_origin(&headers)?;
+    auth::same_origin(&state, &headers)?;
     // As a page and not as 401, which leads here.
     let refused = || form(StatusCode::UNPROCESSABLE_ENTITY, &slug, &next, Some("This is not a token of this tenant"));
     let Some(principal) = state.principal(login.token.trim()) else { return Ok(refused()) };
@@ -88,9 +91,12 @@ pub(super) async fn logout(
     Path(slug): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    auth::same_origin(&headers)?;
+    auth::same_origin(&state, &headers)?;
     if let Some(secret) = auth::session_secret(&headers) {
         state.end_session(secret);
+    }
+    if TenantSlug::new(&slug).is_err() {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "tenant not found"));
     }
     let to = Redirect::to(&format!("/t/{slug}/portal/login"));
     Ok((auth::clear_session(&slug).map(|cookie| [cookie]), to).into_response())

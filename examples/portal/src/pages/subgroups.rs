@@ -25,7 +25,7 @@ pub(super) async fn subgroups(
     let may_change = frame.rights.manage_groups && group.managed_by().is_none();
     let parents = moment.parents_of(group.id);
     let open = tree::opened(&asked.open);
-    let tree = Tree { frame, moment: &moment, open: &open, page: &path };
+    let tree = Tree::new(frame, &moment, &open, &path);
     let found = moment.subgroups(group.id, &asked.page());
     let content = html! {
         (head(frame, &moment, &group, "/subgroups", &asked.done))

@@ -1,5 +1,6 @@
 //! Subgroups as a tree. Each level is loaded when it is opened: by the script as a part of a page, or without it as a new page.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use axum::extract::{Path, Query};
@@ -16,6 +17,10 @@ use crate::catalog::required::GroupsRead;
 
 /// So many levels of a tree at most on one page.
 const MOST_LEVELS: usize = 12;
+
+/// After so many nodes of a tree, the others of the page are closed. A group is shown below each of its parents, so without this
+/// limit a few groups could become very many nodes.
+const MOST_NODES: usize = 500;
 
 /// So many groups at a time when the list is searched for those without parents.
 const STEP: usize = 500;
@@ -43,17 +48,25 @@ pub(super) fn roots(moment: &Moment<'_>, after: &str) -> (Vec<GroupRecord>, Opti
 
 /// Which nodes are open, and where a click leads without the script.
 pub(super) struct Tree<'a> {
-    pub(super) frame: &'a Frame,
-    pub(super) moment: &'a Moment<'a>,
-    pub(super) open: &'a HashSet<GroupId>,
+    frame: &'a Frame,
+    moment: &'a Moment<'a>,
+    open: &'a HashSet<GroupId>,
     /// The path of the page that shows the tree.
-    pub(super) page: &'a str,
+    page: &'a str,
+    /// How many nodes can still be open.
+    room: Cell<usize>,
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
+    pub(super) fn new(frame: &'a Frame, moment: &'a Moment<'a>, open: &'a HashSet<GroupId>, page: &'a str) -> Self {
+        Self { frame, moment, open, page, room: Cell::new(MOST_NODES) }
+    }
+
     pub(super) fn node(&self, group: &GroupRecord, link_window: Option<Markup>, level: usize) -> Markup {
         let below = self.moment.subgroup_count(group.id).unwrap_or_default();
-        let is_open = self.open.contains(&group.id) && level < MOST_LEVELS;
+        let room = self.room.get();
+        self.room.set(room.saturating_sub(1));
+        let is_open = room > 0 && level < MOST_LEVELS && self.open.contains(&group.id);
         let id = format!("below-{}", group.id);
         html! {
             li {
@@ -133,6 +146,6 @@ pub(super) async fn children(
 ) -> Response {
     let (moment, open) = (visit.moment(), HashSet::new());
     let page = visit.frame.path("groups");
-    let tree = Tree { frame: &visit.frame, moment: &moment, open: &open, page: &page };
+    let tree = Tree::new(&visit.frame, &moment, &open, &page);
     Html(tree.level(group, &after, 1).into_string()).into_response()
 }

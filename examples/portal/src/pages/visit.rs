@@ -44,6 +44,11 @@ pub(super) struct Rights {
 }
 
 impl Rights {
+    /// Who may do what, and why: as a list of users with their permissions.
+    pub(super) fn list_access(self) -> bool {
+        self.read_access && self.read_users
+    }
+
     /// What the lint finds is about groups, users and roles.
     pub(super) fn lint(self) -> bool {
         self.read_access && self.read_groups && self.read_users && self.read_roles

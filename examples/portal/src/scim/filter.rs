@@ -1,6 +1,9 @@
-//! Filters (RFC 7644, section 3.4.2.2). The grammar is that of `scim_v2`, which bounds their depth and their terms.
+//! Filters (RFC 7644, section 3.4.2.2). The grammar is that of `scim_v2`, which bounds their depth. A filter that names no place
+//! is tried on every user or group, so it has few terms, and what they ask about is fetched once.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use rolecall::records::{GroupId, GroupRecord, Status, UserRecord};
 use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
@@ -8,6 +11,12 @@ use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter
 use super::attribute::{Attribute, ResourceKind};
 use super::error::ScimError;
 use super::view::View;
+
+/// So many comparisons at most in one filter.
+pub(crate) const MOST_TERMS: usize = 50;
+
+/// The groups that have a member, for each id of one that a filter names.
+pub(crate) type Memberships<'f> = HashMap<&'f str, HashSet<GroupId>>;
 
 /// A filter whose attributes exist and can be compared.
 #[derive(Clone, Debug)]
@@ -23,10 +32,11 @@ pub(crate) enum Test {
 }
 
 /// What a filter can be about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Subject<'a> {
-    User(&'a UserRecord),
-    Group(&'a GroupRecord),
+    /// With the user's groups, once they are asked for.
+    User(&'a UserRecord, OnceCell<HashSet<GroupId>>),
+    Group(&'a GroupRecord, &'a Memberships<'a>),
 }
 
 /// Where the only entities are that can pass a filter.
@@ -48,7 +58,11 @@ pub(crate) fn parse(kind: ResourceKind, filter: &str) -> Result<Test, ScimError>
     let parsed: Filter = filter.parse().map_err(|error: scim_v2::filter::ParseError| {
         ScimError::invalid_filter(format!("malformed filter: {error}"))
     })?;
-    Test::new(kind, &parsed)
+    let test = Test::new(kind, &parsed)?;
+    if test.terms().len() > MOST_TERMS {
+        return Err(ScimError::invalid_filter(format!("more than {MOST_TERMS} comparisons in one filter")));
+    }
+    Ok(test)
 }
 
 fn attribute(kind: ResourceKind, path: &AttrPath) -> Result<Attribute, ScimError> {
@@ -134,8 +148,24 @@ impl Test {
         }
     }
 
+    /// The comparisons in the filter.
+    fn terms(&self) -> Vec<&Self> {
+        match self {
+            Self::All(tests) | Self::Any(tests) => tests.iter().flat_map(Self::terms).collect(),
+            Self::Not(test) => test.terms(),
+            Self::Present(_) | Self::Text(..) | Self::Active(_) | Self::Related(_) => vec![self],
+        }
+    }
+
+    /// The groups of the members that the filter names.
+    pub(crate) fn memberships(&self, view: &View<'_>) -> Memberships<'_> {
+        let ids =
+            self.terms().into_iter().filter_map(|term| if let Self::Related(id) = term { Some(id) } else { None });
+        ids.map(|id| (id.as_str(), view.groups_with(id).iter().map(|group| group.id).collect())).collect()
+    }
+
     /// Whether a user or group passes.
-    pub(crate) fn passes(&self, view: &View<'_>, subject: Subject<'_>) -> bool {
+    pub(crate) fn passes(&self, view: &View<'_>, subject: &Subject<'_>) -> bool {
         match self {
             Self::All(tests) => tests.iter().all(|test| test.passes(view, subject)),
             Self::Any(tests) => tests.iter().any(|test| test.passes(view, subject)),
@@ -182,42 +212,48 @@ fn compare(text: &str, operator: &CompareOp, wanted: &str) -> bool {
 }
 
 impl<'a> Subject<'a> {
-    fn text(self, attribute: Attribute) -> Option<Cow<'a, str>> {
+    pub(crate) fn user(user: &'a UserRecord) -> Self {
+        Self::User(user, OnceCell::new())
+    }
+
+    fn text(&self, attribute: Attribute) -> Option<Cow<'a, str>> {
         match (attribute, self) {
-            (Attribute::Id, Self::User(user)) => Some(user.id.to_string().into()),
-            (Attribute::Id, Self::Group(group)) => Some(group.id.to_string().into()),
-            (Attribute::ExternalId, Self::User(user)) => user.external_id().map(|id| id.as_str().into()),
-            (Attribute::ExternalId, Self::Group(group)) => group.external_id().map(|id| id.as_str().into()),
-            (Attribute::UserName, Self::User(user)) => Some(folded(user.key.as_str())),
-            (Attribute::DisplayName, Self::User(user)) => user.display_name().map(|name| folded(name.as_str())),
-            (Attribute::DisplayName, Self::Group(group)) => Some(folded(group.name.as_str())),
+            (Attribute::Id, Self::User(user, _)) => Some(user.id.to_string().into()),
+            (Attribute::Id, Self::Group(group, _)) => Some(group.id.to_string().into()),
+            (Attribute::ExternalId, Self::User(user, _)) => user.external_id().map(|id| id.as_str().into()),
+            (Attribute::ExternalId, Self::Group(group, _)) => group.external_id().map(|id| id.as_str().into()),
+            (Attribute::UserName, Self::User(user, _)) => Some(folded(user.key.as_str())),
+            (Attribute::DisplayName, Self::User(user, _)) => user.display_name().map(|name| folded(name.as_str())),
+            (Attribute::DisplayName, Self::Group(group, _)) => Some(folded(group.name.as_str())),
             _ => None,
         }
     }
 
-    fn is_active(self) -> Option<bool> {
+    fn is_active(&self) -> Option<bool> {
         match self {
-            Self::User(user) => Some(user.status == Status::Active),
-            Self::Group(_) => None,
+            Self::User(user, _) => Some(user.status == Status::Active),
+            Self::Group(..) => None,
         }
     }
 
-    fn is_present(self, view: &View<'_>, attribute: Attribute) -> bool {
+    fn is_present(&self, view: &View<'_>, attribute: Attribute) -> bool {
         match (attribute, self) {
-            (Attribute::Active, Self::User(_)) => true,
-            (Attribute::Members, Self::Group(group)) => view.has_members(group.id),
-            (Attribute::Groups, Self::User(user)) => !view.groups_of(user.id).is_empty(),
+            (Attribute::Active, Self::User(..)) => true,
+            (Attribute::Members, Self::Group(group, _)) => view.has_members(group.id),
+            (Attribute::Groups, Self::User(user, groups)) => !groups_of(view, user, groups).is_empty(),
             _ => self.text(attribute).is_some(),
         }
     }
 
     /// Whether the id is that of a member of the group, or of a group of the user.
-    fn is_related(self, view: &View<'_>, id: &str) -> bool {
+    fn is_related(&self, view: &View<'_>, id: &str) -> bool {
         match self {
-            Self::User(user) => {
-                id.parse().is_ok_and(|id: GroupId| view.groups_of(user.id).iter().any(|group| group.id == id))
-            }
-            Self::Group(group) => view.groups_with(id).iter().any(|other| other.id == group.id),
+            Self::User(user, groups) => id.parse().is_ok_and(|id: GroupId| groups_of(view, user, groups).contains(&id)),
+            Self::Group(group, memberships) => memberships.get(id).is_some_and(|groups| groups.contains(&group.id)),
         }
     }
+}
+
+fn groups_of<'s>(view: &View<'_>, user: &UserRecord, fetched: &'s OnceCell<HashSet<GroupId>>) -> &'s HashSet<GroupId> {
+    fetched.get_or_init(|| view.groups_of(user.id).iter().map(|group| group.id).collect())
 }

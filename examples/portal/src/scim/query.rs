@@ -12,6 +12,9 @@ pub(crate) const MOST_RESULTS: usize = 200;
 /// So many if the client does not say.
 const DEFAULT_RESULTS: usize = 100;
 
+/// So many names at most in `attributes` and in `excludedAttributes`. Each attribute of each resource is compared with all.
+const MOST_NAMES: usize = 100;
+
 /// These are always there.
 const ALWAYS: [&str; 2] = ["id", "schemas"];
 
@@ -50,6 +53,10 @@ impl Projection {
     fn new(included: Vec<String>, excluded: Vec<String>) -> Result<Self, ScimError> {
         if !included.is_empty() && !excluded.is_empty() {
             return Err(ScimError::invalid_value("`attributes` and `excludedAttributes` exclude each other"));
+        }
+        if included.len().max(excluded.len()) > MOST_NAMES {
+            let text = format!("more than {MOST_NAMES} names in `attributes` or `excludedAttributes`");
+            return Err(ScimError::invalid_value(text));
         }
         Ok(Self { included, excluded })
     }

@@ -126,14 +126,14 @@ pub(super) async fn search(scope: Scope, Body(body): Body) -> Answer {
 
 fn one(view: &View<'_>, user: &UserRecord, projection: &Projection) -> Result<Response, ScimError> {
     let resource = view.user_resource(user, projection, &mut Room::default())?;
-    Ok(answer(&View::user_version(user), resource))
+    Ok(answer(&view.user_version(user), resource))
 }
 
 /// Reads a user.
 pub(super) async fn read(scope: Scope, path: ResourcePath, RawQuery(query): RawQuery, headers: HeaderMap) -> Answer {
     let (view, projection) = (scope.view(), Projection::of_query(query.as_deref())?);
     let user = found(&view, &path.id)?;
-    if let Some(unchanged) = super::unchanged(&headers, &View::user_version(&user)) {
+    if let Some(unchanged) = super::unchanged(&headers, &view.user_version(&user)) {
         return Ok(unchanged);
     }
     one(&view, &user, &projection)
@@ -167,7 +167,7 @@ async fn change(scope: Scope, id: String, condition: Condition, query: Option<St
     let target = id.clone();
     let changed = scope.change(move |tx, view| {
         let user = found(view, &target)?;
-        condition.judge(&View::user_version(&user))?;
+        condition.judge(&view.user_version(&user))?;
         apply(tx, view, &user, &edits)
     });
     changed.await?;
@@ -202,7 +202,7 @@ pub(super) async fn patch(
 pub(super) async fn delete(scope: Scope, path: ResourcePath, condition: Condition) -> Answer {
     let deleted = scope.change(move |tx, view| {
         let user = found(view, &path.id)?;
-        condition.judge(&View::user_version(&user))?;
+        condition.judge(&view.user_version(&user))?;
         Ok(tx.delete_user(user.id)?)
     });
     deleted.await?;

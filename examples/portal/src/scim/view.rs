@@ -153,12 +153,18 @@ impl View<'_> {
         format!("{}{}/{id}", self.base, kind.endpoint())
     }
 
-    /// The version of a user: a hash of its attributes.
-    pub(crate) fn user_version(user: &UserRecord) -> String {
+    /// The version of a user: a hash of its attributes and groups.
+    pub(crate) fn user_version(&self, user: &UserRecord) -> String {
+        Self::version_with(user, &self.groups_of(user.id))
+    }
+
+    fn version_with(user: &UserRecord, groups: &[GroupRecord]) -> String {
+        let mut groups: Vec<String> = groups.iter().map(|group| group.id.to_string()).collect();
+        groups.sort_unstable();
         let name = user.display_name().map(Name::as_str);
         let external_id = user.external_id().map(ExternalId::as_str);
-        let attributes = (user.id.to_string(), user.key.as_str(), name, user.status == Status::Active, external_id);
-        format!("W/{}", tag_of(&attributes))
+        let attributes = (user.key.as_str(), name, user.status == Status::Active, external_id);
+        format!("W/{}", tag_of(&(user.id.to_string(), attributes, groups)))
     }
 
     /// The version of a group: a hash of its attributes and members, or the tenant's revision if it has many, because a list
@@ -197,7 +203,8 @@ impl View<'_> {
         room: &mut Room,
     ) -> Result<Value, ScimError> {
         let external_id = user.external_id().map(ExternalId::as_str);
-        let version = Self::user_version(user);
+        let groups = self.groups_of(user.id);
+        let version = Self::version_with(user, &groups);
         let mut resource = self.resource(ResourceKind::User, &user.id.to_string(), external_id, &version);
         resource.insert("userName".to_owned(), user.key.as_str().into());
         if let Some(name) = user.display_name() {
@@ -205,7 +212,6 @@ impl View<'_> {
         }
         resource.insert("active".to_owned(), (user.status == Status::Active).into());
         if projection.wants("groups") {
-            let groups = self.groups_of(user.id);
             room.take(groups.len(), "groups")?;
             let group = |group: GroupRecord| {
                 let id = group.id.to_string();

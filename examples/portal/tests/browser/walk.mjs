@@ -16,7 +16,8 @@ const token = "token-of-the-browser-test";
 
 /** Starts the server, and returns its address once it listens. */
 async function start() {
-  const child = spawn(server, ["--listen", "127.0.0.1:0", "--token", token, "--document", path.join(here, "acme.json")]);
+  const document = path.join(here, "acme.json");
+  const child = spawn(server, ["--listen", "127.0.0.1:0", "--token", token, "--scim-token", "okta=token-of-okta", "--document", document]);
   const address = await new Promise((resolve, reject) => {
     let out = "";
     child.stdout.on("data", (text) => {

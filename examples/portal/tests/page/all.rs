@@ -64,7 +64,15 @@ async fn without_a_session_a_page_leads_to_the_form_and_back() {
     assert!(wrong.body.contains("not a token of this tenant") && wrong.body.contains("next="));
     let right = nobody.post(login, &[("token", "secret")]).await;
     assert_eq!(right.location, format!("{BASE}/groups?q=eng"));
-    for elsewhere in ["https://evil.example/", "//evil.example", "/t/globex/portal/", "/t/acme-corp/portal/\\evil"] {
+    for elsewhere in [
+        "https://evil.example/",
+        "//evil.example",
+        "/t/globex/portal/",
+        "/t/acme-corp/portal/\\evil",
+        "/t/acme-corp/portal/%C3%A9",
+        "/t/acme-corp/portal/%00",
+        "/t/acme-corp/portal/%0D%0AX:1",
+    ] {
         let path = format!("/t/acme-corp/portal/login?next={elsewhere}");
         assert_eq!(nobody.post(&path, &[("token", "secret")]).await.location, format!("{BASE}/groups"), "{elsewhere}");
     }
@@ -74,6 +82,38 @@ async fn without_a_session_a_page_leads_to_the_form_and_back() {
     let browser = portal.sign_in(admin).await;
     assert_eq!(browser.post("/t/acme-corp/portal/logout", &[]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(browser.get(&format!("{BASE}/groups")).await.status, StatusCode::SEE_OTHER);
+    for tenant in ["%C3%A9", "a%0Ab"] {
+        let answer = nobody.post(&format!("/t/{tenant}/portal/logout"), &[]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn a_blank_token_signs_nobody_in() {
+    let portal = Portal::new().await;
+    let admin = tenant::ensure_administrator(&portal.acme).await.unwrap();
+    let nobody = Browser { portal: &portal, cookie: String::new() };
+    for token in ["", " ", "\t"] {
+        portal.state.add_token(token, &portal.acme, admin);
+        portal.state.add_scim_token(token, &portal.acme, "okta").unwrap();
+        let answer = nobody.post("/t/acme-corp/portal/login", &[("token", token)]).await;
+        assert_eq!((answer.status, answer.cookie.as_str()), (StatusCode::UNPROCESSABLE_ENTITY, ""), "{token:?}");
+        assert!(portal.state.principal(token).is_none() && portal.state.directory(token).is_none(), "{token:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_signs_in_often_ends_only_the_own_oldest_session() {
+    let portal = Portal::new().await;
+    let bob = portal.sign_in(portal.acme.now().user("bob@acme.com").unwrap().id).await;
+    let (first, second) = (portal.administrator().await, portal.administrator().await);
+    for _ in 0..19 {
+        portal.administrator().await;
+    }
+    let groups = format!("{BASE}/groups");
+    assert_eq!(first.get(&groups).await.status, StatusCode::SEE_OTHER, "it has ended");
+    assert_eq!(second.get(&groups).await.status, StatusCode::OK);
+    assert_eq!(bob.get(&groups).await.status, StatusCode::FORBIDDEN, "it goes on");
 }
 
 #[tokio::test]

@@ -298,3 +298,36 @@ async fn subgroups_load_level_by_level_and_a_search_shows_full_paths() {
         admin.change(&product, &path, &[("do", "add-parent"), ("parent", "platform"), ("step", "preview")]).await;
     assert_eq!(cycle.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", cycle.body);
 }
+
+#[tokio::test]
+async fn a_tree_ends_however_its_groups_are_linked() {
+    const LAYERS: usize = 7;
+    let portal = Portal::new().await;
+    let admin = portal.administrator().await;
+    // Each of four groups is part of all four above it, so there are 4 + 4² + … + 4⁷ ways down.
+    let filled = portal.acme.update(|tx| {
+        for layer in 0..LAYERS {
+            for i in 0..4 {
+                let group = tx.create_group(&format!("layer-{layer}-{i}"))?;
+                for above in 0..4 {
+                    if layer > 0 {
+                        group.add_parent(format!("layer-{}-{above}", layer - 1).as_str())?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    });
+    filled.await.unwrap();
+    let now = portal.acme.now();
+    let slugs = (0..LAYERS).flat_map(|layer| (0..4).map(move |i| format!("layer-{layer}-{i}")));
+    let open: Vec<String> = slugs.map(|slug| now.group(slug.as_str()).unwrap().id.to_string()).collect();
+    drop(now);
+    let page = admin.page(&format!("{BASE}/groups?open={}", open.join(","))).await;
+    let nodes = page.matches("class=\"node\"").count();
+    assert!((500..1_200).contains(&nodes), "{nodes}");
+    let below = portal.group("layer-0-0");
+    let page = admin.page(&format!("{below}/subgroups?open={}", open.join(","))).await;
+    let nodes = page.matches("class=\"node\"").count();
+    assert!((500..1_200).contains(&nodes), "{nodes}");
+}

@@ -7,4 +7,5 @@ mod directories;
 mod entities;
 mod groups;
 mod history;
+mod rights;
 mod support;

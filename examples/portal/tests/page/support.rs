@@ -37,6 +37,7 @@ impl Portal {
         let store = StoreChoice::Memory.open(tokio::runtime::Handle::current()).await.unwrap();
         let acme = tenant::open_or_create_sample(&store.authorizer, "acme-corp").await.unwrap();
         let state = PortalState::over(store, "http://localhost");
+        state.add_scim_token("okta", &acme, "okta").unwrap();
         Self { router: app(state.clone()), acme, state }
     }
 

@@ -1,5 +1,6 @@
 //! The AuthZEN Authorization API 1.0.
 
+use rolecall_portal::catalog::Permission;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Portal};
@@ -84,6 +85,70 @@ async fn no_text_means_the_permission_of_another_resource() {
     // An id with a colon has its own permission, which alice does not have.
     assert_eq!(ask("record", "a:b", "read").await, false);
     assert_eq!(ask("record", "c:d", "read").await, true);
+}
+
+async fn decides(portal: &Portal, subject: &str, record: &str) -> bool {
+    let answer = ask(portal, "evaluation", &question(subject, "write", record)).await;
+    answer.is(200).json()["decision"].as_bool().unwrap()
+}
+
+#[tokio::test]
+async fn a_permission_of_one_resource_is_ended_only_by_those_who_hold_it() {
+    let portal = start().await;
+    let filled = portal.acme.update(|tx| {
+        tx.create_permission("record:record-2:archive")?;
+        tx.create_role("namer")?.grant("permissions:*")?.grant("record:write")?;
+        tx.user("lead")?.assign("namer")?.done()
+    });
+    filled.await.unwrap();
+    let id = |slug: &str| portal.acme.now().permission(slug).unwrap().id();
+    let path = format!("/permissions/{}", id("record:record-1:write"));
+    assert!(decides(&portal, "lead", "record-2").await && !decides(&portal, "lead", "record-1").await);
+    let before = portal.acme.revision();
+    let rename =
+        |call: &str, body: Value| portal.call("PATCH", call).by("lead").header("if-match", "*").json(&body).send();
+    for query in ["", "?preview=true"] {
+        let call = format!("{path}{query}");
+        let deleted = portal.call("DELETE", &call).by("lead").send().await;
+        assert!(deleted.is_problem(403, "escalation").body.contains("only a user who holds"), "{deleted:?}");
+        rename(&call, json!({ "slug": "record:record-9:write" })).await.is_problem(403, "escalation");
+    }
+    // By the page as well.
+    let page = format!("/t/acme-corp/portal/access-management{path}");
+    for form in ["do=delete", "do=edit&name=Old&slug=old"] {
+        let form = format!("{form}&version=any&step=preview");
+        let refused = portal.at("POST", &page).by("lead").form(&form).send().await;
+        assert!(refused.is(403).body.contains("only a user who holds"), "{refused:?}");
+    }
+    assert_eq!(portal.acme.revision(), before);
+    // Everything but the slug is free, and so is a permission without a general one.
+    rename(&path, json!({ "name": "Write it", "slug": "record:record-1:write" })).await.is(200);
+    portal.call("DELETE", &format!("/permissions/{}", id("record:record-2:archive"))).by("lead").send().await.is(204);
+    assert!(!decides(&portal, "lead", "record-1").await);
+
+    // `root` holds it. The preview says what its end means.
+    let preview = portal.call("DELETE", &format!("{path}?preview=true")).by("root").send().await.is(200).json();
+    let warning = preview["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("users who hold `record:write` gain access"), "{warning}");
+    portal.call("DELETE", &path).by("root").send().await.is(204);
+    assert!(decides(&portal, "lead", "record-1").await);
+}
+
+#[tokio::test]
+async fn a_new_permission_of_one_resource_takes_access_from_holders_of_the_general_one() {
+    let portal = start().await;
+    let filled = portal.acme.update(|tx| {
+        tx.create_role("writer")?.grant("record:write")?.grant(Permission::PermissionsRead)?;
+        tx.user("bob")?.assign("writer")?.done()
+    });
+    filled.await.unwrap();
+    assert!(decides(&portal, "bob", "record-2").await);
+    let body = json!({ "slug": "record:record-2:write" });
+    let preview = portal.call("POST", "/permissions?preview=true").by("root").json(&body).send().await.is(200).json();
+    let warning = preview["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("users who hold only `record:write` lose access"), "{warning}");
+    portal.call("POST", "/permissions").by("root").json(&body).send().await.is(201);
+    assert!(!decides(&portal, "bob", "record-2").await && decides(&portal, "bob", "record-3").await);
 }
 
 #[tokio::test]

@@ -196,3 +196,28 @@ fn without_a_token_the_command_makes_one_and_help_names_the_arguments() {
     let mut rest = String::new();
     drop(lines.next().map(|line| line.unwrap().as_bytes().read_to_string(&mut rest)));
 }
+
+#[test]
+fn a_blank_token_is_refused_at_the_start() {
+    for arguments in [
+        ["--token", ""],
+        ["--token", " "],
+        ["--user-token", "alice@acme.com="],
+        ["--scim-token", "okta="],
+        ["--scim-token", "okta= "],
+    ] {
+        let child = Command::new(env!("CARGO_BIN_EXE_rolecall-portal"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut running = Running { child, address: String::new(), tenant: String::new() };
+        let first = BufReader::new(running.child.stdout.take().unwrap()).lines().next();
+        assert!(first.is_none(), "{arguments:?}: {first:?}");
+        let mut text = String::new();
+        running.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        assert!(text.contains("the token is blank"), "{arguments:?}: {text}");
+    }
+}

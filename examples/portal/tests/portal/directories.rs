@@ -1,5 +1,7 @@
 //! Users and groups that are handed to a directory, and released from it.
 
+use rolecall::{Timestamp, Window};
+use rolecall_portal::catalog::Permission;
 use serde_json::{Value, json};
 
 use crate::support::Portal;
@@ -72,4 +74,106 @@ async fn handing_over_needs_its_permission_and_fits() {
     portal.call("PUT", &path).by("root").json(&entry).send().await.is(200);
     let again = portal.call("PUT", &format!("/users/{bob}/directory")).by("root").json(&entry).send().await;
     again.is_problem(409, "already_exists");
+}
+
+const PAGES: &str = "/t/acme-corp/portal/access-management";
+
+#[tokio::test]
+async fn a_group_is_handed_over_only_by_those_who_hold_what_it_gives() {
+    let portal = Portal::start().await;
+    // `lead` holds `posts:*`, and not `billing:pay`.
+    let later = Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
+    let filled = portal.acme.update(|tx| {
+        let role = tx.create_role("provisioner")?;
+        role.grant(Permission::DirectoriesManage)?.grant(Permission::GroupsRead)?;
+        tx.user("lead")?.assign("provisioner")?;
+        tx.create_group("writers")?.assign("editor")?;
+        tx.create_group("payers")?.assign("payer")?;
+        tx.create_group("below")?.add_parent("payers")?;
+        tx.create_group("later")?.assign_during("payer", Window::new(Some(later), None)?)?.done()
+    });
+    filled.await.unwrap();
+    let path = |group: &str| format!("/groups/{}/directory", portal.acme.now().group(group).unwrap().id);
+    let okta = json!({ "directory": "okta" });
+    let hand_over = |by: &str, path: &str| portal.call("PUT", path).by(by).json(&okta).send();
+    let before = portal.acme.revision();
+    for group in ["payers", "below", "later"] {
+        for query in ["", "?preview=true"] {
+            let refused = hand_over("lead", &format!("{}{query}", path(group))).await;
+            refused.is_problem(403, "escalation");
+            assert!(!refused.body.contains("billing") && !refused.body.contains("payer"), "{refused:?}");
+        }
+        let form = "do=hand-over&directory=okta&version=any&step=preview";
+        let refused = portal.at("POST", &format!("{PAGES}{}", path(group))).by("lead").form(form).send().await;
+        assert!(refused.is(403).body.contains("everything that a group gives"), "{refused:?}");
+    }
+    assert_eq!(portal.acme.revision(), before);
+    hand_over("lead", &path("writers")).await.is(200);
+    hand_over("root", &path("payers")).await.is(200);
+    // What `lead` holds for a time only, the directory could give for ever.
+    portal.call("DELETE", &path("writers")).by("lead").send().await.is(200);
+    let shortened = portal
+        .acme
+        .update(|tx| tx.user("lead")?.unassign("editor")?.assign_during("editor", Window::until(later))?.done());
+    shortened.await.unwrap();
+    assert!(portal.acme.check("lead", "posts:write"));
+    hand_over("lead", &path("writers")).await.is_problem(403, "escalation");
+}
+
+#[tokio::test]
+async fn nothing_is_handed_to_a_directory_without_a_token_of_the_tenant() {
+    let portal = Portal::start().await;
+    let path = format!("/users/{}/directory", portal.user("alice"));
+    for directory in ["ping", "Okta", ""] {
+        let refused = portal.call("PUT", &path).by("root").json(&json!({ "directory": directory })).send().await;
+        refused.is_problem(422, "invalid");
+        assert!(refused.json()["detail"].as_str().unwrap().contains("--scim-token"), "{refused:?}");
+    }
+    let form = "do=hand-over&directory=ping&version=any&step=preview";
+    let page = portal.at("POST", &format!("{PAGES}{path}")).by("root").form(form).send().await;
+    assert!(page.is(422).body.contains("--scim-token") && page.body.contains("directory-error"), "{page:?}");
+    // `globex` has `okta` only.
+    let there = format!("/t/globex/api/v1/users/{}/directory", portal.globex.now().user("root").unwrap().id);
+    for (directory, status) in [("entra", 422), ("okta", 200)] {
+        let body = json!({ "directory": directory });
+        portal.at("PUT", &there).by("globex-root").json(&body).send().await.is(status);
+    }
+}
+
+#[tokio::test]
+async fn the_answer_needs_the_permission_to_read_it() {
+    let portal = Portal::start().await;
+    let group = portal.group("staff").await;
+    let filled = portal.acme.update(|tx| {
+        tx.create_role("provisioner")?.grant(Permission::DirectoriesManage)?;
+        tx.user("nobody")?.assign("provisioner")?.done()
+    });
+    filled.await.unwrap();
+    for (path, permission) in
+        [(format!("/users/{}", portal.user("alice")), "users:read"), (format!("/groups/{group}"), "groups:read")]
+    {
+        let path = format!("{path}/directory");
+        let put = portal.call("PUT", &path).by("nobody").json(&json!({ "directory": "okta" })).send().await;
+        let delete = portal.call("DELETE", &path).by("nobody").send().await;
+        for refused in [put, delete] {
+            refused.is_problem(403, "forbidden");
+            assert_eq!(refused.json()["permission"], permission);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_external_id_that_a_request_does_not_mention_stays() {
+    let portal = Portal::start().await;
+    let path = format!("/users/{}/directory", portal.user("alice"));
+    for (body, id) in [
+        (json!({ "directory": "okta" }), None),
+        (json!({ "directory": "okta", "externalId": "00u1" }), Some("00u1")),
+        (json!({ "directory": "okta" }), Some("00u1")),
+        (json!({ "directory": "okta", "externalId": "00u2" }), Some("00u2")),
+        (json!({ "directory": "okta", "externalId": null }), None),
+    ] {
+        let answer = portal.call("PUT", &path).by("root").json(&body).send().await.is(200).json();
+        assert_eq!(answer.get("externalId").and_then(Value::as_str), id, "{body}");
+    }
 }

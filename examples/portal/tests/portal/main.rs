@@ -14,3 +14,4 @@ mod scim;
 mod scim_clients;
 mod scim_hostile;
 mod support;
+mod told;

@@ -139,6 +139,20 @@ async fn a_group_has_users_and_groups_as_members() {
 }
 
 #[tokio::test]
+async fn the_version_of_a_user_changes_with_its_groups() {
+    let portal = Portal::start().await;
+    let zoe = user(&portal, "zoe").await;
+    let path = format!("/Users/{zoe}");
+    let old = portal.scim("GET", &path).send().await.header("etag");
+    let staff = group(&portal, "Staff", &[&zoe]).await;
+    let read = portal.scim("GET", &path).header("if-none-match", &*old).send().await;
+    assert_eq!(read.is(200).json()["groups"][0]["value"], staff.as_str());
+    assert_eq!(read.json()["meta"]["version"], read.header("etag"));
+    portal.scim("DELETE", &path).header("if-match", old).send().await.is_scim_error(412, "");
+    portal.scim("GET", &path).header("if-none-match", read.header("etag")).send().await.is(304);
+}
+
+#[tokio::test]
 async fn a_role_of_a_managed_group_comes_and_goes_with_its_members() {
     let portal = Portal::start().await;
     let zoe = user(&portal, "zoe").await;

@@ -10,7 +10,7 @@ use rolecall::store::conformance::{Call as StoreCall, Fault};
 use serde_json::json;
 use tower::ServiceExt;
 
-use crate::scim::{group, members, user};
+use crate::scim::{filtered, group, members, user};
 use crate::support::Portal;
 
 #[tokio::test]
@@ -110,6 +110,39 @@ async fn bodies_that_are_malformed_deep_or_huge_change_nothing() {
         portal.scim("PUT", &format!("/Groups/{staff}")).header("if-match", " ,").json(&json!({ "displayName": "x" }));
     empty.send().await.is_scim_error(400, "invalidValue");
     assert_eq!(portal.acme.revision(), before, "nothing was changed");
+}
+
+#[tokio::test]
+async fn long_filters_and_long_lists_of_attributes_are_refused() {
+    let portal = Portal::start().await;
+    let (zoe, yan) = (user(&portal, "zoe").await, user(&portal, "yan").await);
+    let staff = group(&portal, "Staff", &[&zoe]).await;
+    let other = group(&portal, "Other", &[&zoe, &yan]).await;
+    let terms = |term: &str, count: usize| vec![term; count].join(" or ");
+    for (path, term, found) in [
+        ("/Users", format!("groups eq \"{other}\""), 2),
+        ("/Users", format!("not (groups eq \"{staff}\")"), 1),
+        ("/Users", format!("not (groups eq \"{other}\")"), 0),
+        ("/Groups", format!("members eq \"{yan}\""), 1),
+        ("/Groups", format!("not (members eq \"{yan}\")"), 1),
+        ("/Groups", format!("not (members eq \"{staff}\")"), 2),
+        ("/Groups", "members pr".to_owned(), 2),
+    ] {
+        let answer = filtered(&portal, path, &terms(&term, 50)).await;
+        assert_eq!(answer.is(200).json()["totalResults"], found, "{term}");
+        assert_eq!(answer.json()["Resources"].as_array().unwrap().len(), found, "{term}");
+        filtered(&portal, path, &terms(&term, 51)).await.is_scim_error(400, "invalidFilter");
+    }
+    for name in ["attributes", "excludedAttributes"] {
+        for (count, status) in [(100, 200), (101, 400)] {
+            let names = vec!["userName"; count];
+            let path = format!("/Users/{zoe}?{name}={}", names.join(","));
+            portal.scim("GET", &path).send().await.is(status);
+            let repeated = names.iter().map(|value| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+            portal.scim("GET", &format!("/Users?{repeated}")).send().await.is(status);
+            portal.scim("POST", "/Users/.search").json(&json!({ name: names })).send().await.is(status);
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,97 @@
+//! Permissions of one resource, `TYPE:ID:ACTION`, and what changes with them.
+//!
+//! While `record:record-1:write` is registered, it decides about that record, and `record:write` does not. So to delete it, or to
+//! give it another slug, gives access to all who hold `record:write`, and no guard of a transaction sees that: no role and no
+//! group changes. To create it takes access from them.
+
+use axum::http::StatusCode;
+use rolecall::error::Quoted;
+use rolecall::records::{PermissionId, Record, UserId};
+use rolecall::{ErrorKind, Moment, Plan};
+use rolecall_axum::Problem;
+
+/// The slug of the permission that decides in the place of this one if this one is not registered: `TYPE:ACTION` for
+/// `TYPE:ID:ACTION`.
+fn general_of(slug: &str) -> Option<String> {
+    let (resource_type, rest) = slug.split_once(':')?;
+    let (id, action) = rest.rsplit_once(':')?;
+    let is_specific = ![resource_type, id, action].contains(&"");
+    is_specific.then(|| format!("{resource_type}:{action}"))
+}
+
+fn registered_general(moment: &Moment<'_>, slug: &str) -> Option<String> {
+    general_of(slug).filter(|general| moment.permission(general.as_str()).is_some())
+}
+
+/// Refuses to delete or rename a permission `TYPE:ID:ACTION` that the actor does not hold, if `TYPE:ACTION` is registered.
+///
+/// # Errors
+/// 403.
+pub(crate) fn may_end(before: &Moment<'_>, actor: UserId, permission: PermissionId) -> Result<(), Problem> {
+    let Some(permission) = before.permission(permission) else { return Ok(()) };
+    let slug = permission.slug().as_str();
+    let Some(general) = registered_general(before, slug) else { return Ok(()) };
+    if before.check(actor, slug) {
+        return Ok(());
+    }
+    let (kind, slug, general) = (ErrorKind::Escalation, Quoted(slug), Quoted(&general));
+    let problem = Problem::new(StatusCode::FORBIDDEN, kind.code(), kind.title());
+    Err(problem.with_detail(format!(
+        "without {slug}, {general} decides about that resource, so only a user who holds {slug} may delete or rename it"
+    )))
+}
+
+/// What a plan changes about which permission decides, as warnings of a preview.
+pub(crate) fn warnings(plan: &Plan) -> Vec<String> {
+    let base = plan.base();
+    let before = base.at(plan.instant());
+    let mut warnings = Vec::new();
+    for change in plan.changes() {
+        let (old, new) = (slug_of(change.before()), slug_of(change.after()));
+        if old == new {
+            continue;
+        }
+        if let Some((old, general)) = old.and_then(|old| Some((Quoted(old), registered_general(&before, old)?))) {
+            let general = Quoted(&general);
+            warnings.push(format!(
+                "AuthZEN: {general} decides about that resource in the place of {old}, so users who hold {general} gain access"
+            ));
+        }
+        if let Some((new, general)) = new.and_then(|new| Some((Quoted(new), registered_general(&before, new)?))) {
+            let general = Quoted(&general);
+            warnings.push(format!(
+                "AuthZEN: {new} decides about that resource in the place of {general}, so users who hold only {general} lose \
+                 access"
+            ));
+        }
+    }
+    warnings
+}
+
+fn slug_of(record: Option<&Record>) -> Option<&str> {
+    match record {
+        Some(Record::Permission(permission)) => Some(permission.slug.as_str()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::general_of;
+
+    #[test]
+    fn only_a_slug_of_one_resource_has_a_general_one() {
+        for (slug, general) in [
+            ("record:record-1:write", Some("record:write")),
+            ("record:a:b:write", Some("record:write")),
+            ("record::::write", Some("record:write")),
+            ("record:write", None),
+            ("record::write", None),
+            (":record-1:write", None),
+            ("record:record-1:", None),
+            ("write", None),
+        ] {
+            assert_eq!(general_of(slug).as_deref(), general, "{slug}");
+        }
+    }
+}

@@ -19,17 +19,13 @@ pub(crate) struct Writer<'a> {
     tenant: &'a Tenant,
     organisation: &'a Organisation,
     draws: Random,
-    guard: Option<UserId>,
+    /// Guards each commit: it gives nobody what this user does not have.
+    pub(crate) guard: Option<UserId>,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(tenant: &'a Tenant, organisation: &'a Organisation) -> Self {
         Self { tenant, organisation, draws: Random::new(3), guard: None }
-    }
-
-    /// Guards each commit: it gives nobody what this user does not have.
-    pub(crate) fn guarded(self, actor: UserId) -> Self {
-        Self { guard: Some(actor), ..self }
     }
 
     fn commit(&self, mut f: impl FnMut(&Tx) -> Result<()>) {

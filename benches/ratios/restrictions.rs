@@ -78,7 +78,8 @@ pub(super) fn restrictions<const N: usize>(table: &mut Table, workload: &Workloa
         race.enter(name, move || nanos(writer.members(64)));
     }
     for (name, actor) in ["guarded", "guarded_wide"].into_iter().zip(actors) {
-        let mut writer = Writer::new(&guarded, &workload.organisation).guarded(actor);
+        let mut writer = Writer::new(&guarded, &workload.organisation);
+        writer.guard = Some(actor);
         race.enter(name, move || nanos(writer.members(64)));
     }
     for (name, tenant) in [

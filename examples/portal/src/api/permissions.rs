@@ -105,8 +105,8 @@ async fn read(asking: Permitted<PermissionsRead>, Ids(path): Ids<PermissionPath>
 
 /// Changes a permission. Needs `If-Match` with the tag of the permission.
 ///
-/// Another slug for `TYPE:ID:ACTION` while `TYPE:ACTION` is registered requires to hold the permission: AuthZEN asks for the second
-/// from then on.
+/// Another slug for `TYPE:ID:ACTION` while `TYPE:ACTION` is registered requires to hold the first: AuthZEN asks for the second from
+/// then on. So does another slug for `TYPE:ACTION`.
 #[utoipa::path(patch, path = "/permissions/{permissionId}", tag = "permissions", request_body = PermissionChange,
     params(("permissionId" = String, Path), ("If-Match" = String, Header), PreviewParameter),
     responses((status = 200, body = Permission)))]
@@ -143,8 +143,8 @@ async fn change(
 
 /// Deletes a permission, with its grants.
 ///
-/// For `TYPE:ID:ACTION` while `TYPE:ACTION` is registered, this requires to hold the permission: AuthZEN asks for the second from
-/// then on.
+/// For `TYPE:ID:ACTION` while `TYPE:ACTION` is registered, this requires to hold the first: AuthZEN asks for the second from then
+/// on. So does deleting `TYPE:ACTION`.
 #[utoipa::path(delete, path = "/permissions/{permissionId}", tag = "permissions",
     params(("permissionId" = String, Path), PreviewParameter), responses((status = 204)))]
 async fn delete(changing: Changing<PermissionsManage>, Ids(path): Ids<PermissionPath>) -> Answer {

@@ -3,11 +3,13 @@
 //! While `record:record-1:write` is registered, it decides about that record, and `record:write` does not. So to delete it, or to
 //! give it another slug, gives access to all who hold `record:write`, and no guard of a transaction sees that: no role and no
 //! group changes. To create it takes access from them.
+//!
+//! The same holds for `record:write`, because it could be ended first and be created again afterwards.
 
 use axum::http::StatusCode;
 use rolecall::error::Quoted;
 use rolecall::records::{PermissionId, Record, UserId};
-use rolecall::{ErrorKind, Moment, Plan};
+use rolecall::{ErrorKind, Moment, PageRequest, Plan};
 use rolecall_axum::Problem;
 
 /// The slug of the permission that decides in the place of this one if this one is not registered: `TYPE:ACTION` for
@@ -23,22 +25,58 @@ fn registered_general(moment: &Moment<'_>, slug: &str) -> Option<String> {
     general_of(slug).filter(|general| moment.permission(general.as_str()).is_some())
 }
 
-/// Refuses to delete or rename a permission `TYPE:ID:ACTION` that the actor does not hold, if `TYPE:ACTION` is registered.
+/// So many permissions at a time when those of one resource are searched for.
+const STEP: usize = 500;
+
+/// Whether a permission `TYPE:ID:ACTION` is registered that the actor does not hold, for `TYPE:ACTION`.
+fn lacks_a_specific(moment: &Moment<'_>, actor: UserId, general: &str) -> bool {
+    let Some((resource_type, _)) = general.split_once(':') else { return false };
+    let prefix = format!("{resource_type}:");
+    let mut request = PageRequest::of(STEP).after(prefix.as_str());
+    loop {
+        let page = moment.permissions(&request);
+        for permission in &page.items {
+            let slug = permission.slug().as_str();
+            if !slug.starts_with(&prefix) {
+                return false;
+            }
+            if general_of(slug).as_deref() == Some(general) && !moment.check(actor, slug) {
+                return true;
+            }
+        }
+        let Some(next) = page.next else { return false };
+        request = PageRequest::of(STEP).after(next);
+    }
+}
+
+/// Refuses to delete or rename a permission `TYPE:ID:ACTION` that the actor does not hold, if `TYPE:ACTION` is registered, and
+/// `TYPE:ACTION` while there is such a permission.
 ///
 /// # Errors
 /// 403.
 pub(crate) fn may_end(before: &Moment<'_>, actor: UserId, permission: PermissionId) -> Result<(), Problem> {
     let Some(permission) = before.permission(permission) else { return Ok(()) };
     let slug = permission.slug().as_str();
-    let Some(general) = registered_general(before, slug) else { return Ok(()) };
-    if before.check(actor, slug) {
-        return Ok(());
+    let refused = |detail: String| {
+        let kind = ErrorKind::Escalation;
+        Err(Problem::new(StatusCode::FORBIDDEN, kind.code(), kind.title()).with_detail(detail))
+    };
+    if lacks_a_specific(before, actor, slug) {
+        let slug = Quoted(slug);
+        return refused(format!(
+            "permissions of single resources decide in the place of {slug}, so only a user who holds all of them may delete or \
+             rename it"
+        ));
     }
-    let (kind, slug, general) = (ErrorKind::Escalation, Quoted(slug), Quoted(&general));
-    let problem = Problem::new(StatusCode::FORBIDDEN, kind.code(), kind.title());
-    Err(problem.with_detail(format!(
-        "without {slug}, {general} decides about that resource, so only a user who holds {slug} may delete or rename it"
-    )))
+    match registered_general(before, slug) {
+        Some(general) if !before.check(actor, slug) => {
+            let (slug, general) = (Quoted(slug), Quoted(&general));
+            refused(format!(
+                "without {slug}, {general} decides about that resource, so only a user who holds {slug} may delete or rename it"
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a plan changes about which permission decides, as warnings of a preview.

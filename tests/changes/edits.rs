@@ -126,6 +126,16 @@ fn f5_ensuring_covers_both_windows_unless_there_is_a_gap() {
 }
 
 #[test]
+fn f5_ensuring_a_window_that_has_ended_is_an_error_also_if_it_overlaps() {
+    each(|calls, acme, _| {
+        acme.update(|tx| (calls.add)(tx, during(45, 60))).unwrap();
+        let error = acme.update(|tx| (calls.ensure)(tx, during(40, 48))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!((calls.window)(acme), Some(during(45, 60)));
+    });
+}
+
+#[test]
 fn f5_setting_a_window_gives_exactly_this() {
     each(|calls, acme, _| {
         let missing = acme.update(|tx| (calls.set)(tx, during(60, 70))).unwrap_err();

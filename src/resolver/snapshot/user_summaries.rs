@@ -373,7 +373,7 @@ mod tests {
             Just(UserSummary::Suspended),
             Just(UserSummary::Wide),
             (0..3usize, 0..4usize).prop_map(|(windowed, always)| held(windowed, always)),
-            (0..3usize, 0..7usize).prop_map(|(windowed, always)| held(windowed, always)),
+            (0..3usize, 0..12usize).prop_map(|(windowed, always)| held(windowed, always)),
         ]
     }
 

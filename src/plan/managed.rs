@@ -51,13 +51,13 @@ pub(super) fn check_all_managed(
         (true, false) => 2,
     };
     let of_rank = |wanted| changes.iter().filter(move |change| rank(change) == wanted);
-    // All members of one group follow each other, and are one question.
-    let mut free = None;
+    // Nearly always the members of one group follow each other, and one look at the group is enough for all of them.
+    let mut last_group = None;
     for change in (0..3).flat_map(of_rank) {
         let group = member_of(change);
-        if group.is_none() || group != free {
+        if group.is_none() || group != last_group {
             check_among(state, changes, change, author, &acts_for)?;
-            free = group;
+            last_group = group;
         }
     }
     Ok(())

@@ -72,7 +72,7 @@ impl Timestamp {
         Self::checked(micros).ok_or_else(|| Error::invalid("instant", &micros.to_string(), expected))
     }
 
-    /// As [`from_micros`](Self::from_micros), without an error, which costs a thousand times as much to make.
+    /// As [`from_micros`](Self::from_micros), for callers that would drop the error.
     #[inline]
     pub(crate) const fn checked(micros: i64) -> Option<Self> {
         if Self::MIN.0 <= micros && micros <= Self::MAX.0 { Some(Self(micros)) } else { None }

@@ -185,7 +185,7 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
         let user = principal.user;
         let lists_access = asking.check(Permission::AccessRead) && asking.check(Permission::UsersRead);
         let reads_roles = asking.check(Permission::RolesRead);
-        let told = move |problem| told(problem, reads_roles);
+        let redacted = move |problem| redacted(problem, reads_roles);
         let mut guarded = move |tx: &Tx| -> Result<T, Problem> {
             let before = tx.base().at(tx.instant());
             if let Decision::Denied(reason) = Subject::Id(user).decide(&before, R::PERMISSION) {
@@ -199,7 +199,7 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
         };
         let tenant = asking.tenant().clone();
         if query.is_preview() {
-            let (_, plan) = tenant.try_plan(guarded).map_err(told)?;
+            let (_, plan) = tenant.try_plan(guarded).map_err(redacted)?;
             let preview = Box::new(Preview::new(&plan, lists_access));
             discard(plan);
             return Ok(Applied::Previewed(preview));
@@ -216,12 +216,12 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
         let done = task.await.unwrap_or_else(|_| {
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code(), "internal error"))
         });
-        done.map_err(told)
+        done.map_err(redacted)
     }
 }
 
 /// Takes the missing rights out of a refusal by the guard, for those who may not read roles.
-fn told(problem: Problem, reads_roles: bool) -> Problem {
+fn redacted(problem: Problem, reads_roles: bool) -> Problem {
     let is_of_the_guard = problem.error().is_some_and(|error| error.kind() == ErrorKind::Escalation);
     if reads_roles || !is_of_the_guard {
         return problem;

@@ -133,7 +133,7 @@ impl Refusal {
     }
 }
 
-/// What a form shows of a refusal by the guard. The missing rights are told only to those who may read roles.
+/// What a form shows of a refusal by the guard. It names the missing rights only to those who may read roles.
 pub(super) fn escalation(error: &Error, reads_roles: bool) -> (StatusCode, Vec<Mistake>) {
     let text = if reads_roles { error.to_string() } else { "this would give rights that you do not hold".to_owned() };
     let mistake = Mistake { field: None, text: super::layout::capitalised(&text) };

@@ -5,17 +5,18 @@ use rolecall::store::conformance::{self, Clause, Finding, Fixture, FixtureError,
 
 use super::{InMemory, report_of};
 
-/// Fails unless everything passed but the cases of S6, which need a link that can break.
-fn passes_without_a_link(report: &Report) {
-    assert!(report.passed(), "{report}");
-    let not_exercised: Vec<_> = report.not_exercised().map(|case| case.clause).collect();
-    assert_eq!(not_exercised, [Clause::S6; 7], "{report}");
-}
-
 #[test]
 fn the_memory_store_keeps_the_contract() {
-    let races_met = |report: &Report| report.not_exercised().all(|case| case.clause == Clause::S6);
-    passes_without_a_link(&report_of(&InMemory(MemoryStore::default), races_met));
+    // Whether calls overlap depends on the machine's load. The optimised run insists that they do, the quick one does not.
+    let may_miss = |finding: &Finding| {
+        cfg!(debug_assertions) && matches!(finding, Finding::NotExercised(why) if why.contains("calls overlapped"))
+    };
+    // The cases of S6 need a link that can break.
+    let is_exercised = |report: &Report| {
+        report.not_exercised().filter(|case| !may_miss(&case.finding)).map(|case| case.clause).eq([Clause::S6; 7])
+    };
+    let report = report_of(&InMemory(MemoryStore::default), is_exercised);
+    assert!(report.passed() && is_exercised(&report), "{report}");
 }
 
 /// *Too old* is always a legal answer.

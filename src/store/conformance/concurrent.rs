@@ -23,6 +23,12 @@ const MIN_OVERLAPS: usize = 4;
 /// polls is not enough: a busy machine may not start a thread in that time.
 const START_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a racer that is ready to call waits for another one on the same target, and how often at most in vain. If the
+/// calls of one racer are shorter than those of another, the quick one would otherwise be several targets ahead. Where threads
+/// share a processor, only an interrupted call overlaps with another one, and waiting does not help.
+const MEETING_TIMEOUT: Duration = Duration::from_millis(2);
+const MAX_MISSED_MEETINGS: usize = 16;
+
 /// How many calls on each target are kept to be compared with later ones.
 const KEPT_CALLS: usize = 32;
 
@@ -33,6 +39,9 @@ pub(super) struct Race {
     most: usize,
     arrived: AtomicUsize,
     sequential: AtomicBool,
+    /// For each racer, the number after the target that it was last ready to call.
+    ready: Vec<AtomicU64>,
+    missed_meetings: AtomicUsize,
     clock: AtomicU64,
     overlaps: AtomicUsize,
     stopped: AtomicBool,
@@ -56,6 +65,8 @@ impl Race {
             most,
             arrived: AtomicUsize::new(0),
             sequential: AtomicBool::new(false),
+            ready: (0..racers).map(|_| AtomicU64::new(0)).collect(),
+            missed_meetings: AtomicUsize::new(0),
             clock: AtomicU64::new(0),
             overlaps: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
@@ -83,6 +94,23 @@ impl Race {
         !stopped && overlaps < MIN_OVERLAPS && self.attempts.iter().any(is_short)
     }
 
+    /// Makes a call on a target as soon as another racer is ready for one on this target, or on a later one.
+    pub(super) async fn call_together<T>(&self, target: u64, racer: usize, call: impl Future<Output = T> + Send) -> T {
+        if let Some(ready) = self.ready.get(racer) {
+            ready.store(target.saturating_add(1), Ordering::SeqCst);
+        }
+        let is_met = || {
+            let others = self.ready.iter().enumerate().filter(|(other, _)| *other != racer);
+            others.map(|(_, ready)| ready.load(Ordering::SeqCst)).any(|ready| ready > target)
+        };
+        if self.missed_meetings.load(Ordering::SeqCst) < MAX_MISSED_MEETINGS
+            && !poll_until(MEETING_TIMEOUT, is_met).await
+        {
+            self.missed_meetings.fetch_add(1, Ordering::SeqCst);
+        }
+        self.call(target, racer, call).await
+    }
+
     /// Makes a call on a target, and counts it if a call of another racer on the same target overlapped with it.
     pub(super) async fn call<T>(&self, target: u64, racer: usize, call: impl Future<Output = T> + Send) -> T {
         let start = self.clock.fetch_add(1, Ordering::SeqCst);
@@ -103,26 +131,36 @@ impl Race {
         result
     }
 
-    /// Waits until all racers have started. It polls rather than being woken, so that the last racer gets no head start.
+    /// Waits until all racers have started.
     async fn wait_for_start(&self) {
         self.arrived.fetch_add(1, Ordering::SeqCst);
-        let (mut polls, start) = (0, Instant::now());
-        poll_fn(|cx| {
-            if self.arrived.load(Ordering::SeqCst) >= self.attempts.len() || self.sequential.load(Ordering::SeqCst) {
-                return Poll::Ready(());
-            }
-            polls += 1_u32;
-            if polls % 128 == 0 {
-                if start.elapsed() >= START_TIMEOUT {
-                    self.sequential.store(true, Ordering::SeqCst);
-                }
-                thread::yield_now();
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        let is_started =
+            || self.arrived.load(Ordering::SeqCst) >= self.attempts.len() || self.sequential.load(Ordering::SeqCst);
+        if !poll_until(START_TIMEOUT, is_started).await {
+            self.sequential.store(true, Ordering::SeqCst);
+        }
     }
+}
+
+/// Waits until a condition holds, and returns whether it did in time. It polls rather than being woken, so that the racer
+/// that makes it hold gets no head start.
+async fn poll_until(timeout: Duration, holds: impl Fn() -> bool + Send) -> bool {
+    let (mut polls, start) = (0, Instant::now());
+    poll_fn(|cx| {
+        if holds() {
+            return Poll::Ready(true);
+        }
+        polls += 1_u32;
+        if polls % 128 == 0 {
+            if start.elapsed() >= timeout {
+                return Poll::Ready(false);
+            }
+            thread::yield_now();
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
 }
 
 impl CaseContext<'_> {

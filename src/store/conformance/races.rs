@@ -71,7 +71,7 @@ async fn race_for_bases(
         }
         let changes = users(number * 100..number * 100 + WIDTH)?;
         let commit = Commit { base: Base::At(base), envelope: &envelope, changes: &changes };
-        match race.call(base.revision.number(), by, store.commit(commit)).await {
+        match race.call_together(base.revision.number(), by, store.commit(commit)).await {
             Ok(won) => {
                 expect_eq("the revision of a winner", &won, &base.revision.next())?;
                 locked(&chain).win(Position { revision: won, commit: envelope.id, ..base }, changes)?;
@@ -196,7 +196,7 @@ async fn one_of_two_creations_with_the_same_slug_wins(case: &CaseContext<'_>) ->
         let base = Base::Create(tenants(target, by));
         let mut creation = users(0..WIDTH)?;
         creation.push(Change::added(tenant(&format!("acme-{target}"))?));
-        let (_, answer) = race.call(target, by, send(&*store, base, &creation)).await;
+        let (_, answer) = race.call_together(target, by, send(&*store, base, &creation)).await;
         won_or_taken("a creation in a race for its slug", answer)
     });
     for (target, by) in won.await? {
@@ -214,7 +214,7 @@ async fn one_of_two_renames_to_the_same_slug_wins(case: &CaseContext<'_>) -> Cas
         let at = create_tenant(&*store, tenant_id(unique), &own, &[]).await?;
         let mut renaming = users(0..WIDTH)?;
         renaming.push(changed(tenant(&own)?, tenant(&goal)?)?);
-        let (_, answer) = race.call(target, by, send(&*store, Base::At(at), &renaming)).await;
+        let (_, answer) = race.call_together(target, by, send(&*store, Base::At(at), &renaming)).await;
         let won = won_or_taken("a rename in a race for its slug", answer)?;
         let kept = if won { &goal } else { &own };
         expect_eq("find of the slug after a race", &store.find(&slug(kept)?).await?, &Some(tenant_id(unique)))?;
@@ -231,7 +231,7 @@ async fn either_a_creation_or_its_prevention_wins(case: &CaseContext<'_>) -> Cas
             changes = users(0..WIDTH)?;
             changes.push(Change::added(tenant(&format!("acme-{target}"))?));
         }
-        let (_, answer) = race.call(target, by, send(&*store, base, &changes)).await;
+        let (_, answer) = race.call_together(target, by, send(&*store, base, &changes)).await;
         match (answer, by) {
             (Ok(revision), _) => {
                 expect_eq("the revision of a creation, or of its prevention", &revision, &Revision::FIRST)
@@ -267,7 +267,7 @@ async fn either_a_commit_or_the_deletion_of_its_tenant_wins(case: &CaseContext<'
         let base = Base::At(Position { tenant_id: tenant_id(u128::from(target)), revision: Revision::FIRST, commit });
         let end = Change::removed(tenant(&format!("acme-{target}"))?);
         let changes = if by == 0 { vec![end] } else { users(0..WIDTH)? };
-        let (_, answer) = race.call(target, by, send(&*store, base, &changes)).await;
+        let (_, answer) = race.call_together(target, by, send(&*store, base, &changes)).await;
         let second = Revision::FIRST.next();
         match (answer, by) {
             (Ok(revision), _) => expect_eq("the revision of a commit, or of the deletion", &revision, &second)?,

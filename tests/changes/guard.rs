@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+mod instants;
+mod separated;
+
 use std::sync::Arc;
 
 use rolecall::blocking::{Authorizer, Tenant};
@@ -58,6 +61,13 @@ fn acme_by(clock: Arc<ManualClock>) -> Tenant {
 
 fn acme() -> Tenant {
     acme_by(Arc::new(ManualClock::new(at(50))))
+}
+
+/// `acme` with a separation of three of its roles, of which nobody has two.
+fn separated() -> Tenant {
+    let acme = acme();
+    acme.update(|tx| tx.create_separation("duties", 1, ["payer", "reader", "idle"])?.done()).unwrap();
+    acme
 }
 
 /// Ways in which somebody gains a right that `alice` does not hold.
@@ -367,144 +377,6 @@ fn a8_a_plan_is_judged_as_one_delta() {
     assert!(named.is_ok(), "the user who was `root` holds everything");
 }
 
-/// `acme` with a separation of three of its roles, of which nobody has two.
-fn separated() -> Tenant {
-    let acme = acme();
-    acme.update(|tx| tx.create_separation("duties", 1, ["payer", "reader", "idle"])?.done()).unwrap();
-    acme
-}
-
-/// Ways to loosen the separation, with the text of the change.
-const LOOSENED: &[(&str, Call)] = &[
-    ("deleted separation `duties`", |tx| tx.delete_separation("duties")),
-    ("changed separation `duties`: at most `1` → `2`", |tx| tx.separation("duties")?.set_at_most(2)?.done()),
-    ("changed separation `duties`: roles `idle, payer, reader` → `payer, reader`", |tx| {
-        tx.separation("duties")?.set_roles(["payer", "reader"])?;
-        tx.delete_role("idle")
-    }),
-    ("changed separation `duties`: roles `idle, payer, reader` → `editor, idle, payer`", |tx| {
-        tx.separation("duties")?.set_roles(["payer", "idle", "editor"])?.done()
-    }),
-    (
-        "changed separation `duties`: at most `1` → `2`, roles `idle, payer, reader` → `editor, idle, payer, reader`",
-        |tx| tx.separation("duties")?.set_roles(["payer", "reader", "idle", "editor"])?.set_at_most(2)?.done(),
-    ),
-    // One that forbids the same takes its place. It is another one.
-    ("deleted separation `duties`", |tx| {
-        tx.delete_separation("duties")?;
-        tx.create_separation("others", 1, ["payer", "reader", "idle"])?.done()
-    }),
-];
-
-#[test]
-fn r13_a_guarded_transaction_does_not_loosen_a_separation() {
-    for (change, call) in LOOSENED {
-        let acme = separated();
-        let before = acme.revision();
-        // Whatever the actor holds.
-        for (actor, why) in
-            [("root", ""), ("bob", ""), ("sue", " (who is suspended)"), ("nobody", " (who does not exist)")]
-        {
-            let error = guarded(&acme, actor, *call).unwrap_err();
-            assert_eq!((error.kind(), error.name()), (ErrorKind::Escalation, Some(actor)));
-            let [missing] = error.missing_rights() else { panic!("{change}: {error}") };
-            assert_eq!((missing.kind, missing.entity), (RightKind::LooserSeparation, EntityKind::Separation));
-            assert_eq!((&*missing.right, &*missing.name, &*missing.change), ("duties", "duties", *change));
-            assert_eq!(missing.windows, ["always"]);
-            let text = format!(
-                "user `{actor}`{why} cannot loosen a separation of duties: looser separation `duties`, by {change}"
-            );
-            assert_eq!(error.to_string(), text);
-            assert_eq!(acme.revision(), before, "{change}: nothing has changed");
-        }
-        // A plan is judged alike.
-        assert_eq!(acme.plan(|tx| call(tx.set_guard("root"))).unwrap_err().kind(), ErrorKind::Escalation);
-        acme.update(*call).unwrap();
-    }
-}
-
-#[test]
-fn r13_a_guarded_transaction_may_tighten_a_separation() {
-    let tightened: &[(&str, Call)] = &[
-        ("a new one", |tx| tx.create_separation("others", 1, ["payer", "admin"])?.done()),
-        ("more roles", |tx| tx.separation("duties")?.set_roles(["payer", "reader", "idle", "admin"])?.done()),
-        ("its slug and description", |tx| {
-            tx.separation("duties")?.set_slug("four-eyes")?.set_description("Four eyes.")?.done()
-        }),
-        ("fewer allowed", |tx| tx.separation("lax")?.set_at_most(1)?.done()),
-        ("loosened and tightened again", |tx| {
-            tx.separation("duties")?.set_at_most(2)?.set_at_most(1)?.set_roles(["payer", "idle"])?;
-            tx.separation("duties")?.set_roles(["payer", "reader", "idle"])?.done()
-        }),
-        ("created and deleted again", |tx| {
-            tx.create_separation("others", 1, ["payer", "admin"])?;
-            tx.delete_separation("others")
-        }),
-        ("the tenant, and all that is in it", Tx::delete_tenant),
-    ];
-    for (what, call) in tightened {
-        let acme = separated();
-        acme.update(|tx| tx.create_separation("lax", 2, ["payer", "reader", "admin"])?.done()).unwrap();
-        for actor in ["bob", "sue", "nobody"] {
-            acme.plan(|tx| call(tx.set_guard(actor))).unwrap_or_else(|error| panic!("{what}: {error}"));
-        }
-        guarded(&acme, "bob", *call).unwrap();
-    }
-}
-
-#[test]
-fn r13_a_refusal_lists_rights_and_separations() {
-    let acme = separated();
-    let error = acme
-        .update(|tx| {
-            tx.set_guard("alice").user("bob")?.assign("payer")?;
-            tx.separation("duties")?.set_slug("lax")?.set_at_most(2)?.done()
-        })
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "user `alice` cannot give rights that it does not hold, or loosen a separation of duties: `billing:pay` to user \
-         `bob`, by added assignment of `payer` to user `bob`; looser separation `duties`, by changed separation `duties`: slug \
-         `duties` → `lax`, at most `1` → `2`"
-    );
-    // What breaks a separation is refused before that, with the paths.
-    let error = guarded(&acme, "bob", |tx| tx.user("eve")?.join("staff")?.done()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::SeparationOfDuties);
-}
-
-#[test]
-fn r13_a_rebased_plan_may_tighten_a_separation() {
-    let acme = separated();
-    let tighten =
-        |tx: &Tx| tx.set_guard("bob").separation("duties")?.set_roles(["payer", "reader", "idle", "admin"])?.done();
-    let ((), plan) = acme.plan(tighten).unwrap();
-    acme.update(|tx| tx.create_user("zed")?.done()).unwrap();
-    acme.commit(acme.rebase(&plan).unwrap()).unwrap();
-    assert_eq!(acme.now().separation("duties").unwrap().roles.len(), 4);
-}
-
-#[cfg(feature = "json")]
-#[test]
-fn a7_a_guarded_replacement_does_not_loosen_a_separation() {
-    for (what, call) in LOOSENED {
-        let (acme, after) = (separated(), separated());
-        after.update(*call).unwrap();
-        let document = after.snapshot().export().unwrap().without_ids();
-        for actor in ["root", "nobody"] {
-            let mut document = document.clone();
-            let error = acme.replace(document.act_for("okta").unwrap().set_guard(actor)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Escalation, "{what}");
-            assert!(error.missing_rights().iter().any(|right| right.kind == RightKind::LooserSeparation), "{error}");
-        }
-        acme.replace(document.clone().act_for("okta").unwrap()).unwrap();
-    }
-    // A document may bring a separation.
-    let acme = acme();
-    let mut document = separated().snapshot().export().unwrap().without_ids();
-    acme.replace(document.act_for("okta").unwrap().set_guard("nobody")).unwrap();
-    assert_eq!(acme.now().separations().len(), 1);
-}
-
 #[test]
 fn r13_each_of_several_actors_must_hold_what_is_given() {
     for order in [["alice", "root"], ["root", "alice"], ["root", "nobody"]] {
@@ -516,78 +388,6 @@ fn r13_each_of_several_actors_must_hold_what_is_given() {
         assert_ne!(error.unwrap_err().name(), Some("root"));
         acme.update(|tx| tx.set_guard("alice").set_guard("root").user("bob")?.assign("editor")?.done()).unwrap();
     }
-}
-
-#[test]
-fn a9_a_suspension_between_plan_and_commit_is_seen() {
-    let acme = acme();
-    let ((), plan) = acme.plan(|tx| tx.set_guard("alice").user("bob")?.assign("editor")?.done()).unwrap();
-    let copy = plan.clone();
-    acme.update(|tx| tx.user("alice")?.suspend()?.done()).unwrap();
-    assert_eq!(acme.commit(plan).unwrap_err().kind(), ErrorKind::Stale);
-    assert_eq!(acme.rebase(&copy).unwrap_err().kind(), ErrorKind::Escalation);
-    acme.update(|tx| tx.user("alice")?.activate()?.done()).unwrap();
-    acme.commit(acme.rebase(&copy).unwrap()).unwrap();
-    assert!(acme.check("bob", "posts:write"));
-}
-
-#[test]
-fn r13_a_rebased_plan_is_judged_on_the_newest_state() {
-    let acme = acme();
-    // What the group gives has grown, and the actor does not hold it.
-    let ((), plan) = acme.plan(|tx| tx.set_guard("alice").user("bob")?.join("team")?.done()).unwrap();
-    acme.update(|tx| tx.group("team")?.assign("payer")?.done()).unwrap();
-    let error = acme.rebase(&plan).unwrap_err();
-    assert_eq!((error.kind(), error.missing_rights()[0].right.as_str()), (ErrorKind::Escalation, "billing:pay"));
-    // Nobody stays nobody, also if somebody gets that name.
-    let ((), plan) = acme.plan(|tx| tx.set_guard("zed").create_user("yan")?.done()).unwrap();
-    acme.update(|tx| tx.create_user("zed")?.assign("admin")?.done()).unwrap();
-    acme.commit(acme.rebase(&plan).unwrap()).unwrap();
-}
-
-#[test]
-fn r13_only_what_is_held_at_each_instant_is_passed_on() {
-    let clock = Arc::new(ManualClock::new(at(50)));
-    let acme = acme_by(Arc::clone(&clock));
-    acme.update(|tx| {
-        tx.user("bob")?.assign_during("payer", Window::between(at(60), at(80))?)?;
-        tx.create_group("other")?.assign_during("payer", Window::between(at(80), at(90))?)?.add_member("bob")?.done()
-    })
-    .unwrap();
-    let give = |from: i64, to: i64| {
-        let window = Window::between(at(from), at(to)).unwrap();
-        acme.plan(move |tx| tx.set_guard("bob").user("alice")?.assign_during("payer", window)?.done())
-            .map_err(|error| error.missing_rights()[0].windows.join(", "))
-            .map(drop)
-    };
-    assert_eq!((give(60, 80), give(70, 75), give(60, 90), give(81, 85)), (Ok(()), Ok(()), Ok(()), Ok(())));
-    assert_eq!(give(0, 70).unwrap_err(), "until 1970-01-01T00:01:00Z", "what is over does not count");
-    assert_eq!(
-        give(59, 91).unwrap_err(),
-        "from 1970-01-01T00:00:59Z until 1970-01-01T00:01:00Z, from 1970-01-01T00:01:30Z until 1970-01-01T00:01:31Z"
-    );
-    clock.set(at(95));
-    assert_eq!(give(0, 96).unwrap_err(), "until 1970-01-01T00:01:36Z");
-}
-
-#[test]
-fn a18_what_has_ended_for_the_actor_is_not_held() {
-    let clock = Arc::new(ManualClock::new(at(50)));
-    let acme = acme_by(Arc::clone(&clock));
-    let give = || guarded(&acme, "temp", |tx| tx.user("bob")?.assign_during("payer", until(100))?.done());
-    assert_eq!(
-        acme.plan(|tx| tx.set_guard("temp").user("bob")?.assign("payer")?.done()).unwrap_err().kind(),
-        ErrorKind::Escalation
-    );
-    let ((), waiting) =
-        acme.plan(|tx| tx.set_guard("temp").user("bob")?.assign_during("payer", until(100))?.done()).unwrap();
-    clock.set(at(100));
-    assert_eq!(give().unwrap_err().kind(), ErrorKind::Invalid, "the window has ended");
-    // A plan that waited gives for the instants that were judged, and they are over.
-    acme.commit(waiting).unwrap();
-    assert!(!acme.check("bob", "billing:pay"));
-    let longer: Call = |tx| tx.user("temp")?.extend_assignment("payer", at(110))?.done();
-    assert_eq!(guarded(&acme, "temp", longer).unwrap_err().kind(), ErrorKind::Escalation, "nobody renews what is over");
 }
 
 #[test]

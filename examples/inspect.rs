@@ -1,9 +1,9 @@
 //! Answers questions about an organisation document: who may do what at an instant, and why.
 //!
-//! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT] [--catalog CATALOG]`. Without
-//! arguments it prints the commands. `inspect import` makes such a document from the files of another product.
-//! The exit status is 0 for yes, 1 for no (denied, a conflict, an unexpected decision, a failed assertion or a finding that
-//! matters), and 2 for an error, which is printed to standard error. Findings that are errors have 3.
+//! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT] [--catalog CATALOG]`. Without arguments it
+//! prints the commands. `inspect import` makes such a document from the files of another product. The exit status is 0 for
+//! yes, 1 for no, and 2 for an error, which is printed to standard error. No is: denied, a conflict, an unexpected decision,
+//! a failed assertion or a finding that matters. Findings that are errors have 3.
 
 #[path = "inspect/catalog_file.rs"]
 mod catalog_file;

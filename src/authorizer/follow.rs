@@ -104,7 +104,7 @@ impl Follower {
 
     /// Listens to the hints of a store too, so that a tenant is refreshed soon after it has changed. Polls go on.
     ///
-    /// If the store cannot be watched, or the link to it is lost, the follower goes on without hints and tries again after a
+    /// If the store cannot be watched, or the link to it is lost, the follower goes on without hints. It tries again after a
     /// pause, which doubles from the interval up to a minute.
     ///
     /// ```

@@ -86,8 +86,8 @@ impl Snapshot {
     /// loop over all tenants.
     ///
     /// The tenant is not changed. Commits that come later are not in the result. A catalog declares its renames
-    /// ([`PermissionDef::renamed_from`](crate::catalog::PermissionDef::renamed_from)): an entry whose earlier slug it does not
-    /// have is one that goes and another that comes.
+    /// ([`PermissionDef::renamed_from`](crate::catalog::PermissionDef::renamed_from)): an entry whose earlier slug it does
+    /// not have is one that goes and another that comes.
     ///
     /// ```
     /// use rolecall::catalog::{Catalog, Definition, PermissionDef};
@@ -166,9 +166,9 @@ impl Reconciliation {
     /// ```
     ///
     /// # Complexity
-    /// O(entries of the catalogs, roles and their grants), one match for each different pattern and each permission that begins
-    /// with its literal prefix, and the permissions of each role of the catalog, twice. Users are read only where they hold a
-    /// role that goes or comes back, or where the tenant has separations or assertions: then all, twice.
+    /// O(entries of the catalogs, roles and their grants + permissions of each role of the catalog), and one match for each
+    /// different pattern and each permission that begins with its literal prefix. Users are read only where they hold a role
+    /// that goes or comes back, or where the tenant has separations or assertions: then all, twice.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
         let rules: &'static [Rule] = if self.before.at(self.from).unavailable().is_none() { RULES } else { &[] };
         rules.iter().flat_map(|rule| rule(self))

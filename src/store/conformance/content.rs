@@ -96,12 +96,13 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
         at_most: if variant == "later" { NonZeroU32::MIN } else { NonZeroU32::MAX },
         roles: vec![RoleRef::Own(role_id(4)), catalog_role.clone()],
     };
-    let asserted = |number: u128, expected| -> CaseResult<Record> {
-        let (id, slug) = (AssertionId::from_uuid(id(70 + number)), slug(&format!("assertion-{number}-{variant}"))?);
-        let binding = (number % 2 == 0) == (variant == "later");
-        Ok(Record::Assertion(AssertionRecord { id, slug, description: description.clone(), binding, expected }))
-    };
-    Ok(vec![
+    let expectations = [
+        Expectation::Allowed { permission: PermissionRef::Own(own_permission), users: vec![user], groups: vec![group] },
+        Expectation::Denied { permission: catalog_permission.clone(), users: vec![user], groups: vec![] },
+        Expectation::Only { permission: catalog_permission.clone(), users: vec![], groups: vec![group] },
+        Expectation::Separate { roles: vec![RoleRef::Own(role_id(4)), catalog_role.clone()] },
+    ];
+    let mut records = vec![
         Record::Permission(permission),
         role(4)?,
         role(5)?,
@@ -109,7 +110,7 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
         group_record(6)?,
         Record::User(user_record),
         grant(Granted::Permission(PermissionRef::Own(own_permission))),
-        grant(Granted::Permission(catalog_permission.clone())),
+        grant(Granted::Permission(catalog_permission)),
         grant(Granted::Pattern(pattern)),
         Record::Inclusion(Inclusion { role: role_id(4), included: RoleRef::Own(role_id(5)) }),
         Record::Inclusion(Inclusion { role: role_id(4), included: catalog_role.clone() }),
@@ -117,21 +118,20 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
         assigned(RoleRef::Own(role_id(4)), Holder::User(user)),
         assigned(RoleRef::Own(role_id(4)), Holder::Group(group)),
         assigned(catalog_role.clone(), Holder::User(user)),
-        assigned(catalog_role.clone(), Holder::Group(group)),
+        assigned(catalog_role, Holder::Group(group)),
         Record::Membership(Membership { user, group, window }),
         Record::Separation(separation),
-        asserted(
-            1,
-            Expectation::Allowed {
-                permission: PermissionRef::Own(own_permission),
-                users: vec![user],
-                groups: vec![group],
-            },
-        )?,
-        asserted(2, Expectation::Denied { permission: catalog_permission.clone(), users: vec![user], groups: vec![] })?,
-        asserted(3, Expectation::Only { permission: catalog_permission, users: vec![], groups: vec![group] })?,
-        asserted(4, Expectation::Separate { roles: vec![RoleRef::Own(role_id(4)), catalog_role] })?,
-    ])
+    ];
+    for (number, expected) in (1..).zip(expectations) {
+        records.push(asserted(number, variant, &description, expected)?);
+    }
+    Ok(records)
+}
+
+fn asserted(number: u128, variant: &str, description: &Description, expected: Expectation) -> CaseResult<Record> {
+    let (id, slug) = (AssertionId::from_uuid(id(70 + number)), slug(&format!("assertion-{number}-{variant}"))?);
+    let binding = (number % 2 == 0) == (variant == "later");
+    Ok(Record::Assertion(AssertionRecord { id, slug, description: description.clone(), binding, expected }))
 }
 
 async fn every_kind_of_record_is_kept_as_written(case: &CaseContext<'_>) -> CaseResult {

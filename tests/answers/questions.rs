@@ -66,6 +66,32 @@ fn r1_permissions_come_from_roles_groups_and_parent_groups() {
     assert!(direct[0].record.key == "dave" && !direct[0].active && direct[0].window == Window::until(at(900)));
 }
 
+/// More than one byte can count.
+#[test]
+fn a_user_has_hundreds_of_memberships_within_windows() {
+    let (acme, clock) = acme();
+    acme.update(|tx| {
+        let erin = tx.create_user("erin")?;
+        for number in 0..300 {
+            let group = tx.create_group(&format!("shift-{number}"))?;
+            erin.join_during(group.id()?, Window::until(at(2_000 + number)))?;
+            if number == 7 || number == 299 {
+                group.assign(if number == 7 { "auditor" } else { "viewer" })?;
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+    let mut at_second = |secs| {
+        clock.set(at(secs));
+        ["audit:read", "posts:read", "posts:write"].map(|permission| acme.check("erin", permission))
+    };
+    assert_eq!(at_second(2_006), [true, true, false]);
+    assert_eq!(at_second(2_007), [false, true, false]);
+    assert_eq!(at_second(2_298), [false, true, false]);
+    assert_eq!(at_second(2_299), [false, false, false]);
+}
+
 #[test]
 fn r2_leaving_a_group_takes_only_what_came_through_it() {
     let (acme, _) = acme();

@@ -222,7 +222,8 @@ impl Document {
     /// Lets a replacement by this document change the users and groups that a directory manages (R16).
     ///
     /// Without this call, [`Tenant::replace`](crate::Tenant::replace) fails if the document changes them. The setting is
-    /// neither serialised nor compared. An import creates a tenant and does not need it.
+    /// neither serialised nor compared. An import creates a tenant and does not need it. Call it for each directory: a document
+    /// may act for several, unlike a transaction ([`Tx::set_manager`](crate::Tx::set_manager)).
     ///
     /// # Example
     /// ```

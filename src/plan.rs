@@ -62,7 +62,7 @@ use crate::resolver::bits::Bits;
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
 use crate::resolver::snapshot::source::Source;
-use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
+use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 
 /// A transaction that has not been committed: the changes it would make and the snapshot they lead to.
 ///
@@ -75,14 +75,15 @@ use crate::resolver::snapshot::{CompiledTenant, Snapshot, walk};
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// let ((), plan) = acme.plan(|tx| {
-/// tx.create_user("alice")?;
-/// Ok(())
+///     tx.create_user("alice")?;
+///     Ok(())
 /// })?;
 /// assert_eq!(plan.changes().len(), 1);
 /// acme.commit(plan)?;
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a plan changes nothing until it is committed"]
 pub struct Plan {
     pub(crate) base: Arc<CompiledTenant>,
     pub(crate) next: Arc<CompiledTenant>,
@@ -232,7 +233,8 @@ impl Plan {
     /// by key. The iterator computes each user when it is asked.
     ///
     /// Memberships and assignments outside their window at this instant have no effect. Ask at other instants as well if
-    /// access is temporary.
+    /// access is temporary. A tenant that is unavailable for the moment denies everything; here it counts as if it answered,
+    /// since the plan can be committed once its state is known.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -243,7 +245,7 @@ impl Plan {
     /// # })?;
     /// let (_, plan) = acme.plan(|tx| tx.delete_role("editor"))?;
     /// for change in plan.access_changes(acme.now().instant()) {
-    /// assert_eq!(change.lost.slugs(), ["posts:write"]);
+    ///     assert_eq!(change.lost.slugs(), ["posts:write"]);
     /// }
     /// # Ok::<(), rolecall::Error>(())
     /// ```
@@ -314,8 +316,16 @@ impl Plan {
             let row = compiled.state.users.row(number).filter(|row| !row.is_suspended());
             let bits = row.map(|row| walk::effective(&compiled.state, row, &When::Chosen(at))).unwrap_or_default();
             let snapshot = Snapshot(Arc::clone(compiled));
-            let why = WhyEmpty::unavailable(snapshot.at(at).unavailable());
-            PermissionSet::new(snapshot, bits, why)
+            // The effect of the plan is shown, although the tenant denies as long as its state is not known.
+            let is_known = match compiled.availability {
+                Availability::Serving
+                | Availability::Unconfirmed
+                | Availability::InDoubt
+                | Availability::InvalidContent => true,
+                Availability::Broken | Availability::Closed | Availability::Deleted => false,
+            };
+            let why = snapshot.at(at).unavailable().filter(|_| !is_known);
+            PermissionSet::new(snapshot, bits, WhyEmpty::unavailable(why))
         };
         let (before, after) = (set(&self.base), set(&self.next));
         let (gained, lost) = (after.difference(&before), before.difference(&after));
@@ -336,6 +346,7 @@ impl Plan {
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct ChangeCount {
     /// Records that do not exist before the plan.
     pub added: usize,
@@ -361,6 +372,7 @@ pub struct ChangeCount {
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AccessChange {
     /// The user, as after the plan, or as before if it is deleted.
     pub user: UserRecord,

@@ -60,7 +60,11 @@ fn steps() -> Vec<Step> {
         step("unassign", |t| Box::pin(async { unassign(t).await }), Some(false)),
         step("unassign again", |t| Box::pin(async { unassign(t).await }), Some(false)),
         step("assign once more", |t| Box::pin(async { assign(t).await }), Some(true)),
-        step("rename", |t| Box::pin(async { t.update(|tx| tx.rename_tenant("acme-2")?.done()).await.map(drop) }), None),
+        step(
+            "rename",
+            |t| Box::pin(async { t.update(|tx| tx.set_tenant_slug("acme-2")?.done()).await.map(drop) }),
+            None,
+        ),
     ]
 }
 

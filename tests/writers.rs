@@ -137,7 +137,7 @@ fn f3_a_plan_does_not_call_the_store() {
 #[test]
 fn f3_a_document_that_fails_is_applied_again_if_the_store_has_moved() {
     let (_store, _authorizer, here, elsewhere) = two_processes();
-    elsewhere.update(|tx| tx.rename_tenant("acme-corp")?.done()).unwrap();
+    elsewhere.update(|tx| tx.set_tenant_slug("acme-corp")?.done()).unwrap();
     let document = elsewhere.snapshot().export().unwrap();
     // Here the slug is still another one, which is a mistake.
     assert!(here.plan_replace(&document).is_err());

@@ -77,8 +77,10 @@ impl Tenant {
     /// and each process that commits without a pause makes two calls more now and then, to let others in.
     ///
     /// # Errors
-    /// Those of the closure; [`Escalation`](crate::ErrorKind::Escalation) if the closure has
-    /// [set a guard](crate::Tx::set_guard) and gives what its actor lacks (R13);
+    /// Those of the closure; [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) (R14) or
+    /// [`AssertionFailed`](crate::ErrorKind::AssertionFailed) (R17) if the result breaks one;
+    /// [`Escalation`](crate::ErrorKind::Escalation) if the closure has [set a guard](crate::Tx::set_guard) and gives what its
+    /// actor lacks (R13); [`TooManyEntities`](crate::ErrorKind::TooManyEntities);
     /// [`Conflict`](crate::ErrorKind::Conflict) if other writers won every attempt;
     /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier commit is in doubt, so that nothing was sent;
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the tenant was given a slug that is taken;
@@ -145,7 +147,11 @@ impl Tenant {
     /// use [`Tenant::update`].
     ///
     /// # Errors
-    /// Those of the closure; [`Escalation`](crate::ErrorKind::Escalation) (R13).
+    /// Those of the closure; [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) (R14) or
+    /// [`AssertionFailed`](crate::ErrorKind::AssertionFailed) (R17) if the result breaks one;
+    /// [`Escalation`](crate::ErrorKind::Escalation) (R13); [`TooManyEntities`](crate::ErrorKind::TooManyEntities);
+    /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted), and
+    /// [`Internal`](crate::ErrorKind::Internal) if the tenant is out of service.
     pub fn plan<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<(T, Plan)> {
         self.try_plan(f)
     }

@@ -20,6 +20,9 @@ use crate::model::error::Error;
 use crate::store::{DynPositions, DynWatch, Positions, Watch};
 use crate::timer;
 
+/// The least pause between two polls.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Keeps the open tenants of an authorizer up to date with what other processes commit.
 ///
 /// [`Authorizer::follow`] makes one, and has an example. [`run`](Self::run) is the future to spawn.
@@ -66,7 +69,8 @@ impl Authorizer {
     ///
     /// # Consistency
     /// What another process commits is seen here at most one interval and two calls to the store later, while the store
-    /// answers; with hints of the store, after one call. A hint that is lost costs one interval.
+    /// answers and the last poll and refresh succeeded; with hints of the store, after one call. A hint that is lost costs one
+    /// interval. *How old an answer can be* in [`docs::consistency`](crate::docs::consistency) has the exceptions.
     /// [`AuthorizerBuilder::max_staleness`](crate::AuthorizerBuilder::max_staleness) bounds the age of answers while the
     /// store does *not* answer.
     pub fn follow(&self, store: impl Positions) -> Follower {
@@ -84,7 +88,7 @@ impl Authorizer {
 }
 
 impl Follower {
-    /// Sets the pause between two polls. The default is one second.
+    /// Sets the pause between two polls. The default is one second, and the least a millisecond.
     ///
     /// ```
     /// # use rolecall::{Authorizer, store::MemoryStore};
@@ -98,7 +102,7 @@ impl Follower {
     /// A poll is one call to the store for each 10,000 open tenants. After a poll that failed, the pause doubles, up to ten
     /// seconds or the interval, whichever is longer.
     pub fn every(mut self, interval: Duration) -> Self {
-        self.interval = interval;
+        self.interval = interval.max(SHORTEST);
         self
     }
 

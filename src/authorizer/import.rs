@@ -40,7 +40,8 @@ impl Authorizer {
     /// lists the first hundred. [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the slug is taken.
     /// [`Escalation`](crate::ErrorKind::Escalation) if the document has a [guard](Document::set_guard) and gives anybody
     /// anything (R13). [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) if a user breaks a separation of the
-    /// document (R14). Otherwise those of [`Authorizer::create_tenant`].
+    /// document (R14), and [`AssertionFailed`](crate::ErrorKind::AssertionFailed) if one of its binding assertions fails
+    /// (R17). Otherwise those of [`Authorizer::create_tenant`].
     pub async fn import(&self, document: &Document) -> Result<Tenant> {
         let changes = document.additions(self.catalog(), Uuid::new_v4)?;
         document.check_guard(&changes, &self.shared.catalog, self.shared.clock.now())?;
@@ -102,7 +103,9 @@ impl Tenant {
     /// # Errors
     /// [`Document`](crate::ErrorKind::Document), [`Closed`](crate::ErrorKind::Closed),
     /// [`Deleted`](crate::ErrorKind::Deleted), [`Managed`](crate::ErrorKind::Managed),
-    /// [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties).
+    /// [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties), [`AssertionFailed`](crate::ErrorKind::AssertionFailed),
+    /// [`Escalation`](crate::ErrorKind::Escalation) if the document has a guard, and [`Internal`](crate::ErrorKind::Internal)
+    /// if the tenant is out of service.
     pub fn plan_replace(&self, document: &Document) -> Result<Plan> {
         self.0.writable()?;
         document.plan_on(self.0.current.load(), CommitContext::new(&*self.0.shared.clock))

@@ -58,6 +58,8 @@ impl Tenant {
     /// | [`Cycle`](crate::ErrorKind::Cycle) | together with what others have added, the plan closes a cycle |
     /// | [`Managed`](crate::ErrorKind::Managed) | a directory that the transaction did not act for manages what the plan changes (R16) |
     /// | [`Escalation`](crate::ErrorKind::Escalation) | the actor of a guarded plan lost a right, or what the plan gives has grown (R13) |
+    /// | [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) | together with what others have added, a user holds too many roles of a separation (R14) |
+    /// | [`AssertionFailed`](crate::ErrorKind::AssertionFailed) | together with what others have added, the plan breaks a binding assertion (R17) |
     /// | [`CatalogConflict`](crate::ErrorKind::CatalogConflict) | the slug of something that the plan changes or refers to has come to belong to the tenant and to the catalog (R9) |
     pub async fn rebase(&self, plan: &Plan) -> Result<Plan> {
         self.refresh().await?;

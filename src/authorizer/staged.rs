@@ -132,7 +132,9 @@ impl Tenant {
     /// One call to the store.
     ///
     /// # Errors
-    /// Those of the closure, and of [`Tenant::refresh`]; [`Escalation`](crate::ErrorKind::Escalation) (R13);
+    /// Those of the closure, and of [`Tenant::refresh`]; [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) (R14) or
+    /// [`AssertionFailed`](crate::ErrorKind::AssertionFailed) (R17) if the result breaks one;
+    /// [`Escalation`](crate::ErrorKind::Escalation) (R13);
     /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier commit is in doubt, or another stage does not end;
     /// [`Rejected`](crate::ErrorKind::Rejected) if the closure deletes the tenant: use [`Tenant::delete`].
     pub async fn stage<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Staged<T>> {

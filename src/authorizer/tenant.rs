@@ -43,8 +43,9 @@ use crate::store::DynStore;
 ///
 /// # Consistency
 /// A question sees the newest snapshot that this process has published. An update of this authorizer is
-/// published before `update` returns. Updates of other processes are seen after [`Tenant::refresh`], or after
-/// an update that conflicted with them.
+/// published before `update` returns. Updates of other processes are seen after [`Tenant::refresh`] or
+/// [`Tenant::at_least`], after an update that conflicted with them, failed or had no effect, and through a
+/// [follower](crate::Authorizer::follow).
 ///
 /// With a [runtime](crate::AuthorizerBuilder::runtime), a call continues when its future is dropped. Without one, a
 /// write whose future is dropped after the store was called leaves a commit in doubt. Until that is resolved, every
@@ -129,6 +130,7 @@ pub enum Outcome {
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Lag {
     /// How many revisions the store is known to be ahead.
     pub revisions: u64,
@@ -169,6 +171,8 @@ impl Inner {
         let inner = Arc::new(Self { shared, write_state, session, tenant_id, current, is_being_resolved, sync_state });
         let weak: Weak<Self> = Arc::downgrade(&inner);
         inner.shared.staleness.add(weak);
+        // The load may have taken longer than the bound.
+        inner.judge(&inner.shared.staleness);
         inner
     }
 
@@ -191,12 +195,15 @@ impl Inner {
     pub(crate) fn publish(&self, next: Arc<CompiledTenant>, news: News<'_>) -> Result<(), InternalFault> {
         let availability = match &next.state.tenant {
             None => Availability::Deleted,
-            Some(_) => Availability::Serving,
+            Some(_) if self.is_asked_in_time() => Availability::Serving,
+            Some(_) => Availability::Unconfirmed,
         };
         let next =
             if next.availability == availability { next } else { Arc::new(next.with_availability(availability)) };
-        self.latest_is(next.position.revision);
         let published = self.current.publish(Arc::clone(&next));
+        // What the store has said is about this snapshot, and not about the one before it.
+        self.latest_is(next.position.revision);
+        self.judge(&self.shared.staleness);
         if !must_hold(published || !self.is_open(), PUBLISHED) {
             self.current.set_availability(Availability::Broken);
             return Err(InternalFault(PUBLISHED));
@@ -208,6 +215,12 @@ impl Inner {
             self.ended();
         }
         Ok(())
+    }
+
+    /// Whether the holder of the turn asked the store within the bound on staleness. Its answer may have taken longer.
+    fn is_asked_in_time(&self) -> bool {
+        let known = lock(&self.sync_state);
+        self.shared.staleness.is_within(known.confirmed.later(known.asked))
     }
 
     /// Marks the tenant as deleted. Every check is denied, and the registry drops it.

@@ -21,7 +21,7 @@ use crate::store::Commit;
 /// assert!(acme.now().user("alice").is_none());
 /// # Ok::<(), rolecall::Error>(())
 /// ```
-#[must_use = "a staged transaction that is dropped leaves its commit in doubt"]
+#[must_use = "finish it: if it is dropped after `commit`, its commit is in doubt"]
 pub struct Staged<T> {
     staged: authorizer::Staged<T>,
     runtime: Option<Arc<dyn Runtime>>,

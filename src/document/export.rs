@@ -14,13 +14,13 @@ use super::values::{Format, Id, OptionalText, RemovedKind, Status};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::internal_fault::{must, watch};
 use crate::model::records::{self, Timestamp, Window};
+use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::entity_rows::GroupRow;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::table::{Row, Table};
-use crate::resolver::snapshot::{Availability, Snapshot};
 use crate::resolver::tables::hash_index::HashIndex;
 
 impl Snapshot {
@@ -53,16 +53,7 @@ impl Snapshot {
     /// [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
-        let refused = match compiled.availability {
-            Availability::Serving => None,
-            Availability::Unconfirmed => Some(ErrorKind::Unavailable),
-            Availability::InDoubt => Some(ErrorKind::Blocked),
-            Availability::InvalidContent => Some(ErrorKind::Corrupt),
-            Availability::Broken => Some(ErrorKind::Internal),
-            Availability::Closed => Some(ErrorKind::Closed),
-            Availability::Deleted => Some(ErrorKind::Deleted),
-        };
-        if let Some(kind) = refused {
+        if let Some(kind) = compiled.availability.refusal() {
             return Err(Error::new(kind));
         }
         let state = &compiled.state;

@@ -162,7 +162,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the
-    /// group or one of its direct subgroups (R16).
+    /// group or one of its direct subgroups (R16); [`Rejected`](crate::ErrorKind::Rejected) if an assertion names it (R17).
     pub fn delete_group(&self, group: impl AsGroup) -> Result<()> {
         let number = self.find_group(&group)?;
         self.check_not_asserted(Asserted::Group(number))?;

@@ -222,7 +222,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`ReadOnly`](crate::ErrorKind::ReadOnly) for a role of the
-    /// catalog.
+    /// catalog; [`CatalogConflict`](crate::ErrorKind::CatalogConflict) for a slug that belongs to the tenant and to the catalog
+    /// (R9); [`Rejected`](crate::ErrorKind::Rejected) if a separation (R14) or an assertion (R17) names it.
     pub fn delete_role(&self, role: impl AsRole) -> Result<()> {
         let number = self.find_role(&role)?;
         let row = self.with_role(number, RoleRow::clone)?;

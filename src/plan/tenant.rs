@@ -11,7 +11,7 @@ impl Tx {
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// acme.update(|tx| {
-    ///     tx.rename_tenant("acme-corp")?;
+    ///     tx.set_tenant_slug("acme-corp")?;
     ///     Ok(())
     /// })?;
     /// # Ok::<(), rolecall::Error>(())
@@ -20,7 +20,7 @@ impl Tx {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid). The update itself may fail with
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
-    pub fn rename_tenant(&self, slug: &str) -> Result<&Self> {
+    pub fn set_tenant_slug(&self, slug: &str) -> Result<&Self> {
         let slug = TenantSlug::new(slug)?;
         self.change_tenant(|tenant| tenant.slug = slug)
     }
@@ -30,7 +30,7 @@ impl Tx {
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// acme.update(|tx| {
-    ///     tx.name_tenant("Acme Corporation")?;
+    ///     tx.set_tenant_name("Acme Corporation")?;
     ///     Ok(())
     /// })?;
     /// # Ok::<(), rolecall::Error>(())
@@ -38,7 +38,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
-    pub fn name_tenant(&self, name: &str) -> Result<&Self> {
+    pub fn set_tenant_name(&self, name: &str) -> Result<&Self> {
         let name = Name::new(name)?;
         self.change_tenant(|tenant| tenant.name = name)
     }

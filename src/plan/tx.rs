@@ -28,20 +28,24 @@ use crate::resolver::snapshot::table::{Row, Table};
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| {
-/// tx.set_actor("ops@acme.com")?.set_note("the first team")?;
-/// tx.create_permission("posts:write")?.set_name("Write posts")?;
-/// tx.create_role("editor")?.grant("posts:*")?;
-/// let engineering = tx.create_group("engineering")?;
-/// for key in ["alice", "bob"] {
-/// tx.create_user(key)?;
-/// engineering.add_member(key)?;
-/// }
-/// engineering.assign("editor")?;
-/// Ok(())
+///     tx.set_actor("ops@acme.com")?.set_note("the first team")?;
+///     tx.create_permission("posts:write")?.set_name("Write posts")?;
+///     tx.create_role("editor")?.grant("posts:*")?;
+///     let engineering = tx.create_group("engineering")?;
+///     for key in ["alice", "bob"] {
+///         tx.create_user(key)?;
+///         engineering.add_member(key)?;
+///     }
+///     engineering.assign("editor")?;
+///     Ok(())
 /// })?;
 /// assert!(acme.check("bob", "posts:write"));
 /// # Ok::<(), rolecall::Error>(())
 /// ```
+///
+/// # Errors
+/// Each call lists its own. Any call that names a role or a permission by its slug is refused as
+/// [`CatalogConflict`](crate::ErrorKind::CatalogConflict) if the slug belongs to the tenant and to the catalog (R9).
 ///
 /// # Consistency
 /// Nobody sees a change before the closure has returned and the commit has succeeded. If another writer commits
@@ -247,7 +251,7 @@ impl Tx {
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
-    /// acme.update(|tx| tx.name_tenant("Acme Corporation")?.done())?;
+    /// acme.update(|tx| tx.set_tenant_name("Acme Corporation")?.done())?;
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///

@@ -43,6 +43,7 @@ pub use self::names::{AsGroup, AsPermission, AsRole, AsUser, External, Permissio
 use self::compiled_catalog::CompiledCatalog;
 use self::session::Session;
 use self::state::State;
+use crate::model::error::ErrorKind;
 use crate::model::records::{Name, Position, Revision, TenantId, TenantSlug};
 
 /// A tenant at one revision, in memory, immutable.
@@ -108,6 +109,19 @@ impl Availability {
     /// Whether this availability is final.
     pub(crate) fn is_over(self) -> bool {
         matches!(self, Self::Closed | Self::Deleted)
+    }
+
+    /// The error of a call that cannot return a value which says that the tenant is unavailable.
+    pub(crate) fn refusal(self) -> Option<ErrorKind> {
+        match self {
+            Self::Serving => None,
+            Self::Unconfirmed => Some(ErrorKind::Unavailable),
+            Self::InDoubt => Some(ErrorKind::Blocked),
+            Self::InvalidContent => Some(ErrorKind::Corrupt),
+            Self::Broken => Some(ErrorKind::Internal),
+            Self::Closed => Some(ErrorKind::Closed),
+            Self::Deleted => Some(ErrorKind::Deleted),
+        }
     }
 }
 
@@ -216,7 +230,7 @@ impl fmt::Debug for Snapshot {
         f.debug_struct("Snapshot")
             .field("tenant_id", &self.tenant_id())
             .field("revision", &self.revision())
-            .field("standing", &self.0.availability)
+            .field("availability", &self.0.availability)
             .finish_non_exhaustive()
     }
 }

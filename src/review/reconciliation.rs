@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::lint::Finding;
 use crate::model::catalog::Catalog;
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::error::{Error, Result};
 use crate::model::invariants::refused;
 use crate::model::records::{PermissionId, Timestamp};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
@@ -103,14 +103,15 @@ impl Snapshot {
     /// ```
     ///
     /// # Errors
-    /// [`Deleted`](ErrorKind::Deleted), and [`Corrupt`](ErrorKind::Corrupt) if the tenant could not be opened with the
-    /// other catalog: an entity of its own has the id of an entry.
+    /// Those of [`Snapshot::export`] for a tenant that is unavailable, and [`Corrupt`](crate::ErrorKind::Corrupt) if the tenant could
+    /// not be opened with the other catalog: an entity of its own has the id of an entry.
     ///
     /// # Complexity
     /// As opening the tenant: O(n log n) for n records, in time and memory.
     pub fn reconcile(&self, next: &Catalog, from: Timestamp) -> Result<Reconciliation> {
-        if self.0.state.tenant.is_none() {
-            return Err(Error::new(ErrorKind::Deleted));
+        // An empty list would look as if nothing were to be found.
+        if let Some(kind) = self.0.availability.refusal() {
+            return Err(Error::new(kind));
         }
         let catalog = Arc::new(CompiledCatalog::new(next.clone()));
         let after = CompiledTenant::under(&self.0, catalog).map_err(|violations| refused(&violations))?;
@@ -147,8 +148,7 @@ impl Reconciliation {
         &self.after
     }
 
-    /// Returns the findings, code by code in the order of [`Code::ALL`](super::Code::ALL). Nothing, if the tenant is
-    /// unavailable.
+    /// Returns the findings, code by code in the order of [`Code::ALL`](super::Code::ALL).
     ///
     /// A finding with the severity [`Error`](super::Severity::Error) is something that would be lost or broken, and a
     /// [`Warning`](super::Severity::Warning) something that would be given. If no finding is either, no user gains or loses
@@ -170,13 +170,12 @@ impl Reconciliation {
     /// different pattern and each permission that begins with its literal prefix. Users are read only where they hold a role
     /// that goes or comes back, or where the tenant has separations or assertions: then all, twice.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
-        let rules: &'static [Rule] = if self.before.at(self.from).unavailable().is_none() { RULES } else { &[] };
-        rules.iter().flat_map(|rule| rule(self))
+        RULES.iter().flat_map(|rule| rule(self))
     }
 
     /// Returns which users gain or lose access at the instant of the question or later, by key. Permissions are matched by
     /// id and shown with the slug that they have afterwards. The iterator compares each user when it is asked, so it needs
-    /// memory for one user only. Nothing, if the tenant is unavailable.
+    /// memory for one user only.
     ///
     /// ```
     /// use rolecall::catalog::{Catalog, Definition, PermissionDef};

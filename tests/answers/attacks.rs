@@ -309,7 +309,7 @@ fn a17_store_then_load_gives_equal_records_after_every_kind_of_change() {
         |tx| tx.delete_permission("pp"),
         |tx| tx.delete_user("w"),
         |tx| tx.delete_group("g"),
-        |tx| tx.name_tenant("Acme Corp")?.rename_tenant("acme-corp")?.done(),
+        |tx| tx.set_tenant_name("Acme Corp")?.set_tenant_slug("acme-corp")?.done(),
     ];
     for change in changes {
         assert!(!acme.update(change).unwrap().changes.is_empty());

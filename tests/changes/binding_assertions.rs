@@ -273,7 +273,7 @@ fn calls_say_what_is_wrong() {
         move |tx: &Tx| tx.create_assertion("x", &Assertion::only("billing:pay"))?.set_slug(slug)?.done()
     };
     assert_eq!(kind(&renamed("payments")), ErrorKind::AlreadyExists);
-    acme.plan(renamed("x")).unwrap();
+    let _ = acme.plan(renamed("x")).unwrap();
     assert_eq!(kind(&|tx| tx.assertion("paymnets")?.done()), ErrorKind::NotFound);
     assert_eq!(kind(&|tx| tx.create_assertion("a b", &Assertion::only("billing:pay"))?.done()), ErrorKind::Invalid);
     let error = acme.update(|tx| tx.assertion("paymnets")?.done()).unwrap_err();

@@ -133,8 +133,8 @@ const STORY: &[(Make, &[&str])] = &[
         |tx| tx.delete_user("alice@acme.com"),
         &["deleted user `alice@acme.com`", "removed assignment of `editor` to user `alice@acme.com`"],
     ),
-    (|tx| tx.name_tenant("Acme Corp")?.done(), &["changed tenant `acme`: name `Acme` → `Acme Corp`"]),
-    (|tx| tx.rename_tenant("acme-corp")?.done(), &["renamed tenant `acme` to `acme-corp`"]),
+    (|tx| tx.set_tenant_name("Acme Corp")?.done(), &["changed tenant `acme`: name `Acme` → `Acme Corp`"]),
+    (|tx| tx.set_tenant_slug("acme-corp")?.done(), &["renamed tenant `acme` to `acme-corp`"]),
     (Tx::delete_tenant, &["deleted tenant `acme-corp`"]),
 ];
 

@@ -124,7 +124,7 @@ const FREE: &[(&str, Call)] = &[
     ("a suspended local member", |tx| tx.user("bob")?.suspend()?.done()),
     ("a local user deleted", |tx| tx.delete_user("carol")),
     ("a local group", |tx| tx.group("wide")?.set_slug("w")?.set_name("W")?.set_description("w")?.done()),
-    ("the tenant", |tx| tx.rename_tenant("acme2")?.name_tenant("Acme 2")?.done()),
+    ("the tenant", |tx| tx.set_tenant_slug("acme2")?.set_tenant_name("Acme 2")?.done()),
     ("the end of the tenant", Tx::delete_tenant),
 ];
 

@@ -290,7 +290,7 @@ fn f28_a_chain_of_calls_ends_a_closure() {
     acme.update(|tx| tx.group("g")?.add_parent("p")?.done()).unwrap();
     acme.update(|tx| tx.role("r")?.grant("a*")?.done()).unwrap();
     acme.update(|tx| tx.create_permission("a:x")?.set_name("X")?.done()).unwrap();
-    acme.update(|tx| tx.name_tenant("Acme Corporation")?.done()).unwrap();
+    acme.update(|tx| tx.set_tenant_name("Acme Corporation")?.done()).unwrap();
     assert!(acme.check("u", "a:x"));
     acme.update(|tx| tx.user("u")?.leave("g")?.done()).unwrap();
     assert!(acme.now().groups_of("u").is_empty());

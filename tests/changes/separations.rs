@@ -243,7 +243,7 @@ fn a_separation_forbids_something_and_allows_something() {
         acme.plan(move |tx| tx.create_separation("s", 1, ["clerk", "reader"])?.set_slug(slug)?.done())
     };
     assert_eq!(renamed("payments").unwrap_err().kind(), ErrorKind::AlreadyExists);
-    renamed("s").unwrap();
+    let _ = renamed("s").unwrap();
     let error = acme.update(|tx| tx.separation("paymnts")?.done()).unwrap_err();
     assert_eq!(error.to_string(), "separation `paymnts` not found; did you mean `payments`?");
 }

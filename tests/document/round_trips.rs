@@ -86,7 +86,7 @@ const STEPS: &[Step] = &[
     ("a deleted user", |tx| tx.delete_user("alice@acme.com")),
     ("made anew", |tx| tx.create_user("alice@acme.com")?.join("staff")?.done()),
     ("slugs that differ in case alone", |tx| tx.create_role("Viewer").and_then(|_| tx.create_role("VIEWER")).map(drop)),
-    ("the tenant's own name", |tx| tx.rename_tenant("acme")?.name_tenant("Acme & Söhne")?.done()),
+    ("the tenant's own name", |tx| tx.set_tenant_slug("acme")?.set_tenant_name("Acme & Söhne")?.done()),
 ];
 
 #[test]

@@ -136,7 +136,7 @@ impl Edit {
             },
             Self::Unique => tx.create_user(&name(op))?.done(),
             Self::Nothing => Ok(()),
-            Self::Rename(slug) => tx.rename_tenant(SLUGS[slug])?.done(),
+            Self::Rename(slug) => tx.set_tenant_slug(SLUGS[slug])?.done(),
             Self::Delete => tx.delete_tenant(),
         }
     }

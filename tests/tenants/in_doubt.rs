@@ -465,7 +465,7 @@ fn a_slug_that_is_taken_aborts_the_whole_update() {
     block_on(authorizer.create_tenant("globex", "Globex")).unwrap();
     let update = acme.update(|tx| {
         tx.create_user("bob")?;
-        tx.rename_tenant("globex")?.done()
+        tx.set_tenant_slug("globex")?.done()
     });
     assert_eq!(block_on(update).unwrap_err().kind(), ErrorKind::AlreadyExists);
     assert!(acme.slug().unwrap() == "acme" && acme.now().user("bob").is_none() && acme.in_doubt().is_none());

@@ -46,7 +46,7 @@ fn a_renamed_tenant_is_found_by_its_new_slug_alone() {
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
     let other = Authorizer::builder().store(store).build();
     let elsewhere = other.tenant("acme").unwrap();
-    acme.update(|tx| tx.rename_tenant("acme-corp")?.name_tenant("Acme Corp")?.done()).unwrap();
+    acme.update(|tx| tx.set_tenant_slug("acme-corp")?.set_tenant_name("Acme Corp")?.done()).unwrap();
     assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(authorizer.tenant("acme-corp").unwrap().tenant_id(), acme.tenant_id());
     // An open tenant is found by the slug in its current snapshot.
@@ -207,7 +207,7 @@ fn an_update_inside_an_update_is_an_error_and_not_a_deadlock() {
         assert_eq!(inner.update(|_| Ok(())).unwrap_err().kind(), ErrorKind::NestedUpdate);
         assert_eq!(inner.refresh().unwrap_err().kind(), ErrorKind::NestedUpdate);
         assert_eq!(authorizer.tenant("acme").unwrap_err().kind(), ErrorKind::NestedUpdate);
-        inner.plan(|tx| tx.create_user("bob")?.done())?;
+        let _ = inner.plan(|tx| tx.create_user("bob")?.done())?;
         tx.create_user("alice")?.done()
     })
     .unwrap();

@@ -428,7 +428,7 @@ fn a_slug_whose_tenant_turns_out_to_be_renamed_is_looked_up_again() {
     let (store, authorizer, acme) = acme();
     store.commits([Fault::AnswerLost]);
     store.sinces([Fault::Down]);
-    assert!(block_on(acme.update(|tx| tx.rename_tenant("acme-old")?.done())).is_err());
+    assert!(block_on(acme.update(|tx| tx.set_tenant_slug("acme-old")?.done())).is_err());
     let elsewhere = Authorizer::builder().store(store.store()).build();
     let next = block_on(elsewhere.create_tenant("acme", "The next one")).unwrap();
     let found = block_on(authorizer.tenant("acme")).unwrap();

@@ -44,7 +44,7 @@ fn a_tenant_opened_by_slug_has_that_slug_at_its_revision() {
     let there = Authorizer::builder().store(store.0.clone()).build();
     let first = block_on(there.create_tenant("acme", "The first")).unwrap();
     *store.1.lock().unwrap() = Some(Box::new(move || {
-        block_on(first.update(|tx| tx.rename_tenant("acme-old")?.done())).unwrap();
+        block_on(first.update(|tx| tx.set_tenant_slug("acme-old")?.done())).unwrap();
         block_on(there.create_tenant("acme", "The second")).unwrap();
     }));
     let opened = block_on(here.tenant("acme")).unwrap();

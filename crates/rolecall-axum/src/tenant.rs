@@ -255,8 +255,8 @@ impl TenantLayer {
         self
     }
 
-    /// Lets a client that talks to several instances see at least what it has seen before. Each answer has the
-    /// [position](rolecall::Snapshot::position) of the tenant in this header. A request that sends it back waits until this
+    /// Lets a client that talks to several instances see at least what it has seen before. Each answer of a handler has the
+    /// [position](rolecall::Snapshot::position) of the tenant in this header; those of the layer itself (401, 404, 503) have none. A request that sends it back waits until this
     /// instance has that state, before its moment is taken.
     ///
     /// ```

@@ -148,11 +148,13 @@ codes! {
         /// pause, or raise the bounds.
         Conflict = "conflict",
         /// This call's own commit may or may not have been applied. [`Error::commit`](crate::Error::commit) is its id,
-        /// and [`Tenant::outcome`](crate::Tenant::outcome) returns what became of it. Do not call again before that.
+        /// and [`Tenant::outcome`](crate::Tenant::outcome) returns what became of it. Do not call again before that. After a
+        /// creation there is no tenant to ask: open the tenant by its slug. That a tenant was created for certain and could
+        /// not be opened is in doubt, too; the text says so.
         InDoubt = "in_doubt",
-        /// An earlier commit is in doubt, and this call waits for it. Nothing of this call was sent, so call again later:
-        /// every call tries to resolve the earlier commit first. [`Error::commit`](crate::Error::commit) is the id of the
-        /// earlier commit.
+        /// An earlier commit has the tenant's turn: it is in doubt, or it is staged and was not finished in time. Nothing of
+        /// this call was sent, so call again later. Every call first tries to resolve a commit in doubt.
+        /// [`Error::commit`](crate::Error::commit) is the id of the earlier commit.
         Blocked = "blocked",
         /// The store could not be reached. Nothing was changed.
         Unavailable = "unavailable",
@@ -168,7 +170,8 @@ codes! {
         Closed = "closed",
         /// The tenant was deleted.
         Deleted = "deleted",
-        /// Since the tenant was opened, it has had more entities of one kind than it can number.
+        /// Since the tenant was opened, it has had more entities of one kind than it can number: 1,073,741,823. Close the
+        /// tenant and open it again.
         TooManyEntities = "too_many_entities",
         /// The application rejected the change with [`Error::rejected`](crate::Error::rejected), or the call does not
         /// fit the state of the tenant.
@@ -197,8 +200,8 @@ codes! {
 }
 
 impl ErrorKind {
-    /// Returns whether the same call may succeed if it is repeated, without a change by the caller. Nothing was changed
-    /// by the call that failed.
+    /// Returns whether the same call may succeed if it is repeated, without a change by the caller. If it is `true`, nothing
+    /// was changed by the call that failed.
     ///
     /// `true` for [`Blocked`](ErrorKind::Blocked): nothing of the call was sent, and the call that is repeated resolves
     /// the earlier commit first. `false` for [`InDoubt`](ErrorKind::InDoubt): the commit may have been applied, so find
@@ -300,7 +303,7 @@ impl ErrorKind {
             Self::ForeignPlan => "plan of another tenant or opening",
             Self::Conflict => "commit conflict",
             Self::InDoubt => "commit in doubt",
-            Self::Blocked => "blocked by a commit in doubt",
+            Self::Blocked => "blocked by an earlier commit",
             Self::Unavailable => "store unavailable",
             Self::TooLarge => "commit too large",
             Self::UnsupportedRecord => "unsupported kind of record",

@@ -119,8 +119,8 @@ impl Inner {
             },
             ErrorKind::Blocked => {
                 match self.commit {
-                    Some(commit) => write!(f, "blocked by commit {commit}, whose outcome is not known")?,
-                    None => f.write_str("blocked by a commit whose outcome is not known")?,
+                    Some(commit) => write!(f, "blocked by commit {commit}, which is in doubt or staged")?,
+                    None => f.write_str("blocked by a commit that is in doubt or staged")?,
                 }
                 f.write_str("; nothing was changed by this call, try again later")
             }

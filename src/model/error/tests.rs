@@ -92,7 +92,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (
             Error::blocked(commit),
-            "blocked by commit 00000000-0000-0000-0000-000000000000, whose outcome is not known; nothing was changed by \
+            "blocked by commit 00000000-0000-0000-0000-000000000000, which is in doubt or staged; nothing was changed by \
              this call, try again later",
         ),
         (

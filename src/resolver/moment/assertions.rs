@@ -182,6 +182,7 @@ impl Assertions {
     /// For each assertion: the users that it names, the members of its groups, and the users of the roles that grant its
     /// permission. For each of them, the groups and roles above, at each later instant at which a window on the way begins or
     /// ends. Each name that does not exist costs a search for similar ones, unless it is a user's.
+    #[must_use = "failures that nobody reads protect nothing"]
     pub fn check(&self, moment: &Moment<'_>) -> Vec<Failure> {
         let mut failures = Vec::new();
         // One instant for all questions.

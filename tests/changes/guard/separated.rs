@@ -74,7 +74,7 @@ fn r13_a_guarded_transaction_may_tighten_a_separation() {
         let acme = separated();
         acme.update(|tx| tx.create_separation("lax", 2, ["payer", "reader", "admin"])?.done()).unwrap();
         for actor in ["bob", "sue", "nobody"] {
-            acme.plan(|tx| call(tx.set_guard(actor))).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let _ = acme.plan(|tx| call(tx.set_guard(actor))).unwrap_or_else(|error| panic!("{what}: {error}"));
         }
         guarded(&acme, "bob", *call).unwrap();
     }

@@ -78,6 +78,62 @@ fn a_store_that_hangs_is_no_way_around_the_bound() {
 }
 
 #[test]
+fn an_answer_that_takes_longer_than_the_bound_is_not_served() {
+    let (world, store) = (World::default(), MemoryStore::default());
+    let (process, acme) = bounded(&world, &store);
+    let elsewhere = Process::start(&world, &store);
+    revoke(&world, &elsewhere.acme(&world));
+    // A refresh with news, and one without.
+    for news in [true, false] {
+        Link::set(&process.state().hangs, true);
+        let mut refresh = Box::pin(acme.refresh());
+        assert!(poll(refresh.as_mut()).is_pending());
+        world.advance(9_000);
+        Link::set(&process.state().hangs, false);
+        world.wait(refresh).unwrap();
+        assert_eq!(acme.now().unavailable(), Some(Reason::Unconfirmed), "{news}");
+        assert_eq!(acme.revision(), Revision::new(3));
+    }
+    world.wait(acme.refresh()).unwrap();
+    assert_eq!((acme.now().unavailable(), may_write(&acme)), (None, false));
+}
+
+#[test]
+fn a_tenant_whose_load_takes_longer_than_the_bound_opens_unconfirmed() {
+    let (world, store) = (World::default(), MemoryStore::default());
+    let tenant_id = bounded(&world, &store).1.tenant_id();
+    let process = Process::start_with(&world, &store, |builder| builder.max_staleness(LIMIT));
+    Link::set(&process.state().hangs, true);
+    let mut opening = Box::pin(process.authorizer.tenant_by_id(tenant_id));
+    assert!(poll(opening.as_mut()).is_pending());
+    world.advance(9_000);
+    Link::set(&process.state().hangs, false);
+    let acme = world.wait(opening).unwrap();
+    assert_eq!(acme.now().unavailable(), Some(Reason::Unconfirmed));
+    world.wait(acme.refresh()).unwrap();
+    assert!(may_write(&acme));
+}
+
+#[test]
+fn a_plan_of_a_tenant_that_is_unconfirmed_says_what_it_would_change() {
+    let (world, store) = (World::default(), MemoryStore::default());
+    let (process, acme) = bounded(&world, &store);
+    world.advance(9_000);
+    assert_eq!(acme.now().unavailable(), Some(Reason::Unconfirmed));
+    let (_, plan) = acme.plan(|tx| tx.user("alice")?.unassign("editor")?.done()).unwrap();
+    let lost: Vec<_> = plan.access_changes(plan.instant()).map(|change| change.to_string()).collect();
+    assert_eq!(lost, ["user `alice` loses `posts:write`"]);
+    let (_, ending) = acme.plan(|tx| tx.delete_tenant()).unwrap();
+    assert_eq!(ending.access_changes(plan.instant()).count(), 1);
+    let catalog = rolecall::catalog::Catalog::empty();
+    let error = acme.snapshot().reconcile(&catalog, plan.instant()).unwrap_err();
+    assert_eq!((error.kind(), acme.snapshot().export().unwrap_err().kind()), (ErrorKind::Unavailable, error.kind()));
+    world.wait(acme.commit(plan)).unwrap();
+    assert_eq!((acme.now().unavailable(), may_write(&acme)), (None, false));
+    drop(process);
+}
+
+#[test]
 fn without_a_follower_every_call_that_asks_the_store_confirms() {
     let (world, store) = (World::default(), MemoryStore::default());
     let (process, acme) = bounded(&world, &store);

@@ -371,6 +371,11 @@ async fn the_metadata_names_the_calls_and_no_tenant() {
     assert_eq!(answer.header("cache-control"), "public, max-age=3600");
     assert_eq!(metadata["policy_decision_point"], "https://portal.test/t/acme-corp");
     assert_eq!(metadata["access_evaluation_endpoint"], "https://portal.test/t/acme-corp/access/v1/evaluation");
+    // A31: the base URL is configured, and no header of a request changes it.
+    let call = portal.at("GET", "/.well-known/authzen-configuration/t/acme-corp");
+    let call =
+        call.header("host", "evil.test").header("x-forwarded-host", "evil.test").header("forwarded", "host=evil.test");
+    assert_eq!(call.send().await.is(200).json(), metadata);
     let unknown = portal.at("GET", "/.well-known/authzen-configuration/t/initech").send().await;
     assert!(unknown.is(200).body.contains("/t/initech/access/v1/evaluations"));
 }

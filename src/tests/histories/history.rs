@@ -70,7 +70,7 @@ impl History {
     /// span the gap, some are within a bound of one word per edge and some are not.
     pub(super) fn leave_a_gap(&self) {
         let create = |tx: &Tx| (0..150).try_for_each(|n| tx.create_permission(&format!("gap:{n}"))?.done());
-        Tx::run(self.draft(), create).unwrap();
+        let _ = Tx::run(self.draft(), create).unwrap();
     }
 
     pub(super) fn plan(&self, calls: &[Call]) -> Plan {

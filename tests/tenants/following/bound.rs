@@ -120,10 +120,10 @@ fn a_plan_of_a_tenant_that_is_unconfirmed_says_what_it_would_change() {
     let (process, acme) = bounded(&world, &store);
     world.advance(9_000);
     assert_eq!(acme.now().unavailable(), Some(Reason::Unconfirmed));
-    let (_, plan) = acme.plan(|tx| tx.user("alice")?.unassign("editor")?.done()).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.user("alice")?.unassign("editor")?.done()).unwrap();
     let lost: Vec<_> = plan.access_changes(plan.instant()).map(|change| change.to_string()).collect();
     assert_eq!(lost, ["user `alice` loses `posts:write`"]);
-    let (_, ending) = acme.plan(|tx| tx.delete_tenant()).unwrap();
+    let ((), ending) = acme.plan(rolecall::Tx::delete_tenant).unwrap();
     assert_eq!(ending.access_changes(plan.instant()).count(), 1);
     let catalog = rolecall::catalog::Catalog::empty();
     let error = acme.snapshot().reconcile(&catalog, plan.instant()).unwrap_err();

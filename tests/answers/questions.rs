@@ -82,7 +82,7 @@ fn a_user_has_hundreds_of_memberships_within_windows() {
         Ok(())
     })
     .unwrap();
-    let mut at_second = |secs| {
+    let at_second = |secs| {
         clock.set(at(secs));
         ["audit:read", "posts:read", "posts:write"].map(|permission| acme.check("erin", permission))
     };

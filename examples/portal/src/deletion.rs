@@ -136,7 +136,6 @@ fn empty_role(tx: &Tx, moment: &Moment<'_>, role: RoleId, most: usize) -> Result
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says so by failing")]
 mod tests {
     use rolecall::blocking::{Authorizer, Tenant};
     use rolecall::records::{RecordKind, Window};

@@ -57,7 +57,7 @@ pub(crate) fn apply(tx: &Tx, directory: &Directory, mut people: HashMap<&str, &P
 
     // On most days nobody's address changes.
     let mails = LazyCell::new(|| directory.people.iter().map(|person| person.mail.as_str()).collect::<HashSet<_>>());
-    let mut changed = Vec::new();
+    let mut differing = Vec::new();
     for user in before.users_managed_by(OKTA) {
         let person = user.external_id().and_then(|id| people.remove(id.as_str()));
         if person.is_some_and(|person| is_current(user, person)) {
@@ -71,12 +71,12 @@ pub(crate) fn apply(tx: &Tx, directory: &Directory, mut people: HashMap<&str, &P
         if person.is_none_or(|person| user.key != person.mail.as_str()) && mails.contains(user.key.as_str()) {
             tx.user(user.id)?.set_key(&format!("{} ({})", user.key, user.id))?;
         }
-        changed.extend(person);
+        differing.extend(person);
     }
     // New names and addresses, people who come back, and joiners: those of the list whom no user is.
-    changed.extend(people.into_values());
-    changed.sort_by(|one, other| one.id.cmp(&other.id));
-    for person in changed {
+    differing.extend(people.into_values());
+    differing.sort_by(|one, other| one.id.cmp(&other.id));
+    for person in differing {
         let user = tx.ensure_managed_user(okta(&person.id), &person.mail)?;
         user.set_key(&person.mail)?.set_name(Some(&person.name))?;
         if person.active {

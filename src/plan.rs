@@ -61,6 +61,7 @@ use crate::model::records::{
 use crate::resolver::bits::Bits;
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
+use crate::resolver::snapshot::names::sealed::Found;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 
@@ -254,34 +255,39 @@ impl Plan {
     /// O(groups and roles, users) to find out who may be affected, without a look at a user who is not. Then two
     /// effective sets for each of them.
     pub fn access_changes(&self, at: Timestamp) -> impl Iterator<Item = AccessChange> + '_ {
-        self.may_differ().into_iter().filter_map(move |number| self.compare(number, at))
+        self.may_differ().filter_map(move |number| self.compare(number, at))
     }
 
     /// The users whose access may change at some instant: those before the plan, by key, then those that it creates, by
     /// key.
     ///
     /// A user is not among them if its row and the rows of all its groups and roles are the same.
-    fn may_differ(&self) -> Vec<u32> {
+    fn may_differ(&self) -> impl Iterator<Item = u32> + '_ {
         let (before, after) = (&self.base.state.users, &self.next.state.users);
-        let all = || before.sorted().chain(after.sorted().filter(|n| before.row(*n).is_none()));
-        if self.next.availability != self.base.availability {
-            return all().collect();
+        let is_whole = self.next.availability != self.base.availability;
+        let (mut changed, mut new) = (Bits::new(), Vec::new());
+        for number in before.unshared_rows(after) {
+            if before.row(number).is_some() {
+                changed.insert(number);
+            } else {
+                new.push(number);
+            }
         }
-        let mut changed: Bits = before.unshared_rows(after).collect();
-        for source in self.changed_sources() {
+        for source in self.changed_sources().filter(|_| !is_whole) {
             for user in self.users_of(source) {
                 changed.insert(user);
             }
         }
-        // To sort few users costs less than to pass over all of them.
-        if changed.len().saturating_mul(16) > after.len() {
-            return all().filter(|number| changed.contains(*number)).collect();
-        }
-        let (mut existing, mut new): (Vec<u32>, Vec<u32>) = changed.iter().partition(|n| before.row(*n).is_some());
-        existing.sort_unstable_by_key(|number| before.name_at(*number));
+        let is_existing = |number: &u32| before.row(*number).is_some();
+        // To sort few users costs less than to pass over all of them. A caller who asks for the first of many does not wait
+        // for the others.
+        let are_many = is_whole || changed.len().saturating_mul(16) > after.len();
+        let mut few: Vec<u32> = changed.iter().filter(|_| !are_many).filter(is_existing).collect();
+        few.sort_unstable_by_key(|number| before.name_at(*number));
         new.sort_unstable_by_key(|number| after.name_at(*number));
-        existing.append(&mut new);
-        existing
+        let is_affected = move |number: &u32| is_whole || changed.contains(*number);
+        let many = are_many.then(|| before.sorted().filter(is_affected));
+        many.into_iter().flatten().chain(few).chain(new)
     }
 
     /// The groups and roles that may give something else at some instant. An open one may give something else because of
@@ -312,9 +318,14 @@ impl Plan {
     }
 
     fn compare(&self, number: u32, at: Timestamp) -> Option<AccessChange> {
-        let set = |compiled: &Arc<CompiledTenant>| {
-            let row = compiled.state.users.row(number).filter(|row| !row.is_suspended());
-            let bits = row.map(|row| walk::effective(&compiled.state, row, &When::Chosen(at))).unwrap_or_default();
+        let bits = |compiled: &CompiledTenant| {
+            walk::effective_found(&compiled.state, Found { number, indexed: None }, &When::Chosen(at))
+        };
+        let (before, after) = (bits(&self.base), bits(&self.next));
+        if before == after && self.base.availability == self.next.availability {
+            return None;
+        }
+        let set = |compiled: &Arc<CompiledTenant>, bits| {
             let snapshot = Snapshot(Arc::clone(compiled));
             // The effect of the plan is shown, although the tenant denies as long as its state is not known.
             let is_known = match compiled.availability {
@@ -327,7 +338,7 @@ impl Plan {
             let why = snapshot.at(at).unavailable().filter(|_| !is_known);
             PermissionSet::new(snapshot, bits, WhyEmpty::unavailable(why))
         };
-        let (before, after) = (set(&self.base), set(&self.next));
+        let (before, after) = (set(&self.base, before), set(&self.next, after));
         let (gained, lost) = (after.difference(&before), before.difference(&after));
         let row = self.next.state.users.row(number).or_else(|| self.base.state.users.row(number))?;
         (!gained.is_empty() || !lost.is_empty()).then(|| AccessChange { user: row.record.clone(), gained, lost })

@@ -7,7 +7,7 @@ use std::error::Error;
 use rolecall::blocking::Tenant;
 use rolecall::error::Quoted;
 use rolecall::plan::ListChanges;
-use rolecall::records::{Change, Record, RecordKind, Status, UserKey};
+use rolecall::records::{Change, Record, RecordKind, Status, UserKey, UserRecord};
 use rolecall::{ErrorKind, Plan, Tx, snapshot::External};
 
 /// Everything that the directory lists.
@@ -44,16 +44,25 @@ fn okta(id: &String) -> External<'_> {
     External { manager: OKTA, id }
 }
 
-/// Makes the transaction's tenant equal to the directory.
-pub(crate) fn apply(tx: &Tx, directory: &Directory) -> rolecall::Result<Moves> {
+/// Whether a user is as the directory lists the person.
+fn is_current(user: &UserRecord, person: &Person) -> bool {
+    let has_name = user.display_name().is_some_and(|name| *name == person.name.as_str());
+    user.key == person.mail.as_str() && has_name && (user.status == Status::Active) == person.active
+}
+
+/// Makes the transaction's tenant equal to the directory. `people` has everybody in the list, by id.
+pub(crate) fn apply(tx: &Tx, directory: &Directory, mut people: HashMap<&str, &Person>) -> rolecall::Result<Moves> {
     tx.set_manager(OKTA)?.set_actor("directory-sync")?;
     let before = tx.base().at(tx.instant());
 
-    let people: HashMap<&str, &Person> = directory.people.iter().map(|person| (person.id.as_str(), person)).collect();
     // On most days nobody's address changes.
     let mails = LazyCell::new(|| directory.people.iter().map(|person| person.mail.as_str()).collect::<HashSet<_>>());
+    let mut differing = Vec::new();
     for user in before.users_managed_by(OKTA) {
-        let person = user.external_id().and_then(|id| people.get(id.as_str()));
+        let person = user.external_id().and_then(|id| people.remove(id.as_str()));
+        if person.is_some_and(|person| is_current(user, person)) {
+            continue;
+        }
         // Leavers: suspended, not deleted, so that a mistake of the directory is easy to undo.
         if person.is_none() {
             tx.user(user.id)?.suspend()?;
@@ -62,9 +71,12 @@ pub(crate) fn apply(tx: &Tx, directory: &Directory) -> rolecall::Result<Moves> {
         if person.is_none_or(|person| user.key != person.mail.as_str()) && mails.contains(user.key.as_str()) {
             tx.user(user.id)?.set_key(&format!("{} ({})", user.key, user.id))?;
         }
+        differing.extend(person);
     }
-    // Joiners, people who come back, new names and addresses.
-    for person in &directory.people {
+    // New names and addresses, people who come back, and joiners: those of the list whom no user is.
+    differing.extend(people.into_values());
+    differing.sort_by(|one, other| one.id.cmp(&other.id));
+    for person in differing {
         let user = tx.ensure_managed_user(okta(&person.id), &person.mail)?;
         user.set_key(&person.mail)?.set_name(Some(&person.name))?;
         if person.active {
@@ -98,15 +110,17 @@ pub(crate) fn apply(tx: &Tx, directory: &Directory) -> rolecall::Result<Moves> {
     Ok(moves)
 }
 
-/// Refuses an empty list, which a bound does not catch in a small company, and a list with one id twice.
-fn check_list(directory: &Directory) -> Result<(), Box<dyn Error>> {
+/// Returns everybody in the list, by id. Refuses an empty list, which a bound does not catch in a small company, and a list
+/// with one id twice.
+fn people_by_id(directory: &Directory) -> Result<HashMap<&str, &Person>, Box<dyn Error>> {
     if directory.people.is_empty() {
         return Err("refused: the directory lists nobody".into());
     }
-    let (mut people, mut departments) = (HashSet::with_capacity(directory.people.len()), HashSet::new());
-    let twice = directory.people.iter().map(|person| &person.id).find(|id| !people.insert(*id));
+    let (mut people, mut departments) = (HashMap::with_capacity(directory.people.len()), HashSet::new());
+    let twice = directory.people.iter().find(|person| people.insert(person.id.as_str(), *person).is_some());
+    let twice = twice.map(|person| &person.id);
     let twice = twice.or(directory.departments.iter().map(|d| &d.id).find(|id| !departments.insert(*id)));
-    twice.map_or(Ok(()), |id| Err(format!("refused: the directory lists {} twice", Quoted(id)).into()))
+    twice.map_or(Ok(people), |id| Err(format!("refused: the directory lists {} twice", Quoted(id)).into()))
 }
 
 /// How many users lose access. A missing link between two departments is one removal, and may take access from everybody.
@@ -124,9 +138,9 @@ fn removals(plan: &Plan) -> usize {
 
 /// Plans, checks that the plan does not remove too much, shows what it changes, and commits it. Returns log lines.
 pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<String>, Box<dyn Error>> {
-    check_list(directory)?;
+    let people = people_by_id(directory)?;
     for _ in 0..10 {
-        let (moves, plan) = tenant.plan(|tx| apply(tx, directory))?;
+        let (moves, plan) = tenant.plan(|tx| apply(tx, directory, people.clone()))?;
         // 5 % of the people in the list, or 10 in a small company. A list that is too short has a low limit.
         let (removals, limit) = (removals(&plan).max(losers(tenant, &plan)), (directory.people.len() / 20).max(10));
         if removals > limit {

@@ -103,7 +103,7 @@ impl Plan {
     /// The users whose access the plan may change.
     fn affected(&self) -> Vec<UserId> {
         let id = |number| self.next.state.users.id_at(number).or_else(|| self.base.state.users.id_at(number));
-        self.may_differ().into_iter().filter_map(id).map(UserId::from_uuid).collect()
+        self.may_differ().filter_map(id).map(UserId::from_uuid).collect()
     }
 
     fn change_of(&self, user: UserId, at: Timestamp) -> Option<AccessChange> {

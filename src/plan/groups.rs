@@ -182,6 +182,7 @@ impl Tx {
             let role = self.with_role(edge.to, RoleRow::reference)?;
             records.push(Record::Assignment(Assignment { role, holder: Holder::Group(id), window: edge.window }));
         }
+        records.reserve_exact(row.members.len() + 1);
         for back in row.members.iter() {
             let (user, edge) = self.with_user(back.from(), |user| (user.id(), user.groups().get(number)))?;
             let window = self.far_end(edge)?.window;

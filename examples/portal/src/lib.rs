@@ -10,6 +10,7 @@ pub mod api;
 pub mod auth;
 pub mod authzen;
 pub mod catalog;
+mod deletion;
 pub mod directories;
 pub mod history;
 pub mod lint_runs;

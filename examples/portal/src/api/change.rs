@@ -16,6 +16,7 @@ use super::preview::{MOST_LINES, Preview};
 use super::request::{Parameters, invalid};
 use super::views::{tag_of, tag_of_revision, tagged};
 use crate::catalog::Permission;
+use crate::deletion::{Deletion, LeftOut};
 use crate::state::Principal;
 
 /// A request that changes something: who asks, on which condition, and whether it is only a preview.
@@ -179,7 +180,40 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
     /// Those of the closure and of the update. A refusal by the guard names the missing rights to readers with `roles:read` only.
     pub async fn apply<T: Send + 'static>(
         self,
+        change: impl FnMut(&Tx, &Condition) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<Applied<T>, Problem> {
+        self.apply_or_preview(change, |_| None).await
+    }
+
+    /// Deletes a group or a role, or previews that, after this judgement. A preview does not plan what happens to each of very
+    /// many users.
+    ///
+    /// # Errors
+    /// As [`Changing::apply`].
+    pub(crate) async fn delete(
+        self,
+        deletion: Deletion,
+        judge: impl Fn(&Tx, &Condition) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Applied<()>, Problem> {
+        let is_preview = self.query.is_preview();
+        let delete = move |tx: &Tx, condition: &Condition| {
+            judge(tx, condition)?;
+            if is_preview {
+                return Ok(deletion.preview(tx)?);
+            }
+            deletion.make(tx)?;
+            Ok(None)
+        };
+        Ok(match self.apply_or_preview(delete, Option::as_ref).await? {
+            Applied::Committed(_, revision) => Applied::Committed((), revision),
+            Applied::Previewed(preview) => Applied::Previewed(preview),
+        })
+    }
+
+    async fn apply_or_preview<T: Send + 'static>(
+        self,
         mut change: impl FnMut(&Tx, &Condition) -> Result<T, Problem> + Send + 'static,
+        left_out: impl Fn(&T) -> Option<&LeftOut>,
     ) -> Result<Applied<T>, Problem> {
         let Self { asking, principal, condition, query } = self;
         let user = principal.user;
@@ -199,8 +233,8 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
         };
         let tenant = asking.tenant().clone();
         if query.is_preview() {
-            let (_, plan) = tenant.try_plan(guarded).map_err(redacted)?;
-            let preview = Box::new(Preview::new(&plan, lists_access));
+            let (value, plan) = tenant.try_plan(guarded).map_err(redacted)?;
+            let preview = Box::new(Preview::new(&plan, left_out(&value), lists_access));
             discard(plan);
             return Ok(Applied::Previewed(preview));
         }

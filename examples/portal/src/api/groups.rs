@@ -20,6 +20,7 @@ use super::preview::Preview;
 use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, found};
 use super::views::{Group, ListPage, at, tag_of, tagged};
 use crate::catalog::required::{GroupsManage, GroupsRead};
+use crate::deletion::Deletion;
 use crate::state::PortalState;
 
 pub(super) fn router() -> OpenApiRouter<PortalState> {
@@ -145,9 +146,8 @@ async fn change(changing: Changing<GroupsManage>, Ids(path): Ids<GroupPath>, Bod
 #[utoipa::path(delete, path = "/groups/{groupId}", tag = "groups",
     params(("groupId" = String, Path), PreviewParameter), responses((status = 204)))]
 async fn delete(changing: Changing<GroupsManage>, Ids(path): Ids<GroupPath>) -> Answer {
-    let deleted = changing.apply(move |tx, condition| {
-        judged_group(tx, condition, path.group_id)?;
-        Ok(tx.delete_group(path.group_id)?)
-    });
+    let group = path.group_id;
+    let deleted =
+        changing.delete(Deletion::Group(group), move |tx, condition| judged_group(tx, condition, group).map(drop));
     Ok(deleted.await?.removed())
 }

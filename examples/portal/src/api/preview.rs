@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::authzen::specific;
+use crate::deletion::LeftOut;
 
 /// So many users at most whose access a preview lists or counts.
 const MOST_USERS: usize = 100;
@@ -19,7 +20,7 @@ pub(super) const MOST_LINES: usize = 200;
 pub struct Preview {
     /// The revision on which it was planned.
     pub revision: u64,
-    /// What would change, a line each.
+    /// What would change, a line each. If a group or a role is deleted that more than 200 users have, one line counts them.
     pub changes: Vec<String>,
     /// Who would gain or lose what, at this instant. Empty for a caller without `access:read` or `users:read`.
     pub access: Vec<AccessEffect>,
@@ -59,14 +60,18 @@ impl From<&AccessChange> for AccessEffect {
 }
 
 impl Preview {
-    /// The preview of a plan. `lists_access` says whether its reader may see which users may do what.
-    pub(super) fn new(plan: &Plan, lists_access: bool) -> Self {
+    /// The preview of a plan, and of what it leaves out. `lists_access` says whether its reader may see which users may do what.
+    pub(super) fn new(plan: &Plan, left_out: Option<&LeftOut>, lists_access: bool) -> Self {
         let mut changes: Vec<String> = plan.described().take(MOST_LINES + 1).map(|change| change.to_string()).collect();
         let mut affected: Vec<_> = plan.access_changes(plan.instant()).take(MOST_USERS + 1).collect();
         let mut warnings: Vec<String> = plan.warnings().iter().take(MOST_LINES + 1).map(ToString::to_string).collect();
         warnings.extend(specific::warnings(plan));
         let more = changes.len() > MOST_LINES || affected.len() > MOST_USERS || warnings.len() > MOST_LINES;
+        let more = more || left_out.is_some();
         changes.truncate(MOST_LINES);
+        if let Some(left_out) = left_out {
+            left_out.complete(&mut changes);
+        }
         affected.truncate(MOST_USERS);
         warnings.truncate(MOST_LINES);
         Self {

@@ -15,6 +15,7 @@ use super::change::{ChangeQuery, Changing, Condition, Counted, PreviewParameter}
 use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, at_most, found, id};
 use super::views::{Group, ListPage, Related, Role, Sorted, User, at, tag_of, tagged};
 use crate::catalog::required::{RolesManage, RolesRead};
+use crate::deletion::Deletion;
 use crate::state::PortalState;
 
 pub(super) fn router() -> OpenApiRouter<PortalState> {
@@ -142,10 +143,9 @@ async fn change(changing: Changing<RolesManage>, Ids(path): Ids<RolePath>, Body(
 #[utoipa::path(delete, path = "/roles/{roleId}", tag = "roles",
     params(("roleId" = String, Path), PreviewParameter), responses((status = 204)))]
 async fn delete(changing: Changing<RolesManage>, Ids(path): Ids<RolePath>) -> Answer {
-    let deleted = changing.apply(move |tx, condition| {
-        judged_role(tx, condition, path.role_id)?;
-        Ok(tx.delete_role(path.role_id)?)
-    });
+    let role = path.role_id;
+    let deleted =
+        changing.delete(Deletion::Role(role), move |tx, condition| judged_role(tx, condition, role).map(drop));
     Ok(deleted.await?.removed())
 }
 

@@ -19,6 +19,7 @@ use super::layout::{Mistake, Section, page_with_status};
 use super::visit::{Frame, Visit};
 use crate::api::change::discard;
 use crate::catalog::Permission;
+use crate::deletion::LeftOut;
 
 /// So often a plan is made again if somebody else commits meanwhile.
 const MOST_ATTEMPTS: usize = 5;
@@ -34,6 +35,20 @@ pub(super) struct Submitted {
     /// Where to go if the change is given up.
     back: String,
     pub(super) fields: Fields,
+}
+
+/// What the transaction of a form returns.
+pub(super) struct Planned {
+    /// The page to go to.
+    pub(super) to: String,
+    /// What its plan leaves out, because it was made for a preview.
+    pub(super) left_out: Option<LeftOut>,
+}
+
+impl From<String> for Planned {
+    fn from(to: String) -> Self {
+        Self { to, left_out: None }
+    }
 }
 
 /// What a form leads to.
@@ -61,9 +76,9 @@ impl Submitted {
 
     /// Plans the change, previews or commits it, and answers: with the next page, with a preview, or with what is wrong.
     /// `again` is the form with its mistakes, if they have a place in it.
-    pub(super) async fn answer(
+    pub(super) async fn answer<T: Into<Planned>>(
         &self,
-        change: impl Fn(&Tx, &Fields) -> Result<String, Refusal> + Send + Sync,
+        change: impl Fn(&Tx, &Fields) -> Result<T, Refusal> + Send + Sync,
         again: impl FnOnce(StatusCode, &[Mistake]) -> Option<Response> + Send,
     ) -> Result<Response, Problem> {
         let (status, mistakes) = match self.apply(change).await {
@@ -80,26 +95,34 @@ impl Submitted {
     /// Plans the change, and previews or commits it. The closure returns the page to go to.
     ///
     /// With a commit goes a task that logs it, so that a client which hangs up leaves no change without a line in the log.
-    async fn apply(&self, change: impl Fn(&Tx, &Fields) -> Result<String, Refusal> + Send + Sync) -> Outcome {
+    async fn apply<T: Into<Planned>>(
+        &self,
+        change: impl Fn(&Tx, &Fields) -> Result<T, Refusal> + Send + Sync,
+    ) -> Outcome {
+        let seen = self.fields.get("seen");
         let mut attempts = 0;
         loop {
-            let (to, plan) = match self.plan(&change) {
+            let (Planned { to, left_out }, plan) = match self.plan(&change, &self.fields) {
                 Ok(planned) => planned,
                 Err(refusal) => return Outcome::Refused(refusal),
             };
-            let effect = Effect::of(&plan, self.frame.rights.list_access());
-            if self.fields.get("step") == "preview" {
+            if self.fields.is_preview() {
+                let effect = self.effect(&plan, left_out.as_ref());
                 discard(plan);
                 return Outcome::Page(self.preview(StatusCode::OK, &effect, false));
             }
-            let seen = self.fields.get("seen");
-            if !seen.is_empty() && seen != effect.digest() {
-                return Outcome::Page(self.preview(StatusCode::CONFLICT, &effect, true));
+            if !seen.is_empty() {
+                let effect = match self.effect_now(&change, &plan) {
+                    Ok(effect) => effect,
+                    Err(refusal) => return Outcome::Refused(refusal),
+                };
+                if seen != effect.digest() {
+                    return Outcome::Page(self.preview(StatusCode::CONFLICT, &effect, true));
+                }
             }
             if plan.is_empty() {
                 return Outcome::Done(with_notice(&self.back, "nothing"));
             }
-            drop(effect);
             let (tenant, user) = (self.tenant.clone(), self.frame.user);
             let task = tokio::spawn(async move {
                 let updated = tenant.commit(plan).await?;
@@ -124,9 +147,31 @@ impl Submitted {
         }
     }
 
+    fn effect(&self, plan: &Plan, left_out: Option<&LeftOut>) -> Effect {
+        Effect::of(plan, left_out, self.frame.rights.list_access())
+    }
+
+    /// What a preview would show now of this plan. The preview of a deletion has a plan of its own. It is planned after the
+    /// other one. If somebody commits between the two, the other one is stale, and both are planned again.
+    fn effect_now<T: Into<Planned>>(
+        &self,
+        change: impl Fn(&Tx, &Fields) -> Result<T, Refusal>,
+        plan: &Plan,
+    ) -> Result<Effect, Refusal> {
+        if self.fields.get("do") != "delete" {
+            return Ok(self.effect(plan, None));
+        }
+        let (planned, preview) = self.plan(change, &self.fields.previewed())?;
+        Ok(self.effect(&preview, planned.left_out.as_ref()))
+    }
+
     /// The permission is decided again on the state that is changed. The guard refuses to give anybody a right that the
     /// user lacks (R13).
-    fn plan(&self, change: impl Fn(&Tx, &Fields) -> Result<String, Refusal>) -> Result<(String, Plan), Refusal> {
+    fn plan<T: Into<Planned>>(
+        &self,
+        change: impl Fn(&Tx, &Fields) -> Result<T, Refusal>,
+        fields: &Fields,
+    ) -> Result<(Planned, Plan), Refusal> {
         let (user, permission) = (self.frame.user, self.permission);
         self.tenant.try_plan(|tx| {
             let before = tx.base().at(tx.instant());
@@ -137,7 +182,7 @@ impl Submitted {
                 tx.set_actor(actor.key.as_str())?;
             }
             tx.set_guard(user);
-            change(tx, &self.fields)
+            Ok(change(tx, fields)?.into())
         })
     }
 

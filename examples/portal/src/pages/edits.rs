@@ -5,11 +5,12 @@ use rolecall::records::{GroupId, Manager, PermissionId, RoleId, RoleRecord, User
 use rolecall::{Error, ErrorKind, Moment, Tx};
 use serde::Serialize;
 
-use super::change::with_notice;
+use super::change::{Planned, with_notice};
 use super::fields::{Fields, Refusal};
 use crate::api::request::Update;
 use crate::api::views::tag_of;
 use crate::authzen::specific;
+use crate::deletion::{Deletion, LeftOut};
 use crate::directories::{self, Target};
 
 pub(super) fn short_hash(value: &impl Serialize) -> String {
@@ -34,7 +35,7 @@ pub(super) fn user_version(moment: &Moment<'_>, user: UserId) -> String {
 fn judge(fields: &Fields, current: &str, what: &str) -> Result<(), Refusal> {
     match fields.get("version") {
         // Only the button of a conflict's page sends it, and only with a preview, whose result is judged by `seen`.
-        "any" if fields.get("step") == "preview" || !fields.get("seen").is_empty() => Ok(()),
+        "any" if fields.is_preview() || !fields.get("seen").is_empty() => Ok(()),
         version if version == current => Ok(()),
         _ => Err(Refusal::Conflict(format!("The {what} has changed since the page was shown"))),
     }
@@ -54,11 +55,19 @@ pub(super) fn create_group(tx: &Tx, fields: &Fields, groups: &str) -> Result<Str
     Ok(with_notice(&format!("{groups}/{id}"), "created"))
 }
 
-/// Makes the change that the field `do` names, on a group or on a user.
+/// Deletes a group or a role, or does what the preview of that plans.
+fn delete(tx: &Tx, fields: &Fields, deletion: Deletion) -> Result<Option<LeftOut>, Refusal> {
+    if fields.is_preview() {
+        return Ok(deletion.preview(tx)?);
+    }
+    deletion.make(tx)?;
+    Ok(None)
+}
+
+/// Makes the change that the field `do` names, on a group. Returns the tab to go to.
 fn group_change(tx: &Tx, fields: &Fields, group: GroupId) -> Result<&'static str, Refusal> {
     let moment = tx.base().at(tx.instant());
     let edit = tx.group(group)?;
-    judge(fields, &group_version(&moment, group), "group")?;
     Ok(match fields.get("do") {
         "edit" => {
             edit.set_name(fields.required("name", "Enter a name")?)?.set_slug(fields.get("slug"))?;
@@ -111,20 +120,20 @@ fn group_change(tx: &Tx, fields: &Fields, group: GroupId) -> Result<&'static str
             edit.remove_parent(fields.get("parent").parse::<GroupId>()?)?;
             "/subgroups"
         }
-        "delete" => {
-            tx.delete_group(group)?;
-            "deleted"
-        }
         _ => return Err(unknown_action()),
     })
 }
 
 /// Changes a group. Returns the page to go to. `groups` is the path of the list of groups.
-pub(super) fn change_group(tx: &Tx, fields: &Fields, group: GroupId, groups: &str) -> Result<String, Refusal> {
-    Ok(match group_change(tx, fields, group)? {
-        "deleted" => with_notice(groups, "deleted"),
-        tab => with_notice(&format!("{groups}/{group}{tab}"), "saved"),
-    })
+pub(super) fn change_group(tx: &Tx, fields: &Fields, group: GroupId, groups: &str) -> Result<Planned, Refusal> {
+    tx.group(group)?;
+    judge(fields, &group_version(&tx.base().at(tx.instant()), group), "group")?;
+    if fields.get("do") == "delete" {
+        let left_out = delete(tx, fields, Deletion::Group(group))?;
+        return Ok(Planned { to: with_notice(groups, "deleted"), left_out });
+    }
+    let tab = group_change(tx, fields, group)?;
+    Ok(with_notice(&format!("{groups}/{group}{tab}"), "saved").into())
 }
 
 /// Creates a user. Returns its page. `users` is the path of the list of users.
@@ -235,7 +244,7 @@ pub(super) fn create_role(tx: &Tx, fields: &Fields, roles: &str) -> Result<Strin
 }
 
 /// Changes a role. Returns the page to go to. `roles` is the path of the list of roles.
-pub(super) fn change_role(tx: &Tx, fields: &Fields, role: RoleId, roles: &str) -> Result<String, Refusal> {
+pub(super) fn change_role(tx: &Tx, fields: &Fields, role: RoleId, roles: &str) -> Result<Planned, Refusal> {
     let moment = tx.base().at(tx.instant());
     let edit = tx.role(role)?;
     judge(fields, &role_version(&moment, role), "role")?;
@@ -263,12 +272,12 @@ pub(super) fn change_role(tx: &Tx, fields: &Fields, role: RoleId, roles: &str) -
             }
         }
         "delete" => {
-            tx.delete_role(role)?;
-            return Ok(with_notice(roles, "role-deleted"));
+            let left_out = delete(tx, fields, Deletion::Role(role))?;
+            return Ok(Planned { to: with_notice(roles, "role-deleted"), left_out });
         }
         _ => return Err(unknown_action()),
     }
-    Ok(with_notice(&format!("{roles}/{role}/settings"), "saved"))
+    Ok(with_notice(&format!("{roles}/{role}/settings"), "saved").into())
 }
 
 /// The version of a permission: its record.

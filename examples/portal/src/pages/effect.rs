@@ -10,6 +10,7 @@ use rolecall::{Plan, Timestamp};
 
 use super::edits::short_hash;
 use crate::authzen::specific;
+use crate::deletion::LeftOut;
 
 /// So many users at most whose access a preview shows or counts.
 const MOST_USERS: usize = 50;
@@ -35,8 +36,8 @@ pub(super) struct Effect {
 }
 
 impl Effect {
-    /// What a plan would do. `lists_access` says whether the reader may see which users may do what.
-    pub(super) fn of(plan: &Plan, lists_access: bool) -> Self {
+    /// What a plan would do, and what it leaves out. `lists_access` says whether the reader may see which users may do what.
+    pub(super) fn of(plan: &Plan, left_out: Option<&LeftOut>, lists_access: bool) -> Self {
         let mut lines: Vec<String> = plan.described().take(MOST_LINES + 1).map(|change| change.to_string()).collect();
         let shown = |change: &AccessChange| {
             let slugs = |set: &PermissionSet| set.slugs().iter().map(ToString::to_string).collect();
@@ -48,6 +49,9 @@ impl Effect {
         let (more_lines, more_users) = (lines.len() > MOST_LINES, affected.len() > MOST_USERS);
         let more_warnings = warnings.len() > MOST_LINES;
         lines.truncate(MOST_LINES);
+        if let Some(left_out) = left_out {
+            left_out.complete(&mut lines);
+        }
         affected.truncate(MOST_USERS);
         warnings.truncate(MOST_LINES);
         let count = |is_one: fn(&&AccessChange) -> bool| affected.iter().filter(is_one).count();

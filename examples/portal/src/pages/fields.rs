@@ -20,6 +20,17 @@ impl Fields {
         self.0.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.trim())
     }
 
+    /// Whether the change is only to be previewed.
+    pub(super) fn is_preview(&self) -> bool {
+        self.get("step") == "preview"
+    }
+
+    /// The same form, sent to be previewed.
+    pub(super) fn previewed(&self) -> Self {
+        let others = self.0.iter().filter(|(name, _)| name != "step").cloned();
+        Self(others.chain([("step".to_owned(), "preview".to_owned())]).collect())
+    }
+
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
     }

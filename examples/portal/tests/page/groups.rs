@@ -331,3 +331,55 @@ async fn a_tree_ends_however_its_groups_are_linked() {
     let nodes = page.matches("class=\"node\"").count();
     assert!((500..1_200).contains(&nodes), "{nodes}");
 }
+
+#[tokio::test]
+async fn what_250_users_have_is_deleted_after_a_preview_that_counts_them() {
+    let portal = Portal::new().await;
+    let admin = portal.administrator().await;
+    let filled = portal.acme.update(|tx| {
+        tx.create_permission("parking:use")?;
+        tx.create_role("parker")?.grant("parking:use")?;
+        tx.create_role("driver")?.grant("parking:use")?;
+        tx.create_group("drivers")?.assign("driver")?;
+        tx.create_group("couriers")?.add_parent("drivers")?;
+        for n in 0..250 {
+            tx.create_user(&format!("driver-{n:03}"))?.join("drivers")?;
+            tx.create_user(&format!("parker-{n:03}"))?.assign("parker")?;
+        }
+        Ok(())
+    });
+    filled.await.unwrap();
+    let (group, role) = (portal.group("drivers"), format!("{BASE}/roles/{}", portal.role("parker")));
+    for (path, first, last, user) in [
+        (&group, "Deleted group <code>drivers</code>", "Removed 250 memberships in <code>drivers</code>", "driver-049"),
+        (
+            &role,
+            "Deleted role <code>parker</code>",
+            "Removed 250 assignments of <code>parker</code> to users",
+            "parker-049",
+        ),
+    ] {
+        let settings = format!("{path}/settings");
+        let preview = admin.change(path, &settings, &[("do", "delete"), ("step", "preview")]).await;
+        assert_eq!(preview.status, StatusCode::OK, "{}", preview.body);
+        for shown in [first, last, user, "parking:use", "Only the first 50 users are shown."] {
+            assert!(preview.body.contains(shown), "{shown} in {}", preview.body);
+        }
+        let name = user.replace("049", "000");
+        assert!(portal.acme.check(&name, "parking:use"), "a preview saves nothing");
+        // Something else changes that the preview shows: it is shown again, and nothing is saved.
+        let id = portal.user(&name);
+        let renamed = portal
+            .acme
+            .update(move |tx| tx.user(id.parse::<rolecall::records::UserId>()?)?.set_name(Some("X"))?.done());
+        renamed.await.unwrap();
+        let again = admin.confirm(path, &preview.body).await;
+        assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.body);
+        assert!(again.body.contains(last) && portal.acme.check(&name, "parking:use"), "{}", again.body);
+        let saved = admin.confirm(path, &again.body).await;
+        assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
+        assert!(!portal.acme.check(&name, "parking:use"));
+    }
+    let now = portal.acme.now();
+    assert!(now.group("drivers").is_none() && now.role("parker").is_none() && now.group("couriers").is_some());
+}

@@ -186,6 +186,51 @@ async fn a_preview_says_who_would_gain_what_and_commits_nothing() {
 }
 
 #[tokio::test]
+async fn a_preview_counts_the_users_of_what_would_be_deleted_if_they_are_many() {
+    let portal = Portal::start().await;
+    let (group, editor) = (portal.group("staff").await, portal.role("editor"));
+    let filled = portal.acme.update(|tx| {
+        tx.group("staff")?.assign("editor")?;
+        for n in 0..250 {
+            tx.create_user(&format!("user-{n:03}"))?.join("staff")?;
+            tx.create_user(&format!("editor-{n:03}"))?.assign("editor")?;
+        }
+        Ok(())
+    });
+    filled.await.unwrap();
+    let before = portal.acme.revision();
+    let group_lines = [
+        "deleted group `staff`",
+        "removed assignment of `editor` to group `staff`",
+        "removed 250 memberships in `staff`",
+    ];
+    let role_lines = [
+        "deleted role `editor`",
+        "removed grant of `posts:*` to role `editor`",
+        "removed assignment of `editor` to group `staff`",
+        "removed 251 assignments of `editor` to users",
+    ];
+    for (path, lines, first) in [
+        (format!("/groups/{group}"), &group_lines[..], "user-000"),
+        (format!("/roles/{editor}"), &role_lines[..], "editor-000"),
+    ] {
+        let preview = portal.call("DELETE", &format!("{path}?preview=true")).by("root").send().await.is(200).json();
+        assert_eq!((&preview["changes"], &preview["more"]), (&json!(lines), &json!(true)));
+        assert_eq!((&preview["usersLosing"], &preview["access"][0]["key"]), (&json!(100), &json!(first)));
+        assert_eq!(preview["access"][0]["lost"], json!(["posts:read", "posts:write"]));
+        assert_eq!(preview["revision"], json!(before.number()));
+        // A condition is judged in a preview, too.
+        let stale =
+            portal.call("DELETE", &format!("{path}?preview=true")).by("root").header("if-match", "\"revision-1\"");
+        stale.send().await.is(412);
+    }
+    assert_eq!(portal.acme.revision(), before);
+    portal.call("DELETE", &format!("/groups/{group}")).by("root").send().await.is(204);
+    portal.call("DELETE", &format!("/roles/{editor}")).by("root").send().await.is(204);
+    assert!(!portal.acme.check("user-000", "posts:read") && !portal.acme.check("editor-000", "posts:read"));
+}
+
+#[tokio::test]
 async fn two_clients_cannot_overwrite_each_other() {
     let portal = Portal::start().await;
     let group = portal.group("staff").await;

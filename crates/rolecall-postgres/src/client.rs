@@ -20,7 +20,8 @@ pub(crate) async fn execute(client: &Client, sql: &str, values: &Values<'_>) -> 
     Ok(client.execute_typed(sql, values).await?)
 }
 
-/// A statement that was sent, and whose answer is awaited later: all statements of a load take one round trip.
+/// A statement that was sent, and whose answer is awaited later: all statements of a load take one round trip, and so does
+/// a commit up to its COMMIT.
 ///
 /// They are answered in the order in which they were sent. An answer waits on the wire until the one before it was read, so
 /// the memory that a load takes does not depend on the size of the tenant.
@@ -84,6 +85,27 @@ pub(crate) async fn read_snapshot(
         }
     }
     end.answer(connection, "the end of the snapshot").await
+}
+
+pub(crate) async fn begin(
+    connection: &Connection<'_>,
+    client: &Client,
+    begin: &str,
+    statements: &[Statement<'_>],
+) -> Result<Vec<Vec<Row>>, Failure> {
+    let begin = Sent::send(client.batch_execute(begin)).await;
+    let mut sent = Vec::with_capacity(statements.len());
+    for statement in statements {
+        sent.push(Sent::send(client.query_typed(statement.sql, &statement.values)).await);
+    }
+    // The first error is the cause of those that follow.
+    begin.answer(connection, "BEGIN").await.map_err(Failure::at_begin)?;
+    let mut answers = Vec::with_capacity(statements.len());
+    for (sent, statement) in sent.into_iter().zip(statements) {
+        let rows = sent.answer(connection, statement.step).await?;
+        answers.push(rows.into_iter().map(Row::Client).collect());
+    }
+    Ok(answers)
 }
 
 pub(crate) async fn copy_in(

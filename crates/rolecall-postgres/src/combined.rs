@@ -3,7 +3,7 @@
 //! ```sql
 //! WITH moved AS (UPDATE tenants … WHERE revision = … RETURNING revision),
 //!   part_1 AS (DELETE FROM users … WHERE … AND EXISTS (SELECT 1 FROM moved) RETURNING 1),
-//!   part_2 AS (INSERT INTO commits … FROM moved)
+//!   part_2 AS (INSERT INTO commits … FROM moved, …)
 //! SELECT moved.revision, (SELECT count(*) FROM part_1) FROM moved
 //! ```
 //!
@@ -21,25 +21,52 @@ use crate::error::Failure;
 /// A value that a statement owns.
 pub(crate) type Value<'v> = Box<dyn ToSql + Sync + Send + 'v>;
 
-/// The condition of every part: the tenant has been moved by this commit.
+/// Rows of values, which a part reads as if they were a table.
+pub(crate) enum Rows<'v> {
+    /// One row: a value for each column. The server plans it in less time than arrays.
+    One(Vec<(Value<'v>, Type)>),
+    /// An array for each column, so the number of values does not grow with the rows.
+    Many(Vec<(Value<'v>, Type)>),
+}
+
+impl<'v> Rows<'v> {
+    pub(crate) fn none() -> Self {
+        Self::One(Vec::new())
+    }
+
+    fn into_values(self) -> Vec<(Value<'v>, Type)> {
+        match self {
+            Self::One(values) | Self::Many(values) => values,
+        }
+    }
+}
+
+/// The condition of a part: the tenant has been moved by this commit.
 pub(crate) const IS_MOVED: &str = "EXISTS (SELECT 1 FROM moved)";
 
-/// The text of a part, with one gap for all its own values. $1 is the tenant's id, and $2 that of the commit.
+/// The text of a part, with a gap for its rows. $1 is the tenant's id, and $2 that of the commit.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) before: String,
-    /// One for each value: `::text[]`, or nothing.
-    pub(crate) casts: Vec<String>,
+    /// The types of the columns of the rows, in SQL. Without any, there is no gap.
+    pub(crate) types: Vec<&'static str>,
     pub(crate) after: String,
 }
 
 impl Part {
     /// Writes the text, with numbers from `first` on for the values.
-    fn write(&self, sql: &mut String, first: usize) {
+    fn write(&self, sql: &mut String, first: usize, rows: &Rows<'_>) {
         sql.push_str(&self.before);
-        for (cast, number) in self.casts.iter().zip(first..) {
-            let comma = if number == first { "" } else { ", " };
-            let _ = write!(sql, "{comma}${number}{cast}");
+        let (open, array, close) = match rows {
+            Rows::One(_) => ("(VALUES (", "", "))"),
+            Rows::Many(_) => ("unnest(", "[]", ")"),
+        };
+        for (ty, number) in self.types.iter().zip(first..) {
+            let before = if number == first { open } else { ", " };
+            let _ = write!(sql, "{before}${number}::{ty}{array}");
+        }
+        if !self.types.is_empty() {
+            sql.push_str(close);
         }
         sql.push_str(&self.after);
     }
@@ -75,18 +102,18 @@ impl<'v> Combined<'v> {
         self.parts > 0
     }
 
-    pub(crate) fn push(&mut self, part: &Part, values: Vec<(Value<'v>, Type)>) {
+    pub(crate) fn push(&mut self, part: &Part, rows: Rows<'v>) {
         self.parts += 1;
         let _ = write!(self.sql, ", part_{} AS (", self.parts);
-        part.write(&mut self.sql, self.values.len() + 1);
+        part.write(&mut self.sql, self.values.len() + 1, &rows);
         self.sql.push(')');
-        self.values.extend(values);
+        self.values.extend(rows.into_values());
     }
 
     /// A part that returns a row for each row that it changes, and must change so many.
-    pub(crate) fn push_counted(&mut self, part: &Part, values: Vec<(Value<'v>, Type)>, rows: usize) {
-        self.push(part, values);
-        self.expected.push(Expected { part: self.parts, rows });
+    pub(crate) fn push_counted(&mut self, part: &Part, rows: Rows<'v>, count: usize) {
+        self.push(part, rows);
+        self.expected.push(Expected { part: self.parts, rows: count });
     }
 
     /// Sends a notification when the transaction commits, if the tenant has been moved.
@@ -136,9 +163,8 @@ pub(crate) fn expect_rows(
 mod tests {
     use super::*;
 
-    fn part(before: &str, casts: &[&str], after: &str) -> Part {
-        let casts = casts.iter().map(|cast| (*cast).to_owned()).collect();
-        Part { before: before.to_owned(), casts, after: after.to_owned() }
+    fn part(before: &str, types: &[&'static str], after: &str) -> Part {
+        Part { before: before.to_owned(), types: types.to_vec(), after: after.to_owned() }
     }
 
     #[test]
@@ -146,15 +172,19 @@ mod tests {
         let id = Uuid::nil();
         let mut all = Combined::new("UPDATE t SET a = $3", id, id, vec![(Box::new(1_i64), Type::INT8)]);
         assert_eq!(all.sql(), "WITH moved AS (UPDATE t SET a = $3) SELECT moved.revision FROM moved");
-        all.push(&part("DELETE FROM u", &[], ""), Vec::new());
-        let two = |value: &'static str| vec![(Box::new(value) as Value<'_>, Type::TEXT), (Box::new(value), Type::TEXT)];
-        all.push_counted(&part("INSERT unnest(", &["::text[]", ""], ")"), two("a"), 1);
+        all.push(&part("DELETE FROM u", &[], ""), Rows::none());
+        let two = || vec![(Box::new("a") as Value<'_>, Type::TEXT), (Box::new("b"), Type::TEXT)];
+        let insert = part("INSERT INTO v SELECT * FROM ", &["text", "uuid"], " AS n");
+        all.push_counted(&insert, Rows::Many(two()), 1);
+        all.push(&insert, Rows::One(two()));
         all.notify("channel", "payload".to_owned());
         assert_eq!(
             all.sql(),
-            "WITH moved AS (UPDATE t SET a = $3), part_1 AS (DELETE FROM u), part_2 AS (INSERT unnest($4::text[], $5)) \
-             SELECT moved.revision, (SELECT count(*) FROM part_2), pg_notify($6, $7) IS NULL FROM moved"
+            "WITH moved AS (UPDATE t SET a = $3), part_1 AS (DELETE FROM u), \
+             part_2 AS (INSERT INTO v SELECT * FROM unnest($4::text[], $5::uuid[]) AS n), \
+             part_3 AS (INSERT INTO v SELECT * FROM (VALUES ($6::text, $7::uuid)) AS n) \
+             SELECT moved.revision, (SELECT count(*) FROM part_2), pg_notify($8, $9) IS NULL FROM moved"
         );
-        assert_eq!(all.statement("").values.len(), 7);
+        assert_eq!(all.statement("").values.len(), 9);
     }
 }

@@ -8,7 +8,7 @@ use rolecall::records::{Change, CommitId, Envelope, Record, RecordKind, Revision
 use rolecall::store::{Base, Commit, StoreError};
 use uuid::Uuid;
 
-use crate::combined::{Combined, Value, expect_rows};
+use crate::combined::{Combined, Rows, Value, expect_rows};
 use crate::connection::{Connection, get};
 use crate::copy;
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
@@ -44,7 +44,7 @@ pub(crate) async fn write(
     let mut large = Vec::new();
     if matches!((batches.tenant, base), (TenantChange::Removed, Base::At(_))) {
         let [first, ..] = &mut rounds;
-        sql.tables.iter().for_each(|table| first.push(&table.clear, Vec::new()));
+        sql.tables.iter().for_each(|table| first.push(&table.clear, Rows::none()));
     } else {
         for ((batch, table), statements) in batches.tables.iter().zip(TABLES).zip(&sql.tables) {
             let [first, second, third] = &mut rounds;
@@ -52,23 +52,23 @@ pub(crate) async fn write(
             let mut next = || free.next().ok_or_else(|| Failure::damaged("a table has too many kinds of change"));
             let Batch { inserted, updated, deleted } = batch;
             if !deleted.is_empty() {
-                next()?.push_counted(&statements.delete, arrays(table, deleted, true), deleted.len());
+                next()?.push_counted(&statements.delete, rows(table, deleted, true), deleted.len());
             }
             if let (Some(update), false) = (&statements.update, updated.is_empty()) {
-                next()?.push_counted(update, arrays(table, updated, false), updated.len());
+                next()?.push_counted(update, rows(table, updated, false), updated.len());
             }
             if inserted.len() >= COPY_FROM {
                 let types = std::iter::once(Type::UUID).chain(table.columns.iter().map(|column| column.ty.single()));
                 large.push((&statements.copy, types.collect::<Vec<_>>(), inserted));
             } else if !inserted.is_empty() {
-                next()?.push_counted(&statements.insert, arrays(table, inserted, false), inserted.len());
+                next()?.push(&statements.insert, rows(table, inserted, false));
             }
         }
     }
     let [first, ..] = &mut rounds;
     first.push(&sql.insert_commit, commit_row(envelope, changes.len())?);
     if !changes.is_empty() && changes.len() < COPY_FROM {
-        first.push(&sql.insert_changes, change_arrays(changes));
+        first.push(&sql.insert_changes, rows_of_changes(changes));
     }
     if let Some(channel) = &sql.channel {
         first.notify(channel, notification::payload(tenant_id, next_revision(base)));
@@ -234,30 +234,38 @@ fn next_revision(base: Base) -> i64 {
     }
 }
 
-/// Rows as one array for each column.
-fn arrays<'v>(table: &Table, rows: &'v [Vec<Cell<'v>>], only_keys: bool) -> Vec<(Value<'v>, Type)> {
+/// The rows of a table that a part adds, changes or removes.
+fn rows<'v>(table: &Table, rows: &'v [Vec<Cell<'v>>], only_keys: bool) -> Rows<'v> {
     let sent = table.columns.iter().zip(1..).filter(|(column, _)| !only_keys || column.role == ColumnRole::Key);
-    sent.map(|(column, at)| {
-        let cells = rows.iter().map(|row| row.get(at).map_or(Cell::Null, Cell::as_element));
-        (Box::new(cells.collect::<Vec<_>>()) as Value<'v>, column.ty.array().0)
-    })
-    .collect()
+    let cell = |row: &'v [Cell<'v>], at: usize| row.get(at).map_or(Cell::Null, Cell::as_element);
+    if let [row] = rows {
+        let values = sent.map(|(column, at)| {
+            let ty = if column.ty.array().1 { Type::TEXT } else { column.ty.single() };
+            (Box::new(cell(row, at)) as Value<'v>, ty)
+        });
+        return Rows::One(values.collect());
+    }
+    let arrays = sent.map(|(column, at)| {
+        let cells: Vec<_> = rows.iter().map(|row| cell(row, at)).collect();
+        (Box::new(cells) as Value<'v>, column.ty.array().0)
+    });
+    Rows::Many(arrays.collect())
 }
 
 /// The row of the commit, without tenant, revision and id.
-fn commit_row(envelope: &Envelope, changes: usize) -> Result<Vec<(Value<'_>, Type)>, Failure> {
+fn commit_row(envelope: &Envelope, changes: usize) -> Result<Rows<'_>, Failure> {
     let changes = i64::try_from(changes).map_err(Failure::damaged)?;
-    Ok(vec![
+    Ok(Rows::One(vec![
         (Box::new(envelope.previous.map(CommitId::as_uuid)), Type::UUID),
         text(envelope.actor.as_ref().map(AsRef::as_ref)),
         (Box::new(Micros::from(envelope.at)), Type::TIMESTAMPTZ),
         text(envelope.note.as_ref().map(AsRef::as_ref)),
         (Box::new(envelope.catalog.as_uuid()), Type::UUID),
         (Box::new(changes), Type::INT8),
-    ])
+    ]))
 }
 
-/// The rows of the history, without tenant and revision.
+/// The cells of the history, without tenant and revision.
 fn change_rows(changes: &[Change]) -> impl Iterator<Item = [Cell<'_>; 4]> {
     changes.iter().zip(1..).map(|(change, number)| {
         let [before, after] = [change.before(), change.after()].map(|side| side.map_or(Cell::Null, Cell::Json));
@@ -272,13 +280,19 @@ pub(crate) fn kind_name(kind: RecordKind) -> &'static str {
     names.get(usize::from(kind.ordinal())).map_or("", String::as_str)
 }
 
-fn change_arrays(changes: &[Change]) -> Vec<(Value<'_>, Type)> {
+/// The rows of the history, without tenant and revision.
+fn rows_of_changes(changes: &[Change]) -> Rows<'_> {
     let mut columns: [Vec<Cell<'_>>; 4] = Default::default();
     for row in change_rows(changes) {
         columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
     }
+    if changes.len() == 1 {
+        let types = [Type::INT8, Type::TEXT, Type::TEXT, Type::TEXT];
+        let cells = columns.into_iter().flatten().zip(types);
+        return Rows::One(cells.map(|(cell, ty)| (Box::new(cell) as Value<'_>, ty)).collect());
+    }
     let types = [Type::INT8_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
-    columns.into_iter().zip(types).map(|(column, ty)| (Box::new(column) as Value<'_>, ty)).collect()
+    Rows::Many(columns.into_iter().zip(types).map(|(column, ty)| (Box::new(column) as Value<'_>, ty)).collect())
 }
 
 /// Sends rows by COPY, in bounded memory.

@@ -147,18 +147,18 @@ impl Statements {
             insert_commit: Part {
                 before: format!(
                     "INSERT INTO {s}.commits (tenant_id, revision, commit_id, previous_id, actor, at, note, catalog, changes) \
-                     SELECT $1, moved.revision, $2, "
+                     SELECT $1, moved.revision, $2, n.* FROM moved, "
                 ),
-                casts: vec![String::new(); 6],
-                after: " FROM moved".to_owned(),
+                types: vec!["uuid", "text", "timestamptz", "text", "uuid", "bigint"],
+                after: " AS n".to_owned(),
             },
             insert_changes: Part {
                 before: format!(
                     "INSERT INTO {s}.changes (tenant_id, revision, number, kind, before, after) \
-                     SELECT $1, moved.revision, n.number, n.kind, n.before::jsonb, n.after::jsonb FROM moved, unnest("
+                     SELECT $1, moved.revision, n.number, n.kind, n.before::jsonb, n.after::jsonb FROM moved, "
                 ),
-                casts: ["::bigint[]", "::text[]", "::text[]", "::text[]"].map(str::to_owned).into(),
-                after: ") AS n (number, kind, before, after)".to_owned(),
+                types: vec!["bigint", "text", "text", "text"],
+                after: " AS n (number, kind, before, after)".to_owned(),
             },
             copy_changes: format!(
                 "COPY {s}.changes (tenant_id, revision, number, kind, before, after) FROM STDIN BINARY"
@@ -214,42 +214,35 @@ impl TableStatements {
     fn new(schema: &str, table: &Table) -> Self {
         let name = format!("{schema}.{}", quoted(table.name));
         let columns = list(table.columns.iter().map(|column| quoted(column.name)));
-        // Rows travel as one array for each column, so the number of values does not grow with the rows.
-        let part = |before: String, only_keys: bool, condition: String| {
+        let part = |before: String, only_keys: bool, after: &str| {
             let sent = || table.columns.iter().filter(|column| !only_keys || column.role == ColumnRole::Key);
-            let arrays = sent().map(|column| {
-                let (_, as_literal) = column.ty.array();
-                format!("::{}[]", if as_literal { "text" } else { column.ty.sql() })
-            });
+            let types = sent().map(|column| if column.ty.array().1 { "text" } else { column.ty.sql() });
             let names = list(sent().map(|column| quoted(column.name)));
-            Part {
-                before: format!("{before} unnest("),
-                casts: arrays.collect(),
-                after: format!(") AS n ({names}) WHERE {condition}{IS_MOVED} RETURNING 1"),
-            }
+            Part { before, types: types.collect(), after: format!(" AS n ({names}){after}") }
         };
         let value = |column: &crate::tables::Column| {
             let cast = if column.ty.array().1 { format!("::{}", column.ty.sql()) } else { String::new() };
             format!("n.{}{cast}", quoted(column.name))
         };
         let same_key: Vec<_> = keys(table).map(|column| format!("r.{0} = n.{0}", quoted(column.name))).collect();
-        let matching = || format!("r.tenant_id = $1 AND {} AND ", same_key.join(" AND "));
+        let matching = format!(" WHERE r.tenant_id = $1 AND {} AND {IS_MOVED} RETURNING 1", same_key.join(" AND "));
         let values = || table.columns.iter().filter(|column| column.role != ColumnRole::Key);
         let set = list(values().map(|column| format!("{} = {}", quoted(column.name), value(column))));
         let inserted = list(table.columns.iter().map(value));
         Self {
             select: format!("SELECT {columns} FROM {name} WHERE tenant_id = $1"),
+            // It adds every row, or fails: nobody needs to count.
             insert: part(
-                format!("INSERT INTO {name} (tenant_id, {columns}) SELECT $1, {inserted} FROM"),
+                format!("INSERT INTO {name} (tenant_id, {columns}) SELECT $1, {inserted} FROM moved, "),
                 false,
-                String::new(),
+                "",
             ),
-            update: (!set.is_empty()).then(|| part(format!("UPDATE {name} AS r SET {set} FROM"), false, matching())),
-            delete: part(format!("DELETE FROM {name} AS r USING"), true, matching()),
+            update: (!set.is_empty()).then(|| part(format!("UPDATE {name} AS r SET {set} FROM "), false, &matching)),
+            delete: part(format!("DELETE FROM {name} AS r USING "), true, &matching),
             copy: format!("COPY {name} (tenant_id, {columns}) FROM STDIN BINARY"),
             clear: Part {
                 before: format!("DELETE FROM {name} WHERE tenant_id = $1 AND {IS_MOVED}"),
-                casts: Vec::new(),
+                types: Vec::new(),
                 after: String::new(),
             },
         }

@@ -345,8 +345,9 @@ async fn main() {
     let pools = [("deadpool", ConnectionPool::from(deadpool)), ("sqlx", ConnectionPool::from(sqlx))];
     let client = Arc::new(client);
     for (number, (name, pool)) in pools.into_iter().enumerate() {
-        let store = PostgresStore::builder(pool.clone()).schema(&schema).build();
-        let notifying = PostgresStore::builder(pool).schema(&schema).notify().build();
+        // A commit of a million users is one COPY for each table, which takes longer than the default.
+        let builder = || PostgresStore::builder(pool.clone()).schema(&schema).step_timeout(Duration::from_secs(600));
+        let (store, notifying) = (builder().build(), builder().notify().build());
         store.migrate().await.unwrap();
         if number == 0 {
             let one = format!("CREATE TABLE {schema}.one (n bigint); INSERT INTO {schema}.one VALUES (0)");

@@ -54,6 +54,16 @@ impl<'c, T> Sent<'c, T> {
     }
 }
 
+/// Waits for the last of the answers after a BEGIN that has failed.
+///
+/// Without a transaction, a pooler takes its connection to the server for idle after each answer. If this client left before the
+/// last one, PgBouncer 1.18 would hand the rest to the next client of that connection.
+async fn finish<T>(connection: &Connection<'_>, last: Option<Sent<'_, T>>) {
+    if let Some(last) = last {
+        let _ = last.answer(connection, "the end of a failed transaction").await;
+    }
+}
+
 /// The next row of a stream.
 async fn next(
     connection: &Connection<'_>,
@@ -77,7 +87,11 @@ pub(crate) async fn read_snapshot(
     }
     let end = Sent::send(client.batch_execute("COMMIT")).await;
 
-    begin.answer(connection, "BEGIN").await?;
+    if let Err(failure) = begin.answer(connection, "BEGIN").await {
+        drop(sent);
+        finish(connection, Some(end)).await;
+        return Err(failure);
+    }
     for (number, (sent, statement)) in sent.into_iter().zip(statements).enumerate() {
         let mut rows = pin!(sent.answer(connection, statement.step).await?);
         while let Some(row) = next(connection, statement.step, &mut rows).await? {
@@ -99,7 +113,10 @@ pub(crate) async fn begin(
         sent.push(Sent::send(client.query_typed(statement.sql, &statement.values)).await);
     }
     // The first error is the cause of those that follow.
-    begin.answer(connection, "BEGIN").await.map_err(Failure::at_begin)?;
+    if let Err(failure) = begin.answer(connection, "BEGIN").await.map_err(Failure::at_begin) {
+        finish(connection, sent.pop()).await;
+        return Err(failure);
+    }
     let mut answers = Vec::with_capacity(statements.len());
     for (sent, statement) in sent.into_iter().zip(statements) {
         let rows = sent.answer(connection, statement.step).await?;
